@@ -1,0 +1,1 @@
+"""Benchmarks a chat stack and judges the result."""

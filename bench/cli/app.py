@@ -1,0 +1,5 @@
+"""The `bench` command."""
+
+
+def main() -> None:
+    """Run the command line."""

@@ -1,0 +1,121 @@
+"""The decision on a run: thresholds, verdicts on its metrics, and whether anything can be said at all."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from bench.core.baseline import MIN_RUNS, Baseline, BaselineRun
+from bench.core.metrics import Part, hop_name, metric
+from bench.core.record import Record
+from bench.core.result import RunResult, differences
+from bench.core.verdict import MDE_BUDGET_RATIO, MetricComparison, Verdict, judge_metrics
+
+
+class Decision(StrEnum):
+    """What is said of the run."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    FAIL = "fail"
+    UNDECIDED = "undecided"
+    INVALID = "invalid"
+
+
+class Comparison(Record):
+    """A run, judged.
+
+    Attributes:
+        decision: The verdict on the run.
+        reasons: What it rests on, one sentence each.
+        metrics: Every metric that can decide, then every tier.
+        baseline_runs: How many runs it was compared with.
+        newest_baseline_commit: What the newest of them measured.
+    """
+
+    decision: Decision
+    reasons: tuple[str, ...]
+    metrics: tuple[MetricComparison, ...] = ()
+    baseline_runs: int = 0
+    newest_baseline_commit: str | None = None
+
+    def regressed(self, part: Part) -> tuple[MetricComparison, ...]:
+        """The regressions among the metrics of one part, the largest first."""
+        found = [each for each in self.metrics if each.verdict is Verdict.REGRESSED and each.part is part]
+        return tuple(sorted(found, key=lambda each: -abs(each.change or 0.0)))
+
+    def slower_tiers(self) -> tuple[MetricComparison, ...]:
+        """The tiers that make up the growth: each at least a fifth of it and beyond what matters."""
+        tiers = [each for each in self.metrics if hop_name(each.key) is not None]
+        grown = [each for each in tiers if (each.change or 0.0) >= metric(each.key).smallest_change]
+        total = sum(each.change or 0.0 for each in grown)
+        main = [each for each in grown if (each.change or 0.0) >= total / 5]
+        return tuple(sorted(main, key=lambda each: -(each.change or 0.0)))
+
+
+def compare(result: RunResult, baseline: Baseline | None) -> Comparison:
+    """Judge a run.
+
+    Args:
+        result: The run, valid or not.
+        baseline: What is expected; None when nothing is yet.
+    """
+    if not result.validity.valid:
+        return Comparison(decision=Decision.INVALID, reasons=result.validity.reasons)
+    crossed = tuple(
+        f"threshold crossed: {each.metric} {each.threshold}" for each in result.thresholds if each.crossed
+    )
+    unjudged = _unjudged(result, baseline)
+    if unjudged or baseline is None:
+        decision = Decision.FAIL if crossed else Decision.UNDECIDED
+        return Comparison(decision=decision, reasons=(*crossed, *unjudged))
+    runs = _comparable(result, baseline)
+    metrics = judge_metrics(result.summary, runs, result.scenario.tolerances)
+    decision, reasons = _decide(crossed, metrics)
+    return Comparison(
+        decision=decision,
+        reasons=reasons,
+        metrics=metrics,
+        baseline_runs=len(runs),
+        newest_baseline_commit=runs[-1].commit,
+    )
+
+
+def _comparable(result: RunResult, baseline: Baseline) -> tuple[BaselineRun, ...]:
+    return tuple(run for run in baseline.runs if not differences(result.fingerprint, run.fingerprint))
+
+
+def _unjudged(result: RunResult, baseline: Baseline | None) -> tuple[str, ...]:
+    """Why nothing can be said of this run beside this baseline; empty when something can."""
+    if result.stop is not None:
+        return (f"the run ended early and was not compared: {result.stop.reason}",)
+    if baseline is None or not baseline.runs:
+        return ("there is no baseline for this scenario and environment yet",)
+    count = len(_comparable(result, baseline))
+    if count >= MIN_RUNS:
+        return ()
+    newest = differences(result.fingerprint, baseline.runs[-1].fingerprint)
+    why = f"; the newest differs in {', '.join(newest)}" if newest else ""
+    return (
+        f"{count} of the baseline's {len(baseline.runs)} runs are comparable, {MIN_RUNS} are needed{why}",
+    )
+
+
+def _decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple[Decision, tuple[str, ...]]:
+    said = {verdict: [each for each in metrics if each.verdict is verdict] for verdict in Verdict}
+    failures = [
+        *crossed,
+        *(f"{each.key} regressed" for each in said[Verdict.REGRESSED]),
+        *(f"{each.key} is missing: the baseline has it" for each in said[Verdict.MISSING]),
+    ]
+    if failures:
+        return Decision.FAIL, tuple(failures)
+    unclear = [each for each in said[Verdict.INCONCLUSIVE] if each.part is Part.DECIDES]
+    if unclear:
+        return Decision.UNDECIDED, tuple(f"{each.key}: {_unclear(each)}" for each in unclear)
+    return Decision.PASS, tuple(f"{each.key} improved" for each in said[Verdict.IMPROVED])
+
+
+def _unclear(each: MetricComparison) -> str:
+    if each.mde_ratio is None:
+        return "too little data to compare"
+    return (
+        f"only a change of {each.mde_ratio:.0%} or more could have been seen, {MDE_BUDGET_RATIO:.0%} is asked"
+    )

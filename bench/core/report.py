@@ -1,0 +1,118 @@
+"""What is said of a run: the judgement, then the next step. Every renderer is fed from this one value."""
+
+from bench.core import wording
+from bench.core.compare import Comparison, Decision
+from bench.core.metrics import Part, hop_name, metric
+from bench.core.record import Record
+from bench.core.result import RunResult
+from bench.core.verdict import SUCCESS, MetricComparison, Verdict
+
+
+class Report(Record):
+    """A judged run, ready to be rendered.
+
+    Attributes:
+        headline: The judgement in one sentence, with the size and the place.
+        next_step: What the reader does now.
+        result: The run.
+        comparison: How it was judged.
+    """
+
+    headline: str
+    next_step: str
+    result: RunResult
+    comparison: Comparison
+
+    @property
+    def decision(self) -> Decision:
+        """The verdict on the run."""
+        return self.comparison.decision
+
+
+def make_report(result: RunResult, comparison: Comparison) -> Report:
+    """The report on a run and its comparison."""
+    return Report(
+        headline=_headline(result, comparison),
+        next_step=_next_step(result, comparison),
+        result=result,
+        comparison=comparison,
+    )
+
+
+def _headline(result: RunResult, comparison: Comparison) -> str:
+    match comparison.decision:
+        case Decision.INVALID:
+            return f"Not a measurement: {comparison.reasons[0]}."
+        case Decision.UNDECIDED:
+            return f"Cannot tell: {comparison.reasons[0]}."
+        case Decision.FAIL:
+            return _failure(result, comparison)
+        case Decision.PASS:
+            return _success(comparison)
+
+
+def _failure(result: RunResult, comparison: Comparison) -> str:
+    worst = next(iter(comparison.regressed(Part.DECIDES)), None)
+    success = next((each for each in comparison.regressed(Part.DECIDES) if each.key == SUCCESS), None)
+    tier = next(iter(comparison.regressed(Part.LOCATES)), None)
+    if success is not None:
+        return f"Success regressed from {wording.percent(success.base)} to {wording.percent(success.head)}."
+    if worst is not None:
+        return f"{_grew(worst)}{_mostly_in(comparison)}."
+    if tier is not None:
+        return f"{_grew(tier)}; the response time as a whole stayed within what can be told."
+    for each in result.thresholds:
+        if each.crossed:
+            measured = wording.value(each.value, metric(each.metric).unit)
+            return f"Threshold crossed: {each.metric} {each.threshold}, measured {measured}."
+    missing = [each.key for each in comparison.metrics if each.verdict is Verdict.MISSING]
+    return f"{wording.listing(missing)} vanished: the baseline has what this run has not."
+
+
+def _grew(each: MetricComparison) -> str:
+    tier = hop_name(each.key)
+    label = f"The tier `{tier}`" if tier else metric(each.key).label.capitalize()
+    size = f"{wording.change_ms(each.change)}, {wording.change(each.change_ratio)}"
+    return f"{label} regressed: {wording.duration(each.base)} → {wording.duration(each.head)} ({size})"
+
+
+def _mostly_in(comparison: Comparison) -> str:
+    tiers = [
+        f"`{hop_name(each.key)}` ({wording.change_ms(each.change)})" for each in comparison.slower_tiers()
+    ]
+    return f", most of it in {wording.listing(tiers)}" if tiers else ""
+
+
+def _success(comparison: Comparison) -> str:
+    improved = [
+        each
+        for each in comparison.metrics
+        if each.verdict is Verdict.IMPROVED and each.part is Part.DECIDES and each.key != SUCCESS
+    ]
+    if improved:
+        gains = [f"{metric(each.key).label} {wording.change(each.change_ratio)}" for each in improved]
+        return f"Improved: {wording.listing(gains)}."
+    trends = [each for each in comparison.metrics if each.part is Part.DECIDES and each.key != SUCCESS]
+    said = [f"{metric(each.key).label} {wording.change(each.change_ratio)}{_seen(each)}" for each in trends]
+    return f"No regression: {wording.listing(said)}."
+
+
+def _seen(each: MetricComparison) -> str:
+    return f" (a change of {wording.change(each.mde_ratio)} would have been seen)" if each.mde_ratio else ""
+
+
+def _next_step(result: RunResult, comparison: Comparison) -> str:
+    run = f"results/{result.provenance.run_id}"
+    match comparison.decision:
+        case Decision.INVALID:
+            return "Measure again on a quieter machine; nothing was judged."
+        case Decision.UNDECIDED if comparison.metrics:
+            return "Accept more runs into the baseline, or measure longer, to see smaller changes."
+        case Decision.UNDECIDED:
+            return f"If this run is as it should be: bench baseline accept {run} --reason '…'."
+        case Decision.FAIL:
+            return f"Look at the tier named above; if it is meant: bench baseline accept {run} --reason '…'."
+        case Decision.PASS if any(each.verdict is Verdict.IMPROVED for each in comparison.metrics):
+            return f"To hold the gain: bench baseline accept {run} --reason '…'."
+        case Decision.PASS:
+            return "Nothing to do."

@@ -1,0 +1,110 @@
+"""One run with all that is needed to judge it later, on another machine."""
+
+import re
+
+from pydantic import AwareDatetime
+
+from bench.core.record import Record
+from bench.core.sample import Recording, Stop
+from bench.core.scenario import Brief, Scenario
+from bench.core.summary import RunSummary, summarise
+from bench.core.threshold import ThresholdResult, judge
+from bench.core.validity import Validity, judge_validity
+
+SCHEMA_VERSION = 1
+
+
+class Fingerprint(Record):
+    """What must be equal for two runs to be comparable.
+
+    Attributes:
+        stack: Name of the stack.
+        stack_digest: SHA-256 of the stack's declaration.
+        work_digest: SHA-256 of the scenario's load, its messages and its target.
+        system: Operating system and processor architecture, or the hosted runner's image.
+        cpu_model: As the processor names itself.
+        cpu_count: Logical processors.
+        simulated: The stack's time is simulated, so that the machine hardly matters.
+    """
+
+    stack: str
+    stack_digest: str
+    work_digest: str
+    system: str
+    cpu_model: str
+    cpu_count: int
+    simulated: bool
+
+
+class Provenance(Record):
+    """Where a run came from.
+
+    Attributes:
+        run_id: Unique, sorts by time.
+        started_at: When the first request was planned.
+        tool_version: Of this package.
+        python_version: Of the load generator.
+        commit: Of the repository that the run was started in; None outside one.
+        dirty: That repository had uncommitted changes; None outside one.
+        injections: What was made worse on purpose, by knob.
+    """
+
+    run_id: str
+    started_at: AwareDatetime
+    tool_version: str
+    python_version: str
+    commit: str | None
+    dirty: bool | None
+    injections: dict[str, float] = {}
+
+
+class RunResult(Record):
+    """A run: what was to be done, what was measured, and whether to believe it."""
+
+    schema_version: int = SCHEMA_VERSION
+    scenario: Scenario
+    provenance: Provenance
+    fingerprint: Fingerprint
+    summary: RunSummary
+    thresholds: tuple[ThresholdResult, ...]
+    validity: Validity
+    stop: Stop | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def differences(one: Fingerprint, other: Fingerprint) -> tuple[str, ...]:
+    """Why two runs cannot be compared; empty when they can.
+
+    Where time is simulated, the machine is left out of it.
+    """
+    machine = {"system", "cpu_model", "cpu_count"} if one.simulated and other.simulated else set[str]()
+    return tuple(
+        f"{field}: {getattr(other, field)} → {getattr(one, field)}"
+        for field in Fingerprint.model_fields
+        if field not in machine and getattr(one, field) != getattr(other, field)
+    )
+
+
+def environment(fingerprint: Fingerprint) -> str:
+    """A folder's name for machines that can be compared: `simulated`, or the system and its size."""
+    if fingerprint.simulated:
+        return "simulated"
+    system = re.sub(r"[^a-z0-9.]+", "-", fingerprint.system.lower()).strip("-")
+    return f"{system}-{fingerprint.cpu_count}cpu"
+
+
+def make_result(
+    brief: Brief, recording: Recording, provenance: Provenance, fingerprint: Fingerprint
+) -> RunResult:
+    """The result of a recording."""
+    summary = summarise(recording)
+    return RunResult(
+        scenario=brief.scenario,
+        provenance=provenance,
+        fingerprint=fingerprint,
+        summary=summary,
+        thresholds=judge(brief.scenario.thresholds, recording.samples, recording.elapsed_s),
+        validity=judge_validity(recording, summary),
+        stop=recording.stop,
+        warnings=recording.warnings,
+    )

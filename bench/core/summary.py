@@ -1,0 +1,161 @@
+"""From requests to numbers: quantiles, figures per prompt, counts, resources."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from bench.core import stats
+from bench.core.metrics import METRICS, NETWORK, Kind, Metric, hop_key, metric
+from bench.core.record import Record
+from bench.core.sample import NOT_ANSWERS, Outcome, Recording, RequestSample, ResourceSample
+
+# A run is cut into this many slices of equal length, to tell one bad moment from a bad target.
+BLOCKS = 6
+ERROR_SAMPLES = 10
+PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
+
+
+class MetricSummary(Record):
+    """One metric over a run, in the metric's unit. Absent is None, never 0.
+
+    Attributes:
+        count: Values it is made of.
+        mean: Arithmetic mean; for a rate the share of yes.
+        typical: Mean over prompts of the figures below, on the scale that is compared; None for rates.
+        p50: Quantiles; None where there are so few values that it would be the maximum.
+        uncertified: The quantiles that this number of values cannot carry.
+        figures: A typical value for each prompt, which is what a comparison pairs by.
+    """
+
+    count: int
+    mean: float
+    typical: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    uncertified: tuple[str, ...] = ()
+    figures: dict[str, float] = {}
+
+
+class ResourceSummary(Record):
+    """CPU (per cent of one core) and memory of one process over a run."""
+
+    cpu_pct_mean: float
+    cpu_pct_p95: float
+    memory_bytes_max: int
+
+
+class ErrorSample(Record):
+    """One failed request, for people."""
+
+    outcome: Outcome
+    status: int | None
+    detail: str | None
+    prompt: str
+    at_s: float
+
+
+class RunSummary(Record):
+    """What one run measured.
+
+    Attributes:
+        elapsed_s: From the start to the end of the last request.
+        requests: Requests that were answered or failed; what we cancelled is not among them.
+        requests_rps: Successful requests per second; None when the run took no time.
+        outcomes: How many requests ended in each way.
+        failed_blocks: In how many sixths of the run a request failed.
+        metrics: By key; a metric without a value is not there.
+        resources: By service, and the generator.
+        errors: Up to ten failed requests of each outcome.
+    """
+
+    elapsed_s: float
+    requests: int
+    requests_rps: float | None
+    outcomes: dict[Outcome, int]
+    failed_blocks: int
+    metrics: dict[str, MetricSummary]
+    resources: dict[str, ResourceSummary]
+    errors: tuple[ErrorSample, ...]
+
+
+def summarise(recording: Recording) -> RunSummary:
+    """The summary of a recording, whole or broken off."""
+    answered = [sample for sample in recording.samples if sample.outcome not in NOT_ANSWERS]
+    failed = [sample for sample in answered if sample.outcome is not Outcome.OK]
+    ok = len(answered) - len(failed)
+    length_s = recording.elapsed_s / BLOCKS
+    return RunSummary(
+        elapsed_s=recording.elapsed_s,
+        requests=len(answered),
+        requests_rps=ok / recording.elapsed_s if recording.elapsed_s > 0 else None,
+        outcomes=dict(sorted(Counter(sample.outcome for sample in recording.samples).items())),
+        failed_blocks=len({int(sample.finished_s / length_s) for sample in failed}) if length_s > 0 else 0,
+        metrics=_metrics(answered),
+        resources=_resources(recording.resources),
+        errors=tuple(_errors(failed)),
+    )
+
+
+def _metrics(samples: Sequence[RequestSample]) -> dict[str, MetricSummary]:
+    tiers = {name for sample in samples for name in sample.hops}
+    keys = [*METRICS, *(hop_key(name) for name in sorted(tiers)), *([hop_key(NETWORK)] if tiers else [])]
+    summaries = {key: _metric(metric(key), samples) for key in keys}
+    return {key: summary for key, summary in summaries.items() if summary is not None}
+
+
+def _metric(row: Metric, samples: Sequence[RequestSample]) -> MetricSummary | None:
+    by_prompt: dict[str, list[float]] = {}
+    for sample in samples:
+        value = row.value(sample)
+        if value is not None:
+            by_prompt.setdefault(sample.prompt, []).append(value)
+    values = [value for each in by_prompt.values() for value in each]
+    if not values:
+        return None
+    if row.kind is not Kind.TREND:
+        return MetricSummary(count=len(values), mean=float(np.mean(values)))
+    start_ms = row.smallest_change
+    figures = {prompt: stats.typical(each, start_ms) for prompt, each in sorted(by_prompt.items())}
+    quantiles = {name: stats.quantile(values, probability) for name, probability in PERCENTILES.items()}
+    uncertified = [
+        name for name, probability in PERCENTILES.items() if not stats.certified(len(values), probability)
+    ]
+    return MetricSummary(
+        count=len(values),
+        mean=float(np.mean(values)),
+        typical=stats.typical(list(figures.values()), start_ms),
+        uncertified=tuple(uncertified),
+        figures=figures,
+        **quantiles,
+    )
+
+
+def _resources(samples: Iterable[ResourceSample]) -> dict[str, ResourceSummary]:
+    by_source: dict[str, list[ResourceSample]] = {}
+    for sample in samples:
+        by_source.setdefault(sample.source, []).append(sample)
+    return {
+        source: ResourceSummary(
+            cpu_pct_mean=float(np.mean([sample.cpu_pct for sample in each])),
+            cpu_pct_p95=float(np.quantile([sample.cpu_pct for sample in each], 0.95)),
+            memory_bytes_max=max(sample.memory_bytes for sample in each),
+        )
+        for source, each in sorted(by_source.items())
+    }
+
+
+def _errors(failed: Iterable[RequestSample]) -> Iterable[ErrorSample]:
+    seen: Counter[Outcome] = Counter()
+    for sample in failed:
+        seen[sample.outcome] += 1
+        if seen[sample.outcome] <= ERROR_SAMPLES:
+            yield ErrorSample(
+                outcome=sample.outcome,
+                status=sample.status,
+                detail=sample.detail,
+                prompt=sample.prompt,
+                at_s=sample.finished_s,
+            )

@@ -1,0 +1,195 @@
+"""Thresholds in k6's grammar: `p(95)<5000`, `rate>0.95`.
+
+Source: https://grafana.com/docs/k6/latest/using-k6/thresholds/
+"""
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from bench.core.metrics import METRICS, Kind, hop_name, metric
+from bench.core.record import Record
+from bench.core.sample import NOT_ANSWERS, RequestSample
+
+_OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "===": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_TREND_METHODS: dict[str, Callable[[Sequence[float]], float]] = {
+    "avg": lambda values: float(np.mean(values)),
+    "min": min,
+    "max": max,
+    "med": lambda values: float(np.median(values)),
+}
+_METHODS = {
+    Kind.TREND: "avg, min, max, med or p(N)",
+    Kind.RATE: "rate",
+    Kind.COUNTER: "count or rate",
+}
+_EXPRESSION = re.compile(
+    r"^\s*(?P<method>avg|min|max|med|rate|count|p\(\s*(?P<p>\d+(?:\.\d+)?)\s*\))"
+    r"\s*(?P<operator>===|==|!=|<=|>=|<|>)\s*(?P<limit>-?\d+(?:\.\d+)?)\s*$"
+)
+
+
+class Expression(Record):
+    """A parsed threshold: `method operator limit`, `percentile` only for `p(N)`."""
+
+    method: str
+    percentile: float | None = None
+    operator: str
+    limit: float
+
+
+def parse(text: str) -> Expression:
+    """Parse one expression.
+
+    Raises:
+        ValueError: The text is not k6's grammar; the message says what is.
+    """
+    match = _EXPRESSION.match(text)
+    if match is None:
+        raise ValueError(f"'{text}' is not a threshold; write for example p(95)<5000, avg<800 or rate>0.95")
+    percentile = float(match["p"]) if match["p"] else None
+    if percentile is not None and percentile > 100:  # noqa: PLR2004 - per cent
+        raise ValueError(f"'{text}': a percentile is between 0 and 100")
+    method = "p" if percentile is not None else match["method"]
+    return Expression(
+        method=method, percentile=percentile, operator=match["operator"], limit=float(match["limit"])
+    )
+
+
+def _expression(text: str) -> str:
+    parse(text)
+    return text
+
+
+class Threshold(Record):
+    """A limit that holds whatever the baseline says.
+
+    Attributes:
+        threshold: The expression.
+        abort_on_fail: Stop the run as soon as it is crossed.
+        delay_abort_eval_s: But not before this much of the run has passed, in seconds.
+    """
+
+    threshold: Annotated[str, AfterValidator(_expression)]
+    abort_on_fail: bool = False
+    delay_abort_eval_s: Annotated[float, Field(ge=0)] = 5.0
+
+
+def _from_text(value: Any) -> Any:
+    return {"threshold": value} if isinstance(value, str) else value
+
+
+Thresholds = dict[str, tuple[Annotated[Threshold, BeforeValidator(_from_text)], ...]]
+
+
+def check_known(key: str) -> None:
+    """Refuse a metric that is not in the table.
+
+    Raises:
+        ValueError: Naming the metrics that there are.
+    """
+    if key not in METRICS and hop_name(key) is None:
+        known = ", ".join(METRICS)
+        raise ValueError(f"there is no metric '{key}'; there are {known} and hop.<tier>_ms")
+
+
+def check_metrics(thresholds: Thresholds) -> Thresholds:
+    """Refuse thresholds on unknown metrics and methods that the metric does not have.
+
+    Raises:
+        ValueError: Naming the metric, and what there is instead.
+    """
+    for key, limits in thresholds.items():
+        check_known(key)
+        kind = metric(key).kind
+        for limit in limits:
+            method = parse(limit.threshold).method
+            if not _has(kind, method):
+                raise ValueError(f"'{limit.threshold}': {key} is a {kind}, which has {_METHODS[kind]}")
+    return thresholds
+
+
+def _has(kind: Kind, method: str) -> bool:
+    match kind:
+        case Kind.TREND:
+            return method == "p" or method in _TREND_METHODS
+        case Kind.RATE:
+            return method == "rate"
+        case Kind.COUNTER:
+            return method in {"count", "rate"}
+
+
+class ThresholdResult(Record):
+    """One threshold, judged.
+
+    Attributes:
+        metric: The metric's key.
+        threshold: The expression as written.
+        value: What was measured; None when there was nothing to measure.
+        crossed: Whether the limit was crossed; having no data crosses it, for nothing succeeded.
+    """
+
+    metric: str
+    threshold: str
+    value: float | None
+    crossed: bool
+
+
+def judge(
+    thresholds: Mapping[str, Sequence[Threshold]], samples: Sequence[RequestSample], elapsed_s: float
+) -> tuple[ThresholdResult, ...]:
+    """Judge every threshold on the samples of a run that took `elapsed_s` so far."""
+    answered = [sample for sample in samples if sample.outcome not in NOT_ANSWERS]
+    results = []
+    for key, limits in thresholds.items():
+        row = metric(key)
+        values = [value for value in map(row.value, answered) if value is not None]
+        for limit in limits:
+            expression = parse(limit.threshold)
+            value = _aggregate(row.kind, expression, values, elapsed_s)
+            crossed = value is None or not _OPERATORS[expression.operator](value, expression.limit)
+            results.append(
+                ThresholdResult(metric=key, threshold=limit.threshold, value=value, crossed=crossed)
+            )
+    return tuple(results)
+
+
+def _aggregate(kind: Kind, expression: Expression, values: Sequence[float], elapsed_s: float) -> float | None:
+    if kind is Kind.COUNTER:
+        if expression.method == "count":
+            return float(len(values))
+        return len(values) / elapsed_s if elapsed_s > 0 else None
+    if not values:
+        return None
+    if expression.percentile is not None:
+        return float(np.percentile(values, expression.percentile))
+    if expression.method == "rate":
+        return sum(values) / len(values)
+    return _TREND_METHODS[expression.method](values)
+
+
+def abort_reason(
+    thresholds: Mapping[str, Sequence[Threshold]], samples: Sequence[RequestSample], elapsed_s: float
+) -> str | None:
+    """Why a run should stop now, or None. A threshold without data yet aborts nothing."""
+    urgent = {
+        key: due
+        for key, limits in thresholds.items()
+        if (due := [x for x in limits if x.abort_on_fail and elapsed_s >= x.delay_abort_eval_s])
+    }
+    for result in judge(urgent, samples, elapsed_s):
+        if result.crossed and result.value is not None:
+            return f"threshold {result.metric} {result.threshold} was crossed ({result.value:.4g})"
+    return None

@@ -1,0 +1,1 @@
+"""What is measured: loads, clocks, resources, machines."""
