@@ -34,7 +34,7 @@ types: $(READY)
 	$(BIN)/mypy
 
 contracts: $(READY)
-	$(BIN)/lint-imports --no-timing
+	$(BIN)/lint-imports
 
 unit: $(READY)  ## all tests, with the coverage gates
 	$(BIN)/coverage erase

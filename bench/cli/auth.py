@@ -1,0 +1,48 @@
+"""`bench auth`: tokens and test users, by hand."""
+
+from typing import Annotated
+
+import typer
+
+from bench.cli.console import say
+
+app = typer.Typer(help="Make tokens and test users.", no_args_is_help=True, rich_markup_mode=None)
+
+Target = Annotated[str, typer.Option("--target", help="The stack whose users they are.")]
+
+
+@app.command(epilog="Example: curl -H \"Authorization: Bearer $(bench auth token ID)\" …/api/auth/me")
+def token(
+    user_id: Annotated[str, typer.Argument(help="24 hexadecimal digits, as `bench auth user` prints them.")],
+    *,
+    target: Target = "embedded",
+) -> None:
+    """Print a token for a user of the stack. Needs JWT_SECRET."""
+    import os
+
+    from bench.measure.auth import TestUser, declared_users, jwt_secret, mint
+    from bench.store import stacks
+
+    users = declared_users(stacks.load(target))
+    user = TestUser(id=user_id, username=f"bench-{user_id}")
+    print(mint(user, users, jwt_secret(os.environ, generate=False)))
+
+
+@app.command(epilog="Example: bench auth user --count 3")
+def user(
+    *,
+    target: Target = "embedded",
+    count: Annotated[int, typer.Option("--count", min=1, help="How many to make.")] = 1,
+    remove: Annotated[list[str] | None, typer.Option("--remove", help="Remove this id instead.")] = None,
+) -> None:
+    """Put test users into a stack that is up and print their ids, or remove them. Needs JWT_SECRET."""
+    from bench.measure.user_stores import add_by_hand, remove_by_hand
+    from bench.store import stacks
+
+    stack = stacks.load(target)
+    if remove:
+        remove_by_hand(stack, remove)
+        say(f"removed {len(remove)}")
+        return
+    for made in add_by_hand(stack, count):
+        print(made)

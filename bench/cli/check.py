@@ -1,0 +1,40 @@
+"""`bench check`: run, compare and report in one."""
+
+import typer
+
+from bench.cli.console import say
+from bench.cli.judging import Format, FormatOption, Strict, exit_code, judged, rendered
+from bench.cli.measuring import (
+    DEFAULT_RESULTS,
+    Inject,
+    ResultsFolder,
+    ScenarioName,
+    TargetName,
+    TargetUrl,
+    measure_and_keep,
+)
+
+
+def check(
+    scenario: ScenarioName,
+    *,
+    target: TargetName = None,
+    target_url: TargetUrl = None,
+    inject: Inject = None,
+    strict: Strict = False,
+    form: FormatOption = Format.TEXT,
+    results: ResultsFolder = DEFAULT_RESULTS,
+) -> None:
+    """Run a scenario, judge it by its baseline, and print the report.
+
+    Exits with 0 when nothing regressed, 1 for a regression or a crossed threshold.
+    """
+    from bench.store.files import write_text
+
+    result, home = measure_and_keep(scenario, target, target_url, inject, results)
+    report = judged(result)
+    print(rendered(report, form), end="", flush=True)
+    write_text(home / "comparison.json", report.comparison.model_dump_json(indent=1) + "\n")
+    write_text(home / "report.md", rendered(report, Format.MARKDOWN))
+    say(f"\nwritten to {home}")
+    raise typer.Exit(exit_code(report, strict=strict))

@@ -1,0 +1,64 @@
+"""What `bench run` and `bench check` share: measure, keep, and say how it ended."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.console import ProgressLine, say
+from bench.errors import Exit, TargetError
+
+if TYPE_CHECKING:
+    from bench.core.result import RunResult
+
+ScenarioName = Annotated[str, typer.Argument(help="A scenario's name, or the path of its file.")]
+TargetName = Annotated[
+    str | None, typer.Option("--target", help="The stack to measure: embedded, external, or one of yours.")
+]
+TargetUrl = Annotated[
+    str | None, typer.Option("--target-url", help="Address of a stack that runs already (--target external).")
+]
+Inject = Annotated[
+    list[str] | None,
+    typer.Option("--inject", help="Make a simulated stack worse, for example model.slowdown=1.3."),
+]
+ResultsFolder = Annotated[Path, typer.Option("--results", help="Folder that runs are written to.")]
+DEFAULT_RESULTS = Path("results")
+
+
+def measure_and_keep(
+    scenario: str, target: str | None, url: str | None, inject: list[str] | None, results: Path
+) -> tuple["RunResult", Path]:
+    """Measure a scenario, write its files, and return the result with its folder.
+
+    Raises:
+        BenchError: It could not be measured, or not kept.
+        SystemExit: The user interrupted it; what was measured is kept.
+    """
+    from bench.core.sample import StopCause
+    from bench.core.stack import parse_injections
+    from bench.measure.run import Listener, measure
+    from bench.store import results as store
+    from bench.store import scenarios, stacks
+
+    brief = scenarios.load(scenario)
+    stack = stacks.load(target or ("external" if url else "embedded"))
+    injections = parse_injections(stack, tuple(inject or ()))
+    load = brief.scenario
+    say(f"{load.name} on {stack.name}: {load.users} users, {load.duration_s:g} s; Ctrl-C keeps what was measured")
+    line = ProgressLine()
+    listener = Listener(progress=line.show, note=say, warning=lambda text: say(f"warning: {text}"))
+    result, recording = measure(brief, stack, url, injections, listener)
+    line.end()
+    home = store.save(result, recording, results)
+    if result.stop is not None and result.stop.cause is StopCause.INTERRUPT:
+        say(f"interrupted; {result.summary.requests} requests are kept in {home}")
+        raise SystemExit(Exit.INTERRUPTED)
+    if result.stop is not None and result.stop.cause is StopCause.TARGET:
+        raise TargetError(
+            f"{result.stop.reason}; {result.summary.requests} requests are kept in {home}",
+            "the run cannot be judged; look at the service's log",
+        )
+    return result, home
+
+

@@ -1,0 +1,52 @@
+"""`bench schema`: the JSON Schema of every file that is read or written."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Kind(StrEnum):
+    """A kind of file."""
+
+    SCENARIO = "scenario"
+    TARGET = "target"
+    PROMPTS = "prompts"
+    STACK = "stack"
+    RECORDING = "recording"
+    RESULT = "result"
+    BASELINE = "baseline"
+    COMPARISON = "comparison"
+    REPORT = "report"
+
+
+def schema(kind: Annotated[Kind, typer.Argument(help="The kind of file.")]) -> None:
+    """Print the JSON Schema (draft 2020-12) of a kind of file."""
+    print_schema(kind)
+
+
+def print_schema(kind: Kind) -> None:
+    """Print the schema of a kind of file, its own address included."""
+    import json
+
+    from bench.core.baseline import Baseline
+    from bench.core.compare import Comparison
+    from bench.core.report import Report
+    from bench.core.result import RunResult
+    from bench.core.sample import Recording
+    from bench.core.scenario import Prompts, Scenario, Target
+    from bench.core.stack import Stack
+
+    models = {
+        Kind.SCENARIO: Scenario,
+        Kind.TARGET: Target,
+        Kind.PROMPTS: Prompts,
+        Kind.STACK: Stack,
+        Kind.RECORDING: Recording,
+        Kind.RESULT: RunResult,
+        Kind.BASELINE: Baseline,
+        Kind.COMPARISON: Comparison,
+        Kind.REPORT: Report,
+    }
+    content = {"$schema": "https://json-schema.org/draft/2020-12/schema", **models[kind].model_json_schema()}
+    print(json.dumps(content, indent=2))

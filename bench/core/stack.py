@@ -1,0 +1,144 @@
+"""A stack: the services that run together, how they start, and how test users come into it.
+
+Texts may hold placeholders: `${python}` (this interpreter), `${state}` (a folder for the stack's files),
+`${jwt_secret}`, `${env.NAME}` (an environment variable), and `${SERVICE.url}` of a service started before.
+In a user's document and claims: `${id}`, `${username}`, `${now}`.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from bench.core.record import Record
+from bench.core.scenario import Name, Seconds
+from bench.errors import ConfigError
+
+_PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
+
+
+class Service(Record):
+    """A process of a stack. When it listens it prints one JSON line with its `url`.
+
+    Attributes:
+        command: Program and arguments.
+        environment: Variables beside PATH and the like.
+        port_variable: The variable that chooses the port; 0 lets the kernel choose.
+        knobs: What can be made worse on purpose: the knob's name, and the variable that turns it.
+        start_timeout_s: How long it may take until it listens.
+    """
+
+    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    environment: dict[str, str] = {}
+    port_variable: str = "PORT"
+    knobs: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], str] = {}
+    start_timeout_s: Seconds = 20.0
+
+
+class CommandStore(Record):
+    """Users are put in by a program: `COMMAND add` reads documents, `COMMAND remove` ids: JSON on stdin."""
+
+    kind: Literal["command"]
+    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    environment: dict[str, str] = {}
+
+
+class MongoStore(Record):
+    """Users are put into a collection of a MongoDB.
+
+    Attributes:
+        uri: Address with the database's name.
+        collection: Where the users are.
+    """
+
+    kind: Literal["mongodb"]
+    uri: str
+    collection: str = "users"
+
+
+class Users(Record):
+    """The test users of a stack.
+
+    Attributes:
+        store: Where they are put before a run and removed from after it.
+        document: What is put there for each.
+        claims: Of a user's token; `iat` and `exp` are added.
+        token_lifetime_s: Until the token expires.
+    """
+
+    store: Annotated[CommandStore | MongoStore, Field(discriminator="kind")]
+    document: dict[str, Any]
+    claims: dict[str, Any]
+    token_lifetime_s: Seconds = 86_400.0
+
+
+class Stack(Record):
+    """Services that run together.
+
+    Attributes:
+        name: What `--target` calls it.
+        purpose: One sentence for people.
+        simulated: Its time is simulated, so that runs on different machines compare and `--inject` works.
+        services: In the order in which they start; empty for a stack that runs elsewhere.
+        users: Its test users; None when it does not check who asks.
+    """
+
+    name: Name
+    purpose: str
+    simulated: bool = False
+    services: dict[Name, Service] = {}
+    users: Users | None = None
+
+
+def expand(text: str, values: Mapping[str, str], where: str) -> str:
+    """Replace the placeholders of a text.
+
+    Raises:
+        ConfigError: A placeholder has no value; the message says where it stands.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        if name in values:
+            return values[name]
+        variable = name.removeprefix("env.")
+        hint = f"export {variable}=…" if variable != name else f"there are: {', '.join(sorted(values))}"
+        raise ConfigError(f"{where}: ${{{name}}} has no value", hint)
+
+    return _PLACEHOLDER.sub(value, text)
+
+
+def expand_all(content: Any, values: Mapping[str, str], where: str) -> Any:
+    """Replace the placeholders in every text of a JSON-like value."""
+    match content:
+        case str():
+            return expand(content, values, where)
+        case dict():
+            return {key: expand_all(each, values, where) for key, each in content.items()}
+        case list() | tuple():
+            return [expand_all(each, values, where) for each in content]
+        case _:
+            return content
+
+
+def parse_injections(stack: Stack, texts: tuple[str, ...]) -> dict[str, float]:
+    """`("model.slowdown=1.3",)` → `{"model.slowdown": 1.3}`, refused where the stack has no such knob.
+
+    Raises:
+        ConfigError: The stack is real, the knob unknown, or the value no number.
+    """
+    if texts and not stack.simulated:
+        raise ConfigError(f"--inject works on simulated stacks, '{stack.name}' is real", "--target embedded")
+    known = {f"{name}.{knob}" for name, service in stack.services.items() for knob in service.knobs}
+    injections = {}
+    for text in texts:
+        knob, _, number = text.partition("=")
+        if knob not in known:
+            raise ConfigError(
+                f"--inject {text}: there is no '{knob}'", f"there are: {', '.join(sorted(known))}"
+            )
+        if not re.fullmatch(r"\d+(\.\d+)?", number):
+            raise ConfigError(f"--inject {text}: '{number}' is no number", f"write it like {knob}=1.3")
+        injections[knob] = float(number)
+    return injections

@@ -1,0 +1,84 @@
+"""Where and with what a run was made."""
+
+import hashlib
+import json
+import os
+import platform
+import secrets
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from bench.core.result import Fingerprint, Provenance
+from bench.core.scenario import Brief
+from bench.core.stack import Stack
+
+
+def new_run_id(scenario: str) -> str:
+    """Sorts by time, and two runs of one second still differ."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario}-{secrets.token_hex(2)}"
+
+
+def provenance(run_id: str, injections: dict[str, float]) -> Provenance:
+    """The provenance of a run that starts now in this folder."""
+    status = _git("status", "--porcelain")
+    return Provenance(
+        run_id=run_id,
+        started_at=datetime.now(UTC),
+        tool_version=version("chatbench"),
+        python_version=platform.python_version(),
+        commit=_git("rev-parse", "HEAD"),
+        dirty=None if status is None else bool(status),
+        injections=injections,
+    )
+
+
+def fingerprint(brief: Brief, stack: Stack, url: str | None = None) -> Fingerprint:
+    """What must be equal for a run to be compared with another.
+
+    Args:
+        brief: The work.
+        stack: The stack that did it.
+        url: Of a stack that runs elsewhere: another address is another stack.
+    """
+    scenario = brief.scenario
+    work = {
+        "seed": scenario.seed,
+        "stages": [stage.model_dump(mode="json") for stage in scenario.stages],
+        "timeout_s": scenario.request_timeout_s,
+        "target": brief.target.model_dump(mode="json"),
+        "prompts": [prompt.model_dump(mode="json") for prompt in brief.prompts],
+    }
+    image = os.environ.get("ImageOS")  # noqa: SIM112 - so spelt by the hosted runners
+    image_version = os.environ.get("ImageVersion")  # noqa: SIM112 - likewise
+    return Fingerprint(
+        stack=stack.name,
+        stack_digest=_digest({**stack.model_dump(mode="json", exclude={"purpose"}), "url": url}),
+        work_digest=_digest(work),
+        system=f"{image}-{image_version}" if image else f"{platform.system()}-{platform.machine()}",
+        cpu_model=_cpu_model(),
+        cpu_count=os.cpu_count() or 1,
+        simulated=stack.simulated,
+    )
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor() or "unknown")

@@ -1,0 +1,141 @@
+"""Records one run: drives the load, and meanwhile watches the stack, the thresholds and the user's Ctrl-C."""
+
+import asyncio
+import gc
+import signal
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from bench.core.plan import plan
+from bench.core.sample import NOT_ANSWERS, Outcome, Recording, RequestSample, ResourceSample, Stop, StopCause
+from bench.core.scenario import Brief
+from bench.core.threshold import abort_reason
+from bench.measure.chat_client import ChatClient, Endpoint, bodies
+from bench.measure.engine import Engine
+from bench.measure.resources import ResourceSampler
+
+_TICK_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: seconds, and requests so far."""
+
+    elapsed_s: float
+    planned_s: float
+    finished: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is measured.
+
+    Attributes:
+        base_url: Of the service that offers the target.
+        tokens: One for each virtual user; none when the target asks for none.
+        pids: Of the stack's processes, by service; empty when they run elsewhere.
+        dead: Says which service died; None while all run.
+    """
+
+    base_url: str
+    tokens: Sequence[str] = ()
+    pids: Mapping[str, int] = field(default_factory=dict)
+    dead: Callable[[], str | None] = lambda: None
+
+
+def record(brief: Brief, subject: Subject, on_progress: Callable[[Progress], None]) -> Recording:
+    """Run a scenario and return what happened, whole or broken off.
+
+    Args:
+        brief: What to do.
+        subject: What to do it to.
+        on_progress: Called about twice a second.
+    """
+    target = brief.target
+    endpoint = Endpoint(
+        target=target,
+        base_url=subject.base_url,
+        bodies=bodies(target, {prompt.id: prompt.text for prompt in brief.prompts}),
+        timeout_s=brief.scenario.request_timeout_s,
+        tls=ssl.create_default_context(),
+    )
+    session = _Session(brief, subject, on_progress)
+
+    def open_user(number: int) -> ChatClient:
+        return ChatClient(endpoint, subject.tokens[number] if subject.tokens else None)
+
+    engine = Engine(plan(brief), open_user, session.samples.append, brief.scenario.grace_s)
+    gc.collect()
+    gc.freeze()  # what is there now stays; collecting it again would only make requests late
+    try:
+        return asyncio.run(session.run(engine))
+    finally:
+        gc.unfreeze()
+
+
+class _Session:
+    """One run under way."""
+
+    def __init__(self, brief: Brief, subject: Subject, on_progress: Callable[[Progress], None]) -> None:
+        self.samples: list[RequestSample] = []
+        self._brief = brief
+        self._sampler = ResourceSampler(subject.pids)
+        self._resources: list[ResourceSample] = []
+        self._dead = subject.dead
+        self._on_progress = on_progress
+        self._interrupted = asyncio.Event()
+
+    async def run(self, engine: Engine) -> Recording:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._interrupted.set)
+        start_s = loop.time()
+        load = asyncio.create_task(engine.run())
+        stop = await self._watch(load, start_s)
+        if stop is not None:
+            load.cancel()
+        with suppress(asyncio.CancelledError):
+            await load
+        return Recording(
+            planned_s=self._brief.scenario.duration_s,
+            elapsed_s=loop.time() - start_s,
+            samples=tuple(self.samples),
+            resources=tuple(self._resources),
+            stop=stop,
+        )
+
+    async def _watch(self, load: asyncio.Task[None], start_s: float) -> Stop | None:
+        """Tick until the load is over; why it should end before that, or None."""
+        interrupted = asyncio.create_task(self._interrupted.wait())
+        try:
+            while True:
+                await asyncio.wait({load, interrupted}, timeout=_TICK_S, return_when=asyncio.FIRST_COMPLETED)
+                if load.done():
+                    return None
+                if interrupted.done():
+                    return Stop(cause=StopCause.INTERRUPT, reason="interrupted")
+                stop = self._tick(asyncio.get_running_loop().time() - start_s)
+                if stop is not None:
+                    return stop
+        finally:
+            interrupted.cancel()
+
+    def _tick(self, elapsed_s: float) -> Stop | None:
+        self._resources += self._sampler.sample(elapsed_s)
+        answered = [sample for sample in self.samples if sample.outcome not in NOT_ANSWERS]
+        self._on_progress(
+            Progress(
+                elapsed_s=elapsed_s,
+                planned_s=self._brief.scenario.duration_s,
+                finished=len(answered),
+                failed=sum(sample.outcome is not Outcome.OK for sample in answered),
+            )
+        )
+        death = self._dead()
+        if death is not None:
+            return Stop(cause=StopCause.TARGET, reason=death)
+        reason = abort_reason(self._brief.scenario.thresholds, self.samples, elapsed_s)
+        return Stop(cause=StopCause.THRESHOLD, reason=reason) if reason else None

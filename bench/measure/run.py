@@ -1,0 +1,101 @@
+"""One measurement from start to end: the stack up, test users in, the load, test users out, the stack down."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from bench.core.result import RunResult, make_result
+from bench.core.sample import Recording
+from bench.core.scenario import Brief
+from bench.core.stack import Stack
+from bench.errors import ConfigError
+from bench.measure.auth import TestUser, jwt_secret, mint
+from bench.measure.detached import attach, is_up
+from bench.measure.health import wait_until_ready
+from bench.measure.live import Live, placeholders
+from bench.measure.processes import running
+from bench.measure.provenance import fingerprint, new_run_id, provenance
+from bench.measure.recorder import Progress, Subject, record
+from bench.measure.user_stores import provisioned
+
+READY_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told what happens: `progress` about twice a second, `note` and `warning` now and then."""
+
+    progress: Callable[[Progress], None]
+    note: Callable[[str], None]
+    warning: Callable[[str], None]
+
+
+def measure(
+    brief: Brief, stack: Stack, url: str | None, injections: Mapping[str, float], listener: Listener
+) -> tuple[RunResult, Recording]:
+    """Measure a scenario once.
+
+    Args:
+        brief: What to do.
+        stack: What to do it to.
+        url: Its address, for a stack that runs elsewhere.
+        injections: What to make worse on purpose, by knob.
+        listener: Who is told.
+
+    Returns:
+        The result and what it was made of, whole or broken off: `result.stop` says why.
+
+    Raises:
+        ConfigError: The stack cannot be used like that.
+        TargetError: It did not start, or refused the test users.
+    """
+    run_id = new_run_id(brief.scenario.name)
+    with (
+        _live(brief, stack, url, injections, listener) as live,
+        provisioned(stack, live.values, brief.scenario.users, run_id, listener.warning) as users,
+    ):
+        tokens = _tokens(brief, stack, live, users)
+        base_url = live.url(brief.target.service)
+        ready = base_url.rstrip("/") + brief.target.ready
+        wait_until_ready(ready, next(iter(tokens), None), READY_TIMEOUT_S, live.dead)
+        made = provenance(run_id, dict(injections))
+        recording = record(brief, Subject(base_url, tokens, live.pids, live.dead), listener.progress)
+    return make_result(brief, recording, made, fingerprint(brief, stack, url)), recording
+
+
+@contextmanager
+def _live(
+    brief: Brief, stack: Stack, url: str | None, injections: Mapping[str, float], listener: Listener
+) -> Iterator[Live]:
+    """The stack: elsewhere, already up, or started for this run."""
+    if not stack.services:
+        if url is None:
+            raise ConfigError(f"target '{stack.name}' runs elsewhere", "say where: --target-url http://…")
+        secret = jwt_secret(os.environ, generate=False) if brief.target.auth == "bearer" else None
+        yield Live(stack, placeholders(secret), {brief.target.service: url})
+        return
+    if url is not None:
+        raise ConfigError(f"target '{stack.name}' is started here, it has no --target-url", "--target external")
+    if not is_up(stack.name):
+        with running(stack, jwt_secret(os.environ, generate=True), injections) as live:
+            yield live
+        return
+    if injections:
+        raise ConfigError(f"--inject: target '{stack.name}' is up and was started without", "bench stack down")
+    listener.note(f"using the stack '{stack.name}' that is up")
+    yield attach(stack, jwt_secret(os.environ, generate=False))
+
+
+def _tokens(brief: Brief, stack: Stack, live: Live, users: Sequence[TestUser]) -> list[str]:
+    if brief.target.auth != "bearer":
+        return []
+    if stack.users is None:
+        raise ConfigError(
+            f"target '{brief.target.name}' wants tokens, but stack '{stack.name}' declares no users",
+            f"add users: to scenarios/stacks/{stack.name}.yaml",
+        )
+    secret = SecretStr(live.values["jwt_secret"])
+    return [mint(user, stack.users, secret) for user in users]

@@ -1,0 +1,65 @@
+"""Baselines: `baselines/<stack>/<environment>/<scenario>.json`, committed to the repository."""
+
+from pathlib import Path
+
+from bench.core.baseline import SCHEMA_VERSION, Baseline
+from bench.core.result import RunResult, environment
+from bench.errors import StoreError
+from bench.store.files import read_model, write_text
+from bench.store.folders import find, shipped
+
+FOLDER = "baselines"
+
+
+def load(result: RunResult) -> Baseline | None:
+    """The baseline that a run is judged by; None when there is none.
+
+    Raises:
+        StoreError: The file cannot be read as a baseline.
+    """
+    path = find(FOLDER, relative_path(result))
+    return read(path) if path else None
+
+
+def read(path: Path) -> Baseline:
+    """Parse one file.
+
+    Raises:
+        StoreError: It cannot be read as a baseline.
+    """
+    return read_model(path, Baseline, SCHEMA_VERSION)
+
+
+def save(baseline: Baseline) -> Path:
+    """Write a baseline into `./baselines` and say where."""
+    path = Path(FOLDER) / baseline.stack / baseline.environment / f"{baseline.scenario}.json"
+    write_text(path, baseline.model_dump_json(indent=1) + "\n")
+    return path
+
+
+def paths() -> tuple[Path, ...]:
+    """Every baseline file: the user's when there are any, else the shipped ones."""
+    for folder in (Path(FOLDER), shipped(FOLDER)):
+        found = tuple(sorted(folder.glob("*/*/*.json")))
+        if found:
+            return found
+    return ()
+
+
+def only(name: str) -> tuple[Path, ...]:
+    """The baselines of one scenario.
+
+    Raises:
+        StoreError: There is none.
+    """
+    found = tuple(path for path in paths() if path.stem == name)
+    if not found:
+        known = ", ".join(sorted({path.stem for path in paths()})) or "none"
+        raise StoreError(f"there is no baseline of '{name}'", f"there are: {known}")
+    return found
+
+
+def relative_path(result: RunResult) -> str:
+    """Where a run's baseline stands, below the folder of baselines."""
+    fingerprint = result.fingerprint
+    return f"{fingerprint.stack}/{environment(fingerprint)}/{result.scenario.name}.json"

@@ -1,0 +1,59 @@
+"""What is wrong with a file and where, in words: one line for each problem."""
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+Location = tuple[int | str, ...]
+
+
+def problems(
+    error: ValidationError,
+    place: Callable[[Location], str] = lambda _: "",
+    model: type[BaseModel] | None = None,
+) -> str:
+    """The problems that pydantic found, one a line.
+
+    Args:
+        error: What pydantic raised.
+        place: Text to open a line with, from the problem's location; for example `quick.yaml:14: `.
+        model: Whose field names are suggested for a misspelt one.
+    """
+    return "\n".join(f"{place(each['loc'])}{_sentence(dict(each), model)}" for each in error.errors())
+
+
+def dotted(location: Location) -> str:
+    """`("stages", 1, "users")` → `stages[1].users`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return text.removeprefix(".")
+
+
+def _sentence(problem: dict[str, Any], model: type[BaseModel] | None) -> str:
+    name, context = dotted(problem["loc"]), problem.get("ctx", {})
+    match problem["type"]:
+        case "missing":
+            return f"{name} is missing"
+        case "extra_forbidden":
+            return f"{name} is not a field{_suggestion(problem['loc'], model)}"
+        case "greater_than":
+            return f"{name} must be above {context['gt']:g}"
+        case "greater_than_equal":
+            return f"{name} must be {context['ge']:g} or more"
+        case "value_error":
+            return f"{name}: {context['error']}" if name else str(context["error"])
+        case _:
+            return f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _suggestion(location: Location, model: type[BaseModel] | None) -> str:
+    close = get_close_matches(str(location[-1]), set(_names(model)), n=1) if model else []
+    return f", did you mean '{close[0]}'?" if close else ""
+
+
+def _names(model: type[BaseModel] | None) -> Iterable[str]:
+    """All names that the schema of a model uses, whatever the depth."""
+    schema = model.model_json_schema() if model else {}
+    for part in (schema, *schema.get("$defs", {}).values()):
+        yield from part.get("properties", {})

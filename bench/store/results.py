@@ -1,0 +1,54 @@
+"""Results: `results/<run>/` holds the recording, the result, and the reports on it."""
+
+import tempfile
+from pathlib import Path
+
+from bench.core.result import SCHEMA_VERSION, RunResult
+from bench.core.sample import Recording
+from bench.errors import StoreError
+from bench.store.files import read_model, write_text
+
+FOLDER = Path("results")
+RESULT, RECORDING = "result.json", "recording.json"
+
+
+def save(result: RunResult, recording: Recording, folder: Path) -> Path:
+    """Write a run's files and return their folder.
+
+    What was measured is not lost to a full disk: it goes to the system's temporary folder instead, and the
+    error says so.
+
+    Raises:
+        StoreError: The folder could not be written; the message says where the run was kept.
+    """
+    home = folder / result.provenance.run_id
+    try:
+        _write(result, recording, home)
+    except StoreError as error:
+        refuge = Path(tempfile.gettempdir()) / "bench-kept" / result.provenance.run_id
+        try:
+            _write(result, recording, refuge)
+        except StoreError as second:
+            raise StoreError(
+                f"{error.message}; nor in {refuge.parent}: {second.message}", error.hint
+            ) from error
+        raise StoreError(f"{error.message}; the run was kept in {refuge}", error.hint) from error
+    return home
+
+
+def load(path: Path) -> RunResult:
+    """A result by its folder or file.
+
+    Raises:
+        StoreError: There is none, or it cannot be read as a result.
+    """
+    file = path / RESULT if path.is_dir() else path
+    if not file.is_file():
+        raise StoreError(f"there is no result at {path}", "bench run quick makes one under results/")
+    return read_model(file, RunResult, SCHEMA_VERSION)
+
+
+def _write(result: RunResult, recording: Recording, home: Path) -> None:
+    # The recording first: from it everything else can be made again.
+    write_text(home / RECORDING, recording.model_dump_json() + "\n")
+    write_text(home / RESULT, result.model_dump_json(indent=1) + "\n")

@@ -1,0 +1,1 @@
+"""The reference chat stack: backend, agent and model, by one HTTP contract."""
