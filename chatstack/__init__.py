@@ -1,1 +1,1 @@
-"""The reference chat stack: backend, agent and model, by one HTTP contract."""
+"""The reference chat stack: a backend, an agent and a simulated model with the contract of a real one."""

@@ -49,8 +49,8 @@ def options(
 ) -> None:
     """Benchmark a chat stack, compare it with its baseline, and say what regressed.
 
-    Exit codes: 0 pass, 1 regression or crossed threshold, 2 usage, 3 undecided (--strict), 4 the stack failed,
-    5 the measurement failed, 6 publishing failed, 70 a bug, 130 interrupted.
+    Exit codes: 0 pass, 1 regression or crossed threshold, 2 usage, 3 undecided (--strict), 4 the stack
+    failed, 5 the measurement failed, 6 publishing failed, 70 a bug, 130 interrupted.
     """
 
 

@@ -11,7 +11,7 @@ app = typer.Typer(help="Make tokens and test users.", no_args_is_help=True, rich
 Target = Annotated[str, typer.Option("--target", help="The stack whose users they are.")]
 
 
-@app.command(epilog="Example: curl -H \"Authorization: Bearer $(bench auth token ID)\" …/api/auth/me")
+@app.command(epilog='Example: curl -H "Authorization: Bearer $(bench auth token ID)" …/api/auth/me')
 def token(
     user_id: Annotated[str, typer.Argument(help="24 hexadecimal digits, as `bench auth user` prints them.")],
     *,
@@ -35,8 +35,8 @@ def user(
     count: Annotated[int, typer.Option("--count", min=1, help="How many to make.")] = 1,
     remove: Annotated[list[str] | None, typer.Option("--remove", help="Remove this id instead.")] = None,
 ) -> None:
-    """Put test users into a stack that is up and print their ids, or remove them. Needs JWT_SECRET."""
-    from bench.measure.user_stores import add_by_hand, remove_by_hand
+    """Put test users into a stack that is up and print their ids, or remove them."""
+    from bench.measure.provisioning import add_by_hand, remove_by_hand
     from bench.store import stacks
 
     stack = stacks.load(target)

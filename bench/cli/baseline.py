@@ -49,7 +49,8 @@ def show(scenario: Annotated[str, typer.Argument(help="A scenario's name.")]) ->
             mean = duration(sum(figures) / len(figures)) if figures else duration(None)
             commit = (run.commit or "no commit")[:9]
             asked = f"{run.ok}/{run.ok + run.failed} ok"
-            print(f"  {run.started_at:%Y-%m-%d %H:%M}  {commit}  {mean:>9}  {asked}  {run.accepted_by}: {run.reason}")
+            said = f"{run.accepted_by}: {run.reason}"
+            print(f"  {run.started_at:%Y-%m-%d %H:%M}  {commit}  {mean:>9}  {asked}  {said}")
 
 
 @app.command("list", epilog="Example: bench baseline list")
@@ -59,4 +60,5 @@ def list_() -> None:
 
     for path in baselines.paths():
         baseline = baselines.read(path)
-        print(f"{baseline.scenario:20} {baseline.stack}/{baseline.environment}  {len(baseline.runs)} runs  {path}")
+        where = f"{baseline.stack}/{baseline.environment}"
+        print(f"{baseline.scenario:20} {where:30} {len(baseline.runs):3} runs  {path}")

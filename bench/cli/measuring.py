@@ -45,7 +45,7 @@ def measure_and_keep(
     stack = stacks.load(target or ("external" if url else "embedded"))
     injections = parse_injections(stack, tuple(inject or ()))
     load = brief.scenario
-    say(f"{load.name} on {stack.name}: {load.users} users, {load.duration_s:g} s; Ctrl-C keeps what was measured")
+    say(f"{load.name} on {stack.name}: {load.users} users, {load.duration_s:g} s; Ctrl-C keeps what there is")
     line = ProgressLine()
     listener = Listener(progress=line.show, note=say, warning=lambda text: say(f"warning: {text}"))
     result, recording = measure(brief, stack, url, injections, listener)
@@ -60,5 +60,3 @@ def measure_and_keep(
             "the run cannot be judged; look at the service's log",
         )
     return result, home
-
-

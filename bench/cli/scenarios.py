@@ -22,7 +22,9 @@ def list_() -> None:
 
 @app.command(epilog="Example: bench scenarios check scenarios/quick.yaml")
 def check(
-    names: Annotated[list[str] | None, typer.Argument(help="Names or files; all when there are none.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names or files; all when there are none.")
+    ] = None,
 ) -> None:
     """Check scenarios with the files they name, and say what is wrong and where."""
     from bench.core.plan import plan

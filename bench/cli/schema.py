@@ -29,6 +29,8 @@ def print_schema(kind: Kind) -> None:
     """Print the schema of a kind of file, its own address included."""
     import json
 
+    from pydantic import BaseModel
+
     from bench.core.baseline import Baseline
     from bench.core.compare import Comparison
     from bench.core.report import Report
@@ -37,7 +39,7 @@ def print_schema(kind: Kind) -> None:
     from bench.core.scenario import Prompts, Scenario, Target
     from bench.core.stack import Stack
 
-    models = {
+    models: dict[Kind, type[BaseModel]] = {
         Kind.SCENARIO: Scenario,
         Kind.TARGET: Target,
         Kind.PROMPTS: Prompts,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import jwt
 from pydantic import SecretStr
 
-from bench.core.stack import Users, expand_all
+from bench.core.stack import Stack, Users, expand_all
 from bench.errors import ConfigError
 
 SECRET_VARIABLE = "JWT_SECRET"  # noqa: S105 - the variable's name, not a secret
@@ -49,6 +49,19 @@ def jwt_secret(environ: Mapping[str, str], *, generate: bool) -> SecretStr:
             f"export {SECRET_VARIABLE}=… (the same as the stack's backend has)",
         )
     return SecretStr(secrets.token_urlsafe(48))
+
+
+def declared_users(stack: Stack) -> Users:
+    """How a stack's users are made.
+
+    Raises:
+        ConfigError: It declares none.
+    """
+    if stack.users is None:
+        raise ConfigError(
+            f"stack '{stack.name}' declares no users", f"add users: to scenarios/stacks/{stack.name}.yaml"
+        )
+    return stack.users
 
 
 def mint(user: TestUser, users: Users, secret: SecretStr, now: datetime | None = None) -> str:

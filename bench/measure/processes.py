@@ -62,7 +62,7 @@ class Running:
 
 
 @contextmanager
-def running(stack: Stack, secret: SecretStr, injections: Mapping[str, float]) -> Iterator[Running]:
+def running(stack: Stack, secret: SecretStr, injections: Mapping[str, float]) -> Iterator[Live]:
     """A stack that runs inside the block, and not after it, even when this process is killed.
 
     Raises:

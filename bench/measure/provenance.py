@@ -1,5 +1,6 @@
 """Where and with what a run was made."""
 
+import getpass
 import hashlib
 import json
 import os
@@ -61,6 +62,11 @@ def fingerprint(brief: Brief, stack: Stack, url: str | None = None) -> Fingerpri
         cpu_count=os.cpu_count() or 1,
         simulated=stack.simulated,
     )
+
+
+def git_user() -> str:
+    """Who accepts a baseline when nobody says: git's `user.name`, else the account's name."""
+    return _git("config", "user.name") or getpass.getuser()
 
 
 def _digest(content: object) -> str:

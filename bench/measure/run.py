@@ -1,4 +1,4 @@
-"""One measurement from start to end: the stack up, test users in, the load, test users out, the stack down."""
+"""One measurement: the stack up, test users in, the load, test users out, the stack down."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,14 +12,14 @@ from bench.core.sample import Recording
 from bench.core.scenario import Brief
 from bench.core.stack import Stack
 from bench.errors import ConfigError
-from bench.measure.auth import TestUser, jwt_secret, mint
+from bench.measure.auth import TestUser, declared_users, jwt_secret, mint
 from bench.measure.detached import attach, is_up
 from bench.measure.health import wait_until_ready
 from bench.measure.live import Live, placeholders
 from bench.measure.processes import running
 from bench.measure.provenance import fingerprint, new_run_id, provenance
+from bench.measure.provisioning import provisioned
 from bench.measure.recorder import Progress, Subject, record
-from bench.measure.user_stores import provisioned
 
 READY_TIMEOUT_S = 60.0
 
@@ -78,13 +78,17 @@ def _live(
         yield Live(stack, placeholders(secret), {brief.target.service: url})
         return
     if url is not None:
-        raise ConfigError(f"target '{stack.name}' is started here, it has no --target-url", "--target external")
+        raise ConfigError(
+            f"target '{stack.name}' is started here, it has no --target-url", "--target external"
+        )
     if not is_up(stack.name):
         with running(stack, jwt_secret(os.environ, generate=True), injections) as live:
             yield live
         return
     if injections:
-        raise ConfigError(f"--inject: target '{stack.name}' is up and was started without", "bench stack down")
+        raise ConfigError(
+            f"--inject: target '{stack.name}' is up and was started without", "bench stack down"
+        )
     listener.note(f"using the stack '{stack.name}' that is up")
     yield attach(stack, jwt_secret(os.environ, generate=False))
 
@@ -92,10 +96,6 @@ def _live(
 def _tokens(brief: Brief, stack: Stack, live: Live, users: Sequence[TestUser]) -> list[str]:
     if brief.target.auth != "bearer":
         return []
-    if stack.users is None:
-        raise ConfigError(
-            f"target '{brief.target.name}' wants tokens, but stack '{stack.name}' declares no users",
-            f"add users: to scenarios/stacks/{stack.name}.yaml",
-        )
+    declared = declared_users(stack)
     secret = SecretStr(live.values["jwt_secret"])
-    return [mint(user, stack.users, secret) for user in users]
+    return [mint(user, declared, secret) for user in users]

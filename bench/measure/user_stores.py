@@ -1,22 +1,14 @@
-"""Puts test users into the stack's store before a run and removes them after it, whatever happened."""
+"""Where a stack keeps its users: how they are put in and taken out."""
 
 import json
-import os
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol, assert_never
 
-import psutil
+from bench.core.stack import CommandStore, MongoStore, Users, expand
+from bench.errors import TargetError
 
-from bench.core.stack import CommandStore, MongoStore, Stack, Users, expand, expand_all
-from bench.errors import StoreError, TargetError
-from bench.measure.auth import TestUser
-from bench.measure.live import inherited
-
-JOURNALS = Path(".bench/users")
 _COMMAND_TIMEOUT_S = 30.0
 
 
@@ -130,80 +122,3 @@ def open_store(users: Users, values: Mapping[str, str], environment: Mapping[str
             return MongoUserStore(expand(store.uri, values, "users.store.uri"), store.collection)
         case _:
             assert_never(store)
-
-
-@contextmanager
-def provisioned(
-    stack: Stack,
-    values: Mapping[str, str],
-    count: int,
-    run_id: str,
-    on_warning: Callable[[str], None],
-) -> Iterator[tuple[TestUser, ...]]:
-    """Test users that are there inside the block and gone after it.
-
-    A journal is written before they are put in, so that the next run on this stack removes what a killed one
-    left behind. A store that is gone when they should be removed must not cost the run: that is a warning.
-
-    Args:
-        stack: Whose users.
-        values: Of the declaration's placeholders.
-        count: How many.
-        run_id: Whose; it is part of their names.
-        on_warning: Told what could not be removed.
-
-    Raises:
-        TargetError: The store could not be reached or refused them.
-    """
-    if stack.users is None:
-        yield ()
-        return
-    store = open_store(stack.users, values, inherited(os.environ))
-    remove_left_behind(stack, store)
-    now = datetime.now(UTC)
-    users = tuple(TestUser.make(run_id, number) for number in range(count))
-    ids = [user.id for user in users]
-    journal = JOURNALS / f"{run_id}.json"
-    _note(journal, stack, ids)
-    template = stack.users.document
-    try:
-        store.add([expand_all(template, user.placeholders(now), "users.document") for user in users])
-        yield users
-    finally:
-        try:
-            store.remove(ids)
-            journal.unlink(missing_ok=True)
-        except TargetError as error:
-            on_warning(f"{error.message}; the next run on '{stack.name}' tries again")
-
-
-def _note(journal: Path, stack: Stack, ids: Sequence[str]) -> None:
-    owner = psutil.Process()
-    content = {"stack": stack.name, "pid": owner.pid, "started": owner.create_time(), "ids": ids}
-    try:
-        journal.parent.mkdir(parents=True, exist_ok=True)
-        journal.write_text(json.dumps(content), encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"cannot write {journal}: {error.strerror}", "run in a folder of yours") from error
-
-
-def remove_left_behind(stack: Stack, store: UserStore) -> int:
-    """Remove the users of runs that were killed before they could; say how many."""
-    removed = 0
-    for journal in sorted(JOURNALS.glob("*.json")):
-        try:
-            content = json.loads(journal.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue  # another run is just writing or removing it
-        if content["stack"] == stack.name and not _alive(content["pid"], content["started"]):
-            store.remove(content["ids"])
-            journal.unlink(missing_ok=True)
-            removed += len(content["ids"])
-    return removed
-
-
-def _alive(pid: int, started: float) -> bool:
-    try:
-        return abs(psutil.Process(pid).create_time() - started) < 1.0
-    except psutil.NoSuchProcess:
-        return False

@@ -1,0 +1,130 @@
+"""Puts test users into the stack's store before a run and removes them after it, whatever happened."""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.core.stack import Stack, expand_all
+from bench.errors import StoreError, TargetError
+from bench.measure.auth import TestUser, declared_users, jwt_secret
+from bench.measure.detached import attach, is_up
+from bench.measure.live import inherited, placeholders
+from bench.measure.user_stores import UserStore, open_store
+
+JOURNALS = Path(".bench/users")
+
+
+@contextmanager
+def provisioned(
+    stack: Stack,
+    values: Mapping[str, str],
+    count: int,
+    run_id: str,
+    on_warning: Callable[[str], None],
+) -> Iterator[tuple[TestUser, ...]]:
+    """Test users that are there inside the block and gone after it.
+
+    A journal is written before they are put in, so that the next run on this stack removes what a killed one
+    left behind. A store that is gone when they should be removed must not cost the run: that is a warning.
+
+    Args:
+        stack: Whose users.
+        values: Of the declaration's placeholders.
+        count: How many.
+        run_id: Whose; it is part of their names.
+        on_warning: Told what could not be removed.
+
+    Raises:
+        TargetError: The store could not be reached or refused them.
+    """
+    if stack.users is None:
+        yield ()
+        return
+    store = open_store(stack.users, values, inherited(os.environ))
+    remove_left_behind(stack, store)
+    users = tuple(TestUser.make(run_id, number) for number in range(count))
+    ids = [user.id for user in users]
+    journal = JOURNALS / f"{run_id}.json"
+    _note(journal, stack, ids)
+    try:
+        store.add(_documents(stack, users))
+        yield users
+    finally:
+        try:
+            store.remove(ids)
+            journal.unlink(missing_ok=True)
+        except TargetError as error:
+            on_warning(f"{error.message}; the next run on '{stack.name}' tries again")
+
+
+def _note(journal: Path, stack: Stack, ids: Sequence[str]) -> None:
+    owner = psutil.Process()
+    content = {"stack": stack.name, "pid": owner.pid, "started": owner.create_time(), "ids": ids}
+    try:
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        journal.write_text(json.dumps(content), encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"cannot write {journal}: {error.strerror}", "run in a folder of yours") from error
+
+
+def remove_left_behind(stack: Stack, store: UserStore) -> int:
+    """Remove the users of runs that were killed before they could; say how many."""
+    removed = 0
+    for journal in sorted(JOURNALS.glob("*.json")):
+        try:
+            content = json.loads(journal.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue  # another run is just writing or removing it
+        if content["stack"] == stack.name and not _alive(content["pid"], content["started"]):
+            store.remove(content["ids"])
+            journal.unlink(missing_ok=True)
+            removed += len(content["ids"])
+    return removed
+
+
+def _alive(pid: int, started: float) -> bool:
+    try:
+        return abs(psutil.Process(pid).create_time() - started) < 1.0
+    except psutil.NoSuchProcess:
+        return False
+
+
+def add_by_hand(stack: Stack, count: int) -> tuple[str, ...]:
+    """Put test users into a stack that is up, to stay there, and return their ids.
+
+    Raises:
+        ConfigError: The stack declares no users, or a variable of its store is not set.
+        TargetError: It is not up, or its store could not be reached.
+    """
+    series = f"by-hand-{secrets.token_hex(3)}"
+    users = tuple(TestUser.make(series, number) for number in range(count))
+    _store_by_hand(stack).add(_documents(stack, users))
+    return tuple(user.id for user in users)
+
+
+def remove_by_hand(stack: Stack, ids: Sequence[str]) -> None:
+    """Remove test users of a stack that is up. Raises as `add_by_hand` does."""
+    _store_by_hand(stack).remove(ids)
+
+
+def _store_by_hand(stack: Stack) -> UserStore:
+    users = declared_users(stack)
+    if not stack.services:
+        return open_store(users, placeholders(None), inherited(os.environ))
+    if not is_up(stack.name):
+        raise TargetError(f"target '{stack.name}' is not up", f"bench stack up --target {stack.name}")
+    return open_store(
+        users, attach(stack, jwt_secret(os.environ, generate=True)).values, inherited(os.environ)
+    )
+
+
+def _documents(stack: Stack, users: Sequence[TestUser]) -> list[dict[str, Any]]:
+    template, now = declared_users(stack).document, datetime.now(UTC)
+    return [expand_all(template, user.placeholders(now), "users.document") for user in users]

@@ -1,0 +1,114 @@
+"""The agent role: a transparent proxy of Ollama that publishes forms by itself when asked to."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.routing import Route
+
+from chatstack.connection import CancelOnDisconnect
+from chatstack.intent import extraction_prompt, form_to_publish, triggers
+from chatstack.intercepted import Intercepted
+from chatstack.knobs import Knobs, KnobsMiddleware
+from chatstack.measures import Measures, MeasuresMiddleware
+from chatstack.ollama import GENERATING
+from chatstack.relay import Relay
+from chatstack.settings import Settings
+from chatstack.stores.store import Store, open_store
+from chatstack.timing import TimingMiddleware, stopwatch
+from chatstack.upstream import Upstream
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]
+
+
+def make_agent(settings: Settings) -> Starlette:
+    """The agent's application: OLLAMA_URL, UPSTREAM_TIMEOUT_S, the store's variables, and AGENT_*."""
+    upstream = Upstream(settings.text("OLLAMA_URL"), settings.number("UPSTREAM_TIMEOUT_S", 120.0, low=0.001))
+    measures = Measures()
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        store = await open_store(settings)
+        app.router.routes.append(Route("/{path:path}", _Agent(upstream, store).answer, methods=_METHODS))
+        yield
+        await upstream.close()
+        await store.close()
+
+    return Starlette(
+        routes=[Route("/metrics", measures.answer)],
+        lifespan=lifespan,
+        middleware=[
+            Middleware(CancelOnDisconnect),
+            Middleware(MeasuresMiddleware, measures=measures),
+            Middleware(TimingMiddleware, tier="agent"),
+            Middleware(KnobsMiddleware, knobs=Knobs.of(settings, "AGENT"), paths=GENERATING),
+        ],
+    )
+
+
+class _Agent:
+    """Passes everything on, but for what asks to publish a form that there is."""
+
+    def __init__(self, upstream: Upstream, store: Store) -> None:
+        self._upstream = upstream
+        self._store = store
+
+    async def answer(self, request: Request) -> Relay | Intercepted:
+        """Any call of Ollama's API."""
+        content = await request.body()
+        if request.method == "POST" and request.url.path in GENERATING:
+            asked = _parsed(content)
+            text = _user_text(asked)
+            if triggers(text):
+                answer = await self._publication(request, asked, text)
+                if answer is not None:
+                    return answer
+        return Relay(self._upstream, request, content)
+
+    async def _publication(self, request: Request, asked: dict[str, Any], text: str) -> Intercepted | None:
+        """The answer to a text that asks to publish a form that there is; None to any other."""
+        question = {
+            "model": asked.get("model"),
+            "prompt": extraction_prompt(text),
+            "format": "json",
+            "stream": False,
+            "options": {"temperature": 0, "num_predict": 64},
+        }
+        watch = stopwatch(request)
+        try:
+            with watch.elsewhere():
+                async with self._upstream.client() as client:
+                    response = await client.post("/api/generate", json=question)
+            last = response.raise_for_status().json()
+            form_id = form_to_publish(last["response"])
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            return None  # then it is a text like any other, and the model's trouble shows there
+        if form_id is None or not await self._store.has_form(form_id):
+            return None
+        await self._store.record_publication(form_id, datetime.now(UTC))
+        return Intercepted(request, asked, form_id, last)
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    """The body when it is a JSON object; Ollama says what is wrong with any other."""
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _user_text(asked: dict[str, Any]) -> str:
+    """The prompt, or the last message of the user."""
+    messages = asked.get("messages")
+    if isinstance(messages, list):
+        said = [each for each in messages if isinstance(each, dict) and each.get("role") == "user"]
+        return str(said[-1].get("content", "")) if said else ""
+    prompt = asked.get("prompt")
+    return prompt if isinstance(prompt, str) else ""

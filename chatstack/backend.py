@@ -1,0 +1,77 @@
+"""The backend role: checks who asks, asks the agent, and answers as the contract says."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from chatstack.accounts import Accounts
+from chatstack.bodies import BodyError
+from chatstack.chat import CHAT_PATH, Chat
+from chatstack.clock import iso_now
+from chatstack.connection import CancelOnDisconnect
+from chatstack.knobs import Knobs, KnobsMiddleware
+from chatstack.measures import Measures, MeasuresMiddleware
+from chatstack.settings import Settings
+from chatstack.stores.store import open_store
+from chatstack.timing import TimingMiddleware
+from chatstack.tokens import RefusedError, Tokens
+from chatstack.upstream import Upstream
+
+_DAY_S = 86_400.0
+
+
+def make_backend(settings: Settings) -> Starlette:
+    """The backend's application.
+
+    JWT_SECRET, AGENT_URL, MODEL, UPSTREAM_TIMEOUT_S, TOKEN_LIFETIME_S, the store's variables, and BACKEND_*.
+    """
+    secret = settings.text("JWT_SECRET")
+    upstream = Upstream(settings.text("AGENT_URL"), settings.number("UPSTREAM_TIMEOUT_S", 120.0, low=0.001))
+    model = settings.text("MODEL", "qwen2.5:0.5b")
+    lifetime_s = settings.number("TOKEN_LIFETIME_S", _DAY_S, low=1)
+    measures = Measures()
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        store = await open_store(settings)
+        tokens = Tokens(store, secret, lifetime_s)
+        app.router.routes += Accounts(store, tokens).routes()
+        app.router.routes += Chat(store, tokens, upstream, model).routes()
+        yield
+        await upstream.close()
+        await store.close()
+
+    return Starlette(
+        routes=[Route("/health", _health), Route("/metrics", measures.answer)],
+        lifespan=lifespan,
+        middleware=[
+            Middleware(CancelOnDisconnect),
+            Middleware(MeasuresMiddleware, measures=measures),
+            Middleware(TimingMiddleware, tier="backend"),
+            Middleware(KnobsMiddleware, knobs=Knobs.of(settings, "BACKEND"), paths=frozenset({CHAT_PATH})),
+        ],
+        exception_handlers={RefusedError: _refused, BodyError: _bad_request, HTTPException: _http_error},
+    )
+
+
+async def _health(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
+    return JSONResponse({"success": True, "message": "the backend is running", "timestamp": iso_now()})
+
+
+async def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG001 - likewise
+    return JSONResponse({"error": str(error)}, 401)
+
+
+async def _bad_request(request: Request, error: Exception) -> Response:  # noqa: ARG001 - likewise
+    return JSONResponse({"error": str(error)}, 400)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:  # noqa: ARG001 - likewise
+    status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "error")
+    return JSONResponse({"error": detail}, status)

@@ -1,0 +1,32 @@
+"""Reading what a client sent."""
+
+import json
+from typing import Any
+
+from starlette.requests import Request
+
+MAX_BYTES = 1024 * 1024
+
+
+class BodyError(Exception):
+    """The body is not what the call asks for; the message is for the client."""
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object.
+
+    Raises:
+        BodyError: It is none, or longer than a megabyte.
+    """
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > MAX_BYTES:
+            raise BodyError("the body is too large")
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        raise BodyError("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise BodyError("the body is not a JSON object")
+    return body

@@ -1,0 +1,42 @@
+"""Ends the work for a client that has gone."""
+
+import asyncio
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class CancelOnDisconnect:
+    """Middleware: cancels a request's work when its client goes away, so that what it held becomes free.
+
+    ASGI servers only tell, and only those who ask.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app beside a watch on its connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        messages: asyncio.Queue[Message] = asyncio.Queue()
+        work = asyncio.ensure_future(self._app(scope, messages.get, send))
+        watch = asyncio.ensure_future(_watch(receive, messages))
+        try:
+            await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone = not work.done()
+            work.cancel()
+            watch.cancel()
+            await asyncio.gather(work, watch, return_exceptions=True)
+        if not gone:
+            work.result()
+
+
+async def _watch(receive: Receive, messages: asyncio.Queue[Message]) -> None:
+    """Pass messages on, and return when the client is gone."""
+    while True:
+        message = await receive()
+        messages.put_nowait(message)
+        if message["type"] == "http.disconnect":
+            return

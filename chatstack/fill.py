@@ -1,0 +1,61 @@
+"""`python -m chatstack users|forms add|remove`: fills and empties the store, JSON in, JSON out."""
+
+import json
+from typing import Any
+
+from chatstack.settings import Settings, SettingsError
+from chatstack.stores.store import Store, TakenError, open_store
+
+
+async def fill(settings: Settings, collection: str, action: str, text: str) -> str:
+    """Change the store.
+
+    Args:
+        settings: Which store.
+        collection: `users` or `forms`.
+        action: `add` reads a list of user documents or form ids, `remove` a list of ids.
+        text: What was read from stdin.
+
+    Returns:
+        `{"changed": N}`.
+
+    Raises:
+        SettingsError: The text is not such a list, a user is there already, or there is no store.
+    """
+    content = _items(text, documents=(collection, action) == ("users", "add"))
+    store = await open_store(settings)
+    try:
+        return json.dumps({"changed": await _change(store, collection, action, content)})
+    finally:
+        await store.close()
+
+
+async def _change(store: Store, collection: str, action: str, content: list[Any]) -> int:
+    match (collection, action):
+        case ("users", "add"):
+            try:
+                await store.add_users(content)
+            except TakenError as error:
+                raise SettingsError(f"a user is there already: {error}") from error
+        case ("forms", "add"):
+            await store.add_forms(content)
+        case ("users", _):
+            return await store.remove_users(content)
+        case _:
+            return await store.remove_forms(content)
+    return len(content)
+
+
+def _items(text: str, *, documents: bool) -> list[Any]:
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise SettingsError(f"stdin is not JSON: {error}") from None
+    if not isinstance(content, list):
+        raise SettingsError("stdin must be a JSON list")
+    for each in content:
+        if documents and not (isinstance(each, dict) and {"_id", "username", "email"} <= each.keys()):
+            raise SettingsError("stdin must be a list of users with _id, username and email")
+        if not documents and not isinstance(each, str):
+            raise SettingsError("stdin must be a list of ids")
+    return content

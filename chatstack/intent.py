@@ -1,0 +1,42 @@
+"""Whether a text asks to publish a form: the agent's question, and the simulated model's answer."""
+
+import json
+import re
+
+TRIGGERS = ("publish", "deploy", "register")
+_QUESTION = (
+    'Does the message below ask to publish a form? Answer with JSON only: {{"publish": true or false, '
+    '"form_id": the id of the form or null}}.\n\nMessage: """{text}"""'
+)
+_MESSAGE = re.compile(r'Message: """(.*)"""', re.DOTALL)
+_FORM_ID = re.compile(r"\bform(?:\s+id)?\s*[:#]?\s*([A-Za-z0-9_-]*\d[A-Za-z0-9_-]*)", re.IGNORECASE)
+
+
+def triggers(text: str) -> bool:
+    """Whether a text has a word that makes the agent ask."""
+    lowered = text.lower()
+    return any(word in lowered for word in TRIGGERS)
+
+
+def extraction_prompt(text: str) -> str:
+    """What the agent asks the model about a text."""
+    return _QUESTION.format(text=text)
+
+
+def extraction_answer(prompt: str) -> str:
+    """What the simulated model answers to that: the first form id in the message."""
+    message = _MESSAGE.search(prompt)
+    found = _FORM_ID.search(message[1]) if message and triggers(message[1]) else None
+    return json.dumps({"publish": found is not None, "form_id": found[1] if found else None})
+
+
+def form_to_publish(answer: str) -> str | None:
+    """The form id that a model's answer names; None when it names none or is no JSON."""
+    try:
+        content = json.loads(answer)
+    except ValueError:
+        return None
+    if not isinstance(content, dict) or content.get("publish") is not True:
+        return None
+    form_id = content.get("form_id")
+    return form_id if isinstance(form_id, str) and form_id else None

@@ -1,0 +1,81 @@
+"""How long a language model takes: pure and seeded, so that every run does the same work.
+
+A prompt is read at the prefill rate, an answer is written token by token at the decode rate, and requests
+that run at once slow each other down.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from random import Random
+
+from chatstack.settings import Settings
+
+# Ollama's models take about four characters of English for a token.
+_CHARACTERS_PER_TOKEN = 4
+_SHORTEST, _LONGEST = 24, 64
+_VOCABULARY = (
+    "a form field label value page step rule choice table user name email phone address date file list "
+    "number text button option check answer section required optional clear short simple add change save "
+    "show ask keep"
+)
+_WORDS = tuple(_VOCABULARY.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """The rates of a simulated model.
+
+    Attributes:
+        prefill_tps: Prompt tokens read per second.
+        decode_tps: Output tokens written per second by a request that runs alone.
+        contention: How much slower each further running request makes every token: 0.15 is 15 %.
+        slowdown: Factor on all times; 1.3 is a regression of 30 %.
+        delay_s: Added before the first token.
+        seed: Of the answers.
+    """
+
+    prefill_tps: float = 8_000.0
+    decode_tps: float = 120.0
+    contention: float = 0.15
+    slowdown: float = 1.0
+    delay_s: float = 0.0
+    seed: int = 1
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Latency":
+        """The rates that the environment says."""
+        return cls(
+            prefill_tps=settings.number("MODEL_PREFILL_TPS", 8_000.0, low=0.001),
+            decode_tps=settings.number("MODEL_DECODE_TPS", 120.0, low=0.001),
+            contention=settings.number("MODEL_CONTENTION", 0.15),
+            slowdown=settings.number("MODEL_SLOWDOWN", 1.0, low=0.001),
+            delay_s=settings.number("MODEL_DELAY_MS", 0.0) / 1000.0,
+            seed=settings.count("MODEL_SEED", 1),
+        )
+
+    def prefill_s(self, prompt_tokens: int) -> float:
+        """Seconds to read a prompt."""
+        return self.delay_s + self.slowdown * prompt_tokens / self.prefill_tps
+
+    def token_s(self, running: int) -> float:
+        """Seconds to write one token while `running` requests run, this one included."""
+        return self.slowdown * (1.0 + self.contention * (running - 1)) / self.decode_tps
+
+    def answer(self, prompt: str, limit: int | None) -> list[str]:
+        """The tokens of an answer: the same for the same prompt, at most `limit`."""
+        digest = hashlib.sha256(f"{self.seed}:{prompt}".encode(errors="replace")).digest()
+        random = Random(digest)
+        count = random.randint(_SHORTEST, _LONGEST)
+        words = [random.choice(_WORDS) for _ in range(count)]
+        tokens = [words[0].capitalize(), *(f" {word}" for word in words[1:-1]), "."]
+        return tokens if limit is None else tokens[: max(1, limit)]
+
+
+def tokenised(text: str) -> list[str]:
+    """A text in pieces of a token's usual length."""
+    return [text[at : at + _CHARACTERS_PER_TOKEN] for at in range(0, len(text), _CHARACTERS_PER_TOKEN)]
+
+
+def prompt_tokens(text: str) -> int:
+    """How many tokens a prompt has, roughly."""
+    return max(1, -(-len(text) // _CHARACTERS_PER_TOKEN))

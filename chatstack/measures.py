@@ -1,0 +1,71 @@
+"""`GET /metrics`: what a role counts, in Prometheus' text format."""
+
+import time
+from collections.abc import Callable
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+
+
+class Measures:
+    """The measures of one role, in a registry of their own.
+
+    Args:
+        gauges: What can be read at any time, by name: its help text and how to read it.
+    """
+
+    def __init__(self, gauges: dict[str, tuple[str, Callable[[], float]]] | None = None) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "chatstack_requests", "Requests answered.", ["method", "status"], registry=self._registry
+        )
+        self.seconds = Histogram(
+            "chatstack_request_seconds", "Time to answer.", buckets=_BUCKETS_S, registry=self._registry
+        )
+        self.in_flight = Gauge("chatstack_in_flight", "Requests under way.", registry=self._registry)
+        for name, (text, read) in (gauges or {}).items():
+            Gauge(name, text, registry=self._registry).set_function(read)
+
+    async def answer(self, request: Request) -> Response:  # noqa: ARG002 - Starlette's signature
+        """The text that a Prometheus server reads."""
+        return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class MeasuresMiddleware:
+    """Counts every request but those for the measures themselves."""
+
+    def __init__(self, app: ASGIApp, measures: Measures) -> None:
+        self._app = app
+        self._measures = measures
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app and count its answer."""
+        if scope["type"] != "http" or scope["path"] == "/metrics":
+            await self._app(scope, receive, send)
+            return
+        status = "none"
+
+        async def counted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        began_s = time.perf_counter()
+        with self._measures.in_flight.track_inprogress():
+            try:
+                await self._app(scope, receive, counted)
+            finally:
+                self._measures.requests.labels(scope["method"], status).inc()
+                self._measures.seconds.observe(time.perf_counter() - began_s)

@@ -1,0 +1,128 @@
+"""The model role: speaks Ollama's API and takes its time from `latency`.
+
+Source: https://github.com/ollama/ollama/blob/main/docs/api.md
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from chatstack.bodies import BodyError, json_object
+from chatstack.clock import iso_now
+from chatstack.connection import CancelOnDisconnect
+from chatstack.generation import Generation, ModelServer
+from chatstack.intent import extraction_answer
+from chatstack.knobs import Knobs, KnobsMiddleware
+from chatstack.latency import Latency, tokenised
+from chatstack.measures import Measures, MeasuresMiddleware
+from chatstack.ollama import GENERATING
+from chatstack.settings import Settings
+from chatstack.slots import Slots
+
+VERSION = "0.0.0-chatstack"
+
+
+def make_model(settings: Settings) -> Starlette:
+    """The model's application: OLLAMA_NUM_PARALLEL, OLLAMA_MAX_QUEUE, MODEL and MODEL_*."""
+    name = settings.text("MODEL", "qwen2.5:0.5b")
+    slots = Slots(
+        parallel=settings.count("OLLAMA_NUM_PARALLEL", 1, low=1),
+        max_queue=settings.count("OLLAMA_MAX_QUEUE", 512),
+    )
+    server = ModelServer(name=name, latency=Latency.of(settings), slots=slots)
+    errors = Knobs.of(settings, "MODEL").error_ratio
+    measures = Measures(
+        {
+            "chatstack_queue_waiting": ("Requests that wait for a slot.", lambda: slots.waiting),
+            "chatstack_queue_running": ("Requests that hold a slot.", lambda: slots.running),
+        }
+    )
+    api = _Api(server)
+    return Starlette(
+        routes=[
+            Route("/", _alive, methods=["GET", "HEAD"]),
+            Route("/api/generate", api.generate, methods=["POST"]),
+            Route("/api/chat", api.chat, methods=["POST"]),
+            Route("/api/tags", api.tags),
+            Route("/api/ps", api.ps),
+            Route("/api/version", _version),
+            Route("/metrics", measures.answer),
+        ],
+        middleware=[
+            Middleware(CancelOnDisconnect),
+            Middleware(MeasuresMiddleware, measures=measures),
+            # Its delay is a part of its latency, so that its own durations have it.
+            Middleware(KnobsMiddleware, knobs=Knobs(error_ratio=errors), paths=GENERATING),
+        ],
+        exception_handlers={BodyError: _bad_request},
+    )
+
+
+async def _alive(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
+    return PlainTextResponse("Ollama is running")
+
+
+async def _version(request: Request) -> Response:  # noqa: ARG001 - likewise
+    return JSONResponse({"version": VERSION})
+
+
+async def _bad_request(request: Request, error: Exception) -> Response:  # noqa: ARG001 - likewise
+    return JSONResponse({"error": str(error)}, 400)
+
+
+def _message(text: str) -> dict[str, Any]:
+    return {"message": {"role": "assistant", "content": text}}
+
+
+def _response(text: str) -> dict[str, Any]:
+    return {"response": text}
+
+
+class _Api:
+    """Ollama's calls on one model."""
+
+    def __init__(self, server: ModelServer) -> None:
+        self._server = server
+
+    async def generate(self, request: Request) -> Response | Generation:
+        """`POST /api/generate {model, prompt, stream}`."""
+        body = await json_object(request)
+        prompt = body.get("prompt", "")
+        if not isinstance(prompt, str):
+            raise BodyError("prompt must be a text")
+        return self._generation(body, prompt, _response)
+
+    async def chat(self, request: Request) -> Response | Generation:
+        """`POST /api/chat {model, messages, stream}`."""
+        body = await json_object(request)
+        messages = body.get("messages")
+        if not isinstance(messages, list) or not all(isinstance(each, dict) for each in messages):
+            raise BodyError("messages must be a list of objects")
+        prompt = "\n".join(str(each.get("content", "")) for each in messages)
+        return self._generation(body, prompt, _message)
+
+    async def tags(self, request: Request) -> Response:  # noqa: ARG002 - Starlette's signature
+        """`GET /api/tags`: the models that there are."""
+        return JSONResponse({"models": [{"name": self._server.name, "model": self._server.name, "size": 0}]})
+
+    async def ps(self, request: Request) -> Response:  # noqa: ARG002 - likewise
+        """`GET /api/ps`: the models that are loaded, which a simulated one always is."""
+        loaded = {"name": self._server.name, "model": self._server.name, "expires_at": iso_now()}
+        return JSONResponse({"models": [loaded]})
+
+    def _generation(self, body: Mapping[str, Any], prompt: str, wrap: Any) -> Response | Generation:
+        if body.get("model") != self._server.name:
+            return JSONResponse({"error": f"model '{body.get('model')}' not found"}, 404)
+        options = body.get("options")
+        limit = options.get("num_predict") if isinstance(options, dict) else None
+        if body.get("format") == "json":
+            tokens = tokenised(extraction_answer(prompt))
+        else:
+            bounded = limit if isinstance(limit, int) and limit > 0 else None
+            tokens = self._server.latency.answer(prompt, bounded)
+        return Generation(self._server, prompt, tokens, wrap, streamed=body.get("stream", True) is not False)

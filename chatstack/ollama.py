@@ -1,0 +1,34 @@
+"""What backend and agent know of Ollama: the calls that generate, and what it reports of its time.
+
+Source: https://github.com/ollama/ollama/blob/main/docs/api.md
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+GENERATING = frozenset({"/api/generate", "/api/chat"})
+_NS_PER_S = 1e9
+
+
+def reported(last: Mapping[str, Any]) -> dict[str, float]:
+    """Seconds by tier from the last object of an answer; what is not reported is left out."""
+    parts = {
+        "load": _seconds(last.get("load_duration")),
+        "prefill": _seconds(last.get("prompt_eval_duration")),
+        "decode": _seconds(last.get("eval_duration")),
+    }
+    total_s = _seconds(last.get("total_duration"))
+    known = {name: value for name, value in parts.items() if value is not None}
+    if total_s is None:
+        return known
+    # Ollama reports no waiting: it is what the others leave of the total.
+    return {"queue": max(0.0, total_s - sum(known.values())), **known}
+
+
+def reported_timing(last: Mapping[str, Any]) -> dict[str, float]:
+    """The same in milliseconds, for people and clients."""
+    return {name: round(1000 * value_s, 2) for name, value_s in reported(last).items()}
+
+
+def _seconds(value: Any) -> float | None:
+    return value / _NS_PER_S if isinstance(value, int | float) and value >= 0 else None

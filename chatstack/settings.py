@@ -1,0 +1,59 @@
+"""Settings come from environment variables only; a wrong one is one sentence, not a traceback."""
+
+from collections.abc import Mapping
+
+
+class SettingsError(Exception):
+    """A variable is missing or wrong; the message names it."""
+
+
+class Settings:
+    """Typed reading of environment variables. An empty one counts as not set.
+
+    Args:
+        environ: The variables.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A text.
+
+        Raises:
+            SettingsError: It is not set and has no default.
+        """
+        value = self._environ.get(name) or default
+        if value is None:
+            raise SettingsError(f"{name} is not set")
+        return value
+
+    def optional(self, name: str) -> str | None:
+        """A text, or None when it is not set."""
+        return self._environ.get(name) or None
+
+    def number(self, name: str, default: float, *, low: float = 0.0, high: float = float("inf")) -> float:
+        """A number from `low` to `high`.
+
+        Raises:
+            SettingsError: It is none, or out of range.
+        """
+        text = self._environ.get(name) or str(default)
+        try:
+            value = float(text)
+        except ValueError:
+            raise SettingsError(f"{name}={text}: not a number") from None
+        if not low <= value <= high:  # also refuses NaN
+            raise SettingsError(f"{name}={text}: must be {low:g} to {high:g}")
+        return value
+
+    def count(self, name: str, default: int, *, low: int = 0, high: int = 1_000_000_000) -> int:
+        """A whole number from `low` to `high`.
+
+        Raises:
+            SettingsError: It is none, or out of range.
+        """
+        value = self.number(name, default, low=low, high=high)
+        if not value.is_integer():
+            raise SettingsError(f"{name}={self._environ[name]}: not a whole number")
+        return int(value)

@@ -1,0 +1,143 @@
+"""The store in a MongoDB, with the collections and types of the contract."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from bson import ObjectId
+from bson.errors import InvalidId
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError, ConfigurationError, PyMongoError
+
+from chatstack.settings import SettingsError
+from chatstack.stores.store import Document, TakenError
+
+Stored = dict[str, Any]
+
+_CONNECT_TIMEOUT_MS = 10_000
+_DUPLICATE_KEY = 11_000
+
+
+class MongoStore:
+    """MongoDB through pymongo's async client."""
+
+    def __init__(
+        self, client: AsyncMongoClient[dict[str, Any]], database: AsyncDatabase[dict[str, Any]]
+    ) -> None:
+        self._client = client
+        self._database = database
+
+    @classmethod
+    async def open(cls, uri: str) -> "MongoStore":
+        """Connect, and make the indexes that keep names apart.
+
+        Raises:
+            SettingsError: The address is wrong or the server does not answer; the address, which may hold a
+                password, is not repeated.
+        """
+        try:
+            client = AsyncMongoClient[Stored](
+                uri, serverSelectionTimeoutMS=_CONNECT_TIMEOUT_MS, tz_aware=True
+            )
+            database = client.get_default_database()
+            await database["users"].create_index("username", unique=True)
+            await database["users"].create_index("email", unique=True)
+            await database["token_blacklist"].create_index("token")
+            await database["publication_audit"].create_index("formId")
+            await database["chat_audit"].create_index("userId")
+        except ConfigurationError as error:
+            raise SettingsError(f"MONGODB_URI: {error}") from error
+        except PyMongoError as error:
+            raise SettingsError(f"MONGODB_URI: {type(error).__name__}: cannot use the database") from error
+        return cls(client, database)
+
+    async def add_users(self, documents: Sequence[Document]) -> None:
+        """Put users in, all or none."""
+        made = [{key: _stored(key, value) for key, value in each.items()} for each in documents]
+        if not made:
+            return
+        try:
+            await self._database["users"].insert_many(made)
+        except BulkWriteError as error:
+            # Without a replica set there are no transactions: what went in before the clash comes out.
+            inserted = made[: error.details["nInserted"]]
+            await self._database["users"].delete_many({"_id": {"$in": [each["_id"] for each in inserted]}})
+            if error.details["writeErrors"][0]["code"] == _DUPLICATE_KEY:
+                raise TakenError("that user is there already") from error
+            raise
+
+    async def remove_users(self, ids: Sequence[str]) -> int:
+        """Take users out."""
+        found = {"_id": {"$in": [_object_id(each) for each in ids]}}
+        return (await self._database["users"].delete_many(found)).deleted_count
+
+    async def user(self, user_id: str) -> dict[str, Any] | None:
+        """A user."""
+        document = await self._database["users"].find_one({"_id": _object_id(user_id)})
+        return {key: _told(value) for key, value in document.items()} if document else None
+
+    async def revoke(self, token: str, expires_at: datetime) -> None:
+        """Put a token on the blacklist."""
+        row = {"token": token, "expiresAt": expires_at}
+        await self._database["token_blacklist"].update_one({"token": token}, {"$set": row}, upsert=True)
+
+    async def is_revoked(self, token: str) -> bool:
+        """Whether a token is on the blacklist."""
+        return await self._database["token_blacklist"].find_one({"token": token}) is not None
+
+    async def add_forms(self, ids: Sequence[str]) -> None:
+        """Put generated forms in."""
+        for each in ids:
+            form = {"_id": _object_id(each)}
+            await self._database["generated_form"].update_one(form, {"$set": form}, upsert=True)
+
+    async def remove_forms(self, ids: Sequence[str]) -> int:
+        """Take generated forms out."""
+        found = {"_id": {"$in": [_object_id(each) for each in ids]}}
+        return (await self._database["generated_form"].delete_many(found)).deleted_count
+
+    async def has_form(self, form_id: str) -> bool:
+        """Whether a generated form is there."""
+        return await self._database["generated_form"].find_one({"_id": _object_id(form_id)}) is not None
+
+    async def record_publication(self, form_id: str, at: datetime) -> None:
+        """Note that a form was published."""
+        await self._database["publication_audit"].insert_one({"formId": form_id, "publishedAt": at})
+
+    async def publications(self, form_id: str) -> int:
+        """How often a form was published."""
+        return await self._database["publication_audit"].count_documents({"formId": form_id})
+
+    async def record_chat(self, user_id: str, characters: int, at: datetime) -> None:
+        """Note that a user chatted."""
+        row = {"userId": _object_id(user_id), "characters": characters, "at": at}
+        await self._database["chat_audit"].insert_one(row)
+
+    async def chats(self, user_id: str) -> int:
+        """How often a user chatted."""
+        return await self._database["chat_audit"].count_documents({"userId": _object_id(user_id)})
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+
+def _object_id(text: str) -> ObjectId | str:
+    """The contract's type of ids; an id of another shape stays a text."""
+    try:
+        return ObjectId(text)
+    except InvalidId:
+        return text
+
+
+def _stored(key: str, value: Any) -> Any:
+    if key == "_id":
+        return _object_id(value)
+    return datetime.fromisoformat(value) if key.endswith("At") and isinstance(value, str) else value
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return str(value) if isinstance(value, ObjectId) else value

@@ -1,0 +1,139 @@
+"""The store in one SQLite file, which backend and agent share."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any, TypeVar
+
+from chatstack.settings import SettingsError
+from chatstack.stores.store import Document, TakenError
+
+Result = TypeVar("Result")
+
+_BUSY_TIMEOUT_S = 10.0
+_TABLES = """
+CREATE TABLE IF NOT EXISTS users (
+  id TEXT PRIMARY KEY, username TEXT UNIQUE, email TEXT UNIQUE, document TEXT
+);
+CREATE TABLE IF NOT EXISTS token_blacklist (token TEXT PRIMARY KEY, expires_at TEXT);
+CREATE TABLE IF NOT EXISTS generated_form (id TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS publication_audit (form_id TEXT, at TEXT);
+CREATE INDEX IF NOT EXISTS publication_by_form ON publication_audit (form_id);
+CREATE TABLE IF NOT EXISTS chat_audit (user_id TEXT, characters INTEGER, at TEXT);
+CREATE INDEX IF NOT EXISTS chat_by_user ON chat_audit (user_id);
+"""
+
+
+class SqliteStore:
+    """SQLite in a thread of its own, so that a lock of the other process never stops the event loop."""
+
+    def __init__(self, thread: ThreadPoolExecutor, connection: sqlite3.Connection) -> None:
+        self._thread = thread
+        self._connection = connection
+
+    @classmethod
+    async def open(cls, path: str) -> "SqliteStore":
+        """Open a file and make its tables.
+
+        Raises:
+            SettingsError: The file cannot be opened.
+        """
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
+        try:
+            connection = await asyncio.get_running_loop().run_in_executor(thread, _connect, path)
+        except sqlite3.Error as error:
+            thread.shutdown()
+            raise SettingsError(f"SQLITE_PATH={path}: {error}") from error
+        return cls(thread, connection)
+
+    async def add_users(self, documents: Sequence[Document]) -> None:
+        """Put users in, all or none."""
+        rows = [(each["_id"], each["username"], each["email"], json.dumps(dict(each))) for each in documents]
+        try:
+            await self._write_many("INSERT INTO users VALUES (?, ?, ?, ?)", rows)
+        except sqlite3.IntegrityError as error:
+            raise TakenError(str(error)) from error
+
+    async def remove_users(self, ids: Sequence[str]) -> int:
+        """Take users out."""
+        return await self._write_many("DELETE FROM users WHERE id = ?", [(each,) for each in ids])
+
+    async def user(self, user_id: str) -> dict[str, Any] | None:
+        """A user."""
+        row = await self._row("SELECT document FROM users WHERE id = ?", user_id)
+        return dict(json.loads(row[0])) if row else None
+
+    async def revoke(self, token: str, expires_at: datetime) -> None:
+        """Put a token on the blacklist."""
+        await self._write_many(
+            "INSERT OR IGNORE INTO token_blacklist VALUES (?, ?)", [(token, expires_at.isoformat())]
+        )
+
+    async def is_revoked(self, token: str) -> bool:
+        """Whether a token is on the blacklist."""
+        return await self._row("SELECT 1 FROM token_blacklist WHERE token = ?", token) is not None
+
+    async def add_forms(self, ids: Sequence[str]) -> None:
+        """Put generated forms in."""
+        await self._write_many("INSERT OR IGNORE INTO generated_form VALUES (?)", [(each,) for each in ids])
+
+    async def remove_forms(self, ids: Sequence[str]) -> int:
+        """Take generated forms out."""
+        return await self._write_many("DELETE FROM generated_form WHERE id = ?", [(each,) for each in ids])
+
+    async def has_form(self, form_id: str) -> bool:
+        """Whether a generated form is there."""
+        return await self._row("SELECT 1 FROM generated_form WHERE id = ?", form_id) is not None
+
+    async def record_publication(self, form_id: str, at: datetime) -> None:
+        """Note that a form was published."""
+        await self._write_many("INSERT INTO publication_audit VALUES (?, ?)", [(form_id, at.isoformat())])
+
+    async def publications(self, form_id: str) -> int:
+        """How often a form was published."""
+        row = await self._row("SELECT count(*) FROM publication_audit WHERE form_id = ?", form_id)
+        return int(row[0]) if row else 0
+
+    async def record_chat(self, user_id: str, characters: int, at: datetime) -> None:
+        """Note that a user chatted."""
+        row = (user_id, characters, at.isoformat())
+        await self._write_many("INSERT INTO chat_audit VALUES (?, ?, ?)", [row])
+
+    async def chats(self, user_id: str) -> int:
+        """How often a user chatted."""
+        row = await self._row("SELECT count(*) FROM chat_audit WHERE user_id = ?", user_id)
+        return int(row[0]) if row else 0
+
+    async def close(self) -> None:
+        """Close the file."""
+        await self._call(self._connection.close)
+        self._thread.shutdown()
+
+    async def _row(self, statement: str, value: str) -> tuple[Any, ...] | None:
+        def read() -> tuple[Any, ...] | None:
+            row: tuple[Any, ...] | None = self._connection.execute(statement, (value,)).fetchone()
+            return row
+
+        return await self._call(read)
+
+    async def _write_many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> int:
+        def write() -> int:
+            with self._connection:
+                return self._connection.executemany(statement, rows).rowcount
+
+        return await self._call(write)
+
+    async def _call(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)
+    # One process writes while the other reads, and no request waits for the disk: this data may be lost.
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.executescript(_TABLES)
+    return connection

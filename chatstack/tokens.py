@@ -1,0 +1,105 @@
+"""Who asks: JSON Web Tokens (HS256) against the store of users."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+
+from chatstack.stores.store import Store
+
+ACCESS, REFRESH = "access", "refresh"
+_ALGORITHM = "HS256"
+_USER_ID = re.compile(r"^[0-9a-fA-F]{24}$")
+
+
+class RefusedError(Exception):
+    """The token is not accepted; the message is one of the contract's reasons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A user whose token was accepted.
+
+    Attributes:
+        user: As the store has it.
+        token: The token itself.
+        expires_at: When it expires.
+    """
+
+    user: dict[str, Any]
+    token: str
+    expires_at: datetime
+
+
+class Tokens:
+    """Checks and gives tokens.
+
+    Args:
+        store: Users and blacklist.
+        secret: Of the signature.
+        lifetime_s: Of the tokens that are given, in seconds.
+    """
+
+    def __init__(self, store: Store, secret: str, lifetime_s: float) -> None:
+        self._store = store
+        self._secret = secret
+        self._lifetime_s = lifetime_s
+
+    async def asker(self, headers: Mapping[str, str]) -> Asker:
+        """The user behind `Authorization: Bearer`.
+
+        Raises:
+            RefusedError: There is no token, it does not hold, or its user is not active.
+        """
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise RefusedError("Access denied")
+        return await self.check(token.strip(), ACCESS)
+
+    async def check(self, token: str, kind: str) -> Asker:
+        """The user of an access or a refresh token.
+
+        Raises:
+            RefusedError: It does not hold, or its user is not active.
+        """
+        claims = self._claims(token)
+        user_id = claims.get("userId")
+        if claims.get("type", ACCESS) != kind or not isinstance(user_id, str) or not _USER_ID.match(user_id):
+            raise RefusedError("Invalid token")
+        if await self._store.is_revoked(token):
+            raise RefusedError("Token revoked")
+        user = await self._store.user(user_id.lower())
+        if user is None or user.get("isActive") is not True:
+            raise RefusedError("Access denied")
+        return Asker(user=user, token=token, expires_at=datetime.fromtimestamp(claims["exp"], UTC))
+
+    def give(self, user: Mapping[str, Any]) -> str:
+        """A new access token of a user."""
+        now = datetime.now(UTC)
+        claims = {
+            "userId": user["_id"],
+            "username": user["username"],
+            "email": user["email"],
+            "role": user["role"],
+            "iat": now,
+            "exp": now + timedelta(seconds=self._lifetime_s),
+        }
+        return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
+
+    async def revoke(self, asker: Asker) -> None:
+        """Put a token on the blacklist."""
+        await self._store.revoke(asker.token, asker.expires_at)
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token, self._secret, algorithms=[_ALGORITHM], options={"require": ["exp"]}
+            )
+        except jwt.ExpiredSignatureError:
+            raise RefusedError("Token expired") from None
+        except jwt.InvalidTokenError:
+            raise RefusedError("Invalid token") from None
+        return claims
