@@ -4,6 +4,7 @@ A shared httpx client rescans all its connections on every request, which at a h
 the answer; so there is a stack of clients with one connection each.
 """
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -22,6 +23,8 @@ class Upstream:
         self.url = url
         self._timeout_s = timeout_s
         self._idle: list[httpx.AsyncClient] = []
+        # Making one takes as long as an answer of a small model, so the clients share it.
+        self._tls = ssl.create_default_context()
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx.AsyncClient]:
@@ -42,6 +45,7 @@ class Upstream:
         return httpx.AsyncClient(
             base_url=self.url,
             timeout=self._timeout_s,
+            verify=self._tls,
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
             trust_env=False,
         )

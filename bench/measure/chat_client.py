@@ -7,6 +7,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from bench.measure.engine import Answer
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _DETAIL_LENGTH = 200
+_OPEN_TIMEOUT_S = 5.0
 _OUTCOMES = {401: Outcome.UNAUTHORIZED, 429: Outcome.RATE_LIMITED}
 
 
@@ -63,6 +65,11 @@ class ChatClient:
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
             trust_env=False,  # a proxy of the environment would be measured too
         )
+
+    async def open(self) -> None:
+        """Open the connection by asking whether the target is ready."""
+        with suppress(httpx.HTTPError):
+            await self._client.get(self._endpoint.target.ready, timeout=_OPEN_TIMEOUT_S)
 
     async def ask(self, prompt: str) -> Answer:
         """Send a message and read the answer to its end. Nothing but a cancellation is raised."""

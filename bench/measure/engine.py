@@ -5,6 +5,7 @@ It keeps no opinion: every request that was begun becomes a sample, with our own
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -30,6 +31,10 @@ class Answer:
 
 class User(Protocol):
     """A virtual user: a connection, and somebody's token."""
+
+    async def open(self) -> None:
+        """Open the connection. That it fails is no matter here: the first request will show it."""
+        ...
 
     async def ask(self, prompt: str) -> Answer:
         """Send the message of this id and wait for the answer. A failed request is an answer."""
@@ -58,11 +63,15 @@ class Engine:
         grace_s: float,
     ) -> None:
         self._plan = plan
-        self._open_user = open_user
+        self._users = [open_user(number) for number in range(max(stage.users for stage in plan.stages))]
         self._on_sample = on_sample
         self._grace_s = grace_s
         self._finished = 0
         self._origin_s = 0.0
+
+    async def open(self) -> None:
+        """Open all connections before the clock starts: what it costs to do so at once is ours."""
+        await asyncio.gather(*(user.open() for user in self._users))
 
     async def run(self) -> None:
         """Send everything. Cancelling it records the requests under way as CANCELLED."""
@@ -70,23 +79,23 @@ class Engine:
         for index, stage in enumerate(self._plan.stages):
             await self._run_stage(index, stage)
 
-    async def _run_stage(self, index: int, stage: Stage) -> None:
-        loop = asyncio.get_running_loop()
-        start_s = loop.time()
-        end_s = start_s + stage.duration_s
-        users = [self._open_user(number) for number in range(stage.users)]
-        try:
-            async with asyncio.timeout_at(end_s + self._grace_s), asyncio.TaskGroup() as group:
-                for number, user in enumerate(users):
-                    group.create_task(self._chat(index, number, user, start_s, end_s))
-        except TimeoutError:
-            pass  # the requests that outlived the grace are recorded as cancelled
-        finally:
-            await asyncio.gather(*(user.close() for user in users))
+    async def close(self) -> None:
+        """Close every user's connection."""
+        await asyncio.gather(*(user.close() for user in self._users))
 
-    async def _chat(self, stage: int, number: int, user: User, start_s: float, end_s: float) -> None:
+    async def _run_stage(self, index: int, stage: Stage) -> None:
+        start_s = asyncio.get_running_loop().time()
+        end_s = start_s + stage.duration_s
+        # Requests that outlive the grace are recorded as cancelled.
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(end_s + self._grace_s), asyncio.TaskGroup() as group:
+                for number in range(stage.users):
+                    group.create_task(self._chat(index, number, start_s, end_s))
+
+    async def _chat(self, stage: int, number: int, start_s: float, end_s: float) -> None:
         """One user's loop: each message is due one pause after the answer to the last."""
         loop = asyncio.get_running_loop()
+        user = self._users[number]
         free_s, turn = start_s, 0
         while True:
             arrival = self._plan.arrival(stage, number, turn)

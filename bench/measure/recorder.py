@@ -92,6 +92,8 @@ class _Session:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._interrupted.set)
+        await engine.open()
+        self._sampler.sample(0.0)  # the work of opening is no part of the run
         start_s = loop.time()
         load = asyncio.create_task(engine.run())
         stop = await self._watch(load, start_s)
@@ -99,6 +101,7 @@ class _Session:
             load.cancel()
         with suppress(asyncio.CancelledError):
             await load
+        await engine.close()
         return Recording(
             planned_s=self._brief.scenario.duration_s,
             elapsed_s=loop.time() - start_s,

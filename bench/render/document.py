@@ -1,0 +1,231 @@
+"""A report as rows of text, in the order in which it is read. What is not known is a dash.
+
+Every format is made from this, so none can say another thing. Nothing is escaped here: each format has its
+own dangerous characters.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bench.core import wording
+from bench.core.compare import Decision
+from bench.core.metrics import METRICS, NETWORK, Kind, Part, hop_name, metric
+from bench.core.report import Report
+from bench.core.result import environment
+from bench.core.sample import GENERATOR
+from bench.core.verdict import INTERVAL, SUCCESS, MetricComparison, Verdict
+
+_DECISIONS = {
+    Decision.PASS: "pass",
+    Decision.FAIL: "fail",
+    Decision.UNDECIDED: "cannot tell",
+    Decision.INVALID: "invalid",
+}
+_VERDICTS = {
+    Verdict.IMPROVED: "improved",
+    Verdict.UNCHANGED: "~",  # no difference that could be told from noise, which is not the same as none
+    Verdict.REGRESSED: "regressed",
+    Verdict.INCONCLUSIVE: "cannot tell",
+    Verdict.MISSING: "missing",
+    Verdict.NEW: "new",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under a heading; the first column is a name, the last a word, the others are numbers."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What every format shows.
+
+    Attributes:
+        scenario: Name of the scenario.
+        decision: The verdict in one word.
+        headline: The judgement in one sentence.
+        next_step: What the reader does now.
+        reasons: What the judgement rests on beside the headline.
+        judged: What decided it, first, and then where the time goes.
+        details: The rest: latencies, resources, errors.
+        facts: Label and text: the load, the run, the baseline, the machine.
+        warnings: What was odd.
+    """
+
+    scenario: str
+    decision: str
+    headline: str
+    next_step: str
+    reasons: tuple[str, ...]
+    judged: tuple[Table, ...]
+    details: tuple[Table, ...]
+    facts: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+
+
+def make_document(report: Report) -> Document:
+    """The document of a report."""
+    result, comparison = report.result, report.comparison
+    # A single reason is the headline already.
+    reasons = comparison.reasons if len(comparison.reasons) > 1 else ()
+    return Document(
+        scenario=result.scenario.name,
+        decision=_DECISIONS[comparison.decision],
+        headline=report.headline,
+        next_step=report.next_step,
+        reasons=reasons,
+        judged=_filled([_decided(report), _located(report), _thresholds(report)]),
+        details=_filled([_latencies(report), _outcomes(report), _resources(report), _errors(report)]),
+        facts=_facts(report),
+        warnings=result.warnings,
+    )
+
+
+def _filled(tables: Iterable[Table]) -> tuple[Table, ...]:
+    return tuple(table for table in tables if table.rows)
+
+
+def _decided(report: Report) -> Table:
+    rows = [each for each in report.comparison.metrics if each.part is Part.DECIDES]
+    return _comparison("Beside the baseline", "metric", rows)
+
+
+def _located(report: Report) -> Table:
+    rows = [each for each in report.comparison.metrics if each.part is Part.LOCATES]
+    return _comparison("Where the time goes", "tier", rows)
+
+
+def _comparison(title: str, name: str, rows: Sequence[MetricComparison]) -> Table:
+    columns = (name, "baseline", "this run", "change", f"{INTERVAL:.0%} interval", "smallest seen", "verdict")
+    return Table(title, columns, tuple(_compared(each) for each in rows))
+
+
+def _compared(each: MetricComparison) -> tuple[str, ...]:
+    row = metric(each.key)
+    tier = hop_name(each.key)
+    # Of a success ratio the difference is in percentage points, which the two values show themselves.
+    change = wording.DASH if each.key == SUCCESS else _change(each)
+    return (
+        tier or row.label,
+        wording.value(each.base, row.unit),
+        wording.value(each.head, row.unit),
+        change,
+        _interval(each),
+        wording.change(each.mde_ratio),
+        _VERDICTS[each.verdict],
+    )
+
+
+def _change(each: MetricComparison) -> str:
+    if each.change is None:
+        return wording.DASH
+    return f"{wording.change_ms(each.change)} ({wording.change(each.change_ratio)})"
+
+
+def _interval(each: MetricComparison) -> str:
+    if each.low_ratio is None or each.high_ratio is None:
+        return wording.DASH
+    return f"{wording.change(each.low_ratio)} to {wording.change(each.high_ratio)}"
+
+
+def _thresholds(report: Report) -> Table:
+    rows = tuple(
+        (
+            metric(each.metric).label,
+            each.threshold,
+            wording.value(each.value, metric(each.metric).unit),
+            "crossed" if each.crossed else "kept",
+        )
+        for each in report.result.thresholds
+    )
+    return Table("Thresholds", ("metric", "limit", "this run", "verdict"), rows)
+
+
+def _latencies(report: Report) -> Table:
+    summaries = report.result.summary.metrics
+    keys = [key for key in summaries if metric(key).kind is Kind.TREND]
+    rows = []
+    for key in sorted(keys, key=lambda key: (key not in METRICS, hop_name(key) == NETWORK)):
+        each = summaries[key]
+        quantiles = {"p50": each.p50, "p90": each.p90, "p95": each.p95, "p99": each.p99}
+        shown = [
+            f"{wording.duration(value)}{_mark(name, each.uncertified, value)}"
+            for name, value in quantiles.items()
+        ]
+        rows.append((metric(key).label, str(each.count), wording.duration(each.mean), *shown))
+    columns = ("latency", "requests", "mean", "p50", "p90", "p95", "p99")
+    return Table("Latencies (? has too few requests to be certain)", columns, tuple(rows))
+
+
+def _mark(name: str, uncertified: Sequence[str], value: float | None) -> str:
+    return "?" if value is not None and name in uncertified else ""
+
+
+def _outcomes(report: Report) -> Table:
+    outcomes = report.result.summary.outcomes
+    rows = tuple((outcome.value, str(count)) for outcome, count in outcomes.items())
+    return Table("Outcomes", ("outcome", "requests"), rows)
+
+
+def _resources(report: Report) -> Table:
+    rows = tuple(
+        (
+            "load generator" if source == GENERATOR else source,
+            f"{each.cpu_pct_mean:.0f} %",
+            f"{each.cpu_pct_p95:.0f} %",
+            wording.memory(each.memory_bytes_max),
+        )
+        for source, each in report.result.summary.resources.items()
+    )
+    return Table(
+        "Resources (CPU in per cent of one core)", ("process", "CPU mean", "CPU p95", "memory"), rows
+    )
+
+
+def _errors(report: Report) -> Table:
+    rows = tuple(
+        (
+            each.outcome.value,
+            wording.DASH if each.status is None else str(each.status),
+            each.prompt,
+            f"{each.at_s:.1f} s",
+            each.detail or wording.DASH,
+        )
+        for each in report.result.summary.errors
+    )
+    return Table("Failed requests", ("outcome", "status", "message", "at", "detail"), rows)
+
+
+def _facts(report: Report) -> tuple[tuple[str, str], ...]:
+    result, comparison = report.result, report.comparison
+    made, where = result.provenance, result.fingerprint
+    injected = ", ".join(f"{knob}={value:g}" for knob, value in made.injections.items())
+    facts = {
+        "load": f"{result.scenario.users} users, {result.scenario.duration_s:g} s",
+        "answered": f"{result.summary.requests} requests in {result.summary.elapsed_s:.1f} s",
+        "run": f"{made.run_id}, commit {_commit(made.commit, dirty=made.dirty is True)}",
+        "made worse": injected,
+        "baseline": _baseline(comparison.baseline_runs, comparison.newest_baseline_commit),
+        "stack": f"{where.stack} ({environment(where)})",
+        "machine": f"{where.system}, {where.cpu_count} × {where.cpu_model}",  # noqa: RUF001 - times
+        "made with": f"bench {made.tool_version}, Python {made.python_version}",
+    }
+    return tuple((label, text) for label, text in facts.items() if text)
+
+
+def _baseline(runs: int, commit: str | None) -> str:
+    return (
+        f"{runs} runs, the newest of commit {_commit(commit, dirty=False)}"
+        if runs
+        else "none to compare with"
+    )
+
+
+def _commit(commit: str | None, *, dirty: bool) -> str:
+    if commit is None:
+        return "unknown"
+    return commit[:9] + (" with changes" if dirty else "")

@@ -1,0 +1,62 @@
+"""A report in GitHub's Markdown, for a file, a job summary or a comment."""
+
+import re
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bench.core.report import Report
+from bench.render.document import Table, make_document
+
+_ICONS = {"pass": "🟢", "fail": "🔴", "cannot tell": "🟡", "invalid": "⚪"}
+_LONGEST_CELL = 200
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CODE = re.compile(r"(`[A-Za-z0-9._-]+`)")
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>|~!&])")
+_BLOCK = re.compile(r"^([#+=>-]|\d+[.)])")
+_LINK = re.compile(r"(:)(?=//)|(?<=www)(\.)", re.IGNORECASE)
+# GitHub looks for these in what it has rendered, so a backslash is gone by then; an empty space is not.
+_REFERENCE = re.compile(r"(?<=[@#])(?=\w)|(?<=GH)(?=-\d)", re.IGNORECASE)
+_NOTHING = "\u200b"
+
+
+def render_markdown(report: Report) -> str:
+    """The report as Markdown; text that the target or a scenario's author wrote stays text."""
+    document = make_document(report)
+    return _TEMPLATE.render(document=document, icon=_ICONS[document.decision]).strip() + "\n"
+
+
+def escape(text: str) -> str:
+    """A text that means only itself, on one line: no markup, HTML, mention or link but a `name` in code."""
+    line = _CONTROL.sub(" ", text).strip()
+    parts = _CODE.split(line)
+    return "".join(part if _CODE.fullmatch(part) else _plain(part) for part in parts)
+
+
+def cell(text: str) -> str:
+    """A text in a cell: escaped, and cut where it would stretch the table."""
+    return escape(text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…")
+
+
+def alignment(table: Table) -> str:
+    """The line below a table's head: names to the left, numbers to the right, the last column to the left."""
+    inner = ["---:"] * (len(table.columns) - 2)
+    return f"| :--- | {' | '.join([*inner, ':---'])} |"
+
+
+def _plain(text: str) -> str:
+    text = _MARKUP.sub(r"\\\1", text)
+    text = _LINK.sub(lambda match: f"\\{match[0]}", text)
+    text = _REFERENCE.sub(_NOTHING, text)
+    return _BLOCK.sub(r"\\\1", text)
+
+
+def _environment() -> Environment:
+    # Escaping is Markdown's, by the filters; HTML's would show its entities in code.
+    made = Environment(  # noqa: S701 - see above
+        loader=PackageLoader("bench.render"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters.update(escape=escape, cell=cell, alignment=alignment)
+    return made
+
+
+_TEMPLATE = _environment().get_template("report.md.j2")

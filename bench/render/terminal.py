@@ -1,0 +1,76 @@
+"""A report for a terminal."""
+
+import io
+import re
+
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from bench.core.report import Report
+from bench.render.document import Table, make_document
+
+_STYLES = {
+    "pass": "bold green",
+    "fail": "bold red",
+    "cannot tell": "bold yellow",
+    "invalid": "bold yellow",
+    "regressed": "red",
+    "crossed": "red",
+    "missing": "red",
+    "improved": "green",
+}
+# Whatever a target writes must not move the cursor or change the colours of whoever reads it.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_LONGEST_CELL = 200
+
+
+def render_terminal(report: Report, *, width: int, colour: bool) -> str:
+    """The report as text that ends in a newline.
+
+    Args:
+        report: What to say.
+        width: Columns of the terminal.
+        colour: Whether to use ANSI colours.
+    """
+    document = make_document(report)
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer,
+        width=width,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    console.print(Text(document.decision.upper(), _STYLES[document.decision]), _clean(document.headline))
+    console.print(_clean(document.next_step))
+    for reason in document.reasons:
+        console.print(f"  - {_clean(reason)}")
+    for warning in document.warnings:
+        console.print(f"warning: {_clean(warning)}")
+    for table in (*document.judged, *document.details):
+        console.print()
+        console.print(_clean(table.title), style="bold")
+        console.print(_rich(table))
+    console.print()
+    for label, text in document.facts:
+        console.print(f"{label:<12} {_clean(text)}")
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+
+def _rich(table: Table) -> RichTable:
+    made = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    last = len(table.columns) - 1
+    for index, column in enumerate(table.columns):
+        made.add_column(column, justify="left" if index in {0, last} else "right", overflow="fold")
+    for row in table.rows:
+        made.add_row(*(Text(_clean(text), _STYLES.get(text, "")) for text in row))
+    return made
+
+
+def _clean(text: str) -> str:
+    line = _CONTROL.sub(" ", text)
+    return line if len(line) <= _LONGEST_CELL else f"{line[:_LONGEST_CELL]}…"
