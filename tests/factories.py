@@ -1,0 +1,162 @@
+"""Values for tests, right in everything that a test does not say otherwise."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bench.core.baseline import Baseline, accept
+from bench.core.result import Fingerprint, Provenance, RunResult, make_result
+from bench.core.sample import GENERATOR, Outcome, Recording, RequestSample, ResourceSample
+from bench.core.scenario import Brief, Prompt, Scenario, Target
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+PROMPTS = ("greeting", "contact-form", "file-upload", "long-migration")
+HOPS = {"auth": 1.0, "backend": 2.0, "agent": 2.0, "queue": 40.0, "prefill": 30.0, "decode": 400.0}
+
+
+def make_scenario(**changes: Any) -> Scenario:
+    """A closed loop of ten users; fields by name."""
+    content: dict[str, Any] = {
+        "name": "quick",
+        "purpose": "A test.",
+        "target": "chat",
+        "seed": 1,
+        "workload": {"prompts": "prompts/forms.yaml"},
+        "stages": [{"kind": "fixed-users", "users": 10, "duration_s": 30, "pause_s": [5, 7]}],
+        "thresholds": {"e2e_ms": ["p(95)<5000"], "success_ratio": ["rate>0.95"]},
+    }
+    return Scenario.model_validate(content | changes)
+
+
+def make_target(**changes: Any) -> Target:
+    """The chat interface; fields by name."""
+    content: dict[str, Any] = {
+        "name": "chat",
+        "service": "backend",
+        "path": "/ask",
+        "auth": "bearer",
+        "body": {"message": "${message}"},
+        "answer": {"kind": "json", "text": "data.message"},
+        "ready": "/ready",
+    }
+    return Target.model_validate(content | changes)
+
+
+def make_brief(scenario: Scenario | None = None, **target: Any) -> Brief:
+    """A scenario with its target and messages."""
+    prompts = tuple(Prompt(id=name, text=f"Please help: {name}") for name in PROMPTS)
+    return Brief(scenario=scenario or make_scenario(), target=make_target(**target), prompts=prompts)
+
+
+def make_sample(seq: int = 0, **changes: Any) -> RequestSample:
+    """A request that succeeded; `latency_ms` says how long it took, everything else is a field."""
+    at_s = changes.pop("at_s", seq * 0.3)
+    latency_ms = changes.pop("latency_ms", 500.0)
+    content: dict[str, Any] = {
+        "stage": 0,
+        "seq": seq,
+        "user": seq % 10,
+        "turn": seq // 10,
+        "prompt": PROMPTS[seq % len(PROMPTS)],
+        "scheduled_s": at_s,
+        "sent_s": at_s + 0.001,
+        "first_token_s": at_s + latency_ms / 1000,
+        "finished_s": at_s + latency_ms / 1000,
+        "status": 200,
+        "outcome": Outcome.OK,
+        "hops": HOPS,
+    }
+    return RequestSample.model_validate(content | changes)
+
+
+def make_recording(samples: Sequence[RequestSample] | None = None, **changes: Any) -> Recording:
+    """A run of a hundred requests in thirty seconds."""
+    cpu = [ResourceSample(at_s=at, source=GENERATOR, cpu_pct=5.0, memory_bytes=90_000_000) for at in (1, 2)]
+    content: dict[str, Any] = {
+        "planned_s": 30.0,
+        "elapsed_s": 31.0,
+        "samples": tuple(samples if samples is not None else [make_sample(seq) for seq in range(100)]),
+        "resources": tuple(cpu),
+    }
+    return Recording.model_validate(content | changes)
+
+
+def make_fingerprint(**changes: Any) -> Fingerprint:
+    """Where a run was made; fields by name."""
+    content: dict[str, Any] = {
+        "stack": "embedded",
+        "stack_digest": "a" * 64,
+        "work_digest": "b" * 64,
+        "system": "Linux-x86_64",
+        "cpu_model": "Test CPU",
+        "cpu_count": 2,
+        "simulated": True,
+    }
+    return Fingerprint.model_validate(content | changes)
+
+
+def make_provenance(run_id: str = "20260105T120000Z-quick-0000", **changes: Any) -> Provenance:
+    """Where a run came from; fields by name."""
+    content: dict[str, Any] = {
+        "run_id": run_id,
+        "started_at": NOON,
+        "tool_version": "0.1.0",
+        "python_version": "3.11.7",
+        "commit": "c" * 40,
+        "dirty": False,
+    }
+    return Provenance.model_validate(content | changes)
+
+
+def make_run(
+    recording: Recording | None = None,
+    *,
+    brief: Brief | None = None,
+    fingerprint: Fingerprint | None = None,
+    provenance: Provenance | None = None,
+) -> RunResult:
+    """A result, by default of a run without any fault."""
+    return make_result(
+        brief or make_brief(),
+        recording or make_recording(),
+        provenance or make_provenance(),
+        fingerprint or make_fingerprint(),
+    )
+
+
+def run_at(
+    factor: float = 1.0,
+    number: int = 0,
+    *,
+    hops: Mapping[str, float] | None = None,
+    failed: Sequence[int] = (),
+    requests: int = 100,
+    **parts: Any,
+) -> RunResult:
+    """A run whose requests took `factor` times the usual; `failed` names those that did not succeed."""
+    samples = []
+    for seq in range(requests):
+        usual_ms = 300.0 + 100.0 * (seq % len(PROMPTS))
+        sample = make_sample(seq, latency_ms=usual_ms * factor, hops=hops or HOPS)
+        if seq in failed:
+            sample = sample.model_copy(
+                update={"outcome": Outcome.HTTP_ERROR, "status": 500, "detail": "injected", "hops": {}}
+            )
+        samples.append(sample)
+    started_at = NOON + timedelta(hours=number)
+    provenance = make_provenance(f"{started_at:%Y%m%dT%H%M%SZ}-quick-{number:04x}", started_at=started_at)
+    return make_run(make_recording(samples), provenance=parts.pop("provenance", provenance), **parts)
+
+
+# Ten ordinary runs: a spread of about one per cent between them.
+USUAL_FACTORS = (1.0, 1.012, 0.991, 1.006, 0.987, 1.009, 0.996, 1.015, 0.992, 1.002)
+
+
+def make_baseline(factors: Sequence[float] = USUAL_FACTORS, **parts: Any) -> Baseline:
+    """A baseline of runs with these factors, an hour apart."""
+    baseline = None
+    for number, factor in enumerate(factors):
+        run = run_at(factor, number, **parts)
+        baseline = accept(baseline, run, reason="usual", by="Tess Ter", at=NOON + timedelta(days=1))
+    assert baseline is not None
+    return baseline
