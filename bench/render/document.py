@@ -13,14 +13,8 @@ from bench.core.metrics import METRICS, NETWORK, Kind, Part, hop_name, metric
 from bench.core.report import Report
 from bench.core.result import environment
 from bench.core.sample import GENERATOR
-from bench.core.verdict import INTERVAL, SUCCESS, MetricComparison, Verdict
+from bench.core.verdict import INTERVAL, MetricComparison, Verdict
 
-_DECISIONS = {
-    Decision.PASS: "pass",
-    Decision.FAIL: "fail",
-    Decision.UNDECIDED: "cannot tell",
-    Decision.INVALID: "invalid",
-}
 _VERDICTS = {
     Verdict.IMPROVED: "improved",
     Verdict.UNCHANGED: "~",  # no difference that could be told from noise, which is not the same as none
@@ -46,7 +40,7 @@ class Document:
 
     Attributes:
         scenario: Name of the scenario.
-        decision: The verdict in one word.
+        decision: The verdict on the run.
         headline: The judgement in one sentence.
         next_step: What the reader does now.
         reasons: What the judgement rests on beside the headline.
@@ -57,7 +51,7 @@ class Document:
     """
 
     scenario: str
-    decision: str
+    decision: Decision
     headline: str
     next_step: str
     reasons: tuple[str, ...]
@@ -74,7 +68,7 @@ def make_document(report: Report) -> Document:
     reasons = comparison.reasons if len(comparison.reasons) > 1 else ()
     return Document(
         scenario=result.scenario.name,
-        decision=_DECISIONS[comparison.decision],
+        decision=comparison.decision,
         headline=report.headline,
         next_step=report.next_step,
         reasons=reasons,
@@ -100,36 +94,39 @@ def _located(report: Report) -> Table:
 
 
 def _comparison(title: str, name: str, rows: Sequence[MetricComparison]) -> Table:
-    columns = (name, "baseline", "this run", "change", f"{INTERVAL:.0%} interval", "smallest seen", "verdict")
+    columns = (name, "baseline", "this run", "change", f"{INTERVAL:.0%} interval", "detectable", "verdict")
     return Table(title, columns, tuple(_compared(each) for each in rows))
 
 
 def _compared(each: MetricComparison) -> tuple[str, ...]:
-    row = metric(each.key)
-    tier = hop_name(each.key)
-    # Of a success ratio the difference is in percentage points, which the two values show themselves.
-    change = wording.DASH if each.key == SUCCESS else _change(each)
+    row, tier = metric(each.key), hop_name(each.key)
     return (
         tier or row.label,
         wording.value(each.base, row.unit),
         wording.value(each.head, row.unit),
-        change,
-        _interval(each),
-        wording.change(each.mde_ratio),
+        *(_shares(each) if tier is None else _milliseconds(each)),
         _VERDICTS[each.verdict],
     )
 
 
-def _change(each: MetricComparison) -> str:
-    if each.change is None:
-        return wording.DASH
-    return f"{wording.change_ms(each.change)} ({wording.change(each.change_ratio)})"
+def _shares(each: MetricComparison) -> tuple[str, str, str]:
+    """Change, interval and the smallest detectable change, in per cent of the baseline."""
+    low, high = wording.change(each.low_ratio), wording.change(each.high_ratio)
+    interval = wording.DASH if each.low_ratio is None else f"{low.removesuffix(' %')} to {high}"
+    return wording.change(each.change_ratio), interval, wording.change(each.mde_ratio)
 
 
-def _interval(each: MetricComparison) -> str:
-    if each.low_ratio is None or each.high_ratio is None:
-        return wording.DASH
-    return f"{wording.change(each.low_ratio)} to {wording.change(each.high_ratio)}"
+def _milliseconds(each: MetricComparison) -> tuple[str, str, str]:
+    """The same in milliseconds: of a tier that takes one, a share of it says little."""
+    low, high, smallest = (
+        None if ratio is None or each.base is None else ratio * each.base
+        for ratio in (each.low_ratio, each.high_ratio, each.mde_ratio)
+    )
+    start, end = wording.change_ms(low), wording.change_ms(high)
+    if end.endswith(" ms"):
+        start = start.removesuffix(" ms")
+    interval = wording.DASH if low is None else f"{start} to {end}"
+    return wording.change_ms(each.change), interval, wording.change_ms(smallest)
 
 
 def _thresholds(report: Report) -> Table:

@@ -4,15 +4,16 @@ import re
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from bench.core.compare import Decision
 from bench.core.report import Report
 from bench.render.document import Table, make_document
 
-_ICONS = {"pass": "🟢", "fail": "🔴", "cannot tell": "🟡", "invalid": "⚪"}
+_ICONS = {Decision.PASS: "🟢", Decision.FAIL: "🔴", Decision.UNDECIDED: "🟡", Decision.INVALID: "⚪"}
 _LONGEST_CELL = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _CODE = re.compile(r"(`[A-Za-z0-9._-]+`)")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~!&])")
-_BLOCK = re.compile(r"^([#+=>-]|\d+[.)])")
+_BLOCK = re.compile(r"^([#+=>-]|\d+[.)](?=\s))")
 _LINK = re.compile(r"(:)(?=//)|(?<=www)(\.)", re.IGNORECASE)
 # GitHub looks for these in what it has rendered, so a backslash is gone by then; an empty space is not.
 _REFERENCE = re.compile(r"(?<=[@#])(?=\w)|(?<=GH)(?=-\d)", re.IGNORECASE)
@@ -27,14 +28,12 @@ def render_markdown(report: Report) -> str:
 
 def escape(text: str) -> str:
     """A text that means only itself, on one line: no markup, HTML, mention or link but a `name` in code."""
-    line = _CONTROL.sub(" ", text).strip()
-    parts = _CODE.split(line)
-    return "".join(part if _CODE.fullmatch(part) else _plain(part) for part in parts)
+    return _BLOCK.sub(r"\\\1", _inline(text))
 
 
 def cell(text: str) -> str:
     """A text in a cell: escaped, and cut where it would stretch the table."""
-    return escape(text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…")
+    return _inline(text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…")
 
 
 def alignment(table: Table) -> str:
@@ -43,11 +42,15 @@ def alignment(table: Table) -> str:
     return f"| :--- | {' | '.join([*inner, ':---'])} |"
 
 
+def _inline(text: str) -> str:
+    parts = _CODE.split(_CONTROL.sub(" ", text).strip())
+    return "".join(part if _CODE.fullmatch(part) else _plain(part) for part in parts)
+
+
 def _plain(text: str) -> str:
     text = _MARKUP.sub(r"\\\1", text)
     text = _LINK.sub(lambda match: f"\\{match[0]}", text)
-    text = _REFERENCE.sub(_NOTHING, text)
-    return _BLOCK.sub(r"\\\1", text)
+    return _REFERENCE.sub(_NOTHING, text)
 
 
 def _environment() -> Environment:

@@ -7,14 +7,15 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from bench.core.compare import Decision
 from bench.core.report import Report
 from bench.render.document import Table, make_document
 
 _STYLES = {
-    "pass": "bold green",
-    "fail": "bold red",
-    "cannot tell": "bold yellow",
-    "invalid": "bold yellow",
+    Decision.PASS: "bold green",
+    Decision.FAIL: "bold red",
+    Decision.UNDECIDED: "bold yellow",
+    Decision.INVALID: "bold yellow",
     "regressed": "red",
     "crossed": "red",
     "missing": "red",

@@ -1,0 +1,74 @@
+"""The reports that every format is shown with."""
+
+from bench.core.compare import compare
+from bench.core.report import Report, make_report
+from bench.core.result import RunResult
+from bench.core.sample import Outcome, Stop, StopCause
+from tests.factories import (
+    HOPS,
+    make_baseline,
+    make_brief,
+    make_provenance,
+    make_recording,
+    make_run,
+    make_sample,
+    run_at,
+)
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)> @everyone [x](http://evil.example) `code` | cell \x1b[31m\nwww.evil.example"
+)
+
+
+def _slow_decode(factor: float) -> RunResult:
+    hops = HOPS | {"decode": HOPS["decode"] * factor}
+    return run_at(1.0 + (factor - 1.0) * 0.9, hops=hops)
+
+
+def _mixed() -> RunResult:
+    """One tier faster, another slower, the whole hardly changed."""
+    return run_at(1.01, hops=HOPS | {"queue": 5.0, "prefill": 90.0})
+
+
+def _all_failed() -> RunResult:
+    samples = [
+        make_sample(seq, outcome=Outcome.HTTP_ERROR, status=500, detail='{"error":"out of memory"}', hops={})
+        for seq in range(20)
+    ]
+    return make_run(make_recording(samples))
+
+
+def _hostile() -> RunResult:
+    samples = [make_sample(seq) for seq in range(20)]
+    samples[3] = make_sample(3, outcome=Outcome.HTTP_ERROR, status=500, detail=HOSTILE * 3, hops={})
+    recording = make_recording(samples, warnings=(HOSTILE,))
+    return make_run(recording, provenance=make_provenance(commit=None, injections={"model.slowdown": 1.3}))
+
+
+def _interrupted() -> RunResult:
+    stop = Stop(cause=StopCause.TARGET, reason=f"service 'model' ended by signal SIGKILL: {HOSTILE}")
+    return make_run(make_recording([make_sample(0)], stop=stop))
+
+
+def reports() -> dict[str, Report]:
+    """Every kind of report, by name."""
+    baseline = make_baseline()
+    crossed = make_brief().scenario.model_dump() | {"thresholds": {"e2e_ms": ["p(95)<100", "avg<9999"]}}
+    runs = {
+        "pass": run_at(1.004),
+        "regression": _slow_decode(1.3),
+        "improvement": run_at(0.7, hops={name: value * 0.7 for name, value in HOPS.items()}),
+        "mixed": _mixed(),
+        "missing": run_at(1.0, hops={name: value for name, value in HOPS.items() if name != "decode"}),
+        "errors": run_at(1.0, failed=range(5, 95, 10)),
+        "all-failed": _all_failed(),
+        "hostile": _hostile(),
+        "interrupted": _interrupted(),
+        "crossed": run_at(1.0, brief=make_brief(type(make_brief().scenario).model_validate(crossed))),
+    }
+    made = {name: make_report(run, compare(run, baseline)) for name, run in runs.items()}
+    first = run_at(1.0)
+    noisy = make_baseline((1.0, 1.4, 0.7, 1.3, 0.8, 1.5))
+    made["no-baseline"] = make_report(first, compare(first, None))
+    made["too-noisy"] = make_report(first, compare(first, noisy))
+    return made
