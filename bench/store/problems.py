@@ -21,13 +21,20 @@ def problems(
         place: Text to open a line with, from the problem's location; for example `quick.yaml:14: `.
         model: Whose field names are suggested for a misspelt one.
     """
-    return "\n".join(f"{place(each['loc'])}{_sentence(dict(each), model)}" for each in error.errors())
+    found = error.errors()
+    # A list whose only entry is wrong is also called too short; that is no second problem.
+    inner = [each for each in found if not any(_inside(other["loc"], each["loc"]) for other in found)]
+    return "\n".join(f"{place(each['loc'])}{_sentence(dict(each), model)}" for each in inner)
 
 
 def dotted(location: Location) -> str:
     """`("stages", 1, "users")` → `stages[1].users`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return text.removeprefix(".")
+
+
+def _inside(one: Location, other: Location) -> bool:
+    return len(one) > len(other) and one[: len(other)] == other
 
 
 def _sentence(problem: dict[str, Any], model: type[BaseModel] | None) -> str:
@@ -41,6 +48,8 @@ def _sentence(problem: dict[str, Any], model: type[BaseModel] | None) -> str:
             return f"{name} must be above {context['gt']:g}"
         case "greater_than_equal":
             return f"{name} must be {context['ge']:g} or more"
+        case "too_short":
+            return f"{name} needs {context['min_length']} or more"
         case "value_error":
             return f"{name}: {context['error']}" if name else str(context["error"])
         case _:

@@ -1,0 +1,129 @@
+import json
+import resource
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bench.core.record import Record
+from bench.errors import Exit, StoreError
+from bench.store.files import read_model, read_text, write_text
+
+
+class Note(Record):
+    """A small model."""
+
+    schema_version: int = 1
+    text: str
+    ratio: float = 0.5
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file may grow beyond a kilobyte: writes fail half-way, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_written_text_is_read_again(tmp_path: Path) -> None:
+    """What was written is what is read, in folders that are made for it."""
+    path = tmp_path / "a" / "b" / "note.txt"
+    write_text(path, "ein Grüßchen\n")
+    assert read_text(path) == "ein Grüßchen\n"
+
+
+def test_others_may_read_what_was_written(tmp_path: Path) -> None:
+    """A file is readable by others, as files are."""
+    path = tmp_path / "note.txt"
+    write_text(path, "x")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_a_full_disk_leaves_the_old_file_whole(tmp_path: Path) -> None:
+    """A write that fails half-way leaves what was there before, and no rubbish beside it."""
+    path = tmp_path / "note.txt"
+    write_text(path, "old")
+    with full_disk(), pytest.raises(StoreError, match=r"cannot write .*note\.txt: File too large") as caught:
+        write_text(path, "new" * 10_000)
+    assert caught.value.exit_code is Exit.MEASUREMENT
+    assert caught.value.hint is not None
+    assert read_text(path) == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["note.txt"]
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    """Where a file stands in the way of a folder, the error names the path."""
+    (tmp_path / "taken").write_text("x")
+    with pytest.raises(StoreError, match="cannot write"):
+        write_text(tmp_path / "taken" / "note.txt", "x")
+
+
+def test_missing_and_binary_files_are_one_sentence(tmp_path: Path) -> None:
+    """A file that is not there, and one that is no text, are named."""
+    with pytest.raises(StoreError, match="No such file"):
+        read_text(tmp_path / "none.txt")
+    (tmp_path / "image").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(StoreError, match="not text in UTF-8"):
+        read_text(tmp_path / "image")
+
+
+def test_a_model_is_read(tmp_path: Path) -> None:
+    """A whole file of this version becomes the model."""
+    path = tmp_path / "note.json"
+    path.write_text('{"schema_version": 1, "text": "hello"}')
+    assert read_model(path, Note, 1) == Note(text="hello")
+
+
+@pytest.mark.parametrize("content", ['{"text": "hel', "", "[1, 2", '{"text": "a"} trailing'])
+def test_half_a_file_is_called_that(tmp_path: Path, content: str) -> None:
+    """A file that was cut off is said to be, with the path and what to do."""
+    path = tmp_path / "note.json"
+    path.write_text(content)
+    with pytest.raises(StoreError, match=r"note\.json is not whole JSON") as caught:
+        read_model(path, Note, 1)
+    assert caught.value.hint is not None
+    assert "cut off" in caught.value.hint
+
+
+def test_a_newer_schema_asks_for_an_upgrade(tmp_path: Path) -> None:
+    """A file of a newer version is refused before its unknown fields confuse anybody."""
+    path = tmp_path / "note.json"
+    path.write_text('{"schema_version": 7, "text": "hello", "future": true}')
+    with pytest.raises(StoreError, match="newer version: schema 7, this one reads up to 1") as caught:
+        read_model(path, Note, 1)
+    assert caught.value.hint is not None
+    assert "upgrade" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"text": 3}, "text: input should be a valid string"),
+        ({"text": "a", "ratio": "x"}, "ratio: "),
+        ({}, "text is missing"),
+        ({"text": "a", "extra": 1}, "extra is not a field"),
+        ([1], "not a note"),
+    ],
+)
+def test_a_file_of_another_shape_says_where(tmp_path: Path, content: object, message: str) -> None:
+    """Each wrong field is named."""
+    path = tmp_path / "note.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(StoreError) as caught:
+        read_model(path, Note)
+    assert message in caught.value.message
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_are_none_are_refused(tmp_path: Path, number: str) -> None:
+    """No file brings NaN or infinity in."""
+    path = tmp_path / "note.json"
+    path.write_text(f'{{"text": "a", "ratio": {number}}}')
+    with pytest.raises(StoreError):
+        read_model(path, Note)
