@@ -91,6 +91,8 @@ class Engine:
             async with asyncio.timeout_at(end_s + self._grace_s), asyncio.TaskGroup() as group:
                 for number in range(stage.users):
                     group.create_task(self._chat(index, number, start_s, end_s))
+        # Users whose next message would be too late are done, but a stage lasts as long as it says.
+        await asyncio.sleep(max(0.0, end_s - asyncio.get_running_loop().time()))
 
     async def _chat(self, stage: int, number: int, start_s: float, end_s: float) -> None:
         """One user's loop: each message is due one pause after the answer to the last."""

@@ -41,19 +41,20 @@ def _sentence(problem: dict[str, Any], model: type[BaseModel] | None) -> str:
     name, context = dotted(problem["loc"]), problem.get("ctx", {})
     match problem["type"]:
         case "missing":
-            return f"{name} is missing"
+            text = f"{name} is missing"
         case "extra_forbidden":
-            return f"{name} is not a field{_suggestion(problem['loc'], model)}"
+            text = f"{name} is not a field{_suggestion(problem['loc'], model)}"
         case "greater_than":
-            return f"{name} must be above {context['gt']:g}"
+            text = f"{name} must be above {context['gt']:g}"
         case "greater_than_equal":
-            return f"{name} must be {context['ge']:g} or more"
+            text = f"{name} must be {context['ge']:g} or more"
         case "too_short":
-            return f"{name} needs {context['min_length']} or more"
+            text = f"{name} needs {context['min_length']} or more"
         case "value_error":
-            return f"{name}: {context['error']}" if name else str(context["error"])
+            text = f"{name}: {context['error']}" if name else str(context["error"])
         case _:
-            return f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+            text = f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    return text
 
 
 def _suggestion(location: Location, model: type[BaseModel] | None) -> str:

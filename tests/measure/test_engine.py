@@ -1,0 +1,156 @@
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from bench.core.plan import RunPlan, plan
+from bench.core.sample import Outcome, RequestSample
+from bench.measure.engine import Answer, Engine
+from tests.factories import make_brief, make_scenario
+from tests.virtual_time import run_virtually
+
+
+class FakeUser:
+    """Answers after a fixed time, and counts."""
+
+    def __init__(self, service_s: float, opened: list[float]) -> None:
+        self.service_s = service_s
+        self.opened = opened
+        self.asked = 0
+        self.closed = False
+
+    async def open(self) -> None:
+        """Takes a fifth of a second."""
+        await asyncio.sleep(0.2)
+        self.opened.append(asyncio.get_running_loop().time())
+
+    async def ask(self, prompt: str) -> Answer:  # noqa: ARG002 - every message takes the same
+        """Takes its time."""
+        loop = asyncio.get_running_loop()
+        sent_s = loop.time()
+        self.asked += 1
+        await asyncio.sleep(self.service_s)
+        return Answer(outcome=Outcome.OK, finished_s=loop.time(), sent_s=sent_s, first_token_s=loop.time())
+
+    async def close(self) -> None:
+        """Is noted."""
+        self.closed = True
+
+
+def _plan(users: int = 10, duration_s: float = 30.0, pause_s: tuple[float, float] = (5, 7)) -> RunPlan:
+    stage = {"kind": "fixed-users", "users": users, "duration_s": duration_s, "pause_s": list(pause_s)}
+    return plan(make_brief(make_scenario(stages=[stage])))
+
+
+def _run(
+    load: RunPlan, service_s: Callable[[int], float], grace_s: float = 30.0
+) -> tuple[list[RequestSample], list[FakeUser], list[float]]:
+    samples: list[RequestSample] = []
+    opened: list[float] = []
+    users: list[FakeUser] = []
+
+    def open_user(number: int) -> FakeUser:
+        users.append(FakeUser(service_s(number), opened))
+        return users[-1]
+
+    async def work() -> None:
+        engine = Engine(load, open_user, samples.append, grace_s)
+        await engine.open()
+        await engine.run()
+        await engine.close()
+
+    run_virtually(work())
+    return samples, users, opened
+
+
+def test_every_request_leaves_exactly_when_it_is_planned() -> None:
+    """A user's message is due one planned pause after the answer before it, and leaves then."""
+    load = _plan()
+    samples, _, _ = _run(load, lambda _: 0.5)
+    assert len(samples) > 40
+    free_s = dict.fromkeys(range(10), 0.0)
+    for sample in sorted(samples, key=lambda each: (each.user, each.turn)):
+        arrival = load.arrival(0, sample.user, sample.turn)
+        assert sample.scheduled_s == pytest.approx(free_s[sample.user] + arrival.pause_s)
+        assert sample.sent_s == pytest.approx(sample.scheduled_s)
+        assert sample.prompt == arrival.prompt
+        free_s[sample.user] = sample.finished_s
+
+
+def test_latency_is_measured_exactly() -> None:
+    """What takes half a second is measured as half a second."""
+    samples, _, _ = _run(_plan(), lambda _: 0.5)
+    for sample in samples:
+        assert sample.finished_s - sample.scheduled_s == pytest.approx(0.5)
+
+
+def test_a_slow_user_does_not_hold_up_the_others() -> None:
+    """Users are independent: one that waits long changes nothing for another."""
+    alone, _, _ = _run(_plan(), lambda _: 0.5)
+    beside, _, _ = _run(_plan(), lambda number: 25.0 if number == 3 else 0.5)
+    assert _times(alone, but=3) == pytest.approx(_times(beside, but=3))
+
+
+def _times(samples: list[RequestSample], but: int) -> dict[tuple[int, int], float]:
+    """When each request was sent, by user and turn, without those of one user."""
+    return {(each.user, each.turn): each.scheduled_s for each in samples if each.user != but}
+
+
+def test_the_duration_ends_the_sending_not_the_answers() -> None:
+    """No request is due after the end; one under way then may still be answered."""
+    samples, _, _ = _run(_plan(duration_s=20.0), lambda _: 8.0)
+    assert max(sample.scheduled_s for sample in samples) < 20.0
+    assert max(sample.finished_s for sample in samples) > 20.0
+    assert {sample.outcome for sample in samples} == {Outcome.OK}
+
+
+def test_what_outlives_the_grace_is_cancelled_and_counted() -> None:
+    """A request that is not answered within the grace becomes a cancelled sample, none is lost."""
+    samples, users, _ = _run(_plan(users=3, duration_s=10.0), lambda _: 60.0, grace_s=5.0)
+    assert [sample.outcome for sample in samples] == [Outcome.CANCELLED] * 3
+    assert [sample.finished_s for sample in samples] == pytest.approx([15.0] * 3)
+    assert all(user.closed for user in users)
+
+
+def test_cancelling_keeps_what_was_under_way() -> None:
+    """A run that is broken off records the requests under way as cancelled."""
+    samples: list[RequestSample] = []
+
+    async def work() -> None:
+        engine = Engine(_plan(users=4), lambda _: FakeUser(60.0, []), samples.append, 5.0)
+        task = asyncio.create_task(engine.run())
+        await asyncio.sleep(1.0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run_virtually(work())
+    assert [sample.outcome for sample in samples] == [Outcome.CANCELLED] * 4
+
+
+def test_connections_are_open_before_the_clock_starts() -> None:
+    """Opening takes time of its own: the first request is due at 0 of a clock that starts after it."""
+    samples, _, opened = _run(_plan(), lambda _: 0.5)
+    assert opened == pytest.approx([0.2] * 10)
+    assert min(sample.scheduled_s for sample in samples) == 0.0
+
+
+def test_users_stay_through_all_stages() -> None:
+    """A later stage goes on with the same users and connections, on the same clock."""
+    users_of = (2, 4, 1)
+    stages = [{"kind": "fixed-users", "users": n, "duration_s": 5, "pause_s": [1, 1]} for n in users_of]
+    load = plan(make_brief(make_scenario(stages=stages)))
+    samples, users, opened = _run(load, lambda _: 0.1)
+    assert len(users) == len(opened) == 4
+    for index, begins_s in enumerate((0.0, 5.0, 10.0)):
+        mine = [sample for sample in samples if sample.stage == index]
+        assert {sample.user for sample in mine} == set(range(users_of[index]))
+        assert min(sample.scheduled_s for sample in mine) == pytest.approx(begins_s)
+
+
+def test_samples_are_numbered_in_the_order_they_finish() -> None:
+    """`seq` counts from 0 without a gap, by the end of the requests."""
+    samples, _, _ = _run(_plan(), lambda number: 0.1 + number / 10)
+    assert [sample.seq for sample in samples] == list(range(len(samples)))
+    ends = [sample.finished_s for sample in samples]
+    assert ends == sorted(ends)
