@@ -20,11 +20,11 @@ def token(
     """Print a token for a user of the stack. Needs JWT_SECRET."""
     import os
 
-    from bench.measure.auth import TestUser, declared_users, jwt_secret, mint
+    from bench.measure.auth import Account, declared_users, jwt_secret, mint
     from bench.store import stacks
 
     users = declared_users(stacks.load(target))
-    user = TestUser(id=user_id, username=f"bench-{user_id}")
+    user = Account(id=user_id, username=f"bench-{user_id}")
     print(mint(user, users, jwt_secret(os.environ, generate=False)))
 
 

@@ -15,14 +15,14 @@ SECRET_VARIABLE = "JWT_SECRET"  # noqa: S105 - the variable's name, not a secret
 
 
 @dataclass(frozen=True, slots=True)
-class TestUser:
+class Account:
     """A user that exists only for a run: `id` is 24 hexadecimal digits."""
 
     id: str
     username: str
 
     @classmethod
-    def make(cls, run_id: str, number: int) -> "TestUser":
+    def make(cls, run_id: str, number: int) -> "Account":
         """A new user; the name says which run it belongs to."""
         return cls(id=secrets.token_hex(12), username=f"bench-{run_id}-{number}".lower())
 
@@ -64,7 +64,7 @@ def declared_users(stack: Stack) -> Users:
     return stack.users
 
 
-def mint(user: TestUser, users: Users, secret: SecretStr, now: datetime | None = None) -> str:
+def mint(user: Account, users: Users, secret: SecretStr, now: datetime | None = None) -> str:
     """A token of a user that is valid from `now` for the lifetime that the stack declares."""
     issued = now or datetime.now(UTC)
     claims = expand_all(users.claims, user.placeholders(issued), "users.claims")

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,8 @@ from bench.measure.processes import prepare, start, stop
 
 FOLDER = Path(".bench/stacks")
 _STOP_TIMEOUT_S = 5.0
+# A Popen that is forgotten while its process runs complains; these are meant to outlive us.
+_outliving: list[subprocess.Popen[bytes]] = []
 
 
 def up(stack: Stack, secret: SecretStr, ports: Mapping[str, int]) -> Mapping[str, str]:
@@ -66,6 +69,7 @@ def up(stack: Stack, secret: SecretStr, ports: Mapping[str, int]) -> Mapping[str
         },
     }
     (home / "state.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
+    _outliving.extend(started.processes.values())
     return started.urls
 
 
@@ -113,6 +117,7 @@ def down(name: str) -> int:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     shutil.rmtree(home, ignore_errors=True)
+    _outliving[:] = [process for process in _outliving if process.poll() is None]
     return len(processes)
 
 

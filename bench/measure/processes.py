@@ -2,7 +2,6 @@
 
 import json
 import os
-import selectors
 import signal
 import subprocess
 import time
@@ -19,6 +18,7 @@ from bench.errors import TargetError
 from bench.measure.live import Live, inherited, placeholders
 
 _STOP_TIMEOUT_S = 5.0
+_POLL_S = 0.01
 _LOG_TAIL_LINES = 3
 
 
@@ -51,6 +51,10 @@ class Running:
             if process.poll() is not None:
                 return f"service '{name}' ended {_how(process.returncode)}{self.log_tail(name)}"
         return None
+
+    def said(self, name: str) -> Path:
+        """What a service wrote on stdout: its announcement."""
+        return self.logs / f"{name}.out"
 
     def log_tail(self, name: str) -> str:
         """The last lines that a service wrote, ready to follow a sentence."""
@@ -109,12 +113,13 @@ def start(
             environment["EXIT_WITH_STDIN"] = "1"  # the pipe below closes when this process dies
         command = [expand(part, started.values, f"services.{name}.command") for part in service.command]
         try:
-            with (started.logs / f"{name}.log").open("wb") as log:
+            # Files, not pipes: nobody reads on after the announcement, and a full pipe stops its writer.
+            with (started.logs / f"{name}.log").open("wb") as log, started.said(name).open("wb") as out:
                 process = subprocess.Popen(
                     command,
                     env=environment,
                     stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
-                    stdout=subprocess.PIPE,
+                    stdout=out,
                     stderr=log,
                     start_new_session=True,  # Ctrl-C is for us; we end them in order
                 )
@@ -151,35 +156,28 @@ def stop(started: Running) -> None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def _announced(started: Running, name: str, service: Service) -> str:
     """The address that a service says it listens on."""
-    process = started.processes[name]
-    assert process.stdout is not None  # noqa: S101 - opened as a pipe above
+    process, said = started.processes[name], started.said(name)
     end_s = time.monotonic() + service.start_timeout_s
-    text = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while not text.endswith(b"\n") and selector.select(max(0.0, end_s - time.monotonic())):
-            part = os.read(process.stdout.fileno(), 4096)
-            if not part:
-                break
-            text += part
-    with suppress(ValueError, KeyError, TypeError):
-        return str(json.loads(text)["url"])
+    ended = False
+    # Whether it ended is asked before its words are read, so that the last ones are not missed.
+    while b"\n" not in (text := said.read_bytes()) and not ended and time.monotonic() < end_s:
+        ended = process.poll() is not None
+        time.sleep(_POLL_S)
+    with suppress(ValueError, KeyError, TypeError, IndexError):
+        return str(json.loads(text.splitlines()[0])["url"])
     if text:
         raise TargetError(
             f"service '{name}' did not announce its url but said: {text[:200].decode(errors='replace')}"
         )
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=0.5)  # its output closed, so it is about to end
-    ended = f"ended {_how(process.returncode)}" if process.returncode is not None else "said nothing"
+    how = f"ended {_how(process.returncode)}" if process.returncode is not None else "said nothing"
     raise TargetError(
-        f"service '{name}' did not start: it {ended}{started.log_tail(name)}",
+        f"service '{name}' did not start: it {how}{started.log_tail(name)}",
         f"run it by hand to see more: {' '.join(service.command)}",
     )
 

@@ -13,7 +13,7 @@ import psutil
 
 from bench.core.stack import Stack, expand_all
 from bench.errors import StoreError, TargetError
-from bench.measure.auth import TestUser, declared_users, jwt_secret
+from bench.measure.auth import Account, declared_users, jwt_secret
 from bench.measure.detached import attach, is_up
 from bench.measure.live import inherited, placeholders
 from bench.measure.user_stores import UserStore, open_store
@@ -28,7 +28,7 @@ def provisioned(
     count: int,
     run_id: str,
     on_warning: Callable[[str], None],
-) -> Iterator[tuple[TestUser, ...]]:
+) -> Iterator[tuple[Account, ...]]:
     """Test users that are there inside the block and gone after it.
 
     A journal is written before they are put in, so that the next run on this stack removes what a killed one
@@ -49,7 +49,7 @@ def provisioned(
         return
     store = open_store(stack.users, values, inherited(os.environ))
     remove_left_behind(stack, store)
-    users = tuple(TestUser.make(run_id, number) for number in range(count))
+    users = tuple(Account.make(run_id, number) for number in range(count))
     ids = [user.id for user in users]
     journal = JOURNALS / f"{run_id}.json"
     _note(journal, stack, ids)
@@ -104,7 +104,7 @@ def add_by_hand(stack: Stack, count: int) -> tuple[str, ...]:
         TargetError: It is not up, or its store could not be reached.
     """
     series = f"by-hand-{secrets.token_hex(3)}"
-    users = tuple(TestUser.make(series, number) for number in range(count))
+    users = tuple(Account.make(series, number) for number in range(count))
     _store_by_hand(stack).add(_documents(stack, users))
     return tuple(user.id for user in users)
 
@@ -125,6 +125,6 @@ def _store_by_hand(stack: Stack) -> UserStore:
     )
 
 
-def _documents(stack: Stack, users: Sequence[TestUser]) -> list[dict[str, Any]]:
+def _documents(stack: Stack, users: Sequence[Account]) -> list[dict[str, Any]]:
     template, now = declared_users(stack).document, datetime.now(UTC)
     return [expand_all(template, user.placeholders(now), "users.document") for user in users]

@@ -96,12 +96,13 @@ class _Session:
         self._sampler.sample(0.0)  # the work of opening is no part of the run
         start_s = loop.time()
         load = asyncio.create_task(engine.run())
-        stop = await self._watch(load, start_s)
-        if stop is not None:
-            load.cancel()
-        with suppress(asyncio.CancelledError):
-            await load
-        await engine.close()
+        try:
+            stop = await self._watch(load, start_s)
+        finally:
+            load.cancel()  # does nothing to a load that is over
+            with suppress(asyncio.CancelledError):
+                await load
+            await engine.close()
         return Recording(
             planned_s=self._brief.scenario.duration_s,
             elapsed_s=loop.time() - start_s,

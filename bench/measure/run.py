@@ -12,7 +12,7 @@ from bench.core.sample import Recording
 from bench.core.scenario import Brief
 from bench.core.stack import Stack
 from bench.errors import ConfigError
-from bench.measure.auth import TestUser, declared_users, jwt_secret, mint
+from bench.measure.auth import Account, declared_users, jwt_secret, mint
 from bench.measure.detached import attach, is_up
 from bench.measure.health import wait_until_ready
 from bench.measure.live import Live, placeholders
@@ -78,22 +78,18 @@ def _live(
         yield Live(stack, placeholders(secret), {brief.target.service: url})
         return
     if url is not None:
-        raise ConfigError(
-            f"target '{stack.name}' is started here, it has no --target-url", "--target external"
-        )
+        raise ConfigError(f"--target-url: target '{stack.name}' is started here", "--target external")
     if not is_up(stack.name):
         with running(stack, jwt_secret(os.environ, generate=True), injections) as live:
             yield live
         return
     if injections:
-        raise ConfigError(
-            f"--inject: target '{stack.name}' is up and was started without", "bench stack down"
-        )
+        raise ConfigError(f"--inject: target '{stack.name}' is up without it", "bench stack down")
     listener.note(f"using the stack '{stack.name}' that is up")
     yield attach(stack, jwt_secret(os.environ, generate=False))
 
 
-def _tokens(brief: Brief, stack: Stack, live: Live, users: Sequence[TestUser]) -> list[str]:
+def _tokens(brief: Brief, stack: Stack, live: Live, users: Sequence[Account]) -> list[str]:
     if brief.target.auth != "bearer":
         return []
     declared = declared_users(stack)

@@ -10,6 +10,7 @@ from bench.core.stack import CommandStore, MongoStore, Users, expand
 from bench.errors import TargetError
 
 _COMMAND_TIMEOUT_S = 30.0
+_SELECTION_TIMEOUT_MS = 5_000
 
 
 class UserStore(Protocol):
@@ -87,7 +88,9 @@ class MongoUserStore:
         from pymongo.errors import PyMongoError  # noqa: PLC0415 - likewise
 
         try:
-            with MongoClient[dict[str, Any]](self._uri, serverSelectionTimeoutMS=5000) as client:
+            with MongoClient[dict[str, Any]](
+                self._uri, serverSelectionTimeoutMS=_SELECTION_TIMEOUT_MS
+            ) as client:
                 change(client.get_default_database()[self._collection])
         except PyMongoError as error:
             raise TargetError(

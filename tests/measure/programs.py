@@ -1,0 +1,27 @@
+"""Small services for stacks in tests: each is a Python program of a few lines."""
+
+import sys
+from collections.abc import Mapping
+
+from bench.core.stack import Service, Stack
+
+_ANNOUNCE = "import json; print(json.dumps({'event': 'listening', 'url': 'http://127.0.0.1:1'}), flush=True);"
+PROGRAMS = {
+    "good": f"{_ANNOUNCE} import sys, time; sys.stdin.buffer.read() or time.sleep(600)",
+    "short-lived": f"{_ANNOUNCE} import sys; print('disk is gone', file=sys.stderr); sys.exit(7)",
+    "silent": "import time; time.sleep(600)",
+    "chatty": "print('hello there', flush=True); import time; time.sleep(600)",
+    "broken": "import sys; print('JWT_SECRET is not set', file=sys.stderr); sys.exit(2)",
+    "stubborn": f"import signal; signal.signal(15, signal.SIG_IGN); {_ANNOUNCE} import time; time.sleep(600)",
+}
+
+
+def make_stack(programs: Mapping[str, str], timeout_s: float = 20.0, **service: object) -> Stack:
+    """A stack of these programs, by service."""
+    services = {
+        name: Service.model_validate(
+            {"command": [sys.executable, "-c", PROGRAMS[program]], "start_timeout_s": timeout_s, **service}
+        )
+        for name, program in programs.items()
+    }
+    return Stack(name="trial", purpose="A test.", simulated=True, services=services)

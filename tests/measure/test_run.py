@@ -1,0 +1,297 @@
+import asyncio
+import os
+import secrets
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from bench.core.metrics import hop_key
+from bench.core.sample import GENERATOR, Outcome, StopCause
+from bench.core.scenario import Brief, Scenario
+from bench.core.stack import Stack
+from bench.errors import ConfigError, StoreError, TargetError
+from bench.measure import detached
+from bench.measure.auth import jwt_secret
+from bench.measure.health import wait_until_ready
+from bench.measure.provenance import fingerprint, git_user, new_run_id, provenance
+from bench.measure.recorder import Progress, Subject, record
+from bench.measure.resources import ResourceSampler
+from bench.measure.run import Listener, measure
+from bench.store import scenarios, stacks
+from tests.factories import make_brief, make_scenario
+
+SHORT = {"kind": "fixed-users", "users": 3, "duration_s": 1.0, "pause_s": [0.05, 0.1]}
+HOPS = ("auth", "backend", "agent", "queue", "prefill", "decode")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JWT_SECRET", raising=False)
+
+
+def _short(**changes: Any) -> Brief:
+    """`quick` in a second."""
+    brief = scenarios.load("quick")
+    content = brief.scenario.model_dump(mode="json") | {"stages": [SHORT], "thresholds": {}} | changes
+    return brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+
+
+def _fast(**model: str) -> Stack:
+    """The embedded stack with a model that is much faster."""
+    content = stacks.load("embedded").model_dump(mode="json")
+    content["services"]["model"]["environment"] |= {"MODEL_DECODE_TPS": "20000", **model}
+    return Stack.model_validate(content)
+
+
+class Ears:
+    """Hears what a run says."""
+
+    def __init__(self, on_progress: Callable[[Progress], None] = lambda _: None) -> None:
+        self.progress: list[Progress] = []
+        self.notes: list[str] = []
+        self.warnings: list[str] = []
+        self._on_progress = on_progress
+
+    def listener(self) -> Listener:
+        """Their other end."""
+        return Listener(progress=self._hear, note=self.notes.append, warning=self.warnings.append)
+
+    def _hear(self, progress: Progress) -> None:
+        self.progress.append(progress)
+        self._on_progress(progress)
+
+
+def _children() -> set[int]:
+    found = psutil.Process().children(recursive=True)
+    return {child.pid for child in found if child.status() != psutil.STATUS_ZOMBIE}
+
+
+def test_a_run_measures_the_whole_stack_and_leaves_nothing() -> None:
+    """Every request succeeds, every tier says its share, every process is watched, and all are gone."""
+    before = _children()
+    ears = Ears()
+    result, recording = measure(_short(), _fast(), None, {}, ears.listener())
+    assert result.summary.outcomes == {Outcome.OK: len(recording.samples)}
+    assert len(recording.samples) >= 10
+    assert {hop_key(name) for name in HOPS} <= result.summary.metrics.keys()
+    assert result.summary.resources.keys() == {"backend", "agent", "model", GENERATOR}
+    assert result.stop is None
+    assert result.provenance.injections == {}
+    assert result.fingerprint.simulated
+    assert ears.progress
+    assert not ears.warnings
+    assert _children() == before
+
+
+def test_the_tiers_claim_no_more_than_the_whole() -> None:
+    """The times that the tiers claim for themselves add up to no more than the client saw."""
+    _, recording = measure(_short(), _fast(), None, {}, Ears().listener())
+    for sample in recording.samples:
+        assert sample.sent_s is not None
+        assert sum(sample.hops.values()) <= 1000 * (sample.finished_s - sample.sent_s)
+
+
+def test_an_injected_delay_is_found_in_its_tier() -> None:
+    """A delay in one tier is in that tier's time, whole, and is noted in the result."""
+    injections = {"backend.delay_ms": 80.0}
+    result, recording = measure(_short(), _fast(), None, injections, Ears().listener())
+    assert all(sample.hops["backend"] >= 79.0 for sample in recording.samples)
+    assert result.provenance.injections == injections
+
+
+def test_a_service_that_dies_ends_the_run_and_keeps_it() -> None:
+    """When a service dies, the run stops with its name, and what was measured is returned."""
+    killed: list[int] = []
+
+    def kill_the_model(progress: Progress) -> None:
+        if progress.finished and not killed:
+            model = next(child for child in psutil.Process().children() if "model" in child.cmdline())
+            killed.append(model.pid)
+            model.kill()
+
+    stage = {**SHORT, "duration_s": 60.0}
+    result, recording = measure(_short(stages=[stage]), _fast(), None, {}, Ears(kill_the_model).listener())
+    assert result.stop is not None
+    assert result.stop.cause is StopCause.TARGET
+    assert result.stop.reason.startswith("service 'model' ended by signal SIGKILL")
+    assert recording.samples
+    assert not result.validity.valid
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_what_was_measured(number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM end the run early, with its requests so far."""
+
+    def interrupt(progress: Progress) -> None:
+        if progress.finished:
+            os.kill(os.getpid(), number)
+
+    stage = {**SHORT, "duration_s": 60.0}
+    result, recording = measure(_short(stages=[stage]), _fast(), None, {}, Ears(interrupt).listener())
+    assert result.stop is not None
+    assert result.stop.cause is StopCause.INTERRUPT
+    assert any(sample.outcome is Outcome.OK for sample in recording.samples)
+
+
+def test_a_crossed_threshold_aborts_the_run() -> None:
+    """A threshold with `abort_on_fail` ends the run as soon as it is crossed."""
+    urgent = {"threshold": "rate>0.95", "abort_on_fail": True, "delay_abort_eval_s": 0}
+    stage = {**SHORT, "duration_s": 60.0}
+    brief = _short(stages=[stage], thresholds={"success_ratio": [urgent]})
+    result, _ = measure(brief, _fast(), None, {"model.error_ratio": 0.5}, Ears().listener())
+    assert result.stop is not None
+    assert result.stop.cause is StopCause.THRESHOLD
+    assert result.summary.outcomes[Outcome.HTTP_ERROR] > 0
+    assert result.validity.valid
+
+
+def test_a_stack_that_is_up_is_used_and_left_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run on a stack that is up starts nothing, says so, and ends nothing; users come and go."""
+    monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
+    stack = _fast()
+    try:
+        detached.up(stack, jwt_secret(os.environ, generate=False), {})
+        ears = Ears()
+        result, _ = measure(_short(), stack, None, {}, ears.listener())
+        assert result.summary.outcomes.keys() == {Outcome.OK}
+        assert ears.notes == ["using the stack 'embedded' that is up"]
+        assert detached.is_up("embedded")
+        with pytest.raises(ConfigError, match="is up without it"):
+            measure(_short(), stack, None, {"model.slowdown": 2.0}, ears.listener())
+        monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
+        with pytest.raises(TargetError, match="refused the test user's token: 401"):
+            measure(_short(), stack, None, {}, ears.listener())
+    finally:
+        detached.down("embedded")
+
+
+def test_what_cannot_go_together_is_refused() -> None:
+    """An address for a stack of ours, none for one elsewhere, and a token without users are errors."""
+    ears = Ears().listener()
+    with pytest.raises(ConfigError, match="--target-url: target 'embedded' is started here"):
+        measure(_short(), _fast(), "http://127.0.0.1:1", {}, ears)
+    with pytest.raises(ConfigError, match="target 'external' runs elsewhere"):
+        measure(_short(), stacks.load("external"), None, {}, ears)
+    with pytest.raises(ConfigError, match="JWT_SECRET is not set"):
+        measure(_short(), stacks.load("external"), "http://127.0.0.1:1", {}, ears)
+
+
+def test_users_cannot_be_where_none_are_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target that wants tokens needs a stack that declares users."""
+    monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
+    with pytest.raises(ConfigError, match="stack 'open' declares no users"):
+        measure(_short(), Stack(name="open", purpose="x"), "http://127.0.0.1:1", {}, Ears().listener())
+
+
+class _Json(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        body = b'{"data": {"message": "hello"}}'
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def _open_server() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Json)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_stack_elsewhere_needs_no_token_when_it_asks_for_none() -> None:
+    """A target without authentication is measured with its address alone, and no process of it is seen."""
+    brief = make_brief(make_scenario(stages=[SHORT]), auth="none", path="/ask")
+    with _open_server() as url:
+        result, _ = measure(brief, Stack(name="mine", purpose="x"), url, {}, Ears().listener())
+    assert result.summary.outcomes.keys() == {Outcome.OK}
+    assert result.summary.resources.keys() == {GENERATOR}
+
+
+def test_recording_restores_what_it_changed() -> None:
+    """After a run Ctrl-C means again what it meant before."""
+    before = signal.getsignal(signal.SIGINT)
+    with _open_server() as url:
+        record(make_brief(make_scenario(stages=[SHORT])), Subject(url), lambda _: None)
+    assert signal.getsignal(signal.SIGINT) is before
+    with pytest.raises(RuntimeError):
+        asyncio.get_running_loop()
+
+
+def test_a_target_that_is_not_ready_in_time_is_told() -> None:
+    """Waiting ends with the last thing that was heard."""
+    with pytest.raises(TargetError, match=r"was not ready within 0\.2 s: ConnectError"):
+        wait_until_ready("http://127.0.0.1:1/health", None, 0.2)
+
+
+def test_nobody_waits_for_the_dead() -> None:
+    """A service that died ends the waiting at once."""
+    with pytest.raises(TargetError, match="the model died"):
+        wait_until_ready("http://127.0.0.1:1/health", None, 600.0, lambda: "the model died")
+
+
+def test_a_process_that_is_gone_is_left_out() -> None:
+    """Resources of a process that ended are no longer sampled, those of the others are."""
+    with psutil.Popen(["sleep", "600"]) as child:
+        sampler = ResourceSampler({"child": child.pid, "never": 2**22 + 1})
+        assert {sample.source for sample in sampler.sample(0.5)} == {"child", GENERATOR}
+        child.kill()
+    (generator,) = sampler.sample(1.0)
+    assert generator.source == GENERATOR
+    assert generator.memory_bytes > 1_000_000
+
+
+def test_a_run_says_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside a repository there is no commit; the ids of two runs differ and name the scenario."""
+    made = provenance(new_run_id("quick"), {"model.slowdown": 1.3})
+    assert (made.commit, made.dirty) == (None, None)
+    assert made.injections == {"model.slowdown": 1.3}
+    assert made.run_id != new_run_id("quick")
+    assert made.run_id.split("-")[1] == "quick"
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("LOGNAME", "tess")
+    assert git_user() == "tess"
+
+
+def test_the_fingerprint_changes_with_the_work_and_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another load, message, stack or address is another fingerprint; another purpose or threshold is not."""
+    brief, stack = _short(), _fast()
+    usual = fingerprint(brief, stack)
+    assert fingerprint(_short(purpose="Else.", thresholds={"e2e_ms": ["avg<1"]}), stack) == usual
+    assert fingerprint(_short(seed=1), stack).work_digest != usual.work_digest
+    assert fingerprint(brief, _fast(MODEL_SEED="2")).stack_digest != usual.stack_digest
+    assert fingerprint(brief, stack, "http://x").stack_digest != usual.stack_digest
+    monkeypatch.setenv("ImageOS", "ubuntu24")
+    monkeypatch.setenv("ImageVersion", "20260101.1")
+    assert fingerprint(brief, stack).system == "ubuntu24-20260101.1"
+
+
+def test_users_that_cannot_be_noted_stop_the_run(tmp_path: Path) -> None:
+    """A folder that cannot be written ends a run before anybody is put into the stack."""
+    (tmp_path / ".bench").write_text("a file stands here")
+    with pytest.raises(StoreError, match="cannot write"):
+        measure(_short(), _fast(), None, {}, Ears().listener())
