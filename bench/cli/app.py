@@ -3,6 +3,7 @@
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from types import FrameType
 from typing import Annotated
 
@@ -54,11 +55,11 @@ def options(
     """
 
 
-def main() -> None:
+def main(command: Callable[[], object] = app) -> None:
     """Run the command line and exit with the code that says how it ended."""
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        app()
+        command()
     except BenchError as error:
         fail(error)
     except Exception:  # noqa: BLE001 - whatever it is, it is ours, and says so

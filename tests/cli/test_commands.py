@@ -1,0 +1,244 @@
+import io
+import json
+import re
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import jwt
+import pytest
+
+from bench.cli.app import main
+from bench.cli.console import ProgressLine
+from bench.core.report import Report
+from bench.core.result import RunResult
+from bench.core.sample import Stop, StopCause
+from bench.errors import Exit
+from bench.measure.recorder import Progress
+from bench.store import baselines, results
+from tests.command import Done
+from tests.factories import make_baseline, make_fingerprint, make_provenance, make_recording, make_run, run_at
+
+Bench = Callable[..., Done]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bench:
+    """Runs a command in this process, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["bench", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        captured = capsys.readouterr()
+        return Done(int(caught.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+def _keep(run: RunResult) -> str:
+    return str(results.save(run, make_recording(), Path("results")))
+
+
+def test_compare_exits_with_the_verdict(bench: Bench) -> None:
+    """0 for a pass, 1 for a regression, 5 for a run that was none; the report is on stdout."""
+    baselines.save(make_baseline())
+    passed = bench("compare", _keep(run_at(1.0, 1)))
+    assert (passed.code, passed.out.split()[0]) == (Exit.PASS, "PASS")
+    failed = bench("compare", _keep(run_at(1.4, 2)))
+    assert (failed.code, failed.out.split()[0]) == (Exit.REGRESSION, "FAIL")
+    broken_off = make_recording(stop=Stop(cause=StopCause.TARGET, reason="the model died"))
+    invalid = bench("compare", _keep(make_run(broken_off)))
+    assert (invalid.code, invalid.out.split()[0]) == (Exit.MEASUREMENT, "INVALID")
+
+
+def test_undecided_is_no_failure_unless_asked_for(bench: Bench) -> None:
+    """Without a baseline the exit is 0 with a notice, and 3 with --strict."""
+    home = _keep(run_at(1.0))
+    loose = bench("compare", home)
+    assert loose.code == Exit.PASS
+    assert "there is no baseline" in loose.out
+    assert bench("compare", home, "--strict").code == Exit.UNDECIDED
+
+
+def test_a_baseline_can_be_named(bench: Bench, tmp_path: Path) -> None:
+    """--baseline judges by that file, wherever it is."""
+    path = shutil.move(baselines.save(make_baseline()), tmp_path / "mine.json")
+    assert bench("compare", _keep(run_at(1.4)), "--baseline", str(path)).code == Exit.REGRESSION
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "json"])
+def test_report_says_again_what_was_judged(bench: Bench, form: str) -> None:
+    """A stored run is reported in each format, with exit 0 whatever the verdict."""
+    baselines.save(make_baseline())
+    home = _keep(run_at(1.4))
+    done = bench("report", home, "--format", form)
+    assert done.code == Exit.PASS
+    assert "egressed" in done.out
+    if form == "json":
+        assert Report.model_validate_json(done.out).decision == "fail"
+    to_file = bench("report", home, "--format", form, "-o", "out/report.x")
+    assert to_file.out == ""
+    assert Path("out/report.x").read_text() == done.out
+
+
+def test_baselines_are_accepted_shown_and_listed(bench: Bench) -> None:
+    """What is accepted is in the file, once, with who and why."""
+    homes = [_keep(run_at(1.0, number)) for number in range(6)]
+    done = bench("baseline", "accept", *homes, "--reason", "first runs", "--by", "Tess")
+    assert done.code == Exit.PASS
+    assert "has 6 runs" in done.err
+    again = bench("baseline", "accept", homes[0], "--reason", "once more")
+    assert "was accepted before" in again.err
+    shown = bench("baseline", "show", "quick")
+    assert shown.out.count("Tess: first runs") == 6
+    assert "100/100 ok" in shown.out
+    listed = bench("baseline", "list")
+    assert re.search(r"quick +embedded/simulated +6 runs", listed.out)
+    assert bench("compare", homes[0]).code == Exit.PASS
+
+
+def test_a_run_that_was_made_worse_is_not_accepted(bench: Bench) -> None:
+    """An injected run, and an empty reason, are refused with exit 2."""
+    made_worse = make_run(provenance=make_provenance(injections={"model.slowdown": 1.3}))
+    refused = bench("baseline", "accept", _keep(made_worse), "--reason", "because")
+    assert refused.code == Exit.USAGE
+    assert "made worse on purpose" in refused.err
+    assert bench("baseline", "accept", _keep(run_at(1.0)), "--reason", " ").code == Exit.USAGE
+
+
+def test_an_unfinished_commit_is_shown_as_unknown(bench: Bench) -> None:
+    """A run outside a repository has no commit, and is shown so."""
+    runs = [
+        run_at(1.0, number, provenance=make_provenance(f"r-{number}", commit=None)) for number in range(2)
+    ]
+    bench("baseline", "accept", *[_keep(run) for run in runs], "--reason", "x", "--by", "y")
+    assert "no commit" in bench("baseline", "show", "quick").out
+
+
+def test_scenarios_are_listed_checked_and_described(bench: Bench) -> None:
+    """Every scenario is listed with its load, checks out, and has a schema."""
+    assert re.search(r"quick +chat +10 users, 30 s +Ten users", bench("scenarios", "list").out)
+    assert "quick: ok; 13 messages" in bench("scenarios", "check").out
+    assert bench("scenarios", "check", "nope").code == Exit.USAGE
+    assert json.loads(bench("scenarios", "schema").out)["title"] == "Scenario"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["scenario", "target", "prompts", "stack", "recording", "result", "baseline", "comparison", "report"],
+)
+def test_every_file_has_a_schema(bench: Bench, kind: str) -> None:
+    """The schema of each kind of file names its dialect and allows no other fields."""
+    schema = json.loads(bench("schema", kind).out)
+    assert schema["$schema"].endswith("2020-12/schema")
+    assert schema["additionalProperties"] is False
+
+
+def test_a_token_is_printed_for_a_user(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`auth token` prints a token that JWT_SECRET signed, and nothing else."""
+    secret = secrets.token_hex(32)
+    monkeypatch.setenv("JWT_SECRET", secret)
+    done = bench("auth", "token", "ab" * 12)
+    claims = jwt.decode(done.out.strip(), secret, algorithms=["HS256"])
+    assert claims["userId"] == "ab" * 12
+    monkeypatch.delenv("JWT_SECRET")
+    assert bench("auth", "token", "ab" * 12).code == Exit.USAGE
+
+
+def test_a_stack_goes_up_serves_users_and_goes_down(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`up` prints the addresses, `status` the state, `auth user` puts users in, `down` ends it."""
+    assert bench("stack", "status").code == Exit.TARGET
+    assert bench("stack", "up").code == Exit.USAGE  # no JWT_SECRET
+    monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
+    try:
+        up = bench("stack", "up")
+        assert re.search(r"backend +http://127\.0\.0\.1:\d+", up.out)
+        status = bench("stack", "status")
+        assert (status.code, status.out.count(" up")) == (Exit.PASS, 3)
+        users = bench("auth", "user", "--count", "2").out.split()
+        assert [len(each) for each in users] == [24, 24]
+        assert "removed 1" in bench("auth", "user", "--remove", users[0]).err
+        monkeypatch.delenv("JWT_SECRET")
+    finally:
+        down = bench("stack", "down")
+    assert "3 processes ended" in down.err
+    assert bench("stack", "status").code == Exit.TARGET
+
+
+@pytest.mark.parametrize("text", ["backend", "backend=", "backend=x", "backend=70000"])
+def test_a_wrong_port_is_refused(bench: Bench, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--port wants SERVICE=PORT."""
+    monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
+    done = bench("stack", "up", "--port", text)
+    assert done.code == Exit.USAGE
+    assert "not SERVICE=PORT" in done.err
+
+
+def test_the_version_is_printed(bench: Bench) -> None:
+    """--version prints name and version."""
+    assert re.fullmatch(r"bench \d+\.\d+\.\d+\n", bench("--version").out)
+
+
+def test_usage_errors_exit_with_2(bench: Bench) -> None:
+    """Unknown commands and options are usage errors."""
+    assert bench("chekc").code == Exit.USAGE
+    assert bench("check", "quick", "--fast").code == Exit.USAGE
+
+
+def test_a_bug_shows_its_traceback_and_exits_with_70(capsys: pytest.CaptureFixture[str]) -> None:
+    """What nobody foresaw is called a bug, with all that helps to find it."""
+
+    def broken() -> None:
+        raise ZeroDivisionError("by zero")
+
+    with pytest.raises(SystemExit) as caught:
+        main(broken)
+    assert caught.value.code == Exit.BUG
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError: by zero" in said
+    assert "this is a bug in bench" in said
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def _progress(seconds: Sequence[float]) -> list[Progress]:
+    return [Progress(elapsed_s=at, planned_s=30.0, finished=int(at), failed=0) for at in seconds]
+
+
+def test_progress_rewrites_its_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal there is one line that changes, and the cursor goes on at the end."""
+    screen = _Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    line = ProgressLine()
+    for each in _progress([0.5, 1.0]):
+        line.show(each)
+    line.end()
+    assert screen.getvalue().count("\r") == 2
+    assert screen.getvalue().endswith("\n")
+
+
+def test_progress_is_a_line_now_and_then_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a log there is a line every five seconds and no control character."""
+    line = ProgressLine()
+    for each in _progress([second / 2 for second in range(22)]):
+        line.show(each)
+    line.end()
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 3
+    assert "\r" not in said
+
+
+def test_an_incomparable_run_names_what_differs(bench: Bench) -> None:
+    """A run of another stack version is undecided, and the report says what differs."""
+    baselines.save(make_baseline())
+    other = make_run(fingerprint=make_fingerprint(stack_digest="d" * 64))
+    done = bench("compare", _keep(other), "--strict")
+    assert done.code == Exit.UNDECIDED
+    assert "stack_digest" in done.out

@@ -1,0 +1,61 @@
+"""Runs `bench` as a user does: in a process of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+SCENARIO = """\
+name: short
+purpose: A second of load, for tests.
+target: chat
+seed: 1
+workload: {prompts: prompts/forms.yaml}
+stages:
+  - {kind: fixed-users, users: 3, duration_s: DURATION, pause_s: [0.05, 0.1]}
+"""
+_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def environment(**more: str) -> dict[str, str]:
+    """A user's environment, and nothing of the test's."""
+    return {key: value for key, value in os.environ.items() if key in _INHERITED} | more
+
+
+def command(*arguments: str) -> list[str]:
+    """The program and its arguments."""
+    return [sys.executable, "-m", "bench", *arguments]
+
+
+def bench(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Done:
+    """Run a command to its end; whatever it says, it shows no traceback."""
+    done = subprocess.run(
+        command(*arguments),
+        cwd=cwd,
+        env=environment(**(env or {})),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def short_scenario(folder: Path, duration_s: float = 1.0) -> Path:
+    """A scenario file for a short run; target and messages are the shipped ones."""
+    path = folder / "short.yaml"
+    path.write_text(SCENARIO.replace("DURATION", f"{duration_s:g}"))
+    return path
