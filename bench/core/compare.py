@@ -99,11 +99,12 @@ def _unjudged(result: RunResult, baseline: Baseline | None) -> tuple[str, ...]:
 
 
 def _decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple[Decision, tuple[str, ...]]:
-    said = {verdict: [each for each in metrics if each.verdict is verdict] for verdict in Verdict}
+    gating = [each for each in metrics if each.part is not Part.EXPLAINS]
+    said = {verdict: [each for each in gating if each.verdict is verdict] for verdict in Verdict}
     failures = [
         *crossed,
         *(f"{each.key} regressed" for each in said[Verdict.REGRESSED]),
-        *(f"{each.key} is missing: the baseline has it" for each in said[Verdict.MISSING]),
+        *_missing([each.key for each in said[Verdict.MISSING]]),
     ]
     if failures:
         return Decision.FAIL, tuple(failures)
@@ -111,6 +112,10 @@ def _decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tupl
     if unclear:
         return Decision.UNDECIDED, tuple(f"{each.key}: {_unclear(each)}" for each in unclear)
     return Decision.PASS, tuple(f"{each.key} improved" for each in said[Verdict.IMPROVED])
+
+
+def _missing(keys: list[str]) -> list[str]:
+    return [f"missing, though the baseline has it: {', '.join(keys)}"] if keys else []
 
 
 def _unclear(each: MetricComparison) -> str:

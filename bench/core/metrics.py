@@ -31,6 +31,7 @@ class Part(StrEnum):
 
     DECIDES = "decides"  # may fail the run, and leave it undecided
     LOCATES = "locates"  # one tier's share: may fail the run, never leaves it undecided
+    EXPLAINS = "explains"  # what no tier claims, the machine's share in it: compared, and never fails the run
     INFORMS = "informs"  # shown only
 
 
@@ -145,5 +146,5 @@ def metric(key: str) -> Metric:
     name = hop_name(key)
     if name is None:
         return METRICS[key]
-    value = _network_ms if name == NETWORK else _hop_ms(name)
-    return Metric(key, name, "ms", _TREND, _LOWER, Part.LOCATES, _HOP_SMALLEST_CHANGE_MS, value)
+    value, part = (_network_ms, Part.EXPLAINS) if name == NETWORK else (_hop_ms(name), Part.LOCATES)
+    return Metric(key, name, "ms", _TREND, _LOWER, part, _HOP_SMALLEST_CHANGE_MS, value)

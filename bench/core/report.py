@@ -31,9 +31,10 @@ class Report(Record):
 
 def make_report(result: RunResult, comparison: Comparison) -> Report:
     """The report on a run and its comparison."""
+    headline = _headline(result, comparison)
     return Report(
-        headline=_headline(result, comparison),
-        next_step=_next_step(result, comparison),
+        headline=headline,
+        next_step=_next_step(result, comparison, headline),
         result=result,
         comparison=comparison,
     )
@@ -59,13 +60,14 @@ def _failure(result: RunResult, comparison: Comparison) -> str:
         return f"Success regressed from {wording.percent(success.base)} to {wording.percent(success.head)}."
     if worst is not None:
         return f"{_grew(worst)}{_mostly_in(comparison)}."
-    if tier is not None:
+    gating = [each for each in comparison.metrics if each.part is not Part.EXPLAINS]
+    missing = [each.key for each in gating if each.verdict is Verdict.MISSING]
+    if tier is not None and not missing:
         return f"{_grew(tier)}; the response time as a whole stayed within what can be told."
     for each in result.thresholds:
         if each.crossed:
             measured = wording.value(each.value, metric(each.metric).unit)
             return f"Threshold crossed: {each.metric} {each.threshold}, measured {measured}."
-    missing = [each.key for each in comparison.metrics if each.verdict is Verdict.MISSING]
     return f"{wording.listing(missing)} vanished: the baseline has what this run has not."
 
 
@@ -101,7 +103,7 @@ def _seen(each: MetricComparison) -> str:
     return f" (a change of {wording.change(each.mde_ratio)} would have been seen)" if each.mde_ratio else ""
 
 
-def _next_step(result: RunResult, comparison: Comparison) -> str:
+def _next_step(result: RunResult, comparison: Comparison, headline: str) -> str:
     run = f"results/{result.provenance.run_id}"
     match comparison.decision:
         case Decision.INVALID:
@@ -111,7 +113,11 @@ def _next_step(result: RunResult, comparison: Comparison) -> str:
         case Decision.UNDECIDED:
             return f"If this run is as it should be: bench baseline accept {run} --reason '…'."
         case Decision.FAIL:
-            return f"Look at the tier named above; if it is meant: bench baseline accept {run} --reason '…'."
+            # Only tiers stand in backticks in a headline.
+            where = (
+                "the tier named above" if "`" in headline else "the failed requests and the services' logs"
+            )
+            return f"Look at {where}; if it is meant: bench baseline accept {run} --reason '…'."
         case Decision.PASS if any(each.verdict is Verdict.IMPROVED for each in comparison.metrics):
             return f"To hold the gain: bench baseline accept {run} --reason '…'."
         case Decision.PASS:

@@ -73,7 +73,7 @@ class MetricComparison(Record):
 def judge_metrics(
     summary: RunSummary, runs: Sequence[BaselineRun], tolerances: Mapping[str, Tolerance]
 ) -> tuple[MetricComparison, ...]:
-    """Judge success and every latency that can fail a run: what decides first, then the tiers.
+    """Judge success and every latency that is compared: what decides first, then the tiers.
 
     Args:
         summary: The run.
@@ -94,14 +94,18 @@ def judge_metrics(
         for key in head.keys() & base.keys()
         if (shift := _shift(key, head[key], base[key])) is not None
     }
-    worse = stats.holm({key: shift.p_worse for key, shift in shifts.items()})
-    better = stats.holm({key: shift.p_better for key, shift in shifts.items()})
+    gating = {key: shift for key, shift in shifts.items() if metric(key).part is not Part.EXPLAINS}
+    worse = stats.holm({key: shift.p_worse for key, shift in gating.items()})
+    better = stats.holm({key: shift.p_better for key, shift in gating.items()})
+    order = list(Part)
     judged = []
-    for key in sorted(head.keys() | base.keys(), key=lambda key: (metric(key).part is not Part.DECIDES, key)):
+    for key in sorted(head.keys() | base.keys(), key=lambda key: (order.index(metric(key).part), key)):
         if key in shifts:
+            shift = shifts[key]
             tolerance = tolerances.get(key)
             margin_ratio = tolerance.margin_ratio if tolerance else MARGIN_RATIO
-            judged.append(_judge(shifts[key], worse[key], better[key], len(shifts), margin_ratio))
+            p_worse, p_better = worse.get(key, shift.p_worse), better.get(key, shift.p_better)
+            judged.append(_judge(shift, p_worse, p_better, max(1, len(gating)), margin_ratio))
         else:
             judged.append(_unpaired(key, head.get(key), base.get(key, [])))
     return (_judge_success(summary, runs), *judged)

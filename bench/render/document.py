@@ -89,7 +89,7 @@ def _decided(report: Report) -> Table:
 
 
 def _located(report: Report) -> Table:
-    rows = [each for each in report.comparison.metrics if each.part is Part.LOCATES]
+    rows = [each for each in report.comparison.metrics if each.part in {Part.LOCATES, Part.EXPLAINS}]
     return _comparison("Where the time goes", "tier", rows)
 
 

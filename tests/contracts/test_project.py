@@ -1,0 +1,90 @@
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.core import baseline, metrics, validity, verdict
+
+ROOT = Path(__file__).parents[2]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CODE = sorted([*(ROOT / "bench").rglob("*.py"), *(ROOT / "chatstack").rglob("*.py")])
+
+
+def _tracked() -> list[Path]:
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return [ROOT / line for line in done.stdout.splitlines() if (ROOT / line).is_file()]
+
+
+def test_no_file_of_code_is_longer_than_three_hundred_lines() -> None:
+    """A file that needs more is two files."""
+    long = {str(path): n for path in CODE if (n := len(path.read_text().splitlines())) > 300}
+    assert not long
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_every_requirement_is_pinned_with_hashes_and_without_addresses(name: str) -> None:
+    """A lock file has an exact version and a hash for each package, and names no host."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    pins = re.findall(r"^[a-z0-9][^\s]*==[^\s]+", text, re.MULTILINE | re.IGNORECASE)
+    assert len(pins) > 10
+    assert text.count("--hash=sha256:") >= len(pins)
+    assert not re.search(r"https?://|--index-url|--find-links", text)
+
+
+def test_every_dependency_is_locked_and_explained() -> None:
+    """Each dependency of the project is in the lock file, and docs/architecture.md says why it is there."""
+    locked = (ROOT / "requirements.txt").read_text(encoding="utf-8").lower()
+    explained = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").lower()
+    for requirement in PROJECT["project"]["dependencies"]:
+        name = re.split(r"[<>=\[ ]", requirement)[0].lower()
+        assert re.search(rf"^{re.escape(name)}==", locked.replace("_", "-"), re.MULTILINE), name
+        assert name in explained, name
+
+
+def test_no_secret_and_no_generated_file_is_committed() -> None:
+    """Results, environments and tokens stay out of the repository."""
+    for path in _tracked():
+        relative = path.relative_to(ROOT)
+        assert relative.parts[0] not in {"results", ".venv", ".bench", "dist"}, relative
+        if path.suffix in {".py", ".yaml", ".yml", ".md", ".json", ".toml", ".txt"}:
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(r"eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}\.", text), relative
+
+
+def test_the_methodology_has_the_codes_constants() -> None:
+    """Every constant of the rule stands in docs/methodology.md as the code has it."""
+    text = (ROOT / "docs" / "methodology.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([A-Za-z_.]+)` \| ([^|]+?) \|", text, re.MULTILINE))
+    constants = {
+        f"{module.__name__.rpartition('.')[2]}.{name}": getattr(module, name)
+        for module, names in {
+            baseline: ("MIN_RUNS", "MAX_RUNS"),
+            validity: ("GENERATOR_CPU_PCT", "SEND_LAG_RATIO", "SEND_LAG_MS"),
+            verdict: (
+                "MARGIN_RATIO", "ALPHA", "POWER", "MDE_BUDGET_RATIO", "PRIOR_SD", "PRIOR_DF", "INTERVAL",
+                "SUCCESS_ALPHA", "MIN_FAILED_BLOCKS",
+            ),
+        }.items()
+        for name in names
+    }  # fmt: skip
+    assert {name: float(value) for name, value in rows.items()} == constants
+
+
+def test_every_metric_is_in_the_glossary() -> None:
+    """The glossary explains every row of the table of metrics."""
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    for key in metrics.METRICS:
+        assert f"`{key}`" in text
+
+
+def test_no_document_has_two_sentences_on_a_line() -> None:
+    """One sentence a line, so that a change of a sentence is a change of a line."""
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        prose = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        prose = re.sub(r"`[^`]*`", "x", prose)
+        for line in prose.splitlines():
+            if not line.startswith("|"):
+                assert not re.search(r"[a-z)][.!?] +[A-Z]", line), f"{path.name}: {line}"

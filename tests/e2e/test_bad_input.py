@@ -1,0 +1,227 @@
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.errors import Exit
+from bench.store import results
+from tests.command import bench, command, environment, short_scenario
+from tests.eventually import eventually
+from tests.factories import make_baseline, make_recording, run_at
+
+SHIPPED = Path(__file__).parents[2] / "scenarios"
+
+
+def _service(parent: int, role: str) -> psutil.Process | None:
+    """A service of the stack that a process started."""
+    try:
+        children = psutil.Process(parent).children(recursive=True)
+        return next((child for child in children if role in child.cmdline()), None)
+    except psutil.Error:
+        return None
+
+
+def _gone(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "duration_s: 30",
+            "duraton_s: 30",
+            "scenarios/quick.yaml:10: stages[0].duraton_s is not a field, did you",
+        ),
+        (
+            "duration_s: 30",
+            "duration_s: -30",
+            "scenarios/quick.yaml:10: stages[0].duration_s must be above 0",
+        ),
+        ("e2e_ms:", "e2e_sec:", "there is no metric 'e2e_sec'; there are e2e_ms"),
+    ],
+)
+def test_a_wrong_scenario_is_refused_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """A typo, a negative duration and an unknown metric exit with 2 before anything is started."""
+    mine = Path(shutil.copytree(SHIPPED, tmp_path / "scenarios")) / "quick.yaml"
+    mine.write_text(mine.read_text().replace(old, new))
+    done = bench("check", "quick", cwd=tmp_path)
+    assert done.code == Exit.USAGE
+    assert message in done.err
+    assert "\n\nhint: " in done.err
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_newer_baseline_asks_for_an_upgrade(tmp_path: Path) -> None:
+    """A baseline of a newer schema exits with 5 and says to upgrade; the run is still there."""
+    home = results.save(run_at(1.0), make_recording(), tmp_path / "results")
+    path = tmp_path / "baselines" / "embedded" / "simulated" / "quick.json"
+    path.parent.mkdir(parents=True)
+    content = make_baseline().model_dump(mode="json") | {"schema_version": 99}
+    path.write_text(json.dumps(content))
+    done = bench("compare", str(home), cwd=tmp_path)
+    assert done.code == Exit.MEASUREMENT
+    assert "written by a newer version: schema 99, this one reads up to 1" in done.err
+    assert results.load(home).summary.requests == 100
+
+
+def test_half_a_file_is_called_that(tmp_path: Path) -> None:
+    """Half a result and half a baseline exit with 5 and name the file."""
+    home = results.save(run_at(1.0), make_recording(), tmp_path / "results")
+    whole = (home / "result.json").read_text()
+    path = tmp_path / "half.json"
+    path.write_text(make_baseline().model_dump_json()[:1000])
+    done = bench("compare", str(home), "--baseline", str(path), cwd=tmp_path)
+    assert done.code == Exit.MEASUREMENT
+    assert f"{path} is not whole JSON" in done.err
+    (home / "result.json").write_text(whole[: len(whole) // 2])
+    done = bench("report", str(home), cwd=tmp_path)
+    assert done.code == Exit.MEASUREMENT
+    assert "result.json is not whole JSON" in done.err
+
+
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    """A port that is taken exits with 4, names service and port, and leaves no process."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        env = {"JWT_SECRET": secrets.token_hex(32)}
+        done = bench("stack", "up", "--port", f"backend={port}", cwd=tmp_path, env=env)
+        assert done.code == Exit.TARGET
+        assert "service 'backend' did not start" in done.err
+        assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in done.err
+        assert bench("stack", "status", cwd=tmp_path).out == "embedded: not started\n"
+    assert not [each for each in psutil.process_iter(["cwd"]) if each.info["cwd"] == str(tmp_path)]
+
+
+def test_a_stack_that_dies_is_named_and_the_run_is_kept(tmp_path: Path) -> None:
+    """When a service dies during the run, the exit is 4, the service is named, and its requests are kept."""
+    path = short_scenario(tmp_path, duration_s=60)
+    running = subprocess.Popen(
+        command("run", str(path)),
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with running:
+        assert running.stderr is not None
+        model = eventually(lambda: _service(running.pid, "model"))
+        _wait_for_requests(running)
+        others = [eventually(partial(_service, running.pid, role)) for role in ("agent", "backend")]
+        model.kill()
+        said = running.stderr.read()
+    assert running.returncode == Exit.TARGET
+    assert "service 'model' ended by signal SIGKILL" in said
+    assert "Traceback" not in said
+    (home,) = (tmp_path / "results").iterdir()
+    assert results.load(home).summary.requests > 0
+    assert all(_gone(each) for each in others)
+
+
+def test_a_refused_token_is_told(tmp_path: Path) -> None:
+    """When the backend refuses the token, the exit is 4 and the hint says what must agree."""
+    path = short_scenario(tmp_path)
+    secret = secrets.token_hex(32)
+    try:
+        assert bench("stack", "up", cwd=tmp_path, env={"JWT_SECRET": secret}).code == Exit.PASS
+        done = bench("check", str(path), cwd=tmp_path, env={"JWT_SECRET": secrets.token_hex(32)})
+    finally:
+        bench("stack", "down", cwd=tmp_path)
+    assert done.code == Exit.TARGET
+    assert 'refused the test user\'s token: 401 {"error":"Invalid token"}' in done.err
+    assert "hint: JWT_SECRET must be the backend's own" in done.err
+    assert secret not in done.err + done.out
+    assert not list((tmp_path / ".bench" / "users").glob("*"))
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+    """When the results cannot be written, the exit is 5 and the error says where the run was kept."""
+    (tmp_path / "results").write_text("a file stands where the folder should be")
+    (tmp_path / "tmp").mkdir()
+    env = {"TMPDIR": str(tmp_path / "tmp")}
+    done = bench("run", str(short_scenario(tmp_path)), cwd=tmp_path, env=env)
+    assert done.code == Exit.MEASUREMENT
+    assert "the run was kept in" in done.err
+    (kept,) = (tmp_path / "tmp" / "bench-kept").iterdir()
+    assert results.load(kept).summary.requests > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_what_was_measured(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C exits with 130 and says where the requests so far are; no process and no user is left."""
+    path = short_scenario(tmp_path, duration_s=60)
+    running = subprocess.Popen(
+        command("check", str(path)), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True
+    )
+    with running:
+        assert running.stderr is not None
+        services = [eventually(partial(_service, running.pid, role)) for role in ("model", "backend")]
+        _wait_for_requests(running)
+        running.send_signal(number)
+        said = running.stderr.read()
+    assert running.returncode == Exit.INTERRUPTED
+    assert "requests are kept in results/" in said
+    assert "Traceback" not in said
+    (home,) = (tmp_path / "results").iterdir()
+    assert results.load(home).summary.requests > 0
+    assert all(_gone(each) for each in services)
+    assert not list((tmp_path / ".bench" / "users").glob("*"))
+
+
+def test_a_killed_run_leaves_no_process(tmp_path: Path) -> None:
+    """When bench itself is killed, its stack ends by itself, and the next run forgets its users."""
+    path = short_scenario(tmp_path, duration_s=60)
+    running = subprocess.Popen(
+        command("run", str(path)), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True
+    )
+    with running:
+        services = [
+            eventually(partial(_service, running.pid, role)) for role in ("model", "agent", "backend")
+        ]
+        _wait_for_requests(running)
+        running.kill()
+    eventually(lambda: all(_gone(each) for each in services))
+    journals = tmp_path / ".bench" / "users"
+    assert len(list(journals.iterdir())) == 1
+    assert bench("run", str(short_scenario(tmp_path)), cwd=tmp_path).code == Exit.PASS
+    assert not list(journals.iterdir())
+
+
+def _wait_for_requests(running: "subprocess.Popen[str]") -> None:
+    """Read the progress until there are requests."""
+    assert running.stderr is not None
+    while True:
+        line = running.stderr.readline()
+        assert line, "it ended before there were requests"
+        if " requests " in line and " 0 requests" not in line:
+            return
+
+
+def test_the_secret_is_nowhere(tmp_path: Path) -> None:
+    """JWT_SECRET is in no file that a run writes and in nothing that it says."""
+    secret = secrets.token_hex(32)
+    done = bench("check", str(short_scenario(tmp_path)), cwd=tmp_path, env={"JWT_SECRET": secret})
+    assert done.code == Exit.PASS
+    assert secret not in done.out + done.err
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(path.name == "report.md" for path in files)
+    assert not [path for path in files if secret in path.read_text()]
+
+
+def test_this_is_the_python_that_runs_the_stack() -> None:
+    """The tests' own interpreter starts the stack, so its packages are the ones under test."""
+    assert command("--version")[0] == sys.executable
+    assert os.access(sys.executable, os.X_OK)
