@@ -1,0 +1,63 @@
+"""Runs given directly as figures, so that thousands can be compared in a moment."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from bench.core import stats
+from bench.core.baseline import BaselineRun
+from bench.core.metrics import metric
+from bench.core.sample import Outcome
+from bench.core.scenario import Tolerance
+from bench.core.summary import MetricSummary, RunSummary
+from bench.core.verdict import MetricComparison, judge_metrics
+from tests.factories import NOON, make_fingerprint
+
+# Milliseconds by metric and prompt.
+Figures = Mapping[str, Mapping[str, float]]
+
+
+def make_summary(figures: Figures, *, ok: int = 100, failed: int = 0, failed_blocks: int = 0) -> RunSummary:
+    """What a run measured, when it had these figures."""
+    return RunSummary(
+        elapsed_s=30.0,
+        requests=ok + failed,
+        requests_rps=ok / 30.0,
+        outcomes={Outcome.OK: ok, Outcome.HTTP_ERROR: failed},
+        failed_blocks=failed_blocks,
+        metrics={
+            key: MetricSummary(
+                count=ok,
+                mean=sum(each.values()) / len(each),
+                typical=stats.typical(list(each.values()), metric(key).smallest_change),
+                figures=dict(each),
+            )
+            for key, each in figures.items()
+        },
+        resources={},
+        errors=(),
+    )
+
+
+def make_accepted(figures: Figures, number: int = 0, *, ok: int = 100, failed: int = 0) -> BaselineRun:
+    """A run of a baseline that had these figures."""
+    return BaselineRun(
+        run_id=f"run-{number}",
+        started_at=NOON + timedelta(hours=number),
+        commit=f"{number:040x}",
+        tool_version="0.1.0",
+        accepted_at=NOON + timedelta(days=1),
+        accepted_by="Tess Ter",
+        reason="usual",
+        fingerprint=make_fingerprint(),
+        ok=ok,
+        failed=failed,
+        figures={key: dict(each) for key, each in figures.items()},
+    )
+
+
+def judged(
+    head: Figures, base: Sequence[Figures], tolerances: Mapping[str, Tolerance] | None = None
+) -> dict[str, MetricComparison]:
+    """The verdicts by metric on a run with these figures beside a baseline of runs with those."""
+    runs = [make_accepted(each, number) for number, each in enumerate(base)]
+    return {each.key: each for each in judge_metrics(make_summary(head), runs, tolerances or {})}
