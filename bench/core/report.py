@@ -1,5 +1,7 @@
 """What is said of a run: the judgement, then the next step. Every renderer is fed from this one value."""
 
+from typing import assert_never
+
 from bench.core import wording
 from bench.core.compare import Comparison, Decision
 from bench.core.metrics import Part, hop_name, metric
@@ -50,6 +52,8 @@ def _headline(result: RunResult, comparison: Comparison) -> str:
             return _failure(result, comparison)
         case Decision.PASS:
             return _success(comparison)
+        case _:
+            assert_never(comparison.decision)
 
 
 def _failure(result: RunResult, comparison: Comparison) -> str:
@@ -122,3 +126,5 @@ def _next_step(result: RunResult, comparison: Comparison, headline: str) -> str:
             return f"To hold the gain: bench baseline accept {run} --reason '…'."
         case Decision.PASS:
             return "Nothing to do."
+        case _:
+            assert_never(comparison.decision)

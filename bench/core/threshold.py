@@ -6,7 +6,7 @@ Source: https://grafana.com/docs/k6/latest/using-k6/thresholds/
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, assert_never
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -129,6 +129,8 @@ def _has(kind: Kind, method: str) -> bool:
             return method == "rate"
         case Kind.COUNTER:
             return method in {"count", "rate"}
+        case _:
+            assert_never(kind)
 
 
 class ThresholdResult(Record):

@@ -28,6 +28,8 @@ def change(ratio: float | None) -> str:
     """A signed share: `+31 %`."""
     if ratio is None:
         return DASH
+    if abs(ratio) < 0.0005:  # noqa: PLR2004 - would be written as a signed nought
+        return "0 %"
     digits = 1 if abs(ratio) < 0.0995 else 0  # noqa: PLR2004 - two significant digits
     return _signed(f"{100 * ratio:+,.{digits}f} %")
 
@@ -36,6 +38,8 @@ def change_ms(value_ms: float | None) -> str:
     """A signed duration: `+50 ms`."""
     if value_ms is None:
         return DASH
+    if abs(value_ms) < 0.005:  # noqa: PLR2004 - likewise
+        return "0 ms"
     return _signed(f"{'-' if value_ms < 0 else '+'}{duration(abs(value_ms))}")
 
 

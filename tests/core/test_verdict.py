@@ -86,6 +86,15 @@ def test_the_smallest_detectable_change_by_hand() -> None:
     assert e2e(990.0).mde_ratio == pytest.approx(expected, abs=0.0002)
 
 
+def test_the_interval_by_hand() -> None:
+    """Nine in ten runs lie within 1.753 standard errors of 0.0398: from 6.8 % below to 7.3 % above."""
+    each = e2e(990.0)
+    reach = PRIOR_SD * math.sqrt(PRIOR_DF / (PRIOR_DF + 9)) * math.sqrt(1.1) * 1.753
+    assert each.low_ratio == pytest.approx(math.expm1(-reach) * 1000 / 990, abs=0.0002)
+    assert each.high_ratio == pytest.approx(math.expm1(reach) * 1000 / 990, abs=0.0002)
+    assert (each.low_ratio, each.high_ratio) == pytest.approx((-0.068, 0.073), abs=0.001)
+
+
 def test_the_constants_are_those_of_the_method() -> None:
     """Margin, error rates, power, budget and prior are what docs/methodology.md argues for."""
     assert (MARGIN_RATIO, ALPHA, POWER, MDE_BUDGET_RATIO) == (0.10, 0.05, 0.80, 0.20)
@@ -340,8 +349,9 @@ def test_failures_all_over_a_run_are_a_regression() -> None:
 
 
 def test_failures_in_one_block_are_a_bad_moment() -> None:
-    """Any number of failures in a single sixth of the run does not fail it."""
+    """Any number of failures in a single sixth of the run does not fail it; in two sixths it does."""
     assert success(60, 40, 1).verdict is Verdict.UNCHANGED
+    assert success(60, 40, 2).verdict is Verdict.REGRESSED
 
 
 def test_a_single_failure_is_chance() -> None:

@@ -79,7 +79,8 @@ def test_one_failure_is_never_rounded_away(ok: int, failed: int) -> None:
     ("ratio", "text"),
     [
         (0.31, "+31 %"),
-        (0.0, "+0.0 %"),
+        (0.0, "0 %"),
+        (-0.0004, "0 %"),
         (0.012, "+1.2 %"),
         (-0.012, "\u22121.2 %"),
         (0.0994, "+9.9 %"),
@@ -101,7 +102,8 @@ def test_a_change_has_a_sign_and_two_digits(ratio: float, text: str) -> None:
     [
         (50.0, "+50 ms"),
         (-50.0, "\u221250 ms"),
-        (0.0, "+0.00 ms"),
+        (0.0, "0 ms"),
+        (-0.004, "0 ms"),
         (1.25, "+1.2 ms"),
         (-0.25, "\u22120.25 ms"),
         (-12_400.0, "\u221212.4 s"),
@@ -115,10 +117,10 @@ def test_a_changed_duration_has_a_sign(value_ms: float, text: str) -> None:
 
 @given(st.floats(-1e7, 1e7))
 def test_a_minus_is_never_a_hyphen(number: float) -> None:
-    """Signed numbers hold no hyphen and exactly one sign."""
+    """Signed numbers hold no hyphen and exactly one sign, and nought has none."""
     for text in (wording.change(number), wording.change_ms(number)):
         assert "-" not in text
-        assert re.match(rf"^[+{wording.MINUS}]\d", text)
+        assert re.match(rf"^([+{wording.MINUS}]\d|0 )", text)
 
 
 @pytest.mark.parametrize(
