@@ -1,0 +1,172 @@
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from starlette.types import Message
+
+from chatstack.generation import Generation, ModelServer
+from chatstack.latency import Latency
+from chatstack.slots import Slots
+from tests.chatstack.stacks import MODEL
+from tests.virtual_time import run_virtually
+
+# A prompt of four characters is a token: 1 ms to read. A token alone: 10 ms to write.
+LATENCY = Latency(prefill_tps=1000, decode_tps=100, contention=0.5)
+MS = 1_000_000
+
+
+class _Client:
+    """Notes what it is sent and when; each message takes it `slow_s`."""
+
+    def __init__(self, slow_s: float = 0.0) -> None:
+        self.messages: list[Message] = []
+        self.moments_s: list[float] = []
+        self._slow_s = slow_s
+
+    async def send(self, message: Message) -> None:
+        self.messages.append(message)
+        self.moments_s.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(self._slow_s)
+
+    async def receive(self) -> Message:
+        """Never called: what generates does not read."""
+        raise NotImplementedError
+
+    @property
+    def status(self) -> int:
+        """The answer's status."""
+        return int(self.messages[0]["status"])
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """The JSON objects that came."""
+        content = b"".join(each.get("body", b"") for each in self.messages)
+        return [json.loads(line) for line in content.splitlines()]
+
+
+def _server(*, parallel: int = 1, max_queue: int = 512, latency: Latency = LATENCY) -> ModelServer:
+    return ModelServer(MODEL, latency, Slots(parallel, max_queue))
+
+
+async def _generate(
+    server: ModelServer, client: _Client, *, prompt: int = 10, tokens: int = 5, streamed: bool = True
+) -> dict[str, Any]:
+    """Generate with counts of tokens, and return the last object."""
+    generation = Generation(
+        server, "abcd" * prompt, ["word"] * tokens, lambda text: {"response": text}, streamed=streamed
+    )
+    await generation({"type": "http"}, client.receive, client.send)
+    return client.objects[-1]
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_durations_are_those_of_the_latency(streamed: bool) -> None:
+    """Alone, a request reads its prompt and writes its answer in exactly the model's times."""
+    last = run_virtually(_generate(_server(), _Client(), prompt=10, tokens=5, streamed=streamed))
+    assert last["prompt_eval_count"] == 10
+    assert last["prompt_eval_duration"] == 10 * MS
+    assert last["eval_count"] == 5
+    assert last["eval_duration"] == 50 * MS
+    assert last["total_duration"] == 60 * MS
+    assert last["load_duration"] == 0
+    assert (last["done"], last["done_reason"], last["model"]) == (True, "stop", MODEL)
+
+
+def test_a_delay_is_a_part_of_reading() -> None:
+    """The model's delay is in its own durations."""
+    latency = Latency(prefill_tps=1000, decode_tps=100, delay_s=0.25, slowdown=2)
+    last = run_virtually(_generate(_server(latency=latency), _Client(), prompt=10, tokens=5))
+    assert last["prompt_eval_duration"] == 270 * MS
+    assert last["eval_duration"] == 100 * MS
+
+
+def test_each_token_is_sent_when_it_is_due() -> None:
+    """A stream begins at once, its first token comes after reading, and then one every token's time."""
+    client = _Client()
+    run_virtually(_generate(_server(), client, prompt=10, tokens=3))
+    assert client.moments_s == pytest.approx([0, 0.02, 0.03, 0.04, 0.04], abs=1e-9)
+    assert [each["response"] for each in client.objects] == ["word", "word", "word", ""]
+    assert [each["done"] for each in client.objects] == [False, False, False, True]
+    assert [each.get("more_body", False) for each in client.messages[1:]] == [True, True, True, False]
+
+
+def test_a_whole_answer_is_sent_in_the_end() -> None:
+    """What is not streamed is one document with all text, sent when the last token is written."""
+    client = _Client()
+    last = run_virtually(_generate(_server(), client, prompt=10, tokens=3, streamed=False))
+    assert last["response"] == "wordwordword"
+    assert client.moments_s == pytest.approx([0.04, 0.04], abs=1e-9)
+
+
+def test_the_total_includes_the_wait() -> None:
+    """Who waits for a slot has the wait in the total and in no other duration."""
+
+    async def three() -> list[dict[str, Any]]:
+        server = _server(parallel=1)
+        return await asyncio.gather(*(_generate(server, _Client()) for _ in range(3)))
+
+    answers = run_virtually(three())
+    assert [each["total_duration"] for each in answers] == [60 * MS, 120 * MS, 180 * MS]
+    assert {each["prompt_eval_duration"] for each in answers} == {10 * MS}
+    assert {each["eval_duration"] for each in answers} == {50 * MS}
+
+
+def test_running_requests_slow_each_other() -> None:
+    """A token takes longer while others run, and no longer once they have ended."""
+
+    async def two() -> tuple[dict[str, Any], dict[str, Any]]:
+        server = _server(parallel=2)
+        return await asyncio.gather(
+            _generate(server, _Client(), prompt=1, tokens=4),
+            _generate(server, _Client(), prompt=6, tokens=2),
+        )
+
+    long, short = run_virtually(two())
+    assert short["eval_duration"] == (15 + 15) * MS
+    assert long["eval_duration"] == (15 + 15 + 15 + 10) * MS
+
+
+def test_lateness_does_not_add_up() -> None:
+    """A client that takes each token late delays none of those that follow."""
+    client = _Client(slow_s=0.004)
+    run_virtually(_generate(_server(), client, prompt=10, tokens=4))
+    assert client.moments_s[1:5] == pytest.approx([0.02, 0.03, 0.04, 0.05], abs=1e-9)
+
+
+def test_beyond_the_queue_it_is_busy() -> None:
+    """Who finds the queue full is answered 503 at once, as Ollama does."""
+
+    async def two() -> _Client:
+        server, client = _server(max_queue=0), _Client()
+        running = asyncio.ensure_future(_generate(server, _Client()))
+        await asyncio.sleep(0.001)
+        await _generate(server, client)
+        assert not running.done()
+        await running
+        return client
+
+    client = run_virtually(two())
+    assert client.status == 503
+    assert client.objects == [{"error": "server busy, please try again.  maximum pending requests exceeded"}]
+    assert client.moments_s == [0.001, 0.001]
+
+
+@pytest.mark.parametrize("moment_s", [0.005, 0.035])
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_cancelled_generation_frees_its_slot(moment_s: float, streamed: bool) -> None:
+    """Cancelled while it reads or writes, a generation lets the next in line begin at once."""
+
+    async def two() -> dict[str, Any]:
+        server = _server()
+        running = asyncio.ensure_future(_generate(server, _Client(), streamed=streamed))
+        waiting = asyncio.ensure_future(_generate(server, _Client()))
+        await asyncio.sleep(moment_s)
+        assert (server.slots.running, server.slots.waiting) == (1, 1)
+        running.cancel()
+        last = await waiting
+        assert (server.slots.running, server.slots.waiting) == (0, 0)
+        return last
+
+    last = run_virtually(two())
+    assert last["total_duration"] == round((moment_s + 0.06) * 1e9)

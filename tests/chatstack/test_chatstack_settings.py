@@ -1,0 +1,75 @@
+import pytest
+
+from chatstack.settings import Settings, SettingsError
+
+
+def test_a_text_is_its_variable_or_its_default() -> None:
+    """A text is what the variable says, else the default, and an empty variable is not set."""
+    settings = Settings({"HOST": "::1", "EMPTY": ""})
+    assert settings.text("HOST") == "::1"
+    assert settings.text("HOST", "0.0.0.0") == "::1"  # noqa: S104 - nothing listens there
+    assert settings.text("EMPTY", "default") == "default"
+    assert settings.text("MISSING", "default") == "default"
+
+
+@pytest.mark.parametrize("environ", [{}, {"JWT_SECRET": ""}])
+def test_a_text_without_default_must_be_set(environ: dict[str, str]) -> None:
+    """A variable that has no default and is missing or empty is named in the message."""
+    with pytest.raises(SettingsError, match=r"^JWT_SECRET is not set$"):
+        Settings(environ).text("JWT_SECRET")
+
+
+def test_an_optional_text_may_be_missing() -> None:
+    """An optional variable that is missing or empty is None."""
+    settings = Settings({"URI": "here", "EMPTY": ""})
+    assert settings.optional("URI") == "here"
+    assert settings.optional("EMPTY") is None
+    assert settings.optional("MISSING") is None
+
+
+def test_a_number_is_its_variable_or_its_default() -> None:
+    """A number is read as Python writes numbers, its bounds included."""
+    settings = Settings({"RATIO": "0.25", "BIG": "1e3", "EMPTY": ""})
+    assert settings.number("RATIO", 0.0) == 0.25
+    assert settings.number("BIG", 0.0, high=1000) == 1000
+    assert settings.number("EMPTY", 7.5) == 7.5
+    assert settings.number("MISSING", 7.5, low=7.5, high=7.5) == 7.5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("fast", "RATIO=fast: not a number"),
+        ("-0.1", "RATIO=-0.1: must be 0 to 1"),
+        ("1.1", "RATIO=1.1: must be 0 to 1"),
+        ("nan", "RATIO=nan: must be 0 to 1"),
+    ],
+)
+def test_a_wrong_number_is_one_sentence(text: str, message: str) -> None:
+    """What is no number or out of range is refused with the variable, its value and the bounds."""
+    with pytest.raises(SettingsError) as refused:
+        Settings({"RATIO": text}).number("RATIO", 0.5, high=1.0)
+    assert str(refused.value) == message
+
+
+def test_a_count_is_a_whole_number() -> None:
+    """A count is an integer, however it is written."""
+    counted = Settings({"PARALLEL": "4.0"}).count("PARALLEL", 1)
+    assert (counted, type(counted)) == (4, int)
+    assert Settings({}).count("PARALLEL", 1) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("2.5", "PARALLEL=2.5: not a whole number"),
+        ("two", "PARALLEL=two: not a number"),
+        ("0", "PARALLEL=0: must be 1 to 1e+09"),
+        ("inf", "PARALLEL=inf: must be 1 to 1e+09"),
+    ],
+)
+def test_a_wrong_count_is_one_sentence(text: str, message: str) -> None:
+    """What is no whole number or out of range is refused likewise."""
+    with pytest.raises(SettingsError) as refused:
+        Settings({"PARALLEL": text}).count("PARALLEL", 1, low=1)
+    assert str(refused.value) == message
