@@ -44,7 +44,7 @@ class Accounts:
         for key, value in given.items():
             if not isinstance(value, str) or not value.strip():
                 raise BodyError(f"{key} is required")
-        if not _EMAIL.match(str(given["email"])):
+        if not _EMAIL.match(str(given["email"]).strip()):
             raise BodyError("email is not an e-mail address")
         now = iso_now()
         user: dict[str, Any] = {

@@ -24,12 +24,12 @@ from chatstack.stores.store import Store, open_store
 from chatstack.timing import TimingMiddleware, stopwatch
 from chatstack.upstream import Upstream
 
-_METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def make_agent(settings: Settings) -> Starlette:
     """The agent's application: OLLAMA_URL, UPSTREAM_TIMEOUT_S, the store's variables, and AGENT_*."""
-    upstream = Upstream(settings.text("OLLAMA_URL"), settings.number("UPSTREAM_TIMEOUT_S", 120.0, low=0.001))
+    upstream = Upstream(settings.url("OLLAMA_URL"), settings.number("UPSTREAM_TIMEOUT_S", 120.0, low=0.001))
     measures = Measures()
 
     @asynccontextmanager
@@ -99,7 +99,7 @@ def _parsed(content: bytes) -> dict[str, Any]:
     """The body when it is a JSON object; Ollama says what is wrong with any other."""
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 

@@ -24,6 +24,7 @@ from chatstack.tokens import RefusedError, Tokens
 from chatstack.upstream import Upstream
 
 _DAY_S = 86_400.0
+_CENTURY_S = 36_525 * _DAY_S
 
 
 def make_backend(settings: Settings) -> Starlette:
@@ -32,9 +33,9 @@ def make_backend(settings: Settings) -> Starlette:
     JWT_SECRET, AGENT_URL, MODEL, UPSTREAM_TIMEOUT_S, TOKEN_LIFETIME_S, the store's variables, and BACKEND_*.
     """
     secret = settings.text("JWT_SECRET")
-    upstream = Upstream(settings.text("AGENT_URL"), settings.number("UPSTREAM_TIMEOUT_S", 120.0, low=0.001))
+    upstream = Upstream(settings.url("AGENT_URL"), settings.number("UPSTREAM_TIMEOUT_S", 120.0, low=0.001))
     model = settings.text("MODEL", "qwen2.5:0.5b")
-    lifetime_s = settings.number("TOKEN_LIFETIME_S", _DAY_S, low=1)
+    lifetime_s = settings.number("TOKEN_LIFETIME_S", _DAY_S, low=1, high=_CENTURY_S)
     measures = Measures()
 
     @asynccontextmanager
@@ -56,7 +57,12 @@ def make_backend(settings: Settings) -> Starlette:
             Middleware(TimingMiddleware, tier="backend"),
             Middleware(KnobsMiddleware, knobs=Knobs.of(settings, "BACKEND"), paths=frozenset({CHAT_PATH})),
         ],
-        exception_handlers={RefusedError: _refused, BodyError: _bad_request, HTTPException: _http_error},
+        exception_handlers={
+            RefusedError: _refused,
+            BodyError: _bad_request,
+            HTTPException: _http_error,
+            Exception: _http_error,
+        },
     )
 
 
@@ -74,4 +80,5 @@ async def _bad_request(request: Request, error: Exception) -> Response:  # noqa:
 
 async def _http_error(request: Request, error: Exception) -> Response:  # noqa: ARG001 - likewise
     status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "error")
-    return JSONResponse({"error": detail}, status)
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return JSONResponse({"error": detail}, status, headers=headers)

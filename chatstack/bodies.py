@@ -25,6 +25,8 @@ async def json_object(request: Request) -> dict[str, Any]:
             raise BodyError("the body is too large")
     try:
         body = json.loads(content)
+        # JSON can write half a character; nobody further on could encode it.
+        json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise BodyError("the body is not JSON") from None
     if not isinstance(body, dict):

@@ -37,6 +37,6 @@ async def _watch(receive: Receive, messages: asyncio.Queue[Message]) -> None:
     """Pass messages on, and return when the client is gone."""
     while True:
         message = await receive()
-        messages.put_nowait(message)
         if message["type"] == "http.disconnect":
             return
+        messages.put_nowait(message)

@@ -49,13 +49,19 @@ async def _change(store: Store, collection: str, action: str, content: list[Any]
 def _items(text: str, *, documents: bool) -> list[Any]:
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"stdin is not JSON: {error}") from None
     if not isinstance(content, list):
         raise SettingsError("stdin must be a JSON list")
     for each in content:
-        if documents and not (isinstance(each, dict) and {"_id", "username", "email"} <= each.keys()):
+        if documents and not _is_user(each):
             raise SettingsError("stdin must be a list of users with _id, username and email")
         if not documents and not isinstance(each, str):
             raise SettingsError("stdin must be a list of ids")
     return content
+
+
+def _is_user(document: Any) -> bool:
+    if not isinstance(document, dict):
+        return False
+    return all(isinstance(document.get(key), str) and document[key] for key in ("_id", "username", "email"))

@@ -9,7 +9,9 @@ _QUESTION = (
     '"form_id": the id of the form or null}}.\n\nMessage: """{text}"""'
 )
 _MESSAGE = re.compile(r'Message: """(.*)"""', re.DOTALL)
-_FORM_ID = re.compile(r"\bform(?:\s+id)?\s*[:#]?\s*([A-Za-z0-9_-]*\d[A-Za-z0-9_-]*)", re.IGNORECASE)
+_FORM_ID = re.compile(
+    r"\bform(?:\s{1,9}id)?\s{0,9}[:#]?\s{0,9}([A-Za-z0-9_-]{0,64}?\d[A-Za-z0-9_-]{0,64})", re.IGNORECASE
+)
 
 
 def triggers(text: str) -> bool:

@@ -37,27 +37,24 @@ class Relay:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask, and pass the answer on while it comes."""
-        asked, watch = self._request, stopwatch(self._request)
-        headers = [(key, value) for key, value in asked.headers.items() if key not in _OF_THE_CONNECTION]
+        watch = stopwatch(self._request)
         begun = False
         try:
             async with self._upstream.client() as client:
-                url = httpx.URL(path=asked.url.path, query=asked.url.query.encode())
-                request = client.build_request(asked.method, url, headers=headers, content=self._content)
                 with watch.elsewhere():
-                    response = await client.send(request, stream=True)
+                    response = await client.send(self._asked(), stream=True)
                 try:
-                    first = b""
+                    parts: list[bytes] | None = None
                     if response.headers.get("content-type", "").startswith("application/json"):
                         with watch.elsewhere():
-                            first = await response.aread()
-                        watch.pass_on(server_timing(_reported(first)))
+                            parts = [part async for part in response.aiter_raw()]
+                        watch.pass_on(server_timing(_reported(response, b"".join(parts))))
                     await send(_start(response))
                     begun = True
-                    if not first:
+                    if parts is None:
                         async for part in response.aiter_raw():
                             await send({"type": "http.response.body", "body": part, "more_body": True})
-                    await send({"type": "http.response.body", "body": first})
+                    await send({"type": "http.response.body", "body": b"".join(parts or [])})
                 finally:
                     await response.aclose()
         except httpx.HTTPError as error:
@@ -67,17 +64,38 @@ class Relay:
             answer = JSONResponse({"error": f"Ollama does not answer: {type(error).__name__}"}, status)
             await answer(scope, receive, send)
 
+    def _asked(self) -> httpx.Request:
+        """The request as it came, byte for byte, but for what speaks of the connection."""
+        scope = self._request.scope
+        query = scope["query_string"]
+        target = scope["raw_path"] + (b"?" + query if query else b"")
+        headers = [(key, value) for key, value in self._request.headers.raw if _passes(key)]
+        # A path of its own, beside the address: httpx would tidy up the one in an address.
+        extensions = {"target": httpx.URL(self._upstream.url).raw_path.rstrip(b"/") + target}
+        return httpx.Request(
+            self._request.method,
+            self._upstream.url,
+            headers=headers,
+            content=self._content,
+            extensions=extensions,
+        )
+
+
+def _passes(key: bytes) -> bool:
+    return key.lower().decode("latin-1") not in _OF_THE_CONNECTION
+
 
 def _start(response: httpx.Response) -> dict[str, object]:
-    headers = [
-        (k.lower(), v) for k, v in response.headers.raw if k.lower().decode() not in _OF_THE_CONNECTION
-    ]
+    headers = [(key.lower(), value) for key, value in response.headers.raw if _passes(key)]
     return {"type": "http.response.start", "status": response.status_code, "headers": headers}
 
 
-def _reported(content: bytes) -> dict[str, float]:
+def _reported(response: httpx.Response, content: bytes) -> dict[str, float]:
+    """What Ollama says of its time; a packed answer is passed on unread."""
+    if "content-encoding" in response.headers:
+        return {}
     try:
         last = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return reported(last) if isinstance(last, dict) else {}

@@ -1,6 +1,8 @@
 """Settings come from environment variables only; a wrong one is one sentence, not a traceback."""
 
+import math
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 
 class SettingsError(Exception):
@@ -32,6 +34,22 @@ class Settings:
         """A text, or None when it is not set."""
         return self._environ.get(name) or None
 
+    def url(self, name: str) -> str:
+        """An address that begins with http:// or https:// and names a host.
+
+        Raises:
+            SettingsError: It is none.
+        """
+        text = self.text(name)
+        try:
+            parts = urlsplit(text)
+            valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            valid = False
+        if not valid:
+            raise SettingsError(f"{name}={text}: not an address like http://127.0.0.1:11434")
+        return text
+
     def number(self, name: str, default: float, *, low: float = 0.0, high: float = float("inf")) -> float:
         """A number from `low` to `high`.
 
@@ -43,7 +61,7 @@ class Settings:
             value = float(text)
         except ValueError:
             raise SettingsError(f"{name}={text}: not a number") from None
-        if not low <= value <= high:  # also refuses NaN
+        if not (math.isfinite(value) and low <= value <= high):
             raise SettingsError(f"{name}={text}: must be {low:g} to {high:g}")
         return value
 

@@ -34,6 +34,14 @@ class Asker:
     expires_at: datetime
 
 
+def _expiry(seconds: float) -> datetime:
+    """When a token expires; one that says never expires with the calendar."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.max.replace(tzinfo=UTC)
+
+
 class Tokens:
     """Checks and gives tokens.
 
@@ -74,7 +82,7 @@ class Tokens:
         user = await self._store.user(user_id.lower())
         if user is None or user.get("isActive") is not True:
             raise RefusedError("Access denied")
-        return Asker(user=user, token=token, expires_at=datetime.fromtimestamp(claims["exp"], UTC))
+        return Asker(user=user, token=token, expires_at=_expiry(claims["exp"]))
 
     def give(self, user: Mapping[str, Any]) -> str:
         """A new access token of a user."""

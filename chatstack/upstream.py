@@ -33,6 +33,7 @@ class Upstream:
         try:
             yield client
         finally:
+            client.cookies.clear()  # they are one user's, and the next one is another
             self._idle.append(client)
 
     async def close(self) -> None:
@@ -42,10 +43,12 @@ class Upstream:
         self._idle.clear()
 
     def _open(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
+        client = httpx.AsyncClient(
             base_url=self.url,
             timeout=self._timeout_s,
             verify=self._tls,
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None),
             trust_env=False,
         )
+        client.headers.clear()  # what the asker did not say is not said for him
+        return client

@@ -68,8 +68,8 @@ def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str
         at: When.
 
     Raises:
-        ConfigError: No reason is given, or the run was made worse on purpose.
-        MeasurementError: The run is invalid, or broken off.
+        ConfigError: No reason is given, the run was made worse on purpose, or it is older than all kept ones.
+        MeasurementError: The run is invalid, broken off, or without any success.
     """
     run_id = result.provenance.run_id
     if not reason.strip():
@@ -84,7 +84,14 @@ def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str
         raise MeasurementError(f"run {run_id} is invalid: {why}", "measure again: bench run")
     if baseline is not None and any(run.run_id == run_id for run in baseline.runs):
         return baseline
-    runs = (*(baseline.runs if baseline else ()), _accepted(result, reason.strip(), by, at))
+    if result.summary.outcomes.get(Outcome.OK, 0) == 0:
+        raise MeasurementError(f"run {run_id} has no successful request to compare with", "measure again")
+    kept = baseline.runs if baseline else ()
+    if len(kept) >= MAX_RUNS and result.provenance.started_at < kept[0].started_at:
+        raise ConfigError(
+            f"run {run_id} is older than the {MAX_RUNS} runs of the baseline", "accept newer runs"
+        )
+    runs = (*kept, _accepted(result, reason.strip(), by, at))
     return Baseline(
         scenario=result.scenario.name,
         stack=result.fingerprint.stack,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
+from bench.core import wording
 from bench.core.baseline import MIN_RUNS, Baseline, BaselineRun
 from bench.core.metrics import Part, hop_name, metric
 from bench.core.record import Record
@@ -122,5 +123,6 @@ def _unclear(each: MetricComparison) -> str:
     if each.mde_ratio is None:
         return "too little data to compare"
     return (
-        f"only a change of {each.mde_ratio:.0%} or more could have been seen, {MDE_BUDGET_RATIO:.0%} is asked"
+        f"only a change of {wording.percent(each.mde_ratio)} or more could have been seen, "
+        f"{wording.percent(MDE_BUDGET_RATIO)} is asked"
     )

@@ -3,12 +3,13 @@
 Format: W3C Server Timing, https://www.w3.org/TR/server-timing/ (names are tokens, `dur` is milliseconds).
 """
 
-import math
 import re
 
-# An entry is up to the next comma that stands outside quotes.
+# An entry is up to the next comma, and a parameter up to the next semicolon, that stands outside quotes.
 _ENTRY = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"])+')
-_DURATION = re.compile(r'^dur\s*=\s*"?([0-9.eE+-]+)"?$', re.IGNORECASE)
+_PART = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^;"])+')
+_DURATION = re.compile(r'^dur\s*=\s*("?)([0-9.eE+-]+)\1$', re.IGNORECASE)
+_DAY_MS = 86_400_000.0
 _NAME = re.compile(r"^[A-Za-z0-9._-]{1,40}$")
 
 
@@ -19,10 +20,10 @@ def parse_server_timing(text: str) -> dict[str, float]:
     """
     hops: dict[str, float] = {}
     for entry in _ENTRY.findall(text):
-        name, *parameters = (part.strip() for part in entry.split(";"))
+        name, *parameters = (part.strip() for part in _PART.findall(entry))
         duration_ms = _duration_ms(parameters)
-        if duration_ms is not None and _NAME.match(name):
-            hops[name] = hops.get(name, 0.0) + duration_ms
+        if duration_ms is not None and _NAME.match(name) and not entry.lstrip().startswith(";"):
+            hops[name] = min(_DAY_MS, hops.get(name, 0.0) + duration_ms)
     return hops
 
 
@@ -31,8 +32,8 @@ def _duration_ms(parameters: list[str]) -> float | None:
         match = _DURATION.match(parameter)
         if match:
             try:
-                value = float(match.group(1))
+                value = float(match.group(2))
             except ValueError:
                 return None
-            return value if math.isfinite(value) and value >= 0 else None
+            return value if 0 <= value <= _DAY_MS else None
     return None

@@ -89,6 +89,11 @@ def _mostly_in(comparison: Comparison) -> str:
     return f", most of it in {wording.listing(tiers)}" if tiers else ""
 
 
+def _improved(comparison: Comparison) -> bool:
+    gating = [each for each in comparison.metrics if each.part is not Part.EXPLAINS]
+    return any(each.verdict is Verdict.IMPROVED for each in gating)
+
+
 def _success(comparison: Comparison) -> str:
     improved = [
         each
@@ -100,7 +105,11 @@ def _success(comparison: Comparison) -> str:
         return f"Improved: {wording.listing(gains)}."
     trends = [each for each in comparison.metrics if each.part is Part.DECIDES and each.key != SUCCESS]
     said = [f"{metric(each.key).label} {wording.change(each.change_ratio)}{_seen(each)}" for each in trends]
-    return f"No regression: {wording.listing(said)}."
+    return (
+        f"No regression: {wording.listing(said)}."
+        if said
+        else "No regression, and nothing succeeded, as before."
+    )
 
 
 def _seen(each: MetricComparison) -> str:
@@ -108,23 +117,31 @@ def _seen(each: MetricComparison) -> str:
 
 
 def _next_step(result: RunResult, comparison: Comparison, headline: str) -> str:
-    run = f"results/{result.provenance.run_id}"
+    accept = f"bench baseline accept results/{result.provenance.run_id} --reason '…'"
+    made_worse = bool(result.provenance.injections)
     match comparison.decision:
         case Decision.INVALID:
-            return "Measure again on a quieter machine; nothing was judged."
+            step = "Measure again on a quieter machine; nothing was judged."
         case Decision.UNDECIDED if comparison.metrics:
-            return "Accept more runs into the baseline, or measure longer, to see smaller changes."
+            step = "Accept more runs into the baseline, or measure longer, to see smaller changes."
+        case Decision.UNDECIDED if result.stop or made_worse:
+            step = "Measure again, to the end and without --inject, to compare or to accept."
         case Decision.UNDECIDED:
-            return f"If this run is as it should be: bench baseline accept {run} --reason '…'."
+            step = f"If this run is as it should be: {accept}."
         case Decision.FAIL:
             # Only tiers stand in backticks in a headline.
             where = (
                 "the tier named above" if "`" in headline else "the failed requests and the services' logs"
             )
-            return f"Look at {where}; if it is meant: bench baseline accept {run} --reason '…'."
-        case Decision.PASS if any(each.verdict is Verdict.IMPROVED for each in comparison.metrics):
-            return f"To hold the gain: bench baseline accept {run} --reason '…'."
+            step = (
+                f"Look at {where}."
+                if result.stop or made_worse
+                else f"Look at {where}; if it is meant: {accept}."
+            )
+        case Decision.PASS if _improved(comparison) and not made_worse:
+            step = f"To hold the gain: {accept}."
         case Decision.PASS:
-            return "Nothing to do."
+            step = "Nothing to do."
         case _:
             assert_never(comparison.decision)
+    return step

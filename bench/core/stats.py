@@ -8,6 +8,7 @@ from scipy import stats as scipy_stats
 
 # A percentile is certified when fewer than two values lie beyond the true one with at most this probability.
 UNCERTIFIED_TAIL = 0.01
+_ROUNDING = 1e-9  # 1 - 0.9 is a little less than 0.1
 
 
 def quantile(values: Sequence[float], probability: float) -> float | None:
@@ -16,7 +17,7 @@ def quantile(values: Sequence[float], probability: float) -> float | None:
     Returns:
         None when there are so few values that it could only be their maximum.
     """
-    if len(values) * (1.0 - probability) < 1.0:
+    if len(values) * (1.0 - probability) < 1.0 - _ROUNDING:
         return None
     return float(np.quantile(values, probability))
 
@@ -40,7 +41,8 @@ def started_log(value_ms: float, start_ms: float) -> float:
 
 def typical(values_ms: Sequence[float], start_ms: float) -> float:
     """The mean on the started logarithm's scale, back in milliseconds: robust against a few slow requests."""
-    return math.exp(float(np.mean([started_log(value, start_ms) for value in values_ms]))) - start_ms
+    # log1p and expm1 rather than started_log, so that nothing stays exactly nothing.
+    return start_ms * math.expm1(float(np.mean([math.log1p(value / start_ms) for value in values_ms])))
 
 
 def paired_change(head: Mapping[str, float], base: Mapping[str, float], start_ms: float) -> float:

@@ -92,11 +92,16 @@ def summarise(recording: Recording) -> RunSummary:
         requests=len(answered),
         requests_rps=ok / recording.elapsed_s if recording.elapsed_s > 0 else None,
         outcomes=dict(sorted(Counter(sample.outcome for sample in recording.samples).items())),
-        failed_blocks=len({int(sample.finished_s / length_s) for sample in failed}) if length_s > 0 else 0,
+        failed_blocks=len({_block(sample, length_s) for sample in failed}) if length_s > 0 else 0,
         metrics=_metrics(answered),
         resources=_resources(recording.resources),
         errors=tuple(_errors(failed)),
     )
+
+
+def _block(sample: RequestSample, length_s: float) -> int:
+    """The slice in which a request ended; the very end belongs to the last one."""
+    return min(BLOCKS - 1, int(sample.finished_s / length_s))
 
 
 def _metrics(samples: Sequence[RequestSample]) -> dict[str, MetricSummary]:

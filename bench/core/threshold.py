@@ -11,6 +11,7 @@ from typing import Annotated, Any, assert_never
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from bench.core import wording
 from bench.core.metrics import METRICS, Kind, hop_name, metric
 from bench.core.record import Record
 from bench.core.sample import NOT_ANSWERS, RequestSample
@@ -100,7 +101,7 @@ def check_known(key: str) -> None:
     Raises:
         ValueError: Naming the metrics that there are.
     """
-    if key not in METRICS and hop_name(key) is None:
+    if key not in METRICS and not hop_name(key):
         known = ", ".join(METRICS)
         raise ValueError(f"there is no metric '{key}'; there are {known} and hop.<tier>_ms")
 
@@ -193,5 +194,6 @@ def abort_reason(
     }
     for result in judge(urgent, samples, elapsed_s):
         if result.crossed and result.value is not None:
-            return f"threshold {result.metric} {result.threshold} was crossed ({result.value:.4g})"
+            measured = wording.value(result.value, metric(result.metric).unit)
+            return f"threshold {result.metric} {result.threshold} was crossed ({measured})"
     return None

@@ -4,7 +4,7 @@ The unit of replication is the run, not the request: requests of one run share a
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,7 +17,9 @@ from bench.core.scenario import Tolerance
 from bench.core.summary import RunSummary
 
 MARGIN_RATIO = 0.10  # a smaller change is not worth a red pull request
-ALPHA = 0.05  # over all metrics that can fail a run, after Holm
+# Two families, so that many tiers do not cost what decides its power. Each is held by Holm's procedure.
+ALPHA = 0.02  # chance of a false alarm on what decides
+TIER_ALPHA = 0.01  # and on any tier
 POWER = 0.80  # of which the smallest detectable change speaks
 MDE_BUDGET_RATIO = 0.20  # a run that could only have seen more than this decides nothing
 PRIOR_SD, PRIOR_DF = 0.06, 6  # between-run spread before any run was seen, on the log scale
@@ -94,21 +96,30 @@ def judge_metrics(
         for key in head.keys() & base.keys()
         if (shift := _shift(key, head[key], base[key])) is not None
     }
-    gating = {key: shift for key, shift in shifts.items() if metric(key).part is not Part.EXPLAINS}
-    worse = stats.holm({key: shift.p_worse for key, shift in gating.items()})
-    better = stats.holm({key: shift.p_better for key, shift in gating.items()})
+    families = {part: {k: s for k, s in shifts.items() if metric(k).part is part} for part in Part}
+    worse = _adjusted(families, lambda shift: shift.p_worse)
+    better = _adjusted(families, lambda shift: shift.p_better)
     order = list(Part)
     judged = []
     for key in sorted(head.keys() | base.keys(), key=lambda key: (order.index(metric(key).part), key)):
         if key in shifts:
-            shift = shifts[key]
             tolerance = tolerances.get(key)
             margin_ratio = tolerance.margin_ratio if tolerance else MARGIN_RATIO
-            p_worse, p_better = worse.get(key, shift.p_worse), better.get(key, shift.p_better)
-            judged.append(_judge(shift, p_worse, p_better, max(1, len(gating)), margin_ratio))
+            tested = len(families[metric(key).part])
+            judged.append(_judge(shifts[key], worse[key], better[key], tested, margin_ratio))
         else:
             judged.append(_unpaired(key, head.get(key), base.get(key, [])))
     return (_judge_success(summary, runs), *judged)
+
+
+def _adjusted(
+    families: Mapping[Part, Mapping[str, "_Shift"]], p_value: Callable[["_Shift"], float]
+) -> dict[str, float]:
+    """P values by metric, each adjusted for testing all of its family."""
+    adjusted: dict[str, float] = {}
+    for family in families.values():
+        adjusted |= stats.holm({key: p_value(shift) for key, shift in family.items()})
+    return adjusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +172,15 @@ def _judge(
 ) -> MetricComparison:
     row = metric(shift.key)
     change = shift.head - shift.base
-    mde = math.expm1(stats.smallest_detectable(shift.standard_error, shift.df, ALPHA / tested, POWER))
+    alpha = ALPHA if row.part is Part.DECIDES else TIER_ALPHA
+    mde = math.expm1(stats.smallest_detectable(shift.standard_error, shift.df, alpha / tested, POWER))
     # Back from the started scale: a ratio of (value + start) becomes a ratio of the value.
     stretch = (shift.base + row.smallest_change) / shift.base if shift.base > 0 else None
     margin = math.log1p(margin_ratio)
     matters = abs(change) >= row.smallest_change
-    if matters and p_worse < ALPHA and shift.distance > margin:
+    if matters and p_worse < alpha and shift.distance > margin:
         verdict = Verdict.REGRESSED
-    elif matters and p_better < ALPHA and shift.distance < -margin:
+    elif matters and p_better < alpha and shift.distance < -margin:
         verdict = Verdict.IMPROVED
     elif mde > MDE_BUDGET_RATIO and mde * (shift.base + row.smallest_change) > row.smallest_change:
         verdict = Verdict.INCONCLUSIVE

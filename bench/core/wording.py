@@ -2,6 +2,7 @@
 
 DASH = "–"  # noqa: RUF001 - the dash that stands for no data
 MINUS = "\u2212"
+THOUSAND = 1000.0  # from here on a count is written out
 
 
 def duration(value_ms: float | None) -> str:
@@ -51,7 +52,9 @@ def value(number: float | None, unit: str) -> str:
         case "ratio":
             return percent(number)
         case _:
-            return DASH if number is None else f"{number:,.4g}"
+            return (
+                DASH if number is None else f"{number:,.4g}" if abs(number) < THOUSAND else f"{number:,.0f}"
+            )
 
 
 def memory(size_bytes: int) -> str:

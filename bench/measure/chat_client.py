@@ -62,7 +62,8 @@ class ChatClient:
             headers=headers,
             verify=endpoint.tls,
             timeout=None,  # noqa: S113 - one deadline for the whole request, below
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            # Whether an idle connection stays is the target's choice; httpx would close it in a user's pause.
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None),
             trust_env=False,  # a proxy of the environment would be measured too
         )
 

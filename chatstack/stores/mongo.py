@@ -1,5 +1,6 @@
 """The store in a MongoDB, with the collections and types of the contract."""
 
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +9,7 @@ from bson import ObjectId
 from bson.errors import InvalidId
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError, ConfigurationError, PyMongoError
+from pymongo.errors import BulkWriteError, PyMongoError
 
 from chatstack.settings import SettingsError
 from chatstack.stores.store import Document, TakenError
@@ -36,20 +37,26 @@ class MongoStore:
             SettingsError: The address is wrong or the server does not answer; the address, which may hold a
                 password, is not repeated.
         """
+        # What pymongo says may quote the address, so only its kind is passed on.
         try:
-            client = AsyncMongoClient[Stored](
-                uri, serverSelectionTimeoutMS=_CONNECT_TIMEOUT_MS, tz_aware=True
-            )
+            with warnings.catch_warnings(action="ignore"):
+                client = AsyncMongoClient[Stored](
+                    uri, serverSelectionTimeoutMS=_CONNECT_TIMEOUT_MS, tz_aware=True
+                )
+        except (PyMongoError, ValueError) as error:
+            raise SettingsError(
+                f"MONGODB_URI: {type(error).__name__}: not an address of a database"
+            ) from None
+        try:
             database = client.get_default_database()
             await database["users"].create_index("username", unique=True)
             await database["users"].create_index("email", unique=True)
             await database["token_blacklist"].create_index("token")
             await database["publication_audit"].create_index("formId")
             await database["chat_audit"].create_index("userId")
-        except ConfigurationError as error:
-            raise SettingsError(f"MONGODB_URI: {error}") from error
         except PyMongoError as error:
-            raise SettingsError(f"MONGODB_URI: {type(error).__name__}: cannot use the database") from error
+            await client.close()
+            raise SettingsError(f"MONGODB_URI: {type(error).__name__}: cannot use the database") from None
         return cls(client, database)
 
     async def add_users(self, documents: Sequence[Document]) -> None:

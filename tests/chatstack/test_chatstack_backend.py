@@ -256,8 +256,14 @@ def test_only_true_streams(asking: httpx.Client, stream: object) -> None:
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (Answer([b'{"response": "one"}\n'], headers=NDJSON, broken=True), "RemoteProtocolError"),
-        (Answer([b'{"response": "one"}\n', b"no JSON\n"], headers=NDJSON), "JSONDecodeError"),
+        (Answer([b'{"response": "one"}\n'], headers=NDJSON, broken=True), "the AI agent broke off"),
+        (Answer([b'{"response": "one"}\n', b"no JSON\n"], headers=NDJSON), "the AI agent broke off"),
+        (
+            Answer([b'{"response": "one"}\n', b'{"error": "no memory"}\n'], headers=NDJSON),
+            "the AI agent broke off",
+        ),
+        (Answer([b'{"response": "one"}\n', b"[1]\n"], headers=NDJSON), "the AI agent broke off"),
+        (Answer([b'{"response": "one"}\n', b"\n"], headers=NDJSON), "the AI agent did not finish"),
     ],
 )
 def test_a_stream_that_breaks_says_so(above: Above, answer: Answer, error: str) -> None:

@@ -65,8 +65,8 @@ def test_the_methodology_has_the_codes_constants() -> None:
             baseline: ("MIN_RUNS", "MAX_RUNS"),
             validity: ("GENERATOR_CPU_PCT", "SEND_LAG_RATIO", "SEND_LAG_MS"),
             verdict: (
-                "MARGIN_RATIO", "ALPHA", "POWER", "MDE_BUDGET_RATIO", "PRIOR_SD", "PRIOR_DF", "INTERVAL",
-                "SUCCESS_ALPHA", "MIN_FAILED_BLOCKS",
+                "MARGIN_RATIO", "ALPHA", "TIER_ALPHA", "POWER", "MDE_BUDGET_RATIO", "PRIOR_SD", "PRIOR_DF",
+                "INTERVAL", "SUCCESS_ALPHA", "MIN_FAILED_BLOCKS",
             ),
         }.items()
         for name in names
