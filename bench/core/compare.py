@@ -123,6 +123,6 @@ def _unclear(each: MetricComparison) -> str:
     if each.mde_ratio is None:
         return "too little data to compare"
     return (
-        f"only a change of {wording.percent(each.mde_ratio)} or more could have been seen, "
-        f"{wording.percent(MDE_BUDGET_RATIO)} is asked"
+        f"only a change of {wording.change(each.mde_ratio)} or more could have been seen, "
+        f"{wording.change(MDE_BUDGET_RATIO)} is asked"
     )

@@ -20,9 +20,11 @@ def parse_server_timing(text: str) -> dict[str, float]:
     """
     hops: dict[str, float] = {}
     for entry in _ENTRY.findall(text):
+        if entry.lstrip().startswith(";"):
+            continue  # it has no name
         name, *parameters = (part.strip() for part in _PART.findall(entry))
         duration_ms = _duration_ms(parameters)
-        if duration_ms is not None and _NAME.match(name) and not entry.lstrip().startswith(";"):
+        if duration_ms is not None and _NAME.match(name):
             hops[name] = min(_DAY_MS, hops.get(name, 0.0) + duration_ms)
     return hops
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from bench.core import stats
-from bench.core.baseline import BaselineRun
+from bench.core.baseline import Baseline, BaselineRun
 from bench.core.metrics import metric
 from bench.core.sample import Outcome
 from bench.core.scenario import Tolerance
 from bench.core.summary import MetricSummary, RunSummary
 from bench.core.verdict import MetricComparison, judge_metrics
-from tests.factories import NOON, make_fingerprint
+from tests.factories import NOON, make_baseline, make_fingerprint
 
 # Milliseconds by metric and prompt.
 Figures = Mapping[str, Mapping[str, float]]
@@ -61,3 +61,10 @@ def judged(
     """The verdicts by metric on a run with these figures beside a baseline of runs with those."""
     runs = [make_accepted(each, number) for number, each in enumerate(base)]
     return {each.key: each for each in judge_metrics(make_summary(head), runs, tolerances or {})}
+
+
+def without_success(count: int = 6) -> Baseline:
+    """A baseline in which every request failed, as an older version would have accepted."""
+    usual = make_baseline((1.0,) * count)
+    runs = tuple(run.model_copy(update={"ok": 0, "failed": 100, "figures": {}}) for run in usual.runs)
+    return usual.model_copy(update={"runs": runs})

@@ -82,9 +82,17 @@ def test_what_we_cancelled_is_no_failure() -> None:
 
 
 def test_a_run_without_success_is_no_success() -> None:
-    """A run in which everything failed has no figures and counts as failures."""
-    (only,) = accepted(run_at(failed=range(100))).runs
-    assert (only.ok, only.failed, only.figures) == (0, 100, {})
+    """A run in which everything failed has nothing to compare with, so it is refused."""
+    with pytest.raises(MeasurementError, match="has no successful request to compare with"):
+        accepted(run_at(failed=range(100)))
+
+
+def test_a_run_older_than_a_full_baseline_is_refused() -> None:
+    """A run that would be cut off at once is not accepted in silence."""
+    full = make_baseline([1.0] * MAX_RUNS)
+    before = make_provenance("older", started_at=NOON - timedelta(days=1))
+    with pytest.raises(ConfigError, match="is older than the 20 runs of the baseline"):
+        accept(full, run_at(1.0, provenance=before), reason="x", by="y", at=NOON)
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "\n\t"])

@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.core.baseline import Baseline
+from bench.core import wording
+from bench.core.baseline import MIN_RUNS, Baseline
 from bench.core.compare import Comparison, Decision, compare
 from bench.core.metrics import Part
 from bench.core.result import RunResult
 from bench.core.sample import Outcome, Stop, StopCause
 from bench.core.verdict import MetricComparison, Verdict
+from tests.core.figures import without_success
 from tests.factories import (
     HOPS,
     make_baseline,
@@ -288,8 +290,14 @@ def test_a_noisy_baseline_leaves_the_run_undecided() -> None:
     (each,) = [each for each in comparison.metrics if each.key == "e2e_ms"]
     assert each.verdict is Verdict.INCONCLUSIVE
     assert each.mde_ratio is not None
-    said = f"e2e_ms: only a change of {each.mde_ratio:.0%} or more could have been seen, 20% is asked"
+    seen = wording.change(each.mde_ratio)
+    said = f"e2e_ms: only a change of {seen} or more could have been seen, +20 % is asked"
     assert comparison.reasons == (said,)
+
+
+def test_the_fewest_runs_that_are_compared_can_pass() -> None:
+    """Five runs without any noise are enough to pass."""
+    assert compare(run_at(1.0, 99), make_baseline([1.0] * MIN_RUNS)).decision is Decision.PASS
 
 
 def test_a_noisy_tier_leaves_nothing_undecided() -> None:
@@ -308,8 +316,7 @@ def test_a_noisy_tier_leaves_nothing_undecided() -> None:
 
 def test_a_baseline_of_failures_has_too_little_data() -> None:
     """Where most of the baseline's runs have no response time that of a run is not judged."""
-    broken = make_baseline([1.0] * 6, failed=range(100))
-    mixed = broken.model_copy(update={"runs": (*broken.runs, *usual().runs[6:])})
+    mixed = usual().model_copy(update={"runs": (*without_success().runs[:6], *usual().runs[6:])})
     comparison = compare(run_at(3.0, 99), mixed)
     assert comparison.decision is Decision.UNDECIDED
     assert comparison.reasons == ("e2e_ms: too little data to compare",)

@@ -125,10 +125,23 @@ def test_no_header_can_break_the_parser(text: str) -> None:
 
 @given(
     st.dictionaries(
-        st.text("abcXYZ019._-", min_size=1, max_size=40), st.floats(0, 1e9, allow_nan=False), max_size=8
+        st.text("abcXYZ019._-", min_size=1, max_size=40),
+        st.floats(0, 86_400_000, allow_nan=False),
+        max_size=8,
     )
 )
 def test_what_is_written_is_read(hops: dict[str, float]) -> None:
     """Tiers that write the standard's form are read back exactly."""
     header = ", ".join(f'{name};desc="a, b";dur={duration_ms!r}' for name, duration_ms in hops.items())
     assert parse_server_timing(header) == hops
+
+
+def test_durations_stay_finite_when_they_add_up() -> None:
+    """Two visits of a day to one tier are a day, and a longer one is none."""
+    assert parse_server_timing("a;dur=86400000, a;dur=86400000") == {"a": 86_400_000.0}
+    assert parse_server_timing("a;dur=1e308") == {}
+
+
+def test_semicolons_in_quotes_separate_nothing() -> None:
+    """A description may hold whatever looks like a parameter."""
+    assert parse_server_timing('agent;desc="x;dur=99";dur=5') == {"agent": 5.0}

@@ -11,7 +11,17 @@ from bench.core.report import Report, make_report
 from bench.core.result import RunResult
 from bench.core.sample import Stop, StopCause
 from bench.core.verdict import MetricComparison, Verdict
-from tests.factories import HOPS, make_baseline, make_brief, make_recording, make_run, make_scenario, run_at
+from tests.core.figures import without_success
+from tests.factories import (
+    HOPS,
+    make_baseline,
+    make_brief,
+    make_provenance,
+    make_recording,
+    make_run,
+    make_scenario,
+    run_at,
+)
 
 MINUS = "\u2212"
 LATENCY: dict[str, Any] = {"base": 640.0, "head": 832.0, "change": 192.0, "change_ratio": 0.3}
@@ -68,7 +78,7 @@ def test_a_run_that_passes_says_what_would_have_been_seen() -> None:
     """A pass says the change, and the smallest that would not have passed unseen; nothing is to be done."""
     made = report(run_at(1.0, 99), usual())
     assert made.headline == (
-        f"No regression: response time {MINUS}0.1 % (a change of +16 % would have been seen)."
+        f"No regression: response time {MINUS}0.1 % (a change of +14 % would have been seen)."
     )
     assert made.next_step == "Nothing to do."
 
@@ -237,9 +247,32 @@ def test_an_invalid_run_is_no_measurement() -> None:
 @pytest.mark.parametrize("failed", [(), range(0, 100, 7), range(100)])
 def test_every_report_is_a_sentence_and_a_step(factor: float, failed: range | tuple[()]) -> None:
     """Whatever happened both sentences are whole: they end, and hold no None and no nan."""
-    for baseline in (None, usual(), make_baseline([1.0] * 6, failed=range(100))):
+    for baseline in (None, usual(), without_success()):
         made = report(run_at(factor, 99, failed=failed), baseline)
         for text in (made.headline, made.next_step):
             assert text.endswith(".")
             assert "None" not in text
             assert "nan" not in text
+
+
+def test_nothing_that_would_be_refused_is_advised() -> None:
+    """A run that was stopped, or made worse on purpose, is never to be accepted."""
+    stopped = make_recording(stop=Stop(cause=StopCause.THRESHOLD, reason="threshold crossed"))
+    worse = make_provenance(injections={"model.slowdown": 1.3})
+    for run in (make_run(stopped), run_at(1.4, 99, provenance=worse), run_at(0.6, 99, provenance=worse)):
+        for baseline in (None, usual()):
+            assert "baseline accept" not in report(run, baseline).next_step
+
+
+def test_what_only_explains_is_no_gain() -> None:
+    """Where only what no tier claims became less there is nothing to hold."""
+    network = row("hop.network_ms", Verdict.IMPROVED, Part.EXPLAINS)
+    comparison = Comparison(decision=Decision.PASS, reasons=(), metrics=(network,))
+    assert make_report(run_at(), comparison).next_step == "Nothing to do."
+
+
+def test_nothing_succeeded_as_before_is_a_whole_sentence() -> None:
+    """Where neither the run nor its baseline has a success, the headline says so."""
+    failed = run_at(failed=range(100), brief=make_brief(make_scenario(thresholds={})))
+    made = report(failed, without_success())
+    assert made.headline == "No regression, and nothing succeeded, as before."

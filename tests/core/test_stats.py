@@ -18,7 +18,8 @@ def test_a_quantile_that_would_be_the_maximum_is_none(count: int, probability: f
 
 
 @pytest.mark.parametrize(
-    ("count", "probability", "expected"), [(2, 0.5, 0.5), (20, 0.95, 18.05), (100, 0.99, 98.01)]
+    ("count", "probability", "expected"),
+    [(2, 0.5, 0.5), (10, 0.9, 8.1), (20, 0.95, 18.05), (100, 0.99, 98.01)],
 )
 def test_a_quantile_is_given_from_the_first_count_that_has_one_beyond_it(
     count: int, probability: float, expected: float

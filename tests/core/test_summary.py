@@ -80,6 +80,7 @@ def test_a_run_without_success_has_no_latencies() -> None:
         ([4.9, 5.0], 2),
         ([0.5, 5.5, 10.5, 15.5, 20.5, 25.5], 6),
         ([29.9, 25.0], 1),
+        ([29.9, 30.0], 1),
     ],
 )
 def test_failures_are_placed_in_sixths_of_the_run(moments_s: list[float], blocks: int) -> None:

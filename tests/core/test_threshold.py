@@ -151,6 +151,8 @@ def test_an_unknown_metric_is_refused_with_those_there_are() -> None:
     said = "there is no metric 'e2e'; there are e2e_ms, success_ratio, "
     assert said in str(caught.value)
     assert "and hop.<tier>_ms" in str(caught.value)
+    with pytest.raises(ValidationError, match="there is no metric 'hop._ms'"):
+        make_scenario(thresholds={"hop._ms": ["avg<1"]})
 
 
 @pytest.mark.parametrize(
@@ -266,7 +268,7 @@ def urgent(text: str, delay_s: float = 5.0) -> dict[str, Any]:
 def test_a_run_is_stopped_when_an_urgent_threshold_is_crossed() -> None:
     """The reason names the threshold and what was measured."""
     reason = abort_reason(thresholds(e2e_ms=[urgent("avg<500")]), TEN, 6.0)
-    assert reason == "threshold e2e_ms avg<500 was crossed (550)"
+    assert reason == "threshold e2e_ms avg<500 was crossed (550 ms)"
 
 
 def test_a_run_is_not_stopped_while_its_thresholds_hold() -> None:
@@ -289,7 +291,7 @@ def test_a_run_is_not_stopped_before_the_delay(elapsed_s: float, stops: bool) ->
 def test_each_threshold_waits_for_its_own_delay() -> None:
     """A limit whose delay is not over hides behind no other of the same metric."""
     limits = thresholds(e2e_ms=[urgent("avg<1", 60.0), urgent("max<2", 1.0)])
-    assert abort_reason(limits, TEN, 6.0) == "threshold e2e_ms max<2 was crossed (1000)"
+    assert abort_reason(limits, TEN, 6.0) == "threshold e2e_ms max<2 was crossed (1,000 ms)"
 
 
 def test_a_threshold_without_data_stops_nothing() -> None:

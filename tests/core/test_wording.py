@@ -131,6 +131,7 @@ def test_a_minus_is_never_a_hyphen(number: float) -> None:
         (250.0, "1", "250"),
         (2.5, "1", "2.5"),
         (9_999.0, "1", "9,999"),
+        (12_340.0, "1", "12,340"),
     ],
 )
 def test_a_value_is_written_in_its_unit(number: float, unit: str, text: str) -> None:
