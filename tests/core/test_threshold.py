@@ -151,7 +151,7 @@ def test_an_unknown_metric_is_refused_with_those_there_are() -> None:
     said = "there is no metric 'e2e'; there are e2e_ms, success_ratio, "
     assert said in str(caught.value)
     assert "and hop.<tier>_ms" in str(caught.value)
-    with pytest.raises(ValidationError, match="there is no metric 'hop._ms'"):
+    with pytest.raises(ValidationError, match=r"there is no metric 'hop\._ms'"):
         make_scenario(thresholds={"hop._ms": ["avg<1"]})
 
 
