@@ -19,9 +19,20 @@ from bench.errors import Exit
 from bench.measure.recorder import Progress
 from bench.store import baselines, results
 from tests.command import Done
-from tests.factories import make_baseline, make_fingerprint, make_provenance, make_recording, make_run, run_at
+from tests.factories import (
+    make_baseline,
+    make_brief,
+    make_fingerprint,
+    make_provenance,
+    make_recording,
+    make_run,
+    make_scenario,
+    run_at,
+)
 
 Bench = Callable[..., Done]
+# A scenario that has no baseline among the committed ones.
+TRIAL = make_brief(make_scenario(name="trial"))
 
 
 @pytest.fixture
@@ -57,7 +68,7 @@ def test_compare_exits_with_the_verdict(bench: Bench) -> None:
 
 def test_undecided_is_no_failure_unless_asked_for(bench: Bench) -> None:
     """Without a baseline the exit is 0 with a notice, and 3 with --strict."""
-    home = _keep(run_at(1.0))
+    home = _keep(run_at(1.0, brief=TRIAL))
     loose = bench("compare", home)
     assert loose.code == Exit.PASS
     assert "there is no baseline" in loose.out
@@ -87,17 +98,17 @@ def test_report_says_again_what_was_judged(bench: Bench, form: str) -> None:
 
 def test_baselines_are_accepted_shown_and_listed(bench: Bench) -> None:
     """What is accepted is in the file, once, with who and why."""
-    homes = [_keep(run_at(1.0, number)) for number in range(6)]
+    homes = [_keep(run_at(1.0, number, brief=TRIAL)) for number in range(6)]
     done = bench("baseline", "accept", *homes, "--reason", "first runs", "--by", "Tess")
     assert done.code == Exit.PASS
     assert "has 6 runs" in done.err
     again = bench("baseline", "accept", homes[0], "--reason", "once more")
     assert "was accepted before" in again.err
-    shown = bench("baseline", "show", "quick")
+    shown = bench("baseline", "show", "trial")
     assert shown.out.count("Tess: first runs") == 6
     assert "100/100 ok" in shown.out
     listed = bench("baseline", "list")
-    assert re.search(r"quick +embedded/simulated +6 runs", listed.out)
+    assert re.search(r"trial +embedded/simulated +6 runs", listed.out)
     assert bench("compare", homes[0]).code == Exit.PASS
 
 
@@ -113,10 +124,11 @@ def test_a_run_that_was_made_worse_is_not_accepted(bench: Bench) -> None:
 def test_an_unfinished_commit_is_shown_as_unknown(bench: Bench) -> None:
     """A run outside a repository has no commit, and is shown so."""
     runs = [
-        run_at(1.0, number, provenance=make_provenance(f"r-{number}", commit=None)) for number in range(2)
+        run_at(1.0, brief=TRIAL, provenance=make_provenance(f"r-{number}", commit=None))
+        for number in range(2)
     ]
     bench("baseline", "accept", *[_keep(run) for run in runs], "--reason", "x", "--by", "y")
-    assert "no commit" in bench("baseline", "show", "quick").out
+    assert "no commit" in bench("baseline", "show", "trial").out
 
 
 def test_scenarios_are_listed_checked_and_described(bench: Bench) -> None:

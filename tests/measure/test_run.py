@@ -109,11 +109,12 @@ def test_an_injected_delay_is_found_in_its_tier() -> None:
 
 def test_a_service_that_dies_ends_the_run_and_keeps_it() -> None:
     """When a service dies, the run stops with its name, and what was measured is returned."""
-    killed: list[int] = []
+    before, killed = _children(), list[int]()
 
     def kill_the_model(progress: Progress) -> None:
         if progress.finished and not killed:
-            model = next(child for child in psutil.Process().children() if "model" in child.cmdline())
+            ours = [child for child in psutil.Process().children() if child.pid not in before]
+            model = next(child for child in ours if "model" in child.cmdline())
             killed.append(model.pid)
             model.kill()
 
