@@ -67,6 +67,12 @@ def test_typical_undoes_the_started_logarithm(value_ms: float, start_ms: float) 
     assert stats.typical([value_ms], start_ms) == pytest.approx(value_ms, rel=1e-9, abs=1e-9)
 
 
+@given(st.integers(1, 30), st.floats(min_value=1.0, max_value=100.0))
+def test_what_took_nothing_typically_takes_exactly_nothing(count: int, start_ms: float) -> None:
+    """No rounding error makes something of nothing."""
+    assert stats.typical([0.0] * count, start_ms) == 0.0
+
+
 def test_started_logarithms_by_hand() -> None:
     """log(x + c): a hundredfold above a start of one is log 100."""
     assert stats.started_log(99.0, 1.0) == pytest.approx(math.log(100.0))

@@ -80,13 +80,20 @@ def test_a_run_without_success_has_no_latencies() -> None:
         ([4.9, 5.0], 2),
         ([0.5, 5.5, 10.5, 15.5, 20.5, 25.5], 6),
         ([29.9, 25.0], 1),
-        ([29.9, 30.0], 1),
     ],
 )
 def test_failures_are_placed_in_sixths_of_the_run(moments_s: list[float], blocks: int) -> None:
     """A run of thirty seconds has six blocks of five, and each that saw a failure counts once."""
     samples = [failed(seq, at_s=0.0, finished_s=moment_s) for seq, moment_s in enumerate(moments_s)]
     assert summarise(make_recording(samples, elapsed_s=30.0)).failed_blocks == blocks
+
+
+@pytest.mark.parametrize("elapsed_s", [0.1, 7.0, 30.0, 59.9])
+def test_a_failure_at_the_very_end_is_in_the_last_sixth(elapsed_s: float) -> None:
+    """A run has six blocks and no seventh: what fails as it ends fails in the last of them."""
+    moments_s = (elapsed_s * 0.99, elapsed_s)
+    samples = [failed(seq, at_s=0.0, finished_s=moment_s) for seq, moment_s in enumerate(moments_s)]
+    assert summarise(make_recording(samples, elapsed_s=elapsed_s)).failed_blocks == 1
 
 
 def test_a_figure_is_the_typical_value_of_one_message() -> None:

@@ -321,7 +321,19 @@ def test_many_tiers_ask_for_more_of_each_and_nothing_of_the_rest() -> None:
 def test_a_tier_that_took_nothing_has_no_share() -> None:
     """Nothing grows by no percentage: the ratios of a baseline of 0 are unknown."""
     each = judged({"hop.a_ms": {"a": 50.0}}, [{"hop.a_ms": {"a": 0.0}}] * 10)["hop.a_ms"]
-    assert (each.change_ratio, each.mde_ratio, each.low_ratio) == (None, None, None)
+    assert each.base == 0.0
+    assert (each.change_ratio, each.mde_ratio, each.low_ratio, each.high_ratio) == (None,) * 4
+
+
+def test_what_decides_and_the_tiers_have_error_rates_of_their_own() -> None:
+    """With a p value between the two rates a response time regressed, and a tier, asked more of, did not."""
+    slow, usual = {"a": 1092.0}, {"a": 990.0}
+    both = judged({"e2e_ms": slow, "hop.agent_ms": slow}, [{"e2e_ms": usual, "hop.agent_ms": usual}] * 10)
+    whole, tier = both["e2e_ms"], both["hop.agent_ms"]
+    assert whole.p_value is not None
+    assert TIER_ALPHA < whole.p_value < ALPHA
+    assert tier.p_value == whole.p_value
+    assert (whole.verdict, tier.verdict) == (Verdict.REGRESSED, Verdict.UNCHANGED)
 
 
 def test_what_only_explains_makes_no_test_stricter() -> None:
@@ -435,6 +447,16 @@ def test_unchanged_runs_stay_quiet(shared: bool) -> None:
     """A/A at 6 % noise between runs: at most one comparison in fifty raises an alarm, either way."""
     false_alarms = share(Verdict.REGRESSED, Verdict.IMPROVED, factor=1.0, shared=shared, comparisons=1200)
     assert max(false_alarms) <= 0.02
+
+
+def test_an_unchanged_response_time_stays_quiet_alone() -> None:
+    """A/A of a target without tiers: at most one comparison in fifty is called a regression."""
+    rng = random.Random(20260105)
+    alarms = 0
+    for _ in range(1200):
+        head, *base = ({"e2e_ms": drawn(rng, shared=False)["e2e_ms"]} for _ in range(11))
+        alarms += judged(head, base)["e2e_ms"].verdict is Verdict.REGRESSED
+    assert alarms / 1200 <= 0.02
 
 
 @pytest.mark.parametrize("shared", [True, False])

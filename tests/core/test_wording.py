@@ -139,6 +139,12 @@ def test_a_value_is_written_in_its_unit(number: float, unit: str, text: str) -> 
     assert wording.value(number, unit) == text
 
 
+@given(st.integers(0, 10**9))
+def test_a_count_is_written_out(count: int) -> None:
+    """No count is rounded or in powers of ten, however large; thousands are set apart."""
+    assert wording.value(float(count), "1") == f"{count:,}"
+
+
 @pytest.mark.parametrize(("size", "text"), [(48_000_000, "48 MB"), (1_500_000_000, "1,500 MB"), (0, "0 MB")])
 def test_memory_is_in_megabytes(size: int, text: str) -> None:
     """Memory is written in millions of bytes."""
