@@ -7,7 +7,8 @@ from typing import Any
 from bench.core.baseline import Baseline, accept
 from bench.core.result import Fingerprint, Provenance, RunResult, make_result
 from bench.core.sample import GENERATOR, Outcome, Recording, RequestSample, ResourceSample
-from bench.core.scenario import Brief, Prompt, Scenario, Target
+from bench.core.scenario import Brief, Prompt, Scenario
+from bench.core.target import Target
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 PROMPTS = ("greeting", "contact-form", "file-upload", "long-migration")
@@ -60,7 +61,7 @@ def make_sample(seq: int = 0, **changes: Any) -> RequestSample:
         "prompt": PROMPTS[seq % len(PROMPTS)],
         "scheduled_s": at_s,
         "sent_s": at_s + 0.001,
-        "first_token_s": at_s + latency_ms / 1000,
+        "first_byte_s": at_s + latency_ms / 1000,
         "finished_s": at_s + latency_ms / 1000,
         "status": 200,
         "outcome": Outcome.OK,

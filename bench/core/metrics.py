@@ -81,6 +81,22 @@ def _ttft_ms(sample: RequestSample) -> float | None:
     return ms(sample.first_token_s - sample.scheduled_s)
 
 
+def _tpot_ms(sample: RequestSample) -> float | None:
+    """Time per output token after the first: (last - first) / (tokens - 1)."""
+    if sample.outcome is not Outcome.OK or sample.first_token_s is None or sample.last_token_s is None:
+        return None
+    gaps = (sample.tokens or 0) - 1
+    return ms(sample.last_token_s - sample.first_token_s) / gaps if gaps > 0 else None
+
+
+def _tokens(sample: RequestSample) -> float | None:
+    return None if sample.tokens is None or sample.outcome is not Outcome.OK else float(sample.tokens)
+
+
+def _intercepted(sample: RequestSample) -> float | None:
+    return None if sample.intercepted is None else float(sample.intercepted)
+
+
 def _send_lag_ms(sample: RequestSample) -> float | None:
     """Our own lateness: opening a connection is the target's time, so it is taken out."""
     if sample.sent_s is None:
@@ -117,12 +133,28 @@ METRICS: dict[str, Metric] = {
     for row in (
         Metric("e2e_ms", "response time", "ms", _TREND, _LOWER, Part.DECIDES, 10.0, _e2e_ms),
         Metric("success_ratio", "success", "ratio", Kind.RATE, Better.HIGHER, Part.DECIDES, 0.0, _success),
-        Metric("ttft_ms", "time to first token", "ms", _TREND, _LOWER, Part.INFORMS, 10.0, _ttft_ms),
+        Metric("ttft_ms", "time to first token", "ms", _TREND, _LOWER, Part.DECIDES, 10.0, _ttft_ms),
+        Metric("tpot_ms", "time per output token", "ms", _TREND, _LOWER, Part.INFORMS, 1.0, _tpot_ms),
         Metric("service_ms", "service time", "ms", _TREND, _LOWER, Part.INFORMS, 10.0, _service_ms),
         Metric("send_lag_ms", "send lag", "ms", _TREND, _LOWER, Part.INFORMS, 10.0, _send_lag_ms),
+        Metric(
+            "interception_ratio",
+            "interception",
+            "ratio",
+            Kind.RATE,
+            Better.HIGHER,
+            Part.INFORMS,
+            0.0,
+            _intercepted,
+        ),
+        Metric("tokens", "output tokens", "1", Kind.COUNTER, Better.HIGHER, Part.INFORMS, 0.0, _tokens),
         Metric("requests", "requests", "1", Kind.COUNTER, Better.HIGHER, Part.INFORMS, 0.0, _one),
     )
 }
+
+
+# What can be asked of a single answer: milliseconds that it takes at most.
+OBJECTIVES = ("e2e_ms", "ttft_ms", "tpot_ms", "service_ms")
 
 
 def hop_key(name: str) -> str:

@@ -1,14 +1,28 @@
 """Turns a scenario and its seed into arrivals: pure, so that a load can be printed before it is sent.
 
-In a closed loop the moment of a request depends on the answer before it, so an arrival of a closed loop says
-how long the user pauses first. The plan has no end of its own; the stage's duration ends it.
+In a closed loop the moment of a request depends on the answer before it, so its arrivals say how long the
+user pauses first. In an open loop they say when they are due.
 """
 
+import math
+from collections.abc import Iterator
 from functools import lru_cache
 from random import Random
+from typing import assert_never
 
+from bench.core.load import (
+    Cases,
+    ClosedLoop,
+    ConstantRate,
+    FixedUsers,
+    OpenLoop,
+    RampRate,
+    RampUsers,
+    Spike,
+    UserTurns,
+)
 from bench.core.record import Record
-from bench.core.scenario import Brief, Stage
+from bench.core.scenario import Brief, Prompt
 
 
 class Arrival(Record):
@@ -16,49 +30,146 @@ class Arrival(Record):
 
     Attributes:
         stage: Index of its stage.
-        user: Virtual user, from 0.
+        user: Virtual user, from 0; in an open loop the number of the request.
         turn: Request of that user in that stage, from 0.
         prompt: Id of the message.
-        pause_s: Wait after the user's previous answer; after the start of the stage for turn 0.
+        pause_s: Closed loop: wait after the user's previous answer; 0 for turn 0.
+        offset_s: Open loop: when it is due, from the start of the stage.
     """
 
     stage: int
     user: int
     turn: int
     prompt: str
-    pause_s: float
+    pause_s: float = 0.0
+    offset_s: float | None = None
+
+
+class Span(Record):
+    """When a virtual user is there, in seconds from the start of the stage.
+
+    Attributes:
+        user: Virtual user, from 0.
+        start_s: When the user sends the first message.
+        end_s: No message is sent from here on.
+        turns: Nor after so many; None for no limit.
+    """
+
+    user: int
+    start_s: float
+    end_s: float
+    turns: int | None = None
 
 
 class RunPlan(Record):
     """Every request of a run, by stage, user and turn.
 
     Attributes:
-        seed: Of the order of messages and the length of pauses.
+        seed: Of the order of messages, the length of pauses, and the moments of random arrivals.
         stages: The scenario's stages.
-        prompts: Ids of the messages.
+        deck: Ids of the messages in the file's order, each as often as its weight.
     """
 
     seed: int
-    stages: tuple[Stage, ...]
-    prompts: tuple[str, ...]
+    stages: tuple[ClosedLoop | OpenLoop, ...]
+    deck: tuple[str, ...]
+
+    def spans(self, stage: int) -> tuple[Span, ...]:
+        """When each user of a closed loop is there."""
+        load = self.stages[stage]
+        assert not isinstance(load, OpenLoop)  # noqa: S101 - the engine asks closed loops only
+        return _spans(load, len(self.deck))
 
     def arrival(self, stage: int, user: int, turn: int) -> Arrival:
-        """The request that a user sends at its turn. All start at once: the first turn has no pause."""
+        """The request that a user of a closed loop sends at its turn."""
         load = self.stages[stage]
-        dealt = turn * load.users + user
-        deck, card = divmod(dealt, len(self.prompts))
-        prompt = _shuffled(self.prompts, f"{self.seed}:{stage}:{deck}")[card]
+        assert not isinstance(load, OpenLoop)  # noqa: S101 - the engine asks closed loops only
         pauses = Random(f"{self.seed}:{stage}:{user}:{turn}")
-        pause_s = pauses.uniform(*load.pause_s) if turn else 0.0
-        return Arrival(stage=stage, user=user, turn=turn, prompt=prompt, pause_s=pause_s)
+        return Arrival(
+            stage=stage,
+            user=user,
+            turn=turn,
+            prompt=self._prompt(stage, turn * load.users + user),
+            pause_s=pauses.uniform(*load.pause_s) if turn else 0.0,
+        )
+
+    def arrivals(self, stage: int) -> Iterator[Arrival]:
+        """The requests of an open loop in the order in which they are due."""
+        load = self.stages[stage]
+        assert isinstance(load, OpenLoop)  # noqa: S101 - the engine asks open loops only
+        gaps = Random(f"{self.seed}:{stage}:arrivals")
+        nth = 0.0 if load.arrivals == "even" else gaps.expovariate(1.0)
+        number = 0
+        while (offset_s := _moment(load, nth)) is not None and offset_s < load.duration_s:
+            prompt = self._prompt(stage, number)
+            yield Arrival(stage=stage, user=number, turn=0, prompt=prompt, offset_s=offset_s)
+            nth += 1.0 if load.arrivals == "even" else gaps.expovariate(1.0)
+            number += 1
+
+    def _prompt(self, stage: int, dealt: int) -> str:
+        """Messages are dealt like cards: each deck holds every message as often as its weight."""
+        if isinstance(self.stages[stage], Cases):
+            return self.deck[dealt % len(self.deck)]
+        deck, card = divmod(dealt, len(self.deck))
+        return _shuffled(self.deck, f"{self.seed}:{stage}:{deck}")[card]
 
 
 @lru_cache(maxsize=64)
-def _shuffled(prompts: tuple[str, ...], seed: str) -> tuple[str, ...]:
-    return tuple(Random(seed).sample(prompts, len(prompts)))
+def _shuffled(deck: tuple[str, ...], seed: str) -> tuple[str, ...]:
+    return tuple(Random(seed).sample(deck, len(deck)))
+
+
+def _spans(load: ClosedLoop, messages: int) -> tuple[Span, ...]:
+    match load:
+        case FixedUsers():
+            return tuple(Span(user=user, start_s=0.0, end_s=load.duration_s) for user in range(load.users))
+        case UserTurns(turns=turns):
+            return tuple(
+                Span(user=user, start_s=0.0, end_s=load.duration_s, turns=turns) for user in range(load.users)
+            )
+        case Cases():
+            return (Span(user=0, start_s=0.0, end_s=load.duration_s, turns=messages),)
+        case Spike():
+            extra = (load.before_s, load.before_s + load.spike_s)
+            times = [(0.0, load.duration_s)] * load.base_users + [extra] * load.extra_users
+            return tuple(Span(user=user, start_s=start, end_s=end) for user, (start, end) in enumerate(times))
+        case RampUsers():
+            return tuple(_ramp_span(load, user) for user in range(load.users))
+        case _:
+            assert_never(load)
+
+
+def _ramp_span(load: RampUsers, user: int) -> Span:
+    fewest, change = min(load.from_users, load.to_users), abs(load.to_users - load.from_users)
+    if user < fewest:
+        return Span(user=user, start_s=0.0, end_s=load.duration_s)
+    moment_s = load.ramp_s * (user - fewest) / change
+    if load.to_users > load.from_users:
+        return Span(user=user, start_s=moment_s, end_s=load.duration_s)
+    # Who came last goes first.
+    return Span(user=user, start_s=0.0, end_s=load.ramp_s - moment_s)
+
+
+def _moment(load: OpenLoop, nth: float) -> float | None:
+    """When the nth request is due: the inverse of how many have been due by then. None when never."""
+    match load:
+        case ConstantRate():
+            return nth / load.rate_rps
+        case RampRate():
+            # nth = from·t + slope·t²/2
+            slope = (load.to_rps - load.from_rps) / load.duration_s
+            if slope == 0.0:
+                return nth / load.from_rps
+            inside = load.from_rps**2 + 2.0 * slope * nth
+            return None if inside < 0.0 else (math.sqrt(inside) - load.from_rps) / slope
+        case _:
+            assert_never(load)
 
 
 def plan(brief: Brief) -> RunPlan:
     """The plan of a scenario with its messages."""
-    prompts = tuple(prompt.id for prompt in brief.prompts)
-    return RunPlan(seed=brief.scenario.seed, stages=brief.scenario.stages, prompts=prompts)
+    return RunPlan(seed=brief.scenario.seed, stages=brief.scenario.stages, deck=_deck(brief.prompts))
+
+
+def _deck(prompts: tuple[Prompt, ...]) -> tuple[str, ...]:
+    return tuple(prompt.id for prompt in prompts for _ in range(prompt.weight))

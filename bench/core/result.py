@@ -7,7 +7,7 @@ from pydantic import AwareDatetime
 from bench.core.record import Record
 from bench.core.sample import Recording, Stop
 from bench.core.scenario import Brief, Scenario
-from bench.core.summary import RunSummary, summarise
+from bench.core.summary import RunSummary, measured, summarise
 from bench.core.threshold import ThresholdResult, judge
 from bench.core.validity import Validity, judge_validity
 
@@ -97,14 +97,16 @@ def make_result(
     brief: Brief, recording: Recording, provenance: Provenance, fingerprint: Fingerprint
 ) -> RunResult:
     """The result of a recording."""
-    summary = summarise(recording)
+    scenario = brief.scenario
+    counted = measured(recording, scenario.stages)
+    summary = summarise(counted, scenario.objectives)
     return RunResult(
-        scenario=brief.scenario,
+        scenario=scenario,
         provenance=provenance,
         fingerprint=fingerprint,
         summary=summary,
-        thresholds=judge(brief.scenario.thresholds, recording.samples, recording.elapsed_s),
-        validity=judge_validity(recording, summary),
+        thresholds=judge(scenario.thresholds, counted.samples, counted.elapsed_s),
+        validity=judge_validity(counted, summary),
         stop=recording.stop,
         warnings=recording.warnings,
     )

@@ -39,9 +39,12 @@ class RequestSample(Record):
         scheduled_s: When the plan wanted it sent.
         connect_s: How long opening a connection took; None when one was reused.
         sent_s: When its last byte was handed to the kernel; None when that never happened.
-        first_token_s: When the first byte of the answer's body came; None when none came.
+        first_byte_s: When the first byte of the answer's body came; None when none came.
+        first_token_s: When the first piece of text came; None when none came, or it came all at once.
+        last_token_s: When the last piece of text came; likewise.
         finished_s: When it was over, whatever the outcome.
-        tokens: Output tokens that the answer reports; None when it reports none.
+        tokens: Output tokens that the answer reports, else its pieces; None when it has neither.
+        intercepted: Whether the agent answered by itself; None when the target does not say.
         status: HTTP status; None when there was no answer.
         outcome: How it ended.
         detail: For people: what went wrong; None for OK.
@@ -56,13 +59,22 @@ class RequestSample(Record):
     scheduled_s: float
     connect_s: float | None = None
     sent_s: float | None = None
+    first_byte_s: float | None = None
     first_token_s: float | None = None
+    last_token_s: float | None = None
     finished_s: float
     tokens: int | None = None
+    intercepted: bool | None = None
     status: int | None = None
     outcome: Outcome
     detail: str | None = None
     hops: dict[str, float] = {}
+
+    def shifted(self, by_s: float) -> "RequestSample":
+        """The same request on a clock that is ahead by so many seconds."""
+        moments = ("scheduled_s", "sent_s", "first_byte_s", "first_token_s", "last_token_s", "finished_s")
+        known = {name: value for name in moments if (value := getattr(self, name)) is not None}
+        return self.model_copy(update={name: value + by_s for name, value in known.items()})
 
 
 class ResourceSample(Record):

@@ -1,41 +1,17 @@
-"""What the user declares: a scenario, the interface it drives, and the messages it sends."""
+"""What the user declares: a scenario, and the messages it sends."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, RootModel, StringConstraints, model_validator
 
+from bench.core.load import ClosedLoop, Duration, OpenLoop, Seconds, Stage
+from bench.core.metrics import OBJECTIVES
 from bench.core.record import Record
+from bench.core.target import Name, Target
 from bench.core.threshold import Thresholds, check_known, check_metrics
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
-Seconds = Annotated[float, Field(gt=0)]
-Range = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
-
-
-def _ordered(value: Range) -> Range:
-    low, high = value
-    if low > high:
-        raise ValueError(f"must be [shortest, longest], but {low:g} is above {high:g}")
-    return value
-
-
-class FixedUsers(Record):
-    """A closed loop: each user sends, waits for the answer, pauses, and sends again.
-
-    Attributes:
-        users: Virtual users, each with a connection of its own.
-        duration_s: How long they go on; a request that is under way then may finish.
-        pause_s: Shortest and longest pause between an answer and the user's next message, uniform.
-    """
-
-    kind: Literal["fixed-users"]
-    users: Annotated[int, Field(gt=0, le=100_000)]
-    duration_s: Seconds
-    pause_s: Annotated[Range, AfterValidator(_ordered)]
-
-
-# One kind of load today; a second kind makes this a union discriminated by `kind`.
-Stage = FixedUsers
+# Users of an open loop are nobody in particular, so a few are enough.
+OPEN_LOOP_ACCOUNTS = 50
 
 
 class Workload(Record):
@@ -43,10 +19,12 @@ class Workload(Record):
 
     Attributes:
         prompts: File of messages, relative to the scenario's folder. They are dealt like cards: every message
-            once in a seeded order, then all of them again, so each part of a run holds each equally often.
+            as often as its weight in a seeded order, then all again: each part of a run holds the same mix.
+        unique: Add a few letters to each message that no other has, so that no cache can answer.
     """
 
     prompts: str
+    unique: bool = False
 
 
 class Tolerance(Record):
@@ -65,6 +43,16 @@ def _known_metrics(tolerances: dict[str, Tolerance]) -> dict[str, Tolerance]:
     return tolerances
 
 
+def _known_objectives(objectives: dict[str, float]) -> dict[str, float]:
+    for key in objectives:
+        if key not in OBJECTIVES:
+            raise ValueError(f"'{key}' cannot be an objective; there are {', '.join(OBJECTIVES)}")
+    return objectives
+
+
+Objectives = Annotated[dict[str, Annotated[float, Field(gt=0)]], AfterValidator(_known_objectives)]
+
+
 class Scenario(Record):
     """One load, where it goes, and what must hold.
 
@@ -72,13 +60,15 @@ class Scenario(Record):
         name: File name without its ending.
         purpose: One sentence for people.
         target: Name of the interface that the requests go to.
-        seed: Of the order of messages and the length of pauses.
+        seed: Of the order of messages, the length of pauses, and random arrivals.
         workload: What the users say.
         stages: One after the other.
         thresholds: Limits that hold whatever the baseline says, by metric.
+        objectives: Milliseconds that a good answer takes at most, by metric; their share is goodput.
+        fixtures: What must be in the stack's store, by the stack's names.
         tolerances: Margins that differ from the default, by metric.
         request_timeout_s: A request that takes longer is a TIMEOUT.
-        grace_s: How long requests under way at the end may take to finish.
+        grace_s: How long requests under way at the end of a stage may take to finish.
     """
 
     name: Name
@@ -88,19 +78,45 @@ class Scenario(Record):
     workload: Workload
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     thresholds: Annotated[Thresholds, AfterValidator(check_metrics)] = {}
+    objectives: Objectives = {}
+    fixtures: tuple[Name, ...] = ()
     tolerances: Annotated[dict[str, Tolerance], AfterValidator(_known_metrics)] = {}
     request_timeout_s: Seconds = 120.0
-    grace_s: Annotated[float, Field(ge=0)] = 30.0
+    grace_s: Duration = 30.0
+
+    @model_validator(mode="after")
+    def _measures(self) -> "Scenario":
+        if all(stage.warm_up for stage in self.stages):
+            raise ValueError("every stage is a warm-up, so nothing would be measured")
+        return self
 
     @property
     def users(self) -> int:
-        """The most virtual users that are there at once."""
-        return max(stage.users for stage in self.stages)
+        """The most virtual users of a closed loop that are there at once; 0 when all loops are open."""
+        return max((stage.users for stage in self.stages if isinstance(stage, ClosedLoop)), default=0)
+
+    @property
+    def accounts(self) -> int:
+        """How many test users the scenario needs."""
+        opens = any(isinstance(stage, OpenLoop) for stage in self.stages)
+        return max(self.users, OPEN_LOOP_ACCOUNTS if opens else 0)
 
     @property
     def duration_s(self) -> float:
-        """How long requests are sent, in seconds."""
+        """How long requests are sent at most, in seconds."""
         return sum(stage.duration_s for stage in self.stages)
+
+
+class Expectation(Record):
+    """What the right answer to a message is, where that is not just any answer.
+
+    Attributes:
+        status: HTTP status; 400 when the message must be refused.
+        contains: Text that must stand in the answer, whole.
+    """
+
+    status: Annotated[int, Field(ge=100, le=599)] = 200
+    contains: str | None = None
 
 
 class Prompt(Record):
@@ -109,10 +125,14 @@ class Prompt(Record):
     Attributes:
         id: Its name in results and baselines.
         text: What is sent.
+        weight: How often it is dealt for each time that a message of weight 1 is.
+        expect: What the right answer is.
     """
 
     id: Name
-    text: str
+    text: Annotated[str, StringConstraints(max_length=1_000_000)]
+    weight: Annotated[int, Field(ge=1, le=1000)] = 1
+    expect: Expectation = Expectation()
 
 
 class Prompts(Record):
@@ -130,43 +150,10 @@ class Prompts(Record):
         return self
 
 
-class JsonAnswer(Record):
-    """An answer that is one JSON document.
+class Suites(RootModel[dict[Name, Annotated[tuple[Name, ...], Field(min_length=1)]]]):
+    """Which scenarios run together, by the suite's name."""
 
-    Attributes:
-        text: Dotted path to the answer's text, for example `data.message`.
-        tokens: Dotted path to the number of output tokens, when the target reports one.
-    """
-
-    kind: Literal["json"]
-    text: str
-    tokens: str | None = None
-
-
-class Target(Record):
-    """An interface that requests go to: how to ask, and where the answer stands.
-
-    Attributes:
-        name: What scenarios call it.
-        service: The service of a stack that offers it.
-        method: HTTP method.
-        path: Path below the service's address.
-        headers: Sent with each request.
-        auth: `bearer` sends the virtual user's token.
-        body: JSON body; `${message}` stands for the message.
-        answer: Kind of answer, and where the text stands in it.
-        ready: Path that answers 200 to a test user when all tiers are ready.
-    """
-
-    name: Name
-    service: Name
-    method: Literal["POST", "GET", "PUT"] = "POST"
-    path: Annotated[str, StringConstraints(pattern=r"^/")]
-    headers: dict[str, str] = {}
-    auth: Literal["bearer", "none"] = "none"
-    body: dict[str, Any]
-    answer: JsonAnswer
-    ready: Annotated[str, StringConstraints(pattern=r"^/")]
+    model_config = ConfigDict(frozen=True)
 
 
 class Brief(Record):

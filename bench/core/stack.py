@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from bench.core.load import Seconds
 from bench.core.record import Record
-from bench.core.scenario import Name, Seconds
+from bench.core.target import Name
 from bench.errors import ConfigError
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
@@ -73,6 +74,18 @@ class Users(Record):
     token_lifetime_s: Seconds = 86_400.0
 
 
+class Fixture(Record):
+    """Things that must be in the stack's store during a run, for scenarios that ask for them.
+
+    Attributes:
+        store: Where they are put before a run and removed from after it.
+        items: Documents with an `_id`, or bare ids, as the store takes them.
+    """
+
+    store: Annotated[CommandStore | MongoStore, Field(discriminator="kind")]
+    items: Annotated[tuple[str | dict[str, Any], ...], Field(min_length=1)]
+
+
 class Stack(Record):
     """Services that run together.
 
@@ -82,6 +95,7 @@ class Stack(Record):
         simulated: Its time is simulated, so that runs on different machines compare and `--inject` works.
         services: In the order in which they start; empty for a stack that runs elsewhere.
         users: Its test users; None when it does not check who asks.
+        fixtures: What scenarios may ask to be there, by name.
     """
 
     name: Name
@@ -89,6 +103,7 @@ class Stack(Record):
     simulated: bool = False
     services: dict[Name, Service] = {}
     users: Users | None = None
+    fixtures: dict[Name, Fixture] = {}
 
 
 def expand(text: str, values: Mapping[str, str], where: str) -> str:

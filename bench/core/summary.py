@@ -1,11 +1,12 @@
 """From requests to numbers: quantiles, figures per prompt, counts, resources."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from bench.core import stats
+from bench.core.load import Stage
 from bench.core.metrics import METRICS, NETWORK, Kind, Metric, hop_key, metric
 from bench.core.record import Record
 from bench.core.sample import NOT_ANSWERS, Outcome, Recording, RequestSample, ResourceSample
@@ -57,6 +58,13 @@ class ErrorSample(Record):
     at_s: float
 
 
+class Goodput(Record):
+    """Answers that met every objective: their share of all requests, and how many per second."""
+
+    ratio: float
+    rps: float | None
+
+
 class RunSummary(Record):
     """What one run measured.
 
@@ -65,6 +73,7 @@ class RunSummary(Record):
         requests: Requests that were answered or failed; what we cancelled is not among them.
         requests_rps: Successful requests per second; None when the run took no time.
         outcomes: How many requests ended in each way.
+        goodput: Answers within the scenario's objectives; None when it has none, or nothing was answered.
         failed_blocks: In how many sixths of the run a request failed.
         metrics: By key; a metric without a value is not there.
         resources: By service, and the generator.
@@ -75,14 +84,20 @@ class RunSummary(Record):
     requests: int
     requests_rps: float | None
     outcomes: dict[Outcome, int]
+    goodput: Goodput | None = None
     failed_blocks: int
     metrics: dict[str, MetricSummary]
     resources: dict[str, ResourceSummary]
     errors: tuple[ErrorSample, ...]
 
 
-def summarise(recording: Recording) -> RunSummary:
-    """The summary of a recording, whole or broken off."""
+def summarise(recording: Recording, objectives: Mapping[str, float] = {}) -> RunSummary:
+    """The summary of a recording, whole or broken off.
+
+    Args:
+        recording: Without its warm-up, see `measured`.
+        objectives: Milliseconds that a good answer takes at most, by metric.
+    """
     answered = [sample for sample in recording.samples if sample.outcome not in NOT_ANSWERS]
     failed = [sample for sample in answered if sample.outcome is not Outcome.OK]
     ok = len(answered) - len(failed)
@@ -92,11 +107,54 @@ def summarise(recording: Recording) -> RunSummary:
         requests=len(answered),
         requests_rps=ok / recording.elapsed_s if recording.elapsed_s > 0 else None,
         outcomes=dict(sorted(Counter(sample.outcome for sample in recording.samples).items())),
+        goodput=_goodput(answered, objectives, recording.elapsed_s),
         failed_blocks=len({_block(sample, length_s) for sample in failed}) if length_s > 0 else 0,
         metrics=_metrics(answered),
         resources=_resources(recording.resources),
         errors=tuple(_errors(failed)),
     )
+
+
+def measured(recording: Recording, stages: Sequence[Stage]) -> Recording:
+    """A recording without its warm-up stages, with its clock at 0 when the first other stage begins.
+
+    Args:
+        recording: The whole.
+        stages: The scenario's. Warm-up in between others is left out as well, but its time is not.
+    """
+    warm = {index for index, stage in enumerate(stages) if stage.warm_up}
+    if not warm:
+        return recording
+    first = next(index for index in range(len(stages)) if index not in warm)
+    starts = [sample.scheduled_s for sample in recording.samples if sample.stage == first]
+    begin_s = min(starts, default=recording.elapsed_s)
+    return recording.model_copy(
+        update={
+            "elapsed_s": recording.elapsed_s - begin_s,
+            "samples": tuple(each.shifted(-begin_s) for each in recording.samples if each.stage not in warm),
+            "resources": tuple(
+                each.model_copy(update={"at_s": each.at_s - begin_s})
+                for each in recording.resources
+                if each.at_s >= begin_s
+            ),
+        }
+    )
+
+
+def _goodput(
+    answered: Sequence[RequestSample], objectives: Mapping[str, float], elapsed_s: float
+) -> Goodput | None:
+    if not objectives or not answered:
+        return None
+    rows = [(metric(key), limit) for key, limit in objectives.items()]
+    good = sum(all(_meets(row, limit, sample) for row, limit in rows) for sample in answered)
+    return Goodput(ratio=good / len(answered), rps=good / elapsed_s if elapsed_s > 0 else None)
+
+
+def _meets(row: Metric, limit: float, sample: RequestSample) -> bool:
+    """A request that failed meets nothing; what an answer has no value of is not asked of it."""
+    value = row.value(sample)
+    return sample.outcome is Outcome.OK and (value is None or value <= limit)
 
 
 def _block(sample: RequestSample, length_s: float) -> int:

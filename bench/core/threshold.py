@@ -171,9 +171,10 @@ def judge(
 
 def _aggregate(kind: Kind, expression: Expression, values: Sequence[float], elapsed_s: float) -> float | None:
     if kind is Kind.COUNTER:
+        total = float(sum(values))
         if expression.method == "count":
-            return float(len(values))
-        return len(values) / elapsed_s if elapsed_s > 0 else None
+            return total
+        return total / elapsed_s if elapsed_s > 0 else None
     if not values:
         return None
     if expression.percentile is not None:

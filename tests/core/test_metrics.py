@@ -143,6 +143,27 @@ def test_the_table_is_by_key_and_its_units_are_in_the_keys() -> None:
         assert key.endswith(f"_{row.unit}") or row.unit == "1"
 
 
-def test_response_time_and_success_decide_and_nothing_else_in_the_table() -> None:
+def test_what_users_feel_decides_and_nothing_else_in_the_table() -> None:
     """In a closed loop throughput follows from response time, so only one of the two decides."""
-    assert [key for key, row in METRICS.items() if row.part is Part.DECIDES] == ["e2e_ms", "success_ratio"]
+    deciding = [key for key, row in METRICS.items() if row.part is Part.DECIDES]
+    assert deciding == ["e2e_ms", "success_ratio", "ttft_ms"]
+
+
+def test_time_per_token_is_of_the_tokens_after_the_first() -> None:
+    """The gaps between tokens are one less than the tokens; a single token has none."""
+    tpot = METRICS["tpot_ms"].value
+    streamed: dict[str, Any] = {"first_token_s": 1.0, "last_token_s": 1.9, "at_s": 0.0}
+    assert tpot(make_sample(tokens=10, **streamed)) == pytest.approx(100.0)
+    assert tpot(make_sample(tokens=1, **streamed)) is None
+    assert tpot(make_sample(**streamed)) is None
+    assert tpot(make_sample(tokens=10)) is None
+    assert tpot(make_sample(tokens=10, outcome=Outcome.TIMEOUT, **streamed)) is None
+
+
+def test_tokens_and_interception_are_absent_where_nobody_says() -> None:
+    """A target that reports no tokens, or marks no interception, has none, not 0."""
+    tokens, intercepted = METRICS["tokens"].value, METRICS["interception_ratio"].value
+    assert (tokens(make_sample()), intercepted(make_sample())) == (None, None)
+    assert tokens(make_sample(tokens=7)) == 7.0
+    assert tokens(make_sample(tokens=7, outcome=Outcome.TIMEOUT)) is None
+    assert [intercepted(make_sample(intercepted=each)) for each in (True, False)] == [1.0, 0.0]

@@ -1,11 +1,12 @@
 from collections import Counter
 from random import Random
 
-from hypothesis import given
+import pytest
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bench.core.plan import RunPlan, plan
-from bench.core.scenario import FixedUsers
+from bench.core.load import ConstantRate, FixedUsers, RampRate
+from bench.core.plan import RunPlan, Span, plan
 from tests.factories import PROMPTS, make_brief, make_scenario
 
 USERS = st.integers(1, 12)
@@ -19,13 +20,13 @@ def make_plan(users: int = 10, prompts: int = 4, seed: int = 1, stages: int = 1)
     """A plan of equal stages with pauses of five to seven seconds."""
     stage = FixedUsers(kind="fixed-users", users=users, duration_s=30, pause_s=(5, 7))
     names = tuple(f"message-{number}" for number in range(prompts))
-    return RunPlan(seed=seed, stages=(stage,) * stages, prompts=names)
+    return RunPlan(seed=seed, stages=(stage,) * stages, deck=names)
 
 
 def test_a_plan_is_made_of_the_scenario_and_its_messages() -> None:
     """Seed, stages and the names of the messages are all that a plan needs."""
     brief = make_brief(make_scenario(seed=7))
-    assert plan(brief) == RunPlan(seed=7, stages=brief.scenario.stages, prompts=PROMPTS)
+    assert plan(brief) == RunPlan(seed=7, stages=brief.scenario.stages, deck=PROMPTS)
 
 
 def test_an_arrival_says_who_sends_what() -> None:
@@ -59,14 +60,14 @@ def test_each_deck_holds_every_message_once(users: int, prompts: int, seed: int)
     turns = -(-3 * prompts // users)
     dealt = [plan_.arrival(0, user, turn).prompt for turn in range(turns) for user in range(users)]
     for start in range(0, 3 * prompts, prompts):
-        assert sorted(dealt[start : start + prompts]) == sorted(plan_.prompts)
+        assert sorted(dealt[start : start + prompts]) == sorted(plan_.deck)
 
 
 @given(USERS, DECKS, SEEDS)
 def test_all_messages_are_sent_equally_often_or_once_more(users: int, prompts: int, seed: int) -> None:
     """Wherever a run ends after a whole turn, no message was sent twice more often than another."""
     plan_ = make_plan(users, prompts, seed)
-    sent: Counter[str] = Counter(dict.fromkeys(plan_.prompts, 0))
+    sent: Counter[str] = Counter(dict.fromkeys(plan_.deck, 0))
     for turn in range(6):
         sent.update(plan_.arrival(0, user, turn).prompt for user in range(users))
         assert max(sent.values()) - min(sent.values()) <= 1
@@ -77,7 +78,7 @@ def test_pauses_lie_between_the_shortest_and_the_longest(users: int, seed: int, 
     """After the first turn each pause is in the stage's range."""
     low, high = ends
     stage = FixedUsers(kind="fixed-users", users=users, duration_s=30, pause_s=(low, high))
-    plan_ = RunPlan(seed=seed, stages=(stage,), prompts=("one",))
+    plan_ = RunPlan(seed=seed, stages=(stage,), deck=("one",))
     pauses = [plan_.arrival(0, user, turn).pause_s for turn in range(1, 6) for user in range(users)]
     assert all(low <= pause <= high for pause in pauses)
 
@@ -123,3 +124,108 @@ def test_a_seed_means_the_same_load_for_ever() -> None:
     first = [plan_.arrival(0, user, 0).prompt for user in range(8)]
     assert first == [*FIRST_DECK, *SECOND_DECK]
     assert [round(plan_.arrival(0, user, 1).pause_s, 3) for user in range(4)] == [5.233, 5.086, 5.942, 6.178]
+
+
+def make_open(stage: ConstantRate | RampRate, seed: int = 1) -> RunPlan:
+    """A plan of one open loop."""
+    return RunPlan(seed=seed, stages=(stage,), deck=("a", "b", "c"))
+
+
+def offsets(stage: ConstantRate | RampRate, seed: int = 1) -> list[float]:
+    """When the requests of an open loop are due."""
+    return [arrival.offset_s or 0.0 for arrival in make_open(stage, seed).arrivals(0)]
+
+
+RATES = st.floats(0.1, 200.0)
+
+
+@given(RATES, st.floats(0.5, 20.0))
+def test_an_even_rate_is_due_at_equal_distances(rate_rps: float, duration_s: float) -> None:
+    """A constant rate has its number of requests, each one distance after the other, inside the duration."""
+    due = offsets(ConstantRate(kind="constant-rate", rate_rps=rate_rps, duration_s=duration_s))
+    assert abs(len(due) - rate_rps * duration_s) <= 1
+    assert due == pytest.approx([number / rate_rps for number in range(len(due))])
+    assert all(0.0 <= moment < duration_s for moment in due)
+
+
+@given(SEEDS)
+def test_random_arrivals_have_the_rate_and_their_seed(seed: int) -> None:
+    """Poisson arrivals are sorted, are what their seed says, and have the right number within five sigma."""
+    stage = ConstantRate(kind="constant-rate", rate_rps=50, duration_s=20, arrivals="poisson")
+    due = offsets(stage, seed)
+    assert due == sorted(due) == offsets(stage, seed)
+    assert abs(len(due) - 1000) < 5 * 1000**0.5
+
+
+@given(st.floats(0.0, 100.0), st.floats(0.0, 100.0))
+def test_a_ramp_of_rate_has_the_area_below_it(from_rps: float, to_rps: float) -> None:
+    """By any moment as many requests have been due as the area below the line, give or take one."""
+    assume(max(from_rps, to_rps) > 0.1)
+    due = offsets(RampRate(kind="ramp-rate", from_rps=from_rps, to_rps=to_rps, duration_s=10))
+    assert due == sorted(due)
+    for moment in (2.5, 5.0, 10.0):
+        area = from_rps * moment + (to_rps - from_rps) / 10 * moment**2 / 2
+        assert abs(sum(each < moment for each in due) - area) <= 1.0 + 1e-6
+
+
+def test_open_loops_deal_the_same_cards() -> None:
+    """Requests of an open loop are numbered, and each deck holds every message."""
+    stage = ConstantRate(kind="constant-rate", rate_rps=6, duration_s=1)
+    arrivals = list(make_open(stage).arrivals(0))
+    assert [arrival.user for arrival in arrivals] == list(range(6))
+    assert sorted(arrival.prompt for arrival in arrivals[:3]) == ["a", "b", "c"]
+
+
+def spans_of(**stage: object) -> tuple[Span, ...]:
+    """When the users of one closed loop are there."""
+    return plan(make_brief(make_scenario(stages=[stage]))).spans(0)
+
+
+def present(spans: tuple[Span, ...], at_s: float) -> int:
+    """How many users are there at a moment."""
+    return sum(span.start_s <= at_s < span.end_s for span in spans)
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.floats(0, 1))
+def test_a_ramp_of_users_follows_its_line(from_users: int, to_users: int, part: float) -> None:
+    """At any moment of a ramp the users are within one of the straight line, and then they stay."""
+    assume(from_users + to_users > 0)
+    ramp = {"kind": "ramp-users", "from_users": from_users, "to_users": to_users, "ramp_s": 30, "hold_s": 60}
+    spans = spans_of(**ramp, pause_s=[1, 2])
+    assert abs(present(spans, 30 * part) - (from_users + (to_users - from_users) * part)) <= 1.0 + 1e-9
+    if to_users >= from_users:
+        assert present(spans, 89.9) == to_users
+        assert len(spans) == to_users
+
+
+def test_fixed_users_are_there_all_the_time() -> None:
+    """All users are there from the start to the end."""
+    spans = spans_of(kind="fixed-users", users=3, duration_s=30, pause_s=[5, 7])
+    assert [present(spans, at) for at in (0, 29.9, 30)] == [3, 3, 0]
+
+
+def test_a_spike_joins_and_leaves() -> None:
+    """The base is there all the time, the others only in between."""
+    spans = spans_of(
+        kind="spike", base_users=10, extra_users=40, before_s=10, spike_s=60, after_s=10, pause_s=[5, 7]
+    )
+    assert [present(spans, at) for at in (0, 9.9, 10, 69.9, 70, 79.9)] == [10, 10, 50, 50, 10, 10]
+
+
+def test_turns_and_cases_end_by_number() -> None:
+    """So many requests a user, or every message once by one user, in the order of the file."""
+    turns = spans_of(kind="user-turns", users=5, turns=3)
+    assert [(span.user, span.turns) for span in turns] == [(user, 3) for user in range(5)]
+    (cases,) = spans_of(kind="cases")
+    assert cases.turns == len(PROMPTS)
+    plan_ = plan(make_brief(make_scenario(stages=[{"kind": "cases"}])))
+    assert tuple(plan_.arrival(0, 0, turn).prompt for turn in range(4)) == PROMPTS
+
+
+def test_heavier_messages_are_dealt_more_often() -> None:
+    """A message of weight three is in each deck three times."""
+    brief = make_brief()
+    heavy = brief.prompts[0].model_copy(update={"weight": 3})
+    plan_ = plan(brief.model_copy(update={"prompts": (heavy, *brief.prompts[1:])}))
+    dealt = [plan_.arrival(0, user, turn).prompt for turn in range(6) for user in range(10)]
+    assert Counter(dealt)[heavy.id] == 30

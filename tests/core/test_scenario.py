@@ -3,7 +3,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bench.core.scenario import Brief, Prompts, Scenario, Target
+from bench.core.load import FixedUsers
+from bench.core.scenario import Brief, Prompts, Scenario
+from bench.core.target import Target
 from tests.factories import PROMPTS, make_brief, make_scenario, make_target
 
 
@@ -24,7 +26,9 @@ def refused(**changes: Any) -> tuple[str, str]:
 def test_a_scenario_is_read_as_it_is_written() -> None:
     """What the file says is what the scenario says, and the rest has its defaults."""
     scenario = make_scenario()
-    assert scenario.stages[0].pause_s == (5.0, 7.0)
+    (first,) = scenario.stages
+    assert isinstance(first, FixedUsers)
+    assert first.pause_s == (5.0, 7.0)
     assert scenario.thresholds["e2e_ms"][0].threshold == "p(95)<5000"
     assert (scenario.request_timeout_s, scenario.grace_s, scenario.tolerances) == (120.0, 30.0, {})
 
@@ -33,7 +37,7 @@ def test_a_scenario_is_read_as_it_is_written() -> None:
     ("changes", "where"),
     [
         ({"thresold": {}}, "thresold"),
-        ({"stages": [stage(user=3)]}, "stages.0.user"),
+        ({"stages": [stage(user=3)]}, "stages.0.fixed-users.user"),
         ({"workload": {"prompts": "a.yaml", "prompt": "b.yaml"}}, "workload.prompt"),
         ({"tolerances": {"e2e_ms": {"margin_ratio": 0.2, "margin": 1}}}, "tolerances.e2e_ms.margin"),
     ],
@@ -46,13 +50,13 @@ def test_a_misspelt_field_is_refused(changes: dict[str, Any], where: str) -> Non
 @pytest.mark.parametrize(
     ("changes", "where"),
     [
-        ({"stages": [stage(duration_s=-1)]}, "stages.0.duration_s"),
-        ({"stages": [stage(duration_s=0)]}, "stages.0.duration_s"),
-        ({"stages": [stage(duration_s=float("inf"))]}, "stages.0.duration_s"),
-        ({"stages": [stage(users=0)]}, "stages.0.users"),
-        ({"stages": [stage(users=100_001)]}, "stages.0.users"),
-        ({"stages": [stage(pause_s=[-1, 7])]}, "stages.0.pause_s.0"),
-        ({"stages": [stage(kind="open")]}, "stages.0.kind"),
+        ({"stages": [stage(duration_s=-1)]}, "stages.0.fixed-users.duration_s"),
+        ({"stages": [stage(duration_s=0)]}, "stages.0.fixed-users.duration_s"),
+        ({"stages": [stage(duration_s=float("inf"))]}, "stages.0.fixed-users.duration_s"),
+        ({"stages": [stage(users=0)]}, "stages.0.fixed-users.users"),
+        ({"stages": [stage(users=100_001)]}, "stages.0.fixed-users.users"),
+        ({"stages": [stage(pause_s=[-1, 7])]}, "stages.0.fixed-users.pause_s.0"),
+        ({"stages": [stage(kind="open")]}, "stages.0"),
         ({"stages": []}, "stages"),
         ({"name": "Quick Run"}, "name"),
         ({"name": "-quick"}, "name"),
@@ -74,13 +78,15 @@ def test_a_value_that_makes_no_sense_is_refused_with_its_place(changes: dict[str
 def test_a_pause_is_from_the_shortest_to_the_longest() -> None:
     """A pause whose ends are swapped is refused with both of them."""
     where, said = refused(stages=[stage(pause_s=[7, 5])])
-    assert where == "stages.0.pause_s"
+    assert where == "stages.0.fixed-users.pause_s"
     assert said == "Value error, must be [shortest, longest], but 7 is above 5"
 
 
 def test_a_pause_may_be_of_one_length() -> None:
     """Shortest and longest may be equal, and zero."""
-    assert make_scenario(stages=[stage(pause_s=[0, 0])]).stages[0].pause_s == (0, 0)
+    (only,) = make_scenario(stages=[stage(pause_s=[0, 0])]).stages
+    assert isinstance(only, FixedUsers)
+    assert only.pause_s == (0, 0)
 
 
 def test_a_tolerance_is_for_a_metric_that_there_is() -> None:

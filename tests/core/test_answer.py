@@ -1,0 +1,171 @@
+import json
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from bench.core.answer import AnswerReader, Reading, at, tiers_ms
+from bench.core.stream import MAX_EVENT_BYTES
+from bench.core.target import Answer, Durations
+
+ANSWERS: TypeAdapter[Answer] = TypeAdapter(Answer)
+OLLAMA_TIMES = {
+    "unit": "ns",
+    "tiers": {"load": "load_duration", "prefill": "prompt_eval_duration", "decode": "eval_duration"},
+    "total": "total_duration",
+}
+JSON: dict[str, Any] = {"kind": "json", "text": "data.message", "tokens": "usage.tokens"}
+OLLAMA: dict[str, Any] = {
+    "kind": "ndjson", "text": "response", "done": "done", "tokens": "eval_count", "durations": OLLAMA_TIMES,
+}  # fmt: skip
+OPENAI: dict[str, Any] = {
+    "kind": "sse",
+    "text": "choices.0.delta.content",
+    "tokens": "usage.completion_tokens",
+    "done_data": "[DONE]",
+}
+CHAT: dict[str, Any] = {
+    "kind": "sse",
+    "text": "message",
+    "tokens": "tokens",
+    "done_event": "done",
+    "error_event": "error",
+    "durations": {"unit": "ms", "tiers": {"queue": "timing.queue"}},
+}
+LAST = {
+    "response": "", "done": True, "eval_count": 2, "total_duration": 10_000_000, "load_duration": 1_000_000,
+    "prompt_eval_duration": 2_000_000, "eval_duration": 3_000_000,
+}  # fmt: skip
+
+
+def lines(*documents: object) -> bytes:
+    """Documents, one a line."""
+    return b"".join(json.dumps(each).encode() + b"\n" for each in documents)
+
+
+def events(*documents: object) -> bytes:
+    """Documents as server-sent events."""
+    return b"".join(b"data: " + json.dumps(each).encode() + b"\n\n" for each in documents)
+
+
+def delta(text: str) -> dict[str, object]:
+    """A piece of an answer as OpenAI sends it."""
+    return {"choices": [{"delta": {"role": "assistant", "content": text}}]}
+
+
+WHOLE_OLLAMA = lines({"response": "Hel"}, {"response": "lo"}, LAST)
+WHOLE_OPENAI = (
+    events(delta(""), delta("Hel"), delta("lo"), {"choices": [], "usage": {"completion_tokens": 9}})
+    + b"data: [DONE]\n\n"
+)
+WHOLE_CHAT = (
+    events({"message": "Hel"}, {"message": "lo"})
+    + b'event: done\ndata: {"tokens": 5, "timing": {"queue": 1.5}}\n\n'
+)
+
+
+def read(answer: dict[str, Any], *parts: bytes) -> Reading:
+    """The reading of parts that come a second apart, the first at second 1."""
+    reader = AnswerReader(ANSWERS.validate_python(answer))
+    for second, part in enumerate(parts, 1):
+        reader.feed(part, float(second))
+    return reader.end(float(len(parts) + 1))
+
+
+def test_a_document_is_read_at_its_places() -> None:
+    """Text and count stand where the target says; what came in one piece has no first token."""
+    whole = json.dumps({"data": {"message": "Hello"}, "usage": {"tokens": 7}}).encode()
+    reading = read(JSON, whole[:9], whole[9:])
+    assert (reading.text, reading.tokens, reading.problem) == ("Hello", 7, None)
+    assert (reading.first_token_s, reading.last_token_s) == (None, None)
+
+
+def test_a_stream_is_read_with_the_times_of_its_tokens() -> None:
+    """The first and the last piece of text have the times at which they came."""
+    reading = read(OLLAMA, *(line + b"\n" for line in WHOLE_OLLAMA.splitlines()))
+    assert (reading.text, reading.pieces, reading.tokens) == ("Hello", 2, 2)
+    assert (reading.first_token_s, reading.last_token_s) == (1.0, 2.0)
+    assert reading.hops == pytest.approx({"load": 1.0, "prefill": 2.0, "decode": 3.0, "queue": 4.0})
+
+
+def test_the_last_line_needs_no_end() -> None:
+    """A stream whose last line is not ended is whole all the same."""
+    assert read(OLLAMA, WHOLE_OLLAMA.rstrip()).problem is None
+
+
+def test_an_event_without_text_is_no_token() -> None:
+    """A stream that opens with a role and closes with counts has only its words as tokens."""
+    reading = read(OPENAI, *(part + b"\n\n" for part in WHOLE_OPENAI.split(b"\n\n") if part))
+    assert (reading.text, reading.pieces, reading.tokens, reading.problem) == ("Hello", 2, 9, None)
+    assert (reading.first_token_s, reading.last_token_s) == (2.0, 3.0)
+
+
+def test_the_last_event_may_have_a_name() -> None:
+    """Counts and tiers stand in the event that ends the stream."""
+    reading = read(CHAT, WHOLE_CHAT)
+    assert (reading.text, reading.tokens, reading.hops) == ("Hello", 5, {"queue": 1.5})
+
+
+@pytest.mark.parametrize(
+    ("answer", "whole"), [(OLLAMA, WHOLE_OLLAMA), (OPENAI, WHOLE_OPENAI), (CHAT, WHOLE_CHAT)]
+)
+@given(cuts=st.lists(st.integers(1, 400)))
+def test_the_network_changes_no_answer(answer: dict[str, Any], whole: bytes, cuts: list[int]) -> None:
+    """However the bytes are cut, the answer is the same."""
+    edges = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
+    parts = [whole[start:end] for start, end in pairwise(edges)]
+    one, other = read(answer, *parts), read(answer, whole)
+    assert (one.text, one.tokens, one.hops, one.problem) == (other.text, other.tokens, other.hops, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "content", "problem"),
+    [
+        (JSON, b"<html>", "not JSON"),
+        (JSON, b"[1]", "not a JSON object"),
+        (JSON, b"", "not JSON"),
+        (OLLAMA, lines({"response": "Hel"}), "ended before it was done"),
+        (OLLAMA, lines({"error": "no memory"}), "the stream failed: no memory"),
+        (OLLAMA, b"what\n", "not JSON"),
+        (OLLAMA, lines({"error": 5}), "ended before it was done"),
+        (OPENAI, events(delta("a")), "ended before it was done"),
+        (CHAT, b'event: error\ndata: {"error": "broke"}\n\n', "the stream failed: "),
+        (OLLAMA, b"x" * (MAX_EVENT_BYTES + 1), "longer than 1048576 bytes"),
+    ],
+)
+def test_what_is_no_answer_says_why(answer: dict[str, Any], content: bytes, problem: str) -> None:
+    """Each way to be no answer of its kind has its words, and none raises."""
+    assert problem in (read(answer, content).problem or "")
+
+
+def test_nothing_after_the_flood_is_read() -> None:
+    """After an event without end the rest costs nothing and changes nothing."""
+    reading = read(OLLAMA, b"x" * (MAX_EVENT_BYTES + 1), WHOLE_OLLAMA)
+    assert (reading.text, reading.tokens) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("a.b.1.c", 2), ("a.b.2.c", None), ("a.b.x", None), ("a", {"b": [{"c": 1}, {"c": 2}]}), ("n.o", None)],
+)
+def test_a_path_leads_into_lists_and_objects(path: str, value: object) -> None:
+    """Names lead into objects and numbers into lists; where nothing stands there is nothing."""
+    assert at({"a": {"b": [{"c": 1}, {"c": 2}]}, "n": 3}, path) == value
+
+
+@pytest.mark.parametrize("value", [-1, True, "5", None, 1e300, [1]])
+def test_what_is_no_duration_is_left_out(value: object) -> None:
+    """Durations are the target's word: what cannot be one is not believed."""
+    durations = Durations.model_validate({"unit": "s", "tiers": {"load": "a"}, "total": "t"})
+    assert tiers_ms({"a": value, "t": value}, durations) == {}
+    assert tiers_ms({"a": 2.0, "t": 1.5}, durations) == {"load": 2000.0, "queue": 0.0}
+
+
+@pytest.mark.parametrize("tokens", [True, -1, 1.5, "7"])
+def test_what_is_no_count_is_none(tokens: object) -> None:
+    """Only a whole number from 0 is a count of tokens."""
+    content = json.dumps({"data": {"message": "x"}, "usage": {"tokens": tokens}}).encode()
+    assert read(JSON, content).tokens is None

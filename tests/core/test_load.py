@@ -1,0 +1,94 @@
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from bench.core.load import in_words, planned_s
+from bench.core.scenario import OPEN_LOOP_ACCOUNTS, Scenario
+from tests.factories import make_scenario
+
+PAUSE = {"pause_s": [5, 7]}
+FIXED: dict[str, Any] = {"kind": "fixed-users", "users": 10, "duration_s": 30, **PAUSE}
+RAMP: dict[str, Any] = {
+    "kind": "ramp-users",
+    "from_users": 0,
+    "to_users": 50,
+    "ramp_s": 30,
+    "hold_s": 120,
+    **PAUSE,
+}
+SPIKE: dict[str, Any] = {
+    "kind": "spike",
+    "base_users": 10,
+    "extra_users": 40,
+    "before_s": 10,
+    "spike_s": 60,
+    "after_s": 10,
+    **PAUSE,
+}
+TURNS: dict[str, Any] = {"kind": "user-turns", "users": 5, "turns": 3}
+RATE: dict[str, Any] = {"kind": "constant-rate", "rate_rps": 20, "duration_s": 60}
+RAMP_RATE: dict[str, Any] = {"kind": "ramp-rate", "from_rps": 0, "to_rps": 50, "duration_s": 60}
+
+
+def _scenario(*stages: dict[str, Any], **changes: Any) -> Scenario:
+    return make_scenario(stages=list(stages), **changes)
+
+
+@pytest.mark.parametrize(
+    ("stage", "words", "users", "accounts", "duration_s"),
+    [
+        (FIXED, "10 users, 30 s", 10, 10, 30),
+        (RAMP, "0 to 50 users, 150 s", 50, 50, 150),
+        (SPIKE, "10 and 40 more users, 80 s", 50, 50, 80),
+        (TURNS, "5 users × 3 requests", 5, 5, 3600),  # noqa: RUF001 - times
+        ({"kind": "cases"}, "every message once", 1, 1, 3600),
+        (RATE, "20 requests/s, 60 s", 0, OPEN_LOOP_ACCOUNTS, 60),
+        (RAMP_RATE, "0 to 50 requests/s, 60 s", 0, OPEN_LOOP_ACCOUNTS, 60),
+    ],
+)
+def test_each_load_says_what_it_is(
+    stage: dict[str, Any], words: str, users: int, accounts: int, duration_s: float
+) -> None:
+    """A load has its words, its users, the accounts that these need, and its longest time."""
+    scenario = _scenario(stage)
+    assert in_words(scenario.stages) == words
+    assert (scenario.users, scenario.accounts, scenario.duration_s) == (users, accounts, duration_s)
+
+
+def test_warm_up_is_not_spoken_of() -> None:
+    """What is said of a load is what is measured; all parts take their time."""
+    scenario = _scenario({**FIXED, "warm_up": True}, RATE, FIXED)
+    assert in_words(scenario.stages) == "20 requests/s, 60 s; then 10 users, 30 s"
+    assert planned_s(scenario.stages) == 120
+    assert (scenario.users, scenario.accounts) == (10, OPEN_LOOP_ACCOUNTS)
+
+
+def test_a_number_of_requests_has_no_planned_time() -> None:
+    """Where requests end a load, nobody knows when."""
+    assert planned_s(_scenario(FIXED, TURNS).stages) is None
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        ({**RAMP, "to_users": 0}, "from_users and to_users are both 0"),
+        ({**RAMP_RATE, "to_rps": 0}, "from_rps and to_rps are both 0"),
+        ({**FIXED, "warm_up": True}, "every stage is a warm-up"),
+        ({**RATE, "arrivals": "burst"}, "'even' or 'poisson'"),
+        ({**RATE, "max_in_flight": 0}, "greater than 0"),
+        ({**TURNS, "turns": 0}, "greater than 0"),
+        ({"kind": "trickle"}, "does not match any of the expected tags"),
+    ],
+)
+def test_a_load_that_makes_no_sense_is_refused(stage: dict[str, Any], message: str) -> None:
+    """What could not be sent, or not be measured, is refused with the reason."""
+    with pytest.raises(ValidationError, match=message):
+        _scenario(stage)
+
+
+def test_an_objective_is_of_a_single_answer() -> None:
+    """Only what one answer has can be asked of it."""
+    assert _scenario(FIXED, objectives={"ttft_ms": 2000}).objectives == {"ttft_ms": 2000}
+    with pytest.raises(ValidationError, match="'success_ratio' cannot be an objective; there are e2e_ms"):
+        _scenario(FIXED, objectives={"success_ratio": 1})
