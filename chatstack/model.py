@@ -16,11 +16,11 @@ from chatstack.bodies import BodyError, json_object
 from chatstack.clock import iso_now
 from chatstack.connection import CancelOnDisconnect
 from chatstack.generation import Generation, ModelServer
-from chatstack.intent import extraction_answer
 from chatstack.knobs import Knobs, KnobsMiddleware
-from chatstack.latency import Latency, tokenised
+from chatstack.latency import Latency
 from chatstack.measures import Measures, MeasuresMiddleware
 from chatstack.ollama import GENERATING
+from chatstack.replies import reply
 from chatstack.settings import Settings
 from chatstack.slots import Slots
 
@@ -118,11 +118,5 @@ class _Api:
     def _generation(self, body: Mapping[str, Any], prompt: str, wrap: Any) -> Response | Generation:
         if body.get("model") != self._server.name:
             return JSONResponse({"error": f"model '{body.get('model')}' not found"}, 404)
-        options = body.get("options")
-        limit = options.get("num_predict") if isinstance(options, dict) else None
-        if body.get("format") == "json":
-            tokens = tokenised(extraction_answer(prompt))
-        else:
-            bounded = limit if isinstance(limit, int) and limit > 0 else None
-            tokens = self._server.latency.answer(prompt, bounded)
+        tokens = reply(self._server.latency, body, prompt)
         return Generation(self._server, prompt, tokens, wrap, streamed=body.get("stream", True) is not False)

@@ -32,9 +32,9 @@ class ProgressLine:
 
     def show(self, progress: "Progress") -> None:
         """Show how far the run is."""
+        planned = "" if progress.planned_s is None else f" of {progress.planned_s:.0f} s"
         text = (
-            f"{progress.elapsed_s:5.0f} s of {progress.planned_s:.0f} s   "
-            f"{progress.finished} requests   {progress.failed} failed"
+            f"{progress.elapsed_s:5.0f} s{planned}   {progress.finished} requests   {progress.failed} failed"
         )
         if self._live:
             print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)

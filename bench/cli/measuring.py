@@ -35,6 +35,7 @@ def measure_and_keep(
         BenchError: It could not be measured, or not kept.
         SystemExit: The user interrupted it; what was measured is kept.
     """
+    from bench.core.load import in_words
     from bench.core.sample import StopCause
     from bench.core.stack import parse_injections
     from bench.measure.run import Listener, measure
@@ -45,7 +46,7 @@ def measure_and_keep(
     stack = stacks.load(target or ("external" if url else "embedded"))
     injections = parse_injections(stack, tuple(inject or ()))
     load = brief.scenario
-    say(f"{load.name} on {stack.name}: {load.users} users, {load.duration_s:g} s; Ctrl-C keeps what there is")
+    say(f"{load.name} on {stack.name}: {in_words(load.stages)}; Ctrl-C keeps what there is")
     line = ProgressLine()
     listener = Listener(progress=line.show, note=say, warning=lambda text: say(f"warning: {text}"))
     result, recording = measure(brief, stack, url, injections, listener)

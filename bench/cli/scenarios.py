@@ -9,15 +9,18 @@ from bench.cli.schema import Kind, print_schema
 app = typer.Typer(help="List, check and describe scenarios.", no_args_is_help=True, rich_markup_mode=None)
 
 
-@app.command("list", epilog="Example: bench scenarios list")
-def list_() -> None:
+@app.command("list", epilog="Example: bench scenarios list --suite nightly")
+def list_(
+    *,
+    suite: Annotated[str | None, typer.Option("--suite", help="Only those of this suite.")] = None,
+) -> None:
     """List every scenario with its load and purpose."""
+    from bench.core.load import in_words
     from bench.store import scenarios
 
-    for name in scenarios.paths():
+    for name in scenarios.of_suite(suite) if suite else scenarios.paths():
         scenario = scenarios.load(name).scenario
-        load = f"{scenario.users} users, {scenario.duration_s:g} s"
-        print(f"{name:20} {scenario.target:14} {load:20} {scenario.purpose}")
+        print(f"{name:20} {scenario.target:14} {in_words(scenario.stages):30} {scenario.purpose}")
 
 
 @app.command(epilog="Example: bench scenarios check scenarios/quick.yaml")
@@ -32,8 +35,8 @@ def check(
 
     for name in names or list(scenarios.paths()):
         brief = scenarios.load(name)
-        first = plan(brief).arrival(0, 0, 0)
-        print(f"{name}: ok; {len(brief.prompts)} messages, user 0 begins with '{first.prompt}'")
+        deck = len(plan(brief).deck)
+        print(f"{name}: ok; {len(brief.prompts)} messages, {deck} in a deck")
 
 
 @app.command(epilog="Example: bench scenarios schema > scenario.schema.json")

@@ -36,8 +36,9 @@ def print_schema(kind: Kind) -> None:
     from bench.core.report import Report
     from bench.core.result import RunResult
     from bench.core.sample import Recording
-    from bench.core.scenario import Prompts, Scenario, Target
+    from bench.core.scenario import Prompts, Scenario
     from bench.core.stack import Stack
+    from bench.core.target import Target
 
     models: dict[Kind, type[BaseModel]] = {
         Kind.SCENARIO: Scenario,

@@ -1,27 +1,30 @@
-"""One virtual user on httpx: a connection of its own, and the times of each request.
-
-A client that users share would rescan all connections on every request and measure itself.
-"""
+"""One virtual user: a connection of its own, and the times of each request."""
 
 import asyncio
 import json
-import ssl
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
-import httpx
-
+from bench.core.answer import AnswerReader, Reading
 from bench.core.hops import parse_server_timing
 from bench.core.sample import Outcome
-from bench.core.scenario import JsonAnswer, Target
+from bench.core.scenario import Brief, Expectation
+from bench.core.stack import expand
+from bench.core.target import Target
+from bench.measure.connection import Connection
 from bench.measure.engine import Answer
+from bench.measure.wire import Address, Reply, WireError, WireFault, request_bytes
 
-MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _DETAIL_LENGTH = 200
 _OPEN_TIMEOUT_S = 5.0
 _OUTCOMES = {401: Outcome.UNAUTHORIZED, 429: Outcome.RATE_LIMITED}
+_UNREACHED = {WireFault.CONNECT_FAILED, WireFault.TLS_FAILED, WireFault.NAME_FAILED}
+_MESSAGE = "${message}"
+# Stands in a unique message where the letters come that no other has.
+_MARK = b"~unique-message~"
+_NO_BODY = b"content-length: 0\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +33,54 @@ class Endpoint:
 
     Attributes:
         target: How to ask, and where the answer stands.
-        base_url: Of the service that offers the target.
-        bodies: The ready-made request body of each message, by its id.
+        address: Of the service that offers the target.
+        headers: Sent with each request.
+        tails: The end of a request by message: its length, and its body.
+        expected: What the right answer is, by message.
         timeout_s: A request that takes longer is given up.
-        tls: Making one costs milliseconds, so they share it.
+        numbers: One for each message that must be unlike all others.
     """
 
     target: Target
-    base_url: str
-    bodies: Mapping[str, bytes]
+    address: Address
+    headers: Mapping[str, str]
+    tails: Mapping[str, bytes]
+    expected: Mapping[str, Expectation]
     timeout_s: float
-    tls: ssl.SSLContext
+    numbers: Iterator[int]
+
+    @classmethod
+    def of(cls, brief: Brief, base_url: str, environ: Mapping[str, str]) -> "Endpoint":
+        """The endpoint of a brief at an address.
+
+        Raises:
+            ConfigError: A placeholder of the target has no value.
+            ValueError: The address is none.
+        """
+        target, unique = brief.target, brief.scenario.workload.unique
+        values = {f"env.{name}": value for name, value in environ.items()}
+        where = f"targets/{target.name}.yaml"
+        headers = {"accept-encoding": "identity", "content-type": "application/json"}
+        headers |= declared_headers(target, environ)
+        tails = {}
+        for prompt in brief.prompts:
+            text = f"{prompt.text} ({_MARK.decode()})" if unique else prompt.text
+            body = json.dumps(_filled(target.body, text, values, where), ensure_ascii=False).encode()
+            tails[prompt.id] = b"content-length: %d\r\n\r\n" % len(body) + body
+        return cls(
+            target=target,
+            address=Address.of(base_url),
+            headers=headers,
+            tails=tails,
+            expected={prompt.id: prompt.expect for prompt in brief.prompts},
+            timeout_s=brief.scenario.request_timeout_s,
+            numbers=count(),
+        )
+
+    def tail(self, prompt: str) -> bytes:
+        """The end of the next request with this message."""
+        tail = self.tails[prompt]
+        return tail.replace(_MARK, b"%016x" % next(self.numbers)) if _MARK in tail else tail
 
 
 class ChatClient:
@@ -53,130 +93,126 @@ class ChatClient:
 
     def __init__(self, endpoint: Endpoint, token: str | None) -> None:
         self._endpoint = endpoint
-        target = endpoint.target
-        headers = {"content-type": "application/json", "accept-encoding": "identity", **target.headers}
+        self._connection = Connection(endpoint.address)
+        target, host = endpoint.target, endpoint.address.authority
+        headers = dict(endpoint.headers)
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
-        self._client = httpx.AsyncClient(
-            base_url=endpoint.base_url,
-            headers=headers,
-            verify=endpoint.tls,
-            timeout=None,  # noqa: S113 - one deadline for the whole request, below
-            # Whether an idle connection stays is the target's choice; httpx would close it in a user's pause.
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None),
-            trust_env=False,  # a proxy of the environment would be measured too
-        )
+        # Only the token is this user's own; long messages are kept once for all users.
+        self._head = request_bytes(target.method, target.path, host, headers).removesuffix(_NO_BODY)
+        self._ready = request_bytes("GET", target.ready, host, headers)
 
     async def open(self) -> None:
         """Open the connection by asking whether the target is ready."""
-        with suppress(httpx.HTTPError):
-            await self._client.get(self._endpoint.target.ready, timeout=_OPEN_TIMEOUT_S)
+        try:
+            async with asyncio.timeout(_OPEN_TIMEOUT_S):
+                await self._connection.exchange(self._ready)
+        except (WireError, TimeoutError):
+            self._connection.close()
 
     async def ask(self, prompt: str) -> Answer:
         """Send a message and read the answer to its end. Nothing but a cancellation is raised."""
-        loop = asyncio.get_running_loop()
-        answer = Answer(outcome=Outcome.OK, finished_s=0.0)
+        endpoint = self._endpoint
+        reader = AnswerReader(endpoint.target.answer)
+        refusal = bytearray()
+
+        def take(part: bytes, at_s: float) -> None:
+            if self._connection.reply.status < 300:  # noqa: PLR2004 - success, by RFC 9110
+                reader.feed(part, at_s)
+            elif len(refusal) < _DETAIL_LENGTH:
+                refusal.extend(part)
+
+        problem: tuple[Outcome, str] | None = None
         try:
-            async with asyncio.timeout(self._endpoint.timeout_s):
-                await self._exchange(self._endpoint.bodies[prompt], answer)
+            async with asyncio.timeout(endpoint.timeout_s):
+                await self._connection.exchange(self._head + endpoint.tail(prompt), take)
         except TimeoutError:
-            _fail(answer, Outcome.TIMEOUT, f"no answer within {self._endpoint.timeout_s:g} s")
-        except (httpx.ConnectError, httpx.UnsupportedProtocol) as error:
-            _fail(answer, Outcome.CONNECT_FAILED, str(error))
-        except httpx.HTTPError as error:
-            _fail(answer, Outcome.BAD_STREAM, f"{type(error).__name__}: {error}")
-        answer.finished_s = loop.time()
-        return answer
+            problem = Outcome.TIMEOUT, f"no answer within {endpoint.timeout_s:g} s"
+        except WireError as error:
+            failed = Outcome.CONNECT_FAILED if error.kind in _UNREACHED else Outcome.BAD_STREAM
+            problem = failed, f"{error.kind.value}: {error}"
+        reply = self._connection.reply
+        finished_s = reply.finished_s or asyncio.get_running_loop().time()
+        reading = reader.end(finished_s)
+        if problem is None:
+            problem = _judge(reply, bytes(refusal), reading, endpoint.expected[prompt])
+        return _answer(reply, reading, finished_s, problem, endpoint.target)
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._client.aclose()
-
-    async def _exchange(self, body: bytes, answer: Answer) -> None:
-        loop = asyncio.get_running_loop()
-        began: dict[str, float] = {}
-
-        async def trace(event: str, _: Mapping[str, Any]) -> None:
-            now_s = loop.time()
-            match event.split(".", 1)[1]:
-                case "connect_tcp.started" | "start_tls.started":
-                    began["connection"] = now_s
-                case "connect_tcp.complete" | "start_tls.complete":
-                    answer.connect_s = (answer.connect_s or 0.0) + now_s - began["connection"]
-                case "send_request_body.complete":
-                    answer.sent_s = now_s
-
-        target = self._endpoint.target
-        request = self._client.build_request(
-            target.method, target.path, content=body, extensions={"trace": trace}
-        )
-        response = await self._client.send(request, stream=True)
-        try:
-            answer.status = response.status_code
-            answer.hops = parse_server_timing(response.headers.get("server-timing", ""))
-            content = bytearray()
-            async for chunk in response.aiter_raw():
-                if answer.first_token_s is None:
-                    answer.first_token_s = loop.time()
-                content += chunk
-                if len(content) > MAX_ANSWER_BYTES:
-                    _fail(answer, Outcome.BAD_STREAM, f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
-                    return
-        finally:
-            await response.aclose()
-        _judge(answer, bytes(content), target.answer)
+        self._connection.close()
+        await self._connection.wait_closed()
 
 
-def bodies(target: Target, messages: Mapping[str, str]) -> dict[str, bytes]:
-    """The request body of every message, made once before the run."""
-    return {
-        name: json.dumps(_filled(target.body, text), ensure_ascii=False).encode()
-        for name, text in messages.items()
-    }
+def declared_headers(target: Target, environ: Mapping[str, str]) -> dict[str, str]:
+    """The headers of a target, with its placeholders filled.
+
+    Raises:
+        ConfigError: A placeholder has no value.
+    """
+    values = {f"env.{name}": value for name, value in environ.items()}
+    where = f"targets/{target.name}.yaml: headers"
+    return {name.lower(): expand(text, values, where) for name, text in target.headers.items()}
 
 
-def _filled(template: Any, message: str) -> Any:
+def _answer(
+    reply: Reply, reading: Reading, finished_s: float, problem: tuple[Outcome, str] | None, target: Target
+) -> Answer:
+    outcome, detail = problem or (Outcome.OK, None)
+    marks, text = target.answer.intercepted, reading.text
+    return Answer(
+        outcome=outcome,
+        detail=(detail[:_DETAIL_LENGTH] or outcome.value) if detail is not None else None,
+        finished_s=finished_s,
+        connect_s=reply.connect_s,
+        sent_s=reply.sent_s,
+        first_byte_s=reply.first_byte_s,
+        first_token_s=reading.first_token_s,
+        last_token_s=reading.last_token_s,
+        tokens=reading.tokens if reading.tokens is not None else _pieces(reading),
+        intercepted=text.startswith(marks) if marks is not None and text is not None else None,
+        status=reply.status or None,
+        hops=parse_server_timing(reply.header("server-timing") or "") | reading.hops,
+    )
+
+
+def _pieces(reading: Reading) -> int | None:
+    """What a stream that reports no count is taken to have: a token in each piece."""
+    return reading.pieces if reading.first_token_s is not None else None
+
+
+def _judge(
+    reply: Reply, refusal: bytes, reading: Reading, expected: Expectation
+) -> tuple[Outcome, str] | None:
+    """What is wrong with an answer that came whole; None when nothing is."""
+    status = reply.status
+    if not 200 <= status < 300:  # noqa: PLR2004 - success, by RFC 9110
+        refused = _OUTCOMES.get(status, Outcome.HTTP_ERROR), refusal.decode(errors="replace")
+        return None if status == expected.status else refused
+    if not 200 <= expected.status < 300:  # noqa: PLR2004 - likewise
+        return Outcome.WRONG_CONTENT, f"status {status} where {expected.status} is right"
+    return _misread(reading, expected)
+
+
+def _misread(reading: Reading, expected: Expectation) -> tuple[Outcome, str] | None:
+    if reading.problem is not None:
+        return Outcome.BAD_STREAM, reading.problem
+    if reading.text is None or not reading.text.strip():
+        return Outcome.WRONG_CONTENT, "the answer has no text"
+    if expected.contains is not None and expected.contains not in reading.text:
+        return Outcome.WRONG_CONTENT, f"the answer does not contain '{expected.contains}'"
+    return None
+
+
+def _filled(template: Any, message: str, values: Mapping[str, str], where: str) -> Any:
+    """A body with its placeholders filled; what looks like one in the message is left alone."""
     match template:
         case str():
-            return template.replace("${message}", message)
+            parts = template.split(_MESSAGE)
+            return message.join(expand(part, values, f"{where}: body") for part in parts)
         case dict():
-            return {key: _filled(value, message) for key, value in template.items()}
+            return {key: _filled(value, message, values, where) for key, value in template.items()}
         case list():
-            return [_filled(value, message) for value in template]
+            return [_filled(value, message, values, where) for value in template]
         case _:
             return template
-
-
-def _judge(answer: Answer, content: bytes, expected: JsonAnswer) -> None:
-    """What the status and the content say."""
-    status = answer.status or 0
-    if not 200 <= status < 300:  # noqa: PLR2004 - success, by RFC 9110
-        _fail(answer, _OUTCOMES.get(status, Outcome.HTTP_ERROR), content.decode(errors="replace"))
-        return
-    try:
-        document = json.loads(content)
-    except ValueError as error:
-        _fail(answer, Outcome.BAD_STREAM, f"not JSON: {error}")
-        return
-    text = _at(document, expected.text)
-    if not isinstance(text, str) or not text.strip():
-        _fail(answer, Outcome.WRONG_CONTENT, f"no text at {expected.text}")
-        return
-    tokens = _at(document, expected.tokens) if expected.tokens else None
-    answer.tokens = tokens if isinstance(tokens, int) else None
-
-
-def _at(document: Any, path: str) -> Any:
-    for part in path.split("."):
-        if isinstance(document, list) and part.isdigit() and int(part) < len(document):
-            document = document[int(part)]
-        elif isinstance(document, dict):
-            document = document.get(part)
-        else:
-            return None
-    return document
-
-
-def _fail(answer: Answer, outcome: Outcome, detail: str) -> None:
-    answer.outcome = outcome
-    answer.detail = detail[:_DETAIL_LENGTH] or outcome.value

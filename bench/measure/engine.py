@@ -1,6 +1,7 @@
-"""Drives a plan: virtual users in closed loops. Its only clock is the event loop's.
+"""Drives a plan: virtual users in closed loops, requests at their time in open ones.
 
-It keeps no opinion: every request that was begun becomes a sample, with our own lateness in it.
+Its only clock is the event loop's. It keeps no opinion: every request that was begun becomes a sample, with
+our own lateness in it, and so does one that could not begin in time.
 """
 
 import asyncio
@@ -9,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bench.core.plan import Arrival, RunPlan
+from bench.core.load import ClosedLoop, OpenLoop
+from bench.core.plan import Arrival, RunPlan, Span
 from bench.core.sample import Outcome, RequestSample
-from bench.core.scenario import Stage
 
 
 @dataclass(slots=True)
@@ -22,8 +23,11 @@ class Answer:
     finished_s: float
     connect_s: float | None = None
     sent_s: float | None = None
+    first_byte_s: float | None = None
     first_token_s: float | None = None
+    last_token_s: float | None = None
     tokens: int | None = None
+    intercepted: bool | None = None
     status: int | None = None
     detail: str | None = None
     hops: dict[str, float] = field(default_factory=dict)
@@ -63,7 +67,10 @@ class Engine:
         grace_s: float,
     ) -> None:
         self._plan = plan
-        self._users = [open_user(number) for number in range(max(stage.users for stage in plan.stages))]
+        self._open_user = open_user
+        closed = [stage.users for stage in plan.stages if isinstance(stage, ClosedLoop)]
+        self._users = [open_user(number) for number in range(max(closed, default=0))]
+        self._idle: list[User] = []
         self._on_sample = on_sample
         self._grace_s = grace_s
         self._finished = 0
@@ -72,46 +79,94 @@ class Engine:
     async def open(self) -> None:
         """Open all connections before the clock starts: what it costs to do so at once is ours."""
         await asyncio.gather(*(user.open() for user in self._users))
+        self._idle = list(self._users)
 
     async def run(self) -> None:
         """Send everything. Cancelling it records the requests under way as CANCELLED."""
         self._origin_s = asyncio.get_running_loop().time()
         for index, stage in enumerate(self._plan.stages):
-            await self._run_stage(index, stage)
+            if isinstance(stage, OpenLoop):
+                await self._run_open(index, stage)
+            else:
+                await self._run_closed(index, stage)
 
     async def close(self) -> None:
         """Close every user's connection."""
         await asyncio.gather(*(user.close() for user in self._users))
 
-    async def _run_stage(self, index: int, stage: Stage) -> None:
-        start_s = asyncio.get_running_loop().time()
+    async def _run_closed(self, index: int, stage: ClosedLoop) -> None:
+        loop = asyncio.get_running_loop()
+        start_s = loop.time()
         end_s = start_s + stage.duration_s
+        spans = self._plan.spans(index)
         # Requests that outlive the grace are recorded as cancelled.
         with suppress(TimeoutError):
             async with asyncio.timeout_at(end_s + self._grace_s), asyncio.TaskGroup() as group:
-                for number in range(stage.users):
-                    group.create_task(self._chat(index, number, start_s, end_s))
-        # Users whose next message would be too late are done, but a stage lasts as long as it says.
-        await asyncio.sleep(max(0.0, end_s - asyncio.get_running_loop().time()))
+                for span in spans:
+                    group.create_task(self._chat(index, span, start_s))
+        if any(span.turns is None for span in spans):
+            # Users whose next message would be too late are done, but a stage lasts as long as it says.
+            await asyncio.sleep(max(0.0, end_s - loop.time()))
 
-    async def _chat(self, stage: int, number: int, start_s: float, end_s: float) -> None:
+    async def _chat(self, stage: int, span: Span, start_s: float) -> None:
         """One user's loop: each message is due one pause after the answer to the last."""
         loop = asyncio.get_running_loop()
-        user = self._users[number]
-        free_s, turn = start_s, 0
-        while True:
-            arrival = self._plan.arrival(stage, number, turn)
+        user = self._users[span.user]
+        free_s, end_s, turn = start_s + span.start_s, start_s + span.end_s, 0
+        while span.turns is None or turn < span.turns:
+            arrival = self._plan.arrival(stage, span.user, turn)
             due_s = free_s + arrival.pause_s
             if due_s >= end_s:
                 return
             await asyncio.sleep(due_s - loop.time())
-            try:
-                answer = await user.ask(arrival.prompt)
-            except asyncio.CancelledError:
-                self._record(arrival, due_s, _cancelled(loop.time()))
-                raise
-            self._record(arrival, due_s, answer)
-            free_s, turn = answer.finished_s, turn + 1
+            free_s = await self._ask(user, arrival, due_s)
+            turn += 1
+
+    async def _run_open(self, index: int, stage: OpenLoop) -> None:
+        loop = asyncio.get_running_loop()
+        start_s = loop.time()
+        end_s = start_s + stage.duration_s
+        under_way: set[asyncio.Task[None]] = set()
+        try:
+            for arrival in self._plan.arrivals(index):
+                due_s = start_s + (arrival.offset_s or 0.0)
+                await asyncio.sleep(due_s - loop.time())
+                if len(under_way) >= stage.max_in_flight:
+                    self._record(arrival, due_s, _dropped(due_s, stage.max_in_flight))
+                    continue
+                task = asyncio.create_task(self._send(arrival, due_s))
+                under_way.add(task)
+                task.add_done_callback(under_way.discard)
+            await asyncio.sleep(max(0.0, end_s - loop.time()))
+            if under_way:
+                await asyncio.wait(under_way, timeout=self._grace_s)
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _send(self, arrival: Arrival, due_s: float) -> None:
+        """One request of an open loop, with whichever connection is free."""
+        user = self._idle.pop() if self._idle else self._another_user()
+        try:
+            await self._ask(user, arrival, due_s)
+        finally:
+            self._idle.append(user)
+
+    def _another_user(self) -> User:
+        user = self._open_user(len(self._users))
+        self._users.append(user)
+        return user
+
+    async def _ask(self, user: User, arrival: Arrival, due_s: float) -> float:
+        """Ask, record, and say when it was over."""
+        try:
+            answer = await user.ask(arrival.prompt)
+        except asyncio.CancelledError:
+            self._record(arrival, due_s, _cancelled(asyncio.get_running_loop().time()))
+            raise
+        self._record(arrival, due_s, answer)
+        return answer.finished_s
 
     def _record(self, arrival: Arrival, due_s: float, answer: Answer) -> None:
         self._on_sample(
@@ -124,9 +179,12 @@ class Engine:
                 scheduled_s=due_s - self._origin_s,
                 connect_s=answer.connect_s,
                 sent_s=self._offset(answer.sent_s),
+                first_byte_s=self._offset(answer.first_byte_s),
                 first_token_s=self._offset(answer.first_token_s),
+                last_token_s=self._offset(answer.last_token_s),
                 finished_s=answer.finished_s - self._origin_s,
                 tokens=answer.tokens,
+                intercepted=answer.intercepted,
                 status=answer.status,
                 outcome=answer.outcome,
                 detail=answer.detail,
@@ -141,3 +199,8 @@ class Engine:
 
 def _cancelled(now_s: float) -> Answer:
     return Answer(outcome=Outcome.CANCELLED, finished_s=now_s, detail="taken back at the end of the run")
+
+
+def _dropped(due_s: float, max_in_flight: int) -> Answer:
+    detail = f"{max_in_flight} requests were under way when it was due"
+    return Answer(outcome=Outcome.DROPPED, finished_s=due_s, detail=detail)

@@ -1,7 +1,7 @@
 """Waits until a stack answers a test user, not only until a port is open."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import httpx
 
@@ -12,20 +12,19 @@ _UNAUTHORIZED = 401
 
 
 def wait_until_ready(
-    url: str, token: str | None, timeout_s: float, dead: Callable[[], str | None] = lambda: None
+    url: str, headers: Mapping[str, str], timeout_s: float, dead: Callable[[], str | None] = lambda: None
 ) -> None:
     """Return when the address answers 200.
 
     Args:
         url: Asked again and again.
-        token: A test user's.
+        headers: Sent along, a test user's token among them.
         timeout_s: How long to go on.
         dead: Says what died meanwhile, so that nobody waits for the dead.
 
     Raises:
         TargetError: It did not in time, a service died, or the token was refused.
     """
-    headers = {"authorization": f"Bearer {token}"} if token else {}
     last = "no answer"
     end_s = time.monotonic() + timeout_s
     with httpx.Client(headers=headers, timeout=5.0, trust_env=False) as client:

@@ -10,7 +10,9 @@ import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+from bench.core.record import Record
 from bench.core.result import Fingerprint, Provenance
 from bench.core.scenario import Brief
 from bench.core.stack import Stack
@@ -46,16 +48,17 @@ def fingerprint(brief: Brief, stack: Stack, url: str | None = None) -> Fingerpri
     scenario = brief.scenario
     work = {
         "seed": scenario.seed,
-        "stages": [stage.model_dump(mode="json") for stage in scenario.stages],
+        "stages": [_declared(stage) for stage in scenario.stages],
+        "unique": scenario.workload.unique,
         "timeout_s": scenario.request_timeout_s,
-        "target": brief.target.model_dump(mode="json"),
-        "prompts": [prompt.model_dump(mode="json") for prompt in brief.prompts],
+        "target": _declared(brief.target),
+        "prompts": [_declared(prompt) for prompt in brief.prompts],
     }
     image = os.environ.get("ImageOS")  # noqa: SIM112 - so spelt by the hosted runners
     image_version = os.environ.get("ImageVersion")  # noqa: SIM112 - likewise
     return Fingerprint(
         stack=stack.name,
-        stack_digest=_digest({**stack.model_dump(mode="json", exclude={"purpose"}), "url": url}),
+        stack_digest=_digest({**_declared(stack), "purpose": None, "url": url}),
         work_digest=_digest(work),
         system=f"{image}-{image_version}" if image else f"{platform.system()}-{platform.machine()}",
         cpu_model=_cpu_model(),
@@ -67,6 +70,11 @@ def fingerprint(brief: Brief, stack: Stack, url: str | None = None) -> Fingerpri
 def git_user() -> str:
     """Who accepts a baseline when nobody says: git's `user.name`, else the account's name."""
     return _git("config", "user.name") or getpass.getuser()
+
+
+def _declared(record: Record) -> dict[str, Any]:
+    """What differs from the defaults, so that a new option does not make every baseline incomparable."""
+    return record.model_dump(mode="json", exclude_defaults=True)
 
 
 def _digest(content: object) -> str:

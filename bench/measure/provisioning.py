@@ -12,13 +12,14 @@ from typing import Any
 import psutil
 
 from bench.core.stack import Stack, expand_all
-from bench.errors import StoreError, TargetError
+from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure.auth import Account, declared_users, jwt_secret
 from bench.measure.detached import attach, is_up
+from bench.measure.document_stores import DocumentStore, open_store
 from bench.measure.live import inherited, placeholders
-from bench.measure.user_stores import UserStore, open_store
 
 JOURNALS = Path(".bench/users")
+_USERS = "users.store"
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def provisioned(
     if stack.users is None:
         yield ()
         return
-    store = open_store(stack.users, values, inherited(os.environ))
+    store = open_store(stack.users.store, values, inherited(os.environ), _USERS)
     remove_left_behind(stack, store)
     users = tuple(Account.make(run_id, number) for number in range(count))
     ids = [user.id for user in users]
@@ -64,6 +65,41 @@ def provisioned(
             on_warning(f"{error.message}; the next run on '{stack.name}' tries again")
 
 
+@contextmanager
+def furnished(
+    stack: Stack, values: Mapping[str, str], names: Sequence[str], on_warning: Callable[[str], None]
+) -> Iterator[None]:
+    """The fixtures of these names, there inside the block and gone after it.
+
+    Their ids are always the same, so what a killed run left behind is no matter to the next.
+
+    Raises:
+        ConfigError: The stack declares no fixture of a name.
+        TargetError: A store could not be reached.
+    """
+    placed: list[tuple[DocumentStore, list[str]]] = []
+    try:
+        for name in names:
+            if name not in stack.fixtures:
+                raise ConfigError(
+                    f"stack '{stack.name}' declares no fixture '{name}'",
+                    f"add fixtures: {name}: to scenarios/stacks/{stack.name}.yaml",
+                )
+            fixture = stack.fixtures[name]
+            store = open_store(fixture.store, values, inherited(os.environ), f"fixtures.{name}.store")
+            ids = [each if isinstance(each, str) else str(each["_id"]) for each in fixture.items]
+            store.remove(ids)
+            placed.append((store, ids))
+            store.add(fixture.items)
+        yield
+    finally:
+        for store, ids in placed:
+            try:
+                store.remove(ids)
+            except TargetError as error:
+                on_warning(error.message)
+
+
 def _note(journal: Path, stack: Stack, ids: Sequence[str]) -> None:
     owner = psutil.Process()
     content = {"stack": stack.name, "pid": owner.pid, "started": owner.create_time(), "ids": ids}
@@ -74,7 +110,7 @@ def _note(journal: Path, stack: Stack, ids: Sequence[str]) -> None:
         raise StoreError(f"cannot write {journal}: {error.strerror}", "run in a folder of yours") from error
 
 
-def remove_left_behind(stack: Stack, store: UserStore) -> int:
+def remove_left_behind(stack: Stack, store: DocumentStore) -> int:
     """Remove the users of runs that were killed before they could; say how many."""
     removed = 0
     for journal in sorted(JOURNALS.glob("*.json")):
@@ -114,15 +150,14 @@ def remove_by_hand(stack: Stack, ids: Sequence[str]) -> None:
     _store_by_hand(stack).remove(ids)
 
 
-def _store_by_hand(stack: Stack) -> UserStore:
+def _store_by_hand(stack: Stack) -> DocumentStore:
     users = declared_users(stack)
     if not stack.services:
-        return open_store(users, placeholders(None), inherited(os.environ))
+        return open_store(users.store, placeholders(None), inherited(os.environ), _USERS)
     if not is_up(stack.name):
         raise TargetError(f"target '{stack.name}' is not up", f"bench stack up --target {stack.name}")
-    return open_store(
-        users, attach(stack, jwt_secret(os.environ, generate=True)).values, inherited(os.environ)
-    )
+    values = attach(stack, jwt_secret(os.environ, generate=True)).values
+    return open_store(users.store, values, inherited(os.environ), _USERS)
 
 
 def _documents(stack: Stack, users: Sequence[Account]) -> list[dict[str, Any]]:

@@ -2,17 +2,18 @@
 
 import asyncio
 import gc
+import os
 import signal
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from bench.core.load import planned_s
 from bench.core.plan import plan
 from bench.core.sample import NOT_ANSWERS, Outcome, Recording, RequestSample, ResourceSample, Stop, StopCause
 from bench.core.scenario import Brief
 from bench.core.threshold import abort_reason
-from bench.measure.chat_client import ChatClient, Endpoint, bodies
+from bench.measure.chat_client import ChatClient, Endpoint
 from bench.measure.engine import Engine
 from bench.measure.resources import ResourceSampler
 
@@ -21,10 +22,10 @@ _TICK_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: seconds, and requests so far."""
+    """How far a run is: seconds, and requests so far; `planned_s` is None when requests end it, not time."""
 
     elapsed_s: float
-    planned_s: float
+    planned_s: float | None
     finished: int
     failed: int
 
@@ -54,18 +55,11 @@ def record(brief: Brief, subject: Subject, on_progress: Callable[[Progress], Non
         subject: What to do it to.
         on_progress: Called about twice a second.
     """
-    target = brief.target
-    endpoint = Endpoint(
-        target=target,
-        base_url=subject.base_url,
-        bodies=bodies(target, {prompt.id: prompt.text for prompt in brief.prompts}),
-        timeout_s=brief.scenario.request_timeout_s,
-        tls=ssl.create_default_context(),
-    )
+    endpoint = Endpoint.of(brief, subject.base_url, os.environ)
     session = _Session(brief, subject, on_progress)
 
     def open_user(number: int) -> ChatClient:
-        return ChatClient(endpoint, subject.tokens[number] if subject.tokens else None)
+        return ChatClient(endpoint, subject.tokens[number % len(subject.tokens)] if subject.tokens else None)
 
     engine = Engine(plan(brief), open_user, session.samples.append, brief.scenario.grace_s)
     gc.collect()
@@ -133,7 +127,7 @@ class _Session:
         self._on_progress(
             Progress(
                 elapsed_s=elapsed_s,
-                planned_s=self._brief.scenario.duration_s,
+                planned_s=planned_s(self._brief.scenario.stages),
                 finished=len(answered),
                 failed=sum(sample.outcome is not Outcome.OK for sample in answered),
             )

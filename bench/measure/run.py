@@ -13,12 +13,13 @@ from bench.core.scenario import Brief
 from bench.core.stack import Stack
 from bench.errors import ConfigError
 from bench.measure.auth import Account, declared_users, jwt_secret, mint
+from bench.measure.chat_client import declared_headers
 from bench.measure.detached import attach, is_up
 from bench.measure.health import wait_until_ready
 from bench.measure.live import Live, placeholders
 from bench.measure.processes import running
 from bench.measure.provenance import fingerprint, new_run_id, provenance
-from bench.measure.provisioning import provisioned
+from bench.measure.provisioning import furnished, provisioned
 from bench.measure.recorder import Progress, Subject, record
 
 READY_TIMEOUT_S = 60.0
@@ -55,12 +56,16 @@ def measure(
     run_id = new_run_id(brief.scenario.name)
     with (
         _live(brief, stack, url, injections, listener) as live,
-        provisioned(stack, live.values, brief.scenario.users, run_id, listener.warning) as users,
+        furnished(stack, live.values, brief.scenario.fixtures, listener.warning),
+        provisioned(stack, live.values, brief.scenario.accounts, run_id, listener.warning) as users,
     ):
         tokens = _tokens(brief, stack, live, users)
         base_url = live.url(brief.target.service)
         ready = base_url.rstrip("/") + brief.target.ready
-        wait_until_ready(ready, next(iter(tokens), None), READY_TIMEOUT_S, live.dead)
+        headers = declared_headers(brief.target, os.environ)
+        if tokens:
+            headers["authorization"] = f"Bearer {tokens[0]}"
+        wait_until_ready(ready, headers, READY_TIMEOUT_S, live.dead)
         made = provenance(run_id, dict(injections))
         recording = record(brief, Subject(base_url, tokens, live.pids, live.dead), listener.progress)
     return make_result(brief, recording, made, fingerprint(brief, stack, url)), recording

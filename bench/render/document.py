@@ -4,15 +4,17 @@ Every format is made from this, so none can say another thing. Nothing is escape
 own dangerous characters.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core import wording
 from bench.core.compare import Decision
+from bench.core.load import in_words
 from bench.core.metrics import METRICS, NETWORK, Kind, Part, hop_name, metric
 from bench.core.report import Report
 from bench.core.result import environment
 from bench.core.sample import GENERATOR
+from bench.core.summary import Goodput
 from bench.core.verdict import INTERVAL, MetricComparison, Verdict
 
 _VERDICTS = {
@@ -202,8 +204,9 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
     made, where = result.provenance, result.fingerprint
     injected = ", ".join(f"{knob}={value:g}" for knob, value in made.injections.items())
     facts = {
-        "load": f"{result.scenario.users} users, {result.scenario.duration_s:g} s",
+        "load": in_words(result.scenario.stages),
         "answered": f"{result.summary.requests} requests in {result.summary.elapsed_s:.1f} s",
+        "goodput": _goodput(result.summary.goodput, result.scenario.objectives),
         "run": f"{made.run_id}, commit {_commit(made.commit, dirty=made.dirty is True)}",
         "made worse": injected,
         "baseline": _baseline(comparison.baseline_runs, comparison.newest_baseline_commit),
@@ -212,6 +215,15 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
         "made with": f"bench {made.tool_version}, Python {made.python_version}",
     }
     return tuple((label, text) for label, text in facts.items() if text)
+
+
+def _goodput(goodput: Goodput | None, objectives: Mapping[str, float]) -> str:
+    if goodput is None:
+        return ""
+    limits = wording.listing(
+        [f"{metric(key).label} {wording.duration(limit)}" for key, limit in objectives.items()]
+    )
+    return f"{wording.percent(goodput.ratio)} of the requests within {limits}"
 
 
 def _baseline(runs: int, commit: str | None) -> str:

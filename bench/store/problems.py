@@ -1,5 +1,7 @@
 """What is wrong with a file and where, in words: one line for each problem."""
 
+import json
+import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -21,16 +23,31 @@ def problems(
         place: Text to open a line with, from the problem's location; for example `quick.yaml:14: `.
         model: Whose field names are suggested for a misspelt one.
     """
-    found = error.errors()
+    tags = _tags(model)
+    found = [(_without(each["loc"], tags), dict(each)) for each in error.errors()]
     # A list whose only entry is wrong is also called too short; that is no second problem.
-    inner = [each for each in found if not any(_inside(other["loc"], each["loc"]) for other in found)]
-    return "\n".join(f"{place(each['loc'])}{_sentence(dict(each), model)}" for each in inner)
+    inner = [each for each in found if not any(_inside(other, each[0]) for other, _ in found)]
+    return "\n".join(f"{place(where)}{_sentence({**each, 'loc': where}, model)}" for where, each in inner)
 
 
 def dotted(location: Location) -> str:
     """`("stages", 1, "users")` → `stages[1].users`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return text.removeprefix(".")
+
+
+def _tags(model: type[BaseModel] | None) -> set[str]:
+    """The names of a choice's kinds, which pydantic counts as a part of a place and nobody wrote there."""
+    text = json.dumps(model.model_json_schema()) if model else ""
+    return {
+        tag
+        for mapping in re.findall(r'"mapping": {([^}]*)}', text)
+        for tag in re.findall(r'"([^"]+)":', mapping)
+    }
+
+
+def _without(location: Location, tags: set[str]) -> Location:
+    return tuple(part for part in location if part not in tags)
 
 
 def _inside(one: Location, other: Location) -> bool:

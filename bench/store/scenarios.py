@@ -3,12 +3,14 @@
 from difflib import get_close_matches
 from pathlib import Path
 
-from bench.core.scenario import Brief, Prompts, Scenario, Target
+from bench.core.scenario import Brief, Prompts, Scenario, Suites
+from bench.core.target import Target
 from bench.errors import ConfigError
 from bench.store.declarations import read_yaml
 from bench.store.folders import find, shipped
 
 FOLDER = "scenarios"
+SUITES = "suites.yaml"
 
 
 def load(name: str) -> Brief:
@@ -38,7 +40,37 @@ def load(name: str) -> Brief:
 def paths() -> dict[str, Path]:
     """Every scenario by name; one of the user's hides a shipped one of the same name."""
     folders = (shipped(FOLDER), Path(FOLDER))
-    return dict(sorted((path.stem, path) for folder in folders for path in sorted(folder.glob("*.yaml"))))
+    found = [path for folder in folders for path in sorted(folder.glob("*.yaml")) if path.name != SUITES]
+    return dict(sorted((path.stem, path) for path in found))
+
+
+def suites() -> dict[str, tuple[str, ...]]:
+    """The scenarios of every suite, by the suite's name.
+
+    Raises:
+        ConfigError: The file is wrong, or names a scenario that is not there.
+    """
+    path = find(FOLDER, SUITES)
+    if path is None:
+        return {}
+    found = read_yaml(path, Suites).root
+    for suite, names in found.items():
+        for name in names:
+            if name not in paths():
+                raise ConfigError(f"{path}: {suite}: there is no scenario '{name}'", "bench scenarios list")
+    return found
+
+
+def of_suite(name: str) -> tuple[str, ...]:
+    """The scenarios of a suite.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    known = suites()
+    if name not in known:
+        raise ConfigError(f"there is no suite '{name}'", f"there are: {', '.join(known) or 'none'}")
+    return known[name]
 
 
 def _path(name: str) -> Path:

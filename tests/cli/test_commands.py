@@ -134,6 +134,8 @@ def test_an_unfinished_commit_is_shown_as_unknown(bench: Bench) -> None:
 def test_scenarios_are_listed_checked_and_described(bench: Bench) -> None:
     """Every scenario is listed with its load, checks out, and has a schema."""
     assert re.search(r"quick +chat +10 users, 30 s +Ten users", bench("scenarios", "list").out)
+    assert "extreme" in bench("scenarios", "list", "--suite", "monthly").out
+    assert bench("scenarios", "list", "--suite", "hourly").code == Exit.USAGE
     assert "quick: ok; 13 messages" in bench("scenarios", "check").out
     assert bench("scenarios", "check", "nope").code == Exit.USAGE
     assert json.loads(bench("scenarios", "schema").out)["title"] == "Scenario"

@@ -6,7 +6,7 @@ import pytest
 from bench.core.plan import RunPlan, plan
 from bench.core.sample import Outcome, RequestSample
 from bench.measure.engine import Answer, Engine
-from tests.factories import make_brief, make_scenario
+from tests.factories import PROMPTS, make_brief, make_scenario
 from tests.virtual_time import run_virtually
 
 
@@ -154,3 +154,98 @@ def test_samples_are_numbered_in_the_order_they_finish() -> None:
     assert [sample.seq for sample in samples] == list(range(len(samples)))
     ends = [sample.finished_s for sample in samples]
     assert ends == sorted(ends)
+
+
+def _stages(*stages: dict[str, object]) -> RunPlan:
+    return plan(make_brief(make_scenario(stages=list(stages))))
+
+
+RATE: dict[str, object] = {"kind": "constant-rate", "rate_rps": 10, "duration_s": 20}
+
+
+def test_an_open_loop_does_not_wait_for_its_target() -> None:
+    """Requests leave at their time however slow the answers are, and their latency counts from then."""
+    samples, users, _ = _run(_stages(RATE), lambda _: 5.0)
+    assert len(samples) == 200
+    ordered = sorted(samples, key=lambda each: each.user)
+    assert [each.scheduled_s for each in ordered] == pytest.approx([number / 10 for number in range(200)])
+    for sample in samples:
+        assert sample.sent_s == pytest.approx(sample.scheduled_s)
+        assert sample.finished_s - sample.scheduled_s == pytest.approx(5.0)
+    assert len(users) <= 51  # as many connections as requests were under way, and no more
+
+
+def test_what_could_not_start_in_time_is_counted() -> None:
+    """Beyond `max_in_flight` requests are dropped at their planned time, and none is lost."""
+    samples, _, _ = _run(_stages({**RATE, "max_in_flight": 10}), lambda _: 5.0)
+    dropped = [sample for sample in samples if sample.outcome is Outcome.DROPPED]
+    assert len(samples) == 200
+    assert len(dropped) == 160
+    for sample in dropped:
+        assert sample.sent_s is None
+        assert sample.finished_s == sample.scheduled_s
+        assert sample.detail == "10 requests were under way when it was due"
+
+
+def test_random_and_rising_rates_follow_their_plan() -> None:
+    """Whatever the plan says is due, leaves then."""
+    for stage in (
+        {**RATE, "arrivals": "poisson"},
+        {"kind": "ramp-rate", "from_rps": 1, "to_rps": 20, "duration_s": 20},
+    ):
+        load = _stages(stage)
+        samples, _, _ = _run(load, lambda _: 0.3)
+        due = [arrival.offset_s for arrival in load.arrivals(0)]
+        assert sorted(sample.scheduled_s for sample in samples) == pytest.approx(due)
+
+
+def test_an_open_loop_gives_its_requests_the_grace() -> None:
+    """What is under way at the end may finish within the grace, and is cancelled after it."""
+    samples, users, _ = _run(_stages(RATE), lambda number: 3.0 if number else 60.0, grace_s=5.0)
+    assert [sample.outcome for sample in samples].count(Outcome.CANCELLED) == 1
+    assert max(sample.finished_s for sample in samples) == pytest.approx(25.0)
+    assert all(user.closed for user in users)
+
+
+def test_turns_end_when_all_are_answered() -> None:
+    """Each user sends its number of requests, and the stage is over with the last answer."""
+    turns = {"kind": "user-turns", "users": 3, "turns": 4, "pause_s": [1, 1]}
+    samples, _, _ = _run(_stages(turns, RATE), lambda _: 0.5)
+    mine = [sample for sample in samples if sample.stage == 0]
+    assert sorted((sample.user, sample.turn) for sample in mine) == [
+        (u, t) for u in range(3) for t in range(4)
+    ]
+    assert min(sample.scheduled_s for sample in samples if sample.stage == 1) == pytest.approx(5.0)
+
+
+def test_cases_come_one_after_the_other() -> None:
+    """Every message is sent once, in the order of the file, after the answer to the one before it."""
+    samples, _, _ = _run(_stages({"kind": "cases"}), lambda _: 2.0)
+    assert [sample.prompt for sample in samples] == list(PROMPTS)
+    assert [sample.scheduled_s for sample in samples] == pytest.approx([0.0, 2.0, 4.0, 6.0])
+
+
+COME: dict[str, object] = {"kind": "ramp-users", "ramp_s": 20, "hold_s": 10, "pause_s": [1, 2]}
+SPIKE: dict[str, object] = {
+    "kind": "spike",
+    "base_users": 5,
+    "extra_users": 10,
+    "before_s": 5,
+    "spike_s": 10,
+    "after_s": 5,
+    "pause_s": [1, 2],
+}
+
+
+@pytest.mark.parametrize(
+    "stage", [{**COME, "from_users": 0, "to_users": 20}, {**COME, "from_users": 20, "to_users": 5}, SPIKE]
+)
+def test_users_come_and_go_as_planned(stage: dict[str, object]) -> None:
+    """A user's first request is due when it comes, and none is due once it has gone."""
+    load = _stages(stage)
+    samples, _, _ = _run(load, lambda _: 0.2)
+    for span in load.spans(0):
+        mine = [sample.scheduled_s for sample in samples if sample.user == span.user]
+        if span.end_s > span.start_s:
+            assert min(mine) == pytest.approx(span.start_s)
+            assert max(mine) < span.end_s

@@ -246,13 +246,13 @@ def test_recording_restores_what_it_changed() -> None:
 def test_a_target_that_is_not_ready_in_time_is_told() -> None:
     """Waiting ends with the last thing that was heard."""
     with pytest.raises(TargetError, match=r"was not ready within 0\.2 s: ConnectError"):
-        wait_until_ready("http://127.0.0.1:1/health", None, 0.2)
+        wait_until_ready("http://127.0.0.1:1/health", {}, 0.2)
 
 
 def test_nobody_waits_for_the_dead() -> None:
     """A service that died ends the waiting at once."""
     with pytest.raises(TargetError, match="the model died"):
-        wait_until_ready("http://127.0.0.1:1/health", None, 600.0, lambda: "the model died")
+        wait_until_ready("http://127.0.0.1:1/health", {}, 600.0, lambda: "the model died")
 
 
 def test_a_process_that_is_gone_is_left_out() -> None:
@@ -296,3 +296,22 @@ def test_users_that_cannot_be_noted_stop_the_run(tmp_path: Path) -> None:
     (tmp_path / ".bench").write_text("a file stands here")
     with pytest.raises(StoreError, match="cannot write"):
         measure(_short(), _fast(), None, {}, Ears().listener())
+
+
+@pytest.mark.parametrize("name", ["timeout", "agent-quick", "agent-interception"])
+def test_every_kind_of_scenario_runs_on_the_embedded_stack(name: str) -> None:
+    """Cases, turns, fixtures, expectations and the agent's own answers all come out right."""
+    result, _ = measure(scenarios.load(name), _fast(), None, {}, Ears().listener())
+    assert result.summary.outcomes.keys() == {Outcome.OK}
+    assert not any(threshold.crossed for threshold in result.thresholds)
+
+
+def test_a_streamed_answer_has_a_first_token() -> None:
+    """Over server-sent events the first token comes before the answer is whole, and the tiers are known."""
+    brief = scenarios.load("chat-stream")
+    content = brief.scenario.model_dump(mode="json") | {"stages": [SHORT], "thresholds": {}}
+    short = brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+    result, recording = measure(short, _fast(), None, {}, Ears().listener())
+    assert result.summary.outcomes.keys() == {Outcome.OK}
+    assert {"ttft_ms", "tpot_ms", "tokens", "hop.decode_ms"} <= result.summary.metrics.keys()
+    assert all((sample.tokens or 0) >= 24 for sample in recording.samples)

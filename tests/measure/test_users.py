@@ -12,8 +12,8 @@ import pytest
 from bench.core.stack import Stack, Users
 from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure.auth import Account, declared_users, jwt_secret, mint
-from bench.measure.provisioning import JOURNALS, add_by_hand, provisioned, remove_by_hand
-from bench.measure.user_stores import CommandUserStore, MongoUserStore, open_store
+from bench.measure.document_stores import CommandDocumentStore, MongoDocumentStore, open_store
+from bench.measure.provisioning import JOURNALS, add_by_hand, furnished, provisioned, remove_by_hand
 from bench.store import stacks
 
 # A store in a text file: one JSON line for each change.
@@ -98,7 +98,7 @@ def test_a_store_that_is_gone_at_the_end_costs_no_run(tmp_path: Path) -> None:
     warnings: list[str] = []
     with provisioned(_stack(program), _values(tmp_path), 1, "run-1", warnings.append):
         pass
-    assert warnings == ["cannot remove test users: the store is gone; the next run on 'trial' tries again"]
+    assert warnings == ["cannot remove test data: the store is gone; the next run on 'trial' tries again"]
     assert [path.name for path in JOURNALS.glob("*.json")] == ["run-1.json"]
 
 
@@ -106,7 +106,7 @@ def test_a_store_that_refuses_says_why(tmp_path: Path) -> None:
     """The last line of what the program said is the reason."""
     stack = _stack("import sys; sys.exit('no such table\\nreally')")
     with (
-        pytest.raises(TargetError, match="cannot add test users: really"),
+        pytest.raises(TargetError, match="cannot add test data: really"),
         provisioned(stack, _values(tmp_path), 1, "run-1", lambda _: None),
     ):
         pass
@@ -114,11 +114,11 @@ def test_a_store_that_refuses_says_why(tmp_path: Path) -> None:
 
 def test_a_program_that_says_nothing_or_is_not_there_is_told() -> None:
     """A silent failure and a missing program have a message too."""
-    silent = CommandUserStore([sys.executable, "-c", "import sys; sys.exit(1)"], {})
+    silent = CommandDocumentStore([sys.executable, "-c", "import sys; sys.exit(1)"], {})
     with pytest.raises(TargetError, match="it said nothing"):
         silent.add([])
     with pytest.raises(TargetError, match="No such file"):
-        CommandUserStore(["/no/such/program"], {}).remove([])
+        CommandDocumentStore(["/no/such/program"], {}).remove([])
 
 
 def test_a_stack_without_users_needs_none(tmp_path: Path) -> None:
@@ -193,14 +193,52 @@ def test_a_database_that_does_not_answer_is_told_without_its_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The error names what to look at, and not the address, which may hold a password."""
-    monkeypatch.setattr("bench.measure.user_stores._SELECTION_TIMEOUT_MS", 50)
+    monkeypatch.setattr("bench.measure.document_stores._SELECTION_TIMEOUT_MS", 50)
     word = secrets.token_hex(8)
     uri = f"mongodb://tess:{word}@127.0.0.1:1/doc2formjson"
     users = declared_users(stacks.load("external"))
-    store = open_store(users, {"env.MONGODB_URI": uri}, {})
-    assert isinstance(store, MongoUserStore)
-    with pytest.raises(TargetError, match="cannot add test users in MongoDB") as caught:
+    store = open_store(users.store, {"env.MONGODB_URI": uri}, {}, "users.store")
+    assert isinstance(store, MongoDocumentStore)
+    with pytest.raises(TargetError, match="cannot add test data in MongoDB") as caught:
         store.add([{"_id": "a" * 24, "createdAt": datetime.now(UTC).isoformat()}])
     assert word not in caught.value.message + (caught.value.hint or "")
     with pytest.raises(TargetError, match="cannot remove"):
         store.remove(["a" * 24])
+
+
+def _furnished(program: str = PROGRAM) -> Stack:
+    fixture = {
+        "store": {
+            "kind": "command",
+            "command": ["${python}", "-c", program],
+            "environment": {"LOG": "${state}/log"},
+        },
+        "items": ["form-1", {"_id": "form-2"}],
+    }
+    return Stack.model_validate({"name": "trial", "purpose": "A test.", "fixtures": {"forms": fixture}})
+
+
+def test_fixtures_are_there_inside_the_block_and_gone_after_it(tmp_path: Path) -> None:
+    """What a scenario asks for is put in afresh, and taken out however the block ends."""
+    with pytest.raises(RuntimeError), furnished(_furnished(), _values(tmp_path), ["forms"], pytest.fail):
+        raise RuntimeError
+    ids = ["form-1", "form-2"]
+    assert _changes(tmp_path) == [["remove", ids], ["add", ["form-1", {"_id": "form-2"}]], ["remove", ids]]
+
+
+def test_a_fixture_that_is_not_declared_is_named(tmp_path: Path) -> None:
+    """A scenario cannot ask for what the stack does not have."""
+    with (
+        pytest.raises(ConfigError, match="stack 'trial' declares no fixture 'pets'"),
+        furnished(_furnished(), _values(tmp_path), ["pets"], pytest.fail),
+    ):
+        pass
+
+
+def test_a_fixture_that_stays_costs_no_run(tmp_path: Path) -> None:
+    """What cannot be taken out in the end is a warning."""
+    program = PROGRAM + "\nif open(os.environ['LOG']).read().count('remove') > 1: sys.exit('gone')\n"
+    warnings: list[str] = []
+    with furnished(_furnished(program), _values(tmp_path), ["forms"], warnings.append):
+        pass
+    assert warnings == ["cannot remove test data: gone"]

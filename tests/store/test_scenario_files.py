@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.core.load import FixedUsers, in_words
 from bench.errors import ConfigError, Exit
 from bench.store import scenarios, stacks
 from bench.store.folders import find, shipped
@@ -37,6 +38,7 @@ def test_quick_is_as_the_framework_asks() -> None:
     """`quick` is ten users for thirty seconds with pauses of five to seven, on the chat."""
     brief = scenarios.load("quick")
     (stage,) = brief.scenario.stages
+    assert isinstance(stage, FixedUsers)
     assert (stage.users, stage.duration_s, stage.pause_s) == (10, 30, (5, 7))
     assert brief.target.path == "/api/chat/ask-dynaform"
     assert brief.scenario.thresholds.keys() == {"e2e_ms", "success_ratio"}
@@ -134,6 +136,37 @@ def test_a_missing_target_or_message_file_is_named(mine: Path) -> None:
     _changed(mine, "target: chatty", "target: chat")
     _changed(mine, "prompts/forms.yaml", "prompts/none.yaml")
     assert "workload.prompts: there is no file prompts/none.yaml" in _refused().message
+
+
+def test_every_suite_names_scenarios_that_there_are(mine: Path) -> None:
+    """The suites are those of the framework; a scenario or suite that is not there is named."""
+    assert scenarios.suites().keys() == {"pr", "nightly", "weekly", "monthly", "predeploy"}
+    assert scenarios.of_suite("monthly") == ("heavy", "extreme")
+    with pytest.raises(ConfigError, match="there is no suite 'hourly'") as caught:
+        scenarios.of_suite("hourly")
+    assert caught.value.hint == "there are: pr, nightly, weekly, monthly, predeploy"
+    (mine / "suites.yaml").write_text("pr: [quik]\n")
+    with pytest.raises(ConfigError, match="pr: there is no scenario 'quik'"):
+        scenarios.suites()
+
+
+def test_the_framework_is_there() -> None:
+    """Every load of the framework is a scenario with its numbers."""
+    loads = {name: in_words(scenarios.load(name).scenario.stages) for name in scenarios.paths()}
+    assert loads == {
+        "quick": "10 users, 30 s",
+        "medium": "50 users, 120 s",
+        "heavy": "100 users, 300 s",
+        "extreme": "200 users, 300 s",
+        "rampup": "0 to 50 users, 150 s",
+        "spike": "10 and 40 more users, 80 s",
+        "timeout": "every message once",
+        "endurance": "10 users, 3600 s",
+        "chat-stream": "10 users, 30 s",
+        "agent-quick": "5 users × 3 requests",  # noqa: RUF001 - times
+        "agent-concurrent": "10 users × 25 requests",  # noqa: RUF001 - likewise
+        "agent-interception": "5 users × 9 requests",  # noqa: RUF001 - likewise
+    }
 
 
 def test_an_unknown_scenario_suggests_the_nearest() -> None:

@@ -1,4 +1,4 @@
-"""Where a stack keeps its users: how they are put in and taken out."""
+"""Where a stack keeps its users and other documents: how they are put in and taken out."""
 
 import json
 import subprocess
@@ -6,38 +6,38 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, assert_never
 
-from bench.core.stack import CommandStore, MongoStore, Users, expand
+from bench.core.stack import CommandStore, MongoStore, expand
 from bench.errors import TargetError
 
 _COMMAND_TIMEOUT_S = 30.0
 _SELECTION_TIMEOUT_MS = 5_000
 
 
-class UserStore(Protocol):
-    """Where a stack keeps its users."""
+class DocumentStore(Protocol):
+    """Where a stack keeps documents."""
 
-    def add(self, documents: Sequence[Mapping[str, Any]]) -> None:
-        """Put users in."""
+    def add(self, documents: Sequence[Mapping[str, Any] | str]) -> None:
+        """Put documents, or bare ids, in."""
         ...
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Take users out; an id that is not there is no error."""
+        """Take documents out; an id that is not there is no error."""
         ...
 
 
-class CommandUserStore:
-    """Users that a program of the stack puts in."""
+class CommandDocumentStore:
+    """Documents that a program of the stack puts in."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._command = command
         self._environment = environment
 
-    def add(self, documents: Sequence[Mapping[str, Any]]) -> None:
-        """Put users in."""
+    def add(self, documents: Sequence[Mapping[str, Any] | str]) -> None:
+        """Put documents, or bare ids, in."""
         self._run("add", documents)
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Take users out."""
+        """Take documents out."""
         self._run("remove", ids)
 
     def _run(self, action: str, content: Sequence[Any]) -> None:
@@ -53,31 +53,32 @@ class CommandUserStore:
                 start_new_session=True,  # Ctrl-C must not keep it from removing users
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise TargetError(f"cannot {action} test users: {error}") from error
+            raise TargetError(f"cannot {action} test data: {error}") from error
         if done.returncode != 0:
             last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            raise TargetError(f"cannot {action} test users: {last}")
+            raise TargetError(f"cannot {action} test data: {last}")
 
 
-class MongoUserStore:
-    """Users in a MongoDB collection: `_id` is an ObjectId, dates are dates."""
+class MongoDocumentStore:
+    """Documents in a MongoDB collection: `_id` is an ObjectId, dates are dates."""
 
     def __init__(self, uri: str, collection: str) -> None:
         self._uri = uri
         self._collection = collection
 
-    def add(self, documents: Sequence[Mapping[str, Any]]) -> None:
-        """Put users in."""
+    def add(self, documents: Sequence[Mapping[str, Any] | str]) -> None:
+        """Put documents, or bare ids, in."""
         from bson import ObjectId  # noqa: PLC0415 - only stacks with a MongoDB pay for its import
 
         made = [
             {key: ObjectId(value) if key == "_id" else _dated(key, value) for key, value in document.items()}
-            for document in documents
+            for each in documents
+            for document in [{"_id": each} if isinstance(each, str) else each]
         ]
         self._with_collection("add", lambda users: users.insert_many(made))
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Take users out."""
+        """Take documents out."""
         from bson import ObjectId  # noqa: PLC0415 - likewise
 
         found = {"_id": {"$in": [ObjectId(each) for each in ids]}}
@@ -94,7 +95,7 @@ class MongoUserStore:
                 change(client.get_default_database()[self._collection])
         except PyMongoError as error:
             raise TargetError(
-                f"cannot {action} test users in MongoDB: {type(error).__name__}",
+                f"cannot {action} test data in MongoDB: {type(error).__name__}",
                 "does MONGODB_URI name the server, the database and a user that may write?",
             ) from error
 
@@ -104,24 +105,26 @@ def _dated(key: str, value: Any) -> Any:
     return datetime.fromisoformat(value) if key.endswith("At") and isinstance(value, str) else value
 
 
-def open_store(users: Users, values: Mapping[str, str], environment: Mapping[str, str]) -> UserStore:
-    """The store of a stack's users.
+def open_store(
+    store: CommandStore | MongoStore, values: Mapping[str, str], environment: Mapping[str, str], where: str
+) -> DocumentStore:
+    """The store that a stack declares.
 
     Args:
-        users: How they are declared.
+        store: How it is declared.
         values: Of the declaration's placeholders.
         environment: Of the programs that are started.
+        where: Its place in the declaration, for messages.
     """
-    store = users.store
     match store:
         case CommandStore():
             declared = {
-                key: expand(text, values, f"users.store.environment.{key}")
+                key: expand(text, values, f"{where}.environment.{key}")
                 for key, text in store.environment.items()
             }
-            command = [expand(part, values, "users.store.command") for part in store.command]
-            return CommandUserStore(command, {**environment, **declared})
+            command = [expand(part, values, f"{where}.command") for part in store.command]
+            return CommandDocumentStore(command, {**environment, **declared})
         case MongoStore():
-            return MongoUserStore(expand(store.uri, values, "users.store.uri"), store.collection)
+            return MongoDocumentStore(expand(store.uri, values, f"{where}.uri"), store.collection)
         case _:
             assert_never(store)
