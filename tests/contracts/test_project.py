@@ -5,8 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from pydantic import TypeAdapter
 
-from bench.core import baseline, metrics, validity, verdict
+from bench.core import baseline, load, metrics, validity, verdict
+from bench.core.load import Stage
+from bench.core.scenario import Prompts, Scenario
+from bench.core.target import Target
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -89,3 +94,28 @@ def test_no_document_has_two_sentences_on_a_line() -> None:
         for line in prose.splitlines():
             if not line.startswith("|"):
                 assert not re.search(r"[a-z)][.!?] +[A-Z]", line), f"{path.name}: {line}"
+
+
+def _yaml_of(name: str) -> list[Any]:
+    """The YAML blocks of a document."""
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    return [
+        yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    ]
+
+
+def test_the_documents_examples_are_right() -> None:
+    """A scenario, every kind of load, messages and a target: what is shown can be used."""
+    scenario, loads, messages, target = _yaml_of("scenarios.md")
+    Scenario.model_validate(scenario)
+    shown = {TypeAdapter(Stage).validate_python(each).kind for each in loads}
+    assert shown == set(re.findall(r'kind: Literal\["([a-z-]+)"\]', Path(load.__file__ or "").read_text()))
+    Prompts.model_validate(messages)
+    Target.model_validate(target)
+
+
+def test_every_shipped_target_is_in_the_documents() -> None:
+    """Who looks for an interface finds it."""
+    text = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8")
+    for path in (ROOT / "scenarios" / "targets").glob("*.yaml"):
+        assert f"`{path.stem}`" in text
