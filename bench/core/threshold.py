@@ -11,8 +11,7 @@ from typing import Annotated, Any, assert_never
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from bench.core import wording
-from bench.core.metrics import METRICS, Kind, hop_name, metric
+from bench.core.metrics import METRICS, Kind, Metric, hop_name, metric
 from bench.core.record import Record
 from bench.core.sample import NOT_ANSWERS, RequestSample
 
@@ -155,23 +154,32 @@ def judge(
 ) -> tuple[ThresholdResult, ...]:
     """Judge every threshold on the samples of a run that took `elapsed_s` so far."""
     answered = [sample for sample in samples if sample.outcome not in NOT_ANSWERS]
-    results = []
+    results: list[ThresholdResult] = []
     for key, limits in thresholds.items():
         row = metric(key)
         values = [value for value in map(row.value, answered) if value is not None]
-        for limit in limits:
-            expression = parse(limit.threshold)
-            value = _aggregate(row.kind, expression, values, elapsed_s)
-            crossed = value is None or not _OPERATORS[expression.operator](value, expression.limit)
-            results.append(
-                ThresholdResult(metric=key, threshold=limit.threshold, value=value, crossed=crossed)
-            )
+        results += judge_values(row, limits, values, elapsed_s)
     return tuple(results)
+
+
+def judge_values(
+    row: Metric, limits: Sequence[Threshold], values: Sequence[float], elapsed_s: float
+) -> list[ThresholdResult]:
+    """Judge the thresholds of one metric on its values."""
+    results = []
+    for limit in limits:
+        expression = parse(limit.threshold)
+        value = _aggregate(row.kind, expression, values, elapsed_s)
+        crossed = value is None or not _OPERATORS[expression.operator](value, expression.limit)
+        results.append(
+            ThresholdResult(metric=row.key, threshold=limit.threshold, value=value, crossed=crossed)
+        )
+    return results
 
 
 def _aggregate(kind: Kind, expression: Expression, values: Sequence[float], elapsed_s: float) -> float | None:
     if kind is Kind.COUNTER:
-        total = float(sum(values))
+        total = float(np.sum(values))
         if expression.method == "count":
             return total
         return total / elapsed_s if elapsed_s > 0 else None
@@ -180,21 +188,5 @@ def _aggregate(kind: Kind, expression: Expression, values: Sequence[float], elap
     if expression.percentile is not None:
         return float(np.percentile(values, expression.percentile))
     if expression.method == "rate":
-        return sum(values) / len(values)
+        return float(np.mean(values))
     return _TREND_METHODS[expression.method](values)
-
-
-def abort_reason(
-    thresholds: Mapping[str, Sequence[Threshold]], samples: Sequence[RequestSample], elapsed_s: float
-) -> str | None:
-    """Why a run should stop now, or None. A threshold without data yet aborts nothing."""
-    urgent = {
-        key: due
-        for key, limits in thresholds.items()
-        if (due := [x for x in limits if x.abort_on_fail and elapsed_s >= x.delay_abort_eval_s])
-    }
-    for result in judge(urgent, samples, elapsed_s):
-        if result.crossed and result.value is not None:
-            measured = wording.value(result.value, metric(result.metric).unit)
-            return f"threshold {result.metric} {result.threshold} was crossed ({measured})"
-    return None

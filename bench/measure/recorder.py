@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from bench.core.abort import AbortWatch
 from bench.core.load import planned_s
 from bench.core.plan import plan
 from bench.core.sample import NOT_ANSWERS, Outcome, Recording, RequestSample, ResourceSample, Stop, StopCause
 from bench.core.scenario import Brief
-from bench.core.threshold import abort_reason
 from bench.measure.chat_client import ChatClient, Endpoint
 from bench.measure.engine import Engine
 from bench.measure.resources import ResourceSampler
@@ -61,7 +61,7 @@ def record(brief: Brief, subject: Subject, on_progress: Callable[[Progress], Non
     def open_user(number: int) -> ChatClient:
         return ChatClient(endpoint, subject.tokens[number % len(subject.tokens)] if subject.tokens else None)
 
-    engine = Engine(plan(brief), open_user, session.samples.append, brief.scenario.grace_s)
+    engine = Engine(plan(brief), open_user, session.take, brief.scenario.grace_s)
     gc.collect()
     gc.freeze()  # what is there now stays; collecting it again would only make requests late
     try:
@@ -80,7 +80,17 @@ class _Session:
         self._resources: list[ResourceSample] = []
         self._dead = subject.dead
         self._on_progress = on_progress
+        self._abort = AbortWatch(brief.scenario.thresholds)
+        self._finished = self._failed = 0
         self._interrupted = asyncio.Event()
+
+    def take(self, sample: RequestSample) -> None:
+        """Take a request that is over. Counts as it goes: looking at all of them again would delay others."""
+        self.samples.append(sample)
+        self._abort.add(sample)
+        if sample.outcome not in NOT_ANSWERS:
+            self._finished += 1
+            self._failed += sample.outcome is not Outcome.OK
 
     async def run(self, engine: Engine) -> Recording:
         loop = asyncio.get_running_loop()
@@ -123,17 +133,16 @@ class _Session:
 
     def _tick(self, elapsed_s: float) -> Stop | None:
         self._resources += self._sampler.sample(elapsed_s)
-        answered = [sample for sample in self.samples if sample.outcome not in NOT_ANSWERS]
         self._on_progress(
             Progress(
                 elapsed_s=elapsed_s,
                 planned_s=planned_s(self._brief.scenario.stages),
-                finished=len(answered),
-                failed=sum(sample.outcome is not Outcome.OK for sample in answered),
+                finished=self._finished,
+                failed=self._failed,
             )
         )
         death = self._dead()
         if death is not None:
             return Stop(cause=StopCause.TARGET, reason=death)
-        reason = abort_reason(self._brief.scenario.thresholds, self.samples, elapsed_s)
+        reason = self._abort.reason(elapsed_s)
         return Stop(cause=StopCause.THRESHOLD, reason=reason) if reason else None

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -5,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from bench.core.abort import AbortWatch
 from bench.core.sample import Outcome, RequestSample
-from bench.core.threshold import Threshold, ThresholdResult, Thresholds, abort_reason, judge, parse
+from bench.core.threshold import Threshold, ThresholdResult, Thresholds, judge, parse
 from tests.factories import make_sample, make_scenario
 
 
@@ -265,6 +267,14 @@ def urgent(text: str, delay_s: float = 5.0) -> dict[str, Any]:
     return {"threshold": text, "abort_on_fail": True, "delay_abort_eval_s": delay_s}
 
 
+def abort_reason(limits: Thresholds, samples: Sequence[RequestSample], elapsed_s: float) -> str | None:
+    """Why a run with these requests should stop."""
+    watch = AbortWatch(limits)
+    for sample in samples:
+        watch.add(sample)
+    return watch.reason(elapsed_s)
+
+
 def test_a_run_is_stopped_when_an_urgent_threshold_is_crossed() -> None:
     """The reason names the threshold and what was measured."""
     reason = abort_reason(thresholds(e2e_ms=[urgent("avg<500")]), TEN, 6.0)
@@ -300,3 +310,11 @@ def test_a_threshold_without_data_stops_nothing() -> None:
         abort_reason(thresholds(e2e_ms=[urgent("avg<1")], success_ratio=[urgent("rate>0.9")]), [], 6.0)
         is None
     )
+
+
+def test_what_we_took_back_aborts_nothing() -> None:
+    """Requests that we cancelled say nothing of the target, and what has no value counts nowhere."""
+    taken_back = [make_sample(seq, outcome=Outcome.CANCELLED) for seq in range(5)]
+    assert abort_reason(thresholds(success_ratio=[urgent("rate>0.9")]), taken_back, 6.0) is None
+    failed = [make_sample(seq, outcome=Outcome.TIMEOUT) for seq in range(5)]
+    assert abort_reason(thresholds(e2e_ms=[urgent("avg<1")]), failed, 6.0) is None

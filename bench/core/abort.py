@@ -1,0 +1,42 @@
+"""Whether a run should stop now. It keeps what thresholds need of each request, so asking stays cheap."""
+
+from array import array
+from collections.abc import Mapping, Sequence
+
+from bench.core import wording
+from bench.core.metrics import metric
+from bench.core.sample import NOT_ANSWERS, RequestSample
+from bench.core.threshold import Threshold, judge_values
+
+
+class AbortWatch:
+    """Watches the thresholds with `abort_on_fail`.
+
+    Args:
+        thresholds: All of a scenario's, by metric.
+    """
+
+    def __init__(self, thresholds: Mapping[str, Sequence[Threshold]]) -> None:
+        urgent = {key: [x for x in limits if x.abort_on_fail] for key, limits in thresholds.items()}
+        self._limits = {key: limits for key, limits in urgent.items() if limits}
+        self._rows = {key: metric(key) for key in self._limits}
+        self._values = {key: array("d") for key in self._limits}
+
+    def add(self, sample: RequestSample) -> None:
+        """Take a request that is over."""
+        if sample.outcome in NOT_ANSWERS:
+            return
+        for key, row in self._rows.items():
+            value = row.value(sample)
+            if value is not None:
+                self._values[key].append(value)
+
+    def reason(self, elapsed_s: float) -> str | None:
+        """Why the run should stop, or None. A threshold without data yet aborts nothing."""
+        for key, limits in self._limits.items():
+            due = [limit for limit in limits if elapsed_s >= limit.delay_abort_eval_s]
+            for result in judge_values(self._rows[key], due, self._values[key], elapsed_s):
+                if result.crossed and result.value is not None:
+                    measured = wording.value(result.value, self._rows[key].unit)
+                    return f"threshold {key} {result.threshold} was crossed ({measured})"
+        return None
