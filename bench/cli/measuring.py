@@ -16,7 +16,8 @@ TargetName = Annotated[
     str | None, typer.Option("--target", help="The stack to measure: embedded, external, or one of yours.")
 ]
 TargetUrl = Annotated[
-    str | None, typer.Option("--target-url", help="Address of a stack that runs already (--target external).")
+    list[str] | None,
+    typer.Option("--target-url", help="Address of a running stack; SERVICE=URL for another service."),
 ]
 Inject = Annotated[
     list[str] | None,
@@ -27,7 +28,7 @@ DEFAULT_RESULTS = Path("results")
 
 
 def measure_and_keep(
-    scenario: str, target: str | None, url: str | None, inject: list[str] | None, results: Path
+    scenario: str, target: str | None, urls: list[str] | None, inject: list[str] | None, results: Path
 ) -> tuple["RunResult", Path]:
     """Measure a scenario, write its files, and return the result with its folder.
 
@@ -43,13 +44,14 @@ def measure_and_keep(
     from bench.store import scenarios, stacks
 
     brief = scenarios.load(scenario)
-    stack = stacks.load(target or ("external" if url else "embedded"))
+    stack = stacks.load(target or ("external" if urls else "embedded"))
     injections = parse_injections(stack, tuple(inject or ()))
     load = brief.scenario
     say(f"{load.name} on {stack.name}: {in_words(load.stages)}; Ctrl-C keeps what there is")
     line = ProgressLine()
     listener = Listener(progress=line.show, note=say, warning=lambda text: say(f"warning: {text}"))
-    result, recording = measure(brief, stack, url, injections, listener)
+    addresses = _by_service(urls or [], brief.target.service)
+    result, recording = measure(brief, stack, addresses, injections, listener)
     line.end()
     home = store.save(result, recording, results)
     if result.stop is not None and result.stop.cause is StopCause.INTERRUPT:
@@ -61,3 +63,13 @@ def measure_and_keep(
             "the run cannot be judged; look at the service's log",
         )
     return result, home
+
+
+def _by_service(urls: list[str], usual: str) -> dict[str, str]:
+    """`http://…` is the address of the target's own service, `agent=http://…` that of another."""
+    found = {}
+    for url in urls:
+        service, separator, address = url.partition("=")
+        named = bool(separator) and "/" not in service
+        found[service if named else usual] = address if named else url
+    return found

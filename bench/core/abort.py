@@ -24,7 +24,7 @@ class AbortWatch:
 
     def add(self, sample: RequestSample) -> None:
         """Take a request that is over."""
-        if sample.outcome in NOT_ANSWERS:
+        if sample.outcome in NOT_ANSWERS or sample.arm:
             return
         for key, row in self._rows.items():
             value = row.value(sample)

@@ -10,6 +10,7 @@ from bench.core.target import Answer, Durations, JsonAnswer, NdjsonAnswer, SseAn
 
 _TO_MS = {"ns": 1e-6, "ms": 1.0, "s": 1000.0}
 _LONGEST_TIER_MS = 86_400_000.0
+_MOST_TOKENS = 1_000_000_000
 
 
 @dataclass(slots=True)
@@ -112,7 +113,7 @@ class AnswerReader:
         """Counts and durations, wherever in a stream they stand."""
         if self._answer.tokens is not None:
             tokens = at(document, self._answer.tokens)
-            if isinstance(tokens, int) and not isinstance(tokens, bool) and tokens >= 0:
+            if isinstance(tokens, int) and not isinstance(tokens, bool) and 0 <= tokens <= _MOST_TOKENS:
                 self._reading.tokens = tokens
         if self._answer.durations is not None:
             self._reading.hops |= tiers_ms(document, self._answer.durations)
@@ -157,8 +158,8 @@ def tiers_ms(document: Mapping[str, Any], durations: Durations) -> dict[str, flo
 def _duration_ms(value: Any, factor: float) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    value_ms = value * factor
-    return value_ms if 0 <= value_ms <= _LONGEST_TIER_MS else None
+    # Compared before it is multiplied: JSON knows whole numbers that no float can hold.
+    return value * factor if 0 <= value <= _LONGEST_TIER_MS / factor else None
 
 
 def _decoder(answer: Answer) -> Decoder | None:

@@ -80,7 +80,8 @@ def compare(result: RunResult, baseline: Baseline | None) -> Comparison:
 
 
 def _comparable(result: RunResult, baseline: Baseline) -> tuple[BaselineRun, ...]:
-    return tuple(run for run in baseline.runs if not differences(result.fingerprint, run.fingerprint))
+    alike = [run for run in baseline.runs if not differences(result.fingerprint, run.fingerprint)]
+    return tuple(run for run in alike if run.ok + run.failed > 0)
 
 
 def _unjudged(result: RunResult, baseline: Baseline | None) -> tuple[str, ...]:

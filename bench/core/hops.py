@@ -6,8 +6,9 @@ Format: W3C Server Timing, https://www.w3.org/TR/server-timing/ (names are token
 import re
 
 # An entry is up to the next comma, and a parameter up to the next semicolon, that stands outside quotes.
-_ENTRY = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"])+')
-_PART = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^;"])+')
+# A quote that is never closed swallows the rest: what follows it cannot be told apart.
+_ENTRY = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"]|".*)+')
+_PART = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^;"]|".*)+')
 _DURATION = re.compile(r'^dur\s*=\s*("?)([0-9.eE+-]+)\1$', re.IGNORECASE)
 _DAY_MS = 86_400_000.0
 _NAME = re.compile(r"^[A-Za-z0-9._-]{1,40}$")

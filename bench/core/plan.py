@@ -33,6 +33,7 @@ class Arrival(Record):
         user: Virtual user, from 0; in an open loop the number of the request.
         turn: Request of that user in that stage, from 0.
         prompt: Id of the message.
+        arm: 0 for the scenario's target, 1 for the one beside it.
         pause_s: Closed loop: wait after the user's previous answer; 0 for turn 0.
         offset_s: Open loop: when it is due, from the start of the stage.
     """
@@ -41,6 +42,7 @@ class Arrival(Record):
     user: int
     turn: int
     prompt: str
+    arm: int = 0
     pause_s: float = 0.0
     offset_s: float | None = None
 
@@ -68,29 +70,43 @@ class RunPlan(Record):
         seed: Of the order of messages, the length of pauses, and the moments of random arrivals.
         stages: The scenario's stages.
         deck: Ids of the messages in the file's order, each as often as its weight.
+        arms: 2 when each message also goes to the target beside, else 1.
     """
 
     seed: int
     stages: tuple[ClosedLoop | OpenLoop, ...]
     deck: tuple[str, ...]
+    arms: int = 1
 
     def spans(self, stage: int) -> tuple[Span, ...]:
         """When each user of a closed loop is there."""
         load = self.stages[stage]
         assert not isinstance(load, OpenLoop)  # noqa: S101 - the engine asks closed loops only
-        return _spans(load, len(self.deck))
+        spans = _spans(load, len(self._cases))
+        if self.arms == 1:
+            return spans
+        return tuple(
+            span if span.turns is None else span.model_copy(update={"turns": self.arms * span.turns})
+            for span in spans
+        )
 
     def arrival(self, stage: int, user: int, turn: int) -> Arrival:
-        """The request that a user of a closed loop sends at its turn."""
+        """The request that a user of a closed loop sends at its turn.
+
+        With a target beside, a message goes to both one after the other, in the order ABBA over the messages,
+        so that neither gains from being asked first.
+        """
         load = self.stages[stage]
         assert not isinstance(load, OpenLoop)  # noqa: S101 - the engine asks closed loops only
-        pauses = Random(f"{self.seed}:{stage}:{user}:{turn}")
+        message, place = divmod(turn, self.arms)
+        pauses = Random(f"{self.seed}:{stage}:{user}:{message}")
         return Arrival(
             stage=stage,
             user=user,
             turn=turn,
-            prompt=self._prompt(stage, turn * load.users + user),
-            pause_s=pauses.uniform(*load.pause_s) if turn else 0.0,
+            prompt=self._prompt(stage, message * load.users + user),
+            arm=place if message % 2 == 0 else self.arms - 1 - place,
+            pause_s=pauses.uniform(*load.pause_s) if message and place == 0 else 0.0,
         )
 
     def arrivals(self, stage: int) -> Iterator[Arrival]:
@@ -106,10 +122,15 @@ class RunPlan(Record):
             nth += 1.0 if load.arrivals == "even" else gaps.expovariate(1.0)
             number += 1
 
+    @property
+    def _cases(self) -> tuple[str, ...]:
+        """Every message once, in the order of the file."""
+        return tuple(dict.fromkeys(self.deck))
+
     def _prompt(self, stage: int, dealt: int) -> str:
         """Messages are dealt like cards: each deck holds every message as often as its weight."""
         if isinstance(self.stages[stage], Cases):
-            return self.deck[dealt % len(self.deck)]
+            return self._cases[dealt % len(self._cases)]
         deck, card = divmod(dealt, len(self.deck))
         return _shuffled(self.deck, f"{self.seed}:{stage}:{deck}")[card]
 
@@ -168,7 +189,8 @@ def _moment(load: OpenLoop, nth: float) -> float | None:
 
 def plan(brief: Brief) -> RunPlan:
     """The plan of a scenario with its messages."""
-    return RunPlan(seed=brief.scenario.seed, stages=brief.scenario.stages, deck=_deck(brief.prompts))
+    scenario, arms = brief.scenario, 1 if brief.beside is None else 2
+    return RunPlan(seed=scenario.seed, stages=scenario.stages, deck=_deck(brief.prompts), arms=arms)
 
 
 def _deck(prompts: tuple[Prompt, ...]) -> tuple[str, ...]:

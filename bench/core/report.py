@@ -7,6 +7,7 @@ from bench.core.compare import Comparison, Decision
 from bench.core.metrics import Part, hop_name, metric
 from bench.core.record import Record
 from bench.core.result import RunResult
+from bench.core.sample import Outcome
 from bench.core.verdict import SUCCESS, MetricComparison, Verdict
 
 
@@ -119,13 +120,14 @@ def _seen(each: MetricComparison) -> str:
 def _next_step(result: RunResult, comparison: Comparison, headline: str) -> str:
     accept = f"bench baseline accept results/{result.provenance.run_id} --reason '…'"
     made_worse = bool(result.provenance.injections)
+    acceptable = not (result.stop or made_worse) and result.summary.outcomes.get(Outcome.OK, 0) > 0
     match comparison.decision:
         case Decision.INVALID:
             step = "Measure again on a quieter machine; nothing was judged."
         case Decision.UNDECIDED if comparison.metrics:
             step = "Accept more runs into the baseline, or measure longer, to see smaller changes."
-        case Decision.UNDECIDED if result.stop or made_worse:
-            step = "Measure again, to the end and without --inject, to compare or to accept."
+        case Decision.UNDECIDED if not acceptable:
+            step = "Measure again, to the end, with answers and without --inject, to compare or to accept."
         case Decision.UNDECIDED:
             step = f"If this run is as it should be: {accept}."
         case Decision.FAIL:
@@ -133,12 +135,8 @@ def _next_step(result: RunResult, comparison: Comparison, headline: str) -> str:
             where = (
                 "the tier named above" if "`" in headline else "the failed requests and the services' logs"
             )
-            step = (
-                f"Look at {where}."
-                if result.stop or made_worse
-                else f"Look at {where}; if it is meant: {accept}."
-            )
-        case Decision.PASS if _improved(comparison) and not made_worse:
+            step = f"Look at {where}; if it is meant: {accept}." if acceptable else f"Look at {where}."
+        case Decision.PASS if _improved(comparison) and acceptable:
             step = f"To hold the gain: {accept}."
         case Decision.PASS:
             step = "Nothing to do."

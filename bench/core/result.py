@@ -4,6 +4,7 @@ import re
 
 from pydantic import AwareDatetime
 
+from bench.core.overhead import of_the_target, overhead
 from bench.core.record import Record
 from bench.core.sample import Recording, Stop
 from bench.core.scenario import Brief, Scenario
@@ -98,8 +99,11 @@ def make_result(
 ) -> RunResult:
     """The result of a recording."""
     scenario = brief.scenario
-    counted = measured(recording, scenario.stages)
+    both = measured(recording, scenario.stages)
+    counted = of_the_target(both)
     summary = summarise(counted, scenario.objectives)
+    if scenario.beside is not None:
+        summary = summary.model_copy(update={"overhead": overhead(both.samples, scenario.beside)})
     return RunResult(
         scenario=scenario,
         provenance=provenance,

@@ -36,6 +36,7 @@ class RequestSample(Record):
         user: Virtual user, from 0.
         turn: Request of that user within the stage, from 0.
         prompt: Id of the message that was sent.
+        arm: 0 when it went to the scenario's target, 1 for the one beside it.
         scheduled_s: When the plan wanted it sent.
         connect_s: How long opening a connection took; None when one was reused.
         sent_s: When its last byte was handed to the kernel; None when that never happened.
@@ -56,6 +57,7 @@ class RequestSample(Record):
     user: int
     turn: int
     prompt: str
+    arm: int = 0
     scheduled_s: float
     connect_s: float | None = None
     sent_s: float | None = None

@@ -60,6 +60,7 @@ class Scenario(Record):
         name: File name without its ending.
         purpose: One sentence for people.
         target: Name of the interface that the requests go to.
+        beside: A second target that gets every message too; what the first takes longer is its overhead.
         seed: Of the order of messages, the length of pauses, and random arrivals.
         workload: What the users say.
         stages: One after the other.
@@ -74,6 +75,7 @@ class Scenario(Record):
     name: Name
     purpose: Annotated[str, Field(min_length=1)]
     target: Name
+    beside: Name | None = None
     seed: int
     workload: Workload
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
@@ -88,6 +90,8 @@ class Scenario(Record):
     def _measures(self) -> "Scenario":
         if all(stage.warm_up for stage in self.stages):
             raise ValueError("every stage is a warm-up, so nothing would be measured")
+        if self.beside is not None and any(isinstance(stage, OpenLoop) for stage in self.stages):
+            raise ValueError("a target beside needs closed loops: its requests come after the target's")
         return self
 
     @property
@@ -117,6 +121,12 @@ class Expectation(Record):
 
     status: Annotated[int, Field(ge=100, le=599)] = 200
     contains: str | None = None
+
+    @model_validator(mode="after")
+    def _readable(self) -> "Expectation":
+        if self.contains is not None and not 200 <= self.status < 300:  # noqa: PLR2004 - success, by RFC 9110
+            raise ValueError("contains is looked for in an answer, and a refusal is none")
+        return self
 
 
 class Prompt(Record):
@@ -162,3 +172,4 @@ class Brief(Record):
     scenario: Scenario
     target: Target
     prompts: tuple[Prompt, ...]
+    beside: Target | None = None

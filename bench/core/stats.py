@@ -85,6 +85,15 @@ def smallest_detectable(standard_error: float, df: int, alpha: float, power: flo
     return standard_error * float(scipy_stats.t.isf(alpha, df) + scipy_stats.t.isf(1.0 - power, df))
 
 
+def mean_interval(values: Sequence[float], confidence: float) -> tuple[float, float | None, float | None]:
+    """The mean with its interval (Student's t); a single value has none."""
+    mean = float(np.mean(values))
+    if len(values) < 2:  # noqa: PLR2004 - one value says nothing about spread
+        return mean, None, None
+    reach = float(scipy_stats.sem(values) * scipy_stats.t.ppf((1.0 + confidence) / 2.0, len(values) - 1))
+    return mean, mean - reach, mean + reach
+
+
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """P values adjusted for testing all of them (Holm, 1979)."""
     adjusted: dict[str, float] = {}

@@ -8,6 +8,7 @@ import numpy as np
 from bench.core import stats
 from bench.core.load import Stage
 from bench.core.metrics import METRICS, NETWORK, Kind, Metric, hop_key, metric
+from bench.core.overhead import Overhead
 from bench.core.record import Record
 from bench.core.sample import NOT_ANSWERS, Outcome, Recording, RequestSample, ResourceSample
 
@@ -73,6 +74,7 @@ class RunSummary(Record):
         requests: Requests that were answered or failed; what we cancelled is not among them.
         requests_rps: Successful requests per second; None when the run took no time.
         outcomes: How many requests ended in each way.
+        overhead: What the target takes longer than the one beside it; None when there is none.
         goodput: Answers within the scenario's objectives; None when it has none, or nothing was answered.
         failed_blocks: In how many sixths of the run a request failed.
         metrics: By key; a metric without a value is not there.
@@ -84,6 +86,7 @@ class RunSummary(Record):
     requests: int
     requests_rps: float | None
     outcomes: dict[Outcome, int]
+    overhead: Overhead | None = None
     goodput: Goodput | None = None
     failed_blocks: int
     metrics: dict[str, MetricSummary]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from bench.core.record import Record
 
@@ -63,6 +63,12 @@ class SseAnswer(_Answer):
     done_data: str | None = None
     error_event: str | None = None
 
+    @model_validator(mode="after")
+    def _ends(self) -> "SseAnswer":
+        if self.done_event is None and self.done_data is None:
+            raise ValueError("say how the stream ends: done_event or done_data")
+        return self
+
 
 class NdjsonAnswer(_Answer):
     """An answer of one JSON document a line.
@@ -95,7 +101,7 @@ class Target(Record):
 
     name: Name
     service: Name
-    method: Literal["POST", "GET", "PUT"] = "POST"
+    method: Literal["POST", "PUT"] = "POST"
     path: Annotated[str, StringConstraints(pattern=r"^/")]
     headers: dict[str, str] = {}
     auth: Literal["bearer", "none"] = "none"

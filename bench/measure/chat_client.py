@@ -13,6 +13,7 @@ from bench.core.sample import Outcome
 from bench.core.scenario import Brief, Expectation
 from bench.core.stack import expand
 from bench.core.target import Target
+from bench.errors import ConfigError
 from bench.measure.connection import Connection
 from bench.measure.engine import Answer
 from bench.measure.wire import Address, Reply, WireError, WireFault, request_bytes
@@ -38,7 +39,7 @@ class Endpoint:
         tails: The end of a request by message: its length, and its body.
         expected: What the right answer is, by message.
         timeout_s: A request that takes longer is given up.
-        numbers: One for each message that must be unlike all others.
+        numbers: One for each message, when it must be unlike all others; None when it need not.
     """
 
     target: Target
@@ -47,17 +48,19 @@ class Endpoint:
     tails: Mapping[str, bytes]
     expected: Mapping[str, Expectation]
     timeout_s: float
-    numbers: Iterator[int]
+    numbers: Iterator[int] | None
 
     @classmethod
-    def of(cls, brief: Brief, base_url: str, environ: Mapping[str, str]) -> "Endpoint":
-        """The endpoint of a brief at an address.
+    def of(
+        cls, brief: Brief, base_url: str, environ: Mapping[str, str], target: Target | None = None
+    ) -> "Endpoint":
+        """The endpoint of a brief at an address, of its own target unless another is named.
 
         Raises:
             ConfigError: A placeholder of the target has no value.
             ValueError: The address is none.
         """
-        target, unique = brief.target, brief.scenario.workload.unique
+        target, unique = target or brief.target, brief.scenario.workload.unique
         values = {f"env.{name}": value for name, value in environ.items()}
         where = f"targets/{target.name}.yaml"
         headers = {"accept-encoding": "identity", "content-type": "application/json"}
@@ -65,7 +68,9 @@ class Endpoint:
         tails = {}
         for prompt in brief.prompts:
             text = f"{prompt.text} ({_MARK.decode()})" if unique else prompt.text
-            body = json.dumps(_filled(target.body, text, values, where), ensure_ascii=False).encode()
+            body = json.dumps(_filled(target.body, text, values, where), ensure_ascii=False).encode(
+                errors="replace"
+            )
             tails[prompt.id] = b"content-length: %d\r\n\r\n" % len(body) + body
         return cls(
             target=target,
@@ -74,13 +79,13 @@ class Endpoint:
             tails=tails,
             expected={prompt.id: prompt.expect for prompt in brief.prompts},
             timeout_s=brief.scenario.request_timeout_s,
-            numbers=count(),
+            numbers=count() if unique else None,
         )
 
     def tail(self, prompt: str) -> bytes:
         """The end of the next request with this message."""
         tail = self.tails[prompt]
-        return tail.replace(_MARK, b"%016x" % next(self.numbers)) if _MARK in tail else tail
+        return tail if self.numbers is None else tail.replace(_MARK, b"%016x" % next(self.numbers))
 
 
 class ChatClient:
@@ -148,11 +153,16 @@ def declared_headers(target: Target, environ: Mapping[str, str]) -> dict[str, st
     """The headers of a target, with its placeholders filled.
 
     Raises:
-        ConfigError: A placeholder has no value.
+        ConfigError: A placeholder has no value, or a header would break out of its line.
     """
     values = {f"env.{name}": value for name, value in environ.items()}
     where = f"targets/{target.name}.yaml: headers"
-    return {name.lower(): expand(text, values, where) for name, text in target.headers.items()}
+    headers = {name.lower(): expand(text, values, where) for name, text in target.headers.items()}
+    try:
+        request_bytes("GET", "/", "localhost", headers)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    return headers
 
 
 def _answer(
@@ -172,8 +182,13 @@ def _answer(
         tokens=reading.tokens if reading.tokens is not None else _pieces(reading),
         intercepted=text.startswith(marks) if marks is not None and text is not None else None,
         status=reply.status or None,
-        hops=parse_server_timing(reply.header("server-timing") or "") | reading.hops,
+        hops=parse_server_timing(_server_timing(reply)) | reading.hops,
     )
+
+
+def _server_timing(reply: Reply) -> str:
+    """All headers of that name as one, as RFC 9110 joins them."""
+    return ", ".join(value.decode("latin-1") for name, value in reply.headers if name == b"server-timing")
 
 
 def _pieces(reading: Reading) -> int | None:

@@ -54,7 +54,7 @@ class Engine:
 
     Args:
         plan: What to send.
-        open_user: Makes the virtual user of a number.
+        open_user: Makes the virtual user of a number, for the arm of a number.
         on_sample: Is given each sample as soon as its request is over.
         grace_s: How long requests under way at the end of a stage may take.
     """
@@ -62,24 +62,27 @@ class Engine:
     def __init__(
         self,
         plan: RunPlan,
-        open_user: Callable[[int], User],
+        open_user: Callable[[int, int], User],
         on_sample: Callable[[RequestSample], None],
         grace_s: float,
     ) -> None:
         self._plan = plan
         self._open_user = open_user
         closed = [stage.users for stage in plan.stages if isinstance(stage, ClosedLoop)]
-        self._users = [open_user(number) for number in range(max(closed, default=0))]
+        # By user and arm: a user has a connection to each target.
+        numbers, arms = range(max(closed, default=0)), range(plan.arms)
+        self._users = [[open_user(number, arm) for arm in arms] for number in numbers]
         self._idle: list[User] = []
         self._on_sample = on_sample
         self._grace_s = grace_s
         self._finished = 0
+        self._in_flight = 0
         self._origin_s = 0.0
 
     async def open(self) -> None:
         """Open all connections before the clock starts: what it costs to do so at once is ours."""
-        await asyncio.gather(*(user.open() for user in self._users))
-        self._idle = list(self._users)
+        await asyncio.gather(*(user.open() for arms in self._users for user in arms))
+        self._idle = [arms[0] for arms in self._users]
 
     async def run(self) -> None:
         """Send everything. Cancelling it records the requests under way as CANCELLED."""
@@ -92,7 +95,7 @@ class Engine:
 
     async def close(self) -> None:
         """Close every user's connection."""
-        await asyncio.gather(*(user.close() for user in self._users))
+        await asyncio.gather(*(user.close() for arms in self._users for user in arms))
 
     async def _run_closed(self, index: int, stage: ClosedLoop) -> None:
         loop = asyncio.get_running_loop()
@@ -111,7 +114,7 @@ class Engine:
     async def _chat(self, stage: int, span: Span, start_s: float) -> None:
         """One user's loop: each message is due one pause after the answer to the last."""
         loop = asyncio.get_running_loop()
-        user = self._users[span.user]
+        users = self._users[span.user]
         free_s, end_s, turn = start_s + span.start_s, start_s + span.end_s, 0
         while span.turns is None or turn < span.turns:
             arrival = self._plan.arrival(stage, span.user, turn)
@@ -119,31 +122,26 @@ class Engine:
             if due_s >= end_s:
                 return
             await asyncio.sleep(due_s - loop.time())
-            free_s = await self._ask(user, arrival, due_s)
+            free_s = await self._ask(users[arrival.arm], arrival, due_s)
             turn += 1
 
     async def _run_open(self, index: int, stage: OpenLoop) -> None:
         loop = asyncio.get_running_loop()
         start_s = loop.time()
         end_s = start_s + stage.duration_s
-        under_way: set[asyncio.Task[None]] = set()
-        try:
-            for arrival in self._plan.arrivals(index):
-                due_s = start_s + (arrival.offset_s or 0.0)
-                await asyncio.sleep(due_s - loop.time())
-                if len(under_way) >= stage.max_in_flight:
-                    self._record(arrival, due_s, _dropped(due_s, stage.max_in_flight))
-                    continue
-                task = asyncio.create_task(self._send(arrival, due_s))
-                under_way.add(task)
-                task.add_done_callback(under_way.discard)
-            await asyncio.sleep(max(0.0, end_s - loop.time()))
-            if under_way:
-                await asyncio.wait(under_way, timeout=self._grace_s)
-        finally:
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+        self._in_flight = 0
+        # Requests that outlive the grace are recorded as cancelled.
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(end_s + self._grace_s), asyncio.TaskGroup() as group:
+                for arrival in self._plan.arrivals(index):
+                    due_s = start_s + (arrival.offset_s or 0.0)
+                    await asyncio.sleep(due_s - loop.time())
+                    if self._in_flight >= stage.max_in_flight:
+                        self._record(arrival, due_s, _dropped(due_s, stage.max_in_flight))
+                    else:
+                        self._in_flight += 1
+                        group.create_task(self._send(arrival, due_s))
+                await asyncio.sleep(max(0.0, end_s - loop.time()))
 
     async def _send(self, arrival: Arrival, due_s: float) -> None:
         """One request of an open loop, with whichever connection is free."""
@@ -152,10 +150,11 @@ class Engine:
             await self._ask(user, arrival, due_s)
         finally:
             self._idle.append(user)
+            self._in_flight -= 1
 
     def _another_user(self) -> User:
-        user = self._open_user(len(self._users))
-        self._users.append(user)
+        user = self._open_user(len(self._users), 0)
+        self._users.append([user])
         return user
 
     async def _ask(self, user: User, arrival: Arrival, due_s: float) -> float:
@@ -176,6 +175,7 @@ class Engine:
                 user=arrival.user,
                 turn=arrival.turn,
                 prompt=arrival.prompt,
+                arm=arrival.arm,
                 scheduled_s=due_s - self._origin_s,
                 connect_s=answer.connect_s,
                 sent_s=self._offset(answer.sent_s),

@@ -7,6 +7,7 @@ import os
 import platform
 import secrets
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -37,16 +38,16 @@ def provenance(run_id: str, injections: dict[str, float]) -> Provenance:
     )
 
 
-def fingerprint(brief: Brief, stack: Stack, url: str | None = None) -> Fingerprint:
+def fingerprint(brief: Brief, stack: Stack, urls: Mapping[str, str] | None = None) -> Fingerprint:
     """What must be equal for a run to be compared with another.
 
     Args:
         brief: The work.
         stack: The stack that did it.
-        url: Of a stack that runs elsewhere: another address is another stack.
+        urls: By service, of a stack that runs elsewhere: another address is another stack.
     """
     scenario = brief.scenario
-    work = {
+    work: dict[str, Any] = {
         "seed": scenario.seed,
         "stages": [_declared(stage) for stage in scenario.stages],
         "unique": scenario.workload.unique,
@@ -54,11 +55,13 @@ def fingerprint(brief: Brief, stack: Stack, url: str | None = None) -> Fingerpri
         "target": _declared(brief.target),
         "prompts": [_declared(prompt) for prompt in brief.prompts],
     }
+    if brief.beside is not None:
+        work["beside"] = _declared(brief.beside)
     image = os.environ.get("ImageOS")  # noqa: SIM112 - so spelt by the hosted runners
     image_version = os.environ.get("ImageVersion")  # noqa: SIM112 - likewise
     return Fingerprint(
         stack=stack.name,
-        stack_digest=_digest({**_declared(stack), "purpose": None, "url": url}),
+        stack_digest=_digest({**_declared(stack), "purpose": None, "url": dict(urls) if urls else None}),
         work_digest=_digest(work),
         system=f"{image}-{image_version}" if image else f"{platform.system()}-{platform.machine()}",
         cpu_model=_cpu_model(),

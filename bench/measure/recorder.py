@@ -35,13 +35,13 @@ class Subject:
     """What is measured.
 
     Attributes:
-        base_url: Of the service that offers the target.
+        base_urls: Of the service that offers the target, and of the one that offers the target beside.
         tokens: One for each virtual user; none when the target asks for none.
         pids: Of the stack's processes, by service; empty when they run elsewhere.
         dead: Says which service died; None while all run.
     """
 
-    base_url: str
+    base_urls: Sequence[str]
     tokens: Sequence[str] = ()
     pids: Mapping[str, int] = field(default_factory=dict)
     dead: Callable[[], str | None] = lambda: None
@@ -55,11 +55,16 @@ def record(brief: Brief, subject: Subject, on_progress: Callable[[Progress], Non
         subject: What to do it to.
         on_progress: Called about twice a second.
     """
-    endpoint = Endpoint.of(brief, subject.base_url, os.environ)
+    targets = [brief.target, brief.beside]
+    endpoints = [
+        Endpoint.of(brief, url, os.environ, target)
+        for url, target in zip(subject.base_urls, targets, strict=False)
+    ]
     session = _Session(brief, subject, on_progress)
 
-    def open_user(number: int) -> ChatClient:
-        return ChatClient(endpoint, subject.tokens[number % len(subject.tokens)] if subject.tokens else None)
+    def open_user(number: int, arm: int) -> ChatClient:
+        token = subject.tokens[number % len(subject.tokens)] if subject.tokens else None
+        return ChatClient(endpoints[arm], token if endpoints[arm].target.auth == "bearer" else None)
 
     engine = Engine(plan(brief), open_user, session.take, brief.scenario.grace_s)
     gc.collect()

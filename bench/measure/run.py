@@ -35,14 +35,18 @@ class Listener:
 
 
 def measure(
-    brief: Brief, stack: Stack, url: str | None, injections: Mapping[str, float], listener: Listener
+    brief: Brief,
+    stack: Stack,
+    urls: Mapping[str, str],
+    injections: Mapping[str, float],
+    listener: Listener,
 ) -> tuple[RunResult, Recording]:
     """Measure a scenario once.
 
     Args:
         brief: What to do.
         stack: What to do it to.
-        url: Its address, for a stack that runs elsewhere.
+        urls: Its addresses by service, for a stack that runs elsewhere.
         injections: What to make worse on purpose, by knob.
         listener: Who is told.
 
@@ -55,34 +59,40 @@ def measure(
     """
     run_id = new_run_id(brief.scenario.name)
     with (
-        _live(brief, stack, url, injections, listener) as live,
+        _live(brief, stack, urls, injections, listener) as live,
         furnished(stack, live.values, brief.scenario.fixtures, listener.warning),
         provisioned(stack, live.values, brief.scenario.accounts, run_id, listener.warning) as users,
     ):
         tokens = _tokens(brief, stack, live, users)
-        base_url = live.url(brief.target.service)
-        ready = base_url.rstrip("/") + brief.target.ready
-        headers = declared_headers(brief.target, os.environ)
-        if tokens:
-            headers["authorization"] = f"Bearer {tokens[0]}"
-        wait_until_ready(ready, headers, READY_TIMEOUT_S, live.dead)
+        targets = [target for target in (brief.target, brief.beside) if target is not None]
+        for target in targets:
+            headers = declared_headers(target, os.environ)
+            if tokens and target.auth == "bearer":
+                headers["authorization"] = f"Bearer {tokens[0]}"
+            ready = live.url(target.service).rstrip("/") + target.ready
+            wait_until_ready(ready, headers, READY_TIMEOUT_S, live.dead)
+        base_urls = [live.url(target.service) for target in targets]
         made = provenance(run_id, dict(injections))
-        recording = record(brief, Subject(base_url, tokens, live.pids, live.dead), listener.progress)
-    return make_result(brief, recording, made, fingerprint(brief, stack, url)), recording
+        recording = record(brief, Subject(base_urls, tokens, live.pids, live.dead), listener.progress)
+    return make_result(brief, recording, made, fingerprint(brief, stack, urls)), recording
 
 
 @contextmanager
 def _live(
-    brief: Brief, stack: Stack, url: str | None, injections: Mapping[str, float], listener: Listener
+    brief: Brief,
+    stack: Stack,
+    urls: Mapping[str, str],
+    injections: Mapping[str, float],
+    listener: Listener,
 ) -> Iterator[Live]:
     """The stack: elsewhere, already up, or started for this run."""
     if not stack.services:
-        if url is None:
+        if not urls:
             raise ConfigError(f"target '{stack.name}' runs elsewhere", "say where: --target-url http://…")
         secret = jwt_secret(os.environ, generate=False) if brief.target.auth == "bearer" else None
-        yield Live(stack, placeholders(secret), {brief.target.service: url})
+        yield Live(stack, placeholders(secret), urls)
         return
-    if url is not None:
+    if urls:
         raise ConfigError(f"--target-url: target '{stack.name}' is started here", "--target external")
     if not is_up(stack.name):
         with running(stack, jwt_secret(os.environ, generate=True), injections) as live:

@@ -11,6 +11,7 @@ from bench.core import wording
 from bench.core.compare import Decision
 from bench.core.load import in_words
 from bench.core.metrics import METRICS, NETWORK, Kind, Part, hop_name, metric
+from bench.core.overhead import CONFIDENCE, Overhead
 from bench.core.report import Report
 from bench.core.result import environment
 from bench.core.sample import GENERATOR
@@ -206,6 +207,7 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
     facts = {
         "load": in_words(result.scenario.stages),
         "answered": f"{result.summary.requests} requests in {result.summary.elapsed_s:.1f} s",
+        "overhead": _overhead(result.summary.overhead),
         "goodput": _goodput(result.summary.goodput, result.scenario.objectives),
         "run": f"{made.run_id}, commit {_commit(made.commit, dirty=made.dirty is True)}",
         "made worse": injected,
@@ -215,6 +217,16 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
         "made with": f"bench {made.tool_version}, Python {made.python_version}",
     }
     return tuple((label, text) for label, text in facts.items() if text)
+
+
+def _overhead(overhead: Overhead | None) -> str:
+    if overhead is None:
+        return ""
+    low, high = wording.change_ms(overhead.low_ms), wording.change_ms(overhead.high_ms)
+    interval = "" if overhead.low_ms is None else f", {CONFIDENCE:.0%} interval {low} to {high}"
+    size = f"{wording.change_ms(overhead.mean_ms)} ({wording.change(overhead.ratio)})"
+    pairs = "1 pair" if overhead.pairs == 1 else f"{overhead.pairs} pairs"
+    return f"{size} against {overhead.beside}{interval}, {pairs}"
 
 
 def _goodput(goodput: Goodput | None, objectives: Mapping[str, float]) -> str:

@@ -30,10 +30,16 @@ def load(name: str) -> Brief:
         )
     target = _named(path, f"targets/{scenario.target}.yaml", f"target '{scenario.target}'")
     prompts = _named(path, scenario.workload.prompts, "workload.prompts")
+    beside = None
+    if scenario.beside is not None:
+        beside = read_yaml(
+            _named(path, f"targets/{scenario.beside}.yaml", f"beside '{scenario.beside}'"), Target
+        )
     return Brief(
         scenario=scenario,
         target=read_yaml(target, Target),
         prompts=read_yaml(prompts, Prompts).messages,
+        beside=beside,
     )
 
 

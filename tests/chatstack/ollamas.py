@@ -17,11 +17,6 @@ class Seen:
     headers: list[tuple[str, str]]
     content: bytes
 
-    @property
-    def path(self) -> str:
-        """The target without its query."""
-        return self.target.partition("?")[0]
-
 
 @dataclass
 class Answer:
@@ -71,6 +66,8 @@ def fake_ollama() -> Iterator[Ollama]:
                 self.send_header(name, value)
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
+            if self.command == "HEAD":
+                return
             for part in answer.parts:
                 self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
                 self.wfile.flush()
@@ -79,7 +76,8 @@ def fake_ollama() -> Iterator[Ollama]:
             else:
                 self.wfile.write(b"0\r\n\r\n")
 
-        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - the names that http.server calls
+        do_GET = do_HEAD = do_OPTIONS = answer  # noqa: N815 - the names that http.server calls
+        do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - likewise
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

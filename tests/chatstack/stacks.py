@@ -191,6 +191,19 @@ def assert_one_line(done: subprocess.CompletedProcess[str], *words: str) -> None
         assert word in done.stderr
 
 
+def connect(url: str) -> socket.socket:
+    """A connection to a service on which a test writes every byte itself."""
+    address = httpx.URL(url)
+    return socket.create_connection((address.host, address.port or 80))
+
+
+def get_raw(url: str, target: str) -> bytes:
+    """The answer's bytes to a GET of exactly this target, with no header but those it must have."""
+    with connect(url) as connection:
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
 def ask_and_keep(
     url: str, path: str, body: object, headers: Mapping[str, str] | None = None
 ) -> socket.socket:
@@ -203,7 +216,7 @@ def ask_and_keep(
         f"Content-Length: {len(content)}",
         *(f"{name}: {value}" for name, value in (headers or {}).items()),
     ]
-    connection = socket.create_connection((address.host, address.port or 80))
+    connection = connect(url)
     connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + content)
     return connection
 

@@ -1,3 +1,4 @@
+import gzip
 import json
 import secrets
 import time
@@ -16,6 +17,7 @@ from tests.chatstack.stacks import (
     ENDLESS,
     MODEL,
     change,
+    get_raw,
     hex_id,
     recorded,
     refusing,
@@ -33,6 +35,11 @@ class Between:
 
     client: httpx.Client
     ollama: Ollama
+
+    @property
+    def url(self) -> str:
+        """Where the agent listens."""
+        return str(self.client.base_url)
 
 
 @pytest.fixture(scope="module")
@@ -58,18 +65,63 @@ def _always(answer: Answer) -> Callable[[object], Answer]:
     return lambda _: answer
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("target", ["/?a", "/api/show?verbose=true&q=a%20b+c%26&q=", "/a/b.c~d?x=%2F"])
 def test_a_request_arrives_as_it_was_sent(between: Between, method: str, target: str) -> None:
     """Method, path, query, headers and body reach Ollama unchanged."""
-    content = secrets.token_bytes(5000) if method in ("POST", "PUT") else b""
+    content = secrets.token_bytes(5000) if method in ("POST", "PUT", "PATCH") else b""
     headers = {"X-Trace": "abc", "Authorization": "Bearer x", "Content-Type": "application/octet-stream"}
-    between.client.request(method, target, content=content, headers=headers)
+    response = between.client.request(method, target, content=content, headers=headers)
+    assert (response.status_code, response.content) == (200, b"" if method == "HEAD" else b"{}")
     (seen,) = between.ollama.seen
     assert (seen.method, seen.target, seen.content) == (method, target, content)
     names = {name.lower(): value for name, value in seen.headers}
     assert {name: names[name.lower()] for name in headers} == headers
     assert names["host"] == httpx.URL(between.ollama.url).netloc.decode()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/",
+        "/api/tags",
+        "/api/show?q='a'",
+        "/a%2Fb",
+        "/a%3Fb",
+        "/a%20b",
+        "/a%23b",
+        "/a?q=%zz",
+        "/A/../b?c=d?e",
+    ],
+)
+def test_a_target_is_passed_on_to_the_byte(between: Between, target: str) -> None:
+    """The target reaches Ollama as the client wrote it, with nothing encoded, decoded or tidied up."""
+    assert get_raw(between.url, target).startswith(b"HTTP/1.1 200 ")
+    assert [seen.target for seen in between.ollama.seen] == [target]
+
+
+def test_no_header_is_made_up(between: Between) -> None:
+    """Ollama gets no header that the client did not send, but for those of the connection."""
+    get_raw(between.url, "/")
+    (seen,) = between.ollama.seen
+    assert {name.lower() for name, _ in seen.headers} <= {"host", "connection"}
+
+
+def test_a_header_need_not_be_ascii(between: Between) -> None:
+    """A header with bytes beyond ASCII reaches Ollama unchanged."""
+    between.client.get("/api/tags", headers=[(b"X-Name", "né".encode("latin-1"))])
+    (seen,) = between.ollama.seen
+    assert ("X-Name".lower(), "né") in [(name.lower(), value) for name, value in seen.headers]
+
+
+def test_a_cookie_stays_with_its_client(between: Between) -> None:
+    """A cookie that Ollama gives to one client is passed on to it and never sent for another."""
+    between.ollama.answering = _always(Answer([b"{}"], headers=[*JSON, ("Set-Cookie", "session=1; Path=/")]))
+    for _ in range(2):
+        response = httpx.get(f"{between.url}/api/tags", timeout=60, trust_env=False)
+        assert response.headers["set-cookie"] == "session=1; Path=/"
+    assert len(between.ollama.seen) == 2
+    assert "cookie" not in {name.lower() for seen in between.ollama.seen for name, _ in seen.headers}
 
 
 @pytest.mark.parametrize("status", [200, 201, 400, 404, 418, 429, 500, 503])
@@ -83,6 +135,26 @@ def test_an_answer_arrives_as_it_was_given(between: Between, status: int, conten
     assert (response.status_code, response.content) == (status, content)
     assert response.headers["x-trace"] == "abc"
     assert response.headers.get("content-type") == content_type
+
+
+def test_the_servers_own_headers_are_ollamas(between: Between) -> None:
+    """Date and server of an answer are those that Ollama said, each once."""
+    date = "Sun, 01 Jun 2025 12:00:00 GMT"
+    between.ollama.answering = _always(Answer([b"{}"], headers=[*JSON, ("Date", date), ("Server", "ollama")]))
+    response = between.client.get("/api/tags")
+    assert response.headers.get_list("date") == [date]
+    assert response.headers.get_list("server") == ["ollama"]
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-ndjson"])
+def test_a_packed_answer_stays_packed(between: Between, content_type: str) -> None:
+    """An answer that Ollama compressed reaches the client in the same bytes, and says so."""
+    packed = gzip.compress(b'{"total_duration": 1}\n')
+    headers = [("Content-Type", content_type), ("Content-Encoding", "gzip")]
+    between.ollama.answering = _always(Answer([packed], headers=headers))
+    with between.client.stream("GET", "/api/tags") as response:
+        assert b"".join(response.iter_raw()) == packed
+    assert response.headers["content-encoding"] == "gzip"
 
 
 def test_headers_of_the_connection_are_not_passed_on(between: Between) -> None:
@@ -161,11 +233,23 @@ def test_a_silent_ollama_is_a_gateway_timeout(store_variables: dict[str, str]) -
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"no JSON publish", b"[]", b'"publish"', b"\xffpublish", b'{"prompt": 1, "x": "publish"}'],
+    [
+        b"",
+        b"no JSON publish",
+        b"[]",
+        b'"publish"',
+        b"\xffpublish",
+        b'{"prompt": 1, "x": "publish"}',
+        pytest.param(b'{"prompt": "publish", "x": ' + b"[" * 100_000, id="too deep"),
+        b'{"prompt": "publish \\ud800", "messages": [{"role": "user", "content": "publish \\ud800"}]}',
+        b'{"model": "\\ud800", "prompt": "publish", "messages": [{"role": "user", "content": "publish"}]}',
+    ],
 )
 @pytest.mark.parametrize("path", ["/api/generate", "/api/chat"])
 def test_ollama_says_what_is_wrong_with_a_body(between: Between, path: str, content: bytes) -> None:
-    """A body that is not understood is Ollama's to judge: it is passed on as it is."""
+    """A body that is not understood, or holds half a character, is Ollama's to judge: it is passed on as it
+    is.
+    """
     between.ollama.answering = _always(Answer([b'{"error": "bad"}'], 400, JSON))
     response = between.client.post(path, content=content)
     assert (response.status_code, response.json()) == (400, {"error": "bad"})
@@ -211,10 +295,10 @@ def test_without_a_clear_yes_the_text_is_passed_on(
     assert (response.status_code, [response.content]) == (answer.status, answer.parts)
     question, passed_on = between.ollama.seen
     asked = json.loads(question.content)
-    assert (question.method, question.path) == ("POST", "/api/generate")
+    assert (question.method, question.target) == ("POST", "/api/generate")
     assert (asked["model"], asked["format"], asked["stream"]) == ("m", "json", False)
     assert 'Message: """publish form 1"""' in asked["prompt"]
-    assert (passed_on.path, json.loads(passed_on.content)) == (path, {"model": "m", **body})
+    assert (passed_on.target, json.loads(passed_on.content)) == (path, {"model": "m", **body})
 
 
 @pytest.mark.parametrize(
@@ -239,7 +323,7 @@ def test_only_the_users_last_text_asks(
     """What is no prompt and no last message of the user, or no generation, never makes the agent ask."""
     between.client.request(method, path, json=body)
     (seen,) = between.ollama.seen
-    assert (seen.path, json.loads(seen.content)) == (path, body)
+    assert (seen.target, json.loads(seen.content)) == (path, body)
 
 
 def _asked(path: str, text: str, *, stream: bool | None) -> dict[str, Any]:

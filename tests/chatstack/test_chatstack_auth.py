@@ -74,6 +74,17 @@ def test_an_expired_token_is_refused(anyone: httpx.Client, stack: Stack, user: d
     _assert_refused(anyone.post(CHAT, json=SENT, headers=bearer(token)), "Token expired")
 
 
+@pytest.mark.parametrize("exp", [253_402_300_800, 1_900_000_000_000, 10**18])
+def test_a_token_may_outlast_the_calendar(
+    anyone: httpx.Client, stack: Stack, user: dict[str, Any], exp: int
+) -> None:
+    """A token that expires after the year 9999 holds until it is revoked."""
+    headers = bearer(mint(stack.secret, user, exp=exp))
+    assert anyone.get("/api/auth/me", headers=headers).status_code == 200
+    assert anyone.post("/api/auth/logout", headers=headers).status_code == 200
+    _assert_refused(anyone.get("/api/auth/me", headers=headers), "Token revoked")
+
+
 @pytest.mark.parametrize(
     "claims",
     [
@@ -235,9 +246,34 @@ def test_refreshing_needs_a_token(anyone: httpx.Client, body: dict[str, object])
 
 
 @pytest.mark.parametrize("path", [CHAT, "/api/auth/register", "/api/auth/refresh"])
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b" " * (1024 * 1024 + 1)])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff",
+        pytest.param(b" " * (1024 * 1024 + 1), id="too large"),
+        pytest.param(b'{"message":' + b"[" * 100_000, id="too deep"),
+    ],
+)
 def test_a_body_that_is_no_object_is_a_bad_request(asking: httpx.Client, path: str, content: bytes) -> None:
     """Every call with a body answers 400 to what is no JSON object of a megabyte at most."""
     response = asking.post(path, content=content)
     assert response.status_code == 400
     assert response.json()["error"].startswith("the body is ")
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        (CHAT, b'{"message": "\\ud800"}'),
+        (CHAT, b'{"message": "\\ud800", "stream": true}'),
+        ("/api/auth/register", b'{"fullName": "Ada", "email": "\\ud800@x", "username": "\\ud800"}'),
+        ("/api/auth/refresh", b'{"refreshToken": "\\ud800"}'),
+    ],
+)
+def test_half_a_character_is_a_bad_request(asking: httpx.Client, path: str, content: bytes) -> None:
+    """A lone surrogate, which JSON can write and no text can hold, makes the body a bad request."""
+    response = asking.post(path, content=content)
+    assert (response.status_code, response.json()) == (400, {"error": "the body is not JSON"})

@@ -223,10 +223,18 @@ def test_every_accepted_message_is_noted(asking: httpx.Client, stack: Stack, use
     assert chats() == before + 2
 
 
-def test_publishing_works_through_the_backend(asking: httpx.Client, form: str) -> None:
-    """A message that asks to publish a form that there is, is answered by the agent itself."""
-    response = asking.post(CHAT, json={"message": f"Please publish form {form}"})
-    assert response.json()["data"]["message"] == f"✅ Form {form} has been successfully published"
+@pytest.mark.parametrize("stream", [False, True])
+def test_publishing_works_through_the_backend(asking: httpx.Client, form: str, stream: bool) -> None:
+    """A message that asks to publish a form that there is, is answered by the agent itself, in a stream as
+    well.
+    """
+    response = asking.post(CHAT, json={"message": f"Please publish form {form}", "stream": stream})
+    if stream:
+        (kind, data), (last, _) = _events(response.text)
+        assert (kind, last) == ("message", "done")
+    else:
+        data = response.json()["data"]
+    assert data["message"] == f"✅ Form {form} has been successfully published"
 
 
 @pytest.mark.parametrize("message", ["Hello", "Grüße 👩‍👩‍👧‍👦"])
@@ -264,6 +272,8 @@ def test_only_true_streams(asking: httpx.Client, stream: object) -> None:
         ),
         (Answer([b'{"response": "one"}\n', b"[1]\n"], headers=NDJSON), "the AI agent broke off"),
         (Answer([b'{"response": "one"}\n', b"\n"], headers=NDJSON), "the AI agent did not finish"),
+        (Answer([b'{"response": "one"}\n'], headers=NDJSON), "the AI agent did not finish"),
+        (Answer([b'{"response": "one"}\n{"error": "x"}\n'], headers=NDJSON), "the AI agent broke off"),
     ],
 )
 def test_a_stream_that_breaks_says_so(above: Above, answer: Answer, error: str) -> None:
@@ -272,6 +282,16 @@ def test_a_stream_that_breaks_says_so(above: Above, answer: Answer, error: str) 
     response = above.client.post(CHAT, json={"message": "Hello", "stream": True})
     assert response.status_code == 200
     assert _events(response.text) == [("message", {"message": "one"}), ("error", {"error": error})]
+
+
+def test_an_empty_line_of_a_stream_is_no_piece(above: Above) -> None:
+    """A line of the agent's stream that says nothing is passed over, and the stream ends as it should."""
+    lines = b'{"response": "one"}\n\n{"done": true, "eval_count": 1}\n'
+    _answers(above, Answer([lines], headers=NDJSON))
+    response = above.client.post(CHAT, json={"message": "Hello", "stream": True})
+    piece, (last, done) = _events(response.text)
+    assert piece == ("message", {"message": "one"})
+    assert (last, done["tokens"]) == ("done", 1)
 
 
 def test_an_agent_that_says_nothing_at_all_broke_off(above: Above) -> None:
@@ -295,6 +315,18 @@ def test_what_there_is_not_is_an_error_too(asking: httpx.Client, method: str, pa
     response = asking.request(method, path)
     assert response.status_code == status
     assert list(response.json()) == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"), [("GET", CHAT, "POST"), ("POST", HEALTH, "GET, HEAD")]
+)
+def test_a_wrong_method_is_told_the_right_ones(
+    asking: httpx.Client, method: str, path: str, allowed: str
+) -> None:
+    """The answer 405 names in `Allow` the methods that there are."""
+    response = asking.request(method, path)
+    assert response.status_code == 405
+    assert set(response.headers["allow"].split(", ")) == set(allowed.split(", "))
 
 
 def test_answers_are_counted(asking: httpx.Client) -> None:
@@ -351,6 +383,28 @@ def test_a_delay_is_the_delayed_tiers_own(stack: Stack, token: str) -> None:
     assert parts_ms["agent"] >= 199
     assert parts_ms["backend"] >= 99
     assert sum(parts_ms.values()) <= passed_ms + 0.005 * len(parts_ms)
+
+
+def test_waiting_for_a_stream_is_not_the_backends_own(stack: Stack, token: str) -> None:
+    """What the backend waits for the agent before a stream begins is in none of its shares."""
+    with (
+        serving(
+            "agent", {**stack.variables, "OLLAMA_URL": stack.model.url, "AGENT_DELAY_MS": "200"}
+        ) as agent,
+        serving("backend", {**stack.variables, "AGENT_URL": agent.url}) as backend,
+    ):
+        began_s = time.perf_counter()
+        response = httpx.post(
+            f"{backend.url}{CHAT}",
+            json={"message": "Hello", "stream": True},
+            headers=bearer(token),
+            timeout=60,
+            trust_env=False,
+        )
+        passed_ms = 1000 * (time.perf_counter() - began_s)
+    parts_ms = server_timing(response)
+    assert list(parts_ms) == ["auth", "backend"]
+    assert sum(parts_ms.values()) <= passed_ms - 199 + 0.005 * len(parts_ms)
 
 
 def test_an_injected_failure_is_the_backends_own(stack: Stack, token: str) -> None:

@@ -29,11 +29,18 @@ def test_wrong_arguments_show_the_usage(arguments: list[str]) -> None:
         ("backend", {}, "JWT_SECRET is not set"),
         ("backend", {"JWT_SECRET": secrets.token_hex(32)}, "AGENT_URL is not set"),
         ("agent", {}, "OLLAMA_URL is not set"),
+        ("agent", {"OLLAMA_URL": "localhost:11434"}, "OLLAMA_URL=localhost:11434: not an address"),
+        (
+            "backend",
+            {"JWT_SECRET": secrets.token_hex(32), "AGENT_URL": "http://x:y"},
+            "AGENT_URL=http://x:y: not an address",
+        ),
         ("agent", {"OLLAMA_URL": "http://x", "UPSTREAM_TIMEOUT_S": "0"}, "UPSTREAM_TIMEOUT_S=0: must be"),
         ("model", {"MODEL_DECODE_TPS": "fast"}, "MODEL_DECODE_TPS=fast: not a number"),
         ("model", {"OLLAMA_NUM_PARALLEL": "1.5"}, "OLLAMA_NUM_PARALLEL=1.5: not a whole number"),
         ("model", {"OLLAMA_NUM_PARALLEL": "0"}, "OLLAMA_NUM_PARALLEL=0: must be 1 to 1e+09"),
         ("model", {"MODEL_ERROR_RATIO": "2"}, "MODEL_ERROR_RATIO=2: must be 0 to 1"),
+        ("model", {"MODEL_SLOWDOWN": "inf"}, "MODEL_SLOWDOWN=inf: must be"),
         ("model", {"PORT": "65536"}, "PORT=65536: must be 0 to 65535"),
         ("model", {"HOST": "192.0.2.1", "PORT": "0"}, "cannot listen on 192.0.2.1:0: "),
     ],
@@ -77,11 +84,14 @@ def _has_ipv6() -> bool:
         return False
 
 
-def test_sigterm_ends_a_service_quietly() -> None:
-    """Told to end, a service ends with code 0 or by that signal, and complains of nothing."""
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_service_quietly(told: signal.Signals) -> None:
+    """Told to end, or interrupted, a service ends with code 0 or by that signal, and complains of nothing."""
     with serving("model") as model:
+        model.process.send_signal(told)
+        model.process.wait()
         code, err = ended(model.process)
-    assert code in (0, -signal.SIGTERM)
+    assert code in (0, -told)
     assert err == ""
 
 
@@ -141,6 +151,7 @@ def test_forms_are_added_and_removed(command: Command) -> None:
     [
         ("users add", "not JSON", "stdin is not JSON: "),
         ("users add", "", "stdin is not JSON: "),
+        pytest.param("users add", "[" * 100_000, "stdin is not JSON: ", id="too deep"),
         ("users add", "{}", "stdin must be a JSON list"),
         ("users add", '["id"]', "stdin must be a list of users with _id, username and email"),
         ("users add", '[{"_id": "1"}]', "stdin must be a list of users with _id, username and email"),
@@ -155,6 +166,15 @@ def test_wrong_input_is_one_line(store: dict[str, str], arguments: str, stdin: s
     assert_one_line(done, f"chatstack {arguments}: {message}")
 
 
+@pytest.mark.parametrize("field", ["_id", "username", "email"])
+@pytest.mark.parametrize("value", [None, "", 1, [], {}])
+def test_a_users_names_are_texts(store: dict[str, str], field: str, value: object) -> None:
+    """A user whose id, name or e-mail address is empty or no text is refused in one sentence."""
+    done = run(["users", "add"], store, json.dumps([make_user(**{field: value})]))
+    message = "stdin must be a list of users with _id, username and email"
+    assert_one_line(done, f"chatstack users add: {message}")
+
+
 def test_a_duplicate_user_is_one_line(store: dict[str, str], command: Command) -> None:
     """A user that is there already is refused in one sentence, and those who came along stay out."""
     present, new = make_user(), make_user()
@@ -164,13 +184,28 @@ def test_a_duplicate_user_is_one_line(store: dict[str, str], command: Command) -
     assert command("users", "remove", [new["_id"]]) == 0
 
 
+STORELESS: list[tuple[dict[str, str], str]] = [
+    ({}, "SQLITE_PATH is not set"),
+    ({"SQLITE_PATH": "/does/not/exist"}, "SQLITE_PATH=/does/not/exist: unable to open database file"),
+]
+
+
+@pytest.mark.parametrize(("variables", "message"), STORELESS)
 @pytest.mark.parametrize(
-    ("variables", "message"),
+    ("role", "others"),
     [
-        ({}, "SQLITE_PATH is not set"),
-        ({"SQLITE_PATH": "/does/not/exist"}, "SQLITE_PATH=/does/not/exist: unable to open database file"),
+        ("agent", {"OLLAMA_URL": "http://127.0.0.1:1"}),
+        ("backend", {"AGENT_URL": "http://127.0.0.1:1", "JWT_SECRET": secrets.token_hex(32)}),
     ],
 )
+def test_a_role_needs_a_store(
+    role: str, others: dict[str, str], variables: dict[str, str], message: str
+) -> None:
+    """Without a store that opens, a role never listens and ends in one sentence that names the variable."""
+    assert_one_line(run([role], {**others, **variables}), f"chatstack {role}: {message}")
+
+
+@pytest.mark.parametrize(("variables", "message"), STORELESS)
 def test_a_command_needs_a_store(variables: dict[str, str], message: str) -> None:
     """Without a store that opens, a command ends in one sentence that names the variable."""
     assert_one_line(run(["forms", "add"], variables, "[]"), f"chatstack forms add: {message}")

@@ -16,6 +16,7 @@ from tests.chatstack.stacks import (
     Service,
     ask_and_keep,
     bearer,
+    connect,
     ended,
     gauges,
     mint,
@@ -136,11 +137,18 @@ def test_leaving_the_backend_frees_the_models_slot(
         _in_flight_becomes(tier, 0)
 
 
-def test_leaving_is_nothing_to_complain_of() -> None:
-    """A client that leaves before it has read the answer leaves no traceback."""
-    with serving("model", ENDLESS) as model:
-        with ask_and_keep(model.url, PATHS[0], _body(stream=True)):
-            _in_flight_becomes(model, 1)
+@pytest.mark.parametrize("sent", ["all", "half"])
+def test_leaving_is_nothing_to_complain_of(sent: str) -> None:
+    """A client that leaves before it has sent all, or has read the answer, leaves no traceback."""
+    with serving("model", ENDLESS) as model, ExitStack() as client:
+        if sent == "all":
+            client.enter_context(ask_and_keep(model.url, PATHS[0], _body(stream=True)))
+        else:
+            connection = client.enter_context(connect(model.url))
+            head = f"POST {PATHS[0]} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+            connection.sendall(head.encode() + b"{")
+        _in_flight_becomes(model, 1)
+        client.close()
         _in_flight_becomes(model, 0)
         _, err = ended(model.process)
     assert err == ""

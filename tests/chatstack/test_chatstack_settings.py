@@ -52,6 +52,41 @@ def test_a_wrong_number_is_one_sentence(text: str, message: str) -> None:
     assert str(refused.value) == message
 
 
+@pytest.mark.parametrize("text", ["inf", "-inf", "nan", "1e999"])
+def test_a_number_is_finite(text: str) -> None:
+    """Infinity is no number, though nothing bounds it from above."""
+    with pytest.raises(SettingsError, match=f"^DELAY={text}: must be "):
+        Settings({"DELAY": text}).number("DELAY", 1.0)
+
+
+def test_an_address_is_passed_on_as_it_is() -> None:
+    """An address of a host, with or without a port, a path or TLS, is what the variable says."""
+    for text in ("http://127.0.0.1:11434", "https://ollama.example.org/base/", "http://[::1]:1"):
+        assert Settings({"OLLAMA_URL": text}).url("OLLAMA_URL") == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not a url",
+        "localhost:11434",
+        "127.0.0.1:11434",
+        "ftp://host",
+        "http://",
+        "http:///path",
+        "http://[",
+        "http://host:port",
+        "http://host:0",
+        "http://host:65536",
+    ],
+)
+def test_a_wrong_address_is_one_sentence(text: str) -> None:
+    """What is no address over HTTP of a host is refused with the variable and its value."""
+    with pytest.raises(SettingsError) as refused:
+        Settings({"OLLAMA_URL": text}).url("OLLAMA_URL")
+    assert str(refused.value) == f"OLLAMA_URL={text}: not an address like http://127.0.0.1:11434"
+
+
 def test_a_count_is_a_whole_number() -> None:
     """A count is an integer, however it is written."""
     counted = Settings({"PARALLEL": "4.0"}).count("PARALLEL", 1)

@@ -294,7 +294,15 @@ def test_a_mongodb_address_must_be_one(tmp_path: Path) -> None:
     """
     password = secrets.token_hex(8)
     sqlite = {"SQLITE_PATH": str(tmp_path / "store.sqlite")}
-    addresses = [f"http://ada:{password}@host/db", f"mongodb://ada:{password}@127.0.0.1:1"]
+    addresses = [
+        f"http://ada:{password}@host/db",
+        f"mongodb://ada:{password}@127.0.0.1:1",
+        f"mongodb://ada:{password}/x@127.0.0.1:1/db",
+        f"mongodb://ada:x/{password}@127.0.0.1:1/db",
+        f"mongodb://ada:x/y?{password}=1@127.0.0.1:1/db",
+        f"mongodb://ada:12/{password}@host/db",
+        f"mongodb://ada:x:{password}@host/db",
+    ]
     for address in addresses:
         message = _refused({"MONGODB_URI": address, **sqlite})
         assert message.startswith("MONGODB_URI: ")

@@ -156,7 +156,7 @@ def test_a_path_leads_into_lists_and_objects(path: str, value: object) -> None:
     assert at({"a": {"b": [{"c": 1}, {"c": 2}]}, "n": 3}, path) == value
 
 
-@pytest.mark.parametrize("value", [-1, True, "5", None, 1e300, [1]])
+@pytest.mark.parametrize("value", [-1, True, "5", None, 1e300, [1], 10**400])
 def test_what_is_no_duration_is_left_out(value: object) -> None:
     """Durations are the target's word: what cannot be one is not believed."""
     durations = Durations.model_validate({"unit": "s", "tiers": {"load": "a"}, "total": "t"})
@@ -164,7 +164,7 @@ def test_what_is_no_duration_is_left_out(value: object) -> None:
     assert tiers_ms({"a": 2.0, "t": 1.5}, durations) == {"load": 2000.0, "queue": 0.0}
 
 
-@pytest.mark.parametrize("tokens", [True, -1, 1.5, "7"])
+@pytest.mark.parametrize("tokens", [True, -1, 1.5, "7", 10**400])
 def test_what_is_no_count_is_none(tokens: object) -> None:
     """Only a whole number from 0 is a count of tokens."""
     content = json.dumps({"data": {"message": "x"}, "usage": {"tokens": tokens}}).encode()

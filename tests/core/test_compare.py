@@ -424,3 +424,13 @@ def test_a_comparison_survives_json(factor: float) -> None:
     """A comparison that is written and read again is the same."""
     comparison = compare(run_at(factor, 99, requests=8), usual())
     assert Comparison.model_validate_json(comparison.model_dump_json()) == comparison
+
+
+def test_a_run_without_any_request_is_no_run_to_compare_with() -> None:
+    """A baseline that was edited to hold nothing is undecided, with the count, and never a crash."""
+    empty = usual().model_copy(
+        update={"runs": tuple(run.model_copy(update={"ok": 0, "failed": 0}) for run in usual().runs)}
+    )
+    comparison = compare(run_at(1.0, 99), empty)
+    assert comparison.decision is Decision.UNDECIDED
+    assert "0 of the baseline's 10 runs are comparable" in comparison.reasons[0]

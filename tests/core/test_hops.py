@@ -157,9 +157,23 @@ def test_durations_stay_finite_when_they_add_up(visits: list[tuple[str, float]])
     [
         ('agent;desc="x;dur=99";dur=5', {"agent": 5.0}),
         (r'agent;desc="\";dur=99";dur=5', {"agent": 5.0}),
-        ('agent;desc="x;dur=99"', {}),
+        ('agent;desc="x;dur=99;y";dur=5', {"agent": 5.0}),
+        ('agent;desc="x;dur=99;y"', {}),
     ],
 )
 def test_semicolons_in_quotes_separate_nothing(text: str, hops: dict[str, float]) -> None:
     """A description may hold whatever looks like a parameter."""
     assert parse_server_timing(text) == hops
+
+
+@pytest.mark.parametrize(
+    "text", ['ag"ent;dur=5', 'agent;desc="open; x;dur=9, evil;dur=7', 'agent;dur=5"', 'agent;dur="5']
+)
+def test_a_quote_that_is_never_closed_makes_no_tier(text: str) -> None:
+    """Nothing is read out of a text that nobody ended."""
+    assert parse_server_timing(text) == {}
+
+
+def test_what_stands_before_a_lone_quote_is_read() -> None:
+    """Whole entries before it are as good as ever."""
+    assert parse_server_timing('auth;dur=1, ag"ent;dur=5') == {"auth": 1.0}

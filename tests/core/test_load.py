@@ -4,8 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from bench.core.load import in_words, planned_s
-from bench.core.scenario import OPEN_LOOP_ACCOUNTS, Scenario
-from tests.factories import make_scenario
+from bench.core.scenario import OPEN_LOOP_ACCOUNTS, Expectation, Scenario
+from tests.factories import make_scenario, make_target
 
 PAUSE = {"pause_s": [5, 7]}
 FIXED: dict[str, Any] = {"kind": "fixed-users", "users": 10, "duration_s": 30, **PAUSE}
@@ -87,8 +87,26 @@ def test_a_load_that_makes_no_sense_is_refused(stage: dict[str, Any], message: s
         _scenario(stage)
 
 
+def test_a_target_beside_needs_a_closed_loop() -> None:
+    """What is asked after another answer has no time of its own."""
+    with pytest.raises(ValidationError, match="a target beside needs closed loops"):
+        _scenario(RATE, beside="ollama")
+
+
 def test_an_objective_is_of_a_single_answer() -> None:
     """Only what one answer has can be asked of it."""
     assert _scenario(FIXED, objectives={"ttft_ms": 2000}).objectives == {"ttft_ms": 2000}
     with pytest.raises(ValidationError, match="'success_ratio' cannot be an objective; there are e2e_ms"):
         _scenario(FIXED, objectives={"success_ratio": 1})
+
+
+def test_an_expectation_is_of_an_answer() -> None:
+    """A refusal has no text to look into."""
+    with pytest.raises(ValidationError, match="contains is looked for in an answer"):
+        Expectation(status=400, contains="x")
+
+
+def test_a_stream_of_events_has_an_end() -> None:
+    """A target that does not say how its stream ends could never be answered right."""
+    with pytest.raises(ValidationError, match="say how the stream ends"):
+        make_target(answer={"kind": "sse", "text": "message"})

@@ -222,6 +222,15 @@ def test_turns_and_cases_end_by_number() -> None:
     assert tuple(plan_.arrival(0, 0, turn).prompt for turn in range(4)) == PROMPTS
 
 
+def test_cases_know_no_weight() -> None:
+    """Every message is one case, however often it is dealt elsewhere."""
+    brief = make_brief(make_scenario(stages=[{"kind": "cases"}]))
+    heavy = brief.prompts[0].model_copy(update={"weight": 3})
+    plan_ = plan(brief.model_copy(update={"prompts": (heavy, *brief.prompts[1:])}))
+    assert plan_.spans(0)[0].turns == len(PROMPTS)
+    assert tuple(plan_.arrival(0, 0, turn).prompt for turn in range(len(PROMPTS))) == PROMPTS
+
+
 def test_heavier_messages_are_dealt_more_often() -> None:
     """A message of weight three is in each deck three times."""
     brief = make_brief()
@@ -229,3 +238,28 @@ def test_heavier_messages_are_dealt_more_often() -> None:
     plan_ = plan(brief.model_copy(update={"prompts": (heavy, *brief.prompts[1:])}))
     dealt = [plan_.arrival(0, user, turn).prompt for turn in range(6) for user in range(10)]
     assert Counter(dealt)[heavy.id] == 30
+
+
+def test_a_target_beside_gets_every_message_too() -> None:
+    """Each message goes to both targets one after the other, in the order ABBA, after a single pause."""
+    brief = make_brief(make_scenario(beside="ollama"))
+    plan_ = plan(brief.model_copy(update={"beside": brief.target}))
+    turns = [plan_.arrival(0, 3, turn) for turn in range(8)]
+    assert [arrival.arm for arrival in turns] == [0, 1, 1, 0, 0, 1, 1, 0]
+    assert [one.prompt == other.prompt for one, other in zip(turns[::2], turns[1::2], strict=True)] == [
+        True
+    ] * 4
+    assert [arrival.pause_s > 0 for arrival in turns] == [False, False, True, False, True, False, True, False]
+    alone = plan(brief)
+    assert [arrival.prompt for arrival in turns[::2]] == [
+        alone.arrival(0, 3, turn).prompt for turn in range(4)
+    ]
+
+
+def test_turns_are_counted_in_messages() -> None:
+    """A user of a comparison sends its number of messages, each to both."""
+    stages = [{"kind": "user-turns", "users": 2, "turns": 3}]
+    brief = make_brief(make_scenario(beside="ollama", stages=stages))
+    assert [span.turns for span in plan(brief.model_copy(update={"beside": brief.target})).spans(0)] == [6, 6]
+    fixed = make_brief(make_scenario(beside="ollama"))
+    assert {span.turns for span in plan(fixed.model_copy(update={"beside": fixed.target})).spans(0)} == {None}

@@ -259,7 +259,13 @@ def test_nothing_that_would_be_refused_is_advised() -> None:
     """A run that was stopped, or made worse on purpose, is never to be accepted."""
     stopped = make_recording(stop=Stop(cause=StopCause.THRESHOLD, reason="threshold crossed"))
     worse = make_provenance(injections={"model.slowdown": 1.3})
-    for run in (make_run(stopped), run_at(1.4, 99, provenance=worse), run_at(0.6, 99, provenance=worse)):
+    crossed = make_brief(make_scenario(thresholds={"e2e_ms": ["avg<1"]}))
+    for run in (
+        make_run(stopped),
+        make_run(stopped, brief=crossed),
+        run_at(1.4, 99, provenance=worse),
+        run_at(0.6, 99, provenance=worse),
+    ):
         for baseline in (None, usual()):
             assert "baseline accept" not in report(run, baseline).next_step
 
@@ -276,3 +282,11 @@ def test_nothing_succeeded_as_before_is_a_whole_sentence() -> None:
     failed = run_at(failed=range(100), brief=make_brief(make_scenario(thresholds={})))
     made = report(failed, without_success())
     assert made.headline == "No regression, and nothing succeeded, as before."
+
+
+def test_a_run_without_success_is_not_to_be_accepted() -> None:
+    """What `accept` refuses is not advised, whatever the decision."""
+    for brief in (make_brief(), make_brief(make_scenario(thresholds={}))):
+        for baseline in (None, usual()):
+            failed = run_at(1.0, 99, failed=range(100), brief=brief)
+            assert "baseline accept" not in report(failed, baseline).next_step

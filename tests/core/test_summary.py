@@ -89,6 +89,14 @@ def test_failures_are_placed_in_sixths_of_the_run(moments_s: list[float], blocks
     assert summarise(make_recording(samples, elapsed_s=30.0)).failed_blocks == blocks
 
 
+@pytest.mark.parametrize("elapsed_s", [0.1, 7.0, 30.0, 59.9])
+def test_a_failure_at_the_very_end_is_in_the_last_sixth(elapsed_s: float) -> None:
+    """A run has six blocks and no seventh: what fails as it ends fails in the last of them."""
+    moments_s = (elapsed_s * 0.99, elapsed_s)
+    samples = [failed(seq, at_s=0.0, finished_s=moment_s) for seq, moment_s in enumerate(moments_s)]
+    assert summarise(make_recording(samples, elapsed_s=elapsed_s)).failed_blocks == 1
+
+
 def test_a_figure_is_the_typical_value_of_one_message() -> None:
     """Each message has its own figure, for that is what a comparison pairs by."""
     samples = [

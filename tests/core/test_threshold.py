@@ -318,3 +318,9 @@ def test_what_we_took_back_aborts_nothing() -> None:
     assert abort_reason(thresholds(success_ratio=[urgent("rate>0.9")]), taken_back, 6.0) is None
     failed = [make_sample(seq, outcome=Outcome.TIMEOUT) for seq in range(5)]
     assert abort_reason(thresholds(e2e_ms=[urgent("avg<1")]), failed, 6.0) is None
+
+
+def test_a_target_beside_aborts_nothing() -> None:
+    """Thresholds are the target's; what the one beside it does crosses none."""
+    beside = [make_sample(seq, arm=1, outcome=Outcome.HTTP_ERROR) for seq in range(5)]
+    assert abort_reason(thresholds(success_ratio=[urgent("rate>0.9")]), beside, 6.0) is None

@@ -13,6 +13,27 @@ def response(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
+def streamed(*parts: bytes, whole: bool = True) -> Script:
+    """An answer that comes part by part, each read before the next one leaves.
+
+    Args:
+        parts: Of the body; a chunk each.
+        whole: Whether the stream is ended; otherwise the connection is closed in the midst of it.
+    """
+
+    async def write(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        for part in parts:
+            writer.write(b"%x\r\n%s\r\n" % (len(part), part))
+            await asyncio.sleep(0.01)  # the loop reads what has come before it looks at its timers
+        if whole:
+            writer.write(b"0\r\n\r\n")
+        else:
+            writer.close()
+
+    return write
+
+
 class Requests:
     """What a server saw.
 

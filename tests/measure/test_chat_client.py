@@ -13,31 +13,56 @@ from bench.errors import ConfigError
 from bench.measure.chat_client import ChatClient, Endpoint
 from bench.measure.connection import MAX_BODY_BYTES
 from bench.measure.engine import Answer
-from tests.factories import make_scenario, make_target
-from tests.measure.loopback import Requests, Script, response, server
+from tests.factories import make_brief, make_scenario
+from tests.measure.loopback import Requests, Script, response, server, streamed
 
 GOOD = response(json.dumps({"data": {"message": "hello"}, "usage": {"tokens": 7}}).encode())
 TOKEN = secrets.token_hex(16)
-TEXT = "Hello “world” 🙂 ${env.HOME} ${message}"
-SSE = {"kind": "sse", "text": "message", "tokens": "tokens", "done_event": "done"}
-NDJSON = {"kind": "ndjson", "text": "response", "done": "done"}
+TEXT = "Hello “world” 🙂"
+SSE = {
+    "kind": "sse",
+    "text": "message",
+    "tokens": "tokens",
+    "done_event": "done",
+    "error_event": "error",
+    "durations": {"unit": "ms", "tiers": {"decode": "timing.decode"}},
+}
+OPENAI = {"kind": "sse", "text": "choices.0.delta.content", "done_data": "[DONE]"}
+NDJSON = {
+    "kind": "ndjson",
+    "text": "response",
+    "done": "done",
+    "tokens": "eval_count",
+    "durations": {"unit": "ns", "tiers": {"decode": "eval_duration"}, "total": "total_duration"},
+}
 
 
-def _brief(*, unique: bool = False, prompt: Mapping[str, Any] | None = None, **target: Any) -> Brief:
+def _brief(
+    text: str = TEXT,
+    expect: Mapping[str, Any] | None = None,
+    *,
+    timeout_s: float = 30.0,
+    unique: bool = False,
+    **target: Any,
+) -> Brief:
+    """A scenario of one message."""
     workload = {"prompts": "prompts/forms.yaml", "unique": unique}
-    return Brief(
-        scenario=make_scenario(workload=workload, request_timeout_s=target.pop("timeout_s", 30.0)),
-        target=make_target(**target),
-        prompts=(Prompt.model_validate({"id": "greeting", "text": TEXT, **(prompt or {})}),),
-    )
+    scenario = make_scenario(workload=workload, request_timeout_s=timeout_s)
+    message = Prompt.model_validate({"id": "greeting", "text": text, "expect": expect or {}})
+    return make_brief(scenario, **target).model_copy(update={"prompts": (message,)})
 
 
 def _ask(
-    answers: Sequence[bytes | Script], count: int = 1, environ: Mapping[str, str] | None = None, **brief: Any
+    answers: Sequence[bytes | Script],
+    brief: Brief | None = None,
+    count: int = 1,
+    environ: Mapping[str, str] | None = None,
 ) -> tuple[list[Answer], Requests]:
+    """What one user's messages come to, and what the server saw of them."""
+
     async def work() -> tuple[list[Answer], Requests]:
         async with server(answers) as (url, seen):
-            client = ChatClient(Endpoint.of(_brief(**brief), url, environ or {}), TOKEN)
+            client = ChatClient(Endpoint.of(brief or _brief(), url, environ or {}), TOKEN)
             got = [await client.ask("greeting") for _ in range(count)]
             await client.close()
             return got, seen
@@ -45,53 +70,59 @@ def _ask(
     return asyncio.run(work())
 
 
-def chunks(*parts: bytes) -> bytes:
-    """An answer that is sent in parts."""
-    body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
-    return b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + body + b"0\r\n\r\n"
+def _event(data: Any, name: str | None = None) -> bytes:
+    """A server-sent event."""
+    head = f"event: {name}\n" if name else ""
+    return f"{head}data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
 
-def test_a_good_answer_is_ok_with_its_three_clocks() -> None:
+def _line(**document: Any) -> bytes:
+    """A document of a newline-delimited stream."""
+    return json.dumps(document, ensure_ascii=False).encode() + b"\n"
+
+
+def test_a_good_answer_is_ok_with_its_clocks() -> None:
     """Sent, first byte and end are there, in this order, and the connection is told apart."""
     (answer,), _ = _ask([GOOD])
-    assert (answer.outcome, answer.status, answer.detail) == (Outcome.OK, 200, None)
+    assert answer.outcome is Outcome.OK
+    assert answer.status == 200
+    assert answer.detail is None
     assert answer.sent_s is not None
     assert answer.first_byte_s is not None
     assert answer.connect_s is not None
     assert answer.sent_s <= answer.first_byte_s <= answer.finished_s
-    assert (answer.first_token_s, answer.last_token_s) == (None, None)
+
+
+def test_an_answer_that_comes_at_once_has_no_first_token() -> None:
+    """Only a stream says when its text began and ended, and its pieces stand for tokens only then."""
+    (answer,), _ = _ask([GOOD])
+    assert (answer.first_token_s, answer.last_token_s, answer.tokens) == (None, None, None)
 
 
 def test_what_is_sent_is_what_the_target_declares() -> None:
     """Method, path, token, type and body are the declared ones, with the message whole."""
-    _, seen = _ask([GOOD], body={"message": "${message}", "more": ["<${message}>", 1]})
-    assert seen.heads[0].startswith("POST /ask HTTP/1.1\r\n")
-    assert f"authorization: bearer {TOKEN}" in seen.heads[0].lower()
-    assert "content-type: application/json" in seen.heads[0].lower()
-    assert json.loads(seen.bodies[0]) == {"message": TEXT, "more": [f"<{TEXT}>", 1]}
+    body = {"message": "${message}", "more": ["${message}", 1, None, {"deep": "<${message}>"}]}
+    _, seen = _ask([GOOD], _brief(body=body, method="PUT", headers={"X-Mine": "yes"}))
+    lines = seen.heads[0].splitlines()
+    assert lines[0] == "PUT /ask HTTP/1.1"
+    assert f"authorization: Bearer {TOKEN}" in lines
+    assert "content-type: application/json" in lines
+    assert "accept-encoding: identity" in lines
+    assert "x-mine: yes" in lines
+    assert json.loads(seen.bodies[0]) == {"message": TEXT, "more": [TEXT, 1, None, {"deep": f"<{TEXT}>"}]}
 
 
-def test_the_environment_fills_the_target() -> None:
-    """A target may take a key or a model from the environment; a missing one is named with its file."""
-    target: dict[str, Any] = {
-        "headers": {"X-Key": "k ${env.KEY}"},
-        "body": {"model": "${env.MODEL}", "text": "${message}"},
-    }
-    _, seen = _ask([GOOD], environ={"KEY": "abc", "MODEL": "tiny"}, **target)
-    assert "x-key: k abc" in seen.heads[0].lower()
-    assert json.loads(seen.bodies[0]) == {"model": "tiny", "text": TEXT}
-    with pytest.raises(ConfigError, match=r"targets/chat\.yaml: headers: \$\{env\.KEY\} has no value"):
-        Endpoint.of(_brief(**target), "http://127.0.0.1:1", {"MODEL": "tiny"})
-    with pytest.raises(ConfigError, match=r"targets/chat\.yaml: body: \$\{env\.MODEL\} has no value"):
-        Endpoint.of(_brief(**target), "http://127.0.0.1:1", {"KEY": "abc"})
+def test_who_has_no_token_sends_none() -> None:
+    """A target that asks for no token is sent none."""
 
+    async def work() -> str:
+        async with server([GOOD]) as (url, seen):
+            client = ChatClient(Endpoint.of(_brief(auth="none"), url, {}), None)
+            await client.ask("greeting")
+            await client.close()
+            return seen.heads[0]
 
-def test_unique_messages_are_all_different() -> None:
-    """Where caches must not answer, no two requests are alike, and each has its own right length."""
-    _, seen = _ask([GOOD], count=3, unique=True)
-    texts = [json.loads(body)["message"] for body in seen.bodies]
-    assert len(set(texts)) == 3
-    assert all(text.startswith(TEXT) for text in texts)
+    assert "authorization" not in asyncio.run(work()).lower()
 
 
 def test_one_connection_serves_all_messages_of_a_user() -> None:
@@ -112,20 +143,23 @@ def test_opening_before_the_clock_takes_the_connection_out_of_the_request() -> N
             answer = await client.ask("greeting")
             await client.close()
             assert seen.heads[0].startswith("GET /ready ")
+            assert f"authorization: Bearer {TOKEN}" in seen.heads[0]
+            assert seen.bodies[0] == b""
             assert seen.connections == 1
             return answer
 
-    assert asyncio.run(work()).connect_s is None
+    answer = asyncio.run(work())
+    assert answer.outcome is Outcome.OK
+    assert answer.connect_s is None
 
 
-def test_a_dead_target_is_a_failed_connection() -> None:
+def test_opening_a_dead_target_is_no_matter() -> None:
     """`open` raises nothing; the request then says that nobody listens."""
 
     async def work() -> Answer:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))  # bound, and not listening
-            url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-            client = ChatClient(Endpoint.of(_brief(), url, {}), None)
+            client = ChatClient(Endpoint.of(_brief(), f"http://127.0.0.1:{taken.getsockname()[1]}", {}), None)
             await client.open()
             answer = await client.ask("greeting")
             await client.close()
@@ -133,8 +167,8 @@ def test_a_dead_target_is_a_failed_connection() -> None:
 
     answer = asyncio.run(work())
     assert answer.outcome is Outcome.CONNECT_FAILED
-    assert (answer.sent_s, answer.first_byte_s, answer.status) == (None, None, None)
-    assert answer.finished_s > 0
+    assert (answer.connect_s, answer.sent_s, answer.first_byte_s, answer.status) == (None, None, None, None)
+    assert (answer.detail or "").startswith("connect_failed: no connection to 127.0.0.1:")
 
 
 @pytest.mark.parametrize(
@@ -143,43 +177,68 @@ def test_a_dead_target_is_a_failed_connection() -> None:
         (response(b'{"error":"Token expired"}', "401 Unauthorized"), Outcome.UNAUTHORIZED, "Token expired"),
         (response(b"", "429 Too Many Requests"), Outcome.RATE_LIMITED, "rate_limited"),
         (response(b"x" * 900, "500 Internal Server Error"), Outcome.HTTP_ERROR, "x" * 200),
+        (response(b"\xff" * 900, "503 Service Unavailable"), Outcome.HTTP_ERROR, "\N{REPLACEMENT CHARACTER}"),
         (response(b"", "302 Found", "location: /"), Outcome.HTTP_ERROR, "http_error"),
         (response(b"<html>"), Outcome.BAD_STREAM, "not JSON"),
+        (response(b""), Outcome.BAD_STREAM, "not JSON"),
         (response(b"[]"), Outcome.BAD_STREAM, "not a JSON object"),
-        (response(b'{"data": {}}'), Outcome.WRONG_CONTENT, "no text"),
-        (response(b'{"data": {"message": "  "}}'), Outcome.WRONG_CONTENT, "no text"),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf", Outcome.BAD_STREAM, "bad_stream"),
-        (b"what is this\r\n\r\n", Outcome.BAD_STREAM, "bad_stream"),
-        (b"", Outcome.BAD_STREAM, "reset"),
-        (response(b"{}", "200 OK", "content-encoding: gzip"), Outcome.BAD_STREAM, "bad_stream"),
+        (response(b'{"data": {}}'), Outcome.WRONG_CONTENT, "the answer has no text"),
+        (response(b'{"data": {"message": "  "}}'), Outcome.WRONG_CONTENT, "the answer has no text"),
+        (response(b'{"data": [1]}'), Outcome.WRONG_CONTENT, "the answer has no text"),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf",
+            Outcome.BAD_STREAM,
+            "before its announced end",
+        ),
+        (b"what is this\r\n\r\n", Outcome.BAD_STREAM, "not HTTP/1.1"),
+        (b"", Outcome.BAD_STREAM, "closed the connection without an answer"),
     ],
 )
 def test_every_failure_has_its_outcome(answer: bytes, outcome: Outcome, detail: str) -> None:
-    """Each way an answer can be wrong is told apart, with a detail for people."""
+    """Each way an answer can be wrong is told apart, with a detail for people of 200 characters at most."""
 
     async def then_close(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
         await writer.drain()
         writer.close()
 
-    (got,), _ = _ask([then_close])
+    (got,), seen = _ask([then_close])
     assert got.outcome is outcome
     assert detail in (got.detail or "")
     assert len(got.detail or "") <= 200
+    assert len(seen.bodies) == 1  # no redirect is followed, and nothing is tried again
 
 
 def test_a_target_that_never_answers_is_a_timeout() -> None:
-    """The deadline is for the whole request, and the user goes on with a new connection after it."""
+    """The deadline is for the whole request; the user goes on with a new connection, and no late answer."""
+    too_late = asyncio.Event()
 
-    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-        await reader.read()
+    async def slow(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await too_late.wait()
+        writer.write(GOOD)
 
-    answers, seen = _ask([silent, GOOD], count=2, timeout_s=0.1)
-    assert answers[0].outcome is Outcome.TIMEOUT
-    assert answers[0].detail == "no answer within 0.1 s"
-    assert answers[0].sent_s is not None
-    assert answers[0].first_byte_s is None
-    assert seen.connections == 2
+    async def work() -> tuple[Answer, Answer]:
+        async with server([response(b"{}"), slow, response(b'{"data": {"message": "second"}}')]) as (
+            url,
+            seen,
+        ):
+            client = ChatClient(Endpoint.of(_brief(timeout_s=0.05), url, {}), TOKEN)
+            await client.open()  # then the request is sent at once, however slow the machine is
+            first = await client.ask("greeting")
+            too_late.set()
+            client._endpoint = Endpoint.of(_brief(expect={"contains": "second"}), url, {})
+            second = await client.ask("greeting")
+            await client.close()
+            assert seen.connections == 2
+            return first, second
+
+    first, second = asyncio.run(work())
+    assert (first.outcome, first.detail) == (Outcome.TIMEOUT, "no answer within 0.05 s")
+    assert first.sent_s is not None
+    assert first.finished_s >= first.sent_s
+    assert (first.first_byte_s, first.status) == (None, None)
+    assert second.outcome is Outcome.OK
+    assert second.connect_s is not None
 
 
 def test_a_trickle_does_not_outlive_the_deadline() -> None:
@@ -191,8 +250,19 @@ def test_a_trickle_does_not_outlive_the_deadline() -> None:
             writer.write(b"x")
             await asyncio.sleep(0.01)
 
-    (answer,), _ = _ask([trickle], timeout_s=0.2)
+    async def work() -> Answer:
+        async with server([response(b"{}"), trickle]) as (url, _):
+            client = ChatClient(Endpoint.of(_brief(timeout_s=0.4), url, {}), TOKEN)
+            await client.open()
+            answer = await client.ask("greeting")
+            await client.close()
+            return answer
+
+    answer = asyncio.run(work())
     assert answer.outcome is Outcome.TIMEOUT
+    assert answer.status == 200
+    assert answer.first_byte_s is not None
+    assert answer.first_byte_s <= answer.finished_s
 
 
 def test_an_endless_answer_is_cut_off() -> None:
@@ -211,74 +281,270 @@ def test_an_endless_answer_is_cut_off() -> None:
 
 
 def test_tokens_and_tiers_are_read_where_they_stand() -> None:
-    """The count is read from its path, the tiers from Server-Timing and from the body."""
-    body = json.dumps({"data": {"message": "hi", "n": [{"tokens": 7}]}, "took": 40}).encode()
-    timed = response(body, "200 OK", "server-timing: auth;dur=1.5")
-    durations = {"unit": "ms", "tiers": {"decode": "took"}}
-    answer = {"kind": "json", "text": "data.message", "tokens": "data.n.0.tokens", "durations": durations}
-    (got,), _ = _ask([timed], answer=answer)
+    """The count of tokens is read from the declared path, the tiers from Server-Timing."""
+    body = json.dumps({"data": {"message": "hi", "n": [{"tokens": 7}]}}).encode()
+    timed = response(body, "200 OK", "server-timing: auth;dur=1.5, decode;dur=300")
+    (got,), _ = _ask(
+        [timed], _brief(answer={"kind": "json", "text": "data.message", "tokens": "data.n.0.tokens"})
+    )
     assert got.tokens == 7
-    assert got.hops == {"auth": 1.5, "decode": 40.0}
+    assert got.hops == {"auth": 1.5, "decode": 300.0}
 
 
 def test_a_count_that_is_none_is_absent() -> None:
     """A target that reports no count has none, not 0."""
-    (got,), _ = _ask([GOOD], answer={"kind": "json", "text": "data.message", "tokens": "usage.none"})
-    assert (got.outcome, got.tokens) == (Outcome.OK, None)
+    answer = {"kind": "json", "text": "data.message", "tokens": "usage.none"}
+    (got,), _ = _ask([GOOD], _brief(answer=answer))
+    assert got.outcome is Outcome.OK
+    assert got.tokens is None
 
 
-def test_a_streamed_answer_has_the_times_of_its_tokens() -> None:
-    """First and last token are stamped as they come, and the count is the reported one."""
-    done = b'event: done\ndata: {"tokens": 9}\n\n'
-    stream = chunks(b'data: {"message": "Hel"}\n\n', b'data: {"message": "lo"}\n\n', done)
-    (got,), _ = _ask([stream], answer=SSE)
-    assert (got.outcome, got.tokens) == (Outcome.OK, 9)
-    assert got.first_token_s is not None
-    assert got.last_token_s is not None
-    assert got.first_token_s <= got.last_token_s <= got.finished_s
+def test_durations_in_the_body_stand_beside_those_of_the_header() -> None:
+    """Tiers of both places are there in milliseconds, and what the body's leave of the total is the rest."""
+    durations = {"unit": "ns", "tiers": {"decode": "d", "prefill": "p"}, "total": "t", "rest": "waiting"}
+    answer = {"kind": "json", "text": "r", "durations": durations}
+    body = json.dumps({"r": "hi", "d": 300_000_000, "p": 20_000_000, "t": 500_000_000}).encode()
+    (got,), _ = _ask([response(body, "200 OK", "server-timing: auth;dur=1.5")], _brief(answer=answer))
+    assert got.hops == pytest.approx({"auth": 1.5, "decode": 300.0, "prefill": 20.0, "waiting": 180.0})
 
 
-def test_a_stream_without_a_count_has_its_pieces() -> None:
-    """Where nobody counts tokens, the pieces of text are counted."""
-    stream = chunks(b'{"response": "a"}\n{"response": "b"}\n', b'{"response": "c", "done": true}')
-    (got,), _ = _ask([stream], answer=NDJSON)
-    assert (got.outcome, got.tokens) == (Outcome.OK, 3)
+STREAMS = [
+    pytest.param(
+        SSE,
+        [
+            b": hello\n\n",
+            _event({"message": "Hel"}),
+            _event({"message": "lo"}) + _event({"message": " 🙂"}),
+            _event({"tokens": 9, "timing": {"decode": 40}}, "done"),
+        ],
+        9,
+        {"decode": 40.0},
+        id="sse",
+    ),
+    pytest.param(
+        SSE,
+        [_event({}), _event({"message": "a"}), _event({"message": "b"}), _event({}, "done")],
+        2,
+        {},
+        id="sse-without-a-count",
+    ),
+    pytest.param(
+        OPENAI,
+        [
+            _event({"choices": [{"delta": {"role": "assistant"}}]}),
+            _event({"choices": [{"delta": {"content": "Hel"}}]}),
+            _event({"choices": [{"delta": {"content": "lo"}}]}),
+            b"data: [DONE]\n\n",
+        ],
+        2,
+        {},
+        id="openai",
+    ),
+    pytest.param(
+        NDJSON,
+        [
+            _line(response="", done=False),
+            _line(response="Hel", done=False),
+            _line(response="lo", done=False),
+            _line(response="", done=True, eval_count=5, eval_duration=3_000_000, total_duration=4_000_000),
+        ],
+        5,
+        {"decode": 3.0, "queue": 1.0},
+        id="ndjson",
+    ),
+    pytest.param(
+        NDJSON,
+        [_line(response=""), _line(response="a"), _line(response="b"), _line(done=True)],
+        2,
+        {},
+        id="ndjson-without-a-count",
+    ),
+]
 
 
-def test_a_stream_that_breaks_off_is_a_bad_one() -> None:
-    """A stream without its end is no answer, though its connection ended well."""
-    (got,), _ = _ask([chunks(b'{"response": "a"}\n')], answer=NDJSON)
-    assert (got.outcome, got.detail) == (Outcome.BAD_STREAM, "the stream ended before it was done")
+@pytest.mark.parametrize(("answer", "parts", "tokens", "hops"), STREAMS)
+def test_a_stream_says_when_its_text_began_and_ended(
+    answer: dict[str, Any], parts: list[bytes], tokens: int, hops: dict[str, float]
+) -> None:
+    """First and last token are those with text; tokens are the reported count, else the pieces."""
+    (got,), _ = _ask([streamed(*parts)], _brief(answer=answer))
+    assert (got.outcome, got.detail) == (Outcome.OK, None)
+    assert got.tokens == tokens
+    assert got.hops == pytest.approx(hops)
+    times = (got.sent_s, got.first_byte_s, got.first_token_s, got.last_token_s, got.finished_s)
+    known = [time for time in times if time is not None]
+    assert len(known) == 5
+    assert known == sorted(known)
+    assert len(set(known[1:])) == 4  # the first part has no text yet, the last one no more
+
+
+@pytest.mark.parametrize(("answer", "parts"), [each.values[:2] for each in STREAMS])
+def test_how_a_stream_is_cut_does_not_matter(answer: dict[str, Any], parts: list[bytes]) -> None:
+    """Text and counts are the same when the stream comes in single bytes, or whole with the headers."""
+    stream = b"".join(parts)
+
+    async def bytewise(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(stream))
+        for byte in stream:
+            writer.write(bytes((byte,)))
+            await asyncio.sleep(0)
+
+    (cut, whole), _ = _ask([bytewise, response(stream)], _brief(answer=answer), count=2)
+    assert (cut.outcome, cut.tokens, cut.hops) == (Outcome.OK, whole.tokens, whole.hops)
+    assert whole.outcome is Outcome.OK
+    assert whole.first_token_s == whole.last_token_s == whole.finished_s
 
 
 @pytest.mark.parametrize(
-    ("expect", "answer", "outcome"),
+    ("answer", "parts", "whole", "detail"),
     [
-        ({"status": 400}, response(b"{}", "400 Bad Request"), Outcome.OK),
-        ({"status": 400}, GOOD, Outcome.WRONG_CONTENT),
-        ({"status": 400}, response(b"{}", "500 Internal Server Error"), Outcome.HTTP_ERROR),
-        ({"contains": "hell"}, GOOD, Outcome.OK),
-        ({"contains": "Grüße 👋🏽"}, GOOD, Outcome.WRONG_CONTENT),
-        (
-            {"contains": "Grüße 👋🏽"},
-            response(json.dumps({"data": {"message": "> Grüße 👋🏽!"}}).encode()),
-            Outcome.OK,
-        ),
+        (SSE, [_event({"message": "a"})], False, "before its announced end"),
+        (NDJSON, [_line(response="a")], False, "before its announced end"),
+        (SSE, [_event({"message": "a"})], True, "the stream ended before it was done"),
+        (OPENAI, [_event({"choices": [{"delta": {"content": "a"}}]})], True, "ended before it was done"),
+        (NDJSON, [_line(response="a", done=False)], True, "the stream ended before it was done"),
+        (SSE, [_event({"message": "a"}), _event("no memory", "error")], True, 'failed: "no memory"'),
+        (NDJSON, [_line(response="a"), _line(error="no memory")], True, "the stream failed: no memory"),
+        (SSE, [_event({"message": "a"}), b"data: {\n\n", _event({}, "done")], True, "not JSON"),
+        (NDJSON, [_line(response="a"), b"[]\n", _line(done=True)], True, "not a JSON object"),
     ],
 )
-def test_the_right_answer_is_what_the_message_expects(
-    expect: dict[str, Any], answer: bytes, outcome: Outcome
+def test_a_stream_that_breaks_off_is_a_bad_stream(
+    answer: dict[str, Any], parts: list[bytes], detail: str, *, whole: bool
 ) -> None:
-    """A refusal is right where it is expected, and a text must hold what it should, whole."""
-    (got,), _ = _ask([answer], prompt={"expect": expect})
+    """A stream that is cut, that fails, or that ends before it was done is told, with its first token."""
+    (got,), _ = _ask([streamed(*parts, whole=whole)], _brief(answer=answer))
+    assert got.outcome is Outcome.BAD_STREAM
+    assert detail in (got.detail or "")
+    assert got.status == 200
+    assert got.first_token_s is not None
+    assert got.tokens == 1
+
+
+def test_a_stream_without_text_is_wrong() -> None:
+    """A stream that is done and said nothing has the wrong content, and no first token."""
+    (got,), _ = _ask([streamed(_event({}, "done"))], _brief(answer=SSE))
+    assert (got.outcome, got.detail) == (Outcome.WRONG_CONTENT, "the answer has no text")
+    assert (got.first_token_s, got.tokens) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "detail"),
+    [
+        (response(b'{"error": "too long"}', "400 Bad Request"), Outcome.OK, None),
+        (GOOD, Outcome.WRONG_CONTENT, "status 200 where 400 is right"),
+        (response(b"no", "500 Internal Server Error"), Outcome.HTTP_ERROR, "no"),
+        (response(b"no", "401 Unauthorized"), Outcome.UNAUTHORIZED, "no"),
+    ],
+)
+def test_a_message_that_must_be_refused(answer: bytes, outcome: Outcome, detail: str | None) -> None:
+    """An expected 400 that comes is right, one that does not come is wrong, another refusal is itself."""
+    (got,), _ = _ask([answer], _brief(expect={"status": 400}))
+    assert (got.outcome, got.detail) == (outcome, detail)
+
+
+@pytest.mark.parametrize(
+    ("contains", "outcome"),
+    [
+        ("ße aus „Köln“ 🙂", Outcome.OK),
+        ("Grüße aus „Köln“ 🙂", Outcome.OK),
+        ("grüße", Outcome.WRONG_CONTENT),
+        ("Köln“ 🙃", Outcome.WRONG_CONTENT),
+    ],
+)
+def test_an_expected_text_is_looked_for_in_the_whole_answer(contains: str, outcome: Outcome) -> None:
+    """Text that pieces, and even parts of a character's bytes, cut is found, and what is not there is not."""
+    stream = b"".join(_event({"message": piece}) for piece in ("Grü", "ße aus „K", "öln“ ", "🙂"))
+    middle = stream.index("🙂".encode()) + 2
+    parts = (stream[:11], stream[11:middle], stream[middle:], _event({}, "done"))
+    (got,), _ = _ask([streamed(*parts)], _brief(expect={"contains": contains}, answer=SSE))
     assert got.outcome is outcome
+    assert got.detail == (None if outcome is Outcome.OK else f"the answer does not contain '{contains}'")
 
 
-@pytest.mark.parametrize(("text", "marked"), [("✅ Form 1 has been", True), ("You could", False)])
-def test_an_intercepted_answer_is_told_apart(text: str, marked: bool) -> None:
-    """An answer that begins as the agent's own do was intercepted."""
-    body = response(json.dumps({"data": {"message": text}}).encode())
-    (got,), _ = _ask([body], answer={"kind": "json", "text": "data.message", "intercepted": "✅ Form"})
-    assert got.intercepted is marked
-    (silent,), _ = _ask([body])
-    assert silent.intercepted is None
+def test_unique_makes_every_message_different() -> None:
+    """No two messages of a run are alike, whoever sends them; each says its length right."""
+
+    async def work() -> Requests:
+        async with server([GOOD]) as (url, seen):
+            brief = _brief(unique=True, body={"message": "${message}", "again": "${message}"})
+            endpoint = Endpoint.of(brief, url, {})
+            for client in (ChatClient(endpoint, TOKEN), ChatClient(endpoint, None)):
+                answers = [await client.ask("greeting") for _ in range(5)]
+                assert {answer.outcome for answer in answers} == {Outcome.OK}
+                await client.close()
+            return seen
+
+    seen = asyncio.run(work())
+    documents = [json.loads(body) for body in seen.bodies]
+    texts = [document["message"] for document in documents]
+    assert len(set(texts)) == 10
+    assert len({len(text) for text in texts}) == 1
+    assert all(text.startswith(TEXT) for text in texts)
+    assert [document["again"] for document in documents] == texts
+    for head, body in zip(seen.heads, seen.bodies, strict=True):
+        assert f"content-length: {len(body)}\r\n" in head
+
+
+def test_without_unique_every_message_is_the_same() -> None:
+    """Only who asks for it gets messages that differ."""
+    _, seen = _ask([GOOD], count=3)
+    assert [json.loads(body) for body in seen.bodies] == [{"message": TEXT}] * 3
+
+
+def test_placeholders_of_the_target_are_filled() -> None:
+    """`${env.NAME}` in headers and body becomes the variable's value, as it is."""
+    brief = _brief(
+        headers={"X-Key": "Key ${env.KEY}"},
+        body={"model": "${env.MODEL}", "messages": [{"content": "${env.MODEL}: ${message}"}]},
+    )
+    environ = {"KEY": "secret", "MODEL": "${message} ${env.KEY}", "OTHER": "x"}
+    _, seen = _ask([GOOD], brief, environ=environ)
+    assert "x-key: Key secret\r\n" in seen.heads[0]
+    model = "${message} ${env.KEY}"
+    assert json.loads(seen.bodies[0]) == {"model": model, "messages": [{"content": f"{model}: {TEXT}"}]}
+
+
+@pytest.mark.parametrize(
+    ("where", "target"),
+    [
+        ("headers", {"headers": {"x-key": "${env.NOWHERE}"}}),
+        ("body", {"body": {"message": "${message}", "deep": [{"model": "${env.NOWHERE}"}]}}),
+        ("body", {"body": {"message": "${message}", "model": "${NOWHERE}"}}),
+    ],
+)
+def test_a_placeholder_without_a_value_is_an_error(where: str, target: dict[str, Any]) -> None:
+    """The error names the target's file and the place in it."""
+    with pytest.raises(ConfigError, match=rf"^targets/chat\.yaml: {where}: \$\{{.*NOWHERE\}} has no value"):
+        Endpoint.of(_brief(**target), "http://127.0.0.1:1", {"KEY": "x"})
+
+
+def test_what_looks_like_a_placeholder_in_a_message_is_left_alone() -> None:
+    """A message is sent as it is written, whatever is in it."""
+    text = '${env.KEY} ${env.NOWHERE} ${message} ${} $ %s {0} \\ " \r\n\t\0'
+    _, seen = _ask([GOOD], _brief(text), environ={"KEY": "secret"})
+    assert json.loads(seen.bodies[0]) == {"message": text}
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "intercepted"),
+    [
+        ("✅ Form", "✅ Form published", True),
+        ("✅ Form", "Here is ✅ Form", False),
+        ("✅ Form", "", None),
+        (None, "✅ Form published", None),
+    ],
+)
+def test_intercepted_answers_are_marked(declared: str | None, text: str, *, intercepted: bool | None) -> None:
+    """An answer that begins with the declared words is the agent's own; who declares none cannot tell."""
+    answer = {"kind": "json", "text": "data.message", "intercepted": declared}
+    body = json.dumps({"data": {"message": text}}).encode()
+    (got,), _ = _ask([response(body)], _brief(answer=answer))
+    assert got.intercepted is intercepted
+
+
+def test_a_stream_that_is_intercepted_is_marked() -> None:
+    """The words count in a stream too, where pieces cut them."""
+    parts = (_event({"message": "✅ Fo"}), _event({"message": "rm published"}), _event({}, "done"))
+    (got,), _ = _ask([streamed(*parts)], _brief(answer={**SSE, "intercepted": "✅ Form"}))
+    assert got.intercepted is True

@@ -1,4 +1,5 @@
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -7,7 +8,7 @@ from bench.core.plan import RunPlan, plan
 from bench.core.sample import Outcome, RequestSample
 from bench.measure.engine import Answer, Engine
 from tests.factories import PROMPTS, make_brief, make_scenario
-from tests.virtual_time import run_virtually
+from tests.virtual_time import VirtualTimeLoop, run_virtually
 
 
 class FakeUser:
@@ -17,6 +18,7 @@ class FakeUser:
         self.service_s = service_s
         self.opened = opened
         self.asked = 0
+        self.busy = False
         self.closed = False
 
     async def open(self) -> None:
@@ -29,7 +31,12 @@ class FakeUser:
         loop = asyncio.get_running_loop()
         sent_s = loop.time()
         self.asked += 1
-        await asyncio.sleep(self.service_s)
+        assert not self.busy, "a connection carries one request at a time"
+        self.busy = True
+        try:
+            await asyncio.sleep(self.service_s)
+        finally:
+            self.busy = False
         return Answer(outcome=Outcome.OK, finished_s=loop.time(), sent_s=sent_s, first_token_s=loop.time())
 
     async def close(self) -> None:
@@ -49,7 +56,7 @@ def _run(
     opened: list[float] = []
     users: list[FakeUser] = []
 
-    def open_user(number: int) -> FakeUser:
+    def open_user(number: int, arm: int = 0) -> FakeUser:  # noqa: ARG001 - both are alike
         users.append(FakeUser(service_s(number), opened))
         return users[-1]
 
@@ -117,7 +124,7 @@ def test_cancelling_keeps_what_was_under_way() -> None:
     samples: list[RequestSample] = []
 
     async def work() -> None:
-        engine = Engine(_plan(users=4), lambda _: FakeUser(60.0, []), samples.append, 5.0)
+        engine = Engine(_plan(users=4), lambda _, _arm: FakeUser(60.0, []), samples.append, 5.0)
         task = asyncio.create_task(engine.run())
         await asyncio.sleep(1.0)
         task.cancel()
@@ -249,3 +256,164 @@ def test_users_come_and_go_as_planned(stage: dict[str, object]) -> None:
         if span.end_s > span.start_s:
             assert min(mine) == pytest.approx(span.start_s)
             assert max(mine) < span.end_s
+
+
+class HeldUp(FakeUser):
+    """Keeps the whole generator busy for a second with its first request."""
+
+    async def ask(self, prompt: str) -> Answer:
+        """Moves the clock while nobody else gets a turn."""
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        if not self.asked:
+            loop._jump.now_s += 1.0
+        return await super().ask(prompt)
+
+
+def test_a_generator_that_is_late_says_so() -> None:
+    """What was held up leaves as soon as it can, and its planned moment, from which latency counts, stays."""
+    samples: list[RequestSample] = []
+
+    def open_user(number: int, arm: int = 0) -> FakeUser:  # noqa: ARG001 - both are alike
+        return FakeUser(0.01, []) if number else HeldUp(0.01, [])
+
+    run_virtually(Engine(_stages(RATE), open_user, samples.append, 30.0).run())
+    samples.sort(key=lambda sample: sample.user)
+    assert [sample.scheduled_s for sample in samples] == pytest.approx([number / 10 for number in range(200)])
+    assert [sample.sent_s for sample in samples] == pytest.approx([max(1.0, n / 10) for n in range(200)])
+    assert all(sample.finished_s == pytest.approx((sample.sent_s or 0.0) + 0.01) for sample in samples)
+
+
+def test_exactly_what_is_too_much_at_once_is_dropped() -> None:
+    """A request is dropped when the most are under way at its moment, and is sent when they are not."""
+    stage = {"kind": "constant-rate", "rate_rps": 10, "duration_s": 10, "max_in_flight": 7}
+    samples, users, _ = _run(_stages(stage), lambda _: 5.05)
+    ends: list[float] = []
+    for number in range(100):
+        if sum(end > number / 10 for end in ends) < 7:
+            ends.append(number / 10 + 5.05)
+    dropped = [sample for sample in samples if sample.outcome is Outcome.DROPPED]
+    assert sorted(sample.user for sample in samples) == list(range(100))
+    assert [sample.seq for sample in samples] == list(range(100))
+    assert [sample.finished_s for sample in samples if sample not in dropped] == pytest.approx(ends)
+    assert len(dropped) == 100 - len(ends) > 80
+    assert len(users) == 7
+    for sample in dropped:
+        assert sample.scheduled_s == sample.finished_s == pytest.approx(sample.user / 10)
+        assert (sample.sent_s, sample.first_byte_s, sample.status) == (None, None, None)
+        assert sample.detail == "7 requests were under way when it was due"
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        {"kind": "constant-rate", "rate_rps": 20, "duration_s": 10, "arrivals": "poisson"},
+        {"kind": "ramp-rate", "from_rps": 0, "to_rps": 30, "duration_s": 10},
+        {"kind": "ramp-rate", "from_rps": 30, "to_rps": 2, "duration_s": 10, "arrivals": "poisson"},
+    ],
+)
+def test_an_open_loop_sends_what_the_plan_says(stage: dict[str, object]) -> None:
+    """Random and ramped arrivals leave at the moments, and with the messages, that the plan says."""
+    load = _stages(stage)
+    samples, _, _ = _run(load, lambda _: 0.5)
+    arrivals = list(load.arrivals(0))
+    assert len(arrivals) > 100
+    assert [(each.user, each.prompt) for each in samples] == [(each.user, each.prompt) for each in arrivals]
+    moments = [arrival.offset_s for arrival in arrivals]
+    assert [sample.scheduled_s for sample in samples] == pytest.approx(moments)
+    assert [sample.sent_s for sample in samples] == pytest.approx(moments)
+
+
+def test_cancelling_an_open_loop_keeps_what_was_under_way() -> None:
+    """A run that is broken off records the requests under way, and none that was not due yet."""
+    samples: list[RequestSample] = []
+
+    async def work() -> None:
+        stage = {"kind": "constant-rate", "rate_rps": 2, "duration_s": 10}
+        engine = Engine(_stages(stage), lambda _, _arm: FakeUser(60.0, []), samples.append, 5.0)
+        task = asyncio.create_task(engine.run())
+        await asyncio.sleep(1.75)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run_virtually(work())
+    assert [sample.outcome for sample in samples] == [Outcome.CANCELLED] * 4
+    assert sorted(sample.scheduled_s for sample in samples) == pytest.approx([0.0, 0.5, 1.0, 1.5])
+    assert [sample.finished_s for sample in samples] == pytest.approx([1.75] * 4)
+
+
+def test_an_open_loop_has_no_more_connections_than_it_needs() -> None:
+    """A connection that is free is used again, so there are as many as requests were under way at once."""
+    stage = {"kind": "constant-rate", "rate_rps": 10, "duration_s": 10}
+    _, users, _ = _run(_stages(stage), lambda _: 0.25)
+    assert len(users) == 3
+    assert sum(user.asked for user in users) == 100
+    assert all(user.closed for user in users)
+
+
+def test_an_open_loop_uses_the_connections_that_are_there() -> None:
+    """Connections of a closed loop, open since before the clock, serve an open one beside it."""
+    closed = {"kind": "fixed-users", "users": 2, "duration_s": 5, "pause_s": [1, 1]}
+    rate = {"kind": "constant-rate", "rate_rps": 10, "duration_s": 10}
+    samples, users, opened = _run(_stages(rate, closed), lambda _: 0.15)
+    assert len(users) == len(opened) == 2
+    assert Counter(sample.stage for sample in samples)[0] == 100
+
+
+def test_users_with_turns_stop_at_the_end_all_the_same() -> None:
+    """No request of a number of turns is due after the stage's duration."""
+    turns = {"kind": "user-turns", "users": 2, "turns": 100, "pause_s": [1, 1], "duration_s": 5}
+    samples, _, _ = _run(_stages(turns), lambda _: 0.5)
+    assert Counter(sample.user for sample in samples) == {0: 4, 1: 4}
+    assert max(sample.scheduled_s for sample in samples) == pytest.approx(4.5)
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        {"kind": "ramp-users", "from_users": 2, "to_users": 6, "ramp_s": 8, "hold_s": 10},
+        {"kind": "ramp-users", "from_users": 6, "to_users": 2, "ramp_s": 8, "hold_s": 10},
+        {"kind": "ramp-users", "from_users": 3, "to_users": 0, "ramp_s": 9, "hold_s": 9},
+        {"kind": "spike", "base_users": 2, "extra_users": 3, "before_s": 5, "spike_s": 4, "after_s": 9},
+    ],
+)
+def test_users_go_on_until_they_go(stage: dict[str, object]) -> None:
+    """From the start of its span to its end a user sends without a gap, and the stage lasts as it says."""
+    after = {"kind": "constant-rate", "rate_rps": 1, "duration_s": 1}
+    load = _stages(stage | {"pause_s": [1, 1]}, after)
+    samples, users, _ = _run(load, lambda _: 0.3)
+    spans = load.spans(0)
+    assert len(users) == len(spans)
+    for span in spans:
+        due = [sample.scheduled_s for sample in samples if (sample.stage, sample.user) == (0, span.user)]
+        assert due[0] == pytest.approx(span.start_s)
+        assert span.end_s - 1.3 - 1e-6 <= due[-1] < span.end_s
+        assert len(due) == pytest.approx((span.end_s - span.start_s) / 1.3, abs=1.0)
+    # A stage lasts as long as it says, even when all users are gone before.
+    assert samples[-1].stage == 1
+    assert samples[-1].scheduled_s == pytest.approx(18.0)
+
+
+def test_stages_come_one_after_the_other() -> None:
+    """Each stage begins when the one before it is over, a warm-up like any other, on one clock."""
+    load = _stages(
+        {"kind": "fixed-users", "users": 3, "duration_s": 5, "pause_s": [1, 1], "warm_up": True},
+        {"kind": "constant-rate", "rate_rps": 2, "duration_s": 5},
+        {"kind": "user-turns", "users": 2, "turns": 2},
+        {"kind": "ramp-rate", "from_rps": 1, "to_rps": 3, "duration_s": 4, "warm_up": True},
+        {"kind": "cases"},
+    )
+    samples, _, _ = _run(load, lambda _: 0.8)
+    begins = {
+        stage: min(sample.scheduled_s for sample in samples if sample.stage == stage) for stage in range(5)
+    }
+    # The warm-up is answered before its end. The open loop's last request, due half a second before its end,
+    # is answered 0.3 s after it. Two turns take 1.6 s.
+    ramp = [arrival.offset_s or 0.0 for arrival in load.arrivals(3)]
+    ramp_s = max(4.0, ramp[-1] + 0.8)
+    expected = {0: 0.0, 1: 5.0, 2: 10.3, 3: 11.9, 4: 11.9 + ramp_s}
+    assert begins == pytest.approx(expected)
+    assert [sample.stage for sample in samples] == sorted(sample.stage for sample in samples)
+    assert Counter(sample.stage for sample in samples) == {0: 9, 1: 10, 2: 4, 3: len(ramp), 4: len(PROMPTS)}
+    assert {sample.outcome for sample in samples} == {Outcome.OK}

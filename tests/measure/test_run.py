@@ -28,6 +28,7 @@ from bench.store import scenarios, stacks
 from tests.factories import make_brief, make_scenario
 
 SHORT = {"kind": "fixed-users", "users": 3, "duration_s": 1.0, "pause_s": [0.05, 0.1]}
+ELSEWHERE = {"backend": "http://127.0.0.1:1"}
 HOPS = ("auth", "backend", "agent", "queue", "prefill", "decode")
 
 
@@ -78,7 +79,7 @@ def test_a_run_measures_the_whole_stack_and_leaves_nothing() -> None:
     """Every request succeeds, every tier says its share, every process is watched, and all are gone."""
     before = _children()
     ears = Ears()
-    result, recording = measure(_short(), _fast(), None, {}, ears.listener())
+    result, recording = measure(_short(), _fast(), {}, {}, ears.listener())
     assert result.summary.outcomes == {Outcome.OK: len(recording.samples)}
     assert len(recording.samples) >= 10
     assert {hop_key(name) for name in HOPS} <= result.summary.metrics.keys()
@@ -93,7 +94,7 @@ def test_a_run_measures_the_whole_stack_and_leaves_nothing() -> None:
 
 def test_the_tiers_claim_no_more_than_the_whole() -> None:
     """The times that the tiers claim for themselves add up to no more than the client saw."""
-    _, recording = measure(_short(), _fast(), None, {}, Ears().listener())
+    _, recording = measure(_short(), _fast(), {}, {}, Ears().listener())
     for sample in recording.samples:
         assert sample.sent_s is not None
         assert sum(sample.hops.values()) <= 1000 * (sample.finished_s - sample.sent_s)
@@ -102,7 +103,7 @@ def test_the_tiers_claim_no_more_than_the_whole() -> None:
 def test_an_injected_delay_is_found_in_its_tier() -> None:
     """A delay in one tier is in that tier's time, whole, and is noted in the result."""
     injections = {"backend.delay_ms": 80.0}
-    result, recording = measure(_short(), _fast(), None, injections, Ears().listener())
+    result, recording = measure(_short(), _fast(), {}, injections, Ears().listener())
     assert all(sample.hops["backend"] >= 79.0 for sample in recording.samples)
     assert result.provenance.injections == injections
 
@@ -119,7 +120,7 @@ def test_a_service_that_dies_ends_the_run_and_keeps_it() -> None:
             model.kill()
 
     stage = {**SHORT, "duration_s": 60.0}
-    result, recording = measure(_short(stages=[stage]), _fast(), None, {}, Ears(kill_the_model).listener())
+    result, recording = measure(_short(stages=[stage]), _fast(), {}, {}, Ears(kill_the_model).listener())
     assert result.stop is not None
     assert result.stop.cause is StopCause.TARGET
     assert result.stop.reason.startswith("service 'model' ended by signal SIGKILL")
@@ -136,7 +137,7 @@ def test_an_interrupt_keeps_what_was_measured(number: signal.Signals) -> None:
             os.kill(os.getpid(), number)
 
     stage = {**SHORT, "duration_s": 60.0}
-    result, recording = measure(_short(stages=[stage]), _fast(), None, {}, Ears(interrupt).listener())
+    result, recording = measure(_short(stages=[stage]), _fast(), {}, {}, Ears(interrupt).listener())
     assert result.stop is not None
     assert result.stop.cause is StopCause.INTERRUPT
     assert any(sample.outcome is Outcome.OK for sample in recording.samples)
@@ -147,7 +148,7 @@ def test_a_crossed_threshold_aborts_the_run() -> None:
     urgent = {"threshold": "rate>0.95", "abort_on_fail": True, "delay_abort_eval_s": 0}
     stage = {**SHORT, "duration_s": 60.0}
     brief = _short(stages=[stage], thresholds={"success_ratio": [urgent]})
-    result, _ = measure(brief, _fast(), None, {"model.error_ratio": 0.5}, Ears().listener())
+    result, _ = measure(brief, _fast(), {}, {"model.error_ratio": 0.5}, Ears().listener())
     assert result.stop is not None
     assert result.stop.cause is StopCause.THRESHOLD
     assert result.summary.outcomes[Outcome.HTTP_ERROR] > 0
@@ -161,15 +162,15 @@ def test_a_stack_that_is_up_is_used_and_left_up(monkeypatch: pytest.MonkeyPatch)
     try:
         detached.up(stack, jwt_secret(os.environ, generate=False), {})
         ears = Ears()
-        result, _ = measure(_short(), stack, None, {}, ears.listener())
+        result, _ = measure(_short(), stack, {}, {}, ears.listener())
         assert result.summary.outcomes.keys() == {Outcome.OK}
         assert ears.notes == ["using the stack 'embedded' that is up"]
         assert detached.is_up("embedded")
         with pytest.raises(ConfigError, match="is up without it"):
-            measure(_short(), stack, None, {"model.slowdown": 2.0}, ears.listener())
+            measure(_short(), stack, {}, {"model.slowdown": 2.0}, ears.listener())
         monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
         with pytest.raises(TargetError, match="refused the test user's token: 401"):
-            measure(_short(), stack, None, {}, ears.listener())
+            measure(_short(), stack, {}, {}, ears.listener())
     finally:
         detached.down("embedded")
 
@@ -178,18 +179,24 @@ def test_what_cannot_go_together_is_refused() -> None:
     """An address for a stack of ours, none for one elsewhere, and a token without users are errors."""
     ears = Ears().listener()
     with pytest.raises(ConfigError, match="--target-url: target 'embedded' is started here"):
-        measure(_short(), _fast(), "http://127.0.0.1:1", {}, ears)
+        measure(_short(), _fast(), {"backend": "http://127.0.0.1:1"}, {}, ears)
     with pytest.raises(ConfigError, match="target 'external' runs elsewhere"):
-        measure(_short(), stacks.load("external"), None, {}, ears)
+        measure(_short(), stacks.load("external"), {}, {}, ears)
     with pytest.raises(ConfigError, match="JWT_SECRET is not set"):
-        measure(_short(), stacks.load("external"), "http://127.0.0.1:1", {}, ears)
+        measure(_short(), stacks.load("external"), {"backend": "http://127.0.0.1:1"}, {}, ears)
 
 
 def test_users_cannot_be_where_none_are_declared(monkeypatch: pytest.MonkeyPatch) -> None:
     """A target that wants tokens needs a stack that declares users."""
     monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
     with pytest.raises(ConfigError, match="stack 'open' declares no users"):
-        measure(_short(), Stack(name="open", purpose="x"), "http://127.0.0.1:1", {}, Ears().listener())
+        measure(
+            _short(),
+            Stack(name="open", purpose="x"),
+            {"backend": "http://127.0.0.1:1"},
+            {},
+            Ears().listener(),
+        )
 
 
 class _Json(BaseHTTPRequestHandler):
@@ -228,7 +235,7 @@ def test_a_stack_elsewhere_needs_no_token_when_it_asks_for_none() -> None:
     """A target without authentication is measured with its address alone, and no process of it is seen."""
     brief = make_brief(make_scenario(stages=[SHORT]), auth="none", path="/ask")
     with _open_server() as url:
-        result, _ = measure(brief, Stack(name="mine", purpose="x"), url, {}, Ears().listener())
+        result, _ = measure(brief, Stack(name="mine", purpose="x"), {"backend": url}, {}, Ears().listener())
     assert result.summary.outcomes.keys() == {Outcome.OK}
     assert result.summary.resources.keys() == {GENERATOR}
 
@@ -237,7 +244,7 @@ def test_recording_restores_what_it_changed() -> None:
     """After a run Ctrl-C means again what it meant before."""
     before = signal.getsignal(signal.SIGINT)
     with _open_server() as url:
-        record(make_brief(make_scenario(stages=[SHORT])), Subject(url), lambda _: None)
+        record(make_brief(make_scenario(stages=[SHORT])), Subject([url]), lambda _: None)
     assert signal.getsignal(signal.SIGINT) is before
     with pytest.raises(RuntimeError):
         asyncio.get_running_loop()
@@ -285,7 +292,7 @@ def test_the_fingerprint_changes_with_the_work_and_the_stack(monkeypatch: pytest
     assert fingerprint(_short(purpose="Else.", thresholds={"e2e_ms": ["avg<1"]}), stack) == usual
     assert fingerprint(_short(seed=1), stack).work_digest != usual.work_digest
     assert fingerprint(brief, _fast(MODEL_SEED="2")).stack_digest != usual.stack_digest
-    assert fingerprint(brief, stack, "http://x").stack_digest != usual.stack_digest
+    assert fingerprint(brief, stack, {"backend": "http://x"}).stack_digest != usual.stack_digest
     monkeypatch.setenv("ImageOS", "ubuntu24")
     monkeypatch.setenv("ImageVersion", "20260101.1")
     assert fingerprint(brief, stack).system == "ubuntu24-20260101.1"
@@ -295,13 +302,13 @@ def test_users_that_cannot_be_noted_stop_the_run(tmp_path: Path) -> None:
     """A folder that cannot be written ends a run before anybody is put into the stack."""
     (tmp_path / ".bench").write_text("a file stands here")
     with pytest.raises(StoreError, match="cannot write"):
-        measure(_short(), _fast(), None, {}, Ears().listener())
+        measure(_short(), _fast(), {}, {}, Ears().listener())
 
 
-@pytest.mark.parametrize("name", ["timeout", "agent-quick", "agent-interception"])
+@pytest.mark.parametrize("name", ["timeout", "agent-quick", "agent-interception", "agent-comparison"])
 def test_every_kind_of_scenario_runs_on_the_embedded_stack(name: str) -> None:
     """Cases, turns, fixtures, expectations and the agent's own answers all come out right."""
-    result, _ = measure(scenarios.load(name), _fast(), None, {}, Ears().listener())
+    result, _ = measure(scenarios.load(name), _fast(), {}, {}, Ears().listener())
     assert result.summary.outcomes.keys() == {Outcome.OK}
     assert not any(threshold.crossed for threshold in result.thresholds)
 
@@ -311,7 +318,24 @@ def test_a_streamed_answer_has_a_first_token() -> None:
     brief = scenarios.load("chat-stream")
     content = brief.scenario.model_dump(mode="json") | {"stages": [SHORT], "thresholds": {}}
     short = brief.model_copy(update={"scenario": Scenario.model_validate(content)})
-    result, recording = measure(short, _fast(), None, {}, Ears().listener())
+    result, recording = measure(short, _fast(), {}, {}, Ears().listener())
     assert result.summary.outcomes.keys() == {Outcome.OK}
     assert {"ttft_ms", "tpot_ms", "tokens", "hop.decode_ms"} <= result.summary.metrics.keys()
     assert all((sample.tokens or 0) >= 24 for sample in recording.samples)
+
+
+def test_the_agents_overhead_is_measured_beside_its_model() -> None:
+    """The same messages go to both, and what the agent adds is the difference, with its interval."""
+    injections = {"agent.delay_ms": 30.0}
+    result, recording = measure(
+        scenarios.load("agent-comparison"), _fast(), {}, injections, Ears().listener()
+    )
+    found = result.summary.overhead
+    assert found is not None
+    assert found.pairs == 40
+    assert len(recording.samples) == 80
+    assert result.summary.requests == 40
+    assert found.mean_ms >= 30.0
+    assert found.low_ms is not None
+    assert found.high_ms is not None
+    assert found.low_ms <= found.mean_ms <= found.high_ms

@@ -68,6 +68,13 @@ def reports() -> dict[str, Report]:
     }
     objectives = make_brief().scenario.model_dump() | {"objectives": {"e2e_ms": 450, "ttft_ms": 2000}}
     runs["goodput"] = run_at(1.0, brief=make_brief(type(make_brief().scenario).model_validate(objectives)))
+    pairs = [
+        make_sample(seq, turn=seq // 10, user=seq % 10, arm=seq // 10 % 2, latency_ms=500.0 + seq % 7)
+        for seq in range(100)
+    ]
+    beside = make_brief(make_brief().scenario.model_copy(update={"beside": "ollama"}))
+    runs["overhead"] = make_run(make_recording(pairs), brief=beside)
+    runs["one-pair"] = make_run(make_recording([pairs[0], pairs[10]]), brief=beside)
     made = {name: make_report(run, compare(run, baseline)) for name, run in runs.items()}
     first = run_at(1.0)
     noisy = make_baseline((1.0, 1.4, 0.7, 1.3, 0.8, 1.5))

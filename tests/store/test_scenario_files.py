@@ -133,7 +133,9 @@ def test_a_missing_target_or_message_file_is_named(mine: Path) -> None:
     """A scenario that names files which are not there says which."""
     _changed(mine, "target: chat", "target: chatty")
     assert "target 'chatty': there is no file targets/chatty.yaml" in _refused().message
-    _changed(mine, "target: chatty", "target: chat")
+    _changed(mine, "target: chatty", "target: chat\nbeside: nobody")
+    assert "beside 'nobody': there is no file targets/nobody.yaml" in _refused().message
+    _changed(mine, "beside: nobody\n", "")
     _changed(mine, "prompts/forms.yaml", "prompts/none.yaml")
     assert "workload.prompts: there is no file prompts/none.yaml" in _refused().message
 
@@ -165,6 +167,7 @@ def test_the_framework_is_there() -> None:
         "chat-stream": "10 users, 30 s",
         "agent-quick": "5 users × 3 requests",  # noqa: RUF001 - times
         "agent-concurrent": "10 users × 25 requests",  # noqa: RUF001 - likewise
+        "agent-comparison": "2 users × 20 requests",  # noqa: RUF001 - likewise
         "agent-interception": "5 users × 9 requests",  # noqa: RUF001 - likewise
     }
 
