@@ -20,7 +20,8 @@ from chatstack.measures import Measures, MeasuresMiddleware
 from chatstack.ollama import GENERATING
 from chatstack.relay import Relay
 from chatstack.settings import Settings
-from chatstack.stores.store import Store, open_store
+from chatstack.stores.opening import open_store
+from chatstack.stores.store import Store
 from chatstack.timing import TimingMiddleware, stopwatch
 from chatstack.upstream import Upstream
 

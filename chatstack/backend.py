@@ -18,7 +18,7 @@ from chatstack.connection import CancelOnDisconnect
 from chatstack.knobs import Knobs, KnobsMiddleware
 from chatstack.measures import Measures, MeasuresMiddleware
 from chatstack.settings import Settings
-from chatstack.stores.store import open_store
+from chatstack.stores.opening import open_store
 from chatstack.timing import TimingMiddleware
 from chatstack.tokens import RefusedError, Tokens
 from chatstack.upstream import Upstream

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from chatstack.settings import Settings, SettingsError
-from chatstack.stores.store import Store, TakenError, open_store
+from chatstack.stores.opening import open_store
+from chatstack.stores.store import Store, TakenError
 
 
 async def fill(settings: Settings, collection: str, action: str, text: str) -> str:

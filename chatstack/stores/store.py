@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from chatstack.settings import Settings
-
 Document = Mapping[str, Any]
 
 
@@ -71,19 +69,3 @@ class Store(Protocol):
     async def close(self) -> None:
         """Give up the connection."""
         ...
-
-
-async def open_store(settings: Settings) -> Store:
-    """The store that the environment names: MONGODB_URI, else SQLITE_PATH.
-
-    Raises:
-        SettingsError: Neither is set, or the database cannot be opened.
-    """
-    uri = settings.optional("MONGODB_URI")
-    if uri is not None:
-        from chatstack.stores.mongo import MongoStore  # noqa: PLC0415 - only who has one pays for its import
-
-        return await MongoStore.open(uri)
-    from chatstack.stores.sqlite import SqliteStore  # noqa: PLC0415 - likewise
-
-    return await SqliteStore.open(settings.text("SQLITE_PATH"))

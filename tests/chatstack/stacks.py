@@ -20,7 +20,8 @@ import jwt
 from prometheus_client.parser import text_string_to_metric_families
 
 from chatstack.settings import Settings
-from chatstack.stores.store import Store, open_store
+from chatstack.stores.opening import open_store
+from chatstack.stores.store import Store
 
 Result = TypeVar("Result")
 

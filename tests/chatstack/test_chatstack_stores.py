@@ -14,7 +14,8 @@ import pytest
 from pymongo import MongoClient
 
 from chatstack.settings import Settings, SettingsError
-from chatstack.stores.store import Store, TakenError, open_store
+from chatstack.stores.opening import open_store
+from chatstack.stores.store import Store, TakenError
 from tests.chatstack.stacks import hex_id, make_user
 
 Opener: TypeAlias = Callable[[], AbstractAsyncContextManager[Store]]

@@ -1,0 +1,20 @@
+"""Which of the stores the environment names."""
+
+from chatstack.settings import Settings
+from chatstack.stores.store import Store
+
+
+async def open_store(settings: Settings) -> Store:
+    """The store that the environment names: MONGODB_URI, else SQLITE_PATH.
+
+    Raises:
+        SettingsError: Neither is set, or the database cannot be opened.
+    """
+    uri = settings.optional("MONGODB_URI")
+    if uri is not None:
+        from chatstack.stores.mongo import MongoStore  # noqa: PLC0415 - only who has one pays for its import
+
+        return await MongoStore.open(uri)
+    from chatstack.stores.sqlite import SqliteStore  # noqa: PLC0415 - likewise
+
+    return await SqliteStore.open(settings.text("SQLITE_PATH"))
