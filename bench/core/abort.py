@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 
 from bench.core import wording
+from bench.core.load import Stage
 from bench.core.metrics import metric
 from bench.core.sample import NOT_ANSWERS, RequestSample
 from bench.core.threshold import Threshold, judge_values
@@ -14,9 +15,11 @@ class AbortWatch:
 
     Args:
         thresholds: All of a scenario's, by metric.
+        stages: Its stages; what happens in a warm-up aborts nothing.
     """
 
-    def __init__(self, thresholds: Mapping[str, Sequence[Threshold]]) -> None:
+    def __init__(self, thresholds: Mapping[str, Sequence[Threshold]], stages: Sequence[Stage]) -> None:
+        self._warm = {index for index, stage in enumerate(stages) if stage.warm_up}
         urgent = {key: [x for x in limits if x.abort_on_fail] for key, limits in thresholds.items()}
         self._limits = {key: limits for key, limits in urgent.items() if limits}
         self._rows = {key: metric(key) for key in self._limits}
@@ -24,7 +27,7 @@ class AbortWatch:
 
     def add(self, sample: RequestSample) -> None:
         """Take a request that is over."""
-        if sample.outcome in NOT_ANSWERS or sample.arm:
+        if sample.outcome in NOT_ANSWERS or sample.arm or sample.stage in self._warm:
             return
         for key, row in self._rows.items():
             value = row.value(sample)

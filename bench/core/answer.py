@@ -60,7 +60,7 @@ class AnswerReader:
             for event in self._decoder.feed(part):
                 self._take(event, at_s)
         except StreamError as error:
-            self._reading.problem = str(error)
+            self._fail(str(error))
             self._decoder = None
 
     def end(self, at_s: float) -> Reading:
@@ -73,8 +73,8 @@ class AnswerReader:
         elif self._decoder is not None:
             for event in self._decoder.end():
                 self._take(event, at_s)
-            if not self._done and self._reading.problem is None:
-                self._reading.problem = "the stream ended before it was done"
+            if not self._done:
+                self._fail("the stream ended before it was done")
         self._reading.text = "".join(self._texts) if self._texts else None
         return self._reading
 
@@ -85,7 +85,7 @@ class AnswerReader:
                 self._done = True
                 return
             if answer.error_event is not None and event.name == answer.error_event:
-                self._reading.problem = f"the stream failed: {event.data.decode(errors='replace')}"
+                self._fail(f"the stream failed: {event.data.decode(errors='replace')}")
                 return
             self._done = self._done or (answer.done_event is not None and event.name == answer.done_event)
         document = self._parsed(event.data)
@@ -94,18 +94,23 @@ class AnswerReader:
         if isinstance(answer, NdjsonAnswer):
             self._done = self._done or at(document, answer.done) is True
             if isinstance(document.get("error"), str):
-                self._reading.problem = f"the stream failed: {document['error']}"
+                self._fail(f"the stream failed: {document['error']}")
         self._note(document)
         self._add_text(document, at_s)
+
+    def _fail(self, problem: str) -> None:
+        """Keep the first problem; half a character that JSON let through could not be written to a file."""
+        if self._reading.problem is None:
+            self._reading.problem = problem.encode(errors="replace").decode()
 
     def _parsed(self, content: bytes) -> dict[str, Any] | None:
         try:
             document = json.loads(content)
         except (ValueError, RecursionError) as error:
-            self._reading.problem = f"not JSON: {error}"
+            self._fail(f"not JSON: {error}")
             return None
         if not isinstance(document, dict):
-            self._reading.problem = "not a JSON object"
+            self._fail("not a JSON object")
             return None
         return document
 
@@ -132,7 +137,7 @@ class AnswerReader:
 def at(document: Any, path: str) -> Any:
     """What stands at a dotted path; a number in it counts from 0 in a list. None when nothing does."""
     for part in path.split("."):
-        if isinstance(document, list) and part.isdigit() and int(part) < len(document):
+        if isinstance(document, list) and part.isdecimal() and int(part) < len(document):
             document = document[int(part)]
         elif isinstance(document, Mapping):
             document = document.get(part)

@@ -179,10 +179,11 @@ def _moment(load: OpenLoop, nth: float) -> float | None:
         case RampRate():
             # nth = from·t + slope·t²/2
             slope = (load.to_rps - load.from_rps) / load.duration_s
-            if slope == 0.0:
-                return nth / load.from_rps
             inside = load.from_rps**2 + 2.0 * slope * nth
-            return None if inside < 0.0 else (math.sqrt(inside) - load.from_rps) / slope
+            if nth == 0.0 or inside < 0.0:
+                return 0.0 if nth == 0.0 else None
+            # The root without a difference of numbers that are nearly equal when the ramp is nearly flat.
+            return 2.0 * nth / (load.from_rps + math.sqrt(inside))
         case _:
             assert_never(load)
 

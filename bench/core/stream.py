@@ -62,7 +62,7 @@ class SseDecoder:
             text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *blocks, rest = text.split(b"\n\n")
         self._rest = rest + held
-        _check_length(self._rest)
+        _check_length(*blocks, self._rest)
         return [event for block in blocks if (event := _sse_event(block)) is not None]
 
     def end(self) -> list[Event]:
@@ -82,7 +82,7 @@ class NdjsonDecoder:
     def feed(self, part: bytes) -> list[Event]:
         """The events that this part completes."""
         *lines, self._rest = (self._rest + part).split(b"\n")
-        _check_length(self._rest)
+        _check_length(*lines, self._rest)
         return [Event(line) for line in map(bytes.strip, lines) if line]
 
     def end(self) -> list[Event]:
@@ -104,6 +104,6 @@ def _sse_event(block: bytes) -> Event | None:
     return Event(b"\n".join(data), name) if data else None
 
 
-def _check_length(rest: bytes) -> None:
-    if len(rest) > MAX_EVENT_BYTES:
+def _check_length(*events: bytes) -> None:
+    if max(map(len, events)) > MAX_EVENT_BYTES:
         raise StreamError(f"one event is longer than {MAX_EVENT_BYTES} bytes")

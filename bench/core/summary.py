@@ -119,7 +119,7 @@ def summarise(recording: Recording, objectives: Mapping[str, float] = {}) -> Run
 
 
 def measured(recording: Recording, stages: Sequence[Stage]) -> Recording:
-    """A recording without its warm-up stages, with its clock at 0 when the first other stage begins.
+    """A recording without its warm-up stages, with its clock at 0 when the first other request is planned.
 
     Args:
         recording: The whole.
@@ -128,8 +128,7 @@ def measured(recording: Recording, stages: Sequence[Stage]) -> Recording:
     warm = {index for index, stage in enumerate(stages) if stage.warm_up}
     if not warm:
         return recording
-    first = next(index for index in range(len(stages)) if index not in warm)
-    starts = [sample.scheduled_s for sample in recording.samples if sample.stage == first]
+    starts = [sample.scheduled_s for sample in recording.samples if sample.stage not in warm]
     begin_s = min(starts, default=recording.elapsed_s)
     return recording.model_copy(
         update={

@@ -85,7 +85,7 @@ class _Session:
         self._resources: list[ResourceSample] = []
         self._dead = subject.dead
         self._on_progress = on_progress
-        self._abort = AbortWatch(brief.scenario.thresholds)
+        self._abort = AbortWatch(brief.scenario.thresholds, brief.scenario.stages)
         self._finished = self._failed = 0
         self._interrupted = asyncio.Event()
 

@@ -23,8 +23,8 @@ def problems(
         place: Text to open a line with, from the problem's location; for example `quick.yaml:14: `.
         model: Whose field names are suggested for a misspelt one.
     """
-    tags = _tags(model)
-    found = [(_without(each["loc"], tags), dict(each)) for each in error.errors()]
+    kinds = _kinds(model)
+    found = [(_without(each["loc"], kinds), dict(each)) for each in error.errors()]
     # A list whose only entry is wrong is also called too short; that is no second problem.
     inner = [each for each in found if not any(_inside(other, each[0]) for other, _ in found)]
     return "\n".join(f"{place(where)}{_sentence({**each, 'loc': where}, model)}" for where, each in inner)
@@ -36,18 +36,25 @@ def dotted(location: Location) -> str:
     return text.removeprefix(".")
 
 
-def _tags(model: type[BaseModel] | None) -> set[str]:
-    """The names of a choice's kinds, which pydantic counts as a part of a place and nobody wrote there."""
-    text = json.dumps(model.model_json_schema()) if model else ""
-    return {
-        tag
-        for mapping in re.findall(r'"mapping": {([^}]*)}', text)
-        for tag in re.findall(r'"([^"]+)":', mapping)
-    }
+def _kinds(model: type[BaseModel] | None) -> dict[str, set[str]]:
+    """The kinds that a field can be of, by the field's name.
+
+    Pydantic counts the kind as a part of a place, and nobody wrote it there.
+    """
+    schema = model.model_json_schema() if model else {}
+    models = (schema, *schema.get("$defs", {}).values())
+    parts = [part for each in models for part in each.get("properties", {}).items()]
+    found = {name: re.findall(r'"mapping": {([^}]*)}', json.dumps(content)) for name, content in parts}
+    return {name: set(re.findall(r'"([^"]+)":', " ".join(mappings))) for name, mappings in found.items()}
 
 
-def _without(location: Location, tags: set[str]) -> Location:
-    return tuple(part for part in location if part not in tags)
+def _without(location: Location, kinds: dict[str, set[str]]) -> Location:
+    kept: list[int | str] = []
+    for part in location:
+        field = next((each for each in reversed(kept) if isinstance(each, str)), "")
+        if part not in kinds.get(field, set()):
+            kept.append(part)
+    return tuple(kept)
 
 
 def _inside(one: Location, other: Location) -> bool:

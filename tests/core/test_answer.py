@@ -134,6 +134,7 @@ def test_the_network_changes_no_answer(answer: dict[str, Any], whole: bytes, cut
         (OPENAI, events(delta("a")), "ended before it was done"),
         (CHAT, b'event: error\ndata: {"error": "broke"}\n\n', "the stream failed: "),
         (OLLAMA, b"x" * (MAX_EVENT_BYTES + 1), "longer than 1048576 bytes"),
+        (CHAT, b"data: " + b"x" * MAX_EVENT_BYTES, "longer than 1048576 bytes"),
     ],
 )
 def test_what_is_no_answer_says_why(answer: dict[str, Any], content: bytes, problem: str) -> None:
@@ -169,3 +170,97 @@ def test_what_is_no_count_is_none(tokens: object) -> None:
     """Only a whole number from 0 is a count of tokens."""
     content = json.dumps({"data": {"message": "x"}, "usage": {"tokens": tokens}}).encode()
     assert read(JSON, content).tokens is None
+
+
+@pytest.mark.parametrize("answer", [JSON, OLLAMA, OPENAI, CHAT])
+@given(parts=st.lists(st.binary(max_size=40) | st.sampled_from([WHOLE_OLLAMA, WHOLE_OPENAI, WHOLE_CHAT])))
+def test_no_bytes_raise(answer: dict[str, Any], parts: list[bytes]) -> None:
+    """Whatever a target sends, the reading says what it came to."""
+    reading = read(answer, *parts)
+    assert reading.text is None or reading.pieces > 0
+
+
+@given(st.lists(st.sampled_from(["", "a", "bc"]), max_size=8), st.lists(st.integers(1, 300)))
+def test_tokens_have_the_times_of_the_parts_that_end_them(texts: list[str], cuts: list[int]) -> None:
+    """First and last are the times at which the first and the last event with text were whole."""
+    whole = lines(*({"response": text} for text in texts), LAST)
+    edges = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
+    reading = read(OLLAMA, *(whole[start:end] for start, end in pairwise(edges)))
+    ends = [index for index, byte in enumerate(whole) if byte == ord("\n")]
+    came = [
+        next(second for second, edge in enumerate(edges) if edge > end)
+        for end, text in zip(ends, texts, strict=False)
+        if text
+    ]
+    assert (reading.first_token_s, reading.last_token_s) == ((came[0], came[-1]) if came else (None, None))
+    assert (reading.text, reading.pieces) == ("".join(texts) or None, len(came))
+
+
+@pytest.mark.parametrize("content", [{"role": "assistant"}, {"content": None}, {"content": 5}, {}])
+def test_a_delta_without_words_is_no_token(content: dict[str, object]) -> None:
+    """A role, nothing, and what is no text are neither a piece of the answer nor an error."""
+    first, rest = events({"choices": [{"delta": content}]}), WHOLE_OPENAI
+    reading = read(OPENAI, first, rest)
+    assert (reading.text, reading.pieces, reading.first_token_s) == ("Hello", 2, 2.0)
+    assert reading.problem is None
+
+
+def test_a_stream_that_breaks_keeps_what_came() -> None:
+    """The words that came before an error are known, and so is the error."""
+    reading = read(CHAT, events({"message": "Hel"}), b'event: error\ndata: {"error": "broke"}\n\n')
+    assert (reading.text, reading.first_token_s, reading.last_token_s) == ("Hel", 1.0, 1.0)
+    assert reading.problem == 'the stream failed: {"error": "broke"}'
+
+
+def test_the_end_of_the_stream_ends_its_last_line() -> None:
+    """Text in a line that only the end of the stream ends came at the end."""
+    last = json.dumps({"response": "!", "done": True}).encode()
+    reading = read(OLLAMA, lines({"response": "Hello"}), last)
+    assert (reading.text, reading.first_token_s, reading.last_token_s) == ("Hello!", 1.0, 3.0)
+    assert (reading.problem, reading.hops) == (None, {})
+
+
+@pytest.mark.parametrize("done", ["yes", 1, False, None])
+def test_done_is_true_and_nothing_like_it(done: object) -> None:
+    """A stream is done when it says true; a word or a number is not that."""
+    assert read(OLLAMA, lines({"response": "a", "done": done})).problem is not None
+
+
+@pytest.mark.parametrize("answer", [OLLAMA, OPENAI])
+def test_a_stream_of_other_things_is_no_answer(answer: dict[str, Any]) -> None:
+    """Each event of a stream is a JSON object."""
+    whole = events([1]) if answer is OPENAI else lines([1])
+    reading = read(answer, whole)
+    assert (reading.text, reading.problem) == (None, "not a JSON object")
+
+
+def test_an_answer_that_counts_nothing_has_no_count() -> None:
+    """Where the target names no place for a count or for durations, none is looked for."""
+    plain = {"kind": "json", "text": "data.message"}
+    reading = read(plain, b'{"data": {"message": "x"}, "usage": {"tokens": 7}}')
+    assert (reading.text, reading.tokens, reading.hops) == ("x", None, {})
+
+
+@given(st.integers(0, 10**12), st.integers(0, 10**12))
+def test_the_rest_is_what_the_tiers_leave(load_ns: int, decode_ns: int) -> None:
+    """Tiers and rest add up to the whole, and the rest is never less than nothing."""
+    durations = Durations.model_validate(OLLAMA_TIMES)
+    total_ns = 10**12
+    tiers = tiers_ms(
+        {"load_duration": load_ns, "eval_duration": decode_ns, "total_duration": total_ns}, durations
+    )
+    assert tiers.keys() == {"load", "decode", "queue"}
+    assert tiers["queue"] >= 0.0
+    assert sum(tiers.values()) == pytest.approx(max(total_ns, load_ns + decode_ns) / 1e6)
+
+
+def test_a_path_names_no_place_from_the_end() -> None:
+    """A list is counted from its start: a number below 0, and a name, lead nowhere in it."""
+    document = {"a": [1, 2]}
+    assert [at(document, path) for path in ("a.0", "a.-1", "a.b", "b.0", "a.0.c")] == [
+        1,
+        None,
+        None,
+        None,
+        None,
+    ]

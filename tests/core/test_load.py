@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from bench.core.load import in_words, planned_s
-from bench.core.scenario import OPEN_LOOP_ACCOUNTS, Expectation, Scenario
+from bench.core.scenario import OPEN_LOOP_ACCOUNTS, Expectation, Scenario, Suites
 from tests.factories import make_scenario, make_target
 
 PAUSE = {"pause_s": [5, 7]}
@@ -67,6 +67,7 @@ def test_warm_up_is_not_spoken_of() -> None:
 def test_a_number_of_requests_has_no_planned_time() -> None:
     """Where requests end a load, nobody knows when."""
     assert planned_s(_scenario(FIXED, TURNS).stages) is None
+    assert planned_s(_scenario({"kind": "cases"}, RATE).stages) is None
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,18 @@ def test_a_number_of_requests_has_no_planned_time() -> None:
         ({**RATE, "arrivals": "burst"}, "'even' or 'poisson'"),
         ({**RATE, "max_in_flight": 0}, "greater than 0"),
         ({**TURNS, "turns": 0}, "greater than 0"),
+        ({**TURNS, "users": 0}, "greater than 0"),
+        ({**RAMP, "ramp_s": 0}, "greater than 0"),
+        ({**RAMP, "hold_s": -1}, "greater than or equal to 0"),
+        ({**RAMP, "to_users": 100_001}, "less than or equal to 100000"),
+        ({**SPIKE, "base_users": 0}, "greater than 0"),
+        ({**SPIKE, "extra_users": 0}, "greater than 0"),
+        ({**SPIKE, "spike_s": 0}, "greater than 0"),
+        ({**RATE, "rate_rps": 0}, "greater than 0"),
+        ({**RATE, "rate_rps": 1_000_001}, "less than or equal to 1000000"),
+        ({**RATE, **PAUSE}, "Extra inputs are not permitted"),
+        ({**RAMP_RATE, "from_rps": -1}, "greater than or equal to 0"),
+        ({"users": 10, "duration_s": 30, **PAUSE}, "Unable to extract tag"),
         ({"kind": "trickle"}, "does not match any of the expected tags"),
     ],
 )
@@ -110,3 +123,42 @@ def test_a_stream_of_events_has_an_end() -> None:
     """A target that does not say how its stream ends could never be answered right."""
     with pytest.raises(ValidationError, match="say how the stream ends"):
         make_target(answer={"kind": "sse", "text": "message"})
+
+
+@pytest.mark.parametrize("limit", [0, -1, float("nan"), float("inf")])
+def test_an_objective_is_a_time_that_can_be_met(limit: float) -> None:
+    """An objective is above 0 and finite."""
+    with pytest.raises(ValidationError, match="objectives"):
+        _scenario(FIXED, objectives={"e2e_ms": limit})
+
+
+@pytest.mark.parametrize("stage", [FIXED, RAMP, SPIKE, TURNS, {"kind": "cases"}])
+def test_every_closed_loop_has_its_pause_in_order(stage: dict[str, Any]) -> None:
+    """Whatever the loop, a pause is from the shortest to the longest."""
+    with pytest.raises(ValidationError, match=r"must be \[shortest, longest\], but 7 is above 5"):
+        _scenario({**stage, "pause_s": [7, 5]})
+
+
+@pytest.mark.parametrize("stage", [FIXED, RAMP, SPIKE, TURNS, {"kind": "cases"}, RATE, RAMP_RATE])
+def test_every_load_may_warm_up_before_what_is_measured(stage: dict[str, Any]) -> None:
+    """Nothing is a warm-up unless it says so; one that does takes its time and is not the load."""
+    scenario = _scenario({**stage, "warm_up": True}, FIXED)
+    assert [each.warm_up for each in scenario.stages] == [True, False]
+    assert in_words(scenario.stages) == "10 users, 30 s"
+    assert scenario.duration_s == _scenario(stage).duration_s + 30
+    assert Scenario.model_validate_json(scenario.model_dump_json()) == scenario
+
+
+@pytest.mark.parametrize(("users", "accounts"), [(3, OPEN_LOOP_ACCOUNTS), (200, 200)])
+def test_users_and_requests_share_the_accounts(users: int, accounts: int) -> None:
+    """Stages follow each other, so the accounts are those of the largest need."""
+    assert _scenario({**FIXED, "users": users}, RATE).accounts == accounts
+
+
+def test_a_suite_names_scenarios() -> None:
+    """A suite is a list of names; an empty one, and what is no name, is refused."""
+    assert Suites.model_validate({"pr": ["quick", "spike"]}).root == {"pr": ("quick", "spike")}
+    nobody: dict[str, list[str]] = {"pr": []}
+    for wrong in (nobody, {"pr": ["../quick"]}, {"Pull Request": ["quick"]}):
+        with pytest.raises(ValidationError):
+            Suites.model_validate(wrong)

@@ -1,12 +1,14 @@
 from collections import Counter
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bench.core.load import ConstantRate, FixedUsers, RampRate
+from bench.core.load import ClosedLoop, ConstantRate, FixedUsers, RampRate
 from bench.core.plan import RunPlan, Span, plan
+from bench.core.scenario import Prompt
 from tests.factories import PROMPTS, make_brief, make_scenario
 
 USERS = st.integers(1, 12)
@@ -137,6 +139,8 @@ def offsets(stage: ConstantRate | RampRate, seed: int = 1) -> list[float]:
 
 
 RATES = st.floats(0.1, 200.0)
+# To the hundredth, as people write them.
+RAMP_RATES = st.integers(0, 10_000).map(lambda hundredths: hundredths / 100)
 
 
 @given(RATES, st.floats(0.5, 20.0))
@@ -157,7 +161,7 @@ def test_random_arrivals_have_the_rate_and_their_seed(seed: int) -> None:
     assert abs(len(due) - 1000) < 5 * 1000**0.5
 
 
-@given(st.floats(0.0, 100.0), st.floats(0.0, 100.0))
+@given(RAMP_RATES, RAMP_RATES)
 def test_a_ramp_of_rate_has_the_area_below_it(from_rps: float, to_rps: float) -> None:
     """By any moment as many requests have been due as the area below the line, give or take one."""
     assume(max(from_rps, to_rps) > 0.1)
@@ -166,6 +170,40 @@ def test_a_ramp_of_rate_has_the_area_below_it(from_rps: float, to_rps: float) ->
     for moment in (2.5, 5.0, 10.0):
         area = from_rps * moment + (to_rps - from_rps) / 10 * moment**2 / 2
         assert abs(sum(each < moment for each in due) - area) <= 1.0 + 1e-6
+
+
+@given(SEEDS, st.sampled_from([(0, 100), (100, 0), (20, 80), (50, 50)]))
+def test_random_arrivals_follow_the_ramp(seed: int, ends: tuple[float, float]) -> None:
+    """In each half of a ramp the random arrivals are as many as the area below it, within six sigma."""
+    from_rps, to_rps = ends
+    stage = RampRate(kind="ramp-rate", from_rps=from_rps, to_rps=to_rps, duration_s=20, arrivals="poisson")
+    due = offsets(stage, seed)
+    assert due == sorted(due) == offsets(stage, seed)
+    assert all(0.0 <= moment < 20.0 for moment in due)
+    middle = (from_rps + to_rps) / 2
+    for area, number in (
+        (10 * (from_rps + middle) / 2, sum(moment < 10 for moment in due)),
+        (10 * (middle + to_rps) / 2, sum(moment >= 10 for moment in due)),
+    ):
+        assert abs(number - area) < 6 * area**0.5
+
+
+def test_another_seed_has_other_moments() -> None:
+    """Random arrivals of two seeds, and of two stages, share no moment; even ones share all."""
+    stage = ConstantRate(kind="constant-rate", rate_rps=20, duration_s=2, arrivals="poisson")
+    two = RunPlan(seed=1, stages=(stage, stage), deck=("a",))
+    first, second = ({arrival.offset_s for arrival in two.arrivals(index)} for index in (0, 1))
+    assert not first & second
+    assert not first & set(offsets(stage, 2))
+    even = stage.model_copy(update={"arrivals": "even"})
+    assert offsets(even, 1) == offsets(even, 2)
+
+
+@given(st.integers(1, 100), st.integers(1, 20))
+def test_a_whole_number_of_even_arrivals_is_exact(rate_rps: int, duration_s: int) -> None:
+    """So many a second for so many seconds is their product."""
+    stage = ConstantRate(kind="constant-rate", rate_rps=rate_rps, duration_s=duration_s)
+    assert len(offsets(stage)) == rate_rps * duration_s
 
 
 def test_open_loops_deal_the_same_cards() -> None:
@@ -193,9 +231,8 @@ def test_a_ramp_of_users_follows_its_line(from_users: int, to_users: int, part: 
     ramp = {"kind": "ramp-users", "from_users": from_users, "to_users": to_users, "ramp_s": 30, "hold_s": 60}
     spans = spans_of(**ramp, pause_s=[1, 2])
     assert abs(present(spans, 30 * part) - (from_users + (to_users - from_users) * part)) <= 1.0 + 1e-9
-    if to_users >= from_users:
-        assert present(spans, 89.9) == to_users
-        assert len(spans) == to_users
+    assert present(spans, 89.9) == to_users
+    assert len(spans) == max(from_users, to_users)
 
 
 def test_fixed_users_are_there_all_the_time() -> None:
@@ -210,6 +247,63 @@ def test_a_spike_joins_and_leaves() -> None:
         kind="spike", base_users=10, extra_users=40, before_s=10, spike_s=60, after_s=10, pause_s=[5, 7]
     )
     assert [present(spans, at) for at in (0, 9.9, 10, 69.9, 70, 79.9)] == [10, 10, 50, 50, 10, 10]
+
+
+COUNTS = st.integers(1, 40)
+PARTS = st.sampled_from([0.5, 1.0, 10.0, 33.3])
+CLOSED = st.one_of(
+    st.fixed_dictionaries(
+        {"kind": st.just("fixed-users"), "users": COUNTS, "duration_s": PARTS, "pause_s": st.just([1, 2])}
+    ),
+    st.fixed_dictionaries(
+        {
+            "kind": st.just("ramp-users"),
+            "from_users": st.integers(0, 40),
+            "to_users": COUNTS,
+            "ramp_s": PARTS,
+            "hold_s": st.just(0.0) | PARTS,
+            "pause_s": st.just([1, 2]),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "kind": st.just("spike"),
+            "base_users": COUNTS,
+            "extra_users": COUNTS,
+            "before_s": st.just(0.0) | PARTS,
+            "spike_s": PARTS,
+            "after_s": st.just(0.0) | PARTS,
+            "pause_s": st.just([1, 2]),
+        }
+    ),
+    st.fixed_dictionaries({"kind": st.just("user-turns"), "users": COUNTS, "turns": COUNTS}),
+    st.just({"kind": "cases"}),
+)
+
+
+@given(CLOSED)
+def test_no_loop_has_more_users_than_it_says(stage: dict[str, Any]) -> None:
+    """Users are numbered, are there inside the stage, and at their most are as many as its `users`."""
+    load = make_scenario(stages=[stage]).stages[0]
+    assert isinstance(load, ClosedLoop)
+    spans = spans_of(**stage)
+    assert [span.user for span in spans] == list(range(load.users))
+    assert all(0.0 <= span.start_s < span.end_s <= load.duration_s for span in spans)
+    assert max(present(spans, span.start_s) for span in spans) == load.users
+
+
+@given(COUNTS, COUNTS)
+def test_who_came_last_goes_first(from_users: int, to_users: int) -> None:
+    """A ramp moves one user at a time: up in the order of their numbers, down in the opposite order."""
+    assume(from_users != to_users)
+    spans = spans_of(
+        kind="ramp-users", from_users=from_users, to_users=to_users, ramp_s=30, hold_s=5, pause_s=[1, 2]
+    )
+    moving = spans[min(from_users, to_users) :]
+    up = to_users > from_users
+    moments = [span.start_s for span in moving] if up else [30 - span.end_s for span in moving]
+    assert moments == pytest.approx([30 * each / len(moving) for each in range(len(moving))])
+    assert all(span.end_s == 35 for span in moving) is up
 
 
 def test_turns_and_cases_end_by_number() -> None:
@@ -263,3 +357,30 @@ def test_turns_are_counted_in_messages() -> None:
     assert [span.turns for span in plan(brief.model_copy(update={"beside": brief.target})).spans(0)] == [6, 6]
     fixed = make_brief(make_scenario(beside="ollama"))
     assert {span.turns for span in plan(fixed.model_copy(update={"beside": fixed.target})).spans(0)} == {None}
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=5), USERS, SEEDS)
+def test_each_deck_holds_each_message_as_often_as_its_weight(
+    weights: list[int], users: int, seed: int
+) -> None:
+    """Whoever sends them, each deck's worth of requests is each message so often as it weighs."""
+    prompts = tuple(Prompt(id=f"m{number}", text="?", weight=each) for number, each in enumerate(weights))
+    brief = make_brief(
+        make_scenario(
+            seed=seed,
+            stages=[{"kind": "fixed-users", "users": users, "duration_s": 30, "pause_s": [1, 2]}],
+        )
+    )
+    plan_ = plan(brief.model_copy(update={"prompts": prompts}))
+    size = sum(weights)
+    assert len(plan_.deck) == size
+    dealt = [plan_.arrival(0, *divmod(number, users)[::-1]).prompt for number in range(3 * size)]
+    for start in range(0, 3 * size, size):
+        assert Counter(dealt[start : start + size]) == {each.id: each.weight for each in prompts}
+
+
+@given(SEEDS)
+def test_no_seed_changes_the_order_of_cases(seed: int) -> None:
+    """Cases are sent in the order of their file, and again from its start."""
+    plan_ = plan(make_brief(make_scenario(seed=seed, stages=[{"kind": "cases"}])))
+    assert tuple(plan_.arrival(0, 0, turn).prompt for turn in range(8)) == PROMPTS * 2

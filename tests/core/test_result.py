@@ -170,3 +170,22 @@ def test_a_run_can_be_made_worse_for_a_test() -> None:
     """The factory's factor scales response times, as all tests of verdicts rely on."""
     usual, slower = (run_at(factor).summary.metrics["e2e_ms"] for factor in (1.0, 1.3))
     assert slower.mean == pytest.approx(1.3 * usual.mean)
+
+
+def test_warm_up_is_in_no_part_of_a_result() -> None:
+    """Summary, objectives and thresholds are all of what was measured after the warm-up."""
+    stage = {"kind": "fixed-users", "users": 1, "duration_s": 15, "pause_s": [0, 0]}
+    scenario = make_scenario(
+        stages=[stage | {"warm_up": True}, stage],
+        thresholds={"e2e_ms": ["max<1000"], "requests": ["count==50"]},
+        objectives={"e2e_ms": 1000},
+    )
+    samples = [
+        make_sample(seq, stage=seq // 50, latency_ms=9000.0 if seq < 50 else 500.0) for seq in range(100)
+    ]
+    result = make_run(make_recording(samples), brief=make_brief(scenario))
+    assert result.summary.requests == 50
+    assert result.summary.elapsed_s == pytest.approx(31.0 - 15.0)
+    assert result.summary.goodput is not None
+    assert result.summary.goodput.ratio == 1.0
+    assert not any(each.crossed for each in result.thresholds)

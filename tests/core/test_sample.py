@@ -64,3 +64,25 @@ def test_a_recording_survives_json(outcome: Outcome, at_s: float, detail: str | 
 def test_a_second_is_a_thousand_milliseconds() -> None:
     """Seconds become milliseconds in one place."""
     assert ms(1.5) == 1500.0
+
+
+MOMENTS = ("scheduled_s", "sent_s", "first_byte_s", "first_token_s", "last_token_s", "finished_s")
+
+
+@given(st.floats(-100, 100), st.sets(st.sampled_from(MOMENTS[1:5])))
+def test_another_clock_changes_moments_and_nothing_else(by_s: float, unknown: set[str]) -> None:
+    """All moments shift together; spans of time, counts and what did not happen stay as they are."""
+    sample = make_sample(at_s=7.0, connect_s=0.02, first_token_s=7.2, last_token_s=7.4, tokens=9)
+    sample = sample.model_copy(update=dict.fromkeys(unknown))
+    shifted = sample.shifted(by_s)
+    for name in MOMENTS:
+        before, after = getattr(sample, name), getattr(shifted, name)
+        assert after == (None if name in unknown else before + by_s)
+    rest = set(RequestSample.model_fields) - set(MOMENTS)
+    assert shifted.model_dump(include=rest) == sample.model_dump(include=rest)
+
+
+def test_every_moment_of_a_sample_is_shifted() -> None:
+    """A field in seconds is a moment, but for the length of connecting: a new one must be shifted, too."""
+    seconds = {name for name in RequestSample.model_fields if name.endswith("_s")}
+    assert seconds == {*MOMENTS, "connect_s"}

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from bench.core import stats
 from bench.core.metrics import METRICS
 from bench.core.sample import GENERATOR, Outcome, RequestSample, ResourceSample
-from bench.core.summary import BLOCKS, ERROR_SAMPLES, MetricSummary, ResourceSummary, measured, summarise
+from bench.core.summary import (
+    BLOCKS,
+    ERROR_SAMPLES,
+    Goodput,
+    MetricSummary,
+    ResourceSummary,
+    measured,
+    summarise,
+)
 from tests.factories import HOPS, PROMPTS, make_recording, make_sample, make_scenario
 
 FAILURES = [outcome for outcome in Outcome if outcome not in (Outcome.OK, Outcome.CANCELLED)]
@@ -303,3 +311,63 @@ def test_goodput_is_the_share_of_good_answers() -> None:
     at_once = summarise(make_recording(samples, elapsed_s=0.0), {"e2e_ms": 500.0}).goodput
     assert at_once is not None
     assert at_once.rps is None
+
+
+def test_warm_up_in_between_is_left_out_and_its_time_is_not() -> None:
+    """The clock starts with the first stage that is measured and runs on, whatever is left out later."""
+    warm, counted = STAGES
+    samples = [make_sample(index, at_s=10.0 * index, stage=index) for index in range(4)]
+    kept = measured(make_recording(samples, elapsed_s=40.0), (warm, counted, warm, counted))
+    assert [(sample.stage, sample.scheduled_s) for sample in kept.samples] == [(1, 0.0), (3, 20.0)]
+    assert kept.elapsed_s == 30.0
+
+
+def test_a_later_warm_up_moves_no_clock() -> None:
+    """Where the first stage is measured, the clock is the run's."""
+    warm, counted = STAGES
+    samples = [make_sample(index, at_s=10.0 * index, stage=index) for index in range(2)]
+    recording = make_recording(samples, elapsed_s=20.0)
+    assert measured(recording, (counted, warm)) == recording.model_copy(update={"samples": (samples[0],)})
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=8), st.floats(0, 50))
+def test_metrics_know_no_clock(streamed: list[bool], begin_s: float) -> None:
+    """What was measured after a warm-up has the figures that it would have without one."""
+    alone = [
+        make_sample(seq, first_token_s=seq * 0.3 + 0.2 if each else None, tokens=3)
+        for seq, each in enumerate(streamed)
+    ]
+    late = [sample.shifted(begin_s).model_copy(update={"stage": 1}) for sample in alone]
+    early = make_sample(99, at_s=0.0, latency_ms=9e4, outcome=Outcome.TIMEOUT)
+    one = summarise(make_recording(alone, elapsed_s=20.0))
+    other = summarise(measured(make_recording([early, *late], elapsed_s=begin_s + 20.0), STAGES))
+    assert (other.outcomes, other.errors) == (one.outcomes, ())
+    assert other.elapsed_s == pytest.approx(20.0)
+    for key, each in one.metrics.items():
+        assert other.metrics[key].mean == pytest.approx(each.mean, abs=1e-6)
+
+
+@pytest.mark.parametrize(("limit_ms", "ratio"), [(99.0, 0.0), (101.0, 0.5), (1e6, 0.5)])
+def test_what_an_answer_lacks_is_not_asked_of_it(limit_ms: float, ratio: float) -> None:
+    """An answer that came all at once has no first token to be late; one that failed is never good."""
+    samples = [
+        make_sample(0, at_s=0.0, latency_ms=100.0),
+        make_sample(1, at_s=0.0, latency_ms=1.0, outcome=Outcome.TIMEOUT),
+        make_sample(2, at_s=0.0, latency_ms=1.0, outcome=Outcome.CANCELLED),
+    ]
+    goodput = summarise(make_recording(samples), {"e2e_ms": limit_ms, "ttft_ms": 1.0}).goodput
+    assert goodput is not None
+    assert goodput.ratio == ratio
+
+
+def test_an_objective_is_met_at_its_limit() -> None:
+    """An answer may take as long as the objective says."""
+    on_time = make_sample(0, at_s=0.0, first_token_s=0.25)
+    goodput = summarise(make_recording([on_time], elapsed_s=2.0), {"ttft_ms": 250.0}).goodput
+    assert goodput == Goodput(ratio=1.0, rps=0.5)
+
+
+def test_tokens_are_counted_by_answers_that_have_them() -> None:
+    """A counter's count is of answers and its mean is per answer, so that their product is the sum."""
+    samples = [make_sample(0, tokens=7), make_sample(1, tokens=5), make_sample(2)]
+    assert summarise(make_recording(samples)).metrics["tokens"] == MetricSummary(count=2, mean=6.0)

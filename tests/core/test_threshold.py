@@ -269,7 +269,7 @@ def urgent(text: str, delay_s: float = 5.0) -> dict[str, Any]:
 
 def abort_reason(limits: Thresholds, samples: Sequence[RequestSample], elapsed_s: float) -> str | None:
     """Why a run with these requests should stop."""
-    watch = AbortWatch(limits)
+    watch = AbortWatch(limits, make_scenario().stages)
     for sample in samples:
         watch.add(sample)
     return watch.reason(elapsed_s)
@@ -324,3 +324,33 @@ def test_a_target_beside_aborts_nothing() -> None:
     """Thresholds are the target's; what the one beside it does crosses none."""
     beside = [make_sample(seq, arm=1, outcome=Outcome.HTTP_ERROR) for seq in range(5)]
     assert abort_reason(thresholds(success_ratio=[urgent("rate>0.9")]), beside, 6.0) is None
+
+
+def test_a_warm_up_aborts_nothing() -> None:
+    """What is left out of all figures cannot end a run either."""
+    stage = {"kind": "fixed-users", "users": 1, "duration_s": 1, "pause_s": [0, 0]}
+    stages = make_scenario(stages=[{**stage, "warm_up": True}, stage]).stages
+    watch = AbortWatch(thresholds(success_ratio=[urgent("rate>0.9")]), stages)
+    watch.add(make_sample(0, stage=0, outcome=Outcome.HTTP_ERROR))
+    assert watch.reason(6.0) is None
+    watch.add(make_sample(1, stage=1, outcome=Outcome.HTTP_ERROR))
+    assert watch.reason(6.0) is not None
+
+
+def test_a_counter_is_the_sum_of_its_values() -> None:
+    """Tokens are counted one by one, not by answer; their rate is tokens per second."""
+    samples = [make_sample(0, tokens=7), make_sample(1, tokens=5), make_sample(2)]
+    assert judged("tokens", "count>=12", samples) == ThresholdResult(
+        metric="tokens", threshold="count>=12", value=12.0, crossed=False
+    )
+    assert judged("tokens", "rate<1.2", samples, elapsed_s=10.0).value == pytest.approx(1.2)
+    assert judged("requests", "count==3", samples).value == 3.0
+
+
+def test_what_an_answer_lacks_is_in_no_threshold() -> None:
+    """Time to first token is of the answers that were streamed; where none was, the limit is crossed."""
+    streamed, whole = make_sample(0, first_token_s=0.2), make_sample(1)
+    assert judged("ttft_ms", "max<300", [streamed, whole]).value == pytest.approx(200.0)
+    assert judged("ttft_ms", "max<300", [whole]) == ThresholdResult(
+        metric="ttft_ms", threshold="max<300", value=None, crossed=True
+    )

@@ -78,6 +78,19 @@ def test_a_negative_duration_is_refused(mine: Path) -> None:
     assert _refused().message == "scenarios/quick.yaml:10: stages[0].duration_s must be above 0"
 
 
+def test_a_name_that_is_also_a_kind_is_kept(mine: Path) -> None:
+    """A service may be called as a kind of store is, and is named in full where it is wrong."""
+    _changed(
+        mine,
+        '  model:\n    command: ["${python}", -m, chatstack, model]',
+        "  mongodb:\n    command: []",
+        "stacks/embedded.yaml",
+    )
+    with pytest.raises(ConfigError) as caught:
+        stacks.load("embedded")
+    assert "services.mongodb.command needs 1 or more" in caught.value.message
+
+
 def test_an_empty_list_is_too_short(mine: Path) -> None:
     """A scenario without a stage is told that it needs one."""
     text = (mine / "quick.yaml").read_text()
