@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TypeAlias
@@ -50,6 +50,10 @@ def fake_ollama() -> Iterator[Ollama]:
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
+
+        def handle(self) -> None:
+            with suppress(ConnectionResetError):  # whoever asked has left, which is his right
+                super().handle()
 
         def answer(self) -> None:
             length = int(self.headers.get("content-length", 0))
