@@ -12,6 +12,8 @@ from tests.chatstack.conftest import Stack
 from tests.chatstack.stacks import assert_one_line, ended, hex_id, make_user, run, serving
 
 USAGE = "usage: python -m chatstack backend|agent|model, or users|forms add|remove < JSON"
+# A role that listens against all expectation ends with its stdin, so its test fails and does not hang.
+ENDING = {"EXIT_WITH_STDIN": "1"}
 
 
 @pytest.mark.parametrize(
@@ -47,14 +49,14 @@ def test_wrong_arguments_show_the_usage(arguments: list[str]) -> None:
 )
 def test_wrong_settings_are_one_line(arguments: str, variables: dict[str, str], message: str) -> None:
     """A role whose settings are wrong ends with code 2 and one sentence, which begins with the command."""
-    assert_one_line(run([arguments], variables), f"chatstack {arguments}: {message}")
+    assert_one_line(run([arguments], {**ENDING, **variables}), f"chatstack {arguments}: {message}")
 
 
 def test_a_taken_port_is_one_line() -> None:
     """A port that somebody else listens on is an error of the settings."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = run(["model"], {"PORT": str(port)})
+        done = run(["model"], {**ENDING, "PORT": str(port)})
     assert_one_line(done, f"chatstack model: cannot listen on 127.0.0.1:{port}: ")
 
 
@@ -97,7 +99,7 @@ def test_a_signal_ends_a_service_quietly(told: signal.Signals) -> None:
 
 def test_closing_stdin_ends_a_service_that_was_asked_to() -> None:
     """With EXIT_WITH_STDIN a service ends by itself once its starter's end of the pipe is closed."""
-    with serving("model", {"EXIT_WITH_STDIN": "1"}) as model:
+    with serving("model", ENDING) as model:
         assert model.process.stdin
         model.process.stdin.write("said meanwhile")
         model.process.stdin.close()
@@ -202,7 +204,7 @@ def test_a_role_needs_a_store(
     role: str, others: dict[str, str], variables: dict[str, str], message: str
 ) -> None:
     """Without a store that opens, a role never listens and ends in one sentence that names the variable."""
-    assert_one_line(run([role], {**others, **variables}), f"chatstack {role}: {message}")
+    assert_one_line(run([role], {**ENDING, **others, **variables}), f"chatstack {role}: {message}")
 
 
 @pytest.mark.parametrize(("variables", "message"), STORELESS)

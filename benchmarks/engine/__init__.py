@@ -1,0 +1,1 @@
+"""Compares the load's HTTP transport with its peers: `make bench-engine`."""

@@ -1,0 +1,34 @@
+"""Our transport with what a run puts on top of it: events decoded, and their JSON read for the text."""
+
+from bench.core.answer import AnswerReader
+from bench.core.target import SseAnswer
+from bench.measure.connection import Reply
+
+from . import Client, Take
+from .ours import OurClient
+
+_ANSWER = SseAnswer(kind="sse", text="text", done_data="[DONE]")
+
+
+class ReadingClient(OurClient):
+    """See `Client`."""
+
+    async def stream(self, user: int, path: str, take: Take) -> Reply:
+        """Ask for a stream and read it as an answer."""
+        reader = AnswerReader(_ANSWER)
+        feed = reader.feed
+
+        def read(part: bytes, at_s: float) -> None:
+            take(part, at_s)
+            feed(part, at_s)
+
+        reply = await super().stream(user, path, read)
+        problem = reader.end(reply.finished_s).problem
+        if problem is not None:
+            raise RuntimeError(problem)
+        return reply
+
+
+def make(port: int, users: int) -> Client:
+    """The users of a server."""
+    return ReadingClient(port, users)

@@ -1,0 +1,131 @@
+"""Who is compared at what, and how each is run."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+OURS = "ours, uvloop"
+READER = "ours with its reader, uvloop"
+TIMER = "a timerfd in uvloop"
+AIOHTTP, AIOHTTP_UVLOOP = "aiohttp", "aiohttp, uvloop"
+LOCUST, HEY, WRK, HTTPX = "Locust FastHttpUser", "hey", "wrk", "httpx, a client per user"
+MACHINE = "the machine itself"
+
+_OURS_ASYNCIO, _READER_ASYNCIO, _TIMER_ASYNCIO = (
+    "ours, asyncio",
+    "ours with its reader, asyncio",
+    "a timerfd in asyncio",
+)
+# Name: module of the client, event loop, and whether it lives in the peers' environment.
+_CLIENTS = {
+    OURS: ("ours", "uvloop", False),
+    _OURS_ASYNCIO: ("ours", "asyncio", False),
+    READER: ("with_reader", "uvloop", False),
+    _READER_ASYNCIO: ("with_reader", "asyncio", False),
+    TIMER: ("timer", "uvloop", False),
+    _TIMER_ASYNCIO: ("timer", "asyncio", False),
+    AIOHTTP: ("with_aiohttp", "asyncio", True),
+    AIOHTTP_UVLOOP: ("with_aiohttp", "uvloop", True),
+    HTTPX: ("with_httpx", "asyncio", True),
+    MACHINE: ("", "asyncio", False),
+}
+_TIMEOUT_S = 60
+_PER_SECOND = re.compile(r"Requests/sec:\s*([0-9.]+)")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure at one number of users, and who takes part, in this order."""
+
+    measure: str
+    users: int
+    seconds: float
+    contenders: tuple[str, ...]
+
+
+ROWS = (
+    *(
+        Row("rate", users, 1.0, (OURS, _OURS_ASYNCIO, AIOHTTP, AIOHTTP_UVLOOP, HTTPX, LOCUST, HEY, WRK))
+        for users in (50, 200)
+    ),
+    *(
+        Row("streams", users, 1.2, (OURS, _OURS_ASYNCIO, READER, AIOHTTP, AIOHTTP_UVLOOP, HTTPX))
+        for users in (50, 200)
+    ),
+    Row("burst", 100, 0.0, (OURS, _OURS_ASYNCIO, READER, AIOHTTP, HTTPX)),
+    Row("flood", 50, 0.4, (OURS, _OURS_ASYNCIO, READER, AIOHTTP, HTTPX)),
+    Row("lag", 20, 1.2, (OURS, _OURS_ASYNCIO, TIMER, _TIMER_ASYNCIO)),
+    Row("memory", 2000, 0.0, (OURS, _OURS_ASYNCIO, HTTPX)),
+)
+PROFILES = {
+    "requests/s, 200 connections": ("rate", _OURS_ASYNCIO, 200),
+    "200 streams with the reader": ("streams", _READER_ASYNCIO, 200),
+    "tokens as fast as they come, with the reader": ("flood", _READER_ASYNCIO, 50),
+}
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs contenders, one at a time, on this process's cores.
+
+    Attributes:
+        port: Of the server.
+        peers: The Python of the peers' environment.
+    """
+
+    port: int
+    peers: Path
+
+    def run(self, row: Row, contender: str) -> dict[str, float] | None:
+        """The numbers of one contender; None when it is a tool that this machine has not.
+
+        Raises:
+            RuntimeError: It failed; the message says how.
+        """
+        if contender in {HEY, WRK}:
+            return self._tool(row, contender)
+        if contender == LOCUST:
+            script = str(Path(__file__).with_name("locust_rate.py"))
+            return _json([str(self.peers), script, str(self.port), str(row.users), str(row.seconds)])
+        return _json(self._command(row.measure, contender, row.users, row.seconds))
+
+    def profile(self, measure: str, contender: str, users: int) -> dict[str, float]:
+        """The functions in which most of the time goes, with their share of it."""
+        return _json([*self._command(measure, contender, users, 1.0), "--profile"])
+
+    def hiccups(self) -> dict[str, float]:
+        """What the machine takes from this core."""
+        return _json(self._command("hiccups", MACHINE, 1, 0.3))
+
+    def _command(self, measure: str, contender: str, users: int, seconds: float) -> list[str]:
+        module, loop, is_peer = _CLIENTS[contender]
+        python = str(self.peers) if is_peer else sys.executable
+        given = {"client": module, "loop": loop, "port": self.port, "users": users, "seconds": seconds}
+        options = [f"--{name}={value}" for name, value in given.items()]
+        return [python, "-m", "benchmarks.engine.client", measure, *options]
+
+    def _tool(self, row: Row, tool: str) -> dict[str, float] | None:
+        if shutil.which(tool) is None:
+            return None
+        url, seconds = f"http://127.0.0.1:{self.port}/json", f"{row.seconds:.0f}s"
+        one_core = ["-cpus", "1", "-z", seconds] if tool == HEY else ["-t", "1", "-d", seconds]
+        found = _PER_SECOND.search(_output([tool, *one_core, "-c", str(row.users), url]))
+        if found is None:
+            raise RuntimeError(f"{tool} does not say how many requests it made")
+        return {"rps": float(found[1])}
+
+
+def _json(command: list[str]) -> dict[str, float]:
+    numbers: dict[str, float] = json.loads(_output(command))
+    return numbers
+
+
+def _output(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command[1:4])} failed:\n{done.stderr[-2000:]}")
+    return done.stdout

@@ -1,0 +1,52 @@
+"""How late an open loop sends: with `asyncio.sleep` until a request is due, or a timer of the kernel."""
+
+import asyncio
+import random
+import time
+
+from .clients import HOST
+from .parts import percentile
+from .timer import Timer
+
+_RATE = 500
+
+
+async def lag(port: int, seconds: float, *, kernel_timer: bool) -> dict[str, float]:
+    """The delay from a request's planned time to its last byte's way into the kernel."""
+    from bench.measure.connection import Address, Connection, request_bytes  # noqa: PLC0415 - not in the peers'
+
+    loop = asyncio.get_running_loop()
+    address = Address(HOST, port)
+    request = request_bytes("GET", "/json", address.authority, {})
+    idle = [Connection(address) for _ in range(20)]
+    for connection in idle:
+        await connection.open()
+    lags_ms: list[float] = []
+    under_way: set[asyncio.Task[None]] = set()
+
+    async def send(due_s: float) -> None:
+        connection = idle.pop() if idle else Connection(address)
+        sent_s = (await connection.exchange(request)).sent_s
+        lags_ms.append(((sent_s or time.monotonic()) - due_s) * 1000)
+        idle.append(connection)
+
+    dice = random.Random(1)
+    timer = Timer() if kernel_timer else None
+    due_s = time.monotonic() + 0.1
+    end_s = due_s + seconds
+    while due_s < end_s:
+        if timer is not None:
+            await timer.wait_until(due_s)
+        else:
+            await asyncio.sleep(due_s - loop.time())
+        task = asyncio.create_task(send(due_s))
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+        due_s += dice.expovariate(_RATE)
+    if under_way:
+        await asyncio.wait(under_way)
+    if timer is not None:
+        timer.close()
+    for connection in idle:
+        connection.close()
+    return {"p50_ms": percentile(lags_ms, 50), "p99_ms": percentile(lags_ms, 99)}

@@ -1,0 +1,30 @@
+"""Puts the peers into a virtual environment of their own, once."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+_REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+
+
+def peers_python(folder: Path) -> Path:
+    """The environment's Python; the environment is made when its requirements changed.
+
+    Raises:
+        subprocess.CalledProcessError: pip has said why.
+    """
+    python, done = folder / "bin" / "python", folder / "requirements.txt"
+    wanted = _REQUIREMENTS.read_text(encoding="utf-8")
+    if not done.exists() or done.read_text(encoding="utf-8") != wanted:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(_REQUIREMENTS)]
+        subprocess.run([str(python), *install], check=True)
+        done.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def peers_versions() -> dict[str, str]:
+    """Version by package."""
+    lines = _REQUIREMENTS.read_text(encoding="utf-8").splitlines()
+    pairs = (line.split("==") for line in lines if "==" in line)
+    return {name: version.strip() for name, version in pairs}

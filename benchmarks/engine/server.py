@@ -1,0 +1,37 @@
+"""Compiles and runs the C server, as long as a block lasts."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("server.c")
+
+
+def compiled(folder: Path) -> Path:
+    """The server's program.
+
+    Raises:
+        subprocess.CalledProcessError: gcc has said why.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / "server"
+    subprocess.run(["gcc", "-O2", "-o", str(program), str(SOURCE)], check=True)
+    return program
+
+
+@contextmanager
+def serving(program: Path) -> Iterator[int]:
+    """Run the server on this process's cores; gives its port."""
+    command = [str(program)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None  # noqa: S101 - it was asked for
+        assert process.stdout is not None  # noqa: S101 - likewise
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.stdin.close()  # it ends with its stdin, so it outlives nobody
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()

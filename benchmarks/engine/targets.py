@@ -1,0 +1,101 @@
+"""What the transport has to reach, and what limits it where it does not."""
+
+# ruff: noqa: PLR0913, PLR0917 - a row of a table has as many parameters as columns
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .contenders import AIOHTTP, AIOHTTP_UVLOOP, HEY, LOCUST, OURS, READER, TIMER
+from .session import Results
+
+_WAITING = (
+    "both event loops wait for whole milliseconds, because `epoll_wait` and libuv take nothing finer; "
+    "the row with a timerfd sends the same requests with the same code and differs in the waiting alone."
+)
+_READING = (
+    "the profile shows the time in the reader, one event after the other: splitting lines, `json.loads` and "
+    "the walk to the text; the transport below it is several times faster."
+)
+_NEIGHBOURS = (
+    "compare what the machine took from the core, in the table below; "
+    "the best round shows what is left when it takes little."
+)
+_WAKING = "what is left is waking, the loop's turns, and requests that are due together."
+_LOOP = "what is left is the system calls of the loop, and a Python callback for each part."
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How one number stands.
+
+    Attributes:
+        what: In words.
+        bound: The least or the most that is right, in words.
+        value: The median; None when a peer is missing.
+        best: Of the rounds.
+        ok: Whether the median is good enough.
+        limit: What limits it, should it be missed.
+    """
+
+    what: str
+    bound: str
+    value: float | None
+    best: float | None
+    ok: bool
+    limit: str
+
+
+def reached(results: Results) -> Iterator[Reached]:
+    """Every number of the table to reach."""
+    for name, bound, peers in (
+        ("aiohttp on the loop that is better for it", 3, (AIOHTTP, AIOHTTP_UVLOOP)),
+        ("Locust FastHttpUser", 4, (LOCUST,)),
+        ("hey", 1, (HEY,)),
+    ):
+        for users in (50, 200):
+            yield _times(results, f"requests/s in terms of {name}, {users} connections", users, bound, peers)
+    for users in (50, 200):
+        for contender in (OURS, READER):
+            what = f"first-token error, {users} streams, p99, {contender}"
+            yield _at_most(results, what, f"streams {users}", contender, "first_p99_ms", 1, "ms", _NEIGHBOURS)
+    for what, number in (
+        ("first-token error, 100 at once, p95", "stamp_p95_ms"),
+        ("error of the reported time to first token, 100 at once, p95", "reported_p95_ms"),
+    ):
+        yield _at_most(results, what, "burst 100", OURS, number, 5, "ms", _NEIGHBOURS)
+    for contender, limit in ((OURS, _LOOP), (READER, _READING)):
+        what = f"CPU per token, 200 streams, {contender}"
+        yield _at_most(results, what, "streams 200", contender, "us_cpu", 12, "µs", limit)
+        what = f"tokens/s as fast as they come, {contender}"
+        yield _at_least(results, what, "flood 50", contender, "tokens_per_s", 1_000_000, "", limit)
+        what = f"closed loop of 200 streaming users, {contender}"
+        yield _at_least(results, what, "streams 200", contender, "ideal_pct", 99.5, "%", _NEIGHBOURS)
+    for what, contender, limit in (
+        ("send lag at 500 requests/s, p99, as the engine waits", OURS, _WAITING),
+        ("the same with a timerfd instead of `asyncio.sleep`", TIMER, _WAKING),
+    ):
+        yield _at_most(results, what, "lag 20", contender, "p99_ms", 0.3, "ms", limit)
+    yield _at_most(results, "memory of an idle connection", "memory 2000", OURS, "kb", 20, "kB", _LOOP)
+
+
+def _times(results: Results, what: str, users: int, bound: float, peers: tuple[str, ...]) -> Reached:
+    """How many times the requests of the fastest of these peers."""
+    ratios = [results.ratio(f"rate {users}", OURS, "rps", peer) for peer in peers]
+    value = min((ratio for ratio in ratios if ratio is not None), default=None)
+    return Reached(what, f"≥ {bound} times", value, None, value is not None and value >= bound, _LOOP)
+
+
+def _at_most(
+    results: Results, what: str, key: str, contender: str, number: str, bound: float, unit: str, limit: str
+) -> Reached:
+    value, values = results.median(key, contender, number), results.values(key, contender, number)
+    ok = value is not None and value <= bound
+    return Reached(what, f"≤ {bound:,} {unit}", value, min(values, default=None), ok, limit)
+
+
+def _at_least(
+    results: Results, what: str, key: str, contender: str, number: str, bound: float, unit: str, limit: str
+) -> Reached:
+    value, values = results.median(key, contender, number), results.values(key, contender, number)
+    ok = value is not None and value >= bound
+    return Reached(what, f"≥ {bound:,} {unit}".rstrip(), value, max(values, default=None), ok, limit)
