@@ -34,6 +34,7 @@ def serve(role: str, app: ASGIApp, settings: Settings) -> None:
     problems: list[str] = []
     config = uvicorn.Config(
         _told(app, problems),
+        loop="asyncio",  # uvloop sleeps whole milliseconds, and the model's time is made of shorter ones
         log_level="warning",
         access_log=False,
         lifespan="on",
