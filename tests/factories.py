@@ -4,9 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
+
 from bench.core.baseline import Baseline, accept
+from bench.core.metrics import metric
+from bench.core.recording import Recording
 from bench.core.result import Fingerprint, Provenance, RunResult, make_result
-from bench.core.sample import GENERATOR, Outcome, Recording, RequestSample, ResourceSample
+from bench.core.sample import GENERATOR, Outcome, RequestSample, ResourceSample
+from bench.core.samples import Samples
 from bench.core.scenario import Brief, Prompt, Scenario
 from bench.core.target import Target
 
@@ -55,7 +60,6 @@ def make_sample(seq: int = 0, **changes: Any) -> RequestSample:
     latency_ms = changes.pop("latency_ms", 500.0)
     content: dict[str, Any] = {
         "stage": 0,
-        "seq": seq,
         "user": seq % 10,
         "turn": seq // 10,
         "prompt": PROMPTS[seq % len(PROMPTS)],
@@ -67,7 +71,13 @@ def make_sample(seq: int = 0, **changes: Any) -> RequestSample:
         "outcome": Outcome.OK,
         "hops": HOPS,
     }
-    return RequestSample.model_validate(content | changes)
+    return RequestSample(**content | changes)
+
+
+def value(key: str, sample: RequestSample) -> float | None:
+    """A metric of one request; None when it has none."""
+    (number,) = metric(key).values(Samples.of([sample]))
+    return None if np.isnan(number) else float(number)
 
 
 def make_recording(samples: Sequence[RequestSample] | None = None, **changes: Any) -> Recording:
@@ -76,10 +86,10 @@ def make_recording(samples: Sequence[RequestSample] | None = None, **changes: An
     content: dict[str, Any] = {
         "planned_s": 30.0,
         "elapsed_s": 31.0,
-        "samples": tuple(samples if samples is not None else [make_sample(seq) for seq in range(100)]),
+        "samples": Samples.of(samples if samples is not None else [make_sample(seq) for seq in range(100)]),
         "resources": tuple(cpu),
     }
-    return Recording.model_validate(content | changes)
+    return Recording(**content | changes)
 
 
 def make_fingerprint(**changes: Any) -> Fingerprint:
@@ -140,9 +150,7 @@ def run_at(
         usual_ms = 300.0 + 100.0 * (seq % len(PROMPTS))
         sample = make_sample(seq, latency_ms=usual_ms * factor, hops=hops or HOPS)
         if seq in failed:
-            sample = sample.model_copy(
-                update={"outcome": Outcome.HTTP_ERROR, "status": 500, "detail": "injected", "hops": {}}
-            )
+            sample = sample._replace(outcome=Outcome.HTTP_ERROR, status=500, detail="injected", hops={})
         samples.append(sample)
     started_at = NOON + timedelta(hours=number)
     provenance = make_provenance(f"{started_at:%Y%m%dT%H%M%SZ}-quick-{number:04x}", started_at=started_at)

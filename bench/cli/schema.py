@@ -33,9 +33,9 @@ def print_schema(kind: Kind) -> None:
 
     from bench.core.baseline import Baseline
     from bench.core.compare import Comparison
+    from bench.core.recording import Course
     from bench.core.report import Report
     from bench.core.result import RunResult
-    from bench.core.sample import Recording
     from bench.core.scenario import Prompts, Scenario
     from bench.core.stack import Stack
     from bench.core.target import Target
@@ -45,7 +45,7 @@ def print_schema(kind: Kind) -> None:
         Kind.TARGET: Target,
         Kind.PROMPTS: Prompts,
         Kind.STACK: Stack,
-        Kind.RECORDING: Recording,
+        Kind.RECORDING: Course,
         Kind.RESULT: RunResult,
         Kind.BASELINE: Baseline,
         Kind.COMPARISON: Comparison,

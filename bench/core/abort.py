@@ -3,10 +3,12 @@
 from array import array
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from bench.core import wording
 from bench.core.load import Stage
 from bench.core.metrics import metric
-from bench.core.sample import NOT_ANSWERS, RequestSample
+from bench.core.samples import Samples
 from bench.core.threshold import Threshold, judge_values
 
 
@@ -19,20 +21,22 @@ class AbortWatch:
     """
 
     def __init__(self, thresholds: Mapping[str, Sequence[Threshold]], stages: Sequence[Stage]) -> None:
-        self._warm = {index for index, stage in enumerate(stages) if stage.warm_up}
+        self._warm = [index for index, stage in enumerate(stages) if stage.warm_up]
         urgent = {key: [x for x in limits if x.abort_on_fail] for key, limits in thresholds.items()}
         self._limits = {key: limits for key, limits in urgent.items() if limits}
         self._rows = {key: metric(key) for key in self._limits}
         self._values = {key: array("d") for key in self._limits}
 
-    def add(self, sample: RequestSample) -> None:
-        """Take a request that is over."""
-        if sample.outcome in NOT_ANSWERS or sample.arm or sample.stage in self._warm:
+    def add(self, samples: Samples) -> None:
+        """Take requests that are over."""
+        if not self._limits:
             return
+        counted = samples.answered()
+        ours = (counted.column("arm") == 0) & ~np.isin(counted.column("stage"), self._warm)
+        counted = counted.where(ours)
         for key, row in self._rows.items():
-            value = row.value(sample)
-            if value is not None:
-                self._values[key].append(value)
+            values = row.values(counted)
+            self._values[key].extend(values[~np.isnan(values)])
 
     def reason(self, elapsed_s: float) -> str | None:
         """Why the run should stop, or None. A threshold without data yet aborts nothing."""

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bench.core.sample import Outcome, RequestSample
+import numpy as np
+
+from bench.core.sample import Outcome
+from bench.core.samples import Column, Floats, Samples
 from bench.core.units import ms
 
 
@@ -47,7 +50,7 @@ class Metric:
         better: Which way it should go.
         part: What it may do to the decision.
         smallest_change: In its unit; a smaller change matters to nobody.
-        value: A request's value, None when the request has none.
+        values: Of each request, NaN for those that have none.
     """
 
     key: str
@@ -57,7 +60,7 @@ class Metric:
     better: Better
     part: Part
     smallest_change: float
-    value: Callable[[RequestSample], float | None]
+    values: Callable[[Samples], Floats]
 
 
 NETWORK = "network"
@@ -65,66 +68,67 @@ _HOP_PREFIX, _HOP_SUFFIX = "hop.", "_ms"
 _HOP_SMALLEST_CHANGE_MS = 10.0
 
 
-def _e2e_ms(sample: RequestSample) -> float | None:
-    return ms(sample.finished_s - sample.scheduled_s) if sample.outcome is Outcome.OK else None
+def _of_successes(samples: Samples, values: Floats) -> Floats:
+    return np.where(samples.ended(Outcome.OK), values, np.nan)
 
 
-def _service_ms(sample: RequestSample) -> float | None:
-    if sample.outcome is not Outcome.OK or sample.sent_s is None:
-        return None
-    return ms(sample.finished_s - sample.sent_s)
+def _e2e_ms(samples: Samples) -> Floats:
+    return _of_successes(samples, ms(samples.column("finished_s") - samples.column("scheduled_s")))
 
 
-def _ttft_ms(sample: RequestSample) -> float | None:
-    if sample.outcome is not Outcome.OK or sample.first_token_s is None:
-        return None
-    return ms(sample.first_token_s - sample.scheduled_s)
+def _service_ms(samples: Samples) -> Floats:
+    return _of_successes(samples, ms(samples.column("finished_s") - samples.column("sent_s")))
 
 
-def _tpot_ms(sample: RequestSample) -> float | None:
+def _ttft_ms(samples: Samples) -> Floats:
+    return _of_successes(samples, ms(samples.column("first_token_s") - samples.column("scheduled_s")))
+
+
+def _tpot_ms(samples: Samples) -> Floats:
     """Time per output token after the first: (last - first) / (tokens - 1)."""
-    if sample.outcome is not Outcome.OK or sample.first_token_s is None or sample.last_token_s is None:
-        return None
-    gaps = (sample.tokens or 0) - 1
-    return ms(sample.last_token_s - sample.first_token_s) / gaps if gaps > 0 else None
+    gaps = samples.column("tokens") - 1
+    span_ms = ms(samples.column("last_token_s") - samples.column("first_token_s"))
+    return _of_successes(samples, np.where(gaps > 0, span_ms / np.maximum(gaps, 1), np.nan))
 
 
-def _tokens(sample: RequestSample) -> float | None:
-    return None if sample.tokens is None or sample.outcome is not Outcome.OK else float(sample.tokens)
+def _tokens(samples: Samples) -> Floats:
+    return _of_successes(samples, _known(samples.column("tokens")))
 
 
-def _intercepted(sample: RequestSample) -> float | None:
-    return None if sample.intercepted is None else float(sample.intercepted)
+def _intercepted(samples: Samples) -> Floats:
+    return _known(samples.column("intercepted"))
 
 
-def _send_lag_ms(sample: RequestSample) -> float | None:
+def _known(numbers: Column) -> Floats:
+    return np.where(numbers < 0, np.nan, numbers)
+
+
+def _send_lag_ms(samples: Samples) -> Floats:
     """Our own lateness: opening a connection is the target's time, so it is taken out."""
-    if sample.sent_s is None:
-        return None
-    return ms(sample.sent_s - sample.scheduled_s - (sample.connect_s or 0.0))
+    late_s = samples.column("sent_s") - samples.column("scheduled_s")
+    return ms(late_s - np.nan_to_num(samples.column("connect_s")))
 
 
-def _success(sample: RequestSample) -> float | None:
-    return float(sample.outcome is Outcome.OK)
+def _success(samples: Samples) -> Floats:
+    return samples.ended(Outcome.OK).astype(float)
 
 
-def _one(sample: RequestSample) -> float | None:  # noqa: ARG001 - every request counts once
-    return 1.0
+def _one(samples: Samples) -> Floats:
+    return np.ones(len(samples))
 
 
-def _hop_ms(name: str) -> Callable[[RequestSample], float | None]:
-    def value(sample: RequestSample) -> float | None:
-        return sample.hops.get(name) if sample.outcome is Outcome.OK else None
-
-    return value
+def _hop_ms(tier: str) -> Callable[[Samples], Floats]:
+    return lambda samples: _of_successes(samples, samples.hop(tier))
 
 
-def _network_ms(sample: RequestSample) -> float | None:
+def _network_ms(samples: Samples) -> Floats:
     """What no tier claims: the network, kernels, and our own reading."""
-    service_ms = _service_ms(sample)
-    if service_ms is None or not sample.hops:
-        return None
-    return max(0.0, service_ms - sum(sample.hops.values()))
+    claimed = np.array([samples.hop(tier) for tier in samples.tiers]).reshape(
+        len(samples.tiers), len(samples)
+    )
+    silent = np.isnan(claimed).all(axis=0)
+    rest_ms = np.maximum(0.0, _service_ms(samples) - np.nansum(claimed, axis=0))
+    return np.where(silent, np.nan, rest_ms)
 
 
 _LOWER, _TREND = Better.LOWER, Kind.TREND
@@ -153,6 +157,9 @@ METRICS: dict[str, Metric] = {
 }
 
 
+# What a run has one of, and no request: what was waited after cancellations in terms of before.
+RECOVERY = "recovery_ratio"
+
 # What can be asked of a single answer: milliseconds that it takes at most.
 OBJECTIVES = ("e2e_ms", "ttft_ms", "tpot_ms", "service_ms")
 
@@ -169,6 +176,11 @@ def hop_name(key: str) -> str | None:
     return None
 
 
+def label_and_unit(key: str) -> tuple[str, str]:
+    """Label and unit of whatever a threshold may be on."""
+    return ("recovery", "times") if key == RECOVERY else (metric(key).label, metric(key).unit)
+
+
 def metric(key: str) -> Metric:
     """The row of a metric; tiers have rows made for them.
 
@@ -178,5 +190,5 @@ def metric(key: str) -> Metric:
     name = hop_name(key)
     if name is None:
         return METRICS[key]
-    value, part = (_network_ms, Part.EXPLAINS) if name == NETWORK else (_hop_ms(name), Part.LOCATES)
-    return Metric(key, name, "ms", _TREND, _LOWER, part, _HOP_SMALLEST_CHANGE_MS, value)
+    values, part = (_network_ms, Part.EXPLAINS) if name == NETWORK else (_hop_ms(name), Part.LOCATES)
+    return Metric(key, name, "ms", _TREND, _LOWER, part, _HOP_SMALLEST_CHANGE_MS, values)

@@ -1,11 +1,13 @@
 """What a target takes longer than the one beside it: the same message to both, one after the other."""
 
-from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from bench.core import stats
 from bench.core.metrics import METRICS
 from bench.core.record import Record
-from bench.core.sample import Recording, RequestSample
+from bench.core.samples import Samples
 
 ARMS = 2
 CONFIDENCE = 0.90
@@ -31,19 +33,21 @@ class Overhead(Record):
     ratio: float | None
 
 
-def overhead(samples: Sequence[RequestSample], beside: str) -> Overhead | None:
+def overhead(samples: Samples, beside: str) -> Overhead | None:
     """The overhead over all messages that both targets answered; None when there is none."""
-    service = METRICS["service_ms"].value
-    by_message: dict[tuple[int, int, int], dict[int, float]] = {}
-    for sample in samples:
-        value = service(sample)
-        if value is not None:
-            by_message.setdefault((sample.stage, sample.user, sample.turn // ARMS), {})[sample.arm] = value
-    pairs = [times for times in by_message.values() if len(times) == ARMS]
+    service_ms = METRICS["service_ms"].values(samples)
+    message = np.stack([samples.column("stage"), samples.column("user"), samples.column("turn") // ARMS])
+    times_ms: list[dict[Any, float]] = []
+    for arm in range(ARMS):
+        mine = (samples.column("arm") == arm) & ~np.isnan(service_ms)
+        times_ms.append(dict(zip(map(tuple, message[:, mine].T), service_ms[mine], strict=True)))
+    target_ms, beside_ms = times_ms
+    pairs = sorted(target_ms.keys() & beside_ms.keys())
     if not pairs:
         return None
-    mean_ms, low_ms, high_ms = stats.mean_interval([times[0] - times[1] for times in pairs], CONFIDENCE)
-    usual_ms = sum(times[1] for times in pairs) / len(pairs)
+    differences = [target_ms[pair] - beside_ms[pair] for pair in pairs]
+    mean_ms, low_ms, high_ms = stats.mean_interval(differences, CONFIDENCE)
+    usual_ms = float(np.mean([beside_ms[pair] for pair in pairs]))
     return Overhead(
         beside=beside,
         pairs=len(pairs),
@@ -54,10 +58,6 @@ def overhead(samples: Sequence[RequestSample], beside: str) -> Overhead | None:
     )
 
 
-def of_the_target(recording: Recording) -> Recording:
-    """A recording with the requests to the scenario's own target only."""
-    if all(sample.arm == 0 for sample in recording.samples):
-        return recording
-    return recording.model_copy(
-        update={"samples": tuple(sample for sample in recording.samples if sample.arm == 0)}
-    )
+def of_the_target(samples: Samples) -> Samples:
+    """The requests to the scenario's own target only."""
+    return samples.where(samples.column("arm") == 0)

@@ -4,7 +4,7 @@ from typing import assert_never
 
 from bench.core import wording
 from bench.core.compare import Comparison, Decision
-from bench.core.metrics import Part, hop_name, metric
+from bench.core.metrics import Part, hop_name, label_and_unit, metric
 from bench.core.record import Record
 from bench.core.result import RunResult
 from bench.core.sample import Outcome
@@ -71,7 +71,7 @@ def _failure(result: RunResult, comparison: Comparison) -> str:
         return f"{_grew(tier)}; the response time as a whole stayed within what can be told."
     for each in result.thresholds:
         if each.crossed:
-            measured = wording.value(each.value, metric(each.metric).unit)
+            measured = wording.value(each.value, label_and_unit(each.metric)[1])
             return f"Threshold crossed: {each.metric} {each.threshold}, measured {measured}."
     return f"{wording.listing(missing)} vanished: the baseline has what this run has not."
 

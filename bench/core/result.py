@@ -1,12 +1,16 @@
 """One run with all that is needed to judge it later, on another machine."""
 
 import re
+from dataclasses import replace
 
 from pydantic import AwareDatetime
 
+from bench.core.certificate import Certificate
 from bench.core.overhead import of_the_target, overhead
 from bench.core.record import Record
-from bench.core.sample import Recording, Stop
+from bench.core.recording import Recording
+from bench.core.recovery import judge_recovery, recovery
+from bench.core.sample import Stop
 from bench.core.scenario import Brief, Scenario
 from bench.core.summary import RunSummary, measured, summarise
 from bench.core.threshold import ThresholdResult, judge
@@ -68,6 +72,7 @@ class RunResult(Record):
     fingerprint: Fingerprint
     summary: RunSummary
     thresholds: tuple[ThresholdResult, ...]
+    certificate: Certificate | None = None
     validity: Validity
     stop: Stop | None = None
     warnings: tuple[str, ...] = ()
@@ -100,16 +105,22 @@ def make_result(
     """The result of a recording."""
     scenario = brief.scenario
     both = measured(recording, scenario.stages)
-    counted = of_the_target(both)
+    counted = replace(both, samples=of_the_target(both.samples))
     summary = summarise(counted, scenario.objectives)
-    if scenario.beside is not None:
-        summary = summary.model_copy(update={"overhead": overhead(both.samples, scenario.beside)})
+    summary = summary.model_copy(
+        update={
+            "overhead": overhead(both.samples, scenario.beside) if scenario.beside else None,
+            "recovery": recovery(counted.samples, scenario.stages),
+        }
+    )
+    limits = judge(scenario.thresholds, counted.samples, counted.elapsed_s)
     return RunResult(
         scenario=scenario,
         provenance=provenance,
         fingerprint=fingerprint,
         summary=summary,
-        thresholds=judge(scenario.thresholds, counted.samples, counted.elapsed_s),
+        thresholds=(*limits, *judge_recovery(summary.recovery, scenario.recovery_ratio)),
+        certificate=recording.certificate,
         validity=judge_validity(counted, summary),
         stop=recording.stop,
         warnings=recording.warnings,

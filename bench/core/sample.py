@@ -1,9 +1,12 @@
-"""What measuring returns: what happened, with no opinion about it.
+"""What happened in a run, one by one, with no opinion about it.
 
 All `_s` values are seconds since the start of the run, read from one monotonic clock.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from bench.core.record import Record
 
@@ -27,56 +30,48 @@ class Outcome(StrEnum):
 NOT_ANSWERS = frozenset({Outcome.CANCELLED})
 
 
-class RequestSample(Record):
+class RequestSample(NamedTuple):
     """One request, with its three clocks: planned, bytes sent, first token.
 
     Attributes:
         stage: Index of the stage in the scenario.
-        seq: Order in which the requests were finished, from 0.
         user: Virtual user, from 0.
         turn: Request of that user within the stage, from 0.
         prompt: Id of the message that was sent.
-        arm: 0 when it went to the scenario's target, 1 for the one beside it.
         scheduled_s: When the plan wanted it sent.
+        finished_s: When it was over, whatever the outcome.
+        outcome: How it ended.
+        arm: 0 when it went to the scenario's target, 1 for the one beside it.
         connect_s: How long opening a connection took; None when one was reused.
         sent_s: When its last byte was handed to the kernel; None when that never happened.
         first_byte_s: When the first byte of the answer's body came; None when none came.
         first_token_s: When the first piece of text came; None when none came, or it came all at once.
         last_token_s: When the last piece of text came; likewise.
-        finished_s: When it was over, whatever the outcome.
         tokens: Output tokens that the answer reports, else its pieces; None when it has neither.
         intercepted: Whether the agent answered by itself; None when the target does not say.
         status: HTTP status; None when there was no answer.
-        outcome: How it ended.
         detail: For people: what went wrong; None for OK.
         hops: Milliseconds that each tier says it spent itself, by the tier's name.
     """
 
     stage: int
-    seq: int
     user: int
     turn: int
     prompt: str
-    arm: int = 0
     scheduled_s: float
+    finished_s: float
+    outcome: Outcome
+    arm: int = 0
     connect_s: float | None = None
     sent_s: float | None = None
     first_byte_s: float | None = None
     first_token_s: float | None = None
     last_token_s: float | None = None
-    finished_s: float
     tokens: int | None = None
     intercepted: bool | None = None
     status: int | None = None
-    outcome: Outcome
     detail: str | None = None
-    hops: dict[str, float] = {}
-
-    def shifted(self, by_s: float) -> "RequestSample":
-        """The same request on a clock that is ahead by so many seconds."""
-        moments = ("scheduled_s", "sent_s", "first_byte_s", "first_token_s", "last_token_s", "finished_s")
-        known = {name: value for name in moments if (value := getattr(self, name)) is not None}
-        return self.model_copy(update={name: value + by_s for name, value in known.items()})
+    hops: Mapping[str, float] = MappingProxyType({})
 
 
 class ResourceSample(Record):
@@ -111,23 +106,3 @@ class Stop(Record):
 
     cause: StopCause
     reason: str
-
-
-class Recording(Record):
-    """All that was measured in one run.
-
-    Attributes:
-        planned_s: How long the scenario was to send requests.
-        elapsed_s: How long it did, until the last request was over.
-        samples: Requests in the order in which they finished.
-        resources: Samples of every service and of the generator.
-        stop: Why the run ended before its plan did; None when it did not.
-        warnings: For people: what was odd while measuring.
-    """
-
-    planned_s: float
-    elapsed_s: float
-    samples: tuple[RequestSample, ...]
-    resources: tuple[ResourceSample, ...] = ()
-    stop: Stop | None = None
-    warnings: tuple[str, ...] = ()

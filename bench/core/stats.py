@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import stats as scipy_stats
 
+from bench.core.units import Values
+
 # A percentile is certified when fewer than two values lie beyond the true one with at most this probability.
 UNCERTIFIED_TAIL = 0.01
 _ROUNDING = 1e-9  # 1 - 0.9 is a little less than 0.1
 
 
-def quantile(values: Sequence[float], probability: float) -> float | None:
+def quantile(values: Values, probability: float) -> float | None:
     """Quantile by linear interpolation (type 7 of Hyndman and Fan, 1996).
 
     Returns:
@@ -39,10 +41,10 @@ def started_log(value_ms: float, start_ms: float) -> float:
     return math.log(value_ms + start_ms)
 
 
-def typical(values_ms: Sequence[float], start_ms: float) -> float:
+def typical(values_ms: Values, start_ms: float) -> float:
     """The mean on the started logarithm's scale, back in milliseconds: robust against a few slow requests."""
     # log1p and expm1 rather than started_log, so that nothing stays exactly nothing.
-    return start_ms * math.expm1(float(np.mean([math.log1p(value / start_ms) for value in values_ms])))
+    return start_ms * math.expm1(float(np.mean(np.log1p(np.asarray(values_ms) / start_ms))))
 
 
 def paired_change(head: Mapping[str, float], base: Mapping[str, float], start_ms: float) -> float:
@@ -85,7 +87,7 @@ def smallest_detectable(standard_error: float, df: int, alpha: float, power: flo
     return standard_error * float(scipy_stats.t.isf(alpha, df) + scipy_stats.t.isf(1.0 - power, df))
 
 
-def mean_interval(values: Sequence[float], confidence: float) -> tuple[float, float | None, float | None]:
+def mean_interval(values: Values, confidence: float) -> tuple[float, float | None, float | None]:
     """The mean with its interval (Student's t); a single value has none."""
     mean = float(np.mean(values))
     if len(values) < 2:  # noqa: PLR2004 - one value says nothing about spread

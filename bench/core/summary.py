@@ -1,16 +1,20 @@
 """From requests to numbers: quantiles, figures per prompt, counts, resources."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from bench.core import stats
+from bench.core.histogram import Histogram
 from bench.core.load import Stage
 from bench.core.metrics import METRICS, NETWORK, Kind, Metric, hop_key, metric
 from bench.core.overhead import Overhead
 from bench.core.record import Record
-from bench.core.sample import NOT_ANSWERS, Outcome, Recording, RequestSample, ResourceSample
+from bench.core.recording import Recording
+from bench.core.recovery import Recovery
+from bench.core.sample import Outcome, RequestSample, ResourceSample
+from bench.core.samples import Mask, Samples
 
 # A run is cut into this many slices of equal length, to tell one bad moment from a bad target.
 BLOCKS = 6
@@ -66,6 +70,16 @@ class Goodput(Record):
     rps: float | None
 
 
+class TokenGaps(Record):
+    """Inter-token latency: milliseconds between the tokens of streamed answers, quantiles to one per cent."""
+
+    count: int
+    mean_ms: float
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+
+
 class RunSummary(Record):
     """What one run measured.
 
@@ -73,9 +87,12 @@ class RunSummary(Record):
         elapsed_s: From the start to the end of the last request.
         requests: Requests that were answered or failed; what we cancelled is not among them.
         requests_rps: Successful requests per second; None when the run took no time.
+        tokens_tps: Output tokens of successful requests per second; None where no answer has tokens.
         outcomes: How many requests ended in each way.
         overhead: What the target takes longer than the one beside it; None when there is none.
+        recovery: What cancellations left behind; None when the scenario has none.
         goodput: Answers within the scenario's objectives; None when it has none, or nothing was answered.
+        itl: Gaps between tokens; None unless answers are streamed.
         failed_blocks: In how many sixths of the run a request failed.
         metrics: By key; a metric without a value is not there.
         resources: By service, and the generator.
@@ -85,9 +102,12 @@ class RunSummary(Record):
     elapsed_s: float
     requests: int
     requests_rps: float | None
+    tokens_tps: float | None = None
     outcomes: dict[Outcome, int]
     overhead: Overhead | None = None
+    recovery: Recovery | None = None
     goodput: Goodput | None = None
+    itl: TokenGaps | None = None
     failed_blocks: int
     metrics: dict[str, MetricSummary]
     resources: dict[str, ResourceSummary]
@@ -101,18 +121,19 @@ def summarise(recording: Recording, objectives: Mapping[str, float] = {}) -> Run
         recording: Without its warm-up, see `measured`.
         objectives: Milliseconds that a good answer takes at most, by metric.
     """
-    answered = [sample for sample in recording.samples if sample.outcome not in NOT_ANSWERS]
-    failed = [sample for sample in answered if sample.outcome is not Outcome.OK]
-    ok = len(answered) - len(failed)
-    length_s = recording.elapsed_s / BLOCKS
+    answered, elapsed_s = recording.samples.answered(), recording.elapsed_s
+    failed = answered.where(~answered.ended(Outcome.OK))
+    metrics = _metrics(answered)
     return RunSummary(
-        elapsed_s=recording.elapsed_s,
+        elapsed_s=elapsed_s,
         requests=len(answered),
-        requests_rps=ok / recording.elapsed_s if recording.elapsed_s > 0 else None,
-        outcomes=dict(sorted(Counter(sample.outcome for sample in recording.samples).items())),
-        goodput=_goodput(answered, objectives, recording.elapsed_s),
-        failed_blocks=len({_block(sample, length_s) for sample in failed}) if length_s > 0 else 0,
-        metrics=_metrics(answered),
+        requests_rps=_per_second(len(answered) - len(failed), elapsed_s),
+        tokens_tps=_tokens_tps(metrics, elapsed_s),
+        outcomes=_outcomes(recording.samples),
+        goodput=_goodput(answered, objectives, elapsed_s),
+        itl=_itl(recording.token_gaps.values()),
+        failed_blocks=_blocks(failed, elapsed_s),
+        metrics=metrics,
         resources=_resources(recording.resources),
         errors=tuple(_errors(failed)),
     )
@@ -125,65 +146,96 @@ def measured(recording: Recording, stages: Sequence[Stage]) -> Recording:
         recording: The whole.
         stages: The scenario's. Warm-up in between others is left out as well, but its time is not.
     """
-    warm = {index for index, stage in enumerate(stages) if stage.warm_up}
+    warm = [index for index, stage in enumerate(stages) if stage.warm_up]
     if not warm:
         return recording
-    starts = [sample.scheduled_s for sample in recording.samples if sample.stage not in warm]
-    begin_s = min(starts, default=recording.elapsed_s)
-    return recording.model_copy(
-        update={
-            "elapsed_s": recording.elapsed_s - begin_s,
-            "samples": tuple(each.shifted(-begin_s) for each in recording.samples if each.stage not in warm),
-            "resources": tuple(
-                each.model_copy(update={"at_s": each.at_s - begin_s})
-                for each in recording.resources
-                if each.at_s >= begin_s
-            ),
-        }
+    kept = recording.samples.where(~np.isin(recording.samples.column("stage"), warm))
+    begin_s = float(kept.column("scheduled_s").min()) if len(kept) else recording.elapsed_s
+    return replace(
+        recording,
+        elapsed_s=recording.elapsed_s - begin_s,
+        samples=kept.shifted(-begin_s),
+        token_gaps={stage: gaps for stage, gaps in recording.token_gaps.items() if stage not in warm},
+        resources=tuple(
+            each.model_copy(update={"at_s": each.at_s - begin_s})
+            for each in recording.resources
+            if each.at_s >= begin_s
+        ),
     )
 
 
-def _goodput(
-    answered: Sequence[RequestSample], objectives: Mapping[str, float], elapsed_s: float
-) -> Goodput | None:
-    if not objectives or not answered:
+def _per_second(count: float, elapsed_s: float) -> float | None:
+    return count / elapsed_s if elapsed_s > 0 else None
+
+
+def _tokens_tps(metrics: Mapping[str, MetricSummary], elapsed_s: float) -> float | None:
+    tokens = metrics.get("tokens")
+    return None if tokens is None else _per_second(tokens.count * tokens.mean, elapsed_s)
+
+
+def _outcomes(samples: Samples) -> dict[Outcome, int]:
+    counts = {outcome: int(samples.ended(outcome).sum()) for outcome in sorted(Outcome)}
+    return {outcome: count for outcome, count in counts.items() if count}
+
+
+def _goodput(answered: Samples, objectives: Mapping[str, float], elapsed_s: float) -> Goodput | None:
+    if not objectives or not len(answered):
         return None
-    rows = [(metric(key), limit) for key, limit in objectives.items()]
-    good = sum(all(_meets(row, limit, sample) for row, limit in rows) for sample in answered)
-    return Goodput(ratio=good / len(answered), rps=good / elapsed_s if elapsed_s > 0 else None)
+    good = answered.ended(Outcome.OK)
+    for key, limit in objectives.items():
+        good &= _meets(metric(key), limit, answered)
+    count = int(good.sum())
+    return Goodput(ratio=count / len(answered), rps=_per_second(count, elapsed_s))
 
 
-def _meets(row: Metric, limit: float, sample: RequestSample) -> bool:
-    """A request that failed meets nothing; what an answer has no value of is not asked of it."""
-    value = row.value(sample)
-    return sample.outcome is Outcome.OK and (value is None or value <= limit)
+def _meets(row: Metric, limit: float, samples: Samples) -> Mask:
+    """What an answer has no value of is not asked of it."""
+    values = row.values(samples)
+    return np.isnan(values) | (values <= limit)
 
 
-def _block(sample: RequestSample, length_s: float) -> int:
-    """The slice in which a request ended; the very end belongs to the last one."""
-    return min(BLOCKS - 1, int(sample.finished_s / length_s))
+def _itl(gaps: Iterable[Histogram]) -> TokenGaps | None:
+    whole = Histogram()
+    for each in gaps:
+        whole.merge(each)
+    if not whole.count:
+        return None
+    return TokenGaps(
+        count=whole.count,
+        mean_ms=whole.mean_ms(),
+        p50_ms=whole.quantile_ms(0.50),
+        p90_ms=whole.quantile_ms(0.90),
+        p99_ms=whole.quantile_ms(0.99),
+    )
 
 
-def _metrics(samples: Sequence[RequestSample]) -> dict[str, MetricSummary]:
-    tiers = {name for sample in samples for name in sample.hops}
-    keys = [*METRICS, *(hop_key(name) for name in sorted(tiers)), *([hop_key(NETWORK)] if tiers else [])]
+def _blocks(failed: Samples, elapsed_s: float) -> int:
+    """In how many slices requests ended; the very end belongs to the last one."""
+    if elapsed_s <= 0:
+        return 0
+    slices = np.floor(failed.column("finished_s") / (elapsed_s / BLOCKS))
+    return len(np.unique(np.minimum(BLOCKS - 1, slices)))
+
+
+def _metrics(samples: Samples) -> dict[str, MetricSummary]:
+    tiers = samples.tiers
+    keys = [*METRICS, *(hop_key(name) for name in tiers), *([hop_key(NETWORK)] if tiers else [])]
     summaries = {key: _metric(metric(key), samples) for key in keys}
     return {key: summary for key, summary in summaries.items() if summary is not None}
 
 
-def _metric(row: Metric, samples: Sequence[RequestSample]) -> MetricSummary | None:
-    by_prompt: dict[str, list[float]] = {}
-    for sample in samples:
-        value = row.value(sample)
-        if value is not None:
-            by_prompt.setdefault(sample.prompt, []).append(value)
-    values = [value for each in by_prompt.values() for value in each]
-    if not values:
+def _metric(row: Metric, samples: Samples) -> MetricSummary | None:
+    each = row.values(samples)
+    known = ~np.isnan(each)
+    values = each[known]
+    if not len(values):
         return None
     if row.kind is not Kind.TREND:
         return MetricSummary(count=len(values), mean=float(np.mean(values)))
     start_ms = row.smallest_change
-    figures = {prompt: stats.typical(each, start_ms) for prompt, each in sorted(by_prompt.items())}
+    prompts = samples.column("prompt")[known]
+    by_prompt = {name: values[prompts == number] for name, number in sorted(samples.prompts.items())}
+    figures = {name: stats.typical(own, start_ms) for name, own in by_prompt.items() if len(own)}
     quantiles = {name: stats.quantile(values, probability) for name, probability in PERCENTILES.items()}
     uncertified = [
         name for name, probability in PERCENTILES.items() if not stats.certified(len(values), probability)
@@ -191,7 +243,7 @@ def _metric(row: Metric, samples: Sequence[RequestSample]) -> MetricSummary | No
     return MetricSummary(
         count=len(values),
         mean=float(np.mean(values)),
-        typical=stats.typical(list(figures.values()), start_ms),
+        typical=stats.typical(np.array([*figures.values()]), start_ms),
         uncertified=tuple(uncertified),
         figures=figures,
         **quantiles,
@@ -212,15 +264,18 @@ def _resources(samples: Iterable[ResourceSample]) -> dict[str, ResourceSummary]:
     }
 
 
-def _errors(failed: Iterable[RequestSample]) -> Iterable[ErrorSample]:
-    seen: Counter[Outcome] = Counter()
-    for sample in failed:
-        seen[sample.outcome] += 1
-        if seen[sample.outcome] <= ERROR_SAMPLES:
-            yield ErrorSample(
-                outcome=sample.outcome,
-                status=sample.status,
-                detail=sample.detail,
-                prompt=sample.prompt,
-                at_s=sample.finished_s,
-            )
+def _errors(failed: Samples) -> Iterator[ErrorSample]:
+    firsts = [np.flatnonzero(failed.ended(outcome))[:ERROR_SAMPLES] for outcome in Outcome]
+    kept = np.zeros(len(failed), dtype=bool)
+    kept[np.concatenate(firsts)] = True
+    return map(_error, failed.where(kept))
+
+
+def _error(sample: RequestSample) -> ErrorSample:
+    return ErrorSample(
+        outcome=sample.outcome,
+        status=sample.status,
+        detail=sample.detail,
+        prompt=sample.prompt,
+        at_s=sample.finished_s,
+    )

@@ -13,7 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from bench.core.metrics import METRICS, Kind, Metric, hop_name, metric
 from bench.core.record import Record
-from bench.core.sample import NOT_ANSWERS, RequestSample
+from bench.core.samples import Samples
+from bench.core.units import Values
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -24,10 +25,10 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-_TREND_METHODS: dict[str, Callable[[Sequence[float]], float]] = {
+_TREND_METHODS: dict[str, Callable[[Values], float]] = {
     "avg": lambda values: float(np.mean(values)),
-    "min": min,
-    "max": max,
+    "min": lambda values: float(np.min(values)),
+    "max": lambda values: float(np.max(values)),
     "med": lambda values: float(np.median(values)),
 }
 _METHODS = {
@@ -150,20 +151,19 @@ class ThresholdResult(Record):
 
 
 def judge(
-    thresholds: Mapping[str, Sequence[Threshold]], samples: Sequence[RequestSample], elapsed_s: float
+    thresholds: Mapping[str, Sequence[Threshold]], samples: Samples, elapsed_s: float
 ) -> tuple[ThresholdResult, ...]:
-    """Judge every threshold on the samples of a run that took `elapsed_s` so far."""
-    answered = [sample for sample in samples if sample.outcome not in NOT_ANSWERS]
+    """Judge every threshold on the requests of a run that took `elapsed_s` so far."""
+    answered = samples.answered()
     results: list[ThresholdResult] = []
     for key, limits in thresholds.items():
-        row = metric(key)
-        values = [value for value in map(row.value, answered) if value is not None]
-        results += judge_values(row, limits, values, elapsed_s)
+        values = metric(key).values(answered)
+        results += judge_values(metric(key), limits, values[~np.isnan(values)], elapsed_s)
     return tuple(results)
 
 
 def judge_values(
-    row: Metric, limits: Sequence[Threshold], values: Sequence[float], elapsed_s: float
+    row: Metric, limits: Sequence[Threshold], values: Values, elapsed_s: float
 ) -> list[ThresholdResult]:
     """Judge the thresholds of one metric on its values."""
     results = []
@@ -177,13 +177,13 @@ def judge_values(
     return results
 
 
-def _aggregate(kind: Kind, expression: Expression, values: Sequence[float], elapsed_s: float) -> float | None:
+def _aggregate(kind: Kind, expression: Expression, values: Values, elapsed_s: float) -> float | None:
     if kind is Kind.COUNTER:
         total = float(np.sum(values))
         if expression.method == "count":
             return total
         return total / elapsed_s if elapsed_s > 0 else None
-    if not values:
+    if not len(values):
         return None
     if expression.percentile is not None:
         return float(np.percentile(values, expression.percentile))

@@ -4,7 +4,17 @@ Points in time and configured durations are seconds (`_s`); latencies that are d
 milliseconds (`_ms`).
 """
 
+from collections.abc import Sequence
+from typing import TypeVar
 
-def ms(seconds: float) -> float:
-    """Milliseconds of a duration in seconds."""
+import numpy as np
+import numpy.typing as npt
+
+# Numbers one after the other.
+Values = Sequence[float] | npt.NDArray[np.float64]
+Number = TypeVar("Number", float, npt.NDArray[np.float64])
+
+
+def ms(seconds: Number) -> Number:
+    """Milliseconds of a duration, or of many, in seconds."""
     return seconds * 1000.0

@@ -1,8 +1,12 @@
 """Whether a run's numbers can be believed at all, whatever they are."""
 
+import numpy as np
+
+from bench.core.certificate import Certificate
 from bench.core.metrics import METRICS
 from bench.core.record import Record
-from bench.core.sample import GENERATOR, Recording, StopCause
+from bench.core.recording import Recording
+from bench.core.sample import GENERATOR, StopCause
 from bench.core.summary import RunSummary
 
 # A generator that needs its whole core measures itself. Per cent of one core, 95th percentile of the samples.
@@ -21,7 +25,12 @@ class Validity(Record):
 
 def judge_validity(recording: Recording, summary: RunSummary) -> Validity:
     """A run is valid when it went to its end and the generator was neither late nor busy."""
-    reasons = [*_incomplete(recording, summary), *_late(recording, summary), *_busy(summary)]
+    reasons = [
+        *_incomplete(recording, summary),
+        *_late(recording, summary),
+        *_busy(summary),
+        *_uncertified(recording.certificate, summary),
+    ]
     return Validity(valid=not reasons, reasons=tuple(reasons))
 
 
@@ -35,22 +44,46 @@ def _incomplete(recording: Recording, summary: RunSummary) -> list[str]:
 
 
 def _late(recording: Recording, summary: RunSummary) -> list[str]:
-    lags = [lag for lag in map(METRICS["send_lag_ms"].value, recording.samples) if lag is not None]
-    service = summary.metrics.get("service_ms")
-    if not lags or service is None:
+    every = METRICS["send_lag_ms"].values(recording.samples)
+    lags = np.sort(every[~np.isnan(every)])
+    if not len(lags) or "service_ms" not in summary.metrics:
         return []
     # By rank, not interpolated: with few requests the latest one must not hide behind an absent percentile.
-    lag_ms = sorted(lags)[int(0.95 * (len(lags) - 1))]
-    allowed_ms = max(SEND_LAG_MS, SEND_LAG_RATIO * service.mean)
+    lag_ms = lags[int(0.95 * (len(lags) - 1))]
+    allowed_ms = _allowed_ms(summary)
     if lag_ms <= allowed_ms:
         return []
     late = f"95 % of requests left up to {lag_ms:.0f} ms after their time"
     return [f"the load generator was late: {late}, {allowed_ms:.0f} ms are allowed"]
 
 
-def _busy(summary: RunSummary) -> list[str]:
-    generator = summary.resources.get(GENERATOR)
-    if generator is None or generator.cpu_pct_p95 <= GENERATOR_CPU_PCT:
+def _uncertified(certificate: Certificate | None, summary: RunSummary) -> list[str]:
+    if certificate is None:
         return []
-    busy = f"{generator.cpu_pct_p95:.0f} % of a core"
+    for when, trial in (("before", certificate.before), ("after", certificate.after)):
+        if trial is None:
+            continue
+        known = f"against a server of known timing, {when} the run"
+        if trial.ttft is None or trial.e2e is None:
+            return [f"the load generator got no answer {known}"]
+        error_ms = max(trial.ttft.p95_ms, trial.e2e.p95_ms)
+        allowed_ms = _allowed_ms(summary)
+        if error_ms > allowed_ms:
+            late = f"5 % of its times were more than {error_ms:.0f} ms off"
+            slow = f"{known}, {late}, {allowed_ms:.0f} ms are allowed"
+            return [f"the load generator is slow on this machine: {slow}"]
+    return []
+
+
+def _allowed_ms(summary: RunSummary) -> float:
+    service = summary.metrics.get("service_ms")
+    return SEND_LAG_MS if service is None else max(SEND_LAG_MS, SEND_LAG_RATIO * service.mean)
+
+
+def _busy(summary: RunSummary) -> list[str]:
+    generators = [each for source, each in summary.resources.items() if source.startswith(GENERATOR)]
+    busiest_pct = max((each.cpu_pct_p95 for each in generators), default=0.0)
+    if busiest_pct <= GENERATOR_CPU_PCT:
+        return []
+    busy = f"{busiest_pct:.0f} % of a core"
     return [f"the load generator was busy: {busy}, {GENERATOR_CPU_PCT:.0f} % are allowed"]

@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +16,16 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all: to a neighbour first, which then takes its place.
+    """Write a file whole or not at all.
+
+    Raises:
+        StoreError: The disk is full, or the folder cannot be written.
+    """
+    write_chunks(path, [text.encode()])
+
+
+def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file, part by part, whole or not at all: to a neighbour first, which then takes its place.
 
     Raises:
         StoreError: The disk is full, or the folder cannot be written.
@@ -26,8 +36,8 @@ def write_text(path: Path, text: str) -> None:
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
         Path(neighbour).chmod(0o644)  # mkstemp's 0600 would keep a teammate from reading a report

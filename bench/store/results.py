@@ -1,15 +1,20 @@
 """Results: `results/<run>/` holds the recording, the result, and the reports on it."""
 
 import tempfile
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
+
+from bench.core.recording import Recording, course, line
 from bench.core.result import SCHEMA_VERSION, RunResult
-from bench.core.sample import Recording
 from bench.errors import StoreError
-from bench.store.files import read_model, write_text
+from bench.store.files import read_model, write_chunks, write_text
 
 FOLDER = Path("results")
-RESULT, RECORDING = "result.json", "recording.json"
+RESULT, RECORDING, SAMPLES = "result.json", "recording.json", "samples.jsonl.gz"
+_FAST, _GZIP = 1, 31  # a level of compression, and the form that zlib calls by a number
 
 
 def save(result: RunResult, recording: Recording, folder: Path) -> Path:
@@ -50,5 +55,14 @@ def load(path: Path) -> RunResult:
 
 def _write(result: RunResult, recording: Recording, home: Path) -> None:
     # The recording first: from it everything else can be made again.
-    write_text(home / RECORDING, recording.model_dump_json() + "\n")
+    write_chunks(home / SAMPLES, _lines(recording))
+    write_text(home / RECORDING, course(recording).model_dump_json() + "\n")
     write_text(home / RESULT, result.model_dump_json(indent=1) + "\n")
+
+
+def _lines(recording: Recording) -> Iterator[bytes]:
+    """The requests, a line of JSON each, packed."""
+    packer = zlib.compressobj(_FAST, wbits=_GZIP)
+    for sample in recording.samples:
+        yield packer.compress(orjson.dumps(line(sample), option=orjson.OPT_APPEND_NEWLINE))
+    yield packer.flush()

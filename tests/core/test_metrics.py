@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bench.core.metrics import METRICS, NETWORK, Better, Kind, Part, hop_key, hop_name, metric
 from bench.core.sample import Outcome
-from tests.factories import HOPS, make_sample
+from tests.factories import HOPS, make_sample, value
 
 FAILURES = [outcome for outcome in Outcome if outcome is not Outcome.OK]
 # Planned at 10 s, connected for 20 ms, sent 30 ms late, first byte at 10.4 s, over at 10.6 s.
@@ -20,7 +20,7 @@ TIMES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("key", "value"),
+    ("key", "expected"),
     [
         ("e2e_ms", 600.0),
         ("service_ms", 570.0),
@@ -30,67 +30,67 @@ TIMES: dict[str, Any] = {
         ("requests", 1.0),
     ],
 )
-def test_each_metric_is_the_span_that_its_name_says(key: str, value: float) -> None:
+def test_each_metric_is_the_span_that_its_name_says(key: str, expected: float) -> None:
     """Waiting counts from when the plan wanted the request; connecting is the target's time, not ours."""
-    assert metric(key).value(make_sample(**TIMES)) == pytest.approx(value)
+    assert value(key, make_sample(**TIMES)) == pytest.approx(expected)
 
 
 def test_send_lag_over_an_open_connection_is_all_ours() -> None:
     """Where nothing was opened nothing is taken out."""
-    assert metric("send_lag_ms").value(make_sample(**TIMES | {"connect_s": None})) == pytest.approx(30.0)
+    assert value("send_lag_ms", make_sample(**TIMES | {"connect_s": None})) == pytest.approx(30.0)
 
 
 @pytest.mark.parametrize("outcome", FAILURES)
 @pytest.mark.parametrize("key", ["e2e_ms", "service_ms", "ttft_ms", "hop.auth_ms", "hop.network_ms"])
 def test_a_request_that_did_not_succeed_has_no_latency(key: str, outcome: Outcome) -> None:
     """A refusal is fast and says nothing about waiting: its latencies are None, not 0."""
-    assert metric(key).value(make_sample(outcome=outcome)) is None
+    assert value(key, make_sample(outcome=outcome)) is None
 
 
 @pytest.mark.parametrize("outcome", FAILURES)
 def test_a_request_that_did_not_succeed_counts_as_no(outcome: Outcome) -> None:
     """Success is 0 for each other outcome, for it was asked and denied; it is a request all the same."""
     sample = make_sample(outcome=outcome)
-    assert metric("success_ratio").value(sample) == 0.0
-    assert metric("requests").value(sample) == 1.0
+    assert value("success_ratio", sample) == 0.0
+    assert value("requests", sample) == 1.0
 
 
 @pytest.mark.parametrize("key", ["service_ms", "send_lag_ms", "hop.network_ms"])
 def test_what_was_never_sent_has_no_time_since_it_was_sent(key: str) -> None:
     """Without the moment of sending there is nothing to count from: None, not 0."""
-    assert metric(key).value(make_sample(sent_s=None)) is None
+    assert value(key, make_sample(sent_s=None)) is None
 
 
 def test_an_answer_without_a_first_byte_has_no_time_to_it() -> None:
     """An answer whose first byte was not seen has no time to first token."""
-    assert metric("ttft_ms").value(make_sample(first_token_s=None)) is None
+    assert value("ttft_ms", make_sample(first_token_s=None)) is None
 
 
 def test_a_tier_that_says_nothing_has_no_time() -> None:
     """A tier that is not in the header is None, and so is the network when no tier speaks."""
     sample = make_sample(hops={})
-    assert metric(hop_key("auth")).value(sample) is None
-    assert metric(hop_key(NETWORK)).value(sample) is None
+    assert value(hop_key("auth"), sample) is None
+    assert value(hop_key(NETWORK), sample) is None
 
 
 @pytest.mark.parametrize("name", sorted(HOPS))
 def test_a_tier_has_the_time_that_it_says(name: str) -> None:
     """A tier's metric is what the tier wrote into the header."""
-    assert metric(hop_key(name)).value(make_sample()) == HOPS[name]
+    assert value(hop_key(name), make_sample()) == HOPS[name]
 
 
 def test_the_network_has_what_no_tier_claims() -> None:
     """Service time less the sum of the tiers is the network's."""
     sample = make_sample(**TIMES, hops={"agent": 70.0, "model": 400.0})
-    assert metric(hop_key(NETWORK)).value(sample) == pytest.approx(100.0)
+    assert value(hop_key(NETWORK), sample) == pytest.approx(100.0)
 
 
 @given(st.dictionaries(st.sampled_from("abc"), st.floats(0.0, 1e5), min_size=1), st.floats(1.0, 1e5))
 def test_the_network_never_has_less_than_nothing(hops: dict[str, float], latency_ms: float) -> None:
     """Tiers that claim more than there was leave the network nothing; else all parts add up to the whole."""
     sample = make_sample(latency_ms=latency_ms, hops=hops)
-    network_ms = metric(hop_key(NETWORK)).value(sample)
-    service_ms = metric("service_ms").value(sample)
+    network_ms = value(hop_key(NETWORK), sample)
+    service_ms = value("service_ms", sample)
     assert network_ms is not None
     assert service_ms is not None
     claimed_ms = sum(hops.values())
@@ -151,19 +151,18 @@ def test_what_users_feel_decides_and_nothing_else_in_the_table() -> None:
 
 def test_time_per_token_is_of_the_tokens_after_the_first() -> None:
     """The gaps between tokens are one less than the tokens; a single token has none."""
-    tpot = METRICS["tpot_ms"].value
     streamed: dict[str, Any] = {"first_token_s": 1.0, "last_token_s": 1.9, "at_s": 0.0}
-    assert tpot(make_sample(tokens=10, **streamed)) == pytest.approx(100.0)
-    assert tpot(make_sample(tokens=1, **streamed)) is None
-    assert tpot(make_sample(**streamed)) is None
-    assert tpot(make_sample(tokens=10)) is None
-    assert tpot(make_sample(tokens=10, outcome=Outcome.TIMEOUT, **streamed)) is None
+    assert value("tpot_ms", make_sample(tokens=10, **streamed)) == pytest.approx(100.0)
+    assert value("tpot_ms", make_sample(tokens=1, **streamed)) is None
+    assert value("tpot_ms", make_sample(**streamed)) is None
+    assert value("tpot_ms", make_sample(tokens=10)) is None
+    assert value("tpot_ms", make_sample(tokens=10, outcome=Outcome.TIMEOUT, **streamed)) is None
 
 
 def test_tokens_and_interception_are_absent_where_nobody_says() -> None:
     """A target that reports no tokens, or marks no interception, has none, not 0."""
-    tokens, intercepted = METRICS["tokens"].value, METRICS["interception_ratio"].value
-    assert (tokens(make_sample()), intercepted(make_sample())) == (None, None)
-    assert tokens(make_sample(tokens=7)) == 7.0
-    assert tokens(make_sample(tokens=7, outcome=Outcome.TIMEOUT)) is None
-    assert [intercepted(make_sample(intercepted=each)) for each in (True, False)] == [1.0, 0.0]
+    assert (value("tokens", make_sample()), value("interception_ratio", make_sample())) == (None, None)
+    assert value("tokens", make_sample(tokens=7)) == 7.0
+    assert value("tokens", make_sample(tokens=7, outcome=Outcome.TIMEOUT)) is None
+    answers = [make_sample(intercepted=each) for each in (True, False)]
+    assert [value("interception_ratio", each) for each in answers] == [1.0, 0.0]

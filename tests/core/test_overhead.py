@@ -2,6 +2,7 @@ import pytest
 
 from bench.core.overhead import of_the_target, overhead
 from bench.core.sample import Outcome, RequestSample
+from bench.core.samples import Samples
 from tests.factories import make_brief, make_recording, make_run, make_sample, make_scenario
 
 
@@ -17,7 +18,7 @@ def pair(number: int, target_ms: float, beside_ms: float, **beside: object) -> l
 
 def test_the_overhead_is_the_mean_difference_of_pairs() -> None:
     """Each message is compared with itself, and the interval is Student's."""
-    found = overhead([*pair(0, 110, 100), *pair(1, 230, 200), *pair(2, 320, 300)], "ollama")
+    found = overhead(Samples.of([*pair(0, 110, 100), *pair(1, 230, 200), *pair(2, 320, 300)]), "ollama")
     assert found is not None
     assert (found.beside, found.pairs) == ("ollama", 3)
     assert found.mean_ms == pytest.approx(20.0)
@@ -29,15 +30,15 @@ def test_the_overhead_is_the_mean_difference_of_pairs() -> None:
 def test_a_message_that_one_did_not_answer_is_no_pair() -> None:
     """What failed on one side is compared with nothing."""
     failed = pair(1, 500, 1, outcome=Outcome.TIMEOUT)
-    found = overhead([*pair(0, 110, 100), *failed], "ollama")
+    found = overhead(Samples.of([*pair(0, 110, 100), *failed]), "ollama")
     assert found is not None
     assert (found.pairs, found.low_ms, found.high_ms) == (1, None, None)
-    assert overhead(failed, "ollama") is None
+    assert overhead(Samples.of(failed), "ollama") is None
 
 
 def test_a_target_that_takes_nothing_gives_no_ratio() -> None:
     """No share can be taken of nothing."""
-    found = overhead(pair(0, 10, 0), "ollama")
+    found = overhead(Samples.of(pair(0, 10, 0)), "ollama")
     assert found is not None
     assert found.ratio is None
 
@@ -50,4 +51,4 @@ def test_figures_are_of_the_target_alone() -> None:
     assert run.summary.overhead is not None
     assert run.summary.overhead.mean_ms == pytest.approx(15.0)
     alone = make_recording()
-    assert of_the_target(alone) is alone
+    assert of_the_target(alone.samples) is alone.samples

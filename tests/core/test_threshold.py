@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bench.core.abort import AbortWatch
 from bench.core.sample import Outcome, RequestSample
+from bench.core.samples import Samples
 from bench.core.threshold import Threshold, ThresholdResult, Thresholds, judge, parse
 from tests.factories import make_sample, make_scenario
 
@@ -19,7 +20,7 @@ def thresholds(**limits: Any) -> Thresholds:
 
 def judged(key: str, text: str, samples: list[RequestSample], elapsed_s: float = 10.0) -> ThresholdResult:
     """The result of one threshold."""
-    (result,) = judge(thresholds(**{key: [text]}), samples, elapsed_s)
+    (result,) = judge(thresholds(**{key: [text]}), Samples.of(samples), elapsed_s)
     return result
 
 
@@ -254,7 +255,7 @@ def test_what_we_cancelled_does_not_count() -> None:
 def test_all_thresholds_are_judged_in_the_order_in_which_they_are_written() -> None:
     """Each limit of each metric has one result."""
     limits = thresholds(success_ratio=["rate>0.9"], e2e_ms=["avg<1", "max<5000"])
-    said = [(each.metric, each.threshold, each.crossed) for each in judge(limits, TEN, 10.0)]
+    said = [(each.metric, each.threshold, each.crossed) for each in judge(limits, Samples.of(TEN), 10.0)]
     assert said == [
         ("success_ratio", "rate>0.9", False),
         ("e2e_ms", "avg<1", True),
@@ -271,7 +272,7 @@ def abort_reason(limits: Thresholds, samples: Sequence[RequestSample], elapsed_s
     """Why a run with these requests should stop."""
     watch = AbortWatch(limits, make_scenario().stages)
     for sample in samples:
-        watch.add(sample)
+        watch.add(Samples.of([sample]))
     return watch.reason(elapsed_s)
 
 
@@ -331,9 +332,9 @@ def test_a_warm_up_aborts_nothing() -> None:
     stage = {"kind": "fixed-users", "users": 1, "duration_s": 1, "pause_s": [0, 0]}
     stages = make_scenario(stages=[{**stage, "warm_up": True}, stage]).stages
     watch = AbortWatch(thresholds(success_ratio=[urgent("rate>0.9")]), stages)
-    watch.add(make_sample(0, stage=0, outcome=Outcome.HTTP_ERROR))
+    watch.add(Samples.of([make_sample(0, stage=0, outcome=Outcome.HTTP_ERROR)]))
     assert watch.reason(6.0) is None
-    watch.add(make_sample(1, stage=1, outcome=Outcome.HTTP_ERROR))
+    watch.add(Samples.of([make_sample(1, stage=1, outcome=Outcome.HTTP_ERROR)]))
     assert watch.reason(6.0) is not None
 
 

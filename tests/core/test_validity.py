@@ -1,8 +1,10 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bench.core.sample import GENERATOR, Outcome, Recording, ResourceSample, Stop, StopCause
+from bench.core.recording import Recording
+from bench.core.sample import GENERATOR, Outcome, ResourceSample, Stop, StopCause
 from bench.core.summary import summarise
 from bench.core.validity import GENERATOR_CPU_PCT, Validity, judge_validity
 from tests.factories import make_recording, make_sample
@@ -121,11 +123,10 @@ def test_a_busy_target_is_what_is_measured() -> None:
 
 def test_every_reason_is_said() -> None:
     """A run with several faults names them all, one sentence each."""
-    recording = lagging([50.0] * 10).model_copy(
-        update={
-            "stop": Stop(cause=StopCause.INTERRUPT, reason="Ctrl-C"),
-            "resources": generator_at(*[99.0] * 5).resources,
-        }
+    recording = replace(
+        lagging([50.0] * 10),
+        stop=Stop(cause=StopCause.INTERRUPT, reason="Ctrl-C"),
+        resources=generator_at(*[99.0] * 5).resources,
     )
     validity = judged(recording)
     assert not validity.valid

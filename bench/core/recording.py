@@ -1,0 +1,67 @@
+"""What measuring returns, with no opinion about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bench.core.certificate import Certificate
+from bench.core.histogram import Histogram
+from bench.core.record import Record
+from bench.core.sample import RequestSample, ResourceSample, Stop
+from bench.core.samples import Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """All that was measured in one run.
+
+    Attributes:
+        planned_s: How long the scenario was to send requests.
+        elapsed_s: How long it did, until the last request was over.
+        samples: Requests, those of one load generator in the order in which they finished.
+        token_gaps: Between the tokens of the target's streamed answers that succeeded, by stage.
+        resources: Samples of every service and of the generator.
+        stop: Why the run ended before its plan did; None when it did not.
+        certificate: What the load generator is worth on this machine; None when it was not asked.
+        warnings: For people: what was odd while measuring.
+    """
+
+    planned_s: float
+    elapsed_s: float
+    samples: Samples
+    token_gaps: Mapping[int, Histogram] = field(default_factory=dict)
+    resources: tuple[ResourceSample, ...] = ()
+    stop: Stop | None = None
+    certificate: Certificate | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Course(Record):
+    """A recording without its requests, as a file holds it; the requests stand in another, a line each.
+
+    Attributes:
+        planned_s: How long the scenario was to send requests.
+        elapsed_s: How long it did, until the last request was over.
+        resources: Samples of every service and of the generators.
+        token_gaps: Between tokens, by stage: how many in each bucket, by its number (see `core.histogram`).
+    """
+
+    planned_s: float
+    elapsed_s: float
+    resources: tuple[ResourceSample, ...]
+    token_gaps: dict[int, dict[int, int]]
+
+
+def course(recording: Recording) -> Course:
+    """A recording without its requests."""
+    return Course(
+        planned_s=recording.planned_s,
+        elapsed_s=recording.elapsed_s,
+        resources=recording.resources,
+        token_gaps={stage: gaps.buckets() for stage, gaps in recording.token_gaps.items()},
+    )
+
+
+def line(sample: RequestSample) -> dict[str, object]:
+    """A request as a file holds it: what it does not have is left out."""
+    fields = sample._asdict() | {"hops": dict(sample.hops)}
+    return {name: value for name, value in fields.items() if value is not None}

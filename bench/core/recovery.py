@@ -1,0 +1,77 @@
+"""Whether a target is as quick after many requests were cancelled as it was before them.
+
+A server that goes on answering somebody who has left keeps others waiting: the first requests after the
+cancellations find their slots taken.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.core.load import ClosedLoop, OpenLoop
+from bench.core.metrics import METRICS, RECOVERY
+from bench.core.record import Record
+from bench.core.sample import Outcome
+from bench.core.samples import Floats, Samples
+from bench.core.threshold import ThresholdResult
+
+
+class Recovery(Record):
+    """Waiting before and after a stage whose users gave up, in milliseconds.
+
+    Attributes:
+        metric: What was compared: time to first token where answers are streamed, else response time.
+        cancelled: Requests that were given up in between.
+        before_ms: Mean of the stage before.
+        after_ms: Mean of the stage after; None when nothing was answered there.
+        ratio: After in terms of before.
+    """
+
+    metric: str
+    cancelled: int
+    before_ms: float
+    after_ms: float | None
+    ratio: float | None
+
+
+def stages_around(stages: Sequence[ClosedLoop | OpenLoop]) -> tuple[int, int, int] | None:
+    """The stage before the first with cancellations, that one, and the next without; None if one lacks."""
+    cancelling = [index for index, stage in enumerate(stages) if stage.cancel_ratio]
+    if not cancelling or cancelling[0] == 0:
+        return None
+    first = cancelling[0]
+    after = [index for index in range(first, len(stages)) if not stages[index].cancel_ratio]
+    return (first - 1, first, after[0]) if after else None
+
+
+def recovery(samples: Samples, stages: Sequence[ClosedLoop | OpenLoop]) -> Recovery | None:
+    """What cancellations left behind; None when there were none between stages without."""
+    around = stages_around(stages)
+    if around is None:
+        return None
+    before, between, after = (samples.where(samples.column("stage") == index) for index in around)
+    for key in ("ttft_ms", "e2e_ms"):
+        before_ms, after_ms = (_mean(METRICS[key].values(each)) for each in (before, after))
+        if before_ms is not None:
+            return Recovery(
+                metric=key,
+                cancelled=int(between.ended(Outcome.CANCELLED).sum()),
+                before_ms=before_ms,
+                after_ms=after_ms,
+                ratio=None if after_ms is None else after_ms / before_ms,
+            )
+    return None
+
+
+def judge_recovery(found: Recovery | None, limit: float | None) -> tuple[ThresholdResult, ...]:
+    """The scenario's limit on the ratio, judged; nothing when it has none. No data crosses it."""
+    if limit is None:
+        return ()
+    ratio = None if found is None else found.ratio
+    crossed = ratio is None or ratio > limit
+    return (ThresholdResult(metric=RECOVERY, threshold=f"<={limit:g}", value=ratio, crossed=crossed),)
+
+
+def _mean(values_ms: Floats) -> float | None:
+    known = values_ms[~np.isnan(values_ms)]
+    return float(known.mean()) if len(known) else None
