@@ -25,9 +25,17 @@ Pause = Annotated[Range, AfterValidator(_ordered)]
 
 
 class _Stage(Record):
-    """What every kind has: `warm_up` leaves the stage's requests out of all figures."""
+    """What every kind has.
+
+    Attributes:
+        warm_up: Leave the stage's requests out of all figures.
+        cancel_ratio: Share of the requests that the user gives up before the answer is there.
+        cancel_after_s: Shortest and longest time after which they are given up, uniform.
+    """
 
     warm_up: bool = False
+    cancel_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
+    cancel_after_s: Pause = (0.1, 1.0)
 
 
 class FixedUsers(_Stage):
@@ -216,4 +224,4 @@ def _stage_in_words(stage: ClosedLoop | OpenLoop) -> str:
             text = f"{stage.from_rps:g} to {stage.to_rps:g} requests/s, {stage.duration_s:g} s"
         case _:
             assert_never(stage)
-    return text
+    return f"{text}, {100 * stage.cancel_ratio:g} % given up" if stage.cancel_ratio else text

@@ -7,8 +7,9 @@ user pauses first. In an open loop they say when they are due.
 import math
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import count
 from random import Random
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from bench.core.load import (
     Cases,
@@ -25,7 +26,7 @@ from bench.core.record import Record
 from bench.core.scenario import Brief, Prompt
 
 
-class Arrival(Record):
+class Arrival(NamedTuple):
     """One request to be sent.
 
     Attributes:
@@ -33,18 +34,27 @@ class Arrival(Record):
         user: Virtual user, from 0; in an open loop the number of the request.
         turn: Request of that user in that stage, from 0.
         prompt: Id of the message.
+        step: Which of a conversation's messages it is, from 0.
         arm: 0 for the scenario's target, 1 for the one beside it.
         pause_s: Closed loop: wait after the user's previous answer; 0 for turn 0.
         offset_s: Open loop: when it is due, from the start of the stage.
+        cancel_after_s: When the user gives it up, after it is sent; None for never.
     """
 
     stage: int
     user: int
     turn: int
     prompt: str
+    step: int = 0
     arm: int = 0
     pause_s: float = 0.0
-    offset_s: float | None = None
+    offset_s: float = 0.0
+    cancel_after_s: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The message's name in results: its id, and which of a conversation's it is after the first."""
+        return f"{self.prompt}.{self.step + 1}" if self.step else self.prompt
 
 
 class Span(Record):
@@ -70,57 +80,94 @@ class RunPlan(Record):
         seed: Of the order of messages, the length of pauses, and the moments of random arrivals.
         stages: The scenario's stages.
         deck: Ids of the messages in the file's order, each as often as its weight.
+        steps: How many messages a conversation has, by its id; one that is not there has one.
         arms: 2 when each message also goes to the target beside, else 1.
+        share: Which of how many equal shares of the load this is.
     """
 
     seed: int
     stages: tuple[ClosedLoop | OpenLoop, ...]
     deck: tuple[str, ...]
+    steps: dict[str, int] = {}
     arms: int = 1
+    share: tuple[int, int] = (0, 1)
+
+    def dealt(self, shares: int) -> tuple["RunPlan", ...]:
+        """The same load in shares, for load generators that run side by side: each request is in one."""
+        return tuple(self.model_copy(update={"share": (number, shares)}) for number in range(shares))
 
     def spans(self, stage: int) -> tuple[Span, ...]:
         """When each user of a closed loop is there."""
         load = self.stages[stage]
         assert not isinstance(load, OpenLoop)  # noqa: S101 - the engine asks closed loops only
-        spans = _spans(load, len(self._cases))
-        if self.arms == 1:
-            return spans
+        exchanges = sum(self.steps.get(prompt, 1) for prompt in self._cases)
+        spans = (span for span in _spans(load, exchanges) if self._is_mine(span.user))
         return tuple(
             span if span.turns is None else span.model_copy(update={"turns": self.arms * span.turns})
             for span in spans
         )
 
-    def arrival(self, stage: int, user: int, turn: int) -> Arrival:
-        """The request that a user of a closed loop sends at its turn.
+    def requests(self, stage: int, user: int) -> Iterator[Arrival]:
+        """The requests of a user of a closed loop in their order, without end.
 
         With a target beside, a message goes to both one after the other, in the order ABBA over the messages,
         so that neither gains from being asked first.
         """
         load = self.stages[stage]
         assert not isinstance(load, OpenLoop)  # noqa: S101 - the engine asks closed loops only
-        message, place = divmod(turn, self.arms)
-        pauses = Random(f"{self.seed}:{stage}:{user}:{message}")
-        return Arrival(
-            stage=stage,
-            user=user,
-            turn=turn,
-            prompt=self._prompt(stage, message * load.users + user),
-            arm=place if message % 2 == 0 else self.arms - 1 - place,
-            pause_s=pauses.uniform(*load.pause_s) if message and place == 0 else 0.0,
-        )
+        messages = enumerate(self._messages(stage, user, load.users))
+        for exchange, (prompt, step) in messages:  # pragma: no branch - it has no end
+            pause_s = self._pause_s(load.pause_s, f"{stage}:{user}:{exchange}") if exchange else 0.0
+            for place in range(self.arms):
+                turn = exchange * self.arms + place
+                cancels = Random(f"{self.seed}:{stage}:{user}:{turn}:cancel") if load.cancel_ratio else None
+                yield Arrival(
+                    stage=stage,
+                    user=user,
+                    turn=turn,
+                    prompt=prompt,
+                    step=step,
+                    arm=place if exchange % 2 == 0 else self.arms - 1 - place,
+                    pause_s=0.0 if place else pause_s,
+                    cancel_after_s=_cancel_after_s(load, cancels),
+                )
 
     def arrivals(self, stage: int) -> Iterator[Arrival]:
         """The requests of an open loop in the order in which they are due."""
         load = self.stages[stage]
         assert isinstance(load, OpenLoop)  # noqa: S101 - the engine asks open loops only
         gaps = Random(f"{self.seed}:{stage}:arrivals")
+        cancels = Random(f"{self.seed}:{stage}:cancels") if load.cancel_ratio else None
         nth = 0.0 if load.arrivals == "even" else gaps.expovariate(1.0)
         number = 0
         while (offset_s := _moment(load, nth)) is not None and offset_s < load.duration_s:
-            prompt = self._prompt(stage, number)
-            yield Arrival(stage=stage, user=number, turn=0, prompt=prompt, offset_s=offset_s)
+            cancel_after_s = _cancel_after_s(load, cancels)
+            if self._is_mine(number):
+                prompt = self._prompt(stage, number)
+                yield Arrival(stage, number, 0, prompt, offset_s=offset_s, cancel_after_s=cancel_after_s)
             nth += 1.0 if load.arrivals == "even" else gaps.expovariate(1.0)
             number += 1
+
+    def max_in_flight(self, stage: int) -> int:
+        """How many requests of an open loop this share may have under way."""
+        load, (number, shares) = self.stages[stage], self.share
+        assert isinstance(load, OpenLoop)  # noqa: S101 - the engine asks open loops only
+        return (load.max_in_flight + shares - 1 - number) // shares
+
+    def _is_mine(self, number: int) -> bool:
+        mine, shares = self.share
+        return number % shares == mine
+
+    def _messages(self, stage: int, user: int, users: int) -> Iterator[tuple[str, int]]:
+        for number in count():  # pragma: no branch - it has no end
+            prompt = self._prompt(stage, number * users + user)
+            for step in range(self.steps.get(prompt, 1)):
+                yield prompt, step
+
+    def _pause_s(self, pause_s: tuple[float, float], place: str) -> float:
+        shortest_s, longest_s = pause_s
+        # Seeding costs ten microseconds, which a load without pauses has not.
+        return shortest_s if shortest_s == longest_s else Random(f"{self.seed}:{place}").uniform(*pause_s)
 
     @property
     def _cases(self) -> tuple[str, ...]:
@@ -137,10 +184,10 @@ class RunPlan(Record):
 
 @lru_cache(maxsize=64)
 def _shuffled(deck: tuple[str, ...], seed: str) -> tuple[str, ...]:
-    return tuple(Random(seed).sample(deck, len(deck)))
+    return deck if len(deck) == 1 else tuple(Random(seed).sample(deck, len(deck)))
 
 
-def _spans(load: ClosedLoop, messages: int) -> tuple[Span, ...]:
+def _spans(load: ClosedLoop, exchanges: int) -> tuple[Span, ...]:
     match load:
         case FixedUsers():
             return tuple(Span(user=user, start_s=0.0, end_s=load.duration_s) for user in range(load.users))
@@ -149,7 +196,7 @@ def _spans(load: ClosedLoop, messages: int) -> tuple[Span, ...]:
                 Span(user=user, start_s=0.0, end_s=load.duration_s, turns=turns) for user in range(load.users)
             )
         case Cases():
-            return (Span(user=0, start_s=0.0, end_s=load.duration_s, turns=messages),)
+            return (Span(user=0, start_s=0.0, end_s=load.duration_s, turns=exchanges),)
         case Spike():
             extra = (load.before_s, load.before_s + load.spike_s)
             times = [(0.0, load.duration_s)] * load.base_users + [extra] * load.extra_users
@@ -191,7 +238,15 @@ def _moment(load: OpenLoop, nth: float) -> float | None:
 def plan(brief: Brief) -> RunPlan:
     """The plan of a scenario with its messages."""
     scenario, arms = brief.scenario, 1 if brief.beside is None else 2
-    return RunPlan(seed=scenario.seed, stages=scenario.stages, deck=_deck(brief.prompts), arms=arms)
+    steps = {prompt.id: len(prompt.messages) for prompt in brief.prompts if prompt.then}
+    deck = _deck(brief.prompts)
+    return RunPlan(seed=scenario.seed, stages=scenario.stages, deck=deck, steps=steps, arms=arms)
+
+
+def _cancel_after_s(load: ClosedLoop | OpenLoop, cancels: Random | None) -> float | None:
+    if cancels is None or cancels.random() >= load.cancel_ratio:
+        return None
+    return cancels.uniform(*load.cancel_after_s)
 
 
 def _deck(prompts: tuple[Prompt, ...]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field, RootModel, StringConstra
 from bench.core.load import ClosedLoop, Duration, OpenLoop, Seconds, Stage
 from bench.core.metrics import OBJECTIVES
 from bench.core.record import Record
+from bench.core.recovery import stages_around
 from bench.core.target import Name, Target
 from bench.core.threshold import Thresholds, check_known, check_metrics
 
@@ -66,6 +67,7 @@ class Scenario(Record):
         stages: One after the other.
         thresholds: Limits that hold whatever the baseline says, by metric.
         objectives: Milliseconds that a good answer takes at most, by metric; their share is goodput.
+        recovery_ratio: After cancellations, how many times what it was before them waiting may be on average.
         fixtures: What must be in the stack's store, by the stack's names.
         tolerances: Margins that differ from the default, by metric.
         request_timeout_s: A request that takes longer is a TIMEOUT.
@@ -81,6 +83,7 @@ class Scenario(Record):
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     thresholds: Annotated[Thresholds, AfterValidator(check_metrics)] = {}
     objectives: Objectives = {}
+    recovery_ratio: Annotated[float, Field(ge=1)] | None = None
     fixtures: tuple[Name, ...] = ()
     tolerances: Annotated[dict[str, Tolerance], AfterValidator(_known_metrics)] = {}
     request_timeout_s: Seconds = 120.0
@@ -92,6 +95,8 @@ class Scenario(Record):
             raise ValueError("every stage is a warm-up, so nothing would be measured")
         if self.beside is not None and any(isinstance(stage, OpenLoop) for stage in self.stages):
             raise ValueError("a target beside needs closed loops: its requests come after the target's")
+        if self.recovery_ratio is not None and stages_around(self.stages) is None:
+            raise ValueError("recovery_ratio needs a stage with cancel_ratio between two without")
         return self
 
     @property
@@ -109,6 +114,9 @@ class Scenario(Record):
     def duration_s(self) -> float:
         """How long requests are sent at most, in seconds."""
         return sum(stage.duration_s for stage in self.stages)
+
+
+Text = Annotated[str, StringConstraints(max_length=1_000_000)]
 
 
 class Expectation(Record):
@@ -130,19 +138,26 @@ class Expectation(Record):
 
 
 class Prompt(Record):
-    """One message.
+    """One message, or a conversation that begins with it.
 
     Attributes:
-        id: Its name in results and baselines.
+        id: Its name in results and baselines; later messages of a conversation are `id.2`, `id.3`.
         text: What is sent.
+        then: What the same user sends after the answer, and so on.
         weight: How often it is dealt for each time that a message of weight 1 is.
-        expect: What the right answer is.
+        expect: What the right answer to each is.
     """
 
     id: Name
-    text: Annotated[str, StringConstraints(max_length=1_000_000)]
+    text: Text
+    then: tuple[Text, ...] = ()
     weight: Annotated[int, Field(ge=1, le=1000)] = 1
     expect: Expectation = Expectation()
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """All texts in their order."""
+        return (self.text, *self.then)
 
 
 class Prompts(Record):
@@ -173,3 +188,13 @@ class Brief(Record):
     target: Target
     prompts: tuple[Prompt, ...]
     beside: Target | None = None
+
+    @model_validator(mode="after")
+    def _conversations(self) -> "Brief":
+        opens = any(isinstance(stage, OpenLoop) for stage in self.scenario.stages)
+        talks = [prompt.id for prompt in self.prompts if prompt.then]
+        if opens and talks:
+            raise ValueError(
+                f"'{talks[0]}' is a conversation, which needs closed loops: it waits for answers"
+            )
+        return self

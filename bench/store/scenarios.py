@@ -3,11 +3,14 @@
 from difflib import get_close_matches
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from bench.core.scenario import Brief, Prompts, Scenario, Suites
 from bench.core.target import Target
 from bench.errors import ConfigError
 from bench.store.declarations import read_yaml
 from bench.store.folders import find, shipped
+from bench.store.problems import problems
 
 FOLDER = "scenarios"
 SUITES = "suites.yaml"
@@ -35,12 +38,15 @@ def load(name: str) -> Brief:
         beside = read_yaml(
             _named(path, f"targets/{scenario.beside}.yaml", f"beside '{scenario.beside}'"), Target
         )
-    return Brief(
-        scenario=scenario,
-        target=read_yaml(target, Target),
-        prompts=read_yaml(prompts, Prompts).messages,
-        beside=beside,
-    )
+    try:
+        return Brief(
+            scenario=scenario,
+            target=read_yaml(target, Target),
+            prompts=read_yaml(prompts, Prompts).messages,
+            beside=beside,
+        )
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {problems(error)}") from error
 
 
 def paths() -> dict[str, Path]:

@@ -1,14 +1,16 @@
 from collections import Counter
+from itertools import islice
 from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from bench.core.load import ClosedLoop, ConstantRate, FixedUsers, RampRate
-from bench.core.plan import RunPlan, Span, plan
-from bench.core.scenario import Prompt
+from bench.core.plan import Arrival, RunPlan, Span, plan
+from bench.core.scenario import Brief, Prompt
 from tests.factories import PROMPTS, make_brief, make_scenario
 
 USERS = st.integers(1, 12)
@@ -25,6 +27,11 @@ def make_plan(users: int = 10, prompts: int = 4, seed: int = 1, stages: int = 1)
     return RunPlan(seed=seed, stages=(stage,) * stages, deck=names)
 
 
+def request(plan_: RunPlan, stage: int, user: int, turn: int) -> Arrival:
+    """What a user of a closed loop sends at a turn."""
+    return next(islice(plan_.requests(stage, user), turn, None))
+
+
 def test_a_plan_is_made_of_the_scenario_and_its_messages() -> None:
     """Seed, stages and the names of the messages are all that a plan needs."""
     brief = make_brief(make_scenario(seed=7))
@@ -33,7 +40,7 @@ def test_a_plan_is_made_of_the_scenario_and_its_messages() -> None:
 
 def test_an_arrival_says_who_sends_what() -> None:
     """An arrival carries the stage, user and turn that it was asked for."""
-    arrival = make_plan(stages=2).arrival(1, 3, 5)
+    arrival = request(make_plan(stages=2), 1, 3, 5)
     assert (arrival.stage, arrival.user, arrival.turn) == (1, 3, 5)
 
 
@@ -42,7 +49,7 @@ def test_the_same_seed_gives_the_same_load(users: int, prompts: int, seed: int) 
     """A plan is a pure function: two plans that are equal send the same."""
     one, other = make_plan(users, prompts, seed), make_plan(users, prompts, seed)
     places = [(0, user, turn) for turn in range(5) for user in range(users)]
-    assert [one.arrival(*place) for place in places] == [other.arrival(*place) for place in places]
+    assert [request(one, *place) for place in places] == [request(other, *place) for place in places]
 
 
 @given(USERS, DECKS, SEEDS, st.randoms(use_true_random=False))
@@ -50,9 +57,9 @@ def test_the_order_of_asking_changes_nothing(users: int, prompts: int, seed: int
     """Arrivals are random access: users who answer in another order are sent the same."""
     plan_ = make_plan(users, prompts, seed, stages=2)
     places = [(stage, user, turn) for stage in range(2) for turn in range(4) for user in range(users)]
-    expected = {place: plan_.arrival(*place) for place in places}
+    expected = {place: request(plan_, *place) for place in places}
     random.shuffle(places)
-    assert {place: plan_.arrival(*place) for place in places} == expected
+    assert {place: request(plan_, *place) for place in places} == expected
 
 
 @given(USERS, DECKS, SEEDS)
@@ -60,7 +67,7 @@ def test_each_deck_holds_every_message_once(users: int, prompts: int, seed: int)
     """Dealt in turns over all users, each deck of messages holds every one of them exactly once."""
     plan_ = make_plan(users, prompts, seed)
     turns = -(-3 * prompts // users)
-    dealt = [plan_.arrival(0, user, turn).prompt for turn in range(turns) for user in range(users)]
+    dealt = [request(plan_, 0, user, turn).prompt for turn in range(turns) for user in range(users)]
     for start in range(0, 3 * prompts, prompts):
         assert sorted(dealt[start : start + prompts]) == sorted(plan_.deck)
 
@@ -71,7 +78,7 @@ def test_all_messages_are_sent_equally_often_or_once_more(users: int, prompts: i
     plan_ = make_plan(users, prompts, seed)
     sent: Counter[str] = Counter(dict.fromkeys(plan_.deck, 0))
     for turn in range(6):
-        sent.update(plan_.arrival(0, user, turn).prompt for user in range(users))
+        sent.update(request(plan_, 0, user, turn).prompt for user in range(users))
         assert max(sent.values()) - min(sent.values()) <= 1
 
 
@@ -81,7 +88,7 @@ def test_pauses_lie_between_the_shortest_and_the_longest(users: int, seed: int, 
     low, high = ends
     stage = FixedUsers(kind="fixed-users", users=users, duration_s=30, pause_s=(low, high))
     plan_ = RunPlan(seed=seed, stages=(stage,), deck=("one",))
-    pauses = [plan_.arrival(0, user, turn).pause_s for turn in range(1, 6) for user in range(users)]
+    pauses = [request(plan_, 0, user, turn).pause_s for turn in range(1, 6) for user in range(users)]
     assert all(low <= pause <= high for pause in pauses)
 
 
@@ -89,7 +96,7 @@ def test_pauses_lie_between_the_shortest_and_the_longest(users: int, seed: int, 
 def test_the_first_turn_has_no_pause(users: int, seed: int) -> None:
     """All users of a stage start at once."""
     plan_ = make_plan(users, seed=seed, stages=2)
-    assert all(plan_.arrival(stage, user, 0).pause_s == 0.0 for stage in range(2) for user in range(users))
+    assert all(request(plan_, stage, user, 0).pause_s == 0.0 for stage in range(2) for user in range(users))
 
 
 @given(SEEDS)
@@ -97,7 +104,7 @@ def test_users_do_not_march_in_step(seed: int) -> None:
     """Each user, turn and stage has a pause of its own: nobody is seeded alike."""
     plan_ = make_plan(users=10, seed=seed, stages=2)
     pauses = {
-        plan_.arrival(stage, user, turn).pause_s
+        request(plan_, stage, user, turn).pause_s
         for stage in range(2)
         for user in range(10)
         for turn in range(1, 6)
@@ -109,23 +116,23 @@ def test_another_seed_gives_another_load() -> None:
     """The seed decides on the order of messages and on the pauses."""
     one, other = make_plan(prompts=9, seed=1), make_plan(prompts=9, seed=2)
     places = [(0, user, turn) for turn in range(1, 4) for user in range(10)]
-    assert [one.arrival(*at).prompt for at in places] != [other.arrival(*at).prompt for at in places]
-    assert all(one.arrival(*at).pause_s != other.arrival(*at).pause_s for at in places)
+    assert [request(one, *at).prompt for at in places] != [request(other, *at).prompt for at in places]
+    assert all(request(one, *at).pause_s != request(other, *at).pause_s for at in places)
 
 
 def test_decks_are_shuffled_each_in_its_own_order() -> None:
     """The second deck does not repeat the order of the first."""
     plan_ = make_plan(users=9, prompts=9)
-    decks = {tuple(plan_.arrival(0, user, turn).prompt for user in range(9)) for turn in range(8)}
+    decks = {tuple(request(plan_, 0, user, turn).prompt for user in range(9)) for turn in range(8)}
     assert len(decks) == 8
 
 
 def test_a_seed_means_the_same_load_for_ever() -> None:
     """Baselines are of a load: what seed 1 sends must not change with a version of this package."""
     plan_ = plan(make_brief())
-    first = [plan_.arrival(0, user, 0).prompt for user in range(8)]
+    first = [request(plan_, 0, user, 0).prompt for user in range(8)]
     assert first == [*FIRST_DECK, *SECOND_DECK]
-    assert [round(plan_.arrival(0, user, 1).pause_s, 3) for user in range(4)] == [5.233, 5.086, 5.942, 6.178]
+    assert [round(request(plan_, 0, user, 1).pause_s, 3) for user in range(4)] == [5.233, 5.086, 5.942, 6.178]
 
 
 def make_open(stage: ConstantRate | RampRate, seed: int = 1) -> RunPlan:
@@ -313,7 +320,7 @@ def test_turns_and_cases_end_by_number() -> None:
     (cases,) = spans_of(kind="cases")
     assert cases.turns == len(PROMPTS)
     plan_ = plan(make_brief(make_scenario(stages=[{"kind": "cases"}])))
-    assert tuple(plan_.arrival(0, 0, turn).prompt for turn in range(4)) == PROMPTS
+    assert tuple(request(plan_, 0, 0, turn).prompt for turn in range(4)) == PROMPTS
 
 
 def test_cases_know_no_weight() -> None:
@@ -322,7 +329,7 @@ def test_cases_know_no_weight() -> None:
     heavy = brief.prompts[0].model_copy(update={"weight": 3})
     plan_ = plan(brief.model_copy(update={"prompts": (heavy, *brief.prompts[1:])}))
     assert plan_.spans(0)[0].turns == len(PROMPTS)
-    assert tuple(plan_.arrival(0, 0, turn).prompt for turn in range(len(PROMPTS))) == PROMPTS
+    assert tuple(request(plan_, 0, 0, turn).prompt for turn in range(len(PROMPTS))) == PROMPTS
 
 
 def test_heavier_messages_are_dealt_more_often() -> None:
@@ -330,7 +337,7 @@ def test_heavier_messages_are_dealt_more_often() -> None:
     brief = make_brief()
     heavy = brief.prompts[0].model_copy(update={"weight": 3})
     plan_ = plan(brief.model_copy(update={"prompts": (heavy, *brief.prompts[1:])}))
-    dealt = [plan_.arrival(0, user, turn).prompt for turn in range(6) for user in range(10)]
+    dealt = [request(plan_, 0, user, turn).prompt for turn in range(6) for user in range(10)]
     assert Counter(dealt)[heavy.id] == 30
 
 
@@ -338,7 +345,7 @@ def test_a_target_beside_gets_every_message_too() -> None:
     """Each message goes to both targets one after the other, in the order ABBA, after a single pause."""
     brief = make_brief(make_scenario(beside="ollama"))
     plan_ = plan(brief.model_copy(update={"beside": brief.target}))
-    turns = [plan_.arrival(0, 3, turn) for turn in range(8)]
+    turns = [request(plan_, 0, 3, turn) for turn in range(8)]
     assert [arrival.arm for arrival in turns] == [0, 1, 1, 0, 0, 1, 1, 0]
     assert [one.prompt == other.prompt for one, other in zip(turns[::2], turns[1::2], strict=True)] == [
         True
@@ -346,7 +353,7 @@ def test_a_target_beside_gets_every_message_too() -> None:
     assert [arrival.pause_s > 0 for arrival in turns] == [False, False, True, False, True, False, True, False]
     alone = plan(brief)
     assert [arrival.prompt for arrival in turns[::2]] == [
-        alone.arrival(0, 3, turn).prompt for turn in range(4)
+        request(alone, 0, 3, turn).prompt for turn in range(4)
     ]
 
 
@@ -374,7 +381,7 @@ def test_each_deck_holds_each_message_as_often_as_its_weight(
     plan_ = plan(brief.model_copy(update={"prompts": prompts}))
     size = sum(weights)
     assert len(plan_.deck) == size
-    dealt = [plan_.arrival(0, *divmod(number, users)[::-1]).prompt for number in range(3 * size)]
+    dealt = [request(plan_, 0, *divmod(number, users)[::-1]).prompt for number in range(3 * size)]
     for start in range(0, 3 * size, size):
         assert Counter(dealt[start : start + size]) == {each.id: each.weight for each in prompts}
 
@@ -383,4 +390,93 @@ def test_each_deck_holds_each_message_as_often_as_its_weight(
 def test_no_seed_changes_the_order_of_cases(seed: int) -> None:
     """Cases are sent in the order of their file, and again from its start."""
     plan_ = plan(make_brief(make_scenario(seed=seed, stages=[{"kind": "cases"}])))
-    assert tuple(plan_.arrival(0, 0, turn).prompt for turn in range(8)) == PROMPTS * 2
+    assert tuple(request(plan_, 0, 0, turn).prompt for turn in range(8)) == PROMPTS * 2
+
+
+TALK = Prompt(id="talk", text="one", then=("two", "three"))
+SINGLE = Prompt(id="single", text="alone")
+
+
+def make_talk(**stage: Any) -> RunPlan:
+    """A plan with a conversation of three messages and a message of its own."""
+    load = {"kind": "user-turns", "users": 1, "turns": 8, "pause_s": [1, 1], **stage}
+    brief = make_brief(make_scenario(stages=[load]))
+    return plan(brief.model_copy(update={"prompts": (TALK, SINGLE)}))
+
+
+def test_a_conversation_is_sent_message_after_message() -> None:
+    """Who begins a conversation ends it before anything else, each message after a pause."""
+    sent = list(islice(make_talk().requests(0, 0), 8))
+    steps = [(each.prompt, each.step) for each in sent]
+    talk = [("talk", 0), ("talk", 1), ("talk", 2)]
+    assert steps in (
+        [*talk, ("single", 0), *talk, ("single", 0)],
+        [("single", 0), *talk, ("single", 0), *talk],
+        [*talk, ("single", 0), ("single", 0), *talk],
+        [("single", 0), *talk, *talk, ("single", 0)],
+    )
+    assert [each.turn for each in sent] == list(range(8))
+    assert [each.pause_s for each in sent] == [0.0, *[1.0] * 7]
+
+
+def test_messages_of_a_conversation_have_names_of_their_own() -> None:
+    """The second message of a conversation is compared with the second one, not with the first."""
+    labels = {each.label for each in islice(make_talk().requests(0, 0), 8)}
+    assert labels == {"talk", "talk.2", "talk.3", "single"}
+
+
+def test_every_message_once_means_those_of_conversations_too() -> None:
+    """Cases end when the last conversation does; beside another target, when both had all of it."""
+    brief = make_brief(make_scenario(stages=[{"kind": "cases"}]))
+    brief = brief.model_copy(update={"prompts": (TALK, SINGLE)})
+    assert plan(brief).spans(0)[0].turns == 4
+    beside = plan(brief.model_copy(update={"beside": brief.target}))
+    assert beside.spans(0)[0].turns == 8
+    both = [(each.prompt, each.step, each.arm) for each in islice(beside.requests(0, 0), 4)]
+    assert both == [("talk", 0, 0), ("talk", 0, 1), ("talk", 1, 1), ("talk", 1, 0)]
+
+
+def test_a_conversation_cannot_be_sent_by_the_clock() -> None:
+    """In an open loop nobody waits for an answer, so there is nothing to say next."""
+    brief = make_brief(make_scenario(stages=[{"kind": "constant-rate", "rate_rps": 1, "duration_s": 1}]))
+    with pytest.raises(ValidationError, match="'talk' is a conversation"):
+        Brief(scenario=brief.scenario, target=brief.target, prompts=(SINGLE, TALK))
+
+
+@given(st.floats(0, 1), SEEDS)
+def test_the_declared_share_of_requests_is_given_up(ratio: float, seed: int) -> None:
+    """Who gives up, and when, is planned: as often as declared, within the declared times, and repeatable."""
+    stage = {"kind": "fixed-users", "users": 1, "duration_s": 1, "pause_s": [0, 0], "cancel_ratio": ratio}
+    stage["cancel_after_s"] = [0.2, 0.4]
+    load = plan(make_brief(make_scenario(stages=[stage], seed=seed)))
+    given_up = [each.cancel_after_s for each in islice(load.requests(0, 0), 300)]
+    known = [after_s for after_s in given_up if after_s is not None]
+    assert all(0.2 <= after_s <= 0.4 for after_s in known)
+    assert abs(len(known) / 300 - ratio) < 0.2
+    assert given_up == [each.cancel_after_s for each in islice(load.requests(0, 0), 300)]
+
+
+def test_requests_of_an_open_loop_are_given_up_likewise() -> None:
+    """The share is the open loop's, too, and leaves the moments of the others as they were."""
+    stage = ConstantRate(kind="constant-rate", rate_rps=100, duration_s=3, arrivals="poisson")
+    calm, cancelling = make_open(stage), make_open(stage.model_copy(update={"cancel_ratio": 0.5}))
+    given_up = [each.cancel_after_s is not None for each in cancelling.arrivals(0)]
+    assert 0.3 < sum(given_up) / len(given_up) < 0.7
+    moments = [[each.offset_s for each in load.arrivals(0)] for load in (calm, cancelling)]
+    assert moments[0] == moments[1]
+
+
+@given(st.integers(1, 5), SEEDS)
+def test_shares_together_are_the_whole_load(shares: int, seed: int) -> None:
+    """Load generators side by side send each request of the plan once, as one alone would have."""
+    stages = [
+        {"kind": "fixed-users", "users": 7, "duration_s": 9, "pause_s": [1, 2]},
+        {"kind": "constant-rate", "rate_rps": 20, "duration_s": 3, "arrivals": "poisson", "max_in_flight": 9},
+    ]
+    whole = plan(make_brief(make_scenario(stages=stages, seed=seed)))
+    parts = whole.dealt(shares)
+    spans = sorted((span for part in parts for span in part.spans(0)), key=lambda span: span.user)
+    assert tuple(spans) == whole.spans(0)
+    arrivals = sorted((each for part in parts for each in part.arrivals(1)), key=lambda each: each.user)
+    assert arrivals == list(whole.arrivals(1))
+    assert sum(part.max_in_flight(1) for part in parts) == 9

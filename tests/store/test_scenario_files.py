@@ -165,11 +165,17 @@ def test_every_suite_names_scenarios_that_there_are(mine: Path) -> None:
         scenarios.suites()
 
 
+CALM = "1 users × 13 requests"  # noqa: RUF001 - times
+
+
 def test_the_framework_is_there() -> None:
     """Every load of the framework is a scenario with its numbers."""
     loads = {name: in_words(scenarios.load(name).scenario.stages) for name in scenarios.paths()}
     assert loads == {
         "quick": "10 users, 30 s",
+        "cancel": f"{CALM}; then 10 users × 3 requests, 100 % given up; then {CALM}",  # noqa: RUF001 - times
+        "conversation": "5 users × 8 requests",  # noqa: RUF001 - times
+        "endurance-short": "10 users, 60 s",
         "medium": "50 users, 120 s",
         "heavy": "100 users, 300 s",
         "extreme": "200 users, 300 s",
