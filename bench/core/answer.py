@@ -1,15 +1,19 @@
 """Reads an answer by its target's declaration: text, tokens, tiers, and what is wrong. Times come in."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, assert_never
 
-from bench.core.stream import Decoder, Event, NdjsonDecoder, SseDecoder, StreamError
-from bench.core.target import Answer, Durations, JsonAnswer, NdjsonAnswer, SseAnswer
+import orjson
 
-_TO_MS = {"ns": 1e-6, "ms": 1.0, "s": 1000.0}
-_LONGEST_TIER_MS = 86_400_000.0
+from bench.core.answer_form import AnswerForm, at, tiers_ms
+from bench.core.stream import Decoder, NdjsonDecoder, SseDecoder, StreamError
+from bench.core.target import Answer, JsonAnswer, NdjsonAnswer, SseAnswer
+
+# So many events are parsed together: often enough that none keeps the connection's callback long.
+_BATCH = 64
 _MOST_TOKENS = 1_000_000_000
 
 
@@ -22,34 +26,34 @@ class Reading:
         problem: Why it is not an answer of its kind.
         tokens: Output tokens that it reports.
         hops: Milliseconds by tier that it reports.
-        first_token_s: When the first piece of text came, on the caller's clock; None unless streamed.
-        last_token_s: When the last piece came.
-        pieces: In how many pieces the text came.
+        token_times_s: When each piece of text came, on the caller's clock; none unless streamed.
     """
 
     text: str | None = None
     problem: str | None = None
     tokens: int | None = None
     hops: dict[str, float] = field(default_factory=dict)
-    first_token_s: float | None = None
-    last_token_s: float | None = None
-    pieces: int = 0
+    token_times_s: list[float] = field(default_factory=list)
 
 
 class AnswerReader:
     """Takes an answer part by part as it comes.
 
+    Taking a part notes its events and their time; what they say is read some at a time, which costs a third.
+
     Args:
-        answer: How it is declared.
+        form: How it is declared.
     """
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+    def __init__(self, form: AnswerForm) -> None:
+        self._form = form
         self._reading = Reading()
         self._texts: list[str] = []
         self._done = False
         self._whole: list[bytes] = []
-        self._decoder = _decoder(answer)
+        self._decoder = _decoder(form.answer)
+        self._pending: list[bytes] = []
+        self._pending_times_s: list[float] = []
 
     def feed(self, part: bytes, at_s: float) -> None:
         """Take a part that came at `at_s`, in seconds of any clock. Never raises; see `Reading.problem`."""
@@ -57,46 +61,95 @@ class AnswerReader:
             self._whole.append(part)
             return
         try:
-            for event in self._decoder.feed(part):
-                self._take(event, at_s)
+            data, names = self._decoder.feed(part)
         except StreamError as error:
+            self._read_pending()
             self._fail(str(error))
             self._decoder = None
+            return
+        self._take(data, names, at_s)
 
     def end(self, at_s: float) -> Reading:
         """What the answer came to, now that it is over."""
-        if isinstance(self._answer, JsonAnswer):
+        if isinstance(self._form.answer, JsonAnswer):
             document = self._parsed(b"".join(self._whole))
             if document is not None:
                 self._note(document)
-                self._add_text(document, None)
-        elif self._decoder is not None:
-            for event in self._decoder.end():
-                self._take(event, at_s)
+                text = self._form.text(document)
+                self._reading.text = text if isinstance(text, str) and text else None
+            return self._reading
+        if self._decoder is not None:
+            self._take(*self._decoder.end(), at_s)
+            self._read_pending()
             if not self._done:
                 self._fail("the stream ended before it was done")
         self._reading.text = "".join(self._texts) if self._texts else None
         return self._reading
 
-    def _take(self, event: Event, at_s: float) -> None:
-        answer = self._answer
+    def _take(self, data: list[bytes], names: Mapping[int, str], at_s: float) -> None:
+        if names or self._form.done_data in data:
+            self._read_pending()
+            for place, each in enumerate(data):
+                self._read_event(each, names.get(place), at_s)
+            return
+        self._pending += data
+        self._pending_times_s.extend(repeat(at_s, len(data)))
+        if len(self._pending) >= _BATCH:
+            self._read_pending()
+
+    def _read_pending(self) -> None:
+        pending, times_s = self._pending, self._pending_times_s
+        if not pending:
+            return
+        self._pending, self._pending_times_s = [], []
+        joined = b"[" + b",".join(pending) + b"]"
+        documents = _parsed_together(joined, len(pending))
+        if documents is None:
+            for data, at_s in zip(pending, times_s, strict=True):
+                self._read_event(data, None, at_s)
+        elif b"\\" in joined or any(name in joined for name in self._form.counted_bytes):
+            self._read(documents, times_s)
+        else:
+            self._read_texts(documents, times_s)
+
+    def _read_event(self, data: bytes, name: str | None, at_s: float) -> None:
+        answer = self._form.answer
         if isinstance(answer, SseAnswer):
-            if answer.done_data is not None and event.data == answer.done_data.encode():
+            if data == self._form.done_data:
                 self._done = True
                 return
-            if answer.error_event is not None and event.name == answer.error_event:
-                self._fail(f"the stream failed: {event.data.decode(errors='replace')}")
+            if answer.error_event is not None and name == answer.error_event:
+                self._fail(f"the stream failed: {data.decode(errors='replace')}")
                 return
-            self._done = self._done or (answer.done_event is not None and event.name == answer.done_event)
-        document = self._parsed(event.data)
-        if document is None:
+            self._done = self._done or (answer.done_event is not None and name == answer.done_event)
+        document = self._parsed(data)
+        if document is not None:
+            self._read([document], [at_s])
+
+    def _read_texts(self, documents: list[dict[str, Any]], times_s: list[float]) -> None:
+        """Read documents that hold no counts; most streams are nothing else until their end."""
+        form = self._form
+        texts = list(map(form.text, documents))
+        if set(map(type, texts)) != {str} or not all(texts):
+            self._read(documents, times_s)
             return
-        if isinstance(answer, NdjsonAnswer):
-            self._done = self._done or at(document, answer.done) is True
-            if isinstance(document.get("error"), str):
-                self._fail(f"the stream failed: {document['error']}")
-        self._note(document)
-        self._add_text(document, at_s)
+        if form.ended is not None and any(done is True for done in map(form.ended, documents)):
+            self._done = True
+        self._texts += texts
+        self._reading.token_times_s += times_s
+
+    def _read(self, documents: Sequence[dict[str, Any]], times_s: Sequence[float]) -> None:
+        counted, text_of, ended = self._form.counted, self._form.text, self._form.ended
+        texts, token_times_s = self._texts, self._reading.token_times_s
+        for document, at_s in zip(documents, times_s, strict=True):
+            if ended is not None and ended(document) is True:
+                self._done = True
+            if not counted.isdisjoint(document):
+                self._note(document)
+            text = text_of(document)
+            if text and isinstance(text, str):
+                texts.append(text)
+                token_times_s.append(at_s)
 
     def _fail(self, problem: str) -> None:
         """Keep the first problem; half a character that JSON let through could not be written to a file."""
@@ -105,66 +158,42 @@ class AnswerReader:
 
     def _parsed(self, content: bytes) -> dict[str, Any] | None:
         try:
-            document = json.loads(content)
-        except (ValueError, RecursionError) as error:
-            self._fail(f"not JSON: {error}")
-            return None
+            document = orjson.loads(content)
+        except orjson.JSONDecodeError:
+            try:
+                document = json.loads(content)  # takes more, such as half a character, and says what is wrong
+            except (ValueError, RecursionError) as error:
+                self._fail(f"not JSON: {error}")
+                return None
         if not isinstance(document, dict):
             self._fail("not a JSON object")
             return None
         return document
 
     def _note(self, document: Mapping[str, Any]) -> None:
-        """Counts and durations, wherever in a stream they stand."""
-        if self._answer.tokens is not None:
-            tokens = at(document, self._answer.tokens)
+        """Counts and durations, wherever in a stream they stand, and what went wrong."""
+        answer = self._form.answer
+        if isinstance(answer, NdjsonAnswer) and isinstance(document.get("error"), str):
+            self._fail(f"the stream failed: {document['error']}")
+        if answer.tokens is not None:
+            tokens = at(document, answer.tokens)
             if isinstance(tokens, int) and not isinstance(tokens, bool) and 0 <= tokens <= _MOST_TOKENS:
                 self._reading.tokens = tokens
-        if self._answer.durations is not None:
-            self._reading.hops |= tiers_ms(document, self._answer.durations)
-
-    def _add_text(self, document: Mapping[str, Any], at_s: float | None) -> None:
-        text = at(document, self._answer.text)
-        if not isinstance(text, str) or not text:
-            return
-        self._texts.append(text)
-        self._reading.pieces += 1
-        if self._reading.first_token_s is None:
-            self._reading.first_token_s = at_s
-        self._reading.last_token_s = at_s
+        if answer.durations is not None:
+            self._reading.hops |= tiers_ms(document, answer.durations)
 
 
-def at(document: Any, path: str) -> Any:
-    """What stands at a dotted path; a number in it counts from 0 in a list. None when nothing does."""
-    for part in path.split("."):
-        if isinstance(document, list) and part.isdecimal() and int(part) < len(document):
-            document = document[int(part)]
-        elif isinstance(document, Mapping):
-            document = document.get(part)
-        else:
-            return None
-    return document
+def _parsed_together(joined: bytes, count: int) -> list[dict[str, Any]] | None:
+    """The documents of many events; None when any of them is none, as far as orjson can tell.
 
-
-def tiers_ms(document: Mapping[str, Any], durations: Durations) -> dict[str, float]:
-    """Milliseconds by tier; what is not a duration is left out, for a body is the target's word."""
-    factor = _TO_MS[durations.unit]
-    tiers = {
-        tier: value
-        for tier, path in durations.tiers.items()
-        if (value := _duration_ms(at(document, path), factor)) is not None
-    }
-    total = _duration_ms(at(document, durations.total), factor) if durations.total else None
-    if total is not None:
-        tiers[durations.rest] = max(0.0, total - sum(tiers.values()))
-    return tiers
-
-
-def _duration_ms(value: Any, factor: float) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    Brackets that only match across events could pass as documents, but then there are fewer or more of them;
+    who goes to great lengths to have nonsense read as an answer could have sent the answer.
+    """
+    try:
+        documents: list[Any] = orjson.loads(joined)
+    except orjson.JSONDecodeError:
         return None
-    # Compared before it is multiplied: JSON knows whole numbers that no float can hold.
-    return value * factor if 0 <= value <= _LONGEST_TIER_MS / factor else None
+    return documents if len(documents) == count and set(map(type, documents)) == {dict} else None
 
 
 def _decoder(answer: Answer) -> Decoder | None:

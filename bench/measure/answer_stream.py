@@ -10,7 +10,7 @@ from typing import cast
 
 import httptools
 
-from bench.measure.wire import Reply, WireError, WireFault
+from bench.measure.wire import Reply, WireError, WireFault, check_encoding
 
 MAX_HEAD_BYTES = 64 * 1024
 _MAX_FRAMING_BYTES = 2 * MAX_HEAD_BYTES  # between two parts of a body
@@ -154,17 +154,17 @@ class AnswerStream(asyncio.Protocol):
             self.abort()
             return
         self._answered = True
+        problem = self._parse(data)
         try:
-            self._feed(data)
-        except WireError as error:
+            self._hand_on()
+        except Exception as error:  # noqa: BLE001 - whatever it is ends the exchange
             self._fail(error)
-        except httptools.HttpParserCallbackError as error:
-            self._stopped(error.__context__ or error)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._stopped(WireError(WireFault.BAD_STREAM, f"the answer is not HTTP/1.1: {error}"))
-        else:
-            if self._complete:
-                self._finish()
+            return
+        if self._complete:
+            self._keep = self._keep and problem is None  # which is no matter once the answer is there
+            self._finish()
+        elif problem is not None:
+            self._fail(problem)
 
     def on_message_begin(self) -> None:
         """Nothing may follow the answer, for nothing else was asked."""
@@ -192,7 +192,7 @@ class AnswerStream(asyncio.Protocol):
                 raise WireError(WireFault.BAD_STREAM, f"nobody asked for an answer of status {status}")
             return
         if self._encoded:
-            self._check_encoding()
+            check_encoding(self._headers, any_encoding=self._any_encoding)
         self._in_head = False
         reply.status = status
         if self._bodiless:
@@ -206,7 +206,7 @@ class AnswerStream(asyncio.Protocol):
         self._complete = self._bodiless
 
     def on_body(self, part: bytes) -> None:
-        """Hand on, or keep, a part of the body."""
+        """Keep a part of the body until all that came with it is parsed."""
         if self._complete:
             raise _Unsolicited
         self._room -= len(part)
@@ -214,10 +214,7 @@ class AnswerStream(asyncio.Protocol):
             raise WireError(WireFault.TOO_LARGE, f"the answer is longer than {self._max_body} bytes")
         if self._reply.first_byte_s is None:
             self._reply.first_byte_s = self._now_s
-        if self._on_body is None:
-            self._parts.append(part)
-        else:
-            self._on_body(part, self._now_s)
+        self._parts.append(part)
 
     def on_message_complete(self) -> None:
         """An informational answer is only the first of several."""
@@ -225,6 +222,25 @@ class AnswerStream(asyncio.Protocol):
             self._headers.clear()
         else:
             self._complete = True
+
+    def _parse(self, data: bytes) -> BaseException | None:
+        """Parse what came, and say what is wrong with it."""
+        try:
+            self._feed(data)
+        except WireError as error:
+            return error
+        except httptools.HttpParserCallbackError as error:
+            return error.__context__ or error
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            return WireError(WireFault.BAD_STREAM, f"the answer is not HTTP/1.1: {error}")
+        return None
+
+    def _hand_on(self) -> None:
+        """Hand on what came of the body, in one piece: servers put each token into a chunk of its own."""
+        parts = self._parts
+        if self._on_body is not None and parts:
+            self._parts = []
+            self._on_body(parts[0] if len(parts) == 1 else b"".join(parts), self._now_s)
 
     def _feed(self, data: bytes) -> None:
         parser = self._parser
@@ -245,24 +261,6 @@ class AnswerStream(asyncio.Protocol):
         self._framing_room -= len(data)
         if self._framing_room < 0 and not self._complete:  # a chunk's size line or a trailer that never ends
             raise WireError(WireFault.TOO_LARGE, _LONG_TRAILERS)
-
-    def _check_encoding(self) -> None:
-        readable = {b"transfer-encoding": {b"chunked"}}
-        if not self._any_encoding:
-            readable[b"content-encoding"] = {b"", b"identity"}
-        for name, value in self._headers:
-            coding = value.strip().lower()
-            if name in readable and coding not in readable[name]:
-                message = f"the answer is encoded as {coding[:40].decode('latin-1')}, which nobody asked for"
-                raise WireError(WireFault.BAD_STREAM, message)
-
-    def _stopped(self, error: BaseException) -> None:
-        """The parser gave up, which is no matter once it has the answer."""
-        if self._complete:
-            self._keep = False
-            self._finish()
-        else:
-            self._fail(error)
 
     def _ended(self, exc: Exception | None) -> None:
         """No more will come: the regular end of some answers, and too early for the others."""

@@ -167,3 +167,23 @@ def request_bytes(
         pairs.append(("content-length", str(len(body))))
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in pairs)]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def check_encoding(headers: Iterable[tuple[bytes, bytes]], *, any_encoding: bool) -> None:
+    """Refuse a coding that nobody asked for.
+
+    Args:
+        headers: Of the answer, their names in lower case.
+        any_encoding: Whether the body may be compressed.
+
+    Raises:
+        WireError: BAD_STREAM.
+    """
+    readable = {b"transfer-encoding": {b"chunked"}}
+    if not any_encoding:
+        readable[b"content-encoding"] = {b"", b"identity"}
+    for name, value in headers:
+        coding = value.strip().lower()
+        if name in readable and coding not in readable[name]:
+            message = f"the answer is encoded as {coding[:40].decode('latin-1')}, which nobody asked for"
+            raise WireError(WireFault.BAD_STREAM, message)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from bench.core.answer import AnswerReader, Reading, at, tiers_ms
+from bench.core.answer import AnswerReader, Reading
+from bench.core.answer_form import AnswerForm, at, tiers_ms
 from bench.core.stream import MAX_EVENT_BYTES
 from bench.core.target import Answer, Durations
 
@@ -69,7 +70,7 @@ WHOLE_CHAT = (
 
 def read(answer: dict[str, Any], *parts: bytes) -> Reading:
     """The reading of parts that come a second apart, the first at second 1."""
-    reader = AnswerReader(ANSWERS.validate_python(answer))
+    reader = AnswerReader(AnswerForm(ANSWERS.validate_python(answer)))
     for second, part in enumerate(parts, 1):
         reader.feed(part, float(second))
     return reader.end(float(len(parts) + 1))
@@ -80,14 +81,14 @@ def test_a_document_is_read_at_its_places() -> None:
     whole = json.dumps({"data": {"message": "Hello"}, "usage": {"tokens": 7}}).encode()
     reading = read(JSON, whole[:9], whole[9:])
     assert (reading.text, reading.tokens, reading.problem) == ("Hello", 7, None)
-    assert (reading.first_token_s, reading.last_token_s) == (None, None)
+    assert reading.token_times_s == []
 
 
 def test_a_stream_is_read_with_the_times_of_its_tokens() -> None:
     """The first and the last piece of text have the times at which they came."""
     reading = read(OLLAMA, *(line + b"\n" for line in WHOLE_OLLAMA.splitlines()))
-    assert (reading.text, reading.pieces, reading.tokens) == ("Hello", 2, 2)
-    assert (reading.first_token_s, reading.last_token_s) == (1.0, 2.0)
+    assert (reading.text, reading.tokens) == ("Hello", 2)
+    assert reading.token_times_s == [1.0, 2.0]
     assert reading.hops == pytest.approx({"load": 1.0, "prefill": 2.0, "decode": 3.0, "queue": 4.0})
 
 
@@ -99,8 +100,8 @@ def test_the_last_line_needs_no_end() -> None:
 def test_an_event_without_text_is_no_token() -> None:
     """A stream that opens with a role and closes with counts has only its words as tokens."""
     reading = read(OPENAI, *(part + b"\n\n" for part in WHOLE_OPENAI.split(b"\n\n") if part))
-    assert (reading.text, reading.pieces, reading.tokens, reading.problem) == ("Hello", 2, 9, None)
-    assert (reading.first_token_s, reading.last_token_s) == (2.0, 3.0)
+    assert (reading.text, reading.tokens, reading.problem) == ("Hello", 9, None)
+    assert reading.token_times_s == [2.0, 3.0]
 
 
 def test_the_last_event_may_have_a_name() -> None:
@@ -177,7 +178,7 @@ def test_what_is_no_count_is_none(tokens: object) -> None:
 def test_no_bytes_raise(answer: dict[str, Any], parts: list[bytes]) -> None:
     """Whatever a target sends, the reading says what it came to."""
     reading = read(answer, *parts)
-    assert reading.text is None or reading.pieces > 0
+    assert reading.text is None or reading.token_times_s or answer is JSON
 
 
 @given(st.lists(st.sampled_from(["", "a", "bc"]), max_size=8), st.lists(st.integers(1, 300)))
@@ -192,8 +193,8 @@ def test_tokens_have_the_times_of_the_parts_that_end_them(texts: list[str], cuts
         for end, text in zip(ends, texts, strict=False)
         if text
     ]
-    assert (reading.first_token_s, reading.last_token_s) == ((came[0], came[-1]) if came else (None, None))
-    assert (reading.text, reading.pieces) == ("".join(texts) or None, len(came))
+    assert reading.token_times_s == came
+    assert reading.text == ("".join(texts) or None)
 
 
 @pytest.mark.parametrize("content", [{"role": "assistant"}, {"content": None}, {"content": 5}, {}])
@@ -201,14 +202,14 @@ def test_a_delta_without_words_is_no_token(content: dict[str, object]) -> None:
     """A role, nothing, and what is no text are neither a piece of the answer nor an error."""
     first, rest = events({"choices": [{"delta": content}]}), WHOLE_OPENAI
     reading = read(OPENAI, first, rest)
-    assert (reading.text, reading.pieces, reading.first_token_s) == ("Hello", 2, 2.0)
+    assert (reading.text, reading.token_times_s[0], len(reading.token_times_s)) == ("Hello", 2.0, 2)
     assert reading.problem is None
 
 
 def test_a_stream_that_breaks_keeps_what_came() -> None:
     """The words that came before an error are known, and so is the error."""
     reading = read(CHAT, events({"message": "Hel"}), b'event: error\ndata: {"error": "broke"}\n\n')
-    assert (reading.text, reading.first_token_s, reading.last_token_s) == ("Hel", 1.0, 1.0)
+    assert (reading.text, reading.token_times_s) == ("Hel", [1.0])
     assert reading.problem == 'the stream failed: {"error": "broke"}'
 
 
@@ -216,7 +217,7 @@ def test_the_end_of_the_stream_ends_its_last_line() -> None:
     """Text in a line that only the end of the stream ends came at the end."""
     last = json.dumps({"response": "!", "done": True}).encode()
     reading = read(OLLAMA, lines({"response": "Hello"}), last)
-    assert (reading.text, reading.first_token_s, reading.last_token_s) == ("Hello!", 1.0, 3.0)
+    assert (reading.text, reading.token_times_s[0], reading.token_times_s[-1]) == ("Hello!", 1.0, 3.0)
     assert (reading.problem, reading.hops) == (None, {})
 
 
@@ -264,3 +265,61 @@ def test_a_path_names_no_place_from_the_end() -> None:
         None,
         None,
     ]
+
+
+def one_by_one(documents: list[bytes]) -> Reading:
+    """What the standard library makes of a stream of these, each parsed by itself."""
+    reading, texts = Reading(), list[str]()
+    for content in documents:
+        try:
+            document = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            reading.problem = reading.problem or f"not JSON: {error}".encode(errors="replace").decode()
+            continue
+        if not isinstance(document, dict):
+            reading.problem = reading.problem or "not a JSON object"
+            continue
+        reading.tokens = document.get("eval_count", reading.tokens)
+        if isinstance(document.get("response"), str):
+            texts.append(document["response"])
+    reading.text = "".join(texts) or None
+    reading.token_times_s = [1.0] * len(texts)
+    return reading
+
+
+DOCUMENTS = st.sampled_from(
+    [
+        b'{"response": "a"}',
+        b'{"response": "b", "eval_count": 3}',
+        b'{"response": "\\ud83d"}',
+        b'{"response": NaN}',
+        b'{"response": "x", "big": 1e999}',
+        b'{"response": 7}',
+        b'{"response": ["',
+        b'"]}',
+        b'{"response": "n", "deep": ' + b"[" * 2000 + b"]" * 2000 + b"}",
+        b"1,2",
+        b"{},{}",
+        b"]",
+        b"[",
+        b"",
+        b"null",
+        b'{"done": true}',
+        b'{"response": "\xff"}',
+    ]
+)
+
+
+@pytest.mark.parametrize("kind", ["sse", "ndjson"])
+@given(documents=st.lists(DOCUMENTS, max_size=8), many=st.booleans())
+def test_reading_many_events_at_once_changes_nothing(kind: str, documents: list[bytes], many: bool) -> None:
+    """However events are read together, text, counts, times and the first problem are those of one by one."""
+    documents *= 40 if many else 1
+    if kind == "sse":
+        answer = OPENAI | {"text": "response", "tokens": "eval_count"}
+        whole = b"".join(b"data: %b\n\n" % each for each in documents) + b"data: [DONE]\n\n"
+    else:
+        answer = {"kind": "ndjson", "text": "response", "tokens": "eval_count", "done": "done"}
+        documents = [each for each in documents if each] + [b'{"done": true}']
+        whole = b"\n".join(documents)
+    assert read(answer, whole) == one_by_one(documents)

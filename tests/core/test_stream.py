@@ -1,11 +1,12 @@
 from collections.abc import Callable
 from itertools import pairwise
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.stream import MAX_EVENT_BYTES, Decoder, Event, NdjsonDecoder, SseDecoder, StreamError
+from bench.core.stream import MAX_EVENT_BYTES, Decoder, Events, NdjsonDecoder, SseDecoder, StreamError
 
 KINDS: dict[str, Callable[[], Decoder]] = {"sse": SseDecoder, "ndjson": NdjsonDecoder}
 # Bytes that matter to the grammar come up often, others now and then.
@@ -17,9 +18,19 @@ BYTES = st.lists(
 ).map(b"".join)
 
 
+class Event(NamedTuple):
+    """One event: its data, and its name where it has one."""
+
+    data: bytes
+    name: str | None = None
+
+
+def _one_by_one(events: Events) -> list[Event]:
+    return [Event(data, events[1].get(place)) for place, data in enumerate(events[0])]
+
+
 def _all(decoder: Decoder, parts: list[bytes]) -> list[Event]:
-    events = [event for part in parts for event in decoder.feed(part)]
-    return events + decoder.end()
+    return [event for part in parts for event in _one_by_one(decoder.feed(part))] + _one_by_one(decoder.end())
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -73,6 +84,6 @@ def test_an_event_without_end_is_refused(kind: str) -> None:
     """A target that never ends its line costs a megabyte and no more."""
     decoder = KINDS[kind]()
     for _ in range(MAX_EVENT_BYTES // 65_536):
-        assert decoder.feed(b"x" * 65_536) == []
+        assert decoder.feed(b"x" * 65_536)[0] == []
     with pytest.raises(StreamError, match="longer than 1048576 bytes"):
         decoder.feed(b"x")
