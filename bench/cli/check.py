@@ -6,11 +6,14 @@ from bench.cli.console import say
 from bench.cli.judging import Format, FormatOption, Strict, exit_code, judged, rendered
 from bench.cli.measuring import (
     DEFAULT_RESULTS,
+    Certificate,
+    How,
     Inject,
     ResultsFolder,
     ScenarioName,
     TargetName,
     TargetUrl,
+    Workers,
     measure_and_keep,
 )
 
@@ -21,6 +24,8 @@ def check(
     target: TargetName = None,
     target_url: TargetUrl = None,
     inject: Inject = None,
+    workers: Workers = 1,
+    certificate: Certificate = True,
     strict: Strict = False,
     form: FormatOption = Format.TEXT,
     results: ResultsFolder = DEFAULT_RESULTS,
@@ -31,7 +36,7 @@ def check(
     """
     from bench.store.files import write_text
 
-    result, home = measure_and_keep(scenario, target, target_url, inject, results)
+    result, home = measure_and_keep(scenario, How(target, target_url, inject, workers, certificate), results)
     report = judged(result)
     print(rendered(report, form), end="", flush=True)
     write_text(home / "comparison.json", report.comparison.model_dump_json(indent=1) + "\n")

@@ -1,5 +1,6 @@
 """What `bench run` and `bench check` share: measure, keep, and say how it ended."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,12 +25,30 @@ Inject = Annotated[
     typer.Option("--inject", help="Make a simulated stack worse, for example model.slowdown=1.3."),
 ]
 ResultsFolder = Annotated[Path, typer.Option("--results", help="Folder that runs are written to.")]
+Workers = Annotated[
+    int, typer.Option("--workers", min=1, max=64, help="Processes that give the load, when one is too busy.")
+]
+Certificate = Annotated[
+    bool,
+    typer.Option(
+        "--certificate/--no-certificate", help="Drive a server of known timing before and after the run."
+    ),
+]
 DEFAULT_RESULTS = Path("results")
 
 
-def measure_and_keep(
-    scenario: str, target: str | None, urls: list[str] | None, inject: list[str] | None, results: Path
-) -> tuple["RunResult", Path]:
+@dataclass(frozen=True)
+class How:
+    """The options of measuring, as they are given."""
+
+    target: str | None = None
+    urls: list[str] | None = None
+    inject: list[str] | None = None
+    workers: int = 1
+    certificate: bool = True
+
+
+def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult", Path]:
     """Measure a scenario, write its files, and return the result with its folder.
 
     Raises:
@@ -39,19 +58,23 @@ def measure_and_keep(
     from bench.core.load import in_words
     from bench.core.sample import StopCause
     from bench.core.stack import parse_injections
-    from bench.measure.run import Listener, measure
+    from bench.measure.run import Conditions, Listener, measure
     from bench.store import results as store
     from bench.store import scenarios, stacks
 
     brief = scenarios.load(scenario)
-    stack = stacks.load(target or ("external" if urls else "embedded"))
-    injections = parse_injections(stack, tuple(inject or ()))
+    stack = stacks.load(how.target or ("external" if how.urls else "embedded"))
     load = brief.scenario
+    conditions = Conditions(
+        urls=_by_service(how.urls or [], brief.target.service),
+        injections=parse_injections(stack, tuple(how.inject or ())),
+        workers=how.workers,
+        certified=how.certificate,
+    )
     say(f"{load.name} on {stack.name}: {in_words(load.stages)}; Ctrl-C keeps what there is")
     line = ProgressLine()
     listener = Listener(progress=line.show, note=say, warning=lambda text: say(f"warning: {text}"))
-    addresses = _by_service(urls or [], brief.target.service)
-    result, recording = measure(brief, stack, addresses, injections, listener)
+    result, recording = measure(brief, stack, conditions, listener)
     line.end()
     home = store.save(result, recording, results)
     if result.stop is not None and result.stop.cause is StopCause.INTERRUPT:

@@ -2,11 +2,14 @@
 
 from bench.cli.measuring import (
     DEFAULT_RESULTS,
+    Certificate,
+    How,
     Inject,
     ResultsFolder,
     ScenarioName,
     TargetName,
     TargetUrl,
+    Workers,
     measure_and_keep,
 )
 
@@ -17,8 +20,10 @@ def run(
     target: TargetName = None,
     target_url: TargetUrl = None,
     inject: Inject = None,
+    workers: Workers = 1,
+    certificate: Certificate = True,
     results: ResultsFolder = DEFAULT_RESULTS,
 ) -> None:
     """Run a scenario and print the folder that its result is in."""
-    _, home = measure_and_keep(scenario, target, target_url, inject, results)
+    _, home = measure_and_keep(scenario, How(target, target_url, inject, workers, certificate), results)
     print(home)

@@ -1,91 +1,24 @@
 """One virtual user: a connection of its own, and the times of each request."""
 
 import asyncio
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import count
-from typing import Any
+import time
 
 from bench.core.answer import AnswerReader, Reading
 from bench.core.hops import parse_server_timing
+from bench.core.plan import Arrival
 from bench.core.sample import Outcome
-from bench.core.scenario import Brief, Expectation
-from bench.core.stack import expand
+from bench.core.scenario import Expectation
 from bench.core.target import Target
-from bench.errors import ConfigError
 from bench.measure.connection import Connection
+from bench.measure.endpoint import Endpoint, Turn
 from bench.measure.engine import Answer
-from bench.measure.wire import Address, Reply, WireError, WireFault, request_bytes
+from bench.measure.wire import Reply, WireError, WireFault, request_bytes
 
 _DETAIL_LENGTH = 200
 _OPEN_TIMEOUT_S = 5.0
 _OUTCOMES = {401: Outcome.UNAUTHORIZED, 429: Outcome.RATE_LIMITED}
 _UNREACHED = {WireFault.CONNECT_FAILED, WireFault.TLS_FAILED, WireFault.NAME_FAILED}
-_MESSAGE = "${message}"
-# Stands in a unique message where the letters come that no other has.
-_MARK = b"~unique-message~"
 _NO_BODY = b"content-length: 0\r\n\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """What all users of a run share.
-
-    Attributes:
-        target: How to ask, and where the answer stands.
-        address: Of the service that offers the target.
-        headers: Sent with each request.
-        tails: The end of a request by message: its length, and its body.
-        expected: What the right answer is, by message.
-        timeout_s: A request that takes longer is given up.
-        numbers: One for each message, when it must be unlike all others; None when it need not.
-    """
-
-    target: Target
-    address: Address
-    headers: Mapping[str, str]
-    tails: Mapping[str, bytes]
-    expected: Mapping[str, Expectation]
-    timeout_s: float
-    numbers: Iterator[int] | None
-
-    @classmethod
-    def of(
-        cls, brief: Brief, base_url: str, environ: Mapping[str, str], target: Target | None = None
-    ) -> "Endpoint":
-        """The endpoint of a brief at an address, of its own target unless another is named.
-
-        Raises:
-            ConfigError: A placeholder of the target has no value.
-            ValueError: The address is none.
-        """
-        target, unique = target or brief.target, brief.scenario.workload.unique
-        values = {f"env.{name}": value for name, value in environ.items()}
-        where = f"targets/{target.name}.yaml"
-        headers = {"accept-encoding": "identity", "content-type": "application/json"}
-        headers |= declared_headers(target, environ)
-        tails = {}
-        for prompt in brief.prompts:
-            text = f"{prompt.text} ({_MARK.decode()})" if unique else prompt.text
-            body = json.dumps(_filled(target.body, text, values, where), ensure_ascii=False).encode(
-                errors="replace"
-            )
-            tails[prompt.id] = b"content-length: %d\r\n\r\n" % len(body) + body
-        return cls(
-            target=target,
-            address=Address.of(base_url),
-            headers=headers,
-            tails=tails,
-            expected={prompt.id: prompt.expect for prompt in brief.prompts},
-            timeout_s=brief.scenario.request_timeout_s,
-            numbers=count() if unique else None,
-        )
-
-    def tail(self, prompt: str) -> bytes:
-        """The end of the next request with this message."""
-        tail = self.tails[prompt]
-        return tail if self.numbers is None else tail.replace(_MARK, b"%016x" % next(self.numbers))
 
 
 class ChatClient:
@@ -99,8 +32,13 @@ class ChatClient:
     def __init__(self, endpoint: Endpoint, token: str | None) -> None:
         self._endpoint = endpoint
         self._connection = Connection(endpoint.address)
-        target, host = endpoint.target, endpoint.address.authority
-        headers = dict(endpoint.headers)
+        self._history: list[Turn] = []
+        self.renew(token)
+
+    def renew(self, token: str | None) -> None:
+        """Use another token from the next request on."""
+        target, host = self._endpoint.target, self._endpoint.address.authority
+        headers = dict(self._endpoint.headers)
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         # Only the token is this user's own; long messages are kept once for all users.
@@ -115,10 +53,26 @@ class ChatClient:
         except (WireError, TimeoutError):
             self._connection.close()
 
-    async def ask(self, prompt: str) -> Answer:
+    async def ask(self, arrival: Arrival) -> Answer:
         """Send a message and read the answer to its end. Nothing but a cancellation is raised."""
-        endpoint = self._endpoint
-        reader = AnswerReader(endpoint.target.answer)
+        prompt = self._endpoint.prompts[arrival.prompt]
+        if not prompt.then:
+            answer, _ = await self._exchange(self._endpoint.tail(prompt.id), prompt.expect, arrival)
+            return answer
+        if arrival.step == 0:
+            self._history.clear()
+        message = self._endpoint.message(prompt.id, arrival.step)
+        tail = self._endpoint.tail_after(self._history, message)
+        answer, text = await self._exchange(tail, prompt.expect, arrival)
+        if answer.outcome is Outcome.OK and text is not None:  # what failed was not said
+            self._history.append(Turn(message, text))
+        return answer
+
+    async def _exchange(
+        self, tail: bytes, expected: Expectation, arrival: Arrival
+    ) -> tuple[Answer, str | None]:
+        target = self._endpoint.target
+        reader = AnswerReader(self._endpoint.form)
         refusal = bytearray()
 
         def take(part: bytes, at_s: float) -> None:
@@ -128,20 +82,21 @@ class ChatClient:
                 refusal.extend(part)
 
         problem: tuple[Outcome, str] | None = None
+        limit_s = min(self._endpoint.timeout_s, arrival.cancel_after_s or self._endpoint.timeout_s)
         try:
-            async with asyncio.timeout(endpoint.timeout_s):
-                await self._connection.exchange(self._head + endpoint.tail(prompt), take)
+            async with asyncio.timeout(limit_s):
+                await self._connection.exchange(self._head + tail, take)
         except TimeoutError:
-            problem = Outcome.TIMEOUT, f"no answer within {endpoint.timeout_s:g} s"
+            problem = _given_up(limit_s, arrival)
         except WireError as error:
             failed = Outcome.CONNECT_FAILED if error.kind in _UNREACHED else Outcome.BAD_STREAM
             problem = failed, f"{error.kind.value}: {error}"
         reply = self._connection.reply
-        finished_s = reply.finished_s or asyncio.get_running_loop().time()
+        finished_s = reply.finished_s or time.monotonic()
         reading = reader.end(finished_s)
         if problem is None:
-            problem = _judge(reply, bytes(refusal), reading, endpoint.expected[prompt])
-        return _answer(reply, reading, finished_s, problem, endpoint.target)
+            problem = _judge(reply, bytes(refusal), reading, expected)
+        return _answer(reply, reading, finished_s, problem, target), reading.text
 
     async def close(self) -> None:
         """Close the connection."""
@@ -149,20 +104,10 @@ class ChatClient:
         await self._connection.wait_closed()
 
 
-def declared_headers(target: Target, environ: Mapping[str, str]) -> dict[str, str]:
-    """The headers of a target, with its placeholders filled.
-
-    Raises:
-        ConfigError: A placeholder has no value, or a header would break out of its line.
-    """
-    values = {f"env.{name}": value for name, value in environ.items()}
-    where = f"targets/{target.name}.yaml: headers"
-    headers = {name.lower(): expand(text, values, where) for name, text in target.headers.items()}
-    try:
-        request_bytes("GET", "/", "localhost", headers)
-    except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from error
-    return headers
+def _given_up(after_s: float, arrival: Arrival) -> tuple[Outcome, str]:
+    if after_s == arrival.cancel_after_s:
+        return Outcome.CANCELLED, f"given up after {after_s:.3g} s, as planned"
+    return Outcome.TIMEOUT, f"no answer within {after_s:g} s"
 
 
 def _answer(
@@ -177,8 +122,7 @@ def _answer(
         connect_s=reply.connect_s,
         sent_s=reply.sent_s,
         first_byte_s=reply.first_byte_s,
-        first_token_s=reading.first_token_s,
-        last_token_s=reading.last_token_s,
+        token_times_s=reading.token_times_s,
         tokens=reading.tokens if reading.tokens is not None else _pieces(reading),
         intercepted=text.startswith(marks) if marks is not None and text is not None else None,
         status=reply.status or None,
@@ -193,7 +137,7 @@ def _server_timing(reply: Reply) -> str:
 
 def _pieces(reading: Reading) -> int | None:
     """What a stream that reports no count is taken to have: a token in each piece."""
-    return reading.pieces if reading.first_token_s is not None else None
+    return len(reading.token_times_s) or None
 
 
 def _judge(
@@ -217,17 +161,3 @@ def _misread(reading: Reading, expected: Expectation) -> tuple[Outcome, str] | N
     if expected.contains is not None and expected.contains not in reading.text:
         return Outcome.WRONG_CONTENT, f"the answer does not contain '{expected.contains}'"
     return None
-
-
-def _filled(template: Any, message: str, values: Mapping[str, str], where: str) -> Any:
-    """A body with its placeholders filled; what looks like one in the message is left alone."""
-    match template:
-        case str():
-            parts = template.split(_MESSAGE)
-            return message.join(expand(part, values, f"{where}: body") for part in parts)
-        case dict():
-            return {key: _filled(value, message, values, where) for key, value in template.items()}
-        case list():
-            return [_filled(value, message, values, where) for value in template]
-        case _:
-            return template

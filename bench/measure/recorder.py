@@ -1,23 +1,31 @@
-"""Records one run: drives the load, and meanwhile watches the stack, the thresholds and the user's Ctrl-C."""
+"""Records one run: has the load given, and watches the stack, the thresholds and the user's Ctrl-C."""
 
 import asyncio
-import gc
+import math
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from bench.core.abort import AbortWatch
-from bench.core.load import planned_s
-from bench.core.plan import plan
-from bench.core.sample import NOT_ANSWERS, Outcome, Recording, RequestSample, ResourceSample, Stop, StopCause
+from bench.core.certificate import Certificate, Trial
+from bench.core.histogram import Histogram
+from bench.core.load import in_words, planned_s
+from bench.core.recording import Recording
+from bench.core.sample import Outcome, ResourceSample, Stop, StopCause
+from bench.core.samples import SampleLog
 from bench.core.scenario import Brief
-from bench.measure.chat_client import ChatClient, Endpoint
-from bench.measure.engine import Engine
+from bench.measure.certify import certify, trial_load
+from bench.measure.endpoint import Endpoint
+from bench.measure.messages import Batch, Job
 from bench.measure.resources import ResourceSampler
+from bench.measure.workers import Workers, working
 
 _TICK_S = 0.5
+_TAKE_BACK_TIMEOUT_S = 10.0
+# Tokens are renewed from half of their life on, and all before three quarters of it.
+_RENEW_FROM, _RENEW_WITHIN = 0.5, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,96 +39,128 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of the virtual users.
+
+    Attributes:
+        mint: Makes a new one for the user of a number.
+        count: Of users.
+        lifetime_s: Of a token.
+    """
+
+    mint: Callable[[int], str]
+    count: int
+    lifetime_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """What is measured.
 
     Attributes:
         base_urls: Of the service that offers the target, and of the one that offers the target beside.
-        tokens: One for each virtual user; none when the target asks for none.
+        tokens: Of the virtual users; None when the target asks for none.
         pids: Of the stack's processes, by service; empty when they run elsewhere.
         dead: Says which service died; None while all run.
+        reference_url: Of the server of known timing; None to do without the certificate.
     """
 
     base_urls: Sequence[str]
-    tokens: Sequence[str] = ()
+    tokens: Tokens | None = None
     pids: Mapping[str, int] = field(default_factory=dict)
     dead: Callable[[], str | None] = lambda: None
+    reference_url: str | None = None
 
 
-def record(brief: Brief, subject: Subject, on_progress: Callable[[Progress], None]) -> Recording:
+def record(
+    brief: Brief, subject: Subject, on_progress: Callable[[Progress], None], workers: int = 1
+) -> Recording:
     """Run a scenario and return what happened, whole or broken off.
 
     Args:
         brief: What to do.
         subject: What to do it to.
         on_progress: Called about twice a second.
+        workers: How many processes give the load.
+
+    Raises:
+        ConfigError: The target's declaration lacks something that only the environment has.
+        MeasurementError: A load generator died.
     """
-    targets = [brief.target, brief.beside]
-    endpoints = [
-        Endpoint.of(brief, url, os.environ, target)
-        for url, target in zip(subject.base_urls, targets, strict=False)
-    ]
-    session = _Session(brief, subject, on_progress)
-
-    def open_user(number: int, arm: int) -> ChatClient:
-        token = subject.tokens[number % len(subject.tokens)] if subject.tokens else None
-        return ChatClient(endpoints[arm], token if endpoints[arm].target.auth == "bearer" else None)
-
-    engine = Engine(plan(brief), open_user, session.take, brief.scenario.grace_s)
-    gc.collect()
-    gc.freeze()  # what is there now stays; collecting it again would only make requests late
-    try:
-        return asyncio.run(session.run(engine))
-    finally:
-        gc.unfreeze()
+    for url, target in zip(subject.base_urls, (brief.target, brief.beside), strict=False):
+        Endpoint.of(brief, url, os.environ, target)  # refused here, not in another process
+    return asyncio.run(_Session(brief, subject, on_progress).run(workers))
 
 
 class _Session:
     """One run under way."""
 
     def __init__(self, brief: Brief, subject: Subject, on_progress: Callable[[Progress], None]) -> None:
-        self.samples: list[RequestSample] = []
-        self._brief = brief
-        self._sampler = ResourceSampler(subject.pids)
+        self._brief, self._subject, self._on_progress = brief, subject, on_progress
+        self._log = SampleLog()
+        self._gaps: dict[int, Histogram] = {}
         self._resources: list[ResourceSample] = []
-        self._dead = subject.dead
-        self._on_progress = on_progress
         self._abort = AbortWatch(brief.scenario.thresholds, brief.scenario.stages)
         self._finished = self._failed = 0
+        self._issued_s: list[float] = []
         self._interrupted = asyncio.Event()
 
-    def take(self, sample: RequestSample) -> None:
-        """Take a request that is over. Counts as it goes: looking at all of them again would delay others."""
-        self.samples.append(sample)
-        self._abort.add(sample)
-        if sample.outcome not in NOT_ANSWERS:
-            self._finished += 1
-            self._failed += sample.outcome is not Outcome.OK
-
-    async def run(self, engine: Engine) -> Recording:
+    async def run(self, count: int) -> Recording:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._interrupted.set)
-        await engine.open()
-        self._sampler.sample(0.0)  # the work of opening is no part of the run
-        start_s = loop.time()
-        load = asyncio.create_task(engine.run())
-        try:
-            stop = await self._watch(load, start_s)
-        finally:
-            load.cancel()  # does nothing to a load that is over
-            with suppress(asyncio.CancelledError):
-                await load
-            await engine.close()
+        async with working(count) as workers:
+            before = await self._trial(workers)
+            elapsed_s, stop = await self._give_load(workers)
+            after = None if self._interrupted.is_set() else await self._trial(workers)
+        scenario = self._brief.scenario
         return Recording(
-            planned_s=self._brief.scenario.duration_s,
-            elapsed_s=loop.time() - start_s,
-            samples=tuple(self.samples),
+            planned_s=scenario.duration_s,
+            elapsed_s=elapsed_s,
+            samples=self._log.since(0),
+            token_gaps=self._gaps,
             resources=tuple(self._resources),
             stop=stop,
+            certificate=Certificate(load=in_words([trial_load(scenario)]), before=before, after=after)
+            if before is not None
+            else None,
         )
 
-    async def _watch(self, load: asyncio.Task[None], start_s: float) -> Stop | None:
+    async def _trial(self, workers: Workers) -> Trial | None:
+        url = self._subject.reference_url
+        return None if url is None else await certify(workers, self._brief.scenario, url)
+
+    async def _give_load(self, workers: Workers) -> tuple[float, Stop | None]:
+        subject, tokens = self._subject, self._subject.tokens
+        minted = [tokens.mint(number) for number in range(tokens.count)] if tokens else []
+        self._issued_s = [time.monotonic()] * len(minted)
+        sampler = ResourceSampler(subject.pids, workers.pids)
+        job = Job(self._brief, subject.base_urls, minted)
+        # The work of opening is no part of the run, so the first reading is of no use.
+        load = asyncio.create_task(workers.run(job, self._take, lambda: sampler.sample(0.0)))
+        try:
+            stop = await self._watch(load, workers, sampler)
+            if stop is not None and not load.done():
+                workers.take_back()
+            return await asyncio.wait_for(load, _TAKE_BACK_TIMEOUT_S), stop
+        finally:
+            load.cancel()  # does nothing to a load that is over
+
+    def _take(self, batch: Batch) -> None:
+        """Take requests that are over, and count as they come."""
+        start = len(self._log)
+        self._log.extend(batch.log)
+        for stage, gaps in batch.token_gaps.items():
+            self._gaps.setdefault(stage, Histogram()).merge(gaps)
+        new = self._log.since(start)
+        self._abort.add(new)
+        cancelled, ok = int(new.ended(Outcome.CANCELLED).sum()), int(new.ended(Outcome.OK).sum())
+        self._finished += len(new) - cancelled
+        self._failed += len(new) - cancelled - ok
+
+    async def _watch(
+        self, load: asyncio.Task[float], workers: Workers, sampler: ResourceSampler
+    ) -> Stop | None:
         """Tick until the load is over; why it should end before that, or None."""
         interrupted = asyncio.create_task(self._interrupted.wait())
         try:
@@ -130,14 +170,16 @@ class _Session:
                     return None
                 if interrupted.done():
                     return Stop(cause=StopCause.INTERRUPT, reason="interrupted")
-                stop = self._tick(asyncio.get_running_loop().time() - start_s)
-                if stop is not None:
-                    return stop
+                if workers.began_s is not None:
+                    stop = self._tick(time.monotonic() - workers.began_s, workers, sampler)
+                    if stop is not None:
+                        return stop
         finally:
             interrupted.cancel()
 
-    def _tick(self, elapsed_s: float) -> Stop | None:
-        self._resources += self._sampler.sample(elapsed_s)
+    def _tick(self, elapsed_s: float, workers: Workers, sampler: ResourceSampler) -> Stop | None:
+        self._resources += sampler.sample(elapsed_s)
+        self._renew(workers)
         self._on_progress(
             Progress(
                 elapsed_s=elapsed_s,
@@ -146,8 +188,21 @@ class _Session:
                 failed=self._failed,
             )
         )
-        death = self._dead()
+        death = self._subject.dead()
         if death is not None:
             return Stop(cause=StopCause.TARGET, reason=death)
         reason = self._abort.reason(elapsed_s)
         return Stop(cause=StopCause.THRESHOLD, reason=reason) if reason else None
+
+    def _renew(self, workers: Workers) -> None:
+        """Renew the tokens that are half through their life, a few at a time: renewing delays requests."""
+        tokens = self._subject.tokens
+        if tokens is None:
+            return
+        now_s = time.monotonic()
+        due_s = now_s - _RENEW_FROM * tokens.lifetime_s
+        share = _TICK_S / (_RENEW_WITHIN * tokens.lifetime_s)
+        due = [number for number, issued_s in enumerate(self._issued_s) if issued_s < due_s]
+        for number in due[: math.ceil(tokens.count * share)]:
+            self._issued_s[number] = now_s
+            workers.renew({number: tokens.mint(number)})

@@ -1,7 +1,6 @@
-"""CPU and memory of the stack's processes, and of the load generator itself."""
+"""CPU and memory of the stack's processes, and of the load generators."""
 
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import psutil
 
@@ -12,12 +11,17 @@ class ResourceSampler:
     """Reads processes; one that is gone is left out from then on.
 
     Args:
-        pids: By service. The generator is added.
+        pids: By service.
+        generators: Of the load generators: `generator`, and `generator-2` and so on.
     """
 
-    def __init__(self, pids: Mapping[str, int]) -> None:
+    def __init__(self, pids: Mapping[str, int], generators: Sequence[int]) -> None:
         self._processes: dict[str, psutil.Process] = {}
-        for source, pid in {**pids, GENERATOR: os.getpid()}.items():
+        named = {
+            f"{GENERATOR}-{number}" if number > 1 else GENERATOR: pid
+            for number, pid in enumerate(generators, 1)
+        }
+        for source, pid in {**pids, **named}.items():
             try:
                 self._processes[source] = psutil.Process(pid)
                 # The first reading only sets the start of the next one's interval.

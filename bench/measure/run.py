@@ -2,25 +2,26 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
+from bench.core.recording import Recording
 from bench.core.result import RunResult, make_result
-from bench.core.sample import Recording
 from bench.core.scenario import Brief
 from bench.core.stack import Stack
 from bench.errors import ConfigError
 from bench.measure.auth import Account, declared_users, jwt_secret, mint
-from bench.measure.chat_client import declared_headers
+from bench.measure.certify import REFERENCE
 from bench.measure.detached import attach, is_up
+from bench.measure.endpoint import declared_headers
 from bench.measure.health import wait_until_ready
 from bench.measure.live import Live, placeholders
 from bench.measure.processes import running
 from bench.measure.provenance import fingerprint, new_run_id, provenance
 from bench.measure.provisioning import furnished, provisioned
-from bench.measure.recorder import Progress, Subject, record
+from bench.measure.recorder import Progress, Subject, Tokens, record
 
 READY_TIMEOUT_S = 60.0
 
@@ -34,20 +35,32 @@ class Listener:
     warning: Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """How a scenario is measured.
+
+    Attributes:
+        urls: Addresses of the stack by service, when it runs elsewhere.
+        injections: What to make worse on purpose, by knob.
+        workers: How many processes give the load.
+        certified: Whether they show before and after what they make of a server of known timing.
+    """
+
+    urls: Mapping[str, str] = field(default_factory=dict)
+    injections: Mapping[str, float] = field(default_factory=dict)
+    workers: int = 1
+    certified: bool = True
+
+
 def measure(
-    brief: Brief,
-    stack: Stack,
-    urls: Mapping[str, str],
-    injections: Mapping[str, float],
-    listener: Listener,
+    brief: Brief, stack: Stack, conditions: Conditions, listener: Listener
 ) -> tuple[RunResult, Recording]:
     """Measure a scenario once.
 
     Args:
         brief: What to do.
         stack: What to do it to.
-        urls: Its addresses by service, for a stack that runs elsewhere.
-        injections: What to make worse on purpose, by knob.
+        conditions: How.
         listener: Who is told.
 
     Returns:
@@ -59,54 +72,60 @@ def measure(
     """
     run_id = new_run_id(brief.scenario.name)
     with (
-        _live(brief, stack, urls, injections, listener) as live,
+        _live(brief, stack, conditions, listener) as live,
         furnished(stack, live.values, brief.scenario.fixtures, listener.warning),
         provisioned(stack, live.values, brief.scenario.accounts, run_id, listener.warning) as users,
+        _references() if conditions.certified else nullcontext() as references,
     ):
         tokens = _tokens(brief, stack, live, users)
+        reference_url = references.url(REFERENCE.name) if references is not None else None
         targets = [target for target in (brief.target, brief.beside) if target is not None]
         for target in targets:
             headers = declared_headers(target, os.environ)
             if tokens and target.auth == "bearer":
-                headers["authorization"] = f"Bearer {tokens[0]}"
+                headers["authorization"] = f"Bearer {tokens.mint(0)}"
             ready = live.url(target.service).rstrip("/") + target.ready
             wait_until_ready(ready, headers, READY_TIMEOUT_S, live.dead)
         base_urls = [live.url(target.service) for target in targets]
-        made = provenance(run_id, dict(injections))
-        recording = record(brief, Subject(base_urls, tokens, live.pids, live.dead), listener.progress)
-    return make_result(brief, recording, made, fingerprint(brief, stack, urls)), recording
+        made = provenance(run_id, dict(conditions.injections))
+        subject = Subject(base_urls, tokens, live.pids, live.dead, reference_url)
+        recording = record(brief, subject, listener.progress, conditions.workers)
+    return make_result(brief, recording, made, fingerprint(brief, stack, conditions.urls)), recording
 
 
 @contextmanager
-def _live(
-    brief: Brief,
-    stack: Stack,
-    urls: Mapping[str, str],
-    injections: Mapping[str, float],
-    listener: Listener,
-) -> Iterator[Live]:
+def _live(brief: Brief, stack: Stack, conditions: Conditions, listener: Listener) -> Iterator[Live]:
     """The stack: elsewhere, already up, or started for this run."""
     if not stack.services:
-        if not urls:
+        if not conditions.urls:
             raise ConfigError(f"target '{stack.name}' runs elsewhere", "say where: --target-url http://…")
         secret = jwt_secret(os.environ, generate=False) if brief.target.auth == "bearer" else None
-        yield Live(stack, placeholders(secret), urls)
+        yield Live(stack, placeholders(secret), conditions.urls)
         return
-    if urls:
+    if conditions.urls:
         raise ConfigError(f"--target-url: target '{stack.name}' is started here", "--target external")
     if not is_up(stack.name):
-        with running(stack, jwt_secret(os.environ, generate=True), injections) as live:
+        with running(stack, jwt_secret(os.environ, generate=True), conditions.injections) as live:
             yield live
         return
-    if injections:
+    if conditions.injections:
         raise ConfigError(f"--inject: target '{stack.name}' is up without it", "bench stack down")
     listener.note(f"using the stack '{stack.name}' that is up")
     yield attach(stack, jwt_secret(os.environ, generate=False))
 
 
-def _tokens(brief: Brief, stack: Stack, live: Live, users: Sequence[Account]) -> list[str]:
+def _references() -> AbstractContextManager[Live]:
+    """The server of known timing."""
+    return running(REFERENCE, SecretStr(""), {})
+
+
+def _tokens(brief: Brief, stack: Stack, live: Live, users: Sequence[Account]) -> Tokens | None:
     if brief.target.auth != "bearer":
-        return []
+        return None
     declared = declared_users(stack)
     secret = SecretStr(live.values["jwt_secret"])
-    return [mint(user, declared, secret) for user in users]
+    return Tokens(
+        mint=lambda number: mint(users[number], declared, secret),
+        count=len(users),
+        lifetime_s=declared.token_lifetime_s,
+    )

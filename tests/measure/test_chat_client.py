@@ -7,16 +7,19 @@ from typing import Any
 
 import pytest
 
+from bench.core.plan import Arrival
 from bench.core.sample import Outcome
 from bench.core.scenario import Brief, Prompt
 from bench.errors import ConfigError
-from bench.measure.chat_client import ChatClient, Endpoint
+from bench.measure.chat_client import ChatClient
 from bench.measure.connection import MAX_BODY_BYTES
+from bench.measure.endpoint import Endpoint
 from bench.measure.engine import Answer
 from tests.factories import make_brief, make_scenario
 from tests.measure.loopback import Requests, Script, response, server, streamed
 
 GOOD = response(json.dumps({"data": {"message": "hello"}, "usage": {"tokens": 7}}).encode())
+GREETING = Arrival(stage=0, user=0, turn=0, prompt="greeting")
 TOKEN = secrets.token_hex(16)
 TEXT = "Hello “world” 🙂"
 SSE = {
@@ -63,7 +66,7 @@ def _ask(
     async def work() -> tuple[list[Answer], Requests]:
         async with server(answers) as (url, seen):
             client = ChatClient(Endpoint.of(brief or _brief(), url, environ or {}), TOKEN)
-            got = [await client.ask("greeting") for _ in range(count)]
+            got = [await client.ask(GREETING) for _ in range(count)]
             await client.close()
             return got, seen
 
@@ -96,7 +99,7 @@ def test_a_good_answer_is_ok_with_its_clocks() -> None:
 def test_an_answer_that_comes_at_once_has_no_first_token() -> None:
     """Only a stream says when its text began and ended, and its pieces stand for tokens only then."""
     (answer,), _ = _ask([GOOD])
-    assert (answer.first_token_s, answer.last_token_s, answer.tokens) == (None, None, None)
+    assert (list(answer.token_times_s), answer.tokens) == ([], None)
 
 
 def test_what_is_sent_is_what_the_target_declares() -> None:
@@ -118,7 +121,7 @@ def test_who_has_no_token_sends_none() -> None:
     async def work() -> str:
         async with server([GOOD]) as (url, seen):
             client = ChatClient(Endpoint.of(_brief(auth="none"), url, {}), None)
-            await client.ask("greeting")
+            await client.ask(GREETING)
             await client.close()
             return seen.heads[0]
 
@@ -140,7 +143,7 @@ def test_opening_before_the_clock_takes_the_connection_out_of_the_request() -> N
         async with server([response(b"{}"), GOOD]) as (url, seen):
             client = ChatClient(Endpoint.of(_brief(), url, {}), TOKEN)
             await client.open()
-            answer = await client.ask("greeting")
+            answer = await client.ask(GREETING)
             await client.close()
             assert seen.heads[0].startswith("GET /ready ")
             assert f"authorization: Bearer {TOKEN}" in seen.heads[0]
@@ -161,7 +164,7 @@ def test_opening_a_dead_target_is_no_matter() -> None:
             taken.bind(("127.0.0.1", 0))  # bound, and not listening
             client = ChatClient(Endpoint.of(_brief(), f"http://127.0.0.1:{taken.getsockname()[1]}", {}), None)
             await client.open()
-            answer = await client.ask("greeting")
+            answer = await client.ask(GREETING)
             await client.close()
             return answer
 
@@ -224,10 +227,10 @@ def test_a_target_that_never_answers_is_a_timeout() -> None:
         ):
             client = ChatClient(Endpoint.of(_brief(timeout_s=0.05), url, {}), TOKEN)
             await client.open()  # then the request is sent at once, however slow the machine is
-            first = await client.ask("greeting")
+            first = await client.ask(GREETING)
             too_late.set()
             client._endpoint = Endpoint.of(_brief(expect={"contains": "second"}), url, {})
-            second = await client.ask("greeting")
+            second = await client.ask(GREETING)
             await client.close()
             assert seen.connections == 2
             return first, second
@@ -254,7 +257,7 @@ def test_a_trickle_does_not_outlive_the_deadline() -> None:
         async with server([response(b"{}"), trickle]) as (url, _):
             client = ChatClient(Endpoint.of(_brief(timeout_s=0.4), url, {}), TOKEN)
             await client.open()
-            answer = await client.ask("greeting")
+            answer = await client.ask(GREETING)
             await client.close()
             return answer
 
@@ -371,7 +374,7 @@ def test_a_stream_says_when_its_text_began_and_ended(
     assert (got.outcome, got.detail) == (Outcome.OK, None)
     assert got.tokens == tokens
     assert got.hops == pytest.approx(hops)
-    times = (got.sent_s, got.first_byte_s, got.first_token_s, got.last_token_s, got.finished_s)
+    times = (got.sent_s, got.first_byte_s, got.token_times_s[0], got.token_times_s[-1], got.finished_s)
     known = [time for time in times if time is not None]
     assert len(known) == 5
     assert known == sorted(known)
@@ -392,7 +395,7 @@ def test_how_a_stream_is_cut_does_not_matter(answer: dict[str, Any], parts: list
     (cut, whole), _ = _ask([bytewise, response(stream)], _brief(answer=answer), count=2)
     assert (cut.outcome, cut.tokens, cut.hops) == (Outcome.OK, whole.tokens, whole.hops)
     assert whole.outcome is Outcome.OK
-    assert whole.first_token_s == whole.last_token_s == whole.finished_s
+    assert {*whole.token_times_s} == {whole.finished_s}
 
 
 @pytest.mark.parametrize(
@@ -417,7 +420,7 @@ def test_a_stream_that_breaks_off_is_a_bad_stream(
     assert got.outcome is Outcome.BAD_STREAM
     assert detail in (got.detail or "")
     assert got.status == 200
-    assert got.first_token_s is not None
+    assert got.token_times_s
     assert got.tokens == 1
 
 
@@ -425,7 +428,7 @@ def test_a_stream_without_text_is_wrong() -> None:
     """A stream that is done and said nothing has the wrong content, and no first token."""
     (got,), _ = _ask([streamed(_event({}, "done"))], _brief(answer=SSE))
     assert (got.outcome, got.detail) == (Outcome.WRONG_CONTENT, "the answer has no text")
-    assert (got.first_token_s, got.tokens) == (None, None)
+    assert (list(got.token_times_s), got.tokens) == ([], None)
 
 
 @pytest.mark.parametrize(
@@ -470,7 +473,7 @@ def test_unique_makes_every_message_different() -> None:
             brief = _brief(unique=True, body={"message": "${message}", "again": "${message}"})
             endpoint = Endpoint.of(brief, url, {})
             for client in (ChatClient(endpoint, TOKEN), ChatClient(endpoint, None)):
-                answers = [await client.ask("greeting") for _ in range(5)]
+                answers = [await client.ask(GREETING) for _ in range(5)]
                 assert {answer.outcome for answer in answers} == {Outcome.OK}
                 await client.close()
             return seen
@@ -548,3 +551,116 @@ def test_a_stream_that_is_intercepted_is_marked() -> None:
     parts = (_event({"message": "✅ Fo"}), _event({"message": "rm published"}), _event({}, "done"))
     (got,), _ = _ask([streamed(*parts)], _brief(answer={**SSE, "intercepted": "✅ Form"}))
     assert got.intercepted is True
+
+
+def _talk(answers: Sequence[bytes | Script], brief: Brief, steps: Sequence[int]) -> Requests:
+    """What the server sees of a user who sends these messages of a conversation."""
+
+    async def work() -> Requests:
+        async with server(answers) as (url, seen):
+            client = ChatClient(Endpoint.of(brief, url, {}), TOKEN)
+            for step in steps:
+                await client.ask(GREETING._replace(step=step))
+            await client.close()
+            return seen
+
+    return asyncio.run(work())
+
+
+def _conversation(*, unique: bool = False, body: Any = None) -> Brief:
+    """Three messages, one after the other."""
+    brief = _brief(unique=unique, body=body or {"messages": "${conversation}"})
+    talk = Prompt(id="greeting", text="one", then=("two", "three"))
+    return brief.model_copy(update={"prompts": (talk,)})
+
+
+def _said(*turns: str) -> list[dict[str, str]]:
+    roles = ("user", "assistant")
+    return [{"role": roles[number % 2], "content": text} for number, text in enumerate(turns)]
+
+
+def test_a_conversation_holds_what_was_said_and_answered() -> None:
+    """Each message goes with all before it and their answers; the next conversation begins with nothing."""
+    seen = _talk([GOOD], _conversation(), [0, 1, 2, 0])
+    assert [json.loads(body)["messages"] for body in seen.bodies] == [
+        _said("one"),
+        _said("one", "hello", "two"),
+        _said("one", "hello", "two", "hello", "three"),
+        _said("one"),
+    ]
+
+
+def test_what_failed_was_not_said() -> None:
+    """A message without an answer is not part of what comes after it."""
+    failed = response(b"no", "500 Internal Server Error")
+    seen = _talk([GOOD, failed, GOOD], _conversation(), [0, 1, 2])
+    assert json.loads(seen.bodies[2])["messages"] == _said("one", "hello", "three")
+
+
+def test_a_conversation_stands_beside_what_else_is_in_a_list() -> None:
+    """A system prompt before the conversation stays before it; a target may take the last message alone."""
+    system = {"role": "system", "content": "Be brief: ${message}"}
+    seen = _talk([GOOD], _conversation(body={"messages": [system, "${conversation}"]}), [0, 1])
+    assert json.loads(seen.bodies[1])["messages"] == [
+        {"role": "system", "content": "Be brief: two"},
+        *_said("one", "hello", "two"),
+    ]
+    alone = _talk([GOOD], _conversation(body={"message": "${message}"}), [0, 1])
+    assert [json.loads(body) for body in alone.bodies] == [{"message": "one"}, {"message": "two"}]
+
+
+def test_a_unique_conversation_repeats_what_it_said() -> None:
+    """Letters that no other message has are part of what was said, and stay so in the messages after it."""
+    seen = _talk([GOOD], _conversation(unique=True), [0, 1, 0])
+    first, second, other = (json.loads(body)["messages"] for body in seen.bodies)
+    assert second[0] == first[0]
+    assert len({first[0]["content"], second[2]["content"], other[0]["content"]}) == 3
+
+
+def test_load_generators_side_by_side_send_no_message_twice() -> None:
+    """What is unique is so among all of them."""
+    endpoints = [
+        Endpoint.of(_brief(unique=True), "http://127.0.0.1:1", {}, share=(number, 3)) for number in range(3)
+    ]
+    tails = [endpoint.tail("greeting") for endpoint in endpoints for _ in range(4)]
+    assert len(set(tails)) == 12
+
+
+async def _silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    """Reads until the asker is gone."""
+    await reader.read()
+
+
+def test_a_request_that_is_given_up_is_taken_back() -> None:
+    """Giving up is our doing: it is no time-out, the server sees it, and the next connection is a new one."""
+
+    async def work() -> None:
+        async with server([_silent, GOOD]) as (url, seen):
+            client = ChatClient(Endpoint.of(_brief(), url, {}), TOKEN)
+            given_up = await client.ask(GREETING._replace(cancel_after_s=0.05))
+            assert given_up.outcome is Outcome.CANCELLED
+            assert given_up.detail == "given up after 0.05 s, as planned"
+            answer = await client.ask(GREETING._replace(cancel_after_s=25.0))
+            assert answer.outcome is Outcome.OK
+            assert seen.connections == 2
+            await client.close()
+
+    asyncio.run(work())
+
+
+def test_a_renewed_token_is_sent_from_then_on() -> None:
+    """A new token needs no new connection."""
+
+    async def work() -> Requests:
+        async with server([GOOD]) as (url, seen):
+            client = ChatClient(Endpoint.of(_brief(), url, {}), TOKEN)
+            await client.ask(GREETING)
+            client.renew("another")
+            await client.ask(GREETING)
+            await client.close()
+            return seen
+
+    seen = asyncio.run(work())
+    assert f"authorization: Bearer {TOKEN}" in seen.heads[0]
+    assert "authorization: Bearer another" in seen.heads[1]
+    assert seen.connections == 1

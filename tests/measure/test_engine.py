@@ -1,14 +1,34 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from itertools import islice
 
 import pytest
 
-from bench.core.plan import RunPlan, plan
+from bench.core.plan import Arrival, RunPlan, plan
 from bench.core.sample import Outcome, RequestSample
-from bench.measure.engine import Answer, Engine
+from bench.measure.engine import Answer, Engine, OpenUser
+from bench.measure.pacing import LoopTimer
 from tests.factories import PROMPTS, make_brief, make_scenario
 from tests.virtual_time import VirtualTimeLoop, run_virtually
+
+
+async def at_once(stage: int) -> float:  # noqa: ARG001 - whichever it is
+    """A stage begins when the one before it is over."""
+    return asyncio.get_running_loop().time()
+
+
+def make_engine(
+    load: RunPlan, open_user: OpenUser, samples: list[RequestSample], grace_s: float = 30.0
+) -> Engine:
+    """An engine on the loop's clock; call it where a loop runs, or will."""
+    pacer = LoopTimer(lambda: asyncio.get_running_loop().time())
+    return Engine(load, open_user, lambda sample, _: samples.append(sample), pacer, grace_s)
+
+
+def request(plan_: RunPlan, stage: int, user: int, turn: int) -> Arrival:
+    """What a user of a closed loop sends at a turn."""
+    return next(islice(plan_.requests(stage, user), turn, None))
 
 
 class FakeUser:
@@ -26,7 +46,7 @@ class FakeUser:
         await asyncio.sleep(0.2)
         self.opened.append(asyncio.get_running_loop().time())
 
-    async def ask(self, prompt: str) -> Answer:  # noqa: ARG002 - every message takes the same
+    async def ask(self, arrival: Arrival) -> Answer:  # noqa: ARG002 - every message takes the same
         """Takes its time."""
         loop = asyncio.get_running_loop()
         sent_s = loop.time()
@@ -37,7 +57,7 @@ class FakeUser:
             await asyncio.sleep(self.service_s)
         finally:
             self.busy = False
-        return Answer(outcome=Outcome.OK, finished_s=loop.time(), sent_s=sent_s, first_token_s=loop.time())
+        return Answer(outcome=Outcome.OK, finished_s=loop.time(), sent_s=sent_s, token_times_s=[loop.time()])
 
     async def close(self) -> None:
         """Is noted."""
@@ -61,9 +81,9 @@ def _run(
         return users[-1]
 
     async def work() -> None:
-        engine = Engine(load, open_user, samples.append, grace_s)
+        engine = make_engine(load, open_user, samples, grace_s)
         await engine.open()
-        await engine.run()
+        await engine.run(at_once)
         await engine.close()
 
     run_virtually(work())
@@ -77,7 +97,7 @@ def test_every_request_leaves_exactly_when_it_is_planned() -> None:
     assert len(samples) > 40
     free_s = dict.fromkeys(range(10), 0.0)
     for sample in sorted(samples, key=lambda each: (each.user, each.turn)):
-        arrival = load.arrival(0, sample.user, sample.turn)
+        arrival = request(load, 0, sample.user, sample.turn)
         assert sample.scheduled_s == pytest.approx(free_s[sample.user] + arrival.pause_s)
         assert sample.sent_s == pytest.approx(sample.scheduled_s)
         assert sample.prompt == arrival.prompt
@@ -124,8 +144,8 @@ def test_cancelling_keeps_what_was_under_way() -> None:
     samples: list[RequestSample] = []
 
     async def work() -> None:
-        engine = Engine(_plan(users=4), lambda _, _arm: FakeUser(60.0, []), samples.append, 5.0)
-        task = asyncio.create_task(engine.run())
+        engine = make_engine(_plan(users=4), lambda _, _arm: FakeUser(60.0, []), samples, 5.0)
+        task = asyncio.create_task(engine.run(at_once))
         await asyncio.sleep(1.0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -155,10 +175,9 @@ def test_users_stay_through_all_stages() -> None:
         assert min(sample.scheduled_s for sample in mine) == pytest.approx(begins_s)
 
 
-def test_samples_are_numbered_in_the_order_they_finish() -> None:
-    """`seq` counts from 0 without a gap, by the end of the requests."""
+def test_samples_come_in_the_order_they_finish() -> None:
+    """A sample is handed on when its request is over, not when all are."""
     samples, _, _ = _run(_plan(), lambda number: 0.1 + number / 10)
-    assert [sample.seq for sample in samples] == list(range(len(samples)))
     ends = [sample.finished_s for sample in samples]
     assert ends == sorted(ends)
 
@@ -261,13 +280,13 @@ def test_users_come_and_go_as_planned(stage: dict[str, object]) -> None:
 class HeldUp(FakeUser):
     """Keeps the whole generator busy for a second with its first request."""
 
-    async def ask(self, prompt: str) -> Answer:
+    async def ask(self, arrival: Arrival) -> Answer:
         """Moves the clock while nobody else gets a turn."""
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
         if not self.asked:
             loop._jump.now_s += 1.0
-        return await super().ask(prompt)
+        return await super().ask(arrival)
 
 
 def test_a_generator_that_is_late_says_so() -> None:
@@ -277,7 +296,7 @@ def test_a_generator_that_is_late_says_so() -> None:
     def open_user(number: int, arm: int = 0) -> FakeUser:  # noqa: ARG001 - both are alike
         return FakeUser(0.01, []) if number else HeldUp(0.01, [])
 
-    run_virtually(Engine(_stages(RATE), open_user, samples.append, 30.0).run())
+    run_virtually(make_engine(_stages(RATE), open_user, samples, 30.0).run(at_once))
     samples.sort(key=lambda sample: sample.user)
     assert [sample.scheduled_s for sample in samples] == pytest.approx([number / 10 for number in range(200)])
     assert [sample.sent_s for sample in samples] == pytest.approx([max(1.0, n / 10) for n in range(200)])
@@ -294,7 +313,6 @@ def test_exactly_what_is_too_much_at_once_is_dropped() -> None:
             ends.append(number / 10 + 5.05)
     dropped = [sample for sample in samples if sample.outcome is Outcome.DROPPED]
     assert sorted(sample.user for sample in samples) == list(range(100))
-    assert [sample.seq for sample in samples] == list(range(100))
     assert [sample.finished_s for sample in samples if sample not in dropped] == pytest.approx(ends)
     assert len(dropped) == 100 - len(ends) > 80
     assert len(users) == 7
@@ -330,8 +348,8 @@ def test_cancelling_an_open_loop_keeps_what_was_under_way() -> None:
 
     async def work() -> None:
         stage = {"kind": "constant-rate", "rate_rps": 2, "duration_s": 10}
-        engine = Engine(_stages(stage), lambda _, _arm: FakeUser(60.0, []), samples.append, 5.0)
-        task = asyncio.create_task(engine.run())
+        engine = make_engine(_stages(stage), lambda _, _arm: FakeUser(60.0, []), samples, 5.0)
+        task = asyncio.create_task(engine.run(at_once))
         await asyncio.sleep(1.75)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

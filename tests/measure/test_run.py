@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import pytest
 
-from bench.core.metrics import hop_key
+from bench.core.metrics import RECOVERY, hop_key
 from bench.core.sample import GENERATOR, Outcome, StopCause
 from bench.core.scenario import Brief, Scenario
 from bench.core.stack import Stack
@@ -21,13 +21,14 @@ from bench.measure import detached
 from bench.measure.auth import jwt_secret
 from bench.measure.health import wait_until_ready
 from bench.measure.provenance import fingerprint, git_user, new_run_id, provenance
-from bench.measure.recorder import Progress, Subject, record
+from bench.measure.recorder import Progress, Subject, Tokens, record
 from bench.measure.resources import ResourceSampler
-from bench.measure.run import Listener, measure
+from bench.measure.run import Conditions, Listener, measure
 from bench.store import scenarios, stacks
 from tests.factories import make_brief, make_scenario
 
 SHORT = {"kind": "fixed-users", "users": 3, "duration_s": 1.0, "pause_s": [0.05, 0.1]}
+PLAIN = Conditions(certified=False)
 ELSEWHERE = {"backend": "http://127.0.0.1:1"}
 HOPS = ("auth", "backend", "agent", "queue", "prefill", "decode")
 
@@ -79,7 +80,7 @@ def test_a_run_measures_the_whole_stack_and_leaves_nothing() -> None:
     """Every request succeeds, every tier says its share, every process is watched, and all are gone."""
     before = _children()
     ears = Ears()
-    result, recording = measure(_short(), _fast(), {}, {}, ears.listener())
+    result, recording = measure(_short(), _fast(), PLAIN, ears.listener())
     assert result.summary.outcomes == {Outcome.OK: len(recording.samples)}
     assert len(recording.samples) >= 10
     assert {hop_key(name) for name in HOPS} <= result.summary.metrics.keys()
@@ -94,7 +95,7 @@ def test_a_run_measures_the_whole_stack_and_leaves_nothing() -> None:
 
 def test_the_tiers_claim_no_more_than_the_whole() -> None:
     """The times that the tiers claim for themselves add up to no more than the client saw."""
-    _, recording = measure(_short(), _fast(), {}, {}, Ears().listener())
+    _, recording = measure(_short(), _fast(), PLAIN, Ears().listener())
     for sample in recording.samples:
         assert sample.sent_s is not None
         assert sum(sample.hops.values()) <= 1000 * (sample.finished_s - sample.sent_s)
@@ -103,7 +104,9 @@ def test_the_tiers_claim_no_more_than_the_whole() -> None:
 def test_an_injected_delay_is_found_in_its_tier() -> None:
     """A delay in one tier is in that tier's time, whole, and is noted in the result."""
     injections = {"backend.delay_ms": 80.0}
-    result, recording = measure(_short(), _fast(), {}, injections, Ears().listener())
+    result, recording = measure(
+        _short(), _fast(), Conditions(injections=injections, certified=False), Ears().listener()
+    )
     assert all(sample.hops["backend"] >= 79.0 for sample in recording.samples)
     assert result.provenance.injections == injections
 
@@ -120,7 +123,7 @@ def test_a_service_that_dies_ends_the_run_and_keeps_it() -> None:
             model.kill()
 
     stage = {**SHORT, "duration_s": 60.0}
-    result, recording = measure(_short(stages=[stage]), _fast(), {}, {}, Ears(kill_the_model).listener())
+    result, recording = measure(_short(stages=[stage]), _fast(), PLAIN, Ears(kill_the_model).listener())
     assert result.stop is not None
     assert result.stop.cause is StopCause.TARGET
     assert result.stop.reason.startswith("service 'model' ended by signal SIGKILL")
@@ -137,7 +140,7 @@ def test_an_interrupt_keeps_what_was_measured(number: signal.Signals) -> None:
             os.kill(os.getpid(), number)
 
     stage = {**SHORT, "duration_s": 60.0}
-    result, recording = measure(_short(stages=[stage]), _fast(), {}, {}, Ears(interrupt).listener())
+    result, recording = measure(_short(stages=[stage]), _fast(), PLAIN, Ears(interrupt).listener())
     assert result.stop is not None
     assert result.stop.cause is StopCause.INTERRUPT
     assert any(sample.outcome is Outcome.OK for sample in recording.samples)
@@ -148,7 +151,9 @@ def test_a_crossed_threshold_aborts_the_run() -> None:
     urgent = {"threshold": "rate>0.95", "abort_on_fail": True, "delay_abort_eval_s": 0}
     stage = {**SHORT, "duration_s": 60.0}
     brief = _short(stages=[stage], thresholds={"success_ratio": [urgent]})
-    result, _ = measure(brief, _fast(), {}, {"model.error_ratio": 0.5}, Ears().listener())
+    result, _ = measure(
+        brief, _fast(), Conditions(injections={"model.error_ratio": 0.5}, certified=False), Ears().listener()
+    )
     assert result.stop is not None
     assert result.stop.cause is StopCause.THRESHOLD
     assert result.summary.outcomes[Outcome.HTTP_ERROR] > 0
@@ -162,15 +167,20 @@ def test_a_stack_that_is_up_is_used_and_left_up(monkeypatch: pytest.MonkeyPatch)
     try:
         detached.up(stack, jwt_secret(os.environ, generate=False), {})
         ears = Ears()
-        result, _ = measure(_short(), stack, {}, {}, ears.listener())
+        result, _ = measure(_short(), stack, PLAIN, ears.listener())
         assert result.summary.outcomes.keys() == {Outcome.OK}
         assert ears.notes == ["using the stack 'embedded' that is up"]
         assert detached.is_up("embedded")
         with pytest.raises(ConfigError, match="is up without it"):
-            measure(_short(), stack, {}, {"model.slowdown": 2.0}, ears.listener())
+            measure(
+                _short(),
+                stack,
+                Conditions(injections={"model.slowdown": 2.0}, certified=False),
+                ears.listener(),
+            )
         monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
         with pytest.raises(TargetError, match="refused the test user's token: 401"):
-            measure(_short(), stack, {}, {}, ears.listener())
+            measure(_short(), stack, PLAIN, ears.listener())
     finally:
         detached.down("embedded")
 
@@ -179,11 +189,11 @@ def test_what_cannot_go_together_is_refused() -> None:
     """An address for a stack of ours, none for one elsewhere, and a token without users are errors."""
     ears = Ears().listener()
     with pytest.raises(ConfigError, match="--target-url: target 'embedded' is started here"):
-        measure(_short(), _fast(), {"backend": "http://127.0.0.1:1"}, {}, ears)
+        measure(_short(), _fast(), Conditions(urls={"backend": "http://127.0.0.1:1"}), ears)
     with pytest.raises(ConfigError, match="target 'external' runs elsewhere"):
-        measure(_short(), stacks.load("external"), {}, {}, ears)
+        measure(_short(), stacks.load("external"), PLAIN, ears)
     with pytest.raises(ConfigError, match="JWT_SECRET is not set"):
-        measure(_short(), stacks.load("external"), {"backend": "http://127.0.0.1:1"}, {}, ears)
+        measure(_short(), stacks.load("external"), Conditions(urls={"backend": "http://127.0.0.1:1"}), ears)
 
 
 def test_users_cannot_be_where_none_are_declared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,16 +203,37 @@ def test_users_cannot_be_where_none_are_declared(monkeypatch: pytest.MonkeyPatch
         measure(
             _short(),
             Stack(name="open", purpose="x"),
-            {"backend": "http://127.0.0.1:1"},
-            {},
+            Conditions(urls=ELSEWHERE, certified=False),
             Ears().listener(),
         )
 
 
+def test_tokens_are_renewed_while_the_load_goes_on() -> None:
+    """Tokens that live two seconds are followed by others in a run of three, without a request failing."""
+    minted: list[str] = []
+
+    def mint(number: int) -> str:
+        minted.append(f"user-{number}-token-{len(minted)}")
+        return minted[-1]
+
+    stage = {"kind": "fixed-users", "users": 2, "duration_s": 3.0, "pause_s": [0.05, 0.05]}
+    _Json.tokens.clear()
+    with _open_server() as url:
+        brief = make_brief(make_scenario(stages=[stage]), path="/ask")
+        subject = Subject([url], Tokens(mint=mint, count=2, lifetime_s=2.0))
+        recording = record(brief, subject, lambda _: None)
+    assert {sample.outcome for sample in recording.samples} == {Outcome.OK}
+    assert (
+        {"Bearer " + token for token in minted[:4]} <= _Json.tokens <= {"Bearer " + token for token in minted}
+    )
+
+
 class _Json(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    tokens: ClassVar[set[str]] = set()
 
     def do_POST(self) -> None:
+        self.tokens.add(self.headers["authorization"])
         self.rfile.read(int(self.headers["content-length"]))
         self.do_GET()
 
@@ -235,7 +266,12 @@ def test_a_stack_elsewhere_needs_no_token_when_it_asks_for_none() -> None:
     """A target without authentication is measured with its address alone, and no process of it is seen."""
     brief = make_brief(make_scenario(stages=[SHORT]), auth="none", path="/ask")
     with _open_server() as url:
-        result, _ = measure(brief, Stack(name="mine", purpose="x"), {"backend": url}, {}, Ears().listener())
+        result, _ = measure(
+            brief,
+            Stack(name="mine", purpose="x"),
+            Conditions(urls={"backend": url}, certified=False),
+            Ears().listener(),
+        )
     assert result.summary.outcomes.keys() == {Outcome.OK}
     assert result.summary.resources.keys() == {GENERATOR}
 
@@ -265,7 +301,7 @@ def test_nobody_waits_for_the_dead() -> None:
 def test_a_process_that_is_gone_is_left_out() -> None:
     """Resources of a process that ended are no longer sampled, those of the others are."""
     with psutil.Popen(["sleep", "600"]) as child:
-        sampler = ResourceSampler({"child": child.pid, "never": 2**22 + 1})
+        sampler = ResourceSampler({"child": child.pid, "never": 2**22 + 1}, [os.getpid()])
         assert {sample.source for sample in sampler.sample(0.5)} == {"child", GENERATOR}
         child.kill()
     (generator,) = sampler.sample(1.0)
@@ -302,15 +338,31 @@ def test_users_that_cannot_be_noted_stop_the_run(tmp_path: Path) -> None:
     """A folder that cannot be written ends a run before anybody is put into the stack."""
     (tmp_path / ".bench").write_text("a file stands here")
     with pytest.raises(StoreError, match="cannot write"):
-        measure(_short(), _fast(), {}, {}, Ears().listener())
+        measure(_short(), _fast(), PLAIN, Ears().listener())
 
 
-@pytest.mark.parametrize("name", ["timeout", "agent-quick", "agent-interception", "agent-comparison"])
+@pytest.mark.parametrize(
+    "name", ["timeout", "agent-quick", "agent-interception", "agent-comparison", "conversation", "cancel"]
+)
 def test_every_kind_of_scenario_runs_on_the_embedded_stack(name: str) -> None:
     """Cases, turns, fixtures, expectations and the agent's own answers all come out right."""
-    result, _ = measure(scenarios.load(name), _fast(), {}, {}, Ears().listener())
-    assert result.summary.outcomes.keys() == {Outcome.OK}
+    result, _ = measure(scenarios.load(name), _fast(), PLAIN, Ears().listener())
+    cancelled = {Outcome.CANCELLED} if name == "cancel" else set()
+    assert result.summary.outcomes.keys() <= {Outcome.OK} | cancelled
     assert not any(threshold.crossed for threshold in result.thresholds)
+
+
+def test_a_slot_that_is_not_freed_is_found() -> None:
+    """A model that goes on for who has left keeps the next ones waiting, and the run says so."""
+    injections = {"model.keeps_slots": 1.0}
+    brief = scenarios.load("cancel")
+    result, _ = measure(
+        brief, stacks.load("embedded"), Conditions(injections=injections, certified=False), Ears().listener()
+    )
+    (recovered,) = [each for each in result.thresholds if each.metric == RECOVERY]
+    assert recovered.crossed
+    assert result.summary.recovery is not None
+    assert result.summary.recovery.cancelled >= 20
 
 
 def test_a_streamed_answer_has_a_first_token() -> None:
@@ -318,7 +370,7 @@ def test_a_streamed_answer_has_a_first_token() -> None:
     brief = scenarios.load("chat-stream")
     content = brief.scenario.model_dump(mode="json") | {"stages": [SHORT], "thresholds": {}}
     short = brief.model_copy(update={"scenario": Scenario.model_validate(content)})
-    result, recording = measure(short, _fast(), {}, {}, Ears().listener())
+    result, recording = measure(short, _fast(), PLAIN, Ears().listener())
     assert result.summary.outcomes.keys() == {Outcome.OK}
     assert {"ttft_ms", "tpot_ms", "tokens", "hop.decode_ms"} <= result.summary.metrics.keys()
     assert all((sample.tokens or 0) >= 24 for sample in recording.samples)
@@ -328,7 +380,10 @@ def test_the_agents_overhead_is_measured_beside_its_model() -> None:
     """The same messages go to both, and what the agent adds is the difference, with its interval."""
     injections = {"agent.delay_ms": 30.0}
     result, recording = measure(
-        scenarios.load("agent-comparison"), _fast(), {}, injections, Ears().listener()
+        scenarios.load("agent-comparison"),
+        _fast(),
+        Conditions(injections=injections, certified=False),
+        Ears().listener(),
     )
     found = result.summary.overhead
     assert found is not None
