@@ -36,6 +36,8 @@ def make_model(settings: Settings) -> Starlette:
     )
     server = ModelServer(name=name, latency=Latency.of(settings), slots=slots)
     errors = Knobs.of(settings, "MODEL").error_ratio
+    # A server that goes on for who has left, as some do: others then wait for nobody's answer.
+    keeps_slots = settings.number("MODEL_KEEPS_SLOTS", 0.0) > 0
     measures = Measures(
         {
             "chatstack_queue_waiting": ("Requests that wait for a slot.", lambda: slots.waiting),
@@ -54,7 +56,7 @@ def make_model(settings: Settings) -> Starlette:
             Route("/metrics", measures.answer),
         ],
         middleware=[
-            Middleware(CancelOnDisconnect),
+            *([] if keeps_slots else [Middleware(CancelOnDisconnect)]),
             Middleware(MeasuresMiddleware, measures=measures),
             # Its delay is a part of its latency, so that its own durations have it.
             Middleware(KnobsMiddleware, knobs=Knobs(error_ratio=errors), paths=GENERATING),

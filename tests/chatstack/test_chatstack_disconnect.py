@@ -46,6 +46,15 @@ def endless_stack(endless: Service, store_variables: dict[str, str]) -> Iterator
         yield Stack(store_variables, endless, agent, backend)
 
 
+def test_a_model_that_keeps_slots_goes_on_for_who_has_left() -> None:
+    """With its knob turned a generation holds its slot after its client is gone; without, see below."""
+    with serving("model", {**ENDLESS, "OLLAMA_NUM_PARALLEL": "1", "MODEL_KEEPS_SLOTS": "1"}) as model:
+        for _ in range(2):
+            with pytest.raises(httpx.ReadTimeout):
+                httpx.post(f"{model.url}/api/generate", json=_body(stream=False), timeout=0.5)
+        _becomes(model, 1, 1)
+
+
 def _body(*, stream: bool) -> dict[str, object]:
     messages = [{"role": "user", "content": "Hello"}]
     return {"model": MODEL, "prompt": "Hello", "messages": messages, "stream": stream}
