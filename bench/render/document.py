@@ -4,19 +4,16 @@ Every format is made from this, so none can say another thing. Nothing is escape
 own dangerous characters.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.core import wording
 from bench.core.compare import Decision
-from bench.core.load import in_words
-from bench.core.metrics import METRICS, NETWORK, Kind, Part, hop_name, metric
-from bench.core.overhead import CONFIDENCE, Overhead
+from bench.core.metrics import METRICS, NETWORK, Kind, Part, hop_name, label_and_unit, metric
 from bench.core.report import Report
-from bench.core.result import environment
 from bench.core.sample import GENERATOR
-from bench.core.summary import Goodput
 from bench.core.verdict import INTERVAL, MetricComparison, Verdict
+from bench.render.facts import facts
 
 _VERDICTS = {
     Verdict.IMPROVED: "improved",
@@ -77,7 +74,7 @@ def make_document(report: Report) -> Document:
         reasons=reasons,
         judged=_filled([_decided(report), _located(report), _thresholds(report)]),
         details=_filled([_latencies(report), _outcomes(report), _resources(report), _errors(report)]),
-        facts=_facts(report),
+        facts=facts(report),
         warnings=result.warnings,
     )
 
@@ -133,16 +130,12 @@ def _milliseconds(each: MetricComparison) -> tuple[str, str, str]:
 
 
 def _thresholds(report: Report) -> Table:
-    rows = tuple(
-        (
-            metric(each.metric).label,
-            each.threshold,
-            wording.value(each.value, metric(each.metric).unit),
-            "crossed" if each.crossed else "kept",
-        )
-        for each in report.result.thresholds
-    )
-    return Table("Thresholds", ("metric", "limit", "this run", "verdict"), rows)
+    rows = []
+    for each in report.result.thresholds:
+        label, unit = label_and_unit(each.metric)
+        verdict = "crossed" if each.crossed else "kept"
+        rows.append((label, each.threshold, wording.value(each.value, unit), verdict))
+    return Table("Thresholds", ("metric", "limit", "this run", "verdict"), tuple(rows))
 
 
 def _latencies(report: Report) -> Table:
@@ -174,7 +167,7 @@ def _outcomes(report: Report) -> Table:
 def _resources(report: Report) -> Table:
     rows = tuple(
         (
-            "load generator" if source == GENERATOR else source,
+            source.replace(GENERATOR, "load generator"),
             f"{each.cpu_pct_mean:.0f} %",
             f"{each.cpu_pct_p95:.0f} %",
             wording.memory(each.memory_bytes_max),
@@ -198,55 +191,3 @@ def _errors(report: Report) -> Table:
         for each in report.result.summary.errors
     )
     return Table("Failed requests", ("outcome", "status", "message", "at", "detail"), rows)
-
-
-def _facts(report: Report) -> tuple[tuple[str, str], ...]:
-    result, comparison = report.result, report.comparison
-    made, where = result.provenance, result.fingerprint
-    injected = ", ".join(f"{knob}={value:g}" for knob, value in made.injections.items())
-    facts = {
-        "load": in_words(result.scenario.stages),
-        "answered": f"{result.summary.requests} requests in {result.summary.elapsed_s:.1f} s",
-        "overhead": _overhead(result.summary.overhead),
-        "goodput": _goodput(result.summary.goodput, result.scenario.objectives),
-        "run": f"{made.run_id}, commit {_commit(made.commit, dirty=made.dirty is True)}",
-        "made worse": injected,
-        "baseline": _baseline(comparison.baseline_runs, comparison.newest_baseline_commit),
-        "stack": f"{where.stack} ({environment(where)})",
-        "machine": f"{where.system}, {where.cpu_count} × {where.cpu_model}",  # noqa: RUF001 - times
-        "made with": f"bench {made.tool_version}, Python {made.python_version}",
-    }
-    return tuple((label, text) for label, text in facts.items() if text)
-
-
-def _overhead(overhead: Overhead | None) -> str:
-    if overhead is None:
-        return ""
-    low, high = wording.change_ms(overhead.low_ms), wording.change_ms(overhead.high_ms)
-    interval = "" if overhead.low_ms is None else f", {CONFIDENCE:.0%} interval {low} to {high}"
-    size = f"{wording.change_ms(overhead.mean_ms)} ({wording.change(overhead.ratio)})"
-    pairs = "1 pair" if overhead.pairs == 1 else f"{overhead.pairs} pairs"
-    return f"{size} against {overhead.beside}{interval}, {pairs}"
-
-
-def _goodput(goodput: Goodput | None, objectives: Mapping[str, float]) -> str:
-    if goodput is None:
-        return ""
-    limits = wording.listing(
-        [f"{metric(key).label} {wording.duration(limit)}" for key, limit in objectives.items()]
-    )
-    return f"{wording.percent(goodput.ratio)} of the requests within {limits}"
-
-
-def _baseline(runs: int, commit: str | None) -> str:
-    return (
-        f"{runs} runs, the newest of commit {_commit(commit, dirty=False)}"
-        if runs
-        else "none to compare with"
-    )
-
-
-def _commit(commit: str | None, *, dirty: bool) -> str:
-    if commit is None:
-        return "unknown"
-    return commit[:9] + (" with changes" if dirty else "")

@@ -1,6 +1,8 @@
 """The reports that every format is shown with."""
 
+from bench.core.certificate import Bias, Certificate, Trial
 from bench.core.compare import compare
+from bench.core.histogram import Histogram
 from bench.core.report import Report, make_report
 from bench.core.result import RunResult
 from bench.core.sample import Outcome, Stop, StopCause
@@ -12,6 +14,7 @@ from tests.factories import (
     make_recording,
     make_run,
     make_sample,
+    make_scenario,
     run_at,
 )
 
@@ -45,6 +48,29 @@ def _hostile() -> RunResult:
     return make_run(recording, provenance=make_provenance(commit=None, injections={"model.slowdown": 1.3}))
 
 
+def _certified() -> RunResult:
+    """A streamed run with a certificate of its load generator, and users that gave up in between."""
+    bias = Bias(p50_ms=0.42, p95_ms=1.31, max_ms=2.2)
+    certificate = Certificate(
+        load="10 users, 1 s",
+        before=Trial(requests=60, failed=0, ttft=bias, e2e=bias),
+        after=Trial(requests=0, failed=60, ttft=None, e2e=None),
+    )
+    gaps = Histogram()
+    gaps.add([20.0] * 90 + [60.0] * 10)
+    turns = {"kind": "user-turns", "users": 1, "turns": 4}
+    stages = [turns, {**turns, "cancel_ratio": 1}, turns]
+    samples = [
+        make_sample(seq, stage=seq // 4, first_token_s=seq * 0.3 + 0.1 * (1 + seq // 8), tokens=24)
+        for seq in range(12)
+    ]
+    samples[4] = samples[4]._replace(outcome=Outcome.CANCELLED, detail="given up after 0.2 s, as planned")
+    return make_run(
+        make_recording(samples, certificate=certificate, token_gaps={0: gaps}),
+        brief=make_brief(make_scenario(stages=stages, recovery_ratio=1.5)),
+    )
+
+
 def _interrupted() -> RunResult:
     stop = Stop(cause=StopCause.TARGET, reason=f"service 'model' ended by signal SIGKILL: {HOSTILE}")
     return make_run(make_recording([make_sample(0)], stop=stop))
@@ -75,6 +101,7 @@ def reports() -> dict[str, Report]:
     beside = make_brief(make_brief().scenario.model_copy(update={"beside": "ollama"}))
     runs["overhead"] = make_run(make_recording(pairs), brief=beside)
     runs["one-pair"] = make_run(make_recording([pairs[0], pairs[10]]), brief=beside)
+    runs["certified"] = _certified()
     made = {name: make_report(run, compare(run, baseline)) for name, run in runs.items()}
     first = run_at(1.0)
     noisy = make_baseline((1.0, 1.4, 0.7, 1.3, 0.8, 1.5))

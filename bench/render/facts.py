@@ -1,0 +1,106 @@
+"""What is said of a run beside its tables: a label and a line each."""
+
+from collections.abc import Mapping
+
+from bench.core import wording
+from bench.core.certificate import Certificate, Trial
+from bench.core.load import in_words
+from bench.core.metrics import metric
+from bench.core.overhead import CONFIDENCE, Overhead
+from bench.core.recovery import Recovery
+from bench.core.report import Report
+from bench.core.result import environment
+from bench.core.summary import Goodput, RunSummary, TokenGaps
+
+
+def facts(report: Report) -> tuple[tuple[str, str], ...]:
+    """What is said, and its label; what is not known is left out."""
+    result, comparison = report.result, report.comparison
+    made, where = result.provenance, result.fingerprint
+    injected = ", ".join(f"{knob}={value:g}" for knob, value in made.injections.items())
+    said = {
+        "load": in_words(result.scenario.stages),
+        "answered": _answered(result.summary),
+        "between tokens": _token_gaps(result.summary.itl),
+        "recovery": _recovery(result.summary.recovery),
+        "overhead": _overhead(result.summary.overhead),
+        "goodput": _goodput(result.summary.goodput, result.scenario.objectives),
+        "run": f"{made.run_id}, commit {_commit(made.commit, dirty=made.dirty is True)}",
+        "made worse": injected,
+        "baseline": _baseline(comparison.baseline_runs, comparison.newest_baseline_commit),
+        "stack": f"{where.stack} ({environment(where)})",
+        "machine": f"{where.system}, {where.cpu_count} × {where.cpu_model}",  # noqa: RUF001 - times
+        "certificate": _certificate(result.certificate),
+        "made with": f"bench {made.tool_version}, Python {made.python_version}",
+    }
+    return tuple((label, text) for label, text in said.items() if text)
+
+
+def _answered(summary: RunSummary) -> str:
+    rates = [f"{summary.requests_rps:,.3g} requests/s"] if summary.requests_rps else []
+    rates += [f"{summary.tokens_tps:,.3g} tokens/s"] if summary.tokens_tps else []
+    return ", ".join([f"{summary.requests} requests in {summary.elapsed_s:.1f} s", *rates])
+
+
+def _token_gaps(gaps: TokenGaps | None) -> str:
+    if gaps is None:
+        return ""
+    quantiles = {"mean": gaps.mean_ms, "p50": gaps.p50_ms, "p90": gaps.p90_ms, "p99": gaps.p99_ms}
+    said = ", ".join(f"{name} {wording.duration(value)}" for name, value in quantiles.items())
+    return f"{said} ({gaps.count:,} gaps)"
+
+
+def _recovery(found: Recovery | None) -> str:
+    if found is None:
+        return ""
+    change = f"{wording.duration(found.before_ms)} → {wording.duration(found.after_ms)}"
+    cancelled = "1 request was" if found.cancelled == 1 else f"{found.cancelled} requests were"
+    return f"{metric(found.metric).label} {change} after {cancelled} cancelled"
+
+
+def _certificate(certificate: Certificate | None) -> str:
+    """How far the load generator is off, which nobody need take on trust."""
+    if certificate is None:
+        return "none: how late the load generator is by itself is not known"
+    trials = {"before": certificate.before, "after": certificate.after}
+    said = [f"{when} {_off(trial)}" for when, trial in trials.items() if trial is not None]
+    return f"first tokens of known time, {certificate.load}: {', '.join(said)}"
+
+
+def _off(trial: Trial) -> str:
+    if trial.ttft is None:
+        return "unanswered"
+    return f"{wording.change_ms(trial.ttft.p50_ms)} (p95 {wording.change_ms(trial.ttft.p95_ms)})"
+
+
+def _overhead(overhead: Overhead | None) -> str:
+    if overhead is None:
+        return ""
+    low, high = wording.change_ms(overhead.low_ms), wording.change_ms(overhead.high_ms)
+    interval = "" if overhead.low_ms is None else f", {CONFIDENCE:.0%} interval {low} to {high}"
+    size = f"{wording.change_ms(overhead.mean_ms)} ({wording.change(overhead.ratio)})"
+    pairs = "1 pair" if overhead.pairs == 1 else f"{overhead.pairs} pairs"
+    return f"{size} against {overhead.beside}{interval}, {pairs}"
+
+
+def _goodput(goodput: Goodput | None, objectives: Mapping[str, float]) -> str:
+    if goodput is None:
+        return ""
+    limits = wording.listing(
+        [f"{metric(key).label} {wording.duration(limit)}" for key, limit in objectives.items()]
+    )
+    return f"{wording.percent(goodput.ratio)} of the requests within {limits}"
+
+
+def _baseline(runs: int, commit: str | None) -> str:
+    return (
+        f"{runs} runs, the newest of commit {_commit(commit, dirty=False)}"
+        if runs
+        else "none to compare with"
+    )
+
+
+def _commit(commit: str | None, *, dirty: bool) -> str:
+    if commit is None:
+        return "unknown"
+    return commit[:9] + (" with changes" if dirty else "")
