@@ -48,7 +48,7 @@ def main() -> int:
     elapsed_s = time.monotonic() - began_s
     results.facts = {
         "date": today,
-        "rounds": f"{given.repeat} of each table, in {elapsed_s:.0f} s",
+        "rounds": f"{given.repeat} of each table, all in {elapsed_s:.0f} s",
         **machine(),
     }
     (_FOLDER / "results.json").write_text(json.dumps(asdict(results), indent=1), encoding="utf-8")

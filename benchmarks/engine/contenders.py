@@ -10,30 +10,29 @@ from pathlib import Path
 
 OURS = "ours, uvloop"
 READER = "ours with its reader, uvloop"
-TIMER = "a timerfd in uvloop"
+WHOLE = "ours, the whole load generator, uvloop"
+SLEEP = "asyncio.sleep, uvloop"
 AIOHTTP, AIOHTTP_UVLOOP = "aiohttp", "aiohttp, uvloop"
 LOCUST, HEY, WRK, HTTPX = "Locust FastHttpUser", "hey", "wrk", "httpx, a client per user"
 MACHINE = "the machine itself"
 
-_OURS_ASYNCIO, _READER_ASYNCIO, _TIMER_ASYNCIO = (
-    "ours, asyncio",
-    "ours with its reader, asyncio",
-    "a timerfd in asyncio",
-)
+_OURS_ASYNCIO, _READER_ASYNCIO = "ours, asyncio", "ours with its reader, asyncio"
+_SLEEP_ASYNCIO = "asyncio.sleep, asyncio"
 # Name: module of the client, event loop, and whether it lives in the peers' environment.
 _CLIENTS = {
     OURS: ("ours", "uvloop", False),
     _OURS_ASYNCIO: ("ours", "asyncio", False),
     READER: ("with_reader", "uvloop", False),
     _READER_ASYNCIO: ("with_reader", "asyncio", False),
-    TIMER: ("timer", "uvloop", False),
-    _TIMER_ASYNCIO: ("timer", "asyncio", False),
+    WHOLE: ("whole", "uvloop", False),
+    SLEEP: ("sleep", "uvloop", False),
+    _SLEEP_ASYNCIO: ("sleep", "asyncio", False),
     AIOHTTP: ("with_aiohttp", "asyncio", True),
     AIOHTTP_UVLOOP: ("with_aiohttp", "uvloop", True),
     HTTPX: ("with_httpx", "asyncio", True),
     MACHINE: ("", "asyncio", False),
 }
-_TIMEOUT_S = 60
+_TIMEOUT_S = 240
 _PER_SECOND = re.compile(r"Requests/sec:\s*([0-9.]+)")
 
 
@@ -49,7 +48,12 @@ class Row:
 
 ROWS = (
     *(
-        Row("rate", users, 1.0, (OURS, _OURS_ASYNCIO, AIOHTTP, AIOHTTP_UVLOOP, HTTPX, LOCUST, HEY, WRK))
+        Row(
+            "rate",
+            users,
+            1.0,
+            (OURS, _OURS_ASYNCIO, WHOLE, AIOHTTP, AIOHTTP_UVLOOP, HTTPX, LOCUST, HEY, WRK),
+        )
         for users in (50, 200)
     ),
     *(
@@ -58,11 +62,12 @@ ROWS = (
     ),
     Row("burst", 100, 0.0, (OURS, _OURS_ASYNCIO, READER, AIOHTTP, HTTPX)),
     Row("flood", 50, 0.4, (OURS, _OURS_ASYNCIO, READER, AIOHTTP, HTTPX)),
-    Row("lag", 20, 1.2, (OURS, _OURS_ASYNCIO, TIMER, _TIMER_ASYNCIO)),
-    Row("memory", 2000, 0.0, (OURS, _OURS_ASYNCIO, HTTPX)),
+    Row("lag", 20, 1.2, (OURS, _OURS_ASYNCIO, SLEEP, _SLEEP_ASYNCIO)),
+    Row("memory", 2000, 0.0, (OURS, _OURS_ASYNCIO, WHOLE, HTTPX)),
 )
 PROFILES = {
     "requests/s, 200 connections": ("rate", _OURS_ASYNCIO, 200),
+    "requests/s of the whole load generator, 50 connections": ("rate", WHOLE, 50),
     "200 streams with the reader": ("streams", _READER_ASYNCIO, 200),
     "tokens as fast as they come, with the reader": ("flood", _READER_ASYNCIO, 50),
 }
@@ -96,6 +101,10 @@ class Runner:
     def profile(self, measure: str, contender: str, users: int) -> dict[str, float]:
         """The functions in which most of the time goes, with their share of it."""
         return _json([*self._command(measure, contender, users, 1.0), "--profile"])
+
+    def million(self) -> dict[str, float]:
+        """A run of a million requests, by the load generator as it is used."""
+        return _json([sys.executable, "-m", "benchmarks.engine.million", f"--port={self.port}"])
 
     def hiccups(self) -> dict[str, float]:
         """What the machine takes from this core."""

@@ -49,14 +49,17 @@ _TABLES: dict[str, tuple[str, str, dict[str, tuple[str, int]]]] = {
         "Send lag",
         (
             "An open loop of 500 requests/s at random: from the planned moment until the kernel has it all.\n"
-            "Ours waits with `asyncio.sleep` as the engine does; the timerfd (see `timer.py`) wakes "
-            "0.15 ms early and passes the rest in turns of the loop."
+            "Ours waits by a timerfd, as the engine does (`bench/measure/pacing.py`); "
+            "`asyncio.sleep` waits for whole milliseconds."
         ),
         {"p50_ms": ("p50, ms", 3), "p99_ms": ("p99, ms", 3)},
     ),
     "memory": (
         "Memory",
-        "Resident memory of each of {users} users that have asked once and keep their connection.",
+        (
+            "Resident memory of each of {users} users that have asked once and keep their connection; "
+            "of the whole load generator, virtual users in a pause."
+        ),
         {"kb": ("kB", 1)},
     ),
 }
@@ -67,7 +70,7 @@ def document(results: Results) -> str:
     parts = [_METHOD.read_text(encoding="utf-8")]
     parts += [_table(["what", "which"], [[name, value] for name, value in results.facts.items()], ":---")]
     parts += [_targets(results), *(_measure(results, key) for key in results.rounds)]
-    parts += [_machine(results), _profiles(results)]
+    parts += [_million(results), _machine(results), _profiles(results)]
     return "\n".join(parts)
 
 
@@ -112,6 +115,25 @@ def _spread(values: list[float], digits: int) -> str:
         f"{value:,.{digits}f}" for value in (min(values), statistics.median(values), max(values))
     )
     return f"{middle} ({low} to {high})"
+
+
+def _million(results: Results) -> str:
+    numbers = results.million
+    rows = [
+        ["requests, all answered", f"{numbers['requests']:,.0f}"],
+        ["requests/s, the watcher on the same core", f"{numbers['rps']:,.0f}"],
+        ["the run, s", f"{numbers['run_s']:.1f}"],
+        ["with its summary and its files, s", f"{numbers['all_s']:.1f}"],
+        ["load generator, most memory, MB", f"{numbers['generator_mb']:.0f}"],
+        ["watcher, most memory, MB", f"{numbers['watcher_mb']:.0f}"],
+        ["of it before the run, MB", f"{numbers['before_mb']:.0f}"],
+        ["files, MB", f"{numbers['written_mb']:.0f}"],
+    ]
+    return (
+        "## A million requests\n\nA run as `bench run` makes it, 50 users without pauses, the C server: "
+        "load generator and watcher are two processes, the samples stay in the watcher's columns until they "
+        "are written.\n\n" + _table(["what", "measured"], rows)
+    )
 
 
 def _machine(results: Results) -> str:

@@ -1,4 +1,4 @@
-"""How late an open loop sends: with `asyncio.sleep` until a request is due, or a timer of the kernel."""
+"""How late an open loop sends: by the kernel's timer, as the engine does, or by `asyncio.sleep`."""
 
 import asyncio
 import random
@@ -6,14 +6,15 @@ import time
 
 from .clients import HOST
 from .parts import percentile
-from .timer import Timer
 
 _RATE = 500
 
 
 async def lag(port: int, seconds: float, *, kernel_timer: bool) -> dict[str, float]:
     """The delay from a request's planned time to its last byte's way into the kernel."""
-    from bench.measure.connection import Address, Connection, request_bytes  # noqa: PLC0415 - not in the peers'
+    # Not importable in the peers' environment.
+    from bench.measure.connection import Address, Connection, request_bytes  # noqa: PLC0415
+    from bench.measure.pacing import pacer  # noqa: PLC0415
 
     loop = asyncio.get_running_loop()
     address = Address(HOST, port)
@@ -31,12 +32,12 @@ async def lag(port: int, seconds: float, *, kernel_timer: bool) -> dict[str, flo
         idle.append(connection)
 
     dice = random.Random(1)
-    timer = Timer() if kernel_timer else None
+    timer = pacer() if kernel_timer else None
     due_s = time.monotonic() + 0.1
     end_s = due_s + seconds
     while due_s < end_s:
         if timer is not None:
-            await timer.wait_until(due_s)
+            await timer.sleep_until(due_s)
         else:
             await asyncio.sleep(due_s - loop.time())
         task = asyncio.create_task(send(due_s))

@@ -17,12 +17,14 @@ class Results:
         rounds: By measure and users, contender and number: one value a round.
         hiccups: What the machine took from the clients' core, before each round of a row.
         profiles: By title: share of the time by function.
+        million: A run of a million requests.
         facts: When, where and with what it was measured.
     """
 
     rounds: dict[Key, dict[str, dict[str, list[float]]]] = field(default_factory=dict)
     hiccups: dict[Key, list[dict[str, float]]] = field(default_factory=dict)
     profiles: dict[str, dict[str, float]] = field(default_factory=dict)
+    million: dict[str, float] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
 
     def values(self, key: Key, contender: str, number: str) -> list[float]:
@@ -51,6 +53,8 @@ def session(runner: Runner, repeat: int, say: Callable[[str], None]) -> Results:
             say(f"{key}: round {number + 1} of {repeat}")
             results.hiccups[key].append(runner.hiccups())
             _one_round(runner, row, results)
+    say("a million requests")
+    results.million = runner.million()
     for title, (measure, contender, users) in PROFILES.items():
         results.profiles[title] = runner.profile(measure, contender, users)
     return results

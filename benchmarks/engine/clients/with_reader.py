@@ -1,13 +1,14 @@
 """Our transport with what a run puts on top of it: events decoded, and their JSON read for the text."""
 
 from bench.core.answer import AnswerReader
+from bench.core.answer_form import AnswerForm
 from bench.core.target import SseAnswer
 from bench.measure.connection import Reply
 
 from . import Client, Take
 from .ours import OurClient
 
-_ANSWER = SseAnswer(kind="sse", text="text", done_data="[DONE]")
+_FORM = AnswerForm(SseAnswer(kind="sse", text="text", done_data="[DONE]"))
 
 
 class ReadingClient(OurClient):
@@ -15,7 +16,7 @@ class ReadingClient(OurClient):
 
     async def stream(self, user: int, path: str, take: Take) -> Reply:
         """Ask for a stream and read it as an answer."""
-        reader = AnswerReader(_ANSWER)
+        reader = AnswerReader(_FORM)
         feed = reader.feed
 
         def read(part: bytes, at_s: float) -> None:

@@ -1,0 +1,108 @@
+"""The whole load generator, not only its transport: plan, users, answers judged, samples kept."""
+
+import asyncio
+import gc
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.core.load import FixedUsers, UserTurns
+from bench.core.plan import plan
+from bench.core.sample import Outcome, RequestSample
+from bench.core.samples import SampleLog
+from bench.core.scenario import Brief, Prompt, Scenario, Workload
+from bench.core.target import JsonAnswer, Target
+from bench.measure.chat_client import ChatClient
+from bench.measure.endpoint import Endpoint
+from bench.measure.engine import Engine
+from bench.measure.pacing import pacer
+
+from .clients import HOST
+
+_PAGE_KB = 4.0
+
+
+def brief_of(stage: FixedUsers | UserTurns) -> Brief:
+    """One small message to the C server, which answers with a small document."""
+    return Brief(
+        scenario=Scenario(
+            name="rate",
+            purpose="What a core can do.",
+            target="small",
+            seed=1,
+            workload=Workload(prompts="-"),
+            stages=(stage,),
+        ),
+        target=Target(
+            name="small",
+            service="server",
+            path="/json",
+            body={"message": "${message}"},
+            answer=JsonAnswer(kind="json", text="message"),
+            ready="/json",
+        ),
+        prompts=(Prompt(id="any", text="Hello"),),
+    )
+
+
+async def whole_rate(port: int, users: int, seconds: float) -> dict[str, float]:
+    """Requests a second of a closed loop without pauses."""
+    brief = brief_of(FixedUsers(kind="fixed-users", users=users, duration_s=seconds, pause_s=(0.0, 0.0)))
+    endpoint = Endpoint.of(brief, f"http://{HOST}:{port}", {})
+    log, clock = SampleLog(), pacer()
+
+    def take(sample: RequestSample, _: Sequence[float]) -> None:
+        log.append(sample)
+
+    async def at_once(_: int) -> float:
+        return clock.now_s()
+
+    engine = Engine(plan(brief), lambda _number, _arm: ChatClient(endpoint, None), take, clock, 5.0)
+    await engine.open()
+    gc.collect()
+    gc.freeze()
+    began_s, began_cpu_s = time.perf_counter(), time.process_time()
+    await engine.run(at_once)
+    elapsed_s, cpu_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
+    await engine.close()
+    clock.close()
+    ok = int(log.since(0).ended(Outcome.OK).sum())
+    if ok != len(log):
+        raise RuntimeError(f"{len(log) - ok} of {len(log)} requests failed: {log.since(0)[0].detail}")
+    return {"rps": ok / elapsed_s, "us_cpu": cpu_s / ok * 1e6}
+
+
+async def whole_memory(port: int, users: int) -> dict[str, float]:
+    """Resident memory of a virtual user that waits for its next message."""
+    stage = FixedUsers(kind="fixed-users", users=users, duration_s=3.0, pause_s=(600.0, 600.0))
+    brief = brief_of(stage)
+    endpoint, clock = Endpoint.of(brief, f"http://{HOST}:{port}", {}), pacer()
+    waiting = asyncio.Event()
+
+    async def when_told(_: int) -> float:
+        await waiting.wait()
+        return clock.now_s()
+
+    gc.collect()
+    before_kb = _resident_kb()
+    engine = Engine(
+        plan(brief),
+        lambda _number, _arm: ChatClient(endpoint, None),
+        lambda _sample, _times: None,
+        clock,
+        0.0,
+    )
+    await engine.open()
+    running = asyncio.create_task(engine.run(when_told))
+    waiting.set()
+    await asyncio.sleep(2.0)  # all have had their answer and pause
+    gc.collect()
+    kb = (_resident_kb() - before_kb) / users
+    await running
+    await engine.close()
+    clock.close()
+    return {"kb": kb}
+
+
+def _resident_kb() -> float:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_KB
