@@ -106,11 +106,13 @@ def _yaml_of(name: str) -> list[Any]:
 
 def test_the_documents_examples_are_right() -> None:
     """A scenario, every kind of load, messages and a target: what is shown can be used."""
-    scenario, loads, messages, target = _yaml_of("scenarios.md")
+    scenario, loads, cancelled, messages, conversation, target = _yaml_of("scenarios.md")
     Scenario.model_validate(scenario)
+    Scenario.model_validate(scenario | {"stages": cancelled, "recovery_ratio": 2})
     shown = {TypeAdapter(Stage).validate_python(each).kind for each in loads}
     assert shown == set(re.findall(r'kind: Literal\["([a-z-]+)"\]', Path(load.__file__ or "").read_text()))
     Prompts.model_validate(messages)
+    assert Prompts.model_validate(conversation).messages[0].then
     Target.model_validate(target)
 
 
