@@ -13,6 +13,8 @@ from bench.cli.measuring import (
     ScenarioName,
     TargetName,
     TargetUrl,
+    TransportName,
+    TransportOption,
     Workers,
     measure_and_keep,
 )
@@ -25,6 +27,7 @@ def check(
     target_url: TargetUrl = None,
     inject: Inject = None,
     workers: Workers = 1,
+    transport: TransportOption = TransportName.OWN,
     certificate: Certificate = True,
     strict: Strict = False,
     form: FormatOption = Format.TEXT,
@@ -36,7 +39,8 @@ def check(
     """
     from bench.store.files import write_text
 
-    result, home = measure_and_keep(scenario, How(target, target_url, inject, workers, certificate), results)
+    how = How(target, target_url, inject, workers, transport, certificate)
+    result, home = measure_and_keep(scenario, how, results)
     report = judged(result)
     print(rendered(report, form), end="", flush=True)
     write_text(home / "comparison.json", report.comparison.model_dump_json(indent=1) + "\n")

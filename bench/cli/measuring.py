@@ -1,6 +1,7 @@
 """What `bench run` and `bench check` share: measure, keep, and say how it ended."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +35,19 @@ Certificate = Annotated[
         "--certificate/--no-certificate", help="Drive a server of known timing before and after the run."
     ),
 ]
+
+
+class TransportName(StrEnum):
+    """Who speaks HTTP."""
+
+    OWN = "own"
+    HTTPX = "httpx"
+
+
+TransportOption = Annotated[
+    TransportName,
+    typer.Option("--transport", help="httpx is slower and less exact, and knows proxies and HTTP/2."),
+]
 DEFAULT_RESULTS = Path("results")
 
 
@@ -45,6 +59,7 @@ class How:
     urls: list[str] | None = None
     inject: list[str] | None = None
     workers: int = 1
+    transport: TransportName = TransportName.OWN
     certificate: bool = True
 
 
@@ -58,6 +73,7 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
     from bench.core.load import in_words
     from bench.core.sample import StopCause
     from bench.core.stack import parse_injections
+    from bench.measure.messages import Transport
     from bench.measure.run import Conditions, Listener, measure
     from bench.store import results as store
     from bench.store import scenarios, stacks
@@ -69,6 +85,7 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
         urls=_by_service(how.urls or [], brief.target.service),
         injections=parse_injections(stack, tuple(how.inject or ())),
         workers=how.workers,
+        transport=Transport(how.transport.value),
         certified=how.certificate,
     )
     say(f"{load.name} on {stack.name}: {in_words(load.stages)}; Ctrl-C keeps what there is")

@@ -9,6 +9,8 @@ from bench.cli.measuring import (
     ScenarioName,
     TargetName,
     TargetUrl,
+    TransportName,
+    TransportOption,
     Workers,
     measure_and_keep,
 )
@@ -21,9 +23,11 @@ def run(
     target_url: TargetUrl = None,
     inject: Inject = None,
     workers: Workers = 1,
+    transport: TransportOption = TransportName.OWN,
     certificate: Certificate = True,
     results: ResultsFolder = DEFAULT_RESULTS,
 ) -> None:
     """Run a scenario and print the folder that its result is in."""
-    _, home = measure_and_keep(scenario, How(target, target_url, inject, workers, certificate), results)
+    how = How(target, target_url, inject, workers, transport, certificate)
+    _, home = measure_and_keep(scenario, how, results)
     print(home)

@@ -6,7 +6,7 @@ from bench.core.samples import SampleLog
 from bench.core.scenario import Brief, Prompt, Scenario, Workload
 from bench.core.stack import Service, Stack
 from bench.core.target import Durations, SseAnswer, Target
-from bench.measure.messages import Job
+from bench.measure.messages import Job, Transport
 from bench.measure.workers import Workers
 
 TRIAL_S = 1.0
@@ -36,13 +36,16 @@ REFERENCE_TARGET = Target(
 )
 
 
-async def certify(workers: Workers, scenario: Scenario, url: str) -> Trial:
+async def certify(
+    workers: Workers, scenario: Scenario, url: str, transport: Transport = Transport.OWN
+) -> Trial:
     """A second with the server of known timing.
 
     Args:
         workers: The load generators.
         scenario: Whose concurrency is tried.
         url: The server's address.
+        transport: Who speaks HTTP.
     """
     brief = Brief(
         scenario=_scenario(scenario),
@@ -50,7 +53,7 @@ async def certify(workers: Workers, scenario: Scenario, url: str) -> Trial:
         prompts=(Prompt(id="any", text="How late is it?"),),
     )
     log = SampleLog()
-    await workers.run(Job(brief, (url,)), lambda batch: log.extend(batch.log))
+    await workers.run(Job(brief, (url,), transport=transport), lambda batch: log.extend(batch.log))
     return trial(log.since(0))
 
 

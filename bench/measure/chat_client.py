@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Protocol
 
 from bench.core.answer import AnswerReader, Reading
 from bench.core.hops import parse_server_timing
@@ -9,6 +10,7 @@ from bench.core.plan import Arrival
 from bench.core.sample import Outcome
 from bench.core.scenario import Expectation
 from bench.core.target import Target
+from bench.measure.answer_stream import OnBody
 from bench.measure.connection import Connection
 from bench.measure.endpoint import Endpoint, Turn
 from bench.measure.engine import Answer
@@ -21,17 +23,36 @@ _UNREACHED = {WireFault.CONNECT_FAILED, WireFault.TLS_FAILED, WireFault.NAME_FAI
 _NO_BODY = b"content-length: 0\r\n\r\n"
 
 
+class Exchanger(Protocol):
+    """A connection: ours, or httpx's."""
+
+    reply: Reply
+
+    async def exchange(self, request: bytes, on_body: OnBody | None = None) -> Reply:
+        """See `Connection.exchange`."""
+        ...
+
+    def close(self) -> None:
+        """See `Connection.close`."""
+        ...
+
+    async def wait_closed(self) -> None:
+        """See `Connection.wait_closed`."""
+        ...
+
+
 class ChatClient:
     """A virtual user.
 
     Args:
         endpoint: Where to send.
         token: The user's; None when the target asks for none.
+        connection: Not one of ours but this one.
     """
 
-    def __init__(self, endpoint: Endpoint, token: str | None) -> None:
+    def __init__(self, endpoint: Endpoint, token: str | None, connection: Exchanger | None = None) -> None:
         self._endpoint = endpoint
-        self._connection = Connection(endpoint.address)
+        self._connection = connection or Connection(endpoint.address)
         self._history: list[Turn] = []
         self.renew(token)
 

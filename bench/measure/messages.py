@@ -8,6 +8,7 @@ import pickle
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from bench.core.histogram import Histogram
@@ -15,6 +16,13 @@ from bench.core.samples import SampleLog
 from bench.core.scenario import Brief
 
 _LENGTH = struct.Struct("!Q")
+
+
+class Transport(StrEnum):
+    """Who speaks HTTP."""
+
+    OWN = "own"
+    HTTPX = "httpx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +34,14 @@ class Job:
         base_urls: Of the service that offers the target, and of the one that offers the target beside.
         tokens: Of the virtual users; none when the target asks for none.
         share: Which of how many equal shares of the load.
+        transport: Who speaks HTTP.
     """
 
     brief: Brief
     base_urls: Sequence[str]
     tokens: Sequence[str] = field(default=(), repr=False)
     share: tuple[int, int] = (0, 1)
+    transport: Transport = Transport.OWN
 
 
 @dataclass(frozen=True, slots=True)

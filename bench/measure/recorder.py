@@ -18,7 +18,7 @@ from bench.core.samples import SampleLog
 from bench.core.scenario import Brief
 from bench.measure.certify import certify, trial_load
 from bench.measure.endpoint import Endpoint
-from bench.measure.messages import Batch, Job
+from bench.measure.messages import Batch, Job, Transport
 from bench.measure.resources import ResourceSampler
 from bench.measure.workers import Workers, working
 
@@ -63,6 +63,7 @@ class Subject:
         pids: Of the stack's processes, by service; empty when they run elsewhere.
         dead: Says which service died; None while all run.
         reference_url: Of the server of known timing; None to do without the certificate.
+        transport: Who speaks HTTP.
     """
 
     base_urls: Sequence[str]
@@ -70,6 +71,7 @@ class Subject:
     pids: Mapping[str, int] = field(default_factory=dict)
     dead: Callable[[], str | None] = lambda: None
     reference_url: str | None = None
+    transport: Transport = Transport.OWN
 
 
 def record(
@@ -128,14 +130,18 @@ class _Session:
 
     async def _trial(self, workers: Workers) -> Trial | None:
         url = self._subject.reference_url
-        return None if url is None else await certify(workers, self._brief.scenario, url)
+        return (
+            None
+            if url is None
+            else await certify(workers, self._brief.scenario, url, self._subject.transport)
+        )
 
     async def _give_load(self, workers: Workers) -> tuple[float, Stop | None]:
         subject, tokens = self._subject, self._subject.tokens
         minted = [tokens.mint(number) for number in range(tokens.count)] if tokens else []
         self._issued_s = [time.monotonic()] * len(minted)
         sampler = ResourceSampler(subject.pids, workers.pids)
-        job = Job(self._brief, subject.base_urls, minted)
+        job = Job(self._brief, subject.base_urls, minted, transport=subject.transport)
         # The work of opening is no part of the run, so the first reading is of no use.
         load = asyncio.create_task(workers.run(job, self._take, lambda: sampler.sample(0.0)))
         try:

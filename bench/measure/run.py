@@ -18,6 +18,7 @@ from bench.measure.detached import attach, is_up
 from bench.measure.endpoint import declared_headers
 from bench.measure.health import wait_until_ready
 from bench.measure.live import Live, placeholders
+from bench.measure.messages import Transport
 from bench.measure.processes import running
 from bench.measure.provenance import fingerprint, new_run_id, provenance
 from bench.measure.provisioning import furnished, provisioned
@@ -43,12 +44,14 @@ class Conditions:
         urls: Addresses of the stack by service, when it runs elsewhere.
         injections: What to make worse on purpose, by knob.
         workers: How many processes give the load.
+        transport: Who speaks HTTP.
         certified: Whether they show before and after what they make of a server of known timing.
     """
 
     urls: Mapping[str, str] = field(default_factory=dict)
     injections: Mapping[str, float] = field(default_factory=dict)
     workers: int = 1
+    transport: Transport = Transport.OWN
     certified: bool = True
 
 
@@ -88,7 +91,7 @@ def measure(
             wait_until_ready(ready, headers, READY_TIMEOUT_S, live.dead)
         base_urls = [live.url(target.service) for target in targets]
         made = provenance(run_id, dict(conditions.injections))
-        subject = Subject(base_urls, tokens, live.pids, live.dead, reference_url)
+        subject = Subject(base_urls, tokens, live.pids, live.dead, reference_url, conditions.transport)
         recording = record(brief, subject, listener.progress, conditions.workers)
     return make_result(brief, recording, made, fingerprint(brief, stack, conditions.urls)), recording
 

@@ -23,6 +23,7 @@ from bench.core.units import ms
 from bench.measure.chat_client import ChatClient
 from bench.measure.endpoint import Endpoint
 from bench.measure.engine import Engine
+from bench.measure.httpx_connection import HttpxConnection
 from bench.measure.messages import (
     Batch,
     Finished,
@@ -30,6 +31,7 @@ from bench.measure.messages import (
     Renew,
     Start,
     TakeBack,
+    Transport,
     WaitingForStage,
     receive,
     send,
@@ -43,6 +45,7 @@ class _Shift:
     """A job under way."""
 
     def __init__(self, job: Job, writer: asyncio.StreamWriter, clock: Pacer) -> None:
+        self._job = job
         self._tokens = list(job.tokens)
         self._writer = writer
         self._clock = clock
@@ -89,10 +92,11 @@ class _Shift:
 
     def _open_user(self, number: int, arm: int) -> ChatClient:
         endpoint = self._endpoints[arm]
+        other = HttpxConnection(self._job.base_urls[arm]) if self._job.transport is Transport.HTTPX else None
         if not self._tokens or endpoint.target.auth != "bearer":
-            return ChatClient(endpoint, None)
+            return ChatClient(endpoint, None, other)
         number %= len(self._tokens)
-        client = ChatClient(endpoint, self._tokens[number])
+        client = ChatClient(endpoint, self._tokens[number], other)
         self._clients.setdefault(number, []).append(client)
         return client
 
