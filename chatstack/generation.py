@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -18,17 +18,28 @@ _BUSY = "server busy, please try again.  maximum pending requests exceeded"
 
 @dataclass(frozen=True, slots=True)
 class ModelServer:
-    """What all generations of a model share."""
+    """What all generations of a model share.
+
+    Attributes:
+        name: Of the model.
+        latency: Its times.
+        slots: Its queue.
+        keeps_slots: A fault that some servers have: they go on for who has left, and others wait for that.
+        unheard: Generations that such a server may go on with by itself.
+    """
 
     name: str
     latency: Latency
     slots: Slots
+    keeps_slots: bool = False
+    unheard: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 class Generation:
     """An ASGI response that is written while the model thinks.
 
-    It waits for its slot only when it is sent, so that a client that leaves at any moment frees it.
+    It waits for its slot only when it is sent, so that a client that leaves at any moment frees it, unless
+    the server keeps slots.
 
     Args:
         server: The model.
@@ -55,6 +66,15 @@ class Generation:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Generate and send, or say that the queue is full."""
+        if not self._server.keeps_slots:
+            await self._answer(scope, receive, send)
+            return
+        work = asyncio.ensure_future(self._answer(scope, receive, send))
+        self._server.unheard.add(work)  # the loop itself would let go of it
+        work.add_done_callback(self._server.unheard.discard)
+        await asyncio.shield(work)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         times = _Times(arrived_s=_now_s())
         try:
             async with self._server.slots.slot():

@@ -34,10 +34,13 @@ def make_model(settings: Settings) -> Starlette:
         parallel=settings.count("OLLAMA_NUM_PARALLEL", 1, low=1),
         max_queue=settings.count("OLLAMA_MAX_QUEUE", 512),
     )
-    server = ModelServer(name=name, latency=Latency.of(settings), slots=slots)
+    server = ModelServer(
+        name=name,
+        latency=Latency.of(settings),
+        slots=slots,
+        keeps_slots=settings.count("MODEL_KEEPS_SLOTS", 0, high=1) == 1,
+    )
     errors = Knobs.of(settings, "MODEL").error_ratio
-    # A server that goes on for who has left, as some do: others then wait for nobody's answer.
-    keeps_slots = settings.number("MODEL_KEEPS_SLOTS", 0.0) > 0
     measures = Measures(
         {
             "chatstack_queue_waiting": ("Requests that wait for a slot.", lambda: slots.waiting),
@@ -56,7 +59,7 @@ def make_model(settings: Settings) -> Starlette:
             Route("/metrics", measures.answer),
         ],
         middleware=[
-            *([] if keeps_slots else [Middleware(CancelOnDisconnect)]),
+            Middleware(CancelOnDisconnect),
             Middleware(MeasuresMiddleware, measures=measures),
             # Its delay is a part of its latency, so that its own durations have it.
             Middleware(KnobsMiddleware, knobs=Knobs(error_ratio=errors), paths=GENERATING),

@@ -2,13 +2,18 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from chatstack.connection import CancelOnDisconnect
+from chatstack.generation import Generation, ModelServer
+from chatstack.latency import Latency
+from chatstack.model import make_model
+from chatstack.settings import Settings, SettingsError
+from chatstack.slots import Slots
 from tests.chatstack.conftest import Stack
 from tests.chatstack.stacks import (
     ENDLESS,
@@ -24,9 +29,12 @@ from tests.chatstack.stacks import (
     serving,
 )
 from tests.eventually import eventually
+from tests.virtual_time import run_virtually
 
 PATHS = ["/api/generate", "/api/chat"]
 CHAT = "/api/chat/ask-dynaform"
+# The question with the longest answer.
+LONG = max((f"Hello {number}" for number in range(200)), key=lambda text: len(Latency().answer(text, None)))
 
 
 @pytest.fixture(scope="module")
@@ -39,20 +47,23 @@ def endless() -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def endless_stack(endless: Service, store_variables: dict[str, str]) -> Iterator[Stack]:
     """A stack over that model."""
+    with _over(endless, store_variables) as stack:
+        yield stack
+
+
+@contextmanager
+def _over(model: Service, variables: dict[str, str]) -> Iterator[Stack]:
     with (
-        serving("agent", {**store_variables, "OLLAMA_URL": endless.url}) as agent,
-        serving("backend", {**store_variables, "AGENT_URL": agent.url}) as backend,
+        serving("agent", {**variables, "OLLAMA_URL": model.url}) as agent,
+        serving("backend", {**variables, "AGENT_URL": agent.url}) as backend,
     ):
-        yield Stack(store_variables, endless, agent, backend)
+        yield Stack(variables, model, agent, backend)
 
 
-def test_a_model_that_keeps_slots_goes_on_for_who_has_left() -> None:
-    """With its knob turned a generation holds its slot after its client is gone; without, see below."""
-    with serving("model", {**ENDLESS, "OLLAMA_NUM_PARALLEL": "1", "MODEL_KEEPS_SLOTS": "1"}) as model:
-        for _ in range(2):
-            with pytest.raises(httpx.ReadTimeout):
-                httpx.post(f"{model.url}/api/generate", json=_body(stream=False), timeout=0.5)
-        _becomes(model, 1, 1)
+@contextmanager
+def _tiers(variables: dict[str, str], of_the_model: dict[str, str]) -> Iterator[Stack]:
+    with serving("model", of_the_model) as model, _over(model, variables) as stack:
+        yield stack
 
 
 def _body(*, stream: bool) -> dict[str, object]:
@@ -146,10 +157,76 @@ def test_leaving_the_backend_frees_the_models_slot(
         _in_flight_becomes(tier, 0)
 
 
+def test_leaving_in_the_midst_of_a_stream_frees_the_models_slot(
+    store_variables: dict[str, str], user: dict[str, object]
+) -> None:
+    """Who leaves the backend when the first words have come has left the agent and the model as well."""
+    # The next words come within a second, the last ones after anybody's patience.
+    with _tiers(store_variables, {"MODEL_DECODE_TPS": "0.9"}) as stack:
+        headers = bearer(mint(stack.secret, user))
+        body = {"message": LONG, "stream": True}
+        with ask_and_keep(stack.backend.url, CHAT, body, headers) as connection:
+            read = b""
+            while b"data: " not in read:
+                read += (part := connection.recv(65_536))
+                assert part, read
+            assert queue(stack.model.url) == (1, 0)
+        _becomes(stack.model, 0, 0)
+        for tier in (stack.backend, stack.agent, stack.model):
+            _in_flight_becomes(tier, 0)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_model_that_keeps_slots_goes_on_for_who_has_left(
+    store_variables: dict[str, str], user: dict[str, object], stream: bool
+) -> None:
+    """With its knob turned the slot stays taken when all tiers know that the client is gone."""
+    with _tiers(store_variables, {**ENDLESS, "OLLAMA_NUM_PARALLEL": "1", "MODEL_KEEPS_SLOTS": "1"}) as stack:
+        headers = bearer(mint(stack.secret, user))
+        for waiting in (0, 1):
+            with ask_and_keep(stack.backend.url, CHAT, {"message": "Hello", "stream": stream}, headers):
+                _becomes(stack.model, 1, waiting)
+            for tier in (stack.backend, stack.agent, stack.model):
+                _in_flight_becomes(tier, 0)
+            assert queue(stack.model.url) == (1, waiting)
+
+
+@pytest.mark.parametrize("keeps_slots", [True, False])
+def test_a_kept_slot_is_free_when_its_answer_would_have_ended(keeps_slots: bool) -> None:
+    """Who waits behind one who has left waits as long as behind one who stayed, and no longer."""
+    latency = Latency(prefill_tps=1000, decode_tps=100)
+    server = ModelServer(MODEL, latency, Slots(parallel=1, max_queue=2), keeps_slots=keeps_slots)
+    ends_s: list[float] = []
+
+    async def generate() -> None:
+        words = ["word"] * 5  # 10 ms each, after 1 ms for the prompt
+        generation = Generation(server, "Hi", words, lambda text: {"response": text}, streamed=False)
+        await generation({"type": "http"}, _never, _nowhere)
+        ends_s.append(asyncio.get_running_loop().time())
+
+    async def work() -> None:
+        leaves, stays = (asyncio.ensure_future(generate()) for _ in range(2))
+        await asyncio.sleep(0.020)
+        leaves.cancel()
+        await stays
+        assert (server.slots.running, server.slots.waiting, server.unheard) == (0, 0, set())
+
+    run_virtually(work())
+    assert ends_s == [pytest.approx((0.051 if keeps_slots else 0.020) + 0.051)]
+
+
+@pytest.mark.parametrize("value", ["0.5", "2", "yes"])
+def test_slots_are_kept_or_not(value: str) -> None:
+    """The knob is 0 or 1."""
+    with pytest.raises(SettingsError, match=f"^MODEL_KEEPS_SLOTS={value}: "):
+        make_model(Settings({"MODEL_KEEPS_SLOTS": value}))
+
+
+@pytest.mark.parametrize("keeps_slots", ["0", "1"])
 @pytest.mark.parametrize("sent", ["all", "half"])
-def test_leaving_is_nothing_to_complain_of(sent: str) -> None:
+def test_leaving_is_nothing_to_complain_of(sent: str, keeps_slots: str) -> None:
     """A client that leaves before it has sent all, or has read the answer, leaves no traceback."""
-    with serving("model", ENDLESS) as model, ExitStack() as client:
+    with serving("model", {**ENDLESS, "MODEL_KEEPS_SLOTS": keeps_slots}) as model, ExitStack() as client:
         if sent == "all":
             client.enter_context(ask_and_keep(model.url, PATHS[0], _body(stream=True)))
         else:
