@@ -162,6 +162,18 @@ async def _pipes(loop: asyncio.AbstractEventLoop) -> tuple[asyncio.StreamReader,
     return reader, asyncio.StreamWriter(transport, protocol, None, loop)
 
 
+def _open_as_many_as_may_be() -> None:
+    """A connection is a file, and many systems allow a process a thousand unless it asks for more."""
+    try:
+        import resource  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 if __name__ == "__main__":
+    _open_as_many_as_may_be()
     with asyncio.Runner(loop_factory=event_loop) as runner:
         runner.run(serve())
