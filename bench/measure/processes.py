@@ -32,11 +32,13 @@ class Running:
         urls: By service.
         processes: By service, in the order of their start.
         logs: Folder with one log a service.
+        tree: Where the files of the services are; None for here.
     """
 
     stack: Stack
     values: dict[str, str] = field(repr=False)
     logs: Path
+    tree: Path | None = None
     urls: dict[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -66,14 +68,23 @@ class Running:
 
 
 @contextmanager
-def running(stack: Stack, secret: SecretStr, injections: Mapping[str, float]) -> Iterator[Live]:
+def running(
+    stack: Stack, secret: SecretStr, injections: Mapping[str, float], tree: Path | None = None
+) -> Iterator[Live]:
     """A stack that runs inside the block, and not after it, even when this process is killed.
+
+    Args:
+        stack: What to start.
+        secret: What its services sign and check tokens with.
+        injections: What to make worse, by knob.
+        tree: Where the files of the services are, when not here.
 
     Raises:
         TargetError: A service did not start.
     """
     with TemporaryDirectory(prefix=f"bench-{stack.name}-", ignore_cleanup_errors=True) as state:
         started = prepare(stack, secret, Path(state))
+        started.tree = tree
         try:
             start(started, injections)
             yield Live(stack, started.values, started.urls, started.pids, started.dead)
@@ -118,6 +129,7 @@ def start(
                 process = subprocess.Popen(
                     command,
                     env=environment,
+                    cwd=started.tree,
                     stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
                     stdout=out,
                     stderr=log,
@@ -141,7 +153,8 @@ def _environment(started: Running, name: str, injections: Mapping[str, float], p
         for knob, variable in service.knobs.items()
         if f"{name}.{knob}" in injections
     }
-    return {**inherited(os.environ), **declared, **turned, service.port_variable: str(port)}
+    found = {"PYTHONPATH": str(started.tree)} if started.tree is not None else {}
+    return {**inherited(os.environ), **found, **declared, **turned, service.port_variable: str(port)}
 
 
 def stop(started: Running) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -45,6 +46,8 @@ class Conditions:
         injections: What to make worse on purpose, by knob.
         workers: How many processes give the load.
         transport: Who speaks HTTP.
+        tree: Where the files of the services are, when not here: another commit's.
+        shared: Whether a stack that is up already may be used.
         certified: Whether they show before and after what they make of a server of known timing.
     """
 
@@ -52,6 +55,8 @@ class Conditions:
     injections: Mapping[str, float] = field(default_factory=dict)
     workers: int = 1
     transport: Transport = Transport.OWN
+    tree: Path | None = None
+    shared: bool = True
     certified: bool = True
 
 
@@ -74,6 +79,22 @@ def measure(
         TargetError: It did not start, or refused the test users.
     """
     run_id = new_run_id(brief.scenario.name)
+    with prepared(brief, stack, conditions, run_id, listener) as subject:
+        made = provenance(run_id, dict(conditions.injections))
+        recording = record(brief, subject, listener.progress, conditions.workers)
+    return make_result(brief, recording, made, fingerprint(brief, stack, conditions.urls)), recording
+
+
+@contextmanager
+def prepared(
+    brief: Brief, stack: Stack, conditions: Conditions, run_id: str, listener: Listener
+) -> Iterator[Subject]:
+    """What is to be measured, ready inside the block: the stack up, its fixtures and test users in.
+
+    Raises:
+        ConfigError: The stack cannot be used like that.
+        TargetError: It did not start, or refused the test users.
+    """
     with (
         _live(brief, stack, conditions, listener) as live,
         furnished(stack, live.values, brief.scenario.fixtures, listener.warning),
@@ -90,10 +111,7 @@ def measure(
             ready = live.url(target.service).rstrip("/") + target.ready
             wait_until_ready(ready, headers, READY_TIMEOUT_S, live.dead)
         base_urls = [live.url(target.service) for target in targets]
-        made = provenance(run_id, dict(conditions.injections))
-        subject = Subject(base_urls, tokens, live.pids, live.dead, reference_url, conditions.transport)
-        recording = record(brief, subject, listener.progress, conditions.workers)
-    return make_result(brief, recording, made, fingerprint(brief, stack, conditions.urls)), recording
+        yield Subject(base_urls, tokens, live.pids, live.dead, reference_url, conditions.transport)
 
 
 @contextmanager
@@ -107,8 +125,9 @@ def _live(brief: Brief, stack: Stack, conditions: Conditions, listener: Listener
         return
     if conditions.urls:
         raise ConfigError(f"--target-url: target '{stack.name}' is started here", "--target external")
-    if not is_up(stack.name):
-        with running(stack, jwt_secret(os.environ, generate=True), conditions.injections) as live:
+    if not conditions.shared or not is_up(stack.name):
+        secret = jwt_secret(os.environ, generate=True)
+        with running(stack, secret, conditions.injections, conditions.tree) as live:
             yield live
         return
     if conditions.injections:

@@ -1,0 +1,82 @@
+"""`bench ab`: two versions alternately on this machine, judged without a baseline."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.console import ProgressLine, say
+from bench.cli.judging import Format, FormatOption, Strict, exit_code, rendered
+from bench.cli.measuring import DEFAULT_RESULTS, Inject, ResultsFolder, Workers
+
+if TYPE_CHECKING:
+    from bench.measure.alternate import Arm
+
+Version = Annotated[str, typer.Argument(help="A stack, STACK@COMMIT, or the address of a running stack.")]
+Pairs = Annotated[int, typer.Option("--pairs", min=4, max=100, help="How many runs of each.")]
+
+
+def ab(
+    base: Version,
+    head: Version,
+    *,
+    scenario: Annotated[str, typer.Option("--scenario", help="A scenario's name or file.")] = "quick",
+    pairs: Pairs = 6,
+    inject: Inject = None,
+    workers: Workers = 1,
+    strict: Strict = False,
+    form: FormatOption = Format.TEXT,
+    results: ResultsFolder = DEFAULT_RESULTS,
+) -> None:
+    """Measure HEAD beside BASE in turns, ABBA, and say what regressed. What --inject makes worse is HEAD.
+
+    Exits with 0 when nothing regressed, 1 for a regression or a crossed threshold.
+    """
+    from bench.core.ab import compare_pairs
+    from bench.core.report import make_report
+    from bench.errors import ConfigError
+    from bench.measure.alternate import alternate
+    from bench.measure.run import Listener
+    from bench.store import results as store
+    from bench.store import scenarios
+    from bench.store.files import write_text
+
+    brief = scenarios.load(scenario)
+    if brief.beside is not None:
+        raise ConfigError(f"scenario '{scenario}' compares two targets itself", "bench run measures it")
+    line = ProgressLine()
+    listener = Listener(progress=line.show, note=say, warning=lambda text: say(f"warning: {text}"))
+    with ExitStack() as trees:
+        arms = (
+            _arm(base, brief.target.service, [], workers, trees),
+            _arm(head, brief.target.service, inject or [], workers, trees),
+        )
+        one, other = alternate(brief, *arms, pairs, listener)
+    line.end()
+    report = make_report(other.whole, compare_pairs(one.runs, other.runs, other.whole, base))
+    print(rendered(report, form), end="", flush=True)
+    home = store.save(other.whole, other.recording, results)
+    write_text(home / "base.json", one.whole.model_dump_json(indent=1) + "\n")
+    write_text(home / "comparison.json", report.comparison.model_dump_json(indent=1) + "\n")
+    write_text(home / "report.md", rendered(report, Format.MARKDOWN))
+    say(f"\nwritten to {home}")
+    raise typer.Exit(exit_code(report, strict=strict))
+
+
+def _arm(version: str, service: str, inject: list[str], workers: int, trees: ExitStack) -> "Arm":
+    from bench.core.stack import parse_injections
+    from bench.measure.alternate import Arm
+    from bench.measure.checkout import checked_out, commit_of
+    from bench.measure.run import Conditions
+    from bench.store import stacks
+
+    if version.startswith(("http://", "https://")):
+        return Arm(version, stacks.load("external"), Conditions(urls={service: version}, workers=workers))
+    name, separator, ref = version.partition("@")
+    stack = stacks.load(name)
+    commit = commit_of(ref) if separator else None
+    tree: Path | None = trees.enter_context(checked_out(ref)) if separator else None
+    injections = parse_injections(stack, tuple(inject))
+    conditions = Conditions(injections=injections, workers=workers, tree=tree, shared=False)
+    return Arm(version, stack, conditions, commit)

@@ -1,0 +1,94 @@
+"""Measures two versions in turns on one machine, `ABBA ABBA…`, never both at once."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from bench.core.ab import order, whole_of
+from bench.core.recording import Recording
+from bench.core.result import RunResult, make_result
+from bench.core.scenario import Brief
+from bench.core.stack import Stack
+from bench.core.summary import measured
+from bench.errors import MeasurementError
+from bench.measure.provenance import fingerprint, new_run_id, provenance
+from bench.measure.recorder import record
+from bench.measure.run import Conditions, Listener, prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One of the two versions.
+
+    Attributes:
+        name: As the user named it.
+        stack: Its services, or where they are.
+        conditions: How it is measured.
+        commit: Of its files; None when they are those of this folder, or nobody knows.
+    """
+
+    name: str
+    stack: Stack
+    conditions: Conditions
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The runs of one version in their order, and all of them as one."""
+
+    runs: tuple[RunResult, ...]
+    whole: RunResult
+    recording: Recording
+
+
+def alternate(
+    brief: Brief, base: Arm, head: Arm, pairs: int, listener: Listener
+) -> tuple[Measured, Measured]:
+    """Measure a scenario on both, as many times as there are pairs.
+
+    Args:
+        brief: What to do.
+        base: The one.
+        head: The other.
+        pairs: How many runs of each.
+        listener: Who is told, also of whose turn it is.
+
+    Raises:
+        ConfigError: One of them cannot be used like that.
+        TargetError: One of them did not start, or refused the test users.
+        MeasurementError: A run ended early, so that its pair is none.
+    """
+    arms, run_id = {"A": base, "B": head}, new_run_id(brief.scenario.name)
+    recordings: dict[str, list[Recording]] = {name: [] for name in arms}
+    with ExitStack() as both:
+        subjects = {
+            name: both.enter_context(
+                prepared(brief, arm.stack, arm.conditions, f"{run_id}-{name.lower()}", listener)
+            )
+            for name, arm in arms.items()
+        }
+        turns = order(pairs)
+        for number, name in enumerate(turns):
+            listener.note(f"{arms[name].name}, run {number + 1} of {len(turns)}")
+            first = len(recordings[name]) == 0
+            # Once for each is enough: the machine is the same.
+            subject = subjects[name] if first else replace(subjects[name], reference_url=None)
+            recording = record(brief, subject, listener.progress, arms[name].conditions.workers)
+            if recording.stop is not None:
+                raise MeasurementError(
+                    f"{arms[name].name}: {recording.stop.reason}; a comparison needs whole runs", "try again"
+                )
+            recordings[name].append(recording)
+    base_runs, head_runs = (_made(brief, arms[name], run_id, recordings[name]) for name in arms)
+    return base_runs, head_runs
+
+
+def _made(brief: Brief, arm: Arm, run_id: str, recordings: list[Recording]) -> Measured:
+    made = provenance(run_id, dict(arm.conditions.injections))
+    if arm.commit is not None:
+        made = made.model_copy(update={"commit": arm.commit, "dirty": False})
+    where = fingerprint(brief, arm.stack, arm.conditions.urls)
+    stages = brief.scenario.stages
+    runs = [make_result(brief, each, made, where) for each in recordings]
+    whole = whole_of([measured(each, stages) for each in recordings])
+    return Measured(runs=tuple(runs), whole=make_result(brief, whole, made, where), recording=whole)
