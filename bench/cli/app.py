@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import auth, baseline, check, compare, report, run, scenarios, schema, stack
+from bench.cli import ab, auth, baseline, check, compare, noise, report, run, scenarios, schema, stack
 from bench.cli.console import fail, say
 from bench.errors import BenchError, Exit
 
@@ -24,6 +24,8 @@ app = typer.Typer(
 )
 app.command(epilog="Example: bench check quick --inject model.slowdown=1.3")(check.check)
 app.command(epilog="Example: bench run quick --target external --target-url http://127.0.0.1:3000")(run.run)
+app.command(epilog="Example: bench ab embedded@main embedded --scenario quick")(ab.ab)
+app.command(epilog="Example: bench noise quick --runs 20")(noise.noise)
 app.command(epilog="Example: bench compare results/RUN --strict")(compare.compare)
 app.command(epilog="Example: bench report results/RUN --format markdown")(report.report)
 app.command(epilog="Example: bench schema result > result.schema.json")(schema.schema)

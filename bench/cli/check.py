@@ -1,5 +1,8 @@
 """`bench check`: run, compare and report in one."""
 
+from enum import StrEnum
+from typing import Annotated
+
 import typer
 
 from bench.cli.console import say
@@ -20,6 +23,18 @@ from bench.cli.measuring import (
 )
 
 
+class Confirm(StrEnum):
+    """Whether a run that looks worse is measured again before it fails."""
+
+    AUTO = "auto"
+    NEVER = "never"
+
+
+ConfirmOption = Annotated[
+    Confirm, typer.Option("--confirm", help="Measure again what looks worse, and fail only when both agree.")
+]
+
+
 def check(
     scenario: ScenarioName,
     *,
@@ -29,6 +44,7 @@ def check(
     workers: Workers = 1,
     transport: TransportOption = TransportName.OWN,
     certificate: Certificate = True,
+    confirm: ConfirmOption = Confirm.AUTO,
     strict: Strict = False,
     form: FormatOption = Format.TEXT,
     results: ResultsFolder = DEFAULT_RESULTS,
@@ -42,6 +58,11 @@ def check(
     how = How(target, target_url, inject, workers, transport, certificate)
     result, home = measure_and_keep(scenario, how, results)
     report = judged(result)
+    if confirm is Confirm.AUTO and report.comparison.suspect:
+        say("it looks worse than the baseline; measuring once more to be sure")
+        again, _ = measure_and_keep(scenario, how, results)
+        if again.validity.valid:
+            report = judged(result, again=again)
     print(rendered(report, form), end="", flush=True)
     write_text(home / "comparison.json", report.comparison.model_dump_json(indent=1) + "\n")
     write_text(home / "report.md", rendered(report, Format.MARKDOWN))

@@ -28,18 +28,18 @@ BaselineFile = Annotated[
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 3 instead of 0 when nothing can be told.")]
 
 
-def judged(result: "RunResult", baseline: Path | None = None) -> "Report":
-    """The report on a run beside its baseline.
+def judged(result: "RunResult", baseline: Path | None = None, again: "RunResult | None" = None) -> "Report":
+    """The report on a run, and on a second one where the first was suspect, beside its baseline.
 
     Raises:
         StoreError: The baseline cannot be read.
     """
     from bench.core.compare import compare
     from bench.core.report import make_report
-    from bench.store import baselines
+    from bench.store import baselines, noise
 
     expected = baselines.read(baseline) if baseline else baselines.load(result)
-    return make_report(result, compare(result, expected))
+    return make_report(result, compare(result, expected, again, noise.load(result)))
 
 
 def rendered(report: "Report", form: Format) -> str:

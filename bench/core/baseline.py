@@ -91,7 +91,7 @@ def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str
         raise ConfigError(
             f"run {run_id} is older than the {MAX_RUNS} runs of the baseline", "accept newer runs"
         )
-    runs = (*kept, _accepted(result, reason.strip(), by, at))
+    runs = (*kept, accepted_run(result, reason.strip(), by, at))
     return Baseline(
         scenario=result.scenario.name,
         stack=result.fingerprint.stack,
@@ -100,7 +100,8 @@ def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str
     )
 
 
-def _accepted(result: RunResult, reason: str, by: str, at: datetime) -> BaselineRun:
+def accepted_run(result: RunResult, reason: str, by: str, at: datetime) -> BaselineRun:
+    """A run as a baseline keeps it."""
     summary = result.summary
     ok = summary.outcomes.get(Outcome.OK, 0)
     return BaselineRun(

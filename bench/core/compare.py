@@ -6,6 +6,7 @@ from enum import StrEnum
 from bench.core import wording
 from bench.core.baseline import MIN_RUNS, Baseline, BaselineRun
 from bench.core.metrics import Part, hop_name, metric
+from bench.core.noise import Noise
 from bench.core.record import Record
 from bench.core.result import RunResult, differences
 from bench.core.verdict import MDE_BUDGET_RATIO, MetricComparison, Verdict, judge_metrics
@@ -29,6 +30,8 @@ class Comparison(Record):
         metrics: Every metric that can decide, then every tier.
         baseline_runs: How many runs it was compared with.
         newest_baseline_commit: What the newest of them measured.
+        confirmed_by: The second run that it rests on; None when one was enough.
+        beside: What was measured in turns with it; None when it was compared with a baseline.
     """
 
     decision: Decision
@@ -36,6 +39,15 @@ class Comparison(Record):
     metrics: tuple[MetricComparison, ...] = ()
     baseline_runs: int = 0
     newest_baseline_commit: str | None = None
+    confirmed_by: str | None = None
+    beside: str | None = None
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it is worth measuring again, before anybody is told."""
+        return self.confirmed_by is None and any(
+            each.suspect and each.part is not Part.EXPLAINS for each in self.metrics
+        )
 
     def regressed(self, part: Part) -> tuple[MetricComparison, ...]:
         """The regressions among the metrics of one part, the largest first."""
@@ -51,12 +63,19 @@ class Comparison(Record):
         return tuple(sorted(main, key=lambda each: -(each.change or 0.0)))
 
 
-def compare(result: RunResult, baseline: Baseline | None) -> Comparison:
+def compare(
+    result: RunResult,
+    baseline: Baseline | None,
+    again: RunResult | None = None,
+    noise: Noise | None = None,
+) -> Comparison:
     """Judge a run.
 
     Args:
         result: The run, valid or not.
         baseline: What is expected; None when nothing is yet.
+        again: A second run of the same, when the first one was suspect.
+        noise: What is known of runs of the same; None for the usual priors.
     """
     if not result.validity.valid:
         return Comparison(decision=Decision.INVALID, reasons=result.validity.reasons)
@@ -68,15 +87,30 @@ def compare(result: RunResult, baseline: Baseline | None) -> Comparison:
         decision = Decision.FAIL if crossed else Decision.UNDECIDED
         return Comparison(decision=decision, reasons=(*crossed, *unjudged))
     runs = _comparable(result, baseline)
-    metrics = judge_metrics(result.summary, runs, result.scenario.tolerances)
-    decision, reasons = _decide(crossed, metrics)
+    heads = [result.summary] if again is None else [result.summary, again.summary]
+    metrics = judge_metrics(heads, runs, result.scenario.tolerances, noise)
+    decision, reasons = decide(crossed, metrics)
+    if decision is Decision.FAIL and not crossed and noise is not None and noise.advisory:
+        advised = f"the gate only advises: {noise.alarms} of {noise.runs} runs of the same were false alarms"
+        decision, reasons = Decision.UNDECIDED, (advised, *reasons)
+    if again is not None:
+        alone = judge_metrics([result.summary], runs, result.scenario.tolerances, noise)
+        reasons += _unconfirmed(alone, metrics)
     return Comparison(
         decision=decision,
         reasons=reasons,
         metrics=metrics,
         baseline_runs=len(runs),
         newest_baseline_commit=runs[-1].commit,
+        confirmed_by=None if again is None else again.provenance.run_id,
     )
+
+
+def _unconfirmed(alone: Sequence[MetricComparison], both: Sequence[MetricComparison]) -> tuple[str, ...]:
+    """What looked like a regression until it was measured again."""
+    confirmed = {each.key for each in both if each.verdict is Verdict.REGRESSED}
+    looked = [each.key for each in alone if each.verdict is Verdict.REGRESSED and each.key not in confirmed]
+    return tuple(f"{key} looked worse, and a second run did not confirm it" for key in looked)
 
 
 def _comparable(result: RunResult, baseline: Baseline) -> tuple[BaselineRun, ...]:
@@ -100,7 +134,8 @@ def _unjudged(result: RunResult, baseline: Baseline | None) -> tuple[str, ...]:
     )
 
 
-def _decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple[Decision, tuple[str, ...]]:
+def decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple[Decision, tuple[str, ...]]:
+    """The decision that verdicts and crossed thresholds make, and what it rests on."""
     gating = [each for each in metrics if each.part is not Part.EXPLAINS]
     said = {verdict: [each for each in gating if each.verdict is verdict] for verdict in Verdict}
     failures = [

@@ -73,7 +73,8 @@ def _failure(result: RunResult, comparison: Comparison) -> str:
         if each.crossed:
             measured = wording.value(each.value, label_and_unit(each.metric)[1])
             return f"Threshold crossed: {each.metric} {each.threshold}, measured {measured}."
-    return f"{wording.listing(missing)} vanished: the baseline has what this run has not."
+    other = comparison.beside or "the baseline"
+    return f"{wording.listing(missing)} vanished: {other} has what this run has not."
 
 
 def _grew(each: MetricComparison) -> str:
@@ -119,11 +120,13 @@ def _seen(each: MetricComparison) -> str:
 
 def _next_step(result: RunResult, comparison: Comparison, headline: str) -> str:
     accept = f"bench baseline accept results/{result.provenance.run_id} --reason '…'"
-    made_worse = bool(result.provenance.injections)
+    made_worse = bool(result.provenance.injections) or comparison.beside is not None
     acceptable = not (result.stop or made_worse) and result.summary.outcomes.get(Outcome.OK, 0) > 0
     match comparison.decision:
         case Decision.INVALID:
             step = "Measure again on a quieter machine; nothing was judged."
+        case Decision.UNDECIDED if comparison.beside:
+            step = "Measure more pairs, to see smaller changes."
         case Decision.UNDECIDED if comparison.metrics:
             step = "Accept more runs into the baseline, or measure longer, to see smaller changes."
         case Decision.UNDECIDED if not acceptable:

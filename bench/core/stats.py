@@ -96,6 +96,12 @@ def mean_interval(values: Values, confidence: float) -> tuple[float, float | Non
     return mean, mean - reach, mean + reach
 
 
+def proportion_interval(count: int, total: int, confidence: float) -> tuple[float, float]:
+    """The exact interval of a proportion (Clopper and Pearson, 1934)."""
+    interval = scipy_stats.binomtest(count, total).proportion_ci(confidence_level=confidence, method="exact")
+    return float(interval.low), float(interval.high)
+
+
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """P values adjusted for testing all of them (Holm, 1979)."""
     adjusted: dict[str, float] = {}

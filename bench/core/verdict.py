@@ -5,15 +5,16 @@ The unit of replication is the run, not the request: requests of one run share a
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.core import stats
 from bench.core.baseline import MIN_RUNS, BaselineRun
 from bench.core.metrics import Better, Part, metric
+from bench.core.noise import Noise
 from bench.core.record import Record
 from bench.core.sample import Outcome
 from bench.core.scenario import Tolerance
+from bench.core.shift import Shift, from_baseline
 from bench.core.summary import RunSummary
 
 MARGIN_RATIO = 0.10  # a smaller change is not worth a red pull request
@@ -22,7 +23,8 @@ ALPHA = 0.02  # chance of a false alarm on what decides
 TIER_ALPHA = 0.01  # and on any tier
 POWER = 0.80  # of which the smallest detectable change speaks
 MDE_BUDGET_RATIO = 0.20  # a run that could only have seen more than this decides nothing
-PRIOR_SD, PRIOR_DF = 0.06, 6  # between-run spread before any run was seen, on the log scale
+# What looks slower like that is measured once more, and both runs must agree on half the margin.
+SCREEN_ALPHA, SCREEN_RATIO, AGREED_SHARE = 0.05, 0.05, 0.5
 INTERVAL = 0.90  # of the change that is shown
 SUCCESS_ALPHA = 0.01
 MIN_FAILED_BLOCKS = 2  # one bad moment of the machine is not a bad target
@@ -56,6 +58,7 @@ class MetricComparison(Record):
         p_value: Of being this much worse by chance, after Holm.
         mde_ratio: The smallest change that would have been seen in 4 of 5 runs.
         margin_ratio: The change that is tolerated.
+        suspect: It looks worse, be it by chance: worth another run.
     """
 
     key: str
@@ -70,23 +73,25 @@ class MetricComparison(Record):
     p_value: float | None = None
     mde_ratio: float | None = None
     margin_ratio: float | None = None
+    suspect: bool = False
 
 
 def judge_metrics(
-    summary: RunSummary, runs: Sequence[BaselineRun], tolerances: Mapping[str, Tolerance]
+    heads: Sequence[RunSummary],
+    runs: Sequence[BaselineRun],
+    tolerances: Mapping[str, Tolerance],
+    noise: Noise | None = None,
 ) -> tuple[MetricComparison, ...]:
     """Judge success and every latency that is compared: what decides first, then the tiers.
 
     Args:
-        summary: The run.
+        heads: The run, and its repetition if there is one.
         runs: The comparable runs of the baseline, oldest first.
         tolerances: Margins that differ from the default, by metric.
+        noise: What is known of runs of the same; None for the usual priors.
     """
-    head = {
-        key: each.figures
-        for key, each in summary.metrics.items()
-        if each.figures and metric(key).part is not Part.INFORMS
-    }
+    figures = [figures_of(summary) for summary in heads]
+    head = {key: [each[key] for each in figures if key in each] for each in figures for key in each}
     base = {
         key: [run.figures[key] for run in runs if key in run.figures]
         for key in sorted({key for run in runs for key in run.figures})
@@ -94,26 +99,59 @@ def judge_metrics(
     shifts = {
         key: shift
         for key in head.keys() & base.keys()
-        if (shift := _shift(key, head[key], base[key])) is not None
+        if (shift := from_baseline(key, head[key], base[key], noise.prior(key) if noise else None))
+        is not None
     }
+    judged = judge_shifts(shifts, tolerances, MARGIN_RATIO)
+    unpaired = {
+        key: _unpaired(key, head[key][-1] if key in head else None, base.get(key, []))
+        for key in (head.keys() | base.keys()) - shifts.keys()
+    }
+    base_counts = sum(run.ok for run in runs), sum(run.failed for run in runs)
+    ok = sum(summary.outcomes.get(Outcome.OK, 0) for summary in heads)
+    failed = sum(summary.requests for summary in heads) - ok
+    success = judge_success((ok, failed), base_counts, sum(summary.failed_blocks for summary in heads))
+    return (success, *in_order({**judged, **unpaired}))
+
+
+def figures_of(summary: RunSummary) -> dict[str, dict[str, float]]:
+    """What is compared of a run: figures by metric and message."""
+    return {
+        key: each.figures
+        for key, each in summary.metrics.items()
+        if each.figures and metric(key).part is not Part.INFORMS
+    }
+
+
+def in_order(judged: Mapping[str, MetricComparison]) -> tuple[MetricComparison, ...]:
+    """What decides first, then the tiers."""
+    order = list(Part)
+    return tuple(judged[key] for key in sorted(judged, key=lambda key: (order.index(metric(key).part), key)))
+
+
+def judge_shifts(
+    shifts: Mapping[str, Shift], tolerances: Mapping[str, Tolerance], usual_margin_ratio: float
+) -> dict[str, MetricComparison]:
+    """Judge distances by metric, each family by Holm's procedure.
+
+    Args:
+        shifts: By metric.
+        tolerances: Margins that differ from the usual one, by metric.
+        usual_margin_ratio: For the others.
+    """
     families = {part: {k: s for k, s in shifts.items() if metric(k).part is part} for part in Part}
     worse = _adjusted(families, lambda shift: shift.p_worse)
     better = _adjusted(families, lambda shift: shift.p_better)
-    order = list(Part)
-    judged = []
-    for key in sorted(head.keys() | base.keys(), key=lambda key: (order.index(metric(key).part), key)):
-        if key in shifts:
-            tolerance = tolerances.get(key)
-            margin_ratio = tolerance.margin_ratio if tolerance else MARGIN_RATIO
-            tested = len(families[metric(key).part])
-            judged.append(_judge(shifts[key], worse[key], better[key], tested, margin_ratio))
-        else:
-            judged.append(_unpaired(key, head.get(key), base.get(key, [])))
-    return (_judge_success(summary, runs), *judged)
+    judged = {}
+    for key, shift in shifts.items():
+        tolerance = tolerances.get(key)
+        margin_ratio = tolerance.margin_ratio if tolerance else usual_margin_ratio
+        judged[key] = _judge(shift, worse[key], better[key], len(families[metric(key).part]), margin_ratio)
+    return judged
 
 
 def _adjusted(
-    families: Mapping[Part, Mapping[str, "_Shift"]], p_value: Callable[["_Shift"], float]
+    families: Mapping[Part, Mapping[str, "Shift"]], p_value: Callable[["Shift"], float]
 ) -> dict[str, float]:
     """P values by metric, each adjusted for testing all of its family."""
     adjusted: dict[str, float] = {}
@@ -122,53 +160,8 @@ def _adjusted(
     return adjusted
 
 
-@dataclass(frozen=True, slots=True)
-class _Shift:
-    """How far a run lies from the baseline, on the started logarithm's scale; above zero is worse."""
-
-    key: str
-    base: float
-    head: float
-    distance: float
-    standard_error: float
-    df: int
-
-    @property
-    def p_worse(self) -> float:
-        return stats.t_upper(self.distance / self.standard_error, self.df)
-
-    @property
-    def p_better(self) -> float:
-        return stats.t_upper(-self.distance / self.standard_error, self.df)
-
-
-def _shift(key: str, head: Mapping[str, float], base: Sequence[Mapping[str, float]]) -> _Shift | None:
-    """The distance of a run, paired by prompt; None when too few runs share a prompt with it."""
-    row = metric(key)
-    start_ms = row.smallest_change
-    usual = {
-        prompt: stats.typical([run[prompt] for run in base if prompt in run], start_ms)
-        for prompt in head
-        if any(prompt in run for run in base)
-    }
-    paired = [run for run in base if run.keys() & usual.keys()]
-    if len(paired) < MIN_RUNS:
-        return None
-    residuals = [stats.paired_change(run, usual, start_ms) for run in paired]
-    spread, df = stats.shrunk_sd(residuals, PRIOR_SD, PRIOR_DF)
-    distance = stats.paired_change(head, usual, start_ms)
-    return _Shift(
-        key=key,
-        base=stats.typical(list(usual.values()), start_ms),
-        head=stats.typical([head[prompt] for prompt in usual], start_ms),
-        distance=distance if row.better is Better.LOWER else -distance,
-        standard_error=spread * math.sqrt(1.0 + 1.0 / len(paired)),
-        df=df,
-    )
-
-
 def _judge(
-    shift: _Shift, p_worse: float, p_better: float, tested: int, margin_ratio: float
+    shift: Shift, p_worse: float, p_better: float, tested: int, margin_ratio: float
 ) -> MetricComparison:
     row = metric(shift.key)
     change = shift.head - shift.base
@@ -178,14 +171,17 @@ def _judge(
     stretch = (shift.base + row.smallest_change) / shift.base if shift.base > 0 else None
     margin = math.log1p(margin_ratio)
     matters = abs(change) >= row.smallest_change
-    if matters and p_worse < alpha and shift.distance > margin:
+    agreed = abs(shift.smallest) > AGREED_SHARE * margin
+    if matters and agreed and p_worse < alpha and shift.distance > margin:
         verdict = Verdict.REGRESSED
-    elif matters and p_better < alpha and shift.distance < -margin:
+    elif matters and agreed and p_better < alpha and shift.distance < -margin:
         verdict = Verdict.IMPROVED
     elif mde > MDE_BUDGET_RATIO and mde * (shift.base + row.smallest_change) > row.smallest_change:
         verdict = Verdict.INCONCLUSIVE
     else:
         verdict = Verdict.UNCHANGED
+    slower = shift.p_worse < SCREEN_ALPHA and shift.distance > math.log1p(SCREEN_RATIO)
+    suspect = matters and slower and row.part is Part.DECIDES
     sign = 1.0 if row.better is Better.LOWER else -1.0
     reach = shift.standard_error * stats.t_quantile((1.0 + INTERVAL) / 2.0, shift.df)
     ends = sorted(math.expm1(sign * (shift.distance + side * reach)) for side in (-1.0, 1.0))
@@ -202,6 +198,7 @@ def _judge(
         p_value=p_worse,
         mde_ratio=mde * stretch if stretch else None,
         margin_ratio=margin_ratio,
+        suspect=suspect or verdict is Verdict.REGRESSED,
     )
 
 
@@ -227,25 +224,28 @@ def _unpaired(
     )
 
 
-def _judge_success(summary: RunSummary, runs: Sequence[BaselineRun]) -> MetricComparison:
-    """Success is a count, so it is tested as one (Fisher's exact test against all runs of the baseline)."""
-    ok = summary.outcomes.get(Outcome.OK, 0)
-    failed = summary.requests - ok
-    base_ok, base_failed = sum(run.ok for run in runs), sum(run.failed for run in runs)
-    p_worse = stats.fisher_less(ok, failed, base_ok, base_failed)
-    p_better = stats.fisher_less(base_ok, base_failed, ok, failed)
+def judge_success(head: tuple[int, int], base: tuple[int, int], failed_blocks: int) -> MetricComparison:
+    """Success is a count, so it is tested as one (Fisher's exact test).
+
+    Args:
+        head: Requests that succeeded, and that did not.
+        base: The same of what it is compared with.
+        failed_blocks: In how many parts of the head's time requests failed.
+    """
+    p_worse, p_better = stats.fisher_less(*head, *base), stats.fisher_less(*base, *head)
     verdict = Verdict.UNCHANGED
-    if p_worse < SUCCESS_ALPHA and summary.failed_blocks >= MIN_FAILED_BLOCKS:
+    if p_worse < SUCCESS_ALPHA and failed_blocks >= MIN_FAILED_BLOCKS:
         verdict = Verdict.REGRESSED
     elif p_better < SUCCESS_ALPHA:
         verdict = Verdict.IMPROVED
-    base, head = base_ok / (base_ok + base_failed), ok / summary.requests
+    base_ratio, head_ratio = base[0] / sum(base), head[0] / sum(head)
     return MetricComparison(
         key=SUCCESS,
         verdict=verdict,
         part=metric(SUCCESS).part,
-        base=base,
-        head=head,
-        change=head - base,
+        base=base_ratio,
+        head=head_ratio,
+        change=head_ratio - base_ratio,
         p_value=p_worse,
+        suspect=p_worse < SCREEN_ALPHA and head[1] > 0,
     )

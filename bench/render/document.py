@@ -85,7 +85,7 @@ def _filled(tables: Iterable[Table]) -> tuple[Table, ...]:
 
 def _decided(report: Report) -> Table:
     rows = [each for each in report.comparison.metrics if each.part is Part.DECIDES]
-    return _comparison("Beside the baseline", "metric", rows)
+    return _comparison(f"Beside {report.comparison.beside or 'the baseline'}", "metric", rows)
 
 
 def _located(report: Report) -> Table:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from bench.core import wording
 from bench.core.certificate import Certificate, Trial
+from bench.core.compare import Comparison
 from bench.core.load import in_words
 from bench.core.metrics import metric
 from bench.core.overhead import CONFIDENCE, Overhead
@@ -27,7 +28,8 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         "goodput": _goodput(result.summary.goodput, result.scenario.objectives),
         "run": f"{made.run_id}, commit {_commit(made.commit, dirty=made.dirty is True)}",
         "made worse": injected,
-        "baseline": _baseline(comparison.baseline_runs, comparison.newest_baseline_commit),
+        "baseline": _baseline(comparison),
+        "measured again": comparison.confirmed_by or "",
         "stack": f"{where.stack} ({environment(where)})",
         "machine": f"{where.system}, {where.cpu_count} × {where.cpu_model}",  # noqa: RUF001 - times
         "certificate": _certificate(result.certificate),
@@ -92,12 +94,15 @@ def _goodput(goodput: Goodput | None, objectives: Mapping[str, float]) -> str:
     return f"{wording.percent(goodput.ratio)} of the requests within {limits}"
 
 
-def _baseline(runs: int, commit: str | None) -> str:
-    return (
-        f"{runs} runs, the newest of commit {_commit(commit, dirty=False)}"
-        if runs
-        else "none to compare with"
-    )
+def _baseline(comparison: Comparison) -> str:
+    if not comparison.baseline_runs:
+        return "none to compare with"
+    commit = _commit(comparison.newest_baseline_commit, dirty=False)
+    if comparison.beside is not None:
+        return (
+            f"{comparison.beside}, commit {commit}, {comparison.baseline_runs} runs in turns with this one's"
+        )
+    return f"{comparison.baseline_runs} runs, the newest of commit {commit}"
 
 
 def _commit(commit: str | None, *, dirty: bool) -> str:

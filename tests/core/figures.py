@@ -60,7 +60,7 @@ def judged(
 ) -> dict[str, MetricComparison]:
     """The verdicts by metric on a run with these figures beside a baseline of runs with those."""
     runs = [make_accepted(each, number) for number, each in enumerate(base)]
-    return {each.key: each for each in judge_metrics(make_summary(head), runs, tolerances or {})}
+    return {each.key: each for each in judge_metrics([make_summary(head)], runs, tolerances or {})}
 
 
 def without_success(count: int = 6) -> Baseline:

@@ -434,3 +434,51 @@ def test_a_run_without_any_request_is_no_run_to_compare_with() -> None:
     comparison = compare(run_at(1.0, 99), empty)
     assert comparison.decision is Decision.UNDECIDED
     assert "0 of the baseline's 10 runs are comparable" in comparison.reasons[0]
+
+
+def test_what_looks_worse_is_suspect() -> None:
+    """A run is worth measuring again when it regressed, or may have; not when it is as usual or better."""
+    baseline = make_baseline()
+    assert compare(run_at(1.3), baseline).suspect
+    assert compare(run_at(1.0, failed=[3, 50, 90]), baseline).suspect
+    assert not compare(run_at(1.004), baseline).suspect
+    assert not compare(run_at(0.7), baseline).suspect
+    assert not compare(run_at(1.3), None).suspect
+
+
+def test_a_regression_that_a_second_run_agrees_on_stands() -> None:
+    """Two runs that are slower fail, and the comparison names the second one; it asks for no third."""
+    again = run_at(1.28, 1)
+    comparison = compare(run_at(1.3), make_baseline(), again)
+    assert comparison.decision is Decision.FAIL
+    assert comparison.confirmed_by == again.provenance.run_id
+    assert not comparison.suspect
+
+
+def test_a_bad_moment_is_not_confirmed() -> None:
+    """A run that was slow once, and as usual the next time, fails nobody; that it looked so is said."""
+    comparison = compare(run_at(1.4), make_baseline(), run_at(1.0, 1))
+    assert comparison.decision is not Decision.FAIL
+    assert "e2e_ms looked worse, and a second run did not confirm it" in comparison.reasons
+
+
+def test_failures_of_both_runs_count() -> None:
+    """Success is judged on the requests of both: failures that do not come back weigh half."""
+    baseline = make_baseline()
+    once = compare(run_at(1.0, failed=[3, 50]), baseline, run_at(1.0, 1))
+    twice = compare(run_at(1.0, failed=[3, 50]), baseline, run_at(1.0, 1, failed=[20, 80]))
+    p_values = [
+        next(each.p_value for each in comparison.metrics if each.key == "success_ratio")
+        for comparison in (once, twice)
+    ]
+    assert p_values[0] is not None
+    assert p_values[1] is not None
+    assert p_values[0] > p_values[1]
+
+
+def test_both_runs_must_lie_on_the_same_side() -> None:
+    """Runs that disagree on the direction confirm neither a regression nor an improvement."""
+    for one, other in ((1.6, 0.95), (0.6, 1.05)):
+        comparison = compare(run_at(one), make_baseline(), run_at(other, 1))
+        verdicts = {each.verdict for each in comparison.metrics if each.key == "e2e_ms"}
+        assert not verdicts & {Verdict.REGRESSED, Verdict.IMPROVED}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bench.core.baseline import MIN_RUNS
 from bench.core.metrics import Part
 from bench.core.scenario import Tolerance
+from bench.core.shift import PRIOR_DF, PRIOR_SD
 from bench.core.verdict import (
     ALPHA,
     INTERVAL,
@@ -16,8 +17,6 @@ from bench.core.verdict import (
     MDE_BUDGET_RATIO,
     MIN_FAILED_BLOCKS,
     POWER,
-    PRIOR_DF,
-    PRIOR_SD,
     SUCCESS,
     SUCCESS_ALPHA,
     TIER_ALPHA,
@@ -357,7 +356,7 @@ def success(
     """The verdict on success beside ten runs."""
     runs = [make_accepted(FLAT[0], number, ok=base_ok, failed=base_failed) for number in range(10)]
     summary = make_summary(FLAT[0], ok=ok, failed=failed, failed_blocks=blocks)
-    return judge_metrics(summary, runs, {})[0]
+    return judge_metrics([summary], runs, {})[0]
 
 
 def test_failures_all_over_a_run_are_a_regression() -> None:
@@ -490,5 +489,5 @@ def test_failures_are_found_and_chance_is_not(before: float, after: float, low: 
         runs = [make_accepted({}, number, ok=300 - each, failed=each) for number, each in enumerate(past)]
         failed, blocks = failing(rng, after)
         summary = make_summary({}, ok=300 - failed, failed=failed, failed_blocks=blocks)
-        found += judge_metrics(summary, runs, {})[0].verdict is Verdict.REGRESSED
+        found += judge_metrics([summary], runs, {})[0].verdict is Verdict.REGRESSED
     assert low <= found / 400 <= high

@@ -1,0 +1,69 @@
+"""`bench noise`: runs of the same, judged by each other."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli.console import say
+from bench.cli.measuring import (
+    DEFAULT_RESULTS,
+    Certificate,
+    How,
+    ResultsFolder,
+    TargetName,
+    TargetUrl,
+    Workers,
+    measure_and_keep,
+)
+
+_LABEL_WIDTH = 22
+
+
+Of = Annotated[list[Path] | None, typer.Option("--of", help="Runs that there are, in place of new ones.")]
+
+
+def noise(
+    scenario: Annotated[str | None, typer.Argument(help="A scenario to measure again and again.")] = None,
+    *,
+    runs: Annotated[int, typer.Option("--runs", min=6, max=500, help="How many times.")] = 10,
+    of: Annotated[
+        list[Path] | None, typer.Option("--of", help="Runs that there are, in place of new ones.")
+    ] = None,
+    target: TargetName = None,
+    target_url: TargetUrl = None,
+    workers: Workers = 1,
+    certificate: Certificate = True,
+    results: ResultsFolder = DEFAULT_RESULTS,
+) -> None:
+    """Measure the same again and again: how much runs differ, and how often the gate errs.
+
+    Writes what it found beside the baselines, where `bench check` takes its priors from.
+    """
+    from bench.core.assess import assess
+    from bench.core.metrics import metric
+    from bench.core.wording import percent
+    from bench.errors import ConfigError
+    from bench.store import noise as store
+    from bench.store.results import load
+
+    if (scenario is None) == (of is None):
+        raise ConfigError("name a scenario to measure, or runs with --of", "bench noise quick --runs 10")
+    if of is not None:
+        made = [load(path) for path in of]
+    else:
+        how = How(target, target_url, None, workers, certificate=certificate)
+        made = []
+        for number in range(runs):
+            say(f"run {number + 1} of {runs}")
+            made.append(measure_and_keep(str(scenario), how, results)[0])
+    found = assess(made)
+    print(f"{found.scenario}: {found.runs} runs of the same")
+    for key, each in found.metrics.items():
+        spread, seen = percent(each.sd), percent(each.mde_ratio)
+        print(f"  {metric(key).label:<{_LABEL_WIDTH}} sd {spread:>7}   detectable {seen}")
+    interval = f"{percent(found.alarms_low_ratio)} to {percent(found.alarms_high_ratio)}"
+    print(f"  false alarms           {found.alarms} of {found.runs} (95% interval {interval})")
+    if found.advisory:
+        print("  the gate errs too often here: it advises and fails nobody")
+    say(f"written to {store.save(found)}")

@@ -1,0 +1,86 @@
+"""Judges runs of the same by each other (A/A): each beside all others."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.core import stats
+from bench.core.baseline import MIN_RUNS, Baseline, accepted_run
+from bench.core.compare import compare
+from bench.core.metrics import metric
+from bench.core.noise import MetricNoise, Noise
+from bench.core.result import RunResult, differences, environment
+from bench.core.verdict import ALPHA, POWER, Verdict, figures_of
+from bench.errors import ConfigError, MeasurementError
+
+FEWEST_RUNS = MIN_RUNS + 1
+_BASELINE_RUNS = 10  # of which the smallest detectable change speaks
+
+
+def assess(runs: Sequence[RunResult]) -> Noise:
+    """What runs of the same show of the noise between them.
+
+    Raises:
+        ConfigError: There are too few, or they are not of the same.
+        MeasurementError: One of them is invalid or was broken off.
+    """
+    newest = max(runs, key=lambda run: run.provenance.started_at, default=None)
+    if newest is None or len(runs) < FEWEST_RUNS:
+        raise ConfigError(f"{len(runs)} runs say too little of noise", f"{FEWEST_RUNS} are needed")
+    for run in runs:
+        _check(run, newest)
+    alarms = sum(_alarms(run, [other for other in runs if other is not run]) for run in runs)
+    low_ratio, high_ratio = stats.proportion_interval(alarms, len(runs), 0.95)
+    keys = sorted({key for run in runs for key in figures_of(run.summary)})
+    found = {key: _noise(key, [figures_of(run.summary).get(key, {}) for run in runs]) for key in keys}
+    return Noise(
+        scenario=newest.scenario.name,
+        fingerprint=newest.fingerprint,
+        measured_at=newest.provenance.started_at,
+        runs=len(runs),
+        alarms=alarms,
+        alarms_low_ratio=low_ratio,
+        alarms_high_ratio=high_ratio,
+        metrics={key: each for key, each in found.items() if each is not None},
+    )
+
+
+def _check(run: RunResult, newest: RunResult) -> None:
+    run_id = run.provenance.run_id
+    if not run.validity.valid or run.stop is not None:
+        why = "; ".join(run.validity.reasons) or (run.stop.reason if run.stop else "")
+        raise MeasurementError(f"run {run_id} is invalid: {why}", "leave it out, or measure again")
+    unlike = differences(run.fingerprint, newest.fingerprint)
+    if run.scenario.name != newest.scenario.name or unlike:
+        what = ", ".join(unlike) or f"scenario {run.scenario.name}"
+        raise ConfigError(f"run {run_id} is not of the same as the newest: {what}", "leave it out")
+    if run.provenance.injections:
+        raise ConfigError(f"run {run_id} was made worse on purpose", "leave it out")
+
+
+def _alarms(run: RunResult, others: Sequence[RunResult]) -> bool:
+    """Whether a run regresses beside the others, which are the same."""
+    made = run.provenance.started_at
+    baseline = Baseline(
+        scenario=run.scenario.name,
+        stack=run.fingerprint.stack,
+        environment=environment(run.fingerprint),
+        runs=tuple(accepted_run(each, "A/A", "bench noise", made) for each in others),
+    )
+    return any(each.verdict is Verdict.REGRESSED for each in compare(run, baseline).metrics)
+
+
+def _noise(key: str, runs: Sequence[dict[str, float]]) -> MetricNoise | None:
+    start_ms = metric(key).smallest_change
+    known = [run for run in runs if run]
+    if len(known) < FEWEST_RUNS:
+        return None
+    usual = {
+        prompt: stats.typical([run[prompt] for run in known if prompt in run], start_ms)
+        for prompt in sorted({prompt for run in known for prompt in run})
+    }
+    sd = float(np.std([stats.paired_change(run, usual, start_ms) for run in known], ddof=1))
+    error = sd * math.sqrt(1.0 + 1.0 / _BASELINE_RUNS)
+    mde = stats.smallest_detectable(error, len(known) - 1, ALPHA, POWER)
+    return MetricNoise(runs=len(known), sd=sd, mde_ratio=math.expm1(mde))
