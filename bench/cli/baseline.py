@@ -7,36 +7,52 @@ import typer
 
 from bench.cli.console import say
 
-app = typer.Typer(help="Accept, show and list baselines.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Accept, show, compare and tend baselines.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+Reason = Annotated[str, typer.Option("--reason", help="Why it is as it should be.")]
+By = Annotated[str | None, typer.Option("--by", help="Who says so; else git's user.name.")]
+ScenarioName = Annotated[str, typer.Argument(help="A scenario's name.")]
 
 
 @app.command(epilog="Example: bench baseline accept results/RUN --reason 'faster model'")
 def accept(
     results: Annotated[list[Path], typer.Argument(help="Folders of runs, or their result.json.")],
     *,
-    reason: Annotated[str, typer.Option("--reason", help="Why these runs are as they should be.")],
-    by: Annotated[str | None, typer.Option("--by", help="Who accepts; else git's user.name.")] = None,
+    reason: Reason,
+    by: By = None,
+    allow_dirty: Annotated[
+        bool, typer.Option("--allow-dirty", help="Accept runs of changes that are not committed.")
+    ] = False,
+    allow_regression: Annotated[
+        bool, typer.Option("--allow-regression", help="Accept runs that are worse than the baseline.")
+    ] = False,
 ) -> None:
     """Add runs to the baseline of their scenario and environment. Accepting one twice changes nothing."""
     from datetime import UTC, datetime
 
+    from bench.core.acceptance import check_acceptable
     from bench.core.baseline import accept as accepted
     from bench.measure.provenance import git_user
     from bench.store import baselines
     from bench.store.results import load
 
     for result in [load(path) for path in results]:
-        before = baselines.load(result)
-        after = accepted(before, result, reason=reason, by=by or git_user(), at=datetime.now(UTC))
-        if after == before:
-            say(f"{result.provenance.run_id} was accepted before")
-            continue
-        path = baselines.save(after)
+        with baselines.locked():
+            before = baselines.load(result)
+            check_acceptable(before, result, allow_dirty=allow_dirty, allow_regression=allow_regression)
+            after = accepted(before, result, reason=reason, by=by or git_user(), at=datetime.now(UTC))
+            if after == before:
+                say(f"{result.provenance.run_id} was accepted before")
+                continue
+            path = baselines.save(after)
         say(f"{result.provenance.run_id} accepted; {path} has {len(after.runs)} runs")
 
 
 @app.command(epilog="Example: bench baseline show quick")
-def show(scenario: Annotated[str, typer.Argument(help="A scenario's name.")]) -> None:
+def show(scenario: ScenarioName) -> None:
     """Show the runs of a scenario's baselines: when, what, who and why."""
     from bench.core.wording import duration
     from bench.store import baselines
@@ -44,6 +60,9 @@ def show(scenario: Annotated[str, typer.Argument(help="A scenario's name.")]) ->
     for path in baselines.only(scenario):
         baseline = baselines.read(path)
         print(f"{path}: {len(baseline.runs)} runs")
+        if baseline.anchor is not None:
+            pinned = baseline.anchor
+            print(f"  anchor of {pinned.pinned_at:%Y-%m-%d}, {pinned.pinned_by}: {pinned.reason}")
         for run in baseline.runs:
             figures = run.figures.get("e2e_ms", {}).values()
             mean = duration(sum(figures) / len(figures)) if figures else duration(None)
@@ -62,3 +81,97 @@ def list_() -> None:
         baseline = baselines.read(path)
         where = f"{baseline.stack}/{baseline.environment}"
         print(f"{baseline.scenario:20} {where:30} {len(baseline.runs):3} runs  {path}")
+
+
+@app.command(epilog="Example: bench baseline diff old.json baselines/embedded/simulated/quick.json")
+def diff(
+    one: Annotated[Path, typer.Argument(help="A baseline file.")],
+    other: Annotated[Path, typer.Argument(help="Another one.")],
+) -> None:
+    """Show what is usual in two baselines, metric by metric, and how it differs."""
+    from bench.core import wording
+    from bench.core.baseline import typical_values
+    from bench.core.metrics import metric
+    from bench.store import baselines
+
+    before, after = (typical_values(baselines.read(path).runs) for path in (one, other))
+    for key in sorted(before.keys() | after.keys()):
+        row = metric(key)
+        old, new = before.get(key), after.get(key)
+        change = wording.change(new / old - 1 if old and new else None)
+        values = [wording.value(each, row.unit) for each in (old, new)]
+        print(f"{row.label:<22} {values[0]:>10} {values[1]:>10} {change:>9}")
+
+
+@app.command(epilog="Example: bench baseline anchor quick --reason 'release 2.0'")
+def anchor(
+    scenario: ScenarioName,
+    *,
+    reason: Reason = "",
+    by: By = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Have no anchor any more.")] = False,
+) -> None:
+    """Pin the present runs of a scenario's baselines, so that slow creep shows beside them."""
+    from datetime import UTC, datetime
+
+    from bench.core.baseline import pin
+    from bench.measure.provenance import git_user
+    from bench.store import baselines
+
+    with baselines.locked():
+        for path in baselines.only(scenario):
+            before = baselines.read(path)
+            if clear:
+                after = before.model_copy(update={"anchor": None})
+            else:
+                after = pin(before, reason=reason, by=by or git_user(), at=datetime.now(UTC))
+            said = "has no anchor" if clear else f"is anchored at {len(after.runs)} runs"
+            say(f"{baselines.save(after)} {said}")
+
+
+@app.command(epilog="Example: bench baseline prune quick --keep 10")
+def prune(
+    scenario: ScenarioName,
+    *,
+    keep: Annotated[int, typer.Option("--keep", min=1, help="How many of the newest runs stay.")],
+) -> None:
+    """Drop the oldest runs of a scenario's baselines."""
+    from bench.core.baseline import prune as pruned
+    from bench.store import baselines
+
+    with baselines.locked():
+        for path in baselines.only(scenario):
+            before = baselines.read(path)
+            after = pruned(before, keep)
+            dropped = len(before.runs) - len(after.runs)
+            say(f"{baselines.save(after)}: {dropped} runs dropped, {len(after.runs)} kept")
+
+
+@app.command(epilog="Example: bench baseline verify")
+def verify() -> None:
+    """Check every baseline: whether it can be read, and judge the scenario as it is today. Exits 2 if not."""
+    from bench.errors import Exit
+    from bench.store import baselines
+
+    found = {path: _faults(path) for path in baselines.paths()}
+    for path, faults in found.items():
+        for fault in faults:
+            print(f"{path}: {fault}")
+    if any(found.values()):
+        raise typer.Exit(Exit.USAGE)
+    say(f"{len(found)} baselines are as they should be")
+
+
+def _faults(path: Path) -> tuple[str, ...]:
+    from bench.core.baseline import faults
+    from bench.errors import BenchError
+    from bench.measure.provenance import fingerprint
+    from bench.store import baselines, scenarios, stacks
+
+    try:
+        baseline = baselines.read(path)
+        today = fingerprint(scenarios.load(baseline.scenario), stacks.load(baseline.stack))
+    except BenchError as error:
+        return (error.message,)
+    named = () if path.stem == baseline.scenario else (f"it is of scenario '{baseline.scenario}'",)
+    return (*named, *faults(baseline, today))

@@ -1,9 +1,11 @@
 """What is expected of a scenario in one environment: the last accepted runs."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import AwareDatetime
 
+from bench.core import stats
 from bench.core.metrics import Part, metric
 from bench.core.record import Record
 from bench.core.result import Fingerprint, RunResult, environment
@@ -47,14 +49,31 @@ class BaselineRun(Record):
     figures: dict[str, dict[str, float]]
 
 
+class Anchor(Record):
+    """Runs of a release that do not roll, so that many small steps for the worse show as one.
+
+    Attributes:
+        runs: Oldest first.
+        pinned_at: When they were pinned.
+        pinned_by: Who did.
+        reason: Why.
+    """
+
+    runs: tuple[BaselineRun, ...]
+    pinned_at: AwareDatetime
+    pinned_by: str
+    reason: str
+
+
 class Baseline(Record):
-    """The accepted runs of a scenario in one environment, oldest first."""
+    """The accepted runs of a scenario in one environment, oldest first, and those that were pinned."""
 
     schema_version: int = SCHEMA_VERSION
     scenario: str
     stack: str
     environment: str
     runs: tuple[BaselineRun, ...]
+    anchor: Anchor | None = None
 
 
 def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str, at: datetime) -> Baseline:
@@ -97,7 +116,45 @@ def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str
         stack=result.fingerprint.stack,
         environment=environment(result.fingerprint),
         runs=tuple(sorted(runs, key=lambda run: run.started_at))[-MAX_RUNS:],
+        anchor=baseline.anchor if baseline else None,
     )
+
+
+def pin(baseline: Baseline, *, reason: str, by: str, at: datetime) -> Baseline:
+    """The baseline with its present runs as its anchor.
+
+    Raises:
+        ConfigError: No reason is given, or there are too few runs to judge by.
+    """
+    if not reason.strip():
+        raise ConfigError("an anchor is pinned for a reason", "--reason 'release 2.0'")
+    if len(baseline.runs) < MIN_RUNS:
+        raise ConfigError(
+            f"an anchor needs {MIN_RUNS} runs, the baseline has {len(baseline.runs)}",
+            "accept more runs first",
+        )
+    anchor = Anchor(runs=baseline.runs, pinned_at=at, pinned_by=by, reason=reason.strip())
+    return baseline.model_copy(update={"anchor": anchor})
+
+
+def prune(baseline: Baseline, keep: int) -> Baseline:
+    """The baseline with its newest runs only; the anchor stays.
+
+    Raises:
+        ConfigError: None would be left.
+    """
+    if keep < 1:
+        raise ConfigError("a baseline keeps one run at least", "delete its file to be rid of it")
+    return baseline.model_copy(update={"runs": baseline.runs[-keep:]})
+
+
+def typical_values(runs: Sequence[BaselineRun]) -> dict[str, float]:
+    """What is usual in these runs: a value by metric, the mean on the scale that is compared."""
+    found: dict[str, list[float]] = {}
+    for run in runs:
+        for key, figures in run.figures.items():
+            found.setdefault(key, []).extend(figures.values())
+    return {key: stats.typical(values, metric(key).smallest_change) for key, values in sorted(found.items())}
 
 
 def accepted_run(result: RunResult, reason: str, by: str, at: datetime) -> BaselineRun:
@@ -121,3 +178,27 @@ def accepted_run(result: RunResult, reason: str, by: str, at: datetime) -> Basel
             if each.figures and metric(key).part is not Part.INFORMS
         },
     )
+
+
+def faults(baseline: Baseline, today: Fingerprint) -> tuple[str, ...]:
+    """What is wrong with a baseline, one sentence each; empty when nothing is.
+
+    Args:
+        baseline: As it was read.
+        today: What a run of its scenario on its stack would have.
+    """
+    runs, found = baseline.runs, list[str]()
+    if len(runs) < MIN_RUNS:
+        found.append(f"it has {len(runs)} runs, {MIN_RUNS} are needed to judge by")
+    if [run.started_at for run in runs] != sorted(run.started_at for run in runs):
+        found.append("its runs are not in the order in which they were made")
+    if len({run.run_id for run in runs}) < len(runs):
+        found.append("a run is in it twice")
+    if any(value < 0 for run in runs for figures in run.figures.values() for value in figures.values()):
+        found.append("a figure is below nothing")
+    if runs and (runs[-1].fingerprint.work_digest, runs[-1].fingerprint.stack_digest) != (
+        today.work_digest,
+        today.stack_digest,
+    ):
+        found.append("its scenario, messages, target or stack are not today's: measure and accept again")
+    return tuple(found)

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
+from pydantic import AwareDatetime
+
 from bench.core import wording
 from bench.core.baseline import MIN_RUNS, Baseline, BaselineRun
 from bench.core.metrics import Part, hop_name, metric
 from bench.core.noise import Noise
 from bench.core.record import Record
 from bench.core.result import RunResult, differences
+from bench.core.summary import RunSummary
 from bench.core.verdict import MDE_BUDGET_RATIO, MetricComparison, Verdict, judge_metrics
 
 
@@ -30,6 +33,8 @@ class Comparison(Record):
         metrics: Every metric that can decide, then every tier.
         baseline_runs: How many runs it was compared with.
         newest_baseline_commit: What the newest of them measured.
+        crept: What decides, beside the baseline's anchor; empty when it has none to compare with.
+        anchored_at: When the anchor was pinned.
         confirmed_by: The second run that it rests on; None when one was enough.
         beside: What was measured in turns with it; None when it was compared with a baseline.
     """
@@ -39,6 +44,8 @@ class Comparison(Record):
     metrics: tuple[MetricComparison, ...] = ()
     baseline_runs: int = 0
     newest_baseline_commit: str | None = None
+    crept: tuple[MetricComparison, ...] = ()
+    anchored_at: AwareDatetime | None = None
     confirmed_by: str | None = None
     beside: str | None = None
 
@@ -93,6 +100,11 @@ def compare(
     if decision is Decision.FAIL and not crossed and noise is not None and noise.advisory:
         advised = f"the gate only advises: {noise.alarms} of {noise.runs} runs of the same were false alarms"
         decision, reasons = Decision.UNDECIDED, (advised, *reasons)
+    crept = _beside_anchor(heads, result, baseline, noise)
+    worse = [each.key for each in crept if each.verdict is Verdict.REGRESSED]
+    if worse:
+        decision = Decision.FAIL
+        reasons += tuple(f"{key} crept: it regressed beside the anchor" for key in worse)
     if again is not None:
         alone = judge_metrics([result.summary], runs, result.scenario.tolerances, noise)
         reasons += _unconfirmed(alone, metrics)
@@ -102,8 +114,22 @@ def compare(
         metrics=metrics,
         baseline_runs=len(runs),
         newest_baseline_commit=runs[-1].commit,
+        crept=crept,
+        anchored_at=baseline.anchor.pinned_at if baseline.anchor and crept else None,
         confirmed_by=None if again is None else again.provenance.run_id,
     )
+
+
+def _beside_anchor(
+    heads: Sequence[RunSummary], result: RunResult, baseline: Baseline, noise: Noise | None
+) -> tuple[MetricComparison, ...]:
+    """What decides, beside the pinned runs that compare with this one, if there are enough."""
+    pinned = baseline.anchor.runs if baseline.anchor else ()
+    alike = [run for run in pinned if not differences(result.fingerprint, run.fingerprint)]
+    if len(alike) < MIN_RUNS:
+        return ()
+    metrics = judge_metrics(heads, alike, result.scenario.tolerances, noise)
+    return tuple(each for each in metrics if each.part is Part.DECIDES)
 
 
 def _unconfirmed(alone: Sequence[MetricComparison], both: Sequence[MetricComparison]) -> tuple[str, ...]:

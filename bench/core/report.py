@@ -65,6 +65,11 @@ def _failure(result: RunResult, comparison: Comparison) -> str:
         return f"Success regressed from {wording.percent(success.base)} to {wording.percent(success.head)}."
     if worst is not None:
         return f"{_grew(worst)}{_mostly_in(comparison)}."
+    crept = [each for each in comparison.crept if each.verdict is Verdict.REGRESSED]
+    if crept and comparison.anchored_at is not None:
+        sizes = [f"{metric(each.key).label} {wording.change(each.change_ratio)}" for each in crept]
+        since = f"since the anchor of {comparison.anchored_at:%Y-%m-%d}"
+        return f"Crept: {wording.listing(sizes)} {since}, in steps that were each too small to see."
     gating = [each for each in comparison.metrics if each.part is not Part.EXPLAINS]
     missing = [each.key for each in gating if each.verdict is Verdict.MISSING]
     if tier is not None and not missing:

@@ -72,7 +72,7 @@ def make_document(report: Report) -> Document:
         headline=report.headline,
         next_step=report.next_step,
         reasons=reasons,
-        judged=_filled([_decided(report), _located(report), _thresholds(report)]),
+        judged=_filled([_decided(report), _anchored(report), _located(report), _thresholds(report)]),
         details=_filled([_latencies(report), _outcomes(report), _resources(report), _errors(report)]),
         facts=facts(report),
         warnings=result.warnings,
@@ -86,6 +86,10 @@ def _filled(tables: Iterable[Table]) -> tuple[Table, ...]:
 def _decided(report: Report) -> Table:
     rows = [each for each in report.comparison.metrics if each.part is Part.DECIDES]
     return _comparison(f"Beside {report.comparison.beside or 'the baseline'}", "metric", rows)
+
+
+def _anchored(report: Report) -> Table:
+    return _comparison("Beside the anchor", "metric", report.comparison.crept)
 
 
 def _located(report: Report) -> Table:

@@ -1,5 +1,7 @@
 """Baselines: `baselines/<stack>/<environment>/<scenario>.json`, committed to the repository."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.core.baseline import SCHEMA_VERSION, Baseline
@@ -9,6 +11,7 @@ from bench.store.files import read_model, write_text
 from bench.store.folders import find, shipped
 
 FOLDER = "baselines"
+LOCK = Path(".bench/baselines.lock")
 
 
 def load(result: RunResult) -> Baseline | None:
@@ -33,8 +36,36 @@ def read(path: Path) -> Baseline:
 def save(baseline: Baseline) -> Path:
     """Write a baseline into `./baselines` and say where."""
     path = Path(FOLDER) / baseline.stack / baseline.environment / f"{baseline.scenario}.json"
-    write_text(path, baseline.model_dump_json(indent=1) + "\n")
+    # What is not there is not written: a baseline without an anchor reads as it always did.
+    write_text(
+        path, baseline.model_dump_json(indent=1, exclude={"anchor"} if not baseline.anchor else None) + "\n"
+    )
     return path
+
+
+@contextmanager
+def locked() -> Iterator[None]:
+    """Nobody else changes baselines in this folder meanwhile: who reads, changes and writes loses nothing.
+
+    Raises:
+        StoreError: The folder for the lock cannot be written.
+    """
+    try:
+        LOCK.parent.mkdir(parents=True, exist_ok=True)
+        with LOCK.open("w", encoding="utf-8") as file:
+            _lock(file.fileno())
+            yield
+    except OSError as error:
+        raise StoreError(f"cannot lock {LOCK}: {error.strerror}", "run in a folder of yours") from error
+
+
+def _lock(descriptor: int) -> None:
+    """Wait for the lock, which ends with the file's closing, however this process ends."""
+    try:
+        import fcntl  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def paths() -> tuple[Path, ...]:
