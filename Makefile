@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 UV     := $(BIN)/uv
 UV_PIN := $(shell grep -m1 -oE '^uv==[0-9.]+' requirements-dev.txt)
 
-.PHONY: bench test setup lint types contracts unit bench-engine lock clean help
+.PHONY: bench test setup lint types contracts unit bench-engine bench-verdicts lock clean help
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ unit: $(READY)  ## all tests, with the coverage gates
 
 bench-engine: $(READY)  ## compare the transport with its peers and rewrite docs/performance.md
 	$(BIN)/python -m benchmarks.engine
+
+bench-verdicts: $(READY)  ## simulate how often a verdict is wrong and rewrite docs/verdicts.md
+	$(BIN)/python -m benchmarks.verdicts
 
 lock: $(READY)  ## pin the newest versions, with hashes and without addresses
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -11,6 +11,9 @@ from bench.core.sample import Outcome
 from bench.core.verdict import SUCCESS, MetricComparison, Verdict
 
 
+_CREPT = "Crept"
+
+
 class Report(Record):
     """A judged run, ready to be rendered.
 
@@ -69,7 +72,7 @@ def _failure(result: RunResult, comparison: Comparison) -> str:
     if crept and comparison.anchored_at is not None:
         sizes = [f"{metric(each.key).label} {wording.change(each.change_ratio)}" for each in crept]
         since = f"since the anchor of {comparison.anchored_at:%Y-%m-%d}"
-        return f"Crept: {wording.listing(sizes)} {since}, in steps that were each too small to see."
+        return f"{_CREPT}: {wording.listing(sizes)} {since}, in steps that were each too small to see."
     gating = [each for each in comparison.metrics if each.part is not Part.EXPLAINS]
     missing = [each.key for each in gating if each.verdict is Verdict.MISSING]
     if tier is not None and not missing:
@@ -138,6 +141,9 @@ def _next_step(result: RunResult, comparison: Comparison, headline: str) -> str:
             step = "Measure again, to the end, with answers and without --inject, to compare or to accept."
         case Decision.UNDECIDED:
             step = f"If this run is as it should be: {accept}."
+        case Decision.FAIL if headline.startswith(_CREPT):
+            pinned = f"bench baseline anchor {result.scenario.name} --reason '…'"
+            step = f"bench ab tells which commits since then are slower; if it is meant: {pinned}."
         case Decision.FAIL:
             # Only tiers stand in backticks in a headline.
             where = (

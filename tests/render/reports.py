@@ -1,13 +1,17 @@
 """The reports that every format is shown with."""
 
+from bench.core.ab import compare_pairs
+from bench.core.baseline import Baseline, pin
 from bench.core.certificate import Bias, Certificate, Trial
-from bench.core.compare import compare
+from bench.core.compare import Comparison, compare
 from bench.core.histogram import Histogram
 from bench.core.report import Report, make_report
 from bench.core.result import RunResult
 from bench.core.sample import Outcome, Stop, StopCause
 from tests.factories import (
     HOPS,
+    NOON,
+    USUAL_FACTORS,
     make_baseline,
     make_brief,
     make_provenance,
@@ -71,6 +75,20 @@ def _certified() -> RunResult:
     )
 
 
+def _in_turns() -> tuple[RunResult, Comparison]:
+    """A head that is slower than the base it was measured in turns with."""
+    base = [run_at(mood) for mood in (1.0, 1.3, 0.9, 1.1)]
+    head = [run_at(1.2 * mood) for mood in (1.0, 1.3, 0.9, 1.1)]
+    return head[-1], compare_pairs(base, head, head[-1], "embedded@main")
+
+
+def _rolled_on() -> Baseline:
+    """A baseline that has become slower since its anchor."""
+    anchor = pin(make_baseline(), reason="release 2.0", by="Tess Ter", at=NOON).anchor
+    slower = [1.24 * factor for factor in USUAL_FACTORS]
+    return make_baseline(slower).model_copy(update={"anchor": anchor})
+
+
 def _interrupted() -> RunResult:
     stop = Stop(cause=StopCause.TARGET, reason=f"service 'model' ended by signal SIGKILL: {HOSTILE}")
     return make_run(make_recording([make_sample(0)], stop=stop))
@@ -103,6 +121,8 @@ def reports() -> dict[str, Report]:
     runs["one-pair"] = make_run(make_recording([pairs[0], pairs[10]]), brief=beside)
     runs["certified"] = _certified()
     made = {name: make_report(run, compare(run, baseline)) for name, run in runs.items()}
+    made["in-turns"] = make_report(*_in_turns())
+    made["crept"] = make_report(run_at(1.25), compare(run_at(1.25), _rolled_on()))
     first = run_at(1.0)
     noisy = make_baseline((1.0, 1.4, 0.7, 1.3, 0.8, 1.5))
     made["no-baseline"] = make_report(first, compare(first, None))

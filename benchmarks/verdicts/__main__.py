@@ -1,0 +1,87 @@
+"""`make bench-verdicts`: how often each rule calls a regression, where there is one and where not."""
+
+import argparse
+import math
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from .rules import BASELINE_RUNS, RULES, Version
+from .world import Machines, World
+
+_ROOT = Path(__file__).parents[2]
+_METHOD = Path(__file__).with_name("method.md")
+_CHUNK = 125
+QUIET, USUAL, NOISY = (Machines(sd=sd) for sd in (0.027, 0.06, 0.10))
+# Title: machines, how much slower the version is, and how often it fails.
+CELLS: dict[str, tuple[Machines, float, float]] = {
+    "no change, 2.7 % between machines": (QUIET, 1.0, 0.0),
+    "no change, 6 %": (USUAL, 1.0, 0.0),
+    "no change, 10 %": (NOISY, 1.0, 0.0),
+    "no change, two kinds of processor": (Machines(sd=0.027, mixed=True), 1.0, 0.0),
+    "no change, heavy tails": (Machines(sd=0.06, tails=True), 1.0, 0.0),
+    "no change, machines 8 % slower by now": (Machines(sd=0.06, drift=1.08), 1.0, 0.0),
+    "10 % slower, 2.7 %": (QUIET, 1.1, 0.0),
+    "10 % slower, 6 %": (USUAL, 1.1, 0.0),
+    "20 % slower, 2.7 %": (QUIET, 1.2, 0.0),
+    "20 % slower, 6 %": (USUAL, 1.2, 0.0),
+    "20 % slower, 10 %": (NOISY, 1.2, 0.0),
+    "30 % slower, 6 %": (USUAL, 1.3, 0.0),
+    "one in ten fails": (USUAL, 1.0, 0.1),
+}
+
+
+def calls(title: str, first: int, count: int) -> dict[str, int]:
+    """How many of so many pull requests each rule calls a regression, from the one of this seed on."""
+    machines, change, failed_ratio = CELLS[title]
+    found = dict.fromkeys(RULES, 0)
+    for number in range(first, first + count):
+        world = World(machines, seed=number)
+        base = [world.run(world.machine(new=False)) for _ in range(BASELINE_RUNS)]
+        head = Version(world, change, failed_ratio)
+        for name, rule in RULES.items():
+            found[name] += rule(world, base, head)
+    return found
+
+
+def table(counts: dict[str, dict[str, int]], repetitions: int) -> str:
+    """Shares with their standard errors, as Markdown."""
+    lines = [f"| of {repetitions:,} pull requests | {' | '.join(RULES)} |"]
+    lines.append(f"| :--- | {' | '.join(['---:'] * len(RULES))} |")
+    for title, found in counts.items():
+        cells = [_share(found[name], repetitions) for name in RULES]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _share(count: int, total: int) -> str:
+    share = count / total
+    error = math.sqrt(share * (1.0 - share) / total)
+    return f"{100 * share:.1f} ± {100 * error:.1f} %"
+
+
+def main() -> int:
+    """Run the simulation."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.verdicts", description=__doc__)
+    parser.add_argument("--repetitions", type=int, default=2000)
+    parser.add_argument("--output", type=Path, default=_ROOT / "docs" / "verdicts.md")
+    given = parser.parse_args()
+    began_s = time.monotonic()
+    counts: dict[str, dict[str, int]] = {}
+    with ProcessPoolExecutor() as pool:
+        for title in CELLS:
+            starts = range(0, given.repetitions, _CHUNK)
+            sizes = [min(_CHUNK, given.repetitions - start) for start in starts]
+            parts = list(pool.map(calls, [title] * len(sizes), starts, sizes))
+            counts[title] = {name: sum(part[name] for part in parts) for name in RULES}
+            sys.stderr.write(f"{title}: {counts[title]}\n")
+    text = _METHOD.read_text(encoding="utf-8") + "\n" + table(counts, given.repetitions)
+    text += f"\nIt took {time.monotonic() - began_s:.0f} s.\n"
+    given.output.write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Ours and other rules on the same runs: does each of them call a regression?"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from scipy import stats as scipy_stats
+
+from bench.core.ab import compare_pairs
+from bench.core.compare import Decision, compare
+
+from .world import Run, World, as_baseline, as_result
+
+BASELINE_RUNS = 10
+PAIRS = 6
+_SIGNIFICANT = 0.05
+_ALERT_110, _ALERT_200 = 1.1, 2.0
+
+# A rule is given the world, the baseline's runs, and how to make runs of the version that is judged.
+Rule = Callable[[World, Sequence[Run], "Version"], bool]
+
+
+class Version:
+    """The version that is judged, on the machine that it was given.
+
+    Args:
+        world: Makes its runs.
+        change: How much slower it is.
+        failed_ratio: How often it fails.
+    """
+
+    def __init__(self, world: World, change: float, failed_ratio: float) -> None:
+        self._world, self._change, self._failed_ratio = world, change, failed_ratio
+        self.machine = world.machine(new=True)
+        self.first = self.run()
+
+    def run(self) -> Run:
+        """Another run on the same machine."""
+        return self._world.run(self.machine, self._change, self._failed_ratio)
+
+
+def check(_: World, base: Sequence[Run], head: Version) -> bool:
+    """`bench check`: the committed baseline, and a second run of what looks worse."""
+    baseline, first = as_baseline(list(base)), as_result(head.first, 1)
+    alone = compare(first, baseline)
+    if not alone.suspect:
+        return alone.decision is Decision.FAIL
+    return compare(first, baseline, as_result(head.run(), 2)).decision is Decision.FAIL
+
+
+def single(_: World, base: Sequence[Run], head: Version) -> bool:
+    """`bench check --confirm never`: one run beside the committed baseline."""
+    return compare(as_result(head.first, 1), as_baseline(list(base))).decision is Decision.FAIL
+
+
+def turns(world: World, _: Sequence[Run], head: Version) -> bool:
+    """`bench ab`: base and head in turns on the head's machine."""
+    ours = [as_result(world.run(head.machine), number) for number in range(PAIRS)]
+    theirs = [as_result(head.run(), number) for number in range(PAIRS)]
+    return compare_pairs(ours, theirs, theirs[-1], "base").decision is Decision.FAIL
+
+
+def ratio_110(_: World, base: Sequence[Run], head: Version) -> bool:
+    """github-action-benchmark with an alert threshold of 110 %: the mean beside the last stored one."""
+    return _mean(head.first) > _ALERT_110 * _mean(base[-1])
+
+
+def ratio_200(_: World, base: Sequence[Run], head: Version) -> bool:
+    """The same with its default threshold, 200 %."""
+    return _mean(head.first) > _ALERT_200 * _mean(base[-1])
+
+
+def rank_test(_: World, base: Sequence[Run], head: Version) -> bool:
+    """Mann-Whitney over the requests of the run and of the last stored one, one-sided, p < .05."""
+    found = scipy_stats.mannwhitneyu(head.first.requests_ms, base[-1].requests_ms, alternative="greater")
+    return float(found.pvalue) < _SIGNIFICANT
+
+
+def t_boundary(_: World, base: Sequence[Run], head: Version) -> bool:
+    """A boundary at the .95 quantile of Student's t over the stored means, as Bencher's t_test has."""
+    means = [_mean(run) for run in base]
+    reach = float(scipy_stats.t.ppf(1.0 - _SIGNIFICANT, len(means) - 1)) * float(np.std(means, ddof=1))
+    return _mean(head.first) > float(np.mean(means)) + reach
+
+
+RULES: dict[str, Rule] = {
+    "bench check": check,
+    "bench check, one run": single,
+    "bench ab": turns,
+    "ratio to the last, 110 %": ratio_110,
+    "ratio to the last, 200 %": ratio_200,
+    "Mann-Whitney over requests": rank_test,
+    "t boundary over runs": t_boundary,
+}
+
+
+def _mean(run: Run) -> float:
+    return math.fsum(run.requests_ms) / len(run.requests_ms)
