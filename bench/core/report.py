@@ -10,7 +10,6 @@ from bench.core.result import RunResult
 from bench.core.sample import Outcome
 from bench.core.verdict import SUCCESS, MetricComparison, Verdict
 
-
 _CREPT = "Crept"
 
 
