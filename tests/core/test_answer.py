@@ -297,6 +297,8 @@ DOCUMENTS = st.sampled_from(
         b'{"response": 7}',
         b'{"response": ["',
         b'"]}',
+        b'{"response": "x", "more": [{}',
+        b"{}]}",
         b'{"response": "n", "deep": ' + b"[" * 2000 + b"]" * 2000 + b"}",
         b"1,2",
         b"{},{}",
@@ -323,3 +325,46 @@ def test_reading_many_events_at_once_changes_nothing(kind: str, documents: list[
         documents = [each for each in documents if each] + [b'{"done": true}']
         whole = b"\n".join(documents)
     assert read(answer, whole) == one_by_one(documents)
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        [b'{"a": [{}', b"{}]}", b"{},{}"],
+        [b'{"response": "a"}, {"response": "b"}', b'{"a": [{}', b"{}]}"],
+        [b'{"response": "a"', b'"b": 1}', b"{},{}"],
+    ],
+)
+@pytest.mark.parametrize("before", [0, 61, 62, 63])
+def test_brackets_that_match_across_events_are_no_json(documents: list[bytes], before: int) -> None:
+    """Events that would be as many documents if they were one text are refused wherever they stand."""
+    documents = [b'{"response": "p"}'] * before + documents
+    answer = OPENAI | {"text": "response", "tokens": "eval_count"}
+    parts = [b"data: %b\n\n" % each for each in documents] + [b"data: [DONE]\n\n"]
+    expected = one_by_one(documents)
+    assert (expected.problem or "").startswith("not JSON")
+    for each in (read(answer, *parts), read(answer, b"".join(parts))):
+        assert (each.text, each.problem, each.tokens) == (expected.text, expected.problem, expected.tokens)
+
+
+@given(documents=st.lists(DOCUMENTS, min_size=1, max_size=12), cuts=st.lists(st.integers(1, 400)))
+def test_every_split_gives_the_same_reading(documents: list[bytes], cuts: list[int]) -> None:
+    """Text, counts and the first problem do not depend on the cuts, be the stream as broken as it may."""
+    answer = OPENAI | {"text": "response", "tokens": "eval_count"}
+    whole = b"".join(b"data: %b\n\n" % each for each in documents * 10)
+    edges = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
+    one, other = read(answer, *(whole[start:end] for start, end in pairwise(edges))), read(answer, whole)
+    assert (one.text, one.tokens, one.problem) == (other.text, other.tokens, other.problem)
+
+
+def test_the_problem_before_a_flood_is_the_first() -> None:
+    """What an event says before one that is too long is read, even when they come in one part."""
+    flood = b"event: error\ndata: no memory\n\ndata: " + b"x" * MAX_EVENT_BYTES
+    assert read(CHAT, events({"message": "a"}) + flood).problem == "the stream failed: no memory"
+    assert read(CHAT, events({"message": "a"}) + flood).text == "a"
+
+
+def test_a_document_in_many_parts_is_one() -> None:
+    """A document that is no stream is read as a whole, in however many parts it comes."""
+    whole = json.dumps({"data": {"message": "Hello" * 50}}).encode()
+    assert read(JSON, *(bytes([byte]) for byte in whole)).text == "Hello" * 50
