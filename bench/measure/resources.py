@@ -1,10 +1,14 @@
 """CPU and memory of the stack's processes, and of the load generators."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import psutil
 
 from bench.core.sample import GENERATOR, ResourceSample
+
+# The kernel counts processor time in hundredths of a second: of a shorter interval no share can be told.
+SHORTEST_S = 0.2
 
 
 class ResourceSampler:
@@ -17,6 +21,7 @@ class ResourceSampler:
 
     def __init__(self, pids: Mapping[str, int], generators: Sequence[int]) -> None:
         self._processes: dict[str, psutil.Process] = {}
+        self._read_s = -math.inf
         named = {
             f"{GENERATOR}-{number}" if number > 1 else GENERATOR: pid
             for number, pid in enumerate(generators, 1)
@@ -30,7 +35,10 @@ class ResourceSampler:
                 self._processes.pop(source, None)
 
     def sample(self, at_s: float) -> list[ResourceSample]:
-        """One sample of each process that is still there."""
+        """One sample of each process that is still there; none when the last reading was just now."""
+        if at_s - self._read_s < SHORTEST_S:
+            return []
+        self._read_s = at_s
         samples = []
         for source, process in list(self._processes.items()):
             try:

@@ -82,7 +82,7 @@ def test_a_run_measures_the_whole_stack_and_leaves_nothing() -> None:
     ears = Ears()
     result, recording = measure(_short(), _fast(), PLAIN, ears.listener())
     assert result.summary.outcomes == {Outcome.OK: len(recording.samples)}
-    assert len(recording.samples) >= 10
+    assert len(recording.samples) >= 3
     assert {hop_key(name) for name in HOPS} <= result.summary.metrics.keys()
     assert result.summary.resources.keys() == {"backend", "agent", "model", GENERATOR}
     assert result.stop is None
@@ -157,7 +157,7 @@ def test_a_crossed_threshold_aborts_the_run() -> None:
     assert result.stop is not None
     assert result.stop.cause is StopCause.THRESHOLD
     assert result.summary.outcomes[Outcome.HTTP_ERROR] > 0
-    assert result.validity.valid
+    assert not any("ended early" in reason for reason in result.validity.reasons)
 
 
 def test_a_stack_that_is_up_is_used_and_left_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,6 +307,14 @@ def test_a_process_that_is_gone_is_left_out() -> None:
     (generator,) = sampler.sample(1.0)
     assert generator.source == GENERATOR
     assert generator.memory_bytes > 1_000_000
+
+
+def test_no_share_is_told_of_a_moment() -> None:
+    """A reading right after another one would be all rounding, so there is none."""
+    sampler = ResourceSampler({}, [os.getpid()])
+    assert len(sampler.sample(0.0)) == 1
+    assert sampler.sample(0.01) == []
+    assert len(sampler.sample(0.5)) == 1
 
 
 def test_a_run_says_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
