@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench.core.baseline import Baseline, accept
+from bench.core.control import Control
 from bench.core.metrics import metric
 from bench.core.recording import Recording
 from bench.core.result import Fingerprint, Provenance, RunResult, make_result
@@ -17,6 +18,10 @@ from bench.core.target import Target
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 PROMPTS = ("greeting", "contact-form", "file-upload", "long-migration")
+# How slow ten machines were, and one machine ten times.
+MACHINES = (1.0, 1.04, 0.93, 1.1, 0.97, 1.06, 0.9, 1.01, 1.12, 0.95)
+ONE_MACHINE = (1.0, 1.004, 0.997, 1.002, 0.999, 1.003, 0.996, 1.001, 1.005, 0.998)
+NO_CONTROL = (None,) * 10
 HOPS = {"auth": 1.0, "backend": 2.0, "agent": 2.0, "queue": 40.0, "prefill": 30.0, "decode": 400.0}
 
 
@@ -166,6 +171,30 @@ def make_baseline(factors: Sequence[float] = USUAL_FACTORS, **parts: Any) -> Bas
     baseline = None
     for number, factor in enumerate(factors):
         run = run_at(factor, number, **parts)
+        baseline = accept(baseline, run, reason="usual", by="Tess Ter", at=NOON + timedelta(days=1))
+    assert baseline is not None
+    return baseline
+
+
+def make_control(factor: float = 1.0, **changes: Any) -> Control:
+    """What pinned work takes on a machine that is slower by a factor."""
+    times = {"arithmetic": 10.0 * factor, "json": 2.0 * factor}
+    return Control.model_validate({"before_ms": times, "after_ms": times} | changes)
+
+
+def made_on(factor: float, pace: float | None, number: int = 0, **parts: Any) -> RunResult:
+    """A run, not simulated, that took `factor` times the usual where pinned work took `pace` times it."""
+    made = run_at(factor, number, **({"fingerprint": make_fingerprint(simulated=False)} | parts))
+    return made.model_copy(update={"control": None if pace is None else make_control(pace)})
+
+
+def machines_baseline(
+    machines: Sequence[float] = MACHINES, *, paces: Sequence[float | None] | None = None, **parts: Any
+) -> Baseline:
+    """A run on each of these machines, whose controls have these paces, else those of the machines."""
+    baseline = None
+    for number, (factor, pace) in enumerate(zip(machines, paces or machines, strict=True)):
+        run = made_on(factor, pace, number, **parts)
         baseline = accept(baseline, run, reason="usual", by="Tess Ter", at=NOON + timedelta(days=1))
     assert baseline is not None
     return baseline

@@ -7,15 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bench.core.compare import Comparison, Decision, decide
+from bench.core.counters import changed_counters
 from bench.core.histogram import Histogram
 from bench.core.metrics import metric
 from bench.core.recording import Recording
 from bench.core.result import RunResult
-from bench.core.sample import Outcome, ResourceSample
+from bench.core.sample import ResourceSample
 from bench.core.samples import SampleLog
 from bench.core.scenario import Tolerance
 from bench.core.shift import MIN_PAIRS, of_pairs
-from bench.core.verdict import MetricComparison, Verdict, figures_of, in_order, judge_shifts, judge_success
+from bench.core.success import judge_success, successes
+from bench.core.verdict import (
+    MetricComparison,
+    Verdict,
+    figures_of,
+    in_order,
+    judge_shifts,
+)
 
 # Half of what is tolerated beside a baseline: between neighbours in time a small change is a change.
 AB_MARGIN_RATIO = 0.05
@@ -45,13 +53,15 @@ def compare_pairs(
     )
     metrics = _metrics(base, head, whole.scenario.tolerances)
     decision, reasons = decide(crossed, metrics)
+    counters = changed_counters(whole.summary.counters, [run.summary.counters for run in base])
     return Comparison(
         decision=decision,
-        reasons=reasons,
+        reasons=(*reasons, *map(str, counters)),
         metrics=metrics,
         baseline_runs=len(base),
         newest_baseline_commit=base[-1].provenance.commit,
         beside=name,
+        counters=counters,
     )
 
 
@@ -94,8 +104,8 @@ def _metrics(
         else:
             in_base, in_head = (sum(key in pair[side] for pair in pairs) for side in (0, 1))
             unpaired[key] = _unpaired(key, in_base, in_head)
-    failing = sum(run.summary.failed_blocks for run in head)
-    success = judge_success(_counts(head), _counts(base), failing)
+    counts = [successes([run.summary for run in each]) for each in (head, base)]
+    success = judge_success(*counts)
     return (success, *in_order({**judge_shifts(shifts, tolerances, AB_MARGIN_RATIO), **unpaired}))
 
 
@@ -107,8 +117,3 @@ def _unpaired(key: str, in_base: int, in_head: int) -> MetricComparison:
     elif in_head >= MIN_PAIRS and not in_base:
         verdict = Verdict.NEW
     return MetricComparison(key=key, verdict=verdict, part=metric(key).part)
-
-
-def _counts(runs: Sequence[RunResult]) -> tuple[int, int]:
-    ok = sum(run.summary.outcomes.get(Outcome.OK, 0) for run in runs)
-    return ok, sum(run.summary.requests for run in runs) - ok

@@ -8,9 +8,11 @@ import numpy as np
 from bench.core import stats
 from bench.core.baseline import MIN_RUNS, Baseline, accepted_run
 from bench.core.compare import compare
+from bench.core.machine import machine_of, slope_on
 from bench.core.metrics import metric
 from bench.core.noise import MetricNoise, Noise
 from bench.core.result import RunResult, differences, environment
+from bench.core.shift import usual_of
 from bench.core.verdict import ALPHA, POWER, Verdict, figures_of
 from bench.errors import ConfigError, MeasurementError
 
@@ -33,7 +35,9 @@ def assess(runs: Sequence[RunResult]) -> Noise:
     alarms = sum(_alarms(run, [other for other in runs if other is not run]) for run in runs)
     low_ratio, high_ratio = stats.proportion_interval(alarms, len(runs), 0.95)
     keys = sorted({key for run in runs for key in figures_of(run.summary)})
-    found = {key: _noise(key, [figures_of(run.summary).get(key, {}) for run in runs]) for key in keys}
+    controlled = None if newest.fingerprint.simulated else machine_of([], [run.control for run in runs])
+    paces = controlled.base if controlled else (0.0,) * len(runs)
+    found = {key: _noise(key, [figures_of(run.summary).get(key, {}) for run in runs], paces) for key in keys}
     return Noise(
         scenario=newest.scenario.name,
         fingerprint=newest.fingerprint,
@@ -71,16 +75,15 @@ def _alarms(run: RunResult, others: Sequence[RunResult]) -> bool:
     return any(each.verdict is Verdict.REGRESSED for each in compare(run, baseline).metrics)
 
 
-def _noise(key: str, runs: Sequence[dict[str, float]]) -> MetricNoise | None:
+def _noise(key: str, runs: Sequence[dict[str, float]], paces: Sequence[float]) -> MetricNoise | None:
     start_ms = metric(key).smallest_change
-    known = [run for run in runs if run]
+    known = [(run, pace) for run, pace in zip(runs, paces, strict=True) if run]
     if len(known) < FEWEST_RUNS:
         return None
-    usual = {
-        prompt: stats.typical([run[prompt] for run in known if prompt in run], start_ms)
-        for prompt in sorted({prompt for run in known for prompt in run})
-    }
-    sd = float(np.std([stats.paired_change(run, usual, start_ms) for run in known], ddof=1))
+    usual = usual_of([run for run, _ in known], start_ms)
+    residuals = np.array([stats.paired_change(run, usual, start_ms) for run, _ in known])
+    own_paces = np.array([pace for _, pace in known])
+    sd = float(np.std(residuals - slope_on(own_paces, residuals) * own_paces, ddof=1))
     error = sd * math.sqrt(1.0 + 1.0 / _BASELINE_RUNS)
     mde = stats.smallest_detectable(error, len(known) - 1, ALPHA, POWER)
     return MetricNoise(runs=len(known), sd=sd, mde_ratio=math.expm1(mde))

@@ -6,6 +6,7 @@ from datetime import datetime
 from pydantic import AwareDatetime
 
 from bench.core import stats
+from bench.core.control import Control
 from bench.core.metrics import Part, metric
 from bench.core.record import Record
 from bench.core.result import Fingerprint, RunResult, environment
@@ -16,7 +17,7 @@ SCHEMA_VERSION = 1
 # Fewer runs cannot tell noise from change; more than this are too old to say much about now.
 MIN_RUNS, MAX_RUNS = 5, 20
 # Figures are rounded so that the difference of two baselines can be read: a hundredth of a millisecond.
-_DIGITS = 2
+_DIGITS, _CONTROL_DIGITS = 2, 4
 
 
 class BaselineRun(Record):
@@ -33,7 +34,10 @@ class BaselineRun(Record):
         fingerprint: What must be equal to compare with it.
         ok: Requests that succeeded.
         failed: Requests that did not.
+        failed_blocks: In how many sixths of the run requests failed.
         figures: By metric and prompt, in the metric's unit.
+        counters: What has no noise, likewise.
+        control: How fast the machine was; None when that was not measured.
     """
 
     run_id: str
@@ -46,7 +50,10 @@ class BaselineRun(Record):
     fingerprint: Fingerprint
     ok: int
     failed: int
+    failed_blocks: int
     figures: dict[str, dict[str, float]]
+    counters: dict[str, dict[str, float]] = {}
+    control: Control | None = None
 
 
 class Anchor(Record):
@@ -172,11 +179,14 @@ def accepted_run(result: RunResult, reason: str, by: str, at: datetime) -> Basel
         fingerprint=result.fingerprint,
         ok=ok,
         failed=summary.requests - ok,
+        failed_blocks=summary.failed_blocks,
         figures={
             key: {prompt: round(value, _DIGITS) for prompt, value in each.figures.items()}
             for key, each in sorted(summary.metrics.items())
             if each.figures and metric(key).part is not Part.INFORMS
         },
+        counters=summary.counters,
+        control=None if result.control is None else result.control.rounded(_CONTROL_DIGITS),
     )
 
 

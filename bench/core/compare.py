@@ -7,11 +7,13 @@ from pydantic import AwareDatetime
 
 from bench.core import wording
 from bench.core.baseline import MIN_RUNS, Baseline, BaselineRun
+from bench.core.counters import CounterChange, changed_counters
+from bench.core.machine import Machine, machine_of
 from bench.core.metrics import Part, hop_name, metric
 from bench.core.noise import Noise
 from bench.core.record import Record
 from bench.core.result import RunResult, differences
-from bench.core.summary import RunSummary
+from bench.core.success import accepted_successes, judge_success, successes
 from bench.core.verdict import MDE_BUDGET_RATIO, MetricComparison, Verdict, judge_metrics
 
 
@@ -22,6 +24,18 @@ class Decision(StrEnum):
     FAIL = "fail"
     UNDECIDED = "undecided"
     INVALID = "invalid"
+
+
+class MachineComparison(Record):
+    """The machine of a run beside those of the baseline, by what the same work took.
+
+    Attributes:
+        slower_ratio: How much slower it was; below 0 it was faster.
+        moved: It is not one like those: an environment shift.
+    """
+
+    slower_ratio: float
+    moved: bool
 
 
 class Comparison(Record):
@@ -37,6 +51,8 @@ class Comparison(Record):
         anchored_at: When the anchor was pinned.
         confirmed_by: The second run that it rests on; None when one was enough.
         beside: What was measured in turns with it; None when it was compared with a baseline.
+        machine: How fast this run's machine was beside the baseline's; None when no control says so.
+        counters: What has no noise and changed all the same; it decides nothing.
     """
 
     decision: Decision
@@ -48,6 +64,8 @@ class Comparison(Record):
     anchored_at: AwareDatetime | None = None
     confirmed_by: str | None = None
     beside: str | None = None
+    machine: MachineComparison | None = None
+    counters: tuple[CounterChange, ...] = ()
 
     @property
     def suspect(self) -> bool:
@@ -94,41 +112,71 @@ def compare(
         decision = Decision.FAIL if crossed else Decision.UNDECIDED
         return Comparison(decision=decision, reasons=(*crossed, *unjudged))
     runs = _comparable(result, baseline)
-    heads = [result.summary] if again is None else [result.summary, again.summary]
-    metrics = judge_metrics(heads, runs, result.scenario.tolerances, noise)
+    heads = [result] if again is None else [result, again]
+    machine = _machine(heads, runs)
+    metrics = _judged(heads, runs, noise, machine)
     decision, reasons = decide(crossed, metrics)
+    if machine is not None and machine.moved:
+        reasons = (
+            (_moved(machine), *reasons) if decision is Decision.UNDECIDED else (*reasons, _moved(machine))
+        )
     if decision is Decision.FAIL and not crossed and noise is not None and noise.advisory:
         advised = f"the gate only advises: {noise.alarms} of {noise.runs} runs of the same were false alarms"
         decision, reasons = Decision.UNDECIDED, (advised, *reasons)
-    crept = _beside_anchor(heads, result, baseline, noise)
+    crept = _beside_anchor(heads, baseline, noise)
     worse = [each.key for each in crept if each.verdict is Verdict.REGRESSED]
     if worse:
         decision = Decision.FAIL
         reasons += tuple(f"{key} crept: it regressed beside the anchor" for key in worse)
     if again is not None:
-        alone = judge_metrics([result.summary], runs, result.scenario.tolerances, noise)
+        alone = _judged([result], runs, noise, _machine([result], runs))
         reasons += _unconfirmed(alone, metrics)
+    counters = changed_counters(result.summary.counters, [run.counters for run in runs])
     return Comparison(
         decision=decision,
-        reasons=reasons,
+        reasons=(*reasons, *map(str, counters)),
         metrics=metrics,
         baseline_runs=len(runs),
         newest_baseline_commit=runs[-1].commit,
         crept=crept,
         anchored_at=baseline.anchor.pinned_at if baseline.anchor and crept else None,
         confirmed_by=None if again is None else again.provenance.run_id,
+        machine=MachineComparison(slower_ratio=machine.slower_ratio, moved=machine.moved)
+        if machine is not None
+        else None,
+        counters=counters,
     )
 
 
+def _judged(
+    heads: Sequence[RunResult], runs: Sequence[BaselineRun], noise: Noise | None, machine: Machine | None
+) -> tuple[MetricComparison, ...]:
+    summaries = [each.summary for each in heads]
+    success = judge_success(successes(summaries), accepted_successes(runs))
+    return (success, *judge_metrics(summaries, runs, heads[0].scenario.tolerances, noise, machine))
+
+
+def _machine(heads: Sequence[RunResult], runs: Sequence[BaselineRun]) -> Machine | None:
+    """How fast the machines were; where time is simulated that is no matter."""
+    if heads[0].fingerprint.simulated:
+        return None
+    return machine_of([each.control for each in heads], [run.control for run in runs])
+
+
+def _moved(machine: Machine) -> str:
+    way = "slower" if machine.slower > 0 else "faster"
+    size = wording.percent(abs(machine.slower_ratio))
+    return f"environment shift: work that no version touches was {size} {way} than in the baseline's runs"
+
+
 def _beside_anchor(
-    heads: Sequence[RunSummary], result: RunResult, baseline: Baseline, noise: Noise | None
+    heads: Sequence[RunResult], baseline: Baseline, noise: Noise | None
 ) -> tuple[MetricComparison, ...]:
     """What decides, beside the pinned runs that compare with this one, if there are enough."""
-    pinned = baseline.anchor.runs if baseline.anchor else ()
-    alike = [run for run in pinned if not differences(result.fingerprint, run.fingerprint)]
+    alike = _alike(heads[0], baseline.anchor.runs if baseline.anchor else ())
     if len(alike) < MIN_RUNS:
         return ()
-    metrics = judge_metrics(heads, alike, result.scenario.tolerances, noise)
+    metrics = _judged(heads, alike, noise, _machine(heads, alike))
     return tuple(each for each in metrics if each.part is Part.DECIDES)
 
 
@@ -140,8 +188,19 @@ def _unconfirmed(alone: Sequence[MetricComparison], both: Sequence[MetricCompari
 
 
 def _comparable(result: RunResult, baseline: Baseline) -> tuple[BaselineRun, ...]:
-    alike = [run for run in baseline.runs if not differences(result.fingerprint, run.fingerprint)]
-    return tuple(run for run in alike if run.ok + run.failed > 0)
+    return tuple(run for run in _alike(result, baseline.runs) if run.ok + run.failed > 0)
+
+
+def _alike(result: RunResult, runs: Sequence[BaselineRun]) -> list[BaselineRun]:
+    """The runs that compare with this one; where both have a control the processor may be another one."""
+    own, control = result.fingerprint, result.control
+    return [
+        run
+        for run in runs
+        if not differences(
+            own, run.fingerprint, any_processor=machine_of([control], [run.control]) is not None
+        )
+    ]
 
 
 def _unjudged(result: RunResult, baseline: Baseline | None) -> tuple[str, ...]:
@@ -184,6 +243,8 @@ def _missing(keys: list[str]) -> list[str]:
 def _unclear(each: MetricComparison) -> str:
     if each.mde_ratio is None:
         return "too little data to compare"
+    if each.mde_ratio <= MDE_BUDGET_RATIO:
+        return f"{wording.change(each.change_ratio)}, which the machine may explain"
     return (
         f"only a change of {wording.change(each.mde_ratio)} or more could have been seen, "
         f"{wording.change(MDE_BUDGET_RATIO)} is asked"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.core.certificate import Certificate
+from bench.core.control import Control
 from bench.core.histogram import Histogram
 from bench.core.record import Record
 from bench.core.sample import RequestSample, ResourceSample, Stop
@@ -22,6 +23,7 @@ class Recording:
         resources: Samples of every service and of the generator.
         stop: Why the run ended before its plan did; None when it did not.
         certificate: What the load generator is worth on this machine; None when it was not asked.
+        control: How fast the machine is; None likewise.
         warnings: For people: what was odd while measuring.
     """
 
@@ -32,6 +34,7 @@ class Recording:
     resources: tuple[ResourceSample, ...] = ()
     stop: Stop | None = None
     certificate: Certificate | None = None
+    control: Control | None = None
     warnings: tuple[str, ...] = ()
 
 

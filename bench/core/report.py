@@ -8,7 +8,8 @@ from bench.core.metrics import Part, hop_name, label_and_unit, metric
 from bench.core.record import Record
 from bench.core.result import RunResult
 from bench.core.sample import Outcome
-from bench.core.verdict import SUCCESS, MetricComparison, Verdict
+from bench.core.success import SUCCESS
+from bench.core.verdict import MetricComparison, Verdict
 
 _CREPT = "Crept"
 
@@ -88,6 +89,8 @@ def _grew(each: MetricComparison) -> str:
     tier = hop_name(each.key)
     label = f"The tier `{tier}`" if tier else metric(each.key).label.capitalize()
     size = f"{wording.change_ms(each.change)}, {wording.change(each.change_ratio)}"
+    if each.machine_ratio is not None:
+        size += f" beside the machine's {wording.change(each.machine_ratio)}"
     return f"{label} regressed: {wording.duration(each.base)} → {wording.duration(each.head)} ({size})"
 
 
@@ -132,14 +135,8 @@ def _next_step(result: RunResult, comparison: Comparison, headline: str) -> str:
     match comparison.decision:
         case Decision.INVALID:
             step = "Measure again on a quieter machine; nothing was judged."
-        case Decision.UNDECIDED if comparison.beside:
-            step = "Measure more pairs, to see smaller changes."
-        case Decision.UNDECIDED if comparison.metrics:
-            step = "Accept more runs into the baseline, or measure longer, to see smaller changes."
-        case Decision.UNDECIDED if not acceptable:
-            step = "Measure again, to the end, with answers and without --inject, to compare or to accept."
         case Decision.UNDECIDED:
-            step = f"If this run is as it should be: {accept}."
+            step = _to_tell_more(comparison, accept if acceptable else None)
         case Decision.FAIL if headline.startswith(_CREPT):
             pinned = f"bench baseline anchor {result.scenario.name} --reason '…'"
             step = f"bench ab tells which commits since then are slower; if it is meant: {pinned}."
@@ -156,3 +153,21 @@ def _next_step(result: RunResult, comparison: Comparison, headline: str) -> str:
         case _:
             assert_never(comparison.decision)
     return step
+
+
+def _to_tell_more(comparison: Comparison, accept: str | None) -> str:
+    """What would decide what is undecided.
+
+    Args:
+        comparison: That decided nothing.
+        accept: The command that accepts the run; None when it must not be.
+    """
+    if comparison.beside:
+        return "Measure more pairs, to see smaller changes."
+    if comparison.machine is not None and comparison.machine.moved:
+        return "bench ab compares two versions on one machine; accept runs of this kind if it is to stay."
+    if comparison.metrics:
+        return "Accept more runs into the baseline, or measure longer, to see smaller changes."
+    if accept is None:
+        return "Measure again, to the end, with answers and without --inject, to compare or to accept."
+    return f"If this run is as it should be: {accept}."

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pydantic import AwareDatetime
 
 from bench.core.certificate import Certificate
+from bench.core.control import Control
 from bench.core.overhead import of_the_target, overhead
 from bench.core.record import Record
 from bench.core.recording import Recording
@@ -73,17 +74,25 @@ class RunResult(Record):
     summary: RunSummary
     thresholds: tuple[ThresholdResult, ...]
     certificate: Certificate | None = None
+    control: Control | None = None
     validity: Validity
     stop: Stop | None = None
     warnings: tuple[str, ...] = ()
 
 
-def differences(one: Fingerprint, other: Fingerprint) -> tuple[str, ...]:
+def differences(one: Fingerprint, other: Fingerprint, *, any_processor: bool = False) -> tuple[str, ...]:
     """Why two runs cannot be compared; empty when they can.
 
     Where time is simulated, the machine is left out of it.
+
+    Args:
+        one: Of a run.
+        other: Of another one, named first in what is returned.
+        any_processor: Its model may differ, because a control says how fast each is.
     """
-    machine = {"system", "cpu_model", "cpu_count"} if one.simulated and other.simulated else set[str]()
+    machine = {"cpu_model"} if any_processor else set[str]()
+    if one.simulated and other.simulated:
+        machine = {"system", "cpu_model", "cpu_count"}
     return tuple(
         f"{field}: {getattr(other, field)} → {getattr(one, field)}"
         for field in Fingerprint.model_fields
@@ -121,6 +130,7 @@ def make_result(
         summary=summary,
         thresholds=(*limits, *judge_recovery(summary.recovery, scenario.recovery_ratio)),
         certificate=recording.certificate,
+        control=recording.control,
         validity=judge_validity(counted, summary),
         stop=recording.stop,
         warnings=recording.warnings,

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from bench.core.load import Seconds
 from bench.core.record import Record
-from bench.core.target import Name
+from bench.core.target import Name, Target
 from bench.errors import ConfigError
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
@@ -86,6 +86,20 @@ class Fixture(Record):
     items: Annotated[tuple[str | dict[str, Any], ...], Field(min_length=1)]
 
 
+class Asked(Record):
+    """The same request again and again, to a service of the stack.
+
+    Attributes:
+        target: How to ask.
+        message: What.
+        repeats: How many times, one after the other.
+    """
+
+    target: Target
+    message: str
+    repeats: Annotated[int, Field(ge=1, le=1000)] = 5
+
+
 class Stack(Record):
     """Services that run together.
 
@@ -96,6 +110,8 @@ class Stack(Record):
         services: In the order in which they start; empty for a stack that runs elsewhere.
         users: Its test users; None when it does not check who asks.
         fixtures: What scenarios may ask to be there, by name.
+        control: A request to what no change of the repository touches, such as a pinned model; before and
+            after a run it shows how fast the machine is.
     """
 
     name: Name
@@ -104,6 +120,7 @@ class Stack(Record):
     services: dict[Name, Service] = {}
     users: Users | None = None
     fixtures: dict[Name, Fixture] = {}
+    control: Asked | None = None
 
 
 def expand(text: str, values: Mapping[str, str], where: str) -> str:

@@ -72,6 +72,22 @@ def shrunk_sd(residuals: Sequence[float], prior_sd: float, prior_df: int) -> tup
     return math.sqrt((prior_df * prior_sd**2 + df * variance) / total), total
 
 
+def shrunk_slope(y: Values, x: Values, prior_runs: int) -> tuple[float, float]:
+    """Slope of y on x, pulled towards 1 as by so many more points of that slope, and their correlation.
+
+    Both are 0 where x does not vary.
+    """
+    away = np.asarray(x) - np.mean(x)
+    squares = float(away @ away)
+    if squares <= _ROUNDING**2:
+        return 0.0, 0.0
+    own = np.asarray(y) - np.mean(y)
+    weight = len(away) - 1
+    slope = (weight * float(away @ own) / squares + prior_runs) / (weight + prior_runs)
+    size = math.sqrt(squares * float(own @ own))
+    return slope, float(away @ own) / size if size > 0 else 0.0
+
+
 def t_upper(t: float, df: int) -> float:
     """Probability of a Student t at least this large."""
     return float(scipy_stats.t.sf(t, df))

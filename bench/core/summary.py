@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from bench.core import stats
+from bench.core.counters import counters_of
 from bench.core.histogram import Histogram
 from bench.core.load import Stage
 from bench.core.metrics import METRICS, NETWORK, Kind, Metric, hop_key, metric
@@ -94,6 +95,7 @@ class RunSummary(Record):
         goodput: Answers within the scenario's objectives; None when it has none, or nothing was answered.
         itl: Gaps between tokens; None unless answers are streamed.
         failed_blocks: In how many sixths of the run a request failed.
+        counters: What has no noise, by metric and message.
         metrics: By key; a metric without a value is not there.
         resources: By service, and the generator.
         errors: Up to ten failed requests of each outcome.
@@ -109,6 +111,7 @@ class RunSummary(Record):
     goodput: Goodput | None = None
     itl: TokenGaps | None = None
     failed_blocks: int
+    counters: dict[str, dict[str, float]] = {}
     metrics: dict[str, MetricSummary]
     resources: dict[str, ResourceSummary]
     errors: tuple[ErrorSample, ...]
@@ -133,6 +136,7 @@ def summarise(recording: Recording, objectives: Mapping[str, float] = {}) -> Run
         goodput=_goodput(answered, objectives, elapsed_s),
         itl=_itl(recording.token_gaps.values()),
         failed_blocks=_blocks(failed, elapsed_s),
+        counters=counters_of(answered),
         metrics=metrics,
         resources=_resources(recording.resources),
         errors=tuple(_errors(failed)),

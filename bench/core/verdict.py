@@ -9,10 +9,10 @@ from enum import StrEnum
 
 from bench.core import stats
 from bench.core.baseline import MIN_RUNS, BaselineRun
+from bench.core.machine import Machine
 from bench.core.metrics import Better, Part, metric
 from bench.core.noise import Noise
 from bench.core.record import Record
-from bench.core.sample import Outcome
 from bench.core.scenario import Tolerance
 from bench.core.shift import Shift, from_baseline
 from bench.core.summary import RunSummary
@@ -26,9 +26,6 @@ MDE_BUDGET_RATIO = 0.20  # a run that could only have seen more than this decide
 # What looks slower like that is measured once more, and both runs must agree on half the margin.
 SCREEN_ALPHA, SCREEN_RATIO, AGREED_SHARE = 0.05, 0.05, 0.5
 INTERVAL = 0.90  # of the change that is shown
-SUCCESS_ALPHA = 0.01
-MIN_FAILED_BLOCKS = 2  # one bad moment of the machine is not a bad target
-SUCCESS = "success_ratio"
 
 
 class Verdict(StrEnum):
@@ -58,6 +55,7 @@ class MetricComparison(Record):
         p_value: Of being this much worse by chance, after Holm.
         mde_ratio: The smallest change that would have been seen in 4 of 5 runs.
         margin_ratio: The change that is tolerated.
+        machine_ratio: What the control puts down to the machine; the change is what is left.
         suspect: It looks worse, be it by chance: worth another run.
     """
 
@@ -73,6 +71,7 @@ class MetricComparison(Record):
     p_value: float | None = None
     mde_ratio: float | None = None
     margin_ratio: float | None = None
+    machine_ratio: float | None = None
     suspect: bool = False
 
 
@@ -81,37 +80,29 @@ def judge_metrics(
     runs: Sequence[BaselineRun],
     tolerances: Mapping[str, Tolerance],
     noise: Noise | None = None,
+    machine: Machine | None = None,
 ) -> tuple[MetricComparison, ...]:
-    """Judge success and every latency that is compared: what decides first, then the tiers.
+    """Judge every latency that is compared: what decides first, then the tiers.
 
     Args:
         heads: The run, and its repetition if there is one.
         runs: The comparable runs of the baseline, oldest first.
         tolerances: Margins that differ from the default, by metric.
         noise: What is known of runs of the same; None for the usual priors.
+        machine: How fast the machines were; None when that is not known.
     """
     figures = [figures_of(summary) for summary in heads]
-    head = {key: [each[key] for each in figures if key in each] for each in figures for key in each}
-    base = {
-        key: [run.figures[key] for run in runs if key in run.figures]
-        for key in sorted({key for run in runs for key in run.figures})
-    }
-    shifts = {
-        key: shift
-        for key in head.keys() & base.keys()
-        if (shift := from_baseline(key, head[key], base[key], noise.prior(key) if noise else None))
-        is not None
-    }
-    judged = judge_shifts(shifts, tolerances, MARGIN_RATIO)
-    unpaired = {
-        key: _unpaired(key, head[key][-1] if key in head else None, base.get(key, []))
-        for key in (head.keys() | base.keys()) - shifts.keys()
-    }
-    base_counts = sum(run.ok for run in runs), sum(run.failed for run in runs)
-    ok = sum(summary.outcomes.get(Outcome.OK, 0) for summary in heads)
-    failed = sum(summary.requests for summary in heads) - ok
-    success = judge_success((ok, failed), base_counts, sum(summary.failed_blocks for summary in heads))
-    return (success, *in_order({**judged, **unpaired}))
+    shifts: dict[str, Shift] = {}
+    unpaired: dict[str, MetricComparison] = {}
+    for key in {key for each in (*figures, *(run.figures for run in runs)) for key in each}:
+        head, base = [each.get(key, {}) for each in figures], [run.figures.get(key, {}) for run in runs]
+        shift = from_baseline(key, head, base, noise.prior(key) if noise else None, machine)
+        if shift is not None:
+            shifts[key] = shift
+        else:
+            unpaired[key] = _unpaired(key, head[-1] or head[0], [run for run in base if run])
+    judged = judge_shifts(shifts, tolerances, MARGIN_RATIO, moved=machine is not None and machine.moved)
+    return in_order({**judged, **unpaired})
 
 
 def figures_of(summary: RunSummary) -> dict[str, dict[str, float]]:
@@ -130,7 +121,11 @@ def in_order(judged: Mapping[str, MetricComparison]) -> tuple[MetricComparison, 
 
 
 def judge_shifts(
-    shifts: Mapping[str, Shift], tolerances: Mapping[str, Tolerance], usual_margin_ratio: float
+    shifts: Mapping[str, Shift],
+    tolerances: Mapping[str, Tolerance],
+    usual_margin_ratio: float,
+    *,
+    moved: bool = False,
 ) -> dict[str, MetricComparison]:
     """Judge distances by metric, each family by Holm's procedure.
 
@@ -138,6 +133,7 @@ def judge_shifts(
         shifts: By metric.
         tolerances: Margins that differ from the usual one, by metric.
         usual_margin_ratio: For the others.
+        moved: The machine is another one: what it may explain in full is not put down to the version.
     """
     families = {part: {k: s for k, s in shifts.items() if metric(k).part is part} for part in Part}
     worse = _adjusted(families, lambda shift: shift.p_worse)
@@ -146,8 +142,18 @@ def judge_shifts(
     for key, shift in shifts.items():
         tolerance = tolerances.get(key)
         margin_ratio = tolerance.margin_ratio if tolerance else usual_margin_ratio
-        judged[key] = _judge(shift, worse[key], better[key], len(families[metric(key).part]), margin_ratio)
+        each = _judge(shift, worse[key], better[key], len(families[metric(key).part]), margin_ratio)
+        if moved and abs(shift.beyond_the_machine) <= math.log1p(margin_ratio):
+            each = _unless_the_machine(each)
+        judged[key] = each
     return judged
+
+
+def _unless_the_machine(judged: MetricComparison) -> MetricComparison:
+    """What a machine that is another one may explain is no change of the version's."""
+    if judged.verdict not in {Verdict.REGRESSED, Verdict.IMPROVED}:
+        return judged
+    return judged.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
 
 
 def _adjusted(
@@ -164,25 +170,26 @@ def _judge(
     shift: Shift, p_worse: float, p_better: float, tested: int, margin_ratio: float
 ) -> MetricComparison:
     row = metric(shift.key)
-    change = shift.head - shift.base
+    start = row.smallest_change
+    sign = 1.0 if row.better is Better.LOWER else -1.0
+    change = (shift.head + start) * math.exp(-sign * shift.machine) - start - shift.base
     alpha = ALPHA if row.part is Part.DECIDES else TIER_ALPHA
     mde = math.expm1(stats.smallest_detectable(shift.standard_error, shift.df, alpha / tested, POWER))
     # Back from the started scale: a ratio of (value + start) becomes a ratio of the value.
-    stretch = (shift.base + row.smallest_change) / shift.base if shift.base > 0 else None
+    stretch = (shift.base + start) / shift.base if shift.base > 0 else None
     margin = math.log1p(margin_ratio)
-    matters = abs(change) >= row.smallest_change
+    matters = abs(change) >= start
     agreed = abs(shift.smallest) > AGREED_SHARE * margin
     if matters and agreed and p_worse < alpha and shift.distance > margin:
         verdict = Verdict.REGRESSED
     elif matters and agreed and p_better < alpha and shift.distance < -margin:
         verdict = Verdict.IMPROVED
-    elif mde > MDE_BUDGET_RATIO and mde * (shift.base + row.smallest_change) > row.smallest_change:
+    elif mde > MDE_BUDGET_RATIO and mde * (shift.base + start) > start:
         verdict = Verdict.INCONCLUSIVE
     else:
         verdict = Verdict.UNCHANGED
     slower = shift.p_worse < SCREEN_ALPHA and shift.distance > math.log1p(SCREEN_RATIO)
     suspect = matters and slower and row.part is Part.DECIDES
-    sign = 1.0 if row.better is Better.LOWER else -1.0
     reach = shift.standard_error * stats.t_quantile((1.0 + INTERVAL) / 2.0, shift.df)
     ends = sorted(math.expm1(sign * (shift.distance + side * reach)) for side in (-1.0, 1.0))
     return MetricComparison(
@@ -198,17 +205,16 @@ def _judge(
         p_value=p_worse,
         mde_ratio=mde * stretch if stretch else None,
         margin_ratio=margin_ratio,
+        machine_ratio=math.expm1(sign * shift.machine) if shift.machine else None,
         suspect=suspect or verdict is Verdict.REGRESSED,
     )
 
 
-def _unpaired(
-    key: str, head: Mapping[str, float] | None, base: Sequence[Mapping[str, float]]
-) -> MetricComparison:
+def _unpaired(key: str, head: Mapping[str, float], base: Sequence[Mapping[str, float]]) -> MetricComparison:
     """A metric that only one side has, or that too few runs of the baseline have."""
     row = metric(key)
     verdict = Verdict.INCONCLUSIVE
-    if head is None:
+    if not head:
         # What few runs had was never usual, so that it is gone means nothing.
         verdict = Verdict.MISSING if len(base) >= MIN_RUNS else Verdict.INCONCLUSIVE
     elif not base:
@@ -221,31 +227,4 @@ def _unpaired(
         part=row.part,
         base=stats.typical(figures, start_ms) if figures else None,
         head=stats.typical(list(head.values()), start_ms) if head else None,
-    )
-
-
-def judge_success(head: tuple[int, int], base: tuple[int, int], failed_blocks: int) -> MetricComparison:
-    """Success is a count, so it is tested as one (Fisher's exact test).
-
-    Args:
-        head: Requests that succeeded, and that did not.
-        base: The same of what it is compared with.
-        failed_blocks: In how many parts of the head's time requests failed.
-    """
-    p_worse, p_better = stats.fisher_less(*head, *base), stats.fisher_less(*base, *head)
-    verdict = Verdict.UNCHANGED
-    if p_worse < SUCCESS_ALPHA and failed_blocks >= MIN_FAILED_BLOCKS:
-        verdict = Verdict.REGRESSED
-    elif p_better < SUCCESS_ALPHA:
-        verdict = Verdict.IMPROVED
-    base_ratio, head_ratio = base[0] / sum(base), head[0] / sum(head)
-    return MetricComparison(
-        key=SUCCESS,
-        verdict=verdict,
-        part=metric(SUCCESS).part,
-        base=base_ratio,
-        head=head_ratio,
-        change=head_ratio - base_ratio,
-        p_value=p_worse,
-        suspect=p_worse < SCREEN_ALPHA and head[1] > 0,
     )

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 
 from bench.core.abort import AbortWatch
 from bench.core.certificate import Certificate, Trial
+from bench.core.control import Control
 from bench.core.histogram import Histogram
 from bench.core.load import in_words, planned_s
 from bench.core.recording import Recording
 from bench.core.sample import Outcome, ResourceSample, Stop, StopCause
 from bench.core.samples import SampleLog
 from bench.core.scenario import Brief
+from bench.core.stack import Asked
+from bench.measure import control
 from bench.measure.certify import certify, trial_load
 from bench.measure.endpoint import Endpoint
 from bench.measure.messages import Batch, Job, Transport
@@ -62,7 +65,8 @@ class Subject:
         tokens: Of the virtual users; None when the target asks for none.
         pids: Of the stack's processes, by service; empty when they run elsewhere.
         dead: Says which service died; None while all run.
-        reference_url: Of the server of known timing; None to do without the certificate.
+        reference_url: Of the server of known timing; None to do without the certificate and the control.
+        pinned: The request that the stack declares as its control, and the address of its service.
         transport: Who speaks HTTP.
     """
 
@@ -71,6 +75,7 @@ class Subject:
     pids: Mapping[str, int] = field(default_factory=dict)
     dead: Callable[[], str | None] = lambda: None
     reference_url: str | None = None
+    pinned: tuple[Asked, str] | None = None
     transport: Transport = Transport.OWN
 
 
@@ -112,9 +117,11 @@ class _Session:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._interrupted.set)
         async with working(count) as workers:
-            before = await self._trial(workers)
+            pace_before, before = await self._pace(workers), await self._trial(workers)
             elapsed_s, stop = await self._give_load(workers)
-            after = None if self._interrupted.is_set() else await self._trial(workers)
+            cut = self._interrupted.is_set()
+            after = None if cut else await self._trial(workers)
+            pace_after = {} if cut else await self._pace(workers)
         scenario = self._brief.scenario
         return Recording(
             planned_s=scenario.duration_s,
@@ -126,7 +133,17 @@ class _Session:
             certificate=Certificate(load=in_words([trial_load(scenario)]), before=before, after=after)
             if before is not None
             else None,
+            control=Control(before_ms=pace_before, after_ms=pace_after) if pace_before else None,
         )
+
+    async def _pace(self, workers: Workers) -> dict[str, float]:
+        """How long the pinned work takes now; empty when there is no server of known timing."""
+        url, pinned = self._subject.reference_url, self._subject.pinned
+        if url is None:
+            return {}
+        alone = control.work_alone()
+        asked = await control.pinned(workers, *pinned, self._subject.transport) if pinned else {}
+        return alone | await control.echo(workers, url, self._subject.transport) | asked
 
     async def _trial(self, workers: Workers) -> Trial | None:
         url = self._subject.reference_url

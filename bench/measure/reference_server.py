@@ -37,7 +37,9 @@ _FIRST = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encodi
 _DONE = b'event: done\ndata: {"tokens":%d,"first_ms":%.3f,"total_ms":%.3f}\n\n'
 _END = b"0\r\n\r\n"
 _READY = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 14\r\n\r\n{"ready":true}'
+_ECHO = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{"text":"Echo"}'
 _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
+_AT_ONCE = {(b"GET", b"/ready"): _READY, (b"POST", b"/echo"): _ECHO}
 _REFUSED = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -145,7 +147,7 @@ class _Connection(asyncio.Protocol):
             self._streaming, self._tokens, self._request_s = True, 0, self._read_s
             self._metronome.add(self._request_s + FIRST_S, self)
             return
-        transport.write(_READY if asked == (b"GET", b"/ready") else _NOT_FOUND)
+        transport.write(_AT_ONCE.get(asked, _NOT_FOUND))
         if not self._keep:
             transport.close()
 

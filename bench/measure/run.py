@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from bench.core.recording import Recording
 from bench.core.result import RunResult, make_result
 from bench.core.scenario import Brief
-from bench.core.stack import Stack
+from bench.core.stack import Asked, Stack
 from bench.errors import ConfigError
 from bench.measure.auth import Account, declared_users, jwt_secret, mint
 from bench.measure.certify import REFERENCE
@@ -48,7 +48,7 @@ class Conditions:
         transport: Who speaks HTTP.
         tree: Where the files of the services are, when not here: another commit's.
         shared: Whether a stack that is up already may be used.
-        certified: Whether they show before and after what they make of a server of known timing.
+        certified: Whether the load generators and the machine show before and after what they are worth.
     """
 
     urls: Mapping[str, str] = field(default_factory=dict)
@@ -111,7 +111,15 @@ def prepared(
             ready = live.url(target.service).rstrip("/") + target.ready
             wait_until_ready(ready, headers, READY_TIMEOUT_S, live.dead)
         base_urls = [live.url(target.service) for target in targets]
-        yield Subject(base_urls, tokens, live.pids, live.dead, reference_url, conditions.transport)
+        yield Subject(
+            base_urls,
+            tokens,
+            live.pids,
+            live.dead,
+            reference_url,
+            _pinned(stack, live),
+            conditions.transport,
+        )
 
 
 @contextmanager
@@ -134,6 +142,12 @@ def _live(brief: Brief, stack: Stack, conditions: Conditions, listener: Listener
         raise ConfigError(f"--inject: target '{stack.name}' is up without it", "bench stack down")
     listener.note(f"using the stack '{stack.name}' that is up")
     yield attach(stack, jwt_secret(os.environ, generate=False))
+
+
+def _pinned(stack: Stack, live: Live) -> tuple[Asked, str] | None:
+    """The stack's control, where the address of its service is known."""
+    asked = stack.control
+    return (asked, live.urls[asked.target.service]) if asked and asked.target.service in live.urls else None
 
 
 def _references() -> AbstractContextManager[Live]:

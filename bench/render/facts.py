@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from bench.core import wording
 from bench.core.certificate import Certificate, Trial
-from bench.core.compare import Comparison
+from bench.core.compare import Comparison, MachineComparison
+from bench.core.control import Control
 from bench.core.load import in_words
 from bench.core.metrics import metric
 from bench.core.overhead import CONFIDENCE, Overhead
@@ -12,6 +13,8 @@ from bench.core.recovery import Recovery
 from bench.core.report import Report
 from bench.core.result import environment
 from bench.core.summary import Goodput, RunSummary, TokenGaps
+
+_SAME = 0.005  # of a pace: a smaller difference is none
 
 
 def facts(report: Report) -> tuple[tuple[str, str], ...]:
@@ -33,6 +36,7 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         "stack": f"{where.stack} ({environment(where)})",
         "machine": f"{where.system}, {where.cpu_count} × {where.cpu_model}",  # noqa: RUF001 - times
         "certificate": _certificate(result.certificate),
+        "control": _control(result.control, comparison.machine),
         "made with": f"bench {made.tool_version}, Python {made.python_version}",
     }
     return tuple((label, text) for label, text in said.items() if text)
@@ -67,6 +71,20 @@ def _certificate(certificate: Certificate | None) -> str:
     trials = {"before": certificate.before, "after": certificate.after}
     said = [f"{when} {_off(trial)}" for when, trial in trials.items() if trial is not None]
     return f"first tokens of known time, {certificate.load}: {', '.join(said)}"
+
+
+def _control(control: Control | None, machine: MachineComparison | None) -> str:
+    """What pinned work took, and what that says of the machine beside the baseline's."""
+    if control is None:
+        return ""
+    pace = [f"{name} {wording.duration(each_ms)}" for name, each_ms in sorted(control.before_ms.items())]
+    if machine is None:
+        return f"the same work as ever took {wording.listing(pace)}"
+    other = " slower" if machine.slower_ratio > 0 else " faster"
+    size = (
+        "as fast" if abs(machine.slower_ratio) < _SAME else wording.percent(abs(machine.slower_ratio)) + other
+    )
+    return f"this machine is {size} beside the baseline's ({wording.listing(pace)})"
 
 
 def _off(trial: Trial) -> str:

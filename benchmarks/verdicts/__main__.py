@@ -8,12 +8,14 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from .rules import BASELINE_RUNS, RULES, Version
-from .world import Machines, World
+from .world import Follows, Machines, World
 
 _ROOT = Path(__file__).parents[2]
 _METHOD = Path(__file__).with_name("method.md")
 _CHUNK = 125
 QUIET, USUAL, NOISY = (Machines(sd=sd) for sd in (0.027, 0.06, 0.10))
+ALONE, ALONE_NOISY = (Machines(sd=sd, control=Follows.NONE) for sd in (0.06, 0.10))
+MANY = Machines(sd=0.06, requests=300)
 # Title: machines, how much slower the version is, and how often it fails.
 CELLS: dict[str, tuple[Machines, float, float]] = {
     "no change, 2.7 % between machines": (QUIET, 1.0, 0.0),
@@ -21,14 +23,27 @@ CELLS: dict[str, tuple[Machines, float, float]] = {
     "no change, 10 %": (NOISY, 1.0, 0.0),
     "no change, two kinds of processor": (Machines(sd=0.027, mixed=True), 1.0, 0.0),
     "no change, heavy tails": (Machines(sd=0.06, tails=True), 1.0, 0.0),
+    "no change, failures in one moment": (Machines(sd=0.06, bursts=True), 1.0, 0.0),
     "no change, machines 8 % slower by now": (Machines(sd=0.06, drift=1.08), 1.0, 0.0),
+    "no change, a control that follows by half": (Machines(sd=0.06, control=Follows.HALF), 1.0, 0.0),
+    "no change, a control of something else": (Machines(sd=0.06, control=Follows.NOT), 1.0, 0.0),
+    "no change, 6 %, no control": (ALONE, 1.0, 0.0),
+    "no change, 10 %, no control": (ALONE_NOISY, 1.0, 0.0),
+    "no change, machines 8 % slower by now, no control": (
+        Machines(sd=0.06, drift=1.08, control=Follows.NONE),
+        1.0,
+        0.0,
+    ),
+    "no change, 300 requests": (MANY, 1.0, 0.0),
     "10 % slower, 2.7 %": (QUIET, 1.1, 0.0),
     "10 % slower, 6 %": (USUAL, 1.1, 0.0),
     "20 % slower, 2.7 %": (QUIET, 1.2, 0.0),
     "20 % slower, 6 %": (USUAL, 1.2, 0.0),
     "20 % slower, 10 %": (NOISY, 1.2, 0.0),
-    "30 % slower, 6 %": (USUAL, 1.3, 0.0),
-    "one in ten fails": (USUAL, 1.0, 0.1),
+    "20 % slower, 6 %, no control": (ALONE, 1.2, 0.0),
+    "30 % slower, 6 %, no control": (ALONE, 1.3, 0.0),
+    "one in ten of 52 requests fails": (USUAL, 1.0, 0.1),
+    "one in twenty of 300 requests fails": (MANY, 1.0, 0.05),
 }
 
 

@@ -1,13 +1,16 @@
 """Runs as they come from shared machines, made of random numbers: what is true of them is known."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.core import stats
 from bench.core.baseline import Baseline, BaselineRun
+from bench.core.control import Control
 from bench.core.metrics import metric
 from bench.core.result import Fingerprint, Provenance, RunResult, environment
 from bench.core.sample import Outcome
@@ -18,11 +21,23 @@ from bench.core.validity import Validity
 MESSAGES, REQUESTS = 13, 52
 _WITHIN_SD = 0.15  # of a request around its message's time, on the log scale
 _TAIL_SHARE, _TAIL_FACTOR = 0.05, 3.0
+_MOOD_SD = 0.015  # of a run that no control sees
+_CONTROL_SD = 0.02  # of what pinned work takes, each time that it is done
+_BURST_SHARE, _BURST_FAILS, BLOCKS = 0.2, 0.5, 6
 _CPU_GAP = 1.15  # of the slower kind of processor, where kinds are mixed
 # Tiers as shares of the response time; with response time, first token and success they make the gate.
 _TIERS = {"auth": 0.02, "backend": 0.05, "agent": 0.03, "prefill": 0.15, "decode": 0.70}
 _FIRST_TOKEN_SHARE = 0.25
 _WHEN = "2026-01-05T12:00:00Z"
+
+
+class Follows(Enum):
+    """How well a control follows the machine."""
+
+    WELL = "well"
+    HALF = "half"
+    NOT = "not"
+    NONE = "there is no control"
 
 
 @dataclass(frozen=True)
@@ -34,12 +49,18 @@ class Machines:
         drift: All new machines are slower by this factor than those of the baseline.
         mixed: Half of all machines are of a slower kind.
         tails: Some requests take three times as long.
+        bursts: In one run of five, half of the requests of one moment fail.
+        control: How well the control follows the machine.
+        requests: Of each run.
     """
 
     sd: float
     drift: float = 1.0
     mixed: bool = False
     tails: bool = False
+    bursts: bool = False
+    control: Follows = Follows.WELL
+    requests: int = REQUESTS
 
 
 @dataclass(frozen=True)
@@ -47,6 +68,7 @@ class Run:
     """A run: what the gate sees of it, and its requests, which other rules look at."""
 
     summary: RunSummary
+    control: Control | None
     requests_ms: npt.NDArray[np.float64]
 
 
@@ -77,16 +99,30 @@ class World:
 
     def run(self, machine: float, change: float = 1.0, failed_ratio: float = 0.0) -> Run:
         """A run on a machine, of a version that is slower by this factor."""
-        message = np.arange(REQUESTS) % MESSAGES
-        noise = np.exp(self._dice.normal(0.0, _WITHIN_SD, REQUESTS))
+        requests = self.machines.requests
+        message = np.arange(requests) % MESSAGES
+        noise = np.exp(self._dice.normal(0.0, _WITHIN_SD, requests) + self._dice.normal(0.0, _MOOD_SD))
         if self.machines.tails:
-            noise[self._dice.random(REQUESTS) < _TAIL_SHARE] *= _TAIL_FACTOR
+            noise[self._dice.random(requests) < _TAIL_SHARE] *= _TAIL_FACTOR
         times_ms = self._usual_ms[message] * machine * change * noise
         shares = {"e2e_ms": 1.0, "ttft_ms": _FIRST_TOKEN_SHARE}
         shares |= {f"hop.{tier}_ms": share for tier, share in _TIERS.items()}
         metrics = {key: self._metric(key, share * times_ms, message) for key, share in shares.items()}
-        failed = int(self._dice.binomial(REQUESTS, failed_ratio))
-        return Run(_summary(metrics, REQUESTS - failed, failed), times_ms)
+        failed = self._dice.random(requests) < failed_ratio
+        block = np.arange(requests) * BLOCKS // requests
+        if self.machines.bursts and self._dice.random() < _BURST_SHARE:
+            failed |= (block == self._dice.integers(BLOCKS)) & (self._dice.random(requests) < _BURST_FAILS)
+        return Run(_summary(metrics, failed, block), self._control(machine), times_ms)
+
+    def _control(self, machine: float) -> Control | None:
+        """What the pinned work takes on a machine: it is a little off, before the run and after it."""
+        follows, off = self.machines.control, self._dice.normal(0.0, _CONTROL_SD, 2)
+        own = self._dice.normal(0.0, self.machines.sd)
+        pace = {Follows.WELL: math.log(machine), Follows.HALF: math.log(machine) / 2, Follows.NOT: own}
+        if follows is Follows.NONE:
+            return None
+        before_ms, after_ms = 10.0 * np.exp(pace[follows] + off)
+        return Control(before_ms={"work": float(before_ms)}, after_ms={"work": float(after_ms)})
 
     def _metric(
         self, key: str, times_ms: npt.NDArray[np.float64], message: npt.NDArray[np.int_]
@@ -102,13 +138,16 @@ class World:
         )
 
 
-def _summary(metrics: Mapping[str, MetricSummary], ok: int, failed: int) -> RunSummary:
+def _summary(
+    metrics: Mapping[str, MetricSummary], failed: npt.NDArray[np.bool_], block: npt.NDArray[np.int_]
+) -> RunSummary:
+    wrong, ok = int(failed.sum()), int((~failed).sum())
     return RunSummary(
         elapsed_s=30.0,
-        requests=ok + failed,
+        requests=ok + wrong,
         requests_rps=ok / 30.0,
-        outcomes={Outcome.OK: ok, Outcome.HTTP_ERROR: failed} if failed else {Outcome.OK: ok},
-        failed_blocks=min(6, failed),
+        outcomes={Outcome.OK: ok, Outcome.HTTP_ERROR: wrong} if wrong else {Outcome.OK: ok},
+        failed_blocks=len(np.unique(block[failed])),
         metrics=dict(metrics),
         resources={},
         errors=(),
@@ -154,6 +193,7 @@ def as_result(run: Run, number: int) -> RunResult:
         fingerprint=_FINGERPRINT,
         summary=run.summary,
         thresholds=(),
+        control=run.control,
         validity=Validity(valid=True),
     )
 
@@ -173,7 +213,9 @@ def as_baseline(runs: list[Run]) -> Baseline:
                 "fingerprint": _FINGERPRINT,
                 "ok": run.summary.outcomes[Outcome.OK],
                 "failed": run.summary.outcomes.get(Outcome.HTTP_ERROR, 0),
+                "failed_blocks": run.summary.failed_blocks,
                 "figures": {key: each.figures for key, each in run.summary.metrics.items()},
+                "control": run.control,
             }
         )
         for number, run in enumerate(runs)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from bench.core import ab, baseline, load, metrics, noise, shift, validity, verdict
+from bench.core import ab, baseline, load, machine, metrics, noise, shift, success, validity, verdict
 from bench.core.load import Stage
 from bench.core.scenario import Prompts, Scenario
 from bench.core.target import Target
@@ -71,11 +71,18 @@ def test_the_methodology_has_the_codes_constants() -> None:
             validity: ("GENERATOR_CPU_PCT", "SEND_LAG_RATIO", "SEND_LAG_MS"),
             ab: ("AB_MARGIN_RATIO",),
             noise: ("MOST_ALARMS_RATIO", "MOST_PRIOR_DF", "LEAST_SD"),
-            shift: ("PRIOR_SD", "PRIOR_DF", "PAIR_PRIOR_SD", "PAIR_PRIOR_DF", "MIN_PAIRS"),
+            shift: (
+                "PRIOR_SD", "PRIOR_DF", "CONTROLLED_PRIOR_SD", "PAIR_PRIOR_SD", "PAIR_PRIOR_DF",
+                "MIN_PAIRS",
+            ),
             verdict: (
                 "MARGIN_RATIO", "ALPHA", "TIER_ALPHA", "POWER", "MDE_BUDGET_RATIO",
-                "SCREEN_ALPHA", "SCREEN_RATIO", "AGREED_SHARE", "INTERVAL", "SUCCESS_ALPHA",
-                "MIN_FAILED_BLOCKS",
+                "SCREEN_ALPHA", "SCREEN_RATIO", "AGREED_SHARE", "INTERVAL",
+            ),
+            success: ("SUCCESS_ALPHA", "MIN_FAILED_BLOCKS"),
+            machine: (
+                "LEAST_CORRELATION", "SLOPE_PRIOR_RUNS", "MOST_SLOPE", "PACE_PRIOR_SD", "PACE_PRIOR_DF",
+                "MOVED_RATIO", "MOVED_ALPHA",
             ),
         }.items()
         for name in names

@@ -38,7 +38,9 @@ def make_summary(figures: Figures, *, ok: int = 100, failed: int = 0, failed_blo
     )
 
 
-def make_accepted(figures: Figures, number: int = 0, *, ok: int = 100, failed: int = 0) -> BaselineRun:
+def make_accepted(
+    figures: Figures, number: int = 0, *, ok: int = 100, failed: int = 0, failed_blocks: int = 0
+) -> BaselineRun:
     """A run of a baseline that had these figures."""
     return BaselineRun(
         run_id=f"run-{number}",
@@ -51,6 +53,7 @@ def make_accepted(figures: Figures, number: int = 0, *, ok: int = 100, failed: i
         fingerprint=make_fingerprint(),
         ok=ok,
         failed=failed,
+        failed_blocks=failed_blocks,
         figures={key: dict(each) for key, each in figures.items()},
     )
 
@@ -66,5 +69,8 @@ def judged(
 def without_success(count: int = 6) -> Baseline:
     """A baseline in which every request failed, as an older version would have accepted."""
     usual = make_baseline((1.0,) * count)
-    runs = tuple(run.model_copy(update={"ok": 0, "failed": 100, "figures": {}}) for run in usual.runs)
+    runs = tuple(
+        run.model_copy(update={"ok": 0, "failed": 100, "failed_blocks": 6, "figures": {}})
+        for run in usual.runs
+    )
     return usual.model_copy(update={"runs": runs})

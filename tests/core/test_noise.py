@@ -12,7 +12,9 @@ from bench.core.sample import Stop, StopCause
 from bench.core.stats import proportion_interval
 from bench.errors import ConfigError, MeasurementError
 from tests.factories import (
+    MACHINES,
     NOON,
+    made_on,
     make_baseline,
     make_fingerprint,
     make_provenance,
@@ -51,6 +53,14 @@ def test_the_spread_between_runs_is_measured() -> None:
     assert each.sd == pytest.approx(0.04, rel=0.3)
     assert each.mde_ratio > 2 * each.sd
     assert found.measured_at == NOON + timedelta(hours=39)
+
+
+def test_what_the_control_explains_is_no_noise() -> None:
+    """On machines that differ by seven per cent, and whose controls say so, hardly any spread is left."""
+    runs = [made_on(factor, factor, number) for number, factor in enumerate(MACHINES)]
+    alone = [made_on(factor, None, number) for number, factor in enumerate(MACHINES)]
+    assert assess(runs).metrics["e2e_ms"].sd < 0.002
+    assert assess(alone).metrics["e2e_ms"].sd > 0.06
 
 
 def test_runs_of_the_same_raise_few_alarms() -> None:

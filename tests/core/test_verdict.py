@@ -10,21 +10,18 @@ from bench.core.baseline import MIN_RUNS
 from bench.core.metrics import Part
 from bench.core.scenario import Tolerance
 from bench.core.shift import PRIOR_DF, PRIOR_SD
+from bench.core.success import MIN_FAILED_BLOCKS, SUCCESS_ALPHA
 from bench.core.verdict import (
     ALPHA,
     INTERVAL,
     MARGIN_RATIO,
     MDE_BUDGET_RATIO,
-    MIN_FAILED_BLOCKS,
     POWER,
-    SUCCESS,
-    SUCCESS_ALPHA,
     TIER_ALPHA,
     MetricComparison,
     Verdict,
-    judge_metrics,
 )
-from tests.core.figures import Figures, judged, make_accepted, make_summary
+from tests.core.figures import Figures, judged
 
 FLAT = [{"e2e_ms": {"a": 990.0}}] * 10
 OPPOSITE = {Verdict.REGRESSED: Verdict.IMPROVED, Verdict.IMPROVED: Verdict.REGRESSED}
@@ -288,16 +285,16 @@ def test_runs_without_the_message_do_not_count_as_runs() -> None:
 
 
 def test_what_decides_stands_before_the_tiers() -> None:
-    """Success stands first, then the response time, the tiers by name, and what no tier claims."""
+    """The response time stands first, the tiers by name, and what no tier claims."""
     figures = {key: {"a": 100.0} for key in ("hop.queue_ms", "hop.network_ms", "e2e_ms", "hop.agent_ms")}
     keys = list(judged(figures, [figures] * 10))
-    assert keys == [SUCCESS, "e2e_ms", "hop.agent_ms", "hop.queue_ms", "hop.network_ms"]
+    assert keys == ["e2e_ms", "hop.agent_ms", "hop.queue_ms", "hop.network_ms"]
 
 
 def test_metrics_that_inform_are_not_judged() -> None:
     """Service time follows from the response time, so it is shown and not judged twice."""
     head = {"e2e_ms": {"a": 990.0}, "service_ms": {"a": 9999.0}}
-    assert judged(head, FLAT).keys() == {SUCCESS, "e2e_ms"}
+    assert judged(head, FLAT).keys() == {"e2e_ms"}
 
 
 def test_many_tiers_ask_for_more_of_each_and_nothing_of_the_rest() -> None:
@@ -348,65 +345,6 @@ def test_what_explains_is_compared_alone() -> None:
     """Where nothing but the network has times it is still compared."""
     network = judged({"hop.network_ms": {"a": 990.0}}, [{"hop.network_ms": {"a": 100.0}}] * 10)
     assert network["hop.network_ms"].verdict is Verdict.REGRESSED
-
-
-def success(
-    ok: int, failed: int, blocks: int, *, base_ok: int = 100, base_failed: int = 0
-) -> MetricComparison:
-    """The verdict on success beside ten runs."""
-    runs = [make_accepted(FLAT[0], number, ok=base_ok, failed=base_failed) for number in range(10)]
-    summary = make_summary(FLAT[0], ok=ok, failed=failed, failed_blocks=blocks)
-    return judge_metrics([summary], runs, {})[0]
-
-
-def test_failures_all_over_a_run_are_a_regression() -> None:
-    """Five failures in a hundred, where a thousand had none, in three blocks: success regressed."""
-    each = success(95, 5, 3)
-    assert (each.key, each.verdict, each.part) == (SUCCESS, Verdict.REGRESSED, Part.DECIDES)
-    assert (each.base, each.head) == (1.0, 0.95)
-    assert each.change == pytest.approx(-0.05)
-    assert each.p_value is not None
-    assert each.p_value < 1e-4
-    assert (each.change_ratio, each.mde_ratio, each.margin_ratio) == (None, None, None)
-
-
-def test_failures_in_one_block_are_a_bad_moment() -> None:
-    """Any number of failures in a single sixth of the run does not fail it; in two sixths it does."""
-    assert success(60, 40, 1).verdict is Verdict.UNCHANGED
-    assert success(60, 40, 2).verdict is Verdict.REGRESSED
-
-
-def test_a_single_failure_is_chance() -> None:
-    """One failure in a hundred beside none in a thousand happens."""
-    assert success(99, 1, 1).verdict is Verdict.UNCHANGED
-    assert success(99, 1, 6).verdict is Verdict.UNCHANGED
-
-
-def test_failing_as_ever_is_unchanged() -> None:
-    """A target that always fails one request in ten does not regress by doing so."""
-    assert success(90, 10, 6, base_ok=90, base_failed=10).verdict is Verdict.UNCHANGED
-
-
-def test_failing_less_is_an_improvement() -> None:
-    """Success that grew beyond chance improved, however few the blocks."""
-    each = success(100, 0, 0, base_ok=80, base_failed=20)
-    assert each.verdict is Verdict.IMPROVED
-    assert each.change == pytest.approx(0.2)
-
-
-@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 6), st.integers(0, 6))
-def test_success_never_regresses_and_improves_at_once(
-    ok: int, failed: int, blocks: int, base_failed: int
-) -> None:
-    """A regression of success means fewer successes, an improvement more."""
-    assume(ok + failed > 0)
-    each = success(ok, failed, blocks, base_ok=6, base_failed=base_failed)
-    assert each.change is not None
-    if each.verdict is Verdict.REGRESSED:
-        assert each.change < 0
-        assert blocks >= MIN_FAILED_BLOCKS
-    if each.verdict is Verdict.IMPROVED:
-        assert each.change > 0
 
 
 # The rule as a whole, on runs that are drawn by a fixed seed.
@@ -468,26 +406,3 @@ def test_a_slowdown_is_found(shared: bool) -> None:
 def test_a_slow_machine_is_not_an_improvement() -> None:
     """A run that is 30 % slower is never said to have improved."""
     assert share(Verdict.IMPROVED, factor=1.3, shared=True) == [0.0]
-
-
-def failing(rng: random.Random, probability: float, requests: int = 300) -> tuple[int, int]:
-    """How many requests failed, and in how many sixths of the run."""
-    blocks = [6 * number // requests for number in range(requests) if rng.random() < probability]
-    return len(blocks), len(set(blocks))
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "low", "high"),
-    [(0.0, 0.05, 0.98, 1.0), (0.01, 0.01, 0.0, 0.01), (0.0, 0.0, 0.0, 0.0)],
-)
-def test_failures_are_found_and_chance_is_not(before: float, after: float, low: float, high: float) -> None:
-    """Of 300 requests 5 % fail: found in 98 %; as many as ever fail: called a regression in at most 1 %."""
-    rng = random.Random(20260105)
-    found = 0
-    for _ in range(400):
-        past = [failing(rng, before)[0] for _ in range(10)]
-        runs = [make_accepted({}, number, ok=300 - each, failed=each) for number, each in enumerate(past)]
-        failed, blocks = failing(rng, after)
-        summary = make_summary({}, ok=300 - failed, failed=failed, failed_blocks=blocks)
-        found += judge_metrics([summary], runs, {})[0].verdict is Verdict.REGRESSED
-    assert low <= found / 400 <= high

@@ -11,7 +11,10 @@ from bench.core.sample import Outcome, Stop, StopCause
 from tests.factories import (
     HOPS,
     NOON,
+    ONE_MACHINE,
     USUAL_FACTORS,
+    machines_baseline,
+    made_on,
     make_baseline,
     make_brief,
     make_provenance,
@@ -123,6 +126,12 @@ def reports() -> dict[str, Report]:
     made = {name: make_report(run, compare(run, baseline)) for name, run in runs.items()}
     made["in-turns"] = make_report(*_in_turns())
     made["crept"] = make_report(run_at(1.25), compare(run_at(1.25), _rolled_on()))
+    elsewhere = made_on(1.25, 1.25)
+    made["shifted"] = make_report(
+        elsewhere, compare(elsewhere, machines_baseline(ONE_MACHINE, paces=ONE_MACHINE[::-1]))
+    )
+    slower = made_on(1.3 * 1.1, 1.1)
+    made["slower-machine"] = make_report(slower, compare(slower, machines_baseline()))
     first = run_at(1.0)
     noisy = make_baseline((1.0, 1.4, 0.7, 1.3, 0.8, 1.5))
     made["no-baseline"] = make_report(first, compare(first, None))

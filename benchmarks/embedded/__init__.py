@@ -1,0 +1,1 @@
+"""How often the verdict is wrong, on the embedded stack itself."""
