@@ -1,6 +1,6 @@
 """What measuring returns, with no opinion about it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.core.certificate import Certificate
@@ -24,6 +24,7 @@ class Recording:
         stop: Why the run ended before its plan did; None when it did not.
         certificate: What the load generator is worth on this machine; None when it was not asked.
         control: How fast the machine is; None likewise.
+        layers: Milliseconds by tier, asked one by one after the load, for stacks that declare how.
         warnings: For people: what was odd while measuring.
     """
 
@@ -35,6 +36,7 @@ class Recording:
     stop: Stop | None = None
     certificate: Certificate | None = None
     control: Control | None = None
+    layers: Sequence[Mapping[str, float]] = ()
     warnings: tuple[str, ...] = ()
 
 

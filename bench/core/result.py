@@ -7,6 +7,8 @@ from pydantic import AwareDatetime
 
 from bench.core.certificate import Certificate
 from bench.core.control import Control
+from bench.core.layers import layer_metrics
+from bench.core.metrics import hop_name
 from bench.core.overhead import of_the_target, overhead
 from bench.core.record import Record
 from bench.core.recording import Recording
@@ -116,8 +118,10 @@ def make_result(
     both = measured(recording, scenario.stages)
     counted = replace(both, samples=of_the_target(both.samples))
     summary = summarise(counted, scenario.objectives)
+    own_word = any(hop_name(key) for key in summary.metrics)
     summary = summary.model_copy(
         update={
+            "metrics": summary.metrics | ({} if own_word else layer_metrics(recording.layers)),
             "overhead": overhead(both.samples, scenario.beside) if scenario.beside else None,
             "recovery": recovery(counted.samples, scenario.stages),
         }

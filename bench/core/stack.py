@@ -13,7 +13,7 @@ from pydantic import Field
 
 from bench.core.load import Seconds
 from bench.core.record import Record
-from bench.core.target import Name, Target
+from bench.core.target import Name, Target, TierName
 from bench.errors import ConfigError
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
@@ -100,6 +100,27 @@ class Asked(Record):
     repeats: Annotated[int, Field(ge=1, le=1000)] = 5
 
 
+class Layer(Record):
+    """A tier that can be asked by itself."""
+
+    tier: TierName
+    target: Target
+
+
+class Layers(Record):
+    """How to ask the tiers of a stack whose answers do not say how long each took.
+
+    Attributes:
+        message: What all are asked.
+        tiers: From the outermost in, each asking the next one.
+        rounds: How often each is asked, in turns.
+    """
+
+    message: str
+    tiers: Annotated[tuple[Layer, ...], Field(min_length=2)]
+    rounds: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
 class Stack(Record):
     """Services that run together.
 
@@ -112,6 +133,7 @@ class Stack(Record):
         fixtures: What scenarios may ask to be there, by name.
         control: A request to what no change of the repository touches, such as a pinned model; before and
             after a run it shows how fast the machine is.
+        layers: How to tell the tiers apart when answers do not.
     """
 
     name: Name
@@ -121,6 +143,7 @@ class Stack(Record):
     users: Users | None = None
     fixtures: dict[Name, Fixture] = {}
     control: Asked | None = None
+    layers: Layers | None = None
 
 
 def expand(text: str, values: Mapping[str, str], where: str) -> str:

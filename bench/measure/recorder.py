@@ -12,15 +12,17 @@ from bench.core.abort import AbortWatch
 from bench.core.certificate import Certificate, Trial
 from bench.core.control import Control
 from bench.core.histogram import Histogram
+from bench.core.layers import Round
 from bench.core.load import in_words, planned_s
 from bench.core.recording import Recording
 from bench.core.sample import Outcome, ResourceSample, Stop, StopCause
 from bench.core.samples import SampleLog
 from bench.core.scenario import Brief
-from bench.core.stack import Asked
+from bench.core.stack import Asked, Layers
 from bench.measure import control
 from bench.measure.certify import certify, trial_load
 from bench.measure.endpoint import Endpoint
+from bench.measure.layers import ask_layers
 from bench.measure.messages import Batch, Job, Transport
 from bench.measure.resources import ResourceSampler
 from bench.measure.workers import Workers, working
@@ -67,6 +69,7 @@ class Subject:
         dead: Says which service died; None while all run.
         reference_url: Of the server of known timing; None to do without the certificate and the control.
         pinned: The request that the stack declares as its control, and the address of its service.
+        layers: How to ask each tier by itself, when the stack declares that, and the addresses by service.
         transport: Who speaks HTTP.
     """
 
@@ -76,6 +79,7 @@ class Subject:
     dead: Callable[[], str | None] = lambda: None
     reference_url: str | None = None
     pinned: tuple[Asked, str] | None = None
+    layers: tuple[Layers, Mapping[str, str]] | None = None
     transport: Transport = Transport.OWN
 
 
@@ -122,6 +126,7 @@ class _Session:
             cut = self._interrupted.is_set()
             after = None if cut else await self._trial(workers)
             pace_after = {} if cut else await self._pace(workers)
+            layers = [] if cut or stop is not None else await self._layers(workers)
         scenario = self._brief.scenario
         return Recording(
             planned_s=scenario.duration_s,
@@ -134,7 +139,16 @@ class _Session:
             if before is not None
             else None,
             control=Control(before_ms=pace_before, after_ms=pace_after) if pace_before else None,
+            layers=layers,
         )
+
+    async def _layers(self, workers: Workers) -> list[Round]:
+        """Each tier by itself, after the load, so that it is not in anybody's way."""
+        subject, tokens = self._subject, self._subject.tokens
+        if subject.layers is None:
+            return []
+        first = [tokens.mint(0)] if tokens else []
+        return await ask_layers(workers, *subject.layers, first, subject.transport)
 
     async def _pace(self, workers: Workers) -> dict[str, float]:
         """How long the pinned work takes now; empty when there is no server of known timing."""

@@ -118,6 +118,7 @@ def prepared(
             live.dead,
             reference_url,
             _pinned(stack, live),
+            (stack.layers, live.urls) if stack.layers else None,
             conditions.transport,
         )
 

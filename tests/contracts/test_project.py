@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from bench.core import ab, baseline, load, machine, metrics, noise, shift, success, validity, verdict
 from bench.core.load import Stage
 from bench.core.scenario import Prompts, Scenario
+from bench.core.stack import Stack
 from bench.core.target import Target
 
 ROOT = Path(__file__).parents[2]
@@ -117,7 +118,7 @@ def _yaml_of(name: str) -> list[Any]:
 
 def test_the_documents_examples_are_right() -> None:
     """A scenario, every kind of load, messages and a target: what is shown can be used."""
-    scenario, loads, cancelled, messages, conversation, target = _yaml_of("scenarios.md")
+    scenario, loads, cancelled, messages, conversation, target, stack = _yaml_of("scenarios.md")
     Scenario.model_validate(scenario)
     Scenario.model_validate(scenario | {"stages": cancelled, "recovery_ratio": 2})
     shown = {TypeAdapter(Stage).validate_python(each).kind for each in loads}
@@ -125,6 +126,7 @@ def test_the_documents_examples_are_right() -> None:
     Prompts.model_validate(messages)
     assert Prompts.model_validate(conversation).messages[0].then
     Target.model_validate(target)
+    assert Stack.model_validate(stack).layers
 
 
 def test_every_shipped_target_is_in_the_documents() -> None:
