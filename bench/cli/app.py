@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import ab, auth, baseline, check, compare, noise, report, run, scenarios, schema, stack
+from bench.cli import ab, auth, baseline, check, compare, merge, noise, report, run, scenarios, schema, stack
 from bench.cli.console import fail, say
 from bench.errors import BenchError, Exit
 
@@ -27,6 +27,7 @@ app.command(epilog="Example: bench run quick --target external --target-url http
 app.command(epilog="Example: bench ab embedded@main embedded --scenario quick")(ab.ab)
 app.command(epilog="Example: bench noise quick --runs 20")(noise.noise)
 app.command(epilog="Example: bench compare results/RUN --strict")(compare.compare)
+app.command(epilog="Example: bench merge results/RUN results/OTHER")(merge.merge)
 app.command(epilog="Example: bench report results/RUN --format markdown")(report.report)
 app.command(epilog="Example: bench schema result > result.schema.json")(schema.schema)
 app.add_typer(baseline.app, name="baseline")

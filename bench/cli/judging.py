@@ -9,6 +9,7 @@ import typer
 from bench.errors import Exit
 
 if TYPE_CHECKING:
+    from bench.core.compare import Decision
     from bench.core.report import Report
     from bench.core.result import RunResult
 
@@ -64,10 +65,15 @@ def rendered(report: "Report", form: Format) -> str:
 
 
 def exit_code(report: "Report", *, strict: bool) -> Exit:
-    """What a judged run exits with; undecided is no failure unless it is asked for."""
+    """What a judged run exits with."""
+    return exit_of(report.decision, strict=strict)
+
+
+def exit_of(decision: "Decision", *, strict: bool) -> Exit:
+    """What a decision exits with; undecided is no failure unless it is asked for."""
     from bench.core.compare import Decision
 
-    match report.decision:
+    match decision:
         case Decision.PASS:
             return Exit.PASS
         case Decision.FAIL:

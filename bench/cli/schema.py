@@ -18,6 +18,7 @@ class Kind(StrEnum):
     BASELINE = "baseline"
     COMPARISON = "comparison"
     REPORT = "report"
+    SUITE = "suite"
 
 
 def schema(kind: Annotated[Kind, typer.Argument(help="The kind of file.")]) -> None:
@@ -38,6 +39,7 @@ def print_schema(kind: Kind) -> None:
     from bench.core.result import RunResult
     from bench.core.scenario import Prompts, Scenario
     from bench.core.stack import Stack
+    from bench.core.suite import SuiteReport
     from bench.core.target import Target
 
     models: dict[Kind, type[BaseModel]] = {
@@ -50,6 +52,7 @@ def print_schema(kind: Kind) -> None:
         Kind.BASELINE: Baseline,
         Kind.COMPARISON: Comparison,
         Kind.REPORT: Report,
+        Kind.SUITE: SuiteReport,
     }
     content = {"$schema": "https://json-schema.org/draft/2020-12/schema", **models[kind].model_json_schema()}
     print(json.dumps(content, indent=2))

@@ -8,7 +8,7 @@ from bench.core.compare import Decision
 from bench.core.report import Report
 from bench.render.document import Table, make_document
 
-_ICONS = {Decision.PASS: "🟢", Decision.FAIL: "🔴", Decision.UNDECIDED: "🟡", Decision.INVALID: "⚪"}
+ICONS = {Decision.PASS: "🟢", Decision.FAIL: "🔴", Decision.UNDECIDED: "🟡", Decision.INVALID: "⚪"}
 _LONGEST_CELL = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _CODE = re.compile(r"(`[A-Za-z0-9._-]+`)")
@@ -23,7 +23,7 @@ _NOTHING = "\u200b"
 def render_markdown(report: Report) -> str:
     """The report as Markdown; text that the target or a scenario's author wrote stays text."""
     document = make_document(report)
-    return _TEMPLATE.render(document=document, icon=_ICONS[document.decision]).strip() + "\n"
+    return _TEMPLATE.render(document=document, icon=ICONS[document.decision]).strip() + "\n"
 
 
 def escape(text: str) -> str:

@@ -46,19 +46,19 @@ def render_terminal(report: Report, *, width: int, colour: bool) -> str:
         emoji=False,
         legacy_windows=False,
     )
-    console.print(Text(document.decision.upper(), _STYLES[document.decision]), _clean(document.headline))
-    console.print(_clean(document.next_step))
+    console.print(Text(document.decision.upper(), _STYLES[document.decision]), clean(document.headline))
+    console.print(clean(document.next_step))
     for reason in document.reasons:
-        console.print(f"  - {_clean(reason)}")
+        console.print(f"  - {clean(reason)}")
     for warning in document.warnings:
-        console.print(f"warning: {_clean(warning)}")
+        console.print(f"warning: {clean(warning)}")
     for table in (*document.judged, *document.details):
         console.print()
-        console.print(_clean(table.title), style="bold")
+        console.print(clean(table.title), style="bold")
         console.print(_rich(table))
     console.print()
     for label, text in document.facts:
-        console.print(f"{label:<12} {_clean(text)}")
+        console.print(f"{label:<12} {clean(text)}")
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
@@ -68,10 +68,11 @@ def _rich(table: Table) -> RichTable:
     for index, column in enumerate(table.columns):
         made.add_column(column, justify="left" if index in {0, last} else "right", overflow="fold")
     for row in table.rows:
-        made.add_row(*(Text(_clean(text), _STYLES.get(text, "")) for text in row))
+        made.add_row(*(Text(clean(text), _STYLES.get(text, "")) for text in row))
     return made
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """A text on one line, cut where it is too long, without anything that moves a cursor."""
     line = _CONTROL.sub(" ", text)
     return line if len(line) <= _LONGEST_CELL else f"{line[:_LONGEST_CELL]}…"

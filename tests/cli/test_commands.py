@@ -66,6 +66,31 @@ def test_compare_exits_with_the_verdict(bench: Bench) -> None:
     assert (invalid.code, invalid.out.split()[0]) == (Exit.MEASUREMENT, "INVALID")
 
 
+@pytest.mark.parametrize("form", ["text", "markdown", "json"])
+def test_scenarios_are_judged_together(bench: Bench, form: str) -> None:
+    """Runs of several scenarios have one verdict and one exit code, in every format."""
+    baselines.save(make_baseline())
+    other = run_at(1.0, 3, brief=TRIAL)
+    failed = bench("merge", _keep(run_at(1.4, 1)), _keep(other), "--format", form)
+    assert failed.code == Exit.REGRESSION
+    assert "1 of 2 scenarios failed: quick" in failed.out
+    undecided = bench("merge", _keep(run_at(1.0, 1)), _keep(other), "--strict", "--format", form)
+    assert undecided.code == Exit.UNDECIDED
+
+
+def test_a_second_run_of_a_scenario_confirms_the_first(bench: Bench) -> None:
+    """What was measured again needs both runs to regress; a third run has no place."""
+    baselines.save(make_baseline())
+    suspect, well, worse = (_keep(run_at(factor, n)) for n, factor in enumerate((1.4, 1.0, 1.4), 1))
+    assert bench("merge", suspect).code == Exit.REGRESSION
+    assert bench("merge", suspect, well).code == Exit.PASS
+    assert bench("merge", well, suspect).code == Exit.PASS
+    assert bench("merge", suspect, worse).code == Exit.REGRESSION
+    done = bench("merge", suspect, well, worse)
+    assert done.code == Exit.USAGE
+    assert "3 runs of scenario 'quick'" in done.err
+
+
 def test_undecided_is_no_failure_unless_asked_for(bench: Bench) -> None:
     """Without a baseline the exit is 0 with a notice, and 3 with --strict."""
     home = _keep(run_at(1.0, brief=TRIAL))

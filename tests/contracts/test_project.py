@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from bench.core import ab, baseline, load, machine, metrics, noise, shift, success, validity, verdict
+from bench.core import ab, baseline, load, machine, metrics, noise, shift, success, suite, validity, verdict
 from bench.core.load import Stage
 from bench.core.scenario import Prompts, Scenario
 from bench.core.stack import Stack
@@ -81,6 +81,7 @@ def test_the_methodology_has_the_codes_constants() -> None:
                 "SCREEN_ALPHA", "SCREEN_RATIO", "AGREED_SHARE", "INTERVAL",
             ),
             success: ("SUCCESS_ALPHA", "MIN_FAILED_BLOCKS"),
+            suite: ("TOGETHER_RATIO", "FEWEST_TOGETHER"),
             machine: (
                 "LEAST_CORRELATION", "SLOPE_PRIOR_RUNS", "MOST_SLOPE", "PACE_PRIOR_SD", "PACE_PRIOR_DF",
                 "MOVED_RATIO", "MOVED_ALPHA",

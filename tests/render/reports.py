@@ -8,6 +8,7 @@ from bench.core.histogram import Histogram
 from bench.core.report import Report, make_report
 from bench.core.result import RunResult
 from bench.core.sample import Outcome, Stop, StopCause
+from bench.core.suite import SuiteReport, judge_suite
 from tests.factories import (
     HOPS,
     NOON,
@@ -17,6 +18,7 @@ from tests.factories import (
     made_on,
     make_baseline,
     make_brief,
+    make_control,
     make_provenance,
     make_recording,
     make_run,
@@ -73,7 +75,7 @@ def _certified() -> RunResult:
     ]
     samples[4] = samples[4]._replace(outcome=Outcome.CANCELLED, detail="given up after 0.2 s, as planned")
     return make_run(
-        make_recording(samples, certificate=certificate, token_gaps={0: gaps}),
+        make_recording(samples, certificate=certificate, control=make_control(), token_gaps={0: gaps}),
         brief=make_brief(make_scenario(stages=stages, recovery_ratio=1.5)),
     )
 
@@ -95,6 +97,19 @@ def _rolled_on() -> Baseline:
 def _interrupted() -> RunResult:
     stop = Stop(cause=StopCause.TARGET, reason=f"service 'model' ended by signal SIGKILL: {HOSTILE}")
     return make_run(make_recording([make_sample(0)], stop=stop))
+
+
+def suites() -> dict[str, SuiteReport]:
+    """Several scenarios of one version, by name."""
+    found = reports()
+    names = {"pass": "quick", "regression": "medium", "too-noisy": "spike", "hostile": "heavy"}
+    runs = {kind: found[kind].result for kind in names}
+    renamed = {
+        kind: run.model_copy(update={"scenario": run.scenario.model_copy(update={"name": names[kind]})})
+        for kind, run in runs.items()
+    }
+    each = {kind: make_report(run, found[kind].comparison) for kind, run in renamed.items()}
+    return {"suite-passed": judge_suite([each["pass"]]), "suite-failed": judge_suite([*each.values()])}
 
 
 def reports() -> dict[str, Report]:
