@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,10 @@ class Done:
     code: int
     out: str
     err: str
+
+
+# Runs a command in the test's own process.
+Bench = Callable[..., Done]
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field, model_validator
 
 from bench.core import stats
 from bench.core.control import Control
@@ -11,6 +12,7 @@ from bench.core.metrics import Part, metric
 from bench.core.record import Record
 from bench.core.result import Fingerprint, RunResult, environment
 from bench.core.sample import Outcome
+from bench.core.summary import BLOCKS
 from bench.errors import ConfigError, MeasurementError
 
 SCHEMA_VERSION = 1
@@ -18,6 +20,9 @@ SCHEMA_VERSION = 1
 MIN_RUNS, MAX_RUNS = 5, 20
 # Figures are rounded so that the difference of two baselines can be read: a hundredth of a millisecond.
 _DIGITS, _CONTROL_DIGITS = 2, 4
+
+
+NotNegative = Annotated[float, Field(ge=0)]
 
 
 class BaselineRun(Record):
@@ -48,11 +53,11 @@ class BaselineRun(Record):
     accepted_by: str
     reason: str
     fingerprint: Fingerprint
-    ok: int
-    failed: int
-    failed_blocks: int
-    figures: dict[str, dict[str, float]]
-    counters: dict[str, dict[str, float]] = {}
+    ok: Annotated[int, Field(ge=0)]
+    failed: Annotated[int, Field(ge=0)]
+    failed_blocks: Annotated[int, Field(ge=0, le=BLOCKS)]
+    figures: dict[str, dict[str, NotNegative]]
+    counters: dict[str, dict[str, NotNegative]] = {}
     control: Control | None = None
 
 
@@ -81,6 +86,14 @@ class Baseline(Record):
     environment: str
     runs: tuple[BaselineRun, ...]
     anchor: Anchor | None = None
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "Baseline":
+        ids = [run.run_id for run in self.runs]
+        twice = next((run_id for number, run_id in enumerate(ids) if run_id in ids[:number]), None)
+        if twice is not None:
+            raise ValueError(f"run {twice} is in it twice")
+        return self
 
 
 def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str, at: datetime) -> Baseline:
@@ -202,10 +215,6 @@ def faults(baseline: Baseline, today: Fingerprint) -> tuple[str, ...]:
         found.append(f"it has {len(runs)} runs, {MIN_RUNS} are needed to judge by")
     if [run.started_at for run in runs] != sorted(run.started_at for run in runs):
         found.append("its runs are not in the order in which they were made")
-    if len({run.run_id for run in runs}) < len(runs):
-        found.append("a run is in it twice")
-    if any(value < 0 for run in runs for figures in run.figures.values() for value in figures.values()):
-        found.append("a figure is below nothing")
     if runs and (runs[-1].fingerprint.work_digest, runs[-1].fingerprint.stack_digest) != (
         today.work_digest,
         today.stack_digest,

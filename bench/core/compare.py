@@ -209,6 +209,8 @@ def _unjudged(result: RunResult, baseline: Baseline | None) -> tuple[str, ...]:
         return (f"the run ended early and was not compared: {result.stop.reason}",)
     if baseline is None or not baseline.runs:
         return ("there is no baseline for this scenario and environment yet",)
+    if baseline.scenario != result.scenario.name:
+        return (f"the baseline is of scenario '{baseline.scenario}'",)
     count = len(_comparable(result, baseline))
     if count >= MIN_RUNS:
         return ()

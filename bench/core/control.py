@@ -1,6 +1,9 @@
 """Pinned work, done before and after a run: what it takes longer is the machine's doing, and no version's."""
 
 import math
+from typing import Annotated
+
+from pydantic import Field
 
 from bench.core.record import Record
 
@@ -20,8 +23,8 @@ class Control(Record):
     """
 
     version: int = VERSION
-    before_ms: dict[str, float]
-    after_ms: dict[str, float]
+    before_ms: dict[str, Annotated[float, Field(gt=0)]]
+    after_ms: dict[str, Annotated[float, Field(gt=0)]]
 
     def log_pace(self, pieces: frozenset[str]) -> float:
         """Mean of the logarithms of the times of these pieces: 0.1 more is a machine about 10 % slower."""
@@ -39,9 +42,5 @@ class Control(Record):
     @property
     def pieces(self) -> frozenset[str]:
         """Of which the pace is made: what was done both times; the pinned request alone where it was."""
-        both = frozenset(
-            piece
-            for piece, before_ms in self.before_ms.items()
-            if before_ms > 0 and self.after_ms.get(piece, 0.0) > 0
-        )
+        both = frozenset(self.before_ms.keys() & self.after_ms.keys())
         return frozenset({PINNED}) if PINNED in both else both

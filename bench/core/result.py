@@ -20,6 +20,7 @@ from bench.core.threshold import ThresholdResult, judge
 from bench.core.validity import Validity, judge_validity
 
 SCHEMA_VERSION = 1
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Fingerprint(Record):
@@ -96,10 +97,16 @@ def differences(one: Fingerprint, other: Fingerprint, *, any_processor: bool = F
     if one.simulated and other.simulated:
         machine = {"system", "cpu_model", "cpu_count"}
     return tuple(
-        f"{field}: {getattr(other, field)} → {getattr(one, field)}"
+        f"{field}: {_short(getattr(other, field))} → {_short(getattr(one, field))}"
         for field in Fingerprint.model_fields
         if field not in machine and getattr(one, field) != getattr(other, field)
     )
+
+
+def _short(value: object) -> str:
+    """A digest as its first characters tell it, anything else whole."""
+    text = str(value)
+    return text[:9] if _DIGEST.fullmatch(text) else text
 
 
 def environment(fingerprint: Fingerprint) -> str:

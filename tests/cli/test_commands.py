@@ -4,7 +4,7 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import jwt
@@ -18,7 +18,7 @@ from bench.core.sample import Stop, StopCause
 from bench.errors import Exit
 from bench.measure.recorder import Progress
 from bench.store import baselines, results
-from tests.command import Done
+from tests.command import Bench
 from tests.factories import (
     make_baseline,
     make_brief,
@@ -30,24 +30,8 @@ from tests.factories import (
     run_at,
 )
 
-Bench = Callable[..., Done]
 # A scenario that has no baseline among the committed ones.
 TRIAL = make_brief(make_scenario(name="trial"))
-
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bench:
-    """Runs a command in this process, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["bench", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        captured = capsys.readouterr()
-        return Done(int(caught.value.code or 0), captured.out, captured.err)
-
-    return run
 
 
 def _keep(run: RunResult) -> str:

@@ -126,15 +126,11 @@ def test_a_good_baseline_has_no_faults() -> None:
 
 
 def test_every_fault_is_named() -> None:
-    """Too few runs, a wrong order, a run twice, nonsense in a figure, and an old scenario are each said."""
+    """Too few runs, a wrong order, and an old scenario are each said."""
     good = make_baseline()
-    first = good.runs[0]
-    broken = first.model_copy(update={"figures": {"e2e_ms": {"greeting": -1.0}}})
     cases = {
         "it has 4 runs, 5 are needed": good.runs[:4],
         "not in the order in which they were made": good.runs[::-1],
-        "a run is in it twice": (first, *good.runs),
-        "a figure is below nothing": (broken, *good.runs[1:]),
     }
     for said, runs in cases.items():
         (fault,) = faults(good.model_copy(update={"runs": tuple(runs)}), TODAY)

@@ -31,16 +31,21 @@ def named(run: RunResult, name: str) -> RunResult:
 
 def reports(factors: Sequence[float], baseline: Baseline, **parts: Any) -> list[Report]:
     """A scenario for each factor that its run took longer by."""
-    runs = [named(run_at(factor, **parts), name) for name, factor in zip(NAMES, factors, strict=False)]
-    return [make_report(run, compare(run, baseline)) for run in runs]
+    return [
+        make_report(named(run_at(factor, **parts), name), compare(run_at(factor, **parts), baseline))
+        for name, factor in zip(NAMES, factors, strict=False)
+    ]
 
 
 def real(factors: Sequence[float], pace: float | None) -> SuiteReport:
     """The suite of runs on a real machine, beside a baseline with a control or without."""
     paces = NO_CONTROL if pace is None else MACHINES
     baseline = machines_baseline(paces=paces)
-    runs = [named(made_on(factor, pace), name) for name, factor in zip(NAMES, factors, strict=False)]
-    return judge_suite([make_report(run, compare(run, baseline)) for run in runs])
+    judged = [
+        make_report(named(made_on(factor, pace), name), compare(made_on(factor, pace), baseline))
+        for name, factor in zip(NAMES, factors, strict=False)
+    ]
+    return judge_suite(judged)
 
 
 def test_nothing_regressed() -> None:
