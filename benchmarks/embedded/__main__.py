@@ -5,14 +5,18 @@ What was measured is kept in a folder, so that it can be stopped and gone on wit
 
 import argparse
 import random
+import statistics
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.core import wording
 from bench.core.assess import assess
 from bench.core.baseline import Baseline, accept
 from bench.core.compare import Comparison, Decision, compare
+from bench.core.metrics import hop_name
 from bench.core.noise import Noise
 from bench.core.result import RunResult
 from bench.measure.run import Conditions, Listener, measure
@@ -87,17 +91,26 @@ def check(runs: Runs, title: str, number: int, baseline: Baseline, noise: Noise)
     return compare(first, baseline, again, noise) if again.validity.valid else alone
 
 
-def row(title: str, found: list[Comparison]) -> str:
-    """What was said of the checks of one row."""
-    said = {decision: sum(each.decision is decision for each in found) for decision in Decision}
-    tiers = [
-        each.slower_tiers()[0].key for each in found if each.decision is Decision.FAIL and each.slower_tiers()
+def row(title: str, found: Sequence[Comparison]) -> str:
+    """What was said of the checks of one row, as Markdown."""
+    shown = (Decision.FAIL, Decision.PASS, Decision.UNDECIDED, Decision.INVALID)
+    counts = [sum(each.decision is decision for each in found) for decision in shown]
+    changes = [
+        each.change_ratio
+        for comparison in found
+        for each in comparison.metrics
+        if each.key == "e2e_ms" and each.change_ratio is not None
     ]
-    places = ", ".join(f"`{tier}` {tiers.count(tier)}" for tier in sorted(set(tiers))) or "—"
-    counts = " | ".join(
-        str(said[each]) for each in (Decision.FAIL, Decision.PASS, Decision.UNDECIDED, Decision.INVALID)
-    )
-    return f"| {title} | {len(found)} | {counts} | {places} |"
+    failed = [each.slower_tiers() for each in found if each.decision is Decision.FAIL]
+    tiers = [hop_name(slower[0].key) for slower in failed if slower]
+    places = [f"`{tier}` {count}" for tier, count in sorted(Counter(tiers).items(), key=str)]
+    cells = [
+        title,
+        *map(str, (len(found), *counts)),
+        wording.change(statistics.median(changes) if changes else None),
+        ", ".join(places) or wording.DASH,
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> int:
@@ -116,8 +129,8 @@ def main() -> int:
     for title, number in order:
         found[title].append(check(runs, title, number, baseline, noise))
     lines = [
-        "| | checks | failed | passed | undecided | invalid | where |",
-        "| :--- | ---: | ---: | ---: | ---: | ---: | :--- |",
+        "| | checks | failed | passed | undecided | invalid | response time | where |",
+        "| :--- | ---: | ---: | ---: | ---: | ---: | ---: | :--- |",
     ]
     lines += [row(title, each) for title, each in found.items()]
     text = _METHOD.read_text(encoding="utf-8") + "\n" + "\n".join(lines) + "\n"
