@@ -38,7 +38,7 @@ contracts: $(READY)
 
 unit: $(READY)  ## all tests, with the coverage gates
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest --numprocesses 3 --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 	$(BIN)/coverage report --fail-under=100 --include='bench/core/*,bench/render/*'
