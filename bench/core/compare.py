@@ -47,6 +47,7 @@ class Comparison(Record):
         metrics: Every metric that can decide, then every tier.
         baseline_runs: How many runs it was compared with.
         newest_baseline_commit: What the newest of them measured.
+        newest_baseline_at: When that was.
         crept: What decides, beside the baseline's anchor; empty when it has none to compare with.
         anchored_at: When the anchor was pinned.
         confirmed_by: The second run that it rests on; None when one was enough.
@@ -60,6 +61,7 @@ class Comparison(Record):
     metrics: tuple[MetricComparison, ...] = ()
     baseline_runs: int = 0
     newest_baseline_commit: str | None = None
+    newest_baseline_at: AwareDatetime | None = None
     crept: tuple[MetricComparison, ...] = ()
     anchored_at: AwareDatetime | None = None
     confirmed_by: str | None = None
@@ -138,6 +140,7 @@ def compare(
         metrics=metrics,
         baseline_runs=len(runs),
         newest_baseline_commit=runs[-1].commit,
+        newest_baseline_at=runs[-1].started_at,
         crept=crept,
         anchored_at=baseline.anchor.pinned_at if baseline.anchor and crept else None,
         confirmed_by=None if again is None else again.provenance.run_id,

@@ -120,7 +120,8 @@ def _baseline(comparison: Comparison) -> str:
         return (
             f"{comparison.beside}, commit {commit}, {comparison.baseline_runs} runs in turns with this one's"
         )
-    return f"{comparison.baseline_runs} runs, the newest of commit {commit}"
+    when = f" ({comparison.newest_baseline_at:%Y-%m-%d})" if comparison.newest_baseline_at else ""
+    return f"{comparison.baseline_runs} runs, the newest of commit {commit}{when}"
 
 
 def _commit(commit: str | None, *, dirty: bool) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from bench.core.compare import Decision
 from bench.core.report import Report
@@ -20,10 +20,15 @@ _REFERENCE = re.compile(r"(?<=[@#])(?=\w)|(?<=GH)(?=-\d)", re.IGNORECASE)
 _NOTHING = "\u200b"
 
 
+def template(name: str) -> Template:
+    """A template whose filters make text stay text."""
+    return _ENVIRONMENT.get_template(name)
+
+
 def render_markdown(report: Report) -> str:
     """The report as Markdown; text that the target or a scenario's author wrote stays text."""
     document = make_document(report)
-    return _TEMPLATE.render(document=document, icon=ICONS[document.decision]).strip() + "\n"
+    return template("report.md.j2").render(document=document, icon=ICONS[document.decision]).strip() + "\n"
 
 
 def escape(text: str) -> str:
@@ -62,4 +67,4 @@ def _environment() -> Environment:
     return made
 
 
-_TEMPLATE = _environment().get_template("report.md.j2")
+_ENVIRONMENT = _environment()

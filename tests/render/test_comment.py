@@ -1,0 +1,107 @@
+import re
+from collections.abc import Callable
+
+import pytest
+
+from bench.core.report import Report, make_report
+from bench.core.suite import SuiteReport, judge_suite
+from bench.render.comment import LIMIT, Origin, marker, render_comment
+from tests.render.reports import HOSTILE, reports, suites
+
+Golden = Callable[[str, str], None]
+REPORTS, SUITES = reports(), suites()
+ORIGIN = Origin("pr", "a" * 40, "https://github.com/owner/name/actions/runs/1")
+
+
+def many(kind: str, count: int, detail: str = "") -> SuiteReport:
+    """A suite of so many scenarios that all went like that, their failures described like this."""
+    report = REPORTS[kind]
+    made: list[Report] = []
+    for number in range(count):
+        scenario = report.result.scenario.model_copy(update={"name": f"{kind}-{number}"})
+        errors = tuple(each.model_copy(update={"detail": detail}) for each in report.result.summary.errors)
+        summary = report.result.summary.model_copy(update={"errors": errors})
+        run = report.result.model_copy(update={"scenario": scenario, "summary": summary})
+        made.append(make_report(run, report.comparison))
+    return judge_suite(made)
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_a_comment_looks_as_it_was_approved(name: str, golden: Golden) -> None:
+    """The judgement first, then what decided it, what passed folded, and how to go on."""
+    golden(f"comment-{name}.md", render_comment(SUITES[name], ORIGIN))
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_comment_on_one_scenario_looks_as_it_was_approved(name: str, golden: Golden) -> None:
+    """Every kind of report as a comment."""
+    golden(f"comment-{name}.md", render_comment(judge_suite([REPORTS[name]]), ORIGIN))
+
+
+@pytest.mark.parametrize("name", [*REPORTS])
+def test_a_comment_is_found_by_its_first_line(name: str) -> None:
+    """Whatever is said, the marker of the suite stands first and once."""
+    text = render_comment(judge_suite([REPORTS[name]]), ORIGIN)
+    assert text.startswith(f"{marker('pr')}\n## ")
+    assert text.count("<!--") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "detail"),
+    [
+        ("pass", 1, ""),
+        ("regression", 5, ""),
+        ("regression", 20, ""),
+        ("errors", 200, "x" * 10_000),
+        ("pass", 900, ""),
+    ],
+)
+def test_a_comment_is_never_longer_than_allowed(kind: str, count: int, detail: str) -> None:
+    """However much there is to say: the judgement stays, folds are closed, and the rest is linked."""
+    text = render_comment(many(kind, count, detail), ORIGIN)
+    assert len(text) <= LIMIT
+    assert text.count("<details>") == text.count("</details>")
+    if count >= 200:
+        assert text.rstrip().endswith(
+            "the rest is left out here: https://github.com/owner/name/actions/runs/1"
+        )
+
+
+def test_what_is_folded_goes_first() -> None:
+    """A comment that would be too long loses its details, and none of what decided it."""
+    suite = many("regression", 25)
+    text = render_comment(suite, ORIGIN)
+    assert "<details>" not in text
+    assert text.count("**Beside the baseline**") == 25
+    assert "left out" not in text
+
+
+def test_what_a_target_writes_stays_text() -> None:
+    """HTML, links, mentions and tables in a target's words are none in the comment."""
+    text = render_comment(judge_suite([REPORTS["hostile"]]), ORIGIN)
+    assert HOSTILE not in text
+    assert not re.search(r"(?<!\\)(<(img|script)|\]\(http://evil)|@everyone|http://evil", text)
+
+
+def test_without_a_run_there_is_no_link() -> None:
+    """Rendered on a laptop, a comment names no workflow run."""
+    text = render_comment(SUITES["suite-failed"], Origin("pr", "a" * 40))
+    assert "artifacts" not in text
+    cut = render_comment(many("errors", 200, "x" * 10_000), Origin("pr", "a" * 40))
+    assert cut.rstrip().endswith("the rest is left out here: see the run")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"suite": "--> <b>"},
+        {"head_sha": "main"},
+        {"run_url": "javascript:alert(1)"},
+        {"run_url": "https://a.b/)[x](http://c"},
+        {"suite": "pr\n"},
+    ],
+)
+def test_what_is_no_name_is_refused(wrong: dict[str, str]) -> None:
+    """What is written as it is can only be what it should be."""
+    with pytest.raises(ValueError, match="is no"):
+        Origin(**({"suite": "pr", "head_sha": "a" * 40} | wrong))
