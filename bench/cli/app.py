@@ -9,7 +9,21 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import ab, auth, baseline, check, compare, merge, noise, report, run, scenarios, schema, stack
+from bench.cli import (
+    ab,
+    auth,
+    baseline,
+    check,
+    comment,
+    compare,
+    merge,
+    noise,
+    report,
+    run,
+    scenarios,
+    schema,
+    stack,
+)
 from bench.cli.console import fail, say
 from bench.errors import BenchError, Exit
 
@@ -28,6 +42,7 @@ app.command(epilog="Example: bench ab embedded@main embedded --scenario quick")(
 app.command(epilog="Example: bench noise quick --runs 20")(noise.noise)
 app.command(epilog="Example: bench compare results/RUN --strict")(compare.compare)
 app.command(epilog="Example: bench merge results/RUN results/OTHER")(merge.merge)
+app.command(epilog="Example: bench comment results/RUN --suite pr --dry-run")(comment.comment)
 app.command(epilog="Example: bench report results/RUN --format markdown")(report.report)
 app.command(epilog="Example: bench schema result > result.schema.json")(schema.schema)
 app.add_typer(baseline.app, name="baseline")

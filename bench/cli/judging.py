@@ -9,9 +9,12 @@ import typer
 from bench.errors import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.core.compare import Decision
     from bench.core.report import Report
     from bench.core.result import RunResult
+    from bench.core.suite import SuiteReport
 
 
 class Format(StrEnum):
@@ -41,6 +44,33 @@ def judged(result: "RunResult", baseline: Path | None = None, again: "RunResult 
 
     expected = baselines.read(baseline) if baseline else baselines.load(result)
     return make_report(result, compare(result, expected, again, noise.load(result)))
+
+
+def judged_together(runs: "Sequence[RunResult]") -> "SuiteReport":
+    """The report on runs of several scenarios; a second run of one is what it was measured again with.
+
+    Raises:
+        ConfigError: There are more than two runs of a scenario.
+        StoreError: A baseline cannot be read.
+    """
+    from bench.core.suite import judge_suite
+
+    found: dict[str, list[RunResult]] = {}
+    for run in sorted(runs, key=lambda each: each.provenance.started_at):
+        found.setdefault(run.scenario.name, []).append(run)
+    return judge_suite([_confirmed(each) for each in found.values()])
+
+
+def _confirmed(runs: "list[RunResult]") -> "Report":
+    from bench.errors import ConfigError
+
+    first, *others = runs
+    if len(others) > 1:
+        again = "name one, and the one that confirms it"
+        raise ConfigError(f"{len(runs)} runs of scenario '{first.scenario.name}'", again)
+    report = judged(first)
+    confirms = others and report.comparison.suspect and others[0].validity.valid
+    return judged(first, again=others[0]) if confirms else report
 
 
 def rendered(report: "Report", form: Format) -> str:

@@ -16,6 +16,7 @@ from bench.core.recovery import judge_recovery, recovery
 from bench.core.sample import Stop
 from bench.core.scenario import Brief, Scenario
 from bench.core.summary import RunSummary, measured, summarise
+from bench.core.target import Name
 from bench.core.threshold import ThresholdResult, judge
 from bench.core.validity import Validity, judge_validity
 
@@ -36,7 +37,7 @@ class Fingerprint(Record):
         simulated: The stack's time is simulated, so that the machine hardly matters.
     """
 
-    stack: str
+    stack: Name
     stack_digest: str
     work_digest: str
     system: str

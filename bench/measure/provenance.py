@@ -32,10 +32,15 @@ def provenance(run_id: str, injections: dict[str, float]) -> Provenance:
         started_at=datetime.now(UTC),
         tool_version=version("chatbench"),
         python_version=platform.python_version(),
-        commit=_git("rev-parse", "HEAD"),
+        commit=current_commit(),
         dirty=None if status is None else bool(status),
         injections=injections,
     )
+
+
+def current_commit() -> str | None:
+    """The commit whose files are in this folder; None outside a repository."""
+    return _git("rev-parse", "HEAD")
 
 
 def fingerprint(brief: Brief, stack: Stack, urls: Mapping[str, str] | None = None) -> Fingerprint:

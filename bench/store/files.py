@@ -89,7 +89,9 @@ def read_model(path: Path, model: type[Model], schema_version: int | None = None
         # By the JSON rules, not Python's: a date is text there.
         return model.model_validate_json(text)
     except ValidationError as error:
-        raise StoreError(f"{path} is not a {model.__name__.lower()}:\n{problems(error)}") from error
+        raise StoreError(
+            f"{path} is not a {model.__name__.removeprefix('Run').lower()}:\n{problems(error)}"
+        ) from error
 
 
 def _unwritable(path: Path, error: OSError) -> StoreError:

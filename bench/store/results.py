@@ -14,6 +14,8 @@ from bench.store.files import read_model, write_chunks, write_text
 
 FOLDER = Path("results")
 RESULT, RECORDING, SAMPLES = "result.json", "recording.json", "samples.jsonl.gz"
+# Of a result.json; a hundred times what one has.
+_MOST_BYTES = 20_000_000
 _FAST, _GZIP = 1, 31  # a level of compression, and the form that zlib calls by a number
 
 
@@ -51,6 +53,21 @@ def load(path: Path) -> RunResult:
     if not file.is_file():
         raise StoreError(f"there is no result at {path}", "bench run quick makes one under results/")
     return read_model(file, RunResult, SCHEMA_VERSION)
+
+
+def load_foreign(path: Path) -> RunResult:
+    """A result that somebody else wrote: of a size that results have, and no link to another file.
+
+    Raises:
+        StoreError: It is not there, is more than a result, or cannot be read as one.
+    """
+    file = path / RESULT if path.is_dir() else path
+    if path.is_symlink() or file.is_symlink():
+        raise StoreError(f"{file} is a link, which no result is")
+    if file.is_file() and file.stat().st_size > _MOST_BYTES:
+        most = f"a result has at most {_MOST_BYTES / 1e6:.0f}"
+        raise StoreError(f"{file} has {file.stat().st_size / 1e6:.0f} MB, and {most}")
+    return load(path)
 
 
 def _write(result: RunResult, recording: Recording, home: Path) -> None:

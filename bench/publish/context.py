@@ -1,0 +1,130 @@
+"""What GitHub Actions says of the job that publishes."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from bench.core.record import Record
+from bench.errors import PublishError
+
+Repository = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$")]
+Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:/_-]{1,500}$")]
+# Events in which the job has, or may have, the pull request's own files.
+_WITH_ITS_FILES = {"pull_request", "pull_request_target"}
+
+
+class Context(Record):
+    """The job, and what it speaks of.
+
+    Attributes:
+        repository: Where the job runs.
+        event: What started it.
+        api_url: Of GitHub's REST interface.
+        run_url: Of the workflow run that measured.
+        head_sha: The commit that was measured.
+        head_repository: Whose commit it is; None when that repository is gone.
+    """
+
+    repository: Repository
+    event: str
+    api_url: Url
+    run_url: Url
+    head_sha: Sha
+    head_repository: Repository | None
+
+    @property
+    def fork(self) -> bool:
+        """Whether what was measured is a stranger's."""
+        return self.head_repository != self.repository
+
+
+class _Foreign(BaseModel):
+    """A part of an event; what is not asked for is left alone."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Named(_Foreign):
+    full_name: Repository
+
+
+class _Head(_Foreign):
+    sha: Sha
+    repo: _Named | None
+
+
+class _PullRequest(_Foreign):
+    head: _Head
+
+
+class _WorkflowRun(_Foreign):
+    head_sha: Sha
+    head_repository: _Named | None
+    html_url: Url
+
+
+class _Event(_Foreign):
+    pull_request: _PullRequest | None = None
+    workflow_run: _WorkflowRun | None = None
+
+
+def read_context(environ: Mapping[str, str], event: str) -> Context:
+    """The context of a job, by its environment and the event that started it.
+
+    Args:
+        environ: With the variables that GitHub Actions sets.
+        event: The content of the file that GITHUB_EVENT_PATH names.
+
+    Raises:
+        PublishError: This is no job of GitHub Actions, or something in it is not as GitHub writes it.
+    """
+    missing = [
+        name for name in ("GITHUB_REPOSITORY", "GITHUB_EVENT_NAME", "GITHUB_SHA") if name not in environ
+    ]
+    if missing:
+        raise PublishError(f"{', '.join(missing)} is not set", "publish from GitHub Actions, or --dry-run")
+    repository, server = environ["GITHUB_REPOSITORY"], environ.get("GITHUB_SERVER_URL", "https://github.com")
+    own_run = f"{server}/{repository}/actions/runs/{environ.get('GITHUB_RUN_ID', '0')}"
+    try:
+        known = _Event.model_validate_json(event)
+        owner: str | None = repository
+        head_sha, run_url = environ["GITHUB_SHA"], own_run
+        if known.workflow_run is not None:
+            run = known.workflow_run
+            head_sha, run_url = run.head_sha, run.html_url
+            owner = run.head_repository.full_name if run.head_repository else None
+        elif known.pull_request is not None:
+            head = known.pull_request.head
+            head_sha, owner = head.sha, head.repo.full_name if head.repo else None
+        return Context(
+            repository=repository,
+            event=environ["GITHUB_EVENT_NAME"],
+            api_url=environ.get("GITHUB_API_URL", "https://api.github.com"),
+            run_url=run_url,
+            head_sha=head_sha,
+            head_repository=owner,
+        )
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise PublishError(
+            f"the event is not as GitHub writes it: {where}: {error.errors()[0]['msg']}"
+        ) from error
+
+
+def check_trusted(context: Context, checked_out: str | None) -> None:
+    """Refuse to publish where a stranger's files are, for whoever holds a token must not run them.
+
+    Args:
+        context: Of the job.
+        checked_out: The commit whose files are here; None outside a repository.
+
+    Raises:
+        PublishError: The files are those of a fork.
+    """
+    if context.fork and (context.event in _WITH_ITS_FILES or checked_out == context.head_sha):
+        raise PublishError(
+            f"this job has the files of {context.head_repository or 'a fork that is gone'} and a token",
+            "publish from a workflow_run job that checks out the default branch",
+        )

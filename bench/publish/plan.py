@@ -1,0 +1,78 @@
+"""What is to be done about a comment, decided without asking anybody."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+
+from bench.core.compare import Decision
+
+
+class _Author(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    login: str
+
+
+class Comment(BaseModel):
+    """A comment as GitHub has it; that of a deleted user has no author."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: int
+    body: str | None
+    user: _Author | None
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """There is no comment of this suite yet."""
+
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """There is one, and it says something else."""
+
+    comment: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """There is one, and it says just that."""
+
+    comment: int
+
+
+Action = Create | Update | Skip
+
+
+def conclusion(decision: Decision) -> str:
+    """What a check at the commit concludes; what is undecided or invalid is neither good nor bad."""
+    match decision:
+        case Decision.PASS:
+            return "success"
+        case Decision.FAIL:
+            return "failure"
+        case _:
+            return "neutral"
+
+
+def plan_comment(comments: Iterable[Comment], body: str, author: str) -> Action:
+    """What makes the pull request have this comment, once.
+
+    Args:
+        comments: All that are there.
+        body: What is to be said; its first line is the marker by which the comment is found again.
+        author: Who says it: others' comments are left alone, whatever they begin with.
+    """
+    marker = body.partition("\n")[0]
+    for each in comments:
+        if each.user is None or each.user.login != author or each.body is None:
+            continue
+        if each.body.partition("\n")[0].rstrip("\r") == marker:
+            same = each.body.replace("\r\n", "\n").strip() == body.strip()
+            return Skip(each.id) if same else Update(each.id, body)
+    return Create(body)

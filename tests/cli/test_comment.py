@@ -1,0 +1,121 @@
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.errors import Exit
+from bench.store import baselines, results
+from tests.command import Bench
+from tests.factories import make_baseline, make_recording, run_at
+from tests.publish.fake_github import FakeGitHub, serving
+
+SHA = "a" * 40
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
+    """A GitHub with a stranger's pull request, and the job that speaks of it."""
+    run = {
+        "head_sha": SHA,
+        "html_url": "https://github.com/owner/name/actions/runs/41",
+        "head_repository": {"full_name": "stranger/name"},
+    }
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"workflow_run": run}))
+    github = FakeGitHub()
+    github.add_pull(7, SHA, "stranger/name")
+    with serving(github) as served:
+        for name, value in {
+            "GITHUB_REPOSITORY": "owner/name",
+            "GITHUB_EVENT_NAME": "workflow_run",
+            "GITHUB_EVENT_PATH": str(event),
+            "GITHUB_SHA": "b" * 40,
+            "GITHUB_API_URL": served.url,
+            "GITHUB_TOKEN": secrets.token_hex(20),
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield served
+
+
+def kept(factor: float) -> str:
+    """A run in a folder."""
+    baselines.save(make_baseline())
+    return str(results.save(run_at(factor, 50), make_recording(), Path("results")))
+
+
+def test_the_verdict_is_said_on_the_pull_request(bench: Bench, fake: FakeGitHub) -> None:
+    """The comment, and a check at the commit; said again, nothing is done twice; the token is nowhere."""
+    run = kept(1.4)
+    done = bench("comment", run)
+    assert done.code == Exit.PASS
+    assert "owner/name#7 has the comment" in done.err
+    (comment,) = fake.comments[7]
+    assert comment["body"].startswith("<!-- bench:pr -->\n## 🔴 quick: Response time regressed")
+    assert "https://github.com/owner/name/actions/runs/41" in comment["body"]
+    assert [each["conclusion"] for each in fake.checks] == ["failure"]
+    again = bench("comment", run, "--no-check")
+    assert "owner/name#7 says so already" in again.err
+    assert len(fake.comments[7]) == len(fake.checks) == 1
+    assert os.environ["GITHUB_TOKEN"] not in f"{done} {again} {comment}"
+
+
+def test_a_dry_run_asks_nobody(bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comment is printed, without a token."""
+    monkeypatch.delenv("GITHUB_TOKEN")
+    done = bench("comment", kept(1.0), "--dry-run", "--suite", "nightly")
+    assert done.out.startswith("<!-- bench:nightly -->\n## 🟢 quick: No regression")
+    assert fake.asked == []
+
+
+def test_without_a_token_nothing_is_published(
+    bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is missing is named, with exit 6."""
+    monkeypatch.delenv("GITHUB_TOKEN")
+    done = bench("comment", kept(1.0))
+    assert (done.code, fake.asked) == (Exit.PUBLISH, [])
+    assert "GITHUB_TOKEN is not set" in done.err
+
+
+def test_a_head_that_moved_gets_no_comment(bench: Bench, fake: FakeGitHub) -> None:
+    """A branch that was pushed to since is not told about the commit before."""
+    fake.pulls[0]["head"]["sha"] = "c" * 40
+    done = bench("comment", kept(1.0))
+    assert done.code == Exit.PUBLISH
+    assert "no open pull request of stranger/name has aaaaaaaaa as its head" in done.err
+    assert not fake.comments
+
+
+def test_a_suites_name_is_a_name(bench: Bench, fake: FakeGitHub) -> None:
+    """What would end the marker is refused before anybody is asked."""
+    done = bench("comment", kept(1.0), "--suite", "--> x")
+    assert done.code == Exit.USAGE
+    assert "suite" in done.err
+    assert fake.asked == []
+
+
+@pytest.mark.parametrize("kind", ["link", "large", "traversal", "not-finite"])
+def test_a_hostile_run_is_refused(bench: Bench, fake: FakeGitHub, kind: str) -> None:
+    """Links, 200 MB, names that lead elsewhere and numbers that are none: each has its message."""
+    run = Path(kept(1.0))
+    file = run / "result.json"
+    content = json.loads(file.read_text())
+    said = {"link": "is a link", "large": "MB, and a result has at most 20"}
+    if kind == "link":
+        file.rename(run / "other.json")
+        file.symlink_to(run / "other.json")
+    elif kind == "large":
+        os.truncate(file, 200_000_000)
+    elif kind == "traversal":
+        content["fingerprint"]["stack"] = "../../etc"
+        file.write_text(json.dumps(content))
+    else:
+        content["summary"]["elapsed_s"] = float("nan")
+        file.write_text(json.dumps(content))
+    done = bench("comment", str(run))
+    assert done.code == Exit.MEASUREMENT
+    assert said.get(kind, "result.json is not a result") in done.err
+    assert fake.asked == []

@@ -1,0 +1,149 @@
+"""A GitHub on loopback, as far as comments, checks and pull requests go."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+PAGE = 2  # so that three things are two pages
+
+
+@dataclass
+class Fault:
+    """What goes wrong with the next requests of a kind.
+
+    Attributes:
+        method: Of the requests.
+        path: A regular expression.
+        status: The answer.
+        headers: Of it.
+        times: How often.
+        done: What was asked is done all the same: only the answer is lost.
+        value: What is answered.
+    """
+
+    method: str
+    path: str
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    times: int = 1
+    done: bool = False
+    value: Any = field(default_factory=lambda: {"message": "as it was told to"})
+
+
+@dataclass
+class FakeGitHub:
+    """What is there, and what was asked."""
+
+    pulls: list[dict[str, Any]] = field(default_factory=list)
+    comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    statuses: list[dict[str, Any]] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    url: str = ""
+    author: str = "github-actions[bot]"
+
+    def add_pull(self, number: int, sha: str, repository: str | None) -> None:
+        """An open pull request."""
+        repo = None if repository is None else {"full_name": repository, "private": False}
+        self.pulls.append({"number": number, "head": {"sha": sha, "repo": repo}, "title": "A change"})
+
+    def add_comment(self, pull: int, body: str, login: str | None) -> int:
+        """A comment; of nobody when the user is deleted."""
+        known = [each["id"] for comments in self.comments.values() for each in comments]
+        number = max(known, default=100) + 1
+        user = None if login is None else {"login": login, "id": 1}
+        self.comments.setdefault(pull, []).append({"id": number, "body": body, "user": user})
+        return number
+
+    def fault(self, method: str, path: str) -> Fault | None:
+        """What goes wrong with this request."""
+        for each in self.faults:
+            if each.times and each.method == method and re.search(each.path, path):
+                each.times -= 1
+                return each
+        return None
+
+    def answer(self, method: str, path: str, content: Any) -> tuple[int, Any]:  # noqa: PLR0911 - one for each path
+        """Do what is asked."""
+        base = "/repos/owner/name"
+        if not path.startswith(base):
+            return 404, {"message": "Not Found"}
+        rest = path.removeprefix(base)
+        if (method, rest) == ("GET", "/pulls"):
+            return 200, self.pulls
+        if match := re.fullmatch(r"/issues/(\d+)/comments", rest):
+            number = int(match[1])
+            if method == "GET":
+                return 200, self.comments.get(number, [])
+            self.add_comment(number, content["body"], self.author)
+            return 201, self.comments[number][-1]
+        if match := re.fullmatch(r"/issues/comments/(\d+)", rest):
+            found = [each for many in self.comments.values() for each in many if each["id"] == int(match[1])]
+            found[0]["body"] = content["body"]
+            return 200, found[0]
+        if rest == "/check-runs":
+            self.checks.append(content)
+            return 201, {"id": 1}
+        if match := re.fullmatch(r"/statuses/([0-9a-f]{40})", rest):
+            self.statuses.append({"sha": match[1], **content})
+            return 201, {"id": 1}
+        return 404, {"message": "Not Found"}
+
+
+@contextmanager
+def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:
+    """The same, answering on loopback inside the block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _handle(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            content = json.loads(self.rfile.read(length)) if length else None
+            parts = urlsplit(self.path)
+            github.asked.append((self.command, parts.path))
+            fault = github.fault(self.command, parts.path)
+            status, value, headers = 0, None, dict[str, str]()
+            if fault is None or fault.done:
+                status, value = github.answer(self.command, parts.path, content)
+            if fault is not None:
+                status, value, headers = fault.status, fault.value, dict(fault.headers)
+            if isinstance(value, list):
+                page = int(parse_qs(parts.query).get("page", ["1"])[0])
+                if len(value) > page * PAGE:
+                    headers["Link"] = f'<{github.url}{parts.path}?page={page + 1}>; rel="next"'
+                value = value[(page - 1) * PAGE : page * PAGE]
+            self._send(status, json.dumps(value).encode(), headers)
+
+        def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+            self.send_response(status)
+            for name, text in headers.items():
+                self.send_header(name, text)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_PATCH = _handle  # noqa: N815 - so spelt by http.server
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    github.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield github
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

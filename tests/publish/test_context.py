@@ -1,0 +1,108 @@
+import json
+from typing import Any
+
+import pytest
+
+from bench.errors import PublishError
+from bench.publish.context import check_trusted, read_context
+
+SHA, OTHER_SHA = "a" * 40, "b" * 40
+ENVIRON = {
+    "GITHUB_REPOSITORY": "owner/name",
+    "GITHUB_EVENT_NAME": "workflow_run",
+    "GITHUB_SHA": OTHER_SHA,
+    "GITHUB_RUN_ID": "42",
+}
+
+
+def workflow_run(repository: str | None = "stranger/name", **fields: Any) -> str:
+    """What starts a job after the one that measured."""
+    run: dict[str, Any] = {
+        "head_sha": SHA,
+        "head_branch": "a-change",
+        "html_url": "https://github.com/owner/name/actions/runs/41",
+        "head_repository": None if repository is None else {"full_name": repository},
+        "pull_requests": [],
+    }
+    return json.dumps({"action": "completed", "workflow_run": run | fields})
+
+
+def pull_request(repository: str) -> str:
+    """What starts a job of a pull request."""
+    return json.dumps(
+        {"pull_request": {"number": 7, "head": {"sha": SHA, "repo": {"full_name": repository}}}}
+    )
+
+
+def test_a_workflow_run_speaks_of_the_commit_that_it_measured() -> None:
+    """Commit, repository and address are those of the run before, not of this job."""
+    context = read_context(ENVIRON, workflow_run())
+    assert (context.head_sha, context.head_repository) == (SHA, "stranger/name")
+    assert context.run_url.endswith("/runs/41")
+    assert context.fork
+
+
+def test_a_pull_request_speaks_of_its_head() -> None:
+    """GITHUB_SHA is a merge that nobody pushed."""
+    context = read_context(ENVIRON | {"GITHUB_EVENT_NAME": "pull_request"}, pull_request("owner/name"))
+    assert (context.head_sha, context.fork) == (SHA, False)
+    assert context.run_url == "https://github.com/owner/name/actions/runs/42"
+
+
+def test_any_other_event_speaks_of_the_commit_it_runs_on() -> None:
+    """A schedule or a click has no pull request."""
+    context = read_context(ENVIRON | {"GITHUB_EVENT_NAME": "schedule"}, "{}")
+    assert (context.head_sha, context.head_repository) == (OTHER_SHA, "owner/name")
+
+
+def test_a_fork_that_is_gone_is_a_strangers() -> None:
+    """A repository that was deleted is no longer anybody's, and not ours."""
+    assert read_context(ENVIRON, workflow_run(None)).fork
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (workflow_run(head_sha="main; rm"), "workflow_run.head_sha"),
+        (workflow_run(html_url="javascript:alert(1)"), "workflow_run.html_url"),
+        (workflow_run("../../etc"), "workflow_run.head_repository.full_name"),
+        ("[]", "the event is not as GitHub writes it"),
+        ("{", "the event is not as GitHub writes it"),
+    ],
+)
+def test_what_github_would_not_write_is_refused(event: str, said: str) -> None:
+    """An event with something else in it than GitHub's own is an error that names the place."""
+    with pytest.raises(PublishError, match=said):
+        read_context(ENVIRON, event)
+
+
+def test_outside_of_actions_there_is_no_context() -> None:
+    """On a laptop the missing variables are named, and the way to do without."""
+    with pytest.raises(
+        PublishError, match="GITHUB_REPOSITORY, GITHUB_EVENT_NAME, GITHUB_SHA is not set"
+    ) as caught:
+        read_context({}, "{}")
+    assert "--dry-run" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("event", ["pull_request", "pull_request_target"])
+def test_a_job_with_a_forks_files_does_not_publish(event: str) -> None:
+    """Whoever holds a token must not have run a stranger's code."""
+    context = read_context(ENVIRON | {"GITHUB_EVENT_NAME": event}, pull_request("stranger/name"))
+    with pytest.raises(PublishError, match="this job has the files of stranger/name and a token"):
+        check_trusted(context, None)
+
+
+def test_a_workflow_run_that_checked_out_the_fork_does_not_publish() -> None:
+    """The right event with the wrong files is as bad."""
+    context = read_context(ENVIRON, workflow_run())
+    check_trusted(context, OTHER_SHA)
+    check_trusted(context, None)
+    with pytest.raises(PublishError, match="files of stranger/name"):
+        check_trusted(context, SHA)
+
+
+def test_ones_own_pull_request_may_be_published_from_its_job() -> None:
+    """A branch of this repository is nobody else's."""
+    context = read_context(ENVIRON | {"GITHUB_EVENT_NAME": "pull_request"}, pull_request("owner/name"))
+    check_trusted(context, SHA)
