@@ -16,6 +16,7 @@ from bench.cli import (
     check,
     comment,
     compare,
+    matrix,
     merge,
     noise,
     report,
@@ -41,6 +42,7 @@ app.command(epilog="Example: bench run quick --target external --target-url http
 app.command(epilog="Example: bench ab embedded@main embedded --scenario quick")(ab.ab)
 app.command(epilog="Example: bench noise quick --runs 20")(noise.noise)
 app.command(epilog="Example: bench compare results/RUN --strict")(compare.compare)
+app.command(epilog="Example: bench matrix pr")(matrix.matrix)
 app.command(epilog="Example: bench merge results/RUN results/OTHER")(merge.merge)
 app.command(epilog="Example: bench comment results/RUN --suite pr --dry-run")(comment.comment)
 app.command(epilog="Example: bench report results/RUN --format markdown")(report.report)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def comment(
     runs: Annotated[list[Path], typer.Argument(help="Runs' folders, or their result.json.")],
     *,
-    suite: Annotated[str, typer.Option("--suite", help="There is one comment of each suite.")] = "pr",
+    suite: Annotated[str, typer.Option("--suite", help="What was measured; it has one comment.")] = "pr",
     author: Annotated[
         str, typer.Option("--author", help="Whose comment it is: the token's login.")
     ] = "github-actions[bot]",
@@ -36,7 +36,7 @@ def comment(
     from bench.render.comment import render_comment
     from bench.store.results import load_foreign
 
-    report = judged_together([load_foreign(run) for run in runs])
+    report = judged_together([load_foreign(run) for run in runs], suite)
     if dry_run:
         commit = report.reports[0].result.provenance.commit or "0" * 40
         print(render_comment(report, _origin(suite, commit)), end="")

@@ -46,19 +46,25 @@ def judged(result: "RunResult", baseline: Path | None = None, again: "RunResult 
     return make_report(result, compare(result, expected, again, noise.load(result)))
 
 
-def judged_together(runs: "Sequence[RunResult]") -> "SuiteReport":
+def judged_together(runs: "Sequence[RunResult]", suite: str | None = None) -> "SuiteReport":
     """The report on runs of several scenarios; a second run of one is what it was measured again with.
+
+    Args:
+        runs: In any order.
+        suite: Whose scenarios must all be among them; None to ask for none.
 
     Raises:
         ConfigError: There are more than two runs of a scenario.
         StoreError: A baseline cannot be read.
     """
     from bench.core.suite import judge_suite
+    from bench.store import scenarios
 
     found: dict[str, list[RunResult]] = {}
     for run in sorted(runs, key=lambda each: each.provenance.started_at):
         found.setdefault(run.scenario.name, []).append(run)
-    return judge_suite([_confirmed(each) for each in found.values()])
+    expected = scenarios.of_suite(suite) if suite else ()
+    return judge_suite([_confirmed(each) for each in found.values()], expected)
 
 
 def _confirmed(runs: "list[RunResult]") -> "Report":

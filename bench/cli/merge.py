@@ -11,6 +11,9 @@ from bench.cli.judging import Format, FormatOption, Strict, exit_of, judged_toge
 def merge(
     runs: Annotated[list[Path], typer.Argument(help="Runs' folders, or their result.json.")],
     *,
+    suite: Annotated[
+        str | None, typer.Option("--suite", help="All scenarios of this suite must be among them.")
+    ] = None,
     strict: Strict = False,
     form: FormatOption = Format.TEXT,
 ) -> None:
@@ -22,16 +25,16 @@ def merge(
     from bench.render.suite import render_suite_markdown, render_suite_terminal
     from bench.store.results import load
 
-    suite = judged_together([load(run) for run in runs])
+    report = judged_together([load(run) for run in runs], suite)
     match form:
         case Format.TEXT:
             import shutil
             import sys
 
             width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-            print(render_suite_terminal(suite, width=width, colour=sys.stdout.isatty()), end="")
+            print(render_suite_terminal(report, width=width, colour=sys.stdout.isatty()), end="")
         case Format.MARKDOWN:
-            print(render_suite_markdown(suite), end="")
+            print(render_suite_markdown(report), end="")
         case Format.JSON:
-            print(suite.model_dump_json(indent=1))
-    raise typer.Exit(exit_of(suite.decision, strict=strict))
+            print(report.model_dump_json(indent=1))
+    raise typer.Exit(exit_of(report.decision, strict=strict))

@@ -1,5 +1,6 @@
 """The decision on several scenarios of one version: what is chance among many, and what moved them all."""
 
+import math
 from collections.abc import Sequence
 
 from bench.core import stats, wording
@@ -7,12 +8,14 @@ from bench.core.compare import Decision
 from bench.core.metrics import Part
 from bench.core.record import Record
 from bench.core.report import Report
+from bench.core.scenario import Scenario
 from bench.core.verdict import ALPHA, SCREEN_RATIO, TIER_ALPHA, MetricComparison, Verdict
 
 # More scenarios than this share that became slower were made so by something that they have in common.
 TOGETHER_RATIO = 0.7
 FEWEST_TOGETHER = 4  # fewer say nothing of all
 _RESPONSE = "e2e_ms"
+_SETUP_MINUTES = 10  # to set up and to start the stack
 # What is worse hides what is better.
 _WORST_FIRST = (Decision.FAIL, Decision.INVALID, Decision.UNDECIDED, Decision.PASS)
 
@@ -33,7 +36,13 @@ class SuiteReport(Record):
     reports: tuple[Report, ...]
 
 
-def judge_suite(reports: Sequence[Report]) -> SuiteReport:
+def longest_minutes(scenario: Scenario) -> int:
+    """How long a job may take that measures a scenario, and measures it again, in minutes."""
+    once_s = scenario.duration_s + len(scenario.stages) * scenario.grace_s + scenario.request_timeout_s
+    return _SETUP_MINUTES + math.ceil(2 * once_s / 60)
+
+
+def judge_suite(reports: Sequence[Report], expected: Sequence[str] = ()) -> SuiteReport:
     """Judge several scenarios together, of which each was judged alone.
 
     A regression stays one if it is none of chance among so many scenarios (Holm, 1979), and if not all of
@@ -41,6 +50,7 @@ def judge_suite(reports: Sequence[Report]) -> SuiteReport:
 
     Args:
         reports: One of each scenario, at least one.
+        expected: Scenarios that must be among them: one that vanished is no pass.
     """
     adjusted = stats.holm({_name(each): _p_value(each) for each in reports})
     together = _moved_together(reports)
@@ -58,10 +68,15 @@ def judge_suite(reports: Sequence[Report]) -> SuiteReport:
     }
     ordered = sorted(reports, key=lambda each: _WORST_FIRST.index(decisions[_name(each)]))
     decision = decisions[_name(ordered[0])]
+    headline, missing = _headline(ordered, decisions, decision), sorted(set(expected) - adjusted.keys())
+    if missing and decision is not Decision.FAIL:
+        decision = Decision.INVALID
+        headline = f"{len(missing)} of {_scenarios(len(expected))} are missing: {wording.listing(missing)}."
+    vanished = [f"{name} was not measured" for name in missing]
     return SuiteReport(
         decision=decision,
-        headline=_headline(ordered, decisions, decision),
-        reasons=tuple(dict.fromkeys(excused.values())),
+        headline=headline,
+        reasons=(*vanished, *dict.fromkeys(excused.values())),
         reports=tuple(ordered),
     )
 

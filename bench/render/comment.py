@@ -80,7 +80,7 @@ def _rendered(report: SuiteReport, origin: Origin, *, folded: bool) -> str:
 
 def _judgement(report: SuiteReport, worst: Document) -> tuple[str, tuple[str, ...]]:
     """The headline, which names the worst scenario by its own, and what is said below it."""
-    if len(report.reports) == 1:
+    if len(report.reports) == 1 and report.decision is worst.decision:
         return f"{worst.scenario}: {worst.headline}", ()
     if report.decision is Decision.FAIL:
         return f"{worst.scenario}: {worst.headline}", (report.headline,)
@@ -91,7 +91,9 @@ def _footer(report: SuiteReport, origin: Origin, worst: Document) -> list[str]:
     """Where it comes from, how to see it oneself, and how to accept it."""
     known = dict(worst.facts)
     measured = [f"Measured `{origin.head_sha[:9]}` beside the baseline: {escape(known['baseline'])}."]
-    measured += [f"{escape(known[name].capitalize())}." for name in ("machine", "control") if name in known]
+    measured += [
+        f"{name.capitalize()}: {escape(known[name])}." for name in ("machine", "control") if name in known
+    ]
     first = report.reports[0].result
     again = f"`bench check {first.scenario.name} --target {first.fingerprint.stack}`"
     accept = f"`bench baseline accept RUN --reason '…'` with the [run's]({origin.run_url}) artifacts"

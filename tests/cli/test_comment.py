@@ -66,7 +66,8 @@ def test_a_dry_run_asks_nobody(bench: Bench, fake: FakeGitHub, monkeypatch: pyte
     """The comment is printed, without a token."""
     monkeypatch.delenv("GITHUB_TOKEN")
     done = bench("comment", kept(1.0), "--dry-run", "--suite", "nightly")
-    assert done.out.startswith("<!-- bench:nightly -->\n## 🟢 quick: No regression")
+    assert done.out.startswith("<!-- bench:nightly -->\n## ⚪ 6 of 7 scenarios are missing: agent-quick")
+    assert "quick was not measured" not in done.out.replace("agent-quick was not measured", "")
     assert fake.asked == []
 
 

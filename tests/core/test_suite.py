@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ from bench.core.baseline import Baseline, pin
 from bench.core.compare import Decision, compare
 from bench.core.report import Report, make_report
 from bench.core.result import RunResult
-from bench.core.suite import FEWEST_TOGETHER, SuiteReport, judge_suite
+from bench.core.suite import FEWEST_TOGETHER, SuiteReport, judge_suite, longest_minutes
 from bench.core.validity import Validity
 from tests.factories import (
     MACHINES,
@@ -139,3 +140,23 @@ def test_what_could_not_be_measured_is_no_pass() -> None:
         Decision.INVALID,
         "1 of 2 scenarios could not be measured: quick.",
     )
+
+
+def test_a_scenario_that_was_not_measured_is_no_pass() -> None:
+    """What should have been there and is not makes the suite invalid, unless something failed."""
+    good = reports([1.0, 1.0], make_baseline())
+    suite = judge_suite(good, ["quick", "medium", "spike", "timeout"])
+    assert (suite.decision, suite.headline) == (
+        Decision.INVALID,
+        "2 of 4 scenarios are missing: spike and timeout.",
+    )
+    assert suite.reasons == ("spike was not measured", "timeout was not measured")
+    worse = judge_suite(reports([2.0], make_baseline()), ["quick", "spike"])
+    assert worse.decision is Decision.FAIL
+    assert worse.reasons == ("spike was not measured",)
+    assert judge_suite(good, ["quick"]).decision is Decision.PASS
+
+
+def test_a_job_has_time_for_two_runs() -> None:
+    """Twice the scenario with its time-outs, and setting up, in whole minutes."""
+    assert longest_minutes(make_scenario()) == 10 + math.ceil(2 * (30 + 30 + 120) / 60)
