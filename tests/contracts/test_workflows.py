@@ -1,0 +1,113 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+WORKFLOWS = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}
+# The one that has a token; the others run what a stranger may have written.
+PUBLISHES = "bench-comment.yml"
+
+
+def _jobs(workflow: dict[Any, Any]) -> dict[str, dict[str, Any]]:
+    jobs: dict[str, dict[str, Any]] = workflow["jobs"]
+    return jobs
+
+
+def _steps() -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (name, step)
+        for name, workflow in WORKFLOWS.items()
+        for job in _jobs(workflow).values()
+        for step in job.get("steps", [])
+    ]
+
+
+def _run(*arguments: str) -> None:
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_zizmor_finds_nothing() -> None:
+    """No template injection, no credential left behind, no trigger that is dangerous without a reason."""
+    _run(str(Path(sys.executable).with_name("zizmor")), "--offline", "--no-progress", ".")
+
+
+@pytest.mark.parametrize(
+    ("schema", "paths"),
+    [
+        ("vendor.github-workflows", [str(path) for path in FILES]),
+        ("vendor.dependabot", [".github/dependabot.yml"]),
+    ],
+)
+def test_the_files_are_as_github_reads_them(schema: str, paths: list[str]) -> None:
+    """Every workflow and Dependabot's file is right by the published schema."""
+    _run(str(Path(sys.executable).with_name("check-jsonschema")), "--builtin-schema", schema, *paths)
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_workflow_has_no_right_but_those_it_names(name: str) -> None:
+    """Nothing at the top, and each job says what it needs; only the one that publishes may write."""
+    assert WORKFLOWS[name]["permissions"] == {}
+    for job in _jobs(WORKFLOWS[name]).values():
+        writes = {right for right, level in job["permissions"].items() if level == "write"}
+        assert bool(writes) == (name == PUBLISHES)
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_every_job_ends(name: str) -> None:
+    """A job has a time-out, or calls a workflow whose jobs have."""
+    for job in _jobs(WORKFLOWS[name]).values():
+        assert ("timeout-minutes" in job) != ("uses" in job)
+
+
+def test_no_secret_is_where_strangers_code_runs() -> None:
+    """Secrets and tokens are named in the workflow that publishes, and nowhere else."""
+    for path in FILES:
+        text = path.read_text(encoding="utf-8")
+        assert "secrets" not in text
+        assert ("github.token" in text) == (path.name == PUBLISHES)
+
+
+def test_what_publishes_checks_out_the_default_branch() -> None:
+    """Neither the head nor a merge of it: files that a maintainer has merged."""
+    refs = [
+        step["with"].get("ref")
+        for name, step in _steps()
+        if name == PUBLISHES and "checkout" in step.get("uses", "")
+    ]
+    assert refs == ["${{ github.event.repository.default_branch }}"]
+
+
+def test_no_text_of_an_event_becomes_a_command() -> None:
+    """What a stranger can write reaches a shell only as a variable."""
+    for name, step in _steps():
+        assert "${{" not in step.get("run", ""), name
+
+
+def test_every_action_is_pinned() -> None:
+    """By a commit, with the version beside it, and the same one everywhere."""
+    pins: dict[str, set[str]] = {}
+    for path in FILES:
+        for action, commit in re.findall(r"uses: ([\w./-]+)@(.+)", path.read_text(encoding="utf-8")):
+            assert re.fullmatch(r"[0-9a-f]{40} # v\d+\.\d+\.\d+", commit), f"{path.name}: {action}"
+            pins.setdefault(action, set()).add(commit)
+    assert pins
+    assert all(len(commits) == 1 for commits in pins.values())
+
+
+def test_every_suite_has_its_workflow() -> None:
+    """What scenarios/suites.yaml names runs somewhere, and what runs is named there."""
+    suites = yaml.safe_load((ROOT / "scenarios" / "suites.yaml").read_text(encoding="utf-8"))
+    asked = {
+        job["with"]["suite"]
+        for workflow in WORKFLOWS.values()
+        for job in _jobs(workflow).values()
+        if "_bench.yml" in job.get("uses", "")
+    }
+    assert asked == set(suites)
