@@ -61,19 +61,24 @@ def judged_together(runs: "Sequence[RunResult]", suite: str | None = None) -> "S
     from bench.store import scenarios
 
     found: dict[str, list[RunResult]] = {}
-    for run in sorted(runs, key=lambda each: each.provenance.started_at):
+    distinct = {each.provenance.run_id: each for each in runs}  # a run does not confirm itself
+    for run in sorted(distinct.values(), key=lambda each: each.provenance.started_at):
         found.setdefault(run.scenario.name, []).append(run)
     expected = scenarios.of_suite(suite) if suite else ()
     return judge_suite([_confirmed(each) for each in found.values()], expected)
 
 
 def _confirmed(runs: "list[RunResult]") -> "Report":
+    from bench.core.result import differences
     from bench.errors import ConfigError
 
     first, *others = runs
     if len(others) > 1:
         again = "name one, and the one that confirms it"
         raise ConfigError(f"{len(runs)} runs of scenario '{first.scenario.name}'", again)
+    if others and (unlike := differences(others[0].fingerprint, first.fingerprint, any_processor=True)):
+        what = f"the second run of scenario '{first.scenario.name}' is not of the same"
+        raise ConfigError(f"{what}: {', '.join(unlike)}", "leave one out")
     report = judged(first)
     confirms = others and report.comparison.suspect and others[0].validity.valid
     return judged(first, again=others[0]) if confirms else report

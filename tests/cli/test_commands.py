@@ -70,6 +70,11 @@ def test_a_second_run_of_a_scenario_confirms_the_first(bench: Bench) -> None:
     assert bench("merge", suspect, well).code == Exit.PASS
     assert bench("merge", well, suspect).code == Exit.PASS
     assert bench("merge", suspect, worse).code == Exit.REGRESSION
+    assert bench("merge", suspect, suspect).code == Exit.REGRESSION
+    other = _keep(run_at(1.0, 9, fingerprint=make_fingerprint(work_digest="e" * 64)))
+    unlike = bench("merge", suspect, other)
+    assert unlike.code == Exit.USAGE
+    assert "is not of the same: work_digest" in unlike.err
     done = bench("merge", suspect, well, worse)
     assert done.code == Exit.USAGE
     assert "3 runs of scenario 'quick'" in done.err
