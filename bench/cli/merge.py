@@ -1,5 +1,6 @@
 """`bench merge`: several scenarios of one version, judged together."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -22,10 +23,13 @@ def merge(
     A second run of a scenario is what it was measured again with. Among many scenarios one looks worse by
     chance, and what moves all of them may be the machine: both are taken into account.
     """
+    from bench.publish.actions import annotations
     from bench.render.suite import render_suite_markdown, render_suite_terminal
     from bench.store.results import load
 
     report = judged_together([load(run) for run in runs], suite)
+    if form is Format.TEXT and os.environ.get("GITHUB_ACTIONS") == "true":
+        print(annotations(report), end="")
     match form:
         case Format.TEXT:
             import shutil

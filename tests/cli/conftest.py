@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from tests.command import Bench, Done
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bench:
     """Runs a command in this process, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("GITHUB_")]:
+        monkeypatch.delenv(name)
 
     def run(*arguments: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["bench", *arguments])

@@ -62,6 +62,15 @@ def test_scenarios_are_judged_together(bench: Bench, form: str) -> None:
     assert undecided.code == Exit.UNDECIDED
 
 
+def test_on_github_what_failed_is_annotated(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a workflow the failure stands at the top of its page, and elsewhere its command is not printed."""
+    baselines.save(make_baseline())
+    run = _keep(run_at(1.4, 1))
+    assert "::error" not in bench("merge", run).out
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert bench("merge", run).out.startswith("::error title=bench quick::Response time regressed")
+
+
 def test_a_second_run_of_a_scenario_confirms_the_first(bench: Bench) -> None:
     """What was measured again needs both runs to regress; a third run has no place."""
     baselines.save(make_baseline())
