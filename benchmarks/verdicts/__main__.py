@@ -4,9 +4,10 @@ import argparse
 import math
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 
+from .creep import MERGES, STEP, WORLDS, steps_found
 from .rules import BASELINE_RUNS, RULES, Version
 from .world import Follows, Machines, World
 
@@ -70,6 +71,22 @@ def table(counts: dict[str, dict[str, int]], repetitions: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def creep_table(pool: Executor, repetitions: int) -> str:
+    """In how many histories many small steps are found, as Markdown."""
+    lines = [
+        f"| {MERGES} merges of +{STEP - 1:.0%}, of {repetitions:,} | rolling baseline | with an anchor |"
+    ]
+    lines.append("| :--- | ---: | ---: |")
+    for title in WORLDS:
+        starts = range(0, repetitions, _CHUNK)
+        sizes = [min(_CHUNK, repetitions - start) for start in starts]
+        parts = list(pool.map(steps_found, [title] * len(sizes), starts, sizes))
+        rolling, anchored = (sum(counts) for counts in zip(*parts, strict=True))
+        lines.append(f"| {title} | {_share(rolling, repetitions)} | {_share(anchored, repetitions)} |")
+        sys.stderr.write(f"{lines[-1]}\n")
+    return "\n".join(lines) + "\n"
+
+
 def _share(count: int, total: int) -> str:
     share = count / total
     error = math.sqrt(share * (1.0 - share) / total)
@@ -91,7 +108,8 @@ def main() -> int:
             parts = list(pool.map(calls, [title] * len(sizes), starts, sizes))
             counts[title] = {name: sum(part[name] for part in parts) for name in RULES}
             sys.stderr.write(f"{title}: {counts[title]}\n")
-    text = _METHOD.read_text(encoding="utf-8") + "\n" + table(counts, given.repetitions)
+        steps = creep_table(pool, given.repetitions)
+    text = _METHOD.read_text(encoding="utf-8") + "\n" + table(counts, given.repetitions) + "\n" + steps
     text += f"\nIt took {time.monotonic() - began_s:.0f} s.\n"
     given.output.write_text(text, encoding="utf-8")
     sys.stdout.write(text)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.verdicts.__main__ import CELLS, calls, table
+from benchmarks.verdicts.creep import steps_found
 from benchmarks.verdicts.rules import RULES, Version, rank_test, ratio_110, ratio_200, t_boundary, turns
 from benchmarks.verdicts.world import Machines, World
 
@@ -65,3 +66,10 @@ def test_the_same_seeds_give_the_same_counts() -> None:
     assert one == calls(title, 5, 2)
     assert one.keys() == RULES.keys()
     assert table({title: dict.fromkeys(RULES, 1)}, 4).count("25.0 ± 21.7 %") == len(RULES)
+
+
+def test_small_steps_pass_a_rolling_baseline_more_often() -> None:
+    """An anchor finds at least what a baseline that rolls on finds."""
+    rolling, anchored = steps_found("6 %, no control", 0, 6)
+    assert 0 <= rolling <= anchored <= 6
+    assert anchored > 0
