@@ -1,12 +1,12 @@
 """Baselines: `baselines/<stack>/<environment>/<scenario>.json`, committed to the repository."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from bench.core.baseline import SCHEMA_VERSION, Baseline
 from bench.core.result import RunResult, environment
 from bench.errors import StoreError
+from bench.store import lock
 from bench.store.files import read_model, write_text
 from bench.store.folders import find, shipped
 
@@ -20,7 +20,16 @@ def load(result: RunResult) -> Baseline | None:
     Raises:
         StoreError: The file cannot be read as a baseline.
     """
-    path = find(FOLDER, relative_path(result))
+    return of(relative_path(result))
+
+
+def of(relative: str) -> Baseline | None:
+    """A baseline by its place below the folder of baselines; None when there is none.
+
+    Raises:
+        StoreError: The file cannot be read as a baseline.
+    """
+    path = find(FOLDER, relative)
     return read(path) if path else None
 
 
@@ -43,29 +52,13 @@ def save(baseline: Baseline) -> Path:
     return path
 
 
-@contextmanager
-def locked() -> Iterator[None]:
+def locked() -> AbstractContextManager[None]:
     """Nobody else changes baselines in this folder meanwhile: who reads, changes and writes loses nothing.
 
     Raises:
         StoreError: The folder for the lock cannot be written.
     """
-    try:
-        LOCK.parent.mkdir(parents=True, exist_ok=True)
-        with LOCK.open("w", encoding="utf-8") as file:
-            _lock(file.fileno())
-            yield
-    except OSError as error:
-        raise StoreError(f"cannot lock {LOCK}: {error.strerror}", "run in a folder of yours") from error
-
-
-def _lock(descriptor: int) -> None:
-    """Wait for the lock, which ends with the file's closing, however this process ends."""
-    try:
-        import fcntl  # noqa: PLC0415 - not on every platform
-    except ImportError:
-        return
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return lock.locked(LOCK)
 
 
 def paths() -> tuple[Path, ...]:

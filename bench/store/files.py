@@ -72,26 +72,40 @@ def read_model(path: Path, model: type[Model], schema_version: int | None = None
     Raises:
         StoreError: It is half a file, of a newer version, or not what it should be; the message says where.
     """
-    text = read_text(path)
+    return parse_model(read_text(path), str(path), model, schema_version)
+
+
+def parse_model(text: str, where: str, model: type[Model], schema_version: int | None = None) -> Model:
+    """Parse JSON of ours.
+
+    Args:
+        text: A file's, or a line's.
+        where: For the message: the file, and the line where it has several.
+        model: What it should hold.
+        schema_version: The newest version that is understood; None when there is no version.
+
+    Raises:
+        StoreError: It was cut off, is of a newer version, or not what it should be; the message says where.
+    """
     try:
         content = json.loads(text)
     except ValueError as error:
         raise StoreError(
-            f"{path} is not whole JSON: {error}", "was it cut off? restore or delete it"
+            f"{where} is not whole JSON: {error}", "was it cut off? restore or delete it"
         ) from error
     found = content.get("schema_version") if isinstance(content, dict) else None
     if schema_version is not None and isinstance(found, int) and found > schema_version:
         raise StoreError(
-            f"{path} was written by a newer version: schema {found}, this one reads up to {schema_version}",
+            f"{where} was written by a newer version: schema {found}, this one reads up to {schema_version}",
             "upgrade: pip install --upgrade chatbench",
         )
     try:
         # By the JSON rules, not Python's: a date is text there.
         return model.model_validate_json(text)
     except ValidationError as error:
-        raise StoreError(
-            f"{path} is not a {model.__name__.removeprefix('Run').lower()}:\n{problems(error)}"
-        ) from error
+        kind = model.__name__.removeprefix("Run").lower()
+        raise StoreError(f"{where} is not a {kind}:
+{problems(error)}") from error
 
 
 def _unwritable(path: Path, error: OSError) -> StoreError:
