@@ -1,5 +1,6 @@
 """Values for tests, right in everything that a test does not say otherwise."""
 
+import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from bench.core.baseline import Baseline, accept
 from bench.core.control import Control
+from bench.core.history import HistoryPoint
 from bench.core.metrics import metric
 from bench.core.recording import Recording
 from bench.core.result import Fingerprint, Provenance, RunResult, make_result
@@ -198,3 +200,29 @@ def machines_baseline(
         baseline = accept(baseline, run, reason="usual", by="Tess Ter", at=NOON + timedelta(days=1))
     assert baseline is not None
     return baseline
+
+
+def make_point(number: int = 0, factor: float = 1.0, **changes: Any) -> HistoryPoint:
+    """A run of a history, `number` days after the first; fields by name. Two runs share a commit."""
+    content: dict[str, Any] = {
+        "scenario": "quick",
+        "run_id": f"run-{number:03}",
+        "started_at": NOON + timedelta(days=number),
+        "commit": f"{number // 2:04x}" * 10,
+        "dirty": False,
+        "tool_version": "0.1.0",
+        "fingerprint": make_fingerprint(),
+        "ok": 100,
+        "failed": 0,
+        "figures": {"e2e_ms": 500.0 * factor, "hop.decode_ms": 400.0 * factor, "hop.queue_ms": 40.0},
+    }
+    return HistoryPoint.model_validate(content | changes)
+
+
+def make_history(factors: Sequence[float], **changes: Any) -> list[HistoryPoint]:
+    """Runs with these factors and a noise of three per cent, a day apart."""
+    dice = random.Random(7)
+    return [
+        make_point(number, factor * (1.0 + dice.gauss(0.0, 0.03)), **changes)
+        for number, factor in enumerate(factors)
+    ]

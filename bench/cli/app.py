@@ -16,6 +16,7 @@ from bench.cli import (
     check,
     comment,
     compare,
+    history,
     matrix,
     merge,
     noise,
@@ -48,6 +49,7 @@ app.command(epilog="Example: bench comment results/RUN --suite pr --dry-run")(co
 app.command(epilog="Example: bench report results/RUN --format markdown")(report.report)
 app.command(epilog="Example: bench schema result > result.schema.json")(schema.schema)
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(history.app, name="history")
 app.add_typer(scenarios.app, name="scenarios")
 app.add_typer(stack.app, name="stack")
 app.add_typer(auth.app, name="auth")

@@ -1,0 +1,103 @@
+"""What a scenario's history keeps of each run: enough to see when its level changed, and with what."""
+
+from typing import Annotated, Self
+
+from pydantic import AwareDatetime, Field, field_validator, model_validator
+
+from bench.core import stats
+from bench.core.metrics import METRICS, Part, hop_name, metric
+from bench.core.record import Record
+from bench.core.result import Fingerprint, RunResult, environment
+from bench.core.sample import Outcome
+from bench.core.verdict import figures_of
+from bench.errors import ConfigError, MeasurementError
+
+SCHEMA_VERSION = 1
+_KEPT = (Part.DECIDES, Part.LOCATES)
+# A hundredth of a millisecond: a line is read in a pull request.
+_DIGITS = 2
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class HistoryPoint(Record):
+    """One run of a history; only runs that can be believed are in one.
+
+    Attributes:
+        scenario: What was run.
+        run_id: The run's own id; a run is in a history once.
+        started_at: When it was measured.
+        commit: What it measured; None outside a repository.
+        dirty: There were uncommitted changes, so that it is not quite that commit; None outside a repository.
+        tool_version: What it was measured with.
+        fingerprint: What must be equal to be compared with it.
+        ok: Requests that succeeded.
+        failed: Requests that did not.
+        figures: The typical value of each metric that decides and of each tier, in the metric's unit.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    scenario: str
+    run_id: str
+    started_at: AwareDatetime
+    commit: str | None
+    dirty: bool | None
+    tool_version: str
+    fingerprint: Fingerprint
+    ok: Count
+    failed: Count
+    figures: dict[str, Annotated[float, Field(ge=0)]]
+
+    @field_validator("figures")
+    @classmethod
+    def _known(cls, figures: dict[str, float]) -> dict[str, float]:
+        for key in figures:
+            if key not in METRICS and hop_name(key) is None:
+                raise ValueError(f"there is no metric '{key}'")
+        return figures
+
+    @model_validator(mode="after")
+    def _asked(self) -> Self:
+        if self.ok + self.failed == 0:
+            raise ValueError("a run without any request says nothing")
+        return self
+
+
+def point_of(result: RunResult) -> HistoryPoint:
+    """A run as a history keeps it.
+
+    Raises:
+        ConfigError: The run was made worse on purpose.
+        MeasurementError: The run is invalid or was broken off.
+    """
+    run = result.provenance
+    if run.injections:
+        knobs = ", ".join(run.injections)
+        raise ConfigError(
+            f"run {run.run_id} was made worse on purpose ({knobs})", "a history has runs without --inject"
+        )
+    if not result.validity.valid or result.stop is not None:
+        why = "; ".join(result.validity.reasons) or (result.stop.reason if result.stop else "")
+        raise MeasurementError(f"run {run.run_id} is invalid: {why}", "measure again: bench run")
+    ok = result.summary.outcomes.get(Outcome.OK, 0)
+    return HistoryPoint(
+        scenario=result.scenario.name,
+        run_id=run.run_id,
+        started_at=run.started_at,
+        commit=run.commit,
+        dirty=run.dirty,
+        tool_version=run.tool_version,
+        fingerprint=result.fingerprint,
+        ok=ok,
+        failed=result.summary.requests - ok,
+        figures={
+            key: round(stats.typical(list(figures.values()), metric(key).smallest_change), _DIGITS)
+            for key, figures in sorted(figures_of(result.summary).items())
+            if metric(key).part in _KEPT
+        },
+    )
+
+
+def where_of(point: HistoryPoint) -> str:
+    """Whose history a run belongs to: `<stack>/<environment>/<scenario>`."""
+    return f"{point.fingerprint.stack}/{environment(point.fingerprint)}/{point.scenario}"
