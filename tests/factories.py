@@ -214,6 +214,7 @@ def make_point(number: int = 0, factor: float = 1.0, **changes: Any) -> HistoryP
         "fingerprint": make_fingerprint(),
         "ok": 100,
         "failed": 0,
+        "failed_blocks": 0,
         "figures": {"e2e_ms": 500.0 * factor, "hop.decode_ms": 400.0 * factor, "hop.queue_ms": 40.0},
     }
     return HistoryPoint.model_validate(content | changes)

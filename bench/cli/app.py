@@ -25,6 +25,7 @@ from bench.cli import (
     scenarios,
     schema,
     stack,
+    trend,
 )
 from bench.cli.console import fail, say
 from bench.errors import BenchError, Exit
@@ -47,6 +48,7 @@ app.command(epilog="Example: bench matrix pr")(matrix.matrix)
 app.command(epilog="Example: bench merge results/RUN results/OTHER")(merge.merge)
 app.command(epilog="Example: bench comment results/RUN --suite pr --dry-run")(comment.comment)
 app.command(epilog="Example: bench report results/RUN --format markdown")(report.report)
+app.command(epilog="Example: bench trend quick")(trend.trend)
 app.command(epilog="Example: bench schema result > result.schema.json")(schema.schema)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(history.app, name="history")

@@ -19,6 +19,8 @@ class Kind(StrEnum):
     COMPARISON = "comparison"
     REPORT = "report"
     SUITE = "suite"
+    HISTORY = "history"  # of one line
+    TREND = "trend"
 
 
 def schema(kind: Annotated[Kind, typer.Argument(help="The kind of file.")]) -> None:
@@ -34,6 +36,7 @@ def print_schema(kind: Kind) -> None:
 
     from bench.core.baseline import Baseline
     from bench.core.compare import Comparison
+    from bench.core.history import HistoryPoint
     from bench.core.recording import Course
     from bench.core.report import Report
     from bench.core.result import RunResult
@@ -41,6 +44,7 @@ def print_schema(kind: Kind) -> None:
     from bench.core.stack import Stack
     from bench.core.suite import SuiteReport
     from bench.core.target import Target
+    from bench.core.trend import Trend
 
     models: dict[Kind, type[BaseModel]] = {
         Kind.SCENARIO: Scenario,
@@ -53,6 +57,8 @@ def print_schema(kind: Kind) -> None:
         Kind.COMPARISON: Comparison,
         Kind.REPORT: Report,
         Kind.SUITE: SuiteReport,
+        Kind.HISTORY: HistoryPoint,
+        Kind.TREND: Trend,
     }
     content = {"$schema": "https://json-schema.org/draft/2020-12/schema", **models[kind].model_json_schema()}
     print(json.dumps(content, indent=2))

@@ -5,17 +5,19 @@ from typing import Annotated, Self
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from bench.core import stats
+from bench.core.control import Control
 from bench.core.metrics import METRICS, Part, hop_name, metric
 from bench.core.record import Record
 from bench.core.result import Fingerprint, RunResult, environment
 from bench.core.sample import Outcome
+from bench.core.summary import BLOCKS
 from bench.core.verdict import figures_of
 from bench.errors import ConfigError, MeasurementError
 
 SCHEMA_VERSION = 1
 _KEPT = (Part.DECIDES, Part.LOCATES)
 # A hundredth of a millisecond: a line is read in a pull request.
-_DIGITS = 2
+_DIGITS, _CONTROL_DIGITS = 2, 4
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -33,7 +35,9 @@ class HistoryPoint(Record):
         fingerprint: What must be equal to be compared with it.
         ok: Requests that succeeded.
         failed: Requests that did not.
+        failed_blocks: In how many sixths of the run requests failed.
         figures: The typical value of each metric that decides and of each tier, in the metric's unit.
+        control: How fast the machine was; None when that was not measured.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -46,7 +50,9 @@ class HistoryPoint(Record):
     fingerprint: Fingerprint
     ok: Count
     failed: Count
+    failed_blocks: Annotated[int, Field(ge=0, le=BLOCKS)]
     figures: dict[str, Annotated[float, Field(ge=0)]]
+    control: Control | None = None
 
     @field_validator("figures")
     @classmethod
@@ -90,11 +96,13 @@ def point_of(result: RunResult) -> HistoryPoint:
         fingerprint=result.fingerprint,
         ok=ok,
         failed=result.summary.requests - ok,
+        failed_blocks=result.summary.failed_blocks,
         figures={
             key: round(stats.typical(list(figures.values()), metric(key).smallest_change), _DIGITS)
             for key, figures in sorted(figures_of(result.summary).items())
             if metric(key).part in _KEPT
         },
+        control=None if result.control is None else result.control.rounded(_CONTROL_DIGITS),
     )
 
 

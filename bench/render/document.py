@@ -85,20 +85,21 @@ def _filled(tables: Iterable[Table]) -> tuple[Table, ...]:
 
 def _decided(report: Report) -> Table:
     rows = [each for each in report.comparison.metrics if each.part is Part.DECIDES]
-    return _comparison(f"Beside {report.comparison.beside or 'the baseline'}", "metric", rows)
+    return beside(f"Beside {report.comparison.beside or 'the baseline'}", "metric", rows)
 
 
 def _anchored(report: Report) -> Table:
-    return _comparison("Beside the anchor", "metric", report.comparison.crept)
+    return beside("Beside the anchor", "metric", report.comparison.crept)
 
 
 def _located(report: Report) -> Table:
     rows = [each for each in report.comparison.metrics if each.part in {Part.LOCATES, Part.EXPLAINS}]
-    return _comparison("Where the time goes", "tier", rows)
+    return beside("Where the time goes", "tier", rows)
 
 
-def _comparison(title: str, name: str, rows: Sequence[MetricComparison]) -> Table:
-    columns = (name, "baseline", "this run", "change", f"{INTERVAL:.0%} interval", "detectable", "verdict")
+def beside(title: str, name: str, rows: Sequence[MetricComparison], head: str = "this run") -> Table:
+    """Metrics of a run, or of what `head` says, beside those of others."""
+    columns = (name, "baseline", head, "change", f"{INTERVAL:.0%} interval", "detectable", "verdict")
     return Table(title, columns, tuple(_compared(each) for each in rows))
 
 

@@ -6,7 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from bench.core.compare import Decision
 from bench.core.report import Report
-from bench.render.document import Table, make_document
+from bench.render.document import Document, Table, make_document
 
 ICONS = {Decision.PASS: "🟢", Decision.FAIL: "🔴", Decision.UNDECIDED: "🟡", Decision.INVALID: "⚪"}
 _LONGEST_CELL = 200
@@ -27,7 +27,11 @@ def template(name: str) -> Template:
 
 def render_markdown(report: Report) -> str:
     """The report as Markdown; text that the target or a scenario's author wrote stays text."""
-    document = make_document(report)
+    return show(make_document(report))
+
+
+def show(document: Document) -> str:
+    """A document as Markdown that ends in a newline; text stays text in it as well."""
     return template("report.md.j2").render(document=document, icon=ICONS[document.decision]).strip() + "\n"
 
 

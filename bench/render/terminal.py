@@ -9,7 +9,7 @@ from rich.text import Text
 
 from bench.core.compare import Decision
 from bench.core.report import Report
-from bench.render.document import Table, make_document
+from bench.render.document import Document, Table, make_document
 
 _STYLES = {
     Decision.PASS: "bold green",
@@ -20,6 +20,8 @@ _STYLES = {
     "crossed": "red",
     "missing": "red",
     "improved": "green",
+    "worse": "red",
+    "better": "green",
 }
 # Whatever a target writes must not move the cursor or change the colours of whoever reads it.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -34,7 +36,11 @@ def render_terminal(report: Report, *, width: int, colour: bool) -> str:
         width: Columns of the terminal.
         colour: Whether to use ANSI colours.
     """
-    document = make_document(report)
+    return show(make_document(report), width=width, colour=colour)
+
+
+def show(document: Document, *, width: int, colour: bool) -> str:
+    """A document as text that ends in a newline; the arguments are those of `render_terminal`."""
     buffer = io.StringIO()
     console = Console(
         file=buffer,

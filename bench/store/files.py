@@ -104,8 +104,7 @@ def parse_model(text: str, where: str, model: type[Model], schema_version: int |
         return model.model_validate_json(text)
     except ValidationError as error:
         kind = model.__name__.removeprefix("Run").lower()
-        raise StoreError(f"{where} is not a {kind}:
-{problems(error)}") from error
+        raise StoreError(f"{where} is not a {kind}:\n{problems(error)}") from error
 
 
 def _unwritable(path: Path, error: OSError) -> StoreError:

@@ -166,7 +166,19 @@ def test_scenarios_are_listed_checked_and_described(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["scenario", "target", "prompts", "stack", "recording", "result", "baseline", "comparison", "report"],
+    [
+        "scenario",
+        "target",
+        "prompts",
+        "stack",
+        "recording",
+        "result",
+        "baseline",
+        "comparison",
+        "report",
+        "history",
+        "trend",
+    ],
 )
 def test_every_file_has_a_schema(bench: Bench, kind: str) -> None:
     """The schema of each kind of file names its dialect and allows no other fields."""

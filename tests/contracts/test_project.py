@@ -8,7 +8,22 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from bench.core import ab, baseline, load, machine, metrics, noise, shift, success, suite, validity, verdict
+from bench.core import (
+    ab,
+    baseline,
+    change_points,
+    levels,
+    load,
+    machine,
+    metrics,
+    noise,
+    shift,
+    success,
+    suite,
+    trend,
+    validity,
+    verdict,
+)
 from bench.core.load import Stage
 from bench.core.scenario import Prompts, Scenario
 from bench.core.stack import Stack
@@ -71,6 +86,9 @@ def test_the_methodology_has_the_codes_constants() -> None:
             baseline: ("MIN_RUNS", "MAX_RUNS"),
             validity: ("GENERATOR_CPU_PCT", "SEND_LAG_RATIO", "SEND_LAG_MS"),
             ab: ("AB_MARGIN_RATIO",),
+            change_points: ("SMALLEST_RATIO", "SMALLEST_SUCCESS"),
+            levels: ("ALPHA", "LEVEL_RUNS", "FEWEST_RUNS", "MOST_RUNS", "PERMUTATIONS", "ODD_SDS"),
+            trend: ("RECENT_RUNS",),
             noise: ("MOST_ALARMS_RATIO", "MOST_PRIOR_DF", "LEAST_SD"),
             shift: (
                 "PRIOR_SD", "PRIOR_DF", "CONTROLLED_PRIOR_SD", "PAIR_PRIOR_SD", "PAIR_PRIOR_DF",

@@ -1,0 +1,82 @@
+"""`bench trend`: where a scenario's figures changed their level, over its history."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.history import DEFAULT_HISTORY, HistoryFolder
+from bench.cli.judging import Format, FormatOption, Strict
+from bench.errors import Exit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.core.trend import Trend
+
+
+def trend(
+    scenario: Annotated[str, typer.Argument(help="A scenario's name.")],
+    *,
+    target: Annotated[
+        list[str] | None, typer.Option("--target", help="Only on this stack; can be given several times.")
+    ] = None,
+    history: HistoryFolder = DEFAULT_HISTORY,
+    recent: Annotated[
+        int | None, typer.Option("--recent", min=1, help="How many of the newest runs can fail it; else 20.")
+    ] = None,
+    form: FormatOption = Format.TEXT,
+    strict: Strict = False,
+) -> None:
+    """Show the level of each metric and tier, and when and with which commits it changed.
+
+    Exits 1 when a change for the worse lies within the newest runs and the newest level is still worse than
+    the one before it, or when what decides crept beside the baseline's anchor.
+    """
+    from bench.store import history as store
+
+    trends = [_judged(path, recent) for path in store.of(history, scenario, target or ())]
+    print(_rendered(trends, form), end="")
+    code = _exit_code(trends, strict=strict)
+    if code is not Exit.PASS:
+        raise typer.Exit(code)
+
+
+def _judged(path: "Path", recent: int | None) -> "Trend":
+    """The trend of one history, beside the anchor of its baseline if that has one."""
+    from bench.core.history import where_of
+    from bench.core.trend import RECENT_RUNS
+    from bench.core.trend import trend as judged
+    from bench.store import baselines
+    from bench.store import history as store
+
+    points = store.read(path)
+    baseline = baselines.of(f"{where_of(points[-1])}.json")
+    return judged(points, baseline.anchor if baseline else None, recent or RECENT_RUNS)
+
+
+def _rendered(trends: "list[Trend]", form: Format) -> str:
+    """Trends as text that ends in a newline, one after the other."""
+    from bench.render.trend import render_json, render_markdown, render_terminal
+
+    match form:
+        case Format.TEXT:
+            import shutil
+            import sys
+
+            width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+            colour = sys.stdout.isatty()
+            return "\n".join(render_terminal(each, width=width, colour=colour) for each in trends)
+        case Format.MARKDOWN:
+            return "\n".join(map(render_markdown, trends))
+        case Format.JSON:
+            return render_json(trends)
+
+
+def _exit_code(trends: "list[Trend]", *, strict: bool) -> Exit:
+    """What the worst of them exits with; undecided is no failure unless it is asked for."""
+    from bench.core.compare import Decision
+
+    decisions = {each.decision for each in trends}
+    if Decision.FAIL in decisions:
+        return Exit.REGRESSION
+    return Exit.UNDECIDED if strict and Decision.UNDECIDED in decisions else Exit.PASS

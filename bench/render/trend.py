@@ -1,0 +1,116 @@
+"""A trend for a terminal, in Markdown and as JSON: by the same means as a report."""
+
+from collections.abc import Sequence
+
+from pydantic import TypeAdapter
+
+from bench.core import wording
+from bench.core.change_points import ChangePoint, MetricTrend
+from bench.core.levels import FEWEST_RUNS
+from bench.core.metrics import hop_name, metric
+from bench.core.trend import Trend
+from bench.core.trend_wording import commit, headline, next_step
+from bench.render import markdown, terminal
+from bench.render.document import Document, Table, beside
+
+
+def render_terminal(trend: Trend, *, width: int, colour: bool) -> str:
+    """The trend as text that ends in a newline.
+
+    Args:
+        trend: What to say.
+        width: Columns of the terminal.
+        colour: Whether to use ANSI colours.
+    """
+    return terminal.show(_document(trend), width=width, colour=colour)
+
+
+def render_markdown(trend: Trend) -> str:
+    """The trend as Markdown."""
+    return markdown.show(_document(trend))
+
+
+def render_json(trends: Sequence[Trend]) -> str:
+    """A list of trends, each by the schema that `bench schema trend` prints."""
+    return TypeAdapter(tuple[Trend, ...]).dump_json(tuple(trends), indent=1).decode() + "\n"
+
+
+def _document(trend: Trend) -> Document:
+    tables = (
+        _levels(trend),
+        _changes(trend),
+        beside("Beside the anchor", "metric", trend.beside_anchor, "newest runs"),
+    )
+    return Document(
+        scenario=trend.scenario,
+        decision=trend.decision,
+        headline=headline(trend),
+        next_step=next_step(trend),
+        reasons=(),
+        judged=tuple(table for table in tables if table.rows),
+        details=(),
+        facts=_facts(trend),
+        warnings=tuple(f"{_name(key)} is in earlier runs and not in the newest" for key in trend.gone),
+    )
+
+
+def _levels(trend: Trend) -> Table:
+    rows = tuple(
+        (
+            _name(each.key),
+            wording.value(each.level, metric(each.key).unit),
+            str(each.level_runs),
+            str(len(each.change_points)),
+            _said(each),
+        )
+        for each in trend.metrics
+    )
+    return Table("Levels now", ("metric", "level", "runs on it", "changes", "verdict"), rows)
+
+
+def _said(each: MetricTrend) -> str:
+    if each.runs < FEWEST_RUNS:
+        return "cannot tell"
+    return "worse" if any(change.stands for change in each.change_points) else "~"
+
+
+def _changes(trend: Trend) -> Table:
+    found = [change for each in trend.metrics for change in each.change_points]
+    columns = ("metric", "since", "commits", "before", "after", "change", "p", "verdict")
+    return Table("Change points", columns, tuple(_change(each) for each in found))
+
+
+def _change(each: ChangePoint) -> tuple[str, ...]:
+    unit = metric(each.key).unit
+    verdict = "worse" if each.worse else "better"
+    if each.worse and each.mended:
+        verdict = "mended"
+    elif each.worse and not each.recent:
+        verdict = "long ago"
+    return (
+        _name(each.key),
+        f"{each.started_at:%Y-%m-%d}",
+        f"{commit(each.last_commit)}..{commit(each.commit)}",
+        wording.value(each.before, unit),
+        wording.value(each.after, unit),
+        wording.change(each.change_ratio),
+        f"{each.p_value:.2g}",
+        verdict,
+    )
+
+
+def _facts(trend: Trend) -> tuple[tuple[str, str], ...]:
+    runs = f"{trend.runs}, {trend.first_at:%Y-%m-%d} to {trend.newest_at:%Y-%m-%d}"
+    # The values are digests: where they differ is what can be read.
+    fields = wording.listing([each.partition(":")[0] for each in trend.left_out_for])
+    other = f"{trend.left_out} runs, the newest of which differs in {fields}"
+    return (
+        ("scenario", f"{trend.scenario} on {trend.stack}, {trend.environment}"),
+        ("runs", runs),
+        *((("left out", other),) if trend.left_out else ()),
+        ("recent", f"the newest {trend.recent_runs} runs: an older change for the worse fails nothing"),
+    )
+
+
+def _name(key: str) -> str:
+    return hop_name(key) or metric(key).label

@@ -1,0 +1,67 @@
+import json
+from collections.abc import Callable
+
+import pytest
+from pydantic import TypeAdapter
+
+from bench.core.baseline import Anchor
+from bench.core.levels import FEWEST_RUNS
+from bench.core.trend import Trend, trend
+from bench.core.trend_wording import headline
+from bench.render.trend import render_json, render_markdown, render_terminal
+from tests.factories import NOON, make_baseline, make_fingerprint, make_history, make_point
+
+Golden = Callable[[str, str], None]
+
+
+def _trends() -> dict[str, Trend]:
+    """Every kind of trend, by name."""
+    anchor = Anchor(runs=make_baseline().runs, pinned_at=NOON, pinned_by="Tess Ter", reason="release 2.0")
+    other = make_fingerprint(stack_digest="d" * 64)
+    short = {"e2e_ms": 500.0, "hop.prefill_ms": 30.0}
+    return {
+        "steady": trend(make_history([1.0] * 30)),
+        "worse": trend(make_history([1.0] * 20 + [1.2] * 15), anchor),
+        "mended": trend(make_history([1.0] * 12 + [1.3] * 10 + [0.95] * 10)),
+        "long-ago": trend(make_history([1.0] * 12 + [1.2] * 26)),
+        "crept": trend([make_point(number, 1.1 + 0.01 * number) for number in range(11)], anchor),
+        "few": trend([*make_history([1.0] * 3, fingerprint=other), make_point(5)]),
+        "gone": trend(
+            [*make_history([1.0] * FEWEST_RUNS), *(make_point(20 + each, figures=short) for each in range(2))]
+        ),
+    }
+
+
+TRENDS = _trends()
+
+
+@pytest.mark.parametrize("name", TRENDS)
+def test_the_terminal_shows_each_kind_of_trend(name: str, golden: Golden) -> None:
+    """Each kind of trend looks in a terminal of 100 columns as it was last approved."""
+    golden(f"trend-{name}.txt", render_terminal(TRENDS[name], width=100, colour=False))
+
+
+@pytest.mark.parametrize("name", TRENDS)
+def test_markdown_shows_each_kind_of_trend(name: str, golden: Golden) -> None:
+    """Each kind of trend looks in Markdown as it was last approved."""
+    golden(f"trend-{name}.md", render_markdown(TRENDS[name]))
+
+
+def test_json_holds_all_trends() -> None:
+    """Trends survive a round trip through JSON, as a list."""
+    text = render_json(list(TRENDS.values()))
+    assert TypeAdapter(tuple[Trend, ...]).validate_json(text) == tuple(TRENDS.values())
+    assert [each["scenario"] for each in json.loads(text)] == ["quick"] * len(TRENDS)
+
+
+def test_the_judgement_comes_first() -> None:
+    """Its decision and its sentence are the first line, in colour where that is wanted."""
+    found = TRENDS["worse"]
+    assert render_terminal(found, width=200, colour=False).startswith(f"FAIL {headline(found)}\n")
+    assert "\x1b[" in render_terminal(found, width=80, colour=True)
+
+
+def test_no_terminal_line_is_wider_than_the_terminal() -> None:
+    """A trend fits into the columns that there are."""
+    for each in TRENDS.values():
+        assert max(map(len, render_terminal(each, width=80, colour=False).splitlines())) <= 80
