@@ -94,11 +94,15 @@ def test_a_run_measures_the_whole_stack_and_leaves_nothing() -> None:
 
 
 def test_the_tiers_claim_no_more_than_the_whole() -> None:
-    """The times that the tiers claim for themselves add up to no more than the client saw."""
+    """The times that the tiers claim for themselves add up to no more than a user waited.
+
+    They may to more than the service time: the moment of sending is noted when the system has taken the
+    bytes, and a busy machine may let the other end read them before it lets us look at the clock.
+    """
     _, recording = measure(_short(), _fast(), PLAIN, Ears().listener())
     for sample in recording.samples:
-        assert sample.sent_s is not None
-        assert sum(sample.hops.values()) <= 1000 * (sample.finished_s - sample.sent_s)
+        rounding_ms = 0.005 * len(sample.hops)
+        assert sum(sample.hops.values()) <= 1000 * (sample.finished_s - sample.scheduled_s) + rounding_ms
 
 
 def test_an_injected_delay_is_found_in_its_tier() -> None:
