@@ -110,6 +110,32 @@ def test_the_methodology_has_the_codes_constants() -> None:
     assert {name: float(value) for name, value in rows.items()} == constants
 
 
+def _rows(name: str) -> dict[str, list[str]]:
+    """The rows of a document's tables by their first cell."""
+    lines = (ROOT / "docs" / name).read_text(encoding="utf-8").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    return {row[0]: row[1:] for row in cells}
+
+
+def test_the_methodology_reaches_what_it_asks() -> None:
+    """What is said of error rates is what was measured, and is what is asked."""
+    measured = _rows("verdicts.md")
+    asked = {title: row for title, row in _rows("methodology.md").items() if row[0][:1] in {"≤", "≥"}}
+    assert len(asked) >= 9
+    for title, (limit, said) in asked.items():
+        assert said == measured[title][0]
+        share, bound = (float(text.strip("≤≥ ").split()[0]) for text in (said, limit))
+        assert share <= bound if limit.startswith("≤") else share >= bound
+
+
+def test_the_methodology_says_what_the_checks_of_the_embedded_stack_showed() -> None:
+    """Checks, failures and places are those of docs/embedded.md."""
+    said = _rows("methodology.md")
+    for title, row in _rows("embedded.md").items():
+        if row[0].isdigit():
+            assert said[title] == [row[0], row[1], row[-1]]
+
+
 def test_every_metric_is_in_the_glossary() -> None:
     """The glossary explains every row of the table of metrics."""
     text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
