@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, Field, model_validator
 from bench.core import stats
 from bench.core.control import Control
 from bench.core.metrics import Part, metric
-from bench.core.record import Record
+from bench.core.record import NotNegative, Record
 from bench.core.result import Fingerprint, RunResult, environment
 from bench.core.sample import Outcome
 from bench.core.summary import BLOCKS
@@ -20,9 +20,6 @@ SCHEMA_VERSION = 1
 MIN_RUNS, MAX_RUNS = 5, 20
 # Figures are rounded so that the difference of two baselines can be read: a hundredth of a millisecond.
 _DIGITS, _CONTROL_DIGITS = 2, 4
-
-
-NotNegative = Annotated[float, Field(ge=0)]
 
 
 class BaselineRun(Record):

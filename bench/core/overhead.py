@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.core import stats
 from bench.core.metrics import METRICS
-from bench.core.record import Record
+from bench.core.record import Count, Number, Record
 from bench.core.samples import Samples
 
 ARMS = 2
@@ -26,11 +26,11 @@ class Overhead(Record):
     """
 
     beside: str
-    pairs: int
-    mean_ms: float
-    low_ms: float | None
-    high_ms: float | None
-    ratio: float | None
+    pairs: Count
+    mean_ms: Number
+    low_ms: Number | None
+    high_ms: Number | None
+    ratio: Number | None
 
 
 def overhead(samples: Samples, beside: str) -> Overhead | None:

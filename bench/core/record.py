@@ -1,6 +1,14 @@
 """The one kind of value that travels between the pipeline's steps."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+# What no measurement reaches, and what arithmetic still bears: a file may say anything.
+_MOST = 10**15
+Count = Annotated[int, Field(ge=0, le=_MOST)]
+NotNegative = Annotated[float, Field(ge=0, le=_MOST)]
+Number = Annotated[float, Field(ge=-_MOST, le=_MOST)]
 
 
 class Record(BaseModel):

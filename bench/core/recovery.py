@@ -5,15 +5,20 @@ cancellations find their slots taken.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from bench.core.load import ClosedLoop, OpenLoop
 from bench.core.metrics import METRICS, RECOVERY
-from bench.core.record import Record
+from bench.core.record import Count, Number, Record
 from bench.core.sample import Outcome
 from bench.core.samples import Floats, Samples
 from bench.core.threshold import ThresholdResult
+
+# Where answers are streamed, the first token is what was waited for.
+Waited = Literal["ttft_ms", "e2e_ms"]
+_WAITS: tuple[Waited, ...] = ("ttft_ms", "e2e_ms")
 
 
 class Recovery(Record):
@@ -27,11 +32,11 @@ class Recovery(Record):
         ratio: After in terms of before.
     """
 
-    metric: str
-    cancelled: int
-    before_ms: float
-    after_ms: float | None
-    ratio: float | None
+    metric: Waited
+    cancelled: Count
+    before_ms: Number
+    after_ms: Number | None
+    ratio: Number | None
 
 
 def stages_around(stages: Sequence[ClosedLoop | OpenLoop]) -> tuple[int, int, int] | None:
@@ -50,7 +55,7 @@ def recovery(samples: Samples, stages: Sequence[ClosedLoop | OpenLoop]) -> Recov
     if around is None:
         return None
     before, between, after = (samples.where(samples.column("stage") == index) for index in around)
-    for key in ("ttft_ms", "e2e_ms"):
+    for key in _WAITS:
         before_ms, after_ms = (_mean(METRICS[key].values(each)) for each in (before, after))
         if before_ms is not None:
             return Recovery(

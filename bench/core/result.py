@@ -2,15 +2,16 @@
 
 import re
 from dataclasses import replace
+from typing import Annotated
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, StringConstraints, model_validator
 
 from bench.core.certificate import Certificate
 from bench.core.control import Control
 from bench.core.layers import layer_metrics
 from bench.core.metrics import hop_name
 from bench.core.overhead import of_the_target, overhead
-from bench.core.record import Record
+from bench.core.record import Count, Record
 from bench.core.recording import Recording
 from bench.core.recovery import judge_recovery, recovery
 from bench.core.sample import Stop
@@ -21,6 +22,10 @@ from bench.core.threshold import ThresholdResult, judge
 from bench.core.validity import Validity, judge_validity
 
 SCHEMA_VERSION = 1
+# It names a folder, and stands in the commands that a report suggests.
+RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
+# It becomes part of a folder's name.
+Short = Annotated[str, StringConstraints(max_length=200)]
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -40,9 +45,9 @@ class Fingerprint(Record):
     stack: Name
     stack_digest: str
     work_digest: str
-    system: str
-    cpu_model: str
-    cpu_count: int
+    system: Short
+    cpu_model: Short
+    cpu_count: Count
     simulated: bool
 
 
@@ -59,7 +64,7 @@ class Provenance(Record):
         injections: What was made worse on purpose, by knob.
     """
 
-    run_id: str
+    run_id: RunId
     started_at: AwareDatetime
     tool_version: str
     python_version: str
@@ -82,6 +87,12 @@ class RunResult(Record):
     validity: Validity
     stop: Stop | None = None
     warnings: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _answered(self) -> "RunResult":
+        if self.validity.valid and self.summary.requests == 0:
+            raise ValueError("it is valid, and no request was answered")
+        return self
 
 
 def differences(one: Fingerprint, other: Fingerprint, *, any_processor: bool = False) -> tuple[str, ...]:

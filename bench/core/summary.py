@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from bench.core import stats
 from bench.core.counters import counters_of
@@ -11,11 +13,12 @@ from bench.core.histogram import Histogram
 from bench.core.load import Stage
 from bench.core.metrics import METRICS, NETWORK, Kind, Metric, hop_key, metric
 from bench.core.overhead import Overhead
-from bench.core.record import Record
+from bench.core.record import Count, NotNegative, Number, Record
 from bench.core.recording import Recording
 from bench.core.recovery import Recovery
 from bench.core.sample import Outcome, RequestSample, ResourceSample
 from bench.core.samples import Mask, Samples
+from bench.core.threshold import check_figures
 
 # A run is cut into this many slices of equal length, to tell one bad moment from a bad target.
 BLOCKS = 6
@@ -35,23 +38,23 @@ class MetricSummary(Record):
         figures: A typical value for each prompt, which is what a comparison pairs by.
     """
 
-    count: int
-    mean: float
-    typical: float | None = None
-    p50: float | None = None
-    p90: float | None = None
-    p95: float | None = None
-    p99: float | None = None
+    count: Count
+    mean: Number
+    typical: Number | None = None
+    p50: Number | None = None
+    p90: Number | None = None
+    p95: Number | None = None
+    p99: Number | None = None
     uncertified: tuple[str, ...] = ()
-    figures: dict[str, float] = {}
+    figures: dict[str, Number] = {}
 
 
 class ResourceSummary(Record):
     """CPU (per cent of one core) and memory of one process over a run."""
 
-    cpu_pct_mean: float
-    cpu_pct_p95: float
-    memory_bytes_max: int
+    cpu_pct_mean: Number
+    cpu_pct_p95: Number
+    memory_bytes_max: Count
 
 
 class ErrorSample(Record):
@@ -61,24 +64,24 @@ class ErrorSample(Record):
     status: int | None
     detail: str | None
     prompt: str
-    at_s: float
+    at_s: Number
 
 
 class Goodput(Record):
     """Answers that met every objective: their share of all requests, and how many per second."""
 
-    ratio: float
-    rps: float | None
+    ratio: NotNegative
+    rps: NotNegative | None
 
 
 class TokenGaps(Record):
     """Inter-token latency: milliseconds between the tokens of streamed answers, quantiles to one per cent."""
 
-    count: int
-    mean_ms: float
-    p50_ms: float
-    p90_ms: float
-    p99_ms: float
+    count: Count
+    mean_ms: Number
+    p50_ms: Number
+    p90_ms: Number
+    p99_ms: Number
 
 
 class RunSummary(Record):
@@ -101,20 +104,28 @@ class RunSummary(Record):
         errors: Up to ten failed requests of each outcome.
     """
 
-    elapsed_s: float
-    requests: int
-    requests_rps: float | None
-    tokens_tps: float | None = None
-    outcomes: dict[Outcome, int]
+    elapsed_s: Number
+    requests: Count
+    requests_rps: NotNegative | None
+    tokens_tps: NotNegative | None = None
+    outcomes: dict[Outcome, Count]
     overhead: Overhead | None = None
     recovery: Recovery | None = None
     goodput: Goodput | None = None
     itl: TokenGaps | None = None
-    failed_blocks: int
-    counters: dict[str, dict[str, float]] = {}
+    failed_blocks: Annotated[int, Field(ge=0, le=BLOCKS)]
+    counters: dict[str, dict[str, NotNegative]] = {}
     metrics: dict[str, MetricSummary]
     resources: dict[str, ResourceSummary]
     errors: tuple[ErrorSample, ...]
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> "RunSummary":
+        if self.outcomes.get(Outcome.OK, 0) > self.requests:
+            raise ValueError("more requests succeeded than there were")
+        for key, each in self.metrics.items():
+            check_figures(key, each.figures)
+        return self
 
 
 def summarise(recording: Recording, objectives: Mapping[str, float] = {}) -> RunSummary:

@@ -11,8 +11,8 @@ from typing import Annotated, Any, assert_never
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from bench.core.metrics import METRICS, Kind, Metric, hop_name, metric
-from bench.core.record import Record
+from bench.core.metrics import METRICS, RECOVERY, Kind, Metric, hop_name, metric
+from bench.core.record import Number, Record
 from bench.core.samples import Samples
 from bench.core.units import Values
 
@@ -106,6 +106,19 @@ def check_known(key: str) -> None:
         raise ValueError(f"there is no metric '{key}'; there are {known} and hop.<tier>_ms")
 
 
+def check_figures(key: str, figures: Mapping[str, float]) -> None:
+    """Refuse an unknown metric, and figures without a place on the scale that is compared.
+
+    Raises:
+        ValueError: Naming the figure, or the metrics that there are.
+    """
+    check_known(key)
+    least = -metric(key).smallest_change
+    for prompt, figure in figures.items():
+        if figure <= least:
+            raise ValueError(f"{key} of '{prompt}' is {figure:g}")
+
+
 def check_metrics(thresholds: Thresholds) -> Thresholds:
     """Refuse thresholds on unknown metrics and methods that the metric does not have.
 
@@ -134,6 +147,12 @@ def _has(kind: Kind, method: str) -> bool:
             assert_never(kind)
 
 
+def _judgeable(key: str) -> str:
+    if key != RECOVERY:
+        check_known(key)
+    return key
+
+
 class ThresholdResult(Record):
     """One threshold, judged.
 
@@ -144,9 +163,9 @@ class ThresholdResult(Record):
         crossed: Whether the limit was crossed; having no data crosses it, for nothing succeeded.
     """
 
-    metric: str
+    metric: Annotated[str, AfterValidator(_judgeable)]
     threshold: str
-    value: float | None
+    value: Number | None
     crossed: bool
 
 

