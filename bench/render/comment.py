@@ -1,6 +1,8 @@
 """The comment on a pull request: the judgement, what decided it, and how to go on."""
 
 import re
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.core.compare import Decision
@@ -8,8 +10,8 @@ from bench.core.suite import SuiteReport
 from bench.render.document import Document, make_document
 from bench.render.markdown import ICONS, escape, template
 
-# GitHub's limit, in characters.
-LIMIT = 65_536
+# In characters: what GitHub takes as the summary of a check, and one less than as a comment.
+LIMIT = 65_535
 _SUITE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _SHA = re.compile(r"[0-9a-f]{40}")
 _RUN_URL = re.compile(r"https?://[A-Za-z0-9.:/_-]+")
@@ -42,28 +44,48 @@ def marker(suite: str) -> str:
 
 
 def render_comment(report: SuiteReport, origin: Origin) -> str:
-    """The comment, shorter than what GitHub takes: first without what is folded, then cut.
+    """The comment, as long as GitHub takes it.
+
+    What is too long loses the folded details, the last scenario's first; then all but a line of each scenario
+    that did not pass, likewise; and what is still too long is cut.
 
     Args:
         report: What was said of all scenarios.
         origin: What it speaks of.
     """
-    whole = _rendered(report, origin, folded=True)
-    if len(whole) <= LIMIT:
-        return whole
-    short = _rendered(report, origin, folded=False)
-    if len(short) <= LIMIT:
-        return short
+    documents = [make_document(each) for each in report.reports]
+    shown = [each for each in documents if each.decision is not Decision.PASS] or documents[:1]
+    passed = [each for each in documents if each not in shown]
+    most = len(shown)
+
+    def shorter(step: int) -> str:
+        whole = max(1, min(most, 2 * most - step))
+        return _rendered(report, origin, (shown[:whole], shown[whole:], passed), folds=max(0, most - step))
+
+    text = shorter(bisect_left(range(2 * most - 1), x=True, key=lambda step: len(shorter(step)) <= LIMIT))
+    return text if len(text) <= LIMIT else _cut(text, origin)
+
+
+def _cut(text: str, origin: Origin) -> str:
     # No line opens what another one closes but a fold of what passed, and that comes last.
     end = f"\n\n… the rest is left out here: {origin.run_url or 'see the run'}\n"
-    kept = short[: LIMIT - len(end)].rpartition("\n")[0]
+    kept = text[: LIMIT - len(end)].rpartition("\n")[0]
     closed = "\n\n</details>" if kept.count("<details>") > kept.count("</details>") else ""
     return kept[: LIMIT - len(end) - len(closed)] + closed + end
 
 
-def _rendered(report: SuiteReport, origin: Origin, *, folded: bool) -> str:
-    documents = [make_document(each) for each in report.reports]
-    shown = [each for each in documents if each.decision is not Decision.PASS] or documents[:1]
+def _rendered(
+    report: SuiteReport, origin: Origin, documents: tuple[Sequence[Document], ...], *, folds: int
+) -> str:
+    """The comment with so many folds.
+
+    Args:
+        report: What was said of all scenarios.
+        origin: What it speaks of.
+        documents: Those that are shown, those that have a line though they did not pass, and the others.
+        folds: How many of those that are shown have their details.
+    """
+    shown, listed, passed = documents
     headline, lines = _judgement(report, shown[0])
     text = template("comment.md.j2").render(
         suite=origin.suite,
@@ -71,8 +93,10 @@ def _rendered(report: SuiteReport, origin: Origin, *, folded: bool) -> str:
         headline=headline,
         lines=(*lines, *report.reasons),
         shown=shown,
-        passed=[each for each in documents if each not in shown],
-        folded=folded,
+        listed=listed,
+        passed=passed,
+        folds=folds,
+        run_url=origin.run_url,
         footer=_footer(report, origin, shown[0]),
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from bench.core.report import Report, make_report
+from bench.core.scenario import Scenario
 from bench.core.suite import SuiteReport, judge_suite
 from bench.render.comment import LIMIT, Origin, marker, render_comment
 from tests.render.reports import HOSTILE, reports, suites
@@ -52,7 +53,9 @@ def test_a_comment_is_found_by_its_first_line(name: str) -> None:
         ("pass", 1, ""),
         ("regression", 5, ""),
         ("regression", 20, ""),
+        ("regression", 200, ""),
         ("errors", 200, "x" * 10_000),
+        ("regression", 900, ""),
         ("pass", 900, ""),
     ],
 )
@@ -61,19 +64,43 @@ def test_a_comment_is_never_longer_than_allowed(kind: str, count: int, detail: s
     text = render_comment(many(kind, count, detail), ORIGIN)
     assert len(text) <= LIMIT
     assert text.count("<details>") == text.count("</details>")
-    if count >= 200:
-        assert text.rstrip().endswith(
-            "the rest is left out here: https://github.com/owner/name/actions/runs/1"
-        )
+    cut = text.rstrip().endswith("the rest is left out here: https://github.com/owner/name/actions/runs/1")
+    assert cut == (count == 900)
+
+
+def test_two_hundred_scenarios_with_names_of_ten_kilobytes_are_no_longer() -> None:
+    """No name that gets past the models makes the comment one that GitHub refuses."""
+    renamed = [
+        each.model_copy(update={"result": each.result.model_copy(update={"scenario": _named(each, number)})})
+        for number, each in enumerate(many("regression", 200).reports)
+    ]
+    text = render_comment(judge_suite(renamed), ORIGIN)
+    assert len(text) <= LIMIT
+    assert text.startswith(f"{marker('pr')}\n## 🔴 0-🏋🏋🏋")
+    assert "200 of 200 scenarios failed" in text
+
+
+def _named(report: Report, number: int) -> Scenario:
+    return report.result.scenario.model_copy(update={"name": f"{number}-{'🏋' * 10_000}"})
 
 
 def test_what_is_folded_goes_first() -> None:
-    """A comment that would be too long loses its details, and none of what decided it."""
-    suite = many("regression", 25)
-    text = render_comment(suite, ORIGIN)
-    assert "<details>" not in text
+    """A comment that would be too long loses details of its last scenarios, and none of what decided it."""
+    text = render_comment(many("regression", 25), ORIGIN)
+    assert 0 < text.count("<details>") < 25
     assert text.count("**Beside the baseline**") == 25
-    assert "left out" not in text
+    assert text.index("**Latencies") < text.index("### regression-1:")
+    assert "more did not pass" not in text
+
+
+def test_then_what_did_not_pass_has_a_line_each(golden: Golden) -> None:
+    """Where not even the tables fit, every scenario that did not pass is still named with its judgement."""
+    text = render_comment(many("regression", 200), ORIGIN)
+    golden("comment-over-the-limit.md", text)
+    assert "<details>" not in text
+    assert text.count("Response time regressed") > 200
+    assert re.search(r"\*\*\d+ more did not pass, see \[the run\]\(https://github.com/", text)
+    assert "To see it yourself" in text
 
 
 def test_what_a_target_writes_stays_text() -> None:
@@ -87,7 +114,9 @@ def test_without_a_run_there_is_no_link() -> None:
     """Rendered on a laptop, a comment names no workflow run."""
     text = render_comment(SUITES["suite-failed"], Origin("pr", "a" * 40))
     assert "artifacts" not in text
-    cut = render_comment(many("errors", 200, "x" * 10_000), Origin("pr", "a" * 40))
+    listed = render_comment(many("errors", 200), Origin("pr", "a" * 40))
+    assert " more did not pass**" in listed
+    cut = render_comment(many("regression", 900), Origin("pr", "a" * 40))
     assert cut.rstrip().endswith("the rest is left out here: see the run")
 
 
