@@ -16,6 +16,7 @@ from bench.cli import (
     check,
     comment,
     compare,
+    github_check,
     history,
     matrix,
     merge,
@@ -51,6 +52,7 @@ app.command(epilog="Example: bench report results/RUN --format markdown")(report
 app.command(epilog="Example: bench trend quick")(trend.trend)
 app.command(epilog="Example: bench schema result > result.schema.json")(schema.schema)
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(github_check.app, name="github-check")
 app.add_typer(history.app, name="history")
 app.add_typer(scenarios.app, name="scenarios")
 app.add_typer(stack.app, name="stack")

@@ -1,6 +1,5 @@
 """`bench comment`: say the verdict on the pull request."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,21 +7,19 @@ import typer
 
 from bench.cli.console import say
 from bench.cli.judging import judged_together
+from bench.cli.publishing import SuiteName, connected
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
-
-    from bench.publish.context import Context
     from bench.render.comment import Origin
 
 
 def comment(
     runs: Annotated[list[Path], typer.Argument(help="Runs' folders, or their result.json.")],
     *,
-    suite: Annotated[str, typer.Option("--suite", help="What was measured; it has one comment.")] = "pr",
+    suite: SuiteName = "pr",
     author: Annotated[
-        str, typer.Option("--author", help="Whose comment it is: the token's login.")
-    ] = "github-actions[bot]",
+        str | None, typer.Option("--author", help="Whose comment it is; else the token's own login.")
+    ] = None,
     check: Annotated[bool, typer.Option("--check/--no-check", help="Show a check at the commit too.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the comment; needs no token.")] = False,
 ) -> None:
@@ -31,8 +28,8 @@ def comment(
     For a job with GITHUB_TOKEN and none of the pull request's files. The runs are taken for what a stranger
     wrote: they are judged and rendered here, and the pull request is found by the commit.
     """
-    from bench.publish.github import GitHub
-    from bench.publish.plan import Skip, conclusion
+    from bench.publish.check import check_of
+    from bench.publish.plan import Skip
     from bench.render.comment import render_comment
     from bench.store.results import load_foreign
 
@@ -41,13 +38,12 @@ def comment(
         commit = report.reports[0].result.provenance.commit or "0" * 40
         print(render_comment(report, _origin(suite, commit)), end="")
         return
-    context, token = _context(), _token()
+    context, github = connected()
     body = render_comment(report, _origin(suite, context.head_sha, context.run_url))
-    github = GitHub(context.repository, token, context.api_url)
     if check:
-        github.conclude(context.head_sha, f"bench {suite}", conclusion(report.decision), report.headline)
+        github.show(context.head_sha, check_of(report, suite, body), context.run_url)
     pull = github.pull_request(context.head_sha, context.head_repository)
-    action = github.say(pull, body, author)
+    action = github.say(pull, body, author or github.login())
     done = "says so already" if isinstance(action, Skip) else "has the comment"
     say(f"{context.repository}#{pull.number} {done}")
 
@@ -60,25 +56,3 @@ def _origin(suite: str, head_sha: str, run_url: str | None = None) -> "Origin":
         return Origin(suite, head_sha, run_url)
     except ValueError as error:
         raise ConfigError(f"--suite: {error}", "--suite pr") from error
-
-
-def _context() -> "Context":
-    from bench.measure.provenance import current_commit
-    from bench.publish.context import check_trusted, read_context
-    from bench.store.files import read_text
-
-    path = os.environ.get("GITHUB_EVENT_PATH")
-    context = read_context(os.environ, read_text(Path(path)) if path else "{}")
-    check_trusted(context, current_commit())
-    return context
-
-
-def _token() -> "SecretStr":
-    from pydantic import SecretStr
-
-    from bench.errors import PublishError
-
-    token = os.environ.get("GITHUB_TOKEN", "")
-    if not token:
-        raise PublishError("GITHUB_TOKEN is not set", "--dry-run prints the comment without one")
-    return SecretStr(token)

@@ -43,6 +43,15 @@ def current_commit() -> str | None:
     return _git("rev-parse", "HEAD")
 
 
+def checked_out() -> tuple[str, ...]:
+    """The commit whose files are in this folder, and what it was merged from; empty outside a repository."""
+    commit = current_commit()
+    # Not by `HEAD^2`: a shallow clone names the parents that it does not have.
+    lines = (_git("cat-file", "commit", "HEAD") or "").partition("\n\n")[0].splitlines()
+    parents = [line.removeprefix("parent ") for line in lines if line.startswith("parent ")]
+    return () if commit is None else (commit, *(parents if len(parents) > 1 else ()))
+
+
 def fingerprint(brief: Brief, stack: Stack, urls: Mapping[str, str] | None = None) -> Fingerprint:
     """What must be equal for a run to be compared with another.
 

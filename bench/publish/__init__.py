@@ -1,1 +1,1 @@
-"""Says the verdict on GitHub. Only `github.py` speaks to it, and only `context.py` knows of Actions."""
+"""Says the verdict on GitHub. Only `api.py` asks it; `context.py` and `actions.py` know Actions."""

@@ -1,12 +1,13 @@
 """What GitHub Actions says of the job that publishes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import StringConstraints, ValidationError
 
 from bench.core.record import Record
 from bench.errors import PublishError
+from bench.publish.foreign import Foreign
 
 Repository = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$")]
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
@@ -40,32 +41,26 @@ class Context(Record):
         return self.head_repository != self.repository
 
 
-class _Foreign(BaseModel):
-    """A part of an event; what is not asked for is left alone."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Named(_Foreign):
+class _Named(Foreign):
     full_name: Repository
 
 
-class _Head(_Foreign):
+class _Head(Foreign):
     sha: Sha
     repo: _Named | None
 
 
-class _PullRequest(_Foreign):
+class _PullRequest(Foreign):
     head: _Head
 
 
-class _WorkflowRun(_Foreign):
+class _WorkflowRun(Foreign):
     head_sha: Sha
     head_repository: _Named | None
     html_url: Url
 
 
-class _Event(_Foreign):
+class _Event(Foreign):
     pull_request: _PullRequest | None = None
     workflow_run: _WorkflowRun | None = None
 
@@ -113,17 +108,17 @@ def read_context(environ: Mapping[str, str], event: str) -> Context:
         ) from error
 
 
-def check_trusted(context: Context, checked_out: str | None) -> None:
+def check_trusted(context: Context, checked_out: Collection[str]) -> None:
     """Refuse to publish where a stranger's files are, for whoever holds a token must not run them.
 
     Args:
         context: Of the job.
-        checked_out: The commit whose files are here; None outside a repository.
+        checked_out: The commits whose files are here: of a merge its parents too.
 
     Raises:
         PublishError: The files are those of a fork.
     """
-    if context.fork and (context.event in _WITH_ITS_FILES or checked_out == context.head_sha):
+    if context.fork and (context.event in _WITH_ITS_FILES or context.head_sha in checked_out):
         raise PublishError(
             f"this job has the files of {context.head_repository or 'a fork that is gone'} and a token",
             "publish from a workflow_run job that checks out the default branch",

@@ -3,21 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
-
-from bench.core.compare import Decision
+from bench.publish.foreign import Foreign
 
 
-class _Author(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
+class _Author(Foreign):
     login: str
 
 
-class Comment(BaseModel):
+class Comment(Foreign):
     """A comment as GitHub has it; that of a deleted user has no author."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     id: int
     body: str | None
@@ -47,17 +41,6 @@ class Skip:
 
 
 Action = Create | Update | Skip
-
-
-def conclusion(decision: Decision) -> str:
-    """What a check at the commit concludes; what is undecided or invalid is neither good nor bad."""
-    match decision:
-        case Decision.PASS:
-            return "success"
-        case Decision.FAIL:
-            return "failure"
-        case _:
-            return "neutral"
 
 
 def plan_comment(comments: Iterable[Comment], body: str, author: str) -> Action:

@@ -1,6 +1,7 @@
 import json
 import os
 import secrets
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,3 +121,71 @@ def test_a_hostile_run_is_refused(bench: Bench, fake: FakeGitHub, kind: str) -> 
     assert done.code == Exit.MEASUREMENT
     assert said.get(kind, "result.json is not a result") in done.err
     assert fake.asked == []
+
+
+def test_a_persons_token_finds_its_own_comment(bench: Bench, fake: FakeGitHub) -> None:
+    """Whose the comment is, is asked, so that the second run changes it and makes no other."""
+    fake.login = fake.author = "octocat"
+    bench("comment", kept(1.4))
+    assert "octocat" not in bench("comment", kept(1.0)).err
+    assert len(fake.comments[7]) == 1
+
+
+def test_a_check_says_what_the_comment_says_and_nothing_as_markdown(bench: Bench, fake: FakeGitHub) -> None:
+    """Its summary is the comment, in which a stranger's text is escaped, with a line for the scenario."""
+    run = Path(kept(1.0))
+    content = json.loads((run / "result.json").read_text())
+    content["validity"] = {"valid": False, "reasons": ["<img src=x> @everyone"]}
+    (run / "result.json").write_text(json.dumps(content))
+    bench("comment", str(run))
+    (check,) = fake.checks
+    assert check["conclusion"] == "neutral"
+    assert check["output"]["summary"] == fake.comments[7][0]["body"]
+    assert "\\<img src=x\\>" in check["output"]["summary"]
+    assert "@everyone" not in check["output"]["summary"]
+    levels = [(each["path"], each["annotation_level"]) for each in check["output"]["annotations"]]
+    assert levels == [("scenarios/quick.yaml", "warning")]
+
+
+def test_a_check_is_in_progress_until_there_is_a_verdict(bench: Bench, fake: FakeGitHub) -> None:
+    """Begun before, concluded by the comment, and then left alone."""
+    assert "bench pr is in progress at aaaaaaaaa" in bench("github-check", "start").err
+    bench("comment", kept(1.4))
+    assert "bench pr was concluded before at aaaaaaaaa" in bench("github-check", "finish").err
+    assert [each["conclusion"] for each in fake.checks] == ["failure"]
+
+
+def test_a_check_without_a_verdict_is_concluded_all_the_same(bench: Bench, fake: FakeGitHub) -> None:
+    """A run that was cancelled leaves nothing in progress for ever."""
+    bench("github-check", "start", "--suite", "nightly")
+    done = bench("github-check", "finish", "--suite", "nightly")
+    assert "bench nightly is concluded without a verdict" in done.err
+    assert [each["conclusion"] for each in fake.checks] == ["neutral"]
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_a_job_with_a_forks_files_publishes_nothing(
+    bench: Bench, fake: FakeGitHub, tmp_path: Path, merged: bool
+) -> None:
+    """The fork's commit, or the merge of it that GitHub makes, was checked out: the token is not used."""
+
+    def git(*arguments: str) -> str:
+        who = ("-c", "user.name=Tess", "-c", "user.email=tess@example.org", "-c", "commit.gpgsign=false")
+        done = subprocess.run(["git", *who, *arguments], check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    run = kept(1.0)
+    git("init", "--quiet", "--initial-branch=main")
+    git("commit", "--quiet", "--allow-empty", "--message=first")
+    git("checkout", "--quiet", "-b", "theirs")
+    git("commit", "--quiet", "--allow-empty", "--message=theirs")
+    head = git("rev-parse", "HEAD")
+    if merged:
+        git("checkout", "--quiet", "main")
+        git("merge", "--quiet", "--no-ff", "--message=merge", "theirs")
+    event = tmp_path / "event.json"
+    event.write_text(event.read_text().replace(SHA, head))
+    done = bench("comment", run)
+    assert (done.code, fake.asked) == (Exit.PUBLISH, [])
+    assert "this job has the files of stranger/name and a token" in done.err
+    assert "hint: publish from a workflow_run job" in done.err

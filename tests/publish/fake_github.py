@@ -42,6 +42,7 @@ class FakeGitHub:
 
     pulls: list[dict[str, Any]] = field(default_factory=list)
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    login: str | None = None
     checks: list[dict[str, Any]] = field(default_factory=list)
     statuses: list[dict[str, Any]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -70,9 +71,13 @@ class FakeGitHub:
                 return each
         return None
 
-    def answer(self, method: str, path: str, content: Any) -> tuple[int, Any]:  # noqa: PLR0911 - one for each path
+    def answer(self, method: str, path: str, content: Any) -> tuple[int, Any]:  # noqa: C901, PLR0911 - one for each path
         """Do what is asked."""
         base = "/repos/owner/name"
+        if path == "/user":
+            if self.login is None:
+                return 403, {"message": "Resource not accessible by integration"}
+            return 200, {"login": self.login}
         if not path.startswith(base):
             return 404, {"message": "Not Found"}
         rest = path.removeprefix(base)
@@ -89,8 +94,19 @@ class FakeGitHub:
             found[0]["body"] = content["body"]
             return 200, found[0]
         if rest == "/check-runs":
-            self.checks.append(content)
-            return 201, {"id": 1}
+            self.checks.append({"conclusion": None, **content, "id": len(self.checks) + 1})
+            return 201, self.checks[-1]
+        if match := re.fullmatch(r"/check-runs/(\d+)", rest):
+            check = self.checks[int(match[1]) - 1]
+            before = check["output"]["annotations"]
+            check |= content
+            check["output"] = {**check["output"], "annotations": before + content["output"]["annotations"]}
+            return 200, check
+        if match := re.fullmatch(r"/commits/([0-9a-f]{40})/check-runs", rest):
+            found = [each for each in self.checks if each["head_sha"] == match[1]]
+            return 200, {"total_count": len(found), "check_runs": found}
+        if match := re.fullmatch(r"/commits/([0-9a-f]{40})/statuses", rest):
+            return 200, [each for each in reversed(self.statuses) if each["sha"] == match[1]]
         if match := re.fullmatch(r"/statuses/([0-9a-f]{40})", rest):
             self.statuses.append({"sha": match[1], **content})
             return 201, {"id": 1}

@@ -90,19 +90,20 @@ def test_a_job_with_a_forks_files_does_not_publish(event: str) -> None:
     """Whoever holds a token must not have run a stranger's code."""
     context = read_context(ENVIRON | {"GITHUB_EVENT_NAME": event}, pull_request("stranger/name"))
     with pytest.raises(PublishError, match="this job has the files of stranger/name and a token"):
-        check_trusted(context, None)
+        check_trusted(context, [])
 
 
 def test_a_workflow_run_that_checked_out_the_fork_does_not_publish() -> None:
     """The right event with the wrong files is as bad."""
     context = read_context(ENVIRON, workflow_run())
-    check_trusted(context, OTHER_SHA)
-    check_trusted(context, None)
-    with pytest.raises(PublishError, match="files of stranger/name"):
-        check_trusted(context, SHA)
+    check_trusted(context, [OTHER_SHA])
+    check_trusted(context, [])
+    for files in ([SHA], [OTHER_SHA, "c" * 40, SHA]):  # the last is a merge of it
+        with pytest.raises(PublishError, match="files of stranger/name"):
+            check_trusted(context, files)
 
 
 def test_ones_own_pull_request_may_be_published_from_its_job() -> None:
     """A branch of this repository is nobody else's."""
     context = read_context(ENVIRON | {"GITHUB_EVENT_NAME": "pull_request"}, pull_request("owner/name"))
-    check_trusted(context, SHA)
+    check_trusted(context, [SHA])

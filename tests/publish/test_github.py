@@ -5,13 +5,16 @@ import pytest
 from pydantic import SecretStr
 
 from bench.errors import PublishError
-from bench.publish.github import GitHub, PullRequest
+from bench.publish.api import Api
+from bench.publish.check import Annotation, Begin, Change, Check, Conclusion, Leave
+from bench.publish.github import ACTIONS, GitHub, PullRequest
 from bench.publish.plan import Create, Skip, Update
 from tests.publish.fake_github import FakeGitHub, Fault, serving
 
 SHA, OTHER_SHA = "a" * 40, "b" * 40
 BODY = "<!-- bench:pr -->\n## As ever\n"
 BOT = "github-actions[bot]"
+NOW, RUN = 1_800_000_000.0, "https://github.com/owner/name/actions/runs/41"
 
 
 @pytest.fixture
@@ -28,7 +31,8 @@ class Client:
 
     def __init__(self, fake: FakeGitHub) -> None:
         self.waited_s: list[float] = []
-        self.github = GitHub("owner/name", SecretStr(secrets.token_hex(16)), fake.url, self.waited_s.append)
+        token = SecretStr(secrets.token_hex(16))
+        self.github = GitHub("owner/name", Api(token, fake.url, self.waited_s.append, lambda: NOW))
 
     @property
     def pull(self) -> PullRequest:
@@ -124,7 +128,7 @@ def test_it_waits_as_long_as_it_is_told(fake: FakeGitHub, client: Client, status
         Fault("POST", "/comments", status, {"Retry-After": "7"}, times=2),
     ]
     client.github.say(client.pull, BODY, BOT)
-    assert client.waited_s == [7.0, 7.0]
+    assert client.waited_s == [0.0, 7.0, 7.0]
     assert bodies(fake) == [BODY]
 
 
@@ -145,41 +149,162 @@ def test_a_list_that_must_be_waited_for_too_long_is_given_up(fake: FakeGitHub, c
         client.github.pull_request(SHA, "owner/name")
 
 
-def test_a_check_is_concluded_at_the_commit(fake: FakeGitHub, client: Client) -> None:
-    """Its name, commit, conclusion and summary are what was said."""
-    client.github.conclude(SHA, "bench pr", "neutral", "Cannot tell of 1 of 1 scenario: quick.")
-    (check,) = fake.checks
-    assert (check["name"], check["head_sha"], check["conclusion"]) == ("bench pr", SHA, "neutral")
-    assert check["status"] == "completed"
+@pytest.mark.parametrize(
+    ("headers", "message", "waited_s"),
+    [
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": f"{NOW + 9:.0f}"}, "API rate limit exceeded", 9),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": f"{NOW - 9:.0f}"}, "API rate limit exceeded", 0),
+        ({}, "You have exceeded a secondary rate limit.", 60),
+    ],
+)
+def test_it_waits_for_the_end_of_a_limit(
+    fake: FakeGitHub, client: Client, headers: dict[str, str], message: str, waited_s: float
+) -> None:
+    """Where GitHub does not say how long, until when is as good; and a minute where it says nothing."""
+    fake.faults = [Fault("POST", "/comments", 403, headers, value={"message": message})]
+    client.github.say(client.pull, BODY, BOT)
+    assert client.waited_s == [waited_s]
+    assert bodies(fake) == [BODY]
+
+
+def test_a_token_says_whose_it_is(fake: FakeGitHub, client: Client) -> None:
+    """A person's token has a name; a workflow's own may not ask for it."""
+    assert client.github.login() == ACTIONS
+    fake.login = "octocat"
+    assert client.github.login() == "octocat"
+
+
+def check(conclusion: Conclusion | None, title: str = "As ever.", annotations: int = 0) -> Check:
+    """A check of the suite."""
+    notes = [
+        Annotation(f"scenarios/s-{number}.yaml", "failure", f"bench s-{number}", "Slower.")
+        for number in range(annotations)
+    ]
+    return Check("pr", conclusion, title, "In **Markdown**.", tuple(notes))
+
+
+def test_a_check_is_begun_and_concluded_at_the_commit(fake: FakeGitHub, client: Client) -> None:
+    """In progress first, then the same one concluded; said again, nothing is done twice."""
+    assert client.github.show(SHA, check(None), RUN) == Begin()
+    (made,) = fake.checks
+    assert (made["name"], made["head_sha"], made["status"]) == ("bench pr", SHA, "in_progress")
+    assert client.github.show(SHA, check("neutral"), RUN) == Change(1)
+    assert (made["status"], made["conclusion"], made["details_url"]) == ("completed", "neutral", RUN)
+    assert client.github.show(SHA, check("neutral"), RUN) == Leave()
+    assert len(fake.checks) == 1
     assert not fake.statuses
 
 
-@pytest.mark.parametrize(("conclusion", "state"), [("failure", "failure"), ("neutral", "success")])
-@pytest.mark.parametrize("status", [403, 404])
+def test_another_verdict_on_a_commit_is_another_check(fake: FakeGitHub, client: Client) -> None:
+    """What is concluded stays as it is, for GitHub would mix the annotations; the newest is shown."""
+    client.github.show(SHA, check("failure"), RUN)
+    assert client.github.show(SHA, check("success"), RUN) == Begin()
+    assert [each["conclusion"] for each in fake.checks] == ["failure", "success"]
+
+
+def test_what_a_target_wrote_is_a_line_of_text_in_a_check(fake: FakeGitHub, client: Client) -> None:
+    """A title, a message and a status are neither endless nor on several lines, and read from the left."""
+    said = f"a\nb\u202ec\x1b[31m{'x' * 10_000}"
+    client.github.show(SHA, Check("pr", "failure", said, "", (Annotation("p", "failure", "t", said),)), RUN)
+    output = fake.checks[0]["output"]
+    for text, most in ((output["title"], 200), (output["annotations"][0]["message"], 1000)):
+        assert text.startswith("a b c [31mxx")
+        assert len(text) == most
+
+
+def test_a_job_of_the_same_name_is_no_check_of_ours(fake: FakeGitHub, client: Client) -> None:
+    """A workflow's job is a check as well, and it is left alone."""
+    job = {"name": "bench pr", "head_sha": SHA, "status": "in_progress", "external_id": "9f", "id": 1}
+    fake.checks.append({**job, "conclusion": None, "output": {"title": None}})
+    assert client.github.show(SHA, check("success"), RUN) == Begin()
+    assert fake.checks[0]["status"] == "in_progress"
+
+
+def test_annotations_are_sent_fifty_at_once(fake: FakeGitHub, client: Client) -> None:
+    """GitHub refuses more in one request, and adds what comes later."""
+    client.github.show(SHA, check("failure", annotations=120), RUN)
+    (made,) = fake.checks
+    paths = [each["path"] for each in made["output"]["annotations"]]
+    assert paths == [f"scenarios/s-{number}.yaml" for number in range(120)]
+    assert [method for method, path in fake.asked if "/repos/owner/name/check-runs" in path] == [
+        "POST",
+        "PATCH",
+        "PATCH",
+    ]
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_check_is_not_blindly_made_twice(fake: FakeGitHub, client: Client, done: bool) -> None:
+    """Where the answer is lost the check is looked for first."""
+    fake.faults = [Fault("POST", "/check-runs", 502, done=done)]
+    client.github.show(SHA, check("success"), RUN)
+    assert len(fake.checks) == 1
+
+
+def test_what_is_open_is_concluded_and_nothing_else(fake: FakeGitHub, client: Client) -> None:
+    """The end of a job closes what it began, and says nothing where there is a verdict or nothing at all."""
+    lost = check("neutral", "Cannot tell.")
+    assert client.github.show(SHA, lost, RUN, only_open=True) == Leave()
+    client.github.show(SHA, check(None), RUN)
+    assert client.github.show(SHA, lost, RUN, only_open=True) == Change(1)
+    assert client.github.show(SHA, check("failure"), RUN) == Begin()
+    assert client.github.show(SHA, lost, RUN, only_open=True) == Leave()
+    assert [each["conclusion"] for each in fake.checks] == ["neutral", "failure"]
+
+
+@pytest.mark.parametrize(
+    ("conclusion", "state"), [("failure", "failure"), ("neutral", "success"), (None, "pending")]
+)
+@pytest.mark.parametrize("refused", [("GET", 403), ("GET", 404), ("POST", 403), ("POST", 404)])
 def test_where_checks_are_not_permitted_a_status_is_set(
-    fake: FakeGitHub, client: Client, conclusion: str, state: str, status: int
+    fake: FakeGitHub, client: Client, conclusion: Conclusion | None, state: str, refused: tuple[str, int]
 ) -> None:
-    """A token without the right to make checks still shows the conclusion."""
-    fake.faults = [Fault("POST", "/check-runs", status)]
-    client.github.conclude(SHA, "bench pr", conclusion, "x" * 500)
+    """A token without the right to see or make checks still shows the conclusion."""
+    fake.faults = [Fault(refused[0], "/check-runs", refused[1]), Fault("POST", "/statuses/", 502)]
+    client.github.show(SHA, check(conclusion, "x" * 500), RUN)
     (found,) = fake.statuses
     assert (found["sha"], found["state"], found["context"]) == (SHA, state, "bench pr")
     assert len(found["description"]) <= 140
+
+
+def test_an_open_status_is_concluded_and_nothing_else(fake: FakeGitHub, client: Client) -> None:
+    """Without checks the same holds of statuses."""
+    fake.faults = [Fault("GET", "/check-runs", 403, times=99)]
+    lost = check("neutral", "Cannot tell.")
+    assert client.github.show(SHA, lost, RUN, only_open=True) == Leave()
+    client.github.show(SHA, check(None), RUN)
+    fake.statuses.append({"sha": SHA, "context": "ci", "state": "success"})
+    assert client.github.show(SHA, lost, RUN, only_open=True) == Begin()
+    assert client.github.show(SHA, lost, RUN, only_open=True) == Leave()
+    assert [each["state"] for each in fake.statuses if each["context"] == "bench pr"] == [
+        "pending",
+        "success",
+    ]
 
 
 def test_neither_check_nor_status_is_told(fake: FakeGitHub, client: Client) -> None:
     """A token that may do neither is an error."""
     fake.faults = [Fault("POST", "/check-runs", 403), Fault("POST", "/statuses/", 403)]
     with pytest.raises(PublishError, match="403"):
-        client.github.conclude(SHA, "bench pr", "success", "As ever.")
+        client.github.show(SHA, check("success"), RUN)
+
+
+@pytest.mark.parametrize(("path", "said"), [("/check-runs", "the check"), ("/statuses/", "the status")])
+def test_a_check_that_nobody_takes_is_told(fake: FakeGitHub, client: Client, path: str, said: str) -> None:
+    """After some attempts that is an error."""
+    fake.faults = [Fault("POST", path, 500, times=99)]
+    if path == "/statuses/":
+        fake.faults.append(Fault("GET", "/check-runs", 403))
+    with pytest.raises(PublishError, match=f"GitHub did not take {said}"):
+        client.github.show(SHA, check("success"), RUN)
 
 
 def test_a_github_that_is_not_there_is_told() -> None:
     """Nobody on the other end: an error of publishing, without the token."""
     token = secrets.token_hex(16)
-    github = GitHub("owner/name", SecretStr(token), "http://127.0.0.1:1", lambda _: None)
+    github = GitHub("owner/name", Api(SecretStr(token), "http://127.0.0.1:1", lambda _: None))
     with pytest.raises(PublishError, match="GitHub does not answer") as caught:
-        github.conclude(SHA, "bench pr", "success", "As ever.")
+        github.login()
     assert token not in str(caught.value)
 
 
@@ -187,7 +312,7 @@ def test_pages_lead_nowhere_else(fake: FakeGitHub, client: Client) -> None:
     """A next page at another address would get the token."""
     link = {"Link": '<http://127.0.0.1:1/x>; rel="next"'}
     fake.faults = [Fault("GET", "/pulls", 200, link, value=[])]
-    with pytest.raises(PublishError, match="next page of /pulls is elsewhere"):
+    with pytest.raises(PublishError, match="next page of /repos/owner/name/pulls is elsewhere"):
         client.github.pull_request(OTHER_SHA, "owner/name")
 
 
@@ -196,3 +321,23 @@ def test_an_answer_that_is_no_list_is_told(fake: FakeGitHub, client: Client) -> 
     fake.faults = [Fault("GET", "/pulls", 200)]
     with pytest.raises(PublishError, match="something else than a list"):
         client.github.pull_request(SHA, "owner/name")
+
+
+def test_a_lost_answer_without_a_server_is_an_error_in_the_end() -> None:
+    """Nobody knows whether it was done, and nobody is there to be asked."""
+    api = Api(SecretStr(secrets.token_hex(16)), "http://127.0.0.1:1", lambda _: None)
+    assert api.post("/x", {}) is None
+
+
+def test_an_answer_that_is_something_else_is_told(fake: FakeGitHub, client: Client) -> None:
+    """A name where a number should be is an error of publishing that says where."""
+    fake.faults = [Fault("GET", "/check-runs", 200, value={"check_runs": [{"id": "x"}]})]
+    with pytest.raises(PublishError, match=r"something else than was asked for: check_runs\.0\.id"):
+        client.github.show(SHA, check("success"), RUN)
+
+
+def test_two_pull_requests_of_one_commit_are_told_apart(fake: FakeGitHub, client: Client) -> None:
+    """The same commit in a fork and here is two pull requests, and each run speaks of its own."""
+    fake.add_pull(9, SHA, "owner/name")
+    assert client.github.pull_request(SHA, "owner/name").number == 9
+    assert client.github.pull_request(SHA, "stranger/name").number == 7
