@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from bench.render.comment import LIMIT
+
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 WORKFLOWS = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}
@@ -81,7 +83,20 @@ def test_what_publishes_checks_out_the_default_branch() -> None:
         for name, step in _steps()
         if name == PUBLISHES and "checkout" in step.get("uses", "")
     ]
-    assert refs == ["${{ github.event.repository.default_branch }}"]
+    assert set(refs) == {"${{ github.event.repository.default_branch }}"}
+
+
+def test_a_check_that_is_begun_is_concluded() -> None:
+    """Whatever came of the measurement, the last step leaves nothing in progress."""
+    jobs = _jobs(WORKFLOWS[PUBLISHES])
+    assert jobs["begin"]["steps"][-1]["run"] == ".venv/bin/bench github-check start --suite pr"
+    last = jobs["comment"]["steps"][-1]
+    assert (last["if"], last["run"]) == ("always()", ".venv/bin/bench github-check finish --suite pr")
+
+
+def test_a_job_summary_is_shorter_than_github_takes() -> None:
+    """The summary of a step is the comment, and four bytes a character are a quarter of the limit."""
+    assert 4 * LIMIT < 1024**2
 
 
 def test_no_text_of_an_event_becomes_a_command() -> None:
