@@ -32,9 +32,11 @@ class Upstream:
         client = self._idle.pop() if self._idle else self._open()
         try:
             yield client
-        finally:
-            client.cookies.clear()  # they are one user's, and the next one is another
-            self._idle.append(client)
+        except BaseException:
+            await client.aclose()  # nobody knows where it was broken off, so nobody else gets it
+            raise
+        client.cookies.clear()  # they are one user's, and the next one is another
+        self._idle.append(client)
 
     async def close(self) -> None:
         """Close all connections."""
