@@ -42,9 +42,11 @@ def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
             os.fsync(file.fileno())
         Path(neighbour).chmod(0o644)  # mkstemp's 0600 would keep a teammate from reading a report
         Path(neighbour).replace(path)
-    except OSError as error:
+    except BaseException as error:
         Path(neighbour).unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
+        if isinstance(error, OSError):
+            raise _unwritable(path, error) from error
+        raise
 
 
 def read_text(path: Path) -> str:
