@@ -93,6 +93,18 @@ class Baseline(Record):
         return self
 
 
+def place_of(result: RunResult) -> str:
+    """Where the baseline of a run stands, below the folder of baselines."""
+    fingerprint = result.fingerprint
+    return f"{fingerprint.stack}/{environment(fingerprint)}/{result.scenario.name}.json"
+
+
+def text_of(baseline: Baseline) -> str:
+    """A baseline as its file has it."""
+    # What is not there is not written: a baseline without an anchor reads as it always did.
+    return baseline.model_dump_json(indent=1, exclude={"anchor"} if not baseline.anchor else None) + "\n"
+
+
 def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str, at: datetime) -> Baseline:
     """The baseline with one run more. A run that is in it already changes nothing.
 

@@ -6,6 +6,7 @@ is used, with an adapter that retries, and the answers are read by models of our
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
@@ -25,6 +26,8 @@ _UNSAID_WAIT_S = 60.0  # what GitHub asks for where it says neither how long nor
 _MOST_PAGES = 100
 _LIMITED = frozenset({403, 429})
 _SERVER_ERROR = 500
+_NOT_FOUND = 404
+_PART = 1 << 16
 Answer = requests.Response
 Model = TypeVar("Model", bound=Foreign)
 
@@ -99,8 +102,16 @@ class Api:
             return None
         return None if answer.status_code >= _SERVER_ERROR else answer
 
-    def pages(self, path: str, model: type[Model], query: Mapping[str, str]) -> Iterator[Model]:
+    def pages(
+        self, path: str, model: type[Model], query: Mapping[str, str], within: str | None = None
+    ) -> Iterator[Model]:
         """All of a list, page by page.
+
+        Args:
+            path: Below the interface's address.
+            model: Of each thing in the list.
+            query: What is asked for.
+            within: The key under which the list stands; None when it is the whole answer.
 
         Raises:
             PublishError: GitHub refused, does not answer, or says something else.
@@ -109,14 +120,58 @@ class Api:
         for _ in range(_MOST_PAGES):
             answer = done(self._send("GET", url, params=more))
             try:
-                yield from TypeAdapter(list[model]).validate_json(answer.content)  # type: ignore[valid-type]
-            except ValidationError as error:
+                part = answer.json() if within is None else answer.json()[within]
+                yield from TypeAdapter(list[model]).validate_python(part)  # type: ignore[valid-type]
+            except (ValidationError, ValueError, KeyError, TypeError) as error:
                 raise PublishError(f"GitHub answered {path} with something else than a list") from error
             url, more = answer.links.get("next", {}).get("url", ""), {}
             if not url:
                 return
             if not url.startswith(f"{self._url}/"):
                 raise PublishError(f"GitHub's next page of {path} is elsewhere: {url}")
+
+    def text(self, path: str, query: Mapping[str, str]) -> str | None:
+        """A file as it is; None when there is none.
+
+        Raises:
+            PublishError: GitHub refused, does not answer, or the file is no text.
+        """
+        headers = {"Accept": "application/vnd.github.raw+json"}
+        answer = self.ask("GET", path, params=dict(query), headers=headers)
+        if answer.status_code == _NOT_FOUND:
+            return None
+        try:
+            return done(answer).content.decode()
+        except UnicodeDecodeError as error:
+            raise PublishError(f"{path} is not text in UTF-8") from error
+
+    def download(self, path: str, file: Path, most_bytes: int) -> None:
+        """Write what GitHub keeps elsewhere to a file. The place it names is asked without the token.
+
+        Raises:
+            PublishError: GitHub refused or does not answer, or it is more than that many bytes.
+        """
+        told = self.ask("GET", path)
+        place = told.headers.get("Location", "") if told.is_redirect else ""
+        if not place:
+            done(told)
+            raise PublishError(f"GitHub does not say where {path} is")
+        if not place.startswith(("https://", f"{self._url}/")):
+            raise PublishError(f"GitHub keeps {path} where nobody is asked safely: {place[:100]}")
+        size = 0
+        try:
+            with requests.get(place, stream=True, timeout=_TIMEOUT_S, allow_redirects=False) as answer:
+                done(answer)
+                with file.open("wb") as out:
+                    for part in answer.iter_content(_PART):
+                        size += len(part)
+                        if size > most_bytes:
+                            raise PublishError(f"{path} has more than {most_bytes / 1e6:.0f} MB")
+                        out.write(part)
+        except requests.RequestException as error:
+            raise PublishError(
+                f"GitHub does not answer: {type(error).__name__}", "try again later"
+            ) from error
 
     def _send(self, method: str, url: str, **parts: Any) -> Answer:
         """Send, and wait as long as GitHub asks to: what it refused for being too much was not done."""
@@ -150,7 +205,7 @@ def done(answer: Answer) -> Answer:
         return answer
     hint = None
     if answer.status_code in {401, 403, 404}:
-        hint = "has the token the rights `pull-requests: write` and `checks: write`?"
+        hint = "has the token the rights that docs/ci.md names?"
     raise PublishError(f"GitHub refused with {answer.status_code}: {_said(answer)}", hint)
 
 

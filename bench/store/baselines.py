@@ -3,8 +3,8 @@
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from bench.core.baseline import SCHEMA_VERSION, Baseline
-from bench.core.result import RunResult, environment
+from bench.core.baseline import SCHEMA_VERSION, Baseline, place_of, text_of
+from bench.core.result import RunResult
 from bench.errors import StoreError
 from bench.store import lock
 from bench.store.files import read_model, write_text
@@ -20,7 +20,7 @@ def load(result: RunResult) -> Baseline | None:
     Raises:
         StoreError: The file cannot be read as a baseline.
     """
-    return of(relative_path(result))
+    return of(place_of(result))
 
 
 def of(relative: str) -> Baseline | None:
@@ -45,10 +45,7 @@ def read(path: Path) -> Baseline:
 def save(baseline: Baseline) -> Path:
     """Write a baseline into `./baselines` and say where."""
     path = Path(FOLDER) / baseline.stack / baseline.environment / f"{baseline.scenario}.json"
-    # What is not there is not written: a baseline without an anchor reads as it always did.
-    write_text(
-        path, baseline.model_dump_json(indent=1, exclude={"anchor"} if not baseline.anchor else None) + "\n"
-    )
+    write_text(path, text_of(baseline))
     return path
 
 
@@ -81,9 +78,3 @@ def only(name: str) -> tuple[Path, ...]:
         known = ", ".join(sorted({path.stem for path in paths()})) or "none"
         raise StoreError(f"there is no baseline of '{name}'", f"there are: {known}")
     return found
-
-
-def relative_path(result: RunResult) -> str:
-    """Where a run's baseline stands, below the folder of baselines."""
-    fingerprint = result.fingerprint
-    return f"{fingerprint.stack}/{environment(fingerprint)}/{result.scenario.name}.json"

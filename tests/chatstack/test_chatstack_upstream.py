@@ -47,5 +47,5 @@ async def _left_after_every_turn() -> set[bytes]:
 
 
 def test_who_leaves_at_any_moment_leaves_no_connection_that_never_answers() -> None:
-    """The pool of httpcore takes a connection for used for ever when its user leaves while it is given back."""
+    """A pool of httpcore keeps a connection for ever whose user leaves while it is given back."""
     assert asyncio.run(_left_after_every_turn()) == {b"abc"}

@@ -1,0 +1,116 @@
+"""Workflow runs and what they keep: GitHub Actions, as far as it measured."""
+
+from pathlib import Path
+
+from bench.errors import PublishError
+from bench.publish.api import Api, done
+from bench.publish.foreign import Foreign
+
+_MOST_ARTIFACTS = 300  # a matrix has 256 jobs at most
+_MOST_BYTES = 200_000_000  # packed
+
+
+class _Repository(Foreign):
+    full_name: str
+
+
+class WorkflowRun(Foreign):
+    """A run of a workflow."""
+
+    id: int
+    status: str
+    conclusion: str | None
+    created_at: str
+    head_repository: _Repository | None
+
+
+class Artifact(Foreign):
+    """What a run keeps: a zip archive."""
+
+    id: int
+    name: str
+    expired: bool
+
+
+class Runs:
+    """The workflow runs of one repository.
+
+    Args:
+        repository: `owner/name`.
+        api: By which it is asked.
+    """
+
+    def __init__(self, repository: str, api: Api) -> None:
+        self._api, self._base = api, f"/repos/{repository}/actions"
+
+    def newest(self, workflow: str, query: dict[str, str]) -> WorkflowRun | None:
+        """The newest run of a workflow that is as asked for; None when there is none.
+
+        Args:
+            workflow: Its file's name.
+            query: `head_sha`, `event` or `status`, as GitHub names them.
+
+        Raises:
+            PublishError: GitHub refused, or does not answer.
+        """
+        path = f"{self._base}/workflows/{workflow}/runs"
+        return next(self._api.pages(path, WorkflowRun, query, within="workflow_runs"), None)
+
+    def measured(self, workflow: str, head_sha: str, head_repository: str | None) -> WorkflowRun:
+        """The newest run that measured a commit, to its end.
+
+        Raises:
+            PublishError: There is none, or it is not done yet.
+        """
+        path, query = f"{self._base}/workflows/{workflow}/runs", {"head_sha": head_sha}
+        for each in self._api.pages(path, WorkflowRun, query, within="workflow_runs"):
+            owner = each.head_repository.full_name if each.head_repository else None
+            if owner != head_repository:
+                continue
+            if each.status != "completed":
+                raise PublishError(f"{head_sha[:9]} is still being measured", "wait for its verdict")
+            return each
+        raise PublishError(f"{head_sha[:9]} was not measured", "/bench run measures it")
+
+    def fetch(self, run: int, folder: Path) -> list[Path]:
+        """The archives of what a run kept, in a folder.
+
+        Args:
+            run: Its number.
+            folder: Where they go; it is there and empty.
+
+        Raises:
+            PublishError: GitHub refused or does not answer, or there is none, too many, or too much.
+        """
+        path = f"{self._base}/runs/{run}/artifacts"
+        found = [
+            each
+            for each in self._api.pages(path, Artifact, {}, within="artifacts")
+            if each.name.startswith("bench-") and not each.expired
+        ]
+        if not found:
+            raise PublishError(f"workflow run {run} keeps no runs of bench", "they are kept for 30 days")
+        if len(found) > _MOST_ARTIFACTS:
+            raise PublishError(f"workflow run {run} keeps {len(found)} artifacts, which no suite has")
+        files = []
+        for each in found:
+            files.append(folder / f"{each.id}.zip")
+            self._api.download(f"{self._base}/artifacts/{each.id}/zip", files[-1], _MOST_BYTES)
+        return files
+
+    def run_again(self, run: int) -> None:
+        """Do all of a run once more.
+
+        Raises:
+            PublishError: GitHub refused, or does not answer.
+        """
+        done(self._api.ask("POST", f"{self._base}/runs/{run}/rerun"))
+
+    def begin(self, workflow: str, branch: str, inputs: dict[str, str]) -> None:
+        """Begin a run of a workflow on a branch.
+
+        Raises:
+            PublishError: GitHub refused, or does not answer.
+        """
+        content = {"ref": branch, "inputs": inputs}
+        done(self._api.ask("POST", f"{self._base}/workflows/{workflow}/dispatches", json=content))
