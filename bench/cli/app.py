@@ -17,6 +17,7 @@ from bench.cli import (
     comment,
     compare,
     github_check,
+    github_command,
     history,
     matrix,
     merge,
@@ -48,6 +49,9 @@ app.command(epilog="Example: bench compare results/RUN --strict")(compare.compar
 app.command(epilog="Example: bench matrix pr")(matrix.matrix)
 app.command(epilog="Example: bench merge results/RUN results/OTHER")(merge.merge)
 app.command(epilog="Example: bench comment results/RUN --suite pr --dry-run")(comment.comment)
+app.command("github-command", epilog="Example: bench github-command  # in an issue_comment job")(
+    github_command.github_command
+)
 app.command(epilog="Example: bench report results/RUN --format markdown")(report.report)
 app.command(epilog="Example: bench trend quick")(trend.trend)
 app.command(epilog="Example: bench schema result > result.schema.json")(schema.schema)

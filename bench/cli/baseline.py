@@ -1,11 +1,14 @@
 """`bench baseline`: what runs are compared with."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bench.cli.console import say
+from bench.cli.fetching import FromRun, given
+from bench.cli.updating import proposed, updated
 
 app = typer.Typer(
     help="Accept, show, compare and tend baselines.", no_args_is_help=True, rich_markup_mode=None
@@ -49,6 +52,42 @@ def accept(
                 continue
             path = baselines.save(after)
         say(f"{result.provenance.run_id} accepted; {path} has {len(after.runs)} runs")
+
+
+@app.command(epilog="Example: bench baseline update --suite pr --from-run 1234567890 --reason 'faster model'")
+def update(
+    *,
+    suite: Annotated[str, typer.Option("--suite", help="Whose scenarios were measured.")] = "pr",
+    from_: Annotated[
+        list[Path] | None, typer.Option("--from", help="A run's folder, or its result.json; may be repeated.")
+    ] = None,
+    from_run: FromRun = None,
+    reason: Reason,
+    by: By = None,
+    propose: Annotated[
+        bool, typer.Option("--propose", help="Do not write here: open a pull request of its own.")
+    ] = False,
+) -> None:
+    """Accept what a suite measured, worse or not: runs by their folders, or those a workflow run keeps."""
+    from bench.measure.provenance import git_user
+    from bench.store import baselines
+    from bench.store.files import read_text, write_text
+
+    results, who = given(from_ or [], from_run), by or os.environ.get("GITHUB_ACTOR") or git_user()
+    if propose:
+        say(proposed(results, suite, reason=reason, by=who))
+        return
+
+    def read(path: str) -> str | None:
+        return read_text(Path(path)) if Path(path).exists() else None
+
+    with baselines.locked():
+        files = updated(results, suite, read, reason=reason, by=who)
+        for path, text in files.items():
+            write_text(Path(path), text)
+            say(f"{path} is changed")
+    if not files:
+        say("all of them were accepted before")
 
 
 @app.command(epilog="Example: bench baseline show quick")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.console import say
+from bench.cli.fetching import FromRun, given
 from bench.cli.judging import judged_together
 from bench.cli.publishing import SuiteName, connected
 
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
 
 
 def comment(
-    runs: Annotated[list[Path], typer.Argument(help="Runs' folders, or their result.json.")],
+    runs: Annotated[list[Path] | None, typer.Argument(help="Runs' folders, or their result.json.")] = None,
     *,
-    suite: SuiteName = "pr",
+    from_run: FromRun = None,
+    suite: SuiteName = None,
     author: Annotated[
         str | None, typer.Option("--author", help="Whose comment it is; else the token's own login.")
     ] = None,
@@ -29,17 +31,21 @@ def comment(
     wrote: they are judged and rendered here, and the pull request is found by the commit.
     """
     from bench.publish.check import check_of
+    from bench.publish.context import SUITE
     from bench.publish.plan import Skip
     from bench.render.comment import render_comment
-    from bench.store.results import load_foreign
 
-    report = judged_together([load_foreign(run) for run in runs], suite)
     if dry_run:
+        suite = suite or SUITE
+        report = judged_together(given(runs or [], from_run), suite)
         commit = report.reports[0].result.provenance.commit or "0" * 40
         print(render_comment(report, _origin(suite, commit)), end="")
         return
     context, github = connected()
-    body = render_comment(report, _origin(suite, context.head_sha, context.run_url))
+    suite = suite or context.suite
+    origin = _origin(suite, context.head_sha, context.run_url)
+    report = judged_together(given(runs or [], from_run), suite)
+    body = render_comment(report, origin)
     if check:
         github.show(context.head_sha, check_of(report, suite, body), context.run_url)
     pull = github.pull_request(context.head_sha, context.head_repository)

@@ -10,25 +10,32 @@ app = typer.Typer(
 )
 
 
-@app.command(epilog="Example: bench github-check start --suite pr")
-def start(suite: SuiteName = "pr") -> None:
+@app.command(epilog="Example: bench github-check start")
+def start(suite: SuiteName = None) -> None:
     """Show that the commit is being measured; `bench comment` concludes it."""
     from bench.publish.check import Check
 
     context, github = connected()
-    check = Check(suite, None, "Being measured.", "The verdict stands here when the workflow run is done.")
+    check = Check(
+        suite or context.suite,
+        None,
+        "Being measured.",
+        "The verdict stands here when the workflow run is done.",
+    )
     github.show(context.head_sha, check, context.run_url)
     say(f"{check.name} is in progress at {context.head_sha[:9]}")
 
 
-@app.command(epilog="Example: bench github-check finish --suite pr")
-def finish(suite: SuiteName = "pr") -> None:
+@app.command(epilog="Example: bench github-check finish")
+def finish(suite: SuiteName = None) -> None:
     """Conclude what is still in progress as neutral: nobody could say what came of it."""
     from bench.publish.check import Check, Leave
 
     context, github = connected()
     title = "Cannot tell: there is no verdict."
-    check = Check(suite, "neutral", title, f"Why stands in the [workflow run]({context.run_url}).")
+    check = Check(
+        suite or context.suite, "neutral", title, f"Why stands in the [workflow run]({context.run_url})."
+    )
     action = github.show(context.head_sha, check, context.run_url, only_open=True)
     done = "was concluded before" if isinstance(action, Leave) else "is concluded without a verdict"
     say(f"{check.name} {done} at {context.head_sha[:9]}")

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from bench.publish.api import Api
     from bench.publish.context import Context
     from bench.publish.github import GitHub
 
 SuiteName = Annotated[
-    str, typer.Option("--suite", help="What was measured; it has one comment and one check.")
+    str | None,
+    typer.Option(
+        "--suite", help="What was measured; it has one comment and one check. Else what the job says."
+    ),
 ]
 
 
@@ -21,26 +25,43 @@ def connected() -> "tuple[Context, GitHub]":
     Raises:
         PublishError: This is no job of GitHub Actions, it has a stranger's files, or there is no token.
     """
+    from bench.publish.github import GitHub
+
+    context = _context()
+    return context, GitHub(context.repository, api())
+
+
+def api() -> "Api":
+    """GitHub's interface, with the rights of GITHUB_TOKEN.
+
+    Raises:
+        PublishError: There is no token.
+    """
     from pydantic import SecretStr
 
     from bench.errors import PublishError
     from bench.publish.api import Api
-    from bench.publish.github import GitHub
 
-    context, token = _context(), os.environ.get("GITHUB_TOKEN", "")
+    token = os.environ.get("GITHUB_TOKEN", "")
     if not token:
         raise PublishError(
-            "GITHUB_TOKEN is not set", "bench comment --dry-run prints the comment without one"
+            "GITHUB_TOKEN is not set", "on a laptop: GITHUB_TOKEN=$(gh auth token) bench …, or --dry-run"
         )
-    return context, GitHub(context.repository, Api(SecretStr(token), context.api_url))
+    return Api(SecretStr(token), os.environ.get("GITHUB_API_URL", "https://api.github.com"))
+
+
+def event_text() -> str:
+    """The event that started the job, as GitHub wrote it."""
+    from bench.store.files import read_text
+
+    path = os.environ.get("GITHUB_EVENT_PATH")
+    return read_text(Path(path)) if path else "{}"
 
 
 def _context() -> "Context":
     from bench.measure.provenance import checked_out
     from bench.publish.context import check_trusted, read_context
-    from bench.store.files import read_text
 
-    path = os.environ.get("GITHUB_EVENT_PATH")
-    context = read_context(os.environ, read_text(Path(path)) if path else "{}")
+    context = read_context(os.environ, event_text())
     check_trusted(context, checked_out())
     return context

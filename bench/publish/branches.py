@@ -1,6 +1,7 @@
 """Branches of a repository, changed without a working tree: a commit is there whole or not at all."""
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from bench.errors import PublishError
 from bench.publish.api import Api, done, read
@@ -42,7 +43,7 @@ class Branches:
         Raises:
             PublishError: GitHub refused, or does not answer.
         """
-        answer = self._api.ask("GET", f"{self._base}/git/ref/heads/{branch}")
+        answer = self._api.ask("GET", f"{self._base}/git/ref/heads/{quote(branch)}")
         return None if answer.status_code == _NOT_FOUND else read(answer, _Reference).object.sha
 
     def text(self, path: str, commit: str) -> str | None:
@@ -51,7 +52,7 @@ class Branches:
         Raises:
             PublishError: GitHub refused, or does not answer.
         """
-        return self._api.text(f"{self._base}/contents/{path}", {"ref": commit})
+        return self._api.text(f"{self._base}/contents/{quote(path)}", {"ref": commit})
 
     def commit(self, branch: str, parent: str | None, files: Mapping[str, str], message: str) -> bool:
         """Put files into a branch as one commit, if it is still where it was. Returns whether it was.
@@ -79,7 +80,7 @@ class Branches:
         content = {"message": message, "tree": made, "parents": [parent] if parent else []}
         new = read(self._api.ask("POST", f"{self._base}/git/commits", json=content), _Object).sha
         if parent is not None and self.head(branch) is not None:
-            path = f"{self._base}/git/refs/heads/{branch}"
+            path = f"{self._base}/git/refs/heads/{quote(branch)}"
             # Without force GitHub takes only what follows upon what is there.
             answer = self._api.ask("PATCH", path, json={"sha": new, "force": False})
         else:

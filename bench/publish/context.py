@@ -1,5 +1,6 @@
 """What GitHub Actions says of the job that publishes."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Annotated
 
@@ -16,6 +17,19 @@ Url = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:/_-]{1,50
 _WITH_ITS_FILES = {"pull_request", "pull_request_target"}
 
 
+SUITE = "pr"
+_TITLE = re.compile(r"bench ([a-z0-9][a-z0-9-]{0,63})")
+
+
+def suite_of(event: str, title: str) -> str:
+    """What a workflow run measured: by its title, when somebody who may write here began it by hand.
+
+    The title of any other run is what its branch says, which may be a stranger's.
+    """
+    found = _TITLE.fullmatch(title)
+    return found[1] if found and event == "workflow_dispatch" else SUITE
+
+
 class Context(Record):
     """The job, and what it speaks of.
 
@@ -26,6 +40,7 @@ class Context(Record):
         run_url: Of the workflow run that measured.
         head_sha: The commit that was measured.
         head_repository: Whose commit it is; None when that repository is gone.
+        suite: What was measured.
     """
 
     repository: Repository
@@ -34,6 +49,7 @@ class Context(Record):
     run_url: Url
     head_sha: Sha
     head_repository: Repository | None
+    suite: str = SUITE
 
     @property
     def fork(self) -> bool:
@@ -58,6 +74,8 @@ class _WorkflowRun(Foreign):
     head_sha: Sha
     head_repository: _Named | None
     html_url: Url
+    event: str = ""
+    display_title: str = ""
 
 
 class _Event(Foreign):
@@ -85,11 +103,13 @@ def read_context(environ: Mapping[str, str], event: str) -> Context:
     try:
         known = _Event.model_validate_json(event)
         owner: str | None = repository
+        suite = SUITE
         head_sha, run_url = environ["GITHUB_SHA"], own_run
         if known.workflow_run is not None:
             run = known.workflow_run
             head_sha, run_url = run.head_sha, run.html_url
             owner = run.head_repository.full_name if run.head_repository else None
+            suite = suite_of(run.event, run.display_title)
         elif known.pull_request is not None:
             head = known.pull_request.head
             head_sha, owner = head.sha, head.repo.full_name if head.repo else None
@@ -100,6 +120,7 @@ def read_context(environ: Mapping[str, str], event: str) -> Context:
             run_url=run_url,
             head_sha=head_sha,
             head_repository=owner,
+            suite=suite,
         )
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])

@@ -17,6 +17,7 @@ from bench.publish.plan import Comment, Create, Skip, Update, plan_comment
 
 # Whose a workflow's own token is: it may not ask who it is.
 ACTIONS = "github-actions[bot]"
+_NOT_FOUND = 404
 _ITS_STATUS = "its status: https://www.githubstatus.com"
 
 
@@ -26,7 +27,13 @@ class _Repository(Foreign):
 
 class _Head(Foreign):
     sha: str
+    ref: str = ""
     repo: _Repository | None
+
+    @property
+    def owner(self) -> str | None:
+        """Whose it is; None when that repository is gone."""
+        return self.repo.full_name if self.repo else None
 
 
 class PullRequest(Foreign):
@@ -34,10 +41,19 @@ class PullRequest(Foreign):
 
     number: int
     head: _Head
+    state: str = "open"
 
 
 class _User(Foreign):
     login: str
+
+
+class _Settings(Foreign):
+    default_branch: str
+
+
+class _Permission(Foreign):
+    permission: str
 
 
 class _Checks(Foreign):
@@ -80,14 +96,45 @@ class GitHub:
             PublishError: There is none, for the branch was pushed to since, or the pull request closed.
         """
         for each in self._api.pages(f"{self._base}/pulls", PullRequest, {"state": "open"}):
-            owner = each.head.repo.full_name if each.head.repo else None
-            if (each.head.sha, owner) == (head_sha, head_repository):
+            if (each.head.sha, each.head.owner) == (head_sha, head_repository):
                 return each
         whose = head_repository or "a fork that is gone"
         raise PublishError(
             f"no open pull request of {whose} has {head_sha[:9]} as its head",
             "it was pushed to since, or closed: the newer commit gets a comment of its own",
         )
+
+    def pull(self, number: int) -> PullRequest:
+        """A pull request by its number, as it is now.
+
+        Raises:
+            PublishError: There is none, or it is closed.
+        """
+        found = read(self._api.ask("GET", f"{self._base}/pulls/{number}"), PullRequest)
+        if found.state != "open":
+            raise PublishError(f"pull request #{number} is closed", "reopen it first")
+        return found
+
+    def default_branch(self) -> str:
+        """The branch that others come from.
+
+        Raises:
+            PublishError: GitHub refused, or does not answer.
+        """
+        return read(self._api.ask("GET", self._base), _Settings).default_branch
+
+    def permission(self, login: str) -> str:
+        """What somebody may do here: `admin`, `write`, `read` or `none`.
+
+        Raises:
+            PublishError: GitHub does not answer.
+        """
+        answer = self._api.ask("GET", f"{self._base}/collaborators/{login}/permission")
+        return "none" if answer.status_code == _NOT_FOUND else read(answer, _Permission).permission
+
+    def react(self, comment: int, content: str) -> None:
+        """Put a reaction to a comment; one that is there stays. A reaction that fails fails nothing."""
+        self._api.post(f"{self._base}/issues/comments/{comment}/reactions", {"content": content})
 
     def say(self, pull: PullRequest, body: str, author: str) -> Create | Update | Skip:
         """Make a pull request have this comment, once. Returns what had to be done.

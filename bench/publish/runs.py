@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from pydantic import AwareDatetime
+
 from bench.errors import PublishError
 from bench.publish.api import Api, done
+from bench.publish.context import suite_of
 from bench.publish.foreign import Foreign
 
 _MOST_ARTIFACTS = 300  # a matrix has 256 jobs at most
@@ -19,9 +22,15 @@ class WorkflowRun(Foreign):
 
     id: int
     status: str
-    conclusion: str | None
-    created_at: str
-    head_repository: _Repository | None
+    created_at: AwareDatetime
+    head_repository: _Repository | None = None
+    event: str = ""
+    display_title: str = ""
+
+    @property
+    def suite(self) -> str:
+        """What it measured."""
+        return suite_of(self.event, self.display_title)
 
 
 class Artifact(Foreign):

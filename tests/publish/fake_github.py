@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
+
+from tests.publish.fake_git import FakeGit
 
 PAGE = 2  # so that three things are two pages
 
@@ -47,13 +49,41 @@ class FakeGitHub:
     statuses: list[dict[str, Any]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    artifacts: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    archives: dict[int, bytes] = field(default_factory=dict)
+    begun: list[dict[str, Any]] = field(default_factory=list)
+    permissions: dict[str, str] = field(default_factory=dict)
+    reactions: list[tuple[int, str]] = field(default_factory=list)
+    git: FakeGit = field(default_factory=FakeGit)
+    issues: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
     author: str = "github-actions[bot]"
 
     def add_pull(self, number: int, sha: str, repository: str | None) -> None:
         """An open pull request."""
         repo = None if repository is None else {"full_name": repository, "private": False}
-        self.pulls.append({"number": number, "head": {"sha": sha, "repo": repo}, "title": "A change"})
+        head = {"sha": sha, "repo": repo, "ref": "feature"}
+        self.pulls.append({"number": number, "head": head, "title": "A change", "state": "open"})
+
+    def add_run(self, number: int, sha: str, repository: str, **fields: Any) -> None:
+        """A workflow run, newest first as GitHub lists them."""
+        run = {
+            "id": number,
+            "head_sha": sha,
+            "status": "completed",
+            "created_at": "2026-01-01T00:00:00Z",
+            "event": "pull_request",
+            "display_title": "A change",
+            "head_repository": {"full_name": repository},
+        }
+        self.runs.insert(0, run | fields)
+
+    def keep(self, run: int, name: str, archive: bytes) -> None:
+        """An artifact of a run."""
+        number = len(self.archives) + 1
+        self.archives[number] = archive
+        self.artifacts.setdefault(run, []).append({"id": number, "name": name, "expired": False})
 
     def add_comment(self, pull: int, body: str, login: str | None) -> int:
         """A comment; of nobody when the user is deleted."""
@@ -71,7 +101,7 @@ class FakeGitHub:
                 return each
         return None
 
-    def answer(self, method: str, path: str, content: Any) -> tuple[int, Any]:  # noqa: C901, PLR0911 - one for each path
+    def answer(self, method: str, path: str, content: Any, query: dict[str, str]) -> tuple[int, Any]:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one for each path
         """Do what is asked."""
         base = "/repos/owner/name"
         if path == "/user":
@@ -93,6 +123,48 @@ class FakeGitHub:
             found = [each for many in self.comments.values() for each in many if each["id"] == int(match[1])]
             found[0]["body"] = content["body"]
             return 200, found[0]
+        if rest == "":
+            return 200, {"full_name": "owner/name", "default_branch": "main"}
+        if (method, rest) == ("POST", "/pulls"):
+            self.pulls.append(
+                {"number": 90 + len(self.pulls), "proposed": content, "head": {"sha": "0" * 40, "repo": None}}
+            )
+            return 201, {"number": 90, "html_url": "https://github.com/owner/name/pull/90"}
+        if match := re.fullmatch(r"/pulls/(\d+)", rest):
+            found = [each for each in self.pulls if each["number"] == int(match[1])]
+            return (200, found[0]) if found else (404, {"message": "Not Found"})
+        if match := re.fullmatch(r"/collaborators/([\w-]+)/permission", rest):
+            return 200, {"permission": self.permissions.get(match[1], "read")}
+        if match := re.fullmatch(r"/issues/comments/(\d+)/reactions", rest):
+            self.reactions.append((int(match[1]), content["content"]))
+            return 201, {"id": 1}
+        if rest == "/issues":
+            if method == "GET":
+                return 200, self.issues
+            user = {"login": self.author, "id": 1}
+            self.issues.append({"number": 50 + len(self.issues), "state": "open", "user": user, **content})
+            return 201, self.issues[-1]
+        if match := re.fullmatch(r"/issues/(\d+)", rest):
+            (issue,) = [each for each in self.issues if each["number"] == int(match[1])]
+            issue |= content
+            return 200, issue
+        if match := re.fullmatch(r"/actions/workflows/([\w.-]+)/runs", rest):
+            wanted = {key: query[key] for key in ("head_sha", "event", "status") if key in query}
+            return 200, ("workflow_runs", [each for each in self.runs if wanted.items() <= each.items()])
+        if match := re.fullmatch(r"/actions/workflows/([\w.-]+)/dispatches", rest):
+            self.begun.append({"workflow": match[1], **content})
+            return 204, {}
+        if match := re.fullmatch(r"/actions/workflows/([\w.-]+)", rest):
+            return 200, {"created_at": "2025-01-01T00:00:00Z", "state": "active"}
+        if match := re.fullmatch(r"/actions/runs/(\d+)/rerun", rest):
+            self.begun.append({"run": int(match[1])})
+            return 201, {}
+        if match := re.fullmatch(r"/actions/runs/(\d+)/artifacts", rest):
+            return 200, ("artifacts", self.artifacts.get(int(match[1]), []))
+        if match := re.fullmatch(r"/actions/artifacts/(\d+)/zip", rest):
+            return 302, {"Location": f"{self.url}/kept/{match[1]}"}
+        if rest.startswith(("/git/", "/contents/")):
+            return self.git.answer(method, rest, content, query)
         if rest == "/check-runs":
             self.checks.append({"conclusion": None, **content, "id": len(self.checks) + 1})
             return 201, self.checks[-1]
@@ -124,18 +196,32 @@ def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:
             length = int(self.headers.get("Content-Length") or 0)
             content = json.loads(self.rfile.read(length)) if length else None
             parts = urlsplit(self.path)
+            query = {key: values[0] for key, values in parse_qs(parts.query).items()}
             github.asked.append((self.command, parts.path))
             fault = github.fault(self.command, parts.path)
             status, value, headers = 0, None, dict[str, str]()
             if fault is None or fault.done:
-                status, value = github.answer(self.command, parts.path, content)
+                if match := re.fullmatch(r"/kept/(\d+)", parts.path):
+                    assert "Authorization" not in self.headers, "the token went elsewhere"
+                    self._send(200, github.archives[int(match[1])], {})
+                    return
+                status, value = github.answer(self.command, unquote(parts.path), content, query)
             if fault is not None:
                 status, value, headers = fault.status, fault.value, dict(fault.headers)
+            if isinstance(value, str):
+                self._send(status, value.encode(), headers)
+                return
+            if status == 302:
+                headers, value = value, {}
+            key, value = value if isinstance(value, tuple) else (None, value)
             if isinstance(value, list):
                 page = int(parse_qs(parts.query).get("page", ["1"])[0])
                 if len(value) > page * PAGE:
-                    headers["Link"] = f'<{github.url}{parts.path}?page={page + 1}>; rel="next"'
+                    more = urlencode(query | {"page": str(page + 1)})
+                    headers["Link"] = f'<{github.url}{parts.path}?{more}>; rel="next"'
                 value = value[(page - 1) * PAGE : page * PAGE]
+            if key is not None:
+                value = {"total_count": len(value), key: value}
             self._send(status, json.dumps(value).encode(), headers)
 
         def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
