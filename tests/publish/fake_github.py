@@ -186,7 +186,7 @@ class FakeGitHub:
 
 
 @contextmanager
-def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:
+def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:  # noqa: C901 - a handler inside
     """The same, answering on loopback inside the block."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -212,7 +212,7 @@ def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:
                 self._send(status, value.encode(), headers)
                 return
             if status == 302:
-                headers, value = value, {}
+                headers, value = dict(value or {}), {}
             key, value = value if isinstance(value, tuple) else (None, value)
             if isinstance(value, list):
                 page = int(parse_qs(parts.query).get("page", ["1"])[0])

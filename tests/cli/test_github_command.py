@@ -1,0 +1,287 @@
+import io
+import json
+import secrets
+import stat
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.core.baseline import Baseline, text_of
+from bench.errors import Exit
+from tests.command import Bench
+from tests.factories import make_baseline, run_at
+from tests.publish.fake_github import FakeGitHub, Fault, serving
+from tests.publish.test_command import comment_event
+
+SHA, MAIN = "a" * 40, "b" * 40
+QUICK = "baselines/embedded/simulated/quick.json"
+
+
+def archive(**entries: str) -> bytes:
+    """A zip file."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name, text in entries.items():
+            opened.writestr(name, text)
+    return packed.getvalue()
+
+
+def measured(factor: float = 1.4, **changes: Any) -> bytes:
+    """What a run of `quick` keeps."""
+    content = run_at(factor, 50).model_dump(mode="json")
+    for key, change in changes.items():
+        content[key] |= change
+    return archive(**{"run-1/result.json": json.dumps(content), "run-1/report.md": "# so"})
+
+
+@pytest.fixture
+def fake(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:  # noqa: ARG001 - clears the environment before
+    """A GitHub with a measured pull request of its own branch, and somebody who may write."""
+    github = FakeGitHub()
+    github.add_pull(7, SHA, "owner/name")
+    github.permissions = {"octocat": "write"}
+    github.add_run(41, SHA, "owner/name")
+    github.keep(41, "bench-pr-quick", measured())
+    for branch, sha in (("feature", SHA), ("main", MAIN)):
+        github.git.begin(branch, sha, {QUICK: text_of(make_baseline()), "README.md": "# x"})
+    with serving(github) as served:
+        for name, value in {
+            "GITHUB_REPOSITORY": "owner/name",
+            "GITHUB_EVENT_NAME": "issue_comment",
+            "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
+            "GITHUB_SHA": MAIN,
+            "GITHUB_API_URL": served.url,
+            "GITHUB_TOKEN": secrets.token_hex(20),
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield served
+
+
+@pytest.fixture
+def write(bench: Bench, tmp_path: Path) -> Any:
+    """Writes a comment, and runs what it starts."""
+
+    def written(body: str, **changes: Any) -> Any:
+        (tmp_path / "event.json").write_text(comment_event(body, **changes))
+        return bench("github-command")
+
+    return written
+
+
+def of_a_fork(github: FakeGitHub) -> None:
+    """The same pull request, of a stranger's repository."""
+    github.pulls[0]["head"]["repo"] = {"full_name": "stranger/name"}
+    github.runs[0]["head_repository"] = {"full_name": "stranger/name"}
+    del github.git.branches["feature"]
+
+
+def refused(github: FakeGitHub, done: Any, said: str) -> None:
+    """It was not done, and both the job and the comment say why."""
+    assert done.code not in {Exit.PASS, Exit.BUG}
+    assert said in done.err
+    assert github.reactions == [(11, "confused")]
+    (answer,) = github.comments[7]
+    assert answer["body"].startswith("<!-- bench:answer-11 -->\nThat was not done: ")
+    assert github.begun == []
+    assert github.git.message("main") == "first"
+    assert set(github.git.branches) <= {"main", "feature"}
+
+
+def test_what_was_measured_becomes_part_of_the_baseline(fake: FakeGitHub, write: Any) -> None:
+    """One commit on the branch, with the reason and who said so; the branch is measured again."""
+    done = write("/bench baseline accept aaaaaaa the model is *another* one")
+    assert done.code == Exit.PASS
+    files = fake.git.files("feature")
+    assert files["README.md"] == "# x"
+    after = Baseline.model_validate_json(files[QUICK])
+    assert len(after.runs) == len(make_baseline().runs) + 1
+    (new,) = [each for each in after.runs if each.reason.startswith("the model")]
+    assert (new.reason, new.accepted_by) == ("the model is *another* one", "octocat")
+    assert fake.git.message("feature").startswith("Accept what was measured of aaaaaaaaa: the model is")
+    assert fake.git.commits[fake.git.branches["feature"]]["parents"] == [SHA]
+    assert fake.begun == [{"workflow": "bench-pr.yml", "ref": "feature", "inputs": {"suite": "pr"}}]
+    assert fake.reactions == [(11, "rocket")]
+    (answer,) = fake.comments[7]
+    assert (
+        "1 runs of suite `pr` at `aaaaaaaaa` (the model is \\*another\\* one) are accepted" in answer["body"]
+    )
+
+
+def test_a_forks_is_accepted_by_a_pull_request_of_its_own(fake: FakeGitHub, write: Any) -> None:
+    """Nobody here may write to a stranger's branch."""
+    of_a_fork(fake)
+    assert write("/bench baseline accept aaaaaaa faster").code == Exit.PASS
+    branch = "bench-baseline/7-aaaaaaaaa"
+    assert fake.git.commits[fake.git.branches[branch]]["parents"] == [MAIN]
+    assert (
+        len(Baseline.model_validate_json(fake.git.files(branch)[QUICK]).runs) == len(make_baseline().runs) + 1
+    )
+    assert fake.pulls[-1]["proposed"]["head"] == branch
+    assert fake.pulls[-1]["proposed"]["base"] == "main"
+    assert fake.git.message("main") == "first"
+    assert fake.begun == []
+
+
+def test_where_actions_may_propose_nothing_it_is_said_how_they_may(fake: FakeGitHub, write: Any) -> None:
+    """The branch is there, and the setting is named."""
+    of_a_fork(fake)
+    fake.faults = [Fault("POST", "/pulls$", 403)]
+    done = write("/bench baseline accept aaaaaaa faster")
+    assert "allow GitHub Actions to create pull requests" in done.err
+
+
+def test_to_accept_twice_is_to_accept_once(fake: FakeGitHub, write: Any) -> None:
+    """The second answer says that it was done before."""
+    write("/bench baseline accept aaaaaaa faster")
+    after = fake.git.branches["feature"]
+    fake.pulls[0]["head"]["sha"] = after
+    fake.add_run(42, after, "owner/name")
+    fake.artifacts[42] = fake.artifacts[41]
+    assert "was accepted before" in write(f"/bench baseline accept {after} faster").err
+    assert fake.git.branches["feature"] == after
+
+
+def test_only_who_may_write_commands(fake: FakeGitHub, write: Any) -> None:
+    """Permission is asked of GitHub, not read from the comment."""
+    fake.permissions = {"octocat": "read"}
+    refused(fake, write("/bench run"), "octocat may not write to owner/name")
+
+
+def test_a_head_that_moved_is_not_accepted(fake: FakeGitHub, write: Any) -> None:
+    """What was looked at is not what is there now."""
+    refused(
+        fake,
+        write("/bench baseline accept ccccccc faster"),
+        "the head is aaaaaaaaa by now, and not ccccccc",
+    )
+
+
+def test_a_push_while_it_is_accepted_loses_nothing(fake: FakeGitHub, write: Any) -> None:
+    """The commit follows upon the head that was measured, or is not made."""
+    fake.git.begin("feature", "c" * 40)
+    done = write("/bench baseline accept aaaaaaa faster")
+    assert "the branch was pushed to meanwhile" in done.err
+    assert fake.git.branches["feature"] == "c" * 40
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        ({"status": "in_progress"}, "is still being measured"),
+        ({"head_repository": {"full_name": "other/name"}}, "aaaaaaaaa was not measured"),
+        ({"head_sha": "d" * 40}, "aaaaaaaaa was not measured"),
+        ({"id": 40}, "workflow run 40 keeps no runs"),
+    ],
+)
+def test_only_what_was_measured_is_accepted(
+    fake: FakeGitHub, write: Any, run: dict[str, Any], said: str
+) -> None:
+    """Of this commit, in this repository, to its end, and kept."""
+    fake.runs[0] |= run
+    refused(fake, write("/bench baseline accept aaaaaaa faster"), said)
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (b"no zip", "cannot be unpacked"),
+        (archive(**{"../up.json": "{}"}), "leads elsewhere"),
+        (archive(**{"run-1/result.json": '{"schema_version": 1}'}), "result.json is not a result"),
+        (archive(**{"run-1/result.json": "NaN"}), "result.json is not a result"),
+        (archive(**{"notes.txt": "x"}), "keeps no result"),
+        (measured(scenario={"name": "elsewhere"}), "suite 'pr' has no scenario elsewhere"),
+        (measured(fingerprint={"stack": "../../etc"}), "result.json is not a result"),
+        (measured(validity={"valid": False, "reasons": ["<b>"]}), "is invalid: <b>"),
+    ],
+)
+def test_a_hostile_artifact_is_refused(fake: FakeGitHub, write: Any, kept: bytes, said: str) -> None:
+    """Whatever a stranger's run keeps, it is a run of the suite, or nothing."""
+    fake.archives[1] = kept
+    refused(fake, write("/bench baseline accept aaaaaaa faster"), said)
+
+
+def test_a_link_in_an_artifact_is_refused(fake: FakeGitHub, write: Any) -> None:
+    """It would be a file of the machine with the token."""
+    packed, entry = io.BytesIO(), zipfile.ZipInfo("run-1/result.json")
+    entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(packed, "w") as opened:
+        opened.writestr(entry, "/proc/self/environ")
+    fake.archives[1] = packed.getvalue()
+    refused(fake, write("/bench baseline accept aaaaaaa faster"), "an entry that is no file")
+
+
+@pytest.mark.parametrize("suite", ["", "nightly"])
+def test_a_branch_is_measured_again(fake: FakeGitHub, write: Any, suite: str) -> None:
+    """With the suite that is asked for, on the branch, so that it has the branch's caches only."""
+    assert write(f"/bench run {suite}").code == Exit.PASS
+    assert fake.begun == [{"workflow": "bench-pr.yml", "ref": "feature", "inputs": {"suite": suite or "pr"}}]
+
+
+def test_a_forks_run_is_done_again(fake: FakeGitHub, write: Any) -> None:
+    """It stays a stranger's run, with a stranger's rights."""
+    of_a_fork(fake)
+    assert write("/bench run").code == Exit.PASS
+    assert fake.begun == [{"run": 41}]
+
+
+def test_a_fork_has_no_other_suite(fake: FakeGitHub, write: Any) -> None:
+    """The reason is in the answer."""
+    of_a_fork(fake)
+    refused(fake, write("/bench run nightly"), "a fork's pull request is measured with suite pr only")
+
+
+def test_a_suite_that_is_none_is_refused(fake: FakeGitHub, write: Any) -> None:
+    """With those that there are."""
+    refused(fake, write("/bench run nightlx"), "there is no suite 'nightlx'")
+    assert "nightly" in fake.comments[7][0]["body"]
+
+
+def test_help_says_what_there_is(fake: FakeGitHub, write: Any) -> None:
+    """Asked for, it is no refusal."""
+    assert write("/bench help").code == Exit.PASS
+    assert "`/bench baseline accept <sha> <reason>`" in fake.comments[7][0]["body"]
+
+
+def test_what_is_no_command_asks_nobody(fake: FakeGitHub, write: Any) -> None:
+    """Most comments are for people."""
+    assert "no command" in write("please look at this").err
+    assert fake.asked == []
+
+
+def test_what_is_said_of_a_closed_pull_request_does_nothing(fake: FakeGitHub, write: Any) -> None:
+    """There is nothing to measure."""
+    fake.pulls[0]["state"] = "closed"
+    assert "pull request #7 is closed" in write("/bench run").err
+    assert fake.begun == []
+
+
+@pytest.mark.usefixtures("fake")
+def test_from_a_laptop(bench: Bench) -> None:
+    """The runs that a workflow run keeps, into the files here."""
+    Path(QUICK).parent.mkdir(parents=True)
+    Path(QUICK).write_text(text_of(make_baseline()))
+    done = bench("baseline", "update", "--from-run", "41", "--reason", "faster", "--by", "Tess")
+    assert f"{QUICK} is changed" in done.err
+    assert Baseline.model_validate_json(Path(QUICK).read_text()).runs[-1].accepted_by == "Tess"
+    again = bench("baseline", "update", "--from-run", "41", "--reason", "faster", "--by", "Tess")
+    assert "all of them were accepted before" in again.err
+
+
+@pytest.mark.usefixtures("fake")
+def test_by_hand_as_a_pull_request(bench: Bench) -> None:
+    """No file here is touched."""
+    done = bench("baseline", "update", "--from-run", "41", "--reason", "faster", "--by", "tess", "--propose")
+    assert "https://github.com/owner/name/pull/90" in done.err
+    assert not Path("baselines").exists()
+    again = bench("baseline", "update", "--from-run", "41", "--reason", "x", "--by", "tess", "--propose")
+    assert "already" in again.err
+
+
+@pytest.mark.parametrize("named", [[], ["--from", "x", "--from-run", "1"]])
+def test_runs_come_from_one_place(bench: Bench, named: list[str]) -> None:
+    """Neither from nowhere nor from two."""
+    done = bench("baseline", "update", "--reason", "x", *named)
+    assert (done.code, "name runs, or the workflow run" in done.err) == (Exit.USAGE, True)
