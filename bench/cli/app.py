@@ -18,6 +18,7 @@ from bench.cli import (
     compare,
     github_check,
     github_command,
+    github_issue,
     history,
     matrix,
     merge,
@@ -57,6 +58,7 @@ app.command(epilog="Example: bench trend quick")(trend.trend)
 app.command(epilog="Example: bench schema result > result.schema.json")(schema.schema)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(github_check.app, name="github-check")
+app.add_typer(github_issue.app, name="github-issue")
 app.add_typer(history.app, name="history")
 app.add_typer(scenarios.app, name="scenarios")
 app.add_typer(stack.app, name="stack")

@@ -34,14 +34,14 @@ def trend(
     """
     from bench.store import history as store
 
-    trends = [_judged(path, recent) for path in store.of(history, scenario, target or ())]
+    trends = [judged_history(path, recent) for path in store.of(history, scenario, target or ())]
     print(_rendered(trends, form), end="")
     code = _exit_code(trends, strict=strict)
     if code is not Exit.PASS:
         raise typer.Exit(code)
 
 
-def _judged(path: "Path", recent: int | None) -> "Trend":
+def judged_history(path: "Path", recent: int | None = None) -> "Trend":
     """The trend of one history, beside the anchor of its baseline if that has one."""
     from bench.core.history import where_of
     from bench.core.trend import RECENT_RUNS

@@ -1,11 +1,12 @@
 """Workflow runs and what they keep: GitHub Actions, as far as it measured."""
 
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import AwareDatetime
 
 from bench.errors import PublishError
-from bench.publish.api import Api, done
+from bench.publish.api import Api, done, read
 from bench.publish.context import suite_of
 from bench.publish.foreign import Foreign
 
@@ -31,6 +32,10 @@ class WorkflowRun(Foreign):
     def suite(self) -> str:
         """What it measured."""
         return suite_of(self.event, self.display_title)
+
+
+class _Workflow(Foreign):
+    created_at: AwareDatetime
 
 
 class Artifact(Foreign):
@@ -80,6 +85,17 @@ class Runs:
                 raise PublishError(f"{head_sha[:9]} is still being measured", "wait for its verdict")
             return each
         raise PublishError(f"{head_sha[:9]} was not measured", "/bench run measures it")
+
+    def last_begun(self, workflow: str, event: str) -> datetime:
+        """When a workflow was last begun by an event; when it was made, if it never was.
+
+        Raises:
+            PublishError: GitHub refused, or does not answer.
+        """
+        newest = self.newest(workflow, {"event": event})
+        if newest is not None:
+            return newest.created_at
+        return read(self._api.ask("GET", f"{self._base}/workflows/{workflow}"), _Workflow).created_at
 
     def fetch(self, run: int, folder: Path) -> list[Path]:
         """The archives of what a run kept, in a folder.

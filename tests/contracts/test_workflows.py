@@ -12,8 +12,17 @@ from bench.render.comment import LIMIT
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 WORKFLOWS = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}
-# The one that has a token; the others run what a stranger may have written.
 PUBLISHES = "bench-comment.yml"
+# Those that have a token, by job; the others run what a stranger may have written.
+WRITES = {
+    PUBLISHES: {"begin", "comment"},
+    "_history.yml": {"history"},
+    "bench-baseline.yml": {"baseline"},
+    "bench-command.yml": {"command"},
+    "bench-nightly.yml": {"history"},
+    "bench-watch.yml": {"schedule"},
+    "bench-weekly.yml": {"history"},
+}
 
 
 def _jobs(workflow: dict[Any, Any]) -> dict[str, dict[str, Any]]:
@@ -54,11 +63,10 @@ def test_the_files_are_as_github_reads_them(schema: str, paths: list[str]) -> No
 
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_a_workflow_has_no_right_but_those_it_names(name: str) -> None:
-    """Nothing at the top, and each job says what it needs; only the one that publishes may write."""
+    """Nothing at the top, and each job says what it needs; only those that publish may write."""
     assert WORKFLOWS[name]["permissions"] == {}
-    for job in _jobs(WORKFLOWS[name]).values():
-        writes = {right for right, level in job["permissions"].items() if level == "write"}
-        assert bool(writes) == (name == PUBLISHES)
+    writes = {key for key, job in _jobs(WORKFLOWS[name]).items() if "write" in job["permissions"].values()}
+    assert writes == WRITES.get(name, set())
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -69,29 +77,46 @@ def test_every_job_ends(name: str) -> None:
 
 
 def test_no_secret_is_where_strangers_code_runs() -> None:
-    """Secrets and tokens are named in the workflow that publishes, and nowhere else."""
+    """Secrets are named nowhere, and tokens in the workflows that publish only."""
     for path in FILES:
         text = path.read_text(encoding="utf-8")
         assert "secrets" not in text
-        assert ("github.token" in text) == (path.name == PUBLISHES)
+        assert "github.token" not in text or path.name in WRITES
 
 
-def test_what_publishes_checks_out_the_default_branch() -> None:
-    """Neither the head nor a merge of it: files that a maintainer has merged."""
-    refs = [
-        step["with"].get("ref")
-        for name, step in _steps()
-        if name == PUBLISHES and "checkout" in step.get("uses", "")
+def test_what_has_a_token_has_the_default_branchs_files_and_nothing_else() -> None:
+    """Neither the head nor a merge of it: files that a maintainer has merged. Artifacts are read by bench.
+
+    A schedule, and what is called by one, has them by itself.
+    """
+    for name, step in _steps():
+        uses = step.get("uses", "")
+        if name in WRITES.keys() - {"_history.yml", "bench-watch.yml"} and "checkout" in uses:
+            assert step["with"]["ref"] == "${{ github.event.repository.default_branch }}"
+        assert name not in WRITES or "artifact" not in uses
+
+
+def test_what_writes_is_never_cancelled() -> None:
+    """A baseline, a history or a comment that is begun is made."""
+    for name in WRITES.keys() - {"_history.yml"}:  # which runs in the group of who calls it
+        assert WORKFLOWS[name]["concurrency"]["cancel-in-progress"] is False
+
+
+def test_a_command_runs_nothing_of_the_pull_request() -> None:
+    """Its job has no other step than to set up and to do what is asked."""
+    steps = _jobs(WORKFLOWS["bench-command.yml"])["command"]["steps"]
+    assert [step["run"] for step in steps if "run" in step] == [
+        "make setup",
+        ".venv/bin/bench github-command",
     ]
-    assert set(refs) == {"${{ github.event.repository.default_branch }}"}
 
 
 def test_a_check_that_is_begun_is_concluded() -> None:
     """Whatever came of the measurement, the last step leaves nothing in progress."""
     jobs = _jobs(WORKFLOWS[PUBLISHES])
-    assert jobs["begin"]["steps"][-1]["run"] == ".venv/bin/bench github-check start --suite pr"
+    assert jobs["begin"]["steps"][-1]["run"] == ".venv/bin/bench github-check start"
     last = jobs["comment"]["steps"][-1]
-    assert (last["if"], last["run"]) == ("always()", ".venv/bin/bench github-check finish --suite pr")
+    assert (last["if"], last["run"]) == ("always()", ".venv/bin/bench github-check finish")
 
 
 def test_a_job_summary_is_shorter_than_github_takes() -> None:
@@ -125,4 +150,4 @@ def test_every_suite_has_its_workflow() -> None:
         for job in _jobs(workflow).values()
         if "_bench.yml" in job.get("uses", "")
     }
-    assert asked == set(suites)
+    assert {each.removeprefix("${{ inputs.suite || '").removesuffix("' }}") for each in asked} == set(suites)
