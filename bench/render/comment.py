@@ -120,6 +120,8 @@ def _footer(report: SuiteReport, origin: Origin, worst: Document) -> list[str]:
     ]
     first = report.reports[0].result
     again = f"`bench check {first.scenario.name} --target {first.fingerprint.stack}`"
-    accept = f"`bench baseline accept RUN --reason '…'` with the [run's]({origin.run_url}) artifacts"
     lines = [*measured, f"To see it yourself: {again}."]
-    return [*lines, f"To accept it: {accept}."] if origin.run_url else lines
+    if origin.run_url is None:
+        return lines
+    accept = f"`/bench baseline accept {origin.head_sha[:9]} <reason>`"
+    return [*lines, f"To accept it, say so here: {accept}; [the run]({origin.run_url}) has the details."]

@@ -9,9 +9,10 @@ import pytest
 
 from bench.errors import Exit
 from bench.store import baselines, results
+from tests.cli.test_github_command import archive
 from tests.command import Bench
 from tests.factories import make_baseline, make_recording, run_at
-from tests.publish.fake_github import FakeGitHub, serving
+from tests.publish.fake_github import FakeGitHub, Fault, serving
 
 SHA = "a" * 40
 
@@ -61,6 +62,41 @@ def test_the_verdict_is_said_on_the_pull_request(bench: Bench, fake: FakeGitHub)
     assert "owner/name#7 says so already" in again.err
     assert len(fake.comments[7]) == len(fake.checks) == 1
     assert os.environ["GITHUB_TOKEN"] not in f"{done} {again} {comment}"
+
+
+def test_the_runs_are_those_that_the_measurement_kept(bench: Bench, fake: FakeGitHub) -> None:
+    """By the number of the workflow run; its title says the suite that a maintainer asked for."""
+    result = Path(kept(1.4)) / "result.json"
+    fake.keep(41, "bench-nightly-quick", archive(**{"run-1/result.json": result.read_text()}))
+    event = Path(os.environ["GITHUB_EVENT_PATH"])
+    begun = {"event": "workflow_dispatch", "display_title": "bench nightly"}
+    content = json.loads(event.read_text())
+    event.write_text(json.dumps({"workflow_run": content["workflow_run"] | begun}))
+    assert bench("comment", "--from-run", "41").code == Exit.PASS
+    (comment,) = fake.comments[7]
+    assert comment["body"].startswith("<!-- bench:nightly -->\n")
+    assert "`/bench baseline accept aaaaaaaaa <reason>`" in comment["body"]
+    assert [each["name"] for each in fake.checks] == ["bench nightly"]
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_an_archive_that_is_too_large_is_not_read_to_its_end(
+    bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """The limit is in bytes that come, and an archive of that size is still read."""
+    fake.keep(41, "bench-pr-quick", b"x" * (1000 + size))
+    monkeypatch.setattr("bench.publish.runs._MOST_BYTES", 1000)
+    done = bench("comment", "--from-run", "41")
+    assert ("has more than 0 MB" if size else "cannot be unpacked") in done.err
+
+
+def test_an_archive_is_not_fetched_from_anywhere(bench: Bench, fake: FakeGitHub) -> None:
+    """Neither unencrypted from elsewhere, nor from no place at all."""
+    fake.keep(41, "bench-pr-quick", b"x")
+    fake.faults = [Fault("GET", "/zip$", 302, {"Location": "http://example.org/x"})]
+    assert "where nobody is asked safely" in bench("comment", "--from-run", "41").err
+    fake.faults = [Fault("GET", "/zip$", 200)]
+    assert "does not say where" in bench("comment", "--from-run", "41").err
 
 
 def test_a_dry_run_asks_nobody(bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> None:

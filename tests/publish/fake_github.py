@@ -212,7 +212,7 @@ def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:  # noqa: C901 - a handl
                 self._send(status, value.encode(), headers)
                 return
             if status == 302:
-                headers, value = dict(value or {}), {}
+                headers, value = headers | dict(value or {}), {}
             key, value = value if isinstance(value, tuple) else (None, value)
             if isinstance(value, list):
                 page = int(parse_qs(parts.query).get("page", ["1"])[0])

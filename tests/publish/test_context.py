@@ -61,6 +61,40 @@ def test_a_fork_that_is_gone_is_a_strangers() -> None:
 
 
 @pytest.mark.parametrize(
+    ("event", "title", "suite"),
+    [
+        ("workflow_dispatch", "bench nightly", "nightly"),
+        ("workflow_dispatch", "bench pull request", "pr"),
+        ("workflow_dispatch", "bench <img src=x>", "pr"),
+        ("pull_request", "bench nightly", "pr"),
+    ],
+)
+def test_the_title_of_a_run_that_a_maintainer_began_says_the_suite(
+    event: str, title: str, suite: str
+) -> None:
+    """That of a pull request's run is what a stranger calls it."""
+    assert read_context(ENVIRON, workflow_run(event=event, display_title=title)).suite == suite
+
+
+@pytest.mark.parametrize(
+    ("name", "event"),
+    [
+        ("schedule", {"schedule": "17 2 * * *", "workflow": ".github/workflows/bench-nightly.yml"}),
+        (
+            "workflow_dispatch",
+            {"inputs": {"suite": "nightly"}, "ref": "refs/heads/main", "workflow": "x.yml"},
+        ),
+        ("push", {"ref": "refs/heads/main", "after": OTHER_SHA, "commits": []}),
+    ],
+)
+def test_an_event_without_a_pull_request_speaks_of_its_commit(name: str, event: dict[str, Any]) -> None:
+    """Whatever else GitHub says in it."""
+    sender = {"sender": {"login": "octocat", "type": "User"}, "repository": {"full_name": "owner/name"}}
+    context = read_context(ENVIRON | {"GITHUB_EVENT_NAME": name}, json.dumps(event | sender))
+    assert (context.head_sha, context.head_repository, context.suite) == (OTHER_SHA, "owner/name", "pr")
+
+
+@pytest.mark.parametrize(
     ("event", "said"),
     [
         (workflow_run(head_sha="main; rm"), "workflow_run.head_sha"),
