@@ -86,6 +86,8 @@ def _done(command: "Command", asked: _Asked) -> str:
 
     if not may_command(asked.github.permission(asked.login)):
         raise PublishError(f"{asked.login} may not write to {asked.repository}", "ask a maintainer")
+    if asked.pull.state != "open":
+        raise PublishError(f"pull request #{asked.pull.number} is closed", "reopen it first")
     match command:
         case Run():
             return _run(command, asked)

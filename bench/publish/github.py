@@ -37,7 +37,7 @@ class _Head(Foreign):
 
 
 class PullRequest(Foreign):
-    """An open pull request."""
+    """A pull request."""
 
     number: int
     head: _Head
@@ -108,12 +108,9 @@ class GitHub:
         """A pull request by its number, as it is now.
 
         Raises:
-            PublishError: There is none, or it is closed.
+            PublishError: There is none, GitHub refused, or does not answer.
         """
-        found = read(self._api.ask("GET", f"{self._base}/pulls/{number}"), PullRequest)
-        if found.state != "open":
-            raise PublishError(f"pull request #{number} is closed", "reopen it first")
-        return found
+        return read(self._api.ask("GET", f"{self._base}/pulls/{number}"), PullRequest)
 
     def default_branch(self) -> str:
         """The branch that others come from.

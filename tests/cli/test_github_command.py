@@ -254,8 +254,7 @@ def test_what_is_no_command_asks_nobody(fake: FakeGitHub, write: Any) -> None:
 def test_what_is_said_of_a_closed_pull_request_does_nothing(fake: FakeGitHub, write: Any) -> None:
     """There is nothing to measure."""
     fake.pulls[0]["state"] = "closed"
-    assert "pull request #7 is closed" in write("/bench run").err
-    assert fake.begun == []
+    refused(fake, write("/bench run"), "pull request #7 is closed")
 
 
 @pytest.mark.usefixtures("fake")
