@@ -1,0 +1,84 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.ci.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+PROFILES = {
+    "sim": {"mongodb", "model", "agent", "backend"},
+    "ollama": {"mongodb", "ollama", "model-loader", "agent", "backend"},
+}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_is_a_whole_stack(profile: str) -> None:
+    """Backend, agent, database, and a model under the one name that the agent knows."""
+    found = {name for name, each in SERVICES.items() if profile in each["profiles"]}
+    assert found == PROFILES[profile]
+    models = [name for name in found if "llm" in str(SERVICES[name].get("networks", ""))]
+    assert len(models) == 1
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_bounded_and_watched(name: str) -> None:
+    """It says when it is ready, has a share of the machine, and no right that it does not need."""
+    service = SERVICES[name]
+    assert service["healthcheck"]["test"]
+    assert service["healthcheck"]["interval"] == "2s"
+    assert service["mem_limit"]
+    assert service["cpus"]
+    assert service["init"] is True
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert "privileged" not in service
+    assert "network_mode" not in service
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_reached_from_this_machine_only(name: str) -> None:
+    """A port stands open on loopback, and can be another one."""
+    for port in SERVICES[name].get("ports", []):
+        assert re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z]+_PORT:-\d+\}:\d+", port)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_an_image_is_a_version_that_can_be_replaced(name: str) -> None:
+    """An exact tag, or ours, unless a variable names another one."""
+    found = re.fullmatch(r"\$\{[A-Z]+_IMAGE:-([a-z/]+):([\w.-]+)\}", SERVICES[name]["image"])
+    assert found
+    assert found[2] != "latest"
+
+
+@pytest.mark.parametrize("name", ["model", "agent", "backend"])
+def test_ours_can_change_nothing(name: str) -> None:
+    """No capability, and no file that it could write outside of /tmp."""
+    assert SERVICES[name]["read_only"] is True
+    assert SERVICES[name]["cap_drop"] == ["ALL"]
+
+
+def test_who_starts_waits_for_who_is_asked() -> None:
+    """Each of what a service needs is healthy first."""
+    for service in SERVICES.values():
+        for condition in service.get("depends_on", {}).values():
+            assert condition == {"condition": "service_healthy"}
+    assert set(SERVICES["backend"]["depends_on"]) == {"mongodb", "agent"}
+
+
+def test_secrets_come_from_the_environment() -> None:
+    """There is no default for one, so that nobody runs with a password that everybody knows."""
+    text = (ROOT / "docker-compose.ci.yml").read_text(encoding="utf-8")
+    for name in ("JWT_SECRET", "MONGODB_PASSWORD"):
+        assert f"${{{name}:?" in text
+        assert f"${{{name}:-" not in text
+
+
+def test_the_image_runs_as_nobody() -> None:
+    """A number, so that a cluster can see that it is not root; its base can be replaced."""
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("USER")] == ["USER 65532:65532"]
+    assert lines.index("USER 65532:65532") < next(n for n, line in enumerate(lines) if line.startswith("CMD"))
+    assert all("${PYTHON_IMAGE}" in line for line in lines if line.startswith("FROM"))
+    assert "--require-hashes" in " ".join(lines)
