@@ -371,16 +371,25 @@ def test_every_kind_of_scenario_runs_on_the_embedded_stack(name: str) -> None:
 
 
 def test_a_slot_that_is_not_freed_is_found() -> None:
-    """A model that goes on for who has left keeps the next ones waiting, and the run says so."""
-    injections = {"model.keeps_slots": 1.0}
+    """A model that goes on for who has left keeps the next ones waiting, and the run says so.
+
+    One after the other, and each for a second of its own, so that a busy machine is no matter beside it.
+    """
+    calm = {"kind": "user-turns", "users": 1, "turns": 3, "duration_s": 600}
+    left = calm | {"users": 10, "turns": 1, "cancel_ratio": 1.0, "cancel_after_s": [0.5, 1.0]}
     brief = scenarios.load("cancel")
+    content = brief.scenario.model_dump(mode="json") | {"stages": [calm, left, calm]}
+    brief = brief.model_copy(update={"scenario": Scenario.model_validate(content)})
     result, _ = measure(
-        brief, stacks.load("embedded"), Conditions(injections=injections, certified=False), Ears().listener()
+        brief,
+        _fast(MODEL_DECODE_TPS="30", OLLAMA_NUM_PARALLEL="1"),
+        Conditions(injections={"model.keeps_slots": 1.0}, certified=False),
+        Ears().listener(),
     )
     (recovered,) = [each for each in result.thresholds if each.metric == RECOVERY]
     assert recovered.crossed
     assert result.summary.recovery is not None
-    assert result.summary.recovery.cancelled >= 20
+    assert result.summary.recovery.cancelled >= 5
 
 
 def test_a_streamed_answer_has_a_first_token() -> None:
