@@ -1,9 +1,13 @@
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from tests.command import environment
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.ci.yml").read_text(encoding="utf-8"))
@@ -73,6 +77,36 @@ def test_secrets_come_from_the_environment() -> None:
     for name in ("JWT_SECRET", "MONGODB_PASSWORD"):
         assert f"${{{name}:?" in text
         assert f"${{{name}:-" not in text
+
+
+def _compose() -> list[str] | None:
+    """The command that reads compose files, of either generation; None where there is none."""
+    if docker := shutil.which("docker"):
+        known = subprocess.run([docker, "compose", "version"], capture_output=True, check=False)
+        if known.returncode == 0:
+            return [docker, "compose"]
+    alone = shutil.which("docker-compose")
+    return [alone] if alone else None
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_compose_reads_the_file(profile: str) -> None:
+    """Every profile is one that can be started, with the secrets; without them it says which is missing."""
+    compose = _compose()
+    if compose is None:
+        pytest.skip("there is no docker compose, so nothing has read docker-compose.ci.yml")
+    command = [*compose, "-f", "docker-compose.ci.yml", "--profile", profile, "config"]
+    secrets = {"JWT_SECRET": "of-this-test", "MONGODB_PASSWORD": "of-this-test"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(**secrets), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert PROFILES[profile] <= set(yaml.safe_load(done.stdout)["services"])
+    without = subprocess.run(
+        command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert without.returncode != 0
+    assert "export" in without.stderr
 
 
 def test_the_image_runs_as_nobody() -> None:
