@@ -48,10 +48,11 @@ def comment(
     body = render_comment(report, origin)
     if check:
         github.show(context.head_sha, check_of(report, suite, body), context.run_url)
-    pull = github.pull_request(context.head_sha, context.head_repository)
-    action = github.say(pull, body, author or github.login())
-    done = "says so already" if isinstance(action, Skip) else "has the comment"
-    say(f"{context.repository}#{pull.number} {done}")
+    author = author or github.login()
+    for pull in github.pull_requests(context.head_sha, context.head_repository):
+        action = github.say(pull, body, author)
+        done = "says so already" if isinstance(action, Skip) else "has the comment"
+        say(f"{context.repository}#{pull.number} {done}")
 
 
 def _origin(suite: str, head_sha: str, run_url: str | None = None) -> "Origin":

@@ -89,15 +89,19 @@ class GitHub:
         answer = self._api.ask("GET", "/user")
         return ACTIONS if answer.status_code in NOT_PERMITTED else read(answer, _User).login
 
-    def pull_request(self, head_sha: str, head_repository: str | None) -> PullRequest:
-        """The open pull request whose head this is now.
+    def pull_requests(self, head_sha: str, head_repository: str | None) -> tuple[PullRequest, ...]:
+        """The open pull requests whose head this is now: one, or more to several branches.
 
         Raises:
             PublishError: There is none, for the branch was pushed to since, or the pull request closed.
         """
-        for each in self._api.pages(f"{self._base}/pulls", PullRequest, {"state": "open"}):
-            if (each.head.sha, each.head.owner) == (head_sha, head_repository):
-                return each
+        found = tuple(
+            each
+            for each in self._api.pages(f"{self._base}/pulls", PullRequest, {"state": "open"})
+            if (each.head.sha, each.head.owner) == (head_sha, head_repository)
+        )
+        if found:
+            return found
         whose = head_repository or "a fork that is gone"
         raise PublishError(
             f"no open pull request of {whose} has {head_sha[:9]} as its head",

@@ -99,6 +99,14 @@ def test_an_archive_is_not_fetched_from_anywhere(bench: Bench, fake: FakeGitHub)
     assert "does not say where" in bench("comment", "--from-run", "41").err
 
 
+def test_every_pull_request_of_the_commit_has_the_comment(bench: Bench, fake: FakeGitHub) -> None:
+    """A branch may be proposed to several others."""
+    fake.add_pull(8, SHA, "stranger/name")
+    done = bench("comment", kept(1.4))
+    assert ("#7 has the comment" in done.err, "#8 has the comment" in done.err) == (True, True)
+    assert [len(fake.comments[number]) for number in (7, 8)] == [1, 1]
+
+
 def test_a_dry_run_asks_nobody(bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
     """The comment is printed, without a token."""
     monkeypatch.delenv("GITHUB_TOKEN")

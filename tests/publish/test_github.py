@@ -37,7 +37,7 @@ class Client:
     @property
     def pull(self) -> PullRequest:
         """The pull request."""
-        return self.github.pull_request(SHA, "stranger/name")
+        return self.github.pull_requests(SHA, "stranger/name")[0]
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_pull_request_is_found_by_its_head_on_any_page(fake: FakeGitHub, clien
     """Not by a number that somebody wrote: by commit and repository, over all pages."""
     for number in range(8, 14):
         fake.add_pull(number, f"{number:040x}", "owner/name")
-    assert client.github.pull_request(f"{13:040x}", "owner/name").number == 13
+    assert [each.number for each in client.github.pull_requests(f"{13:040x}", "owner/name")] == [13]
     assert client.pull.number == 7
 
 
@@ -65,14 +65,14 @@ def test_a_pull_request_is_found_by_its_head_on_any_page(fake: FakeGitHub, clien
 def test_a_head_that_moved_has_no_pull_request(client: Client, sha: str, repository: str | None) -> None:
     """Another commit, or the same commit of another repository, is not commented on."""
     with pytest.raises(PublishError, match="no open pull request of") as caught:
-        client.github.pull_request(sha, repository)
+        client.github.pull_requests(sha, repository)
     assert "pushed to since" in str(caught.value.hint)
 
 
 def test_a_fork_that_is_gone_has_no_repository(fake: FakeGitHub, client: Client) -> None:
     """A deleted fork is nobody's, and is found as that."""
     fake.add_pull(9, OTHER_SHA, None)
-    assert client.github.pull_request(OTHER_SHA, None).number == 9
+    assert [each.number for each in client.github.pull_requests(OTHER_SHA, None)] == [9]
 
 
 def test_the_first_time_a_comment_is_made_and_then_it_is_changed(fake: FakeGitHub, client: Client) -> None:
@@ -146,7 +146,7 @@ def test_a_list_that_must_be_waited_for_too_long_is_given_up(fake: FakeGitHub, c
     """A wait of a day is no wait: after a few attempts the refusal is told."""
     fake.faults = [Fault("GET", "/pulls", 429, {"Retry-After": "86400"}, times=99)]
     with pytest.raises(PublishError, match="429"):
-        client.github.pull_request(SHA, "owner/name")
+        client.github.pull_requests(SHA, "owner/name")
 
 
 @pytest.mark.parametrize(
@@ -313,14 +313,14 @@ def test_pages_lead_nowhere_else(fake: FakeGitHub, client: Client) -> None:
     link = {"Link": '<http://127.0.0.1:1/x>; rel="next"'}
     fake.faults = [Fault("GET", "/pulls", 200, link, value=[])]
     with pytest.raises(PublishError, match="next page of /repos/owner/name/pulls is elsewhere"):
-        client.github.pull_request(OTHER_SHA, "owner/name")
+        client.github.pull_requests(OTHER_SHA, "owner/name")
 
 
 def test_an_answer_that_is_no_list_is_told(fake: FakeGitHub, client: Client) -> None:
     """What GitHub says is read by models, so that a surprise is an error of publishing."""
     fake.faults = [Fault("GET", "/pulls", 200)]
     with pytest.raises(PublishError, match="something else than a list"):
-        client.github.pull_request(SHA, "owner/name")
+        client.github.pull_requests(SHA, "owner/name")
 
 
 def test_a_lost_answer_without_a_server_is_an_error_in_the_end() -> None:
@@ -339,5 +339,5 @@ def test_an_answer_that_is_something_else_is_told(fake: FakeGitHub, client: Clie
 def test_two_pull_requests_of_one_commit_are_told_apart(fake: FakeGitHub, client: Client) -> None:
     """The same commit in a fork and here is two pull requests, and each run speaks of its own."""
     fake.add_pull(9, SHA, "owner/name")
-    assert client.github.pull_request(SHA, "owner/name").number == 9
-    assert client.github.pull_request(SHA, "stranger/name").number == 7
+    assert [each.number for each in client.github.pull_requests(SHA, "owner/name")] == [9]
+    assert [each.number for each in client.github.pull_requests(SHA, "stranger/name")] == [7]
