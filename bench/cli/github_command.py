@@ -64,8 +64,10 @@ def github_command() -> None:
 
 def _answer(asked: _Asked, comment: int, reaction: str, text: str) -> None:
     """React and reply; the reply has the number of what it answers, so that there is one."""
+    from bench.publish.issues import marker
+
     asked.github.react(comment, reaction)
-    body = f"<!-- bench:answer-{comment} -->\n{text}\n"
+    body = f"{marker(f'answer-{comment}')}\n{text}\n"
     asked.github.say(asked.pull, body, asked.github.login())
 
 
@@ -117,6 +119,7 @@ def _run(command: "Run", asked: _Asked) -> str:
 
 
 def _accept(command: "Accept", asked: _Asked) -> str:
+    from bench.publish.branches import Proposal
     from bench.render.markdown import escape
 
     head = asked.pull.head
@@ -140,10 +143,9 @@ def _accept(command: "Accept", asked: _Asked) -> str:
     what = f"{len(results)} runs of suite `{run.suite}` at `{head.sha[:9]}` ({escape(command.reason)})"
     if asked.fork:
         branch = f"bench-baseline/{number}-{head.sha[:9]}"
-        if not asked.branches.commit(branch, at, files, message):
-            raise PublishError(f"there is a branch {branch} already", "merge or delete it first")
         title, body = f"Accept what was measured of #{number}", f"{what}, as `{asked.login}` asked for."
-        return f"{what} are accepted by {asked.branches.propose(branch, default, title, body)}"
+        proposal = Proposal(branch, default, at, title, body)
+        return f"{what} are accepted by {asked.branches.propose(proposal, files, message)}"
     if not asked.branches.commit(head.ref, head.sha, files, message):
         raise PublishError("the branch was pushed to meanwhile", "look at the newer verdict first")
     asked.runs.begin(WORKFLOW, head.ref, {"suite": run.suite})

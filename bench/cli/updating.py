@@ -54,8 +54,7 @@ def proposed(results: "Sequence[RunResult]", suite: str, *, reason: str, by: str
     """
     from bench.cli.fetching import repository
     from bench.cli.publishing import api
-    from bench.errors import PublishError
-    from bench.publish.branches import Branches
+    from bench.publish.branches import Branches, Proposal
     from bench.publish.github import GitHub
 
     name, connection = repository(), api()
@@ -66,6 +65,5 @@ def proposed(results: "Sequence[RunResult]", suite: str, *, reason: str, by: str
         return "all of them were accepted before"
     title = f"Accept what was measured of suite {suite}: {reason}"
     branch = f"bench-baseline/{suite}-{results[0].provenance.run_id}"
-    if not branches.commit(branch, at, files, f"{title}\n\n{by}\n"):
-        raise PublishError(f"there is a branch {branch} already", "merge or delete it first")
-    return branches.propose(branch, default, title, f"{len(results)} runs, as `{by}` asked for.")
+    body = f"{len(results)} runs, as `{by}` asked for."
+    return branches.propose(Proposal(branch, default, at, title, body), files, f"{title}\n\n{by}\n")

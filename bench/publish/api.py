@@ -26,7 +26,7 @@ _UNSAID_WAIT_S = 60.0  # what GitHub asks for where it says neither how long nor
 _MOST_PAGES = 100
 _LIMITED = frozenset({403, 429})
 _SERVER_ERROR = 500
-_NOT_FOUND = 404
+NOT_FOUND = 404
 _PART = 1 << 16
 Answer = requests.Response
 Model = TypeVar("Model", bound=Foreign)
@@ -138,7 +138,7 @@ class Api:
         """
         headers = {"Accept": "application/vnd.github.raw+json"}
         answer = self.ask("GET", path, params=dict(query), headers=headers)
-        if answer.status_code == _NOT_FOUND:
+        if answer.status_code == NOT_FOUND:
             return None
         try:
             return done(answer).content.decode()

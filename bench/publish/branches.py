@@ -1,13 +1,14 @@
 """Branches of a repository, changed without a working tree: a commit is there whole or not at all."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from bench.errors import PublishError
-from bench.publish.api import Api, done, read
+from bench.publish.api import NOT_FOUND, Api, done, read
 from bench.publish.foreign import Foreign
 
-_NOT_FOUND, _UNPROCESSABLE = 404, 422
+_UNPROCESSABLE = 422
 
 
 class _Object(Foreign):
@@ -24,6 +25,25 @@ class _Commit(Foreign):
 
 class _Pull(Foreign):
     html_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A pull request that is to be.
+
+    Attributes:
+        branch: Is made for it.
+        base: The branch that it is for.
+        at: The commit at which that is.
+        title: In one line.
+        body: As Markdown.
+    """
+
+    branch: str
+    base: str
+    at: str | None
+    title: str
+    body: str
 
 
 class Branches:
@@ -44,7 +64,7 @@ class Branches:
             PublishError: GitHub refused, or does not answer.
         """
         answer = self._api.ask("GET", f"{self._base}/git/ref/heads/{quote(branch)}")
-        return None if answer.status_code == _NOT_FOUND else read(answer, _Reference).object.sha
+        return None if answer.status_code == NOT_FOUND else read(answer, _Reference).object.sha
 
     def text(self, path: str, commit: str) -> str | None:
         """A file of a commit; None when it has none there.
@@ -91,13 +111,21 @@ class Branches:
         done(answer)
         return True
 
-    def propose(self, branch: str, base: str, title: str, body: str) -> str:
-        """Open a pull request from a branch, and say where it is.
+    def propose(self, proposal: Proposal, files: Mapping[str, str], message: str) -> str:
+        """Put files into a new branch, open a pull request from it, and say where that is.
+
+        Args:
+            proposal: The branch and the pull request.
+            files: Their texts by path.
+            message: Of the commit.
 
         Raises:
-            PublishError: GitHub refused, or does not answer.
+            PublishError: There is such a branch, or GitHub refused or does not answer.
         """
-        content = {"head": branch, "base": base, "title": title, "body": body}
+        branch = proposal.branch
+        if not self.commit(branch, proposal.at, files, message):
+            raise PublishError(f"there is a branch {branch} already", "merge or delete it first")
+        content = {"head": branch, "base": proposal.base, "title": proposal.title, "body": proposal.body}
         answer = self._api.ask("POST", f"{self._base}/pulls", json=content)
         if answer.status_code in {403, _UNPROCESSABLE}:
             raise PublishError(

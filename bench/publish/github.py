@@ -1,7 +1,7 @@
 """What is said on GitHub, and where: a comment on a pull request, and a check at its commit."""
 
 from bench.errors import PublishError
-from bench.publish.api import NOT_PERMITTED, RETRIES, Answer, Api, done, read
+from bench.publish.api import NOT_FOUND, NOT_PERMITTED, RETRIES, Answer, Api, done, read
 from bench.publish.check import (
     Begin,
     Change,
@@ -17,7 +17,6 @@ from bench.publish.plan import Comment, Create, Skip, Update, plan_comment
 
 # Whose a workflow's own token is: it may not ask who it is.
 ACTIONS = "github-actions[bot]"
-_NOT_FOUND = 404
 _ITS_STATUS = "its status: https://www.githubstatus.com"
 
 
@@ -131,7 +130,7 @@ class GitHub:
             PublishError: GitHub does not answer.
         """
         answer = self._api.ask("GET", f"{self._base}/collaborators/{login}/permission")
-        return "none" if answer.status_code == _NOT_FOUND else read(answer, _Permission).permission
+        return "none" if answer.status_code == NOT_FOUND else read(answer, _Permission).permission
 
     def react(self, comment: int, content: str) -> None:
         """Put a reaction to a comment; one that is there stays. A reaction that fails fails nothing."""

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from bench.errors import PublishError
 from bench.publish.api import Api, done, read
 from bench.publish.foreign import Foreign
+from bench.publish.plan import Author, is_ours
 
 _LONGEST = 65_000  # of 65,536 characters
 _CUT = "\n\n… the rest is left out here.\n"
-
-
-class _Author(Foreign):
-    login: str
 
 
 class Issue(Foreign):
@@ -21,7 +18,7 @@ class Issue(Foreign):
     number: int
     title: str
     body: str | None
-    user: _Author | None
+    user: Author | None
     pull_request: dict[str, object] | None = None
 
 
@@ -75,12 +72,10 @@ def plan_issue(issues: Iterable[Issue], watch: str, author: str, report: Report 
         report: What is wrong; None when nothing is.
     """
     for each in issues:
-        if each.user is None or each.user.login != author or each.pull_request is not None:
-            continue
-        text = (each.body or "").replace("\r\n", "\n")
-        if text.partition("\n")[0] == marker(watch):
+        if each.pull_request is None and is_ours(each.user, each.body or "", marker(watch), author):
             if report is None:
                 return Close(each.number)
+            text = (each.body or "").replace("\r\n", "\n")
             same = (each.title, text.strip()) == (report.title, _body(watch, report).strip())
             return Leave() if same else Change(each.number)
     return Leave() if report is None else Open()

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from bench.publish.foreign import Foreign
 
 
-class _Author(Foreign):
+class Author(Foreign):
+    """Who wrote something."""
+
     login: str
 
 
@@ -15,7 +17,7 @@ class Comment(Foreign):
 
     id: int
     body: str | None
-    user: _Author | None
+    user: Author | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class Skip:
 Action = Create | Update | Skip
 
 
+def is_ours(user: Author | None, body: str, marker: str, author: str) -> bool:
+    """Whether somebody wrote it, and its first line is the marker; a deleted user is nobody."""
+    return user is not None and user.login == author and body.partition("\n")[0].rstrip("\r") == marker
+
+
 def plan_comment(comments: Iterable[Comment], body: str, author: str) -> Action:
     """What makes the pull request have this comment, once.
 
@@ -53,9 +60,7 @@ def plan_comment(comments: Iterable[Comment], body: str, author: str) -> Action:
     """
     marker = body.partition("\n")[0]
     for each in comments:
-        if each.user is None or each.user.login != author or each.body is None:
-            continue
-        if each.body.partition("\n")[0].rstrip("\r") == marker:
+        if each.body is not None and is_ours(each.user, each.body, marker, author):
             same = each.body.replace("\r\n", "\n").strip() == body.strip()
             return Skip(each.id) if same else Update(each.id, body)
     return Create(body)

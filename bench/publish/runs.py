@@ -1,5 +1,6 @@
 """Workflow runs and what they keep: GitHub Actions, as far as it measured."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -67,8 +68,12 @@ class Runs:
         Raises:
             PublishError: GitHub refused, or does not answer.
         """
+        return next(self._of(workflow, query), None)
+
+    def _of(self, workflow: str, query: dict[str, str]) -> Iterator[WorkflowRun]:
+        """The runs of a workflow that are as asked for, the newest first."""
         path = f"{self._base}/workflows/{workflow}/runs"
-        return next(self._api.pages(path, WorkflowRun, query, within="workflow_runs"), None)
+        return self._api.pages(path, WorkflowRun, query, within="workflow_runs")
 
     def measured(self, workflow: str, head_sha: str, head_repository: str | None) -> WorkflowRun:
         """The newest run that measured a commit, to its end.
@@ -76,8 +81,7 @@ class Runs:
         Raises:
             PublishError: There is none, or it is not done yet.
         """
-        path, query = f"{self._base}/workflows/{workflow}/runs", {"head_sha": head_sha}
-        for each in self._api.pages(path, WorkflowRun, query, within="workflow_runs"):
+        for each in self._of(workflow, {"head_sha": head_sha}):
             owner = each.head_repository.full_name if each.head_repository else None
             if owner != head_repository:
                 continue
