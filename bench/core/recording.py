@@ -7,7 +7,7 @@ from bench.core.certificate import Certificate
 from bench.core.control import Control
 from bench.core.histogram import Histogram
 from bench.core.record import Record
-from bench.core.sample import RequestSample, ResourceSample, Stop
+from bench.core.sample import GaugeSample, Probe, RequestSample, ResourceSample, Stop
 from bench.core.samples import Samples
 
 
@@ -20,7 +20,9 @@ class Recording:
         elapsed_s: How long it did, until the last request was over.
         samples: Requests, those of one load generator in the order in which they finished.
         token_gaps: Between the tokens of the target's streamed answers that succeeded, by stage.
-        resources: Samples of every service and of the generator.
+        resources: Samples of every service, of the generators and of the machine.
+        probes: What the stack's health checks found.
+        gauges: What services said of themselves.
         stop: Why the run ended before its plan did; None when it did not.
         certificate: What the load generator is worth on this machine; None when it was not asked.
         control: How fast the machine is; None likewise.
@@ -33,6 +35,8 @@ class Recording:
     samples: Samples
     token_gaps: Mapping[int, Histogram] = field(default_factory=dict)
     resources: tuple[ResourceSample, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    gauges: tuple[GaugeSample, ...] = ()
     stop: Stop | None = None
     certificate: Certificate | None = None
     control: Control | None = None
@@ -46,14 +50,18 @@ class Course(Record):
     Attributes:
         planned_s: How long the scenario was to send requests.
         elapsed_s: How long it did, until the last request was over.
-        resources: Samples of every service and of the generators.
+        resources: Samples of every service, of the generators and of the machine.
         token_gaps: Between tokens, by stage: how many in each bucket, by its number (see `core.histogram`).
+        probes: What the stack's health checks found.
+        gauges: What services said of themselves.
     """
 
     planned_s: float
     elapsed_s: float
     resources: tuple[ResourceSample, ...]
     token_gaps: dict[int, dict[int, int]]
+    probes: tuple[Probe, ...] = ()
+    gauges: tuple[GaugeSample, ...] = ()
 
 
 def course(recording: Recording) -> Course:
@@ -63,6 +71,8 @@ def course(recording: Recording) -> Course:
         elapsed_s=recording.elapsed_s,
         resources=recording.resources,
         token_gaps={stage: gaps.buckets() for stage, gaps in recording.token_gaps.items()},
+        probes=recording.probes,
+        gauges=recording.gauges,
     )
 
 

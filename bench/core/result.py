@@ -16,10 +16,11 @@ from bench.core.recording import Recording
 from bench.core.recovery import judge_recovery, recovery
 from bench.core.sample import Stop
 from bench.core.scenario import Brief, Scenario
-from bench.core.summary import RunSummary, measured, summarise
+from bench.core.summary import RunSummary, summarise
 from bench.core.target import Name
 from bench.core.threshold import ThresholdResult, judge
 from bench.core.validity import Validity, judge_validity
+from bench.core.warm_up import measured
 
 SCHEMA_VERSION = 1
 # It names a folder, and stands in the commands that a report suggests.

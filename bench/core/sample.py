@@ -75,22 +75,70 @@ class RequestSample(NamedTuple):
 
 
 class ResourceSample(Record):
-    """CPU and memory of one process at one moment.
+    """What a service, a load generator or the whole machine used until one moment. Unknown is None.
 
     Attributes:
         at_s: When it was read.
-        source: Name of the service, or `generator` for the load generator itself.
-        cpu_pct: Per cent of one core since the previous sample.
-        memory_bytes: Resident set size.
+        source: Name of the service, `generator` for the load generator itself, or `host` for the machine.
+        cpu_pct: Per cent of one core since the previous sample; of the machine, of all cores together.
+        memory_bytes: Resident set size of a process, working set of a container, what is in use of a machine.
+        memory_limit_bytes: What it may have at most.
+        received_bytes: From the network, since it started; of the machine, since it did.
+        sent_bytes: To the network, likewise.
+        read_bytes: From disks, likewise.
+        written_bytes: To disks, likewise.
+        restarts: How often its container was started again.
+        oom_kills: How often the kernel ended a process of it for want of memory.
     """
 
     at_s: float
     source: str
     cpu_pct: float
     memory_bytes: int
+    memory_limit_bytes: int | None = None
+    received_bytes: int | None = None
+    sent_bytes: int | None = None
+    read_bytes: int | None = None
+    written_bytes: int | None = None
+    restarts: int | None = None
+    oom_kills: int | None = None
 
 
-GENERATOR = "generator"
+class Probe(Record):
+    """A check of the stack's health at one moment.
+
+    Attributes:
+        at_s: When it was asked.
+        check: Name of the check in the stack's declaration.
+        up: Whether it answered as it should.
+        took_ms: How long the answer took; None when there was none.
+        detail: For people: what was wrong; None when it was up.
+    """
+
+    at_s: float
+    check: str
+    up: bool
+    took_ms: float | None = None
+    detail: str | None = None
+
+
+class GaugeSample(Record):
+    """What a service said of itself at one moment.
+
+    Attributes:
+        at_s: When it was read.
+        service: Which.
+        name: Of the gauge in the stack's declaration, such as `queue_depth`.
+        value: In whatever unit the service counts.
+    """
+
+    at_s: float
+    service: str
+    name: str
+    value: float
+
+
+GENERATOR, HOST = "generator", "host"
 
 
 class StopCause(StrEnum):

@@ -1,7 +1,6 @@
 """From requests to numbers: quantiles, figures per prompt, counts, resources."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
 
 import numpy as np
@@ -10,7 +9,6 @@ from pydantic import Field, model_validator
 from bench.core import stats
 from bench.core.counters import counters_of
 from bench.core.histogram import Histogram
-from bench.core.load import Stage
 from bench.core.metrics import METRICS, NETWORK, Kind, Metric, hop_key, metric
 from bench.core.overhead import Overhead
 from bench.core.record import Count, NotNegative, Number, Record
@@ -151,31 +149,6 @@ def summarise(recording: Recording, objectives: Mapping[str, float] = {}) -> Run
         metrics=metrics,
         resources=_resources(recording.resources),
         errors=tuple(_errors(failed)),
-    )
-
-
-def measured(recording: Recording, stages: Sequence[Stage]) -> Recording:
-    """A recording without its warm-up stages, with its clock at 0 when the first other request is planned.
-
-    Args:
-        recording: The whole.
-        stages: The scenario's. Warm-up in between others is left out as well, but its time is not.
-    """
-    warm = [index for index, stage in enumerate(stages) if stage.warm_up]
-    if not warm:
-        return recording
-    kept = recording.samples.where(~np.isin(recording.samples.column("stage"), warm))
-    begin_s = float(kept.column("scheduled_s").min()) if len(kept) else recording.elapsed_s
-    return replace(
-        recording,
-        elapsed_s=recording.elapsed_s - begin_s,
-        samples=kept.shifted(-begin_s),
-        token_gaps={stage: gaps for stage, gaps in recording.token_gaps.items() if stage not in warm},
-        resources=tuple(
-            each.model_copy(update={"at_s": each.at_s - begin_s})
-            for each in recording.resources
-            if each.at_s >= begin_s
-        ),
     )
 
 

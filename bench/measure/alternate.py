@@ -8,7 +8,7 @@ from bench.core.recording import Recording
 from bench.core.result import RunResult, make_result
 from bench.core.scenario import Brief
 from bench.core.stack import Stack
-from bench.core.summary import measured
+from bench.core.warm_up import measured
 from bench.errors import MeasurementError
 from bench.measure.provenance import fingerprint, new_run_id, provenance
 from bench.measure.recorder import record

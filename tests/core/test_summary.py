@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bench.core import stats
 from bench.core.metrics import METRICS
-from bench.core.sample import GENERATOR, Outcome, RequestSample, ResourceSample
+from bench.core.sample import GENERATOR, GaugeSample, Outcome, Probe, RequestSample, ResourceSample
 from bench.core.samples import Samples
 from bench.core.summary import (
     BLOCKS,
@@ -16,9 +16,9 @@ from bench.core.summary import (
     Goodput,
     MetricSummary,
     ResourceSummary,
-    measured,
     summarise,
 )
+from bench.core.warm_up import measured
 from tests.factories import HOPS, PROMPTS, make_recording, make_sample, make_scenario
 
 FAILURES = [outcome for outcome in Outcome if outcome not in (Outcome.OK, Outcome.CANCELLED)]
@@ -274,17 +274,26 @@ STAGES = make_scenario(
 
 
 def test_warm_up_is_in_no_figure() -> None:
-    """Requests and resources of a warm-up are left out, and the clock starts with what is measured."""
+    """What was seen in a warm-up is left out, and the clock starts with what is measured."""
     samples = [
         make_sample(0, at_s=2.0, stage=0),
         make_sample(1, at_s=10.0, stage=1),
         make_sample(2, at_s=15.0, stage=1),
     ]
     resources = [ResourceSample(at_s=at, source="model", cpu_pct=1, memory_bytes=1) for at in (5.0, 12.0)]
-    counted = measured(make_recording(samples, elapsed_s=30.0, resources=tuple(resources)), STAGES)
+    probes = [Probe(at_s=at, check="chat", up=True) for at in (5.0, 13.0)]
+    gauges = [GaugeSample(at_s=at, service="model", name="queue", value=1) for at in (5.0, 14.0)]
+    watched: dict[str, Any] = {
+        "resources": tuple(resources),
+        "probes": tuple(probes),
+        "gauges": tuple(gauges),
+    }
+    counted = measured(make_recording(samples, elapsed_s=30.0, **watched), STAGES)
     assert [sample.scheduled_s for sample in counted.samples] == [0.0, 5.0]
     assert [sample.finished_s for sample in counted.samples] == pytest.approx([0.5, 5.5])
     assert [sample.at_s for sample in counted.resources] == [2.0]
+    assert [probe.at_s for probe in counted.probes] == [3.0]
+    assert [gauge.at_s for gauge in counted.gauges] == [4.0]
     assert counted.elapsed_s == 20.0
 
 
