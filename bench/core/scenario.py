@@ -189,6 +189,11 @@ class Brief(Record):
     prompts: tuple[Prompt, ...]
     beside: Target | None = None
 
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The scenario's target, and the one beside it when there is one."""
+        return (self.target,) if self.beside is None else (self.target, self.beside)
+
     @model_validator(mode="after")
     def _conversations(self) -> "Brief":
         opens = any(isinstance(stage, OpenLoop) for stage in self.scenario.stages)

@@ -58,13 +58,13 @@ class ChatClient:
 
     def renew(self, token: str | None) -> None:
         """Use another token from the next request on."""
-        target, host = self._endpoint.target, self._endpoint.address.authority
+        target, host, prefix = self._endpoint.target, self._endpoint.address.authority, self._endpoint.prefix
         headers = dict(self._endpoint.headers)
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         # Only the token is this user's own; long messages are kept once for all users.
-        self._head = request_bytes(target.method, target.path, host, headers).removesuffix(_NO_BODY)
-        self._ready = request_bytes("GET", target.ready, host, headers)
+        self._head = request_bytes(target.method, prefix + target.path, host, headers).removesuffix(_NO_BODY)
+        self._ready = request_bytes("GET", prefix + target.ready, host, headers)
 
     async def open(self) -> None:
         """Open the connection by asking whether the target is ready."""

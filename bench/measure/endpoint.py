@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
+from urllib.parse import urlsplit
 
 from bench.core.answer_form import AnswerForm
 from bench.core.scenario import Brief, Prompt
@@ -18,6 +19,8 @@ _MESSAGE, _CONVERSATION = "${message}", "${conversation}"
 _MESSAGE_HERE, _CONVERSATION_HERE = "\0message\0", "\0conversation\0"
 # Stands in a unique message where the letters come that no other has.
 _MARK = "~unique-message~"
+_URL_HINT = "write it like http://127.0.0.1:3000"
+_AUTH_HINT = "send it as a header of the target, with ${env.NAME} in place of the secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Endpoint:
         target: How to ask, and where the answer stands.
         form: Where things stand in its answer.
         address: Of the service that offers the target.
+        prefix: Of all paths there, without a slash at its end; empty for a service at the root.
         headers: Sent with each request.
         body: The target's, with the environment filled in and the message's place left.
         tails: The end of a request by message, length and body; none for messages of conversations.
@@ -47,6 +51,7 @@ class Endpoint:
     target: Target
     form: AnswerForm
     address: Address
+    prefix: str
     headers: Mapping[str, str]
     body: Any
     tails: Mapping[str, bytes]
@@ -73,8 +78,7 @@ class Endpoint:
             share: Which of how many load generators asks: what is unique is so among all of them.
 
         Raises:
-            ConfigError: A placeholder of the target has no value.
-            ValueError: The address is none.
+            ConfigError: A placeholder of the target has no value, or the address is none.
         """
         target = target or brief.target
         values = {f"env.{name}": value for name, value in environ.items()}
@@ -85,7 +89,8 @@ class Endpoint:
         return cls(
             target=target,
             form=AnswerForm(target.answer),
-            address=Address.of(base_url),
+            address=check_url(base_url),
+            prefix=_prefix(base_url),
             headers=headers | declared_headers(target, environ),
             body=body,
             tails={each.id: _tail(_filled(body, _marked(each.text, unique), ())) for each in single},
@@ -111,6 +116,29 @@ class Endpoint:
     def _letters(self) -> str:
         assert self.numbers is not None  # noqa: S101 - it was looked at
         return f"{next(self.numbers):016x}"
+
+
+def check_url(url: str) -> Address:
+    """The server of a service's address, which may have a path for all others to stand below.
+
+    Raises:
+        ConfigError: It is no such address.
+    """
+    try:
+        parts = urlsplit(url)
+        if parts.username is not None:  # nothing of it is shown, for it is a secret
+            raise ConfigError(f"the address of {parts.hostname} has a name or a password in it", _AUTH_HINT)
+        address = Address.of(url)
+        request_bytes("GET", _prefix(url) + "/", address.authority, {})
+    except ValueError as error:
+        raise ConfigError(f"no such address: {error}", _URL_HINT) from error
+    if parts.query or parts.fragment:
+        raise ConfigError(f"no such address: {url!r} goes on after its path", _URL_HINT)
+    return address
+
+
+def _prefix(url: str) -> str:
+    return urlsplit(url).path.rstrip("/")
 
 
 def declared_headers(target: Target, environ: Mapping[str, str]) -> dict[str, str]:

@@ -8,12 +8,13 @@ import socket
 import ssl
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
 from bench.measure.answer_stream import OnBody
 from bench.measure.connection import MAX_BODY_BYTES
-from bench.measure.wire import Reply, WireError, WireFault
+from bench.measure.wire import Reply, WireError, WireFault, check_encoding
 
 _OWN_HEADERS = {"host", "content-length"}
 
@@ -22,7 +23,7 @@ class HttpxConnection:
     """A client of its own for each virtual user, with the interface of `Connection`.
 
     Args:
-        url: Of the service: scheme, host and port.
+        url: Of the service: only its scheme, host and port matter.
 
     Attributes:
         reply: Of the latest exchange, with what is known so far when it failed or was cancelled.
@@ -30,7 +31,8 @@ class HttpxConnection:
 
     def __init__(self, url: str) -> None:
         self.reply = Reply()
-        self._url = url.rstrip("/")
+        parts = urlsplit(url)
+        self._url = f"{parts.scheme}://{parts.netloc}"
         self._client: httpx.AsyncClient | None = None
         self._closing: httpx.AsyncClient | None = None
 
@@ -96,6 +98,7 @@ class _Trace:
 async def _read(answer: httpx.Response, reply: Reply, on_body: OnBody | None) -> None:
     reply.status = answer.status_code
     reply.headers = [(name.lower(), value) for name, value in answer.headers.raw]
+    check_encoding(reply.headers, any_encoding=False)
     parts, room = [], MAX_BODY_BYTES
     async for part in answer.aiter_raw():
         now_s = time.monotonic()

@@ -38,14 +38,14 @@ def provisioned(
     Args:
         stack: Whose users.
         values: Of the declaration's placeholders.
-        count: How many.
+        count: How many; with none the store is left alone.
         run_id: Whose; it is part of their names.
         on_warning: Told what could not be removed.
 
     Raises:
         TargetError: The store could not be reached or refused them.
     """
-    if stack.users is None:
+    if stack.users is None or count == 0:
         yield ()
         return
     store = open_store(stack.users.store, values, inherited(os.environ), _USERS)

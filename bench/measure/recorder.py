@@ -98,7 +98,7 @@ def record(
         ConfigError: The target's declaration lacks something that only the environment has.
         MeasurementError: A load generator died.
     """
-    for url, target in zip(subject.base_urls, (brief.target, brief.beside), strict=False):
+    for url, target in zip(subject.base_urls, brief.targets, strict=True):
         Endpoint.of(brief, url, os.environ, target)  # refused here, not in another process
     return asyncio.run(_Session(brief, subject, on_progress).run(workers))
 

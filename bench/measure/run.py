@@ -16,7 +16,7 @@ from bench.errors import ConfigError
 from bench.measure.auth import Account, declared_users, jwt_secret, mint
 from bench.measure.certify import REFERENCE
 from bench.measure.detached import attach, is_up
-from bench.measure.endpoint import declared_headers
+from bench.measure.endpoint import check_url, declared_headers
 from bench.measure.health import wait_until_ready
 from bench.measure.live import Live, placeholders
 from bench.measure.messages import Transport
@@ -98,19 +98,18 @@ def prepared(
     with (
         _live(brief, stack, conditions, listener) as live,
         furnished(stack, live.values, brief.scenario.fixtures, listener.warning),
-        provisioned(stack, live.values, brief.scenario.accounts, run_id, listener.warning) as users,
+        provisioned(stack, live.values, _accounts(brief), run_id, listener.warning) as users,
         _references() if conditions.certified else nullcontext() as references,
     ):
-        tokens = _tokens(brief, stack, live, users)
+        tokens = _tokens(stack, live, users) if _asks_who(brief) else None
         reference_url = references.url(REFERENCE.name) if references is not None else None
-        targets = [target for target in (brief.target, brief.beside) if target is not None]
-        for target in targets:
+        for target in brief.targets:
             headers = declared_headers(target, os.environ)
             if tokens and target.auth == "bearer":
                 headers["authorization"] = f"Bearer {tokens.mint(0)}"
             ready = live.url(target.service).rstrip("/") + target.ready
             wait_until_ready(ready, headers, READY_TIMEOUT_S, live.dead)
-        base_urls = [live.url(target.service) for target in targets]
+        base_urls = [live.url(target.service) for target in brief.targets]
         yield Subject(
             base_urls,
             tokens,
@@ -129,7 +128,9 @@ def _live(brief: Brief, stack: Stack, conditions: Conditions, listener: Listener
     if not stack.services:
         if not conditions.urls:
             raise ConfigError(f"target '{stack.name}' runs elsewhere", "say where: --target-url http://…")
-        secret = jwt_secret(os.environ, generate=False) if brief.target.auth == "bearer" else None
+        for address in conditions.urls.values():
+            check_url(address)
+        secret = jwt_secret(os.environ, generate=False) if _asks_who(brief) else None
         yield Live(stack, placeholders(secret), conditions.urls)
         return
     if conditions.urls:
@@ -156,9 +157,16 @@ def _references() -> AbstractContextManager[Live]:
     return running(REFERENCE, SecretStr(""), {})
 
 
-def _tokens(brief: Brief, stack: Stack, live: Live, users: Sequence[Account]) -> Tokens | None:
-    if brief.target.auth != "bearer":
-        return None
+def _asks_who(brief: Brief) -> bool:
+    return any(target.auth == "bearer" for target in brief.targets)
+
+
+def _accounts(brief: Brief) -> int:
+    """How many test users are needed: none where nobody asks who it is, so that no store has to be there."""
+    return brief.scenario.accounts if _asks_who(brief) else 0
+
+
+def _tokens(stack: Stack, live: Live, users: Sequence[Account]) -> Tokens:
     declared = declared_users(stack)
     secret = SecretStr(live.values["jwt_secret"])
     return Tokens(

@@ -56,7 +56,7 @@ class _Shift:
         brief = job.brief
         self._endpoints = [
             Endpoint.of(brief, url, os.environ, target, job.share)
-            for url, target in zip(job.base_urls, (brief.target, brief.beside), strict=False)
+            for url, target in zip(job.base_urls, brief.targets, strict=True)
         ]
         load = plan(brief).model_copy(update={"share": job.share})
         self._engine = Engine(load, self._open_user, self._take, clock, brief.scenario.grace_s)

@@ -25,7 +25,7 @@ from bench.measure.recorder import Progress, Subject, Tokens, record
 from bench.measure.resources import ResourceSampler
 from bench.measure.run import Conditions, Listener, measure
 from bench.store import scenarios, stacks
-from tests.factories import make_brief, make_scenario
+from tests.factories import make_brief, make_scenario, make_target
 
 SHORT = {"kind": "fixed-users", "users": 3, "duration_s": 1.0, "pause_s": [0.05, 0.1]}
 PATIENCE_S = 900.0
@@ -237,7 +237,7 @@ def test_tokens_are_renewed_while_the_load_goes_on() -> None:
 
 class _Json(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    tokens: ClassVar[set[str]] = set()
+    tokens: ClassVar[set[str | None]] = set()
 
     def do_POST(self) -> None:
         self.tokens.add(self.headers["authorization"])
@@ -281,6 +281,36 @@ def test_a_stack_elsewhere_needs_no_token_when_it_asks_for_none() -> None:
         )
     assert result.summary.outcomes.keys() == {Outcome.OK}
     assert result.summary.resources.keys() == {GENERATOR}
+
+
+def test_nobody_needs_the_store_of_users_that_nobody_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model server is measured by its address alone: without a secret and without the stack's database."""
+    monkeypatch.delenv("MONGODB_URI", raising=False)
+    brief = make_brief(make_scenario(stages=[SHORT]), auth="none", path="/ask", service="model")
+    with _open_server() as url:
+        conditions = Conditions(urls={"model": url}, certified=False)
+        result, _ = measure(brief, stacks.load("external"), conditions, Ears().listener())
+    assert result.summary.outcomes.keys() == {Outcome.OK}
+
+
+def test_a_target_beside_may_be_the_one_that_asks_who_it_is() -> None:
+    """Tokens are there when either of the two targets wants one, and go to that one alone."""
+    beside = make_target(name="guarded", service="guarded", path="/ask")
+    scenario = make_scenario(stages=[{"kind": "user-turns", "users": 1, "turns": 2}], beside="guarded")
+    brief = make_brief(scenario, auth="none", path="/ask").model_copy(update={"beside": beside})
+    _Json.tokens.clear()
+    with _open_server() as url:
+        subject = Subject([url, url], Tokens(mint=lambda _: "mine", count=1, lifetime_s=60.0))
+        record(brief, subject, lambda _: None)
+        assert _Json.tokens == {None, "Bearer mine"}
+        with pytest.raises(ConfigError, match="JWT_SECRET is not set"):
+            measure(brief, stacks.load("external"), Conditions(urls=ELSEWHERE), Ears().listener())
+
+
+def test_an_address_that_is_none_is_refused_at_once() -> None:
+    """Nobody waits a minute for what cannot be."""
+    with pytest.raises(ConfigError, match="no such address"):
+        measure(_short(), stacks.load("external"), Conditions(urls={"backend": "host:1"}), Ears().listener())
 
 
 def test_recording_restores_what_it_changed() -> None:
