@@ -156,7 +156,7 @@ def test_a_missing_target_or_message_file_is_named(mine: Path) -> None:
 def test_every_suite_names_scenarios_that_there_are(mine: Path) -> None:
     """The suites are those of the framework; a scenario or suite that is not there is named."""
     assert scenarios.suites().keys() == {"pr", "nightly", "weekly", "monthly", "predeploy"}
-    assert scenarios.of_suite("monthly") == ("heavy", "extreme")
+    assert scenarios.of_suite("monthly") == ("heavy", "extreme", "capacity")
     with pytest.raises(ConfigError, match="there is no suite 'hourly'") as caught:
         scenarios.of_suite("hourly")
     assert caught.value.hint == "there are: pr, nightly, weekly, monthly, predeploy"
@@ -174,6 +174,7 @@ def test_the_framework_is_there() -> None:
     assert loads == {
         "quick": "10 users, 30 s",
         "cancel": f"{CALM}; then 10 users × 3 requests, 100 % given up; then {CALM}",  # noqa: RUF001 - times
+        "capacity": "; then ".join(f"{users} users, 90 s" for users in (5, 10, 15, 25, 50, 100, 150, 200)),
         "conversation": "5 users × 8 requests",  # noqa: RUF001 - times
         "endurance-short": "10 users, 60 s",
         "medium": "50 users, 120 s",
@@ -189,6 +190,13 @@ def test_the_framework_is_there() -> None:
         "agent-comparison": "2 users × 20 requests",  # noqa: RUF001 - likewise
         "agent-interception": "5 users × 9 requests",  # noqa: RUF001 - likewise
     }
+
+
+def test_slow_answers_count_for_the_capacity() -> None:
+    """No step takes back what may still be answered: the slowest requests must not be left out of a step."""
+    scenario = scenarios.load("capacity").scenario
+    assert scenario.grace_s >= scenario.request_timeout_s
+    assert scenario.objectives
 
 
 def test_an_unknown_scenario_suggests_the_nearest() -> None:
