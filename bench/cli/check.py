@@ -12,6 +12,7 @@ from bench.cli.measuring import (
     Certificate,
     How,
     Inject,
+    Objective,
     ResultsFolder,
     ScenarioName,
     TargetName,
@@ -44,6 +45,7 @@ def check(
     workers: Workers = 1,
     transport: TransportOption = TransportName.OWN,
     certificate: Certificate = True,
+    objective: Objective = None,
     confirm: ConfirmOption = Confirm.AUTO,
     strict: Strict = False,
     form: FormatOption = Format.TEXT,
@@ -55,7 +57,7 @@ def check(
     """
     from bench.store.files import write_text
 
-    how = How(target, target_url, inject, workers, transport, certificate)
+    how = How(target, target_url, inject, workers, transport, certificate, objective)
     result, home = measure_and_keep(scenario, how, results)
     report = judged(result)
     if confirm is Confirm.AUTO and report.comparison.suspect:

@@ -25,6 +25,10 @@ Inject = Annotated[
     list[str] | None,
     typer.Option("--inject", help="Make a simulated stack worse, for example model.slowdown=1.3."),
 ]
+Objective = Annotated[
+    list[str] | None,
+    typer.Option("--objective", help="What a good answer takes at most, in ms: ttft:2000, e2e:20000."),
+]
 ResultsFolder = Annotated[Path, typer.Option("--results", help="Folder that runs are written to.")]
 Workers = Annotated[
     int, typer.Option("--workers", min=1, max=64, help="Processes that give the load, when one is too busy.")
@@ -61,6 +65,7 @@ class How:
     workers: int = 1
     transport: TransportName = TransportName.OWN
     certificate: bool = True
+    objectives: list[str] | None = None
 
 
 def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult", Path]:
@@ -71,6 +76,7 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
         SystemExit: The user interrupted it; what was measured is kept.
     """
     from bench.core.load import in_words
+    from bench.core.objective import parse_objectives
     from bench.core.sample import StopCause
     from bench.core.stack import parse_injections
     from bench.measure.messages import Transport
@@ -78,7 +84,7 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
     from bench.store import results as store
     from bench.store import scenarios, stacks
 
-    brief = scenarios.load(scenario)
+    brief = scenarios.load(scenario).held_to(parse_objectives(how.objectives or []))
     stack = stacks.load(how.target or ("external" if how.urls else "embedded"))
     load = brief.scenario
     conditions = Conditions(

@@ -5,6 +5,7 @@ from bench.cli.measuring import (
     Certificate,
     How,
     Inject,
+    Objective,
     ResultsFolder,
     ScenarioName,
     TargetName,
@@ -25,9 +26,10 @@ def run(
     workers: Workers = 1,
     transport: TransportOption = TransportName.OWN,
     certificate: Certificate = True,
+    objective: Objective = None,
     results: ResultsFolder = DEFAULT_RESULTS,
 ) -> None:
     """Run a scenario and print the folder that its result is in."""
-    how = How(target, target_url, inject, workers, transport, certificate)
+    how = How(target, target_url, inject, workers, transport, certificate, objective)
     _, home = measure_and_keep(scenario, how, results)
     print(home)

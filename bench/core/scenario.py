@@ -1,11 +1,12 @@
 """What the user declares: a scenario, and the messages it sends."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, RootModel, StringConstraints, model_validator
 
 from bench.core.load import ClosedLoop, Duration, OpenLoop, Seconds, Stage
-from bench.core.metrics import OBJECTIVES
+from bench.core.objective import Objectives
 from bench.core.record import Record
 from bench.core.recovery import stages_around
 from bench.core.target import Name, Target
@@ -42,16 +43,6 @@ def _known_metrics(tolerances: dict[str, Tolerance]) -> dict[str, Tolerance]:
     for key in tolerances:
         check_known(key)
     return tolerances
-
-
-def _known_objectives(objectives: dict[str, float]) -> dict[str, float]:
-    for key in objectives:
-        if key not in OBJECTIVES:
-            raise ValueError(f"'{key}' cannot be an objective; there are {', '.join(OBJECTIVES)}")
-    return objectives
-
-
-Objectives = Annotated[dict[str, Annotated[float, Field(gt=0)]], AfterValidator(_known_objectives)]
 
 
 class Scenario(Record):
@@ -193,6 +184,11 @@ class Brief(Record):
     def targets(self) -> tuple[Target, ...]:
         """The scenario's target, and the one beside it when there is one."""
         return (self.target,) if self.beside is None else (self.target, self.beside)
+
+    def held_to(self, objectives: Mapping[str, float]) -> "Brief":
+        """The same work, with these objectives beside its own, or in their place where both have one."""
+        scenario = self.scenario.model_copy(update={"objectives": {**self.scenario.objectives, **objectives}})
+        return self.model_copy(update={"scenario": scenario})
 
     @model_validator(mode="after")
     def _conversations(self) -> "Brief":

@@ -50,6 +50,15 @@ def test_compare_exits_with_the_verdict(bench: Bench) -> None:
     assert (invalid.code, invalid.out.split()[0]) == (Exit.MEASUREMENT, "INVALID")
 
 
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_an_objective_that_is_none_is_refused(bench: Bench, command: str) -> None:
+    """It is a mistake of usage, told before anything is started."""
+    refused = bench(command, "quick", "--objective", "ttft:2000", "--objective", "e2e:fast")
+    assert refused.code == Exit.USAGE
+    assert "error: --objective e2e:fast" in refused.err
+    assert refused.out == ""
+
+
 @pytest.mark.parametrize("form", ["text", "markdown", "json"])
 def test_scenarios_are_judged_together(bench: Bench, form: str) -> None:
     """Runs of several scenarios have one verdict and one exit code, in every format."""

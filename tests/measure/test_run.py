@@ -367,10 +367,11 @@ def test_a_run_says_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_fingerprint_changes_with_the_work_and_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another load, message, stack or address is another fingerprint; another purpose or threshold is not."""
+    """Another load, message, stack or address is another fingerprint; another purpose or limit is not."""
     brief, stack = _short(), _fast()
     usual = fingerprint(brief, stack)
     assert fingerprint(_short(purpose="Else.", thresholds={"e2e_ms": ["avg<1"]}), stack) == usual
+    assert fingerprint(brief.held_to({"e2e_ms": 1.0}), stack) == usual
     assert fingerprint(_short(seed=1), stack).work_digest != usual.work_digest
     assert fingerprint(brief, _fast(MODEL_SEED="2")).stack_digest != usual.stack_digest
     assert fingerprint(brief, stack, {"backend": "http://x"}).stack_digest != usual.stack_digest
