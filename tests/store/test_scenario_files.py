@@ -174,7 +174,7 @@ def test_the_framework_is_there() -> None:
     assert loads == {
         "quick": "10 users, 30 s",
         "cancel": f"{CALM}; then 10 users × 3 requests, 100 % given up; then {CALM}",  # noqa: RUF001 - times
-        "capacity": "; then ".join(f"{users} users, 90 s" for users in (5, 10, 15, 25, 50, 100, 150, 200)),
+        "capacity": "; then ".join(f"{users} users, 90 s" for users in (5, 10, 15, 25, 50, 75, 100, 150)),
         "conversation": "5 users × 8 requests",  # noqa: RUF001 - times
         "endurance-short": "10 users, 60 s",
         "medium": "50 users, 120 s",
