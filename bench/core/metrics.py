@@ -123,11 +123,12 @@ def _hop_ms(tier: str) -> Callable[[Samples], Floats]:
 
 def _network_ms(samples: Samples) -> Floats:
     """What no tier claims: the network, kernels, and our own reading."""
-    claimed = np.array([samples.hop(tier) for tier in samples.tiers]).reshape(
-        len(samples.tiers), len(samples)
-    )
-    silent = np.isnan(claimed).all(axis=0)
-    rest_ms = np.maximum(0.0, _service_ms(samples) - np.nansum(claimed, axis=0))
+    claimed_ms, silent = np.zeros(len(samples)), np.ones(len(samples), dtype=bool)
+    for tier in samples.tiers:  # one after the other: all at once they would be the run's largest array
+        times_ms = samples.hop(tier)
+        silent &= np.isnan(times_ms)
+        claimed_ms += np.nan_to_num(times_ms)
+    rest_ms = np.maximum(0.0, _service_ms(samples) - claimed_ms)
     return np.where(silent, np.nan, rest_ms)
 
 

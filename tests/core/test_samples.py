@@ -1,3 +1,4 @@
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,12 @@ from hypothesis import strategies as st
 
 from bench.core.sample import Outcome, RequestSample
 from bench.core.samples import MORE_DETAILS, MOST_DETAILS, SampleLog, Samples
-from tests.factories import make_sample
+from bench.core.summary import summarise
+from tests.factories import make_recording, make_sample
 
 MOMENTS = ("scheduled_s", "sent_s", "first_byte_s", "first_token_s", "last_token_s", "finished_s")
 _SECONDS = st.floats(0, 1e6)
+_TIER_MS = st.integers(0, 16_000_000).map(lambda microseconds: microseconds / 1000)
 ROWS = st.builds(
     RequestSample,
     stage=st.integers(0, 9),
@@ -30,7 +33,7 @@ ROWS = st.builds(
     intercepted=st.none() | st.booleans(),
     status=st.none() | st.integers(100, 599),
     detail=st.none() | st.text(max_size=20),
-    hops=st.dictionaries(st.sampled_from(["agent", "model", "cache"]), _SECONDS),
+    hops=st.dictionaries(st.sampled_from(["agent", "model", "cache"]), _TIER_MS),
 )
 MANY = st.lists(ROWS, max_size=12)
 
@@ -105,6 +108,31 @@ def test_a_tier_that_nobody_names_has_no_times() -> None:
     samples = Samples.of([make_sample(0, hops={})])
     assert samples.tiers == []
     assert np.isnan(samples.hop("agent")).all()
+
+
+@given(st.floats(0, 86_400_000))
+def test_a_tier_is_kept_to_seven_digits(time_ms: float) -> None:
+    """Up to a day, and with no digits that it did not have: what is read is what was told, or nearly."""
+    (kept,) = Samples.of([make_sample(0, hops={"agent": time_ms})])
+    assert kept.hops["agent"] == pytest.approx(time_ms, rel=1e-7, abs=0.000501)
+    assert Samples.of([kept])[0] == kept
+
+
+def test_a_million_requests_fit_into_memory() -> None:
+    """A request of a stack with seven tiers is 110 bytes, and to sum it up takes fewer than that."""
+    log = logged([make_sample(0, hops={f"tier-{number}": 1.5 for number in range(7)})])
+    columns = [*log.columns.values(), *log.hops.values()]
+    assert sum(column.itemsize for column in columns) <= 110
+    for _ in range(14):
+        log.extend(log)
+    recording = make_recording(log.since(0))
+    tracemalloc.start()
+    try:
+        summarise(recording)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most / len(log) < 100
 
 
 def test_details_are_bounded() -> None:
