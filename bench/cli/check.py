@@ -63,8 +63,7 @@ def check(
     if confirm is Confirm.AUTO and report.comparison.suspect:
         say("it looks worse than the baseline; measuring once more to be sure")
         again, _ = measure_and_keep(scenario, how, results)
-        if again.validity.valid:
-            report = judged(result, again=again)
+        report = judged(result, again=again)
     print(rendered(report, form), end="", flush=True)
     write_text(home / "comparison.json", report.comparison.model_dump_json(indent=1) + "\n")
     write_text(home / "report.md", rendered(report, Format.MARKDOWN))

@@ -80,8 +80,7 @@ def _confirmed(runs: "list[RunResult]") -> "Report":
         what = f"the second run of scenario '{first.scenario.name}' is not of the same"
         raise ConfigError(f"{what}: {', '.join(unlike)}", "leave one out")
     report = judged(first)
-    confirms = others and report.comparison.suspect and others[0].validity.valid
-    return judged(first, again=others[0]) if confirms else report
+    return judged(first, again=others[0]) if others and report.comparison.suspect else report
 
 
 def rendered(report: "Report", form: Format) -> str:

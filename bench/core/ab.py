@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from bench.core.compare import Comparison, Decision, decide
 from bench.core.counters import changed_counters
+from bench.core.figures import figures_of
 from bench.core.histogram import Histogram
-from bench.core.metrics import metric
+from bench.core.metrics import Part, metric
 from bench.core.recording import Recording
 from bench.core.result import RunResult
 from bench.core.sample import ResourceSample
@@ -17,13 +18,7 @@ from bench.core.samples import SampleLog
 from bench.core.scenario import Tolerance
 from bench.core.shift import MIN_PAIRS, of_pairs
 from bench.core.success import judge_success, successes
-from bench.core.verdict import (
-    MetricComparison,
-    Verdict,
-    figures_of,
-    in_order,
-    judge_shifts,
-)
+from bench.core.verdict import MetricComparison, Verdict, in_order, judge_shifts
 
 # Half of what is tolerated beside a baseline: between neighbours in time a small change is a change.
 AB_MARGIN_RATIO = 0.05
@@ -112,7 +107,8 @@ def _metrics(
 def _unpaired(key: str, in_base: int, in_head: int) -> MetricComparison:
     """A metric that too few pairs have on both sides, by how many runs of each have it."""
     verdict = Verdict.INCONCLUSIVE
-    if in_base >= MIN_PAIRS and not in_head:
+    # A percentile is not gone when some of so many requests failed: that is for success to say.
+    if in_base >= MIN_PAIRS and not in_head and metric(key).part is not Part.TAILS:
         verdict = Verdict.MISSING
     elif in_head >= MIN_PAIRS and not in_base:
         verdict = Verdict.NEW

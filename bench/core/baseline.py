@@ -8,7 +8,8 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from bench.core import stats
 from bench.core.control import Control
-from bench.core.metrics import Part, metric
+from bench.core.figures import figures_of
+from bench.core.metrics import metric
 from bench.core.record import NotNegative, Record
 from bench.core.result import Fingerprint, RunResult, environment
 from bench.core.sample import Outcome
@@ -203,9 +204,8 @@ def accepted_run(result: RunResult, reason: str, by: str, at: datetime) -> Basel
         failed=summary.requests - ok,
         failed_blocks=summary.failed_blocks,
         figures={
-            key: {prompt: round(value, _DIGITS) for prompt, value in each.figures.items()}
-            for key, each in sorted(summary.metrics.items())
-            if each.figures and metric(key).part is not Part.INFORMS
+            key: {prompt: round(value, _DIGITS) for prompt, value in each.items()}
+            for key, each in sorted(figures_of(summary).items())
         },
         counters=summary.counters,
         control=None if result.control is None else result.control.rounded(_CONTROL_DIGITS),

@@ -72,14 +72,19 @@ class Comparison(Record):
     @property
     def suspect(self) -> bool:
         """Whether it is worth measuring again, before anybody is told."""
-        return self.confirmed_by is None and any(
-            each.suspect and each.part is not Part.EXPLAINS for each in self.metrics
-        )
+        looks = any(each.suspect and each.part is not Part.EXPLAINS for each in self.metrics)
+        crept = any(each.verdict is Verdict.REGRESSED for each in self.crept)
+        return self.confirmed_by is None and (looks or crept)
 
     def regressed(self, part: Part) -> tuple[MetricComparison, ...]:
         """The regressions among the metrics of one part, the largest first."""
         found = [each for each in self.metrics if each.verdict is Verdict.REGRESSED and each.part is part]
         return tuple(sorted(found, key=lambda each: -abs(each.change or 0.0)))
+
+    @property
+    def vanished(self) -> tuple[str, ...]:
+        """What the baseline has and the run has not, by key."""
+        return _vanished(self.metrics)
 
     def slower_tiers(self) -> tuple[MetricComparison, ...]:
         """The tiers that make up the growth: each at least a fifth of it and beyond what matters."""
@@ -101,7 +106,7 @@ def compare(
     Args:
         result: The run, valid or not.
         baseline: What is expected; None when nothing is yet.
-        again: A second run of the same, when the first one was suspect.
+        again: A second run of the same, valid or not, when the first one was suspect.
         noise: What is known of runs of the same; None for the usual priors.
     """
     if not result.validity.valid:
@@ -114,7 +119,8 @@ def compare(
         decision = Decision.FAIL if crossed else Decision.UNDECIDED
         return Comparison(decision=decision, reasons=(*crossed, *unjudged))
     runs = _comparable(result, baseline)
-    heads = [result] if again is None else [result, again]
+    second = again if again is not None and not _no_witness(again) else None
+    heads = [result] if second is None else [result, second]
     machine = _machine(heads, runs)
     metrics = _judged(heads, runs, noise, machine)
     decision, reasons = decide(crossed, metrics)
@@ -122,15 +128,15 @@ def compare(
         reasons = (
             (_moved(machine), *reasons) if decision is Decision.UNDECIDED else (*reasons, _moved(machine))
         )
-    if decision is Decision.FAIL and not crossed and noise is not None and noise.advisory:
-        advised = f"the gate only advises: {noise.alarms} of {noise.runs} runs of the same were false alarms"
-        decision, reasons = Decision.UNDECIDED, (advised, *reasons)
     crept = _beside_anchor(heads, baseline, noise)
     worse = [each.key for each in crept if each.verdict is Verdict.REGRESSED]
     if worse:
         decision = Decision.FAIL
         reasons += tuple(f"{key} crept: it regressed beside the anchor" for key in worse)
-    if again is not None:
+    doubts = _doubts(noise, again)
+    if decision is Decision.FAIL and doubts and not crossed and not _vanished(metrics):
+        decision, reasons = Decision.UNDECIDED, (*doubts, *reasons)
+    if second is not None:
         alone = _judged([result], runs, noise, _machine([result], runs))
         reasons += _unconfirmed(alone, metrics)
     counters = changed_counters(result.summary.counters, [run.counters for run in runs])
@@ -143,12 +149,39 @@ def compare(
         newest_baseline_at=runs[-1].started_at,
         crept=crept,
         anchored_at=baseline.anchor.pinned_at if baseline.anchor and crept else None,
-        confirmed_by=None if again is None else again.provenance.run_id,
+        confirmed_by=None if second is None else second.provenance.run_id,
         machine=MachineComparison(slower_ratio=machine.slower_ratio, moved=machine.moved)
         if machine is not None
         else None,
         counters=counters,
     )
+
+
+def _no_witness(again: RunResult) -> str | None:
+    """Why a second run confirms nothing; None when it can."""
+    if again.stop is not None:
+        return f"the second run, which had to agree, ended early: {again.stop.reason}"
+    if not again.validity.valid:
+        return f"the second run, which had to agree, is invalid: {'; '.join(again.validity.reasons)}"
+    return None
+
+
+def _doubts(noise: Noise | None, again: RunResult | None) -> tuple[str, ...]:
+    """Why what looks like a regression fails nobody; empty when it does."""
+    doubts = []
+    if noise is not None and noise.advisory:
+        doubts.append(
+            f"the gate only advises: {noise.alarms} of {noise.runs} runs of the same were false alarms"
+        )
+    if again is not None and (why := _no_witness(again)):
+        doubts.append(why)
+    return tuple(doubts)
+
+
+def _vanished(metrics: Sequence[MetricComparison]) -> tuple[str, ...]:
+    """What blocks without any test: the baseline has it and the run has not."""
+    missing = [each for each in metrics if each.verdict is Verdict.MISSING]
+    return tuple(each.key for each in missing if each.part is not Part.EXPLAINS)
 
 
 def _judged(
@@ -231,7 +264,7 @@ def decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple
     failures = [
         *crossed,
         *(f"{each.key} regressed" for each in said[Verdict.REGRESSED]),
-        *_missing([each.key for each in said[Verdict.MISSING]]),
+        *_missing(_vanished(metrics)),
     ]
     if failures:
         return Decision.FAIL, tuple(failures)
@@ -241,7 +274,7 @@ def decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple
     return Decision.PASS, tuple(f"{each.key} improved" for each in said[Verdict.IMPROVED])
 
 
-def _missing(keys: list[str]) -> list[str]:
+def _missing(keys: Sequence[str]) -> list[str]:
     return [f"missing, though the baseline has it: {', '.join(keys)}"] if keys else []
 
 

@@ -6,12 +6,12 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from bench.core import stats
 from bench.core.control import Control
+from bench.core.figures import figures_of
 from bench.core.metrics import METRICS, Part, hop_name, metric
 from bench.core.record import Record
 from bench.core.result import Fingerprint, RunResult, environment
 from bench.core.sample import Outcome
 from bench.core.summary import BLOCKS
-from bench.core.verdict import figures_of
 from bench.errors import ConfigError, MeasurementError
 
 SCHEMA_VERSION = 1

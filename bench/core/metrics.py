@@ -4,8 +4,9 @@ Latencies are taken from requests that succeeded: a refusal is fast and says not
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 
 import numpy as np
 
@@ -33,6 +34,7 @@ class Part(StrEnum):
     """What a metric may do to the decision."""
 
     DECIDES = "decides"  # may fail the run, and leave it undecided
+    TAILS = "tails"  # what the slowest take: may fail the run, never leaves it undecided
     LOCATES = "locates"  # one tier's share: may fail the run, never leaves it undecided
     EXPLAINS = "explains"  # what no tier claims, the machine's share in it: compared, and never fails the run
     INFORMS = "informs"  # shown only
@@ -66,6 +68,7 @@ class Metric:
 NETWORK = "network"
 _HOP_PREFIX, _HOP_SUFFIX = "hop.", "_ms"
 _HOP_SMALLEST_CHANGE_MS = 10.0
+_TAIL_PREFIX = "p95."
 
 
 def _of_successes(samples: Samples, values: Floats) -> Floats:
@@ -177,18 +180,34 @@ def hop_name(key: str) -> str | None:
     return None
 
 
+def tail_key(key: str) -> str:
+    """The key of a metric's 95th percentile: `e2e_ms` → `p95.e2e_ms`."""
+    return f"{_TAIL_PREFIX}{key}"
+
+
+def tailed(key: str) -> str | None:
+    """The metric whose 95th percentile this is, or None when it is none; only what decides has one."""
+    whole = key.removeprefix(_TAIL_PREFIX)
+    row = METRICS.get(whole) if whole != key else None
+    return whole if row and row.kind is Kind.TREND and row.part is Part.DECIDES else None
+
+
 def label_and_unit(key: str) -> tuple[str, str]:
     """Label and unit of whatever a threshold may be on."""
     return ("recovery", "times") if key == RECOVERY else (metric(key).label, metric(key).unit)
 
 
+@cache
 def metric(key: str) -> Metric:
-    """The row of a metric; tiers have rows made for them.
+    """The row of a metric; tiers and 95th percentiles have rows made for them.
 
     Raises:
         KeyError: There is no such metric.
     """
-    name = hop_name(key)
+    name, whole = hop_name(key), tailed(key)
+    if whole is not None:
+        row = METRICS[whole]
+        return replace(row, key=key, label=f"p95 of {row.label}", part=Part.TAILS)
     if name is None:
         return METRICS[key]
     values, part = (_network_ms, Part.EXPLAINS) if name == NETWORK else (_hop_ms(name), Part.LOCATES)

@@ -63,7 +63,7 @@ def _headline(result: RunResult, comparison: Comparison) -> str:
 def _failure(result: RunResult, comparison: Comparison) -> str:
     worst = next(iter(comparison.regressed(Part.DECIDES)), None)
     success = next((each for each in comparison.regressed(Part.DECIDES) if each.key == SUCCESS), None)
-    tier = next(iter(comparison.regressed(Part.LOCATES)), None)
+    part = next(iter((*comparison.regressed(Part.TAILS), *comparison.regressed(Part.LOCATES))), None)
     if success is not None:
         return f"Success regressed from {wording.percent(success.base)} to {wording.percent(success.head)}."
     if worst is not None:
@@ -73,10 +73,9 @@ def _failure(result: RunResult, comparison: Comparison) -> str:
         sizes = [f"{metric(each.key).label} {wording.change(each.change_ratio)}" for each in crept]
         since = f"since the anchor of {comparison.anchored_at:%Y-%m-%d}"
         return f"{_CREPT}: {wording.listing(sizes)} {since}, in steps that were each too small to see."
-    gating = [each for each in comparison.metrics if each.part is not Part.EXPLAINS]
-    missing = [each.key for each in gating if each.verdict is Verdict.MISSING]
-    if tier is not None and not missing:
-        return f"{_grew(tier)}; the response time as a whole stayed within what can be told."
+    missing = list(comparison.vanished)
+    if part is not None and not missing:
+        return f"{_grew(part)}; the response time as a whole stayed within what can be told."
     for each in result.thresholds:
         if each.crossed:
             measured = wording.value(each.value, label_and_unit(each.metric)[1])
@@ -87,11 +86,16 @@ def _failure(result: RunResult, comparison: Comparison) -> str:
 
 def _grew(each: MetricComparison) -> str:
     tier = hop_name(each.key)
-    label = f"The tier `{tier}`" if tier else metric(each.key).label.capitalize()
+    label = f"The tier `{tier}`" if tier else _capital(metric(each.key).label)
     size = f"{wording.change_ms(each.change)}, {wording.change(each.change_ratio)}"
     if each.machine_ratio is not None:
         size += f" beside the machine's {wording.change(each.machine_ratio)}"
     return f"{label} regressed: {wording.duration(each.base)} → {wording.duration(each.head)} ({size})"
+
+
+def _capital(label: str) -> str:
+    """`p95 of …` stays as it is: it is a name."""
+    return label if label[1:2].isdigit() else label.capitalize()
 
 
 def _mostly_in(comparison: Comparison) -> str:
@@ -131,6 +135,7 @@ def _seen(each: MetricComparison) -> str:
 def _next_step(result: RunResult, comparison: Comparison, headline: str) -> str:
     accept = f"bench baseline accept results/{result.provenance.run_id} --reason '…'"
     made_worse = bool(result.provenance.injections) or comparison.beside is not None
+    worse = f"{accept} --allow-regression"
     acceptable = not (result.stop or made_worse) and result.summary.outcomes.get(Outcome.OK, 0) > 0
     match comparison.decision:
         case Decision.INVALID:
@@ -141,11 +146,8 @@ def _next_step(result: RunResult, comparison: Comparison, headline: str) -> str:
             pinned = f"bench baseline anchor {result.scenario.name} --reason '…'"
             step = f"bench ab tells which commits since then are slower; if it is meant: {pinned}."
         case Decision.FAIL:
-            # Only tiers stand in backticks in a headline.
-            where = (
-                "the tier named above" if "`" in headline else "the failed requests and the services' logs"
-            )
-            step = f"Look at {where}; if it is meant: {accept}." if acceptable else f"Look at {where}."
+            where = _where(headline)
+            step = f"Look at {where}; if it is meant: {worse}." if acceptable else f"Look at {where}."
         case Decision.PASS if _improved(comparison) and acceptable:
             step = f"To hold the gain: {accept}."
         case Decision.PASS:
@@ -153,6 +155,16 @@ def _next_step(result: RunResult, comparison: Comparison, headline: str) -> str:
         case _:
             assert_never(comparison.decision)
     return step
+
+
+def _where(headline: str) -> str:
+    """What to look at."""
+    # Only tiers stand in backticks in a headline.
+    if "`" in headline:
+        return "the tier named above"
+    if headline.startswith("p95"):
+        return "the slowest requests in samples.jsonl.gz"
+    return "the failed requests and the services' logs"
 
 
 def _to_tell_more(comparison: Comparison, accept: str | None) -> str:

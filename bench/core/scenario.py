@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Field, RootModel, StringConstraints, model_validator
 
 from bench.core.load import ClosedLoop, Duration, OpenLoop, Seconds, Stage
+from bench.core.metrics import tailed
 from bench.core.objective import Objectives
 from bench.core.record import Record
 from bench.core.recovery import stages_around
@@ -41,7 +42,8 @@ class Tolerance(Record):
 
 def _known_metrics(tolerances: dict[str, Tolerance]) -> dict[str, Tolerance]:
     for key in tolerances:
-        check_known(key)
+        if tailed(key) is None:
+            check_known(key)
     return tolerances
 
 

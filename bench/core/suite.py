@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 from bench.core import stats, wording
 from bench.core.compare import Decision
-from bench.core.metrics import Part
 from bench.core.record import Record
 from bench.core.report import Report
 from bench.core.scenario import Scenario
-from bench.core.verdict import ALPHA, SCREEN_RATIO, TIER_ALPHA, MetricComparison, Verdict
+from bench.core.verdict import ALPHA, ALPHAS, SCREEN_RATIO, MetricComparison, Verdict
 
 # More scenarios than this share that became slower were made so by something that they have in common.
 TOGETHER_RATIO = 0.7
@@ -86,12 +85,11 @@ def _name(report: Report) -> str:
 
 
 def _p_value(report: Report) -> float:
-    """Of what decides in it and of its tiers, each at its own rate: the smaller, in terms of what decides."""
-    rates = {Part.DECIDES: ALPHA, Part.LOCATES: TIER_ALPHA}
+    """Of all that can fail it, each part at its own rate: the smallest, in terms of what decides."""
     found = [
-        each.p_value * ALPHA / rates[each.part]
+        each.p_value * ALPHA / ALPHAS[each.part]
         for each in report.comparison.metrics
-        if each.part in rates and each.p_value is not None and each.verdict is Verdict.REGRESSED
+        if each.part in ALPHAS and each.p_value is not None and each.verdict is Verdict.REGRESSED
     ]
     return min([1.0, *found])
 

@@ -9,8 +9,9 @@ from enum import StrEnum
 
 from bench.core import stats
 from bench.core.baseline import MIN_RUNS, BaselineRun
+from bench.core.figures import figures_of
 from bench.core.machine import Machine
-from bench.core.metrics import Better, Part, metric
+from bench.core.metrics import Better, Part, metric, tailed
 from bench.core.noise import Noise
 from bench.core.record import Record
 from bench.core.scenario import Tolerance
@@ -18,9 +19,11 @@ from bench.core.shift import Shift, from_baseline
 from bench.core.summary import RunSummary
 
 MARGIN_RATIO = 0.10  # a smaller change is not worth a red pull request
-# Two families, so that many tiers do not cost what decides its power. Each is held by Holm's procedure.
+# Three families, so that many tiers do not cost what decides its power. Each is held by Holm's procedure.
 ALPHA = 0.02  # chance of a false alarm on what decides
 TIER_ALPHA = 0.01  # and on any tier
+TAIL_ALPHA = 0.01  # and on any 95th percentile
+ALPHAS = {Part.DECIDES: ALPHA, Part.TAILS: TAIL_ALPHA, Part.LOCATES: TIER_ALPHA}
 POWER = 0.80  # of which the smallest detectable change speaks
 MDE_BUDGET_RATIO = 0.20  # a run that could only have seen more than this decides nothing
 # What looks slower like that is measured once more, and both runs must agree on half the margin.
@@ -82,7 +85,7 @@ def judge_metrics(
     noise: Noise | None = None,
     machine: Machine | None = None,
 ) -> tuple[MetricComparison, ...]:
-    """Judge every latency that is compared: what decides first, then the tiers.
+    """Judge every latency that is compared: what decides first, then its percentiles and the tiers.
 
     Args:
         heads: The run, and its repetition if there is one.
@@ -105,17 +108,8 @@ def judge_metrics(
     return in_order({**judged, **unpaired})
 
 
-def figures_of(summary: RunSummary) -> dict[str, dict[str, float]]:
-    """What is compared of a run: figures by metric and message."""
-    return {
-        key: each.figures
-        for key, each in summary.metrics.items()
-        if each.figures and metric(key).part is not Part.INFORMS
-    }
-
-
 def in_order(judged: Mapping[str, MetricComparison]) -> tuple[MetricComparison, ...]:
-    """What decides first, then the tiers."""
+    """What decides first, then its percentiles and the tiers."""
     order = list(Part)
     return tuple(judged[key] for key in sorted(judged, key=lambda key: (order.index(metric(key).part), key)))
 
@@ -140,7 +134,7 @@ def judge_shifts(
     better = _adjusted(families, lambda shift: shift.p_better)
     judged = {}
     for key, shift in shifts.items():
-        tolerance = tolerances.get(key)
+        tolerance = tolerances.get(key) or tolerances.get(tailed(key) or key)
         margin_ratio = tolerance.margin_ratio if tolerance else usual_margin_ratio
         each = _judge(shift, worse[key], better[key], len(families[metric(key).part]), margin_ratio)
         if moved and abs(shift.beyond_the_machine) <= math.log1p(margin_ratio):
@@ -173,7 +167,7 @@ def _judge(
     start = row.smallest_change
     sign = 1.0 if row.better is Better.LOWER else -1.0
     change = (shift.head + start) * math.exp(-sign * shift.machine) - start - shift.base
-    alpha = ALPHA if row.part is Part.DECIDES else TIER_ALPHA
+    alpha = ALPHAS.get(row.part, TIER_ALPHA)
     mde = math.expm1(stats.smallest_detectable(shift.standard_error, shift.df, alpha / tested, POWER))
     # Back from the started scale: a ratio of (value + start) becomes a ratio of the value.
     stretch = (shift.base + start) / shift.base if shift.base > 0 else None
@@ -215,8 +209,10 @@ def _unpaired(key: str, head: Mapping[str, float], base: Sequence[Mapping[str, f
     row = metric(key)
     verdict = Verdict.INCONCLUSIVE
     if not head:
-        # What few runs had was never usual, so that it is gone means nothing.
-        verdict = Verdict.MISSING if len(base) >= MIN_RUNS else Verdict.INCONCLUSIVE
+        # What few runs had was never usual, so that it is gone means nothing; and a percentile is not gone
+        # when some of so many requests failed: that is for success to say.
+        usual = len(base) >= MIN_RUNS and row.part is not Part.TAILS
+        verdict = Verdict.MISSING if usual else Verdict.INCONCLUSIVE
     elif not base:
         verdict = Verdict.NEW
     start_ms = row.smallest_change

@@ -84,7 +84,7 @@ def _filled(tables: Iterable[Table]) -> tuple[Table, ...]:
 
 
 def _decided(report: Report) -> Table:
-    rows = [each for each in report.comparison.metrics if each.part is Part.DECIDES]
+    rows = [each for each in report.comparison.metrics if each.part in {Part.DECIDES, Part.TAILS}]
     return beside(f"Beside {report.comparison.beside or 'the baseline'}", "metric", rows)
 
 

@@ -12,6 +12,7 @@ from bench.core import (
     ab,
     baseline,
     change_points,
+    figures,
     levels,
     load,
     machine,
@@ -94,6 +95,7 @@ def test_the_methodology_has_the_codes_constants() -> None:
             ab: ("AB_MARGIN_RATIO",),
             change_points: ("SMALLEST_RATIO", "SMALLEST_SUCCESS"),
             levels: ("ALPHA", "LEVEL_RUNS", "FEWEST_RUNS", "MOST_RUNS", "PERMUTATIONS", "ODD_SDS"),
+            figures: ("TAIL_REQUESTS",),
             trend: ("RECENT_RUNS",),
             noise: ("MOST_ALARMS_RATIO", "MOST_PRIOR_DF", "LEAST_SD"),
             shift: (
@@ -101,7 +103,7 @@ def test_the_methodology_has_the_codes_constants() -> None:
                 "MIN_PAIRS",
             ),
             verdict: (
-                "MARGIN_RATIO", "ALPHA", "TIER_ALPHA", "POWER", "MDE_BUDGET_RATIO",
+                "MARGIN_RATIO", "ALPHA", "TIER_ALPHA", "TAIL_ALPHA", "POWER", "MDE_BUDGET_RATIO",
                 "SCREEN_ALPHA", "SCREEN_RATIO", "AGREED_SHARE", "INTERVAL",
             ),
             success: ("SUCCESS_ALPHA", "MIN_FAILED_BLOCKS"),

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from bench.core import stats
 from bench.core.baseline import Baseline, BaselineRun
-from bench.core.metrics import metric
+from bench.core.figures import ALL
+from bench.core.metrics import metric, tail_key, tailed
 from bench.core.sample import Outcome
 from bench.core.scenario import Tolerance
 from bench.core.summary import MetricSummary, RunSummary
@@ -29,9 +30,11 @@ def make_summary(figures: Figures, *, ok: int = 100, failed: int = 0, failed_blo
                 count=ok,
                 mean=sum(each.values()) / len(each),
                 typical=stats.typical(list(each.values()), metric(key).smallest_change),
+                p95=figures.get(tail_key(key), {}).get(ALL),
                 figures=dict(each),
             )
             for key, each in figures.items()
+            if tailed(key) is None
         },
         resources={},
         errors=(),

@@ -88,7 +88,7 @@ def test_a_slowdown_fails_and_a_gain_passes(factor: float, decision: Decision, v
 def test_a_failed_run_says_which_metrics_regressed() -> None:
     """Each regression is one reason, what decides first."""
     comparison = compare(_slower({"queue": HOPS["queue"] + 150.0}), usual())
-    assert comparison.reasons == ("e2e_ms regressed", "hop.queue_ms regressed")
+    assert comparison.reasons == ("e2e_ms regressed", "p95.e2e_ms regressed", "hop.queue_ms regressed")
 
 
 def test_what_no_tier_claims_never_fails_a_run() -> None:
@@ -112,6 +112,7 @@ def test_an_unchanged_run_has_nothing_to_say() -> None:
     assert set(verdicts(comparison)) == {
         "success_ratio",
         "e2e_ms",
+        "p95.e2e_ms",
         "hop.network_ms",
         *(f"hop.{name}_ms" for name in HOPS),
     }
