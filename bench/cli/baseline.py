@@ -39,13 +39,16 @@ def accept(
     from bench.core.acceptance import check_acceptable
     from bench.core.baseline import accept as accepted
     from bench.measure.provenance import git_user
-    from bench.store import baselines
+    from bench.store import baselines, noise
     from bench.store.results import load
 
     for result in [load(path) for path in results]:
         with baselines.locked():
             before = baselines.load(result)
-            check_acceptable(before, result, allow_dirty=allow_dirty, allow_regression=allow_regression)
+            known = noise.load(result)
+            check_acceptable(
+                before, result, known, allow_dirty=allow_dirty, allow_regression=allow_regression
+            )
             after = accepted(before, result, reason=reason, by=by or git_user(), at=datetime.now(UTC))
             if after == before:
                 say(f"{result.provenance.run_id} was accepted before")

@@ -5,22 +5,30 @@ from datetime import datetime
 
 from bench.core import wording
 from bench.core.baseline import Baseline, accept, place_of
-from bench.core.compare import compare
-from bench.core.metrics import Part, metric
+from bench.core.compare import Comparison, compare
+from bench.core.metrics import hop_name, metric
+from bench.core.noise import Noise
 from bench.core.result import RunResult
+from bench.core.verdict import ALPHAS, MetricComparison
 from bench.errors import ConfigError
 
 
 def check_acceptable(
-    baseline: Baseline | None, result: RunResult, *, allow_dirty: bool, allow_regression: bool
+    baseline: Baseline | None,
+    result: RunResult,
+    noise: Noise | None = None,
+    *,
+    allow_dirty: bool,
+    allow_regression: bool,
 ) -> None:
     """Refuse a run that would loosen its baseline, or of which nobody can say what it measured.
 
     Args:
         baseline: What there is; None for the first run.
         result: The run.
+        noise: What is known of runs of the same, so that it is judged as `bench check` judges it.
         allow_dirty: Accept a run of uncommitted changes.
-        allow_regression: Accept a run that is worse.
+        allow_regression: Accept a run that is worse, in a tier or as a whole, or lacks what the baseline has.
 
     Raises:
         ConfigError: It must not join; the hint says how it may.
@@ -33,9 +41,8 @@ def check_acceptable(
             f"run {run_id} measured changes that are not committed",
             "commit them and measure again, or --allow-dirty",
         )
-    worse = compare(result, baseline).regressed(Part.DECIDES)
-    if worse and not allow_regression:
-        sizes = [f"{metric(each.key).label} {_size(each.change_ratio, each.change)}" for each in worse]
+    sizes = _worse(compare(result, baseline, noise=noise))
+    if sizes and not allow_regression:
         raise ConfigError(
             f"run {run_id} is worse than its baseline: {wording.listing(sizes)}",
             "--allow-regression, if that is meant",
@@ -70,5 +77,15 @@ def accept_all(
     return {place: each for place, each in after.items() if each != before.get(place)}
 
 
-def _size(ratio: float | None, change: float | None) -> str:
-    return wording.change(change if ratio is None else ratio)
+def _worse(comparison: Comparison) -> list[str]:
+    """What is worse, and by how much: what decides first, what vanished last."""
+    regressed = [each for part in ALPHAS for each in comparison.regressed(part)]
+    return [*map(_size, regressed), *(f"{key} is missing" for key in comparison.vanished)]
+
+
+def _size(each: MetricComparison) -> str:
+    tier = hop_name(each.key)
+    if tier is not None:
+        return f"the tier {tier} {wording.change_ms(each.change)}"
+    size = each.change if each.change_ratio is None else each.change_ratio
+    return f"{metric(each.key).label} {wording.change(size)}"

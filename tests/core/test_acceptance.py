@@ -3,11 +3,13 @@ import pytest
 from bench.core.acceptance import check_acceptable
 from bench.core.baseline import MIN_RUNS, Anchor, Baseline, faults, pin, prune, typical_values
 from bench.core.compare import Decision, compare
+from bench.core.noise import MetricNoise, Noise
 from bench.core.report import make_report
 from bench.core.result import RunResult
 from bench.core.verdict import Verdict
 from bench.errors import ConfigError
 from tests.factories import (
+    HOPS,
     NOON,
     USUAL_FACTORS,
     make_baseline,
@@ -19,10 +21,14 @@ from tests.factories import (
 TODAY = make_fingerprint()
 
 
-def refused(result: RunResult, baseline: Baseline | None, **allowed: bool) -> ConfigError:
+def refused(
+    result: RunResult, baseline: Baseline | None, noise: Noise | None = None, **allowed: bool
+) -> ConfigError:
     """Why a run may not join."""
     with pytest.raises(ConfigError) as caught:
-        check_acceptable(baseline, result, **{"allow_dirty": False, "allow_regression": False} | allowed)
+        check_acceptable(
+            baseline, result, noise, **{"allow_dirty": False, "allow_regression": False} | allowed
+        )
     return caught.value
 
 
@@ -49,6 +55,34 @@ def test_a_worse_run_joins_only_when_that_is_said() -> None:
         check_acceptable(baseline, run_at(factor, 40), allow_dirty=False, allow_regression=False)
 
 
+def test_a_worse_tier_joins_only_when_that_is_said() -> None:
+    """What `bench check` fails loosens a baseline: a tier that grew, or that is not there any more."""
+    grown = refused(run_at(1.0, 40, hops=HOPS | {"backend": 52.0}), make_baseline(), allow_dirty=True)
+    assert grown.message.endswith("is worse than its baseline: the tier backend +50 ms")
+    without = {tier: each for tier, each in HOPS.items() if tier != "queue"}
+    gone = refused(run_at(1.0, 40, hops=without), make_baseline(), allow_dirty=True)
+    assert gone.message.endswith("is worse than its baseline: hop.queue_ms is missing")
+
+
+def test_a_run_joins_by_the_rule_that_judges_it() -> None:
+    """Where noise was measured a smaller change fails a run, and so keeps it out of the baseline."""
+    quiet = MetricNoise(runs=50, sd=0.01, mde_ratio=0.03)
+    noise = Noise(
+        scenario="quick",
+        fingerprint=make_fingerprint(),
+        measured_at=NOON,
+        runs=50,
+        alarms=0,
+        alarms_low_ratio=0.0,
+        alarms_high_ratio=0.07,
+        metrics={"e2e_ms": quiet},
+    )
+    run, baseline = run_at(1.115, 40), make_baseline(USUAL_FACTORS[:5])
+    assert compare(run, baseline).decision is not Decision.FAIL
+    assert compare(run, baseline, noise=noise).decision is Decision.FAIL
+    assert "response time" in refused(run, baseline, noise).message
+
+
 def test_a_run_that_is_in_already_is_asked_nothing() -> None:
     """Accepting twice changes nothing, so nothing is refused either."""
     baseline = make_baseline()
@@ -72,6 +106,16 @@ def test_creep_shows_beside_the_anchor() -> None:
     assert comparison.anchored_at == NOON
     headline = make_report(run_at(1.25), comparison).headline
     assert headline.startswith("Crept: response time +25 % since the anchor of 2026-01-05")
+
+
+def test_creep_is_confirmed_like_any_regression() -> None:
+    """A run that crept is measured again: a bad moment beside a baseline that rolled on fails nobody."""
+    baseline = anchored(1.12)
+    alone = compare(run_at(1.16), baseline)
+    assert [each.key for each in alone.crept if each.verdict is Verdict.REGRESSED] == ["e2e_ms"]
+    assert alone.suspect
+    assert compare(run_at(1.16), baseline, run_at(1.02, 1)).decision is not Decision.FAIL
+    assert compare(run_at(1.16), baseline, run_at(1.15, 1)).decision is Decision.FAIL
 
 
 def test_without_creep_the_anchor_is_only_shown() -> None:
