@@ -8,15 +8,17 @@ import numpy as np
 from bench.core import stats
 from bench.core.baseline import MIN_RUNS, Baseline, accepted_run
 from bench.core.compare import compare
+from bench.core.figures import figures_of
 from bench.core.machine import machine_of, slope_on
 from bench.core.metrics import metric
 from bench.core.noise import MetricNoise, Noise
 from bench.core.result import RunResult, differences, environment
 from bench.core.shift import usual_of
-from bench.core.verdict import ALPHA, POWER, Verdict, figures_of
+from bench.core.verdict import ALPHA, ALPHAS, POWER
 from bench.errors import ConfigError, MeasurementError
 
 FEWEST_RUNS = MIN_RUNS + 1
+_DIGITS = 4  # so that the difference of two files can be read
 _BASELINE_RUNS = 10  # of which the smallest detectable change speaks
 
 
@@ -32,21 +34,29 @@ def assess(runs: Sequence[RunResult]) -> Noise:
         raise ConfigError(f"{len(runs)} runs say too little of noise", f"{FEWEST_RUNS} are needed")
     for run in runs:
         _check(run, newest)
-    alarms = sum(_alarms(run, [other for other in runs if other is not run]) for run in runs)
-    low_ratio, high_ratio = stats.proportion_interval(alarms, len(runs), 0.95)
     keys = sorted({key for run in runs for key in figures_of(run.summary)})
     controlled = None if newest.fingerprint.simulated else machine_of([], [run.control for run in runs])
     paces = controlled.base if controlled else (0.0,) * len(runs)
     found = {key: _noise(key, [figures_of(run.summary).get(key, {}) for run in runs], paces) for key in keys}
-    return Noise(
+    noise = Noise(
         scenario=newest.scenario.name,
         fingerprint=newest.fingerprint,
         measured_at=newest.provenance.started_at,
         runs=len(runs),
-        alarms=alarms,
-        alarms_low_ratio=low_ratio,
-        alarms_high_ratio=high_ratio,
+        alarms=0,
+        alarms_low_ratio=0.0,
+        alarms_high_ratio=1.0,
         metrics={key: each for key, each in found.items() if each is not None},
+    )
+    # The gate whose errors are counted is the one that has these priors.
+    alarms = sum(_alarms(run, [other for other in runs if other is not run], noise) for run in runs)
+    low_ratio, high_ratio = stats.proportion_interval(alarms, len(runs), 0.95)
+    return noise.model_copy(
+        update={
+            "alarms": alarms,
+            "alarms_low_ratio": round(low_ratio, _DIGITS),
+            "alarms_high_ratio": round(high_ratio, _DIGITS),
+        }
     )
 
 
@@ -63,8 +73,8 @@ def _check(run: RunResult, newest: RunResult) -> None:
         raise ConfigError(f"run {run_id} was made worse on purpose", "leave it out")
 
 
-def _alarms(run: RunResult, others: Sequence[RunResult]) -> bool:
-    """Whether a run regresses beside the others, which are the same."""
+def _alarms(run: RunResult, others: Sequence[RunResult], noise: Noise) -> bool:
+    """Whether a run would fail beside the others, which are the same: what only explains fails nobody."""
     made = run.provenance.started_at
     baseline = Baseline(
         scenario=run.scenario.name,
@@ -72,7 +82,8 @@ def _alarms(run: RunResult, others: Sequence[RunResult]) -> bool:
         environment=environment(run.fingerprint),
         runs=tuple(accepted_run(each, "A/A", "bench noise", made) for each in others),
     )
-    return any(each.verdict is Verdict.REGRESSED for each in compare(run, baseline).metrics)
+    found = compare(run, baseline, noise=noise)
+    return any(found.regressed(part) for part in ALPHAS)
 
 
 def _noise(key: str, runs: Sequence[dict[str, float]], paces: Sequence[float]) -> MetricNoise | None:
@@ -86,4 +97,4 @@ def _noise(key: str, runs: Sequence[dict[str, float]], paces: Sequence[float]) -
     sd = float(np.std(residuals - slope_on(own_paces, residuals) * own_paces, ddof=1))
     error = sd * math.sqrt(1.0 + 1.0 / _BASELINE_RUNS)
     mde = stats.smallest_detectable(error, len(known) - 1, ALPHA, POWER)
-    return MetricNoise(runs=len(known), sd=sd, mde_ratio=math.expm1(mde))
+    return MetricNoise(runs=len(known), sd=round(sd, _DIGITS), mde_ratio=round(math.expm1(mde), _DIGITS))

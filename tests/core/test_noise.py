@@ -5,13 +5,16 @@ from typing import Any
 import pytest
 
 from bench.core.assess import FEWEST_RUNS, assess
+from bench.core.baseline import pin
 from bench.core.compare import Decision, compare
+from bench.core.metrics import Part
 from bench.core.noise import LEAST_SD, MOST_PRIOR_DF, MetricNoise, Noise
 from bench.core.result import RunResult
 from bench.core.sample import Stop, StopCause
 from bench.core.stats import proportion_interval
 from bench.errors import ConfigError, MeasurementError
 from tests.factories import (
+    HOPS,
     MACHINES,
     NOON,
     made_on,
@@ -67,8 +70,28 @@ def test_runs_of_the_same_raise_few_alarms() -> None:
     """Judged by each other, quiet runs hardly ever regress, and the rate has its exact interval."""
     found = assess(same(40, 0.03))
     assert found.alarms <= 2
-    assert (found.alarms_low_ratio, found.alarms_high_ratio) == proportion_interval(found.alarms, 40, 0.95)
+    interval = tuple(round(end, 4) for end in proportion_interval(found.alarms, 40, 0.95))
+    assert (found.alarms_low_ratio, found.alarms_high_ratio) == interval
     assert not found.advisory
+
+
+def test_alarms_are_those_of_the_gate_that_has_these_priors() -> None:
+    """A run counts that would fail once this is written, though published figures would let it pass."""
+    runs = [*same(FEWEST_RUNS + 6, 0.003), run_at(1.12, 90)]
+    *others, odd = runs
+    baseline = make_baseline()
+    assert compare(odd, baseline).decision is Decision.FAIL
+    assert assess(runs).alarms == 1
+    assert assess(others).alarms == 0
+
+
+def test_what_only_explains_raises_no_alarm() -> None:
+    """A run of which the network took far longer would fail nobody, and so counts for no false alarm."""
+    quiet = [run_at(1.0, number) for number in range(10)]
+    odd = run_at(1.0, 50, hops={tier: each / 2 for tier, each in HOPS.items()})
+    found = compare(odd, make_baseline([1.0] * 10))
+    assert [each.key for each in found.regressed(Part.EXPLAINS)] == ["hop.network_ms"]
+    assert assess([*quiet, odd]).alarms == 0
 
 
 @pytest.mark.parametrize(("count", "total", "low", "high"), [(0, 10, 0.0, 0.3085), (5, 10, 0.1871, 0.8129)])
@@ -124,6 +147,19 @@ def test_a_prior_is_never_too_sure() -> None:
     """However alike runs of one afternoon were, and however many, another day may differ."""
     certain = known(metrics={"e2e_ms": MetricNoise(runs=500, sd=0.0001, mde_ratio=0.001)})
     assert certain.prior("e2e_ms") == (LEAST_SD, MOST_PRIOR_DF)
+
+
+def test_a_gate_that_only_advises_lets_nothing_vanish() -> None:
+    """A tier that is gone is no matter of noise and blocks; creep is a matter of noise and does not."""
+    erring = known(alarms=8, alarms_low_ratio=0.19, alarms_high_ratio=0.64)
+    gone = run_at(1.0, hops={"agent": 2.0})
+    assert compare(gone, make_baseline(), noise=erring).decision is Decision.FAIL
+    pinned = pin(make_baseline(), reason="release", by="Tess Ter", at=NOON)
+    rolled = make_baseline([1.3] * 10).model_copy(update={"anchor": pinned.anchor})
+    assert compare(run_at(1.3), rolled).decision is Decision.FAIL
+    advised = compare(run_at(1.3), rolled, noise=erring)
+    assert advised.decision is Decision.UNDECIDED
+    assert "e2e_ms crept: it regressed beside the anchor" in advised.reasons
 
 
 def test_a_gate_that_errs_too_often_only_advises() -> None:
