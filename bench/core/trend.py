@@ -1,6 +1,7 @@
 """How a scenario's figures have gone over its history: their levels, and where those changed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from pydantic import AwareDatetime
@@ -137,17 +138,25 @@ def _beside_anchor(runs: Sequence[HistoryPoint], anchor: Anchor) -> tuple[Metric
     """What decides: the level of the newest runs beside the pinned ones, by the rule of a single run.
 
     They share their days' mood, so that the standard error stays that of one run, as in `from_baseline`.
+    Where all have a control, what the machines did is taken out, as it is of a single run.
     """
     newest = runs[-LEVEL_RUNS:]
     alike = [each for each in anchor.runs if not differences(runs[-1].fingerprint, each.fingerprint)]
     if len(alike) < MIN_RUNS or len(newest) < LEVEL_RUNS:
         return ()
+    machine = None
+    if not runs[-1].fingerprint.simulated:
+        machine = machine_of([each.control for each in newest], [each.control for each in alike])
+    # One level of several runs, on machines that were this fast in the middle.
+    known = None if machine is None else replace(machine, heads=(float(np.median(machine.heads)),))
     shifts = {}
     for key in runs[-1].figures:
         row = metric(key)
         values = [each.figures[key] for each in newest if key in each.figures]
-        pinned = [_one(list(each.figures[key].values()), row) for each in alike if key in each.figures]
-        shift = from_baseline(key, [{_ALL: float(np.median(values))}], pinned)
+        pinned = [
+            _one(list(each.figures[key].values()), row) if key in each.figures else {} for each in alike
+        ]
+        shift = from_baseline(key, [{_ALL: float(np.median(values))}], pinned, machine=known)
         if row.part is Part.DECIDES and shift is not None:
             shifts[key] = shift
     counts = Successes(
@@ -157,7 +166,8 @@ def _beside_anchor(runs: Sequence[HistoryPoint], anchor: Anchor) -> tuple[Metric
         runs=len(newest),
     )
     success = judge_success(counts, accepted_successes(alike))
-    return (success, *in_order(judge_shifts(shifts, {}, MARGIN_RATIO)))
+    moved = known is not None and known.moved
+    return (success, *in_order(judge_shifts(shifts, {}, MARGIN_RATIO, moved=moved)))
 
 
 def _one(values: Sequence[float], row: Metric) -> Mapping[str, float]:
