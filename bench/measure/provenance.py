@@ -18,6 +18,9 @@ from bench.core.result import Fingerprint, Provenance
 from bench.core.scenario import Brief
 from bench.core.stack import Stack
 
+# What we write ourselves below this folder is nothing that a run measures.
+_OWN = (".bench", "results", "baselines", "history")
+
 
 def new_run_id(scenario: str) -> str:
     """Sorts by time, and two runs of one second still differ."""
@@ -26,7 +29,7 @@ def new_run_id(scenario: str) -> str:
 
 def provenance(run_id: str, injections: dict[str, float]) -> Provenance:
     """The provenance of a run that starts now in this folder."""
-    status = _git("status", "--porcelain")
+    status = _git("status", "--porcelain", "--", ":/", *(f":(exclude){folder}" for folder in _OWN))
     return Provenance(
         run_id=run_id,
         started_at=datetime.now(UTC),

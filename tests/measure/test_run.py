@@ -2,6 +2,7 @@ import asyncio
 import os
 import secrets
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -364,6 +365,20 @@ def test_a_run_says_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     monkeypatch.setenv("LOGNAME", "tess")
     assert git_user() == "tess"
+
+
+def test_what_bench_writes_makes_no_run_dirty() -> None:
+    """Runs, locks, baselines and histories below the folder are nobody's change; anything else is."""
+    for arguments in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "usual"]):
+        Path("code.py").touch()
+        named = ["-c", "user.name=Tess Ter", "-c", "user.email=tess@bench.invalid"]
+        subprocess.run(["git", *named, *arguments], check=True)
+    for folder in (".bench", "results", "baselines", "history"):
+        Path(folder).mkdir()
+        Path(folder, "file").touch()
+    assert provenance(new_run_id("quick"), {}).dirty is False
+    Path("code.py").write_text("changed = True")
+    assert provenance(new_run_id("quick"), {}).dirty is True
 
 
 def test_the_fingerprint_changes_with_the_work_and_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
