@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from bench.core import stats
 from bench.core.control import Control
-from bench.core.figures import figures_of
+from bench.core.figures import check_compared, figures_of
 from bench.core.metrics import metric
 from bench.core.record import NotNegative, Record
 from bench.core.result import Fingerprint, RunResult, environment
@@ -57,6 +57,13 @@ class BaselineRun(Record):
     figures: dict[str, dict[str, NotNegative]]
     counters: dict[str, dict[str, NotNegative]] = {}
     control: Control | None = None
+
+    @field_validator("figures")
+    @classmethod
+    def _compared(cls, figures: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        for key in figures:
+            check_compared(key)
+        return figures
 
 
 class Anchor(Record):

@@ -1,12 +1,24 @@
 """What is compared of a run: figures by metric, and by message where a message can be paired with itself."""
 
-from bench.core.metrics import METRICS, Part, metric, tail_key, tailed
+from bench.core.metrics import METRICS, Kind, Part, hop_name, metric, tail_key, tailed
 from bench.core.summary import RunSummary
 
 # A 95th percentile of fewer requests is that of a handful, and says next to nothing of the slowest.
 TAIL_REQUESTS = 100
 # What stands in place of a message's id where all of a run's requests are one figure.
 ALL = "all"
+
+
+def check_compared(key: str) -> None:
+    """Refuse figures of what is not compared.
+
+    Raises:
+        ValueError: There is no such metric, or it is only shown.
+    """
+    if hop_name(key) is None and tailed(key) is None:
+        row = METRICS.get(key)
+        if row is None or row.kind is not Kind.TREND or row.part is Part.INFORMS:
+            raise ValueError(f"there is no metric '{key}' that is compared")
 
 
 def figures_of(summary: RunSummary) -> dict[str, dict[str, float]]:

@@ -54,6 +54,14 @@ UNDECIDED = {
 REFUSED = {
     "a newer schema": (field(schema_version=99), "was written by a newer version: schema 99"),
     "a negative figure": (figure(-5), "runs[3].figures.e2e_ms.greeting must be 0 or more"),
+    "a metric that nobody knows": (
+        run_field(figures={"colour": {"greeting": 1.0}}),
+        "runs[3].figures: there is no metric 'colour' that is compared",
+    ),
+    "a metric that is only shown": (
+        run_field(figures={"tokens": {"greeting": 1.0}}),
+        "there is no metric 'tokens' that is compared",
+    ),
     "a text": (figure("fast"), "runs[3].figures.e2e_ms.greeting: input should be a valid number"),
     "not a number": (
         figure(float("nan")),
