@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy import special
 from scipy import stats as scipy_stats
 
 from bench.core.units import Values
@@ -90,17 +91,18 @@ def shrunk_slope(y: Values, x: Values, prior_runs: int) -> tuple[float, float]:
 
 def t_upper(t: float, df: int) -> float:
     """Probability of a Student t at least this large."""
-    return float(scipy_stats.t.sf(t, df))
+    # As `scipy.stats.t.sf` has it, which takes forty times as long to get there.
+    return float(special.stdtr(df, -t))
 
 
 def t_quantile(probability: float, df: int) -> float:
     """The value below which a Student t lies with this probability."""
-    return float(scipy_stats.t.ppf(probability, df))
+    return float(special.stdtrit(df, probability))
 
 
 def smallest_detectable(standard_error: float, df: int, alpha: float, power: float) -> float:
     """The change that a one-sided t test at `alpha` finds with probability `power`, on the log scale."""
-    return standard_error * float(scipy_stats.t.isf(alpha, df) + scipy_stats.t.isf(1.0 - power, df))
+    return standard_error * (t_quantile(1.0 - alpha, df) + t_quantile(power, df))
 
 
 def mean_interval(values: Values, confidence: float) -> tuple[float, float | None, float | None]:

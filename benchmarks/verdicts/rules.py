@@ -1,13 +1,15 @@
 """Ours and other rules on the same runs: does each of them call a regression?"""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import stats as scipy_stats
 
 from bench.core.ab import compare_pairs
-from bench.core.compare import Decision, compare
+from bench.core.baseline import Baseline
+from bench.core.compare import Comparison, Decision, compare
 
 from .world import Run, World, as_baseline, as_result
 
@@ -17,7 +19,18 @@ _SIGNIFICANT = 0.05
 _ALERT_110, _ALERT_200 = 1.1, 2.0
 
 # A rule is given the world, the baseline's runs, and how to make runs of the version that is judged.
-Rule = Callable[[World, Sequence[Run], "Version"], bool]
+Rule = Callable[[World, "Base", "Version"], bool]
+
+
+@dataclass
+class Base:
+    """The baseline's runs, oldest first, and as they are judged by."""
+
+    runs: list[Run]
+    accepted: Baseline = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.accepted = as_baseline(self.runs)
 
 
 class Version:
@@ -27,58 +40,66 @@ class Version:
         world: Makes its runs.
         change: How much slower it is.
         failed_ratio: How often it fails.
+        tail_ratio: How many of its requests take much longer.
     """
 
-    def __init__(self, world: World, change: float, failed_ratio: float) -> None:
-        self._world, self._change, self._failed_ratio = world, change, failed_ratio
+    def __init__(self, world: World, change: float, failed_ratio: float, tail_ratio: float = 0.0) -> None:
+        self._world, self._worse = world, (change, failed_ratio, tail_ratio)
         self.machine = world.machine(new=True)
         self.first = self.run()
+        self._alone: Comparison | None = None
 
     def run(self) -> Run:
         """Another run on the same machine."""
-        return self._world.run(self.machine, self._change, self._failed_ratio)
+        return self._world.run(self.machine, *self._worse)
+
+    def alone(self, base: Base) -> Comparison:
+        """Its first run beside a baseline; judged once, for it is asked twice."""
+        if self._alone is None:
+            self._alone = compare(as_result(self.first, 1), base.accepted)
+        return self._alone
 
 
-def check(_: World, base: Sequence[Run], head: Version) -> bool:
+def check(_: World, base: Base, head: Version) -> bool:
     """`bench check`: the committed baseline, and a second run of what looks worse."""
-    baseline, first = as_baseline(list(base)), as_result(head.first, 1)
-    alone = compare(first, baseline)
+    alone = head.alone(base)
     if not alone.suspect:
         return alone.decision is Decision.FAIL
-    return compare(first, baseline, as_result(head.run(), 2)).decision is Decision.FAIL
+    again = as_result(head.run(), 2)
+    return compare(as_result(head.first, 1), base.accepted, again).decision is Decision.FAIL
 
 
-def single(_: World, base: Sequence[Run], head: Version) -> bool:
+def single(_: World, base: Base, head: Version) -> bool:
     """`bench check --confirm never`: one run beside the committed baseline."""
-    return compare(as_result(head.first, 1), as_baseline(list(base))).decision is Decision.FAIL
+    return head.alone(base).decision is Decision.FAIL
 
 
-def turns(world: World, _: Sequence[Run], head: Version) -> bool:
+def turns(world: World, _: Base, head: Version) -> bool:
     """`bench ab`: base and head in turns on the head's machine."""
     ours = [as_result(world.run(head.machine), number) for number in range(PAIRS)]
     theirs = [as_result(head.run(), number) for number in range(PAIRS)]
     return compare_pairs(ours, theirs, theirs[-1], "base").decision is Decision.FAIL
 
 
-def ratio_110(_: World, base: Sequence[Run], head: Version) -> bool:
+def ratio_110(_: World, base: Base, head: Version) -> bool:
     """github-action-benchmark with an alert threshold of 110 %: the mean beside the last stored one."""
-    return _mean(head.first) > _ALERT_110 * _mean(base[-1])
+    return _mean(head.first) > _ALERT_110 * _mean(base.runs[-1])
 
 
-def ratio_200(_: World, base: Sequence[Run], head: Version) -> bool:
+def ratio_200(_: World, base: Base, head: Version) -> bool:
     """The same with its default threshold, 200 %."""
-    return _mean(head.first) > _ALERT_200 * _mean(base[-1])
+    return _mean(head.first) > _ALERT_200 * _mean(base.runs[-1])
 
 
-def rank_test(_: World, base: Sequence[Run], head: Version) -> bool:
+def rank_test(_: World, base: Base, head: Version) -> bool:
     """Mann-Whitney over the requests of the run and of the last stored one, one-sided, p < .05."""
-    found = scipy_stats.mannwhitneyu(head.first.requests_ms, base[-1].requests_ms, alternative="greater")
+    found = scipy_stats.mannwhitneyu(head.first.requests_ms, base.runs[-1].requests_ms, alternative="greater")
     return float(found.pvalue) < _SIGNIFICANT
 
 
-def t_boundary(_: World, base: Sequence[Run], head: Version) -> bool:
+def t_boundary(_: World, base: Base, head: Version) -> bool:
     """A boundary at the .95 quantile of Student's t over the stored means, as Bencher's t_test has."""
-    means = [_mean(run) for run in base]
+    means = [_mean(run) for run in base.runs]
     reach = float(scipy_stats.t.ppf(1.0 - _SIGNIFICANT, len(means) - 1)) * float(np.std(means, ddof=1))
     return _mean(head.first) > float(np.mean(means)) + reach
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from bench.core import stats
 from bench.core.baseline import Baseline, BaselineRun
 from bench.core.control import Control
+from bench.core.figures import TAIL_REQUESTS, figures_of
 from bench.core.metrics import metric
 from bench.core.result import Fingerprint, Provenance, RunResult, environment
 from bench.core.sample import Outcome
@@ -21,8 +22,10 @@ from bench.core.validity import Validity
 MESSAGES, REQUESTS = 13, 52
 _WITHIN_SD = 0.15  # of a request around its message's time, on the log scale
 _TAIL_SHARE, _TAIL_FACTOR = 0.05, 3.0
+_NEW_TAIL_FACTOR = 4.0  # of what a version makes much slower
 _MOOD_SD = 0.015  # of a run that no control sees
 _CONTROL_SD = 0.02  # of what pinned work takes, each time that it is done
+_MOMENT_SHARE, _MOMENT_FACTOR = 0.1, 1.25
 _BURST_SHARE, _BURST_FAILS, BLOCKS = 0.2, 0.5, 6
 _CPU_GAP = 1.15  # of the slower kind of processor, where kinds are mixed
 # Tiers as shares of the response time; with response time, first token and success they make the gate.
@@ -50,6 +53,7 @@ class Machines:
         mixed: Half of all machines are of a slower kind.
         tails: Some requests take three times as long.
         bursts: In one run of five, half of the requests of one moment fail.
+        moments: One run of ten is slower for a reason that its control does not see.
         control: How well the control follows the machine.
         requests: Of each run.
     """
@@ -59,6 +63,7 @@ class Machines:
     mixed: bool = False
     tails: bool = False
     bursts: bool = False
+    moments: bool = False
     control: Follows = Follows.WELL
     requests: int = REQUESTS
 
@@ -97,13 +102,19 @@ class World:
             factor *= _CPU_GAP
         return factor * self.machines.drift if new else factor
 
-    def run(self, machine: float, change: float = 1.0, failed_ratio: float = 0.0) -> Run:
-        """A run on a machine, of a version that is slower by this factor."""
+    def run(
+        self, machine: float, change: float = 1.0, failed_ratio: float = 0.0, tail_ratio: float = 0.0
+    ) -> Run:
+        """A run on a machine, of a version slower by this factor, and much slower in some requests."""
         requests = self.machines.requests
         message = np.arange(requests) % MESSAGES
         noise = np.exp(self._dice.normal(0.0, _WITHIN_SD, requests) + self._dice.normal(0.0, _MOOD_SD))
         if self.machines.tails:
             noise[self._dice.random(requests) < _TAIL_SHARE] *= _TAIL_FACTOR
+        if self.machines.moments and self._dice.random() < _MOMENT_SHARE:
+            noise *= _MOMENT_FACTOR
+        if tail_ratio:
+            noise[self._dice.random(requests) < tail_ratio] *= _NEW_TAIL_FACTOR
         times_ms = self._usual_ms[message] * machine * change * noise
         shares = {"e2e_ms": 1.0, "ttft_ms": _FIRST_TOKEN_SHARE}
         shares |= {f"hop.{tier}_ms": share for tier, share in _TIERS.items()}
@@ -129,11 +140,15 @@ class World:
     ) -> MetricSummary:
         start_ms = metric(key).smallest_change
         own = times_ms * np.exp(self._dice.normal(0.0, 0.05, len(times_ms)))
-        figures = {f"m{n}": stats.typical(own[message == n], start_ms) for n in range(MESSAGES)}
+        # What `stats.typical` says of each message, of all at once.
+        logs = np.bincount(message, np.log1p(own / start_ms), MESSAGES) / np.bincount(message, None, MESSAGES)
+        figures = {f"m{n}": float(each) for n, each in enumerate(start_ms * np.expm1(logs))}
         return MetricSummary(
             count=len(own),
             mean=float(own.mean()),
             typical=stats.typical(list(figures.values()), start_ms),
+            # Of fewer nothing looks at it, and it takes longer than all the rest.
+            p95=stats.quantile(own, 0.95) if len(own) >= TAIL_REQUESTS else None,
             figures=figures,
         )
 
@@ -214,7 +229,7 @@ def as_baseline(runs: list[Run]) -> Baseline:
                 "ok": run.summary.outcomes[Outcome.OK],
                 "failed": run.summary.outcomes.get(Outcome.HTTP_ERROR, 0),
                 "failed_blocks": run.summary.failed_blocks,
-                "figures": {key: each.figures for key, each in run.summary.metrics.items()},
+                "figures": figures_of(run.summary),
                 "control": run.control,
             }
         )
