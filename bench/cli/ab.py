@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import ProgressLine, say
+from bench.cli.console import say
 from bench.cli.judging import Format, FormatOption, Strict, exit_code, rendered
+from bench.cli.live import watching
 from bench.cli.measuring import DEFAULT_RESULTS, Inject, ResultsFolder, Workers
 
 if TYPE_CHECKING:
@@ -45,15 +46,13 @@ def ab(
     brief = scenarios.load(scenario)
     if brief.beside is not None:
         raise ConfigError(f"scenario '{scenario}' compares two targets itself", "bench run measures it")
-    line = ProgressLine()
-    listener = Listener(progress=line.show, note=say, warning=lambda text: say(f"warning: {text}"))
-    with ExitStack() as trees:
+    with watching(scenario, live=False) as show, ExitStack() as trees:
+        listener = Listener(progress=show, note=say, warning=lambda text: say(f"warning: {text}"))
         arms = (
             _arm(base, brief.target.service, [], workers, trees),
             _arm(head, brief.target.service, inject or [], workers, trees),
         )
         one, other = alternate(brief, *arms, pairs, listener)
-    line.end()
     report = make_report(other.whole, compare_pairs(one.runs, other.runs, other.whole, base))
     print(rendered(report, form), end="", flush=True)
     home = store.save(other.whole, other.recording, results)

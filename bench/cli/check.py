@@ -7,6 +7,7 @@ import typer
 
 from bench.cli.console import say
 from bench.cli.judging import Format, FormatOption, Strict, exit_code, judged, rendered
+from bench.cli.live import LiveOption
 from bench.cli.measuring import (
     DEFAULT_RESULTS,
     Certificate,
@@ -46,6 +47,7 @@ def check(
     transport: TransportOption = TransportName.OWN,
     certificate: Certificate = True,
     objective: Objective = None,
+    live: LiveOption = False,
     confirm: ConfirmOption = Confirm.AUTO,
     strict: Strict = False,
     form: FormatOption = Format.TEXT,
@@ -57,7 +59,7 @@ def check(
     """
     from bench.store.files import write_text
 
-    how = How(target, target_url, inject, workers, transport, certificate, objective)
+    how = How(target, target_url, inject, workers, transport, certificate, objective, live)
     result, home = measure_and_keep(scenario, how, results)
     report = judged(result)
     if confirm is Confirm.AUTO and report.comparison.suspect:

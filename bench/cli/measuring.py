@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.console import ProgressLine, say
+from bench.cli.console import say
+from bench.cli.live import watching
 from bench.errors import Exit, TargetError
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class How:
     transport: TransportName = TransportName.OWN
     certificate: bool = True
     objectives: list[str] | None = None
+    live: bool = False
 
 
 def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult", Path]:
@@ -95,10 +97,9 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
         certified=how.certificate,
     )
     say(f"{load.name} on {stack.name}: {in_words(load.stages)}; Ctrl-C keeps what there is")
-    line = ProgressLine()
-    listener = Listener(progress=line.show, note=say, warning=lambda text: say(f"warning: {text}"))
-    result, recording = measure(brief, stack, conditions, listener)
-    line.end()
+    with watching(load.name, live=how.live) as show:
+        listener = Listener(progress=show, note=say, warning=lambda text: say(f"warning: {text}"))
+        result, recording = measure(brief, stack, conditions, listener)
     home = store.save(result, recording, results)
     if result.stop is not None and result.stop.cause is StopCause.INTERRUPT:
         say(f"interrupted; {result.summary.requests} requests are kept in {home}")

@@ -1,5 +1,6 @@
 """`bench run`: measure, and judge nothing."""
 
+from bench.cli.live import LiveOption
 from bench.cli.measuring import (
     DEFAULT_RESULTS,
     Certificate,
@@ -27,9 +28,10 @@ def run(
     transport: TransportOption = TransportName.OWN,
     certificate: Certificate = True,
     objective: Objective = None,
+    live: LiveOption = False,
     results: ResultsFolder = DEFAULT_RESULTS,
 ) -> None:
     """Run a scenario and print the folder that its result is in."""
-    how = How(target, target_url, inject, workers, transport, certificate, objective)
+    how = How(target, target_url, inject, workers, transport, certificate, objective, live)
     _, home = measure_and_keep(scenario, how, results)
     print(home)

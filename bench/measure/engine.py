@@ -82,6 +82,11 @@ class Engine:
         self._in_flight = 0
         self._origin_s = 0.0
 
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+        return self._in_flight
+
     async def open(self) -> None:
         """Open all connections before the clock starts: what it costs to do so at once is ours."""
         await asyncio.gather(*(user.open() for arms in self._users.values() for user in arms))
@@ -128,7 +133,11 @@ class Engine:
             if due_s >= end_s or arrival.turn == span.turns:
                 return
             await self._pacer.sleep_until(due_s)
-            free_s = await self._ask(users[arrival.arm], arrival, due_s)
+            self._in_flight += 1
+            try:
+                free_s = await self._ask(users[arrival.arm], arrival, due_s)
+            finally:
+                self._in_flight -= 1
 
     async def _run_open(self, index: int, stage: OpenLoop, start_s: float) -> None:
         end_s = start_s + stage.duration_s

@@ -72,10 +72,17 @@ class WaitingForStage:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What was measured since the last one: requests, and gaps between tokens by stage."""
+    """What was measured since the last one.
+
+    Attributes:
+        log: Requests that are over.
+        token_gaps: By stage.
+        in_flight: How many requests are under way now.
+    """
 
     log: SampleLog
     token_gaps: dict[int, Histogram]
+    in_flight: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,10 @@ from bench.core.control import Control
 from bench.core.histogram import Histogram
 from bench.core.layers import Round
 from bench.core.load import in_words, planned_s
+from bench.core.plan import plan
+from bench.core.progress import Presence, Progress, ProgressWatch
 from bench.core.recording import Recording
-from bench.core.sample import Outcome, ResourceSample, Stop, StopCause
+from bench.core.sample import ResourceSample, Stop, StopCause
 from bench.core.samples import SampleLog
 from bench.core.scenario import Brief
 from bench.core.stack import Asked, Layers
@@ -31,16 +33,6 @@ _TICK_S = 0.5
 _TAKE_BACK_TIMEOUT_S = 10.0
 # Tokens are renewed from half of their life on, and all before three quarters of it.
 _RENEW_FROM, _RENEW_WITHIN = 0.5, 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is: seconds, and requests so far; `planned_s` is None when requests end it, not time."""
-
-    elapsed_s: float
-    planned_s: float | None
-    finished: int
-    failed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +104,8 @@ class _Session:
         self._gaps: dict[int, Histogram] = {}
         self._resources: list[ResourceSample] = []
         self._abort = AbortWatch(brief.scenario.thresholds, brief.scenario.stages)
-        self._finished = self._failed = 0
+        self._progress = ProgressWatch()
+        self._presence = Presence(plan(brief))
         self._issued_s: list[float] = []
         self._interrupted = asyncio.Event()
 
@@ -191,9 +184,7 @@ class _Session:
             self._gaps.setdefault(stage, Histogram()).merge(gaps)
         new = self._log.since(start)
         self._abort.add(new)
-        cancelled, ok = int(new.ended(Outcome.CANCELLED).sum()), int(new.ended(Outcome.OK).sum())
-        self._finished += len(new) - cancelled
-        self._failed += len(new) - cancelled - ok
+        self._progress.add(new)
 
     async def _watch(
         self, load: asyncio.Task[float], workers: Workers, sampler: ResourceSampler
@@ -208,21 +199,25 @@ class _Session:
                 if interrupted.done():
                     return Stop(cause=StopCause.INTERRUPT, reason="interrupted")
                 if workers.began_s is not None:
-                    stop = self._tick(time.monotonic() - workers.began_s, workers, sampler)
+                    stop = self._tick(workers.began_s, workers, sampler)
                     if stop is not None:
                         return stop
         finally:
             interrupted.cancel()
 
-    def _tick(self, elapsed_s: float, workers: Workers, sampler: ResourceSampler) -> Stop | None:
-        self._resources += sampler.sample(elapsed_s)
+    def _tick(self, began_s: float, workers: Workers, sampler: ResourceSampler) -> Stop | None:
+        now_s = time.monotonic()
+        elapsed_s = now_s - began_s
+        resources = sampler.sample(elapsed_s)
+        self._resources += resources
         self._renew(workers)
         self._on_progress(
-            Progress(
-                elapsed_s=elapsed_s,
-                planned_s=planned_s(self._brief.scenario.stages),
-                finished=self._finished,
-                failed=self._failed,
+            self._progress.progress(
+                elapsed_s,
+                planned_s(self._brief.scenario.stages),
+                users=self._presence.users(workers.stage, now_s - workers.stage_began_s),
+                in_flight=workers.in_flight,
+                resources=tuple(resources),
             )
         )
         death = self._subject.dead()

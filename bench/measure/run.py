@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from bench.core.progress import Progress
 from bench.core.recording import Recording
 from bench.core.result import RunResult, make_result
 from bench.core.scenario import Brief
@@ -23,7 +24,7 @@ from bench.measure.messages import Transport
 from bench.measure.processes import running
 from bench.measure.provenance import fingerprint, new_run_id, provenance
 from bench.measure.provisioning import furnished, provisioned
-from bench.measure.recorder import Progress, Subject, Tokens, record
+from bench.measure.recorder import Subject, Tokens, record
 
 READY_TIMEOUT_S = 60.0
 

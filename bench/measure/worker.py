@@ -51,6 +51,7 @@ class _Shift:
         self._clock = clock
         self._log = SampleLog()
         self._gaps: dict[int, array[float]] = {}
+        self._said_in_flight = 0
         self._starts: asyncio.Queue[float] = asyncio.Queue()
         self._clients: dict[int, list[ChatClient]] = {}
         brief = job.brief
@@ -113,10 +114,11 @@ class _Shift:
             await self._writer.drain()
 
     def _flush(self) -> None:
-        if len(self._log):
+        in_flight = self._engine.in_flight
+        if len(self._log) or in_flight != self._said_in_flight:
             token_gaps = {stage: _counted(gaps_s) for stage, gaps_s in self._gaps.items()}
-            send(self._writer, Batch(self._log, token_gaps))
-            self._log, self._gaps = SampleLog(), {}
+            send(self._writer, Batch(self._log, token_gaps, in_flight))
+            self._log, self._gaps, self._said_in_flight = SampleLog(), {}, in_flight
 
 
 def _counted(gaps_s: "array[float]") -> Histogram:

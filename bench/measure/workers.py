@@ -33,10 +33,15 @@ class Workers:
     Attributes:
         processes: They.
         began_s: When the first stage of the latest job began, on CLOCK_MONOTONIC; None before.
+        stage: The number of the stage that began last.
+        stage_began_s: When that was.
     """
 
     processes: Sequence[asyncio.subprocess.Process]
     began_s: float | None = None
+    stage: int = field(default=0, init=False)
+    stage_began_s: float = field(default=0.0, init=False)
+    _in_flight: dict[int, int] = field(default_factory=dict, init=False)
     _waiting: int = field(default=0, init=False)
     _on_begin: Callable[[], object] = field(default=lambda: None, init=False)
 
@@ -44,6 +49,11 @@ class Workers:
     def pids(self) -> tuple[int, ...]:
         """Ids of the processes."""
         return tuple(process.pid for process in self.processes)
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way, as each process said last."""
+        return sum(self._in_flight.values())
 
     async def run(
         self, job: Job, on_batch: Callable[[Batch], None], on_begin: Callable[[], object] = lambda: None
@@ -78,6 +88,7 @@ class Workers:
 
     def _prepare(self, on_begin: Callable[[], object]) -> None:
         self.began_s, self._waiting, self._on_begin = None, 0, on_begin
+        self._in_flight.clear()
 
     async def _follow(self, process: asyncio.subprocess.Process, on_batch: Callable[[Batch], None]) -> float:
         """Hear a process to the end of its job, and say when that was."""
@@ -90,14 +101,15 @@ class Workers:
                     "a load generator process ended before its load did", "what it said stands above"
                 ) from None
             match heard:
-                case WaitingForStage():
-                    self._gather()
+                case WaitingForStage(stage=stage):
+                    self._gather(stage)
                 case Batch() as batch:
+                    self._in_flight[process.pid] = batch.in_flight
                     on_batch(batch)
                 case Finished(at_s=at_s):
                     return at_s
 
-    def _gather(self) -> None:
+    def _gather(self, stage: int) -> None:
         """A stage begins when all processes have come to it."""
         self._waiting += 1
         if self._waiting == len(self.processes):
@@ -106,6 +118,7 @@ class Workers:
             if self.began_s is None:
                 self.began_s = at_s
                 self._on_begin()
+            self.stage, self.stage_began_s = stage, at_s
             self._tell(Start(at_s))
 
     def _tell(self, value: object) -> None:

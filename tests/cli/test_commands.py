@@ -1,22 +1,17 @@
-import io
 import json
 import re
 import secrets
 import shutil
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import jwt
 import pytest
 
 from bench.cli.app import main
-from bench.cli.console import ProgressLine
 from bench.core.report import Report
 from bench.core.result import RunResult
 from bench.core.sample import Stop, StopCause
 from bench.errors import Exit
-from bench.measure.recorder import Progress
 from bench.store import baselines, results
 from tests.command import Bench
 from tests.factories import (
@@ -259,38 +254,6 @@ def test_a_bug_shows_its_traceback_and_exits_with_70(capsys: pytest.CaptureFixtu
     said = capsys.readouterr().err
     assert "ZeroDivisionError: by zero" in said
     assert "this is a bug in bench" in said
-
-
-class _Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def _progress(seconds: Sequence[float]) -> list[Progress]:
-    return [Progress(elapsed_s=at, planned_s=30.0, finished=int(at), failed=0) for at in seconds]
-
-
-def test_progress_rewrites_its_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal there is one line that changes, and the cursor goes on at the end."""
-    screen = _Terminal()
-    monkeypatch.setattr(sys, "stderr", screen)
-    line = ProgressLine()
-    for each in _progress([0.5, 1.0]):
-        line.show(each)
-    line.end()
-    assert screen.getvalue().count("\r") == 2
-    assert screen.getvalue().endswith("\n")
-
-
-def test_progress_is_a_line_now_and_then_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
-    """In a log there is a line every five seconds and no control character."""
-    line = ProgressLine()
-    for each in _progress([second / 2 for second in range(22)]):
-        line.show(each)
-    line.end()
-    said = capsys.readouterr().err
-    assert len(said.splitlines()) == 3
-    assert "\r" not in said
 
 
 def test_an_incomparable_run_names_what_differs(bench: Bench) -> None:

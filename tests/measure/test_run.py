@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from bench.core.metrics import RECOVERY, hop_key
+from bench.core.progress import Progress
 from bench.core.sample import GENERATOR, Outcome, StopCause
 from bench.core.scenario import Brief, Scenario
 from bench.core.stack import Stack
@@ -22,7 +23,7 @@ from bench.measure import detached
 from bench.measure.auth import jwt_secret
 from bench.measure.health import wait_until_ready
 from bench.measure.provenance import fingerprint, git_user, new_run_id, provenance
-from bench.measure.recorder import Progress, Subject, Tokens, record
+from bench.measure.recorder import Subject, Tokens, record
 from bench.measure.resources import ResourceSampler
 from bench.measure.run import Conditions, Listener, measure
 from bench.store import scenarios, stacks

@@ -1,0 +1,57 @@
+from collections.abc import Callable
+
+import pytest
+
+from bench.core.progress import Progress, Waits
+from bench.core.sample import GENERATOR, ResourceSample
+from bench.render.live import progress_line, screen
+
+PROCESSES = tuple(
+    ResourceSample(at_s=12.0, source=source, cpu_pct=cpu_pct, memory_bytes=memory_bytes)
+    for source, cpu_pct, memory_bytes in (
+        ("backend", 3.2, 48_000_000),
+        ("model", 101.7, 2_412_000_000),
+        (GENERATOR, 5.0, 90_000_000),
+        (f"{GENERATOR}-2", 4.6, 91_000_000),
+    )
+)
+NOW = Progress(
+    elapsed_s=12.2,
+    planned_s=30.0,
+    finished=1_024,
+    failed=3,
+    users=10,
+    in_flight=4,
+    recent_rps=102.4,
+    recent_failed_ratio=0.05,
+    waits=Waits(609.0, 818.2),
+    recent=Waits(612.0, 12_000.0),
+    resources=PROCESSES,
+)
+SCREENS = {
+    "live-begun": Progress(elapsed_s=0.5, planned_s=30.0, finished=0, failed=0, users=1, in_flight=1),
+    "live-under-way": NOW,
+    "live-last-answers": Progress(
+        elapsed_s=30.4, planned_s=30.0, finished=60, failed=0, users=0, in_flight=2
+    ),
+    "live-by-turns": Progress(elapsed_s=8.0, planned_s=None, finished=6, failed=6, recent_failed_ratio=1.0),
+}
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_the_screen_shows_each_part_of_a_run(name: str, golden: Callable[[str, str], None]) -> None:
+    """A run that has begun, is under way, waits for its last answers, or has no end, looks as approved."""
+    golden(f"{name}.txt", "\n".join(screen("quick", SCREENS[name])) + "\n")
+
+
+def test_hostile_names_stay_on_their_line() -> None:
+    """A scenario's and a service's name neither move the cursor nor begin a line."""
+    hostile = PROCESSES[0].model_copy(update={"source": "x\x1b[2J\ny"})
+    shown = screen("quick\r\x1b[31m", Progress(1.0, None, 0, 0, resources=(hostile,)))
+    assert not set("\r\n\x1b") & set("".join(shown))
+
+
+def test_a_line_says_how_far_a_run_is() -> None:
+    """In a log a line has the time, the requests and the failures; without a planned end no end is said."""
+    assert progress_line(NOW) == "   12 s of 30 s   1024 requests   3 failed"
+    assert progress_line(SCREENS["live-by-turns"]) == "    8 s   6 requests   6 failed"
