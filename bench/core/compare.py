@@ -268,9 +268,9 @@ def decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple
     ]
     if failures:
         return Decision.FAIL, tuple(failures)
-    unclear = [each for each in said[Verdict.INCONCLUSIVE] if each.part is Part.DECIDES]
-    if unclear:
-        return Decision.UNDECIDED, tuple(f"{each.key}: {_unclear(each)}" for each in unclear)
+    undecided = [each for each in said[Verdict.INCONCLUSIVE] if each.part is Part.DECIDES]
+    if undecided:
+        return Decision.UNDECIDED, tuple(f"{each.key}: {unclear(each)}" for each in undecided)
     return Decision.PASS, tuple(f"{each.key} improved" for each in said[Verdict.IMPROVED])
 
 
@@ -278,7 +278,8 @@ def _missing(keys: Sequence[str]) -> list[str]:
     return [f"missing, though the baseline has it: {', '.join(keys)}"] if keys else []
 
 
-def _unclear(each: MetricComparison) -> str:
+def unclear(each: MetricComparison) -> str:
+    """Why nothing can be said of a metric."""
     if each.mde_ratio is None:
         return "too little data to compare"
     if each.mde_ratio <= MDE_BUDGET_RATIO:

@@ -27,12 +27,16 @@ class SuiteReport(Record):
         headline: The judgement in one sentence.
         reasons: What was not put down to the version, and why.
         reports: Each run by itself, the worst first.
+        excused: Why regressions of a scenario were not put down to the version, by its name.
+        missing: Scenarios that should have been measured and were not.
     """
 
     decision: Decision
     headline: str
     reasons: tuple[str, ...]
     reports: tuple[Report, ...]
+    excused: dict[str, str] = {}
+    missing: tuple[str, ...] = ()
 
 
 def longest_minutes(scenario: Scenario) -> int:
@@ -77,6 +81,8 @@ def judge_suite(reports: Sequence[Report], expected: Sequence[str] = ()) -> Suit
         headline=headline,
         reasons=(*vanished, *dict.fromkeys(excused.values())),
         reports=tuple(ordered),
+        excused=excused,
+        missing=tuple(missing),
     )
 
 

@@ -1,0 +1,229 @@
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from junitparser import Error, Failure, JUnitXml, Skipped
+
+from bench.core.compare import Comparison, Decision
+from bench.core.metrics import Part
+from bench.core.report import Report, make_report
+from bench.core.suite import SuiteReport, judge_suite
+from bench.core.verdict import Verdict
+from bench.render.junit import render_junit, render_suite_junit
+from tests.factories import make_provenance
+from tests.render.reports import HOSTILE, reports, suites
+
+REPORTS, SUITES = reports(), suites()
+SHOWN = ("pass", "regression", "missing", "too-noisy", "no-baseline", "interrupted", "crossed", "crept")
+# What Jenkins' junit-10.xsd says of the elements that are used here: which attributes must be there, which
+# may be, and which children.
+SCHEMA = {
+    "testsuites": (set[str](), {"name", "time", "tests", "failures", "errors"}, {"testsuite"}),
+    "testsuite": (
+        {"name", "tests", "failures", "errors"},
+        {"time", "skipped", "timestamp", "hostname", "id", "package"},
+        {"properties", "testcase", "system-out", "system-err"},
+    ),
+    "properties": (set[str](), set[str](), {"property"}),
+    "property": ({"name", "value"}, set[str](), set[str]()),
+    "testcase": (
+        {"name"},
+        {"time", "classname", "group"},
+        {"skipped", "error", "failure", "system-out", "system-err"},
+    ),
+    "failure": (set[str](), {"type", "message"}, set[str]()),
+    "error": (set[str](), {"type", "message"}, set[str]()),
+    "skipped": (set[str](), {"type", "message"}, set[str]()),
+    "system-out": (set[str](), set[str](), set[str]()),
+}
+SECONDS = r"(([0-9]{0,3},)*[0-9]{3}|[0-9]{0,3})*(\.[0-9]*)?"
+
+
+def _parsed(text: str) -> ET.Element:
+    """The document, held to the schema."""
+    root = ET.fromstring(text.encode())  # noqa: S314 - it is ours
+    assert root.tag == "testsuites"
+    for element in root.iter():
+        must, may, children = SCHEMA[element.tag]
+        assert must <= set(element.keys()) <= must | may, element.tag
+        assert {child.tag for child in element} <= children, element.tag
+        if element.tag in {"testsuites", "testsuite"}:
+            assert re.fullmatch(SECONDS, element.attrib["time"])
+            for tag in ("failure", "error", "skipped"):
+                said = element.get(f"{tag}s", element.get(tag))
+                assert said is None or int(said) == len(list(element.iter(tag)))
+            assert int(element.attrib["tests"]) == len(list(element.iter("testcase")))
+    return root
+
+
+def _ended(root: ET.Element, tag: str) -> set[str]:
+    """What ended like that, as `group name`."""
+    return {
+        f"{case.attrib['classname'].partition('.')[2]} {case.attrib['name']}".strip()
+        for case in root.iter("testcase")
+        if case.find(tag) is not None
+    }
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_junit_shows_a_report(name: str, golden: Callable[[str, str], None]) -> None:
+    """A report is in JUnit's XML as it was last approved."""
+    golden(f"{name}.xml", render_junit(REPORTS[name]))
+
+
+def test_junit_shows_a_suite(golden: Callable[[str, str], None]) -> None:
+    """Several scenarios are in JUnit's XML as they were last approved."""
+    golden("suite-failed.xml", render_suite_junit(SUITES["suite-failed"]))
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_it_fails_where_the_run_did(name: str) -> None:
+    """Every report keeps to the schema, fails where its run failed and errs where it was no measurement."""
+    report = REPORTS[name]
+    root = _parsed(render_junit(report))
+    assert bool(_ended(root, "failure")) == (report.decision is Decision.FAIL)
+    assert bool(_ended(root, "error")) == (report.decision is Decision.INVALID)
+    assert report.decision is not Decision.UNDECIDED or _ended(root, "skipped")
+    assert float(root.attrib["time"]) == report.result.summary.elapsed_s
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_each_gating_metric_and_threshold_is_a_case(name: str) -> None:
+    """There is a case for each of them, and none for what may not fail a run."""
+    report = REPORTS[name]
+    said = [case.attrib["name"] for case in _parsed(render_junit(report)).iter("testcase")]
+    comparison = report.comparison
+    gating = [each.key for each in comparison.metrics if each.part is not Part.EXPLAINS]
+    limits = [f"{each.metric} {each.threshold}" for each in report.result.thresholds]
+    uncompared = report.decision is not Decision.INVALID and not comparison.metrics
+    others = ["comparison"] if uncompared else []
+    assert said == ["measurement", *gating, *(each.key for each in comparison.crept), *limits, *others]
+
+
+def test_a_verdict_is_what_a_case_ends_with() -> None:
+    """Regressed, missing and crossed fail; what cannot be told is skipped, with what could have been seen."""
+    assert _ended(_parsed(render_junit(REPORTS["regression"])), "failure") == {
+        "baseline e2e_ms",
+        "baseline hop.decode_ms",
+    }
+    assert _ended(_parsed(render_junit(REPORTS["missing"])), "failure") == {"baseline hop.decode_ms"}
+    assert _ended(_parsed(render_junit(REPORTS["crossed"])), "failure") == {"thresholds e2e_ms p(95)<100"}
+    assert "anchor e2e_ms" in _ended(_parsed(render_junit(REPORTS["crept"])), "failure")
+    noisy = _parsed(render_junit(REPORTS["too-noisy"])).find(".//testcase[@name='e2e_ms']/skipped")
+    assert noisy is not None
+    assert "could have been seen" in noisy.attrib["message"]
+    assert "detectable: +" in (noisy.text or "")
+
+
+def _regressed(comparison: Comparison) -> Report:
+    return make_report(REPORTS["regression"].result, comparison)
+
+
+def test_a_gate_that_only_advises_fails_nothing() -> None:
+    """What regressed in a run that is undecided is skipped, and says why nobody is failed for it."""
+    regressed = REPORTS["regression"].comparison
+    advised = regressed.model_copy(update={"decision": Decision.UNDECIDED, "reasons": ("only advice",)})
+    root = _parsed(render_junit(_regressed(advised)))
+    assert not _ended(root, "failure")
+    skipped = root.find(".//testcase[@name='e2e_ms']/skipped")
+    assert skipped is not None
+    assert skipped.attrib["message"].endswith("; only advice")
+
+
+def test_what_is_new_is_skipped() -> None:
+    """A metric that the baseline does not have is neither passed nor failed."""
+    known = REPORTS["pass"].comparison
+    new = known.metrics[1].model_copy(update={"verdict": Verdict.NEW, "base": None})
+    report = make_report(REPORTS["pass"].result, known.model_copy(update={"metrics": (new,)}))
+    assert _ended(_parsed(render_junit(report)), "skipped") == {f"baseline {new.key}"}
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_a_suite_has_a_testsuite_of_each_scenario(name: str) -> None:
+    """Each scenario is a suite of its own, and they fail together where the verdict on all is a failure."""
+    suite = SUITES[name]
+    root = _parsed(render_suite_junit(suite))
+    names = [each.result.scenario.name for each in suite.reports]
+    assert [each.attrib["name"] for each in root.iter("testsuite")] == names
+    assert bool(_ended(root, "failure")) == (suite.decision is Decision.FAIL)
+
+
+def _named(kind: str, name: str) -> Report:
+    run = REPORTS[kind].result
+    renamed = run.scenario.model_copy(update={"name": name})
+    return make_report(run.model_copy(update={"scenario": renamed}), REPORTS[kind].comparison)
+
+
+def test_an_excused_scenario_fails_nothing() -> None:
+    """What is chance among many scenarios is skipped, and what failed by itself still fails."""
+    one, other = _named("regression", "one"), _named("crossed", "other")
+    suite = judge_suite([one, other])
+    excused = suite.model_copy(update={"excused": {"one": "one of many does as badly by chance"}})
+    failed = {
+        each.attrib["classname"]
+        for each in _parsed(render_suite_junit(excused)).iter()
+        if each.findall("failure")
+    }
+    assert failed == {"other.thresholds"}
+
+
+def test_a_scenario_that_was_not_measured_is_an_error() -> None:
+    """A scenario of the suite that is not there is a testsuite that errs."""
+    suite = judge_suite([_named("pass", "here")], expected=("here", "gone"))
+    root = _parsed(render_suite_junit(suite))
+    assert [(each.attrib["name"], each.attrib["errors"]) for each in root.iter("testsuite")] == [
+        ("here", "0"),
+        ("gone", "1"),
+    ]
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_others_can_read_it(name: str) -> None:
+    """A reader that is not ours finds the same cases, and the same of them failed, in error and skipped."""
+    text = render_junit(REPORTS[name])
+    root = _parsed(text)
+    (suite,) = JUnitXml.fromstring(text.encode())
+    for tag, kind in (("failure", Failure), ("error", Error), ("skipped", Skipped)):
+        found = {case.name for case in suite if any(isinstance(each, kind) for each in case.result)}
+        assert found == {case.attrib["name"] for case in root.iter("testcase") if case.findall(tag)}
+    assert suite.timestamp == "2026-01-05T12:00:00"
+
+
+def test_the_properties_say_where_a_run_is_from() -> None:
+    """Run, commit, machine and what was made worse can be seen where the tests are shown."""
+    root = _parsed(render_junit(REPORTS["hostile"]))
+    said = {each.attrib["name"]: each.attrib["value"] for each in root.iter("property")}
+    assert said["run_id"] == REPORTS["hostile"].result.provenance.run_id
+    assert (said["cpu_count"], said["simulated"], said["injected.model.slowdown"]) == ("2", "true", "1.3")
+    assert "commit" not in said
+
+
+@given(st.text(max_size=40) | st.sampled_from([HOSTILE, "]]>", "\ud800", "\x00\x0b\x1b[2J", "\ufffe\r\n&"]))
+def test_hostile_text_is_text(text: str) -> None:
+    """Whatever a name holds, the document keeps to the schema and the name stays on its line."""
+    run = REPORTS["regression"].result
+    scenario = run.scenario.model_copy(update={"name": text})
+    made = make_provenance(commit=None).model_copy(update={"commit": text})
+    hostile = run.model_copy(update={"scenario": scenario, "provenance": made})
+    limit = hostile.thresholds[0].model_copy(update={"threshold": text, "crossed": True})
+    report = make_report(
+        hostile.model_copy(update={"thresholds": (limit,)}), REPORTS["regression"].comparison
+    )
+    root = _parsed(render_junit(report))
+    (suite,) = root
+    name = suite.attrib["name"]
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f]", name)
+    plain = "".join(each for each in text if each.isprintable() and each not in "\ud800\ufffe")
+    assert set(plain) - set("\ufffd ") <= set(name)
+
+
+def test_a_suite_can_be_all_of_nothing() -> None:
+    """Where no scenario was measured there is an error for each, and no other case."""
+    nothing = SuiteReport(
+        decision=Decision.INVALID, headline="1 of 1 missing", reasons=(), reports=(), missing=("gone",)
+    )
+    root = _parsed(render_suite_junit(nothing))
+    assert (root.attrib["tests"], root.attrib["errors"]) == ("1", "1")
