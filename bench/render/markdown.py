@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from bench.core.compare import Decision
 from bench.core.report import Report
 from bench.render.document import Document, Table, make_document
+from bench.render.mermaid import tiers_chart
 
 ICONS = {Decision.PASS: "🟢", Decision.FAIL: "🔴", Decision.UNDECIDED: "🟡", Decision.INVALID: "⚪"}
 _LONGEST_CELL, _LONGEST_LINE = 200, 1_000
@@ -31,12 +32,18 @@ def template(name: str) -> Template:
 
 def render_markdown(report: Report) -> str:
     """The report as Markdown; text that the target or a scenario's author wrote stays text."""
-    return show(make_document(report))
+    return show(make_document(report), tiers_chart(report))
 
 
-def show(document: Document) -> str:
-    """A document as Markdown that ends in a newline; text stays text in it as well."""
-    return template("report.md.j2").render(document=document, icon=ICONS[document.decision]).strip() + "\n"
+def show(document: Document, chart: str = "") -> str:
+    """A document as Markdown that ends in a newline; text stays text in it as well.
+
+    Args:
+        document: What to say.
+        chart: A block of Markdown below what was judged; it is not escaped.
+    """
+    page = template("report.md.j2")
+    return page.render(document=document, chart=chart, icon=ICONS[document.decision]).strip() + "\n"
 
 
 def escape(text: str) -> str:
