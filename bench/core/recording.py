@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+from pydantic import create_model
 
 from bench.core.certificate import Certificate
 from bench.core.control import Control
@@ -74,6 +77,15 @@ def course(recording: Recording) -> Course:
         probes=recording.probes,
         gauges=recording.gauges,
     )
+
+
+def _fields() -> dict[str, Any]:
+    types, usual = get_type_hints(RequestSample), RequestSample._field_defaults | {"hops": {}}
+    return {name: (types[name], usual.get(name, ...)) for name in RequestSample._fields}
+
+
+# A request as a file holds it, for the schema of such a line.
+RequestLine = create_model("RequestLine", __base__=Record, __doc__=RequestSample.__doc__, **_fields())
 
 
 def line(sample: RequestSample) -> dict[str, object]:

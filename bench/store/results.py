@@ -1,14 +1,18 @@
 """Results: `results/<run>/` holds the recording, the result, and the reports on it."""
 
+import gzip
 import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
+from pydantic import TypeAdapter, ValidationError
 
 from bench.core.recording import Recording, course, line
 from bench.core.result import SCHEMA_VERSION, RunResult
+from bench.core.sample import RequestSample
+from bench.core.samples import SampleLog, Samples
 from bench.errors import StoreError
 from bench.store.files import read_model, write_chunks, write_text
 
@@ -16,6 +20,9 @@ FOLDER = Path("results")
 RESULT, RECORDING, SAMPLES = "result.json", "recording.json", "samples.jsonl.gz"
 # Of a result.json; a hundred times what one has.
 _MOST_BYTES = 20_000_000
+_PAGE = 4096  # requests that are in memory at once
+_LONGEST_LINE = 1_000_000  # bytes; a thousand times what a request has
+_REQUEST = TypeAdapter(RequestSample)
 _FAST, _GZIP = 1, 31  # a level of compression, and the form that zlib calls by a number
 
 
@@ -55,6 +62,31 @@ def load(path: Path) -> RunResult:
     return read_model(file, RunResult, SCHEMA_VERSION)
 
 
+def folder_of(path: Path) -> Path:
+    """The folder of a run, by that or by its result.json."""
+    return path if path.is_dir() else path.parent
+
+
+def requests(home: Path) -> Iterator[Samples]:
+    """The requests of a run, in their order, some at a time: a million are never in memory at once.
+
+    Raises:
+        StoreError: They are not there, cut off, or not what they should be; the message says where.
+    """
+    file = home / SAMPLES
+    log = SampleLog()
+    for number, each in enumerate(_read_lines(file), 1):
+        try:
+            log.append(_REQUEST.validate_json(each))
+        except (ValidationError, OverflowError, TypeError) as error:
+            raise StoreError(f"{file}: line {number} is not a request", "was it edited?") from error
+        if len(log) == _PAGE:
+            yield log.since(0)
+            log = SampleLog()
+    if len(log):
+        yield log.since(0)
+
+
 def load_foreign(path: Path) -> RunResult:
     """A result that somebody else wrote: of a size that results have, and no link to another file.
 
@@ -75,6 +107,20 @@ def _write(result: RunResult, recording: Recording, home: Path) -> None:
     write_chunks(home / SAMPLES, _lines(recording))
     write_text(home / RECORDING, course(recording).model_dump_json() + "\n")
     write_text(home / RESULT, result.model_dump_json(indent=1) + "\n")
+
+
+def _read_lines(file: Path) -> Iterator[bytes]:
+    try:
+        with gzip.open(file) as unpacked:
+            while each := unpacked.readline(_LONGEST_LINE):
+                yield each
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"there are no requests at {file}",
+            "a run is kept with them; a copy of its result.json is not enough",
+        ) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise StoreError(f"{file} is not whole: {error}", "was it cut off? restore it") from error
 
 
 def _lines(recording: Recording) -> Iterator[bytes]:
