@@ -1,7 +1,7 @@
 """`bench schema`: the JSON Schema of every file that is read or written."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,8 @@ class Kind(StrEnum):
     SUITE = "suite"
     HISTORY = "history"  # of one line
     TREND = "trend"
+    NOISE = "noise"
+    REQUEST = "request"  # of one line
 
 
 def schema(kind: Annotated[Kind, typer.Argument(help="The kind of file.")]) -> None:
@@ -32,12 +34,13 @@ def print_schema(kind: Kind) -> None:
     """Print the schema of a kind of file, its own address included."""
     import json
 
-    from pydantic import BaseModel
+    from pydantic import TypeAdapter
 
     from bench.core.baseline import Baseline
     from bench.core.compare import Comparison
     from bench.core.history import HistoryPoint
-    from bench.core.recording import Course
+    from bench.core.noise import Noise
+    from bench.core.recording import Course, RequestLine
     from bench.core.report import Report
     from bench.core.result import RunResult
     from bench.core.scenario import Prompts, Scenario
@@ -46,7 +49,7 @@ def print_schema(kind: Kind) -> None:
     from bench.core.target import Target
     from bench.core.trend import Trend
 
-    models: dict[Kind, type[BaseModel]] = {
+    models: dict[Kind, Any] = {
         Kind.SCENARIO: Scenario,
         Kind.TARGET: Target,
         Kind.PROMPTS: Prompts,
@@ -58,7 +61,12 @@ def print_schema(kind: Kind) -> None:
         Kind.REPORT: Report,
         Kind.SUITE: SuiteReport,
         Kind.HISTORY: HistoryPoint,
-        Kind.TREND: Trend,
+        Kind.TREND: tuple[Trend, ...],
+        Kind.NOISE: Noise,
+        Kind.REQUEST: RequestLine,
     }
-    content = {"$schema": "https://json-schema.org/draft/2020-12/schema", **models[kind].model_json_schema()}
+    content = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **TypeAdapter(models[kind]).json_schema(),
+    }
     print(json.dumps(content, indent=2))

@@ -92,7 +92,8 @@ def _from_text(value: Any) -> Any:
     return {"threshold": value} if isinstance(value, str) else value
 
 
-Thresholds = dict[str, tuple[Annotated[Threshold, BeforeValidator(_from_text)], ...]]
+_Written = BeforeValidator(_from_text, json_schema_input_type=str | Threshold)
+Thresholds = dict[str, tuple[Annotated[Threshold, _Written], ...]]
 
 
 def check_known(key: str) -> None:

@@ -1,0 +1,94 @@
+"""What is written is what its published schema says, by a validator that is not ours."""
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.cli.schema import Kind
+from bench.core.sample import Outcome
+from bench.errors import Exit
+from bench.store import baselines, results
+from tests.command import Bench
+from tests.factories import make_baseline, make_recording, make_sample, run_at
+from tests.render.reports import reports
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = {
+    Kind.SCENARIO: "scenarios/*.yaml",
+    Kind.TARGET: "scenarios/targets/*.yaml",
+    Kind.PROMPTS: "scenarios/prompts/*.yaml",
+    Kind.STACK: "scenarios/stacks/*.yaml",
+    Kind.BASELINE: "baselines/*/*/*.json",
+    Kind.NOISE: "baselines/*/*/noise/*.json",
+}
+
+
+def _validate(bench: Bench, kind: Kind, files: list[Path]) -> None:
+    """Hold files to the schema that the command line prints for their kind."""
+    schema = Path(f"{kind}.schema.json")
+    schema.write_text(bench("schema", kind).out)
+    assert files
+    done = subprocess.run(
+        [Path(sys.executable).with_name("check-jsonschema"), "--schemafile", schema, *files],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _said(name: str, text: str) -> Path:
+    path = Path(name)
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("kind", SHIPPED)
+def test_what_is_shipped_is_by_its_schema(bench: Bench, kind: Kind) -> None:
+    """Every scenario, target, stack, message file and baseline that comes with bench is by its schema."""
+    _validate(bench, kind, [path for path in ROOT.glob(SHIPPED[kind]) if path.name != "suites.yaml"])
+
+
+def test_every_kind_of_report_is_by_the_schema(bench: Bench) -> None:
+    """`bench report --format json` is what `bench schema report` says, whatever was judged."""
+    files = []
+    for name, report in reports().items():
+        home = results.save(report.result, make_recording(), Path("results", name))
+        done = bench("report", str(home), "--format", "json")
+        assert done.code == Exit.PASS
+        files.append(_said(f"{name}.json", done.out))
+        files.append(_said(f"{name}-judged.json", report.model_dump_json()))
+    _validate(bench, Kind.REPORT, files)
+
+
+def test_the_files_of_a_run_are_by_their_schemas(bench: Bench) -> None:
+    """Result, recording and each request are what their schemas say, streamed and failed ones too."""
+    samples = [
+        make_sample(0),
+        make_sample(1, tokens=3, first_token_s=0.1, last_token_s=0.2, intercepted=True, connect_s=0.001),
+        make_sample(2, outcome=Outcome.DROPPED, status=None, sent_s=None, first_byte_s=None, detail="late"),
+    ]
+    home = results.save(run_at(1.0), make_recording(samples), Path("results"))
+    _validate(bench, Kind.RESULT, [home / "result.json"])
+    _validate(bench, Kind.RECORDING, [home / "recording.json"])
+    lines = gzip.decompress((home / "samples.jsonl.gz").read_bytes()).decode().splitlines()
+    _validate(bench, Kind.REQUEST, [_said(f"{n}.json", each) for n, each in enumerate(lines)])
+
+
+def test_what_is_said_of_runs_is_by_its_schema(bench: Bench) -> None:
+    """A comparison, several scenarios together, a kept run and a trend are what their schemas say."""
+    baselines.save(make_baseline())
+    homes = [str(results.save(run_at(1.0, n), make_recording(), Path("results"))) for n in range(6)]
+    merged = _said("suite.json", bench("merge", homes[0], "--format", "json").out)
+    _validate(bench, Kind.SUITE, [merged])
+    judged = reports()["regression"].comparison
+    _validate(bench, Kind.COMPARISON, [_said("comparison.json", judged.model_dump_json())])
+    assert bench("history", "add", *homes).code == Exit.PASS
+    (kept,) = Path("history").rglob("*.jsonl")
+    points = kept.read_text().splitlines()
+    _validate(bench, Kind.HISTORY, [_said(f"{n}.json", each) for n, each in enumerate(points)])
+    trend = bench("trend", "quick", "--format", "json")
+    _validate(bench, Kind.TREND, [_said("trend.json", trend.out)])
