@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.console import say
-from bench.cli.judging import Format, FormatOption, Strict, exit_code, rendered
+from bench.cli.judging import Format, FormatOption, Strict, exit_code, print_report, refuse, write
 from bench.cli.live import watching
 from bench.cli.measuring import DEFAULT_RESULTS, Inject, ResultsFolder, Workers
 
@@ -43,6 +43,7 @@ def ab(
     from bench.store import scenarios
     from bench.store.files import write_text
 
+    refuse(form, Format.CSV)
     brief = scenarios.load(scenario)
     if brief.beside is not None:
         raise ConfigError(f"scenario '{scenario}' compares two targets itself", "bench run measures it")
@@ -54,11 +55,11 @@ def ab(
         )
         one, other = alternate(brief, *arms, pairs, listener)
     report = make_report(other.whole, compare_pairs(one.runs, other.runs, other.whole, base))
-    print(rendered(report, form), end="", flush=True)
+    print_report(report, form, results)
     home = store.save(other.whole, other.recording, results)
     write_text(home / "base.json", one.whole.model_dump_json(indent=1) + "\n")
     write_text(home / "comparison.json", report.comparison.model_dump_json(indent=1) + "\n")
-    write_text(home / "report.md", rendered(report, Format.MARKDOWN))
+    write(report, Format.MARKDOWN, home, home / Format.MARKDOWN.file)
     say(f"\nwritten to {home}")
     raise typer.Exit(exit_code(report, strict=strict))
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import say
-from bench.cli.judging import Format, FormatOption, Strict, exit_code, judged, rendered
+from bench.cli.judging import FORMATS, Format, Strict, exit_code, judged, print_report, write, write_all
 from bench.cli.live import LiveOption
 from bench.cli.measuring import (
     DEFAULT_RESULTS,
@@ -36,6 +36,11 @@ ConfirmOption = Annotated[
     Confirm, typer.Option("--confirm", help="Measure again what looks worse, and fail only when both agree.")
 ]
 
+Formats = Annotated[
+    list[Format] | None,
+    typer.Option("--format", help="How to print the report; once more for a file in the run's folder."),
+]
+
 
 def check(
     scenario: ScenarioName,
@@ -50,7 +55,7 @@ def check(
     live: LiveOption = False,
     confirm: ConfirmOption = Confirm.AUTO,
     strict: Strict = False,
-    form: FormatOption = Format.TEXT,
+    form: Formats = None,
     results: ResultsFolder = DEFAULT_RESULTS,
 ) -> None:
     """Run a scenario, judge it by its baseline, and print the report.
@@ -66,8 +71,10 @@ def check(
         say("it looks worse than the baseline; measuring once more to be sure")
         again, _ = measure_and_keep(scenario, how, results)
         report = judged(result, again=again)
-    print(rendered(report, form), end="", flush=True)
+    printed, *others = form or FORMATS
+    print_report(report, printed, home)
     write_text(home / "comparison.json", report.comparison.model_dump_json(indent=1) + "\n")
-    write_text(home / "report.md", rendered(report, Format.MARKDOWN))
+    write(report, Format.MARKDOWN, home, home / Format.MARKDOWN.file)
     say(f"\nwritten to {home}")
+    write_all(report, others, home, home)
     raise typer.Exit(exit_code(report, strict=strict))

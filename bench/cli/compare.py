@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.judging import BaselineFile, Format, FormatOption, Strict, exit_code, judged, rendered
+from bench.cli.judging import BaselineFile, Format, FormatOption, Strict, exit_code, judged, print_report
 
 
 def compare(
@@ -16,8 +16,8 @@ def compare(
     form: FormatOption = Format.TEXT,
 ) -> None:
     """Compare a stored run with its baseline, and exit with the verdict."""
-    from bench.store.results import load
+    from bench.store.results import folder_of, load
 
     report = judged(load(result), baseline)
-    print(rendered(report, form), end="")
+    print_report(report, form, folder_of(result))
     raise typer.Exit(exit_code(report, strict=strict))

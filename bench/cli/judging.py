@@ -2,14 +2,15 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
-from bench.errors import Exit
+from bench.cli.console import say
+from bench.errors import ConfigError, Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from bench.core.compare import Decision
     from bench.core.report import Report
@@ -18,14 +19,26 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """What a report can be written as."""
+    """What a report can be written as, and the name of the file that it is written to."""
 
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    JSON = "json"
+    file: str
+
+    TEXT = "text", "report.txt"
+    MARKDOWN = "markdown", "report.md"
+    JSON = "json", "report.json"
+    JUNIT = "junit", "junit.xml"
+    CSV = "csv", "samples.csv"
+
+    def __new__(cls, name: str, file: str) -> Self:
+        """A format by its name in the command line."""
+        made = str.__new__(cls, name)
+        made._value_, made.file = name, file
+        return made
 
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How to write the report on stdout.")]
+FORMATS = (Format.TEXT,)  # where none is asked for
+_COLUMNS = 100  # of a text in a file
 BaselineFile = Annotated[
     Path | None, typer.Option("--baseline", help="A baseline file; else the one under baselines/.")
 ]
@@ -70,7 +83,6 @@ def judged_together(runs: "Sequence[RunResult]", suite: str | None = None) -> "S
 
 def _confirmed(runs: "list[RunResult]") -> "Report":
     from bench.core.result import differences
-    from bench.errors import ConfigError
 
     first, *others = runs
     if len(others) > 1:
@@ -83,25 +95,93 @@ def _confirmed(runs: "list[RunResult]") -> "Report":
     return judged(first, again=others[0]) if others and report.comparison.suspect else report
 
 
-def rendered(report: "Report", form: Format) -> str:
-    """A report as text that ends in a newline."""
+def rendered(
+    report: "Report", form: Format, home: Path, *, width: int = _COLUMNS, colour: bool = False
+) -> "Iterator[str]":
+    """A report as text that ends in a newline, part by part.
+
+    Args:
+        report: What to say.
+        form: How.
+        home: The run's folder, for what only its recording has.
+        width: Columns of a terminal.
+        colour: Whether to use a terminal's colours.
+
+    Raises:
+        StoreError: The recording cannot be read.
+    """
     match form:
         case Format.TEXT:
-            import shutil
-            import sys
-
             from bench.render.terminal import render_terminal
 
-            width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-            return render_terminal(report, width=width, colour=sys.stdout.isatty())
+            yield render_terminal(report, width=width, colour=colour)
         case Format.MARKDOWN:
             from bench.render.markdown import render_markdown
 
-            return render_markdown(report)
+            yield render_markdown(report)
         case Format.JSON:
             from bench.render.json_ import render_json
 
-            return render_json(report)
+            yield render_json(report)
+        case Format.JUNIT:
+            from bench.render.junit import render_junit
+
+            yield render_junit(report)
+        case Format.CSV:
+            from bench.render.samples_csv import render_samples
+            from bench.store import results
+
+            # Once to learn the columns, once for the rows: they may be too many to keep.
+            tiers = sorted({tier for page in results.requests(home) for tier in page.tiers})
+            yield from render_samples(results.requests(home), tiers)
+
+
+def terminal() -> tuple[int, bool]:
+    """How many columns there are on stdout, and whether it has colours."""
+    import shutil
+    import sys
+
+    return min(shutil.get_terminal_size((_COLUMNS, 24)).columns, 120), sys.stdout.isatty()
+
+
+def print_report(report: "Report", form: Format, home: Path) -> None:
+    """Print a report on stdout; the arguments and errors are those of `rendered`."""
+    width, colour = terminal()
+    for part in rendered(report, form, home, width=width, colour=colour):
+        print(part, end="", flush=True)
+
+
+def write(report: "Report", form: Format, home: Path, path: Path) -> None:
+    """Write a report to a file, whole or not at all.
+
+    Raises:
+        StoreError: The file cannot be written, or the recording not be read.
+    """
+    from bench.store.files import write_chunks
+
+    write_chunks(path, (part.encode() for part in rendered(report, form, home)))
+
+
+def write_all(report: "Report", forms: "Iterable[Format]", home: Path, folder: Path) -> None:
+    """Write a report in several formats, each to a file of its name in a folder, and say so.
+
+    Raises:
+        StoreError: As of `write`.
+    """
+    for form in dict.fromkeys(forms):
+        write(report, form, home, folder / form.file)
+        say(f"written to {folder / form.file}")
+
+
+def refuse(form: Format, *none_of: Format) -> None:
+    """Refuse a format that a command has not, before it does anything.
+
+    Raises:
+        ConfigError: It has not.
+    """
+    if form in none_of:
+        others = ", ".join(each for each in Format if each not in none_of)
+        raise ConfigError(f"--format {form}: this command has {others}", "bench report writes a run's")
 
 
 def exit_code(report: "Report", *, strict: bool) -> Exit:

@@ -2,11 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.judging import Format, FormatOption, Strict, exit_of, judged_together
+from bench.cli.judging import Format, FormatOption, Strict, exit_of, judged_together, refuse, terminal
+
+if TYPE_CHECKING:
+    from bench.core.suite import SuiteReport
 
 
 def merge(
@@ -24,21 +27,28 @@ def merge(
     chance, and what moves all of them may be the machine: both are taken into account.
     """
     from bench.publish.actions import annotations
-    from bench.render.suite import render_suite_markdown, render_suite_terminal
     from bench.store.results import load
 
+    refuse(form, Format.CSV)
     report = judged_together([load(run) for run in runs], suite)
     if form is Format.TEXT and os.environ.get("GITHUB_ACTIONS") == "true":
         print(annotations(report), end="")
-    match form:
-        case Format.TEXT:
-            import shutil
-            import sys
-
-            width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-            print(render_suite_terminal(report, width=width, colour=sys.stdout.isatty()), end="")
-        case Format.MARKDOWN:
-            print(render_suite_markdown(report), end="")
-        case Format.JSON:
-            print(report.model_dump_json(indent=1))
+    print(_rendered(report, form), end="")
     raise typer.Exit(exit_of(report.decision, strict=strict))
+
+
+def _rendered(report: "SuiteReport", form: Format) -> str:
+    """The report as text that ends in a newline."""
+    from bench.render.junit import render_suite_junit
+    from bench.render.suite import render_suite_markdown, render_suite_terminal
+
+    match form:
+        case Format.MARKDOWN:
+            return render_suite_markdown(report)
+        case Format.JSON:
+            return report.model_dump_json(indent=1) + "\n"
+        case Format.JUNIT:
+            return render_suite_junit(report)
+        case _:
+            width, colour = terminal()
+            return render_suite_terminal(report, width=width, colour=colour)

@@ -6,23 +6,41 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import say
-from bench.cli.judging import BaselineFile, Format, FormatOption, judged, rendered
+from bench.cli.judging import FORMATS, BaselineFile, Format, judged, print_report, write, write_all
+from bench.errors import ConfigError
+
+Formats = Annotated[
+    list[Format] | None,
+    typer.Option("--format", help="How to write the report; several times for several files."),
+]
+OutputFolder = Annotated[
+    Path | None,
+    typer.Option("--output-dir", help="Folder for a file of each format; several go to the run's else."),
+]
 
 
 def report(
     result: Annotated[Path, typer.Argument(help="A run's folder, or its result.json.")],
     *,
-    form: FormatOption = Format.TEXT,
+    form: Formats = None,
     baseline: BaselineFile = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write, not stdout.")] = None,
+    output_dir: OutputFolder = None,
 ) -> None:
-    """Write the report on a stored run. Exits with 0 whatever the verdict; `bench compare` exits with it."""
-    from bench.store.files import write_text
-    from bench.store.results import load
+    """Write the report on a stored run. Exits with 0 whatever the verdict; `bench compare` exits with it.
 
-    text = rendered(judged(load(result), baseline), form)
-    if output is None:
-        print(text, end="")
-    else:
-        write_text(output, text)
+    One format goes to stdout, several to files.
+    """
+    from bench.store.results import folder_of, load
+
+    forms = tuple(dict.fromkeys(form or FORMATS))
+    if output is not None and (len(forms) > 1 or output_dir is not None):
+        raise ConfigError("--output is one file for one format", "--output-dir takes several")
+    made, home = judged(load(result), baseline), folder_of(result)
+    if output is not None:
+        write(made, forms[0], home, output)
         say(f"written to {output}")
+    elif output_dir is None and len(forms) == 1:
+        print_report(made, forms[0], home)
+    else:
+        write_all(made, forms, home, output_dir or home)

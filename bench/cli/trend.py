@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.history import DEFAULT_HISTORY, HistoryFolder
-from bench.cli.judging import Format, FormatOption, Strict
+from bench.cli.judging import Format, FormatOption, Strict, refuse, terminal
 from bench.errors import Exit
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def trend(
     """
     from bench.store import history as store
 
+    refuse(form, Format.JUNIT, Format.CSV)
     trends = [judged_history(path, recent) for path in store.of(history, scenario, target or ())]
     print(_rendered(trends, form), end="")
     code = _exit_code(trends, strict=strict)
@@ -59,17 +60,13 @@ def _rendered(trends: "list[Trend]", form: Format) -> str:
     from bench.render.trend import render_json, render_markdown, render_terminal
 
     match form:
-        case Format.TEXT:
-            import shutil
-            import sys
-
-            width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-            colour = sys.stdout.isatty()
-            return "\n".join(render_terminal(each, width=width, colour=colour) for each in trends)
         case Format.MARKDOWN:
             return "\n".join(map(render_markdown, trends))
         case Format.JSON:
             return render_json(trends)
+        case _:
+            width, colour = terminal()
+            return "\n".join(render_terminal(each, width=width, colour=colour) for each in trends)
 
 
 def _exit_code(trends: "list[Trend]", *, strict: bool) -> Exit:

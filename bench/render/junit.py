@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import assert_never
 
 from bench.core import wording
 from bench.core.compare import Decision, unclear
@@ -181,6 +182,8 @@ def _metric(group: str, each: MetricComparison) -> _Case:
             return replace(case, ended=_Ended.SKIPPED, why="new: the baseline does not have it yet")
         case Verdict.IMPROVED | Verdict.UNCHANGED:
             return case
+        case _:
+            assert_never(each.verdict)
 
 
 def _threshold(each: ThresholdResult) -> _Case:
