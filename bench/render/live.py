@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bench.core import wording
 from bench.core.progress import RECENT_S, Progress, Waits
-from bench.core.sample import GENERATOR, ResourceSample
+from bench.core.sample import GENERATOR, HOST, ResourceSample
 from bench.render.terminal import clean
 
 _BAR = 20  # characters
@@ -69,7 +69,7 @@ def _processes(resources: Sequence[ResourceSample]) -> tuple[str, ...]:
         return ()
     lines = [
         _line(
-            clean(each.source).replace(GENERATOR, "load generator"),
+            "machine" if each.source == HOST else clean(each.source).replace(GENERATOR, "load generator"),
             f"{each.cpu_pct:.0f} %",
             wording.memory(each.memory_bytes),
         )

@@ -435,3 +435,26 @@ def test_stages_come_one_after_the_other() -> None:
     assert [sample.stage for sample in samples] == sorted(sample.stage for sample in samples)
     assert Counter(sample.stage for sample in samples) == {0: 9, 1: 10, 2: 4, 3: len(ramp), 4: len(PROMPTS)}
     assert {sample.outcome for sample in samples} == {Outcome.OK}
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        {"kind": "user-turns", "users": 4, "turns": 1},
+        {"kind": "constant-rate", "rate_rps": 4, "duration_s": 1},
+    ],
+)
+def test_it_knows_how_many_requests_are_under_way(stage: dict[str, object]) -> None:
+    """In both kinds of load a request is under way from when it is sent until it is over."""
+
+    async def work() -> list[int]:
+        engine = make_engine(_stages(stage), lambda _number, _arm: FakeUser(3.0, []), [])
+        await engine.open()
+        running = asyncio.create_task(engine.run(at_once))
+        seen = [engine.in_flight]
+        await asyncio.sleep(2.0)
+        seen.append(engine.in_flight)
+        await running
+        return [*seen, engine.in_flight]
+
+    assert run_virtually(work()) == [0, 4, 0]

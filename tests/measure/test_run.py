@@ -89,11 +89,15 @@ def test_a_run_measures_the_whole_stack_and_leaves_nothing() -> None:
     assert result.summary.outcomes == {Outcome.OK: len(recording.samples)}
     assert len(recording.samples) >= 3
     assert {hop_key(name) for name in HOPS} <= result.summary.metrics.keys()
-    assert result.summary.resources.keys() == {"backend", "agent", "model", GENERATOR}
+    watched = {"backend", "agent", "model", GENERATOR}
+    assert result.summary.resources.keys() == watched
     assert result.stop is None
     assert result.provenance.injections == {}
     assert result.fingerprint.simulated
     assert ears.progress
+    assert all(each.users in {0, 3} for each in ears.progress)
+    assert all(each.in_flight in range(4) for each in ears.progress)
+    assert {sample.source for each in ears.progress for sample in each.resources} <= {"host", *watched}
     assert not ears.warnings
     assert _children() == before
 

@@ -139,3 +139,23 @@ def test_what_is_taken_back_is_recorded() -> None:
     outcomes = [sample.outcome for sample in asyncio.run(work()).log.since(0)]
     assert outcomes.count(Outcome.CANCELLED) == 5
     assert set(outcomes) == {Outcome.CANCELLED} or outcomes.count(Outcome.OK) >= 1
+
+
+def test_requests_under_way_are_known_while_nothing_ends() -> None:
+    """Load generators say how many requests are under way even when no answer comes, and none at the end."""
+
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def work() -> tuple[int, int]:
+        async with server([silent]) as (url, _), working(2) as workers:
+            job = Job(make_brief(make_scenario(stages=[TURNS, TURNS])), (url,))
+            load = asyncio.create_task(workers.run(job, lambda _: None))
+            while workers.in_flight < 5:  # noqa: ASYNC110 - likewise
+                await asyncio.sleep(0.01)
+            stage = workers.stage
+            workers.take_back()
+            await load
+            return stage, workers.in_flight
+
+    assert asyncio.run(work()) == (0, 0)

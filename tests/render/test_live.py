@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from bench.core.progress import Progress, Waits
-from bench.core.sample import GENERATOR, ResourceSample
+from bench.core.sample import GENERATOR, HOST, ResourceSample
 from bench.render.live import progress_line, screen
 
 PROCESSES = tuple(
@@ -13,6 +13,7 @@ PROCESSES = tuple(
         ("model", 101.7, 2_412_000_000),
         (GENERATOR, 5.0, 90_000_000),
         (f"{GENERATOR}-2", 4.6, 91_000_000),
+        (HOST, 61.0, 3_900_000_000),
     )
 )
 NOW = Progress(
