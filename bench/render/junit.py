@@ -20,9 +20,9 @@ from bench.core.suite import SuiteReport
 from bench.core.threshold import ThresholdResult
 from bench.core.verdict import MetricComparison, Verdict
 from bench.render.document import beside
+from bench.render.lines import one_line
 
-# A line break in an attribute is none; what XML 1.0 has no way to write stands as the sign for that.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# What XML 1.0 has no way to write; there is a sign for that.
 _UNWRITABLE = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
 
 
@@ -215,4 +215,4 @@ def _seconds(time_s: float) -> str:
 
 def _text(text: str) -> str:
     """What XML can hold of a text, on one line."""
-    return _UNWRITABLE.sub("\ufffd", _CONTROL.sub(" ", text))
+    return _UNWRITABLE.sub("\ufffd", one_line(text))

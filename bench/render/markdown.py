@@ -8,11 +8,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from bench.core.compare import Decision
 from bench.core.report import Report
 from bench.render.document import Document, Table, make_document
+from bench.render.lines import one_line
 from bench.render.mermaid import tiers_chart
 
 ICONS = {Decision.PASS: "🟢", Decision.FAIL: "🔴", Decision.UNDECIDED: "🟡", Decision.INVALID: "⚪"}
 _LONGEST_CELL, _LONGEST_LINE = 200, 1_000
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _CODE = re.compile(r"((?<!`)`[A-Za-z0-9._-]+`(?!`))")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~!&])")
 _BLOCK = re.compile(r"^([#+=>-]|\d+[.)](?=\s))")
@@ -71,7 +71,7 @@ def _cut(text: str, longest: int) -> str:
 
 def _inline(text: str) -> str:
     visible = "".join(each for each in text if unicodedata.category(each) != _INVISIBLE)
-    parts = _CODE.split(_CONTROL.sub(" ", visible).strip())
+    parts = _CODE.split(one_line(visible).strip())
     return "".join(part if _CODE.fullmatch(part) else _plain(part) for part in parts)
 
 

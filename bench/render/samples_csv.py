@@ -13,8 +13,8 @@ from math import isnan
 
 from bench.core.metrics import METRICS, Kind, hop_key
 from bench.core.samples import Samples
+from bench.render.lines import one_line
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # the last four are wide ones
 _PLACE = ("stage", "user", "turn", "arm")
 _MOMENTS = (
@@ -68,7 +68,7 @@ def _number(value: float | None, digits: int) -> str | None:
 
 
 def _text(text: str) -> str:
-    line = _CONTROL.sub(" ", text)
+    line = one_line(text)
     return f"'{line}" if _FORMULA.match(line) else line
 
 

@@ -1,7 +1,6 @@
 """A report for a terminal."""
 
 import io
-import re
 
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -10,6 +9,7 @@ from rich.text import Text
 from bench.core.compare import Decision
 from bench.core.report import Report
 from bench.render.document import Document, Table, make_document
+from bench.render.lines import one_line
 
 _STYLES = {
     Decision.PASS: "bold green",
@@ -23,8 +23,6 @@ _STYLES = {
     "worse": "red",
     "better": "green",
 }
-# Whatever a target writes must not move the cursor or change the colours of whoever reads it.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _LONGEST_CELL = 200
 
 
@@ -80,5 +78,5 @@ def _rich(table: Table) -> RichTable:
 
 def clean(text: str) -> str:
     """A text on one line, cut where it is too long, without anything that moves a cursor."""
-    line = _CONTROL.sub(" ", text)
+    line = one_line(text)
     return line if len(line) <= _LONGEST_CELL else f"{line[:_LONGEST_CELL]}…"
