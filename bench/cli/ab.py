@@ -1,6 +1,7 @@
 """`bench ab`: two versions alternately on this machine, judged without a baseline."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,10 +10,11 @@ import typer
 from bench.cli.console import say
 from bench.cli.judging import Format, FormatOption, Strict, exit_code, print_report, refuse, write
 from bench.cli.live import watching
-from bench.cli.measuring import DEFAULT_RESULTS, Inject, ResultsFolder, Workers
+from bench.cli.measuring import DEFAULT_RESULTS, Inject, Pin, ResultsFolder, Workers
 
 if TYPE_CHECKING:
     from bench.measure.alternate import Arm
+    from bench.measure.run import Conditions
 
 Version = Annotated[str, typer.Argument(help="A stack, STACK@COMMIT, or the address of a running stack.")]
 Pairs = Annotated[int, typer.Option("--pairs", min=4, max=100, help="How many runs of each.")]
@@ -26,6 +28,7 @@ def ab(
     pairs: Pairs = 6,
     inject: Inject = None,
     workers: Workers = 1,
+    pin: Pin = True,
     strict: Strict = False,
     form: FormatOption = Format.TEXT,
     results: ResultsFolder = DEFAULT_RESULTS,
@@ -38,7 +41,8 @@ def ab(
     from bench.core.report import make_report
     from bench.errors import ConfigError
     from bench.measure.alternate import alternate
-    from bench.measure.run import Listener
+    from bench.measure.host import divided
+    from bench.measure.run import Conditions, Listener
     from bench.store import results as store
     from bench.store import scenarios
     from bench.store.files import write_text
@@ -47,11 +51,12 @@ def ab(
     brief = scenarios.load(scenario)
     if brief.beside is not None:
         raise ConfigError(f"scenario '{scenario}' compares two targets itself", "bench run measures it")
+    usual = Conditions(workers=workers, cores=divided(workers, pin=pin))
     with watching(scenario, live=False) as show, ExitStack() as trees:
         listener = Listener(progress=show, note=say, warning=lambda text: say(f"warning: {text}"))
         arms = (
-            _arm(base, brief.target.service, [], workers, trees),
-            _arm(head, brief.target.service, inject or [], workers, trees),
+            _arm(base, brief.target.service, [], usual, trees),
+            _arm(head, brief.target.service, inject or [], usual, trees),
         )
         one, other = alternate(brief, *arms, pairs, listener)
     report = make_report(other.whole, compare_pairs(one.runs, other.runs, other.whole, base))
@@ -64,19 +69,18 @@ def ab(
     raise typer.Exit(exit_code(report, strict=strict))
 
 
-def _arm(version: str, service: str, inject: list[str], workers: int, trees: ExitStack) -> "Arm":
+def _arm(version: str, service: str, inject: list[str], usual: "Conditions", trees: ExitStack) -> "Arm":
     from bench.core.stack import parse_injections
     from bench.measure.alternate import Arm
     from bench.measure.checkout import checked_out, commit_of
-    from bench.measure.run import Conditions
     from bench.store import stacks
 
     if version.startswith(("http://", "https://")):
-        return Arm(version, stacks.load("external"), Conditions(urls={service: version}, workers=workers))
+        return Arm(version, stacks.load("external"), replace(usual, urls={service: version}))
     name, separator, ref = version.partition("@")
     stack = stacks.load(name)
     commit = commit_of(ref) if separator else None
     tree: Path | None = trees.enter_context(checked_out(ref)) if separator else None
     injections = parse_injections(stack, tuple(inject))
-    conditions = Conditions(injections=injections, workers=workers, tree=tree, shared=False)
+    conditions = replace(usual, injections=injections, tree=tree, shared=False)
     return Arm(version, stack, conditions, commit)

@@ -14,6 +14,7 @@ from bench.cli.measuring import (
     How,
     Inject,
     Objective,
+    Pin,
     ResultsFolder,
     ScenarioName,
     TargetName,
@@ -53,6 +54,7 @@ def check(
     certificate: Certificate = True,
     objective: Objective = None,
     live: LiveOption = False,
+    pin: Pin = True,
     confirm: ConfirmOption = Confirm.AUTO,
     strict: Strict = False,
     form: Formats = None,
@@ -64,7 +66,7 @@ def check(
     """
     from bench.store.files import write_text
 
-    how = How(target, target_url, inject, workers, transport, certificate, objective, live)
+    how = How(target, target_url, inject, workers, transport, certificate, objective, live, pin)
     result, home = measure_and_keep(scenario, how, results)
     report = judged(result)
     if confirm is Confirm.AUTO and report.comparison.suspect:

@@ -42,6 +42,14 @@ Certificate = Annotated[
 ]
 
 
+Pin = Annotated[
+    bool,
+    typer.Option(
+        "--pin/--no-pin", help="Give the load and the stack cores of their own, where there are four or more."
+    ),
+]
+
+
 class TransportName(StrEnum):
     """Who speaks HTTP."""
 
@@ -68,6 +76,7 @@ class How:
     certificate: bool = True
     objectives: list[str] | None = None
     live: bool = False
+    pin: bool = True
 
 
 def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult", Path]:
@@ -81,6 +90,7 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
     from bench.core.objective import parse_objectives
     from bench.core.sample import StopCause
     from bench.core.stack import parse_injections
+    from bench.measure.host import divided
     from bench.measure.messages import Transport
     from bench.measure.run import Conditions, Listener, measure
     from bench.store import results as store
@@ -95,6 +105,7 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
         workers=how.workers,
         transport=Transport(how.transport.value),
         certified=how.certificate,
+        cores=divided(how.workers, pin=how.pin),
     )
     say(f"{load.name} on {stack.name}: {in_words(load.stages)}; Ctrl-C keeps what there is")
     with watching(load.name, live=how.live) as show:

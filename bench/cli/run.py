@@ -7,6 +7,7 @@ from bench.cli.measuring import (
     How,
     Inject,
     Objective,
+    Pin,
     ResultsFolder,
     ScenarioName,
     TargetName,
@@ -29,9 +30,10 @@ def run(
     certificate: Certificate = True,
     objective: Objective = None,
     live: LiveOption = False,
+    pin: Pin = True,
     results: ResultsFolder = DEFAULT_RESULTS,
 ) -> None:
     """Run a scenario and print the folder that its result is in."""
-    how = How(target, target_url, inject, workers, transport, certificate, objective, live)
+    how = How(target, target_url, inject, workers, transport, certificate, objective, live, pin)
     _, home = measure_and_keep(scenario, how, results)
     print(home)

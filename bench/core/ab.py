@@ -10,6 +10,7 @@ from bench.core.compare import Comparison, Decision, decide
 from bench.core.counters import changed_counters
 from bench.core.figures import figures_of
 from bench.core.histogram import Histogram
+from bench.core.host import worst
 from bench.core.metrics import Part, metric
 from bench.core.recording import Recording
 from bench.core.result import RunResult
@@ -80,6 +81,7 @@ def whole_of(recordings: Sequence[Recording]) -> Recording:
         resources=tuple(resources),
         stop=next((each.stop for each in recordings if each.stop), None),
         certificate=next((each.certificate for each in recordings if each.certificate), None),
+        host=worst([each.host for each in recordings]),
     )
 
 

@@ -9,6 +9,7 @@ from pydantic import create_model
 from bench.core.certificate import Certificate
 from bench.core.control import Control
 from bench.core.histogram import Histogram
+from bench.core.host import Host
 from bench.core.record import Record
 from bench.core.sample import GaugeSample, Probe, RequestSample, ResourceSample, Stop
 from bench.core.samples import Samples
@@ -29,6 +30,7 @@ class Recording:
         stop: Why the run ended before its plan did; None when it did not.
         certificate: What the load generator is worth on this machine; None when it was not asked.
         control: How fast the machine is; None likewise.
+        host: How quiet the machine was; None when nobody looked.
         layers: Milliseconds by tier, asked one by one after the load, for stacks that declare how.
         warnings: For people: what was odd while measuring.
     """
@@ -43,6 +45,7 @@ class Recording:
     stop: Stop | None = None
     certificate: Certificate | None = None
     control: Control | None = None
+    host: Host | None = None
     layers: Sequence[Mapping[str, float]] = ()
     warnings: tuple[str, ...] = ()
 

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, StringConstraints, model_validator
 from bench.core.certificate import Certificate
 from bench.core.control import Control
 from bench.core.layers import layer_metrics
+from bench.core.host import Host
 from bench.core.metrics import hop_name
 from bench.core.overhead import of_the_target, overhead
 from bench.core.record import Count, Record
@@ -87,6 +88,7 @@ class RunResult(Record):
     control: Control | None = None
     validity: Validity
     stop: Stop | None = None
+    host: Host | None = None
     warnings: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -158,4 +160,5 @@ def make_result(
         validity=judge_validity(counted, summary),
         stop=recording.stop,
         warnings=recording.warnings,
+        host=recording.host,
     )

@@ -3,7 +3,9 @@
 import numpy as np
 from pydantic import model_validator
 
+from bench.core import wording
 from bench.core.certificate import Certificate
+from bench.core.host import Host
 from bench.core.metrics import METRICS
 from bench.core.record import Record
 from bench.core.recording import Recording
@@ -15,6 +17,10 @@ GENERATOR_CPU_PCT = 85.0
 # Requests may leave late by this share of the time that they take, or by this many milliseconds.
 SEND_LAG_RATIO = 0.05
 SEND_LAG_MS = 20.0
+# Other guests of the machine may have this share of all processor time: as much as a verdict tolerates.
+STOLEN_RATIO = 0.10
+# A quota or heat may hold us up in this share of the time: what they do beyond it is in the 95th percentile.
+THROTTLED_RATIO = 0.05
 
 
 class Validity(Record):
@@ -37,6 +43,7 @@ def judge_validity(recording: Recording, summary: RunSummary) -> Validity:
         *_late(recording, summary),
         *_busy(summary),
         *_uncertified(recording.certificate, summary),
+        *_disturbed(recording.host),
     ]
     return Validity(valid=not reasons, reasons=tuple(reasons))
 
@@ -94,3 +101,19 @@ def _busy(summary: RunSummary) -> list[str]:
         return []
     busy = f"{busiest_pct:.0f} % of a core"
     return [f"the load generator was busy: {busy}, {GENERATOR_CPU_PCT:.0f} % are allowed"]
+
+
+def _disturbed(host: Host | None) -> list[str]:
+    """What the machine did that is no work of ours. What is not known is held against nobody."""
+    if host is None:
+        return []
+    found = (
+        ("other guests of the machine had", host.stolen_ratio, "of its processor time", STOLEN_RATIO),
+        ("the processor quota was used up in", host.throttled_ratio, "of its periods", THROTTLED_RATIO),
+        ("the processor was slowed by heat in", host.hot_ratio, "of the time", THROTTLED_RATIO),
+    )
+    return [
+        f"the machine was not quiet: {who} {wording.percent(ratio)} {what}, {100 * limit:.0f} % are allowed"
+        for who, ratio, what, limit in found
+        if ratio is not None and ratio > limit
+    ]

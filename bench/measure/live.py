@@ -26,6 +26,7 @@ class Live:
         urls: By service.
         pids: By service; empty when the processes are not ours to see.
         dead: Says which service died; None while all run.
+        cores: That its processes are held to; empty for any.
     """
 
     stack: Stack
@@ -33,6 +34,7 @@ class Live:
     urls: Mapping[str, str]
     pids: Mapping[str, int] = field(default_factory=dict)
     dead: Callable[[], str | None] = lambda: None
+    cores: tuple[int, ...] = ()
 
     def url(self, service: str) -> str:
         """The address of a service.

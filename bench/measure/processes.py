@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from bench.core.stack import Service, Stack, expand
 from bench.errors import TargetError
+from bench.measure.host import pin
 from bench.measure.live import Live, inherited, placeholders
 
 _STOP_TIMEOUT_S = 5.0
@@ -33,12 +34,14 @@ class Running:
         processes: By service, in the order of their start.
         logs: Folder with one log a service.
         tree: Where the files of the services are; None for here.
+        cores: That the processes are held to; empty for any.
     """
 
     stack: Stack
     values: dict[str, str] = field(repr=False)
     logs: Path
     tree: Path | None = None
+    cores: tuple[int, ...] = ()
     urls: dict[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -69,7 +72,11 @@ class Running:
 
 @contextmanager
 def running(
-    stack: Stack, secret: SecretStr, injections: Mapping[str, float], tree: Path | None = None
+    stack: Stack,
+    secret: SecretStr,
+    injections: Mapping[str, float],
+    tree: Path | None = None,
+    cores: tuple[int, ...] = (),
 ) -> Iterator[Live]:
     """A stack that runs inside the block, and not after it, even when this process is killed.
 
@@ -78,16 +85,17 @@ def running(
         secret: What its services sign and check tokens with.
         injections: What to make worse, by knob.
         tree: Where the files of the services are, when not here.
+        cores: That the processes are held to; empty for any.
 
     Raises:
         TargetError: A service did not start.
     """
     with TemporaryDirectory(prefix=f"bench-{stack.name}-", ignore_cleanup_errors=True) as state:
         started = prepare(stack, secret, Path(state))
-        started.tree = tree
+        started.tree, started.cores = tree, cores
         try:
             start(started, injections)
-            yield Live(stack, started.values, started.urls, started.pids, started.dead)
+            yield Live(stack, started.values, started.urls, started.pids, started.dead, cores)
         finally:
             stop(started)
 
@@ -137,6 +145,7 @@ def start(
                 )
         except OSError as error:
             raise TargetError(f"cannot start service '{name}': {command[0]}: {error.strerror}") from error
+        pin(process.pid, started.cores)
         started.processes[name] = process
         started.urls[name] = _announced(started, name, service)
         started.values[f"{name}.url"] = started.urls[name]

@@ -6,12 +6,13 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.core.abort import AbortWatch
 from bench.core.certificate import Certificate, Trial
 from bench.core.control import Control
 from bench.core.histogram import Histogram
+from bench.core.host import GENERATORS, Cores, host_of
 from bench.core.layers import Round
 from bench.core.load import in_words, planned_s
 from bench.core.plan import plan
@@ -21,7 +22,7 @@ from bench.core.sample import ResourceSample, Stop, StopCause
 from bench.core.samples import SampleLog
 from bench.core.scenario import Brief
 from bench.core.stack import Asked, Layers
-from bench.measure import control
+from bench.measure import control, host
 from bench.measure.certify import certify, trial_load
 from bench.measure.endpoint import Endpoint
 from bench.measure.layers import ask_layers
@@ -63,6 +64,7 @@ class Subject:
         pinned: The request that the stack declares as its control, and the address of its service.
         layers: How to ask each tier by itself, when the stack declares that, and the addresses by service.
         transport: Who speaks HTTP.
+        cores: That the load generators and the stack are held to, by who; empty for any.
     """
 
     base_urls: Sequence[str]
@@ -73,6 +75,7 @@ class Subject:
     pinned: tuple[Asked, str] | None = None
     layers: tuple[Layers, Mapping[str, str]] | None = None
     transport: Transport = Transport.OWN
+    cores: Mapping[str, Cores] = field(default_factory=dict)
 
 
 def record(
@@ -92,7 +95,9 @@ def record(
     """
     for url, target in zip(subject.base_urls, brief.targets, strict=True):
         Endpoint.of(brief, url, os.environ, target)  # refused here, not in another process
-    return asyncio.run(_Session(brief, subject, on_progress).run(workers))
+    machine, before = host.machine(), host.read()
+    recording = asyncio.run(_Session(brief, subject, on_progress).run(workers))
+    return replace(recording, host=host_of(machine, before, host.read(), subject.cores))
 
 
 class _Session:
@@ -113,7 +118,7 @@ class _Session:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._interrupted.set)
-        async with working(count) as workers:
+        async with working(count, self._subject.cores.get(GENERATORS, ())) as workers:
             pace_before, before = await self._pace(workers), await self._trial(workers)
             elapsed_s, stop = await self._give_load(workers)
             cut = self._interrupted.is_set()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from bench.core.host import GENERATORS, STACK, Cores
 from bench.core.progress import Progress
 from bench.core.recording import Recording
 from bench.core.result import RunResult, make_result
@@ -50,6 +51,7 @@ class Conditions:
         tree: Where the files of the services are, when not here: another commit's.
         shared: Whether a stack that is up already may be used.
         certified: Whether the load generators and the machine show before and after what they are worth.
+        cores: Of the load generators, and of a stack that is started here; None holds nobody to any.
     """
 
     urls: Mapping[str, str] = field(default_factory=dict)
@@ -59,6 +61,7 @@ class Conditions:
     tree: Path | None = None
     shared: bool = True
     certified: bool = True
+    cores: tuple[Cores, Cores] | None = None
 
 
 def measure(
@@ -96,11 +99,12 @@ def prepared(
         ConfigError: The stack cannot be used like that.
         TargetError: It did not start, or refused the test users.
     """
+    own, rest = conditions.cores or ((), ())
     with (
-        _live(brief, stack, conditions, listener) as live,
+        _live(brief, stack, conditions, listener, rest) as live,
         furnished(stack, live.values, brief.scenario.fixtures, listener.warning),
         provisioned(stack, live.values, _accounts(brief), run_id, listener.warning) as users,
-        _references() if conditions.certified else nullcontext() as references,
+        _references(rest) if conditions.certified else nullcontext() as references,
     ):
         tokens = _tokens(stack, live, users) if _asks_who(brief) else None
         reference_url = references.url(REFERENCE.name) if references is not None else None
@@ -120,11 +124,14 @@ def prepared(
             _pinned(stack, live),
             (stack.layers, live.urls) if stack.layers else None,
             conditions.transport,
+            {GENERATORS: own, STACK: live.cores} if live.cores else {},
         )
 
 
 @contextmanager
-def _live(brief: Brief, stack: Stack, conditions: Conditions, listener: Listener) -> Iterator[Live]:
+def _live(
+    brief: Brief, stack: Stack, conditions: Conditions, listener: Listener, cores: Cores
+) -> Iterator[Live]:
     """The stack: elsewhere, already up, or started for this run."""
     if not stack.services:
         if not conditions.urls:
@@ -138,7 +145,7 @@ def _live(brief: Brief, stack: Stack, conditions: Conditions, listener: Listener
         raise ConfigError(f"--target-url: target '{stack.name}' is started here", "--target external")
     if not conditions.shared or not is_up(stack.name):
         secret = jwt_secret(os.environ, generate=True)
-        with running(stack, secret, conditions.injections, conditions.tree) as live:
+        with running(stack, secret, conditions.injections, conditions.tree, cores) as live:
             yield live
         return
     if conditions.injections:
@@ -153,9 +160,9 @@ def _pinned(stack: Stack, live: Live) -> tuple[Asked, str] | None:
     return (asked, live.urls[asked.target.service]) if asked and asked.target.service in live.urls else None
 
 
-def _references() -> AbstractContextManager[Live]:
-    """The server of known timing."""
-    return running(REFERENCE, SecretStr(""), {})
+def _references(cores: Cores) -> AbstractContextManager[Live]:
+    """The server of known timing, on the cores of the stack."""
+    return running(REFERENCE, SecretStr(""), {}, cores=cores)
 
 
 def _asks_who(brief: Brief) -> bool:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from bench.errors import MeasurementError
+from bench.measure.host import pin
 from bench.measure.messages import (
     Batch,
     Finished,
@@ -132,12 +133,18 @@ class Workers:
 
 
 @asynccontextmanager
-async def working(count: int) -> AsyncIterator[Workers]:
-    """So many load generators, there inside the block and gone after it, even when this process is killed."""
+async def working(count: int, cores: Sequence[int] = ()) -> AsyncIterator[Workers]:
+    """So many load generators, there inside the block and gone after it, even when this process is killed.
+
+    Args:
+        count: How many.
+        cores: That they are held to; empty for any.
+    """
     processes: list[asyncio.subprocess.Process] = []
     try:
-        for _ in range(count):
-            processes.append(await _started())  # noqa: PERF401 - what has started is stopped when the next fails
+        for _ in range(count):  # what has started is stopped when the next fails
+            processes.append(await _started())
+            pin(processes[-1].pid, cores)
         yield Workers(processes)
     finally:
         await asyncio.gather(*(_stopped(process) for process in processes))

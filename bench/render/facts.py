@@ -6,6 +6,7 @@ from bench.core import wording
 from bench.core.certificate import Certificate, Trial
 from bench.core.compare import Comparison, MachineComparison
 from bench.core.control import Control
+from bench.core.host import Cores, Host
 from bench.core.load import in_words
 from bench.core.metrics import metric
 from bench.core.overhead import CONFIDENCE, Overhead
@@ -37,6 +38,7 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         "machine": f"{where.system}, {where.cpu_count} × {where.cpu_model}",  # noqa: RUF001 - times
         "certificate": _certificate(result.certificate),
         "control": _control(result.control, comparison.machine),
+        "host": _host(result.host),
         "made with": f"bench {made.tool_version}, Python {made.python_version}",
     }
     return tuple((label, text) for label, text in said.items() if text)
@@ -44,6 +46,34 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
 
 def _answered(summary: RunSummary) -> str:
     rates = [f"{summary.requests_rps:,.3g} requests/s"] if summary.requests_rps else []
+def _host(host: Host | None) -> str:
+    """How quiet the machine was, and who had which cores."""
+    if host is None:
+        return ""
+    quota = "" if host.quota_cores is None else f" (quota {host.quota_cores:.3g})"
+    cores = "" if host.cores is None else f"{host.cores} {'core' if host.cores == 1 else 'cores'}{quota}"
+    shares = {"stolen": host.stolen_ratio, "throttled": host.throttled_ratio, "too hot": host.hot_ratio}
+    said = [
+        cores,
+        f"governor {wording.listing([*host.governors])}" if host.governors else "",
+        "" if host.load_at_start is None else f"load {host.load_at_start:.3g} at the start",
+        *(f"{wording.percent(share)} {what}" for what, share in shares.items() if share is not None),
+        f"too hot {host.hot_count} times" if host.hot_count and host.hot_ratio is None else "",
+        f"{host.swapped_pages:,} pages swapped" if host.swapped_pages else "",
+        *(f"{who} on {_cores(cores)}" for who, cores in host.pinned.items()),
+    ]
+    return ", ".join(filter(None, said))
+
+
+def _cores(cores: Cores) -> str:
+    """`core 3`, `cores 0 to 2`, `cores 0, 2 and 5`."""
+    first, last = cores[0], cores[-1]
+    if len(cores) == 1:
+        return f"core {first}"
+    together = list(cores) == list(range(first, last + 1))
+    return f"cores {first} to {last}" if together else f"cores {wording.listing([*map(str, cores)])}"
+
+
     rates += [f"{summary.tokens_tps:,.3g} tokens/s"] if summary.tokens_tps else []
     return ", ".join([f"{summary.requests} requests in {summary.elapsed_s:.1f} s", *rates])
 

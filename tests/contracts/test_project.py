@@ -13,6 +13,7 @@ from bench.core import (
     baseline,
     change_points,
     figures,
+    host,
     levels,
     load,
     machine,
@@ -91,7 +92,10 @@ def test_the_methodology_has_the_codes_constants() -> None:
         f"{module.__name__.rpartition('.')[2]}.{name}": getattr(module, name)
         for module, names in {
             baseline: ("MIN_RUNS", "MAX_RUNS"),
-            validity: ("GENERATOR_CPU_PCT", "SEND_LAG_RATIO", "SEND_LAG_MS"),
+            validity: (
+                "GENERATOR_CPU_PCT", "SEND_LAG_RATIO", "SEND_LAG_MS", "STOLEN_RATIO", "THROTTLED_RATIO",
+            ),
+            host: ("FEWEST_CORES",),
             ab: ("AB_MARGIN_RATIO",),
             change_points: ("SMALLEST_RATIO", "SMALLEST_SUCCESS"),
             levels: ("ALPHA", "LEVEL_RUNS", "FEWEST_RUNS", "MOST_RUNS", "PERMUTATIONS", "ODD_SDS"),

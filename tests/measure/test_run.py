@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -100,6 +101,17 @@ def test_a_run_measures_the_whole_stack_and_leaves_nothing() -> None:
     assert {sample.source for each in ears.progress for sample in each.resources} <= {"host", *watched}
     assert not ears.warnings
     assert _children() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no processor affinity here")
+def test_the_load_and_the_stack_can_have_cores_of_their_own() -> None:
+    """Who is held to which cores is noted, and that the machine was looked at."""
+    core = min(os.sched_getaffinity(0))
+    held = replace(PLAIN, cores=((core,), (core,)))
+    result, _ = measure(_short(), _fast(), held, Ears().listener())
+    assert result.host is not None
+    assert result.host.pinned == {"load generator": (core,), "stack": (core,)}
+    assert result.host.cores == len(os.sched_getaffinity(0))
 
 
 def test_the_tiers_claim_no_more_than_the_whole() -> None:
