@@ -6,12 +6,14 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, StringConstraints, model_validator
 
+from bench.core.bottleneck import bottleneck
 from bench.core.certificate import Certificate
 from bench.core.control import Control
-from bench.core.layers import layer_metrics
 from bench.core.host import Host
+from bench.core.layers import layer_metrics
 from bench.core.metrics import hop_name
 from bench.core.overhead import of_the_target, overhead
+from bench.core.plan import plan
 from bench.core.record import Count, Record
 from bench.core.recording import Recording
 from bench.core.recovery import judge_recovery, recovery
@@ -86,9 +88,9 @@ class RunResult(Record):
     thresholds: tuple[ThresholdResult, ...]
     certificate: Certificate | None = None
     control: Control | None = None
+    host: Host | None = None
     validity: Validity
     stop: Stop | None = None
-    host: Host | None = None
     warnings: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -146,6 +148,7 @@ def make_result(
             "metrics": summary.metrics | ({} if own_word else layer_metrics(recording.layers)),
             "overhead": overhead(both.samples, scenario.beside) if scenario.beside else None,
             "recovery": recovery(counted.samples, scenario.stages),
+            "bottleneck": bottleneck(counted.samples, plan(brief), scenario, counted.elapsed_s),
         }
     )
     limits = judge(scenario.thresholds, counted.samples, counted.elapsed_s)
@@ -157,8 +160,8 @@ def make_result(
         thresholds=(*limits, *judge_recovery(summary.recovery, scenario.recovery_ratio)),
         certificate=recording.certificate,
         control=recording.control,
+        host=recording.host,
         validity=judge_validity(counted, summary),
         stop=recording.stop,
         warnings=recording.warnings,
-        host=recording.host,
     )

@@ -34,6 +34,16 @@ def certified(count: int, probability: float) -> bool:
     return float(scipy_stats.binom.cdf(1, count, 1.0 - probability)) <= UNCERTIFIED_TAIL
 
 
+def at_least(count: int, total: int, share: float) -> float:
+    """Probability of so many or more of a total, each with the same probability."""
+    return float(scipy_stats.binom.sf(count - 1, total, share))
+
+
+def at_most(count: int, total: int, share: float) -> float:
+    """Probability of so many or fewer."""
+    return float(scipy_stats.binom.cdf(count, total, share))
+
+
 def started_log(value_ms: float, start_ms: float) -> float:
     """log(x + c): additive near zero, multiplicative far above c (Tukey, 1977, started logarithms).
 

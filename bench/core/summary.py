@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from bench.core import stats
+from bench.core.bottleneck import Bottleneck
 from bench.core.counters import counters_of
 from bench.core.histogram import Histogram
 from bench.core.metrics import METRICS, NETWORK, Kind, Metric, hop_key, metric
@@ -93,6 +94,7 @@ class RunSummary(Record):
         outcomes: How many requests ended in each way.
         overhead: What the target takes longer than the one beside it; None when there is none.
         recovery: What cancellations left behind; None when the scenario has none.
+        bottleneck: The run by load; None where nothing was answered.
         goodput: Answers within the scenario's objectives; None when it has none, or nothing was answered.
         itl: Gaps between tokens; None unless answers are streamed.
         failed_blocks: In how many sixths of the run a request failed.
@@ -109,6 +111,7 @@ class RunSummary(Record):
     outcomes: dict[Outcome, Count]
     overhead: Overhead | None = None
     recovery: Recovery | None = None
+    bottleneck: Bottleneck | None = None
     goodput: Goodput | None = None
     itl: TokenGaps | None = None
     failed_blocks: Annotated[int, Field(ge=0, le=BLOCKS)]

@@ -14,6 +14,7 @@ from bench.core.report import Report
 from bench.core.sample import GENERATOR
 from bench.core.verdict import INTERVAL, MetricComparison, Verdict
 from bench.render.facts import facts
+from bench.render.loads import tables
 
 _VERDICTS = {
     Verdict.IMPROVED: "improved",
@@ -73,7 +74,12 @@ def make_document(report: Report) -> Document:
         next_step=report.next_step,
         reasons=reasons,
         judged=_filled([_decided(report), _anchored(report), _located(report), _thresholds(report)]),
-        details=_filled([_latencies(report), _outcomes(report), _resources(report), _errors(report)]),
+        details=_filled(
+            [
+                *(Table(*each) for each in tables(result.summary.bottleneck)),
+                *(_latencies(report), _outcomes(report), _resources(report), _errors(report)),
+            ]
+        ),
         facts=facts(report),
         warnings=result.warnings,
     )

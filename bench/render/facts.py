@@ -14,6 +14,7 @@ from bench.core.recovery import Recovery
 from bench.core.report import Report
 from bench.core.result import environment
 from bench.core.summary import Goodput, RunSummary, TokenGaps
+from bench.render import loads
 
 _SAME = 0.005  # of a pace: a smaller difference is none
 
@@ -26,6 +27,7 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
     said = {
         "load": in_words(result.scenario.stages),
         "answered": _answered(result.summary),
+        "bottleneck": loads.sentence(result.summary.bottleneck),
         "between tokens": _token_gaps(result.summary.itl),
         "recovery": _recovery(result.summary.recovery),
         "overhead": _overhead(result.summary.overhead),
@@ -36,16 +38,14 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         "measured again": comparison.confirmed_by or "",
         "stack": f"{where.stack} ({environment(where)})",
         "machine": f"{where.system}, {where.cpu_count} × {where.cpu_model}",  # noqa: RUF001 - times
+        "host": _host(result.host),
         "certificate": _certificate(result.certificate),
         "control": _control(result.control, comparison.machine),
-        "host": _host(result.host),
         "made with": f"bench {made.tool_version}, Python {made.python_version}",
     }
     return tuple((label, text) for label, text in said.items() if text)
 
 
-def _answered(summary: RunSummary) -> str:
-    rates = [f"{summary.requests_rps:,.3g} requests/s"] if summary.requests_rps else []
 def _host(host: Host | None) -> str:
     """How quiet the machine was, and who had which cores."""
     if host is None:
@@ -74,6 +74,8 @@ def _cores(cores: Cores) -> str:
     return f"cores {first} to {last}" if together else f"cores {wording.listing([*map(str, cores)])}"
 
 
+def _answered(summary: RunSummary) -> str:
+    rates = [f"{summary.requests_rps:,.3g} requests/s"] if summary.requests_rps else []
     rates += [f"{summary.tokens_tps:,.3g} tokens/s"] if summary.tokens_tps else []
     return ", ".join([f"{summary.requests} requests in {summary.elapsed_s:.1f} s", *rates])
 

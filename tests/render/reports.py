@@ -1,10 +1,13 @@
 """The reports that every format is shown with."""
 
+from typing import Any
+
 from bench.core.ab import compare_pairs
 from bench.core.baseline import Baseline, pin
 from bench.core.certificate import Bias, Certificate, Trial
 from bench.core.compare import Comparison, compare
 from bench.core.histogram import Histogram
+from bench.core.host import Host
 from bench.core.report import Report, make_report
 from bench.core.result import RunResult
 from bench.core.sample import Outcome, Stop, StopCause
@@ -80,6 +83,34 @@ def _certified() -> RunResult:
     )
 
 
+def _loads() -> RunResult:
+    """More and more users, from thirty of whom on answers take too long, on a machine that was watched."""
+    steps, samples = (1, 10, 20, 30, 50), []
+    stages = [{"kind": "fixed-users", "users": each, "duration_s": 60, "pause_s": [5, 5]} for each in steps]
+    for stage, each in enumerate(steps):
+        waits_ms = 9_600.0 if each >= 30 else 100.0
+        hops = HOPS | {"decode": 900.0, "queue": waits_ms}
+        for seq in range(min(each, 20) * 5 if each > 1 else 30):
+            place = {"stage": stage, "user": seq % each, "turn": seq // each, "hops": hops}
+            at_s = stage * 80.0 + (2.0 if each == 1 else 10.0) * (seq // each)
+            samples.append(make_sample(seq, at_s=at_s, latency_ms=1_050.0 + waits_ms + seq, **place))
+    host = Host(
+        cores=8,
+        quota_cores=6.5,
+        governors=("performance", "schedutil"),
+        load_at_start=0.42,
+        stolen_ratio=0.012,
+        throttled_ratio=0.031,
+        hot_count=2,
+        hot_ratio=0.001,
+        swapped_pages=1200,
+        pinned={"load generator": (7,), "stack": (0, 1, 2, 3, 4, 5, 6)},
+    )
+    limits: dict[str, Any] = {"objectives": {"e2e_ms": 10_000}, "thresholds": {}}
+    brief = make_brief(make_scenario(name="capacity", stages=stages, **limits))
+    return make_run(make_recording(samples, host=host, elapsed_s=400.0), brief=brief)
+
+
 def _in_turns() -> tuple[RunResult, Comparison]:
     """A head that is slower than the base it was measured in turns with."""
     base = [run_at(mood) for mood in (1.0, 1.3, 0.9, 1.1)]
@@ -138,6 +169,7 @@ def reports() -> dict[str, Report]:
     runs["overhead"] = make_run(make_recording(pairs), brief=beside)
     runs["one-pair"] = make_run(make_recording([pairs[0], pairs[10]]), brief=beside)
     runs["certified"] = _certified()
+    runs["loads"] = _loads()
     made = {name: make_report(run, compare(run, baseline)) for name, run in runs.items()}
     made["in-turns"] = make_report(*_in_turns())
     made["crept"] = make_report(run_at(1.25), compare(run_at(1.25), _rolled_on()))

@@ -1,0 +1,130 @@
+"""A run by load, in tables and in a sentence."""
+
+from bench.core import wording
+from bench.core.bottleneck import Band, Bottleneck
+from bench.core.metrics import NETWORK, label_and_unit
+from bench.core.threshold import ThresholdResult, parse
+
+Rows = tuple[tuple[str, ...], ...]
+_OPERATORS = {"<=": "≤", ">=": "≥", "==": "=", "===": "=", "!=": "≠"}
+_METHODS = {"avg": "mean", "med": "median", "min": "min", "max": "max"}
+
+
+def tables(found: Bottleneck | None) -> list[tuple[str, tuple[str, ...], Rows]]:
+    """Title, columns and rows; none where there was one load only, which all other tables are of."""
+    if found is None or len(found.bands) == 1:
+        return []
+    columns = (found.counted, "requests", "p50", "p95", "success", "requests/s", "most in", "limits")
+    rows = tuple(_numbers(band, found.limits) for band in found.bands)
+    named = {tier for band in found.bands for tier in band.shares}
+    tiers = sorted(named, key=lambda tier: (tier == NETWORK, tier))
+    shares = tuple(
+        (_users(band), *(wording.percent(band.shares.get(tier)) for tier in tiers)) for band in found.bands
+    )
+    return [
+        ("At each load (? has too few requests to be certain)", columns, rows),
+        ("Shares of the time at each load", (found.counted, *tiers), shares if tiers else ()),
+    ]
+
+
+def _numbers(band: Band, limits: int) -> tuple[str, ...]:
+    kept = "broken" if band.crossed else "kept"
+    return (
+        _users(band),
+        str(band.requests),
+        *(
+            wording.duration(value) + ("?" if value is not None and name in band.uncertified else "")
+            for name, value in (("p50", band.p50_ms), ("p95", band.p95_ms))
+        ),
+        wording.percent(band.success_ratio),
+        _rps(band),
+        band.tier or wording.DASH,
+        kept + ("" if band.certain else "?") if limits else wording.DASH,
+    )
+
+
+def _rps(band: Band) -> str:
+    return wording.DASH if band.requests_rps is None else f"{band.requests_rps:,.3g}"
+
+
+def _users(band: Band) -> str:
+    fewest, most = band.users
+    return str(most) if fewest == most else f"{fewest} to {most}"
+
+
+def sentence(found: Bottleneck | None) -> str:
+    """Which tier the time goes to, where the first limit breaks, and where throughput stops growing."""
+    if found is None:
+        return ""
+    parts = [_time(found), _limits(found), _saturation(found), _never_reached(found)]
+    return "; ".join(filter(None, parts))
+
+
+def _time(found: Bottleneck) -> str:
+    """Of the largest load, and of the smallest where that is another tier's."""
+    first, last = found.bands[0], found.bands[-1]
+    if last.tier is None:
+        return ""
+    shown = [first, last] if first.tier not in {None, last.tier} else [last]
+    texts = [
+        f"{band.tier} takes {100 * max(band.shares.values()):.0f} %{of_the_time} at {_at(band, found)}"
+        for band, of_the_time in zip(shown, (" of the time", ""), strict=False)
+    ]
+    return ", ".join(texts)
+
+
+def _at(band: Band, found: Bottleneck) -> str:
+    return f"{_users(band)} {_unit(found, band.users[1])}"
+
+
+def _unit(found: Bottleneck, count: int) -> str:
+    one = {"users": "user", "requests in flight": "request in flight"}
+    return one[found.counted] if count == 1 else found.counted
+
+
+def _limits(found: Bottleneck) -> str:
+    if not found.limits:
+        return ""
+    number, last = found.broken, found.bands[-1]
+    if number is None:
+        where = f"at {_at(last, found)}"
+        if len(found.bands) > 1:
+            where = f"at every load up to {last.users[1]} {found.counted}"
+        return f"{'the limit is' if found.limits == 1 else 'all limits are'} kept {where}{_hedge(last)}"
+    band = found.bands[number]
+    what = wording.listing([_limit(each) for each in band.crossed])
+    verb = "breaks" if len(band.crossed) == 1 else "break"
+    if number == 0:
+        where = f"already at {_at(band, found)}"
+    else:
+        fewest = found.bands[number - 1].users[1]
+        where = f"between {fewest} and {band.users[1]} {found.counted}"
+    again = [each for each in found.bands[number:] if not each.crossed]
+    kept = f", and is kept again at {_at(again[-1], found)}" if again else ""
+    return f"{what} {verb} {where}{_hedge(band)}{kept}"
+
+
+def _hedge(band: Band) -> str:
+    return "" if band.certain else " (too few requests to be certain)"
+
+
+def _limit(each: ThresholdResult) -> str:
+    """`response time p95 ≤ 10.0 s`."""
+    limit, (label, unit) = parse(each.threshold), label_and_unit(each.metric)
+    method = f"p{limit.percentile:g}" if limit.percentile is not None else _METHODS.get(limit.method, "")
+    sign = _OPERATORS.get(limit.operator, limit.operator)
+    return " ".join(filter(None, [label, method, sign, wording.value(limit.limit, unit)]))
+
+
+def _saturation(found: Bottleneck) -> str:
+    if found.saturated is None:
+        return ""
+    band = found.bands[found.saturated]
+    return f"from {_at(band, found)} on, more bring no more answers ({_rps(band)} requests/s)"
+
+
+def _never_reached(found: Bottleneck) -> str:
+    most = found.bands[-1].users[1]
+    if found.planned is None or most >= found.planned:
+        return ""
+    return f"more than {most} of the {found.planned} planned users were never there"

@@ -1,0 +1,115 @@
+from typing import Any
+
+import pytest
+
+from bench.core.bottleneck import Band, Bottleneck
+from bench.core.host import Host
+from bench.core.threshold import ThresholdResult
+from bench.render.facts import _host
+from bench.render.loads import sentence, tables
+
+SLOW = ThresholdResult(metric="e2e_ms", threshold="p(95)<=10000", value=12_000.0, crossed=True)
+FAILS = ThresholdResult(metric="success_ratio", threshold="rate>0.95", value=0.9, crossed=True)
+
+
+def band(users: int, most: int | None = None, **changes: Any) -> Band:
+    """A band of so many users in which all was well."""
+    content: dict[str, Any] = {
+        "users": (users, most or users),
+        "requests": 200,
+        "p50_ms": 1000.0,
+        "p95_ms": 2000.0,
+        "success_ratio": 1.0,
+        "requests_rps": 4.0,
+        "shares": {"decode": 0.78, "network": 0.22},
+    }
+    return Band(**content | changes)
+
+
+def said(*bands: Band, limits: int = 1, planned: int | None = 50, **changes: Any) -> str:
+    """The sentence on these bands, without what it says of the time."""
+    found = Bottleneck(counted="users", bands=bands, planned=planned, limits=limits)
+    return sentence(found.model_copy(update=changes)).partition("; ")[2]
+
+
+def test_the_tier_that_the_time_goes_to_is_said_of_the_largest_load() -> None:
+    """And of the smallest where it is another one; nothing where answers do not say."""
+    queue = {"decode": 0.3, "queue": 0.7}
+    found = Bottleneck(counted="users", bands=(band(1), band(50, shares=queue)), planned=50, limits=0)
+    assert sentence(found) == "decode takes 78 % of the time at 1 user, queue takes 70 % at 50 users"
+    same = found.model_copy(update={"bands": (band(1), band(50))})
+    assert sentence(same) == "decode takes 78 % of the time at 50 users"
+    silent = found.model_copy(update={"bands": (band(1), band(50, shares={}))})
+    assert sentence(silent) == ""
+    assert sentence(None) == ""
+
+
+def test_the_breaking_point_lies_between_two_loads() -> None:
+    """Between the most users that kept the limit and the most that did not."""
+    broken = band(30, crossed=(SLOW,))
+    assert said(band(20), broken, band(50)) == (
+        "response time p95 ≤ 10.0 s breaks between 20 and 30 users, and is kept again at 50 users"
+    )
+    assert said(band(20), broken, band(50, crossed=(SLOW,))) == (
+        "response time p95 ≤ 10.0 s breaks between 20 and 30 users"
+    )
+    both = band(13, 18, crossed=(SLOW, FAILS), certain=False)
+    assert said(band(7, 12), both, planned=18) == (
+        "response time p95 ≤ 10.0 s and success > 95 % break between 12 and 18 users"
+        " (too few requests to be certain)"
+    )
+    assert said(band(10, crossed=(FAILS,)), planned=10) == "success > 95 % breaks already at 10 users"
+
+
+def test_limits_that_hold_are_kept() -> None:
+    """At every load up to the largest, or at the only one."""
+    assert said(band(20), band(50)) == "the limit is kept at every load up to 50 users"
+    assert said(band(50, certain=False), limits=2) == (
+        "all limits are kept at 50 users (too few requests to be certain)"
+    )
+
+
+def test_what_was_never_reached_is_said() -> None:
+    """A run that ended before all users had come says nothing of all of them."""
+    assert said(band(20), band(40)).endswith("; more than 40 of the 50 planned users were never there")
+    flight = said(band(1), planned=None, counted="requests in flight")
+    assert flight == "the limit is kept at 1 request in flight"
+
+
+def test_saturation_is_said_with_its_throughput() -> None:
+    """From which load on, and how many answers per second."""
+    assert said(band(20), band(50), limits=0, saturated=0) == (
+        "from 20 users on, more bring no more answers (4 requests/s)"
+    )
+
+
+def test_the_table_of_loads_needs_two() -> None:
+    """One load is what all other tables are of; what is not known is a dash."""
+    found = Bottleneck(counted="users", bands=(band(1),), planned=1, limits=0)
+    assert tables(found) == tables(None) == []
+    bare = band(50, requests_rps=None, p95_ms=None, uncertified=("p50", "p95"), shares={})
+    loads, shares = tables(found.model_copy(update={"bands": (band(1), bare)}))
+    assert loads[2][1] == ("50", "200", "1,000 ms?", "–", "100 %", "–", "–", "–")  # noqa: RUF001 - dashes
+    assert shares[1] == ("users", "decode", "network")
+    assert shares[2][1] == ("50", "–", "–")  # noqa: RUF001 - likewise
+    _, none = tables(found.model_copy(update={"bands": (bare, bare)}))
+    assert none[2] == ()
+
+
+@pytest.mark.parametrize(
+    ("host", "text"),
+    [
+        (None, ""),
+        (Host(), ""),
+        (Host(hot_count=2), "too hot 2 times"),
+        (Host(cores=1, stolen_ratio=0.0), "1 core, 0 % stolen"),
+        (
+            Host(pinned={"load generator": (3,), "stack": (0, 1, 2)}),
+            "load generator on core 3, stack on cores 0 to 2",
+        ),
+        (Host(pinned={"stack": (0, 2, 5)}), "stack on cores 0, 2 and 5"),
+    ],
+)
+def test_what_is_known_of_the_host_is_said(host: Host | None, text: str) -> None:
+    """What is not known is left out."""
+    assert _host(host) == text
