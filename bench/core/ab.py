@@ -12,9 +12,9 @@ from bench.core.figures import figures_of
 from bench.core.histogram import Histogram
 from bench.core.host import worst
 from bench.core.metrics import Part, metric
-from bench.core.recording import Recording
+from bench.core.recording import Recording, moved
 from bench.core.result import RunResult
-from bench.core.sample import ResourceSample
+from bench.core.sample import GaugeSample, Probe, ResourceSample
 from bench.core.samples import SampleLog
 from bench.core.scenario import Tolerance
 from bench.core.shift import MIN_PAIRS, of_pairs
@@ -63,14 +63,17 @@ def compare_pairs(
 
 def whole_of(recordings: Sequence[Recording]) -> Recording:
     """Several recordings as one, each after the one before it; without their warm-ups, see `measured`."""
-    log, resources, begin_s = SampleLog(), list[ResourceSample](), 0.0
+    log, begin_s = SampleLog(), 0.0
+    resources, probes, gauges = list[ResourceSample](), list[Probe](), list[GaugeSample]()
     gaps: dict[int, Histogram] = {}
     for each in recordings:
         for sample in each.samples.shifted(begin_s):
             log.append(sample)
         for stage, found in each.token_gaps.items():
             gaps.setdefault(stage, Histogram()).merge(found)
-        resources += [one.model_copy(update={"at_s": one.at_s + begin_s}) for one in each.resources]
+        resources += moved(each.resources, begin_s)
+        probes += moved(each.probes, begin_s)
+        gauges += moved(each.gauges, begin_s)
         begin_s += each.elapsed_s
     return replace(
         recordings[0],
@@ -79,6 +82,8 @@ def whole_of(recordings: Sequence[Recording]) -> Recording:
         samples=log.since(0),
         token_gaps=gaps,
         resources=tuple(resources),
+        probes=tuple(probes),
+        gauges=tuple(gauges),
         stop=next((each.stop for each in recordings if each.stop), None),
         certificate=next((each.certificate for each in recordings if each.certificate), None),
         host=worst([each.host for each in recordings]),

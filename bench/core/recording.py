@@ -1,8 +1,8 @@
 """What measuring returns, with no opinion about it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import create_model
 
@@ -13,6 +13,8 @@ from bench.core.host import Host
 from bench.core.record import Record
 from bench.core.sample import GaugeSample, Probe, RequestSample, ResourceSample, Stop
 from bench.core.samples import Samples
+
+Watched = TypeVar("Watched", ResourceSample, Probe, GaugeSample)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ def _fields() -> dict[str, Any]:
 
 # A request as a file holds it, for the schema of such a line.
 RequestLine = create_model("RequestLine", __base__=Record, __doc__=RequestSample.__doc__, **_fields())
+
+
+def moved(watched: Iterable[Watched], by_s: float) -> list[Watched]:
+    """What was watched, on a clock that is ahead by so many seconds."""
+    return [each.model_copy(update={"at_s": each.at_s + by_s}) for each in watched]
 
 
 def line(sample: RequestSample) -> dict[str, object]:

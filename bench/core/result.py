@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, StringConstraints, model_validator
 
+from bench.core.alerts import Alert, Limits, answers, find_alerts
 from bench.core.bottleneck import bottleneck
 from bench.core.certificate import Certificate
 from bench.core.control import Control
@@ -92,6 +93,7 @@ class RunResult(Record):
     validity: Validity
     stop: Stop | None = None
     warnings: tuple[str, ...] = ()
+    alerts: tuple[Alert, ...] = ()
 
     @model_validator(mode="after")
     def _answered(self) -> "RunResult":
@@ -135,9 +137,13 @@ def environment(fingerprint: Fingerprint) -> str:
 
 
 def make_result(
-    brief: Brief, recording: Recording, provenance: Provenance, fingerprint: Fingerprint
+    brief: Brief,
+    recording: Recording,
+    provenance: Provenance,
+    fingerprint: Fingerprint,
+    limits: Limits = Limits(),
 ) -> RunResult:
-    """The result of a recording."""
+    """The result of a recording, with the alerts of its stack's limits."""
     scenario = brief.scenario
     both = measured(recording, scenario.stages)
     counted = replace(both, samples=of_the_target(both.samples))
@@ -151,17 +157,20 @@ def make_result(
             "bottleneck": bottleneck(counted.samples, plan(brief), scenario, counted.elapsed_s),
         }
     )
-    limits = judge(scenario.thresholds, counted.samples, counted.elapsed_s)
+    judged = judge(scenario.thresholds, counted.samples, counted.elapsed_s)
     return RunResult(
         scenario=scenario,
         provenance=provenance,
         fingerprint=fingerprint,
         summary=summary,
-        thresholds=(*limits, *judge_recovery(summary.recovery, scenario.recovery_ratio)),
+        thresholds=(*judged, *judge_recovery(summary.recovery, scenario.recovery_ratio)),
         certificate=recording.certificate,
         control=recording.control,
         host=recording.host,
         validity=judge_validity(counted, summary),
         stop=recording.stop,
         warnings=recording.warnings,
+        alerts=find_alerts(
+            answers(counted.samples), counted.resources, counted.gauges, counted.elapsed_s, limits
+        ),
     )

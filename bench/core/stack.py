@@ -11,9 +11,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from bench.core.alerts import Limits
 from bench.core.load import Seconds
 from bench.core.record import Record
 from bench.core.target import Name, Target, TierName
+from bench.core.watching import Check, Gauges
 from bench.errors import ConfigError
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
@@ -134,6 +136,9 @@ class Stack(Record):
         control: A request to what no change of the repository touches, such as a pinned model; before and
             after a run it shows how fast the machine is.
         layers: How to tell the tiers apart when answers do not.
+        checks: What is asked whether the stack is well, by name.
+        gauges: What its services say of themselves, by service.
+        alerts: From where on somebody should look.
     """
 
     name: Name
@@ -144,6 +149,13 @@ class Stack(Record):
     fixtures: dict[Name, Fixture] = {}
     control: Asked | None = None
     layers: Layers | None = None
+    checks: dict[Name, Check] = {}
+    gauges: dict[Name, Gauges] = {}
+    alerts: Limits = Limits()
+
+
+# How a stack is watched; it does the same work unwatched.
+WATCHING = frozenset({"checks", "gauges", "alerts"})
 
 
 def expand(text: str, values: Mapping[str, str], where: str) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from bench.core import stats
+from bench.core.availability import Availability, availability
 from bench.core.bottleneck import Bottleneck
 from bench.core.counters import counters_of
 from bench.core.histogram import Histogram
@@ -15,7 +16,8 @@ from bench.core.overhead import Overhead
 from bench.core.record import Count, NotNegative, Number, Record
 from bench.core.recording import Recording
 from bench.core.recovery import Recovery
-from bench.core.sample import Outcome, RequestSample, ResourceSample
+from bench.core.resources import ResourceSummary, summarise_resources
+from bench.core.sample import Outcome, RequestSample
 from bench.core.samples import Mask, Samples
 from bench.core.threshold import check_figures
 
@@ -46,14 +48,6 @@ class MetricSummary(Record):
     p99: Number | None = None
     uncertified: tuple[str, ...] = ()
     figures: dict[str, Number] = {}
-
-
-class ResourceSummary(Record):
-    """CPU (per cent of one core) and memory of one process over a run."""
-
-    cpu_pct_mean: Number
-    cpu_pct_p95: Number
-    memory_bytes_max: Count
 
 
 class ErrorSample(Record):
@@ -100,7 +94,8 @@ class RunSummary(Record):
         failed_blocks: In how many sixths of the run a request failed.
         counters: What has no noise, by metric and message.
         metrics: By key; a metric without a value is not there.
-        resources: By service, and the generator.
+        resources: By service, of the generators and the machine.
+        availability: By health check; empty when the stack declares none.
         errors: Up to ten failed requests of each outcome.
     """
 
@@ -118,6 +113,7 @@ class RunSummary(Record):
     counters: dict[str, dict[str, NotNegative]] = {}
     metrics: dict[str, MetricSummary]
     resources: dict[str, ResourceSummary]
+    availability: dict[str, Availability] = {}
     errors: tuple[ErrorSample, ...]
 
     @model_validator(mode="after")
@@ -150,7 +146,8 @@ def summarise(recording: Recording, objectives: Mapping[str, float] = {}) -> Run
         failed_blocks=_blocks(failed, elapsed_s),
         counters=counters_of(answered),
         metrics=metrics,
-        resources=_resources(recording.resources),
+        resources=summarise_resources(recording.resources),
+        availability=availability(recording.probes, elapsed_s),
         errors=tuple(_errors(failed)),
     )
 
@@ -239,20 +236,6 @@ def _metric(row: Metric, samples: Samples) -> MetricSummary | None:
         figures=figures,
         **quantiles,
     )
-
-
-def _resources(samples: Iterable[ResourceSample]) -> dict[str, ResourceSummary]:
-    by_source: dict[str, list[ResourceSample]] = {}
-    for sample in samples:
-        by_source.setdefault(sample.source, []).append(sample)
-    return {
-        source: ResourceSummary(
-            cpu_pct_mean=float(np.mean([sample.cpu_pct for sample in each])),
-            cpu_pct_p95=float(np.quantile([sample.cpu_pct for sample in each], 0.95)),
-            memory_bytes_max=max(sample.memory_bytes for sample in each),
-        )
-        for source, each in sorted(by_source.items())
-    }
 
 
 def _errors(failed: Samples) -> Iterator[ErrorSample]:

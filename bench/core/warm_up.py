@@ -2,15 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 
 from bench.core.load import Stage
-from bench.core.recording import Recording
-from bench.core.sample import GaugeSample, Probe, ResourceSample
-
-Watched = TypeVar("Watched", ResourceSample, Probe, GaugeSample)
+from bench.core.recording import Recording, Watched, moved
 
 
 def measured(recording: Recording, stages: Sequence[Stage]) -> Recording:
@@ -38,6 +34,4 @@ def measured(recording: Recording, stages: Sequence[Stage]) -> Recording:
 
 def _since(begin_s: float, watched: Sequence[Watched]) -> tuple[Watched, ...]:
     """What was seen from that moment on, with its clock at 0 there."""
-    return tuple(
-        each.model_copy(update={"at_s": each.at_s - begin_s}) for each in watched if each.at_s >= begin_s
-    )
+    return tuple(moved([each for each in watched if each.at_s >= begin_s], -begin_s))

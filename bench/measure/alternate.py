@@ -89,6 +89,7 @@ def _made(brief: Brief, arm: Arm, run_id: str, recordings: list[Recording]) -> M
         made = made.model_copy(update={"commit": arm.commit, "dirty": False})
     where = fingerprint(brief, arm.stack, arm.conditions.urls)
     stages = brief.scenario.stages
-    runs = [make_result(brief, each, made, where) for each in recordings]
+    limits = arm.stack.alerts
+    runs = [make_result(brief, each, made, where, limits) for each in recordings]
     whole = whole_of([measured(each, stages) for each in recordings])
-    return Measured(runs=tuple(runs), whole=make_result(brief, whole, made, where), recording=whole)
+    return Measured(runs=tuple(runs), whole=make_result(brief, whole, made, where, limits), recording=whole)

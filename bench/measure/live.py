@@ -27,6 +27,7 @@ class Live:
         pids: By service; empty when the processes are not ours to see.
         dead: Says which service died; None while all run.
         cores: That its processes are held to; empty for any.
+        containers: Ids of containers by service; empty when it has none that we can see.
     """
 
     stack: Stack
@@ -35,6 +36,7 @@ class Live:
     pids: Mapping[str, int] = field(default_factory=dict)
     dead: Callable[[], str | None] = lambda: None
     cores: tuple[int, ...] = ()
+    containers: Mapping[str, str] = field(default_factory=dict)
 
     def url(self, service: str) -> str:
         """The address of a service.

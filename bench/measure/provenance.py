@@ -16,7 +16,7 @@ from typing import Any
 from bench.core.record import Record
 from bench.core.result import Fingerprint, Provenance
 from bench.core.scenario import Brief
-from bench.core.stack import Stack
+from bench.core.stack import WATCHING, Stack
 
 # What we write ourselves below this folder is nothing that a run measures.
 _OWN = (".bench", "results", "baselines", "history")
@@ -78,7 +78,7 @@ def fingerprint(brief: Brief, stack: Stack, urls: Mapping[str, str] | None = Non
     image_version = os.environ.get("ImageVersion")  # noqa: SIM112 - likewise
     return Fingerprint(
         stack=stack.name,
-        stack_digest=_digest({**_declared(stack), "purpose": None, "url": dict(urls) if urls else None}),
+        stack_digest=_digest({**_work_of(stack), "purpose": None, "url": dict(urls) if urls else None}),
         work_digest=_digest(work),
         system=f"{image}-{image_version}" if image else f"{platform.system()}-{platform.machine()}",
         cpu_model=_cpu_model(),
@@ -95,6 +95,11 @@ def git_user() -> str:
 def _declared(record: Record) -> dict[str, Any]:
     """What differs from the defaults, so that a new option does not make every baseline incomparable."""
     return record.model_dump(mode="json", exclude_defaults=True)
+
+
+def _work_of(stack: Stack) -> dict[str, Any]:
+    """What is declared of a stack's work; how it is watched does not change that."""
+    return {key: value for key, value in _declared(stack).items() if key not in WATCHING}
 
 
 def _digest(content: object) -> str:

@@ -86,7 +86,8 @@ def measure(
     with prepared(brief, stack, conditions, run_id, listener) as subject:
         made = provenance(run_id, dict(conditions.injections))
         recording = record(brief, subject, listener.progress, conditions.workers)
-    return make_result(brief, recording, made, fingerprint(brief, stack, conditions.urls)), recording
+    where = fingerprint(brief, stack, conditions.urls)
+    return make_result(brief, recording, made, where, stack.alerts), recording
 
 
 @contextmanager

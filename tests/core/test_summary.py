@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bench.core import stats
 from bench.core.metrics import METRICS
+from bench.core.resources import ResourceSummary
 from bench.core.sample import GENERATOR, GaugeSample, Outcome, Probe, RequestSample, ResourceSample
 from bench.core.samples import Samples
 from bench.core.summary import (
@@ -15,7 +16,6 @@ from bench.core.summary import (
     ERROR_SAMPLES,
     Goodput,
     MetricSummary,
-    ResourceSummary,
     summarise,
 )
 from bench.core.warm_up import measured

@@ -1,0 +1,72 @@
+"""What a stack declares to be watched: health checks, and numbers that its services say of themselves."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from bench.core.record import Record
+from bench.core.target import Name
+
+UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
+GaugeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Series = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_:][A-Za-z0-9_:]*$")]
+
+
+class HttpCheck(Record):
+    """A service is up when a path of it answers with a status.
+
+    Attributes:
+        service: Whose address.
+        path: Below it.
+        auth: `bearer` sends a test user's token.
+        status: That is right.
+        hint: What to look at when it is down.
+    """
+
+    kind: Literal["http"]
+    service: Name
+    path: UrlPath
+    auth: Literal["bearer", "none"] = "none"
+    status: Annotated[int, Field(ge=100, le=599)] = 200
+    hint: str | None = None
+
+
+class MongoCheck(Record):
+    """A MongoDB is up when it answers `ping`.
+
+    Attributes:
+        uri: Its address.
+        hint: What to look at when it is down.
+    """
+
+    kind: Literal["mongodb"]
+    uri: str
+    hint: str | None = None
+
+
+class TcpCheck(Record):
+    """A service is up when its port takes a connection.
+
+    Attributes:
+        service: Whose address; only its host and port count.
+        hint: What to look at when it is down.
+    """
+
+    kind: Literal["tcp"]
+    service: Name
+    hint: str | None = None
+
+
+Check = Annotated[HttpCheck | MongoCheck | TcpCheck, Field(discriminator="kind")]
+
+
+class Gauges(Record):
+    """What is read from a service's Prometheus text.
+
+    Attributes:
+        path: Where the text is.
+        read: The series by our name for it; one with labels is added up. `queue_depth` has an alert.
+    """
+
+    path: UrlPath = "/metrics"
+    read: Annotated[dict[GaugeName, Series], Field(min_length=1)]
