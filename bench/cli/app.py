@@ -19,9 +19,11 @@ from bench.cli import (
     github_check,
     github_command,
     github_issue,
+    health,
     history,
     matrix,
     merge,
+    monitor,
     noise,
     report,
     run,
@@ -47,6 +49,8 @@ app.command(epilog="Example: bench run quick --target external --target-url http
 app.command(epilog="Example: bench ab embedded@main embedded --scenario quick")(ab.ab)
 app.command(epilog="Example: bench noise quick --runs 20")(noise.noise)
 app.command(epilog="Example: bench compare results/RUN --strict")(compare.compare)
+app.command(epilog="Example: bench health --target-url http://127.0.0.1:3000")(health.health)
+app.command(epilog="Example: bench monitor --duration 300 --health-checks")(monitor.monitor)
 app.command(epilog="Example: bench matrix pr")(matrix.matrix)
 app.command(epilog="Example: bench merge results/RUN results/OTHER")(merge.merge)
 app.command(epilog="Example: bench comment results/RUN --suite pr --dry-run")(comment.comment)

@@ -100,7 +100,7 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
     stack = stacks.load(how.target or ("external" if how.urls else "embedded"))
     load = brief.scenario
     conditions = Conditions(
-        urls=_by_service(how.urls or [], brief.target.service),
+        urls=by_service(how.urls or [], brief.target.service),
         injections=parse_injections(stack, tuple(how.inject or ())),
         workers=how.workers,
         transport=Transport(how.transport.value),
@@ -123,7 +123,7 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
     return result, home
 
 
-def _by_service(urls: list[str], usual: str) -> dict[str, str]:
+def by_service(urls: list[str], usual: str) -> dict[str, str]:
     """`http://…` is the address of the target's own service, `agent=http://…` that of another."""
     found = {}
     for url in urls:

@@ -11,13 +11,13 @@ from pydantic import Field
 
 from bench.core import wording
 from bench.core.record import Count, Number, Record
-from bench.core.sample import GaugeSample, Outcome, ResourceSample
+from bench.core.sample import GaugeSample, Outcome, Probe, ResourceSample
 from bench.core.samples import Samples
 
 # A share of fewer requests than this says nothing.
 FEWEST_REQUESTS = 20
 QUEUE_DEPTH = "queue_depth"
-REQUESTS = "requests"
+REQUESTS, CHECKS = "requests", "checks"
 Ratio = Annotated[float, Field(gt=0, le=1)]
 Floats = npt.NDArray[np.float64]
 
@@ -59,7 +59,7 @@ class Alert(Record):
 
     Attributes:
         rule: Which.
-        source: The service, or `requests`.
+        source: The service, or `requests`, or the `checks` of a monitor.
         value: The worst that was seen: a share, a number, or seconds, as the limit is.
         limit: What was passed.
         at_s: When it was first passed.
@@ -82,11 +82,13 @@ class Answers:
         finished_s: When.
         took_s: How long each took, from its planned moment.
         failed: Whether each failed.
+        source: What alerts call them.
     """
 
     finished_s: Floats
     took_s: Floats
     failed: npt.NDArray[np.bool_]
+    source: str = REQUESTS
 
 
 def answers(samples: Samples) -> Answers:
@@ -101,20 +103,38 @@ def answers(samples: Samples) -> Answers:
     )
 
 
+def answered_checks(probes: Sequence[Probe]) -> Answers:
+    """Health checks in the place of requests, where there are no others."""
+    return Answers(
+        finished_s=np.array([probe.at_s for probe in probes], dtype=float),
+        took_s=np.array([(probe.took_ms or 0.0) / 1000.0 for probe in probes], dtype=float),
+        failed=np.array([not probe.up for probe in probes], dtype=bool),
+        source=CHECKS,
+    )
+
+
 def find_alerts(
     ended: Answers,
     resources: Iterable[ResourceSample],
     gauges: Iterable[GaugeSample],
-    until_s: float,
+    seen_s: tuple[float, float],
     limits: Limits,
 ) -> tuple[Alert, ...]:
-    """All alerts of what was seen until a moment, by the table in docs/monitoring.md."""
+    """All alerts of what was seen, by the table in docs/monitoring.md.
+
+    Args:
+        ended: Requests.
+        resources: What was used.
+        gauges: What services said of themselves.
+        seen_s: From when until when.
+        limits: From where on there is an alert.
+    """
     by_source: dict[str, list[ResourceSample]] = {}
     for sample in resources:
         by_source.setdefault(sample.source, []).append(sample)
     found = [
-        *_success(ended, until_s, limits),
-        *_errors(ended, until_s, limits),
+        *_success(ended, seen_s[1], limits),
+        *_errors(ended, seen_s, limits),
         *_slow(ended, limits),
         *_queue(gauges, limits),
     ]
@@ -131,23 +151,27 @@ def _success(ended: Answers, until_s: float, limits: Limits) -> Iterator[Alert]:
         return
     ratio = 1.0 - float(ended.failed.mean())
     if ratio < limits.success_ratio:
-        yield Alert(rule=Rule.SUCCESS, source=REQUESTS, value=ratio, limit=limits.success_ratio, at_s=until_s)
+        yield Alert(
+            rule=Rule.SUCCESS, source=ended.source, value=ratio, limit=limits.success_ratio, at_s=until_s
+        )
 
 
-def _errors(ended: Answers, until_s: float, limits: Limits) -> Iterator[Alert]:
-    """Of all windows that lie within the run, each ending with a request, or at the run's end."""
+def _errors(ended: Answers, seen_s: tuple[float, float], limits: Limits) -> Iterator[Alert]:
+    """Of all windows that lie within what was seen, each ending with a request, or with what was seen."""
+    from_s, until_s = seen_s
     ends_s = np.append(ended.finished_s, max(until_s, ended.finished_s.max(initial=0.0)))
     starts = np.searchsorted(ended.finished_s, ends_s - limits.error_window_s, side="right")
     stops = np.append(np.arange(1, len(ended.failed) + 1), len(ended.failed))
     failures = np.concatenate([[0], np.cumsum(ended.failed)])
     counts = stops - starts
-    whole = (ends_s >= min(limits.error_window_s, ends_s[-1])) & (counts >= FEWEST_REQUESTS)
+    within = ends_s >= min(from_s + limits.error_window_s, ends_s[-1])
+    whole = within & (counts >= FEWEST_REQUESTS)
     ratios = np.where(whole, (failures[stops] - failures[starts]) / np.maximum(counts, 1), 0.0)
-    yield from _beyond(Rule.ERRORS, REQUESTS, ends_s, ratios, limits.error_ratio)
+    yield from _beyond(Rule.ERRORS, ended.source, ends_s, ratios, limits.error_ratio)
 
 
 def _slow(ended: Answers, limits: Limits) -> Iterator[Alert]:
-    yield from _beyond(Rule.SLOW, REQUESTS, ended.finished_s, ended.took_s, limits.slow_s)
+    yield from _beyond(Rule.SLOW, ended.source, ended.finished_s, ended.took_s, limits.slow_s)
 
 
 def _queue(gauges: Iterable[GaugeSample], limits: Limits) -> Iterator[Alert]:

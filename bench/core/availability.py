@@ -1,5 +1,6 @@
 """How much of a run each part of a stack was up, and when it was not."""
 
+from array import array
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -40,6 +41,53 @@ class Availability(Record):
     outages: tuple[Outage, ...] = ()
 
 
+class CheckLog:
+    """What a check finds, as it comes."""
+
+    def __init__(self) -> None:
+        self._asked = self._up = 0
+        self._from_s: float | None = None
+        self._took_ms = array("d")
+        self._outages: list[Outage] = []
+        self._down: Probe | None = None
+
+    def add(self, probe: Probe) -> None:
+        """Take a probe, later than those before it."""
+        self._asked += 1
+        self._up += probe.up
+        if self._from_s is None:
+            self._from_s = probe.at_s
+        if probe.took_ms is not None:
+            self._took_ms.append(probe.took_ms)
+        if not probe.up and self._down is None:
+            self._down = probe
+        elif probe.up and self._down is not None:
+            self._outages.append(_outage(self._down, probe.at_s))
+            self._down = None
+
+    def until(self, until_s: float) -> Availability:
+        """What it found until a moment."""
+        outages = self._outages if self._down is None else [*self._outages, _outage(self._down, None)]
+        return Availability(
+            asked=self._asked,
+            up_ratio=self._up_ratio(outages, until_s),
+            took_ms_p50=float(np.median(self._took_ms)) if self._took_ms else None,
+            took_ms_max=max(self._took_ms, default=None),
+            outages=tuple(outages),
+        )
+
+    def _up_ratio(self, outages: Sequence[Outage], until_s: float) -> float:
+        watched_s = until_s - (until_s if self._from_s is None else self._from_s)
+        if watched_s <= 0:  # all that is known is a moment
+            return self._up / max(1, self._asked)
+        down_s = sum((until_s if each.to_s is None else each.to_s) - each.from_s for each in outages)
+        return max(0.0, 1.0 - down_s / watched_s)
+
+
+def _outage(first: Probe, to_s: float | None) -> Outage:
+    return Outage(from_s=first.at_s, to_s=to_s, detail=first.detail)
+
+
 def availability(probes: Iterable[Probe], until_s: float) -> dict[str, Availability]:
     """What each check found, by its name.
 
@@ -49,38 +97,7 @@ def availability(probes: Iterable[Probe], until_s: float) -> dict[str, Availabil
         probes: Of any checks.
         until_s: The end of the run.
     """
-    by_check: dict[str, list[Probe]] = {}
-    for probe in probes:
-        by_check.setdefault(probe.check, []).append(probe)
-    return {
-        check: _of(sorted(each, key=lambda probe: probe.at_s), until_s)
-        for check, each in sorted(by_check.items())
-    }
-
-
-def _of(probes: Sequence[Probe], until_s: float) -> Availability:
-    outages, begun = [], None
-    for probe in probes:
-        if not probe.up and begun is None:
-            begun = probe
-        elif probe.up and begun is not None:
-            outages.append(Outage(from_s=begun.at_s, to_s=probe.at_s, detail=begun.detail))
-            begun = None
-    if begun is not None:
-        outages.append(Outage(from_s=begun.at_s, to_s=None, detail=begun.detail))
-    took_ms = [probe.took_ms for probe in probes if probe.took_ms is not None]
-    return Availability(
-        asked=len(probes),
-        up_ratio=_up_ratio(probes, outages, until_s),
-        took_ms_p50=float(np.median(took_ms)) if took_ms else None,
-        took_ms_max=max(took_ms, default=None),
-        outages=tuple(outages),
-    )
-
-
-def _up_ratio(probes: Sequence[Probe], outages: Sequence[Outage], until_s: float) -> float:
-    watched_s = until_s - probes[0].at_s
-    if watched_s <= 0:  # all that is known is a moment
-        return sum(probe.up for probe in probes) / len(probes)
-    down_s = sum((until_s if each.to_s is None else each.to_s) - each.from_s for each in outages)
-    return max(0.0, 1.0 - down_s / watched_s)
+    logs: dict[str, CheckLog] = {}
+    for probe in sorted(probes, key=lambda probe: probe.at_s):
+        logs.setdefault(probe.check, CheckLog()).add(probe)
+    return {check: log.until(until_s) for check, log in sorted(logs.items())}

@@ -171,6 +171,6 @@ def make_result(
         stop=recording.stop,
         warnings=recording.warnings,
         alerts=find_alerts(
-            answers(counted.samples), counted.resources, counted.gauges, counted.elapsed_s, limits
+            answers(counted.samples), counted.resources, counted.gauges, (0.0, counted.elapsed_s), limits
         ),
     )

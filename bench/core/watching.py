@@ -1,6 +1,6 @@
 """What a stack declares to be watched: health checks, and numbers that its services say of themselves."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 
 from pydantic import Field, StringConstraints
 
@@ -58,6 +58,19 @@ class TcpCheck(Record):
 
 
 Check = Annotated[HttpCheck | MongoCheck | TcpCheck, Field(discriminator="kind")]
+
+
+def hint_of(check: Check) -> str:
+    """What to look at when a check fails."""
+    if check.hint is not None:
+        return check.hint
+    match check:
+        case HttpCheck() | TcpCheck():
+            return f"is '{check.service}' running? its log says why not"
+        case MongoCheck():
+            return "is MongoDB running, and its address the right one?"
+        case _:
+            assert_never(check)
 
 
 class Gauges(Record):

@@ -62,6 +62,16 @@ def memory(size_bytes: int) -> str:
     return f"{size_bytes / 1e6:,.0f} MB"
 
 
+def size(size_bytes: float) -> str:
+    """`0 B`, `12 kB`, `3.4 MB`, `1.2 GB`."""
+    number, unit = size_bytes, "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if number < THOUSAND:
+            break
+        number, unit = number / THOUSAND, larger
+    return f"{number:.0f} {unit}" if unit in {"B", "kB"} else f"{number:.1f} {unit}"
+
+
 def listing(parts: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))

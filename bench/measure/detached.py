@@ -79,7 +79,7 @@ def is_up(name: str) -> bool:
     return bool(found) and all(status == "up" for status in found)
 
 
-def attach(stack: Stack, secret: SecretStr) -> Live:
+def attach(stack: Stack, secret: SecretStr | None) -> Live:
     """The stack of that name, which is up."""
     home = (FOLDER / stack.name).absolute()
     state = _state(home)

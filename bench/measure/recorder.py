@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import assert_never
 
 from bench.core.abort import AbortWatch
 from bench.core.certificate import Certificate, Trial
@@ -18,7 +19,7 @@ from bench.core.load import in_words, planned_s
 from bench.core.plan import plan
 from bench.core.progress import Presence, Progress, ProgressWatch
 from bench.core.recording import Recording
-from bench.core.sample import ResourceSample, Stop, StopCause
+from bench.core.sample import GaugeSample, Probe, ResourceSample, Stop, StopCause
 from bench.core.samples import SampleLog
 from bench.core.scenario import Brief
 from bench.core.stack import Asked, Layers
@@ -28,6 +29,7 @@ from bench.measure.endpoint import Endpoint
 from bench.measure.layers import ask_layers
 from bench.measure.messages import Batch, Job, Transport
 from bench.measure.resources import ResourceSampler
+from bench.measure.watching import Seen, Watched, watching
 from bench.measure.workers import Workers, working
 
 _TICK_S = 0.5
@@ -65,6 +67,7 @@ class Subject:
         layers: How to ask each tier by itself, when the stack declares that, and the addresses by service.
         transport: Who speaks HTTP.
         cores: That the load generators and the stack are held to, by who; empty for any.
+        watched: The stack as it is watched beside the load; None when only the machine is.
     """
 
     base_urls: Sequence[str]
@@ -76,6 +79,7 @@ class Subject:
     layers: tuple[Layers, Mapping[str, str]] | None = None
     transport: Transport = Transport.OWN
     cores: Mapping[str, Cores] = field(default_factory=dict)
+    watched: Watched | None = None
 
 
 def record(
@@ -108,6 +112,10 @@ class _Session:
         self._log = SampleLog()
         self._gaps: dict[int, Histogram] = {}
         self._resources: list[ResourceSample] = []
+        self._newest: dict[str, ResourceSample] = {}
+        self._probes: list[Probe] = []
+        self._gauges: list[GaugeSample] = []
+        self._warnings: list[str] = []
         self._abort = AbortWatch(brief.scenario.thresholds, brief.scenario.stages)
         self._progress = ProgressWatch()
         self._presence = Presence(plan(brief))
@@ -132,12 +140,15 @@ class _Session:
             samples=self._log.since(0),
             token_gaps=self._gaps,
             resources=tuple(self._resources),
+            probes=tuple(self._probes),
+            gauges=tuple(self._gauges),
             stop=stop,
             certificate=Certificate(load=in_words([trial_load(scenario)]), before=before, after=after)
             if before is not None
             else None,
             control=Control(before_ms=pace_before, after_ms=pace_after) if pace_before else None,
             layers=layers,
+            warnings=tuple(self._warnings),
         )
 
     async def _layers(self, workers: Workers) -> list[Round]:
@@ -171,15 +182,35 @@ class _Session:
         self._issued_s = [time.monotonic()] * len(minted)
         sampler = ResourceSampler(subject.pids, workers.pids)
         job = Job(self._brief, subject.base_urls, minted, transport=subject.transport)
-        # The work of opening is no part of the run, so the first reading is of no use.
-        load = asyncio.create_task(workers.run(job, self._take, lambda: sampler.sample(0.0)))
-        try:
-            stop = await self._watch(load, workers, sampler)
-            if stop is not None and not load.done():
-                workers.take_back()
-            return await asyncio.wait_for(load, _TAKE_BACK_TIMEOUT_S), stop
-        finally:
-            load.cancel()  # does nothing to a load that is over
+        async with watching(subject.watched) as watch:
+
+            def begin() -> None:
+                # The work of opening is no part of the run, so the first reading is of no use.
+                sampler.sample(0.0)
+                began_s = time.monotonic()
+                watch.begin(lambda: time.monotonic() - began_s, self._see)
+
+            load = asyncio.create_task(workers.run(job, self._take, begin))
+            try:
+                stop = await self._watch(load, workers, sampler)
+                if stop is not None and not load.done():
+                    workers.take_back()
+                return await asyncio.wait_for(load, _TAKE_BACK_TIMEOUT_S), stop
+            finally:
+                load.cancel()  # does nothing to a load that is over
+                self._warnings += watch.warnings.values()
+
+    def _see(self, seen: Seen) -> None:
+        match seen:
+            case ResourceSample():
+                self._resources.append(seen)
+                self._newest[seen.source] = seen
+            case Probe():
+                self._probes.append(seen)
+            case GaugeSample():
+                self._gauges.append(seen)
+            case _:
+                assert_never(seen)
 
     def _take(self, batch: Batch) -> None:
         """Take requests that are over, and count as they come."""
@@ -213,8 +244,8 @@ class _Session:
     def _tick(self, began_s: float, workers: Workers, sampler: ResourceSampler) -> Stop | None:
         now_s = time.monotonic()
         elapsed_s = now_s - began_s
-        resources = sampler.sample(elapsed_s)
-        self._resources += resources
+        for sample in sampler.sample(elapsed_s):
+            self._see(sample)
         self._renew(workers)
         self._on_progress(
             self._progress.progress(
@@ -222,7 +253,7 @@ class _Session:
                 planned_s(self._brief.scenario.stages),
                 users=self._presence.users(workers.stage, now_s - workers.stage_began_s),
                 in_flight=workers.in_flight,
-                resources=tuple(resources),
+                resources=tuple(self._newest.values()),
             )
         )
         death = self._subject.dead()

@@ -1,11 +1,11 @@
-"""CPU and memory of the stack's processes, and of the load generators."""
+"""What the stack's processes, the load generators and the machine use."""
 
 import math
 from collections.abc import Mapping, Sequence
 
 import psutil
 
-from bench.core.sample import GENERATOR, ResourceSample
+from bench.core.sample import GENERATOR, HOST, ResourceSample
 
 # The kernel counts processor time in hundredths of a second: of a shorter interval no share can be told.
 SHORTEST_S = 0.2
@@ -44,10 +44,65 @@ class ResourceSampler:
             try:
                 with process.oneshot():
                     cpu_pct, memory_bytes = process.cpu_percent(), process.memory_info().rss
+                    read, written = _disk_bytes(process)
             except psutil.Error:
                 del self._processes[source]
                 continue
             samples.append(
-                ResourceSample(at_s=at_s, source=source, cpu_pct=cpu_pct, memory_bytes=memory_bytes)
+                ResourceSample(
+                    at_s=at_s,
+                    source=source,
+                    cpu_pct=cpu_pct,
+                    memory_bytes=memory_bytes,
+                    read_bytes=read,
+                    written_bytes=written,
+                )
             )
         return samples
+
+
+def _disk_bytes(process: psutil.Process) -> tuple[int | None, int | None]:
+    """Read from disks and written to them; None where the system does not say."""
+    try:
+        counted = process.io_counters()
+    except (psutil.AccessDenied, AttributeError):
+        return None, None
+    return counted.read_bytes, counted.write_bytes
+
+
+class HostReader:
+    """Reads the machine: all its cores, its memory, its networks but the loopback, and its disks."""
+
+    def __init__(self) -> None:
+        self._busy_s, self._all_s = _processor_s()
+
+    def sample(self, at_s: float) -> list[ResourceSample]:
+        """What is used now; none when the kernel's clock has not moved since the last reading."""
+        busy_s, all_s = _processor_s()
+        passed_s, used_s = all_s - self._all_s, busy_s - self._busy_s
+        if passed_s <= 0:
+            return []
+        self._busy_s, self._all_s = busy_s, all_s
+        memory, disks = psutil.virtual_memory(), psutil.disk_io_counters()
+        networks = [each for name, each in psutil.net_io_counters(pernic=True).items() if name != "lo"]
+        return [
+            ResourceSample(
+                at_s=at_s,
+                source=HOST,
+                cpu_pct=max(0.0, 100.0 * used_s / passed_s),
+                memory_bytes=memory.total - memory.available,
+                memory_limit_bytes=memory.total,
+                received_bytes=sum(each.bytes_recv for each in networks),
+                sent_bytes=sum(each.bytes_sent for each in networks),
+                read_bytes=None if disks is None else disks.read_bytes,
+                written_bytes=None if disks is None else disks.write_bytes,
+            )
+        ]
+
+
+def _processor_s() -> tuple[float, float]:
+    """Seconds that the cores were busy, and that they were there, since the machine started."""
+    times = psutil.cpu_times()
+    # Linux counts what guests had among what users had.
+    there_s = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+    return there_s - times.idle - getattr(times, "iowait", 0.0), there_s

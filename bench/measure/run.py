@@ -26,6 +26,7 @@ from bench.measure.processes import running
 from bench.measure.provenance import fingerprint, new_run_id, provenance
 from bench.measure.provisioning import furnished, provisioned
 from bench.measure.recorder import Subject, Tokens, record
+from bench.measure.watching import Watched
 
 READY_TIMEOUT_S = 60.0
 
@@ -125,7 +126,8 @@ def prepared(
             _pinned(stack, live),
             (stack.layers, live.urls) if stack.layers else None,
             conditions.transport,
-            {GENERATORS: own, STACK: live.cores} if live.cores else {},
+            cores={GENERATORS: own, STACK: live.cores} if live.cores else {},
+            watched=Watched(live, _token(stack, live, users)),
         )
 
 
@@ -173,6 +175,14 @@ def _asks_who(brief: Brief) -> bool:
 def _accounts(brief: Brief) -> int:
     """How many test users are needed: none where nobody asks who it is, so that no store has to be there."""
     return brief.scenario.accounts if _asks_who(brief) else 0
+
+
+def _token(stack: Stack, live: Live, users: Sequence[Account]) -> Callable[[], str] | None:
+    """Makes tokens for health checks; None where nobody can sign in."""
+    if not users or "jwt_secret" not in live.values:
+        return None
+    declared, secret = declared_users(stack), SecretStr(live.values["jwt_secret"])
+    return lambda: mint(users[0], declared, secret)
 
 
 def _tokens(stack: Stack, live: Live, users: Sequence[Account]) -> Tokens:

@@ -12,6 +12,7 @@ from bench.render.markdown import ICONS, escape, template
 
 # In characters: what GitHub takes as the summary of a check, and one less than as a comment.
 LIMIT = 65_535
+_MOST_ALERTS = 10
 _SUITE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _SHA = re.compile(r"[0-9a-f]{40}")
 _RUN_URL = re.compile(r"https?://[A-Za-z0-9.:/_-]+")
@@ -91,7 +92,7 @@ def _rendered(
         suite=origin.suite,
         icon=ICONS[report.decision],
         headline=headline,
-        lines=(*lines, *report.reasons),
+        lines=(*lines, *report.reasons, *_alerts([*listed, *passed])),
         shown=shown,
         listed=listed,
         passed=passed,
@@ -109,6 +110,13 @@ def _judgement(report: SuiteReport, worst: Document) -> tuple[str, tuple[str, ..
     if report.decision is Decision.FAIL:
         return f"{worst.scenario}: {worst.headline}", (report.headline,)
     return report.headline, ()
+
+
+def _alerts(documents: Sequence[Document]) -> list[str]:
+    """Alerts of the scenarios whose tables are not shown."""
+    said = [f"Warning: {each.scenario}: {alert}." for each in documents for alert in each.alerts]
+    more = len(said) - _MOST_ALERTS
+    return said if more <= 0 else [*said[:_MOST_ALERTS], f"Warning: {more} more alerts, see the run."]
 
 
 def _footer(report: SuiteReport, origin: Origin, worst: Document) -> list[str]:

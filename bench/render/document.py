@@ -8,13 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.core import wording
+from bench.core.alerts import said
 from bench.core.compare import Decision
 from bench.core.metrics import METRICS, NETWORK, Kind, Part, hop_name, label_and_unit, metric
 from bench.core.report import Report
-from bench.core.sample import GENERATOR
 from bench.core.verdict import INTERVAL, MetricComparison, Verdict
 from bench.render.facts import facts
-from bench.render.loads import tables
+from bench.render.loads import loads
+from bench.render.table import Table
+from bench.render.watched import alerts, availabilities, resources
+
+__all__ = ["Document", "Table", "beside", "make_document"]
 
 _VERDICTS = {
     Verdict.IMPROVED: "improved",
@@ -24,15 +28,6 @@ _VERDICTS = {
     Verdict.MISSING: "missing",
     Verdict.NEW: "new",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows of text under a heading; the first column is a name, the last a word, the others are numbers."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +44,7 @@ class Document:
         details: The rest: latencies, resources, errors.
         facts: Label and text: the load, the run, the baseline, the machine.
         warnings: What was odd.
+        alerts: What somebody should look at, though it fails no run.
     """
 
     scenario: str
@@ -60,6 +56,7 @@ class Document:
     details: tuple[Table, ...]
     facts: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
+    alerts: tuple[str, ...] = ()
 
 
 def make_document(report: Report) -> Document:
@@ -73,15 +70,28 @@ def make_document(report: Report) -> Document:
         headline=report.headline,
         next_step=report.next_step,
         reasons=reasons,
-        judged=_filled([_decided(report), _anchored(report), _located(report), _thresholds(report)]),
+        judged=_filled(
+            [
+                _decided(report),
+                _anchored(report),
+                _located(report),
+                _thresholds(report),
+                alerts(report.result.alerts),
+            ]
+        ),
         details=_filled(
             [
-                *(Table(*each) for each in tables(result.summary.bottleneck)),
-                *(_latencies(report), _outcomes(report), _resources(report), _errors(report)),
+                *loads(result.summary.bottleneck),
+                _latencies(report),
+                _outcomes(report),
+                availabilities(report.result.summary.availability),
+                resources(report.result.summary.resources),
+                _errors(report),
             ]
         ),
         facts=facts(report),
         warnings=result.warnings,
+        alerts=tuple(said(alert) for alert in result.alerts),
     )
 
 
@@ -173,21 +183,6 @@ def _outcomes(report: Report) -> Table:
     outcomes = report.result.summary.outcomes
     rows = tuple((outcome.value, str(count)) for outcome, count in outcomes.items())
     return Table("Outcomes", ("outcome", "requests"), rows)
-
-
-def _resources(report: Report) -> Table:
-    rows = tuple(
-        (
-            source.replace(GENERATOR, "load generator"),
-            f"{each.cpu_pct_mean:.0f} %",
-            f"{each.cpu_pct_p95:.0f} %",
-            wording.memory(each.memory_bytes_max),
-        )
-        for source, each in report.result.summary.resources.items()
-    )
-    return Table(
-        "Resources (CPU in per cent of one core)", ("process", "CPU mean", "CPU p95", "memory"), rows
-    )
 
 
 def _errors(report: Report) -> Table:

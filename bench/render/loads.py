@@ -4,16 +4,16 @@ from bench.core import wording
 from bench.core.bottleneck import Band, Bottleneck
 from bench.core.metrics import NETWORK, label_and_unit
 from bench.core.threshold import ThresholdResult, parse
+from bench.render.table import Table
 
-Rows = tuple[tuple[str, ...], ...]
 _OPERATORS = {"<=": "≤", ">=": "≥", "==": "=", "===": "=", "!=": "≠"}
 _METHODS = {"avg": "mean", "med": "median", "min": "min", "max": "max"}
 
 
-def tables(found: Bottleneck | None) -> list[tuple[str, tuple[str, ...], Rows]]:
-    """Title, columns and rows; none where there was one load only, which all other tables are of."""
+def loads(found: Bottleneck | None) -> tuple[Table, ...]:
+    """Two tables; none where there was one load only, which all other tables are of."""
     if found is None or len(found.bands) == 1:
-        return []
+        return ()
     columns = (found.counted, "requests", "p50", "p95", "success", "requests/s", "most in", "limits")
     rows = tuple(_numbers(band, found.limits) for band in found.bands)
     named = {tier for band in found.bands for tier in band.shares}
@@ -21,10 +21,10 @@ def tables(found: Bottleneck | None) -> list[tuple[str, tuple[str, ...], Rows]]:
     shares = tuple(
         (_users(band), *(wording.percent(band.shares.get(tier)) for tier in tiers)) for band in found.bands
     )
-    return [
-        ("At each load (? has too few requests to be certain)", columns, rows),
-        ("Shares of the time at each load", (found.counted, *tiers), shares if tiers else ()),
-    ]
+    return (
+        Table("At each load (? has too few requests to be certain)", columns, rows),
+        Table("Shares of the time at each load", (found.counted, *tiers), shares if tiers else ()),
+    )
 
 
 def _numbers(band: Band, limits: int) -> tuple[str, ...]:

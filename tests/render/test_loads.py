@@ -6,7 +6,7 @@ from bench.core.bottleneck import Band, Bottleneck
 from bench.core.host import Host
 from bench.core.threshold import ThresholdResult
 from bench.render.facts import _host
-from bench.render.loads import sentence, tables
+from bench.render.loads import loads, sentence
 
 SLOW = ThresholdResult(metric="e2e_ms", threshold="p(95)<=10000", value=12_000.0, crossed=True)
 FAILS = ThresholdResult(metric="success_ratio", threshold="rate>0.95", value=0.9, crossed=True)
@@ -86,14 +86,14 @@ def test_saturation_is_said_with_its_throughput() -> None:
 def test_the_table_of_loads_needs_two() -> None:
     """One load is what all other tables are of; what is not known is a dash."""
     found = Bottleneck(counted="users", bands=(band(1),), planned=1, limits=0)
-    assert tables(found) == tables(None) == []
+    assert loads(found) == loads(None) == ()
     bare = band(50, requests_rps=None, p95_ms=None, uncertified=("p50", "p95"), shares={})
-    loads, shares = tables(found.model_copy(update={"bands": (band(1), bare)}))
-    assert loads[2][1] == ("50", "200", "1,000 ms?", "–", "100 %", "–", "–", "–")  # noqa: RUF001 - dashes
-    assert shares[1] == ("users", "decode", "network")
-    assert shares[2][1] == ("50", "–", "–")  # noqa: RUF001 - likewise
-    _, none = tables(found.model_copy(update={"bands": (bare, bare)}))
-    assert none[2] == ()
+    numbers, shares = loads(found.model_copy(update={"bands": (band(1), bare)}))
+    assert numbers.rows[1] == ("50", "200", "1,000 ms?", "–", "100 %", "–", "–", "–")  # noqa: RUF001 - dashes
+    assert shares.columns == ("users", "decode", "network")
+    assert shares.rows[1] == ("50", "–", "–")  # noqa: RUF001 - likewise
+    _, none = loads(found.model_copy(update={"bands": (bare, bare)}))
+    assert none.rows == ()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""`bench health`: what of a stack is up."""
+
+from bench.cli.console import say
+from bench.cli.watching import TargetName, TargetUrl, chosen
+from bench.errors import TargetError
+
+
+def health(*, target: TargetName = None, target_url: TargetUrl = None) -> None:
+    """Ask every health check of a stack that runs. Exits with 4 when one is down.
+
+    What needs a test user gets one for the moment, which needs JWT_SECRET and the stack's store.
+    """
+    import asyncio
+
+    from bench.core.watching import hint_of
+    from bench.measure.visiting import visited
+    from bench.measure.watching import Watched, ask_once
+    from bench.render.monitor import health_lines
+
+    stack, urls = chosen(target, target_url)
+    with visited(stack, urls, lambda text: say(f"warning: {text}")) as found:
+        probes, left_out = asyncio.run(ask_once(Watched(found.live, found.token, found.why_no_token)))
+    print(health_lines(probes, left_out), end="")
+    down = [probe.check for probe in probes if not probe.up]
+    if down:
+        hints = [
+            f"{name}: {hint_of(stack.checks[name]) if name in stack.checks else 'docker logs'}"
+            for name in down
+        ]
+        raise TargetError(f"down on '{stack.name}': {', '.join(down)}", "; ".join(hints))
+    if not probes:
+        raise TargetError(f"nothing of '{stack.name}' could be asked", "why stands above")

@@ -1,0 +1,101 @@
+"""What the containers of a stack use, and whether they run, from one reading to the next."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.core.sample import Probe, ResourceSample
+from bench.measure.engine_api import EngineApi, Inspected, Stats
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was last seen of a container."""
+
+    stats: Stats | None = None
+    state: Inspected | None = None
+    starts: int = 0
+    oom_kills: int = 0
+
+
+def check_of(service: str) -> str:
+    """What the health of a service's container is called among the checks."""
+    return f"{service} (container)"
+
+
+class ContainerReader:
+    """Reads containers by Docker's engine.
+
+    Args:
+        containers: Ids by service.
+        engine: Who is asked.
+    """
+
+    def __init__(self, containers: Mapping[str, str], engine: EngineApi) -> None:
+        self._containers = containers
+        self._engine = engine
+        self._seen = {service: _Seen() for service in containers}
+
+    async def read(self, at_s: float) -> list[ResourceSample | Probe]:
+        """A sample of each container that runs, and whether it does.
+
+        The first reading of one that runs only sets the start of the next one's interval.
+
+        Raises:
+            TargetError: The engine does not answer.
+        """
+        each = await asyncio.gather(*(self._read_one(service, at_s) for service in self._containers))
+        return [found for many in each for found in many]
+
+    async def _read_one(self, service: str, at_s: float) -> list[ResourceSample | Probe]:
+        container, seen = self._containers[service], self._seen[service]
+        stats, state = await asyncio.gather(self._engine.stats(container), self._engine.inspected(container))
+        trouble = "there is no such container" if state is None else state.state.trouble
+        found: list[ResourceSample | Probe] = [
+            Probe(at_s=at_s, check=check_of(service), up=trouble is None, detail=trouble)
+        ]
+        if state is not None:
+            self._count(seen, state)
+        before, seen.stats = seen.stats, stats
+        if stats is not None and before is not None and state is not None and state.state.running:
+            cpu_pct = _cpu_pct(before, stats)
+            if cpu_pct is not None:
+                found.append(_sample(service, at_s, cpu_pct, stats, seen))
+        return found
+
+    @staticmethod
+    def _count(seen: _Seen, state: Inspected) -> None:
+        """Count starts: the engine does so only for those that it made by itself."""
+        before = seen.state
+        if before is None:
+            seen.starts, seen.oom_kills = state.restart_count, int(state.state.oom_killed)
+        else:
+            seen.starts += before.state.started_at != state.state.started_at
+            seen.starts = max(seen.starts, state.restart_count)
+            seen.oom_kills += state.state.oom_killed and not before.state.oom_killed
+        seen.state = state
+
+
+def _cpu_pct(before: Stats, now: Stats) -> float | None:
+    """Per cent of one core by the engine's own clock; None where there is no interval, or it began anew."""
+    passed_s = (now.read - before.read).total_seconds()
+    used_s = (now.cpu_ns - before.cpu_ns) / 1e9
+    return 100.0 * used_s / passed_s if passed_s > 0 and used_s >= 0 else None
+
+
+def _sample(service: str, at_s: float, cpu_pct: float, stats: Stats, seen: _Seen) -> ResourceSample:
+    received, sent = stats.network_bytes or (None, None)
+    read, written = stats.disk_bytes or (None, None)
+    return ResourceSample(
+        at_s=at_s,
+        source=service,
+        cpu_pct=cpu_pct,
+        memory_bytes=stats.memory_bytes,
+        memory_limit_bytes=stats.memory_stats.limit,
+        received_bytes=received,
+        sent_bytes=sent,
+        read_bytes=read,
+        written_bytes=written,
+        restarts=seen.starts,
+        oom_kills=seen.oom_kills,
+    )

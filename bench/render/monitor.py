@@ -1,0 +1,162 @@
+"""What a monitor shows, for a terminal that redraws and for lines one after the other."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from bench.core import wording
+from bench.core.alerts import Alert, said, said_limit
+from bench.core.monitoring import Checked, Moment, Seen, Use
+from bench.core.sample import HOST, GaugeSample, Probe, ResourceSample
+from bench.render.table import Table
+from bench.render.terminal import clean, rich_table
+from bench.render.watched import MACHINE, outages_in_words
+
+_UP, _DOWN = "up", "down"
+
+
+def view(moment: Moment, notes: Mapping[str, str]) -> RenderableType:
+    """A moment for a terminal that redraws.
+
+    Args:
+        moment: What is known.
+        notes: What could not be read or asked, by its name.
+    """
+    parts: list[RenderableType] = [Text(_head(moment), style="bold")]
+    for table in tables(moment):
+        parts += ["", Text(table.title, style="bold"), rich_table(table)]
+    parts += ["", *(Text(f"alert: {clean(said(alert))}", style="red") for alert in moment.alerts)]
+    parts += [Text(f"not asked: {clean(name)}: {clean(text)}", style="dim") for name, text in notes.items()]
+    return Group(*parts)
+
+
+def line(moment: Moment) -> str:
+    """A moment on one line."""
+    parts = [f"{moment.elapsed_s:.0f} s"]
+    parts += [f"{_name(use)} {use.sample.cpu_pct:.0f} % {_memory(use)}" for use in moment.uses]
+    if moment.checks:
+        up = sum(each.probe.up for each in moment.checks)
+        down = [each.probe.check for each in moment.checks if not each.probe.up]
+        parts.append(f"{up} of {len(moment.checks)} up" + (f", down: {', '.join(down)}" if down else ""))
+    parts += [f"{each.sample.service} {each.sample.name} {each.sample.value:g}" for each in moment.gauges]
+    parts += [f"alert: {said(alert)}" for alert in moment.alerts]
+    return clean_line("   ".join(parts))
+
+
+def clean_line(text: str) -> str:
+    """A text on one line, however long."""
+    return " ".join(clean(part) for part in text.split("   "))
+
+
+def json_line(seen: Seen | Alert) -> str:
+    """What was seen, as JSON on one line; what it does not have is left out."""
+    match seen:
+        case ResourceSample():
+            kind = "resource"
+        case Probe():
+            kind = "probe"
+        case GaugeSample():
+            kind = "gauge"
+        case Alert():
+            kind = "alert"
+        case _:
+            assert_never(seen)
+    return json.dumps({"kind": kind, **seen.model_dump(mode="json", exclude_none=True)}, ensure_ascii=False)
+
+
+def health_lines(probes: Sequence[Probe], left_out: Mapping[str, str]) -> str:
+    """What was found of each check: a line with its name, state, time and what is wrong."""
+    width = max(map(len, [*(probe.check for probe in probes), *left_out, ""]))
+    rows = [
+        (probe.check, _UP if probe.up else _DOWN, wording.duration(probe.took_ms), probe.detail or "")
+        for probe in probes
+    ]
+    rows += [(name, wording.DASH, wording.DASH, f"not asked: {text}") for name, text in left_out.items()]
+    lines = [
+        f"{name:{width}}  {state:4}  {took:>8}  {clean(text)}".rstrip() for name, state, took, text in rows
+    ]
+    return "".join(f"{each}\n" for each in lines)
+
+
+def summary(moment: Moment) -> str:
+    """What it came to, as lines of text."""
+    lines = [f"watched for {moment.elapsed_s:.0f} s"]
+    for each in moment.checks:
+        found = each.so_far
+        outages = f", down {outages_in_words(found.outages)}" if found.outages else ""
+        took = f", {wording.duration(found.took_ms_p50)}" if found.took_ms_p50 is not None else ""
+        lines.append(f"{each.probe.check}: up {wording.percent(found.up_ratio)}{took}{outages}")
+    alerts = [*moment.past_alerts, *moment.alerts]
+    lines += [f"alert at {alert.at_s:.0f} s: {said(alert)} ({said_limit(alert)})" for alert in alerts]
+    if not alerts:
+        lines.append("no alert")
+    return "".join(f"{clean(each)}\n" for each in lines)
+
+
+def tables(moment: Moment) -> tuple[Table, ...]:
+    """A moment as tables; those without rows are left out."""
+    uses = Table(
+        "Resources (CPU in per cent of one core, the machine's of all)",
+        ("service", "CPU", "memory", "of limit", "received", "sent", "read", "written"),
+        tuple(_used(use) for use in moment.uses),
+    )
+    checks = Table(
+        "Health",
+        ("check", "took", "usually", "up", "asked", "now"),
+        tuple(_checked(each) for each in moment.checks),
+    )
+    gauges = Table(
+        "Gauges",
+        ("service", "now", "most", "gauge"),
+        tuple(
+            (each.sample.service, f"{each.sample.value:g}", f"{each.most:g}", each.sample.name)
+            for each in moment.gauges
+        ),
+    )
+    past = Table("Alerts that are over", ("limit", "at", "what"), tuple(map(_past, moment.past_alerts)))
+    return tuple(table for table in (uses, checks, gauges, past) if table.rows)
+
+
+def _head(moment: Moment) -> str:
+    planned = "" if moment.planned_s is None else f" of {moment.planned_s:.0f} s"
+    return f"{clean(moment.target or MACHINE)}   {moment.elapsed_s:.0f} s{planned}   Ctrl-C ends it"
+
+
+def _used(use: Use) -> tuple[str, ...]:
+    rates = (
+        use.received_bytes_per_s, use.sent_bytes_per_s, use.read_bytes_per_s, use.written_bytes_per_s,
+    )  # fmt: skip
+    return (
+        _name(use),
+        f"{use.sample.cpu_pct:.0f} %",
+        _memory(use),
+        wording.percent(use.memory_ratio),
+        *(wording.DASH if rate is None else f"{wording.size(rate)}/s" for rate in rates),
+    )
+
+
+def _checked(each: Checked) -> tuple[str, ...]:
+    now = _UP if each.probe.up else f"{_DOWN}: {each.probe.detail or 'no reason given'}"
+    return (
+        each.probe.check,
+        wording.duration(each.probe.took_ms),
+        wording.duration(each.so_far.took_ms_p50),
+        wording.percent(each.so_far.up_ratio),
+        str(each.so_far.asked),
+        now,
+    )
+
+
+def _past(alert: Alert) -> tuple[str, str, str]:
+    return alert.rule.value, f"{alert.at_s:.0f} s", said(alert)
+
+
+def _name(use: Use) -> str:
+    return MACHINE if use.sample.source == HOST else use.sample.source
+
+
+def _memory(use: Use) -> str:
+    return wording.memory(use.sample.memory_bytes)

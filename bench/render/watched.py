@@ -1,0 +1,81 @@
+"""What was watched beside the load, as tables: resources, availability and alerts."""
+
+from collections.abc import Mapping, Sequence
+
+from bench.core import wording
+from bench.core.alerts import Alert, said, said_limit
+from bench.core.availability import Availability, Outage
+from bench.core.resources import ResourceSummary
+from bench.core.sample import GENERATOR, HOST
+from bench.render.table import Table
+
+_SHOWN_OUTAGES = 3
+MACHINE = "machine"
+
+
+def resources(summaries: Mapping[str, ResourceSummary]) -> Table:
+    """What each source used; a column that nobody has anything in is left out."""
+    rows = [_used(source, each) for source, each in summaries.items()]
+    columns = (
+        "process", "CPU mean", "CPU p95", "memory", "of limit", "received", "sent", "read", "written",
+        "restarts", "OOM kills",
+    )  # fmt: skip
+    kept = [
+        index
+        for index in range(len(columns))
+        if index < 4 or any(row[index] != wording.DASH for row in rows)  # noqa: PLR2004 - what all have
+    ]
+    machine = ", the machine's of all" if HOST in summaries else ""
+    return Table(
+        f"Resources (CPU in per cent of one core{machine})",
+        tuple(columns[index] for index in kept),
+        tuple(tuple(row[index] for index in kept) for row in rows),
+    )
+
+
+def _used(source: str, each: ResourceSummary) -> tuple[str, ...]:
+    moved = (each.received_bytes, each.sent_bytes, each.read_bytes, each.written_bytes)
+    return (
+        MACHINE if source == HOST else source.replace(GENERATOR, "load generator"),
+        f"{each.cpu_pct_mean:.0f} %",
+        f"{each.cpu_pct_p95:.0f} %",
+        wording.memory(each.memory_bytes_max),
+        wording.percent(each.memory_ratio_max),
+        *(wording.DASH if size is None else wording.size(size) for size in moved),
+        *(wording.DASH if count is None else str(count) for count in (each.restarts, each.oom_kills)),
+    )
+
+
+def availabilities(found: Mapping[str, Availability]) -> Table:
+    """What each health check found."""
+    rows = tuple(
+        (
+            check,
+            str(each.asked),
+            wording.percent(each.up_ratio),
+            wording.duration(each.took_ms_p50),
+            wording.duration(each.took_ms_max),
+            outages_in_words(each.outages) or "none",
+        )
+        for check, each in found.items()
+    )
+    return Table("Availability", ("check", "asked", "up", "usually", "at most", "outages"), rows)
+
+
+def outages_in_words(outages: Sequence[Outage]) -> str:
+    """When something was down: `12.0 to 16.1 s (connection refused)`; empty when it never was."""
+    shown = [_outage(each) for each in outages[:_SHOWN_OUTAGES]]
+    more = len(outages) - len(shown)
+    return wording.listing([*shown, *([f"{more} more"] if more else [])])
+
+
+def _outage(outage: Outage) -> str:
+    end = "to the end" if outage.to_s is None else f"to {outage.to_s:.1f} s"
+    begin = f"{outage.from_s:.1f}" if outage.to_s is not None else f"{outage.from_s:.1f} s"
+    return f"{begin} {end}" + (f" ({outage.detail})" if outage.detail else "")
+
+
+def alerts(found: Sequence[Alert]) -> Table:
+    """What somebody should look at."""
+    rows = tuple((alert.rule.value, said_limit(alert), f"{alert.at_s:.0f} s", said(alert)) for alert in found)
+    return Table("Alerts (they fail no run)", ("alert", "limit", "since", "what"), rows)
