@@ -85,7 +85,7 @@ def make_document(report: Report) -> Document:
                 _latencies(report),
                 _outcomes(report),
                 availabilities(report.result.summary.availability),
-                resources(report.result.summary.resources),
+                *resources(report.result.summary.resources),
                 _errors(report),
             ]
         ),

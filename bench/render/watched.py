@@ -13,36 +13,50 @@ _SHOWN_OUTAGES = 3
 MACHINE = "machine"
 
 
-def resources(summaries: Mapping[str, ResourceSummary]) -> Table:
-    """What each source used; a column that nobody has anything in is left out."""
-    rows = [_used(source, each) for source, each in summaries.items()]
-    columns = (
-        "process", "CPU mean", "CPU p95", "memory", "of limit", "received", "sent", "read", "written",
-        "restarts", "OOM kills",
-    )  # fmt: skip
-    kept = [
-        index
-        for index in range(len(columns))
-        if index < 4 or any(row[index] != wording.DASH for row in rows)  # noqa: PLR2004 - what all have
-    ]
+def resources(summaries: Mapping[str, ResourceSummary]) -> tuple[Table, Table]:
+    """What each source used, and what it moved; a column that nobody has anything in is left out."""
     machine = ", the machine's of all" if HOST in summaries else ""
-    return Table(
+    used = Table(
         f"Resources (CPU in per cent of one core{machine})",
-        tuple(columns[index] for index in kept),
-        tuple(tuple(row[index] for index in kept) for row in rows),
+        ("process", "CPU mean", "CPU p95", "memory", "of limit", "restarts", "OOM kills"),
+        tuple((_name(source), *_used(each)) for source, each in summaries.items()),
     )
+    moved = Table(
+        "Network and disks",
+        ("process", "received", "sent", "read", "written"),
+        tuple((_name(source), *_moved(each)) for source, each in summaries.items()),
+    )
+    return _narrowed(used), _narrowed(moved)
 
 
-def _used(source: str, each: ResourceSummary) -> tuple[str, ...]:
-    moved = (each.received_bytes, each.sent_bytes, each.read_bytes, each.written_bytes)
+def _name(source: str) -> str:
+    return MACHINE if source == HOST else source.replace(GENERATOR, "load generator")
+
+
+def _used(each: ResourceSummary) -> tuple[str, ...]:
+    counts = (each.restarts, each.oom_kills)
     return (
-        MACHINE if source == HOST else source.replace(GENERATOR, "load generator"),
         f"{each.cpu_pct_mean:.0f} %",
         f"{each.cpu_pct_p95:.0f} %",
         wording.memory(each.memory_bytes_max),
         wording.percent(each.memory_ratio_max),
-        *(wording.DASH if size is None else wording.size(size) for size in moved),
-        *(wording.DASH if count is None else str(count) for count in (each.restarts, each.oom_kills)),
+        *(wording.DASH if count is None else str(count) for count in counts),
+    )
+
+
+def _moved(each: ResourceSummary) -> tuple[str, ...]:
+    sizes = (each.received_bytes, each.sent_bytes, each.read_bytes, each.written_bytes)
+    return tuple(wording.DASH if size is None else wording.size(size) for size in sizes)
+
+
+def _narrowed(table: Table) -> Table:
+    """A table without the rows and columns that hold nothing."""
+    rows = [row for row in table.rows if any(text != wording.DASH for text in row[1:])]
+    kept = [index for index in range(len(table.columns)) if any(row[index] != wording.DASH for row in rows)]
+    return Table(
+        table.title,
+        tuple(table.columns[index] for index in kept),
+        tuple(tuple(row[index] for index in kept) for row in rows),
     )
 
 
@@ -78,4 +92,4 @@ def _outage(outage: Outage) -> str:
 def alerts(found: Sequence[Alert]) -> Table:
     """What somebody should look at."""
     rows = tuple((alert.rule.value, said_limit(alert), f"{alert.at_s:.0f} s", said(alert)) for alert in found)
-    return Table("Alerts (they fail no run)", ("alert", "limit", "since", "what"), rows)
+    return Table("Alerts (they fail no run)", ("alert", "limit", "at", "what"), rows)

@@ -8,9 +8,19 @@ from bench.core.certificate import Bias, Certificate, Trial
 from bench.core.compare import Comparison, compare
 from bench.core.histogram import Histogram
 from bench.core.host import Host
+from bench.core.recording import Recording
 from bench.core.report import Report, make_report
 from bench.core.result import RunResult
-from bench.core.sample import Outcome, Stop, StopCause
+from bench.core.sample import (
+    GENERATOR,
+    HOST,
+    GaugeSample,
+    Outcome,
+    Probe,
+    ResourceSample,
+    Stop,
+    StopCause,
+)
 from bench.core.suite import SuiteReport, judge_suite
 from tests.factories import (
     HOPS,
@@ -125,6 +135,51 @@ def _rolled_on() -> Baseline:
     return make_baseline(slower).model_copy(update={"anchor": anchor})
 
 
+def watched_recording() -> Recording:
+    """A run of containers: one is killed and comes back, another fills its memory while requests wait."""
+    used = [
+        ResourceSample(
+            at_s=at, source=source, cpu_pct=10.0 + at, memory_bytes=memory + 3_000_000 * at,
+            memory_limit_bytes=limit, received_bytes=3_000_000 + 40_000 * at, sent_bytes=1_200 * at,
+            read_bytes=4096, written_bytes=900 * at, restarts=int(source == "agent" and at > 12), oom_kills=0,
+        )
+        for at in range(0, 30, 2)
+        for source, memory, limit in (
+            ("agent", 80_000_000, 512_000_000),
+            ("model", 900_000_000, 1_000_000_000),
+            (HOST, 4 * 10**9, 16 * 10**9),
+        )
+    ]  # fmt: skip
+    generator = [ResourceSample(at_s=1, source=GENERATOR, cpu_pct=5.0, memory_bytes=90_000_000)]
+    probes = [
+        Probe(
+            at_s=at, check=check, up=not down, took_ms=None if down else took_ms,
+            detail="ConnectError: All connection attempts failed" if down else None,
+        )
+        for at in range(0, 30, 2)
+        for check, took_ms in (("agent", 4.2), ("model", 1.1))
+        for down in [check == "agent" and (at == 4 or 10 <= at < 14)]
+    ]  # fmt: skip
+    gauges = [
+        GaugeSample(at_s=at, service="model", name="queue_depth", value=12.0 * at) for at in range(0, 30, 2)
+    ]
+    samples = [
+        make_sample(
+            seq,
+            latency_ms=31_000.0 if seq == 7 else 500.0,
+            outcome=Outcome.HTTP_ERROR if seq in range(36, 44) else Outcome.OK,
+        )
+        for seq in range(100)
+    ]
+    return make_recording(
+        samples,
+        resources=(*generator, *used),
+        probes=tuple(probes),
+        gauges=tuple(gauges),
+        warnings=("Docker's engine at unix:///var/run/docker.sock: there is no such socket",),
+    )
+
+
 def _interrupted() -> RunResult:
     stop = Stop(cause=StopCause.TARGET, reason=f"service 'model' ended by signal SIGKILL: {HOSTILE}")
     return make_run(make_recording([make_sample(0)], stop=stop))
@@ -170,6 +225,7 @@ def reports() -> dict[str, Report]:
     runs["one-pair"] = make_run(make_recording([pairs[0], pairs[10]]), brief=beside)
     runs["certified"] = _certified()
     runs["loads"] = _loads()
+    runs["watched"] = make_run(watched_recording())
     made = {name: make_report(run, compare(run, baseline)) for name, run in runs.items()}
     made["in-turns"] = make_report(*_in_turns())
     made["crept"] = make_report(run_at(1.25), compare(run_at(1.25), _rolled_on()))

@@ -1,0 +1,137 @@
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.errors import Exit
+from bench.measure.detached import statuses
+from tests.command import Bench
+
+
+@pytest.fixture
+def up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """The embedded stack, up: its addresses by service."""
+    monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
+    done = bench("stack", "up")
+    assert done.code == 0, done.err
+    try:
+        yield dict(line.split() for line in done.out.splitlines())
+    finally:
+        assert bench("stack", "down").code == 0
+
+
+def _kill(service: str) -> None:
+    state = json.loads(Path(".bench/stacks/embedded/state.json").read_text())
+    process = psutil.Process(state["processes"][service]["pid"])
+    process.kill()
+    process.wait()
+    assert statuses("embedded")[service] == "down"
+
+
+def test_health_says_what_is_up_and_what_is_down(bench: Bench, up: dict[str, str]) -> None:
+    """All up is 0; a service that died takes those above it along, and each has its hint; exit 4."""
+    well = bench("health")
+    assert (well.code, well.err) == (Exit.PASS, "")
+    assert [line.split()[:2] for line in well.out.splitlines()] == [
+        ["backend", "up"], ["chat", "up"], ["agent", "up"], ["model", "up"],
+    ]  # fmt: skip
+    assert not list(Path(".bench/users").glob("*"))
+    _kill("model")
+    ill = bench("health")
+    assert ill.code == Exit.TARGET
+    assert "down on 'embedded': chat, agent, model" in ill.err
+    assert "model: is 'model' running?" in ill.err
+    assert ill.out.splitlines()[0].split()[:2] == ["backend", "up"]
+    by_address = bench("health", "--target-url", up["backend"])
+    assert by_address.code == Exit.PASS  # the backend itself is well, and nothing else has an address
+    assert "--target-url model=http://…" in by_address.out
+
+
+def test_health_without_a_test_user(
+    bench: Bench, up: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the secret, or without the store of the users, what needs a user is not asked, and not down."""
+    monkeypatch.delenv("JWT_SECRET")
+    done = bench("health")
+    assert done.code == Exit.PASS
+    assert "not asked: it needs a test user: JWT_SECRET is not set" in done.out
+    monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
+    monkeypatch.delenv("MONGODB_URI", raising=False)
+    elsewhere = bench("health", "--target-url", up["backend"])
+    assert elsewhere.code == Exit.PASS
+    assert "${env.MONGODB_URI} has no value" in elsewhere.out
+
+
+def test_health_of_what_is_not_there(bench: Bench) -> None:
+    """A stack that was not started, or whose address is missing, is told with what to do."""
+    down = bench("health")
+    assert (down.code, "bench stack up --target embedded" in down.err) == (Exit.TARGET, True)
+    unsaid = bench("health", "--target", "external")
+    assert (unsaid.code, "--target-url" in unsaid.err) == (Exit.USAGE, True)
+    both = bench("health", "--target", "embedded", "--target-url", "http://127.0.0.1:1")
+    assert both.code == Exit.USAGE
+    nothing = bench("health", "--target-url", "nobody=http://127.0.0.1:1")
+    assert (nothing.code, "nothing of 'external' could be asked" in nothing.err) == (Exit.TARGET, True)
+
+
+def test_a_monitor_shows_and_keeps_what_it_sees(bench: Bench, up: dict[str, str]) -> None:
+    """A line at each interval, JSON of each reading in a file, and a summary at the end, exit 0."""
+    assert up.keys() == {"model", "agent", "backend"}
+    done = bench(
+        "monitor",
+        "--duration",
+        "1.2",
+        "--interval",
+        "0.3",
+        "--health-checks",
+        "--json-lines",
+        "out/seen.jsonl",
+    )
+    assert done.code == Exit.PASS
+    assert "4 of 4 up" in done.out
+    assert "model queue_depth 0" in done.out
+    assert "chat: up 100 %" in done.err
+    lines = [json.loads(line) for line in Path("out/seen.jsonl").read_text().splitlines()]
+    assert {line["kind"] for line in lines} >= {"resource", "probe", "gauge"}
+    assert {line["source"] for line in lines if line["kind"] == "resource"} == {
+        "model", "agent", "backend", "host",
+    }  # fmt: skip
+
+
+def test_without_a_stack_the_machine_is_watched(bench: Bench) -> None:
+    """Nobody named a stack and none is up: the machine alone; one that was named must be there."""
+    done = bench("monitor", "--duration", "0.5", "--interval", "0.2", "--json-lines", "-")
+    assert done.code == Exit.PASS
+    assert {json.loads(line).get("source") for line in done.out.splitlines()} == {"host"}
+    assert "only the machine is watched" in done.err
+    assert bench("monitor", "--target", "embedded").code == Exit.TARGET
+
+
+def test_a_file_that_cannot_be_written_is_told(bench: Bench, tmp_path: Path) -> None:
+    """The place is named before anything is watched."""
+    (tmp_path / "file").write_text("")
+    done = bench("monitor", "--duration", "0.2", "--json-lines", "file/seen.jsonl")
+    assert (done.code, "cannot write file/seen.jsonl" in done.err) == (Exit.MEASUREMENT, True)
+
+
+@pytest.mark.parametrize(("options", "code"), [((), 0), (("--duration", "600"), Exit.INTERRUPTED)])
+def test_ctrl_c_ends_a_monitor_with_its_summary(tmp_path: Path, options: tuple[str, ...], code: int) -> None:
+    """Where no end was set it is the end, 0; where one was set it is an interruption, 130."""
+    command = [sys.executable, "-m", "bench", "monitor", "--interval", "0.2", *options]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+    ) as process:
+        assert process.stdout is not None
+        assert "machine" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "watched for" in err
+    assert "Traceback" not in err

@@ -1,0 +1,88 @@
+"""Docker's Engine API on a socket, with containers that a test changes as it likes."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+
+class FakeContainer:
+    """A container: what the engine says of it.
+
+    Attributes:
+        stats: Of `/stats`.
+        state: Of `/json`, below `State`.
+        restart_count: How often the engine started it again by itself.
+    """
+
+    def __init__(self) -> None:
+        self.at_s = 0
+        self.restart_count = 0
+        self.state: dict[str, Any] = {
+            "Running": True,
+            "Status": "running",
+            "OOMKilled": False,
+            "StartedAt": "2026-01-05T11:00:00.000000001Z",
+            "Health": {"Status": "healthy"},
+        }
+        self.stats: dict[str, Any] = {
+            "cpu_stats": {"cpu_usage": {"total_usage": 0}, "online_cpus": 2},
+            "memory_stats": {
+                "usage": 70_000_000,
+                "limit": 100_000_000,
+                "stats": {"inactive_file": 20_000_000},
+            },
+            "networks": {"eth0": {"rx_bytes": 1000, "tx_bytes": 10}, "eth1": {"rx_bytes": 1, "tx_bytes": 2}},
+            "blkio_stats": {
+                "io_service_bytes_recursive": [
+                    {"major": 8, "minor": 0, "op": "read", "value": 4096},
+                    {"major": 8, "minor": 0, "op": "write", "value": 512},
+                    {"major": 8, "minor": 16, "op": "Read", "value": 4},
+                ]
+            },
+        }
+
+    def pass_time(self, seconds: int, cpu_s: float) -> None:
+        """Let time pass by the engine's clock, in which it uses a processor."""
+        self.at_s += seconds
+        self.stats["cpu_stats"]["cpu_usage"]["total_usage"] += int(cpu_s * 1e9)
+
+    def document(self, path: str) -> dict[str, Any]:
+        """What is answered."""
+        if path.endswith("/json"):
+            return {"Id": "x", "RestartCount": self.restart_count, "State": self.state}
+        assert path.endswith("/stats?stream=false&one-shot=true")
+        return {"read": f"2026-01-05T12:{self.at_s // 60:02}:{self.at_s % 60:02}.123456789Z", **self.stats}
+
+
+@asynccontextmanager
+async def engine(path: Path, containers: dict[str, FakeContainer]) -> AsyncIterator[None]:
+    """The engine on a socket; a container that is none is answered with 404, `broken` with nonsense."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                asked = head.split(" ", 2)[1]
+                name = asked.split("/")[2]
+                status, body = "404 Not Found", b'{"message": "No such container"}'
+                if name in containers:
+                    status, body = "200 OK", json.dumps(containers[name].document(asked)).encode()
+                elif name == "broken":
+                    status, body = "200 OK", b"{}"
+                elif name == "failing":
+                    status, body = "500 Internal Server Error", b"{}"
+                writer.write(f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    listener = await asyncio.start_unix_server(serve, path)
+    try:
+        yield
+    finally:
+        listener.close()

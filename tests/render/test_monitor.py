@@ -1,0 +1,124 @@
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+from rich.console import Console
+
+from bench.core.alerts import Limits
+from bench.core.availability import Outage
+from bench.core.compare import Decision
+from bench.core.monitoring import Moment, Monitoring, Seen
+from bench.core.sample import GaugeSample, Probe
+from bench.core.suite import judge_suite
+from bench.render.comment import Origin, render_comment
+from bench.render.monitor import health_lines, json_line, line, summary, view
+from bench.render.watched import outages_in_words
+from tests.factories import make_run
+from tests.render.reports import HOSTILE, suites, watched_recording
+
+Golden = Callable[[str, str], None]
+NOTES = {"chat": "it needs a test user: JWT_SECRET is not set"}
+
+
+def _moment(elapsed_s: float = 31.0, planned_s: float | None = 300.0) -> Moment:
+    """What a monitor of the watched run's stack would show."""
+    recording = watched_recording()
+    state = Monitoring("embedded", planned_s, Limits(error_window_s=20.0))
+    everything: list[Seen] = [*recording.resources, *recording.probes, *recording.gauges]
+    for seen in sorted(everything, key=lambda each: each.at_s):
+        state.add(seen)
+        state.moment(seen.at_s)
+    return state.moment(elapsed_s)
+
+
+def _shown(moment: Moment, width: int = 100) -> str:
+    buffer = io.StringIO()
+    Console(file=buffer, width=width, color_system=None, highlight=False, emoji=False).print(
+        view(moment, NOTES)
+    )
+    return "\n".join(each.rstrip() for each in buffer.getvalue().splitlines()) + "\n"
+
+
+def test_the_live_view_looks_as_it_was_approved(golden: Golden) -> None:
+    """Resources, health, gauges and alerts of a stack in trouble."""
+    golden("monitor-view.txt", _shown(_moment()))
+
+
+def test_the_line_and_the_summary_look_as_they_were_approved(golden: Golden) -> None:
+    """The same without a terminal, and at the end."""
+    golden("monitor-line.txt", line(_moment()) + "\n")
+    golden("monitor-summary.txt", summary(_moment()))
+
+
+def test_nothing_seen_is_shown_as_nothing(golden: Golden) -> None:
+    """The machine alone before its first reading: no empty table, no alert."""
+    nothing = Monitoring(None, None, Limits()).moment(0.0)
+    golden("monitor-nothing.txt", _shown(nothing) + line(nothing) + "\n" + summary(nothing))
+
+
+def test_a_target_cannot_steer_whoever_watches() -> None:
+    """What a service answers moves no cursor, neither in the view nor in lines."""
+    state = Monitoring("embedded", None, Limits())
+    state.add(Probe(at_s=0.0, check="chat", up=False, detail=HOSTILE))
+    moment = state.moment(1.0)
+    for text in (_shown(moment), line(moment), summary(moment), health_lines([moment.checks[0].probe], {})):
+        assert "\x1b" not in text
+        assert "\nwww" not in text
+
+
+def test_health_is_a_line_for_each_check() -> None:
+    """Up with its time, down with the reason, and not asked with its own."""
+    probes = [
+        Probe(at_s=0.0, check="backend", up=True, took_ms=3.14),
+        Probe(at_s=0.0, check="agent", up=False, detail="503 busy"),
+    ]
+    assert health_lines(probes, {"chat": "no user"}) == (
+        "backend  up      3.1 ms\n"
+        "agent    down         –  503 busy\n"  # noqa: RUF001 - the dash that stands for no data
+        "chat     –            –  not asked: no user\n"  # noqa: RUF001 - likewise
+    )
+    assert health_lines([], {}) == ""
+
+
+def test_a_line_of_json_is_what_was_seen() -> None:
+    """Its kind, and the fields that it has; alerts are lines as well."""
+    gauge = GaugeSample(at_s=1.5, service="model", name="queue_depth", value=3.0)
+    assert json.loads(json_line(gauge)) == {"kind": "gauge", **gauge.model_dump()}
+    probe = Probe(at_s=1.0, check="chat", up=True, took_ms=2.0)
+    assert json.loads(json_line(probe)) == {
+        "kind": "probe",
+        "at_s": 1.0,
+        "check": "chat",
+        "up": True,
+        "took_ms": 2.0,
+    }
+    moment = _moment()
+    assert {json.loads(json_line(use.sample))["kind"] for use in moment.uses} == {"resource"}
+    assert {json.loads(json_line(alert))["rule"] for alert in moment.alerts} >= {"memory", "queue"}
+
+
+def test_many_outages_are_not_all_listed() -> None:
+    """The first three, and how many more."""
+    outages = [Outage(from_s=float(at), to_s=at + 1.0) for at in range(5)]
+    assert outages_in_words(outages) == "0.0 to 1.0 s, 1.0 to 2.0 s, 2.0 to 3.0 s and 2 more"
+    assert outages_in_words(outages[:1]) == "0.0 to 1.0 s"
+    assert outages_in_words([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("times", "said"), [(1, "Warning: quick: model: 98.4 % of"), (4, "more alerts, see")]
+)
+def test_alerts_of_what_passed_stand_in_the_comment(times: int, said: str) -> None:
+    """A scenario that is only a line in the comment is not silent about its alerts."""
+    whole = suites()["suite-failed"]
+    alerts = make_run(watched_recording()).alerts * times
+    each = [
+        report.model_copy(update={"result": report.result.model_copy(update={"alerts": alerts})})
+        if report.decision is Decision.PASS
+        else report
+        for report in whole.reports
+    ]
+    suite = judge_suite(each)
+    assert suite.decision is whole.decision
+    assert said in render_comment(suite, Origin(suite="pr", head_sha="c" * 40)).replace("\\", "")
