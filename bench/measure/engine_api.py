@@ -4,8 +4,9 @@ Source: https://docs.docker.com/reference/api/engine/version/v1.41/ ; the memory
 `docker stats` does it: https://docs.docker.com/reference/cli/docker/container/stats/
 """
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -78,9 +79,9 @@ class Stats(BaseModel):
 
     @property
     def disk_bytes(self) -> tuple[int, int] | None:
-        """Read and written; None when the kernel does not count it."""
+        """Read and written; None when the kernel does not count it, or has counted nothing yet."""
         entries = self.blkio_stats.io_service_bytes_recursive
-        if entries is None:
+        if not entries:
             return None
         read, written = (
             sum(entry.value for entry in entries if entry.op.lower() == name) for name in ("read", "write")
@@ -99,6 +100,7 @@ class State(BaseModel):
     status: str = Field(alias="Status")
     oom_killed: bool = Field(alias="OOMKilled", default=False)
     started_at: str = Field(alias="StartedAt", default="")
+    finished_at: str = Field(alias="FinishedAt", default="")
     health: _Health | None = Field(alias="Health", default=None)
 
     @property
@@ -117,7 +119,18 @@ class Inspected(BaseModel):
     state: State = Field(alias="State")
 
 
-Answer = TypeVar("Answer", Stats, Inspected)
+class _Actor(BaseModel):
+    id: str = Field(alias="ID")
+
+
+class OomKill(BaseModel):
+    """An event of `GET /events`, as far as it is read."""
+
+    actor: _Actor = Field(alias="Actor")
+    at_ns: int = Field(alias="timeNano")
+
+
+Answer = TypeVar("Answer", Stats, Inspected, OomKill)
 
 
 class EngineApi:
@@ -140,7 +153,10 @@ class EngineApi:
         )
 
     async def stats(self, container: str) -> Stats | None:
-        """What a container uses; None when there is none of that id. Raises as `inspected` does."""
+        """What a container uses; None when there is none of that id. Raises as `inspected` does.
+
+        The engine looks once a second and answers when it next does, even when it is asked for one shot.
+        """
         content = await self._get(f"/containers/{container}/stats", {"stream": "false", "one-shot": "true"})
         return None if content is None else _read(Stats, content)
 
@@ -152,6 +168,22 @@ class EngineApi:
         """
         content = await self._get(f"/containers/{container}/json", {})
         return None if content is None else _read(Inspected, content)
+
+    async def oom_kills(self, containers: Collection[str], seen_s: tuple[float, float]) -> list[OomKill]:
+        """When the kernel ended a process of a container for want of memory, as far as the engine remembers.
+
+        Args:
+            containers: Their ids.
+            seen_s: From when until when, in seconds since 1970.
+
+        Raises:
+            TargetError: As `inspected` does.
+        """
+        since_s, until_s = seen_s
+        filters = {"type": ["container"], "event": ["oom"], "container": [*containers]}
+        query = {"since": f"{since_s:.9f}", "until": f"{until_s:.9f}", "filters": json.dumps(filters)}
+        content = await self._get("/events", query)
+        return [_read(OomKill, line) for line in (content or b"").splitlines() if line]
 
     async def close(self) -> None:
         """Close the connection."""

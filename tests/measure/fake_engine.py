@@ -15,15 +15,18 @@ class FakeContainer:
         stats: Of `/stats`.
         state: Of `/json`, below `State`.
         restart_count: How often the engine started it again by itself.
+        oom_kills_ns: When the kernel ended a process of it for want of memory.
     """
 
     def __init__(self) -> None:
         self.at_s = 0
         self.restart_count = 0
+        self.oom_kills_ns: list[int] = []
         self.state: dict[str, Any] = {
             "Running": True,
             "Status": "running",
             "OOMKilled": False,
+            "FinishedAt": "0001-01-01T00:00:00Z",
             "StartedAt": "2026-01-05T11:00:00.000000001Z",
             "Health": {"Status": "healthy"},
         }
@@ -49,6 +52,11 @@ class FakeContainer:
         self.at_s += seconds
         self.stats["cpu_stats"]["cpu_usage"]["total_usage"] += int(cpu_s * 1e9)
 
+    def events(self, container: str) -> bytes:
+        """What `/events` says of it, a line each."""
+        kills = [{"Action": "oom", "Actor": {"ID": container}, "timeNano": at} for at in self.oom_kills_ns]
+        return "".join(json.dumps(each) + "\n" for each in kills).encode()
+
     def document(self, path: str) -> dict[str, Any]:
         """What is answered."""
         if path.endswith("/json"):
@@ -66,9 +74,11 @@ async def engine(path: Path, containers: dict[str, FakeContainer]) -> AsyncItera
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 asked = head.split(" ", 2)[1]
-                name = asked.split("/")[2]
+                name = asked.split("/")[2] if asked.count("/") > 1 else ""
                 status, body = "404 Not Found", b'{"message": "No such container"}'
-                if name in containers:
+                if asked.startswith("/events"):
+                    status, body = "200 OK", b"".join(each.events(name) for name, each in containers.items())
+                elif name in containers:
                     status, body = "200 OK", json.dumps(containers[name].document(asked)).encode()
                 elif name == "broken":
                     status, body = "200 OK", b"{}"

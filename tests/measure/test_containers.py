@@ -57,26 +57,44 @@ def test_a_container_that_was_killed_and_came_back(tmp_path: Path) -> None:
 
     async def work(reader: ContainerReader) -> None:
         await reader.read(0.0)
-        agent.state |= {"Running": False, "Status": "exited", "OOMKilled": True}
-        samples, (down,) = _split(await reader.read(2.0))
-        assert samples == []
+        agent.state |= {"Running": False, "Status": "exited", "OOMKilled": True, "FinishedAt": "12:00:01"}
+        (nothing,), (down,) = _split(await reader.read(2.0))
+        assert (nothing.cpu_pct, nothing.memory_bytes, nothing.oom_kills) == (0.0, 0, 1)
         assert (down.up, down.detail) == (False, "exited, for want of memory")
         agent.state |= {
-            "Running": True, "Status": "running", "OOMKilled": False, "StartedAt": "2026-01-05T12:00:03Z",
+            "Running": True,
+            "Status": "running",
+            "StartedAt": "12:00:03",
             "Health": {"Status": "starting"},
-        }  # fmt: skip
-        agent.pass_time(2, cpu_s=-0.0)
+        }
         agent.stats["cpu_stats"]["cpu_usage"]["total_usage"] = -1
+        agent.pass_time(2, cpu_s=0.0)
         samples, (starting,) = _split(await reader.read(4.0))
         assert samples == []
         assert (starting.up, starting.detail) == (False, "starting")
-        agent.stats["cpu_stats"]["cpu_usage"]["total_usage"] = 0
         agent.pass_time(2, cpu_s=0.02)
         agent.state["Health"] = {"Status": "healthy"}
         (sample,), (up,) = _split(await reader.read(6.0))
         assert (sample.restarts, sample.oom_kills, up.up) == (1, 1, True)
 
     _with(tmp_path, {"abc": agent}, {"agent": "abc"}, work)
+
+
+def test_kills_that_the_state_forgot_are_in_the_engines_events(tmp_path: Path) -> None:
+    """Two kills between two readings are two; one that is told again, or another container's, is none."""
+    agent, other = FakeContainer(), FakeContainer()
+    other.oom_kills_ns = [5]
+
+    async def work(reader: ContainerReader) -> None:
+        await reader.read(0.0)
+        agent.oom_kills_ns = [1, 2]
+        for at_s in (2, 4):
+            agent.pass_time(2, cpu_s=0.1)
+            (sample,), _ = _split(await reader.read(at_s))
+            assert sample.oom_kills == 2
+        agent.oom_kills_ns = [2, 3]
+
+    _with(tmp_path, {"abc": agent, "other": other}, {"agent": "abc"}, work)
 
 
 def test_restarts_that_the_engine_made_are_its_own_count(tmp_path: Path) -> None:
