@@ -50,7 +50,7 @@ def monitor(
     with _watched(target, target_url, checks=health_checks) as watched, line_file(json_lines) as lines:
         stack = None if watched is None else watched.live.stack
         name, limits = (None, Limits()) if stack is None else (stack.name, stack.alerts)
-        state = Monitoring(name, duration, limits)
+        state = Monitoring(name, duration, limits, interval)
         with _screen(wanted=json_lines != STDOUT) as screen:
             show = _Show(state, lines, screen, quiet=json_lines == STDOUT)
             whole = watch(watched, interval, duration, show.found, show.tick)

@@ -8,6 +8,8 @@ from bench.core.availability import Availability, CheckLog
 from bench.core.record import Record
 from bench.core.sample import HOST, GaugeSample, Probe, ResourceSample
 
+# What was not read for so many intervals is gone, and is not shown as if it were there.
+_MISSED = 3
 Seen = ResourceSample | Probe | GaugeSample
 
 
@@ -75,11 +77,13 @@ class Monitoring:
         target: Name of the stack; None when only the machine is watched.
         planned_s: How long it goes on; None until it is ended.
         limits: From where on there is an alert.
+        interval_s: Between two readings.
     """
 
     target: str | None
     planned_s: float | None
     limits: Limits
+    interval_s: float = 2.0
     _recent: deque[Seen] = field(default_factory=deque, init=False)
     _uses: dict[str, Use] = field(default_factory=dict, init=False)
     _checks: dict[str, tuple[Probe, CheckLog]] = field(default_factory=dict, init=False)
@@ -112,7 +116,9 @@ class Monitoring:
         new = [alert for key, alert in current.items() if key not in self._alerts]
         for key, alert in current.items():
             self._alerts[key] = _worse(self._alerts.get(key), alert)
-        uses = sorted(self._uses.values(), key=lambda use: (use.sample.source == HOST, use.sample.source))
+        fresh_s = elapsed_s - _MISSED * self.interval_s
+        fresh = [use for use in self._uses.values() if use.sample.at_s >= fresh_s]
+        uses = sorted(fresh, key=lambda use: (use.sample.source == HOST, use.sample.source))
         return Moment(
             target=self.target,
             elapsed_s=elapsed_s,

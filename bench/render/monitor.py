@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from rich.console import Group, RenderableType
 from rich.text import Text
 
 from bench.core import wording
@@ -12,25 +11,46 @@ from bench.core.alerts import Alert, said, said_limit
 from bench.core.monitoring import Checked, Moment, Seen, Use
 from bench.core.sample import HOST, GaugeSample, Probe, ResourceSample
 from bench.render.table import Table
-from bench.render.terminal import clean, rich_table
+from bench.render.terminal import clean
 from bench.render.watched import MACHINE, outages_in_words
 
 _UP, _DOWN = "up", "down"
 
 
-def view(moment: Moment, notes: Mapping[str, str]) -> RenderableType:
+def view(moment: Moment, notes: Mapping[str, str]) -> Text:
     """A moment for a terminal that redraws.
 
     Args:
         moment: What is known.
         notes: What could not be read or asked, by its name.
     """
-    parts: list[RenderableType] = [Text(_head(moment), style="bold")]
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(f"{_head(moment)}\n", "bold")
     for table in tables(moment):
-        parts += ["", Text(table.title, style="bold"), rich_table(table)]
-    parts += ["", *(Text(f"alert: {clean(said(alert))}", style="red") for alert in moment.alerts)]
-    parts += [Text(f"not asked: {clean(name)}: {clean(text)}", style="dim") for name, text in notes.items()]
-    return Group(*parts)
+        text.append(f"\n{table.title}\n", "bold")
+        text.append(_aligned(table))
+    text.append("\n")
+    for alert in moment.alerts:
+        text.append(f"alert: {clean(said(alert))}\n", "red")
+    for name, why in notes.items():
+        text.append(f"not asked: {clean(name)}: {clean(why)}\n", "dim")
+    text.rstrip()
+    return text
+
+
+def _aligned(table: Table) -> str:
+    """A table as lines: drawn every two seconds, rich's own would take more than all that is watched."""
+    rows = [table.columns, *(tuple(map(clean, row)) for row in table.rows)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    last = len(widths) - 1
+    lines = (
+        "  ".join(
+            text.ljust(width) if index in {0, last} else text.rjust(width)
+            for index, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+    return "".join(f"{each}\n" for each in lines)
 
 
 def line(moment: Moment) -> str:

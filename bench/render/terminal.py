@@ -59,15 +59,14 @@ def show(document: Document, *, width: int, colour: bool) -> str:
     for table in (*document.judged, *document.details):
         console.print()
         console.print(clean(table.title), style="bold")
-        console.print(rich_table(table))
+        console.print(_rich(table))
     console.print()
     for label, text in document.facts:
         console.print(f"{label:<12} {clean(text)}")
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
-def rich_table(table: Table) -> RichTable:
-    """A table for rich: names to the left, numbers to the right, the last column to the left."""
+def _rich(table: Table) -> RichTable:
     made = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     last = len(table.columns) - 1
     for index, column in enumerate(table.columns):

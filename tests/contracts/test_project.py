@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from bench.core import (
     ab,
+    alerts,
     baseline,
     bottleneck,
     change_points,
@@ -26,6 +27,7 @@ from bench.core import (
     trend,
     validity,
     verdict,
+    watching,
 )
 from bench.core.load import Stage
 from bench.core.scenario import Prompts, Scenario
@@ -125,6 +127,19 @@ def test_the_methodology_has_the_codes_constants() -> None:
         for name in names
     }  # fmt: skip
     assert {name: float(value) for name, value in rows.items()} == constants
+
+
+def test_the_documents_limits_of_alerts_are_the_codes() -> None:
+    """Every limit stands in docs/monitoring.md with its default, every rule by name; the example is right."""
+    text = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z]+)` \| `([a-z_]+)` \| ([0-9.]+) \|", text, re.MULTILINE)
+    assert {name: float(value) for _, name, value in rows} == alerts.Limits().model_dump()
+    assert all(f"`{rule}`" in text for rule in alerts.Rule)
+    assert f"fewer than {alerts.FEWEST_REQUESTS} requests" in text
+    (example,) = _yaml_of("monitoring.md")
+    shown = Stack.model_validate(example)
+    kinds = {each.kind for each in shown.checks.values()}
+    assert kinds == set(re.findall(r'kind: Literal\["([a-z]+)"\]', Path(watching.__file__ or "").read_text()))
 
 
 def _rows(name: str) -> dict[str, list[str]]:

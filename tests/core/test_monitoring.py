@@ -38,6 +38,15 @@ def test_the_machine_comes_last() -> None:
     assert [use.sample.source for use in state.moment(1.0).uses] == ["agent", "model", "worker", HOST]
 
 
+def test_what_is_gone_is_not_shown() -> None:
+    """A service that was not read for three intervals has no place among those that run."""
+    state = _monitoring()
+    state.add(_used(0.0, "agent"))
+    state.add(_used(5.0, "model"))
+    assert [use.sample.source for use in state.moment(6.0).uses] == ["agent", "model"]
+    assert [use.sample.source for use in state.moment(6.5).uses] == ["model"]
+
+
 def test_checks_are_shown_as_they_are_and_as_they_were() -> None:
     """The newest probe, beside what the check found since the beginning."""
     state = _monitoring()

@@ -24,7 +24,7 @@ NOTES = {"chat": "it needs a test user: JWT_SECRET is not set"}
 def _moment(elapsed_s: float = 31.0, planned_s: float | None = 300.0) -> Moment:
     """What a monitor of the watched run's stack would show."""
     recording = watched_recording()
-    state = Monitoring("embedded", planned_s, Limits(error_window_s=20.0))
+    state = Monitoring("embedded", planned_s, Limits(error_window_s=20.0), 15.0)
     everything: list[Seen] = [*recording.resources, *recording.probes, *recording.gauges]
     for seen in sorted(everything, key=lambda each: each.at_s):
         state.add(seen)
