@@ -74,15 +74,15 @@ class HostReader:
     """Reads the machine: all its cores, its memory, its networks but the loopback, and its disks."""
 
     def __init__(self) -> None:
-        self._busy_s, self._all_s = _processor_s()
+        self._before: tuple[float, float] | None = None
 
     def sample(self, at_s: float) -> list[ResourceSample]:
-        """What is used now; none when the kernel's clock has not moved since the last reading."""
-        busy_s, all_s = _processor_s()
-        passed_s, used_s = all_s - self._all_s, busy_s - self._busy_s
+        """What is used now; none at the first reading, and when the kernel's clock has not moved since."""
+        now = _processor_s()
+        before, self._before = self._before or now, now
+        used_s, passed_s = now[0] - before[0], now[1] - before[1]
         if passed_s <= 0:
             return []
-        self._busy_s, self._all_s = busy_s, all_s
         memory, disks = psutil.virtual_memory(), psutil.disk_io_counters()
         networks = [each for name, each in psutil.net_io_counters(pernic=True).items() if name != "lo"]
         return [

@@ -16,7 +16,7 @@ import pytest
 
 from bench.core.metrics import RECOVERY, hop_key
 from bench.core.progress import Progress
-from bench.core.sample import GENERATOR, Outcome, StopCause
+from bench.core.sample import GENERATOR, HOST, Outcome, StopCause
 from bench.core.scenario import Brief, Scenario
 from bench.core.stack import Stack
 from bench.errors import ConfigError, StoreError, TargetError
@@ -91,7 +91,7 @@ def test_a_run_measures_the_whole_stack_and_leaves_nothing() -> None:
     assert len(recording.samples) >= 3
     assert {hop_key(name) for name in HOPS} <= result.summary.metrics.keys()
     watched = {"backend", "agent", "model", GENERATOR}
-    assert result.summary.resources.keys() == watched
+    assert result.summary.resources.keys() - {HOST} == watched
     assert result.stop is None
     assert result.provenance.injections == {}
     assert result.fingerprint.simulated
@@ -298,7 +298,7 @@ def test_a_stack_elsewhere_needs_no_token_when_it_asks_for_none() -> None:
             Ears().listener(),
         )
     assert result.summary.outcomes.keys() == {Outcome.OK}
-    assert result.summary.resources.keys() == {GENERATOR}
+    assert result.summary.resources.keys() - {HOST} == {GENERATOR}
 
 
 def test_nobody_needs_the_store_of_users_that_nobody_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
