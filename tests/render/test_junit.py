@@ -107,6 +107,7 @@ def test_a_verdict_is_what_a_case_ends_with() -> None:
     """Regressed, missing and crossed fail; what cannot be told is skipped, with what could have been seen."""
     assert _ended(_parsed(render_junit(REPORTS["regression"])), "failure") == {
         "baseline e2e_ms",
+        "baseline p95.e2e_ms",
         "baseline hop.decode_ms",
     }
     assert _ended(_parsed(render_junit(REPORTS["missing"])), "failure") == {"baseline hop.decode_ms"}
