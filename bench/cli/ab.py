@@ -2,7 +2,6 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from bench.measure.alternate import Arm
     from bench.measure.run import Conditions
 
-Version = Annotated[str, typer.Argument(help="A stack, STACK@COMMIT, or the address of a running stack.")]
+Version = Annotated[str, typer.Argument(help="A stack, STACK@COMMIT, STACK+VARIABLE=IMAGE, or an address.")]
 Pairs = Annotated[int, typer.Option("--pairs", min=4, max=100, help="How many runs of each.")]
 
 
@@ -71,16 +70,31 @@ def ab(
 
 def _arm(version: str, service: str, inject: list[str], usual: "Conditions", trees: ExitStack) -> "Arm":
     from bench.core.stack import parse_injections
+    from bench.core.version import parse_version
+    from bench.errors import ConfigError
     from bench.measure.alternate import Arm
     from bench.measure.checkout import checked_out, commit_of
     from bench.store import stacks
 
     if version.startswith(("http://", "https://")):
         return Arm(version, stacks.load("external"), replace(usual, urls={service: version}))
-    name, separator, ref = version.partition("@")
-    stack = stacks.load(name)
-    commit = commit_of(ref) if separator else None
-    tree: Path | None = trees.enter_context(checked_out(ref)) if separator else None
-    injections = parse_injections(stack, tuple(inject))
-    conditions = replace(usual, injections=injections, tree=tree, shared=False)
+    wanted = parse_version(version)
+    stack = stacks.load(wanted.stack)
+    if wanted.variables and stack.compose is None:
+        raise ConfigError(
+            f"{version}: '{stack.name}' has no compose file", "only a compose file has variables"
+        )
+    if wanted.commit is not None and stack.compose is not None:
+        raise ConfigError(
+            f"{version}: containers are not started from a commit", f"{stack.name}+VARIABLE=IMAGE"
+        )
+    commit = commit_of(wanted.commit) if wanted.commit is not None else None
+    tree = trees.enter_context(checked_out(wanted.commit)) if wanted.commit is not None else None
+    conditions = replace(
+        usual,
+        injections=parse_injections(stack, tuple(inject)),
+        tree=tree,
+        shared=False,
+        variables=wanted.variables,
+    )
     return Arm(version, stack, conditions, commit)

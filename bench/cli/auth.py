@@ -17,15 +17,14 @@ def token(
     *,
     target: Target = "embedded",
 ) -> None:
-    """Print a token for a user of the stack. Needs JWT_SECRET."""
-    import os
-
-    from bench.measure.auth import Account, declared_users, jwt_secret, mint
+    """Print a token for a user of the stack. Needs JWT_SECRET, unless the stack made one up."""
+    from bench.measure.auth import Account, declared_users, mint
+    from bench.measure.standing import secret
     from bench.store import stacks
 
-    users = declared_users(stacks.load(target))
+    stack = stacks.load(target)
     user = Account(id=user_id, username=f"bench-{user_id}")
-    print(mint(user, users, jwt_secret(os.environ, generate=False)))
+    print(mint(user, declared_users(stack), secret(stack)))
 
 
 @app.command(epilog="Example: bench auth user --count 3")
@@ -36,7 +35,7 @@ def user(
     remove: Annotated[list[str] | None, typer.Option("--remove", help="Remove this id instead.")] = None,
 ) -> None:
     """Put test users into a stack that is up and print their ids, or remove them."""
-    from bench.measure.provisioning import add_by_hand, remove_by_hand
+    from bench.measure.by_hand import add_by_hand, remove_by_hand
     from bench.store import stacks
 
     stack = stacks.load(target)

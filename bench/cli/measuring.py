@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ScenarioName = Annotated[str, typer.Argument(help="A scenario's name, or the path of its file.")]
 TargetName = Annotated[
-    str | None, typer.Option("--target", help="The stack to measure: embedded, external, or one of yours.")
+    str | None, typer.Option("--target", help="The stack to measure: embedded, compose, external, or yours.")
 ]
 TargetUrl = Annotated[
     list[str] | None,

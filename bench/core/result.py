@@ -45,6 +45,7 @@ class Fingerprint(Record):
         cpu_model: As the processor names itself.
         cpu_count: Logical processors.
         simulated: The stack's time is simulated, so that the machine hardly matters.
+        parts: What it is made of: images, settings and models that the declaration leaves open, by name.
     """
 
     stack: Name
@@ -54,6 +55,7 @@ class Fingerprint(Record):
     cpu_model: Short
     cpu_count: Count
     simulated: bool
+    parts: dict[Short, Short] = {}
 
 
 class Provenance(Record):
@@ -115,16 +117,19 @@ def differences(one: Fingerprint, other: Fingerprint, *, any_processor: bool = F
     machine = {"cpu_model"} if any_processor else set[str]()
     if one.simulated and other.simulated:
         machine = {"system", "cpu_model", "cpu_count"}
-    return tuple(
-        f"{field}: {_short(getattr(other, field))} → {_short(getattr(one, field))}"
+    named = [
+        (field, getattr(other, field), getattr(one, field))
         for field in Fingerprint.model_fields
-        if field not in machine and getattr(one, field) != getattr(other, field)
-    )
+        if field not in {*machine, "parts"}
+    ]
+    made_of = sorted(one.parts.keys() | other.parts.keys())
+    named += [(part, other.parts.get(part), one.parts.get(part)) for part in made_of]
+    return tuple(f"{name}: {_short(old)} → {_short(new)}" for name, old, new in named if old != new)
 
 
 def _short(value: object) -> str:
     """A digest as its first characters tell it, anything else whole."""
-    text = str(value)
+    text = "none" if value is None else str(value).removeprefix("sha256:")
     return text[:9] if _DIGEST.fullmatch(text) else text
 
 

@@ -1,7 +1,9 @@
 """A stack: the services that run together, how they start, and how test users come into it.
 
 Texts may hold placeholders: `${python}` (this interpreter), `${state}` (a folder for the stack's files),
-`${jwt_secret}`, `${env.NAME}` (an environment variable), and `${SERVICE.url}` of a service started before.
+`${jwt_secret}`, `${secret.NAME}` (an environment variable, or made up where there is none), `${env.NAME}` (an
+environment variable), `${SERVICE.url}` of a service started before, and of a container `${SERVICE.address}`,
+its host and port.
 In a user's document and claims: `${id}`, `${username}`, `${now}`.
 """
 
@@ -9,9 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
 
 from bench.core.alerts import Limits
+from bench.core.compose import Compose, KnobName
 from bench.core.load import Seconds
 from bench.core.record import Record
 from bench.core.target import Name, Target, TierName
@@ -35,7 +38,7 @@ class Service(Record):
     command: Annotated[tuple[str, ...], Field(min_length=1)]
     environment: dict[str, str] = {}
     port_variable: str = "PORT"
-    knobs: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], str] = {}
+    knobs: dict[KnobName, str] = {}
     start_timeout_s: Seconds = 20.0
 
 
@@ -123,14 +126,30 @@ class Layers(Record):
     rounds: Annotated[int, Field(ge=1, le=1000)] = 10
 
 
+class Ready(Record):
+    """The question by which a stack that was started is known to be ready.
+
+    Attributes:
+        service: Whom it is put to.
+        path: It answers 200, to a test user where `auth` asks for one.
+        auth: `bearer` sends a test user's token.
+    """
+
+    service: Name
+    path: Annotated[str, StringConstraints(pattern=r"^/")]
+    auth: Literal["bearer", "none"] = "none"
+
+
 class Stack(Record):
-    """Services that run together.
+    """Services that run together: processes of this machine, containers, or neither, when they run elsewhere.
 
     Attributes:
         name: What `--target` calls it.
         purpose: One sentence for people.
         simulated: Its time is simulated, so that runs on different machines compare and `--inject` works.
-        services: In the order in which they start; empty for a stack that runs elsewhere.
+        services: Processes, in the order in which they start.
+        compose: How containers are started instead.
+        ready: How `bench stack up` knows that it may end; None when listening is enough.
         users: Its test users; None when it does not check who asks.
         fixtures: What scenarios may ask to be there, by name.
         control: A request to what no change of the repository touches, such as a pinned model; before and
@@ -145,6 +164,8 @@ class Stack(Record):
     purpose: str
     simulated: bool = False
     services: dict[Name, Service] = {}
+    compose: Compose | None = None
+    ready: Ready | None = None
     users: Users | None = None
     fixtures: dict[Name, Fixture] = {}
     control: Asked | None = None
@@ -153,9 +174,41 @@ class Stack(Record):
     gauges: dict[Name, Gauges] = {}
     alerts: Limits = Limits()
 
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Stack":
+        if self.services and self.compose is not None:
+            raise ValueError("services are processes, compose is containers: declare one of them")
+        return self
 
-# How a stack is watched; it does the same work unwatched.
-WATCHING = frozenset({"checks", "gauges", "alerts"})
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it is nothing that could be started here."""
+        return not self.services and self.compose is None
+
+    @property
+    def names(self) -> tuple[Name, ...]:
+        """The services that can be given a port."""
+        if self.compose is None:
+            return tuple(self.services)
+        return tuple(name for name, each in self.compose.services.items() if each.port_variable)
+
+    @property
+    def knobs(self) -> dict[str, str]:
+        """What can be made worse: `service.knob`, and the variable that turns it."""
+        services = self.services if self.compose is None else self.compose.services
+        return {
+            f"{name}.{knob}": text for name, each in services.items() for knob, text in each.knobs.items()
+        }
+
+
+# How a stack is watched and known to be ready; it does the same work without.
+WATCHING = frozenset({"checks", "gauges", "alerts", "ready"})
+
+
+def secret_names(stack: Stack) -> tuple[str, ...]:
+    """The names of the secrets that a stack's declaration asks for with `${secret.NAME}`, in order."""
+    found = (match[1] for match in _PLACEHOLDER.finditer(stack.model_dump_json()))
+    return tuple(sorted({name.removeprefix("secret.") for name in found if name.startswith("secret.")}))
 
 
 def expand(text: str, values: Mapping[str, str], where: str) -> str:
@@ -197,7 +250,7 @@ def parse_injections(stack: Stack, texts: tuple[str, ...]) -> dict[str, float]:
     """
     if texts and not stack.simulated:
         raise ConfigError(f"--inject works on simulated stacks, '{stack.name}' is real", "--target embedded")
-    known = {f"{name}.{knob}" for name, service in stack.services.items() for knob in service.knobs}
+    known = stack.knobs.keys()
     injections = {}
     for text in texts:
         knob, _, number = text.partition("=")

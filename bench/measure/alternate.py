@@ -1,5 +1,6 @@
 """Measures two versions in turns on one machine, `ABBA ABBA…`, never both at once."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -79,15 +80,19 @@ def alternate(
                     f"{arms[name].name}: {recording.stop.reason}; a comparison needs whole runs", "try again"
                 )
             recordings[name].append(recording)
-    base_runs, head_runs = (_made(brief, arms[name], run_id, recordings[name]) for name in arms)
+    base_runs, head_runs = (
+        _made(brief, arms[name], run_id, recordings[name], subjects[name].parts) for name in arms
+    )
     return base_runs, head_runs
 
 
-def _made(brief: Brief, arm: Arm, run_id: str, recordings: list[Recording]) -> Measured:
+def _made(
+    brief: Brief, arm: Arm, run_id: str, recordings: list[Recording], parts: Mapping[str, str]
+) -> Measured:
     made = provenance(run_id, dict(arm.conditions.injections))
     if arm.commit is not None:
         made = made.model_copy(update={"commit": arm.commit, "dirty": False})
-    where = fingerprint(brief, arm.stack, arm.conditions.urls)
+    where = fingerprint(brief, arm.stack, arm.conditions.urls, parts)
     stages = brief.scenario.stages
     limits = arm.stack.alerts
     runs = [make_result(brief, each, made, where, limits) for each in recordings]

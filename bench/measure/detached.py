@@ -105,6 +105,18 @@ def statuses(name: str) -> dict[str, str]:
     }
 
 
+def logs(name: str, lines: int) -> dict[str, str]:
+    """The last lines that each service wrote; empty when the stack was not started."""
+    home = (FOLDER / name).absolute()
+    state = _state(home) or {"processes": {}}
+    found = {}
+    for service in state["processes"]:
+        written = (home / "logs" / f"{service}.{kind}" for kind in ("out", "log"))
+        texts = [path.read_text(encoding="utf-8", errors="replace") for path in written if path.is_file()]
+        found[service] = "".join(f"{line}\n" for line in "".join(texts).splitlines()[-lines:])
+    return found
+
+
 def down(name: str) -> int:
     """End a stack's processes, remove its files, and say how many processes ended."""
     home = (FOLDER / name).absolute()

@@ -5,10 +5,12 @@ from collections.abc import Callable, Mapping
 
 import httpx
 
+from bench.core.stack import Stack
 from bench.errors import TargetError
 
 _PAUSE_S = 0.1
 _UNAUTHORIZED = 401
+_SERVER_ERROR = 500
 
 
 def wait_until_ready(
@@ -49,3 +51,27 @@ def wait_until_ready(
     raise TargetError(
         f"{url} was not ready within {timeout_s:g} s: {last}", "is the stack up? bench stack status"
     )
+
+
+def answering(stack: Stack, urls: Mapping[str, str]) -> dict[str, str]:
+    """How the services of a stack that runs elsewhere answer: `up`, or what was wrong.
+
+    Without a test user a service may refuse the question; then it answers, and that is what was asked.
+
+    Args:
+        stack: Which paths to ask: those that it declares, else the root.
+        urls: By service.
+    """
+    paths = {
+        layer.target.service: layer.target.ready for layer in (stack.layers.tiers if stack.layers else ())
+    }
+    found = {}
+    with httpx.Client(timeout=5.0, trust_env=False) as client:
+        for name, url in urls.items():
+            try:
+                code = client.get(url.rstrip("/") + paths.get(name, "/")).status_code
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                found[name] = f"no answer: {error}"
+            else:
+                found[name] = "up" if code < _SERVER_ERROR else f"answers {code}"
+    return found

@@ -28,6 +28,7 @@ class Live:
         dead: Says which service died; None while all run.
         cores: That its processes are held to; empty for any.
         containers: Ids of containers by service; empty when it has none that we can see.
+        parts: What it is made of, as far as that must be equal for two runs to be compared.
     """
 
     stack: Stack
@@ -37,6 +38,7 @@ class Live:
     dead: Callable[[], str | None] = lambda: None
     cores: tuple[int, ...] = ()
     containers: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     def url(self, service: str) -> str:
         """The address of a service.

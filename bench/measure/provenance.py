@@ -55,13 +55,19 @@ def checked_out() -> tuple[str, ...]:
     return () if commit is None else (commit, *(parents if len(parents) > 1 else ()))
 
 
-def fingerprint(brief: Brief, stack: Stack, urls: Mapping[str, str] | None = None) -> Fingerprint:
+def fingerprint(
+    brief: Brief,
+    stack: Stack,
+    urls: Mapping[str, str] | None = None,
+    parts: Mapping[str, str] | None = None,
+) -> Fingerprint:
     """What must be equal for a run to be compared with another.
 
     Args:
         brief: The work.
         stack: The stack that did it.
         urls: By service, of a stack that runs elsewhere: another address is another stack.
+        parts: What the stack is made of: images and settings that its declaration leaves open.
     """
     scenario = brief.scenario
     work: dict[str, Any] = {
@@ -84,6 +90,7 @@ def fingerprint(brief: Brief, stack: Stack, urls: Mapping[str, str] | None = Non
         cpu_model=_cpu_model(),
         cpu_count=os.cpu_count() or 1,
         simulated=stack.simulated,
+        parts=dict(parts or {}),
     )
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,13 +12,12 @@ import psutil
 
 from bench.core.stack import Stack, expand_all
 from bench.errors import ConfigError, StoreError, TargetError
-from bench.measure.auth import Account, declared_users, jwt_secret
-from bench.measure.detached import attach, is_up
+from bench.measure.auth import Account, declared_users
 from bench.measure.document_stores import DocumentStore, open_store
-from bench.measure.live import inherited, placeholders
+from bench.measure.live import inherited
 
 JOURNALS = Path(".bench/users")
-_USERS = "users.store"
+USERS = "users.store"
 
 
 @contextmanager
@@ -48,14 +46,14 @@ def provisioned(
     if stack.users is None or count == 0:
         yield ()
         return
-    store = open_store(stack.users.store, values, inherited(os.environ), _USERS)
+    store = open_store(stack.users.store, values, inherited(os.environ), USERS)
     remove_left_behind(stack, store)
     users = tuple(Account.make(run_id, number) for number in range(count))
     ids = [user.id for user in users]
     journal = JOURNALS / f"{run_id}.json"
     _note(journal, stack, ids)
     try:
-        store.add(_documents(stack, users))
+        store.add(documents(stack, users))
         yield users
     finally:
         try:
@@ -132,34 +130,7 @@ def _alive(pid: int, started: float) -> bool:
         return False
 
 
-def add_by_hand(stack: Stack, count: int) -> tuple[str, ...]:
-    """Put test users into a stack that is up, to stay there, and return their ids.
-
-    Raises:
-        ConfigError: The stack declares no users, or a variable of its store is not set.
-        TargetError: It is not up, or its store could not be reached.
-    """
-    series = f"by-hand-{secrets.token_hex(3)}"
-    users = tuple(Account.make(series, number) for number in range(count))
-    _store_by_hand(stack).add(_documents(stack, users))
-    return tuple(user.id for user in users)
-
-
-def remove_by_hand(stack: Stack, ids: Sequence[str]) -> None:
-    """Remove test users of a stack that is up. Raises as `add_by_hand` does."""
-    _store_by_hand(stack).remove(ids)
-
-
-def _store_by_hand(stack: Stack) -> DocumentStore:
-    users = declared_users(stack)
-    if not stack.services:
-        return open_store(users.store, placeholders(None), inherited(os.environ), _USERS)
-    if not is_up(stack.name):
-        raise TargetError(f"target '{stack.name}' is not up", f"bench stack up --target {stack.name}")
-    values = attach(stack, jwt_secret(os.environ, generate=True)).values
-    return open_store(users.store, values, inherited(os.environ), _USERS)
-
-
-def _documents(stack: Stack, users: Sequence[Account]) -> list[dict[str, Any]]:
+def documents(stack: Stack, users: Sequence[Account]) -> list[dict[str, Any]]:
+    """What is put into the stack's store for each user."""
     template, now = declared_users(stack).document, datetime.now(UTC)
     return [expand_all(template, user.placeholders(now), "users.document") for user in users]

@@ -68,6 +68,7 @@ class Subject:
         transport: Who speaks HTTP.
         cores: That the load generators and the stack are held to, by who; empty for any.
         watched: The stack as it is watched beside the load; None when only the machine is.
+        parts: What it is made of, as far as that must be equal for two runs to be compared.
     """
 
     base_urls: Sequence[str]
@@ -80,6 +81,7 @@ class Subject:
     transport: Transport = Transport.OWN
     cores: Mapping[str, Cores] = field(default_factory=dict)
     watched: Watched | None = None
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 def record(
@@ -152,9 +154,9 @@ class _Session:
         )
 
     async def _layers(self, workers: Workers) -> list[Round]:
-        """Each tier by itself, after the load, so that it is not in anybody's way."""
+        """Each tier by itself, after the load, so that it is not in anybody's way; not where answers told."""
         subject, tokens = self._subject, self._subject.tokens
-        if subject.layers is None:
+        if subject.layers is None or self._log.hops:
             return []
         first = [tokens.mint(0)] if tokens else []
         return await ask_layers(workers, *subject.layers, first, subject.transport)

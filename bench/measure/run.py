@@ -17,7 +17,7 @@ from bench.core.stack import Asked, Stack
 from bench.errors import ConfigError
 from bench.measure.auth import Account, declared_users, jwt_secret, mint
 from bench.measure.certify import REFERENCE
-from bench.measure.detached import attach, is_up
+from bench.measure.compose import Wanted, composed
 from bench.measure.endpoint import check_url, declared_headers
 from bench.measure.health import wait_until_ready
 from bench.measure.live import Live, placeholders
@@ -26,6 +26,7 @@ from bench.measure.processes import running
 from bench.measure.provenance import fingerprint, new_run_id, provenance
 from bench.measure.provisioning import furnished, provisioned
 from bench.measure.recorder import Subject, Tokens, record
+from bench.measure.standing import attach, is_up
 from bench.measure.watching import Watched
 
 READY_TIMEOUT_S = 60.0
@@ -51,6 +52,7 @@ class Conditions:
         transport: Who speaks HTTP.
         tree: Where the files of the services are, when not here: another commit's.
         shared: Whether a stack that is up already may be used.
+        variables: Of a compose file, in the place of the caller's: other images, for example.
         certified: Whether the load generators and the machine show before and after what they are worth.
         cores: Of the load generators, and of a stack that is started here; None holds nobody to any.
     """
@@ -61,6 +63,7 @@ class Conditions:
     transport: Transport = Transport.OWN
     tree: Path | None = None
     shared: bool = True
+    variables: Mapping[str, str] = field(default_factory=dict)
     certified: bool = True
     cores: tuple[Cores, Cores] | None = None
 
@@ -87,7 +90,7 @@ def measure(
     with prepared(brief, stack, conditions, run_id, listener) as subject:
         made = provenance(run_id, dict(conditions.injections))
         recording = record(brief, subject, listener.progress, conditions.workers)
-    where = fingerprint(brief, stack, conditions.urls)
+    where = fingerprint(brief, stack, conditions.urls, subject.parts)
     return make_result(brief, recording, made, where, stack.alerts), recording
 
 
@@ -128,6 +131,7 @@ def prepared(
             conditions.transport,
             cores={GENERATORS: own, STACK: live.cores} if live.cores else {},
             watched=Watched(live, _token(stack, live, users)),
+            parts=live.parts,
         )
 
 
@@ -136,7 +140,7 @@ def _live(
     brief: Brief, stack: Stack, conditions: Conditions, listener: Listener, cores: Cores
 ) -> Iterator[Live]:
     """The stack: elsewhere, already up, or started for this run."""
-    if not stack.services:
+    if stack.elsewhere:
         if not conditions.urls:
             raise ConfigError(f"target '{stack.name}' runs elsewhere", "say where: --target-url http://…")
         for address in conditions.urls.values():
@@ -146,15 +150,23 @@ def _live(
         return
     if conditions.urls:
         raise ConfigError(f"--target-url: target '{stack.name}' is started here", "--target external")
-    if not conditions.shared or not is_up(stack.name):
-        secret = jwt_secret(os.environ, generate=True)
-        with running(stack, secret, conditions.injections, conditions.tree, cores) as live:
+    if not conditions.shared or not is_up(stack):
+        with _started(stack, conditions, cores) as live:
             yield live
         return
     if conditions.injections:
-        raise ConfigError(f"--inject: target '{stack.name}' is up without it", "bench stack down")
+        hint = f"bench stack down --target {stack.name}"
+        raise ConfigError(f"--inject: target '{stack.name}' is up without it", hint)
     listener.note(f"using the stack '{stack.name}' that is up")
-    yield attach(stack, jwt_secret(os.environ, generate=False))
+    yield attach(stack)
+
+
+def _started(stack: Stack, conditions: Conditions, cores: Cores) -> AbstractContextManager[Live]:
+    """The stack, started for this run alone. Containers have the share of cores that their file gives them."""
+    if stack.compose is not None:
+        return composed(stack, Wanted(injections=conditions.injections, variables=conditions.variables))
+    secret = jwt_secret(os.environ, generate=True)
+    return running(stack, secret, conditions.injections, conditions.tree, cores)
 
 
 def _pinned(stack: Stack, live: Live) -> tuple[Asked, str] | None:

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from bench.core.stack import Stack
 from bench.errors import BenchError, ConfigError, TargetError
+from bench.measure import detached, standing
 from bench.measure.auth import SECRET_VARIABLE, declared_users, mint
-from bench.measure.detached import attach, statuses
 from bench.measure.live import Live, placeholders
 from bench.measure.provenance import new_run_id
 from bench.measure.provisioning import provisioned
@@ -49,8 +49,10 @@ def visited(
         ConfigError: It runs elsewhere, and nobody said where.
         TargetError: It is not up.
     """
-    secret = SecretStr(os.environ[SECRET_VARIABLE]) if os.environ.get(SECRET_VARIABLE) else None
-    live = _live(stack, urls, secret)
+    given = SecretStr(os.environ[SECRET_VARIABLE]) if os.environ.get(SECRET_VARIABLE) else None
+    live = _live(stack, urls, given)
+    # Containers may have been started with one that was made up.
+    secret = SecretStr(live.values["jwt_secret"]) if "jwt_secret" in live.values else None
     if not user or not any(getattr(check, "auth", None) == "bearer" for check in stack.checks.values()):
         yield Visited(live)
         return
@@ -71,11 +73,11 @@ def visited(
 
 def stands(stack: Stack) -> bool:
     """Whether a stack of this machine was started, whatever became of its services."""
-    return bool(statuses(stack.name))
+    return bool(standing.statuses(stack))
 
 
 def _live(stack: Stack, urls: Mapping[str, str], secret: SecretStr | None) -> Live:
-    if not stack.services:
+    if stack.elsewhere:
         if not urls:
             raise ConfigError(f"target '{stack.name}' runs elsewhere", "say where: --target-url http://…")
         return Live(stack, placeholders(secret), urls)
@@ -84,4 +86,4 @@ def _live(stack: Stack, urls: Mapping[str, str], secret: SecretStr | None) -> Li
     # A service that died is what somebody wants to see, so not all need run.
     if not stands(stack):
         raise TargetError(f"target '{stack.name}' is not up", f"bench stack up --target {stack.name}")
-    return attach(stack, secret)
+    return detached.attach(stack, secret) if stack.compose is None else standing.attach(stack)

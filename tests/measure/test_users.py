@@ -12,8 +12,9 @@ import pytest
 from bench.core.stack import Stack, Users
 from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure.auth import Account, declared_users, jwt_secret, mint
+from bench.measure.by_hand import add_by_hand, remove_by_hand
 from bench.measure.document_stores import CommandDocumentStore, MongoDocumentStore, open_store
-from bench.measure.provisioning import JOURNALS, add_by_hand, furnished, provisioned, remove_by_hand
+from bench.measure.provisioning import JOURNALS, furnished, provisioned
 from bench.store import stacks
 
 # A store in a text file: one JSON line for each change.
