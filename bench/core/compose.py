@@ -68,7 +68,7 @@ class Compose(Record):
     variables: tuple[Variable, ...] = ()
     services: dict[Name, ComposeService]
     caches: tuple[str, ...] = ()
-    start_timeout_s: Seconds = 120.0
+    start_timeout_s: Seconds = 300.0
 
     def named(self, service: str) -> Name:
         """What targets call a service of the compose file."""

@@ -124,7 +124,14 @@ def test_all_differences_are_named_in_the_order_of_the_fields() -> None:
     """Several differences are several texts."""
     head, base = make_fingerprint(simulated=False, **MACHINE, **WORK), make_fingerprint(simulated=False)
     said = [each.split(":")[0] for each in differences(head, base)]
-    assert said == [field for field in Fingerprint.model_fields if field != "simulated"]
+    assert said == [field for field in Fingerprint.model_fields if field not in {"simulated", "parts"}]
+
+
+def test_what_a_stack_is_made_of_is_named_part_by_part() -> None:
+    """Digests are shortened, and what one of the two does not have is none."""
+    base = make_fingerprint(parts={"image of db": "sha256:" + "a" * 64, "MODEL": "small", "same": "1"})
+    head = make_fingerprint(parts={"image of db": "sha256:" + "b" * 64, "same": "1"})
+    assert differences(head, base) == ("MODEL: small → none", "image of db: aaaaaaaaa → bbbbbbbbb")
 
 
 def test_where_time_is_simulated_the_machine_is_left_out() -> None:

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bench.core.stack import CommandStore, MongoStore, Stack, expand, expand_all, parse_injections
+from bench.core.stack import (
+    CommandStore,
+    MongoStore,
+    Stack,
+    expand,
+    expand_all,
+    parse_injections,
+    secret_names,
+)
 from bench.errors import ConfigError
 
 
@@ -161,3 +169,44 @@ def test_a_stack_may_run_elsewhere() -> None:
     """A stack without services and users is one that is already there."""
     stack = make_stack(services={}, simulated=False)
     assert (stack.services, stack.users) == ({}, None)
+    assert stack.elsewhere
+    assert stack.names == ()
+
+
+COMPOSE: dict[str, Any] = {
+    "file": "compose.yml",
+    "environment": {"PASSWORD": "${secret.DB_PASSWORD}", "JWT": "${jwt_secret}"},
+    "services": {
+        "model": {"port": 1, "port_variable": "MODEL_PORT", "knobs": {"slowdown": "SLOWDOWN"}},
+        "worker": {"knobs": {"delay_ms": "DELAY_MS"}},
+    },
+}
+
+
+def test_processes_and_containers_have_knobs_alike() -> None:
+    """What can be made worse is named by service and knob, whichever way the services run."""
+    assert make_stack().knobs["agent.delay_ms"] == "DELAY_MS"
+    stack = make_stack(services={}, compose=COMPOSE)
+    assert stack.knobs == {"model.slowdown": "SLOWDOWN", "worker.delay_ms": "DELAY_MS"}
+    assert parse_injections(stack, ("model.slowdown=2",)) == {"model.slowdown": 2.0}
+
+
+def test_a_port_can_be_given_to_what_listens() -> None:
+    """Every process has one; of containers those that say by which variable."""
+    assert make_stack().names == ("model", "agent")
+    assert make_stack(services={}, compose=COMPOSE).names == ("model",)
+    assert not make_stack(services={}, compose=COMPOSE).elsewhere
+
+
+def test_secrets_are_named_where_they_are_used() -> None:
+    """Anywhere in the declaration, and each once."""
+    users = {"store": {"kind": "mongodb", "uri": "mongodb://u:${secret.DB_PASSWORD}@h/${secret.A}"}}
+    stack = make_stack(services={}, compose=COMPOSE, users=users | {"document": {}, "claims": {}})
+    assert secret_names(stack) == ("A", "DB_PASSWORD")
+    assert secret_names(make_stack()) == ()
+
+
+def test_a_stack_is_of_one_kind() -> None:
+    """Processes and containers together would leave open which service is meant."""
+    with pytest.raises(ValidationError, match="declare one of them"):
+        make_stack(compose=COMPOSE)
