@@ -125,6 +125,11 @@ class Container:
         return self.state in {State.UNHEALTHY, State.ENDED} or self.restarts >= _MOST_RESTARTS
 
     @property
+    def ready(self) -> bool:
+        """Whether it is as it should be: it runs and is healthy, or has done what it was for."""
+        return self.state in {State.UP, State.DONE}
+
+    @property
     def in_words(self) -> str:
         """How it is, to follow its name."""
         match self.state:

@@ -4,6 +4,7 @@ import re
 
 from bench.errors import BenchError, ConfigError, TargetError
 
+PORT_TAKEN = "a port is taken"
 _ELSEWHERE = "or measure without containers: --target embedded"
 _MOST_CHARACTERS = 400
 # Words of the engine's, by their meaning; the first that is found counts.
@@ -23,7 +24,7 @@ _KNOWN: tuple[tuple[str, type[BenchError], str, str], ...] = (
     (
         r"port is already allocated|address already in use|ports are not available",
         TargetError,
-        "a port is taken",
+        PORT_TAKEN,
         "choose another one: bench stack up --port SERVICE=PORT; without it the kernel chooses",
     ),
     (

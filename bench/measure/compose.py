@@ -15,9 +15,9 @@ from typing import Any
 import yaml
 
 from bench.core.compose import Compose, Container, State, images, parts
-from bench.core.engine_errors import explain, lacks_compose
+from bench.core.engine_errors import PORT_TAKEN, explain, lacks_compose
 from bench.core.stack import Stack, expand, secret_names
-from bench.errors import ConfigError, TargetError
+from bench.errors import BenchError, ConfigError, TargetError
 from bench.measure import docker
 from bench.measure.container_watch import failure, hushed, tail, watch
 from bench.measure.live import Live, placeholders
@@ -90,25 +90,34 @@ def start(stack: Stack, project: str, wanted: Wanted, hidden: Mapping[str, str])
     environment = _environment(stack, wanted, hidden)
     doing = f"start the stack '{stack.name}'"
     config = docker.run([*command, "config"], doing, environment=environment)
-    _require_images(compose, command[: -2 * len(compose.profiles) or None], yaml.safe_load(config))
+    _require_images(compose, yaml.safe_load(config))
     for name in compose.caches:
         docker.run(["docker", "volume", "create", name], doing)
     end_s = time.monotonic() + compose.start_timeout_s
     for tries_left in reversed(range(_TRIES)):
         chosen = environment | _ports(compose, wanted.ports)
-        code, _, said = docker.attempt(
-            [*command, "up", "--detach", "--no-build"],
-            doing,
-            environment=chosen,
-            timeout_s=compose.start_timeout_s,
-        )
-        if code == 0:
+        error = _up(stack, project, [*command, "up", "--detach", "--no-build"], chosen, hidden)
+        if error is None:
             break
-        error = failure(docker.containers(project), hidden) or explain(doing, hushed(said, hidden))
-        if not (tries_left and "a port is taken" in error.message and not wanted.ports):
+        if not (tries_left and PORT_TAKEN in error.message and not wanted.ports):
             raise error
         docker.remove(project)
     _wait(project, compose, end_s, hidden)
+
+
+def _up(
+    stack: Stack, project: str, command: list[str], environment: Mapping[str, str], hidden: Mapping[str, str]
+) -> BenchError | None:
+    """Have the containers started, which waits for those that others depend on; what went wrong, or None."""
+    doing, timeout_s = f"start the stack '{stack.name}'", declared(stack).start_timeout_s
+    try:
+        code, _, said = docker.attempt(command, doing, environment=environment, timeout_s=timeout_s)
+    except TargetError:
+        there = docker.containers(project)
+        return failure(there, hidden) or _late(declared(stack), there, hidden)
+    if code == 0:
+        return None
+    return failure(docker.containers(project), hidden) or explain(doing, hushed(said, hidden))
 
 
 def live(stack: Stack, project: str, hidden: Mapping[str, str], variables: Mapping[str, str]) -> Live:
@@ -194,15 +203,16 @@ def seen(compose: Compose, variables: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _require_images(compose: Compose, command: list[str], config: Mapping[str, Any]) -> None:
-    """Nothing is fetched or built in silence: that would be another image than the one that was meant."""
+def _require_images(compose: Compose, config: Mapping[str, Any]) -> None:
+    """Nothing is fetched or built in silence: that could be another image than the one that was meant."""
     for service, (name, buildable) in images(config, compose.profiles).items():
         if name and docker.image_id(name) is None:
-            file = ["docker", "compose", *command[command.index("--file") :]]
-            build = " ".join([*file, *(f"--profile {each}" for each in compose.profiles), "build", service])
+            profiles = "".join(f" --profile {each}" for each in compose.profiles)
             raise ConfigError(
                 f"the image {name} of service '{service}' is not on this machine",
-                build if buildable else f"docker pull {name}, or docker build --tag {name} where it is ours",
+                f"docker compose --file {compose.file}{profiles} build {service}"
+                if buildable
+                else f"docker pull {name}, or docker build --tag {name} where it is yours to build",
             )
 
 
@@ -224,22 +234,22 @@ def _ports(compose: Compose, given: Mapping[str, int]) -> dict[str, str]:
 def _wait(project: str, compose: Compose, end_s: float, hidden: Mapping[str, str]) -> None:
     while True:
         there = docker.containers(project)
-        late = [each for each in there if each.state not in {State.UP, State.DONE}]
-        if not late and there:
+        if there and all(each.ready for each in there):
             return
         if (failed := failure(there, hidden)) is not None:
             raise failed
         if time.monotonic() > end_s:
-            how = (
-                f"service '{late[0].service}' {late[0].in_words}{tail(late[0], hidden)}"
-                if late
-                else "none is there"
-            )
-            raise TargetError(
-                f"the containers were not healthy within {compose.start_timeout_s:g} s: {how}",
-                "compose: start_timeout_s in the stack's file says how long they may take",
-            )
+            raise _late(compose, there, hidden)
         time.sleep(_POLL_S)
+
+
+def _late(compose: Compose, there: tuple[Container, ...], hidden: Mapping[str, str]) -> TargetError:
+    late = next((each for each in there if not each.ready), None)
+    how = f"service '{late.service}' {late.in_words}{tail(late, hidden)}" if late else "there is none"
+    return TargetError(
+        f"the containers were not healthy within {compose.start_timeout_s:g} s: {how}",
+        "compose: start_timeout_s in the stack's file says how long they may take",
+    )
 
 
 def _by_name(compose: Compose, there: tuple[Container, ...]) -> dict[str, str]:

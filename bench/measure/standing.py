@@ -14,7 +14,6 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from bench.core.compose import State
 from bench.core.stack import Ready, Stack
 from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure import compose, detached, docker
@@ -102,7 +101,7 @@ def is_up(stack: Stack) -> bool:
     if stack.compose is None:
         return detached.is_up(stack.name)
     there = docker.containers(standing_project(stack.name))
-    return bool(there) and all(each.state in {State.UP, State.DONE} for each in there)
+    return bool(there) and all(each.ready for each in there)
 
 
 def attach(stack: Stack, secret: SecretStr | None = None) -> Live:
@@ -149,7 +148,7 @@ def statuses(stack: Stack) -> dict[str, str]:
     if stack.compose is None:
         return detached.statuses(stack.name)
     return {
-        each.service: "up" if each.state in {State.UP, State.DONE} else each.in_words
+        each.service: "up" if each.ready else each.in_words
         for each in docker.containers(standing_project(stack.name))
     }
 

@@ -81,6 +81,14 @@ def test_a_state_is_what_the_engine_says_of_it(changes: dict[str, Any], state: S
 def test_nobody_waits_for_what_will_not_come(changes: dict[str, Any], *, failed: bool) -> None:
     """What is unhealthy, ended badly, or ends again and again is not waited for; the rest is."""
     assert container(**changes).failed is failed
+    assert not (container(**changes).failed and container(**changes).ready)
+
+
+def test_what_has_done_its_work_is_ready() -> None:
+    """As is what runs, when it does not say that it is not healthy yet."""
+    assert container().ready
+    assert container(Status="exited").ready
+    assert not container(Health={"Status": "starting"}).ready
 
 
 def test_ports_are_those_that_are_open_on_this_machine() -> None:
