@@ -1,0 +1,241 @@
+"""The stack in containers, by a real engine. Where there is none, or no image, it says what it left out.
+
+The images may be stand-ins of the same names: shown here is how containers start, are watched and end,
+not what is in them. So nothing here shows that the official mongo image makes the application's user.
+"""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command import Done, bench, command, environment, short_scenario
+from tests.eventually import eventually
+
+ROOT = Path(__file__).parents[2]
+IMAGES = ("chatbench:ci", "mongo:7.0")
+KINDS = (["ps", "--all"], ["network", "ls"], ["volume", "ls"])
+# Of a stack's start, on a machine that has much else to do.
+PATIENCE_S = 300.0
+# A stack of one container: its health and its program are the test's.
+TINY = """\
+name: tiny
+purpose: A test.
+compose: {file: tiny.yml, start_timeout_s: 120, services: {only: {}}}
+"""
+TINY_FILE = """\
+services:
+  only:
+    image: chatbench:ci
+    init: true
+    stop_grace_period: 0s
+    command: [python, -c, "import time; print('the disk is gone', flush=True); time.sleep(600)"]
+    volumes: [/data]
+    healthcheck: {test: [CMD, python, -SEc, "HEALTH"], interval: 1s, retries: RETRIES}
+"""
+
+
+def docker(*arguments: str) -> str:
+    """What the engine answers."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else ""
+
+
+def left_out() -> str | None:
+    """Why these tests cannot run; None when they can."""
+    if shutil.which("docker") is None or not docker("version"):
+        return "no Docker engine, so no container was started"
+    if not docker("compose", "version") and shutil.which("docker-compose") is None:
+        return "docker has no compose, so no container was started"
+    missing = [name for name in IMAGES if not docker("image", "inspect", name)]
+    return f"no image {', '.join(missing)}, so no container was started" if missing else None
+
+
+pytestmark = pytest.mark.skipif(left_out() is not None, reason=str(left_out()))
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Path]:
+    """A folder with the compose file; whatever a test does, nothing of it stays."""
+    shutil.copy(ROOT / "docker-compose.ci.yml", tmp_path)
+    shutil.copytree(ROOT / "docker", tmp_path / "docker")
+    yield tmp_path
+    for project in everything(tmp_path):
+        bench("stack", "down", "--target", project.split("-")[1], cwd=tmp_path)
+
+
+def everything(folder: Path) -> list[str]:
+    """The projects of a folder of which a container, a network or a volume is there."""
+    code = "from bench.measure.projects import standing_project; print(standing_project('x')[-6:])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+    )
+    form = '{{.Label "com.docker.compose.project"}}'
+    names = "".join(docker(*kind, "--format", form) for kind in KINDS).split()
+    return [name for name in names if f"-{done.stdout.strip()}" in name]
+
+
+def tiny(folder: Path, health: str, retries: int) -> None:
+    """Declare the stack of one container."""
+    (folder / "scenarios" / "stacks").mkdir(parents=True)
+    (folder / "scenarios" / "stacks" / "tiny.yaml").write_text(TINY)
+    (folder / "tiny.yml").write_text(TINY_FILE.replace("HEALTH", health).replace("RETRIES", str(retries)))
+
+
+@contextmanager
+def begun(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that runs on; what it says to people is in `said`."""
+    with (folder / "said").open("w") as said:
+        process = subprocess.Popen(
+            command(*arguments),
+            cwd=folder,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            text=True,
+        )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def says(folder: Path, words: str) -> None:
+    """Return when the command that runs says this."""
+    eventually(lambda: re.search(words, (folder / "said").read_text()), PATIENCE_S)
+
+
+def result(folder: Path) -> dict[str, Any]:
+    """The only result in a folder."""
+    (path,) = (folder / "results").glob("*/result.json")
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
+
+
+def container(folder: Path, service: str) -> str:
+    """The id of a service's container."""
+    project = everything(folder)[0]
+    labels = [f"label=com.docker.compose.project={project}", f"label=com.docker.compose.service={service}"]
+    return docker("ps", "--quiet", "--filter", labels[0], "--filter", labels[1]).strip()
+
+
+def up(*arguments: str, cwd: Path) -> Done:
+    """A command that must succeed."""
+    done = bench(*arguments, cwd=cwd)
+    assert done.code == 0, done.err
+    return done
+
+
+def test_a_stack_that_is_up_is_measured_and_survives_what_happens_to_it(here: Path) -> None:
+    """From up to down: addresses, status, logs, a check; then its agent is killed and its MongoDB restarted.
+
+    The run goes on with the failures noted, and at its end the stack answers as before.
+    """
+    started = up("stack", "up", "--target", "compose", cwd=here)
+    assert set(re.findall(r"^(\w+) +http://127\.0\.0\.1:\d+$", started.out, re.MULTILINE)) == {
+        *("agent", "backend", "model", "mongodb")
+    }
+    assert up("stack", "status", "--target", "compose", cwd=here).out.count(" up") == 4
+    log = up("stack", "logs", "agent", "--tail", "20", "--target", "compose", cwd=here).out
+    assert "listening" in log
+
+    check = ("check", str(short_scenario(here)), "--target", "compose", "--no-certificate")
+    checked = up(*check, cwd=here)
+    assert "using the stack 'compose' that is up" in checked.err
+    kept = result(here)
+    assert kept["summary"]["outcomes"].keys() == {"ok"}
+    made_of = kept["fingerprint"]["parts"]
+    assert made_of["image of mongodb"].startswith("sha256:")
+    assert not [name for name in made_of if "backend" in name or "agent" in name]
+    secret = json.loads((here / ".bench/stacks/compose/containers.json").read_text())["secrets"]
+    said = started.out + started.err + checked.out + checked.err + json.dumps(kept)
+    assert not any(value in said for value in secret.values())
+    shutil.rmtree(here / "results")
+
+    agent, mongodb = container(here, "agent"), container(here, "mongodb")
+    pid = json.loads(log.splitlines()[-1])["pid"]
+    load = ("run", str(short_scenario(here, 30.0)), "--target", "compose", "--no-certificate")
+    with begun(here, *load) as run:
+        says(here, r"[1-9]\d* requests")
+        docker("exec", agent, "python", "-c", f"import os; os.kill({pid}, 9)")
+        docker("restart", "--time", "1", mongodb)
+        assert run.wait(timeout=300) == 0, (here / "said").read_text()
+    survived = result(here)
+    assert survived.get("stop") is None
+    assert survived["summary"]["outcomes"]["ok"] > 0
+    assert len(survived["summary"]["outcomes"]) > 1
+    assert docker("inspect", "--format", "{{.RestartCount}}", agent).strip() == "1"
+    up(*check, "--results", "after", cwd=here)
+
+    assert "4 containers ended" in up("stack", "down", "--target", "compose", cwd=here).err
+    assert everything(here) == []
+    assert bench("stack", "status", "--target", "compose", cwd=here).code == 4
+
+
+def test_an_interrupted_run_keeps_what_there_is_and_leaves_no_container(here: Path) -> None:
+    """Neither containers nor networks nor volumes; the failures that were injected are in the result."""
+    injected = ("--inject", "model.error_ratio=0.5", "--no-certificate")
+    with begun(here, "run", str(short_scenario(here, 120.0)), "--target", "compose", *injected) as run:
+        says(here, r"[1-9]\d* failed")
+        run.send_signal(signal.SIGINT)
+        assert run.wait(timeout=300) == 130
+    assert everything(here) == []
+    kept = result(here)
+    assert kept["stop"]["cause"] == "interrupt"
+    assert kept["summary"]["outcomes"]["http_error"] > 0
+    assert kept["provenance"]["injections"] == {"model.error_ratio": 0.5}
+
+
+def test_an_unhealthy_service_is_named_with_its_log(here: Path) -> None:
+    """Nobody has to look for why; and nothing is left."""
+    tiny(here, "raise SystemExit(1)", 1)
+    done = bench("stack", "up", "--target", "tiny", cwd=here)
+    assert done.code == 4
+    assert "error: service 'only' is unhealthy: the disk is gone" in done.err
+    assert everything(here) == []
+
+
+def test_an_interrupted_start_leaves_nothing(here: Path) -> None:
+    """SIGTERM as well as Ctrl-C, whatever has been made by then."""
+    tiny(here, "raise SystemExit(1)", 600)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with begun(here, "stack", "up", "--target", "tiny") as start:
+            eventually(lambda: everything(here), PATIENCE_S)
+            start.send_signal(number)
+            assert start.wait(timeout=300) == 130
+        assert everything(here) == []
+
+
+def test_what_a_killed_command_left_is_found_again(here: Path) -> None:
+    """`down` removes it by its label, for nothing else remembers it."""
+    tiny(here, "raise SystemExit(1)", 600)
+    with begun(here, "run", str(short_scenario(here)), "--target", "tiny"):
+        eventually(lambda: everything(here), PATIENCE_S)
+    down = up("stack", "down", "--target", "tiny", cwd=here)
+    assert "containers ended" in down.err
+    assert everything(here) == []
+
+
+def test_what_is_missing_is_named(here: Path) -> None:
+    """An image, a compose file, an engine: each with what to do about it."""
+    tiny(here, "", 1)
+    (here / "tiny.yml").write_text(
+        (here / "tiny.yml").read_text().replace("chatbench:ci", "chatbench:nowhere")
+    )
+    done = bench("stack", "up", "--target", "tiny", cwd=here)
+    assert (done.code, "hint: docker pull chatbench:nowhere" in done.err) == (2, True), done.err
+    (here / "tiny.yml").unlink()
+    done = bench("stack", "up", "--target", "tiny", cwd=here)
+    assert (done.code, "there is no compose file tiny.yml" in done.err) == (2, True), done.err
+    nowhere = {"DOCKER_HOST": f"unix://{here}/none.sock"}
+    done = bench("stack", "up", "--target", "tiny", cwd=here, env=nowhere)
+    assert (done.code, "hint: " in done.err) == (4, True), done.err
