@@ -93,6 +93,8 @@ def tiny(folder: Path, health: str, retries: int) -> None:
 @contextmanager
 def begun(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A command that runs on; what it says to people is in `said`."""
+    # Whoever runs the tests in the background ignores Ctrl-C, and would hand that down.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with (folder / "said").open("w") as said:
         process = subprocess.Popen(
             command(*arguments),
@@ -102,6 +104,7 @@ def begun(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             stderr=said,
             text=True,
         )
+    signal.signal(signal.SIGINT, before)
     with process:
         try:
             yield process
