@@ -6,10 +6,10 @@ import pytest
 
 from bench.core.stack import Stack
 from bench.errors import BenchError, ConfigError, TargetError
-from bench.measure import compose, container_watch, docker, projects
+from bench.measure import compose, docker
 from bench.measure.compose import Wanted, composed
 from tests.core.test_compose import inspected
-from tests.measure.fake_docker import FakeDocker, install
+from tests.measure.fake_docker import FakeDocker
 
 STACK: dict[str, Any] = {
     "name": "trial",
@@ -31,16 +31,6 @@ STACK: dict[str, Any] = {
         },
     },
 }
-
-
-@pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
-    """A `docker` that answers as if all went well, in a folder with a compose file."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("JWT_SECRET", "DB_PASSWORD", "MODEL", "BACKEND_IMAGE"):
-        monkeypatch.delenv(name, raising=False)
-    (tmp_path / "compose.yml").write_text("services: {}\n")
-    return install(tmp_path, monkeypatch)
 
 
 def make_stack(**changes: Any) -> Stack:
@@ -219,15 +209,6 @@ def test_a_service_that_takes_too_long_is_named(fake: FakeDocker) -> None:
     assert "service 'backend' is starting: still loading" in (hanging.message if hanging else "")
 
 
-def test_a_secret_in_a_log_is_not_repeated() -> None:
-    """Its name stands in its place."""
-    value = secrets.token_hex(8)
-    assert (
-        container_watch.hushed(f"mongodb://u:{value}@db", {"DB_PASSWORD": value})
-        == "mongodb://u:$DB_PASSWORD@db"
-    )
-
-
 def test_a_port_that_is_taken_meanwhile_is_chosen_anew(fake: FakeDocker) -> None:
     """Three times, and not at all when the user chose it."""
     fake.said = {"up --detach": (1, "", "port is already allocated")}
@@ -251,28 +232,6 @@ def test_a_port_that_nobody_opened_is_said(fake: FakeDocker) -> None:
         pass
 
 
-def test_a_container_that_ended_for_good_is_dead(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seen twice, so that one that is just being restarted is not; an engine that is silent kills nobody."""
-    monkeypatch.setattr(container_watch, "_LOOK_EVERY_S", 0.0)
-    with composed(make_stack(), Wanted()) as live:
-        for state in ({"Status": "restarting"}, {"Status": "exited", "ExitCode": 137}):
-            fake.containers[0] = inspected("backend", **state)
-            fake.write()
-            assert live.dead() is None
-        fake.said = {"container inspect": (1, "", "Cannot connect to the Docker daemon")}
-        fake.write()
-        assert live.dead() is None
-        fake.said, fake.log = {}, "out of memory"
-        fake.write()
-        assert live.dead() == "service 'backend' ended with code 137: out of memory"
-        fake.containers = fake.containers[1:]
-        fake.write()
-        assert live.dead() == "service 'backend' was removed"
-        fake.containers.append(inspected("backend"))
-        fake.write()
-        assert live.dead() is None
-
-
 def test_what_a_service_holds_is_asked_in_it(fake: FakeDocker) -> None:
     """The digest of a model, for example; the second container of a service has a number."""
     services = {"db": {"identity": ["show", "model"]}}
@@ -283,45 +242,3 @@ def test_what_a_service_holds_is_asked_in_it(fake: FakeDocker) -> None:
         assert len(live.parts["what db holds"]) == 64
         assert live.containers == {"backend": "b" * 64, "db": "d" * 64, "db-2": "e" * 64}
     assert fake.asked("exec", "d" * 64, "show", "model")
-
-
-def test_what_a_killed_run_left_is_removed_by_the_next(fake: FakeDocker) -> None:
-    """Its project's name says which process; one that runs is left alone, and so are other people's."""
-    dead = f"{projects.standing_project('trial')}-999999999-1-1"
-    mine = projects.own_project("trial")
-    fake.said = {"ps --all --format": (0, f"{dead}\n{mine}\nother", "")}
-    fake.write()
-    assert projects.left_behind("trial") == [dead]
-    with composed(make_stack(), Wanted()):
-        pass
-    assert [
-        "container",
-        "ls",
-        "--all",
-        "--no-trunc",
-        "--quiet",
-        "--filter",
-        f"label={docker.PROJECT}={dead}",
-    ] in (fake.calls)
-
-
-def test_what_the_engine_keeps_is_said(fake: FakeDocker) -> None:
-    """A stack that cannot be removed is an error, not a secret."""
-    fake.said = {"rm --force": (1, "", "busy")}
-    fake.write()
-    with pytest.raises(TargetError, match=r"the engine keeps b{12}"), composed(make_stack(), Wanted()):
-        pass
-
-
-def test_an_engine_that_does_not_answer_is_given_up() -> None:
-    """The error says for how long it was waited; the program is ended."""
-    with pytest.raises(TargetError, match=r"no answer within 0\.1 s"):
-        docker.run(["sleep", "600"], "sleep", timeout_s=0.1)
-
-
-def test_a_log_that_the_engine_does_not_have_is_empty(fake: FakeDocker) -> None:
-    """Some drivers keep none; that must not hide what went wrong."""
-    assert docker.log("x", 3).strip() == "listening"
-    fake.said = {"logs": (1, "", "configured logging driver does not support reading")}
-    fake.write()
-    assert docker.log("x", 3) == ""

@@ -11,19 +11,9 @@ from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure import standing
 from bench.measure.projects import standing_project
 from tests.core.test_compose import inspected
-from tests.measure.fake_docker import FakeDocker, install
+from tests.measure.fake_docker import FakeDocker
 from tests.measure.programs import make_stack as make_processes
 from tests.measure.test_compose import make_stack
-
-
-@pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
-    """A `docker` that answers as if all went well, in a folder with a compose file."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("JWT_SECRET", "DB_PASSWORD", "MODEL", "BACKEND_IMAGE"):
-        monkeypatch.delenv(name, raising=False)
-    (tmp_path / "compose.yml").write_text("services: {}\n")
-    return install(tmp_path, monkeypatch)
 
 
 def up(stack: Stack, **ports: int) -> dict[str, str]:
