@@ -29,10 +29,11 @@ def test_a_profile_is_a_whole_stack(profile: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_is_bounded_and_watched(name: str) -> None:
-    """It says when it is ready, has a share of the machine, and no right that it does not need."""
+    """It says when it is ready, comes back, has a share of the machine, and no right that is not needed."""
     service = SERVICES[name]
     assert service["healthcheck"]["test"]
     assert service["healthcheck"]["interval"] == "2s"
+    assert service["restart"] == "on-failure:5"
     assert service["mem_limit"]
     assert service["cpus"]
     assert service["init"] is True
@@ -54,6 +55,8 @@ def test_an_image_is_a_version_that_can_be_replaced(name: str) -> None:
     found = re.fullmatch(r"\$\{[A-Z]+_IMAGE:-([a-z/]+):([\w.-]+)\}", SERVICES[name]["image"])
     assert found
     assert found[2] != "latest"
+    # It would build ours under the name of another's.
+    assert "build" not in SERVICES[name]
 
 
 @pytest.mark.parametrize("name", ["model", "agent", "backend"])

@@ -1,0 +1,93 @@
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from bench.errors import Exit
+from tests.command import Bench
+from tests.measure.fake_docker import FakeDocker, install
+
+
+class _Service(BaseHTTPRequestHandler):
+    """A backend that wants a token, and an agent that cannot reach its model."""
+
+    def do_GET(self) -> None:
+        self.send_response({"/api/chat/health": 401, "/api/tags": 503}.get(self.path, 404))
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: a test's output is its failures."""
+
+
+@pytest.fixture
+def service() -> Iterator[str]:
+    """The address of a service."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Service) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
+    """A `docker` that answers as if all went well, in a folder with a stack of containers."""
+    (tmp_path / "scenarios" / "stacks").mkdir(parents=True)
+    (tmp_path / "scenarios" / "stacks" / "mine.yaml").write_text(
+        "name: mine\npurpose: A test.\n"
+        "compose: {file: compose.yml, services: {backend: {port: 3000, port_variable: BACKEND_PORT}}}\n"
+    )
+    (tmp_path / "compose.yml").write_text("services: {}\n")
+    return install(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("action", ["up", "down", "logs"])
+def test_what_runs_elsewhere_is_not_ours_to_start_or_stop(bench: Bench, action: str) -> None:
+    """The error says so, and what to do instead."""
+    done = bench("stack", action, "--target", "external")
+    assert done.code == Exit.USAGE
+    assert "target 'external'" in done.err
+    assert "hint: " in done.err
+
+
+def test_what_runs_elsewhere_is_asked(bench: Bench, service: str) -> None:
+    """Who refuses a question answers all the same; who says that it cannot, or is not there, is not up."""
+    assert "say where" in bench("stack", "status", "--target", "external").err
+    one = bench("stack", "status", "--target", "external", "--target-url", service)
+    assert (one.code, one.out.split()) == (Exit.PASS, ["backend", "up"])
+    urls = (f"agent={service}", "model=http://127.0.0.1:1")
+    more = bench("stack", "status", "--target", "external", "--target-url", urls[0], "--target-url", urls[1])
+    assert more.code == Exit.TARGET
+    assert more.out.splitlines()[0] == "agent      answers 503"
+    assert more.out.splitlines()[1].startswith("model      no answer: ")
+
+
+def test_containers_go_up_and_down_by_command(bench: Bench, fake: FakeDocker) -> None:
+    """Addresses and states are data; logs have the service's name before them, unless it was named."""
+    up = bench("stack", "up", "--target", "mine")
+    assert (up.code, up.out) == (Exit.PASS, "backend    http://127.0.0.1:40000\n")
+    status = bench("stack", "status", "--target", "mine")
+    assert (status.code, status.out) == (Exit.PASS, "backend    up\ndb         up\n")
+    assert bench("stack", "logs", "--target", "mine").out == "backend    listening\ndb         listening\n"
+    assert bench("stack", "logs", "db", "--target", "mine").out.strip() == "listening"
+    assert fake.asked("logs", "--tail", "50", "d" * 64)
+    assert "2 containers ended" in bench("stack", "down", "--target", "mine").err
+    assert bench("stack", "status", "--target", "mine").code == Exit.TARGET
+
+
+@pytest.mark.parametrize(
+    ("version", "problem"),
+    [
+        ("embedded+IMAGE=x", "'embedded' has no compose file"),
+        ("compose@main", "containers are not started from a commit"),
+        ("compose@main+BACKEND_IMAGE=x", "a commit's images must be built"),
+    ],
+)
+def test_a_version_must_suit_its_stack(bench: Bench, version: str, problem: str) -> None:
+    """Only a compose file has variables, and only processes start from a commit's files."""
+    done = bench("ab", version, "embedded")
+    assert done.code == Exit.USAGE
+    assert problem in done.err
