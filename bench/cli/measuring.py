@@ -24,7 +24,7 @@ TargetUrl = Annotated[
 ]
 Inject = Annotated[
     list[str] | None,
-    typer.Option("--inject", help="Make a simulated stack worse, for example model.slowdown=1.3."),
+    typer.Option("--inject", help="Make the stack worse, for example model.slowdown=1.3."),
 ]
 Objective = Annotated[
     list[str] | None,

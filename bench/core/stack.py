@@ -146,7 +146,7 @@ class Stack(Record):
     Attributes:
         name: What `--target` calls it.
         purpose: One sentence for people.
-        simulated: Its time is simulated, so that runs on different machines compare and `--inject` works.
+        simulated: All of its time is simulated, so that runs on different machines compare.
         services: Processes, in the order in which they start.
         compose: How containers are started instead.
         ready: How `bench stack up` knows that it may end; None when listening is enough.
@@ -246,11 +246,11 @@ def parse_injections(stack: Stack, texts: tuple[str, ...]) -> dict[str, float]:
     """`("model.slowdown=1.3",)` → `{"model.slowdown": 1.3}`, refused where the stack has no such knob.
 
     Raises:
-        ConfigError: The stack is real, the knob unknown, or the value no number.
+        ConfigError: The stack has no knobs, or not this one, or the value is no number.
     """
-    if texts and not stack.simulated:
-        raise ConfigError(f"--inject works on simulated stacks, '{stack.name}' is real", "--target embedded")
     known = stack.knobs.keys()
+    if texts and not known:
+        raise ConfigError(f"--inject: target '{stack.name}' has no knobs", "--target embedded")
     injections = {}
     for text in texts:
         knob, _, number = text.partition("=")

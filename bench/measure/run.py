@@ -162,7 +162,7 @@ def _live(
 
 
 def _started(stack: Stack, conditions: Conditions, cores: Cores) -> AbstractContextManager[Live]:
-    """The stack, started for this run alone. Containers have the share of cores that their file gives them."""
+    """The stack, started for this run alone. Of containers their file says which cores they have."""
     if stack.compose is not None:
         return composed(stack, Wanted(injections=conditions.injections, variables=conditions.variables))
     secret = jwt_secret(os.environ, generate=True)
