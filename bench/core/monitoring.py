@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from bench.core.alerts import Alert, Limits, Rule, answered_checks, find_alerts
 from bench.core.availability import Availability, CheckLog
@@ -105,6 +106,8 @@ class Monitoring:
                 key = seen.service, seen.name
                 most = max(seen.value, self._gauges[key].most) if key in self._gauges else seen.value
                 self._gauges[key] = Gauged(sample=seen, most=most)
+            case _:
+                assert_never(seen)
 
     def moment(self, elapsed_s: float) -> Moment:
         """What is known now."""

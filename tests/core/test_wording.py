@@ -158,3 +158,19 @@ def test_memory_is_in_megabytes(size: int, text: str) -> None:
 def test_a_listing_reads_like_a_sentence(parts: list[str], text: str) -> None:
     """Parts are separated by commas, the last by `and`."""
     assert wording.listing(parts) == text
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (12_345, "12 kB"),
+        (3_400_000, "3.4 MB"),
+        (1.2e9, "1.2 GB"),
+        (5e18, "5000000.0 TB"),
+    ],
+)
+def test_sizes_have_the_unit_that_suits_them(size_bytes: float, text: str) -> None:
+    """From a thousand on the next larger unit, as far as there is one."""
+    assert wording.size(size_bytes) == text
