@@ -88,8 +88,9 @@ class _Show:
         for name in notes.keys() - self._noted:
             self._noted.add(name)
             say(f"not read: {name}: {notes[name]}")
-        if not self._quiet:
-            print(line(moment), flush=True)
+        said = line(moment)
+        if said and not self._quiet:
+            print(said, flush=True)
 
 
 @contextmanager

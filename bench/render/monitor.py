@@ -54,7 +54,9 @@ def _aligned(table: Table) -> str:
 
 
 def line(moment: Moment) -> str:
-    """A moment on one line."""
+    """A moment on one line; empty before anything was seen."""
+    if not (moment.uses or moment.checks or moment.gauges):
+        return ""
     parts = [f"{moment.elapsed_s:.0f} s"]
     parts += [f"{_name(use)} {use.sample.cpu_pct:.0f} % {_memory(use)}" for use in moment.uses]
     if moment.checks:
