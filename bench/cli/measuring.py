@@ -96,8 +96,9 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
     from bench.store import results as store
     from bench.store import scenarios, stacks
 
-    brief = scenarios.load(scenario).held_to(parse_objectives(how.objectives or []))
     stack = stacks.load(how.target or ("external" if how.urls else "embedded"))
+    brief = scenarios.load(scenario).limited_by(stack.thresholds)
+    brief = brief.held_to(parse_objectives(how.objectives or []))
     load = brief.scenario
     conditions = Conditions(
         urls=by_service(how.urls or [], brief.target.service),

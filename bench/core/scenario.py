@@ -192,6 +192,12 @@ class Brief(Record):
         scenario = self.scenario.model_copy(update={"objectives": {**self.scenario.objectives, **objectives}})
         return self.model_copy(update={"scenario": scenario})
 
+    def limited_by(self, thresholds: Thresholds) -> "Brief":
+        """The same work, with these limits in the place of its own of the same metric."""
+        own = self.scenario.thresholds
+        limits = {**own, **{key: each for key, each in thresholds.items() if key in own}}
+        return self.model_copy(update={"scenario": self.scenario.model_copy(update={"thresholds": limits})})
+
     @model_validator(mode="after")
     def _conversations(self) -> "Brief":
         opens = any(isinstance(stage, OpenLoop) for stage in self.scenario.stages)

@@ -11,13 +11,14 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from bench.core.alerts import Limits
 from bench.core.compose import Compose, KnobName
 from bench.core.load import Seconds
 from bench.core.record import Record
 from bench.core.target import Name, Target, TierName
+from bench.core.threshold import Thresholds, check_metrics
 from bench.core.watching import Check, Gauges
 from bench.errors import ConfigError
 
@@ -158,6 +159,7 @@ class Stack(Record):
         checks: What is asked whether the stack is well, by name.
         gauges: What its services say of themselves, by service.
         alerts: From where on somebody should look.
+        thresholds: Limits that take the place of a scenario's of the same metric, by metric.
     """
 
     name: Name
@@ -173,6 +175,7 @@ class Stack(Record):
     checks: dict[Name, Check] = {}
     gauges: dict[Name, Gauges] = {}
     alerts: Limits = Limits()
+    thresholds: Annotated[Thresholds, AfterValidator(check_metrics)] = {}
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Stack":
@@ -201,8 +204,8 @@ class Stack(Record):
         }
 
 
-# How a stack is watched and known to be ready; it does the same work without.
-WATCHING = frozenset({"checks", "gauges", "alerts", "ready"})
+# How a stack is watched, held to limits and known to be ready; it does the same work without.
+WATCHING = frozenset({"checks", "gauges", "alerts", "ready", "thresholds"})
 
 
 def secret_names(stack: Stack) -> tuple[str, ...]:

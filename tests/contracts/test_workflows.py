@@ -12,6 +12,7 @@ from bench.render.comment import LIMIT
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 WORKFLOWS = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}
+ACTIONS = sorted((ROOT / ".github" / "actions").glob("*/action.yml"))
 PUBLISHES = "bench-comment.yml"
 # Those that have a token, by job; the others run what a stranger may have written.
 WRITES = {
@@ -36,6 +37,10 @@ def _steps() -> list[tuple[str, dict[str, Any]]]:
         for name, workflow in WORKFLOWS.items()
         for job in _jobs(workflow).values()
         for step in job.get("steps", [])
+    ] + [
+        (path.parent.name, step)
+        for path in ACTIONS
+        for step in yaml.safe_load(path.read_text(encoding="utf-8"))["runs"]["steps"]
     ]
 
 
@@ -53,11 +58,12 @@ def test_zizmor_finds_nothing() -> None:
     ("schema", "paths"),
     [
         ("vendor.github-workflows", [str(path) for path in FILES]),
+        ("vendor.github-actions", [str(path) for path in ACTIONS]),
         ("vendor.dependabot", [".github/dependabot.yml"]),
     ],
 )
 def test_the_files_are_as_github_reads_them(schema: str, paths: list[str]) -> None:
-    """Every workflow and Dependabot's file is right by the published schema."""
+    """Every workflow, every action and Dependabot's file is right by the published schema."""
     _run(str(Path(sys.executable).with_name("check-jsonschema")), "--builtin-schema", schema, *paths)
 
 
@@ -78,7 +84,7 @@ def test_every_job_ends(name: str) -> None:
 
 def test_no_secret_is_where_strangers_code_runs() -> None:
     """Secrets are named nowhere, and tokens in the workflows that publish only."""
-    for path in FILES:
+    for path in [*FILES, *ACTIONS]:
         text = path.read_text(encoding="utf-8")
         assert "secrets" not in text
         assert "github.token" not in text or path.name in WRITES
@@ -124,6 +130,17 @@ def test_a_job_summary_is_shorter_than_github_takes() -> None:
     assert 4 * LIMIT < 1024**2
 
 
+def test_a_stack_that_is_brought_up_is_taken_down() -> None:
+    """Its logs are kept and its containers removed, whatever came of the measurement."""
+    (measure,) = [path for path in ACTIONS if path.parent.name == "measure"]
+    steps = yaml.safe_load(measure.read_text(encoding="utf-8"))["runs"]["steps"]
+    named = {step["name"]: step for step in steps if "name" in step}
+    order = ["bench stack up", "bench check", "bench stack logs", "bench stack down"]
+    assert list(named) == order
+    assert all(named[name]["if"].startswith("always()") for name in order[2:])
+    assert steps[-1]["if"] == "always()"
+
+
 def test_no_text_of_an_event_becomes_a_command() -> None:
     """What a stranger can write reaches a shell only as a variable."""
     for name, step in _steps():
@@ -133,7 +150,7 @@ def test_no_text_of_an_event_becomes_a_command() -> None:
 def test_every_action_is_pinned() -> None:
     """By a commit, with the version beside it, and the same one everywhere."""
     pins: dict[str, set[str]] = {}
-    for path in FILES:
+    for path in [*FILES, *ACTIONS]:
         for action, commit in re.findall(r"uses: ([\w./-]+)@(.+)", path.read_text(encoding="utf-8")):
             assert re.fullmatch(r"[0-9a-f]{40} # v\d+\.\d+\.\d+", commit), f"{path.name}: {action}"
             pins.setdefault(action, set()).add(commit)

@@ -55,3 +55,12 @@ def test_a_brief_is_held_to_more_than_its_file_says() -> None:
     assert held.scenario.objectives == {"e2e_ms": 1000, "ttft_ms": 200.0, "tpot_ms": 10.0}
     assert held.held_to(brief.scenario.objectives).scenario.objectives["ttft_ms"] == 100
     assert brief.held_to({}) == brief
+
+
+def test_a_stack_has_limits_of_its_own() -> None:
+    """They take the place of a scenario's of the same metric, and hold it to none that it has not."""
+    brief = make_brief(make_scenario(thresholds={"e2e_ms": ["p(95)<5000"], "success_ratio": ["rate>0.95"]}))
+    slow = make_scenario(thresholds={"e2e_ms": ["p(95)<60000"], "ttft_ms": ["p(95)<30000"]}).thresholds
+    limits = brief.limited_by(slow).scenario.thresholds
+    assert limits == {"e2e_ms": slow["e2e_ms"], "success_ratio": brief.scenario.thresholds["success_ratio"]}
+    assert brief.limited_by({}) == brief

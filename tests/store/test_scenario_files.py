@@ -155,11 +155,11 @@ def test_a_missing_target_or_message_file_is_named(mine: Path) -> None:
 
 def test_every_suite_names_scenarios_that_there_are(mine: Path) -> None:
     """The suites are those of the framework; a scenario or suite that is not there is named."""
-    assert scenarios.suites().keys() == {"pr", "nightly", "weekly", "monthly", "predeploy"}
+    assert scenarios.suites().keys() == {"pr", "nightly", "weekly", "monthly", "predeploy", "model"}
     assert scenarios.of_suite("monthly") == ("heavy", "extreme", "capacity")
     with pytest.raises(ConfigError, match="there is no suite 'hourly'") as caught:
         scenarios.of_suite("hourly")
-    assert caught.value.hint == "there are: pr, nightly, weekly, monthly, predeploy"
+    assert caught.value.hint == "there are: pr, nightly, weekly, monthly, predeploy, model"
     (mine / "suites.yaml").write_text("pr: [quik]\n")
     with pytest.raises(ConfigError, match="pr: there is no scenario 'quik'"):
         scenarios.suites()
@@ -229,7 +229,7 @@ def test_an_unknown_stack_names_those_there_are() -> None:
     """A misspelt target is answered with those that there are."""
     with pytest.raises(ConfigError, match="there is no target 'embeded'") as caught:
         stacks.load("embeded")
-    assert caught.value.hint == "there are: embedded, external"
+    assert caught.value.hint == "there are: compose, compose-ollama, embedded, external"
 
 
 def test_a_file_is_found_in_the_nearest_folder(mine: Path) -> None:
