@@ -118,7 +118,7 @@ def compare(
     if unjudged or baseline is None:
         decision = Decision.FAIL if crossed else Decision.UNDECIDED
         return Comparison(decision=decision, reasons=(*crossed, *unjudged))
-    runs = _comparable(result, baseline)
+    runs = comparable(result, baseline)
     second = again if again is not None and not _no_witness(again) else None
     heads = [result] if second is None else [result, second]
     machine = _machine(heads, runs)
@@ -223,7 +223,8 @@ def _unconfirmed(alone: Sequence[MetricComparison], both: Sequence[MetricCompari
     return tuple(f"{key} looked worse, and a second run did not confirm it" for key in looked)
 
 
-def _comparable(result: RunResult, baseline: Baseline) -> tuple[BaselineRun, ...]:
+def comparable(result: RunResult, baseline: Baseline) -> tuple[BaselineRun, ...]:
+    """The runs of a baseline that a run can be compared with, oldest first."""
     return tuple(run for run in _alike(result, baseline.runs) if run.ok + run.failed > 0)
 
 
@@ -247,7 +248,7 @@ def _unjudged(result: RunResult, baseline: Baseline | None) -> tuple[str, ...]:
         return ("there is no baseline for this scenario and environment yet",)
     if baseline.scenario != result.scenario.name:
         return (f"the baseline is of scenario '{baseline.scenario}'",)
-    count = len(_comparable(result, baseline))
+    count = len(comparable(result, baseline))
     if count >= MIN_RUNS:
         return ()
     newest = differences(result.fingerprint, baseline.runs[-1].fingerprint)
