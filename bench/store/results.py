@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from bench.core.recording import Recording, course, line
+from bench.core.recording import Course, Recording, course, line
 from bench.core.result import SCHEMA_VERSION, RunResult
 from bench.core.sample import RequestSample
 from bench.core.samples import SampleLog, Samples
@@ -73,18 +73,30 @@ def requests(home: Path) -> Iterator[Samples]:
     Raises:
         StoreError: They are not there, cut off, or not what they should be; the message says where.
     """
-    file = home / SAMPLES
-    log = SampleLog()
-    for number, each in enumerate(_read_lines(file), 1):
-        try:
-            log.append(_REQUEST.validate_json(each))
-        except (ValidationError, OverflowError, TypeError) as error:
-            raise StoreError(f"{file}: line {number} is not a request", "was it edited?") from error
-        if len(log) == _PAGE:
-            yield log.since(0)
-            log = SampleLog()
-    if len(log):
-        yield log.since(0)
+    return (log.since(0) for log in _pages(home / SAMPLES))
+
+
+def load_recording(home: Path) -> Recording | None:
+    """What was measured in a run, by its folder; None where that was not kept.
+
+    Gaps between tokens, the certificate and the control are in the result, and not read again.
+
+    Raises:
+        StoreError: It cannot be read; the message says where.
+    """
+    if not (home / RECORDING).is_file() or not (home / SAMPLES).is_file():
+        return None
+    kept, log = read_model(home / RECORDING, Course), SampleLog()
+    for page in _pages(home / SAMPLES):
+        log.extend(page)
+    return Recording(
+        planned_s=kept.planned_s,
+        elapsed_s=kept.elapsed_s,
+        samples=log.since(0),
+        resources=kept.resources,
+        probes=kept.probes,
+        gauges=kept.gauges,
+    )
 
 
 def load_foreign(path: Path) -> RunResult:
@@ -107,6 +119,20 @@ def _write(result: RunResult, recording: Recording, home: Path) -> None:
     write_chunks(home / SAMPLES, _lines(recording))
     write_text(home / RECORDING, course(recording).model_dump_json() + "\n")
     write_text(home / RESULT, result.model_dump_json(indent=1) + "\n")
+
+
+def _pages(file: Path) -> Iterator[SampleLog]:
+    log = SampleLog()
+    for number, each in enumerate(_read_lines(file), 1):
+        try:
+            log.append(_REQUEST.validate_json(each))
+        except (ValidationError, OverflowError, TypeError) as error:
+            raise StoreError(f"{file}: line {number} is not a request", "was it edited?") from error
+        if len(log) == _PAGE:
+            yield log
+            log = SampleLog()
+    if len(log):
+        yield log
 
 
 def _read_lines(file: Path) -> Iterator[bytes]:
