@@ -116,7 +116,7 @@ def _located(report: Report) -> Table:
 def beside(title: str, name: str, rows: Sequence[MetricComparison], head: str = "this run") -> Table:
     """Metrics of a run, or of what `head` says, beside those of others."""
     columns = (name, "baseline", head, "change", f"{INTERVAL:.0%} interval", "detectable", "verdict")
-    return Table(title, columns, tuple(_compared(each) for each in rows))
+    return Table(title, columns, tuple(_compared(each) for each in rows), tuple(rows))
 
 
 def _compared(each: MetricComparison) -> tuple[str, ...]:

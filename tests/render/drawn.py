@@ -1,0 +1,115 @@
+"""The runs that pages are drawn of: their reports, with their curves."""
+
+import random
+from collections.abc import Sequence
+
+from bench.core.baseline import Baseline
+from bench.core.compare import compare
+from bench.core.recording import Recording
+from bench.core.report import Report, make_report
+from bench.core.sample import GENERATOR, GaugeSample, Outcome, Probe, RequestSample, ResourceSample
+from bench.core.series import Series, make_series
+from tests.factories import (
+    HOPS,
+    PROMPTS,
+    make_baseline,
+    make_brief,
+    make_recording,
+    make_run,
+    make_sample,
+    make_scenario,
+    run_at,
+)
+
+# What would run, load or break out, if it were anything but text.
+HOSTILE = (
+    "</script><script>document.title='owned'</script>"
+    "<img src=//evil.example onerror=\"document.title='owned'\">"
+    "<!--{{ 7*7 }}\u2028\u2029\u202e`x` & \"quoted\" 'text' ]]> \x1b[31m"
+)
+_USUAL = make_baseline()
+_STAGES = [
+    {"kind": "fixed-users", "users": 10, "duration_s": 15, "pause_s": [1, 2]},
+    {"kind": "fixed-users", "users": 20, "duration_s": 15, "pause_s": [1, 2]},
+]
+
+
+def recording(factor: float = 1.0, requests: int = 100, failed: Sequence[int] = ()) -> Recording:
+    """A run of thirty seconds in two stages, in the middle of which the agent was down."""
+    dice = random.Random(5)
+    step_s = 30.0 / requests
+    samples = [
+        _request(seq, seq * step_s, factor * dice.uniform(0.9, 1.1), failed=seq in failed)
+        for seq in range(requests)
+    ]
+    seconds = [number + 0.5 for number in range(30)]
+    sources = {GENERATOR: 5.0, "backend": 12.0, "model": 80.0}
+    return make_recording(
+        samples,
+        resources=tuple(
+            ResourceSample(at_s=at_s, source=source, cpu_pct=cpu + at_s, memory_bytes=90_000_000)
+            for at_s in seconds
+            for source, cpu in sources.items()
+        ),
+        probes=tuple(Probe(at_s=at_s, check="agent", up=not 12 < at_s < 15) for at_s in seconds),
+        gauges=tuple(
+            GaugeSample(at_s=at_s, service="model", name="queue_depth", value=at_s) for at_s in seconds
+        ),
+    )
+
+
+def _request(seq: int, at_s: float, factor: float, *, failed: bool) -> RequestSample:
+    usual_ms = 300.0 + 100.0 * (seq % len(PROMPTS))
+    sample = make_sample(
+        seq,
+        at_s=at_s,
+        latency_ms=usual_ms * factor,
+        stage=int(at_s >= 15.0),
+        hops=HOPS | {"decode": HOPS["decode"] * factor},
+    )
+    if not failed:
+        return sample
+    return sample._replace(outcome=Outcome.HTTP_ERROR, status=500, detail="injected", hops={})
+
+
+def judged(kept: Recording, baseline: Baseline | None = _USUAL, **scenario: object) -> tuple[Report, Series]:
+    """The report on a recording, and its curves."""
+    run = make_run(kept, brief=make_brief(make_scenario(**{"stages": _STAGES} | scenario)))
+    report = make_report(run, compare(run, baseline))
+    return report, make_series(run, kept, baseline)
+
+
+def passed() -> tuple[Report, Series]:
+    """A run as it should be."""
+    return judged(recording())
+
+
+def regressed() -> tuple[Report, Series]:
+    """A slower one, of which some requests failed."""
+    return judged(recording(1.4, failed=(7, 40, 41)))
+
+
+def no_data() -> tuple[Report, Series]:
+    """A result alone, of a run in which nothing succeeded."""
+    run = run_at(1.0, failed=range(100))
+    return make_report(run, compare(run, None)), make_series(run)
+
+
+def many() -> tuple[Report, Series]:
+    """A hundred thousand requests."""
+    return judged(recording(requests=100_000, failed=range(0, 100_000, 997)))
+
+
+def hostile() -> tuple[Report, Series]:
+    """Names and words that others wrote, and would rather be something else."""
+    kept = recording(failed=(3,))
+    samples = [sample._replace(detail=HOSTILE * 2) if sample.detail else sample for sample in kept.samples]
+    report, series = judged(make_recording(samples, resources=kept.resources, warnings=(HOSTILE,)))
+    scenario = report.result.scenario.model_copy(update={"name": HOSTILE, "purpose": HOSTILE})
+    result = report.result.model_copy(update={"scenario": scenario})
+    line = series.timeline
+    assert line is not None
+    curves = tuple(each.model_copy(update={"label": HOSTILE}) for each in line.cpu_pct)
+    line = line.model_copy(update={"cpu_pct": curves})
+    renamed = report.model_copy(update={"result": result, "headline": HOSTILE})
+    return renamed, series.model_copy(update={"timeline": line})
