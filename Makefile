@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 UV     := $(BIN)/uv
 UV_PIN := $(shell grep -m1 -oE '^uv==[0-9.]+' requirements-dev.txt)
 
-.PHONY: bench test setup lint types contracts unit bench-engine bench-verdicts bench-embedded lock clean help
+.PHONY: bench test setup lint types contracts unit bench-engine bench-verdicts bench-embedded pictures lock clean help
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ bench-verdicts: $(READY)  ## simulate how often a verdict is wrong and rewrite d
 
 bench-embedded: $(READY)  ## check the embedded stack as it is and made worse and rewrite docs/embedded.md (90 minutes)
 	$(BIN)/python -m benchmarks.embedded
+
+pictures: $(READY)  ## check the embedded stack made worse and take the pictures of docs/pictures (needs Chromium)
+	$(BIN)/python -m benchmarks.pictures
 
 lock: $(READY)  ## pin the newest versions, with hashes and without addresses
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

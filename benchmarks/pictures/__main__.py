@@ -1,0 +1,50 @@
+"""`make pictures`: checks the embedded stack with a slower model, and takes pictures of its page."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.pictures.browser import browser, installed
+
+_ROOT = Path(__file__).parents[2]
+_FOLDER = _ROOT / "docs" / "pictures"
+_CHECK = ("check", "quick", "--inject", "model.slowdown=1.3")
+_WIDTH, _MARGIN = 1080, 24  # CSS pixels
+# Name of a picture, and the elements with which it begins and ends.
+PICTURES = {
+    "page.png": ("article > header", "#run-decided ~ .bars"),
+    "page-charts.png": ("section:has(#run-spread)", "#run-course2"),
+}
+
+
+def main() -> None:
+    """Take the pictures of a run that is made for them."""
+    chromium = installed()
+    if chromium is None:
+        sys.exit("there is no Chromium\n\nhint: apt-get install chromium")
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder)
+        # It exits with 1, because it finds what was made worse.
+        subprocess.run([sys.executable, "-m", "bench", *_CHECK, "--results", folder], cwd=_ROOT, check=False)
+        page = min(results.glob("*/report.html"))
+        _take(chromium, page)
+
+
+def _take(chromium: Path, file: Path) -> None:
+    _FOLDER.mkdir(exist_ok=True)
+    with browser(chromium) as opened:
+        page = opened.new_page(viewport={"width": _WIDTH, "height": 900}, color_scheme="light")
+        page.goto(file.as_uri())
+        for name, (first, last) in PICTURES.items():
+            begin, end = page.locator(first).first.bounding_box(), page.locator(last).first.bounding_box()
+            if begin is None or end is None:
+                sys.exit(f"{name}: the page has no {first} or no {last}")
+            top = max(0.0, begin["y"] - _MARGIN)
+            clip = {"x": 0, "y": top, "width": _WIDTH, "height": end["y"] + end["height"] + _MARGIN - top}
+            page.screenshot(path=_FOLDER / name, full_page=True, clip=clip)  # type: ignore[arg-type]
+            sys.stderr.write(f"{name}: {(_FOLDER / name).stat().st_size / 1000:.0f} kB\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+import os
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from bench.core.report import Report
+from bench.core.series import Series
+from tests.pages.opened import PHONE, Opened, opened
+from tests.render import drawn
+
+Drawn = tuple[Report, Series]
+KINDS: dict[str, Callable[[], Drawn]] = {
+    "pass": cache(drawn.passed),
+    "regression": cache(drawn.regressed),
+    "no-data": cache(drawn.no_data),
+    "many": cache(drawn.many),
+    "hostile": cache(drawn.hostile),
+}
+OVER_TIME = 6  # waiting, requests per second, under way, CPU, memory, and the one gauge
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+
+
+def picture(shown: Opened, name: str) -> None:
+    """A picture of the whole page, for whoever wants to look: in the folder that the environment names."""
+    folder = os.environ.get("BENCH_TEST_PICTURES")
+    if folder:
+        shown.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "charts", "scheme"),
+    [
+        ("pass", 8, "light"),
+        ("regression", 8, "light"),
+        ("regression", 8, "dark"),
+        ("no-data", 0, "light"),
+        ("many", 8, "light"),
+    ],
+)
+def test_charts_are_drawn_without_a_word(
+    browser: Browser, tmp_path: Path, kind: str, charts: int, scheme: str
+) -> None:
+    """Each kind of page draws its charts in both themes, says nothing, and asks nobody for anything."""
+    with opened(browser, tmp_path, KINDS[kind](), color_scheme=scheme) as shown:
+        picture(shown, f"{kind}-{scheme}")
+        assert shown.charts() == charts
+        assert all(shown.drawn(number) > 1_000 for number in range(charts))
+        assert shown.value("Number(document.documentElement.dataset.drawn)") == charts
+        assert shown.said == []
+        assert shown.asked == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "scheme"), [("regression", "light"), ("hostile", "dark"), ("no-data", "light")]
+)
+def test_axe_finds_nothing(browser: Browser, tmp_path: Path, kind: str, scheme: str) -> None:
+    """No page has a fault that axe-core knows, with a chart's table and the raw numbers unfolded as well."""
+    with opened(browser, tmp_path, KINDS[kind](), color_scheme=scheme) as shown:
+        shown.value(
+            "[...document.querySelectorAll('details')].forEach((each, number, all) => "
+            "{ each.open = number === 0 || number === all.length - 1; })"
+        )
+        shown.page.evaluate(AXE)
+        found = shown.value("axe.run()")["violations"]
+        assert [(each["id"], each["impact"], each["nodes"][0]["html"]) for each in found] == []
+
+
+@pytest.mark.parametrize("kind", ["regression", "no-data", "hostile"])
+def test_a_phone_has_no_sideways_scroll(browser: Browser, tmp_path: Path, kind: str) -> None:
+    """At 390 pixels only tables scroll sideways, each by itself, and charts fit."""
+    with opened(browser, tmp_path, KINDS[kind](), PHONE) as shown:
+        picture(shown, f"{kind}-phone")
+        assert shown.value("document.documentElement.scrollWidth") <= PHONE[0]
+        widths = shown.value("[...document.querySelectorAll('canvas')].map(each => each.clientWidth)")
+        assert all(width <= PHONE[0] for width in widths)
+
+
+def test_hostile_names_do_nothing(browser: Browser, tmp_path: Path) -> None:
+    """What a target or a scenario calls itself is read, and neither run nor loaded."""
+    with opened(browser, tmp_path, KINDS["hostile"]()) as shown:
+        picture(shown, "hostile-light")
+        assert shown.page.title() != "owned"
+        assert shown.value("document.scripts.length") == 2
+        assert shown.value("document.images.length") == 0
+        assert "</script><script>document.title='owned'</script>" in shown.page.inner_text("header")
+        assert shown.said == []
+        assert shown.asked == []
+        # Even what got into the page would not run.
+        shown.value(
+            "document.body.append(Object.assign(document.createElement('script'), "
+            "{textContent: 'document.title = \"owned\"'}))"
+        )
+        assert shown.page.title() != "owned"
+
+
+def test_a_hundred_thousand_requests_are_few_marks(
+    browser: Browser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A page of a hundred thousand requests has no more to draw than its slices; how long is said."""
+    with opened(browser, tmp_path, KINDS["many"]()) as shown:
+        marks = shown.value(
+            "Object.values(JSON.parse(document.getElementById('charts').textContent))"
+            ".flatMap(each => each.layers).map(each => each.at.length * each.lines.length)"
+        )
+        assert sum(marks) < 5_000
+        took_ms = shown.value("performance.getEntriesByName('drawn')[0].startTime")
+        with capsys.disabled():
+            print(  # noqa: T201 - for people: it depends on the machine
+                f"\ncharts of 100,000 requests were drawn {took_ms:.0f} ms after the page was opened"
+            )
+
+
+def test_values_are_read_by_keyboard(browser: Browser, tmp_path: Path) -> None:
+    """Arrows move along a chart, all charts over time go along, and what is there is said in words."""
+    with opened(browser, tmp_path, KINDS["pass"]()) as shown:
+        charts = shown.page.locator(".course [role=slider]")
+        assert charts.count() == OVER_TIME
+        charts.first.focus()
+        for key in ("ArrowRight", "ArrowRight", "End", "Home", "ArrowRight"):
+            shown.page.keyboard.press(key)
+        said = charts.first.get_attribute("aria-valuetext") or ""
+        assert said.startswith("at 3 s: ")
+        assert "response time, p50" in said
+        assert shown.page.locator(".course .place").nth(3).inner_text() == "at 3 s"
+
+
+def test_charts_zoom_together(browser: Browser, tmp_path: Path) -> None:
+    """Plus and minus, and the mouse, narrow all charts over time; Escape and the button show all again."""
+    with opened(browser, tmp_path, KINDS["pass"]()) as shown:
+        charts, buttons = shown.page.locator(".course [role=slider]"), shown.page.locator(".course .whole")
+        assert [each.is_visible() for each in buttons.all()] == [False] * OVER_TIME
+        charts.first.focus()
+        shown.page.keyboard.press("+")
+        assert [each.is_visible() for each in buttons.all()] == [True] * OVER_TIME
+        shown.page.keyboard.press("Escape")
+        assert [each.is_visible() for each in buttons.all()] == [False] * OVER_TIME
+        charts.first.scroll_into_view_if_needed()
+        box = charts.first.bounding_box()
+        assert box is not None
+        shown.page.mouse.move(box["x"] + 200, box["y"] + 80)
+        shown.page.mouse.down()
+        shown.page.mouse.move(box["x"] + 500, box["y"] + 90, steps=4)
+        shown.page.mouse.up()
+        assert [each.is_visible() for each in buttons.all()] == [True] * OVER_TIME
+        buttons.first.click()
+        assert [each.is_visible() for each in buttons.all()] == [False] * OVER_TIME
+
+
+def test_what_is_under_the_mouse_is_said(browser: Browser, tmp_path: Path) -> None:
+    """Pointing at a chart shows its values in the legend."""
+    with opened(browser, tmp_path, KINDS["regression"]()) as shown:
+        chart = shown.page.locator("[role=slider]").first
+        chart.hover()
+        values = shown.page.locator("[data-chart]").first.locator(".value").all_inner_texts()
+        assert all("%" in each for each in values)
+        assert " to " in values[0]
+
+
+def test_a_page_can_be_printed(browser: Browser, tmp_path: Path) -> None:
+    """Printed it is light, whatever its reader prefers, and the charts are on the paper."""
+    with opened(browser, tmp_path, KINDS["regression"](), color_scheme="dark") as shown:
+        pdf = shown.page.pdf(format="A4")
+        assert pdf.startswith(b"%PDF")
+        assert pdf.count(b"/Image") >= OVER_TIME
+        shown.page.emulate_media(media="print")
+        assert shown.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert shown.said == []
+
+
+def test_the_page_is_read_without_its_script(browser: Browser, tmp_path: Path) -> None:
+    """Without JavaScript all tables are there, and the numbers can be selected."""
+    with opened(browser, tmp_path, KINDS["regression"](), java_script_enabled=False) as shown:
+        assert shown.page.locator("canvas").count() == 0
+        shown.page.get_by_text("As a table").first.click()
+        assert shown.page.locator("details table").first.is_visible()
+        shown.page.get_by_text("The whole report as JSON").click()
+        assert '"headline"' in shown.page.locator("textarea").input_value()
+        assert not shown.page.locator(".copy").is_visible()
+
+
+def test_raw_numbers_are_copied(browser: Browser, tmp_path: Path) -> None:
+    """The button selects all of them and says what it did."""
+    with opened(browser, tmp_path, KINDS["pass"]()) as shown:
+        shown.page.get_by_text("The whole report as JSON").click()
+        shown.page.get_by_role("button", name="Copy").click()
+        shown.page.get_by_text("Ctrl+C").or_(shown.page.get_by_text("Copied.")).wait_for()
+        selected = shown.value(
+            "(each => each.selectionEnd - each.selectionStart)(document.querySelector('textarea'))"
+        )
+        assert selected == len(shown.page.locator("textarea").input_value())
+
+
+def test_a_theme_may_change_while_the_page_is_open(browser: Browser, tmp_path: Path) -> None:
+    """Charts take the colours of the theme that their reader turns to."""
+    with opened(browser, tmp_path, KINDS["pass"](), color_scheme="light") as shown:
+        before = shown.value("document.querySelector('canvas').toDataURL()")
+        shown.page.emulate_media(color_scheme="dark")
+        shown.page.wait_for_function(
+            "before => document.querySelector('canvas').toDataURL() !== before", arg=before
+        )
