@@ -63,7 +63,8 @@ def ab(
     home = store.save(other.whole, other.recording, results)
     write_text(home / "base.json", one.whole.model_dump_json(indent=1) + "\n")
     write_text(home / "comparison.json", report.comparison.model_dump_json(indent=1) + "\n")
-    write(report, Format.MARKDOWN, home, home / Format.MARKDOWN.file)
+    for kept in (Format.MARKDOWN, Format.HTML):
+        write(report, kept, home, home / kept.file)
     say(f"\nwritten to {home}")
     raise typer.Exit(exit_code(report, strict=strict))
 

@@ -76,7 +76,8 @@ def check(
     printed, *others = form or FORMATS
     print_report(report, printed, home)
     write_text(home / "comparison.json", report.comparison.model_dump_json(indent=1) + "\n")
-    write(report, Format.MARKDOWN, home, home / Format.MARKDOWN.file)
+    for kept in (Format.MARKDOWN, Format.HTML):
+        write(report, kept, home, home / kept.file)
     say(f"\nwritten to {home}")
     write_all(report, others, home, home)
     raise typer.Exit(exit_code(report, strict=strict))

@@ -19,5 +19,5 @@ def compare(
     from bench.store.results import folder_of, load
 
     report = judged(load(result), baseline)
-    print_report(report, form, folder_of(result))
+    print_report(report, form, folder_of(result), baseline)
     raise typer.Exit(exit_code(report, strict=strict))

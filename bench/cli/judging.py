@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bench.core.compare import Decision
     from bench.core.report import Report
     from bench.core.result import RunResult
+    from bench.core.series import Series
     from bench.core.suite import SuiteReport
 
 
@@ -28,6 +29,7 @@ class Format(StrEnum):
     JSON = "json", "report.json"
     JUNIT = "junit", "junit.xml"
     CSV = "csv", "samples.csv"
+    HTML = "html", "report.html"
 
     def __new__(cls, name: str, file: str) -> Self:
         """A format by its name in the command line."""
@@ -96,7 +98,13 @@ def _confirmed(runs: "list[RunResult]") -> "Report":
 
 
 def rendered(
-    report: "Report", form: Format, home: Path, *, width: int = _COLUMNS, colour: bool = False
+    report: "Report",
+    form: Format,
+    home: Path,
+    *,
+    width: int = _COLUMNS,
+    colour: bool = False,
+    baseline: Path | None = None,
 ) -> "Iterator[str]":
     """A report as text that ends in a newline, part by part.
 
@@ -106,9 +114,10 @@ def rendered(
         home: The run's folder, for what only its recording has.
         width: Columns of a terminal.
         colour: Whether to use a terminal's colours.
+        baseline: What it was judged by; None for the one under baselines/.
 
     Raises:
-        StoreError: The recording cannot be read.
+        StoreError: The recording, or the baseline, cannot be read.
     """
     match form:
         case Format.TEXT:
@@ -134,6 +143,21 @@ def rendered(
             # Once to learn the columns, once for the rows: they may be too many to keep.
             tiers = sorted({tier for page in results.requests(home) for tier in page.tiers})
             yield from render_samples(results.requests(home), tiers)
+        case Format.HTML:
+            from bench.render.page import render_page
+
+            yield render_page(report, drawn(report, home, baseline))
+
+
+def drawn(report: "Report", home: Path, baseline: Path | None = None) -> "Series":
+    """What a page draws of a run; the arguments and errors are those of `rendered`."""
+    from bench.core.series import make_series
+    from bench.store import baselines, results
+
+    expected = baselines.read(baseline) if baseline else baselines.load(report.result)
+    if report.comparison.beside is not None:  # it was compared with another version, and with no baseline
+        expected = None
+    return make_series(report.result, results.load_recording(home), expected)
 
 
 def terminal() -> tuple[int, bool]:
@@ -144,32 +168,34 @@ def terminal() -> tuple[int, bool]:
     return min(shutil.get_terminal_size((_COLUMNS, 24)).columns, 120), sys.stdout.isatty()
 
 
-def print_report(report: "Report", form: Format, home: Path) -> None:
+def print_report(report: "Report", form: Format, home: Path, baseline: Path | None = None) -> None:
     """Print a report on stdout; the arguments and errors are those of `rendered`."""
     width, colour = terminal()
-    for part in rendered(report, form, home, width=width, colour=colour):
+    for part in rendered(report, form, home, width=width, colour=colour, baseline=baseline):
         print(part, end="", flush=True)
 
 
-def write(report: "Report", form: Format, home: Path, path: Path) -> None:
-    """Write a report to a file, whole or not at all.
+def write(report: "Report", form: Format, home: Path, path: Path, baseline: Path | None = None) -> None:
+    """Write a report to a file, whole or not at all; the arguments are those of `rendered`.
 
     Raises:
         StoreError: The file cannot be written, or the recording not be read.
     """
     from bench.store.files import write_chunks
 
-    write_chunks(path, (part.encode() for part in rendered(report, form, home)))
+    write_chunks(path, (part.encode() for part in rendered(report, form, home, baseline=baseline)))
 
 
-def write_all(report: "Report", forms: "Iterable[Format]", home: Path, folder: Path) -> None:
+def write_all(
+    report: "Report", forms: "Iterable[Format]", home: Path, folder: Path, baseline: Path | None = None
+) -> None:
     """Write a report in several formats, each to a file of its name in a folder, and say so.
 
     Raises:
         StoreError: As of `write`.
     """
     for form in dict.fromkeys(forms):
-        write(report, form, home, folder / form.file)
+        write(report, form, home, folder / form.file, baseline)
         say(f"written to {folder / form.file}")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.judging import Format, FormatOption, Strict, exit_of, judged_together, refuse, terminal
+from bench.cli.judging import Format, FormatOption, Strict, drawn, exit_of, judged_together, refuse, terminal
 
 if TYPE_CHECKING:
     from bench.core.suite import SuiteReport
@@ -33,8 +33,19 @@ def merge(
     report = judged_together([load(run) for run in runs], suite)
     if form is Format.TEXT and os.environ.get("GITHUB_ACTIONS") == "true":
         print(annotations(report), end="")
-    print(_rendered(report, form), end="")
+    print(_page(report, runs) if form is Format.HTML else _rendered(report, form), end="")
     raise typer.Exit(exit_of(report.decision, strict=strict))
+
+
+def _page(report: "SuiteReport", runs: list[Path]) -> str:
+    """The report as a page, each run drawn of its own recording."""
+    from bench.render.page import render_suite_page
+    from bench.store.results import folder_of, load
+
+    homes = {load(run).provenance.run_id: folder_of(run) for run in runs}
+    return render_suite_page(
+        report, [drawn(each, homes[each.result.provenance.run_id]) for each in report.reports]
+    )
 
 
 def _rendered(report: "SuiteReport", form: Format) -> str:

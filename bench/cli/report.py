@@ -29,7 +29,7 @@ def report(
 ) -> None:
     """Write the report on a stored run. Exits with 0 whatever the verdict; `bench compare` exits with it.
 
-    One format goes to stdout, several to files.
+    One format goes to stdout, several to files, and so does a page.
     """
     from bench.store.results import folder_of, load
 
@@ -38,9 +38,9 @@ def report(
         raise ConfigError("--output is one file for one format", "--output-dir takes several")
     made, home = judged(load(result), baseline), folder_of(result)
     if output is not None:
-        write(made, forms[0], home, output)
+        write(made, forms[0], home, output, baseline)
         say(f"written to {output}")
-    elif output_dir is None and len(forms) == 1:
-        print_report(made, forms[0], home)
+    elif output_dir is None and len(forms) == 1 and forms[0] is not Format.HTML:
+        print_report(made, forms[0], home, baseline)
     else:
-        write_all(made, forms, home, output_dir or home)
+        write_all(made, forms, home, output_dir or home, baseline)

@@ -34,7 +34,7 @@ def trend(
     """
     from bench.store import history as store
 
-    refuse(form, Format.JUNIT, Format.CSV)
+    refuse(form, Format.JUNIT, Format.CSV, Format.HTML)
     trends = [judged_history(path, recent) for path in store.of(history, scenario, target or ())]
     print(_rendered(trends, form), end="")
     code = _exit_code(trends, strict=strict)
