@@ -20,6 +20,7 @@ LEVEL_RUNS = 5  # fewer runs are no level, but odd ones
 FEWEST_RUNS = 12  # fewer runs cannot be told from a random order of them, however far apart they lie
 MOST_RUNS = 100  # the newest ones; with more, a command would take many seconds
 PERMUTATIONS = 1999  # so that the smallest p value is 0.0005
+_FIRST_PERMUTATIONS = 99  # enough to see that most series have no change
 ODD_SDS = 2.5  # a run farther out counts as if it were here: a single odd one must not hide a change
 _SEED = 20040304
 _MOST_CELLS = 500_000  # of a batch of random orders, so that it fits into the processor's cache
@@ -59,25 +60,35 @@ def _search(values: Numbers, first: int, alpha: float) -> list[Change]:
         return []
     begins, ends = _stretches(len(values))
     tamed = _tamed(values)
-    test = scipy_stats.permutation_test(
-        (tamed,),
-        lambda order, axis: _contrast(order, begins, ends).max(axis=axis),
-        permutation_type="pairings",
-        vectorized=True,
-        n_resamples=PERMUTATIONS,
-        batch=max(1, _MOST_CELLS // len(begins)),
-        alternative="greater",
-        rng=np.random.default_rng(_SEED),
-    )
-    if test.pvalue > alpha:
+    # The first of the same orders: as many as clear there as all may have at most are reason enough to stop.
+    as_clear = round(_p_value(tamed, begins, ends, _FIRST_PERMUTATIONS) * (_FIRST_PERMUTATIONS + 1))
+    if as_clear > alpha * (PERMUTATIONS + 1):
+        return []
+    p_value = _p_value(tamed, begins, ends, PERMUTATIONS)
+    if p_value > alpha:
         return []
     clearest = int(np.argmax(_contrast(tamed, begins, ends)))
     cut = _clearer_end(tamed, int(begins[clearest]), int(ends[clearest]))
     return [
         *_search(values[:cut], first, alpha),
-        Change(first + cut, float(test.pvalue)),
+        Change(first + cut, p_value),
         *_search(values[cut:], first + cut, alpha),
     ]
+
+
+def _p_value(values: Numbers, begins: Places, ends: Places, orders: int) -> float:
+    """Of the clearest stretch: how often a random order has one as clear, the given order counted in."""
+    test = scipy_stats.permutation_test(
+        (values,),
+        lambda order, axis: _contrast(order, begins, ends).max(axis=axis),
+        permutation_type="pairings",
+        vectorized=True,
+        n_resamples=orders,
+        batch=max(1, _MOST_CELLS // len(begins)),
+        alternative="greater",
+        rng=np.random.default_rng(_SEED),
+    )
+    return float(test.pvalue)
 
 
 def _stretches(count: int) -> tuple[Places, Places]:

@@ -2,10 +2,12 @@ import math
 import random
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.core import levels
 from bench.core.levels import ALPHA, FEWEST_RUNS, LEVEL_RUNS, changes
 from bench.core.stats import started_log
 
@@ -117,3 +119,13 @@ def test_false_alarms_are_as_rare_as_is_said() -> None:
     ]
     assert sum(p_value <= ALPHA for p_value in first) <= 9
     assert 15 <= sum(p_value <= 0.1 for p_value in first) <= 48
+
+
+@settings(max_examples=30)
+@given(SEEDS, st.sampled_from([0.3, 0.05, ALPHA, ALPHA / 10]), st.sampled_from([0.0, 0.03, 0.06]))
+def test_a_search_that_ends_early_finds_what_a_whole_one_finds(seed: int, alpha: float, step: float) -> None:
+    """Something is found where all random orders say so, and only there."""
+    values = stepped(noise(30, seed), 15, 30, step)
+    tamed = levels._tamed(np.array(values))
+    whole = levels._p_value(tamed, *levels._stretches(30), levels.PERMUTATIONS)
+    assert bool(places(values, alpha)) == (whole <= alpha)
