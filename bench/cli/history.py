@@ -38,7 +38,7 @@ def add(
     from bench.errors import PublishError
 
     # All are looked at before the first is written.
-    points = [point_of(run) for run in given(results or [], from_run)]
+    points = [point_of(run, from_run) for run in given(results or [], from_run)]
     if branch is None:
         _add(points, history)
         return

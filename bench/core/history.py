@@ -12,6 +12,7 @@ from bench.core.record import Record
 from bench.core.result import Fingerprint, RunResult, environment
 from bench.core.sample import Outcome
 from bench.core.summary import BLOCKS
+from bench.core.vitals import Vitals, vitals_of
 from bench.errors import ConfigError, MeasurementError
 
 SCHEMA_VERSION = 1
@@ -38,6 +39,8 @@ class HistoryPoint(Record):
         failed_blocks: In how many sixths of the run requests failed.
         figures: The typical value of each metric that decides and of each tier, in the metric's unit.
         control: How fast the machine was; None when that was not measured.
+        vitals: What it was like, to be shown; None in lines of older versions.
+        workflow_run: The number of the workflow run on GitHub that measured it; None when none did.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -53,6 +56,8 @@ class HistoryPoint(Record):
     failed_blocks: Annotated[int, Field(ge=0, le=BLOCKS)]
     figures: dict[str, Annotated[float, Field(ge=0)]]
     control: Control | None = None
+    vitals: Vitals | None = None
+    workflow_run: Annotated[int, Field(gt=0, le=10**15)] | None = None
 
     @field_validator("figures")
     @classmethod
@@ -69,8 +74,12 @@ class HistoryPoint(Record):
         return self
 
 
-def point_of(result: RunResult) -> HistoryPoint:
+def point_of(result: RunResult, workflow_run: int | None = None) -> HistoryPoint:
     """A run as a history keeps it.
+
+    Args:
+        result: The run.
+        workflow_run: The number of the workflow run that measured it; None when none did.
 
     Raises:
         ConfigError: The run was made worse on purpose.
@@ -103,6 +112,8 @@ def point_of(result: RunResult) -> HistoryPoint:
             if metric(key).part in _KEPT
         },
         control=None if result.control is None else result.control.rounded(_CONTROL_DIGITS),
+        vitals=vitals_of(result),
+        workflow_run=workflow_run,
     )
 
 

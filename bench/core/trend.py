@@ -1,7 +1,7 @@
 """How a scenario's figures have gone over its history: their levels, and where those changed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import AwareDatetime
@@ -28,6 +28,23 @@ from bench.core.verdict import (
 
 RECENT_RUNS = 20  # a change for the worse that is older than these runs is how things are
 _ALL = "all messages"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What of a history is compared with its newest run.
+
+    Attributes:
+        runs: The newest that can be, oldest first.
+        older: How many more can be, and are too old.
+        unlike: What cannot be.
+        series: By metric of the newest run, without what the machines did to it.
+    """
+
+    runs: Sequence[HistoryPoint]
+    older: int
+    unlike: Sequence[HistoryPoint]
+    series: Mapping[str, Series]
 
 
 class Trend(Record):
@@ -80,6 +97,24 @@ class Trend(Record):
         return tuple(each for each in self.beside_anchor if each.verdict is Verdict.REGRESSED)
 
 
+def compared(points: Sequence[HistoryPoint]) -> Compared:
+    """What of a history is compared.
+
+    Args:
+        points: Of one scenario on one stack in one environment, oldest first; at least one.
+    """
+    newest = points[-1]
+    alike = [each for each in points if not differences(newest.fingerprint, each.fingerprint)]
+    runs = alike[-MOST_RUNS:]
+    machine = None if newest.fingerprint.simulated else machine_of([], [each.control for each in runs])
+    return Compared(
+        runs=runs,
+        older=len(alike) - len(runs),
+        unlike=[each for each in points if differences(newest.fingerprint, each.fingerprint)],
+        series={key: _steady(key, series_of(key, runs), machine) for key in (SUCCESS, *newest.figures)},
+    )
+
+
 def trend(points: Sequence[HistoryPoint], anchor: Anchor | None = None, recent: int = RECENT_RUNS) -> Trend:
     """Judge a history.
 
@@ -88,12 +123,8 @@ def trend(points: Sequence[HistoryPoint], anchor: Anchor | None = None, recent: 
         anchor: Of the baseline; None when it has none.
         recent: How many of the newest runs a change for the worse may lie back.
     """
-    newest = points[-1]
-    alike = [each for each in points if not differences(newest.fingerprint, each.fingerprint)]
-    unlike = [each for each in points if differences(newest.fingerprint, each.fingerprint)]
-    runs = alike[-MOST_RUNS:]
-    machine = None if newest.fingerprint.simulated else machine_of([], [each.control for each in runs])
-    series = {key: _steady(key, series_of(key, runs), machine) for key in (SUCCESS, *newest.figures)}
+    history = compared(points)
+    newest, runs, unlike, series = points[-1], history.runs, history.unlike, history.series
     enough = [key for key, each in series.items() if len(each) >= FEWEST_RUNS]
     tested = {part: sum(metric(key).part is part for key in enough) for part in Part}
     metrics = {key: trend_of(key, each, tested[metric(key).part], recent) for key, each in series.items()}
