@@ -57,19 +57,30 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A place that is marked from top to bottom: with its tone, and what is there."""
+
+    at: float
+    tone: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """A chart.
 
     Attributes:
         title: What is shown.
         text: How to read it, in a sentence or two.
-        across: Unit of the places: `s` into the run, `ms`, or `load`.
+        across: Unit of the places: `s` into the run, `ms`, `load`, or `date`, which is seconds since 1970.
         unit: Of the values: `ms`, `share`, `rps`, `pct`, `bytes` or `1`.
         layers: What is drawn.
         table: The same in rows.
         stages: Parts of the run, to be shaded in turns.
         outages: When something was down.
         end: Where the places end; None for the last of them.
+        marks: Places where something happened.
+        from_zero: Whether the values begin at nothing; else where the least of them is.
     """
 
     title: str
@@ -81,6 +92,8 @@ class Chart:
     stages: tuple[Period, ...] = ()
     outages: tuple[Period, ...] = ()
     end: float | None = None
+    marks: tuple[Mark, ...] = ()
+    from_zero: bool = True
 
 
 def spread(series: Series) -> tuple[Chart, ...]:

@@ -12,11 +12,11 @@ from bench.core.compare import compare
 from bench.core.report import Report, make_report
 from bench.core.series import Series, make_series
 from bench.core.verdict import MetricComparison
-from bench.render import page
 from bench.render.charts import against_load, written
 from bench.render.document import Table, make_document
 from bench.render.figures import intervals, where_time_goes
-from bench.render.page import Parts, code, embedded, ends_in_numbers, policy, render_page, render_suite_page
+from bench.render.html import Parts, code, embedded, ends_in_numbers, shipped
+from bench.render.page import policy, render_page, render_suite_page
 from tests.factories import make_recording, make_run, make_sample
 from tests.render.drawn import HOSTILE, hostile, many, no_data, passed, regressed
 from tests.render.reports import reports, suites
@@ -111,7 +111,7 @@ def test_only_the_pages_own_script_may_run() -> None:
 
 def test_the_shipped_script_can_stand_in_a_page() -> None:
     """The library and our own script have nothing that would end their element, and load nothing."""
-    parts = page.shipped()
+    parts = shipped()
     assert "</script" not in parts.script.lower()
     assert "<!--" not in parts.script
     assert "</style" not in parts.style.lower()

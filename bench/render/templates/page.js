@@ -21,9 +21,12 @@
       case "bytes": return `${digits(value / 1e6, 3)} MB`;
       case "rps": return `${digits(value, 3)}/s`;
       case "s": return `${digits(value, 4)} s`;
+      case "date": return new Date(1000 * value).toISOString().slice(0, 16).replace("T", " ");
       default: return digits(value, 4);
     }
   }
+
+  const overTime = (chart) => chart.across === "s" || chart.across === "date";
 
   // Dots and lines have places of their own; a chart has one row of places with holes in it.
   function joined(chart) {
@@ -71,6 +74,36 @@
     ctx.restore();
   }
 
+  // What happened between two runs, from top to bottom.
+  function mark(plot, marks, element) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    for (const [at, tone] of marks) {
+      const x = Math.round(plot.valToPos(at, "x", true));
+      if (x < bbox.left || x > bbox.left + bbox.width) continue;
+      ctx.fillStyle = colour(element, tone);
+      ctx.fillRect(x, bbox.top, Math.max(2, Math.round(1.5 * devicePixelRatio)), bbox.height);
+    }
+    ctx.restore();
+  }
+
+  function reach(chart, least, most) {
+    if (chart.from_zero) return [0, chart.unit === "share" ? 1.02 : most > 0 ? most * 1.08 : 1];
+    // No less than a fifth around the middle, so that noise looks like noise.
+    const middle = (least + most) / 2;
+    const half = Math.max((most - least) * 0.6, chart.unit === "share" ? 0.025 : middle * 0.2) || 1;
+    return [Math.max(0, middle - half), chart.unit === "share" ? Math.min(1.002, middle + half) : middle + half];
+  }
+
+  // What stands at the foot of a scale would run into the dates below it.
+  function low(plot, chart, value) {
+    const { min, max } = plot.scales.y;
+    return !chart.from_zero && value - min < 0.08 * (max - min);
+  }
+
+  // Days where there is room for days only, else the time of the day as well.
+  const dated = (ticks, step_s) => ticks.map((each) => written(each, "date").slice(step_s < 86400 ? 5 : 0, step_s < 86400 ? 16 : 10));
+
   function draw(id, chart, element) {
     const lines = chart.layers.flatMap((layer) => layer.lines);
     const data = joined(chart);
@@ -81,24 +114,25 @@
     const edges = lines.flatMap((line, number) => (line.look === "edge" ? [number + 1] : []));
     const last = chart.end ?? data[0].at(-1);
     const options = {
+      tzDate: (at_s) => uPlot.tzDate(new Date(1000 * at_s), "Etc/UTC"),
       width: canvas.clientWidth,
       height: canvas.clientHeight,
       legend: { show: false },
       padding: [12, 28, 0, 0],
       scales: {
-        x: { time: false, range: (_, from, to) => [from, to] },
-        y: { range: (_, __, most) => [0, chart.unit === "share" ? 1.02 : most > 0 ? most * 1.08 : 1] },
+        x: { time: chart.across === "date", range: (_, from, to) => [from, to] },
+        y: { range: (_, least, most) => reach(chart, least, most) },
       },
       axes: [
-        { ...axis, size: 30, space: 72, grid: { show: false }, values: (_, ticks) => ticks.map((each) => written(each, chart.across)) },
-        { ...axis, size: 72, space: 26, values: (_, ticks) => ticks.map((each) => written(each, chart.unit)) },
+        { ...axis, size: 30, space: chart.across === "date" ? 96 : 72, grid: { show: false }, values: (_, ticks, __, ___, step) => (chart.across === "date" ? dated(ticks, step) : ticks.map((each) => written(each, chart.across))) },
+        { ...axis, size: 72, space: 26, values: (plot, ticks) => ticks.map((each) => (low(plot, chart, each) ? "" : written(each, chart.unit))) },
       ],
       series: [{}, ...lines.map((line) => seriesOf(line, element))],
       bands: edges.length === 2 ? [{ series: edges, fill: () => colour(element, "band") }] : [],
       cursor: {
         y: false,
         drag: { x: true, y: false },
-        sync: { key: chart.across === "s" ? "time" : id, scales: ["x", null] },
+        sync: { key: overTime(chart) ? "time" : id, scales: ["x", null] },
         dataIdx: (plot, number, index) => (number ? nearest(plot.data[number], index) : index),
         points: { size: 7 },
       },
@@ -106,6 +140,7 @@
         drawClear: [(plot) => {
           shade(plot, chart.stages, "shade", element, 2);
           shade(plot, chart.outages, "fault", element, 1);
+          mark(plot, chart.marks, element);
         }],
         setCursor: [(plot) => read(plot, chart, element)],
         setScale: [(plot, key) => key === "x" && zoomed(plot, element)],
@@ -113,7 +148,8 @@
     };
     const from = chart.end === null ? data[0][0] : 0;
     const plot = new uPlot(options, data, canvas);
-    const all = { min: from, max: last };
+    const room = chart.across === "date" ? (last - from) * 0.02 || 43200 : 0;
+    const all = { min: from - room, max: last + room };
     plot.setScale("x", all);
     return { plot, chart, element, all };
   }
@@ -145,7 +181,7 @@
 
   function together(one, action) {
     for (const each of drawn) {
-      if (each === one || (each.chart.across === "s" && one.chart.across === "s")) action(each);
+      if (each === one || (overTime(each.chart) && overTime(one.chart))) action(each);
     }
   }
 
