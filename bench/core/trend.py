@@ -96,6 +96,11 @@ class Trend(Record):
         """What decides and is worse than at the anchor."""
         return tuple(each for each in self.beside_anchor if each.verdict is Verdict.REGRESSED)
 
+    @property
+    def worse(self) -> frozenset[str]:
+        """The metrics that fail it."""
+        return frozenset(each.key for each in self.standing) | frozenset(each.key for each in self.crept)
+
 
 def compared(points: Sequence[HistoryPoint]) -> Compared:
     """What of a history is compared.

@@ -51,6 +51,8 @@ class Vitals(Record):
         goodput_ratio: Share of requests that met every objective; None when there are none.
         crossed: Limits of the scenario that were crossed, each as it stands there.
         uses: By service, and of the load generator.
+        up: Share of the time that each health check found what it asks up; empty when nothing was asked.
+        alerts: What somebody should look at, a sentence each; None when nobody watched.
     """
 
     load: str
@@ -62,6 +64,8 @@ class Vitals(Record):
     goodput_ratio: Ratio | None = None
     crossed: tuple[str, ...] = ()
     uses: dict[str, Use] = {}
+    up: dict[str, Ratio] = {}
+    alerts: tuple[str, ...] | None = None
 
 
 def vitals_of(result: RunResult) -> Vitals:
