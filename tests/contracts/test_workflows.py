@@ -20,10 +20,13 @@ WRITES = {
     "_history.yml": {"history"},
     "bench-baseline.yml": {"baseline"},
     "bench-command.yml": {"command"},
-    "bench-nightly.yml": {"history"},
+    "bench-nightly.yml": {"history", "site"},
+    "bench-site.yml": {"deploy"},
     "bench-watch.yml": {"schedule"},
-    "bench-weekly.yml": {"history"},
+    "bench-weekly.yml": {"history", "site"},
 }
+SITE = "bench-site.yml"
+KEPT = "bench-history"  # the branch of what was measured: lines of data, and no code
 
 
 def _jobs(workflow: dict[Any, Any]) -> dict[str, dict[str, Any]]:
@@ -98,14 +101,33 @@ def test_what_has_a_token_has_the_default_branchs_files_and_nothing_else() -> No
     for name, step in _steps():
         uses = step.get("uses", "")
         if name in WRITES.keys() - {"_history.yml", "bench-watch.yml"} and "checkout" in uses:
-            assert step["with"]["ref"] == "${{ github.event.repository.default_branch }}"
-        assert name not in WRITES or "artifact" not in uses
+            data = name == SITE and step["with"]["ref"] == KEPT and "path" in step["with"]
+            assert data or step["with"]["ref"] == "${{ github.event.repository.default_branch }}"
+        assert name not in WRITES or "artifact" not in uses or "upload-pages-artifact" in uses
 
 
 def test_what_writes_is_never_cancelled() -> None:
     """A baseline, a history or a comment that is begun is made."""
     for name in WRITES.keys() - {"_history.yml"}:  # which runs in the group of who calls it
         assert WORKFLOWS[name]["concurrency"]["cancel-in-progress"] is False
+
+
+def test_what_deploys_runs_nothing_else() -> None:
+    """The job that may change the site has one step; another one without rights makes it."""
+    jobs = _jobs(WORKFLOWS[SITE])
+    (step,) = jobs["deploy"]["steps"]
+    assert "deploy-pages" in step["uses"]
+    assert jobs["deploy"]["environment"]["name"] == "github-pages"
+    assert jobs["build"]["permissions"] == {"contents": "read", "pages": "read"}
+
+
+def test_without_pages_there_is_no_site_and_a_word_about_it() -> None:
+    """Where Pages is off nothing but the notice runs, and nothing fails."""
+    asked, notice, *others = _jobs(WORKFLOWS[SITE])["build"]["steps"]
+    assert asked["continue-on-error"] is True
+    assert "::notice" in notice["run"]
+    assert {each["if"] for each in others} == {"steps.pages.outcome == 'success'"}
+    assert "needs.build.outputs.pages == 'true'" in _jobs(WORKFLOWS[SITE])["deploy"]["if"]
 
 
 def test_a_command_runs_nothing_of_the_pull_request() -> None:
