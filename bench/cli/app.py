@@ -29,6 +29,7 @@ from bench.cli import (
     run,
     scenarios,
     schema,
+    site,
     stack,
     trend,
 )
@@ -59,6 +60,7 @@ app.command("github-command", epilog="Example: bench github-command  # in an iss
 )
 app.command(epilog="Example: bench report results/RUN --format markdown")(report.report)
 app.command(epilog="Example: bench trend quick")(trend.trend)
+app.command(epilog="Example: bench site --history history --output site")(site.site)
 app.command(epilog="Example: bench schema result > result.schema.json")(schema.schema)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(github_check.app, name="github-check")

@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from bench.core import wording
 from bench.core.change_points import ChangePoint, MetricTrend
+from bench.core.compare import Decision
 from bench.core.levels import FEWEST_RUNS
 from bench.core.metrics import hop_name, metric
 from bench.core.trend import Trend
@@ -22,12 +23,12 @@ def render_terminal(trend: Trend, *, width: int, colour: bool) -> str:
         width: Columns of the terminal.
         colour: Whether to use ANSI colours.
     """
-    return terminal.show(_document(trend), width=width, colour=colour)
+    return terminal.show(make_document(trend), width=width, colour=colour)
 
 
 def render_markdown(trend: Trend) -> str:
     """The trend as Markdown."""
-    return markdown.show(_document(trend))
+    return markdown.show(make_document(trend))
 
 
 def render_json(trends: Sequence[Trend]) -> str:
@@ -35,10 +36,11 @@ def render_json(trends: Sequence[Trend]) -> str:
     return TypeAdapter(tuple[Trend, ...]).dump_json(tuple(trends), indent=1).decode() + "\n"
 
 
-def _document(trend: Trend) -> Document:
+def make_document(trend: Trend) -> Document:
+    """What every format shows of a trend."""
     tables = (
         _levels(trend),
-        _changes(trend),
+        changes_of(trend),
         beside("Beside the anchor", "metric", trend.beside_anchor, "newest runs"),
     )
     return Document(
@@ -74,7 +76,13 @@ def _said(each: MetricTrend) -> str:
     return "worse" if any(change.stands for change in each.change_points) else "~"
 
 
-def _changes(trend: Trend) -> Table:
+def verdict_of(trend: Trend) -> str:
+    """The judgement in a word or two."""
+    return {Decision.FAIL: "worse", Decision.PASS: "~"}.get(trend.decision, "cannot tell")
+
+
+def changes_of(trend: Trend) -> Table:
+    """Every change point, a row each."""
     found = [change for each in trend.metrics for change in each.change_points]
     columns = ("metric", "since", "commits", "before", "after", "change", "p", "verdict")
     return Table("Change points", columns, tuple(_change(each) for each in found))

@@ -10,6 +10,7 @@ import pytest
 from bench.core.history import HistoryPoint, point_of
 from bench.errors import Exit
 from bench.store import baselines, history, results
+from tests.cli.test_github_command import archive
 from tests.command import Bench
 from tests.factories import make_baseline, make_recording, run_at
 from tests.publish.fake_github import FakeGitHub, Fault, serving
@@ -51,6 +52,15 @@ def test_a_branch_keeps_the_history(bench: Bench, fake: FakeGitHub) -> None:
     bench("history", "add", second, "--branch", "bench-history", "--history", "elsewhere")
     assert lines(fake) == [Path(first).name, Path(second).name]
     assert len(history.read(Path("elsewhere") / QUICK)) == 2
+
+
+def test_a_line_says_which_workflow_run_measured_it(bench: Bench, fake: FakeGitHub) -> None:
+    """By its number, where the runs are taken from one; of a run in a folder that is not known."""
+    one, other = Path(kept(50)), kept(51)
+    fake.keep(41, "bench-nightly-quick", archive(**{"run-1/result.json": (one / "result.json").read_text()}))
+    bench("history", "add", "--from-run", "41")
+    bench("history", "add", other)
+    assert [each.workflow_run for each in history.read(Path("history") / QUICK)] == [41, None]
 
 
 def test_a_run_that_is_in_the_branch_makes_no_commit(bench: Bench, fake: FakeGitHub) -> None:

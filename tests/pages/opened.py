@@ -72,6 +72,13 @@ def opened(
     """
     file = folder / "report.html"
     file.write_text(render_page(*drawn), encoding="utf-8")
+    with shown_file(browser, file, size, **how) as shown:
+        yield shown
+
+
+@contextmanager
+def shown_file(browser: Browser, file: Path, size: tuple[int, int] = DESKTOP, **how: Any) -> Iterator[Opened]:
+    """A page that is a file; the arguments are those of `opened`."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **how)
     try:
         shown = Opened(context.new_page())

@@ -1,0 +1,57 @@
+"""`bench site`: static pages made from all histories, for GitHub Pages or a file server."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.console import say
+from bench.cli.history import DEFAULT_HISTORY, HistoryFolder
+
+if TYPE_CHECKING:
+    from bench.core.trend_page import TrendPage
+
+
+def site(
+    *,
+    history: HistoryFolder = DEFAULT_HISTORY,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")] = Path("site"),
+    repository: Annotated[
+        str | None,
+        typer.Option(
+            "--repository",
+            envvar="GITHUB_REPOSITORY",
+            help="Whose commits and workflow runs are linked to: owner/name.",
+        ),
+    ] = None,
+) -> None:
+    """Write pages of all histories: a front page, and one for each scenario, stack and environment.
+
+    They need no network, and the same histories give the same pages. A folder that is no site is refused.
+    """
+    from bench.core.dashboard import dashboard
+    from bench.errors import StoreError
+    from bench.render.links import links_to
+    from bench.render.site import render_site
+    from bench.store import history as store
+    from bench.store import site as sites
+
+    links = links_to(os.environ.get("GITHUB_SERVER_URL", "https://github.com"), repository)
+    pages = [_page(path) for path in store.paths(history)]
+    if not pages:
+        raise StoreError(f"{history} has no history", "bench history add results/RUN")
+    files = render_site(dashboard(pages), links)
+    sites.write(output, files)
+    say(f"{output / 'index.html'} and {len(pages)} pages of histories are written")
+    print(output / "index.html")
+
+
+def _page(path: Path) -> "TrendPage":
+    from bench.core.history import where_of
+    from bench.core.trend_page import trend_page
+    from bench.store import baselines
+    from bench.store import history as store
+
+    points = store.read(path)
+    return trend_page(points, baselines.of(f"{where_of(points[-1])}.json"))

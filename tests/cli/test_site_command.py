@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pytest
+
+from bench.core.baseline import pin
+from bench.errors import Exit
+from bench.store import baselines, history
+from tests.command import Bench
+from tests.factories import NOON, make_baseline, make_fingerprint, make_history
+
+FOLDER = Path("history")
+
+
+def known(factors: list[float], **parts: object) -> None:
+    """A history of runs with these factors."""
+    for point in make_history(factors, **parts):
+        history.append(FOLDER, point)
+
+
+def test_all_histories_become_a_site(bench: Bench) -> None:
+    """A front page, a page of each with the baseline's band and anchor, and again the same bytes."""
+    baselines.save(pin(make_baseline(), reason="release 2.0", by="Tess", at=NOON))
+    known([1.0] * 14)
+    known([1.0] * 3, fingerprint=make_fingerprint(stack="mine"))
+    done = bench("site", "--repository", "owner/name")
+    assert (done.code, done.out) == (Exit.PASS, "site/index.html\n")
+    page = Path("site/embedded/simulated/quick.html")
+    assert "10 runs of the baseline" in page.read_text()
+    assert "The anchor is of 2026-01-05." in page.read_text()
+    assert "https://github.com/owner/name/commit/" in page.read_text()
+    assert Path("site/mine/simulated/quick.html").is_file()
+    before = {each: each.read_bytes() for each in Path("site").rglob("*") if each.is_file()}
+    bench("site", "--repository", "owner/name")
+    assert {each: each.read_bytes() for each in Path("site").rglob("*") if each.is_file()} == before
+
+
+def test_a_job_links_to_its_own_repository(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what GitHub Actions says; without it there is no link, and a server without https is refused."""
+    known([1.0] * 3)
+    bench("site")
+    assert "https://" not in Path("site/embedded/simulated/quick.html").read_text()
+    monkeypatch.setenv("GITHUB_REPOSITORY", "owner/name")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://git.example")
+    bench("site")
+    assert "https://git.example/owner/name/commit/" in Path("site/embedded/simulated/quick.html").read_text()
+    monkeypatch.setenv("GITHUB_SERVER_URL", "http://git.example")
+    refused = bench("site")
+    assert refused.code == Exit.USAGE
+    assert "is no server of GitHub" in refused.err
+
+
+def test_a_folder_of_somebody_else_is_refused(bench: Bench) -> None:
+    """With a hint, and nothing is written; without any history there is no site."""
+    empty = bench("site", "--output", "elsewhere")
+    assert empty.code == Exit.MEASUREMENT
+    assert "bench history add" in empty.err
+    known([1.0] * 3)
+    Path("mine").mkdir()
+    Path("mine/index.html").write_text("mine")
+    refused = bench("site", "--output", "mine")
+    assert refused.code == Exit.MEASUREMENT
+    assert "no site that bench wrote" in refused.err
+    assert [each.name for each in Path("mine").iterdir()] == ["index.html"]

@@ -1,0 +1,137 @@
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from bench.core.dashboard import Dashboard
+from bench.render.site import FRONT, path_of, render_site
+from bench.store import site
+from tests.pages.opened import PHONE, Opened, shown_file
+from tests.pages.test_pages import AXE
+from tests.render.histories import LINKS, several
+from tests.render.test_site import QUICK, hostile
+
+Board = Callable[[], Dashboard]
+SEVERAL: Board = cache(several)
+HOSTILE: Board = cache(hostile)
+CHARTS = 9  # success, response time, time to first token, and six tiers
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[[Dashboard], Path]:
+    """Writes a site and says where."""
+
+    def write(board: Dashboard) -> Path:
+        site.write(tmp_path / "site", render_site(board, LINKS))
+        return tmp_path / "site"
+
+    return write
+
+
+Written = Callable[[Dashboard], Path]
+
+
+def picture(shown: Opened, name: str) -> None:
+    """A picture of the whole page, for whoever wants to look: in the folder that the environment names."""
+    folder = os.environ.get("BENCH_TEST_PICTURES")
+    if folder:
+        shown.page.screenshot(path=Path(folder) / f"site-{name}.png", full_page=True)
+
+
+def own(asked: list[str]) -> set[str]:
+    """What a page asked for, by the names of files."""
+    assert all(each.startswith("file://") for each in asked)
+    return {each.rpartition("/")[2] for each in asked}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("path", "charts"), [(FRONT, 0), (QUICK, CHARTS)])
+def test_pages_are_drawn_without_a_word(
+    browser: Browser, written: Written, path: str, charts: int, scheme: str
+) -> None:
+    """Charts are drawn in both themes, the console is silent, and only the site's own files are asked for."""
+    folder = written(SEVERAL())
+    with shown_file(browser, folder / path, color_scheme=scheme) as shown:
+        picture(shown, f"{Path(path).stem}-{scheme}")
+        assert shown.charts() == charts
+        assert all(shown.drawn(number) > 1_000 for number in range(charts))
+        assert shown.said == []
+        assert own(shown.asked) == {"site.css"} | ({"site.js"} if charts else set())
+        # The style came as well: the policy let it.
+        assert shown.value("getComputedStyle(document.querySelector('main')).maxWidth") != "none"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", [FRONT, QUICK, "embedded/simulated/heavy.html"])
+def test_axe_finds_nothing(browser: Browser, written: Written, path: str, scheme: str) -> None:
+    """No page has a fault that axe-core knows, with a chart's table unfolded as well."""
+    with shown_file(browser, written(SEVERAL()) / path, color_scheme=scheme) as shown:
+        shown.value(
+            "document.querySelectorAll('details').forEach((each, number) => { each.open = !number; })"
+        )
+        shown.page.evaluate(AXE)
+        found = shown.value("axe.run()")["violations"]
+        assert [(each["id"], each["impact"], each["nodes"][0]["html"]) for each in found] == []
+
+
+@pytest.mark.parametrize("board", [SEVERAL, HOSTILE])
+def test_a_phone_has_no_sideways_scroll(browser: Browser, written: Written, board: Board) -> None:
+    """At 390 pixels only tables scroll sideways, each by itself."""
+    folder = written(board())
+    for path in (FRONT, path_of(board().entries[0].page)):
+        with shown_file(browser, folder / path, PHONE) as shown:
+            picture(shown, f"{Path(path).stem[:20].replace('/', '-')}-phone")
+            assert shown.value("document.documentElement.scrollWidth") <= PHONE[0]
+
+
+def test_every_page_is_reached_by_keyboard(browser: Browser, written: Written) -> None:
+    """From the front page to that of the worst scenario and back, and along a chart by its dates."""
+    with shown_file(browser, written(SEVERAL()) / FRONT) as shown:
+        shown.page.get_by_role("link", name="quick").first.focus()
+        shown.page.keyboard.press("Enter")
+        chart = shown.page.get_by_role("slider", name="Response time")
+        chart.focus()
+        shown.page.keyboard.press("End")
+        said = chart.get_attribute("aria-valuetext") or ""
+        assert said.startswith("at 2026-02-07 12:00: ")
+        assert "level" in said
+        shown.page.get_by_role("link", name="All scenarios").focus()
+        shown.page.keyboard.press("Enter")
+        shown.page.wait_for_url("**/index.html")
+        assert shown.said == []
+
+
+def test_hostile_names_do_nothing(browser: Browser, written: Written) -> None:
+    """Every page of histories with evil names opens from the front page, and none runs or loads a thing."""
+    board = HOSTILE()
+    with shown_file(browser, written(board) / FRONT) as shown:
+        links = shown.page.locator(".scenarios a")
+        assert links.count() == len(board.entries)
+        for number in range(links.count()):
+            links.nth(number).click()
+            shown.page.locator("canvas").first.wait_for()
+            assert shown.page.title() != "owned"
+            assert shown.value("document.images.length") == 0
+            assert shown.value("document.scripts.length") == 2
+            shown.page.go_back()
+        assert shown.said == []
+        assert own(shown.asked) >= {"site.css", "site.js"}
+
+
+def test_a_page_is_read_without_its_script(browser: Browser, written: Written) -> None:
+    """Without JavaScript every chart is a table."""
+    with shown_file(browser, written(SEVERAL()) / QUICK, java_script_enabled=False) as shown:
+        assert shown.page.locator("canvas").count() == 0
+        shown.page.get_by_text("As a table").first.click()
+        assert shown.page.locator("details table").first.is_visible()
+
+
+def test_a_page_can_be_printed(browser: Browser, written: Written) -> None:
+    """Printed it is light, whatever its reader prefers, and the charts are on the paper."""
+    with shown_file(browser, written(SEVERAL()) / QUICK, color_scheme="dark") as shown:
+        assert shown.page.pdf(format="A4").count(b"/Image") >= CHARTS
+        shown.page.emulate_media(media="print")
+        assert shown.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

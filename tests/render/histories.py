@@ -1,0 +1,95 @@
+"""The histories that sites are made of."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from bench.core.baseline import Anchor, Baseline
+from bench.core.dashboard import Dashboard, dashboard
+from bench.core.history import HistoryPoint
+from bench.core.sample import GENERATOR, Outcome
+from bench.core.trend_page import TrendPage, trend_page
+from bench.core.vitals import Use, Vitals, Wait
+from bench.render.links import Links
+from tests.factories import HOPS, NOON, make_baseline, make_fingerprint, make_point
+
+_USUAL_MS = 436.0  # of the baseline
+LINKS = Links("https://github.com/owner/name")
+
+
+def vitals(factor: float = 1.0, failed: int = 0, **changes: Any) -> Vitals:
+    """What a run was like that took `factor` times the usual; fields by name."""
+    content: dict[str, Any] = {
+        "load": "10 users, 30 s",
+        "elapsed_s": 31.0,
+        "requests_rps": round(3.2 / factor, 2),
+        "tokens_tps": round(140 / factor, 2),
+        "waits": {
+            "e2e_ms": Wait(p50=round(420 * factor, 2), p95=round(610 * factor, 2)),
+            "ttft_ms": Wait(p50=90.0, p95=140.0),
+        },
+        "outcomes": {Outcome.OK: 100 - failed} | ({Outcome.TIMEOUT: failed} if failed else {}),
+        "goodput_ratio": 0.98,
+        "uses": {
+            "backend": Use(cpu_pct=14.0, memory_bytes=62_000_000),
+            "model": Use(cpu_pct=83.0 * factor, memory_bytes=41_000_000),
+            GENERATOR: Use(cpu_pct=9.0, memory_bytes=95_000_000),
+        },
+        "up": {"backend": 1.0, "agent": 1.0},
+        "alerts": (),
+    }
+    return Vitals.model_validate(content | changes)
+
+
+def history(factors: Sequence[float], seed: int = 7, failed: int = 0, **changes: Any) -> list[HistoryPoint]:
+    """Runs with these factors and a noise of three per cent, a day apart, that workflow runs measured."""
+    dice = random.Random(seed)
+    parts: dict[str, Any] = {"ok": 100 - failed, "failed": failed} | changes
+    return [
+        make_point(
+            number,
+            figures={
+                "e2e_ms": round(_USUAL_MS * factor * dice.gauss(1.0, 0.03), 2),
+                "ttft_ms": round(95.0 * dice.gauss(1.0, 0.03), 2),
+                **{
+                    f"hop.{tier}_ms": round(usual_ms * dice.gauss(1.0, 0.03), 2)
+                    for tier, usual_ms in (HOPS | {"decode": HOPS["decode"] * factor}).items()
+                },
+            },
+            workflow_run=7_000_000_000 + number,
+            **({"vitals": vitals(factor * dice.gauss(1.0, 0.03), failed)} | parts),
+        )
+        for number, factor in enumerate(factors)
+    ]  # fmt: skip
+
+
+def anchored() -> Baseline:
+    """A baseline with an anchor."""
+    baseline = make_baseline()
+    pinned = Anchor(runs=make_baseline().runs[:5], pinned_at=NOON, pinned_by="Tess Ter", reason="release 2.0")
+    return baseline.model_copy(update={"anchor": pinned})
+
+
+def worse() -> TrendPage:
+    """One whose response time went up."""
+    return trend_page(history([1.0] * 20 + [1.25] * 14), anchored())
+
+
+def several() -> Dashboard:
+    """A front page of each kind of history."""
+    down = vitals(
+        1.4, 9, up={"backend": 1.0, "agent": 0.93}, alerts=("requests: 9 % failed within a window",),
+        crossed=("e2e_ms p(95)<800",),
+    )  # fmt: skip
+    return dashboard(
+        [
+            trend_page(history([1.0] * 34, 8, scenario="chat-stream")),
+            worse(),
+            trend_page(history([1.0] * 12 + [1.4] * 10 + [0.97] * 12, 9, scenario="medium")),
+            trend_page(history([1.4] * 20, 10, 9, scenario="spike", vitals=down)),
+            trend_page(history([1.0] * 4, 11, scenario="heavy", vitals=None)),
+            trend_page(
+                history([1.0] * 30, 12, scenario="medium", fingerprint=make_fingerprint(stack="compose"))
+            ),
+        ]
+    )
