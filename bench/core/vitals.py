@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from bench.core.alerts import said
 from bench.core.load import in_words
 from bench.core.record import Count, NotNegative, Number, Record
 from bench.core.result import RunResult
@@ -12,7 +13,8 @@ from bench.core.summary import MetricSummary
 
 _WAITS = ("e2e_ms", "ttft_ms")
 _DIGITS, _SHARE_DIGITS = 2, 4
-_MOST_LIMITS = 20
+_ALMOST = 0.9999
+_MOST_SAID = 20  # limits, and alerts
 
 Ratio = Annotated[float, Field(ge=0, le=1)]
 
@@ -80,12 +82,19 @@ def vitals_of(result: RunResult) -> Vitals:
         waits={key: _wait(summary.metrics[key]) for key in _WAITS if key in summary.metrics},
         outcomes=summary.outcomes,
         goodput_ratio=None if summary.goodput is None else round(summary.goodput.ratio, _SHARE_DIGITS),
-        crossed=tuple(crossed[:_MOST_LIMITS]),
+        crossed=tuple(crossed[:_MOST_SAID]),
         uses={
             source: Use(cpu_pct=round(each.cpu_pct_mean, 1), memory_bytes=each.memory_bytes_max)
             for source, each in summary.resources.items()
         },
+        up={check: _share(each.up_ratio) for check, each in summary.availability.items()},
+        alerts=tuple(said(each) for each in result.alerts[:_MOST_SAID]),
     )
+
+
+def _share(ratio: float) -> float:
+    """A share, all of it only where it is all."""
+    return 1.0 if ratio >= 1.0 else min(_ALMOST, round(ratio, _SHARE_DIGITS))
 
 
 def _wait(each: MetricSummary) -> Wait:

@@ -1,5 +1,6 @@
+from bench.core.availability import Availability
 from bench.core.history import HistoryPoint, point_of
-from bench.core.sample import GENERATOR, Outcome
+from bench.core.sample import GENERATOR, Outcome, Probe
 from bench.core.vitals import Wait, vitals_of
 from tests.factories import make_brief, make_recording, make_run, make_sample, make_scenario, run_at
 
@@ -31,6 +32,22 @@ def test_limits_that_were_crossed_are_named() -> None:
     found = vitals_of(run)
     assert found.crossed == ("e2e_ms p(50)<100",)
     assert found.goodput_ratio == 0.0
+
+
+def test_what_was_watched_is_kept() -> None:
+    """Of each health check the share of the time that it was up, all only where it is; and each alert."""
+    probes = [Probe(at_s=float(at_s), check="agent", up=at_s != 10) for at_s in range(31)]
+    probes += [Probe(at_s=float(at_s), check="backend", up=True) for at_s in range(31)]
+    run = run_at(1.0, failed=range(20))
+    watched = make_run(make_recording([make_sample(seq) for seq in range(40)], probes=tuple(probes)))
+    found = vitals_of(watched)
+    assert found.up["backend"] == 1.0
+    assert 0.9 < found.up["agent"] < 1.0
+    assert found.alerts == ()
+    assert "requests: 80 % succeeded" in (vitals_of(run).alerts or ())
+    moment = Availability(asked=90, up_ratio=0.99999)
+    summary = watched.summary.model_copy(update={"availability": {"agent": moment}})
+    assert vitals_of(watched.model_copy(update={"summary": summary})).up == {"agent": 0.9999}
 
 
 def test_a_line_keeps_them_and_an_older_line_is_read() -> None:
