@@ -199,11 +199,12 @@ def _properties(report: Report) -> Iterator[tuple[str, str]]:
     result, comparison = report.result, report.comparison
     yield from {"decision": report.decision.value, "headline": report.headline}.items()
     for record in (result.provenance, result.fingerprint):
-        fields = record.model_dump(mode="json", exclude={"injections"}, exclude_none=True)
+        fields = record.model_dump(mode="json", exclude={"injections", "parts"}, exclude_none=True)
         yield from (
             (name, value if isinstance(value, str) else json.dumps(value)) for name, value in fields.items()
         )
     yield from ((f"injected.{knob}", f"{value:g}") for knob, value in result.provenance.injections.items())
+    yield from ((f"part.{name}", text) for name, text in result.fingerprint.parts.items())
     yield "baseline_runs", str(comparison.baseline_runs)
     if comparison.newest_baseline_commit is not None:
         yield "newest_baseline_commit", comparison.newest_baseline_commit
