@@ -6,7 +6,7 @@ from datetime import datetime
 from bench.core import wording
 from bench.core.baseline import Baseline, accept, place_of
 from bench.core.compare import Comparison, compare
-from bench.core.metrics import hop_name, metric
+from bench.core.metrics import hop_name, metric, named
 from bench.core.noise import Noise
 from bench.core.result import RunResult
 from bench.core.verdict import ALPHAS, MetricComparison
@@ -80,7 +80,7 @@ def accept_all(
 def _worse(comparison: Comparison) -> list[str]:
     """What is worse, and by how much: what decides first, what vanished last."""
     regressed = [each for part in ALPHAS for each in comparison.regressed(part)]
-    return [*map(_size, regressed), *(f"{key} is missing" for key in comparison.vanished)]
+    return [*map(_size, regressed), *(f"{named(key)} is missing" for key in comparison.vanished)]
 
 
 def _size(each: MetricComparison) -> str:

@@ -9,7 +9,7 @@ from bench.core import wording
 from bench.core.baseline import MIN_RUNS, Baseline, BaselineRun
 from bench.core.counters import CounterChange, changed_counters
 from bench.core.machine import Machine, machine_of
-from bench.core.metrics import Part, hop_name, metric
+from bench.core.metrics import Part, hop_name, metric, named
 from bench.core.noise import Noise
 from bench.core.record import Record
 from bench.core.result import RunResult, differences
@@ -132,7 +132,7 @@ def compare(
     worse = [each.key for each in crept if each.verdict is Verdict.REGRESSED]
     if worse:
         decision = Decision.FAIL
-        reasons += tuple(f"{key} crept: it regressed beside the anchor" for key in worse)
+        reasons += tuple(f"{named(key)} crept: it regressed beside the anchor" for key in worse)
     doubts = _doubts(noise, again)
     if decision is Decision.FAIL and doubts and not crossed and not _vanished(metrics):
         decision, reasons = Decision.UNDECIDED, (*doubts, *reasons)
@@ -219,8 +219,9 @@ def _beside_anchor(
 def _unconfirmed(alone: Sequence[MetricComparison], both: Sequence[MetricComparison]) -> tuple[str, ...]:
     """What looked like a regression until it was measured again."""
     confirmed = {each.key for each in both if each.verdict is Verdict.REGRESSED}
-    looked = [each.key for each in alone if each.verdict is Verdict.REGRESSED and each.key not in confirmed]
-    return tuple(f"{key} looked worse, and a second run did not confirm it" for key in looked)
+    gating = [each for each in alone if each.part is not Part.EXPLAINS]
+    looked = [each.key for each in gating if each.verdict is Verdict.REGRESSED and each.key not in confirmed]
+    return tuple(f"{named(key)} looked worse, and a second run did not confirm it" for key in looked)
 
 
 def comparable(result: RunResult, baseline: Baseline) -> tuple[BaselineRun, ...]:
@@ -264,19 +265,19 @@ def decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple
     said = {verdict: [each for each in gating if each.verdict is verdict] for verdict in Verdict}
     failures = [
         *crossed,
-        *(f"{each.key} regressed" for each in said[Verdict.REGRESSED]),
+        *(f"{named(each.key)} regressed" for each in said[Verdict.REGRESSED]),
         *_missing(_vanished(metrics)),
     ]
     if failures:
         return Decision.FAIL, tuple(failures)
     undecided = [each for each in said[Verdict.INCONCLUSIVE] if each.part is Part.DECIDES]
     if undecided:
-        return Decision.UNDECIDED, tuple(f"{each.key}: {unclear(each)}" for each in undecided)
-    return Decision.PASS, tuple(f"{each.key} improved" for each in said[Verdict.IMPROVED])
+        return Decision.UNDECIDED, tuple(f"{named(each.key)}: {unclear(each)}" for each in undecided)
+    return Decision.PASS, tuple(f"{named(each.key)} improved" for each in said[Verdict.IMPROVED])
 
 
 def _missing(keys: Sequence[str]) -> list[str]:
-    return [f"missing, though the baseline has it: {', '.join(keys)}"] if keys else []
+    return [f"missing, though the baseline has it: {', '.join(map(named, keys))}"] if keys else []
 
 
 def unclear(each: MetricComparison) -> str:

@@ -4,7 +4,7 @@ from typing import assert_never
 
 from bench.core import wording
 from bench.core.compare import Comparison, Decision
-from bench.core.metrics import Part, hop_name, label_and_unit, metric
+from bench.core.metrics import Part, hop_name, label_and_unit, metric, named
 from bench.core.record import Record
 from bench.core.result import RunResult
 from bench.core.sample import Outcome
@@ -73,7 +73,7 @@ def _failure(result: RunResult, comparison: Comparison) -> str:
         sizes = [f"{metric(each.key).label} {wording.change(each.change_ratio)}" for each in crept]
         since = f"since the anchor of {comparison.anchored_at:%Y-%m-%d}"
         return f"{_CREPT}: {wording.listing(sizes)} {since}, in steps that were each too small to see."
-    missing = list(comparison.vanished)
+    missing = [named(key) for key in comparison.vanished]
     if part is not None and not missing:
         return f"{_grew(part)}; the response time as a whole stayed within what can be told."
     for each in result.thresholds:
@@ -81,7 +81,7 @@ def _failure(result: RunResult, comparison: Comparison) -> str:
             measured = wording.value(each.value, label_and_unit(each.metric)[1])
             return f"Threshold crossed: {each.metric} {each.threshold}, measured {measured}."
     other = comparison.beside or "the baseline"
-    return f"{wording.listing(missing)} vanished: {other} has what this run has not."
+    return f"{_capital(wording.listing(missing))} vanished: {other} has what this run has not."
 
 
 def _grew(each: MetricComparison) -> str:

@@ -55,7 +55,7 @@ def test_several_formats_are_files_in_the_runs_folder(bench: Bench) -> None:
     assert Report.model_validate_json((home / "report.json").read_text()).decision == "fail"
     assert (home / "report.txt").read_text().startswith("FAIL Response time regressed")
     assert (home / "report.md").read_text().startswith("## 🔴 quick")
-    assert ET.fromstring((home / "junit.xml").read_text()).get("failures") == "1"  # noqa: S314 - it is ours
+    assert ET.fromstring((home / "junit.xml").read_text()).get("failures") == "2"  # noqa: S314 - it is ours
     assert len((home / "samples.csv").read_text().splitlines()) == 101
 
 

@@ -61,7 +61,7 @@ def test_a_worse_tier_joins_only_when_that_is_said() -> None:
     assert grown.message.endswith("is worse than its baseline: the tier backend +50 ms")
     without = {tier: each for tier, each in HOPS.items() if tier != "queue"}
     gone = refused(run_at(1.0, 40, hops=without), make_baseline(), allow_dirty=True)
-    assert gone.message.endswith("is worse than its baseline: hop.queue_ms is missing")
+    assert gone.message.endswith("is worse than its baseline: `queue` is missing")
 
 
 def test_a_run_joins_by_the_rule_that_judges_it() -> None:
@@ -102,7 +102,7 @@ def test_creep_shows_beside_the_anchor() -> None:
     comparison = compare(run_at(1.25), anchored(1.24))
     assert {each.verdict for each in comparison.metrics if each.key == "e2e_ms"} == {Verdict.UNCHANGED}
     assert comparison.decision is Decision.FAIL
-    assert "e2e_ms crept: it regressed beside the anchor" in comparison.reasons
+    assert "response time crept: it regressed beside the anchor" in comparison.reasons
     assert comparison.anchored_at == NOON
     headline = make_report(run_at(1.25), comparison).headline
     assert headline.startswith("Crept: response time +25 % since the anchor of 2026-01-05")

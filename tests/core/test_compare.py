@@ -88,7 +88,11 @@ def test_a_slowdown_fails_and_a_gain_passes(factor: float, decision: Decision, v
 def test_a_failed_run_says_which_metrics_regressed() -> None:
     """Each regression is one reason, what decides first."""
     comparison = compare(_slower({"queue": HOPS["queue"] + 150.0}), usual())
-    assert comparison.reasons == ("e2e_ms regressed", "p95.e2e_ms regressed", "hop.queue_ms regressed")
+    assert comparison.reasons == (
+        "response time regressed",
+        "p95 of response time regressed",
+        "`queue` regressed",
+    )
 
 
 def test_what_no_tier_claims_never_fails_a_run() -> None:
@@ -97,12 +101,12 @@ def test_what_no_tier_claims_never_fails_a_run() -> None:
     comparison = compare(run_at(1.0, 99, hops={"agent": 20.0}), make_baseline(hops=hops))
     assert verdicts(comparison)["hop.network_ms"] is Verdict.REGRESSED
     assert comparison.decision is Decision.PASS
-    assert comparison.reasons == ("hop.agent_ms improved",)
+    assert comparison.reasons == ("`agent` improved",)
 
 
 def test_an_improved_run_says_what_improved() -> None:
     """A pass that is more than a pass says so."""
-    assert "e2e_ms improved" in compare(run_at(0.7, 99), usual()).reasons
+    assert "response time improved" in compare(run_at(0.7, 99), usual()).reasons
 
 
 def test_an_unchanged_run_has_nothing_to_say() -> None:
@@ -251,7 +255,7 @@ def test_a_tier_that_vanished_fails_the_run() -> None:
     hops = {name: value for name, value in HOPS.items() if name != "auth"}
     comparison = compare(run_at(1.0, 99, hops=hops), usual())
     assert comparison.decision is Decision.FAIL
-    assert comparison.reasons == ("missing, though the baseline has it: hop.auth_ms",)
+    assert comparison.reasons == ("missing, though the baseline has it: `auth`",)
     assert verdicts(comparison)["hop.auth_ms"] is Verdict.MISSING
 
 
@@ -260,7 +264,7 @@ def test_tiers_that_vanished_are_one_reason() -> None:
     brief = make_brief(make_scenario(thresholds={}))
     samples = [make_sample(seq, latency_ms=300.0 + 100.0 * (seq % 4), hops={}) for seq in range(100)]
     comparison = compare(make_run(make_recording(samples), brief=brief), usual())
-    named = ", ".join(f"hop.{name}_ms" for name in sorted(HOPS))
+    named = ", ".join(f"`{name}`" for name in sorted(HOPS))
     assert comparison.decision is Decision.FAIL
     assert comparison.reasons == (f"missing, though the baseline has it: {named}",)
     assert verdicts(comparison)["hop.network_ms"] is Verdict.MISSING
@@ -293,7 +297,7 @@ def test_a_noisy_baseline_leaves_the_run_undecided() -> None:
     assert each.verdict is Verdict.INCONCLUSIVE
     assert each.mde_ratio is not None
     seen = wording.change(each.mde_ratio)
-    said = f"e2e_ms: only a change of {seen} or more could have been seen, +20 % is asked"
+    said = f"response time: only a change of {seen} or more could have been seen, +20 % is asked"
     assert comparison.reasons == (said,)
 
 
@@ -321,7 +325,7 @@ def test_a_baseline_of_failures_has_too_little_data() -> None:
     mixed = usual().model_copy(update={"runs": (*without_success().runs[:6], *usual().runs[6:])})
     comparison = compare(run_at(3.0, 99), mixed)
     assert comparison.decision is Decision.UNDECIDED
-    assert comparison.reasons == ("e2e_ms: too little data to compare",)
+    assert comparison.reasons == ("response time: too little data to compare",)
 
 
 @pytest.mark.parametrize(
@@ -461,7 +465,7 @@ def test_a_bad_moment_is_not_confirmed() -> None:
     """A run that was slow once, and as usual the next time, fails nobody; that it looked so is said."""
     comparison = compare(run_at(1.4), make_baseline(), run_at(1.0, 1))
     assert comparison.decision is not Decision.FAIL
-    assert "e2e_ms looked worse, and a second run did not confirm it" in comparison.reasons
+    assert "response time looked worse, and a second run did not confirm it" in comparison.reasons
 
 
 def test_failures_of_both_runs_count() -> None:

@@ -159,7 +159,7 @@ def test_a_gate_that_only_advises_lets_nothing_vanish() -> None:
     assert compare(run_at(1.3), rolled).decision is Decision.FAIL
     advised = compare(run_at(1.3), rolled, noise=erring)
     assert advised.decision is Decision.UNDECIDED
-    assert "e2e_ms crept: it regressed beside the anchor" in advised.reasons
+    assert "response time crept: it regressed beside the anchor" in advised.reasons
 
 
 def test_a_gate_that_errs_too_often_only_advises() -> None:

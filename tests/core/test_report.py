@@ -208,7 +208,7 @@ def test_what_vanished_is_named() -> None:
     """Metrics that the baseline has and the run has not are the headline when nothing else failed."""
     hops = {name: value for name, value in HOPS.items() if name not in ("auth", "agent")}
     made = report(run_at(1.0, 99, hops=hops), usual())
-    assert made.headline == ("hop.agent_ms and hop.auth_ms vanished: the baseline has what this run has not.")
+    assert made.headline == ("`agent` and `auth` vanished: the baseline has what this run has not.")
 
 
 def test_what_vanished_stands_before_the_tiers_that_it_shifts() -> None:
@@ -219,7 +219,7 @@ def test_what_vanished_stands_before_the_tiers_that_it_shifts() -> None:
         tier("queue", Verdict.MISSING, base=40.0),
         row("hop.network_ms", Verdict.MISSING, Part.EXPLAINS, base=5.0),
     )
-    headline = "hop.queue_ms vanished: the baseline has what this run has not."
+    headline = "`queue` vanished: the baseline has what this run has not."
     assert said(Decision.FAIL, *metrics) == headline
 
 
@@ -235,7 +235,7 @@ def test_an_undecided_run_beside_noise_asks_for_more() -> None:
     """Where metrics were compared and could not be told apart, more runs or longer ones help."""
     made = report(run_at(1.0, 99), make_baseline([0.7, 1.43] * 5))
     assert made.decision is Decision.UNDECIDED
-    assert made.headline.startswith("Cannot tell: e2e_ms: only a change of ")
+    assert made.headline.startswith("Cannot tell: response time: only a change of ")
     assert made.next_step == "Accept more runs into the baseline, or measure longer, to see smaller changes."
 
 
