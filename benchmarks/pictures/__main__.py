@@ -1,15 +1,21 @@
-"""`make pictures`: checks the embedded stack with a slower model, and takes pictures of its page."""
+"""`make pictures`: checks the embedded stack with a slower model, and takes pictures of what is shown."""
 
+import os
+import secrets
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks.pictures.browser import browser, installed
+from benchmarks.pictures.terminal import last_screen, picture
 
 _ROOT = Path(__file__).parents[2]
 _FOLDER = _ROOT / "docs" / "pictures"
 _CHECK = ("check", "quick", "--inject", "model.slowdown=1.3")
+_MONITOR = ("monitor", "--target", "embedded", "--duration", "12", "--health-checks")
+_BENCH = (sys.executable, "-m", "bench")
+_ENVIRONMENT = {**os.environ, "JWT_SECRET": secrets.token_hex(32)}
 _WIDTH, _MARGIN = 1080, 24  # CSS pixels
 # Name of a picture, and the elements with which it begins and ends.
 PICTURES = {
@@ -26,9 +32,25 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder)
         # It exits with 1, because it finds what was made worse.
-        subprocess.run([sys.executable, "-m", "bench", *_CHECK, "--results", folder], cwd=_ROOT, check=False)
+        subprocess.run([*_BENCH, *_CHECK, "--results", folder], cwd=_ROOT, check=False)
         page = min(results.glob("*/report.html"))
         _take(chromium, page)
+        _draw("terminal.svg", ("report", str(page.parent)))
+        _draw("live.svg", ("run", "quick", "--live", "--results", folder))
+    up = subprocess.run([*_BENCH, "stack", "up"], cwd=_ROOT, env=_ENVIRONMENT, check=False)
+    if up.returncode != 0:
+        sys.exit("the stack that is to be watched did not start")
+    try:
+        _draw("monitor.svg", _MONITOR)
+    finally:
+        subprocess.run([*_BENCH, "stack", "down"], cwd=_ROOT, check=True)
+
+
+def _draw(name: str, arguments: tuple[str, ...]) -> None:
+    text = last_screen([*_BENCH, *arguments], _ROOT, _ENVIRONMENT)
+    shown = [each for each in arguments if "/" not in each and each != "--results"]
+    (_FOLDER / name).write_text(picture(text, " ".join(["bench", *shown])), encoding="utf-8")
+    sys.stderr.write(f"{name}: {(_FOLDER / name).stat().st_size / 1000:.0f} kB\n")
 
 
 def _take(chromium: Path, file: Path) -> None:
