@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,11 +32,13 @@ def make_agent(settings: Settings) -> Starlette:
     """The agent's application: OLLAMA_URL, UPSTREAM_TIMEOUT_S, the store's variables, and AGENT_*."""
     upstream = Upstream(settings.url("OLLAMA_URL"), settings.number("UPSTREAM_TIMEOUT_S", 120.0, low=0.001))
     measures = Measures()
+    asks_twice = settings.count("AGENT_ASKS_TWICE", 0, high=1) == 1
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        store = await open_store(settings)
-        app.router.routes.append(Route("/{path:path}", _Agent(upstream, store).answer, methods=_METHODS))
+        store = await open_store(settings, measures.count_store_operation)
+        agent = _Agent(upstream, store, asks_twice=asks_twice)
+        app.router.routes.append(Route("/{path:path}", agent.answer, methods=_METHODS))
         yield
         await upstream.close()
         await store.close()
@@ -56,9 +58,10 @@ def make_agent(settings: Settings) -> Starlette:
 class _Agent:
     """Passes everything on, but for what asks to publish a form that there is."""
 
-    def __init__(self, upstream: Upstream, store: Store) -> None:
+    def __init__(self, upstream: Upstream, store: Store, *, asks_twice: bool) -> None:
         self._upstream = upstream
         self._store = store
+        self._asks_twice = asks_twice  # a fault that some agents have: work that nobody needs
 
     async def answer(self, request: Request) -> Relay | Intercepted:
         """Any call of Ollama's API."""
@@ -70,7 +73,15 @@ class _Agent:
                 answer = await self._publication(request, asked, text)
                 if answer is not None:
                     return answer
+            if self._asks_twice:
+                await self._ask_in_vain(request, content)
         return Relay(self._upstream, request, content)
+
+    async def _ask_in_vain(self, request: Request, content: bytes) -> None:
+        """Ask the model once more than is needed, and drop what it says."""
+        with suppress(httpx.HTTPError):  # its time is nobody else's fault
+            async with self._upstream.client() as client:
+                await client.post(request.url.path, content=content)
 
     async def _publication(self, request: Request, asked: dict[str, Any], text: str) -> Intercepted | None:
         """The answer to a text that asks to publish a form that there is; None to any other."""

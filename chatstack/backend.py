@@ -40,7 +40,7 @@ def make_backend(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        store = await open_store(settings)
+        store = await open_store(settings, measures.count_store_operation)
         tokens = Tokens(store, secret, lifetime_s)
         app.router.routes += Accounts(store, tokens).routes()
         app.router.routes += Chat(store, tokens, upstream, model).routes()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -16,6 +17,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+# Of the request that is being answered; what is done for none has none.
+_method: ContextVar[str] = ContextVar("chatstack.method", default="none")
 
 
 class Measures:
@@ -30,12 +33,25 @@ class Measures:
         self.requests = Counter(
             "chatstack_requests", "Requests answered.", ["method", "status"], registry=self._registry
         )
+        self.response_bytes = Counter(
+            "chatstack_response_bytes", "Bytes of answers' bodies.", ["method"], registry=self._registry
+        )
+        self._store_operations = Counter(
+            "chatstack_store_operations",
+            "What the database was asked, by the method of the request that needed it.",
+            ["method"],
+            registry=self._registry,
+        )
         self.seconds = Histogram(
             "chatstack_request_seconds", "Time to answer.", buckets=_BUCKETS_S, registry=self._registry
         )
         self.in_flight = Gauge("chatstack_in_flight", "Requests under way.", registry=self._registry)
         for name, (text, read) in (gauges or {}).items():
             Gauge(name, text, registry=self._registry).set_function(read)
+
+    def count_store_operation(self) -> None:
+        """The database is asked something for the request that is being answered."""
+        self._store_operations.labels(_method.get()).inc()
 
     async def answer(self, request: Request) -> Response:  # noqa: ARG002 - Starlette's signature
         """The text that a Prometheus server reads."""
@@ -54,12 +70,16 @@ class MeasuresMiddleware:
         if scope["type"] != "http" or scope["path"] == "/metrics":
             await self._app(scope, receive, send)
             return
-        status = "none"
+        method, status = scope["method"], "none"
+        _method.set(method)
+        sent = self._measures.response_bytes.labels(method)
 
         async def counted(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = str(message["status"])
+            # Before they are sent: who has the answer finds it counted.
+            sent.inc(len(message.get("body", b"")))
             await send(message)
 
         began_s = time.perf_counter()
@@ -67,5 +87,5 @@ class MeasuresMiddleware:
             try:
                 await self._app(scope, receive, counted)
             finally:
-                self._measures.requests.labels(scope["method"], status).inc()
+                self._measures.requests.labels(method, status).inc()
                 self._measures.seconds.observe(time.perf_counter() - began_s)

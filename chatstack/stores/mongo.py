@@ -8,11 +8,12 @@ from typing import Any
 from bson import ObjectId
 from bson.errors import InvalidId
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from chatstack.settings import SettingsError
-from chatstack.stores.store import Document, TakenError
+from chatstack.stores.store import Document, OnOperation, TakenError
 
 Stored = dict[str, Any]
 
@@ -24,13 +25,17 @@ class MongoStore:
     """MongoDB through pymongo's async client."""
 
     def __init__(
-        self, client: AsyncMongoClient[dict[str, Any]], database: AsyncDatabase[dict[str, Any]]
+        self,
+        client: AsyncMongoClient[Stored],
+        database: AsyncDatabase[Stored],
+        on_operation: OnOperation,
     ) -> None:
         self._client = client
         self._database = database
+        self._on_operation = on_operation
 
     @classmethod
-    async def open(cls, uri: str) -> "MongoStore":
+    async def open(cls, uri: str, on_operation: OnOperation) -> "MongoStore":
         """Connect, and make the indexes that keep names apart.
 
         Raises:
@@ -57,7 +62,7 @@ class MongoStore:
         except PyMongoError as error:
             await client.close()
             raise SettingsError(f"MONGODB_URI: {type(error).__name__}: cannot use the database") from None
-        return cls(client, database)
+        return cls(client, database, on_operation)
 
     async def add_users(self, documents: Sequence[Document]) -> None:
         """Put users in, all or none."""
@@ -65,11 +70,11 @@ class MongoStore:
         if not made:
             return
         try:
-            await self._database["users"].insert_many(made)
+            await self._asked("users").insert_many(made)
         except BulkWriteError as error:
             # Without a replica set there are no transactions: what went in before the clash comes out.
             inserted = made[: error.details["nInserted"]]
-            await self._database["users"].delete_many({"_id": {"$in": [each["_id"] for each in inserted]}})
+            await self._asked("users").delete_many({"_id": {"$in": [each["_id"] for each in inserted]}})
             if error.details["writeErrors"][0]["code"] == _DUPLICATE_KEY:
                 raise TakenError("that user is there already") from error
             raise
@@ -77,53 +82,58 @@ class MongoStore:
     async def remove_users(self, ids: Sequence[str]) -> int:
         """Take users out."""
         found = {"_id": {"$in": [_object_id(each) for each in ids]}}
-        return (await self._database["users"].delete_many(found)).deleted_count
+        return (await self._asked("users").delete_many(found)).deleted_count
 
     async def user(self, user_id: str) -> dict[str, Any] | None:
         """A user."""
-        document = await self._database["users"].find_one({"_id": _object_id(user_id)})
+        document = await self._asked("users").find_one({"_id": _object_id(user_id)})
         return {key: _told(value) for key, value in document.items()} if document else None
 
     async def revoke(self, token: str, expires_at: datetime) -> None:
         """Put a token on the blacklist."""
         row = {"token": token, "expiresAt": expires_at}
-        await self._database["token_blacklist"].update_one({"token": token}, {"$set": row}, upsert=True)
+        await self._asked("token_blacklist").update_one({"token": token}, {"$set": row}, upsert=True)
 
     async def is_revoked(self, token: str) -> bool:
         """Whether a token is on the blacklist."""
-        return await self._database["token_blacklist"].find_one({"token": token}) is not None
+        return await self._asked("token_blacklist").find_one({"token": token}) is not None
 
     async def add_forms(self, ids: Sequence[str]) -> None:
         """Put generated forms in."""
         for each in ids:
             form = {"_id": _object_id(each)}
-            await self._database["generated_form"].update_one(form, {"$set": form}, upsert=True)
+            await self._asked("generated_form").update_one(form, {"$set": form}, upsert=True)
 
     async def remove_forms(self, ids: Sequence[str]) -> int:
         """Take generated forms out."""
         found = {"_id": {"$in": [_object_id(each) for each in ids]}}
-        return (await self._database["generated_form"].delete_many(found)).deleted_count
+        return (await self._asked("generated_form").delete_many(found)).deleted_count
 
     async def has_form(self, form_id: str) -> bool:
         """Whether a generated form is there."""
-        return await self._database["generated_form"].find_one({"_id": _object_id(form_id)}) is not None
+        return await self._asked("generated_form").find_one({"_id": _object_id(form_id)}) is not None
 
     async def record_publication(self, form_id: str, at: datetime) -> None:
         """Note that a form was published."""
-        await self._database["publication_audit"].insert_one({"formId": form_id, "publishedAt": at})
+        await self._asked("publication_audit").insert_one({"formId": form_id, "publishedAt": at})
 
     async def publications(self, form_id: str) -> int:
         """How often a form was published."""
-        return await self._database["publication_audit"].count_documents({"formId": form_id})
+        return await self._asked("publication_audit").count_documents({"formId": form_id})
 
     async def record_chat(self, user_id: str, characters: int, at: datetime) -> None:
         """Note that a user chatted."""
         row = {"userId": _object_id(user_id), "characters": characters, "at": at}
-        await self._database["chat_audit"].insert_one(row)
+        await self._asked("chat_audit").insert_one(row)
 
     async def chats(self, user_id: str) -> int:
         """How often a user chatted."""
-        return await self._database["chat_audit"].count_documents({"userId": _object_id(user_id)})
+        return await self._asked("chat_audit").count_documents({"userId": _object_id(user_id)})
+
+    def _asked(self, name: str) -> AsyncCollection[Stored]:
+        """A collection that is asked one thing, which is counted."""
+        self._on_operation()
+        return self._database[name]
 
     async def close(self) -> None:
         """Close the connections."""

@@ -1,11 +1,15 @@
 """Which of the stores the environment names."""
 
 from chatstack.settings import Settings
-from chatstack.stores.store import Store
+from chatstack.stores.store import OnOperation, Store, uncounted
 
 
-async def open_store(settings: Settings) -> Store:
+async def open_store(settings: Settings, on_operation: OnOperation = uncounted) -> Store:
     """The store that the environment names: MONGODB_URI, else SQLITE_PATH.
+
+    Args:
+        settings: Of the environment.
+        on_operation: Is told whenever the database is asked something.
 
     Raises:
         SettingsError: Neither is set, or the database cannot be opened.
@@ -14,7 +18,7 @@ async def open_store(settings: Settings) -> Store:
     if uri is not None:
         from chatstack.stores.mongo import MongoStore  # noqa: PLC0415 - only who has one pays for its import
 
-        return await MongoStore.open(uri)
+        return await MongoStore.open(uri, on_operation)
     from chatstack.stores.sqlite import SqliteStore  # noqa: PLC0415 - likewise
 
-    return await SqliteStore.open(settings.text("SQLITE_PATH"))
+    return await SqliteStore.open(settings.text("SQLITE_PATH"), on_operation)

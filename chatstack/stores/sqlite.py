@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from chatstack.settings import SettingsError
-from chatstack.stores.store import Document, TakenError
+from chatstack.stores.store import Document, OnOperation, TakenError
 
 Result = TypeVar("Result")
 
@@ -30,12 +30,15 @@ CREATE INDEX IF NOT EXISTS chat_by_user ON chat_audit (user_id);
 class SqliteStore:
     """SQLite in a thread of its own, so that a lock of the other process never stops the event loop."""
 
-    def __init__(self, thread: ThreadPoolExecutor, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, thread: ThreadPoolExecutor, connection: sqlite3.Connection, on_operation: OnOperation
+    ) -> None:
         self._thread = thread
         self._connection = connection
+        self._on_operation = on_operation
 
     @classmethod
-    async def open(cls, path: str) -> "SqliteStore":
+    async def open(cls, path: str, on_operation: OnOperation) -> "SqliteStore":
         """Open a file and make its tables.
 
         Raises:
@@ -47,7 +50,7 @@ class SqliteStore:
         except sqlite3.Error as error:
             thread.shutdown()
             raise SettingsError(f"SQLITE_PATH={path}: {error}") from error
-        return cls(thread, connection)
+        return cls(thread, connection, on_operation)
 
     async def add_users(self, documents: Sequence[Document]) -> None:
         """Put users in, all or none."""
@@ -117,6 +120,7 @@ class SqliteStore:
             row: tuple[Any, ...] | None = self._connection.execute(statement, (value,)).fetchone()
             return row
 
+        self._on_operation()
         return await self._call(read)
 
     async def _write_many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> int:
@@ -124,6 +128,7 @@ class SqliteStore:
             with self._connection:
                 return self._connection.executemany(statement, rows).rowcount
 
+        self._on_operation()
         return await self._call(write)
 
     async def _call(self, work: Callable[[], Result]) -> Result:

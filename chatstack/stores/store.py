@@ -1,10 +1,16 @@
 """What the backend and the agent need of a database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 Document = Mapping[str, Any]
+# Is told whenever a database is asked something.
+OnOperation = Callable[[], None]
+
+
+def uncounted() -> None:
+    """Nobody counts."""
 
 
 class TakenError(Exception):

@@ -435,3 +435,21 @@ def test_an_injected_failure_is_the_agents_own(stack: Stack) -> None:
         response = client.post("/api/generate", json=_asked("/api/generate", "Hello", stream=False))
         assert (response.status_code, response.json()) == (500, {"error": "injected failure"})
         assert client.get("/api/tags").status_code == 200
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_an_agent_may_ask_twice(store_variables: dict[str, str], reachable: bool) -> None:
+    """AGENT_ASKS_TWICE sends each generation twice, passes on one answer, and nothing else is doubled."""
+    body = {"model": MODEL, "prompt": "Hello"}
+    with fake_ollama() as ollama, refusing() as nobody:
+        url = ollama.url if reachable else nobody
+        variables = {**store_variables, "OLLAMA_URL": url, "AGENT_ASKS_TWICE": "1"}
+        with (
+            serving("agent", variables) as agent,
+            httpx.Client(base_url=agent.url, timeout=60, trust_env=False) as client,
+        ):
+            answer = client.post("/api/generate", json=body)
+            client.get("/api/tags")
+    assert answer.status_code == (200 if reachable else 502)
+    seen = [(each.method, each.target) for each in ollama.seen]
+    assert seen == ([("POST", "/api/generate")] * 2 + [("GET", "/api/tags")] if reachable else [])

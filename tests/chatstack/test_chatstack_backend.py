@@ -351,6 +351,24 @@ def test_answers_are_counted(asking: httpx.Client) -> None:
     assert after["chatstack_in_flight"] == 0
 
 
+def test_what_is_asked_of_the_database_is_counted(asking: httpx.Client) -> None:
+    """By the method of the request that needed it: health checks ask too, and are no messages."""
+
+    def counted() -> tuple[float, float, float]:
+        text = asking.get("/metrics").text
+        rows = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        names = ("store_operations_total", "response_bytes_total")
+        post, sent = (float(rows.get(f'chatstack_{name}{{method="POST"}}', 0)) for name in names)
+        return post, float(rows.get('chatstack_store_operations_total{method="GET"}', 0)), sent
+
+    before = counted()
+    answers = [asking.post(CHAT, json={"message": "Hello", "stream": stream}) for stream in (False, True)]
+    asking.get(HEALTH)
+    post, get, sent = (now - then for now, then in zip(counted(), before, strict=True))
+    assert (post, get) == (6, 2)
+    assert sent == sum(len(answer.content) for answer in answers)
+
+
 @pytest.mark.parametrize("message", ["Hello", "Which forms did I publish?"])
 def test_the_tiers_shares_are_disjoint(asking: httpx.Client, message: str) -> None:
     """A whole answer says what each tier took, together no more than the client waited."""

@@ -308,3 +308,24 @@ def test_a_mongodb_address_must_be_one(tmp_path: Path) -> None:
         message = _refused({"MONGODB_URI": address, **sqlite})
         assert message.startswith("MONGODB_URI: ")
         assert password not in message
+
+
+def test_every_question_is_counted(variables: dict[str, str]) -> None:
+    """Whoever opens a store is told of each thing that its database is asked, and not of its opening."""
+    asked: list[None] = []
+
+    async def check() -> None:
+        store = await open_store(Settings(variables), lambda: asked.append(None))
+        counts = [len(asked)]
+        try:
+            for question in (store.user(hex_id()), store.is_revoked("x"), store.has_form(hex_id())):
+                await question
+                counts.append(len(asked))
+            await store.record_chat(hex_id(), 5, NOW)
+            counts.append(len(asked))
+        finally:
+            await store.close()
+        assert counts == [0, 1, 2, 3, 4]
+
+    asyncio.run(check())
+    assert len(asked) == 4
