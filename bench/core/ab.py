@@ -20,6 +20,7 @@ from bench.core.scenario import Tolerance
 from bench.core.shift import MIN_PAIRS, of_pairs
 from bench.core.success import judge_success, successes
 from bench.core.verdict import MetricComparison, Verdict, in_order, judge_shifts
+from bench.core.work import added_work, changed_work
 
 # Half of what is tolerated beside a baseline: between neighbours in time a small change is a change.
 AB_MARGIN_RATIO = 0.05
@@ -50,14 +51,16 @@ def compare_pairs(
     metrics = _metrics(base, head, whole.scenario.tolerances)
     decision, reasons = decide(crossed, metrics)
     counters = changed_counters(whole.summary.counters, [run.summary.counters for run in base])
+    work = changed_work([run.summary.done for run in head], [run.summary.done for run in base])
     return Comparison(
         decision=decision,
-        reasons=(*reasons, *map(str, counters)),
+        reasons=(*reasons, *map(str, counters), *map(str, work)),
         metrics=metrics,
         baseline_runs=len(base),
         newest_baseline_commit=base[-1].provenance.commit,
         beside=name,
         counters=counters,
+        work=work,
     )
 
 
@@ -84,6 +87,7 @@ def whole_of(recordings: Sequence[Recording]) -> Recording:
         resources=tuple(resources),
         probes=tuple(probes),
         gauges=tuple(gauges),
+        work=added_work([each.work for each in recordings]),
         stop=next((each.stop for each in recordings if each.stop), None),
         certificate=next((each.certificate for each in recordings if each.certificate), None),
         host=worst([each.host for each in recordings]),

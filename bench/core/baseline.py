@@ -14,6 +14,8 @@ from bench.core.record import NotNegative, Record
 from bench.core.result import Fingerprint, RunResult, environment
 from bench.core.sample import Outcome
 from bench.core.summary import BLOCKS
+from bench.core.watching import GaugeName
+from bench.core.work import Work
 from bench.errors import ConfigError, MeasurementError
 
 SCHEMA_VERSION = 1
@@ -40,6 +42,7 @@ class BaselineRun(Record):
         failed_blocks: In how many sixths of the run requests failed.
         figures: By metric and prompt, in the metric's unit.
         counters: What has no noise, likewise.
+        work: What a message made the stack's services do, by the counter's name.
         control: How fast the machine was; None when that was not measured.
     """
 
@@ -56,6 +59,7 @@ class BaselineRun(Record):
     failed_blocks: Annotated[int, Field(ge=0, le=BLOCKS)]
     figures: dict[str, dict[str, NotNegative]]
     counters: dict[str, dict[str, NotNegative]] = {}
+    work: dict[GaugeName, NotNegative] = {}
     control: Control | None = None
 
     @field_validator("figures")
@@ -64,6 +68,11 @@ class BaselineRun(Record):
         for key in figures:
             check_compared(key)
         return figures
+
+    @property
+    def done(self) -> Work:
+        """What the run made the services do."""
+        return Work(self.ok, self.work)
 
 
 class Anchor(Record):
@@ -109,8 +118,17 @@ def place_of(result: RunResult) -> str:
 
 def text_of(baseline: Baseline) -> str:
     """A baseline as its file has it."""
-    # What is not there is not written: a baseline without an anchor reads as it always did.
-    return baseline.model_dump_json(indent=1, exclude={"anchor"} if not baseline.anchor else None) + "\n"
+    # What is not there is not written: without an anchor, and of old runs, a file reads as it always did.
+    anchor = baseline.anchor
+    left_out = {
+        "runs": _workless(baseline.runs),
+        "anchor": {"runs": _workless(anchor.runs)} if anchor else True,
+    }
+    return baseline.model_dump_json(indent=1, exclude=left_out) + "\n"
+
+
+def _workless(runs: Sequence[BaselineRun]) -> dict[int, set[str]]:
+    return {number: {"work"} for number, run in enumerate(runs) if not run.work}
 
 
 def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str, at: datetime) -> Baseline:
@@ -215,6 +233,7 @@ def accepted_run(result: RunResult, reason: str, by: str, at: datetime) -> Basel
             for key, each in sorted(figures_of(summary).items())
         },
         counters=summary.counters,
+        work=summary.work,
         control=None if result.control is None else result.control.rounded(_CONTROL_DIGITS),
     )
 

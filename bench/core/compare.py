@@ -15,6 +15,7 @@ from bench.core.record import Record
 from bench.core.result import RunResult, differences
 from bench.core.success import accepted_successes, judge_success, successes
 from bench.core.verdict import MDE_BUDGET_RATIO, MetricComparison, Verdict, judge_metrics
+from bench.core.work import WorkChange, changed_work
 
 
 class Decision(StrEnum):
@@ -54,6 +55,7 @@ class Comparison(Record):
         beside: What was measured in turns with it; None when it was compared with a baseline.
         machine: How fast this run's machine was beside the baseline's; None when no control says so.
         counters: What has no noise and changed all the same; it decides nothing.
+        work: What messages make the stack's services do, likewise.
     """
 
     decision: Decision
@@ -68,6 +70,7 @@ class Comparison(Record):
     beside: str | None = None
     machine: MachineComparison | None = None
     counters: tuple[CounterChange, ...] = ()
+    work: tuple[WorkChange, ...] = ()
 
     @property
     def suspect(self) -> bool:
@@ -140,9 +143,10 @@ def compare(
         alone = _judged([result], runs, noise, _machine([result], runs))
         reasons += _unconfirmed(alone, metrics)
     counters = changed_counters(result.summary.counters, [run.counters for run in runs])
+    work = changed_work([result.summary.done], [run.done for run in runs])
     return Comparison(
         decision=decision,
-        reasons=(*reasons, *map(str, counters)),
+        reasons=(*reasons, *map(str, counters), *map(str, work)),
         metrics=metrics,
         baseline_runs=len(runs),
         newest_baseline_commit=runs[-1].commit,
@@ -154,6 +158,7 @@ def compare(
         if machine is not None
         else None,
         counters=counters,
+        work=work,
     )
 
 

@@ -29,6 +29,7 @@ class Recording:
         resources: Samples of every service, of the generators and of the machine.
         probes: What the stack's health checks found.
         gauges: What services said of themselves.
+        work: What services counted during the load, by the counter's name; empty when that is not known.
         stop: Why the run ended before its plan did; None when it did not.
         certificate: What the load generator is worth on this machine; None when it was not asked.
         control: How fast the machine is; None likewise.
@@ -44,6 +45,7 @@ class Recording:
     resources: tuple[ResourceSample, ...] = ()
     probes: tuple[Probe, ...] = ()
     gauges: tuple[GaugeSample, ...] = ()
+    work: Mapping[str, float] = field(default_factory=dict)
     stop: Stop | None = None
     certificate: Certificate | None = None
     control: Control | None = None
@@ -62,6 +64,7 @@ class Course(Record):
         token_gaps: Between tokens, by stage: how many in each bucket, by its number (see `core.histogram`).
         probes: What the stack's health checks found.
         gauges: What services said of themselves.
+        work: What services counted during the load, by the counter's name.
     """
 
     planned_s: float
@@ -70,6 +73,7 @@ class Course(Record):
     token_gaps: dict[int, dict[int, int]]
     probes: tuple[Probe, ...] = ()
     gauges: tuple[GaugeSample, ...] = ()
+    work: dict[str, float] = {}
 
 
 def course(recording: Recording) -> Course:
@@ -81,6 +85,7 @@ def course(recording: Recording) -> Course:
         token_gaps={stage: gaps.buckets() for stage, gaps in recording.token_gaps.items()},
         probes=recording.probes,
         gauges=recording.gauges,
+        work=dict(recording.work),
     )
 
 

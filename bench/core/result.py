@@ -25,6 +25,7 @@ from bench.core.target import Name
 from bench.core.threshold import ThresholdResult, judge
 from bench.core.validity import Validity, judge_validity
 from bench.core.warm_up import measured
+from bench.core.work import work_per_message
 
 SCHEMA_VERSION = 1
 # It names a folder, and stands in the commands that a report suggests.
@@ -156,6 +157,7 @@ def make_result(
     own_word = any(hop_name(key) for key in summary.metrics)
     summary = summary.model_copy(
         update={
+            "work": work_per_message(both.work, both.samples),
             "metrics": summary.metrics | ({} if own_word else layer_metrics(recording.layers)),
             "overhead": overhead(both.samples, scenario.beside) if scenario.beside else None,
             "recovery": recovery(counted.samples, scenario.stages),

@@ -19,7 +19,7 @@ from bench.core.load import Seconds
 from bench.core.record import Record
 from bench.core.target import Name, Target, TierName
 from bench.core.threshold import Thresholds, check_metrics
-from bench.core.watching import Check, Gauges
+from bench.core.watching import Check, Readings
 from bench.errors import ConfigError
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
@@ -158,6 +158,8 @@ class Stack(Record):
         layers: How to tell the tiers apart when answers do not.
         checks: What is asked whether the stack is well, by name.
         gauges: What its services say of themselves, by service.
+        counters: What they count that messages make them do, likewise; read around the load, and of services
+            that share a name added up.
         alerts: From where on somebody should look.
         thresholds: Limits that take the place of a scenario's of the same metric, by metric.
     """
@@ -173,7 +175,8 @@ class Stack(Record):
     control: Asked | None = None
     layers: Layers | None = None
     checks: dict[Name, Check] = {}
-    gauges: dict[Name, Gauges] = {}
+    gauges: dict[Name, Readings] = {}
+    counters: dict[Name, Readings] = {}
     alerts: Limits = Limits()
     thresholds: Annotated[Thresholds, AfterValidator(check_metrics)] = {}
 
@@ -205,7 +208,7 @@ class Stack(Record):
 
 
 # How a stack is watched, held to limits and known to be ready; it does the same work without.
-WATCHING = frozenset({"checks", "gauges", "alerts", "ready", "thresholds"})
+WATCHING = frozenset({"checks", "gauges", "counters", "alerts", "ready", "thresholds"})
 
 
 def secret_names(stack: Stack) -> tuple[str, ...]:

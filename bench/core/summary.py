@@ -20,6 +20,8 @@ from bench.core.resources import ResourceSummary, summarise_resources
 from bench.core.sample import Outcome, RequestSample
 from bench.core.samples import Mask, Samples
 from bench.core.threshold import check_figures
+from bench.core.watching import GaugeName
+from bench.core.work import Work
 
 # A run is cut into this many slices of equal length, to tell one bad moment from a bad target.
 BLOCKS = 6
@@ -93,6 +95,7 @@ class RunSummary(Record):
         itl: Gaps between tokens; None unless answers are streamed.
         failed_blocks: In how many sixths of the run a request failed.
         counters: What has no noise, by metric and message.
+        work: What a message made the stack's services do, by the counter's name, which has none either.
         metrics: By key; a metric without a value is not there.
         resources: By service, of the generators and the machine.
         availability: By health check; empty when the stack declares none.
@@ -111,6 +114,7 @@ class RunSummary(Record):
     itl: TokenGaps | None = None
     failed_blocks: Annotated[int, Field(ge=0, le=BLOCKS)]
     counters: dict[str, dict[str, NotNegative]] = {}
+    work: dict[GaugeName, NotNegative] = {}
     metrics: dict[str, MetricSummary]
     resources: dict[str, ResourceSummary]
     availability: dict[str, Availability] = {}
@@ -123,6 +127,11 @@ class RunSummary(Record):
         for key, each in self.metrics.items():
             check_figures(key, each.figures)
         return self
+
+    @property
+    def done(self) -> Work:
+        """What the run made the services do."""
+        return Work(self.outcomes.get(Outcome.OK, 0), self.work)
 
 
 def summarise(recording: Recording, objectives: Mapping[str, float] = {}) -> RunSummary:

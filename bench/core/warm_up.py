@@ -29,6 +29,7 @@ def measured(recording: Recording, stages: Sequence[Stage]) -> Recording:
         resources=_since(begin_s, recording.resources),
         probes=_since(begin_s, recording.probes),
         gauges=_since(begin_s, recording.gauges),
+        work={},  # services count all requests alike
     )
 
 

@@ -1,5 +1,6 @@
 """What a stack declares to be watched: health checks, and numbers that its services say of themselves."""
 
+import re
 from typing import Annotated, Literal, assert_never
 
 from pydantic import Field, StringConstraints
@@ -9,7 +10,10 @@ from bench.core.target import Name
 
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
 GaugeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Series = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_:][A-Za-z0-9_:]*$")]
+_LABEL = r'([A-Za-z_][A-Za-z0-9_]*)="([^"\\]*)"'
+Series = Annotated[
+    str, StringConstraints(pattern=rf"^[A-Za-z_:][A-Za-z0-9_:]*(\{{{_LABEL}(,{_LABEL})*\}})?$")
+]
 
 
 class HttpCheck(Record):
@@ -73,13 +77,20 @@ def hint_of(check: Check) -> str:
             assert_never(check)
 
 
-class Gauges(Record):
+class Readings(Record):
     """What is read from a service's Prometheus text.
 
     Attributes:
         path: Where the text is.
-        read: The series by our name for it; one with labels is added up. `queue_depth` has an alert.
+        read: The series by our name for it, added up over the labels that it does not name, as in
+            `requests_total{method="POST"}`. Of gauges, `queue_depth` has an alert.
     """
 
     path: UrlPath = "/metrics"
     read: Annotated[dict[GaugeName, Series], Field(min_length=1)]
+
+
+def selector(series: str) -> tuple[str, dict[str, str]]:
+    """`requests_total{method="POST"}` → `("requests_total", {"method": "POST"})`."""
+    name, _, labels = series.partition("{")
+    return name, dict(re.findall(_LABEL, labels))

@@ -8,7 +8,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.core.sample import GaugeSample
-from bench.core.watching import Gauges
+from bench.core.watching import Readings, selector
 from bench.errors import TargetError
 
 _TIMEOUT_S = 5.0
@@ -26,7 +26,7 @@ class GaugeReader:
         client: Who speaks HTTP.
     """
 
-    def __init__(self, service: str, url: str, gauges: Gauges, client: httpx.AsyncClient) -> None:
+    def __init__(self, service: str, url: str, gauges: Readings, client: httpx.AsyncClient) -> None:
         self._service = service
         self._url = url.rstrip("/") + gauges.path
         self._gauges = gauges
@@ -55,16 +55,19 @@ class GaugeReader:
 
 
 def added_up(text: str, wanted: Collection[str]) -> Mapping[str, float]:
-    """The value of each series that is wanted, by its name; one with labels is added up over them.
+    """The value of each series that is wanted, added up over the labels that it does not name.
 
     Raises:
         ValueError: A line of it is not in the format.
     """
     # Of a text of hundreds of lines a few are read, which the parser need not spend a processor on.
-    lines = [line for line in text.splitlines() if _NAME.split(line, maxsplit=1)[0] in wanted]
+    selectors = {series: selector(series) for series in wanted}
+    names = {name for name, _ in selectors.values()}
+    lines = [line for line in text.splitlines() if _NAME.split(line, maxsplit=1)[0] in names]
     values: dict[str, float] = {}
     for family in text_string_to_metric_families("\n".join([*lines, ""])):
-        for sample in family.samples:
-            if math.isfinite(sample.value):
-                values[sample.name] = values.get(sample.name, 0.0) + sample.value
+        for sample in filter(lambda sample: math.isfinite(sample.value), family.samples):
+            for series, (name, labels) in selectors.items():
+                if sample.name == name and labels.items() <= sample.labels.items():
+                    values[series] = values.get(series, 0.0) + sample.value
     return values

@@ -23,6 +23,7 @@ from bench.core.sample import GaugeSample, Probe, ResourceSample, Stop, StopCaus
 from bench.core.samples import SampleLog
 from bench.core.scenario import Brief
 from bench.core.stack import Asked, Layers
+from bench.core.work import work_between
 from bench.measure import control, host
 from bench.measure.certify import certify, trial_load
 from bench.measure.endpoint import Endpoint
@@ -117,6 +118,7 @@ class _Session:
         self._newest: dict[str, ResourceSample] = {}
         self._probes: list[Probe] = []
         self._gauges: list[GaugeSample] = []
+        self._work: dict[str, float] = {}
         self._warnings: list[str] = []
         self._abort = AbortWatch(brief.scenario.thresholds, brief.scenario.stages)
         self._progress = ProgressWatch()
@@ -144,6 +146,7 @@ class _Session:
             resources=tuple(self._resources),
             probes=tuple(self._probes),
             gauges=tuple(self._gauges),
+            work=self._work,
             stop=stop,
             certificate=Certificate(load=in_words([trial_load(scenario)]), before=before, after=after)
             if before is not None
@@ -192,12 +195,16 @@ class _Session:
                 began_s = time.monotonic()
                 watch.begin(lambda: time.monotonic() - began_s, self._see)
 
+            before = await watch.count()
             load = asyncio.create_task(workers.run(job, self._take, begin))
             try:
                 stop = await self._watch(load, workers, sampler)
                 if stop is not None and not load.done():
                     workers.take_back()
-                return await asyncio.wait_for(load, _TAKE_BACK_TIMEOUT_S), stop
+                elapsed_s = await asyncio.wait_for(load, _TAKE_BACK_TIMEOUT_S)
+                if stop is None and before is not None:
+                    self._work = work_between(before, await watch.count() or ())
+                return elapsed_s, stop
             finally:
                 load.cancel()  # does nothing to a load that is over
                 self._warnings += watch.warnings.values()

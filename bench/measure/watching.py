@@ -2,13 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import httpx
 
 from bench.core.sample import GaugeSample, Probe, ResourceSample
+from bench.core.watching import Readings
 from bench.errors import TargetError
 from bench.measure.checks import Asker, ask, askers
 from bench.measure.containers import ContainerReader
@@ -48,12 +49,14 @@ class Watch:
 
     Attributes:
         readers: By a name for each.
+        counters: Readers of what is only read around the load, by a name for each.
         left_out: Why a check cannot be asked, by its name.
         interval_s: Between two readings.
         warnings: What could not be read, once for each reader.
     """
 
     readers: dict[str, Read]
+    counters: dict[str, Read]
     left_out: dict[str, str]
     interval_s: float
     warnings: dict[str, str] = field(default_factory=dict)
@@ -72,8 +75,15 @@ class Watch:
     async def once(self) -> list[Probe]:
         """Ask everything that tells whether something is up, once."""
         names = [name for name in self.readers if name == _CONTAINERS or name.startswith(_CHECK)]
-        each = await asyncio.gather(*(self._read(name, 0.0) for name in names))
+        each = await asyncio.gather(*(self._read(name, self.readers[name], 0.0) for name in names))
         return [seen for many in each for seen in many if isinstance(seen, Probe)]
+
+    async def count(self) -> list[GaugeSample] | None:
+        """What the services have counted until now; None when one of them does not say."""
+        each = await asyncio.gather(*(self._read(name, read, 0.0) for name, read in self.counters.items()))
+        if any(name in self.warnings for name in self.counters):
+            return None
+        return [seen for many in each for seen in many if isinstance(seen, GaugeSample)]
 
     async def end(self) -> None:
         """Read no more.
@@ -92,15 +102,15 @@ class Watch:
         loop = asyncio.get_running_loop()
         due_s = loop.time()
         while True:
-            for each in await self._read(name, clock()):
+            for each in await self._read(name, self.readers[name], clock()):
                 found(each)
             missed = (loop.time() - due_s) // self.interval_s
             due_s += (missed + 1) * self.interval_s
             await asyncio.sleep(due_s - loop.time())
 
-    async def _read(self, name: str, at_s: float) -> Sequence[Seen]:
+    async def _read(self, name: str, read: Read, at_s: float) -> Sequence[Seen]:
         try:
-            return await self.readers[name](at_s)
+            return await read(at_s)
         except TargetError as error:
             self.warnings.setdefault(name, error.message)
             return ()
@@ -111,6 +121,7 @@ async def watching(watched: Watched | None, interval_s: float = INTERVAL_S) -> A
     """Readers of the machine, and of a stack where there is one; they end with the block."""
     host = HostReader()
     readers: dict[str, Read] = {"host": _at_once(host.sample)}
+    counters: dict[str, Read] = {}
     async with httpx.AsyncClient(trust_env=False) as client:
         engine = EngineApi(os.environ) if watched is not None and watched.live.containers else None
         asking: dict[str, Asker] = {}
@@ -124,12 +135,9 @@ async def watching(watched: Watched | None, interval_s: float = INTERVAL_S) -> A
             if engine is not None:
                 readers[_CONTAINERS] = ContainerReader(live.containers, engine).read
             readers |= {f"{_CHECK}{name}": _probe(name, asker) for name, asker in asking.items()}
-            readers |= {
-                f"gauges {service}": GaugeReader(service, live.urls[service], gauges, client).read
-                for service, gauges in live.stack.gauges.items()
-                if service in live.urls
-            }
-        watch = Watch(readers, left_out, interval_s)
+            readers |= _readings("gauges", live.stack.gauges, live.urls, client)
+            counters = _readings("counters", live.stack.counters, live.urls, client)
+        watch = Watch(readers, counters, left_out, interval_s)
         try:
             yield watch
         finally:
@@ -138,6 +146,17 @@ async def watching(watched: Watched | None, interval_s: float = INTERVAL_S) -> A
                 await asker.close()
             if engine is not None:
                 await engine.close()
+
+
+def _readings(
+    what: str, declared: Mapping[str, Readings], urls: Mapping[str, str], client: httpx.AsyncClient
+) -> dict[str, Read]:
+    """Readers of the services whose address is known, by a name for each."""
+    return {
+        f"{what} {service}": GaugeReader(service, urls[service], readings, client).read
+        for service, readings in declared.items()
+        if service in urls
+    }
 
 
 def _at_once(sample: Callable[[float], Sequence[Seen]]) -> Read:

@@ -14,6 +14,7 @@ from bench.core.recovery import Recovery
 from bench.core.report import Report
 from bench.core.result import environment
 from bench.core.summary import Goodput, RunSummary, TokenGaps
+from bench.core.work import label, number
 from bench.render import loads
 
 _SAME = 0.005  # of a pace: a smaller difference is none
@@ -28,6 +29,7 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         "load": in_words(result.scenario.stages),
         "answered": _answered(result.summary),
         "bottleneck": loads.sentence(result.summary.bottleneck),
+        "for a message": _work(result.summary),
         "between tokens": _token_gaps(result.summary.itl),
         "recovery": _recovery(result.summary.recovery),
         "overhead": _overhead(result.summary.overhead),
@@ -78,6 +80,11 @@ def _answered(summary: RunSummary) -> str:
     rates = [f"{summary.requests_rps:,.3g} requests/s"] if summary.requests_rps else []
     rates += [f"{summary.tokens_tps:,.3g} tokens/s"] if summary.tokens_tps else []
     return ", ".join([f"{summary.requests} requests in {summary.elapsed_s:.1f} s", *rates])
+
+
+def _work(summary: RunSummary) -> str:
+    """What a message makes the services do."""
+    return ", ".join(f"{label(name)} {number(count)}" for name, count in summary.work.items())
 
 
 def _token_gaps(gaps: TokenGaps | None) -> str:

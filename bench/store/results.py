@@ -96,6 +96,7 @@ def load_recording(home: Path) -> Recording | None:
         resources=kept.resources,
         probes=kept.probes,
         gauges=kept.gauges,
+        work=kept.work,
     )
 
 

@@ -2,7 +2,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from bench.core.stack import Stack
-from bench.core.watching import Check, Gauges, hint_of
+from bench.core.watching import Check, Readings, hint_of, selector
 
 
 @pytest.mark.parametrize(
@@ -31,4 +31,27 @@ def test_a_stack_declares_how_it_is_watched() -> None:
             {"name": "x", "purpose": "y", "checks": {"a": {"kind": "http", "service": "b", "path": "health"}}}
         )
     with pytest.raises(ValidationError, match="read"):
-        Gauges.model_validate({"read": {}})
+        Readings.model_validate({"read": {}})
+
+
+@pytest.mark.parametrize(
+    ("series", "parts"),
+    [
+        ("waiting", ("waiting", {})),
+        ('asked_total{method="POST"}', ("asked_total", {"method": "POST"})),
+        ('a:b{x="1",_y="a, b="}', ("a:b", {"x": "1", "_y": "a, b="})),
+    ],
+)
+def test_a_series_may_name_labels(series: str, parts: tuple[str, dict[str, str]]) -> None:
+    """Labels are those of a Prometheus selector that must be equal."""
+    assert Readings.model_validate({"read": {"x": series}}).read == {"x": series}
+    assert selector(series) == parts
+
+
+@pytest.mark.parametrize(
+    "series", ["", "a{", "a{}", "a{b}", "a{b=c}", 'a{b="c"', 'a{b!="c"}', "{__name__}", "a b"]
+)
+def test_a_series_that_is_none_is_refused(series: str) -> None:
+    """What is no name with labels is a mistake in the file, and not a series that is never found."""
+    with pytest.raises(ValidationError, match="read"):
+        Readings.model_validate({"read": {"x": series}})

@@ -1,13 +1,18 @@
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from bench.core.sample import GENERATOR, HOST
+from bench.core.sample import GENERATOR, HOST, GaugeSample, Outcome
 from bench.core.scenario import Scenario
 from bench.core.stack import WATCHING, Stack
+from bench.core.watching import Readings
+from bench.measure.live import Live
 from bench.measure.provenance import fingerprint
 from bench.measure.run import Conditions, Listener, measure
+from bench.measure.watching import Watched, watching
 from bench.store import scenarios, stacks
+from tests.measure.loopback import response, server
 
 DEAF = Listener(progress=lambda _: None, note=lambda _: None, warning=lambda _: None)
 
@@ -31,6 +36,55 @@ def test_a_run_is_watched() -> None:
     assert {(each.service, each.name) for each in recording.gauges} == declared
     assert {GENERATOR, HOST, *stack.services} == {*result.summary.resources}
     assert result.warnings == ()
+
+
+@pytest.mark.parametrize("twice", [0, 1])
+def test_a_message_has_its_work(twice: int) -> None:
+    """What messages make the services do is exact: no control, health check or reading is counted in it."""
+    brief, stack = scenarios.load("quick"), stacks.load("embedded")
+    content = stack.model_dump(mode="json")
+    content["services"]["agent"]["knobs"]["asks_twice"] = "AGENT_ASKS_TWICE"
+    stage = {"kind": "user-turns", "users": 2, "turns": 3, "duration_s": 60.0}
+    scenario = brief.scenario.model_dump(mode="json") | {"stages": [stage], "thresholds": {}}
+    short = brief.model_copy(update={"scenario": Scenario.model_validate(scenario)})
+    conditions = Conditions(injections={"agent.asks_twice": float(twice)})
+    result, recording = measure(short, Stack.model_validate(content), conditions, DEAF)
+    assert result.summary.outcomes == {Outcome.OK: 6}
+    assert any(probe.check == "chat" for probe in recording.probes)
+    work = result.summary.work
+    assert work["model_calls"] == 1 + twice
+    assert (
+        work["database_operations"] == 3
+    )  # the token's revocation, its user, and the note that they chatted
+    assert recording.work["answer_bytes"] > 0
+    assert result.warnings == ()
+
+
+def test_counters_are_read_when_asked() -> None:
+    """Not at each interval; and what one service does not say leaves nothing that is known of all."""
+    counted = {"hits": "hits_total"}
+
+    async def run() -> tuple[list[GaugeSample] | None, list[GaugeSample] | None, dict[str, str], int]:
+        async with server([response(b"hits_total 12.0\n")]) as (good, seen), server([]) as (bad, _):
+            one, both = (
+                Stack(
+                    name="trial",
+                    purpose="A test.",
+                    counters={name: Readings(read=counted) for name in names},
+                )
+                for names in (("backend", "elsewhere"), ("backend", "agent"))
+            )
+            urls = {"backend": good, "agent": bad}
+            async with watching(Watched(Live(one, {}, urls))) as watch:
+                found = await watch.count()
+            async with watching(Watched(Live(both, {}, urls))) as watch:
+                return found, await watch.count(), watch.warnings, len(seen.heads)
+
+    found, nothing, warnings, asked = asyncio.run(run())
+    assert found == [GaugeSample(at_s=0.0, service="backend", name="hits", value=12.0)]
+    assert nothing is None
+    assert [*warnings] == ["counters agent"]
+    assert asked == 2
 
 
 def test_how_a_stack_is_watched_makes_no_baseline_incomparable() -> None:

@@ -114,6 +114,14 @@ def test_gauges_are_read_by_their_series() -> None:
     }
 
 
+def test_a_series_is_read_by_its_labels() -> None:
+    """Only what has the labels is added up, over those that are not named."""
+    assert added_up(TEXT.decode(), {'waiting{slot="a"}', 'waiting{slot="c"}', "waiting"}) == {
+        'waiting{slot="a"}': 3.0,
+        "waiting": 7.0,
+    }
+
+
 def _watch(live: Live, enough: Callable[[list[Seen]], bool]) -> tuple[list[Seen], dict[str, str]]:
     """What is seen until it is enough."""
 
@@ -233,7 +241,7 @@ def test_a_slow_reader_delays_nobody_else() -> None:
             await asyncio.sleep(5.0)
             raise TargetError(f"gave up at {at_s:g}")
 
-        watch = Watch({"quick": quick, "slow": slow}, {}, 2.0)
+        watch = Watch({"quick": quick, "slow": slow}, {}, {}, 2.0)
         watch.begin(loop.time, lambda _: None)
         await asyncio.sleep(12.5)
         await watch.end()
@@ -251,7 +259,7 @@ def test_a_fault_in_a_reader_is_not_hidden() -> None:
         async def wrong(at_s: float) -> list[Seen]:
             raise ZeroDivisionError(at_s)
 
-        watch = Watch({"wrong": wrong}, {}, 2.0)
+        watch = Watch({"wrong": wrong}, {}, {}, 2.0)
         watch.begin(lambda: 0.0, lambda _: None)
         await asyncio.sleep(1.0)
         await watch.end()

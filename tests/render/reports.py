@@ -118,7 +118,8 @@ def _loads() -> RunResult:
     )
     limits: dict[str, Any] = {"objectives": {"e2e_ms": 10_000}, "thresholds": {}}
     brief = make_brief(make_scenario(name="capacity", stages=stages, **limits))
-    return make_run(make_recording(samples, host=host, elapsed_s=400.0), brief=brief)
+    work = {"answer_bytes": 412.5 * len(samples), "model_calls": float(len(samples))}
+    return make_run(make_recording(samples, host=host, elapsed_s=400.0, work=work), brief=brief)
 
 
 def _in_turns() -> tuple[RunResult, Comparison]:

@@ -18,6 +18,7 @@ def kept(tmp_path: Path) -> tuple[Recording, Path]:
         samples,
         probes=(Probe(at_s=1.0, check="agent", up=False, detail="refused"),),
         gauges=(GaugeSample(at_s=1.0, service="model", name="queue_depth", value=3.0),),
+        work={"model_calls": 50.0},
     )
     return recording, results.save(make_run(recording), recording, tmp_path)
 
@@ -29,8 +30,8 @@ def test_a_recording_survives_a_round_trip(tmp_path: Path) -> None:
     assert again is not None
     assert again.samples == recording.samples
     assert (again.planned_s, again.elapsed_s) == (recording.planned_s, recording.elapsed_s)
-    watched = (recording.resources, recording.probes, recording.gauges)
-    assert (again.resources, again.probes, again.gauges) == watched
+    watched = (recording.resources, recording.probes, recording.gauges, recording.work)
+    assert (again.resources, again.probes, again.gauges, again.work) == watched
 
 
 @pytest.mark.parametrize("name", [results.RECORDING, results.SAMPLES])
