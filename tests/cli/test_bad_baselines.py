@@ -127,7 +127,7 @@ def test_half_a_baseline_is_called_that(bench: Bench) -> None:
     ("parts", "said"),
     [
         ({"failed": range(100)}, "Success regressed from 100 % to 0 %."),
-        ({"hops": {"agent": 1.0}}, "hop.queue_ms vanished"),
+        ({"hops": {"agent": 1.0}}, "`queue` vanished"),
     ],
 )
 def test_a_run_without_what_the_baseline_has_fails(

@@ -151,7 +151,7 @@ def test_a_load_can_go_through_httpx() -> None:
     counts: list[int] = []
 
     def take(batch: Batch) -> None:
-        assert {each.outcome for each in batch.log.since(0)} == {Outcome.OK}
+        assert {each.outcome for each in batch.log.since(0)} <= {Outcome.OK}
         counts.append(len(batch.log))
 
     async def work() -> Requests:
