@@ -41,6 +41,8 @@ _KNOWN: tuple[tuple[str, type[BenchError], str, str], ...] = (
     ),
     (r"no space left on device", TargetError, "the disk is full", "docker system df shows what takes it"),
 )
+# Of a complaint: who passes it on, the request's address, a container's id after its name.
+_NOISE = re.compile(r'Error response from daemon: |(Get|Head|Post|Put|Delete) "[^"]*": | \([0-9a-f]{64}\)')
 _NO_PLUGIN = re.compile(
     r"is not a docker command|unknown command|unknown shorthand flag|unknown flag: --file"
 )
@@ -73,4 +75,5 @@ def _telling(line: str) -> bool:
 
 
 def _shortened(text: str) -> str:
+    text = _NOISE.sub("", text)
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"

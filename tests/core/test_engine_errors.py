@@ -3,6 +3,8 @@ import pytest
 from bench.core.engine_errors import explain, lacks_compose
 from bench.errors import BenchError, ConfigError, TargetError
 
+DAEMON = "Error response from daemon: "
+
 
 @pytest.mark.parametrize(
     ("said", "kind", "meaning"),
@@ -40,8 +42,26 @@ def test_what_the_engine_says_is_said_in_our_words(said: str, kind: type[BenchEr
     """The meaning comes first, the engine's own words follow, and the hint says what to do."""
     error = explain("start the stack 'x'", f"Container x  Starting\n{said}\n")
     assert type(error) is kind
-    assert error.message == f"cannot start the stack 'x': {meaning}: {said}"
+    assert error.message == f"cannot start the stack 'x': {meaning}: {said.removeprefix(DAEMON)}"
     assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        (
+            f"{DAEMON}failed on x-backend-1 ({'c885fc63' * 8}): bind: address already in use",
+            "a port is taken: failed on x-backend-1: bind: address already in use",
+        ),
+        (
+            'permission denied: Get "http://%2Fd.sock/v1.50/containers/json?all=1": dial unix /d.sock',
+            "Docker's socket may not be used by this account: permission denied: dial unix /d.sock",
+        ),
+    ],
+)
+def test_what_nobody_reads_is_left_out(said: str, heard: str) -> None:
+    """Ids of 64 digits after a name, and the address of the request that was refused."""
+    assert explain("start", said).message == f"cannot start: {heard}"
 
 
 def test_other_words_are_passed_on() -> None:
