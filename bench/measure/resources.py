@@ -9,6 +9,7 @@ from bench.core.sample import GENERATOR, HOST, ResourceSample
 
 # The kernel counts processor time in hundredths of a second: of a shorter interval no share can be told.
 SHORTEST_S = 0.2
+Bytes = tuple[int, int]
 
 
 class ResourceSampler:
@@ -75,6 +76,8 @@ class HostReader:
 
     def __init__(self) -> None:
         self._before: tuple[float, float] | None = None
+        self._networks: dict[str, Bytes] = {}
+        self._passed = (0, 0)
 
     def sample(self, at_s: float) -> list[ResourceSample]:
         """What is used now; none at the first reading, and when the kernel's clock has not moved since."""
@@ -84,7 +87,7 @@ class HostReader:
         if passed_s <= 0:
             return []
         memory, disks = psutil.virtual_memory(), psutil.disk_io_counters()
-        networks = [each for name, each in psutil.net_io_counters(pernic=True).items() if name != "lo"]
+        received, sent = self._network_bytes()
         return [
             ResourceSample(
                 at_s=at_s,
@@ -92,12 +95,39 @@ class HostReader:
                 cpu_pct=max(0.0, 100.0 * used_s / passed_s),
                 memory_bytes=memory.total - memory.available,
                 memory_limit_bytes=memory.total,
-                received_bytes=sum(each.bytes_recv for each in networks),
-                sent_bytes=sum(each.bytes_sent for each in networks),
+                received_bytes=received,
+                sent_bytes=sent,
                 read_bytes=None if disks is None else disks.read_bytes,
                 written_bytes=None if disks is None else disks.write_bytes,
             )
         ]
+
+    def _network_bytes(self) -> Bytes:
+        """Received and sent by all but the loopback: what each counted, also when it is gone since.
+
+        A container that starts again takes its network device away and brings another one.
+        """
+        counted = psutil.net_io_counters(pernic=True).items()
+        now = {name: (each.bytes_recv, each.bytes_sent) for name, each in counted if name != "lo"}
+        self._passed = passed(self._passed, self._networks, now)
+        self._networks = now
+        return self._passed
+
+
+def passed(before: Bytes, counted: Mapping[str, Bytes], now: Mapping[str, Bytes]) -> Bytes:
+    """What went through several devices until now; one that counts less than before began anew.
+
+    Args:
+        before: What had gone through until the last reading.
+        counted: What each had counted then.
+        now: What each counts now.
+    """
+    received, sent = before
+    for name, each in now.items():
+        then = counted.get(name, (0, 0))
+        received += each[0] - then[0] if each[0] >= then[0] else each[0]
+        sent += each[1] - then[1] if each[1] >= then[1] else each[1]
+    return received, sent
 
 
 def _processor_s() -> tuple[float, float]:

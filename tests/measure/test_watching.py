@@ -10,7 +10,7 @@ from bench.core.stack import Stack
 from bench.errors import TargetError
 from bench.measure.gauges import added_up
 from bench.measure.live import Live
-from bench.measure.resources import HostReader
+from bench.measure.resources import HostReader, passed
 from bench.measure.watching import Seen, Watch, Watched, ask_once, watching
 from tests.measure.fake_engine import FakeContainer, engine
 from tests.measure.loopback import response, server
@@ -279,3 +279,13 @@ def test_the_machine_is_read() -> None:
     assert 0.0 <= host.cpu_pct <= 100.0
     assert host.memory_limit_bytes is not None
     assert 0 < host.memory_bytes < host.memory_limit_bytes
+
+
+def test_a_network_device_that_goes_takes_nothing_back() -> None:
+    """What went through it stays counted, and a new one is counted from nothing on."""
+    up = {"eth0": (1000, 100), "veth1": (500, 50)}
+    assert passed((0, 0), {}, up) == (1500, 150)
+    gone = {"eth0": (1010, 102)}
+    assert passed((1500, 150), up, gone) == (1510, 152)
+    assert passed((1510, 152), gone, {"eth0": (1010, 102), "veth2": (7, 3)}) == (1517, 155)
+    assert passed((1510, 152), {"veth1": (500, 50)}, {"veth1": (2, 1)}) == (1512, 153)
