@@ -109,6 +109,7 @@ class Container:
         exit_code: Of its last end.
         restarts: How often its restart policy started it again.
         ports: On this machine, by the port in the container.
+        cores: That it is held to, as the engine writes it: `0-2`; empty for any.
     """
 
     id: str
@@ -118,6 +119,7 @@ class Container:
     exit_code: int
     restarts: int
     ports: Mapping[int, int]
+    cores: str = ""
 
     @property
     def failed(self) -> bool:
@@ -164,6 +166,7 @@ def _container(content: Mapping[str, Any]) -> Container:
             for port, bound in bindings.items()
             if bound and bound[0]["HostPort"]
         },
+        cores=content["HostConfig"].get("CpusetCpus", ""),
     )
 
 

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +37,13 @@ class Wanted:
         injections: What to make worse, by knob.
         ports: By service; the kernel chooses the others.
         variables: Of the compose file, in the place of the caller's.
+        cores: That its containers are held to; empty for any.
     """
 
     injections: Mapping[str, float] = field(default_factory=dict)
     ports: Mapping[str, int] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    cores: tuple[int, ...] = ()
 
 
 @contextmanager
@@ -56,10 +58,20 @@ def composed(stack: Stack, wanted: Wanted) -> Iterator[Live]:
     project = own_project(stack.name)
     try:
         start(stack, project, wanted, hidden := make_secrets(stack))
-        yield live(stack, project, hidden, wanted.variables)
+        up = live(stack, project, hidden, wanted.variables)
+        yield replace(up, cores=_held(project, wanted.cores))
     finally:
         with uninterrupted():
             docker.remove(project)
+
+
+def _held(project: str, cores: tuple[int, ...]) -> tuple[int, ...]:
+    """The cores that the containers are held to; none where their file says which they have."""
+    there = docker.containers(project) if cores else ()
+    if any(each.cores for each in there):
+        return ()
+    running = [each.id for each in there if each.state is State.UP]
+    return cores if docker.hold(running, cores) else ()
 
 
 def secrets_of(stack: Stack) -> tuple[str, ...]:

@@ -147,6 +147,17 @@ def log(container: str, lines: int) -> str:
     return ""
 
 
+def hold(ids: Sequence[str], cores: Sequence[int]) -> bool:
+    """Hold containers to some cores, also after a restart, and say whether they are held.
+
+    Where the engine refuses they stay as they are: it is better measured unpinned than not.
+    """
+    if not ids or not cores:
+        return False
+    command = ["docker", "update", "--cpuset-cpus", ",".join(map(str, cores)), *ids]
+    return attempt(command, "hold containers to cores")[0] == 0
+
+
 def image_id(name: str) -> str | None:
     """The id of an image on this machine; None when there is none of that name.
 

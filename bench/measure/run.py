@@ -162,9 +162,10 @@ def _live(
 
 
 def _started(stack: Stack, conditions: Conditions, cores: Cores) -> AbstractContextManager[Live]:
-    """The stack, started for this run alone. Of containers their file says which cores they have."""
+    """The stack, started for this run alone."""
     if stack.compose is not None:
-        return composed(stack, Wanted(injections=conditions.injections, variables=conditions.variables))
+        wanted = Wanted(conditions.injections, variables=conditions.variables, cores=cores)
+        return composed(stack, wanted)
     secret = jwt_secret(os.environ, generate=True)
     return running(stack, secret, conditions.injections, conditions.tree, cores)
 

@@ -21,13 +21,14 @@ def inspected(service: str = "backend", **changes: Any) -> dict[str, Any]:
     """A container as `docker inspect` prints it; fields of its state, and others, by name."""
     policy, restarts = changes.pop("policy", "on-failure"), changes.pop("restarts", 0)
     ports = changes.pop("ports", {"3000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "40000"}]})
+    cores = changes.pop("cores", "")
     labels = {"com.docker.compose.service": service, **changes.pop("labels", {})}
     return {
         "Id": changes.pop("id", service[0] * 64),
         "Image": "sha256:" + "0" * 64,
         "RestartCount": restarts,
         "State": {"Status": "running", "ExitCode": 0, **changes},
-        "HostConfig": {"RestartPolicy": {"Name": policy}},
+        "HostConfig": {"RestartPolicy": {"Name": policy}, "CpusetCpus": cores},
         "Config": {"Labels": labels},
         "NetworkSettings": {"Ports": ports},
     }

@@ -66,6 +66,33 @@ def test_a_stack_is_up_inside_the_block_and_gone_after_it(fake: FakeDocker) -> N
     ] in (fake.calls)
 
 
+def test_containers_are_held_to_cores(fake: FakeDocker) -> None:
+    """All that run, once they are up; where none are asked for, nobody is held to any."""
+    with composed(make_stack(), Wanted(cores=(2, 3))) as live:
+        assert live.cores == (2, 3)
+        assert live.urls
+    held = ["update", "--cpuset-cpus", "2,3", "b" * 64, "d" * 64]
+    assert held in fake.calls
+    with composed(make_stack(), Wanted()) as live:
+        assert live.cores == ()
+    assert fake.calls.count(held) == sum("update" in call for call in fake.calls) == 1
+
+
+def test_who_cannot_be_held_to_cores_is_measured_without(fake: FakeDocker) -> None:
+    """An engine that refuses is no error; a compose file that says itself which cores is left alone."""
+    fake.said = {"update": (1, "", "cpuset cgroup not available")}
+    fake.write()
+    with composed(make_stack(), Wanted(cores=(2, 3))) as live:
+        assert live.cores == ()
+    assert fake.asked("update")
+    fake.containers[1] = inspected("db", ports={}, cores="0")
+    fake.write()
+    before = len(fake.calls)
+    with composed(make_stack(), Wanted(cores=(2, 3))) as live:
+        assert live.cores == ()
+    assert not any("update" in call for call in fake.calls[before:])
+
+
 def test_the_compose_file_sees_what_is_declared(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Secrets are made up or the caller's, ports chosen, knobs turned; nothing else of the shell is there."""
     password = secrets.token_hex(8)
