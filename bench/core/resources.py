@@ -23,6 +23,7 @@ class ResourceSummary(Record):
         written_bytes: To disks, likewise.
         restarts: How often its container was started again during the run.
         oom_kills: How often the kernel ended it for want of memory, likewise.
+        throttled_ms: For how long it had to wait because its quota of processor time was used up, likewise.
     """
 
     cpu_pct_mean: Number
@@ -35,6 +36,7 @@ class ResourceSummary(Record):
     written_bytes: Count | None = None
     restarts: Count | None = None
     oom_kills: Count | None = None
+    throttled_ms: Count | None = None
 
 
 def summarise_resources(samples: Iterable[ResourceSample]) -> dict[str, ResourceSummary]:
@@ -59,6 +61,7 @@ def _summary(samples: Sequence[ResourceSample]) -> ResourceSummary:
         written_bytes=_counted([sample.written_bytes for sample in samples]),
         restarts=_counted([sample.restarts for sample in samples]),
         oom_kills=_counted([sample.oom_kills for sample in samples]),
+        throttled_ms=_counted([sample.throttled_ms for sample in samples]),
     )
 
 

@@ -89,6 +89,8 @@ class ResourceSample(Record):
         written_bytes: To disks, likewise.
         restarts: How often its container was started again.
         oom_kills: How often the kernel ended a process of it for want of memory.
+        throttled_ms: For how long it had to wait because its quota of processor time was used up, since it
+            started.
     """
 
     at_s: float
@@ -102,6 +104,7 @@ class ResourceSample(Record):
     written_bytes: int | None = None
     restarts: int | None = None
     oom_kills: int | None = None
+    throttled_ms: int | None = None
 
 
 class Probe(Record):

@@ -133,4 +133,5 @@ def _sample(service: str, at_s: float, cpu_pct: float, stats: Stats, seen: _Seen
         written_bytes=written,
         restarts=seen.starts,
         oom_kills=seen.oom_kills,
+        throttled_ms=stats.throttled_ms,
     )

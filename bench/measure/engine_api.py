@@ -25,7 +25,12 @@ class _Cpu(BaseModel):
     class Usage(BaseModel):
         total_usage: int = 0
 
+    class Throttling(BaseModel):
+        periods: int = 0
+        throttled_time: int = 0
+
     cpu_usage: Usage = Usage()
+    throttling_data: Throttling = Throttling()
 
 
 class _Memory(BaseModel):
@@ -60,6 +65,12 @@ class Stats(BaseModel):
     def cpu_ns(self) -> int:
         """Nanoseconds of a processor that it had, since it started."""
         return self.cpu_stats.cpu_usage.total_usage
+
+    @property
+    def throttled_ms(self) -> int | None:
+        """For how long its quota was used up, since it started; None where it has none."""
+        found = self.cpu_stats.throttling_data
+        return found.throttled_time // 1_000_000 if found.periods else None
 
     @property
     def memory_bytes(self) -> int:

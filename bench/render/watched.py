@@ -18,7 +18,7 @@ def resources(summaries: Mapping[str, ResourceSummary]) -> tuple[Table, Table]:
     machine = ", the machine's of all" if HOST in summaries else ""
     used = Table(
         f"Resources (CPU in per cent of one core{machine})",
-        ("process", "CPU mean", "CPU p95", "memory", "of limit", "restarts", "OOM kills"),
+        ("process", "CPU mean", "CPU p95", "throttled", "memory", "of limit", "restarts", "OOM kills"),
         tuple((_name(source), *_used(each)) for source, each in summaries.items()),
     )
     moved = Table(
@@ -38,6 +38,7 @@ def _used(each: ResourceSummary) -> tuple[str, ...]:
     return (
         f"{each.cpu_pct_mean:.0f} %",
         f"{each.cpu_pct_p95:.0f} %",
+        wording.duration(each.throttled_ms),
         wording.memory(each.memory_bytes_max),
         wording.percent(each.memory_ratio_max),
         *(wording.DASH if count is None else str(count) for count in counts),

@@ -31,7 +31,11 @@ class FakeContainer:
             "Health": {"Status": "healthy"},
         }
         self.stats: dict[str, Any] = {
-            "cpu_stats": {"cpu_usage": {"total_usage": 0}, "online_cpus": 2},
+            "cpu_stats": {
+                "cpu_usage": {"total_usage": 0},
+                "online_cpus": 2,
+                "throttling_data": {"periods": 20, "throttled_periods": 2, "throttled_time": 70_900_000},
+            },
             "memory_stats": {
                 "usage": 70_000_000,
                 "limit": 100_000_000,

@@ -45,6 +45,7 @@ def test_a_container_is_read_by_the_engines_own_clock(tmp_path: Path) -> None:
         assert sample == ResourceSample(
             at_s=2.0, source="model", cpu_pct=25.0, memory_bytes=50_000_000, memory_limit_bytes=100_000_000,
             received_bytes=1001, sent_bytes=12, read_bytes=4100, written_bytes=512, restarts=0, oom_kills=0,
+            throttled_ms=70,
         )  # fmt: skip
         assert (probe.check, probe.up) == ("model (container)", True)
 
@@ -151,6 +152,7 @@ def test_what_the_kernel_does_not_count_is_not_known() -> None:
         }
     )
     assert (read.network_bytes, read.disk_bytes, read.memory_bytes) == (None, None, 30)
+    assert read.throttled_ms is None
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,7 @@ def watched_recording() -> Recording:
             at_s=at, source=source, cpu_pct=10.0 + at, memory_bytes=memory + 3_000_000 * at,
             memory_limit_bytes=limit, received_bytes=3_000_000 + 40_000 * at, sent_bytes=1_200 * at,
             read_bytes=4096, written_bytes=900 * at, restarts=int(source == "agent" and at > 12), oom_kills=0,
+            throttled_ms=45 * at if source == "model" else 0,
         )
         for at in range(0, 30, 2)
         for source, memory, limit in (
