@@ -19,7 +19,7 @@ def failure(there: tuple[Container, ...], hidden: Mapping[str, str]) -> TargetEr
         return None
     return TargetError(
         f"service '{failed.service}' {failed.in_words}{tail(failed, hidden)}",
-        f"its image is {failed.image}; run it by hand to see more",
+        f"its image is {failed.image.removeprefix('sha256:')[:12]}; run it by hand to see more",
     )
 
 

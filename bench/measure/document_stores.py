@@ -11,6 +11,7 @@ from bench.errors import TargetError
 
 _COMMAND_TIMEOUT_S = 30.0
 _SELECTION_TIMEOUT_MS = 5_000
+_LONGEST_TEXT = 200  # of a server's complaint
 
 
 class DocumentStore(Protocol):
@@ -95,9 +96,17 @@ class MongoDocumentStore:
                 change(client.get_default_database()[self._collection])
         except PyMongoError as error:
             raise TargetError(
-                f"cannot {action} test data in MongoDB: {type(error).__name__}",
-                "does MONGODB_URI name the server, the database and a user that may write?",
+                f"cannot {action} test data in MongoDB: {_why(error)}",
+                "does MONGODB_URI name the server, the database and a user that may write? is its disk full?",
             ) from error
+
+
+def _why(error: Exception) -> str:
+    """What kind of error it is, and the server's words where it has some; others name addresses."""
+    found = getattr(error, "details", None) or {}
+    first = (found.get("writeErrors") or [found])[0]
+    words = str(first.get("errmsg", "")).partition("\n")[0][:_LONGEST_TEXT]
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
 def _dated(key: str, value: Any) -> Any:

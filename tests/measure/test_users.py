@@ -8,12 +8,13 @@ from typing import Any
 
 import jwt
 import pytest
+from pymongo.errors import OperationFailure
 
 from bench.core.stack import Stack, Users
 from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure.auth import Account, declared_users, jwt_secret, mint
 from bench.measure.by_hand import add_by_hand, remove_by_hand
-from bench.measure.document_stores import CommandDocumentStore, MongoDocumentStore, open_store
+from bench.measure.document_stores import CommandDocumentStore, MongoDocumentStore, _why, open_store
 from bench.measure.provisioning import JOURNALS, furnished, provisioned
 from bench.store import stacks
 
@@ -243,3 +244,17 @@ def test_a_fixture_that_stays_costs_no_run(tmp_path: Path) -> None:
     with furnished(_furnished(program), _values(tmp_path), ["forms"], warnings.append):
         pass
     assert warnings == ["cannot remove test data: gone"]
+
+
+@pytest.mark.parametrize(
+    ("details", "words"),
+    [
+        ({"errmsg": "database or disk is full"}, ": database or disk is full"),
+        ({"writeErrors": [{"errmsg": "no room\nat all"}, {"errmsg": "x"}]}, ": no room"),
+        ({}, ""),
+        (None, ""),
+    ],
+)
+def test_a_database_that_refuses_is_heard(details: dict[str, Any] | None, words: str) -> None:
+    """Its own words follow the kind of the error, a line of them."""
+    assert _why(OperationFailure("x at 10.0.0.1:27017", details=details)) == f"OperationFailure{words}"
