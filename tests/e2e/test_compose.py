@@ -5,12 +5,14 @@ not what is in them. So nothing here shows that the official mongo image makes t
 """
 
 import json
+import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -91,7 +93,9 @@ def tiny(folder: Path, health: str, retries: int) -> None:
 
 
 @contextmanager
-def begun(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def begun(
+    folder: Path, *arguments: str, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """A command that runs on; what it says to people is in `said`."""
     # Whoever runs the tests in the background ignores Ctrl-C, and would hand that down.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -99,7 +103,7 @@ def begun(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         process = subprocess.Popen(
             command(*arguments),
             cwd=folder,
-            env=environment(),
+            env=environment(**(env or {})),
             stdout=subprocess.DEVNULL,
             stderr=said,
             text=True,
@@ -141,7 +145,7 @@ def up(*arguments: str, cwd: Path) -> Done:
 def test_a_stack_that_is_up_is_measured_and_survives_what_happens_to_it(here: Path) -> None:
     """From up to down: addresses, status, logs, a check; then its agent is killed and its MongoDB restarted.
 
-    The run goes on with the failures noted, and at its end the stack answers as before.
+    The run goes on, and the result has failures, restarts, alerts and outages; then it answers as before.
     """
     started = up("stack", "up", "--target", "compose", cwd=here)
     assert set(re.findall(r"^(\w+) +http://127\.0\.0\.1:\d+$", started.out, re.MULTILINE)) == {
@@ -166,9 +170,9 @@ def test_a_stack_that_is_up_is_measured_and_survives_what_happens_to_it(here: Pa
 
     agent, mongodb = container(here, "agent"), container(here, "mongodb")
     pid = json.loads(log.splitlines()[-1])["pid"]
-    load = ("run", str(short_scenario(here, 30.0)), "--target", "compose", "--no-certificate")
+    load = ("run", str(short_scenario(here, 40.0)), "--target", "compose", "--no-certificate")
     with begun(here, *load) as run:
-        says(here, r"[1-9]\d* requests")
+        says(here, r"1\d s of 40 s")  # so that both were seen to run before
         docker("exec", agent, "python", "-c", f"import os; os.kill({pid}, 9)")
         docker("restart", "--time", "1", mongodb)
         assert run.wait(timeout=300) == 0, (here / "said").read_text()
@@ -176,6 +180,12 @@ def test_a_stack_that_is_up_is_measured_and_survives_what_happens_to_it(here: Pa
     assert survived.get("stop") is None
     assert survived["summary"]["outcomes"]["ok"] > 0
     assert len(survived["summary"]["outcomes"]) > 1
+    assert {each["status"] for each in survived["summary"]["errors"]} & {500, 503}
+    alerts = {(each["rule"], each["source"]) for each in survived["alerts"]}
+    assert alerts >= {("restarts", "agent"), ("restarts", "mongodb")}
+    used, seen = survived["summary"]["resources"], survived["summary"]["availability"]
+    assert (used["agent"]["restarts"], used["mongodb"]["restarts"]) == (1, 1)
+    assert any(each["outages"] for each in seen.values()), seen
     assert docker("inspect", "--format", "{{.RestartCount}}", agent).strip() == "1"
     up(*check, "--results", "after", cwd=here)
 
@@ -185,9 +195,12 @@ def test_a_stack_that_is_up_is_measured_and_survives_what_happens_to_it(here: Pa
 
 
 def test_an_interrupted_run_keeps_what_there_is_and_leaves_no_container(here: Path) -> None:
-    """Neither containers nor networks nor volumes; the failures that were injected are in the result."""
-    injected = ("--inject", "model.error_ratio=0.5", "--no-certificate")
-    with begun(here, "run", str(short_scenario(here, 120.0)), "--target", "compose", *injected) as run:
+    """Neither containers nor networks nor volumes; what the model refused is in the result, by its status."""
+    injected = ("--inject", "model.delay_ms=500", "--no-certificate")
+    scenario = short_scenario(here, 120.0)
+    scenario.write_text(scenario.read_text().replace("target: chat", "target: agent"))
+    one_at_a_time = {"OLLAMA_NUM_PARALLEL": "1", "OLLAMA_MAX_QUEUE": "1"}
+    with begun(here, "run", str(scenario), "--target", "compose", *injected, env=one_at_a_time) as run:
         says(here, r"[1-9]\d* failed")
         run.send_signal(signal.SIGINT)
         assert run.wait(timeout=300) == 130
@@ -195,7 +208,9 @@ def test_an_interrupted_run_keeps_what_there_is_and_leaves_no_container(here: Pa
     kept = result(here)
     assert kept["stop"]["cause"] == "interrupt"
     assert kept["summary"]["outcomes"]["http_error"] > 0
-    assert kept["provenance"]["injections"] == {"model.error_ratio": 0.5}
+    first = kept["summary"]["errors"][0]
+    assert (first["status"], "server busy" in first["detail"]) == (503, True)
+    assert kept["provenance"]["injections"] == {"model.delay_ms": 500}
 
 
 def test_an_unhealthy_service_is_named_with_its_log(here: Path) -> None:
@@ -205,6 +220,43 @@ def test_an_unhealthy_service_is_named_with_its_log(here: Path) -> None:
     assert done.code == 4
     assert "error: service 'only' is unhealthy: the disk is gone" in done.err
     assert everything(here) == []
+
+
+def test_a_full_disk_is_named(here: Path) -> None:
+    """By the last words of the service that has no room for what it must write."""
+    tiny(here, "", 600)
+    full = "import os; raise SystemExit(os.system('head -c 4194304 /dev/zero > /data/all') >> 8)"
+    text = (here / "tiny.yml").read_text().replace("time.sleep(600)", full)
+    (here / "tiny.yml").write_text(text.replace("volumes: [/data]", 'tmpfs: ["/data:size=1m,mode=1777"]'))
+    done = bench("stack", "up", "--target", "tiny", cwd=here)
+    assert done.code == 4, done.err
+    assert "service 'only' ended with code 1" in done.err
+    assert "No space left on device" in done.err
+    assert everything(here) == []
+
+
+def test_a_socket_that_is_not_permitted_is_said(here: Path) -> None:
+    """With what to do about it; what needs no engine goes on."""
+    path = here / "docker.sock"
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(str(path))
+        path.chmod(0)
+        host = environment(DOCKER_HOST=f"unix://{path}")
+        start = [*mortal(), *command("stack", "up", "--target", "compose")]
+        done = subprocess.run(start, cwd=here, env=host, capture_output=True, text=True, check=False)
+    assert done.returncode == 4, done.stderr
+    assert "Docker's socket may not be used by this account" in done.stderr
+    assert "hint: have yourself added to the group" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def mortal() -> list[str]:
+    """What takes from root that it may use every file."""
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("root may use every socket")
+    return ["setpriv", "--inh-caps=-dac_override", "--bounding-set=-dac_override"]
 
 
 def test_an_interrupted_start_leaves_nothing(here: Path) -> None:
