@@ -54,7 +54,8 @@ def monitor(
         with _screen(wanted=json_lines != STDOUT) as screen:
             show = _Show(state, lines, screen, quiet=json_lines == STDOUT)
             whole = watch(watched, interval, duration, show.found, show.tick)
-    say(summary(state.moment(show.elapsed_s)).rstrip())
+    apart = "" if screen is None else "\n"
+    say(apart + summary(state.moment(show.elapsed_s)).rstrip())
     if not whole and duration is not None:
         raise typer.Exit(Exit.INTERRUPTED)
 

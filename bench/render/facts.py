@@ -14,7 +14,7 @@ from bench.core.recovery import Recovery
 from bench.core.report import Report
 from bench.core.result import environment
 from bench.core.summary import Goodput, RunSummary, TokenGaps
-from bench.core.work import label, number
+from bench.core.work import label
 from bench.render import loads
 
 _SAME = 0.005  # of a pace: a smaller difference is none
@@ -84,7 +84,7 @@ def _answered(summary: RunSummary) -> str:
 
 def _work(summary: RunSummary) -> str:
     """What a message makes the services do."""
-    return ", ".join(f"{label(name)} {number(count)}" for name, count in summary.work.items())
+    return ", ".join(f"{label(name)} {count:,.4g}" for name, count in summary.work.items())
 
 
 def _token_gaps(gaps: TokenGaps | None) -> str:

@@ -61,8 +61,10 @@ def show(document: Document, *, width: int, colour: bool) -> str:
         console.print(clean(table.title), style="bold")
         console.print(_rich(table))
     console.print()
+    facts = RichTable.grid(padding=(0, 2, 0, 0))
     for label, text in document.facts:
-        console.print(f"{label:<12} {clean(text)}")
+        facts.add_row(label, clean(text))
+    console.print(facts)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 

@@ -35,20 +35,20 @@ def main() -> None:
         subprocess.run([*_BENCH, *_CHECK, "--results", folder], cwd=_ROOT, check=False)
         page = min(results.glob("*/report.html"))
         _take(chromium, page)
-        _draw("terminal.svg", ("report", str(page.parent)))
-        _draw("live.svg", ("run", "quick", "--live", "--results", folder))
+        _draw("terminal.svg", ("report", str(page.parent)), _ROOT)
+        _draw("live.svg", ("run", "quick", "--live"), results)
     up = subprocess.run([*_BENCH, "stack", "up"], cwd=_ROOT, env=_ENVIRONMENT, check=False)
     if up.returncode != 0:
         sys.exit("the stack that is to be watched did not start")
     try:
-        _draw("monitor.svg", _MONITOR)
+        _draw("monitor.svg", _MONITOR, _ROOT)
     finally:
         subprocess.run([*_BENCH, "stack", "down"], cwd=_ROOT, check=True)
 
 
-def _draw(name: str, arguments: tuple[str, ...]) -> None:
-    text = last_screen([*_BENCH, *arguments], _ROOT, _ENVIRONMENT)
-    shown = [each for each in arguments if "/" not in each and each != "--results"]
+def _draw(name: str, arguments: tuple[str, ...], folder: Path) -> None:
+    text = last_screen([*_BENCH, *arguments], folder, _ENVIRONMENT)
+    shown = ["results/RUN" if "/" in each else each for each in arguments]
     (_FOLDER / name).write_text(picture(text, " ".join(["bench", *shown])), encoding="utf-8")
     sys.stderr.write(f"{name}: {(_FOLDER / name).stat().st_size / 1000:.0f} kB\n")
 
