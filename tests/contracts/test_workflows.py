@@ -163,6 +163,19 @@ def test_a_stack_that_is_brought_up_is_taken_down() -> None:
     assert steps[-1]["if"] == "always()"
 
 
+def test_runs_are_judged_without_the_logs_beside_them(tmp_path: Path) -> None:
+    """What the last job gives to bench are the folders of runs, whatever else was kept with them."""
+    (tmp_path / "runs" / "a-run").mkdir(parents=True)
+    (tmp_path / "runs" / "quick-services.log").touch()
+    given = [step["run"] for name, step in _steps() if name == "_bench.yml" and "runs/*" in step.get("run", "")]
+    assert len(given) == 2
+    for command in given:
+        (pattern,) = re.findall(r"runs/\S+", command)
+        echo = ["bash", "-c", f"echo {pattern}"]
+        done = subprocess.run(echo, cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert done.stdout.split() == ["runs/a-run/"]
+
+
 def test_no_text_of_an_event_becomes_a_command() -> None:
     """What a stranger can write reaches a shell only as a variable."""
     for name, step in _steps():
