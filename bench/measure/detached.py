@@ -51,7 +51,7 @@ def up(stack: Stack, secret: SecretStr, ports: Mapping[str, int]) -> Mapping[str
     if is_up(stack.name):
         raise ConfigError(f"target '{stack.name}' is up", "bench stack down")
     home = (FOLDER / stack.name).absolute()
-    shutil.rmtree(home, ignore_errors=True)
+    down(stack.name)  # what still runs of one that lost a service
     try:
         started = prepare(stack, secret, home)
     except OSError as error:

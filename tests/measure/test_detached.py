@@ -42,6 +42,22 @@ def test_a_stack_stays_up_until_it_is_taken_down() -> None:
     assert not (detached.FOLDER / "trial").exists()
 
 
+def test_a_stack_that_lost_a_service_is_replaced_whole() -> None:
+    """What still ran of it ends when it is started anew: it would be in no file, and `down` not find it."""
+    stack = make_stack({"one": "good", "two": "good"})
+    try:
+        detached.up(stack, SECRET, {})
+        before = detached.attach(stack, SECRET).pids
+        left = psutil.Process(before["one"])
+        os.kill(before["two"], signal.SIGKILL)
+        psutil.wait_procs([psutil.Process(before["two"])], timeout=10)
+        detached.up(stack, SECRET, {})
+        assert not left.is_running() or left.status() == psutil.STATUS_ZOMBIE
+        assert detached.is_up("trial")
+    finally:
+        detached.down("trial")
+
+
 def test_a_stubborn_service_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     """`down` does not leave a process that ignores SIGTERM."""
     monkeypatch.setattr("bench.measure.detached._STOP_TIMEOUT_S", 0.2)
