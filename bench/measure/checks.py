@@ -59,14 +59,23 @@ class _Http:
 
 
 class _Mongo:
-    """A check by MongoDB's `ping`."""
+    """A check by MongoDB's `ping`.
 
-    def __init__(self, uri: str) -> None:
+    Raises:
+        ConfigError: The address is none.
+    """
+
+    def __init__(self, uri: str, where: str) -> None:
         from pymongo import AsyncMongoClient  # noqa: PLC0415 - only stacks with a MongoDB pay for its import
+        from pymongo.errors import PyMongoError  # noqa: PLC0415 - likewise
 
-        self._client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(
-            uri, serverSelectionTimeoutMS=int(ms(TIMEOUT_S)), connect=False
-        )
+        try:
+            self._client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(
+                uri, serverSelectionTimeoutMS=int(ms(TIMEOUT_S)), connect=False
+            )
+        except (PyMongoError, ValueError) as error:  # nothing of it is shown, for it may hold a password
+            wrong = f"{where} is no address ({type(error).__name__})"
+            raise ConfigError(f"{wrong}; a password has %40 for @ and %2F for /") from None
 
     async def ask(self) -> str | None:
         from pymongo.errors import PyMongoError  # noqa: PLC0415 - likewise
@@ -150,7 +159,8 @@ def _asker(
         case HttpCheck():
             return _Http(check, live.urls[check.service], token, client)
         case MongoCheck():
-            return _Mongo(expand(check.uri, live.values, f"checks.{name}.uri"))
+            where = f"checks.{name}.uri"
+            return _Mongo(expand(check.uri, live.values, where), where)
         case TcpCheck():
             return _Tcp(live.urls[check.service])
         case _:

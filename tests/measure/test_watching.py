@@ -106,6 +106,17 @@ def test_a_mongodb_that_is_not_there_is_down() -> None:
     assert password not in (probes["mongodb"].detail or "")
 
 
+@pytest.mark.parametrize("address", ["@127.0.0.1:1/", ":x@127.0.0.1/", "@127.0.0.1:x/"])
+def test_an_address_that_is_none_is_left_out_without_its_password(address: str) -> None:
+    """A password with characters that an address must have encoded ends nothing, and is not told."""
+    password = secrets.token_hex(8)
+    uri = f"mongodb://user:{password}@{password}{address}"
+    probes, left_out = _asked(_live({}, checks={"mongodb": {"kind": "mongodb", "uri": uri}}))
+    assert probes == {}
+    assert left_out["mongodb"].startswith("checks.mongodb.uri is no address")
+    assert password not in left_out["mongodb"]
+
+
 def test_gauges_are_read_by_their_series() -> None:
     """A series with labels is added up, one of a longer name is another, what is no number is left out."""
     assert added_up(TEXT.decode(), {"waiting", "hits_total", "odd", "none"}) == {
