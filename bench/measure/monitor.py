@@ -1,10 +1,10 @@
 """Watches a stack or the machine until it is enough, without any load."""
 
 import asyncio
-import signal
 import time
 from collections.abc import Callable, Mapping
 
+from bench.measure.uninterrupted import told
 from bench.measure.watching import Seen, Watched, watching
 
 
@@ -35,21 +35,20 @@ async def _monitor(
     found: Callable[[Seen], None],
     tick: Callable[[float, Mapping[str, str]], None],
 ) -> bool:
-    loop, interrupted = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupted.set)
-    async with watching(watched, interval_s) as watch:
-        began_s = time.monotonic()
-        watch.begin(lambda: time.monotonic() - began_s, found)
-        # A little after the readings, so that what is shown is new.
-        due_s = began_s + interval_s / 2
-        end_s = None if duration_s is None else began_s + duration_s
-        while not interrupted.is_set() and (end_s is None or time.monotonic() < end_s):
-            wake_s = due_s if end_s is None else min(due_s, end_s)
-            await _wait(interrupted, wake_s - time.monotonic())
-            due_s += interval_s
-            tick(time.monotonic() - began_s, watch.left_out | watch.warnings)
-        return not interrupted.is_set()
+    interrupted = asyncio.Event()
+    with told(interrupted.set):
+        async with watching(watched, interval_s) as watch:
+            began_s = time.monotonic()
+            watch.begin(lambda: time.monotonic() - began_s, found)
+            # A little after the readings, so that what is shown is new.
+            due_s = began_s + interval_s / 2
+            end_s = None if duration_s is None else began_s + duration_s
+            while not interrupted.is_set() and (end_s is None or time.monotonic() < end_s):
+                wake_s = due_s if end_s is None else min(due_s, end_s)
+                await _wait(interrupted, wake_s - time.monotonic())
+                due_s += interval_s
+                tick(time.monotonic() - began_s, watch.left_out | watch.warnings)
+            return not interrupted.is_set()
 
 
 async def _wait(interrupted: asyncio.Event, seconds: float) -> None:

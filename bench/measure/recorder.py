@@ -3,7 +3,6 @@
 import asyncio
 import math
 import os
-import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,6 +29,7 @@ from bench.measure.endpoint import Endpoint
 from bench.measure.layers import ask_layers
 from bench.measure.messages import Batch, Job, Transport
 from bench.measure.resources import ResourceSampler
+from bench.measure.uninterrupted import told
 from bench.measure.watching import Seen, Watched, watching
 from bench.measure.workers import Workers, working
 
@@ -127,9 +127,10 @@ class _Session:
         self._interrupted = asyncio.Event()
 
     async def run(self, count: int) -> Recording:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._interrupted.set)
+        with told(self._interrupted.set):
+            return await self._run(count)
+
+    async def _run(self, count: int) -> Recording:
         async with working(count, self._subject.cores.get(GENERATORS, ())) as workers:
             pace_before, before = await self._pace(workers), await self._trial(workers)
             elapsed_s, stop = await self._give_load(workers)

@@ -1,8 +1,9 @@
-"""Cleaning up that a second Ctrl-C does not cut short."""
+"""Ctrl-C and SIGTERM: put off while something is cleaned up, or told to an event loop."""
 
+import asyncio
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -23,3 +24,21 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(each, handler)
     if came:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def told(interrupted: Callable[[], object]) -> Iterator[None]:
+    """Inside the block SIGINT and SIGTERM call a function in the running loop; after it all is as before.
+
+    A loop that is closed leaves SIGTERM to the kernel, which ends a process without any cleaning up.
+    """
+    loop = asyncio.get_running_loop()
+    before = {each: signal.getsignal(each) for each in _SIGNALS}
+    for each in _SIGNALS:
+        loop.add_signal_handler(each, interrupted)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            loop.remove_signal_handler(each)
+            signal.signal(each, handler)

@@ -167,7 +167,9 @@ def test_runs_are_judged_without_the_logs_beside_them(tmp_path: Path) -> None:
     """What the last job gives to bench are the folders of runs, whatever else was kept with them."""
     (tmp_path / "runs" / "a-run").mkdir(parents=True)
     (tmp_path / "runs" / "quick-services.log").touch()
-    given = [step["run"] for name, step in _steps() if name == "_bench.yml" and "runs/*" in step.get("run", "")]
+    given = [
+        step["run"] for name, step in _steps() if name == "_bench.yml" and "runs/*" in step.get("run", "")
+    ]
     assert len(given) == 2
     for command in given:
         (pattern,) = re.findall(r"runs/\S+", command)

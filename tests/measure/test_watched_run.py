@@ -1,4 +1,5 @@
 import asyncio
+import signal
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,24 @@ def test_a_run_is_watched() -> None:
     assert {(each.service, each.name) for each in recording.gauges} == declared
     assert {GENERATOR, HOST, *stack.services} == {*result.summary.resources}
     assert result.warnings == ()
+
+
+def test_sigterm_still_cleans_up_after_a_load() -> None:
+    """What SIGTERM did before a load it does after it: stack and test users are still to be removed."""
+    brief, stack = scenarios.load("quick"), stacks.load("embedded")
+    stage = {"kind": "user-turns", "users": 1, "turns": 1, "duration_s": 60.0}
+    content = brief.scenario.model_dump(mode="json") | {"stages": [stage], "thresholds": {}}
+    short = brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+
+    def ours(number: int, _: object) -> None:
+        raise KeyboardInterrupt(number)
+
+    before = signal.signal(signal.SIGTERM, ours)
+    try:
+        measure(short, stack, Conditions(certified=False), DEAF)
+        assert signal.getsignal(signal.SIGTERM) is ours
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize("twice", [0, 1])
