@@ -24,6 +24,9 @@ def monitor(
         found: Is given what is read.
         tick: Is called at each interval and at the end, with the seconds since the beginning, and what could
             not be read or asked by its name.
+
+    Raises:
+        BenchError: Whatever `found` or `tick` raised.
     """
     return asyncio.run(_monitor(watched, interval_s, duration_s, found, tick))
 
@@ -47,6 +50,7 @@ async def _monitor(
                 wake_s = due_s if end_s is None else min(due_s, end_s)
                 await _wait(interrupted, wake_s - time.monotonic())
                 due_s += interval_s
+                watch.check()
                 tick(time.monotonic() - began_s, watch.left_out | watch.warnings)
             return not interrupted.is_set()
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import httpx
@@ -85,6 +85,16 @@ class Watch:
             return None
         return [seen for many in each for seen in many if isinstance(seen, GaugeSample)]
 
+    def check(self) -> None:
+        """Go on only while every reader does.
+
+        Raises:
+            BaseException: What ended one, such as a file of what is found that cannot be written any more.
+        """
+        for task in self._tasks:
+            if task.done():
+                task.result()
+
     async def end(self) -> None:
         """Read no more.
 
@@ -93,9 +103,9 @@ class Watch:
         """
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        for end in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if end is not None and not isinstance(end, asyncio.CancelledError):
+                raise end
 
     async def _every(self, name: str, clock: Callable[[], float], found: Callable[[Seen], None]) -> None:
         """Read at each interval; one that takes longer costs the next ones, and nobody else."""
@@ -137,15 +147,14 @@ async def watching(watched: Watched | None, interval_s: float = INTERVAL_S) -> A
             readers |= {f"{_CHECK}{name}": _probe(name, asker) for name, asker in asking.items()}
             readers |= _readings("gauges", live.stack.gauges, live.urls, client)
             counters = _readings("counters", live.stack.counters, live.urls, client)
-        watch = Watch(readers, counters, left_out, interval_s)
-        try:
-            yield watch
-        finally:
-            await watch.end()
-            for asker in asking.values():
-                await asker.close()
+        async with AsyncExitStack() as after:
             if engine is not None:
-                await engine.close()
+                after.push_async_callback(engine.close)
+            for asker in asking.values():
+                after.push_async_callback(asker.close)
+            watch = Watch(readers, counters, left_out, interval_s)
+            after.push_async_callback(watch.end)
+            yield watch
 
 
 def _readings(

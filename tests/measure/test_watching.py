@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -7,9 +8,10 @@ import pytest
 
 from bench.core.sample import HOST, GaugeSample, Probe, ResourceSample
 from bench.core.stack import Stack
-from bench.errors import TargetError
+from bench.errors import StoreError, TargetError
 from bench.measure.gauges import added_up
 from bench.measure.live import Live
+from bench.measure.monitor import monitor
 from bench.measure.resources import HostReader, passed
 from bench.measure.watching import Seen, Watch, Watched, ask_once, watching
 from tests.measure.fake_engine import FakeContainer, engine
@@ -277,6 +279,37 @@ def test_a_fault_in_a_reader_is_not_hidden() -> None:
 
     with pytest.raises(ZeroDivisionError):
         run_virtually(run())
+
+
+def test_a_monitor_ends_when_nobody_takes_what_it_finds() -> None:
+    """A full disk, or a reader of the pipe that has gone: it does not go on until Ctrl-C, writing nothing."""
+
+    def full(_: Seen) -> None:
+        raise StoreError("cannot write seen.jsonl: No space left on device")
+
+    ticks: list[float] = []
+    with pytest.raises(StoreError, match="No space left"):
+        monitor(None, 0.05, 20.0, full, lambda elapsed_s, _: ticks.append(elapsed_s))
+    assert max(ticks, default=0.0) < 15.0
+
+
+def test_what_was_opened_is_closed_when_a_reader_failed() -> None:
+    """A fault in one reader leaves no connection of another one open: pymongo would complain of it."""
+
+    async def run() -> None:
+        def wrong(_: Seen) -> None:
+            failed.set()
+            raise ZeroDivisionError
+
+        failed = asyncio.Event()
+        check = {"kind": "mongodb", "uri": "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=50"}
+        async with watching(Watched(_live({}, checks={"m": check})), 0.05) as watch:
+            watch.begin(asyncio.get_running_loop().time, wrong)
+            await failed.wait()
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(run())
+    gc.collect()
 
 
 def test_the_machine_is_read() -> None:
