@@ -62,7 +62,7 @@ class Subject:
         base_urls: Of the service that offers the target, and of the one that offers the target beside.
         tokens: Of the virtual users; None when the target asks for none.
         pids: Of the stack's processes, by service; empty when they run elsewhere.
-        dead: Says which service died; None while all run.
+        dead: Says which service died; None while all run. It may take long, and is asked in a thread.
         reference_url: Of the server of known timing; None to do without the certificate and the control.
         pinned: The request that the stack declares as its control, and the address of its service.
         layers: How to ask each tier by itself, when the stack declares that, and the addresses by service.
@@ -245,13 +245,13 @@ class _Session:
                 if interrupted.done():
                     return Stop(cause=StopCause.INTERRUPT, reason="interrupted")
                 if workers.began_s is not None:
-                    stop = self._tick(workers.began_s, workers, sampler)
+                    stop = await self._tick(workers.began_s, workers, sampler)
                     if stop is not None:
                         return stop
         finally:
             interrupted.cancel()
 
-    def _tick(self, began_s: float, workers: Workers, sampler: ResourceSampler) -> Stop | None:
+    async def _tick(self, began_s: float, workers: Workers, sampler: ResourceSampler) -> Stop | None:
         now_s = time.monotonic()
         elapsed_s = now_s - began_s
         for sample in sampler.sample(elapsed_s):
@@ -266,7 +266,8 @@ class _Session:
                 resources=tuple(self._newest.values()),
             )
         )
-        death = self._subject.dead()
+        # Of containers the `docker` program is asked: stages begin, and health checks are timed, meanwhile.
+        death = await asyncio.to_thread(self._subject.dead)
         if death is not None:
             return Stop(cause=StopCause.TARGET, reason=death)
         reason = self._abort.reason(elapsed_s)

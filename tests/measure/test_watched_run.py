@@ -1,16 +1,19 @@
 import asyncio
 import signal
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.core.sample import GENERATOR, HOST, GaugeSample, Outcome
-from bench.core.scenario import Scenario
+from bench.core.scenario import Brief, Scenario
 from bench.core.stack import WATCHING, Stack
 from bench.core.watching import Readings
 from bench.measure.live import Live
 from bench.measure.provenance import fingerprint
-from bench.measure.run import Conditions, Listener, measure
+from bench.measure.recorder import record
+from bench.measure.run import Conditions, Listener, measure, prepared
 from bench.measure.watching import Watched, watching
 from bench.store import scenarios, stacks
 from tests.measure.loopback import response, server
@@ -24,12 +27,17 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JWT_SECRET", raising=False)
 
 
+def _short(brief: Brief, stage: dict[str, object]) -> Brief:
+    """A brief of one stage, without limits."""
+    content = brief.scenario.model_dump(mode="json") | {"stages": [stage], "thresholds": {}}
+    return brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+
+
 def test_a_run_is_watched() -> None:
     """Every check and gauge that the stack declares is in the result, with the machine, and no warning."""
     brief, stack = scenarios.load("quick"), stacks.load("embedded")
     stage = {"kind": "fixed-users", "users": 2, "duration_s": 5.0, "pause_s": [0.1, 0.2]}
-    content = brief.scenario.model_dump(mode="json") | {"stages": [stage], "thresholds": {}}
-    short = brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+    short = _short(brief, stage)
     result, recording = measure(short, stack, Conditions(certified=False), DEAF)
     assert {*result.summary.availability} == {*stack.checks} == {"backend", "chat", "agent", "model"}
     assert all(each.outages == () for each in result.summary.availability.values())
@@ -43,8 +51,7 @@ def test_sigterm_still_cleans_up_after_a_load() -> None:
     """What SIGTERM did before a load it does after it: stack and test users are still to be removed."""
     brief, stack = scenarios.load("quick"), stacks.load("embedded")
     stage = {"kind": "user-turns", "users": 1, "turns": 1, "duration_s": 60.0}
-    content = brief.scenario.model_dump(mode="json") | {"stages": [stage], "thresholds": {}}
-    short = brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+    short = _short(brief, stage)
 
     def ours(number: int, _: object) -> None:
         raise KeyboardInterrupt(number)
@@ -57,6 +64,21 @@ def test_sigterm_still_cleans_up_after_a_load() -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+def test_who_asks_for_the_dead_keeps_nobody_waiting() -> None:
+    """An engine that is slow to answer delays no beginning of a stage, no health check and no token."""
+    brief, stack = scenarios.load("quick"), stacks.load("embedded")
+    stage = {"kind": "fixed-users", "users": 1, "duration_s": 1.5, "pause_s": [0.1, 0.2]}
+    short, asked_by = _short(brief, stage), set[threading.Thread]()
+
+    def dead() -> None:
+        asked_by.add(threading.current_thread())
+
+    with prepared(short, stack, Conditions(certified=False), "a-run", DEAF) as subject:
+        record(short, replace(subject, dead=dead), DEAF.progress)
+    assert asked_by
+    assert threading.main_thread() not in asked_by
+
+
 @pytest.mark.parametrize("twice", [0, 1])
 def test_a_message_has_its_work(twice: int) -> None:
     """What messages make the services do is exact: no control, health check or reading is counted in it."""
@@ -64,8 +86,7 @@ def test_a_message_has_its_work(twice: int) -> None:
     content = stack.model_dump(mode="json")
     content["services"]["agent"]["knobs"]["asks_twice"] = "AGENT_ASKS_TWICE"
     stage = {"kind": "user-turns", "users": 2, "turns": 3, "duration_s": 60.0}
-    scenario = brief.scenario.model_dump(mode="json") | {"stages": [stage], "thresholds": {}}
-    short = brief.model_copy(update={"scenario": Scenario.model_validate(scenario)})
+    short = _short(brief, stage)
     conditions = Conditions(injections={"agent.asks_twice": float(twice)})
     result, recording = measure(short, Stack.model_validate(content), conditions, DEAF)
     assert result.summary.outcomes == {Outcome.OK: 6}
