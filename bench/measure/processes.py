@@ -145,8 +145,8 @@ def start(
                 )
         except OSError as error:
             raise TargetError(f"cannot start service '{name}': {command[0]}: {error.strerror}") from error
+        started.processes[name] = process  # first of all: whoever interrupts what follows ends it
         pin(process.pid, started.cores)
-        started.processes[name] = process
         started.urls[name] = _announced(started, name, service)
         started.values[f"{name}.url"] = started.urls[name]
 
