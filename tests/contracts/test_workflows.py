@@ -163,6 +163,27 @@ def test_a_stack_that_is_brought_up_is_taken_down() -> None:
     assert steps[-1]["if"] == "always()"
 
 
+@pytest.mark.parametrize(
+    ("place", "first"), [("measure", "bench stack up"), ("_bench.yml", "chatbench:base")], ids=["up", "ab"]
+)
+def test_images_are_there_before_containers_are_started(place: str, first: str) -> None:
+    """A runner has none and bench fetches none: ours are built, the others of the profile pulled."""
+    steps = [step for name, step in _steps() if name == place]
+    (starts,) = [number for number, step in enumerate(steps) if first in step.get("run", "")]
+    (pulls,) = [
+        number for number, step in enumerate(steps) if " pull --policy missing" in step.get("run", "")
+    ]
+    assert pulls < starts
+    stacks = {
+        path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "scenarios/stacks").glob("c*.yaml")
+    }
+    assert {name: stack["compose"]["profiles"] for name, stack in stacks.items()} == {
+        "compose": ["sim"],
+        "compose-ollama": ["ollama"],
+    }
+    assert steps[pulls]["env"]["PROFILE"] == "${{ inputs.target == 'compose-ollama' && 'ollama' || 'sim' }}"
+
+
 def test_runs_are_judged_without_the_logs_beside_them(tmp_path: Path) -> None:
     """What the last job gives to bench are the folders of runs, whatever else was kept with them."""
     (tmp_path / "runs" / "a-run").mkdir(parents=True)
