@@ -59,8 +59,8 @@ def ab(
         )
         one, other = alternate(brief, *arms, pairs, listener)
     report = make_report(other.whole, compare_pairs(one.runs, other.runs, other.whole, base))
-    print_report(report, form, results)
     home = store.save(other.whole, other.recording, results)
+    print_report(report, form, home)
     write_text(home / "base.json", one.whole.model_dump_json(indent=1) + "\n")
     write_text(home / "comparison.json", report.comparison.model_dump_json(indent=1) + "\n")
     for kept in (Format.MARKDOWN, Format.HTML):

@@ -55,6 +55,17 @@ def test_several_runs_have_one_page(bench: Bench) -> None:
     assert len(re.findall(r'data-chart="run1-course\d"', done.out)) == 6
 
 
+def test_two_versions_have_the_page_that_is_kept(bench: Bench, tmp_path: Path) -> None:
+    """`bench ab` prints a page that is drawn of the run, as the one in its folder is."""
+    (tmp_path / "tiny.yaml").write_text(
+        "name: tiny\npurpose: A test.\ntarget: chat\nseed: 1\nworkload: {prompts: prompts/forms.yaml}\n"
+        "stages: [{kind: user-turns, users: 1, turns: 1, duration_s: 60}]\n"
+    )
+    done = bench("ab", "embedded", "embedded", "--scenario", "tiny.yaml", "--pairs", "4", "--format", "html")
+    (page,) = Path("results").glob("*/report.html")
+    assert page.read_text() == done.out
+
+
 def test_a_trend_has_no_page(bench: Bench) -> None:
     """What cannot be written is said to be a mistake of usage, with what can."""
     bench("history", "add", str(kept()))
