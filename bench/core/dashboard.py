@@ -9,7 +9,7 @@ from bench.core import wording
 from bench.core.compare import Decision
 from bench.core.history import HistoryPoint
 from bench.core.levels import FEWEST_RUNS
-from bench.core.sample import GENERATOR, HOST
+from bench.core.sample import HOST, is_generator
 from bench.core.success import SUCCESS
 from bench.core.trend import Trend
 from bench.core.trend_page import TrendPage
@@ -19,7 +19,6 @@ from bench.core.vitals import Use, Wait
 # Of a run: fewer that succeed are worth a look, by the same share as an alert of the run itself.
 LEAST_SUCCESS = 0.95
 _NAMED = 5  # of many, so many are named
-_OURS = frozenset({GENERATOR, HOST})
 _RANK = {Decision.FAIL: 0, Decision.INVALID: 1, Decision.UNDECIDED: 2, Decision.PASS: 3}
 
 
@@ -103,9 +102,9 @@ def wait_of(run: HistoryPoint, key: str = "e2e_ms") -> Wait:
 
 
 def uses_of(run: HistoryPoint) -> dict[str, Use]:
-    """What the services of a run used; not the load generator's, nor the machine's."""
+    """What the services of a run used; not the load generators', nor the machine's."""
     uses = run.vitals.uses if run.vitals else {}
-    return {name: each for name, each in uses.items() if name not in _OURS}
+    return {name: each for name, each in uses.items() if name != HOST and not is_generator(name)}
 
 
 def _named(pages: Sequence[TrendPage]) -> Iterable[Entry]:

@@ -3,6 +3,7 @@
 All `_s` values are seconds since the start of the run, read from one monotonic clock.
 """
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
@@ -142,6 +143,12 @@ class GaugeSample(Record):
 
 
 GENERATOR, HOST = "generator", "host"
+_GENERATORS = re.compile(rf"{GENERATOR}(-[0-9]+)?")
+
+
+def is_generator(source: str) -> bool:
+    """Whether a source is one of our load generators; those after the first have a number."""
+    return _GENERATORS.fullmatch(source) is not None
 
 
 class StopCause(StrEnum):

@@ -9,7 +9,7 @@ from bench.core.host import Host
 from bench.core.metrics import METRICS
 from bench.core.record import Record
 from bench.core.recording import Recording
-from bench.core.sample import GENERATOR, StopCause
+from bench.core.sample import StopCause, is_generator
 from bench.core.summary import RunSummary
 
 # A generator that needs its whole core measures itself. Per cent of one core, 95th percentile of the samples.
@@ -95,7 +95,7 @@ def _allowed_ms(summary: RunSummary) -> float:
 
 
 def _busy(summary: RunSummary) -> list[str]:
-    generators = [each for source, each in summary.resources.items() if source.startswith(GENERATOR)]
+    generators = [each for source, each in summary.resources.items() if is_generator(source)]
     busiest_pct = max((each.cpu_pct_p95 for each in generators), default=0.0)
     if busiest_pct <= GENERATOR_CPU_PCT:
         return []

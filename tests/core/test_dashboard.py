@@ -24,6 +24,7 @@ USES = {
     "backend": Use(cpu_pct=14.0, memory_bytes=62_000_000),
     "model": Use(cpu_pct=83.0, memory_bytes=41_000_000),
     GENERATOR: Use(cpu_pct=99.0, memory_bytes=950_000_000),
+    f"{GENERATOR}-2": Use(cpu_pct=99.0, memory_bytes=950_000_000),
     HOST: Use(cpu_pct=99.0, memory_bytes=9_500_000_000),
 }
 

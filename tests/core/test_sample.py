@@ -1,6 +1,6 @@
 import pytest
 
-from bench.core.sample import NOT_ANSWERS, Outcome, RequestSample
+from bench.core.sample import NOT_ANSWERS, Outcome, RequestSample, is_generator
 from bench.core.units import ms
 from tests.factories import make_sample
 
@@ -25,6 +25,21 @@ def test_what_did_not_happen_is_none() -> None:
 def test_only_what_we_took_back_is_no_answer() -> None:
     """Every outcome but a cancelled request says something about the target."""
     assert set(Outcome) - NOT_ANSWERS == set(Outcome) - {Outcome.CANCELLED}
+
+
+@pytest.mark.parametrize(
+    ("source", "ours"),
+    [
+        ("generator", True),
+        ("generator-2", True),
+        ("generator-12", True),
+        ("generator-x", False),
+        ("token-generator", False),
+    ],
+)
+def test_a_service_is_no_load_generator(source: str, ours: bool) -> None:
+    """Those after the first have a number; a service that is called alike is a service."""
+    assert is_generator(source) is ours
 
 
 def test_a_second_is_a_thousand_milliseconds() -> None:

@@ -118,6 +118,8 @@ def test_a_generator_may_be_busy_for_a_moment() -> None:
 def test_a_busy_target_is_what_is_measured() -> None:
     """Only the generator must be idle; and without samples nothing is held against it."""
     assert judged(generator_at(*[400.0] * 20, source="model")).valid
+    assert judged(generator_at(*[400.0] * 20, source="generator-of-forms")).valid
+    assert not judged(generator_at(*[400.0] * 20, source=f"{GENERATOR}-2")).valid
     assert judged(generator_at()).valid
 
 
