@@ -10,10 +10,10 @@ from bench.core import wording
 from bench.core.bottleneck import Bottleneck
 from bench.core.distribution import Distribution
 from bench.core.metrics import METRICS
-from bench.core.sample import GENERATOR, HOST
 from bench.core.series import Series
 from bench.core.timeline import Curve, Period, Timeline
 from bench.render.document import Table
+from bench.render.watched import source_name
 
 Values = Sequence[float | None]
 _ROWS = 20  # of the table beside a distribution
@@ -28,7 +28,6 @@ _WRITTEN: dict[str, Callable[[float], str]] = {
     "load": lambda value: f"{value:.4g}",
     "1": lambda value: f"{value:.4g}",
 }
-_NAMES = {GENERATOR: "load generator", HOST: "the machine"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +227,7 @@ def _rates(line: Timeline) -> tuple[Line, ...]:
 def _equals(curves: Iterable[Curve]) -> tuple[Line, ...]:
     """Lines of which none is more than the others."""
     return tuple(
-        Line(_NAMES.get(each.label, each.label), f"c{number % _PALETTE}", each.values)
+        Line(source_name(each.label), f"c{number % _PALETTE}", each.values)
         for number, each in enumerate(curves)
     )
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from bench.core import wording
 from bench.core.progress import RECENT_S, Progress, Waits
-from bench.core.sample import GENERATOR, HOST, ResourceSample
+from bench.core.sample import ResourceSample
 from bench.render.terminal import clean
+from bench.render.watched import source_name
 
 _BAR = 20  # characters
 _LABEL = 16  # characters, of what a line begins with
@@ -69,7 +70,7 @@ def _processes(resources: Sequence[ResourceSample]) -> tuple[str, ...]:
         return ()
     lines = [
         _line(
-            "machine" if each.source == HOST else clean(each.source).replace(GENERATOR, "load generator"),
+            source_name(clean(each.source)),
             f"{each.cpu_pct:.0f} %",
             wording.memory(each.memory_bytes),
         )

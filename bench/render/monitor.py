@@ -9,10 +9,10 @@ from rich.text import Text
 from bench.core import wording
 from bench.core.alerts import Alert, said, said_limit
 from bench.core.monitoring import Checked, Moment, Seen, Use
-from bench.core.sample import HOST, GaugeSample, Probe, ResourceSample
+from bench.core.sample import GaugeSample, Probe, ResourceSample
 from bench.render.table import Table
 from bench.render.terminal import clean
-from bench.render.watched import MACHINE, outages_in_words
+from bench.render.watched import MACHINE, outages_in_words, source_name
 
 _UP, _DOWN = "up", "down"
 
@@ -58,7 +58,9 @@ def line(moment: Moment) -> str:
     if not (moment.uses or moment.checks or moment.gauges):
         return ""
     parts = [f"{moment.elapsed_s:.0f} s"]
-    parts += [f"{_name(use)} {use.sample.cpu_pct:.0f} % {_memory(use)}" for use in moment.uses]
+    parts += [
+        f"{source_name(use.sample.source)} {use.sample.cpu_pct:.0f} % {_memory(use)}" for use in moment.uses
+    ]
     if moment.checks:
         up = sum(each.probe.up for each in moment.checks)
         down = [each.probe.check for each in moment.checks if not each.probe.up]
@@ -152,7 +154,7 @@ def _used(use: Use) -> tuple[str, ...]:
         use.received_bytes_per_s, use.sent_bytes_per_s, use.read_bytes_per_s, use.written_bytes_per_s,
     )  # fmt: skip
     return (
-        _name(use),
+        source_name(use.sample.source),
         f"{use.sample.cpu_pct:.0f} %",
         _memory(use),
         wording.percent(use.memory_ratio),
@@ -174,10 +176,6 @@ def _checked(each: Checked) -> tuple[str, ...]:
 
 def _past(alert: Alert) -> tuple[str, str, str]:
     return alert.rule.value, f"{alert.at_s:.0f} s", said(alert)
-
-
-def _name(use: Use) -> str:
-    return MACHINE if use.sample.source == HOST else use.sample.source
 
 
 def _memory(use: Use) -> str:

@@ -6,7 +6,7 @@ from bench.core import wording
 from bench.core.alerts import Alert, said, said_limit
 from bench.core.availability import Availability, Outage
 from bench.core.resources import ResourceSummary
-from bench.core.sample import GENERATOR, HOST
+from bench.core.sample import HOST, is_generator
 from bench.render.table import Table
 
 _SHOWN_OUTAGES = 3
@@ -19,18 +19,21 @@ def resources(summaries: Mapping[str, ResourceSummary]) -> tuple[Table, Table]:
     used = Table(
         f"Resources (CPU in per cent of one core{machine})",
         ("process", "CPU mean", "CPU p95", "throttled", "memory", "of limit", "restarts", "OOM kills"),
-        tuple((_name(source), *_used(each)) for source, each in summaries.items()),
+        tuple((source_name(source), *_used(each)) for source, each in summaries.items()),
     )
     moved = Table(
         "Network and disks",
         ("process", "received", "sent", "read", "written"),
-        tuple((_name(source), *_moved(each)) for source, each in summaries.items()),
+        tuple((source_name(source), *_moved(each)) for source, each in summaries.items()),
     )
     return _narrowed(used), _narrowed(moved)
 
 
-def _name(source: str) -> str:
-    return MACHINE if source == HOST else source.replace(GENERATOR, "load generator")
+def source_name(source: str) -> str:
+    """What people call a service, a load generator or the machine."""
+    if source == HOST:
+        return MACHINE
+    return f"load {source}" if is_generator(source) else source
 
 
 def _used(each: ResourceSummary) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from bench.core.sample import GaugeSample, Probe
 from bench.core.suite import judge_suite
 from bench.render.comment import Origin, render_comment
 from bench.render.monitor import health_lines, json_line, line, summary, view
-from bench.render.watched import outages_in_words
+from bench.render.watched import outages_in_words, source_name
 from tests.factories import make_run
 from tests.render.reports import HOSTILE, suites, watched_recording
 
@@ -65,6 +65,20 @@ def test_a_target_cannot_steer_whoever_watches() -> None:
     for text in (_shown(moment), line(moment), summary(moment), health_lines([moment.checks[0].probe], {})):
         assert "\x1b" not in text
         assert "\nwww" not in text
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("host", "machine"),
+        ("generator", "load generator"),
+        ("generator-2", "load generator-2"),
+        ("token-generator", "token-generator"),
+    ],
+)
+def test_what_is_ours_is_called_what_it_is(source: str, name: str) -> None:
+    """In every table and chart alike; a service keeps its name."""
+    assert source_name(source) == name
 
 
 def test_health_is_a_line_for_each_check() -> None:
