@@ -92,7 +92,7 @@ def _testsuite(report: Report, excuse: str | None) -> ET.Element:
     element.set("timestamp", f"{made.started_at:%Y-%m-%dT%H:%M:%S}")
     properties = ET.Element("properties")
     for name, value in _properties(report):
-        ET.SubElement(properties, "property", name=name, value=_text(value))
+        ET.SubElement(properties, "property", name=_text(name), value=_text(value))
     element.insert(0, properties)
     return element
 

@@ -208,7 +208,9 @@ def test_hostile_text_is_text(text: str) -> None:
     run = REPORTS["regression"].result
     scenario = run.scenario.model_copy(update={"name": text})
     made = make_provenance(commit=None).model_copy(update={"commit": text})
-    hostile = run.model_copy(update={"scenario": scenario, "provenance": made})
+    made = made.model_copy(update={"injections": {f"model.{text}": 1.3}})
+    where = run.fingerprint.model_copy(update={"parts": {f"image of {text}": text}})
+    hostile = run.model_copy(update={"scenario": scenario, "provenance": made, "fingerprint": where})
     limit = hostile.thresholds[0].model_copy(update={"threshold": text, "crossed": True})
     report = make_report(
         hostile.model_copy(update={"thresholds": (limit,)}), REPORTS["regression"].comparison
