@@ -34,7 +34,7 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
         write_text(_inside(folder, name), text)
     for name in before - files.keys():
-        _inside(folder, name).unlink(missing_ok=True)
+        _delete(_inside(folder, name))
     _mark(folder, files.keys())
 
 
@@ -50,6 +50,13 @@ def _ours(folder: Path) -> set[str]:
 
 def _mark(folder: Path, names: Iterable[str]) -> None:
     write_text(folder / MARKER, _Marker(files=tuple(sorted(names))).model_dump_json(indent=1) + "\n")
+
+
+def _delete(page: Path) -> None:
+    try:
+        page.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot delete {page}: {error.strerror}", "delete it, and try again") from error
 
 
 def _inside(folder: Path, name: str) -> Path:

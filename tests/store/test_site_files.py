@@ -56,3 +56,14 @@ def test_nothing_outside_is_deleted_or_written(tmp_path: Path, name: str) -> Non
     with pytest.raises(StoreError):
         site.write(folder, {name: "ours"})
     assert outside.read_text() == "mine"
+
+
+def test_a_page_that_cannot_be_deleted_is_said(tmp_path: Path) -> None:
+    """Somebody put a folder in the place of a page: that is no error of ours, and the message names it."""
+    folder = tmp_path / "site"
+    site.write(folder, OLD)
+    page = folder / "mine" / "simulated" / "old.html"
+    page.unlink()
+    page.mkdir()
+    with pytest.raises(StoreError, match=r"cannot delete .*old\.html"):
+        site.write(folder, NEW)
