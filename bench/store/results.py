@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from bench.core.recording import Course, Recording, course, line
 from bench.core.result import SCHEMA_VERSION, RunResult
@@ -22,7 +22,7 @@ RESULT, RECORDING, SAMPLES = "result.json", "recording.json", "samples.jsonl.gz"
 _MOST_BYTES = 20_000_000
 _PAGE = 4096  # requests that are in memory at once
 _LONGEST_LINE = 1_000_000  # bytes; a thousand times what a request has
-_REQUEST = TypeAdapter(RequestSample)
+_REQUEST = TypeAdapter(RequestSample, config=ConfigDict(allow_inf_nan=False))
 _FAST, _GZIP = 1, 31  # a level of compression, and the form that zlib calls by a number
 
 
