@@ -67,12 +67,7 @@ def line(moment: Moment) -> str:
         parts.append(f"{up} of {len(moment.checks)} up" + (f", down: {', '.join(down)}" if down else ""))
     parts += [f"{each.sample.service} {each.sample.name} {each.sample.value:g}" for each in moment.gauges]
     parts += [f"alert: {said(alert)}" for alert in moment.alerts]
-    return clean_line("   ".join(parts))
-
-
-def clean_line(text: str) -> str:
-    """A text on one line, however long."""
-    return " ".join(clean(part) for part in text.split("   "))
+    return "   ".join(map(clean, parts))
 
 
 def json_line(seen: Seen | Alert) -> str:
