@@ -64,6 +64,7 @@ class History:
     document: Document
     figures: tuple[Figure, ...]
     changes: Table
+    unchanged: str
     judged: tuple[Judged, ...]
     decides: tuple[Chart, ...]
     tiers: tuple[Chart, ...]
@@ -141,6 +142,7 @@ def _history(entry: Entry, links: Links) -> str:
         document=document,
         figures=tuple(_figures(page)),
         changes=_changes(entry, links),
+        unchanged=_unchanged(page),
         judged=tuple(judged(table) for table in document.judged if table.title != "Change points"),
         decides=decides(page),
         tiers=tiers(page),
@@ -172,6 +174,14 @@ def _between(entry: Entry, links: Links) -> str | None:
 def _when(page: TrendPage) -> Iterable[str]:
     count = "1 run" if len(page.runs) == 1 else f"{len(page.runs)} runs"
     yield f"{count}, {page.trend.first_at:%Y-%m-%d} to {page.trend.newest_at:%Y-%m-%d}"
+
+
+def _unchanged(page: TrendPage) -> str:
+    """What is said where there is no change point: with few runs there can be none."""
+    enough = any(each.runs >= FEWEST_RUNS for each in page.trend.metrics)
+    return (
+        "No change of a level was seen." if enough else "There are too few runs to see a change of a level."
+    )
 
 
 def _figures(page: TrendPage) -> Iterable[Figure]:

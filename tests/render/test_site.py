@@ -182,6 +182,12 @@ def test_a_change_without_two_commits_is_said_to_be_that(commit: str | None, sai
     assert "/compare/" not in text
 
 
+def test_few_runs_are_not_said_to_have_changed_nothing() -> None:
+    """That no change was seen can only be said where one could have been."""
+    for count, said in ((3, "There are too few runs to see a change"), (14, "No change of a level was seen")):
+        assert f"<p>{said}" in render_site(dashboard([trend_page(history([1.0] * count))]))[QUICK]
+
+
 def test_what_is_not_shown_is_counted() -> None:
     """Of a long history the older runs, and of another load those that do not compare."""
     long = trend_page([make_point(number) for number in range(MOST_RUNS + 7)])
