@@ -110,8 +110,10 @@ def _text(page: TrendPage, course: Course) -> Iterable[str]:
 
 
 def _between(each: ChangePoint) -> str:
+    if each.commit is None or each.last_commit is None:
+        return "commits unknown"
     if each.commit == each.last_commit:
-        return f"at commit {commit(each.commit)}" if each.commit else "commits unknown"
+        return f"at commit {commit(each.commit)}"
     return f"between commits {commit(each.last_commit)} and {commit(each.commit)}"
 
 

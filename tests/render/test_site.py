@@ -182,6 +182,16 @@ def test_a_change_without_two_commits_is_said_to_be_that(commit: str | None, sai
     assert "/compare/" not in text
 
 
+def test_a_change_with_one_commit_has_none_between() -> None:
+    """One of the two runs was made outside a repository: `no commit` is no name of one."""
+    points = history([1.0] * 14 + [1.4] * 8)
+    outside = points[13].model_copy(update={"commit": None, "dirty": None})
+    page = trend_page([*points[:13], outside, *points[14:]])
+    text = render_site(dashboard([page]), LINKS)[QUICK]
+    assert ", commits unknown: " in text
+    assert "between commits no commit" not in text
+
+
 def test_few_runs_are_not_said_to_have_changed_nothing() -> None:
     """That no change was seen can only be said where one could have been."""
     for count, said in ((3, "There are too few runs to see a change"), (14, "No change of a level was seen")):
