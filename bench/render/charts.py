@@ -57,11 +57,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place that is marked from top to bottom: with its tone, and what is there."""
+    """A place that is marked from top to bottom, with its tone."""
 
     at: float
     tone: str
-    label: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from bench.core import wording
 from bench.core.compare import Decision
-from bench.core.dashboard import Dashboard, Entry, Status, success_of
+from bench.core.dashboard import Dashboard, Entry, Status, success_of, wait_of
 from bench.core.history import HistoryPoint
 from bench.core.levels import FEWEST_RUNS
 from bench.core.metrics import Part, metric
@@ -213,25 +213,19 @@ def _changes(entry: Entry, links: Links) -> Table:
 
 def _runs(page: TrendPage, links: Links) -> Table:
     shown = page.runs[-NEWEST_RUNS:]
-    response = {run.run_id: run.figures.get("e2e_ms") for run in shown}
     rows = [
         (
             _linked(f"{run.started_at:%Y-%m-%d %H:%M}", links.workflow_run(run.workflow_run)),
             wording.percent(success_of(run)),
-            wording.duration(response[run.run_id]),
-            *_waits(run),
+            wording.duration(run.figures.get("e2e_ms")),
+            wording.duration(wait_of(run).p95),
+            wording.duration(run.figures.get("ttft_ms")),
             _linked(_commit(run), links.commit(run.commit)),
         )
         for run in reversed(shown)
     ]
     columns = ("run", "success", "response time", "p95", "first token", "commit")
     return Table("The newest runs", columns, tuple(rows))
-
-
-def _waits(run: HistoryPoint) -> tuple[str, str]:
-    waits = run.vitals.waits if run.vitals else {}
-    p95 = waits["e2e_ms"].p95 if "e2e_ms" in waits else None
-    return wording.duration(p95), wording.duration(run.figures.get("ttft_ms"))
 
 
 def _commit(run: HistoryPoint) -> str:

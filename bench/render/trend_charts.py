@@ -119,7 +119,7 @@ def _between(each: ChangePoint) -> str:
 
 def _mark(at: Sequence[float], each: ChangePoint) -> Mark:
     tone = "bad" if each.stands else "quiet" if each.worse else "good"
-    return Mark(at[each.position], tone, f"{commit(each.last_commit)}…{commit(each.commit)}")
+    return Mark(at[each.position], tone)
 
 
 def _table(title: str, page: TrendPage, course: Course, unit: str) -> Table:
