@@ -33,13 +33,14 @@ _KNOWN: tuple[tuple[str, type[BenchError], str, str], ...] = (
         "an image is missing",
         "docker pull it, or build it",
     ),
+    (r"no space left on device", TargetError, "the disk is full", "docker system df shows what takes it"),
+    # The last, for compose warns of every variable that is not set, whatever else is wrong.
     (
         r"required variable|is missing a value|invalid interpolation format|is not set\. ",
         ConfigError,
         "the compose file wants a variable",
         "give it under compose: environment: in the stack's file",
     ),
-    (r"no space left on device", TargetError, "the disk is full", "docker system df shows what takes it"),
 )
 # Of a complaint: who passes it on, the request's address, a container's id after its name.
 _NOISE = re.compile(r'Error response from daemon: |(Get|Head|Post|Put|Delete) "[^"]*": | \([0-9a-f]{64}\)')

@@ -71,6 +71,14 @@ def test_other_words_are_passed_on() -> None:
     assert explain("list", "").message == "cannot list: it said nothing"
 
 
+def test_a_warning_that_always_stands_there_hides_no_error() -> None:
+    """Compose warns of every variable that is not set; it is the cause only where no other is known."""
+    warning = 'level=warning msg="The \\"TAG\\" variable is not set. Defaulting to a blank string."'
+    full = explain("start the stack 'x'", f"{warning}\nwrite /data: no space left on device\n")
+    assert "the disk is full" in full.message
+    assert "wants a variable" in explain("start the stack 'x'", f"{warning}\ninvalid reference\n").message
+
+
 def test_a_long_complaint_is_cut() -> None:
     """An error is read by people."""
     assert len(explain("list", "x" * 9000).message) < 500
