@@ -10,6 +10,7 @@ from bench.core import wording
 from bench.core.bottleneck import Bottleneck
 from bench.core.distribution import Distribution
 from bench.core.metrics import METRICS
+from bench.core.sample import HOST
 from bench.core.series import Series
 from bench.core.timeline import Curve, Period, Timeline
 from bench.render.document import Table
@@ -137,8 +138,8 @@ def course(series: Series) -> tuple[Chart, ...]:
             "1",
             (Line(line.under_way.label, "c0", line.under_way.values),),
         ),
-        _over_time(line, "CPU", "Per cent of one core, by process.", "pct", _equals(line.cpu_pct)),
-        _over_time(line, "Memory", "Resident, by process.", "bytes", _equals(line.memory_bytes)),
+        _over_time(line, "CPU", _of_cores(line), "pct", _equals(line.cpu_pct)),
+        _over_time(line, "Memory", "In use, by service.", "bytes", _equals(line.memory_bytes)),
         *(
             _over_time(line, each.label, "As the service itself says.", "1", _equals([each]))
             for each in line.gauges
@@ -216,6 +217,12 @@ def _over_time(line: Timeline, title: str, text: str, unit: str, lines: tuple[Li
         outages=line.outages,
         end=line.end_s,
     )
+
+
+def _of_cores(line: Timeline) -> str:
+    """What a per cent is of, which is another thing for the machine."""
+    machine = any(each.label == HOST for each in line.cpu_pct)
+    return f"Per cent of one core, by service{'; of the machine, of all its cores' if machine else ''}."
 
 
 def _rates(line: Timeline) -> tuple[Line, ...]:

@@ -10,16 +10,18 @@ from markupsafe import escape
 from bench.core.bottleneck import Band, Bottleneck
 from bench.core.compare import compare
 from bench.core.report import Report, make_report
+from bench.core.sample import HOST
 from bench.core.series import Series, make_series
+from bench.core.timeline import timeline
 from bench.core.verdict import MetricComparison
-from bench.render.charts import against_load, written
+from bench.render.charts import against_load, course, written
 from bench.render.document import Table, make_document
 from bench.render.figures import intervals, where_time_goes
 from bench.render.html import Parts, code, embedded, ends_in_numbers, shipped
 from bench.render.page import policy, render_page, render_suite_page
 from tests.factories import make_recording, make_run, make_sample
 from tests.render.drawn import HOSTILE, hostile, many, no_data, passed, regressed
-from tests.render.reports import reports, suites
+from tests.render.reports import reports, suites, watched_recording
 
 REPORTS = reports()
 # The style and the script are files of their own: what is made of a report stands between them.
@@ -248,3 +250,15 @@ def test_alerts_are_said_at_the_top() -> None:
 def test_values_of_charts_have_their_units(value: float | None, unit: str, text: str) -> None:
     """A value of a chart's table reads like one of any other table."""
     assert written(value, unit) == text
+
+
+def test_the_machines_per_cent_is_said_to_be_of_all_its_cores() -> None:
+    """In one chart with services, of which it is of one core; without the machine nothing is said of it."""
+    recording = watched_recording()
+    without = replace(recording, resources=tuple(each for each in recording.resources if each.source != HOST))
+    for seen, said in (
+        (recording, "Per cent of one core, by service; of the machine, of all its cores."),
+        (without, "Per cent of one core, by service."),
+    ):
+        charts = course(Series(timeline=timeline(seen, make_run(seen).scenario.stages)))
+        assert next(each.text for each in charts if each.title == "CPU") == said
