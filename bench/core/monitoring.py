@@ -1,6 +1,6 @@
 """What a monitor shows: the newest of each thing that is watched, and what it came to so far."""
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -11,6 +11,8 @@ from bench.core.sample import HOST, GaugeSample, Probe, ResourceSample
 
 # What was not read for so many intervals is gone, and is not shown as if it were there.
 _MISSED = 3
+# What services count themselves, by the name of its field.
+_COUNTED = {Rule.RESTARTS: "restarts", Rule.OOM: "oom_kills"}
 Seen = ResourceSample | Probe | GaugeSample
 
 
@@ -90,14 +92,16 @@ class Monitoring:
     _checks: dict[str, tuple[Probe, CheckLog]] = field(default_factory=dict, init=False)
     _gauges: dict[tuple[str, str], Gauged] = field(default_factory=dict, init=False)
     _alerts: dict[tuple[Rule, str], Alert] = field(default_factory=dict, init=False)
+    _risen: Counter[tuple[Rule, str]] = field(default_factory=Counter, init=False)
 
     def add(self, seen: Seen) -> None:
         """Take what was seen, later than what was before."""
         self._recent.append(seen)
         match seen:
             case ResourceSample():
-                before = self._uses.get(seen.source)
-                self._uses[seen.source] = _use(None if before is None else before.sample, seen)
+                before = self._uses[seen.source].sample if seen.source in self._uses else seen
+                self._uses[seen.source] = _use(before, seen)
+                self._count(before, seen)
             case Probe():
                 log = self._checks[seen.check][1] if seen.check in self._checks else CheckLog()
                 log.add(seen)
@@ -118,7 +122,7 @@ class Monitoring:
         past = [alert for key, alert in sorted(self._alerts.items()) if key not in current]
         new = [alert for key, alert in current.items() if key not in self._alerts]
         for key, alert in current.items():
-            self._alerts[key] = _worse(self._alerts.get(key), alert)
+            self._alerts[key] = self._in_all(key, _worse(self._alerts.get(key), alert))
         fresh_s = elapsed_s - _MISSED * self.interval_s
         fresh = [use for use in self._uses.values() if use.sample.at_s >= fresh_s]
         uses = sorted(fresh, key=lambda use: (use.sample.source == HOST, use.sample.source))
@@ -137,6 +141,19 @@ class Monitoring:
             new_alerts=tuple(new),
         )
 
+    def _count(self, before: ResourceSample, now: ResourceSample) -> None:
+        for rule, name in _COUNTED.items():
+            earlier, later = getattr(before, name), getattr(now, name)
+            if earlier is not None and later is not None:
+                self._risen[rule, now.source] += max(0, later - earlier)
+
+    def _in_all(self, key: tuple[Rule, str], alert: Alert) -> Alert:
+        """Of what services count, all since the beginning: a window has only its own."""
+        if alert.rule not in _COUNTED:
+            return alert
+        count = max(alert.count, self._risen[key])
+        return alert.model_copy(update={"count": count, "value": float(count)})
+
     def _current(self, begin_s: float, elapsed_s: float) -> dict[tuple[Rule, str], Alert]:
         """Alerts of the window that ends now."""
         found = find_alerts(
@@ -149,8 +166,8 @@ class Monitoring:
         return {(alert.rule, alert.source): alert for alert in found}
 
 
-def _use(before: ResourceSample | None, now: ResourceSample) -> Use:
-    if before is None or now.at_s <= before.at_s:
+def _use(before: ResourceSample, now: ResourceSample) -> Use:
+    if now.at_s <= before.at_s:
         return Use(sample=now)
     names = ("received_bytes", "sent_bytes", "read_bytes", "written_bytes")
     pairs = {name: (getattr(before, name), getattr(now, name)) for name in names}

@@ -81,6 +81,16 @@ def test_an_alert_is_new_once_and_past_when_its_window_is() -> None:
     assert [(alert.at_s, alert.value) for alert in later.past_alerts] == [(1.0, 0.95)]
 
 
+def test_restarts_are_counted_since_the_beginning() -> None:
+    """Each in a window of its own is not once; and those before the monitor began are not its own."""
+    state = _monitoring(error_window_s=10.0)
+    for at_s, restarts in ((0.0, 4), (5.0, 5), (40.0, 5), (45.0, 6), (80.0, 6), (85.0, 7)):
+        state.add(_used(at_s, restarts=restarts))
+        state.moment(at_s)
+    alerts = state.moment(85.0).alerts
+    assert [(alert.rule, alert.at_s, alert.count) for alert in alerts] == [(Rule.RESTARTS, 5.0, 3)]
+
+
 def test_the_worst_success_is_the_lowest() -> None:
     """Of a share that should be high the lowest is kept."""
     state = _monitoring(error_window_s=1000.0, error_ratio=1.0)
