@@ -116,7 +116,8 @@ def _alerts(documents: Sequence[Document]) -> list[str]:
     """Alerts of the scenarios whose tables are not shown."""
     said = [f"Warning: {each.scenario}: {alert}." for each in documents for alert in each.alerts]
     more = len(said) - _MOST_ALERTS
-    return said if more <= 0 else [*said[:_MOST_ALERTS], f"Warning: {more} more alerts, see the run."]
+    rest = f"Warning: {more} more {'alert' if more == 1 else 'alerts'}, see the run."
+    return said if more <= 0 else [*said[:_MOST_ALERTS], rest]
 
 
 def _footer(report: SuiteReport, origin: Origin, worst: Document) -> list[str]:

@@ -93,15 +93,15 @@ def _limits(found: Bottleneck) -> str:
         return f"{'the limit is' if found.limits == 1 else 'all limits are'} kept {where}{_hedge(last)}"
     band = found.bands[number]
     what = wording.listing([_limit(each) for each in band.crossed])
-    verb = "breaks" if len(band.crossed) == 1 else "break"
     if number == 0:
         where = f"already at {_at(band, found)}"
     else:
         fewest = found.bands[number - 1].users[1]
         where = f"between {fewest} and {band.users[1]} {found.counted}"
     again = [each for each in found.bands[number:] if not each.crossed]
-    kept = f", and is kept again at {_at(again[-1], found)}" if again else ""
-    return f"{what} {verb} {where}{_hedge(band)}{kept}"
+    verbs = ("breaks", "is kept") if len(band.crossed) == 1 else ("break", "are kept")
+    kept = f", and {verbs[1]} again at {_at(again[-1], found)}" if again else ""
+    return f"{what} {verbs[0]} {where}{_hedge(band)}{kept}"
 
 
 def _hedge(band: Band) -> str:

@@ -53,6 +53,8 @@ def test_the_breaking_point_lies_between_two_loads() -> None:
     assert said(band(20), broken, band(50, crossed=(SLOW,))) == (
         "response time p95 ≤ 10.0 s breaks between 20 and 30 users"
     )
+    several = band(30, crossed=(SLOW, FAILS))
+    assert said(band(20), several, band(50)).endswith("30 users, and are kept again at 50 users")
     both = band(13, 18, crossed=(SLOW, FAILS), certain=False)
     assert said(band(7, 12), both, planned=18) == (
         "response time p95 ≤ 10.0 s and success > 95 % break between 12 and 18 users"

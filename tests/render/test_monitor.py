@@ -121,12 +121,17 @@ def test_many_outages_are_not_all_listed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("times", "said"), [(1, "Warning: quick: model: 98.4 % of"), (4, "more alerts, see")]
+    ("count", "said"),
+    [
+        (6, "Warning: quick: model: 98.4 % of"),
+        (11, "Warning: 1 more alert, see the run."),
+        (12, "Warning: 2 more alerts, see the run."),
+    ],
 )
-def test_alerts_of_what_passed_stand_in_the_comment(times: int, said: str) -> None:
+def test_alerts_of_what_passed_stand_in_the_comment(count: int, said: str) -> None:
     """A scenario that is only a line in the comment is not silent about its alerts."""
     whole = suites()["suite-failed"]
-    alerts = make_run(watched_recording()).alerts * times
+    alerts = (make_run(watched_recording()).alerts * 2)[:count]
     each = [
         report.model_copy(update={"result": report.result.model_copy(update={"alerts": alerts})})
         if report.decision is Decision.PASS
