@@ -1,5 +1,6 @@
 """A stack that a compose file starts: how it is declared, and what its containers' states mean."""
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ KnobName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 _LABEL = "com.docker.compose"
 # So often a service may end while it starts; then it will not stay.
 _MOST_RESTARTS = 3
+# What is longer is told apart by its digest.
+_LONGEST_PART = 200
 
 
 class ComposeService(Record):
@@ -238,4 +241,9 @@ def parts(
     for each in containers:
         if (name := compose.named(each.service)) not in tested:
             found[f"image of {name}"] = each.image
-    return found | {f"what {name} holds": printed for name, printed in identities.items()}
+    found |= {f"what {name} holds": printed for name, printed in identities.items()}
+    return {name: text if len(text) <= _LONGEST_PART else _digest(text) for name, text in found.items()}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -14,7 +14,7 @@ from bench.core.verdict import ALPHA, ALPHAS, SCREEN_RATIO, MetricComparison, Ve
 TOGETHER_RATIO = 0.7
 FEWEST_TOGETHER = 4  # fewer say nothing of all
 _RESPONSE = "e2e_ms"
-_SETUP_MINUTES = 10  # to set up and to start the stack
+_SETUP_MINUTES = 20  # to set up, to build or fetch images and a model, and to start the stack
 # What is worse hides what is better.
 _WORST_FIRST = (Decision.FAIL, Decision.INVALID, Decision.UNDECIDED, Decision.PASS)
 

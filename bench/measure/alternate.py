@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from bench.core.ab import order, whole_of
 from bench.core.recording import Recording
 from bench.core.result import RunResult, make_result
+from bench.core.sample import StopCause
 from bench.core.scenario import Brief
 from bench.core.stack import Stack
 from bench.core.warm_up import measured
@@ -58,6 +59,7 @@ def alternate(
         ConfigError: One of them cannot be used like that.
         TargetError: One of them did not start, or refused the test users.
         MeasurementError: A run ended early, so that its pair is none.
+        KeyboardInterrupt: By Ctrl-C.
     """
     arms, run_id = {"A": base, "B": head}, new_run_id(brief.scenario.name)
     recordings: dict[str, list[Recording]] = {name: [] for name in arms}
@@ -75,6 +77,8 @@ def alternate(
             # Once for each is enough: the machine is the same.
             subject = subjects[name] if first else replace(subjects[name], reference_url=None)
             recording = record(brief, subject, listener.progress, arms[name].conditions.workers)
+            if recording.stop is not None and recording.stop.cause is StopCause.INTERRUPT:
+                raise KeyboardInterrupt
             if recording.stop is not None:
                 raise MeasurementError(
                     f"{arms[name].name}: {recording.stop.reason}; a comparison needs whole runs", "try again"

@@ -94,7 +94,7 @@ class MongoDocumentStore:
                 self._uri, serverSelectionTimeoutMS=_SELECTION_TIMEOUT_MS
             ) as client:
                 change(client.get_default_database()[self._collection])
-        except PyMongoError as error:
+        except (PyMongoError, ValueError) as error:  # a port that is none is a ValueError
             raise TargetError(
                 f"cannot {action} test data in MongoDB: {_why(error)}",
                 "does MONGODB_URI name the server, the database and a user that may write? is its disk full?",

@@ -149,6 +149,16 @@ def test_what_is_compared_is_no_part_of_what_must_be_equal() -> None:
     }
 
 
+def test_a_long_part_is_told_apart_by_its_digest() -> None:
+    """A result has room for a name, and not for whatever a command prints."""
+    compose = Compose.model_validate(COMPOSE)
+    one, other = (
+        parts(compose, "f" * 64, {}, [], {"model": "m" * 200 + more})["what model holds"] for more in "ab"
+    )
+    assert len(one) == len(other) == 64
+    assert one != other
+
+
 def test_a_service_has_two_names() -> None:
     """What targets call it, and what the compose file does; they are the same where nothing else is said."""
     compose = Compose.model_validate(COMPOSE)

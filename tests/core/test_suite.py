@@ -159,4 +159,4 @@ def test_a_scenario_that_was_not_measured_is_no_pass() -> None:
 
 def test_a_job_has_time_for_two_runs() -> None:
     """Twice the scenario with its time-outs, and setting up, in whole minutes."""
-    assert longest_minutes(make_scenario()) == 10 + math.ceil(2 * (30 + 30 + 120) / 60)
+    assert longest_minutes(make_scenario()) == 20 + math.ceil(2 * (30 + 30 + 120) / 60)

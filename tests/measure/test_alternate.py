@@ -1,3 +1,5 @@
+import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -74,6 +76,20 @@ def test_both_are_measured_in_turns_each_under_its_own_conditions() -> None:
     backend = metrics["hop.backend_ms"]
     assert backend.head is not None
     assert backend.head >= 119.0
+
+
+def test_ctrl_c_is_an_interruption_and_no_failed_measurement() -> None:
+    """What the user breaks off is not measured again and is nobody's fault."""
+    brief = _brief()
+    stage = {"kind": "fixed-users", "users": 1, "duration_s": 600, "pause_s": [1, 1]}
+    content = brief.scenario.model_dump(mode="json") | {"stages": [stage]}
+    long = brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+    arm = Arm("one", stacks.load("embedded"), ALONE)
+    listener = Listener(
+        progress=lambda _: os.kill(os.getpid(), signal.SIGINT), note=lambda _: None, warning=lambda _: None
+    )
+    with pytest.raises(KeyboardInterrupt):
+        alternate(long, arm, arm, 4, listener)
 
 
 def test_a_commit_is_checked_out_beside_the_folder(tmp_path: Path) -> None:

@@ -208,6 +208,14 @@ def test_a_database_that_does_not_answer_is_told_without_its_password(
         store.remove(["a" * 24])
 
 
+def test_an_address_that_is_none_is_told_likewise() -> None:
+    """A port that is no port is the user's mistake, and not a bug."""
+    users = declared_users(stacks.load("external"))
+    store = open_store(users.store, {"env.MONGODB_URI": "mongodb://127.0.0.1:99999/db"}, {}, "users.store")
+    with pytest.raises(TargetError, match="cannot remove test data in MongoDB"):
+        store.remove(["a" * 24])
+
+
 def _furnished(program: str = PROGRAM) -> Stack:
     fixture = {
         "store": {
