@@ -1,4 +1,4 @@
-"""A real browser, one for all tests of pages; without one they are skipped, and say so."""
+"""A real browser for the tests of pages; without one they are skipped, and say so."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,8 @@ from benchmarks.pictures.browser import browser as opened_browser
 from benchmarks.pictures.browser import installed
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while it is open, its event loop keeps other tests of this process from theirs.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Headless Chromium, if it is installed."""
     chromium = installed()
