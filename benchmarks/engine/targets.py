@@ -14,7 +14,8 @@ _READING = (
 )
 _MOST_MB = 300
 _COLUMNS = (
-    "the watcher keeps about 130 bytes of a request in columns; the rest is Python with numpy and scipy."
+    "the watcher keeps 110 bytes of a request in columns; the rest is what it has before the run, and arrays "
+    "of all requests that the summary and its table of loads work with."
 )
 _NEIGHBOURS = (
     "compare what the machine took from the core, in the table below; "
