@@ -13,7 +13,7 @@ from bench.core.metrics import METRICS
 from bench.core.sample import HOST
 from bench.core.series import Series
 from bench.core.timeline import Curve, Period, Timeline
-from bench.render.document import Table
+from bench.render.table import Table
 from bench.render.watched import source_name
 
 Values = Sequence[float | None]

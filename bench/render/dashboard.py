@@ -7,7 +7,7 @@ from bench.core import wording
 from bench.core.dashboard import Dashboard, Entry, Tile, success_of, uses_of, wait_of
 from bench.core.history import HistoryPoint
 from bench.core.sample import Outcome
-from bench.render.document import Table
+from bench.render.table import Table
 from bench.render.trend import verdict_of
 
 _FINE = frozenset({"up", "answered"})

@@ -18,8 +18,6 @@ from bench.render.loads import loads
 from bench.render.table import Table
 from bench.render.watched import alerts, availabilities, resources
 
-__all__ = ["Document", "Table", "beside", "make_document"]
-
 _VERDICTS = {
     Verdict.IMPROVED: "improved",
     Verdict.UNCHANGED: "~",  # no difference that could be told from noise, which is not the same as none

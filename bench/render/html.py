@@ -14,8 +14,8 @@ from bench.core import wording
 from bench.core.compare import Decision
 from bench.core.metrics import hop_name
 from bench.render.charts import Chart
-from bench.render.document import Table
 from bench.render.figures import Interval, intervals
+from bench.render.table import Table
 
 # A shape for each decision, because a colour alone does not tell everybody.
 MARKS = {Decision.PASS: "✓", Decision.FAIL: "✕", Decision.UNDECIDED: "?", Decision.INVALID: "–"}  # noqa: RUF001

@@ -7,9 +7,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from bench.core.compare import Decision
 from bench.core.report import Report
-from bench.render.document import Document, Table, make_document
+from bench.render.document import Document, make_document
 from bench.render.lines import one_line
 from bench.render.mermaid import tiers_chart
+from bench.render.table import Table
 
 ICONS = {Decision.PASS: "🟢", Decision.FAIL: "🔴", Decision.UNDECIDED: "🟡", Decision.INVALID: "⚪"}
 _LONGEST_CELL, _LONGEST_LINE = 200, 1_000

@@ -18,9 +18,10 @@ from bench.core.trend_page import TrendPage
 from bench.core.trend_wording import commit
 from bench.render.charts import Chart
 from bench.render.dashboard import front_tables
-from bench.render.document import Document, Table
+from bench.render.document import Document
 from bench.render.html import ENVIRONMENT, Figure, Judged, Parts, drawn, embedded, judged, shipped, visible
 from bench.render.links import Links
+from bench.render.table import Table
 from bench.render.trend import changes_of, make_document
 from bench.render.trend_charts import SPARK_HEIGHT, SPARK_WIDTH, decides, spark, sparked, tiers
 

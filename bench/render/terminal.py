@@ -8,8 +8,9 @@ from rich.text import Text
 
 from bench.core.compare import Decision
 from bench.core.report import Report
-from bench.render.document import Document, Table, make_document
+from bench.render.document import Document, make_document
 from bench.render.lines import one_line
+from bench.render.table import Table
 
 _STYLES = {
     Decision.PASS: "bold green",

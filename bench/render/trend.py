@@ -12,7 +12,8 @@ from bench.core.metrics import hop_name, metric
 from bench.core.trend import Trend
 from bench.core.trend_wording import commit, headline, next_step
 from bench.render import markdown, terminal
-from bench.render.document import Document, Table, beside
+from bench.render.document import Document, beside
+from bench.render.table import Table
 
 
 def render_terminal(trend: Trend, *, width: int, colour: bool) -> str:

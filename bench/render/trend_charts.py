@@ -10,7 +10,7 @@ from bench.core.success import SUCCESS
 from bench.core.trend_page import Course, TrendPage
 from bench.core.trend_wording import commit
 from bench.render.charts import Chart, Layer, Line, Mark, written
-from bench.render.document import Table
+from bench.render.table import Table
 
 SPARK_WIDTH, SPARK_HEIGHT = 160, 32
 _LEAST_REACH = 0.2

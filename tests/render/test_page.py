@@ -15,10 +15,11 @@ from bench.core.series import Series, make_series
 from bench.core.timeline import timeline
 from bench.core.verdict import MetricComparison
 from bench.render.charts import against_load, course, written
-from bench.render.document import Table, make_document
+from bench.render.document import make_document
 from bench.render.figures import intervals, where_time_goes
 from bench.render.html import Parts, code, embedded, ends_in_numbers, shipped
 from bench.render.page import policy, render_page, render_suite_page
+from bench.render.table import Table
 from tests.factories import make_recording, make_run, make_sample
 from tests.render.drawn import HOSTILE, hostile, many, no_data, passed, regressed
 from tests.render.reports import reports, suites, watched_recording
