@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats as scipy_stats
 
 from bench.core.noise import LEAST_SD
 
@@ -78,6 +77,8 @@ def _search(values: Numbers, first: int, alpha: float) -> list[Change]:
 
 def _p_value(values: Numbers, begins: Places, ends: Places, orders: int) -> float:
     """Of the clearest stretch: how often a random order has one as clear, the given order counted in."""
+    from scipy import stats as scipy_stats  # noqa: PLC0415 - see `bench.core.stats`
+
     test = scipy_stats.permutation_test(
         (values,),
         lambda order, axis: _contrast(order, begins, ends).max(axis=axis),
@@ -102,6 +103,8 @@ def _stretches(count: int) -> tuple[Places, Places]:
 
 def _tamed(values: Numbers) -> Numbers:
     """Distances from the median, with odd runs drawn in; their order does not matter to it."""
+    from scipy import stats as scipy_stats  # noqa: PLC0415 - see `bench.core.stats`
+
     spread = max(LEAST_SD, float(scipy_stats.median_abs_deviation(values, scale="normal")))
     return np.clip(values - np.median(values), -ODD_SDS * spread, ODD_SDS * spread)
 

@@ -1,11 +1,14 @@
-"""Numbers in, numbers out. The formulas are scipy's and numpy's; here they only get the field's names."""
+"""Numbers in, numbers out. The formulas are scipy's and numpy's; here they only get the field's names.
+
+`scipy.stats` takes half a second and 50 MB to import, and a run needs it for nothing: `scipy.special` has the
+distributions, and who needs a whole test imports it then.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import special
-from scipy import stats as scipy_stats
 
 from bench.core.units import Values
 
@@ -31,17 +34,17 @@ def certified(count: int, probability: float) -> bool:
     At least two must lie beyond the true quantile with 99 % confidence, so that a single outlier does not
     make it: 64 values for p90, 130 for p95, 662 for p99 (binomial tail).
     """
-    return float(scipy_stats.binom.cdf(1, count, 1.0 - probability)) <= UNCERTIFIED_TAIL
+    return at_most(1, count, 1.0 - probability) <= UNCERTIFIED_TAIL
 
 
 def at_least(count: int, total: int, share: float) -> float:
     """Probability of so many or more of a total, each with the same probability."""
-    return float(scipy_stats.binom.sf(count - 1, total, share))
+    return 1.0 if count <= 0 else float(special.bdtrc(count - 1, total, share))
 
 
 def at_most(count: int, total: int, share: float) -> float:
     """Probability of so many or fewer."""
-    return float(scipy_stats.binom.cdf(count, total, share))
+    return 1.0 if count >= total else float(special.bdtr(count, total, share))
 
 
 def started_log(value_ms: float, start_ms: float) -> float:
@@ -101,7 +104,6 @@ def shrunk_slope(y: Values, x: Values, prior_runs: int) -> tuple[float, float]:
 
 def t_upper(t: float, df: int) -> float:
     """Probability of a Student t at least this large."""
-    # As `scipy.stats.t.sf` has it, which takes forty times as long to get there.
     return float(special.stdtr(df, -t))
 
 
@@ -120,12 +122,15 @@ def mean_interval(values: Values, confidence: float) -> tuple[float, float | Non
     mean = float(np.mean(values))
     if len(values) < 2:  # noqa: PLR2004 - one value says nothing about spread
         return mean, None, None
-    reach = float(scipy_stats.sem(values) * scipy_stats.t.ppf((1.0 + confidence) / 2.0, len(values) - 1))
+    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    reach = error * t_quantile((1.0 + confidence) / 2.0, len(values) - 1)
     return mean, mean - reach, mean + reach
 
 
 def proportion_interval(count: int, total: int, confidence: float) -> tuple[float, float]:
     """The exact interval of a proportion (Clopper and Pearson, 1934)."""
+    from scipy import stats as scipy_stats  # noqa: PLC0415 - see above
+
     interval = scipy_stats.binomtest(count, total).proportion_ci(confidence_level=confidence, method="exact")
     return float(interval.low), float(interval.high)
 
@@ -142,5 +147,7 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 
 def fisher_less(head_ok: int, head_failed: int, base_ok: int, base_failed: int) -> float:
     """Probability that the head's success is this low by chance (Fisher's exact test, one-sided)."""
+    from scipy import stats as scipy_stats  # noqa: PLC0415 - see above
+
     table = np.array([[head_ok, head_failed], [base_ok, base_failed]])
     return float(scipy_stats.fisher_exact(table, alternative="less").pvalue)

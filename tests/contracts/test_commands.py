@@ -47,6 +47,13 @@ def test_help_imports_nothing_heavy() -> None:
     assert not imported & HEAVY
 
 
+def test_a_run_imports_no_whole_scipy() -> None:
+    """`scipy.stats` is half a second and 50 MB, which only a verdict needs."""
+    code = "import sys, bench.measure.run, bench.store.results; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"scipy.special", "scipy.stats"} & {*done.stdout.split()} == {"scipy.special"}
+
+
 def test_completion_is_offered() -> None:
     """The shell's completion can be shown and installed."""
     options = {option for each in COMMANDS[()].params for option in each.opts}  # type: ignore[attr-defined]
