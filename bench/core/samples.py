@@ -137,7 +137,7 @@ class Samples(Sequence[RequestSample]):
     def __getitem__(self, index: int | slice) -> "RequestSample | Samples":
         """A request, or some."""
         if isinstance(index, slice):
-            return Samples(self._log, self._numbers[index], self._ahead_s)
+            return Samples(self._log, self._cut(index), self._ahead_s)
         return Samples(self._log, self._numbers[[index]], self._ahead_s).rows()[0]
 
     def __iter__(self) -> Iterator[RequestSample]:
@@ -152,7 +152,7 @@ class Samples(Sequence[RequestSample]):
     def column(self, name: str) -> Column:
         """A field of all requests; what is None in a request is NaN here, or -1 in whole numbers."""
         column = self._picked(self._log.columns[name])
-        return column + self._ahead_s if name in _MOMENTS else column
+        return column + self._ahead_s if self._ahead_s and name in _MOMENTS else column
 
     @property
     def tiers(self) -> list[str]:
@@ -212,10 +212,17 @@ class Samples(Sequence[RequestSample]):
         """Numbers of the requests in the log."""
         return np.arange(len(self._log))[self._rows] if isinstance(self._rows, slice) else self._rows
 
+    def _cut(self, index: slice) -> slice | Column:
+        """Some of the rows; of rows that follow one another without a number for each."""
+        if not isinstance(self._rows, slice):
+            return self._rows[index]
+        numbers = range(len(self._log))[self._rows][index]
+        return slice(numbers.start, numbers.stop, numbers.step) if numbers.step > 0 else self._numbers[index]
+
     def _picked(self, column: "array[Any]") -> Column:
-        # Copies: an array that somebody looks into cannot grow.
-        rows = self._rows
-        return np.array(column[rows]) if isinstance(rows, slice) else np.array(column)[rows]
+        picked = np.asarray(column)[self._rows]
+        # An array that somebody looks into cannot grow; what is picked by number is a copy already.
+        return picked.copy() if isinstance(self._rows, slice) else picked
 
 
 def _said(hops: dict[str, list[float]], number: int) -> dict[str, float]:
