@@ -159,15 +159,19 @@ def _success(ended: Answers, until_s: float, limits: Limits) -> Iterator[Alert]:
 def _errors(ended: Answers, seen_s: tuple[float, float], limits: Limits) -> Iterator[Alert]:
     """Of all windows that lie within what was seen, each ending with a request, or with what was seen."""
     from_s, until_s = seen_s
-    ends_s = np.append(ended.finished_s, max(until_s, ended.finished_s.max(initial=0.0)))
-    starts = np.searchsorted(ended.finished_s, ends_s - limits.error_window_s, side="right")
-    stops = np.append(np.arange(1, len(ended.failed) + 1), len(ended.failed))
-    failures = np.concatenate([[0], np.cumsum(ended.failed)])
-    counts = stops - starts
-    within = ends_s >= min(from_s + limits.error_window_s, ends_s[-1])
-    whole = within & (counts >= FEWEST_REQUESTS)
-    ratios = np.where(whole, (failures[stops] - failures[starts]) / np.maximum(counts, 1), 0.0)
+    ends_s = np.unique(np.append(ended.finished_s, until_s))
+    ends_s = ends_s[ends_s >= min(from_s + limits.error_window_s, ends_s[-1])]
+    counts = _in_windows(ended.finished_s, ends_s, limits.error_window_s)
+    failures = _in_windows(ended.finished_s[ended.failed], ends_s, limits.error_window_s)
+    ratios = np.where(counts >= FEWEST_REQUESTS, failures / np.maximum(counts, 1), 0.0)
     yield from _beyond(Rule.ERRORS, ended.source, ends_s, ratios, limits.error_ratio)
+
+
+def _in_windows(moments_s: Floats, ends_s: Floats, window_s: float) -> npt.NDArray[np.int64]:
+    """How many moments lie in the window before each end, that end among them; both sorted."""
+    counts = np.searchsorted(moments_s, ends_s, side="right")
+    counts -= np.searchsorted(moments_s, ends_s - window_s, side="right")
+    return np.asarray(counts, dtype=np.int64)
 
 
 def _slow(ended: Answers, limits: Limits) -> Iterator[Alert]:

@@ -80,6 +80,8 @@ def test_a_run_that_is_shorter_than_the_window_is_one_window() -> None:
     short = _found(_requests(40, failed=[0, 1, 2]), until_s=41.0)[Rule.ERRORS]
     assert short.value == pytest.approx(3 / 40)
     assert (short.at_s, short.count) == (41.0, 1)
+    until_the_last_answer = _found(_requests(40, failed=[0, 1, 2]), until_s=39.5)[Rule.ERRORS]
+    assert (until_the_last_answer.at_s, until_the_last_answer.count) == (39.5, 1)
 
 
 def test_success_is_that_of_the_whole_run() -> None:
