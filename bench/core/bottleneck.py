@@ -1,34 +1,27 @@
 """Where the time goes at each load, and at which load the first objective breaks."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from bench.core import stats
+from bench.core.bands import Bands, band_of, tops
 from bench.core.load import ClosedLoop
 from bench.core.metrics import NETWORK, OBJECTIVES, hop_key, metric
 from bench.core.plan import RunPlan
 from bench.core.presence import Counts, Presence, presence, requests_count
 from bench.core.record import Count, NotNegative, Number, Record
 from bench.core.sample import Outcome
-from bench.core.samples import Floats, Mask, Samples
+from bench.core.samples import Floats, Samples
 from bench.core.scenario import Scenario
 from bench.core.threshold import Expression, Threshold, ThresholdResult, judge_values, parse
 
-# Of fewer requests the 95th percentile could only be the largest.
-FEWEST_REQUESTS = 20
-MOST_BANDS = 8
-# Loads that differ by less are one.
-LEAST_WIDTH = 1.2
 # An objective is kept at a load when so many per cent of the answers there are within it.
 OBJECTIVE_PCT = 95
 # Throughput has stopped growing when so many times the users bring less than so many times the requests.
 SATURATED_USERS, SATURATED_RPS = 1.5, 1.1
-# So many loads are first told apart; of many more, most have a handful of requests.
-_FINE = 256
 _BY_CHANCE = 0.01
 _MEDIAN, _P95, _FAILED = 0.50, 0.95, 0.5
 _DIRECTIONS = {("p", "<"), ("p", "<="), ("med", "<"), ("med", "<="), ("rate", ">"), ("rate", ">=")}
@@ -141,41 +134,6 @@ def limits_of(scenario: Scenario) -> dict[str, tuple[Threshold, ...]]:
     return (objectives or latencies) | success
 
 
-def tops(users: Counts) -> Counts:
-    """The most users of each band: few bands, far enough from each other, each of enough requests.
-
-    Where requests are few they are put to the neighbour with fewer; then neighbours are put together that are
-    nearly the same load, the nearest first.
-
-    Args:
-        users: Of each request; at least one.
-    """
-    values, sizes = np.unique(users, return_counts=True)
-    if len(values) > _FINE:
-        part = np.floor((np.cumsum(sizes) - sizes) * (_FINE / len(users)))
-        last = np.append(part[1:] != part[:-1], values=True)
-        starts = np.append(0, np.flatnonzero(last)[:-1] + 1)
-        loads = [*zip(values[starts].tolist(), values[last].tolist(), strict=True)]
-        counts = np.add.reduceat(sizes, starts).tolist()
-    else:
-        loads, counts = [(value, value) for value in values.tolist()], sizes.tolist()
-
-    def unite(lower: int) -> None:
-        counts[lower : lower + 2] = [counts[lower] + counts[lower + 1]]
-        loads[lower : lower + 2] = [(loads[lower][0], loads[lower + 1][1])]
-
-    while len(counts) > 1 and min(counts) < FEWEST_REQUESTS:
-        thin = counts.index(min(counts))
-        beside = [number for number in (thin - 1, thin + 1) if 0 <= number < len(counts)]
-        unite(min(thin, min(beside, key=counts.__getitem__)))
-    while len(loads) > 1:
-        widths = [upper[1] / lower[0] for lower, upper in pairwise(loads)]
-        if len(loads) <= MOST_BANDS and min(widths) >= LEAST_WIDTH:
-            break
-        unite(widths.index(min(widths)))
-    return np.array([most for _, most in loads], dtype=np.int64)
-
-
 def _bands(
     samples: Samples,
     there: Presence,
@@ -183,81 +141,82 @@ def _bands(
     most: Counts,
     limits: Mapping[str, Sequence[Threshold]],
 ) -> tuple[Band, ...]:
-    own = _band_of(users, most)
-    ok = samples.ended(Outcome.OK)
-    asking = there.while_asking()
-    counts, pieces_s = asking.pieces()
-    somebody = counts > 0
-    seconds = np.bincount(_band_of(counts[somebody], most), pieces_s[somebody], minlength=len(most))
-    # Answers come while another load is there than when they were asked for.
-    at_end = asking.at(samples.column("finished_s")[ok])
-    came = np.bincount(_band_of(at_end[at_end > 0], most), minlength=len(most))
-    rps = [float(each / time_s) if time_s > 0 else None for each, time_s in zip(came, seconds, strict=True)]
-    values = {key: metric(key).values(samples) for key in ("e2e_ms", *limits)}
-    tiers = [*samples.tiers, NETWORK] if samples.tiers else []
-    times = {tier: metric(hop_key(tier)).values(samples) for tier in tiers}
+    # One metric after the other, and a byte for each request's band: of a million requests nothing is small.
+    own, ok = band_of(users, most), samples.ended(Outcome.OK)
+    sizes, successes = (np.bincount(each, minlength=len(most)).tolist() for each in (own, own[ok]))
+    rps = _answers_rps(there.while_asking(), samples.column("finished_s")[ok], most)
+    shares, held = _shares(samples, own, len(most)), _held(samples, own, successes, limits)
+    latencies_ms = _by_band("e2e_ms", samples, own, len(most))
     bands = []
-    for number in range(len(most)):
-        mine = own == number
-        latencies_ms = _known(values["e2e_ms"][mine])
-        crossed, certain = _judged(
-            {key: values[key][mine] for key in limits}, limits, answers=bool(ok[mine].any())
-        )
+    for number, known_ms in enumerate(latencies_ms):
+        mine, crossed = users[own == number], [each for each in held[number] if each[0].crossed]
         bands.append(
             Band(
-                users=(int(users[mine].min()), int(users[mine].max())),
-                requests=int(mine.sum()),
-                success_ratio=float(ok[mine].mean()),
+                users=(int(mine.min()), int(mine.max())),
+                requests=sizes[number],
+                success_ratio=successes[number] / sizes[number],
                 requests_rps=rps[number],
-                shares=_shares(times, mine),
-                crossed=crossed,
-                certain=certain,
-                p50_ms=stats.quantile(latencies_ms, _MEDIAN),
-                p95_ms=stats.quantile(latencies_ms, _P95),
+                shares=shares[number],
+                crossed=tuple(result for result, _ in crossed),
+                certain=any(sure for _, sure in crossed)
+                if crossed
+                else all(sure for _, sure in held[number]),
+                p50_ms=stats.quantile(known_ms, _MEDIAN),
+                p95_ms=stats.quantile(known_ms, _P95),
                 uncertified=tuple(
                     name
                     for name, share in (("p50", _MEDIAN), ("p95", _P95))
-                    if not stats.certified(len(latencies_ms), share)
+                    if not stats.certified(len(known_ms), share)
                 ),
             )
         )
     return tuple(bands)
 
 
-def _band_of(users: Counts, most: Counts) -> Counts:
-    return np.minimum(np.searchsorted(most, users, side="left"), len(most) - 1)
+def _by_band(key: str, samples: Samples, own: Bands, count: int) -> list[Floats]:
+    """The values that there are of a metric, by band."""
+    values = metric(key).values(samples)
+    own, values = own[~np.isnan(values)], values[~np.isnan(values)]
+    return [values[own == number] for number in range(count)]
 
 
-def _shares(times: Mapping[str, Floats], mine: Mask) -> dict[str, float]:
+def _answers_rps(asking: Presence, finished_s: Floats, most: Counts) -> list[float | None]:
+    """Answers come while another load is there than when they were asked for."""
+    counts, pieces_s = asking.pieces()
+    pieces_s[counts <= 0] = 0.0
+    seconds = np.bincount(band_of(counts, most), pieces_s, minlength=len(most))
+    at_end = asking.at(finished_s)
+    came = np.bincount(band_of(at_end[at_end > 0], most), minlength=len(most))
+    return [float(each / time_s) if time_s > 0 else None for each, time_s in zip(came, seconds, strict=True)]
+
+
+def _shares(samples: Samples, own: Bands, count: int) -> list[dict[str, float]]:
     """What each tier has of the time of all of them; an answer without a tier spent no time there."""
-    sums = {tier: float(np.nansum(each[mine])) for tier, each in times.items()}
-    whole = sum(sums.values())
-    return {tier: each / whole for tier, each in sums.items()} if whole > 0 else {}
+    tiers = [*samples.tiers, NETWORK] if samples.tiers else []
+    sums = {
+        tier: np.bincount(own, np.nan_to_num(metric(hop_key(tier)).values(samples)), minlength=count)
+        for tier in tiers
+    }
+    wholes = np.sum([*sums.values()], axis=0) if tiers else np.zeros(count)
+    return [
+        {tier: float(each[number] / whole) for tier, each in sums.items()} if whole > 0 else {}
+        for number, whole in enumerate(wholes)
+    ]
 
 
-def _judged(
-    values: Mapping[str, Floats], limits: Mapping[str, Sequence[Threshold]], *, answers: bool
-) -> tuple[tuple[ThresholdResult, ...], bool]:
-    """The limits that are crossed, and whether that, or that none is, is more than chance.
-
-    Args:
-        values: Of the requests at a load, by metric.
-        limits: By metric.
-        answers: Whether any request succeeded.
-    """
-    crossed, sure_broken, sure_kept = [], False, True
-    for key, own in limits.items():
-        known = _known(values[key])
-        if answers and not len(known):
-            continue  # what no answer has a value of is not asked of them
-        for limit in own:
-            (result,) = judge_values(metric(key), [limit], known, elapsed_s=0.0)
-            sure = _sure(parse(limit.threshold), known, crossed=result.crossed)
-            if result.crossed:
-                crossed.append(result)
-                sure_broken |= sure
-            sure_kept &= sure
-    return tuple(crossed), sure_broken if crossed else sure_kept
+def _held(
+    samples: Samples, own: Bands, successes: Sequence[int], limits: Mapping[str, Sequence[Threshold]]
+) -> list[list[tuple[ThresholdResult, bool]]]:
+    """By band: how each limit is held, and whether that is more than chance."""
+    held: list[list[tuple[ThresholdResult, bool]]] = [[] for _ in successes]
+    for key, limits_of_key in limits.items():
+        for number, known in enumerate(_by_band(key, samples, own, len(successes))):
+            if successes[number] and not len(known):
+                continue  # what no answer has a value of is not asked of them
+            for limit in limits_of_key:
+                (result,) = judge_values(metric(key), [limit], known, elapsed_s=0.0)
+                held[number].append((result, _sure(parse(limit.threshold), known, crossed=result.crossed)))
+    return held
 
 
 def _sure(limit: Expression, values: Floats, *, crossed: bool) -> bool:
@@ -292,7 +251,3 @@ def saturated(bands: Sequence[Band]) -> int | None:
         if flat and last.requests_rps * (1.0 + error) < band.requests_rps * more_users:
             return number
     return None
-
-
-def _known(values: Floats) -> Floats:
-    return values[~np.isnan(values)]

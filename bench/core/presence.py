@@ -11,7 +11,7 @@ from bench.core.load import OpenLoop
 from bench.core.plan import RunPlan, Span
 from bench.core.samples import Floats, Samples
 
-Counts = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +35,19 @@ class Presence:
 
     def at(self, moments_s: Floats) -> Counts:
         """How many were there at each moment."""
-        came = np.searchsorted(self.starts_s, moments_s, side="right")
-        gone = np.searchsorted(self.ends_s, moments_s, side="left")
-        return np.asarray(came - gone, dtype=np.int64)
+        counts = np.searchsorted(self.starts_s, moments_s, side="right")
+        counts -= np.searchsorted(self.ends_s, moments_s, side="left")
+        return counts.astype(np.int32)
 
     def pieces(self) -> tuple[Counts, Floats]:
         """The run in pieces in which nobody came or went: how many were there, and for how many seconds."""
-        moments_s = np.concatenate([self.starts_s, self.ends_s])
-        changes = np.repeat([1, -1], [len(self.starts_s), len(self.ends_s)])
-        order = np.argsort(moments_s, kind="stable")
-        return np.cumsum(changes[order])[:-1], np.diff(moments_s[order])
+        count = len(self.starts_s)
+        starts = np.zeros(2 * count, dtype=bool)  # at which of all moments, in their order, somebody comes
+        starts[np.arange(count) + np.searchsorted(self.ends_s, self.starts_s, side="left")] = True
+        moments_s = np.empty(2 * count)
+        moments_s[starts], moments_s[~starts] = self.starts_s, self.ends_s
+        changes = starts.view(np.int8) * 2 - 1
+        return np.cumsum(changes, dtype=np.int32)[:-1], np.diff(moments_s)
 
 
 def presence(samples: Samples, plan: RunPlan, elapsed_s: float) -> Presence | None:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from bench.core import (
     ab,
     alerts,
+    bands,
     baseline,
     bottleneck,
     change_points,
@@ -99,10 +100,8 @@ def test_the_methodology_has_the_codes_constants() -> None:
                 "GENERATOR_CPU_PCT", "SEND_LAG_RATIO", "SEND_LAG_MS", "STOLEN_RATIO", "THROTTLED_RATIO",
             ),
             host: ("FEWEST_CORES",),
-            bottleneck: (
-                "FEWEST_REQUESTS", "MOST_BANDS", "LEAST_WIDTH", "OBJECTIVE_PCT",
-                "SATURATED_USERS", "SATURATED_RPS",
-            ),
+            bands: ("FEWEST_REQUESTS", "MOST_BANDS", "LEAST_WIDTH"),
+            bottleneck: ("OBJECTIVE_PCT", "SATURATED_USERS", "SATURATED_RPS"),
             ab: ("AB_MARGIN_RATIO",),
             change_points: ("SMALLEST_RATIO", "SMALLEST_SUCCESS"),
             levels: ("ALPHA", "LEVEL_RUNS", "FEWEST_RUNS", "MOST_RUNS", "PERMUTATIONS", "ODD_SDS"),

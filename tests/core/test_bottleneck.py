@@ -1,5 +1,4 @@
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -8,15 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.core.bottleneck import (
-    FEWEST_REQUESTS,
-    LEAST_WIDTH,
-    MOST_BANDS,
     Band,
     Bottleneck,
     bottleneck,
     limits_of,
     saturated,
-    tops,
 )
 from bench.core.plan import plan
 from bench.core.sample import Outcome, RequestSample
@@ -250,28 +245,6 @@ def test_open_loops_are_told_apart_by_requests_in_flight() -> None:
     assert found.planned is None
     assert found.broken not in {None, 0}
     assert found.bands[-1].users[1] > 100
-
-
-def test_so_many_loads_are_put_together() -> None:
-    """Thousands of loads become a few bands that are far from each other."""
-    most = tops(np.repeat(np.arange(1, 2001), 3))
-    assert 1 < len(most) <= MOST_BANDS
-    assert most[-1] == 2000
-
-
-@given(st.lists(st.integers(1, 60), min_size=1, max_size=400))
-def test_bands_partition_the_requests(users: list[int]) -> None:
-    """Every load is in one band, bands are few, and each has enough requests unless there is but one."""
-    counts = np.array(users)
-    most = tops(counts)
-    own = np.searchsorted(most, counts)
-    sizes = np.bincount(own, minlength=len(most))
-    assert len(most) <= MOST_BANDS
-    assert sorted(set(most)) == most.tolist()
-    assert most[-1] == counts.max()
-    assert len(most) == 1 or sizes.min() >= FEWEST_REQUESTS
-    groups = [counts[own == number] for number in range(len(most))]
-    assert all(b.max() / a.min() >= LEAST_WIDTH for a, b in pairwise(groups))
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,3 +1,4 @@
+import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bench.core.result import Fingerprint, RunResult, differences, environment
+from bench.core.result import Fingerprint, RunResult, differences, environment, make_result
 from bench.core.sample import Outcome, RequestSample, Stop, StopCause
 from tests.factories import (
     PROMPTS,
@@ -44,6 +45,32 @@ def test_a_result_says_how_the_run_ended_and_what_was_odd() -> None:
     assert result.stop == stop
     assert result.warnings == ("one user was left behind",)
     assert not result.validity.valid
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        {"kind": "fixed-users", "users": 10, "duration_s": 5000, "pause_s": [0, 0]},
+        {"kind": "constant-rate", "rate_rps": 3, "duration_s": 5000},
+    ],
+    ids=["users", "rate"],
+)
+def test_a_million_requests_are_judged_within_the_memory_that_they_take(stage: dict[str, Any]) -> None:
+    """All arrays that are needed at once are fewer bytes than the requests of a stack with seven tiers."""
+    hops = {f"tier-{number}": 1.5 for number in range(7)}
+    rows = [
+        make_sample(seq, hops=hops, outcome=Outcome.HTTP_ERROR if seq % 100 == 0 else Outcome.OK)
+        for seq in range(2**14)
+    ]
+    recording = make_recording(rows, planned_s=5000.0, elapsed_s=5000.0)
+    brief = make_brief(make_scenario(stages=[stage]))
+    tracemalloc.start()
+    try:
+        make_result(brief, recording, make_provenance(), make_fingerprint())
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most / len(rows) < 85
 
 
 _SAMPLES = st.lists(
