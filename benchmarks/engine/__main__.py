@@ -14,7 +14,7 @@ from .contenders import Runner
 from .document import document
 from .machine import machine
 from .peers import peers_python
-from .server import compiled, serving
+from .server import CLIENT, SERVER, compiled, serving
 from .session import session
 
 _ROOT = Path(__file__).parents[2]
@@ -36,15 +36,16 @@ def main() -> int:
         _say("error: Linux and two cores are needed, one for the server and one for the client")
         return 2
     try:
-        program, python = compiled(_FOLDER), peers_python(_FOLDER / "peers")
+        program, floor = compiled(_FOLDER, SERVER), compiled(_FOLDER, CLIENT)
+        python = peers_python(_FOLDER / "peers")
     except (OSError, subprocess.CalledProcessError) as error:
-        _say(f"error: {error}\n\nhint: gcc compiles the server, and pip installs the peers")
+        _say(f"error: {error}\n\nhint: gcc compiles what is in C, and pip installs the peers")
         return 2
     began_s, today = time.monotonic(), f"{datetime.now(UTC):%Y-%m-%d}"
     os.sched_setaffinity(0, cores[:1])
     with serving(program) as port:
         os.sched_setaffinity(0, cores[-1:])  # children inherit it
-        results = session(Runner(port, python), given.repeat, _say)
+        results = session(Runner(port, python, floor), given.repeat, _say)
     elapsed_s = time.monotonic() - began_s
     results.facts = {
         "date": today,

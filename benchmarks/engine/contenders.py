@@ -14,6 +14,7 @@ WHOLE = "ours, the whole load generator, uvloop"
 SLEEP = "asyncio.sleep, uvloop"
 AIOHTTP, AIOHTTP_UVLOOP = "aiohttp", "aiohttp, uvloop"
 LOCUST, HEY, WRK, HTTPX = "Locust FastHttpUser", "hey", "wrk", "httpx, a client per user"
+FLOOR = "C with epoll"
 MACHINE = "the machine itself"
 
 _OURS_ASYNCIO, _READER_ASYNCIO = "ours, asyncio", "ours with its reader, asyncio"
@@ -57,7 +58,7 @@ ROWS = (
         for users in (50, 200)
     ),
     *(
-        Row("streams", users, 1.2, (OURS, _OURS_ASYNCIO, READER, AIOHTTP, AIOHTTP_UVLOOP, HTTPX))
+        Row("streams", users, 1.2, (OURS, _OURS_ASYNCIO, READER, AIOHTTP, AIOHTTP_UVLOOP, HTTPX, FLOOR))
         for users in (50, 200)
     ),
     Row("burst", 100, 0.0, (OURS, _OURS_ASYNCIO, READER, AIOHTTP, HTTPX)),
@@ -80,10 +81,12 @@ class Runner:
     Attributes:
         port: Of the server.
         peers: The Python of the peers' environment.
+        floor: The client in C.
     """
 
     port: int
     peers: Path
+    floor: Path
 
     def run(self, row: Row, contender: str) -> dict[str, float] | None:
         """The numbers of one contender; None when it is a tool that this machine has not.
@@ -93,6 +96,8 @@ class Runner:
         """
         if contender in {HEY, WRK}:
             return self._tool(row, contender)
+        if contender == FLOOR:
+            return _json([str(self.floor), str(self.port), str(row.users), str(row.seconds)])
         if contender == LOCUST:
             script = str(Path(__file__).with_name("locust_rate.py"))
             return _json([str(self.peers), script, str(self.port), str(row.users), str(row.seconds)])

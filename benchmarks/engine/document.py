@@ -123,14 +123,13 @@ def _million(results: Results) -> str:
         ["requests, all answered", f"{numbers['requests']:,.0f}"],
         ["requests/s, the watcher on the same core", f"{numbers['rps']:,.0f}"],
         ["the run, s", f"{numbers['run_s']:.1f}"],
-        ["with its summary and its files, s", f"{numbers['all_s']:.1f}"],
+        ["the command, with its certificate, summary and files, s", f"{numbers['all_s']:.1f}"],
         ["load generator, most memory, MB", f"{numbers['generator_mb']:.0f}"],
         ["watcher, most memory, MB", f"{numbers['watcher_mb']:.0f}"],
-        ["of it before the run, MB", f"{numbers['before_mb']:.0f}"],
         ["files, MB", f"{numbers['written_mb']:.0f}"],
     ]
     return (
-        "## A million requests\n\nA run as `bench run` makes it, 50 users without pauses, the C server: "
+        "## A million requests\n\nThe command `bench run`, 50 users without pauses, the C server: "
         "load generator and watcher are two processes, the samples stay in the watcher's columns until they "
         "are written.\n\n" + _table(["what", "measured"], rows)
     )

@@ -1,25 +1,33 @@
-"""A run of many requests from its first to its files, and the memory that its processes need at most."""
+"""`bench run` with a million requests, down to its files, and the memory that its processes need."""
 
 import argparse
 import json
 import resource
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from bench.core.load import UserTurns
-from bench.core.result import make_result
 from bench.core.sample import GENERATOR, Outcome
-from bench.core.stack import Stack
-from bench.measure.provenance import fingerprint, new_run_id, provenance
-from bench.measure.recorder import Subject, record
-from bench.store.results import save
+from bench.store.results import RESULT, load
 
 from .clients import HOST
-from .whole import brief_of
 
 _USERS = 50
+# As a team would declare it: JSON is YAML too.
+_DECLARED = {
+    "stacks/bare.yaml": {"name": "bare", "purpose": "The C server."},
+    "targets/small.yaml": {
+        "name": "small",
+        "service": "server",
+        "path": "/json",
+        "body": {"message": "${message}"},
+        "answer": {"kind": "json", "text": "message"},
+        "ready": "/json",
+    },
+    "prompts/one.yaml": {"messages": [{"id": "any", "text": "Hello"}]},
+}
 
 
 def main() -> None:
@@ -28,32 +36,48 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--requests", type=int, default=1_000_000)
     given = parser.parse_args()
-    turns = UserTurns(kind="user-turns", users=_USERS, turns=given.requests // _USERS)
-    brief = brief_of(turns)
-    before_mb = _peak_mb()
-    began_s = time.monotonic()
-    recording = record(brief, Subject([f"http://{HOST}:{given.port}"]), lambda _: None)
-    run_s = time.monotonic() - began_s
-    stack = Stack(name="server", purpose="The C server.")
-    result = make_result(brief, recording, provenance(new_run_id("million"), {}), fingerprint(brief, stack))
     with tempfile.TemporaryDirectory() as folder:
-        home = save(result, recording, Path(folder))
-        written_mb = sum(path.stat().st_size for path in home.iterdir()) / 1e6
-    numbers = {
-        "requests": float(result.summary.outcomes[Outcome.OK]),
-        "rps": result.summary.requests_rps or 0.0,
-        "run_s": run_s,
-        "all_s": time.monotonic() - began_s,
-        "before_mb": before_mb,
-        "watcher_mb": _peak_mb(),
-        "generator_mb": result.summary.resources[GENERATOR].memory_bytes_max / 1e6,
-        "written_mb": written_mb,
+        _declare(Path(folder), given.requests)
+        json.dump(_run(Path(folder), given.port), sys.stdout)
+
+
+def _declare(folder: Path, requests: int) -> None:
+    scenario = {
+        "name": "million",
+        "purpose": "More than fits into rows.",
+        "target": "small",
+        "seed": 1,
+        "workload": {"prompts": "prompts/one.yaml"},
+        "stages": [{"kind": "user-turns", "users": _USERS, "turns": requests // _USERS}],
     }
-    json.dump(numbers, sys.stdout)
+    for name, content in {"million.yaml": scenario, **_DECLARED}.items():
+        path = folder / "scenarios" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content), encoding="utf-8")
 
 
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+def _run(folder: Path, port: int) -> dict[str, float]:
+    options = ["--target", "bare", "--target-url", f"http://{HOST}:{port}"]
+    began_s = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "run", "million", *options],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    all_s = time.monotonic() - began_s
+    home = folder / done.stdout.strip()
+    summary = load(home / RESULT).summary
+    return {
+        "requests": float(summary.outcomes[Outcome.OK]),
+        "rps": summary.requests_rps or 0.0,
+        "run_s": summary.elapsed_s,
+        "all_s": all_s,
+        # The largest of its processes, which the watcher is.
+        "watcher_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000,
+        "generator_mb": summary.resources[GENERATOR].memory_bytes_max / 1e6,
+        "written_mb": sum(path.stat().st_size for path in home.iterdir()) / 1e6,
+    }
 
 
 if __name__ == "__main__":

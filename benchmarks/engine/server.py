@@ -1,22 +1,22 @@
-"""Compiles and runs the C server, as long as a block lasts."""
+"""Compiles what is in C, and runs the server as long as a block lasts."""
 
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SOURCE = Path(__file__).with_name("server.c")
+SERVER, CLIENT = "server", "client"
 
 
-def compiled(folder: Path) -> Path:
-    """The server's program.
+def compiled(folder: Path, name: str) -> Path:
+    """The program of a C file beside this one.
 
     Raises:
         subprocess.CalledProcessError: gcc has said why.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    program = folder / "server"
-    subprocess.run(["gcc", "-O2", "-o", str(program), str(SOURCE)], check=True)
+    program, source = folder / name, Path(__file__).with_name(f"{name}.c")
+    subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", str(program), str(source)], check=True)
     return program
 
 

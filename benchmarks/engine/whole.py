@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.core.load import FixedUsers, UserTurns
+from bench.core.load import FixedUsers
 from bench.core.plan import plan
 from bench.core.sample import Outcome, RequestSample
 from bench.core.samples import SampleLog
@@ -22,7 +22,7 @@ from .clients import HOST
 _PAGE_KB = 4.0
 
 
-def brief_of(stage: FixedUsers | UserTurns) -> Brief:
+def _brief_of(stage: FixedUsers) -> Brief:
     """One small message to the C server, which answers with a small document."""
     return Brief(
         scenario=Scenario(
@@ -47,7 +47,7 @@ def brief_of(stage: FixedUsers | UserTurns) -> Brief:
 
 async def whole_rate(port: int, users: int, seconds: float) -> dict[str, float]:
     """Requests a second of a closed loop without pauses."""
-    brief = brief_of(FixedUsers(kind="fixed-users", users=users, duration_s=seconds, pause_s=(0.0, 0.0)))
+    brief = _brief_of(FixedUsers(kind="fixed-users", users=users, duration_s=seconds, pause_s=(0.0, 0.0)))
     endpoint = Endpoint.of(brief, f"http://{HOST}:{port}", {})
     log, clock = SampleLog(), pacer()
 
@@ -75,7 +75,7 @@ async def whole_rate(port: int, users: int, seconds: float) -> dict[str, float]:
 async def whole_memory(port: int, users: int) -> dict[str, float]:
     """Resident memory of a virtual user that waits for its next message."""
     stage = FixedUsers(kind="fixed-users", users=users, duration_s=3.0, pause_s=(600.0, 600.0))
-    brief = brief_of(stage)
+    brief = _brief_of(stage)
     endpoint, clock = Endpoint.of(brief, f"http://{HOST}:{port}", {}), pacer()
     waiting = asyncio.Event()
 
