@@ -1,17 +1,27 @@
 """What is said of a run: the judgement, then the next step. Every renderer is fed from this one value."""
 
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
 from typing import assert_never
 
 from bench.core import wording
 from bench.core.compare import Comparison, Decision
-from bench.core.metrics import Part, hop_name, label_and_unit, metric, named
+from bench.core.metrics import Part, hop_name, label_and_unit, metric, named, tailed
 from bench.core.record import Record
 from bench.core.result import RunResult
 from bench.core.sample import Outcome
 from bench.core.success import SUCCESS
 from bench.core.verdict import MetricComparison, Verdict
 
-_CREPT = "Crept"
+
+class Place(StrEnum):
+    """Where to look for what fails a run."""
+
+    TIERS = "the tier named above"
+    SLOWEST = "the slowest requests in samples.jsonl.gz"
+    FAILED = "the failed requests and the services' logs"
+    COMMITS = "the commits since the anchor"
 
 
 class Report(Record):
@@ -37,51 +47,80 @@ class Report(Record):
 
 def make_report(result: RunResult, comparison: Comparison) -> Report:
     """The report on a run and its comparison."""
-    headline = _headline(result, comparison)
-    return Report(
-        headline=headline,
-        next_step=_next_step(result, comparison, headline),
-        result=result,
-        comparison=comparison,
-    )
-
-
-def _headline(result: RunResult, comparison: Comparison) -> str:
+    accept = _accept(result, comparison)
     match comparison.decision:
         case Decision.INVALID:
-            return f"Not a measurement: {comparison.reasons[0]}."
+            headline = f"Not a measurement: {comparison.reasons[0]}."
+            next_step = "Measure again on a quieter machine; nothing was judged."
         case Decision.UNDECIDED:
-            return f"Cannot tell: {comparison.reasons[0]}."
+            headline = f"Cannot tell: {comparison.reasons[0]}."
+            next_step = _to_tell_more(comparison, accept)
         case Decision.FAIL:
-            return _failure(result, comparison)
+            headline, place = _failure(result, comparison)
+            next_step = _look_at(place, result, accept)
         case Decision.PASS:
-            return _success(comparison)
+            headline = _success(comparison)
+            next_step = (
+                f"To hold the gain: {accept}." if _improved(comparison) and accept else "Nothing to do."
+            )
         case _:
             assert_never(comparison.decision)
+    return Report(headline=headline, next_step=next_step, result=result, comparison=comparison)
 
 
-def _failure(result: RunResult, comparison: Comparison) -> str:
+def _accept(result: RunResult, comparison: Comparison) -> str | None:
+    """The command that accepts the run; None when it must not be."""
+    made_worse = bool(result.provenance.injections) or comparison.beside is not None
+    answered = result.summary.outcomes.get(Outcome.OK, 0) > 0
+    if result.stop or made_worse or not answered:
+        return None
+    return f"bench baseline accept results/{result.provenance.run_id} --reason '…'"
+
+
+def _failure(result: RunResult, comparison: Comparison) -> tuple[str, Place]:
+    """What fails a run in a sentence, and where to look for it."""
     worst = next(iter(comparison.regressed(Part.DECIDES)), None)
     success = next((each for each in comparison.regressed(Part.DECIDES) if each.key == SUCCESS), None)
     part = next(iter((*comparison.regressed(Part.TAILS), *comparison.regressed(Part.LOCATES))), None)
     if success is not None:
-        return f"Success regressed from {wording.percent(success.base)} to {wording.percent(success.head)}."
+        sizes = f"from {wording.percent(success.base)} to {wording.percent(success.head)}"
+        return f"Success regressed {sizes}.", Place.FAILED
     if worst is not None:
-        return f"{_grew(worst)}{_mostly_in(comparison)}."
+        tiers = comparison.slower_tiers()
+        return f"{_grew(worst)}{_mostly_in(tiers)}.", Place.TIERS if tiers else Place.FAILED
     crept = [each for each in comparison.crept if each.verdict is Verdict.REGRESSED]
     if crept and comparison.anchored_at is not None:
-        sizes = [f"{metric(each.key).label} {wording.change(each.change_ratio)}" for each in crept]
-        since = f"since the anchor of {comparison.anchored_at:%Y-%m-%d}"
-        return f"{_CREPT}: {wording.listing(sizes)} {since}, in steps that were each too small to see."
-    missing = [named(key) for key in comparison.vanished]
+        return _crept(crept, comparison.anchored_at), Place.COMMITS
+    missing = comparison.vanished
     if part is not None and not missing:
-        return f"{_grew(part)}; the response time as a whole stayed within what can be told."
+        whole = "the response time as a whole stayed within what can be told"
+        return f"{_grew(part)}; {whole}.", _place(part.key)
     for each in result.thresholds:
         if each.crossed:
             measured = wording.value(each.value, label_and_unit(each.metric)[1])
-            return f"Threshold crossed: {each.metric} {each.threshold}, measured {measured}."
-    other = comparison.beside or "the baseline"
-    return f"{_capital(wording.listing(missing))} vanished: {other} has what this run has not."
+            limit = f"{each.metric} {each.threshold}"
+            return f"Threshold crossed: {limit}, measured {measured}.", _place(each.metric)
+    return _gone(missing, comparison.beside or "the baseline")
+
+
+def _place(key: str) -> Place:
+    """Where to look for what is wrong with a metric."""
+    if hop_name(key) is not None:
+        return Place.TIERS
+    return Place.FAILED if tailed(key) is None else Place.SLOWEST
+
+
+def _crept(crept: Sequence[MetricComparison], anchored_at: datetime) -> str:
+    sizes = [f"{metric(each.key).label} {wording.change(each.change_ratio)}" for each in crept]
+    since = f"since the anchor of {anchored_at:%Y-%m-%d}"
+    return f"Crept: {wording.listing(sizes)} {since}, in steps that were each too small to see."
+
+
+def _gone(keys: Sequence[str], other: str) -> tuple[str, Place]:
+    """What vanished, and where to look: slow requests say nothing of what is not there."""
+    said = _capital(wording.listing([named(key) for key in keys]))
+    tiers = any(_place(key) is Place.TIERS for key in keys)
+    return f"{said} vanished: {other} has what this run has not.", Place.TIERS if tiers else Place.FAILED
 
 
 def _grew(each: MetricComparison) -> str:
@@ -98,10 +137,8 @@ def _capital(label: str) -> str:
     return label if label[1:2].isdigit() else label.capitalize()
 
 
-def _mostly_in(comparison: Comparison) -> str:
-    tiers = [
-        f"`{hop_name(each.key)}` ({wording.change_ms(each.change)})" for each in comparison.slower_tiers()
-    ]
+def _mostly_in(slower: Sequence[MetricComparison]) -> str:
+    tiers = [f"`{hop_name(each.key)}` ({wording.change_ms(each.change)})" for each in slower]
     return f", most of it in {wording.listing(tiers)}" if tiers else ""
 
 
@@ -132,39 +169,14 @@ def _seen(each: MetricComparison) -> str:
     return f" (a change of {wording.change(each.mde_ratio)} would have been seen)" if each.mde_ratio else ""
 
 
-def _next_step(result: RunResult, comparison: Comparison, headline: str) -> str:
-    accept = f"bench baseline accept results/{result.provenance.run_id} --reason '…'"
-    made_worse = bool(result.provenance.injections) or comparison.beside is not None
-    worse = f"{accept} --allow-regression"
-    acceptable = not (result.stop or made_worse) and result.summary.outcomes.get(Outcome.OK, 0) > 0
-    match comparison.decision:
-        case Decision.INVALID:
-            step = "Measure again on a quieter machine; nothing was judged."
-        case Decision.UNDECIDED:
-            step = _to_tell_more(comparison, accept if acceptable else None)
-        case Decision.FAIL if headline.startswith(_CREPT):
-            pinned = f"bench baseline anchor {result.scenario.name} --reason '…'"
-            step = f"bench ab tells which commits since then are slower; if it is meant: {pinned}."
-        case Decision.FAIL:
-            where = _where(headline)
-            step = f"Look at {where}; if it is meant: {worse}." if acceptable else f"Look at {where}."
-        case Decision.PASS if _improved(comparison) and acceptable:
-            step = f"To hold the gain: {accept}."
-        case Decision.PASS:
-            step = "Nothing to do."
-        case _:
-            assert_never(comparison.decision)
-    return step
-
-
-def _where(headline: str) -> str:
-    """What to look at."""
-    # Only tiers stand in backticks in a headline.
-    if "`" in headline:
-        return "the tier named above"
-    if headline.startswith("p95"):
-        return "the slowest requests in samples.jsonl.gz"
-    return "the failed requests and the services' logs"
+def _look_at(place: Place, result: RunResult, accept: str | None) -> str:
+    """What to do about a run that fails."""
+    if place is Place.COMMITS:
+        pinned = f"bench baseline anchor {result.scenario.name} --reason '…'"
+        return f"bench ab tells which commits since then are slower; if it is meant: {pinned}."
+    if accept is None:
+        return f"Look at {place}."
+    return f"Look at {place}; if it is meant: {accept} --allow-regression."
 
 
 def _to_tell_more(comparison: Comparison, accept: str | None) -> str:

@@ -180,6 +180,35 @@ def test_where_no_tier_is_named_one_looks_at_the_requests() -> None:
     assert report(result, usual()).next_step == f"{elsewhere}{accept_step(result, WORSE)}"
 
 
+@pytest.mark.parametrize(
+    ("metrics", "place"),
+    [
+        ((row("e2e_ms", Verdict.MISSING, base=640.0),), "the failed requests and the services' logs"),
+        ((row("e2e_ms", Verdict.REGRESSED, **LATENCY),), "the failed requests and the services' logs"),
+        ((tier("auth", Verdict.MISSING, base=1.0),), "the tier named above"),
+        (
+            (row("p95.e2e_ms", Verdict.MISSING, Part.TAILS, base=900.0),),
+            "the failed requests and the services' logs",
+        ),
+        (
+            (row("p95.e2e_ms", Verdict.REGRESSED, Part.TAILS, **LATENCY),),
+            "the slowest requests in samples.jsonl.gz",
+        ),
+    ],
+)
+def test_where_to_look_follows_from_what_failed(metrics: tuple[MetricComparison, ...], place: str) -> None:
+    """It is decided by the metrics, whatever words the headline has, such as a version's name."""
+    comparison = Comparison(decision=Decision.FAIL, reasons=("…",), metrics=metrics, beside="Crept `p95`")
+    assert make_report(run_at(), comparison).next_step == f"Look at {place}."
+
+
+def test_the_limit_of_a_tier_leads_to_the_tier() -> None:
+    """Where a tier's own limit was crossed one looks at the tier, and not at requests that failed."""
+    brief = make_brief(make_scenario(thresholds={"hop.decode_ms": ["avg<1"]}))
+    step = report(run_at(brief=brief)).next_step
+    assert step.startswith("Look at the tier named above; if it is meant: ")
+
+
 def test_a_crossed_threshold_is_said_with_what_was_measured() -> None:
     """Where nothing regressed the first limit that was crossed is the headline, with the measured value."""
     thresholds = {"success_ratio": ["rate>0.5"], "e2e_ms": ["max<5000", "med<100", "avg<1"]}
