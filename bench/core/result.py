@@ -82,7 +82,10 @@ class Provenance(Record):
 
 
 class RunResult(Record):
-    """A run: what was to be done, what was measured, and whether to believe it."""
+    """A run: what was to be done, what was measured, and whether to believe it.
+
+    `alerts` is what somebody should look at; None in results of versions that looked for none.
+    """
 
     schema_version: int = SCHEMA_VERSION
     scenario: Scenario
@@ -96,7 +99,7 @@ class RunResult(Record):
     validity: Validity
     stop: Stop | None = None
     warnings: tuple[str, ...] = ()
-    alerts: tuple[Alert, ...] = ()
+    alerts: tuple[Alert, ...] | None = None
 
     @model_validator(mode="after")
     def _answered(self) -> "RunResult":

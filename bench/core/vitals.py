@@ -54,7 +54,7 @@ class Vitals(Record):
         crossed: Limits of the scenario that were crossed, each as it stands there.
         uses: By service, and of the load generator.
         up: Share of the time that each health check found what it asks up; empty when nothing was asked.
-        alerts: What somebody should look at, a sentence each; None when nobody watched.
+        alerts: What somebody should look at, a sentence each; None when nobody looked.
     """
 
     load: str
@@ -88,7 +88,7 @@ def vitals_of(result: RunResult) -> Vitals:
             for source, each in summary.resources.items()
         },
         up={check: _share(each.up_ratio) for check, each in summary.availability.items()},
-        alerts=tuple(said(each) for each in result.alerts[:_MOST_SAID]),
+        alerts=None if result.alerts is None else tuple(map(said, result.alerts[:_MOST_SAID])),
     )
 
 

@@ -75,7 +75,7 @@ def _used(entry: Entry, named: Named) -> tuple[str, ...]:
 
 def _alerts(run: HistoryPoint) -> str:
     if run.vitals is None or run.vitals.alerts is None:
-        return "not watched"
+        return wording.DASH
     return "; ".join(run.vitals.alerts) or "none"
 
 

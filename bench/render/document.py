@@ -74,7 +74,7 @@ def make_document(report: Report) -> Document:
                 _anchored(report),
                 _located(report),
                 _thresholds(report),
-                alerts(report.result.alerts),
+                alerts(report.result.alerts or ()),
             ]
         ),
         details=_filled(
@@ -89,7 +89,7 @@ def make_document(report: Report) -> Document:
         ),
         facts=facts(report),
         warnings=result.warnings,
-        alerts=tuple(said(alert) for alert in result.alerts),
+        alerts=tuple(said(alert) for alert in result.alerts or ()),
     )
 
 

@@ -1,5 +1,6 @@
 from bench.core.availability import Availability
 from bench.core.history import HistoryPoint, point_of
+from bench.core.result import RunResult
 from bench.core.sample import GENERATOR, Outcome, Probe
 from bench.core.vitals import Wait, vitals_of
 from tests.factories import make_brief, make_recording, make_run, make_sample, make_scenario, run_at
@@ -48,6 +49,15 @@ def test_what_was_watched_is_kept() -> None:
     moment = Availability(asked=90, up_ratio=0.99999)
     summary = watched.summary.model_copy(update={"availability": {"agent": moment}})
     assert vitals_of(watched.model_copy(update={"summary": summary})).up == {"agent": 0.9999}
+
+
+def test_a_result_of_before_there_were_alerts_has_not_none_of_them() -> None:
+    """A file without the field says nothing of alerts, which is another thing than that there was none."""
+    written = run_at(1.0).model_dump_json(exclude={"alerts"})
+    older = RunResult.model_validate_json(written)
+    assert vitals_of(older).alerts is None
+    newer = RunResult.model_validate_json(run_at(1.0).model_dump_json())
+    assert vitals_of(newer).alerts == ()
 
 
 def test_a_line_keeps_them_and_an_older_line_is_read() -> None:

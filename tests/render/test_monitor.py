@@ -131,7 +131,7 @@ def test_many_outages_are_not_all_listed() -> None:
 def test_alerts_of_what_passed_stand_in_the_comment(count: int, said: str) -> None:
     """A scenario that is only a line in the comment is not silent about its alerts."""
     whole = suites()["suite-failed"]
-    alerts = (make_run(watched_recording()).alerts * 2)[:count]
+    alerts = ((make_run(watched_recording()).alerts or ()) * 2)[:count]
     each = [
         report.model_copy(update={"result": report.result.model_copy(update={"alerts": alerts})})
         if report.decision is Decision.PASS
