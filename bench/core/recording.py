@@ -90,7 +90,7 @@ def course(recording: Recording) -> Course:
 
 
 def _fields() -> dict[str, Any]:
-    types, usual = get_type_hints(RequestSample), RequestSample._field_defaults | {"hops": {}}
+    types, usual = get_type_hints(RequestSample), RequestSample._field_defaults
     return {name: (types[name], usual.get(name, ...)) for name in RequestSample._fields}
 
 

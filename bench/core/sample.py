@@ -6,7 +6,6 @@ All `_s` values are seconds since the start of the run, read from one monotonic 
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
 from typing import NamedTuple
 
 from bench.core.record import Record
@@ -72,7 +71,7 @@ class RequestSample(NamedTuple):
     intercepted: bool | None = None
     status: int | None = None
     detail: str | None = None
-    hops: Mapping[str, float] = MappingProxyType({})
+    hops: Mapping[str, float] = {}
 
 
 class ResourceSample(Record):

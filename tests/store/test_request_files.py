@@ -80,6 +80,14 @@ def test_impossible_values_are_refused(tmp_path: Path, changes: dict[str, object
         list(results.requests(_written(tmp_path, content)))
 
 
+def test_a_line_has_only_what_the_schema_requires(tmp_path: Path) -> None:
+    """What the published schema lets a line leave out is left out and read, hops among it."""
+    required = RequestLine.model_json_schema()["required"]
+    kept = {name: value for name, value in line(make_sample(0)).items() if name in required}
+    (page,) = results.requests(_written(tmp_path, orjson.dumps(kept)))
+    assert RequestLine.model_validate(kept).model_dump() == page[0]._asdict()
+
+
 def test_the_schema_of_a_line_is_that_of_a_request() -> None:
     """What is kept of a request is what the published schema allows, field by field."""
     kept = line(make_sample(0, tokens=3, first_token_s=0.1, detail="x", connect_s=0.1, intercepted=True))
