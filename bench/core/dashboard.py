@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.core import wording
+from bench.core.alerts import Limits
 from bench.core.compare import Decision
 from bench.core.history import HistoryPoint
 from bench.core.levels import FEWEST_RUNS
@@ -16,8 +17,8 @@ from bench.core.trend_page import TrendPage
 from bench.core.trend_wording import next_step
 from bench.core.vitals import Use, Wait
 
-# Of a run: fewer that succeed are worth a look, by the same share as an alert of the run itself.
-LEAST_SUCCESS = 0.95
+# Of a run: fewer that succeed are worth a look, by the same share as an alert where a stack says no other.
+LEAST_SUCCESS = Limits().success_ratio
 _NAMED = 5  # of many, so many are named
 _RANK = {Decision.FAIL: 0, Decision.INVALID: 1, Decision.UNDECIDED: 2, Decision.PASS: 3}
 
