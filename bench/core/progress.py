@@ -135,7 +135,7 @@ def _exactly(waits_ms: list[Floats]) -> Waits:
     return Waits(*map(float, np.percentile(values, (50, 95)))) if len(values) else Waits()
 
 
-class Presence:
+class PlannedUsers:
     """How many virtual users are there, by the plan.
 
     Args:
@@ -147,7 +147,7 @@ class Presence:
         self._stage: int | None = None
         self._starts_s = self._ends_s = np.empty(0)
 
-    def users(self, stage: int, at_s: float) -> int | None:
+    def at(self, stage: int, at_s: float) -> int | None:
         """How many are there so many seconds after the stage of that number began; None for a rate."""
         if isinstance(self._plan.stages[stage], OpenLoop):
             return None

@@ -16,7 +16,7 @@ from bench.core.host import GENERATORS, Cores, host_of
 from bench.core.layers import Round
 from bench.core.load import in_words, planned_s
 from bench.core.plan import plan
-from bench.core.progress import Presence, Progress, ProgressWatch
+from bench.core.progress import PlannedUsers, Progress, ProgressWatch
 from bench.core.recording import Recording
 from bench.core.sample import GaugeSample, Probe, ResourceSample, Stop, StopCause
 from bench.core.samples import SampleLog
@@ -122,7 +122,7 @@ class _Session:
         self._warnings: list[str] = []
         self._abort = AbortWatch(brief.scenario.thresholds, brief.scenario.stages)
         self._progress = ProgressWatch()
-        self._presence = Presence(plan(brief))
+        self._users = PlannedUsers(plan(brief))
         self._issued_s: list[float] = []
         self._interrupted = asyncio.Event()
 
@@ -261,7 +261,7 @@ class _Session:
             self._progress.progress(
                 elapsed_s,
                 planned_s(self._brief.scenario.stages),
-                users=self._presence.users(workers.stage, now_s - workers.stage_began_s),
+                users=self._users.at(workers.stage, now_s - workers.stage_began_s),
                 in_flight=workers.in_flight,
                 resources=tuple(self._newest.values()),
             )

@@ -1,7 +1,7 @@
 import pytest
 
 from bench.core.plan import plan
-from bench.core.progress import Presence, Progress, ProgressWatch, Waits
+from bench.core.progress import PlannedUsers, Progress, ProgressWatch, Waits
 from bench.core.sample import Outcome, RequestSample, ResourceSample
 from bench.core.samples import Samples
 from tests.factories import make_brief, make_sample, make_scenario
@@ -93,6 +93,6 @@ def test_a_run_that_waits_for_answers_has_no_time_left() -> None:
 def test_users_are_there_as_planned(stage: int, at_s: float, users: int | None) -> None:
     """Users come and go at the plan's moments; a rate has requests and no users."""
     stages = [SPIKE | {"pause_s": [1, 2]}, RAMP | {"pause_s": [1, 2]}, RATE]
-    presence = Presence(plan(make_brief(make_scenario(stages=stages))))
-    assert presence.users(stage, at_s) == users
-    assert presence.users(stage, at_s) == users
+    planned = PlannedUsers(plan(make_brief(make_scenario(stages=stages))))
+    assert planned.at(stage, at_s) == users
+    assert planned.at(stage, at_s) == users
