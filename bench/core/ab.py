@@ -45,9 +45,7 @@ def compare_pairs(
     invalid = [reason for run in (*base, *head) for reason in run.validity.reasons]
     if invalid:
         return Comparison(decision=Decision.INVALID, reasons=tuple(dict.fromkeys(invalid)), beside=name)
-    crossed = tuple(
-        f"threshold crossed: {each.metric} {each.threshold}" for each in whole.thresholds if each.crossed
-    )
+    crossed = [f"threshold crossed: {limit}" for limit in whole.crossed]
     metrics = _metrics(base, head, whole.scenario.tolerances)
     decision, reasons = decide(crossed, metrics)
     counters = changed_counters(whole.summary.counters, [run.summary.counters for run in base])

@@ -99,10 +99,7 @@ class Comparison(Record):
 
 
 def compare(
-    result: RunResult,
-    baseline: Baseline | None,
-    again: RunResult | None = None,
-    noise: Noise | None = None,
+    result: RunResult, baseline: Baseline | None, again: RunResult | None = None, noise: Noise | None = None
 ) -> Comparison:
     """Judge a run.
 
@@ -114,34 +111,17 @@ def compare(
     """
     if not result.validity.valid:
         return Comparison(decision=Decision.INVALID, reasons=result.validity.reasons)
-    crossed = tuple(
-        f"threshold crossed: {each.metric} {each.threshold}" for each in result.thresholds if each.crossed
-    )
+    crossed = [f"threshold crossed: {limit}" for limit in result.crossed]
     unjudged = _unjudged(result, baseline)
     if unjudged or baseline is None:
         decision = Decision.FAIL if crossed else Decision.UNDECIDED
         return Comparison(decision=decision, reasons=(*crossed, *unjudged))
+    heads = [result] if again is None or _no_witness(again) else [result, again]
     runs = comparable(result, baseline)
-    second = again if again is not None and not _no_witness(again) else None
-    heads = [result] if second is None else [result, second]
-    machine = _machine(heads, runs)
-    metrics = _judged(heads, runs, noise, machine)
-    decision, reasons = decide(crossed, metrics)
-    if machine is not None and machine.moved:
-        reasons = (
-            (_moved(machine), *reasons) if decision is Decision.UNDECIDED else (*reasons, _moved(machine))
-        )
+    machine, metrics = _machine(heads, runs), _judged(heads, runs, noise)
     crept = _beside_anchor(heads, baseline, noise)
-    worse = [each.key for each in crept if each.verdict is Verdict.REGRESSED]
-    if worse:
-        decision = Decision.FAIL
-        reasons += tuple(f"{named(key)} crept: it regressed beside the anchor" for key in worse)
-    doubts = _doubts(noise, again)
-    if decision is Decision.FAIL and doubts and not crossed and not _vanished(metrics):
-        decision, reasons = Decision.UNDECIDED, (*doubts, *reasons)
-    if second is not None:
-        alone = _judged([result], runs, noise, _machine([result], runs))
-        reasons += _unconfirmed(alone, metrics)
+    decision, reasons = _weighed(crossed, metrics, crept, machine, _doubts(noise, again))
+    reasons += _unconfirmed(_judged([result], runs, noise), metrics) if len(heads) > 1 else ()
     counters = changed_counters(result.summary.counters, [run.counters for run in runs])
     work = changed_work([result.summary.done], [run.done for run in runs])
     return Comparison(
@@ -153,13 +133,32 @@ def compare(
         newest_baseline_at=runs[-1].started_at,
         crept=crept,
         anchored_at=baseline.anchor.pinned_at if baseline.anchor and crept else None,
-        confirmed_by=None if second is None else second.provenance.run_id,
-        machine=MachineComparison(slower_ratio=machine.slower_ratio, moved=machine.moved)
-        if machine is not None
-        else None,
+        confirmed_by=heads[1].provenance.run_id if len(heads) > 1 else None,
+        machine=_beside_others(machine),
         counters=counters,
         work=work,
     )
+
+
+def _weighed(
+    crossed: Sequence[str],
+    metrics: Sequence[MetricComparison],
+    crept: Sequence[MetricComparison],
+    machine: Machine | None,
+    doubts: Sequence[str],
+) -> tuple[Decision, tuple[str, ...]]:
+    """The decision when the machine, the anchor and what speaks against a failure are looked at too."""
+    decision, reasons = decide(crossed, metrics)
+    if machine is not None and machine.moved:
+        first = decision is Decision.UNDECIDED
+        reasons = (_moved(machine), *reasons) if first else (*reasons, _moved(machine))
+    worse = [named(each.key) for each in crept if each.verdict is Verdict.REGRESSED]
+    if worse:
+        decision = Decision.FAIL
+        reasons += tuple(f"{name} crept: it regressed beside the anchor" for name in worse)
+    if decision is Decision.FAIL and doubts and not crossed and not _vanished(metrics):
+        return Decision.UNDECIDED, (*doubts, *reasons)
+    return decision, reasons
 
 
 def _no_witness(again: RunResult) -> str | None:
@@ -190,11 +189,11 @@ def _vanished(metrics: Sequence[MetricComparison]) -> tuple[str, ...]:
 
 
 def _judged(
-    heads: Sequence[RunResult], runs: Sequence[BaselineRun], noise: Noise | None, machine: Machine | None
+    heads: Sequence[RunResult], runs: Sequence[BaselineRun], noise: Noise | None
 ) -> tuple[MetricComparison, ...]:
-    summaries = [each.summary for each in heads]
+    summaries, tolerances = [each.summary for each in heads], heads[0].scenario.tolerances
     success = judge_success(successes(summaries), accepted_successes(runs))
-    return (success, *judge_metrics(summaries, runs, heads[0].scenario.tolerances, noise, machine))
+    return (success, *judge_metrics(summaries, runs, tolerances, noise, _machine(heads, runs)))
 
 
 def _machine(heads: Sequence[RunResult], runs: Sequence[BaselineRun]) -> Machine | None:
@@ -202,6 +201,12 @@ def _machine(heads: Sequence[RunResult], runs: Sequence[BaselineRun]) -> Machine
     if heads[0].fingerprint.simulated:
         return None
     return machine_of([each.control for each in heads], [run.control for run in runs])
+
+
+def _beside_others(machine: Machine | None) -> MachineComparison | None:
+    if machine is None:
+        return None
+    return MachineComparison(slower_ratio=machine.slower_ratio, moved=machine.moved)
 
 
 def _moved(machine: Machine) -> str:
@@ -217,8 +222,7 @@ def _beside_anchor(
     alike = _alike(heads[0], baseline.anchor.runs if baseline.anchor else ())
     if len(alike) < MIN_RUNS:
         return ()
-    metrics = _judged(heads, alike, noise, _machine(heads, alike))
-    return tuple(each for each in metrics if each.part is Part.DECIDES)
+    return tuple(each for each in _judged(heads, alike, noise) if each.part is Part.DECIDES)
 
 
 def _unconfirmed(alone: Sequence[MetricComparison], both: Sequence[MetricComparison]) -> tuple[str, ...]:
@@ -268,10 +272,11 @@ def decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple
     """The decision that verdicts and crossed thresholds make, and what it rests on."""
     gating = [each for each in metrics if each.part is not Part.EXPLAINS]
     said = {verdict: [each for each in gating if each.verdict is verdict] for verdict in Verdict}
+    missing = [named(key) for key in _vanished(metrics)]
     failures = [
         *crossed,
         *(f"{named(each.key)} regressed" for each in said[Verdict.REGRESSED]),
-        *_missing(_vanished(metrics)),
+        *([f"missing, though the baseline has it: {', '.join(missing)}"] if missing else ()),
     ]
     if failures:
         return Decision.FAIL, tuple(failures)
@@ -279,10 +284,6 @@ def decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple
     if undecided:
         return Decision.UNDECIDED, tuple(f"{named(each.key)}: {unclear(each)}" for each in undecided)
     return Decision.PASS, tuple(f"{named(each.key)} improved" for each in said[Verdict.IMPROVED])
-
-
-def _missing(keys: Sequence[str]) -> list[str]:
-    return [f"missing, though the baseline has it: {', '.join(map(named, keys))}"] if keys else []
 
 
 def unclear(each: MetricComparison) -> str:

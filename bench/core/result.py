@@ -101,6 +101,11 @@ class RunResult(Record):
     warnings: tuple[str, ...] = ()
     alerts: tuple[Alert, ...] | None = None
 
+    @property
+    def crossed(self) -> tuple[str, ...]:
+        """The limits that were crossed, each as the scenario has it: `e2e_ms p(95)<5000`."""
+        return tuple(f"{each.metric} {each.threshold}" for each in self.thresholds if each.crossed)
+
     @model_validator(mode="after")
     def _answered(self) -> "RunResult":
         if self.validity.valid and self.summary.requests == 0:

@@ -105,7 +105,7 @@ def _only_regressed(report: Report) -> bool:
     comparison = report.comparison
     other = [each for each in comparison.metrics if each.verdict is Verdict.MISSING]
     crept = [each for each in comparison.crept if each.verdict is Verdict.REGRESSED]
-    return not other and not crept and not any(each.crossed for each in report.result.thresholds)
+    return not other and not crept and not report.result.crossed
 
 
 def _moved_together(reports: Sequence[Report]) -> str | None:

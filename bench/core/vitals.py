@@ -73,7 +73,6 @@ class Vitals(Record):
 def vitals_of(result: RunResult) -> Vitals:
     """What a run was like, with as many digits as anybody reads."""
     summary = result.summary
-    crossed = [f"{each.metric} {each.threshold}" for each in result.thresholds if each.crossed]
     return Vitals(
         load=in_words(result.scenario.stages),
         elapsed_s=round(summary.elapsed_s, _DIGITS),
@@ -82,7 +81,7 @@ def vitals_of(result: RunResult) -> Vitals:
         waits={key: _wait(summary.metrics[key]) for key in _WAITS if key in summary.metrics},
         outcomes=summary.outcomes,
         goodput_ratio=None if summary.goodput is None else round(summary.goodput.ratio, _SHARE_DIGITS),
-        crossed=tuple(crossed[:_MOST_SAID]),
+        crossed=result.crossed[:_MOST_SAID],
         uses={
             source: Use(cpu_pct=round(each.cpu_pct_mean, 1), memory_bytes=each.memory_bytes_max)
             for source, each in summary.resources.items()
