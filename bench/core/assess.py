@@ -12,10 +12,10 @@ from bench.core.figures import figures_of
 from bench.core.machine import machine_of, slope_on
 from bench.core.metrics import metric
 from bench.core.noise import MetricNoise, Noise
-from bench.core.result import RunResult, differences, environment
+from bench.core.result import RunResult, check_usable, differences, environment
 from bench.core.shift import usual_of
 from bench.core.verdict import ALPHA, ALPHAS, POWER
-from bench.errors import ConfigError, MeasurementError
+from bench.errors import ConfigError
 
 FEWEST_RUNS = MIN_RUNS + 1
 _DIGITS = 4  # so that the difference of two files can be read
@@ -61,16 +61,12 @@ def assess(runs: Sequence[RunResult]) -> Noise:
 
 
 def _check(run: RunResult, newest: RunResult) -> None:
-    run_id = run.provenance.run_id
-    if not run.validity.valid or run.stop is not None:
-        why = "; ".join(run.validity.reasons) or (run.stop.reason if run.stop else "")
-        raise MeasurementError(f"run {run_id} is invalid: {why}", "leave it out, or measure again")
+    check_usable(run)
     unlike = differences(run.fingerprint, newest.fingerprint)
     if run.scenario.name != newest.scenario.name or unlike:
         what = ", ".join(unlike) or f"scenario {run.scenario.name}"
+        run_id = run.provenance.run_id
         raise ConfigError(f"run {run_id} is not of the same as the newest: {what}", "leave it out")
-    if run.provenance.injections:
-        raise ConfigError(f"run {run_id} was made worse on purpose", "leave it out")
 
 
 def _alarms(run: RunResult, others: Sequence[RunResult], noise: Noise) -> bool:

@@ -11,7 +11,7 @@ from bench.core.control import Control
 from bench.core.figures import check_compared, figures_of
 from bench.core.metrics import metric
 from bench.core.record import NotNegative, Record
-from bench.core.result import Fingerprint, RunResult, environment
+from bench.core.result import Fingerprint, RunResult, check_usable, environment
 from bench.core.sample import Outcome
 from bench.core.summary import BLOCKS
 from bench.core.watching import GaugeName
@@ -148,14 +148,7 @@ def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str
     run_id = result.provenance.run_id
     if not reason.strip():
         raise ConfigError("a baseline is accepted for a reason", "--reason 'faster model'")
-    if result.provenance.injections:
-        knobs = ", ".join(result.provenance.injections)
-        raise ConfigError(
-            f"run {run_id} was made worse on purpose ({knobs})", "accept a run without --inject"
-        )
-    if not result.validity.valid or result.stop is not None:
-        why = "; ".join(result.validity.reasons) or (result.stop.reason if result.stop else "")
-        raise MeasurementError(f"run {run_id} is invalid: {why}", "measure again: bench run")
+    check_usable(result)
     if baseline is not None and any(run.run_id == run_id for run in baseline.runs):
         return baseline
     if result.summary.outcomes.get(Outcome.OK, 0) == 0:

@@ -9,11 +9,10 @@ from bench.core.control import Control
 from bench.core.figures import figures_of
 from bench.core.metrics import METRICS, Part, hop_name, metric
 from bench.core.record import Record
-from bench.core.result import Fingerprint, RunResult, environment
+from bench.core.result import Fingerprint, RunResult, check_usable, environment
 from bench.core.sample import Outcome
 from bench.core.summary import BLOCKS
 from bench.core.vitals import Vitals, vitals_of
-from bench.errors import ConfigError, MeasurementError
 
 SCHEMA_VERSION = 1
 _KEPT = (Part.DECIDES, Part.LOCATES)
@@ -86,14 +85,7 @@ def point_of(result: RunResult, workflow_run: int | None = None) -> HistoryPoint
         MeasurementError: The run is invalid or was broken off.
     """
     run = result.provenance
-    if run.injections:
-        knobs = ", ".join(run.injections)
-        raise ConfigError(
-            f"run {run.run_id} was made worse on purpose ({knobs})", "a history has runs without --inject"
-        )
-    if not result.validity.valid or result.stop is not None:
-        why = "; ".join(result.validity.reasons) or (result.stop.reason if result.stop else "")
-        raise MeasurementError(f"run {run.run_id} is invalid: {why}", "measure again: bench run")
+    check_usable(result)
     ok = result.summary.outcomes.get(Outcome.OK, 0)
     return HistoryPoint(
         scenario=result.scenario.name,

@@ -26,6 +26,7 @@ from bench.core.threshold import ThresholdResult, judge
 from bench.core.validity import Validity, judge_validity
 from bench.core.warm_up import measured
 from bench.core.work import work_per_message
+from bench.errors import ConfigError, MeasurementError
 
 SCHEMA_VERSION = 1
 # It names a folder, and stands in the commands that a report suggests.
@@ -140,6 +141,22 @@ def _short(value: object) -> str:
     """A digest as its first characters tell it, anything else whole."""
     text = "none" if value is None else str(value).removeprefix("sha256:")
     return text[:9] if _DIGEST.fullmatch(text) else text
+
+
+def check_usable(result: RunResult) -> None:
+    """Refuse a run that is nothing to judge others by.
+
+    Raises:
+        ConfigError: It was made worse on purpose.
+        MeasurementError: It is invalid or was broken off.
+    """
+    run_id, injections = result.provenance.run_id, result.provenance.injections
+    if injections:
+        knobs = ", ".join(injections)
+        raise ConfigError(f"run {run_id} was made worse on purpose ({knobs})", "take a run without --inject")
+    if not result.validity.valid or result.stop is not None:
+        why = "; ".join(result.validity.reasons) or (result.stop.reason if result.stop else "")
+        raise MeasurementError(f"run {run_id} is invalid: {why}", "measure again: bench run")
 
 
 def environment(fingerprint: Fingerprint) -> str:

@@ -110,7 +110,7 @@ def test_a_run_that_was_made_worse_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         accepted(run_at(provenance=provenance))
     assert caught.value.message == "run r1 was made worse on purpose (model.slowdown, agent.delay_ms)"
-    assert caught.value.hint == "accept a run without --inject"
+    assert caught.value.hint == "take a run without --inject"
 
 
 def test_an_invalid_run_is_refused() -> None:
