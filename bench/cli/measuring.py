@@ -13,6 +13,8 @@ from bench.errors import Exit, TargetError
 
 if TYPE_CHECKING:
     from bench.core.result import RunResult
+    from bench.core.stack import Stack
+    from bench.measure.run import Conditions
 
 ScenarioName = Annotated[str, typer.Argument(help="A scenario's name, or the path of its file.")]
 TargetName = Annotated[
@@ -89,25 +91,14 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
     from bench.core.load import in_words
     from bench.core.objective import parse_objectives
     from bench.core.sample import StopCause
-    from bench.core.stack import parse_injections
-    from bench.measure.host import divided
-    from bench.measure.messages import Transport
-    from bench.measure.run import Conditions, Listener, measure
+    from bench.measure.run import Listener, measure
     from bench.store import results as store
     from bench.store import scenarios, stacks
 
     stack = stacks.load(how.target or ("external" if how.urls else "embedded"))
     brief = scenarios.load(scenario).limited_by(stack.thresholds)
     brief = brief.held_to(parse_objectives(how.objectives or []))
-    load = brief.scenario
-    conditions = Conditions(
-        urls=by_service(how.urls or [], brief.target.service),
-        injections=parse_injections(stack, tuple(how.inject or ())),
-        workers=how.workers,
-        transport=Transport(how.transport.value),
-        certified=how.certificate,
-        cores=divided(how.workers, pin=how.pin),
-    )
+    load, conditions = brief.scenario, _conditions(how, stack, brief.target.service)
     say(f"{load.name} on {stack.name}: {in_words(load.stages)}; Ctrl-C keeps what there is")
     with watching(load.name, live=how.live) as show:
         listener = Listener(progress=show, note=say, warning=lambda text: say(f"warning: {text}"))
@@ -122,6 +113,22 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
             "the run cannot be judged; look at the service's log",
         )
     return result, home
+
+
+def _conditions(how: How, stack: "Stack", service: str) -> "Conditions":
+    from bench.core.stack import parse_injections
+    from bench.measure.host import divided
+    from bench.measure.messages import Transport
+    from bench.measure.run import Conditions
+
+    return Conditions(
+        urls=by_service(how.urls or [], service),
+        injections=parse_injections(stack, tuple(how.inject or ())),
+        workers=how.workers,
+        transport=Transport(how.transport.value),
+        certified=how.certificate,
+        cores=divided(how.workers, pin=how.pin),
+    )
 
 
 def by_service(urls: list[str], usual: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """`bench noise`: runs of the same, judged by each other."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,9 +17,10 @@ from bench.cli.measuring import (
     measure_and_keep,
 )
 
+if TYPE_CHECKING:
+    from bench.core.noise import Noise
+
 _LABEL_WIDTH = 22
-
-
 Of = Annotated[list[Path] | None, typer.Option("--of", help="Runs that there are, in place of new ones.")]
 
 
@@ -27,9 +28,7 @@ def noise(
     scenario: Annotated[str | None, typer.Argument(help="A scenario to measure again and again.")] = None,
     *,
     runs: Annotated[int, typer.Option("--runs", min=6, max=500, help="How many times.")] = 10,
-    of: Annotated[
-        list[Path] | None, typer.Option("--of", help="Runs that there are, in place of new ones.")
-    ] = None,
+    of: Of = None,
     target: TargetName = None,
     target_url: TargetUrl = None,
     workers: Workers = 1,
@@ -41,8 +40,6 @@ def noise(
     Writes what it found beside the baselines, where `bench check` takes its priors from.
     """
     from bench.core.assess import assess
-    from bench.core.metrics import metric
-    from bench.core.wording import percent
     from bench.errors import ConfigError
     from bench.store import noise as store
     from bench.store.results import load
@@ -58,6 +55,14 @@ def noise(
             say(f"run {number + 1} of {runs}")
             made.append(measure_and_keep(str(scenario), how, results)[0])
     found = assess(made)
+    _print(found)
+    say(f"written to {store.save(found)}")
+
+
+def _print(found: "Noise") -> None:
+    from bench.core.metrics import metric
+    from bench.core.wording import percent
+
     print(f"{found.scenario}: {found.runs} runs of the same")
     for key, each in found.metrics.items():
         spread, seen = percent(each.sd), percent(each.mde_ratio)
@@ -66,4 +71,3 @@ def noise(
     print(f"  false alarms           {found.alarms} of {found.runs} (95% interval {interval})")
     if found.advisory:
         print("  the gate errs too often here: it advises and fails nobody")
-    say(f"written to {store.save(found)}")

@@ -77,17 +77,20 @@ def alternate(
             # Once for each is enough: the machine is the same.
             subject = subjects[name] if first else replace(subjects[name], reference_url=None)
             recording = record(brief, subject, listener.progress, arms[name].conditions.workers)
-            if recording.stop is not None and recording.stop.cause is StopCause.INTERRUPT:
-                raise KeyboardInterrupt
-            if recording.stop is not None:
-                raise MeasurementError(
-                    f"{arms[name].name}: {recording.stop.reason}; a comparison needs whole runs", "try again"
-                )
+            _check_whole(arms[name], recording)
             recordings[name].append(recording)
     base_runs, head_runs = (
         _made(brief, arms[name], run_id, recordings[name], subjects[name].parts) for name in arms
     )
     return base_runs, head_runs
+
+
+def _check_whole(arm: Arm, recording: Recording) -> None:
+    stop = recording.stop
+    if stop is not None and stop.cause is StopCause.INTERRUPT:
+        raise KeyboardInterrupt
+    if stop is not None:
+        raise MeasurementError(f"{arm.name}: {stop.reason}; a comparison needs whole runs", "try again")
 
 
 def _made(

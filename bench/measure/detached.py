@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from bench.core.stack import Stack
 from bench.errors import ConfigError, StoreError
 from bench.measure.live import Live, placeholders
-from bench.measure.processes import prepare, start, stop
+from bench.measure.processes import Running, prepare, start, stop
 
 FOLDER = Path(".bench/stacks")
 _STOP_TIMEOUT_S = 5.0
@@ -61,6 +61,12 @@ def up(stack: Stack, secret: SecretStr, ports: Mapping[str, int]) -> Mapping[str
     except BaseException:
         stop(started)
         raise
+    _remember(home, started)
+    _outliving.extend(started.processes.values())
+    return started.urls
+
+
+def _remember(home: Path, started: Running) -> None:
     state = {
         "urls": started.urls,
         "processes": {
@@ -69,8 +75,6 @@ def up(stack: Stack, secret: SecretStr, ports: Mapping[str, int]) -> Mapping[str
         },
     }
     (home / "state.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
-    _outliving.extend(started.processes.values())
-    return started.urls
 
 
 def is_up(name: str) -> bool:

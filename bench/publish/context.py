@@ -100,33 +100,37 @@ def read_context(environ: Mapping[str, str], event: str) -> Context:
         raise PublishError(f"{', '.join(missing)} is not set", "publish from GitHub Actions, or --dry-run")
     repository, server = environ["GITHUB_REPOSITORY"], environ.get("GITHUB_SERVER_URL", "https://github.com")
     own_run = f"{server}/{repository}/actions/runs/{environ.get('GITHUB_RUN_ID', '0')}"
+    own = {
+        "repository": repository,
+        "event": environ["GITHUB_EVENT_NAME"],
+        "api_url": environ.get("GITHUB_API_URL", "https://api.github.com"),
+        "run_url": own_run,
+        "head_sha": environ["GITHUB_SHA"],
+        "head_repository": repository,
+    }
     try:
-        known = _Event.model_validate_json(event)
-        owner: str | None = repository
-        suite = SUITE
-        head_sha, run_url = environ["GITHUB_SHA"], own_run
-        if known.workflow_run is not None:
-            run = known.workflow_run
-            head_sha, run_url = run.head_sha, run.html_url
-            owner = run.head_repository.full_name if run.head_repository else None
-            suite = suite_of(run.event, run.display_title)
-        elif known.pull_request is not None:
-            head = known.pull_request.head
-            head_sha, owner = head.sha, head.repo.full_name if head.repo else None
-        return Context(
-            repository=repository,
-            event=environ["GITHUB_EVENT_NAME"],
-            api_url=environ.get("GITHUB_API_URL", "https://api.github.com"),
-            run_url=run_url,
-            head_sha=head_sha,
-            head_repository=owner,
-            suite=suite,
-        )
+        return Context.model_validate(own | _measured(_Event.model_validate_json(event)))
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise PublishError(
             f"the event is not as GitHub writes it: {where}: {error.errors()[0]['msg']}"
         ) from error
+
+
+def _measured(event: _Event) -> dict[str, str | None]:
+    """What an event says of what was measured; empty where that is the job's own commit."""
+    if event.workflow_run is not None:
+        run = event.workflow_run
+        return {
+            "run_url": run.html_url,
+            "head_sha": run.head_sha,
+            "head_repository": run.head_repository.full_name if run.head_repository else None,
+            "suite": suite_of(run.event, run.display_title),
+        }
+    if event.pull_request is not None:
+        head = event.pull_request.head
+        return {"head_sha": head.sha, "head_repository": head.repo.full_name if head.repo else None}
+    return {}
 
 
 def check_trusted(context: Context, checked_out: Collection[str]) -> None:
