@@ -87,14 +87,19 @@ def value(key: str, sample: RequestSample) -> float | None:
     return None if np.isnan(number) else float(number)
 
 
+def make_use(source: str = GENERATOR, at_s: float = 1.0, **changes: Any) -> ResourceSample:
+    """What a process used until a moment; fields by name."""
+    content = {"source": source, "at_s": at_s, "cpu_pct": 5.0, "memory_bytes": 90_000_000}
+    return ResourceSample.model_validate(content | changes)
+
+
 def make_recording(samples: Sequence[RequestSample] | None = None, **changes: Any) -> Recording:
     """A run of a hundred requests in thirty seconds."""
-    cpu = [ResourceSample(at_s=at, source=GENERATOR, cpu_pct=5.0, memory_bytes=90_000_000) for at in (1, 2)]
     content: dict[str, Any] = {
         "planned_s": 30.0,
         "elapsed_s": 31.0,
         "samples": Samples.of(samples if samples is not None else [make_sample(seq) for seq in range(100)]),
-        "resources": tuple(cpu),
+        "resources": (make_use(at_s=1.0), make_use(at_s=2.0)),
     }
     return Recording(**content | changes)
 

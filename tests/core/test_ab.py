@@ -10,10 +10,10 @@ from bench.core.histogram import Histogram
 from bench.core.metrics import Part
 from bench.core.report import make_report
 from bench.core.result import RunResult
-from bench.core.sample import GENERATOR, Outcome, ResourceSample, Stop, StopCause
+from bench.core.sample import Outcome, Stop, StopCause
 from bench.core.shift import MIN_PAIRS
 from bench.core.verdict import Verdict
-from tests.factories import HOPS, make_recording, make_run, make_sample, run_at
+from tests.factories import HOPS, make_recording, make_run, make_sample, make_use, run_at
 
 # The machine's mood from pair to pair: twice as slow in the midst of it.
 MOODS = (1.0, 1.1, 2.0, 1.3, 0.9, 1.05)
@@ -147,7 +147,7 @@ def test_recordings_one_after_the_other_are_one() -> None:
     """Requests, resources and gaps of all are there, each recording after the one before it."""
     gaps = Histogram()
     gaps.add([5.0])
-    cpu = (ResourceSample(at_s=1.0, source=GENERATOR, cpu_pct=1.0, memory_bytes=1),)
+    cpu = (make_use(),)
     one = make_recording([make_sample(0)], elapsed_s=10.0, token_gaps={0: gaps}, resources=cpu)
     other = make_recording([make_sample(0, outcome=Outcome.TIMEOUT)], elapsed_s=5.0, token_gaps={0: gaps})
     whole = whole_of([one, other])

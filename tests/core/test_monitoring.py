@@ -1,6 +1,7 @@
 from bench.core.alerts import Limits, Rule
 from bench.core.monitoring import Monitoring
 from bench.core.sample import HOST, GaugeSample, Probe, ResourceSample
+from tests.factories import make_use
 
 
 def _monitoring(**limits: float) -> Monitoring:
@@ -8,8 +9,7 @@ def _monitoring(**limits: float) -> Monitoring:
 
 
 def _used(at_s: float, source: str = "model", **changes: object) -> ResourceSample:
-    content: dict[str, object] = {"at_s": at_s, "source": source, "cpu_pct": 10.0, "memory_bytes": 50}
-    return ResourceSample.model_validate(content | changes)
+    return make_use(source, at_s, **{"cpu_pct": 10.0, "memory_bytes": 50} | changes)
 
 
 def test_the_newest_is_shown_with_its_rates() -> None:

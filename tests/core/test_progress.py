@@ -2,9 +2,9 @@ import pytest
 
 from bench.core.plan import plan
 from bench.core.progress import PlannedUsers, Progress, ProgressWatch, Waits
-from bench.core.sample import Outcome, RequestSample, ResourceSample
+from bench.core.sample import Outcome, RequestSample
 from bench.core.samples import Samples
-from tests.factories import make_brief, make_sample, make_scenario
+from tests.factories import make_brief, make_sample, make_scenario, make_use
 
 SPIKE = {"kind": "spike", "base_users": 2, "extra_users": 3, "before_s": 5, "spike_s": 5, "after_s": 5}
 RAMP = {"kind": "ramp-users", "from_users": 1, "to_users": 5, "ramp_s": 8, "hold_s": 2}
@@ -67,7 +67,7 @@ def test_waiting_times_are_of_the_target_alone() -> None:
 
 def test_what_requests_do_not_tell_is_passed_on() -> None:
     """Users, requests under way and processes stand as they were given."""
-    cpu = ResourceSample(at_s=1.0, source="backend", cpu_pct=3.0, memory_bytes=48_000_000)
+    cpu = make_use("backend")
     now = ProgressWatch().progress(1.0, None, users=10, in_flight=4, resources=(cpu,))
     assert (now.users, now.in_flight, now.resources, now.left_s) == (10, 4, (cpu,), None)
 

@@ -1,10 +1,10 @@
 from bench.core.resources import summarise_resources
 from bench.core.sample import ResourceSample
+from tests.factories import make_use
 
 
 def _sample(at_s: float, **changes: object) -> ResourceSample:
-    content: dict[str, object] = {"at_s": at_s, "source": "model", "cpu_pct": 10.0, "memory_bytes": 50}
-    return ResourceSample.model_validate(content | changes)
+    return make_use("model", at_s, **changes)
 
 
 def test_counters_count_from_the_first_reading() -> None:

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from bench.core.load import FixedUsers
 from bench.core.recording import Recording
-from bench.core.sample import GaugeSample, Outcome, Probe, ResourceSample
+from bench.core.sample import GaugeSample, Outcome, Probe
 from bench.core.samples import Samples
 from bench.core.timeline import MOST_DOTS, MOST_SLICES, Timeline, slice_width_s, timeline
-from tests.factories import make_recording, make_sample
+from tests.factories import make_recording, make_sample, make_use
 
 STAGE = FixedUsers(kind="fixed-users", users=10, duration_s=15, pause_s=(1, 2))
 OTHER = FixedUsers(kind="fixed-users", users=20, duration_s=15, pause_s=(1, 2))
@@ -29,7 +29,7 @@ def test_nothing_has_no_timeline() -> None:
 
 def test_every_curve_has_a_value_for_each_slice() -> None:
     """All that is drawn under one axis has its places."""
-    seen = (ResourceSample(at_s=3.0, source="model", cpu_pct=50.0, memory_bytes=10**8),)
+    seen = (make_use("model", 3.0),)
     found = drawn(make_recording(resources=seen))
     curves = (*found.latencies, *found.rates, found.under_way, *found.cpu_pct, *found.memory_bytes)
     assert {len(each.values) for each in curves} == {len(found.at_s)}
@@ -117,7 +117,7 @@ def test_requests_are_dots_while_they_are_few() -> None:
 def test_what_was_watched_is_a_curve_each() -> None:
     """The mean of each slice by source, and None where it was not looked at."""
     seen = [
-        ResourceSample(at_s=at_s, source=source, cpu_pct=cpu, memory_bytes=10**8)
+        make_use(source, at_s, cpu_pct=cpu)
         for at_s, source, cpu in ((0.5, "model", 50.0), (1.5, "model", 70.0), (1.0, "agent", 5.0))
     ]
     gauges = [GaugeSample(at_s=30.5, service="model", name="queue_depth", value=7.0)]

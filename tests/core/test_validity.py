@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 
 from bench.core.recording import Recording
-from bench.core.sample import GENERATOR, Outcome, ResourceSample, Stop, StopCause
+from bench.core.sample import GENERATOR, Outcome, Stop, StopCause
 from bench.core.summary import summarise
 from bench.core.validity import GENERATOR_CPU_PCT, Validity, judge_validity
-from tests.factories import make_recording, make_sample
+from tests.factories import make_recording, make_sample, make_use
 
 
 def judged(recording: Recording) -> Validity:
@@ -28,10 +28,7 @@ def lagging(lags_ms: list[float], **changes: Any) -> Recording:
 def generator_at(*cpu_pct: float, source: str = GENERATOR) -> Recording:
     """A run whose generator was that busy."""
     return make_recording(
-        resources=[
-            ResourceSample(at_s=at_s, source=source, cpu_pct=each, memory_bytes=1)
-            for at_s, each in enumerate(cpu_pct)
-        ]
+        resources=[make_use(source, at_s, cpu_pct=each) for at_s, each in enumerate(cpu_pct)]
     )
 
 

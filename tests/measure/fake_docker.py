@@ -94,6 +94,10 @@ class FakeDocker:
         """Whether a call begins with these words."""
         return any(call[: len(words)] == list(words) for call in self.calls)
 
+    def looked_for(self, label: str) -> bool:
+        """Whether all containers with a label were asked for."""
+        return self.asked("container", "ls", "--all", "--no-trunc", "--quiet", "--filter", f"label={label}")
+
     def _read(self) -> list[dict[str, Any]]:
         calls = self._home / "calls"
         return [json.loads(line) for line in calls.read_text().splitlines()] if calls.exists() else []

@@ -55,15 +55,7 @@ def test_a_stack_is_up_inside_the_block_and_gone_after_it(fake: FakeDocker) -> N
     ]
     assert fake.asked("volume", "create", "models")
     assert fake.asked("rm", "--force", "--volumes", "b" * 64, "d" * 64)
-    assert [
-        "container",
-        "ls",
-        "--all",
-        "--no-trunc",
-        "--quiet",
-        "--filter",
-        f"label={docker.PROJECT}={project}",
-    ] in (fake.calls)
+    assert fake.looked_for(f"{docker.PROJECT}={project}")
 
 
 def test_containers_are_held_to_cores(fake: FakeDocker) -> None:

@@ -50,15 +50,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(fake: FakeDocker) -> None
     assert projects.left_behind("trial") == [dead]
     with composed(make_stack(), Wanted()):
         pass
-    assert [
-        "container",
-        "ls",
-        "--all",
-        "--no-trunc",
-        "--quiet",
-        "--filter",
-        f"label={docker.PROJECT}={dead}",
-    ] in (fake.calls)
+    assert fake.looked_for(f"{docker.PROJECT}={dead}")
 
 
 def test_what_the_engine_keeps_is_said(fake: FakeDocker) -> None:

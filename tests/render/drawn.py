@@ -7,7 +7,7 @@ from bench.core.baseline import Baseline
 from bench.core.compare import compare
 from bench.core.recording import Recording
 from bench.core.report import Report, make_report
-from bench.core.sample import GENERATOR, GaugeSample, Outcome, Probe, RequestSample, ResourceSample
+from bench.core.sample import GENERATOR, GaugeSample, Outcome, Probe, RequestSample
 from bench.core.series import Series, make_series
 from tests.factories import (
     HOPS,
@@ -18,6 +18,7 @@ from tests.factories import (
     make_run,
     make_sample,
     make_scenario,
+    make_use,
     run_at,
 )
 
@@ -47,9 +48,7 @@ def recording(factor: float = 1.0, requests: int = 100, failed: Sequence[int] = 
     return make_recording(
         samples,
         resources=tuple(
-            ResourceSample(at_s=at_s, source=source, cpu_pct=cpu + at_s, memory_bytes=90_000_000)
-            for at_s in seconds
-            for source, cpu in sources.items()
+            make_use(source, at_s, cpu_pct=cpu + at_s) for at_s in seconds for source, cpu in sources.items()
         ),
         probes=tuple(Probe(at_s=at_s, check="agent", up=not 12 < at_s < 15) for at_s in seconds),
         gauges=tuple(

@@ -12,12 +12,10 @@ from bench.core.recording import Recording
 from bench.core.report import Report, make_report
 from bench.core.result import RunResult
 from bench.core.sample import (
-    GENERATOR,
     HOST,
     GaugeSample,
     Outcome,
     Probe,
-    ResourceSample,
     Stop,
     StopCause,
 )
@@ -37,6 +35,7 @@ from tests.factories import (
     make_run,
     make_sample,
     make_scenario,
+    make_use,
     run_at,
 )
 
@@ -139,8 +138,8 @@ def _rolled_on() -> Baseline:
 def watched_recording() -> Recording:
     """A run of containers: one is killed and comes back, another fills its memory while requests wait."""
     used = [
-        ResourceSample(
-            at_s=at, source=source, cpu_pct=10.0 + at, memory_bytes=memory + 3_000_000 * at,
+        make_use(
+            source, at, cpu_pct=10.0 + at, memory_bytes=memory + 3_000_000 * at,
             memory_limit_bytes=limit, received_bytes=3_000_000 + 40_000 * at, sent_bytes=1_200 * at,
             read_bytes=4096, written_bytes=900 * at, restarts=int(source == "agent" and at > 12), oom_kills=0,
             throttled_ms=45 * at if source == "model" else 0,
@@ -152,7 +151,6 @@ def watched_recording() -> Recording:
             (HOST, 4 * 10**9, 16 * 10**9),
         )
     ]  # fmt: skip
-    generator = [ResourceSample(at_s=1, source=GENERATOR, cpu_pct=5.0, memory_bytes=90_000_000)]
     probes = [
         Probe(
             at_s=at, check=check, up=not down, took_ms=None if down else took_ms,
@@ -175,7 +173,7 @@ def watched_recording() -> Recording:
     ]
     return make_recording(
         samples,
-        resources=(*generator, *used),
+        resources=(make_use(), *used),
         probes=tuple(probes),
         gauges=tuple(gauges),
         warnings=("Docker's engine at unix:///var/run/docker.sock: there is no such socket",),

@@ -3,11 +3,12 @@ from collections.abc import Callable
 import pytest
 
 from bench.core.progress import Progress, Waits
-from bench.core.sample import GENERATOR, HOST, ResourceSample
+from bench.core.sample import GENERATOR, HOST
 from bench.render.live import progress_line, screen
+from tests.factories import make_use
 
 PROCESSES = tuple(
-    ResourceSample(at_s=12.0, source=source, cpu_pct=cpu_pct, memory_bytes=memory_bytes)
+    make_use(source, 12.0, cpu_pct=cpu_pct, memory_bytes=memory_bytes)
     for source, cpu_pct, memory_bytes in (
         ("backend", 3.2, 48_000_000),
         ("model", 101.7, 2_412_000_000),
