@@ -2,19 +2,16 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli.console import say
-from bench.cli.judging import Format, FormatOption, Strict, exit_code, print_report, refuse, write
+from bench.cli.judging import Format, FormatOption, Strict, exit_code, keep, print_report, refuse
 from bench.cli.live import watching
 from bench.cli.measuring import DEFAULT_RESULTS, Inject, Pin, ResultsFolder, Workers
 
 if TYPE_CHECKING:
-    from bench.core.report import Report
-    from bench.core.result import RunResult
     from bench.measure.alternate import Arm
     from bench.measure.run import Conditions
 
@@ -47,6 +44,7 @@ def ab(
     from bench.measure.run import Conditions, Listener
     from bench.store import results as store
     from bench.store import scenarios
+    from bench.store.files import write_text
 
     refuse(form, Format.CSV)
     brief = scenarios.load(scenario)
@@ -63,19 +61,9 @@ def ab(
     report = make_report(other.whole, compare_pairs(one.runs, other.runs, other.whole, base))
     home = store.save(other.whole, other.recording, results)
     print_report(report, form, home)
-    _keep(report, one.whole, home)
+    write_text(home / "base.json", one.whole.model_dump_json(indent=1) + "\n")
+    keep(report, home)
     raise typer.Exit(exit_code(report, strict=strict))
-
-
-def _keep(report: "Report", base: "RunResult", home: Path) -> None:
-    """Write beside the head's run what it was compared with, how, and what is said of it."""
-    from bench.store.files import write_text
-
-    write_text(home / "base.json", base.model_dump_json(indent=1) + "\n")
-    write_text(home / "comparison.json", report.comparison.model_dump_json(indent=1) + "\n")
-    for kept in (Format.MARKDOWN, Format.HTML):
-        write(report, kept, home, home / kept.file)
-    say(f"\nwritten to {home}")
 
 
 def _arm(version: str, service: str, inject: list[str], usual: "Conditions", trees: ExitStack) -> "Arm":

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import say
-from bench.cli.judging import FORMATS, Format, Strict, exit_code, judged, print_report, write, write_all
+from bench.cli.judging import FORMATS, Format, Strict, exit_code, judged, keep, print_report, write_all
 from bench.cli.live import LiveOption
 from bench.cli.measuring import (
     DEFAULT_RESULTS,
@@ -64,8 +64,6 @@ def check(
 
     Exits with 0 when nothing regressed, 1 for a regression or a crossed threshold.
     """
-    from bench.store.files import write_text
-
     how = How(target, target_url, inject, workers, transport, certificate, objective, live, pin)
     result, home = measure_and_keep(scenario, how, results)
     report = judged(result)
@@ -75,9 +73,6 @@ def check(
         report = judged(result, again=again)
     printed, *others = form or FORMATS
     print_report(report, printed, home)
-    write_text(home / "comparison.json", report.comparison.model_dump_json(indent=1) + "\n")
-    for kept in (Format.MARKDOWN, Format.HTML):
-        write(report, kept, home, home / kept.file)
-    say(f"\nwritten to {home}")
+    keep(report, home)
     write_all(report, others, home, home)
     raise typer.Exit(exit_code(report, strict=strict))

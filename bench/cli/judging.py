@@ -186,6 +186,20 @@ def write(report: "Report", form: Format, home: Path, path: Path, baseline: Path
     write_chunks(path, (part.encode() for part in rendered(report, form, home, baseline=baseline)))
 
 
+def keep(report: "Report", home: Path) -> None:
+    """Write a comparison, and the reports that every judged run has, into the run's folder, and say so.
+
+    Raises:
+        StoreError: As of `write`.
+    """
+    from bench.store.files import write_text
+
+    write_text(home / "comparison.json", report.comparison.model_dump_json(indent=1) + "\n")
+    for form in (Format.MARKDOWN, Format.HTML):
+        write(report, form, home, home / form.file)
+    say(f"\nwritten to {home}")
+
+
 def write_all(
     report: "Report", forms: "Iterable[Format]", home: Path, folder: Path, baseline: Path | None = None
 ) -> None:
