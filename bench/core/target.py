@@ -6,7 +6,8 @@ from pydantic import Field, StringConstraints, model_validator
 
 from bench.core.record import Record
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+NAME = r"[a-z0-9][a-z0-9-]{0,63}"  # of a scenario, a suite, a target, a stack
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 Path = Annotated[str, StringConstraints(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
 TierName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 

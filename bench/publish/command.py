@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints, ValidationError
 
+from bench.core.target import NAME
 from bench.errors import PublishError
 from bench.publish.foreign import Foreign
 
@@ -17,7 +18,7 @@ HELP = """\
 | `/bench help` | says this |
 
 The first line of a new comment counts, of people who may write here."""
-_SUITE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_SUITE = re.compile(NAME)
 _SHA = re.compile(r"[0-9a-f]{7,40}")
 _LONGEST_REASON = 300
 _TOO_LONG = f"a reason has at most {_LONGEST_REASON} characters"

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import StringConstraints, ValidationError
 
 from bench.core.record import Record
+from bench.core.target import NAME
 from bench.errors import PublishError
 from bench.publish.foreign import Foreign
 
@@ -18,7 +19,7 @@ _WITH_ITS_FILES = {"pull_request", "pull_request_target"}
 
 
 SUITE = "pr"
-_TITLE = re.compile(r"bench ([a-z0-9][a-z0-9-]{0,63})")
+_TITLE = re.compile(f"bench ({NAME})")
 
 
 def suite_of(event: str, title: str) -> str:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from bench.core.compare import Decision
 from bench.core.suite import SuiteReport
+from bench.core.target import NAME
 from bench.render.document import Document, make_document
 from bench.render.markdown import ICONS, escape, template
 
 # In characters: what GitHub takes as the summary of a check, and one less than as a comment.
 LIMIT = 65_535
 _MOST_ALERTS = 10
-_SUITE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_SUITE = re.compile(NAME)
 _SHA = re.compile(r"[0-9a-f]{40}")
 _RUN_URL = re.compile(r"https?://[A-Za-z0-9.:/_-]+")
 
