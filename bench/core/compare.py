@@ -75,19 +75,23 @@ class Comparison(Record):
     @property
     def suspect(self) -> bool:
         """Whether it is worth measuring again, before anybody is told."""
-        looks = any(each.suspect and each.part is not Part.EXPLAINS for each in self.metrics)
-        crept = any(each.verdict is Verdict.REGRESSED for each in self.crept)
-        return self.confirmed_by is None and (looks or crept)
+        looks = any(each.suspect and each.gates for each in self.metrics)
+        return self.confirmed_by is None and (looks or bool(self.worse_than_anchor))
 
     def regressed(self, part: Part) -> tuple[MetricComparison, ...]:
         """The regressions among the metrics of one part, the largest first."""
-        found = [each for each in self.metrics if each.verdict is Verdict.REGRESSED and each.part is part]
+        found = [each for each in self.metrics if each.regressed and each.part is part]
         return tuple(sorted(found, key=lambda each: -abs(each.change or 0.0)))
 
     @property
     def vanished(self) -> tuple[str, ...]:
         """What the baseline has and the run has not, by key."""
         return _vanished(self.metrics)
+
+    @property
+    def worse_than_anchor(self) -> tuple[MetricComparison, ...]:
+        """What decides and crept."""
+        return tuple(each for each in self.crept if each.regressed)
 
     def slower_tiers(self) -> tuple[MetricComparison, ...]:
         """The tiers that make up the growth: each at least a fifth of it and beyond what matters."""
@@ -152,7 +156,7 @@ def _weighed(
     if machine is not None and machine.moved:
         first = decision is Decision.UNDECIDED
         reasons = (_moved(machine), *reasons) if first else (*reasons, _moved(machine))
-    worse = [named(each.key) for each in crept if each.verdict is Verdict.REGRESSED]
+    worse = [named(each.key) for each in crept if each.regressed]
     if worse:
         decision = Decision.FAIL
         reasons += tuple(f"{name} crept: it regressed beside the anchor" for name in worse)
@@ -174,9 +178,8 @@ def _doubts(noise: Noise | None, again: RunResult | None) -> tuple[str, ...]:
     """Why what looks like a regression fails nobody; empty when it does."""
     doubts = []
     if noise is not None and noise.advisory:
-        doubts.append(
-            f"the gate only advises: {noise.alarms} of {noise.runs} runs of the same were false alarms"
-        )
+        alarms = f"{noise.alarms} of {noise.runs} runs of the same were false alarms"
+        doubts.append(f"the gate only advises: {alarms}")
     if again is not None and (why := _no_witness(again)):
         doubts.append(why)
     return tuple(doubts)
@@ -184,8 +187,7 @@ def _doubts(noise: Noise | None, again: RunResult | None) -> tuple[str, ...]:
 
 def _vanished(metrics: Sequence[MetricComparison]) -> tuple[str, ...]:
     """What blocks without any test: the baseline has it and the run has not."""
-    missing = [each for each in metrics if each.verdict is Verdict.MISSING]
-    return tuple(each.key for each in missing if each.part is not Part.EXPLAINS)
+    return tuple(each.key for each in metrics if each.verdict is Verdict.MISSING and each.gates)
 
 
 def _judged(
@@ -227,9 +229,8 @@ def _beside_anchor(
 
 def _unconfirmed(alone: Sequence[MetricComparison], both: Sequence[MetricComparison]) -> tuple[str, ...]:
     """What looked like a regression until it was measured again."""
-    confirmed = {each.key for each in both if each.verdict is Verdict.REGRESSED}
-    gating = [each for each in alone if each.part is not Part.EXPLAINS]
-    looked = [each.key for each in gating if each.verdict is Verdict.REGRESSED and each.key not in confirmed]
+    confirmed = {each.key for each in both if each.regressed}
+    looked = [each.key for each in alone if each.regressed and each.gates and each.key not in confirmed]
     return tuple(f"{named(key)} looked worse, and a second run did not confirm it" for key in looked)
 
 
@@ -270,7 +271,7 @@ def _unjudged(result: RunResult, baseline: Baseline | None) -> tuple[str, ...]:
 
 def decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple[Decision, tuple[str, ...]]:
     """The decision that verdicts and crossed thresholds make, and what it rests on."""
-    gating = [each for each in metrics if each.part is not Part.EXPLAINS]
+    gating = [each for each in metrics if each.gates]
     said = {verdict: [each for each in gating if each.verdict is verdict] for verdict in Verdict}
     missing = [named(key) for key in _vanished(metrics)]
     failures = [

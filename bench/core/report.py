@@ -88,7 +88,7 @@ def _failure(result: RunResult, comparison: Comparison) -> tuple[str, Place]:
     if worst is not None:
         tiers = comparison.slower_tiers()
         return f"{_grew(worst)}{_mostly_in(tiers)}.", Place.TIERS if tiers else Place.FAILED
-    crept = [each for each in comparison.crept if each.verdict is Verdict.REGRESSED]
+    crept = comparison.worse_than_anchor
     if crept and comparison.anchored_at is not None:
         return _crept(crept, comparison.anchored_at), Place.COMMITS
     missing = comparison.vanished
@@ -143,8 +143,7 @@ def _mostly_in(slower: Sequence[MetricComparison]) -> str:
 
 
 def _improved(comparison: Comparison) -> bool:
-    gating = [each for each in comparison.metrics if each.part is not Part.EXPLAINS]
-    return any(each.verdict is Verdict.IMPROVED for each in gating)
+    return any(each.verdict is Verdict.IMPROVED and each.gates for each in comparison.metrics)
 
 
 def _success(comparison: Comparison) -> str:

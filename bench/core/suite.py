@@ -95,7 +95,7 @@ def _p_value(report: Report) -> float:
     found = [
         each.p_value * ALPHA / ALPHAS[each.part]
         for each in report.comparison.metrics
-        if each.part in ALPHAS and each.p_value is not None and each.verdict is Verdict.REGRESSED
+        if each.part in ALPHAS and each.p_value is not None and each.regressed
     ]
     return min([1.0, *found])
 
@@ -104,8 +104,7 @@ def _only_regressed(report: Report) -> bool:
     """Whether nothing but a change beside the baseline fails it: no threshold, nothing missing, no creep."""
     comparison = report.comparison
     other = [each for each in comparison.metrics if each.verdict is Verdict.MISSING]
-    crept = [each for each in comparison.crept if each.verdict is Verdict.REGRESSED]
-    return not other and not crept and not report.result.crossed
+    return not other and not comparison.worse_than_anchor and not report.result.crossed
 
 
 def _moved_together(reports: Sequence[Report]) -> str | None:

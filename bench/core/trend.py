@@ -21,7 +21,6 @@ from bench.core.success import SUCCESS, Successes, accepted_successes, judge_suc
 from bench.core.verdict import (
     MARGIN_RATIO,
     MetricComparison,
-    Verdict,
     in_order,
     judge_shifts,
 )
@@ -94,7 +93,7 @@ class Trend(Record):
     @property
     def crept(self) -> tuple[MetricComparison, ...]:
         """What decides and is worse than at the anchor."""
-        return tuple(each for each in self.beside_anchor if each.verdict is Verdict.REGRESSED)
+        return tuple(each for each in self.beside_anchor if each.regressed)
 
     @property
     def worse(self) -> frozenset[str]:

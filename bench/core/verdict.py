@@ -77,6 +77,16 @@ class MetricComparison(Record):
     machine_ratio: float | None = None
     suspect: bool = False
 
+    @property
+    def regressed(self) -> bool:
+        """Whether it is worse than can be tolerated or put down to chance."""
+        return self.verdict is Verdict.REGRESSED
+
+    @property
+    def gates(self) -> bool:
+        """Whether its verdict may decide; what only explains may not."""
+        return self.part is not Part.EXPLAINS
+
 
 def judge_metrics(
     heads: Sequence[RunSummary],

@@ -14,7 +14,7 @@ from typing import assert_never
 
 from bench.core import wording
 from bench.core.compare import Decision, unclear
-from bench.core.metrics import Part, label_and_unit
+from bench.core.metrics import label_and_unit
 from bench.core.report import Report
 from bench.core.suite import SuiteReport
 from bench.core.threshold import ThresholdResult
@@ -159,7 +159,7 @@ def _cases(report: Report, excuse: str | None) -> Iterator[_Case]:
 
 
 def _compared(group: str, metrics: Iterable[MetricComparison]) -> list[_Case]:
-    return [_metric(group, each) for each in metrics if each.part is not Part.EXPLAINS]
+    return [_metric(group, each) for each in metrics if each.gates]
 
 
 def _metric(group: str, each: MetricComparison) -> _Case:
