@@ -82,6 +82,14 @@ def test_secrets_come_from_the_environment() -> None:
         assert f"${{{name}:-" not in text
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_secret_is_an_argument(name: str) -> None:
+    """Everybody on a machine can read what a program is started with, so no secret is among it."""
+    service = SERVICES[name]
+    started = [service["healthcheck"]["test"], service.get("command", []), service.get("entrypoint", [])]
+    assert not re.search("SECRET|PASSWORD", str(started))
+
+
 def _compose() -> list[str] | None:
     """The command that reads compose files, of either generation; None where there is none."""
     if docker := shutil.which("docker"):
