@@ -30,7 +30,7 @@ from bench.measure.layers import ask_layers
 from bench.measure.messages import Batch, Job, Transport
 from bench.measure.resources import ResourceSampler
 from bench.measure.uninterrupted import told
-from bench.measure.watching import Seen, Watched, watching
+from bench.measure.watching import Seen, Watch, Watched, at_once, watching
 from bench.measure.workers import Workers, working
 
 _TICK_S = 0.5
@@ -189,22 +189,21 @@ class _Session:
         sampler = ResourceSampler(subject.pids, workers.pids)
         job = Job(self._brief, subject.base_urls, minted, transport=subject.transport)
         async with watching(subject.watched) as watch:
+            watch.also("processes", at_once(sampler.sample), _TICK_S)
 
             def begin() -> None:
-                # The work of opening is no part of the run, so the first reading is of no use.
-                sampler.sample(0.0)
                 began_s = time.monotonic()
                 watch.begin(lambda: time.monotonic() - began_s, self._see)
 
             before = await watch.count()
             load = asyncio.create_task(workers.run(job, self._take, begin))
             try:
-                stop = await self._watch(load, workers, sampler)
+                stop = await self._watch(load, workers, watch)
                 if stop is not None and not load.done():
                     workers.take_back()
                 elapsed_s = await asyncio.wait_for(load, _TAKE_BACK_TIMEOUT_S)
                 if stop is None and before is not None:
-                    self._work = work_between(before, await watch.count() or ())
+                    self._work = work_between(before, await watch.count(elapsed_s) or ())
                 return elapsed_s, stop
             finally:
                 load.cancel()  # does nothing to a load that is over
@@ -232,9 +231,7 @@ class _Session:
         self._abort.add(new)
         self._progress.add(new)
 
-    async def _watch(
-        self, load: asyncio.Task[float], workers: Workers, sampler: ResourceSampler
-    ) -> Stop | None:
+    async def _watch(self, load: asyncio.Task[float], workers: Workers, watch: Watch) -> Stop | None:
         """Tick until the load is over; why it should end before that, or None."""
         interrupted = asyncio.create_task(self._interrupted.wait())
         try:
@@ -245,17 +242,15 @@ class _Session:
                 if interrupted.done():
                     return Stop(cause=StopCause.INTERRUPT, reason="interrupted")
                 if workers.began_s is not None:
-                    stop = await self._tick(workers.began_s, workers, sampler)
+                    stop = await self._tick(workers.began_s, workers, watch)
                     if stop is not None:
                         return stop
         finally:
             interrupted.cancel()
 
-    async def _tick(self, began_s: float, workers: Workers, sampler: ResourceSampler) -> Stop | None:
+    async def _tick(self, began_s: float, workers: Workers, watch: Watch) -> Stop | None:
         now_s = time.monotonic()
         elapsed_s = now_s - began_s
-        for sample in sampler.sample(elapsed_s):
-            self._see(sample)
         self._renew(workers)
         self._on_progress(
             self._progress.progress(
@@ -267,7 +262,7 @@ class _Session:
             )
         )
         # Of containers the `docker` program is asked: stages begin, and health checks are timed, meanwhile.
-        death = await asyncio.to_thread(self._subject.dead)
+        death = await watch.attempt("deaths", lambda _: asyncio.to_thread(self._subject.dead), elapsed_s)
         if death is not None:
             return Stop(cause=StopCause.TARGET, reason=death)
         reason = self._abort.reason(elapsed_s)

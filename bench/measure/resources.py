@@ -1,6 +1,5 @@
 """What the stack's processes, the load generators and the machine use."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import psutil
@@ -22,7 +21,7 @@ class ResourceSampler:
 
     def __init__(self, pids: Mapping[str, int], generators: Sequence[int]) -> None:
         self._processes: dict[str, psutil.Process] = {}
-        self._read_s = -math.inf
+        self._read_s: float | None = None
         named = {
             f"{GENERATOR}-{number}" if number > 1 else GENERATOR: pid
             for number, pid in enumerate(generators, 1)
@@ -30,16 +29,17 @@ class ResourceSampler:
         for source, pid in {**pids, **named}.items():
             try:
                 self._processes[source] = psutil.Process(pid)
-                # The first reading only sets the start of the next one's interval.
-                self._processes[source].cpu_percent()
             except psutil.Error:
-                self._processes.pop(source, None)
+                continue
 
     def sample(self, at_s: float) -> list[ResourceSample]:
-        """One sample of each process that is still there; none when the last reading was just now."""
-        if at_s - self._read_s < SHORTEST_S:
+        """One sample of each process that is still there; none when the last reading was just now.
+
+        Nor at the first reading, which only sets the start of the next one's interval.
+        """
+        if self._read_s is not None and at_s - self._read_s < SHORTEST_S:
             return []
-        self._read_s = at_s
+        first, self._read_s = self._read_s is None, at_s
         samples = []
         for source, process in list(self._processes.items()):
             try:
@@ -48,6 +48,8 @@ class ResourceSampler:
                     read, written = _disk_bytes(process)
             except psutil.Error:
                 del self._processes[source]
+                continue
+            if first:
                 continue
             samples.append(
                 ResourceSample(

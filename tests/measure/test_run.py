@@ -357,6 +357,7 @@ def test_a_process_that_is_gone_is_left_out() -> None:
     """Resources of a process that ended are no longer sampled, those of the others are."""
     with psutil.Popen(["sleep", "600"]) as child:
         sampler = ResourceSampler({"child": child.pid, "never": 2**22 + 1}, [os.getpid()])
+        sampler.sample(0.0)
         assert {sample.source for sample in sampler.sample(0.5)} == {"child", GENERATOR}
         child.kill()
     (generator,) = sampler.sample(1.0)
@@ -365,9 +366,9 @@ def test_a_process_that_is_gone_is_left_out() -> None:
 
 
 def test_no_share_is_told_of_a_moment() -> None:
-    """A reading right after another one would be all rounding, so there is none."""
+    """The first reading has no interval, and one right after another would be all rounding: there is none."""
     sampler = ResourceSampler({}, [os.getpid()])
-    assert len(sampler.sample(0.0)) == 1
+    assert sampler.sample(0.0) == []
     assert sampler.sample(0.01) == []
     assert len(sampler.sample(0.5)) == 1
 

@@ -1,9 +1,11 @@
 import asyncio
+import re
 import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.core.sample import GENERATOR, HOST, GaugeSample, Outcome
@@ -77,6 +79,29 @@ def test_who_asks_for_the_dead_keeps_nobody_waiting() -> None:
         record(short, replace(subject, dead=dead), DEAF.progress)
     assert asked_by
     assert threading.main_thread() not in asked_by
+
+
+def test_a_fault_in_a_reader_loses_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A health check, the processes and who asks for the dead all break: the load is measured to its end."""
+    brief, stack = scenarios.load("quick"), stacks.load("embedded")
+    stage = {"kind": "fixed-users", "users": 1, "duration_s": 3.0, "pause_s": [0.1, 0.2]}
+    short = _short(brief, stage)
+
+    def wrong(*_: object) -> str:
+        raise ZeroDivisionError
+
+    with prepared(short, stack, Conditions(certified=False), "a-run", DEAF) as subject:
+        assert subject.watched is not None
+        monkeypatch.setattr(psutil.Process, "io_counters", wrong)
+        watched = replace(subject.watched, token=wrong)
+        recording = record(short, replace(subject, watched=watched, dead=wrong), DEAF.progress)
+    assert recording.stop is None
+    assert len(recording.samples) > 0
+    assert {each.source for each in recording.resources} == {HOST}
+    assert {each.check for each in recording.probes} == {*stack.checks} - {"chat"}
+    broken = [re.match(r"the reader '([\w ]+)' broke after [\d.]+ s", said) for said in recording.warnings]
+    assert sorted(found[1] for found in broken if found) == ["check chat", "deaths", "processes"]
+    assert len(broken) == 3
 
 
 @pytest.mark.parametrize("twice", [0, 1])

@@ -265,22 +265,6 @@ def test_a_slow_reader_delays_nobody_else() -> None:
     assert began == {"quick": [0, 2, 4, 6, 8, 10, 12], "slow": [0, 6, 12]}
 
 
-def test_a_fault_in_a_reader_is_not_hidden() -> None:
-    """What is no trouble of the target is ours, and ends the run with its traceback."""
-
-    async def run() -> None:
-        async def wrong(at_s: float) -> list[Seen]:
-            raise ZeroDivisionError(at_s)
-
-        watch = Watch({"wrong": wrong}, {}, {}, 2.0)
-        watch.begin(lambda: 0.0, lambda _: None)
-        await asyncio.sleep(1.0)
-        await watch.end()
-
-    with pytest.raises(ZeroDivisionError):
-        run_virtually(run())
-
-
 def test_a_monitor_ends_when_nobody_takes_what_it_finds() -> None:
     """A full disk, or a reader of the pipe that has gone: it does not go on until Ctrl-C, writing nothing."""
 
