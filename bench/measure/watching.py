@@ -7,6 +7,7 @@ import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import httpx
@@ -95,9 +96,9 @@ class Watch:
         return [seen for many in each for seen in many or () if isinstance(seen, Probe)]
 
     async def count(self, at_s: float = 0.0) -> list[GaugeSample] | None:
-        """What the services have counted until now; None when one of them does not say."""
+        """What the services have counted until now; None when one of them does not say, or not all of it."""
         each = await asyncio.gather(*(self.attempt(name, read, at_s) for name, read in self.counters.items()))
-        if any(many is None for many in each):
+        if any(many is None for many in each) or self.warnings.keys() & self.counters.keys():
             return None
         return [seen for many in each for seen in many or () if isinstance(seen, GaugeSample)]
 
@@ -182,6 +183,7 @@ async def watching(watched: Watched | None, interval_s: float = INTERVAL_S) -> A
     host = HostReader()
     readers: dict[str, Read] = {"host": at_once(host.sample)}
     counters: dict[str, Read] = {}
+    warnings: dict[str, str] = {}
     async with httpx.AsyncClient(trust_env=False) as client:
         engine = EngineApi(os.environ) if watched is not None and watched.live.containers else None
         asking: dict[str, Asker] = {}
@@ -195,27 +197,33 @@ async def watching(watched: Watched | None, interval_s: float = INTERVAL_S) -> A
             if engine is not None:
                 readers[_CONTAINERS] = ContainerReader(live.containers, engine).read
             readers |= {f"{_CHECK}{name}": _probe(name, asker) for name, asker in asking.items()}
-            readers |= _readings("gauges", live.stack.gauges, live.urls, client)
-            counters = _readings("counters", live.stack.counters, live.urls, client)
+            readers |= _readings("gauges", live.stack.gauges, live.urls, client, warnings)
+            counters = _readings("counters", live.stack.counters, live.urls, client, warnings)
         async with AsyncExitStack() as after:
             if engine is not None:
                 after.push_async_callback(_close, _CONTAINERS, engine.close)
             for name, asker in asking.items():
                 after.push_async_callback(_close, f"{_CHECK}{name}", asker.close)
-            watch = Watch(readers, counters, left_out, interval_s)
+            watch = Watch(readers, counters, left_out, interval_s, warnings)
             after.push_async_callback(watch.end)
             yield watch
 
 
 def _readings(
-    what: str, declared: Mapping[str, Readings], urls: Mapping[str, str], client: httpx.AsyncClient
+    what: str,
+    declared: Mapping[str, Readings],
+    urls: Mapping[str, str],
+    client: httpx.AsyncClient,
+    warnings: dict[str, str],
 ) -> dict[str, Read]:
     """Readers of the services whose address is known, by a name for each."""
-    return {
-        f"{what} {service}": GaugeReader(service, urls[service], readings, client).read
-        for service, readings in declared.items()
-        if service in urls
-    }
+    found: dict[str, Read] = {}
+    for service, readings in declared.items():
+        if service in urls:
+            name = f"{what} {service}"
+            warn = partial(warnings.setdefault, name)
+            found[name] = GaugeReader(service, urls[service], readings, client, warn).read
+    return found
 
 
 async def _close(name: str, close: Callable[[], Awaitable[None]]) -> None:
