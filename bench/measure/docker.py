@@ -19,10 +19,10 @@ _SETTLE_S = 0.3
 _OF_THE_ENGINE = ("XDG_RUNTIME_DIR", "SSH_AUTH_SOCK")
 
 
-def surroundings() -> dict[str, str]:
+def surroundings(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What `docker` may know of the caller's environment."""
-    return inherited(os.environ) | {
-        key: value for key, value in os.environ.items() if key in _OF_THE_ENGINE or key.startswith("DOCKER_")
+    return inherited(environ) | {
+        key: value for key, value in environ.items() if key in _OF_THE_ENGINE or key.startswith("DOCKER_")
     }
 
 

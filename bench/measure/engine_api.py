@@ -1,4 +1,4 @@
-"""Docker's Engine API over its socket: what containers use, and whether they run.
+"""Docker's Engine API over its socket or TCP: what containers use, and whether they run.
 
 Source: https://docs.docker.com/reference/api/engine/version/v1.41/ ; the memory in use is reckoned as
 `docker stats` does it: https://docs.docker.com/reference/cli/docker/container/stats/
@@ -15,8 +15,9 @@ import httpx
 from pydantic import BaseModel, Field, ValidationError
 
 from bench.errors import TargetError
+from bench.measure.engine_place import SOCKET, Place
 
-_SOCKET = "/var/run/docker.sock"
+_SCHEMES = {"unix", "tcp", "http"}
 _TIMEOUT_S = 5.0
 _NOT_FOUND = 404
 
@@ -148,20 +149,31 @@ class EngineApi:
     """A connection to Docker's engine; `close` it.
 
     Args:
-        environ: DOCKER_HOST says where it is: `unix://…` or `tcp://…`.
+        place: Where it is.
+
+    Raises:
+        TargetError: It cannot be asked there.
     """
 
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
-        host = environ.get("DOCKER_HOST") or f"unix://{_SOCKET}"
-        scheme, _, place = host.partition("://")
-        self._host = host
-        self._socket = Path(place) if scheme == "unix" else None
-        self._known = scheme in {"unix", "tcp", "http"}
-        self._client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=place if scheme == "unix" else None),
-            base_url="http://docker" if scheme == "unix" else f"http://{place}",
-            timeout=_TIMEOUT_S,
-        )
+    def __init__(self, place: Place) -> None:
+        scheme, _, address = place.host.partition("://")
+        if scheme not in _SCHEMES:
+            raise TargetError(f"{place}: only unix:// and tcp:// can be asked", _instead(scheme, address))
+        self._place = place
+        self._socket = Path(address) if scheme == "unix" else None
+        tls = None if place.tls is None or self._socket is not None else place.tls.context()
+        url = "docker" if self._socket is not None else address
+        try:
+            self._client = httpx.AsyncClient(
+                transport=httpx.AsyncHTTPTransport(
+                    uds=address if self._socket is not None else None,
+                    verify=True if tls is None else tls,
+                ),
+                base_url=f"http://{url}" if tls is None else f"https://{url}",
+                timeout=_TIMEOUT_S,
+            )
+        except httpx.InvalidURL as error:
+            raise TargetError(f"{place}: that is no address: {error}") from error
 
     async def stats(self, container: str) -> Stats | None:
         """What a container uses; None when there is none of that id. Raises as `inspected` does.
@@ -201,16 +213,14 @@ class EngineApi:
         await self._client.aclose()
 
     async def _get(self, path: str, query: Mapping[str, str]) -> bytes | None:
-        if not self._known:
-            raise TargetError(f"Docker's engine at {self._host}: only unix:// and tcp:// can be asked")
         try:
             response = await self._client.get(path, params=dict(query))
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise TargetError(f"Docker's engine at {self._host}: {self._why(error)}") from error
+            raise TargetError(f"{self._place}: {self._why(error)}") from error
         if response.status_code == _NOT_FOUND:
             return None
         if response.is_error:
-            raise TargetError(f"Docker's engine at {self._host} answered {response.status_code}")
+            raise TargetError(f"{self._place} answered {response.status_code}")
         return response.content
 
     def _why(self, error: Exception) -> str:
@@ -219,6 +229,16 @@ class EngineApi:
         if self._socket is not None and not os.access(self._socket, os.R_OK | os.W_OK):
             return "this user may not use the socket"
         return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
+def _instead(scheme: str, address: str) -> str | None:
+    """What to do where an engine is not asked."""
+    if scheme != "ssh":
+        return None
+    machine, _, path = address.partition("/")
+    there = f"/{path}" if path else SOCKET.removeprefix("unix://")
+    forwarded = "/tmp/docker.sock"  # noqa: S108 - an example for people
+    return f"ssh -nNT -L {forwarded}:{there} ssh://{machine}, and DOCKER_HOST=unix://{forwarded}"
 
 
 def _read(model: type[Answer], content: bytes) -> Answer:

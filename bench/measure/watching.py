@@ -18,6 +18,7 @@ from bench.errors import BenchError
 from bench.measure.checks import Asker, ask, askers
 from bench.measure.containers import ContainerReader
 from bench.measure.engine_api import EngineApi
+from bench.measure.engine_place import find_engine
 from bench.measure.gauges import GaugeReader
 from bench.measure.live import Live
 from bench.measure.resources import HostReader, ResourceSampler
@@ -165,8 +166,13 @@ class Watch:
         try:
             return await read(at_s)
         except BenchError as error:
-            self.warnings.setdefault(name, error.message)
+            self.warnings.setdefault(name, _told(error))
             return None
+
+
+def _told(error: BenchError) -> str:
+    """What is told of trouble, and what to do about it."""
+    return error.message if error.hint is None else f"{error.message}; {error.hint}"
 
 
 def _fault(name: str, error: Exception, at_s: float) -> str:
@@ -185,7 +191,7 @@ async def watching(watched: Watched | None, interval_s: float = INTERVAL_S) -> A
     counters: dict[str, Read] = {}
     warnings: dict[str, str] = {}
     async with httpx.AsyncClient(trust_env=False) as client:
-        engine = EngineApi(os.environ) if watched is not None and watched.live.containers else None
+        engine = await _engine(warnings) if watched is not None and watched.live.containers else None
         asking: dict[str, Asker] = {}
         left_out: dict[str, str] = {}
         if watched is not None:
@@ -207,6 +213,15 @@ async def watching(watched: Watched | None, interval_s: float = INTERVAL_S) -> A
             watch = Watch(readers, counters, left_out, interval_s, warnings)
             after.push_async_callback(watch.end)
             yield watch
+
+
+async def _engine(warnings: dict[str, str]) -> EngineApi | None:
+    """Who is asked for containers; None when nobody can be."""
+    try:
+        return EngineApi(await asyncio.to_thread(find_engine, os.environ))
+    except BenchError as error:
+        warnings[_CONTAINERS] = _told(error)
+        return None
 
 
 def _readings(

@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.measure.loopback import Script
 
 
 class FakeContainer:
@@ -72,7 +75,24 @@ class FakeContainer:
 @asynccontextmanager
 async def engine(path: Path, containers: dict[str, FakeContainer]) -> AsyncIterator[None]:
     """The engine on a socket; a container that is none is answered with 404, `broken` with nonsense."""
+    listener = await asyncio.start_unix_server(_serving(containers), path)
+    try:
+        yield
+    finally:
+        listener.close()
 
+
+@asynccontextmanager
+async def engine_at(tls: ssl.SSLContext | None, containers: dict[str, FakeContainer]) -> AsyncIterator[str]:
+    """The engine on loopback, with its address as DOCKER_HOST has it."""
+    listener = await asyncio.start_server(_serving(containers), "127.0.0.1", 0, ssl=tls)
+    try:
+        yield f"tcp://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    finally:
+        listener.close()
+
+
+def _serving(containers: dict[str, FakeContainer]) -> Script:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
@@ -90,13 +110,9 @@ async def engine(path: Path, containers: dict[str, FakeContainer]) -> AsyncItera
                     status, body = "500 Internal Server Error", b"{}"
                 writer.write(f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, OSError):
             pass
         finally:
             writer.close()
 
-    listener = await asyncio.start_unix_server(serve, path)
-    try:
-        yield
-    finally:
-        listener.close()
+    return serve

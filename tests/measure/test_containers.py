@@ -9,6 +9,7 @@ from bench.core.sample import Probe, ResourceSample
 from bench.errors import TargetError
 from bench.measure.containers import ContainerReader
 from bench.measure.engine_api import EngineApi, Stats
+from bench.measure.engine_place import Place
 from tests.measure.fake_engine import FakeContainer, engine
 
 Work = Callable[[ContainerReader], Awaitable[None]]
@@ -17,7 +18,7 @@ Work = Callable[[ContainerReader], Awaitable[None]]
 def _with(path: Path, containers: dict[str, FakeContainer], ids: Mapping[str, str], work: Work) -> None:
     async def run() -> None:
         async with engine(path / "docker.sock", containers):
-            api = EngineApi({"DOCKER_HOST": f"unix://{path / 'docker.sock'}"})
+            api = EngineApi(Place(f"unix://{path / 'docker.sock'}"))
             try:
                 await work(ContainerReader(ids, api))
             finally:
@@ -159,15 +160,14 @@ def test_what_the_kernel_does_not_count_is_not_known() -> None:
     ("host", "said"),
     [
         ("unix:///nowhere/docker.sock", "there is no such socket"),
-        ("ssh://somebody@example.invalid", "only unix:// and tcp://"),
         ("tcp://127.0.0.1:1", "ConnectError"),
     ],
 )
-def test_an_engine_that_cannot_be_asked_is_told(host: str, said: str) -> None:
+def test_an_engine_that_does_not_answer_is_told(host: str, said: str) -> None:
     """Each reason has its own words, with the address."""
 
     async def ask() -> None:
-        api = EngineApi({"DOCKER_HOST": host})
+        api = EngineApi(Place(host))
         try:
             with pytest.raises(TargetError, match=said) as caught:
                 await api.stats("abc")
@@ -178,6 +178,23 @@ def test_an_engine_that_cannot_be_asked_is_told(host: str, said: str) -> None:
     asyncio.run(ask())
 
 
+@pytest.mark.parametrize(
+    ("host", "hint"),
+    [
+        ("ssh://me@far", "ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock ssh://me@far"),
+        ("ssh://far:22/run/user/1/docker.sock", "-L /tmp/docker.sock:/run/user/1/docker.sock ssh://far:22"),
+        ("npipe:////./pipe/docker_engine", None),
+        ("tcp://far:port", None),
+    ],
+)
+def test_an_engine_that_cannot_be_asked_is_refused(host: str, hint: str | None) -> None:
+    """Before the load, with its address, and over ssh with the way to ask it all the same."""
+    with pytest.raises(TargetError) as caught:
+        EngineApi(Place(host, context="far"))
+    assert f"Docker's engine at {host} (context 'far')" in caught.value.message
+    assert (hint or "") in (caught.value.hint or "")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may use every socket")
 def test_a_socket_of_others_is_told(tmp_path: Path) -> None:
     """A socket that is there and not permitted is another trouble than one that is not there."""
@@ -185,7 +202,7 @@ def test_a_socket_of_others_is_told(tmp_path: Path) -> None:
     async def ask() -> None:
         async with engine(tmp_path / "docker.sock", {}):
             (tmp_path / "docker.sock").chmod(0)
-            api = EngineApi({"DOCKER_HOST": f"unix://{tmp_path / 'docker.sock'}"})
+            api = EngineApi(Place(f"unix://{tmp_path / 'docker.sock'}"))
             try:
                 with pytest.raises(TargetError, match="may not use the socket"):
                     await api.stats("abc")

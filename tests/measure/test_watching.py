@@ -227,15 +227,24 @@ def test_gauges_that_cannot_be_read_are_told_once(answer: bytes, said: str) -> N
     assert said in warnings["gauges backend"]
 
 
-def test_a_missing_socket_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without Docker's socket containers are not seen; that is said once, and the machine is still read."""
-    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("unix:///nowhere/docker.sock", "there is no such socket"),
+        ("ssh://me@far", "only unix:// and tcp:// can be asked; ssh -nNT -L"),
+    ],
+)
+def test_an_engine_that_is_not_asked_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, host: str, said: str
+) -> None:
+    """Containers are not seen then; that is said once, with what to do, and the machine is still read."""
+    monkeypatch.setenv("DOCKER_HOST", host)
     stack = Stack(name="trial", purpose="A test.")
     live = Live(stack, {}, {}, containers={"model": "abc"})
     seen, warnings = _watch(live, lambda seen: len(seen) > 2)
     assert {type(each) for each in seen} == {ResourceSample}
     assert [*warnings] == ["containers"]
-    assert "there is no such socket" in warnings["containers"]
+    assert said in warnings["containers"]
 
 
 def test_a_slow_reader_delays_nobody_else() -> None:
