@@ -41,8 +41,8 @@ def monitor(
     Ctrl-C ends it with a summary: exit 130 when there is a --duration and it was not over, else 0.
     Alerts are warnings and change no exit code.
     """
-    from bench.core.alerts import Limits
     from bench.core.monitoring import Monitoring
+    from bench.core.watching import Limits
     from bench.measure.monitor import monitor as watch
     from bench.render.monitor import summary
     from bench.store.lines import STDOUT, line_file

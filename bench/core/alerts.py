@@ -3,43 +3,22 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, assert_never
+from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from bench.core import wording
 from bench.core.record import Count, Number, Record
 from bench.core.sample import GaugeSample, Outcome, Probe, ResourceSample
 from bench.core.samples import Samples
+from bench.core.watching import Limits
 
 # A share of fewer requests than this says nothing.
 FEWEST_REQUESTS = 20
 QUEUE_DEPTH = "queue_depth"
 REQUESTS, CHECKS = "requests", "checks"
-Ratio = Annotated[float, Field(gt=0, le=1)]
 Floats = npt.NDArray[np.float64]
-
-
-class Limits(Record):
-    """From where on there is an alert.
-
-    Attributes:
-        memory_ratio: Share of its limit that a service, or the machine, has in use.
-        error_ratio: Share of requests that failed in a window.
-        error_window_s: Length of that window; a shorter run is one window.
-        queue_depth: Requests that wait.
-        slow_s: Seconds that a request takes.
-        success_ratio: Share of all requests that succeeded; an alert below it.
-    """
-
-    memory_ratio: Ratio = 0.8
-    error_ratio: Ratio = 0.05
-    error_window_s: Annotated[float, Field(gt=0)] = 300.0
-    queue_depth: Annotated[int, Field(ge=0)] = 100
-    slow_s: Annotated[float, Field(gt=0)] = 30.0
-    success_ratio: Ratio = 0.95
 
 
 class Rule(StrEnum):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.core import wording
-from bench.core.alerts import Limits
 from bench.core.compare import Decision
 from bench.core.history import HistoryPoint
 from bench.core.levels import FEWEST_RUNS
@@ -16,6 +15,7 @@ from bench.core.trend import Trend
 from bench.core.trend_page import TrendPage
 from bench.core.trend_wording import next_step
 from bench.core.vitals import Use, Wait
+from bench.core.watching import Limits
 
 # Of a run: fewer that succeed are worth a look, by the same share as an alert where a stack says no other.
 LEAST_SUCCESS = Limits().success_ratio

@@ -4,10 +4,11 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from bench.core.alerts import Alert, Limits, Rule, answered_checks, find_alerts
+from bench.core.alerts import Alert, Rule, answered_checks, find_alerts
 from bench.core.availability import Availability, CheckLog
 from bench.core.record import Record
 from bench.core.sample import HOST, GaugeSample, Probe, ResourceSample
+from bench.core.watching import Limits
 
 # What was not read for so many intervals is gone, and is not shown as if it were there.
 _MISSED = 3

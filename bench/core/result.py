@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, StringConstraints, model_validator
 
-from bench.core.alerts import Alert, Limits, answers, find_alerts
+from bench.core.alerts import Alert, answers, find_alerts
 from bench.core.bottleneck import bottleneck
 from bench.core.certificate import Certificate
 from bench.core.control import Control
@@ -25,6 +25,7 @@ from bench.core.target import Name
 from bench.core.threshold import ThresholdResult, judge
 from bench.core.validity import Validity, judge_validity
 from bench.core.warm_up import measured
+from bench.core.watching import Limits
 from bench.core.work import work_per_message
 from bench.errors import ConfigError, MeasurementError
 

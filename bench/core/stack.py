@@ -13,13 +13,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from bench.core.alerts import Limits
 from bench.core.compose import Compose, KnobName
 from bench.core.load import Seconds
 from bench.core.record import Record
 from bench.core.target import Name, Target, TierName
 from bench.core.threshold import Thresholds, check_metrics
-from bench.core.watching import Check, Readings
+from bench.core.watching import Check, Limits, Readings
 from bench.errors import ConfigError
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_.-]*)\}")

@@ -1,4 +1,4 @@
-"""What a stack declares to be watched: health checks, and numbers that its services say of themselves."""
+"""What a stack declares to be watched: health checks, what its services say of themselves, and limits."""
 
 import re
 from typing import Annotated, Literal, assert_never
@@ -10,6 +10,7 @@ from bench.core.target import Name
 
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
 GaugeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Ratio = Annotated[float, Field(gt=0, le=1)]
 _LABEL = r'([A-Za-z_][A-Za-z0-9_]*)="([^"\\]*)"'
 Series = Annotated[
     str, StringConstraints(pattern=rf"^[A-Za-z_:][A-Za-z0-9_:]*(\{{{_LABEL}(,{_LABEL})*\}})?$")
@@ -88,6 +89,26 @@ class Readings(Record):
 
     path: UrlPath = "/metrics"
     read: Annotated[dict[GaugeName, Series], Field(min_length=1)]
+
+
+class Limits(Record):
+    """From where on there is an alert.
+
+    Attributes:
+        memory_ratio: Share of its limit that a service, or the machine, has in use.
+        error_ratio: Share of requests that failed in a window.
+        error_window_s: Length of that window; a shorter run is one window.
+        queue_depth: Requests that wait.
+        slow_s: Seconds that a request takes.
+        success_ratio: Share of all requests that succeeded; an alert below it.
+    """
+
+    memory_ratio: Ratio = 0.8
+    error_ratio: Ratio = 0.05
+    error_window_s: Annotated[float, Field(gt=0)] = 300.0
+    queue_depth: Annotated[int, Field(ge=0)] = 100
+    slow_s: Annotated[float, Field(gt=0)] = 30.0
+    success_ratio: Ratio = 0.95
 
 
 def selector(series: str) -> tuple[str, dict[str, str]]:

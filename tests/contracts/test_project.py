@@ -132,7 +132,7 @@ def test_the_documents_limits_of_alerts_are_the_codes() -> None:
     """Every limit stands in docs/monitoring.md with its default, every rule by name; the example is right."""
     text = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z]+)` \| `([a-z_]+)` \| ([0-9.]+) \|", text, re.MULTILINE)
-    assert {name: float(value) for _, name, value in rows} == alerts.Limits().model_dump()
+    assert {name: float(value) for _, name, value in rows} == watching.Limits().model_dump()
     assert all(f"`{rule}`" in text for rule in alerts.Rule)
     assert f"fewer than {alerts.FEWEST_REQUESTS} requests" in text
     (example,) = _yaml_of("monitoring.md")

@@ -5,7 +5,6 @@ import pytest
 from bench.core.alerts import (
     FEWEST_REQUESTS,
     Alert,
-    Limits,
     Rule,
     answered_checks,
     answers,
@@ -15,6 +14,7 @@ from bench.core.alerts import (
 )
 from bench.core.sample import GaugeSample, Outcome, Probe, RequestSample, ResourceSample
 from bench.core.samples import Samples
+from bench.core.watching import Limits
 from tests.factories import make_recording, make_run, make_sample
 
 

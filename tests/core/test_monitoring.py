@@ -1,6 +1,7 @@
-from bench.core.alerts import Limits, Rule
+from bench.core.alerts import Rule
 from bench.core.monitoring import Monitoring
 from bench.core.sample import HOST, GaugeSample, Probe, ResourceSample
+from bench.core.watching import Limits
 from tests.factories import make_use
 
 
