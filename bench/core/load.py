@@ -201,6 +201,16 @@ def planned_s(stages: Sequence[ClosedLoop | OpenLoop]) -> float | None:
     return sum(stage.duration_s for stage in stages)
 
 
+def stages_around(stages: Sequence[ClosedLoop | OpenLoop]) -> tuple[int, int, int] | None:
+    """The stage before the first with cancellations, that one, and the next without; None if one lacks."""
+    cancelling = [index for index, stage in enumerate(stages) if stage.cancel_ratio]
+    if not cancelling or cancelling[0] == 0:
+        return None
+    first = cancelling[0]
+    after = [index for index in range(first, len(stages)) if not stages[index].cancel_ratio]
+    return (first - 1, first, after[0]) if after else None
+
+
 def in_words(stages: Sequence[ClosedLoop | OpenLoop]) -> str:
     """The load for people: `10 users, 30 s` or `20 requests/s, 60 s`."""
     return "; then ".join(_stage_in_words(stage) for stage in stages if not stage.warm_up)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from bench.core.load import ClosedLoop, OpenLoop
+from bench.core.load import ClosedLoop, OpenLoop, stages_around
 from bench.core.metrics import METRICS, RECOVERY
 from bench.core.record import Count, Number, Record
 from bench.core.sample import Outcome
@@ -37,16 +37,6 @@ class Recovery(Record):
     before_ms: Number
     after_ms: Number | None
     ratio: Number | None
-
-
-def stages_around(stages: Sequence[ClosedLoop | OpenLoop]) -> tuple[int, int, int] | None:
-    """The stage before the first with cancellations, that one, and the next without; None if one lacks."""
-    cancelling = [index for index, stage in enumerate(stages) if stage.cancel_ratio]
-    if not cancelling or cancelling[0] == 0:
-        return None
-    first = cancelling[0]
-    after = [index for index in range(first, len(stages)) if not stages[index].cancel_ratio]
-    return (first - 1, first, after[0]) if after else None
 
 
 def recovery(samples: Samples, stages: Sequence[ClosedLoop | OpenLoop]) -> Recovery | None:

@@ -5,11 +5,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, RootModel, StringConstraints, model_validator
 
-from bench.core.load import ClosedLoop, Duration, OpenLoop, Seconds, Stage
+from bench.core.load import ClosedLoop, Duration, OpenLoop, Seconds, Stage, stages_around
 from bench.core.metrics import tailed
 from bench.core.objective import Objectives
 from bench.core.record import Record
-from bench.core.recovery import stages_around
 from bench.core.target import Name, Target
 from bench.core.threshold import Thresholds, check_known, check_metrics
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bench.core.load import in_words, planned_s
+from bench.core.load import in_words, planned_s, stages_around
 from bench.core.scenario import OPEN_LOOP_ACCOUNTS, Expectation, Scenario, Suites
 from tests.factories import make_scenario, make_target
 
@@ -27,6 +27,7 @@ SPIKE: dict[str, Any] = {
     **PAUSE,
 }
 TURNS: dict[str, Any] = {"kind": "user-turns", "users": 5, "turns": 3}
+CALM, LEFT = TURNS, {**TURNS, "cancel_ratio": 1.0}
 RATE: dict[str, Any] = {"kind": "constant-rate", "rate_rps": 20, "duration_s": 60}
 RAMP_RATE: dict[str, Any] = {"kind": "ramp-rate", "from_rps": 0, "to_rps": 50, "duration_s": 60}
 
@@ -147,6 +148,23 @@ def test_every_load_may_warm_up_before_what_is_measured(stage: dict[str, Any]) -
     assert in_words(scenario.stages) == "10 users, 30 s"
     assert scenario.duration_s == _scenario(stage).duration_s + 30
     assert Scenario.model_validate_json(scenario.model_dump_json()) == scenario
+
+
+@pytest.mark.parametrize(
+    ("stages", "around"),
+    [
+        ([CALM, LEFT, CALM], (0, 1, 2)),
+        ([CALM, CALM, LEFT, LEFT, CALM], (1, 2, 4)),
+        ([CALM], None),
+        ([LEFT, CALM], None),
+        ([CALM, LEFT], None),
+    ],
+)
+def test_the_stages_around_are_those_without_cancellations(
+    stages: list[dict[str, Any]], around: tuple[int, int, int] | None
+) -> None:
+    """Compared are the stage before the first cancellations and the first one without after them."""
+    assert stages_around(make_scenario(stages=stages).stages) == around
 
 
 @pytest.mark.parametrize(("users", "accounts"), [(3, OPEN_LOOP_ACCOUNTS), (200, 200)])

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from bench.core.metrics import RECOVERY
-from bench.core.recovery import judge_recovery, recovery, stages_around
+from bench.core.recovery import judge_recovery, recovery
 from bench.core.sample import Outcome, RequestSample
 from bench.core.samples import Samples
 from tests.factories import make_brief, make_recording, make_run, make_sample, make_scenario
@@ -50,23 +50,6 @@ def test_without_an_answer_there_is_no_recovery() -> None:
     assert (dead.after_ms, dead.ratio) == (None, None)
     assert judge_recovery(dead, 2.0)[0].crossed
     assert judge_recovery(None, 2.0)[0].crossed
-
-
-@pytest.mark.parametrize(
-    ("stages", "around"),
-    [
-        ([CALM, LEFT, CALM], (0, 1, 2)),
-        ([CALM, CALM, LEFT, LEFT, CALM], (1, 2, 4)),
-        ([CALM], None),
-        ([LEFT, CALM], None),
-        ([CALM, LEFT], None),
-    ],
-)
-def test_the_stages_around_are_those_without_cancellations(
-    stages: list[dict[str, Any]], around: tuple[int, int, int] | None
-) -> None:
-    """Compared are the stage before the first cancellations and the first one without after them."""
-    assert stages_around(make_scenario(stages=stages).stages) == around
 
 
 @pytest.mark.parametrize(("after_ms", "crossed"), [(199.0, False), (201.0, True)])
