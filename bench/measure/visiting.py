@@ -1,6 +1,7 @@
 """A stack that runs already, to be looked at and not measured."""
 
 import os
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from bench.errors import BenchError, ConfigError, TargetError
 from bench.measure import detached, standing
 from bench.measure.auth import SECRET_VARIABLE, declared_users, mint
 from bench.measure.live import Live, placeholders
-from bench.measure.provenance import new_run_id
 from bench.measure.provisioning import provisioned
 
 
@@ -62,7 +62,7 @@ def visited(
     with ExitStack() as after:
         found = Visited(live)
         try:
-            users = provisioned(stack, live.values, 1, new_run_id("health"), on_warning)
+            users = provisioned(stack, live.values, 1, f"health-{secrets.token_hex(3)}", on_warning)
             (account,) = after.enter_context(users)
             declared = declared_users(stack)
             found = Visited(live, lambda: mint(account, declared, secret))
