@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from bench.core.baseline import Baseline, accept
-from bench.core.control import Control
-from bench.core.history import HistoryPoint
-from bench.core.metrics import metric
-from bench.core.recording import Recording
-from bench.core.result import Fingerprint, Provenance, RunResult, make_result
-from bench.core.sample import GENERATOR, Outcome, RequestSample, ResourceSample
-from bench.core.samples import Samples
-from bench.core.scenario import Brief, Prompt, Scenario
-from bench.core.target import Target
+from bench.core.calibration.control import Control
+from bench.core.declared.scenario import Brief, Prompt, Scenario
+from bench.core.declared.target import Target
+from bench.core.history.history import HistoryPoint
+from bench.core.requests.metrics import metric
+from bench.core.requests.sample import GENERATOR, Outcome, RequestSample, ResourceSample
+from bench.core.requests.samples import Samples
+from bench.core.run.recording import Recording
+from bench.core.run.result import Fingerprint, Provenance, RunResult, make_result
+from bench.core.verdict.baseline import Baseline, accept
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 PROMPTS = ("greeting", "contact-form", "file-upload", "long-migration")

@@ -12,8 +12,8 @@ from bench.cli.live import watching
 from bench.cli.measuring import DEFAULT_RESULTS, Inject, Pin, ResultsFolder, Workers
 
 if TYPE_CHECKING:
-    from bench.measure.alternate import Arm
-    from bench.measure.run import Conditions
+    from bench.measure.run.alternate import Arm
+    from bench.measure.run.run import Conditions
 
 Version = Annotated[str, typer.Argument(help="A stack, STACK@COMMIT, STACK+VARIABLE=IMAGE, or an address.")]
 Pairs = Annotated[int, typer.Option("--pairs", min=4, max=100, help="How many runs of each.")]
@@ -36,12 +36,12 @@ def ab(
 
     Exits with 0 when nothing regressed, 1 for a regression or a crossed threshold.
     """
-    from bench.core.ab import compare_pairs
-    from bench.core.report import make_report
+    from bench.core.report.report import make_report
+    from bench.core.verdict.ab import compare_pairs
     from bench.errors import ConfigError
-    from bench.measure.alternate import alternate
-    from bench.measure.host import divided
-    from bench.measure.run import Conditions, Listener
+    from bench.measure.machine.host import divided
+    from bench.measure.run.alternate import alternate
+    from bench.measure.run.run import Conditions, Listener
     from bench.store import results as store
     from bench.store import scenarios
     from bench.store.files import write_text
@@ -67,11 +67,11 @@ def ab(
 
 
 def _arm(version: str, service: str, inject: list[str], usual: "Conditions", trees: ExitStack) -> "Arm":
-    from bench.core.stack import parse_injections
-    from bench.core.version import parse_version
+    from bench.core.declared.stack import parse_injections
+    from bench.core.declared.version import parse_version
     from bench.errors import ConfigError
-    from bench.measure.alternate import Arm
-    from bench.measure.checkout import checked_out, commit_of
+    from bench.measure.run.alternate import Arm
+    from bench.measure.run.checkout import checked_out, commit_of
     from bench.store import stacks
 
     if version.startswith(("http://", "https://")):

@@ -18,8 +18,8 @@ def token(
     target: Target = "embedded",
 ) -> None:
     """Print a token for a user of the stack. Needs JWT_SECRET, unless the stack made one up."""
-    from bench.measure.auth import Account, declared_users, mint
-    from bench.measure.standing import secret
+    from bench.measure.standing.standing import secret
+    from bench.measure.users.auth import Account, declared_users, mint
     from bench.store import stacks
 
     stack = stacks.load(target)
@@ -35,7 +35,7 @@ def user(
     remove: Annotated[list[str] | None, typer.Option("--remove", help="Remove this id instead.")] = None,
 ) -> None:
     """Put test users into a stack that is up and print their ids, or remove them."""
-    from bench.measure.by_hand import add_by_hand, remove_by_hand
+    from bench.measure.standing.by_hand import add_by_hand, remove_by_hand
     from bench.store import stacks
 
     stack = stacks.load(target)

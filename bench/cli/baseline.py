@@ -36,9 +36,9 @@ def accept(
     """Add runs to the baseline of their scenario and environment. Accepting one twice changes nothing."""
     from datetime import UTC, datetime
 
-    from bench.core.acceptance import check_acceptable
-    from bench.core.baseline import accept as accepted
-    from bench.measure.provenance import git_user
+    from bench.core.verdict.acceptance import check_acceptable
+    from bench.core.verdict.baseline import accept as accepted
+    from bench.measure.run.provenance import git_user
     from bench.store import baselines, noise
     from bench.store.results import load
 
@@ -72,7 +72,7 @@ def update(
     ] = False,
 ) -> None:
     """Accept what a suite measured, worse or not: runs by their folders, or those a workflow run keeps."""
-    from bench.measure.provenance import git_user
+    from bench.measure.run.provenance import git_user
     from bench.store import baselines
     from bench.store.files import read_text, write_text
 
@@ -96,7 +96,7 @@ def update(
 @app.command(epilog="Example: bench baseline show quick")
 def show(scenario: ScenarioName) -> None:
     """Show the runs of a scenario's baselines: when, what, who and why."""
-    from bench.core.wording import duration
+    from bench.core.values.wording import duration
     from bench.store import baselines
 
     for path in baselines.only(scenario):
@@ -131,9 +131,9 @@ def diff(
     other: Annotated[Path, typer.Argument(help="Another one.")],
 ) -> None:
     """Show what is usual in two baselines, metric by metric, and how it differs."""
-    from bench.core import wording
-    from bench.core.baseline import typical_values
-    from bench.core.metrics import metric
+    from bench.core.requests.metrics import metric
+    from bench.core.values import wording
+    from bench.core.verdict.baseline import typical_values
     from bench.store import baselines
 
     before, after = (typical_values(baselines.read(path).runs) for path in (one, other))
@@ -156,8 +156,8 @@ def anchor(
     """Pin the present runs of a scenario's baselines, so that slow creep shows beside them."""
     from datetime import UTC, datetime
 
-    from bench.core.baseline import pin
-    from bench.measure.provenance import git_user
+    from bench.core.verdict.baseline import pin
+    from bench.measure.run.provenance import git_user
     from bench.store import baselines
 
     with baselines.locked():
@@ -178,7 +178,7 @@ def prune(
     keep: Annotated[int, typer.Option("--keep", min=1, help="How many of the newest runs stay.")],
 ) -> None:
     """Drop the oldest runs of a scenario's baselines."""
-    from bench.core.baseline import prune as pruned
+    from bench.core.verdict.baseline import prune as pruned
     from bench.store import baselines
 
     with baselines.locked():
@@ -205,9 +205,9 @@ def verify() -> None:
 
 
 def _faults(path: Path) -> tuple[str, ...]:
-    from bench.core.baseline import faults
+    from bench.core.verdict.baseline import faults
     from bench.errors import BenchError
-    from bench.measure.provenance import fingerprint
+    from bench.measure.run.provenance import fingerprint
     from bench.store import baselines, scenarios, stacks
 
     try:

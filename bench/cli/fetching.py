@@ -11,7 +11,7 @@ import typer
 from bench.cli.publishing import api
 
 if TYPE_CHECKING:
-    from bench.core.result import RunResult
+    from bench.core.run.result import RunResult
     from bench.publish.runs import Runs
 
 FromRun = Annotated[

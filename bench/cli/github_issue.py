@@ -11,7 +11,7 @@ from bench.cli.history import DEFAULT_HISTORY, HistoryFolder
 from bench.cli.publishing import api
 
 if TYPE_CHECKING:
-    from bench.core.trend import Trend
+    from bench.core.history.trend import Trend
     from bench.publish.issues import Report
 
 app = typer.Typer(
@@ -28,7 +28,7 @@ def trend(
 ) -> None:
     """Have an issue while a scenario of the suite is worse than it was, and none when it is not."""
     from bench.cli.trend import judged_history
-    from bench.core.compare import Decision
+    from bench.core.verdict.compare import Decision
     from bench.store import history as store
     from bench.store import scenarios
 

@@ -12,9 +12,9 @@ def health(*, target: TargetName = None, target_url: TargetUrl = None) -> None:
     """
     import asyncio
 
-    from bench.core.watching import hint_of
-    from bench.measure.visiting import visited
-    from bench.measure.watching import Watched, ask_once
+    from bench.core.declared.watching import hint_of
+    from bench.measure.standing.visiting import visited
+    from bench.measure.watch.watching import Watched, ask_once
     from bench.render.monitor import health_lines
 
     stack, urls = chosen(target, target_url)

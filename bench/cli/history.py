@@ -10,7 +10,7 @@ from bench.cli.fetching import FromRun, given, repository
 from bench.cli.publishing import api
 
 if TYPE_CHECKING:
-    from bench.core.history import HistoryPoint
+    from bench.core.history.history import HistoryPoint
     from bench.publish.branches import Branches
 
 _ATTEMPTS = 5
@@ -34,7 +34,7 @@ def add(
     ] = None,
 ) -> None:
     """Add runs to the history of their scenario, stack and environment. Adding one twice changes nothing."""
-    from bench.core.history import point_of
+    from bench.core.history.history import point_of
     from bench.errors import PublishError
 
     # All are looked at before the first is written.
@@ -66,7 +66,7 @@ def _add(points: "list[HistoryPoint]", folder: Path) -> dict[str, str]:
 
 def _add_to(branches: "Branches", branch: str, points: "list[HistoryPoint]", folder: Path) -> bool:
     """Put runs into the histories of a branch and of a folder. Returns False when somebody else did too."""
-    from bench.core.history import where_of
+    from bench.core.history.history import where_of
     from bench.store.files import write_text
 
     at, before = branches.head(branch), dict[str, str]()

@@ -12,11 +12,11 @@ from bench.errors import ConfigError, Exit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from bench.core.compare import Decision
-    from bench.core.report import Report
-    from bench.core.result import RunResult
-    from bench.core.series import Series
-    from bench.core.suite import SuiteReport
+    from bench.core.report.report import Report
+    from bench.core.report.series import Series
+    from bench.core.report.suite import SuiteReport
+    from bench.core.run.result import RunResult
+    from bench.core.verdict.compare import Decision
 
 
 class Format(StrEnum):
@@ -53,8 +53,8 @@ def judged(result: "RunResult", baseline: Path | None = None, again: "RunResult 
     Raises:
         StoreError: The baseline cannot be read.
     """
-    from bench.core.compare import compare
-    from bench.core.report import make_report
+    from bench.core.report.report import make_report
+    from bench.core.verdict.compare import compare
     from bench.store import baselines, noise
 
     expected = baselines.read(baseline) if baseline else baselines.load(result)
@@ -72,7 +72,7 @@ def judged_together(runs: "Sequence[RunResult]", suite: str | None = None) -> "S
         ConfigError: There are more than two runs of a scenario.
         StoreError: A baseline cannot be read.
     """
-    from bench.core.suite import judge_suite
+    from bench.core.report.suite import judge_suite
     from bench.store import scenarios
 
     found: dict[str, list[RunResult]] = {}
@@ -84,7 +84,7 @@ def judged_together(runs: "Sequence[RunResult]", suite: str | None = None) -> "S
 
 
 def _confirmed(runs: "list[RunResult]") -> "Report":
-    from bench.core.result import differences
+    from bench.core.run.result import differences
 
     first, *others = runs
     if len(others) > 1:
@@ -151,7 +151,7 @@ def rendered(
 
 def drawn(report: "Report", home: Path, baseline: Path | None = None) -> "Series":
     """What a page draws of a run; the arguments and errors are those of `rendered`."""
-    from bench.core.series import make_series
+    from bench.core.report.series import make_series
     from bench.store import baselines, results
 
     expected = baselines.read(baseline) if baseline else baselines.load(report.result)
@@ -231,7 +231,7 @@ def exit_code(report: "Report", *, strict: bool) -> Exit:
 
 def exit_of(decision: "Decision", *, strict: bool) -> Exit:
     """What a decision exits with; undecided is no failure unless it is asked for."""
-    from bench.core.compare import Decision
+    from bench.core.verdict.compare import Decision
 
     match decision:
         case Decision.PASS:

@@ -11,7 +11,7 @@ import typer
 from bench.cli.console import say
 
 if TYPE_CHECKING:
-    from bench.core.progress import Progress
+    from bench.core.load.progress import Progress
 
 LiveOption = Annotated[
     bool, typer.Option("--live", help="Show users, waiting times and processes while it runs.")

@@ -8,7 +8,7 @@ import typer
 from bench.cli.judging import judged
 
 if TYPE_CHECKING:
-    from bench.core.result import RunResult
+    from bench.core.run.result import RunResult
 
 
 def matrix(
@@ -22,7 +22,7 @@ def matrix(
     """Print a suite as a matrix of GitHub Actions: a job for each scenario, and how long it may take."""
     import json
 
-    from bench.core.suite import longest_minutes
+    from bench.core.report.suite import longest_minutes
     from bench.store import scenarios
 
     names = scenarios.of_suite(suite)

@@ -12,9 +12,9 @@ from bench.cli.live import watching
 from bench.errors import Exit, TargetError
 
 if TYPE_CHECKING:
-    from bench.core.result import RunResult
-    from bench.core.stack import Stack
-    from bench.measure.run import Conditions
+    from bench.core.declared.stack import Stack
+    from bench.core.run.result import RunResult
+    from bench.measure.run.run import Conditions
 
 ScenarioName = Annotated[str, typer.Argument(help="A scenario's name, or the path of its file.")]
 TargetName = Annotated[
@@ -88,10 +88,10 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
         BenchError: It could not be measured, or not kept.
         SystemExit: The user interrupted it; what was measured is kept.
     """
-    from bench.core.load import in_words
-    from bench.core.objective import parse_objectives
-    from bench.core.sample import StopCause
-    from bench.measure.run import Listener, measure
+    from bench.core.declared.objective import parse_objectives
+    from bench.core.declared.stages import in_words
+    from bench.core.requests.sample import StopCause
+    from bench.measure.run.run import Listener, measure
     from bench.store import results as store
     from bench.store import scenarios, stacks
 
@@ -116,10 +116,10 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
 
 
 def _conditions(how: How, stack: "Stack", service: str) -> "Conditions":
-    from bench.core.stack import parse_injections
-    from bench.measure.host import divided
-    from bench.measure.messages import Transport
-    from bench.measure.run import Conditions
+    from bench.core.declared.stack import parse_injections
+    from bench.measure.load.messages import Transport
+    from bench.measure.machine.host import divided
+    from bench.measure.run.run import Conditions
 
     return Conditions(
         urls=by_service(how.urls or [], service),

@@ -9,7 +9,7 @@ import typer
 from bench.cli.judging import Format, FormatOption, Strict, drawn, exit_of, judged_together, refuse, terminal
 
 if TYPE_CHECKING:
-    from bench.core.suite import SuiteReport
+    from bench.core.report.suite import SuiteReport
 
 
 def merge(

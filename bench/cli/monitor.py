@@ -14,8 +14,8 @@ from bench.errors import Exit
 if TYPE_CHECKING:
     from rich.live import Live as Screen
 
-    from bench.core.monitoring import Monitoring, Seen
-    from bench.measure.watching import Watched
+    from bench.core.watch.monitoring import Monitoring, Seen
+    from bench.measure.watch.watching import Watched
     from bench.store.lines import Lines
 
 
@@ -41,9 +41,9 @@ def monitor(
     Ctrl-C ends it with a summary: exit 130 when there is a --duration and it was not over, else 0.
     Alerts are warnings and change no exit code.
     """
-    from bench.core.monitoring import Monitoring
-    from bench.core.watching import Limits
-    from bench.measure.monitor import monitor as watch
+    from bench.core.declared.watching import Limits
+    from bench.core.watch.monitoring import Monitoring
+    from bench.measure.watch.monitor import monitor as watch
     from bench.render.monitor import summary
     from bench.store.lines import STDOUT, line_file
 
@@ -110,8 +110,8 @@ def _screen(*, wanted: bool) -> "Iterator[Screen | None]":
 @contextmanager
 def _watched(target: str | None, urls: list[str] | None, *, checks: bool) -> "Iterator[Watched | None]":
     """The stack that is meant; None for the machine alone, when nobody named one and none is up."""
-    from bench.measure.visiting import stands, visited
-    from bench.measure.watching import Watched
+    from bench.measure.standing.visiting import stands, visited
+    from bench.measure.watch.watching import Watched
 
     stack, addresses = chosen(target, urls)
     if target is None and not urls and not stands(stack):

@@ -18,7 +18,7 @@ from bench.cli.measuring import (
 )
 
 if TYPE_CHECKING:
-    from bench.core.noise import Noise
+    from bench.core.verdict.noise import Noise
 
 _LABEL_WIDTH = 22
 Of = Annotated[list[Path] | None, typer.Option("--of", help="Runs that there are, in place of new ones.")]
@@ -39,7 +39,7 @@ def noise(
 
     Writes what it found beside the baselines, where `bench check` takes its priors from.
     """
-    from bench.core.assess import assess
+    from bench.core.verdict.assess import assess
     from bench.errors import ConfigError
     from bench.store import noise as store
     from bench.store.results import load
@@ -60,8 +60,8 @@ def noise(
 
 
 def _print(found: "Noise") -> None:
-    from bench.core.metrics import metric
-    from bench.core.wording import percent
+    from bench.core.requests.metrics import metric
+    from bench.core.values.wording import percent
 
     print(f"{found.scenario}: {found.runs} runs of the same")
     for key, each in found.metrics.items():

@@ -59,7 +59,7 @@ def event_text() -> str:
 
 
 def _context() -> "Context":
-    from bench.measure.provenance import checked_out
+    from bench.measure.run.provenance import checked_out
     from bench.publish.context import check_trusted, read_context
 
     context = read_context(os.environ, event_text())

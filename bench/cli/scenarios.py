@@ -15,7 +15,7 @@ def list_(
     suite: Annotated[str | None, typer.Option("--suite", help="Only those of this suite.")] = None,
 ) -> None:
     """List every scenario with its load and purpose."""
-    from bench.core.load import in_words
+    from bench.core.declared.stages import in_words
     from bench.store import scenarios
 
     for name in scenarios.of_suite(suite) if suite else scenarios.paths():
@@ -30,7 +30,7 @@ def check(
     ] = None,
 ) -> None:
     """Check scenarios with the files they name, and say what is wrong and where."""
-    from bench.core.plan import plan
+    from bench.core.load.plan import plan
     from bench.store import scenarios
 
     for name in names or list(scenarios.paths()):

@@ -36,18 +36,18 @@ def print_schema(kind: Kind) -> None:
 
     from pydantic import TypeAdapter
 
-    from bench.core.baseline import Baseline
-    from bench.core.compare import Comparison
-    from bench.core.history import HistoryPoint
-    from bench.core.noise import Noise
-    from bench.core.recording import Course, RequestLine
-    from bench.core.report import Report
-    from bench.core.result import RunResult
-    from bench.core.scenario import Prompts, Scenario
-    from bench.core.stack import Stack
-    from bench.core.suite import SuiteReport
-    from bench.core.target import Target
-    from bench.core.trend import Trend
+    from bench.core.declared.scenario import Prompts, Scenario
+    from bench.core.declared.stack import Stack
+    from bench.core.declared.target import Target
+    from bench.core.history.history import HistoryPoint
+    from bench.core.history.trend import Trend
+    from bench.core.report.report import Report
+    from bench.core.report.suite import SuiteReport
+    from bench.core.run.recording import Course, RequestLine
+    from bench.core.run.result import RunResult
+    from bench.core.verdict.baseline import Baseline
+    from bench.core.verdict.compare import Comparison
+    from bench.core.verdict.noise import Noise
 
     models: dict[Kind, Any] = {
         Kind.SCENARIO: Scenario,

@@ -10,7 +10,7 @@ from bench.cli.console import say
 from bench.cli.history import DEFAULT_HISTORY, HistoryFolder
 
 if TYPE_CHECKING:
-    from bench.core.trend_page import TrendPage
+    from bench.core.report.trend_page import TrendPage
 
 
 def site(
@@ -30,7 +30,7 @@ def site(
 
     They need no network, and the same histories give the same pages. A folder that is no site is refused.
     """
-    from bench.core.dashboard import dashboard
+    from bench.core.report.dashboard import dashboard
     from bench.errors import StoreError
     from bench.render.links import links_to
     from bench.render.site import render_site
@@ -48,8 +48,8 @@ def site(
 
 
 def _page(path: Path) -> "TrendPage":
-    from bench.core.history import where_of
-    from bench.core.trend_page import trend_page
+    from bench.core.history.history import where_of
+    from bench.core.report.trend_page import trend_page
     from bench.store import baselines
     from bench.store import history as store
 

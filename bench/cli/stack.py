@@ -21,7 +21,7 @@ def up(*, target: Target = "embedded", port: Ports = None) -> None:
 
     Processes need JWT_SECRET; for containers what is not set is made up.
     """
-    from bench.measure import standing
+    from bench.measure.standing import standing
     from bench.store import stacks
 
     stack = stacks.load(target)
@@ -33,7 +33,7 @@ def up(*, target: Target = "embedded", port: Ports = None) -> None:
 @app.command(epilog="Example: bench stack down")
 def down(*, target: Target = "embedded") -> None:
     """Stop a stack, and what killed runs left of it, and remove its files."""
-    from bench.measure import standing
+    from bench.measure.standing import standing
     from bench.store import stacks
 
     stack = stacks.load(target)
@@ -53,8 +53,8 @@ def status(
 ) -> None:
     """Say which services of a stack run. Exits with 4 when not all do."""
     from bench.cli.measuring import by_service
-    from bench.measure import standing
-    from bench.measure.health import answering
+    from bench.measure.stacks.health import answering
+    from bench.measure.standing import standing
     from bench.store import stacks
 
     stack = stacks.load(target)
@@ -78,7 +78,7 @@ def logs(
     tail: Annotated[int, typer.Option("--tail", min=1, help="How many of the last lines.")] = 50,
 ) -> None:
     """Print what the services of a stack that is up wrote last."""
-    from bench.measure import standing
+    from bench.measure.standing import standing
     from bench.store import stacks
 
     stack = stacks.load(target)

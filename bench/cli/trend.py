@@ -11,7 +11,7 @@ from bench.errors import Exit
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.core.trend import Trend
+    from bench.core.history.trend import Trend
 
 
 def trend(
@@ -44,9 +44,9 @@ def trend(
 
 def judged_history(path: "Path", recent: int | None = None) -> "Trend":
     """The trend of one history, beside the anchor of its baseline if that has one."""
-    from bench.core.history import where_of
-    from bench.core.trend import RECENT_RUNS
-    from bench.core.trend import trend as judged
+    from bench.core.history.history import where_of
+    from bench.core.history.trend import RECENT_RUNS
+    from bench.core.history.trend import trend as judged
     from bench.store import baselines
     from bench.store import history as store
 
@@ -71,7 +71,7 @@ def _rendered(trends: "list[Trend]", form: Format) -> str:
 
 def _exit_code(trends: "list[Trend]", *, strict: bool) -> Exit:
     """What the worst of them exits with; undecided is no failure unless it is asked for."""
-    from bench.core.compare import Decision
+    from bench.core.verdict.compare import Decision
 
     decisions = {each.decision for each in trends}
     if Decision.FAIL in decisions:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.core.result import RunResult
+    from bench.core.run.result import RunResult
 
 Texts = dict[str, str]
 
@@ -28,8 +28,8 @@ def updated(
     """
     from datetime import UTC, datetime
 
-    from bench.core.acceptance import accept_all
-    from bench.core.baseline import SCHEMA_VERSION, Baseline, place_of, text_of
+    from bench.core.verdict.acceptance import accept_all
+    from bench.core.verdict.baseline import SCHEMA_VERSION, Baseline, place_of, text_of
     from bench.errors import ConfigError
     from bench.store import baselines, scenarios
     from bench.store.files import parse_model

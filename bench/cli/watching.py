@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from bench.core.stack import Stack
+    from bench.core.declared.stack import Stack
 
 TargetName = Annotated[
     str | None, typer.Option("--target", help="The stack: embedded, external, or one of yours.")

@@ -3,8 +3,8 @@
 Format: https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
 """
 
-from bench.core.compare import Decision
-from bench.core.suite import SuiteReport
+from bench.core.report.suite import SuiteReport
+from bench.core.verdict.compare import Decision
 
 _LEVELS = {Decision.FAIL: "error", Decision.INVALID: "warning", Decision.UNDECIDED: "notice"}
 _MOST = 10  # of each level a step may have

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bench.core.compare import Decision
-from bench.core.suite import SuiteReport
+from bench.core.report.suite import SuiteReport
+from bench.core.verdict.compare import Decision
 from bench.publish.foreign import Foreign
 
 Conclusion = Literal["success", "failure", "neutral"]

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import StringConstraints, ValidationError
 
-from bench.core.record import Record
-from bench.core.target import NAME
+from bench.core.declared.target import NAME
+from bench.core.values.record import Record
 from bench.errors import PublishError
 from bench.publish.foreign import Foreign
 

@@ -6,13 +6,13 @@ A chart is drawn by the page's script, and read without it from its table.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from bench.core import wording
-from bench.core.bottleneck import Bottleneck
-from bench.core.distribution import Distribution
-from bench.core.metrics import METRICS
-from bench.core.sample import HOST
-from bench.core.series import Series
-from bench.core.timeline import Curve, Period, Timeline
+from bench.core.report.distribution import Distribution
+from bench.core.report.series import Series
+from bench.core.report.timeline import Curve, Period, Timeline
+from bench.core.requests.metrics import METRICS
+from bench.core.requests.sample import HOST
+from bench.core.run.bottleneck import Bottleneck
+from bench.core.values import wording
 from bench.render.table import Table
 from bench.render.watched import source_name
 

@@ -5,9 +5,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.core.compare import Decision
-from bench.core.suite import SuiteReport
-from bench.core.target import NAME
+from bench.core.declared.target import NAME
+from bench.core.report.suite import SuiteReport
+from bench.core.verdict.compare import Decision
 from bench.render.document import Document, make_document
 from bench.render.markdown import ICONS, escape, template
 

@@ -7,12 +7,12 @@ own dangerous characters.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.core import wording
-from bench.core.alerts import said
-from bench.core.compare import Decision
-from bench.core.metrics import METRICS, NETWORK, Kind, Part, hop_name, label_and_unit, metric
-from bench.core.report import Report
-from bench.core.verdict import INTERVAL, MetricComparison, Verdict
+from bench.core.report.report import Report
+from bench.core.requests.metrics import METRICS, NETWORK, Kind, Part, hop_name, label_and_unit, metric
+from bench.core.values import wording
+from bench.core.verdict.compare import Decision
+from bench.core.verdict.verdict import INTERVAL, MetricComparison, Verdict
+from bench.core.watch.alerts import said
 from bench.render.facts import facts
 from bench.render.loads import loads
 from bench.render.table import Table

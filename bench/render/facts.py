@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping
 
-from bench.core import wording
-from bench.core.certificate import Certificate, Trial
-from bench.core.compare import Comparison, MachineComparison
-from bench.core.control import Control
-from bench.core.host import Cores, Host
-from bench.core.load import in_words
-from bench.core.metrics import metric
-from bench.core.overhead import CONFIDENCE, Overhead
-from bench.core.recovery import Recovery
-from bench.core.report import Report
-from bench.core.result import environment
-from bench.core.summary import Goodput, RunSummary, TokenGaps
-from bench.core.work import label
+from bench.core.calibration.certificate import Certificate, Trial
+from bench.core.calibration.control import Control
+from bench.core.declared.stages import in_words
+from bench.core.report.report import Report
+from bench.core.requests.metrics import metric
+from bench.core.run.overhead import CONFIDENCE, Overhead
+from bench.core.run.recovery import Recovery
+from bench.core.run.result import environment
+from bench.core.run.summary import Goodput, RunSummary, TokenGaps
+from bench.core.values import wording
+from bench.core.verdict.compare import Comparison, MachineComparison
+from bench.core.watch.host import Cores, Host
+from bench.core.watch.work import label
 from bench.render import loads
 
 _SAME = 0.005  # of a pace: a smaller difference is none

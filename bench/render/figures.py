@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.core import wording
-from bench.core.metrics import hop_name, metric
-from bench.core.report import Report
-from bench.core.verdict import MARGIN_RATIO, MetricComparison, Verdict
+from bench.core.report.report import Report
+from bench.core.requests.metrics import hop_name, metric
+from bench.core.values import wording
+from bench.core.verdict.verdict import MARGIN_RATIO, MetricComparison, Verdict
 
 _WORSE = frozenset({Verdict.REGRESSED, Verdict.MISSING})
 _TONES = 7

@@ -10,9 +10,9 @@ from itertools import zip_longest
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.core import wording
-from bench.core.compare import Decision
-from bench.core.metrics import hop_name
+from bench.core.requests.metrics import hop_name
+from bench.core.values import wording
+from bench.core.verdict.compare import Decision
 from bench.render.charts import Chart
 from bench.render.figures import Interval, intervals
 from bench.render.table import Table

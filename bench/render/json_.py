@@ -1,6 +1,6 @@
 """A report as JSON, by the schema that `bench schema report` prints."""
 
-from bench.core.report import Report
+from bench.core.report.report import Report
 
 
 def render_json(report: Report) -> str:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
-from bench.core import wording
-from bench.core.compare import Decision, unclear
-from bench.core.metrics import label_and_unit
-from bench.core.report import Report
-from bench.core.suite import SuiteReport
-from bench.core.threshold import ThresholdResult
-from bench.core.verdict import MetricComparison, Verdict
+from bench.core.declared.threshold import ThresholdResult
+from bench.core.report.report import Report
+from bench.core.report.suite import SuiteReport
+from bench.core.requests.metrics import label_and_unit
+from bench.core.values import wording
+from bench.core.verdict.compare import Decision, unclear
+from bench.core.verdict.verdict import MetricComparison, Verdict
 from bench.render.document import beside
 from bench.render.lines import one_line
 

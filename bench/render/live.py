@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from bench.core import wording
-from bench.core.progress import RECENT_S, Progress, Waits
-from bench.core.sample import ResourceSample
+from bench.core.load.progress import RECENT_S, Progress, Waits
+from bench.core.requests.sample import ResourceSample
+from bench.core.values import wording
 from bench.render.terminal import clean
 from bench.render.watched import source_name
 

@@ -1,9 +1,9 @@
 """A run by load, in tables and in a sentence."""
 
-from bench.core import wording
-from bench.core.bottleneck import Band, Bottleneck
-from bench.core.metrics import NETWORK, label_and_unit
-from bench.core.threshold import ThresholdResult, parse
+from bench.core.declared.threshold import ThresholdResult, parse
+from bench.core.requests.metrics import NETWORK, label_and_unit
+from bench.core.run.bottleneck import Band, Bottleneck
+from bench.core.values import wording
 from bench.render.table import Table
 
 _OPERATORS = {"<=": "≤", ">=": "≥", "==": "=", "===": "=", "!=": "≠"}

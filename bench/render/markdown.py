@@ -5,8 +5,8 @@ import unicodedata
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from bench.core.compare import Decision
-from bench.core.report import Report
+from bench.core.report.report import Report
+from bench.core.verdict.compare import Decision
 from bench.render.document import Document, make_document
 from bench.render.lines import one_line
 from bench.render.mermaid import tiers_chart

@@ -6,9 +6,9 @@ Mermaid's grammar: https://mermaid.js.org/syntax/xyChart
 import math
 import re
 
-from bench.core.metrics import Part, hop_name
-from bench.core.report import Report
-from bench.core.verdict import Verdict
+from bench.core.report.report import Report
+from bench.core.requests.metrics import Part, hop_name
+from bench.core.verdict.verdict import Verdict
 
 _MOST = 12  # tiers; more labels would stand on each other
 _LONGEST = 30  # characters of a name

@@ -6,10 +6,10 @@ from typing import assert_never
 
 from rich.text import Text
 
-from bench.core import wording
-from bench.core.alerts import Alert, said, said_limit
-from bench.core.monitoring import Checked, Moment, Seen, Use
-from bench.core.sample import GaugeSample, Probe, ResourceSample
+from bench.core.requests.sample import GaugeSample, Probe, ResourceSample
+from bench.core.values import wording
+from bench.core.watch.alerts import Alert, said, said_limit
+from bench.core.watch.monitoring import Checked, Moment, Seen, Use
 from bench.render.table import Table
 from bench.render.terminal import clean
 from bench.render.watched import MACHINE, outages_in_words, source_name

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from bench.core import wording
-from bench.core.metrics import METRICS, Kind, Part, metric
-from bench.core.report import Report
-from bench.core.result import RunResult, environment
-from bench.core.series import Series
-from bench.core.suite import SuiteReport
-from bench.core.timeline import Period
-from bench.core.verdict import MetricComparison
+from bench.core.report.report import Report
+from bench.core.report.series import Series
+from bench.core.report.suite import SuiteReport
+from bench.core.report.timeline import Period
+from bench.core.requests.metrics import METRICS, Kind, Part, metric
+from bench.core.run.result import RunResult, environment
+from bench.core.values import wording
+from bench.core.verdict.verdict import MetricComparison
 from bench.render.charts import Chart, against_load, course, spread
 from bench.render.document import Document, make_document
 from bench.render.figures import Bar, where_time_goes

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from math import isnan
 
-from bench.core.metrics import METRICS, Kind, hop_key
-from bench.core.samples import Samples
+from bench.core.requests.metrics import METRICS, Kind, hop_key
+from bench.core.requests.samples import Samples
 from bench.render.lines import one_line
 
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # the last four are wide ones

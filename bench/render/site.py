@@ -8,14 +8,14 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
-from bench.core import wording
-from bench.core.compare import Decision
-from bench.core.dashboard import Dashboard, Entry, Status, success_of, wait_of
-from bench.core.history import HistoryPoint
-from bench.core.levels import FEWEST_RUNS
-from bench.core.metrics import Part, metric
-from bench.core.trend_page import TrendPage
-from bench.core.trend_wording import commit
+from bench.core.history.history import HistoryPoint
+from bench.core.history.levels import FEWEST_RUNS
+from bench.core.report.dashboard import Dashboard, Entry, Status, success_of, wait_of
+from bench.core.report.trend_page import TrendPage
+from bench.core.report.trend_wording import commit
+from bench.core.requests.metrics import Part, metric
+from bench.core.values import wording
+from bench.core.verdict.compare import Decision
 from bench.render.charts import Chart
 from bench.render.dashboard import front_tables
 from bench.render.document import Document

@@ -1,8 +1,8 @@
 """Several judged runs of one version: the decision on all, then each."""
 
-from bench.core.compare import Decision
-from bench.core.report import Report
-from bench.core.suite import SuiteReport
+from bench.core.report.report import Report
+from bench.core.report.suite import SuiteReport
+from bench.core.verdict.compare import Decision
 from bench.render.markdown import ICONS, escape, render_markdown
 from bench.render.terminal import clean, render_terminal
 

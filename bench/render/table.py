@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.core.verdict import MetricComparison
+from bench.core.verdict.verdict import MetricComparison
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from bench.core.compare import Decision
-from bench.core.report import Report
+from bench.core.report.report import Report
+from bench.core.verdict.compare import Decision
 from bench.render.document import Document, make_document
 from bench.render.lines import one_line
 from bench.render.table import Table

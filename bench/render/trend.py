@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from pydantic import TypeAdapter
 
-from bench.core import wording
-from bench.core.change_points import ChangePoint, MetricTrend
-from bench.core.compare import Decision
-from bench.core.levels import FEWEST_RUNS
-from bench.core.metrics import hop_name, metric
-from bench.core.trend import Trend
-from bench.core.trend_wording import commit, headline, next_step
+from bench.core.history.change_points import ChangePoint, MetricTrend
+from bench.core.history.levels import FEWEST_RUNS
+from bench.core.history.trend import Trend
+from bench.core.report.trend_wording import commit, headline, next_step
+from bench.core.requests.metrics import hop_name, metric
+from bench.core.values import wording
+from bench.core.verdict.compare import Decision
 from bench.render import markdown, terminal
 from bench.render.document import Document, beside
 from bench.render.table import Table

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from bench.core import wording
-from bench.core.change_points import ChangePoint
-from bench.core.levels import FEWEST_RUNS
-from bench.core.metrics import Part, hop_name, metric
-from bench.core.success import SUCCESS
-from bench.core.trend_page import Course, TrendPage
-from bench.core.trend_wording import commit
+from bench.core.history.change_points import ChangePoint
+from bench.core.history.levels import FEWEST_RUNS
+from bench.core.report.trend_page import Course, TrendPage
+from bench.core.report.trend_wording import commit
+from bench.core.requests.metrics import Part, hop_name, metric
+from bench.core.values import wording
+from bench.core.verdict.success import SUCCESS
 from bench.render.charts import Chart, Layer, Line, Mark, written
 from bench.render.table import Table
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from bench.core import wording
-from bench.core.alerts import Alert, said, said_limit
-from bench.core.availability import Availability, Outage
-from bench.core.resources import ResourceSummary
-from bench.core.sample import HOST, is_generator
+from bench.core.requests.sample import HOST, is_generator
+from bench.core.values import wording
+from bench.core.watch.alerts import Alert, said, said_limit
+from bench.core.watch.availability import Availability, Outage
+from bench.core.watch.resources import ResourceSummary
 from bench.render.table import Table
 
 _SHOWN_OUTAGES = 3

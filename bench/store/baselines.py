@@ -3,8 +3,8 @@
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from bench.core.baseline import SCHEMA_VERSION, Baseline, place_of, text_of
-from bench.core.result import RunResult
+from bench.core.run.result import RunResult
+from bench.core.verdict.baseline import SCHEMA_VERSION, Baseline, place_of, text_of
 from bench.errors import StoreError
 from bench.store import lock
 from bench.store.files import read_model, write_text

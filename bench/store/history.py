@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.core.history import SCHEMA_VERSION, HistoryPoint, where_of
+from bench.core.history.history import SCHEMA_VERSION, HistoryPoint, where_of
 from bench.errors import StoreError
 from bench.store.files import parse_model, read_text, write_text
 from bench.store.lock import locked

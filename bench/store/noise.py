@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from bench.core.noise import SCHEMA_VERSION, Noise
-from bench.core.result import RunResult, differences, environment
+from bench.core.run.result import RunResult, differences, environment
+from bench.core.verdict.noise import SCHEMA_VERSION, Noise
 from bench.store.baselines import FOLDER
 from bench.store.files import read_model, write_text
 from bench.store.folders import find

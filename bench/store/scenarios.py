@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from bench.core.scenario import Brief, Prompts, Scenario, Suites
-from bench.core.target import Target
+from bench.core.declared.scenario import Brief, Prompts, Scenario, Suites
+from bench.core.declared.target import Target
 from bench.errors import ConfigError
 from bench.store.declarations import read_yaml
 from bench.store.folders import find, shipped

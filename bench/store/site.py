@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from bench.core.record import Record
+from bench.core.values.record import Record
 from bench.errors import StoreError
 from bench.store.files import read_model, write_text
 

@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.core import wording
-from bench.core.assess import assess
-from bench.core.baseline import Baseline, accept
-from bench.core.compare import Comparison, Decision, compare
-from bench.core.metrics import hop_name
-from bench.core.noise import Noise
-from bench.core.result import RunResult
-from bench.measure.run import Conditions, Listener, measure
+from bench.core.requests.metrics import hop_name
+from bench.core.run.result import RunResult
+from bench.core.values import wording
+from bench.core.verdict.assess import assess
+from bench.core.verdict.baseline import Baseline, accept
+from bench.core.verdict.compare import Comparison, Decision, compare
+from bench.core.verdict.noise import Noise
+from bench.measure.run.run import Conditions, Listener, measure
 from bench.store import scenarios, stacks
 
 _ROOT = Path(__file__).parents[2]

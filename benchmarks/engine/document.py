@@ -49,7 +49,7 @@ _TABLES: dict[str, tuple[str, str, dict[str, tuple[str, int]]]] = {
         "Send lag",
         (
             "An open loop of 500 requests/s at random: from the planned moment until the kernel has it all.\n"
-            "Ours waits by a timerfd, as the engine does (`bench/measure/pacing.py`); "
+            "Ours waits by a timerfd, as the engine does (`bench/measure/machine/pacing.py`); "
             "`asyncio.sleep` waits for whole milliseconds."
         ),
         {"p50_ms": ("p50, ms", 3), "p99_ms": ("p99, ms", 3)},

@@ -13,8 +13,8 @@ _RATE = 500
 async def lag(port: int, seconds: float, *, kernel_timer: bool) -> dict[str, float]:
     """The delay from a request's planned time to its last byte's way into the kernel."""
     # Not importable in the peers' environment.
-    from bench.measure.connection import Address, Connection, request_bytes  # noqa: PLC0415
-    from bench.measure.pacing import pacer  # noqa: PLC0415
+    from bench.measure.http.connection import Address, Connection, request_bytes  # noqa: PLC0415
+    from bench.measure.machine.pacing import pacer  # noqa: PLC0415
 
     loop = asyncio.get_running_loop()
     address = Address(HOST, port)

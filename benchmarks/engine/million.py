@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.core.sample import GENERATOR, Outcome
+from bench.core.requests.sample import GENERATOR, Outcome
 from bench.store.results import RESULT, load
 
 from .clients import HOST

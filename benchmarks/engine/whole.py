@@ -6,16 +6,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.core.load import FixedUsers
-from bench.core.plan import plan
-from bench.core.sample import Outcome, RequestSample
-from bench.core.samples import SampleLog
-from bench.core.scenario import Brief, Prompt, Scenario, Workload
-from bench.core.target import JsonAnswer, Target
-from bench.measure.chat_client import ChatClient
-from bench.measure.endpoint import Endpoint
-from bench.measure.engine import Engine
-from bench.measure.pacing import pacer
+from bench.core.declared.scenario import Brief, Prompt, Scenario, Workload
+from bench.core.declared.stages import FixedUsers
+from bench.core.declared.target import JsonAnswer, Target
+from bench.core.load.plan import plan
+from bench.core.requests.sample import Outcome, RequestSample
+from bench.core.requests.samples import SampleLog
+from bench.measure.load.chat_client import ChatClient
+from bench.measure.load.endpoint import Endpoint
+from bench.measure.load.engine import Engine
+from bench.measure.machine.pacing import pacer
 
 from .clients import HOST
 

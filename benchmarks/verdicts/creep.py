@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from bench.core.baseline import pin
-from bench.core.compare import Decision, compare
-from bench.core.metrics import Part
+from bench.core.requests.metrics import Part
+from bench.core.verdict.baseline import pin
+from bench.core.verdict.compare import Decision, compare
 
 from .rules import BASELINE_RUNS, Version
 from .world import Follows, Machines, World, as_baseline, as_result

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import stats as scipy_stats
 
-from bench.core.ab import compare_pairs
-from bench.core.baseline import Baseline
-from bench.core.compare import Comparison, Decision, compare
+from bench.core.verdict.ab import compare_pairs
+from bench.core.verdict.baseline import Baseline
+from bench.core.verdict.compare import Comparison, Decision, compare
 
 from .world import Run, World, as_baseline, as_result
 

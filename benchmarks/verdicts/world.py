@@ -8,16 +8,16 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
-from bench.core import stats
-from bench.core.baseline import Baseline, BaselineRun
-from bench.core.control import Control
-from bench.core.figures import TAIL_REQUESTS, figures_of
-from bench.core.metrics import metric
-from bench.core.result import Fingerprint, Provenance, RunResult, environment
-from bench.core.sample import Outcome
-from bench.core.scenario import Scenario
-from bench.core.summary import MetricSummary, RunSummary
-from bench.core.validity import Validity
+from bench.core.calibration.control import Control
+from bench.core.declared.scenario import Scenario
+from bench.core.requests.metrics import metric
+from bench.core.requests.sample import Outcome
+from bench.core.run.figures import TAIL_REQUESTS, figures_of
+from bench.core.run.result import Fingerprint, Provenance, RunResult, environment
+from bench.core.run.summary import MetricSummary, RunSummary
+from bench.core.run.validity import Validity
+from bench.core.values import stats
+from bench.core.verdict.baseline import Baseline, BaselineRun
 
 MESSAGES, REQUESTS = 13, 52
 _WITHIN_SD = 0.15  # of a request around its message's time, on the log scale

@@ -1,5 +1,5 @@
-from bench.core import wording
-from bench.core.compare import Comparison, compare
+from bench.core.values import wording
+from bench.core.verdict.compare import Comparison, compare
 from benchmarks.embedded.__main__ import ROWS, row
 from tests.factories import HOPS, make_baseline, run_at
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.core.baseline import Baseline
+from bench.core.verdict.baseline import Baseline
 from bench.errors import Exit
 from bench.store import baselines, results
 from tests.command import Done, bench, command, environment

@@ -9,8 +9,8 @@ import pytest
 
 from bench.cli.app import main
 from bench.cli.schema import Kind
-from bench.core.result import RunResult
-from bench.core.sample import Stop, StopCause
+from bench.core.requests.sample import Stop, StopCause
+from bench.core.run.result import RunResult
 from bench.errors import Exit
 from bench.store import baselines, results
 from tests.command import Bench

@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bench.cli.judging import Format
-from bench.core.report import Report
+from bench.core.report.report import Report
 from bench.errors import Exit
 from bench.store import baselines, history, results
 from tests.command import Bench, short_scenario

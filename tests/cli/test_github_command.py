@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench.core.baseline import Baseline, text_of
+from bench.core.verdict.baseline import Baseline, text_of
 from bench.errors import Exit
 from tests.command import Bench
 from tests.factories import make_baseline, run_at

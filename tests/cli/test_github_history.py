@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.core.history import HistoryPoint, point_of
+from bench.core.history.history import HistoryPoint, point_of
 from bench.errors import Exit
 from bench.store import baselines, history, results
 from tests.cli.test_github_command import archive

@@ -6,7 +6,7 @@ import pytest
 
 from bench.cli.console import say
 from bench.cli.live import watching
-from bench.core.progress import Progress
+from bench.core.load.progress import Progress
 
 
 class _Terminal(io.StringIO):

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from bench.errors import Exit
-from bench.measure.detached import statuses
+from bench.measure.standing.detached import statuses
 from tests.command import Bench
 
 

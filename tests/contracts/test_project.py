@@ -8,32 +8,19 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from bench.core import (
-    ab,
-    alerts,
-    bands,
-    baseline,
-    bottleneck,
-    change_points,
-    figures,
-    host,
-    levels,
-    load,
-    machine,
-    metrics,
-    noise,
-    shift,
-    success,
-    suite,
-    trend,
-    validity,
-    verdict,
-    watching,
-)
-from bench.core.load import Stage
-from bench.core.scenario import Prompts, Scenario
-from bench.core.stack import Stack
-from bench.core.target import Target
+from bench.core.calibration import machine
+from bench.core.declared import stages, watching
+from bench.core.declared.scenario import Prompts, Scenario
+from bench.core.declared.stack import Stack
+from bench.core.declared.stages import Stage
+from bench.core.declared.target import Target
+from bench.core.history import change_points, levels, trend
+from bench.core.load import bands
+from bench.core.report import suite
+from bench.core.requests import metrics
+from bench.core.run import bottleneck, figures, validity
+from bench.core.verdict import ab, baseline, noise, shift, success, verdict
+from bench.core.watch import alerts, host
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -198,7 +185,7 @@ def test_the_documents_examples_are_right() -> None:
     Scenario.model_validate(scenario)
     Scenario.model_validate(scenario | {"stages": cancelled, "recovery_ratio": 2})
     shown = {TypeAdapter(Stage).validate_python(each).kind for each in loads}
-    assert shown == set(re.findall(r'kind: Literal\["([a-z-]+)"\]', Path(load.__file__ or "").read_text()))
+    assert shown == set(re.findall(r'kind: Literal\["([a-z-]+)"\]', Path(stages.__file__ or "").read_text()))
     Prompts.model_validate(messages)
     assert Prompts.model_validate(conversation).messages[0].then
     Target.model_validate(target)

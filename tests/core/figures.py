@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from bench.core import stats
-from bench.core.baseline import Baseline, BaselineRun
-from bench.core.figures import ALL
-from bench.core.metrics import metric, tail_key, tailed
-from bench.core.sample import Outcome
-from bench.core.scenario import Tolerance
-from bench.core.summary import MetricSummary, RunSummary
-from bench.core.verdict import MetricComparison, judge_metrics
+from bench.core.declared.scenario import Tolerance
+from bench.core.requests.metrics import metric, tail_key, tailed
+from bench.core.requests.sample import Outcome
+from bench.core.run.figures import ALL
+from bench.core.run.summary import MetricSummary, RunSummary
+from bench.core.values import stats
+from bench.core.verdict.baseline import Baseline, BaselineRun
+from bench.core.verdict.verdict import MetricComparison, judge_metrics
 from tests.factories import NOON, make_baseline, make_fingerprint
 
 # Milliseconds by metric and prompt.

@@ -8,8 +8,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-from bench.core.report import Report
-from bench.core.series import Series
+from bench.core.report.report import Report
+from bench.core.report.series import Series
 from bench.render.page import render_page
 
 DESKTOP, PHONE = (1180, 900), (390, 844)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from bench.core.report import Report
-from bench.core.series import Series
+from bench.core.report.report import Report
+from bench.core.report.series import Series
 from tests.pages.opened import PHONE, Opened, opened
 from tests.render import drawn
 

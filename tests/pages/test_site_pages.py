@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from bench.core.dashboard import Dashboard
+from bench.core.report.dashboard import Dashboard
 from bench.render.site import FRONT, path_of, render_site
 from bench.store import site
 from tests.pages.opened import PHONE, Opened, shown_file

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.core.suite import judge_suite
+from bench.core.report.suite import judge_suite
 from bench.publish.actions import annotations, command
 from tests.render.reports import reports
 

@@ -3,12 +3,12 @@
 import random
 from collections.abc import Sequence
 
-from bench.core.baseline import Baseline
-from bench.core.compare import compare
-from bench.core.recording import Recording
-from bench.core.report import Report, make_report
-from bench.core.sample import GENERATOR, GaugeSample, Outcome, Probe, RequestSample
-from bench.core.series import Series, make_series
+from bench.core.report.report import Report, make_report
+from bench.core.report.series import Series, make_series
+from bench.core.requests.sample import GENERATOR, GaugeSample, Outcome, Probe, RequestSample
+from bench.core.run.recording import Recording
+from bench.core.verdict.baseline import Baseline
+from bench.core.verdict.compare import compare
 from tests.factories import (
     HOPS,
     PROMPTS,

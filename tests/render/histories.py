@@ -4,12 +4,12 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from bench.core.baseline import Anchor, Baseline
-from bench.core.dashboard import Dashboard, dashboard
-from bench.core.history import HistoryPoint
-from bench.core.sample import GENERATOR, Outcome
-from bench.core.trend_page import TrendPage, trend_page
-from bench.core.vitals import Use, Vitals, Wait
+from bench.core.history.history import HistoryPoint
+from bench.core.history.vitals import Use, Vitals, Wait
+from bench.core.report.dashboard import Dashboard, dashboard
+from bench.core.report.trend_page import TrendPage, trend_page
+from bench.core.requests.sample import GENERATOR, Outcome
+from bench.core.verdict.baseline import Anchor, Baseline
 from bench.render.links import Links
 from tests.factories import HOPS, NOON, make_baseline, make_fingerprint, make_point
 

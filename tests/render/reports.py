@@ -2,16 +2,10 @@
 
 from typing import Any
 
-from bench.core.ab import compare_pairs
-from bench.core.baseline import Baseline, pin
-from bench.core.certificate import Bias, Certificate, Trial
-from bench.core.compare import Comparison, compare
-from bench.core.histogram import Histogram
-from bench.core.host import Host
-from bench.core.recording import Recording
-from bench.core.report import Report, make_report
-from bench.core.result import RunResult
-from bench.core.sample import (
+from bench.core.calibration.certificate import Bias, Certificate, Trial
+from bench.core.report.report import Report, make_report
+from bench.core.report.suite import SuiteReport, judge_suite
+from bench.core.requests.sample import (
     HOST,
     GaugeSample,
     Outcome,
@@ -19,7 +13,13 @@ from bench.core.sample import (
     Stop,
     StopCause,
 )
-from bench.core.suite import SuiteReport, judge_suite
+from bench.core.run.recording import Recording
+from bench.core.run.result import RunResult
+from bench.core.values.histogram import Histogram
+from bench.core.verdict.ab import compare_pairs
+from bench.core.verdict.baseline import Baseline, pin
+from bench.core.verdict.compare import Comparison, compare
+from bench.core.watch.host import Host
 from tests.factories import (
     HOPS,
     NOON,

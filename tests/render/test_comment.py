@@ -3,9 +3,9 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.core.report import Report, make_report
-from bench.core.scenario import Scenario
-from bench.core.suite import SuiteReport, judge_suite
+from bench.core.declared.scenario import Scenario
+from bench.core.report.report import Report, make_report
+from bench.core.report.suite import SuiteReport, judge_suite
 from bench.render.comment import LIMIT, Origin, marker, render_comment
 from tests.render.reports import HOSTILE, reports, suites
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.core.report import Report
+from bench.core.report.report import Report
 from bench.render.json_ import render_json
 from bench.render.markdown import cell, escape, render_markdown
 from bench.render.terminal import render_terminal

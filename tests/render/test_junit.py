@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped
 
-from bench.core.compare import Comparison, Decision
-from bench.core.metrics import Part
-from bench.core.report import Report, make_report
-from bench.core.suite import SuiteReport, judge_suite
-from bench.core.verdict import Verdict
+from bench.core.report.report import Report, make_report
+from bench.core.report.suite import SuiteReport, judge_suite
+from bench.core.requests.metrics import Part
+from bench.core.verdict.compare import Comparison, Decision
+from bench.core.verdict.verdict import Verdict
 from bench.render.junit import render_junit, render_suite_junit
 from tests.factories import make_provenance
 from tests.render.reports import HOSTILE, reports, suites

@@ -2,8 +2,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.core.progress import Progress, Waits
-from bench.core.sample import GENERATOR, HOST
+from bench.core.load.progress import Progress, Waits
+from bench.core.requests.sample import GENERATOR, HOST
 from bench.render.live import progress_line, screen
 from tests.factories import make_use
 

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from bench.core.bottleneck import Band, Bottleneck
-from bench.core.host import Host
-from bench.core.threshold import ThresholdResult
+from bench.core.declared.threshold import ThresholdResult
+from bench.core.run.bottleneck import Band, Bottleneck
+from bench.core.watch.host import Host
 from bench.render.facts import _host
 from bench.render.loads import loads, sentence
 

@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from bench.core.metrics import hop_key
-from bench.core.report import Report, make_report
-from bench.core.verdict import Verdict
+from bench.core.report.report import Report, make_report
+from bench.core.requests.metrics import hop_key
+from bench.core.verdict.verdict import Verdict
 from bench.render.mermaid import tiers_chart
 from tests.render.reports import HOSTILE, reports
 

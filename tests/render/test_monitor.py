@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from bench.core.availability import Outage
-from bench.core.compare import Decision
-from bench.core.monitoring import Moment, Monitoring, Seen
-from bench.core.sample import GaugeSample, Probe
-from bench.core.suite import judge_suite
-from bench.core.watching import Limits
+from bench.core.declared.watching import Limits
+from bench.core.report.suite import judge_suite
+from bench.core.requests.sample import GaugeSample, Probe
+from bench.core.verdict.compare import Decision
+from bench.core.watch.availability import Outage
+from bench.core.watch.monitoring import Moment, Monitoring, Seen
 from bench.render.comment import Origin, render_comment
 from bench.render.monitor import health_lines, json_line, line, summary, view
 from bench.render.watched import outages_in_words, source_name

@@ -7,13 +7,13 @@ from html import unescape
 import pytest
 from markupsafe import escape
 
-from bench.core.bottleneck import Band, Bottleneck
-from bench.core.compare import compare
-from bench.core.report import Report, make_report
-from bench.core.sample import HOST
-from bench.core.series import Series, make_series
-from bench.core.timeline import timeline
-from bench.core.verdict import MetricComparison
+from bench.core.report.report import Report, make_report
+from bench.core.report.series import Series, make_series
+from bench.core.report.timeline import timeline
+from bench.core.requests.sample import HOST
+from bench.core.run.bottleneck import Band, Bottleneck
+from bench.core.verdict.compare import compare
+from bench.core.verdict.verdict import MetricComparison
 from bench.render.charts import against_load, course, written
 from bench.render.document import make_document
 from bench.render.figures import intervals, where_time_goes

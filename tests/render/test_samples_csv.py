@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.sample import Outcome, RequestSample
-from bench.core.samples import Samples
+from bench.core.requests.sample import Outcome, RequestSample
+from bench.core.requests.samples import Samples
 from bench.render.samples_csv import render_samples
 from tests.factories import make_sample
 from tests.render.reports import HOSTILE

@@ -6,10 +6,10 @@ from urllib.parse import unquote, urljoin
 
 import pytest
 
-from bench.core.compare import Decision
-from bench.core.dashboard import Dashboard, dashboard
-from bench.core.levels import MOST_RUNS
-from bench.core.trend_page import trend_page
+from bench.core.history.levels import MOST_RUNS
+from bench.core.report.dashboard import Dashboard, dashboard
+from bench.core.report.trend_page import trend_page
+from bench.core.verdict.compare import Decision
 from bench.render.html import Parts
 from bench.render.links import Links
 from bench.render.site import FRONT, POLICY, SCRIPT, STYLE, path_of, render_site

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.core.suite import SuiteReport
+from bench.core.report.suite import SuiteReport
 from bench.render.suite import render_suite_markdown, render_suite_terminal
 from tests.render.reports import suites
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 import pytest
 from pydantic import TypeAdapter
 
-from bench.core.baseline import Anchor
-from bench.core.levels import FEWEST_RUNS
-from bench.core.trend import Trend, trend
-from bench.core.trend_wording import headline
+from bench.core.history.levels import FEWEST_RUNS
+from bench.core.history.trend import Trend, trend
+from bench.core.report.trend_wording import headline
+from bench.core.verdict.baseline import Anchor
 from bench.render.trend import render_json, render_markdown, render_terminal
 from tests.factories import NOON, make_baseline, make_fingerprint, make_history, make_point
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.core.record import Record
+from bench.core.values.record import Record
 from bench.errors import Exit, StoreError
 from bench.store.files import read_model, read_text, write_text
 

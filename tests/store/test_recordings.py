@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.core.recording import Recording
-from bench.core.sample import GaugeSample, Outcome, Probe
+from bench.core.requests.sample import GaugeSample, Outcome, Probe
+from bench.core.run.recording import Recording
 from bench.errors import StoreError
 from bench.store import results
 from tests.factories import make_recording, make_run, make_sample

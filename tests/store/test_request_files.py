@@ -4,8 +4,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from bench.core.recording import RequestLine, line
-from bench.core.sample import Outcome
+from bench.core.requests.sample import Outcome
+from bench.core.run.recording import RequestLine, line
 from bench.errors import StoreError
 from bench.store import results
 from tests.factories import make_recording, make_run, make_sample

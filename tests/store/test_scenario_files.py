@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.core.load import FixedUsers, in_words
+from bench.core.declared.stages import FixedUsers, in_words
 from bench.errors import ConfigError, Exit
 from bench.store import scenarios, stacks
 from bench.store.folders import find, shipped

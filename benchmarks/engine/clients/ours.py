@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 
-from bench.measure.connection import Address, Connection, Reply, request_bytes
+from bench.measure.http.connection import Address, Connection, Reply, request_bytes
 
 from . import HOST, Client, Take
 

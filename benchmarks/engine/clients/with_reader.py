@@ -1,9 +1,9 @@
 """Our transport with what a run puts on top of it: events decoded, and their JSON read for the text."""
 
-from bench.core.answer import AnswerReader
-from bench.core.answer_form import AnswerForm
-from bench.core.target import SseAnswer
-from bench.measure.connection import Reply
+from bench.core.answers.answer import AnswerReader
+from bench.core.answers.answer_form import AnswerForm
+from bench.core.declared.target import SseAnswer
+from bench.measure.http.connection import Reply
 
 from . import Client, Take
 from .ours import OurClient

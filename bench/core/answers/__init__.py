@@ -1,0 +1,1 @@
+"""Answers, read as their bytes come."""

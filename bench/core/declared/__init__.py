@@ -1,0 +1,1 @@
+"""What users declare: scenarios with their loads and thresholds, stacks, targets, versions."""

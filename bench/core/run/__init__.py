@@ -1,0 +1,1 @@
+"""One run: from what was recorded to its numbers, and whether they can be believed."""

@@ -1,0 +1,109 @@
+"""What measuring returns, with no opinion about it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import create_model
+
+from bench.core.calibration.certificate import Certificate
+from bench.core.calibration.control import Control
+from bench.core.requests.sample import GaugeSample, Probe, RequestSample, ResourceSample, Stop
+from bench.core.requests.samples import Samples
+from bench.core.values.histogram import Histogram
+from bench.core.values.record import Record
+from bench.core.watch.host import Host
+
+Watched = TypeVar("Watched", ResourceSample, Probe, GaugeSample)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """All that was measured in one run.
+
+    Attributes:
+        planned_s: How long the scenario was to send requests.
+        elapsed_s: How long it did, until the last request was over.
+        samples: Requests, those of one load generator in the order in which they finished.
+        token_gaps: Between the tokens of the target's streamed answers that succeeded, by stage.
+        resources: Samples of every service, of the generators and of the machine.
+        probes: What the stack's health checks found.
+        gauges: What services said of themselves.
+        work: What services counted during the load, by the counter's name; empty when that is not known.
+        stop: Why the run ended before its plan did; None when it did not.
+        certificate: What the load generator is worth on this machine; None when it was not asked.
+        control: How fast the machine is; None likewise.
+        host: How quiet the machine was; None when nobody looked.
+        layers: Milliseconds by tier, asked one by one after the load, for stacks that declare how.
+        warnings: For people: what was odd while measuring.
+    """
+
+    planned_s: float
+    elapsed_s: float
+    samples: Samples
+    token_gaps: Mapping[int, Histogram] = field(default_factory=dict)
+    resources: tuple[ResourceSample, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    gauges: tuple[GaugeSample, ...] = ()
+    work: Mapping[str, float] = field(default_factory=dict)
+    stop: Stop | None = None
+    certificate: Certificate | None = None
+    control: Control | None = None
+    host: Host | None = None
+    layers: Sequence[Mapping[str, float]] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Course(Record):
+    """A recording without its requests, as a file holds it; the requests stand in another, a line each.
+
+    Attributes:
+        planned_s: How long the scenario was to send requests.
+        elapsed_s: How long it did, until the last request was over.
+        resources: Samples of every service, of the generators and of the machine.
+        token_gaps: Between tokens, by stage: how many in each bucket, by its number (see `values.histogram`).
+        probes: What the stack's health checks found.
+        gauges: What services said of themselves.
+        work: What services counted during the load, by the counter's name.
+    """
+
+    planned_s: float
+    elapsed_s: float
+    resources: tuple[ResourceSample, ...]
+    token_gaps: dict[int, dict[int, int]]
+    probes: tuple[Probe, ...] = ()
+    gauges: tuple[GaugeSample, ...] = ()
+    work: dict[str, float] = {}
+
+
+def course(recording: Recording) -> Course:
+    """A recording without its requests."""
+    return Course(
+        planned_s=recording.planned_s,
+        elapsed_s=recording.elapsed_s,
+        resources=recording.resources,
+        token_gaps={stage: gaps.buckets() for stage, gaps in recording.token_gaps.items()},
+        probes=recording.probes,
+        gauges=recording.gauges,
+        work=dict(recording.work),
+    )
+
+
+def _fields() -> dict[str, Any]:
+    types, usual = get_type_hints(RequestSample), RequestSample._field_defaults
+    return {name: (types[name], usual.get(name, ...)) for name in RequestSample._fields}
+
+
+# A request as a file holds it, for the schema of such a line.
+RequestLine = create_model("RequestLine", __base__=Record, __doc__=RequestSample.__doc__, **_fields())
+
+
+def moved(watched: Iterable[Watched], by_s: float) -> list[Watched]:
+    """What was watched, on a clock that is ahead by so many seconds."""
+    return [each.model_copy(update={"at_s": each.at_s + by_s}) for each in watched]
+
+
+def line(sample: RequestSample) -> dict[str, object]:
+    """A request as a file holds it: what it does not have is left out."""
+    fields = sample._asdict() | {"hops": dict(sample.hops)}
+    return {name: value for name, value in fields.items() if value is not None}

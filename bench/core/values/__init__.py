@@ -1,0 +1,1 @@
+"""Numbers, their units and statistics, and how they are worded."""

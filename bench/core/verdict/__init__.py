@@ -1,0 +1,1 @@
+"""A run beside others: its baseline, another version, runs of the same."""

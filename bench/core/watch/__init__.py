@@ -1,0 +1,1 @@
+"""What was used, up and done while a stack was watched, how quiet the machine was, and alerts."""

@@ -1,0 +1,1 @@
+"""Asks a server of known timing, and does pinned work, before and after a run."""

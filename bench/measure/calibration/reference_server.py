@@ -1,0 +1,211 @@
+"""`python -m bench.measure.calibration.reference_server`: a server that says how long it took.
+
+Each answer is a stream of five tokens, and ends with how long they really took from the request's last byte
+until just before they were written. Whatever a client measures beyond that is the client's.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
+from heapq import heappop, heappush, heapreplace
+from itertools import count
+from time import monotonic
+from typing import cast
+
+import httptools
+
+from bench.measure.machine.pacing import Pacer, event_loop, pacer
+
+FIRST_S, GAP_S, TOKENS = 0.1, 0.02, 5
+
+_BACKLOG = 4096
+# Tokens written before the loop reads again: a request that waits to be read is late by no client's fault.
+_BURST = 16
+
+
+def _chunk(text: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(text), text)
+
+
+_TOKEN = _chunk(b'data: {"text":"a "}\n\n')
+_FIRST = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n" + _TOKEN
+_DONE = b'event: done\ndata: {"tokens":%d,"first_ms":%.3f,"total_ms":%.3f}\n\n'
+_END = b"0\r\n\r\n"
+_READY = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 14\r\n\r\n{"ready":true}'
+_ECHO = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{"text":"Echo"}'
+_NOT_FOUND = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
+_AT_ONCE = {(b"GET", b"/ready"): _READY, (b"POST", b"/echo"): _ECHO}
+_REFUSED = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class _Metronome:
+    """Writes the tokens of all streams, each when it is due, by one timer for all.
+
+    Args:
+        timer: Waits.
+    """
+
+    def __init__(self, timer: Pacer) -> None:
+        self._timer = timer
+        self._due: list[tuple[float, int, _Connection]] = []
+        self._numbers = count()
+        self._any = asyncio.Event()
+
+    def add(self, due_s: float, connection: "_Connection") -> None:
+        """Begin a stream. It is never due before those that there are: none waits longer than it."""
+        heappush(self._due, (due_s, next(self._numbers), connection))
+        self._any.set()
+
+    async def beat(self) -> None:
+        """Write, for ever."""
+        due = self._due
+        while True:
+            await self._any.wait()
+            while due:
+                await self._timer.sleep_until(due[0][0])
+                if self._burst():
+                    await asyncio.sleep(0)
+            self._any.clear()
+
+    def _burst(self) -> bool:
+        """Write what is due. Says whether more may be."""
+        due = self._due
+        for _ in range(_BURST):
+            if not due or due[0][0] > monotonic():
+                return False
+            due_s, number, connection = due[0]
+            if connection.write_next():
+                # By the plan, not by the clock: lateness of one token does not add to the next.
+                heapreplace(due, (due_s + GAP_S, number, connection))
+            else:
+                heappop(due)
+        return True
+
+
+class _Connection(asyncio.Protocol):
+    """One connection of a client, for one request at a time.
+
+    Args:
+        metronome: Says when to write.
+    """
+
+    __slots__ = (
+        "_first_s", "_keep", "_metronome", "_parser", "_read_s", "_request_s", "_streaming", "_tokens",
+        "_transport", "_url",
+    )  # fmt: skip
+
+    def __init__(self, metronome: _Metronome) -> None:
+        self._metronome = metronome
+        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._tokens = 0
+        self._read_s = self._request_s = self._first_s = 0.0
+        self._streaming = self._keep = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        # Then uvloop writes at once, not at the end of the loop's turn: what is said of the time is so.
+        self._transport.set_write_buffer_limits(high=0)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why is no matter
+        self._parser = None  # it holds our methods: a cycle
+
+    def data_received(self, data: bytes) -> None:
+        self._read_s = monotonic()
+        if self._parser is None or self._transport.is_closing():
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            if self._streaming:
+                self._transport.abort()
+            elif not self._transport.is_closing():
+                self._transport.write(_REFUSED)
+                self._transport.close()
+
+    def on_message_begin(self) -> None:
+        self._url = b""
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_message_complete(self) -> None:
+        parser, transport = self._parser, self._transport
+        if parser is None or transport.is_closing():
+            return
+        if self._streaming:  # its client does not wait for answers: nothing that we could time
+            transport.abort()
+            return
+        self._keep = parser.should_keep_alive()
+        asked = parser.get_method(), self._url
+        if asked == (b"POST", b"/chat"):
+            self._streaming, self._tokens, self._request_s = True, 0, self._read_s
+            self._metronome.add(self._request_s + FIRST_S, self)
+            return
+        transport.write(_AT_ONCE.get(asked, _NOT_FOUND))
+        if not self._keep:
+            transport.close()
+
+    def write_next(self) -> bool:
+        """Write the next token, and the end after the last. Says whether there is another one to come."""
+        transport = self._transport
+        if transport.is_closing():
+            return False
+        self._tokens += 1
+        if self._tokens == 1:
+            self._first_s = monotonic() - self._request_s
+            transport.write(_FIRST)
+        elif self._tokens < TOKENS:
+            transport.write(_TOKEN)
+        else:
+            total_s = monotonic() - self._request_s
+            transport.write(_TOKEN + _chunk(_DONE % (TOKENS, self._first_s * 1e3, total_s * 1e3)) + _END)
+            self._streaming = False
+            if not self._keep:
+                transport.close()
+        return self._streaming
+
+
+async def serve() -> None:
+    """Serve on a port of the kernel's choice, until a signal or the end of stdin: it outlives nobody."""
+    loop = asyncio.get_running_loop()
+    timer = pacer()
+    metronome = _Metronome(timer)
+    server = await loop.create_server(lambda: _Connection(metronome), "127.0.0.1", 0, backlog=_BACKLOG)
+    beat = asyncio.create_task(metronome.beat())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, beat.cancel)
+    threading.Thread(target=_end_with_stdin, args=(loop, beat), daemon=True).start()
+    _announce(server.sockets[0].getsockname()[1])
+    gc.collect()
+    gc.freeze()  # what is there now stays; collecting it again would only make tokens late
+    with suppress(asyncio.CancelledError):
+        await beat
+    server.close()
+    timer.close()
+
+
+def _announce(port: int) -> None:
+    url = f"http://127.0.0.1:{port}"
+    event = {"event": "listening", "role": "reference", "url": url, "pid": os.getpid()}
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+
+
+def _end_with_stdin(loop: asyncio.AbstractEventLoop, beat: asyncio.Task[None]) -> None:
+    """Whoever started this holds the other end of the pipe: when it dies, however, so do we."""
+    with suppress(OSError):  # there is no stdin, so nobody holds it
+        while os.read(0, 4096):
+            pass
+    with suppress(RuntimeError):  # it has ended already
+        loop.call_soon_threadsafe(beat.cancel)
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=event_loop) as runner:
+        runner.run(serve())

@@ -1,0 +1,1 @@
+"""HTTP of one virtual user: our own transport, and httpx in its place or before it."""

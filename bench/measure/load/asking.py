@@ -1,0 +1,45 @@
+"""The same request, one after the other, outside a run's load."""
+
+from collections.abc import Sequence
+
+from bench.core.declared.scenario import Brief, Prompt, Scenario, Workload
+from bench.core.declared.stack import Asked
+from bench.core.requests.metrics import METRICS
+from bench.core.requests.samples import SampleLog
+from bench.measure.load.messages import Job, Transport
+from bench.measure.load.workers import Workers
+
+_TIMEOUT_S = 60.0
+
+
+async def ask(
+    workers: Workers,
+    asked: Asked,
+    url: str,
+    tokens: Sequence[str] = (),
+    transport: Transport = Transport.OWN,
+) -> list[float]:
+    """Response times in milliseconds, of as many of the requests as were answered.
+
+    Args:
+        workers: One of which asks.
+        asked: How, what, and how many times.
+        url: Whom.
+        tokens: Of test users, where the target wants one.
+        transport: Who speaks HTTP.
+    """
+    scenario = Scenario.model_validate(
+        {
+            "name": "asking",
+            "purpose": "The same request again and again.",
+            "target": asked.target.name,
+            "seed": 1,
+            "workload": Workload(prompts="-"),
+            "stages": [{"kind": "user-turns", "users": 1, "turns": asked.repeats, "duration_s": _TIMEOUT_S}],
+            "request_timeout_s": _TIMEOUT_S,
+        }
+    )
+    brief = Brief(scenario=scenario, target=asked.target, prompts=(Prompt(id="same", text=asked.message),))
+    log = SampleLog()
+    await workers.run(Job(brief, (url,), tokens, transport=transport), lambda batch: log.extend(batch.log))
+    return [float(each_ms) for each_ms in METRICS["e2e_ms"].values(log.since(0)) if each_ms > 0]

@@ -1,0 +1,218 @@
+"""Drives a plan: virtual users in closed loops, requests at their time in open ones.
+
+Its only clock is the pacer's. It keeps no opinion: every request that was begun becomes a sample, with our
+own lateness in it, and so does one that could not begin in time.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bench.core.declared.stages import ClosedLoop, OpenLoop
+from bench.core.load.plan import Arrival, RunPlan, Span
+from bench.core.requests.sample import Outcome, RequestSample
+from bench.measure.machine.pacing import Pacer
+
+
+@dataclass(slots=True)
+class Answer:
+    """What one request came to. Times are the pacer's, durations seconds; see `RequestSample`."""
+
+    outcome: Outcome
+    finished_s: float
+    connect_s: float | None = None
+    sent_s: float | None = None
+    first_byte_s: float | None = None
+    token_times_s: Sequence[float] = ()
+    tokens: int | None = None
+    intercepted: bool | None = None
+    status: int | None = None
+    detail: str | None = None
+    hops: Mapping[str, float] = field(default_factory=dict)
+
+
+class User(Protocol):
+    """A virtual user: a connection, and somebody's token."""
+
+    async def open(self) -> None:
+        """Open the connection. That it fails is no matter here: the first request will show it."""
+        ...
+
+    async def ask(self, arrival: Arrival) -> Answer:
+        """Send the message and wait for the answer. A failed request is an answer."""
+        ...
+
+    async def close(self) -> None:
+        """Give up the connection."""
+        ...
+
+
+OpenUser = Callable[[int, int], User]
+OnSample = Callable[[RequestSample, Sequence[float]], None]
+Begin = Callable[[int], Awaitable[float]]
+
+
+class Engine:
+    """Runs a plan once.
+
+    Args:
+        plan: What to send.
+        open_user: Makes the virtual user of a number, for the arm of a number.
+        on_sample: Is given each sample as soon as its request is over, and the times of its tokens.
+        pacer: Knows the time and waits for it.
+        grace_s: How long requests under way at the end of a stage may take.
+    """
+
+    def __init__(
+        self, plan: RunPlan, open_user: OpenUser, on_sample: OnSample, pacer: Pacer, grace_s: float
+    ) -> None:
+        self._plan = plan
+        self._open_user = open_user
+        self._on_sample = on_sample
+        self._pacer = pacer
+        self._grace_s = grace_s
+        closed = [index for index, stage in enumerate(plan.stages) if isinstance(stage, ClosedLoop)]
+        numbers = sorted({span.user for index in closed for span in plan.spans(index)})
+        # By arm: a user has a connection to each target.
+        self._users = {number: [open_user(number, arm) for arm in range(plan.arms)] for number in numbers}
+        self._others: list[User] = []
+        self._idle: list[User] = []
+        self._in_flight = 0
+        self._origin_s = 0.0
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+        return self._in_flight
+
+    async def open(self) -> None:
+        """Open all connections before the clock starts: what it costs to do so at once is ours."""
+        await asyncio.gather(*(user.open() for arms in self._users.values() for user in arms))
+        self._idle = [arms[0] for arms in self._users.values()]
+
+    async def run(self, begin: Begin) -> None:
+        """Send everything. Cancelling it records the requests under way as CANCELLED.
+
+        Args:
+            begin: Waits until the stage of a number may begin, and says when that is, on the pacer's clock.
+        """
+        for index, stage in enumerate(self._plan.stages):
+            start_s = await begin(index)
+            if index == 0:
+                self._origin_s = start_s
+            if isinstance(stage, OpenLoop):
+                await self._run_open(index, stage, start_s)
+            else:
+                await self._run_closed(index, stage, start_s)
+
+    async def close(self) -> None:
+        """Close every user's connection."""
+        closed = [user for arms in self._users.values() for user in arms]
+        await asyncio.gather(*(user.close() for user in [*closed, *self._others]))
+
+    async def _run_closed(self, index: int, stage: ClosedLoop, start_s: float) -> None:
+        end_s = start_s + stage.duration_s
+        spans = self._plan.spans(index)
+        # Requests that outlive the grace are recorded as cancelled.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._left_s(end_s)), asyncio.TaskGroup() as group:
+                for span in spans:
+                    group.create_task(self._chat(index, span, start_s))
+        if any(span.turns is None for span in spans):
+            # Users whose next message would be too late are done, but a stage lasts as long as it says.
+            await self._pacer.sleep_until(end_s)
+
+    async def _chat(self, stage: int, span: Span, start_s: float) -> None:
+        """One user's loop: each message is due one pause after the answer to the last."""
+        users = self._users[span.user]
+        free_s, end_s = start_s + span.start_s, start_s + span.end_s
+        for arrival in self._plan.requests(stage, span.user):
+            due_s = free_s + arrival.pause_s
+            if due_s >= end_s or arrival.turn == span.turns:
+                return
+            await self._pacer.sleep_until(due_s)
+            self._in_flight += 1
+            try:
+                free_s = await self._ask(users[arrival.arm], arrival, due_s)
+            finally:
+                self._in_flight -= 1
+
+    async def _run_open(self, index: int, stage: OpenLoop, start_s: float) -> None:
+        end_s = start_s + stage.duration_s
+        most = self._plan.max_in_flight(index)
+        self._in_flight = 0
+        # Requests that outlive the grace are recorded as cancelled.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._left_s(end_s)), asyncio.TaskGroup() as group:
+                for arrival in self._plan.arrivals(index):
+                    due_s = start_s + arrival.offset_s
+                    await self._pacer.sleep_until(due_s)
+                    if self._in_flight >= most:
+                        self._record(arrival, due_s, _dropped(due_s, most))
+                    else:
+                        self._in_flight += 1
+                        group.create_task(self._send(arrival, due_s))
+                await self._pacer.sleep_until(end_s)
+
+    async def _send(self, arrival: Arrival, due_s: float) -> None:
+        """One request of an open loop, with whichever connection is free."""
+        user = self._idle.pop() if self._idle else self._another_user(arrival.user)
+        try:
+            await self._ask(user, arrival, due_s)
+        finally:
+            self._idle.append(user)
+            self._in_flight -= 1
+
+    def _another_user(self, number: int) -> User:
+        user = self._open_user(number, 0)
+        self._others.append(user)
+        return user
+
+    async def _ask(self, user: User, arrival: Arrival, due_s: float) -> float:
+        """Ask, record, and say when it was over."""
+        try:
+            answer = await user.ask(arrival)
+        except asyncio.CancelledError:
+            self._record(arrival, due_s, _taken_back(self._pacer.now_s()))
+            raise
+        self._record(arrival, due_s, answer)
+        return answer.finished_s
+
+    def _record(self, arrival: Arrival, due_s: float, answer: Answer) -> None:
+        origin_s, times_s = self._origin_s, answer.token_times_s
+        sample = RequestSample(
+            stage=arrival.stage,
+            user=arrival.user,
+            turn=arrival.turn,
+            prompt=arrival.label,
+            arm=arrival.arm,
+            scheduled_s=due_s - origin_s,
+            connect_s=answer.connect_s,
+            sent_s=None if answer.sent_s is None else answer.sent_s - origin_s,
+            first_byte_s=None if answer.first_byte_s is None else answer.first_byte_s - origin_s,
+            first_token_s=times_s[0] - origin_s if times_s else None,
+            last_token_s=times_s[-1] - origin_s if times_s else None,
+            finished_s=answer.finished_s - origin_s,
+            tokens=answer.tokens,
+            intercepted=answer.intercepted,
+            status=answer.status,
+            outcome=answer.outcome,
+            detail=answer.detail,
+            hops=answer.hops,
+        )
+        self._on_sample(sample, times_s)
+
+    def _left_s(self, end_s: float) -> float:
+        """How long a stage may still take."""
+        return end_s + self._grace_s - self._pacer.now_s()
+
+
+def _taken_back(now_s: float) -> Answer:
+    return Answer(outcome=Outcome.CANCELLED, finished_s=now_s, detail="taken back at the end of the run")
+
+
+def _dropped(due_s: float, max_in_flight: int) -> Answer:
+    detail = f"{max_in_flight} requests were under way when it was due"
+    return Answer(outcome=Outcome.DROPPED, finished_s=due_s, detail=detail)

@@ -1,0 +1,1 @@
+"""What the kernel of this machine is asked: cores, timers, signals."""

@@ -1,0 +1,1 @@
+"""Stacks that stay up between commands, and who visits them."""

@@ -1,0 +1,1 @@
+"""Watches a stack and its machine beside the load, or without any."""

@@ -1,0 +1,31 @@
+from bench.core.report.series import make_series
+from tests.factories import make_baseline, make_brief, make_recording, make_run, make_sample, make_scenario
+
+
+def test_a_result_alone_has_its_distribution() -> None:
+    """Without its requests a run has what its result says, beside its baseline."""
+    series = make_series(make_run(), None, make_baseline())
+    assert series.timeline is None
+    assert [each.baseline_runs for each in series.distributions] == [10]
+
+
+def test_nothing_is_drawn_beside_what_does_not_compare() -> None:
+    """Runs of another load are no band, and neither is no baseline."""
+    run = make_run()
+    other = run.model_copy(
+        update={"fingerprint": run.fingerprint.model_copy(update={"work_digest": "0" * 64})}
+    )
+    for series in (make_series(other, None, make_baseline()), make_series(run)):
+        assert [each.baseline_runs for each in series.distributions] == [0]
+
+
+def test_warm_up_and_the_target_beside_are_left_out() -> None:
+    """What no figure counts is not drawn either, and time begins after the warm-up."""
+    stage = {"kind": "fixed-users", "users": 10, "duration_s": 15, "pause_s": [1, 2]}
+    brief = make_brief(make_scenario(stages=[stage | {"warm_up": True}, stage]))
+    samples = [make_sample(seq, at_s=float(seq), stage=int(seq >= 10), arm=seq % 2) for seq in range(30)]
+    recording = make_recording(samples)
+    line = make_series(make_run(recording, brief=brief), recording).timeline
+    assert line is not None
+    assert line.end_s == 21.0
+    assert line.succeeded.at_s == tuple(float(at) for at in range(0, 20, 2))

@@ -1,0 +1,50 @@
+import pytest
+
+from bench.core.requests.samples import Samples
+from bench.core.run.counters import CounterChange, changed_counters, counters_of
+from bench.core.verdict.baseline import Baseline, accept
+from bench.core.verdict.compare import Decision, compare
+from tests.factories import NOON, make_recording, make_run, make_sample
+
+
+def counted(*tokens: tuple[str, int | None]) -> Samples:
+    """Requests of these messages with so many tokens."""
+    return Samples.of([make_sample(n, prompt=name, tokens=count) for n, (name, count) in enumerate(tokens)])
+
+
+def test_a_counter_is_what_all_requests_agree_on() -> None:
+    """A message that once made more tokens than the other time has no exact number of them."""
+    samples = counted(("a", 12), ("b", 7), ("a", 12), ("b", 8), ("c", None))
+    assert counters_of(samples) == {"tokens": {"a": 12.0}}
+    assert counters_of(counted(("a", None))) == {}
+
+
+def test_a_change_of_one_token_is_said() -> None:
+    """What was the same in all runs and is not now has changed; what varied or is new says nothing."""
+    base = [{"tokens": {"a": 12.0, "b": 7.0, "c": float(number)}} for number in range(3)]
+    head = {"tokens": {"a": 13.0, "b": 7.0, "c": 9.0, "d": 4.0}}
+    assert changed_counters(head, base) == (
+        CounterChange(key="tokens", changed=1, messages=2, base=19.0, head=20.0),
+    )
+
+
+@pytest.mark.parametrize("head", [{}, {"tokens": {"a": 12.0}}, {"tokens": {"z": 1.0}}])
+def test_no_change_is_not_said(head: dict[str, dict[str, float]]) -> None:
+    """A run with the same counters, with none, or with those of other messages has nothing to say."""
+    assert changed_counters(head, [{"tokens": {"a": 12.0}}, {"tokens": {"a": 12.0}}]) == ()
+
+
+def test_a_changed_counter_fails_nobody() -> None:
+    """A run that is as fast as ever and makes more tokens passes, and says so."""
+    baseline: Baseline | None = None
+    for number in range(6):
+        run = make_run(make_recording([make_sample(n, tokens=20) for n in range(60)]))
+        made = run.provenance.model_copy(update={"run_id": f"run-{number}"})
+        run = run.model_copy(update={"provenance": made})
+        baseline = accept(baseline, run, reason="usual", by="Tess Ter", at=NOON)
+    longer = make_run(make_recording([make_sample(n, tokens=21) for n in range(60)]))
+    comparison = compare(longer, baseline)
+    assert comparison.decision is Decision.PASS
+    assert comparison.reasons == ("output tokens of 4 of 4 messages changed: 80 → 84",)
+    (change,) = comparison.counters
+    assert (change.changed, change.messages, change.base, change.head) == (4, 4, 80.0, 84.0)

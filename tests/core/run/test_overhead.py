@@ -1,0 +1,54 @@
+import pytest
+
+from bench.core.requests.sample import Outcome, RequestSample
+from bench.core.requests.samples import Samples
+from bench.core.run.overhead import of_the_target, overhead
+from tests.factories import make_brief, make_recording, make_run, make_sample, make_scenario
+
+
+def pair(number: int, target_ms: float, beside_ms: float, **beside: object) -> list[RequestSample]:
+    """One message of one user to both targets; service time is a millisecond less than latency."""
+    usual = {"user": 0, "prompt": "greeting", "at_s": float(number)}
+    first = make_sample(2 * number, turn=2 * number, arm=0, latency_ms=target_ms + 1, **usual)
+    other = make_sample(
+        2 * number + 1, turn=2 * number + 1, arm=1, latency_ms=beside_ms + 1, **usual | beside
+    )
+    return [first, other]
+
+
+def test_the_overhead_is_the_mean_difference_of_pairs() -> None:
+    """Each message is compared with itself, and the interval is Student's."""
+    found = overhead(Samples.of([*pair(0, 110, 100), *pair(1, 230, 200), *pair(2, 320, 300)]), "ollama")
+    assert found is not None
+    assert (found.beside, found.pairs) == ("ollama", 3)
+    assert found.mean_ms == pytest.approx(20.0)
+    assert found.ratio == pytest.approx(0.1)
+    # sd 10, of the mean 5.774, times t(0.95, 2) = 2.920
+    assert (found.low_ms, found.high_ms) == pytest.approx((20 - 16.86, 20 + 16.86), abs=0.01)
+
+
+def test_a_message_that_one_did_not_answer_is_no_pair() -> None:
+    """What failed on one side is compared with nothing."""
+    failed = pair(1, 500, 1, outcome=Outcome.TIMEOUT)
+    found = overhead(Samples.of([*pair(0, 110, 100), *failed]), "ollama")
+    assert found is not None
+    assert (found.pairs, found.low_ms, found.high_ms) == (1, None, None)
+    assert overhead(Samples.of(failed), "ollama") is None
+
+
+def test_a_target_that_takes_nothing_gives_no_ratio() -> None:
+    """No share can be taken of nothing."""
+    found = overhead(Samples.of(pair(0, 10, 0)), "ollama")
+    assert found is not None
+    assert found.ratio is None
+
+
+def test_figures_are_of_the_target_alone() -> None:
+    """Latencies and counts of a run are those of its target; the overhead stands beside them."""
+    recording = make_recording([*pair(0, 110, 100), *pair(1, 120, 100)])
+    run = make_run(recording, brief=make_brief(make_scenario(beside="ollama")))
+    assert run.summary.requests == 2
+    assert run.summary.overhead is not None
+    assert run.summary.overhead.mean_ms == pytest.approx(15.0)
+    alone = make_recording()
+    assert of_the_target(alone.samples) is alone.samples

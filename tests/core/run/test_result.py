@@ -1,0 +1,226 @@
+import tracemalloc
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from bench.core.requests.sample import Outcome, RequestSample, Stop, StopCause
+from bench.core.run.result import Fingerprint, RunResult, differences, environment, make_result
+from tests.factories import (
+    PROMPTS,
+    make_brief,
+    make_fingerprint,
+    make_provenance,
+    make_recording,
+    make_run,
+    make_sample,
+    make_scenario,
+    run_at,
+)
+
+MACHINE = {"system": "Linux-aarch64", "cpu_model": "Other CPU", "cpu_count": 64}
+WORK = {"stack": "compose", "stack_digest": "d" * 64, "work_digest": "e" * 64}
+
+
+def test_a_result_holds_what_was_measured_and_how_it_was_judged() -> None:
+    """A result carries the scenario, the origin, the summary, the thresholds and the validity of a run."""
+    result = make_run()
+    assert result.scenario == make_scenario()
+    assert result.fingerprint == make_fingerprint()
+    assert result.provenance == make_provenance()
+    assert result.summary.requests == 100
+    assert [each.metric for each in result.thresholds] == ["e2e_ms", "success_ratio"]
+    assert not any(each.crossed for each in result.thresholds)
+    assert result.validity.valid
+    assert (result.stop, result.warnings) == (None, ())
+
+
+def test_a_result_says_how_the_run_ended_and_what_was_odd() -> None:
+    """The recording's end and warnings are the result's."""
+    stop = Stop(cause=StopCause.INTERRUPT, reason="Ctrl-C")
+    result = make_run(make_recording(stop=stop, warnings=("one user was left behind",)))
+    assert result.stop == stop
+    assert result.warnings == ("one user was left behind",)
+    assert not result.validity.valid
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        {"kind": "fixed-users", "users": 10, "duration_s": 5000, "pause_s": [0, 0]},
+        {"kind": "constant-rate", "rate_rps": 3, "duration_s": 5000},
+    ],
+    ids=["users", "rate"],
+)
+def test_a_million_requests_are_judged_within_the_memory_that_they_take(stage: dict[str, Any]) -> None:
+    """All arrays that are needed at once are fewer bytes than the requests of a stack with seven tiers."""
+    hops = {f"tier-{number}": 1.5 for number in range(7)}
+    rows = [
+        make_sample(seq, hops=hops, outcome=Outcome.HTTP_ERROR if seq % 100 == 0 else Outcome.OK)
+        for seq in range(2**14)
+    ]
+    recording = make_recording(rows, planned_s=5000.0, elapsed_s=5000.0)
+    brief = make_brief(make_scenario(stages=[stage]))
+    tracemalloc.start()
+    try:
+        make_result(brief, recording, make_provenance(), make_fingerprint())
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most / len(rows) < 85
+
+
+_SAMPLES = st.lists(
+    st.builds(
+        make_sample,
+        st.integers(0, 200),
+        prompt=st.sampled_from(PROMPTS),
+        outcome=st.sampled_from(Outcome),
+        latency_ms=st.floats(1.0, 60_000.0),
+        connect_s=st.none() | st.floats(0.0, 0.001),
+        first_token_s=st.none() | st.floats(60.0, 120.0),
+        tokens=st.none() | st.integers(0, 10_000),
+        status=st.none() | st.integers(100, 599),
+        detail=st.none() | st.text(max_size=20),
+        hops=st.dictionaries(st.sampled_from(["agent", "model"]), st.floats(0, 1e6)),
+    ),
+    max_size=25,
+)
+
+
+@given(_SAMPLES, st.none() | st.builds(Stop, cause=st.sampled_from(StopCause), reason=st.text(max_size=20)))
+def test_any_result_survives_a_round_trip(samples: list[RequestSample], stop: Stop | None) -> None:
+    """A result that is written as JSON and read again is equal, digit for digit."""
+    result = make_run(make_recording(samples, stop=stop))
+    text = result.model_dump_json()
+    again = RunResult.model_validate_json(text)
+    assert again == result
+    assert again.model_dump_json() == text
+
+
+def test_a_result_with_every_option_survives_a_round_trip() -> None:
+    """Tolerances, urgent thresholds, injections and moments in other zones come back as they were."""
+    scenario = make_scenario(
+        tolerances={"e2e_ms": {"margin_ratio": 0.2}},
+        thresholds={"e2e_ms": [{"threshold": "avg<1", "abort_on_fail": True, "delay_abort_eval_s": 0}]},
+    )
+    provenance = make_provenance(
+        started_at=datetime.fromisoformat("2026-01-05T12:00:00.123456+05:30"),
+        injections={"model.slowdown": 1.3},
+        commit=None,
+        dirty=None,
+    )
+    result = make_run(brief=make_brief(scenario), provenance=provenance)
+    again = RunResult.model_validate_json(result.model_dump_json())
+    assert again == result
+    assert again.provenance.started_at == datetime(2026, 1, 5, 6, 30, 0, 123456, tzinfo=UTC)
+
+
+def test_a_result_of_another_shape_is_refused() -> None:
+    """A field that this version does not know is not passed over."""
+    content = make_run().model_dump(mode="json") | {"verdict": "fine"}
+    with pytest.raises(ValidationError, match="verdict"):
+        RunResult.model_validate(content)
+
+
+def test_a_moment_without_a_zone_is_refused() -> None:
+    """When a run was made is known to every reader, wherever they are."""
+    with pytest.raises(ValidationError, match="timezone"):
+        make_provenance(started_at="2026-01-05T12:00:00")
+
+
+def test_a_run_is_comparable_with_itself() -> None:
+    """Equal fingerprints have no differences."""
+    assert differences(make_fingerprint(), make_fingerprint()) == ()
+    assert differences(make_fingerprint(simulated=False), make_fingerprint(simulated=False)) == ()
+
+
+@pytest.mark.parametrize(("field", "other"), [*MACHINE.items(), *WORK.items()])
+def test_a_difference_is_named_with_both_values(field: str, other: Any) -> None:
+    """Every field that differs is named, the other's value first: from what to what."""
+    base = make_fingerprint(simulated=False)
+    head = base.model_copy(update={field: other})
+    ends = [str(each)[:9] if "digest" in field else each for each in (getattr(base, field), other)]
+    assert differences(head, base) == (f"{field}: {ends[0]} → {ends[1]}",)
+
+
+def test_all_differences_are_named_in_the_order_of_the_fields() -> None:
+    """Several differences are several texts."""
+    head, base = make_fingerprint(simulated=False, **MACHINE, **WORK), make_fingerprint(simulated=False)
+    said = [each.split(":")[0] for each in differences(head, base)]
+    assert said == [field for field in Fingerprint.model_fields if field not in {"simulated", "parts"}]
+
+
+def test_what_a_stack_is_made_of_is_named_part_by_part() -> None:
+    """Digests are shortened, and what one of the two does not have is none."""
+    base = make_fingerprint(parts={"image of db": "sha256:" + "a" * 64, "MODEL": "small", "same": "1"})
+    head = make_fingerprint(parts={"image of db": "sha256:" + "b" * 64, "same": "1"})
+    assert differences(head, base) == ("MODEL: small → none", "image of db: aaaaaaaaa → bbbbbbbbb")
+
+
+def test_where_time_is_simulated_the_machine_is_left_out() -> None:
+    """Simulated runs on different machines compare, simulated runs of different work do not."""
+    assert differences(make_fingerprint(**MACHINE), make_fingerprint()) == ()
+    assert len(differences(make_fingerprint(**MACHINE, **WORK), make_fingerprint())) == len(WORK)
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_simulated_and_real_do_not_compare(simulated: bool) -> None:
+    """Where only one side is simulated the machine counts, and so does the simulation."""
+    head = make_fingerprint(simulated=simulated, **MACHINE)
+    base = make_fingerprint(simulated=not simulated)
+    said = {each.split(":")[0] for each in differences(head, base)}
+    assert said == {"simulated", *MACHINE}
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "simulated"),
+        (MACHINE, "simulated"),
+        ({"simulated": False}, "linux-x86-64-2cpu"),
+        ({"simulated": False, "system": "ubuntu-24.04 (20250105.1)"}, "ubuntu-24.04-20250105.1-2cpu"),
+        ({"simulated": False, "system": "Windows/11 AMD64", "cpu_count": 8}, "windows-11-amd64-8cpu"),
+    ],
+)
+def test_an_environment_is_a_folders_name(changes: dict[str, Any], name: str) -> None:
+    """Machines that can be compared share a folder, whose name is plain on every system."""
+    assert environment(make_fingerprint(**changes)) == name
+
+
+@given(st.text(max_size=40))
+def test_no_system_can_leave_its_folder(system: str) -> None:
+    """Whatever a machine calls itself, its environment is one folder's name."""
+    name = environment(make_fingerprint(simulated=False, system=system))
+    assert "/" not in name
+    assert "\\" not in name
+    assert name.isascii()
+    assert name not in ("", ".", "..")
+
+
+def test_a_run_can_be_made_worse_for_a_test() -> None:
+    """The factory's factor scales response times, as all tests of verdicts rely on."""
+    usual, slower = (run_at(factor).summary.metrics["e2e_ms"] for factor in (1.0, 1.3))
+    assert slower.mean == pytest.approx(1.3 * usual.mean)
+
+
+def test_warm_up_is_in_no_part_of_a_result() -> None:
+    """Summary, objectives and thresholds are all of what was measured after the warm-up."""
+    stage = {"kind": "fixed-users", "users": 1, "duration_s": 15, "pause_s": [0, 0]}
+    scenario = make_scenario(
+        stages=[stage | {"warm_up": True}, stage],
+        thresholds={"e2e_ms": ["max<1000"], "requests": ["count==50"]},
+        objectives={"e2e_ms": 1000},
+    )
+    samples = [
+        make_sample(seq, stage=seq // 50, latency_ms=9000.0 if seq < 50 else 500.0) for seq in range(100)
+    ]
+    result = make_run(make_recording(samples), brief=make_brief(scenario))
+    assert result.summary.requests == 50
+    assert result.summary.elapsed_s == pytest.approx(31.0 - 15.0)
+    assert result.summary.goodput is not None
+    assert result.summary.goodput.ratio == 1.0
+    assert not any(each.crossed for each in result.thresholds)

@@ -1,0 +1,384 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.core.requests.metrics import METRICS
+from bench.core.requests.sample import GENERATOR, GaugeSample, Outcome, Probe, RequestSample, ResourceSample
+from bench.core.requests.samples import Samples
+from bench.core.run.summary import (
+    BLOCKS,
+    ERROR_SAMPLES,
+    Goodput,
+    MetricSummary,
+    summarise,
+)
+from bench.core.run.warm_up import measured
+from bench.core.values import stats
+from bench.core.watch.resources import ResourceSummary
+from tests.factories import HOPS, PROMPTS, make_recording, make_sample, make_scenario
+
+FAILURES = [outcome for outcome in Outcome if outcome not in (Outcome.OK, Outcome.CANCELLED)]
+
+
+def failed(seq: int, **changes: Any) -> RequestSample:
+    """A request that failed; fields by name."""
+    return make_sample(
+        seq, **{"outcome": Outcome.HTTP_ERROR, "status": 500, "detail": "injected", "hops": {}} | changes
+    )
+
+
+def test_requests_are_counted_by_how_they_ended() -> None:
+    """Each request is counted once under its outcome, and failures are requests."""
+    samples = [make_sample(seq) for seq in range(7)]
+    samples += [failed(7), failed(8, outcome=Outcome.TIMEOUT), failed(9, outcome=Outcome.TIMEOUT)]
+    summary = summarise(make_recording(samples))
+    assert summary.requests == 10
+    assert summary.outcomes == {Outcome.OK: 7, Outcome.HTTP_ERROR: 1, Outcome.TIMEOUT: 2}
+    assert summary.metrics["success_ratio"] == MetricSummary(count=10, mean=0.7)
+    assert summary.metrics["requests"].count == 10
+
+
+def test_throughput_is_of_requests_that_succeeded() -> None:
+    """Failing fast is no throughput."""
+    samples = [*(make_sample(seq) for seq in range(8)), failed(8), failed(9)]
+    assert summarise(make_recording(samples, elapsed_s=4.0)).requests_rps == 2.0
+
+
+def test_a_run_that_took_no_time_has_no_throughput() -> None:
+    """Requests per second of no seconds are not known, and neither is a block."""
+    summary = summarise(make_recording([failed(0)], elapsed_s=0.0))
+    assert summary.requests_rps is None
+    assert summary.failed_blocks == 0
+
+
+def test_what_we_cancelled_is_left_out() -> None:
+    """A request that we took back is counted as cancelled and nowhere else."""
+    samples = [make_sample(seq) for seq in range(6)]
+    cancelled = [make_sample(seq, outcome=Outcome.CANCELLED, latency_ms=9e5) for seq in range(6, 9)]
+    with_them, without = (summarise(make_recording(each)) for each in ([*samples, *cancelled], samples))
+    assert with_them.outcomes == {Outcome.OK: 6, Outcome.CANCELLED: 3}
+    assert with_them.model_copy(update={"outcomes": without.outcomes}) == without
+    assert with_them.errors == ()
+    assert with_them.failed_blocks == 0
+
+
+def test_an_empty_recording_gives_no_metrics() -> None:
+    """Where nothing was measured there is no metric, rather than one of zeros."""
+    summary = summarise(make_recording([], resources=()))
+    assert (summary.metrics, summary.resources, summary.errors, summary.outcomes) == ({}, {}, (), {})
+    assert (summary.requests, summary.failed_blocks) == (0, 0)
+
+
+def test_a_run_without_success_has_no_latencies() -> None:
+    """Where every request failed there are a rate and a count, and no latency at all."""
+    summary = summarise(make_recording([failed(seq) for seq in range(20)]))
+    assert summary.metrics.keys() == {"success_ratio", "requests", "send_lag_ms"}
+    assert summary.metrics["success_ratio"].mean == 0.0
+    assert summary.requests_rps == 0.0
+
+
+@pytest.mark.parametrize(
+    ("moments_s", "blocks"),
+    [
+        ([], 0),
+        ([0.0], 1),
+        ([0.1, 4.9], 1),
+        ([4.9, 5.0], 2),
+        ([0.5, 5.5, 10.5, 15.5, 20.5, 25.5], 6),
+        ([29.9, 25.0], 1),
+        ([29.9, 30.0], 1),
+    ],
+)
+def test_failures_are_placed_in_sixths_of_the_run(moments_s: list[float], blocks: int) -> None:
+    """A run of thirty seconds has six blocks of five, and each that saw a failure counts once."""
+    samples = [failed(seq, at_s=0.0, finished_s=moment_s) for seq, moment_s in enumerate(moments_s)]
+    assert summarise(make_recording(samples, elapsed_s=30.0)).failed_blocks == blocks
+
+
+@pytest.mark.parametrize("elapsed_s", [0.1, 7.0, 30.0, 59.9])
+def test_a_failure_at_the_very_end_is_in_the_last_sixth(elapsed_s: float) -> None:
+    """A run has six blocks and no seventh: what fails as it ends fails in the last of them."""
+    moments_s = (elapsed_s * 0.99, elapsed_s)
+    samples = [failed(seq, at_s=0.0, finished_s=moment_s) for seq, moment_s in enumerate(moments_s)]
+    assert summarise(make_recording(samples, elapsed_s=elapsed_s)).failed_blocks == 1
+
+
+def test_a_figure_is_the_typical_value_of_one_message() -> None:
+    """Each message has its own figure, for that is what a comparison pairs by."""
+    samples = [
+        make_sample(0, prompt="short", latency_ms=90.0),
+        make_sample(1, prompt="short", latency_ms=190.0),
+        make_sample(2, prompt="long", latency_ms=990.0),
+    ]
+    summary = summarise(make_recording(samples)).metrics["e2e_ms"]
+    assert list(summary.figures) == ["long", "short"]
+    assert summary.figures["long"] == pytest.approx(990.0)
+    assert summary.figures["short"] == pytest.approx((100.0 * 200.0) ** 0.5 - 10.0)
+    assert summary.typical == pytest.approx(stats.typical(list(summary.figures.values()), 10.0))
+    assert summary.mean == pytest.approx((90 + 190 + 990) / 3)
+
+
+def test_each_message_weighs_the_same_in_the_typical_value() -> None:
+    """A message that was sent more often does not pull the typical value."""
+    few = [make_sample(0, prompt="a", latency_ms=100.0), make_sample(1, prompt="b", latency_ms=900.0)]
+    many = [*few, *(make_sample(seq, prompt="b", latency_ms=900.0) for seq in range(2, 50))]
+    one, other = (summarise(make_recording(each)).metrics["e2e_ms"].typical for each in (few, many))
+    assert one == pytest.approx(other)
+
+
+def test_only_messages_that_were_answered_have_a_figure() -> None:
+    """A message whose requests all failed has no figure, rather than one of 0."""
+    samples = [make_sample(seq) if seq % 4 else failed(seq) for seq in range(40)]
+    assert set(summarise(make_recording(samples)).metrics["e2e_ms"].figures) == set(PROMPTS[1:])
+
+
+@pytest.mark.parametrize(
+    ("count", "absent", "uncertified"),
+    [
+        (1, {"p50", "p90", "p95", "p99"}, {"p50", "p90", "p95", "p99"}),
+        (2, {"p90", "p95", "p99"}, {"p50", "p90", "p95", "p99"}),
+        (63, {"p99"}, {"p90", "p95", "p99"}),
+        (64, {"p99"}, {"p95", "p99"}),
+        (130, set(), {"p99"}),
+        (662, set(), set()),
+    ],
+)
+def test_percentiles_are_absent_or_marked_where_the_sample_is_small(
+    count: int, absent: set[str], uncertified: set[str]
+) -> None:
+    """A percentile that would be the maximum is None; one that is carried by too few is marked."""
+    summary = summarise(make_recording([make_sample(seq) for seq in range(count)])).metrics["e2e_ms"]
+    assert {name for name in ("p50", "p90", "p95", "p99") if getattr(summary, name) is None} == absent
+    assert set(summary.uncertified) == uncertified
+    assert summary.count == count
+
+
+def test_percentiles_are_over_all_messages() -> None:
+    """Percentiles are of requests, not of figures."""
+    samples = [make_sample(seq, latency_ms=10.0 * (seq + 1)) for seq in range(100)]
+    summary = summarise(make_recording(samples)).metrics["e2e_ms"]
+    latencies = [10.0 * (seq + 1) for seq in range(100)]
+    expected = [float(np.quantile(latencies, probability)) for probability in (0.5, 0.9, 0.95, 0.99)]
+    assert [summary.p50, summary.p90, summary.p95, summary.p99] == pytest.approx(expected)
+
+
+def test_rates_and_counters_have_no_figures() -> None:
+    """A share of yes has neither percentiles nor a typical value."""
+    metrics = summarise(make_recording()).metrics
+    for key in ("success_ratio", "requests"):
+        assert metrics[key] == MetricSummary(count=100, mean=1.0)
+
+
+def test_each_tier_that_speaks_has_a_metric_and_so_has_the_network() -> None:
+    """Tiers are found in the answers; what they leave over is the network's."""
+    metrics = summarise(make_recording()).metrics
+    assert set(metrics) - set(METRICS) == {*(f"hop.{name}_ms" for name in HOPS), "hop.network_ms"}
+    assert metrics["hop.decode_ms"].typical == pytest.approx(400.0)
+
+
+def test_a_tier_that_speaks_once_is_measured_once() -> None:
+    """A tier that only some answers name is made of those alone: its absence elsewhere is not 0."""
+    samples = [make_sample(0, hops={"agent": 5.0}), make_sample(1, hops={"agent": 5.0, "cache": 3.0})]
+    metrics = summarise(make_recording(samples)).metrics
+    assert metrics["hop.agent_ms"].count == 2
+    assert metrics["hop.cache_ms"].count == 1
+    assert metrics["hop.cache_ms"].mean == 3.0
+
+
+def test_without_tiers_there_is_no_network() -> None:
+    """Where no tier speaks nothing can be left over."""
+    samples = [make_sample(seq, hops={}) for seq in range(5)]
+    only_of_streams = {"ttft_ms", "tpot_ms", "tokens", "interception_ratio"}
+    assert summarise(make_recording(samples)).metrics.keys() == METRICS.keys() - only_of_streams
+
+
+def test_ten_errors_of_each_outcome_are_kept() -> None:
+    """A flood of one kind of failure neither fills the report nor hides the other kinds."""
+    samples = [failed(seq, outcome=outcome) for outcome in FAILURES for seq in range(ERROR_SAMPLES + 5)]
+    errors = summarise(make_recording(samples)).errors
+    for outcome in FAILURES:
+        assert sum(error.outcome is outcome for error in errors) == ERROR_SAMPLES == 10
+    assert len(errors) == 10 * len(FAILURES)
+
+
+def test_an_error_says_what_when_and_why() -> None:
+    """A kept error carries what a person needs to look for it in a log."""
+    (error,) = summarise(make_recording([make_sample(0), failed(5, at_s=2.0, prompt="contact-form")])).errors
+    assert (error.outcome, error.status, error.detail) == (Outcome.HTTP_ERROR, 500, "injected")
+    assert (error.prompt, error.at_s) == ("contact-form", 2.5)
+
+
+def test_resources_are_summed_up_by_process() -> None:
+    """CPU is averaged, memory is the largest, each for its own process."""
+    resources = tuple(
+        ResourceSample(at_s=at_s, source=source, cpu_pct=cpu_pct, memory_bytes=memory)
+        for source, at_s, cpu_pct, memory in (
+            (GENERATOR, 1, 10.0, 50),
+            ("agent", 1, 100.0, 70),
+            (GENERATOR, 2, 30.0, 40),
+        )
+    )
+    assert summarise(make_recording(resources=resources)).resources == {
+        "agent": ResourceSummary(cpu_pct_mean=100.0, cpu_pct_p95=100.0, memory_bytes_max=70),
+        GENERATOR: ResourceSummary(cpu_pct_mean=20.0, cpu_pct_p95=29.0, memory_bytes_max=50),
+    }
+
+
+_SAMPLES = st.lists(
+    st.builds(
+        make_sample,
+        st.integers(0, 60),
+        outcome=st.sampled_from(Outcome),
+        latency_ms=st.floats(1.0, 20_000.0),
+        hops=st.dictionaries(st.sampled_from(["agent", "model"]), st.floats(0, 1000)),
+    ),
+    max_size=30,
+)
+
+
+@given(_SAMPLES)
+def test_every_request_is_counted_and_nothing_else(samples: list[RequestSample]) -> None:
+    """Counts add up: outcomes to all requests, requests to all but those we took back."""
+    summary = summarise(make_recording(samples, elapsed_s=60.0))
+    cancelled = summary.outcomes.get(Outcome.CANCELLED, 0)
+    assert sum(summary.outcomes.values()) == len(samples)
+    assert summary.requests == len(samples) - cancelled
+    assert summary.failed_blocks <= min(BLOCKS, summary.requests)
+    for each in summary.metrics.values():
+        assert 0 < each.count <= summary.requests
+
+
+@given(_SAMPLES, st.randoms(use_true_random=False))
+def test_the_order_of_requests_changes_no_number(samples: list[RequestSample], random: Any) -> None:
+    """Requests that finish in another order make the same metrics, rounding errors aside."""
+    mixed = list(samples)
+    random.shuffle(mixed)
+    one, other = (summarise(make_recording(each)).metrics for each in (samples, mixed))
+    assert one.keys() == other.keys()
+    for key, each in one.items():
+        assert each.count == other[key].count
+        assert each.mean == pytest.approx(other[key].mean)
+        assert each.figures == pytest.approx(other[key].figures)
+
+
+STAGES = make_scenario(
+    stages=[
+        {"kind": "fixed-users", "users": 1, "duration_s": 10, "pause_s": [1, 1], "warm_up": True},
+        {"kind": "fixed-users", "users": 1, "duration_s": 20, "pause_s": [1, 1]},
+    ]
+).stages
+
+
+def test_warm_up_is_in_no_figure() -> None:
+    """What was seen in a warm-up is left out, and the clock starts with what is measured."""
+    samples = [
+        make_sample(0, at_s=2.0, stage=0),
+        make_sample(1, at_s=10.0, stage=1),
+        make_sample(2, at_s=15.0, stage=1),
+    ]
+    resources = [ResourceSample(at_s=at, source="model", cpu_pct=1, memory_bytes=1) for at in (5.0, 12.0)]
+    probes = [Probe(at_s=at, check="chat", up=True) for at in (5.0, 13.0)]
+    gauges = [GaugeSample(at_s=at, service="model", name="queue", value=1) for at in (5.0, 14.0)]
+    watched: dict[str, Any] = {
+        "resources": tuple(resources),
+        "probes": tuple(probes),
+        "gauges": tuple(gauges),
+    }
+    counted = measured(make_recording(samples, elapsed_s=30.0, **watched), STAGES)
+    assert [sample.scheduled_s for sample in counted.samples] == [0.0, 5.0]
+    assert [sample.finished_s for sample in counted.samples] == pytest.approx([0.5, 5.5])
+    assert [sample.at_s for sample in counted.resources] == [2.0]
+    assert [probe.at_s for probe in counted.probes] == [3.0]
+    assert [gauge.at_s for gauge in counted.gauges] == [4.0]
+    assert counted.elapsed_s == 20.0
+
+
+def test_without_warm_up_a_recording_stays_as_it_is() -> None:
+    """Where no stage is a warm-up nothing is left out; where only that was reached nothing is left."""
+    recording = make_recording()
+    assert measured(recording, STAGES[1:]) is recording
+    early = measured(make_recording([make_sample(0, stage=0)], elapsed_s=4.0), STAGES)
+    assert (len(early.samples), early.elapsed_s) == (0, 0.0)
+
+
+def test_goodput_is_the_share_of_good_answers() -> None:
+    """An answer is good when it meets every objective; one that failed meets none."""
+    samples = [
+        make_sample(0, latency_ms=100.0),
+        make_sample(1, latency_ms=900.0),
+        make_sample(2, latency_ms=100.0, outcome=Outcome.HTTP_ERROR),
+        make_sample(3, latency_ms=100.0, first_token_s=5.0, at_s=1.0),
+    ]
+    recording = make_recording(samples, elapsed_s=10.0)
+    goodput = summarise(recording, {"e2e_ms": 500.0, "ttft_ms": 300.0}).goodput
+    assert goodput is not None
+    assert (goodput.ratio, goodput.rps) == (0.25, 0.1)
+    assert summarise(recording).goodput is None
+    assert summarise(make_recording([]), {"e2e_ms": 500.0}).goodput is None
+    at_once = summarise(make_recording(samples, elapsed_s=0.0), {"e2e_ms": 500.0}).goodput
+    assert at_once is not None
+    assert at_once.rps is None
+
+
+def test_warm_up_in_between_is_left_out_and_its_time_is_not() -> None:
+    """The clock starts with the first stage that is measured and runs on, whatever is left out later."""
+    warm, counted = STAGES
+    samples = [make_sample(index, at_s=10.0 * index, stage=index) for index in range(4)]
+    kept = measured(make_recording(samples, elapsed_s=40.0), (warm, counted, warm, counted))
+    assert [(sample.stage, sample.scheduled_s) for sample in kept.samples] == [(1, 0.0), (3, 20.0)]
+    assert kept.elapsed_s == 30.0
+
+
+def test_a_later_warm_up_moves_no_clock() -> None:
+    """Where the first stage is measured, the clock is the run's."""
+    warm, counted = STAGES
+    samples = [make_sample(index, at_s=10.0 * index, stage=index) for index in range(2)]
+    recording = make_recording(samples, elapsed_s=20.0)
+    assert measured(recording, (counted, warm)) == replace(recording, samples=Samples.of(samples[:1]))
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=8), st.floats(0, 50))
+def test_metrics_know_no_clock(streamed: list[bool], begin_s: float) -> None:
+    """What was measured after a warm-up has the figures that it would have without one."""
+    alone = [
+        make_sample(seq, first_token_s=seq * 0.3 + 0.2 if each else None, tokens=3)
+        for seq, each in enumerate(streamed)
+    ]
+    late = [sample._replace(stage=1) for sample in Samples.of(alone).shifted(begin_s)]
+    early = make_sample(99, at_s=0.0, latency_ms=9e4, outcome=Outcome.TIMEOUT)
+    one = summarise(make_recording(alone, elapsed_s=20.0))
+    other = summarise(measured(make_recording([early, *late], elapsed_s=begin_s + 20.0), STAGES))
+    assert (other.outcomes, other.errors) == (one.outcomes, ())
+    assert other.elapsed_s == pytest.approx(20.0)
+    for key, each in one.metrics.items():
+        assert other.metrics[key].mean == pytest.approx(each.mean, abs=1e-6)
+
+
+@pytest.mark.parametrize(("limit_ms", "ratio"), [(99.0, 0.0), (101.0, 0.5), (1e6, 0.5)])
+def test_what_an_answer_lacks_is_not_asked_of_it(limit_ms: float, ratio: float) -> None:
+    """An answer that came all at once has no first token to be late; one that failed is never good."""
+    samples = [
+        make_sample(0, at_s=0.0, latency_ms=100.0),
+        make_sample(1, at_s=0.0, latency_ms=1.0, outcome=Outcome.TIMEOUT),
+        make_sample(2, at_s=0.0, latency_ms=1.0, outcome=Outcome.CANCELLED),
+    ]
+    goodput = summarise(make_recording(samples), {"e2e_ms": limit_ms, "ttft_ms": 1.0}).goodput
+    assert goodput is not None
+    assert goodput.ratio == ratio
+
+
+def test_an_objective_is_met_at_its_limit() -> None:
+    """An answer may take as long as the objective says."""
+    on_time = make_sample(0, at_s=0.0, first_token_s=0.25)
+    goodput = summarise(make_recording([on_time], elapsed_s=2.0), {"ttft_ms": 250.0}).goodput
+    assert goodput == Goodput(ratio=1.0, rps=0.5)
+
+
+def test_tokens_are_counted_by_answers_that_have_them() -> None:
+    """A counter's count is of answers and its mean is per answer, so that their product is the sum."""
+    samples = [make_sample(0, tokens=7), make_sample(1, tokens=5), make_sample(2)]
+    assert summarise(make_recording(samples)).metrics["tokens"] == MetricSummary(count=2, mean=6.0)

@@ -1,0 +1,227 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.core.values import stats
+
+LATENCIES = st.floats(min_value=0.0, max_value=1e6)
+PROBABILITIES = st.floats(min_value=0.0, max_value=1.0)
+
+
+@pytest.mark.parametrize(("count", "probability"), [(0, 0.5), (1, 0.5), (9, 0.9), (19, 0.95), (99, 0.99)])
+def test_a_quantile_that_would_be_the_maximum_is_none(count: int, probability: float) -> None:
+    """With fewer values than one beyond the quantile there is no quantile."""
+    assert stats.quantile([float(value) for value in range(count)], probability) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "probability", "expected"),
+    [(2, 0.5, 0.5), (10, 0.9, 8.1), (20, 0.95, 18.05), (100, 0.99, 98.01)],
+)
+def test_a_quantile_is_given_from_the_first_count_that_has_one_beyond_it(
+    count: int, probability: float, expected: float
+) -> None:
+    """The smallest sample that has a value beyond the quantile gives it, linearly interpolated."""
+    quantile = stats.quantile([float(value) for value in range(count)], probability)
+    assert quantile == pytest.approx(expected)
+
+
+@given(st.lists(LATENCIES, min_size=1, max_size=200), PROBABILITIES, PROBABILITIES)
+def test_quantiles_are_monotone(values: list[float], one: float, other: float) -> None:
+    """A higher probability never gives a lower quantile, and once there is none there is none above."""
+    low = stats.quantile(values, min(one, other))
+    high = stats.quantile(values, max(one, other))
+    if low is None:
+        assert high is None
+    elif high is not None:
+        assert low <= high or low == pytest.approx(high)
+
+
+@given(st.lists(LATENCIES, max_size=100), PROBABILITIES)
+def test_a_quantile_lies_within_its_values(values: list[float], probability: float) -> None:
+    """A quantile invents nothing outside of what was measured."""
+    quantile = stats.quantile(values, probability)
+    if quantile is not None:
+        assert min(values) <= quantile <= max(values)
+
+
+@given(st.lists(LATENCIES, min_size=2, max_size=50))
+def test_the_order_of_values_does_not_change_a_quantile(values: list[float]) -> None:
+    """A quantile depends on the values, not on the order in which they came."""
+    assert stats.quantile(values, 0.5) == stats.quantile(values[::-1], 0.5)
+
+
+@pytest.mark.parametrize(("probability", "smallest"), [(0.90, 64), (0.95, 130), (0.99, 662)])
+def test_percentiles_are_certified_from_exactly_these_sizes(probability: float, smallest: int) -> None:
+    """64 values carry p90, 130 carry p95 and 662 carry p99, and no value fewer does."""
+    carried = [count for count in range(1, 700) if stats.certified(count, probability)]
+    assert carried == list(range(smallest, 700))
+
+
+@given(LATENCIES, st.floats(min_value=1.0, max_value=100.0))
+def test_typical_undoes_the_started_logarithm(value_ms: float, start_ms: float) -> None:
+    """The typical value of one value is that value."""
+    assert stats.typical([value_ms], start_ms) == pytest.approx(value_ms, rel=1e-9, abs=1e-9)
+
+
+@given(st.integers(1, 30), st.floats(min_value=1.0, max_value=100.0))
+def test_what_took_nothing_typically_takes_exactly_nothing(count: int, start_ms: float) -> None:
+    """No rounding error makes something of nothing."""
+    assert stats.typical([0.0] * count, start_ms) == 0.0
+
+
+def test_started_logarithms_by_hand() -> None:
+    """log(x + c): a hundredfold above a start of one is log 100."""
+    assert stats.started_log(99.0, 1.0) == pytest.approx(math.log(100.0))
+
+
+@given(st.lists(LATENCIES, min_size=1, max_size=30))
+def test_a_typical_value_lies_within_its_values(values_ms: list[float]) -> None:
+    """A typical value is between the smallest and the largest, rounding errors aside."""
+    typical = stats.typical(values_ms, 10.0)
+    slack = 1e-9 * max(1.0, *values_ms)
+    assert min(values_ms) - slack <= typical <= max(values_ms) + slack
+
+
+def test_a_typical_value_shrugs_off_one_slow_request() -> None:
+    """One request in a hundred that takes a hundred times as long moves the typical value by 5 %."""
+    values_ms = [1000.0] * 99 + [100_000.0]
+    assert stats.typical(values_ms, 10.0) < 1050.0 < float(np.mean(values_ms))
+
+
+def test_a_paired_change_needs_a_common_prompt() -> None:
+    """Runs that share no prompt cannot be paired, and that is said."""
+    with pytest.raises(ValueError, match="no prompt in common"):
+        stats.paired_change({"a": 1.0}, {"b": 1.0}, 10.0)
+
+
+def test_a_paired_change_is_the_mean_over_the_prompts_that_both_have() -> None:
+    """Only common prompts are compared; each counts alike, whatever its size."""
+    head = {"short": 20.0, "long": 990.0, "only-here": 1.0}
+    base = {"short": 5.0, "long": 490.0, "only-there": 1.0}
+    assert stats.paired_change(head, base, 10.0) == pytest.approx(math.log(2.0))
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcd"), LATENCIES, min_size=1),
+    st.dictionaries(st.sampled_from("abcd"), LATENCIES, min_size=1),
+)
+def test_a_paired_change_swaps_its_sign_with_its_sides(
+    head: dict[str, float], base: dict[str, float]
+) -> None:
+    """What is a gain one way is the same loss the other way."""
+    if head.keys() & base.keys():
+        assert stats.paired_change(head, base, 10.0) == -stats.paired_change(base, head, 10.0)
+
+
+@pytest.mark.parametrize("residuals", [[], [0.3]])
+def test_without_a_spread_the_prior_stands(residuals: list[float]) -> None:
+    """No run or one run says nothing of the spread, so the prior is what is left."""
+    sd, df = stats.shrunk_sd(residuals, 0.06, 6)
+    assert sd == pytest.approx(0.06)
+    assert df == 6
+
+
+def test_the_spread_is_pulled_towards_the_prior() -> None:
+    """Two runs with a variance of 0.02 and a prior of 0.01 with one degree of freedom meet half way."""
+    sd, df = stats.shrunk_sd([0.1, -0.1], 0.1, 1)
+    assert sd == pytest.approx(math.sqrt((0.01 + 0.02) / 2))
+    assert df == 2
+
+
+def test_many_runs_outweigh_the_prior() -> None:
+    """With hundreds of runs their own spread is what counts."""
+    residuals = [0.2, -0.2] * 500
+    sd, df = stats.shrunk_sd(residuals, 0.06, 6)
+    assert sd == pytest.approx(0.2, rel=0.01)
+    assert df == 6 + 999
+
+
+@given(st.lists(st.floats(-1.0, 1.0), min_size=2, max_size=30), st.floats(-5.0, 5.0))
+def test_the_spread_does_not_depend_on_where_the_runs_lie(residuals: list[float], shift: float) -> None:
+    """A shift of all runs is no spread."""
+    sd, _ = stats.shrunk_sd(residuals, 0.06, 6)
+    moved, _ = stats.shrunk_sd([each + shift for each in residuals], 0.06, 6)
+    assert moved == pytest.approx(sd, rel=1e-6)
+
+
+def test_the_t_tail_and_its_quantile_undo_each_other() -> None:
+    """Above the 95 % quantile of a Student t lies 5 % of it; the table says 1.812 for 10 degrees."""
+    quantile = stats.t_quantile(0.95, 10)
+    assert quantile == pytest.approx(1.812, abs=0.001)
+    assert stats.t_upper(quantile, 10) == pytest.approx(0.05)
+
+
+def test_half_of_a_t_lies_above_zero() -> None:
+    """A run that lies where the baseline lies is as likely to be worse as to be better."""
+    assert stats.t_upper(0.0, 7) == pytest.approx(0.5)
+
+
+@given(st.floats(0.001, 1.0), st.floats(1.01, 10.0), st.integers(1, 30))
+def test_noise_hides_larger_changes(standard_error: float, factor: float, df: int) -> None:
+    """The smallest detectable change grows with the standard error, in proportion."""
+    quiet = stats.smallest_detectable(standard_error, df, 0.05, 0.8)
+    noisy = stats.smallest_detectable(standard_error * factor, df, 0.05, 0.8)
+    assert 0.0 < quiet < noisy
+    assert noisy == pytest.approx(quiet * factor)
+
+
+def test_a_stricter_test_sees_less() -> None:
+    """A lower error rate and a higher power both need a larger change."""
+    usual = stats.smallest_detectable(0.1, 15, 0.05, 0.8)
+    assert usual == pytest.approx(0.1 * (1.753 + 0.866), abs=0.001)
+    assert stats.smallest_detectable(0.1, 15, 0.01, 0.8) > usual
+    assert stats.smallest_detectable(0.1, 15, 0.05, 0.9) > usual
+
+
+def test_holm_by_hand() -> None:
+    """Four tests: the smallest p value times 4, the next times 3, and never below the one before it."""
+    adjusted = stats.holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
+    assert adjusted == pytest.approx({"d": 0.02, "a": 0.03, "c": 0.06, "b": 0.06})
+
+
+def test_holm_of_one_test_changes_nothing() -> None:
+    """One test needs no correction, and none needs none."""
+    assert stats.holm({"a": 0.2}) == {"a": 0.2}
+    assert stats.holm({}) == {}
+
+
+P_VALUES = st.dictionaries(st.text("abcdefgh", min_size=1, max_size=3), PROBABILITIES, max_size=12)
+
+
+@given(P_VALUES)
+def test_holm_is_never_below_the_raw_p_value_nor_above_one(p_values: dict[str, float]) -> None:
+    """Testing more can only make one more careful, and a probability stays one."""
+    adjusted = stats.holm(p_values)
+    assert adjusted.keys() == p_values.keys()
+    assert all(p_values[key] <= adjusted[key] <= 1.0 for key in p_values)
+
+
+@given(P_VALUES)
+def test_holm_keeps_the_order(p_values: dict[str, float]) -> None:
+    """What was more surprising before the correction is not less surprising after it."""
+    adjusted = stats.holm(p_values)
+    by_raw = sorted(p_values, key=lambda key: p_values[key])
+    assert [adjusted[key] for key in by_raw] == sorted(adjusted.values())
+
+
+@given(P_VALUES, PROBABILITIES)
+def test_one_more_test_never_makes_holm_bolder(p_values: dict[str, float], another: float) -> None:
+    """Adding a test never lowers the p value of another."""
+    before = stats.holm(p_values)
+    after = stats.holm({**p_values, "z": another})
+    assert all(after[key] >= before[key] for key in before)
+
+
+def test_fisher_finds_the_table_of_the_tea() -> None:
+    """Fisher's lady: 1 of 4 against 3 of 4 is as bad with a probability of 17 in 70."""
+    assert stats.fisher_less(1, 3, 3, 1) == pytest.approx(17 / 70)
+
+
+def test_fisher_is_one_sided() -> None:
+    """More success than the baseline is never surprisingly little."""
+    assert stats.fisher_less(95, 5, 1000, 0) < 0.01
+    assert stats.fisher_less(1000, 0, 95, 5) > 0.99

@@ -1,0 +1,189 @@
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.core.requests.metrics import Part, metric
+from bench.core.requests.sample import Outcome, Stop, StopCause
+from bench.core.run.figures import figures_of
+from bench.core.run.result import RunResult
+from bench.core.verdict.baseline import MAX_RUNS, MIN_RUNS, Baseline, accept
+from bench.errors import ConfigError, MeasurementError
+from tests.factories import (
+    NOON,
+    make_baseline,
+    make_fingerprint,
+    make_provenance,
+    make_recording,
+    make_run,
+    make_sample,
+    run_at,
+)
+
+LATER = NOON + timedelta(days=1)
+
+
+def accepted(result: RunResult, baseline: Baseline | None = None, **changes: Any) -> Baseline:
+    """The baseline with a run that was accepted as usual; options by name."""
+    options: dict[str, Any] = {"reason": "usual", "by": "Tess Ter", "at": LATER}
+    return accept(baseline, result, **options | changes)
+
+
+def test_the_first_run_begins_a_baseline() -> None:
+    """A baseline is of a scenario on a stack in an environment, and says who accepted what and why."""
+    run = run_at(failed=(3, 4))
+    baseline = accepted(run, reason="  new model \n", by="Ada")
+    assert (baseline.scenario, baseline.stack, baseline.environment) == ("quick", "embedded", "simulated")
+    (only,) = baseline.runs
+    assert (only.run_id, only.started_at) == (run.provenance.run_id, NOON)
+    assert (only.commit, only.tool_version) == ("c" * 40, "0.1.0")
+    assert (only.accepted_at, only.accepted_by, only.reason) == (LATER, "Ada", "new model")
+    assert only.fingerprint == make_fingerprint()
+    assert (only.ok, only.failed) == (98, 2)
+
+
+def test_a_real_machine_has_an_environment_of_its_own() -> None:
+    """Where time is real the baseline's environment is the machine."""
+    baseline = accepted(run_at(fingerprint=make_fingerprint(simulated=False)))
+    assert baseline.environment == "linux-x86-64-2cpu"
+
+
+def test_figures_are_those_that_can_decide_and_no_others() -> None:
+    """A baseline keeps what a comparison reads: metrics that decide or locate, by message, and p95."""
+    run = run_at()
+    (only,) = accepted(run).runs
+    expected = {
+        key
+        for key, each in run.summary.metrics.items()
+        if metric(key).part is not Part.INFORMS and key != "success_ratio"
+    }
+    assert set(only.figures) == expected | {"p95.e2e_ms"}
+    assert list(only.figures) == sorted(only.figures)
+    assert only.figures["hop.decode_ms"].keys() == run.summary.metrics["hop.decode_ms"].figures.keys()
+
+
+def test_figures_are_rounded_to_a_hundredth_of_a_millisecond() -> None:
+    """The difference of two baselines can be read: two digits, and no more is lost."""
+    run = run_at(1.0 / 3.0)
+    (only,) = accepted(run).runs
+    for key, figures in only.figures.items():
+        measured = figures_of(run.summary)[key]
+        for prompt, value in figures.items():
+            assert value == round(value, 2)
+            assert value == pytest.approx(measured[prompt], abs=0.005)
+
+
+def test_what_we_cancelled_is_no_failure() -> None:
+    """Requests that we took back are neither successes nor failures."""
+    samples = [*(make_sample(seq) for seq in range(9)), make_sample(9, outcome=Outcome.CANCELLED)]
+    (only,) = accepted(make_run(make_recording(samples))).runs
+    assert (only.ok, only.failed) == (9, 0)
+
+
+def test_a_run_without_success_is_no_success() -> None:
+    """A run in which everything failed has nothing to compare with, so it is refused."""
+    with pytest.raises(MeasurementError, match="has no successful request to compare with"):
+        accepted(run_at(failed=range(100)))
+
+
+def test_a_run_older_than_a_full_baseline_is_refused() -> None:
+    """A run that would be cut off at once is not accepted in silence."""
+    full = make_baseline([1.0] * MAX_RUNS)
+    before = make_provenance("older", started_at=NOON - timedelta(days=1))
+    with pytest.raises(ConfigError, match="is older than the 20 runs of the baseline"):
+        accept(full, run_at(1.0, provenance=before), reason="x", by="y", at=NOON)
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "\n\t"])
+def test_a_run_is_accepted_for_a_reason(reason: str) -> None:
+    """Whoever reads the difference asks why, so an empty reason is refused."""
+    with pytest.raises(ConfigError, match="a baseline is accepted for a reason") as caught:
+        accepted(run_at(), reason=reason)
+    assert caught.value.hint == "--reason 'faster model'"
+
+
+def test_a_run_that_was_made_worse_is_refused() -> None:
+    """A run with injections is an experiment, and its knobs are named."""
+    provenance = make_provenance("r1", injections={"model.slowdown": 1.3, "agent.delay_ms": 50.0})
+    with pytest.raises(ConfigError) as caught:
+        accepted(run_at(provenance=provenance))
+    assert caught.value.message == "run r1 was made worse on purpose (model.slowdown, agent.delay_ms)"
+    assert caught.value.hint == "take a run without --inject"
+
+
+def test_an_invalid_run_is_refused() -> None:
+    """What cannot be believed is nothing to expect, and each reason is said."""
+    stop = Stop(cause=StopCause.INTERRUPT, reason="Ctrl-C")
+    samples = [make_sample(seq, sent_s=seq * 0.3 + 0.2) for seq in range(20)]
+    with pytest.raises(MeasurementError) as caught:
+        accepted(make_run(make_recording(samples, stop=stop), provenance=make_provenance("r1")))
+    said = "run r1 is invalid: the run ended early: Ctrl-C; the load generator was late: "
+    assert caught.value.message.startswith(said)
+    assert caught.value.hint == "measure again: bench run"
+
+
+def test_a_run_that_a_threshold_broke_off_is_refused() -> None:
+    """A valid run that did not go to its end has other figures than one that did."""
+    stop = Stop(cause=StopCause.THRESHOLD, reason="threshold e2e_ms avg<1 was crossed (550)")
+    run = make_run(make_recording(stop=stop), provenance=make_provenance("r1"))
+    assert run.validity.valid
+    with pytest.raises(MeasurementError) as caught:
+        accepted(run)
+    assert caught.value.message == "run r1 is invalid: threshold e2e_ms avg<1 was crossed (550)"
+
+
+def test_accepting_a_run_twice_changes_nothing() -> None:
+    """A run is in a baseline once, whatever reason is given the second time."""
+    once = make_baseline()
+    for number in range(len(once.runs)):
+        assert accepted(run_at(number=number), once, reason="again", by="Ada") is once
+
+
+def test_a_baseline_keeps_the_last_twenty() -> None:
+    """The twenty-first run pushes the oldest out."""
+    baseline = make_baseline([1.0] * MAX_RUNS)
+    assert len(baseline.runs) == MAX_RUNS == 20
+    longer = accepted(run_at(number=20), baseline)
+    assert longer.runs[:-1] == baseline.runs[1:]
+    assert longer.runs[-1].run_id == run_at(number=20).provenance.run_id
+
+
+@given(st.permutations(range(8)))
+def test_the_order_of_accepting_changes_nothing(order: list[int]) -> None:
+    """Runs stand in the order in which they were measured, however they were accepted."""
+    baseline = None
+    for number in order:
+        baseline = accepted(run_at(number=number, requests=4), baseline)
+    assert baseline is not None
+    assert [run.started_at for run in baseline.runs] == [NOON + timedelta(hours=each) for each in range(8)]
+
+
+def test_runs_of_other_zones_are_sorted_by_the_moment() -> None:
+    """What counts is when a run was measured, not what the clock on the wall said."""
+    india = timezone(timedelta(hours=5, minutes=30))
+    early = make_provenance("early", started_at=datetime(2026, 1, 5, 13, tzinfo=india))
+    late = make_provenance("late", started_at=datetime(2026, 1, 5, 12, tzinfo=UTC))
+    baseline = accepted(make_run(provenance=late))
+    baseline = accepted(make_run(provenance=early), baseline)
+    assert [run.run_id for run in baseline.runs] == ["early", "late"]
+
+
+def test_accepting_leaves_the_other_runs_alone() -> None:
+    """Who accepted an older run and why is kept."""
+    baseline = make_baseline()
+    longer = accepted(run_at(number=50), baseline, reason="faster", by="Ada")
+    assert longer.runs[:-1] == baseline.runs
+    assert (longer.runs[-1].reason, longer.runs[-1].accepted_by) == ("faster", "Ada")
+
+
+def test_a_baseline_survives_json() -> None:
+    """A baseline that is written and read again is the same."""
+    baseline = make_baseline()
+    assert Baseline.model_validate_json(baseline.model_dump_json()) == baseline
+
+
+def test_enough_runs_fit_into_a_baseline() -> None:
+    """A full baseline holds more runs than a comparison needs."""
+    assert 2 < MIN_RUNS <= MAX_RUNS

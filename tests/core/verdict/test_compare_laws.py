@@ -1,0 +1,107 @@
+"""Laws of a comparison as a whole, whatever the numbers are."""
+
+import random
+import time
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.core.run.result import RunResult
+from bench.core.verdict.baseline import Baseline, accept
+from bench.core.verdict.compare import compare
+from bench.core.verdict.verdict import Verdict
+from tests.core.figures import Figures, judged
+from tests.factories import (
+    NOON,
+    make_control,
+    make_fingerprint,
+    make_provenance,
+    make_recording,
+    make_run,
+    make_sample,
+)
+
+TIMES = st.floats(1.0, 5000.0)
+KEYS = ("e2e_ms", "ttft_ms", "hop.agent_ms", "hop.decode_ms", "hop.network_ms")
+FACTORS = st.lists(st.floats(0.7, 1.5), min_size=6, max_size=6)
+
+
+def world(usual: dict[str, float], factors: list[float]) -> tuple[Figures, list[Figures]]:
+    """A run, and six of a baseline, whose metrics are these times a factor of each run and metric."""
+
+    def run(number: int) -> Figures:
+        return {
+            key: {"a": factors[(number + place) % len(factors)] * each_ms}
+            for place, (key, each_ms) in enumerate(sorted(usual.items()))
+        }
+
+    return run(0), [run(number) for number in range(1, 7)]
+
+
+@settings(max_examples=60)
+@given(st.dictionaries(st.sampled_from(KEYS), TIMES, min_size=2), FACTORS, st.data())
+def test_another_metric_makes_no_alarm_of_the_others(
+    usual: dict[str, float], factors: list[float], data: st.DataObject
+) -> None:
+    """With a metric more the others are asked more of by Holm's procedure: none regresses that did not."""
+    added = data.draw(st.sampled_from(sorted(usual)))
+    head, base = world(usual, factors)
+    without = judged(
+        {key: each for key, each in head.items() if key != added},
+        [{key: each for key, each in run.items() if key != added} for run in base],
+    )
+    for key, each in judged(head, base).items():
+        if key != added and each.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}:
+            assert without[key].verdict is each.verdict
+
+
+@settings(max_examples=60)
+@given(st.dictionaries(st.sampled_from(KEYS), TIMES, min_size=1), FACTORS, st.integers(0, 5))
+def test_no_order_matters(usual: dict[str, float], factors: list[float], turn: int) -> None:
+    """Neither the order of the baseline's runs nor that of metrics says anything of the version."""
+    head, base = world(usual, factors)
+    turned = [dict(list(run.items())[::-1]) for run in base[turn:] + base[:turn]]
+    one, other = judged(head, base), judged(dict(list(head.items())[::-1]), turned)
+    assert {key: each.verdict for key, each in one.items()} == {
+        key: each.verdict for key, each in other.items()
+    }
+
+
+def drawn(dice: random.Random, number: int) -> RunResult:
+    """A run like those of the committed baselines: 13 messages, two latencies, six tiers, a control."""
+    factor = dice.gauss(1.0, 0.05)
+    samples = [
+        make_sample(
+            seq,
+            prompt=f"message-{seq % 13}",
+            latency_ms=400.0 * factor,
+            first_token_s=seq * 0.3 + 0.1 * factor,
+        )
+        for seq in range(52)
+    ]
+    return make_run(
+        make_recording(samples, control=make_control(factor)),
+        fingerprint=make_fingerprint(simulated=False),
+        provenance=make_provenance(f"20260105T120000Z-quick-{number:04x}"),
+    )
+
+
+def test_comparing_costs_next_to_nothing() -> None:
+    """Twelve scenarios beside twenty runs each take less than a second of a processor's time.
+
+    A second is a hundred times what a loop of arithmetic takes where this was written, and is measured in
+    such loops, so that a slow machine has longer; they take a twelfth of it there.
+    """
+    dice = random.Random(20260105)
+    baseline: Baseline | None = None
+    for number in range(20):
+        baseline = accept(baseline, drawn(dice, number), reason="usual", by="Tess Ter", at=NOON)
+    heads = [drawn(dice, 100 + number) for number in range(12)]
+    begin_s = time.process_time()
+    value = 1
+    for _ in range(120_000):
+        value = (value * 1_103_515_245 + 12_345) & 0x7FFF_FFFF
+    pinned_s = time.process_time() - begin_s
+    compared = [compare(head, baseline) for head in heads]
+    assert time.process_time() - begin_s - pinned_s < 100 * pinned_s
+    assert all(each.baseline_runs == 20 for each in compared)

@@ -1,0 +1,49 @@
+"""Laws of scale: what a machine does to all times alike is no version's doing, and a unit is none either."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.core.requests.metrics import Part
+from bench.core.verdict.compare import Decision, compare
+from bench.core.verdict.verdict import MetricComparison, Verdict
+from tests.core.figures import judged
+from tests.factories import MACHINES, machines_baseline, made_on
+
+BASELINE = machines_baseline(hops={"auth": 1.0})
+LONG = st.floats(5_000.0, 50_000.0)
+
+
+@settings(max_examples=30)
+@given(st.floats(0.6, 1.7))
+def test_a_slower_machine_is_an_environment_shift_and_nothing_else(pace: float) -> None:
+    """A run and its control that take a multiple of the time neither regress nor improve, whatever it is."""
+    comparison = compare(made_on(pace, pace, 50, hops={"auth": 1.0}), BASELINE)
+    deciding = [each for each in comparison.metrics if each.part in {Part.DECIDES, Part.TAILS}]
+    assert not {each.verdict for each in deciding} & {Verdict.REGRESSED, Verdict.IMPROVED}
+    assert comparison.decision is not Decision.FAIL
+    assert comparison.machine is not None
+    usual = math.exp(sum(map(math.log, MACHINES)) / len(MACHINES))
+    assert comparison.machine.slower_ratio == pytest.approx(pace / usual - 1.0)
+    if not 0.7 < pace < 1.3:
+        assert comparison.machine.moved
+
+
+@settings(max_examples=60)
+@given(
+    LONG, st.lists(st.floats(0.8, 1.2), min_size=5, max_size=12), st.floats(0.6, 1.8), st.floats(1.0, 30.0)
+)
+def test_a_multiple_of_all_times_changes_nothing(
+    usual_ms: float, factors: list[float], change: float, scale: float
+) -> None:
+    """Far above the smallest change that matters a run and its baseline in another unit compare alike."""
+
+    def beside(unit: float) -> MetricComparison:
+        base = [{"e2e_ms": {"a": usual_ms * each * unit}} for each in factors]
+        return judged({"e2e_ms": {"a": usual_ms * change * unit}}, base)["e2e_ms"]
+
+    one, other = beside(1.0), beside(scale)
+    for key in ("change_ratio", "p_value", "mde_ratio", "low_ratio", "high_ratio"):
+        assert getattr(other, key) == pytest.approx(getattr(one, key), rel=0.03, abs=0.003)

@@ -1,0 +1,173 @@
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bench.core.requests.metrics import Part
+from bench.core.requests.sample import Stop, StopCause
+from bench.core.run.result import RunResult
+from bench.core.values.stats import proportion_interval
+from bench.core.verdict.assess import FEWEST_RUNS, assess
+from bench.core.verdict.baseline import pin
+from bench.core.verdict.compare import Decision, compare
+from bench.core.verdict.noise import LEAST_SD, MOST_PRIOR_DF, MetricNoise, Noise
+from bench.errors import ConfigError, MeasurementError
+from tests.factories import (
+    HOPS,
+    MACHINES,
+    NOON,
+    made_on,
+    make_baseline,
+    make_fingerprint,
+    make_provenance,
+    make_recording,
+    make_run,
+    run_at,
+)
+
+
+def same(count: int, sd: float, seed: int = 1) -> list[RunResult]:
+    """Runs of the same that differ by this much."""
+    dice = random.Random(seed)
+    return [run_at(1.0 + dice.gauss(0.0, sd), number) for number in range(count)]
+
+
+def known(**changes: Any) -> Noise:
+    """What was found of twenty quiet runs; fields by name."""
+    content: dict[str, Any] = {
+        "scenario": "quick",
+        "fingerprint": make_fingerprint(),
+        "measured_at": NOON,
+        "runs": 20,
+        "alarms": 0,
+        "alarms_low_ratio": 0.0,
+        "alarms_high_ratio": 0.14,
+        "metrics": {"e2e_ms": MetricNoise(runs=20, sd=0.03, mde_ratio=0.1)},
+    }
+    return Noise.model_validate(content | changes)
+
+
+def test_the_spread_between_runs_is_measured() -> None:
+    """Runs that were drawn with a spread of four per cent show about that, and what it hides."""
+    found = assess(same(40, 0.04))
+    each = found.metrics["e2e_ms"]
+    assert (found.runs, each.runs) == (40, 40)
+    assert each.sd == pytest.approx(0.04, rel=0.3)
+    assert each.mde_ratio > 2 * each.sd
+    assert found.measured_at == NOON + timedelta(hours=39)
+
+
+def test_what_the_control_explains_is_no_noise() -> None:
+    """On machines that differ by seven per cent, and whose controls say so, hardly any spread is left."""
+    runs = [made_on(factor, factor, number) for number, factor in enumerate(MACHINES)]
+    alone = [made_on(factor, None, number) for number, factor in enumerate(MACHINES)]
+    assert assess(runs).metrics["e2e_ms"].sd < 0.002
+    assert assess(alone).metrics["e2e_ms"].sd > 0.06
+
+
+def test_runs_of_the_same_raise_few_alarms() -> None:
+    """Judged by each other, quiet runs hardly ever regress, and the rate has its exact interval."""
+    found = assess(same(40, 0.03))
+    assert found.alarms <= 2
+    interval = tuple(round(end, 4) for end in proportion_interval(found.alarms, 40, 0.95))
+    assert (found.alarms_low_ratio, found.alarms_high_ratio) == interval
+    assert not found.advisory
+
+
+def test_alarms_are_those_of_the_gate_that_has_these_priors() -> None:
+    """A run counts that would fail once this is written, though published figures would let it pass."""
+    runs = [*same(FEWEST_RUNS + 6, 0.003), run_at(1.12, 90)]
+    *others, odd = runs
+    baseline = make_baseline()
+    assert compare(odd, baseline).decision is Decision.FAIL
+    assert assess(runs).alarms == 1
+    assert assess(others).alarms == 0
+
+
+def test_what_only_explains_raises_no_alarm() -> None:
+    """A run of which the network took far longer would fail nobody, and so counts for no false alarm."""
+    quiet = [run_at(1.0, number) for number in range(10)]
+    odd = run_at(1.0, 50, hops={tier: each / 2 for tier, each in HOPS.items()})
+    found = compare(odd, make_baseline([1.0] * 10))
+    assert [each.key for each in found.regressed(Part.EXPLAINS)] == ["hop.network_ms"]
+    assert assess([*quiet, odd]).alarms == 0
+
+
+@pytest.mark.parametrize(("count", "total", "low", "high"), [(0, 10, 0.0, 0.3085), (5, 10, 0.1871, 0.8129)])
+def test_the_interval_of_a_rate_is_exact(count: int, total: int, low: float, high: float) -> None:
+    """Clopper and Pearson's, from their tables."""
+    assert proportion_interval(count, total, 0.95) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_too_few_runs_say_nothing_of_noise() -> None:
+    """One run less than can be judged by the others is refused, and none as well."""
+    for runs in ([], same(FEWEST_RUNS - 1, 0.01)):
+        with pytest.raises(ConfigError, match="say too little of noise"):
+            assess(runs)
+
+
+def test_runs_of_something_else_are_refused() -> None:
+    """Another machine's, an invalid one, and one that was made worse are no runs of the same."""
+    usual = same(FEWEST_RUNS, 0.01)
+    other = run_at(1.0, 0, fingerprint=make_fingerprint(stack_digest="c" * 64))
+    with pytest.raises(ConfigError, match="not of the same as the newest: stack_digest"):
+        assess([*usual, other])
+    stopped = make_run(make_recording(stop=Stop(cause=StopCause.INTERRUPT, reason="Ctrl-C")))
+    with pytest.raises(MeasurementError, match="is invalid: the run ended early: Ctrl-C"):
+        assess([*usual, stopped])
+    worse = run_at(1.0, 0, provenance=make_provenance(injections={"model.slowdown": 2.0}))
+    with pytest.raises(ConfigError, match="made worse on purpose"):
+        assess([*usual, worse])
+
+
+def test_a_metric_that_few_runs_have_is_left_out() -> None:
+    """A tier that only some runs name has no spread, rather than one of nothing."""
+    usual = same(FEWEST_RUNS, 0.01)
+    bare = [run_at(1.0, 50 + number, hops={"agent": 2.0}) for number in range(3)]
+    assert set(assess([*usual, *bare]).metrics) >= {"e2e_ms", "hop.agent_ms"}
+    few = assess([*[run_at(1.0, number, hops={"agent": 2.0}) for number in range(6)], run_at(1.0, 9)])
+    assert "hop.queue_ms" not in few.metrics
+
+
+def test_measured_noise_is_the_gates_prior() -> None:
+    """A quiet scenario shows smaller changes than published figures would; an unknown metric has no prior."""
+    run, baseline = run_at(1.0), make_baseline()
+    usual, quiet = (
+        next(each.mde_ratio for each in compare(run, baseline, noise=noise).metrics if each.key == "e2e_ms")
+        for noise in (None, known())
+    )
+    assert usual is not None
+    assert quiet is not None
+    assert quiet < usual
+    assert known().prior("ttft_ms") is None
+
+
+def test_a_prior_is_never_too_sure() -> None:
+    """However alike runs of one afternoon were, and however many, another day may differ."""
+    certain = known(metrics={"e2e_ms": MetricNoise(runs=500, sd=0.0001, mde_ratio=0.001)})
+    assert certain.prior("e2e_ms") == (LEAST_SD, MOST_PRIOR_DF)
+
+
+def test_a_gate_that_only_advises_lets_nothing_vanish() -> None:
+    """A tier that is gone is no matter of noise and blocks; creep is a matter of noise and does not."""
+    erring = known(alarms=8, alarms_low_ratio=0.19, alarms_high_ratio=0.64)
+    gone = run_at(1.0, hops={"agent": 2.0})
+    assert compare(gone, make_baseline(), noise=erring).decision is Decision.FAIL
+    pinned = pin(make_baseline(), reason="release", by="Tess Ter", at=NOON)
+    rolled = make_baseline([1.3] * 10).model_copy(update={"anchor": pinned.anchor})
+    assert compare(run_at(1.3), rolled).decision is Decision.FAIL
+    advised = compare(run_at(1.3), rolled, noise=erring)
+    assert advised.decision is Decision.UNDECIDED
+    assert "response time crept: it regressed beside the anchor" in advised.reasons
+
+
+def test_a_gate_that_errs_too_often_only_advises() -> None:
+    """It fails nobody and says why; a crossed threshold is no matter of noise and fails all the same."""
+    erring = known(alarms=8, alarms_low_ratio=0.19, alarms_high_ratio=0.64)
+    assert erring.advisory
+    advised = compare(run_at(1.5), make_baseline(), noise=erring)
+    assert advised.decision is Decision.UNDECIDED
+    assert advised.reasons[0] == "the gate only advises: 8 of 20 runs of the same were false alarms"
+    assert compare(run_at(1.5), make_baseline(), noise=known()).decision is Decision.FAIL
+    assert compare(run_at(40.0), make_baseline(), noise=erring).decision is Decision.FAIL

@@ -1,0 +1,140 @@
+"""The 95th percentile: what the slowest requests take, where there are enough of them."""
+
+import pytest
+
+from bench.core.declared.scenario import Tolerance
+from bench.core.report.report import make_report
+from bench.core.requests.metrics import METRICS, Part, metric, tail_key, tailed
+from bench.core.run.figures import TAIL_REQUESTS, figures_of
+from bench.core.run.result import RunResult
+from bench.core.verdict.ab import compare_pairs
+from bench.core.verdict.baseline import Baseline
+from bench.core.verdict.compare import Comparison, Decision, compare
+from bench.core.verdict.verdict import Verdict
+from bench.render.document import make_document
+from tests.core.figures import judged
+from tests.factories import USUAL_FACTORS, make_baseline, make_recording, make_run, make_sample, run_at
+
+TAIL = "p95.e2e_ms"
+AUTH = {"auth": 1.0}
+
+
+def slow_tail(number: int = 0, share: int = 15, requests: int = 200) -> RunResult:
+    """A run as usual, but that one request in `share` takes three times as long."""
+    usual_ms = (300.0, 400.0, 500.0, 600.0)
+    samples = [
+        make_sample(seq, latency_ms=usual_ms[seq % 4] * (3.0 if seq % share == 0 else 1.0), hops=AUTH)
+        for seq in range(requests)
+    ]
+    made = make_run(make_recording(samples))
+    return made.model_copy(
+        update={"provenance": made.provenance.model_copy(update={"run_id": f"tail-{number}"})}
+    )
+
+
+def usual(requests: int = 200) -> Baseline:
+    """Ten runs whose one tier always takes the same."""
+    return make_baseline(USUAL_FACTORS, hops=AUTH, requests=requests)
+
+
+def verdict_on(comparison: Comparison, key: str = TAIL) -> Verdict:
+    """What is said of one metric."""
+    return next(each.verdict for each in comparison.metrics if each.key == key)
+
+
+def test_only_latencies_that_decide_have_a_tail() -> None:
+    """Response time and time to first token do; success, what informs, tiers and nonsense do not."""
+    assert {key for key in METRICS if tailed(tail_key(key))} == {"e2e_ms", "ttft_ms"}
+    for key in ("e2e_ms", "p95.hop.agent_ms", "p95.colour", "hop.p95_ms"):
+        assert tailed(key) is None
+    row = metric(TAIL)
+    assert (row.label, row.part) == ("p95 of response time", Part.TAILS)
+    assert row.smallest_change == METRICS["e2e_ms"].smallest_change
+
+
+def test_few_requests_have_no_tail_that_is_compared() -> None:
+    """Below a hundred the percentile is shown, and not compared."""
+    assert figures_of(run_at(requests=TAIL_REQUESTS).summary)[TAIL].keys() == {"all"}
+    assert TAIL not in figures_of(run_at(requests=TAIL_REQUESTS - 1).summary)
+
+
+def test_a_tail_that_grew_fails_where_the_whole_hardly_did() -> None:
+    """One request in fifteen that takes three times as long is a regression, and is called by its name."""
+    run = slow_tail()
+    comparison = compare(run, usual())
+    assert comparison.decision is Decision.FAIL
+    assert verdict_on(comparison) is Verdict.REGRESSED
+    assert comparison.suspect
+    report = make_report(run, comparison)
+    assert report.headline.startswith("p95 of response time regressed: 601 ms → ")
+    assert report.next_step.startswith("Look at the slowest requests in samples.jsonl.gz")
+    rows = [row[0] for row in make_document(report).judged[0].rows]
+    assert rows == ["success", "response time", "p95 of response time"]
+
+
+def test_a_usual_tail_passes() -> None:
+    """A run like the baseline's has a tail like theirs."""
+    comparison = compare(run_at(1.0, 50, hops=AUTH, requests=200), usual())
+    assert (comparison.decision, verdict_on(comparison)) == (Decision.PASS, Verdict.UNCHANGED)
+
+
+def test_a_noisy_tail_leaves_nothing_undecided() -> None:
+    """A percentile varies more than a mean: where only much could be seen of it, the mean still decides."""
+    factors = [0.5, 1.0, 2.0] * 4
+    base = [{"e2e_ms": {"a": 500.0}, TAIL: {"all": 900.0 * each}} for each in factors]
+    found = judged({"e2e_ms": {"a": 500.0}, TAIL: {"all": 900.0}}, base)
+    assert found[TAIL].verdict is Verdict.INCONCLUSIVE
+    assert found["e2e_ms"].verdict is Verdict.UNCHANGED
+
+
+def test_failures_make_no_tail_vanish() -> None:
+    """A run of which too few requests succeeded for a percentile says so by its success."""
+    comparison = compare(run_at(1.0, 50, hops=AUTH, failed=[3]), usual(requests=100))
+    assert verdict_on(comparison) is Verdict.INCONCLUSIVE
+    assert comparison.vanished == ()
+    assert comparison.decision is Decision.PASS
+
+
+def test_a_baseline_from_before_has_no_tail() -> None:
+    """Runs that were accepted without percentiles still judge the rest; of these they say nothing."""
+    old = usual()
+    runs = tuple(
+        run.model_copy(update={"figures": {k: each for k, each in run.figures.items() if k != TAIL}})
+        for run in old.runs
+    )
+    comparison = compare(slow_tail(), old.model_copy(update={"runs": runs}))
+    assert verdict_on(comparison) is Verdict.NEW
+
+
+def test_a_tail_costs_what_decides_nothing() -> None:
+    """It is a family of its own: the p values of the others stay as they are."""
+    head, base = {"e2e_ms": {"a": 1150.0}}, {"e2e_ms": {"a": 990.0}}
+    with_it = judged(head | {TAIL: {"all": 2000.0}}, [base | {TAIL: {"all": 2000.0}}] * 10)
+    assert with_it["e2e_ms"] == judged(head, [base] * 10)["e2e_ms"]
+
+
+def test_a_tail_has_a_margin_of_its_own() -> None:
+    """A scenario can tolerate more of it than of the rest."""
+    run, scenario = slow_tail(), slow_tail().scenario
+    tolerant = scenario.model_validate(
+        scenario.model_dump() | {"tolerances": {TAIL: Tolerance(margin_ratio=9.0)}}
+    )
+    comparison = compare(run.model_copy(update={"scenario": tolerant}), usual())
+    assert verdict_on(comparison) is Verdict.UNCHANGED
+
+
+@pytest.mark.parametrize(("requests", "said"), [(200, Verdict.REGRESSED), (60, None)])
+def test_in_turns_tails_are_compared_too(requests: int, said: Verdict | None) -> None:
+    """`bench ab` sees a tail that grew in runs that are long enough to have one, and only there."""
+    base = [run_at(1.0, number, hops=AUTH, requests=requests) for number in range(6)]
+    head = [slow_tail(number, requests=requests) for number in range(6)]
+    comparison = compare_pairs(base, head, head[-1], "base")
+    assert {each.verdict for each in comparison.metrics if each.key == TAIL} == ({said} if said else set())
+
+
+def test_in_turns_no_tail_vanishes() -> None:
+    """A head of which too few requests succeeded has no percentile, and lacks nothing for that."""
+    base = [run_at(1.0, number, hops=AUTH) for number in range(6)]
+    head = [run_at(1.0, 10 + number, hops=AUTH, failed=[7]) for number in range(6)]
+    comparison = compare_pairs(base, head, head[-1], "base")
+    assert verdict_on(comparison) is Verdict.INCONCLUSIVE

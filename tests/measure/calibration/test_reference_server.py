@@ -1,0 +1,300 @@
+import asyncio
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+import pytest
+
+from bench.core.declared.scenario import Brief, Prompt
+from bench.core.load.plan import Arrival
+from bench.core.requests.sample import Outcome
+from bench.measure.calibration.certify import REFERENCE_TARGET, certify, trial_load
+from bench.measure.calibration.reference_server import FIRST_S, GAP_S, TOKENS
+from bench.measure.http.connection import Address, Connection, Reply, WireError, WireFault, request_bytes
+from bench.measure.load.chat_client import ChatClient
+from bench.measure.load.endpoint import Endpoint
+from bench.measure.load.workers import working
+from tests.eventually import eventually
+from tests.factories import make_scenario
+
+ANY = Arrival(stage=0, user=0, turn=0, prompt="any")
+CHAT = request_bytes("POST", "/chat", "test", {"content-type": "application/json"}, b'{"message":"Hello"}')
+READY = request_bytes("GET", "/ready", "test", {})
+TOKEN = b'data: {"text":"a "}\n\n'
+_PATIENCE_S = 60
+
+
+@dataclass(frozen=True)
+class Server:
+    """The server as a process of its own.
+
+    Attributes:
+        process: Its standard streams are pipes.
+        said: What it announced.
+    """
+
+    process: subprocess.Popen[str]
+    said: dict[str, Any]
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return str(self.said["url"])
+
+    def connect(self) -> socket.socket:
+        """A connection on which a test writes every byte itself."""
+        address = Address.of(self.url)
+        return socket.create_connection((address.host, address.port), timeout=_PATIENCE_S)
+
+    def connections(self) -> int:
+        """How many clients it has."""
+        found = psutil.Process(self.process.pid).net_connections("tcp")
+        return len([each for each in found if each.status != psutil.CONN_LISTEN])
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """A server that ends with its stdin, or has ended before, and has nothing to complain of."""
+    command = [sys.executable, "-m", "bench.measure.calibration.reference_server"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield Server(process, json.loads(process.stdout.readline()))
+            out, err = process.communicate(timeout=_PATIENCE_S)
+        finally:
+            process.kill()
+        assert (process.returncode, out, err) == (0, "", "")
+
+
+def client(url: str) -> ChatClient:
+    """A user of the server."""
+    scenario = make_scenario()
+    brief = Brief(scenario=scenario, target=REFERENCE_TARGET, prompts=(Prompt(id="any", text="x"),))
+    return ChatClient(Endpoint.of(brief, url, {}), None)
+
+
+def asked(server: Server, *requests: bytes) -> list[Reply]:
+    """The answers to requests on one connection."""
+
+    async def work() -> list[Reply]:
+        connection = Connection(Address.of(server.url))
+        try:
+            return [await connection.exchange(request) for request in requests]
+        finally:
+            connection.close()
+
+    return asyncio.run(work())
+
+
+def times_of(answer: bytes) -> tuple[float, float]:
+    """What an answer says of its first token and its end, once it is seen to be whole."""
+    stream, _, done = answer.partition(b"event: done\ndata: ")
+    assert stream == TOKEN * TOKENS
+    said = json.loads(done)
+    assert said == {"tokens": TOKENS, "first_ms": said["first_ms"], "total_ms": said["total_ms"]}
+    assert said["first_ms"] >= FIRST_S * 1000
+    assert said["total_ms"] >= (FIRST_S + (TOKENS - 1) * GAP_S) * 1000
+    return said["first_ms"], said["total_ms"]
+
+
+def read_to_the_end(connection: socket.socket) -> bytes:
+    """All that comes until the server closes; a reset is an end as well."""
+    parts = []
+    try:
+        while part := connection.recv(65_536):
+            parts.append(part)
+    except ConnectionResetError:
+        pass
+    return b"".join(parts)
+
+
+def test_it_announces_itself_as_a_service_does() -> None:
+    """One line of JSON says what it is, where it listens, and which process it is."""
+    with serving() as server:
+        assert server.said == {
+            "event": "listening",
+            "role": "reference",
+            "url": server.url,
+            "pid": server.process.pid,
+        }
+        assert Address.of(server.url).host == "127.0.0.1"
+
+
+def test_both_answers_come_on_one_connection() -> None:
+    """It is ready, and it streams, again and again, on a connection that stays."""
+    with serving() as server:
+        ready, *chats, again = asked(server, READY, CHAT, CHAT, READY)
+    for reply in (ready, again):
+        assert (reply.status, reply.header("content-type")) == (200, "application/json")
+        assert json.loads(reply.body) == {"ready": True}
+    for reply in chats:
+        assert (reply.status, reply.header("content-type")) == (200, "text/event-stream")
+        times_of(reply.body)
+    assert [reply.connect_s is None for reply in (ready, *chats, again)] == [False, True, True, True]
+
+
+def test_it_says_how_long_it_really_took() -> None:
+    """Never less than planned, and never more than its client has waited."""
+
+    async def work(url: str) -> None:
+        user = client(url)
+        await user.open()
+        for _ in range(2):
+            asked_s = time.monotonic()
+            answer = await user.ask(ANY)
+            assert answer.outcome is Outcome.OK
+            assert answer.hops["first"] >= FIRST_S * 1000
+            assert answer.hops["total"] >= (FIRST_S + (TOKENS - 1) * GAP_S) * 1000
+            # It says so to the microsecond.
+            assert answer.hops["first"] <= (answer.token_times_s[0] - asked_s) * 1000 + 0.001
+            assert answer.hops["total"] <= (answer.finished_s - asked_s) * 1000 + 0.001
+            assert answer.tokens == TOKENS
+        await user.close()
+
+    with serving() as server:
+        asyncio.run(work(server.url))
+
+
+def test_the_time_counts_from_the_last_byte_of_the_request() -> None:
+    """A request that comes in pieces is not answered, and its time does not run, before it is whole."""
+    with serving() as server, server.connect() as slow:
+        slow.sendall(CHAT[:7])  # in the midst of the path
+        asked(server, CHAT)
+        slow.sendall(CHAT[7:-1])
+        asked(server, CHAT)
+        sent_s = time.monotonic()
+        slow.sendall(CHAT[-1:])
+        answer = b""
+        while not answer.endswith(b"\r\n0\r\n\r\n"):
+            answer += slow.recv(65_536)
+        waited_ms = (time.monotonic() - sent_s) * 1000
+        said = json.loads(answer.partition(b"event: done\ndata: ")[2].splitlines()[0])
+        assert FIRST_S * 1000 <= said["first_ms"] <= said["total_ms"] <= waited_ms + 0.001
+
+
+def test_many_are_answered_at_once() -> None:
+    """Two hundred streams side by side are all whole."""
+
+    async def work(url: str) -> list[Reply]:
+        connections = [Connection(Address.of(url)) for _ in range(200)]
+        try:
+            return await asyncio.gather(*(each.exchange(CHAT) for each in connections))
+        finally:
+            for each in connections:
+                each.close()
+
+    with serving() as server:
+        replies = asyncio.run(work(server.url))
+    assert len([times_of(reply.body) for reply in replies]) == 200
+
+
+@pytest.mark.parametrize("read_bytes", [0, 1])
+def test_who_leaves_ends_his_stream_and_no_other(read_bytes: int) -> None:
+    """A client that goes away before the first token or after it is forgotten, and the others are served."""
+    with serving() as server, server.connect() as stays:
+        for _ in range(20):
+            with server.connect() as leaves:
+                leaves.sendall(CHAT)
+                if read_bytes:
+                    assert leaves.recv(read_bytes)
+        eventually(lambda: server.connections() == 1)
+        stays.sendall(request_bytes("POST", "/chat", "test", {"connection": "close"}, b"{}"))
+        assert read_to_the_end(stays).count(TOKEN) == TOKENS
+        times_of(asked(server, CHAT)[0].body)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"\x00\x01 nonsense\r\n\r\n",
+        b"POST /chat HTTP/1.1\r\ncontent-length: many\r\n\r\n",
+        b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+    ],
+)
+def test_who_talks_nonsense_is_shown_the_door(nonsense: bytes) -> None:
+    """What is no request of HTTP/1.1 is refused, and the others are not."""
+    with serving() as server:
+        with server.connect() as connection:
+            connection.sendall(nonsense)
+            assert read_to_the_end(connection).endswith(
+                b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            )
+        times_of(asked(server, CHAT)[0].body)
+
+
+@pytest.mark.parametrize("second", [CHAT, b"nonsense\r\n\r\n"])
+def test_who_does_not_wait_for_the_answer_gets_none(second: bytes) -> None:
+    """What comes before the answer has ended ends the connection: there is nothing to time."""
+    with serving() as server:
+        with server.connect() as connection:
+            connection.sendall(CHAT + second)
+            assert read_to_the_end(connection) == b""
+        with pytest.raises(WireError) as caught:
+            asked(server, CHAT + second)
+        assert caught.value.kind is WireFault.RESET
+        times_of(asked(server, CHAT)[0].body)
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/chat"), ("POST", "/ready"), ("GET", "/")])
+def test_there_is_nothing_else(method: str, path: str) -> None:
+    """Any other request is answered with 404, and the connection stays."""
+    with serving() as server:
+        nothing, chat = asked(server, request_bytes(method, path, "test", {}), CHAT)
+    assert (nothing.status, nothing.body, chat.status, chat.connect_s) == (404, b"", 200, None)
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/chat"), ("GET", "/ready"), ("GET", "/")])
+def test_who_wants_the_connection_closed_sees_it_closed(method: str, path: str) -> None:
+    """After the answer to a request that says so the connection ends."""
+    with serving() as server, server.connect() as connection:
+        connection.sendall(request_bytes(method, path, "test", {"connection": "close"}))
+        assert read_to_the_end(connection).startswith(b"HTTP/1.1 ")
+
+
+@pytest.mark.parametrize("how", ["stdin", "SIGTERM", "SIGINT"])
+def test_it_ends_whatever_it_does(how: str) -> None:
+    """The end of its stdin, which its parent's death is too, or a signal ends it in the midst of a stream."""
+    with serving() as server, server.connect() as connection:
+        connection.sendall(CHAT)
+        assert connection.recv(1) == b"H"
+        assert server.process.stdin is not None
+        if how == "stdin":
+            server.process.stdin.close()
+            server.process.stdin = None  # communicate() would close it again
+        else:
+            server.process.send_signal(signal.Signals[how])
+        assert server.process.wait(_PATIENCE_S) == 0
+
+
+def test_a_trial_is_answered_whole() -> None:
+    """Two load generators share the users of the trial, and every request of it is answered and timed."""
+
+    async def work(url: str) -> None:
+        async with working(2) as workers:
+            found = await certify(workers, make_scenario(), url)
+            assert found.failed == 0
+            assert found.requests >= 10
+            assert found.ttft is not None
+            assert found.e2e is not None
+            assert 0.0 <= found.ttft.p50_ms <= found.ttft.p95_ms <= found.ttft.max_ms
+
+    with serving() as server:
+        asyncio.run(work(server.url))
+
+
+def test_a_trial_has_the_concurrency_of_its_scenario() -> None:
+    """The most users that are there at once, or the highest rate."""
+    assert getattr(trial_load(make_scenario()), "users", 0) == 10
+    ramp = {"kind": "ramp-rate", "from_rps": 5, "to_rps": 40, "duration_s": 9, "max_in_flight": 7}
+    slow = {"kind": "constant-rate", "rate_rps": 12, "duration_s": 9}
+    busiest = trial_load(make_scenario(stages=[slow, ramp]))
+    assert (getattr(busiest, "rate_rps", 0), getattr(busiest, "max_in_flight", 0)) == (40, 7)

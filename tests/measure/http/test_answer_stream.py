@@ -1,0 +1,161 @@
+import asyncio
+import itertools
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.measure.http.answer_stream import MAX_HEAD_BYTES, AnswerStream
+from bench.measure.http.wire import Reply, WireError, WireFault, request_bytes
+
+GET = request_bytes("GET", "/", "test", {})
+HEAD = request_bytes("HEAD", "/", "test", {})
+
+
+class _Wire(asyncio.Transport):
+    """Takes everything and sends nothing."""
+
+    def write(self, data: object) -> None:
+        """Taken."""
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Never full."""
+
+    def abort(self) -> None:
+        """Nothing to close."""
+
+
+async def _parsed(parts: Sequence[bytes], request: bytes) -> tuple[object, ...]:
+    """What the protocol makes of an answer that comes in these parts."""
+    stream = AnswerStream(lambda: 1.0, any_encoding=False)
+    stream.connection_made(_Wire())
+    reply = Reply()
+    waiter = stream.send(request, reply, None, None, 1000)
+    for part in parts:
+        if not waiter.done():
+            stream.data_received(part)
+    stream.eof_received()
+    stream.connection_lost(None)
+    stream.release()
+    error = waiter.exception()
+    if error is None:
+        return (reply,)
+    assert isinstance(error, WireError)
+    return (error.kind, error.message)
+
+
+def _chunked(parts: list[bytes], trailers: bytes) -> bytes:
+    chunks = b"".join(b"%x;e\r\n%s\r\n" % (len(part), part) for part in parts if part)
+    return chunks + b"0\r\n" + trailers + b"\r\n"
+
+
+_HEADERS = st.lists(
+    st.sampled_from(
+        [
+            b"X-Empty:",
+            b"x-padded:   a  ",
+            b"Connection: close",
+            b"connection: keep-alive",
+            b"content-encoding: gzip",
+            b"x-long: " + b"y" * 300,
+            b"bad header",
+            b" folded",
+        ]
+    ),
+    max_size=3,
+)
+_STATUSES = st.sampled_from([b"200 OK", b"204 No Content", b"304", b"404 Not Found", b"101 Up", b"100 Go"])
+
+
+@st.composite
+def _answers(draw: st.DrawFn) -> bytes:
+    body = draw(st.binary(max_size=60) | st.just(b"z" * 1001))
+    framing = draw(st.sampled_from(["length", "chunked", "end", "wrong"]))
+    headers = draw(_HEADERS)
+    match framing:
+        case "length":
+            headers.append(b"Content-Length: %d" % len(body))
+        case "wrong":
+            headers.append(b"content-length: %d" % draw(st.integers(0, 80)))
+        case "chunked":
+            headers.append(b"Transfer-Encoding: Chunked")
+            body = _chunked([body[:5], body[5:]], draw(st.sampled_from([b"", b"T: 1\r\nU:\r\n"])))
+        case _:
+            pass
+    informational = draw(st.sampled_from([b"", b"HTTP/1.1 103 Hints\r\nLink: a\r\n\r\n"]))
+    head = b"\r\n".join([b"HTTP/1.1 " + draw(_STATUSES), *headers])
+    return informational + head + b"\r\n\r\n" + body + draw(st.sampled_from([b"", b"HTTP/1.1 200", b"\0"]))
+
+
+@st.composite
+def _mangled(draw: st.DrawFn) -> bytes:
+    whole = draw(_answers())
+    at = draw(st.integers(0, len(whole)))
+    return whole[:at] + draw(st.binary(max_size=3)) + whole[at + draw(st.integers(0, 3)) :]
+
+
+@given(
+    answer=_answers() | _mangled() | st.binary(max_size=100),
+    cuts=st.lists(st.integers(0, 500), max_size=20) | st.just([-1]),
+    request_=st.sampled_from([GET, HEAD]),
+)
+def test_how_the_bytes_are_split_is_no_matter(answer: bytes, cuts: list[int], request_: bytes) -> None:
+    """For any bytes, good or bad, in any parts: the same reply or the same error, and never another one."""
+    if cuts == [-1]:  # everywhere
+        cuts = list(range(len(answer)))
+    edges = [0, *sorted({cut for cut in cuts if 0 < cut < len(answer)}), len(answer)]
+    parts = [answer[start:end] for start, end in itertools.pairwise(edges) if start < end]
+    with asyncio.Runner() as runner:
+        assert runner.run(_parsed(parts, request_)) == runner.run(_parsed([answer] * bool(answer), request_))
+
+
+@pytest.mark.parametrize("size", [MAX_HEAD_BYTES - 1, MAX_HEAD_BYTES, MAX_HEAD_BYTES + 1])
+@pytest.mark.parametrize("cut", [1, 100, MAX_HEAD_BYTES - 2, MAX_HEAD_BYTES - 1, MAX_HEAD_BYTES])
+def test_the_limit_of_the_headers_is_exact(size: int, cut: int) -> None:
+    """64 KiB of headers are taken and one byte more is not, wherever they are split."""
+    start, end = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\nx: ", b"\r\n\r\n"
+    answer = start + b"y" * (size - len(start) - len(end)) + end + b"a"
+    with asyncio.Runner() as runner:
+        whole = runner.run(_parsed([answer], GET))
+        assert whole == runner.run(_parsed([answer[:cut], answer[cut:]], GET))
+    assert (whole[0] is WireFault.TOO_LARGE) == (size > MAX_HEAD_BYTES)
+
+
+def test_a_long_stream_of_small_chunks_is_no_long_trailer() -> None:
+    """Size lines that come apart from their chunks are bounded between two chunks, not in sum."""
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    parts = [
+        head,
+        *(part for _ in range(900) for part in (b"1;" + b"e" * 1000 + b"\r\n", b"a\r\n")),
+        b"0\r\n\r\n",
+    ]
+    with asyncio.Runner() as runner:
+        (reply,) = runner.run(_parsed(parts, GET))
+    assert isinstance(reply, Reply)
+    assert reply.body == b"a" * 900
+
+
+async def _sent_after(spoken: Sequence[bytes], *, ended: bool) -> WireError:
+    """What becomes of a request when the connection met this before."""
+    stream = AnswerStream(lambda: 1.0, any_encoding=False)
+    stream.connection_made(_Wire())
+    for part in spoken:
+        stream.data_received(part)
+    if ended:
+        stream.connection_lost(None)
+    assert stream.lost
+    error = stream.send(GET, Reply(), None, None, 1000).exception()
+    assert isinstance(error, WireError)
+    assert not stream.dropped
+    return error
+
+
+def test_nothing_is_sent_on_a_lost_connection() -> None:
+    """A connection that was lost before its first request fails that request at once, and says why."""
+    with asyncio.Runner() as runner:
+        assert runner.run(_sent_after([], ended=True)).kind is WireFault.RESET
+        for ended in (True, False):
+            error = runner.run(_sent_after([b"220 mail.example"], ended=ended))
+            assert error.kind is WireFault.BAD_STREAM
+            assert error.message == "the server speaks before it is asked"

@@ -1,0 +1,165 @@
+import asyncio
+import json
+import socket
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from bench.core.load.plan import Arrival
+from bench.core.requests.sample import Outcome
+from bench.measure.http.connection import MAX_BODY_BYTES
+from bench.measure.http.httpx_connection import HttpxConnection
+from bench.measure.load.chat_client import ChatClient
+from bench.measure.load.endpoint import Endpoint
+from bench.measure.load.engine import Answer
+from bench.measure.load.messages import Batch, Job, Transport
+from bench.measure.load.workers import working
+from tests.factories import make_brief, make_scenario
+from tests.measure.loopback import Requests, Script, response, server, streamed
+
+GOOD = response(b'{"data": {"message": "hello"}}', "200 OK", "server-timing: agent;dur=3")
+GREETING = Arrival(stage=0, user=0, turn=0, prompt="greeting")
+SSE = {"kind": "sse", "text": "text", "done_data": "[DONE]"}
+
+
+def _ask(
+    answers: Sequence[bytes | Script], count: int = 1, **target: object
+) -> tuple[list[Answer], Requests]:
+    """What one user's messages come to through httpx, and what the server saw of them."""
+
+    async def work() -> tuple[list[Answer], Requests]:
+        async with server(answers) as (url, seen):
+            brief = make_brief(None, **target)
+            client = ChatClient(Endpoint.of(brief, url, {}), "token", HttpxConnection(url))
+            got = [await client.ask(GREETING) for _ in range(count)]
+            await client.close()
+            return got, seen
+
+    return asyncio.run(work())
+
+
+def _asked_at(url: str) -> Answer:
+    async def work() -> Answer:
+        client = ChatClient(Endpoint.of(make_brief(), url, {}), None, HttpxConnection(url))
+        answer = await client.ask(GREETING)
+        await client.close()
+        return answer
+
+    return asyncio.run(work())
+
+
+def test_httpx_sends_what_our_transport_sends() -> None:
+    """Path, token, type and body are the same, and the connection is kept."""
+    (first, second), seen = _ask([GOOD], 2)
+    assert (first.outcome, second.outcome) == (Outcome.OK, Outcome.OK)
+    assert seen.heads[0].startswith("POST /ask HTTP/1.1\r\n")
+    assert "authorization: Bearer token\r\n" in seen.heads[0].lower().replace("bearer", "Bearer")
+    assert json.loads(seen.bodies[0]) == {"message": "Please help: greeting"}
+    assert seen.connections == 1
+    assert first.hops == {"agent": 3.0}
+
+
+def test_httpx_takes_the_same_times() -> None:
+    """Connecting is told apart, sending comes before the first byte, and that before the end."""
+    before_s = time.monotonic()
+    (first, second), _ = _ask([GOOD], 2)
+    assert first.connect_s is not None
+    assert second.connect_s is None
+    for answer in (first, second):
+        assert answer.sent_s is not None
+        assert answer.first_byte_s is not None
+        assert before_s <= answer.sent_s <= answer.first_byte_s <= answer.finished_s <= time.monotonic()
+
+
+def test_httpx_reads_streams() -> None:
+    """Each token has the time at which its part came."""
+    parts = [b'data: {"text": "a"}\n\n', b'data: {"text": "b"}\n\n', b"data: [DONE]\n\n"]
+    (answer,), _ = _ask([streamed(*parts)], answer=SSE)
+    assert answer.outcome is Outcome.OK
+    assert len(answer.token_times_s) == 2
+    assert answer.token_times_s[0] < answer.token_times_s[1]
+
+
+async def _half(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
+    writer.close()
+
+
+async def _huge(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (2 * MAX_BODY_BYTES))
+    for _piece in range(2 * MAX_BODY_BYTES // 65_536):
+        writer.write(b"x" * 65_536)
+        await writer.drain()
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "said"),
+    [
+        (b"nonsense\r\n\r\n", Outcome.BAD_STREAM, "bad_stream"),
+        (_half, Outcome.BAD_STREAM, "bad_stream"),
+        (_huge, Outcome.BAD_STREAM, "too_large"),
+        (response(b"zip", "200 OK", "content-encoding: gzip"), Outcome.BAD_STREAM, "encoded as gzip"),
+        (response(b"no", "500 Internal Server Error"), Outcome.HTTP_ERROR, "no"),
+        (response(b"", "302 Found", "location: /elsewhere"), Outcome.HTTP_ERROR, "http_error"),
+    ],
+)
+def test_what_goes_wrong_has_a_name(answer: bytes | Script, outcome: Outcome, said: str) -> None:
+    """A fault is an outcome, as with our transport, and the next request finds a connection again."""
+    (bad, good), _ = _ask([answer, GOOD], 2)
+    assert bad.outcome is outcome
+    assert said in (bad.detail or "")
+    assert good.outcome is Outcome.OK
+
+
+def test_nobody_there_is_a_name_too() -> None:
+    """A closed port and a host without an address are failures to connect."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        closed = _asked_at(f"http://127.0.0.1:{taken.getsockname()[1]}")
+    assert closed.outcome is Outcome.CONNECT_FAILED
+    nameless = _asked_at("http://nowhere.invalid")
+    assert nameless.outcome is Outcome.CONNECT_FAILED
+    assert "name_failed" in (nameless.detail or "")
+
+
+def test_tls_with_who_speaks_none_fails_as_tls() -> None:
+    """A plain server behind https is told apart from one that is not there."""
+
+    async def plain(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 welcome\r\n")
+        await writer.drain()
+        writer.close()
+
+    async def work() -> Answer:
+        listener = await asyncio.start_server(plain, "127.0.0.1", 0)
+        url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        async with listener:
+            client = ChatClient(Endpoint.of(make_brief(), url, {}), None, HttpxConnection(url))
+            answer = await client.ask(GREETING)
+            await client.close()
+            return answer
+
+    answer = asyncio.run(work())
+    assert answer.outcome is Outcome.CONNECT_FAILED
+    assert "tls_failed" in (answer.detail or "")
+
+
+def test_a_load_can_go_through_httpx() -> None:
+    """Load generators speak through it when they are told to."""
+    turns = {"kind": "user-turns", "users": 2, "turns": 2}
+    counts: list[int] = []
+
+    def take(batch: Batch) -> None:
+        assert {each.outcome for each in batch.log.since(0)} <= {Outcome.OK}
+        counts.append(len(batch.log))
+
+    async def work() -> Requests:
+        async with server([GOOD]) as (url, seen), working(1) as workers:
+            brief = make_brief(make_scenario(stages=[turns]))
+            await workers.run(Job(brief, (url,), transport=Transport.HTTPX), take)
+            return seen
+
+    seen = asyncio.run(work())
+    assert sum(counts) == 4
+    assert all("user-agent: python-httpx" in head.lower() for head in seen.heads)

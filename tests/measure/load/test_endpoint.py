@@ -1,0 +1,65 @@
+import asyncio
+
+import pytest
+
+from bench.core.load.plan import Arrival
+from bench.core.requests.sample import Outcome
+from bench.errors import ConfigError
+from bench.measure.http.httpx_connection import HttpxConnection
+from bench.measure.load.chat_client import ChatClient
+from bench.measure.load.endpoint import Endpoint, check_url
+from tests.factories import make_brief
+from tests.measure.loopback import response, server
+
+GREETING = Arrival(stage=0, user=0, turn=0, prompt="greeting")
+
+
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize(
+    ("below", "prefix"), [("", ""), ("/", ""), ("/v2/chat", "/v2/chat"), ("/v2/chat/", "/v2/chat")]
+)
+def test_all_paths_are_below_the_addresss_own(below: str, prefix: str, *, own: bool) -> None:
+    """A service behind a gateway is asked below its path, through either transport."""
+
+    async def work() -> list[str]:
+        async with server([response(b"{}"), response(b'{"data": {"message": "hello"}}')]) as (root, seen):
+            url = root + below
+            endpoint = Endpoint.of(make_brief(), url, {})
+            client = ChatClient(endpoint, None, None if own else HttpxConnection(url))
+            await client.open()
+            assert (await client.ask(GREETING)).outcome is Outcome.OK
+            await client.close()
+            return [head.split(" ")[1] for head in seen.heads]
+
+    assert asyncio.run(work()) == [f"{prefix}/ready", f"{prefix}/ask"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "127.0.0.1:3000",
+        "localhost",
+        "ftp://host",
+        "http://",
+        "http://host:99999",
+        "http://[::1",
+        "http://host/a b",
+        "http://host/\u00fc",
+        "http://host/?model=small",
+        "http://host/#top",
+    ],
+)
+def test_what_is_no_address_is_refused(url: str) -> None:
+    """What cannot be asked is told before anybody waits for it."""
+    with pytest.raises(ConfigError, match="no such address") as refused:
+        check_url(url)
+    assert refused.value.hint == "write it like http://127.0.0.1:3000"
+
+
+def test_a_secret_in_an_address_is_refused_and_not_shown() -> None:
+    """Nobody would send it, and an error must not tell it, whatever else is wrong with the address."""
+    for url in ("http://me:hunter2@host", "http://me:hunter2@host:99999/", "https://me:hunter2@host/?a=b"):
+        with pytest.raises(ConfigError, match="has a name or a password in it") as refused:
+            check_url(url)
+        assert "hunter2" not in f"{refused.value.message} {refused.value.hint}"

@@ -1,0 +1,118 @@
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench.core.declared.scenario import Brief, Scenario
+from bench.core.requests.sample import Outcome
+from bench.core.run.validity import Validity
+from bench.core.verdict.ab import compare_pairs
+from bench.errors import ConfigError
+from bench.measure.run.alternate import Arm, alternate
+from bench.measure.run.checkout import checked_out, commit_of
+from bench.measure.run.run import Conditions, Listener
+from bench.store import scenarios, stacks
+
+ALONE = Conditions(certified=False, shared=False)
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JWT_SECRET", raising=False)
+
+
+def _brief() -> Brief:
+    """`quick` in a moment."""
+    brief = scenarios.load("quick")
+    stage = {"kind": "user-turns", "users": 4, "turns": 2}
+    content = brief.scenario.model_dump(mode="json") | {"stages": [stage], "thresholds": {}}
+    return brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+
+
+def _repository(folder: Path) -> tuple[str, str]:
+    """A repository with two commits; gives their ids."""
+
+    def git(*arguments: str) -> str:
+        identity = ["-c", "user.name=Tess Ter", "-c", "user.email=tess@example.invalid"]
+        done = subprocess.run(
+            ["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    git("init", "--quiet")
+    ids = []
+    for text in ("first", "second"):
+        (folder / "file.txt").write_text(text)
+        git("add", "file.txt")
+        git("commit", "--quiet", "--message", text)
+        ids.append(git("rev-parse", "HEAD"))
+    return ids[0], ids[1]
+
+
+def test_both_are_measured_in_turns_each_under_its_own_conditions() -> None:
+    """Each pair has a run of both, ABBA; a delay in the head's backend is the head's alone."""
+    notes: list[str] = []
+    stack = stacks.load("embedded")
+    base = Arm("old", stack, ALONE)
+    head = Arm(
+        "new", stack, Conditions(injections={"backend.delay_ms": 120.0}, certified=False, shared=False)
+    )
+    listener = Listener(progress=lambda _: None, note=notes.append, warning=notes.append)
+    one, other = alternate(_brief(), base, head, 4, listener)
+    assert [note.split(",")[0] for note in notes] == ["old", "new", "new", "old"] * 2
+    assert len(one.runs) == len(other.runs) == 4
+    assert other.whole.summary.outcomes == {Outcome.OK: 4 * 8}
+    assert other.whole.provenance.injections == {"backend.delay_ms": 120.0}
+    assert one.whole.provenance.injections == {}
+    # A busy machine may make these short runs invalid; what is compared is compared all the same.
+    ours, theirs = (
+        [run.model_copy(update={"validity": Validity(valid=True)}) for run in each.runs]
+        for each in (one, other)
+    )
+    metrics = {each.key: each for each in compare_pairs(ours, theirs, other.whole, "old").metrics}
+    backend = metrics["hop.backend_ms"]
+    assert backend.head is not None
+    assert backend.head >= 119.0
+
+
+def test_ctrl_c_is_an_interruption_and_no_failed_measurement() -> None:
+    """What the user breaks off is not measured again and is nobody's fault."""
+    brief = _brief()
+    stage = {"kind": "fixed-users", "users": 1, "duration_s": 600, "pause_s": [1, 1]}
+    content = brief.scenario.model_dump(mode="json") | {"stages": [stage]}
+    long = brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+    arm = Arm("one", stacks.load("embedded"), ALONE)
+    listener = Listener(
+        progress=lambda _: os.kill(os.getpid(), signal.SIGINT), note=lambda _: None, warning=lambda _: None
+    )
+    with pytest.raises(KeyboardInterrupt):
+        alternate(long, arm, arm, 4, listener)
+
+
+def test_a_commit_is_checked_out_beside_the_folder(tmp_path: Path) -> None:
+    """The files are those of the commit, the folder keeps its own, and afterwards nothing is left."""
+    first, second = _repository(tmp_path)
+    with checked_out(first) as tree:
+        assert (tree / "file.txt").read_text() == "first"
+        assert (tmp_path / "file.txt").read_text() == "second"
+    assert not tree.exists()
+    assert commit_of("HEAD") == second
+    listed = subprocess.run(["git", "worktree", "list"], capture_output=True, text=True, check=True).stdout
+    assert len(listed.splitlines()) == 1
+
+
+@pytest.mark.parametrize("ref", ["nowhere", "--help", ""])
+def test_a_commit_that_is_none_is_refused(tmp_path: Path, ref: str) -> None:
+    """What names no commit is an error of the user's, not of git's, and no option of git's either."""
+    _repository(tmp_path)
+    with pytest.raises(ConfigError, match=r"commit|check out"), checked_out(ref):
+        pass
+
+
+def test_outside_a_repository_there_is_no_commit() -> None:
+    """Where nothing is versioned nothing can be checked out."""
+    with pytest.raises(ConfigError, match="cannot check out 'HEAD'"):
+        commit_of("HEAD")

@@ -1,0 +1,487 @@
+import asyncio
+import os
+import secrets
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import psutil
+import pytest
+
+from bench.core.declared.scenario import Brief, Scenario
+from bench.core.declared.stack import Stack
+from bench.core.load.progress import Progress
+from bench.core.requests.metrics import RECOVERY, hop_key
+from bench.core.requests.sample import GENERATOR, HOST, Outcome, StopCause
+from bench.errors import ConfigError, StoreError, TargetError
+from bench.measure.run.provenance import fingerprint, git_user, new_run_id, provenance
+from bench.measure.run.recorder import Subject, Tokens, record
+from bench.measure.run.run import Conditions, Listener, measure
+from bench.measure.stacks.health import wait_until_ready
+from bench.measure.standing import detached
+from bench.measure.users.auth import jwt_secret
+from bench.measure.watch.resources import ResourceSampler
+from bench.store import scenarios, stacks
+from tests.factories import make_brief, make_scenario, make_target
+
+SHORT = {"kind": "fixed-users", "users": 3, "duration_s": 1.0, "pause_s": [0.05, 0.1]}
+PATIENCE_S = 900.0
+PLAIN = Conditions(certified=False)
+ELSEWHERE = {"backend": "http://127.0.0.1:1"}
+HOPS = ("auth", "backend", "agent", "queue", "prefill", "decode")
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JWT_SECRET", raising=False)
+
+
+def _short(**changes: Any) -> Brief:
+    """`quick` in a second."""
+    brief = scenarios.load("quick")
+    content = brief.scenario.model_dump(mode="json") | {"stages": [SHORT], "thresholds": {}} | changes
+    return brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+
+
+def _fast(**model: str) -> Stack:
+    """The embedded stack with a model that is much faster and tiers that are more patient."""
+    content = stacks.load("embedded").model_dump(mode="json")
+    content["services"]["model"]["environment"] |= {"MODEL_DECODE_TPS": "20000", **model}
+    for tier in ("agent", "backend"):
+        content["services"][tier]["environment"] |= {"UPSTREAM_TIMEOUT_S": str(PATIENCE_S)}
+    return Stack.model_validate(content)
+
+
+class Ears:
+    """Hears what a run says."""
+
+    def __init__(self, on_progress: Callable[[Progress], None] = lambda _: None) -> None:
+        self.progress: list[Progress] = []
+        self.notes: list[str] = []
+        self.warnings: list[str] = []
+        self._on_progress = on_progress
+
+    def listener(self) -> Listener:
+        """Their other end."""
+        return Listener(progress=self._hear, note=self.notes.append, warning=self.warnings.append)
+
+    def _hear(self, progress: Progress) -> None:
+        self.progress.append(progress)
+        self._on_progress(progress)
+
+
+def _children() -> set[int]:
+    found = psutil.Process().children(recursive=True)
+    return {child.pid for child in found if child.status() != psutil.STATUS_ZOMBIE}
+
+
+def test_a_run_measures_the_whole_stack_and_leaves_nothing() -> None:
+    """Every request succeeds, every tier says its share, every process is watched, and all are gone."""
+    before = _children()
+    ears = Ears()
+    result, recording = measure(_short(), _fast(), PLAIN, ears.listener())
+    assert result.summary.outcomes == {Outcome.OK: len(recording.samples)}
+    assert len(recording.samples) >= 3
+    assert {hop_key(name) for name in HOPS} <= result.summary.metrics.keys()
+    watched = {"backend", "agent", "model", GENERATOR}
+    assert result.summary.resources.keys() - {HOST} == watched
+    assert result.stop is None
+    assert result.provenance.injections == {}
+    assert result.fingerprint.simulated
+    assert ears.progress
+    assert all(each.users in {0, 3} for each in ears.progress)
+    assert all(each.in_flight in range(4) for each in ears.progress)
+    assert {sample.source for each in ears.progress for sample in each.resources} <= {"host", *watched}
+    assert not ears.warnings
+    assert _children() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no processor affinity here")
+def test_the_load_and_the_stack_can_have_cores_of_their_own() -> None:
+    """Who is held to which cores is noted, and that the machine was looked at."""
+    core = min(os.sched_getaffinity(0))
+    held = replace(PLAIN, cores=((core,), (core,)))
+    result, _ = measure(_short(), _fast(), held, Ears().listener())
+    assert result.host is not None
+    assert result.host.pinned == {"load generator": (core,), "stack": (core,)}
+    assert result.host.cores == len(os.sched_getaffinity(0))
+
+
+def test_the_tiers_claim_no_more_than_the_whole() -> None:
+    """The times that the tiers claim for themselves add up to no more than a user waited.
+
+    They may to more than the service time: the moment of sending is noted when the system has taken the
+    bytes, and a busy machine may let the other end read them before it lets us look at the clock.
+    """
+    _, recording = measure(_short(), _fast(), PLAIN, Ears().listener())
+    for sample in recording.samples:
+        rounding_ms = 0.005 * len(sample.hops)
+        assert sum(sample.hops.values()) <= 1000 * (sample.finished_s - sample.scheduled_s) + rounding_ms
+
+
+def test_an_injected_delay_is_found_in_its_tier() -> None:
+    """A delay in one tier is in that tier's time, whole, and is noted in the result."""
+    injections = {"backend.delay_ms": 80.0}
+    result, recording = measure(
+        _short(), _fast(), Conditions(injections=injections, certified=False), Ears().listener()
+    )
+    assert all(sample.hops["backend"] >= 79.0 for sample in recording.samples)
+    assert result.provenance.injections == injections
+
+
+def test_a_service_that_dies_ends_the_run_and_keeps_it() -> None:
+    """When a service dies, the run stops with its name, and what was measured is returned."""
+    before, killed = _children(), list[int]()
+
+    def kill_the_model(progress: Progress) -> None:
+        if progress.finished and not killed:
+            ours = [child for child in psutil.Process().children() if child.pid not in before]
+            model = next(child for child in ours if "model" in child.cmdline())
+            killed.append(model.pid)
+            model.kill()
+
+    stage = {**SHORT, "duration_s": 60.0}
+    result, recording = measure(_short(stages=[stage]), _fast(), PLAIN, Ears(kill_the_model).listener())
+    assert result.stop is not None
+    assert result.stop.cause is StopCause.TARGET
+    assert result.stop.reason.startswith("service 'model' ended by signal SIGKILL")
+    assert recording.samples
+    assert not result.validity.valid
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_what_was_measured(number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM end the run early, with its requests so far."""
+
+    def interrupt(progress: Progress) -> None:
+        if progress.finished:
+            os.kill(os.getpid(), number)
+
+    stage = {**SHORT, "duration_s": 60.0}
+    result, recording = measure(_short(stages=[stage]), _fast(), PLAIN, Ears(interrupt).listener())
+    assert result.stop is not None
+    assert result.stop.cause is StopCause.INTERRUPT
+    assert any(sample.outcome is Outcome.OK for sample in recording.samples)
+
+
+def test_a_crossed_threshold_aborts_the_run() -> None:
+    """A threshold with `abort_on_fail` ends the run as soon as it is crossed."""
+    urgent = {"threshold": "rate>0.95", "abort_on_fail": True, "delay_abort_eval_s": 0}
+    stage = {**SHORT, "duration_s": 60.0}
+    brief = _short(stages=[stage], thresholds={"success_ratio": [urgent]})
+    result, _ = measure(
+        brief, _fast(), Conditions(injections={"model.error_ratio": 0.5}, certified=False), Ears().listener()
+    )
+    assert result.stop is not None
+    assert result.stop.cause is StopCause.THRESHOLD
+    assert result.summary.outcomes[Outcome.HTTP_ERROR] > 0
+    assert not any("ended early" in reason for reason in result.validity.reasons)
+
+
+def test_a_stack_that_is_up_is_used_and_left_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run on a stack that is up starts nothing, says so, and ends nothing; users come and go."""
+    monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
+    stack = _fast()
+    try:
+        detached.up(stack, jwt_secret(os.environ, generate=False), {})
+        ears = Ears()
+        result, _ = measure(_short(), stack, PLAIN, ears.listener())
+        assert result.summary.outcomes.keys() == {Outcome.OK}
+        assert ears.notes == ["using the stack 'embedded' that is up"]
+        assert detached.is_up("embedded")
+        with pytest.raises(ConfigError, match="is up without it"):
+            measure(
+                _short(),
+                stack,
+                Conditions(injections={"model.slowdown": 2.0}, certified=False),
+                ears.listener(),
+            )
+        monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
+        with pytest.raises(TargetError, match="refused the test user's token: 401"):
+            measure(_short(), stack, PLAIN, ears.listener())
+    finally:
+        detached.down("embedded")
+
+
+def test_what_cannot_go_together_is_refused() -> None:
+    """An address for a stack of ours, none for one elsewhere, and a token without users are errors."""
+    ears = Ears().listener()
+    with pytest.raises(ConfigError, match="--target-url: target 'embedded' is started here"):
+        measure(_short(), _fast(), Conditions(urls={"backend": "http://127.0.0.1:1"}), ears)
+    with pytest.raises(ConfigError, match="target 'external' runs elsewhere"):
+        measure(_short(), stacks.load("external"), PLAIN, ears)
+    with pytest.raises(ConfigError, match="JWT_SECRET is not set"):
+        measure(_short(), stacks.load("external"), Conditions(urls={"backend": "http://127.0.0.1:1"}), ears)
+
+
+def test_users_cannot_be_where_none_are_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target that wants tokens needs a stack that declares users."""
+    monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
+    with pytest.raises(ConfigError, match="stack 'open' declares no users"):
+        measure(
+            _short(),
+            Stack(name="open", purpose="x"),
+            Conditions(urls=ELSEWHERE, certified=False),
+            Ears().listener(),
+        )
+
+
+def test_tokens_are_renewed_while_the_load_goes_on() -> None:
+    """Tokens that live two seconds are followed by others in a run of three, without a request failing."""
+    minted: list[str] = []
+
+    def mint(number: int) -> str:
+        minted.append(f"user-{number}-token-{len(minted)}")
+        return minted[-1]
+
+    stage = {"kind": "fixed-users", "users": 2, "duration_s": 3.0, "pause_s": [0.05, 0.05]}
+    _Json.tokens.clear()
+    with _open_server() as url:
+        brief = make_brief(make_scenario(stages=[stage]), path="/ask")
+        subject = Subject([url], Tokens(mint=mint, count=2, lifetime_s=2.0))
+        recording = record(brief, subject, lambda _: None)
+    assert {sample.outcome for sample in recording.samples} == {Outcome.OK}
+    assert (
+        {"Bearer " + token for token in minted[:4]} <= _Json.tokens <= {"Bearer " + token for token in minted}
+    )
+
+
+class _Json(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    tokens: ClassVar[set[str | None]] = set()
+
+    def do_POST(self) -> None:
+        self.tokens.add(self.headers["authorization"])
+        self.rfile.read(int(self.headers["content-length"]))
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        body = b'{"data": {"message": "hello"}}'
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def _open_server() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Json)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_stack_elsewhere_needs_no_token_when_it_asks_for_none() -> None:
+    """A target without authentication is measured with its address alone, and no process of it is seen."""
+    brief = make_brief(make_scenario(stages=[SHORT]), auth="none", path="/ask")
+    with _open_server() as url:
+        result, _ = measure(
+            brief,
+            Stack(name="mine", purpose="x"),
+            Conditions(urls={"backend": url}, certified=False),
+            Ears().listener(),
+        )
+    assert result.summary.outcomes.keys() == {Outcome.OK}
+    assert result.summary.resources.keys() - {HOST} == {GENERATOR}
+
+
+def test_nobody_needs_the_store_of_users_that_nobody_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model server is measured by its address alone: without a secret and without the stack's database."""
+    monkeypatch.delenv("MONGODB_URI", raising=False)
+    brief = make_brief(make_scenario(stages=[SHORT]), auth="none", path="/ask", service="model")
+    with _open_server() as url:
+        conditions = Conditions(urls={"model": url}, certified=False)
+        result, _ = measure(brief, stacks.load("external"), conditions, Ears().listener())
+    assert result.summary.outcomes.keys() == {Outcome.OK}
+
+
+def test_a_target_beside_may_be_the_one_that_asks_who_it_is() -> None:
+    """Tokens are there when either of the two targets wants one, and go to that one alone."""
+    beside = make_target(name="guarded", service="guarded", path="/ask")
+    scenario = make_scenario(stages=[{"kind": "user-turns", "users": 1, "turns": 2}], beside="guarded")
+    brief = make_brief(scenario, auth="none", path="/ask").model_copy(update={"beside": beside})
+    _Json.tokens.clear()
+    with _open_server() as url:
+        subject = Subject([url, url], Tokens(mint=lambda _: "mine", count=1, lifetime_s=60.0))
+        record(brief, subject, lambda _: None)
+        assert _Json.tokens == {None, "Bearer mine"}
+        with pytest.raises(ConfigError, match="JWT_SECRET is not set"):
+            measure(brief, stacks.load("external"), Conditions(urls=ELSEWHERE), Ears().listener())
+
+
+def test_an_address_that_is_none_is_refused_at_once() -> None:
+    """Nobody waits a minute for what cannot be."""
+    with pytest.raises(ConfigError, match="no such address"):
+        measure(_short(), stacks.load("external"), Conditions(urls={"backend": "host:1"}), Ears().listener())
+
+
+def test_recording_restores_what_it_changed() -> None:
+    """After a run Ctrl-C means again what it meant before."""
+    before = signal.getsignal(signal.SIGINT)
+    with _open_server() as url:
+        record(make_brief(make_scenario(stages=[SHORT])), Subject([url]), lambda _: None)
+    assert signal.getsignal(signal.SIGINT) is before
+    with pytest.raises(RuntimeError):
+        asyncio.get_running_loop()
+
+
+def test_a_target_that_is_not_ready_in_time_is_told() -> None:
+    """Waiting ends with the last thing that was heard."""
+    with pytest.raises(TargetError, match=r"was not ready within 0\.2 s: ConnectError"):
+        wait_until_ready("http://127.0.0.1:1/health", {}, 0.2)
+
+
+def test_nobody_waits_for_the_dead() -> None:
+    """A service that died ends the waiting at once."""
+    with pytest.raises(TargetError, match="the model died"):
+        wait_until_ready("http://127.0.0.1:1/health", {}, 600.0, lambda: "the model died")
+
+
+def test_a_process_that_is_gone_is_left_out() -> None:
+    """Resources of a process that ended are no longer sampled, those of the others are."""
+    with psutil.Popen(["sleep", "600"]) as child:
+        sampler = ResourceSampler({"child": child.pid, "never": 2**22 + 1}, [os.getpid()])
+        sampler.sample(0.0)
+        assert {sample.source for sample in sampler.sample(0.5)} == {"child", GENERATOR}
+        child.kill()
+    (generator,) = sampler.sample(1.0)
+    assert generator.source == GENERATOR
+    assert generator.memory_bytes > 1_000_000
+
+
+def test_no_share_is_told_of_a_moment() -> None:
+    """The first reading has no interval, and one right after another would be all rounding: there is none."""
+    sampler = ResourceSampler({}, [os.getpid()])
+    assert sampler.sample(0.0) == []
+    assert sampler.sample(0.01) == []
+    assert len(sampler.sample(0.5)) == 1
+
+
+def test_a_run_says_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside a repository there is no commit; the ids of two runs differ and name the scenario."""
+    made = provenance(new_run_id("quick"), {"model.slowdown": 1.3})
+    assert (made.commit, made.dirty) == (None, None)
+    assert made.injections == {"model.slowdown": 1.3}
+    assert made.run_id != new_run_id("quick")
+    assert made.run_id.split("-")[1] == "quick"
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("LOGNAME", "tess")
+    assert git_user() == "tess"
+
+
+def test_what_bench_writes_makes_no_run_dirty() -> None:
+    """Runs, locks, baselines and histories below the folder are nobody's change; anything else is."""
+    for arguments in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "usual"]):
+        Path("code.py").touch()
+        named = ["-c", "user.name=Tess Ter", "-c", "user.email=tess@bench.invalid"]
+        subprocess.run(["git", *named, *arguments], check=True)
+    for folder in (".bench", "results", "baselines", "history"):
+        Path(folder).mkdir()
+        Path(folder, "file").touch()
+    assert provenance(new_run_id("quick"), {}).dirty is False
+    Path("code.py").write_text("changed = True")
+    assert provenance(new_run_id("quick"), {}).dirty is True
+
+
+def test_the_fingerprint_changes_with_the_work_and_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another load, message, stack or address is another fingerprint; another purpose or limit is not."""
+    brief, stack = _short(), _fast()
+    usual = fingerprint(brief, stack)
+    assert fingerprint(_short(purpose="Else.", thresholds={"e2e_ms": ["avg<1"]}), stack) == usual
+    assert fingerprint(brief.held_to({"e2e_ms": 1.0}), stack) == usual
+    assert fingerprint(_short(seed=1), stack).work_digest != usual.work_digest
+    assert fingerprint(brief, _fast(MODEL_SEED="2")).stack_digest != usual.stack_digest
+    assert fingerprint(brief, stack, {"backend": "http://x"}).stack_digest != usual.stack_digest
+    monkeypatch.setenv("ImageOS", "ubuntu24")
+    monkeypatch.setenv("ImageVersion", "20260101.1")
+    assert fingerprint(brief, stack).system == "ubuntu24-20260101.1"
+
+
+def test_users_that_cannot_be_noted_stop_the_run(tmp_path: Path) -> None:
+    """A folder that cannot be written ends a run before anybody is put into the stack."""
+    (tmp_path / ".bench").write_text("a file stands here")
+    with pytest.raises(StoreError, match="cannot write"):
+        measure(_short(), _fast(), PLAIN, Ears().listener())
+
+
+@pytest.mark.parametrize(
+    "name", ["timeout", "agent-quick", "agent-interception", "agent-comparison", "conversation", "cancel"]
+)
+def test_every_kind_of_scenario_runs_on_the_embedded_stack(name: str) -> None:
+    """Cases, turns, fixtures, expectations and the agent's own answers all come out right."""
+    brief = scenarios.load(name)
+    patient = brief.scenario.model_copy(update={"request_timeout_s": PATIENCE_S})
+    brief = brief.model_copy(update={"scenario": patient})
+    result, recording = measure(brief, _fast(), PLAIN, Ears().listener())
+    right = {Outcome.OK, Outcome.CANCELLED} if name == "cancel" else {Outcome.OK}
+    assert [sample for sample in recording.samples if sample.outcome not in right] == []
+    assert not any(threshold.crossed for threshold in result.thresholds)
+
+
+def test_a_slot_that_is_not_freed_is_found() -> None:
+    """A model that goes on for who has left keeps the next ones waiting, and the run says so.
+
+    One after the other, and each for a second of its own, so that a busy machine is no matter beside it.
+    """
+    calm = {"kind": "user-turns", "users": 1, "turns": 3, "duration_s": 600}
+    left = calm | {"users": 10, "turns": 1, "cancel_ratio": 1.0, "cancel_after_s": [0.5, 1.0]}
+    brief = scenarios.load("cancel")
+    content = brief.scenario.model_dump(mode="json") | {"stages": [calm, left, calm]}
+    brief = brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+    result, _ = measure(
+        brief,
+        _fast(MODEL_DECODE_TPS="30", OLLAMA_NUM_PARALLEL="1"),
+        Conditions(injections={"model.keeps_slots": 1.0}, certified=False),
+        Ears().listener(),
+    )
+    (recovered,) = [each for each in result.thresholds if each.metric == RECOVERY]
+    assert recovered.crossed
+    assert result.summary.recovery is not None
+    assert result.summary.recovery.cancelled >= 5
+
+
+def test_a_streamed_answer_has_a_first_token() -> None:
+    """Over server-sent events the first token comes before the answer is whole, and the tiers are known."""
+    brief = scenarios.load("chat-stream")
+    content = brief.scenario.model_dump(mode="json") | {"stages": [SHORT], "thresholds": {}}
+    short = brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+    result, recording = measure(short, _fast(), PLAIN, Ears().listener())
+    assert result.summary.outcomes.keys() == {Outcome.OK}
+    assert {"ttft_ms", "tpot_ms", "tokens", "hop.decode_ms"} <= result.summary.metrics.keys()
+    assert all((sample.tokens or 0) >= 24 for sample in recording.samples)
+
+
+def test_the_agents_overhead_is_measured_beside_its_model() -> None:
+    """The same messages go to both, and what the agent adds is the difference, with its interval."""
+    injections = {"agent.delay_ms": 30.0}
+    result, recording = measure(
+        scenarios.load("agent-comparison"),
+        _fast(),
+        Conditions(injections=injections, certified=False),
+        Ears().listener(),
+    )
+    found = result.summary.overhead
+    assert found is not None
+    assert found.pairs == 40
+    assert len(recording.samples) == 80
+    assert result.summary.requests == 40
+    assert found.mean_ms >= 30.0
+    assert found.low_ms is not None
+    assert found.high_ms is not None
+    assert found.low_ms <= found.mean_ms <= found.high_ms

@@ -1,0 +1,212 @@
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from bench.core.requests.sample import Probe, ResourceSample
+from bench.errors import TargetError
+from bench.measure.watch.containers import ContainerReader
+from bench.measure.watch.engine_api import EngineApi, Stats
+from bench.measure.watch.engine_place import Place
+from tests.measure.fake_engine import FakeContainer, engine
+
+Work = Callable[[ContainerReader], Awaitable[None]]
+
+
+def _with(path: Path, containers: dict[str, FakeContainer], ids: Mapping[str, str], work: Work) -> None:
+    async def run() -> None:
+        async with engine(path / "docker.sock", containers):
+            api = EngineApi(Place(f"unix://{path / 'docker.sock'}"))
+            try:
+                await work(ContainerReader(ids, api))
+            finally:
+                await api.close()
+
+    asyncio.run(run())
+
+
+def _split(seen: list[ResourceSample | Probe]) -> tuple[list[ResourceSample], list[Probe]]:
+    return (
+        [each for each in seen if isinstance(each, ResourceSample)],
+        [each for each in seen if isinstance(each, Probe)],
+    )
+
+
+def test_a_container_is_read_by_the_engines_own_clock(tmp_path: Path) -> None:
+    """Half a second of processor in two is 25 % of a core; memory is without the files' pages."""
+    model = FakeContainer()
+
+    async def work(reader: ContainerReader) -> None:
+        first, _ = _split(await reader.read(0.0))
+        assert first == []
+        model.pass_time(2, cpu_s=0.5)
+        (sample,), (probe,) = _split(await reader.read(2.0))
+        assert sample == ResourceSample(
+            at_s=2.0, source="model", cpu_pct=25.0, memory_bytes=50_000_000, memory_limit_bytes=100_000_000,
+            received_bytes=1001, sent_bytes=12, read_bytes=4100, written_bytes=512, restarts=0, oom_kills=0,
+            throttled_ms=70,
+        )  # fmt: skip
+        assert (probe.check, probe.up) == ("model (container)", True)
+
+    _with(tmp_path, {"abc": model}, {"model": "abc"}, work)
+
+
+def test_a_container_that_was_killed_and_came_back(tmp_path: Path) -> None:
+    """Its death is seen with its reason, its return counts as a restart, and no share is told across it."""
+    agent = FakeContainer()
+
+    async def work(reader: ContainerReader) -> None:
+        await reader.read(0.0)
+        agent.state |= {"Running": False, "Status": "exited", "OOMKilled": True, "FinishedAt": "12:00:01"}
+        (nothing,), (down,) = _split(await reader.read(2.0))
+        assert (nothing.cpu_pct, nothing.memory_bytes, nothing.oom_kills) == (0.0, 0, 1)
+        assert (down.up, down.detail) == (False, "exited, for want of memory")
+        agent.state |= {
+            "Running": True,
+            "Status": "running",
+            "StartedAt": "12:00:03",
+            "Health": {"Status": "starting"},
+        }
+        agent.stats["cpu_stats"]["cpu_usage"]["total_usage"] = -1
+        agent.pass_time(2, cpu_s=0.0)
+        samples, (starting,) = _split(await reader.read(4.0))
+        assert samples == []
+        assert (starting.up, starting.detail) == (False, "starting")
+        agent.pass_time(2, cpu_s=0.02)
+        agent.state["Health"] = {"Status": "healthy"}
+        (sample,), (up,) = _split(await reader.read(6.0))
+        assert (sample.restarts, sample.oom_kills, up.up) == (1, 1, True)
+
+    _with(tmp_path, {"abc": agent}, {"agent": "abc"}, work)
+
+
+def test_kills_that_the_state_forgot_are_in_the_engines_events(tmp_path: Path) -> None:
+    """Two kills between two readings are two; one that is told again, or another container's, is none."""
+    agent, other = FakeContainer(), FakeContainer()
+    other.oom_kills_ns = [5]
+
+    async def work(reader: ContainerReader) -> None:
+        await reader.read(0.0)
+        agent.oom_kills_ns = [1, 2]
+        for at_s in (2, 4):
+            agent.pass_time(2, cpu_s=0.1)
+            (sample,), _ = _split(await reader.read(at_s))
+            assert sample.oom_kills == 2
+        agent.oom_kills_ns = [2, 3]
+
+    _with(tmp_path, {"abc": agent, "other": other}, {"agent": "abc"}, work)
+
+
+def test_restarts_that_the_engine_made_are_its_own_count(tmp_path: Path) -> None:
+    """Two restarts between two readings are two, though only one new start is seen."""
+    agent = FakeContainer()
+    agent.restart_count = 3
+
+    async def work(reader: ContainerReader) -> None:
+        await reader.read(0.0)
+        agent.restart_count = 5
+        agent.state["StartedAt"] = "2026-01-05T12:00:03Z"
+        agent.pass_time(2, cpu_s=0.1)
+        (sample,), _ = _split(await reader.read(2.0))
+        assert sample.restarts == 5
+
+    _with(tmp_path, {"abc": agent}, {"agent": "abc"}, work)
+
+
+def test_a_container_that_is_gone_is_down(tmp_path: Path) -> None:
+    """An id that the engine does not know is no error, and the others are read."""
+    model = FakeContainer()
+
+    async def work(reader: ContainerReader) -> None:
+        await reader.read(0.0)
+        model.pass_time(1, cpu_s=0.0)
+        samples, probes = _split(await reader.read(1.0))
+        assert [sample.source for sample in samples] == ["model"]
+        assert {probe.check: probe.detail for probe in probes} == {
+            "model (container)": None,
+            "agent (container)": "there is no such container",
+        }
+
+    _with(tmp_path, {"abc": model}, {"model": "abc", "agent": "gone"}, work)
+
+
+@pytest.mark.parametrize(("name", "said"), [("broken", "something else"), ("failing", "answered 500")])
+def test_an_engine_that_answers_nonsense_is_told(tmp_path: Path, name: str, said: str) -> None:
+    """What is no answer of the engine's is an error with its address or kind, and no crash."""
+
+    async def work(reader: ContainerReader) -> None:
+        with pytest.raises(TargetError, match=said):
+            await reader.read(0.0)
+
+    _with(tmp_path, {}, {"model": name}, work)
+
+
+def test_what_the_kernel_does_not_count_is_not_known() -> None:
+    """A container in the machine's network, on a kernel without disk counters, under cgroup v1."""
+    read = Stats.model_validate(
+        {
+            "read": "2026-01-05T12:00:00Z",
+            "memory_stats": {"usage": 50, "stats": {"total_inactive_file": 20, "inactive_file": 1}},
+            "blkio_stats": {"io_service_bytes_recursive": None},
+        }
+    )
+    assert (read.network_bytes, read.disk_bytes, read.memory_bytes) == (None, None, 30)
+    assert read.throttled_ms is None
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("unix:///nowhere/docker.sock", "there is no such socket"),
+        ("tcp://127.0.0.1:1", "ConnectError"),
+    ],
+)
+def test_an_engine_that_does_not_answer_is_told(host: str, said: str) -> None:
+    """Each reason has its own words, with the address."""
+
+    async def ask() -> None:
+        api = EngineApi(Place(host))
+        try:
+            with pytest.raises(TargetError, match=said) as caught:
+                await api.stats("abc")
+            assert host in caught.value.message
+        finally:
+            await api.close()
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("host", "hint"),
+    [
+        ("ssh://me@far", "ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock ssh://me@far"),
+        ("ssh://far:22/run/user/1/docker.sock", "-L /tmp/docker.sock:/run/user/1/docker.sock ssh://far:22"),
+        ("npipe:////./pipe/docker_engine", None),
+        ("tcp://far:port", None),
+    ],
+)
+def test_an_engine_that_cannot_be_asked_is_refused(host: str, hint: str | None) -> None:
+    """Before the load, with its address, and over ssh with the way to ask it all the same."""
+    with pytest.raises(TargetError) as caught:
+        EngineApi(Place(host, context="far"))
+    assert f"Docker's engine at {host} (context 'far')" in caught.value.message
+    assert (hint or "") in (caught.value.hint or "")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may use every socket")
+def test_a_socket_of_others_is_told(tmp_path: Path) -> None:
+    """A socket that is there and not permitted is another trouble than one that is not there."""
+
+    async def ask() -> None:
+        async with engine(tmp_path / "docker.sock", {}):
+            (tmp_path / "docker.sock").chmod(0)
+            api = EngineApi(Place(f"unix://{tmp_path / 'docker.sock'}"))
+            try:
+                with pytest.raises(TargetError, match="may not use the socket"):
+                    await api.stats("abc")
+            finally:
+                await api.close()
+
+    asyncio.run(ask())

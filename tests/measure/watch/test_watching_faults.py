@@ -1,0 +1,150 @@
+import asyncio
+
+import pytest
+from pymongo import AsyncMongoClient
+
+from bench.core.declared.stack import Stack
+from bench.core.requests.sample import GaugeSample, Probe
+from bench.errors import TargetError
+from bench.measure.stacks.live import Live
+from bench.measure.watch.watching import Seen, Watch, Watched, watching
+from tests.virtual_time import run_virtually
+
+
+def _wrong(at_s: float) -> list[Seen]:
+    raise ZeroDivisionError(f"a secret at {at_s:g}")
+
+
+async def _break(at_s: float) -> list[Seen]:
+    return _wrong(at_s)
+
+
+def test_a_fault_in_a_reader_costs_only_what_it_would_have_read(caplog: pytest.LogCaptureFixture) -> None:
+    """It is stopped, and told with its kind and place; its words, which may hold a secret, are for stderr."""
+
+    async def run() -> tuple[list[float], dict[str, str]]:
+        loop = asyncio.get_running_loop()
+        began: list[float] = []
+
+        async def sound(at_s: float) -> list[Seen]:
+            began.append(at_s)
+            return []
+
+        async def breaks(at_s: float) -> list[Seen]:
+            return _wrong(at_s) if at_s else []
+
+        watch = Watch({"broken": breaks, "sound": sound}, {}, {}, 2.0)
+        watch.begin(loop.time, lambda _: None)
+        await asyncio.sleep(5.0)
+        watch.check()
+        await watch.end()
+        return began, watch.warnings
+
+    began, warnings = run_virtually(run())
+    assert began == [0, 2, 4]
+    place = f"{_wrong.__module__}:{_wrong.__code__.co_firstlineno + 1}"
+    said = "the reader 'broken' broke after 2 s and was stopped, for a bug in bench: ZeroDivisionError at "
+    assert [*warnings.values()] == [said + place]
+    assert caplog.text.count("a secret at 2") == 1
+    assert "Traceback" in caplog.text
+
+
+def test_trouble_of_the_target_does_not_hide_a_fault() -> None:
+    """A reader that could not read for a while and then broke has both warnings."""
+
+    async def run() -> list[str]:
+        async def wrong(at_s: float) -> list[Seen]:
+            if at_s == 0:
+                raise TargetError("no answer")
+            return _wrong(at_s)
+
+        watch = Watch({"wrong": wrong}, {}, {}, 2.0)
+        watch.begin(asyncio.get_running_loop().time, lambda _: None)
+        await asyncio.sleep(3.0)
+        await watch.end()
+        return [*watch.warnings.values()]
+
+    first, second = run_virtually(run())
+    assert first == "no answer"
+    assert "ZeroDivisionError" in second
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, asyncio.CancelledError])
+def test_an_interrupt_is_no_fault_of_a_reader(end: type[BaseException]) -> None:
+    """Ctrl-C that comes while something is read ends the run, as it does elsewhere."""
+
+    async def run() -> dict[str, str]:
+        async def interrupted(at_s: float) -> list[Seen]:
+            raise end(at_s)
+
+        watch = Watch({}, {"counters backend": interrupted}, {}, 2.0)
+        try:
+            await watch.count()
+        finally:
+            assert watch.warnings == {}
+        return watch.warnings
+
+    with pytest.raises(end):
+        run_virtually(run())
+
+
+def test_a_fault_in_a_counter_leaves_nothing_that_is_known_of_all() -> None:
+    """Nobody can tell what all services counted, and the run goes on."""
+
+    async def run() -> tuple[list[GaugeSample] | None, dict[str, str]]:
+        async def sound(at_s: float) -> list[Seen]:
+            return [GaugeSample(at_s=at_s, service="agent", name="hits", value=1.0)]
+
+        watch = Watch({}, {"counters agent": sound, "counters backend": _break}, {}, 2.0)
+        return await watch.count(3.0), watch.warnings
+
+    found, warnings = run_virtually(run())
+    assert found is None
+    (said,) = warnings.values()
+    assert said.startswith("the reader 'counters backend' broke after 3 s")
+
+
+def test_what_is_asked_once_does_not_survive_a_fault() -> None:
+    """`bench health` has nothing to lose, and must not say that all is well when a check was not asked."""
+
+    async def run() -> list[Probe]:
+        return await Watch({"check backend": _break}, {}, {}, 2.0).once()
+
+    with pytest.raises(ZeroDivisionError):
+        run_virtually(run())
+
+
+def test_nobody_watches_when_all_readers_broke() -> None:
+    """A monitor without a reader would go on until Ctrl-C and see nothing, so the last fault ends it."""
+
+    async def run() -> None:
+        watch = Watch({"one": _break, "other": _break}, {}, {}, 2.0)
+        watch.begin(lambda: 0.0, lambda _: None)
+        await asyncio.sleep(1.0)
+        watch.check()
+
+    with pytest.raises(ZeroDivisionError):
+        run_virtually(run())
+
+
+def test_a_fault_in_closing_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All was read by then, so what went wrong is for stderr and not the end of the run."""
+    close = AsyncMongoClient[dict[str, object]].close
+
+    async def wrong(client: AsyncMongoClient[dict[str, object]]) -> None:
+        await close(client)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(AsyncMongoClient, "close", wrong)
+    check = {"kind": "mongodb", "uri": "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=50"}
+    stack = Stack.model_validate({"name": "trial", "purpose": "A test.", "checks": {"store": check}})
+
+    async def run() -> list[Probe]:
+        async with watching(Watched(Live(stack, {}, {}))) as watch:
+            return await watch.once()
+
+    assert [probe.up for probe in asyncio.run(run())] == [False]
+    assert "'check store'" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
