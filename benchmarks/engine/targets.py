@@ -2,6 +2,7 @@
 
 # ruff: noqa: PLR0913, PLR0917 - a row of a table has as many parameters as columns
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,10 +24,7 @@ _NEIGHBOURS = (
     "the best round shows what is left when it takes little."
 )
 _WAKING = "what is left is waking, the loop's turns, and requests that are due together."
-_LOOP = (
-    "what is left is the system calls of the loop, and a Python callback for each part; "
-    "the client in C shows what this kernel takes of it."
-)
+_LOOP = "what is left is the system calls of the loop, and a Python callback for each part."
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def reached(results: Results) -> Iterator[Reached]:
         yield _at_most(results, what, "burst 100", OURS, number, 5, "ms", _NEIGHBOURS)
     for contender, limit in ((OURS, _LOOP), (READER, _READING)):
         what = f"CPU per token, 200 streams, {contender}"
-        yield _at_most(results, what, "streams 200", contender, "us_cpu", 12, "µs", limit)
+        yield _at_most(results, what, "streams 200", contender, "us_cpu", 12, "µs", _kernel(results))
         what = f"CPU per token in terms of C with epoll, 200 streams, {contender}"
         yield _in_terms_of_the_floor(results, what, contender, limit)
         what = f"tokens/s as fast as they come, {contender}"
@@ -100,6 +98,14 @@ def _times(results: Results, what: str, users: int, bound: float, peers: tuple[s
     ratios = [results.ratio(f"rate {users}", OURS, "rps", peer) for peer in peers]
     value = min((ratio for ratio in ratios if ratio is not None), default=None)
     return Reached(what, f"≥ {bound} times", value, None, value is not None and value >= bound, _LOOP)
+
+
+def _kernel(results: Results) -> str:
+    floor_us = results.median("streams 200", FLOOR, "us_cpu") or math.nan
+    return (
+        f"the client in C, which parses nothing, takes {floor_us:.1f} µs here, and took 6.4 where the bound "
+        "was set; in terms of it see the next row."
+    )
 
 
 def _in_terms_of_the_floor(results: Results, what: str, contender: str, limit: str) -> Reached:
