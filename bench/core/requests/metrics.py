@@ -197,13 +197,13 @@ def label_and_unit(key: str) -> tuple[str, str]:
     return ("recovery", "times") if key == RECOVERY else (metric(key).label, metric(key).unit)
 
 
-@cache
 def named(key: str) -> str:
     """A metric in a sentence: its label, or `tier` in backticks."""
     tier = hop_name(key)
     return f"`{tier}`" if tier else metric(key).label
 
 
+@cache
 def metric(key: str) -> Metric:
     """The row of a metric; tiers and 95th percentiles have rows made for them.
 

@@ -106,6 +106,12 @@ def test_a_tiers_key_leads_back_to_its_name(name: str) -> None:
     assert hop_name(hop_key(name)) == name
 
 
+def test_a_row_is_made_once() -> None:
+    """Tiers and 95th percentiles have rows too, which nobody makes again for every request or report."""
+    assert metric(hop_key("agent")) is metric(hop_key("agent"))
+    assert metric("p95.e2e_ms") is metric("p95.e2e_ms")
+
+
 def test_a_tiers_key_reads_like_a_metric() -> None:
     """A tier's key ends in its unit, as all do."""
     assert hop_key("backend") == "hop.backend_ms"
