@@ -108,13 +108,15 @@ def compared(points: Sequence[HistoryPoint]) -> Compared:
         points: Of one scenario on one stack in one environment, oldest first; at least one.
     """
     newest = points[-1]
-    alike = [each for each in points if not differences(newest.fingerprint, each.fingerprint)]
+    alike, unlike = list[HistoryPoint](), list[HistoryPoint]()
+    for each in points:
+        (unlike if differences(newest.fingerprint, each.fingerprint) else alike).append(each)
     runs = alike[-MOST_RUNS:]
     machine = None if newest.fingerprint.simulated else machine_of([], [each.control for each in runs])
     return Compared(
         runs=runs,
         older=len(alike) - len(runs),
-        unlike=[each for each in points if differences(newest.fingerprint, each.fingerprint)],
+        unlike=unlike,
         series={key: _steady(key, series_of(key, runs), machine) for key in (SUCCESS, *newest.figures)},
     )
 
@@ -127,8 +129,12 @@ def trend(points: Sequence[HistoryPoint], anchor: Anchor | None = None, recent: 
         anchor: Of the baseline; None when it has none.
         recent: How many of the newest runs a change for the worse may lie back.
     """
-    history = compared(points)
-    newest, runs, unlike, series = points[-1], history.runs, history.unlike, history.series
+    return judge(compared(points), anchor, recent)
+
+
+def judge(history: Compared, anchor: Anchor | None, recent: int) -> Trend:
+    """Judge what of a history is compared; the other arguments are those of `trend`."""
+    newest, runs, unlike, series = history.runs[-1], history.runs, history.unlike, history.series
     enough = [key for key, each in series.items() if len(each) >= FEWEST_RUNS]
     tested = {part: sum(metric(key).part is part for key in enough) for part in Part}
     metrics = {key: trend_of(key, each, tested[metric(key).part], recent) for key, each in series.items()}

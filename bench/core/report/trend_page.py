@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.core.history.change_points import ChangePoint, MetricTrend, Series
 from bench.core.history.history import HistoryPoint, where_of
-from bench.core.history.trend import RECENT_RUNS, Trend, compared, trend
+from bench.core.history.trend import RECENT_RUNS, Trend, compared, judge
 from bench.core.requests.metrics import metric
 from bench.core.run.result import Fingerprint, differences
 from bench.core.values import stats
@@ -80,7 +80,8 @@ def trend_page(
         recent: How many of the newest runs a change for the worse may lie back.
     """
     anchor = baseline.anchor if baseline else None
-    judged, history = trend(points, anchor, recent), compared(points)
+    history = compared(points)
+    judged = judge(history, anchor, recent)
     where = points[-1].fingerprint
     accepted = _alike(where, baseline.runs if baseline else ())
     pinned = _alike(where, anchor.runs if anchor else ())
