@@ -9,7 +9,10 @@ import typer
 from bench.cli.judging import Format, FormatOption, Strict, drawn, exit_of, judged_together, refuse, terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bench.core.report.suite import SuiteReport
+    from bench.core.run.result import RunResult
 
 
 def merge(
@@ -30,19 +33,20 @@ def merge(
     from bench.store.results import load
 
     refuse(form, Format.CSV)
-    report = judged_together([load(run) for run in runs], suite)
+    results = {run: load(run) for run in runs}
+    report = judged_together([*results.values()], suite)
     if form is Format.TEXT and os.environ.get("GITHUB_ACTIONS") == "true":
         print(annotations(report), end="")
-    print(_page(report, runs) if form is Format.HTML else _rendered(report, form), end="")
+    print(_page(report, results) if form is Format.HTML else _rendered(report, form), end="")
     raise typer.Exit(exit_of(report.decision, strict=strict))
 
 
-def _page(report: "SuiteReport", runs: list[Path]) -> str:
+def _page(report: "SuiteReport", results: "Mapping[Path, RunResult]") -> str:
     """The report as a page, each run drawn of its own recording."""
     from bench.render.page import render_suite_page
-    from bench.store.results import folder_of, load
+    from bench.store.results import folder_of
 
-    homes = {load(run).provenance.run_id: folder_of(run) for run in runs}
+    homes = {result.provenance.run_id: folder_of(run) for run, result in results.items()}
     return render_suite_page(
         report, [drawn(each, homes[each.result.provenance.run_id]) for each in report.reports]
     )
