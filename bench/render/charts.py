@@ -159,7 +159,7 @@ def _spread(each: Distribution) -> Chart:
     label = METRICS[each.key].label
     lines = []
     if each.baseline_runs:
-        runs = "1 run" if each.baseline_runs == 1 else f"{each.baseline_runs} runs"
+        runs = wording.counted(each.baseline_runs, "run")
         lines += [
             Line(f"{runs} of the baseline, highest", "quiet", each.highest, "edge"),
             Line(f"{runs} of the baseline, lowest", "quiet", each.lowest, "edge"),

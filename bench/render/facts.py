@@ -53,7 +53,7 @@ def _host(host: Host | None) -> str:
     if host is None:
         return ""
     quota = "" if host.quota_cores is None else f" (quota {host.quota_cores:.3g})"
-    cores = "" if host.cores is None else f"{host.cores} {'core' if host.cores == 1 else 'cores'}{quota}"
+    cores = "" if host.cores is None else f"{wording.counted(host.cores, 'core')}{quota}"
     shares = {"stolen": host.stolen_ratio, "throttled": host.throttled_ratio, "too hot": host.hot_ratio}
     said = [
         cores,
@@ -138,7 +138,7 @@ def _overhead(overhead: Overhead | None) -> str:
     low, high = wording.change_ms(overhead.low_ms), wording.change_ms(overhead.high_ms)
     interval = "" if overhead.low_ms is None else f", {CONFIDENCE:.0%} interval {low} to {high}"
     size = f"{wording.change_ms(overhead.mean_ms)} ({wording.change(overhead.ratio)})"
-    pairs = "1 pair" if overhead.pairs == 1 else f"{overhead.pairs} pairs"
+    pairs = wording.counted(overhead.pairs, "pair")
     return f"{size} against {overhead.beside}{interval}, {pairs}"
 
 

@@ -121,7 +121,7 @@ def _row(entry: Entry) -> Row:
     course, run = sparked(page), entry.newest
     row = metric(course.key)
     points = spark(course)
-    count = "1 run" if len(page.runs) == 1 else f"{len(page.runs)} runs"
+    count = wording.counted(len(page.runs), "run")
     x, _, y = points.rpartition(" ")[2].partition(",")
     return Row(
         name=entry.name,
@@ -173,7 +173,7 @@ def _between(entry: Entry, links: Links) -> str | None:
 
 
 def _when(page: TrendPage) -> Iterable[str]:
-    count = "1 run" if len(page.runs) == 1 else f"{len(page.runs)} runs"
+    count = wording.counted(len(page.runs), "run")
     yield f"{count}, {page.trend.first_at:%Y-%m-%d} to {page.trend.newest_at:%Y-%m-%d}"
 
 

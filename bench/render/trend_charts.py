@@ -86,7 +86,7 @@ def _chart(page: TrendPage, course: Course) -> Chart:
 def _lines(page: TrendPage, course: Course) -> Iterable[Line]:
     count = len(page.runs)
     if course.band is not None:
-        runs = "1 run" if course.band.runs == 1 else f"{course.band.runs} runs"
+        runs = wording.counted(course.band.runs, "run")
         yield Line(f"{runs} of the baseline, highest", "quiet", [course.band.high] * count, "edge")
         yield Line(f"{runs} of the baseline, lowest", "quiet", [course.band.low] * count, "edge")
     if course.anchor is not None:

@@ -125,14 +125,14 @@ def _named(pages: Sequence[TrendPage]) -> Iterable[Entry]:
 def _headline(decision: Decision, entries: Sequence[Entry]) -> str:
     failed = [each.name for each in entries if each.trend.decision is Decision.FAIL]
     undecided = sum(each.trend.decision is Decision.UNDECIDED for each in entries)
-    judged = len(entries) - undecided
+    judged = wording.counted(len(entries) - undecided, "scenario")
     if failed:
         verb = "is" if len(failed) == 1 else "are"
-        return f"{len(failed)} of {_count(judged, 'scenario')} {verb} worse than before: {_listing(failed)}."
+        return f"{len(failed)} of {judged} {verb} worse than before: {_listing(failed)}."
     if decision is Decision.UNDECIDED:
         return f"Cannot tell yet: {FEWEST_RUNS} runs that compare are needed, and no scenario has them."
     more = f" Of {undecided} more there are too few runs to tell." if undecided else ""
-    return f"No change for the worse stands in {_count(judged, 'scenario')}.{more}"
+    return f"No change for the worse stands in {judged}.{more}"
 
 
 def _next_step(worst: Entry, count: int) -> str:
@@ -177,7 +177,9 @@ def _health(entries: Sequence[Entry]) -> Tile:
         where, name, use = max(uses, key=lambda each: each[2].memory_bytes)
         said.append(f"Most memory: {name} with {wording.memory(use.memory_bytes)} in {where}.")
     status = Status.LOOK if alerts else Status.GOOD if watched else Status.UNKNOWN
-    figure = {Status.LOOK: _count(len(alerts), "alert"), Status.GOOD: "No alert"}.get(status, "Not watched")
+    figure = {Status.LOOK: wording.counted(len(alerts), "alert"), Status.GOOD: "No alert"}.get(
+        status, "Not watched"
+    )
     shown = [f"{each}." for each in alerts[:_NAMED]]
     return Tile("System health", status, figure, " ".join([*shown, *said]) or "The runs kept no resources.")
 
@@ -221,7 +223,3 @@ def _listing(names: Sequence[str]) -> str:
     shown = list(names[:_NAMED])
     rest = len(names) - len(shown)
     return wording.listing([*shown, f"{rest} more"] if rest else shown)
-
-
-def _count(number: int, word: str) -> str:
-    return f"1 {word}" if number == 1 else f"{number} {word}s"

@@ -74,7 +74,8 @@ def judge_suite(reports: Sequence[Report], expected: Sequence[str] = ()) -> Suit
     headline, missing = _headline(ordered, decisions, decision), sorted(set(expected) - adjusted.keys())
     if missing and decision is not Decision.FAIL:
         decision = Decision.INVALID
-        headline = f"{len(missing)} of {_scenarios(len(expected))} are missing: {wording.listing(missing)}."
+        all_of_it = wording.counted(len(expected), "scenario")
+        headline = f"{len(missing)} of {all_of_it} are missing: {wording.listing(missing)}."
     vanished = [f"{name} was not measured" for name in missing]
     return SuiteReport(
         decision=decision,
@@ -132,17 +133,13 @@ def _change(metrics: Sequence[MetricComparison]) -> float | None:
 def _headline(ordered: Sequence[Report], decisions: dict[str, Decision], decision: Decision) -> str:
     count = len(ordered)
     if decision is Decision.PASS:
-        return f"No regression in {_scenarios(count)}."
+        return f"No regression in {wording.counted(count, 'scenario')}."
     concerned = [each for each in ordered if decisions[_name(each)] is decision]
     names = wording.listing([_name(each) for each in concerned])
     match decision:
         case Decision.FAIL:
-            return f"{len(concerned)} of {_scenarios(count)} failed: {names}."
+            return f"{len(concerned)} of {wording.counted(count, 'scenario')} failed: {names}."
         case Decision.INVALID:
-            return f"{len(concerned)} of {_scenarios(count)} could not be measured: {names}."
+            return f"{len(concerned)} of {wording.counted(count, 'scenario')} could not be measured: {names}."
         case _:
-            return f"Cannot tell of {len(concerned)} of {_scenarios(count)}: {names}."
-
-
-def _scenarios(count: int) -> str:
-    return "1 scenario" if count == 1 else f"{count} scenarios"
+            return f"Cannot tell of {len(concerned)} of {wording.counted(count, 'scenario')}: {names}."

@@ -5,6 +5,11 @@ MINUS = "\u2212"
 THOUSAND = 1000.0  # from here on a count is written out
 
 
+def counted(number: int, word: str) -> str:
+    """`1 run`, `20 runs`."""
+    return f"1 {word}" if number == 1 else f"{number} {word}s"
+
+
 def duration(value_ms: float | None) -> str:
     """`0.42 ms`, `3.1 ms`, `640 ms`, `12.4 s`."""
     if value_ms is None:

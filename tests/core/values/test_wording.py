@@ -8,6 +8,11 @@ from hypothesis import strategies as st
 from bench.core.values import wording
 
 
+def test_one_is_not_many() -> None:
+    """Of one thing the word stays as it is; of none there are many."""
+    assert [wording.counted(number, "run") for number in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
+
+
 @pytest.mark.parametrize(
     "say",
     [
