@@ -43,13 +43,13 @@ unit: $(READY)  ## all tests, with the coverage gates
 	$(BIN)/coverage report --fail-under=90
 	$(BIN)/coverage report --fail-under=100 --include='bench/core/*,bench/render/*'
 
-bench-engine: $(READY)  ## compare the transport with its peers and rewrite docs/performance.md
+bench-engine: $(READY)  ## compare the transport with its peers and rewrite docs/explanation/performance.md
 	$(BIN)/python -m benchmarks.engine
 
-bench-verdicts: $(READY)  ## simulate how often a verdict is wrong and rewrite docs/verdicts.md
+bench-verdicts: $(READY)  ## simulate how often a verdict is wrong and rewrite docs/explanation/verdicts.md
 	$(BIN)/python -m benchmarks.verdicts
 
-bench-embedded: $(READY)  ## check the embedded stack as it is and made worse and rewrite docs/embedded.md (90 minutes)
+bench-embedded: $(READY)  ## check the embedded stack as it is and made worse and rewrite docs/explanation/embedded.md (90 minutes)
 	$(BIN)/python -m benchmarks.embedded
 
 pictures: $(READY)  ## check the embedded stack made worse and take the pictures of docs/pictures (needs Chromium)

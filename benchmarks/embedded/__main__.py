@@ -118,7 +118,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.embedded", description=__doc__)
     parser.add_argument("--scenario", default="quick")
     parser.add_argument("--runs", type=Path, default=_ROOT / "results" / "embedded")
-    parser.add_argument("--output", type=Path, default=_ROOT / "docs" / "embedded.md")
+    parser.add_argument("--output", type=Path, default=_ROOT / "docs" / "explanation" / "embedded.md")
     given = parser.parse_args()
     runs = Runs(given.runs, given.scenario)
     baseline, noise = expected(runs)
@@ -129,7 +129,7 @@ def main() -> int:
     for title, number in order:
         found[title].append(check(runs, title, number, baseline, noise))
     lines = [
-        "| | checks | failed | passed | undecided | invalid | response time | where |",
+        "| | checks | failed | passed | inconclusive | invalid | response time | first tier |",
         "| :--- | ---: | ---: | ---: | ---: | ---: | ---: | :--- |",
     ]
     lines += [row(title, each) for title, each in found.items()]

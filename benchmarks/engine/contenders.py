@@ -13,7 +13,7 @@ READER = "ours with its reader, uvloop"
 WHOLE = "ours, the whole load generator, uvloop"
 SLEEP = "asyncio.sleep, uvloop"
 AIOHTTP, AIOHTTP_UVLOOP = "aiohttp", "aiohttp, uvloop"
-LOCUST, HEY, WRK, HTTPX = "Locust FastHttpUser", "hey", "wrk", "httpx, a client per user"
+LOCUST, HEY, WRK, HTTPX = "Locust FastHttpUser", "hey", "wrk", "httpx, one client per VU"
 FLOOR = "C with epoll"
 MACHINE = "the machine itself"
 
@@ -70,7 +70,7 @@ PROFILES = {
     "requests/s, 200 connections": ("rate", _OURS_ASYNCIO, 200),
     "requests/s of the whole load generator, 50 connections": ("rate", WHOLE, 50),
     "200 streams with the reader": ("streams", _READER_ASYNCIO, 200),
-    "tokens as fast as they come, with the reader": ("flood", _READER_ASYNCIO, 50),
+    "tokens at full speed, with the reader": ("flood", _READER_ASYNCIO, 50),
 }
 
 

@@ -12,14 +12,15 @@ _METHOD = Path(__file__).with_name("method.md")
 _TABLES: dict[str, tuple[str, str, dict[str, tuple[str, int]]]] = {
     "rate": (
         "Requests per second",
-        "{users} keep-alive connections, a small JSON answer, no pauses; the client has one core.",
+        "{users} keep-alive connections, a small JSON response, no think time; the client has one core.",
         {"rps": ("requests/s", 0), "us_cpu": ("CPU per request, µs", 1)},
     ),
     "streams": (
         "Streams",
         (
-            "{users} users with a stream of 50 tokens each at 200 tokens/s, the first after 50 ms, "
-            "and the next; `of ideal` is how many streams they got through, of those possible."
+            "{users} VUs request one stream after the other: "
+            "50 tokens at 200 tokens/s, the first after 50 ms.\n"
+            "`of ideal` is the number of finished streams, in percent of the possible number."
         ),
         {
             "first_p50_ms": ("first token p50, ms", 3),
@@ -30,26 +31,28 @@ _TABLES: dict[str, tuple[str, str, dict[str, tuple[str, int]]]] = {
         },
     ),
     "burst": (
-        "All at once",
+        "Simultaneous requests",
         (
-            "{users} requests in the same instant on open connections, each with its first token 100 ms "
-            "after the server has read it; the reported time counts from that instant."
+            "{users} requests start at the same time on open connections.\n"
+            "The server sends the first token 100 ms after it has read a request; "
+            "the reported time counts from the common start."
         ),
         {"stamp_p95_ms": ("first token p95, ms", 2), "reported_p95_ms": ("reported, less 100 ms, p95", 2)},
     ),
     "flood": (
-        "Tokens as fast as they come",
+        "Tokens at full speed",
         (
-            "{users} streams, each token an event and a chunk of its own; "
-            "all but the reader count the events in the bytes and read no JSON."
+            "{users} streams without delays between tokens; each token is an event and a chunk of its own.\n"
+            "Only the reader parses the JSON; the others count the events in the bytes."
         ),
         {"tokens_per_s": ("tokens/s", 0)},
     ),
     "lag": (
         "Send lag",
         (
-            "An open loop of 500 requests/s at random: from the planned moment until the kernel has it all.\n"
-            "Ours waits by a timerfd, as the engine does (`bench/measure/machine/pacing.py`); "
+            "An open loop of 500 requests/s with random arrivals: "
+            "the time from the planned start until the kernel has the complete request.\n"
+            "Ours waits with a timerfd, as the load generator does (`bench/measure/machine/pacing.py`); "
             "`asyncio.sleep` waits for whole milliseconds."
         ),
         {"p50_ms": ("p50, ms", 3), "p99_ms": ("p99, ms", 3)},
@@ -57,8 +60,8 @@ _TABLES: dict[str, tuple[str, str, dict[str, tuple[str, int]]]] = {
     "memory": (
         "Memory",
         (
-            "Resident memory of each of {users} users that have asked once and keep their connection; "
-            "of the whole load generator, virtual users in a pause."
+            "Resident memory per VU, of {users} VUs that sent one request and keep their connection.\n"
+            "In the whole load generator, the VUs are in their think time."
         ),
         {"kb": ("kB", 1)},
     ),
@@ -68,7 +71,7 @@ _TABLES: dict[str, tuple[str, str, dict[str, tuple[str, int]]]] = {
 def document(results: Results) -> str:
     """The whole page."""
     parts = [_METHOD.read_text(encoding="utf-8")]
-    parts += [_table(["what", "which"], [[name, value] for name, value in results.facts.items()], ":---")]
+    parts += [_table(["fact", "value"], [[name, value] for name, value in results.facts.items()], ":---")]
     parts += [_targets(results), *(_measure(results, key) for key in results.rounds)]
     parts += [_million(results), _machine(results), _profiles(results)]
     return "\n".join(parts)
@@ -81,8 +84,8 @@ def _targets(results: Results) -> str:
         rows.append([target.what, target.bound, _short(target.value), _short(target.best), verdict])
         if target.value is not None and not target.ok:
             missed.append(f"- **{target.what}**: {target.limit}\n")
-    text = "## What is reached\n\n" + _table(["number", "to reach", "median", "best round", ""], rows)
-    return text + ("\nWhat limits those that are missed:\n\n" + "".join(missed) if missed else "")
+    text = "## Goals and results\n\n" + _table(["number", "goal", "median", "best round", "result"], rows)
+    return text + ("\nReasons for the missed goals:\n\n" + "".join(missed) if missed else "")
 
 
 def _short(value: float | None) -> str:
@@ -94,7 +97,7 @@ def _short(value: float | None) -> str:
 def _measure(results: Results, key: Key) -> str:
     measure, users = key.split()
     title, explanation, numbers = _TABLES[measure]
-    head = [f"{users} users"]
+    head = [f"{users} VUs"]
     for label, _ in numbers.values():
         head += [label, "ratio"]
     rows = []
@@ -105,7 +108,7 @@ def _measure(results: Results, key: Key) -> str:
             cells += [_spread(results.values(key, contender, number), digits)]
             cells += ["" if ratio is None or contender == OURS else f"{ratio:.2f}"]
         rows.append(cells)
-    return f"## {title}: {users}\n\n{explanation.format(users=users)}\n\n{_table(head, rows)}"
+    return f"## {title}: {users} VUs\n\n{explanation.format(users=users)}\n\n{_table(head, rows)}"
 
 
 def _spread(values: list[float], digits: int) -> str:
@@ -123,15 +126,15 @@ def _million(results: Results) -> str:
         ["requests, all answered", f"{numbers['requests']:,.0f}"],
         ["requests/s, the watcher on the same core", f"{numbers['rps']:,.0f}"],
         ["the run, s", f"{numbers['run_s']:.1f}"],
-        ["the command, with its certificate, summary and files, s", f"{numbers['all_s']:.1f}"],
-        ["load generator, most memory, MB", f"{numbers['generator_mb']:.0f}"],
-        ["watcher, most memory, MB", f"{numbers['watcher_mb']:.0f}"],
+        ["the command, with its calibration, summary and files, s", f"{numbers['all_s']:.1f}"],
+        ["load generator, peak memory, MB", f"{numbers['generator_mb']:.0f}"],
+        ["watcher, peak memory, MB", f"{numbers['watcher_mb']:.0f}"],
         ["files, MB", f"{numbers['written_mb']:.0f}"],
     ]
     return (
-        "## A million requests\n\nThe command `bench run`, 50 users without pauses, the C server: "
-        "load generator and watcher are two processes, the samples stay in the watcher's columns until they "
-        "are written.\n\n" + _table(["what", "measured"], rows)
+        "## A million requests\n\nThe command `bench run` with 50 VUs without think time, and the C server.\n"
+        "Load generator and watcher are two processes; the watcher keeps the samples in columns until it "
+        "writes them.\n\n" + _table(["number", "measured"], rows)
     )
 
 
@@ -140,17 +143,18 @@ def _machine(results: Results) -> str:
     for key, rounds in results.hiccups.items():
         cells = [_spread([numbers[name] for numbers in rounds], 2) for name in rounds[0]]
         rows.append([key, *cells])
-    head = ["before the rounds of", "late at a random moment, p99, ms", "longest, ms", "time taken, %"]
+    head = ["before the rounds of", "delay at a random time, p99, ms", "longest delay, ms", "time lost, %"]
     return (
-        "## What the machine took\n\nA loop that only reads the clock, on the clients' core before each "
-        "round: what others take from it is taken from the clients too.\n\n" + _table(head, rows)
+        "## Disturbance by the machine\n\n"
+        "A loop on the clients' core reads only the clock, before each round.\n"
+        "The time that it loses to other processes is also lost for the clients.\n\n" + _table(head, rows)
     )
 
 
 def _profiles(results: Results) -> str:
     text = (
-        "## Where the time goes\n\nBy cProfile, on the loop of asyncio, without the waiting; "
-        "it makes calls dearer than they are, so read it as an order and not as shares.\n"
+        "## Profile\n\nMeasured with cProfile, on asyncio's own loop, without waiting time.\n"
+        "cProfile makes calls slower than they are, so use the order and not the exact shares.\n"
     )
     for title, shares in results.profiles.items():
         rows = [[f"`{name}`", f"{share * 100:.0f} %"] for name, share in shares.items()]

@@ -10,21 +10,20 @@ from .contenders import AIOHTTP, AIOHTTP_UVLOOP, FLOOR, HEY, LOCUST, OURS, READE
 from .session import Results
 
 _READING = (
-    "what is above the row without the reader: splitting events, JSON and finding the text in it; "
-    "the profile shows how much each takes."
+    "the reader splits events, parses JSON and finds the text; the profile shows the share of each step."
 )
 _MOST_MB = 300
 _FLOOR_TIMES = 1.88
 _COLUMNS = (
-    "the watcher keeps 110 bytes of a request of seven tiers in columns, and needs at most as much again to "
-    "judge them; the rest is what it imports."
+    "the watcher keeps 110 bytes per request with seven tiers, and needs at most as much again to judge "
+    "them; the rest is imported packages."
 )
 _NEIGHBOURS = (
-    "compare what the machine took from the core, in the table below; "
-    "the best round shows what is left when it takes little."
+    "the table below shows how much time other processes took from the core; "
+    "the best round shows the error with little disturbance."
 )
-_WAKING = "what is left is waking, the loop's turns, and requests that are due together."
-_LOOP = "what is left is the system calls of the loop, and a Python callback for each part."
+_WAKING = "the rest is wake-up time, turns of the loop, and requests that are due at the same time."
+_LOOP = "the rest is system calls of the loop, and one Python callback per part."
 
 
 @dataclass(frozen=True)
@@ -51,40 +50,42 @@ class Reached:
 def reached(results: Results) -> Iterator[Reached]:
     """Every number of the table to reach."""
     for name, bound, peers in (
-        ("aiohttp on the loop that is better for it", 3, (AIOHTTP, AIOHTTP_UVLOOP)),
+        ("aiohttp on its faster event loop", 3, (AIOHTTP, AIOHTTP_UVLOOP)),
         ("Locust FastHttpUser", 4, (LOCUST,)),
         ("hey", 1, (HEY,)),
     ):
         for users in (50, 200):
-            yield _times(results, f"requests/s in terms of {name}, {users} connections", users, bound, peers)
+            yield _times(
+                results, f"requests/s compared with {name}, {users} connections", users, bound, peers
+            )
     for users in (50, 200):
         for contender in (OURS, READER):
             what = f"first-token error, {users} streams, p99, {contender}"
             yield _at_most(results, what, f"streams {users}", contender, "first_p99_ms", 1, "ms", _NEIGHBOURS)
     for what, number in (
-        ("first-token error, 100 at once, p95", "stamp_p95_ms"),
-        ("error of the reported time to first token, 100 at once, p95", "reported_p95_ms"),
+        ("first-token error, 100 simultaneous requests, p95", "stamp_p95_ms"),
+        ("error of the reported time to first token, 100 simultaneous requests, p95", "reported_p95_ms"),
     ):
         yield _at_most(results, what, "burst 100", OURS, number, 5, "ms", _NEIGHBOURS)
     for contender, limit in ((OURS, _LOOP), (READER, _READING)):
         what = f"CPU per token, 200 streams, {contender}"
         yield _at_most(results, what, "streams 200", contender, "us_cpu", 12, "µs", _kernel(results))
-        what = f"CPU per token in terms of C with epoll, 200 streams, {contender}"
+        what = f"CPU per token compared with C with epoll, 200 streams, {contender}"
         yield _in_terms_of_the_floor(results, what, contender, limit)
-        what = f"tokens/s as fast as they come, {contender}"
+        what = f"tokens/s at full speed, {contender}"
         yield _at_least(results, what, "flood 50", contender, "tokens_per_s", 1_000_000, "", limit)
-        what = f"closed loop of 200 streaming users, {contender}"
+        what = f"closed loop of 200 streaming VUs, {contender}"
         yield _at_least(results, what, "streams 200", contender, "ideal_pct", 99.5, "%", _NEIGHBOURS)
     yield _at_most(results, "send lag at 500 requests/s, p99", "lag 20", OURS, "p99_ms", 0.3, "ms", _WAKING)
     for what, contender in (
         ("memory of an idle connection", OURS),
-        ("memory of an idle virtual user", WHOLE),
+        ("memory of an idle VU", WHOLE),
     ):
         yield _at_most(results, what, "memory 2000", contender, "kb", 20, "kB", _LOOP)
     for what in ("generator", "watcher"):
         used_mb = results.million[f"{what}_mb"]
         yield Reached(
-            f"a million requests, most memory of the {what}",
+            f"a million requests, peak memory of the {what}",
             f"≤ {_MOST_MB} MB",
             used_mb,
             None,
@@ -103,8 +104,8 @@ def _times(results: Results, what: str, users: int, bound: float, peers: tuple[s
 def _kernel(results: Results) -> str:
     floor_us = results.median("streams 200", FLOOR, "us_cpu") or math.nan
     return (
-        f"the client in C, which parses nothing, takes {floor_us:.1f} µs here, and took 6.4 where the bound "
-        "was set; in terms of it see the next row."
+        f"the client in C, which only reads, takes {floor_us:.1f} µs here and took 6.4 µs on the machine "
+        "where the goal was set; the next row shows the ratio."
     )
 
 

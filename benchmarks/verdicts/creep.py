@@ -14,9 +14,9 @@ _USUAL, _ALONE = Machines(sd=0.06), Machines(sd=0.06, control=Follows.NONE)
 # Title: machines, and how much slower each merge is than the one before it.
 HISTORIES: dict[str, tuple[Machines, float]] = {
     "no change, 6 % between machines": (_USUAL, 1.0),
-    "no change, 6 %, no control": (_ALONE, 1.0),
+    "no change, 6 %, no reference workload": (_ALONE, 1.0),
     "each 3 % slower, 6 % between machines": (_USUAL, 1.03),
-    "each 3 % slower, 6 %, no control": (_ALONE, 1.03),
+    "each 3 % slower, 6 %, no reference workload": (_ALONE, 1.03),
 }
 _NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 

@@ -108,8 +108,8 @@ RULES: dict[str, Rule] = {
     "bench check": check,
     "bench check, one run": single,
     "bench ab": turns,
-    "ratio to the last, 110 %": ratio_110,
-    "ratio to the last, 200 %": ratio_200,
+    "ratio to previous run, 110 %": ratio_110,
+    "ratio to previous run, 200 %": ratio_200,
     "Mann-Whitney over requests": rank_test,
     "t boundary over runs": t_boundary,
 }

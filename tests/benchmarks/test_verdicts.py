@@ -70,6 +70,6 @@ def test_the_same_seeds_give_the_same_counts() -> None:
 
 def test_small_steps_pass_a_rolling_baseline_more_often() -> None:
     """An anchor finds at least what a baseline that rolls on finds."""
-    rolling, anchored = steps_found("each 3 % slower, 6 %, no control", 0, 6)
+    rolling, anchored = steps_found("each 3 % slower, 6 %, no reference workload", 0, 6)
     assert 0 <= rolling <= anchored <= 6
     assert anchored > 0

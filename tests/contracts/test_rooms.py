@@ -22,8 +22,8 @@ def _folders(*of: str) -> dict[str, Path]:
 
 @pytest.mark.parametrize("room", ["core", "measure"])
 def test_the_documents_folders_are_the_codes(room: str) -> None:
-    """docs/architecture.md says of each folder what it says of itself, in the order of the imports."""
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    """The page on architecture describes each folder as its docstring does, in the order of the imports."""
+    text = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
     section = text.partition(f"### Inside `bench/{room}`\n")[2].partition("\n#")[0]
     explained = re.findall(r"^\| `(\w+)/` \| (.+) \|$", section, re.MULTILINE)
     words = {

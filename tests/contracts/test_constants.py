@@ -1,0 +1,116 @@
+"""Every number in the code of `bench/core` is on the page about the method, or has a reason not to be."""
+
+import ast
+import importlib
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+CORE = ROOT / "bench" / "core"
+PAGE = ROOT / "docs" / "explanation" / "methodology.md"
+
+# Constants that do not influence a verdict: the reason. `module.*` stands for all constants of a module.
+IMPLEMENTATION_DETAILS = {
+    "alerts.*": "an alert fails no run; docs/how-to/monitor-a-stack.md has its limits",
+    "answer.*": "speed and memory of parsing a response",
+    "answer_form.*": "limit of a plausible tier time in a response",
+    "baseline.SCHEMA_VERSION": "file format",
+    "baseline._CONTROL_DIGITS": "digits in files",
+    "baseline._DIGITS": "digits in files",
+    "assess._DIGITS": "digits in files",
+    "bands._FINE": "memory of the search for bands",
+    "bottleneck._MEDIAN": "quantile of a column of the report",
+    "bottleneck._P95": "quantile of a column of the report",
+    "bottleneck._FAILED": "separates the values 0 and 1 of a rate",
+    "compose.*": "text of an error, and restarts of a container that starts",
+    "control.VERSION": "version of the workload: only equal versions are compared",
+    "dashboard.*": "number of names in a sentence of the site",
+    "distribution.*": "places and digits of a curve",
+    "engine_errors.*": "length of an error message",
+    "histogram.*": "accuracy of the token gaps, which are shown and not judged",
+    "history.*": "file format, and digits in files",
+    "hops.*": "limit of a plausible tier time in a response",
+    "levels._FIRST_PERMUTATIONS": "ends a search early without a change of its result",
+    "levels._MOST_CELLS": "memory of the permutation test",
+    "levels._SEED": "makes the permutation test repeatable",
+    "metrics.*": "smallest change of each metric; docs/reference/metrics.md has them",
+    "monitoring.*": "age after which the monitor hides a reading",
+    "noise.SCHEMA_VERSION": "file format",
+    "overhead.ARMS": "number of targets of a comparison",
+    "progress.*": "seconds of the live display",
+    "record.*": "largest number that a file may have",
+    "result.SCHEMA_VERSION": "file format",
+    "samples.*": "memory of stored messages and samples",
+    "scenario.*": "number of test users of an open loop",
+    "stats._ROUNDING": "rounding error of a float",
+    "stream.*": "largest event of a stream",
+    "suite._SETUP_MINUTES": "time limit of a CI job",
+    "summary.ERROR_SAMPLES": "number of failed requests in a report",
+    "timeline.*": "places of a chart",
+    "trend_wording.*": "digits of a commit in a sentence",
+    "vitals.*": "number of texts that a history keeps, and rounding of a share",
+    "wording.*": "format of large numbers",
+    "work.*": "digits in files",
+}
+
+
+def _names(tree: ast.Module) -> set[str]:
+    """The UPPER_CASE names that a module assigns at its top level, alone or in a tuple."""
+    names: set[str] = set()
+    for statement in tree.body:
+        targets: list[ast.expr] = []
+        if isinstance(statement, ast.Assign):
+            targets = statement.targets
+        elif isinstance(statement, ast.AnnAssign):
+            targets = [statement.target]
+        for target in targets:
+            parts = target.elts if isinstance(target, ast.Tuple) else [target]
+            names |= {part.id for part in parts if isinstance(part, ast.Name) and part.id.upper() == part.id}
+    return names
+
+
+def _constants() -> dict[str, float]:
+    """Every module-level number of `bench/core` by `module.NAME`."""
+    found: dict[str, float] = {}
+    for path in sorted(CORE.rglob("*.py")):
+        names = _names(ast.parse(path.read_text(encoding="utf-8")))
+        if not names:
+            continue
+        module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        for name in sorted(names):
+            value = getattr(module, name)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                key = f"{path.stem}.{name}"
+                assert key not in found, f"two constants have the name {key}"
+                found[key] = float(value)
+    return found
+
+
+def _stated() -> dict[str, float]:
+    text = PAGE.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Za-z_]+\.[A-Z_0-9]+)` \| ([0-9.]+) \|", text, re.MULTILINE)
+    return {name: float(value) for name, value in rows}
+
+
+def _all_of(name: str) -> str:
+    return f"{name.partition('.')[0]}.*"
+
+
+def test_the_methodology_has_the_codes_constants() -> None:
+    """A constant of the code is in the tables of the page with its value, or is an implementation detail."""
+    constants, stated = _constants(), _stated()
+    assert len(stated) > 50
+    for name, value in constants.items():
+        if name in stated:
+            assert stated[name] == value, name
+        else:
+            listed = {name, _all_of(name)} & IMPLEMENTATION_DETAILS.keys()
+            assert listed, f"state {name} in {PAGE.name}, or give a reason: it does not influence a verdict"
+    assert not stated.keys() - constants.keys(), "the page states constants that the code does not have"
+
+
+def test_every_implementation_detail_exists() -> None:
+    """A reason without a constant is removed, and a constant with a reason is not on the page."""
+    constants, stated = _constants().keys(), _stated().keys()
+    assert IMPLEMENTATION_DETAILS.keys() <= constants | set(map(_all_of, constants))
+    assert not IMPLEMENTATION_DETAILS.keys() & (stated | set(map(_all_of, stated)))
