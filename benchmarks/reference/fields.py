@@ -1,0 +1,133 @@
+"""Pages of a file's fields, from its JSON Schema."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from .markdown import anchor, code, sentences, table
+
+Schema = Mapping[str, Any]
+_BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+_TYPES = {"string": "text", "boolean": "true or false", "object": "map", "null": "null"}
+_TAGS = ("executor", "kind")
+_LONGEST_DEFAULT = 60
+
+
+@dataclass(frozen=True)
+class FieldPage:
+    """The fields of one kind of file.
+
+    Args:
+        title: Heading of the page.
+        introduction: Text below it.
+        model: What the file is read as.
+    """
+
+    title: str
+    introduction: str
+    model: type[BaseModel]
+
+    def text(self) -> str:
+        """Return the page."""
+        schema = self.model.model_json_schema()
+        definitions: Schema = schema.get("$defs", {})
+        parts = [f"# {self.title}\n\n{self.introduction}\n"]
+        parts.append(_section("Top-level fields", schema, definitions))
+        names = _names(schema, definitions)
+        parts += [
+            _section(_heading(name, definitions[name]), definitions[name], definitions) for name in names
+        ]
+        return "\n".join(parts)
+
+
+def _section(heading: str, schema: Schema, definitions: Schema) -> str:
+    description = sentences(schema.get("description", ""))
+    required = set(schema.get("required", ()))
+    rows = []
+    for name, field in schema.get("properties", {}).items():
+        default = "required" if name in required else _default(field)
+        rows.append([code(name), _type(field, definitions), default, field.get("description", "")])
+    body = table(["field", "type", "default", "description"], rows) if rows else ""
+    return "\n".join([f"## {heading}\n", f"{description}\n" if description else "", body])
+
+
+def _names(schema: Schema, definitions: Schema) -> list[str]:
+    """Return the definitions that have fields, in the order of their first use."""
+    names: list[str] = []
+    waiting = list(_references(schema.get("properties", {})))
+    while waiting:
+        name = waiting.pop(0)
+        if name not in names:
+            names.append(name)
+            waiting += _references(definitions[name])
+    return [name for name in names if definitions[name].get("properties")]
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, Mapping):
+        if "$ref" in part:
+            yield part["$ref"].rpartition("/")[2]
+        for value in part.values():
+            yield from _references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _references(value)
+
+
+def _heading(name: str, schema: Schema) -> str:
+    """Return `executor: spike` for one of several kinds, else the name in words."""
+    for tag in _TAGS:
+        constant = schema.get("properties", {}).get(tag, {}).get("const")
+        if constant:
+            return code(f"{tag}: {constant}")
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.lstrip("_"))
+    return words.capitalize()
+
+
+def _type(schema: Schema, definitions: Schema) -> str:
+    if "$ref" in schema:
+        return _reference(schema["$ref"].rpartition("/")[2], definitions)
+    if "const" in schema:
+        return code(json.dumps(schema["const"]).strip('"'))
+    if "enum" in schema:
+        return " or ".join(code(str(value)) for value in schema["enum"])
+    choices = schema.get("anyOf") or schema.get("oneOf")
+    if choices:
+        texts = [_type(choice, definitions) for choice in choices if choice.get("type") != "null"]
+        return " or ".join(dict.fromkeys(texts))
+    return _simple(schema, definitions)
+
+
+def _reference(name: str, definitions: Schema) -> str:
+    target = definitions[name]
+    if not target.get("properties"):
+        return _type(target, definitions)
+    heading = _heading(name, target)
+    return f"[{heading}](#{anchor(heading)})"
+
+
+def _simple(schema: Schema, definitions: Schema) -> str:
+    kind = schema.get("type")
+    if kind == "array":
+        items = schema.get("prefixItems")
+        if items:
+            return f"[{', '.join(_type(item, definitions) for item in items)}]"
+        return f"list of {_type(schema.get('items', {}), definitions)}"
+    if kind == "object":
+        values = schema.get("additionalProperties")
+        return f"map of {_type(values, definitions)}" if isinstance(values, Mapping) and values else "map"
+    bounds = [f"{sign} {schema[key]:g}" for key, sign in _BOUNDS.items() if key in schema]
+    name = _TYPES.get(str(kind), str(kind or "any"))
+    return " ".join([name, ", ".join(bounds)]).strip()
+
+
+def _default(field: Schema) -> str:
+    default = field.get("default")
+    if default is None or default in ({}, []):
+        return ""
+    text = json.dumps(default, ensure_ascii=False)
+    return code(text.strip('"')) if len(text) <= _LONGEST_DEFAULT else "see the type"
