@@ -13,7 +13,6 @@ from bench.core.declared.scenario import Prompts, Scenario
 from bench.core.declared.stack import Stack
 from bench.core.declared.stages import Stage
 from bench.core.declared.target import Target
-from bench.core.requests import metrics
 from bench.core.watch import alerts
 
 ROOT = Path(__file__).parents[2]
@@ -108,13 +107,6 @@ def test_the_methodology_says_what_the_checks_of_the_embedded_stack_showed() -> 
     for title, row in _rows("explanation/embedded.md").items():
         if row[0].isdigit():
             assert said[title] == [row[0], row[1], row[-1]]
-
-
-def test_every_metric_is_in_the_glossary() -> None:
-    """The glossary explains every row of the table of metrics."""
-    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
-    for key in metrics.METRICS:
-        assert f"`{key}`" in text
 
 
 def test_no_document_has_two_sentences_on_a_line() -> None:
