@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
 UV_PIN := $(shell grep -m1 -oE '^uv==[0-9.]+' requirements-dev.txt)
 
-.PHONY: bench test setup lint types contracts unit bench-engine bench-verdicts bench-embedded pictures lock clean help
+.PHONY: bench test setup docs lint types contracts unit bench-engine bench-verdicts bench-embedded pictures lock clean help
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,12 +37,19 @@ types: $(READY)
 contracts: $(READY)
 	$(BIN)/lint-imports
 
-unit: $(READY)  ## all tests, with the coverage gates
+unit: $(READY) $(DOCS_READY)  ## all tests, with the coverage gates
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest --numprocesses 3 --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 	$(BIN)/coverage report --fail-under=100 --include='bench/core/*,bench/render/*'
+
+docs: $(DOCS_READY)  ## build the documentation into site-docs/ and check every link
+	$(BIN)/zensical build --strict --clean
+
+$(DOCS_READY): $(READY) requirements-docs.txt
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet --require-hashes --requirement requirements-docs.txt
+	@touch $@
 
 bench-engine: $(READY)  ## compare the transport with its peers and rewrite docs/explanation/performance.md
 	$(BIN)/python -m benchmarks.engine
@@ -60,6 +68,8 @@ lock: $(READY)  ## pin the newest versions, with hashes and without addresses
 	  --custom-compile-command 'make lock' --output-file requirements.txt pyproject.toml
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' --extra docs --constraint requirements-dev.txt --output-file requirements-docs.txt pyproject.toml
 
 clean:  ## remove what setup, tests and runs made
-	rm -rf $(VENV) results .bench .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache dist build
+	rm -rf $(VENV) results site-docs .cache .bench .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache dist build

@@ -205,7 +205,7 @@ def done(answer: Answer) -> Answer:
         return answer
     hint = None
     if answer.status_code in {401, 403, 404}:
-        hint = "has the token the rights that docs/ci.md names?"
+        hint = "has the token the rights that docs/reference/github-actions.md names?"
     raise PublishError(f"GitHub refused with {answer.status_code}: {_said(answer)}", hint)
 
 

@@ -11,7 +11,7 @@ PAGE = ROOT / "docs" / "explanation" / "methodology.md"
 
 # Constants that do not influence a verdict: the reason. `module.*` stands for all constants of a module.
 IMPLEMENTATION_DETAILS = {
-    "alerts.*": "an alert fails no run; docs/how-to/monitor-a-stack.md has its limits",
+    "alerts.*": "an alert fails no run; docs/reference/monitoring.md has its limits",
     "answer.*": "speed and memory of parsing a response",
     "answer_form.*": "limit of a plausible tier time in a response",
     "baseline.SCHEMA_VERSION": "file format",

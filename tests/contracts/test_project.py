@@ -31,7 +31,7 @@ def test_no_file_of_code_is_longer_than_three_hundred_lines() -> None:
     assert not long
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-docs.txt"])
 def test_every_requirement_is_pinned_with_hashes_and_without_addresses(name: str) -> None:
     """A lock file has an exact version and a hash for each package, and names no host."""
     text = (ROOT / name).read_text(encoding="utf-8")
@@ -69,13 +69,13 @@ def test_no_secret_and_no_generated_file_is_committed() -> None:
 
 
 def test_the_documents_limits_of_alerts_are_the_codes() -> None:
-    """Every limit stands in docs/monitoring.md with its default, every rule by name; the example is right."""
-    text = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    """The page on monitoring has every limit with its default and every rule; its example is right."""
+    text = (ROOT / "docs" / "reference" / "monitoring.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z]+)` \| `([a-z_]+)` \| ([0-9.]+) \|", text, re.MULTILINE)
     assert {name: float(value) for _, name, value in rows} == watching.Limits().model_dump()
     assert all(f"`{rule}`" in text for rule in alerts.Rule)
     assert f"fewer than {alerts.FEWEST_REQUESTS} requests" in text
-    (example,) = _yaml_of("monitoring.md")
+    (example,) = _yaml_of("how-to/monitor-a-stack.md")
     shown = Stack.model_validate(example)
     kinds = {each.kind for each in shown.checks.values()}
     assert kinds == set(re.findall(r'kind: Literal\["([a-z]+)"\]', Path(watching.__file__ or "").read_text()))
@@ -129,9 +129,16 @@ def _yaml_of(name: str) -> list[Any]:
 
 def test_the_documents_examples_are_right() -> None:
     """A scenario, every kind of load, messages and a target: what is shown can be used."""
-    scenario, loads, cancelled, messages, conversation, target, stack = _yaml_of("scenarios.md")
+    blocks = _yaml_of("how-to/write-a-scenario.md")
+    scenario, loads, phases, cancelled, compared, messages, conversation, target, stack = blocks
     Scenario.model_validate(scenario)
-    Scenario.model_validate(scenario | {"stages": cancelled, "recovery_ratio": 2})
+    Scenario.model_validate(scenario | compared)
+    Scenario.model_validate(phases)
+    Scenario.model_validate(phases | {"phases": cancelled, "recovery_ratio": 2})
+    (lunch, _) = _yaml_of("tutorial.md")
+    Scenario.model_validate(lunch)
+    (compose,) = _yaml_of("how-to/benchmark-your-stack.md")
+    assert Stack.model_validate(compose).compose
     shown = {TypeAdapter(Stage).validate_python(each).kind for each in loads}
     assert shown == set(re.findall(r'kind: Literal\["([a-z-]+)"\]', Path(stages.__file__ or "").read_text()))
     Prompts.model_validate(messages)
@@ -142,6 +149,6 @@ def test_the_documents_examples_are_right() -> None:
 
 def test_every_shipped_target_is_in_the_documents() -> None:
     """Who looks for an interface finds it."""
-    text = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / "write-a-scenario.md").read_text(encoding="utf-8")
     for path in (ROOT / "scenarios" / "targets").glob("*.yaml"):
         assert f"`{path.stem}`" in text

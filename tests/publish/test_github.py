@@ -138,7 +138,7 @@ def test_it_does_not_wait_for_ever(fake: FakeGitHub, client: Client, headers: di
     fake.faults = [Fault("POST", "/comments", 403, headers, times=99)]
     with pytest.raises(PublishError, match="GitHub refused with 403: as it was told to") as caught:
         client.github.say(client.pull, BODY, BOT)
-    assert "docs/ci.md" in str(caught.value.hint)
+    assert "docs/reference/github-actions.md" in str(caught.value.hint)
     assert client.waited_s == []
 
 
