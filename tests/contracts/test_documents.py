@@ -88,3 +88,4 @@ def test_the_site_builds_strictly_and_loads_nothing_from_elsewhere(tmp_path: Pat
     for page in built:
         text = page.read_text(encoding="utf-8")
         assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=[\"']?(https?:)?//", text), page.name
+        assert 'class="mermaid"' not in text, f"{page.name}: the site would load mermaid from a CDN"

@@ -121,6 +121,15 @@ def test_what_deploys_runs_nothing_else() -> None:
     assert jobs["build"]["permissions"] == {"contents": "read", "pages": "read"}
 
 
+def test_the_documentation_is_published_before_there_is_a_history() -> None:
+    """The site is the documentation; the pages of histories go into its folder bench/ if there are any."""
+    steps = _jobs(WORKFLOWS[SITE])["build"]["steps"]
+    (history,) = [step for step in steps if step.get("with", {}).get("ref") == KEPT]
+    assert history["continue-on-error"] is True
+    (build,) = [step["run"] for step in steps if "make docs" in step.get("run", "")]
+    assert build.index("make docs") < build.index("if compgen") < build.index("--output site/bench")
+
+
 def test_without_pages_there_is_no_site_and_a_word_about_it() -> None:
     """Where Pages is off nothing but the notice runs, and nothing fails."""
     asked, notice, *others = _jobs(WORKFLOWS[SITE])["build"]["steps"]
