@@ -19,7 +19,7 @@ class Exit(IntEnum):
     PASS = 0
     REGRESSION = 1
     USAGE = 2
-    UNDECIDED = 3
+    INCONCLUSIVE = 3
     TARGET = 4
     MEASUREMENT = 5
     PUBLISH = 6

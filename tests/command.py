@@ -12,9 +12,9 @@ name: short
 purpose: A second of load, for tests.
 target: chat
 seed: 1
-workload: {prompts: prompts/forms.yaml}
+prompts: prompts/forms.yaml
 stages:
-  - {kind: fixed-users, users: 3, duration_s: DURATION, pause_s: [0.05, 0.1]}
+  - {kind: constant-vus, users: 3, duration_s: DURATION, pause_s: [0.05, 0.1]}
 """
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
 

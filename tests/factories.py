@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from bench.core.calibration.control import Control
-from bench.core.declared.scenario import Brief, Prompt, Scenario
-from bench.core.declared.target import Target
+from bench.core.calibration.reference_workload import ReferenceWorkload
+from bench.core.config.scenario import Prompt, RunSpec, Scenario
+from bench.core.config.target import Target
 from bench.core.history.history import HistoryPoint
-from bench.core.requests.metrics import metric
-from bench.core.requests.sample import GENERATOR, Outcome, RequestSample, ResourceSample
-from bench.core.requests.samples import Samples
 from bench.core.run.recording import Recording
 from bench.core.run.result import Fingerprint, Provenance, RunResult, make_result
+from bench.core.samples.metrics import metric
+from bench.core.samples.sample import GENERATOR, Outcome, RequestSample, ResourceSample
+from bench.core.samples.samples import Samples
 from bench.core.verdict.baseline import Baseline, accept
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -24,7 +24,7 @@ PROMPTS = ("greeting", "contact-form", "file-upload", "long-migration")
 MACHINES = (1.0, 1.04, 0.93, 1.1, 0.97, 1.06, 0.9, 1.01, 1.12, 0.95)
 ONE_MACHINE = (1.0, 1.004, 0.997, 1.002, 0.999, 1.003, 0.996, 1.001, 1.005, 0.998)
 NO_CONTROL = (None,) * 10
-HOPS = {"auth": 1.0, "backend": 2.0, "agent": 2.0, "queue": 40.0, "prefill": 30.0, "decode": 400.0}
+TIER_TIMES = {"auth": 1.0, "backend": 2.0, "agent": 2.0, "queue": 40.0, "prefill": 30.0, "decode": 400.0}
 
 
 def make_scenario(**changes: Any) -> Scenario:
@@ -34,8 +34,8 @@ def make_scenario(**changes: Any) -> Scenario:
         "purpose": "A test.",
         "target": "chat",
         "seed": 1,
-        "workload": {"prompts": "prompts/forms.yaml"},
-        "stages": [{"kind": "fixed-users", "users": 10, "duration_s": 30, "pause_s": [5, 7]}],
+        "prompts": "prompts/forms.yaml",
+        "phases": [{"executor": "constant-vus", "vus": 10, "duration_s": 30, "think_time_s": (5, 7)}],
         "thresholds": {"e2e_ms": ["p(95)<5000"], "success_ratio": ["rate>0.95"]},
     }
     return Scenario.model_validate(content | changes)
@@ -55,10 +55,10 @@ def make_target(**changes: Any) -> Target:
     return Target.model_validate(content | changes)
 
 
-def make_brief(scenario: Scenario | None = None, **target: Any) -> Brief:
+def make_spec(scenario: Scenario | None = None, **target: Any) -> RunSpec:
     """A scenario with its target and messages."""
     prompts = tuple(Prompt(id=name, text=f"Please help: {name}") for name in PROMPTS)
-    return Brief(scenario=scenario or make_scenario(), target=make_target(**target), prompts=prompts)
+    return RunSpec(scenario=scenario or make_scenario(), target=make_target(**target), prompts=prompts)
 
 
 def make_sample(seq: int = 0, **changes: Any) -> RequestSample:
@@ -66,9 +66,9 @@ def make_sample(seq: int = 0, **changes: Any) -> RequestSample:
     at_s = changes.pop("at_s", seq * 0.3)
     latency_ms = changes.pop("latency_ms", 500.0)
     content: dict[str, Any] = {
-        "stage": 0,
-        "user": seq % 10,
-        "turn": seq // 10,
+        "phase": 0,
+        "vu": seq % 10,
+        "iteration": seq // 10,
         "prompt": PROMPTS[seq % len(PROMPTS)],
         "scheduled_s": at_s,
         "sent_s": at_s + 0.001,
@@ -76,7 +76,7 @@ def make_sample(seq: int = 0, **changes: Any) -> RequestSample:
         "finished_s": at_s + latency_ms / 1000,
         "status": 200,
         "outcome": Outcome.OK,
-        "hops": HOPS,
+        "tier_times": TIER_TIMES,
     }
     return RequestSample(**content | changes)
 
@@ -134,13 +134,13 @@ def make_provenance(run_id: str = "20260105T120000Z-quick-0000", **changes: Any)
 def make_run(
     recording: Recording | None = None,
     *,
-    brief: Brief | None = None,
+    spec: RunSpec | None = None,
     fingerprint: Fingerprint | None = None,
     provenance: Provenance | None = None,
 ) -> RunResult:
     """A result, by default of a run without any fault."""
     return make_result(
-        brief or make_brief(),
+        spec or make_spec(),
         recording or make_recording(),
         provenance or make_provenance(),
         fingerprint or make_fingerprint(),
@@ -151,7 +151,7 @@ def run_at(
     factor: float = 1.0,
     number: int = 0,
     *,
-    hops: Mapping[str, float] | None = None,
+    tier_times: Mapping[str, float] | None = None,
     failed: Sequence[int] = (),
     requests: int = 100,
     **parts: Any,
@@ -160,9 +160,9 @@ def run_at(
     samples = []
     for seq in range(requests):
         usual_ms = 300.0 + 100.0 * (seq % len(PROMPTS))
-        sample = make_sample(seq, latency_ms=usual_ms * factor, hops=hops or HOPS)
+        sample = make_sample(seq, latency_ms=usual_ms * factor, tier_times=tier_times or TIER_TIMES)
         if seq in failed:
-            sample = sample._replace(outcome=Outcome.HTTP_ERROR, status=500, detail="injected", hops={})
+            sample = sample._replace(outcome=Outcome.HTTP_ERROR, status=500, detail="injected", tier_times={})
         samples.append(sample)
     started_at = NOON + timedelta(hours=number)
     provenance = make_provenance(f"{started_at:%Y%m%dT%H%M%SZ}-quick-{number:04x}", started_at=started_at)
@@ -183,16 +183,18 @@ def make_baseline(factors: Sequence[float] = USUAL_FACTORS, **parts: Any) -> Bas
     return baseline
 
 
-def make_control(factor: float = 1.0, **changes: Any) -> Control:
+def make_reference_workload(factor: float = 1.0, **changes: Any) -> ReferenceWorkload:
     """What pinned work takes on a machine that is slower by a factor."""
     times = {"arithmetic": 10.0 * factor, "json": 2.0 * factor}
-    return Control.model_validate({"before_ms": times, "after_ms": times} | changes)
+    return ReferenceWorkload.model_validate({"before_ms": times, "after_ms": times} | changes)
 
 
 def made_on(factor: float, pace: float | None, number: int = 0, **parts: Any) -> RunResult:
     """A run, not simulated, that took `factor` times the usual where pinned work took `pace` times it."""
     made = run_at(factor, number, **({"fingerprint": make_fingerprint(simulated=False)} | parts))
-    return made.model_copy(update={"control": None if pace is None else make_control(pace)})
+    return made.model_copy(
+        update={"reference_workload": None if pace is None else make_reference_workload(pace)}
+    )
 
 
 def machines_baseline(
@@ -220,7 +222,7 @@ def make_point(number: int = 0, factor: float = 1.0, **changes: Any) -> HistoryP
         "ok": 100,
         "failed": 0,
         "failed_blocks": 0,
-        "figures": {"e2e_ms": 500.0 * factor, "hop.decode_ms": 400.0 * factor, "hop.queue_ms": 40.0},
+        "figures": {"e2e_ms": 500.0 * factor, "tier.decode_ms": 400.0 * factor, "tier.queue_ms": 40.0},
     }
     return HistoryPoint.model_validate(content | changes)
 

@@ -47,17 +47,17 @@ def ab(
     from bench.store.files import write_text
 
     refuse(form, Format.CSV)
-    brief = scenarios.load(scenario)
-    if brief.beside is not None:
+    spec = scenarios.load(scenario)
+    if spec.compare_with is not None:
         raise ConfigError(f"scenario '{scenario}' compares two targets itself", "bench run measures it")
     usual = Conditions(workers=workers, cores=divided(workers, pin=pin))
     with watching(scenario, live=False) as show, ExitStack() as trees:
         listener = Listener(progress=show, note=say, warning=lambda text: say(f"warning: {text}"))
         arms = (
-            _arm(base, brief.target.service, [], usual, trees),
-            _arm(head, brief.target.service, inject or [], usual, trees),
+            _arm(base, spec.target.service, [], usual, trees),
+            _arm(head, spec.target.service, inject or [], usual, trees),
         )
-        one, other = alternate(brief, *arms, pairs, listener)
+        one, other = alternate(spec, *arms, pairs, listener)
     report = make_report(other.whole, compare_pairs(one.runs, other.runs, other.whole, base))
     home = store.save(other.whole, other.recording, results)
     print_report(report, form, home)
@@ -67,8 +67,8 @@ def ab(
 
 
 def _arm(version: str, service: str, inject: list[str], usual: "Conditions", trees: ExitStack) -> "Arm":
-    from bench.core.declared.stack import parse_injections
-    from bench.core.declared.version import parse_version
+    from bench.core.config.stack import parse_injections
+    from bench.core.config.version import parse_version
     from bench.errors import ConfigError
     from bench.measure.run.alternate import Arm
     from bench.measure.run.checkout import checked_out, commit_of

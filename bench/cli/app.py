@@ -46,11 +46,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(epilog="Example: bench check quick --inject model.slowdown=1.3")(check.check)
-app.command(epilog="Example: bench run quick --target external --target-url http://127.0.0.1:3000")(run.run)
+app.command(epilog="Example: bench run quick --stack external --url http://127.0.0.1:3000")(run.run)
 app.command(epilog="Example: bench ab embedded@main embedded --scenario quick")(ab.ab)
 app.command(epilog="Example: bench noise quick --runs 20")(noise.noise)
 app.command(epilog="Example: bench compare results/RUN --strict")(compare.compare)
-app.command(epilog="Example: bench health --target-url http://127.0.0.1:3000")(health.health)
+app.command(epilog="Example: bench health --url http://127.0.0.1:3000")(health.health)
 app.command(epilog="Example: bench monitor --duration 300 --health-checks")(monitor.monitor)
 app.command(epilog="Example: bench matrix pr")(matrix.matrix)
 app.command(epilog="Example: bench merge results/RUN results/OTHER")(merge.merge)
@@ -88,7 +88,7 @@ def options(
 ) -> None:
     """Benchmark a chat stack, compare it with its baseline, and say what regressed.
 
-    Exit codes: 0 pass, 1 regression or crossed threshold, 2 usage, 3 undecided (--strict), 4 the stack
+    Exit codes: 0 pass, 1 regression or crossed threshold, 2 usage, 3 inconclusive (--strict), 4 the stack
     failed, 5 the measurement failed, 6 publishing failed, 70 a bug, 130 interrupted.
     """
 

@@ -8,7 +8,7 @@ from bench.cli.console import say
 
 app = typer.Typer(help="Make tokens and test users.", no_args_is_help=True, rich_markup_mode=None)
 
-Target = Annotated[str, typer.Option("--target", help="The stack whose users they are.")]
+Target = Annotated[str, typer.Option("--stack", help="The stack whose users they are.")]
 
 
 @app.command(epilog='Example: curl -H "Authorization: Bearer $(bench auth token ID)" …/api/auth/me')
@@ -18,7 +18,7 @@ def token(
     target: Target = "embedded",
 ) -> None:
     """Print a token for a user of the stack. Needs JWT_SECRET, unless the stack made one up."""
-    from bench.measure.standing.standing import secret
+    from bench.measure.persistent.persistent import secret
     from bench.measure.users.auth import Account, declared_users, mint
     from bench.store import stacks
 
@@ -35,7 +35,7 @@ def user(
     remove: Annotated[list[str] | None, typer.Option("--remove", help="Remove this id instead.")] = None,
 ) -> None:
     """Put test users into a stack that is up and print their ids, or remove them."""
-    from bench.measure.standing.by_hand import add_by_hand, remove_by_hand
+    from bench.measure.persistent.manual import add_by_hand, remove_by_hand
     from bench.store import stacks
 
     stack = stacks.load(target)

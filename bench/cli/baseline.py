@@ -102,8 +102,8 @@ def show(scenario: ScenarioName) -> None:
     for path in baselines.only(scenario):
         baseline = baselines.read(path)
         print(f"{path}: {len(baseline.runs)} runs")
-        if baseline.anchor is not None:
-            pinned = baseline.anchor
+        if baseline.pinned is not None:
+            pinned = baseline.pinned
             print(f"  anchor of {pinned.pinned_at:%Y-%m-%d}, {pinned.pinned_by}: {pinned.reason}")
         for run in baseline.runs:
             figures = run.figures.get("e2e_ms", {}).values()
@@ -131,7 +131,7 @@ def diff(
     other: Annotated[Path, typer.Argument(help="Another one.")],
 ) -> None:
     """Show what is usual in two baselines, metric by metric, and how it differs."""
-    from bench.core.requests.metrics import metric
+    from bench.core.samples.metrics import metric
     from bench.core.values import wording
     from bench.core.verdict.baseline import typical_values
     from bench.store import baselines
@@ -145,8 +145,8 @@ def diff(
         print(f"{row.label:<22} {values[0]:>10} {values[1]:>10} {change:>9}")
 
 
-@app.command(epilog="Example: bench baseline anchor quick --reason 'release 2.0'")
-def anchor(
+@app.command(epilog="Example: bench baseline pin quick --reason 'release 2.0'")
+def pinned(
     scenario: ScenarioName,
     *,
     reason: Reason = "",
@@ -164,7 +164,7 @@ def anchor(
         for path in baselines.only(scenario):
             before = baselines.read(path)
             if clear:
-                after = before.model_copy(update={"anchor": None})
+                after = before.model_copy(update={"pinned": None})
             else:
                 after = pin(before, reason=reason, by=by or git_user(), at=datetime.now(UTC))
             said = "has no anchor" if clear else f"is anchored at {len(after.runs)} runs"

@@ -10,7 +10,7 @@ from bench.cli.judging import FORMATS, Format, Strict, exit_code, judged, keep, 
 from bench.cli.live import LiveOption
 from bench.cli.measuring import (
     DEFAULT_RESULTS,
-    Certificate,
+    Calibration,
     How,
     Inject,
     Objective,
@@ -51,7 +51,7 @@ def check(
     inject: Inject = None,
     workers: Workers = 1,
     transport: TransportOption = TransportName.OWN,
-    certificate: Certificate = True,
+    calibration: Calibration = True,
     objective: Objective = None,
     live: LiveOption = False,
     pin: Pin = True,
@@ -64,7 +64,7 @@ def check(
 
     Exits with 0 when nothing regressed, 1 for a regression or a crossed threshold.
     """
-    how = How(target, target_url, inject, workers, transport, certificate, objective, live, pin)
+    how = How(target, target_url, inject, workers, transport, calibration, objective, live, pin)
     result, home = measure_and_keep(scenario, how, results)
     report = judged(result)
     if confirm is Confirm.AUTO and report.comparison.suspect:

@@ -12,8 +12,8 @@ def health(*, target: TargetName = None, target_url: TargetUrl = None) -> None:
     """
     import asyncio
 
-    from bench.core.declared.watching import hint_of
-    from bench.measure.standing.visiting import visited
+    from bench.core.config.watching import hint_of
+    from bench.measure.persistent.attach import visited
     from bench.measure.watch.watching import Watched, ask_once
     from bench.render.monitor import health_lines
 

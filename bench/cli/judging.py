@@ -155,7 +155,9 @@ def drawn(report: "Report", home: Path, baseline: Path | None = None) -> "Series
     from bench.store import baselines, results
 
     expected = baselines.read(baseline) if baseline else baselines.load(report.result)
-    if report.comparison.beside is not None:  # it was compared with another version, and with no baseline
+    if (
+        report.comparison.compare_with is not None
+    ):  # it was compared with another version, and with no baseline
         expected = None
     return make_series(report.result, results.load_recording(home), expected)
 
@@ -230,7 +232,7 @@ def exit_code(report: "Report", *, strict: bool) -> Exit:
 
 
 def exit_of(decision: "Decision", *, strict: bool) -> Exit:
-    """What a decision exits with; undecided is no failure unless it is asked for."""
+    """What a decision exits with; inconclusive is no failure unless it is asked for."""
     from bench.core.verdict.compare import Decision
 
     match decision:
@@ -238,7 +240,7 @@ def exit_of(decision: "Decision", *, strict: bool) -> Exit:
             return Exit.PASS
         case Decision.FAIL:
             return Exit.REGRESSION
-        case Decision.UNDECIDED:
-            return Exit.UNDECIDED if strict else Exit.PASS
+        case Decision.INCONCLUSIVE:
+            return Exit.INCONCLUSIVE if strict else Exit.PASS
         case Decision.INVALID:
             return Exit.MEASUREMENT

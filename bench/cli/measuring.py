@@ -12,17 +12,17 @@ from bench.cli.live import watching
 from bench.errors import Exit, TargetError
 
 if TYPE_CHECKING:
-    from bench.core.declared.stack import Stack
+    from bench.core.config.stack import Stack
     from bench.core.run.result import RunResult
     from bench.measure.run.run import Conditions
 
 ScenarioName = Annotated[str, typer.Argument(help="A scenario's name, or the path of its file.")]
 TargetName = Annotated[
-    str | None, typer.Option("--target", help="The stack to measure: embedded, compose, external, or yours.")
+    str | None, typer.Option("--stack", help="The stack to measure: embedded, compose, external, or yours.")
 ]
 TargetUrl = Annotated[
     list[str] | None,
-    typer.Option("--target-url", help="Address of a running stack; SERVICE=URL for another service."),
+    typer.Option("--url", help="Address of a running stack; SERVICE=URL for another service."),
 ]
 Inject = Annotated[
     list[str] | None,
@@ -36,10 +36,10 @@ ResultsFolder = Annotated[Path, typer.Option("--results", help="Folder that runs
 Workers = Annotated[
     int, typer.Option("--workers", min=1, max=64, help="Processes that give the load, when one is too busy.")
 ]
-Certificate = Annotated[
+Calibration = Annotated[
     bool,
     typer.Option(
-        "--certificate/--no-certificate", help="Drive a server of known timing before and after the run."
+        "--calibration/--no-calibration", help="Drive a server of known timing before and after the run."
     ),
 ]
 
@@ -75,7 +75,7 @@ class How:
     inject: list[str] | None = None
     workers: int = 1
     transport: TransportName = TransportName.OWN
-    certificate: bool = True
+    calibration: bool = True
     objectives: list[str] | None = None
     live: bool = False
     pin: bool = True
@@ -88,21 +88,21 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
         BenchError: It could not be measured, or not kept.
         SystemExit: The user interrupted it; what was measured is kept.
     """
-    from bench.core.declared.objective import parse_objectives
-    from bench.core.declared.stages import in_words
-    from bench.core.requests.sample import StopCause
+    from bench.core.config.executors import in_words
+    from bench.core.config.objective import parse_objectives
+    from bench.core.samples.sample import StopCause
     from bench.measure.run.run import Listener, measure
     from bench.store import results as store
     from bench.store import scenarios, stacks
 
     stack = stacks.load(how.target or ("external" if how.urls else "embedded"))
-    brief = scenarios.load(scenario).limited_by(stack.thresholds)
-    brief = brief.held_to(parse_objectives(how.objectives or []))
-    load, conditions = brief.scenario, _conditions(how, stack, brief.target.service)
-    say(f"{load.name} on {stack.name}: {in_words(load.stages)}; Ctrl-C keeps what there is")
+    spec = scenarios.load(scenario).limited_by(stack.thresholds)
+    spec = spec.held_to(parse_objectives(how.objectives or []))
+    load, conditions = spec.scenario, _conditions(how, stack, spec.target.service)
+    say(f"{load.name} on {stack.name}: {in_words(load.phases)}; Ctrl-C keeps what there is")
     with watching(load.name, live=how.live) as show:
         listener = Listener(progress=show, note=say, warning=lambda text: say(f"warning: {text}"))
-        result, recording = measure(brief, stack, conditions, listener)
+        result, recording = measure(spec, stack, conditions, listener)
     home = store.save(result, recording, results)
     if result.stop is not None and result.stop.cause is StopCause.INTERRUPT:
         say(f"interrupted; {result.summary.requests} requests are kept in {home}")
@@ -116,7 +116,7 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
 
 
 def _conditions(how: How, stack: "Stack", service: str) -> "Conditions":
-    from bench.core.declared.stack import parse_injections
+    from bench.core.config.stack import parse_injections
     from bench.measure.load.messages import Transport
     from bench.measure.machine.host import divided
     from bench.measure.run.run import Conditions
@@ -126,7 +126,7 @@ def _conditions(how: How, stack: "Stack", service: str) -> "Conditions":
         injections=parse_injections(stack, tuple(how.inject or ())),
         workers=how.workers,
         transport=Transport(how.transport.value),
-        certified=how.certificate,
+        certified=how.calibration,
         cores=divided(how.workers, pin=how.pin),
     )
 

@@ -41,7 +41,7 @@ def monitor(
     Ctrl-C ends it with a summary: exit 130 when there is a --duration and it was not over, else 0.
     Alerts are warnings and change no exit code.
     """
-    from bench.core.declared.watching import Limits
+    from bench.core.config.watching import Limits
     from bench.core.watch.monitoring import Monitoring
     from bench.measure.watch.monitor import monitor as watch
     from bench.render.monitor import summary
@@ -110,7 +110,7 @@ def _screen(*, wanted: bool) -> "Iterator[Screen | None]":
 @contextmanager
 def _watched(target: str | None, urls: list[str] | None, *, checks: bool) -> "Iterator[Watched | None]":
     """The stack that is meant; None for the machine alone, when nobody named one and none is up."""
-    from bench.measure.standing.visiting import stands, visited
+    from bench.measure.persistent.attach import stands, visited
     from bench.measure.watch.watching import Watched
 
     stack, addresses = chosen(target, urls)

@@ -8,7 +8,7 @@ import typer
 from bench.cli.console import say
 from bench.cli.measuring import (
     DEFAULT_RESULTS,
-    Certificate,
+    Calibration,
     How,
     ResultsFolder,
     TargetName,
@@ -32,7 +32,7 @@ def noise(
     target: TargetName = None,
     target_url: TargetUrl = None,
     workers: Workers = 1,
-    certificate: Certificate = True,
+    calibration: Calibration = True,
     results: ResultsFolder = DEFAULT_RESULTS,
 ) -> None:
     """Measure the same again and again: how much runs differ, and how often the gate errs.
@@ -49,7 +49,7 @@ def noise(
     if of is not None:
         made = [load(path) for path in of]
     else:
-        how = How(target, target_url, None, workers, certificate=certificate)
+        how = How(target, target_url, None, workers, calibration=calibration)
         made = []
         for number in range(runs):
             say(f"run {number + 1} of {runs}")
@@ -60,7 +60,7 @@ def noise(
 
 
 def _print(found: "Noise") -> None:
-    from bench.core.requests.metrics import metric
+    from bench.core.samples.metrics import metric
     from bench.core.values.wording import percent
 
     print(f"{found.scenario}: {found.runs} runs of the same")

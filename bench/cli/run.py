@@ -3,7 +3,7 @@
 from bench.cli.live import LiveOption
 from bench.cli.measuring import (
     DEFAULT_RESULTS,
-    Certificate,
+    Calibration,
     How,
     Inject,
     Objective,
@@ -27,13 +27,13 @@ def run(
     inject: Inject = None,
     workers: Workers = 1,
     transport: TransportOption = TransportName.OWN,
-    certificate: Certificate = True,
+    calibration: Calibration = True,
     objective: Objective = None,
     live: LiveOption = False,
     pin: Pin = True,
     results: ResultsFolder = DEFAULT_RESULTS,
 ) -> None:
     """Run a scenario and print the folder that its result is in."""
-    how = How(target, target_url, inject, workers, transport, certificate, objective, live, pin)
+    how = How(target, target_url, inject, workers, transport, calibration, objective, live, pin)
     _, home = measure_and_keep(scenario, how, results)
     print(home)

@@ -15,12 +15,12 @@ def list_(
     suite: Annotated[str | None, typer.Option("--suite", help="Only those of this suite.")] = None,
 ) -> None:
     """List every scenario with its load and purpose."""
-    from bench.core.declared.stages import in_words
+    from bench.core.config.executors import in_words
     from bench.store import scenarios
 
     for name in scenarios.of_suite(suite) if suite else scenarios.paths():
         scenario = scenarios.load(name).scenario
-        print(f"{name:20} {scenario.target:14} {in_words(scenario.stages):30} {scenario.purpose}")
+        print(f"{name:20} {scenario.target:14} {in_words(scenario.phases):30} {scenario.purpose}")
 
 
 @app.command(epilog="Example: bench scenarios check scenarios/quick.yaml")
@@ -34,9 +34,9 @@ def check(
     from bench.store import scenarios
 
     for name in names or list(scenarios.paths()):
-        brief = scenarios.load(name)
-        deck = len(plan(brief).deck)
-        print(f"{name}: ok; {len(brief.prompts)} messages, {deck} in a deck")
+        spec = scenarios.load(name)
+        deck = len(plan(spec).deck)
+        print(f"{name}: ok; {len(spec.prompts)} messages, {deck} in a deck")
 
 
 @app.command(epilog="Example: bench scenarios schema > scenario.schema.json")

@@ -36,9 +36,9 @@ def print_schema(kind: Kind) -> None:
 
     from pydantic import TypeAdapter
 
-    from bench.core.declared.scenario import Prompts, Scenario
-    from bench.core.declared.stack import Stack
-    from bench.core.declared.target import Target
+    from bench.core.config.scenario import Prompts, Scenario
+    from bench.core.config.stack import Stack
+    from bench.core.config.target import Target
     from bench.core.history.history import HistoryPoint
     from bench.core.history.trend import Trend
     from bench.core.report.report import Report

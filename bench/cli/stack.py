@@ -9,7 +9,7 @@ from bench.errors import ConfigError, Exit
 
 app = typer.Typer(help="Start and stop a stack on this machine.", no_args_is_help=True, rich_markup_mode=None)
 
-Target = Annotated[str, typer.Option("--target", help="The stack: embedded, compose, or one of yours.")]
+Target = Annotated[str, typer.Option("--stack", help="The stack: embedded, compose, or one of yours.")]
 Ports = Annotated[
     list[str] | None, typer.Option("--port", help="SERVICE=PORT; the kernel chooses the others.")
 ]
@@ -21,11 +21,11 @@ def up(*, target: Target = "embedded", port: Ports = None) -> None:
 
     Processes need JWT_SECRET; for containers what is not set is made up.
     """
-    from bench.measure.standing import standing
+    from bench.measure.persistent import persistent
     from bench.store import stacks
 
     stack = stacks.load(target)
-    addresses = standing.up(stack, _ports(port or []), lambda text: say(f"warning: {text}"))
+    addresses = persistent.up(stack, _ports(port or []), lambda text: say(f"warning: {text}"))
     for name, url in addresses.items():
         print(f"{name:10} {url}")
 
@@ -33,35 +33,35 @@ def up(*, target: Target = "embedded", port: Ports = None) -> None:
 @app.command(epilog="Example: bench stack down")
 def down(*, target: Target = "embedded") -> None:
     """Stop a stack, and what killed runs left of it, and remove its files."""
-    from bench.measure.standing import standing
+    from bench.measure.persistent import persistent
     from bench.store import stacks
 
     stack = stacks.load(target)
     if stack.elsewhere:
         raise ConfigError(f"target '{target}' runs elsewhere", "stop it where it was started")
-    say(f"{target}: {standing.down(stack)} {'processes' if stack.compose is None else 'containers'} ended")
+    say(f"{target}: {persistent.down(stack)} {'processes' if stack.compose is None else 'containers'} ended")
 
 
-@app.command(epilog="Example: bench stack status --target compose")
+@app.command(epilog="Example: bench stack status --stack compose")
 def status(
     *,
     target: Target = "embedded",
     target_url: Annotated[
         list[str] | None,
-        typer.Option("--target-url", help="SERVICE=URL of a stack that runs elsewhere."),
+        typer.Option("--url", help="SERVICE=URL of a stack that runs elsewhere."),
     ] = None,
 ) -> None:
     """Say which services of a stack run. Exits with 4 when not all do."""
     from bench.cli.measuring import by_service
+    from bench.measure.persistent import persistent
     from bench.measure.stacks.health import answering
-    from bench.measure.standing import standing
     from bench.store import stacks
 
     stack = stacks.load(target)
     urls = by_service(target_url or [], "backend" if stack.ready is None else stack.ready.service)
     if stack.elsewhere and not urls:
-        raise ConfigError(f"target '{target}' runs elsewhere", "say where: --target-url http://…")
-    found = answering(stack, urls) if stack.elsewhere else standing.statuses(stack)
+        raise ConfigError(f"target '{target}' runs elsewhere", "say where: --url http://…")
+    found = answering(stack, urls) if stack.elsewhere else persistent.statuses(stack)
     if not found:
         print(f"{target}: not started")
     for name, state in found.items():
@@ -70,7 +70,7 @@ def status(
         raise typer.Exit(Exit.TARGET)
 
 
-@app.command(epilog="Example: bench stack logs backend --target compose --tail 20")
+@app.command(epilog="Example: bench stack logs backend --stack compose --tail 20")
 def logs(
     service: Annotated[str | None, typer.Argument(help="One of the services; all when not named.")] = None,
     *,
@@ -78,13 +78,13 @@ def logs(
     tail: Annotated[int, typer.Option("--tail", min=1, help="How many of the last lines.")] = 50,
 ) -> None:
     """Print what the services of a stack that is up wrote last."""
-    from bench.measure.standing import standing
+    from bench.measure.persistent import persistent
     from bench.store import stacks
 
     stack = stacks.load(target)
     if stack.elsewhere:
         raise ConfigError(f"target '{target}' runs elsewhere", "its logs are where it was started")
-    for name, text in standing.logs(stack, service, tail).items():
+    for name, text in persistent.logs(stack, service, tail).items():
         for line in text.splitlines():
             print(line if service else f"{name:10} {line}")
 

@@ -18,7 +18,7 @@ def trend(
     scenario: Annotated[str, typer.Argument(help="A scenario's name.")],
     *,
     target: Annotated[
-        list[str] | None, typer.Option("--target", help="Only on this stack; can be given several times.")
+        list[str] | None, typer.Option("--stack", help="Only on this stack; can be given several times.")
     ] = None,
     history: HistoryFolder = DEFAULT_HISTORY,
     recent: Annotated[
@@ -52,7 +52,7 @@ def judged_history(path: "Path", recent: int | None = None) -> "Trend":
 
     points = store.read(path)
     baseline = baselines.of(f"{where_of(points[-1])}.json")
-    return judged(points, baseline.anchor if baseline else None, recent or RECENT_RUNS)
+    return judged(points, baseline.pinned if baseline else None, recent or RECENT_RUNS)
 
 
 def _rendered(trends: "list[Trend]", form: Format) -> str:
@@ -70,10 +70,10 @@ def _rendered(trends: "list[Trend]", form: Format) -> str:
 
 
 def _exit_code(trends: "list[Trend]", *, strict: bool) -> Exit:
-    """What the worst of them exits with; undecided is no failure unless it is asked for."""
+    """What the worst of them exits with; inconclusive is no failure unless it is asked for."""
     from bench.core.verdict.compare import Decision
 
     decisions = {each.decision for each in trends}
     if Decision.FAIL in decisions:
         return Exit.REGRESSION
-    return Exit.UNDECIDED if strict and Decision.UNDECIDED in decisions else Exit.PASS
+    return Exit.INCONCLUSIVE if strict and Decision.INCONCLUSIVE in decisions else Exit.PASS

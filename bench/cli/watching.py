@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from bench.core.declared.stack import Stack
+    from bench.core.config.stack import Stack
 
 TargetName = Annotated[
-    str | None, typer.Option("--target", help="The stack: embedded, external, or one of yours.")
+    str | None, typer.Option("--stack", help="The stack: embedded, external, or one of yours.")
 ]
 TargetUrl = Annotated[
     list[str] | None,
-    typer.Option("--target-url", help="Address of a running stack; SERVICE=URL for another service."),
+    typer.Option("--url", help="Address of a running stack; SERVICE=URL for another service."),
 ]
 
 

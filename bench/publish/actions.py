@@ -6,7 +6,7 @@ Format: https://docs.github.com/en/actions/reference/workflow-commands-for-githu
 from bench.core.report.suite import SuiteReport
 from bench.core.verdict.compare import Decision
 
-_LEVELS = {Decision.FAIL: "error", Decision.INVALID: "warning", Decision.UNDECIDED: "notice"}
+_LEVELS = {Decision.FAIL: "error", Decision.INVALID: "warning", Decision.INCONCLUSIVE: "notice"}
 _MOST = 10  # of each level a step may have
 
 

@@ -9,7 +9,7 @@ from bench.core.verdict.compare import Decision
 from bench.publish.foreign import Foreign
 
 Conclusion = Literal["success", "failure", "neutral"]
-_LEVELS = {Decision.FAIL: "failure", Decision.INVALID: "warning", Decision.UNDECIDED: "notice"}
+_LEVELS = {Decision.FAIL: "failure", Decision.INVALID: "warning", Decision.INCONCLUSIVE: "notice"}
 # GitHub's limits: annotations of a request, and characters of a commit status.
 _MOST_ANNOTATIONS, _LONGEST_STATUS = 50, 140
 # Of what nobody reads on.
@@ -87,7 +87,7 @@ class Leave:
 
 
 def conclusion(decision: Decision) -> Conclusion:
-    """What a check at the commit concludes; what is undecided or invalid is neither good nor bad."""
+    """What a check at the commit concludes; what is inconclusive or invalid is neither good nor bad."""
     match decision:
         case Decision.PASS:
             return "success"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints, ValidationError
 
-from bench.core.declared.target import NAME
+from bench.core.config.target import NAME
 from bench.errors import PublishError
 from bench.publish.foreign import Foreign
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints, ValidationError
 
-from bench.core.declared.target import NAME
+from bench.core.config.target import NAME
 from bench.core.values.record import Record
 from bench.errors import PublishError
 from bench.publish.foreign import Foreign

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from bench.core.report.distribution import Distribution
 from bench.core.report.series import Series
 from bench.core.report.timeline import Curve, Period, Timeline
-from bench.core.requests.metrics import METRICS
-from bench.core.requests.sample import HOST
 from bench.core.run.bottleneck import Bottleneck
+from bench.core.samples.metrics import METRICS
+from bench.core.samples.sample import HOST
 from bench.core.values import wording
 from bench.render.table import Table
 from bench.render.watched import source_name
@@ -75,7 +75,7 @@ class Chart:
         unit: Of the values: `ms`, `share`, `rps`, `pct`, `bytes` or `1`.
         layers: What is drawn.
         table: The same in rows.
-        stages: Parts of the run, to be shaded in turns.
+        phases: Parts of the run, to be shaded in turns.
         outages: When something was down.
         end: Where the places end; None for the last of them.
         marks: Places where something happened.
@@ -88,7 +88,7 @@ class Chart:
     unit: str
     layers: tuple[Layer, ...]
     table: Table
-    stages: tuple[Period, ...] = ()
+    phases: tuple[Period, ...] = ()
     outages: tuple[Period, ...] = ()
     end: float | None = None
     marks: tuple[Mark, ...] = ()
@@ -104,7 +104,7 @@ def against_load(found: Bottleneck | None) -> tuple[Chart, ...]:
     """Waiting at each load; empty where the load was the same all the time."""
     if found is None or len(found.bands) < 2:  # noqa: PLR2004 - one load is no line
         return ()
-    middles = [sum(band.users) / 2 for band in found.bands]
+    middles = [sum(band.vus) / 2 for band in found.bands]
     lines = (
         Line("p50", "c0", [band.p50_ms for band in found.bands]),
         Line("p95", "c1", [band.p95_ms for band in found.bands]),
@@ -213,7 +213,7 @@ def _over_time(line: Timeline, title: str, text: str, unit: str, lines: tuple[Li
         unit=unit,
         layers=(layer,),
         table=_table(f"{title}, over time", ("at", "s"), layer, unit),
-        stages=line.stages if len(line.stages) > 1 else (),
+        phases=line.phases if len(line.phases) > 1 else (),
         outages=line.outages,
         end=line.end_s,
     )

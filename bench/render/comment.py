@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.core.declared.target import NAME
+from bench.core.config.target import NAME
 from bench.core.report.suite import SuiteReport
 from bench.core.verdict.compare import Decision
 from bench.render.document import Document, make_document
@@ -126,10 +126,12 @@ def _footer(report: SuiteReport, origin: Origin, worst: Document) -> list[str]:
     known = dict(worst.facts)
     measured = [f"Measured `{origin.head_sha[:9]}` beside the baseline: {escape(known['baseline'])}."]
     measured += [
-        f"{name.capitalize()}: {escape(known[name])}." for name in ("machine", "control") if name in known
+        f"{name.capitalize()}: {escape(known[name])}."
+        for name in ("machine", "reference_workload")
+        if name in known
     ]
     first = report.reports[0].result
-    again = f"`bench check {first.scenario.name} --target {first.fingerprint.stack}`"
+    again = f"`bench check {first.scenario.name} --stack {first.fingerprint.stack}`"
     lines = [*measured, f"To see it yourself: {again}."]
     if origin.run_url is None:
         return lines

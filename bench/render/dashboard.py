@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.core.history.history import HistoryPoint
 from bench.core.report.dashboard import Dashboard, Entry, Tile, success_of, uses_of, wait_of
-from bench.core.requests.sample import Outcome
+from bench.core.samples.sample import Outcome
 from bench.core.values import wording
 from bench.render.table import Table
 from bench.render.trend import verdict_of

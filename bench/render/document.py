@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.core.report.report import Report
-from bench.core.requests.metrics import METRICS, NETWORK, Kind, Part, hop_name, label_and_unit, metric
+from bench.core.samples.metrics import METRICS, UNATTRIBUTED, Kind, Part, label_and_unit, metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.verdict import INTERVAL, MetricComparison, Verdict
@@ -71,7 +71,7 @@ def make_document(report: Report) -> Document:
         judged=_filled(
             [
                 _decided(report),
-                _anchored(report),
+                _pinned(report),
                 _located(report),
                 _thresholds(report),
                 alerts(report.result.alerts or ()),
@@ -99,26 +99,26 @@ def _filled(tables: Iterable[Table]) -> tuple[Table, ...]:
 
 def _decided(report: Report) -> Table:
     rows = [each for each in report.comparison.metrics if each.part in {Part.DECIDES, Part.TAILS}]
-    return beside(f"Beside {report.comparison.beside or 'the baseline'}", "metric", rows)
+    return compare_with(f"Beside {report.comparison.compare_with or 'the baseline'}", "metric", rows)
 
 
-def _anchored(report: Report) -> Table:
-    return beside("Beside the anchor", "metric", report.comparison.crept)
+def _pinned(report: Report) -> Table:
+    return compare_with("Beside the anchor", "metric", report.comparison.drifted)
 
 
 def _located(report: Report) -> Table:
     rows = [each for each in report.comparison.metrics if each.part in {Part.LOCATES, Part.EXPLAINS}]
-    return beside("Where the time goes", "tier", rows)
+    return compare_with("Where the time goes", "tier", rows)
 
 
-def beside(title: str, name: str, rows: Sequence[MetricComparison], head: str = "this run") -> Table:
+def compare_with(title: str, name: str, rows: Sequence[MetricComparison], head: str = "this run") -> Table:
     """Metrics of a run, or of what `head` says, beside those of others."""
     columns = (name, "baseline", head, "change", f"{INTERVAL:.0%} interval", "detectable", "verdict")
     return Table(title, columns, tuple(_compared(each) for each in rows), tuple(rows))
 
 
 def _compared(each: MetricComparison) -> tuple[str, ...]:
-    row, tier = metric(each.key), hop_name(each.key)
+    row, tier = metric(each.key), tier_name(each.key)
     return (
         tier or row.label,
         wording.value(each.base, row.unit),
@@ -161,11 +161,11 @@ def _latencies(report: Report) -> Table:
     summaries = report.result.summary.metrics
     keys = [key for key in summaries if metric(key).kind is Kind.TREND]
     rows = []
-    for key in sorted(keys, key=lambda key: (key not in METRICS, hop_name(key) == NETWORK)):
+    for key in sorted(keys, key=lambda key: (key not in METRICS, tier_name(key) == UNATTRIBUTED)):
         each = summaries[key]
         quantiles = {"p50": each.p50, "p90": each.p90, "p95": each.p95, "p99": each.p99}
         shown = [
-            f"{wording.duration(value)}{_mark(name, each.uncertified, value)}"
+            f"{wording.duration(value)}{_mark(name, each.unreliable, value)}"
             for name, value in quantiles.items()
         ]
         rows.append((metric(key).label, str(each.count), wording.duration(each.mean), *shown))
@@ -173,8 +173,8 @@ def _latencies(report: Report) -> Table:
     return Table("Latencies (? has too few requests to be certain)", columns, tuple(rows))
 
 
-def _mark(name: str, uncertified: Sequence[str], value: float | None) -> str:
-    return "?" if value is not None and name in uncertified else ""
+def _mark(name: str, unreliable: Sequence[str], value: float | None) -> str:
+    return "?" if value is not None and name in unreliable else ""
 
 
 def _outcomes(report: Report) -> Table:

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from bench.core.calibration.certificate import Certificate, Trial
-from bench.core.calibration.control import Control
-from bench.core.declared.stages import in_words
+from bench.core.calibration.calibration import Calibration, Trial
+from bench.core.calibration.reference_workload import ReferenceWorkload
+from bench.core.config.executors import in_words
 from bench.core.report.report import Report
-from bench.core.requests.metrics import metric
 from bench.core.run.overhead import CONFIDENCE, Overhead
 from bench.core.run.recovery import Recovery
 from bench.core.run.result import environment
 from bench.core.run.summary import Goodput, RunSummary, TokenGaps
+from bench.core.samples.metrics import metric
 from bench.core.values import wording
 from bench.core.verdict.compare import Comparison, MachineComparison
 from bench.core.watch.host import Cores, Host
@@ -26,7 +26,7 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
     made, where = result.provenance, result.fingerprint
     injected = ", ".join(f"{knob}={value:g}" for knob, value in made.injections.items())
     said = {
-        "load": in_words(result.scenario.stages),
+        "load": in_words(result.scenario.phases),
         "answered": _answered(result.summary),
         "bottleneck": loads.sentence(result.summary.bottleneck),
         "for a message": _work(result.summary),
@@ -41,8 +41,8 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         "stack": f"{where.stack} ({environment(where)})",
         "machine": f"{where.system}, {where.cpu_count} × {where.cpu_model}",  # noqa: RUF001 - times
         "host": _host(result.host),
-        "certificate": _certificate(result.certificate),
-        "control": _control(result.control, comparison.machine),
+        "calibration": _calibration(result.calibration),
+        "reference_workload": _reference_workload(result.reference_workload, comparison.machine),
         "made with": f"bench {made.tool_version}, Python {made.python_version}",
     }
     return tuple((label, text) for label, text in said.items() if text)
@@ -103,20 +103,25 @@ def _recovery(found: Recovery | None) -> str:
     return f"{metric(found.metric).label} {change} after {cancelled} cancelled"
 
 
-def _certificate(certificate: Certificate | None) -> str:
+def _calibration(calibration: Calibration | None) -> str:
     """How far the load generator is off, which nobody need take on trust."""
-    if certificate is None:
+    if calibration is None:
         return "none: how late the load generator is by itself is not known"
-    trials = {"before": certificate.before, "after": certificate.after}
+    trials = {"before": calibration.before, "after": calibration.after}
     said = [f"{when} {_off(trial)}" for when, trial in trials.items() if trial is not None]
-    return f"first tokens of known time, {certificate.load}: {', '.join(said)}"
+    return f"first tokens of known time, {calibration.load}: {', '.join(said)}"
 
 
-def _control(control: Control | None, machine: MachineComparison | None) -> str:
+def _reference_workload(
+    reference_workload: ReferenceWorkload | None, machine: MachineComparison | None
+) -> str:
     """What pinned work took, and what that says of the machine beside the baseline's."""
-    if control is None:
+    if reference_workload is None:
         return ""
-    pace = [f"{name} {wording.duration(each_ms)}" for name, each_ms in sorted(control.before_ms.items())]
+    pace = [
+        f"{name} {wording.duration(each_ms)}"
+        for name, each_ms in sorted(reference_workload.before_ms.items())
+    ]
     if machine is None:
         return f"the same work as ever took {wording.listing(pace)}"
     other = " slower" if machine.slower_ratio > 0 else " faster"
@@ -139,7 +144,7 @@ def _overhead(overhead: Overhead | None) -> str:
     interval = "" if overhead.low_ms is None else f", {CONFIDENCE:.0%} interval {low} to {high}"
     size = f"{wording.change_ms(overhead.mean_ms)} ({wording.change(overhead.ratio)})"
     pairs = wording.counted(overhead.pairs, "pair")
-    return f"{size} against {overhead.beside}{interval}, {pairs}"
+    return f"{size} against {overhead.compare_with}{interval}, {pairs}"
 
 
 def _goodput(goodput: Goodput | None, objectives: Mapping[str, float]) -> str:
@@ -155,10 +160,9 @@ def _baseline(comparison: Comparison) -> str:
     if not comparison.baseline_runs:
         return "none to compare with"
     commit = _commit(comparison.newest_baseline_commit, dirty=False)
-    if comparison.beside is not None:
-        return (
-            f"{comparison.beside}, commit {commit}, {comparison.baseline_runs} runs in turns with this one's"
-        )
+    if comparison.compare_with is not None:
+        runs = f"{comparison.baseline_runs} runs, alternating with this run's"
+        return f"{comparison.compare_with}, commit {commit}, {runs}"
     when = f" ({comparison.newest_baseline_at:%Y-%m-%d})" if comparison.newest_baseline_at else ""
     return f"{comparison.baseline_runs} runs, the newest of commit {commit}{when}"
 

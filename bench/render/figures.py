@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core.report.report import Report
-from bench.core.requests.metrics import hop_name, metric
+from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.verdict import MARGIN_RATIO, MetricComparison, Verdict
 
@@ -62,9 +62,9 @@ def intervals(rows: Sequence[MetricComparison]) -> tuple[Interval | None, ...]:
 
 def where_time_goes(report: Report) -> tuple[Bar, ...]:
     """The tiers' times as a bar for the baseline, if there is one, and one for this run."""
-    compared = {each.key: each for each in report.comparison.metrics if hop_name(each.key)}
+    compared = {each.key: each for each in report.comparison.metrics if tier_name(each.key)}
     if compared:
-        other = report.comparison.beside or "baseline"
+        other = report.comparison.compare_with or "baseline"
         sides = {
             other: {key: each.base for key, each in compared.items() if each.base},
             "this run": {key: each.head for key, each in compared.items() if each.head},
@@ -72,7 +72,9 @@ def where_time_goes(report: Report) -> tuple[Bar, ...]:
     else:
         metrics = report.result.summary.metrics
         sides = {
-            "this run": {key: each.typical for key, each in metrics.items() if hop_name(key) and each.typical}
+            "this run": {
+                key: each.typical for key, each in metrics.items() if tier_name(key) and each.typical
+            }
         }
     longest = max((sum(times.values()) for times in sides.values()), default=0.0)
     if longest <= 0:
@@ -86,7 +88,7 @@ def _sizes(each: MetricComparison) -> tuple[float, float, float, float] | None:
     base, low, high = each.base, each.low_ratio, each.high_ratio
     if not base or each.change_ratio is None or low is None or high is None:
         return None
-    scale = base if hop_name(each.key) else 1.0
+    scale = base if tier_name(each.key) else 1.0
     start = metric(each.key).smallest_change
     margin_ratio = MARGIN_RATIO if each.margin_ratio is None else each.margin_ratio
     tolerated_ratio = max(start, margin_ratio * (base + start)) / base

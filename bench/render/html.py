@@ -10,7 +10,7 @@ from itertools import zip_longest
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.core.requests.metrics import hop_name
+from bench.core.samples.metrics import tier_name
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.render.charts import Chart
@@ -18,7 +18,7 @@ from bench.render.figures import Interval, intervals
 from bench.render.table import Table
 
 # A shape for each decision, because a colour alone does not tell everybody.
-MARKS = {Decision.PASS: "✓", Decision.FAIL: "✕", Decision.UNDECIDED: "?", Decision.INVALID: "–"}  # noqa: RUF001
+MARKS = {Decision.PASS: "✓", Decision.FAIL: "✕", Decision.INCONCLUSIVE: "?", Decision.INVALID: "–"}  # noqa: RUF001
 _CELLS = {"~": "no change seen"}
 _TONES = {
     "regressed": "bad",
@@ -92,7 +92,7 @@ def embedded(value: object) -> Markup:
 
 def judged(table: Table) -> Judged:
     """A table with the intervals that it compares by."""
-    tiers = bool(table.compared) and all(hop_name(each.key) for each in table.compared)
+    tiers = bool(table.compared) and all(tier_name(each.key) for each in table.compared)
     return Judged(table, intervals(table.compared), tiers)
 
 
@@ -109,7 +109,7 @@ def drawn(chart: Chart) -> dict[str, object]:
         "from_zero": chart.from_zero,
         "marks": [(each.at, each.tone) for each in chart.marks],
         "layers": layers,
-        "stages": [(each.start_s, each.end_s) for each in chart.stages],
+        "phases": [(each.start_s, each.end_s) for each in chart.phases],
         "outages": [(each.start_s, each.end_s) for each in chart.outages],
     }
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
-from bench.core.declared.threshold import ThresholdResult
+from bench.core.config.threshold import ThresholdResult
 from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
-from bench.core.requests.metrics import label_and_unit
+from bench.core.samples.metrics import label_and_unit
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision, unclear
 from bench.core.verdict.verdict import MetricComparison, Verdict
-from bench.render.document import beside
+from bench.render.document import compare_with
 from bench.render.lines import one_line
 
 # What XML 1.0 has no way to write; there is a sign for that.
@@ -137,7 +137,7 @@ def _cases(report: Report, excuse: str | None) -> Iterator[_Case]:
     )
     asked = [
         *_compared("baseline", comparison.metrics),
-        *_compared("anchor", comparison.crept),
+        *_compared("pinned", comparison.drifted),
         *(_threshold(each) for each in result.thresholds),
     ]
     if invalid:
@@ -163,7 +163,7 @@ def _compared(group: str, metrics: Iterable[MetricComparison]) -> list[_Case]:
 
 
 def _metric(group: str, each: MetricComparison) -> _Case:
-    table = beside("", "metric", [each])
+    table = compare_with("", "metric", [each])
     (row,) = table.rows
     case = _Case(
         group,

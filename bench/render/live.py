@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench.core.load.progress import RECENT_S, Progress, Waits
-from bench.core.requests.sample import ResourceSample
+from bench.core.samples.sample import ResourceSample
 from bench.core.values import wording
 from bench.render.terminal import clean
 from bench.render.watched import source_name
@@ -25,12 +25,12 @@ def screen(name: str, progress: Progress) -> tuple[str, ...]:
         name: Of the scenario.
         progress: How far it is.
     """
-    users = wording.DASH if progress.users is None else f"{progress.users:,}"
+    vus = wording.DASH if progress.vus is None else f"{progress.vus:,}"
     queue = wording.DASH if progress.in_flight is None else f"{progress.in_flight:,} in flight"
     return (
         f"{clean(name)}   {_time(progress)}",
         "",
-        _line("users", users, queue),
+        _line("vus", vus, queue),
         _line("requests", f"{progress.finished:,}", _rate(progress.recent_rps)),
         _line("success", *_success(progress)),
         "",

@@ -1,8 +1,8 @@
 """A run by load, in tables and in a sentence."""
 
-from bench.core.declared.threshold import ThresholdResult, parse
-from bench.core.requests.metrics import NETWORK, label_and_unit
+from bench.core.config.threshold import ThresholdResult, parse
 from bench.core.run.bottleneck import Band, Bottleneck
+from bench.core.samples.metrics import UNATTRIBUTED, label_and_unit
 from bench.core.values import wording
 from bench.render.table import Table
 
@@ -17,9 +17,9 @@ def loads(found: Bottleneck | None) -> tuple[Table, ...]:
     columns = (found.counted, "requests", "p50", "p95", "success", "requests/s", "most in", "limits")
     rows = tuple(_numbers(band, found.limits) for band in found.bands)
     named = {tier for band in found.bands for tier in band.shares}
-    tiers = sorted(named, key=lambda tier: (tier == NETWORK, tier))
+    tiers = sorted(named, key=lambda tier: (tier == UNATTRIBUTED, tier))
     shares = tuple(
-        (_users(band), *(wording.percent(band.shares.get(tier)) for tier in tiers)) for band in found.bands
+        (_vus(band), *(wording.percent(band.shares.get(tier)) for tier in tiers)) for band in found.bands
     )
     return (
         Table("At each load (? has too few requests to be certain)", columns, rows),
@@ -30,10 +30,10 @@ def loads(found: Bottleneck | None) -> tuple[Table, ...]:
 def _numbers(band: Band, limits: int) -> tuple[str, ...]:
     kept = "broken" if band.crossed else "kept"
     return (
-        _users(band),
+        _vus(band),
         str(band.requests),
         *(
-            wording.duration(value) + ("?" if value is not None and name in band.uncertified else "")
+            wording.duration(value) + ("?" if value is not None and name in band.unreliable else "")
             for name, value in (("p50", band.p50_ms), ("p95", band.p95_ms))
         ),
         wording.percent(band.success_ratio),
@@ -47,8 +47,8 @@ def _rps(band: Band) -> str:
     return wording.DASH if band.requests_rps is None else f"{band.requests_rps:,.3g}"
 
 
-def _users(band: Band) -> str:
-    fewest, most = band.users
+def _vus(band: Band) -> str:
+    fewest, most = band.vus
     return str(most) if fewest == most else f"{fewest} to {most}"
 
 
@@ -74,11 +74,11 @@ def _time(found: Bottleneck) -> str:
 
 
 def _at(band: Band, found: Bottleneck) -> str:
-    return f"{_users(band)} {_unit(found, band.users[1])}"
+    return f"{_vus(band)} {_unit(found, band.vus[1])}"
 
 
 def _unit(found: Bottleneck, count: int) -> str:
-    one = {"users": "user", "requests in flight": "request in flight"}
+    one = {"vus": "vu", "requests in flight": "request in flight"}
     return one[found.counted] if count == 1 else found.counted
 
 
@@ -89,15 +89,15 @@ def _limits(found: Bottleneck) -> str:
     if number is None:
         where = f"at {_at(last, found)}"
         if len(found.bands) > 1:
-            where = f"at every load up to {last.users[1]} {found.counted}"
+            where = f"at every load up to {last.vus[1]} {found.counted}"
         return f"{'the limit is' if found.limits == 1 else 'all limits are'} kept {where}{_hedge(last)}"
     band = found.bands[number]
     what = wording.listing([_limit(each) for each in band.crossed])
     if number == 0:
         where = f"already at {_at(band, found)}"
     else:
-        fewest = found.bands[number - 1].users[1]
-        where = f"between {fewest} and {band.users[1]} {found.counted}"
+        fewest = found.bands[number - 1].vus[1]
+        where = f"between {fewest} and {band.vus[1]} {found.counted}"
     again = [each for each in found.bands[number:] if not each.crossed]
     verbs = ("breaks", "is kept") if len(band.crossed) == 1 else ("break", "are kept")
     kept = f", and {verbs[1]} again at {_at(again[-1], found)}" if again else ""
@@ -124,7 +124,7 @@ def _saturation(found: Bottleneck) -> str:
 
 
 def _never_reached(found: Bottleneck) -> str:
-    most = found.bands[-1].users[1]
+    most = found.bands[-1].vus[1]
     if found.planned is None or most >= found.planned:
         return ""
     return f"more than {most} of the {found.planned} planned users were never there"

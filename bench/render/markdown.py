@@ -12,7 +12,7 @@ from bench.render.lines import one_line
 from bench.render.mermaid import tiers_chart
 from bench.render.table import Table
 
-ICONS = {Decision.PASS: "🟢", Decision.FAIL: "🔴", Decision.UNDECIDED: "🟡", Decision.INVALID: "⚪"}
+ICONS = {Decision.PASS: "🟢", Decision.FAIL: "🔴", Decision.INCONCLUSIVE: "🟡", Decision.INVALID: "⚪"}
 _LONGEST_CELL, _LONGEST_LINE = 200, 1_000
 _CODE = re.compile(r"((?<!`)`[A-Za-z0-9._-]+`(?!`))")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~!&])")

@@ -7,7 +7,7 @@ import math
 import re
 
 from bench.core.report.report import Report
-from bench.core.requests.metrics import Part, hop_name
+from bench.core.samples.metrics import Part, tier_name
 from bench.core.verdict.verdict import Verdict
 
 _MOST = 12  # tiers; more labels would stand on each other
@@ -26,7 +26,7 @@ def tiers_chart(report: Report) -> str:
     tiers = [
         (name, each.base, each.head)
         for each in report.comparison.metrics
-        if (name := hop_name(each.key)) is not None and each.base is not None and each.head is not None
+        if (name := tier_name(each.key)) is not None and each.base is not None and each.head is not None
     ]
     moved = any(
         each.part is Part.LOCATES and each.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}
@@ -36,7 +36,7 @@ def tiers_chart(report: Report) -> str:
     if not moved or len(shown) < 2:  # noqa: PLR2004 - a single bar is a number
         return ""
     names, base_ms, head_ms = zip(*shown, strict=True)
-    other = _quoted(_TITLE.format(report.comparison.beside or "the baseline"), longest=90)
+    other = _quoted(_TITLE.format(report.comparison.compare_with or "the baseline"), longest=90)
     top_ms = math.ceil(1.1 * max(*base_ms, *head_ms))
     lines = (
         "```mermaid",

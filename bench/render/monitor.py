@@ -6,7 +6,7 @@ from typing import assert_never
 
 from rich.text import Text
 
-from bench.core.requests.sample import GaugeSample, Probe, ResourceSample
+from bench.core.samples.sample import GaugeSample, Probe, ResourceSample
 from bench.core.values import wording
 from bench.core.watch.alerts import Alert, said, said_limit
 from bench.core.watch.monitoring import Checked, Moment, Seen, Use

@@ -12,8 +12,8 @@ from bench.core.report.report import Report
 from bench.core.report.series import Series
 from bench.core.report.suite import SuiteReport
 from bench.core.report.timeline import Period
-from bench.core.requests.metrics import METRICS, Kind, Part, metric
 from bench.core.run.result import RunResult, environment
+from bench.core.samples.metrics import METRICS, Kind, Part, metric
 from bench.core.values import wording
 from bench.core.verdict.verdict import MetricComparison
 from bench.render.charts import Chart, against_load, course, spread
@@ -35,7 +35,7 @@ class Section:
         bars: Where the time goes.
         spread: Charts of how latencies spread.
         course: Charts over time.
-        stages: When each stage sent requests.
+        phases: When each stage sent requests.
         outages: When something was down.
         kept: Whether there are requests to draw over time.
         raw: The numbers, to be copied.
@@ -49,7 +49,7 @@ class Section:
     bars: tuple[Bar, ...]
     spread: tuple[Chart, ...]
     course: tuple[Chart, ...]
-    stages: tuple[Period, ...]
+    phases: tuple[Period, ...]
     outages: tuple[Period, ...]
     kept: bool
     raw: Markup
@@ -124,7 +124,7 @@ def _section(name: str, report: Report, series: Series) -> Section:
         bars=where_time_goes(report),
         spread=(*spread(series), *against_load(report.result.summary.bottleneck)),
         course=course(series),
-        stages=series.timeline.stages if series.timeline else (),
+        phases=series.timeline.phases if series.timeline else (),
         outages=series.timeline.outages if series.timeline else (),
         kept=series.timeline is not None,
         raw=escape(json.dumps(report.model_dump(mode="json"), indent=1)),
@@ -151,7 +151,7 @@ def _figures(report: Report) -> Iterable[Figure]:
             yield Figure(metric(key).label, wording.value(value, metric(key).unit), "")
     response = summary.metrics.get("e2e_ms")
     if response is not None and response.p95 is not None:
-        note = "too few requests to be certain" if "p95" in response.uncertified else ""
+        note = "too few requests to be certain" if "p95" in response.unreliable else ""
         yield Figure("response time, p95", wording.duration(response.p95), note)
     rate = "" if summary.requests_rps is None else f"{summary.requests_rps:,.3g} answers/s"
     yield Figure("requests", f"{summary.requests:,}", rate)

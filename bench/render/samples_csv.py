@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from math import isnan
 
-from bench.core.requests.metrics import METRICS, Kind, hop_key
-from bench.core.requests.samples import Samples
+from bench.core.samples.metrics import METRICS, Kind, tier_key
+from bench.core.samples.samples import Samples
 from bench.render.lines import one_line
 
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # the last four are wide ones
-_PLACE = ("stage", "user", "turn", "arm")
+_PLACE = ("phase", "vu", "iteration", "arm")
 _MOMENTS = (
     "scheduled_s",
     "connect_s",
@@ -40,7 +40,7 @@ def render_samples(pages: Iterable[Samples], tiers: Sequence[str]) -> Iterator[s
         pages: The requests, as many at a time as may be in memory.
         tiers: All that any of them has a time of.
     """
-    head = (*COLUMNS, *(row.key for row in _WAITS), *(hop_key(tier) for tier in tiers), "detail")
+    head = (*COLUMNS, *(row.key for row in _WAITS), *(tier_key(tier) for tier in tiers), "detail")
     yield _written([[_text(name) for name in head]])
     for page in pages:
         yield _written(_rows(page, tiers))
@@ -58,7 +58,7 @@ def _rows(page: Samples, tiers: Sequence[str]) -> Iterator[list[object]]:
             sample.tokens,
             None if sample.intercepted is None else int(sample.intercepted),
             *(_number(wait_ms, 3) for wait_ms in waits_ms),
-            *(_number(sample.hops.get(tier), 3) for tier in tiers),
+            *(_number(sample.tier_times.get(tier), 3) for tier in tiers),
             None if sample.detail is None else _text(sample.detail),
         ]
 

@@ -15,7 +15,7 @@ from bench.render.table import Table
 _STYLES = {
     Decision.PASS: "bold green",
     Decision.FAIL: "bold red",
-    Decision.UNDECIDED: "bold yellow",
+    Decision.INCONCLUSIVE: "bold yellow",
     Decision.INVALID: "bold yellow",
     "regressed": "red",
     "crossed": "red",

@@ -8,11 +8,11 @@ from bench.core.history.change_points import ChangePoint, MetricTrend
 from bench.core.history.levels import FEWEST_RUNS
 from bench.core.history.trend import Trend
 from bench.core.report.trend_wording import commit, headline, next_step
-from bench.core.requests.metrics import hop_name, metric
+from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.render import markdown, terminal
-from bench.render.document import Document, beside
+from bench.render.document import Document, compare_with
 from bench.render.table import Table
 
 
@@ -42,7 +42,7 @@ def make_document(trend: Trend) -> Document:
     tables = (
         _levels(trend),
         changes_of(trend),
-        beside("Beside the anchor", "metric", trend.beside_anchor, "newest runs"),
+        compare_with("Beside the anchor", "metric", trend.against_pinned, "newest runs"),
     )
     return Document(
         scenario=trend.scenario,
@@ -122,4 +122,4 @@ def _facts(trend: Trend) -> tuple[tuple[str, str], ...]:
 
 
 def _name(key: str) -> str:
-    return hop_name(key) or metric(key).label
+    return tier_name(key) or metric(key).label

@@ -6,7 +6,7 @@ from bench.core.history.change_points import ChangePoint
 from bench.core.history.levels import FEWEST_RUNS
 from bench.core.report.trend_page import Course, TrendPage
 from bench.core.report.trend_wording import commit
-from bench.core.requests.metrics import Part, hop_name, metric
+from bench.core.samples.metrics import Part, metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.success import SUCCESS
 from bench.render.charts import Chart, Layer, Line, Mark, written
@@ -66,7 +66,7 @@ def _down(share: float) -> float:
 
 
 def _chart(page: TrendPage, course: Course) -> Chart:
-    row, tier = metric(course.key), hop_name(course.key)
+    row, tier = metric(course.key), tier_name(course.key)
     unit = "share" if course.key == SUCCESS else row.unit
     title = f"Tier {tier}" if tier else row.label.capitalize()
     at = places(page)
@@ -89,8 +89,8 @@ def _lines(page: TrendPage, course: Course) -> Iterable[Line]:
         runs = wording.counted(course.band.runs, "run")
         yield Line(f"{runs} of the baseline, highest", "quiet", [course.band.high] * count, "edge")
         yield Line(f"{runs} of the baseline, lowest", "quiet", [course.band.low] * count, "edge")
-    if course.anchor is not None:
-        yield Line("anchor", "c1", [course.anchor] * count, "dashed")
+    if course.pinned is not None:
+        yield Line("pinned", "c1", [course.pinned] * count, "dashed")
     yield Line("a run", "quiet", course.values, "dots")
     yield Line("level", "c0", course.levels, "step")
 
@@ -105,8 +105,8 @@ def _text(page: TrendPage, course: Course) -> Iterable[str]:
         unit = metric(each.key).unit
         change = f"{wording.value(each.before, unit)} → {wording.value(each.after, unit)}"
         yield f"{word} since {each.started_at:%Y-%m-%d}, {_between(each)}: {change}."
-    if course.anchor is not None and page.trend.anchored_at is not None:
-        yield f"The anchor is of {page.trend.anchored_at:%Y-%m-%d}."
+    if course.pinned is not None and page.trend.pinned_at is not None:
+        yield f"The anchor is of {page.trend.pinned_at:%Y-%m-%d}."
 
 
 def _between(each: ChangePoint) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bench.core.requests.sample import HOST, is_generator
+from bench.core.samples.sample import HOST, is_generator
 from bench.core.values import wording
 from bench.core.watch.alerts import Alert, said, said_limit
 from bench.core.watch.availability import Availability, Outage

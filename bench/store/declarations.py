@@ -34,9 +34,9 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
             f"{path}:1: {model.__name__.lower()} expected, which is a mapping of names to values"
         )
     try:
-        return model.model_validate(content)
+        return model.model_validate(content, by_alias=True, by_name=False)
     except ValidationError as error:
-        text = problems(error, lambda where: f"{path}:{_line(root, where)}: ", model)
+        text = problems(error, lambda where: f"{path}:{_line(root, where)}: ", model, tuple(content))
         raise ConfigError(text, f"all fields: bench schema {model.__name__.lower()}") from error
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from difflib import get_close_matches
 from typing import Any
 
@@ -15,6 +15,7 @@ def problems(
     error: ValidationError,
     place: Callable[[Location], str] = lambda _: "",
     model: type[BaseModel] | None = None,
+    top: Collection[str] | None = None,
 ) -> str:
     """The problems that pydantic found, one a line.
 
@@ -22,12 +23,17 @@ def problems(
         error: What pydantic raised.
         place: Text to open a line with, from the problem's location; for example `quick.yaml:14: `.
         model: Whose field names are suggested for a misspelt one.
+        top: Names at the top level of the file. A scenario may have the fields of its only phase there.
     """
     kinds = _kinds(model)
     found = [(_without(each["loc"], kinds), dict(each)) for each in error.errors()]
     # A list whose only entry is wrong is also called too short; that is no second problem.
     inner = [each for each in found if not any(_inside(other, each[0]) for other, _ in found)]
-    return "\n".join(f"{place(where)}{_sentence({**each, 'loc': where}, model)}" for where, each in inner)
+    lines = []
+    for location, problem in inner:
+        where = _as_written(location, top)
+        lines.append(f"{place(where)}{_sentence({**problem, 'loc': where}, model)}")
+    return "\n".join(lines)
 
 
 def dotted(location: Location) -> str:
@@ -57,6 +63,13 @@ def _without(location: Location, kinds: dict[str, set[str]]) -> Location:
     return tuple(kept)
 
 
+def _as_written(location: Location, top: Collection[str] | None) -> Location:
+    """Drop the phase that a scenario with its executor at the top level does not name."""
+    if top is not None and "phases" not in top and location[:2] == ("phases", 0):
+        return location[2:]
+    return location
+
+
 def _inside(one: Location, other: Location) -> bool:
     return len(one) > len(other) and one[: len(other)] == other
 
@@ -82,7 +95,9 @@ def _sentence(problem: dict[str, Any], model: type[BaseModel] | None) -> str:
 
 
 def _suggestion(location: Location, model: type[BaseModel] | None) -> str:
-    close = get_close_matches(str(location[-1]), set(_names(model)), n=1) if model else []
+    # k6 writes names in camel case: `maxVUs`, `gracefulStop`.
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(location[-1])).lower()
+    close = get_close_matches(name, set(_names(model)), n=1) if model else []
     return f", did you mean '{close[0]}'?" if close else ""
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from bench.core.declared.scenario import Brief, Prompts, Scenario, Suites
-from bench.core.declared.target import Target
+from bench.core.config.scenario import Prompts, RunSpec, Scenario, Suites
+from bench.core.config.target import Target
 from bench.errors import ConfigError
 from bench.store.declarations import read_yaml
 from bench.store.folders import find, shipped
@@ -16,7 +16,7 @@ FOLDER = "scenarios"
 SUITES = "suites.yaml"
 
 
-def load(name: str) -> Brief:
+def load(name: str) -> RunSpec:
     """A scenario with its target and messages.
 
     Args:
@@ -32,18 +32,19 @@ def load(name: str) -> Brief:
             f"{path}: name is '{scenario.name}', the file's is '{path.stem}'", "make them equal"
         )
     target = _named(path, f"targets/{scenario.target}.yaml", f"target '{scenario.target}'")
-    prompts = _named(path, scenario.workload.prompts, "workload.prompts")
-    beside = None
-    if scenario.beside is not None:
-        beside = read_yaml(
-            _named(path, f"targets/{scenario.beside}.yaml", f"beside '{scenario.beside}'"), Target
+    prompts = _named(path, scenario.prompts, "prompts")
+    compare_with = None
+    if scenario.compare_with is not None:
+        compare_with = read_yaml(
+            _named(path, f"targets/{scenario.compare_with}.yaml", f"compare_with '{scenario.compare_with}'"),
+            Target,
         )
     try:
-        return Brief(
+        return RunSpec(
             scenario=scenario,
             target=read_yaml(target, Target),
             prompts=read_yaml(prompts, Prompts).messages,
-            beside=beside,
+            compare_with=compare_with,
         )
     except ValidationError as error:
         raise ConfigError(f"{path}: {problems(error)}") from error

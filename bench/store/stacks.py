@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.core.declared.stack import Stack
+from bench.core.config.stack import Stack
 from bench.errors import ConfigError
 from bench.store.declarations import read_yaml
 from bench.store.folders import find, shipped

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.core.requests.metrics import hop_name
 from bench.core.run.result import RunResult
+from bench.core.samples.metrics import tier_name
 from bench.core.values import wording
 from bench.core.verdict.assess import assess
 from bench.core.verdict.baseline import Baseline, accept
@@ -51,7 +51,7 @@ class Runs:
 
     def __init__(self, folder: Path, scenario: str) -> None:
         self._folder = folder
-        self._brief, self._stack = scenarios.load(scenario), stacks.load("embedded")
+        self._spec, self._stack = scenarios.load(scenario), stacks.load("embedded")
         folder.mkdir(parents=True, exist_ok=True)
 
     def run(self, name: str, injections: Mapping[str, float]) -> RunResult:
@@ -60,7 +60,7 @@ class Runs:
         if not kept.exists():
             listener = Listener(progress=lambda _: None, note=_say, warning=_say)
             conditions = Conditions(injections=injections, shared=False)
-            result, _ = measure(self._brief, self._stack, conditions, listener)
+            result, _ = measure(self._spec, self._stack, conditions, listener)
             kept.write_text(result.model_dump_json(), encoding="utf-8")
             sys.stderr.write(f"{name}: {'; '.join(result.validity.reasons) or 'valid'}\n")
         return RunResult.model_validate_json(kept.read_text(encoding="utf-8"))
@@ -93,7 +93,7 @@ def check(runs: Runs, title: str, number: int, baseline: Baseline, noise: Noise)
 
 def row(title: str, found: Sequence[Comparison]) -> str:
     """What was said of the checks of one row, as Markdown."""
-    shown = (Decision.FAIL, Decision.PASS, Decision.UNDECIDED, Decision.INVALID)
+    shown = (Decision.FAIL, Decision.PASS, Decision.INCONCLUSIVE, Decision.INVALID)
     counts = [sum(each.decision is decision for each in found) for decision in shown]
     changes = [
         each.change_ratio
@@ -102,7 +102,7 @@ def row(title: str, found: Sequence[Comparison]) -> str:
         if each.key == "e2e_ms" and each.change_ratio is not None
     ]
     failed = [each.slower_tiers() for each in found if each.decision is Decision.FAIL]
-    tiers = [hop_name(slower[0].key) for slower in failed if slower]
+    tiers = [tier_name(slower[0].key) for slower in failed if slower]
     places = [f"`{tier}` {count}" for tier, count in sorted(Counter(tiers).items(), key=str)]
     cells = [
         title,

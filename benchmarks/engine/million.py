@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.core.requests.sample import GENERATOR, Outcome
+from bench.core.samples.sample import GENERATOR, Outcome
 from bench.store.results import RESULT, load
 
 from .clients import HOST
@@ -47,8 +47,8 @@ def _declare(folder: Path, requests: int) -> None:
         "purpose": "More than fits into rows.",
         "target": "small",
         "seed": 1,
-        "workload": {"prompts": "prompts/one.yaml"},
-        "stages": [{"kind": "user-turns", "users": _USERS, "turns": requests // _USERS}],
+        "prompts": "prompts/one.yaml",
+        "phases": [{"executor": "per-vu-iterations", "vus": _USERS, "iterations": requests // _USERS}],
     }
     for name, content in {"million.yaml": scenario, **_DECLARED}.items():
         path = folder / "scenarios" / name
@@ -57,7 +57,7 @@ def _declare(folder: Path, requests: int) -> None:
 
 
 def _run(folder: Path, port: int) -> dict[str, float]:
-    options = ["--target", "bare", "--target-url", f"http://{HOST}:{port}"]
+    options = ["--stack", "bare", "--url", f"http://{HOST}:{port}"]
     began_s = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "bench", "run", "million", *options],

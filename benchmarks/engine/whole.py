@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.core.declared.scenario import Brief, Prompt, Scenario, Workload
-from bench.core.declared.stages import FixedUsers
-from bench.core.declared.target import JsonAnswer, Target
+from bench.core.config.executors import ConstantVus
+from bench.core.config.scenario import Prompt, RunSpec, Scenario
+from bench.core.config.target import JsonAnswer, Target
 from bench.core.load.plan import plan
-from bench.core.requests.sample import Outcome, RequestSample
-from bench.core.requests.samples import SampleLog
+from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.samples import SampleLog
 from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint
 from bench.measure.load.engine import Engine
@@ -22,16 +22,16 @@ from .clients import HOST
 _PAGE_KB = 4.0
 
 
-def _brief_of(stage: FixedUsers) -> Brief:
+def _brief_of(phase: ConstantVus) -> RunSpec:
     """One small message to the C server, which answers with a small document."""
-    return Brief(
+    return RunSpec(
         scenario=Scenario(
             name="rate",
             purpose="What a core can do.",
             target="small",
             seed=1,
-            workload=Workload(prompts="-"),
-            stages=(stage,),
+            prompts="-",
+            phases=(phase,),
         ),
         target=Target(
             name="small",
@@ -47,8 +47,10 @@ def _brief_of(stage: FixedUsers) -> Brief:
 
 async def whole_rate(port: int, users: int, seconds: float) -> dict[str, float]:
     """Requests a second of a closed loop without pauses."""
-    brief = _brief_of(FixedUsers(kind="fixed-users", users=users, duration_s=seconds, pause_s=(0.0, 0.0)))
-    endpoint = Endpoint.of(brief, f"http://{HOST}:{port}", {})
+    spec = _brief_of(
+        ConstantVus(executor="constant-vus", vus=users, duration_s=seconds, think_time_s=(0.0, 0.0))
+    )
+    endpoint = Endpoint.of(spec, f"http://{HOST}:{port}", {})
     log, clock = SampleLog(), pacer()
 
     def take(sample: RequestSample, _: Sequence[float]) -> None:
@@ -57,7 +59,7 @@ async def whole_rate(port: int, users: int, seconds: float) -> dict[str, float]:
     async def at_once(_: int) -> float:
         return clock.now_s()
 
-    engine = Engine(plan(brief), lambda _number, _arm: ChatClient(endpoint, None), take, clock, 5.0)
+    engine = Engine(plan(spec), lambda _number, _arm: ChatClient(endpoint, None), take, clock, 5.0)
     await engine.open()
     gc.collect()
     gc.freeze()
@@ -74,9 +76,9 @@ async def whole_rate(port: int, users: int, seconds: float) -> dict[str, float]:
 
 async def whole_memory(port: int, users: int) -> dict[str, float]:
     """Resident memory of a virtual user that waits for its next message."""
-    stage = FixedUsers(kind="fixed-users", users=users, duration_s=3.0, pause_s=(600.0, 600.0))
-    brief = _brief_of(stage)
-    endpoint, clock = Endpoint.of(brief, f"http://{HOST}:{port}", {}), pacer()
+    phase = ConstantVus(executor="constant-vus", vus=users, duration_s=3.0, think_time_s=(600.0, 600.0))
+    spec = _brief_of(phase)
+    endpoint, clock = Endpoint.of(spec, f"http://{HOST}:{port}", {}), pacer()
     waiting = asyncio.Event()
 
     async def when_told(_: int) -> float:
@@ -86,7 +88,7 @@ async def whole_memory(port: int, users: int) -> dict[str, float]:
     gc.collect()
     before_kb = _resident_kb()
     engine = Engine(
-        plan(brief),
+        plan(spec),
         lambda _number, _arm: ChatClient(endpoint, None),
         lambda _sample, _times: None,
         clock,

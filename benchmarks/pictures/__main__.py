@@ -13,7 +13,7 @@ from benchmarks.pictures.terminal import last_screen, picture
 _ROOT = Path(__file__).parents[2]
 _FOLDER = _ROOT / "docs" / "pictures"
 _CHECK = ("check", "quick", "--inject", "model.slowdown=1.3")
-_MONITOR = ("monitor", "--target", "embedded", "--duration", "12", "--health-checks")
+_MONITOR = ("monitor", "--stack", "embedded", "--duration", "12", "--health-checks")
 _BENCH = (sys.executable, "-m", "bench")
 _ENVIRONMENT = {**os.environ, "JWT_SECRET": secrets.token_hex(32)}
 _WIDTH, _MARGIN = 1080, 24  # CSS pixels

@@ -6,7 +6,7 @@ import sys
 from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 
-from .creep import HISTORIES, MERGES, steps_found
+from .drift import HISTORIES, MERGES, steps_found
 from .rules import BASELINE_RUNS, RULES, Base, Version
 from .world import Follows, Machines, World
 
@@ -15,7 +15,7 @@ _METHOD = Path(__file__).with_name("method.md")
 _STEPS = "\n## Many small steps\n\nA history of twelve merges fails if any of its merges fails.\n\n"
 _CHUNK = 125
 QUIET, USUAL, NOISY = (Machines(sd=sd) for sd in (0.027, 0.06, 0.10))
-ALONE, ALONE_NOISY = (Machines(sd=sd, control=Follows.NONE) for sd in (0.06, 0.10))
+ALONE, ALONE_NOISY = (Machines(sd=sd, reference_workload=Follows.NONE) for sd in (0.06, 0.10))
 MANY = Machines(sd=0.06, requests=300)
 # Title: machines, how much slower the version is, how often it fails, and how often it is much slower.
 CELLS: dict[str, tuple[Machines, float, float, float]] = {
@@ -28,16 +28,21 @@ CELLS: dict[str, tuple[Machines, float, float, float]] = {
     "no change, clustered failures": (Machines(sd=0.06, bursts=True), 1.0, 0.0, 0.0),
     "no change, machines now 8 % slower": (Machines(sd=0.06, drift=1.08), 1.0, 0.0, 0.0),
     "no change, a reference workload that follows by half": (
-        Machines(sd=0.06, control=Follows.HALF),
+        Machines(sd=0.06, reference_workload=Follows.HALF),
         1.0,
         0.0,
         0.0,
     ),
-    "no change, an unrelated reference workload": (Machines(sd=0.06, control=Follows.NOT), 1.0, 0.0, 0.0),
+    "no change, an unrelated reference workload": (
+        Machines(sd=0.06, reference_workload=Follows.NOT),
+        1.0,
+        0.0,
+        0.0,
+    ),
     "no change, 6 %, no reference workload": (ALONE, 1.0, 0.0, 0.0),
     "no change, 10 %, no reference workload": (ALONE_NOISY, 1.0, 0.0, 0.0),
     "no change, machines now 8 % slower, no reference workload": (
-        Machines(sd=0.06, drift=1.08, control=Follows.NONE),
+        Machines(sd=0.06, drift=1.08, reference_workload=Follows.NONE),
         1.0,
         0.0,
         0.0,
@@ -79,7 +84,7 @@ def table(counts: dict[str, dict[str, int]], repetitions: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def creep_table(pool: Executor, repetitions: int) -> str:
+def drift_table(pool: Executor, repetitions: int) -> str:
     """In how many histories of small steps, and of none, something is found, as Markdown."""
     lines = [f"| {MERGES} merges, of {repetitions:,} histories | rolling baseline | pinned baseline |"]
     lines.append("| :--- | ---: | ---: |")
@@ -113,7 +118,7 @@ def main() -> int:
             parts = list(pool.map(calls, [title] * len(sizes), starts, sizes))
             counts[title] = {name: sum(part[name] for part in parts) for name in RULES}
             sys.stderr.write(f"{title}: {counts[title]}\n")
-        steps = creep_table(pool, given.repetitions)
+        steps = drift_table(pool, given.repetitions)
     text = f"{_METHOD.read_text(encoding='utf-8')}\n{table(counts, given.repetitions)}{_STEPS}{steps}"
     given.output.write_text(text, encoding="utf-8")
     sys.stdout.write(text)

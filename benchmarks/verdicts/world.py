@@ -8,14 +8,14 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
-from bench.core.calibration.control import Control
-from bench.core.declared.scenario import Scenario
-from bench.core.requests.metrics import metric
-from bench.core.requests.sample import Outcome
+from bench.core.calibration.reference_workload import ReferenceWorkload
+from bench.core.config.scenario import Scenario
 from bench.core.run.figures import TAIL_REQUESTS, figures_of
 from bench.core.run.result import Fingerprint, Provenance, RunResult, environment
 from bench.core.run.summary import MetricSummary, RunSummary
 from bench.core.run.validity import Validity
+from bench.core.samples.metrics import metric
+from bench.core.samples.sample import Outcome
 from bench.core.values import stats
 from bench.core.verdict.baseline import Baseline, BaselineRun
 
@@ -64,7 +64,7 @@ class Machines:
     tails: bool = False
     bursts: bool = False
     moments: bool = False
-    control: Follows = Follows.WELL
+    reference_workload: Follows = Follows.WELL
     requests: int = REQUESTS
 
 
@@ -73,7 +73,7 @@ class Run:
     """A run: what the gate sees of it, and its requests, which other rules look at."""
 
     summary: RunSummary
-    control: Control | None
+    reference_workload: ReferenceWorkload | None
     requests_ms: npt.NDArray[np.float64]
 
 
@@ -117,23 +117,23 @@ class World:
             noise[self._dice.random(requests) < tail_ratio] *= _NEW_TAIL_FACTOR
         times_ms = self._usual_ms[message] * machine * change * noise
         shares = {"e2e_ms": 1.0, "ttft_ms": _FIRST_TOKEN_SHARE}
-        shares |= {f"hop.{tier}_ms": share for tier, share in _TIERS.items()}
+        shares |= {f"tier.{tier}_ms": share for tier, share in _TIERS.items()}
         metrics = {key: self._metric(key, share * times_ms, message) for key, share in shares.items()}
         failed = self._dice.random(requests) < failed_ratio
         block = np.arange(requests) * BLOCKS // requests
         if self.machines.bursts and self._dice.random() < _BURST_SHARE:
             failed |= (block == self._dice.integers(BLOCKS)) & (self._dice.random(requests) < _BURST_FAILS)
-        return Run(_summary(metrics, failed, block), self._control(machine), times_ms)
+        return Run(_summary(metrics, failed, block), self._reference_workload(machine), times_ms)
 
-    def _control(self, machine: float) -> Control | None:
+    def _reference_workload(self, machine: float) -> ReferenceWorkload | None:
         """What the pinned work takes on a machine: it is a little off, before the run and after it."""
-        follows, off = self.machines.control, self._dice.normal(0.0, _CONTROL_SD, 2)
+        follows, off = self.machines.reference_workload, self._dice.normal(0.0, _CONTROL_SD, 2)
         own = self._dice.normal(0.0, self.machines.sd)
         pace = {Follows.WELL: math.log(machine), Follows.HALF: math.log(machine) / 2, Follows.NOT: own}
         if follows is Follows.NONE:
             return None
         before_ms, after_ms = 10.0 * np.exp(pace[follows] + off)
-        return Control(before_ms={"work": float(before_ms)}, after_ms={"work": float(after_ms)})
+        return ReferenceWorkload(before_ms={"work": float(before_ms)}, after_ms={"work": float(after_ms)})
 
     def _metric(
         self, key: str, times_ms: npt.NDArray[np.float64], message: npt.NDArray[np.int_]
@@ -175,8 +175,8 @@ _SCENARIO = Scenario.model_validate(
         "purpose": "Random numbers.",
         "target": "none",
         "seed": 1,
-        "workload": {"prompts": "-"},
-        "stages": [{"kind": "cases"}],
+        "prompts": "-",
+        "phases": [{"executor": "cases"}],
     }
 )
 _FINGERPRINT = Fingerprint(
@@ -208,7 +208,7 @@ def as_result(run: Run, number: int) -> RunResult:
         fingerprint=_FINGERPRINT,
         summary=run.summary,
         thresholds=(),
-        control=run.control,
+        reference_workload=run.reference_workload,
         validity=Validity(valid=True),
     )
 
@@ -230,7 +230,7 @@ def as_baseline(runs: list[Run]) -> Baseline:
                 "failed": run.summary.outcomes.get(Outcome.HTTP_ERROR, 0),
                 "failed_blocks": run.summary.failed_blocks,
                 "figures": figures_of(run.summary),
-                "control": run.control,
+                "reference_workload": run.reference_workload,
             }
         )
         for number, run in enumerate(runs)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.verdicts.__main__ import CELLS, calls, table
-from benchmarks.verdicts.creep import steps_found
+from benchmarks.verdicts.drift import steps_found
 from benchmarks.verdicts.rules import RULES, Base, Version, rank_test, ratio_110, ratio_200, t_boundary, turns
 from benchmarks.verdicts.world import Machines, World
 

@@ -42,7 +42,7 @@ def field(**fields: object) -> Change:
 
 
 # What is done to a good baseline, the exit code, and what is said.
-UNDECIDED = {
+INCONCLUSIVE = {
     "four runs": (
         lambda content: content.update(runs=content["runs"][:4]),
         "4 of the baseline's 4 runs are comparable, 5 are needed",
@@ -93,10 +93,10 @@ def _keep(factor: float, **parts: Any) -> str:
     return str(results.save(run_at(factor, 50, **parts), make_recording(), Path("results")))
 
 
-@pytest.mark.parametrize("case", UNDECIDED)
+@pytest.mark.parametrize("case", INCONCLUSIVE)
 def test_a_baseline_that_does_not_fit_decides_nothing(edited: Callable[[Change], Any], case: str) -> None:
-    """Too few runs, another machine or another scenario: undecided, with the reason."""
-    change, said = UNDECIDED[case]
+    """Too few runs, another machine or another scenario: inconclusive, with the reason."""
+    change, said = INCONCLUSIVE[case]
     done = edited(change)
     assert done.code == Exit.PASS
     assert done.out.startswith("UNDECIDED")
@@ -127,7 +127,7 @@ def test_half_a_baseline_is_called_that(bench: Bench) -> None:
     ("parts", "said"),
     [
         ({"failed": range(100)}, "Success regressed from 100 % to 0 %."),
-        ({"hops": {"agent": 1.0}}, "`queue` vanished"),
+        ({"tier_times": {"agent": 1.0}}, "`queue` vanished"),
     ],
 )
 def test_a_run_without_what_the_baseline_has_fails(

@@ -9,24 +9,24 @@ import pytest
 
 from bench.cli.app import main
 from bench.cli.schema import Kind
-from bench.core.requests.sample import Stop, StopCause
 from bench.core.run.result import RunResult
+from bench.core.samples.sample import Stop, StopCause
 from bench.errors import Exit
 from bench.store import baselines, results
 from tests.command import Bench
 from tests.factories import (
     make_baseline,
-    make_brief,
     make_fingerprint,
     make_provenance,
     make_recording,
     make_run,
     make_scenario,
+    make_spec,
     run_at,
 )
 
 # A scenario that has no baseline among the committed ones.
-TRIAL = make_brief(make_scenario(name="trial"))
+TRIAL = make_spec(make_scenario(name="trial"))
 
 
 def _keep(run: RunResult) -> str:
@@ -58,12 +58,12 @@ def test_an_objective_that_is_none_is_refused(bench: Bench, command: str) -> Non
 def test_scenarios_are_judged_together(bench: Bench, form: str) -> None:
     """Runs of several scenarios have one verdict and one exit code, in every format."""
     baselines.save(make_baseline())
-    other = run_at(1.0, 3, brief=TRIAL)
+    other = run_at(1.0, 3, spec=TRIAL)
     failed = bench("merge", _keep(run_at(1.4, 1)), _keep(other), "--format", form)
     assert failed.code == Exit.REGRESSION
     assert ("<failure" if form == "junit" else "1 of 2 scenarios failed: quick") in failed.out
-    undecided = bench("merge", _keep(run_at(1.0, 1)), _keep(other), "--strict", "--format", form)
-    assert undecided.code == Exit.UNDECIDED
+    inconclusive = bench("merge", _keep(run_at(1.0, 1)), _keep(other), "--strict", "--format", form)
+    assert inconclusive.code == Exit.INCONCLUSIVE
 
 
 def test_on_github_what_failed_is_annotated(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,11 +95,11 @@ def test_a_second_run_of_a_scenario_confirms_the_first(bench: Bench) -> None:
 
 def test_undecided_is_no_failure_unless_asked_for(bench: Bench) -> None:
     """Without a baseline the exit is 0 with a notice, and 3 with --strict."""
-    home = _keep(run_at(1.0, brief=TRIAL))
+    home = _keep(run_at(1.0, spec=TRIAL))
     loose = bench("compare", home)
     assert loose.code == Exit.PASS
     assert "there is no baseline" in loose.out
-    assert bench("compare", home, "--strict").code == Exit.UNDECIDED
+    assert bench("compare", home, "--strict").code == Exit.INCONCLUSIVE
 
 
 def test_a_baseline_can_be_named(bench: Bench, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_baseline_can_be_named(bench: Bench, tmp_path: Path) -> None:
 
 def test_baselines_are_accepted_shown_and_listed(bench: Bench) -> None:
     """What is accepted is in the file, once, with who and why."""
-    homes = [_keep(run_at(1.0, number, brief=TRIAL)) for number in range(6)]
+    homes = [_keep(run_at(1.0, number, spec=TRIAL)) for number in range(6)]
     done = bench("baseline", "accept", *homes, "--reason", "first runs", "--by", "Tess")
     assert done.code == Exit.PASS
     assert "has 6 runs" in done.err
@@ -136,8 +136,7 @@ def test_a_run_that_was_made_worse_is_not_accepted(bench: Bench) -> None:
 def test_an_unfinished_commit_is_shown_as_unknown(bench: Bench) -> None:
     """A run outside a repository has no commit, and is shown so."""
     runs = [
-        run_at(1.0, brief=TRIAL, provenance=make_provenance(f"r-{number}", commit=None))
-        for number in range(2)
+        run_at(1.0, spec=TRIAL, provenance=make_provenance(f"r-{number}", commit=None)) for number in range(2)
     ]
     bench("baseline", "accept", *[_keep(run) for run in runs], "--reason", "x", "--by", "y")
     assert "no commit" in bench("baseline", "show", "trial").out
@@ -145,7 +144,7 @@ def test_an_unfinished_commit_is_shown_as_unknown(bench: Bench) -> None:
 
 def test_scenarios_are_listed_checked_and_described(bench: Bench) -> None:
     """Every scenario is listed with its load, checks out, and has a schema."""
-    assert re.search(r"quick +chat +10 users, 30 s +Ten users", bench("scenarios", "list").out)
+    assert re.search(r"quick +chat +10 VUs, 30 s +Ten users", bench("scenarios", "list").out)
     assert "extreme" in bench("scenarios", "list", "--suite", "monthly").out
     assert bench("scenarios", "list", "--suite", "hourly").code == Exit.USAGE
     assert "quick: ok; 13 messages" in bench("scenarios", "check").out
@@ -230,9 +229,9 @@ def test_a_bug_shows_its_traceback_and_exits_with_70(capsys: pytest.CaptureFixtu
 
 
 def test_an_incomparable_run_names_what_differs(bench: Bench) -> None:
-    """A run of another stack version is undecided, and the report says what differs."""
+    """A run of another stack version is inconclusive, and the report says what differs."""
     baselines.save(make_baseline())
     other = make_run(fingerprint=make_fingerprint(stack_digest="d" * 64))
     done = bench("compare", _keep(other), "--strict")
-    assert done.code == Exit.UNDECIDED
+    assert done.code == Exit.INCONCLUSIVE
     assert "stack_digest" in done.out

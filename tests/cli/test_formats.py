@@ -118,7 +118,7 @@ def test_what_a_command_has_not_is_refused_first(bench: Bench) -> None:
 def test_check_prints_one_report_and_keeps_the_others(bench: Bench) -> None:
     """The first format is on stdout, the others are in the run's folder, and Markdown always is."""
     forms = ("--format", "junit", "--format", "csv", "--format", "text")
-    done = bench("check", str(short_scenario(Path.cwd())), "--no-certificate", *forms)
+    done = bench("check", str(short_scenario(Path.cwd())), "--no-calibration", *forms)
     assert ET.fromstring(done.out).get("name") == "short"  # noqa: S314 - it is ours
     (home,) = Path("results").iterdir()
     assert {"report.md", "report.txt", "samples.csv", "comparison.json"} <= {

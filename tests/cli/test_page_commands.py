@@ -58,8 +58,8 @@ def test_several_runs_have_one_page(bench: Bench) -> None:
 def test_two_versions_have_the_page_that_is_kept(bench: Bench, tmp_path: Path) -> None:
     """`bench ab` prints a page that is drawn of the run, as the one in its folder is."""
     (tmp_path / "tiny.yaml").write_text(
-        "name: tiny\npurpose: A test.\ntarget: chat\nseed: 1\nworkload: {prompts: prompts/forms.yaml}\n"
-        "stages: [{kind: user-turns, users: 1, turns: 1, duration_s: 60}]\n"
+        "name: tiny\npurpose: A test.\ntarget: chat\nseed: 1\nprompts: prompts/forms.yaml\n"
+        "stages: [{kind: per-vu-iterations, users: 1, turns: 1, duration_s: 60}]\n"
     )
     done = bench("ab", "embedded", "embedded", "--scenario", "tiny.yaml", "--pairs", "4", "--format", "html")
     (page,) = Path("results").glob("*/report.html")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli.schema import Kind
-from bench.core.requests.sample import Outcome
+from bench.core.samples.sample import Outcome
 from bench.errors import Exit
 from bench.store import baselines, results
 from tests.command import Bench

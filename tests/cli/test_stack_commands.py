@@ -47,7 +47,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
 @pytest.mark.parametrize("action", ["up", "down", "logs"])
 def test_what_runs_elsewhere_is_not_ours_to_start_or_stop(bench: Bench, action: str) -> None:
     """The error says so, and what to do instead."""
-    done = bench("stack", action, "--target", "external")
+    done = bench("stack", action, "--stack", "external")
     assert done.code == Exit.USAGE
     assert "target 'external'" in done.err
     assert "hint: " in done.err
@@ -55,11 +55,11 @@ def test_what_runs_elsewhere_is_not_ours_to_start_or_stop(bench: Bench, action: 
 
 def test_what_runs_elsewhere_is_asked(bench: Bench, service: str) -> None:
     """Who refuses a question answers all the same; who says that it cannot, or is not there, is not up."""
-    assert "say where" in bench("stack", "status", "--target", "external").err
-    one = bench("stack", "status", "--target", "external", "--target-url", service)
+    assert "say where" in bench("stack", "status", "--stack", "external").err
+    one = bench("stack", "status", "--stack", "external", "--url", service)
     assert (one.code, one.out.split()) == (Exit.PASS, ["backend", "up"])
     urls = (f"agent={service}", "model=http://127.0.0.1:1")
-    more = bench("stack", "status", "--target", "external", "--target-url", urls[0], "--target-url", urls[1])
+    more = bench("stack", "status", "--stack", "external", "--url", urls[0], "--url", urls[1])
     assert more.code == Exit.TARGET
     assert more.out.splitlines()[0] == "agent      answers 503"
     assert more.out.splitlines()[1].startswith("model      no answer: ")
@@ -67,15 +67,15 @@ def test_what_runs_elsewhere_is_asked(bench: Bench, service: str) -> None:
 
 def test_containers_go_up_and_down_by_command(bench: Bench, fake: FakeDocker) -> None:
     """Addresses and states are data; logs have the service's name before them, unless it was named."""
-    up = bench("stack", "up", "--target", "mine")
+    up = bench("stack", "up", "--stack", "mine")
     assert (up.code, up.out) == (Exit.PASS, "backend    http://127.0.0.1:40000\n")
-    status = bench("stack", "status", "--target", "mine")
+    status = bench("stack", "status", "--stack", "mine")
     assert (status.code, status.out) == (Exit.PASS, "backend    up\ndb         up\n")
-    assert bench("stack", "logs", "--target", "mine").out == "backend    listening\ndb         listening\n"
-    assert bench("stack", "logs", "db", "--target", "mine").out.strip() == "listening"
+    assert bench("stack", "logs", "--stack", "mine").out == "backend    listening\ndb         listening\n"
+    assert bench("stack", "logs", "db", "--stack", "mine").out.strip() == "listening"
     assert fake.asked("logs", "--tail", "50", "d" * 64)
-    assert "2 containers ended" in bench("stack", "down", "--target", "mine").err
-    assert bench("stack", "status", "--target", "mine").code == Exit.TARGET
+    assert "2 containers ended" in bench("stack", "down", "--stack", "mine").err
+    assert bench("stack", "status", "--stack", "mine").code == Exit.TARGET
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_too_few_runs_are_no_failure_unless_asked_for() -> None:
     loose = said("trend", "quick")
     assert loose.code == Exit.PASS
     assert "Cannot tell: 3 runs compare with the newest, 12 are needed." in loose.out
-    assert said("trend", "quick", "--strict").code == Exit.UNDECIDED
+    assert said("trend", "quick", "--strict").code == Exit.INCONCLUSIVE
 
 
 def test_each_stack_is_judged_and_one_can_be_named() -> None:
@@ -105,8 +105,8 @@ def test_each_stack_is_judged_and_one_can_be_named() -> None:
         "PASS",
         "FAIL",
     ]
-    assert said("trend", "quick", "--target", "embedded").code == Exit.PASS
-    unknown = said("trend", "quick", "--target", "yours")
+    assert said("trend", "quick", "--stack", "embedded").code == Exit.PASS
+    unknown = said("trend", "quick", "--stack", "yours")
     assert unknown.code == Exit.MEASUREMENT
     assert "there are: quick on embedded, quick on mine" in unknown.err
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from bench.errors import Exit
-from bench.measure.standing.detached import statuses
+from bench.measure.persistent.detached import statuses
 from tests.command import Bench
 
 
@@ -49,9 +49,9 @@ def test_health_says_what_is_up_and_what_is_down(bench: Bench, up: dict[str, str
     assert "down on 'embedded': chat, agent, model" in ill.err
     assert "model: is 'model' running?" in ill.err
     assert ill.out.splitlines()[0].split()[:2] == ["backend", "up"]
-    by_address = bench("health", "--target-url", up["backend"])
+    by_address = bench("health", "--url", up["backend"])
     assert by_address.code == Exit.PASS  # the backend itself is well, and nothing else has an address
-    assert "--target-url model=http://…" in by_address.out
+    assert "--url model=http://…" in by_address.out
 
 
 def test_health_without_a_test_user(
@@ -64,7 +64,7 @@ def test_health_without_a_test_user(
     assert "not asked: it needs a test user: JWT_SECRET is not set" in done.out
     monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
     monkeypatch.delenv("MONGODB_URI", raising=False)
-    elsewhere = bench("health", "--target-url", up["backend"])
+    elsewhere = bench("health", "--url", up["backend"])
     assert elsewhere.code == Exit.PASS
     assert "${env.MONGODB_URI} has no value" in elsewhere.out
 
@@ -72,12 +72,12 @@ def test_health_without_a_test_user(
 def test_health_of_what_is_not_there(bench: Bench) -> None:
     """A stack that was not started, or whose address is missing, is told with what to do."""
     down = bench("health")
-    assert (down.code, "bench stack up --target embedded" in down.err) == (Exit.TARGET, True)
-    unsaid = bench("health", "--target", "external")
-    assert (unsaid.code, "--target-url" in unsaid.err) == (Exit.USAGE, True)
-    both = bench("health", "--target", "embedded", "--target-url", "http://127.0.0.1:1")
+    assert (down.code, "bench stack up --stack embedded" in down.err) == (Exit.TARGET, True)
+    unsaid = bench("health", "--stack", "external")
+    assert (unsaid.code, "--url" in unsaid.err) == (Exit.USAGE, True)
+    both = bench("health", "--stack", "embedded", "--url", "http://127.0.0.1:1")
     assert both.code == Exit.USAGE
-    nothing = bench("health", "--target-url", "nobody=http://127.0.0.1:1")
+    nothing = bench("health", "--url", "nobody=http://127.0.0.1:1")
     assert (nothing.code, "nothing of 'external' could be asked" in nothing.err) == (Exit.TARGET, True)
 
 
@@ -111,7 +111,7 @@ def test_without_a_stack_the_machine_is_watched(bench: Bench) -> None:
     assert done.code == Exit.PASS
     assert {json.loads(line).get("source") for line in done.out.splitlines()} == {"host"}
     assert "only the machine is watched" in done.err
-    assert bench("monitor", "--target", "embedded").code == Exit.TARGET
+    assert bench("monitor", "--stack", "embedded").code == Exit.TARGET
 
 
 def test_a_file_that_cannot_be_written_is_told(bench: Bench, tmp_path: Path) -> None:

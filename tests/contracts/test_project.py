@@ -8,11 +8,11 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from bench.core.declared import stages, watching
-from bench.core.declared.scenario import Prompts, Scenario
-from bench.core.declared.stack import Stack
-from bench.core.declared.stages import Stage
-from bench.core.declared.target import Target
+from bench.core.config import executors, watching
+from bench.core.config.executors import Phase
+from bench.core.config.scenario import Prompts, Scenario
+from bench.core.config.stack import Stack
+from bench.core.config.target import Target
 from bench.core.watch import alerts
 
 ROOT = Path(__file__).parents[2]
@@ -139,8 +139,10 @@ def test_the_documents_examples_are_right() -> None:
     Scenario.model_validate(lunch)
     (compose,) = _yaml_of("how-to/benchmark-your-stack.md")
     assert Stack.model_validate(compose).compose
-    shown = {TypeAdapter(Stage).validate_python(each).kind for each in loads}
-    assert shown == set(re.findall(r'kind: Literal\["([a-z-]+)"\]', Path(stages.__file__ or "").read_text()))
+    shown = {TypeAdapter(Phase).validate_python(each).executor for each in loads}
+    assert shown == set(
+        re.findall(r'executor: Literal\["([a-z-]+)"\]', Path(executors.__file__ or "").read_text())
+    )
     Prompts.model_validate(messages)
     assert Prompts.model_validate(conversation).messages[0].then
     Target.model_validate(target)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from bench.core.declared.scenario import Tolerance
-from bench.core.requests.metrics import metric, tail_key, tailed
-from bench.core.requests.sample import Outcome
+from bench.core.config.scenario import Tolerance
 from bench.core.run.figures import ALL
 from bench.core.run.summary import MetricSummary, RunSummary
+from bench.core.samples.metrics import metric, tail_key, tailed
+from bench.core.samples.sample import Outcome
 from bench.core.values import stats
 from bench.core.verdict.baseline import Baseline, BaselineRun
 from bench.core.verdict.verdict import MetricComparison, judge_metrics

@@ -71,7 +71,7 @@ def here(tmp_path: Path) -> Iterator[Path]:
     shutil.copytree(ROOT / "docker", tmp_path / "docker")
     yield tmp_path
     for project in everything(tmp_path):
-        bench("stack", "down", "--target", project.split("-")[1], cwd=tmp_path)
+        bench("stack", "down", "--stack", project.split("-")[1], cwd=tmp_path)
 
 
 def everything(folder: Path) -> list[str]:
@@ -147,15 +147,15 @@ def test_a_stack_that_is_up_is_measured_and_survives_what_happens_to_it(here: Pa
 
     The run goes on, and the result has failures, restarts, alerts and outages; then it answers as before.
     """
-    started = up("stack", "up", "--target", "compose", cwd=here)
+    started = up("stack", "up", "--stack", "compose", cwd=here)
     assert set(re.findall(r"^(\w+) +http://127\.0\.0\.1:\d+$", started.out, re.MULTILINE)) == {
         *("agent", "backend", "model", "mongodb")
     }
-    assert up("stack", "status", "--target", "compose", cwd=here).out.count(" up") == 4
-    log = up("stack", "logs", "agent", "--tail", "20", "--target", "compose", cwd=here).out
+    assert up("stack", "status", "--stack", "compose", cwd=here).out.count(" up") == 4
+    log = up("stack", "logs", "agent", "--tail", "20", "--stack", "compose", cwd=here).out
     assert "listening" in log
 
-    check = ("check", str(short_scenario(here)), "--target", "compose", "--no-certificate")
+    check = ("check", str(short_scenario(here)), "--stack", "compose", "--no-calibration")
     checked = up(*check, cwd=here)
     assert "using the stack 'compose' that is up" in checked.err
     kept = result(here)
@@ -170,7 +170,7 @@ def test_a_stack_that_is_up_is_measured_and_survives_what_happens_to_it(here: Pa
 
     agent, mongodb = container(here, "agent"), container(here, "mongodb")
     pid = json.loads(log.splitlines()[-1])["pid"]
-    load = ("run", str(short_scenario(here, 40.0)), "--target", "compose", "--no-certificate")
+    load = ("run", str(short_scenario(here, 40.0)), "--stack", "compose", "--no-calibration")
     with begun(here, *load) as run:
         says(here, r"1\d s of 40 s")  # so that both were seen to run before
         docker("exec", agent, "python", "-c", f"import os; os.kill({pid}, 9)")
@@ -189,18 +189,18 @@ def test_a_stack_that_is_up_is_measured_and_survives_what_happens_to_it(here: Pa
     assert docker("inspect", "--format", "{{.RestartCount}}", agent).strip() == "1"
     up(*check, "--results", "after", cwd=here)
 
-    assert "4 containers ended" in up("stack", "down", "--target", "compose", cwd=here).err
+    assert "4 containers ended" in up("stack", "down", "--stack", "compose", cwd=here).err
     assert everything(here) == []
-    assert bench("stack", "status", "--target", "compose", cwd=here).code == 4
+    assert bench("stack", "status", "--stack", "compose", cwd=here).code == 4
 
 
 def test_an_interrupted_run_keeps_what_there_is_and_leaves_no_container(here: Path) -> None:
     """Neither containers nor networks nor volumes; what the model refused is in the result, by its status."""
-    injected = ("--inject", "model.delay_ms=500", "--no-certificate")
+    injected = ("--inject", "model.delay_ms=500", "--no-calibration")
     scenario = short_scenario(here, 120.0)
     scenario.write_text(scenario.read_text().replace("target: chat", "target: agent"))
     one_at_a_time = {"OLLAMA_NUM_PARALLEL": "1", "OLLAMA_MAX_QUEUE": "1"}
-    with begun(here, "run", str(scenario), "--target", "compose", *injected, env=one_at_a_time) as run:
+    with begun(here, "run", str(scenario), "--stack", "compose", *injected, env=one_at_a_time) as run:
         says(here, r"[1-9]\d* failed")
         run.send_signal(signal.SIGINT)
         assert run.wait(timeout=300) == 130
@@ -216,7 +216,7 @@ def test_an_interrupted_run_keeps_what_there_is_and_leaves_no_container(here: Pa
 def test_an_unhealthy_service_is_named_with_its_log(here: Path) -> None:
     """Nobody has to look for why; and nothing is left."""
     tiny(here, "raise SystemExit(1)", 1)
-    done = bench("stack", "up", "--target", "tiny", cwd=here)
+    done = bench("stack", "up", "--stack", "tiny", cwd=here)
     assert done.code == 4
     assert "error: service 'only' is unhealthy: the disk is gone" in done.err
     assert everything(here) == []
@@ -228,7 +228,7 @@ def test_a_full_disk_is_named(here: Path) -> None:
     full = "import os; raise SystemExit(os.system('head -c 4194304 /dev/zero > /data/all') >> 8)"
     text = (here / "tiny.yml").read_text().replace("time.sleep(600)", full)
     (here / "tiny.yml").write_text(text.replace("volumes: [/data]", 'tmpfs: ["/data:size=1m,mode=1777"]'))
-    done = bench("stack", "up", "--target", "tiny", cwd=here)
+    done = bench("stack", "up", "--stack", "tiny", cwd=here)
     assert done.code == 4, done.err
     assert "service 'only' ended with code 1" in done.err
     assert "No space left on device" in done.err
@@ -242,7 +242,7 @@ def test_a_socket_that_is_not_permitted_is_said(here: Path) -> None:
         engine.bind(str(path))
         path.chmod(0)
         host = environment(DOCKER_HOST=f"unix://{path}")
-        start = [*mortal(), *command("stack", "up", "--target", "compose")]
+        start = [*mortal(), *command("stack", "up", "--stack", "compose")]
         done = subprocess.run(start, cwd=here, env=host, capture_output=True, text=True, check=False)
     assert done.returncode == 4, done.stderr
     assert "Docker's socket may not be used by this account" in done.stderr
@@ -263,7 +263,7 @@ def test_an_interrupted_start_leaves_nothing(here: Path) -> None:
     """SIGTERM as well as Ctrl-C, whatever has been made by then."""
     tiny(here, "raise SystemExit(1)", 600)
     for number in (signal.SIGINT, signal.SIGTERM):
-        with begun(here, "stack", "up", "--target", "tiny") as start:
+        with begun(here, "stack", "up", "--stack", "tiny") as start:
             eventually(lambda: everything(here), PATIENCE_S)
             start.send_signal(number)
             assert start.wait(timeout=300) == 130
@@ -273,9 +273,9 @@ def test_an_interrupted_start_leaves_nothing(here: Path) -> None:
 def test_what_a_killed_command_left_is_found_again(here: Path) -> None:
     """`down` removes it by its label, for nothing else remembers it."""
     tiny(here, "raise SystemExit(1)", 600)
-    with begun(here, "run", str(short_scenario(here)), "--target", "tiny"):
+    with begun(here, "run", str(short_scenario(here)), "--stack", "tiny"):
         eventually(lambda: everything(here), PATIENCE_S)
-    down = up("stack", "down", "--target", "tiny", cwd=here)
+    down = up("stack", "down", "--stack", "tiny", cwd=here)
     assert "containers ended" in down.err
     assert everything(here) == []
 
@@ -286,11 +286,11 @@ def test_what_is_missing_is_named(here: Path) -> None:
     (here / "tiny.yml").write_text(
         (here / "tiny.yml").read_text().replace("chatbench:ci", "chatbench:nowhere")
     )
-    done = bench("stack", "up", "--target", "tiny", cwd=here)
+    done = bench("stack", "up", "--stack", "tiny", cwd=here)
     assert (done.code, "hint: docker pull chatbench:nowhere" in done.err) == (2, True), done.err
     (here / "tiny.yml").unlink()
-    done = bench("stack", "up", "--target", "tiny", cwd=here)
+    done = bench("stack", "up", "--stack", "tiny", cwd=here)
     assert (done.code, "there is no compose file tiny.yml" in done.err) == (2, True), done.err
     nowhere = {"DOCKER_HOST": f"unix://{here}/none.sock"}
-    done = bench("stack", "up", "--target", "tiny", cwd=here, env=nowhere)
+    done = bench("stack", "up", "--stack", "tiny", cwd=here, env=nowhere)
     assert (done.code, "hint: " in done.err) == (4, True), done.err

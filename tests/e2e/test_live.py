@@ -74,7 +74,7 @@ def _at_a_terminal(folder: Path, *arguments: str) -> Iterator[tuple[_Screen, sub
 def test_a_run_can_be_watched_live(tmp_path: Path) -> None:
     """In a terminal `--live` shows users, rates, waiting times and every process, on lines that fit."""
     path = short_scenario(tmp_path, duration_s=2)
-    with _at_a_terminal(tmp_path, "run", str(path), "--live", "--no-certificate") as (screen, running):
+    with _at_a_terminal(tmp_path, "run", str(path), "--live", "--no-calibration") as (screen, running):
         seen = screen.to_the_end()
     assert running.returncode == Exit.PASS
     drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
@@ -90,7 +90,7 @@ def test_a_run_can_be_watched_live(tmp_path: Path) -> None:
 def test_ctrl_c_gives_the_terminal_back_and_keeps_the_requests(tmp_path: Path) -> None:
     """Ctrl-C in live mode shows the cursor again, exits with 130, and keeps what was measured."""
     path = short_scenario(tmp_path, duration_s=60)
-    with _at_a_terminal(tmp_path, "run", str(path), "--live", "--no-certificate") as (screen, running):
+    with _at_a_terminal(tmp_path, "run", str(path), "--live", "--no-calibration") as (screen, running):
         screen.until(r"so far +\d+ ms")
         screen.press(b"\x03")
         seen = screen.to_the_end()

@@ -24,7 +24,7 @@ class Authority:
         self._name = _named("authority")
         constraint = x509.BasicConstraints(ca=True, path_length=None)
         made = _builder(self._name, self._name, self._key).add_extension(constraint, critical=True)
-        self._certificate = made.sign(self._key, hashes.SHA256())
+        self._calibration = made.sign(self._key, hashes.SHA256())
 
     def issue(
         self, folder: Path, trusted: "Authority | None" = None, passphrase: bytes | None = None
@@ -38,12 +38,12 @@ class Authority:
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
         made = _builder(_named("somebody"), self._name, key)
         signed = made.add_extension(where, critical=False).add_extension(usage, critical=False)
-        certificate = signed.sign(self._key, hashes.SHA256())
+        calibration = signed.sign(self._key, hashes.SHA256())
         kept = serialization.BestAvailableEncryption(passphrase) if passphrase else _PLAIN
         folder.mkdir(parents=True)
         pem = serialization.Encoding.PEM
-        (folder / "ca.pem").write_bytes((trusted or self)._certificate.public_bytes(pem))
-        (folder / "cert.pem").write_bytes(certificate.public_bytes(pem))
+        (folder / "ca.pem").write_bytes((trusted or self)._calibration.public_bytes(pem))
+        (folder / "cert.pem").write_bytes(calibration.public_bytes(pem))
         (folder / "key.pem").write_bytes(
             key.private_bytes(pem, serialization.PrivateFormat.TraditionalOpenSSL, kept)
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.declared.test_compose import inspected
+from tests.core.config.test_compose import inspected
 
 _PROGRAM = """#!{python} -SE
 import json, os, sys

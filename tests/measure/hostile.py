@@ -138,7 +138,7 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+def calibration(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """A server's context with a self-signed certificate for 127.0.0.1, and a client's that trusts it."""
     pytest.importorskip("cryptography", reason="makes the certificate")  # only tests of TLS need it
     from cryptography import x509  # noqa: PLC0415 - see above

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 
-from bench.core.declared.stack import Service, Stack
+from bench.core.config.stack import Service, Stack
 
 _ANNOUNCE = "import json; print(json.dumps({'event': 'listening', 'url': 'http://127.0.0.1:1'}), flush=True);"
 PROGRAMS = {

@@ -12,7 +12,7 @@ REPORTS = reports()
     [("regression", "error"), ("no-baseline", "notice"), ("interrupted", "warning"), ("too-noisy", "notice")],
 )
 def test_what_did_not_pass_is_shown(kind: str, level: str) -> None:
-    """A failure is an error, what could not be measured a warning, and what is undecided a notice."""
+    """A failure is an error, what could not be measured a warning, and what is inconclusive a notice."""
     said = annotations(judge_suite([REPORTS[kind]]))
     assert said.startswith(f"::{level} title=bench quick::")
     assert said.count("\n") == 1

@@ -17,7 +17,7 @@ REPORTS = reports()
     ],
 )
 def test_what_came_of_a_suite_is_its_checks_conclusion(kind: str, conclusion: str, levels: list[str]) -> None:
-    """What is undecided or invalid is neither good nor bad, and what passed needs no annotation."""
+    """What is inconclusive or invalid is neither good nor bad, and what passed needs no annotation."""
     check = check_of(judge_suite([REPORTS[kind]]), "pr", "In Markdown.")
     assert check.conclusion == conclusion
     assert [each.level for each in check.annotations] == levels

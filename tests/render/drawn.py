@@ -5,19 +5,19 @@ from collections.abc import Sequence
 
 from bench.core.report.report import Report, make_report
 from bench.core.report.series import Series, make_series
-from bench.core.requests.sample import GENERATOR, GaugeSample, Outcome, Probe, RequestSample
 from bench.core.run.recording import Recording
+from bench.core.samples.sample import GENERATOR, GaugeSample, Outcome, Probe, RequestSample
 from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import compare
 from tests.factories import (
-    HOPS,
     PROMPTS,
+    TIER_TIMES,
     make_baseline,
-    make_brief,
     make_recording,
     make_run,
     make_sample,
     make_scenario,
+    make_spec,
     make_use,
     run_at,
 )
@@ -30,8 +30,8 @@ HOSTILE = (
 )
 _USUAL = make_baseline()
 _STAGES = [
-    {"kind": "fixed-users", "users": 10, "duration_s": 15, "pause_s": [1, 2]},
-    {"kind": "fixed-users", "users": 20, "duration_s": 15, "pause_s": [1, 2]},
+    {"executor": "constant-vus", "vus": 10, "duration_s": 15, "think_time_s": (1, 2)},
+    {"executor": "constant-vus", "vus": 20, "duration_s": 15, "think_time_s": (1, 2)},
 ]
 
 
@@ -63,17 +63,17 @@ def _request(seq: int, at_s: float, factor: float, *, failed: bool) -> RequestSa
         seq,
         at_s=at_s,
         latency_ms=usual_ms * factor,
-        stage=int(at_s >= 15.0),
-        hops=HOPS | {"decode": HOPS["decode"] * factor},
+        phase=int(at_s >= 15.0),
+        tier_times=TIER_TIMES | {"decode": TIER_TIMES["decode"] * factor},
     )
     if not failed:
         return sample
-    return sample._replace(outcome=Outcome.HTTP_ERROR, status=500, detail="injected", hops={})
+    return sample._replace(outcome=Outcome.HTTP_ERROR, status=500, detail="injected", tier_times={})
 
 
 def judged(kept: Recording, baseline: Baseline | None = _USUAL, **scenario: object) -> tuple[Report, Series]:
     """The report on a recording, and its curves."""
-    run = make_run(kept, brief=make_brief(make_scenario(**{"stages": _STAGES} | scenario)))
+    run = make_run(kept, spec=make_spec(make_scenario(**{"phases": _STAGES} | scenario)))
     report = make_report(run, compare(run, baseline))
     return report, make_series(run, kept, baseline)
 

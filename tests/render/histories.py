@@ -8,10 +8,10 @@ from bench.core.history.history import HistoryPoint
 from bench.core.history.vitals import Use, Vitals, Wait
 from bench.core.report.dashboard import Dashboard, dashboard
 from bench.core.report.trend_page import TrendPage, trend_page
-from bench.core.requests.sample import GENERATOR, Outcome
-from bench.core.verdict.baseline import Anchor, Baseline
+from bench.core.samples.sample import GENERATOR, Outcome
+from bench.core.verdict.baseline import Baseline, PinnedBaseline
 from bench.render.links import Links
-from tests.factories import HOPS, NOON, make_baseline, make_fingerprint, make_point
+from tests.factories import NOON, TIER_TIMES, make_baseline, make_fingerprint, make_point
 
 _USUAL_MS = 436.0  # of the baseline
 LINKS = Links("https://github.com/owner/name")
@@ -20,7 +20,7 @@ LINKS = Links("https://github.com/owner/name")
 def vitals(factor: float = 1.0, failed: int = 0, **changes: Any) -> Vitals:
     """What a run was like that took `factor` times the usual; fields by name."""
     content: dict[str, Any] = {
-        "load": "10 users, 30 s",
+        "load": "10 VUs, 30 s",
         "elapsed_s": 31.0,
         "requests_rps": round(3.2 / factor, 2),
         "tokens_tps": round(140 / factor, 2),
@@ -52,8 +52,8 @@ def history(factors: Sequence[float], seed: int = 7, failed: int = 0, **changes:
                 "e2e_ms": round(_USUAL_MS * factor * dice.gauss(1.0, 0.03), 2),
                 "ttft_ms": round(95.0 * dice.gauss(1.0, 0.03), 2),
                 **{
-                    f"hop.{tier}_ms": round(usual_ms * dice.gauss(1.0, 0.03), 2)
-                    for tier, usual_ms in (HOPS | {"decode": HOPS["decode"] * factor}).items()
+                    f"tier.{tier}_ms": round(usual_ms * dice.gauss(1.0, 0.03), 2)
+                    for tier, usual_ms in (TIER_TIMES | {"decode": TIER_TIMES["decode"] * factor}).items()
                 },
             },
             workflow_run=7_000_000_000 + number,
@@ -66,8 +66,10 @@ def history(factors: Sequence[float], seed: int = 7, failed: int = 0, **changes:
 def anchored() -> Baseline:
     """A baseline with an anchor."""
     baseline = make_baseline()
-    pinned = Anchor(runs=make_baseline().runs[:5], pinned_at=NOON, pinned_by="Tess Ter", reason="release 2.0")
-    return baseline.model_copy(update={"anchor": pinned})
+    pinned = PinnedBaseline(
+        runs=make_baseline().runs[:5], pinned_at=NOON, pinned_by="Tess Ter", reason="release 2.0"
+    )
+    return baseline.model_copy(update={"pinned": pinned})
 
 
 def worse() -> TrendPage:

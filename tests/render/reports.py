@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from bench.core.calibration.certificate import Bias, Certificate, Trial
+from bench.core.calibration.calibration import Bias, Calibration, Trial
 from bench.core.report.report import Report, make_report
 from bench.core.report.suite import SuiteReport, judge_suite
-from bench.core.requests.sample import (
+from bench.core.run.recording import Recording
+from bench.core.run.result import RunResult
+from bench.core.samples.sample import (
     HOST,
     GaugeSample,
     Outcome,
@@ -13,28 +15,26 @@ from bench.core.requests.sample import (
     Stop,
     StopCause,
 )
-from bench.core.run.recording import Recording
-from bench.core.run.result import RunResult
 from bench.core.values.histogram import Histogram
 from bench.core.verdict.ab import compare_pairs
 from bench.core.verdict.baseline import Baseline, pin
 from bench.core.verdict.compare import Comparison, compare
 from bench.core.watch.host import Host
 from tests.factories import (
-    HOPS,
     NOON,
     ONE_MACHINE,
+    TIER_TIMES,
     USUAL_FACTORS,
     machines_baseline,
     made_on,
     make_baseline,
-    make_brief,
-    make_control,
     make_provenance,
     make_recording,
+    make_reference_workload,
     make_run,
     make_sample,
     make_scenario,
+    make_spec,
     make_use,
     run_at,
 )
@@ -45,18 +45,20 @@ HOSTILE = (
 
 
 def _slow_decode(factor: float) -> RunResult:
-    hops = HOPS | {"decode": HOPS["decode"] * factor}
-    return run_at(1.0 + (factor - 1.0) * 0.9, hops=hops)
+    tier_times = TIER_TIMES | {"decode": TIER_TIMES["decode"] * factor}
+    return run_at(1.0 + (factor - 1.0) * 0.9, tier_times=tier_times)
 
 
 def _mixed() -> RunResult:
     """One tier faster, another slower, the whole hardly changed."""
-    return run_at(1.01, hops=HOPS | {"queue": 5.0, "prefill": 90.0})
+    return run_at(1.01, tier_times=TIER_TIMES | {"queue": 5.0, "prefill": 90.0})
 
 
 def _all_failed() -> RunResult:
     samples = [
-        make_sample(seq, outcome=Outcome.HTTP_ERROR, status=500, detail='{"error":"out of memory"}', hops={})
+        make_sample(
+            seq, outcome=Outcome.HTTP_ERROR, status=500, detail='{"error":"out of memory"}', tier_times={}
+        )
         for seq in range(20)
     ]
     return make_run(make_recording(samples))
@@ -64,44 +66,51 @@ def _all_failed() -> RunResult:
 
 def _hostile() -> RunResult:
     samples = [make_sample(seq) for seq in range(20)]
-    samples[3] = make_sample(3, outcome=Outcome.HTTP_ERROR, status=500, detail=HOSTILE * 3, hops={})
+    samples[3] = make_sample(3, outcome=Outcome.HTTP_ERROR, status=500, detail=HOSTILE * 3, tier_times={})
     recording = make_recording(samples, warnings=(HOSTILE,))
     return make_run(recording, provenance=make_provenance(commit=None, injections={"model.slowdown": 1.3}))
 
 
-def _certified() -> RunResult:
+def _reliable() -> RunResult:
     """A streamed run with a certificate of its load generator, and users that gave up in between."""
     bias = Bias(p50_ms=0.42, p95_ms=1.31, max_ms=2.2)
-    certificate = Certificate(
-        load="10 users, 1 s",
+    calibration = Calibration(
+        load="10 VUs, 1 s",
         before=Trial(requests=60, failed=0, ttft=bias, e2e=bias),
         after=Trial(requests=0, failed=60, ttft=None, e2e=None),
     )
     gaps = Histogram()
     gaps.add([20.0] * 90 + [60.0] * 10)
-    turns = {"kind": "user-turns", "users": 1, "turns": 4}
-    stages = [turns, {**turns, "cancel_ratio": 1}, turns]
+    turns = {"executor": "per-vu-iterations", "vus": 1, "iterations": 4}
+    phases = [turns, {**turns, "cancel_ratio": 1}, turns]
     samples = [
-        make_sample(seq, stage=seq // 4, first_token_s=seq * 0.3 + 0.1 * (1 + seq // 8), tokens=24)
+        make_sample(seq, phase=seq // 4, first_token_s=seq * 0.3 + 0.1 * (1 + seq // 8), tokens=24)
         for seq in range(12)
     ]
     samples[4] = samples[4]._replace(outcome=Outcome.CANCELLED, detail="given up after 0.2 s, as planned")
     return make_run(
-        make_recording(samples, certificate=certificate, control=make_control(), token_gaps={0: gaps}),
-        brief=make_brief(make_scenario(stages=stages, recovery_ratio=1.5)),
+        make_recording(
+            samples,
+            calibration=calibration,
+            reference_workload=make_reference_workload(),
+            token_gaps={0: gaps},
+        ),
+        spec=make_spec(make_scenario(phases=phases, recovery_ratio=1.5)),
     )
 
 
 def _loads() -> RunResult:
     """More and more users, from thirty of whom on answers take too long, on a machine that was watched."""
     steps, samples = (1, 10, 20, 30, 50), []
-    stages = [{"kind": "fixed-users", "users": each, "duration_s": 60, "pause_s": [5, 5]} for each in steps]
-    for stage, each in enumerate(steps):
+    phases = [
+        {"executor": "constant-vus", "vus": each, "duration_s": 60, "think_time_s": (5, 5)} for each in steps
+    ]
+    for phase, each in enumerate(steps):
         waits_ms = 9_600.0 if each >= 30 else 100.0
-        hops = HOPS | {"decode": 900.0, "queue": waits_ms}
+        tier_times = TIER_TIMES | {"decode": 900.0, "queue": waits_ms}
         for seq in range(min(each, 20) * 5 if each > 1 else 30):
-            place = {"stage": stage, "user": seq % each, "turn": seq // each, "hops": hops}
-            at_s = stage * 80.0 + (2.0 if each == 1 else 10.0) * (seq // each)
+            place = {"phase": phase, "user": seq % each, "turn": seq // each, "tier_times": tier_times}
+            at_s = phase * 80.0 + (2.0 if each == 1 else 10.0) * (seq // each)
             samples.append(make_sample(seq, at_s=at_s, latency_ms=1_050.0 + waits_ms + seq, **place))
     host = Host(
         cores=8,
@@ -116,9 +125,9 @@ def _loads() -> RunResult:
         pinned={"load generator": (7,), "stack": (0, 1, 2, 3, 4, 5, 6)},
     )
     limits: dict[str, Any] = {"objectives": {"e2e_ms": 10_000}, "thresholds": {}}
-    brief = make_brief(make_scenario(name="capacity", stages=stages, **limits))
+    spec = make_spec(make_scenario(name="capacity", phases=phases, **limits))
     work = {"answer_bytes": 412.5 * len(samples), "model_calls": float(len(samples))}
-    return make_run(make_recording(samples, host=host, elapsed_s=400.0, work=work), brief=brief)
+    return make_run(make_recording(samples, host=host, elapsed_s=400.0, work=work), spec=spec)
 
 
 def _in_turns() -> tuple[RunResult, Comparison]:
@@ -130,9 +139,9 @@ def _in_turns() -> tuple[RunResult, Comparison]:
 
 def _rolled_on() -> Baseline:
     """A baseline that has become slower since its anchor."""
-    anchor = pin(make_baseline(), reason="release 2.0", by="Tess Ter", at=NOON).anchor
+    pinned = pin(make_baseline(), reason="release 2.0", by="Tess Ter", at=NOON).pinned
     slower = [1.24 * factor for factor in USUAL_FACTORS]
-    return make_baseline(slower).model_copy(update={"anchor": anchor})
+    return make_baseline(slower).model_copy(update={"pinned": pinned})
 
 
 def watched_recording() -> Recording:
@@ -201,34 +210,36 @@ def suites() -> dict[str, SuiteReport]:
 def reports() -> dict[str, Report]:
     """Every kind of report, by name."""
     baseline = make_baseline()
-    crossed = make_brief().scenario.model_dump() | {"thresholds": {"e2e_ms": ["p(95)<100", "avg<9999"]}}
+    crossed = make_spec().scenario.model_dump() | {"thresholds": {"e2e_ms": ["p(95)<100", "avg<9999"]}}
     runs = {
         "pass": run_at(1.004),
         "regression": _slow_decode(1.3),
-        "improvement": run_at(0.7, hops={name: value * 0.7 for name, value in HOPS.items()}),
+        "improvement": run_at(0.7, tier_times={name: value * 0.7 for name, value in TIER_TIMES.items()}),
         "mixed": _mixed(),
-        "missing": run_at(1.0, hops={name: value for name, value in HOPS.items() if name != "decode"}),
+        "missing": run_at(
+            1.0, tier_times={name: value for name, value in TIER_TIMES.items() if name != "decode"}
+        ),
         "errors": run_at(1.0, failed=range(5, 95, 10)),
         "all-failed": _all_failed(),
         "hostile": _hostile(),
         "interrupted": _interrupted(),
-        "crossed": run_at(1.0, brief=make_brief(type(make_brief().scenario).model_validate(crossed))),
+        "crossed": run_at(1.0, spec=make_spec(type(make_spec().scenario).model_validate(crossed))),
     }
-    objectives = make_brief().scenario.model_dump() | {"objectives": {"e2e_ms": 450, "ttft_ms": 2000}}
-    runs["goodput"] = run_at(1.0, brief=make_brief(type(make_brief().scenario).model_validate(objectives)))
+    objectives = make_spec().scenario.model_dump() | {"objectives": {"e2e_ms": 450, "ttft_ms": 2000}}
+    runs["goodput"] = run_at(1.0, spec=make_spec(type(make_spec().scenario).model_validate(objectives)))
     pairs = [
-        make_sample(seq, turn=seq // 10, user=seq % 10, arm=seq // 10 % 2, latency_ms=500.0 + seq % 7)
+        make_sample(seq, iteration=seq // 10, vu=seq % 10, arm=seq // 10 % 2, latency_ms=500.0 + seq % 7)
         for seq in range(100)
     ]
-    beside = make_brief(make_brief().scenario.model_copy(update={"beside": "ollama"}))
-    runs["overhead"] = make_run(make_recording(pairs), brief=beside)
-    runs["one-pair"] = make_run(make_recording([pairs[0], pairs[10]]), brief=beside)
-    runs["certified"] = _certified()
+    compare_with = make_spec(make_spec().scenario.model_copy(update={"compare_with": "ollama"}))
+    runs["overhead"] = make_run(make_recording(pairs), spec=compare_with)
+    runs["one-pair"] = make_run(make_recording([pairs[0], pairs[10]]), spec=compare_with)
+    runs["certified"] = _reliable()
     runs["loads"] = _loads()
     runs["watched"] = make_run(watched_recording())
     made = {name: make_report(run, compare(run, baseline)) for name, run in runs.items()}
     made["in-turns"] = make_report(*_in_turns())
-    made["crept"] = make_report(run_at(1.25), compare(run_at(1.25), _rolled_on()))
+    made["drifted"] = make_report(run_at(1.25), compare(run_at(1.25), _rolled_on()))
     elsewhere = made_on(1.25, 1.25)
     made["shifted"] = make_report(
         elsewhere, compare(elsewhere, machines_baseline(ONE_MACHINE, paces=ONE_MACHINE[::-1]))

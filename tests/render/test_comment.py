@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.core.declared.scenario import Scenario
+from bench.core.config.scenario import Scenario
 from bench.core.report.report import Report, make_report
 from bench.core.report.suite import SuiteReport, judge_suite
 from bench.render.comment import LIMIT, Origin, marker, render_comment

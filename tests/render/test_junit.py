@@ -9,7 +9,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped
 
 from bench.core.report.report import Report, make_report
 from bench.core.report.suite import SuiteReport, judge_suite
-from bench.core.requests.metrics import Part
+from bench.core.samples.metrics import Part
 from bench.core.verdict.compare import Comparison, Decision
 from bench.core.verdict.verdict import Verdict
 from bench.render.junit import render_junit, render_suite_junit
@@ -17,7 +17,7 @@ from tests.factories import make_provenance
 from tests.render.reports import HOSTILE, reports, suites
 
 REPORTS, SUITES = reports(), suites()
-SHOWN = ("pass", "regression", "missing", "too-noisy", "no-baseline", "interrupted", "crossed", "crept")
+SHOWN = ("pass", "regression", "missing", "too-noisy", "no-baseline", "interrupted", "crossed", "drifted")
 # What Jenkins' junit-10.xsd says of the elements that are used here: which attributes must be there, which
 # may be, and which children.
 SCHEMA = {
@@ -86,7 +86,7 @@ def test_it_fails_where_the_run_did(name: str) -> None:
     root = _parsed(render_junit(report))
     assert bool(_ended(root, "failure")) == (report.decision is Decision.FAIL)
     assert bool(_ended(root, "error")) == (report.decision is Decision.INVALID)
-    assert report.decision is not Decision.UNDECIDED or _ended(root, "skipped")
+    assert report.decision is not Decision.INCONCLUSIVE or _ended(root, "skipped")
     assert float(root.attrib["time"]) == report.result.summary.elapsed_s
 
 
@@ -100,7 +100,7 @@ def test_each_gating_metric_and_threshold_is_a_case(name: str) -> None:
     limits = [f"{each.metric} {each.threshold}" for each in report.result.thresholds]
     uncompared = report.decision is not Decision.INVALID and not comparison.metrics
     others = ["comparison"] if uncompared else []
-    assert said == ["measurement", *gating, *(each.key for each in comparison.crept), *limits, *others]
+    assert said == ["measurement", *gating, *(each.key for each in comparison.drifted), *limits, *others]
 
 
 def test_a_verdict_is_what_a_case_ends_with() -> None:
@@ -108,11 +108,11 @@ def test_a_verdict_is_what_a_case_ends_with() -> None:
     assert _ended(_parsed(render_junit(REPORTS["regression"])), "failure") == {
         "baseline e2e_ms",
         "baseline p95.e2e_ms",
-        "baseline hop.decode_ms",
+        "baseline tier.decode_ms",
     }
-    assert _ended(_parsed(render_junit(REPORTS["missing"])), "failure") == {"baseline hop.decode_ms"}
+    assert _ended(_parsed(render_junit(REPORTS["missing"])), "failure") == {"baseline tier.decode_ms"}
     assert _ended(_parsed(render_junit(REPORTS["crossed"])), "failure") == {"thresholds e2e_ms p(95)<100"}
-    assert "anchor e2e_ms" in _ended(_parsed(render_junit(REPORTS["crept"])), "failure")
+    assert "anchor e2e_ms" in _ended(_parsed(render_junit(REPORTS["drifted"])), "failure")
     noisy = _parsed(render_junit(REPORTS["too-noisy"])).find(".//testcase[@name='e2e_ms']/skipped")
     assert noisy is not None
     assert "could have been seen" in noisy.attrib["message"]
@@ -124,9 +124,9 @@ def _regressed(comparison: Comparison) -> Report:
 
 
 def test_a_gate_that_only_advises_fails_nothing() -> None:
-    """What regressed in a run that is undecided is skipped, and says why nobody is failed for it."""
+    """What regressed in a run that is inconclusive is skipped, and says why nobody is failed for it."""
     regressed = REPORTS["regression"].comparison
-    advised = regressed.model_copy(update={"decision": Decision.UNDECIDED, "reasons": ("only advice",)})
+    advised = regressed.model_copy(update={"decision": Decision.INCONCLUSIVE, "reasons": ("only advice",)})
     root = _parsed(render_junit(_regressed(advised)))
     assert not _ended(root, "failure")
     skipped = root.find(".//testcase[@name='e2e_ms']/skipped")

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from bench.core.load.progress import Progress, Waits
-from bench.core.requests.sample import GENERATOR, HOST
+from bench.core.samples.sample import GENERATOR, HOST
 from bench.render.live import progress_line, screen
 from tests.factories import make_use
 
@@ -22,7 +22,7 @@ NOW = Progress(
     planned_s=30.0,
     finished=1_024,
     failed=3,
-    users=10,
+    vus=10,
     in_flight=4,
     recent_rps=102.4,
     recent_failed_ratio=0.05,
@@ -31,11 +31,9 @@ NOW = Progress(
     resources=PROCESSES,
 )
 SCREENS = {
-    "live-begun": Progress(elapsed_s=0.5, planned_s=30.0, finished=0, failed=0, users=1, in_flight=1),
+    "live-begun": Progress(elapsed_s=0.5, planned_s=30.0, finished=0, failed=0, vus=1, in_flight=1),
     "live-under-way": NOW,
-    "live-last-answers": Progress(
-        elapsed_s=30.4, planned_s=30.0, finished=60, failed=0, users=0, in_flight=2
-    ),
+    "live-last-answers": Progress(elapsed_s=30.4, planned_s=30.0, finished=60, failed=0, vus=0, in_flight=2),
     "live-by-turns": Progress(elapsed_s=8.0, planned_s=None, finished=6, failed=6, recent_failed_ratio=1.0),
 }
 

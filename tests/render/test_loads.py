@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from bench.core.declared.threshold import ThresholdResult
+from bench.core.config.threshold import ThresholdResult
 from bench.core.run.bottleneck import Band, Bottleneck
 from bench.core.watch.host import Host
 from bench.render.facts import _host
@@ -12,10 +12,10 @@ SLOW = ThresholdResult(metric="e2e_ms", threshold="p(95)<=10000", value=12_000.0
 FAILS = ThresholdResult(metric="success_ratio", threshold="rate>0.95", value=0.9, crossed=True)
 
 
-def band(users: int, most: int | None = None, **changes: Any) -> Band:
+def band(vus: int, most: int | None = None, **changes: Any) -> Band:
     """A band of so many users in which all was well."""
     content: dict[str, Any] = {
-        "users": (users, most or users),
+        "vus": (vus, most or vus),
         "requests": 200,
         "p50_ms": 1000.0,
         "p95_ms": 2000.0,
@@ -28,14 +28,14 @@ def band(users: int, most: int | None = None, **changes: Any) -> Band:
 
 def said(*bands: Band, limits: int = 1, planned: int | None = 50, **changes: Any) -> str:
     """The sentence on these bands, without what it says of the time."""
-    found = Bottleneck(counted="users", bands=bands, planned=planned, limits=limits)
+    found = Bottleneck(counted="vus", bands=bands, planned=planned, limits=limits)
     return sentence(found.model_copy(update=changes)).partition("; ")[2]
 
 
 def test_the_tier_that_the_time_goes_to_is_said_of_the_largest_load() -> None:
     """And of the smallest where it is another one; nothing where answers do not say."""
     queue = {"decode": 0.3, "queue": 0.7}
-    found = Bottleneck(counted="users", bands=(band(1), band(50, shares=queue)), planned=50, limits=0)
+    found = Bottleneck(counted="vus", bands=(band(1), band(50, shares=queue)), planned=50, limits=0)
     assert sentence(found) == "decode takes 78 % of the time at 1 user, queue takes 70 % at 50 users"
     same = found.model_copy(update={"bands": (band(1), band(50))})
     assert sentence(same) == "decode takes 78 % of the time at 50 users"
@@ -87,12 +87,12 @@ def test_saturation_is_said_with_its_throughput() -> None:
 
 def test_the_table_of_loads_needs_two() -> None:
     """One load is what all other tables are of; what is not known is a dash."""
-    found = Bottleneck(counted="users", bands=(band(1),), planned=1, limits=0)
+    found = Bottleneck(counted="vus", bands=(band(1),), planned=1, limits=0)
     assert loads(found) == loads(None) == ()
-    bare = band(50, requests_rps=None, p95_ms=None, uncertified=("p50", "p95"), shares={})
+    bare = band(50, requests_rps=None, p95_ms=None, unreliable=("p50", "p95"), shares={})
     numbers, shares = loads(found.model_copy(update={"bands": (band(1), bare)}))
     assert numbers.rows[1] == ("50", "200", "1,000 ms?", "–", "100 %", "–", "–", "–")  # noqa: RUF001 - dashes
-    assert shares.columns == ("users", "decode", "network")
+    assert shares.columns == ("vus", "decode", "network")
     assert shares.rows[1] == ("50", "–", "–")  # noqa: RUF001 - likewise
     _, none = loads(found.model_copy(update={"bands": (bare, bare)}))
     assert none.rows == ()

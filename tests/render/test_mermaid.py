@@ -3,7 +3,7 @@ import re
 import pytest
 
 from bench.core.report.report import Report, make_report
-from bench.core.requests.metrics import hop_key
+from bench.core.samples.metrics import tier_key
 from bench.core.verdict.verdict import Verdict
 from bench.render.mermaid import tiers_chart
 from tests.render.reports import HOSTILE, reports
@@ -21,7 +21,7 @@ GRAMMAR = re.compile(
 def _with_tiers(**changes: object) -> Report:
     """A regression whose first tier has other values."""
     report = REPORTS["regression"]
-    tier, *others = (each for each in report.comparison.metrics if each.key.startswith("hop."))
+    tier, *others = (each for each in report.comparison.metrics if each.key.startswith("tier."))
     metrics = (tier.model_copy(update=changes), *others)
     return make_report(report.result, report.comparison.model_copy(update={"metrics": metrics}))
 
@@ -52,9 +52,9 @@ def test_every_chart_is_of_the_grammar(name: str) -> None:
 @pytest.mark.parametrize("text", [HOSTILE, '"]\n```\n<script>', "%%{init: {}}%%", "a" * 10_000])
 def test_hostile_text_is_not_in_a_chart(text: str) -> None:
     """A name that is something else to Mermaid or to Markdown has it taken away."""
-    report = _with_tiers(key=hop_key(text), head=900.0)
-    beside = report.comparison.model_copy(update={"beside": text})
-    chart = tiers_chart(make_report(report.result, beside))
+    report = _with_tiers(key=tier_key(text), head=900.0)
+    compare_with = report.comparison.model_copy(update={"compare_with": text})
+    chart = tiers_chart(make_report(report.result, compare_with))
     assert GRAMMAR.fullmatch(chart)
     assert max(map(len, chart.splitlines())) < 500
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from bench.core.declared.watching import Limits
+from bench.core.config.watching import Limits
 from bench.core.report.suite import judge_suite
-from bench.core.requests.sample import GaugeSample, Probe
+from bench.core.samples.sample import GaugeSample, Probe
 from bench.core.verdict.compare import Decision
 from bench.core.watch.availability import Outage
 from bench.core.watch.monitoring import Moment, Monitoring, Seen

@@ -10,8 +10,8 @@ from markupsafe import escape
 from bench.core.report.report import Report, make_report
 from bench.core.report.series import Series, make_series
 from bench.core.report.timeline import timeline
-from bench.core.requests.sample import HOST
 from bench.core.run.bottleneck import Band, Bottleneck
+from bench.core.samples.sample import HOST
 from bench.core.verdict.compare import compare
 from bench.core.verdict.verdict import MetricComparison
 from bench.render.charts import against_load, course, written
@@ -164,7 +164,7 @@ def test_intervals_share_a_scale() -> None:
     """Of two changes in a table the larger reaches further, and what is not known is not drawn."""
     rows = REPORTS["regression"].comparison.metrics
     drawn = dict(zip((each.key for each in rows), intervals(rows), strict=True))
-    decode, queue = drawn["hop.decode_ms"], drawn["hop.queue_ms"]
+    decode, queue = drawn["tier.decode_ms"], drawn["tier.queue_ms"]
     assert decode is not None
     assert queue is not None
     assert decode.tone == "bad"
@@ -200,13 +200,13 @@ def test_the_time_is_shown_beside_the_baselines() -> None:
     assert both[0].segments[-1].start < both[1].segments[-1].start
     assert [bar.label for bar in where_time_goes(REPORTS["no-baseline"])] == ["this run"]
     assert [bar.label for bar in where_time_goes(REPORTS["all-failed"])] == ["baseline"]
-    silent = make_run(make_recording([make_sample(0, hops={})]))
+    silent = make_run(make_recording([make_sample(0, tier_times={})]))
     assert where_time_goes(make_report(silent, compare(silent, None))) == ()
 
 
 def band(users: tuple[int, int], p50_ms: float | None) -> Band:
     """What a load did, of which only the waiting is told."""
-    return Band(users=users, requests=50, p50_ms=p50_ms, p95_ms=None, success_ratio=1.0, requests_rps=None)
+    return Band(vus=users, requests=50, p50_ms=p50_ms, p95_ms=None, success_ratio=1.0, requests_rps=None)
 
 
 def by_load(*bands: Band) -> Bottleneck:
@@ -261,5 +261,5 @@ def test_the_machines_per_cent_is_said_to_be_of_all_its_cores() -> None:
         (recording, "Per cent of one core, by service; of the machine, of all its cores."),
         (without, "Per cent of one core, by service."),
     ):
-        charts = course(Series(timeline=timeline(seen, make_run(seen).scenario.stages)))
+        charts = course(Series(timeline=timeline(seen, make_run(seen).scenario.phases)))
         assert next(each.text for each in charts if each.title == "CPU") == said

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.requests.sample import Outcome, RequestSample
-from bench.core.requests.samples import Samples
+from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.samples import Samples
 from bench.render.samples_csv import render_samples
 from tests.factories import make_sample
 from tests.render.reports import HOSTILE
@@ -16,9 +16,9 @@ STREAMED = make_sample(
     1, first_token_s=0.4, last_token_s=0.75, tokens=8, intercepted=False, connect_s=0.0002, latency_ms=500.0
 )
 FAILED = make_sample(
-    2, outcome=Outcome.HTTP_ERROR, status=500, detail='=HYPERLINK("http://evil.example")', hops={}
+    2, outcome=Outcome.HTTP_ERROR, status=500, detail='=HYPERLINK("http://evil.example")', tier_times={}
 )
-DROPPED = make_sample(3, outcome=Outcome.DROPPED, status=None, sent_s=None, first_byte_s=None, hops={})
+DROPPED = make_sample(3, outcome=Outcome.DROPPED, status=None, sent_s=None, first_byte_s=None, tier_times={})
 
 
 def _table(*samples: RequestSample, tiers: tuple[str, ...] = ("backend",)) -> list[dict[str, str]]:
@@ -35,7 +35,7 @@ def test_requests_are_shown(golden: Callable[[str, str], None]) -> None:
 def test_each_request_is_a_row_in_its_order() -> None:
     """However the requests are paged, there is a row for each, below one row of names."""
     rows = _table(*(make_sample(seq) for seq in range(5)))
-    assert [row["user"] for row in rows] == ["0", "1", "2", "3", "4"]
+    assert [row["vu"] for row in rows] == ["0", "1", "2", "3", "4"]
     assert "".join(render_samples([], ())).count("\n") == 1
 
 
@@ -45,14 +45,14 @@ def test_times_have_their_unit_in_the_name() -> None:
     assert float(row["e2e_ms"]) == pytest.approx(
         1000 * (float(row["finished_s"]) - float(row["scheduled_s"])), abs=0.002
     )
-    assert row["hop.backend_ms"] == "2.000"
+    assert row["tier.backend_ms"] == "2.000"
     assert all(name.endswith(("_s", "_ms")) for name, text in row.items() if "." in text)
 
 
 def test_what_is_not_known_is_empty_and_never_nought() -> None:
     """A failed request has no waiting time and no tier's; one that was not sent has no moment of that."""
     failed, dropped = _table(FAILED, DROPPED)
-    assert (failed["status"], failed["e2e_ms"], failed["hop.backend_ms"]) == ("500", "", "")
+    assert (failed["status"], failed["e2e_ms"], failed["tier.backend_ms"]) == ("500", "", "")
     assert (dropped["status"], dropped["sent_s"], dropped["send_lag_ms"], dropped["detail"]) == (
         "",
         "",
@@ -81,7 +81,7 @@ def test_a_text_is_never_a_formula(text: str, cell: str) -> None:
 @given(st.text(max_size=30) | st.just(HOSTILE))
 def test_hostile_text_stays_in_its_cell(text: str) -> None:
     """Whatever prompt, detail and tier are called, the table has its shape and no formula in a text."""
-    rows = _table(FAILED._replace(detail=text, prompt=text, hops={text: 1.0}), tiers=(text,))
+    rows = _table(FAILED._replace(detail=text, prompt=text, tier_times={text: 1.0}), tiers=(text,))
     assert len(rows) == 1
     assert None not in rows[0]
     assert rows[0]["outcome"] == "http_error"

@@ -103,7 +103,7 @@ def test_the_judgement_comes_first() -> None:
         assert body.index(said) < body.index("<table")
         assert FILES[path].partition("<title>")[2].startswith("FAIL ")
     order = [each.trend.decision for each in BOARD.entries]
-    assert order == sorted(order, key=[Decision.FAIL, Decision.UNDECIDED, Decision.PASS].index)
+    assert order == sorted(order, key=[Decision.FAIL, Decision.INCONCLUSIVE, Decision.PASS].index)
 
 
 def test_the_same_histories_make_the_same_bytes() -> None:
@@ -167,7 +167,7 @@ def test_a_change_point_is_marked_and_leads_to_its_commits() -> None:
     assert labels == [
         "10 runs of the baseline, highest",
         "10 runs of the baseline, lowest",
-        "anchor",
+        "pinned",
         "a run",
         "level",
     ]

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from bench.core.history.levels import FEWEST_RUNS
 from bench.core.history.trend import Trend, trend
 from bench.core.report.trend_wording import headline
-from bench.core.verdict.baseline import Anchor
+from bench.core.verdict.baseline import PinnedBaseline
 from bench.render.trend import render_json, render_markdown, render_terminal
 from tests.factories import NOON, make_baseline, make_fingerprint, make_history, make_point
 
@@ -16,15 +16,17 @@ Golden = Callable[[str, str], None]
 
 def _trends() -> dict[str, Trend]:
     """Every kind of trend, by name."""
-    anchor = Anchor(runs=make_baseline().runs, pinned_at=NOON, pinned_by="Tess Ter", reason="release 2.0")
+    pinned = PinnedBaseline(
+        runs=make_baseline().runs, pinned_at=NOON, pinned_by="Tess Ter", reason="release 2.0"
+    )
     other = make_fingerprint(stack_digest="d" * 64)
-    short = {"e2e_ms": 500.0, "hop.prefill_ms": 30.0}
+    short = {"e2e_ms": 500.0, "tier.prefill_ms": 30.0}
     return {
         "steady": trend(make_history([1.0] * 30)),
-        "worse": trend(make_history([1.0] * 20 + [1.2] * 15), anchor),
+        "worse": trend(make_history([1.0] * 20 + [1.2] * 15), pinned),
         "mended": trend(make_history([1.0] * 12 + [1.3] * 10 + [0.95] * 10)),
         "long-ago": trend(make_history([1.0] * 12 + [1.2] * 26)),
-        "crept": trend([make_point(number, 1.1 + 0.01 * number) for number in range(11)], anchor),
+        "drifted": trend([make_point(number, 1.1 + 0.01 * number) for number in range(11)], pinned),
         "few": trend([*make_history([1.0] * 3, fingerprint=other), make_point(5)]),
         "gone": trend(
             [*make_history([1.0] * FEWEST_RUNS), *(make_point(20 + each, figures=short) for each in range(2))]

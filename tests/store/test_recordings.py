@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.core.requests.sample import GaugeSample, Outcome, Probe
 from bench.core.run.recording import Recording
+from bench.core.samples.sample import GaugeSample, Outcome, Probe
 from bench.errors import StoreError
 from bench.store import results
 from tests.factories import make_recording, make_run, make_sample
@@ -12,7 +12,7 @@ from tests.factories import make_recording, make_run, make_sample
 def kept(tmp_path: Path) -> tuple[Recording, Path]:
     """A recording with all that one can hold, and the folder that it was saved in."""
     samples = [make_sample(seq) for seq in range(50)]
-    samples[7] = make_sample(7, outcome=Outcome.TIMEOUT, status=None, detail="too late", hops={})
+    samples[7] = make_sample(7, outcome=Outcome.TIMEOUT, status=None, detail="too late", tier_times={})
     samples[8] = make_sample(8, intercepted=False, tokens=12, first_token_s=2.5, last_token_s=2.7)
     recording = make_recording(
         samples,
@@ -44,7 +44,7 @@ def test_a_result_may_stand_alone(tmp_path: Path, name: str) -> None:
 
 def test_more_requests_than_a_page_are_read_whole(tmp_path: Path) -> None:
     """Pages are put together in their order, tiers and texts that only some of them have included."""
-    samples = [make_sample(seq, hops={"late": 1.0} if seq > 9_000 else {}) for seq in range(10_000)]
+    samples = [make_sample(seq, tier_times={"late": 1.0} if seq > 9_000 else {}) for seq in range(10_000)]
     recording = make_recording(samples)
     again = results.load_recording(results.save(make_run(recording), recording, tmp_path))
     assert again is not None

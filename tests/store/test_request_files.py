@@ -4,8 +4,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from bench.core.requests.sample import Outcome
 from bench.core.run.recording import RequestLine, line
+from bench.core.samples.sample import Outcome
 from bench.errors import StoreError
 from bench.store import results
 from tests.factories import make_recording, make_run, make_sample
@@ -32,7 +32,7 @@ def test_requests_are_read_as_they_were_kept(tmp_path: Path) -> None:
     pages = list(results.requests(_kept(tmp_path, count)))
     assert [len(page) for page in pages] == [4096, 4096, 3]
     assert pages[0][0] == make_sample(0, detail=HOSTILE, outcome=Outcome.TIMEOUT)
-    assert [sample.turn for page in pages for sample in page] == [seq // 10 for seq in range(count)]
+    assert [sample.iteration for page in pages for sample in page] == [seq // 10 for seq in range(count)]
 
 
 def test_a_run_without_requests_has_no_pages(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_what_is_no_request_is_named_with_its_line(tmp_path: Path, bad: bytes) -
         list(results.requests(_written(tmp_path, good + b"\n" + bad + b"\n")))
 
 
-@pytest.mark.parametrize("changes", [{"stage": -1}, {"user": 2**40}, {"status": 10**9}, {"outcome": "well"}])
+@pytest.mark.parametrize("changes", [{"phase": -1}, {"user": 2**40}, {"status": 10**9}, {"outcome": "well"}])
 def test_impossible_values_are_refused(tmp_path: Path, changes: dict[str, object]) -> None:
     """A number that no request has is refused, and is no error of ours."""
     content = orjson.dumps(line(make_sample(0)) | changes)
@@ -81,7 +81,7 @@ def test_impossible_values_are_refused(tmp_path: Path, changes: dict[str, object
 
 
 def test_a_line_has_only_what_the_schema_requires(tmp_path: Path) -> None:
-    """What the published schema lets a line leave out is left out and read, hops among it."""
+    """What the published schema lets a line leave out is left out and read, tier times among it."""
     required = RequestLine.model_json_schema()["required"]
     kept = {name: value for name, value in line(make_sample(0)).items() if name in required}
     (page,) = results.requests(_written(tmp_path, orjson.dumps(kept)))

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.core.declared.stages import FixedUsers, in_words
+from bench.core.config.executors import ConstantVus, in_words
 from bench.errors import ConfigError, Exit
 from bench.store import scenarios, stacks
 from bench.store.folders import find, shipped
@@ -36,12 +36,12 @@ def _refused(name: str = "quick") -> ConfigError:
 
 def test_quick_is_as_the_framework_asks() -> None:
     """`quick` is ten users for thirty seconds with pauses of five to seven, on the chat."""
-    brief = scenarios.load("quick")
-    (stage,) = brief.scenario.stages
-    assert isinstance(stage, FixedUsers)
-    assert (stage.users, stage.duration_s, stage.pause_s) == (10, 30, (5, 7))
-    assert brief.target.path == "/api/chat/ask-dynaform"
-    assert brief.scenario.thresholds.keys() == {"e2e_ms", "success_ratio"}
+    spec = scenarios.load("quick")
+    (phase,) = spec.scenario.phases
+    assert isinstance(phase, ConstantVus)
+    assert (phase.vus, phase.duration_s, phase.think_time_s) == (10, 30, (5, 7))
+    assert spec.target.path == "/api/chat/ask-dynaform"
+    assert spec.scenario.thresholds.keys() == {"e2e_ms", "success_ratio"}
 
 
 def test_messages_are_ten_short_and_three_long() -> None:
@@ -64,18 +64,18 @@ def test_every_shipped_file_is_right() -> None:
 
 def test_a_typo_is_named_with_its_line(mine: Path) -> None:
     """A misspelt field is named with file and line, and the right one is suggested."""
-    path = _changed(mine, "duration_s:", "duraton_s:")
+    path = _changed(mine, "duration:", "duraton:")
     error = _refused()
-    line = next(i for i, text in enumerate(path.read_text().splitlines(), 1) if "duraton_s" in text)
-    assert f"scenarios/quick.yaml:{line}: stages[0].duraton_s is not a field" in error.message
-    assert "did you mean 'duration_s'?" in error.message
-    assert "stages[0].duration_s is missing" in error.message
+    line = next(i for i, text in enumerate(path.read_text().splitlines(), 1) if "duraton" in text)
+    assert f"scenarios/quick.yaml:{line}: duraton is not a field" in error.message
+    assert "did you mean 'duration'?" in error.message
+    assert "duration is missing" in error.message
 
 
 def test_a_negative_duration_is_refused(mine: Path) -> None:
     """A duration must be above 0, and the line says where it is not."""
-    _changed(mine, "duration_s: 30", "duration_s: -30")
-    assert _refused().message == "scenarios/quick.yaml:10: stages[0].duration_s must be above 0"
+    _changed(mine, "duration: 30s", "duration: -30")
+    assert _refused().message == "scenarios/quick.yaml:8: duration must be above 0"
 
 
 def test_a_name_that_is_also_a_kind_is_kept(mine: Path) -> None:
@@ -94,9 +94,9 @@ def test_a_name_that_is_also_a_kind_is_kept(mine: Path) -> None:
 def test_an_empty_list_is_too_short(mine: Path) -> None:
     """A scenario without a stage is told that it needs one."""
     text = (mine / "quick.yaml").read_text()
-    start, end = text.index("stages:"), text.index("thresholds:")
-    (mine / "quick.yaml").write_text(text[:start] + "stages: []\n" + text[end:])
-    assert "stages needs 1 or more" in _refused().message
+    start, end = text.index("executor:"), text.index("thresholds:")
+    (mine / "quick.yaml").write_text(text[:start] + "phases: []\n" + text[end:])
+    assert "phases needs 1 or more" in _refused().message
 
 
 def test_an_unknown_metric_is_refused_with_those_there_are(mine: Path) -> None:
@@ -146,11 +146,11 @@ def test_a_missing_target_or_message_file_is_named(mine: Path) -> None:
     """A scenario that names files which are not there says which."""
     _changed(mine, "target: chat", "target: chatty")
     assert "target 'chatty': there is no file targets/chatty.yaml" in _refused().message
-    _changed(mine, "target: chatty", "target: chat\nbeside: nobody")
-    assert "beside 'nobody': there is no file targets/nobody.yaml" in _refused().message
-    _changed(mine, "beside: nobody\n", "")
+    _changed(mine, "target: chatty", "target: chat\ncompare_with: nobody")
+    assert "compare_with 'nobody': there is no file targets/nobody.yaml" in _refused().message
+    _changed(mine, "compare_with: nobody\n", "")
     _changed(mine, "prompts/forms.yaml", "prompts/none.yaml")
-    assert "workload.prompts: there is no file prompts/none.yaml" in _refused().message
+    assert "prompts: there is no file prompts/none.yaml" in _refused().message
 
 
 def test_every_suite_names_scenarios_that_there_are(mine: Path) -> None:
@@ -165,37 +165,37 @@ def test_every_suite_names_scenarios_that_there_are(mine: Path) -> None:
         scenarios.suites()
 
 
-CALM = "1 users × 13 requests"  # noqa: RUF001 - times
+CALM = "1 VUs × 13 requests"  # noqa: RUF001 - times
 
 
 def test_the_framework_is_there() -> None:
     """Every load of the framework is a scenario with its numbers."""
-    loads = {name: in_words(scenarios.load(name).scenario.stages) for name in scenarios.paths()}
+    loads = {name: in_words(scenarios.load(name).scenario.phases) for name in scenarios.paths()}
     assert loads == {
-        "quick": "10 users, 30 s",
-        "cancel": f"{CALM}; then 10 users × 3 requests, 100 % given up; then {CALM}",  # noqa: RUF001 - times
-        "capacity": "; then ".join(f"{users} users, 90 s" for users in (5, 10, 15, 25, 50, 75, 100, 150)),
-        "conversation": "5 users × 8 requests",  # noqa: RUF001 - times
-        "endurance-short": "10 users, 60 s",
-        "medium": "50 users, 120 s",
-        "heavy": "100 users, 300 s",
-        "extreme": "200 users, 300 s",
-        "rampup": "0 to 50 users, 150 s",
-        "spike": "10 and 40 more users, 80 s",
+        "quick": "10 VUs, 30 s",
+        "cancel": f"{CALM}; then 10 VUs × 3 requests, 100 % cancelled; then {CALM}",  # noqa: RUF001 - times
+        "capacity": "; then ".join(f"{users} VUs, 90 s" for users in (5, 10, 15, 25, 50, 75, 100, 150)),
+        "conversation": "5 VUs × 8 requests",  # noqa: RUF001 - times
+        "endurance-short": "10 VUs, 60 s",
+        "medium": "50 VUs, 120 s",
+        "heavy": "100 VUs, 300 s",
+        "extreme": "200 VUs, 300 s",
+        "rampup": "0 to 50 VUs, 150 s",
+        "spike": "10 and 40 more VUs, 80 s",
         "timeout": "every message once",
-        "endurance": "10 users, 3600 s",
-        "chat-stream": "10 users, 30 s",
-        "agent-quick": "5 users × 3 requests",  # noqa: RUF001 - times
-        "agent-concurrent": "10 users × 25 requests",  # noqa: RUF001 - likewise
-        "agent-comparison": "2 users × 20 requests",  # noqa: RUF001 - likewise
-        "agent-interception": "5 users × 9 requests",  # noqa: RUF001 - likewise
+        "endurance": "10 VUs, 3600 s",
+        "chat-stream": "10 VUs, 30 s",
+        "agent-quick": "5 VUs × 3 requests",  # noqa: RUF001 - times
+        "agent-concurrent": "10 VUs × 25 requests",  # noqa: RUF001 - likewise
+        "agent-comparison": "2 VUs × 20 requests",  # noqa: RUF001 - likewise
+        "agent-interception": "5 VUs × 9 requests",  # noqa: RUF001 - likewise
     }
 
 
 def test_slow_answers_count_for_the_capacity() -> None:
     """No step takes back what may still be answered: the slowest requests must not be left out of a step."""
     scenario = scenarios.load("capacity").scenario
-    assert scenario.grace_s >= scenario.request_timeout_s
+    assert scenario.graceful_stop_s >= scenario.request_timeout_s
     assert scenario.objectives
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.core.calibration.control import Control
+from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.values import stats
 from bench.core.values.units import Values
 
@@ -55,7 +55,9 @@ class Machine:
         return abs(self.slower) > math.log1p(MOVED_RATIO) and 2.0 * stats.t_upper(t, df) < MOVED_ALPHA
 
 
-def machine_of(heads: Sequence[Control | None], base: Sequence[Control | None]) -> Machine | None:
+def machine_of(
+    heads: Sequence[ReferenceWorkload | None], base: Sequence[ReferenceWorkload | None]
+) -> Machine | None:
     """The pace of runs; None unless all did the same work."""
     known = [each for each in (*heads, *base) if each is not None]
     kinds = {(each.version, each.pieces) for each in known}

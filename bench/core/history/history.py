@@ -4,13 +4,13 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from bench.core.calibration.control import Control
+from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.history.vitals import Vitals, vitals_of
-from bench.core.requests.metrics import METRICS, Part, hop_name, metric
-from bench.core.requests.sample import Outcome
 from bench.core.run.figures import figures_of
 from bench.core.run.result import Fingerprint, RunResult, check_usable, environment
 from bench.core.run.summary import BLOCKS
+from bench.core.samples.metrics import METRICS, Part, metric, tier_name
+from bench.core.samples.sample import Outcome
 from bench.core.values import stats
 from bench.core.values.record import Record
 
@@ -37,7 +37,7 @@ class HistoryPoint(Record):
         failed: Requests that did not.
         failed_blocks: In how many sixths of the run requests failed.
         figures: The typical value of each metric that decides and of each tier, in the metric's unit.
-        control: How fast the machine was; None when that was not measured.
+        reference_workload: How fast the machine was; None when that was not measured.
         vitals: What it was like, to be shown; None in lines of older versions.
         workflow_run: The number of the workflow run on GitHub that measured it; None when none did.
     """
@@ -54,7 +54,7 @@ class HistoryPoint(Record):
     failed: Count
     failed_blocks: Annotated[int, Field(ge=0, le=BLOCKS)]
     figures: dict[str, Annotated[float, Field(ge=0)]]
-    control: Control | None = None
+    reference_workload: ReferenceWorkload | None = None
     vitals: Vitals | None = None
     workflow_run: Annotated[int, Field(gt=0, le=10**15)] | None = None
 
@@ -62,7 +62,7 @@ class HistoryPoint(Record):
     @classmethod
     def _known(cls, figures: dict[str, float]) -> dict[str, float]:
         for key in figures:
-            if key not in METRICS and hop_name(key) is None:
+            if key not in METRICS and tier_name(key) is None:
                 raise ValueError(f"there is no metric '{key}'")
         return figures
 
@@ -103,7 +103,9 @@ def point_of(result: RunResult, workflow_run: int | None = None) -> HistoryPoint
             for key, figures in sorted(figures_of(result.summary).items())
             if metric(key).part in _KEPT
         },
-        control=None if result.control is None else result.control.rounded(_CONTROL_DIGITS),
+        reference_workload=None
+        if result.reference_workload is None
+        else result.reference_workload.rounded(_CONTROL_DIGITS),
         vitals=vitals_of(result),
         workflow_run=workflow_run,
     )

@@ -10,11 +10,11 @@ from bench.core.calibration.machine import Machine, machine_of, slope_on
 from bench.core.history.change_points import ChangePoint, MetricTrend, Series, series_of, size_of, trend_of
 from bench.core.history.history import HistoryPoint
 from bench.core.history.levels import FEWEST_RUNS, LEVEL_RUNS, MOST_RUNS
-from bench.core.requests.metrics import Kind, Metric, Part, metric
 from bench.core.run.result import differences, environment
+from bench.core.samples.metrics import Kind, Metric, Part, metric
 from bench.core.values import stats
 from bench.core.values.record import Record
-from bench.core.verdict.baseline import MIN_RUNS, Anchor
+from bench.core.verdict.baseline import MIN_RUNS, PinnedBaseline
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.shift import from_baseline
 from bench.core.verdict.success import SUCCESS, Successes, accepted_successes, judge_success
@@ -62,8 +62,8 @@ class Trend(Record):
         recent_runs: How many of the newest runs a change for the worse may lie back.
         metrics: What decides, then the tiers.
         gone: Metrics that earlier runs have and the newest has not.
-        beside_anchor: The level of the newest runs beside the baseline's anchor; empty without one.
-        anchored_at: When that was pinned.
+        against_pinned: The level of the newest runs beside the baseline's anchor; empty without one.
+        pinned_at: When that was pinned.
     """
 
     scenario: str
@@ -78,8 +78,8 @@ class Trend(Record):
     recent_runs: int
     metrics: tuple[MetricTrend, ...]
     gone: tuple[str, ...] = ()
-    beside_anchor: tuple[MetricComparison, ...] = ()
-    anchored_at: AwareDatetime | None = None
+    against_pinned: tuple[MetricComparison, ...] = ()
+    pinned_at: AwareDatetime | None = None
 
     @property
     def standing(self) -> tuple[ChangePoint, ...]:
@@ -91,14 +91,14 @@ class Trend(Record):
         )
 
     @property
-    def crept(self) -> tuple[MetricComparison, ...]:
+    def drifted(self) -> tuple[MetricComparison, ...]:
         """What decides and is worse than at the anchor."""
-        return tuple(each for each in self.beside_anchor if each.regressed)
+        return tuple(each for each in self.against_pinned if each.regressed)
 
     @property
     def worse(self) -> frozenset[str]:
         """The metrics that fail it."""
-        return frozenset(each.key for each in self.standing) | frozenset(each.key for each in self.crept)
+        return frozenset(each.key for each in self.standing) | frozenset(each.key for each in self.drifted)
 
 
 def compared(points: Sequence[HistoryPoint]) -> Compared:
@@ -112,7 +112,9 @@ def compared(points: Sequence[HistoryPoint]) -> Compared:
     for each in points:
         (unlike if differences(newest.fingerprint, each.fingerprint) else alike).append(each)
     runs = alike[-MOST_RUNS:]
-    machine = None if newest.fingerprint.simulated else machine_of([], [each.control for each in runs])
+    machine = (
+        None if newest.fingerprint.simulated else machine_of([], [each.reference_workload for each in runs])
+    )
     return Compared(
         runs=runs,
         older=len(alike) - len(runs),
@@ -121,30 +123,32 @@ def compared(points: Sequence[HistoryPoint]) -> Compared:
     )
 
 
-def trend(points: Sequence[HistoryPoint], anchor: Anchor | None = None, recent: int = RECENT_RUNS) -> Trend:
+def trend(
+    points: Sequence[HistoryPoint], pinned: PinnedBaseline | None = None, recent: int = RECENT_RUNS
+) -> Trend:
     """Judge a history.
 
     Args:
         points: Of one scenario on one stack in one environment, oldest first; at least one.
-        anchor: Of the baseline; None when it has none.
+        pinned: Of the baseline; None when it has none.
         recent: How many of the newest runs a change for the worse may lie back.
     """
-    return judge(compared(points), anchor, recent)
+    return judge(compared(points), pinned, recent)
 
 
-def judge(history: Compared, anchor: Anchor | None, recent: int) -> Trend:
+def judge(history: Compared, pinned: PinnedBaseline | None, recent: int) -> Trend:
     """Judge what of a history is compared; the other arguments are those of `trend`."""
     newest, runs, unlike, series = history.runs[-1], history.runs, history.unlike, history.series
     enough = [key for key, each in series.items() if len(each) >= FEWEST_RUNS]
     tested = {part: sum(metric(key).part is part for key in enough) for part in Part}
     metrics = {key: trend_of(key, each, tested[metric(key).part], recent) for key, each in series.items()}
     order = list(Part)
-    beside = _beside_anchor(runs, anchor) if anchor else ()
+    compare_with = _against_pinned(runs, pinned) if pinned else ()
     judged = Trend(
         scenario=newest.scenario,
         stack=newest.fingerprint.stack,
         environment=environment(newest.fingerprint),
-        decision=Decision.PASS if len(runs) >= FEWEST_RUNS else Decision.UNDECIDED,
+        decision=Decision.PASS if len(runs) >= FEWEST_RUNS else Decision.INCONCLUSIVE,
         first_at=runs[0].started_at,
         newest_at=newest.started_at,
         runs=len(runs),
@@ -155,10 +159,10 @@ def judge(history: Compared, anchor: Anchor | None, recent: int) -> Trend:
             sorted(metrics.values(), key=lambda each: (order.index(each.part), each.key != SUCCESS, each.key))
         ),
         gone=tuple(sorted({key for each in runs for key in each.figures} - series.keys())),
-        beside_anchor=beside,
-        anchored_at=anchor.pinned_at if anchor and beside else None,
+        against_pinned=compare_with,
+        pinned_at=pinned.pinned_at if pinned and compare_with else None,
     )
-    bad = judged.standing or judged.crept
+    bad = judged.standing or judged.drifted
     return judged.model_copy(update={"decision": Decision.FAIL}) if bad else judged
 
 
@@ -175,29 +179,31 @@ def _steady(key: str, series: Series, machine: Machine | None) -> Series:
     ]
 
 
-def _beside_anchor(runs: Sequence[HistoryPoint], anchor: Anchor) -> tuple[MetricComparison, ...]:
+def _against_pinned(runs: Sequence[HistoryPoint], pinned: PinnedBaseline) -> tuple[MetricComparison, ...]:
     """What decides: the level of the newest runs beside the pinned ones, by the rule of a single run.
 
     They share their days' mood, so that the standard error stays that of one run, as in `from_baseline`.
     Where all have a control, what the machines did is taken out, as it is of a single run.
     """
     newest = runs[-LEVEL_RUNS:]
-    alike = [each for each in anchor.runs if not differences(runs[-1].fingerprint, each.fingerprint)]
+    alike = [each for each in pinned.runs if not differences(runs[-1].fingerprint, each.fingerprint)]
     if len(alike) < MIN_RUNS or len(newest) < LEVEL_RUNS:
         return ()
     machine = None
     if not runs[-1].fingerprint.simulated:
-        machine = machine_of([each.control for each in newest], [each.control for each in alike])
+        machine = machine_of(
+            [each.reference_workload for each in newest], [each.reference_workload for each in alike]
+        )
     # One level of several runs, on machines that were this fast in the middle.
     known = None if machine is None else replace(machine, heads=(float(np.median(machine.heads)),))
     shifts = {}
     for key in runs[-1].figures:
         row = metric(key)
         values = [each.figures[key] for each in newest if key in each.figures]
-        pinned = [
+        pinned_values = [
             _one(list(each.figures[key].values()), row) if key in each.figures else {} for each in alike
         ]
-        shift = from_baseline(key, [{_ALL: float(np.median(values))}], pinned, machine=known)
+        shift = from_baseline(key, [{_ALL: float(np.median(values))}], pinned_values, machine=known)
         if row.part is Part.DECIDES and shift is not None:
             shifts[key] = shift
     counts = Successes(

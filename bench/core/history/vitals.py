@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bench.core.declared.stages import in_words
-from bench.core.requests.sample import Outcome
+from bench.core.config.executors import in_words
 from bench.core.run.result import RunResult
 from bench.core.run.summary import MetricSummary
+from bench.core.samples.sample import Outcome
 from bench.core.values.record import Count, NotNegative, Number, Record
 from bench.core.watch.alerts import said
 
@@ -74,7 +74,7 @@ def vitals_of(result: RunResult) -> Vitals:
     """What a run was like, with as many digits as anybody reads."""
     summary = result.summary
     return Vitals(
-        load=in_words(result.scenario.stages),
+        load=in_words(result.scenario.phases),
         elapsed_s=round(summary.elapsed_s, _DIGITS),
         requests_rps=_rounded(summary.requests_rps),
         tokens_tps=_rounded(summary.tokens_tps),
@@ -98,7 +98,7 @@ def _share(ratio: float) -> float:
 
 def _wait(each: MetricSummary) -> Wait:
     known = {"p50": each.p50, "p95": each.p95, "p99": each.p99}
-    return Wait(**{name: _rounded(value) for name, value in known.items() if name not in each.uncertified})
+    return Wait(**{name: _rounded(value) for name, value in known.items() if name not in each.unreliable})
 
 
 def _rounded(value: float | None) -> float | None:

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bench.core.declared.stages import Stage
-from bench.core.declared.threshold import Threshold, judge_values
-from bench.core.requests.metrics import metric
-from bench.core.requests.samples import Samples
+from bench.core.config.executors import Phase
+from bench.core.config.threshold import Threshold, judge_values
+from bench.core.samples.metrics import metric
+from bench.core.samples.samples import Samples
 from bench.core.values import wording
 
 
@@ -17,11 +17,11 @@ class AbortWatch:
 
     Args:
         thresholds: All of a scenario's, by metric.
-        stages: Its stages; what happens in a warm-up aborts nothing.
+        phases: Its stages; what happens in a warm-up aborts nothing.
     """
 
-    def __init__(self, thresholds: Mapping[str, Sequence[Threshold]], stages: Sequence[Stage]) -> None:
-        self._warm = [index for index, stage in enumerate(stages) if stage.warm_up]
+    def __init__(self, thresholds: Mapping[str, Sequence[Threshold]], phases: Sequence[Phase]) -> None:
+        self._warm = [index for index, phase in enumerate(phases) if phase.warm_up]
         urgent = {key: [x for x in limits if x.abort_on_fail] for key, limits in thresholds.items()}
         self._limits = {key: limits for key, limits in urgent.items() if limits}
         self._rows = {key: metric(key) for key in self._limits}
@@ -32,7 +32,7 @@ class AbortWatch:
         if not self._limits:
             return
         counted = samples.answered()
-        ours = (counted.column("arm") == 0) & ~np.isin(counted.column("stage"), self._warm)
+        ours = (counted.column("arm") == 0) & ~np.isin(counted.column("phase"), self._warm)
         counted = counted.where(ours)
         for key, row in self._rows.items():
             values = row.values(counted)

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from bench.core.load.presence import Counts
+from bench.core.load.active_vus import Counts
 
 # Of fewer requests the 95th percentile could only be the largest.
 FEWEST_REQUESTS = 20
@@ -17,18 +17,18 @@ _FINE = 256
 Bands = npt.NDArray[np.uint8]
 
 
-def tops(users: Counts) -> Counts:
+def tops(vus: Counts) -> Counts:
     """The most users of each band: few bands, far enough from each other, each of enough requests.
 
     Where requests are few they are put to the neighbour with fewer; then neighbours are put together that are
     nearly the same load, the nearest first.
 
     Args:
-        users: Of each request; at least one.
+        vus: Of each request; at least one.
     """
-    values, sizes = np.unique(users, return_counts=True)
+    values, sizes = np.unique(vus, return_counts=True)
     if len(values) > _FINE:
-        part = np.floor((np.cumsum(sizes) - sizes) * (_FINE / len(users)))
+        part = np.floor((np.cumsum(sizes) - sizes) * (_FINE / len(vus)))
         last = np.append(part[1:] != part[:-1], values=True)
         starts = np.append(0, np.flatnonzero(last)[:-1] + 1)
         loads = [*zip(values[starts].tolist(), values[last].tolist(), strict=True)]
@@ -42,8 +42,8 @@ def tops(users: Counts) -> Counts:
 
     while len(counts) > 1 and min(counts) < FEWEST_REQUESTS:
         thin = counts.index(min(counts))
-        beside = [number for number in (thin - 1, thin + 1) if 0 <= number < len(counts)]
-        unite(min(thin, min(beside, key=counts.__getitem__)))
+        compare_with = [number for number in (thin - 1, thin + 1) if 0 <= number < len(counts)]
+        unite(min(thin, min(compare_with, key=counts.__getitem__)))
     while len(loads) > 1:
         widths = [upper[1] / lower[0] for lower, upper in pairwise(loads)]
         if len(loads) <= MOST_BANDS and min(widths) >= LEAST_WIDTH:
@@ -52,6 +52,6 @@ def tops(users: Counts) -> Counts:
     return np.array([most for _, most in loads], dtype=np.int32)
 
 
-def band_of(users: Counts, most: Counts) -> Bands:
+def band_of(vus: Counts, most: Counts) -> Bands:
     """The number of each load's band, from 0; whatever is more than all is in the last one."""
-    return np.searchsorted(most[:-1], users, side="left").astype(np.uint8)
+    return np.searchsorted(most[:-1], vus, side="left").astype(np.uint8)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.core.declared.stages import OpenLoop
+from bench.core.config.executors import OpenLoop
 from bench.core.load.plan import RunPlan
-from bench.core.requests.metrics import METRICS
-from bench.core.requests.sample import Outcome, ResourceSample
-from bench.core.requests.samples import Floats, Samples
+from bench.core.samples.metrics import METRICS
+from bench.core.samples.sample import Outcome, ResourceSample
+from bench.core.samples.samples import Floats, Samples
 from bench.core.values.histogram import Histogram
 
 RECENT_S = 10.0
@@ -33,7 +33,7 @@ class Progress:
         planned_s: How long it takes in all; None when requests end it, not time.
         finished: Requests that were answered or failed.
         failed: Those of them that did not succeed.
-        users: Virtual users that are there now; None where the load is a rate.
+        vus: Virtual users that are there now; None where the load is a rate.
         in_flight: Requests under way, as the load generators said last.
         recent_rps: Requests that ended per second, in the last ten seconds.
         recent_failed_ratio: The share of them that did not succeed.
@@ -46,7 +46,7 @@ class Progress:
     planned_s: float | None
     finished: int
     failed: int
-    users: int | None = None
+    vus: int | None = None
     in_flight: int | None = None
     recent_rps: float | None = None
     recent_failed_ratio: float | None = None
@@ -101,7 +101,7 @@ class ProgressWatch:
         elapsed_s: float,
         planned_s: float | None,
         *,
-        users: int | None = None,
+        vus: int | None = None,
         in_flight: int | None = None,
         resources: tuple[ResourceSample, ...] = (),
     ) -> Progress:
@@ -116,7 +116,7 @@ class ProgressWatch:
             planned_s=planned_s,
             finished=self.finished,
             failed=self.failed,
-            users=users,
+            vus=vus,
             in_flight=in_flight,
             recent_rps=finished / over_s if over_s > 0 else None,
             recent_failed_ratio=failed / finished if finished else None,
@@ -135,7 +135,7 @@ def _exactly(waits_ms: list[Floats]) -> Waits:
     return Waits(*map(float, np.percentile(values, (50, 95)))) if len(values) else Waits()
 
 
-class PlannedUsers:
+class PlannedVus:
     """How many virtual users are there, by the plan.
 
     Args:
@@ -144,18 +144,18 @@ class PlannedUsers:
 
     def __init__(self, plan: RunPlan) -> None:
         self._plan = plan
-        self._stage: int | None = None
+        self._phase: int | None = None
         self._starts_s = self._ends_s = np.empty(0)
 
-    def at(self, stage: int, at_s: float) -> int | None:
+    def at(self, phase: int, at_s: float) -> int | None:
         """How many are there so many seconds after the stage of that number began; None for a rate."""
-        if isinstance(self._plan.stages[stage], OpenLoop):
+        if isinstance(self._plan.phases[phase], OpenLoop):
             return None
-        if stage != self._stage:
-            spans = self._plan.spans(stage)
+        if phase != self._phase:
+            spans = self._plan.spans(phase)
             self._starts_s = np.sort([span.start_s for span in spans])
             self._ends_s = np.sort([span.end_s for span in spans])
-            self._stage = stage
+            self._phase = phase
         come, gone = (
             np.searchsorted(moments_s, at_s, side="right") for moments_s in (self._starts_s, self._ends_s)
         )

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bench.core.declared.watching import Limits
+from bench.core.config.watching import Limits
 from bench.core.history.history import HistoryPoint
 from bench.core.history.levels import FEWEST_RUNS
 from bench.core.history.trend import Trend
 from bench.core.history.vitals import Use, Wait
 from bench.core.report.trend_page import TrendPage
 from bench.core.report.trend_wording import next_step
-from bench.core.requests.sample import HOST, is_generator
+from bench.core.samples.sample import HOST, is_generator
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.success import SUCCESS
@@ -20,7 +20,7 @@ from bench.core.verdict.success import SUCCESS
 # Of a run: fewer that succeed are worth a look, by the same share as an alert where a stack says no other.
 LEAST_SUCCESS = Limits().success_ratio
 _NAMED = 5  # of many, so many are named
-_RANK = {Decision.FAIL: 0, Decision.INVALID: 1, Decision.UNDECIDED: 2, Decision.PASS: 3}
+_RANK = {Decision.FAIL: 0, Decision.INVALID: 1, Decision.INCONCLUSIVE: 2, Decision.PASS: 3}
 
 
 class Status(StrEnum):
@@ -64,7 +64,7 @@ class Dashboard:
     """The front page.
 
     Attributes:
-        decision: Fail when any history fails; undecided when none can be judged yet.
+        decision: Fail when any history fails; inconclusive when none can be judged yet.
         headline: The judgement in a sentence.
         next_step: What the reader does now.
         entries: All histories, the worst first.
@@ -82,7 +82,7 @@ def dashboard(pages: Sequence[TrendPage]) -> Dashboard:
     """The front page of histories; at least one."""
     entries = sorted(_named(pages), key=lambda each: (_RANK[each.trend.decision], each.name))
     decisions = {each.trend.decision for each in entries}
-    decision = min(decisions - {Decision.UNDECIDED}, key=_RANK.__getitem__, default=Decision.UNDECIDED)
+    decision = min(decisions - {Decision.INCONCLUSIVE}, key=_RANK.__getitem__, default=Decision.INCONCLUSIVE)
     return Dashboard(
         decision=decision,
         headline=_headline(decision, entries),
@@ -124,14 +124,14 @@ def _named(pages: Sequence[TrendPage]) -> Iterable[Entry]:
 
 def _headline(decision: Decision, entries: Sequence[Entry]) -> str:
     failed = [each.name for each in entries if each.trend.decision is Decision.FAIL]
-    undecided = sum(each.trend.decision is Decision.UNDECIDED for each in entries)
-    judged = wording.counted(len(entries) - undecided, "scenario")
+    inconclusive = sum(each.trend.decision is Decision.INCONCLUSIVE for each in entries)
+    judged = wording.counted(len(entries) - inconclusive, "scenario")
     if failed:
         verb = "is" if len(failed) == 1 else "are"
         return f"{len(failed)} of {judged} {verb} worse than before: {_listing(failed)}."
-    if decision is Decision.UNDECIDED:
+    if decision is Decision.INCONCLUSIVE:
         return f"Cannot tell yet: {FEWEST_RUNS} runs that compare are needed, and no scenario has them."
-    more = f" Of {undecided} more there are too few runs to tell." if undecided else ""
+    more = f" Of {inconclusive} more there are too few runs to tell." if inconclusive else ""
     return f"No change for the worse stands in {judged}.{more}"
 
 
@@ -150,7 +150,7 @@ def _performance(entries: Sequence[Entry]) -> Tile:
     said += [f"p95 {wording.duration(wait.p95)}"] if wait.p95 is not None else []
     slower = [each.name for each in entries if each.trend.worse - {SUCCESS}]
     status = Status.LOOK if slower else Status.GOOD
-    if all(each.trend.decision is Decision.UNDECIDED for each in entries):
+    if all(each.trend.decision is Decision.INCONCLUSIVE for each in entries):
         status = Status.UNKNOWN
     more = f" Slower than before: {_listing(slower)}." if slower else ""
     when = f"Newest run, {newest.name}, {newest.newest.started_at:%Y-%m-%d %H:%M} UTC"

@@ -5,9 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
-from bench.core.requests.metrics import Part, hop_name, label_and_unit, metric, named, tailed
-from bench.core.requests.sample import Outcome
 from bench.core.run.result import RunResult
+from bench.core.samples.metrics import Part, label_and_unit, metric, named, tailed, tier_name
+from bench.core.samples.sample import Outcome
 from bench.core.values import wording
 from bench.core.values.record import Record
 from bench.core.verdict.compare import Comparison, Decision
@@ -52,7 +52,7 @@ def make_report(result: RunResult, comparison: Comparison) -> Report:
         case Decision.INVALID:
             headline = f"Not a measurement: {comparison.reasons[0]}."
             next_step = "Measure again on a quieter machine; nothing was judged."
-        case Decision.UNDECIDED:
+        case Decision.INCONCLUSIVE:
             headline = f"Cannot tell: {comparison.reasons[0]}."
             next_step = _to_tell_more(comparison, accept)
         case Decision.FAIL:
@@ -70,7 +70,7 @@ def make_report(result: RunResult, comparison: Comparison) -> Report:
 
 def _accept(result: RunResult, comparison: Comparison) -> str | None:
     """The command that accepts the run; None when it must not be."""
-    made_worse = bool(result.provenance.injections) or comparison.beside is not None
+    made_worse = bool(result.provenance.injections) or comparison.compare_with is not None
     answered = result.summary.outcomes.get(Outcome.OK, 0) > 0
     if result.stop or made_worse or not answered:
         return None
@@ -88,9 +88,9 @@ def _failure(result: RunResult, comparison: Comparison) -> tuple[str, Place]:
     if worst is not None:
         tiers = comparison.slower_tiers()
         return f"{_grew(worst)}{_mostly_in(tiers)}.", Place.TIERS if tiers else Place.FAILED
-    crept = comparison.worse_than_anchor
-    if crept and comparison.anchored_at is not None:
-        return _crept(crept, comparison.anchored_at), Place.COMMITS
+    drifted = comparison.worse_than_pinned
+    if drifted and comparison.pinned_at is not None:
+        return _drifted(drifted, comparison.pinned_at), Place.COMMITS
     missing = comparison.vanished
     if part is not None and not missing:
         whole = "the response time as a whole stayed within what can be told"
@@ -100,19 +100,19 @@ def _failure(result: RunResult, comparison: Comparison) -> tuple[str, Place]:
             measured = wording.value(each.value, label_and_unit(each.metric)[1])
             limit = f"{each.metric} {each.threshold}"
             return f"Threshold crossed: {limit}, measured {measured}.", _place(each.metric)
-    return _gone(missing, comparison.beside or "the baseline")
+    return _gone(missing, comparison.compare_with or "the baseline")
 
 
 def _place(key: str) -> Place:
     """Where to look for what is wrong with a metric."""
-    if hop_name(key) is not None:
+    if tier_name(key) is not None:
         return Place.TIERS
     return Place.FAILED if tailed(key) is None else Place.SLOWEST
 
 
-def _crept(crept: Sequence[MetricComparison], anchored_at: datetime) -> str:
-    sizes = [f"{metric(each.key).label} {wording.change(each.change_ratio)}" for each in crept]
-    since = f"since the anchor of {anchored_at:%Y-%m-%d}"
+def _drifted(drifted: Sequence[MetricComparison], pinned_at: datetime) -> str:
+    sizes = [f"{metric(each.key).label} {wording.change(each.change_ratio)}" for each in drifted]
+    since = f"since the anchor of {pinned_at:%Y-%m-%d}"
     return f"Crept: {wording.listing(sizes)} {since}, in steps that were each too small to see."
 
 
@@ -124,7 +124,7 @@ def _gone(keys: Sequence[str], other: str) -> tuple[str, Place]:
 
 
 def _grew(each: MetricComparison) -> str:
-    tier = hop_name(each.key)
+    tier = tier_name(each.key)
     label = f"The tier `{tier}`" if tier else _capital(metric(each.key).label)
     size = f"{wording.change_ms(each.change)}, {wording.change(each.change_ratio)}"
     if each.machine_ratio is not None:
@@ -138,7 +138,7 @@ def _capital(label: str) -> str:
 
 
 def _mostly_in(slower: Sequence[MetricComparison]) -> str:
-    tiers = [f"`{hop_name(each.key)}` ({wording.change_ms(each.change)})" for each in slower]
+    tiers = [f"`{tier_name(each.key)}` ({wording.change_ms(each.change)})" for each in slower]
     return f", most of it in {wording.listing(tiers)}" if tiers else ""
 
 
@@ -171,7 +171,7 @@ def _seen(each: MetricComparison) -> str:
 def _look_at(place: Place, result: RunResult, accept: str | None) -> str:
     """What to do about a run that fails."""
     if place is Place.COMMITS:
-        pinned = f"bench baseline anchor {result.scenario.name} --reason '…'"
+        pinned = f"bench baseline pin {result.scenario.name} --reason '…'"
         return f"bench ab tells which commits since then are slower; if it is meant: {pinned}."
     if accept is None:
         return f"Look at {place}."
@@ -179,13 +179,13 @@ def _look_at(place: Place, result: RunResult, accept: str | None) -> str:
 
 
 def _to_tell_more(comparison: Comparison, accept: str | None) -> str:
-    """What would decide what is undecided.
+    """What would decide what is inconclusive.
 
     Args:
         comparison: That decided nothing.
         accept: The command that accepts the run; None when it must not be.
     """
-    if comparison.beside:
+    if comparison.compare_with:
         return "Measure more pairs, to see smaller changes."
     if comparison.machine is not None and comparison.machine.moved:
         return "bench ab compares two versions on one machine; accept runs of this kind if it is to stay."

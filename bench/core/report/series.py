@@ -38,10 +38,10 @@ def make_series(
     runs = comparable(result, baseline) if baseline else ()
     if recording is None:
         return Series(distributions=distributions(result, runs, None))
-    stages = result.scenario.stages
-    both = measured(recording, stages)
+    phases = result.scenario.phases
+    both = measured(recording, phases)
     counted = replace(both, samples=of_the_target(both.samples))
     return Series(
         distributions=distributions(result, runs, counted.samples),
-        timeline=timeline(counted, stages),
+        timeline=timeline(counted, phases),
     )

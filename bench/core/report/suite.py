@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from bench.core.declared.scenario import Scenario
+from bench.core.config.scenario import Scenario
 from bench.core.report.report import Report
 from bench.core.values import stats, wording
 from bench.core.values.record import Record
@@ -16,7 +16,7 @@ FEWEST_TOGETHER = 4  # fewer say nothing of all
 _RESPONSE = "e2e_ms"
 _SETUP_MINUTES = 20  # to set up, to build or fetch images and a model, and to start the stack
 # What is worse hides what is better.
-_WORST_FIRST = (Decision.FAIL, Decision.INVALID, Decision.UNDECIDED, Decision.PASS)
+_WORST_FIRST = (Decision.FAIL, Decision.INVALID, Decision.INCONCLUSIVE, Decision.PASS)
 
 
 class SuiteReport(Record):
@@ -41,7 +41,9 @@ class SuiteReport(Record):
 
 def longest_minutes(scenario: Scenario) -> int:
     """How long a job may take that measures a scenario, and measures it again, in minutes."""
-    once_s = scenario.duration_s + len(scenario.stages) * scenario.grace_s + scenario.request_timeout_s
+    once_s = (
+        scenario.duration_s + len(scenario.phases) * scenario.graceful_stop_s + scenario.request_timeout_s
+    )
     return _SETUP_MINUTES + math.ceil(2 * once_s / 60)
 
 
@@ -67,7 +69,7 @@ def judge_suite(reports: Sequence[Report], expected: Sequence[str] = ()) -> Suit
         elif adjusted[name] >= ALPHA:
             excused[name] = f"{name}: one of {len(reports)} scenarios does as badly as this by chance"
     decisions = {
-        _name(each): Decision.UNDECIDED if _name(each) in excused else each.decision for each in reports
+        _name(each): Decision.INCONCLUSIVE if _name(each) in excused else each.decision for each in reports
     }
     ordered = sorted(reports, key=lambda each: _WORST_FIRST.index(decisions[_name(each)]))
     decision = decisions[_name(ordered[0])]
@@ -105,7 +107,7 @@ def _only_regressed(report: Report) -> bool:
     """Whether nothing but a change beside the baseline fails it: no threshold, nothing missing, no creep."""
     comparison = report.comparison
     other = [each for each in comparison.metrics if each.verdict is Verdict.MISSING]
-    return not other and not comparison.worse_than_anchor and not report.result.crossed
+    return not other and not comparison.worse_than_pinned and not report.result.crossed
 
 
 def _moved_together(reports: Sequence[Report]) -> str | None:

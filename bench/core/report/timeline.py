@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from bench.core.declared.stages import Stage, in_words
+from bench.core.config.executors import Phase, in_words
 from bench.core.report.distribution import rounded
-from bench.core.requests.metrics import METRICS
-from bench.core.requests.sample import Outcome, Probe
-from bench.core.requests.samples import Floats, Mask, Samples
 from bench.core.run.recording import Recording
+from bench.core.samples.metrics import METRICS
+from bench.core.samples.sample import Outcome, Probe
+from bench.core.samples.samples import Floats, Mask, Samples
 from bench.core.values import stats
 from bench.core.values.record import NotNegative, Number, Record
 from bench.core.values.units import ms
@@ -62,7 +62,7 @@ class Timeline(Record):
         cpu_pct: By service, in per cent of one core.
         memory_bytes: By service.
         gauges: What services said of themselves, each by its own unit.
-        stages: When each stage sent requests.
+        phases: When each stage sent requests.
         outages: When a health check found what it asks down, by its name.
     """
 
@@ -77,16 +77,16 @@ class Timeline(Record):
     cpu_pct: tuple[Curve, ...]
     memory_bytes: tuple[Curve, ...]
     gauges: tuple[Curve, ...]
-    stages: tuple[Period, ...]
+    phases: tuple[Period, ...]
     outages: tuple[Period, ...]
 
 
-def timeline(recording: Recording, stages: Sequence[Stage]) -> Timeline | None:
+def timeline(recording: Recording, phases: Sequence[Phase]) -> Timeline | None:
     """A recording over time; None when nothing happened in it.
 
     Args:
         recording: Without its warm-up, and of the scenario's own target.
-        stages: The scenario's, which requests name by number.
+        phases: The scenario's, which requests name by number.
     """
     samples, end_s = recording.samples.answered(), recording.elapsed_s
     if not len(samples) or end_s <= 0:
@@ -112,7 +112,7 @@ def timeline(recording: Recording, stages: Sequence[Stage]) -> Timeline | None:
         gauges=_curves(
             ((f"{each.service} {each.name}", each.at_s, each.value) for each in recording.gauges), edges
         ),
-        stages=tuple(_stages(samples, stages, end_s)),
+        phases=tuple(_phases(samples, phases, end_s)),
         outages=tuple(_outages(recording.probes, end_s)),
     )
 
@@ -195,13 +195,13 @@ def _means(seen: Floats, edges: Floats) -> Iterable[float | None]:
     return (float(np.mean(part)) if len(part) else None for part in parts)
 
 
-def _stages(samples: Samples, stages: Sequence[Stage], end_s: float) -> Iterable[Period]:
+def _phases(samples: Samples, phases: Sequence[Phase], end_s: float) -> Iterable[Period]:
     """From the first request that is planned in it to that of the next one."""
-    numbers, planned_s = samples.column("stage"), samples.column("scheduled_s")
+    numbers, planned_s = samples.column("phase"), samples.column("scheduled_s")
     begun = [(float(planned_s[numbers == number].min()), int(number)) for number in np.unique(numbers)]
     ends = [start_s for start_s, _ in sorted(begun)[1:]]
     for (start_s, number), until_s in zip(sorted(begun), [*ends, end_s], strict=True):
-        yield Period(label=in_words(stages[number : number + 1]), start_s=start_s, end_s=until_s)
+        yield Period(label=in_words(phases[number : number + 1]), start_s=start_s, end_s=until_s)
 
 
 def _outages(probes: Iterable[Probe], end_s: float) -> Iterable[Period]:

@@ -8,8 +8,8 @@ import numpy as np
 from bench.core.history.change_points import ChangePoint, MetricTrend, Series
 from bench.core.history.history import HistoryPoint, where_of
 from bench.core.history.trend import RECENT_RUNS, Trend, compared, judge
-from bench.core.requests.metrics import metric
 from bench.core.run.result import Fingerprint, differences
+from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.verdict.baseline import Baseline, BaselineRun
 from bench.core.verdict.success import SUCCESS
@@ -34,7 +34,7 @@ class Course:
         levels: What was usual at that run: the median between one change point and the next.
         change_points: Oldest first.
         band: Of the baseline's runs; None without any.
-        anchor: The median of the anchor's runs; None without any.
+        pinned: The median of the anchor's runs; None without any.
     """
 
     key: str
@@ -42,7 +42,7 @@ class Course:
     levels: tuple[float, ...]
     change_points: tuple[ChangePoint, ...]
     band: Band | None
-    anchor: float | None
+    pinned: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +79,19 @@ def trend_page(
         baseline: Of the same; None when there is none.
         recent: How many of the newest runs a change for the worse may lie back.
     """
-    anchor = baseline.anchor if baseline else None
+    pinned = baseline.pinned if baseline else None
     history = compared(points)
-    judged = judge(history, anchor, recent)
+    judged = judge(history, pinned, recent)
     where = points[-1].fingerprint
     accepted = _alike(where, baseline.runs if baseline else ())
-    pinned = _alike(where, anchor.runs if anchor else ())
+    pinned_runs = _alike(where, pinned.runs if pinned else ())
     return TrendPage(
         where=where_of(points[-1]),
         trend=judged,
         runs=tuple(history.runs),
         older=history.older,
         courses=tuple(
-            _course(each, history.series[each.key], len(history.runs), accepted, pinned)
+            _course(each, history.series[each.key], len(history.runs), accepted, pinned_runs)
             for each in judged.metrics
         ),
     )
@@ -118,7 +118,7 @@ def _course(
         levels=tuple(_levels(found, count)),
         change_points=found.change_points,
         band=Band(min(usual), max(usual), len(usual)) if usual else None,
-        anchor=float(np.median(anchored)) if anchored else None,
+        pinned=float(np.median(anchored)) if anchored else None,
     )
 
 

@@ -5,7 +5,7 @@ from typing import assert_never
 from bench.core.history.change_points import ChangePoint
 from bench.core.history.levels import FEWEST_RUNS
 from bench.core.history.trend import Trend
-from bench.core.requests.metrics import Part, hop_name, metric
+from bench.core.samples.metrics import Part, metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.success import SUCCESS
@@ -19,9 +19,11 @@ def headline(trend: Trend) -> str:
         case Decision.FAIL if trend.standing:
             return _changed(trend.standing)
         case Decision.FAIL:
-            sizes = [f"{metric(each.key).label} {wording.change(each.change_ratio)}" for each in trend.crept]
-            return f"Crept: {wording.listing(sizes)} since the anchor of {trend.anchored_at:%Y-%m-%d}."
-        case Decision.UNDECIDED | Decision.INVALID:
+            sizes = [
+                f"{metric(each.key).label} {wording.change(each.change_ratio)}" for each in trend.drifted
+            ]
+            return f"Crept: {wording.listing(sizes)} since the anchor of {trend.pinned_at:%Y-%m-%d}."
+        case Decision.INCONCLUSIVE | Decision.INVALID:
             runs = "run compares" if trend.runs == 1 else "runs compare"
             return f"Cannot tell: {trend.runs} {runs} with the newest, {FEWEST_RUNS} are needed."
         case Decision.PASS:
@@ -39,10 +41,10 @@ def next_step(trend: Trend) -> str:
     """What the reader does now."""
     if trend.standing:
         return _look(trend, trend.standing[0])
-    if trend.crept:
-        pinned = f"bench baseline anchor {trend.scenario} --reason '…'"
+    if trend.drifted:
+        pinned = f"bench baseline pin {trend.scenario} --reason '…'"
         return f"bench ab tells which commits since then are slower; if it is meant: {pinned}."
-    if trend.decision is Decision.UNDECIDED:
+    if trend.decision is Decision.INCONCLUSIVE:
         return "Add more runs of the same stack and load: bench history add results/RUN."
     return "Nothing to do."
 
@@ -54,7 +56,7 @@ def commit(name: str | None) -> str:
 
 def _changed(standing: tuple[ChangePoint, ...]) -> str:
     worst = standing[0]
-    row, tier = metric(worst.key), hop_name(worst.key)
+    row, tier = metric(worst.key), tier_name(worst.key)
     label = f"The tier `{tier}`" if tier else row.label.capitalize()
     levels = f"{wording.value(worst.before, row.unit)} → {wording.value(worst.after, row.unit)}"
     size = "" if worst.key == SUCCESS else f" ({wording.change(worst.change_ratio)})"

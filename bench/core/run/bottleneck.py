@@ -6,15 +6,15 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from bench.core.declared.scenario import Scenario
-from bench.core.declared.stages import ClosedLoop
-from bench.core.declared.threshold import Expression, Threshold, ThresholdResult, judge_values, parse
+from bench.core.config.executors import ClosedLoop
+from bench.core.config.scenario import Scenario
+from bench.core.config.threshold import Expression, Threshold, ThresholdResult, judge_values, parse
+from bench.core.load.active_vus import ActiveVus, Counts, active_vus, requests_count
 from bench.core.load.bands import Bands, band_of, tops
 from bench.core.load.plan import RunPlan
-from bench.core.load.presence import Counts, Presence, presence, requests_count
-from bench.core.requests.metrics import NETWORK, OBJECTIVES, hop_key, metric
-from bench.core.requests.sample import Outcome
-from bench.core.requests.samples import Floats, Samples
+from bench.core.samples.metrics import OBJECTIVES, UNATTRIBUTED, metric, tier_key
+from bench.core.samples.sample import Outcome
+from bench.core.samples.samples import Floats, Samples
 from bench.core.values import stats
 from bench.core.values.record import Count, NotNegative, Number, Record
 
@@ -31,11 +31,11 @@ class Band(Record):
     """What a load did.
 
     Attributes:
-        users: The fewest and the most that were there when the requests were planned.
+        vus: The fewest and the most that were there when the requests were planned.
         requests: Requests that were planned then.
         p50_ms: Response time; None where there are so few requests that it could only be the largest.
         p95_ms: Likewise.
-        uncertified: Which of the two so few requests cannot carry.
+        unreliable: Which of the two so few requests cannot carry.
         success_ratio: Share of the requests that succeeded.
         requests_rps: Answers per second while so many were there; None when that took no time.
         shares: Of the time of the answers, by tier and `network`; empty where answers do not say.
@@ -43,11 +43,11 @@ class Band(Record):
         certain: Whether that they are crossed, or that none is, is more than chance.
     """
 
-    users: tuple[Count, Count]
+    vus: tuple[Count, Count]
     requests: Count
     p50_ms: Number | None
     p95_ms: Number | None
-    uncertified: tuple[str, ...] = ()
+    unreliable: tuple[str, ...] = ()
     success_ratio: NotNegative
     requests_rps: NotNegative | None
     shares: dict[str, NotNegative] = {}
@@ -71,7 +71,7 @@ class Bottleneck(Record):
         saturated: The band from which on more load brings no more answers, from 0; None when none does.
     """
 
-    counted: Literal["users", "requests in flight"]
+    counted: Literal["vus", "requests in flight"]
     bands: Annotated[tuple[Band, ...], Field(min_length=1)]
     planned: Count | None
     limits: Count
@@ -105,17 +105,17 @@ def bottleneck(samples: Samples, plan: RunPlan, scenario: Scenario, elapsed_s: f
         None when nothing was answered, or when it is several runs as one.
     """
     answered = samples.answered()
-    there = presence(samples, plan, elapsed_s) if len(answered) else None
+    there = active_vus(samples, plan, elapsed_s) if len(answered) else None
     if there is None:
         return None
     limits = limits_of(scenario)
-    users = there.at(answered.column("scheduled_s"))
-    most = tops(users)
-    bands = _bands(answered, there, users, most, limits)
+    vus = there.at(answered.column("scheduled_s"))
+    most = tops(vus)
+    bands = _bands(answered, there, vus, most, limits)
     open_loop = requests_count(plan, samples)
-    closed = [stage.users for stage in plan.stages if isinstance(stage, ClosedLoop) and not stage.warm_up]
+    closed = [phase.vus for phase in plan.phases if isinstance(phase, ClosedLoop) and not phase.warm_up]
     return Bottleneck(
-        counted="requests in flight" if open_loop else "users",
+        counted="requests in flight" if open_loop else "vus",
         bands=bands,
         planned=None if open_loop else max(closed),
         limits=sum(map(len, limits.values())),
@@ -136,23 +136,23 @@ def limits_of(scenario: Scenario) -> dict[str, tuple[Threshold, ...]]:
 
 def _bands(
     samples: Samples,
-    there: Presence,
-    users: Counts,
+    there: ActiveVus,
+    vus: Counts,
     most: Counts,
     limits: Mapping[str, Sequence[Threshold]],
 ) -> tuple[Band, ...]:
     # One metric after the other, and a byte for each request's band: of a million requests nothing is small.
-    own, ok = band_of(users, most), samples.ended(Outcome.OK)
+    own, ok = band_of(vus, most), samples.ended(Outcome.OK)
     sizes, successes = (np.bincount(each, minlength=len(most)).tolist() for each in (own, own[ok]))
     rps = _answers_rps(there.while_asking(), samples.column("finished_s")[ok], most)
     shares, held = _shares(samples, own, len(most)), _held(samples, own, successes, limits)
     latencies_ms = _by_band("e2e_ms", samples, own, len(most))
     bands = []
     for number, known_ms in enumerate(latencies_ms):
-        mine, crossed = users[own == number], [each for each in held[number] if each[0].crossed]
+        mine, crossed = vus[own == number], [each for each in held[number] if each[0].crossed]
         bands.append(
             Band(
-                users=(int(mine.min()), int(mine.max())),
+                vus=(int(mine.min()), int(mine.max())),
                 requests=sizes[number],
                 success_ratio=successes[number] / sizes[number],
                 requests_rps=rps[number],
@@ -163,7 +163,7 @@ def _bands(
                 else all(sure for _, sure in held[number]),
                 p50_ms=stats.quantile(known_ms, _MEDIAN),
                 p95_ms=stats.quantile(known_ms, _P95),
-                uncertified=tuple(
+                unreliable=tuple(
                     name
                     for name, share in (("p50", _MEDIAN), ("p95", _P95))
                     if not stats.certified(len(known_ms), share)
@@ -180,7 +180,7 @@ def _by_band(key: str, samples: Samples, own: Bands, count: int) -> list[Floats]
     return [values[own == number] for number in range(count)]
 
 
-def _answers_rps(asking: Presence, finished_s: Floats, most: Counts) -> list[float | None]:
+def _answers_rps(asking: ActiveVus, finished_s: Floats, most: Counts) -> list[float | None]:
     """Answers come while another load is there than when they were asked for."""
     counts, pieces_s = asking.pieces()
     pieces_s[counts <= 0] = 0.0
@@ -192,9 +192,9 @@ def _answers_rps(asking: Presence, finished_s: Floats, most: Counts) -> list[flo
 
 def _shares(samples: Samples, own: Bands, count: int) -> list[dict[str, float]]:
     """What each tier has of the time of all of them; an answer without a tier spent no time there."""
-    tiers = [*samples.tiers, NETWORK] if samples.tiers else []
+    tiers = [*samples.tiers, UNATTRIBUTED] if samples.tiers else []
     sums = {
-        tier: np.bincount(own, np.nan_to_num(metric(hop_key(tier)).values(samples)), minlength=count)
+        tier: np.bincount(own, np.nan_to_num(metric(tier_key(tier)).values(samples)), minlength=count)
         for tier in tiers
     }
     wholes = np.sum([*sums.values()], axis=0) if tiers else np.zeros(count)
@@ -241,13 +241,13 @@ def saturated(bands: Sequence[Band]) -> int | None:
     """
     last = bands[-1]
     for number, band in enumerate(bands[:-1]):
-        more_users = last.users[0] / band.users[1]
+        more_vus = last.vus[0] / band.vus[1]
         rates = [each.requests_rps for each in bands[number:]]
-        if more_users < SATURATED_USERS or band.requests_rps is None or last.requests_rps is None:
+        if more_vus < SATURATED_USERS or band.requests_rps is None or last.requests_rps is None:
             continue
         error = 2.0 * (1.0 / band.requests + 1.0 / last.requests) ** 0.5
         most_rps = max(rate for rate in rates if rate is not None)
         flat = most_rps <= SATURATED_RPS * band.requests_rps
-        if flat and last.requests_rps * (1.0 + error) < band.requests_rps * more_users:
+        if flat and last.requests_rps * (1.0 + error) < band.requests_rps * more_vus:
             return number
     return None

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bench.core.requests.metrics import METRICS, metric
-from bench.core.requests.samples import Samples
+from bench.core.samples.metrics import METRICS, metric
+from bench.core.samples.samples import Samples
 from bench.core.values import wording
 from bench.core.values.record import Record
 

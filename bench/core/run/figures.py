@@ -1,7 +1,7 @@
 """What is compared of a run: figures by metric, and by message where a message can be paired with itself."""
 
-from bench.core.requests.metrics import METRICS, Kind, Part, hop_name, metric, tail_key, tailed
 from bench.core.run.summary import RunSummary
+from bench.core.samples.metrics import METRICS, Kind, Part, metric, tail_key, tailed, tier_name
 
 # A 95th percentile of fewer requests is that of a handful, and says next to nothing of the slowest.
 TAIL_REQUESTS = 100
@@ -15,7 +15,7 @@ def check_compared(key: str) -> None:
     Raises:
         ValueError: There is no such metric, or it is only shown.
     """
-    if hop_name(key) is None and tailed(key) is None:
+    if tier_name(key) is None and tailed(key) is None:
         row = METRICS.get(key)
         if row is None or row.kind is not Kind.TREND or row.part is Part.INFORMS:
             raise ValueError(f"there is no metric '{key}' that is compared")

@@ -5,8 +5,8 @@ What a tier takes beyond the one below it is its own. No load is on the stack th
 
 from collections.abc import Mapping, Sequence
 
-from bench.core.requests.metrics import hop_key, metric
 from bench.core.run.summary import MetricSummary
+from bench.core.samples.metrics import metric, tier_key
 from bench.core.values import stats
 
 # What stands in place of a message's id in the figures of a tier that was asked by itself.
@@ -29,7 +29,7 @@ def layer_metrics(rounds: Sequence[Round]) -> dict[str, MetricSummary]:
     """The tiers as metrics, like those of which answers say it themselves."""
     found = {}
     for tier, times_ms in own_times(rounds).items():
-        key = hop_key(tier)
+        key = tier_key(tier)
         typical_ms = stats.typical(times_ms, metric(key).smallest_change)
         found[key] = MetricSummary(
             count=len(times_ms),

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.core.requests.metrics import METRICS
-from bench.core.requests.samples import Samples
+from bench.core.samples.metrics import METRICS
+from bench.core.samples.samples import Samples
 from bench.core.values import stats
 from bench.core.values.record import Count, Number, Record
 
@@ -17,7 +17,7 @@ class Overhead(Record):
     """The difference of service times, target less beside, in milliseconds.
 
     Attributes:
-        beside: The target it is compared with.
+        compare_with: The target it is compared with.
         pairs: Messages that both answered.
         mean_ms: Mean difference.
         low_ms: Lower end of its 90 % interval; None for a single pair.
@@ -25,7 +25,7 @@ class Overhead(Record):
         ratio: Share of the mean service time beside.
     """
 
-    beside: str
+    compare_with: str
     pairs: Count
     mean_ms: Number
     low_ms: Number | None
@@ -33,10 +33,10 @@ class Overhead(Record):
     ratio: Number | None
 
 
-def overhead(samples: Samples, beside: str) -> Overhead | None:
+def overhead(samples: Samples, compare_with: str) -> Overhead | None:
     """The overhead over all messages that both targets answered; None when there is none."""
     service_ms = METRICS["service_ms"].values(samples)
-    message = np.stack([samples.column("stage"), samples.column("user"), samples.column("turn") // ARMS])
+    message = np.stack([samples.column("phase"), samples.column("vu"), samples.column("iteration") // ARMS])
     times_ms: list[dict[Any, float]] = []
     for arm in range(ARMS):
         mine = (samples.column("arm") == arm) & ~np.isnan(service_ms)
@@ -49,7 +49,7 @@ def overhead(samples: Samples, beside: str) -> Overhead | None:
     mean_ms, low_ms, high_ms = stats.mean_interval(differences, CONFIDENCE)
     usual_ms = float(np.mean([beside_ms[pair] for pair in pairs]))
     return Overhead(
-        beside=beside,
+        compare_with=compare_with,
         pairs=len(pairs),
         mean_ms=mean_ms,
         low_ms=low_ms,

@@ -6,10 +6,10 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import create_model
 
-from bench.core.calibration.certificate import Certificate
-from bench.core.calibration.control import Control
-from bench.core.requests.sample import GaugeSample, Probe, RequestSample, ResourceSample, Stop
-from bench.core.requests.samples import Samples
+from bench.core.calibration.calibration import Calibration
+from bench.core.calibration.reference_workload import ReferenceWorkload
+from bench.core.samples.sample import GaugeSample, Probe, RequestSample, ResourceSample, Stop
+from bench.core.samples.samples import Samples
 from bench.core.values.histogram import Histogram
 from bench.core.values.record import Record
 from bench.core.watch.host import Host
@@ -31,8 +31,8 @@ class Recording:
         gauges: What services said of themselves.
         work: What services counted during the load, by the counter's name; empty when that is not known.
         stop: Why the run ended before its plan did; None when it did not.
-        certificate: What the load generator is worth on this machine; None when it was not asked.
-        control: How fast the machine is; None likewise.
+        calibration: What the load generator is worth on this machine; None when it was not asked.
+        reference_workload: How fast the machine is; None likewise.
         host: How quiet the machine was; None when nobody looked.
         layers: Milliseconds by tier, asked one by one after the load, for stacks that declare how.
         warnings: For people: what was odd while measuring.
@@ -47,8 +47,8 @@ class Recording:
     gauges: tuple[GaugeSample, ...] = ()
     work: Mapping[str, float] = field(default_factory=dict)
     stop: Stop | None = None
-    certificate: Certificate | None = None
-    control: Control | None = None
+    calibration: Calibration | None = None
+    reference_workload: ReferenceWorkload | None = None
     host: Host | None = None
     layers: Sequence[Mapping[str, float]] = ()
     warnings: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ def course(recording: Recording) -> Course:
         planned_s=recording.planned_s,
         elapsed_s=recording.elapsed_s,
         resources=recording.resources,
-        token_gaps={stage: gaps.buckets() for stage, gaps in recording.token_gaps.items()},
+        token_gaps={phase: gaps.buckets() for phase, gaps in recording.token_gaps.items()},
         probes=recording.probes,
         gauges=recording.gauges,
         work=dict(recording.work),
@@ -105,5 +105,5 @@ def moved(watched: Iterable[Watched], by_s: float) -> list[Watched]:
 
 def line(sample: RequestSample) -> dict[str, object]:
     """A request as a file holds it: what it does not have is left out."""
-    fields = sample._asdict() | {"hops": dict(sample.hops)}
+    fields = sample._asdict() | {"tier_times": dict(sample.tier_times)}
     return {name: value for name, value in fields.items() if value is not None}

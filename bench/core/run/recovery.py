@@ -9,11 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from bench.core.declared.stages import ClosedLoop, OpenLoop, stages_around
-from bench.core.declared.threshold import ThresholdResult
-from bench.core.requests.metrics import METRICS, RECOVERY
-from bench.core.requests.sample import Outcome
-from bench.core.requests.samples import Floats, Samples
+from bench.core.config.executors import ClosedLoop, OpenLoop, phases_around
+from bench.core.config.threshold import ThresholdResult
+from bench.core.samples.metrics import METRICS, RECOVERY
+from bench.core.samples.sample import Outcome
+from bench.core.samples.samples import Floats, Samples
 from bench.core.values.record import Count, Number, Record
 
 # Where answers are streamed, the first token is what was waited for.
@@ -39,12 +39,12 @@ class Recovery(Record):
     ratio: Number | None
 
 
-def recovery(samples: Samples, stages: Sequence[ClosedLoop | OpenLoop]) -> Recovery | None:
+def recovery(samples: Samples, phases: Sequence[ClosedLoop | OpenLoop]) -> Recovery | None:
     """What cancellations left behind; None when there were none between stages without."""
-    around = stages_around(stages)
+    around = phases_around(phases)
     if around is None:
         return None
-    before, between, after = (samples.where(samples.column("stage") == index) for index in around)
+    before, between, after = (samples.where(samples.column("phase") == index) for index in around)
     for key in _WAITS:
         before_ms, after_ms = (_mean(METRICS[key].values(each)) for each in (before, after))
         if before_ms is not None:

@@ -6,15 +6,13 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, StringConstraints, model_validator
 
-from bench.core.calibration.certificate import Certificate
-from bench.core.calibration.control import Control
-from bench.core.declared.scenario import Brief, Scenario
-from bench.core.declared.target import Name
-from bench.core.declared.threshold import ThresholdResult, judge
-from bench.core.declared.watching import Limits
+from bench.core.calibration.calibration import Calibration
+from bench.core.calibration.reference_workload import ReferenceWorkload
+from bench.core.config.scenario import RunSpec, Scenario
+from bench.core.config.target import Name
+from bench.core.config.threshold import ThresholdResult, judge
+from bench.core.config.watching import Limits
 from bench.core.load.plan import plan
-from bench.core.requests.metrics import hop_name
-from bench.core.requests.sample import Stop
 from bench.core.run.bottleneck import bottleneck
 from bench.core.run.layers import layer_metrics
 from bench.core.run.overhead import of_the_target, overhead
@@ -23,6 +21,8 @@ from bench.core.run.recovery import judge_recovery, recovery
 from bench.core.run.summary import RunSummary, summarise
 from bench.core.run.validity import Validity, judge_validity
 from bench.core.run.warm_up import measured
+from bench.core.samples.metrics import tier_name
+from bench.core.samples.sample import Stop
 from bench.core.values.record import Count, Record
 from bench.core.watch.alerts import Alert, answers, find_alerts
 from bench.core.watch.host import Host
@@ -95,8 +95,8 @@ class RunResult(Record):
     fingerprint: Fingerprint
     summary: RunSummary
     thresholds: tuple[ThresholdResult, ...]
-    certificate: Certificate | None = None
-    control: Control | None = None
+    calibration: Calibration | None = None
+    reference_workload: ReferenceWorkload | None = None
     host: Host | None = None
     validity: Validity
     stop: Stop | None = None
@@ -169,25 +169,25 @@ def environment(fingerprint: Fingerprint) -> str:
 
 
 def make_result(
-    brief: Brief,
+    spec: RunSpec,
     recording: Recording,
     provenance: Provenance,
     fingerprint: Fingerprint,
     limits: Limits = Limits(),
 ) -> RunResult:
     """The result of a recording, with the alerts of its stack's limits."""
-    scenario = brief.scenario
-    both = measured(recording, scenario.stages)
+    scenario = spec.scenario
+    both = measured(recording, scenario.phases)
     counted = replace(both, samples=of_the_target(both.samples))
     summary = summarise(counted, scenario.objectives)
-    own_word = any(hop_name(key) for key in summary.metrics)
+    own_word = any(tier_name(key) for key in summary.metrics)
     summary = summary.model_copy(
         update={
             "work": work_per_message(both.work, both.samples),
             "metrics": summary.metrics | ({} if own_word else layer_metrics(recording.layers)),
-            "overhead": overhead(both.samples, scenario.beside) if scenario.beside else None,
-            "recovery": recovery(counted.samples, scenario.stages),
-            "bottleneck": bottleneck(counted.samples, plan(brief), scenario, counted.elapsed_s),
+            "overhead": overhead(both.samples, scenario.compare_with) if scenario.compare_with else None,
+            "recovery": recovery(counted.samples, scenario.phases),
+            "bottleneck": bottleneck(counted.samples, plan(spec), scenario, counted.elapsed_s),
         }
     )
     judged = judge(scenario.thresholds, counted.samples, counted.elapsed_s)
@@ -197,8 +197,8 @@ def make_result(
         fingerprint=fingerprint,
         summary=summary,
         thresholds=(*judged, *judge_recovery(summary.recovery, scenario.recovery_ratio)),
-        certificate=recording.certificate,
-        control=recording.control,
+        calibration=recording.calibration,
+        reference_workload=recording.reference_workload,
         host=recording.host,
         validity=judge_validity(counted, summary),
         stop=recording.stop,

@@ -6,16 +6,16 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, model_validator
 
-from bench.core.declared.threshold import check_figures
-from bench.core.declared.watching import GaugeName
-from bench.core.requests.metrics import METRICS, NETWORK, Kind, Metric, hop_key, metric
-from bench.core.requests.sample import Outcome, RequestSample
-from bench.core.requests.samples import Mask, Samples
+from bench.core.config.threshold import check_figures
+from bench.core.config.watching import GaugeName
 from bench.core.run.bottleneck import Bottleneck
 from bench.core.run.counters import counters_of
 from bench.core.run.overhead import Overhead
 from bench.core.run.recording import Recording
 from bench.core.run.recovery import Recovery
+from bench.core.samples.metrics import METRICS, UNATTRIBUTED, Kind, Metric, metric, tier_key
+from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.samples import Mask, Samples
 from bench.core.values import stats
 from bench.core.values.histogram import Histogram
 from bench.core.values.record import Count, NotNegative, Number, Record
@@ -37,7 +37,7 @@ class MetricSummary(Record):
         mean: Arithmetic mean; for a rate the share of yes.
         typical: Mean over prompts of the figures below, on the scale that is compared; None for rates.
         p50: Quantiles; None where there are so few values that it would be the maximum.
-        uncertified: The quantiles that this number of values cannot carry.
+        unreliable: The quantiles that this number of values cannot carry.
         figures: A typical value for each prompt, which is what a comparison pairs by.
     """
 
@@ -48,7 +48,7 @@ class MetricSummary(Record):
     p90: Number | None = None
     p95: Number | None = None
     p99: Number | None = None
-    uncertified: tuple[str, ...] = ()
+    unreliable: tuple[str, ...] = ()
     figures: dict[str, Number] = {}
 
 
@@ -216,7 +216,7 @@ def _blocks(failed: Samples, elapsed_s: float) -> int:
 
 def _metrics(samples: Samples) -> dict[str, MetricSummary]:
     tiers = samples.tiers
-    keys = [*METRICS, *(hop_key(name) for name in tiers), *([hop_key(NETWORK)] if tiers else [])]
+    keys = [*METRICS, *(tier_key(name) for name in tiers), *([tier_key(UNATTRIBUTED)] if tiers else [])]
     summaries = {key: _metric(metric(key), samples) for key in keys}
     return {key: summary for key, summary in summaries.items() if summary is not None}
 
@@ -234,14 +234,14 @@ def _metric(row: Metric, samples: Samples) -> MetricSummary | None:
     by_prompt = {name: values[prompts == number] for name, number in sorted(samples.prompts.items())}
     figures = {name: stats.typical(own, start_ms) for name, own in by_prompt.items() if len(own)}
     quantiles = {name: stats.quantile(values, probability) for name, probability in PERCENTILES.items()}
-    uncertified = [
+    unreliable = [
         name for name, probability in PERCENTILES.items() if not stats.certified(len(values), probability)
     ]
     return MetricSummary(
         count=len(values),
         mean=float(np.mean(values)),
         typical=stats.typical(np.array([*figures.values()]), start_ms),
-        uncertified=tuple(uncertified),
+        unreliable=tuple(unreliable),
         figures=figures,
         **quantiles,
     )

@@ -3,11 +3,11 @@
 import numpy as np
 from pydantic import model_validator
 
-from bench.core.calibration.certificate import Certificate
-from bench.core.requests.metrics import METRICS
-from bench.core.requests.sample import StopCause, is_generator
+from bench.core.calibration.calibration import Calibration
 from bench.core.run.recording import Recording
 from bench.core.run.summary import RunSummary
+from bench.core.samples.metrics import METRICS
+from bench.core.samples.sample import StopCause, is_generator
 from bench.core.values import wording
 from bench.core.values.record import Record
 from bench.core.watch.host import Host
@@ -42,7 +42,7 @@ def judge_validity(recording: Recording, summary: RunSummary) -> Validity:
         *_incomplete(recording, summary),
         *_late(recording, summary),
         *_busy(summary),
-        *_uncertified(recording.certificate, summary),
+        *_unreliable(recording.calibration, summary),
         *_disturbed(recording.host),
     ]
     return Validity(valid=not reasons, reasons=tuple(reasons))
@@ -71,10 +71,10 @@ def _late(recording: Recording, summary: RunSummary) -> list[str]:
     return [f"the load generator was late: {late}, {allowed_ms:.0f} ms are allowed"]
 
 
-def _uncertified(certificate: Certificate | None, summary: RunSummary) -> list[str]:
-    if certificate is None:
+def _unreliable(calibration: Calibration | None, summary: RunSummary) -> list[str]:
+    if calibration is None:
         return []
-    for when, trial in (("before", certificate.before), ("after", certificate.after)):
+    for when, trial in (("before", calibration.before), ("after", calibration.after)):
         if trial is None:
             continue
         known = f"against a server of known timing, {when} the run"

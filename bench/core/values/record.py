@@ -12,6 +12,17 @@ Number = Annotated[float, Field(ge=-_MOST, le=_MOST)]
 
 
 class Record(BaseModel):
-    """A frozen, serialisable value: unknown fields and non-finite numbers are refused."""
+    """A frozen, serialisable value that refuses unknown fields and non-finite numbers.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    A field with an alias has the alias in files. Python code uses its own name, which ends in the unit.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+    )

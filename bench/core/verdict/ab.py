@@ -6,14 +6,14 @@ No baseline is needed, and of the machines' differences, which are most of the n
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bench.core.declared.scenario import Tolerance
-from bench.core.requests.metrics import Part, metric
-from bench.core.requests.sample import GaugeSample, Probe, ResourceSample
-from bench.core.requests.samples import SampleLog
+from bench.core.config.scenario import Tolerance
 from bench.core.run.counters import changed_counters
 from bench.core.run.figures import figures_of
 from bench.core.run.recording import Recording, moved
 from bench.core.run.result import RunResult
+from bench.core.samples.metrics import Part, metric
+from bench.core.samples.sample import GaugeSample, Probe, ResourceSample
+from bench.core.samples.samples import SampleLog
 from bench.core.values.histogram import Histogram
 from bench.core.verdict.compare import Comparison, Decision, decide
 from bench.core.verdict.shift import MIN_PAIRS, of_pairs
@@ -44,7 +44,7 @@ def compare_pairs(
     """
     invalid = [reason for run in (*base, *head) for reason in run.validity.reasons]
     if invalid:
-        return Comparison(decision=Decision.INVALID, reasons=tuple(dict.fromkeys(invalid)), beside=name)
+        return Comparison(decision=Decision.INVALID, reasons=tuple(dict.fromkeys(invalid)), compare_with=name)
     crossed = [f"threshold crossed: {limit}" for limit in whole.crossed]
     metrics = _metrics(base, head, whole.scenario.tolerances)
     decision, reasons = decide(crossed, metrics)
@@ -56,7 +56,7 @@ def compare_pairs(
         metrics=metrics,
         baseline_runs=len(base),
         newest_baseline_commit=base[-1].provenance.commit,
-        beside=name,
+        compare_with=name,
         counters=counters,
         work=work,
     )
@@ -70,8 +70,8 @@ def whole_of(recordings: Sequence[Recording]) -> Recording:
     for each in recordings:
         for sample in each.samples.shifted(begin_s):
             log.append(sample)
-        for stage, found in each.token_gaps.items():
-            gaps.setdefault(stage, Histogram()).merge(found)
+        for phase, found in each.token_gaps.items():
+            gaps.setdefault(phase, Histogram()).merge(found)
         resources += moved(each.resources, begin_s)
         probes += moved(each.probes, begin_s)
         gauges += moved(each.gauges, begin_s)
@@ -87,7 +87,7 @@ def whole_of(recordings: Sequence[Recording]) -> Recording:
         gauges=tuple(gauges),
         work=added_work([each.work for each in recordings]),
         stop=next((each.stop for each in recordings if each.stop), None),
-        certificate=next((each.certificate for each in recordings if each.certificate), None),
+        calibration=next((each.calibration for each in recordings if each.calibration), None),
         host=worst([each.host for each in recordings]),
     )
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bench.core.requests.metrics import hop_name, metric, named
 from bench.core.run.result import RunResult
+from bench.core.samples.metrics import metric, named, tier_name
 from bench.core.values import wording
 from bench.core.verdict.baseline import Baseline, accept, place_of
 from bench.core.verdict.compare import Comparison, compare
@@ -84,7 +84,7 @@ def _worse(comparison: Comparison) -> list[str]:
 
 
 def _size(each: MetricComparison) -> str:
-    tier = hop_name(each.key)
+    tier = tier_name(each.key)
     if tier is not None:
         return f"the tier {tier} {wording.change_ms(each.change)}"
     size = each.change if each.change_ratio is None else each.change_ratio

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.core.calibration.machine import machine_of, slope_on
-from bench.core.requests.metrics import metric
 from bench.core.run.figures import figures_of
 from bench.core.run.result import RunResult, check_usable, differences, environment
+from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.verdict.baseline import MIN_RUNS, Baseline, accepted_run
 from bench.core.verdict.compare import compare
@@ -35,7 +35,9 @@ def assess(runs: Sequence[RunResult]) -> Noise:
     for run in runs:
         _check(run, newest)
     keys = sorted({key for run in runs for key in figures_of(run.summary)})
-    controlled = None if newest.fingerprint.simulated else machine_of([], [run.control for run in runs])
+    controlled = (
+        None if newest.fingerprint.simulated else machine_of([], [run.reference_workload for run in runs])
+    )
     paces = controlled.base if controlled else (0.0,) * len(runs)
     found = {key: _noise(key, [figures_of(run.summary).get(key, {}) for run in runs], paces) for key in keys}
     noise = Noise(

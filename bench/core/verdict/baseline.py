@@ -6,13 +6,13 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from bench.core.calibration.control import Control
-from bench.core.declared.watching import GaugeName
-from bench.core.requests.metrics import metric
-from bench.core.requests.sample import Outcome
+from bench.core.calibration.reference_workload import ReferenceWorkload
+from bench.core.config.watching import GaugeName
 from bench.core.run.figures import check_compared, figures_of
 from bench.core.run.result import Fingerprint, RunResult, check_usable, environment
 from bench.core.run.summary import BLOCKS
+from bench.core.samples.metrics import metric
+from bench.core.samples.sample import Outcome
 from bench.core.values import stats
 from bench.core.values.record import NotNegative, Record
 from bench.core.watch.work import Work
@@ -43,7 +43,7 @@ class BaselineRun(Record):
         figures: By metric and prompt, in the metric's unit.
         counters: What has no noise, likewise.
         work: What a message made the stack's services do, by the counter's name.
-        control: How fast the machine was; None when that was not measured.
+        reference_workload: How fast the machine was; None when that was not measured.
     """
 
     run_id: str
@@ -60,7 +60,7 @@ class BaselineRun(Record):
     figures: dict[str, dict[str, NotNegative]]
     counters: dict[str, dict[str, NotNegative]] = {}
     work: dict[GaugeName, NotNegative] = {}
-    control: Control | None = None
+    reference_workload: ReferenceWorkload | None = None
 
     @field_validator("figures")
     @classmethod
@@ -75,7 +75,7 @@ class BaselineRun(Record):
         return Work(self.ok, self.work)
 
 
-class Anchor(Record):
+class PinnedBaseline(Record):
     """Runs of a release that do not roll, so that many small steps for the worse show as one.
 
     Attributes:
@@ -99,7 +99,7 @@ class Baseline(Record):
     stack: str
     environment: str
     runs: tuple[BaselineRun, ...]
-    anchor: Anchor | None = None
+    pinned: PinnedBaseline | None = None
 
     @model_validator(mode="after")
     def _distinct(self) -> "Baseline":
@@ -119,10 +119,10 @@ def place_of(result: RunResult) -> str:
 def text_of(baseline: Baseline) -> str:
     """A baseline as its file has it."""
     # What is not there is not written: without an anchor, and of old runs, a file reads as it always did.
-    anchor = baseline.anchor
+    pinned = baseline.pinned
     left_out = {
         "runs": _workless(baseline.runs),
-        "anchor": {"runs": _workless(anchor.runs)} if anchor else True,
+        "pinned": {"runs": _workless(pinned.runs)} if pinned else True,
     }
     return baseline.model_dump_json(indent=1, exclude=left_out) + "\n"
 
@@ -164,7 +164,7 @@ def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str
         stack=result.fingerprint.stack,
         environment=environment(result.fingerprint),
         runs=tuple(sorted(runs, key=lambda run: run.started_at))[-MAX_RUNS:],
-        anchor=baseline.anchor if baseline else None,
+        pinned=baseline.pinned if baseline else None,
     )
 
 
@@ -181,8 +181,8 @@ def pin(baseline: Baseline, *, reason: str, by: str, at: datetime) -> Baseline:
             f"an anchor needs {MIN_RUNS} runs, the baseline has {len(baseline.runs)}",
             "accept more runs first",
         )
-    anchor = Anchor(runs=baseline.runs, pinned_at=at, pinned_by=by, reason=reason.strip())
-    return baseline.model_copy(update={"anchor": anchor})
+    pinned = PinnedBaseline(runs=baseline.runs, pinned_at=at, pinned_by=by, reason=reason.strip())
+    return baseline.model_copy(update={"pinned": pinned})
 
 
 def prune(baseline: Baseline, keep: int) -> Baseline:
@@ -227,7 +227,9 @@ def accepted_run(result: RunResult, reason: str, by: str, at: datetime) -> Basel
         },
         counters=summary.counters,
         work=summary.work,
-        control=None if result.control is None else result.control.rounded(_CONTROL_DIGITS),
+        reference_workload=None
+        if result.reference_workload is None
+        else result.reference_workload.rounded(_CONTROL_DIGITS),
     )
 
 

@@ -6,9 +6,9 @@ from enum import StrEnum
 from pydantic import AwareDatetime
 
 from bench.core.calibration.machine import Machine, machine_of
-from bench.core.requests.metrics import Part, hop_name, metric, named
 from bench.core.run.counters import CounterChange, changed_counters
 from bench.core.run.result import RunResult, differences
+from bench.core.samples.metrics import Part, metric, named, tier_name
 from bench.core.values import wording
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun
@@ -23,7 +23,7 @@ class Decision(StrEnum):
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"
-    UNDECIDED = "undecided"
+    INCONCLUSIVE = "inconclusive"
     INVALID = "invalid"
 
 
@@ -49,10 +49,10 @@ class Comparison(Record):
         baseline_runs: How many runs it was compared with.
         newest_baseline_commit: What the newest of them measured.
         newest_baseline_at: When that was.
-        crept: What decides, beside the baseline's anchor; empty when it has none to compare with.
-        anchored_at: When the anchor was pinned.
+        drifted: What decides, beside the baseline's anchor; empty when it has none to compare with.
+        pinned_at: When the anchor was pinned.
         confirmed_by: The second run that it rests on; None when one was enough.
-        beside: What was measured in turns with it; None when it was compared with a baseline.
+        compare_with: What was measured in turns with it; None when it was compared with a baseline.
         machine: How fast this run's machine was beside the baseline's; None when no control says so.
         counters: What has no noise and changed all the same; it decides nothing.
         work: What messages make the stack's services do, likewise.
@@ -64,10 +64,10 @@ class Comparison(Record):
     baseline_runs: int = 0
     newest_baseline_commit: str | None = None
     newest_baseline_at: AwareDatetime | None = None
-    crept: tuple[MetricComparison, ...] = ()
-    anchored_at: AwareDatetime | None = None
+    drifted: tuple[MetricComparison, ...] = ()
+    pinned_at: AwareDatetime | None = None
     confirmed_by: str | None = None
-    beside: str | None = None
+    compare_with: str | None = None
     machine: MachineComparison | None = None
     counters: tuple[CounterChange, ...] = ()
     work: tuple[WorkChange, ...] = ()
@@ -76,7 +76,7 @@ class Comparison(Record):
     def suspect(self) -> bool:
         """Whether it is worth measuring again, before anybody is told."""
         looks = any(each.suspect and each.gates for each in self.metrics)
-        return self.confirmed_by is None and (looks or bool(self.worse_than_anchor))
+        return self.confirmed_by is None and (looks or bool(self.worse_than_pinned))
 
     def regressed(self, part: Part) -> tuple[MetricComparison, ...]:
         """The regressions among the metrics of one part, the largest first."""
@@ -89,13 +89,13 @@ class Comparison(Record):
         return _vanished(self.metrics)
 
     @property
-    def worse_than_anchor(self) -> tuple[MetricComparison, ...]:
+    def worse_than_pinned(self) -> tuple[MetricComparison, ...]:
         """What decides and crept."""
-        return tuple(each for each in self.crept if each.regressed)
+        return tuple(each for each in self.drifted if each.regressed)
 
     def slower_tiers(self) -> tuple[MetricComparison, ...]:
         """The tiers that make up the growth: each at least a fifth of it and beyond what matters."""
-        tiers = [each for each in self.metrics if hop_name(each.key) is not None]
+        tiers = [each for each in self.metrics if tier_name(each.key) is not None]
         grown = [each for each in tiers if (each.change or 0.0) >= metric(each.key).smallest_change]
         total = sum(each.change or 0.0 for each in grown)
         main = [each for each in grown if (each.change or 0.0) >= total / 5]
@@ -118,13 +118,13 @@ def compare(
     crossed = [f"threshold crossed: {limit}" for limit in result.crossed]
     unjudged = _unjudged(result, baseline)
     if unjudged or baseline is None:
-        decision = Decision.FAIL if crossed else Decision.UNDECIDED
+        decision = Decision.FAIL if crossed else Decision.INCONCLUSIVE
         return Comparison(decision=decision, reasons=(*crossed, *unjudged))
     heads = [result] if again is None or _no_witness(again) else [result, again]
     runs = comparable(result, baseline)
     machine, metrics = _machine(heads, runs), _judged(heads, runs, noise)
-    crept = _beside_anchor(heads, baseline, noise)
-    decision, reasons = _weighed(crossed, metrics, crept, machine, _doubts(noise, again))
+    drifted = _against_pinned(heads, baseline, noise)
+    decision, reasons = _weighed(crossed, metrics, drifted, machine, _doubts(noise, again))
     reasons += _unconfirmed(_judged([result], runs, noise), metrics) if len(heads) > 1 else ()
     counters = changed_counters(result.summary.counters, [run.counters for run in runs])
     work = changed_work([result.summary.done], [run.done for run in runs])
@@ -135,8 +135,8 @@ def compare(
         baseline_runs=len(runs),
         newest_baseline_commit=runs[-1].commit,
         newest_baseline_at=runs[-1].started_at,
-        crept=crept,
-        anchored_at=baseline.anchor.pinned_at if baseline.anchor and crept else None,
+        drifted=drifted,
+        pinned_at=baseline.pinned.pinned_at if baseline.pinned and drifted else None,
         confirmed_by=heads[1].provenance.run_id if len(heads) > 1 else None,
         machine=_beside_others(machine),
         counters=counters,
@@ -147,21 +147,21 @@ def compare(
 def _weighed(
     crossed: Sequence[str],
     metrics: Sequence[MetricComparison],
-    crept: Sequence[MetricComparison],
+    drifted: Sequence[MetricComparison],
     machine: Machine | None,
     doubts: Sequence[str],
 ) -> tuple[Decision, tuple[str, ...]]:
     """The decision when the machine, the anchor and what speaks against a failure are looked at too."""
     decision, reasons = decide(crossed, metrics)
     if machine is not None and machine.moved:
-        first = decision is Decision.UNDECIDED
+        first = decision is Decision.INCONCLUSIVE
         reasons = (_moved(machine), *reasons) if first else (*reasons, _moved(machine))
-    worse = [named(each.key) for each in crept if each.regressed]
+    worse = [named(each.key) for each in drifted if each.regressed]
     if worse:
         decision = Decision.FAIL
         reasons += tuple(f"{name} crept: it regressed beside the anchor" for name in worse)
     if decision is Decision.FAIL and doubts and not crossed and not _vanished(metrics):
-        return Decision.UNDECIDED, (*doubts, *reasons)
+        return Decision.INCONCLUSIVE, (*doubts, *reasons)
     return decision, reasons
 
 
@@ -202,7 +202,7 @@ def _machine(heads: Sequence[RunResult], runs: Sequence[BaselineRun]) -> Machine
     """How fast the machines were; where time is simulated that is no matter."""
     if heads[0].fingerprint.simulated:
         return None
-    return machine_of([each.control for each in heads], [run.control for run in runs])
+    return machine_of([each.reference_workload for each in heads], [run.reference_workload for run in runs])
 
 
 def _beside_others(machine: Machine | None) -> MachineComparison | None:
@@ -217,11 +217,11 @@ def _moved(machine: Machine) -> str:
     return f"environment shift: work that no version touches was {size} {way} than in the baseline's runs"
 
 
-def _beside_anchor(
+def _against_pinned(
     heads: Sequence[RunResult], baseline: Baseline, noise: Noise | None
 ) -> tuple[MetricComparison, ...]:
     """What decides, beside the pinned runs that compare with this one, if there are enough."""
-    alike = _alike(heads[0], baseline.anchor.runs if baseline.anchor else ())
+    alike = _alike(heads[0], baseline.pinned.runs if baseline.pinned else ())
     if len(alike) < MIN_RUNS:
         return ()
     return tuple(each for each in _judged(heads, alike, noise) if each.part is Part.DECIDES)
@@ -241,12 +241,14 @@ def comparable(result: RunResult, baseline: Baseline) -> tuple[BaselineRun, ...]
 
 def _alike(result: RunResult, runs: Sequence[BaselineRun]) -> list[BaselineRun]:
     """The runs that compare with this one; where both have a control the processor may be another one."""
-    own, control = result.fingerprint, result.control
+    own, reference_workload = result.fingerprint, result.reference_workload
     return [
         run
         for run in runs
         if not differences(
-            own, run.fingerprint, any_processor=machine_of([control], [run.control]) is not None
+            own,
+            run.fingerprint,
+            any_processor=machine_of([reference_workload], [run.reference_workload]) is not None,
         )
     ]
 
@@ -281,9 +283,9 @@ def decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple
     ]
     if failures:
         return Decision.FAIL, tuple(failures)
-    undecided = [each for each in said[Verdict.INCONCLUSIVE] if each.part is Part.DECIDES]
-    if undecided:
-        return Decision.UNDECIDED, tuple(f"{named(each.key)}: {unclear(each)}" for each in undecided)
+    inconclusive = [each for each in said[Verdict.INCONCLUSIVE] if each.part is Part.DECIDES]
+    if inconclusive:
+        return Decision.INCONCLUSIVE, tuple(f"{named(each.key)}: {unclear(each)}" for each in inconclusive)
     return Decision.PASS, tuple(f"{named(each.key)} improved" for each in said[Verdict.IMPROVED])
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.core.requests.metrics import metric
-from bench.core.requests.sample import Outcome
 from bench.core.run.summary import BLOCKS, RunSummary
+from bench.core.samples.metrics import metric
+from bench.core.samples.sample import Outcome
 from bench.core.values import stats
 from bench.core.verdict.baseline import BaselineRun
 from bench.core.verdict.verdict import SCREEN_ALPHA, MetricComparison, Verdict

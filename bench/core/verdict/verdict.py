@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
 from bench.core.calibration.machine import Machine
-from bench.core.declared.scenario import Tolerance
-from bench.core.requests.metrics import Better, Part, metric, tailed
+from bench.core.config.scenario import Tolerance
 from bench.core.run.figures import figures_of
 from bench.core.run.summary import RunSummary
+from bench.core.samples.metrics import Better, Part, metric, tailed
 from bench.core.values import stats
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import MIN_RUNS, BaselineRun

@@ -8,9 +8,9 @@ from typing import assert_never
 import numpy as np
 import numpy.typing as npt
 
-from bench.core.declared.watching import Limits
-from bench.core.requests.sample import GaugeSample, Outcome, Probe, ResourceSample
-from bench.core.requests.samples import Samples
+from bench.core.config.watching import Limits
+from bench.core.samples.sample import GaugeSample, Outcome, Probe, ResourceSample
+from bench.core.samples.samples import Samples
 from bench.core.values import wording
 from bench.core.values.record import Count, Number, Record
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from bench.core.requests.sample import Probe
+from bench.core.samples.sample import Probe
 from bench.core.values.record import Count, NotNegative, Number, Record
 
 

@@ -4,8 +4,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from bench.core.declared.watching import Limits
-from bench.core.requests.sample import HOST, GaugeSample, Probe, ResourceSample
+from bench.core.config.watching import Limits
+from bench.core.samples.sample import HOST, GaugeSample, Probe, ResourceSample
 from bench.core.values.record import Record
 from bench.core.watch.alerts import Alert, Rule, answered_checks, find_alerts
 from bench.core.watch.availability import Availability, CheckLog

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from bench.core.requests.sample import ResourceSample
+from bench.core.samples.sample import ResourceSample
 from bench.core.values.record import Count, NotNegative, Number, Record
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from bench.core.requests.sample import GaugeSample, Outcome
-from bench.core.requests.samples import Samples
+from bench.core.samples.sample import GaugeSample, Outcome
+from bench.core.samples.samples import Samples
 from bench.core.values.record import Record
 
 _DIGITS = 6  # of what is kept per message, so that it reads as a number and not as a fraction

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from bench.core.declared.scenario import Brief, Prompt, Scenario, Workload
-from bench.core.declared.stack import Asked
-from bench.core.requests.metrics import METRICS
-from bench.core.requests.samples import SampleLog
+from bench.core.config.scenario import Prompt, RunSpec, Scenario
+from bench.core.config.stack import Asked
+from bench.core.samples.metrics import METRICS
+from bench.core.samples.samples import SampleLog
 from bench.measure.load.messages import Job, Transport
 from bench.measure.load.workers import Workers
 
@@ -34,12 +34,19 @@ async def ask(
             "purpose": "The same request again and again.",
             "target": asked.target.name,
             "seed": 1,
-            "workload": Workload(prompts="-"),
-            "stages": [{"kind": "user-turns", "users": 1, "turns": asked.repeats, "duration_s": _TIMEOUT_S}],
+            "prompts": "-",
+            "phases": [
+                {
+                    "executor": "per-vu-iterations",
+                    "vus": 1,
+                    "iterations": asked.repeats,
+                    "duration_s": _TIMEOUT_S,
+                }
+            ],
             "request_timeout_s": _TIMEOUT_S,
         }
     )
-    brief = Brief(scenario=scenario, target=asked.target, prompts=(Prompt(id="same", text=asked.message),))
+    spec = RunSpec(scenario=scenario, target=asked.target, prompts=(Prompt(id="same", text=asked.message),))
     log = SampleLog()
-    await workers.run(Job(brief, (url,), tokens, transport=transport), lambda batch: log.extend(batch.log))
+    await workers.run(Job(spec, (url,), tokens, transport=transport), lambda batch: log.extend(batch.log))
     return [float(each_ms) for each_ms in METRICS["e2e_ms"].values(log.since(0)) if each_ms > 0]

@@ -4,12 +4,12 @@ import asyncio
 import time
 from typing import Protocol
 
-from bench.core.answers.answer import AnswerReader, Reading
-from bench.core.answers.hops import parse_server_timing
-from bench.core.declared.scenario import Expectation
-from bench.core.declared.target import Target
+from bench.core.config.scenario import Expectation
+from bench.core.config.target import Target
 from bench.core.load.plan import Arrival
-from bench.core.requests.sample import Outcome
+from bench.core.response.answer import AnswerReader, Reading
+from bench.core.response.tier_times import parse_server_timing
+from bench.core.samples.sample import Outcome
 from bench.measure.http.answer_stream import OnBody
 from bench.measure.http.connection import Connection
 from bench.measure.http.wire import Reply, WireError, WireFault, request_bytes
@@ -147,7 +147,7 @@ def _answer(
         tokens=reading.tokens if reading.tokens is not None else _pieces(reading),
         intercepted=text.startswith(marks) if marks is not None and text is not None else None,
         status=reply.status or None,
-        hops=parse_server_timing(_server_timing(reply)) | reading.hops,
+        tier_times=parse_server_timing(_server_timing(reply)) | reading.tier_times,
     )
 
 

@@ -7,10 +7,10 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.core.answers.answer_form import AnswerForm
-from bench.core.declared.scenario import Brief, Prompt
-from bench.core.declared.stack import expand
-from bench.core.declared.target import Target
+from bench.core.config.scenario import Prompt, RunSpec
+from bench.core.config.stack import expand
+from bench.core.config.target import Target
+from bench.core.response.answer_form import AnswerForm
 from bench.errors import ConfigError
 from bench.measure.http.wire import Address, request_bytes
 
@@ -62,7 +62,7 @@ class Endpoint:
     @classmethod
     def of(
         cls,
-        brief: Brief,
+        spec: RunSpec,
         base_url: str,
         environ: Mapping[str, str],
         target: Target | None = None,
@@ -71,7 +71,7 @@ class Endpoint:
         """The endpoint of a brief at an address, of its own target unless another is named.
 
         Args:
-            brief: The work.
+            spec: The work.
             base_url: The service's address.
             environ: For the placeholders of the target.
             target: In place of the brief's.
@@ -80,12 +80,12 @@ class Endpoint:
         Raises:
             ConfigError: A placeholder of the target has no value, or the address is none.
         """
-        target = target or brief.target
+        target = target or spec.target
         values = {f"env.{name}": value for name, value in environ.items()}
         body = _expanded(target.body, values, f"targets/{target.name}.yaml: body")
         headers = {"accept-encoding": "identity", "content-type": "application/json"}
-        single = [prompt for prompt in brief.prompts if not prompt.then]
-        unique = brief.scenario.workload.unique
+        single = [prompt for prompt in spec.prompts if not prompt.then]
+        unique = spec.scenario.unique_prompts
         return cls(
             target=target,
             form=AnswerForm(target.answer),
@@ -94,8 +94,8 @@ class Endpoint:
             headers=headers | declared_headers(target, environ),
             body=body,
             tails={each.id: _tail(_filled(body, _marked(each.text, unique), ())) for each in single},
-            prompts={prompt.id: prompt for prompt in brief.prompts},
-            timeout_s=brief.scenario.request_timeout_s,
+            prompts={prompt.id: prompt for prompt in spec.prompts},
+            timeout_s=spec.scenario.request_timeout_s,
             numbers=count(*share) if unique else None,
         )
 

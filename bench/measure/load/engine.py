@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from bench.core.declared.stages import ClosedLoop, OpenLoop
+from bench.core.config.executors import ClosedLoop, OpenLoop
 from bench.core.load.plan import Arrival, RunPlan, Span
-from bench.core.requests.sample import Outcome, RequestSample
+from bench.core.samples.sample import Outcome, RequestSample
 from bench.measure.machine.pacing import Pacer
 
 
@@ -30,10 +30,10 @@ class Answer:
     intercepted: bool | None = None
     status: int | None = None
     detail: str | None = None
-    hops: Mapping[str, float] = field(default_factory=dict)
+    tier_times: Mapping[str, float] = field(default_factory=dict)
 
 
-class User(Protocol):
+class VirtualUser(Protocol):
     """A virtual user: a connection, and somebody's token."""
 
     async def open(self) -> None:
@@ -49,7 +49,7 @@ class User(Protocol):
         ...
 
 
-OpenUser = Callable[[int, int], User]
+OpenVu = Callable[[int, int], VirtualUser]
 OnSample = Callable[[RequestSample, Sequence[float]], None]
 Begin = Callable[[int], Awaitable[float]]
 
@@ -59,26 +59,26 @@ class Engine:
 
     Args:
         plan: What to send.
-        open_user: Makes the virtual user of a number, for the arm of a number.
+        open_vu: Makes the virtual user of a number, for the arm of a number.
         on_sample: Is given each sample as soon as its request is over, and the times of its tokens.
         pacer: Knows the time and waits for it.
-        grace_s: How long requests under way at the end of a stage may take.
+        graceful_stop_s: How long requests under way at the end of a stage may take.
     """
 
     def __init__(
-        self, plan: RunPlan, open_user: OpenUser, on_sample: OnSample, pacer: Pacer, grace_s: float
+        self, plan: RunPlan, open_vu: OpenVu, on_sample: OnSample, pacer: Pacer, graceful_stop_s: float
     ) -> None:
         self._plan = plan
-        self._open_user = open_user
+        self._open_vu = open_vu
         self._on_sample = on_sample
         self._pacer = pacer
-        self._grace_s = grace_s
-        closed = [index for index, stage in enumerate(plan.stages) if isinstance(stage, ClosedLoop)]
-        numbers = sorted({span.user for index in closed for span in plan.spans(index)})
+        self._graceful_stop_s = graceful_stop_s
+        closed = [index for index, phase in enumerate(plan.phases) if isinstance(phase, ClosedLoop)]
+        numbers = sorted({span.vu for index in closed for span in plan.spans(index)})
         # By arm: a user has a connection to each target.
-        self._users = {number: [open_user(number, arm) for arm in range(plan.arms)] for number in numbers}
-        self._others: list[User] = []
-        self._idle: list[User] = []
+        self._vus = {number: [open_vu(number, arm) for arm in range(plan.arms)] for number in numbers}
+        self._others: list[VirtualUser] = []
+        self._idle: list[VirtualUser] = []
         self._in_flight = 0
         self._origin_s = 0.0
 
@@ -89,8 +89,8 @@ class Engine:
 
     async def open(self) -> None:
         """Open all connections before the clock starts: what it costs to do so at once is ours."""
-        await asyncio.gather(*(user.open() for arms in self._users.values() for user in arms))
-        self._idle = [arms[0] for arms in self._users.values()]
+        await asyncio.gather(*(vu.open() for arms in self._vus.values() for vu in arms))
+        self._idle = [arms[0] for arms in self._vus.values()]
 
     async def run(self, begin: Begin) -> None:
         """Send everything. Cancelling it records the requests under way as CANCELLED.
@@ -98,50 +98,50 @@ class Engine:
         Args:
             begin: Waits until the stage of a number may begin, and says when that is, on the pacer's clock.
         """
-        for index, stage in enumerate(self._plan.stages):
+        for index, phase in enumerate(self._plan.phases):
             start_s = await begin(index)
             if index == 0:
                 self._origin_s = start_s
-            if isinstance(stage, OpenLoop):
-                await self._run_open(index, stage, start_s)
+            if isinstance(phase, OpenLoop):
+                await self._run_open(index, phase, start_s)
             else:
-                await self._run_closed(index, stage, start_s)
+                await self._run_closed(index, phase, start_s)
 
     async def close(self) -> None:
         """Close every user's connection."""
-        closed = [user for arms in self._users.values() for user in arms]
-        await asyncio.gather(*(user.close() for user in [*closed, *self._others]))
+        closed = [vu for arms in self._vus.values() for vu in arms]
+        await asyncio.gather(*(vu.close() for vu in [*closed, *self._others]))
 
-    async def _run_closed(self, index: int, stage: ClosedLoop, start_s: float) -> None:
-        end_s = start_s + stage.duration_s
+    async def _run_closed(self, index: int, phase: ClosedLoop, start_s: float) -> None:
+        end_s = start_s + phase.duration_s
         spans = self._plan.spans(index)
         # Requests that outlive the grace are recorded as cancelled.
         with suppress(TimeoutError):
             async with asyncio.timeout(self._left_s(end_s)), asyncio.TaskGroup() as group:
                 for span in spans:
                     group.create_task(self._chat(index, span, start_s))
-        if any(span.turns is None for span in spans):
+        if any(span.iterations is None for span in spans):
             # Users whose next message would be too late are done, but a stage lasts as long as it says.
             await self._pacer.sleep_until(end_s)
 
-    async def _chat(self, stage: int, span: Span, start_s: float) -> None:
+    async def _chat(self, phase: int, span: Span, start_s: float) -> None:
         """One user's loop: each message is due one pause after the answer to the last."""
-        users = self._users[span.user]
+        vus = self._vus[span.vu]
         free_s, end_s = start_s + span.start_s, start_s + span.end_s
-        for arrival in self._plan.requests(stage, span.user):
-            due_s = free_s + arrival.pause_s
-            if due_s >= end_s or arrival.turn == span.turns:
+        for arrival in self._plan.requests(phase, span.vu):
+            due_s = free_s + arrival.think_time_s
+            if due_s >= end_s or arrival.iteration == span.iterations:
                 return
             await self._pacer.sleep_until(due_s)
             self._in_flight += 1
             try:
-                free_s = await self._ask(users[arrival.arm], arrival, due_s)
+                free_s = await self._ask(vus[arrival.arm], arrival, due_s)
             finally:
                 self._in_flight -= 1
 
-    async def _run_open(self, index: int, stage: OpenLoop, start_s: float) -> None:
-        end_s = start_s + stage.duration_s
-        most = self._plan.max_in_flight(index)
+    async def _run_open(self, index: int, phase: OpenLoop, start_s: float) -> None:
+        end_s = start_s + phase.duration_s
+        most = self._plan.max_vus(index)
         self._in_flight = 0
         # Requests that outlive the grace are recorded as cancelled.
         with suppress(TimeoutError):
@@ -158,22 +158,22 @@ class Engine:
 
     async def _send(self, arrival: Arrival, due_s: float) -> None:
         """One request of an open loop, with whichever connection is free."""
-        user = self._idle.pop() if self._idle else self._another_user(arrival.user)
+        vu = self._idle.pop() if self._idle else self._another_vu(arrival.vu)
         try:
-            await self._ask(user, arrival, due_s)
+            await self._ask(vu, arrival, due_s)
         finally:
-            self._idle.append(user)
+            self._idle.append(vu)
             self._in_flight -= 1
 
-    def _another_user(self, number: int) -> User:
-        user = self._open_user(number, 0)
-        self._others.append(user)
-        return user
+    def _another_vu(self, number: int) -> VirtualUser:
+        vu = self._open_vu(number, 0)
+        self._others.append(vu)
+        return vu
 
-    async def _ask(self, user: User, arrival: Arrival, due_s: float) -> float:
+    async def _ask(self, vu: VirtualUser, arrival: Arrival, due_s: float) -> float:
         """Ask, record, and say when it was over."""
         try:
-            answer = await user.ask(arrival)
+            answer = await vu.ask(arrival)
         except asyncio.CancelledError:
             self._record(arrival, due_s, _taken_back(self._pacer.now_s()))
             raise
@@ -183,9 +183,9 @@ class Engine:
     def _record(self, arrival: Arrival, due_s: float, answer: Answer) -> None:
         origin_s, times_s = self._origin_s, answer.token_times_s
         sample = RequestSample(
-            stage=arrival.stage,
-            user=arrival.user,
-            turn=arrival.turn,
+            phase=arrival.phase,
+            vu=arrival.vu,
+            iteration=arrival.iteration,
             prompt=arrival.label,
             arm=arrival.arm,
             scheduled_s=due_s - origin_s,
@@ -200,19 +200,19 @@ class Engine:
             status=answer.status,
             outcome=answer.outcome,
             detail=answer.detail,
-            hops=answer.hops,
+            tier_times=answer.tier_times,
         )
         self._on_sample(sample, times_s)
 
     def _left_s(self, end_s: float) -> float:
         """How long a stage may still take."""
-        return end_s + self._grace_s - self._pacer.now_s()
+        return end_s + self._graceful_stop_s - self._pacer.now_s()
 
 
 def _taken_back(now_s: float) -> Answer:
     return Answer(outcome=Outcome.CANCELLED, finished_s=now_s, detail="taken back at the end of the run")
 
 
-def _dropped(due_s: float, max_in_flight: int) -> Answer:
-    detail = f"{max_in_flight} requests were under way when it was due"
+def _dropped(due_s: float, max_vus: int) -> Answer:
+    detail = f"{max_vus} requests were under way when it was due"
     return Answer(outcome=Outcome.DROPPED, finished_s=due_s, detail=detail)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bench.core.declared.stack import Asked, Layers
+from bench.core.config.stack import Asked, Layers
 from bench.core.run.layers import Round
 from bench.measure.load.asking import ask
 from bench.measure.load.messages import Transport

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from bench.core.declared.scenario import Brief
-from bench.core.requests.samples import SampleLog
+from bench.core.config.scenario import RunSpec
+from bench.core.samples.samples import SampleLog
 from bench.core.values.histogram import Histogram
 
 _LENGTH = struct.Struct("!Q")
@@ -30,14 +30,14 @@ class Job:
     """A load to give.
 
     Attributes:
-        brief: What to do.
+        spec: What to do.
         base_urls: Of the service that offers the target, and of the one that offers the target beside.
         tokens: Of the virtual users; none when the target asks for none.
         share: Which of how many equal shares of the load.
         transport: Who speaks HTTP.
     """
 
-    brief: Brief
+    spec: RunSpec
     base_urls: Sequence[str]
     tokens: Sequence[str] = field(default=(), repr=False)
     share: tuple[int, int] = (0, 1)
@@ -64,10 +64,10 @@ class TakeBack:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingForStage:
+class WaitingForPhase:
     """All connections are open, or a stage is over, and the stage of this number can begin."""
 
-    stage: int
+    phase: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from operator import sub
 import numpy as np
 
 from bench.core.load.plan import plan
-from bench.core.requests.sample import Outcome, RequestSample
-from bench.core.requests.samples import SampleLog
+from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.samples import SampleLog
 from bench.core.values.histogram import Histogram
 from bench.core.values.units import ms
 from bench.measure.http.httpx_connection import HttpxConnection
@@ -32,7 +32,7 @@ from bench.measure.load.messages import (
     Start,
     TakeBack,
     Transport,
-    WaitingForStage,
+    WaitingForPhase,
     receive,
     send,
 )
@@ -54,13 +54,13 @@ class _Shift:
         self._said_in_flight = 0
         self._starts: asyncio.Queue[float] = asyncio.Queue()
         self._clients: dict[int, list[ChatClient]] = {}
-        brief = job.brief
+        spec = job.spec
         self._endpoints = [
-            Endpoint.of(brief, url, os.environ, target, job.share)
-            for url, target in zip(job.base_urls, brief.targets, strict=True)
+            Endpoint.of(spec, url, os.environ, target, job.share)
+            for url, target in zip(job.base_urls, spec.targets, strict=True)
         ]
-        load = plan(brief).model_copy(update={"share": job.share})
-        self._engine = Engine(load, self._open_user, self._take, clock, brief.scenario.grace_s)
+        load = plan(spec).model_copy(update={"share": job.share})
+        self._engine = Engine(load, self._open_vu, self._take, clock, spec.scenario.graceful_stop_s)
 
     def start(self, at_s: float) -> None:
         self._starts.put_nowait(at_s)
@@ -87,11 +87,11 @@ class _Shift:
             self._flush()
             send(self._writer, Finished(finished_s))
 
-    async def _begin(self, stage: int) -> float:
-        send(self._writer, WaitingForStage(stage))
+    async def _begin(self, phase: int) -> float:
+        send(self._writer, WaitingForPhase(phase))
         return await self._starts.get()
 
-    def _open_user(self, number: int, arm: int) -> ChatClient:
+    def _open_vu(self, number: int, arm: int) -> ChatClient:
         endpoint = self._endpoints[arm]
         other = HttpxConnection(self._job.base_urls[arm]) if self._job.transport is Transport.HTTPX else None
         if not self._tokens or endpoint.target.auth != "bearer":
@@ -104,7 +104,7 @@ class _Shift:
     def _take(self, sample: RequestSample, token_times_s: Sequence[float]) -> None:
         self._log.append(sample)
         if sample.outcome is Outcome.OK and sample.arm == 0 and len(token_times_s) > 1:
-            gaps = self._gaps.setdefault(sample.stage, array("d"))
+            gaps = self._gaps.setdefault(sample.phase, array("d"))
             gaps.extend(map(sub, token_times_s[1:], token_times_s[:-1]))
 
     async def _keep_flushing(self) -> None:
@@ -116,7 +116,7 @@ class _Shift:
     def _flush(self) -> None:
         in_flight = self._engine.in_flight
         if len(self._log) or in_flight != self._said_in_flight:
-            token_gaps = {stage: _counted(gaps_s) for stage, gaps_s in self._gaps.items()}
+            token_gaps = {phase: _counted(gaps_s) for phase, gaps_s in self._gaps.items()}
             send(self._writer, Batch(self._log, token_gaps, in_flight))
             self._log, self._gaps, self._said_in_flight = SampleLog(), {}, in_flight
 

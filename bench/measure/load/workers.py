@@ -15,7 +15,7 @@ from bench.measure.load.messages import (
     Renew,
     Start,
     TakeBack,
-    WaitingForStage,
+    WaitingForPhase,
     receive,
     send,
 )
@@ -34,14 +34,14 @@ class Workers:
     Attributes:
         processes: They.
         began_s: When the first stage of the latest job began, on CLOCK_MONOTONIC; None before.
-        stage: The number of the stage that began last.
-        stage_began_s: When that was.
+        phase: The number of the stage that began last.
+        phase_began_s: When that was.
     """
 
     processes: Sequence[asyncio.subprocess.Process]
     began_s: float | None = None
-    stage: int = field(default=0, init=False)
-    stage_began_s: float = field(default=0.0, init=False)
+    phase: int = field(default=0, init=False)
+    phase_began_s: float = field(default=0.0, init=False)
     _in_flight: dict[int, int] = field(default_factory=dict, init=False)
     _waiting: int = field(default=0, init=False)
     _on_begin: Callable[[], object] = field(default=lambda: None, init=False)
@@ -102,15 +102,15 @@ class Workers:
                     "a load generator process ended before its load did", "what it said stands above"
                 ) from None
             match heard:
-                case WaitingForStage(stage=stage):
-                    self._gather(stage)
+                case WaitingForPhase(phase=phase):
+                    self._gather(phase)
                 case Batch() as batch:
                     self._in_flight[process.pid] = batch.in_flight
                     on_batch(batch)
                 case Finished(at_s=at_s):
                     return at_s
 
-    def _gather(self, stage: int) -> None:
+    def _gather(self, phase: int) -> None:
         """A stage begins when all processes have come to it."""
         self._waiting += 1
         if self._waiting == len(self.processes):
@@ -119,7 +119,7 @@ class Workers:
             if self.began_s is None:
                 self.began_s = at_s
                 self._on_begin()
-            self.stage, self.stage_began_s = stage, at_s
+            self.phase, self.phase_began_s = phase, at_s
             self._tell(Start(at_s))
 
     def _tell(self, value: object) -> None:

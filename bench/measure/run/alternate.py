@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from bench.core.declared.scenario import Brief
-from bench.core.declared.stack import Stack
-from bench.core.requests.sample import StopCause
+from bench.core.config.scenario import RunSpec
+from bench.core.config.stack import Stack
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
 from bench.core.run.warm_up import measured
+from bench.core.samples.sample import StopCause
 from bench.core.verdict.ab import order, whole_of
 from bench.errors import MeasurementError
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
@@ -44,12 +44,12 @@ class Measured:
 
 
 def alternate(
-    brief: Brief, base: Arm, head: Arm, pairs: int, listener: Listener
+    spec: RunSpec, base: Arm, head: Arm, pairs: int, listener: Listener
 ) -> tuple[Measured, Measured]:
     """Measure a scenario on both, as many times as there are pairs.
 
     Args:
-        brief: What to do.
+        spec: What to do.
         base: The one.
         head: The other.
         pairs: How many runs of each.
@@ -61,12 +61,12 @@ def alternate(
         MeasurementError: A run ended early, so that its pair is none.
         KeyboardInterrupt: By Ctrl-C.
     """
-    arms, run_id = {"A": base, "B": head}, new_run_id(brief.scenario.name)
+    arms, run_id = {"A": base, "B": head}, new_run_id(spec.scenario.name)
     recordings: dict[str, list[Recording]] = {name: [] for name in arms}
     with ExitStack() as both:
         subjects = {
             name: both.enter_context(
-                prepared(brief, arm.stack, arm.conditions, f"{run_id}-{name.lower()}", listener)
+                prepared(spec, arm.stack, arm.conditions, f"{run_id}-{name.lower()}", listener)
             )
             for name, arm in arms.items()
         }
@@ -76,11 +76,11 @@ def alternate(
             first = len(recordings[name]) == 0
             # Once for each is enough: the machine is the same.
             subject = subjects[name] if first else replace(subjects[name], reference_url=None)
-            recording = record(brief, subject, listener.progress, arms[name].conditions.workers)
+            recording = record(spec, subject, listener.progress, arms[name].conditions.workers)
             _check_whole(arms[name], recording)
             recordings[name].append(recording)
     base_runs, head_runs = (
-        _made(brief, arms[name], run_id, recordings[name], subjects[name].parts) for name in arms
+        _made(spec, arms[name], run_id, recordings[name], subjects[name].parts) for name in arms
     )
     return base_runs, head_runs
 
@@ -94,14 +94,14 @@ def _check_whole(arm: Arm, recording: Recording) -> None:
 
 
 def _made(
-    brief: Brief, arm: Arm, run_id: str, recordings: list[Recording], parts: Mapping[str, str]
+    spec: RunSpec, arm: Arm, run_id: str, recordings: list[Recording], parts: Mapping[str, str]
 ) -> Measured:
     made = provenance(run_id, dict(arm.conditions.injections))
     if arm.commit is not None:
         made = made.model_copy(update={"commit": arm.commit, "dirty": False})
-    where = fingerprint(brief, arm.stack, arm.conditions.urls, parts)
-    stages = brief.scenario.stages
+    where = fingerprint(spec, arm.stack, arm.conditions.urls, parts)
+    phases = spec.scenario.phases
     limits = arm.stack.alerts
-    runs = [make_result(brief, each, made, where, limits) for each in recordings]
-    whole = whole_of([measured(each, stages) for each in recordings])
-    return Measured(runs=tuple(runs), whole=make_result(brief, whole, made, where, limits), recording=whole)
+    runs = [make_result(spec, each, made, where, limits) for each in recordings]
+    whole = whole_of([measured(each, phases) for each in recordings])
+    return Measured(runs=tuple(runs), whole=make_result(spec, whole, made, where, limits), recording=whole)

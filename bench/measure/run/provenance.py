@@ -13,8 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench.core.declared.scenario import Brief
-from bench.core.declared.stack import WATCHING, Stack
+from bench.core.config.scenario import RunSpec
+from bench.core.config.stack import WATCHING, Stack
 from bench.core.run.result import Fingerprint, Provenance
 from bench.core.values.record import Record
 
@@ -56,7 +56,7 @@ def checked_out() -> tuple[str, ...]:
 
 
 def fingerprint(
-    brief: Brief,
+    spec: RunSpec,
     stack: Stack,
     urls: Mapping[str, str] | None = None,
     parts: Mapping[str, str] | None = None,
@@ -64,22 +64,22 @@ def fingerprint(
     """What must be equal for a run to be compared with another.
 
     Args:
-        brief: The work.
+        spec: The work.
         stack: The stack that did it.
         urls: By service, of a stack that runs elsewhere: another address is another stack.
         parts: What the stack is made of: images and settings that its declaration leaves open.
     """
-    scenario = brief.scenario
+    scenario = spec.scenario
     work: dict[str, Any] = {
         "seed": scenario.seed,
-        "stages": [_declared(stage) for stage in scenario.stages],
-        "unique": scenario.workload.unique,
+        "phases": [_declared(phase) for phase in scenario.phases],
+        "unique_prompts": scenario.unique_prompts,
         "timeout_s": scenario.request_timeout_s,
-        "target": _declared(brief.target),
-        "prompts": [_declared(prompt) for prompt in brief.prompts],
+        "target": _declared(spec.target),
+        "prompts": [_declared(prompt) for prompt in spec.prompts],
     }
-    if brief.beside is not None:
-        work["beside"] = _declared(brief.beside)
+    if spec.compare_with is not None:
+        work["compare_with"] = _declared(spec.compare_with)
     image = os.environ.get("ImageOS")  # noqa: SIM112 - so spelt by the hosted runners
     image_version = os.environ.get("ImageVersion")  # noqa: SIM112 - likewise
     return Fingerprint(

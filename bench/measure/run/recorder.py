@@ -8,23 +8,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from bench.core.calibration.certificate import Certificate, Trial
-from bench.core.calibration.control import Control
-from bench.core.declared.scenario import Brief
-from bench.core.declared.stack import Asked, Layers
-from bench.core.declared.stages import in_words, planned_s
+from bench.core.calibration.calibration import Calibration, Trial
+from bench.core.calibration.reference_workload import ReferenceWorkload
+from bench.core.config.executors import in_words, planned_s
+from bench.core.config.scenario import RunSpec
+from bench.core.config.stack import Asked, Layers
 from bench.core.load.abort import AbortWatch
 from bench.core.load.plan import plan
-from bench.core.load.progress import PlannedUsers, Progress, ProgressWatch
-from bench.core.requests.sample import GaugeSample, Probe, ResourceSample, Stop, StopCause
-from bench.core.requests.samples import SampleLog
+from bench.core.load.progress import PlannedVus, Progress, ProgressWatch
 from bench.core.run.layers import Round
 from bench.core.run.recording import Recording
+from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stop, StopCause
+from bench.core.samples.samples import SampleLog
 from bench.core.values.histogram import Histogram
 from bench.core.watch.host import GENERATORS, Cores, host_of
 from bench.core.watch.work import work_between
-from bench.measure.calibration import control
-from bench.measure.calibration.certify import certify, trial_load
+from bench.measure.calibration import reference_workload
+from bench.measure.calibration.calibrate import calibrate, trial_load
 from bench.measure.load.endpoint import Endpoint
 from bench.measure.load.layers import ask_layers
 from bench.measure.load.messages import Batch, Job, Transport
@@ -87,12 +87,12 @@ class Subject:
 
 
 def record(
-    brief: Brief, subject: Subject, on_progress: Callable[[Progress], None], workers: int = 1
+    spec: RunSpec, subject: Subject, on_progress: Callable[[Progress], None], workers: int = 1
 ) -> Recording:
     """Run a scenario and return what happened, whole or broken off.
 
     Args:
-        brief: What to do.
+        spec: What to do.
         subject: What to do it to.
         on_progress: Called about twice a second.
         workers: How many processes give the load.
@@ -101,18 +101,18 @@ def record(
         ConfigError: The target's declaration lacks something that only the environment has.
         MeasurementError: A load generator died.
     """
-    for url, target in zip(subject.base_urls, brief.targets, strict=True):
-        Endpoint.of(brief, url, os.environ, target)  # refused here, not in another process
+    for url, target in zip(subject.base_urls, spec.targets, strict=True):
+        Endpoint.of(spec, url, os.environ, target)  # refused here, not in another process
     machine, before = host.machine(), host.read()
-    recording = asyncio.run(_Session(brief, subject, on_progress).run(workers))
+    recording = asyncio.run(_Session(spec, subject, on_progress).run(workers))
     return replace(recording, host=host_of(machine, before, host.read(), subject.cores))
 
 
 class _Session:
     """One run under way."""
 
-    def __init__(self, brief: Brief, subject: Subject, on_progress: Callable[[Progress], None]) -> None:
-        self._brief, self._subject, self._on_progress = brief, subject, on_progress
+    def __init__(self, spec: RunSpec, subject: Subject, on_progress: Callable[[Progress], None]) -> None:
+        self._spec, self._subject, self._on_progress = spec, subject, on_progress
         self._log = SampleLog()
         self._gaps: dict[int, Histogram] = {}
         self._resources: list[ResourceSample] = []
@@ -121,9 +121,9 @@ class _Session:
         self._gauges: list[GaugeSample] = []
         self._work: dict[str, float] = {}
         self._warnings: list[str] = []
-        self._abort = AbortWatch(brief.scenario.thresholds, brief.scenario.stages)
+        self._abort = AbortWatch(spec.scenario.thresholds, spec.scenario.phases)
         self._progress = ProgressWatch()
-        self._users = PlannedUsers(plan(brief))
+        self._vus = PlannedVus(plan(spec))
         self._issued_s: list[float] = []
         self._interrupted = asyncio.Event()
 
@@ -139,7 +139,7 @@ class _Session:
             after = None if cut else await self._trial(workers)
             pace_after = {} if cut else await self._pace(workers)
             layers = [] if cut or stop is not None else await self._layers(workers)
-        scenario = self._brief.scenario
+        scenario = self._spec.scenario
         return Recording(
             planned_s=scenario.duration_s,
             elapsed_s=elapsed_s,
@@ -150,10 +150,12 @@ class _Session:
             gauges=tuple(self._gauges),
             work=self._work,
             stop=stop,
-            certificate=Certificate(load=in_words([trial_load(scenario)]), before=before, after=after)
+            calibration=Calibration(load=in_words([trial_load(scenario)]), before=before, after=after)
             if before is not None
             else None,
-            control=Control(before_ms=pace_before, after_ms=pace_after) if pace_before else None,
+            reference_workload=ReferenceWorkload(before_ms=pace_before, after_ms=pace_after)
+            if pace_before
+            else None,
             layers=layers,
             warnings=tuple(self._warnings),
         )
@@ -161,7 +163,7 @@ class _Session:
     async def _layers(self, workers: Workers) -> list[Round]:
         """Each tier by itself, after the load, so that it is not in anybody's way; not where answers told."""
         subject, tokens = self._subject, self._subject.tokens
-        if subject.layers is None or self._log.hops:
+        if subject.layers is None or self._log.tier_times:
             return []
         first = [tokens.mint(0)] if tokens else []
         return await ask_layers(workers, *subject.layers, first, subject.transport)
@@ -171,16 +173,16 @@ class _Session:
         url, pinned = self._subject.reference_url, self._subject.pinned
         if url is None:
             return {}
-        alone = control.work_alone()
-        asked = await control.pinned(workers, *pinned, self._subject.transport) if pinned else {}
-        return alone | await control.echo(workers, url, self._subject.transport) | asked
+        alone = reference_workload.work_alone()
+        asked = await reference_workload.pinned(workers, *pinned, self._subject.transport) if pinned else {}
+        return alone | await reference_workload.echo(workers, url, self._subject.transport) | asked
 
     async def _trial(self, workers: Workers) -> Trial | None:
         url = self._subject.reference_url
         return (
             None
             if url is None
-            else await certify(workers, self._brief.scenario, url, self._subject.transport)
+            else await calibrate(workers, self._spec.scenario, url, self._subject.transport)
         )
 
     async def _give_load(self, workers: Workers) -> tuple[float, Stop | None]:
@@ -188,7 +190,7 @@ class _Session:
         minted = [tokens.mint(number) for number in range(tokens.count)] if tokens else []
         self._issued_s = [time.monotonic()] * len(minted)
         sampler = ResourceSampler(subject.pids, workers.pids)
-        job = Job(self._brief, subject.base_urls, minted, transport=subject.transport)
+        job = Job(self._spec, subject.base_urls, minted, transport=subject.transport)
         async with watching(subject.watched) as watch:
             watch.also("processes", at_once(sampler.sample), _TICK_S)
 
@@ -226,8 +228,8 @@ class _Session:
         """Take requests that are over, and count as they come."""
         start = len(self._log)
         self._log.extend(batch.log)
-        for stage, gaps in batch.token_gaps.items():
-            self._gaps.setdefault(stage, Histogram()).merge(gaps)
+        for phase, gaps in batch.token_gaps.items():
+            self._gaps.setdefault(phase, Histogram()).merge(gaps)
         new = self._log.since(start)
         self._abort.add(new)
         self._progress.add(new)
@@ -256,8 +258,8 @@ class _Session:
         self._on_progress(
             self._progress.progress(
                 elapsed_s,
-                planned_s(self._brief.scenario.stages),
-                users=self._users.at(workers.stage, now_s - workers.stage_began_s),
+                planned_s(self._spec.scenario.phases),
+                vus=self._vus.at(workers.phase, now_s - workers.phase_began_s),
                 in_flight=workers.in_flight,
                 resources=tuple(self._newest.values()),
             )

@@ -8,23 +8,23 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from bench.core.declared.scenario import Brief
-from bench.core.declared.stack import Asked, Stack
+from bench.core.config.scenario import RunSpec
+from bench.core.config.stack import Asked, Stack
 from bench.core.load.progress import Progress
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
 from bench.core.watch.host import GENERATORS, STACK, Cores
 from bench.errors import ConfigError
-from bench.measure.calibration.certify import REFERENCE
+from bench.measure.calibration.calibrate import REFERENCE
 from bench.measure.load.endpoint import check_url, declared_headers
 from bench.measure.load.messages import Transport
+from bench.measure.persistent.persistent import attach, is_up
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
 from bench.measure.run.recorder import Subject, Tokens, record
 from bench.measure.stacks.compose import Wanted, composed
 from bench.measure.stacks.health import wait_until_ready
 from bench.measure.stacks.live import Live, placeholders
 from bench.measure.stacks.processes import running
-from bench.measure.standing.standing import attach, is_up
 from bench.measure.users.auth import Account, declared_users, jwt_secret, mint
 from bench.measure.users.provisioning import furnished, provisioned
 from bench.measure.watch.watching import Watched
@@ -69,12 +69,12 @@ class Conditions:
 
 
 def measure(
-    brief: Brief, stack: Stack, conditions: Conditions, listener: Listener
+    spec: RunSpec, stack: Stack, conditions: Conditions, listener: Listener
 ) -> tuple[RunResult, Recording]:
     """Measure a scenario once.
 
     Args:
-        brief: What to do.
+        spec: What to do.
         stack: What to do it to.
         conditions: How.
         listener: Who is told.
@@ -86,17 +86,17 @@ def measure(
         ConfigError: The stack cannot be used like that.
         TargetError: It did not start, or refused the test users.
     """
-    run_id = new_run_id(brief.scenario.name)
-    with prepared(brief, stack, conditions, run_id, listener) as subject:
+    run_id = new_run_id(spec.scenario.name)
+    with prepared(spec, stack, conditions, run_id, listener) as subject:
         made = provenance(run_id, dict(conditions.injections))
-        recording = record(brief, subject, listener.progress, conditions.workers)
-    where = fingerprint(brief, stack, conditions.urls, subject.parts)
-    return make_result(brief, recording, made, where, stack.alerts), recording
+        recording = record(spec, subject, listener.progress, conditions.workers)
+    where = fingerprint(spec, stack, conditions.urls, subject.parts)
+    return make_result(spec, recording, made, where, stack.alerts), recording
 
 
 @contextmanager
 def prepared(
-    brief: Brief, stack: Stack, conditions: Conditions, run_id: str, listener: Listener
+    spec: RunSpec, stack: Stack, conditions: Conditions, run_id: str, listener: Listener
 ) -> Iterator[Subject]:
     """What is to be measured, ready inside the block: the stack up, its fixtures and test users in.
 
@@ -106,20 +106,20 @@ def prepared(
     """
     own, rest = conditions.cores or ((), ())
     with (
-        _live(brief, stack, conditions, listener, rest) as live,
-        furnished(stack, live.values, brief.scenario.fixtures, listener.warning),
-        provisioned(stack, live.values, _accounts(brief), run_id, listener.warning) as users,
+        _live(spec, stack, conditions, listener, rest) as live,
+        furnished(stack, live.values, spec.scenario.fixtures, listener.warning),
+        provisioned(stack, live.values, _accounts(spec), run_id, listener.warning) as users,
         _references(rest) if conditions.certified else nullcontext() as references,
     ):
-        tokens = _tokens(stack, live, users) if _asks_who(brief) else None
+        tokens = _tokens(stack, live, users) if _asks_who(spec) else None
         reference_url = references.url(REFERENCE.name) if references is not None else None
-        for target in brief.targets:
+        for target in spec.targets:
             headers = declared_headers(target, os.environ)
             if tokens and target.auth == "bearer":
                 headers["authorization"] = f"Bearer {tokens.mint(0)}"
             ready = live.url(target.service).rstrip("/") + target.ready
             wait_until_ready(ready, headers, READY_TIMEOUT_S, live.dead)
-        base_urls = [live.url(target.service) for target in brief.targets]
+        base_urls = [live.url(target.service) for target in spec.targets]
         yield Subject(
             base_urls,
             tokens,
@@ -137,25 +137,25 @@ def prepared(
 
 @contextmanager
 def _live(
-    brief: Brief, stack: Stack, conditions: Conditions, listener: Listener, cores: Cores
+    spec: RunSpec, stack: Stack, conditions: Conditions, listener: Listener, cores: Cores
 ) -> Iterator[Live]:
     """The stack: elsewhere, already up, or started for this run."""
     if stack.elsewhere:
         if not conditions.urls:
-            raise ConfigError(f"target '{stack.name}' runs elsewhere", "say where: --target-url http://…")
+            raise ConfigError(f"target '{stack.name}' runs elsewhere", "say where: --url http://…")
         for address in conditions.urls.values():
             check_url(address)
-        secret = jwt_secret(os.environ, generate=False) if _asks_who(brief) else None
+        secret = jwt_secret(os.environ, generate=False) if _asks_who(spec) else None
         yield Live(stack, placeholders(secret), conditions.urls)
         return
     if conditions.urls:
-        raise ConfigError(f"--target-url: target '{stack.name}' is started here", "--target external")
+        raise ConfigError(f"--url: target '{stack.name}' is started here", "--stack external")
     if not conditions.shared or not is_up(stack):
         with _started(stack, conditions, cores) as live:
             yield live
         return
     if conditions.injections:
-        hint = f"bench stack down --target {stack.name}"
+        hint = f"bench stack down --stack {stack.name}"
         raise ConfigError(f"--inject: target '{stack.name}' is up without it", hint)
     listener.note(f"using the stack '{stack.name}' that is up")
     yield attach(stack)
@@ -172,7 +172,7 @@ def _started(stack: Stack, conditions: Conditions, cores: Cores) -> AbstractCont
 
 def _pinned(stack: Stack, live: Live) -> tuple[Asked, str] | None:
     """The stack's control, where the address of its service is known."""
-    asked = stack.control
+    asked = stack.reference_workload
     return (asked, live.urls[asked.target.service]) if asked and asked.target.service in live.urls else None
 
 
@@ -181,13 +181,13 @@ def _references(cores: Cores) -> AbstractContextManager[Live]:
     return running(REFERENCE, SecretStr(""), {}, cores=cores)
 
 
-def _asks_who(brief: Brief) -> bool:
-    return any(target.auth == "bearer" for target in brief.targets)
+def _asks_who(spec: RunSpec) -> bool:
+    return any(target.auth == "bearer" for target in spec.targets)
 
 
-def _accounts(brief: Brief) -> int:
+def _accounts(spec: RunSpec) -> int:
     """How many test users are needed: none where nobody asks who it is, so that no store has to be there."""
-    return brief.scenario.accounts if _asks_who(brief) else 0
+    return spec.scenario.accounts if _asks_who(spec) else 0
 
 
 def _token(stack: Stack, live: Live, users: Sequence[Account]) -> Callable[[], str] | None:

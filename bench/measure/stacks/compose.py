@@ -14,9 +14,9 @@ from typing import Any
 
 import yaml
 
-from bench.core.declared.compose import Compose, Container, State, images, parts
-from bench.core.declared.engine_errors import PORT_TAKEN, explain, lacks_compose
-from bench.core.declared.stack import Stack, expand, secret_names
+from bench.core.config.compose import Compose, Container, State, images, parts
+from bench.core.config.engine_errors import PORT_TAKEN, explain, lacks_compose
+from bench.core.config.stack import Stack, expand, secret_names
 from bench.errors import BenchError, ConfigError, TargetError
 from bench.measure.machine.uninterrupted import uninterrupted
 from bench.measure.stacks import docker
@@ -172,7 +172,7 @@ def live(stack: Stack, project: str, hidden: Mapping[str, str], variables: Mappi
 def declared(stack: Stack) -> Compose:
     """How a stack's containers start."""
     if stack.compose is None:
-        raise ConfigError(f"target '{stack.name}' declares no containers", "--target compose")
+        raise ConfigError(f"target '{stack.name}' declares no containers", "--stack compose")
     return stack.compose
 
 
@@ -186,7 +186,7 @@ def _program() -> list[str]:
         return [alone]
     raise ConfigError(
         "docker has no compose",
-        "install its plugin docker-compose-plugin, or measure without containers: --target embedded",
+        "install its plugin docker-compose-plugin, or measure without containers: --stack embedded",
     )
 
 

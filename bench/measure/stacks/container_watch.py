@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 
-from bench.core.declared.compose import Container, gone
+from bench.core.config.compose import Container, gone
 from bench.errors import ConfigError, TargetError
 from bench.measure.stacks import docker
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
-from bench.core.declared.compose import Container, parse_containers
-from bench.core.declared.engine_errors import explain
+from bench.core.config.compose import Container, parse_containers
+from bench.core.config.engine_errors import explain
 from bench.errors import BenchError, TargetError
 from bench.measure.stacks.live import inherited
 
@@ -80,7 +80,7 @@ def attempt(
     except OSError as error:
         raise TargetError(
             f"cannot {doing}: {command[0]}: {error.strerror}",
-            "install Docker with its compose plugin, or measure without containers: --target embedded",
+            "install Docker with its compose plugin, or measure without containers: --stack embedded",
         ) from error
     with process:
         try:

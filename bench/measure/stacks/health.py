@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import httpx
 
-from bench.core.declared.stack import Stack
+from bench.core.config.stack import Stack
 from bench.errors import TargetError
 
 _PAUSE_S = 0.1

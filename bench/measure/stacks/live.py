@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from bench.core.declared.stack import Stack
+from bench.core.config.stack import Stack
 from bench.errors import ConfigError
 
 # A service is configured by its declaration, so that nothing of the caller's shell changes what is measured.

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from pydantic import SecretStr
 
-from bench.core.declared.stack import Service, Stack, expand
+from bench.core.config.stack import Service, Stack, expand
 from bench.errors import TargetError
 from bench.measure.machine.host import pin
 from bench.measure.stacks.live import Live, inherited, placeholders

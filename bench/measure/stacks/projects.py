@@ -13,7 +13,7 @@ from bench.measure.stacks import docker
 _number = itertools.count(1)
 
 
-def standing_project(stack: str) -> str:
+def persistent_project(stack: str) -> str:
     """The project of a stack that stays up: one for each stack and folder."""
     folder = hashlib.sha256(os.fsencode(Path.cwd())).hexdigest()[:6]
     return f"bench-{stack}-{folder}"
@@ -22,7 +22,7 @@ def standing_project(stack: str) -> str:
 def own_project(stack: str) -> str:
     """A project that this process removes; its name says which, so that a killed one's are known."""
     started = int(psutil.Process().create_time())
-    return f"{standing_project(stack)}-{os.getpid()}-{started}-{next(_number)}"
+    return f"{persistent_project(stack)}-{os.getpid()}-{started}-{next(_number)}"
 
 
 def left_behind(stack: str) -> list[str]:
@@ -31,7 +31,7 @@ def left_behind(stack: str) -> list[str]:
     Raises:
         ConfigError, TargetError: The engine cannot be asked.
     """
-    ours = re.compile(rf"{re.escape(standing_project(stack))}-(\d+)-(\d+)-\d+")
+    ours = re.compile(rf"{re.escape(persistent_project(stack))}-(\d+)-(\d+)-\d+")
     found = ((name, ours.fullmatch(name)) for name in sorted(docker.projects()))
     return [name for name, match in found if match and not _runs(int(match[1]), int(match[2]))]
 

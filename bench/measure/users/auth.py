@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import jwt
 from pydantic import SecretStr
 
-from bench.core.declared.stack import Stack, Users, expand_all
+from bench.core.config.stack import Stack, Users, expand_all
 from bench.errors import ConfigError
 
 SECRET_VARIABLE = "JWT_SECRET"  # noqa: S105 - the variable's name, not a secret

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, assert_never
 
-from bench.core.declared.stack import CommandStore, MongoStore, expand
+from bench.core.config.stack import CommandStore, MongoStore, expand
 from bench.errors import TargetError
 
 _COMMAND_TIMEOUT_S = 30.0

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 
-from bench.core.declared.stack import Stack, expand_all
+from bench.core.config.stack import Stack, expand_all
 from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure.stacks.live import inherited
 from bench.measure.users.auth import Account, declared_users

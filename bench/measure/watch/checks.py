@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from bench.core.declared.stack import expand
-from bench.core.declared.watching import Check, HttpCheck, MongoCheck, TcpCheck
-from bench.core.requests.sample import Probe
+from bench.core.config.stack import expand
+from bench.core.config.watching import Check, HttpCheck, MongoCheck, TcpCheck
+from bench.core.samples.sample import Probe
 from bench.core.values.units import ms
 from bench.errors import ConfigError
 from bench.measure.stacks.live import Live
@@ -149,7 +149,7 @@ def askers(
 def _unaskable(check: Check, urls: Mapping[str, str]) -> str | None:
     if isinstance(check, MongoCheck) or check.service in urls:
         return None
-    return f"its address is not known: --target-url {check.service}=http://…"
+    return f"its address is not known: --url {check.service}=http://…"
 
 
 def _asker(

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bench.core.requests.sample import Probe, ResourceSample
+from bench.core.samples.sample import Probe, ResourceSample
 from bench.measure.watch.engine_api import EngineApi, Inspected, Stats
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
 
-from bench.core.declared.engine_errors import explain
+from bench.core.config.engine_errors import explain
 from bench.errors import TargetError
 from bench.measure.stacks.docker import attempt, surroundings
 
@@ -39,7 +39,7 @@ class Tls:
         Raises:
             TargetError: One of them cannot be used.
         """
-        ca, certificate, key = (self.folder / name for name in ("ca.pem", "cert.pem", "key.pem"))
+        ca, calibration, key = (self.folder / name for name in ("ca.pem", "cert.pem", "key.pem"))
         try:
             context = ssl.create_default_context(cafile=ca if ca.exists() else None)
             # As the program: Docker's own recipe makes certificates that name no key of their authority.
@@ -47,8 +47,8 @@ class Tls:
             if not self.verified:
                 context.check_hostname = False
                 context.verify_mode = ssl.CERT_NONE
-            if certificate.exists() and key.exists():
-                context.load_cert_chain(certificate, key, password=lambda: "")  # else it asks the terminal
+            if calibration.exists() and key.exists():
+                context.load_cert_chain(calibration, key, password=lambda: "")  # else it asks the terminal
         except (OSError, ValueError) as error:
             raise TargetError(
                 f"the certificates of Docker's engine in {self.folder} cannot be used: {error}",

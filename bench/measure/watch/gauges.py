@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from bench.core.declared.watching import Readings, selector
-from bench.core.requests.sample import GaugeSample
+from bench.core.config.watching import Readings, selector
+from bench.core.samples.sample import GaugeSample
 from bench.errors import TargetError
 
 _TIMEOUT_S = 5.0

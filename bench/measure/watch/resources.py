@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import psutil
 
-from bench.core.requests.sample import GENERATOR, HOST, ResourceSample
+from bench.core.samples.sample import GENERATOR, HOST, ResourceSample
 
 # The kernel counts processor time in hundredths of a second: of a shorter interval no share can be told.
 SHORTEST_S = 0.2

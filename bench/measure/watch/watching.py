@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import httpx
 
-from bench.core.declared.watching import Readings
-from bench.core.requests.sample import GaugeSample, Probe, ResourceSample
+from bench.core.config.watching import Readings
+from bench.core.samples.sample import GaugeSample, Probe, ResourceSample
 from bench.errors import BenchError
 from bench.measure.stacks.live import Live
 from bench.measure.watch.checks import Asker, ask, askers

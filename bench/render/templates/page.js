@@ -138,7 +138,7 @@
       },
       hooks: {
         drawClear: [(plot) => {
-          shade(plot, chart.stages, "shade", element, 2);
+          shade(plot, chart.phases, "shade", element, 2);
           shade(plot, chart.outages, "fault", element, 1);
           mark(plot, chart.marks, element);
         }],

@@ -1,8 +1,8 @@
 """Our transport with what a run puts on top of it: events decoded, and their JSON read for the text."""
 
-from bench.core.answers.answer import AnswerReader
-from bench.core.answers.answer_form import AnswerForm
-from bench.core.declared.target import SseAnswer
+from bench.core.config.target import SseAnswer
+from bench.core.response.answer import AnswerReader
+from bench.core.response.answer_form import AnswerForm
 from bench.measure.http.connection import Reply
 
 from . import Client, Take

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.core.calibration.control import PINNED, Control
 from bench.core.calibration.machine import MOVED_RATIO, Machine, machine_of, slope_on
-from bench.core.requests.metrics import Part
+from bench.core.calibration.reference_workload import PINNED, ReferenceWorkload
+from bench.core.samples.metrics import Part
 from bench.core.verdict.compare import Comparison, Decision, compare
 from bench.core.verdict.verdict import Verdict
 from tests.factories import (
@@ -15,8 +15,8 @@ from tests.factories import (
     ONE_MACHINE,
     machines_baseline,
     made_on,
-    make_control,
     make_fingerprint,
+    make_reference_workload,
 )
 
 
@@ -27,50 +27,52 @@ def said(comparison: Comparison) -> dict[str, Verdict]:
 
 def test_the_pace_is_the_mean_of_logarithms() -> None:
     """A machine that is twice as slow in everything is slower by log 2, whatever the pieces take."""
-    pieces = make_control().pieces
-    assert make_control(2.0).log_pace(pieces) - make_control().log_pace(pieces) == pytest.approx(
-        math.log(2.0)
-    )
-    assert make_control().log_pace(frozenset({"json"})) == pytest.approx(math.log(2.0))
+    pieces = make_reference_workload().pieces
+    assert make_reference_workload(2.0).log_pace(pieces) - make_reference_workload().log_pace(
+        pieces
+    ) == pytest.approx(math.log(2.0))
+    assert make_reference_workload().log_pace(frozenset({"json"})) == pytest.approx(math.log(2.0))
 
 
 def test_the_pinned_request_speaks_for_the_whole() -> None:
     """Where a stack declares what to ask, that is the control; else everything that was done both times."""
-    assert make_control().pieces == {"arithmetic", "json"}
+    assert make_reference_workload().pieces == {"arithmetic", "json"}
     both = {"arithmetic": 10.0, PINNED: 900.0}
-    assert make_control(before_ms=both, after_ms=both).pieces == {PINNED}
-    assert make_control(before_ms=both).pieces == {"arithmetic"}
-    assert make_control(after_ms={}).pieces == frozenset()
+    assert make_reference_workload(before_ms=both, after_ms=both).pieces == {PINNED}
+    assert make_reference_workload(before_ms=both).pieces == {"arithmetic"}
+    assert make_reference_workload(after_ms={}).pieces == frozenset()
 
 
 def test_times_are_rounded_for_people() -> None:
     """A baseline holds a control in as many digits as say something."""
-    assert make_control(1.0 / 3.0).rounded(2).before_ms == {"arithmetic": 3.33, "json": 0.67}
+    assert make_reference_workload(1.0 / 3.0).rounded(2).before_ms == {"arithmetic": 3.33, "json": 0.67}
 
 
 @pytest.mark.parametrize(
     "heads",
     [
         [None],
-        [make_control(version=2)],
-        [make_control(after_ms={})],
-        [make_control(before_ms={"json": 1.0})],
-        [make_control(), None],
+        [make_reference_workload(version=2)],
+        [make_reference_workload(after_ms={})],
+        [make_reference_workload(before_ms={"json": 1.0})],
+        [make_reference_workload(), None],
     ],
 )
-def test_only_the_same_work_compares(heads: list[Control | None]) -> None:
+def test_only_the_same_work_compares(heads: list[ReferenceWorkload | None]) -> None:
     """A run without a control, of other work, or broken off, says nothing of the machine."""
-    assert machine_of(heads, [make_control()] * 5) is None
+    assert machine_of(heads, [make_reference_workload()] * 5) is None
 
 
-def test_no_work_is_no_make_control() -> None:
+def test_no_work_is_no_make_reference_workload() -> None:
     """Runs that were all broken off have nothing in common to compare."""
-    assert machine_of([make_control(after_ms={})], [make_control(after_ms={})]) is None
+    assert machine_of([make_reference_workload(after_ms={})], [make_reference_workload(after_ms={})]) is None
 
 
 def test_how_much_slower_a_machine_is() -> None:
     """Beside runs of one pace a run of another is slower by their ratio."""
-    machine = machine_of([make_control(1.1), make_control(1.3)], [make_control()] * 5)
+    machine = machine_of(
+        [make_reference_workload(1.1), make_reference_workload(1.3)], [make_reference_workload()] * 5
+    )
     assert machine is not None
     assert machine.slower_ratio == pytest.approx(math.sqrt(1.1 * 1.3) - 1.0)
     assert machine.moved
@@ -103,7 +105,7 @@ def test_a_slope_is_shrunk_to_one_and_needs_to_show() -> None:
 def test_a_slower_machine_is_no_regression(machines: tuple[float, ...], pace: float) -> None:
     """All times of a run, its control's too, by a constant: nothing regressed, improved or failed."""
     comparison = compare(made_on(pace, pace), machines_baseline(machines))
-    assert comparison.decision in {Decision.PASS, Decision.UNDECIDED}
+    assert comparison.decision in {Decision.PASS, Decision.INCONCLUSIVE}
     assert not {Verdict.REGRESSED, Verdict.IMPROVED} & set(said(comparison).values())
 
 
@@ -127,9 +129,9 @@ def test_a_slower_version_on_a_slower_machine_regresses() -> None:
 
 
 def test_an_environment_shift_is_said_and_decides_nothing() -> None:
-    """A baseline of one machine cannot say how far a metric follows a control: another one is undecided."""
+    """A baseline of one machine cannot show how a metric follows machine speed: another is inconclusive."""
     comparison = compare(made_on(1.25, 1.25), machines_baseline(ONE_MACHINE, paces=ONE_MACHINE[::-1]))
-    assert comparison.decision is Decision.UNDECIDED
+    assert comparison.decision is Decision.INCONCLUSIVE
     assert comparison.reasons[0].startswith(
         "environment shift: work that no version touches was 24.9 % slower"
     )
@@ -169,12 +171,12 @@ def test_where_time_is_simulated_the_machine_is_no_matter() -> None:
     assert comparison.machine is None
 
 
-def test_another_processor_compares_by_its_make_control() -> None:
+def test_another_processor_compares_by_its_make_reference_workload() -> None:
     """The model of the processor may differ only where both sides say how fast theirs is."""
     other = make_fingerprint(simulated=False, cpu_model="Another CPU")
     assert compare(made_on(1.2, 1.2, fingerprint=other), machines_baseline()).baseline_runs == 10
     alone = compare(made_on(1.2, None, fingerprint=other), machines_baseline())
-    assert alone.decision is Decision.UNDECIDED
+    assert alone.decision is Decision.INCONCLUSIVE
     assert "cpu_model: Test CPU → Another CPU" in alone.reasons[0]
     larger = make_fingerprint(simulated=False, cpu_count=64)
     assert compare(made_on(1.2, 1.2, fingerprint=larger), machines_baseline()).baseline_runs == 0

@@ -4,10 +4,10 @@ import pytest
 from pydantic import ValidationError
 
 from bench.core.history.history import HistoryPoint, point_of, where_of
-from bench.core.requests.sample import Stop, StopCause
+from bench.core.samples.sample import Stop, StopCause
 from bench.errors import ConfigError, MeasurementError
 from tests.factories import (
-    HOPS,
+    TIER_TIMES,
     make_fingerprint,
     make_provenance,
     make_recording,
@@ -23,7 +23,7 @@ def test_a_point_has_what_decides_and_each_tier() -> None:
     assert (point.run_id, point.started_at) == (run.provenance.run_id, run.provenance.started_at)
     assert (point.scenario, point.commit, point.dirty) == ("quick", "c" * 40, False)
     assert (point.ok, point.failed) == (98, 2)
-    assert set(point.figures) == {"e2e_ms", *(f"hop.{tier}_ms" for tier in HOPS)}
+    assert set(point.figures) == {"e2e_ms", *(f"tier.{tier}_ms" for tier in TIER_TIMES)}
     typical = run.summary.metrics["e2e_ms"].typical
     assert typical is not None
     assert point.figures["e2e_ms"] == round(typical, 2)

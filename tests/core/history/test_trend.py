@@ -9,17 +9,17 @@ from bench.core.history.history import HistoryPoint
 from bench.core.history.levels import FEWEST_RUNS, LEVEL_RUNS, MOST_RUNS
 from bench.core.history.trend import RECENT_RUNS, Trend, trend
 from bench.core.report.trend_wording import commit, headline, next_step
-from bench.core.verdict.baseline import Anchor
+from bench.core.verdict.baseline import PinnedBaseline
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.success import SUCCESS
 from bench.core.verdict.verdict import Verdict
 from tests.factories import (
     NOON,
     make_baseline,
-    make_control,
     make_fingerprint,
     make_history,
     make_point,
+    make_reference_workload,
 )
 
 E2E = "e2e_ms"
@@ -41,10 +41,10 @@ def only(found: Trend, key: str = E2E) -> ChangePoint:
     return change
 
 
-def anchored(factor: float = 1.0, **parts: Any) -> Anchor:
+def anchored(factor: float = 1.0, **parts: Any) -> PinnedBaseline:
     """The anchor of a release whose runs took `factor` times the usual."""
     runs = make_baseline([factor * each for each in (1.0, 1.012, 0.991, 1.006, 0.987)], **parts).runs
-    return Anchor(runs=runs, pinned_at=NOON, pinned_by="Tess Ter", reason="release 2.0")
+    return PinnedBaseline(runs=runs, pinned_at=NOON, pinned_by="Tess Ter", reason="release 2.0")
 
 
 def test_a_change_for_the_worse_is_found_with_what_came_between() -> None:
@@ -64,8 +64,8 @@ def test_a_change_for_the_worse_is_found_with_what_came_between() -> None:
     assert row(found).level == change.after
     assert row(found).level_runs == 40 - change.position
     assert found.decision is Decision.FAIL
-    assert at(found, "hop.decode_ms") == pytest.approx([20], abs=2)
-    assert at(found, "hop.queue_ms") == at(found, SUCCESS) == []
+    assert at(found, "tier.decode_ms") == pytest.approx([20], abs=2)
+    assert at(found, "tier.queue_ms") == at(found, SUCCESS) == []
 
 
 def test_what_becomes_better_fails_nothing() -> None:
@@ -103,11 +103,11 @@ def test_an_old_change_is_how_things_are() -> None:
 
 
 @settings(max_examples=8)
-@given(st.permutations([E2E, "hop.decode_ms", "hop.queue_ms", "hop.agent_ms"]))
+@given(st.permutations([E2E, "tier.decode_ms", "tier.queue_ms", "tier.agent_ms"]))
 def test_the_order_of_metrics_does_not_matter(keys: list[str]) -> None:
     """However a line orders its figures, the judgement is the same."""
     history = make_history([1.0] * 10 + [1.2] * 8)
-    figures = [{**each.figures, "hop.agent_ms": 3.0} for each in history]
+    figures = [{**each.figures, "tier.agent_ms": 3.0} for each in history]
     ordered = [
         each.model_copy(update={"figures": {key: own[key] for key in keys}})
         for each, own in zip(history, figures, strict=True)
@@ -136,14 +136,14 @@ def test_a_change_that_matters_to_nobody_is_none() -> None:
             update={
                 "figures": {
                     E2E: 500.0 * (1 + 0.03 * (number >= 20)),
-                    "hop.queue_ms": 10.0 + 5 * (number >= 20),
+                    "tier.queue_ms": 10.0 + 5 * (number >= 20),
                 }
             }
         )
         for number, each in enumerate(small)
     ]
     found = trend(steady)
-    assert at(found) == at(found, "hop.queue_ms") == []
+    assert at(found) == at(found, "tier.queue_ms") == []
     assert row(found).level == pytest.approx(507.5)
     assert found.decision is Decision.PASS
 
@@ -158,10 +158,10 @@ def test_a_small_change_beside_a_large_one_is_taken_out() -> None:
 def test_a_level_above_nothing_has_no_ratio() -> None:
     """A tier that took no time and now takes some has become worse, by no share."""
     history = [
-        make_point(number, figures={E2E: 500.0, "hop.queue_ms": 30.0 * (number >= 10)})
+        make_point(number, figures={E2E: 500.0, "tier.queue_ms": 30.0 * (number >= 10)})
         for number in range(20)
     ]
-    change = only(trend(history), "hop.queue_ms")
+    change = only(trend(history), "tier.queue_ms")
     assert (change.before, change.after, change.change_ratio) == (0.0, 30.0, None)
 
 
@@ -190,10 +190,10 @@ def test_of_a_long_history_the_newest_runs_are_looked_at() -> None:
 def test_too_few_runs_decide_nothing() -> None:
     """It says how many there are and how many it takes."""
     one = trend([make_point()])
-    assert one.decision is Decision.UNDECIDED
+    assert one.decision is Decision.INCONCLUSIVE
     assert headline(one) == f"Cannot tell: 1 run compares with the newest, {FEWEST_RUNS} are needed."
     few = trend(make_history([1.0] * 6 + [9.0] * 5))
-    assert (few.decision, at(few)) == (Decision.UNDECIDED, [])
+    assert (few.decision, at(few)) == (Decision.INCONCLUSIVE, [])
     assert "11 runs compare" in headline(few)
     assert "bench history add" in next_step(few)
 
@@ -201,16 +201,16 @@ def test_too_few_runs_decide_nothing() -> None:
 def test_a_metric_that_came_late_or_went_is_said() -> None:
     """Of few runs its level is known and nothing more; what the newest run lacks is named."""
     history = [make_point(number) for number in range(FEWEST_RUNS + 3)]
-    figures = {E2E: 500.0, "hop.prefill_ms": 30.0}
+    figures = {E2E: 500.0, "tier.prefill_ms": 30.0}
     later = [make_point(20 + number, figures=figures) for number in range(4)]
     found = trend([*history, *later])
-    assert found.gone == ("hop.decode_ms", "hop.queue_ms")
-    assert (row(found, "hop.prefill_ms").runs, row(found, "hop.prefill_ms").level) == (4, 30.0)
+    assert found.gone == ("tier.decode_ms", "tier.queue_ms")
+    assert (row(found, "tier.prefill_ms").runs, row(found, "tier.prefill_ms").level) == (4, 30.0)
     between = [
         each.model_copy(update={"figures": {E2E: 500.0}}) if number % 3 == 0 else each
         for number, each in enumerate(make_history([1.0] * 24 + [1.3] * 24))
     ]
-    change = only(trend(between), "hop.decode_ms")
+    change = only(trend(between), "tier.decode_ms")
     assert between[change.position].run_id == change.run_id
     assert change.position == pytest.approx(24, abs=2)
 
@@ -218,11 +218,11 @@ def test_a_metric_that_came_late_or_went_is_said() -> None:
 def test_creep_shows_beside_the_anchor() -> None:
     """What decides is compared with the release, by the level of the newest runs; the tiers are not."""
     slower = [make_point(number, 1.3) for number in range(LEVEL_RUNS)]
-    beside = {each.key: each for each in trend(slower, anchored()).beside_anchor}
-    assert set(beside) == {SUCCESS, E2E}
-    assert beside[SUCCESS].verdict is Verdict.UNCHANGED
-    assert beside[E2E].verdict is Verdict.REGRESSED
-    assert beside[E2E].head == pytest.approx(650)
+    compare_with = {each.key: each for each in trend(slower, anchored()).against_pinned}
+    assert set(compare_with) == {SUCCESS, E2E}
+    assert compare_with[SUCCESS].verdict is Verdict.UNCHANGED
+    assert compare_with[E2E].verdict is Verdict.REGRESSED
+    assert compare_with[E2E].head == pytest.approx(650)
 
 
 def test_what_crept_fails() -> None:
@@ -232,16 +232,16 @@ def test_what_crept_fails() -> None:
     assert not found.standing
     assert headline(found).startswith("Crept: response time +")
     assert headline(found).endswith("since the anchor of 2026-01-05.")
-    assert "bench baseline anchor quick" in next_step(found)
+    assert "bench baseline pin quick" in next_step(found)
 
 
 def test_an_anchor_of_something_else_says_nothing() -> None:
     """Nor do fewer runs than make a level."""
     other = anchored(fingerprint=make_fingerprint(work_digest="e" * 64))
     history = [make_point(number, 1.3) for number in range(FEWEST_RUNS)]
-    assert trend(history, other).beside_anchor == ()
-    assert trend(history, other).anchored_at is None
-    assert trend(history[: LEVEL_RUNS - 1], anchored()).beside_anchor == ()
+    assert trend(history, other).against_pinned == ()
+    assert trend(history, other).pinned_at is None
+    assert trend(history[: LEVEL_RUNS - 1], anchored()).against_pinned == ()
 
 
 def test_the_worst_of_what_decides_comes_first() -> None:
@@ -252,14 +252,14 @@ def test_the_worst_of_what_decides_comes_first() -> None:
                 number,
                 figures={
                     E2E: 500.0 + 100.0 * (number >= 15),
-                    "hop.decode_ms": 100.0 + 100.0 * (number >= 15),
-                    "hop.queue_ms": 100.0 + 50.0 * (number >= 15),
+                    "tier.decode_ms": 100.0 + 100.0 * (number >= 15),
+                    "tier.queue_ms": 100.0 + 50.0 * (number >= 15),
                 },
             )
             for number in range(30)
         ]
     )
-    assert [each.key for each in found.standing] == [E2E, "hop.decode_ms", "hop.queue_ms"]
+    assert [each.key for each in found.standing] == [E2E, "tier.decode_ms", "tier.queue_ms"]
     assert headline(found) == (
         "Response time became worse on 2026-01-20: 500 ms → 600 ms (+20 %), and 2 more."
     )
@@ -269,7 +269,7 @@ def _tier(**changes: Any) -> list[HistoryPoint]:
     return [
         make_point(
             number,
-            figures={E2E: 500.0, "hop.queue_ms": 40.0 + 40.0 * (number >= 16)},
+            figures={E2E: 500.0, "tier.queue_ms": 40.0 + 40.0 * (number >= 16)},
             **{key: value[number >= 16] for key, value in changes.items()},
         )
         for number in range(32)
@@ -309,9 +309,9 @@ def test_slower_machines_are_no_change() -> None:
     ]
     real = make_fingerprint(simulated=False)
     controlled = [
-        make_point(number, pace, fingerprint=real, control=make_control(pace))
+        make_point(number, pace, fingerprint=real, reference_workload=make_reference_workload(pace))
         for number, pace in enumerate(paces)
     ]
-    alone = [each.model_copy(update={"control": None}) for each in controlled]
+    alone = [each.model_copy(update={"reference_workload": None}) for each in controlled]
     assert at(trend(alone)) == [20]
     assert at(trend(controlled)) == []

@@ -9,7 +9,14 @@ from bench.core.history.levels import FEWEST_RUNS
 from bench.core.history.trend import trend
 from bench.core.verdict.baseline import pin
 from bench.core.verdict.compare import Decision
-from tests.factories import MACHINES, NOON, machines_baseline, make_control, make_fingerprint, make_point
+from tests.factories import (
+    MACHINES,
+    NOON,
+    machines_baseline,
+    make_fingerprint,
+    make_point,
+    make_reference_workload,
+)
 
 
 def on_machines(slower: float, version: float, pace: float | None) -> list[HistoryPoint]:
@@ -22,20 +29,22 @@ def on_machines(slower: float, version: float, pace: float | None) -> list[Histo
             started_at=NOON + timedelta(days=number),
             fingerprint=make_fingerprint(simulated=False),
             figures={"e2e_ms": 436.0 * machine * version},
-            control=None if pace is None else make_control(pace * machine),
+            reference_workload=None if pace is None else make_reference_workload(pace * machine),
         )
         points.append(point)
     return points
 
 
 @pytest.mark.parametrize(
-    ("slower", "version", "pace", "crept"),
+    ("slower", "version", "pace", "drifted"),
     [(1.3, 1.0, 1.0, ""), (1.3, 1.0, None, "e2e_ms"), (1.0, 1.3, 1.0, "e2e_ms"), (1.04, 1.3, 1.0, "e2e_ms")],
 )
-def test_slower_machines_are_no_creep(slower: float, version: float, pace: float | None, crept: str) -> None:
+def test_slower_machines_are_no_creep(
+    slower: float, version: float, pace: float | None, drifted: str
+) -> None:
     """What controls put down to the machines is none of the version's, beside an anchor as well."""
     baseline = machines_baseline(paces=None if pace else (None,) * len(MACHINES))
-    anchor = pin(baseline, reason="release", by="Tess Ter", at=NOON).anchor
-    found = trend(on_machines(slower, version, pace), anchor)
-    assert [each.key for each in found.crept] == crept.split()
-    assert (found.decision is Decision.FAIL) == bool(crept)
+    pinned = pin(baseline, reason="release", by="Tess Ter", at=NOON).pinned
+    found = trend(on_machines(slower, version, pace), pinned)
+    assert [each.key for each in found.drifted] == drifted.split()
+    assert (found.decision is Decision.FAIL) == bool(drifted)

@@ -1,16 +1,16 @@
 from bench.core.history.history import HistoryPoint, point_of
 from bench.core.history.vitals import Wait, vitals_of
-from bench.core.requests.sample import GENERATOR, Outcome, Probe
 from bench.core.run.result import RunResult
+from bench.core.samples.sample import GENERATOR, Outcome, Probe
 from bench.core.watch.availability import Availability
-from tests.factories import make_brief, make_recording, make_run, make_sample, make_scenario, run_at
+from tests.factories import make_recording, make_run, make_sample, make_scenario, make_spec, run_at
 
 
 def test_vitals_are_what_a_summary_says() -> None:
     """Rates, waits, outcomes and resources, each with as many digits as anybody reads."""
     run = run_at(1.0, failed=(1, 2), requests=400)
     found, summary = vitals_of(run), run.summary
-    assert found.load == "10 users, 30 s"
+    assert found.load == "10 VUs, 30 s"
     assert found.requests_rps == round(398 / 31.0, 2)
     assert found.outcomes == {Outcome.OK: 398, Outcome.HTTP_ERROR: 2}
     assert found.waits["e2e_ms"].p50 == round(summary.metrics["e2e_ms"].p50 or 0, 2)
@@ -29,7 +29,7 @@ def test_a_wait_that_too_few_requests_carry_is_not_known() -> None:
 def test_limits_that_were_crossed_are_named() -> None:
     """As the scenario has them, and goodput where it has objectives."""
     scenario = make_scenario(thresholds={"e2e_ms": ["p(50)<100", "p(50)<9000"]}, objectives={"e2e_ms": 400})
-    run = make_run(make_recording([make_sample(seq) for seq in range(40)]), brief=make_brief(scenario))
+    run = make_run(make_recording([make_sample(seq) for seq in range(40)]), spec=make_spec(scenario))
     found = vitals_of(run)
     assert found.crossed == ("e2e_ms p(50)<100",)
     assert found.goodput_ratio == 0.0

@@ -15,9 +15,9 @@ def test_so_many_loads_are_put_together() -> None:
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=400))
-def test_bands_partition_the_requests(users: list[int]) -> None:
+def test_bands_partition_the_requests(vus: list[int]) -> None:
     """Every load is in one band, bands are few, and each has enough requests unless there is but one."""
-    counts = np.array(users)
+    counts = np.array(vus)
     most = tops(counts)
     own = band_of(counts, most)
     sizes = np.bincount(own, minlength=len(most))

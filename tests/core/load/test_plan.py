@@ -8,10 +8,17 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bench.core.declared.scenario import Brief, Prompt
-from bench.core.declared.stages import ClosedLoop, ConstantRate, FixedUsers, RampRate
+from bench.core.config.executors import (
+    ClosedLoop,
+    ConstantArrivalRate,
+    ConstantVus,
+    RampingArrivalRate,
+    RateStage,
+    sessions,
+)
+from bench.core.config.scenario import Prompt, RunSpec
 from bench.core.load.plan import Arrival, RunPlan, Span, plan
-from tests.factories import PROMPTS, make_brief, make_scenario
+from tests.factories import PROMPTS, make_scenario, make_spec
 
 USERS = st.integers(1, 12)
 SEEDS = st.integers(-(2**40), 2**40)
@@ -20,94 +27,94 @@ FIRST_DECK = ("greeting", "file-upload", "contact-form", "long-migration")
 SECOND_DECK = ("long-migration", "file-upload", "greeting", "contact-form")
 
 
-def make_plan(users: int = 10, prompts: int = 4, seed: int = 1, stages: int = 1) -> RunPlan:
+def make_plan(vus: int = 10, prompts: int = 4, seed: int = 1, phases: int = 1) -> RunPlan:
     """A plan of equal stages with pauses of five to seven seconds."""
-    stage = FixedUsers(kind="fixed-users", users=users, duration_s=30, pause_s=(5, 7))
+    phase = ConstantVus(executor="constant-vus", vus=vus, duration_s=30, think_time_s=(5, 7))
     names = tuple(f"message-{number}" for number in range(prompts))
-    return RunPlan(seed=seed, stages=(stage,) * stages, deck=names)
+    return RunPlan(seed=seed, phases=(phase,) * phases, deck=names)
 
 
-def request(plan_: RunPlan, stage: int, user: int, turn: int) -> Arrival:
+def request(plan_: RunPlan, phase: int, vu: int, iteration: int) -> Arrival:
     """What a user of a closed loop sends at a turn."""
-    return next(islice(plan_.requests(stage, user), turn, None))
+    return next(islice(plan_.requests(phase, vu), iteration, None))
 
 
 def test_a_plan_is_made_of_the_scenario_and_its_messages() -> None:
     """Seed, stages and the names of the messages are all that a plan needs."""
-    brief = make_brief(make_scenario(seed=7))
-    assert plan(brief) == RunPlan(seed=7, stages=brief.scenario.stages, deck=PROMPTS)
+    spec = make_spec(make_scenario(seed=7))
+    assert plan(spec) == RunPlan(seed=7, phases=spec.scenario.phases, deck=PROMPTS)
 
 
 def test_an_arrival_says_who_sends_what() -> None:
     """An arrival carries the stage, user and turn that it was asked for."""
-    arrival = request(make_plan(stages=2), 1, 3, 5)
-    assert (arrival.stage, arrival.user, arrival.turn) == (1, 3, 5)
+    arrival = request(make_plan(phases=2), 1, 3, 5)
+    assert (arrival.phase, arrival.vu, arrival.iteration) == (1, 3, 5)
 
 
 @given(USERS, DECKS, SEEDS)
-def test_the_same_seed_gives_the_same_load(users: int, prompts: int, seed: int) -> None:
+def test_the_same_seed_gives_the_same_load(vus: int, prompts: int, seed: int) -> None:
     """A plan is a pure function: two plans that are equal send the same."""
-    one, other = make_plan(users, prompts, seed), make_plan(users, prompts, seed)
-    places = [(0, user, turn) for turn in range(5) for user in range(users)]
+    one, other = make_plan(vus, prompts, seed), make_plan(vus, prompts, seed)
+    places = [(0, vu, iteration) for iteration in range(5) for vu in range(vus)]
     assert [request(one, *place) for place in places] == [request(other, *place) for place in places]
 
 
 @given(USERS, DECKS, SEEDS, st.randoms(use_true_random=False))
-def test_the_order_of_asking_changes_nothing(users: int, prompts: int, seed: int, random: Random) -> None:
+def test_the_order_of_asking_changes_nothing(vus: int, prompts: int, seed: int, random: Random) -> None:
     """Arrivals are random access: users who answer in another order are sent the same."""
-    plan_ = make_plan(users, prompts, seed, stages=2)
-    places = [(stage, user, turn) for stage in range(2) for turn in range(4) for user in range(users)]
+    plan_ = make_plan(vus, prompts, seed, phases=2)
+    places = [(phase, vu, iteration) for phase in range(2) for iteration in range(4) for vu in range(vus)]
     expected = {place: request(plan_, *place) for place in places}
     random.shuffle(places)
     assert {place: request(plan_, *place) for place in places} == expected
 
 
 @given(USERS, DECKS, SEEDS)
-def test_each_deck_holds_every_message_once(users: int, prompts: int, seed: int) -> None:
+def test_each_deck_holds_every_message_once(vus: int, prompts: int, seed: int) -> None:
     """Dealt in turns over all users, each deck of messages holds every one of them exactly once."""
-    plan_ = make_plan(users, prompts, seed)
-    turns = -(-3 * prompts // users)
-    dealt = [request(plan_, 0, user, turn).prompt for turn in range(turns) for user in range(users)]
+    plan_ = make_plan(vus, prompts, seed)
+    iterations = -(-3 * prompts // vus)
+    dealt = [request(plan_, 0, vu, iteration).prompt for iteration in range(iterations) for vu in range(vus)]
     for start in range(0, 3 * prompts, prompts):
         assert sorted(dealt[start : start + prompts]) == sorted(plan_.deck)
 
 
 @given(USERS, DECKS, SEEDS)
-def test_all_messages_are_sent_equally_often_or_once_more(users: int, prompts: int, seed: int) -> None:
+def test_all_messages_are_sent_equally_often_or_once_more(vus: int, prompts: int, seed: int) -> None:
     """Wherever a run ends after a whole turn, no message was sent twice more often than another."""
-    plan_ = make_plan(users, prompts, seed)
+    plan_ = make_plan(vus, prompts, seed)
     sent: Counter[str] = Counter(dict.fromkeys(plan_.deck, 0))
-    for turn in range(6):
-        sent.update(request(plan_, 0, user, turn).prompt for user in range(users))
+    for iteration in range(6):
+        sent.update(request(plan_, 0, vu, iteration).prompt for vu in range(vus))
         assert max(sent.values()) - min(sent.values()) <= 1
 
 
 @given(USERS, SEEDS, st.tuples(st.floats(0, 100), st.floats(0, 100)).map(sorted))
-def test_pauses_lie_between_the_shortest_and_the_longest(users: int, seed: int, ends: list[float]) -> None:
+def test_pauses_lie_between_the_shortest_and_the_longest(vus: int, seed: int, ends: list[float]) -> None:
     """After the first turn each pause is in the stage's range."""
     low, high = ends
-    stage = FixedUsers(kind="fixed-users", users=users, duration_s=30, pause_s=(low, high))
-    plan_ = RunPlan(seed=seed, stages=(stage,), deck=("one",))
-    pauses = [request(plan_, 0, user, turn).pause_s for turn in range(1, 6) for user in range(users)]
+    phase = ConstantVus(executor="constant-vus", vus=vus, duration_s=30, think_time_s=(low, high))
+    plan_ = RunPlan(seed=seed, phases=(phase,), deck=("one",))
+    pauses = [request(plan_, 0, vu, iteration).think_time_s for iteration in range(1, 6) for vu in range(vus)]
     assert all(low <= pause <= high for pause in pauses)
 
 
 @given(USERS, SEEDS)
-def test_the_first_turn_has_no_pause(users: int, seed: int) -> None:
+def test_the_first_turn_has_no_pause(vus: int, seed: int) -> None:
     """All users of a stage start at once."""
-    plan_ = make_plan(users, seed=seed, stages=2)
-    assert all(request(plan_, stage, user, 0).pause_s == 0.0 for stage in range(2) for user in range(users))
+    plan_ = make_plan(vus, seed=seed, phases=2)
+    assert all(request(plan_, phase, vu, 0).think_time_s == 0.0 for phase in range(2) for vu in range(vus))
 
 
 @given(SEEDS)
 def test_users_do_not_march_in_step(seed: int) -> None:
     """Each user, turn and stage has a pause of its own: nobody is seeded alike."""
-    plan_ = make_plan(users=10, seed=seed, stages=2)
+    plan_ = make_plan(vus=10, seed=seed, phases=2)
     pauses = {
-        request(plan_, stage, user, turn).pause_s
-        for stage in range(2)
-        for user in range(10)
-        for turn in range(1, 6)
+        request(plan_, phase, vu, iteration).think_time_s
+        for phase in range(2)
+        for vu in range(10)
+        for iteration in range(1, 6)
     }
     assert len(pauses) == 2 * 10 * 5
 
@@ -115,34 +122,39 @@ def test_users_do_not_march_in_step(seed: int) -> None:
 def test_another_seed_gives_another_load() -> None:
     """The seed decides on the order of messages and on the pauses."""
     one, other = make_plan(prompts=9, seed=1), make_plan(prompts=9, seed=2)
-    places = [(0, user, turn) for turn in range(1, 4) for user in range(10)]
+    places = [(0, vu, iteration) for iteration in range(1, 4) for vu in range(10)]
     assert [request(one, *at).prompt for at in places] != [request(other, *at).prompt for at in places]
-    assert all(request(one, *at).pause_s != request(other, *at).pause_s for at in places)
+    assert all(request(one, *at).think_time_s != request(other, *at).think_time_s for at in places)
 
 
 def test_decks_are_shuffled_each_in_its_own_order() -> None:
     """The second deck does not repeat the order of the first."""
-    plan_ = make_plan(users=9, prompts=9)
-    decks = {tuple(request(plan_, 0, user, turn).prompt for user in range(9)) for turn in range(8)}
+    plan_ = make_plan(vus=9, prompts=9)
+    decks = {tuple(request(plan_, 0, vu, iteration).prompt for vu in range(9)) for iteration in range(8)}
     assert len(decks) == 8
 
 
 def test_a_seed_means_the_same_load_for_ever() -> None:
     """Baselines are of a load: what seed 1 sends must not change with a version of this package."""
-    plan_ = plan(make_brief())
-    first = [request(plan_, 0, user, 0).prompt for user in range(8)]
+    plan_ = plan(make_spec())
+    first = [request(plan_, 0, vu, 0).prompt for vu in range(8)]
     assert first == [*FIRST_DECK, *SECOND_DECK]
-    assert [round(request(plan_, 0, user, 1).pause_s, 3) for user in range(4)] == [5.233, 5.086, 5.942, 6.178]
+    assert [round(request(plan_, 0, vu, 1).think_time_s, 3) for vu in range(4)] == [
+        5.233,
+        5.086,
+        5.942,
+        6.178,
+    ]
 
 
-def make_open(stage: ConstantRate | RampRate, seed: int = 1) -> RunPlan:
+def make_open(phase: ConstantArrivalRate | RampingArrivalRate, seed: int = 1) -> RunPlan:
     """A plan of one open loop."""
-    return RunPlan(seed=seed, stages=(stage,), deck=("a", "b", "c"))
+    return RunPlan(seed=seed, phases=(phase,), deck=("a", "b", "c"))
 
 
-def offsets(stage: ConstantRate | RampRate, seed: int = 1) -> list[float]:
+def offsets(phase: ConstantArrivalRate | RampingArrivalRate, seed: int = 1) -> list[float]:
     """When the requests of an open loop are due."""
-    return [arrival.offset_s or 0.0 for arrival in make_open(stage, seed).arrivals(0)]
+    return [arrival.offset_s or 0.0 for arrival in make_open(phase, seed).arrivals(0)]
 
 
 RATES = st.floats(0.1, 200.0)
@@ -153,7 +165,7 @@ RAMP_RATES = st.integers(0, 10_000).map(lambda hundredths: hundredths / 100)
 @given(RATES, st.floats(0.5, 20.0))
 def test_an_even_rate_is_due_at_equal_distances(rate_rps: float, duration_s: float) -> None:
     """A constant rate has its number of requests, each one distance after the other, inside the duration."""
-    due = offsets(ConstantRate(kind="constant-rate", rate_rps=rate_rps, duration_s=duration_s))
+    due = offsets(ConstantArrivalRate(executor="constant-arrival-rate", rate=rate_rps, duration_s=duration_s))
     assert abs(len(due) - rate_rps * duration_s) <= 1
     assert due == pytest.approx([number / rate_rps for number in range(len(due))])
     assert all(0.0 <= moment < duration_s for moment in due)
@@ -162,9 +174,9 @@ def test_an_even_rate_is_due_at_equal_distances(rate_rps: float, duration_s: flo
 @given(SEEDS)
 def test_random_arrivals_have_the_rate_and_their_seed(seed: int) -> None:
     """Poisson arrivals are sorted, are what their seed says, and have the right number within five sigma."""
-    stage = ConstantRate(kind="constant-rate", rate_rps=50, duration_s=20, arrivals="poisson")
-    due = offsets(stage, seed)
-    assert due == sorted(due) == offsets(stage, seed)
+    phase = ConstantArrivalRate(executor="constant-arrival-rate", rate=50, duration_s=20, arrivals="poisson")
+    due = offsets(phase, seed)
+    assert due == sorted(due) == offsets(phase, seed)
     assert abs(len(due) - 1000) < 5 * 1000**0.5
 
 
@@ -172,7 +184,13 @@ def test_random_arrivals_have_the_rate_and_their_seed(seed: int) -> None:
 def test_a_ramp_of_rate_has_the_area_below_it(from_rps: float, to_rps: float) -> None:
     """By any moment as many requests have been due as the area below the line, give or take one."""
     assume(max(from_rps, to_rps) > 0.1)
-    due = offsets(RampRate(kind="ramp-rate", from_rps=from_rps, to_rps=to_rps, duration_s=10))
+    due = offsets(
+        RampingArrivalRate(
+            executor="ramping-arrival-rate",
+            start_rate=from_rps,
+            stages=(RateStage(duration_s=10, target=to_rps),),
+        )
+    )
     assert due == sorted(due)
     for moment in (2.5, 5.0, 10.0):
         area = from_rps * moment + (to_rps - from_rps) / 10 * moment**2 / 2
@@ -183,9 +201,14 @@ def test_a_ramp_of_rate_has_the_area_below_it(from_rps: float, to_rps: float) ->
 def test_random_arrivals_follow_the_ramp(seed: int, ends: tuple[float, float]) -> None:
     """In each half of a ramp the random arrivals are as many as the area below it, within six sigma."""
     from_rps, to_rps = ends
-    stage = RampRate(kind="ramp-rate", from_rps=from_rps, to_rps=to_rps, duration_s=20, arrivals="poisson")
-    due = offsets(stage, seed)
-    assert due == sorted(due) == offsets(stage, seed)
+    phase = RampingArrivalRate(
+        executor="ramping-arrival-rate",
+        start_rate=from_rps,
+        stages=(RateStage(duration_s=20, target=to_rps),),
+        arrivals="poisson",
+    )
+    due = offsets(phase, seed)
+    assert due == sorted(due) == offsets(phase, seed)
     assert all(0.0 <= moment < 20.0 for moment in due)
     middle = (from_rps + to_rps) / 2
     for area, number in (
@@ -197,33 +220,33 @@ def test_random_arrivals_follow_the_ramp(seed: int, ends: tuple[float, float]) -
 
 def test_another_seed_has_other_moments() -> None:
     """Random arrivals of two seeds, and of two stages, share no moment; even ones share all."""
-    stage = ConstantRate(kind="constant-rate", rate_rps=20, duration_s=2, arrivals="poisson")
-    two = RunPlan(seed=1, stages=(stage, stage), deck=("a",))
+    phase = ConstantArrivalRate(executor="constant-arrival-rate", rate=20, duration_s=2, arrivals="poisson")
+    two = RunPlan(seed=1, phases=(phase, phase), deck=("a",))
     first, second = ({arrival.offset_s for arrival in two.arrivals(index)} for index in (0, 1))
     assert not first & second
-    assert not first & set(offsets(stage, 2))
-    even = stage.model_copy(update={"arrivals": "even"})
+    assert not first & set(offsets(phase, 2))
+    even = phase.model_copy(update={"arrivals": "even"})
     assert offsets(even, 1) == offsets(even, 2)
 
 
 @given(st.integers(1, 100), st.integers(1, 20))
 def test_a_whole_number_of_even_arrivals_is_exact(rate_rps: int, duration_s: int) -> None:
     """So many a second for so many seconds is their product."""
-    stage = ConstantRate(kind="constant-rate", rate_rps=rate_rps, duration_s=duration_s)
-    assert len(offsets(stage)) == rate_rps * duration_s
+    phase = ConstantArrivalRate(executor="constant-arrival-rate", rate=rate_rps, duration_s=duration_s)
+    assert len(offsets(phase)) == rate_rps * duration_s
 
 
 def test_open_loops_deal_the_same_cards() -> None:
     """Requests of an open loop are numbered, and each deck holds every message."""
-    stage = ConstantRate(kind="constant-rate", rate_rps=6, duration_s=1)
-    arrivals = list(make_open(stage).arrivals(0))
-    assert [arrival.user for arrival in arrivals] == list(range(6))
+    phase = ConstantArrivalRate(executor="constant-arrival-rate", rate=6, duration_s=1)
+    arrivals = list(make_open(phase).arrivals(0))
+    assert [arrival.vu for arrival in arrivals] == list(range(6))
     assert sorted(arrival.prompt for arrival in arrivals[:3]) == ["a", "b", "c"]
 
 
-def spans_of(**stage: object) -> tuple[Span, ...]:
+def spans_of(**phase: object) -> tuple[Span, ...]:
     """When the users of one closed loop are there."""
-    return plan(make_brief(make_scenario(stages=[stage]))).spans(0)
+    return plan(make_spec(make_scenario(phases=[phase]))).spans(0)
 
 
 def present(spans: tuple[Span, ...], at_s: float) -> int:
@@ -235,8 +258,12 @@ def present(spans: tuple[Span, ...], at_s: float) -> int:
 def test_a_ramp_of_users_follows_its_line(from_users: int, to_users: int, part: float) -> None:
     """At any moment of a ramp the users are within one of the straight line, and then they stay."""
     assume(from_users + to_users > 0)
-    ramp = {"kind": "ramp-users", "from_users": from_users, "to_users": to_users, "ramp_s": 30, "hold_s": 60}
-    spans = spans_of(**ramp, pause_s=[1, 2])
+    ramp = {
+        "executor": "ramping-vus",
+        "start_vus": from_users,
+        "stages": [{"duration": 30, "target": to_users}, {"duration": 60, "target": to_users}],
+    }
+    spans = spans_of(**ramp, think_time_s=(1, 2))
     assert abs(present(spans, 30 * part) - (from_users + (to_users - from_users) * part)) <= 1.0 + 1e-9
     assert present(spans, 89.9) == to_users
     assert len(spans) == max(from_users, to_users)
@@ -244,14 +271,14 @@ def test_a_ramp_of_users_follows_its_line(from_users: int, to_users: int, part: 
 
 def test_fixed_users_are_there_all_the_time() -> None:
     """All users are there from the start to the end."""
-    spans = spans_of(kind="fixed-users", users=3, duration_s=30, pause_s=[5, 7])
+    spans = spans_of(executor="constant-vus", vus=3, duration_s=30, think_time_s=(5, 7))
     assert [present(spans, at) for at in (0, 29.9, 30)] == [3, 3, 0]
 
 
 def test_a_spike_joins_and_leaves() -> None:
     """The base is there all the time, the others only in between."""
     spans = spans_of(
-        kind="spike", base_users=10, extra_users=40, before_s=10, spike_s=60, after_s=10, pause_s=[5, 7]
+        executor="spike", base_vus=10, spike_vus=40, before_s=10, spike_s=60, after_s=10, think_time_s=(5, 7)
     )
     assert [present(spans, at) for at in (0, 9.9, 10, 69.9, 70, 79.9)] == [10, 10, 50, 50, 10, 10]
 
@@ -260,43 +287,48 @@ COUNTS = st.integers(1, 40)
 PARTS = st.sampled_from([0.5, 1.0, 10.0, 33.3])
 CLOSED = st.one_of(
     st.fixed_dictionaries(
-        {"kind": st.just("fixed-users"), "users": COUNTS, "duration_s": PARTS, "pause_s": st.just([1, 2])}
-    ),
-    st.fixed_dictionaries(
         {
-            "kind": st.just("ramp-users"),
-            "from_users": st.integers(0, 40),
-            "to_users": COUNTS,
-            "ramp_s": PARTS,
-            "hold_s": st.just(0.0) | PARTS,
-            "pause_s": st.just([1, 2]),
+            "executor": st.just("constant-vus"),
+            "vus": COUNTS,
+            "duration_s": PARTS,
+            "think_time_s": st.just((1, 2)),
         }
     ),
     st.fixed_dictionaries(
         {
-            "kind": st.just("spike"),
-            "base_users": COUNTS,
-            "extra_users": COUNTS,
+            "executor": st.just("ramping-vus"),
+            "start_vus": st.integers(0, 40),
+            "stages": st.lists(
+                st.fixed_dictionaries({"duration": PARTS, "target": COUNTS}), min_size=1, max_size=4
+            ),
+            "think_time_s": st.just((1, 2)),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "executor": st.just("spike"),
+            "base_vus": COUNTS,
+            "spike_vus": COUNTS,
             "before_s": st.just(0.0) | PARTS,
             "spike_s": PARTS,
             "after_s": st.just(0.0) | PARTS,
-            "pause_s": st.just([1, 2]),
+            "think_time_s": st.just((1, 2)),
         }
     ),
-    st.fixed_dictionaries({"kind": st.just("user-turns"), "users": COUNTS, "turns": COUNTS}),
-    st.just({"kind": "cases"}),
+    st.fixed_dictionaries({"executor": st.just("per-vu-iterations"), "vus": COUNTS, "iterations": COUNTS}),
+    st.just({"executor": "cases"}),
 )
 
 
 @given(CLOSED)
-def test_no_loop_has_more_users_than_it_says(stage: dict[str, Any]) -> None:
-    """Users are numbered, are there inside the stage, and at their most are as many as its `users`."""
-    load = make_scenario(stages=[stage]).stages[0]
+def test_no_loop_has_more_vus_than_it_declares(phase: dict[str, Any]) -> None:
+    """VUs are numbered, are active within the phase, and their highest number is `vus`."""
+    load = make_scenario(phases=[phase]).phases[0]
     assert isinstance(load, ClosedLoop)
-    spans = spans_of(**stage)
-    assert [span.user for span in spans] == list(range(load.users))
+    spans = spans_of(**phase)
+    assert [span.vu for span in spans] == list(range(sessions(load)))
     assert all(0.0 <= span.start_s < span.end_s <= load.duration_s for span in spans)
-    assert max(present(spans, span.start_s) for span in spans) == load.users
+    assert max(present(spans, span.start_s) for span in spans) == load.vus
 
 
 @given(COUNTS, COUNTS)
@@ -304,7 +336,10 @@ def test_who_came_last_goes_first(from_users: int, to_users: int) -> None:
     """A ramp moves one user at a time: up in the order of their numbers, down in the opposite order."""
     assume(from_users != to_users)
     spans = spans_of(
-        kind="ramp-users", from_users=from_users, to_users=to_users, ramp_s=30, hold_s=5, pause_s=[1, 2]
+        executor="ramping-vus",
+        start_vus=from_users,
+        stages=[{"duration": 30, "target": to_users}, {"duration": 5, "target": to_users}],
+        think_time_s=(1, 2),
     )
     moving = spans[min(from_users, to_users) :]
     up = to_users > from_users
@@ -315,73 +350,84 @@ def test_who_came_last_goes_first(from_users: int, to_users: int) -> None:
 
 def test_turns_and_cases_end_by_number() -> None:
     """So many requests a user, or every message once by one user, in the order of the file."""
-    turns = spans_of(kind="user-turns", users=5, turns=3)
-    assert [(span.user, span.turns) for span in turns] == [(user, 3) for user in range(5)]
-    (cases,) = spans_of(kind="cases")
-    assert cases.turns == len(PROMPTS)
-    plan_ = plan(make_brief(make_scenario(stages=[{"kind": "cases"}])))
-    assert tuple(request(plan_, 0, 0, turn).prompt for turn in range(4)) == PROMPTS
+    iterations = spans_of(executor="per-vu-iterations", vus=5, iterations=3)
+    assert [(span.vu, span.iterations) for span in iterations] == [(vu, 3) for vu in range(5)]
+    (cases,) = spans_of(executor="cases")
+    assert cases.iterations == len(PROMPTS)
+    plan_ = plan(make_spec(make_scenario(phases=[{"executor": "cases"}])))
+    assert tuple(request(plan_, 0, 0, iteration).prompt for iteration in range(4)) == PROMPTS
 
 
 def test_cases_know_no_weight() -> None:
     """Every message is one case, however often it is dealt elsewhere."""
-    brief = make_brief(make_scenario(stages=[{"kind": "cases"}]))
-    heavy = brief.prompts[0].model_copy(update={"weight": 3})
-    plan_ = plan(brief.model_copy(update={"prompts": (heavy, *brief.prompts[1:])}))
-    assert plan_.spans(0)[0].turns == len(PROMPTS)
-    assert tuple(request(plan_, 0, 0, turn).prompt for turn in range(len(PROMPTS))) == PROMPTS
+    spec = make_spec(make_scenario(phases=[{"executor": "cases"}]))
+    heavy = spec.prompts[0].model_copy(update={"weight": 3})
+    plan_ = plan(spec.model_copy(update={"prompts": (heavy, *spec.prompts[1:])}))
+    assert plan_.spans(0)[0].iterations == len(PROMPTS)
+    assert tuple(request(plan_, 0, 0, iteration).prompt for iteration in range(len(PROMPTS))) == PROMPTS
 
 
 def test_heavier_messages_are_dealt_more_often() -> None:
     """A message of weight three is in each deck three times."""
-    brief = make_brief()
-    heavy = brief.prompts[0].model_copy(update={"weight": 3})
-    plan_ = plan(brief.model_copy(update={"prompts": (heavy, *brief.prompts[1:])}))
-    dealt = [request(plan_, 0, user, turn).prompt for turn in range(6) for user in range(10)]
+    spec = make_spec()
+    heavy = spec.prompts[0].model_copy(update={"weight": 3})
+    plan_ = plan(spec.model_copy(update={"prompts": (heavy, *spec.prompts[1:])}))
+    dealt = [request(plan_, 0, vu, iteration).prompt for iteration in range(6) for vu in range(10)]
     assert Counter(dealt)[heavy.id] == 30
 
 
 def test_a_target_beside_gets_every_message_too() -> None:
     """Each message goes to both targets one after the other, in the order ABBA, after a single pause."""
-    brief = make_brief(make_scenario(beside="ollama"))
-    plan_ = plan(brief.model_copy(update={"beside": brief.target}))
-    turns = [request(plan_, 0, 3, turn) for turn in range(8)]
-    assert [arrival.arm for arrival in turns] == [0, 1, 1, 0, 0, 1, 1, 0]
-    assert [one.prompt == other.prompt for one, other in zip(turns[::2], turns[1::2], strict=True)] == [
-        True
-    ] * 4
-    assert [arrival.pause_s > 0 for arrival in turns] == [False, False, True, False, True, False, True, False]
-    alone = plan(brief)
-    assert [arrival.prompt for arrival in turns[::2]] == [
-        request(alone, 0, 3, turn).prompt for turn in range(4)
+    spec = make_spec(make_scenario(compare_with="ollama"))
+    plan_ = plan(spec.model_copy(update={"compare_with": spec.target}))
+    iterations = [request(plan_, 0, 3, iteration) for iteration in range(8)]
+    assert [arrival.arm for arrival in iterations] == [0, 1, 1, 0, 0, 1, 1, 0]
+    assert [
+        one.prompt == other.prompt for one, other in zip(iterations[::2], iterations[1::2], strict=True)
+    ] == [True] * 4
+    assert [arrival.think_time_s > 0 for arrival in iterations] == [
+        False,
+        False,
+        True,
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
+    alone = plan(spec)
+    assert [arrival.prompt for arrival in iterations[::2]] == [
+        request(alone, 0, 3, iteration).prompt for iteration in range(4)
     ]
 
 
 def test_turns_are_counted_in_messages() -> None:
     """A user of a comparison sends its number of messages, each to both."""
-    stages = [{"kind": "user-turns", "users": 2, "turns": 3}]
-    brief = make_brief(make_scenario(beside="ollama", stages=stages))
-    assert [span.turns for span in plan(brief.model_copy(update={"beside": brief.target})).spans(0)] == [6, 6]
-    fixed = make_brief(make_scenario(beside="ollama"))
-    assert {span.turns for span in plan(fixed.model_copy(update={"beside": fixed.target})).spans(0)} == {None}
+    phases = [{"executor": "per-vu-iterations", "vus": 2, "iterations": 3}]
+    spec = make_spec(make_scenario(compare_with="ollama", phases=phases))
+    assert [
+        span.iterations for span in plan(spec.model_copy(update={"compare_with": spec.target})).spans(0)
+    ] == [6, 6]
+    fixed = make_spec(make_scenario(compare_with="ollama"))
+    assert {
+        span.iterations for span in plan(fixed.model_copy(update={"compare_with": fixed.target})).spans(0)
+    } == {None}
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=5), USERS, SEEDS)
-def test_each_deck_holds_each_message_as_often_as_its_weight(
-    weights: list[int], users: int, seed: int
-) -> None:
+def test_each_deck_holds_each_message_as_often_as_its_weight(weights: list[int], vus: int, seed: int) -> None:
     """Whoever sends them, each deck's worth of requests is each message so often as it weighs."""
     prompts = tuple(Prompt(id=f"m{number}", text="?", weight=each) for number, each in enumerate(weights))
-    brief = make_brief(
+    spec = make_spec(
         make_scenario(
             seed=seed,
-            stages=[{"kind": "fixed-users", "users": users, "duration_s": 30, "pause_s": [1, 2]}],
+            phases=[{"executor": "constant-vus", "vus": vus, "duration_s": 30, "think_time_s": (1, 2)}],
         )
     )
-    plan_ = plan(brief.model_copy(update={"prompts": prompts}))
+    plan_ = plan(spec.model_copy(update={"prompts": prompts}))
     size = sum(weights)
     assert len(plan_.deck) == size
-    dealt = [request(plan_, 0, *divmod(number, users)[::-1]).prompt for number in range(3 * size)]
+    dealt = [request(plan_, 0, *divmod(number, vus)[::-1]).prompt for number in range(3 * size)]
     for start in range(0, 3 * size, size):
         assert Counter(dealt[start : start + size]) == {each.id: each.weight for each in prompts}
 
@@ -389,19 +435,19 @@ def test_each_deck_holds_each_message_as_often_as_its_weight(
 @given(SEEDS)
 def test_no_seed_changes_the_order_of_cases(seed: int) -> None:
     """Cases are sent in the order of their file, and again from its start."""
-    plan_ = plan(make_brief(make_scenario(seed=seed, stages=[{"kind": "cases"}])))
-    assert tuple(request(plan_, 0, 0, turn).prompt for turn in range(8)) == PROMPTS * 2
+    plan_ = plan(make_spec(make_scenario(seed=seed, phases=[{"executor": "cases"}])))
+    assert tuple(request(plan_, 0, 0, iteration).prompt for iteration in range(8)) == PROMPTS * 2
 
 
 TALK = Prompt(id="talk", text="one", then=("two", "three"))
 SINGLE = Prompt(id="single", text="alone")
 
 
-def make_talk(**stage: Any) -> RunPlan:
+def make_talk(**phase: Any) -> RunPlan:
     """A plan with a conversation of three messages and a message of its own."""
-    load = {"kind": "user-turns", "users": 1, "turns": 8, "pause_s": [1, 1], **stage}
-    brief = make_brief(make_scenario(stages=[load]))
-    return plan(brief.model_copy(update={"prompts": (TALK, SINGLE)}))
+    load = {"executor": "per-vu-iterations", "vus": 1, "iterations": 8, "think_time_s": (1, 1), **phase}
+    spec = make_spec(make_scenario(phases=[load]))
+    return plan(spec.model_copy(update={"prompts": (TALK, SINGLE)}))
 
 
 def test_a_conversation_is_sent_message_after_message() -> None:
@@ -415,8 +461,8 @@ def test_a_conversation_is_sent_message_after_message() -> None:
         [*talk, ("single", 0), ("single", 0), *talk],
         [("single", 0), *talk, *talk, ("single", 0)],
     )
-    assert [each.turn for each in sent] == list(range(8))
-    assert [each.pause_s for each in sent] == [0.0, *[1.0] * 7]
+    assert [each.iteration for each in sent] == list(range(8))
+    assert [each.think_time_s for each in sent] == [0.0, *[1.0] * 7]
 
 
 def test_messages_of_a_conversation_have_names_of_their_own() -> None:
@@ -427,28 +473,36 @@ def test_messages_of_a_conversation_have_names_of_their_own() -> None:
 
 def test_every_message_once_means_those_of_conversations_too() -> None:
     """Cases end when the last conversation does; beside another target, when both had all of it."""
-    brief = make_brief(make_scenario(stages=[{"kind": "cases"}]))
-    brief = brief.model_copy(update={"prompts": (TALK, SINGLE)})
-    assert plan(brief).spans(0)[0].turns == 4
-    beside = plan(brief.model_copy(update={"beside": brief.target}))
-    assert beside.spans(0)[0].turns == 8
-    both = [(each.prompt, each.step, each.arm) for each in islice(beside.requests(0, 0), 4)]
+    spec = make_spec(make_scenario(phases=[{"executor": "cases"}]))
+    spec = spec.model_copy(update={"prompts": (TALK, SINGLE)})
+    assert plan(spec).spans(0)[0].iterations == 4
+    compare_with = plan(spec.model_copy(update={"compare_with": spec.target}))
+    assert compare_with.spans(0)[0].iterations == 8
+    both = [(each.prompt, each.step, each.arm) for each in islice(compare_with.requests(0, 0), 4)]
     assert both == [("talk", 0, 0), ("talk", 0, 1), ("talk", 1, 1), ("talk", 1, 0)]
 
 
 def test_a_conversation_cannot_be_sent_by_the_clock() -> None:
     """In an open loop nobody waits for an answer, so there is nothing to say next."""
-    brief = make_brief(make_scenario(stages=[{"kind": "constant-rate", "rate_rps": 1, "duration_s": 1}]))
+    spec = make_spec(
+        make_scenario(phases=[{"executor": "constant-arrival-rate", "rate": 1, "duration_s": 1}])
+    )
     with pytest.raises(ValidationError, match="'talk' is a conversation"):
-        Brief(scenario=brief.scenario, target=brief.target, prompts=(SINGLE, TALK))
+        RunSpec(scenario=spec.scenario, target=spec.target, prompts=(SINGLE, TALK))
 
 
 @given(st.floats(0, 1), SEEDS)
 def test_the_declared_share_of_requests_is_given_up(ratio: float, seed: int) -> None:
     """Who gives up, and when, is planned: as often as declared, within the declared times, and repeatable."""
-    stage = {"kind": "fixed-users", "users": 1, "duration_s": 1, "pause_s": [0, 0], "cancel_ratio": ratio}
-    stage["cancel_after_s"] = [0.2, 0.4]
-    load = plan(make_brief(make_scenario(stages=[stage], seed=seed)))
+    phase = {
+        "executor": "constant-vus",
+        "vus": 1,
+        "duration_s": 1,
+        "think_time_s": (0, 0),
+        "cancel_ratio": ratio,
+    }
+    phase["cancel_after_s"] = (0.2, 0.4)
+    load = plan(make_spec(make_scenario(phases=[phase], seed=seed)))
     given_up = [each.cancel_after_s for each in islice(load.requests(0, 0), 300)]
     known = [after_s for after_s in given_up if after_s is not None]
     assert all(0.2 <= after_s <= 0.4 for after_s in known)
@@ -458,8 +512,8 @@ def test_the_declared_share_of_requests_is_given_up(ratio: float, seed: int) -> 
 
 def test_requests_of_an_open_loop_are_given_up_likewise() -> None:
     """The share is the open loop's, too, and leaves the moments of the others as they were."""
-    stage = ConstantRate(kind="constant-rate", rate_rps=100, duration_s=3, arrivals="poisson")
-    calm, cancelling = make_open(stage), make_open(stage.model_copy(update={"cancel_ratio": 0.5}))
+    phase = ConstantArrivalRate(executor="constant-arrival-rate", rate=100, duration_s=3, arrivals="poisson")
+    calm, cancelling = make_open(phase), make_open(phase.model_copy(update={"cancel_ratio": 0.5}))
     given_up = [each.cancel_after_s is not None for each in cancelling.arrivals(0)]
     assert 0.3 < sum(given_up) / len(given_up) < 0.7
     moments = [[each.offset_s for each in load.arrivals(0)] for load in (calm, cancelling)]
@@ -469,14 +523,20 @@ def test_requests_of_an_open_loop_are_given_up_likewise() -> None:
 @given(st.integers(1, 5), SEEDS)
 def test_shares_together_are_the_whole_load(shares: int, seed: int) -> None:
     """Load generators side by side send each request of the plan once, as one alone would have."""
-    stages = [
-        {"kind": "fixed-users", "users": 7, "duration_s": 9, "pause_s": [1, 2]},
-        {"kind": "constant-rate", "rate_rps": 20, "duration_s": 3, "arrivals": "poisson", "max_in_flight": 9},
+    phases = [
+        {"executor": "constant-vus", "vus": 7, "duration_s": 9, "think_time_s": (1, 2)},
+        {
+            "executor": "constant-arrival-rate",
+            "rate": 20,
+            "duration_s": 3,
+            "arrivals": "poisson",
+            "max_vus": 9,
+        },
     ]
-    whole = plan(make_brief(make_scenario(stages=stages, seed=seed)))
+    whole = plan(make_spec(make_scenario(phases=phases, seed=seed)))
     parts = whole.dealt(shares)
-    spans = sorted((span for part in parts for span in part.spans(0)), key=lambda span: span.user)
+    spans = sorted((span for part in parts for span in part.spans(0)), key=lambda span: span.vu)
     assert tuple(spans) == whole.spans(0)
-    arrivals = sorted((each for part in parts for each in part.arrivals(1)), key=lambda each: each.user)
+    arrivals = sorted((each for part in parts for each in part.arrivals(1)), key=lambda each: each.vu)
     assert arrivals == list(whole.arrivals(1))
-    assert sum(part.max_in_flight(1) for part in parts) == 9
+    assert sum(part.max_vus(1) for part in parts) == 9

@@ -1,14 +1,18 @@
 import pytest
 
 from bench.core.load.plan import plan
-from bench.core.load.progress import PlannedUsers, Progress, ProgressWatch, Waits
-from bench.core.requests.sample import Outcome, RequestSample
-from bench.core.requests.samples import Samples
-from tests.factories import make_brief, make_sample, make_scenario, make_use
+from bench.core.load.progress import PlannedVus, Progress, ProgressWatch, Waits
+from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.samples import Samples
+from tests.factories import make_sample, make_scenario, make_spec, make_use
 
-SPIKE = {"kind": "spike", "base_users": 2, "extra_users": 3, "before_s": 5, "spike_s": 5, "after_s": 5}
-RAMP = {"kind": "ramp-users", "from_users": 1, "to_users": 5, "ramp_s": 8, "hold_s": 2}
-RATE = {"kind": "constant-rate", "rate_rps": 5, "duration_s": 10}
+SPIKE = {"executor": "spike", "base_vus": 2, "spike_vus": 3, "before_s": 5, "spike_s": 5, "after_s": 5}
+RAMP = {
+    "executor": "ramping-vus",
+    "start_vus": 1,
+    "stages": [{"duration": 8, "target": 5}, {"duration": 2, "target": 5}],
+}
+RATE = {"executor": "constant-arrival-rate", "rate": 5, "duration_s": 10}
 
 
 def _ended(at_s: float, waited_ms: float = 100.0, **changes: object) -> RequestSample:
@@ -68,8 +72,8 @@ def test_waiting_times_are_of_the_target_alone() -> None:
 def test_what_requests_do_not_tell_is_passed_on() -> None:
     """Users, requests under way and processes stand as they were given."""
     cpu = make_use("backend")
-    now = ProgressWatch().progress(1.0, None, users=10, in_flight=4, resources=(cpu,))
-    assert (now.users, now.in_flight, now.resources, now.left_s) == (10, 4, (cpu,), None)
+    now = ProgressWatch().progress(1.0, None, vus=10, in_flight=4, resources=(cpu,))
+    assert (now.vus, now.in_flight, now.resources, now.left_s) == (10, 4, (cpu,), None)
 
 
 def test_a_run_that_waits_for_answers_has_no_time_left() -> None:
@@ -78,7 +82,7 @@ def test_a_run_that_waits_for_answers_has_no_time_left() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "at_s", "users"),
+    ("phase", "at_s", "vus"),
     [
         (0, 0.0, 2),
         (0, 5.0, 5),
@@ -90,9 +94,9 @@ def test_a_run_that_waits_for_answers_has_no_time_left() -> None:
         (2, 3.0, None),
     ],
 )
-def test_users_are_there_as_planned(stage: int, at_s: float, users: int | None) -> None:
+def test_users_are_there_as_planned(phase: int, at_s: float, vus: int | None) -> None:
     """Users come and go at the plan's moments; a rate has requests and no users."""
-    stages = [SPIKE | {"pause_s": [1, 2]}, RAMP | {"pause_s": [1, 2]}, RATE]
-    planned = PlannedUsers(plan(make_brief(make_scenario(stages=stages))))
-    assert planned.at(stage, at_s) == users
-    assert planned.at(stage, at_s) == users
+    phases = [SPIKE | {"think_time_s": (1, 2)}, RAMP | {"think_time_s": (1, 2)}, RATE]
+    planned = PlannedVus(plan(make_spec(make_scenario(phases=phases))))
+    assert planned.at(phase, at_s) == vus
+    assert planned.at(phase, at_s) == vus

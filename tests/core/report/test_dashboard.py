@@ -15,7 +15,7 @@ from bench.core.report.dashboard import (
     wait_of,
 )
 from bench.core.report.trend_page import TrendPage, trend_page
-from bench.core.requests.sample import GENERATOR, HOST
+from bench.core.samples.sample import GENERATOR, HOST
 from bench.core.verdict.compare import Decision
 from tests.factories import make_fingerprint, make_history, make_point
 
@@ -73,7 +73,7 @@ def tile(board: Dashboard, title: str) -> Tile:
         ),
         (
             [few()],
-            Decision.UNDECIDED,
+            Decision.INCONCLUSIVE,
             "Cannot tell yet: 12 runs that compare are needed, and no scenario has them.",
         ),
     ],
@@ -85,7 +85,7 @@ def test_the_worst_decides(pages: list[TrendPage], decision: Decision, said: str
 
 
 def test_the_worst_comes_first_with_its_next_step() -> None:
-    """Failed, then undecided, then passed, each by name; what to do is said of the first."""
+    """Failed, then inconclusive, then passed, each by name; what to do is said of the first."""
     board = dashboard([steady(scenario="a"), few(scenario="b"), worse(scenario="d"), worse(scenario="c")])
     assert [each.name for each in board.entries] == ["c", "d", "b", "a"]
     assert board.next_step.startswith("c: It came between commits")
@@ -128,7 +128,7 @@ def test_performance_is_of_the_newest_run() -> None:
     assert (slower.status, slower.figure) == (Status.LOOK, "–")  # noqa: RUF001
     assert slower.text.endswith("Slower than before: quick.")
     assert tile(dashboard([few()]), "Real-time performance").status is Status.UNKNOWN
-    bare = dashboard([trend_page([make_point(0, figures={"hop.queue_ms": 1.0})])])
+    bare = dashboard([trend_page([make_point(0, figures={"tier.queue_ms": 1.0})])])
     assert tile(bare, "Real-time performance").text == "Newest run, quick, 2026-01-05 12:00 UTC."
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bench.core.report.distribution import Distribution, distributions
-from bench.core.requests.samples import Samples
+from bench.core.samples.samples import Samples
 from bench.core.verdict.baseline import BaselineRun
 from tests.factories import make_baseline, make_recording, make_run, make_sample, run_at
 

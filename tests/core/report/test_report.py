@@ -5,21 +5,21 @@ from typing import Any
 import pytest
 
 from bench.core.report.report import Report, make_report
-from bench.core.requests.metrics import Part
-from bench.core.requests.sample import Stop, StopCause
 from bench.core.run.result import RunResult
+from bench.core.samples.metrics import Part
+from bench.core.samples.sample import Stop, StopCause
 from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import Comparison, Decision, compare
 from bench.core.verdict.verdict import MetricComparison, Verdict
 from tests.core.figures import without_success
 from tests.factories import (
-    HOPS,
+    TIER_TIMES,
     make_baseline,
-    make_brief,
     make_provenance,
     make_recording,
     make_run,
     make_scenario,
+    make_spec,
     run_at,
 )
 
@@ -45,7 +45,7 @@ def row(key: str, verdict: Verdict, part: Part = Part.DECIDES, **numbers: Any) -
 
 def tier(name: str, verdict: Verdict, **numbers: Any) -> MetricComparison:
     """One compared tier; numbers by name."""
-    return row(f"hop.{name}_ms", verdict, Part.LOCATES, **numbers)
+    return row(f"tier.{name}_ms", verdict, Part.LOCATES, **numbers)
 
 
 def said(decision: Decision, *metrics: MetricComparison, result: RunResult | None = None) -> str:
@@ -119,9 +119,9 @@ def test_an_improvement_of_success_is_no_share_of_a_share() -> None:
 
 def test_a_regression_is_said_with_its_size_and_place() -> None:
     """The headline names both values, the difference and the tier that most of it is in."""
-    hops: Mapping[str, float] = HOPS | {"decode": 550.0}
-    result = run_at(1.5, 99, hops=hops)
-    made = report(result, make_baseline([1.0] * 10, hops=HOPS | {"decode": 250.0}))
+    tier_times: Mapping[str, float] = TIER_TIMES | {"decode": 550.0}
+    result = run_at(1.5, 99, tier_times=tier_times)
+    made = report(result, make_baseline([1.0] * 10, tier_times=TIER_TIMES | {"decode": 250.0}))
     assert made.decision is Decision.FAIL
     assert made.headline == (
         "Response time regressed: 436 ms → 654 ms (+218 ms, +50 %), most of it in `decode` (+300 ms)."
@@ -198,24 +198,26 @@ def test_where_no_tier_is_named_one_looks_at_the_requests() -> None:
 )
 def test_where_to_look_follows_from_what_failed(metrics: tuple[MetricComparison, ...], place: str) -> None:
     """It is decided by the metrics, whatever words the headline has, such as a version's name."""
-    comparison = Comparison(decision=Decision.FAIL, reasons=("…",), metrics=metrics, beside="Crept `p95`")
+    comparison = Comparison(
+        decision=Decision.FAIL, reasons=("…",), metrics=metrics, compare_with="Crept `p95`"
+    )
     assert make_report(run_at(), comparison).next_step == f"Look at {place}."
 
 
 def test_the_limit_of_a_tier_leads_to_the_tier() -> None:
     """Where a tier's own limit was crossed one looks at the tier, and not at requests that failed."""
-    brief = make_brief(make_scenario(thresholds={"hop.decode_ms": ["avg<1"]}))
-    step = report(run_at(brief=brief)).next_step
+    spec = make_spec(make_scenario(thresholds={"tier.decode_ms": ["avg<1"]}))
+    step = report(run_at(spec=spec)).next_step
     assert step.startswith("Look at the tier named above; if it is meant: ")
 
 
 def test_a_crossed_threshold_is_said_with_what_was_measured() -> None:
     """Where nothing regressed the first limit that was crossed is the headline, with the measured value."""
     thresholds = {"success_ratio": ["rate>0.5"], "e2e_ms": ["max<5000", "med<100", "avg<1"]}
-    brief = make_brief(make_scenario(thresholds=thresholds))
+    spec = make_spec(make_scenario(thresholds=thresholds))
     expected = "Threshold crossed: e2e_ms med<100, measured 450 ms."
     for baseline in (None, usual()):
-        made = report(run_at(1.0, 99, brief=brief), baseline)
+        made = report(run_at(1.0, 99, spec=spec), baseline)
         assert (made.decision, made.headline) == (Decision.FAIL, expected)
 
 
@@ -224,19 +226,19 @@ def test_a_crossed_threshold_is_said_with_what_was_measured() -> None:
     [
         ({"success_ratio": ["rate>0.99"]}, "success_ratio rate>0.99, measured 95 %"),
         ({"requests": ["count>500"]}, "requests count>500, measured 100"),
-        ({"hop.cache_ms": ["avg<5"]}, "hop.cache_ms avg<5, measured –"),  # noqa: RUF001 - the dash
+        ({"tier.cache_ms": ["avg<5"]}, "tier.cache_ms avg<5, measured –"),  # noqa: RUF001 - the dash
     ],
 )
 def test_a_crossed_threshold_is_measured_in_its_unit(limits: dict[str, Any], measured: str) -> None:
     """Shares are per cent, counts are numbers, and what was not measured is a dash."""
-    result = run_at(brief=make_brief(make_scenario(thresholds=limits)), failed=range(5))
+    result = run_at(spec=make_spec(make_scenario(thresholds=limits)), failed=range(5))
     assert report(result).headline == f"Threshold crossed: {measured}."
 
 
 def test_what_vanished_is_named() -> None:
     """Metrics that the baseline has and the run has not are the headline when nothing else failed."""
-    hops = {name: value for name, value in HOPS.items() if name not in ("auth", "agent")}
-    made = report(run_at(1.0, 99, hops=hops), usual())
+    tier_times = {name: value for name, value in TIER_TIMES.items() if name not in ("auth", "agent")}
+    made = report(run_at(1.0, 99, tier_times=tier_times), usual())
     assert made.headline == ("`agent` and `auth` vanished: the baseline has what this run has not.")
 
 
@@ -246,7 +248,7 @@ def test_what_vanished_stands_before_the_tiers_that_it_shifts() -> None:
         row("e2e_ms", Verdict.UNCHANGED, change=0.0),
         tier("agent", Verdict.REGRESSED, base=40.0, head=80.0, change=40.0, change_ratio=1.0),
         tier("queue", Verdict.MISSING, base=40.0),
-        row("hop.network_ms", Verdict.MISSING, Part.EXPLAINS, base=5.0),
+        row("tier.unattributed_ms", Verdict.MISSING, Part.EXPLAINS, base=5.0),
     )
     headline = "`queue` vanished: the baseline has what this run has not."
     assert said(Decision.FAIL, *metrics) == headline
@@ -263,7 +265,7 @@ def test_an_undecided_run_without_a_baseline_can_become_one() -> None:
 def test_an_undecided_run_beside_noise_asks_for_more() -> None:
     """Where metrics were compared and could not be told apart, more runs or longer ones help."""
     made = report(run_at(1.0, 99), make_baseline([0.7, 1.43] * 5))
-    assert made.decision is Decision.UNDECIDED
+    assert made.decision is Decision.INCONCLUSIVE
     assert made.headline.startswith("Cannot tell: response time: only a change of ")
     assert made.next_step == "Accept more runs into the baseline, or measure longer, to see smaller changes."
 
@@ -292,10 +294,10 @@ def test_nothing_that_would_be_refused_is_advised() -> None:
     """A run that was stopped, or made worse on purpose, is never to be accepted."""
     stopped = make_recording(stop=Stop(cause=StopCause.THRESHOLD, reason="threshold crossed"))
     worse = make_provenance(injections={"model.slowdown": 1.3})
-    crossed = make_brief(make_scenario(thresholds={"e2e_ms": ["avg<1"]}))
+    crossed = make_spec(make_scenario(thresholds={"e2e_ms": ["avg<1"]}))
     for run in (
         make_run(stopped),
-        make_run(stopped, brief=crossed),
+        make_run(stopped, spec=crossed),
         run_at(1.4, 99, provenance=worse),
         run_at(0.6, 99, provenance=worse),
     ):
@@ -305,21 +307,21 @@ def test_nothing_that_would_be_refused_is_advised() -> None:
 
 def test_what_only_explains_is_no_gain() -> None:
     """Where only what no tier claims became less there is nothing to hold."""
-    network = row("hop.network_ms", Verdict.IMPROVED, Part.EXPLAINS)
+    network = row("tier.unattributed_ms", Verdict.IMPROVED, Part.EXPLAINS)
     comparison = Comparison(decision=Decision.PASS, reasons=(), metrics=(network,))
     assert make_report(run_at(), comparison).next_step == "Nothing to do."
 
 
 def test_nothing_succeeded_as_before_is_a_whole_sentence() -> None:
     """Where neither the run nor its baseline has a success, the headline says so."""
-    failed = run_at(failed=range(100), brief=make_brief(make_scenario(thresholds={})))
+    failed = run_at(failed=range(100), spec=make_spec(make_scenario(thresholds={})))
     made = report(failed, without_success())
     assert made.headline == "No regression, and nothing succeeded, as before."
 
 
 def test_a_run_without_success_is_not_to_be_accepted() -> None:
     """What `accept` refuses is not advised, whatever the decision."""
-    for brief in (make_brief(), make_brief(make_scenario(thresholds={}))):
+    for spec in (make_spec(), make_spec(make_scenario(thresholds={}))):
         for baseline in (None, usual()):
-            failed = run_at(1.0, 99, failed=range(100), brief=brief)
+            failed = run_at(1.0, 99, failed=range(100), spec=spec)
             assert "baseline accept" not in report(failed, baseline).next_step

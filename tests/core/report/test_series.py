@@ -1,5 +1,5 @@
 from bench.core.report.series import make_series
-from tests.factories import make_baseline, make_brief, make_recording, make_run, make_sample, make_scenario
+from tests.factories import make_baseline, make_recording, make_run, make_sample, make_scenario, make_spec
 
 
 def test_a_result_alone_has_its_distribution() -> None:
@@ -21,11 +21,11 @@ def test_nothing_is_drawn_beside_what_does_not_compare() -> None:
 
 def test_warm_up_and_the_target_beside_are_left_out() -> None:
     """What no figure counts is not drawn either, and time begins after the warm-up."""
-    stage = {"kind": "fixed-users", "users": 10, "duration_s": 15, "pause_s": [1, 2]}
-    brief = make_brief(make_scenario(stages=[stage | {"warm_up": True}, stage]))
-    samples = [make_sample(seq, at_s=float(seq), stage=int(seq >= 10), arm=seq % 2) for seq in range(30)]
+    phase = {"executor": "constant-vus", "vus": 10, "duration_s": 15, "think_time_s": (1, 2)}
+    spec = make_spec(make_scenario(phases=[phase | {"warm_up": True}, phase]))
+    samples = [make_sample(seq, at_s=float(seq), phase=int(seq >= 10), arm=seq % 2) for seq in range(30)]
     recording = make_recording(samples)
-    line = make_series(make_run(recording, brief=brief), recording).timeline
+    line = make_series(make_run(recording, spec=spec), recording).timeline
     assert line is not None
     assert line.end_s == 21.0
     assert line.succeeded.at_s == tuple(float(at) for at in range(0, 20, 2))

@@ -17,8 +17,8 @@ from tests.factories import (
     machines_baseline,
     made_on,
     make_baseline,
-    make_brief,
     make_scenario,
+    make_spec,
     run_at,
 )
 
@@ -70,7 +70,7 @@ def test_the_worst_decides_and_stands_first() -> None:
 
 
 def test_among_many_scenarios_one_is_bad_by_chance() -> None:
-    """What is a regression of one scenario alone may be chance among seven, and then is undecided."""
+    """What is a regression of one scenario alone may be chance among seven, and then is inconclusive."""
     baseline = make_baseline((1.0, 1.06, 0.95, 1.04, 0.96, 1.05, 0.94, 1.02, 0.98, 1.0))
     worse = next(
         factor
@@ -80,7 +80,7 @@ def test_among_many_scenarios_one_is_bad_by_chance() -> None:
     alone = judge_suite(reports([worse], baseline))
     assert (alone.decision, alone.reasons) == (Decision.FAIL, ())
     among = judge_suite(reports([worse, *[1.0] * 6], baseline))
-    assert among.decision is Decision.UNDECIDED
+    assert among.decision is Decision.INCONCLUSIVE
     assert among.headline == "Cannot tell of 1 of 7 scenarios: quick."
     assert among.reasons == ("quick: one of 7 scenarios does as badly as this by chance",)
 
@@ -88,7 +88,7 @@ def test_among_many_scenarios_one_is_bad_by_chance() -> None:
 def test_what_slows_all_scenarios_is_an_environment_shift() -> None:
     """Where no control tells the machine from the version, all scenarios slower together decide nothing."""
     suite = real([*[1.3] * FEWEST_TOGETHER, 1.0], None)
-    assert suite.decision is Decision.UNDECIDED
+    assert suite.decision is Decision.INCONCLUSIVE
     assert "4 of 5 scenarios are slower, by 29.2 %" in suite.reasons[0]
 
 
@@ -112,17 +112,17 @@ def test_half_of_the_scenarios_are_not_all() -> None:
     assert real([1.6, 1.6, 1.6, 1.0, 1.0, 1.0], None).decision is Decision.FAIL
 
 
-@pytest.mark.parametrize("kind", ["threshold", "missing", "crept"])
+@pytest.mark.parametrize("kind", ["threshold", "missing", "drifted"])
 def test_chance_and_machines_excuse_only_changes(kind: str) -> None:
     """A crossed threshold, a metric that vanished and creep fail among however many scenarios."""
     baseline, run = make_baseline(), run_at(1.0)
     if kind == "threshold":
-        run = run_at(1.0, brief=make_brief(make_scenario(thresholds={"e2e_ms": ["p(95)<100"]})))
+        run = run_at(1.0, spec=make_spec(make_scenario(thresholds={"e2e_ms": ["p(95)<100"]})))
     elif kind == "missing":
-        run = run_at(1.0, hops={"agent": 1.0})
+        run = run_at(1.0, tier_times={"agent": 1.0})
     else:
-        anchor = pin(baseline, reason="release 2.0", by="Tess Ter", at=NOON).anchor
-        baseline = make_baseline([1.24] * 6).model_copy(update={"anchor": anchor})
+        pinned = pin(baseline, reason="release 2.0", by="Tess Ter", at=NOON).pinned
+        baseline = make_baseline([1.24] * 6).model_copy(update={"pinned": pinned})
         run = run_at(1.25)
     worst = make_report(run, compare(run, baseline))
     assert worst.decision is Decision.FAIL

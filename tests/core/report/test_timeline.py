@@ -3,15 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.declared.stages import FixedUsers
+from bench.core.config.executors import ConstantVus
 from bench.core.report.timeline import MOST_DOTS, MOST_SLICES, Timeline, slice_width_s, timeline
-from bench.core.requests.sample import GaugeSample, Outcome, Probe
-from bench.core.requests.samples import Samples
 from bench.core.run.recording import Recording
+from bench.core.samples.sample import GaugeSample, Outcome, Probe
+from bench.core.samples.samples import Samples
 from tests.factories import make_recording, make_sample, make_use
 
-STAGE = FixedUsers(kind="fixed-users", users=10, duration_s=15, pause_s=(1, 2))
-OTHER = FixedUsers(kind="fixed-users", users=20, duration_s=15, pause_s=(1, 2))
+STAGE = ConstantVus(executor="constant-vus", vus=10, duration_s=15, think_time_s=(1, 2))
+OTHER = ConstantVus(executor="constant-vus", vus=20, duration_s=15, think_time_s=(1, 2))
 
 
 def drawn(recording: Recording) -> Timeline:
@@ -130,11 +130,11 @@ def test_what_was_watched_is_a_curve_each() -> None:
 
 def test_stages_follow_each_other() -> None:
     """A stage goes from its first request to that of the next one, and is called by its load."""
-    samples = [make_sample(seq, at_s=float(seq), stage=int(seq >= 15)) for seq in range(30)]
+    samples = [make_sample(seq, at_s=float(seq), phase=int(seq >= 15)) for seq in range(30)]
     found = drawn(make_recording(samples))
-    assert [(each.label, each.start_s, each.end_s) for each in found.stages] == [
-        ("10 users, 15 s", 0.0, 15.0),
-        ("20 users, 15 s", 15.0, 31.0),
+    assert [(each.label, each.start_s, each.end_s) for each in found.phases] == [
+        ("10 VUs, 15 s", 0.0, 15.0),
+        ("20 VUs, 15 s", 15.0, 31.0),
     ]
 
 

@@ -3,9 +3,16 @@ import pytest
 from bench.core.history.levels import MOST_RUNS
 from bench.core.history.trend import trend
 from bench.core.report.trend_page import Course, TrendPage, trend_page
-from bench.core.verdict.baseline import Anchor, Baseline
+from bench.core.verdict.baseline import Baseline, PinnedBaseline
 from bench.core.verdict.success import SUCCESS
-from tests.factories import NOON, make_baseline, make_control, make_fingerprint, make_history, make_point
+from tests.factories import (
+    NOON,
+    make_baseline,
+    make_fingerprint,
+    make_history,
+    make_point,
+    make_reference_workload,
+)
 
 E2E = "e2e_ms"
 
@@ -18,8 +25,8 @@ def course(page: TrendPage, key: str = E2E) -> Course:
 def anchored(baseline: Baseline, **parts: object) -> Baseline:
     """The baseline with an anchor whose runs are those of a baseline."""
     runs = make_baseline([1.1, 1.2, 1.3], **parts).runs
-    anchor = Anchor(runs=runs, pinned_at=NOON, pinned_by="Tess Ter", reason="release 2.0")
-    return baseline.model_copy(update={"anchor": anchor})
+    pinned = PinnedBaseline(runs=runs, pinned_at=NOON, pinned_by="Tess Ter", reason="release 2.0")
+    return baseline.model_copy(update={"pinned": pinned})
 
 
 def test_a_course_has_each_run_and_its_level() -> None:
@@ -39,7 +46,7 @@ def test_a_run_that_lacks_a_metric_has_a_hole() -> None:
     """Absent is None, never 0."""
     history = [make_point(number) for number in range(4)]
     lacking = history[1].model_copy(update={"figures": {E2E: 500.0}})
-    found = course(trend_page([history[0], lacking, *history[2:]]), "hop.queue_ms")
+    found = course(trend_page([history[0], lacking, *history[2:]]), "tier.queue_ms")
     assert found.values == (40.0, None, 40.0, 40.0)
     assert found.levels == (40.0,) * 4
 
@@ -50,10 +57,10 @@ def test_the_band_is_that_of_the_baseline_and_the_line_that_of_the_anchor() -> N
     page = trend_page([make_point(number) for number in range(3)], anchored(baseline))
     found, success = course(page), course(page, SUCCESS)
     assert found.band is not None
-    assert found.anchor is not None
+    assert found.pinned is not None
     assert found.band.high / found.band.low == pytest.approx(1.02 / 0.98, rel=0.01)
     assert found.band.runs == 3
-    assert found.band.low < found.band.high < found.anchor
+    assert found.band.low < found.band.high < found.pinned
     assert success.band is not None
     assert success.band.low == success.band.high == pytest.approx(0.99)
 
@@ -61,12 +68,12 @@ def test_the_band_is_that_of_the_baseline_and_the_line_that_of_the_anchor() -> N
 def test_what_does_not_compare_is_no_band() -> None:
     """Neither a baseline nor an anchor of another load, nor a metric that its runs lack."""
     other = make_fingerprint(work_digest="e" * 64)
-    history = [make_point(number, figures={E2E: 500.0, "hop.rerank_ms": 9.0}) for number in range(3)]
+    history = [make_point(number, figures={E2E: 500.0, "tier.rerank_ms": 9.0}) for number in range(3)]
     unlike = trend_page(history, anchored(make_baseline([1.0] * 5, fingerprint=other), fingerprint=other))
     assert course(unlike).band is None
-    assert course(unlike).anchor is None
-    assert course(trend_page(history, make_baseline()), "hop.rerank_ms").band is None
-    assert course(trend_page(history, make_baseline())).anchor is None
+    assert course(unlike).pinned is None
+    assert course(trend_page(history, make_baseline()), "tier.rerank_ms").band is None
+    assert course(trend_page(history, make_baseline())).pinned is None
 
 
 def test_a_long_history_is_cut_and_what_is_left_out_counted() -> None:
@@ -81,7 +88,7 @@ def test_what_machines_did_is_taken_out_of_what_is_shown() -> None:
     paces = [1.0 + 0.02 * (number % 5) + 0.3 * (number >= 15) for number in range(30)]
     real = make_fingerprint(simulated=False)
     runs = [
-        make_point(number, pace, fingerprint=real, control=make_control(pace))
+        make_point(number, pace, fingerprint=real, reference_workload=make_reference_workload(pace))
         for number, pace in enumerate(paces)
     ]
     known = [each for each in course(trend_page(runs)).values if each is not None]

@@ -6,10 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.core.declared.scenario import Scenario
+from bench.core.config.scenario import Scenario
 from bench.core.load.plan import plan
-from bench.core.requests.sample import Outcome, RequestSample
-from bench.core.requests.samples import Samples
 from bench.core.run.bottleneck import (
     Band,
     Bottleneck,
@@ -17,7 +15,9 @@ from bench.core.run.bottleneck import (
     limits_of,
     saturated,
 )
-from tests.factories import make_brief, make_sample, make_scenario
+from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.samples import Samples
+from tests.factories import make_sample, make_scenario, make_spec
 
 STEPS = (5, 10, 15, 20, 30, 50)
 STEP_S = 60.0
@@ -26,54 +26,61 @@ NONSENSE = {"metric": "e2e_ms", "threshold": "soon", "value": 1, "crossed": True
 
 def staircase(steps: tuple[int, ...] = STEPS, **changes: Any) -> Scenario:
     """More and more users, with an objective."""
-    stages = [
-        {"kind": "fixed-users", "users": users, "duration_s": STEP_S, "pause_s": [5, 5]} for users in steps
+    phases = [
+        {"executor": "constant-vus", "vus": vus, "duration_s": STEP_S, "think_time_s": (5, 5)}
+        for vus in steps
     ]
-    content: dict[str, Any] = {"stages": stages, "thresholds": {}, "objectives": {"e2e_ms": 10_000}}
+    content: dict[str, Any] = {"phases": phases, "thresholds": {}, "objectives": {"e2e_ms": 10_000}}
     return make_scenario(**content | changes)
 
 
 def climbing(
     latency_s: Callable[[int], float],
     steps: tuple[int, ...] = STEPS,
-    hops: Callable[[int], Mapping[str, float]] = lambda _: {"decode": 100.0},
+    tier_times: Callable[[int], Mapping[str, float]] = lambda _: {"decode": 100.0},
     **changes: Any,
 ) -> list[RequestSample]:
     """A run up those steps, in which a request takes so long when so many users are there."""
     rows = []
-    for stage, users in enumerate(steps):
-        begin_s = stage * (STEP_S + 40.0)
-        for user in range(users):
-            turn, due_s = 0, begin_s
+    for phase, vus in enumerate(steps):
+        begin_s = phase * (STEP_S + 40.0)
+        for vu in range(vus):
+            iteration, due_s = 0, begin_s
             while due_s < begin_s + STEP_S:
-                took_s = latency_s(users) * (0.95 + 0.1 * (user % 3) / 2)
-                row = {"user": user, "turn": turn, "stage": stage, "hops": hops(users), **changes}
+                took_s = latency_s(vus) * (0.95 + 0.1 * (vu % 3) / 2)
+                row = {
+                    "vu": vu,
+                    "iteration": iteration,
+                    "phase": phase,
+                    "tier_times": tier_times(vus),
+                    **changes,
+                }
                 rows.append(make_sample(at_s=due_s, latency_ms=1000 * took_s, **row))
-                turn, due_s = turn + 1, due_s + took_s + 5.0
+                iteration, due_s = iteration + 1, due_s + took_s + 5.0
     return rows
 
 
 def found_in(rows: list[RequestSample], scenario: Scenario, elapsed_s: float = 600.0) -> Bottleneck:
     """The run by load."""
-    found = bottleneck(Samples.of(rows), plan(make_brief(scenario)), scenario, elapsed_s)
+    found = bottleneck(Samples.of(rows), plan(make_spec(scenario)), scenario, elapsed_s)
     assert found is not None
     return found
 
 
-def beyond_20(users: int) -> float:
+def beyond_20(vus: int) -> float:
     """Two seconds up to twenty users, twelve beyond."""
-    return 2.0 if users <= 20 else 12.0
+    return 2.0 if vus <= 20 else 12.0
 
 
 def test_a_known_breaking_point_is_found() -> None:
     """Where requests take too long from thirty users on, the limit breaks there, surely, and is named."""
     found = found_in(climbing(beyond_20), staircase())
-    assert [band.users for band in found.bands] == [(users, users) for users in STEPS]
+    assert [band.vus for band in found.bands] == [(vus, vus) for vus in STEPS]
     assert found.broken == STEPS.index(30)
     band = found.bands[STEPS.index(30)]
     assert [each.threshold for each in band.crossed] == ["p(95)<=10000"]
     assert band.certain
-    assert (found.counted, found.planned, found.limits) == ("users", 50, 1)
+    assert (found.counted, found.planned, found.limits) == ("vus", 50, 1)
 
 
 def test_a_run_that_keeps_its_limits_breaks_nowhere() -> None:
@@ -93,10 +100,10 @@ def test_a_few_slow_requests_are_no_certainty() -> None:
 def test_the_time_goes_to_the_tier_with_the_largest_share() -> None:
     """Shares are of all the time of the answers, what no tier claims among it."""
 
-    def hops(users: int) -> dict[str, float]:
-        return {"decode": 600.0, "queue": 100.0 * users}
+    def tier_times(vus: int) -> dict[str, float]:
+        return {"decode": 600.0, "queue": 100.0 * vus}
 
-    found = found_in(climbing(lambda users: 0.801 + 0.1 * users, (5, 50), hops), staircase((5, 50)))
+    found = found_in(climbing(lambda vus: 0.801 + 0.1 * vus, (5, 50), tier_times), staircase((5, 50)))
     first, last = found.bands
     assert (first.tier, last.tier) == ("decode", "queue")
     assert sum(first.shares.values()) == pytest.approx(1.0)
@@ -122,24 +129,22 @@ def test_throughput_is_of_answers_while_so_many_were_there() -> None:
 def test_answers_after_the_last_request_are_no_throughput() -> None:
     """When a stage is over those who wait are answered, and that is the rate of no load."""
     scenario = staircase((40,))
-    rows = [
-        make_sample(user, user=user, turn=0, at_s=0.0, latency_ms=1000.0 * (user + 41)) for user in range(40)
-    ]
+    rows = [make_sample(vu, vu=vu, iteration=0, at_s=0.0, latency_ms=1000.0 * (vu + 41)) for vu in range(40)]
     assert found_in(rows, scenario, 81.0).bands[0].requests_rps == pytest.approx(20 / STEP_S)
 
 
 def test_saturation_is_where_more_users_bring_no_more_answers() -> None:
     """A server of so many answers per second is saturated when its users ask for more."""
     most_rps, steps = 4.0, (10, 20, 40, 80)
-    found = found_in(climbing(lambda users: max(1.0, users / most_rps - 5.0), steps), staircase(steps), 999.0)
+    found = found_in(climbing(lambda vus: max(1.0, vus / most_rps - 5.0), steps), staircase(steps), 999.0)
     assert found.saturated == steps.index(40)
     assert found_in(climbing(lambda _: 1.0), staircase()).saturated is None
 
 
-def band(users: int, rps: float | None, requests: int = 200) -> Band:
+def band(vus: int, rps: float | None, requests: int = 200) -> Band:
     """A band with this throughput."""
     return Band(
-        users=(users, users),
+        vus=(vus, vus),
         requests=requests,
         p50_ms=None,
         p95_ms=None,
@@ -174,7 +179,7 @@ def test_what_answers_do_not_have_is_not_asked_of_them() -> None:
 )
 def test_what_no_run_has_is_refused(change: dict[str, Any]) -> None:
     """A file may say anything: no band, one that is not there, a limit that is none."""
-    content = {"counted": "users", "bands": [band(5, 1.0).model_dump()], "planned": 5, "limits": 1}
+    content = {"counted": "vus", "bands": [band(5, 1.0).model_dump()], "planned": 5, "limits": 1}
     assert Bottleneck.model_validate(content).broken is None
     with pytest.raises(ValueError, match=r"bands|threshold|saturated"):
         Bottleneck.model_validate(content | change)
@@ -198,7 +203,7 @@ def test_failures_break_a_limit_of_success() -> None:
     """Success is a limit like any other, and that it breaks can be certain."""
     rows = climbing(lambda _: 1.0, (5, 50))
     rows = [
-        row._replace(outcome=Outcome.TIMEOUT) if row.stage == 1 and row.user % 5 == 0 else row for row in rows
+        row._replace(outcome=Outcome.TIMEOUT) if row.phase == 1 and row.vu % 5 == 0 else row for row in rows
     ]
     scenario = staircase((5, 50), objectives={}, thresholds={"success_ratio": ["rate>0.95"]})
     found = found_in(rows, scenario)
@@ -225,26 +230,28 @@ def test_nothing_answered_has_no_bottleneck() -> None:
         climbing(lambda _: 1.0, (5,), outcome=Outcome.CANCELLED),
         climbing(lambda _: 1.0, (5,)) * 2,
     ):
-        assert bottleneck(Samples.of(rows), plan(make_brief(scenario)), scenario, 60.0) is None
+        assert bottleneck(Samples.of(rows), plan(make_spec(scenario)), scenario, 60.0) is None
 
 
 def test_open_loops_are_told_apart_by_requests_in_flight() -> None:
     """A rate that grows beyond what is answered piles requests up, and the load is their number."""
     scenario = make_scenario(
-        stages=[{"kind": "ramp-rate", "from_rps": 1, "to_rps": 40, "duration_s": 30}],
+        phases=[
+            {"executor": "ramping-arrival-rate", "start_rate": 1, "stages": [{"duration": 30, "target": 40}]}
+        ],
         thresholds={"e2e_ms": ["p(95)<2000"]},
     )
     due_s = np.cumsum(1.0 / np.linspace(2, 40, 600))
     done_s = np.maximum.accumulate(np.maximum(due_s + 0.1, (np.arange(600) + 1) / 8.0))
     rows = [
-        make_sample(seq, user=seq, turn=0, at_s=float(due), latency_ms=1000 * float(done - due))
+        make_sample(seq, vu=seq, iteration=0, at_s=float(due), latency_ms=1000 * float(done - due))
         for seq, (due, done) in enumerate(zip(due_s, done_s, strict=True))
     ]
     found = found_in(rows, scenario, float(done_s[-1]))
     assert found.counted == "requests in flight"
     assert found.planned is None
     assert found.broken not in {None, 0}
-    assert found.bands[-1].users[1] > 100
+    assert found.bands[-1].vus[1] > 100
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,7 +1,7 @@
 import pytest
 
-from bench.core.requests.samples import Samples
 from bench.core.run.counters import CounterChange, changed_counters, counters_of
+from bench.core.samples.samples import Samples
 from bench.core.verdict.baseline import Baseline, accept
 from bench.core.verdict.compare import Decision, compare
 from tests.factories import NOON, make_recording, make_run, make_sample

@@ -1,7 +1,7 @@
 import pytest
 
-from bench.core.requests.metrics import hop_key
 from bench.core.run.layers import ALONE, layer_metrics, own_times
+from bench.core.samples.metrics import tier_key
 from tests.factories import make_recording, make_run, make_sample
 
 ROUNDS = [
@@ -12,11 +12,11 @@ ROUNDS = [
 
 def silent(layers: list[dict[str, float]]) -> set[str]:
     """The tiers of a run whose answers say nothing of them."""
-    samples = [make_sample(seq, hops={}) for seq in range(20)]
+    samples = [make_sample(seq, tier_times={}) for seq in range(20)]
     return {
         key
         for key in make_run(make_recording(samples, layers=layers)).summary.metrics
-        if key.startswith("hop.")
+        if key.startswith("tier.")
     }
 
 
@@ -40,7 +40,7 @@ def test_no_tier_takes_less_than_nothing() -> None:
 def test_the_tiers_are_metrics_like_any_others() -> None:
     """Each has a typical value, which a comparison pairs by, and its count."""
     found = layer_metrics(ROUNDS)
-    agent = found[hop_key("agent")]
+    agent = found[tier_key("agent")]
     assert (agent.count, agent.mean) == (2, 8.0)
     assert agent.figures == {ALONE: pytest.approx(7.9, abs=0.1)}
     assert layer_metrics([]) == {}
@@ -48,7 +48,7 @@ def test_the_tiers_are_metrics_like_any_others() -> None:
 
 def test_what_answers_say_themselves_goes_first() -> None:
     """Tiers that were asked by themselves are used only where no answer has tiers of its own."""
-    assert silent(ROUNDS) == {"hop.backend_ms", "hop.agent_ms", "hop.model_ms"}
+    assert silent(ROUNDS) == {"tier.backend_ms", "tier.agent_ms", "tier.model_ms"}
     assert silent([]) == set()
     telling = make_run(make_recording([make_sample(0)], layers=ROUNDS)).summary.metrics
-    assert "hop.model_ms" not in telling
+    assert "tier.model_ms" not in telling

@@ -1,17 +1,17 @@
 import pytest
 
-from bench.core.requests.sample import Outcome, RequestSample
-from bench.core.requests.samples import Samples
 from bench.core.run.overhead import of_the_target, overhead
-from tests.factories import make_brief, make_recording, make_run, make_sample, make_scenario
+from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.samples import Samples
+from tests.factories import make_recording, make_run, make_sample, make_scenario, make_spec
 
 
-def pair(number: int, target_ms: float, beside_ms: float, **beside: object) -> list[RequestSample]:
+def pair(number: int, target_ms: float, beside_ms: float, **compare_with: object) -> list[RequestSample]:
     """One message of one user to both targets; service time is a millisecond less than latency."""
-    usual = {"user": 0, "prompt": "greeting", "at_s": float(number)}
-    first = make_sample(2 * number, turn=2 * number, arm=0, latency_ms=target_ms + 1, **usual)
+    usual = {"vu": 0, "prompt": "greeting", "at_s": float(number)}
+    first = make_sample(2 * number, iteration=2 * number, arm=0, latency_ms=target_ms + 1, **usual)
     other = make_sample(
-        2 * number + 1, turn=2 * number + 1, arm=1, latency_ms=beside_ms + 1, **usual | beside
+        2 * number + 1, iteration=2 * number + 1, arm=1, latency_ms=beside_ms + 1, **usual | compare_with
     )
     return [first, other]
 
@@ -20,7 +20,7 @@ def test_the_overhead_is_the_mean_difference_of_pairs() -> None:
     """Each message is compared with itself, and the interval is Student's."""
     found = overhead(Samples.of([*pair(0, 110, 100), *pair(1, 230, 200), *pair(2, 320, 300)]), "ollama")
     assert found is not None
-    assert (found.beside, found.pairs) == ("ollama", 3)
+    assert (found.compare_with, found.pairs) == ("ollama", 3)
     assert found.mean_ms == pytest.approx(20.0)
     assert found.ratio == pytest.approx(0.1)
     # sd 10, of the mean 5.774, times t(0.95, 2) = 2.920
@@ -46,7 +46,7 @@ def test_a_target_that_takes_nothing_gives_no_ratio() -> None:
 def test_figures_are_of_the_target_alone() -> None:
     """Latencies and counts of a run are those of its target; the overhead stands beside them."""
     recording = make_recording([*pair(0, 110, 100), *pair(1, 120, 100)])
-    run = make_run(recording, brief=make_brief(make_scenario(beside="ollama")))
+    run = make_run(recording, spec=make_spec(make_scenario(compare_with="ollama")))
     assert run.summary.requests == 2
     assert run.summary.overhead is not None
     assert run.summary.overhead.mean_ms == pytest.approx(15.0)

@@ -2,10 +2,10 @@ import json
 
 from hypothesis import given
 
-from bench.core.requests.sample import RequestSample
 from bench.core.run.recording import Course, course, line
+from bench.core.samples.sample import RequestSample
 from bench.core.values.histogram import Histogram
-from tests.core.requests.test_samples import ROWS
+from tests.core.samples.test_samples import ROWS
 from tests.factories import make_recording
 
 

@@ -3,31 +3,31 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bench.core.requests.metrics import RECOVERY
-from bench.core.requests.sample import Outcome, RequestSample
-from bench.core.requests.samples import Samples
 from bench.core.run.recovery import judge_recovery, recovery
-from tests.factories import make_brief, make_recording, make_run, make_sample, make_scenario
+from bench.core.samples.metrics import RECOVERY
+from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.samples import Samples
+from tests.factories import make_recording, make_run, make_sample, make_scenario, make_spec
 
-CALM: dict[str, Any] = {"kind": "user-turns", "users": 1, "turns": 2}
+CALM: dict[str, Any] = {"executor": "per-vu-iterations", "vus": 1, "iterations": 2}
 LEFT: dict[str, Any] = {**CALM, "cancel_ratio": 1.0}
-SCENARIO = make_scenario(stages=[CALM, LEFT, CALM], recovery_ratio=2.0, thresholds={})
+SCENARIO = make_scenario(phases=[CALM, LEFT, CALM], recovery_ratio=2.0, thresholds={})
 
 
 def waits(before_ms: float, after_ms: float, **changes: Any) -> list[RequestSample]:
     """Two requests before, one cancelled, and one after."""
     streamed = {"first_token_s": None}
     return [
-        make_sample(0, stage=0, at_s=0.0, latency_ms=before_ms, **streamed),
-        make_sample(1, stage=0, at_s=0.0, latency_ms=before_ms, **streamed),
-        make_sample(2, stage=1, outcome=Outcome.CANCELLED),
-        make_sample(3, stage=2, at_s=0.0, latency_ms=after_ms, **streamed | changes),
+        make_sample(0, phase=0, at_s=0.0, latency_ms=before_ms, **streamed),
+        make_sample(1, phase=0, at_s=0.0, latency_ms=before_ms, **streamed),
+        make_sample(2, phase=1, outcome=Outcome.CANCELLED),
+        make_sample(3, phase=2, at_s=0.0, latency_ms=after_ms, **streamed | changes),
     ]
 
 
 def test_recovery_is_waiting_after_in_terms_of_before() -> None:
     """A slot that was not freed shows in the mean of the stage after the cancellations."""
-    found = recovery(Samples.of(waits(100, 450)), SCENARIO.stages)
+    found = recovery(Samples.of(waits(100, 450)), SCENARIO.phases)
     assert found is not None
     assert (found.metric, found.cancelled) == ("e2e_ms", 1)
     assert (found.before_ms, found.after_ms, found.ratio) == pytest.approx((100, 450, 4.5))
@@ -36,7 +36,7 @@ def test_recovery_is_waiting_after_in_terms_of_before() -> None:
 def test_where_answers_are_streamed_the_first_token_counts() -> None:
     """Waiting ends with the first token, not with the last."""
     rows = [each._replace(first_token_s=each.scheduled_s + 0.05) for each in waits(100, 450)]
-    found = recovery(Samples.of(rows), SCENARIO.stages)
+    found = recovery(Samples.of(rows), SCENARIO.phases)
     assert found is not None
     assert found.metric == "ttft_ms"
     assert found.ratio == pytest.approx(1.0)
@@ -44,8 +44,8 @@ def test_where_answers_are_streamed_the_first_token_counts() -> None:
 
 def test_without_an_answer_there_is_no_recovery() -> None:
     """Nothing answered before: nothing to compare with. Nothing after: not recovered."""
-    assert recovery(Samples.of([make_sample(0, stage=2)]), SCENARIO.stages) is None
-    dead = recovery(Samples.of(waits(100, 450, outcome=Outcome.TIMEOUT)), SCENARIO.stages)
+    assert recovery(Samples.of([make_sample(0, phase=2)]), SCENARIO.phases) is None
+    dead = recovery(Samples.of(waits(100, 450, outcome=Outcome.TIMEOUT)), SCENARIO.phases)
     assert dead is not None
     assert (dead.after_ms, dead.ratio) == (None, None)
     assert judge_recovery(dead, 2.0)[0].crossed
@@ -55,7 +55,7 @@ def test_without_an_answer_there_is_no_recovery() -> None:
 @pytest.mark.parametrize(("after_ms", "crossed"), [(199.0, False), (201.0, True)])
 def test_a_limit_is_judged_like_a_threshold(after_ms: float, crossed: bool) -> None:
     """A run whose target does not recover has crossed a threshold, and the figure is in its summary."""
-    run = make_run(make_recording(waits(100, after_ms)), brief=make_brief(SCENARIO))
+    run = make_run(make_recording(waits(100, after_ms)), spec=make_spec(SCENARIO))
     (result,) = run.thresholds
     assert (result.metric, result.threshold, result.crossed) == (RECOVERY, "<=2", crossed)
     assert result.value == pytest.approx(after_ms / 100)
@@ -66,4 +66,4 @@ def test_a_limit_is_judged_like_a_threshold(after_ms: float, crossed: bool) -> N
 def test_a_limit_needs_something_to_recover_from() -> None:
     """A limit without cancellations between calm stages is a mistake in the file."""
     with pytest.raises(ValidationError, match="between two without"):
-        make_scenario(stages=[CALM, LEFT], recovery_ratio=2.0)
+        make_scenario(phases=[CALM, LEFT], recovery_ratio=2.0)

@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bench.core.requests.sample import Outcome, RequestSample, Stop, StopCause
 from bench.core.run.result import Fingerprint, RunResult, differences, environment, make_result
+from bench.core.samples.sample import Outcome, RequestSample, Stop, StopCause
 from tests.factories import (
     PROMPTS,
-    make_brief,
     make_fingerprint,
     make_provenance,
     make_recording,
     make_run,
     make_sample,
     make_scenario,
+    make_spec,
     run_at,
 )
 
@@ -48,25 +48,25 @@ def test_a_result_says_how_the_run_ended_and_what_was_odd() -> None:
 
 
 @pytest.mark.parametrize(
-    "stage",
+    "phase",
     [
-        {"kind": "fixed-users", "users": 10, "duration_s": 5000, "pause_s": [0, 0]},
-        {"kind": "constant-rate", "rate_rps": 3, "duration_s": 5000},
+        {"executor": "constant-vus", "vus": 10, "duration_s": 5000, "think_time_s": (0, 0)},
+        {"executor": "constant-arrival-rate", "rate": 3, "duration_s": 5000},
     ],
-    ids=["users", "rate"],
+    ids=["vus", "rate"],
 )
-def test_a_million_requests_are_judged_within_the_memory_that_they_take(stage: dict[str, Any]) -> None:
+def test_a_million_requests_are_judged_within_the_memory_that_they_take(phase: dict[str, Any]) -> None:
     """All arrays that are needed at once are fewer bytes than the requests of a stack with seven tiers."""
-    hops = {f"tier-{number}": 1.5 for number in range(7)}
+    tier_times = {f"tier-{number}": 1.5 for number in range(7)}
     rows = [
-        make_sample(seq, hops=hops, outcome=Outcome.HTTP_ERROR if seq % 100 == 0 else Outcome.OK)
+        make_sample(seq, tier_times=tier_times, outcome=Outcome.HTTP_ERROR if seq % 100 == 0 else Outcome.OK)
         for seq in range(2**14)
     ]
     recording = make_recording(rows, planned_s=5000.0, elapsed_s=5000.0)
-    brief = make_brief(make_scenario(stages=[stage]))
+    spec = make_spec(make_scenario(phases=[phase]))
     tracemalloc.start()
     try:
-        make_result(brief, recording, make_provenance(), make_fingerprint())
+        make_result(spec, recording, make_provenance(), make_fingerprint())
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -85,7 +85,7 @@ _SAMPLES = st.lists(
         tokens=st.none() | st.integers(0, 10_000),
         status=st.none() | st.integers(100, 599),
         detail=st.none() | st.text(max_size=20),
-        hops=st.dictionaries(st.sampled_from(["agent", "model"]), st.floats(0, 1e6)),
+        tier_times=st.dictionaries(st.sampled_from(["agent", "model"]), st.floats(0, 1e6)),
     ),
     max_size=25,
 )
@@ -113,7 +113,7 @@ def test_a_result_with_every_option_survives_a_round_trip() -> None:
         commit=None,
         dirty=None,
     )
-    result = make_run(brief=make_brief(scenario), provenance=provenance)
+    result = make_run(spec=make_spec(scenario), provenance=provenance)
     again = RunResult.model_validate_json(result.model_dump_json())
     assert again == result
     assert again.provenance.started_at == datetime(2026, 1, 5, 6, 30, 0, 123456, tzinfo=UTC)
@@ -209,16 +209,16 @@ def test_a_run_can_be_made_worse_for_a_test() -> None:
 
 def test_warm_up_is_in_no_part_of_a_result() -> None:
     """Summary, objectives and thresholds are all of what was measured after the warm-up."""
-    stage = {"kind": "fixed-users", "users": 1, "duration_s": 15, "pause_s": [0, 0]}
+    phase = {"executor": "constant-vus", "vus": 1, "duration_s": 15, "think_time_s": (0, 0)}
     scenario = make_scenario(
-        stages=[stage | {"warm_up": True}, stage],
+        phases=[phase | {"warm_up": True}, phase],
         thresholds={"e2e_ms": ["max<1000"], "requests": ["count==50"]},
         objectives={"e2e_ms": 1000},
     )
     samples = [
-        make_sample(seq, stage=seq // 50, latency_ms=9000.0 if seq < 50 else 500.0) for seq in range(100)
+        make_sample(seq, phase=seq // 50, latency_ms=9000.0 if seq < 50 else 500.0) for seq in range(100)
     ]
-    result = make_run(make_recording(samples), brief=make_brief(scenario))
+    result = make_run(make_recording(samples), spec=make_spec(scenario))
     assert result.summary.requests == 50
     assert result.summary.elapsed_s == pytest.approx(31.0 - 15.0)
     assert result.summary.goodput is not None

@@ -6,9 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.requests.metrics import METRICS
-from bench.core.requests.sample import GENERATOR, GaugeSample, Outcome, Probe, RequestSample, ResourceSample
-from bench.core.requests.samples import Samples
 from bench.core.run.summary import (
     BLOCKS,
     ERROR_SAMPLES,
@@ -17,9 +14,12 @@ from bench.core.run.summary import (
     summarise,
 )
 from bench.core.run.warm_up import measured
+from bench.core.samples.metrics import METRICS
+from bench.core.samples.sample import GENERATOR, GaugeSample, Outcome, Probe, RequestSample, ResourceSample
+from bench.core.samples.samples import Samples
 from bench.core.values import stats
 from bench.core.watch.resources import ResourceSummary
-from tests.factories import HOPS, PROMPTS, make_recording, make_sample, make_scenario
+from tests.factories import PROMPTS, TIER_TIMES, make_recording, make_sample, make_scenario
 
 FAILURES = [outcome for outcome in Outcome if outcome not in (Outcome.OK, Outcome.CANCELLED)]
 
@@ -27,7 +27,8 @@ FAILURES = [outcome for outcome in Outcome if outcome not in (Outcome.OK, Outcom
 def failed(seq: int, **changes: Any) -> RequestSample:
     """A request that failed; fields by name."""
     return make_sample(
-        seq, **{"outcome": Outcome.HTTP_ERROR, "status": 500, "detail": "injected", "hops": {}} | changes
+        seq,
+        **{"outcome": Outcome.HTTP_ERROR, "status": 500, "detail": "injected", "tier_times": {}} | changes,
     )
 
 
@@ -137,7 +138,7 @@ def test_only_messages_that_were_answered_have_a_figure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "absent", "uncertified"),
+    ("count", "absent", "unreliable"),
     [
         (1, {"p50", "p90", "p95", "p99"}, {"p50", "p90", "p95", "p99"}),
         (2, {"p90", "p95", "p99"}, {"p50", "p90", "p95", "p99"}),
@@ -148,12 +149,12 @@ def test_only_messages_that_were_answered_have_a_figure() -> None:
     ],
 )
 def test_percentiles_are_absent_or_marked_where_the_sample_is_small(
-    count: int, absent: set[str], uncertified: set[str]
+    count: int, absent: set[str], unreliable: set[str]
 ) -> None:
     """A percentile that would be the maximum is None; one that is carried by too few is marked."""
     summary = summarise(make_recording([make_sample(seq) for seq in range(count)])).metrics["e2e_ms"]
     assert {name for name in ("p50", "p90", "p95", "p99") if getattr(summary, name) is None} == absent
-    assert set(summary.uncertified) == uncertified
+    assert set(summary.unreliable) == unreliable
     assert summary.count == count
 
 
@@ -176,22 +177,28 @@ def test_rates_and_counters_have_no_figures() -> None:
 def test_each_tier_that_speaks_has_a_metric_and_so_has_the_network() -> None:
     """Tiers are found in the answers; what they leave over is the network's."""
     metrics = summarise(make_recording()).metrics
-    assert set(metrics) - set(METRICS) == {*(f"hop.{name}_ms" for name in HOPS), "hop.network_ms"}
-    assert metrics["hop.decode_ms"].typical == pytest.approx(400.0)
+    assert set(metrics) - set(METRICS) == {
+        *(f"tier.{name}_ms" for name in TIER_TIMES),
+        "tier.unattributed_ms",
+    }
+    assert metrics["tier.decode_ms"].typical == pytest.approx(400.0)
 
 
 def test_a_tier_that_speaks_once_is_measured_once() -> None:
     """A tier that only some answers name is made of those alone: its absence elsewhere is not 0."""
-    samples = [make_sample(0, hops={"agent": 5.0}), make_sample(1, hops={"agent": 5.0, "cache": 3.0})]
+    samples = [
+        make_sample(0, tier_times={"agent": 5.0}),
+        make_sample(1, tier_times={"agent": 5.0, "cache": 3.0}),
+    ]
     metrics = summarise(make_recording(samples)).metrics
-    assert metrics["hop.agent_ms"].count == 2
-    assert metrics["hop.cache_ms"].count == 1
-    assert metrics["hop.cache_ms"].mean == 3.0
+    assert metrics["tier.agent_ms"].count == 2
+    assert metrics["tier.cache_ms"].count == 1
+    assert metrics["tier.cache_ms"].mean == 3.0
 
 
 def test_without_tiers_there_is_no_network() -> None:
     """Where no tier speaks nothing can be left over."""
-    samples = [make_sample(seq, hops={}) for seq in range(5)]
+    samples = [make_sample(seq, tier_times={}) for seq in range(5)]
     only_of_streams = {"ttft_ms", "tpot_ms", "tokens", "interception_ratio"}
     assert summarise(make_recording(samples)).metrics.keys() == METRICS.keys() - only_of_streams
 
@@ -234,7 +241,7 @@ _SAMPLES = st.lists(
         st.integers(0, 60),
         outcome=st.sampled_from(Outcome),
         latency_ms=st.floats(1.0, 20_000.0),
-        hops=st.dictionaries(st.sampled_from(["agent", "model"]), st.floats(0, 1000)),
+        tier_times=st.dictionaries(st.sampled_from(["agent", "model"]), st.floats(0, 1000)),
     ),
     max_size=30,
 )
@@ -266,19 +273,19 @@ def test_the_order_of_requests_changes_no_number(samples: list[RequestSample], r
 
 
 STAGES = make_scenario(
-    stages=[
-        {"kind": "fixed-users", "users": 1, "duration_s": 10, "pause_s": [1, 1], "warm_up": True},
-        {"kind": "fixed-users", "users": 1, "duration_s": 20, "pause_s": [1, 1]},
+    phases=[
+        {"executor": "constant-vus", "vus": 1, "duration_s": 10, "think_time_s": (1, 1), "warm_up": True},
+        {"executor": "constant-vus", "vus": 1, "duration_s": 20, "think_time_s": (1, 1)},
     ]
-).stages
+).phases
 
 
 def test_warm_up_is_in_no_figure() -> None:
     """What was seen in a warm-up is left out, and the clock starts with what is measured."""
     samples = [
-        make_sample(0, at_s=2.0, stage=0),
-        make_sample(1, at_s=10.0, stage=1),
-        make_sample(2, at_s=15.0, stage=1),
+        make_sample(0, at_s=2.0, phase=0),
+        make_sample(1, at_s=10.0, phase=1),
+        make_sample(2, at_s=15.0, phase=1),
     ]
     resources = [ResourceSample(at_s=at, source="model", cpu_pct=1, memory_bytes=1) for at in (5.0, 12.0)]
     probes = [Probe(at_s=at, check="chat", up=True) for at in (5.0, 13.0)]
@@ -301,7 +308,7 @@ def test_without_warm_up_a_recording_stays_as_it_is() -> None:
     """Where no stage is a warm-up nothing is left out; where only that was reached nothing is left."""
     recording = make_recording()
     assert measured(recording, STAGES[1:]) is recording
-    early = measured(make_recording([make_sample(0, stage=0)], elapsed_s=4.0), STAGES)
+    early = measured(make_recording([make_sample(0, phase=0)], elapsed_s=4.0), STAGES)
     assert (len(early.samples), early.elapsed_s) == (0, 0.0)
 
 
@@ -327,16 +334,16 @@ def test_goodput_is_the_share_of_good_answers() -> None:
 def test_warm_up_in_between_is_left_out_and_its_time_is_not() -> None:
     """The clock starts with the first stage that is measured and runs on, whatever is left out later."""
     warm, counted = STAGES
-    samples = [make_sample(index, at_s=10.0 * index, stage=index) for index in range(4)]
+    samples = [make_sample(index, at_s=10.0 * index, phase=index) for index in range(4)]
     kept = measured(make_recording(samples, elapsed_s=40.0), (warm, counted, warm, counted))
-    assert [(sample.stage, sample.scheduled_s) for sample in kept.samples] == [(1, 0.0), (3, 20.0)]
+    assert [(sample.phase, sample.scheduled_s) for sample in kept.samples] == [(1, 0.0), (3, 20.0)]
     assert kept.elapsed_s == 30.0
 
 
 def test_a_later_warm_up_moves_no_clock() -> None:
     """Where the first stage is measured, the clock is the run's."""
     warm, counted = STAGES
-    samples = [make_sample(index, at_s=10.0 * index, stage=index) for index in range(2)]
+    samples = [make_sample(index, at_s=10.0 * index, phase=index) for index in range(2)]
     recording = make_recording(samples, elapsed_s=20.0)
     assert measured(recording, (counted, warm)) == replace(recording, samples=Samples.of(samples[:1]))
 
@@ -348,7 +355,7 @@ def test_metrics_know_no_clock(streamed: list[bool], begin_s: float) -> None:
         make_sample(seq, first_token_s=seq * 0.3 + 0.2 if each else None, tokens=3)
         for seq, each in enumerate(streamed)
     ]
-    late = [sample._replace(stage=1) for sample in Samples.of(alone).shifted(begin_s)]
+    late = [sample._replace(phase=1) for sample in Samples.of(alone).shifted(begin_s)]
     early = make_sample(99, at_s=0.0, latency_ms=9e4, outcome=Outcome.TIMEOUT)
     one = summarise(make_recording(alone, elapsed_s=20.0))
     other = summarise(measured(make_recording([early, *late], elapsed_s=begin_s + 20.0), STAGES))

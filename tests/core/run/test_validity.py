@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from bench.core.requests.sample import GENERATOR, Outcome, Stop, StopCause
 from bench.core.run.recording import Recording
 from bench.core.run.summary import summarise
 from bench.core.run.validity import GENERATOR_CPU_PCT, Validity, judge_validity
+from bench.core.samples.sample import GENERATOR, Outcome, Stop, StopCause
 from tests.factories import make_recording, make_sample, make_use
 
 

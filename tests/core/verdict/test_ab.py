@@ -5,15 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.report.report import make_report
-from bench.core.requests.metrics import Part
-from bench.core.requests.sample import Outcome, Stop, StopCause
 from bench.core.run.result import RunResult
+from bench.core.samples.metrics import Part
+from bench.core.samples.sample import Outcome, Stop, StopCause
 from bench.core.values.histogram import Histogram
 from bench.core.verdict.ab import AB_MARGIN_RATIO, compare_pairs, order, whole_of
 from bench.core.verdict.compare import Comparison, Decision
 from bench.core.verdict.shift import MIN_PAIRS
 from bench.core.verdict.verdict import Verdict
-from tests.factories import HOPS, make_recording, make_run, make_sample, make_use, run_at
+from tests.factories import TIER_TIMES, make_recording, make_run, make_sample, make_use, run_at
 
 # The machine's mood from pair to pair: twice as slow in the midst of it.
 MOODS = (1.0, 1.1, 2.0, 1.3, 0.9, 1.05)
@@ -23,7 +23,7 @@ NOISE = (1.004, 0.997, 1.002, 0.995, 1.003, 0.999)
 def runs(factor: float, noise: Sequence[float] = NOISE, failed: Sequence[int] = ()) -> list[RunResult]:
     """A version's runs, in the machine's moods."""
     moods = zip(MOODS, noise, strict=False)
-    return [run_at(factor * mood * each, hops=HOPS, failed=failed) for mood, each in moods]
+    return [run_at(factor * mood * each, tier_times=TIER_TIMES, failed=failed) for mood, each in moods]
 
 
 def compared(base: list[RunResult], head: list[RunResult]) -> Comparison:
@@ -39,17 +39,17 @@ def verdict(comparison: Comparison, key: str) -> Verdict:
 @given(st.integers(1, 50))
 def test_neither_is_first_more_often(pairs: int) -> None:
     """Both are measured equally often, each pair has both, and every second pair is turned around."""
-    turns = order(pairs)
-    assert turns.count("A") == turns.count("B") == pairs
-    assert all(set(turns[2 * number : 2 * number + 2]) == {"A", "B"} for number in range(pairs))
-    assert turns.startswith("ABBA"[: 2 * pairs])
+    iterations = order(pairs)
+    assert iterations.count("A") == iterations.count("B") == pairs
+    assert all(set(iterations[2 * number : 2 * number + 2]) == {"A", "B"} for number in range(pairs))
+    assert iterations.startswith("ABBA"[: 2 * pairs])
 
 
 def test_the_machines_mood_is_no_change() -> None:
     """What slows both down alike says nothing of either."""
     comparison = compared(runs(1.0), runs(1.0, NOISE[::-1]))
     assert comparison.decision is Decision.PASS
-    assert comparison.beside == "main"
+    assert comparison.compare_with == "main"
     assert comparison.baseline_runs == len(MOODS)
 
 
@@ -104,7 +104,7 @@ def test_too_few_pairs_cannot_tell() -> None:
     """Less than four pairs decide nothing, and that is said."""
     few = MIN_PAIRS - 1
     comparison = compared(runs(1.0)[:few], runs(1.5)[:few])
-    assert comparison.decision is Decision.UNDECIDED
+    assert comparison.decision is Decision.INCONCLUSIVE
     report = make_report(runs(1.5)[0], comparison)
     assert report.next_step == "Measure more pairs, to see smaller changes."
 
@@ -119,15 +119,15 @@ def test_an_invalid_run_spoils_the_comparison() -> None:
 
 def test_a_tier_that_vanished_is_missing_and_one_that_came_is_new() -> None:
     """What only one side has cannot be compared; that it is gone fails, that it came does not."""
-    without = {name: value for name, value in HOPS.items() if name != "queue"}
-    bare = [run_at(mood, hops=without) for mood in MOODS]
+    without = {name: value for name, value in TIER_TIMES.items() if name != "queue"}
+    bare = [run_at(mood, tier_times=without) for mood in MOODS]
     gone = compared(runs(1.0), bare)
-    assert (verdict(gone, "hop.queue_ms"), gone.decision) == (Verdict.MISSING, Decision.FAIL)
+    assert (verdict(gone, "tier.queue_ms"), gone.decision) == (Verdict.MISSING, Decision.FAIL)
     assert "main has what this run has not" in make_report(bare[-1], gone).headline
     come = compared(bare, runs(1.0))
-    assert verdict(come, "hop.queue_ms") is Verdict.NEW
+    assert verdict(come, "tier.queue_ms") is Verdict.NEW
     some = compared(runs(1.0), [*bare[:3], *runs(1.0)[3:]])
-    assert verdict(some, "hop.queue_ms") is Verdict.INCONCLUSIVE
+    assert verdict(some, "tier.queue_ms") is Verdict.INCONCLUSIVE
 
 
 def test_a_crossed_threshold_fails_the_head() -> None:

@@ -3,14 +3,14 @@ import pytest
 from bench.core.report.report import make_report
 from bench.core.run.result import RunResult
 from bench.core.verdict.acceptance import check_acceptable
-from bench.core.verdict.baseline import MIN_RUNS, Anchor, Baseline, faults, pin, prune, typical_values
+from bench.core.verdict.baseline import MIN_RUNS, Baseline, PinnedBaseline, faults, pin, prune, typical_values
 from bench.core.verdict.compare import Decision, compare
 from bench.core.verdict.noise import MetricNoise, Noise
 from bench.core.verdict.verdict import Verdict
 from bench.errors import ConfigError
 from tests.factories import (
-    HOPS,
     NOON,
+    TIER_TIMES,
     USUAL_FACTORS,
     make_baseline,
     make_fingerprint,
@@ -57,10 +57,12 @@ def test_a_worse_run_joins_only_when_that_is_said() -> None:
 
 def test_a_worse_tier_joins_only_when_that_is_said() -> None:
     """What `bench check` fails loosens a baseline: a tier that grew, or that is not there any more."""
-    grown = refused(run_at(1.0, 40, hops=HOPS | {"backend": 52.0}), make_baseline(), allow_dirty=True)
+    grown = refused(
+        run_at(1.0, 40, tier_times=TIER_TIMES | {"backend": 52.0}), make_baseline(), allow_dirty=True
+    )
     assert grown.message.endswith("is worse than its baseline: the tier backend +50 ms")
-    without = {tier: each for tier, each in HOPS.items() if tier != "queue"}
-    gone = refused(run_at(1.0, 40, hops=without), make_baseline(), allow_dirty=True)
+    without = {tier: each for tier, each in TIER_TIMES.items() if tier != "queue"}
+    gone = refused(run_at(1.0, 40, tier_times=without), make_baseline(), allow_dirty=True)
     assert gone.message.endswith("is worse than its baseline: `queue` is missing")
 
 
@@ -93,7 +95,7 @@ def anchored(factor: float) -> Baseline:
     """A baseline that has rolled on to slower runs, with its first ones pinned."""
     pinned = pin(make_baseline(), reason="release 2.0", by="Tess Ter", at=NOON)
     return make_baseline([factor * each for each in USUAL_FACTORS]).model_copy(
-        update={"anchor": pinned.anchor}
+        update={"pinned": pinned.pinned}
     )
 
 
@@ -103,7 +105,7 @@ def test_creep_shows_beside_the_anchor() -> None:
     assert {each.verdict for each in comparison.metrics if each.key == "e2e_ms"} == {Verdict.UNCHANGED}
     assert comparison.decision is Decision.FAIL
     assert "response time crept: it regressed beside the anchor" in comparison.reasons
-    assert comparison.anchored_at == NOON
+    assert comparison.pinned_at == NOON
     headline = make_report(run_at(1.25), comparison).headline
     assert headline.startswith("Crept: response time +25 % since the anchor of 2026-01-05")
 
@@ -112,7 +114,7 @@ def test_creep_is_confirmed_like_any_regression() -> None:
     """A run that crept is measured again: a bad moment beside a baseline that rolled on fails nobody."""
     baseline = anchored(1.12)
     alone = compare(run_at(1.16), baseline)
-    assert [each.key for each in alone.crept if each.verdict is Verdict.REGRESSED] == ["e2e_ms"]
+    assert [each.key for each in alone.drifted if each.verdict is Verdict.REGRESSED] == ["e2e_ms"]
     assert alone.suspect
     assert compare(run_at(1.16), baseline, run_at(1.02, 1)).decision is not Decision.FAIL
     assert compare(run_at(1.16), baseline, run_at(1.15, 1)).decision is Decision.FAIL
@@ -122,21 +124,21 @@ def test_without_creep_the_anchor_is_only_shown() -> None:
     """A run that is as the release was passes, and what decides is shown beside the anchor."""
     comparison = compare(run_at(1.0), anchored(1.0))
     assert comparison.decision is Decision.PASS
-    assert [each.key for each in comparison.crept] == ["success_ratio", "e2e_ms"]
+    assert [each.key for each in comparison.drifted] == ["success_ratio", "e2e_ms"]
 
 
 def test_an_anchor_of_another_machine_says_nothing() -> None:
     """Pinned runs that do not compare, or too few of them, are left out of it."""
     baseline = anchored(1.0)
-    assert baseline.anchor is not None
+    assert baseline.pinned is not None
     alien = [
         run.model_copy(update={"fingerprint": make_fingerprint(stack_digest="c" * 64)})
-        for run in baseline.anchor.runs
+        for run in baseline.pinned.runs
     ]
-    for runs in (alien, baseline.anchor.runs[: MIN_RUNS - 1]):
-        anchor = Anchor(runs=tuple(runs), pinned_at=NOON, pinned_by="Tess Ter", reason="old")
-        comparison = compare(run_at(1.0), baseline.model_copy(update={"anchor": anchor}))
-        assert (comparison.crept, comparison.anchored_at) == ((), None)
+    for runs in (alien, baseline.pinned.runs[: MIN_RUNS - 1]):
+        pinned = PinnedBaseline(runs=tuple(runs), pinned_at=NOON, pinned_by="Tess Ter", reason="old")
+        comparison = compare(run_at(1.0), baseline.model_copy(update={"pinned": pinned}))
+        assert (comparison.drifted, comparison.pinned_at) == ((), None)
 
 
 def test_an_anchor_needs_a_reason_and_runs_to_judge_by() -> None:
@@ -152,7 +154,7 @@ def test_pruning_keeps_the_newest_and_the_anchor() -> None:
     baseline = anchored(1.0)
     kept = prune(baseline, 3)
     assert kept.runs == baseline.runs[-3:]
-    assert kept.anchor == baseline.anchor
+    assert kept.pinned == baseline.pinned
     with pytest.raises(ConfigError, match="keeps one run at least"):
         prune(baseline, 0)
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.requests.metrics import Part, metric
-from bench.core.requests.sample import Outcome, Stop, StopCause
 from bench.core.run.figures import figures_of
 from bench.core.run.result import RunResult
+from bench.core.samples.metrics import Part, metric
+from bench.core.samples.sample import Outcome, Stop, StopCause
 from bench.core.verdict.baseline import MAX_RUNS, MIN_RUNS, Baseline, accept
 from bench.errors import ConfigError, MeasurementError
 from tests.factories import (
@@ -61,7 +61,7 @@ def test_figures_are_those_that_can_decide_and_no_others() -> None:
     }
     assert set(only.figures) == expected | {"p95.e2e_ms"}
     assert list(only.figures) == sorted(only.figures)
-    assert only.figures["hop.decode_ms"].keys() == run.summary.metrics["hop.decode_ms"].figures.keys()
+    assert only.figures["tier.decode_ms"].keys() == run.summary.metrics["tier.decode_ms"].figures.keys()
 
 
 def test_figures_are_rounded_to_a_hundredth_of_a_millisecond() -> None:

@@ -13,16 +13,16 @@ from bench.core.verdict.verdict import Verdict
 from tests.core.figures import Figures, judged
 from tests.factories import (
     NOON,
-    make_control,
     make_fingerprint,
     make_provenance,
     make_recording,
+    make_reference_workload,
     make_run,
     make_sample,
 )
 
 TIMES = st.floats(1.0, 5000.0)
-KEYS = ("e2e_ms", "ttft_ms", "hop.agent_ms", "hop.decode_ms", "hop.network_ms")
+KEYS = ("e2e_ms", "ttft_ms", "tier.agent_ms", "tier.decode_ms", "tier.unattributed_ms")
 FACTORS = st.lists(st.floats(0.7, 1.5), min_size=6, max_size=6)
 
 
@@ -57,10 +57,10 @@ def test_another_metric_makes_no_alarm_of_the_others(
 
 @settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(KEYS), TIMES, min_size=1), FACTORS, st.integers(0, 5))
-def test_no_order_matters(usual: dict[str, float], factors: list[float], turn: int) -> None:
+def test_no_order_matters(usual: dict[str, float], factors: list[float], iteration: int) -> None:
     """Neither the order of the baseline's runs nor that of metrics says anything of the version."""
     head, base = world(usual, factors)
-    turned = [dict(list(run.items())[::-1]) for run in base[turn:] + base[:turn]]
+    turned = [dict(list(run.items())[::-1]) for run in base[iteration:] + base[:iteration]]
     one, other = judged(head, base), judged(dict(list(head.items())[::-1]), turned)
     assert {key: each.verdict for key, each in one.items()} == {
         key: each.verdict for key, each in other.items()
@@ -80,7 +80,7 @@ def drawn(dice: random.Random, number: int) -> RunResult:
         for seq in range(52)
     ]
     return make_run(
-        make_recording(samples, control=make_control(factor)),
+        make_recording(samples, reference_workload=make_reference_workload(factor)),
         fingerprint=make_fingerprint(simulated=False),
         provenance=make_provenance(f"20260105T120000Z-quick-{number:04x}"),
     )

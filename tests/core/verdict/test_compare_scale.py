@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.core.requests.metrics import Part
+from bench.core.samples.metrics import Part
 from bench.core.verdict.compare import Decision, compare
 from bench.core.verdict.verdict import MetricComparison, Verdict
 from tests.core.figures import judged
 from tests.factories import MACHINES, machines_baseline, made_on
 
-BASELINE = machines_baseline(hops={"auth": 1.0})
+BASELINE = machines_baseline(tier_times={"auth": 1.0})
 LONG = st.floats(5_000.0, 50_000.0)
 
 
@@ -20,7 +20,7 @@ LONG = st.floats(5_000.0, 50_000.0)
 @given(st.floats(0.6, 1.7))
 def test_a_slower_machine_is_an_environment_shift_and_nothing_else(pace: float) -> None:
     """A run and its control that take a multiple of the time neither regress nor improve, whatever it is."""
-    comparison = compare(made_on(pace, pace, 50, hops={"auth": 1.0}), BASELINE)
+    comparison = compare(made_on(pace, pace, 50, tier_times={"auth": 1.0}), BASELINE)
     deciding = [each for each in comparison.metrics if each.part in {Part.DECIDES, Part.TAILS}]
     assert not {each.verdict for each in deciding} & {Verdict.REGRESSED, Verdict.IMPROVED}
     assert comparison.decision is not Decision.FAIL
@@ -40,10 +40,10 @@ def test_a_multiple_of_all_times_changes_nothing(
 ) -> None:
     """Far above the smallest change that matters a run and its baseline in another unit compare alike."""
 
-    def beside(unit: float) -> MetricComparison:
+    def compare_with(unit: float) -> MetricComparison:
         base = [{"e2e_ms": {"a": usual_ms * each * unit}} for each in factors]
         return judged({"e2e_ms": {"a": usual_ms * change * unit}}, base)["e2e_ms"]
 
-    one, other = beside(1.0), beside(scale)
+    one, other = compare_with(1.0), compare_with(scale)
     for key in ("change_ratio", "p_value", "mde_ratio", "low_ratio", "high_ratio"):
         assert getattr(other, key) == pytest.approx(getattr(one, key), rel=0.03, abs=0.003)

@@ -3,11 +3,11 @@
 import pytest
 
 from bench.core.report.report import make_report
-from bench.core.requests.sample import Stop, StopCause
 from bench.core.run.result import RunResult
 from bench.core.run.validity import Validity
+from bench.core.samples.sample import Stop, StopCause
 from bench.core.verdict.compare import Comparison, Decision, compare
-from tests.factories import HOPS, make_baseline, make_scenario, run_at
+from tests.factories import TIER_TIMES, make_baseline, make_scenario, run_at
 
 LATE = {"validity": Validity(valid=False, reasons=("the load generator was late",))}
 STOPPED = {"stop": Stop(cause=StopCause.THRESHOLD, reason="e2e_ms p(95)<5000")}
@@ -33,7 +33,7 @@ def slower(again: RunResult | None) -> Comparison:
 def test_a_second_run_that_is_none_confirms_nothing(changes: dict[str, object], said: str) -> None:
     """A regression needs two runs that can be believed: without the second nothing is decided."""
     comparison = slower(second(**changes))
-    assert comparison.decision is Decision.UNDECIDED
+    assert comparison.decision is Decision.INCONCLUSIVE
     assert comparison.reasons[0] == said
     assert comparison.confirmed_by is None
     assert make_report(run_at(1.4), comparison).headline == f"Cannot tell: {said}."
@@ -47,10 +47,10 @@ def test_one_run_is_enough_where_nobody_asked_for_a_second() -> None:
 
 def test_what_needs_no_second_run_fails_without_it() -> None:
     """A crossed threshold and a tier that vanished are seen in one run."""
-    without = {tier: each for tier, each in HOPS.items() if tier != "queue"}
-    gone = compare(run_at(1.4, hops=without), make_baseline(), second(**LATE))
+    without = {tier: each for tier, each in TIER_TIMES.items() if tier != "queue"}
+    gone = compare(run_at(1.4, tier_times=without), make_baseline(), second(**LATE))
     assert gone.decision is Decision.FAIL
-    assert gone.vanished == ("hop.queue_ms",)
+    assert gone.vanished == ("tier.queue_ms",)
     crossing = run_at(40.0)
     assert crossing.scenario.thresholds == make_scenario().thresholds
     assert compare(crossing, make_baseline(), second(**LATE)).decision is Decision.FAIL

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from bench.core.requests.metrics import Part
-from bench.core.requests.sample import Stop, StopCause
 from bench.core.run.result import RunResult
+from bench.core.samples.metrics import Part
+from bench.core.samples.sample import Stop, StopCause
 from bench.core.values.stats import proportion_interval
 from bench.core.verdict.assess import FEWEST_RUNS, assess
 from bench.core.verdict.baseline import pin
@@ -14,9 +14,9 @@ from bench.core.verdict.compare import Decision, compare
 from bench.core.verdict.noise import LEAST_SD, MOST_PRIOR_DF, MetricNoise, Noise
 from bench.errors import ConfigError, MeasurementError
 from tests.factories import (
-    HOPS,
     MACHINES,
     NOON,
+    TIER_TIMES,
     made_on,
     make_baseline,
     make_fingerprint,
@@ -88,9 +88,9 @@ def test_alarms_are_those_of_the_gate_that_has_these_priors() -> None:
 def test_what_only_explains_raises_no_alarm() -> None:
     """A run of which the network took far longer would fail nobody, and so counts for no false alarm."""
     quiet = [run_at(1.0, number) for number in range(10)]
-    odd = run_at(1.0, 50, hops={tier: each / 2 for tier, each in HOPS.items()})
+    odd = run_at(1.0, 50, tier_times={tier: each / 2 for tier, each in TIER_TIMES.items()})
     found = compare(odd, make_baseline([1.0] * 10))
-    assert [each.key for each in found.regressed(Part.EXPLAINS)] == ["hop.network_ms"]
+    assert [each.key for each in found.regressed(Part.EXPLAINS)] == ["tier.unattributed_ms"]
     assert assess([*quiet, odd]).alarms == 0
 
 
@@ -124,10 +124,10 @@ def test_runs_of_something_else_are_refused() -> None:
 def test_a_metric_that_few_runs_have_is_left_out() -> None:
     """A tier that only some runs name has no spread, rather than one of nothing."""
     usual = same(FEWEST_RUNS, 0.01)
-    bare = [run_at(1.0, 50 + number, hops={"agent": 2.0}) for number in range(3)]
-    assert set(assess([*usual, *bare]).metrics) >= {"e2e_ms", "hop.agent_ms"}
-    few = assess([*[run_at(1.0, number, hops={"agent": 2.0}) for number in range(6)], run_at(1.0, 9)])
-    assert "hop.queue_ms" not in few.metrics
+    bare = [run_at(1.0, 50 + number, tier_times={"agent": 2.0}) for number in range(3)]
+    assert set(assess([*usual, *bare]).metrics) >= {"e2e_ms", "tier.agent_ms"}
+    few = assess([*[run_at(1.0, number, tier_times={"agent": 2.0}) for number in range(6)], run_at(1.0, 9)])
+    assert "tier.queue_ms" not in few.metrics
 
 
 def test_measured_noise_is_the_gates_prior() -> None:
@@ -152,13 +152,13 @@ def test_a_prior_is_never_too_sure() -> None:
 def test_a_gate_that_only_advises_lets_nothing_vanish() -> None:
     """A tier that is gone is no matter of noise and blocks; creep is a matter of noise and does not."""
     erring = known(alarms=8, alarms_low_ratio=0.19, alarms_high_ratio=0.64)
-    gone = run_at(1.0, hops={"agent": 2.0})
+    gone = run_at(1.0, tier_times={"agent": 2.0})
     assert compare(gone, make_baseline(), noise=erring).decision is Decision.FAIL
     pinned = pin(make_baseline(), reason="release", by="Tess Ter", at=NOON)
-    rolled = make_baseline([1.3] * 10).model_copy(update={"anchor": pinned.anchor})
+    rolled = make_baseline([1.3] * 10).model_copy(update={"pinned": pinned.pinned})
     assert compare(run_at(1.3), rolled).decision is Decision.FAIL
     advised = compare(run_at(1.3), rolled, noise=erring)
-    assert advised.decision is Decision.UNDECIDED
+    assert advised.decision is Decision.INCONCLUSIVE
     assert "response time crept: it regressed beside the anchor" in advised.reasons
 
 
@@ -167,7 +167,7 @@ def test_a_gate_that_errs_too_often_only_advises() -> None:
     erring = known(alarms=8, alarms_low_ratio=0.19, alarms_high_ratio=0.64)
     assert erring.advisory
     advised = compare(run_at(1.5), make_baseline(), noise=erring)
-    assert advised.decision is Decision.UNDECIDED
+    assert advised.decision is Decision.INCONCLUSIVE
     assert advised.reasons[0] == "the gate only advises: 8 of 20 runs of the same were false alarms"
     assert compare(run_at(1.5), make_baseline(), noise=known()).decision is Decision.FAIL
     assert compare(run_at(40.0), make_baseline(), noise=erring).decision is Decision.FAIL

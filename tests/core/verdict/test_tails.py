@@ -2,11 +2,11 @@
 
 import pytest
 
-from bench.core.declared.scenario import Tolerance
+from bench.core.config.scenario import Tolerance
 from bench.core.report.report import make_report
-from bench.core.requests.metrics import METRICS, Part, metric, tail_key, tailed
 from bench.core.run.figures import TAIL_REQUESTS, figures_of
 from bench.core.run.result import RunResult
+from bench.core.samples.metrics import METRICS, Part, metric, tail_key, tailed
 from bench.core.verdict.ab import compare_pairs
 from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import Comparison, Decision, compare
@@ -23,7 +23,7 @@ def slow_tail(number: int = 0, share: int = 15, requests: int = 200) -> RunResul
     """A run as usual, but that one request in `share` takes three times as long."""
     usual_ms = (300.0, 400.0, 500.0, 600.0)
     samples = [
-        make_sample(seq, latency_ms=usual_ms[seq % 4] * (3.0 if seq % share == 0 else 1.0), hops=AUTH)
+        make_sample(seq, latency_ms=usual_ms[seq % 4] * (3.0 if seq % share == 0 else 1.0), tier_times=AUTH)
         for seq in range(requests)
     ]
     made = make_run(make_recording(samples))
@@ -34,7 +34,7 @@ def slow_tail(number: int = 0, share: int = 15, requests: int = 200) -> RunResul
 
 def usual(requests: int = 200) -> Baseline:
     """Ten runs whose one tier always takes the same."""
-    return make_baseline(USUAL_FACTORS, hops=AUTH, requests=requests)
+    return make_baseline(USUAL_FACTORS, tier_times=AUTH, requests=requests)
 
 
 def verdict_on(comparison: Comparison, key: str = TAIL) -> Verdict:
@@ -45,7 +45,7 @@ def verdict_on(comparison: Comparison, key: str = TAIL) -> Verdict:
 def test_only_latencies_that_decide_have_a_tail() -> None:
     """Response time and time to first token do; success, what informs, tiers and nonsense do not."""
     assert {key for key in METRICS if tailed(tail_key(key))} == {"e2e_ms", "ttft_ms"}
-    for key in ("e2e_ms", "p95.hop.agent_ms", "p95.colour", "hop.p95_ms"):
+    for key in ("e2e_ms", "p95.tier.agent_ms", "p95.colour", "tier.p95_ms"):
         assert tailed(key) is None
     row = metric(TAIL)
     assert (row.label, row.part) == ("p95 of response time", Part.TAILS)
@@ -74,7 +74,7 @@ def test_a_tail_that_grew_fails_where_the_whole_hardly_did() -> None:
 
 def test_a_usual_tail_passes() -> None:
     """A run like the baseline's has a tail like theirs."""
-    comparison = compare(run_at(1.0, 50, hops=AUTH, requests=200), usual())
+    comparison = compare(run_at(1.0, 50, tier_times=AUTH, requests=200), usual())
     assert (comparison.decision, verdict_on(comparison)) == (Decision.PASS, Verdict.UNCHANGED)
 
 
@@ -89,7 +89,7 @@ def test_a_noisy_tail_leaves_nothing_undecided() -> None:
 
 def test_failures_make_no_tail_vanish() -> None:
     """A run of which too few requests succeeded for a percentile says so by its success."""
-    comparison = compare(run_at(1.0, 50, hops=AUTH, failed=[3]), usual(requests=100))
+    comparison = compare(run_at(1.0, 50, tier_times=AUTH, failed=[3]), usual(requests=100))
     assert verdict_on(comparison) is Verdict.INCONCLUSIVE
     assert comparison.vanished == ()
     assert comparison.decision is Decision.PASS
@@ -126,7 +126,7 @@ def test_a_tail_has_a_margin_of_its_own() -> None:
 @pytest.mark.parametrize(("requests", "said"), [(200, Verdict.REGRESSED), (60, None)])
 def test_in_turns_tails_are_compared_too(requests: int, said: Verdict | None) -> None:
     """`bench ab` sees a tail that grew in runs that are long enough to have one, and only there."""
-    base = [run_at(1.0, number, hops=AUTH, requests=requests) for number in range(6)]
+    base = [run_at(1.0, number, tier_times=AUTH, requests=requests) for number in range(6)]
     head = [slow_tail(number, requests=requests) for number in range(6)]
     comparison = compare_pairs(base, head, head[-1], "base")
     assert {each.verdict for each in comparison.metrics if each.key == TAIL} == ({said} if said else set())
@@ -134,7 +134,7 @@ def test_in_turns_tails_are_compared_too(requests: int, said: Verdict | None) ->
 
 def test_in_turns_no_tail_vanishes() -> None:
     """A head of which too few requests succeeded has no percentile, and lacks nothing for that."""
-    base = [run_at(1.0, number, hops=AUTH) for number in range(6)]
-    head = [run_at(1.0, 10 + number, hops=AUTH, failed=[7]) for number in range(6)]
+    base = [run_at(1.0, number, tier_times=AUTH) for number in range(6)]
+    head = [run_at(1.0, 10 + number, tier_times=AUTH, failed=[7]) for number in range(6)]
     comparison = compare_pairs(base, head, head[-1], "base")
     assert verdict_on(comparison) is Verdict.INCONCLUSIVE

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bench.core.declared.scenario import Tolerance
-from bench.core.requests.metrics import Part
+from bench.core.config.scenario import Tolerance
+from bench.core.samples.metrics import Part
 from bench.core.verdict.baseline import MIN_RUNS
 from bench.core.verdict.shift import PRIOR_DF, PRIOR_SD
 from bench.core.verdict.success import MIN_FAILED_BLOCKS, SUCCESS_ALPHA
@@ -146,7 +146,7 @@ def test_swapping_sides_swaps_the_verdict(values_ms: dict[str, float], factor: f
         assert other.verdict is OPPOSITE[one.verdict]
 
 
-@given(st.floats(0.0, 500.0), st.floats(0.0, 9.99), st.sampled_from(["e2e_ms", "hop.agent_ms"]))
+@given(st.floats(0.0, 500.0), st.floats(0.0, 9.99), st.sampled_from(["e2e_ms", "tier.agent_ms"]))
 def test_a_change_that_matters_to_nobody_is_none(base_ms: float, change_ms: float, key: str) -> None:
     """Less than ten milliseconds more or less is no verdict, however large the share."""
     for one_ms, other_ms in ((base_ms, base_ms + change_ms), (base_ms + change_ms, base_ms)):
@@ -156,9 +156,9 @@ def test_a_change_that_matters_to_nobody_is_none(base_ms: float, change_ms: floa
 
 def test_a_tier_of_two_milliseconds_may_double() -> None:
     """A tier that goes from 2 ms to 4 ms is left alone, one that goes to 40 ms is not."""
-    base = [{"hop.auth_ms": {"a": 2.0}}] * 10
-    assert judged({"hop.auth_ms": {"a": 4.0}}, base)["hop.auth_ms"].verdict is Verdict.UNCHANGED
-    assert judged({"hop.auth_ms": {"a": 40.0}}, base)["hop.auth_ms"].verdict is Verdict.REGRESSED
+    base = [{"tier.auth_ms": {"a": 2.0}}] * 10
+    assert judged({"tier.auth_ms": {"a": 4.0}}, base)["tier.auth_ms"].verdict is Verdict.UNCHANGED
+    assert judged({"tier.auth_ms": {"a": 40.0}}, base)["tier.auth_ms"].verdict is Verdict.REGRESSED
 
 
 def test_messages_are_compared_each_with_itself() -> None:
@@ -201,8 +201,8 @@ def test_a_noisy_baseline_still_sees_what_is_large() -> None:
 
 def test_noise_of_a_few_milliseconds_is_not_inconclusive() -> None:
     """Where all that could be missed is less than matters nothing is missed."""
-    base: list[Figures] = [{"hop.auth_ms": {"a": value}} for value in (2.0, 4.0) * 5]
-    each = judged({"hop.auth_ms": {"a": 3.0}}, base)["hop.auth_ms"]
+    base: list[Figures] = [{"tier.auth_ms": {"a": value}} for value in (2.0, 4.0) * 5]
+    each = judged({"tier.auth_ms": {"a": 3.0}}, base)["tier.auth_ms"]
     assert each.mde_ratio is not None
     assert each.mde_ratio > MDE_BUDGET_RATIO
     assert each.verdict is Verdict.UNCHANGED
@@ -218,11 +218,11 @@ def test_a_tolerance_moves_the_margin(margin_ratio: float, verdict: Verdict) -> 
 
 def test_a_tolerance_is_for_its_own_metric() -> None:
     """A wide margin for one metric leaves the others at the usual one."""
-    base = [{"e2e_ms": {"a": 990.0}, "hop.agent_ms": {"a": 990.0}}] * 10
-    head = {"e2e_ms": {"a": 1500.0}, "hop.agent_ms": {"a": 1500.0}}
-    verdicts = judged(head, base, {"hop.agent_ms": Tolerance(margin_ratio=0.9)})
+    base = [{"e2e_ms": {"a": 990.0}, "tier.agent_ms": {"a": 990.0}}] * 10
+    head = {"e2e_ms": {"a": 1500.0}, "tier.agent_ms": {"a": 1500.0}}
+    verdicts = judged(head, base, {"tier.agent_ms": Tolerance(margin_ratio=0.9)})
     assert verdicts["e2e_ms"].verdict is Verdict.REGRESSED
-    assert verdicts["hop.agent_ms"].verdict is Verdict.UNCHANGED
+    assert verdicts["tier.agent_ms"].verdict is Verdict.UNCHANGED
 
 
 def test_a_tolerance_holds_for_improvements_too() -> None:
@@ -238,10 +238,10 @@ def test_a_tolerance_holds_for_improvements_too() -> None:
 def test_what_was_usual_and_is_gone_is_missing(with_tier: int, verdict: Verdict) -> None:
     """A tier that at least five runs had is missed; what few runs had was never usual."""
     base: list[Figures] = [
-        {"e2e_ms": {"a": 990.0}} | ({"hop.agent_ms": {"a": 50.0}} if number < with_tier else {})
+        {"e2e_ms": {"a": 990.0}} | ({"tier.agent_ms": {"a": 50.0}} if number < with_tier else {})
         for number in range(10)
     ]
-    each = judged({"e2e_ms": {"a": 990.0}}, base)["hop.agent_ms"]
+    each = judged({"e2e_ms": {"a": 990.0}}, base)["tier.agent_ms"]
     assert each.verdict is verdict
     assert each.base == pytest.approx(50.0)
     assert (each.head, each.change, each.change_ratio, each.p_value, each.mde_ratio) == (None,) * 5
@@ -254,7 +254,7 @@ def test_a_response_time_that_is_gone_is_missing() -> None:
 
 def test_what_the_baseline_never_had_is_new() -> None:
     """A tier that no run had is new: it has a value and nothing to compare it with."""
-    each = judged({"e2e_ms": {"a": 990.0}, "hop.cache_ms": {"a": 30.0}}, FLAT)["hop.cache_ms"]
+    each = judged({"e2e_ms": {"a": 990.0}, "tier.cache_ms": {"a": 30.0}}, FLAT)["tier.cache_ms"]
     assert each.verdict is Verdict.NEW
     assert each.head == pytest.approx(30.0)
     assert (each.base, each.change, each.change_ratio, each.low_ratio) == (None,) * 4
@@ -263,10 +263,10 @@ def test_what_the_baseline_never_had_is_new() -> None:
 def test_a_metric_of_few_runs_is_inconclusive() -> None:
     """What only four runs of the baseline have is not judged, and both sides are shown."""
     base: list[Figures] = [
-        {"e2e_ms": {"a": 990.0}} | ({"hop.cache_ms": {"a": 30.0}} if number < 4 else {})
+        {"e2e_ms": {"a": 990.0}} | ({"tier.cache_ms": {"a": 30.0}} if number < 4 else {})
         for number in range(10)
     ]
-    each = judged({"e2e_ms": {"a": 990.0}, "hop.cache_ms": {"a": 300.0}}, base)["hop.cache_ms"]
+    each = judged({"e2e_ms": {"a": 990.0}, "tier.cache_ms": {"a": 300.0}}, base)["tier.cache_ms"]
     assert each.verdict is Verdict.INCONCLUSIVE
     assert each.base == pytest.approx(30.0)
     assert each.head == pytest.approx(300.0)
@@ -286,9 +286,11 @@ def test_runs_without_the_message_do_not_count_as_runs() -> None:
 
 def test_what_decides_stands_before_the_tiers() -> None:
     """The response time stands first, the tiers by name, and what no tier claims."""
-    figures = {key: {"a": 100.0} for key in ("hop.queue_ms", "hop.network_ms", "e2e_ms", "hop.agent_ms")}
+    figures = {
+        key: {"a": 100.0} for key in ("tier.queue_ms", "tier.unattributed_ms", "e2e_ms", "tier.agent_ms")
+    }
     keys = list(judged(figures, [figures] * 10))
-    assert keys == ["e2e_ms", "hop.agent_ms", "hop.queue_ms", "hop.network_ms"]
+    assert keys == ["e2e_ms", "tier.agent_ms", "tier.queue_ms", "tier.unattributed_ms"]
 
 
 def test_metrics_that_inform_are_not_judged() -> None:
@@ -299,13 +301,13 @@ def test_metrics_that_inform_are_not_judged() -> None:
 
 def test_many_tiers_ask_for_more_of_each_and_nothing_of_the_rest() -> None:
     """Testing many tiers makes each tier's test stricter, and leaves that of the response time as it was."""
-    tiers = {f"hop.tier{number}_ms": {"a": 100.0} for number in range(9)}
-    slow = tiers | {"hop.tier0_ms": {"a": 120.0}, "e2e_ms": {"a": 1150.0}}
+    tiers = {f"tier.tier{number}_ms": {"a": 100.0} for number in range(9)}
+    slow = tiers | {"tier.tier0_ms": {"a": 120.0}, "e2e_ms": {"a": 1150.0}}
     among = judged(slow, [tiers | {"e2e_ms": {"a": 990.0}}] * 10)
-    only = judged({"hop.tier0_ms": {"a": 120.0}}, [{"hop.tier0_ms": {"a": 100.0}}] * 10)["hop.tier0_ms"]
+    only = judged({"tier.tier0_ms": {"a": 120.0}}, [{"tier.tier0_ms": {"a": 100.0}}] * 10)["tier.tier0_ms"]
     for stricter, alone in (
-        (among["hop.tier0_ms"].p_value, only.p_value),
-        (among["hop.tier0_ms"].mde_ratio, only.mde_ratio),
+        (among["tier.tier0_ms"].p_value, only.p_value),
+        (among["tier.tier0_ms"].mde_ratio, only.mde_ratio),
     ):
         assert stricter is not None
         assert alone is not None
@@ -316,7 +318,7 @@ def test_many_tiers_ask_for_more_of_each_and_nothing_of_the_rest() -> None:
 
 def test_a_tier_that_took_nothing_has_no_share() -> None:
     """Nothing grows by no percentage: the ratios of a baseline of 0 are unknown."""
-    each = judged({"hop.a_ms": {"a": 50.0}}, [{"hop.a_ms": {"a": 0.0}}] * 10)["hop.a_ms"]
+    each = judged({"tier.a_ms": {"a": 50.0}}, [{"tier.a_ms": {"a": 0.0}}] * 10)["tier.a_ms"]
     assert each.base == 0.0
     assert (each.change_ratio, each.mde_ratio, each.low_ratio, each.high_ratio) == (None,) * 4
 
@@ -324,8 +326,8 @@ def test_a_tier_that_took_nothing_has_no_share() -> None:
 def test_what_decides_and_the_tiers_have_error_rates_of_their_own() -> None:
     """With a p value between the two rates a response time regressed, and a tier, asked more of, did not."""
     slow, usual = {"a": 1092.0}, {"a": 990.0}
-    both = judged({"e2e_ms": slow, "hop.agent_ms": slow}, [{"e2e_ms": usual, "hop.agent_ms": usual}] * 10)
-    whole, tier = both["e2e_ms"], both["hop.agent_ms"]
+    both = judged({"e2e_ms": slow, "tier.agent_ms": slow}, [{"e2e_ms": usual, "tier.agent_ms": usual}] * 10)
+    whole, tier = both["e2e_ms"], both["tier.agent_ms"]
     assert whole.p_value is not None
     assert TIER_ALPHA < whole.p_value < ALPHA
     assert tier.p_value == whole.p_value
@@ -335,16 +337,16 @@ def test_what_decides_and_the_tiers_have_error_rates_of_their_own() -> None:
 def test_what_only_explains_makes_no_test_stricter() -> None:
     """What no tier claims fails nothing, so it costs the others nothing: their p values stay."""
     head, base = {"e2e_ms": {"a": 1150.0}}, {"e2e_ms": {"a": 990.0}}
-    network = {"hop.network_ms": {"a": 100.0}}
+    network = {"tier.unattributed_ms": {"a": 100.0}}
     with_it = judged(head | network, [base | network] * 10)
     assert with_it["e2e_ms"] == judged(head, [base] * 10)["e2e_ms"]
-    assert with_it["hop.network_ms"].part is Part.EXPLAINS
+    assert with_it["tier.unattributed_ms"].part is Part.EXPLAINS
 
 
 def test_what_explains_is_compared_alone() -> None:
     """Where nothing but the network has times it is still compared."""
-    network = judged({"hop.network_ms": {"a": 990.0}}, [{"hop.network_ms": {"a": 100.0}}] * 10)
-    assert network["hop.network_ms"].verdict is Verdict.REGRESSED
+    network = judged({"tier.unattributed_ms": {"a": 990.0}}, [{"tier.unattributed_ms": {"a": 100.0}}] * 10)
+    assert network["tier.unattributed_ms"].verdict is Verdict.REGRESSED
 
 
 # The rule as a whole, on runs that are drawn by a fixed seed.
@@ -355,7 +357,7 @@ NOISE = 0.06
 def drawn(rng: random.Random, factor: float = 1.0, *, shared: bool) -> Figures:
     """A run of which each metric, or with `shared` the whole machine, is off by 6 %; 1 % by message."""
     machine = rng.gauss(0.0, NOISE)
-    metrics = {f"hop.{tier}_ms": usual_ms for tier, usual_ms in TIERS_MS.items()}
+    metrics = {f"tier.{tier}_ms": usual_ms for tier, usual_ms in TIERS_MS.items()}
     metrics["e2e_ms"] = sum(TIERS_MS.values())
     figures = {}
     for key, usual_ms in metrics.items():

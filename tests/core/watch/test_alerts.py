@@ -2,9 +2,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from bench.core.declared.watching import Limits
-from bench.core.requests.sample import GaugeSample, Outcome, Probe, RequestSample, ResourceSample
-from bench.core.requests.samples import Samples
+from bench.core.config.watching import Limits
+from bench.core.samples.sample import GaugeSample, Outcome, Probe, RequestSample, ResourceSample
+from bench.core.samples.samples import Samples
 from bench.core.watch.alerts import (
     FEWEST_REQUESTS,
     Alert,

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.requests.sample import Probe
+from bench.core.samples.sample import Probe
 from bench.core.watch.availability import CheckLog, Outage, availability
 
 

@@ -1,5 +1,5 @@
-from bench.core.declared.watching import Limits
-from bench.core.requests.sample import HOST, GaugeSample, Probe, ResourceSample
+from bench.core.config.watching import Limits
+from bench.core.samples.sample import HOST, GaugeSample, Probe, ResourceSample
 from bench.core.watch.alerts import Rule
 from bench.core.watch.monitoring import Monitoring
 from tests.factories import make_use

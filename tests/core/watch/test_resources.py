@@ -1,4 +1,4 @@
-from bench.core.requests.sample import ResourceSample
+from bench.core.samples.sample import ResourceSample
 from bench.core.watch.resources import summarise_resources
 from tests.factories import make_use
 

@@ -1,11 +1,11 @@
 import pytest
 from pydantic import TypeAdapter
 
-from bench.core.declared.stages import Stage
-from bench.core.requests.sample import GaugeSample, Outcome
-from bench.core.requests.samples import Samples
+from bench.core.config.executors import Phase
 from bench.core.run.result import RunResult
 from bench.core.run.warm_up import measured
+from bench.core.samples.sample import GaugeSample, Outcome
+from bench.core.samples.samples import Samples
 from bench.core.verdict.ab import compare_pairs, whole_of
 from bench.core.verdict.baseline import Baseline, accept, pin, text_of
 from bench.core.verdict.compare import Decision, compare
@@ -56,12 +56,12 @@ def test_work_is_exact_only_where_every_request_was_answered(outcome: Outcome) -
 
 def test_warm_up_is_work_that_nobody_can_take_apart() -> None:
     """Services count the requests of a warm-up as well, so there is no work of the others alone."""
-    load = {"kind": "constant-rate", "rate_rps": 1.0, "duration_s": 10.0}
-    adapter: TypeAdapter[Stage] = TypeAdapter(Stage)
-    stages = [adapter.validate_python(load | {"warm_up": warm}) for warm in (True, False)]
-    recording = make_recording([make_sample(0), make_sample(1, stage=1)], work={"calls": 2})
-    assert measured(recording, stages).work == {}
-    assert measured(recording, stages[1:]).work == {"calls": 2}
+    load = {"executor": "constant-arrival-rate", "rate": 1.0, "duration_s": 10.0}
+    adapter: TypeAdapter[Phase] = TypeAdapter(Phase)
+    phases = [adapter.validate_python(load | {"warm_up": warm}) for warm in (True, False)]
+    recording = make_recording([make_sample(0), make_sample(1, phase=1)], work={"calls": 2})
+    assert measured(recording, phases).work == {}
+    assert measured(recording, phases[1:]).work == {"calls": 2}
 
 
 def test_a_change_is_said_where_all_runs_agree() -> None:
@@ -102,8 +102,8 @@ def test_an_older_baseline_has_nothing_to_say() -> None:
     mixed = baseline_of(*(run(number) for number in range(5)), run(5, model_calls=60))
     assert text_of(mixed).count('"work"') == 1
     again = pin(mixed, reason="release", by="Tess Ter", at=NOON)
-    assert again.anchor is not None
-    again = again.model_copy(update={"anchor": again.anchor.model_copy(update={"runs": old.runs})})
+    assert again.pinned is not None
+    again = again.model_copy(update={"pinned": again.pinned.model_copy(update={"runs": old.runs})})
     assert text_of(again).count('"work"') == 1
     assert Baseline.model_validate_json(text_of(again)) == again
     assert compare(run(model_calls=120), mixed).work == ()

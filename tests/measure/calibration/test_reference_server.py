@@ -13,10 +13,10 @@ from typing import Any
 import psutil
 import pytest
 
-from bench.core.declared.scenario import Brief, Prompt
+from bench.core.config.scenario import Prompt, RunSpec
 from bench.core.load.plan import Arrival
-from bench.core.requests.sample import Outcome
-from bench.measure.calibration.certify import REFERENCE_TARGET, certify, trial_load
+from bench.core.samples.sample import Outcome
+from bench.measure.calibration.calibrate import REFERENCE_TARGET, calibrate, trial_load
 from bench.measure.calibration.reference_server import FIRST_S, GAP_S, TOKENS
 from bench.measure.http.connection import Address, Connection, Reply, WireError, WireFault, request_bytes
 from bench.measure.load.chat_client import ChatClient
@@ -25,7 +25,7 @@ from bench.measure.load.workers import working
 from tests.eventually import eventually
 from tests.factories import make_scenario
 
-ANY = Arrival(stage=0, user=0, turn=0, prompt="any")
+ANY = Arrival(phase=0, vu=0, iteration=0, prompt="any")
 CHAT = request_bytes("POST", "/chat", "test", {"content-type": "application/json"}, b'{"message":"Hello"}')
 READY = request_bytes("GET", "/ready", "test", {})
 TOKEN = b'data: {"text":"a "}\n\n'
@@ -78,8 +78,8 @@ def serving() -> Iterator[Server]:
 def client(url: str) -> ChatClient:
     """A user of the server."""
     scenario = make_scenario()
-    brief = Brief(scenario=scenario, target=REFERENCE_TARGET, prompts=(Prompt(id="any", text="x"),))
-    return ChatClient(Endpoint.of(brief, url, {}), None)
+    spec = RunSpec(scenario=scenario, target=REFERENCE_TARGET, prompts=(Prompt(id="any", text="x"),))
+    return ChatClient(Endpoint.of(spec, url, {}), None)
 
 
 def asked(server: Server, *requests: bytes) -> list[Reply]:
@@ -152,11 +152,11 @@ def test_it_says_how_long_it_really_took() -> None:
             asked_s = time.monotonic()
             answer = await user.ask(ANY)
             assert answer.outcome is Outcome.OK
-            assert answer.hops["first"] >= FIRST_S * 1000
-            assert answer.hops["total"] >= (FIRST_S + (TOKENS - 1) * GAP_S) * 1000
+            assert answer.tier_times["first"] >= FIRST_S * 1000
+            assert answer.tier_times["total"] >= (FIRST_S + (TOKENS - 1) * GAP_S) * 1000
             # It says so to the microsecond.
-            assert answer.hops["first"] <= (answer.token_times_s[0] - asked_s) * 1000 + 0.001
-            assert answer.hops["total"] <= (answer.finished_s - asked_s) * 1000 + 0.001
+            assert answer.tier_times["first"] <= (answer.token_times_s[0] - asked_s) * 1000 + 0.001
+            assert answer.tier_times["total"] <= (answer.finished_s - asked_s) * 1000 + 0.001
             assert answer.tokens == TOKENS
         await user.close()
 
@@ -280,7 +280,7 @@ def test_a_trial_is_answered_whole() -> None:
 
     async def work(url: str) -> None:
         async with working(2) as workers:
-            found = await certify(workers, make_scenario(), url)
+            found = await calibrate(workers, make_scenario(), url)
             assert found.failed == 0
             assert found.requests >= 10
             assert found.ttft is not None
@@ -294,7 +294,12 @@ def test_a_trial_is_answered_whole() -> None:
 def test_a_trial_has_the_concurrency_of_its_scenario() -> None:
     """The most users that are there at once, or the highest rate."""
     assert getattr(trial_load(make_scenario()), "users", 0) == 10
-    ramp = {"kind": "ramp-rate", "from_rps": 5, "to_rps": 40, "duration_s": 9, "max_in_flight": 7}
-    slow = {"kind": "constant-rate", "rate_rps": 12, "duration_s": 9}
-    busiest = trial_load(make_scenario(stages=[slow, ramp]))
-    assert (getattr(busiest, "rate_rps", 0), getattr(busiest, "max_in_flight", 0)) == (40, 7)
+    ramp = {
+        "executor": "ramping-arrival-rate",
+        "start_rate": 5,
+        "stages": [{"duration": 9, "target": 40}],
+        "max_vus": 7,
+    }
+    slow = {"executor": "constant-arrival-rate", "rate": 12, "duration_s": 9}
+    busiest = trial_load(make_scenario(phases=[slow, ramp]))
+    assert (getattr(busiest, "rate", 0), getattr(busiest, "max_vus", 0)) == (40, 7)

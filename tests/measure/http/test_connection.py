@@ -15,7 +15,7 @@ from bench.measure.http.connection import Address, Connection, Reply, WireError,
 from tests.measure.hostile import (
     LOOPS,
     Run,
-    certificate,
+    calibration,
     reset,
     run_on,
     serving,
@@ -818,7 +818,7 @@ def test_a_name_without_address(run: Run, host: str) -> None:
 
 def test_tls_is_http_too(run: Run, tmp_path: Path) -> None:
     """Over TLS an exchange is the same, long ones and kept ones, and closing takes leave."""
-    served, trusting = certificate(tmp_path)
+    served, trusting = calibration(tmp_path)
     long = b"x" * 3_000_000
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -849,7 +849,7 @@ def test_tls_is_http_too(run: Run, tmp_path: Path) -> None:
 
 def test_tls_ends_are_ends(run: Run, tmp_path: Path) -> None:
     """Over TLS a body without length ends with the connection, a short one fails, giving up is seen."""
-    served, trusting = certificate(tmp_path)
+    served, trusting = calibration(tmp_path)
 
     async def work() -> None:
         gone = asyncio.Event()
@@ -886,7 +886,7 @@ def test_tls_ends_are_ends(run: Run, tmp_path: Path) -> None:
 
 def test_an_untrusted_certificate_is_refused(run: Run, tmp_path: Path) -> None:
     """Verification is the given context's, and its reason is told."""
-    served, _ = certificate(tmp_path)
+    served, _ = calibration(tmp_path)
 
     async def work() -> WireError:
         async with serving(then_close(response(b"")), served) as url:

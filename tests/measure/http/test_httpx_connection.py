@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from bench.core.load.plan import Arrival
-from bench.core.requests.sample import Outcome
+from bench.core.samples.sample import Outcome
 from bench.measure.http.connection import MAX_BODY_BYTES
 from bench.measure.http.httpx_connection import HttpxConnection
 from bench.measure.load.chat_client import ChatClient
@@ -15,11 +15,11 @@ from bench.measure.load.endpoint import Endpoint
 from bench.measure.load.engine import Answer
 from bench.measure.load.messages import Batch, Job, Transport
 from bench.measure.load.workers import working
-from tests.factories import make_brief, make_scenario
+from tests.factories import make_scenario, make_spec
 from tests.measure.loopback import Requests, Script, response, server, streamed
 
 GOOD = response(b'{"data": {"message": "hello"}}', "200 OK", "server-timing: agent;dur=3")
-GREETING = Arrival(stage=0, user=0, turn=0, prompt="greeting")
+GREETING = Arrival(phase=0, vu=0, iteration=0, prompt="greeting")
 SSE = {"kind": "sse", "text": "text", "done_data": "[DONE]"}
 
 
@@ -30,8 +30,8 @@ def _ask(
 
     async def work() -> tuple[list[Answer], Requests]:
         async with server(answers) as (url, seen):
-            brief = make_brief(None, **target)
-            client = ChatClient(Endpoint.of(brief, url, {}), "token", HttpxConnection(url))
+            spec = make_spec(None, **target)
+            client = ChatClient(Endpoint.of(spec, url, {}), "token", HttpxConnection(url))
             got = [await client.ask(GREETING) for _ in range(count)]
             await client.close()
             return got, seen
@@ -41,7 +41,7 @@ def _ask(
 
 def _asked_at(url: str) -> Answer:
     async def work() -> Answer:
-        client = ChatClient(Endpoint.of(make_brief(), url, {}), None, HttpxConnection(url))
+        client = ChatClient(Endpoint.of(make_spec(), url, {}), None, HttpxConnection(url))
         answer = await client.ask(GREETING)
         await client.close()
         return answer
@@ -57,7 +57,7 @@ def test_httpx_sends_what_our_transport_sends() -> None:
     assert "authorization: Bearer token\r\n" in seen.heads[0].lower().replace("bearer", "Bearer")
     assert json.loads(seen.bodies[0]) == {"message": "Please help: greeting"}
     assert seen.connections == 1
-    assert first.hops == {"agent": 3.0}
+    assert first.tier_times == {"agent": 3.0}
 
 
 def test_httpx_takes_the_same_times() -> None:
@@ -135,7 +135,7 @@ def test_tls_with_who_speaks_none_fails_as_tls() -> None:
         listener = await asyncio.start_server(plain, "127.0.0.1", 0)
         url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
         async with listener:
-            client = ChatClient(Endpoint.of(make_brief(), url, {}), None, HttpxConnection(url))
+            client = ChatClient(Endpoint.of(make_spec(), url, {}), None, HttpxConnection(url))
             answer = await client.ask(GREETING)
             await client.close()
             return answer
@@ -147,7 +147,7 @@ def test_tls_with_who_speaks_none_fails_as_tls() -> None:
 
 def test_a_load_can_go_through_httpx() -> None:
     """Load generators speak through it when they are told to."""
-    turns = {"kind": "user-turns", "users": 2, "turns": 2}
+    turns = {"executor": "per-vu-iterations", "vus": 2, "iterations": 2}
     counts: list[int] = []
 
     def take(batch: Batch) -> None:
@@ -156,8 +156,8 @@ def test_a_load_can_go_through_httpx() -> None:
 
     async def work() -> Requests:
         async with server([GOOD]) as (url, seen), working(1) as workers:
-            brief = make_brief(make_scenario(stages=[turns]))
-            await workers.run(Job(brief, (url,), transport=Transport.HTTPX), take)
+            spec = make_spec(make_scenario(phases=[turns]))
+            await workers.run(Job(spec, (url,), transport=Transport.HTTPX), take)
             return seen
 
     seen = asyncio.run(work())

@@ -9,7 +9,7 @@ import pytest
 
 from bench.measure.http.connection import Reply
 from bench.measure.http.httpx_transport import ConnectionTransport
-from tests.measure.hostile import LOOPS, Run, certificate, run_on, serving, then_close, then_reset, until
+from tests.measure.hostile import LOOPS, Run, calibration, run_on, serving, then_close, then_reset, until
 from tests.measure.loopback import Script, response, server
 
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -231,7 +231,7 @@ def test_no_connection_is_a_connect_error(run: Run) -> None:
 
 def test_tls_is_the_given_one(run: Run, tmp_path: Path) -> None:
     """The context of the transport verifies the server."""
-    served, trusting = certificate(tmp_path)
+    served, trusting = calibration(tmp_path)
 
     async def work() -> None:
         async with serving(then_close(response(b"safe")), served) as url:

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bench.core.calibration.control import PINNED
-from bench.core.declared.stack import Asked, Layer, Layers
-from bench.core.declared.target import JsonAnswer, Target
-from bench.measure.calibration import control
-from bench.measure.calibration.certify import REFERENCE, REFERENCE_TARGET
+from bench.core.calibration.reference_workload import PINNED
+from bench.core.config.stack import Asked, Layer, Layers
+from bench.core.config.target import JsonAnswer, Target
+from bench.measure.calibration import reference_workload
+from bench.measure.calibration.calibrate import REFERENCE, REFERENCE_TARGET
 from bench.measure.load.asking import ask
 from bench.measure.load.layers import ask_layers
 from bench.measure.load.workers import Workers, working
 from bench.measure.run.run import Conditions, Listener, measure
 from bench.measure.stacks.processes import running
-from tests.factories import make_brief, make_scenario
+from tests.factories import make_scenario, make_spec
 
 ECHO = Target(
     name="echo",
@@ -52,7 +52,7 @@ def test_each_answer_has_its_time() -> None:
 
 def test_work_takes_time() -> None:
     """Every piece of the pinned work takes some."""
-    found = control.work_alone() | asking(control.echo)
+    found = reference_workload.work_alone() | asking(reference_workload.echo)
     assert found.keys() == {"arithmetic", "json", "echo"}
     assert min(found.values()) > 0
 
@@ -60,8 +60,8 @@ def test_work_takes_time() -> None:
 def test_an_unanswered_control_is_none() -> None:
     """A control that is refused says nothing, rather than that it was quick."""
     refused, answered = (Asked(target=target, message="Hello?", repeats=2) for target in (NOWHERE, ECHO))
-    assert asking(lambda workers, url: control.pinned(workers, refused, url)) == {}
-    assert asking(lambda workers, url: control.pinned(workers, answered, url)).keys() == {PINNED}
+    assert asking(lambda workers, url: reference_workload.pinned(workers, refused, url)) == {}
+    assert asking(lambda workers, url: reference_workload.pinned(workers, answered, url)).keys() == {PINNED}
 
 
 @pytest.mark.parametrize(
@@ -85,16 +85,18 @@ def test_a_run_knows_its_machine_and_its_tiers(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     stack = REFERENCE.model_copy(
         update={
-            "control": Asked(target=ECHO, message="Hello?", repeats=3),
+            "reference_workload": Asked(target=ECHO, message="Hello?", repeats=3),
             "layers": Layers(message="Hello?", tiers=(SLOW, FAST), rounds=2),
         }
     )
-    scenario = make_scenario(stages=[{"kind": "user-turns", "users": 1, "turns": 2}], thresholds={})
-    brief = make_brief(scenario).model_copy(update={"target": ECHO})
+    scenario = make_scenario(
+        phases=[{"executor": "per-vu-iterations", "vus": 1, "iterations": 2}], thresholds={}
+    )
+    spec = make_spec(scenario).model_copy(update={"target": ECHO})
     listener = Listener(progress=lambda _: None, note=lambda _: None, warning=lambda _: None)
-    result, _ = measure(brief, stack, Conditions(), listener)
-    assert result.control is not None
-    assert result.control.before_ms.keys() == {"arithmetic", "json", "echo", PINNED}
-    assert result.control.pieces == {PINNED}
-    assert result.summary.metrics.keys() >= {"hop.outer_ms", "hop.inner_ms"}
-    assert (result.certificate is None) == (result.control is None)
+    result, _ = measure(spec, stack, Conditions(), listener)
+    assert result.reference_workload is not None
+    assert result.reference_workload.before_ms.keys() == {"arithmetic", "json", "echo", PINNED}
+    assert result.reference_workload.pieces == {PINNED}
+    assert result.summary.metrics.keys() >= {"tier.outer_ms", "tier.inner_ms"}
+    assert (result.calibration is None) == (result.reference_workload is None)

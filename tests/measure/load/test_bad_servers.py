@@ -11,15 +11,15 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from bench.core.load.plan import Arrival
-from bench.core.requests.sample import Outcome
+from bench.core.samples.sample import Outcome
 from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint
 from bench.measure.load.engine import Answer
-from tests.factories import make_brief, make_scenario
-from tests.measure.hostile import LOOPS, Run, certificate, reset, run_on, serving, then_close, then_reset
+from tests.factories import make_scenario, make_spec
+from tests.measure.hostile import LOOPS, Run, calibration, reset, run_on, serving, then_close, then_reset
 from tests.measure.loopback import Script, response
 
-GREETING = Arrival(stage=0, user=0, turn=0, prompt="greeting")
+GREETING = Arrival(phase=0, vu=0, iteration=0, prompt="greeting")
 OK = b'{"data": {"message": "hello"}}'
 HEAD = b"HTTP/1.1 200 OK\r\n"
 JSON = {"kind": "json", "text": "data.message"}
@@ -29,8 +29,8 @@ SOON_S, PATIENCE_S = 0.2, 60.0
 
 
 async def _asked(url: str, timeout_s: float, answer: dict[str, str]) -> Answer:
-    brief = make_brief(make_scenario(request_timeout_s=timeout_s), answer=answer)
-    client = ChatClient(Endpoint.of(brief, url, {}), None)
+    spec = make_spec(make_scenario(request_timeout_s=timeout_s), answer=answer)
+    client = ChatClient(Endpoint.of(spec, url, {}), None)
     try:
         return await client.ask(GREETING)
     finally:
@@ -149,7 +149,7 @@ def test_a_name_without_an_address_is_an_outcome(run: Run) -> None:
 
 def test_no_tls_is_an_outcome(run: Run, tmp_path: Path) -> None:
     """A certificate that nobody trusts, and a server without TLS, are told from one that is not there."""
-    served, _ = certificate(tmp_path)
+    served, _ = calibration(tmp_path)
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)

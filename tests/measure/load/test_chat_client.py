@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from bench.core.declared.scenario import Brief, Prompt
+from bench.core.config.scenario import Prompt, RunSpec
 from bench.core.load.plan import Arrival
-from bench.core.requests.sample import Outcome
+from bench.core.samples.sample import Outcome
 from bench.errors import ConfigError
 from bench.measure.http.connection import MAX_BODY_BYTES
 from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint
 from bench.measure.load.engine import Answer
-from tests.factories import make_brief, make_scenario
+from tests.factories import make_scenario, make_spec
 from tests.measure.loopback import Requests, Script, response, server, streamed
 
 GOOD = response(json.dumps({"data": {"message": "hello"}, "usage": {"tokens": 7}}).encode())
-GREETING = Arrival(stage=0, user=0, turn=0, prompt="greeting")
+GREETING = Arrival(phase=0, vu=0, iteration=0, prompt="greeting")
 TOKEN = secrets.token_hex(16)
 TEXT = "Hello “world” 🙂"
 SSE = {
@@ -40,24 +40,23 @@ NDJSON = {
 }
 
 
-def _brief(
+def _spec(
     text: str = TEXT,
     expect: Mapping[str, Any] | None = None,
     *,
     timeout_s: float = 30.0,
     unique: bool = False,
     **target: Any,
-) -> Brief:
+) -> RunSpec:
     """A scenario of one message."""
-    workload = {"prompts": "prompts/forms.yaml", "unique": unique}
-    scenario = make_scenario(workload=workload, request_timeout_s=timeout_s)
+    scenario = make_scenario(unique_prompts=unique, request_timeout_s=timeout_s)
     message = Prompt.model_validate({"id": "greeting", "text": text, "expect": expect or {}})
-    return make_brief(scenario, **target).model_copy(update={"prompts": (message,)})
+    return make_spec(scenario, **target).model_copy(update={"prompts": (message,)})
 
 
 def _ask(
     answers: Sequence[bytes | Script],
-    brief: Brief | None = None,
+    spec: RunSpec | None = None,
     count: int = 1,
     environ: Mapping[str, str] | None = None,
 ) -> tuple[list[Answer], Requests]:
@@ -65,7 +64,7 @@ def _ask(
 
     async def work() -> tuple[list[Answer], Requests]:
         async with server(answers) as (url, seen):
-            client = ChatClient(Endpoint.of(brief or _brief(), url, environ or {}), TOKEN)
+            client = ChatClient(Endpoint.of(spec or _spec(), url, environ or {}), TOKEN)
             got = [await client.ask(GREETING) for _ in range(count)]
             await client.close()
             return got, seen
@@ -105,7 +104,7 @@ def test_an_answer_that_comes_at_once_has_no_first_token() -> None:
 def test_what_is_sent_is_what_the_target_declares() -> None:
     """Method, path, token, type and body are the declared ones, with the message whole."""
     body = {"message": "${message}", "more": ["${message}", 1, None, {"deep": "<${message}>"}]}
-    _, seen = _ask([GOOD], _brief(body=body, method="PUT", headers={"X-Mine": "yes"}))
+    _, seen = _ask([GOOD], _spec(body=body, method="PUT", headers={"X-Mine": "yes"}))
     lines = seen.heads[0].splitlines()
     assert lines[0] == "PUT /ask HTTP/1.1"
     assert f"authorization: Bearer {TOKEN}" in lines
@@ -120,7 +119,7 @@ def test_who_has_no_token_sends_none() -> None:
 
     async def work() -> str:
         async with server([GOOD]) as (url, seen):
-            client = ChatClient(Endpoint.of(_brief(auth="none"), url, {}), None)
+            client = ChatClient(Endpoint.of(_spec(auth="none"), url, {}), None)
             await client.ask(GREETING)
             await client.close()
             return seen.heads[0]
@@ -141,7 +140,7 @@ def test_opening_before_the_clock_takes_the_connection_out_of_the_request() -> N
 
     async def work() -> Answer:
         async with server([response(b"{}"), GOOD]) as (url, seen):
-            client = ChatClient(Endpoint.of(_brief(), url, {}), TOKEN)
+            client = ChatClient(Endpoint.of(_spec(), url, {}), TOKEN)
             await client.open()
             answer = await client.ask(GREETING)
             await client.close()
@@ -162,7 +161,7 @@ def test_opening_a_dead_target_is_no_matter() -> None:
     async def work() -> Answer:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))  # bound, and not listening
-            client = ChatClient(Endpoint.of(_brief(), f"http://127.0.0.1:{taken.getsockname()[1]}", {}), None)
+            client = ChatClient(Endpoint.of(_spec(), f"http://127.0.0.1:{taken.getsockname()[1]}", {}), None)
             await client.open()
             answer = await client.ask(GREETING)
             await client.close()
@@ -225,11 +224,11 @@ def test_a_target_that_never_answers_is_a_timeout() -> None:
             url,
             seen,
         ):
-            client = ChatClient(Endpoint.of(_brief(timeout_s=0.05), url, {}), TOKEN)
+            client = ChatClient(Endpoint.of(_spec(timeout_s=0.05), url, {}), TOKEN)
             await client.open()  # then the request is sent at once, however slow the machine is
             first = await client.ask(GREETING)
             too_late.set()
-            client._endpoint = Endpoint.of(_brief(expect={"contains": "second"}), url, {})
+            client._endpoint = Endpoint.of(_spec(expect={"contains": "second"}), url, {})
             second = await client.ask(GREETING)
             await client.close()
             assert seen.connections == 2
@@ -255,7 +254,7 @@ def test_a_trickle_does_not_outlive_the_deadline() -> None:
 
     async def work() -> Answer:
         async with server([response(b"{}"), trickle]) as (url, _):
-            client = ChatClient(Endpoint.of(_brief(timeout_s=0.4), url, {}), TOKEN)
+            client = ChatClient(Endpoint.of(_spec(timeout_s=0.4), url, {}), TOKEN)
             await client.open()
             answer = await client.ask(GREETING)
             await client.close()
@@ -288,16 +287,16 @@ def test_tokens_and_tiers_are_read_where_they_stand() -> None:
     body = json.dumps({"data": {"message": "hi", "n": [{"tokens": 7}]}}).encode()
     timed = response(body, "200 OK", "server-timing: auth;dur=1.5, decode;dur=300")
     (got,), _ = _ask(
-        [timed], _brief(answer={"kind": "json", "text": "data.message", "tokens": "data.n.0.tokens"})
+        [timed], _spec(answer={"kind": "json", "text": "data.message", "tokens": "data.n.0.tokens"})
     )
     assert got.tokens == 7
-    assert got.hops == {"auth": 1.5, "decode": 300.0}
+    assert got.tier_times == {"auth": 1.5, "decode": 300.0}
 
 
 def test_a_count_that_is_none_is_absent() -> None:
     """A target that reports no count has none, not 0."""
     answer = {"kind": "json", "text": "data.message", "tokens": "usage.none"}
-    (got,), _ = _ask([GOOD], _brief(answer=answer))
+    (got,), _ = _ask([GOOD], _spec(answer=answer))
     assert got.outcome is Outcome.OK
     assert got.tokens is None
 
@@ -307,8 +306,8 @@ def test_durations_in_the_body_stand_beside_those_of_the_header() -> None:
     durations = {"unit": "ns", "tiers": {"decode": "d", "prefill": "p"}, "total": "t", "rest": "waiting"}
     answer = {"kind": "json", "text": "r", "durations": durations}
     body = json.dumps({"r": "hi", "d": 300_000_000, "p": 20_000_000, "t": 500_000_000}).encode()
-    (got,), _ = _ask([response(body, "200 OK", "server-timing: auth;dur=1.5")], _brief(answer=answer))
-    assert got.hops == pytest.approx({"auth": 1.5, "decode": 300.0, "prefill": 20.0, "waiting": 180.0})
+    (got,), _ = _ask([response(body, "200 OK", "server-timing: auth;dur=1.5")], _spec(answer=answer))
+    assert got.tier_times == pytest.approx({"auth": 1.5, "decode": 300.0, "prefill": 20.0, "waiting": 180.0})
 
 
 STREAMS = [
@@ -365,15 +364,15 @@ STREAMS = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "parts", "tokens", "hops"), STREAMS)
+@pytest.mark.parametrize(("answer", "parts", "tokens", "tier_times"), STREAMS)
 def test_a_stream_says_when_its_text_began_and_ended(
-    answer: dict[str, Any], parts: list[bytes], tokens: int, hops: dict[str, float]
+    answer: dict[str, Any], parts: list[bytes], tokens: int, tier_times: dict[str, float]
 ) -> None:
     """First and last token are those with text; tokens are the reported count, else the pieces."""
-    (got,), _ = _ask([streamed(*parts)], _brief(answer=answer))
+    (got,), _ = _ask([streamed(*parts)], _spec(answer=answer))
     assert (got.outcome, got.detail) == (Outcome.OK, None)
     assert got.tokens == tokens
-    assert got.hops == pytest.approx(hops)
+    assert got.tier_times == pytest.approx(tier_times)
     times = (got.sent_s, got.first_byte_s, got.token_times_s[0], got.token_times_s[-1], got.finished_s)
     known = [time for time in times if time is not None]
     assert len(known) == 5
@@ -392,8 +391,8 @@ def test_how_a_stream_is_cut_does_not_matter(answer: dict[str, Any], parts: list
             writer.write(bytes((byte,)))
             await asyncio.sleep(0)
 
-    (cut, whole), _ = _ask([bytewise, response(stream)], _brief(answer=answer), count=2)
-    assert (cut.outcome, cut.tokens, cut.hops) == (Outcome.OK, whole.tokens, whole.hops)
+    (cut, whole), _ = _ask([bytewise, response(stream)], _spec(answer=answer), count=2)
+    assert (cut.outcome, cut.tokens, cut.tier_times) == (Outcome.OK, whole.tokens, whole.tier_times)
     assert whole.outcome is Outcome.OK
     assert {*whole.token_times_s} == {whole.finished_s}
 
@@ -416,7 +415,7 @@ def test_a_stream_that_breaks_off_is_a_bad_stream(
     answer: dict[str, Any], parts: list[bytes], detail: str, *, whole: bool
 ) -> None:
     """A stream that is cut, that fails, or that ends before it was done is told, with its first token."""
-    (got,), _ = _ask([streamed(*parts, whole=whole)], _brief(answer=answer))
+    (got,), _ = _ask([streamed(*parts, whole=whole)], _spec(answer=answer))
     assert got.outcome is Outcome.BAD_STREAM
     assert detail in (got.detail or "")
     assert got.status == 200
@@ -426,7 +425,7 @@ def test_a_stream_that_breaks_off_is_a_bad_stream(
 
 def test_a_stream_without_text_is_wrong() -> None:
     """A stream that is done and said nothing has the wrong content, and no first token."""
-    (got,), _ = _ask([streamed(_event({}, "done"))], _brief(answer=SSE))
+    (got,), _ = _ask([streamed(_event({}, "done"))], _spec(answer=SSE))
     assert (got.outcome, got.detail) == (Outcome.WRONG_CONTENT, "the answer has no text")
     assert (list(got.token_times_s), got.tokens) == ([], None)
 
@@ -442,7 +441,7 @@ def test_a_stream_without_text_is_wrong() -> None:
 )
 def test_a_message_that_must_be_refused(answer: bytes, outcome: Outcome, detail: str | None) -> None:
     """An expected 400 that comes is right, one that does not come is wrong, another refusal is itself."""
-    (got,), _ = _ask([answer], _brief(expect={"status": 400}))
+    (got,), _ = _ask([answer], _spec(expect={"status": 400}))
     assert (got.outcome, got.detail) == (outcome, detail)
 
 
@@ -460,7 +459,7 @@ def test_an_expected_text_is_looked_for_in_the_whole_answer(contains: str, outco
     stream = b"".join(_event({"message": piece}) for piece in ("Grü", "ße aus „K", "öln“ ", "🙂"))
     middle = stream.index("🙂".encode()) + 2
     parts = (stream[:11], stream[11:middle], stream[middle:], _event({}, "done"))
-    (got,), _ = _ask([streamed(*parts)], _brief(expect={"contains": contains}, answer=SSE))
+    (got,), _ = _ask([streamed(*parts)], _spec(expect={"contains": contains}, answer=SSE))
     assert got.outcome is outcome
     assert got.detail == (None if outcome is Outcome.OK else f"the answer does not contain '{contains}'")
 
@@ -470,8 +469,8 @@ def test_unique_makes_every_message_different() -> None:
 
     async def work() -> Requests:
         async with server([GOOD]) as (url, seen):
-            brief = _brief(unique=True, body={"message": "${message}", "again": "${message}"})
-            endpoint = Endpoint.of(brief, url, {})
+            spec = _spec(unique=True, body={"message": "${message}", "again": "${message}"})
+            endpoint = Endpoint.of(spec, url, {})
             for client in (ChatClient(endpoint, TOKEN), ChatClient(endpoint, None)):
                 answers = [await client.ask(GREETING) for _ in range(5)]
                 assert {answer.outcome for answer in answers} == {Outcome.OK}
@@ -497,12 +496,12 @@ def test_without_unique_every_message_is_the_same() -> None:
 
 def test_placeholders_of_the_target_are_filled() -> None:
     """`${env.NAME}` in headers and body becomes the variable's value, as it is."""
-    brief = _brief(
+    spec = _spec(
         headers={"X-Key": "Key ${env.KEY}"},
         body={"model": "${env.MODEL}", "messages": [{"content": "${env.MODEL}: ${message}"}]},
     )
     environ = {"KEY": "secret", "MODEL": "${message} ${env.KEY}", "OTHER": "x"}
-    _, seen = _ask([GOOD], brief, environ=environ)
+    _, seen = _ask([GOOD], spec, environ=environ)
     assert "x-key: Key secret\r\n" in seen.heads[0]
     model = "${message} ${env.KEY}"
     assert json.loads(seen.bodies[0]) == {"model": model, "messages": [{"content": f"{model}: {TEXT}"}]}
@@ -519,13 +518,13 @@ def test_placeholders_of_the_target_are_filled() -> None:
 def test_a_placeholder_without_a_value_is_an_error(where: str, target: dict[str, Any]) -> None:
     """The error names the target's file and the place in it."""
     with pytest.raises(ConfigError, match=rf"^targets/chat\.yaml: {where}: \$\{{.*NOWHERE\}} has no value"):
-        Endpoint.of(_brief(**target), "http://127.0.0.1:1", {"KEY": "x"})
+        Endpoint.of(_spec(**target), "http://127.0.0.1:1", {"KEY": "x"})
 
 
 def test_what_looks_like_a_placeholder_in_a_message_is_left_alone() -> None:
     """A message is sent as it is written, whatever is in it."""
     text = '${env.KEY} ${env.NOWHERE} ${message} ${} $ %s {0} \\ " \r\n\t\0'
-    _, seen = _ask([GOOD], _brief(text), environ={"KEY": "secret"})
+    _, seen = _ask([GOOD], _spec(text), environ={"KEY": "secret"})
     assert json.loads(seen.bodies[0]) == {"message": text}
 
 
@@ -542,23 +541,23 @@ def test_intercepted_answers_are_marked(declared: str | None, text: str, *, inte
     """An answer that begins with the declared words is the agent's own; who declares none cannot tell."""
     answer = {"kind": "json", "text": "data.message", "intercepted": declared}
     body = json.dumps({"data": {"message": text}}).encode()
-    (got,), _ = _ask([response(body)], _brief(answer=answer))
+    (got,), _ = _ask([response(body)], _spec(answer=answer))
     assert got.intercepted is intercepted
 
 
 def test_a_stream_that_is_intercepted_is_marked() -> None:
     """The words count in a stream too, where pieces cut them."""
     parts = (_event({"message": "✅ Fo"}), _event({"message": "rm published"}), _event({}, "done"))
-    (got,), _ = _ask([streamed(*parts)], _brief(answer={**SSE, "intercepted": "✅ Form"}))
+    (got,), _ = _ask([streamed(*parts)], _spec(answer={**SSE, "intercepted": "✅ Form"}))
     assert got.intercepted is True
 
 
-def _talk(answers: Sequence[bytes | Script], brief: Brief, steps: Sequence[int]) -> Requests:
+def _talk(answers: Sequence[bytes | Script], spec: RunSpec, steps: Sequence[int]) -> Requests:
     """What the server sees of a user who sends these messages of a conversation."""
 
     async def work() -> Requests:
         async with server(answers) as (url, seen):
-            client = ChatClient(Endpoint.of(brief, url, {}), TOKEN)
+            client = ChatClient(Endpoint.of(spec, url, {}), TOKEN)
             for step in steps:
                 await client.ask(GREETING._replace(step=step))
             await client.close()
@@ -567,16 +566,16 @@ def _talk(answers: Sequence[bytes | Script], brief: Brief, steps: Sequence[int])
     return asyncio.run(work())
 
 
-def _conversation(*, unique: bool = False, body: Any = None) -> Brief:
+def _conversation(*, unique: bool = False, body: Any = None) -> RunSpec:
     """Three messages, one after the other."""
-    brief = _brief(unique=unique, body=body or {"messages": "${conversation}"})
+    spec = _spec(unique=unique, body=body or {"messages": "${conversation}"})
     talk = Prompt(id="greeting", text="one", then=("two", "three"))
-    return brief.model_copy(update={"prompts": (talk,)})
+    return spec.model_copy(update={"prompts": (talk,)})
 
 
-def _said(*turns: str) -> list[dict[str, str]]:
-    roles = ("user", "assistant")
-    return [{"role": roles[number % 2], "content": text} for number, text in enumerate(turns)]
+def _said(*iterations: str) -> list[dict[str, str]]:
+    roles = ("vu", "assistant")
+    return [{"role": roles[number % 2], "content": text} for number, text in enumerate(iterations)]
 
 
 def test_a_conversation_holds_what_was_said_and_answered() -> None:
@@ -620,7 +619,7 @@ def test_a_unique_conversation_repeats_what_it_said() -> None:
 def test_load_generators_side_by_side_send_no_message_twice() -> None:
     """What is unique is so among all of them."""
     endpoints = [
-        Endpoint.of(_brief(unique=True), "http://127.0.0.1:1", {}, share=(number, 3)) for number in range(3)
+        Endpoint.of(_spec(unique=True), "http://127.0.0.1:1", {}, share=(number, 3)) for number in range(3)
     ]
     tails = [endpoint.tail("greeting") for endpoint in endpoints for _ in range(4)]
     assert len(set(tails)) == 12
@@ -636,7 +635,7 @@ def test_a_request_that_is_given_up_is_taken_back() -> None:
 
     async def work() -> None:
         async with server([_silent, GOOD]) as (url, seen):
-            client = ChatClient(Endpoint.of(_brief(), url, {}), TOKEN)
+            client = ChatClient(Endpoint.of(_spec(), url, {}), TOKEN)
             given_up = await client.ask(GREETING._replace(cancel_after_s=0.05))
             assert given_up.outcome is Outcome.CANCELLED
             assert given_up.detail == "given up after 0.05 s, as planned"
@@ -653,7 +652,7 @@ def test_a_renewed_token_is_sent_from_then_on() -> None:
 
     async def work() -> Requests:
         async with server([GOOD]) as (url, seen):
-            client = ChatClient(Endpoint.of(_brief(), url, {}), TOKEN)
+            client = ChatClient(Endpoint.of(_spec(), url, {}), TOKEN)
             await client.ask(GREETING)
             client.renew("another")
             await client.ask(GREETING)

@@ -3,15 +3,15 @@ import asyncio
 import pytest
 
 from bench.core.load.plan import Arrival
-from bench.core.requests.sample import Outcome
+from bench.core.samples.sample import Outcome
 from bench.errors import ConfigError
 from bench.measure.http.httpx_connection import HttpxConnection
 from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint, check_url
-from tests.factories import make_brief
+from tests.factories import make_spec
 from tests.measure.loopback import response, server
 
-GREETING = Arrival(stage=0, user=0, turn=0, prompt="greeting")
+GREETING = Arrival(phase=0, vu=0, iteration=0, prompt="greeting")
 
 
 @pytest.mark.parametrize("own", [True, False])
@@ -24,7 +24,7 @@ def test_all_paths_are_below_the_addresss_own(below: str, prefix: str, *, own: b
     async def work() -> list[str]:
         async with server([response(b"{}"), response(b'{"data": {"message": "hello"}}')]) as (root, seen):
             url = root + below
-            endpoint = Endpoint.of(make_brief(), url, {})
+            endpoint = Endpoint.of(make_spec(), url, {})
             client = ChatClient(endpoint, None, None if own else HttpxConnection(url))
             await client.open()
             assert (await client.ask(GREETING)).outcome is Outcome.OK

@@ -6,29 +6,29 @@ from itertools import islice
 import pytest
 
 from bench.core.load.plan import Arrival, RunPlan, plan
-from bench.core.requests.sample import Outcome, RequestSample
-from bench.measure.load.engine import Answer, Engine, OpenUser
+from bench.core.samples.sample import Outcome, RequestSample
+from bench.measure.load.engine import Answer, Engine, OpenVu
 from bench.measure.machine.pacing import LoopTimer
-from tests.factories import PROMPTS, make_brief, make_scenario
+from tests.factories import PROMPTS, make_scenario, make_spec
 from tests.virtual_time import VirtualTimeLoop, run_virtually
 
 
-async def at_once(stage: int) -> float:  # noqa: ARG001 - whichever it is
+async def at_once(phase: int) -> float:  # noqa: ARG001 - whichever it is
     """A stage begins when the one before it is over."""
     return asyncio.get_running_loop().time()
 
 
 def make_engine(
-    load: RunPlan, open_user: OpenUser, samples: list[RequestSample], grace_s: float = 30.0
+    load: RunPlan, open_vu: OpenVu, samples: list[RequestSample], graceful_stop_s: float = 30.0
 ) -> Engine:
     """An engine on the loop's clock; call it where a loop runs, or will."""
     pacer = LoopTimer(lambda: asyncio.get_running_loop().time())
-    return Engine(load, open_user, lambda sample, _: samples.append(sample), pacer, grace_s)
+    return Engine(load, open_vu, lambda sample, _: samples.append(sample), pacer, graceful_stop_s)
 
 
-def request(plan_: RunPlan, stage: int, user: int, turn: int) -> Arrival:
+def request(plan_: RunPlan, phase: int, vu: int, iteration: int) -> Arrival:
     """What a user of a closed loop sends at a turn."""
-    return next(islice(plan_.requests(stage, user), turn, None))
+    return next(islice(plan_.requests(phase, vu), iteration, None))
 
 
 class FakeUser:
@@ -64,30 +64,35 @@ class FakeUser:
         self.closed = True
 
 
-def _plan(users: int = 10, duration_s: float = 30.0, pause_s: tuple[float, float] = (5, 7)) -> RunPlan:
-    stage = {"kind": "fixed-users", "users": users, "duration_s": duration_s, "pause_s": list(pause_s)}
-    return plan(make_brief(make_scenario(stages=[stage])))
+def _plan(vus: int = 10, duration_s: float = 30.0, think_time_s: tuple[float, float] = (5, 7)) -> RunPlan:
+    phase = {
+        "executor": "constant-vus",
+        "vus": vus,
+        "duration_s": duration_s,
+        "think_time_s": list(think_time_s),
+    }
+    return plan(make_spec(make_scenario(phases=[phase])))
 
 
 def _run(
-    load: RunPlan, service_s: Callable[[int], float], grace_s: float = 30.0
+    load: RunPlan, service_s: Callable[[int], float], graceful_stop_s: float = 30.0
 ) -> tuple[list[RequestSample], list[FakeUser], list[float]]:
     samples: list[RequestSample] = []
     opened: list[float] = []
-    users: list[FakeUser] = []
+    vus: list[FakeUser] = []
 
-    def open_user(number: int, arm: int = 0) -> FakeUser:  # noqa: ARG001 - both are alike
-        users.append(FakeUser(service_s(number), opened))
-        return users[-1]
+    def open_vu(number: int, arm: int = 0) -> FakeUser:  # noqa: ARG001 - both are alike
+        vus.append(FakeUser(service_s(number), opened))
+        return vus[-1]
 
     async def work() -> None:
-        engine = make_engine(load, open_user, samples, grace_s)
+        engine = make_engine(load, open_vu, samples, graceful_stop_s)
         await engine.open()
         await engine.run(at_once)
         await engine.close()
 
     run_virtually(work())
-    return samples, users, opened
+    return samples, vus, opened
 
 
 def test_every_request_leaves_exactly_when_it_is_planned() -> None:
@@ -96,12 +101,12 @@ def test_every_request_leaves_exactly_when_it_is_planned() -> None:
     samples, _, _ = _run(load, lambda _: 0.5)
     assert len(samples) > 40
     free_s = dict.fromkeys(range(10), 0.0)
-    for sample in sorted(samples, key=lambda each: (each.user, each.turn)):
-        arrival = request(load, 0, sample.user, sample.turn)
-        assert sample.scheduled_s == pytest.approx(free_s[sample.user] + arrival.pause_s)
+    for sample in sorted(samples, key=lambda each: (each.vu, each.iteration)):
+        arrival = request(load, 0, sample.vu, sample.iteration)
+        assert sample.scheduled_s == pytest.approx(free_s[sample.vu] + arrival.think_time_s)
         assert sample.sent_s == pytest.approx(sample.scheduled_s)
         assert sample.prompt == arrival.prompt
-        free_s[sample.user] = sample.finished_s
+        free_s[sample.vu] = sample.finished_s
 
 
 def test_latency_is_measured_exactly() -> None:
@@ -114,13 +119,13 @@ def test_latency_is_measured_exactly() -> None:
 def test_a_slow_user_does_not_hold_up_the_others() -> None:
     """Users are independent: one that waits long changes nothing for another."""
     alone, _, _ = _run(_plan(), lambda _: 0.5)
-    beside, _, _ = _run(_plan(), lambda number: 25.0 if number == 3 else 0.5)
-    assert _times(alone, but=3) == pytest.approx(_times(beside, but=3))
+    compare_with, _, _ = _run(_plan(), lambda number: 25.0 if number == 3 else 0.5)
+    assert _times(alone, but=3) == pytest.approx(_times(compare_with, but=3))
 
 
 def _times(samples: list[RequestSample], but: int) -> dict[tuple[int, int], float]:
     """When each request was sent, by user and turn, without those of one user."""
-    return {(each.user, each.turn): each.scheduled_s for each in samples if each.user != but}
+    return {(each.vu, each.iteration): each.scheduled_s for each in samples if each.vu != but}
 
 
 def test_the_duration_ends_the_sending_not_the_answers() -> None:
@@ -133,10 +138,10 @@ def test_the_duration_ends_the_sending_not_the_answers() -> None:
 
 def test_what_outlives_the_grace_is_cancelled_and_counted() -> None:
     """A request that is not answered within the grace becomes a cancelled sample, none is lost."""
-    samples, users, _ = _run(_plan(users=3, duration_s=10.0), lambda _: 60.0, grace_s=5.0)
+    samples, vus, _ = _run(_plan(vus=3, duration_s=10.0), lambda _: 60.0, graceful_stop_s=5.0)
     assert [sample.outcome for sample in samples] == [Outcome.CANCELLED] * 3
     assert [sample.finished_s for sample in samples] == pytest.approx([15.0] * 3)
-    assert all(user.closed for user in users)
+    assert all(vu.closed for vu in vus)
 
 
 def test_cancelling_keeps_what_was_under_way() -> None:
@@ -144,7 +149,7 @@ def test_cancelling_keeps_what_was_under_way() -> None:
     samples: list[RequestSample] = []
 
     async def work() -> None:
-        engine = make_engine(_plan(users=4), lambda _, _arm: FakeUser(60.0, []), samples, 5.0)
+        engine = make_engine(_plan(vus=4), lambda _, _arm: FakeUser(60.0, []), samples, 5.0)
         task = asyncio.create_task(engine.run(at_once))
         await asyncio.sleep(1.0)
         task.cancel()
@@ -165,13 +170,15 @@ def test_connections_are_open_before_the_clock_starts() -> None:
 def test_users_stay_through_all_stages() -> None:
     """A later stage goes on with the same users and connections, on the same clock."""
     users_of = (2, 4, 1)
-    stages = [{"kind": "fixed-users", "users": n, "duration_s": 5, "pause_s": [1, 1]} for n in users_of]
-    load = plan(make_brief(make_scenario(stages=stages)))
-    samples, users, opened = _run(load, lambda _: 0.1)
-    assert len(users) == len(opened) == 4
+    phases = [
+        {"executor": "constant-vus", "vus": n, "duration_s": 5, "think_time_s": (1, 1)} for n in users_of
+    ]
+    load = plan(make_spec(make_scenario(phases=phases)))
+    samples, vus, opened = _run(load, lambda _: 0.1)
+    assert len(vus) == len(opened) == 4
     for index, begins_s in enumerate((0.0, 5.0, 10.0)):
-        mine = [sample for sample in samples if sample.stage == index]
-        assert {sample.user for sample in mine} == set(range(users_of[index]))
+        mine = [sample for sample in samples if sample.phase == index]
+        assert {sample.vu for sample in mine} == set(range(users_of[index]))
         assert min(sample.scheduled_s for sample in mine) == pytest.approx(begins_s)
 
 
@@ -182,28 +189,28 @@ def test_samples_come_in_the_order_they_finish() -> None:
     assert ends == sorted(ends)
 
 
-def _stages(*stages: dict[str, object]) -> RunPlan:
-    return plan(make_brief(make_scenario(stages=list(stages))))
+def _phases(*phases: dict[str, object]) -> RunPlan:
+    return plan(make_spec(make_scenario(phases=list(phases))))
 
 
-RATE: dict[str, object] = {"kind": "constant-rate", "rate_rps": 10, "duration_s": 20}
+RATE: dict[str, object] = {"executor": "constant-arrival-rate", "rate": 10, "duration_s": 20}
 
 
 def test_an_open_loop_does_not_wait_for_its_target() -> None:
     """Requests leave at their time however slow the answers are, and their latency counts from then."""
-    samples, users, _ = _run(_stages(RATE), lambda _: 5.0)
+    samples, vus, _ = _run(_phases(RATE), lambda _: 5.0)
     assert len(samples) == 200
-    ordered = sorted(samples, key=lambda each: each.user)
+    ordered = sorted(samples, key=lambda each: each.vu)
     assert [each.scheduled_s for each in ordered] == pytest.approx([number / 10 for number in range(200)])
     for sample in samples:
         assert sample.sent_s == pytest.approx(sample.scheduled_s)
         assert sample.finished_s - sample.scheduled_s == pytest.approx(5.0)
-    assert len(users) <= 51  # as many connections as requests were under way, and no more
+    assert len(vus) <= 51  # as many connections as requests were under way, and no more
 
 
 def test_what_could_not_start_in_time_is_counted() -> None:
     """Beyond `max_in_flight` requests are dropped at their planned time, and none is lost."""
-    samples, _, _ = _run(_stages({**RATE, "max_in_flight": 10}), lambda _: 5.0)
+    samples, _, _ = _run(_phases({**RATE, "max_vus": 10}), lambda _: 5.0)
     dropped = [sample for sample in samples if sample.outcome is Outcome.DROPPED]
     assert len(samples) == 200
     assert len(dropped) == 160
@@ -215,11 +222,11 @@ def test_what_could_not_start_in_time_is_counted() -> None:
 
 def test_random_and_rising_rates_follow_their_plan() -> None:
     """Whatever the plan says is due, leaves then."""
-    for stage in (
+    for phase in (
         {**RATE, "arrivals": "poisson"},
-        {"kind": "ramp-rate", "from_rps": 1, "to_rps": 20, "duration_s": 20},
+        {"executor": "ramping-arrival-rate", "start_rate": 1, "stages": [{"duration": 20, "target": 20}]},
     ):
-        load = _stages(stage)
+        load = _phases(phase)
         samples, _, _ = _run(load, lambda _: 0.3)
         due = [arrival.offset_s for arrival in load.arrivals(0)]
         assert sorted(sample.scheduled_s for sample in samples) == pytest.approx(due)
@@ -227,51 +234,53 @@ def test_random_and_rising_rates_follow_their_plan() -> None:
 
 def test_an_open_loop_gives_its_requests_the_grace() -> None:
     """What is under way at the end may finish within the grace, and is cancelled after it."""
-    samples, users, _ = _run(_stages(RATE), lambda number: 3.0 if number else 60.0, grace_s=5.0)
+    samples, vus, _ = _run(_phases(RATE), lambda number: 3.0 if number else 60.0, graceful_stop_s=5.0)
     assert [sample.outcome for sample in samples].count(Outcome.CANCELLED) == 1
     assert max(sample.finished_s for sample in samples) == pytest.approx(25.0)
-    assert all(user.closed for user in users)
+    assert all(vu.closed for vu in vus)
 
 
 def test_turns_end_when_all_are_answered() -> None:
     """Each user sends its number of requests, and the stage is over with the last answer."""
-    turns = {"kind": "user-turns", "users": 3, "turns": 4, "pause_s": [1, 1]}
-    samples, _, _ = _run(_stages(turns, RATE), lambda _: 0.5)
-    mine = [sample for sample in samples if sample.stage == 0]
-    assert sorted((sample.user, sample.turn) for sample in mine) == [
+    iterations = {"executor": "per-vu-iterations", "vus": 3, "iterations": 4, "think_time_s": (1, 1)}
+    samples, _, _ = _run(_phases(iterations, RATE), lambda _: 0.5)
+    mine = [sample for sample in samples if sample.phase == 0]
+    assert sorted((sample.vu, sample.iteration) for sample in mine) == [
         (u, t) for u in range(3) for t in range(4)
     ]
-    assert min(sample.scheduled_s for sample in samples if sample.stage == 1) == pytest.approx(5.0)
+    assert min(sample.scheduled_s for sample in samples if sample.phase == 1) == pytest.approx(5.0)
 
 
 def test_cases_come_one_after_the_other() -> None:
     """Every message is sent once, in the order of the file, after the answer to the one before it."""
-    samples, _, _ = _run(_stages({"kind": "cases"}), lambda _: 2.0)
+    samples, _, _ = _run(_phases({"executor": "cases"}), lambda _: 2.0)
     assert [sample.prompt for sample in samples] == list(PROMPTS)
     assert [sample.scheduled_s for sample in samples] == pytest.approx([0.0, 2.0, 4.0, 6.0])
 
 
-COME: dict[str, object] = {"kind": "ramp-users", "ramp_s": 20, "hold_s": 10, "pause_s": [1, 2]}
+def _ramp(start: int, target: int) -> dict[str, object]:
+    stages = [{"duration": 20, "target": target}, {"duration": 10, "target": target}]
+    return {"executor": "ramping-vus", "start_vus": start, "stages": stages, "think_time_s": (1, 2)}
+
+
 SPIKE: dict[str, object] = {
-    "kind": "spike",
-    "base_users": 5,
-    "extra_users": 10,
+    "executor": "spike",
+    "base_vus": 5,
+    "spike_vus": 10,
     "before_s": 5,
     "spike_s": 10,
     "after_s": 5,
-    "pause_s": [1, 2],
+    "think_time_s": (1, 2),
 }
 
 
-@pytest.mark.parametrize(
-    "stage", [{**COME, "from_users": 0, "to_users": 20}, {**COME, "from_users": 20, "to_users": 5}, SPIKE]
-)
-def test_users_come_and_go_as_planned(stage: dict[str, object]) -> None:
+@pytest.mark.parametrize("phase", [_ramp(0, 20), _ramp(20, 5), SPIKE])
+def test_users_come_and_go_as_planned(phase: dict[str, object]) -> None:
     """A user's first request is due when it comes, and none is due once it has gone."""
-    load = _stages(stage)
+    load = _phases(phase)
     samples, _, _ = _run(load, lambda _: 0.2)
     for span in load.spans(0):
-        mine = [sample.scheduled_s for sample in samples if sample.user == span.user]
+        mine = [sample.scheduled_s for sample in samples if sample.vu == span.vu]
         if span.end_s > span.start_s:
             assert min(mine) == pytest.approx(span.start_s)
             assert max(mine) < span.end_s
@@ -293,11 +302,11 @@ def test_a_generator_that_is_late_says_so() -> None:
     """What was held up leaves as soon as it can, and its planned moment, from which latency counts, stays."""
     samples: list[RequestSample] = []
 
-    def open_user(number: int, arm: int = 0) -> FakeUser:  # noqa: ARG001 - both are alike
+    def open_vu(number: int, arm: int = 0) -> FakeUser:  # noqa: ARG001 - both are alike
         return FakeUser(0.01, []) if number else HeldUp(0.01, [])
 
-    run_virtually(make_engine(_stages(RATE), open_user, samples, 30.0).run(at_once))
-    samples.sort(key=lambda sample: sample.user)
+    run_virtually(make_engine(_phases(RATE), open_vu, samples, 30.0).run(at_once))
+    samples.sort(key=lambda sample: sample.vu)
     assert [sample.scheduled_s for sample in samples] == pytest.approx([number / 10 for number in range(200)])
     assert [sample.sent_s for sample in samples] == pytest.approx([max(1.0, n / 10) for n in range(200)])
     assert all(sample.finished_s == pytest.approx((sample.sent_s or 0.0) + 0.01) for sample in samples)
@@ -305,38 +314,43 @@ def test_a_generator_that_is_late_says_so() -> None:
 
 def test_exactly_what_is_too_much_at_once_is_dropped() -> None:
     """A request is dropped when the most are under way at its moment, and is sent when they are not."""
-    stage = {"kind": "constant-rate", "rate_rps": 10, "duration_s": 10, "max_in_flight": 7}
-    samples, users, _ = _run(_stages(stage), lambda _: 5.05)
+    phase = {"executor": "constant-arrival-rate", "rate": 10, "duration_s": 10, "max_vus": 7}
+    samples, vus, _ = _run(_phases(phase), lambda _: 5.05)
     ends: list[float] = []
     for number in range(100):
         if sum(end > number / 10 for end in ends) < 7:
             ends.append(number / 10 + 5.05)
     dropped = [sample for sample in samples if sample.outcome is Outcome.DROPPED]
-    assert sorted(sample.user for sample in samples) == list(range(100))
+    assert sorted(sample.vu for sample in samples) == list(range(100))
     assert [sample.finished_s for sample in samples if sample not in dropped] == pytest.approx(ends)
     assert len(dropped) == 100 - len(ends) > 80
-    assert len(users) == 7
+    assert len(vus) == 7
     for sample in dropped:
-        assert sample.scheduled_s == sample.finished_s == pytest.approx(sample.user / 10)
+        assert sample.scheduled_s == sample.finished_s == pytest.approx(sample.vu / 10)
         assert (sample.sent_s, sample.first_byte_s, sample.status) == (None, None, None)
         assert sample.detail == "7 requests were under way when it was due"
 
 
 @pytest.mark.parametrize(
-    "stage",
+    "phase",
     [
-        {"kind": "constant-rate", "rate_rps": 20, "duration_s": 10, "arrivals": "poisson"},
-        {"kind": "ramp-rate", "from_rps": 0, "to_rps": 30, "duration_s": 10},
-        {"kind": "ramp-rate", "from_rps": 30, "to_rps": 2, "duration_s": 10, "arrivals": "poisson"},
+        {"executor": "constant-arrival-rate", "rate": 20, "duration_s": 10, "arrivals": "poisson"},
+        {"executor": "ramping-arrival-rate", "start_rate": 0, "stages": [{"duration": 10, "target": 30}]},
+        {
+            "executor": "ramping-arrival-rate",
+            "start_rate": 30,
+            "stages": [{"duration": 10, "target": 2}],
+            "arrivals": "poisson",
+        },
     ],
 )
-def test_an_open_loop_sends_what_the_plan_says(stage: dict[str, object]) -> None:
+def test_an_open_loop_sends_what_the_plan_says(phase: dict[str, object]) -> None:
     """Random and ramped arrivals leave at the moments, and with the messages, that the plan says."""
-    load = _stages(stage)
+    load = _phases(phase)
     samples, _, _ = _run(load, lambda _: 0.5)
     arrivals = list(load.arrivals(0))
     assert len(arrivals) > 100
-    assert [(each.user, each.prompt) for each in samples] == [(each.user, each.prompt) for each in arrivals]
+    assert [(each.vu, each.prompt) for each in samples] == [(each.vu, each.prompt) for each in arrivals]
     moments = [arrival.offset_s for arrival in arrivals]
     assert [sample.scheduled_s for sample in samples] == pytest.approx(moments)
     assert [sample.sent_s for sample in samples] == pytest.approx(moments)
@@ -347,8 +361,8 @@ def test_cancelling_an_open_loop_keeps_what_was_under_way() -> None:
     samples: list[RequestSample] = []
 
     async def work() -> None:
-        stage = {"kind": "constant-rate", "rate_rps": 2, "duration_s": 10}
-        engine = make_engine(_stages(stage), lambda _, _arm: FakeUser(60.0, []), samples, 5.0)
+        phase = {"executor": "constant-arrival-rate", "rate": 2, "duration_s": 10}
+        engine = make_engine(_phases(phase), lambda _, _arm: FakeUser(60.0, []), samples, 5.0)
         task = asyncio.create_task(engine.run(at_once))
         await asyncio.sleep(1.75)
         task.cancel()
@@ -363,68 +377,91 @@ def test_cancelling_an_open_loop_keeps_what_was_under_way() -> None:
 
 def test_an_open_loop_has_no_more_connections_than_it_needs() -> None:
     """A connection that is free is used again, so there are as many as requests were under way at once."""
-    stage = {"kind": "constant-rate", "rate_rps": 10, "duration_s": 10}
-    _, users, _ = _run(_stages(stage), lambda _: 0.25)
-    assert len(users) == 3
-    assert sum(user.asked for user in users) == 100
-    assert all(user.closed for user in users)
+    phase = {"executor": "constant-arrival-rate", "rate": 10, "duration_s": 10}
+    _, vus, _ = _run(_phases(phase), lambda _: 0.25)
+    assert len(vus) == 3
+    assert sum(vu.asked for vu in vus) == 100
+    assert all(vu.closed for vu in vus)
 
 
 def test_an_open_loop_uses_the_connections_that_are_there() -> None:
     """Connections of a closed loop, open since before the clock, serve an open one beside it."""
-    closed = {"kind": "fixed-users", "users": 2, "duration_s": 5, "pause_s": [1, 1]}
-    rate = {"kind": "constant-rate", "rate_rps": 10, "duration_s": 10}
-    samples, users, opened = _run(_stages(rate, closed), lambda _: 0.15)
-    assert len(users) == len(opened) == 2
-    assert Counter(sample.stage for sample in samples)[0] == 100
+    closed = {"executor": "constant-vus", "vus": 2, "duration_s": 5, "think_time_s": (1, 1)}
+    rate = {"executor": "constant-arrival-rate", "rate": 10, "duration_s": 10}
+    samples, vus, opened = _run(_phases(rate, closed), lambda _: 0.15)
+    assert len(vus) == len(opened) == 2
+    assert Counter(sample.phase for sample in samples)[0] == 100
 
 
 def test_users_with_turns_stop_at_the_end_all_the_same() -> None:
     """No request of a number of turns is due after the stage's duration."""
-    turns = {"kind": "user-turns", "users": 2, "turns": 100, "pause_s": [1, 1], "duration_s": 5}
-    samples, _, _ = _run(_stages(turns), lambda _: 0.5)
-    assert Counter(sample.user for sample in samples) == {0: 4, 1: 4}
+    iterations = {
+        "executor": "per-vu-iterations",
+        "vus": 2,
+        "iterations": 100,
+        "think_time_s": (1, 1),
+        "duration_s": 5,
+    }
+    samples, _, _ = _run(_phases(iterations), lambda _: 0.5)
+    assert Counter(sample.vu for sample in samples) == {0: 4, 1: 4}
     assert max(sample.scheduled_s for sample in samples) == pytest.approx(4.5)
 
 
 @pytest.mark.parametrize(
-    "stage",
+    "phase",
     [
-        {"kind": "ramp-users", "from_users": 2, "to_users": 6, "ramp_s": 8, "hold_s": 10},
-        {"kind": "ramp-users", "from_users": 6, "to_users": 2, "ramp_s": 8, "hold_s": 10},
-        {"kind": "ramp-users", "from_users": 3, "to_users": 0, "ramp_s": 9, "hold_s": 9},
-        {"kind": "spike", "base_users": 2, "extra_users": 3, "before_s": 5, "spike_s": 4, "after_s": 9},
+        {
+            "executor": "ramping-vus",
+            "start_vus": 2,
+            "stages": [{"duration": 8, "target": 6}, {"duration": 10, "target": 6}],
+        },
+        {
+            "executor": "ramping-vus",
+            "start_vus": 6,
+            "stages": [{"duration": 8, "target": 2}, {"duration": 10, "target": 2}],
+        },
+        {
+            "executor": "ramping-vus",
+            "start_vus": 3,
+            "stages": [{"duration": 9, "target": 0}, {"duration": 9, "target": 0}],
+        },
+        {"executor": "spike", "base_vus": 2, "spike_vus": 3, "before_s": 5, "spike_s": 4, "after_s": 9},
     ],
 )
-def test_users_go_on_until_they_go(stage: dict[str, object]) -> None:
+def test_users_go_on_until_they_go(phase: dict[str, object]) -> None:
     """From the start of its span to its end a user sends without a gap, and the stage lasts as it says."""
-    after = {"kind": "constant-rate", "rate_rps": 1, "duration_s": 1}
-    load = _stages(stage | {"pause_s": [1, 1]}, after)
-    samples, users, _ = _run(load, lambda _: 0.3)
+    after = {"executor": "constant-arrival-rate", "rate": 1, "duration_s": 1}
+    load = _phases(phase | {"think_time_s": (1, 1)}, after)
+    samples, vus, _ = _run(load, lambda _: 0.3)
     spans = load.spans(0)
-    assert len(users) == len(spans)
+    assert len(vus) == len(spans)
     for span in spans:
-        due = [sample.scheduled_s for sample in samples if (sample.stage, sample.user) == (0, span.user)]
+        due = [sample.scheduled_s for sample in samples if (sample.phase, sample.vu) == (0, span.vu)]
         assert due[0] == pytest.approx(span.start_s)
         assert span.end_s - 1.3 - 1e-6 <= due[-1] < span.end_s
         assert len(due) == pytest.approx((span.end_s - span.start_s) / 1.3, abs=1.0)
     # A stage lasts as long as it says, even when all users are gone before.
-    assert samples[-1].stage == 1
+    assert samples[-1].phase == 1
     assert samples[-1].scheduled_s == pytest.approx(18.0)
 
 
 def test_stages_come_one_after_the_other() -> None:
     """Each stage begins when the one before it is over, a warm-up like any other, on one clock."""
-    load = _stages(
-        {"kind": "fixed-users", "users": 3, "duration_s": 5, "pause_s": [1, 1], "warm_up": True},
-        {"kind": "constant-rate", "rate_rps": 2, "duration_s": 5},
-        {"kind": "user-turns", "users": 2, "turns": 2},
-        {"kind": "ramp-rate", "from_rps": 1, "to_rps": 3, "duration_s": 4, "warm_up": True},
-        {"kind": "cases"},
+    load = _phases(
+        {"executor": "constant-vus", "vus": 3, "duration_s": 5, "think_time_s": (1, 1), "warm_up": True},
+        {"executor": "constant-arrival-rate", "rate": 2, "duration_s": 5},
+        {"executor": "per-vu-iterations", "vus": 2, "iterations": 2},
+        {
+            "executor": "ramping-arrival-rate",
+            "start_rate": 1,
+            "stages": [{"duration": 4, "target": 3}],
+            "warm_up": True,
+        },
+        {"executor": "cases"},
     )
     samples, _, _ = _run(load, lambda _: 0.8)
     begins = {
-        stage: min(sample.scheduled_s for sample in samples if sample.stage == stage) for stage in range(5)
+        phase: min(sample.scheduled_s for sample in samples if sample.phase == phase) for phase in range(5)
     }
     # The warm-up is answered before its end. The open loop's last request, due half a second before its end,
     # is answered 0.3 s after it. Two turns take 1.6 s.
@@ -432,23 +469,23 @@ def test_stages_come_one_after_the_other() -> None:
     ramp_s = max(4.0, ramp[-1] + 0.8)
     expected = {0: 0.0, 1: 5.0, 2: 10.3, 3: 11.9, 4: 11.9 + ramp_s}
     assert begins == pytest.approx(expected)
-    assert [sample.stage for sample in samples] == sorted(sample.stage for sample in samples)
-    assert Counter(sample.stage for sample in samples) == {0: 9, 1: 10, 2: 4, 3: len(ramp), 4: len(PROMPTS)}
+    assert [sample.phase for sample in samples] == sorted(sample.phase for sample in samples)
+    assert Counter(sample.phase for sample in samples) == {0: 9, 1: 10, 2: 4, 3: len(ramp), 4: len(PROMPTS)}
     assert {sample.outcome for sample in samples} == {Outcome.OK}
 
 
 @pytest.mark.parametrize(
-    "stage",
+    "phase",
     [
-        {"kind": "user-turns", "users": 4, "turns": 1},
-        {"kind": "constant-rate", "rate_rps": 4, "duration_s": 1},
+        {"executor": "per-vu-iterations", "vus": 4, "iterations": 1},
+        {"executor": "constant-arrival-rate", "rate": 4, "duration_s": 1},
     ],
 )
-def test_it_knows_how_many_requests_are_under_way(stage: dict[str, object]) -> None:
+def test_it_knows_how_many_requests_are_under_way(phase: dict[str, object]) -> None:
     """In both kinds of load a request is under way from when it is sent until it is over."""
 
     async def work() -> list[int]:
-        engine = make_engine(_stages(stage), lambda _number, _arm: FakeUser(3.0, []), [])
+        engine = make_engine(_phases(phase), lambda _number, _arm: FakeUser(3.0, []), [])
         await engine.open()
         running = asyncio.create_task(engine.run(at_once))
         seen = [engine.in_flight]

@@ -7,18 +7,18 @@ from typing import Any
 import psutil
 import pytest
 
-from bench.core.declared.scenario import Brief
+from bench.core.config.scenario import RunSpec
 from bench.core.load.plan import plan
-from bench.core.requests.sample import Outcome
-from bench.core.requests.samples import SampleLog
+from bench.core.samples.sample import Outcome
+from bench.core.samples.samples import SampleLog
 from bench.errors import MeasurementError
 from bench.measure.load.messages import Batch, Job
 from bench.measure.load.workers import working
-from tests.factories import make_brief, make_scenario
+from tests.factories import make_scenario, make_spec
 from tests.measure.loopback import Requests, Script, response, server, streamed
 
 GOOD = response(b'{"data": {"message": "hello"}}')
-TURNS = {"kind": "user-turns", "users": 5, "turns": 3, "duration_s": 60}
+TURNS = {"executor": "per-vu-iterations", "vus": 5, "iterations": 3, "duration_s": 60}
 SSE = {"kind": "sse", "text": "text", "done_data": "[DONE]"}
 STREAM = [b'data: {"text": "a"}\n\n', b'data: {"text": "b"}\n\n', b"data: [DONE]\n\n"]
 
@@ -37,34 +37,34 @@ class Measured:
 
 
 def _give(
-    stages: Sequence[dict[str, Any]], says: bytes | Script = GOOD, count: int = 2, **target: Any
-) -> tuple[Measured, Requests, Brief, float]:
+    phases: Sequence[dict[str, Any]], says: bytes | Script = GOOD, count: int = 2, **target: Any
+) -> tuple[Measured, Requests, RunSpec, float]:
     """Have a load given to a scripted server."""
-    brief = make_brief(make_scenario(stages=list(stages)), **target)
+    spec = make_spec(make_scenario(phases=list(phases)), **target)
     measured = Measured()
 
     async def work() -> tuple[Requests, float]:
         async with server([says]) as (url, seen), working(count) as workers:
-            job = Job(brief, (url,), [f"token-{number}" for number in range(5)])
+            job = Job(spec, (url,), [f"token-{number}" for number in range(5)])
             return seen, await workers.run(job, measured.take)
 
     seen, elapsed_s = asyncio.run(work())
-    return measured, seen, brief, elapsed_s
+    return measured, seen, spec, elapsed_s
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_load_generators_send_the_plan_between_them(count: int) -> None:
     """However many there are, each request of the plan is sent once, by the user it belongs to."""
-    measured, seen, brief, elapsed_s = _give([TURNS, TURNS], count=count)
+    measured, seen, spec, elapsed_s = _give([TURNS, TURNS], count=count)
     samples = measured.log.since(0)
     assert {sample.outcome for sample in samples} == {Outcome.OK}
-    sent = sorted((each.stage, each.user, each.turn, each.prompt) for each in samples)
-    load = plan(brief)
+    sent = sorted((each.phase, each.vu, each.iteration, each.prompt) for each in samples)
+    load = plan(spec)
     planned = [
-        (stage, span.user, request.turn, request.prompt)
-        for stage in (0, 1)
-        for span in load.spans(stage)
-        for request, _ in zip(load.requests(stage, span.user), range(3), strict=False)
+        (phase, span.vu, request.iteration, request.prompt)
+        for phase in (0, 1)
+        for span in load.spans(phase)
+        for request, _ in zip(load.requests(phase, span.vu), range(3), strict=False)
     ]
     assert sent == sorted(planned)
     assert {f"token-{number}" for number in range(5)} == {
@@ -76,8 +76,8 @@ def test_load_generators_send_the_plan_between_them(count: int) -> None:
 def test_a_stage_begins_when_all_have_ended_the_one_before() -> None:
     """Load generators keep step: none begins a stage while another is in the last one."""
     samples = _give([TURNS, TURNS], count=3)[0].log.since(0)
-    ends = [each.finished_s for each in samples if each.stage == 0]
-    begins = [each.scheduled_s for each in samples if each.stage == 1]
+    ends = [each.finished_s for each in samples if each.phase == 0]
+    begins = [each.scheduled_s for each in samples if each.phase == 1]
     assert min(begins) >= max(ends)
 
 
@@ -93,7 +93,7 @@ def test_a_load_generator_that_dies_is_told() -> None:
 
     async def work() -> None:
         async with server([GOOD]) as (url, _), working(2) as workers:
-            forever = make_brief(make_scenario())
+            forever = make_spec(make_scenario())
             load = asyncio.create_task(workers.run(Job(forever, (url,)), lambda _: None))
             while workers.began_s is None:  # noqa: ASYNC110 - it is another process that does it
                 await asyncio.sleep(0.01)
@@ -112,8 +112,8 @@ def test_a_load_generator_ends_with_whoever_started_it() -> None:
             processes = [psutil.Process(pid) for pid in workers.pids]
             assert all(os.getsid(process.pid) == process.pid for process in processes)
             async with server([GOOD]) as (url, _):
-                stages = [{**TURNS, "turns": 1}]
-                await workers.run(Job(make_brief(make_scenario(stages=stages)), (url,)), lambda _: None)
+                phases = [{**TURNS, "turns": 1}]
+                await workers.run(Job(make_spec(make_scenario(phases=phases)), (url,)), lambda _: None)
             return processes
 
     assert not any(process.is_running() for process in asyncio.run(work()))
@@ -128,7 +128,7 @@ def test_what_is_taken_back_is_recorded() -> None:
     async def work() -> Measured:
         measured = Measured()
         async with server([GOOD] * 5 + [silent]) as (url, seen), working(2) as workers:
-            job = Job(make_brief(make_scenario(stages=[TURNS])), (url,))
+            job = Job(make_spec(make_scenario(phases=[TURNS])), (url,))
             load = asyncio.create_task(workers.run(job, measured.take))
             while len(seen.bodies) < 10:  # noqa: ASYNC110 - likewise
                 await asyncio.sleep(0.01)
@@ -149,13 +149,13 @@ def test_requests_under_way_are_known_while_nothing_ends() -> None:
 
     async def work() -> tuple[int, int]:
         async with server([silent]) as (url, _), working(2) as workers:
-            job = Job(make_brief(make_scenario(stages=[TURNS, TURNS])), (url,))
+            job = Job(make_spec(make_scenario(phases=[TURNS, TURNS])), (url,))
             load = asyncio.create_task(workers.run(job, lambda _: None))
             while workers.in_flight < 5:  # noqa: ASYNC110 - likewise
                 await asyncio.sleep(0.01)
-            stage = workers.stage
+            phase = workers.phase
             workers.take_back()
             await load
-            return stage, workers.in_flight
+            return phase, workers.in_flight
 
     assert asyncio.run(work()) == (0, 0)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.core.declared.scenario import Brief, Scenario
-from bench.core.requests.sample import Outcome
+from bench.core.config.scenario import RunSpec, Scenario
 from bench.core.run.validity import Validity
+from bench.core.samples.sample import Outcome
 from bench.core.verdict.ab import compare_pairs
 from bench.errors import ConfigError
 from bench.measure.run.alternate import Arm, alternate
@@ -24,12 +24,12 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JWT_SECRET", raising=False)
 
 
-def _brief() -> Brief:
+def _spec() -> RunSpec:
     """`quick` in a moment."""
-    brief = scenarios.load("quick")
-    stage = {"kind": "user-turns", "users": 4, "turns": 2}
-    content = brief.scenario.model_dump(mode="json") | {"stages": [stage], "thresholds": {}}
-    return brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+    spec = scenarios.load("quick")
+    phase = {"executor": "per-vu-iterations", "vus": 4, "iterations": 2}
+    content = spec.scenario.model_dump(mode="json") | {"phases": [phase], "thresholds": {}}
+    return spec.model_copy(update={"scenario": Scenario.model_validate(content)})
 
 
 def _repository(folder: Path) -> tuple[str, str]:
@@ -61,7 +61,7 @@ def test_both_are_measured_in_turns_each_under_its_own_conditions() -> None:
         "new", stack, Conditions(injections={"backend.delay_ms": 120.0}, certified=False, shared=False)
     )
     listener = Listener(progress=lambda _: None, note=notes.append, warning=notes.append)
-    one, other = alternate(_brief(), base, head, 4, listener)
+    one, other = alternate(_spec(), base, head, 4, listener)
     assert [note.split(",")[0] for note in notes] == ["old", "new", "new", "old"] * 2
     assert len(one.runs) == len(other.runs) == 4
     assert other.whole.summary.outcomes == {Outcome.OK: 4 * 8}
@@ -73,17 +73,17 @@ def test_both_are_measured_in_turns_each_under_its_own_conditions() -> None:
         for each in (one, other)
     )
     metrics = {each.key: each for each in compare_pairs(ours, theirs, other.whole, "old").metrics}
-    backend = metrics["hop.backend_ms"]
+    backend = metrics["tier.backend_ms"]
     assert backend.head is not None
     assert backend.head >= 119.0
 
 
 def test_ctrl_c_is_an_interruption_and_no_failed_measurement() -> None:
     """What the user breaks off is not measured again and is nobody's fault."""
-    brief = _brief()
-    stage = {"kind": "fixed-users", "users": 1, "duration_s": 600, "pause_s": [1, 1]}
-    content = brief.scenario.model_dump(mode="json") | {"stages": [stage]}
-    long = brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+    spec = _spec()
+    phase = {"executor": "constant-vus", "vus": 1, "duration_s": 600, "think_time_s": (1, 1)}
+    content = spec.scenario.model_dump(mode="json") | {"phases": [phase]}
+    long = spec.model_copy(update={"scenario": Scenario.model_validate(content)})
     arm = Arm("one", stacks.load("embedded"), ALONE)
     listener = Listener(
         progress=lambda _: os.kill(os.getpid(), signal.SIGINT), note=lambda _: None, warning=lambda _: None

@@ -14,27 +14,27 @@ from typing import Any, ClassVar
 import psutil
 import pytest
 
-from bench.core.declared.scenario import Brief, Scenario
-from bench.core.declared.stack import Stack
+from bench.core.config.scenario import RunSpec, Scenario
+from bench.core.config.stack import Stack
 from bench.core.load.progress import Progress
-from bench.core.requests.metrics import RECOVERY, hop_key
-from bench.core.requests.sample import GENERATOR, HOST, Outcome, StopCause
+from bench.core.samples.metrics import RECOVERY, tier_key
+from bench.core.samples.sample import GENERATOR, HOST, Outcome, StopCause
 from bench.errors import ConfigError, StoreError, TargetError
+from bench.measure.persistent import detached
 from bench.measure.run.provenance import fingerprint, git_user, new_run_id, provenance
 from bench.measure.run.recorder import Subject, Tokens, record
 from bench.measure.run.run import Conditions, Listener, measure
 from bench.measure.stacks.health import wait_until_ready
-from bench.measure.standing import detached
 from bench.measure.users.auth import jwt_secret
 from bench.measure.watch.resources import ResourceSampler
 from bench.store import scenarios, stacks
-from tests.factories import make_brief, make_scenario, make_target
+from tests.factories import make_scenario, make_spec, make_target
 
-SHORT = {"kind": "fixed-users", "users": 3, "duration_s": 1.0, "pause_s": [0.05, 0.1]}
+SHORT = {"executor": "constant-vus", "vus": 3, "duration_s": 1.0, "think_time_s": (0.05, 0.1)}
 PATIENCE_S = 900.0
 PLAIN = Conditions(certified=False)
 ELSEWHERE = {"backend": "http://127.0.0.1:1"}
-HOPS = ("auth", "backend", "agent", "queue", "prefill", "decode")
+TIER_TIMES = ("auth", "backend", "agent", "queue", "prefill", "decode")
 
 
 @pytest.fixture(autouse=True)
@@ -43,11 +43,11 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JWT_SECRET", raising=False)
 
 
-def _short(**changes: Any) -> Brief:
+def _short(**changes: Any) -> RunSpec:
     """`quick` in a second."""
-    brief = scenarios.load("quick")
-    content = brief.scenario.model_dump(mode="json") | {"stages": [SHORT], "thresholds": {}} | changes
-    return brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+    spec = scenarios.load("quick")
+    content = spec.scenario.model_dump(mode="json") | {"phases": [SHORT], "thresholds": {}} | changes
+    return spec.model_copy(update={"scenario": Scenario.model_validate(content)})
 
 
 def _fast(**model: str) -> Stack:
@@ -89,14 +89,14 @@ def test_a_run_measures_the_whole_stack_and_leaves_nothing() -> None:
     result, recording = measure(_short(), _fast(), PLAIN, ears.listener())
     assert result.summary.outcomes == {Outcome.OK: len(recording.samples)}
     assert len(recording.samples) >= 3
-    assert {hop_key(name) for name in HOPS} <= result.summary.metrics.keys()
+    assert {tier_key(name) for name in TIER_TIMES} <= result.summary.metrics.keys()
     watched = {"backend", "agent", "model", GENERATOR}
     assert result.summary.resources.keys() - {HOST} == watched
     assert result.stop is None
     assert result.provenance.injections == {}
     assert result.fingerprint.simulated
     assert ears.progress
-    assert all(each.users in {0, 3} for each in ears.progress)
+    assert all(each.vus in {0, 3} for each in ears.progress)
     assert all(each.in_flight in range(4) for each in ears.progress)
     assert {sample.source for each in ears.progress for sample in each.resources} <= {"host", *watched}
     assert not ears.warnings
@@ -122,8 +122,10 @@ def test_the_tiers_claim_no_more_than_the_whole() -> None:
     """
     _, recording = measure(_short(), _fast(), PLAIN, Ears().listener())
     for sample in recording.samples:
-        rounding_ms = 0.005 * len(sample.hops)
-        assert sum(sample.hops.values()) <= 1000 * (sample.finished_s - sample.scheduled_s) + rounding_ms
+        rounding_ms = 0.005 * len(sample.tier_times)
+        assert (
+            sum(sample.tier_times.values()) <= 1000 * (sample.finished_s - sample.scheduled_s) + rounding_ms
+        )
 
 
 def test_an_injected_delay_is_found_in_its_tier() -> None:
@@ -132,7 +134,7 @@ def test_an_injected_delay_is_found_in_its_tier() -> None:
     result, recording = measure(
         _short(), _fast(), Conditions(injections=injections, certified=False), Ears().listener()
     )
-    assert all(sample.hops["backend"] >= 79.0 for sample in recording.samples)
+    assert all(sample.tier_times["backend"] >= 79.0 for sample in recording.samples)
     assert result.provenance.injections == injections
 
 
@@ -147,8 +149,8 @@ def test_a_service_that_dies_ends_the_run_and_keeps_it() -> None:
             killed.append(model.pid)
             model.kill()
 
-    stage = {**SHORT, "duration_s": 60.0}
-    result, recording = measure(_short(stages=[stage]), _fast(), PLAIN, Ears(kill_the_model).listener())
+    phase = {**SHORT, "duration_s": 60.0}
+    result, recording = measure(_short(phases=[phase]), _fast(), PLAIN, Ears(kill_the_model).listener())
     assert result.stop is not None
     assert result.stop.cause is StopCause.TARGET
     assert result.stop.reason.startswith("service 'model' ended by signal SIGKILL")
@@ -164,8 +166,8 @@ def test_an_interrupt_keeps_what_was_measured(number: signal.Signals) -> None:
         if progress.finished:
             os.kill(os.getpid(), number)
 
-    stage = {**SHORT, "duration_s": 60.0}
-    result, recording = measure(_short(stages=[stage]), _fast(), PLAIN, Ears(interrupt).listener())
+    phase = {**SHORT, "duration_s": 60.0}
+    result, recording = measure(_short(phases=[phase]), _fast(), PLAIN, Ears(interrupt).listener())
     assert result.stop is not None
     assert result.stop.cause is StopCause.INTERRUPT
     assert any(sample.outcome is Outcome.OK for sample in recording.samples)
@@ -174,10 +176,10 @@ def test_an_interrupt_keeps_what_was_measured(number: signal.Signals) -> None:
 def test_a_crossed_threshold_aborts_the_run() -> None:
     """A threshold with `abort_on_fail` ends the run as soon as it is crossed."""
     urgent = {"threshold": "rate>0.95", "abort_on_fail": True, "delay_abort_eval_s": 0}
-    stage = {**SHORT, "duration_s": 60.0}
-    brief = _short(stages=[stage], thresholds={"success_ratio": [urgent]})
+    phase = {**SHORT, "duration_s": 60.0}
+    spec = _short(phases=[phase], thresholds={"success_ratio": [urgent]})
     result, _ = measure(
-        brief, _fast(), Conditions(injections={"model.error_ratio": 0.5}, certified=False), Ears().listener()
+        spec, _fast(), Conditions(injections={"model.error_ratio": 0.5}, certified=False), Ears().listener()
     )
     assert result.stop is not None
     assert result.stop.cause is StopCause.THRESHOLD
@@ -213,7 +215,7 @@ def test_a_stack_that_is_up_is_used_and_left_up(monkeypatch: pytest.MonkeyPatch)
 def test_what_cannot_go_together_is_refused() -> None:
     """An address for a stack of ours, none for one elsewhere, and a token without users are errors."""
     ears = Ears().listener()
-    with pytest.raises(ConfigError, match="--target-url: target 'embedded' is started here"):
+    with pytest.raises(ConfigError, match="--url: target 'embedded' is started here"):
         measure(_short(), _fast(), Conditions(urls={"backend": "http://127.0.0.1:1"}), ears)
     with pytest.raises(ConfigError, match="target 'external' runs elsewhere"):
         measure(_short(), stacks.load("external"), PLAIN, ears)
@@ -241,12 +243,12 @@ def test_tokens_are_renewed_while_the_load_goes_on() -> None:
         minted.append(f"user-{number}-token-{len(minted)}")
         return minted[-1]
 
-    stage = {"kind": "fixed-users", "users": 2, "duration_s": 3.0, "pause_s": [0.05, 0.05]}
+    phase = {"executor": "constant-vus", "vus": 2, "duration_s": 3.0, "think_time_s": (0.05, 0.05)}
     _Json.tokens.clear()
     with _open_server() as url:
-        brief = make_brief(make_scenario(stages=[stage]), path="/ask")
+        spec = make_spec(make_scenario(phases=[phase]), path="/ask")
         subject = Subject([url], Tokens(mint=mint, count=2, lifetime_s=2.0))
-        recording = record(brief, subject, lambda _: None)
+        recording = record(spec, subject, lambda _: None)
     assert {sample.outcome for sample in recording.samples} == {Outcome.OK}
     assert (
         {"Bearer " + token for token in minted[:4]} <= _Json.tokens <= {"Bearer " + token for token in minted}
@@ -289,10 +291,10 @@ def _open_server() -> Iterator[str]:
 
 def test_a_stack_elsewhere_needs_no_token_when_it_asks_for_none() -> None:
     """A target without authentication is measured with its address alone, and no process of it is seen."""
-    brief = make_brief(make_scenario(stages=[SHORT]), auth="none", path="/ask")
+    spec = make_spec(make_scenario(phases=[SHORT]), auth="none", path="/ask")
     with _open_server() as url:
         result, _ = measure(
-            brief,
+            spec,
             Stack(name="mine", purpose="x"),
             Conditions(urls={"backend": url}, certified=False),
             Ears().listener(),
@@ -304,25 +306,27 @@ def test_a_stack_elsewhere_needs_no_token_when_it_asks_for_none() -> None:
 def test_nobody_needs_the_store_of_users_that_nobody_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model server is measured by its address alone: without a secret and without the stack's database."""
     monkeypatch.delenv("MONGODB_URI", raising=False)
-    brief = make_brief(make_scenario(stages=[SHORT]), auth="none", path="/ask", service="model")
+    spec = make_spec(make_scenario(phases=[SHORT]), auth="none", path="/ask", service="model")
     with _open_server() as url:
         conditions = Conditions(urls={"model": url}, certified=False)
-        result, _ = measure(brief, stacks.load("external"), conditions, Ears().listener())
+        result, _ = measure(spec, stacks.load("external"), conditions, Ears().listener())
     assert result.summary.outcomes.keys() == {Outcome.OK}
 
 
 def test_a_target_beside_may_be_the_one_that_asks_who_it_is() -> None:
     """Tokens are there when either of the two targets wants one, and go to that one alone."""
-    beside = make_target(name="guarded", service="guarded", path="/ask")
-    scenario = make_scenario(stages=[{"kind": "user-turns", "users": 1, "turns": 2}], beside="guarded")
-    brief = make_brief(scenario, auth="none", path="/ask").model_copy(update={"beside": beside})
+    compare_with = make_target(name="guarded", service="guarded", path="/ask")
+    scenario = make_scenario(
+        phases=[{"executor": "per-vu-iterations", "vus": 1, "iterations": 2}], compare_with="guarded"
+    )
+    spec = make_spec(scenario, auth="none", path="/ask").model_copy(update={"compare_with": compare_with})
     _Json.tokens.clear()
     with _open_server() as url:
         subject = Subject([url, url], Tokens(mint=lambda _: "mine", count=1, lifetime_s=60.0))
-        record(brief, subject, lambda _: None)
+        record(spec, subject, lambda _: None)
         assert _Json.tokens == {None, "Bearer mine"}
         with pytest.raises(ConfigError, match="JWT_SECRET is not set"):
-            measure(brief, stacks.load("external"), Conditions(urls=ELSEWHERE), Ears().listener())
+            measure(spec, stacks.load("external"), Conditions(urls=ELSEWHERE), Ears().listener())
 
 
 def test_an_address_that_is_none_is_refused_at_once() -> None:
@@ -335,7 +339,7 @@ def test_recording_restores_what_it_changed() -> None:
     """After a run Ctrl-C means again what it meant before."""
     before = signal.getsignal(signal.SIGINT)
     with _open_server() as url:
-        record(make_brief(make_scenario(stages=[SHORT])), Subject([url]), lambda _: None)
+        record(make_spec(make_scenario(phases=[SHORT])), Subject([url]), lambda _: None)
     assert signal.getsignal(signal.SIGINT) is before
     with pytest.raises(RuntimeError):
         asyncio.get_running_loop()
@@ -401,16 +405,16 @@ def test_what_bench_writes_makes_no_run_dirty() -> None:
 
 def test_the_fingerprint_changes_with_the_work_and_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another load, message, stack or address is another fingerprint; another purpose or limit is not."""
-    brief, stack = _short(), _fast()
-    usual = fingerprint(brief, stack)
+    spec, stack = _short(), _fast()
+    usual = fingerprint(spec, stack)
     assert fingerprint(_short(purpose="Else.", thresholds={"e2e_ms": ["avg<1"]}), stack) == usual
-    assert fingerprint(brief.held_to({"e2e_ms": 1.0}), stack) == usual
+    assert fingerprint(spec.held_to({"e2e_ms": 1.0}), stack) == usual
     assert fingerprint(_short(seed=1), stack).work_digest != usual.work_digest
-    assert fingerprint(brief, _fast(MODEL_SEED="2")).stack_digest != usual.stack_digest
-    assert fingerprint(brief, stack, {"backend": "http://x"}).stack_digest != usual.stack_digest
+    assert fingerprint(spec, _fast(MODEL_SEED="2")).stack_digest != usual.stack_digest
+    assert fingerprint(spec, stack, {"backend": "http://x"}).stack_digest != usual.stack_digest
     monkeypatch.setenv("ImageOS", "ubuntu24")
     monkeypatch.setenv("ImageVersion", "20260101.1")
-    assert fingerprint(brief, stack).system == "ubuntu24-20260101.1"
+    assert fingerprint(spec, stack).system == "ubuntu24-20260101.1"
 
 
 def test_users_that_cannot_be_noted_stop_the_run(tmp_path: Path) -> None:
@@ -425,10 +429,10 @@ def test_users_that_cannot_be_noted_stop_the_run(tmp_path: Path) -> None:
 )
 def test_every_kind_of_scenario_runs_on_the_embedded_stack(name: str) -> None:
     """Cases, turns, fixtures, expectations and the agent's own answers all come out right."""
-    brief = scenarios.load(name)
-    patient = brief.scenario.model_copy(update={"request_timeout_s": PATIENCE_S})
-    brief = brief.model_copy(update={"scenario": patient})
-    result, recording = measure(brief, _fast(), PLAIN, Ears().listener())
+    spec = scenarios.load(name)
+    patient = spec.scenario.model_copy(update={"request_timeout_s": PATIENCE_S})
+    spec = spec.model_copy(update={"scenario": patient})
+    result, recording = measure(spec, _fast(), PLAIN, Ears().listener())
     right = {Outcome.OK, Outcome.CANCELLED} if name == "cancel" else {Outcome.OK}
     assert [sample for sample in recording.samples if sample.outcome not in right] == []
     assert not any(threshold.crossed for threshold in result.thresholds)
@@ -439,13 +443,13 @@ def test_a_slot_that_is_not_freed_is_found() -> None:
 
     One after the other, and each for a second of its own, so that a busy machine is no matter beside it.
     """
-    calm = {"kind": "user-turns", "users": 1, "turns": 3, "duration_s": 600}
-    left = calm | {"users": 10, "turns": 1, "cancel_ratio": 1.0, "cancel_after_s": [0.5, 1.0]}
-    brief = scenarios.load("cancel")
-    content = brief.scenario.model_dump(mode="json") | {"stages": [calm, left, calm]}
-    brief = brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+    calm = {"executor": "per-vu-iterations", "vus": 1, "iterations": 3, "duration_s": 600}
+    left = calm | {"users": 10, "turns": 1, "cancel_ratio": 1.0, "cancel_after_s": (0.5, 1.0)}
+    spec = scenarios.load("cancel")
+    content = spec.scenario.model_dump(mode="json") | {"phases": [calm, left, calm]}
+    spec = spec.model_copy(update={"scenario": Scenario.model_validate(content)})
     result, _ = measure(
-        brief,
+        spec,
         _fast(MODEL_DECODE_TPS="30", OLLAMA_NUM_PARALLEL="1"),
         Conditions(injections={"model.keeps_slots": 1.0}, certified=False),
         Ears().listener(),
@@ -458,12 +462,12 @@ def test_a_slot_that_is_not_freed_is_found() -> None:
 
 def test_a_streamed_answer_has_a_first_token() -> None:
     """Over server-sent events the first token comes before the answer is whole, and the tiers are known."""
-    brief = scenarios.load("chat-stream")
-    content = brief.scenario.model_dump(mode="json") | {"stages": [SHORT], "thresholds": {}}
-    short = brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+    spec = scenarios.load("chat-stream")
+    content = spec.scenario.model_dump(mode="json") | {"phases": [SHORT], "thresholds": {}}
+    short = spec.model_copy(update={"scenario": Scenario.model_validate(content)})
     result, recording = measure(short, _fast(), PLAIN, Ears().listener())
     assert result.summary.outcomes.keys() == {Outcome.OK}
-    assert {"ttft_ms", "tpot_ms", "tokens", "hop.decode_ms"} <= result.summary.metrics.keys()
+    assert {"ttft_ms", "tpot_ms", "tokens", "tier.decode_ms"} <= result.summary.metrics.keys()
     assert all((sample.tokens or 0) >= 24 for sample in recording.samples)
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.core.declared.scenario import Brief, Scenario
-from bench.core.declared.stack import WATCHING, Stack
-from bench.core.declared.watching import Readings
-from bench.core.requests.sample import GENERATOR, HOST, GaugeSample, Outcome
+from bench.core.config.scenario import RunSpec, Scenario
+from bench.core.config.stack import WATCHING, Stack
+from bench.core.config.watching import Readings
+from bench.core.samples.sample import GENERATOR, HOST, GaugeSample, Outcome
 from bench.measure.run.provenance import fingerprint
 from bench.measure.run.recorder import record
 from bench.measure.run.run import Conditions, Listener, measure, prepared
@@ -29,17 +29,17 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JWT_SECRET", raising=False)
 
 
-def _short(brief: Brief, stage: dict[str, object]) -> Brief:
+def _short(spec: RunSpec, phase: dict[str, object]) -> RunSpec:
     """A brief of one stage, without limits."""
-    content = brief.scenario.model_dump(mode="json") | {"stages": [stage], "thresholds": {}}
-    return brief.model_copy(update={"scenario": Scenario.model_validate(content)})
+    content = spec.scenario.model_dump(mode="json") | {"phases": [phase], "thresholds": {}}
+    return spec.model_copy(update={"scenario": Scenario.model_validate(content)})
 
 
 def test_a_run_is_watched() -> None:
     """Every check and gauge that the stack declares is in the result, with the machine, and no warning."""
-    brief, stack = scenarios.load("quick"), stacks.load("embedded")
-    stage = {"kind": "fixed-users", "users": 2, "duration_s": 5.0, "pause_s": [0.1, 0.2]}
-    short = _short(brief, stage)
+    spec, stack = scenarios.load("quick"), stacks.load("embedded")
+    phase = {"executor": "constant-vus", "vus": 2, "duration_s": 5.0, "think_time_s": (0.1, 0.2)}
+    short = _short(spec, phase)
     result, recording = measure(short, stack, Conditions(certified=False), DEAF)
     assert {*result.summary.availability} == {*stack.checks} == {"backend", "chat", "agent", "model"}
     assert all(each.outages == () for each in result.summary.availability.values())
@@ -51,9 +51,9 @@ def test_a_run_is_watched() -> None:
 
 def test_sigterm_still_cleans_up_after_a_load() -> None:
     """What SIGTERM did before a load it does after it: stack and test users are still to be removed."""
-    brief, stack = scenarios.load("quick"), stacks.load("embedded")
-    stage = {"kind": "user-turns", "users": 1, "turns": 1, "duration_s": 60.0}
-    short = _short(brief, stage)
+    spec, stack = scenarios.load("quick"), stacks.load("embedded")
+    phase = {"executor": "per-vu-iterations", "vus": 1, "iterations": 1, "duration_s": 60.0}
+    short = _short(spec, phase)
 
     def ours(number: int, _: object) -> None:
         raise KeyboardInterrupt(number)
@@ -68,9 +68,9 @@ def test_sigterm_still_cleans_up_after_a_load() -> None:
 
 def test_who_asks_for_the_dead_keeps_nobody_waiting() -> None:
     """An engine that is slow to answer delays no beginning of a stage, no health check and no token."""
-    brief, stack = scenarios.load("quick"), stacks.load("embedded")
-    stage = {"kind": "fixed-users", "users": 1, "duration_s": 1.5, "pause_s": [0.1, 0.2]}
-    short, asked_by = _short(brief, stage), set[threading.Thread]()
+    spec, stack = scenarios.load("quick"), stacks.load("embedded")
+    phase = {"executor": "constant-vus", "vus": 1, "duration_s": 1.5, "think_time_s": (0.1, 0.2)}
+    short, asked_by = _short(spec, phase), set[threading.Thread]()
 
     def dead() -> None:
         asked_by.add(threading.current_thread())
@@ -83,9 +83,9 @@ def test_who_asks_for_the_dead_keeps_nobody_waiting() -> None:
 
 def test_a_fault_in_a_reader_loses_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A health check, the processes and who asks for the dead all break: the load is measured to its end."""
-    brief, stack = scenarios.load("quick"), stacks.load("embedded")
-    stage = {"kind": "fixed-users", "users": 1, "duration_s": 3.0, "pause_s": [0.1, 0.2]}
-    short = _short(brief, stage)
+    spec, stack = scenarios.load("quick"), stacks.load("embedded")
+    phase = {"executor": "constant-vus", "vus": 1, "duration_s": 3.0, "think_time_s": (0.1, 0.2)}
+    short = _short(spec, phase)
 
     def wrong(*_: object) -> str:
         raise ZeroDivisionError
@@ -107,11 +107,11 @@ def test_a_fault_in_a_reader_loses_no_run(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("twice", [0, 1])
 def test_a_message_has_its_work(twice: int) -> None:
     """What messages make the services do is exact: no control, health check or reading is counted in it."""
-    brief, stack = scenarios.load("quick"), stacks.load("embedded")
+    spec, stack = scenarios.load("quick"), stacks.load("embedded")
     content = stack.model_dump(mode="json")
     content["services"]["agent"]["knobs"]["asks_twice"] = "AGENT_ASKS_TWICE"
-    stage = {"kind": "user-turns", "users": 2, "turns": 3, "duration_s": 60.0}
-    short = _short(brief, stage)
+    phase = {"executor": "per-vu-iterations", "vus": 2, "iterations": 3, "duration_s": 60.0}
+    short = _short(spec, phase)
     conditions = Conditions(injections={"agent.asks_twice": float(twice)})
     result, recording = measure(short, Stack.model_validate(content), conditions, DEAF)
     assert result.summary.outcomes == {Outcome.OK: 6}
@@ -154,9 +154,9 @@ def test_counters_are_read_when_asked() -> None:
 
 def test_how_a_stack_is_watched_makes_no_baseline_incomparable() -> None:
     """The digest of a stack is the same with and without its checks, gauges and limits."""
-    brief, stack = scenarios.load("quick"), stacks.load("embedded")
+    spec, stack = scenarios.load("quick"), stacks.load("embedded")
     content = stack.model_dump(mode="json") | {"thresholds": {"e2e_ms": ["p(95)<60000"]}}
     assert content.keys() >= WATCHING
     assert all(content[name] for name in WATCHING)
     unwatched = Stack.model_validate({key: value for key, value in content.items() if key not in WATCHING})
-    assert fingerprint(brief, unwatched) == fingerprint(brief, Stack.model_validate(content))
+    assert fingerprint(spec, unwatched) == fingerprint(spec, Stack.model_validate(content))

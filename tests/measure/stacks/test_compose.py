@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from bench.core.declared.stack import Stack
+from bench.core.config.stack import Stack
 from bench.errors import BenchError, ConfigError, TargetError
 from bench.measure.stacks import compose, docker
 from bench.measure.stacks.compose import Wanted, composed
-from tests.core.declared.test_compose import inspected
+from tests.core.config.test_compose import inspected
 from tests.measure.fake_docker import FakeDocker
 
 STACK: dict[str, Any] = {

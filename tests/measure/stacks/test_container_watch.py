@@ -5,7 +5,7 @@ import pytest
 from bench.errors import TargetError
 from bench.measure.stacks import container_watch, docker, projects
 from bench.measure.stacks.compose import Wanted, composed
-from tests.core.declared.test_compose import inspected
+from tests.core.config.test_compose import inspected
 from tests.measure.fake_docker import FakeDocker
 from tests.measure.stacks.test_compose import make_stack
 
@@ -43,7 +43,7 @@ def test_a_container_that_ended_for_good_is_dead(fake: FakeDocker, monkeypatch: 
 
 def test_what_a_killed_run_left_is_removed_by_the_next(fake: FakeDocker) -> None:
     """Its project's name says which process; one that runs is left alone, and so are other people's."""
-    dead = f"{projects.standing_project('trial')}-999999999-1-1"
+    dead = f"{projects.persistent_project('trial')}-999999999-1-1"
     mine = projects.own_project("trial")
     fake.said = {"ps --all --format": (0, f"{dead}\n{mine}\nother", "")}
     fake.write()

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
-from bench.core.declared.stack import Service
+from bench.core.config.stack import Service
 from bench.errors import ConfigError, Exit, TargetError
 from bench.measure.stacks.processes import prepare, running, start, stop
 from tests.eventually import eventually

@@ -10,9 +10,9 @@ import jwt
 import pytest
 from pymongo.errors import OperationFailure
 
-from bench.core.declared.stack import Stack, Users
+from bench.core.config.stack import Stack, Users
 from bench.errors import ConfigError, StoreError, TargetError
-from bench.measure.standing.by_hand import add_by_hand, remove_by_hand
+from bench.measure.persistent.manual import add_by_hand, remove_by_hand
 from bench.measure.users.auth import Account, declared_users, jwt_secret, mint
 from bench.measure.users.document_stores import CommandDocumentStore, MongoDocumentStore, _why, open_store
 from bench.measure.users.provisioning import JOURNALS, furnished, provisioned

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.core.requests.sample import Probe, ResourceSample
+from bench.core.samples.sample import Probe, ResourceSample
 from bench.errors import TargetError
 from bench.measure.watch.containers import ContainerReader
 from bench.measure.watch.engine_api import EngineApi, Stats

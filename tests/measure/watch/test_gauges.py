@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from bench.core.declared.stack import Stack
-from bench.core.requests.sample import GaugeSample
+from bench.core.config.stack import Stack
+from bench.core.samples.sample import GaugeSample
 from bench.measure.stacks.live import Live
 from bench.measure.watch import gauges
 from bench.measure.watch.watching import Seen, Watched, watching

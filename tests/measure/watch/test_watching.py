@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.core.declared.stack import Stack
-from bench.core.requests.sample import HOST, GaugeSample, Probe, ResourceSample
+from bench.core.config.stack import Stack
+from bench.core.samples.sample import HOST, GaugeSample, Probe, ResourceSample
 from bench.errors import StoreError, TargetError
 from bench.measure.stacks.live import Live
 from bench.measure.watch.gauges import added_up
@@ -75,7 +75,7 @@ def test_what_cannot_be_asked_is_left_out_with_a_reason() -> None:
     }
     probes, left_out = _asked(_live({"backend": "http://127.0.0.1:1"}, checks=checks))
     assert probes == {}
-    assert left_out["model"] == "its address is not known: --target-url model=http://…"
+    assert left_out["model"] == "its address is not known: --url model=http://…"
     assert left_out["chat"] == "it needs a test user: there is none"
     assert left_out["mongodb"] == "checks.mongodb.uri: ${env.NOWHERE_URI} has no value"
 

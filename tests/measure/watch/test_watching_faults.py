@@ -3,8 +3,8 @@ import asyncio
 import pytest
 from pymongo import AsyncMongoClient
 
-from bench.core.declared.stack import Stack
-from bench.core.requests.sample import GaugeSample, Probe
+from bench.core.config.stack import Stack
+from bench.core.samples.sample import GaugeSample, Probe
 from bench.errors import TargetError
 from bench.measure.stacks.live import Live
 from bench.measure.watch.watching import Seen, Watch, Watched, watching

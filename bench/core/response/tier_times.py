@@ -1,0 +1,42 @@
+"""Where the time went, as the tiers say themselves in `Server-Timing`.
+
+Format: W3C Server Timing, https://www.w3.org/TR/server-timing/ (names are tokens, `dur` is milliseconds).
+"""
+
+import re
+
+# An entry is up to the next comma, and a parameter up to the next semicolon, that stands outside quotes.
+# A quote that is never closed swallows the rest: what follows it cannot be told apart.
+_ENTRY = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"]|".*)+')
+_PART = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^;"]|".*)+')
+_DURATION = re.compile(r'^dur\s*=\s*("?)([0-9.eE+-]+)\1$', re.IGNORECASE)
+_DAY_MS = 86_400_000.0
+_NAME = re.compile(r"^[A-Za-z0-9._-]{1,40}$")
+
+
+def parse_server_timing(text: str) -> dict[str, float]:
+    """Milliseconds by tier; what is not well formed is left out, for a header is the target's word.
+
+    A name that stands there twice adds up, since the tier was passed twice.
+    """
+    tier_times: dict[str, float] = {}
+    for entry in _ENTRY.findall(text):
+        if entry.lstrip().startswith(";"):
+            continue  # it has no name
+        name, *parameters = (part.strip() for part in _PART.findall(entry))
+        duration_ms = _duration_ms(parameters)
+        if duration_ms is not None and _NAME.match(name):
+            tier_times[name] = min(_DAY_MS, tier_times.get(name, 0.0) + duration_ms)
+    return tier_times
+
+
+def _duration_ms(parameters: list[str]) -> float | None:
+    for parameter in parameters:
+        match = _DURATION.match(parameter)
+        if match:
+            try:
+                value = float(match.group(2))
+            except ValueError:
+                return None
+            return value if 0 <= value <= _DAY_MS else None
+    return None

@@ -1,0 +1,67 @@
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from bench.core.config.target import Durations, JsonAnswer, NdjsonAnswer, SseAnswer, Target
+from tests.factories import make_target
+
+NDJSON: dict[str, Any] = {"kind": "ndjson", "text": "message.content", "done": "done"}
+SSE: dict[str, Any] = {"kind": "sse", "text": "choices.0.delta.content", "done_data": "[DONE]"}
+
+
+def refused(**changes: Any) -> str:
+    """The place where a target is wrong first."""
+    with pytest.raises(ValidationError) as caught:
+        make_target(**changes)
+    return ".".join(str(part) for part in caught.value.errors()[0]["loc"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [({"kind": "json", "text": "data.message"}, JsonAnswer), (SSE, SseAnswer), (NDJSON, NdjsonAnswer)],
+)
+def test_an_answer_is_of_the_kind_that_it_says(answer: dict[str, Any], kind: type) -> None:
+    """The kind decides what else may be said; counts, durations and markers may stand in every kind."""
+    read = make_target(answer=answer).answer
+    assert isinstance(read, kind)
+    assert (read.tokens, read.durations, read.intercepted) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "where"),
+    [
+        ({"text": "a"}, "answer"),
+        ({"kind": "xml", "text": "a"}, "answer"),
+        ({"kind": "json"}, "answer.json.text"),
+        ({"kind": "json", "text": "a", "done": "b"}, "answer.json.done"),
+        ({"kind": "ndjson", "text": "a"}, "answer.ndjson.done"),
+        (NDJSON | {"done_data": "[DONE]"}, "answer.ndjson.done_data"),
+        (SSE | {"done": "done"}, "answer.sse.done"),
+    ],
+)
+def test_what_another_kind_has_is_refused(answer: dict[str, Any], where: str) -> None:
+    """An answer has the fields of its own kind, all of those that it must, and no other's."""
+    assert refused(answer=answer) == where
+
+
+@pytest.mark.parametrize("path", ["", ".", "a.", ".a", "a..b", "a b", "a.\n", "a\n"])
+def test_a_path_without_a_name_is_refused(path: str) -> None:
+    """Between the dots of a path stand names, never nothing and never a space."""
+    assert refused(answer={"kind": "json", "text": path}) == "answer.json.text"
+
+
+def test_a_service_tells_its_times_in_a_unit_that_there_is() -> None:
+    """Durations are in nanoseconds, milliseconds or seconds; without a total there is no rest to name."""
+    durations = Durations.model_validate({"unit": "ns", "tiers": {"decode": "eval_duration"}})
+    assert (durations.total, durations.rest) == (None, "queue")
+    for wrong in ({"unit": "us", "tiers": {}}, {"unit": "ms", "tiers": {"a tier": "x"}}, {"unit": "s"}):
+        with pytest.raises(ValidationError):
+            Durations.model_validate(wrong)
+
+
+@pytest.mark.parametrize("answer", [{"kind": "json", "text": "a", "tokens": "n.o"}, SSE, NDJSON])
+def test_a_target_survives_json(answer: dict[str, Any]) -> None:
+    """A target that is written and read again is the same, whatever its answers are."""
+    target = make_target(answer=answer, headers={"X-Key": "${env.KEY}"}, body={"deep": {"list": [1, None]}})
+    assert Target.model_validate_json(target.model_dump_json()) == target

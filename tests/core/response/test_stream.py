@@ -1,0 +1,133 @@
+from collections.abc import Callable
+from itertools import pairwise
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.core.response.stream import (
+    MAX_EVENT_BYTES,
+    Decoder,
+    Events,
+    NdjsonDecoder,
+    SseDecoder,
+    StreamError,
+)
+
+KINDS: dict[str, Callable[[], Decoder]] = {"sse": SseDecoder, "ndjson": NdjsonDecoder}
+# Bytes that matter to the grammar come up often, others now and then.
+BYTES = st.lists(
+    st.sampled_from(
+        [b"\n", b"\r", b"\r\n", b"data:", b"data", b"event: x", b": c", b" ", b"{}", b"\xef\xbb\xbf"]
+    )
+    | st.binary(max_size=3)
+).map(b"".join)
+
+
+class Event(NamedTuple):
+    """One event: its data, and its name where it has one."""
+
+    data: bytes
+    name: str | None = None
+
+
+def _events(events: Events) -> list[Event]:
+    return [Event(data, name) for data, name in zip(events.data, events.names, strict=False)]
+
+
+def _all(decoder: Decoder, parts: list[bytes]) -> list[Event]:
+    return _events(decoder.feed(parts, [0.0] * len(parts))) + _events(decoder.end(0.0))
+
+
+def _timed(decoder: Decoder, parts: list[bytes], size: int) -> list[tuple[Event, float]]:
+    """The events of parts that come a second apart and are given some at a time, with their times."""
+    found: list[tuple[Event, float]] = []
+    for start in range(0, len(parts), size):
+        some = parts[start : start + size]
+        events = decoder.feed(some, [float(start + index) for index in range(len(some))])
+        found += zip(_events(events), events.times_s, strict=True)
+    events = decoder.end(float(len(parts)))
+    return [*found, *zip(_events(events), events.times_s, strict=True)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(text=BYTES, cuts=st.lists(st.integers(0, 200)))
+def test_every_split_of_the_bytes_gives_the_same_events(kind: str, text: bytes, cuts: list[int]) -> None:
+    """How the network cuts a stream changes nothing."""
+    at = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
+    parts = [text[start:end] for start, end in pairwise(at)]
+    assert _all(KINDS[kind](), parts) == _all(KINDS[kind](), [text])
+    assert _all(KINDS[kind](), [bytes([byte]) for byte in text]) == _all(KINDS[kind](), [text])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(parts=st.lists(BYTES | st.sampled_from([b"data: a\n\n", b"{}\n"])), size=st.integers(2, 9))
+def test_parts_given_together_are_parts_given_alone(kind: str, parts: list[bytes], size: int) -> None:
+    """An event has the time of the part that ended it, however many parts are given at once."""
+    assert _timed(KINDS[kind](), parts, size) == _timed(KINDS[kind](), parts, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "events"),
+    [
+        (b"data: a\n\n", [Event(b"a")]),
+        (b"data:a\ndata: b\n\n", [Event(b"a\nb")]),
+        (b"event: done\ndata: {}\n\n", [Event(b"{}", "done")]),
+        (b": a comment\n\n", []),
+        (b"event: empty\n\n", []),
+        (b"data\n\n", [Event(b"")]),
+        (b"\xef\xbb\xbfdata: a\r\n\r\ndata: b\r\rdata: c\n\n", [Event(b"a"), Event(b"b"), Event(b"c")]),
+        (b"\n\n\n\ndata: a\n\n\n\n", [Event(b"a")]),
+        (b"data:  two spaces\n\n", [Event(b" two spaces")]),
+        (b"id: 7\nretry: 3\ndata: a\n\n", [Event(b"a")]),
+        (b"data: cut off", []),
+        (b"data: cut off\n", []),
+        (b"", []),
+    ],
+)
+def test_server_sent_events_are_read_by_the_standard(text: bytes, events: list[Event]) -> None:
+    """Fields, comments, line ends and the end of the stream mean what the standard says."""
+    assert _all(SseDecoder(), [text]) == events
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (b'{"a": 1}\n{"b": 2}\n', [b'{"a": 1}', b'{"b": 2}']),
+        (b'{"a": 1}\r\n\r\n \n{"b": 2}', [b'{"a": 1}', b'{"b": 2}']),
+        (b"\n\n", []),
+    ],
+)
+def test_a_line_is_a_document(text: bytes, lines: list[bytes]) -> None:
+    """Empty lines are none, and the last line needs no end."""
+    assert _all(NdjsonDecoder(), [text]) == [Event(line) for line in lines]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_event_without_end_is_refused(kind: str) -> None:
+    """A target that never ends its line costs a megabyte and no more."""
+    decoder = KINDS[kind]()
+    for _ in range(MAX_EVENT_BYTES // 65_536):
+        assert decoder.feed([b"x" * 65_536], [1.0]).data == []
+    with pytest.raises(StreamError, match="longer than 1048576 bytes"):
+        decoder.feed([b"x"], [1.0])
+
+
+@pytest.mark.parametrize(("kind", "first", "end"), [("sse", b"data: ", b"\n\n"), ("ndjson", b"", b"\n")])
+@pytest.mark.parametrize("cut", [1, 50, MAX_EVENT_BYTES, MAX_EVENT_BYTES + 1, MAX_EVENT_BYTES + 2])
+def test_what_came_before_a_flood_is_kept(kind: str, first: bytes, end: bytes, cut: int) -> None:
+    """A megabyte is taken and a byte more is not, wherever it is cut; earlier events are not lost with it."""
+    longest = first + b"x" * (MAX_EVENT_BYTES - len(first))
+    taken = longest + end
+    assert len(_all(KINDS[kind](), [taken[:cut], taken[cut:]])) == 1
+    refused = first + b"a" + end + longest + b"x" + end + first + b"b" + end
+    decoder, events = KINDS[kind](), list[Event]()
+
+    def feed_all() -> None:
+        for part in (refused[:cut], refused[cut:]):
+            events.extend(_events(decoder.feed([part], [1.0])))
+
+    with pytest.raises(StreamError) as refusal:
+        feed_all()
+    assert events + _events(refusal.value.events) == [Event(b"a")]

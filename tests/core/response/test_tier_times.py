@@ -1,0 +1,179 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.core.response.tier_times import parse_server_timing
+
+DAY_MS = 86_400_000.0
+
+
+@pytest.mark.parametrize(
+    ("text", "tier_times"),
+    [
+        ("", {}),
+        ("agent;dur=53.2", {"agent": 53.2}),
+        ("auth;dur=1, backend;dur=2.5,model;dur=400", {"auth": 1.0, "backend": 2.5, "model": 400.0}),
+        ("  agent ; dur = 5 ", {"agent": 5.0}),
+        ("agent;DUR=5", {"agent": 5.0}),
+        ("agent;dur=0", {"agent": 0.0}),
+        ("agent;dur=1.5e2", {"agent": 150.0}),
+        ("a.b-c_9;dur=1", {"a.b-c_9": 1.0}),
+    ],
+)
+def test_durations_are_milliseconds_by_tier(text: str, tier_times: dict[str, float]) -> None:
+    """Each well-formed entry is a tier's name with its milliseconds."""
+    assert parse_server_timing(text) == tier_times
+
+
+@pytest.mark.parametrize(
+    ("text", "tier_times"),
+    [
+        ('agent;dur="53.2"', {"agent": 53.2}),
+        ('agent;desc="cached, twice";dur=5, queue;dur=1', {"agent": 5.0, "queue": 1.0}),
+        (r'agent;desc="said \", dur=9";dur=5', {"agent": 5.0}),
+        ('agent;dur=5;desc="late"', {"agent": 5.0}),
+    ],
+)
+def test_commas_in_quotes_separate_nothing(text: str, tier_times: dict[str, float]) -> None:
+    """A quoted description may hold commas and escaped quotes."""
+    assert parse_server_timing(text) == tier_times
+
+
+def test_a_tier_that_is_passed_twice_adds_up() -> None:
+    """Two entries of one name are two visits to one tier."""
+    assert parse_server_timing("model;dur=100, auth;dur=1, model;dur=50.5") == {"model": 150.5, "auth": 1.0}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "agent",
+        "agent;desc=cached",
+        "agent;dur",
+        "agent;dur=",
+        "agent;dur=fast",
+        "agent;dur=5ms",
+        "agent;dur=--5",
+        "agent;dur=1.2.3",
+        "agent;duration=5",
+        ";dur=5",
+        ",,;;,",
+        '"',
+        'agent;dur="5',
+    ],
+)
+def test_what_is_not_well_formed_is_left_out(text: str) -> None:
+    """A header is the target's word: a part that cannot be read is no data, not an error."""
+    tier_times = parse_server_timing(text)
+    assert tier_times in ({}, {"agent": 5.0}) if text.endswith('"5') else tier_times == {}
+
+
+def test_one_bad_entry_does_not_spoil_the_others() -> None:
+    """What can be read beside what cannot is kept."""
+    assert parse_server_timing("miss, agent;dur=x, model;dur=7") == {"model": 7.0}
+
+
+@pytest.mark.parametrize("number", ["inf", "-inf", "nan", "1e999", "-1", "-0.001", "-1e999"])
+def test_durations_that_are_none_are_refused(number: str) -> None:
+    """Infinite, undefined and negative durations did not happen."""
+    assert parse_server_timing(f"agent;dur={number}, model;dur=1") == {"model": 1.0}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a b",
+        "<script>",
+        "../../etc",
+        "`rm`",
+        "a|b",
+        "a\nb",
+        "ä",
+        "x" * 41,
+        "",
+        '"quoted"',
+        "a=b",
+        "[link](x)",
+        "@team",
+    ],
+)
+def test_hostile_names_are_refused(name: str) -> None:
+    """Names stand in reports and in keys, so only short plain ones are taken."""
+    assert parse_server_timing(f"{name};dur=5") == {}
+
+
+def test_a_name_may_be_forty_characters_long() -> None:
+    """The longest name that is taken has forty characters."""
+    assert parse_server_timing(f"{'x' * 40};dur=5") == {"x" * 40: 5.0}
+
+
+_PIECES = st.sampled_from(
+    [";", ",", '"', "\\", "=", "dur", "dur=", "agent", " ", "5", "-", "e9", ".", "\n", "é"]
+)
+
+
+@given(st.one_of(st.text(max_size=200), st.lists(_PIECES, max_size=40).map("".join)))
+def test_no_header_can_break_the_parser(text: str) -> None:
+    """Any text gives plain names with finite durations that are not negative, and never an error."""
+    for name, duration_ms in parse_server_timing(text).items():
+        assert name
+        assert name.isascii()
+        assert name.replace(".", "").replace("_", "").replace("-", "").isalnum() or not name.strip("._-")
+        assert math.isfinite(duration_ms)
+        assert 0.0 <= duration_ms <= DAY_MS
+
+
+@given(
+    st.dictionaries(
+        st.text("abcXYZ019._-", min_size=1, max_size=40),
+        st.floats(0, DAY_MS),
+        max_size=8,
+    )
+)
+def test_what_is_written_is_read(tier_times: dict[str, float]) -> None:
+    """Tiers that write the standard's form are read back exactly."""
+    header = ", ".join(f'{name};desc="a, b";dur={duration_ms!r}' for name, duration_ms in tier_times.items())
+    assert parse_server_timing(header) == tier_times
+
+
+@pytest.mark.parametrize("number", ["86400000.1", "1e9", "1e308"])
+def test_a_tier_that_takes_more_than_a_day_is_refused(number: str) -> None:
+    """No request takes more than a day, so a longer duration is no data."""
+    assert parse_server_timing(f"agent;dur={number}, model;dur=1") == {"model": 1.0}
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 1e308)), max_size=20))
+def test_durations_stay_finite_when_they_add_up(visits: list[tuple[str, float]]) -> None:
+    """Visits of a day each are a day to each tier, so that whatever is summed stays finite."""
+    tier_times = parse_server_timing(", ".join(f"{name};dur={duration_ms!r}" for name, duration_ms in visits))
+    assert all(duration_ms <= DAY_MS for duration_ms in tier_times.values())
+    assert parse_server_timing("a;dur=86400000, a;dur=86400000") == {"a": DAY_MS}
+
+
+@pytest.mark.parametrize(
+    ("text", "tier_times"),
+    [
+        ('agent;desc="x;dur=99";dur=5', {"agent": 5.0}),
+        (r'agent;desc="\";dur=99";dur=5', {"agent": 5.0}),
+        ('agent;desc="x;dur=99;y";dur=5', {"agent": 5.0}),
+        ('agent;desc="x;dur=99;y"', {}),
+    ],
+)
+def test_semicolons_in_quotes_separate_nothing(text: str, tier_times: dict[str, float]) -> None:
+    """A description may hold whatever looks like a parameter."""
+    assert parse_server_timing(text) == tier_times
+
+
+@pytest.mark.parametrize(
+    "text", ['ag"ent;dur=5', 'agent;desc="open; x;dur=9, evil;dur=7', 'agent;dur=5"', 'agent;dur="5']
+)
+def test_a_quote_that_is_never_closed_makes_no_tier(text: str) -> None:
+    """Nothing is read out of a text that nobody ended."""
+    assert parse_server_timing(text) == {}
+
+
+def test_what_stands_before_a_lone_quote_is_read() -> None:
+    """Whole entries before it are as good as ever."""
+    assert parse_server_timing('auth;dur=1, ag"ent;dur=5') == {"auth": 1.0}

@@ -1,0 +1,53 @@
+import pytest
+
+from bench.core.samples.sample import NOT_ANSWERS, Outcome, RequestSample, is_generator
+from bench.core.values.units import ms
+from tests.factories import make_sample
+
+
+def test_a_sample_cannot_be_changed() -> None:
+    """What happened stays as it was measured."""
+    sample = make_sample()
+    with pytest.raises(AttributeError):
+        sample.finished_s = 0.0  # type: ignore[misc]
+
+
+def test_what_did_not_happen_is_none() -> None:
+    """A sample that only knows its end has None for all the rest, never 0."""
+    sample = RequestSample(
+        phase=0,
+        vu=0,
+        iteration=0,
+        prompt="one",
+        scheduled_s=0.0,
+        finished_s=5.0,
+        outcome=Outcome.CONNECT_FAILED,
+    )
+    unknown = [sample.connect_s, sample.sent_s, sample.first_token_s, sample.tokens, sample.status]
+    assert unknown == [None] * 5
+    assert dict(sample.tier_times) == {}
+
+
+def test_only_what_we_took_back_is_no_answer() -> None:
+    """Every outcome but a cancelled request says something about the target."""
+    assert set(Outcome) - NOT_ANSWERS == set(Outcome) - {Outcome.CANCELLED}
+
+
+@pytest.mark.parametrize(
+    ("source", "ours"),
+    [
+        ("generator", True),
+        ("generator-2", True),
+        ("generator-12", True),
+        ("generator-x", False),
+        ("token-generator", False),
+    ],
+)
+def test_a_service_is_no_load_generator(source: str, ours: bool) -> None:
+    """Those after the first have a number; a service that is called alike is a service."""
+    assert is_generator(source) is ours
+
+
+def test_a_second_is_a_thousand_milliseconds() -> None:
+    """Seconds become milliseconds in one place."""
+    assert ms(1.5) == 1500.0

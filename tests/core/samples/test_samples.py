@@ -1,0 +1,149 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.samples import MORE_DETAILS, MOST_DETAILS, SampleLog, Samples
+from tests.factories import make_sample
+
+MOMENTS = ("scheduled_s", "sent_s", "first_byte_s", "first_token_s", "last_token_s", "finished_s")
+_SECONDS = st.floats(0, 1e6)
+_TIER_MS = st.integers(0, 16_000_000).map(lambda microseconds: microseconds / 1000)
+ROWS = st.builds(
+    RequestSample,
+    phase=st.integers(0, 9),
+    vu=st.integers(0, 100_000),
+    iteration=st.integers(0, 10**6),
+    prompt=st.sampled_from(["greeting", "form", "form.2"]),
+    scheduled_s=_SECONDS,
+    finished_s=_SECONDS,
+    outcome=st.sampled_from(Outcome),
+    arm=st.integers(0, 1),
+    connect_s=st.none() | _SECONDS,
+    sent_s=st.none() | _SECONDS,
+    first_byte_s=st.none() | _SECONDS,
+    first_token_s=st.none() | _SECONDS,
+    last_token_s=st.none() | _SECONDS,
+    tokens=st.none() | st.integers(0, 10**9),
+    intercepted=st.none() | st.booleans(),
+    status=st.none() | st.integers(100, 599),
+    detail=st.none() | st.text(max_size=20),
+    tier_times=st.dictionaries(st.sampled_from(["agent", "model", "cache"]), _TIER_MS),
+)
+MANY = st.lists(ROWS, max_size=12)
+
+
+def logged(rows: list[RequestSample]) -> SampleLog:
+    """A log of these requests."""
+    log = SampleLog()
+    for row in rows:
+        log.append(row)
+    return log
+
+
+@given(MANY)
+def test_columns_give_back_the_rows_that_went_in(rows: list[RequestSample]) -> None:
+    """A request is the same before and after it was a place in columns, None and empty text included."""
+    samples = Samples.of(rows)
+    assert list(samples) == rows
+    assert len(samples) == len(rows)
+    assert [samples[number] for number in range(len(rows))] == rows
+
+
+@given(MANY, MANY, MANY)
+def test_logs_that_are_joined_hold_what_each_of_them_held(
+    one: list[RequestSample], two: list[RequestSample], three: list[RequestSample]
+) -> None:
+    """Shards merge without loss, whatever messages, details and tiers each of them met first."""
+    log = logged(one)
+    log.extend(logged(two))
+    log.extend(logged(three))
+    assert list(log.since(0)) == [*one, *two, *three]
+    assert list(log.since(len(one))) == [*two, *three]
+
+
+@given(MANY, st.data())
+def test_a_part_is_the_rows_that_were_asked_for(rows: list[RequestSample], data: Any) -> None:
+    """A mask, a slice, and one after the other pick the rows they say."""
+    picked = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
+    kept = [row for row, wanted in zip(rows, picked, strict=True) if wanted]
+    part = Samples.of(rows).where(np.array(picked, dtype=bool))
+    assert list(part) == kept
+    assert list(part[1:]) == kept[1:]
+    assert list(part.where(np.zeros(len(kept), dtype=bool))) == []
+
+
+@given(ROWS, st.floats(-100, 100))
+def test_another_clock_changes_moments_and_nothing_else(row: RequestSample, by_s: float) -> None:
+    """All moments shift together; spans of time, counts and what did not happen stay as they are."""
+    (shifted,) = Samples.of([row]).shifted(by_s / 2).shifted(by_s / 2)
+    for name in MOMENTS:
+        before, after = getattr(row, name), getattr(shifted, name)
+        assert after == (None if before is None else pytest.approx(before + by_s, abs=1e-6))
+    assert shifted._replace(**{name: getattr(row, name) for name in MOMENTS}) == row
+
+
+def test_every_moment_of_a_sample_is_shifted() -> None:
+    """A field in seconds is a moment, but for the length of connecting: a new one must be shifted, too."""
+    seconds = {name for name in RequestSample._fields if name.endswith("_s")}
+    assert seconds == {*MOMENTS, "connect_s"}
+
+
+def test_a_log_grows_while_somebody_looks_at_it() -> None:
+    """What was taken out of a log stays as it was; the log takes more."""
+    log = logged([make_sample(0)])
+    early = log.since(0)
+    column = early.column("finished_s")
+    log.append(make_sample(1))
+    assert (len(column), len(early), len(log)) == (1, 1, 2)
+
+
+def test_a_tier_that_nobody_names_has_no_times() -> None:
+    """A column that is not there is one of nothing."""
+    samples = Samples.of([make_sample(0, tier_times={})])
+    assert samples.tiers == []
+    assert np.isnan(samples.tier_time("agent")).all()
+
+
+@given(st.floats(0, 86_400_000))
+def test_a_tier_is_kept_to_seven_digits(time_ms: float) -> None:
+    """Up to a day, and with no digits that it did not have: what is read is what was told, or nearly."""
+    (kept,) = Samples.of([make_sample(0, tier_times={"agent": time_ms})])
+    assert kept.tier_times["agent"] == pytest.approx(time_ms, rel=1e-7, abs=0.000501)
+    assert Samples.of([kept])[0] == kept
+
+
+def test_a_million_requests_fit_into_memory() -> None:
+    """A request of a stack with seven tiers is 110 bytes."""
+    log = logged([make_sample(0, tier_times={f"tier-{number}": 1.5 for number in range(7)})])
+    columns = [*log.columns.values(), *log.tier_times.values()]
+    assert sum(column.itemsize for column in columns) <= 110
+
+
+def test_details_are_bounded() -> None:
+    """A target that finds new words for each failure fills no memory; the first words stay."""
+    log = SampleLog()
+    for number in range(MOST_DETAILS + 5):
+        log.append(make_sample(0, outcome=Outcome.HTTP_ERROR, detail=f"failure {number}"))
+    samples = log.since(0)
+    assert samples[0].detail == "failure 0"
+    assert samples[-1].detail == MORE_DETAILS
+    assert len(log.details) == MOST_DETAILS + 1
+
+
+def test_many_are_looked_at_page_by_page() -> None:
+    """Iterating goes on where a page ends."""
+    rows = [make_sample(number) for number in range(9_000)]
+    assert list(Samples.of(rows)) == rows
+
+
+def test_equal_samples_hold_equal_rows() -> None:
+    """Two are equal when their rows are, however they came about; anything else is unequal."""
+    rows = [make_sample(0), make_sample(1)]
+    one, other = Samples.of(rows), Samples.of(rows).where(np.array([True, False]))
+    assert one == Samples.of(rows)
+    assert one != other
+    assert one != rows

@@ -1,0 +1,138 @@
+import json
+import os
+import secrets
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+from pydantic import SecretStr
+
+from bench.core.config.stack import Stack
+from bench.errors import ConfigError, StoreError, TargetError
+from bench.measure.persistent import detached
+from tests.measure.programs import make_stack
+
+SECRET = SecretStr(secrets.token_hex(20))
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_stack_stays_up_until_it_is_taken_down() -> None:
+    """What `up` starts, `status` sees and `down` ends, with its files."""
+    stack = make_stack({"one": "good", "two": "good"})
+    try:
+        assert detached.up(stack, SECRET, {}).keys() == {"one", "two"}
+        assert detached.statuses("trial") == {"one": "up", "two": "up"}
+        assert detached.is_up("trial")
+        live = detached.attach(stack, SECRET)
+        assert live.dead() is None
+        assert live.url("one") == "http://127.0.0.1:1"
+        os.kill(live.pids["two"], signal.SIGKILL)
+        psutil.wait_procs([psutil.Process(live.pids["two"])], timeout=10)
+        assert not detached.is_up("trial")
+        assert (live.dead() or "").startswith("service 'two' ended; its log is")
+    finally:
+        ended = detached.down("trial")
+    assert ended == 1
+    assert detached.statuses("trial") == {}
+    assert not (detached.FOLDER / "trial").exists()
+
+
+def test_a_stack_that_lost_a_service_is_replaced_whole() -> None:
+    """What still ran of it ends when it is started anew: it would be in no file, and `down` not find it."""
+    stack = make_stack({"one": "good", "two": "good"})
+    try:
+        detached.up(stack, SECRET, {})
+        before = detached.attach(stack, SECRET).pids
+        left = psutil.Process(before["one"])
+        os.kill(before["two"], signal.SIGKILL)
+        psutil.wait_procs([psutil.Process(before["two"])], timeout=10)
+        detached.up(stack, SECRET, {})
+        assert not left.is_running() or left.status() == psutil.STATUS_ZOMBIE
+        assert detached.is_up("trial")
+    finally:
+        detached.down("trial")
+
+
+def test_a_stubborn_service_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`down` does not leave a process that ignores SIGTERM."""
+    monkeypatch.setattr("bench.measure.persistent.detached._STOP_TIMEOUT_S", 0.2)
+    detached.up(make_stack({"one": "stubborn"}), SECRET, {})
+    pid = json.loads((detached.FOLDER / "trial" / "state.json").read_text())["processes"]["one"]["pid"]
+    assert detached.down("trial") == 1
+    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=10)
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_secret_is_in_no_file() -> None:
+    """What `up` remembers holds no secret."""
+    try:
+        detached.up(make_stack({"one": "good"}), SECRET, {})
+        files = [path for path in detached.FOLDER.rglob("*") if path.is_file()]
+        assert files
+        assert not any(SECRET.get_secret_value() in path.read_text() for path in files)
+    finally:
+        detached.down("trial")
+
+
+def test_a_second_up_is_refused() -> None:
+    """A stack that is up is not started again, and the error says how to end it."""
+    stack = make_stack({"one": "good"})
+    try:
+        detached.up(stack, SECRET, {})
+        with pytest.raises(ConfigError, match="is up") as caught:
+            detached.up(stack, SECRET, {})
+        assert caught.value.hint == "bench stack down"
+    finally:
+        detached.down("trial")
+
+
+def test_a_stack_that_does_not_start_leaves_nothing_running() -> None:
+    """When a service fails, those before it are ended, and the stack counts as not started."""
+    before = {child.pid for child in psutil.Process().children()}
+    with pytest.raises(TargetError, match="service 'two' did not start"):
+        detached.up(make_stack({"one": "good", "two": "broken"}), SECRET, {})
+    assert detached.statuses("trial") == {}
+    after = {c.pid for c in psutil.Process().children() if c.status() != psutil.STATUS_ZOMBIE}
+    assert after <= before
+
+
+def test_wrong_stacks_and_services_are_refused() -> None:
+    """A stack without services and a port for an unknown service are errors of the caller's."""
+    with pytest.raises(ConfigError, match="has no services to start"):
+        detached.up(Stack(name="far", purpose="x"), SECRET, {})
+    with pytest.raises(ConfigError, match="has no service 'front'"):
+        detached.up(make_stack({"one": "good"}), SECRET, {"front": 1})
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """Where the stack's files cannot be put, the path is named."""
+    (tmp_path / ".bench").write_text("a file stands here")
+    with pytest.raises(StoreError, match=r"cannot write .*trial"):
+        detached.up(make_stack({"one": "good"}), SECRET, {})
+
+
+def test_a_lost_memory_is_said(tmp_path: Path) -> None:
+    """Attaching to a stack whose file is gone or broken says so."""
+    with pytest.raises(StoreError, match=r"cannot read .*state\.json"):
+        detached.attach(make_stack({"one": "good"}), SECRET)
+    home = tmp_path / detached.FOLDER / "trial"
+    home.mkdir(parents=True)
+    (home / "state.json").write_text('{"half')
+    assert detached.statuses("trial") == {}
+    (home / "state.json").write_text("[]")
+    assert detached.statuses("trial") == {}
+
+
+def test_another_process_of_that_number_is_not_ours(tmp_path: Path) -> None:
+    """A process with the same number that started at another time is left alone."""
+    home = tmp_path / detached.FOLDER / "trial"
+    home.mkdir(parents=True)
+    state = {"urls": {"one": "http://x"}, "processes": {"one": {"pid": os.getpid(), "started": 1.0}}}
+    (home / "state.json").write_text(json.dumps(state))
+    assert detached.statuses("trial") == {"one": "down"}
+    assert detached.down("trial") == 0

@@ -1,0 +1,160 @@
+import json
+import secrets
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.core.config.stack import Stack
+from bench.errors import ConfigError, StoreError, TargetError
+from bench.measure.persistent import persistent
+from bench.measure.stacks.projects import persistent_project
+from tests.core.config.test_compose import inspected
+from tests.measure.fake_docker import FakeDocker
+from tests.measure.programs import make_stack as make_processes
+from tests.measure.stacks.test_compose import make_stack
+
+
+def up(stack: Stack, **ports: int) -> dict[str, str]:
+    """Start a stack that must not warn of anything."""
+
+    def warned(text: str) -> None:
+        raise AssertionError(text)
+
+    return dict(persistent.up(stack, ports, warned))
+
+
+def test_containers_stay_up_until_they_are_taken_down(fake: FakeDocker) -> None:
+    """What `up` starts under the folder's name, `status` and `logs` see and `down` removes."""
+    stack = make_stack()
+    assert persistent.statuses(stack) == {}
+    assert up(stack, backend=40000) == {"backend": "http://127.0.0.1:40000"}
+    assert fake.up_environment["BACKEND_PORT"] == "40000"
+    assert ["compose", "--project-name", persistent_project("trial")] in [call[:3] for call in fake.calls]
+    assert persistent.statuses(stack) == {"backend": "up", "db": "up"}
+    assert persistent.is_up(stack)
+    assert {name: text.strip() for name, text in persistent.logs(stack, "db", 5).items()} == {
+        "db": "listening"
+    }
+    assert set(persistent.logs(stack, None, 5)) == {"backend", "db"}
+    with pytest.raises(ConfigError, match="has no service 'front'"):
+        persistent.logs(stack, "front", 5)
+    with pytest.raises(ConfigError, match="is up"):
+        up(stack)
+    assert persistent.down(stack) == 2
+    assert not persistent.is_up(stack)
+    with pytest.raises(TargetError, match="is not up"):
+        persistent.logs(stack, None, 5)
+
+
+def test_secrets_that_were_made_up_are_for_their_owner_only(fake: FakeDocker) -> None:
+    """A later command finds them, and nobody else can read them."""
+    stack = make_stack()
+    up(stack)
+    (path,) = (path for path in Path(".bench").rglob("*") if path.is_file())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert persistent.secret(stack).get_secret_value() == fake.up_environment["JWT"]
+    assert persistent.attach(stack).values["secret.DB_PASSWORD"] == fake.up_environment["PASSWORD"]
+    persistent.down(stack)
+    assert not path.exists()
+
+
+def test_secrets_of_the_callers_are_not_kept(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are in no file, so a later command must have them as well."""
+    stack, value = make_stack(), secrets.token_hex(8)
+    for name in ("JWT_SECRET", "DB_PASSWORD"):
+        monkeypatch.setenv(name, value)
+    up(stack)
+    assert fake.up_environment["PASSWORD"] == value
+    assert value not in "".join(path.read_text() for path in Path(".bench").rglob("*") if path.is_file())
+    assert persistent.attach(stack).values["jwt_secret"] == value
+    assert persistent.secret(stack).get_secret_value() == value
+    monkeypatch.delenv("DB_PASSWORD")
+    with pytest.raises(ConfigError, match="DB_PASSWORD is not set") as caught:
+        persistent.attach(stack)
+    assert "bench stack down --stack trial" in (caught.value.hint or "")
+
+
+def test_another_image_is_another_stack(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stack that is up is not measured as if it had the images that are named now."""
+    stack = make_stack()
+    up(stack)
+    monkeypatch.setenv("BACKEND_IMAGE", "ours:2")
+    with pytest.raises(
+        ConfigError, match=r"is up with BACKEND_IMAGE=, and now it would be BACKEND_IMAGE=ours:2"
+    ):
+        persistent.attach(stack)
+    assert fake.calls
+
+
+def test_a_lost_file_is_as_if_nothing_was_kept(fake: FakeDocker) -> None:
+    """Then the secrets must come from the environment, and the error says which."""
+    stack = make_stack()
+    up(stack)
+    for text in ('{"half', "[]"):
+        next(path for path in Path(".bench").rglob("*") if path.is_file()).write_text(text)
+        with pytest.raises(ConfigError, match="JWT_SECRET is not set"):
+            persistent.attach(stack)
+    assert fake.calls
+
+
+def test_a_stack_that_fails_leaves_nothing(fake: FakeDocker) -> None:
+    """Neither containers nor files; the error has the service's last words."""
+    fake.containers[0] = inspected("backend", Health={"Status": "unhealthy"})
+    fake.log = "no database"
+    fake.write()
+    stack = make_stack()
+    with pytest.raises(TargetError, match="service 'backend' is unhealthy: no database"):
+        up(stack)
+    assert persistent.statuses(stack) == {}
+    assert [path for path in Path(".bench").rglob("*") if path.is_file()] == []
+
+
+def test_a_stack_that_does_not_answer_leaves_nothing(
+    fake: FakeDocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Being healthy is not enough: a test user is to be answered. The error has the ends of the logs."""
+    monkeypatch.setattr(persistent, "_READY_TIMEOUT_S", 0.0)
+    content = make_stack().model_dump(mode="json", exclude_defaults=True)
+    stack = Stack.model_validate(content | {"ready": {"service": "backend", "path": "/health"}})
+    with pytest.raises(TargetError, match=r"(?s)was not ready within 0 s.*backend: listening"):
+        up(stack)
+    assert persistent.statuses(stack) == {}
+    assert fake.asked("rm", "--force")
+
+
+def test_wrong_stacks_and_services_are_refused(fake: FakeDocker) -> None:
+    """A stack that runs elsewhere, and a port for a service that has none to choose."""
+    with pytest.raises(ConfigError, match="has no services to start"):
+        up(Stack(name="far", purpose="x"))
+    with pytest.raises(ConfigError, match="has no service 'db'") as caught:
+        up(make_stack(), db=1)
+    assert caught.value.hint == "there are: backend"
+    assert fake.calls == []
+
+
+def test_a_folder_that_cannot_be_written_is_said(fake: FakeDocker) -> None:
+    """Before any container is there."""
+    Path(".bench").write_text("a file stands here")
+    with pytest.raises(StoreError, match=r"cannot write .*containers\.json"):
+        up(make_stack())
+    assert not any("up" in call for call in fake.calls)
+
+
+def test_processes_have_logs_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process announced and what it complained of; the last lines of both."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JWT_SECRET", secrets.token_hex(20))
+    stack = make_processes({"one": "good"})
+    try:
+        up(stack)
+        text = persistent.logs(stack, "one", 1)["one"]
+        content: dict[str, Any] = json.loads(text)
+        assert content["event"] == "listening"
+        assert persistent.statuses(stack) == {"one": "up"}
+        assert persistent.attach(stack).pids
+    finally:
+        persistent.down(stack)
+    with pytest.raises(TargetError, match="is not up"):
+        persistent.logs(stack, None, 1)
