@@ -13,6 +13,7 @@ from bench.core.config.executors import Phase
 from bench.core.config.scenario import Prompts, Scenario
 from bench.core.config.stack import Stack
 from bench.core.config.target import Target
+from bench.core.values.duration import parse_duration
 from bench.core.watch import alerts
 
 ROOT = Path(__file__).parents[2]
@@ -71,8 +72,9 @@ def test_no_secret_and_no_generated_file_is_committed() -> None:
 def test_the_documents_limits_of_alerts_are_the_codes() -> None:
     """The page on monitoring has every limit with its default and every rule; its example is right."""
     text = (ROOT / "docs" / "reference" / "monitoring.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([a-z]+)` \| `([a-z_]+)` \| ([0-9.]+) \|", text, re.MULTILINE)
-    assert {name: float(value) for _, name, value in rows} == watching.Limits().model_dump()
+    rows = re.findall(r"^\| `[a-z]+` \| `([a-z_]+)` \| ([0-9.]+[ms]?) \|", text, re.MULTILINE)
+    defaults = watching.Limits().model_dump(by_alias=True)
+    assert {name: parse_duration(value) for name, value in rows} == defaults
     assert all(f"`{rule}`" in text for rule in alerts.Rule)
     assert f"fewer than {alerts.FEWEST_REQUESTS} requests" in text
     (example,) = _yaml_of("how-to/monitor-a-stack.md")

@@ -190,7 +190,7 @@ def test_images_are_there_before_containers_are_started(place: str, first: str) 
         "compose": ["sim"],
         "compose-ollama": ["ollama"],
     }
-    assert steps[pulls]["env"]["PROFILE"] == "${{ inputs.target == 'compose-ollama' && 'ollama' || 'sim' }}"
+    assert steps[pulls]["env"]["PROFILE"] == "${{ inputs.stack == 'compose-ollama' && 'ollama' || 'sim' }}"
 
 
 def test_runs_are_judged_without_the_logs_beside_them(tmp_path: Path) -> None:

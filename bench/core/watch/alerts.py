@@ -99,7 +99,7 @@ def find_alerts(
     seen_s: tuple[float, float],
     limits: Limits,
 ) -> tuple[Alert, ...]:
-    """All alerts of what was seen, by the table in docs/monitoring.md.
+    """All alerts of what was seen, by the table in docs/reference/monitoring.md.
 
     Args:
         ended: Requests.
