@@ -7,7 +7,7 @@ DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
 UV_PIN := $(shell grep -m1 -oE '^uv==[0-9.]+' requirements-dev.txt)
 
-.PHONY: bench test setup docs lint types contracts unit bench-engine bench-verdicts bench-embedded pictures lock clean help
+.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-verdicts bench-embedded pictures lock clean help
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,12 +44,15 @@ unit: $(READY) $(DOCS_READY)  ## all tests, with the coverage gates
 	$(BIN)/coverage report --fail-under=90
 	$(BIN)/coverage report --fail-under=100 --include='bench/core/*,bench/render/*'
 
-docs: $(DOCS_READY)  ## build the documentation into site-docs/ and check every link
+docs: $(DOCS_READY) reference  ## build the documentation into site-docs/ and check every link
 	$(BIN)/zensical build --strict --clean
 
 $(DOCS_READY): $(READY) requirements-docs.txt
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet --require-hashes --requirement requirements-docs.txt
 	@touch $@
+
+reference: $(READY)  ## write docs/reference from the code
+	$(BIN)/python -m benchmarks.reference
 
 bench-engine: $(READY)  ## compare the transport with its peers and rewrite docs/explanation/performance.md
 	$(BIN)/python -m benchmarks.engine

@@ -14,17 +14,26 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes of `bench`, documented in README.md."""
+    """Exit codes of `bench`; docs/reference/exit-codes.md is written from this table."""
 
     PASS = 0
+    """No regression was found, or the command did its work."""
     REGRESSION = 1
+    """A metric regressed or vanished, a threshold was crossed, or a metric drifted. Read the report."""
     USAGE = 2
+    """An option, a file or an environment variable is wrong. The message names it and suggests a fix."""
     INCONCLUSIVE = 3
+    """The result is inconclusive and you passed `--strict`. Measure again, or use `bench ab`."""
     TARGET = 4
+    """The stack did not start, stopped, or refused the test user; or a health check failed."""
     MEASUREMENT = 5
+    """The run is invalid or could not be stored. The reason is in the report or the message."""
     PUBLISH = 6
+    """The verdict could not be published to GitHub. The result itself is stored."""
     BUG = 70
+    """`bench` has a bug. Please report the printed lines."""
     INTERRUPTED = 130
+    """You pressed Ctrl-C, or the process received SIGTERM. Measured requests are stored."""
 
 
 class BenchError(Exception):

@@ -12,7 +12,7 @@ def member_docs(enumeration: type[Enum]) -> dict[str, str]:
     Raises:
         ValueError: A member has none.
     """
-    tree = ast.parse(inspect.cleandoc(inspect.getsource(enumeration)))
+    tree = ast.parse(inspect.getsource(enumeration))
     body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef))
     docs: dict[str, str] = {}
     for statement, below in pairwise(body):

@@ -1,1 +1,1 @@
-"""How true the load generator is and how fast the machine: a server of known timing, and pinned work."""
+"""Accuracy of the load generator and speed of the machine."""

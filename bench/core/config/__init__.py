@@ -1,1 +1,1 @@
-"""What users declare: scenarios with their loads and thresholds, stacks, targets, versions."""
+"""Declarations of users: scenarios with their executors, stacks, targets, versions."""

@@ -1,1 +1,1 @@
-"""What is kept of every run, and where its level changed."""
+"""The history of a scenario, and the points where its level changed."""

@@ -1,1 +1,1 @@
-"""The load: its plan, how many are there at each moment, how far it is, whether it should stop."""
+"""The load: its plan, active VUs, progress, and when it stops."""

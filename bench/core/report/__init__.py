@@ -1,1 +1,1 @@
-"""What is said and shown of runs, suites and histories."""
+"""Contents of the reports of runs, suites and histories."""

@@ -1,1 +1,1 @@
-"""Answers, read as their bytes come."""
+"""Responses, parsed while their bytes arrive."""

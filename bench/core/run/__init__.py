@@ -1,1 +1,1 @@
-"""One run: from what was recorded to its numbers, and whether they can be believed."""
+"""One run: from its recording to its numbers and its validity."""

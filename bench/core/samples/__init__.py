@@ -1,1 +1,1 @@
-"""What happened in each request and beside it, and the table of all metrics."""
+"""Samples of requests and resources, and the table of all metrics."""

@@ -31,13 +31,18 @@ class Better(StrEnum):
 
 
 class Part(StrEnum):
-    """What a metric may do to the decision."""
+    """How a metric influences the decision; docs/reference/metrics.md is written from this table."""
 
-    DECIDES = "decides"  # may fail the run, and leave it inconclusive
-    TAILS = "tails"  # what the slowest take: may fail the run, never leaves it inconclusive
-    LOCATES = "locates"  # one tier's share: may fail the run, never leaves it inconclusive
-    EXPLAINS = "explains"  # what no tier claims, the machine's share in it: compared, and never fails the run
-    INFORMS = "informs"  # shown only
+    DECIDES = "decides"
+    """Can fail the run, and can make it inconclusive."""
+    TAILS = "tails"
+    """The 95th percentile of a deciding metric: can fail the run, but cannot make it inconclusive."""
+    LOCATES = "locates"
+    """The time of one tier: can fail the run, but cannot make it inconclusive."""
+    EXPLAINS = "explains"
+    """Unattributed time: is compared, but never fails the run."""
+    INFORMS = "informs"
+    """Is shown only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,29 +81,34 @@ def _of_successes(samples: Samples, values: Floats) -> Floats:
 
 
 def _e2e_ms(samples: Samples) -> Floats:
+    """From the planned start of a request to the end of its response."""
     return _of_successes(samples, ms(samples.column("finished_s") - samples.column("scheduled_s")))
 
 
 def _service_ms(samples: Samples) -> Floats:
+    """From the last byte sent to the end of the response."""
     return _of_successes(samples, ms(samples.column("finished_s") - samples.column("sent_s")))
 
 
 def _ttft_ms(samples: Samples) -> Floats:
+    """From the planned start to the first text of a streamed response (TTFT)."""
     return _of_successes(samples, ms(samples.column("first_token_s") - samples.column("scheduled_s")))
 
 
 def _tpot_ms(samples: Samples) -> Floats:
-    """Time per output token after the first: (last - first) / (tokens - 1)."""
+    """Streamed time per token after the first one (TPOT): (last token - first token) / (tokens - 1)."""
     gaps = samples.column("tokens") - 1
     span_ms = ms(samples.column("last_token_s") - samples.column("first_token_s"))
     return _of_successes(samples, np.where(gaps > 0, span_ms / np.maximum(gaps, 1), np.nan))
 
 
 def _tokens(samples: Samples) -> Floats:
+    """Output tokens that the response reports, otherwise its pieces of text."""
     return _of_successes(samples, _known(samples.column("tokens")))
 
 
 def _intercepted(samples: Samples) -> Floats:
+    """Share of the responses that an agent gave without its model, if the target declares how these begin."""
     return _known(samples.column("intercepted"))
 
 
@@ -107,25 +117,31 @@ def _known(numbers: Column) -> Floats:
 
 
 def _send_lag_ms(samples: Samples) -> Floats:
-    """Our own lateness: opening a connection is the target's time, so it is taken out."""
+    """From the planned start to the last byte sent, without opening a connection."""
     late_s = samples.column("sent_s") - samples.column("scheduled_s")
     return ms(late_s - np.nan_to_num(samples.column("connect_s")))
 
 
 def _success(samples: Samples) -> Floats:
+    """Share of the requests with the outcome `ok`."""
     return samples.ended(Outcome.OK).astype(float)
 
 
 def _one(samples: Samples) -> Floats:
+    """Number of requests that were answered or failed."""
     return np.ones(len(samples))
 
 
 def _tier_ms(tier: str) -> Callable[[Samples], Floats]:
-    return lambda samples: _of_successes(samples, samples.tier_time(tier))
+    def values(samples: Samples) -> Floats:
+        """Time that the tier itself spent, without the tiers below it."""
+        return _of_successes(samples, samples.tier_time(tier))
+
+    return values
 
 
 def _unattributed_ms(samples: Samples) -> Floats:
-    """What no tier claims: the network, kernels, and our own reading."""
+    """Service time that no tier reports: network, kernels, and reading by the load generator."""
     claimed_ms, silent = np.zeros(len(samples)), np.ones(len(samples), dtype=bool)
     for tier in samples.tiers:  # one after the other: all at once they would be the run's largest array
         times_ms = samples.tier_time(tier)

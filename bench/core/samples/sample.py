@@ -12,18 +12,30 @@ from bench.core.values.record import Record
 
 
 class Outcome(StrEnum):
-    """How one request ended."""
+    """How a request ended; docs/reference/outcomes.md is written from this table."""
 
     OK = "ok"
+    """The response is the expected one. An expected refusal, such as status 400, counts as `ok`."""
     HTTP_ERROR = "http_error"
+    """The status differs from the expected one. Redirects count too, because none is followed."""
     RATE_LIMITED = "rate_limited"
+    """The status is 429."""
     UNAUTHORIZED = "unauthorized"
+    """The status is 401."""
     TIMEOUT = "timeout"
+    """The response was not complete within `request_timeout`: no bytes, slow bytes, or no end."""
     CONNECT_FAILED = "connect_failed"
+    """No connection was opened. The detail is `connect_failed`, `name_failed` or `tls_failed`."""
     BAD_STREAM = "bad_stream"
+    """The response does not have the declared form. The detail is `reset` (closed early), `too_large` (above
+    16 MiB) or `bad_stream`: incomplete, a wrong length, no HTTP, an encoding that was not requested, no JSON,
+    or a stream without its end."""
     WRONG_CONTENT = "wrong_content"
+    """The response has no text, lacks the text that it must contain, or should have been a refusal."""
     DROPPED = "dropped"
+    """`max_vus` requests of an open loop were in progress when this request was due."""
     CANCELLED = "cancelled"
+    """The scenario or the end of the run cancelled the request. It is excluded from all metrics."""
 
 
 # A request that we ourselves took back says nothing about the target.

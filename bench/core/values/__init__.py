@@ -1,1 +1,1 @@
-"""Numbers, their units and statistics, and how they are worded."""
+"""Numbers, their units and statistics, and their wording."""

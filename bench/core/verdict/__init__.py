@@ -1,1 +1,1 @@
-"""A run beside others: its baseline, another version, runs of the same."""
+"""Comparisons of a run with its baseline, another version, or repeated runs."""

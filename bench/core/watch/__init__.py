@@ -1,1 +1,1 @@
-"""What was used, up and done while a stack was watched, how quiet the machine was, and alerts."""
+"""Resources, availability and work of a watched stack, quietness of the machine, alerts."""

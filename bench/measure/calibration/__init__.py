@@ -1,1 +1,1 @@
-"""Asks a server of known timing, and does pinned work, before and after a run."""
+"""Calibrates the load generator and runs the reference workload, before and after a run."""

@@ -1,1 +1,1 @@
-"""HTTP of one virtual user: our own transport, and httpx in its place or before it."""
+"""HTTP of one VU: the project's transport, and httpx behind or in front of it."""

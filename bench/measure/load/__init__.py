@@ -1,1 +1,1 @@
-"""Gives the load: virtual users, the processes that they are in, and requests one by one."""
+"""Sends the load: VUs, load generator processes, single requests."""

@@ -1,1 +1,1 @@
-"""What the kernel of this machine is asked: cores, timers, signals."""
+"""The kernel of this machine: cores, timers, signals."""

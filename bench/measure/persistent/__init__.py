@@ -1,1 +1,1 @@
-"""Stacks that stay up between commands, and who visits them."""
+"""Stacks that keep running between commands, and processes attached to them."""

@@ -1,1 +1,1 @@
-"""One measurement from the first process to the last, or two versions in turns, and where it was made."""
+"""One measurement from start to end, or two versions alternated, and its provenance."""

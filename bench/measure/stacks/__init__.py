@@ -1,1 +1,1 @@
-"""Starts stacks of processes and of containers, waits until they answer, and ends them."""
+"""Starts stacks of processes and containers, waits until they are ready, stops them."""

@@ -1,1 +1,1 @@
-"""Watches a stack and its machine beside the load, or without any."""
+"""Watches a stack and its machine, with or without load."""

@@ -1,0 +1,76 @@
+"""`make reference`: writes the pages of docs/reference from the code."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.cli.app import app
+from bench.core.config.scenario import Prompts, Scenario
+from bench.core.config.stack import Stack
+from bench.core.config.target import Target
+
+from .commands import commands_page
+from .fields import FieldPage
+from .tables import exit_codes_page, metrics_page, outcomes_page
+
+FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+_SCENARIO = """\
+Which fields can a scenario file have?
+A scenario declares a load, its target, and the limits that must hold; its file is `scenarios/NAME.yaml`.
+[Write a scenario](../how-to/write-a-scenario.md) shows complete examples.
+`bench scenarios check` reports each error with its file, line and field.
+`bench schema scenario` prints the JSON Schema, so your editor can check and explain the fields.
+
+A duration is a number with a unit, such as `500ms`, `30s`, `2m` or `1h30m`; a number alone means seconds.
+A range of durations is written `5s..7s`; each value is drawn uniformly from the range.
+"""
+_TARGET = """\
+Which fields can a target file have?
+A target declares an interface of a service: how to send a request, and where values are in the response.
+Its file is `scenarios/targets/NAME.yaml`; `bench schema target` prints the JSON Schema for your editor.
+
+A path such as `usage.output_tokens` names nested fields, separated by dots.
+A number in a path is a position in a list, from 0.
+"""
+_STACK = """\
+Which fields can a stack file have?
+A stack declares the services that run together, how they start, how test users look, and how to monitor them.
+Its file is `scenarios/stacks/NAME.yaml`; `bench schema stack` prints the JSON Schema for your editor.
+[Benchmark your own stack](../how-to/benchmark-your-stack.md) shows complete examples.
+"""
+_PROMPTS = """\
+Which fields can a prompts file have?
+A prompts file lists the messages that VUs send, with their weights and expected responses.
+A scenario names it in its field `prompts`; `bench schema prompts` prints the JSON Schema for your editor.
+
+Messages are dealt like cards: a deck contains each message as often as its weight.
+The seed of the scenario shuffles every deck.
+"""
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": lambda: commands_page(app),
+    "scenario.md": FieldPage("Scenario file", _SCENARIO, Scenario).text,
+    "prompts.md": FieldPage("Prompts file", _PROMPTS, Prompts).text,
+    "target.md": FieldPage("Target file", _TARGET, Target).text,
+    "stack.md": FieldPage("Stack file", _STACK, Stack).text,
+    "metrics.md": metrics_page,
+    "exit-codes.md": exit_codes_page,
+    "outcomes.md": outcomes_page,
+}
+_NOTICE = "<!-- Written by `make reference`; change the code instead. -->\n\n"
+
+
+def page(name: str) -> str:
+    """Return a page as its file has it."""
+    return f"{_NOTICE}{PAGES[name]().rstrip()}\n"
+
+
+def main() -> int:
+    """Write every page."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in PAGES:
+        (FOLDER / name).write_text(page(name), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

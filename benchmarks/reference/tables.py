@@ -1,0 +1,116 @@
+"""Pages of the tables in the code: metrics, exit codes and outcomes."""
+
+import inspect
+from dataclasses import replace
+
+from bench.core.run.figures import TAIL_REQUESTS
+from bench.core.samples.metrics import (
+    METRICS,
+    RECOVERY,
+    UNATTRIBUTED,
+    Better,
+    Kind,
+    Metric,
+    Part,
+    metric,
+    tail_key,
+    tier_key,
+)
+from bench.core.samples.sample import Outcome
+from bench.errors import Exit
+
+from .attributes import member_docs
+from .markdown import code, table
+
+_METRICS = """\
+# Metrics
+
+What does each metric measure, and can it fail a run?
+Use a metric's key in `thresholds`, `objectives` and `tolerances` of a [scenario](scenario.md).
+The token metrics have vLLM's names: TTFT is `ttft_ms`, TPOT is `tpot_ms`.
+[How a verdict is reached](../explanation/methodology.md) explains how the metrics are compared.
+
+Latencies are those of successful requests only: a refused request is fast and would improve the mean.
+An unknown value is a dash in reports and null in files, never 0.
+"""
+_TYPES = {
+    Kind.TREND: ("trend", "`avg`, `min`, `med`, `max`, `p(N)`"),
+    Kind.RATE: ("rate", "`rate`"),
+    Kind.COUNTER: ("counter", "`count`, and `rate` per second"),
+}
+_RECOVERY = """\
+`{key}` has a field of its own in a scenario.
+It is the ratio of the waiting time after cancellations to the waiting time before them.
+"""
+_EXIT_CODES = """\
+# Exit codes
+
+Why did `bench` exit with this code, and what can you do?
+Every command uses these codes.
+A CI job fails with every code except 0.
+"""
+_OUTCOMES = """\
+# Outcomes
+
+How did a request end?
+Each request has exactly one outcome.
+A failed request also has a sentence that explains the failure; a report shows up to ten of them per outcome.
+Only `ok` counts as a success in `success_ratio`.
+"""
+
+
+def metrics_page() -> str:
+    """Return the page of all metrics, with those that are made for tiers and tails."""
+    rows = [_metric(row) for row in METRICS.values()]
+    for key in ("e2e_ms", "ttft_ms"):
+        row = metric(tail_key(key))
+        text = f"95th percentile of `{key}`, in runs with at least {TAIL_REQUESTS} responses."
+        rows.append(_metric(row, definition=text))
+    rows.append(_metric(replace(metric(tier_key("any")), key=tier_key("<tier>"), label="name of the tier")))
+    rows.append(_metric(metric(tier_key(UNATTRIBUTED))))
+    head = ["metric", "name in reports", "unit", "definition", "better", "in a verdict", "smallest change"]
+    methods = [[_keys(kind), name, text] for kind, (name, text) in _TYPES.items()]
+    parts = [
+        f"{_METRICS}\n{table(head, rows)}",
+        "## In a verdict\n",
+        table(["role", "meaning"], [[code(part), text] for part, text in _roles()]),
+        "## In a threshold\n",
+        "A threshold uses k6's grammar: a method, an operator and a number, for example `p(95)<5000`.\n",
+        table(["metrics", "type", "methods"], methods),
+        _RECOVERY.format(key=RECOVERY),
+    ]
+    return "\n".join(parts)
+
+
+def _roles() -> list[tuple[str, str]]:
+    docs = member_docs(Part)
+    return [(part.value, docs[part.name]) for part in Part]
+
+
+def _keys(kind: Kind) -> str:
+    keys = [row.key for row in METRICS.values() if row.kind is kind]
+    if kind is Kind.TREND:
+        keys.append(tier_key("<tier>"))
+    return ", ".join(map(code, keys))
+
+
+def _metric(row: Metric, definition: str = "") -> list[str]:
+    better = "lower" if row.better is Better.LOWER else "higher"
+    smallest = f"{row.smallest_change:g} {row.unit}" if row.smallest_change else ""
+    unit = "count" if row.unit == "1" else row.unit
+    text = definition or inspect.getdoc(row.values) or ""
+    return [code(row.key), row.label, unit, text, better, code(row.part.value), smallest]
+
+
+def exit_codes_page() -> str:
+    """Return the page of exit codes."""
+    docs = member_docs(Exit)
+    rows = [[str(int(exit_code)), code(exit_code.name.lower()), docs[exit_code.name]] for exit_code in Exit]
+    return f"{_EXIT_CODES}\n{table(['code', 'name', 'meaning'], rows)}"
+
+
+def outcomes_page() -> str:
+    """Return the page of outcomes."""
+    docs = member_docs(Outcome)
+    rows = [[code(outcome.value), docs[outcome.name]] for outcome in Outcome]
+    return f"{_OUTCOMES}\n{table(['outcome', 'when'], rows)}"
