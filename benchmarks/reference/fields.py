@@ -42,8 +42,8 @@ class FieldPage:
         definitions: Schema = schema.get("$defs", {})
         parts = [f"# {self.title}\n\n{self.introduction}"]
         # A schema may have more: those of the only executor of a scenario, which have sections of their own.
-        names = {field.alias or name for name, field in self.model.model_fields.items()}
-        own = {name: field for name, field in schema["properties"].items() if name in names}
+        declared = {field.alias or name for name, field in self.model.model_fields.items()}
+        own = {name: field for name, field in schema["properties"].items() if name in declared}
         parts.append(_section("Top-level fields", {**schema, "properties": own}, definitions))
         names = _names(schema, definitions)
         parts += [
