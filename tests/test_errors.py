@@ -41,7 +41,7 @@ def test_exit_codes_are_those_that_are_documented() -> None:
         "PASS": 0,
         "REGRESSION": 1,
         "USAGE": 2,
-        "UNDECIDED": 3,
+        "INCONCLUSIVE": 3,
         "TARGET": 4,
         "MEASUREMENT": 5,
         "PUBLISH": 6,

@@ -146,7 +146,7 @@ def diff(
 
 
 @app.command(epilog="Example: bench baseline pin quick --reason 'release 2.0'")
-def pinned(
+def pin(
     scenario: ScenarioName,
     *,
     reason: Reason = "",

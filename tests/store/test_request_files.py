@@ -72,7 +72,7 @@ def test_what_is_no_request_is_named_with_its_line(tmp_path: Path, bad: bytes) -
         list(results.requests(_written(tmp_path, good + b"\n" + bad + b"\n")))
 
 
-@pytest.mark.parametrize("changes", [{"phase": -1}, {"user": 2**40}, {"status": 10**9}, {"outcome": "well"}])
+@pytest.mark.parametrize("changes", [{"phase": -1}, {"vu": 2**40}, {"status": 10**9}, {"outcome": "well"}])
 def test_impossible_values_are_refused(tmp_path: Path, changes: dict[str, object]) -> None:
     """A number that no request has is refused, and is no error of ours."""
     content = orjson.dumps(line(make_sample(0)) | changes)

@@ -293,7 +293,7 @@ def test_a_trial_is_answered_whole() -> None:
 
 def test_a_trial_has_the_concurrency_of_its_scenario() -> None:
     """The most users that are there at once, or the highest rate."""
-    assert getattr(trial_load(make_scenario()), "users", 0) == 10
+    assert getattr(trial_load(make_scenario()), "vus", 0) == 10
     ramp = {
         "executor": "ramping-arrival-rate",
         "start_rate": 5,

@@ -574,7 +574,7 @@ def _conversation(*, unique: bool = False, body: Any = None) -> RunSpec:
 
 
 def _said(*iterations: str) -> list[dict[str, str]]:
-    roles = ("vu", "assistant")
+    roles = ("user", "assistant")
     return [{"role": roles[number % 2], "content": text} for number, text in enumerate(iterations)]
 
 

@@ -69,7 +69,7 @@ def _plan(vus: int = 10, duration_s: float = 30.0, think_time_s: tuple[float, fl
         "executor": "constant-vus",
         "vus": vus,
         "duration_s": duration_s,
-        "think_time_s": list(think_time_s),
+        "think_time_s": think_time_s,
     }
     return plan(make_spec(make_scenario(phases=[phase])))
 

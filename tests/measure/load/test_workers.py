@@ -112,7 +112,7 @@ def test_a_load_generator_ends_with_whoever_started_it() -> None:
             processes = [psutil.Process(pid) for pid in workers.pids]
             assert all(os.getsid(process.pid) == process.pid for process in processes)
             async with server([GOOD]) as (url, _):
-                phases = [{**TURNS, "turns": 1}]
+                phases = [{**TURNS, "iterations": 1}]
                 await workers.run(Job(make_spec(make_scenario(phases=phases)), (url,)), lambda _: None)
             return processes
 

@@ -444,7 +444,7 @@ def test_a_slot_that_is_not_freed_is_found() -> None:
     One after the other, and each for a second of its own, so that a busy machine is no matter beside it.
     """
     calm = {"executor": "per-vu-iterations", "vus": 1, "iterations": 3, "duration_s": 600}
-    left = calm | {"users": 10, "turns": 1, "cancel_ratio": 1.0, "cancel_after_s": (0.5, 1.0)}
+    left = calm | {"vus": 10, "iterations": 1, "cancel_ratio": 1.0, "cancel_after_s": (0.5, 1.0)}
     spec = scenarios.load("cancel")
     content = spec.scenario.model_dump(mode="json") | {"phases": [calm, left, calm]}
     spec = spec.model_copy(update={"scenario": Scenario.model_validate(content)})
