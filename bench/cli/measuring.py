@@ -96,8 +96,8 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
     from bench.store import scenarios, stacks
 
     stack = stacks.load(how.target or ("external" if how.urls else "embedded"))
-    spec = scenarios.load(scenario).with_thresholds(stack.thresholds)
-    spec = spec.with_objectives(parse_objectives(how.objectives or []))
+    spec = scenarios.load(scenario).limited_by(stack.thresholds)
+    spec = spec.held_to(parse_objectives(how.objectives or []))
     load, conditions = spec.scenario, _conditions(how, stack, spec.target.service)
     say(f"{load.name} on {stack.name}: {in_words(load.phases)}; Ctrl-C keeps what there is")
     with watching(load.name, live=how.live) as show:
@@ -117,7 +117,7 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
 
 def _conditions(how: How, stack: "Stack", service: str) -> "Conditions":
     from bench.core.config.stack import parse_injections
-    from bench.measure.load.messages import Transport
+    from bench.measure.load.messages import TransportChoice
     from bench.measure.machine.host import divided
     from bench.measure.run.run import Conditions
 
@@ -125,7 +125,7 @@ def _conditions(how: How, stack: "Stack", service: str) -> "Conditions":
         urls=by_service(how.urls or [], service),
         injections=parse_injections(stack, tuple(how.inject or ())),
         workers=how.workers,
-        transport=Transport(how.transport.value),
+        transport=TransportChoice(how.transport.value),
         certified=how.calibration,
         cores=divided(how.workers, pin=how.pin),
     )

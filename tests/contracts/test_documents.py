@@ -1,5 +1,4 @@
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -79,8 +78,8 @@ def test_the_readme_is_short() -> None:
 @pytest.mark.skipif(not ZENSICAL.exists(), reason="`make docs` installs zensical")
 def test_the_site_builds_strictly_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     """No link or anchor is broken, and no page loads a font, style, script or image from another host."""
-    shutil.copytree(DOCS, tmp_path / "docs")
-    shutil.copy(ROOT / "zensical.toml", tmp_path)
+    for name in ("docs", "zensical.toml"):
+        (tmp_path / name).symlink_to(ROOT / name)
     command = [str(ZENSICAL), "build", "--strict"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -2,13 +2,11 @@
 
 from bench.core.calibration.calibration import FIRST, TOTAL, Trial, trial
 from bench.core.config.executors import ConstantArrivalRate, ConstantVus, OpenLoop
-from bench.core.config.prompts import Prompt
-from bench.core.config.run_spec import RunSpec
-from bench.core.config.scenario import Scenario
+from bench.core.config.scenario import Prompt, RunSpec, Scenario
 from bench.core.config.stack import Service, Stack
 from bench.core.config.target import Durations, SseAnswer, Target
 from bench.core.samples.samples import SampleLog
-from bench.measure.load.messages import Job, Transport
+from bench.measure.load.messages import Job, TransportChoice
 from bench.measure.load.workers import Workers
 
 TRIAL_S = 1.0
@@ -39,7 +37,7 @@ REFERENCE_TARGET = Target(
 
 
 async def calibrate(
-    workers: Workers, scenario: Scenario, url: str, transport: Transport = Transport.OWN
+    workers: Workers, scenario: Scenario, url: str, transport: TransportChoice = TransportChoice.OWN
 ) -> Trial:
     """A second with the server of known timing.
 

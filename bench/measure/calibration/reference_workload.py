@@ -9,7 +9,7 @@ from bench.core.calibration.reference_workload import PINNED
 from bench.core.config.stack import Asked
 from bench.core.config.target import JsonAnswer, Target
 from bench.measure.load.asking import ask
-from bench.measure.load.messages import Transport
+from bench.measure.load.messages import TransportChoice
 from bench.measure.load.workers import Workers
 
 _ROUNDS = 15
@@ -35,20 +35,22 @@ def work_alone() -> dict[str, float]:
     return {"arithmetic": _median_ms(_arithmetic), "json": _median_ms(_json)}
 
 
-async def echo(workers: Workers, url: str, transport: Transport = Transport.OWN) -> dict[str, float]:
+async def echo(
+    workers: Workers, url: str, transport: TransportChoice = TransportChoice.OWN
+) -> dict[str, float]:
     """Answers at once by a server on loopback, asked one after the other; empty when it does not answer."""
     return await _median("echo", workers, _ECHO, url, transport)
 
 
 async def pinned(
-    workers: Workers, request: Asked, url: str, transport: Transport = Transport.OWN
+    workers: Workers, request: Asked, url: str, transport: TransportChoice = TransportChoice.OWN
 ) -> dict[str, float]:
     """The request that the stack declares, one after the other; empty when it is not answered."""
     return await _median(PINNED, workers, request, url, transport)
 
 
 async def _median(
-    piece: str, workers: Workers, request: Asked, url: str, transport: Transport
+    piece: str, workers: Workers, request: Asked, url: str, transport: TransportChoice
 ) -> dict[str, float]:
     times_ms = await ask(workers, request, url, transport=transport)
     return {piece: statistics.median(times_ms)} if len(times_ms) == request.repeats else {}

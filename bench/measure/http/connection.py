@@ -50,14 +50,17 @@ class Connection:
         """Whether the next exchange finds a connection, as far as is known."""
         return self._stream is not None and not self._stream.lost
 
-    async def open(self) -> None:
-        """Open the connection, unless it is open.
+    async def open(self) -> float | None:
+        """Open the connection. Return how long it took, in seconds; None if it was open.
 
         Raises:
             WireError: CONNECT_FAILED, TLS_FAILED or NAME_FAILED.
         """
-        if not self.is_open:
-            self._stream = await self._connect()
+        if self.is_open:
+            return None
+        began_s = self._clock()
+        self._stream = await self._connect()
+        return self._clock() - began_s
 
     async def exchange(
         self,

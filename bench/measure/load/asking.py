@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
-from bench.core.config.prompts import Prompt
-from bench.core.config.run_spec import RunSpec
-from bench.core.config.scenario import Scenario
+from bench.core.config.scenario import Prompt, RunSpec, Scenario
 from bench.core.config.stack import Asked
 from bench.core.samples.metrics import METRICS
 from bench.core.samples.samples import SampleLog
-from bench.measure.load.messages import Job, Transport
+from bench.measure.load.messages import Job, TransportChoice
 from bench.measure.load.workers import Workers
 
 _TIMEOUT_S = 60.0
@@ -19,7 +17,7 @@ async def ask(
     asked: Asked,
     url: str,
     tokens: Sequence[str] = (),
-    transport: Transport = Transport.OWN,
+    transport: TransportChoice = TransportChoice.OWN,
 ) -> list[float]:
     """Response times in milliseconds, of as many of the requests as were answered.
 

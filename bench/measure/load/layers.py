@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from bench.core.config.stack import Asked, Layers
 from bench.core.run.layers import Round
 from bench.measure.load.asking import ask
-from bench.measure.load.messages import Transport
+from bench.measure.load.messages import TransportChoice
 from bench.measure.load.workers import Workers
 
 _FEWEST = 2  # of one tier alone no part is another's
@@ -16,7 +16,7 @@ async def ask_layers(
     layers: Layers,
     urls: Mapping[str, str],
     tokens: Sequence[str],
-    transport: Transport = Transport.OWN,
+    transport: TransportChoice = TransportChoice.OWN,
 ) -> list[Round]:
     """Milliseconds by tier, of each round in which all answered; none when fewer than two can be reached.
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import RunSpec
 from bench.core.samples.samples import SampleLog
 from bench.core.values.histogram import Histogram
 
 _LENGTH = struct.Struct("!Q")
 
 
-class Transport(StrEnum):
+class TransportChoice(StrEnum):
     """Who speaks HTTP."""
 
     OWN = "own"
@@ -41,7 +41,7 @@ class Job:
     base_urls: Sequence[str]
     tokens: Sequence[str] = field(default=(), repr=False)
     share: tuple[int, int] = (0, 1)
-    transport: Transport = Transport.OWN
+    transport: TransportChoice = TransportChoice.OWN
 
 
 @dataclass(frozen=True, slots=True)

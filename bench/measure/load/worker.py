@@ -31,7 +31,7 @@ from bench.measure.load.messages import (
     Renew,
     Start,
     TakeBack,
-    Transport,
+    TransportChoice,
     WaitingForPhase,
     receive,
     send,
@@ -93,7 +93,9 @@ class _Shift:
 
     def _open_vu(self, number: int, arm: int) -> ChatClient:
         endpoint = self._endpoints[arm]
-        other = HttpxConnection(self._job.base_urls[arm]) if self._job.transport is Transport.HTTPX else None
+        other = None
+        if self._job.transport is TransportChoice.HTTPX:
+            other = HttpxConnection(self._job.base_urls[arm])
         if not self._tokens or endpoint.target.auth != "bearer":
             return ChatClient(endpoint, None, other)
         number %= len(self._tokens)

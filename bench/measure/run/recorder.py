@@ -11,7 +11,7 @@ from typing import assert_never
 from bench.core.calibration.calibration import Calibration, Trial
 from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.executors import in_words, planned_s
-from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import RunSpec
 from bench.core.config.stack import Asked, Layers
 from bench.core.load.abort import AbortWatch
 from bench.core.load.plan import plan
@@ -27,7 +27,7 @@ from bench.measure.calibration import reference_workload
 from bench.measure.calibration.calibrate import calibrate, trial_load
 from bench.measure.load.endpoint import Endpoint
 from bench.measure.load.layers import ask_layers
-from bench.measure.load.messages import Batch, Job, Transport
+from bench.measure.load.messages import Batch, Job, TransportChoice
 from bench.measure.load.workers import Workers, working
 from bench.measure.machine import host
 from bench.measure.machine.uninterrupted import told
@@ -80,7 +80,7 @@ class Subject:
     reference_url: str | None = None
     pinned: tuple[Asked, str] | None = None
     layers: tuple[Layers, Mapping[str, str]] | None = None
-    transport: Transport = Transport.OWN
+    transport: TransportChoice = TransportChoice.OWN
     cores: Mapping[str, Cores] = field(default_factory=dict)
     watched: Watched | None = None
     parts: Mapping[str, str] = field(default_factory=dict)

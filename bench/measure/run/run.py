@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import RunSpec
 from bench.core.config.stack import Asked, Stack
 from bench.core.load.progress import Progress
 from bench.core.run.recording import Recording
@@ -17,7 +17,7 @@ from bench.core.watch.host import GENERATORS, STACK, Cores
 from bench.errors import ConfigError
 from bench.measure.calibration.calibrate import REFERENCE
 from bench.measure.load.endpoint import check_url, declared_headers
-from bench.measure.load.messages import Transport
+from bench.measure.load.messages import TransportChoice
 from bench.measure.persistent.persistent import attach, is_up
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
 from bench.measure.run.recorder import Subject, Tokens, record
@@ -60,7 +60,7 @@ class Conditions:
     urls: Mapping[str, str] = field(default_factory=dict)
     injections: Mapping[str, float] = field(default_factory=dict)
     workers: int = 1
-    transport: Transport = Transport.OWN
+    transport: TransportChoice = TransportChoice.OWN
     tree: Path | None = None
     shared: bool = True
     variables: Mapping[str, str] = field(default_factory=dict)

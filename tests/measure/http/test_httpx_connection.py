@@ -13,7 +13,7 @@ from bench.measure.http.httpx_connection import HttpxConnection
 from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint
 from bench.measure.load.engine import Answer
-from bench.measure.load.messages import Batch, Job, Transport
+from bench.measure.load.messages import Batch, Job, TransportChoice
 from bench.measure.load.workers import working
 from tests.factories import make_scenario, make_spec
 from tests.measure.loopback import Requests, Script, response, server, streamed
@@ -157,7 +157,7 @@ def test_a_load_can_go_through_httpx() -> None:
     async def work() -> Requests:
         async with server([GOOD]) as (url, seen), working(1) as workers:
             spec = make_spec(make_scenario(phases=[turns]))
-            await workers.run(Job(spec, (url,), transport=Transport.HTTPX), take)
+            await workers.run(Job(spec, (url,), transport=TransportChoice.HTTPX), take)
             return seen
 
     seen = asyncio.run(work())

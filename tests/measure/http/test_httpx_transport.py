@@ -1,14 +1,16 @@
 import asyncio
 import gzip
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from bench.measure.http.connection import Reply
-from bench.measure.http.httpx_transport import ConnectionTransport
+import bench
 from tests.measure.hostile import LOOPS, Run, calibration, run_on, serving, then_close, then_reset, until
 from tests.measure.loopback import Script, response, server
 
@@ -21,9 +23,9 @@ def run(request: pytest.FixtureRequest) -> Run:
     return run_on(request.param)
 
 
-def _client(transport: ConnectionTransport | None = None, read_s: float | None = None) -> httpx.AsyncClient:
+def _client(transport: bench.Transport | None = None, read_s: float | None = None) -> httpx.AsyncClient:
     timeout = httpx.Timeout(None, read=read_s)
-    return httpx.AsyncClient(transport=transport or ConnectionTransport(), timeout=timeout)
+    return httpx.AsyncClient(transport=transport or bench.Transport(), timeout=timeout)
 
 
 async def _silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
@@ -47,8 +49,7 @@ def test_a_client_works_as_with_its_own_transport(run: Run) -> None:
             assert got.headers.get_list("x-a") == ["b", "c"]
             assert got.http_version == "HTTP/1.1"
             assert got.reason_phrase == "Created"
-            assert isinstance(got.extensions["reply"], Reply)
-            assert got.extensions["reply"].finished_s > 0
+            assert isinstance(got.extensions["bench"], bench.ExchangeTimes)
             assert seen.heads[0].startswith("POST /ask?q=a%20b HTTP/1.1\r\n")
             assert seen.heads[0].count("x-c: ") == 2
             assert seen.heads[0].lower().count("host: ") == 1
@@ -56,6 +57,56 @@ def test_a_client_works_as_with_its_own_transport(run: Run) -> None:
             assert seen.bodies == ['{"b":"é"}'.encode()]
 
     run(work())
+
+
+def test_a_response_has_the_times_of_its_exchange(run: Run) -> None:
+    """Connecting, sending, first byte, each part and end are on the clock of `time.monotonic`, in order."""
+
+    async def work() -> None:
+        go = asyncio.Event()
+
+        async def two_parts(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(CHUNKED + b"1\r\na\r\n")
+            await go.wait()
+            writer.write(b"1\r\nb\r\n0\r\n\r\n")
+
+        async with server([two_parts, response(b"")]) as (url, _), _client() as client:
+            began_s = time.monotonic()
+            async with client.stream("GET", url) as got:
+                times: bench.ExchangeTimes = got.extensions["bench"]
+                parts = got.aiter_raw()
+                assert await anext(parts) == b"a"
+                finished_early = times.finished_s is not None
+                go.set()
+                assert await anext(parts) == b"b"
+                assert [part async for part in parts] == []
+            ended_s = time.monotonic()
+            assert not finished_early
+            assert times.connect_s is not None
+            assert times.sent_s is not None
+            assert times.finished_s is not None
+            assert (
+                began_s + times.connect_s <= times.sent_s <= times.parts_s[0] <= times.parts_s[1] <= ended_s
+            )
+            assert times.parts_s[1] <= times.finished_s <= ended_s
+            assert times.first_byte_s == times.parts_s[0]
+            assert not times.retried
+            empty = (await client.get(url)).extensions["bench"]
+            assert (empty.connect_s, empty.first_byte_s, empty.parts_s) == (None, None, [])
+            assert empty.finished_s >= empty.sent_s >= ended_s
+
+    run(work())
+
+
+def test_the_public_names_are_imported_when_they_are_used() -> None:
+    """`import bench` imports no httpx, and a name that does not exist is an AttributeError."""
+    program = (
+        "import sys, bench; assert 'httpx' not in sys.modules; assert issubclass(bench.Transport, "
+        "__import__('httpx').AsyncBaseTransport)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = bench.Nothing
 
 
 def test_a_streamed_request_is_collected(run: Run) -> None:
@@ -182,7 +233,7 @@ def test_failures_are_those_of_httpx(run: Run, script: Script, error: type[httpx
     """Whoever is written for httpx catches what it catches, and the request is with it."""
 
     async def work() -> None:
-        async with serving(script) as url, _client(ConnectionTransport(max_body=1000)) as client:
+        async with serving(script) as url, _client(bench.Transport(max_body=1000)) as client:
             with pytest.raises(error) as failed:
                 await client.get(url)
             assert failed.value.request.url == url
@@ -235,7 +286,7 @@ def test_tls_is_the_given_one(run: Run, tmp_path: Path) -> None:
 
     async def work() -> None:
         async with serving(then_close(response(b"safe")), served) as url:
-            async with _client(ConnectionTransport(trusting)) as client:
+            async with _client(bench.Transport(trusting)) as client:
                 assert (await client.get(url)).text == "safe"
             async with _client() as client:
                 with pytest.raises(httpx.ConnectError, match="self-signed"):
@@ -326,7 +377,7 @@ def test_closing_the_client_closes_what_is_under_way(run: Run) -> None:
 
     async def work() -> None:
         async with server([_silent]) as (url, seen):
-            transport = ConnectionTransport()
+            transport = bench.Transport()
             client = _client(transport)
             reading = asyncio.create_task(client.get(url))
             await until(lambda: len(seen.heads) == 1)
