@@ -1,6 +1,6 @@
-"""`make bench-embedded`: checks of the embedded stack as it is, and made worse by known amounts.
+"""`make bench-embedded`: check the embedded stack without a change and with known slowdowns.
 
-What was measured is kept in a folder, so that it can be stopped and gone on with, and judged again.
+Each run is stored in a folder, so you can stop the program, continue it later, and judge the runs again.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from bench.store import scenarios, stacks
 _ROOT = Path(__file__).parents[2]
 _METHOD = Path(__file__).with_name("method.md")
 _BASE, _SAME = "baseline", "no change"
-# Title: what is made worse, and how many checks.
+# Title: injected slowdowns, and the number of checks.
 ROWS: dict[str, tuple[Mapping[str, float], int]] = {
     _SAME: ({}, 40),
     "the model 5 % slower": ({"model.slowdown": 1.05}, 10),
@@ -42,11 +42,11 @@ def _say(text: str) -> None:
 
 
 class Runs:
-    """The runs of one scenario, measured when they are first asked for.
+    """The runs of one scenario; each is measured when it is first requested.
 
     Args:
-        folder: Where they are kept.
-        scenario: Its name.
+        folder: Folder of the stored runs.
+        scenario: Name of the scenario.
     """
 
     def __init__(self, folder: Path, scenario: str) -> None:
@@ -55,7 +55,7 @@ class Runs:
         folder.mkdir(parents=True, exist_ok=True)
 
     def run(self, name: str, injections: Mapping[str, float]) -> RunResult:
-        """The run of this name."""
+        """Return the run of this name."""
         kept = self._folder / f"{name.replace(' ', '-')}.json"
         if not kept.exists():
             listener = Listener(progress=lambda _: None, note=_say, warning=_say)
@@ -67,7 +67,7 @@ class Runs:
 
 
 def expected(runs: Runs) -> tuple[Baseline, Noise]:
-    """Ten accepted runs, and what they say of noise."""
+    """Return a baseline of ten runs and its noise measurement."""
     baseline: Baseline | None = None
     made: list[RunResult] = []
     number = 0
@@ -81,7 +81,7 @@ def expected(runs: Runs) -> tuple[Baseline, Noise]:
 
 
 def check(runs: Runs, title: str, number: int, baseline: Baseline, noise: Noise) -> Comparison:
-    """One check, as `bench check` makes it: what looks worse is measured again."""
+    """Make one check as `bench check` does, with a confirmation run if a metric looks worse."""
     injections = ROWS[title][0]
     first = runs.run(f"{title} {number}", injections)
     alone = compare(first, baseline, noise=noise)
@@ -92,7 +92,7 @@ def check(runs: Runs, title: str, number: int, baseline: Baseline, noise: Noise)
 
 
 def row(title: str, found: Sequence[Comparison]) -> str:
-    """What was said of the checks of one row, as Markdown."""
+    """Return the counts of one row as Markdown."""
     shown = (Decision.FAIL, Decision.PASS, Decision.INCONCLUSIVE, Decision.INVALID)
     counts = [sum(each.decision is decision for each in found) for decision in shown]
     changes = [
@@ -114,7 +114,7 @@ def row(title: str, found: Sequence[Comparison]) -> str:
 
 
 def main() -> int:
-    """Measure what is not there yet, judge everything, and write the table."""
+    """Measure the missing runs, judge all of them, and write the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.embedded", description=__doc__)
     parser.add_argument("--scenario", default="quick")
     parser.add_argument("--runs", type=Path, default=_ROOT / "results" / "embedded")
@@ -122,7 +122,7 @@ def main() -> int:
     given = parser.parse_args()
     runs = Runs(given.runs, given.scenario)
     baseline, noise = expected(runs)
-    # In a mixed order, so that an hour of a busy machine does not fall on one row.
+    # In a random order, so that a busy hour does not affect only one row.
     order = [(title, number) for title, (_, count) in ROWS.items() for number in range(count)]
     random.Random(_SEED).shuffle(order)
     found: dict[str, list[Comparison]] = {title: [] for title in ROWS}

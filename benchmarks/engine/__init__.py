@@ -1,1 +1,1 @@
-"""Compares the load's HTTP transport with its peers: `make bench-engine`."""
+"""Comparison of the load generator with other clients: `make bench-engine`."""

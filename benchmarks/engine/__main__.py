@@ -1,4 +1,4 @@
-"""`make bench-engine`: measures the transport and its peers, prints the result and keeps it as Markdown."""
+"""`make bench-engine`: measure the transport and its peers, and write the result as Markdown."""
 
 import argparse
 import json

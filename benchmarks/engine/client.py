@@ -31,7 +31,7 @@ _PROFILE_LINES = 8
 
 
 async def measured(name: str, client_name: str, port: int, users: int, seconds: float) -> work.Numbers:
-    """The numbers of a measure."""
+    """Return the numbers of a measure."""
     if name == "lag":
         return await lag(port, seconds, kernel_timer=client_name == "ours")
     if client_name == "whole":
@@ -52,7 +52,7 @@ async def measured(name: str, client_name: str, port: int, users: int, seconds: 
 
 
 def _profiled(work_to_do: Coroutine[Any, Any, work.Numbers], *, on_uvloop: bool) -> dict[str, float]:
-    """The share of each function in the time of all, the greatest first."""
+    """Return each function's share of the total time, the largest first."""
     profile = cProfile.Profile()
     profile.enable()
     _run(work_to_do, on_uvloop=on_uvloop)
@@ -79,7 +79,7 @@ def _run(work_to_do: Coroutine[Any, Any, work.Numbers], *, on_uvloop: bool) -> w
 
 
 def main() -> None:
-    """Measure what the command line says."""
+    """Run the measure that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("measure", choices=[*_MEASURES, "lag", "hiccups"])
     parser.add_argument("--client", default="ours")

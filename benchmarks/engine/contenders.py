@@ -1,4 +1,4 @@
-"""Who is compared at what, and how each is run."""
+"""The contenders of each measure, and how each of them runs."""
 
 import json
 import re
@@ -39,7 +39,7 @@ _PER_SECOND = re.compile(r"Requests/sec:\s*([0-9.]+)")
 
 @dataclass(frozen=True)
 class Row:
-    """One measure at one number of users, and who takes part, in this order."""
+    """One measure at one number of VUs, with its contenders in their order."""
 
     measure: str
     users: int
@@ -89,7 +89,7 @@ class Runner:
     floor: Path
 
     def run(self, row: Row, contender: str) -> dict[str, float] | None:
-        """The numbers of one contender; None when it is a tool that this machine has not.
+        """Return the numbers of one contender; None if its tool is not installed.
 
         Raises:
             RuntimeError: It failed; the message says how.
@@ -104,15 +104,15 @@ class Runner:
         return _json(self._command(row.measure, contender, row.users, row.seconds))
 
     def profile(self, measure: str, contender: str, users: int) -> dict[str, float]:
-        """The functions in which most of the time goes, with their share of it."""
+        """Return the functions that take most of the time, with their shares."""
         return _json([*self._command(measure, contender, users, 1.0), "--profile"])
 
     def million(self) -> dict[str, float]:
-        """A run of a million requests, by the load generator as it is used."""
+        """Run a million requests with the complete load generator."""
         return _json([sys.executable, "-m", "benchmarks.engine.million", f"--port={self.port}"])
 
     def hiccups(self) -> dict[str, float]:
-        """What the machine takes from this core."""
+        """Measure how much time other processes take from this core."""
         return _json(self._command("hiccups", MACHINE, 1, 0.3))
 
     def _command(self, measure: str, contender: str, users: int, seconds: float) -> list[str]:

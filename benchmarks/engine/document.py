@@ -1,4 +1,4 @@
-"""Words the result as Markdown."""
+"""The result as a Markdown page."""
 
 import statistics
 from pathlib import Path
@@ -69,7 +69,7 @@ _TABLES: dict[str, tuple[str, str, dict[str, tuple[str, int]]]] = {
 
 
 def document(results: Results) -> str:
-    """The whole page."""
+    """Return the complete page."""
     parts = [_METHOD.read_text(encoding="utf-8")]
     parts += [_table(["fact", "value"], [[name, value] for name, value in results.facts.items()], ":---")]
     parts += [_targets(results), *(_measure(results, key) for key in results.rounds)]

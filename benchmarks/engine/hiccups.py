@@ -1,4 +1,4 @@
-"""What the machine takes from whoever runs on a core: the floor under every time that is measured there."""
+"""Time that other processes take from a core: the lower limit of every measured delay."""
 
 import time
 
@@ -8,7 +8,7 @@ _GAP_S = 50e-6  # reading the clock takes a hundredth of that
 
 
 def hiccups(seconds: float) -> dict[str, float]:
-    """Read the clock without a pause: how late one is at a random moment, and what share was taken."""
+    """Read the clock in a loop; return the delay at a random time and the share of lost time."""
     clock = time.perf_counter
     began_s = last_s = clock()
     gaps_s = []

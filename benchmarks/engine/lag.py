@@ -1,4 +1,4 @@
-"""How late an open loop sends: by the kernel's timer, as the engine does, or by `asyncio.sleep`."""
+"""Send lag of an open loop: with the kernel's timer, as the load generator, or with `asyncio.sleep`."""
 
 import asyncio
 import random
@@ -11,7 +11,7 @@ _RATE = 500
 
 
 async def lag(port: int, seconds: float, *, kernel_timer: bool) -> dict[str, float]:
-    """The delay from a request's planned time to its last byte's way into the kernel."""
+    """Return the delays from the planned start until the kernel has the last byte."""
     # Not importable in the peers' environment.
     from bench.measure.http.connection import Address, Connection, request_bytes  # noqa: PLC0415
     from bench.measure.machine.pacing import pacer  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Locust's requests a second: FastHttpUser without pauses, headless. Runs in the peers' environment only."""
+"""Requests per second of Locust: FastHttpUser without wait time, headless, in the peers' environment."""
 
 from gevent import monkey  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
@@ -22,7 +22,7 @@ def ask(user: FastHttpUser) -> None:
 
 
 class Asker(FastHttpUser):  # type: ignore[misc,unused-ignore]
-    """Asks again as soon as it has its answer."""
+    """A user without wait time."""
 
     tasks = [ask]
 

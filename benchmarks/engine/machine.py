@@ -1,4 +1,4 @@
-"""What the numbers were measured on, and with."""
+"""Machine and versions of a measurement."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ from .peers import peers_versions
 
 
 def machine() -> dict[str, str]:
-    """What is worth knowing, in words, by name."""
+    """Return the facts about the machine by name."""
     processor = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     threads = os.cpu_count()
     versions = {name: f"{name} {number}" for name, number in peers_versions().items()}
@@ -26,7 +26,7 @@ def machine() -> dict[str, str]:
 
 
 def _tools() -> list[str]:
-    """The Debian packages of the tools that are here."""
+    """Return the Debian packages of the installed tools."""
     tools = [tool for tool in ("hey", "wrk") if shutil.which(tool)]
     if not tools or shutil.which("dpkg-query") is None:
         return tools

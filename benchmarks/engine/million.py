@@ -1,4 +1,4 @@
-"""`bench run` with a million requests, down to its files, and the memory that its processes need."""
+"""`bench run` with a million requests, including its files, and the memory of its processes."""
 
 import argparse
 import json
@@ -31,7 +31,7 @@ _DECLARED = {
 
 
 def main() -> None:
-    """Run what the command line says, and print the numbers as a line of JSON."""
+    """Run the requests and print the numbers as a line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--requests", type=int, default=1_000_000)

@@ -1,4 +1,4 @@
-"""What came of streams and when, kept raw while the clock runs and read afterwards."""
+"""Parts of streams with their times, stored raw during the measurement and parsed afterwards."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ _STAMP = re.compile(rb'"t":([0-9.]+)')
 
 
 class Parts:
-    """Parts of one user's streams."""
+    """Parts of the streams of one VU."""
 
     def __init__(self) -> None:
         self._parts: list[tuple[bytes, float]] = []
@@ -15,18 +15,18 @@ class Parts:
         self.take = self._take
 
     def begin(self) -> None:
-        """What comes now is of the next stream."""
+        """Begin the next stream."""
         self._begins.append(len(self._parts))
 
     def _take(self, part: bytes, at_s: float) -> None:
         self._parts.append((part, at_s))
 
     def errors_ms(self) -> list[float]:
-        """How much later than its server each token was noticed."""
+        """Return the delay of each token after the server's time."""
         return [(at_s - float(stamp)) * 1000 for part, at_s in self._parts for stamp in _STAMP.findall(part)]
 
     def first_errors_ms(self) -> list[float]:
-        """The same, of the first token of each stream."""
+        """Return the delay of the first token of each stream."""
         return [
             (at_s - float(stamp)) * 1000
             for index in self._begins
@@ -35,11 +35,11 @@ class Parts:
         ]
 
     def first_s(self) -> list[float]:
-        """When the first token of each stream was noticed."""
+        """Return the time of the first token of each stream."""
         return [at_s for index in self._begins for _, at_s in self._parts[index : index + 1]]
 
 
 def percentile(values: Sequence[float], per_cent: float) -> float:
-    """The nearest rank."""
+    """Return a quantile by nearest rank."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * per_cent / 100))]

@@ -1,4 +1,4 @@
-"""Puts the peers into a virtual environment of their own, once."""
+"""A virtual environment for the peers, created once."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ _REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 
 def peers_python(folder: Path) -> Path:
-    """The environment's Python; the environment is made when its requirements changed.
+    """Return the environment's Python; create the environment if its requirements changed.
 
     Raises:
         subprocess.CalledProcessError: pip has said why.
@@ -24,7 +24,7 @@ def peers_python(folder: Path) -> Path:
 
 
 def peers_versions() -> dict[str, str]:
-    """Version by package."""
+    """Return the version of each package."""
     lines = _REQUIREMENTS.read_text(encoding="utf-8").splitlines()
     pairs = (line.split("==") for line in lines if "==" in line)
     return {name: version.strip() for name, version in pairs}

@@ -1,4 +1,4 @@
-"""Compiles what is in C, and runs the server as long as a block lasts."""
+"""Compile the programs in C and run the server."""
 
 import subprocess
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ SERVER, CLIENT = "server", "client"
 
 
 def compiled(folder: Path, name: str) -> Path:
-    """The program of a C file beside this one.
+    """Compile a C file of this folder and return its program.
 
     Raises:
         subprocess.CalledProcessError: gcc has said why.
@@ -22,7 +22,7 @@ def compiled(folder: Path, name: str) -> Path:
 
 @contextmanager
 def serving(program: Path) -> Iterator[int]:
-    """Run the server on this process's cores; gives its port."""
+    """Run the server on this process's cores during a block; yield its port."""
     command = [str(program)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None  # noqa: S101 - it was asked for

@@ -1,4 +1,4 @@
-"""Runs all rows, contender after contender and round after round, and keeps every number."""
+"""A session: all rows, contender after contender and round after round."""
 
 import statistics
 from collections.abc import Callable
@@ -28,23 +28,23 @@ class Results:
     facts: dict[str, str] = field(default_factory=dict)
 
     def values(self, key: Key, contender: str, number: str) -> list[float]:
-        """One value a round; none when the contender did not take part."""
+        """Return one value per round; empty if the contender did not take part."""
         return self.rounds[key].get(contender, {}).get(number, [])
 
     def median(self, key: Key, contender: str, number: str) -> float | None:
-        """Over the rounds."""
+        """Return the median over the rounds."""
         values = self.values(key, contender, number)
         return statistics.median(values) if values else None
 
     def ratio(self, key: Key, contender: str, number: str, base: str = OURS) -> float | None:
-        """The median over the rounds of the ratio within a round."""
+        """Return the median over the rounds of the ratio within a round."""
         pairs = zip(self.values(key, contender, number), self.values(key, base, number), strict=False)
         ratios = [value / base_value for value, base_value in pairs if base_value]
         return statistics.median(ratios) if ratios else None
 
 
 def session(runner: Runner, repeat: int, say: Callable[[str], None]) -> Results:
-    """Measure everything."""
+    """Measure all rows."""
     results = Results()
     for row in ROWS:
         key = f"{row.measure} {row.users}"

@@ -1,4 +1,4 @@
-"""What the transport has to reach, and what limits it where it does not."""
+"""Goals of the transport, and the reason for a missed goal."""
 
 # ruff: noqa: PLR0913, PLR0917 - a row of a table has as many parameters as columns
 
@@ -28,15 +28,15 @@ _LOOP = "the rest is system calls of the loop, and one Python callback per part.
 
 @dataclass(frozen=True)
 class Reached:
-    """How one number stands.
+    """One number compared with its goal.
 
     Attributes:
-        what: In words.
-        bound: The least or the most that is right, in words.
-        value: The median; None when a peer is missing.
-        best: Of the rounds.
-        ok: Whether the median is good enough.
-        limit: What limits it, should it be missed.
+        what: Name of the number.
+        bound: The goal, as text.
+        value: The median; None if a peer is missing.
+        best: The best round.
+        ok: Whether the median reaches the goal.
+        limit: The reason if the goal is missed.
     """
 
     what: str
@@ -48,7 +48,7 @@ class Reached:
 
 
 def reached(results: Results) -> Iterator[Reached]:
-    """Every number of the table to reach."""
+    """Yield every row of the table of goals."""
     for name, bound, peers in (
         ("aiohttp on its faster event loop", 3, (AIOHTTP, AIOHTTP_UVLOOP)),
         ("Locust FastHttpUser", 4, (LOCUST,)),
@@ -95,7 +95,7 @@ def reached(results: Results) -> Iterator[Reached]:
 
 
 def _times(results: Results, what: str, users: int, bound: float, peers: tuple[str, ...]) -> Reached:
-    """How many times the requests of the fastest of these peers."""
+    """Return the ratio of requests to the fastest of these peers."""
     ratios = [results.ratio(f"rate {users}", OURS, "rps", peer) for peer in peers]
     value = min((ratio for ratio in ratios if ratio is not None), default=None)
     return Reached(what, f"≥ {bound} times", value, None, value is not None and value >= bound, _LOOP)
@@ -110,7 +110,7 @@ def _kernel(results: Results) -> str:
 
 
 def _in_terms_of_the_floor(results: Results, what: str, contender: str, limit: str) -> Reached:
-    """The same bound as in µs, whatever the machine and its kernel: C took 6.4 where 12 was asked for."""
+    """Return the goal as a ratio to C, independent of the machine: C took 6.4 µs where the goal was 12 µs."""
     value = results.ratio("streams 200", contender, "us_cpu", FLOOR)
     return Reached(
         what, f"≤ {_FLOOR_TIMES} times", value, None, value is not None and value <= _FLOOR_TIMES, limit

@@ -1,4 +1,4 @@
-"""The whole load generator, not only its transport: plan, users, answers judged, samples kept."""
+"""The complete load generator: plan, VUs, judged responses and stored samples."""
 
 import asyncio
 import gc
@@ -23,7 +23,7 @@ _PAGE_KB = 4.0
 
 
 def _brief_of(phase: ConstantVus) -> RunSpec:
-    """One small message to the C server, which answers with a small document."""
+    """Return the run spec of one small message to the C server."""
     return RunSpec(
         scenario=Scenario(
             name="rate",
@@ -46,7 +46,7 @@ def _brief_of(phase: ConstantVus) -> RunSpec:
 
 
 async def whole_rate(port: int, users: int, seconds: float) -> dict[str, float]:
-    """Requests a second of a closed loop without pauses."""
+    """Return the requests per second of a closed loop without think time."""
     spec = _brief_of(
         ConstantVus(executor="constant-vus", vus=users, duration_s=seconds, think_time_s=(0.0, 0.0))
     )
@@ -75,7 +75,7 @@ async def whole_rate(port: int, users: int, seconds: float) -> dict[str, float]:
 
 
 async def whole_memory(port: int, users: int) -> dict[str, float]:
-    """Resident memory of a virtual user that waits for its next message."""
+    """Return the resident memory of a VU in its think time."""
     phase = ConstantVus(executor="constant-vus", vus=users, duration_s=3.0, think_time_s=(600.0, 600.0))
     spec = _brief_of(phase)
     endpoint, clock = Endpoint.of(spec, f"http://{HOST}:{port}", {}), pacer()

@@ -1,4 +1,4 @@
-"""What the clients have to do, and the numbers that come of it: one coroutine a measure."""
+"""Work of the clients and its numbers: one coroutine per measure."""
 
 import asyncio
 import gc
@@ -21,7 +21,7 @@ _PAGE_KB = 4.0
 
 
 async def rate(client: Client, users: int, seconds: float) -> Numbers:
-    """Requests a second, each user asking again as soon as it has its answer."""
+    """Return the requests per second of VUs without think time."""
     finished = 0
     over = False
 
@@ -43,7 +43,7 @@ async def rate(client: Client, users: int, seconds: float) -> Numbers:
 
 
 async def streams(client: Client, users: int, seconds: float) -> Numbers:
-    """How late tokens are noticed, what they cost, and how many streams fit in the time."""
+    """Return the delay of tokens, their CPU time, and the share of the possible streams."""
     everything = [Parts() for _ in range(users)]
     dice = random.Random(1)
     paths = [  # each user's phase is its own, as it is between servers and people
@@ -82,7 +82,7 @@ async def streams(client: Client, users: int, seconds: float) -> Numbers:
 
 
 async def burst(client: Client, users: int, _: float) -> Numbers:
-    """How wrong the first token's time is when all ask in the same instant."""
+    """Return the error of the first token's time if all requests start at the same time."""
     stamp_ms: list[float] = []
     waited_ms: list[float] = []
     path = f"/stream?tokens=1&first_us={_BURST_FIRST_MS * 1000:.0f}&gap_us=0"
@@ -103,7 +103,7 @@ async def burst(client: Client, users: int, _: float) -> Numbers:
 
 
 async def flood(client: Client, users: int, seconds: float) -> Numbers:
-    """Tokens a second, as fast as they come."""
+    """Return the tokens per second at full speed."""
     tokens = 0
     path = f"/flood?tokens={_FLOOD_TOKENS}"
 
@@ -123,7 +123,7 @@ async def flood(client: Client, users: int, seconds: float) -> Numbers:
 
 
 async def memory(client: Client, users: int, _: float) -> Numbers:
-    """Resident memory of a user that has asked once and is idle."""
+    """Return the resident memory of an idle VU."""
     gc.collect()
     before_kb = _resident_kb()
     await client.open()

@@ -1,1 +1,1 @@
-"""Pictures of what people look at, for docs/."""
+"""Pictures for docs/."""

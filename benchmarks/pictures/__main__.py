@@ -1,4 +1,4 @@
-"""`make pictures`: checks the embedded stack with a slower model, and takes pictures of what is shown."""
+"""`make pictures`: check the embedded stack with a slower model and take pictures of the reports."""
 
 import os
 import secrets
@@ -25,7 +25,7 @@ PICTURES = {
 
 
 def main() -> None:
-    """Take the pictures of a run that is made for them."""
+    """Measure a run and take the pictures."""
     chromium = installed()
     if chromium is None:
         sys.exit("there is no Chromium\n\nhint: apt-get install chromium")

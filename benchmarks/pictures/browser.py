@@ -1,4 +1,4 @@
-"""Headless Chromium as it is installed; nothing is downloaded."""
+"""The installed Chromium, headless; it downloads no file."""
 
 import shutil
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ _QUIET = (
 
 
 def installed() -> Path | None:
-    """Where Chromium is; None where it is not."""
+    """Return the path of Chromium; None if it is not installed."""
     found = next(filter(None, map(shutil.which, _NAMES)), None)
     return None if found is None else Path(found)
 
 
 @contextmanager
 def browser(chromium: Path) -> Iterator[Browser]:
-    """A browser with a profile of its own, gone afterwards."""
+    """Yield a browser with a temporary profile."""
     with sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=chromium, args=_QUIET)
         try:

@@ -1,4 +1,4 @@
-"""What a command leaves on a terminal, as a picture that is text."""
+"""The output of a command on a terminal, as an SVG picture."""
 
 import io
 import os
@@ -20,7 +20,7 @@ _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
 def last_screen(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:
-    """Run a command on a terminal of its own, and return what stands there at its end.
+    """Run a command on its own terminal and return the last screen.
 
     What is drawn again and again is erased line by line first, so the last drawing follows the last erasure.
     """
@@ -41,7 +41,7 @@ def last_screen(command: Sequence[str], folder: Path, environment: Mapping[str, 
 
 
 def picture(text: str, title: str) -> str:
-    """A terminal's text as SVG."""
+    """Return a terminal's text as SVG."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(Text.from_ansi(text.strip("\n")), soft_wrap=True)
     return _FONTS.sub("", console.export_svg(title=title, theme=SVG_EXPORT_THEME, unique_id="bench"))

@@ -1,4 +1,4 @@
-"""`make bench-verdicts`: how often each rule calls a regression, where there is one and where not."""
+"""`make bench-verdicts`: simulate how often each rule reports a regression, with and without a change."""
 
 import argparse
 import math
@@ -6,7 +6,7 @@ import sys
 from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 
-from .drift import HISTORIES, MERGES, steps_found
+from .drift import HISTORIES, MERGES, detected_drift
 from .rules import BASELINE_RUNS, RULES, Base, Version
 from .world import Follows, Machines, World
 
@@ -17,7 +17,7 @@ _CHUNK = 125
 QUIET, USUAL, NOISY = (Machines(sd=sd) for sd in (0.027, 0.06, 0.10))
 ALONE, ALONE_NOISY = (Machines(sd=sd, reference_workload=Follows.NONE) for sd in (0.06, 0.10))
 MANY = Machines(sd=0.06, requests=300)
-# Title: machines, how much slower the version is, how often it fails, and how often it is much slower.
+# Title: machines, slowdown factor of the version, share of failures, share of much slower requests.
 CELLS: dict[str, tuple[Machines, float, float, float]] = {
     "no change, 2.7 % between machines": (QUIET, 1.0, 0.0, 0.0),
     "no change, 6 %": (USUAL, 1.0, 0.0, 0.0),
@@ -62,38 +62,44 @@ CELLS: dict[str, tuple[Machines, float, float, float]] = {
 
 
 def calls(title: str, first: int, count: int) -> dict[str, int]:
-    """How many of so many pull requests each rule calls a regression, from the one of this seed on."""
+    """Return the number of pull requests that each rule reports as a regression.
+
+    Args:
+        title: Row of the table.
+        first: Seed of the first pull request; the others follow.
+        count: Number of pull requests.
+    """
     machines, *worse = CELLS[title]
-    found = dict.fromkeys(RULES, 0)
+    reported = dict.fromkeys(RULES, 0)
     for number in range(first, first + count):
         world = World(machines, seed=number)
         base = Base([world.run(world.machine(new=False)) for _ in range(BASELINE_RUNS)])
         head = Version(world, *worse)
         for name, rule in RULES.items():
-            found[name] += rule(world, base, head)
-    return found
+            reported[name] += rule(world, base, head)
+    return reported
 
 
 def table(counts: dict[str, dict[str, int]], repetitions: int) -> str:
-    """Shares with their standard errors, as Markdown."""
+    """Return the shares with their standard errors as Markdown."""
     lines = [f"| of {repetitions:,} pull requests | {' | '.join(RULES)} |"]
     lines.append(f"| :--- | {' | '.join(['---:'] * len(RULES))} |")
-    for title, found in counts.items():
-        cells = [_share(found[name], repetitions) for name in RULES]
+    for title, reported in counts.items():
+        cells = [_share(reported[name], repetitions) for name in RULES]
         lines.append(f"| {title} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def drift_table(pool: Executor, repetitions: int) -> str:
-    """In how many histories of small steps, and of none, something is found, as Markdown."""
+    """Return the share of histories, with and without small steps, that fail, as Markdown."""
     lines = [f"| {MERGES} merges, of {repetitions:,} histories | rolling baseline | pinned baseline |"]
     lines.append("| :--- | ---: | ---: |")
     for title in HISTORIES:
         starts = range(0, repetitions, _CHUNK)
         sizes = [min(_CHUNK, repetitions - start) for start in starts]
-        parts = list(pool.map(steps_found, [title] * len(sizes), starts, sizes))
-        rolling, anchored = (sum(counts) for counts in zip(*parts, strict=True))
-        lines.append(f"| {title} | {_share(rolling, repetitions)} | {_share(anchored, repetitions)} |")
+        parts = list(pool.map(detected_drift, [title] * len(sizes), starts, sizes))
+        rolling, pinned = (sum(counts) for counts in zip(*parts, strict=True))
+        lines.append(f"| {title} | {_share(rolling, repetitions)} | {_share(pinned, repetitions)} |")
         sys.stderr.write(f"{lines[-1]}\n")
     return "\n".join(lines) + "\n"
 

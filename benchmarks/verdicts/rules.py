@@ -1,4 +1,4 @@
-"""Ours and other rules on the same runs: does each of them call a regression?"""
+"""The project's rules and those of other tools, on the same runs."""
 
 import math
 from collections.abc import Callable
@@ -18,13 +18,13 @@ PAIRS = 6
 _SIGNIFICANT = 0.05
 _ALERT_110, _ALERT_200 = 1.1, 2.0
 
-# A rule is given the world, the baseline's runs, and how to make runs of the version that is judged.
+# A rule receives the world, the baseline and the new version; it returns whether it reports a regression.
 Rule = Callable[[World, "Base", "Version"], bool]
 
 
 @dataclass
 class Base:
-    """The baseline's runs, oldest first, and as they are judged by."""
+    """The baseline: its runs, oldest first, and the accepted form."""
 
     runs: list[Run]
     accepted: Baseline = field(init=False)
@@ -34,13 +34,13 @@ class Base:
 
 
 class Version:
-    """The version that is judged, on the machine that it was given.
+    """The new version on its machine.
 
     Args:
-        world: Makes its runs.
-        change: How much slower it is.
-        failed_ratio: How often it fails.
-        tail_ratio: How many of its requests take much longer.
+        world: Generates its runs.
+        change: Slowdown factor.
+        failed_ratio: Share of failed requests.
+        tail_ratio: Share of much slower requests.
     """
 
     def __init__(self, world: World, change: float, failed_ratio: float, tail_ratio: float = 0.0) -> None:
@@ -50,18 +50,18 @@ class Version:
         self._alone: Comparison | None = None
 
     def run(self) -> Run:
-        """Another run on the same machine."""
+        """Return another run on the same machine."""
         return self._world.run(self.machine, *self._worse)
 
     def alone(self, base: Base) -> Comparison:
-        """Its first run beside a baseline; judged once, for it is asked twice."""
+        """Return the comparison of its first run with a baseline; it is computed once."""
         if self._alone is None:
             self._alone = compare(as_result(self.first, 1), base.accepted)
         return self._alone
 
 
 def check(_: World, base: Base, head: Version) -> bool:
-    """`bench check`: the committed baseline, and a second run of what looks worse."""
+    """`bench check`: the committed baseline, and a confirmation run if a metric looks worse."""
     alone = head.alone(base)
     if not alone.suspect:
         return alone.decision is Decision.FAIL
@@ -70,19 +70,19 @@ def check(_: World, base: Base, head: Version) -> bool:
 
 
 def single(_: World, base: Base, head: Version) -> bool:
-    """`bench check --confirm never`: one run beside the committed baseline."""
+    """`bench check --confirm never`: one run compared with the committed baseline."""
     return head.alone(base).decision is Decision.FAIL
 
 
 def turns(world: World, _: Base, head: Version) -> bool:
-    """`bench ab`: base and head in turns on the head's machine."""
+    """`bench ab`: base and head alternated on the head's machine."""
     ours = [as_result(world.run(head.machine), number) for number in range(PAIRS)]
     theirs = [as_result(head.run(), number) for number in range(PAIRS)]
     return compare_pairs(ours, theirs, theirs[-1], "base").decision is Decision.FAIL
 
 
 def ratio_110(_: World, base: Base, head: Version) -> bool:
-    """github-action-benchmark with an alert threshold of 110 %: the mean beside the last stored one."""
+    """github-action-benchmark with an alert threshold of 110 %: the mean compared with the previous one."""
     return _mean(head.first) > _ALERT_110 * _mean(base.runs[-1])
 
 
@@ -92,13 +92,13 @@ def ratio_200(_: World, base: Base, head: Version) -> bool:
 
 
 def rank_test(_: World, base: Base, head: Version) -> bool:
-    """Mann-Whitney over the requests of the run and of the last stored one, one-sided, p < .05."""
-    found = scipy_stats.mannwhitneyu(head.first.requests_ms, base.runs[-1].requests_ms, alternative="greater")
-    return float(found.pvalue) < _SIGNIFICANT
+    """Mann-Whitney test over the requests of the run and of the previous one, one-sided, p < .05."""
+    test = scipy_stats.mannwhitneyu(head.first.requests_ms, base.runs[-1].requests_ms, alternative="greater")
+    return float(test.pvalue) < _SIGNIFICANT
 
 
 def t_boundary(_: World, base: Base, head: Version) -> bool:
-    """A boundary at the .95 quantile of Student's t over the stored means, as Bencher's t_test has."""
+    """A boundary at the .95 quantile of Student's t over the stored means, as Bencher's t_test."""
     means = [_mean(run) for run in base.runs]
     reach = float(scipy_stats.t.ppf(1.0 - _SIGNIFICANT, len(means) - 1)) * float(np.std(means, ddof=1))
     return _mean(head.first) > float(np.mean(means)) + reach

@@ -1,4 +1,4 @@
-"""Runs as they come from shared machines, made of random numbers: what is true of them is known."""
+"""Simulated runs on shared machines, from random numbers with known truth."""
 
 import math
 from collections.abc import Mapping
@@ -22,40 +22,40 @@ from bench.core.verdict.baseline import Baseline, BaselineRun
 MESSAGES, REQUESTS = 13, 52
 _WITHIN_SD = 0.15  # of a request around its message's time, on the log scale
 _TAIL_SHARE, _TAIL_FACTOR = 0.05, 3.0
-_NEW_TAIL_FACTOR = 4.0  # of what a version makes much slower
-_MOOD_SD = 0.015  # of a run that no control sees
-_CONTROL_SD = 0.02  # of what pinned work takes, each time that it is done
+_NEW_TAIL_FACTOR = 4.0  # of the requests that a version makes much slower
+_MOOD_SD = 0.015  # of a run, invisible to the reference workload
+_WORKLOAD_SD = 0.02  # of each measurement of the reference workload
 _MOMENT_SHARE, _MOMENT_FACTOR = 0.1, 1.25
 _BURST_SHARE, _BURST_FAILS, BLOCKS = 0.2, 0.5, 6
-_CPU_GAP = 1.15  # of the slower kind of processor, where kinds are mixed
-# Tiers as shares of the response time; with response time, first token and success they make the gate.
+_CPU_GAP = 1.15  # of the slower processor, in a mix of two
+# Tiers as shares of the response time. The gate judges them, the response time, the first token and success.
 _TIERS = {"auth": 0.02, "backend": 0.05, "agent": 0.03, "prefill": 0.15, "decode": 0.70}
 _FIRST_TOKEN_SHARE = 0.25
 _WHEN = "2026-01-05T12:00:00Z"
 
 
 class Follows(Enum):
-    """How well a control follows the machine."""
+    """How well a reference workload follows the machine."""
 
     WELL = "well"
     HALF = "half"
     NOT = "not"
-    NONE = "there is no control"
+    NONE = "no reference workload"
 
 
 @dataclass(frozen=True)
 class Machines:
-    """Where runs are made.
+    """The machines of a simulation.
 
     Attributes:
-        sd: Between machines, on the log scale.
-        drift: All new machines are slower by this factor than those of the baseline.
-        mixed: Half of all machines are of a slower kind.
+        sd: Spread between machines, on the log scale.
+        drift: Slowdown factor of all new machines.
+        mixed: Half of all machines have a slower processor.
         tails: Some requests take three times as long.
-        bursts: In one run of five, half of the requests of one moment fail.
-        moments: One run of ten is slower for a reason that its control does not see.
-        control: How well the control follows the machine.
-        requests: Of each run.
+        bursts: In one run of five, half of the requests of one sixth fail.
+        moments: One run of ten is slower, invisible to its reference workload.
+        reference_workload: How well the reference workload follows the machine.
+        requests: Number of requests per run.
     """
 
     sd: float
@@ -70,7 +70,7 @@ class Machines:
 
 @dataclass(frozen=True)
 class Run:
-    """A run: what the gate sees of it, and its requests, which other rules look at."""
+    """A run: its summary for the gate, and its requests for the other rules."""
 
     summary: RunSummary
     reference_workload: ReferenceWorkload | None
@@ -79,11 +79,11 @@ class Run:
 
 @dataclass
 class World:
-    """Makes runs.
+    """Generates runs.
 
     Args:
-        machines: Where.
-        seed: Of everything that is random.
+        machines: The machines of the simulation.
+        seed: Seed of all random numbers.
     """
 
     machines: Machines
@@ -96,7 +96,7 @@ class World:
         self._usual_ms = 600.0 * np.exp(self._dice.normal(0.0, 0.4, MESSAGES))
 
     def machine(self, *, new: bool) -> float:
-        """How slow the next machine is."""
+        """Return the slowdown factor of the next machine."""
         factor = float(np.exp(self._dice.normal(0.0, self.machines.sd)))
         if self.machines.mixed and self._dice.random() < 0.5:  # noqa: PLR2004 - half of them
             factor *= _CPU_GAP
@@ -105,7 +105,7 @@ class World:
     def run(
         self, machine: float, change: float = 1.0, failed_ratio: float = 0.0, tail_ratio: float = 0.0
     ) -> Run:
-        """A run on a machine, of a version slower by this factor, and much slower in some requests."""
+        """Return a run of a version with this slowdown factor and share of much slower requests."""
         requests = self.machines.requests
         message = np.arange(requests) % MESSAGES
         noise = np.exp(self._dice.normal(0.0, _WITHIN_SD, requests) + self._dice.normal(0.0, _MOOD_SD))
@@ -126,8 +126,8 @@ class World:
         return Run(_summary(metrics, failed, block), self._reference_workload(machine), times_ms)
 
     def _reference_workload(self, machine: float) -> ReferenceWorkload | None:
-        """What the pinned work takes on a machine: it is a little off, before the run and after it."""
-        follows, off = self.machines.reference_workload, self._dice.normal(0.0, _CONTROL_SD, 2)
+        """Return the reference workload's times before and after a run, each with an error."""
+        follows, off = self.machines.reference_workload, self._dice.normal(0.0, _WORKLOAD_SD, 2)
         own = self._dice.normal(0.0, self.machines.sd)
         pace = {Follows.WELL: math.log(machine), Follows.HALF: math.log(machine) / 2, Follows.NOT: own}
         if follows is Follows.NONE:
@@ -140,14 +140,14 @@ class World:
     ) -> MetricSummary:
         start_ms = metric(key).smallest_change
         own = times_ms * np.exp(self._dice.normal(0.0, 0.05, len(times_ms)))
-        # What `stats.typical` says of each message, of all at once.
+        # `stats.typical` of each message, vectorised.
         logs = np.bincount(message, np.log1p(own / start_ms), MESSAGES) / np.bincount(message, None, MESSAGES)
         figures = {f"m{n}": float(each) for n, each in enumerate(start_ms * np.expm1(logs))}
         return MetricSummary(
             count=len(own),
             mean=float(own.mean()),
             typical=stats.typical(list(figures.values()), start_ms),
-            # Of fewer nothing looks at it, and it takes longer than all the rest.
+            # It takes most of the time, and runs with fewer requests do not use it.
             p95=stats.quantile(own, 0.95) if len(own) >= TAIL_REQUESTS else None,
             figures=figures,
         )
@@ -191,7 +191,7 @@ _FINGERPRINT = Fingerprint(
 
 
 def as_result(run: Run, number: int) -> RunResult:
-    """The run as a comparison takes it."""
+    """Return the run as a comparison needs it."""
     made = Provenance.model_validate(
         {
             "run_id": f"run-{number}",
@@ -214,7 +214,7 @@ def as_result(run: Run, number: int) -> RunResult:
 
 
 def as_baseline(runs: list[Run]) -> Baseline:
-    """Accepted runs."""
+    """Return a baseline of these runs."""
     accepted = tuple(
         BaselineRun.model_validate(
             {

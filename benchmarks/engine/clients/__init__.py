@@ -9,18 +9,18 @@ HOST = "127.0.0.1"
 
 
 class Client(Protocol):
-    """Many users of one server, each with a request at a time."""
+    """VUs of one server, each with one request at a time."""
 
     async def open(self) -> None:
-        """Open what is shared."""
+        """Open shared connections."""
         ...
 
     def get(self, user: int, path: str) -> Awaitable[object]:
-        """Ask for a document and read it to its end."""
+        """Request a document and read it to its end."""
         ...
 
     def stream(self, user: int, path: str, take: Take) -> Awaitable[object]:
-        """Ask for a stream and give each part, with the time at which this client has it, in seconds."""
+        """Request a stream and pass each part with its time in seconds."""
         ...
 
     async def close(self) -> None:
@@ -29,6 +29,6 @@ class Client(Protocol):
 
 
 def client_named(name: str, port: int, users: int) -> Client:
-    """The client in the file of this name."""
+    """Return the client in the file of this name."""
     module = importlib.import_module(f"{__name__}.{name}")
     return cast("Client", module.make(port, users))

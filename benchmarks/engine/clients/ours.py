@@ -1,4 +1,4 @@
-"""The load's own transport: a `Connection` for each user, and requests that are made once."""
+"""The project's transport: one `Connection` per VU, and requests that are built once."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -21,11 +21,11 @@ class OurClient:
         await asyncio.gather(*(connection.open() for connection in self._connections))
 
     def get(self, user: int, path: str) -> Awaitable[Reply]:
-        """Ask for a document and read it to its end."""
+        """Request a document and read it to its end."""
         return self._connections[user].exchange(self._requests.get(path) or self._request(path))
 
     def stream(self, user: int, path: str, take: Take) -> Awaitable[Reply]:
-        """Ask for a stream; the transport takes the times."""
+        """Request a stream; the transport takes the times."""
         return self._connections[user].exchange(
             self._requests.get(path) or self._request(path), take, 1 << 40
         )
@@ -41,5 +41,5 @@ class OurClient:
 
 
 def make(port: int, users: int) -> Client:
-    """The users of a server."""
+    """Return the VUs of a server."""
     return OurClient(port, users)

@@ -1,4 +1,4 @@
-"""Aiohttp, as its documentation has it: one session, with as many connections as there are users."""
+"""Aiohttp, as its documentation recommends: one session with one connection per VU."""
 
 import time
 
@@ -18,12 +18,12 @@ class AiohttpClient:
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
 
     async def get(self, _: int, path: str) -> None:
-        """Ask for a document and read it to its end."""
+        """Request a document and read it to its end."""
         async with self._session.get(self._base + path) as response:
             await response.read()
 
     async def stream(self, _: int, path: str, take: Take) -> None:
-        """Ask for a stream; a part's time is taken when the loop over them has it."""
+        """Request a stream; a part's time is that at which the loop yields it."""
         async with self._session.get(self._base + path) as response:
             async for part in response.content.iter_any():
                 take(part, time.monotonic())
@@ -34,5 +34,5 @@ class AiohttpClient:
 
 
 def make(port: int, _: int) -> Client:
-    """The users of a server."""
+    """Return the VUs of a server."""
     return AiohttpClient(port)

@@ -1,4 +1,4 @@
-"""HTTPX with a client for each user: one that is shared rescans all its connections on every request."""
+"""HTTPX with one client per VU: a shared client searches all its connections on every request."""
 
 import ssl
 import time
@@ -19,14 +19,14 @@ class HttpxClient:
         ]
 
     async def open(self) -> None:
-        """Nothing is shared."""
+        """Open no shared connection."""
 
     async def get(self, user: int, path: str) -> None:
-        """Ask for a document and read it to its end."""
+        """Request a document and read it to its end."""
         await self._clients[user].get(path)
 
     async def stream(self, user: int, path: str, take: Take) -> None:
-        """Ask for a stream; a part's time is taken when the loop over them has it."""
+        """Request a stream; a part's time is that at which the loop yields it."""
         async with self._clients[user].stream("GET", path) as response:
             async for part in response.aiter_raw():
                 take(part, time.monotonic())
@@ -38,5 +38,5 @@ class HttpxClient:
 
 
 def make(port: int, users: int) -> Client:
-    """The users of a server."""
+    """Return the VUs of a server."""
     return HttpxClient(port, users)

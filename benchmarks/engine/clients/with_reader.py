@@ -1,4 +1,4 @@
-"""Our transport with what a run puts on top of it: events decoded, and their JSON read for the text."""
+"""The project's transport with its reader: events are decoded and their JSON is parsed."""
 
 from bench.core.config.target import SseAnswer
 from bench.core.response.answer import AnswerReader
@@ -15,7 +15,7 @@ class ReadingClient(OurClient):
     """See `Client`."""
 
     async def stream(self, user: int, path: str, take: Take) -> Reply:
-        """Ask for a stream and read it as an answer."""
+        """Request a stream and parse it as a response."""
         reader = AnswerReader(_FORM)
         feed = reader.feed
 
@@ -31,5 +31,5 @@ class ReadingClient(OurClient):
 
 
 def make(port: int, users: int) -> Client:
-    """The users of a server."""
+    """Return the VUs of a server."""
     return ReadingClient(port, users)
