@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from bench.core.calibration.reference_workload import ReferenceWorkload
-from bench.core.config.scenario import Prompt, RunSpec, Scenario
+from bench.core.config.prompts import Prompt
+from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import Scenario
 from bench.core.config.target import Target
 from bench.core.history.history import HistoryPoint
 from bench.core.run.recording import Recording

@@ -96,8 +96,8 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
     from bench.store import scenarios, stacks
 
     stack = stacks.load(how.target or ("external" if how.urls else "embedded"))
-    spec = scenarios.load(scenario).limited_by(stack.thresholds)
-    spec = spec.held_to(parse_objectives(how.objectives or []))
+    spec = scenarios.load(scenario).with_thresholds(stack.thresholds)
+    spec = spec.with_objectives(parse_objectives(how.objectives or []))
     load, conditions = spec.scenario, _conditions(how, stack, spec.target.service)
     say(f"{load.name} on {stack.name}: {in_words(load.phases)}; Ctrl-C keeps what there is")
     with watching(load.name, live=how.live) as show:

@@ -36,7 +36,8 @@ def print_schema(kind: Kind) -> None:
 
     from pydantic import TypeAdapter
 
-    from bench.core.config.scenario import Prompts, Scenario
+    from bench.core.config.prompts import Prompts
+    from bench.core.config.scenario import Scenario
     from bench.core.config.stack import Stack
     from bench.core.config.target import Target
     from bench.core.history.history import HistoryPoint

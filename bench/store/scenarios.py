@@ -5,7 +5,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from bench.core.config.scenario import Prompts, RunSpec, Scenario, Suites
+from bench.core.config.prompts import Prompts
+from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import Scenario, Suites
 from bench.core.config.target import Target
 from bench.errors import ConfigError
 from bench.store.declarations import read_yaml

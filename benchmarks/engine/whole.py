@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.core.config.executors import ConstantVus
-from bench.core.config.scenario import Prompt, RunSpec, Scenario
+from bench.core.config.prompts import Prompt
+from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import Scenario
 from bench.core.config.target import JsonAnswer, Target
 from bench.core.load.plan import plan
 from bench.core.samples.sample import Outcome, RequestSample

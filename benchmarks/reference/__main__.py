@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.cli.app import app
-from bench.core.config.scenario import Prompts, Scenario
+from bench.core.config.prompts import Prompts
+from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack
 from bench.core.config.target import Target
 

@@ -1,4 +1,5 @@
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -78,8 +79,8 @@ def test_the_readme_is_short() -> None:
 @pytest.mark.skipif(not ZENSICAL.exists(), reason="`make docs` installs zensical")
 def test_the_site_builds_strictly_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     """No link or anchor is broken, and no page loads a font, style, script or image from another host."""
-    for name in ("docs", "zensical.toml"):
-        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copytree(DOCS, tmp_path / "docs")
+    shutil.copy(ROOT / "zensical.toml", tmp_path)
     command = [str(ZENSICAL), "build", "--strict"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 
 from bench.core.config import executors, watching
 from bench.core.config.executors import Phase
-from bench.core.config.scenario import Prompts, Scenario
+from bench.core.config.prompts import Prompts
+from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack
 from bench.core.config.target import Target
 from bench.core.values.duration import parse_duration

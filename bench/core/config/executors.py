@@ -217,7 +217,30 @@ class RampingArrivalRate(_OpenLoop):
 ClosedLoop = ConstantVus | RampingVus | Spike | PerVuIterations | Cases
 OpenLoop = ConstantArrivalRate | RampingArrivalRate
 Phase = Annotated[ClosedLoop | OpenLoop, Field(discriminator="executor")]
-EXECUTORS = (ConstantVus, RampingVus, Spike, PerVuIterations, Cases, ConstantArrivalRate, RampingArrivalRate)
+EXECUTORS: dict[str, type[ClosedLoop | OpenLoop]] = {
+    "constant-vus": ConstantVus,
+    "ramping-vus": RampingVus,
+    "per-vu-iterations": PerVuIterations,
+    "constant-arrival-rate": ConstantArrivalRate,
+    "ramping-arrival-rate": RampingArrivalRate,
+    "spike": Spike,
+    "cases": Cases,
+}
+"""Every executor by its name in files."""
+
+
+def list_fields(executor: type[ClosedLoop | OpenLoop]) -> tuple[str, ...]:
+    """Return the fields of an executor as scenario files name them: `duration`, not `duration_s`."""
+    return tuple(field.alias or name for name, field in executor.model_fields.items())
+
+
+def find_executors(field: str) -> tuple[str, ...]:
+    """Return the names of the executors that have a field; the field is named as in scenario files."""
+    names = []
+    for name, executor in EXECUTORS.items():
+        if field in list_fields(executor):
+            names.append(name)
+    return tuple(names)
 
 
 def sessions(phase: ClosedLoop) -> int:

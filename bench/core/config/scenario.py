@@ -1,20 +1,12 @@
 """What the user declares: a scenario, and the messages it sends."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    ConfigDict,
-    Field,
-    RootModel,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import AfterValidator, ConfigDict, Field, RootModel, model_validator
 
 from bench.core.config.executors import EXECUTORS, ClosedLoop, OpenLoop, Phase, phases_around, sessions
 from bench.core.config.objective import Objectives
-from bench.core.config.target import Name, Target
+from bench.core.config.target import Name
 from bench.core.config.threshold import Thresholds, check_known, check_metrics
 from bench.core.samples.metrics import tailed
 from bench.core.values.duration import Duration, PositiveDuration
@@ -45,7 +37,7 @@ def _executor_properties() -> dict[str, Any]:
     """Return the JSON Schema of every field of every executor, by the field's name in files."""
     properties: dict[str, Any] = {}
     names: list[str] = []
-    for executor in EXECUTORS:
+    for executor in EXECUTORS.values():
         schema = executor.model_json_schema()
         fields = _inline(schema["properties"], schema.get("$defs", {}))
         names.append(fields["executor"]["const"])
@@ -156,101 +148,7 @@ class Scenario(Record):
         return sum(phase.duration_s for phase in self.phases)
 
 
-Text = Annotated[str, StringConstraints(max_length=1_000_000)]
-
-
-class Expectation(Record):
-    """What the right answer to a message is, where that is not just any answer.
-
-    Attributes:
-        status: HTTP status; 400 when the message must be refused.
-        contains: Text that must stand in the answer, whole.
-    """
-
-    status: Annotated[int, Field(ge=100, le=599)] = 200
-    contains: str | None = None
-
-    @model_validator(mode="after")
-    def _readable(self) -> "Expectation":
-        if self.contains is not None and not 200 <= self.status < 300:  # noqa: PLR2004 - success, by RFC 9110
-            raise ValueError("contains is looked for in an answer, and a refusal is none")
-        return self
-
-
-class Prompt(Record):
-    """One message, or a conversation that begins with it.
-
-    Attributes:
-        id: Its name in results and baselines; later messages of a conversation are `id.2`, `id.3`.
-        text: What is sent.
-        then: What the same user sends after the answer, and so on.
-        weight: How often it is dealt for each time that a message of weight 1 is.
-        expect: What the right answer to each is.
-    """
-
-    id: Name
-    text: Text
-    then: tuple[Text, ...] = ()
-    weight: Annotated[int, Field(ge=1, le=1000)] = 1
-    expect: Expectation = Expectation()
-
-    @property
-    def messages(self) -> tuple[str, ...]:
-        """All texts in their order."""
-        return (self.text, *self.then)
-
-
-class Prompts(Record):
-    """A file of messages."""
-
-    messages: Annotated[tuple[Prompt, ...], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _distinct(self) -> "Prompts":
-        seen: set[str] = set()
-        for prompt in self.messages:
-            if prompt.id in seen:
-                raise ValueError(f"two messages are called '{prompt.id}'")
-            seen.add(prompt.id)
-        return self
-
-
 class Suites(RootModel[dict[Name, Annotated[tuple[Name, ...], Field(min_length=1)]]]):
     """Which scenarios run together, by the suite's name."""
 
     model_config = ConfigDict(frozen=True)
-
-
-class RunSpec(Record):
-    """All that a run needs to know: the scenario with the files it names."""
-
-    scenario: Scenario
-    target: Target
-    prompts: tuple[Prompt, ...]
-    compare_with: Target | None = None
-
-    @property
-    def targets(self) -> tuple[Target, ...]:
-        """The scenario's target, and the one beside it when there is one."""
-        return (self.target,) if self.compare_with is None else (self.target, self.compare_with)
-
-    def held_to(self, objectives: Mapping[str, float]) -> "RunSpec":
-        """The same work, with these objectives beside its own, or in their place where both have one."""
-        scenario = self.scenario.model_copy(update={"objectives": {**self.scenario.objectives, **objectives}})
-        return self.model_copy(update={"scenario": scenario})
-
-    def limited_by(self, thresholds: Thresholds) -> "RunSpec":
-        """The same work, with these limits in the place of its own of the same metric."""
-        own = self.scenario.thresholds
-        limits = {**own, **{key: each for key, each in thresholds.items() if key in own}}
-        return self.model_copy(update={"scenario": self.scenario.model_copy(update={"thresholds": limits})})
-
-    @model_validator(mode="after")
-    def _conversations(self) -> "RunSpec":
-        opens = any(isinstance(phase, OpenLoop) for phase in self.scenario.phases)
-        talks = [prompt.id for prompt in self.prompts if prompt.then]
-        if opens and talks:
-            raise ValueError(
-                f"'{talks[0]}' is a conversation, which needs closed loops: it waits for answers"
-            )
-        return self

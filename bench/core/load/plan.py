@@ -23,7 +23,8 @@ from bench.core.config.executors import (
     Spike,
     sessions,
 )
-from bench.core.config.scenario import Prompt, RunSpec
+from bench.core.config.prompts import Prompt
+from bench.core.config.run_spec import RunSpec
 from bench.core.values.record import Record
 
 

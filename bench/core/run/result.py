@@ -8,7 +8,8 @@ from pydantic import AwareDatetime, StringConstraints, model_validator
 
 from bench.core.calibration.calibration import Calibration
 from bench.core.calibration.reference_workload import ReferenceWorkload
-from bench.core.config.scenario import RunSpec, Scenario
+from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import Scenario
 from bench.core.config.target import Name
 from bench.core.config.threshold import ThresholdResult, judge
 from bench.core.config.watching import Limits

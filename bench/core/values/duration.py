@@ -3,6 +3,7 @@
 Source: https://grafana.com/docs/k6/latest/using-k6/k6-options/reference/#duration
 """
 
+import math
 import re
 from typing import Annotated, Any
 
@@ -50,7 +51,7 @@ def format_duration(seconds: float) -> str:
     """Write seconds as people read them: `90` → `1m30s`, `0.1` → `100ms`."""
     if 0 < seconds < 1:
         return f"{1000 * seconds:g}ms"
-    if seconds != int(seconds) or seconds < _SECONDS["m"]:
+    if not _SECONDS["m"] <= seconds < math.inf or seconds != int(seconds):
         return f"{seconds:g}s"
     text = ""
     rest = int(seconds)

@@ -2,7 +2,9 @@
 
 from bench.core.calibration.calibration import FIRST, TOTAL, Trial, trial
 from bench.core.config.executors import ConstantArrivalRate, ConstantVus, OpenLoop
-from bench.core.config.scenario import Prompt, RunSpec, Scenario
+from bench.core.config.prompts import Prompt
+from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Service, Stack
 from bench.core.config.target import Durations, SseAnswer, Target
 from bench.core.samples.samples import SampleLog

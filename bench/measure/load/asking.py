@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from bench.core.config.scenario import Prompt, RunSpec, Scenario
+from bench.core.config.prompts import Prompt
+from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Asked
 from bench.core.samples.metrics import METRICS
 from bench.core.samples.samples import SampleLog

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Protocol
 
-from bench.core.config.scenario import Expectation
+from bench.core.config.prompts import Expectation
 from bench.core.config.target import Target
 from bench.core.load.plan import Arrival
 from bench.core.response.answer import AnswerReader, Reading

@@ -7,7 +7,8 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.core.config.scenario import Prompt, RunSpec
+from bench.core.config.prompts import Prompt
+from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import expand
 from bench.core.config.target import Target
 from bench.core.response.answer_form import AnswerForm

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from bench.core.config.scenario import RunSpec
+from bench.core.config.run_spec import RunSpec
 from bench.core.samples.samples import SampleLog
 from bench.core.values.histogram import Histogram
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from bench.core.config.scenario import RunSpec
+from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result

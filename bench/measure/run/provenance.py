@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench.core.config.scenario import RunSpec
+from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import WATCHING, Stack
 from bench.core.run.result import Fingerprint, Provenance
 from bench.core.values.record import Record

@@ -11,7 +11,7 @@ from typing import assert_never
 from bench.core.calibration.calibration import Calibration, Trial
 from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.executors import in_words, planned_s
-from bench.core.config.scenario import RunSpec
+from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Asked, Layers
 from bench.core.load.abort import AbortWatch
 from bench.core.load.plan import plan

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from bench.core.config.scenario import RunSpec
+from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Asked, Stack
 from bench.core.load.progress import Progress
 from bench.core.run.recording import Recording

@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from bench.core.config.executors import in_words, phases_around, planned_s
-from bench.core.config.scenario import OPEN_LOOP_ACCOUNTS, Expectation, Scenario, Suites
+from bench.core.config.prompts import Expectation
+from bench.core.config.scenario import OPEN_LOOP_ACCOUNTS, Scenario, Suites
 from tests.factories import make_scenario, make_target
 
 PAUSE = {"think_time_s": (5, 7)}
@@ -129,7 +130,7 @@ def test_an_objective_is_of_a_single_answer() -> None:
 
 def test_an_expectation_is_of_an_answer() -> None:
     """A refusal has no text to look into."""
-    with pytest.raises(ValidationError, match="contains is looked for in an answer"):
+    with pytest.raises(ValidationError, match="contains needs a status from 200 to 299"):
         Expectation(status=400, contains="x")
 
 

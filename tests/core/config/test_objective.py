@@ -51,16 +51,16 @@ def test_what_an_answer_does_not_have_is_refused() -> None:
 def test_a_brief_is_held_to_more_than_its_file_says() -> None:
     """What is asked for one run stands beside the scenario's own, or in its place; nothing else changes."""
     spec = make_spec(make_scenario(objectives={"e2e_ms": 1000, "ttft_ms": 100}))
-    held = spec.held_to({"ttft_ms": 200.0, "tpot_ms": 10.0})
+    held = spec.with_objectives({"ttft_ms": 200.0, "tpot_ms": 10.0})
     assert held.scenario.objectives == {"e2e_ms": 1000, "ttft_ms": 200.0, "tpot_ms": 10.0}
-    assert held.held_to(spec.scenario.objectives).scenario.objectives["ttft_ms"] == 100
-    assert spec.held_to({}) == spec
+    assert held.with_objectives(spec.scenario.objectives).scenario.objectives["ttft_ms"] == 100
+    assert spec.with_objectives({}) == spec
 
 
 def test_a_stack_has_limits_of_its_own() -> None:
     """They take the place of a scenario's of the same metric, and hold it to none that it has not."""
     spec = make_spec(make_scenario(thresholds={"e2e_ms": ["p(95)<5000"], "success_ratio": ["rate>0.95"]}))
     slow = make_scenario(thresholds={"e2e_ms": ["p(95)<60000"], "ttft_ms": ["p(95)<30000"]}).thresholds
-    limits = spec.limited_by(slow).scenario.thresholds
+    limits = spec.with_thresholds(slow).scenario.thresholds
     assert limits == {"e2e_ms": slow["e2e_ms"], "success_ratio": spec.scenario.thresholds["success_ratio"]}
-    assert spec.limited_by({}) == spec
+    assert spec.with_thresholds({}) == spec

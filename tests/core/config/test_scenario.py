@@ -4,7 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from bench.core.config.executors import ConstantVus
-from bench.core.config.scenario import Prompts, RunSpec, Scenario
+from bench.core.config.prompts import Prompts
+from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import Scenario
 from bench.core.config.target import Target
 from tests.factories import PROMPTS, make_scenario, make_spec, make_target
 
@@ -84,7 +86,7 @@ def test_a_pause_is_from_the_shortest_to_the_longest() -> None:
     """A pause whose ends are swapped is refused with both of them."""
     where, said = refused(phases=[phase(think_time_s=(7, 5))])
     assert where == "phases.0.constant-vus.think_time_s"
-    assert said == "Value error, must be [shortest, longest], but 7 is above 5"
+    assert said == "Value error, the shortest comes first, but 7 s is longer than 5 s"
 
 
 def test_a_pause_may_be_of_one_length() -> None:
@@ -130,7 +132,7 @@ def test_a_scenario_survives_json() -> None:
 def test_two_messages_of_one_name_are_refused() -> None:
     """A message's name is what runs are paired by, so it is there once."""
     messages = [{"id": name, "text": "…"} for name in ("one", "two", "one")]
-    with pytest.raises(ValidationError, match="two messages are called 'one'"):
+    with pytest.raises(ValidationError, match="two messages have the id 'one'"):
         Prompts.model_validate({"messages": messages})
 
 

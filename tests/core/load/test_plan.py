@@ -16,7 +16,8 @@ from bench.core.config.executors import (
     RateStage,
     sessions,
 )
-from bench.core.config.scenario import Prompt, RunSpec
+from bench.core.config.prompts import Prompt
+from bench.core.config.run_spec import RunSpec
 from bench.core.load.plan import Arrival, RunPlan, Span, plan
 from tests.factories import PROMPTS, make_scenario, make_spec
 

@@ -13,7 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from bench.core.config.scenario import Prompt, RunSpec
+from bench.core.config.prompts import Prompt
+from bench.core.config.run_spec import RunSpec
 from bench.core.load.plan import Arrival
 from bench.core.samples.sample import Outcome
 from bench.measure.calibration.calibrate import REFERENCE_TARGET, calibrate, trial_load

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bench.core.config.scenario import Prompt, RunSpec
+from bench.core.config.prompts import Prompt
+from bench.core.config.run_spec import RunSpec
 from bench.core.load.plan import Arrival
 from bench.core.samples.sample import Outcome
 from bench.errors import ConfigError

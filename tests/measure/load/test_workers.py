@@ -7,7 +7,7 @@ from typing import Any
 import psutil
 import pytest
 
-from bench.core.config.scenario import RunSpec
+from bench.core.config.run_spec import RunSpec
 from bench.core.load.plan import plan
 from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import SampleLog

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.core.config.scenario import RunSpec, Scenario
+from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import Scenario
 from bench.core.run.validity import Validity
 from bench.core.samples.sample import Outcome
 from bench.core.verdict.ab import compare_pairs

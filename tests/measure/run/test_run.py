@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 import psutil
 import pytest
 
-from bench.core.config.scenario import RunSpec, Scenario
+from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack
 from bench.core.load.progress import Progress
 from bench.core.samples.metrics import RECOVERY, tier_key
@@ -408,7 +409,7 @@ def test_the_fingerprint_changes_with_the_work_and_the_stack(monkeypatch: pytest
     spec, stack = _short(), _fast()
     usual = fingerprint(spec, stack)
     assert fingerprint(_short(purpose="Else.", thresholds={"e2e_ms": ["avg<1"]}), stack) == usual
-    assert fingerprint(spec.held_to({"e2e_ms": 1.0}), stack) == usual
+    assert fingerprint(spec.with_objectives({"e2e_ms": 1.0}), stack) == usual
     assert fingerprint(_short(seed=1), stack).work_digest != usual.work_digest
     assert fingerprint(spec, _fast(MODEL_SEED="2")).stack_digest != usual.stack_digest
     assert fingerprint(spec, stack, {"backend": "http://x"}).stack_digest != usual.stack_digest

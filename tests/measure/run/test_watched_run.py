@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.core.config.scenario import RunSpec, Scenario
+from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import Scenario
 from bench.core.config.stack import WATCHING, Stack
 from bench.core.config.watching import Readings
 from bench.core.samples.sample import GENERATOR, HOST, GaugeSample, Outcome

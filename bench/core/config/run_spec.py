@@ -1,0 +1,75 @@
+"""The specification of a run: a scenario together with the files that it names."""
+
+from collections.abc import Mapping
+
+from pydantic import model_validator
+
+from bench.core.config.executors import OpenLoop
+from bench.core.config.load_override import override_load
+from bench.core.config.prompts import Prompt
+from bench.core.config.scenario import Scenario
+from bench.core.config.target import Target
+from bench.core.config.threshold import Thresholds
+from bench.core.values.record import Record
+
+
+class RunSpec(Record):
+    """A scenario, its targets and its messages: the complete input of a run."""
+
+    scenario: Scenario
+    """The scenario, with all overrides from the command line and the stack."""
+    target: Target
+    """The interface that the requests go to."""
+    prompts: tuple[Prompt, ...]
+    """The messages of the scenario's prompts file."""
+    compare_with: Target | None = None
+    """The second target that gets every message too; None if the scenario has only one."""
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The scenario's target, then the target that it is compared with, if any."""
+        return (self.target,) if self.compare_with is None else (self.target, self.compare_with)
+
+    def with_objectives(self, objectives: Mapping[str, float]) -> "RunSpec":
+        """Return a copy with these objectives; those of other metrics stay."""
+        return self._with_scenario(objectives={**self.scenario.objectives, **objectives})
+
+    def with_thresholds(self, thresholds: Thresholds) -> "RunSpec":
+        """Return a copy with these thresholds for the metrics that the scenario has thresholds for."""
+        merged = dict(self.scenario.thresholds)
+        for key in merged.keys() & thresholds.keys():
+            merged[key] = thresholds[key]
+        return self._with_scenario(thresholds=merged)
+
+    def with_load(self, vus: int | None, duration_s: float | None, rate: float | None) -> "RunSpec":
+        """Return a copy with another load in the only phase that is not a warm-up.
+
+        Args:
+            vus: Number of VUs; None keeps the scenario's.
+            duration_s: Duration of the phase in seconds; None keeps the scenario's.
+            rate: Requests per `time_unit`; None keeps the scenario's.
+
+        Raises:
+            ConfigError: The executor has no such field, the value is out of range, or several phases are
+                measured. The message names the executors that have the field.
+        """
+        return self._with_scenario(phases=override_load(self.scenario, vus, duration_s, rate))
+
+    def with_target(self, target: Target) -> "RunSpec":
+        """Return a copy that sends its requests to another interface."""
+        scenario = self.scenario.model_copy(update={"target": target.name})
+        return self.model_copy(update={"scenario": scenario, "target": target})
+
+    def _with_scenario(self, **changes: object) -> "RunSpec":
+        return self.model_copy(update={"scenario": self.scenario.model_copy(update=changes)})
+
+    @model_validator(mode="after")
+    def _require_closed_loops_for_conversations(self) -> "RunSpec":
+        has_open_loop = any(isinstance(phase, OpenLoop) for phase in self.scenario.phases)
+        conversations = [prompt.id for prompt in self.prompts if prompt.then]
+        if has_open_loop and conversations:
+            raise ValueError(
+                f"message '{conversations[0]}' is a conversation, which waits for answers; "
+                "use an executor with VUs, for example constant-vus"
+            )
+        return self
