@@ -27,9 +27,9 @@ def _tracked() -> list[Path]:
     return [ROOT / line for line in done.stdout.splitlines() if (ROOT / line).is_file()]
 
 
-def test_no_file_of_code_is_longer_than_three_hundred_lines() -> None:
+def test_no_file_of_code_is_longer_than_four_hundred_lines() -> None:
     """A file that needs more is two files."""
-    long = {str(path): n for path in CODE if (n := len(path.read_text().splitlines())) > 300}
+    long = {str(path): n for path in CODE if (n := len(path.read_text().splitlines())) > 400}
     assert not long
 
 
