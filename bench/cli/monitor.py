@@ -14,7 +14,7 @@ from bench.errors import Exit
 if TYPE_CHECKING:
     from rich.live import Live as Screen
 
-    from bench.core.watch.monitoring import Monitoring, Seen
+    from bench.core.watch.monitoring import Monitoring, Observation
     from bench.measure.watch.watching import Watched
     from bench.store.lines import Lines
 
@@ -55,7 +55,7 @@ def monitor(
             show = _Show(state, lines, screen, quiet=json_lines == STDOUT)
             whole = watch(watched, interval, duration, show.found, show.tick)
     apart = "" if screen is None else "\n"
-    say(apart + summary(state.moment(show.elapsed_s)).rstrip())
+    say(apart + summary(state.snapshot(show.elapsed_s)).rstrip())
     if not whole and duration is not None:
         raise typer.Exit(Exit.INTERRUPTED)
 
@@ -68,7 +68,7 @@ class _Show:
         self._noted: set[str] = set()
         self.elapsed_s = 0.0
 
-    def found(self, seen: "Seen") -> None:
+    def found(self, seen: "Observation") -> None:
         """Pass on what was read."""
         from bench.render.monitor import json_line
 
@@ -80,7 +80,7 @@ class _Show:
         from bench.render.monitor import json_line, line, view
 
         self.elapsed_s = elapsed_s
-        moment = self._state.moment(elapsed_s)
+        moment = self._state.snapshot(elapsed_s)
         for alert in moment.new_alerts:
             self._lines.write(json_line(alert))
         if self._screen is not None:

@@ -12,7 +12,7 @@ from bench.core.samples.metrics import METRICS, UNATTRIBUTED, Kind, Part, label_
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.verdict import INTERVAL, MetricComparison, Verdict
-from bench.core.watch.alerts import said
+from bench.core.watch.alerts import describe
 from bench.render.facts import facts
 from bench.render.loads import loads
 from bench.render.table import Table
@@ -89,7 +89,7 @@ def make_document(report: Report) -> Document:
         ),
         facts=facts(report),
         warnings=result.warnings,
-        alerts=tuple(said(alert) for alert in result.alerts or ()),
+        alerts=tuple(describe(alert) for alert in result.alerts or ()),
     )
 
 

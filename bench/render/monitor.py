@@ -8,8 +8,8 @@ from rich.text import Text
 
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample
 from bench.core.values import wording
-from bench.core.watch.alerts import Alert, said, said_limit
-from bench.core.watch.monitoring import Checked, Moment, Seen, Use
+from bench.core.watch.alerts import Alert, describe, describe_limit
+from bench.core.watch.monitoring import CheckState, Observation, ResourceUse, Snapshot
 from bench.render.table import Table
 from bench.render.terminal import clean
 from bench.render.watched import MACHINE, outages_in_words, source_name
@@ -17,7 +17,7 @@ from bench.render.watched import MACHINE, outages_in_words, source_name
 _UP, _DOWN = "up", "down"
 
 
-def view(moment: Moment, notes: Mapping[str, str]) -> Text:
+def view(moment: Snapshot, notes: Mapping[str, str]) -> Text:
     """A moment for a terminal that redraws.
 
     Args:
@@ -31,7 +31,7 @@ def view(moment: Moment, notes: Mapping[str, str]) -> Text:
         text.append(_aligned(table))
     text.append("\n")
     for alert in moment.alerts:
-        text.append(f"alert: {clean(said(alert))}\n", "red")
+        text.append(f"alert: {clean(describe(alert))}\n", "red")
     for name, why in notes.items():
         text.append(f"not asked: {clean(name)}: {clean(why)}\n", "dim")
     text.rstrip()
@@ -53,7 +53,7 @@ def _aligned(table: Table) -> str:
     return "".join(f"{each}\n" for each in lines)
 
 
-def line(moment: Moment) -> str:
+def line(moment: Snapshot) -> str:
     """A moment on one line; empty before anything was seen."""
     if not (moment.uses or moment.checks or moment.gauges):
         return ""
@@ -66,11 +66,11 @@ def line(moment: Moment) -> str:
         down = [each.probe.check for each in moment.checks if not each.probe.up]
         parts.append(f"{up} of {len(moment.checks)} up" + (f", down: {', '.join(down)}" if down else ""))
     parts += [f"{each.sample.service} {each.sample.name} {each.sample.value:g}" for each in moment.gauges]
-    parts += [f"alert: {said(alert)}" for alert in moment.alerts]
+    parts += [f"alert: {describe(alert)}" for alert in moment.alerts]
     return "   ".join(map(clean, parts))
 
 
-def json_line(seen: Seen | Alert) -> str:
+def json_line(seen: Observation | Alert) -> str:
     """What was seen, as JSON on one line; what it does not have is left out."""
     match seen:
         case ResourceSample():
@@ -100,7 +100,7 @@ def health_lines(probes: Sequence[Probe], left_out: Mapping[str, str]) -> str:
     return "".join(f"{each}\n" for each in lines)
 
 
-def summary(moment: Moment) -> str:
+def summary(moment: Snapshot) -> str:
     """What it came to, as lines of text."""
     lines = [f"watched for {moment.elapsed_s:.0f} s"]
     for each in moment.checks:
@@ -109,13 +109,13 @@ def summary(moment: Moment) -> str:
         took = f", {wording.duration(found.took_ms_p50)}" if found.took_ms_p50 is not None else ""
         lines.append(f"{each.probe.check}: up {wording.percent(found.up_ratio)}{took}{outages}")
     alerts = [*moment.past_alerts, *moment.alerts]
-    lines += [f"alert at {alert.at_s:.0f} s: {said(alert)} ({said_limit(alert)})" for alert in alerts]
+    lines += [f"alert at {alert.at_s:.0f} s: {describe(alert)} ({describe_limit(alert)})" for alert in alerts]
     if not alerts:
         lines.append("no alert")
     return "".join(f"{clean(each)}\n" for each in lines)
 
 
-def tables(moment: Moment) -> tuple[Table, ...]:
+def tables(moment: Snapshot) -> tuple[Table, ...]:
     """A moment as tables; those without rows are left out."""
     uses = Table(
         "Resources (CPU in per cent of one core, the machine's of all)",
@@ -131,7 +131,7 @@ def tables(moment: Moment) -> tuple[Table, ...]:
         "Gauges",
         ("service", "now", "most", "gauge"),
         tuple(
-            (each.sample.service, f"{each.sample.value:g}", f"{each.most:g}", each.sample.name)
+            (each.sample.service, f"{each.sample.value:g}", f"{each.highest:g}", each.sample.name)
             for each in moment.gauges
         ),
     )
@@ -139,12 +139,12 @@ def tables(moment: Moment) -> tuple[Table, ...]:
     return tuple(table for table in (uses, checks, gauges, past) if table.rows)
 
 
-def _head(moment: Moment) -> str:
+def _head(moment: Snapshot) -> str:
     planned = "" if moment.planned_s is None else f" of {moment.planned_s:.0f} s"
-    return f"{clean(moment.target or MACHINE)}   {moment.elapsed_s:.0f} s{planned}   Ctrl-C ends it"
+    return f"{clean(moment.stack or MACHINE)}   {moment.elapsed_s:.0f} s{planned}   Ctrl-C ends it"
 
 
-def _used(use: Use) -> tuple[str, ...]:
+def _used(use: ResourceUse) -> tuple[str, ...]:
     rates = (
         use.received_bytes_per_s, use.sent_bytes_per_s, use.read_bytes_per_s, use.written_bytes_per_s,
     )  # fmt: skip
@@ -157,7 +157,7 @@ def _used(use: Use) -> tuple[str, ...]:
     )
 
 
-def _checked(each: Checked) -> tuple[str, ...]:
+def _checked(each: CheckState) -> tuple[str, ...]:
     now = _UP if each.probe.up else f"{_DOWN}: {each.probe.detail or 'no reason given'}"
     return (
         each.probe.check,
@@ -170,8 +170,8 @@ def _checked(each: Checked) -> tuple[str, ...]:
 
 
 def _past(alert: Alert) -> tuple[str, str, str]:
-    return alert.rule.value, f"{alert.at_s:.0f} s", said(alert)
+    return alert.rule.value, f"{alert.at_s:.0f} s", describe(alert)
 
 
-def _memory(use: Use) -> str:
+def _memory(use: ResourceUse) -> str:
     return wording.memory(use.sample.memory_bytes)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.core.samples.sample import HOST, is_generator
 from bench.core.values import wording
-from bench.core.watch.alerts import Alert, said, said_limit
+from bench.core.watch.alerts import Alert, describe, describe_limit
 from bench.core.watch.availability import Availability, Outage
 from bench.core.watch.resources import ResourceSummary
 from bench.render.table import Table
@@ -95,5 +95,7 @@ def _outage(outage: Outage) -> str:
 
 def alerts(found: Sequence[Alert]) -> Table:
     """What somebody should look at."""
-    rows = tuple((alert.rule.value, said_limit(alert), f"{alert.at_s:.0f} s", said(alert)) for alert in found)
+    rows = tuple(
+        (alert.rule.value, describe_limit(alert), f"{alert.at_s:.0f} s", describe(alert)) for alert in found
+    )
     return Table("Alerts (they fail no run)", ("alert", "limit", "at", "what"), rows)

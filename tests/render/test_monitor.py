@@ -10,7 +10,7 @@ from bench.core.report.suite import judge_suite
 from bench.core.samples.sample import GaugeSample, Probe
 from bench.core.verdict.compare import Decision
 from bench.core.watch.availability import Outage
-from bench.core.watch.monitoring import Moment, Monitoring, Seen
+from bench.core.watch.monitoring import Monitoring, Observation, Snapshot
 from bench.render.comment import Origin, render_comment
 from bench.render.monitor import health_lines, json_line, line, summary, view
 from bench.render.watched import outages_in_words, source_name
@@ -21,18 +21,18 @@ Golden = Callable[[str, str], None]
 NOTES = {"chat": "it needs a test user: JWT_SECRET is not set"}
 
 
-def _moment(elapsed_s: float = 31.0, planned_s: float | None = 300.0) -> Moment:
+def _moment(elapsed_s: float = 31.0, planned_s: float | None = 300.0) -> Snapshot:
     """What a monitor of the watched run's stack would show."""
     recording = watched_recording()
     state = Monitoring("embedded", planned_s, Limits(error_window_s=20.0), 15.0)
-    everything: list[Seen] = [*recording.resources, *recording.probes, *recording.gauges]
+    everything: list[Observation] = [*recording.resources, *recording.probes, *recording.gauges]
     for seen in sorted(everything, key=lambda each: each.at_s):
         state.add(seen)
-        state.moment(seen.at_s)
-    return state.moment(elapsed_s)
+        state.snapshot(seen.at_s)
+    return state.snapshot(elapsed_s)
 
 
-def _shown(moment: Moment, width: int = 100) -> str:
+def _shown(moment: Snapshot, width: int = 100) -> str:
     buffer = io.StringIO()
     Console(file=buffer, width=width, color_system=None, highlight=False, emoji=False).print(
         view(moment, NOTES)
@@ -53,7 +53,7 @@ def test_the_line_and_the_summary_look_as_they_were_approved(golden: Golden) -> 
 
 def test_nothing_seen_is_shown_as_nothing(golden: Golden) -> None:
     """The machine alone before its first reading: no empty table, no alert."""
-    nothing = Monitoring(None, None, Limits()).moment(0.0)
+    nothing = Monitoring(None, None, Limits()).snapshot(0.0)
     golden("monitor-nothing.txt", _shown(nothing) + line(nothing) + "\n" + summary(nothing))
 
 
@@ -61,7 +61,7 @@ def test_a_target_cannot_steer_whoever_watches() -> None:
     """What a service answers moves no cursor, neither in the view nor in lines."""
     state = Monitoring("embedded", None, Limits())
     state.add(Probe(at_s=0.0, check="chat", up=False, detail=HOSTILE))
-    moment = state.moment(1.0)
+    moment = state.snapshot(1.0)
     for text in (_shown(moment), line(moment), summary(moment), health_lines([moment.checks[0].probe], {})):
         assert "\x1b" not in text
         assert "\nwww" not in text

@@ -9,7 +9,7 @@ from bench.core.run.result import RunResult
 from bench.core.run.summary import MetricSummary
 from bench.core.samples.sample import Outcome
 from bench.core.values.record import Count, NotNegative, Number, Record
-from bench.core.watch.alerts import said
+from bench.core.watch.alerts import describe
 
 _WAITS = ("e2e_ms", "ttft_ms")
 _DIGITS, _SHARE_DIGITS = 2, 4
@@ -87,7 +87,7 @@ def vitals_of(result: RunResult) -> Vitals:
             for source, each in summary.resources.items()
         },
         up={check: _share(each.up_ratio) for check, each in summary.availability.items()},
-        alerts=None if result.alerts is None else tuple(map(said, result.alerts[:_MOST_SAID])),
+        alerts=None if result.alerts is None else tuple(map(describe, result.alerts[:_MOST_SAID])),
     )
 
 

@@ -25,7 +25,7 @@ from bench.core.run.warm_up import measured
 from bench.core.samples.metrics import tier_name
 from bench.core.samples.sample import Stop
 from bench.core.values.record import Count, Record
-from bench.core.watch.alerts import Alert, answers, find_alerts
+from bench.core.watch.alerts import Alert, ended_requests, find_alerts
 from bench.core.watch.host import Host
 from bench.core.watch.work import work_per_message
 from bench.errors import ConfigError, MeasurementError
@@ -205,6 +205,10 @@ def make_result(
         stop=recording.stop,
         warnings=recording.warnings,
         alerts=find_alerts(
-            answers(counted.samples), counted.resources, counted.gauges, (0.0, counted.elapsed_s), limits
+            ended_requests(counted.samples),
+            counted.resources,
+            counted.gauges,
+            (0.0, counted.elapsed_s),
+            limits,
         ),
     )

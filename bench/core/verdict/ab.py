@@ -19,8 +19,8 @@ from bench.core.verdict.compare import Comparison, Decision, decide
 from bench.core.verdict.shift import MIN_PAIRS, of_pairs
 from bench.core.verdict.success import judge_success, successes
 from bench.core.verdict.verdict import MetricComparison, Verdict, in_order, judge_shifts
-from bench.core.watch.host import worst
-from bench.core.watch.work import added_work, changed_work
+from bench.core.watch.host import noisiest
+from bench.core.watch.work import changed_work, sum_work
 
 # Half of what is tolerated beside a baseline: between neighbours in time a small change is a change.
 AB_MARGIN_RATIO = 0.05
@@ -85,10 +85,10 @@ def whole_of(recordings: Sequence[Recording]) -> Recording:
         resources=tuple(resources),
         probes=tuple(probes),
         gauges=tuple(gauges),
-        work=added_work([each.work for each in recordings]),
+        work=sum_work([each.work for each in recordings]),
         stop=next((each.stop for each in recordings if each.stop), None),
         calibration=next((each.calibration for each in recordings if each.calibration), None),
-        host=worst([each.host for each in recordings]),
+        host=noisiest([each.host for each in recordings]),
     )
 
 

@@ -1,1 +1,1 @@
-"""Resources, availability and work of a watched stack, quietness of the machine, alerts."""
+"""Resource use, availability and work of a watched stack, quietness of the machine, and alerts."""

@@ -1,4 +1,4 @@
-"""What somebody should look at, whatever the verdict: an alert is a warning and fails no run."""
+"""Alerts: limits that a stack exceeded. An alert is a warning and never fails a run."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,15 +14,16 @@ from bench.core.samples.samples import Samples
 from bench.core.values import wording
 from bench.core.values.record import Count, Number, Record
 
-# A share of fewer requests than this says nothing.
 FEWEST_REQUESTS = 20
+"""A share of fewer requests raises no alert."""
 QUEUE_DEPTH = "queue_depth"
-REQUESTS, CHECKS = "requests", "checks"
+REQUESTS = "requests"
+CHECKS = "checks"
 Floats = npt.NDArray[np.float64]
 
 
 class Rule(StrEnum):
-    """What an alert is about."""
+    """The subject of an alert."""
 
     MEMORY = "memory"
     ERRORS = "errors"
@@ -34,57 +35,51 @@ class Rule(StrEnum):
 
 
 class Alert(Record):
-    """A limit that was passed.
-
-    Attributes:
-        rule: Which.
-        source: The service, or `requests`, or the `checks` of a monitor.
-        value: The worst that was seen: a share, a number, or seconds, as the limit is.
-        limit: What was passed.
-        at_s: When it was first passed.
-        count: How often it was seen beyond the limit: samples, requests, or windows.
-    """
+    """A limit that was exceeded."""
 
     rule: Rule
+    """Subject of the alert."""
     source: str
+    """Name of the service, `requests`, or `checks` for a monitor."""
     value: Number
+    """Worst value: a ratio, a number or seconds, in the unit of the limit."""
     limit: Number
+    """Limit that was exceeded."""
     at_s: Number
+    """Time at which it was first exceeded, in seconds since the start."""
     count: Count = 1
+    """Number of samples, requests or windows beyond the limit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """How requests ended, in the order of their ends; columns of one length.
-
-    Attributes:
-        finished_s: When.
-        took_s: How long each took, from its planned moment.
-        failed: Whether each failed.
-        source: What alerts call them.
-    """
+class EndedRequests:
+    """Requests in the order in which they ended, as columns of equal length."""
 
     finished_s: Floats
+    """End of each request, in seconds since the start."""
     took_s: Floats
+    """Seconds from the planned time to the end."""
     failed: npt.NDArray[np.bool_]
+    """True for each request that failed."""
     source: str = REQUESTS
+    """Source that alerts name."""
 
 
-def answers(samples: Samples) -> Answers:
-    """The requests of a run that were answered or failed."""
-    ended = samples.answered()
-    order = np.argsort(ended.column("finished_s"), kind="stable")
-    finished_s = ended.column("finished_s")[order]
-    return Answers(
+def ended_requests(samples: Samples) -> EndedRequests:
+    """Return the requests of a run that were answered or failed."""
+    answered = samples.answered()
+    order = np.argsort(answered.column("finished_s"), kind="stable")
+    finished_s = answered.column("finished_s")[order]
+    return EndedRequests(
         finished_s=finished_s,
-        took_s=finished_s - ended.column("scheduled_s")[order],
-        failed=~ended.ended(Outcome.OK)[order],
+        took_s=finished_s - answered.column("scheduled_s")[order],
+        failed=~answered.ended(Outcome.OK)[order],
     )
 
 
-def answered_checks(probes: Sequence[Probe]) -> Answers:
-    """Health checks in the place of requests, where there are no others."""
-    return Answers(
+def checks_as_requests(probes: Sequence[Probe]) -> EndedRequests:
+    """Return health checks in the form of requests, for a monitor, which sends no others."""
+    return EndedRequests(
         finished_s=np.array([probe.at_s for probe in probes], dtype=float),
         took_s=np.array([(probe.took_ms or 0.0) / 1000.0 for probe in probes], dtype=float),
         failed=np.array([not probe.up for probe in probes], dtype=bool),
@@ -93,91 +88,93 @@ def answered_checks(probes: Sequence[Probe]) -> Answers:
 
 
 def find_alerts(
-    ended: Answers,
+    requests: EndedRequests,
     resources: Iterable[ResourceSample],
     gauges: Iterable[GaugeSample],
-    seen_s: tuple[float, float],
+    period_s: tuple[float, float],
     limits: Limits,
 ) -> tuple[Alert, ...]:
-    """All alerts of what was seen, by the table in docs/reference/monitoring.md.
+    """Return all alerts of a period; docs/reference/monitoring.md has the table of rules.
 
     Args:
-        ended: Requests.
-        resources: What was used.
-        gauges: What services said of themselves.
-        seen_s: From when until when.
-        limits: From where on there is an alert.
+        requests: Requests that ended in the period.
+        resources: Resource samples of the period, of any source.
+        gauges: Gauge samples of the period, of any service.
+        period_s: Start and end of the period, in seconds.
+        limits: Limits beyond which an alert is raised.
     """
     by_source: dict[str, list[ResourceSample]] = {}
     for sample in resources:
         by_source.setdefault(sample.source, []).append(sample)
-    found = [
-        *_success(ended, seen_s[1], limits),
-        *_errors(ended, seen_s, limits),
-        *_slow(ended, limits),
+    alerts = [
+        *_success(requests, period_s[1], limits),
+        *_errors(requests, period_s, limits),
+        *_slow(requests, limits),
         *_queue(gauges, limits),
     ]
     for source, samples in sorted(by_source.items()):
-        found += _memory(source, samples, limits)
-        found += _risen(Rule.RESTARTS, source, [(each.at_s, each.restarts) for each in samples])
-        found += _risen(Rule.OOM, source, [(each.at_s, each.oom_kills) for each in samples])
-    return tuple(found)
+        alerts += _memory(source, samples, limits)
+        alerts += _increase(Rule.RESTARTS, source, [(sample.at_s, sample.restarts) for sample in samples])
+        alerts += _increase(Rule.OOM, source, [(sample.at_s, sample.oom_kills) for sample in samples])
+    return tuple(alerts)
 
 
-def _success(ended: Answers, until_s: float, limits: Limits) -> Iterator[Alert]:
-    count = len(ended.failed)
-    if count < FEWEST_REQUESTS:
+def _success(requests: EndedRequests, end_s: float, limits: Limits) -> Iterator[Alert]:
+    if len(requests.failed) < FEWEST_REQUESTS:
         return
-    ratio = 1.0 - float(ended.failed.mean())
+    ratio = 1.0 - float(requests.failed.mean())
     if ratio < limits.success_ratio:
         yield Alert(
-            rule=Rule.SUCCESS, source=ended.source, value=ratio, limit=limits.success_ratio, at_s=until_s
+            rule=Rule.SUCCESS, source=requests.source, value=ratio, limit=limits.success_ratio, at_s=end_s
         )
 
 
-def _errors(ended: Answers, seen_s: tuple[float, float], limits: Limits) -> Iterator[Alert]:
-    """Of all windows that lie within what was seen, each ending with a request, or with what was seen."""
-    from_s, until_s = seen_s
-    ends_s = np.unique(np.append(ended.finished_s, until_s))
-    ends_s = ends_s[ends_s >= min(from_s + limits.error_window_s, ends_s[-1])]
-    counts = _in_windows(ended.finished_s, ends_s, limits.error_window_s)
-    failures = _in_windows(ended.finished_s[ended.failed], ends_s, limits.error_window_s)
+def _errors(requests: EndedRequests, period_s: tuple[float, float], limits: Limits) -> Iterator[Alert]:
+    """Look at every window within the period that ends with a request or with the period."""
+    start_s, end_s = period_s
+    window_s = limits.error_window_s
+    ends_s = np.unique(np.append(requests.finished_s, end_s))
+    first_end_s = min(start_s + window_s, ends_s[-1])
+    ends_s = ends_s[ends_s >= first_end_s]
+    counts = _count_in_windows(requests.finished_s, ends_s, window_s)
+    failures = _count_in_windows(requests.finished_s[requests.failed], ends_s, window_s)
     ratios = np.where(counts >= FEWEST_REQUESTS, failures / np.maximum(counts, 1), 0.0)
-    yield from _beyond(Rule.ERRORS, ended.source, ends_s, ratios, limits.error_ratio)
+    yield from _exceeded(Rule.ERRORS, requests.source, ends_s, ratios, limits.error_ratio)
 
 
-def _in_windows(moments_s: Floats, ends_s: Floats, window_s: float) -> npt.NDArray[np.int64]:
-    """How many moments lie in the window before each end, that end among them; both sorted."""
-    counts = np.searchsorted(moments_s, ends_s, side="right")
-    counts -= np.searchsorted(moments_s, ends_s - window_s, side="right")
-    return np.asarray(counts, dtype=np.int64)
+def _count_in_windows(moments_s: Floats, ends_s: Floats, window_s: float) -> npt.NDArray[np.int64]:
+    """Count the moments in the half-open window (end - length, end] of each end; both arrays are sorted."""
+    until_end = np.searchsorted(moments_s, ends_s, side="right")
+    until_start = np.searchsorted(moments_s, ends_s - window_s, side="right")
+    return np.asarray(until_end - until_start, dtype=np.int64)
 
 
-def _slow(ended: Answers, limits: Limits) -> Iterator[Alert]:
-    yield from _beyond(Rule.SLOW, ended.source, ended.finished_s, ended.took_s, limits.slow_s)
+def _slow(requests: EndedRequests, limits: Limits) -> Iterator[Alert]:
+    yield from _exceeded(Rule.SLOW, requests.source, requests.finished_s, requests.took_s, limits.slow_s)
 
 
 def _queue(gauges: Iterable[GaugeSample], limits: Limits) -> Iterator[Alert]:
     by_service: dict[str, list[GaugeSample]] = {}
-    for each in gauges:
-        if each.name == QUEUE_DEPTH:
-            by_service.setdefault(each.service, []).append(each)
-    for service, read in sorted(by_service.items()):
-        at_s, depths = [each.at_s for each in read], [each.value for each in read]
-        yield from _beyond(Rule.QUEUE, service, at_s, depths, limits.queue_depth)
+    for gauge in gauges:
+        if gauge.name == QUEUE_DEPTH:
+            by_service.setdefault(gauge.service, []).append(gauge)
+    for service, samples in sorted(by_service.items()):
+        at_s = [sample.at_s for sample in samples]
+        depths = [sample.value for sample in samples]
+        yield from _exceeded(Rule.QUEUE, service, at_s, depths, limits.queue_depth)
 
 
 def _memory(source: str, samples: Sequence[ResourceSample], limits: Limits) -> Iterator[Alert]:
-    limited = [
-        (each.at_s, each.memory_bytes / each.memory_limit_bytes)
-        for each in samples
-        if each.memory_limit_bytes
-    ]
-    at_s, shares = [each[0] for each in limited], [each[1] for each in limited]
-    yield from _beyond(Rule.MEMORY, source, at_s, shares, limits.memory_ratio)
+    at_s: list[float] = []
+    ratios: list[float] = []
+    for sample in samples:
+        if sample.memory_limit_bytes:
+            at_s.append(sample.at_s)
+            ratios.append(sample.memory_bytes / sample.memory_limit_bytes)
+    yield from _exceeded(Rule.MEMORY, source, at_s, ratios, limits.memory_ratio)
 
 
-def _beyond(
+def _exceeded(
     rule: Rule, source: str, at_s: Sequence[float] | Floats, values: Sequence[float] | Floats, limit: float
 ) -> Iterator[Alert]:
     beyond = np.flatnonzero(np.asarray(values) > limit)
@@ -187,17 +184,26 @@ def _beyond(
         yield Alert(rule=rule, source=source, value=worst, limit=limit, at_s=first_s, count=len(beyond))
 
 
-def _risen(rule: Rule, source: str, seen: Sequence[tuple[float, int | None]]) -> Iterator[Alert]:
-    """What happened before the run is not the run's."""
-    known = [(at_s, count) for at_s, count in seen if count is not None]
-    higher = [(at_s, count) for at_s, count in known if count > known[0][1]]
-    if higher:
-        more = max(count for _, count in higher) - known[0][1]
-        yield Alert(rule=rule, source=source, value=more, limit=0, at_s=higher[0][0], count=more)
+def _increase(rule: Rule, source: str, readings: Sequence[tuple[float, int | None]]) -> Iterator[Alert]:
+    """Report a counter that rose after its first reading; the count before the run is not the run's."""
+    first: int | None = None
+    highest = 0
+    rose_at_s: float | None = None
+    for at_s, count in readings:
+        if count is None:
+            continue
+        if first is None:
+            first = highest = count
+        elif count > first and rose_at_s is None:
+            rose_at_s = at_s
+        highest = max(highest, count)
+    if first is not None and rose_at_s is not None:
+        increase = highest - first
+        yield Alert(rule=rule, source=source, value=increase, limit=0, at_s=rose_at_s, count=increase)
 
 
-def said(alert: Alert) -> str:
-    """An alert as a sentence without its end."""
+def describe(alert: Alert) -> str:
+    """Return an alert as a sentence without a full stop: `model: 85 % of its memory in use`."""
     match alert.rule:
         case Rule.MEMORY:
             text = f"{wording.percent(alert.value)} of its memory in use"
@@ -210,16 +216,16 @@ def said(alert: Alert) -> str:
         case Rule.SUCCESS:
             text = f"{wording.percent(alert.value)} succeeded"
         case Rule.RESTARTS:
-            text = f"started again {_times(alert.count)}"
+            text = f"restarted {_times(alert.count)}"
         case Rule.OOM:
-            text = f"ended for want of memory {_times(alert.count)}"
+            text = f"killed {_times(alert.count)} because memory ran out"
         case _:
             assert_never(alert.rule)
     return f"{alert.source}: {text}"
 
 
-def said_limit(alert: Alert) -> str:
-    """The limit of an alert, in words."""
+def describe_limit(alert: Alert) -> str:
+    """Return the limit of an alert in words: `at most 80 %`."""
     match alert.rule:
         case Rule.MEMORY | Rule.ERRORS:
             return f"at most {wording.percent(alert.limit)}"

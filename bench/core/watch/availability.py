@@ -1,4 +1,4 @@
-"""How much of a run each part of a stack was up, and when it was not."""
+"""Availability: the share of a run in which each health check succeeded, and its outages."""
 
 from array import array
 from collections.abc import Iterable, Sequence
@@ -10,49 +10,44 @@ from bench.core.values.record import Count, NotNegative, Number, Record
 
 
 class Outage(Record):
-    """A time in which a check failed.
-
-    Attributes:
-        from_s: When it was first seen down.
-        to_s: When it was first seen up again; None when it was down to the end.
-        detail: For people: what was wrong at first.
-    """
+    """A period in which a health check failed."""
 
     from_s: Number
+    """First failed probe, in seconds since the start."""
     to_s: Number | None
+    """First successful probe after it; None if the check failed until the end."""
     detail: str | None = None
+    """Reason of the first failed probe, for people."""
 
 
 class Availability(Record):
-    """What a check found over a run.
-
-    Attributes:
-        asked: How often.
-        up_ratio: Share of the time that it was up.
-        took_ms_p50: Of the answers; None when there was none.
-        took_ms_max: Likewise.
-        outages: In their order.
-    """
+    """The results of one health check over a run."""
 
     asked: Count
+    """Number of probes."""
     up_ratio: NotNegative
+    """Share of the time in which the check succeeded, 0 to 1."""
     took_ms_p50: Number | None = None
+    """Median duration of the answers; None without an answer."""
     took_ms_max: Number | None = None
+    """Longest duration of an answer; None without an answer."""
     outages: tuple[Outage, ...] = ()
+    """Outages in the order of their start."""
 
 
 class CheckLog:
-    """What a check finds, as it comes."""
+    """Collects the probes of one health check."""
 
     def __init__(self) -> None:
-        self._asked = self._up = 0
+        self._asked = 0
+        self._up = 0
         self._from_s: float | None = None
         self._took_ms = array("d")
         self._outages: list[Outage] = []
         self._down: Probe | None = None
 
     def add(self, probe: Probe) -> None:
-        """Take a probe, later than those before it."""
+        """Add a probe that is later than the previous ones."""
         self._asked += 1
         self._up += probe.up
         if self._from_s is None:
@@ -65,22 +60,24 @@ class CheckLog:
             self._outages.append(_outage(self._down, probe.at_s))
             self._down = None
 
-    def until(self, until_s: float) -> Availability:
-        """What it found until a moment."""
+    def until(self, end_s: float) -> Availability:
+        """Return the availability from the first probe to `end_s`."""
         outages = self._outages if self._down is None else [*self._outages, _outage(self._down, None)]
         return Availability(
             asked=self._asked,
-            up_ratio=self._up_ratio(outages, until_s),
+            up_ratio=self._up_ratio(outages, end_s),
             took_ms_p50=float(np.median(self._took_ms)) if self._took_ms else None,
             took_ms_max=max(self._took_ms, default=None),
             outages=tuple(outages),
         )
 
-    def _up_ratio(self, outages: Sequence[Outage], until_s: float) -> float:
-        watched_s = until_s - (until_s if self._from_s is None else self._from_s)
-        if watched_s <= 0:  # all that is known is a moment
+    def _up_ratio(self, outages: Sequence[Outage], end_s: float) -> float:
+        watched_s = end_s - (end_s if self._from_s is None else self._from_s)
+        if watched_s <= 0:  # a single moment has no duration: use the share of the probes
             return self._up / max(1, self._asked)
-        down_s = sum((until_s if each.to_s is None else each.to_s) - each.from_s for each in outages)
+        down_s = 0.0
+        for outage in outages:
+            down_s += (end_s if outage.to_s is None else outage.to_s) - outage.from_s
         return max(0.0, 1.0 - down_s / watched_s)
 
 
@@ -88,16 +85,16 @@ def _outage(first: Probe, to_s: float | None) -> Outage:
     return Outage(from_s=first.at_s, to_s=to_s, detail=first.detail)
 
 
-def availability(probes: Iterable[Probe], until_s: float) -> dict[str, Availability]:
-    """What each check found, by its name.
+def availability(probes: Iterable[Probe], end_s: float) -> dict[str, Availability]:
+    """Return the availability of each check, by its name.
 
-    What is seen holds until it is seen otherwise: an outage is known to the interval between two probes.
+    The result of a probe holds until the next probe, so an outage is exact to the interval of the probes.
 
     Args:
-        probes: Of any checks.
-        until_s: The end of the run.
+        probes: Probes of any checks, in any order.
+        end_s: End of the run, in seconds.
     """
     logs: dict[str, CheckLog] = {}
     for probe in sorted(probes, key=lambda probe: probe.at_s):
         logs.setdefault(probe.check, CheckLog()).add(probe)
-    return {check: log.until(until_s) for check, log in sorted(logs.items())}
+    return {check: log.until(end_s) for check, log in sorted(logs.items())}

@@ -1,4 +1,4 @@
-"""How quiet the machine was during a run, and which cores who may use."""
+"""Quietness of the machine during a run, and the division of its cores."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,141 +8,137 @@ from pydantic import Field
 
 from bench.core.values.record import Count, NotNegative, Record
 
-# With fewer, neither the load generators nor the stack would have enough.
 FEWEST_CORES = 4
+"""With fewer cores, the load generators and the stack share all of them."""
 
-# Who is held to cores.
-GENERATORS, STACK = "load generator", "stack"
+GENERATORS = "load generator"
+STACK = "stack"
 
 Cores = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What the kernel has counted up to one moment. What it does not tell is None.
-
-    Attributes:
-        at_s: When, on a monotonic clock.
-        stolen: Processor time in which another guest of the same hypervisor ran, in any unit.
-        processor: All processor time, idle or not, in the same unit.
-        periods: In which the processor quota of our control group was handed out.
-        throttled: Of these, in which it was used up, and all had to wait for the next.
-        hot: How often a core was slowed because it was hot.
-        hot_ms: For how long, all cores together.
-        swapped: Pages that went to the swap area or came back.
-    """
+class HostReading:
+    """The kernel's counters at one moment. An unknown counter is None."""
 
     at_s: float
+    """Moment of the reading, on a monotonic clock."""
     stolen: float | None = None
+    """Processor time that other guests of the hypervisor used, in any unit."""
     processor: float | None = None
+    """All processor time, idle time included, in the same unit."""
     periods: int | None = None
+    """Number of periods of the control group's processor quota."""
     throttled: int | None = None
+    """Number of these periods in which the quota was used up and the group waited."""
     hot: int | None = None
+    """Number of times that a core was slowed because of its temperature."""
     hot_ms: float | None = None
+    """Milliseconds for which cores were slowed, summed over the cores."""
     swapped: int | None = None
+    """Number of pages written to or read from the swap area."""
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """What the machine is at the start of a run. What is not known is None or empty.
-
-    Attributes:
-        cores: Numbers of the cores that we may use.
-        quota_cores: How many cores' time our control group may use; None for no limit.
-        governors: How the clock of the cores is set, each once.
-        load: Mean number of processes that wanted to run in the minute before.
-    """
+class MachineState:
+    """The machine at the start of a run. An unknown value is None or empty."""
 
     cores: Cores = ()
+    """Numbers of the cores that this process may use."""
     quota_cores: float | None = None
+    """Processor quota of the control group, in cores; None without a limit."""
     governors: tuple[str, ...] = ()
+    """Frequency governors of the cores, without duplicates."""
     load: float | None = None
+    """Mean number of runnable processes in the last minute."""
 
 
 class Host(Record):
-    """How quiet the machine was. What is not known is None.
-
-    Attributes:
-        cores: That we may use.
-        quota_cores: How many cores' time our control group may use; None for no limit.
-        governors: How the clock of the cores is set.
-        load_at_start: Mean number of processes that wanted to run in the minute before.
-        stolen_ratio: Share of all processor time in which another guest of the hypervisor ran.
-        throttled_ratio: Share of the periods in which our control group had used up its quota.
-        hot_count: How often a core was slowed because it was hot.
-        hot_ratio: Share of all cores' time in which it was.
-        swapped_pages: That went to the swap area or came back.
-        pinned: Numbers of the cores, by who was held to them; empty when nobody was.
-    """
+    """Quietness of the machine during a run. An unknown value is None."""
 
     cores: Count | None = None
+    """Number of cores that the process may use."""
     quota_cores: NotNegative | None = None
+    """Processor quota of the control group, in cores; None without a limit."""
     governors: tuple[str, ...] = ()
+    """Frequency governors of the cores."""
     load_at_start: NotNegative | None = None
+    """Mean number of runnable processes in the minute before the run."""
     stolen_ratio: NotNegative | None = None
+    """Share of the processor time that other guests of the hypervisor used."""
     throttled_ratio: NotNegative | None = None
+    """Share of the periods in which the control group had used up its quota."""
     hot_count: Count | None = None
+    """Number of times that a core was slowed because of its temperature."""
     hot_ratio: NotNegative | None = None
+    """Share of all cores' time in which they were slowed."""
     swapped_pages: Count | None = None
+    """Number of pages written to or read from the swap area."""
     pinned: dict[str, Annotated[Cores, Field(min_length=1)]] = {}
+    """Numbers of the cores of the load generators and of the stack; empty without pinning."""
 
 
 def host_of(
-    machine: Machine, before: Reading, after: Reading, pinned: Mapping[str, Cores] | None = None
+    machine: MachineState,
+    before: HostReading,
+    after: HostReading,
+    pinned: Mapping[str, Cores] | None = None,
 ) -> Host:
-    """What a run's two readings say. A counter that went backwards was begun anew, and says nothing."""
+    """Return the quietness between two readings. A counter that fell was reset and counts as unknown."""
     elapsed_ms = 1000.0 * (after.at_s - before.at_s)
+    stolen = _rise(before.stolen, after.stolen)
+    processor = _rise(before.processor, after.processor)
+    throttled = _rise(before.throttled, after.throttled)
+    periods = _rise(before.periods, after.periods)
     hot_ms = _rise(before.hot_ms, after.hot_ms)
     return Host(
         cores=len(machine.cores) or None,
         quota_cores=machine.quota_cores,
         governors=machine.governors,
         load_at_start=machine.load,
-        stolen_ratio=_share(_rise(before.stolen, after.stolen), _rise(before.processor, after.processor)),
-        throttled_ratio=_share(
-            _rise(before.throttled, after.throttled), _rise(before.periods, after.periods)
-        ),
-        hot_count=_whole(_rise(before.hot, after.hot)),
-        hot_ratio=_share(hot_ms, elapsed_ms * len(machine.cores)),
-        swapped_pages=_whole(_rise(before.swapped, after.swapped)),
+        stolen_ratio=_ratio(stolen, processor),
+        throttled_ratio=_ratio(throttled, periods),
+        hot_count=_integer(_rise(before.hot, after.hot)),
+        hot_ratio=_ratio(hot_ms, elapsed_ms * len(machine.cores)),
+        swapped_pages=_integer(_rise(before.swapped, after.swapped)),
         pinned=dict(pinned or {}),
     )
 
 
-def worst(hosts: Sequence[Host | None]) -> Host | None:
-    """Of several runs one after the other, the one in which the machine was least quiet."""
-    known = [host for host in hosts if host is not None]
-    return max(
-        known,
-        key=lambda host: max(host.stolen_ratio or 0.0, host.throttled_ratio or 0.0, host.hot_ratio or 0.0),
-        default=None,
-    )
+def noisiest(hosts: Sequence[Host | None]) -> Host | None:
+    """Return the host of the run in which the machine was least quiet; None if no run has one."""
+    present = [host for host in hosts if host is not None]
+    return max(present, key=_disturbance, default=None)
 
 
-def shares(machine: Machine, workers: int) -> tuple[Cores, Cores] | None:
-    """The cores of the load generators, and those of the stack; None when there are too few to divide.
+def _disturbance(host: Host) -> float:
+    return max(host.stolen_ratio or 0.0, host.throttled_ratio or 0.0, host.hot_ratio or 0.0)
 
-    A load generator uses one core at most. The stack has half of the cores at least, for it is what is
-    measured.
+
+def divide_cores(machine: MachineState, workers: int) -> tuple[Cores, Cores] | None:
+    """Divide the cores: one for each load generator, at least half of them for the stack.
 
     Args:
-        machine: Whose cores.
-        workers: How many load generators there are.
+        machine: Machine whose cores are divided.
+        workers: Number of load generators.
+
+    Returns:
+        Cores of the load generators and cores of the stack; None with fewer than `FEWEST_CORES`.
     """
     cores = sorted(machine.cores)
     if min(len(cores), machine.quota_cores or len(cores)) < FEWEST_CORES:
         return None
-    own = min(workers, len(cores) // 2)
-    return tuple(cores[-own:]), tuple(cores[:-own])
+    generators = min(workers, len(cores) // 2)
+    return tuple(cores[-generators:]), tuple(cores[:-generators])
 
 
 def _rise(before: float | None, after: float | None) -> float | None:
     return None if before is None or after is None or after < before else after - before
 
 
-def _share(part: float | None, whole: float | None) -> float | None:
-    return None if part is None or not whole or whole < 0 else part / whole
+def _ratio(part: float | None, total: float | None) -> float | None:
+    return None if part is None or not total or total < 0 else part / total
 
 
-def _whole(count: float | None) -> int | None:
+def _integer(count: float | None) -> int | None:
     return None if count is None else int(count)

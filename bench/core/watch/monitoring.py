@@ -1,4 +1,4 @@
-"""What a monitor shows: the newest of each thing that is watched, and what it came to so far."""
+"""The state of a monitor: the newest sample of each source, and its history in numbers."""
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
@@ -7,191 +7,207 @@ from typing import assert_never
 from bench.core.config.watching import Limits
 from bench.core.samples.sample import HOST, GaugeSample, Probe, ResourceSample
 from bench.core.values.record import Record
-from bench.core.watch.alerts import Alert, Rule, answered_checks, find_alerts
+from bench.core.watch.alerts import Alert, Rule, checks_as_requests, find_alerts
 from bench.core.watch.availability import Availability, CheckLog
 
-# What was not read for so many intervals is gone, and is not shown as if it were there.
-_MISSED = 3
-# What services count themselves, by the name of its field.
-_COUNTED = {Rule.RESTARTS: "restarts", Rule.OOM: "oom_kills"}
-Seen = ResourceSample | Probe | GaugeSample
+# A source that missed this many intervals is not shown any more.
+_MISSED_INTERVALS = 3
+_COUNTERS = {Rule.RESTARTS: "restarts", Rule.OOM: "oom_kills"}
+_BYTE_COUNTERS = ("received_bytes", "sent_bytes", "read_bytes", "written_bytes")
+Observation = ResourceSample | Probe | GaugeSample
 
 
-class Use(Record):
-    """What a source uses now: its newest sample, and bytes per second since the one before it."""
+class ResourceUse(Record):
+    """Resources that a source uses now."""
 
     sample: ResourceSample
+    """Newest sample."""
     received_bytes_per_s: float | None = None
+    """Bytes per second from the network since the previous sample."""
     sent_bytes_per_s: float | None = None
+    """Bytes per second to the network."""
     read_bytes_per_s: float | None = None
+    """Bytes per second from disks."""
     written_bytes_per_s: float | None = None
+    """Bytes per second to disks."""
 
     @property
     def memory_ratio(self) -> float | None:
-        """Share of its limit that is in use; None where it has none."""
+        """Share of the memory limit that is in use; None without a limit."""
         limit = self.sample.memory_limit_bytes
         return self.sample.memory_bytes / limit if limit else None
 
 
-class Checked(Record):
-    """A check: its newest probe, and what it found since the beginning."""
+class CheckState(Record):
+    """A health check now and since the start."""
 
     probe: Probe
+    """Newest probe."""
     so_far: Availability
+    """Results since the start."""
 
 
-class Gauged(Record):
-    """A gauge: its newest value, and the highest."""
+class GaugeState(Record):
+    """A gauge now and since the start."""
 
     sample: GaugeSample
-    most: float
+    """Newest sample."""
+    highest: float
+    """Highest value since the start."""
 
 
-class Moment(Record):
-    """All that is known at a moment.
+class Snapshot(Record):
+    """Everything that a monitor shows at one moment."""
 
-    Attributes:
-        target: Name of the stack; None when only the machine is watched.
-        elapsed_s: Since the beginning.
-        planned_s: How long it goes on; None until it is ended.
-        uses: By service, the machine last.
-        checks: In the order of their names.
-        gauges: Likewise, by service.
-        alerts: What is beyond its limit now, or was within the window of errors.
-        past_alerts: What was before that.
-        new_alerts: Those of `alerts` that were never before.
-    """
-
-    target: str | None
+    stack: str | None
+    """Name of the stack; None if only the machine is watched."""
     elapsed_s: float
+    """Seconds since the start."""
     planned_s: float | None
-    uses: tuple[Use, ...] = ()
-    checks: tuple[Checked, ...] = ()
-    gauges: tuple[Gauged, ...] = ()
+    """Planned seconds; None if the monitor runs until it is stopped."""
+    uses: tuple[ResourceUse, ...] = ()
+    """Resource use by service, the machine last."""
+    checks: tuple[CheckState, ...] = ()
+    """Health checks in the order of their names."""
+    gauges: tuple[GaugeState, ...] = ()
+    """Gauges in the order of services and names."""
     alerts: tuple[Alert, ...] = ()
+    """Alerts that are active now or were within the error window."""
     past_alerts: tuple[Alert, ...] = ()
+    """Earlier alerts."""
     new_alerts: tuple[Alert, ...] = ()
+    """Those of `alerts` that appear for the first time."""
 
 
 @dataclass(slots=True)
 class Monitoring:
-    """Takes what is seen.
+    """Collects observations and summarises them at any moment."""
 
-    Attributes:
-        target: Name of the stack; None when only the machine is watched.
-        planned_s: How long it goes on; None until it is ended.
-        limits: From where on there is an alert.
-        interval_s: Between two readings.
-    """
-
-    target: str | None
+    stack: str | None
+    """Name of the stack; None if only the machine is watched."""
     planned_s: float | None
+    """Planned seconds; None if the monitor runs until it is stopped."""
     limits: Limits
+    """Limits beyond which an alert is raised."""
     interval_s: float = 2.0
-    _recent: deque[Seen] = field(default_factory=deque, init=False)
-    _uses: dict[str, Use] = field(default_factory=dict, init=False)
+    """Seconds between two readings."""
+    _recent: deque[Observation] = field(default_factory=deque, init=False)
+    _uses: dict[str, ResourceUse] = field(default_factory=dict, init=False)
     _checks: dict[str, tuple[Probe, CheckLog]] = field(default_factory=dict, init=False)
-    _gauges: dict[tuple[str, str], Gauged] = field(default_factory=dict, init=False)
+    _gauges: dict[tuple[str, str], GaugeState] = field(default_factory=dict, init=False)
     _alerts: dict[tuple[Rule, str], Alert] = field(default_factory=dict, init=False)
-    _risen: Counter[tuple[Rule, str]] = field(default_factory=Counter, init=False)
+    _increases: Counter[tuple[Rule, str]] = field(default_factory=Counter, init=False)
 
-    def add(self, seen: Seen) -> None:
-        """Take what was seen, later than what was before."""
-        self._recent.append(seen)
-        match seen:
+    def add(self, observation: Observation) -> None:
+        """Add an observation that is later than the previous ones."""
+        self._recent.append(observation)
+        match observation:
             case ResourceSample():
-                before = self._uses[seen.source].sample if seen.source in self._uses else seen
-                self._uses[seen.source] = _use(before, seen)
-                self._count(before, seen)
+                self._add_resource(observation)
             case Probe():
-                log = self._checks[seen.check][1] if seen.check in self._checks else CheckLog()
-                log.add(seen)
-                self._checks[seen.check] = seen, log
+                self._add_probe(observation)
             case GaugeSample():
-                key = seen.service, seen.name
-                most = max(seen.value, self._gauges[key].most) if key in self._gauges else seen.value
-                self._gauges[key] = Gauged(sample=seen, most=most)
+                self._add_gauge(observation)
             case _:
-                assert_never(seen)
+                assert_never(observation)
 
-    def moment(self, elapsed_s: float) -> Moment:
-        """What is known now."""
-        begin_s = elapsed_s - self.limits.error_window_s
-        while self._recent and self._recent[0].at_s < begin_s:
+    def _add_resource(self, sample: ResourceSample) -> None:
+        previous = self._uses[sample.source].sample if sample.source in self._uses else sample
+        self._uses[sample.source] = _use(previous, sample)
+        for rule, name in _COUNTERS.items():
+            before = getattr(previous, name)
+            now = getattr(sample, name)
+            if before is not None and now is not None:
+                self._increases[rule, sample.source] += max(0, now - before)
+
+    def _add_probe(self, probe: Probe) -> None:
+        log = self._checks[probe.check][1] if probe.check in self._checks else CheckLog()
+        log.add(probe)
+        self._checks[probe.check] = probe, log
+
+    def _add_gauge(self, sample: GaugeSample) -> None:
+        key = sample.service, sample.name
+        highest = max(sample.value, self._gauges[key].highest) if key in self._gauges else sample.value
+        self._gauges[key] = GaugeState(sample=sample, highest=highest)
+
+    def snapshot(self, elapsed_s: float) -> Snapshot:
+        """Return the state at a moment, in seconds since the start."""
+        window_start_s = elapsed_s - self.limits.error_window_s
+        while self._recent and self._recent[0].at_s < window_start_s:
             self._recent.popleft()
-        current = self._current(begin_s, elapsed_s)
+        current = self._current_alerts(window_start_s, elapsed_s)
         past = [alert for key, alert in sorted(self._alerts.items()) if key not in current]
         new = [alert for key, alert in current.items() if key not in self._alerts]
         for key, alert in current.items():
-            self._alerts[key] = self._in_all(key, _worse(self._alerts.get(key), alert))
-        fresh_s = elapsed_s - _MISSED * self.interval_s
-        fresh = [use for use in self._uses.values() if use.sample.at_s >= fresh_s]
-        uses = sorted(fresh, key=lambda use: (use.sample.source == HOST, use.sample.source))
-        return Moment(
-            target=self.target,
+            self._alerts[key] = self._count_since_start(key, _worst(self._alerts.get(key), alert))
+        checks = []
+        for _, (probe, log) in sorted(self._checks.items()):
+            checks.append(CheckState(probe=probe, so_far=log.until(elapsed_s)))
+        return Snapshot(
+            stack=self.stack,
             elapsed_s=elapsed_s,
             planned_s=self.planned_s,
-            uses=tuple(uses),
-            checks=tuple(
-                Checked(probe=probe, so_far=log.until(elapsed_s))
-                for _, (probe, log) in sorted(self._checks.items())
-            ),
+            uses=self._fresh_uses(elapsed_s),
+            checks=tuple(checks),
             gauges=tuple(gauge for _, gauge in sorted(self._gauges.items())),
             alerts=tuple(self._alerts[key] for key in current),
             past_alerts=tuple(past),
             new_alerts=tuple(new),
         )
 
-    def _count(self, before: ResourceSample, now: ResourceSample) -> None:
-        for rule, name in _COUNTED.items():
-            earlier, later = getattr(before, name), getattr(now, name)
-            if earlier is not None and later is not None:
-                self._risen[rule, now.source] += max(0, later - earlier)
+    def _fresh_uses(self, elapsed_s: float) -> tuple[ResourceUse, ...]:
+        oldest_s = elapsed_s - _MISSED_INTERVALS * self.interval_s
+        fresh = [use for use in self._uses.values() if use.sample.at_s >= oldest_s]
+        return tuple(sorted(fresh, key=lambda use: (use.sample.source == HOST, use.sample.source)))
 
-    def _in_all(self, key: tuple[Rule, str], alert: Alert) -> Alert:
-        """Of what services count, all since the beginning: a window has only its own."""
-        if alert.rule not in _COUNTED:
+    def _count_since_start(self, key: tuple[Rule, str], alert: Alert) -> Alert:
+        """Replace the count within the window by the count since the start, for counters of services."""
+        if alert.rule not in _COUNTERS:
             return alert
-        count = max(alert.count, self._risen[key])
+        count = max(alert.count, self._increases[key])
         return alert.model_copy(update={"count": count, "value": float(count)})
 
-    def _current(self, begin_s: float, elapsed_s: float) -> dict[tuple[Rule, str], Alert]:
-        """Alerts of the window that ends now."""
-        found = find_alerts(
-            answered_checks([each for each in self._recent if isinstance(each, Probe)]),
-            [each for each in self._recent if isinstance(each, ResourceSample)],
-            [each for each in self._recent if isinstance(each, GaugeSample)],
-            (max(0.0, begin_s), elapsed_s),
-            self.limits,
-        )
-        return {(alert.rule, alert.source): alert for alert in found}
+    def _current_alerts(self, start_s: float, end_s: float) -> dict[tuple[Rule, str], Alert]:
+        probes: list[Probe] = []
+        resources: list[ResourceSample] = []
+        gauges: list[GaugeSample] = []
+        for observation in self._recent:
+            match observation:
+                case Probe():
+                    probes.append(observation)
+                case ResourceSample():
+                    resources.append(observation)
+                case GaugeSample():
+                    gauges.append(observation)
+                case _:
+                    assert_never(observation)
+        period_s = (max(0.0, start_s), end_s)
+        alerts = find_alerts(checks_as_requests(probes), resources, gauges, period_s, self.limits)
+        return {(alert.rule, alert.source): alert for alert in alerts}
 
 
-def _use(before: ResourceSample, now: ResourceSample) -> Use:
-    if now.at_s <= before.at_s:
-        return Use(sample=now)
-    names = ("received_bytes", "sent_bytes", "read_bytes", "written_bytes")
-    pairs = {name: (getattr(before, name), getattr(now, name)) for name in names}
-    passed_s = now.at_s - before.at_s
-    return Use(
-        sample=now,
-        **{
-            f"{name}_per_s": (later - earlier) / passed_s
-            for name, (earlier, later) in pairs.items()
-            if earlier is not None and later is not None and later >= earlier
-        },
-    )
+def _use(previous: ResourceSample, sample: ResourceSample) -> ResourceUse:
+    elapsed_s = sample.at_s - previous.at_s
+    if elapsed_s <= 0:
+        return ResourceUse(sample=sample)
+    rates = {}
+    for name in _BYTE_COUNTERS:
+        before = getattr(previous, name)
+        now = getattr(sample, name)
+        if before is not None and now is not None and now >= before:
+            rates[f"{name}_per_s"] = (now - before) / elapsed_s
+    return ResourceUse(sample=sample, **rates)
 
 
-def _worse(known: Alert | None, alert: Alert) -> Alert:
-    """An alert as it began and as bad as it was."""
-    if known is None:
+def _worst(earlier: Alert | None, alert: Alert) -> Alert:
+    """Combine an alert with its earlier state: the earliest time, the worst value, the highest count."""
+    if earlier is None:
         return alert
     worst = min if alert.rule is Rule.SUCCESS else max
     return alert.model_copy(
         update={
-            "at_s": known.at_s,
-            "value": worst(known.value, alert.value),
-            "count": max(known.count, alert.count),
+            "at_s": earlier.at_s,
+            "value": worst(earlier.value, alert.value),
+            "count": max(earlier.count, alert.count),
         }
     )

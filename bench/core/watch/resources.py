@@ -1,4 +1,4 @@
-"""What a service, a load generator or the machine used over a run."""
+"""Resources that a service, a load generator or the machine used over a run."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -10,64 +10,67 @@ from bench.core.values.record import Count, NotNegative, Number, Record
 
 
 class ResourceSummary(Record):
-    """What one source used over a run. What it does not say is None.
-
-    Attributes:
-        cpu_pct_mean: Per cent of one core; of the machine, of all cores together.
-        cpu_pct_p95: Likewise.
-        memory_bytes_max: At most.
-        memory_ratio_max: Share of its limit, at most.
-        received_bytes: From the network during the run.
-        sent_bytes: To the network, likewise.
-        read_bytes: From disks, likewise.
-        written_bytes: To disks, likewise.
-        restarts: How often its container was started again during the run.
-        oom_kills: How often the kernel ended it for want of memory, likewise.
-        throttled_ms: For how long it had to wait because its quota of processor time was used up, likewise.
-    """
+    """Resources that one source used over a run. An unknown value is None."""
 
     cpu_pct_mean: Number
+    """Mean CPU use, in per cent of one core; for the machine, of all cores."""
     cpu_pct_p95: Number
+    """95th percentile of the CPU use, in per cent."""
     memory_bytes_max: Count
+    """Highest memory use, in bytes."""
     memory_ratio_max: NotNegative | None = None
+    """Highest share of the memory limit."""
     received_bytes: Count | None = None
+    """Bytes received from the network during the run."""
     sent_bytes: Count | None = None
+    """Bytes sent to the network during the run."""
     read_bytes: Count | None = None
+    """Bytes read from disks during the run."""
     written_bytes: Count | None = None
+    """Bytes written to disks during the run."""
     restarts: Count | None = None
+    """Number of restarts of the container during the run."""
     oom_kills: Count | None = None
+    """Number of times that the kernel killed it because memory ran out."""
     throttled_ms: Count | None = None
+    """Milliseconds that it waited because its processor quota was used up."""
 
 
 def summarise_resources(samples: Iterable[ResourceSample]) -> dict[str, ResourceSummary]:
-    """What each source used, by its name."""
+    """Summarise the samples of each source, by its name."""
     by_source: dict[str, list[ResourceSample]] = {}
     for sample in samples:
         by_source.setdefault(sample.source, []).append(sample)
-    return {source: _summary(each) for source, each in sorted(by_source.items())}
+    return {source: _summarise(of_source) for source, of_source in sorted(by_source.items())}
 
 
-def _summary(samples: Sequence[ResourceSample]) -> ResourceSummary:
+def _summarise(samples: Sequence[ResourceSample]) -> ResourceSummary:
     cpu_pct = [sample.cpu_pct for sample in samples]
-    shares = [each.memory_bytes / each.memory_limit_bytes for each in samples if each.memory_limit_bytes]
+    memory_ratios = []
+    for sample in samples:
+        if sample.memory_limit_bytes:
+            memory_ratios.append(sample.memory_bytes / sample.memory_limit_bytes)
     return ResourceSummary(
         cpu_pct_mean=float(np.mean(cpu_pct)),
         cpu_pct_p95=float(np.quantile(cpu_pct, 0.95)),
         memory_bytes_max=max(sample.memory_bytes for sample in samples),
-        memory_ratio_max=max(shares, default=None),
-        received_bytes=_counted([sample.received_bytes for sample in samples]),
-        sent_bytes=_counted([sample.sent_bytes for sample in samples]),
-        read_bytes=_counted([sample.read_bytes for sample in samples]),
-        written_bytes=_counted([sample.written_bytes for sample in samples]),
-        restarts=_counted([sample.restarts for sample in samples]),
-        oom_kills=_counted([sample.oom_kills for sample in samples]),
-        throttled_ms=_counted([sample.throttled_ms for sample in samples]),
+        memory_ratio_max=max(memory_ratios, default=None),
+        received_bytes=_increase(samples, "received_bytes"),
+        sent_bytes=_increase(samples, "sent_bytes"),
+        read_bytes=_increase(samples, "read_bytes"),
+        written_bytes=_increase(samples, "written_bytes"),
+        restarts=_increase(samples, "restarts"),
+        oom_kills=_increase(samples, "oom_kills"),
+        throttled_ms=_increase(samples, "throttled_ms"),
     )
 
 
-def _counted(readings: Sequence[int | None]) -> int | None:
-    """What a counter counted from its first reading on; one that is less than before began anew."""
-    known = [reading for reading in readings if reading is not None]
-    if not known:
+def _increase(samples: Sequence[ResourceSample], counter: str) -> int | None:
+    """Return the increase of a counter since its first reading. A counter that fell was reset to 0."""
+    readings = [reading for sample in samples if (reading := getattr(sample, counter)) is not None]
+    if not readings:
         return None
-    return sum(now - before if now >= before else now for before, now in pairwise(known))
+    increase = 0
+    for before, now in pairwise(readings):
+        increase += now - before if now >= before else now
+    return increase

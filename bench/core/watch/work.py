@@ -1,4 +1,4 @@
-"""What messages make the services of a stack do, which has no noise either: any change is said."""
+"""Work that messages cause in the services of a stack. It has no noise, so every change is reported."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,76 +7,74 @@ from bench.core.samples.sample import GaugeSample, Outcome
 from bench.core.samples.samples import Samples
 from bench.core.values.record import Record
 
-_DIGITS = 6  # of what is kept per message, so that it reads as a number and not as a fraction
+_DIGITS = 6
+"""Digits of the work per message."""
 
 
 class Work(NamedTuple):
-    """What one run made the services do.
-
-    Attributes:
-        answers: How many messages were answered.
-        per_message: By the counter's name.
-    """
+    """Work of one run."""
 
     answers: int
+    """Number of answered messages."""
     per_message: Mapping[str, float]
+    """Work per message, by the counter's name."""
 
 
 class WorkChange(Record):
-    """A counter that is not what it always was, per message.
-
-    Attributes:
-        key: The counter's name in the stack's declaration.
-        base: In every run before.
-        head: In the run.
-    """
+    """A counter whose value per message differs from all earlier runs."""
 
     key: str
+    """Name of the counter in the stack's declaration."""
     base: float
+    """Value per message in every earlier run."""
     head: float
+    """Value per message in this run."""
 
     def __str__(self) -> str:
         return f"{label(self.key)} per message: {number(self.base)} → {number(self.head)}"
 
 
 def label(key: str) -> str:
-    """`model_calls` → `model calls`."""
+    """Return a counter's name for people: `model_calls` → `model calls`."""
     return key.replace("_", " ")
 
 
 def number(value: float) -> str:
-    """All of its digits: a change of the last one is a change."""
+    """Write a value with all of its digits, because a change of the last one is a change."""
     return f"{value:,.12g}"
 
 
 def work_between(before: Sequence[GaugeSample], after: Sequence[GaugeSample]) -> dict[str, float]:
-    """What services counted between two readings, by the counter's name, added up over the services.
+    """Return the increase of each counter between two readings, summed over the services.
 
-    A series that was not there before begins at 0, for it comes with the first that is counted; one that runs
-    backwards was begun anew, and its counter is left out.
+    A series that is missing in the first reading begins at 0. A counter with a series that fell was reset,
+    and is left out.
     """
-    begun = {(each.service, each.name): each.value for each in before}
-    done: dict[str, float] = {}
-    anew = set()
-    for each in after:
-        more = each.value - begun.get((each.service, each.name), 0.0)
-        done[each.name] = done.get(each.name, 0.0) + more
-        if more < 0:
-            anew.add(each.name)
-    return {name: count for name, count in sorted(done.items()) if name not in anew}
+    first = {(sample.service, sample.name): sample.value for sample in before}
+    work: dict[str, float] = {}
+    reset: set[str] = set()
+    for sample in after:
+        increase = sample.value - first.get((sample.service, sample.name), 0.0)
+        work[sample.name] = work.get(sample.name, 0.0) + increase
+        if increase < 0:
+            reset.add(sample.name)
+    return {name: count for name, count in sorted(work.items()) if name not in reset}
 
 
-def added_work(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Of several runs together, what all of them counted."""
-    return {name: sum(run[name] for run in runs) for name in runs[0] if all(name in run for run in runs)}
+def sum_work(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Sum the counters that every run has."""
+    total = dict(runs[0])
+    for run in runs[1:]:
+        total = {name: count + run[name] for name, count in total.items() if name in run}
+    return total
 
 
 def work_per_message(work: Mapping[str, float], samples: Samples) -> dict[str, float]:
-    """What a message made the services do; empty unless every request was answered as it should be.
+    """Return the work per message; empty unless every request succeeded.
 
     Args:
-        work: In the whole run.
-        samples: All its requests: half an answer is half the work, and no exact number of anything.
+        work: Work of the complete run, by counter.
+        samples: All requests of the run. Half an answer is half the work, so a failure makes it inexact.
     """
     if not len(samples) or not samples.ended(Outcome.OK).all():
         return {}
@@ -84,22 +82,27 @@ def work_per_message(work: Mapping[str, float], samples: Samples) -> dict[str, f
 
 
 def changed_work(head: Sequence[Work], base: Sequence[Work]) -> tuple[WorkChange, ...]:
-    """The counters that changed, of those on which all runs of each side agree.
+    """Return the counters that changed, of those on which all runs of each side agree.
 
-    What is no whole number depends on which messages were sent, and those are the same where as many were.
+    A value that is not an integer depends on the mix of messages. It is compared only if all runs answered
+    the same number of messages, which then are the same messages.
     """
     same_messages = len({run.answers for run in (*head, *base)}) == 1
+    keys: set[str] = set()
+    for run in head:
+        keys |= run.per_message.keys()
     changes = []
-    for key in sorted({key for run in head for key in run.per_message}):
-        own, usual = _agreed(key, head), _agreed(key, base)
-        if own is None or usual is None or own == usual:
+    for key in sorted(keys):
+        head_value = _common_value(key, head)
+        base_value = _common_value(key, base)
+        if head_value is None or base_value is None or head_value == base_value:
             continue
-        if same_messages or usual.is_integer():
-            changes.append(WorkChange(key=key, base=usual, head=own))
+        if same_messages or base_value.is_integer():
+            changes.append(WorkChange(key=key, base=base_value, head=head_value))
     return tuple(changes)
 
 
-def _agreed(key: str, runs: Sequence[Work]) -> float | None:
-    """What all runs have, or None."""
+def _common_value(key: str, runs: Sequence[Work]) -> float | None:
+    """Return the value of a counter if all runs have the same; None otherwise."""
     values = {run.per_message.get(key) for run in runs}
     return values.pop() if len(values) == 1 else None

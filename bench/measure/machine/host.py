@@ -13,17 +13,17 @@ from typing import TypeVar
 
 import psutil
 
-from bench.core.watch.host import Cores, Machine, Reading, shares
+from bench.core.watch.host import Cores, HostReading, MachineState, divide_cores
 
 ROOT = Path("/")
 _CORES = "sys/devices/system/cpu"
 _Value = TypeVar("_Value")
 
 
-def machine(root: Path = ROOT) -> Machine:
+def machine(root: Path = ROOT) -> MachineState:
     """What the machine is now."""
     governors = (_text(path) for path in root.glob(f"{_CORES}/cpu[0-9]*/cpufreq/scaling_governor"))
-    return Machine(
+    return MachineState(
         cores=tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else (),
         quota_cores=_quota_cores(root),
         governors=tuple(sorted({text.strip() for text in governors if text})),
@@ -31,13 +31,13 @@ def machine(root: Path = ROOT) -> Machine:
     )
 
 
-def read(root: Path = ROOT) -> Reading:
+def read(root: Path = ROOT) -> HostReading:
     """What the kernel has counted until now."""
     ticks = _parsed(lambda: _ticks(_text(root / "proc/stat") or "")) or []
     throttling = _counters(_text(_group(root) / "cpu.stat"))
     memory = _counters(_text(root / "proc/vmstat"))
     swapped = [memory[name] for name in ("pswpin", "pswpout") if name in memory]
-    return Reading(
+    return HostReading(
         at_s=time.monotonic(),
         stolen=ticks[7] if len(ticks) > 7 else None,  # noqa: PLR2004 - user nice system idle iowait irq softirq steal
         processor=sum(ticks[:8]) if ticks else None,  # what guests of ours used is in user already
@@ -51,7 +51,7 @@ def read(root: Path = ROOT) -> Reading:
 
 def divided(workers: int, *, pin: bool) -> tuple[Cores, Cores] | None:
     """The cores of this machine for so many load generators, and for a stack; None to hold nobody to any."""
-    return shares(machine(), workers) if pin else None
+    return divide_cores(machine(), workers) if pin else None
 
 
 def pin(pid: int, cores: Sequence[int]) -> None:

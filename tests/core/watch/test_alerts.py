@@ -9,11 +9,11 @@ from bench.core.watch.alerts import (
     FEWEST_REQUESTS,
     Alert,
     Rule,
-    answered_checks,
-    answers,
+    checks_as_requests,
+    describe,
+    describe_limit,
+    ended_requests,
     find_alerts,
-    said,
-    said_limit,
 )
 from tests.factories import make_recording, make_run, make_sample
 
@@ -32,7 +32,7 @@ def _found(
     until_s: float = 60.0,
     limits: Limits = Limits(),
 ) -> dict[Rule, Alert]:
-    found = find_alerts(answers(Samples.of(requests)), resources, gauges, (0.0, until_s), limits)
+    found = find_alerts(ended_requests(Samples.of(requests)), resources, gauges, (0.0, until_s), limits)
     return {alert.rule: alert for alert in found}
 
 
@@ -46,7 +46,7 @@ def _memory(*shares: float) -> list[ResourceSample]:
 
 
 def test_a_run_without_fault_has_no_alert() -> None:
-    """Nothing is beyond a limit: nothing is said."""
+    """Nothing is beyond a limit: nothing is reported."""
     assert _found(_requests(60), _memory(0.5, 0.8)) == {}
     assert _found() == {}
 
@@ -55,11 +55,11 @@ def test_memory_beyond_its_limit() -> None:
     """More than 80 % of what a service may have: since when, how much, and how often it was seen."""
     alert = _found(resources=_memory(0.5, 0.81, 0.95, 0.3))[Rule.MEMORY]
     assert alert == Alert(rule=Rule.MEMORY, source="model", value=0.95, limit=0.8, at_s=1.0, count=2)
-    assert said(alert) == "model: 95 % of its memory in use"
+    assert describe(alert) == "model: 95 % of its memory in use"
 
 
 def test_memory_without_a_limit_is_no_alert() -> None:
-    """Of what has no limit no share can be said."""
+    """Of what has no limit no share can be given."""
     sample = ResourceSample(at_s=1.0, source="agent", cpu_pct=1.0, memory_bytes=10**12)
     assert _found(resources=[sample]) == {}
 
@@ -111,7 +111,7 @@ def test_slow_requests() -> None:
     slow = [make_sample(seq, at_s=0.0, latency_ms=ms) for seq, ms in enumerate((30_000, 31_000, 45_000))]
     alert = _found(slow)[Rule.SLOW]
     assert (alert.value, alert.at_s, alert.count) == (45.0, 31.0, 2)
-    assert said(alert) == "requests: 2 took longer than 30 s, the longest 45.0 s"
+    assert describe(alert) == "requests: 2 took longer than 30 s, the longest 45.0 s"
 
 
 def test_the_queue() -> None:
@@ -125,7 +125,7 @@ def test_the_queue() -> None:
 
 
 def test_restarts_and_kills_are_those_of_the_run() -> None:
-    """What had happened before is not said; what happens is, by its number."""
+    """What had happened before is not reported; what happens is, by its number."""
     samples = [
         ResourceSample(
             at_s=at, source="agent", cpu_pct=1.0, memory_bytes=1, restarts=restarts, oom_kills=oom_kills
@@ -134,8 +134,8 @@ def test_restarts_and_kills_are_those_of_the_run() -> None:
     ]
     assert _found(resources=samples[:2]) == {}
     found = _found(resources=samples)
-    assert said(found[Rule.RESTARTS]) == "agent: started again 2 times"
-    assert said(found[Rule.OOM]) == "agent: ended for want of memory once"
+    assert describe(found[Rule.RESTARTS]) == "agent: restarted 2 times"
+    assert describe(found[Rule.OOM]) == "agent: killed once because memory ran out"
     assert found[Rule.RESTARTS].at_s == 2.0
 
 
@@ -152,8 +152,8 @@ def test_a_monitors_requests_are_its_checks() -> None:
     probes = [
         Probe(at_s=at, check="chat", up=at % 4 > 0, took_ms=5.0 if at % 4 else None) for at in range(40)
     ]
-    found = find_alerts(answered_checks(probes), [], [], (0.0, 40.0), Limits())
-    assert [said(alert) for alert in found] == [
+    found = find_alerts(checks_as_requests(probes), [], [], (0.0, 40.0), Limits())
+    assert [describe(alert) for alert in found] == [
         "checks: 75 % succeeded",
         "checks: 25 % failed within a window",
     ]
@@ -161,7 +161,7 @@ def test_a_monitors_requests_are_its_checks() -> None:
 
 def test_every_alert_has_its_limit_in_words() -> None:
     """Each rule says what it allows."""
-    limits = {rule: said_limit(Alert(rule=rule, source="x", value=1, limit=0.8, at_s=0)) for rule in Rule}
+    limits = {rule: describe_limit(Alert(rule=rule, source="x", value=1, limit=0.8, at_s=0)) for rule in Rule}
     assert limits == {
         Rule.MEMORY: "at most 80 %",
         Rule.ERRORS: "at most 80 %",
@@ -171,7 +171,7 @@ def test_every_alert_has_its_limit_in_words() -> None:
         Rule.RESTARTS: "never",
         Rule.OOM: "never",
     }
-    assert said(Alert(rule=Rule.QUEUE, source="model", value=140, limit=100, at_s=0)) == (
+    assert describe(Alert(rule=Rule.QUEUE, source="model", value=140, limit=100, at_s=0)) == (
         "model: 140 requests waited"
     )
 

@@ -7,21 +7,29 @@ from hypothesis import strategies as st
 
 from bench.core.run.summary import summarise
 from bench.core.run.validity import STOLEN_RATIO, THROTTLED_RATIO, judge_validity
-from bench.core.watch.host import FEWEST_CORES, Host, Machine, Reading, host_of, shares, worst
+from bench.core.watch.host import (
+    FEWEST_CORES,
+    Host,
+    HostReading,
+    MachineState,
+    divide_cores,
+    host_of,
+    noisiest,
+)
 from tests.factories import make_recording
 
-FOUR = Machine(cores=(0, 1, 2, 3))
-START = Reading(
+FOUR = MachineState(cores=(0, 1, 2, 3))
+START = HostReading(
     at_s=10.0, stolen=100, processor=10_000, periods=50, throttled=5, hot=3, hot_ms=40.0, swapped=7
 )
-END = Reading(
+END = HostReading(
     at_s=20.0, stolen=140, processor=14_000, periods=150, throttled=8, hot=5, hot_ms=440.0, swapped=7
 )
 
 
 def test_a_host_is_what_happened_between_two_readings() -> None:
     """Shares are of what went by in the run, not of what went by since the machine was started."""
-    machine = Machine(cores=(0, 1), quota_cores=1.5, governors=("performance",), load=0.4)
+    machine = MachineState(cores=(0, 1), quota_cores=1.5, governors=("performance",), load=0.4)
     assert host_of(machine, START, END, {"stack": (0,)}) == Host(
         cores=2,
         quota_cores=1.5,
@@ -38,8 +46,8 @@ def test_a_host_is_what_happened_between_two_readings() -> None:
 
 def test_what_the_kernel_does_not_tell_is_not_known() -> None:
     """What cannot be read is absent, and so is a share of no time at all."""
-    nothing = Reading(at_s=1.0)
-    assert host_of(Machine(), nothing, replace(nothing, at_s=2.0)) == Host()
+    nothing = HostReading(at_s=1.0)
+    assert host_of(MachineState(), nothing, replace(nothing, at_s=2.0)) == Host()
     assert host_of(FOUR, START, nothing) == Host(cores=4)
     assert host_of(FOUR, START, START).stolen_ratio is None
 
@@ -52,8 +60,8 @@ def test_a_counter_that_began_anew_says_nothing() -> None:
 def test_of_several_runs_the_least_quiet_counts() -> None:
     """A comparison in turns is as quiet as its least quiet run."""
     quiet, hot = Host(stolen_ratio=0.01), Host(hot_ratio=0.2)
-    assert worst([quiet, None, hot, Host()]) == hot
-    assert worst([None]) is None
+    assert noisiest([quiet, None, hot, Host()]) == hot
+    assert noisiest([None]) is None
 
 
 def test_nobody_is_held_to_no_core() -> None:
@@ -91,22 +99,22 @@ def test_what_hosted_runners_usually_lose_is_allowed() -> None:
         (FOUR, 1, ((3,), (0, 1, 2))),
         (FOUR, 2, ((2, 3), (0, 1))),
         (FOUR, 9, ((2, 3), (0, 1))),
-        (Machine(cores=(9, 2, 4, 7, 5)), 1, ((9,), (2, 4, 5, 7))),
-        (Machine(cores=(0, 1, 2)), 1, None),
-        (Machine(), 1, None),
+        (MachineState(cores=(9, 2, 4, 7, 5)), 1, ((9,), (2, 4, 5, 7))),
+        (MachineState(cores=(0, 1, 2)), 1, None),
+        (MachineState(), 1, None),
         (replace(FOUR, quota_cores=2.0), 1, None),
         (replace(FOUR, quota_cores=4.0), 1, ((3,), (0, 1, 2))),
     ],
 )
-def test_cores_are_divided_where_there_are_enough(machine: Machine, workers: int, expected: Any) -> None:
+def test_cores_are_divided_where_there_are_enough(machine: MachineState, workers: int, expected: Any) -> None:
     """A generator has a core, the stack has half of them at least, and few cores are nobody's own."""
-    assert shares(machine, workers) == expected
+    assert divide_cores(machine, workers) == expected
 
 
 @given(st.sets(st.integers(0, 300), max_size=64), st.integers(1, 64))
 def test_no_core_is_shared_and_none_is_lost(cores: set[int], workers: int) -> None:
     """Each core is either the load's or the stack's."""
-    found = shares(Machine(cores=tuple(cores)), workers)
+    found = divide_cores(MachineState(cores=tuple(cores)), workers)
     assert (found is None) is (len(cores) < FEWEST_CORES)
     if found is not None:
         own, rest = found

@@ -17,10 +17,10 @@ def test_the_newest_is_shown_with_its_rates() -> None:
     """Counters become bytes per second since the reading before; a first reading has none."""
     state = _monitoring()
     state.add(_used(0.0, received_bytes=100, sent_bytes=900))
-    (first,) = state.moment(0.5).uses
+    (first,) = state.snapshot(0.5).uses
     assert (first.received_bytes_per_s, first.memory_ratio) == (None, None)
     state.add(_used(2.0, received_bytes=300, sent_bytes=10, memory_limit_bytes=200))
-    (second,) = state.moment(2.5).uses
+    (second,) = state.snapshot(2.5).uses
     assert (second.received_bytes_per_s, second.sent_bytes_per_s, second.read_bytes_per_s) == (
         100,
         None,
@@ -28,7 +28,7 @@ def test_the_newest_is_shown_with_its_rates() -> None:
     )
     assert second.memory_ratio == 0.25
     state.add(_used(2.0, received_bytes=400))
-    assert state.moment(2.5).uses[0].received_bytes_per_s is None
+    assert state.snapshot(2.5).uses[0].received_bytes_per_s is None
 
 
 def test_the_machine_comes_last() -> None:
@@ -36,7 +36,7 @@ def test_the_machine_comes_last() -> None:
     state = _monitoring()
     for source in (HOST, "model", "agent", "worker"):
         state.add(_used(0.0, source))
-    assert [use.sample.source for use in state.moment(1.0).uses] == ["agent", "model", "worker", HOST]
+    assert [use.sample.source for use in state.snapshot(1.0).uses] == ["agent", "model", "worker", HOST]
 
 
 def test_what_is_gone_is_not_shown() -> None:
@@ -44,8 +44,8 @@ def test_what_is_gone_is_not_shown() -> None:
     state = _monitoring()
     state.add(_used(0.0, "agent"))
     state.add(_used(5.0, "model"))
-    assert [use.sample.source for use in state.moment(6.0).uses] == ["agent", "model"]
-    assert [use.sample.source for use in state.moment(6.5).uses] == ["model"]
+    assert [use.sample.source for use in state.snapshot(6.0).uses] == ["agent", "model"]
+    assert [use.sample.source for use in state.snapshot(6.5).uses] == ["model"]
 
 
 def test_checks_are_shown_as_they_are_and_as_they_were() -> None:
@@ -53,7 +53,7 @@ def test_checks_are_shown_as_they_are_and_as_they_were() -> None:
     state = _monitoring()
     for at_s, up in ((0.0, True), (2.0, False), (4.0, True)):
         state.add(Probe(at_s=at_s, check="chat", up=up, took_ms=3.0 if up else None))
-    (check,) = state.moment(8.0).checks
+    (check,) = state.snapshot(8.0).checks
     assert check.probe.up
     assert (check.so_far.asked, check.so_far.up_ratio) == (3, 0.75)
 
@@ -63,21 +63,21 @@ def test_gauges_have_their_highest() -> None:
     state = _monitoring()
     for at_s, value in ((0.0, 3.0), (2.0, 8.0), (4.0, 1.0)):
         state.add(GaugeSample(at_s=at_s, service="model", name="queue_depth", value=value))
-    (gauge,) = state.moment(5.0).gauges
-    assert (gauge.sample.value, gauge.most) == (1.0, 8.0)
+    (gauge,) = state.snapshot(5.0).gauges
+    assert (gauge.sample.value, gauge.highest) == (1.0, 8.0)
 
 
 def test_an_alert_is_new_once_and_past_when_its_window_is() -> None:
     """It is told when it is first seen, stands while the window has it, grows worse, and is not forgotten."""
     state = _monitoring(error_window_s=10.0)
     state.add(_used(1.0, memory_bytes=90, memory_limit_bytes=100))
-    first = state.moment(2.0)
+    first = state.snapshot(2.0)
     assert [alert.rule for alert in first.new_alerts] == [Rule.MEMORY]
     state.add(_used(3.0, memory_bytes=95, memory_limit_bytes=100))
-    second = state.moment(4.0)
+    second = state.snapshot(4.0)
     assert second.new_alerts == ()
     assert [(alert.at_s, alert.value) for alert in second.alerts] == [(1.0, 0.95)]
-    later = state.moment(20.0)
+    later = state.snapshot(20.0)
     assert later.alerts == ()
     assert [(alert.at_s, alert.value) for alert in later.past_alerts] == [(1.0, 0.95)]
 
@@ -87,8 +87,8 @@ def test_restarts_are_counted_since_the_beginning() -> None:
     state = _monitoring(error_window_s=10.0)
     for at_s, restarts in ((0.0, 4), (5.0, 5), (40.0, 5), (45.0, 6), (80.0, 6), (85.0, 7)):
         state.add(_used(at_s, restarts=restarts))
-        state.moment(at_s)
-    alerts = state.moment(85.0).alerts
+        state.snapshot(at_s)
+    alerts = state.snapshot(85.0).alerts
     assert [(alert.rule, alert.at_s, alert.count) for alert in alerts] == [(Rule.RESTARTS, 5.0, 3)]
 
 
@@ -97,13 +97,13 @@ def test_the_worst_success_is_the_lowest() -> None:
     state = _monitoring(error_window_s=1000.0, error_ratio=1.0)
     for at_s in range(20):
         state.add(Probe(at_s=at_s, check="chat", up=at_s >= 4))
-    assert state.moment(20.0).alerts[0].value == 0.8
+    assert state.snapshot(20.0).alerts[0].value == 0.8
     for at_s in range(20, 25):
         state.add(Probe(at_s=at_s, check="chat", up=True))
-    assert state.moment(25.0).alerts[0].value == 0.8
+    assert state.snapshot(25.0).alerts[0].value == 0.8
 
 
 def test_without_anything_seen_there_is_nothing_to_show() -> None:
     """The machine alone, before its first reading."""
-    moment = Monitoring(None, None, Limits()).moment(0.0)
+    moment = Monitoring(None, None, Limits()).snapshot(0.0)
     assert (moment.uses, moment.checks, moment.gauges, moment.alerts) == ((), (), (), ())

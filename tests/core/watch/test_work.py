@@ -9,7 +9,7 @@ from bench.core.samples.samples import Samples
 from bench.core.verdict.ab import compare_pairs, whole_of
 from bench.core.verdict.baseline import Baseline, accept, pin, text_of
 from bench.core.verdict.compare import Decision, compare
-from bench.core.watch.work import Work, WorkChange, added_work, changed_work, work_between, work_per_message
+from bench.core.watch.work import Work, WorkChange, changed_work, sum_work, work_between, work_per_message
 from tests.factories import NOON, make_recording, make_run, make_sample
 
 
@@ -116,4 +116,4 @@ def test_in_turns_both_sides_are_exact() -> None:
     whole = make_run(whole_of(recordings))
     assert whole.summary.work == {"model_calls": 2.0}
     assert "model calls per message: 1 → 2" in compare_pairs(base, head, whole, "main").reasons
-    assert added_work([{"a": 1.0, "b": 2.0}, {"a": 3.0}]) == {"a": 4.0}
+    assert sum_work([{"a": 1.0, "b": 2.0}, {"a": 3.0}]) == {"a": 4.0}

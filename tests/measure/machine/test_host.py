@@ -7,7 +7,7 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
-from bench.core.watch.host import FEWEST_CORES, Machine, Reading
+from bench.core.watch.host import FEWEST_CORES, HostReading, MachineState
 from bench.measure.load.workers import working
 from bench.measure.machine import host
 from bench.measure.stacks.processes import running
@@ -49,14 +49,14 @@ KERNEL = {
 def test_the_kernels_files_are_read(tmp_path: Path) -> None:
     """Processor time is user to steal, for the time of our own guests is in user already."""
     found = host.read(write(tmp_path, KERNEL))
-    assert found == Reading(
+    assert found == HostReading(
         at_s=found.at_s, stolen=10, processor=1000, periods=40, throttled=4, hot=5, hot_ms=70, swapped=7
     )
 
 
 def test_the_machine_is_read(tmp_path: Path) -> None:
     """The quota is the smallest on the way up, and each governor is named once."""
-    assert host.machine(write(tmp_path, KERNEL)) == Machine(
+    assert host.machine(write(tmp_path, KERNEL)) == MachineState(
         cores=CORES, quota_cores=1.5, governors=("performance", "schedutil"), load=0.42
     )
 
@@ -92,8 +92,8 @@ def test_what_is_not_there_is_not_known(tmp_path: Path, files: dict[str, str]) -
     """A system without these files, or with others, is a machine of which nothing is known."""
     root = write(tmp_path, files)
     found = host.read(root)
-    assert found == Reading(at_s=found.at_s)
-    assert host.machine(root) == Machine(cores=CORES)
+    assert found == HostReading(at_s=found.at_s)
+    assert host.machine(root) == MachineState(cores=CORES)
 
 
 def test_old_kernels_do_not_count_what_is_stolen(tmp_path: Path) -> None:
