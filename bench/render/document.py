@@ -153,7 +153,7 @@ def _thresholds(report: Report) -> Table:
     for each in report.result.thresholds:
         label, unit = label_and_unit(each.metric)
         verdict = "crossed" if each.crossed else "kept"
-        rows.append((label, each.threshold, wording.value(each.value, unit), verdict))
+        rows.append((label, each.expression.source, wording.value(each.value, unit), verdict))
     return Table("Thresholds", ("metric", "limit", "this run", "verdict"), tuple(rows))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
-from bench.core.config.threshold import ThresholdResult
+from bench.core.limits.judge import ThresholdResult
 from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
 from bench.core.samples.metrics import label_and_unit
@@ -188,7 +188,7 @@ def _metric(group: str, each: MetricComparison) -> _Case:
 
 def _threshold(each: ThresholdResult) -> _Case:
     measured = wording.value(each.value, label_and_unit(each.metric)[1])
-    name, details = f"{each.metric} {each.threshold}", (f"measured: {measured}",)
+    name, details = f"{each.metric} {each.expression}", (f"measured: {measured}",)
     if not each.crossed:
         return _Case("thresholds", name, details=details)
     return _Case("thresholds", name, _Ended.FAILURE, f"threshold crossed: measured {measured}", details)

@@ -1,6 +1,6 @@
 """A run by load, in tables and in a sentence."""
 
-from bench.core.config.threshold import ThresholdResult, parse
+from bench.core.limits.judge import ThresholdResult
 from bench.core.run.bottleneck import Band, Bottleneck
 from bench.core.samples.metrics import UNATTRIBUTED, label_and_unit
 from bench.core.values import wording
@@ -110,7 +110,7 @@ def _hedge(band: Band) -> str:
 
 def _limit(each: ThresholdResult) -> str:
     """`response time p95 ≤ 10.0 s`."""
-    limit, (label, unit) = parse(each.threshold), label_and_unit(each.metric)
+    limit, (label, unit) = each.expression, label_and_unit(each.metric)
     method = f"p{limit.percentile:g}" if limit.percentile is not None else _METHODS.get(limit.method, "")
     sign = _OPERATORS.get(limit.operator, limit.operator)
     return " ".join(filter(None, [label, method, sign, wording.value(limit.limit, unit)]))

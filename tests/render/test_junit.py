@@ -97,7 +97,7 @@ def test_each_gating_metric_and_threshold_is_a_case(name: str) -> None:
     said = [case.attrib["name"] for case in _parsed(render_junit(report)).iter("testcase")]
     comparison = report.comparison
     gating = [each.key for each in comparison.metrics if each.part is not Part.EXPLAINS]
-    limits = [f"{each.metric} {each.threshold}" for each in report.result.thresholds]
+    limits = [f"{each.metric} {each.expression}" for each in report.result.thresholds]
     uncompared = report.decision is not Decision.INVALID and not comparison.metrics
     others = ["comparison"] if uncompared else []
     assert said == ["measurement", *gating, *(each.key for each in comparison.drifted), *limits, *others]

@@ -2,14 +2,15 @@ from typing import Any
 
 import pytest
 
-from bench.core.config.threshold import ThresholdResult
+from bench.core.limits.expression import parse
+from bench.core.limits.judge import ThresholdResult
 from bench.core.run.bottleneck import Band, Bottleneck
 from bench.core.watch.host import Host
 from bench.render.facts import _host
 from bench.render.loads import loads, sentence
 
-SLOW = ThresholdResult(metric="e2e_ms", threshold="p(95)<=10000", value=12_000.0, crossed=True)
-FAILS = ThresholdResult(metric="success_ratio", threshold="rate>0.95", value=0.9, crossed=True)
+SLOW = ThresholdResult(metric="e2e_ms", expression=parse("p(95)<=10000"), value=12_000.0, crossed=True)
+FAILS = ThresholdResult(metric="success_ratio", expression=parse("rate>0.95"), value=0.9, crossed=True)
 
 
 def band(vus: int, most: int | None = None, **changes: Any) -> Band:

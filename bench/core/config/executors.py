@@ -248,6 +248,11 @@ def sessions(phase: ClosedLoop) -> int:
     return phase.sessions if isinstance(phase, RampingVus) else phase.vus
 
 
+def list_warm_ups(phases: Sequence[ClosedLoop | OpenLoop]) -> tuple[int, ...]:
+    """Return the indexes of the warm-up phases."""
+    return tuple(index for index, phase in enumerate(phases) if phase.warm_up)
+
+
 def planned_s(phases: Sequence[ClosedLoop | OpenLoop]) -> float | None:
     """Return the planned seconds of all phases; None if a number of requests ends one of them."""
     if any(isinstance(phase, PerVuIterations | Cases) for phase in phases):

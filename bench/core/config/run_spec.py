@@ -9,7 +9,7 @@ from bench.core.config.load_override import override_load
 from bench.core.config.prompts import Prompt
 from bench.core.config.scenario import Scenario
 from bench.core.config.target import Target
-from bench.core.config.threshold import Thresholds
+from bench.core.limits.threshold import Thresholds
 from bench.core.values.record import Record
 
 

@@ -7,7 +7,8 @@ from pydantic import AfterValidator, ConfigDict, Field, RootModel, model_validat
 from bench.core.config.executors import EXECUTORS, ClosedLoop, OpenLoop, Phase, phases_around, sessions
 from bench.core.config.objective import Objectives
 from bench.core.config.target import Name
-from bench.core.config.threshold import Thresholds, check_known, check_metrics
+from bench.core.limits.metric_names import require_metric
+from bench.core.limits.threshold import Thresholds
 from bench.core.samples.metrics import tailed
 from bench.core.values.duration import Duration, PositiveDuration
 from bench.core.values.record import Record
@@ -29,7 +30,7 @@ class Tolerance(Record):
 def _known_metrics(tolerances: dict[str, Tolerance]) -> dict[str, Tolerance]:
     for key in tolerances:
         if tailed(key) is None:
-            check_known(key)
+            require_metric(key)
     return tolerances
 
 
@@ -94,7 +95,7 @@ class Scenario(Record):
     """Add a few unique letters to each message, so that no cache can answer."""
     phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
     """Executors that run one after the other."""
-    thresholds: Annotated[Thresholds, AfterValidator(check_metrics)] = {}
+    thresholds: Thresholds = {}
     """Limits that fail the run even without a baseline, by metric, in k6's grammar."""
     objectives: Objectives = {}
     """Milliseconds that a good answer takes at most, by metric. The share of good answers is the goodput."""

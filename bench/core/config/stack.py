@@ -11,12 +11,12 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from bench.core.config.compose import Compose, KnobName
 from bench.core.config.target import Name, Target, TierName
-from bench.core.config.threshold import Thresholds, check_metrics
 from bench.core.config.watching import Check, Limits, Readings
+from bench.core.limits.threshold import Thresholds
 from bench.core.values.duration import PositiveDuration
 from bench.core.values.record import Record
 from bench.errors import ConfigError
@@ -177,7 +177,7 @@ class Stack(Record):
     gauges: dict[Name, Readings] = {}
     counters: dict[Name, Readings] = {}
     alerts: Limits = Limits()
-    thresholds: Annotated[Thresholds, AfterValidator(check_metrics)] = {}
+    thresholds: Thresholds = {}
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Stack":

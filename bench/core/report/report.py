@@ -98,7 +98,7 @@ def _failure(result: RunResult, comparison: Comparison) -> tuple[str, Place]:
     for each in result.thresholds:
         if each.crossed:
             measured = wording.value(each.value, label_and_unit(each.metric)[1])
-            limit = f"{each.metric} {each.threshold}"
+            limit = f"{each.metric} {each.expression}"
             return f"Threshold crossed: {limit}, measured {measured}.", _place(each.metric)
     return _gone(missing, comparison.compare_with or "the baseline")
 

@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 
 from bench.core.config.executors import ClosedLoop
 from bench.core.config.scenario import Scenario
-from bench.core.config.threshold import Expression, Threshold, ThresholdResult, judge_values, parse
+from bench.core.limits.expression import Expression, upper_limit
+from bench.core.limits.judge import ThresholdResult, judge_values
+from bench.core.limits.threshold import Threshold
 from bench.core.load.active_vus import ActiveVus, Counts, active_vus, requests_count
 from bench.core.load.bands import Bands, band_of, tops
 from bench.core.load.plan import RunPlan
@@ -81,9 +83,6 @@ class Bottleneck(Record):
     def _readable(self) -> "Bottleneck":
         if self.saturated is not None and self.saturated >= len(self.bands):
             raise ValueError("a band that is not there is saturated")
-        for band in self.bands:
-            for each in band.crossed:
-                parse(each.threshold)
         return self
 
     @property
@@ -126,7 +125,7 @@ def bottleneck(samples: Samples, plan: RunPlan, scenario: Scenario, elapsed_s: f
 def limits_of(scenario: Scenario) -> dict[str, tuple[Threshold, ...]]:
     """What must hold at each load: the objectives, else the limits of latencies; and those of success."""
     objectives = {
-        key: (Threshold(threshold=f"p({OBJECTIVE_PCT})<={f'{limit:f}'.rstrip('0').rstrip('.')}"),)
+        key: (Threshold(expression=upper_limit(f"p({OBJECTIVE_PCT})", limit)),)
         for key, limit in scenario.objectives.items()
     }
     latencies = {key: limits for key, limits in scenario.thresholds.items() if key in OBJECTIVES}
@@ -215,7 +214,7 @@ def _held(
                 continue  # what no answer has a value of is not asked of them
             for limit in limits_of_key:
                 (result,) = judge_values(metric(key), [limit], known, elapsed_s=0.0)
-                held[number].append((result, _sure(parse(limit.threshold), known, crossed=result.crossed)))
+                held[number].append((result, _sure(limit.expression, known, crossed=result.crossed)))
     return held
 
 

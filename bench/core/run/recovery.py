@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 
 from bench.core.config.executors import ClosedLoop, OpenLoop, phases_around
-from bench.core.config.threshold import ThresholdResult
+from bench.core.limits.expression import upper_limit
+from bench.core.limits.judge import ThresholdResult
 from bench.core.samples.metrics import METRICS, RECOVERY
 from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Floats, Samples
@@ -62,9 +63,10 @@ def judge_recovery(found: Recovery | None, limit: float | None) -> tuple[Thresho
     """The scenario's limit on the ratio, judged; nothing when it has none. No data crosses it."""
     if limit is None:
         return ()
+    expression = upper_limit("value", limit)
     ratio = None if found is None else found.ratio
-    crossed = ratio is None or ratio > limit
-    return (ThresholdResult(metric=RECOVERY, threshold=f"<={limit:g}", value=ratio, crossed=crossed),)
+    crossed = ratio is None or not expression.holds(ratio)
+    return (ThresholdResult(metric=RECOVERY, expression=expression, value=ratio, crossed=crossed),)
 
 
 def _mean(values_ms: Floats) -> float | None:

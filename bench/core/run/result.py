@@ -11,8 +11,8 @@ from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
 from bench.core.config.target import Name
-from bench.core.config.threshold import ThresholdResult, judge
 from bench.core.config.watching import Limits
+from bench.core.limits.judge import ThresholdResult, judge
 from bench.core.load.plan import plan
 from bench.core.run.bottleneck import bottleneck
 from bench.core.run.layers import layer_metrics
@@ -107,7 +107,7 @@ class RunResult(Record):
     @property
     def crossed(self) -> tuple[str, ...]:
         """The limits that were crossed, each as the scenario has it: `e2e_ms p(95)<5000`."""
-        return tuple(f"{each.metric} {each.threshold}" for each in self.thresholds if each.crossed)
+        return tuple(f"{each.metric} {each.expression}" for each in self.thresholds if each.crossed)
 
     @model_validator(mode="after")
     def _answered(self) -> "RunResult":

@@ -6,8 +6,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, model_validator
 
-from bench.core.config.threshold import check_figures
 from bench.core.config.watching import GaugeName
+from bench.core.limits.metric_names import require_figures
 from bench.core.run.bottleneck import Bottleneck
 from bench.core.run.counters import counters_of
 from bench.core.run.overhead import Overhead
@@ -125,7 +125,7 @@ class RunSummary(Record):
         if self.outcomes.get(Outcome.OK, 0) > self.requests:
             raise ValueError("more requests succeeded than there were")
         for key, each in self.metrics.items():
-            check_figures(key, each.figures)
+            require_figures(key, each.figures)
         return self
 
     @property

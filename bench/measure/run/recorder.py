@@ -10,10 +10,10 @@ from typing import assert_never
 
 from bench.core.calibration.calibration import Calibration, Trial
 from bench.core.calibration.reference_workload import ReferenceWorkload
-from bench.core.config.executors import in_words, planned_s
+from bench.core.config.executors import in_words, list_warm_ups, planned_s
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Asked, Layers
-from bench.core.load.abort import AbortWatch
+from bench.core.limits.abort import AbortWatch
 from bench.core.load.plan import plan
 from bench.core.load.progress import PlannedVus, Progress, ProgressWatch
 from bench.core.run.layers import Round
@@ -121,7 +121,7 @@ class _Session:
         self._gauges: list[GaugeSample] = []
         self._work: dict[str, float] = {}
         self._warnings: list[str] = []
-        self._abort = AbortWatch(spec.scenario.thresholds, spec.scenario.phases)
+        self._abort = AbortWatch(spec.scenario.thresholds, list_warm_ups(spec.scenario.phases))
         self._progress = ProgressWatch()
         self._vus = PlannedVus(plan(spec))
         self._issued_s: list[float] = []

@@ -36,7 +36,7 @@ def test_a_scenario_is_read_as_it_is_written() -> None:
     (first,) = scenario.phases
     assert isinstance(first, ConstantVus)
     assert first.think_time_s == (5.0, 7.0)
-    assert scenario.thresholds["e2e_ms"][0].threshold == "p(95)<5000"
+    assert scenario.thresholds["e2e_ms"][0].expression.source == "p(95)<5000"
     assert (scenario.request_timeout_s, scenario.graceful_stop_s, scenario.tolerances) == (120.0, 30.0, {})
 
 

@@ -78,7 +78,7 @@ def test_a_known_breaking_point_is_found() -> None:
     assert [band.vus for band in found.bands] == [(vus, vus) for vus in STEPS]
     assert found.broken == STEPS.index(30)
     band = found.bands[STEPS.index(30)]
-    assert [each.threshold for each in band.crossed] == ["p(95)<=10000"]
+    assert [each.expression.source for each in band.crossed] == ["p(95)<=10000"]
     assert band.certain
     assert (found.counted, found.planned, found.limits) == ("vus", 50, 1)
 
@@ -189,11 +189,11 @@ def test_limits_are_objectives_or_latencies_and_success() -> None:
     """Objectives take the place of limits of latencies, never of those of success."""
     thresholds = {"e2e_ms": ["p(95)<5000", "avg<900"], "success_ratio": ["rate>0.95"], "tokens": ["count>1"]}
     latencies = limits_of(make_scenario(thresholds=thresholds))
-    assert [each.threshold for own in latencies.values() for each in own] == [
+    assert [each.expression.source for own in latencies.values() for each in own] == [
         "p(95)<5000", "avg<900", "rate>0.95",
     ]  # fmt: skip
     objectives = limits_of(make_scenario(thresholds=thresholds, objectives={"ttft_ms": 1500.5}))
-    assert {key: own[0].threshold for key, own in objectives.items()} == {
+    assert {key: own[0].expression.source for key, own in objectives.items()} == {
         "ttft_ms": "p(95)<=1500.5", "success_ratio": "rate>0.95",
     }  # fmt: skip
     assert limits_of(make_scenario(thresholds={})) == {}

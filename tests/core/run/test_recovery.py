@@ -57,7 +57,7 @@ def test_a_limit_is_judged_like_a_threshold(after_ms: float, crossed: bool) -> N
     """A run whose target does not recover has crossed a threshold, and the figure is in its summary."""
     run = make_run(make_recording(waits(100, after_ms)), spec=make_spec(SCENARIO))
     (result,) = run.thresholds
-    assert (result.metric, result.threshold, result.crossed) == (RECOVERY, "<=2", crossed)
+    assert (result.metric, result.expression.source, result.crossed) == (RECOVERY, "value<=2", crossed)
     assert result.value == pytest.approx(after_ms / 100)
     assert run.summary.recovery is not None
     assert judge_recovery(run.summary.recovery, None) == ()

@@ -1,0 +1,38 @@
+"""Checks of the metrics that files name."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from bench.core.samples.metrics import METRICS, metric, tier_name
+
+
+def require_metric(key: str) -> None:
+    """Check that a metric exists; every tier has one.
+
+    Raises:
+        ValueError: It does not; the message suggests the nearest name and lists all.
+    """
+    if key in METRICS or tier_name(key):
+        return
+    nearest = get_close_matches(key, METRICS, n=1)
+    suggestion = f"did you mean '{nearest[0]}'? " if nearest else ""
+    raise ValueError(
+        f"there is no metric '{key}'; {suggestion}metrics: {', '.join(METRICS)} and tier.<tier>_ms"
+    )
+
+
+def require_figures(key: str, figures: Mapping[str, float]) -> None:
+    """Check that a metric exists and that the logarithm for comparisons is defined for each of its figures.
+
+    Args:
+        key: The metric.
+        figures: Value by prompt, in the metric's unit.
+
+    Raises:
+        ValueError: The metric does not exist, or a figure is too small; the message names it.
+    """
+    require_metric(key)
+    lowest = -metric(key).smallest_change
+    for prompt, figure in figures.items():
+        if figure <= lowest:
+            raise ValueError(f"{key} of '{prompt}' is {figure:g}, and must be above {lowest:g}")

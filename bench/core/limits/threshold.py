@@ -1,0 +1,59 @@
+"""Thresholds of a scenario or stack: a limit on a metric that holds without a baseline."""
+
+from typing import Annotated, Any, assert_never
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from bench.core.limits.expression import ExpressionText, Method
+from bench.core.limits.metric_names import require_metric
+from bench.core.samples.metrics import Kind, metric
+from bench.core.values.duration import Duration
+from bench.core.values.record import Record
+
+
+class Threshold(Record):
+    """A limit on one metric."""
+
+    expression: Annotated[ExpressionText, Field(alias="threshold")]
+    """Condition that must hold, in k6's grammar."""
+    abort_on_fail: bool = False
+    """Stop the run as soon as the condition does not hold."""
+    delay_abort_eval_s: Annotated[Duration, Field(alias="delay_abort_eval")] = 5.0
+    """Time from the start of the run before which the threshold does not stop it."""
+
+
+def _read_text(value: Any) -> Any:
+    return {"threshold": value} if isinstance(value, str) else value
+
+
+_TextOrThreshold = BeforeValidator(_read_text, json_schema_input_type=ExpressionText | Threshold)
+
+
+def _check_thresholds(thresholds: "dict[str, tuple[Threshold, ...]]") -> "dict[str, tuple[Threshold, ...]]":
+    for key, limits in thresholds.items():
+        require_metric(key)
+        kind = metric(key).kind
+        methods = _list_methods(kind)
+        for limit in limits:
+            if limit.expression.method not in methods:
+                shown = ", ".join("p(N)" if method == "p" else method for method in methods)
+                raise ValueError(f"'{limit.expression}': {key} is a {kind}, which has {shown}")
+    return thresholds
+
+
+def _list_methods(kind: Kind) -> tuple[Method, ...]:
+    match kind:
+        case Kind.TREND:
+            return ("avg", "min", "max", "med", "p")
+        case Kind.RATE:
+            return ("rate",)
+        case Kind.COUNTER:
+            return ("count", "rate")
+        case _:
+            assert_never(kind)
+
+
+Thresholds = Annotated[
+    dict[str, tuple[Annotated[Threshold, _TextOrThreshold], ...]], AfterValidator(_check_thresholds)
+]
+"""Thresholds by metric. Metrics must exist, and a method must be one of the metric's kind."""
