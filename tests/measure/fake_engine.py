@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.measure.loopback import Script
+
+API_VERSION = "1.45"
 
 
 class FakeContainer:
@@ -25,6 +28,7 @@ class FakeContainer:
         self.at_s = 0
         self.restart_count = 0
         self.oom_kills_ns: list[int] = []
+        self.hangs = False
         self.state: dict[str, Any] = {
             "Running": True,
             "Status": "running",
@@ -68,7 +72,7 @@ class FakeContainer:
         """What is answered."""
         if path.endswith("/json"):
             return {"Id": "x", "RestartCount": self.restart_count, "State": self.state}
-        assert path.endswith("/stats?stream=false&one-shot=true")
+        assert path.endswith("/stats?stream=False&one-shot=True")
         return {"read": f"2026-01-05T12:{self.at_s // 60:02}:{self.at_s % 60:02}.123456789Z", **self.stats}
 
 
@@ -97,17 +101,21 @@ def _serving(containers: dict[str, FakeContainer]) -> Script:
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
-                asked = head.split(" ", 2)[1]
+                asked = re.sub(r"^/v[0-9.]+", "", head.split(" ", 2)[1])
                 name = asked.split("/")[2] if asked.count("/") > 1 else ""
                 status, body = "404 Not Found", b'{"message": "No such container"}'
-                if asked.startswith("/events"):
+                if asked == "/version":
+                    status, body = "200 OK", json.dumps({"ApiVersion": API_VERSION}).encode()
+                elif any(container.hangs for container in containers.values()):
+                    await asyncio.Event().wait()
+                elif asked.startswith("/events"):
                     status, body = "200 OK", b"".join(each.events(name) for name, each in containers.items())
                 elif name in containers:
                     status, body = "200 OK", json.dumps(containers[name].document(asked)).encode()
                 elif name == "broken":
                     status, body = "200 OK", b"{}"
                 elif name == "failing":
-                    status, body = "500 Internal Server Error", b"{}"
+                    status, body = "500 Internal Server Error", b'{"message": "out of order"}'
                 writer.write(f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
                 await writer.drain()
         except (asyncio.IncompleteReadError, OSError):

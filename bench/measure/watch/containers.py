@@ -1,124 +1,140 @@
-"""What the containers of a stack use, and whether they run, from one reading to the next."""
+"""Read the resource use and the state of a stack's containers at each interval."""
 
 import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from bench.core.samples.sample import Probe, ResourceSample
-from bench.measure.watch.engine_api import EngineApi, Inspected, Stats
+from bench.measure.watch.engine_models import ContainerInfo, ContainerStats
+
+if TYPE_CHECKING:  # the module imports `docker`, which only stacks with containers need
+    from bench.measure.watch.docker_engine import DockerEngine
+
+_NS_PER_S = 1e9
 
 
 @dataclass(slots=True)
-class _Seen:
-    """What was last seen of a container."""
+class _History:
+    """The previous reading of a container, and its counters since the first one."""
 
-    stats: Stats | None = None
-    state: Inspected | None = None
-    starts: int = 0
+    stats: ContainerStats | None = None
+    info: ContainerInfo | None = None
+    restarts: int = 0
     oom_events: set[int] = field(default_factory=set)
+    """Times of the engine's `oom` events, in nanoseconds since 1970."""
     oom_ends: set[str] = field(default_factory=set)
+    """End times of the container with the OOMKilled flag."""
 
     @property
     def oom_kills(self) -> int:
-        """How often it was ended for want of memory, by whichever saw more of it.
+        """Out-of-memory kills: the larger count of two incomplete sources.
 
-        Newer engines forget the state at the next start, and all remember only their last 256 events.
+        Newer engines reset the flag at the next start, and every engine remembers only its last 256 events.
         """
         return max(len(self.oom_events), len(self.oom_ends))
 
 
-def check_of(service: str) -> str:
-    """What the health of a service's container is called among the checks."""
+def check_name(service: str) -> str:
+    """Return the name of the health check that stands for a service's container."""
     return f"{service} (container)"
 
 
 class ContainerReader:
-    """Reads containers by Docker's engine.
+    """Read containers from the Docker engine.
 
     Args:
-        containers: Ids by service.
-        engine: Who is asked.
+        containers: Container ids by service.
+        engine: The connection to the engine.
     """
 
-    def __init__(self, containers: Mapping[str, str], engine: EngineApi) -> None:
+    def __init__(self, containers: Mapping[str, str], engine: "DockerEngine") -> None:
         self._containers = containers
         self._engine = engine
-        self._seen = {service: _Seen() for service in containers}
+        self._history = {service: _History() for service in containers}
         self._since_s = time.time()
 
     async def read(self, at_s: float) -> list[ResourceSample | Probe]:
-        """A sample of each container that runs, and whether it does.
-
-        The first reading of one that runs only sets the start of the next one's interval.
+        """Return a probe of each container, and a resource sample of each that has a previous reading.
 
         Raises:
             TargetError: The engine does not answer.
         """
-        await self._note_oom_kills()
-        each = await asyncio.gather(*(self._read_one(service, at_s) for service in self._containers))
-        return [found for many in each for found in many]
+        await self._count_oom_kills()
+        readings = await asyncio.gather(*(self._read_one(service, at_s) for service in self._containers))
+        samples: list[ResourceSample | Probe] = []
+        for reading in readings:
+            samples += reading
+        return samples
 
-    async def _note_oom_kills(self) -> None:
-        containers = self._containers.values()
-        killed = await self._engine.oom_kills(containers, (self._since_s, time.time()))
+    async def _count_oom_kills(self) -> None:
+        ids = self._containers.values()
+        kills = await self._engine.oom_kills(ids, self._since_s, time.time())
         services = {container: service for service, container in self._containers.items()}
-        for each in killed:
-            if each.actor.id in services:
-                self._seen[services[each.actor.id]].oom_events.add(each.at_ns)
+        for kill in kills:
+            service = services.get(kill.actor.id)
+            if service is not None:
+                self._history[service].oom_events.add(kill.at_ns)
 
     async def _read_one(self, service: str, at_s: float) -> list[ResourceSample | Probe]:
-        container, seen = self._containers[service], self._seen[service]
-        stats, state = await asyncio.gather(self._engine.stats(container), self._engine.inspected(container))
-        trouble = "there is no such container" if state is None else state.state.trouble
-        found: list[ResourceSample | Probe] = [
-            Probe(at_s=at_s, check=check_of(service), up=trouble is None, detail=trouble)
-        ]
-        if state is not None:
-            self._count(seen, state)
-        before, seen.stats = seen.stats, stats
-        if state is not None and not state.state.running:
-            found.append(_idle(service, at_s, seen))
-        elif stats is not None and before is not None:
-            cpu_pct = _cpu_pct(before, stats)
-            if cpu_pct is not None:
-                found.append(_sample(service, at_s, cpu_pct, stats, seen))
-        return found
+        container = self._containers[service]
+        history = self._history[service]
+        stats, info = await asyncio.gather(self._engine.stats(container), self._engine.inspect(container))
+        problem = "the container does not exist" if info is None else info.state.problem
+        probe = Probe(at_s=at_s, check=check_name(service), up=problem is None, detail=problem)
+        if info is not None:
+            self._count_starts(history, info)
+        previous = history.stats
+        history.stats = stats
+        if info is not None and not info.state.running:
+            return [probe, _stopped_sample(service, at_s, history)]
+        if stats is None or previous is None:
+            return [probe]
+        cpu_pct = _cpu_pct(previous, stats)
+        if cpu_pct is None:
+            return [probe]
+        return [probe, _sample(service, at_s, cpu_pct, stats, history)]
 
     @staticmethod
-    def _count(seen: _Seen, state: Inspected) -> None:
-        """Count starts: the engine does so only for those that it made by itself."""
-        before = seen.state
-        if before is None:
-            seen.starts = state.restart_count
+    def _count_starts(history: _History, info: ContainerInfo) -> None:
+        """Count restarts. The engine's own count omits restarts by a person or a program."""
+        previous = history.info
+        if previous is None:
+            history.restarts = info.restart_count
         else:
-            seen.starts += before.state.started_at != state.state.started_at
-            seen.starts = max(seen.starts, state.restart_count)
-        if state.state.oom_killed:
-            seen.oom_ends.add(state.state.finished_at)
-        seen.state = state
+            history.restarts += previous.state.started_at != info.state.started_at
+            history.restarts = max(history.restarts, info.restart_count)
+        if info.state.oom_killed:
+            history.oom_ends.add(info.state.finished_at)
+        history.info = info
 
 
-def _cpu_pct(before: Stats, now: Stats) -> float | None:
-    """Per cent of one core by the engine's own clock; None where there is no interval, or it began anew."""
-    passed_s = (now.read - before.read).total_seconds()
-    used_s = (now.cpu_ns - before.cpu_ns) / 1e9
-    return 100.0 * used_s / passed_s if passed_s > 0 and used_s >= 0 else None
+def _cpu_pct(previous: ContainerStats, current: ContainerStats) -> float | None:
+    """Return the CPU use between two readings, in per cent of one core, by the engine's clock.
+
+    None if no time passed, or if the counter started again.
+    """
+    elapsed_s = (current.read - previous.read).total_seconds()
+    used_s = (current.cpu_ns - previous.cpu_ns) / _NS_PER_S
+    return 100.0 * used_s / elapsed_s if elapsed_s > 0 and used_s >= 0 else None
 
 
-def _idle(service: str, at_s: float, seen: _Seen) -> ResourceSample:
-    """What does not run uses nothing, and its counters will begin anew."""
+def _stopped_sample(service: str, at_s: float, history: _History) -> ResourceSample:
+    """Return the sample of a container that does not run: it uses nothing, and its counters will restart."""
     return ResourceSample(
         at_s=at_s,
         source=service,
         cpu_pct=0.0,
         memory_bytes=0,
-        restarts=seen.starts,
-        oom_kills=seen.oom_kills,
+        restarts=history.restarts,
+        oom_kills=history.oom_kills,
     )
 
 
-def _sample(service: str, at_s: float, cpu_pct: float, stats: Stats, seen: _Seen) -> ResourceSample:
+def _sample(
+    service: str, at_s: float, cpu_pct: float, stats: ContainerStats, history: _History
+) -> ResourceSample:
     received, sent = stats.network_bytes or (None, None)
     read, written = stats.disk_bytes or (None, None)
     return ResourceSample(
@@ -131,7 +147,7 @@ def _sample(service: str, at_s: float, cpu_pct: float, stats: Stats, seen: _Seen
         sent_bytes=sent,
         read_bytes=read,
         written_bytes=written,
-        restarts=seen.starts,
-        oom_kills=seen.oom_kills,
+        restarts=history.restarts,
+        oom_kills=history.oom_kills,
         throttled_ms=stats.throttled_ms,
     )

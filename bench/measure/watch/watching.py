@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-import os
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import httpx
 
@@ -18,10 +17,11 @@ from bench.errors import BenchError
 from bench.measure.stacks.live import Live
 from bench.measure.watch.checks import Asker, ask, askers
 from bench.measure.watch.containers import ContainerReader
-from bench.measure.watch.engine_api import EngineApi
-from bench.measure.watch.engine_place import find_engine
 from bench.measure.watch.gauges import GaugeReader
 from bench.measure.watch.resources import HostReader, ResourceSampler
+
+if TYPE_CHECKING:
+    from bench.measure.watch.docker_engine import DockerEngine
 
 _LOG = logging.getLogger(__name__)
 INTERVAL_S = 2.0
@@ -191,7 +191,7 @@ async def watching(watched: Watched | None, interval_s: float = INTERVAL_S) -> A
     counters: dict[str, Read] = {}
     warnings: dict[str, str] = {}
     async with httpx.AsyncClient(trust_env=False) as client:
-        engine = await _engine(warnings) if watched is not None and watched.live.containers else None
+        engine = await _open_engine(warnings) if watched is not None and watched.live.containers else None
         asking: dict[str, Asker] = {}
         left_out: dict[str, str] = {}
         if watched is not None:
@@ -215,13 +215,20 @@ async def watching(watched: Watched | None, interval_s: float = INTERVAL_S) -> A
             yield watch
 
 
-async def _engine(warnings: dict[str, str]) -> EngineApi | None:
-    """Who is asked for containers; None when nobody can be."""
+async def _open_engine(warnings: dict[str, str]) -> "DockerEngine | None":
+    """Return a connection to the Docker engine; None, with a warning, if it has no usable address."""
     try:
-        return EngineApi(await asyncio.to_thread(find_engine, os.environ))
+        return await asyncio.to_thread(_find_engine)
     except BenchError as error:
         warnings[_CONTAINERS] = _told(error)
         return None
+
+
+def _find_engine() -> "DockerEngine":
+    # Its imports take a second of processor time, so only stacks with containers pay for them.
+    from bench.measure.watch.docker_engine import DockerEngine, find_engine  # noqa: PLC0415 - see above
+
+    return DockerEngine(find_engine())
 
 
 def _readings(

@@ -1,5 +1,4 @@
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -8,8 +7,8 @@ import pytest
 from bench.core.samples.sample import Probe, ResourceSample
 from bench.errors import TargetError
 from bench.measure.watch.containers import ContainerReader
-from bench.measure.watch.engine_api import EngineApi, Stats
-from bench.measure.watch.engine_place import Place
+from bench.measure.watch.docker_engine import DockerEngine, EngineAddress
+from bench.measure.watch.engine_models import ContainerStats
 from tests.measure.fake_engine import FakeContainer, engine
 
 Work = Callable[[ContainerReader], Awaitable[None]]
@@ -18,7 +17,7 @@ Work = Callable[[ContainerReader], Awaitable[None]]
 def _with(path: Path, containers: dict[str, FakeContainer], ids: Mapping[str, str], work: Work) -> None:
     async def run() -> None:
         async with engine(path / "docker.sock", containers):
-            api = EngineApi(Place(f"unix://{path / 'docker.sock'}"))
+            api = DockerEngine(EngineAddress(f"unix://{path / 'docker.sock'}"))
             try:
                 await work(ContainerReader(ids, api))
             finally:
@@ -62,7 +61,7 @@ def test_a_container_that_was_killed_and_came_back(tmp_path: Path) -> None:
         agent.state |= {"Running": False, "Status": "exited", "OOMKilled": True, "FinishedAt": "12:00:01"}
         (nothing,), (down,) = _split(await reader.read(2.0))
         assert (nothing.cpu_pct, nothing.memory_bytes, nothing.oom_kills) == (0.0, 0, 1)
-        assert (down.up, down.detail) == (False, "exited, for want of memory")
+        assert (down.up, down.detail) == (False, "exited, out of memory")
         agent.state |= {
             "Running": True,
             "Status": "running",
@@ -126,13 +125,15 @@ def test_a_container_that_is_gone_is_down(tmp_path: Path) -> None:
         assert [sample.source for sample in samples] == ["model"]
         assert {probe.check: probe.detail for probe in probes} == {
             "model (container)": None,
-            "agent (container)": "there is no such container",
+            "agent (container)": "the container does not exist",
         }
 
     _with(tmp_path, {"abc": model}, {"model": "abc", "agent": "gone"}, work)
 
 
-@pytest.mark.parametrize(("name", "said"), [("broken", "something else"), ("failing", "answered 500")])
+@pytest.mark.parametrize(
+    ("name", "said"), [("broken", "did not answer with Container"), ("failing", "answered 500")]
+)
 def test_an_engine_that_answers_nonsense_is_told(tmp_path: Path, name: str, said: str) -> None:
     """What is no answer of the engine's is an error with its address or kind, and no crash."""
 
@@ -145,7 +146,7 @@ def test_an_engine_that_answers_nonsense_is_told(tmp_path: Path, name: str, said
 
 def test_what_the_kernel_does_not_count_is_not_known() -> None:
     """A container in the machine's network, on a kernel without disk counters, under cgroup v1."""
-    read = Stats.model_validate(
+    read = ContainerStats.model_validate(
         {
             "read": "2026-01-05T12:00:00Z",
             "memory_stats": {"usage": 50, "stats": {"total_inactive_file": 20, "inactive_file": 1}},
@@ -154,59 +155,3 @@ def test_what_the_kernel_does_not_count_is_not_known() -> None:
     )
     assert (read.network_bytes, read.disk_bytes, read.memory_bytes) == (None, None, 30)
     assert read.throttled_ms is None
-
-
-@pytest.mark.parametrize(
-    ("host", "said"),
-    [
-        ("unix:///nowhere/docker.sock", "there is no such socket"),
-        ("tcp://127.0.0.1:1", "ConnectError"),
-    ],
-)
-def test_an_engine_that_does_not_answer_is_told(host: str, said: str) -> None:
-    """Each reason has its own words, with the address."""
-
-    async def ask() -> None:
-        api = EngineApi(Place(host))
-        try:
-            with pytest.raises(TargetError, match=said) as caught:
-                await api.stats("abc")
-            assert host in caught.value.message
-        finally:
-            await api.close()
-
-    asyncio.run(ask())
-
-
-@pytest.mark.parametrize(
-    ("host", "hint"),
-    [
-        ("ssh://me@far", "ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock ssh://me@far"),
-        ("ssh://far:22/run/user/1/docker.sock", "-L /tmp/docker.sock:/run/user/1/docker.sock ssh://far:22"),
-        ("npipe:////./pipe/docker_engine", None),
-        ("tcp://far:port", None),
-    ],
-)
-def test_an_engine_that_cannot_be_asked_is_refused(host: str, hint: str | None) -> None:
-    """Before the load, with its address, and over ssh with the way to ask it all the same."""
-    with pytest.raises(TargetError) as caught:
-        EngineApi(Place(host, context="far"))
-    assert f"Docker's engine at {host} (context 'far')" in caught.value.message
-    assert (hint or "") in (caught.value.hint or "")
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may use every socket")
-def test_a_socket_of_others_is_told(tmp_path: Path) -> None:
-    """A socket that is there and not permitted is another trouble than one that is not there."""
-
-    async def ask() -> None:
-        async with engine(tmp_path / "docker.sock", {}):
-            (tmp_path / "docker.sock").chmod(0)
-            api = EngineApi(Place(f"unix://{tmp_path / 'docker.sock'}"))
-            try:
-                with pytest.raises(TargetError, match="may not use the socket"):
-                    await api.stats("abc")
-            finally:
-                await api.close()
-
-    asyncio.run(ask())

@@ -230,8 +230,8 @@ def test_gauges_that_cannot_be_read_are_told_once(answer: bytes, said: str) -> N
 @pytest.mark.parametrize(
     ("host", "said"),
     [
-        ("unix:///nowhere/docker.sock", "there is no such socket"),
-        ("ssh://me@far", "only unix:// and tcp:// can be asked; ssh -nNT -L"),
+        ("unix:///nowhere/docker.sock", "the socket does not exist"),
+        ("ssh://me@far/run/docker.sock", "a socket path is not supported over ssh; run ssh -nNT -L"),
     ],
 )
 def test_an_engine_that_is_not_asked_is_a_warning(
