@@ -12,9 +12,11 @@ from bench.core.config.target import Target
 
 from .commands import commands_page
 from .fields import FieldPage
+from .folders import with_folders
 from .tables import exit_codes_page, metrics_page, outcomes_page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+ARCHITECTURE = FOLDER.parent / "explanation" / "architecture.md"
 _SCENARIO = """\
 Which fields can a scenario file have?
 A scenario declares a load, its target, and the limits that must hold; its file is `scenarios/NAME.yaml`.
@@ -66,10 +68,11 @@ def page(name: str) -> str:
 
 
 def main() -> int:
-    """Write every page."""
+    """Write every page, and the tables of folders in the page on architecture."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in PAGES:
         (FOLDER / name).write_text(page(name), encoding="utf-8")
+    ARCHITECTURE.write_text(with_folders(ARCHITECTURE.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 

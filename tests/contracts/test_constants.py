@@ -28,6 +28,7 @@ IMPLEMENTATION_DETAILS = {
     "distribution.*": "places and digits of a curve",
     "engine_errors.*": "length of an error message",
     "executors.*": "largest load that a scenario may have",
+    "expression._HIGHEST_PERCENTILE": "percent",
     "histogram.*": "accuracy of the token gaps, which are shown and not judged",
     "history.*": "file format, and digits in files",
     "tier_times.*": "limit of a plausible tier time in a response",

@@ -31,7 +31,7 @@ def test_the_documents_folders_are_the_codes(room: str) -> None:
         for name, path in _folders("bench", room).items()
     }
     assert [name for name, _ in explained] == _layers(room)
-    assert {name: f"{said[0].upper()}{said[1:]}." for name, said in explained} == words
+    assert {name: f"{contents}." for name, contents in explained} == words
 
 
 @pytest.mark.parametrize("room", ["core", "measure"])
