@@ -13,8 +13,10 @@ purpose: A second of load, for tests.
 target: chat
 seed: 1
 prompts: prompts/forms.yaml
-stages:
-  - {kind: constant-vus, users: 3, duration_s: DURATION, pause_s: [0.05, 0.1]}
+executor: constant-vus
+vus: 3
+duration: DURATION
+think_time: 50ms..100ms
 """
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
 
@@ -61,5 +63,5 @@ def bench(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> D
 def short_scenario(folder: Path, duration_s: float = 1.0) -> Path:
     """A scenario file for a short run; target and messages are the shipped ones."""
     path = folder / "short.yaml"
-    path.write_text(SCENARIO.replace("DURATION", f"{duration_s:g}"))
+    path.write_text(SCENARIO.replace("DURATION", f"{duration_s:g}s"))
     return path

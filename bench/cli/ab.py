@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.console import say
-from bench.cli.judging import Format, FormatOption, Strict, exit_code, keep, print_report, refuse
+from bench.cli.judging import SUITE_FORMATS, Out, Strict, exit_code, keep, parse_outputs, write_outputs
 from bench.cli.live import watching
 from bench.cli.measuring import DEFAULT_RESULTS, Inject, Pin, ResultsFolder, Workers
 
@@ -29,10 +29,10 @@ def ab(
     workers: Workers = 1,
     pin: Pin = True,
     strict: Strict = False,
-    form: FormatOption = Format.TEXT,
+    out: Out = None,
     results: ResultsFolder = DEFAULT_RESULTS,
 ) -> None:
-    """Measure HEAD beside BASE in turns, ABBA, and say what regressed. What --inject makes worse is HEAD.
+    """Run two versions alternately and compare them.
 
     Exits with 0 when nothing regressed, 1 for a regression or a crossed threshold.
     """
@@ -46,7 +46,7 @@ def ab(
     from bench.store import scenarios
     from bench.store.files import write_text
 
-    refuse(form, Format.CSV)
+    outputs = parse_outputs(out, SUITE_FORMATS)
     spec = scenarios.load(scenario)
     if spec.compare_with is not None:
         raise ConfigError(f"scenario '{scenario}' compares two targets itself", "bench run measures it")
@@ -60,8 +60,8 @@ def ab(
         one, other = alternate(spec, *arms, pairs, listener)
     report = make_report(other.whole, compare_pairs(one.runs, other.runs, other.whole, base))
     home = store.save(other.whole, other.recording, results)
-    print_report(report, form, home)
     write_text(home / "base.json", one.whole.model_dump_json(indent=1) + "\n")
+    write_outputs(report, outputs, home)
     keep(report, home)
     raise typer.Exit(exit_code(report, strict=strict))
 

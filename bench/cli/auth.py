@@ -6,18 +6,15 @@ import typer
 
 from bench.cli.console import say
 
-app = typer.Typer(help="Make tokens and test users.", no_args_is_help=True, rich_markup_mode=None)
-
 Target = Annotated[str, typer.Option("--stack", help="The stack whose users they are.")]
 
 
-@app.command(epilog='Example: curl -H "Authorization: Bearer $(bench auth token ID)" …/api/auth/me')
 def token(
     user_id: Annotated[str, typer.Argument(help="24 hexadecimal digits, as `bench auth user` prints them.")],
     *,
     target: Target = "embedded",
 ) -> None:
-    """Print a token for a user of the stack. Needs JWT_SECRET, unless the stack made one up."""
+    """Print a token for a test user."""
     from bench.measure.persistent.persistent import secret
     from bench.measure.users.auth import Account, declared_users, mint
     from bench.store import stacks
@@ -27,14 +24,13 @@ def token(
     print(mint(user, declared_users(stack), secret(stack)))
 
 
-@app.command(epilog="Example: bench auth user --count 3")
 def user(
     *,
     target: Target = "embedded",
     count: Annotated[int, typer.Option("--count", min=1, help="How many to make.")] = 1,
     remove: Annotated[list[str] | None, typer.Option("--remove", help="Remove this id instead.")] = None,
 ) -> None:
-    """Put test users into a stack that is up and print their ids, or remove them."""
+    """Create test users, or remove them."""
     from bench.measure.persistent.manual import add_by_hand, remove_by_hand
     from bench.store import stacks
 

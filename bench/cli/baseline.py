@@ -10,17 +10,11 @@ from bench.cli.console import say
 from bench.cli.fetching import FromRun, given
 from bench.cli.updating import proposed, updated
 
-app = typer.Typer(
-    help="Accept, show, compare and tend baselines.", no_args_is_help=True, rich_markup_mode=None
-)
-
-
 Reason = Annotated[str, typer.Option("--reason", help="Why it is as it should be.")]
 By = Annotated[str | None, typer.Option("--by", help="Who says so; else git's user.name.")]
 ScenarioName = Annotated[str, typer.Argument(help="A scenario's name.")]
 
 
-@app.command(epilog="Example: bench baseline accept results/RUN --reason 'faster model'")
 def accept(
     results: Annotated[list[Path], typer.Argument(help="Folders of runs, or their result.json.")],
     *,
@@ -33,7 +27,7 @@ def accept(
         bool, typer.Option("--allow-regression", help="Accept runs that are worse than the baseline.")
     ] = False,
 ) -> None:
-    """Add runs to the baseline of their scenario and environment. Accepting one twice changes nothing."""
+    """Add runs to the baseline of their scenario."""
     from datetime import UTC, datetime
 
     from bench.core.verdict.acceptance import check_acceptable
@@ -57,7 +51,6 @@ def accept(
         say(f"{result.provenance.run_id} accepted; {path} has {len(after.runs)} runs")
 
 
-@app.command(epilog="Example: bench baseline update --suite pr --from-run 1234567890 --reason 'faster model'")
 def update(
     *,
     suite: Annotated[str, typer.Option("--suite", help="Whose scenarios were measured.")] = "pr",
@@ -71,7 +64,7 @@ def update(
         bool, typer.Option("--propose", help="Do not write here: open a pull request of its own.")
     ] = False,
 ) -> None:
-    """Accept what a suite measured, worse or not: runs by their folders, or those a workflow run keeps."""
+    """Accept all runs of a suite, also slower ones."""
     from bench.measure.run.provenance import git_user
     from bench.store import baselines
     from bench.store.files import read_text, write_text
@@ -93,9 +86,8 @@ def update(
         say("all of them were accepted before")
 
 
-@app.command(epilog="Example: bench baseline show quick")
 def show(scenario: ScenarioName) -> None:
-    """Show the runs of a scenario's baselines: when, what, who and why."""
+    """Show the runs in a scenario's baselines."""
     from bench.core.values.wording import duration
     from bench.store import baselines
 
@@ -114,7 +106,6 @@ def show(scenario: ScenarioName) -> None:
             print(f"  {run.started_at:%Y-%m-%d %H:%M}  {commit}  {mean:>9}  {asked}  {said}")
 
 
-@app.command("list", epilog="Example: bench baseline list")
 def list_() -> None:
     """List all baselines."""
     from bench.store import baselines
@@ -125,12 +116,11 @@ def list_() -> None:
         print(f"{baseline.scenario:20} {where:30} {len(baseline.runs):3} runs  {path}")
 
 
-@app.command(epilog="Example: bench baseline diff old.json baselines/embedded/simulated/quick.json")
 def diff(
     one: Annotated[Path, typer.Argument(help="A baseline file.")],
     other: Annotated[Path, typer.Argument(help="Another one.")],
 ) -> None:
-    """Show what is usual in two baselines, metric by metric, and how it differs."""
+    """Show how two baselines differ."""
     from bench.core.samples.metrics import metric
     from bench.core.values import wording
     from bench.core.verdict.baseline import typical_values
@@ -145,7 +135,6 @@ def diff(
         print(f"{row.label:<22} {values[0]:>10} {values[1]:>10} {change:>9}")
 
 
-@app.command(epilog="Example: bench baseline pin quick --reason 'release 2.0'")
 def pin(
     scenario: ScenarioName,
     *,
@@ -153,10 +142,10 @@ def pin(
     by: By = None,
     clear: Annotated[bool, typer.Option("--clear", help="Have no anchor any more.")] = False,
 ) -> None:
-    """Pin the present runs of a scenario's baselines, so that slow creep shows beside them."""
+    """Pin the present runs of a scenario's baselines, to detect drift."""
     from datetime import UTC, datetime
 
-    from bench.core.verdict.baseline import pin
+    from bench.core.verdict.baseline import pin as pin_runs
     from bench.measure.run.provenance import git_user
     from bench.store import baselines
 
@@ -166,18 +155,17 @@ def pin(
             if clear:
                 after = before.model_copy(update={"pinned": None})
             else:
-                after = pin(before, reason=reason, by=by or git_user(), at=datetime.now(UTC))
+                after = pin_runs(before, reason=reason, by=by or git_user(), at=datetime.now(UTC))
             said = "has no anchor" if clear else f"is anchored at {len(after.runs)} runs"
             say(f"{baselines.save(after)} {said}")
 
 
-@app.command(epilog="Example: bench baseline prune quick --keep 10")
 def prune(
     scenario: ScenarioName,
     *,
     keep: Annotated[int, typer.Option("--keep", min=1, help="How many of the newest runs stay.")],
 ) -> None:
-    """Drop the oldest runs of a scenario's baselines."""
+    """Remove the oldest runs from a scenario's baselines."""
     from bench.core.verdict.baseline import prune as pruned
     from bench.store import baselines
 
@@ -189,9 +177,8 @@ def prune(
             say(f"{baselines.save(after)}: {dropped} runs dropped, {len(after.runs)} kept")
 
 
-@app.command(epilog="Example: bench baseline verify")
 def verify() -> None:
-    """Check every baseline: whether it can be read, and judge the scenario as it is today. Exits 2 if not."""
+    """Check that every baseline is usable."""
     from bench.errors import Exit
     from bench.store import baselines
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import say
-from bench.cli.judging import FORMATS, Format, Strict, exit_code, judged, keep, print_report, write_all
+from bench.cli.judging import RUN_FORMATS, Out, Strict, exit_code, judged, keep, parse_outputs, write_outputs
 from bench.cli.live import LiveOption
 from bench.cli.measuring import (
     DEFAULT_RESULTS,
@@ -37,11 +37,6 @@ ConfirmOption = Annotated[
     Confirm, typer.Option("--confirm", help="Measure again what looks worse, and fail only when both agree.")
 ]
 
-Formats = Annotated[
-    list[Format] | None,
-    typer.Option("--format", help="How to print the report; once more for a file in the run's folder."),
-]
-
 
 def check(
     scenario: ScenarioName,
@@ -57,13 +52,14 @@ def check(
     pin: Pin = True,
     confirm: ConfirmOption = Confirm.AUTO,
     strict: Strict = False,
-    form: Formats = None,
+    out: Out = None,
     results: ResultsFolder = DEFAULT_RESULTS,
 ) -> None:
-    """Run a scenario, judge it by its baseline, and print the report.
+    """Run a scenario and judge it against its baseline.
 
     Exits with 0 when nothing regressed, 1 for a regression or a crossed threshold.
     """
+    outputs = parse_outputs(out, RUN_FORMATS)
     how = How(target, target_url, inject, workers, transport, calibration, objective, live, pin)
     result, home = measure_and_keep(scenario, how, results)
     report = judged(result)
@@ -71,8 +67,6 @@ def check(
         say("it looks worse than the baseline; measuring once more to be sure")
         again, _ = measure_and_keep(scenario, how, results)
         report = judged(result, again=again)
-    printed, *others = form or FORMATS
-    print_report(report, printed, home)
     keep(report, home)
-    write_all(report, others, home, home)
+    write_outputs(report, outputs, home)
     raise typer.Exit(exit_code(report, strict=strict))

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.judging import BaselineFile, Format, FormatOption, Strict, exit_code, judged, print_report
+from bench.cli.judging import (
+    RUN_FORMATS,
+    BaselineFile,
+    Out,
+    Strict,
+    exit_code,
+    judged,
+    parse_outputs,
+    write_outputs,
+)
 
 
 def compare(
@@ -13,11 +22,12 @@ def compare(
     *,
     baseline: BaselineFile = None,
     strict: Strict = False,
-    form: FormatOption = Format.TEXT,
+    out: Out = None,
 ) -> None:
-    """Compare a stored run with its baseline, and exit with the verdict."""
+    """Judge a stored run against its baseline."""
     from bench.store.results import folder_of, load
 
+    outputs = parse_outputs(out, RUN_FORMATS)
     report = judged(load(result), baseline)
-    print_report(report, form, folder_of(result), baseline)
+    write_outputs(report, outputs, folder_of(result), baseline)
     raise typer.Exit(exit_code(report, strict=strict))

@@ -6,7 +6,7 @@ from bench.errors import TargetError
 
 
 def health(*, target: TargetName = None, target_url: TargetUrl = None) -> None:
-    """Ask every health check of a stack that runs. Exits with 4 when one is down.
+    """Run the health checks of a stack once.
 
     What needs a test user gets one for the moment, which needs JWT_SECRET and the stack's store.
     """

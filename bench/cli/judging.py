@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol, Self
 
 import typer
 
@@ -10,7 +10,7 @@ from bench.cli.console import say
 from bench.errors import ConfigError, Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from bench.core.report.report import Report
     from bench.core.report.series import Series
@@ -38,8 +38,24 @@ class Format(StrEnum):
         return made
 
 
-FormatOption = Annotated[Format, typer.Option("--format", help="How to write the report on stdout.")]
-FORMATS = (Format.TEXT,)  # where none is asked for
+Out = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--out", metavar="FORMAT[=FILE]", help="Write the report in this format; repeatable (default: text)."
+    ),
+]
+
+
+class Output(NamedTuple):
+    """A format and its file; without a file the output goes to stdout or into the run's folder."""
+
+    form: Format
+    file: Path | None
+
+
+RUN_FORMATS = tuple(Format)
+SUITE_FORMATS = tuple(form for form in Format if form is not Format.CSV)
+TREND_FORMATS = (Format.TEXT, Format.MARKDOWN, Format.JSON)
 _COLUMNS = 100  # of a text in a file
 BaselineFile = Annotated[
     Path | None, typer.Option("--baseline", help="A baseline file; else the one under baselines/.")
@@ -202,28 +218,97 @@ def keep(report: "Report", home: Path) -> None:
     say(f"\nwritten to {home}")
 
 
-def write_all(
-    report: "Report", forms: "Iterable[Format]", home: Path, folder: Path, baseline: Path | None = None
+def parse_outputs(texts: "Sequence[str] | None", formats: "Sequence[Format]") -> "list[Output]":
+    """Return the outputs that `--out` names, each format once per file.
+
+    Args:
+        texts: `FORMAT` or `FORMAT=FILE`.
+        formats: The formats of the command.
+
+    Raises:
+        ConfigError: A format is unknown, or its file has no name.
+    """
+    by_name = {form.value: form for form in formats}
+    outputs = []
+    for text in texts or ():
+        name, equals, file = text.partition("=")
+        if name not in by_name:
+            raise ConfigError(f"--out {text}: unknown format '{name}'", f"formats: {', '.join(by_name)}")
+        form = by_name[name]
+        if equals and not file:
+            raise ConfigError(f"--out {text}: the file has no name", f"--out {name}={form.file}")
+        outputs.append(Output(form, Path(file) if file else None))
+    return list(dict.fromkeys(outputs))
+
+
+def to_stdout(outputs: "Sequence[Output]") -> "Output | None":
+    """Return the output for stdout: the first one without a file; a page never goes there."""
+    for output in outputs:
+        if output.file is None and output.form is not Format.HTML:
+            return output
+    return None
+
+
+def write_outputs(
+    report: "Report",
+    outputs: "Sequence[Output]",
+    home: Path,
+    baseline: Path | None = None,
+    *,
+    text: bool = True,
 ) -> None:
-    """Write a report in several formats, each to a file of its name in a folder, and say so.
+    """Print one output on stdout and write the others to their files, or into the run's folder.
+
+    Args:
+        report: The report.
+        outputs: The parsed `--out` options.
+        home: The run's folder.
+        baseline: The baseline file that the run was judged by; None for the default one.
+        text: Print the text if no output goes to stdout.
 
     Raises:
-        StoreError: As of `write`.
+        StoreError: A file cannot be written, or the recording cannot be read.
     """
-    for form in dict.fromkeys(forms):
-        write(report, form, home, folder / form.file, baseline)
-        say(f"written to {folder / form.file}")
+    printed = to_stdout(outputs)
+    if printed is not None:
+        print_report(report, printed.form, home, baseline)
+    elif text or not outputs:
+        print_report(report, Format.TEXT, home, baseline)
+    for output in outputs:
+        if output is not printed:
+            path = output.file or home / output.form.file
+            write(report, output.form, home, path, baseline)
+            say(f"written to {path}")
 
 
-def refuse(form: Format, *none_of: Format) -> None:
-    """Refuse a format that a command has not, before it does anything.
+class Render(Protocol):
+    """Return the text of a format for a terminal of `width` columns."""
+
+    def __call__(self, form: Format, width: int, *, colour: bool) -> str:
+        """Return the text."""
+        ...
+
+
+def write_texts(outputs: "Sequence[Output]", render: Render) -> None:
+    """Print one output on stdout and write the others to their files; print the text if none goes to stdout.
 
     Raises:
-        ConfigError: It has not.
+        ConfigError: A second output, or a page, has no file.
+        StoreError: A file cannot be written.
     """
-    if form in none_of:
-        others = ", ".join(each for each in Format if each not in none_of)
-        raise ConfigError(f"--format {form}: this command has {others}", "bench report writes a run's")
+    from bench.store.files import write_text
+
+    printed = to_stdout(outputs)
+    for output in outputs:
+        if output is not printed and output.file is None:
+            name = output.form.value
+            raise ConfigError(f"--out {name}: name a file", f"--out {name}={output.form.file}")
+    width, colour = terminal()
+    print(render(printed.form if printed else Format.TEXT, width, colour=colour), end="")
+    for output in outputs:
+        if output.file is not None:
+            write_text(output.file, render(output.form, _COLUMNS, colour=False))
+            say(f"written to {output.file}")
 
 
 def exit_code(report: "Report", *, strict: bool) -> Exit:

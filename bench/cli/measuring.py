@@ -46,9 +46,7 @@ Calibration = Annotated[
 
 Pin = Annotated[
     bool,
-    typer.Option(
-        "--pin/--no-pin", help="Give the load and the stack cores of their own, where there are four or more."
-    ),
+    typer.Option("--pin/--no-pin", help="Give load and stack separate cores on four or more cores."),
 ]
 
 

@@ -36,7 +36,7 @@ def monitor(
         str | None, typer.Option("--json-lines", help="File that gets a line for each reading; - is stdout.")
     ] = None,
 ) -> None:
-    """Watch a stack that runs, or the machine where none does: resources, health, gauges and alerts.
+    """Watch a stack or this machine without load.
 
     Ctrl-C ends it with a summary: exit 130 when there is a --duration and it was not over, else 0.
     Alerts are warnings and change no exit code.

@@ -1,4 +1,4 @@
-"""`bench noise`: runs of the same, judged by each other."""
+"""`bench baseline noise`: runs of the same, judged by each other."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,7 +35,7 @@ def noise(
     calibration: Calibration = True,
     results: ResultsFolder = DEFAULT_RESULTS,
 ) -> None:
-    """Measure the same again and again: how much runs differ, and how often the gate errs.
+    """Run a scenario repeatedly and measure how much runs differ.
 
     Writes what it found beside the baselines, where `bench check` takes its priors from.
     """
@@ -45,7 +45,9 @@ def noise(
     from bench.store.results import load
 
     if (scenario is None) == (of is None):
-        raise ConfigError("name a scenario to measure, or runs with --of", "bench noise quick --runs 10")
+        raise ConfigError(
+            "name a scenario to measure, or runs with --of", "bench baseline noise quick --runs 10"
+        )
     if of is not None:
         made = [load(path) for path in of]
     else:

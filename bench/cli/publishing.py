@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 SuiteName = Annotated[
     str | None,
-    typer.Option(
-        "--suite", help="What was measured; it has one comment and one check. Else what the job says."
-    ),
+    typer.Option("--suite", help="The measured suite (default: the suite that the job names)."),
 ]
 
 

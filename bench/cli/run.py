@@ -33,7 +33,7 @@ def run(
     pin: Pin = True,
     results: ResultsFolder = DEFAULT_RESULTS,
 ) -> None:
-    """Run a scenario and print the folder that its result is in."""
+    """Run a scenario and store the result."""
     how = How(target, target_url, inject, workers, transport, calibration, objective, live, pin)
     _, home = measure_and_keep(scenario, how, results)
     print(home)

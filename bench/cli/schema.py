@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
 
 def schema(kind: Annotated[Kind, typer.Argument(help="The kind of file.")]) -> None:
-    """Print the JSON Schema (draft 2020-12) of a kind of file."""
+    """Print the JSON Schema of a kind of file."""
     print_schema(kind)
 
 

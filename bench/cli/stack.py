@@ -7,17 +7,14 @@ import typer
 from bench.cli.console import say
 from bench.errors import ConfigError, Exit
 
-app = typer.Typer(help="Start and stop a stack on this machine.", no_args_is_help=True, rich_markup_mode=None)
-
 Target = Annotated[str, typer.Option("--stack", help="The stack: embedded, compose, or one of yours.")]
 Ports = Annotated[
     list[str] | None, typer.Option("--port", help="SERVICE=PORT; the kernel chooses the others.")
 ]
 
 
-@app.command(epilog="Example: bench stack up --port backend=3000")
 def up(*, target: Target = "embedded", port: Ports = None) -> None:
-    """Start a stack, wait until it answers a test user, and print its addresses. It stays up.
+    """Start a stack, wait until it answers, and leave it running.
 
     Processes need JWT_SECRET; for containers what is not set is made up.
     """
@@ -30,9 +27,8 @@ def up(*, target: Target = "embedded", port: Ports = None) -> None:
         print(f"{name:10} {url}")
 
 
-@app.command(epilog="Example: bench stack down")
 def down(*, target: Target = "embedded") -> None:
-    """Stop a stack, and what killed runs left of it, and remove its files."""
+    """Stop a stack and remove its files."""
     from bench.measure.persistent import persistent
     from bench.store import stacks
 
@@ -42,7 +38,6 @@ def down(*, target: Target = "embedded") -> None:
     say(f"{target}: {persistent.down(stack)} {'processes' if stack.compose is None else 'containers'} ended")
 
 
-@app.command(epilog="Example: bench stack status --stack compose")
 def status(
     *,
     target: Target = "embedded",
@@ -51,7 +46,7 @@ def status(
         typer.Option("--url", help="SERVICE=URL of a stack that runs elsewhere."),
     ] = None,
 ) -> None:
-    """Say which services of a stack run. Exits with 4 when not all do."""
+    """Show which services of a stack are up."""
     from bench.cli.measuring import by_service
     from bench.measure.persistent import persistent
     from bench.measure.stacks.health import answering
@@ -70,14 +65,13 @@ def status(
         raise typer.Exit(Exit.TARGET)
 
 
-@app.command(epilog="Example: bench stack logs backend --stack compose --tail 20")
 def logs(
     service: Annotated[str | None, typer.Argument(help="One of the services; all when not named.")] = None,
     *,
     target: Target = "embedded",
     tail: Annotated[int, typer.Option("--tail", min=1, help="How many of the last lines.")] = 50,
 ) -> None:
-    """Print what the services of a stack that is up wrote last."""
+    """Print the newest log lines of a stack's services."""
     from bench.measure.persistent import persistent
     from bench.store import stacks
 

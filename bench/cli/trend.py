@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.history import DEFAULT_HISTORY, HistoryFolder
-from bench.cli.judging import Format, FormatOption, Strict, refuse, terminal
+from bench.cli.ci.history import DEFAULT_HISTORY, HistoryFolder
+from bench.cli.judging import TREND_FORMATS, Format, Out, Strict, parse_outputs, write_texts
 from bench.errors import Exit
 
 if TYPE_CHECKING:
@@ -24,19 +24,19 @@ def trend(
     recent: Annotated[
         int | None, typer.Option("--recent", min=1, help="How many of the newest runs can fail it; else 20.")
     ] = None,
-    form: FormatOption = Format.TEXT,
+    out: Out = None,
     strict: Strict = False,
 ) -> None:
-    """Show the level of each metric and tier, and when and with which commits it changed.
+    """Show when the metrics of a scenario changed.
 
     Exits 1 when a change for the worse lies within the newest runs and the newest level is still worse than
     the one before it, or when what decides crept beside the baseline's anchor.
     """
     from bench.store import history as store
 
-    refuse(form, Format.JUNIT, Format.CSV, Format.HTML)
+    outputs = parse_outputs(out, TREND_FORMATS)
     trends = [judged_history(path, recent) for path in store.of(history, scenario, target or ())]
-    print(_rendered(trends, form), end="")
+    write_texts(outputs, lambda form, width, colour: _rendered(trends, form, width, colour=colour))
     code = _exit_code(trends, strict=strict)
     if code is not Exit.PASS:
         raise typer.Exit(code)
@@ -55,7 +55,7 @@ def judged_history(path: "Path", recent: int | None = None) -> "Trend":
     return judged(points, baseline.pinned if baseline else None, recent or RECENT_RUNS)
 
 
-def _rendered(trends: "list[Trend]", form: Format) -> str:
+def _rendered(trends: "list[Trend]", form: Format, width: int, *, colour: bool) -> str:
     """Trends as text that ends in a newline, one after the other."""
     from bench.render.trend import render_json, render_markdown, render_terminal
 
@@ -65,7 +65,6 @@ def _rendered(trends: "list[Trend]", form: Format) -> str:
         case Format.JSON:
             return render_json(trends)
         case _:
-            width, colour = terminal()
             return "\n".join(render_terminal(each, width=width, colour=colour) for each in trends)
 
 

@@ -75,7 +75,8 @@ def of(folder: Path, scenario: str, stacks: Sequence[str] = ()) -> tuple[Path, .
         on = f" on {' or '.join(stacks)}" if stacks else ""
         known = ", ".join(sorted({f"{path.stem} on {path.parts[-3]}" for path in paths(folder)})) or "none"
         raise StoreError(
-            f"{folder} has no history of '{scenario}'{on}", f"there are: {known}; bench history add adds runs"
+            f"{folder} has no history of '{scenario}'{on}",
+            f"there are: {known}; bench ci history add adds runs",
         )
     return found
 

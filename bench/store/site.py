@@ -43,7 +43,7 @@ def _ours(folder: Path) -> set[str]:
         return set(read_model(folder / MARKER, _Marker, SCHEMA_VERSION).files)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise StoreError(
-            f"{folder} is there, and no site that bench wrote", "name another folder: --output site"
+            f"{folder} is there, and no site that bench wrote", "name another folder: --folder site"
         )
     return set()
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.cli.app import app
+from bench.cli.commands import app
 from bench.core.config.prompts import Prompts
 from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from bench.cli.commands import LazyCommand
+
 from .markdown import anchor, code, sentences, table
 
 _INTRODUCTION = """\
@@ -40,7 +42,8 @@ def _commands(group: Command, context: typer.Context) -> Iterator[tuple[str, Com
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if command is not None and not command.hidden:
-            yield from _commands(_known(command), typer.Context(command, info_name=name, parent=context))
+            child = _known(command)
+            yield from _commands(child, typer.Context(child, info_name=name, parent=context))
 
 
 def _command(path: str, command: Command, context: typer.Context) -> str:
@@ -59,6 +62,8 @@ def _command(path: str, command: Command, context: typer.Context) -> str:
 
 
 def _known(command: object) -> Command:
+    if isinstance(command, LazyCommand):
+        command = command.load()
     if not isinstance(command, TyperCommand | TyperGroup):
         raise TypeError(f"{command} is not one of Typer's commands")
     return command

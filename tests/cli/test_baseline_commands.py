@@ -57,15 +57,15 @@ def test_a_run_of_uncommitted_changes_is_accepted_only_when_that_is_said() -> No
 def test_an_anchor_is_pinned_shown_and_cleared() -> None:
     """Pinning keeps the runs through acceptance and pruning; clearing it leaves the rest alone."""
     baselines.save(make_baseline())
-    assert said("pinned", "quick").code == Exit.USAGE
-    assert said("pinned", "quick", "--reason", "release 2.0", "--by", "Tess").code == Exit.PASS
+    assert said("pin", "quick").code == Exit.USAGE
+    assert said("pin", "quick", "--reason", "release 2.0", "--by", "Tess").code == Exit.PASS
     assert "Tess: release 2.0" in said("show", "quick").out
     assert "4 runs dropped, 6 kept" in said("prune", "quick", "--keep", "6").err
     said("accept", kept(1.0, 30), "--reason", "why")
     baseline = committed()
     assert baseline.pinned is not None
     assert (len(baseline.runs), len(baseline.pinned.runs)) == (7, 10)
-    assert said("pinned", "quick", "--clear").code == Exit.PASS
+    assert said("pin", "quick", "--clear").code == Exit.PASS
     assert committed().pinned is None
     assert '"anchor"' not in baselines.only("quick")[0].read_text()
 

@@ -59,10 +59,10 @@ def test_scenarios_are_judged_together(bench: Bench, form: str) -> None:
     """Runs of several scenarios have one verdict and one exit code, in every format."""
     baselines.save(make_baseline())
     other = run_at(1.0, 3, spec=TRIAL)
-    failed = bench("merge", _keep(run_at(1.4, 1)), _keep(other), "--format", form)
+    failed = bench("ci", "merge", _keep(run_at(1.4, 1)), _keep(other), "--out", form)
     assert failed.code == Exit.REGRESSION
     assert ("<failure" if form == "junit" else "1 of 2 scenarios failed: quick") in failed.out
-    inconclusive = bench("merge", _keep(run_at(1.0, 1)), _keep(other), "--strict", "--format", form)
+    inconclusive = bench("ci", "merge", _keep(run_at(1.0, 1)), _keep(other), "--strict", "--out", form)
     assert inconclusive.code == Exit.INCONCLUSIVE
 
 
@@ -70,25 +70,25 @@ def test_on_github_what_failed_is_annotated(bench: Bench, monkeypatch: pytest.Mo
     """In a workflow the failure stands at the top of its page, and elsewhere its command is not printed."""
     baselines.save(make_baseline())
     run = _keep(run_at(1.4, 1))
-    assert "::error" not in bench("merge", run).out
+    assert "::error" not in bench("ci", "merge", run).out
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    assert bench("merge", run).out.startswith("::error title=bench quick::Response time regressed")
+    assert bench("ci", "merge", run).out.startswith("::error title=bench quick::Response time regressed")
 
 
 def test_a_second_run_of_a_scenario_confirms_the_first(bench: Bench) -> None:
     """What was measured again needs both runs to regress; a third run has no place."""
     baselines.save(make_baseline())
     suspect, well, worse = (_keep(run_at(factor, n)) for n, factor in enumerate((1.4, 1.0, 1.4), 1))
-    assert bench("merge", suspect).code == Exit.REGRESSION
-    assert bench("merge", suspect, well).code == Exit.PASS
-    assert bench("merge", well, suspect).code == Exit.PASS
-    assert bench("merge", suspect, worse).code == Exit.REGRESSION
-    assert bench("merge", suspect, suspect).code == Exit.REGRESSION
+    assert bench("ci", "merge", suspect).code == Exit.REGRESSION
+    assert bench("ci", "merge", suspect, well).code == Exit.PASS
+    assert bench("ci", "merge", well, suspect).code == Exit.PASS
+    assert bench("ci", "merge", suspect, worse).code == Exit.REGRESSION
+    assert bench("ci", "merge", suspect, suspect).code == Exit.REGRESSION
     other = _keep(run_at(1.0, 9, fingerprint=make_fingerprint(work_digest="e" * 64)))
-    unlike = bench("merge", suspect, other)
+    unlike = bench("ci", "merge", suspect, other)
     assert unlike.code == Exit.USAGE
     assert "is not of the same: work_digest" in unlike.err
-    done = bench("merge", suspect, well, worse)
+    done = bench("ci", "merge", suspect, well, worse)
     assert done.code == Exit.USAGE
     assert "3 runs of scenario 'quick'" in done.err
 
@@ -149,7 +149,7 @@ def test_scenarios_are_listed_checked_and_described(bench: Bench) -> None:
     assert bench("scenarios", "list", "--suite", "hourly").code == Exit.USAGE
     assert "quick: ok; 13 messages" in bench("scenarios", "check").out
     assert bench("scenarios", "check", "nope").code == Exit.USAGE
-    assert json.loads(bench("scenarios", "schema").out)["title"] == "Scenario"
+    assert json.loads(bench("schema", "scenario").out)["title"] == "Scenario"
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -51,14 +51,14 @@ def kept(factor: float) -> str:
 def test_the_verdict_is_said_on_the_pull_request(bench: Bench, fake: FakeGitHub) -> None:
     """The comment, and a check at the commit; said again, nothing is done twice; the token is nowhere."""
     run = kept(1.4)
-    done = bench("comment", run)
+    done = bench("ci", "comment", run)
     assert done.code == Exit.PASS
     assert "owner/name#7 has the comment" in done.err
     (comment,) = fake.comments[7]
     assert comment["body"].startswith("<!-- bench:pr -->\n## 🔴 quick: Response time regressed")
     assert "https://github.com/owner/name/actions/runs/41" in comment["body"]
     assert [each["conclusion"] for each in fake.checks] == ["failure"]
-    again = bench("comment", run, "--no-check")
+    again = bench("ci", "comment", run, "--no-check")
     assert "owner/name#7 says so already" in again.err
     assert len(fake.comments[7]) == len(fake.checks) == 1
     assert os.environ["GITHUB_TOKEN"] not in f"{done} {again} {comment}"
@@ -72,7 +72,7 @@ def test_the_runs_are_those_that_the_measurement_kept(bench: Bench, fake: FakeGi
     begun = {"event": "workflow_dispatch", "display_title": "bench nightly"}
     content = json.loads(event.read_text())
     event.write_text(json.dumps({"workflow_run": content["workflow_run"] | begun}))
-    assert bench("comment", "--from-run", "41").code == Exit.PASS
+    assert bench("ci", "comment", "--from-run", "41").code == Exit.PASS
     (comment,) = fake.comments[7]
     assert comment["body"].startswith("<!-- bench:nightly -->\n")
     assert "`/bench baseline accept aaaaaaaaa <reason>`" in comment["body"]
@@ -86,7 +86,7 @@ def test_an_archive_that_is_too_large_is_not_read_to_its_end(
     """The limit is in bytes that come, and an archive of that size is still read."""
     fake.keep(41, "bench-pr-quick", b"x" * (1000 + size))
     monkeypatch.setattr("bench.publish.runs._MOST_BYTES", 1000)
-    done = bench("comment", "--from-run", "41")
+    done = bench("ci", "comment", "--from-run", "41")
     assert ("has more than 0 MB" if size else "cannot be unpacked") in done.err
 
 
@@ -94,15 +94,15 @@ def test_an_archive_is_not_fetched_from_anywhere(bench: Bench, fake: FakeGitHub)
     """Neither unencrypted from elsewhere, nor from no place at all."""
     fake.keep(41, "bench-pr-quick", b"x")
     fake.faults = [Fault("GET", "/zip$", 302, {"Location": "http://example.org/x"})]
-    assert "where nobody is asked safely" in bench("comment", "--from-run", "41").err
+    assert "where nobody is asked safely" in bench("ci", "comment", "--from-run", "41").err
     fake.faults = [Fault("GET", "/zip$", 200)]
-    assert "does not say where" in bench("comment", "--from-run", "41").err
+    assert "does not say where" in bench("ci", "comment", "--from-run", "41").err
 
 
 def test_every_pull_request_of_the_commit_has_the_comment(bench: Bench, fake: FakeGitHub) -> None:
     """A branch may be proposed to several others."""
     fake.add_pull(8, SHA, "stranger/name")
-    done = bench("comment", kept(1.4))
+    done = bench("ci", "comment", kept(1.4))
     assert ("#7 has the comment" in done.err, "#8 has the comment" in done.err) == (True, True)
     assert [len(fake.comments[number]) for number in (7, 8)] == [1, 1]
 
@@ -110,7 +110,7 @@ def test_every_pull_request_of_the_commit_has_the_comment(bench: Bench, fake: Fa
 def test_a_dry_run_asks_nobody(bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
     """The comment is printed, without a token."""
     monkeypatch.delenv("GITHUB_TOKEN")
-    done = bench("comment", kept(1.0), "--dry-run", "--suite", "nightly")
+    done = bench("ci", "comment", kept(1.0), "--dry-run", "--suite", "nightly")
     assert done.out.startswith("<!-- bench:nightly -->\n## ⚪ 6 of 7 scenarios are missing: agent-quick")
     assert "quick was not measured" not in done.out.replace("agent-quick was not measured", "")
     assert fake.asked == []
@@ -121,7 +121,7 @@ def test_without_a_token_nothing_is_published(
 ) -> None:
     """What is missing is named, with exit 6."""
     monkeypatch.delenv("GITHUB_TOKEN")
-    done = bench("comment", kept(1.0))
+    done = bench("ci", "comment", kept(1.0))
     assert (done.code, fake.asked) == (Exit.PUBLISH, [])
     assert "GITHUB_TOKEN is not set" in done.err
 
@@ -129,7 +129,7 @@ def test_without_a_token_nothing_is_published(
 def test_a_head_that_moved_gets_no_comment(bench: Bench, fake: FakeGitHub) -> None:
     """A branch that was pushed to since is not told about the commit before."""
     fake.pulls[0]["head"]["sha"] = "c" * 40
-    done = bench("comment", kept(1.0))
+    done = bench("ci", "comment", kept(1.0))
     assert done.code == Exit.PUBLISH
     assert "no open pull request of stranger/name has aaaaaaaaa as its head" in done.err
     assert not fake.comments
@@ -137,7 +137,7 @@ def test_a_head_that_moved_gets_no_comment(bench: Bench, fake: FakeGitHub) -> No
 
 def test_a_suites_name_is_a_name(bench: Bench, fake: FakeGitHub) -> None:
     """What would end the marker is refused before anybody is asked."""
-    done = bench("comment", kept(1.0), "--suite", "--> x")
+    done = bench("ci", "comment", kept(1.0), "--suite", "--> x")
     assert done.code == Exit.USAGE
     assert "suite" in done.err
     assert fake.asked == []
@@ -161,7 +161,7 @@ def test_a_hostile_run_is_refused(bench: Bench, fake: FakeGitHub, kind: str) -> 
     else:
         content["summary"]["elapsed_s"] = float("nan")
         file.write_text(json.dumps(content))
-    done = bench("comment", str(run))
+    done = bench("ci", "comment", str(run))
     assert done.code == Exit.MEASUREMENT
     assert said.get(kind, "result.json is not a result") in done.err
     assert fake.asked == []
@@ -170,8 +170,8 @@ def test_a_hostile_run_is_refused(bench: Bench, fake: FakeGitHub, kind: str) -> 
 def test_a_persons_token_finds_its_own_comment(bench: Bench, fake: FakeGitHub) -> None:
     """Whose the comment is, is asked, so that the second run changes it and makes no other."""
     fake.login = fake.author = "octocat"
-    bench("comment", kept(1.4))
-    assert "octocat" not in bench("comment", kept(1.0)).err
+    bench("ci", "comment", kept(1.4))
+    assert "octocat" not in bench("ci", "comment", kept(1.0)).err
     assert len(fake.comments[7]) == 1
 
 
@@ -181,7 +181,7 @@ def test_a_check_says_what_the_comment_says_and_nothing_as_markdown(bench: Bench
     content = json.loads((run / "result.json").read_text())
     content["validity"] = {"valid": False, "reasons": ["<img src=x> @everyone"]}
     (run / "result.json").write_text(json.dumps(content))
-    bench("comment", str(run))
+    bench("ci", "comment", str(run))
     (check,) = fake.checks
     assert check["conclusion"] == "neutral"
     assert check["output"]["summary"] == fake.comments[7][0]["body"]
@@ -193,16 +193,16 @@ def test_a_check_says_what_the_comment_says_and_nothing_as_markdown(bench: Bench
 
 def test_a_check_is_in_progress_until_there_is_a_verdict(bench: Bench, fake: FakeGitHub) -> None:
     """Begun before, concluded by the comment, and then left alone."""
-    assert "bench pr is in progress at aaaaaaaaa" in bench("github-check", "start").err
-    bench("comment", kept(1.4))
-    assert "bench pr was concluded before at aaaaaaaaa" in bench("github-check", "finish").err
+    assert "bench pr is in progress at aaaaaaaaa" in bench("ci", "check", "start").err
+    bench("ci", "comment", kept(1.4))
+    assert "bench pr was concluded before at aaaaaaaaa" in bench("ci", "check", "finish").err
     assert [each["conclusion"] for each in fake.checks] == ["failure"]
 
 
 def test_a_check_without_a_verdict_is_concluded_all_the_same(bench: Bench, fake: FakeGitHub) -> None:
     """A run that was cancelled leaves nothing in progress for ever."""
-    bench("github-check", "start", "--suite", "nightly")
-    done = bench("github-check", "finish", "--suite", "nightly")
+    bench("ci", "check", "start", "--suite", "nightly")
+    done = bench("ci", "check", "finish", "--suite", "nightly")
     assert "bench nightly is concluded without a verdict" in done.err
     assert [each["conclusion"] for each in fake.checks] == ["neutral"]
 
@@ -229,7 +229,7 @@ def test_a_job_with_a_forks_files_publishes_nothing(
         git("merge", "--quiet", "--no-ff", "--message=merge", "theirs")
     event = tmp_path / "event.json"
     event.write_text(event.read_text().replace(SHA, head))
-    done = bench("comment", run)
+    done = bench("ci", "comment", run)
     assert (done.code, fake.asked) == (Exit.PUBLISH, [])
     assert "this job has the files of stranger/name and a token" in done.err
     assert "hint: publish from a workflow_run job" in done.err

@@ -18,7 +18,7 @@ FILES = {
     "csv": "samples.csv",
     "html": "report.html",
 }
-ALL = [word for form in FILES for word in ("--format", form)]
+ALL = [word for form in FILES for word in ("--out", form)]
 
 
 def _home() -> Path:
@@ -38,49 +38,54 @@ def test_report_says_again_what_was_judged(bench: Bench, form: str, monkeypatch:
     """A stored run is reported in each format, on stdout or in a file, with exit 0 whatever the verdict."""
     monkeypatch.setenv("COLUMNS", "100")
     home = str(_home())
-    done = bench("report", home, "--format", form)
+    done = bench("report", home, "--out", form)
     assert done.code == Exit.PASS
     assert ("e2e_ms" if form == "csv" else "egressed") in done.out
-    to_file = bench("report", home, "--format", form, "-o", "out/report.x")
+    to_file = bench("report", home, "--out", f"{form}=out/report.x")
     assert to_file.out == ""
     assert Path("out/report.x").read_bytes().decode().replace("\r\n", "\n") == done.out.replace("\r\n", "\n")
 
 
-def test_several_formats_are_files_in_the_runs_folder(bench: Bench) -> None:
-    """Each goes to a file of its name beside the result, nothing to stdout, and each file is named."""
+def test_the_first_format_goes_to_stdout_and_the_others_into_the_runs_folder(bench: Bench) -> None:
+    """Each other format goes to a file of its name beside the result, and the command names each file."""
     home = _home()
     done = bench("report", str(home / "result.json"), *ALL)
-    assert (done.code, done.out) == (Exit.PASS, "")
-    assert done.err.splitlines() == [f"written to {home / name}" for name in FILES.values()]
+    assert done.code == Exit.PASS
+    assert done.out.startswith("FAIL Response time regressed")
+    files = [home / name for form, name in FILES.items() if form != "text"]
+    assert done.err.splitlines() == [f"written to {path}" for path in files]
     assert Report.model_validate_json((home / "report.json").read_text()).decision == "fail"
-    assert (home / "report.txt").read_text().startswith("FAIL Response time regressed")
+    assert not (home / "report.txt").exists()
     assert (home / "report.md").read_text().startswith("## 🔴 quick")
     assert ET.fromstring((home / "junit.xml").read_text()).get("failures") == "2"  # noqa: S314 - it is ours
     assert len((home / "samples.csv").read_text().splitlines()) == 101
 
 
-def test_a_folder_can_be_named(bench: Bench) -> None:
-    """With --output-dir one format is a file as well, and one that was named twice is written once."""
+def test_files_can_be_named(bench: Bench) -> None:
+    """A format with a file goes there, in a folder that is created, and a repeated output once."""
     home = str(_home())
-    done = bench("report", home, "--format", "json", "--format", "json", "--output-dir", "out/deep")
-    assert (done.out, done.err) == ("", "written to out/deep/report.json\n")
-    assert [path.name for path in Path("out/deep").iterdir()] == ["report.json"]
+    done = bench("report", home, "--out", "json=out/deep/a.json", "--out", "json=out/deep/a.json")
+    assert (done.out, done.err) == ("", "written to out/deep/a.json\n")
+    both = bench("report", home, "--out", "json=out/deep/b.json", "--out", "text=out/deep/b.txt")
+    assert (both.code, both.out) == (Exit.PASS, "")
+    assert sorted(path.name for path in Path("out/deep").iterdir()) == ["a.json", "b.json", "b.txt"]
+    assert Path("out/deep/b.txt").read_text().startswith("FAIL Response time regressed")
 
 
-@pytest.mark.parametrize("more", [["--format", "csv"], ["--output-dir", "out"]])
-def test_one_file_is_for_one_format(bench: Bench, more: list[str]) -> None:
-    """--output beside several formats or a folder is refused, with what to write instead."""
-    done = bench("report", str(_home()), "--format", "json", *more, "-o", "x.json")
+def test_a_file_without_a_name_is_refused(bench: Bench) -> None:
+    """`--out json=` names no file: a usage error with an example."""
+    done = bench("report", str(_home()), "--out", "json=")
     assert done.code == Exit.USAGE
-    assert "hint: --output-dir takes several" in done.err
-    assert not Path("x.json").exists()
+    assert "--out json=report.json" in done.err
 
 
-def test_an_unknown_format_names_those_that_there_are(bench: Bench) -> None:
-    """A format that there is none of is a usage error."""
-    done = bench("report", str(_home()), "--format", "pdf")
+def test_an_unknown_format_is_refused_with_the_list(bench: Bench) -> None:
+    """An unknown format is a usage error, which lists the formats of the command."""
+    done = bench("report", str(_home()), "--out", "pdf=report.pdf")
     assert done.code == Exit.USAGE
-    assert "'junit'" in done.err
+    assert "--out pdf=report.pdf: unknown format 'pdf'" in done.err
+    assert "formats: text, markdown, json, junit, csv, html" in done.err
+    assert not Path("report.pdf").exists()
 
 
 def test_requests_that_were_not_kept_are_said(bench: Bench) -> None:
@@ -88,36 +93,55 @@ def test_requests_that_were_not_kept_are_said(bench: Bench) -> None:
     home = _home()
     Path("alone").mkdir()
     (home / "result.json").rename("alone/result.json")
-    done = bench("report", "alone", "--format", "csv", "--output-dir", "out")
+    done = bench("report", "alone", "--out", "csv=out/samples.csv")
     assert done.code == Exit.MEASUREMENT
     assert "there are no requests at alone/samples.jsonl.gz" in done.err
     assert not list(Path("out").iterdir())
-    assert bench("report", "alone", "--format", "junit").code == Exit.PASS
+    assert bench("report", "alone", "--out", "junit").code == Exit.PASS
+
+
+def test_a_verdict_is_printed_also_if_the_report_goes_to_a_file(bench: Bench) -> None:
+    """`compare` judges: the text goes to stdout if no format does."""
+    done = bench("compare", str(_home()), "--out", "junit=tests.xml")
+    assert done.code == Exit.REGRESSION
+    assert done.out.startswith("FAIL Response time regressed")
+    assert Path("tests.xml").exists()
+
+
+def test_a_report_of_several_runs_needs_a_file_for_its_page(bench: Bench) -> None:
+    """Several runs have no folder, so a page without a file is refused, with an example."""
+    home = str(_home())
+    done = bench("ci", "merge", home, "--out", "html")
+    assert done.code == Exit.USAGE
+    assert "--out html=report.html" in done.err
+    assert bench("ci", "merge", home, "--out", "html=suite.html").code == Exit.REGRESSION
+    assert Path("suite.html").read_text().startswith("<!doctype html>")
 
 
 def test_compare_has_every_format(bench: Bench) -> None:
     """Whatever it is written as, the exit is the verdict's."""
     home = str(_home())
     for form in FILES:
-        assert bench("compare", home, "--format", form).code == Exit.REGRESSION
+        assert bench("compare", home, "--out", form).code == Exit.REGRESSION
 
 
 def test_what_a_command_has_not_is_refused_first(bench: Bench) -> None:
     """Several scenarios and two versions have no table of requests, a trend has no tests."""
     history.append(Path("history"), make_point())
     for arguments in (
-        ("merge", str(_home()), "--format", "csv"),
-        ("ab", "embedded", "embedded", "--format", "csv"),
-        ("trend", "quick", "--format", "junit"),
+        ("ci", "merge", str(_home()), "--out", "csv"),
+        ("ab", "embedded", "embedded", "--out", "csv"),
+        ("trend", "quick", "--out", "junit"),
     ):
         done = bench(*arguments)
         assert done.code == Exit.USAGE
-        assert f"--format {arguments[-1]}: this command has text, markdown, json" in done.err
+        assert f"--out {arguments[-1]}: unknown format '{arguments[-1]}'" in done.err
+        assert "formats: text, markdown, json" in done.err
 
 
 def test_check_prints_one_report_and_keeps_the_others(bench: Bench) -> None:
     """The first format is on stdout, the others are in the run's folder, and Markdown always is."""
-    forms = ("--format", "junit", "--format", "csv", "--format", "text")
+    forms = ("--out", "junit", "--out", "csv", "--out", "text")
     done = bench("check", str(short_scenario(Path.cwd())), "--no-calibration", *forms)
     assert ET.fromstring(done.out).get("name") == "short"  # noqa: S314 - it is ours
     (home,) = Path("results").iterdir()

@@ -66,7 +66,7 @@ def write(bench: Bench, tmp_path: Path) -> Any:
 
     def written(body: str, **changes: Any) -> Any:
         (tmp_path / "event.json").write_text(comment_event(body, **changes))
-        return bench("github-command")
+        return bench("ci", "command")
 
     return written
 

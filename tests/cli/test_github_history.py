@@ -17,7 +17,7 @@ from tests.publish.fake_github import FakeGitHub, Fault, serving
 
 SHA = "a" * 40
 QUICK = "embedded/simulated/quick.jsonl"
-WATCHED = ("github-issue", "schedule", "bench-nightly.yml=48")
+WATCHED = ("ci", "issue", "schedule", "bench-nightly.yml=48")
 
 
 @pytest.fixture
@@ -47,9 +47,9 @@ def lines(github: FakeGitHub) -> list[str]:
 def test_a_branch_keeps_the_history(bench: Bench, fake: FakeGitHub) -> None:
     """The first run makes the branch, from nothing; the second follows; the folder has both."""
     first, second = kept(50), kept(51)
-    assert bench("history", "add", first, "--branch", "bench-history").code == Exit.PASS
+    assert bench("ci", "history", "add", first, "--branch", "bench-history").code == Exit.PASS
     assert fake.git.commits[fake.git.branches["bench-history"]]["parents"] == []
-    bench("history", "add", second, "--branch", "bench-history", "--history", "elsewhere")
+    bench("ci", "history", "add", second, "--branch", "bench-history", "--history", "elsewhere")
     assert lines(fake) == [Path(first).name, Path(second).name]
     assert len(history.read(Path("elsewhere") / QUICK)) == 2
 
@@ -58,17 +58,17 @@ def test_a_line_says_which_workflow_run_measured_it(bench: Bench, fake: FakeGitH
     """By its number, where the runs are taken from one; of a run in a folder that is not known."""
     one, other = Path(kept(50)), kept(51)
     fake.keep(41, "bench-nightly-quick", archive(**{"run-1/result.json": (one / "result.json").read_text()}))
-    bench("history", "add", "--from-run", "41")
-    bench("history", "add", other)
+    bench("ci", "history", "add", "--from-run", "41")
+    bench("ci", "history", "add", other)
     assert [each.workflow_run for each in history.read(Path("history") / QUICK)] == [41, None]
 
 
 def test_a_run_that_is_in_the_branch_makes_no_commit(bench: Bench, fake: FakeGitHub) -> None:
     """A job that is run again adds nothing."""
     run = kept(50)
-    bench("history", "add", run, "--branch", "bench-history")
+    bench("ci", "history", "add", run, "--branch", "bench-history")
     at = fake.git.branches["bench-history"]
-    assert bench("history", "add", run, "--branch", "bench-history").code == Exit.PASS
+    assert bench("ci", "history", "add", run, "--branch", "bench-history").code == Exit.PASS
     assert fake.git.branches["bench-history"] == at
 
 
@@ -76,7 +76,7 @@ def test_two_jobs_at_once_lose_nothing(
     bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who comes second reads what the first wrote, and writes both."""
-    bench("history", "add", kept(50), "--branch", "bench-history")
+    bench("ci", "history", "add", kept(50), "--branch", "bench-history")
     answer, other = fake.git.answer, point_of(run_at(1.0, 60))
 
     def meanwhile(method: str, rest: str, content: Any, query: dict[str, str]) -> tuple[int, Any]:
@@ -86,23 +86,23 @@ def test_two_jobs_at_once_lose_nothing(
         return answer(method, rest, content, query)
 
     monkeypatch.setattr(fake.git, "answer", meanwhile)
-    assert bench("history", "add", kept(51), "--branch", "bench-history").code == Exit.PASS
+    assert bench("ci", "history", "add", kept(51), "--branch", "bench-history").code == Exit.PASS
     assert len(lines(fake)) == 3
     assert other.run_id in lines(fake)
 
 
 def test_a_branch_that_always_moves_is_given_up(bench: Bench, fake: FakeGitHub) -> None:
     """With a message, and not for ever."""
-    bench("history", "add", kept(50), "--branch", "bench-history")
+    bench("ci", "history", "add", kept(50), "--branch", "bench-history")
     fake.faults = [Fault("PATCH", "/git/refs/", 422, times=99)]
-    done = bench("history", "add", kept(51), "--branch", "bench-history")
+    done = bench("ci", "history", "add", kept(51), "--branch", "bench-history")
     assert (done.code, "all the time" in done.err) == (Exit.PUBLISH, True)
 
 
 def test_a_branch_with_something_else_in_it_is_refused(bench: Bench, fake: FakeGitHub) -> None:
     """Nobody's file is written over."""
     fake.git.begin("bench-history", SHA, {QUICK: "my notes\n"})
-    done = bench("history", "add", kept(50), "--branch", "bench-history")
+    done = bench("ci", "history", "add", kept(50), "--branch", "bench-history")
     assert done.code == Exit.MEASUREMENT
     assert fake.git.branches["bench-history"] == SHA
 
@@ -117,7 +117,7 @@ def grown(worse: bool) -> None:
 def test_an_issue_stands_as_long_as_it_is_worse(bench: Bench, fake: FakeGitHub) -> None:
     """Opened once, changed when it says something else, and closed when nothing is wrong."""
     grown(worse=True)
-    trend = ("github-issue", "trend", "--suite", "nightly")
+    trend = ("ci", "issue", "trend", "--suite", "nightly")
     assert "an issue is opened: bench nightly: quick changed for the worse" in bench(*trend).err
     (issue,) = fake.issues
     assert issue["body"].startswith("<!-- bench:trend-nightly -->\n")
@@ -133,7 +133,7 @@ def test_an_issue_stands_as_long_as_it_is_worse(bench: Bench, fake: FakeGitHub) 
 
 def test_nothing_wrong_is_no_issue(bench: Bench, fake: FakeGitHub) -> None:
     """And so is no history."""
-    done = bench("github-issue", "trend", "--suite", "nightly")
+    done = bench("ci", "issue", "trend", "--suite", "nightly")
     assert (done.code, fake.issues) == (Exit.PASS, [])
     assert "nothing is wrong" in done.err
 
@@ -195,15 +195,15 @@ def test_issues_that_github_does_not_take_are_given_up(bench: Bench, fake: FakeG
 @pytest.mark.parametrize("named", ["nightly", "nightly.yml", "nightly.yml=0", "../x.yml=48"])
 def test_a_schedule_is_a_file_and_hours(bench: Bench, named: str) -> None:
     """Anything else is refused."""
-    assert bench("github-issue", "schedule", named).code == Exit.USAGE
+    assert bench("ci", "issue", "schedule", named).code == Exit.USAGE
 
 
 def test_a_matrix_of_what_looks_worse(bench: Bench) -> None:
     """Only what is suspect is measured again; no runs are no suspicion."""
     baselines.save(make_baseline())
-    assert json.loads(bench("matrix", "pr", "--suspect", "runs").out) == {"include": []}
+    assert json.loads(bench("ci", "matrix", "pr", "--suspect", "runs").out) == {"include": []}
     results.save(run_at(1.0, 50), make_recording(), Path("runs"))
-    assert bench("matrix", "pr", "--suspect", "runs").out == '{"include": []}\n'
+    assert bench("ci", "matrix", "pr", "--suspect", "runs").out == '{"include": []}\n'
     results.save(run_at(1.4, 51), make_recording(), Path("runs"))
-    (cell,) = json.loads(bench("matrix", "pr", "--suspect", "runs").out)["include"]
+    (cell,) = json.loads(bench("ci", "matrix", "pr", "--suspect", "runs").out)["include"]
     assert cell["scenario"] == "quick"

@@ -103,7 +103,7 @@ def test_an_absurd_result_is_refused_with_its_place(
     run = results.save(run_at(1.0, 50), make_recording(), Path("results"))
     content = json.loads((run / "result.json").read_text())
     (run / "result.json").write_text(json.dumps(changed(content, place, value)))
-    done = bench("comment", str(run), "--dry-run")
+    done = bench("ci", "comment", str(run), "--dry-run")
     assert (done.code, done.out) == (Exit.MEASUREMENT, "")
     assert said in done.err
 
@@ -114,13 +114,13 @@ def test_a_run_without_answers_is_not_valid(bench: Bench) -> None:
     content = json.loads((run / "result.json").read_text())
     content["summary"] |= {"requests": 0, "outcomes": {}}
     (run / "result.json").write_text(json.dumps(content))
-    assert "it is valid, and no request was answered" in bench("comment", str(run), "--dry-run").err
+    assert "it is valid, and no request was answered" in bench("ci", "comment", str(run), "--dry-run").err
 
 
 def test_a_result_that_is_nested_too_deeply_is_refused(bench: Bench) -> None:
     """A million brackets are no result, and no traceback."""
     run = results.save(run_at(1.0, 50), make_recording(), Path("results"))
     (run / "result.json").write_text("[" * 1_000_000)
-    done = bench("comment", str(run), "--dry-run")
+    done = bench("ci", "comment", str(run), "--dry-run")
     assert done.code == Exit.MEASUREMENT
     assert "nested too deeply" in done.err

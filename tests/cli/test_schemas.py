@@ -57,7 +57,7 @@ def test_every_kind_of_report_is_by_the_schema(bench: Bench) -> None:
     files = []
     for name, report in reports().items():
         home = results.save(report.result, make_recording(), Path("results", name))
-        done = bench("report", str(home), "--format", "json")
+        done = bench("report", str(home), "--out", "json")
         assert done.code == Exit.PASS
         files.append(_said(f"{name}.json", done.out))
         files.append(_said(f"{name}-judged.json", report.model_dump_json()))
@@ -82,13 +82,13 @@ def test_what_is_said_of_runs_is_by_its_schema(bench: Bench) -> None:
     """A comparison, several scenarios together, a kept run and a trend are what their schemas say."""
     baselines.save(make_baseline())
     homes = [str(results.save(run_at(1.0, n), make_recording(), Path("results"))) for n in range(6)]
-    merged = _said("suite.json", bench("merge", homes[0], "--format", "json").out)
+    merged = _said("suite.json", bench("ci", "merge", homes[0], "--out", "json").out)
     _validate(bench, Kind.SUITE, [merged])
     judged = reports()["regression"].comparison
     _validate(bench, Kind.COMPARISON, [_said("comparison.json", judged.model_dump_json())])
-    assert bench("history", "add", *homes).code == Exit.PASS
+    assert bench("ci", "history", "add", *homes).code == Exit.PASS
     (kept,) = Path("history").rglob("*.jsonl")
     points = kept.read_text().splitlines()
     _validate(bench, Kind.HISTORY, [_said(f"{n}.json", each) for n, each in enumerate(points)])
-    trend = bench("trend", "quick", "--format", "json")
+    trend = bench("trend", "quick", "--out", "json")
     _validate(bench, Kind.TREND, [_said("trend.json", trend.out)])

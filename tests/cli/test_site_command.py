@@ -22,7 +22,7 @@ def test_all_histories_become_a_site(bench: Bench) -> None:
     baselines.save(pin(make_baseline(), reason="release 2.0", by="Tess", at=NOON))
     known([1.0] * 14)
     known([1.0] * 3, fingerprint=make_fingerprint(stack="mine"))
-    done = bench("site", "--repository", "owner/name")
+    done = bench("ci", "site", "--repository", "owner/name")
     assert (done.code, done.out) == (Exit.PASS, "site/index.html\n")
     page = Path("site/embedded/simulated/quick.html")
     assert "10 runs of the baseline" in page.read_text()
@@ -30,34 +30,34 @@ def test_all_histories_become_a_site(bench: Bench) -> None:
     assert "https://github.com/owner/name/commit/" in page.read_text()
     assert Path("site/mine/simulated/quick.html").is_file()
     before = {each: each.read_bytes() for each in Path("site").rglob("*") if each.is_file()}
-    bench("site", "--repository", "owner/name")
+    bench("ci", "site", "--repository", "owner/name")
     assert {each: each.read_bytes() for each in Path("site").rglob("*") if each.is_file()} == before
 
 
 def test_a_job_links_to_its_own_repository(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """By what GitHub Actions says; without it there is no link, and a server without https is refused."""
     known([1.0] * 3)
-    bench("site")
+    bench("ci", "site")
     assert "https://" not in Path("site/embedded/simulated/quick.html").read_text()
     monkeypatch.setenv("GITHUB_REPOSITORY", "owner/name")
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://git.example")
-    bench("site")
+    bench("ci", "site")
     assert "https://git.example/owner/name/commit/" in Path("site/embedded/simulated/quick.html").read_text()
     monkeypatch.setenv("GITHUB_SERVER_URL", "http://git.example")
-    refused = bench("site")
+    refused = bench("ci", "site")
     assert refused.code == Exit.USAGE
     assert "is no server of GitHub" in refused.err
 
 
 def test_a_folder_of_somebody_else_is_refused(bench: Bench) -> None:
     """With a hint, and nothing is written; without any history there is no site."""
-    empty = bench("site", "--output", "elsewhere")
+    empty = bench("ci", "site", "--folder", "elsewhere")
     assert empty.code == Exit.MEASUREMENT
-    assert "bench history add" in empty.err
+    assert "bench ci history add" in empty.err
     known([1.0] * 3)
     Path("mine").mkdir()
     Path("mine/index.html").write_text("mine")
-    refused = bench("site", "--output", "mine")
+    refused = bench("ci", "site", "--folder", "mine")
     assert refused.code == Exit.MEASUREMENT
     assert "no site that bench wrote" in refused.err
     assert [each.name for each in Path("mine").iterdir()] == ["index.html"]

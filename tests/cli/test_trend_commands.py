@@ -46,20 +46,20 @@ def known(factors: list[float], **parts: Any) -> None:
 def test_runs_are_added_once_and_listed() -> None:
     """Adding says where and how many there are, twice changes nothing, and the list has the time between."""
     homes = [kept(1.0, number) for number in (30, 0, 60)]
-    added = said("history", "add", *homes)
+    added = said("ci", "history", "add", *homes)
     assert (added.code, added.out) == (Exit.PASS, "")
     assert "history/embedded/simulated/quick.jsonl, which has 3 runs" in added.err
-    again = said("history", "add", homes[0], "--history", "history")
+    again = said("ci", "history", "add", homes[0], "--history", "history")
     assert "which has 3 runs" in again.err
-    listed = said("history", "list").out.split()
+    listed = said("ci", "history", "list").out.split()
     assert listed[:7] == ["quick", "embedded/simulated", "3", "runs", "2026-01-05", "to", "2026-01-08"]
-    assert said("history", "list", "--history", "elsewhere").out == ""
+    assert said("ci", "history", "list", "--history", "elsewhere").out == ""
 
 
 def test_of_runs_that_are_added_together_none_is_when_one_cannot_be() -> None:
     """A run that was made worse is refused, and the one before it is not written."""
     worse = kept(1.0, 1, provenance=make_provenance("worse", injections={"model.slowdown": 1.3}))
-    refused = said("history", "add", kept(1.0, 0), worse)
+    refused = said("ci", "history", "add", kept(1.0, 0), worse)
     assert refused.code == Exit.USAGE
     assert "made worse on purpose" in refused.err
     assert not FOLDER.exists()
@@ -69,7 +69,7 @@ def test_of_runs_that_are_added_together_none_is_when_one_cannot_be() -> None:
 def test_a_change_for_the_worse_exits_with_1(form: str) -> None:
     """In each format the judgement stands first or as a field, and the exit is the same."""
     known([1.0] * 15 + [1.3] * 10)
-    done = said("trend", "quick", "--format", form)
+    done = said("trend", "quick", "--out", form)
     assert done.code == Exit.REGRESSION
     if form == "json":
         (found,) = json.loads(done.out)

@@ -127,7 +127,7 @@ def test_the_documentation_is_published_before_there_is_a_history() -> None:
     (history,) = [step for step in steps if step.get("with", {}).get("ref") == KEPT]
     assert history["continue-on-error"] is True
     (build,) = [step["run"] for step in steps if "make docs" in step.get("run", "")]
-    assert build.index("make docs") < build.index("if compgen") < build.index("--output site/bench")
+    assert build.index("make docs") < build.index("if compgen") < build.index("--folder site/bench")
 
 
 def test_without_pages_there_is_no_site_and_a_word_about_it() -> None:
@@ -144,16 +144,16 @@ def test_a_command_runs_nothing_of_the_pull_request() -> None:
     steps = _jobs(WORKFLOWS["bench-command.yml"])["command"]["steps"]
     assert [step["run"] for step in steps if "run" in step] == [
         "make setup",
-        ".venv/bin/bench github-command",
+        ".venv/bin/bench ci command",
     ]
 
 
 def test_a_check_that_is_begun_is_concluded() -> None:
     """Whatever came of the measurement, the last step leaves nothing in progress."""
     jobs = _jobs(WORKFLOWS[PUBLISHES])
-    assert jobs["begin"]["steps"][-1]["run"] == ".venv/bin/bench github-check start"
+    assert jobs["begin"]["steps"][-1]["run"] == ".venv/bin/bench ci check start"
     last = jobs["comment"]["steps"][-1]
-    assert (last["if"], last["run"]) == ("always()", ".venv/bin/bench github-check finish")
+    assert (last["if"], last["run"]) == ("always()", ".venv/bin/bench ci check finish")
 
 
 def test_a_job_summary_is_shorter_than_github_takes() -> None:

@@ -36,7 +36,7 @@ def test_a_folder_that_is_no_site_is_left_alone(tmp_path: Path) -> None:
     for name in ("docs", "file"):
         with pytest.raises(StoreError, match="no site that bench wrote") as refused:
             site.write(tmp_path / name, NEW)
-        assert "--output" in (refused.value.hint or "")
+        assert "--folder" in (refused.value.hint or "")
     assert files(tmp_path) == {"docs/index.html": "mine", "file": "mine"}
     (tmp_path / "empty").mkdir()
     site.write(tmp_path / "empty", NEW)

@@ -45,7 +45,7 @@ def next_step(trend: Trend) -> str:
         pinned = f"bench baseline pin {trend.scenario} --reason '…'"
         return f"bench ab tells which commits since then are slower; if it is meant: {pinned}."
     if trend.decision is Decision.INCONCLUSIVE:
-        return "Add more runs of the same stack and load: bench history add results/RUN."
+        return "Add more runs of the same stack and load: bench ci history add results/RUN."
     return "Nothing to do."
 
 

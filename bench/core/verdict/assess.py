@@ -78,7 +78,7 @@ def _alarms(run: RunResult, others: Sequence[RunResult], noise: Noise) -> bool:
         scenario=run.scenario.name,
         stack=run.fingerprint.stack,
         environment=environment(run.fingerprint),
-        runs=tuple(accepted_run(each, "A/A", "bench noise", made) for each in others),
+        runs=tuple(accepted_run(each, "A/A", "bench baseline noise", made) for each in others),
     )
     found = compare(run, baseline, noise=noise)
     return any(found.regressed(part) for part in ALPHAS)

@@ -195,7 +195,7 @@ def test_too_few_runs_decide_nothing() -> None:
     few = trend(make_history([1.0] * 6 + [9.0] * 5))
     assert (few.decision, at(few)) == (Decision.INCONCLUSIVE, [])
     assert "11 runs compare" in headline(few)
-    assert "bench history add" in next_step(few)
+    assert "bench ci history add" in next_step(few)
 
 
 def test_a_metric_that_came_late_or_went_is_said() -> None:

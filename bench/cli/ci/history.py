@@ -1,4 +1,4 @@
-"""`bench history`: runs that are kept, to see later when something changed."""
+"""`bench ci history`: runs that are kept, to see later when something changed."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,13 +14,10 @@ if TYPE_CHECKING:
     from bench.publish.branches import Branches
 
 _ATTEMPTS = 5
-app = typer.Typer(help="Keep runs in a history, and list it.", no_args_is_help=True, rich_markup_mode=None)
-
 DEFAULT_HISTORY = Path("history")
 HistoryFolder = Annotated[Path, typer.Option("--history", help="The folder of histories.")]
 
 
-@app.command(epilog="Example: bench history add results/RUN")
 def add(
     results: Annotated[
         list[Path] | None, typer.Argument(help="Folders of runs, or their result.json.")
@@ -33,7 +30,7 @@ def add(
         typer.Option("--branch", help="Keep it in this branch on GitHub, which has nothing else."),
     ] = None,
 ) -> None:
-    """Add runs to the history of their scenario, stack and environment. Adding one twice changes nothing."""
+    """Add runs to the history of their scenario."""
     from bench.core.history.history import point_of
     from bench.errors import PublishError
 
@@ -84,9 +81,8 @@ def _add_to(branches: "Branches", branch: str, points: "list[HistoryPoint]", fol
     return True
 
 
-@app.command("list", epilog="Example: bench history list")
 def list_(*, history: HistoryFolder = DEFAULT_HISTORY) -> None:
-    """List all histories: how many runs, and from when to when."""
+    """List all histories."""
     from bench.store import history as store
 
     for path in store.paths(history):

@@ -1,4 +1,4 @@
-"""`bench github-command`: do what a maintainer asks for in a comment."""
+"""`bench ci command`: do what a maintainer asks for in a comment."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,8 +34,8 @@ class _Asked:
         return self.pull.head.owner != self.repository
 
 
-def github_command() -> None:
-    """Do what the comment asks for that started this job, and answer it.
+def command() -> None:
+    """Execute the /bench command of a pull-request comment.
 
     For a job of the event issue_comment, with GITHUB_TOKEN. A comment that is no command does nothing.
     """
@@ -45,8 +45,8 @@ def github_command() -> None:
     from bench.publish.runs import Runs
 
     event = read_comment(event_text())
-    command = command_of(event)
-    if command is None:
+    wanted = command_of(event)
+    if wanted is None:
         say("the comment is no command")
         return
     connection, name = api(), repository()
@@ -54,7 +54,7 @@ def github_command() -> None:
     pull = github.pull(event.issue.number)
     asked = _Asked(comment.user.login, pull, name, github, Runs(name, connection), Branches(name, connection))
     try:
-        text, reaction = _done(command, asked), "rocket"
+        text, reaction = _done(wanted, asked), "rocket"
     except BenchError as error:
         _answer(asked, comment.id, "confused", _refusal(error))
         raise

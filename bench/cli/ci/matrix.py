@@ -1,4 +1,4 @@
-"""`bench matrix`: what a workflow measures side by side."""
+"""`bench ci matrix`: what a workflow measures side by side."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +19,7 @@ def matrix(
         typer.Option("--suspect", help="Only what looks worse in the runs of this folder."),
     ] = None,
 ) -> None:
-    """Print a suite as a matrix of GitHub Actions: a job for each scenario, and how long it may take."""
+    """Print a suite as a job matrix for GitHub Actions."""
     import json
 
     from bench.core.report.suite import longest_minutes

@@ -1,18 +1,11 @@
-"""`bench github-check`: the check at the measured commit, begun before its verdict and never left open."""
-
-import typer
+"""`bench ci check`: the check at the measured commit, begun before its verdict and never left open."""
 
 from bench.cli.console import say
 from bench.cli.publishing import SuiteName, connected
 
-app = typer.Typer(
-    help="Show at the commit that it is measured, and that it no longer is.", no_args_is_help=True
-)
 
-
-@app.command(epilog="Example: bench github-check start")
 def start(suite: SuiteName = None) -> None:
-    """Show that the commit is being measured; `bench comment` concludes it."""
+    """Show on the commit that the measurement is in progress."""
     from bench.publish.check import Check
 
     context, github = connected()
@@ -26,9 +19,8 @@ def start(suite: SuiteName = None) -> None:
     say(f"{check.name} is in progress at {context.head_sha[:9]}")
 
 
-@app.command(epilog="Example: bench github-check finish")
 def finish(suite: SuiteName = None) -> None:
-    """Conclude what is still in progress as neutral: nobody could say what came of it."""
+    """Conclude a check that is still in progress as neutral."""
     from bench.publish.check import Check, Leave
 
     context, github = connected()

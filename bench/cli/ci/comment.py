@@ -1,4 +1,4 @@
-"""`bench comment`: say the verdict on the pull request."""
+"""`bench ci comment`: say the verdict on the pull request."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +25,7 @@ def comment(
     check: Annotated[bool, typer.Option("--check/--no-check", help="Show a check at the commit too.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the comment; needs no token.")] = False,
 ) -> None:
-    """Judge runs, and say so in a comment on the pull request whose head was measured.
+    """Judge runs and comment on the pull request.
 
     For a job with GITHUB_TOKEN and none of the pull request's files. The runs are taken for what a stranger
     wrote: they are judged and rendered here, and the pull request is found by the commit.

@@ -1,32 +1,26 @@
-"""`bench github-issue`: what is wrong over time, as an issue that opens and closes by itself."""
+"""`bench ci issue`: what is wrong over time, as an issue that opens and closes by itself."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli.ci.history import DEFAULT_HISTORY, HistoryFolder
 from bench.cli.console import say
 from bench.cli.fetching import repository
-from bench.cli.history import DEFAULT_HISTORY, HistoryFolder
 from bench.cli.publishing import api
 
 if TYPE_CHECKING:
     from bench.core.history.trend import Trend
     from bench.publish.issues import Report
 
-app = typer.Typer(
-    help="Open an issue when something is wrong over time, and close it when it is not.",
-    no_args_is_help=True,
-)
 
-
-@app.command(epilog="Example: bench github-issue trend --suite nightly --history history")
 def trend(
     *,
     suite: Annotated[str, typer.Option("--suite", help="Whose histories are looked at.")],
     history: HistoryFolder = DEFAULT_HISTORY,
 ) -> None:
-    """Have an issue while a scenario of the suite is worse than it was, and none when it is not."""
+    """Keep an issue open while a scenario of a suite is worse."""
     from bench.cli.trend import judged_history
     from bench.core.verdict.compare import Decision
     from bench.store import history as store
@@ -38,11 +32,10 @@ def trend(
     _show(f"trend-{suite}", _of_trends(suite, worse) if worse else None)
 
 
-@app.command(epilog="Example: bench github-issue schedule bench-nightly.yml=48 bench-weekly.yml=216")
 def schedule(
     workflows: Annotated[list[str], typer.Argument(metavar="FILE=HOURS...", help="How long it may rest.")],
 ) -> None:
-    """Have an issue while a scheduled workflow did not run for too long, and none when all did."""
+    """Keep an issue open while a scheduled workflow does not run."""
     from bench.publish.runs import Runs
 
     runs, now, missed = Runs(repository(), api()), datetime.now(UTC), []

@@ -1,4 +1,4 @@
-"""`bench site`: static pages made from all histories, for GitHub Pages or a file server."""
+"""`bench ci site`: static pages made from all histories, for GitHub Pages or a file server."""
 
 import os
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli.ci.history import DEFAULT_HISTORY, HistoryFolder
 from bench.cli.console import say
-from bench.cli.history import DEFAULT_HISTORY, HistoryFolder
 
 if TYPE_CHECKING:
     from bench.core.report.trend_page import TrendPage
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def site(
     *,
     history: HistoryFolder = DEFAULT_HISTORY,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")] = Path("site"),
+    folder: Annotated[
+        Path, typer.Option("--folder", metavar="FOLDER", help="Write the pages into this folder.")
+    ] = Path("site"),
     repository: Annotated[
         str | None,
         typer.Option(
@@ -26,7 +28,7 @@ def site(
         ),
     ] = None,
 ) -> None:
-    """Write pages of all histories: a front page, and one for each scenario, stack and environment.
+    """Write web pages of all histories.
 
     They need no network, and the same histories give the same pages. A folder that is no site is refused.
     """
@@ -40,11 +42,11 @@ def site(
     links = links_to(os.environ.get("GITHUB_SERVER_URL", "https://github.com"), repository)
     pages = [_page(path) for path in store.paths(history)]
     if not pages:
-        raise StoreError(f"{history} has no history", "bench history add results/RUN")
+        raise StoreError(f"{history} has no history", "bench ci history add results/RUN")
     files = render_site(dashboard(pages), links)
-    sites.write(output, files)
-    say(f"{output / 'index.html'} and {len(pages)} pages of histories are written")
-    print(output / "index.html")
+    sites.write(folder, files)
+    say(f"{folder / 'index.html'} and {len(pages)} pages of histories are written")
+    print(folder / "index.html")
 
 
 def _page(path: Path) -> "TrendPage":

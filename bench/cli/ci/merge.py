@@ -1,4 +1,4 @@
-"""`bench merge`: several scenarios of one version, judged together."""
+"""`bench ci merge`: several scenarios of one version, judged together."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.cli.judging import Format, FormatOption, Strict, drawn, exit_of, judged_together, refuse, terminal
+from bench.cli.judging import (
+    SUITE_FORMATS,
+    Format,
+    Out,
+    Strict,
+    drawn,
+    exit_of,
+    judged_together,
+    parse_outputs,
+    to_stdout,
+    write_texts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +33,9 @@ def merge(
         str | None, typer.Option("--suite", help="All scenarios of this suite must be among them.")
     ] = None,
     strict: Strict = False,
-    form: FormatOption = Format.TEXT,
+    out: Out = None,
 ) -> None:
-    """Judge runs of several scenarios as one, and exit with the verdict.
+    """Judge runs of several scenarios together.
 
     A second run of a scenario is what it was measured again with. Among many scenarios one looks worse by
     chance, and what moves all of them may be the machine: both are taken into account.
@@ -32,12 +43,19 @@ def merge(
     from bench.publish.actions import annotations
     from bench.store.results import load
 
-    refuse(form, Format.CSV)
+    outputs = parse_outputs(out, SUITE_FORMATS)
     results = {run: load(run) for run in runs}
     report = judged_together([*results.values()], suite)
-    if form is Format.TEXT and os.environ.get("GITHUB_ACTIONS") == "true":
+    printed = to_stdout(outputs)
+    if (printed is None or printed.form is Format.TEXT) and os.environ.get("GITHUB_ACTIONS") == "true":
         print(annotations(report), end="")
-    print(_page(report, results) if form is Format.HTML else _rendered(report, form), end="")
+
+    def render(form: Format, width: int, *, colour: bool) -> str:
+        return (
+            _page(report, results) if form is Format.HTML else _rendered(report, form, width, colour=colour)
+        )
+
+    write_texts(outputs, render)
     raise typer.Exit(exit_of(report.decision, strict=strict))
 
 
@@ -52,7 +70,7 @@ def _page(report: "SuiteReport", results: "Mapping[Path, RunResult]") -> str:
     )
 
 
-def _rendered(report: "SuiteReport", form: Format) -> str:
+def _rendered(report: "SuiteReport", form: Format, width: int, *, colour: bool) -> str:
     """The report as text that ends in a newline."""
     from bench.render.junit import render_suite_junit
     from bench.render.suite import render_suite_markdown, render_suite_terminal
@@ -65,5 +83,4 @@ def _rendered(report: "SuiteReport", form: Format) -> str:
         case Format.JUNIT:
             return render_suite_junit(report)
         case _:
-            width, colour = terminal()
             return render_suite_terminal(report, width=width, colour=colour)

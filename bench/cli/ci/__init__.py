@@ -1,0 +1,1 @@
+"""`bench ci`: the commands that a workflow calls."""

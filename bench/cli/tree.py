@@ -1,0 +1,315 @@
+"""The tree of commands: one table with the name, the function, the summary and an example of each command.
+
+`bench --help` needs no other module. The module of a command is imported when the command is called.
+"""
+
+from typing import NamedTuple, assert_never
+
+
+class Command(NamedTuple):
+    """A command: its function is imported when somebody calls it or asks for its help."""
+
+    name: str
+    function: str
+    """`module:function`, below `bench.cli`."""
+    summary: str
+    """The first sentence of the function's docstring."""
+    example: str
+
+
+class Group(NamedTuple):
+    """A command that has commands."""
+
+    name: str
+    summary: str
+    entries: "tuple[Command | Group, ...]"
+
+
+Entry = Command | Group
+
+
+class Section(NamedTuple):
+    """Commands under one heading of `bench --help`."""
+
+    heading: str
+    entries: tuple[Entry, ...]
+
+
+_BASELINE = (
+    Command(
+        "accept",
+        "baseline:accept",
+        "Add runs to the baseline of their scenario.",
+        "bench baseline accept results/RUN --reason 'faster model'",
+    ),
+    Command(
+        "update",
+        "baseline:update",
+        "Accept all runs of a suite, also slower ones.",
+        "bench baseline update --suite pr --from-run 1234567890 --reason 'faster model'",
+    ),
+    Command("list", "baseline:list_", "List all baselines.", "bench baseline list"),
+    Command("show", "baseline:show", "Show the runs in a scenario's baselines.", "bench baseline show quick"),
+    Command(
+        "diff",
+        "baseline:diff",
+        "Show how two baselines differ.",
+        "bench baseline diff old.json baselines/embedded/simulated/quick.json",
+    ),
+    Command(
+        "pin",
+        "baseline:pin",
+        "Pin the present runs of a scenario's baselines, to detect drift.",
+        "bench baseline pin quick --reason 'release 2.0'",
+    ),
+    Command(
+        "prune",
+        "baseline:prune",
+        "Remove the oldest runs from a scenario's baselines.",
+        "bench baseline prune quick --keep 10",
+    ),
+    Command("verify", "baseline:verify", "Check that every baseline is usable.", "bench baseline verify"),
+    Command(
+        "noise",
+        "noise:noise",
+        "Run a scenario repeatedly and measure how much runs differ.",
+        "bench baseline noise quick --runs 20",
+    ),
+)
+_STACK = (
+    Command(
+        "up",
+        "stack:up",
+        "Start a stack, wait until it answers, and leave it running.",
+        "bench stack up --port backend=3000",
+    ),
+    Command("down", "stack:down", "Stop a stack and remove its files.", "bench stack down"),
+    Command(
+        "status",
+        "stack:status",
+        "Show which services of a stack are up.",
+        "bench stack status --stack compose",
+    ),
+    Command(
+        "logs",
+        "stack:logs",
+        "Print the newest log lines of a stack's services.",
+        "bench stack logs backend --stack compose --tail 20",
+    ),
+)
+_CI_CHECK = (
+    Command(
+        "start",
+        "ci.check:start",
+        "Show on the commit that the measurement is in progress.",
+        "bench ci check start",
+    ),
+    Command(
+        "finish",
+        "ci.check:finish",
+        "Conclude a check that is still in progress as neutral.",
+        "bench ci check finish",
+    ),
+)
+_CI_ISSUE = (
+    Command(
+        "trend",
+        "ci.issue:trend",
+        "Keep an issue open while a scenario of a suite is worse.",
+        "bench ci issue trend --suite nightly --history history",
+    ),
+    Command(
+        "schedule",
+        "ci.issue:schedule",
+        "Keep an issue open while a scheduled workflow does not run.",
+        "bench ci issue schedule bench-nightly.yml=48 bench-weekly.yml=216",
+    ),
+)
+_CI_HISTORY = (
+    Command(
+        "add",
+        "ci.history:add",
+        "Add runs to the history of their scenario.",
+        "bench ci history add results/RUN",
+    ),
+    Command("list", "ci.history:list_", "List all histories.", "bench ci history list"),
+)
+_CI = (
+    Command(
+        "matrix",
+        "ci.matrix:matrix",
+        "Print a suite as a job matrix for GitHub Actions.",
+        "bench ci matrix pr",
+    ),
+    Command(
+        "merge",
+        "ci.merge:merge",
+        "Judge runs of several scenarios together.",
+        "bench ci merge results/RUN results/OTHER",
+    ),
+    Command(
+        "comment",
+        "ci.comment:comment",
+        "Judge runs and comment on the pull request.",
+        "bench ci comment results/RUN --suite pr --dry-run",
+    ),
+    Group("check", "Show on the commit that a measurement is in progress.", _CI_CHECK),
+    Command(
+        "command",
+        "ci.command:command",
+        "Execute the /bench command of a pull-request comment.",
+        "bench ci command  # in an issue_comment job",
+    ),
+    Group("issue", "Keep an issue open while a problem lasts.", _CI_ISSUE),
+    Group("history", "Store runs in a history, and list the histories.", _CI_HISTORY),
+    Command(
+        "site",
+        "ci.site:site",
+        "Write web pages of all histories.",
+        "bench ci site --history history --folder site",
+    ),
+)
+_SCENARIOS = (
+    Command(
+        "list",
+        "scenarios:list_",
+        "List all scenarios with their load and purpose.",
+        "bench scenarios list --suite nightly",
+    ),
+    Command(
+        "check",
+        "scenarios:check",
+        "Check scenario files and the files that they name.",
+        "bench scenarios check scenarios/quick.yaml",
+    ),
+)
+_AUTH = (
+    Command(
+        "token",
+        "auth:token",
+        "Print a token for a test user.",
+        'curl -H "Authorization: Bearer $(bench auth token ID)" …/api/auth/me',
+    ),
+    Command("user", "auth:user", "Create test users, or remove them.", "bench auth user --count 3"),
+)
+SECTIONS = (
+    Section(
+        "Measure",
+        (
+            Command(
+                "run",
+                "run:run",
+                "Run a scenario and store the result.",
+                "bench run quick --url http://127.0.0.1:3000",
+            ),
+            Command(
+                "check",
+                "check:check",
+                "Run a scenario and judge it against its baseline.",
+                "bench check quick --inject model.slowdown=1.3",
+            ),
+            Command(
+                "ab",
+                "ab:ab",
+                "Run two versions alternately and compare them.",
+                "bench ab embedded@main embedded --scenario quick",
+            ),
+        ),
+    ),
+    Section(
+        "Judge",
+        (
+            Command(
+                "compare",
+                "compare:compare",
+                "Judge a stored run against its baseline.",
+                "bench compare results/RUN --strict",
+            ),
+            Command(
+                "report",
+                "report:report",
+                "Write the report of a stored run.",
+                "bench report results/RUN --out html=report.html",
+            ),
+            Command(
+                "trend", "trend:trend", "Show when the metrics of a scenario changed.", "bench trend quick"
+            ),
+        ),
+    ),
+    Section("Baselines", (Group("baseline", "Accept, show and maintain baselines.", _BASELINE),)),
+    Section(
+        "Stacks",
+        (
+            Group("stack", "Start and stop a stack on this machine.", _STACK),
+            Command(
+                "health",
+                "health:health",
+                "Run the health checks of a stack once.",
+                "bench health --url http://127.0.0.1:3000",
+            ),
+            Command(
+                "monitor",
+                "monitor:monitor",
+                "Watch a stack or this machine without load.",
+                "bench monitor --duration 5m --health-checks",
+            ),
+        ),
+    ),
+    Section("CI", (Group("ci", "Run the steps of a workflow.", _CI),)),
+    Section(
+        "Set-up",
+        (
+            Group("scenarios", "List and check scenarios.", _SCENARIOS),
+            Command(
+                "schema",
+                "schema:schema",
+                "Print the JSON Schema of a kind of file.",
+                "bench schema result > result.schema.json",
+            ),
+            Group("auth", "Create tokens and test users.", _AUTH),
+        ),
+    ),
+)
+SUMMARY = "Benchmark a chat stack, compare it with its baseline, and report regressions."
+EXIT_CODES = """\
+Exit codes: 0 pass, 1 regression or crossed threshold, 2 usage error,
+3 inconclusive (with --strict), 4 stack failed, 5 measurement failed,
+6 publishing failed, 70 bug in bench, 130 interrupted."""
+OPTIONS = (
+    ("--version", "Print the version."),
+    ("--install-completion", "Install completion for this shell."),
+    ("--show-completion", "Print the completion script of this shell."),
+    ("-h, --help", "Print this help."),
+)
+EXAMPLE = "Example: bench check quick"
+_COMMAND_WIDTH, _OPTION_WIDTH = 12, 24
+
+
+def overview() -> str:
+    """Return the text of `bench --help`: the commands under their headings."""
+    lines = ["Usage: bench [OPTIONS] COMMAND [ARGS]...", "", SUMMARY]
+    for section in SECTIONS:
+        lines += ["", f"{section.heading}:"]
+        for entry in section.entries:
+            lines += _rows(entry)
+    lines += ["", "Options:"]
+    for option, text in OPTIONS:
+        lines.append(_row(option, text, _OPTION_WIDTH))
+    lines += ["", EXIT_CODES, "", EXAMPLE, ""]
+    return "\n".join(lines)
+
+
+def _rows(entry: Entry) -> list[str]:
+    """Return the lines of a command, or of a group and the names of its commands."""
+    match entry:
+        case Command():
+            return [_row(entry.name, entry.summary)]
+        case Group():
+            names = ", ".join(child.name for child in entry.entries)
+            return [_row(entry.name, entry.summary), _row("", names)]
+        case _:
+            assert_never(entry)
+
+
+def _row(label: str, text: str, width: int = _COMMAND_WIDTH) -> str:
+    return f"  {label:<{width}}{text}"
