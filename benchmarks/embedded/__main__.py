@@ -91,23 +91,23 @@ def check(runs: Runs, title: str, number: int, baseline: Baseline, noise: Noise)
     return compare(first, baseline, again, noise)
 
 
-def row(title: str, found: Sequence[Comparison]) -> str:
+def row(title: str, checks: Sequence[Comparison]) -> str:
     """Return the counts of one row as Markdown."""
+    decisions = Counter(check.decision for check in checks)
     shown = (Decision.FAIL, Decision.PASS, Decision.INCONCLUSIVE, Decision.INVALID)
-    counts = [sum(each.decision is decision for each in found) for decision in shown]
-    changes = [
-        each.change_ratio
-        for comparison in found
-        for each in comparison.metrics
-        if each.key == "e2e_ms" and each.change_ratio is not None
-    ]
-    failed = [each.slower_tiers() for each in found if each.decision is Decision.FAIL]
-    tiers = [tier_name(slower[0].key) for slower in failed if slower]
-    places = [f"`{tier}` {count}" for tier, count in sorted(Counter(tiers).items(), key=str)]
+    changes = []
+    tiers: Counter[str | None] = Counter()
+    for comparison in checks:
+        changes += [metric.change_ratio for metric in comparison.metrics if metric.key == "e2e_ms"]
+        slower = comparison.slower_tiers()
+        if comparison.decision is Decision.FAIL and slower:
+            tiers[tier_name(slower[0].key)] += 1
+    known_changes = [change for change in changes if change is not None]
+    places = [f"`{tier}` {count}" for tier, count in sorted(tiers.items(), key=str)]
     cells = [
         title,
-        *map(str, (len(found), *counts)),
-        wording.change(statistics.median(changes) if changes else None),
+        *map(str, (len(checks), *(decisions[decision] for decision in shown))),
+        wording.change(statistics.median(known_changes) if known_changes else None),
         ", ".join(places) or wording.DASH,
     ]
     return f"| {' | '.join(cells)} |"
@@ -125,14 +125,14 @@ def main() -> int:
     # In a random order, so that a busy hour does not affect only one row.
     order = [(title, number) for title, (_, count) in ROWS.items() for number in range(count)]
     random.Random(_SEED).shuffle(order)
-    found: dict[str, list[Comparison]] = {title: [] for title in ROWS}
+    checks: dict[str, list[Comparison]] = {title: [] for title in ROWS}
     for title, number in order:
-        found[title].append(check(runs, title, number, baseline, noise))
+        checks[title].append(check(runs, title, number, baseline, noise))
     lines = [
         "| | checks | failed | passed | inconclusive | invalid | response time | first tier |",
         "| :--- | ---: | ---: | ---: | ---: | ---: | ---: | :--- |",
     ]
-    lines += [row(title, each) for title, each in found.items()]
+    lines += [row(title, comparisons) for title, comparisons in checks.items()]
     text = _METHOD.read_text(encoding="utf-8") + "\n" + "\n".join(lines) + "\n"
     given.output.write_text(text, encoding="utf-8")
     sys.stdout.write(text)

@@ -25,7 +25,7 @@ _CLIENTS = {
     _OURS_ASYNCIO: ("ours", "asyncio", False),
     READER: ("with_reader", "uvloop", False),
     _READER_ASYNCIO: ("with_reader", "asyncio", False),
-    WHOLE: ("whole", "uvloop", False),
+    WHOLE: ("load_generator", "uvloop", False),
     SLEEP: ("sleep", "uvloop", False),
     _SLEEP_ASYNCIO: ("sleep", "asyncio", False),
     AIOHTTP: ("with_aiohttp", "asyncio", True),
@@ -127,10 +127,10 @@ class Runner:
             return None
         url, seconds = f"http://127.0.0.1:{self.port}/json", f"{row.seconds:.0f}s"
         one_core = ["-cpus", "1", "-z", seconds] if tool == HEY else ["-t", "1", "-d", seconds]
-        found = _PER_SECOND.search(_output([tool, *one_core, "-c", str(row.users), url]))
-        if found is None:
-            raise RuntimeError(f"{tool} does not say how many requests it made")
-        return {"rps": float(found[1])}
+        match = _PER_SECOND.search(_output([tool, *one_core, "-c", str(row.users), url]))
+        if match is None:
+            raise RuntimeError(f"{tool} does not report its requests per second")
+        return {"rps": float(match[1])}
 
 
 def _json(command: list[str]) -> dict[str, float]:

@@ -48,7 +48,7 @@ def main() -> None:
 
 def _draw(name: str, arguments: tuple[str, ...], folder: Path) -> None:
     text = last_screen([*_BENCH, *arguments], folder, _ENVIRONMENT)
-    shown = ["results/RUN" if "/" in each else each for each in arguments]
+    shown = ["results/RUN" if "/" in argument else argument for argument in arguments]
     (_FOLDER / name).write_text(picture(text, " ".join(["bench", *shown])), encoding="utf-8")
     sys.stderr.write(f"{name}: {(_FOLDER / name).stat().st_size / 1000:.0f} kB\n")
 

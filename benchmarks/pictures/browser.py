@@ -21,8 +21,8 @@ _QUIET = (
 
 def installed() -> Path | None:
     """Return the path of Chromium; None if it is not installed."""
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
-    return None if found is None else Path(found)
+    path = next(filter(None, map(shutil.which, _NAMES)), None)
+    return None if path is None else Path(path)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ Command = TyperCommand | TyperGroup
 
 def commands_page(app: typer.Typer) -> str:
     """Return the page of a command line."""
-    root = _known(typer.main.get_command(app))
+    root = _checked(typer.main.get_command(app))
     context = typer.Context(root, info_name="bench")
     parts = [_INTRODUCTION, f"{sentences(_first(root))}\n"]
     commands = list(_commands(root, context))
@@ -42,7 +42,7 @@ def _commands(group: Command, context: typer.Context) -> Iterator[tuple[str, Com
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if command is not None and not command.hidden:
-            child = _known(command)
+            child = _checked(command)
             yield from _commands(child, typer.Context(child, info_name=name, parent=context))
 
 
@@ -61,7 +61,7 @@ def _command(path: str, command: Command, context: typer.Context) -> str:
     return "\n".join(parts)
 
 
-def _known(command: object) -> Command:
+def _checked(command: object) -> Command:
     if isinstance(command, LazyCommand):
         command = command.load()
     if not isinstance(command, TyperCommand | TyperGroup):

@@ -129,10 +129,10 @@ class World:
         """Return the reference workload's times before and after a run, each with an error."""
         follows, off = self.machines.reference_workload, self._dice.normal(0.0, _WORKLOAD_SD, 2)
         own = self._dice.normal(0.0, self.machines.sd)
-        pace = {Follows.WELL: math.log(machine), Follows.HALF: math.log(machine) / 2, Follows.NOT: own}
+        speed = {Follows.WELL: math.log(machine), Follows.HALF: math.log(machine) / 2, Follows.NOT: own}
         if follows is Follows.NONE:
             return None
-        before_ms, after_ms = 10.0 * np.exp(pace[follows] + off)
+        before_ms, after_ms = 10.0 * np.exp(speed[follows] + off)
         return ReferenceWorkload(before_ms={"work": float(before_ms)}, after_ms={"work": float(after_ms)})
 
     def _metric(
@@ -142,7 +142,7 @@ class World:
         own = times_ms * np.exp(self._dice.normal(0.0, 0.05, len(times_ms)))
         # `stats.typical` of each message, vectorised.
         logs = np.bincount(message, np.log1p(own / start_ms), MESSAGES) / np.bincount(message, None, MESSAGES)
-        figures = {f"m{n}": float(each) for n, each in enumerate(start_ms * np.expm1(logs))}
+        figures = {f"m{n}": float(value) for n, value in enumerate(start_ms * np.expm1(logs))}
         return MetricSummary(
             count=len(own),
             mean=float(own.mean()),

@@ -47,7 +47,7 @@ def _brief_of(phase: ConstantVus) -> RunSpec:
     )
 
 
-async def whole_rate(port: int, users: int, seconds: float) -> dict[str, float]:
+async def generator_rate(port: int, users: int, seconds: float) -> dict[str, float]:
     """Return the requests per second of a closed loop without think time."""
     spec = _brief_of(
         ConstantVus(executor="constant-vus", vus=users, duration_s=seconds, think_time_s=(0.0, 0.0))
@@ -76,7 +76,7 @@ async def whole_rate(port: int, users: int, seconds: float) -> dict[str, float]:
     return {"rps": ok / elapsed_s, "us_cpu": cpu_s / ok * 1e6}
 
 
-async def whole_memory(port: int, users: int) -> dict[str, float]:
+async def generator_memory(port: int, users: int) -> dict[str, float]:
     """Return the resident memory of a VU in its think time."""
     phase = ConstantVus(executor="constant-vus", vus=users, duration_s=3.0, think_time_s=(600.0, 600.0))
     spec = _brief_of(phase)
