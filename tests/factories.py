@@ -16,7 +16,8 @@ from bench.core.history.history import HistoryPoint
 from bench.core.run.recording import Recording
 from bench.core.run.result import Fingerprint, Provenance, RunResult, make_result
 from bench.core.samples.metrics import metric
-from bench.core.samples.sample import GENERATOR, Outcome, RequestSample, ResourceSample
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import GENERATOR, Outcome, ResourceSample
 from bench.core.samples.samples import Samples
 from bench.core.verdict.baseline import Baseline, accept
 

@@ -44,7 +44,7 @@ def print_schema(kind: Kind) -> None:
     from bench.core.history.trend import Trend
     from bench.core.report.report import Report
     from bench.core.report.suite import SuiteReport
-    from bench.core.run.recording import Course, RequestLine
+    from bench.core.run.recording import Course, request_line_model
     from bench.core.run.result import RunResult
     from bench.core.verdict.baseline import Baseline
     from bench.core.verdict.compare import Comparison
@@ -64,7 +64,7 @@ def print_schema(kind: Kind) -> None:
         Kind.HISTORY: HistoryPoint,
         Kind.TREND: tuple[Trend, ...],
         Kind.NOISE: Noise,
-        Kind.REQUEST: RequestLine,
+        Kind.REQUEST: request_line_model(),
     }
     content = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

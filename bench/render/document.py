@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.core.report.report import Report
-from bench.core.samples.metrics import METRICS, UNATTRIBUTED, Kind, Part, label_and_unit, metric, tier_name
+from bench.core.samples.metric import MetricKind, Part
+from bench.core.samples.metrics import METRICS, UNATTRIBUTED, label_and_unit, metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.verdict import INTERVAL, MetricComparison, Verdict
@@ -159,7 +160,7 @@ def _thresholds(report: Report) -> Table:
 
 def _latencies(report: Report) -> Table:
     summaries = report.result.summary.metrics
-    keys = [key for key in summaries if metric(key).kind is Kind.TREND]
+    keys = [key for key in summaries if metric(key).kind is MetricKind.TREND]
     rows = []
     for key in sorted(keys, key=lambda key: (key not in METRICS, tier_name(key) == UNATTRIBUTED)):
         each = summaries[key]

@@ -7,7 +7,8 @@ import math
 import re
 
 from bench.core.report.report import Report
-from bench.core.samples.metrics import Part, tier_name
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import tier_name
 from bench.core.verdict.verdict import Verdict
 
 _MOST = 12  # tiers; more labels would stand on each other

@@ -13,7 +13,8 @@ from bench.core.report.series import Series
 from bench.core.report.suite import SuiteReport
 from bench.core.report.timeline import Period
 from bench.core.run.result import RunResult, environment
-from bench.core.samples.metrics import METRICS, Kind, Part, metric
+from bench.core.samples.metric import MetricKind, Part
+from bench.core.samples.metrics import METRICS, metric
 from bench.core.values import wording
 from bench.core.verdict.verdict import MetricComparison
 from bench.render.charts import Chart, against_load, course, spread
@@ -147,7 +148,7 @@ def _figures(report: Report) -> Iterable[Figure]:
             yield _figure(compared[key])
         elif key in summary.metrics:
             own = summary.metrics[key]
-            value = own.typical if metric(key).kind is Kind.TREND else own.mean
+            value = own.typical if metric(key).kind is MetricKind.TREND else own.mean
             yield Figure(metric(key).label, wording.value(value, metric(key).unit), "")
     response = summary.metrics.get("e2e_ms")
     if response is not None and response.p95 is not None:

@@ -1,8 +1,7 @@
-"""The requests of a run as CSV (RFC 4180), a row each, for spreadsheets and data frames.
+"""The requests of a run as CSV (RFC 4180), one row per request, for spreadsheets and data frames.
 
-Texts come from whoever wrote the scenario and from the target, and a spreadsheet would work out a text that
-looks like a formula: such a text begins with an apostrophe here.
-Source: https://owasp.org/www-community/attacks/CSV_Injection
+The columns are the fields of `RequestSample`, then the metrics of a request, the times of the tiers, and the
+detail of a failure.
 """
 
 import csv
@@ -11,68 +10,76 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from math import isnan
 
-from bench.core.samples.metrics import METRICS, Kind, tier_key
+from bench.core.samples.fields import Field
+from bench.core.samples.metric import MetricKind
+from bench.core.samples.metrics import METRICS, tier_key
+from bench.core.samples.request import REQUEST_FIELDS, RequestSample
 from bench.core.samples.samples import Samples
 from bench.render.lines import one_line
 
-_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # the last four are wide ones
-_PLACE = ("phase", "vu", "iteration", "arm")
-_MOMENTS = (
-    "scheduled_s",
-    "connect_s",
-    "sent_s",
-    "first_byte_s",
-    "first_token_s",
-    "last_token_s",
-    "finished_s",
-)
-_WAITS = tuple(row for row in METRICS.values() if row.kind is Kind.TREND)
-COLUMNS = (*_PLACE, "prompt", "outcome", "status", *_MOMENTS, "tokens", "intercepted")
+# A spreadsheet computes a text that begins like this; the last four are full-width characters.
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+_LAST_COLUMN = "detail"
+_SECONDS_DIGITS = 6
+_MS_DIGITS = 3
+_COLUMNS = tuple(field for field in REQUEST_FIELDS if field.code is not None and field.name != _LAST_COLUMN)
+_LATENCIES = tuple(row for row in METRICS.values() if row.kind is MetricKind.TREND)
 
 
 def render_samples(pages: Iterable[Samples], tiers: Sequence[str]) -> Iterator[str]:
-    """The table, part by part: the names of the columns, then the requests in their order.
+    """Yield the table in parts: the head, then the rows of each page.
 
-    Moments are seconds since the run began, to a microsecond, waiting times and tiers milliseconds, to one as
-    well; what a request does not have is empty.
+    Moments are seconds since the start of the run with six digits; latencies and tiers are milliseconds with
+    three digits. An unknown value is an empty cell.
 
     Args:
-        pages: The requests, as many at a time as may be in memory.
-        tiers: All that any of them has a time of.
+        pages: The requests, one page in memory at a time.
+        tiers: Names of all tiers that have a time in any request.
     """
-    head = (*COLUMNS, *(row.key for row in _WAITS), *(tier_key(tier) for tier in tiers), "detail")
-    yield _written([[_text(name) for name in head]])
+    names = [field.name for field in _COLUMNS]
+    names += [row.key for row in _LATENCIES]
+    names += [tier_key(tier) for tier in tiers]
+    yield _csv([[_safe_text(name) for name in (*names, _LAST_COLUMN)]])
     for page in pages:
-        yield _written(_rows(page, tiers))
+        yield _csv(_rows(page, tiers))
 
 
 def _rows(page: Samples, tiers: Sequence[str]) -> Iterator[list[object]]:
-    waits = zip(*(row.values(page).tolist() for row in _WAITS), strict=True)
-    for sample, waits_ms in zip(page.rows(), waits, strict=True):
-        yield [
-            *(getattr(sample, name) for name in _PLACE),
-            _text(sample.prompt),
-            sample.outcome.value,
-            sample.status,
-            *(_number(getattr(sample, name), 6) for name in _MOMENTS),
-            sample.tokens,
-            None if sample.intercepted is None else int(sample.intercepted),
-            *(_number(wait_ms, 3) for wait_ms in waits_ms),
-            *(_number(sample.tier_times.get(tier), 3) for tier in tiers),
-            None if sample.detail is None else _text(sample.detail),
-        ]
+    latencies = [row.values(page).tolist() for row in _LATENCIES]
+    for sample, *latencies_ms in zip(page.rows(), *latencies, strict=True):
+        row = [_cell(sample, field) for field in _COLUMNS]
+        row += [_number(latency_ms, _MS_DIGITS) for latency_ms in latencies_ms]
+        row += [_number(sample.tier_times.get(tier), _MS_DIGITS) for tier in tiers]
+        row.append(None if sample.detail is None else _safe_text(sample.detail))
+        yield row
+
+
+def _cell(sample: RequestSample, field: Field) -> object:
+    value = getattr(sample, field.name)
+    if value is None:
+        return None
+    if field.type is float:
+        return _number(value, _SECONDS_DIGITS)
+    if field.type is bool:
+        return int(value)
+    return _safe_text(value) if field.type is str else value
 
 
 def _number(value: float | None, digits: int) -> str | None:
     return None if value is None or isnan(value) else f"{value:.{digits}f}"
 
 
-def _text(text: str) -> str:
+def _safe_text(text: str) -> str:
+    """Return the text as one line that no spreadsheet computes.
+
+    Ids of messages come from the scenario and details from the target, so both are untrusted. A text that
+    looks like a formula begins with an apostrophe. Source: https://owasp.org/www-community/attacks/CSV_Injection
+    """
     line = one_line(text)
     return f"'{line}" if _FORMULA.match(line) else line
 
 
-def _written(rows: Iterable[Sequence[object]]) -> str:
+def _csv(rows: Iterable[Sequence[object]]) -> str:
     buffer = io.StringIO()
     csv.writer(buffer).writerows(rows)
     return buffer.getvalue()

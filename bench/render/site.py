@@ -13,7 +13,8 @@ from bench.core.history.levels import FEWEST_RUNS
 from bench.core.report.dashboard import Dashboard, Entry, Status, success_of, wait_of
 from bench.core.report.trend_page import TrendPage
 from bench.core.report.trend_wording import commit
-from bench.core.samples.metrics import Part, metric
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import metric
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.render.charts import Chart

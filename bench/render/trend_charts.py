@@ -6,7 +6,8 @@ from bench.core.history.change_points import ChangePoint
 from bench.core.history.levels import FEWEST_RUNS
 from bench.core.report.trend_page import Course, TrendPage
 from bench.core.report.trend_wording import commit
-from bench.core.samples.metrics import Part, metric, tier_name
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.success import SUCCESS
 from bench.render.charts import Chart, Layer, Line, Mark, written

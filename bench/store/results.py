@@ -11,7 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from bench.core.run.recording import Course, Recording, course, line
 from bench.core.run.result import SCHEMA_VERSION, RunResult
-from bench.core.samples.sample import RequestSample
+from bench.core.samples.request import RequestSample
 from bench.core.samples.samples import SampleLog, Samples
 from bench.errors import StoreError
 from bench.store.files import read_model, write_chunks, write_text

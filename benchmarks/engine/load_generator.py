@@ -12,7 +12,8 @@ from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
 from bench.core.config.target import JsonAnswer, Target
 from bench.core.load.plan import plan
-from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import SampleLog
 from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint
@@ -70,7 +71,7 @@ async def generator_rate(port: int, users: int, seconds: float) -> dict[str, flo
     elapsed_s, cpu_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
     await engine.close()
     clock.close()
-    ok = int(log.since(0).ended(Outcome.OK).sum())
+    ok = int(log.since(0).has_outcome(Outcome.OK).sum())
     if ok != len(log):
         raise RuntimeError(f"{len(log) - ok} of {len(log)} requests failed: {log.since(0)[0].detail}")
     return {"rps": ok / elapsed_s, "us_cpu": cpu_s / ok * 1e6}

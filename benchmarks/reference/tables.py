@@ -1,21 +1,10 @@
 """Pages of the tables in the code: metrics, exit codes and outcomes."""
 
-import inspect
 from dataclasses import replace
 
 from bench.core.run.figures import TAIL_REQUESTS
-from bench.core.samples.metrics import (
-    METRICS,
-    RECOVERY,
-    UNATTRIBUTED,
-    Better,
-    Kind,
-    Metric,
-    Part,
-    metric,
-    tail_key,
-    tier_key,
-)
+from bench.core.samples.metric import Better, Metric, MetricKind, Part
+from bench.core.samples.metrics import METRICS, RECOVERY, UNATTRIBUTED, metric, tail_key, tier_key
 from bench.core.samples.sample import Outcome
 from bench.errors import Exit
 
@@ -34,9 +23,9 @@ Latencies are those of successful requests only: a refused request is fast and w
 An unknown value is a dash in reports and null in files, never 0.
 """
 _TYPES = {
-    Kind.TREND: ("trend", "`avg`, `min`, `med`, `max`, `p(N)`"),
-    Kind.RATE: ("rate", "`rate`"),
-    Kind.COUNTER: ("counter", "`count`, and `rate` per second"),
+    MetricKind.TREND: ("trend", "`avg`, `min`, `med`, `max`, `p(N)`"),
+    MetricKind.RATE: ("rate", "`rate`"),
+    MetricKind.COUNTER: ("counter", "`count`, and `rate` per second"),
 }
 _RECOVERY = """\
 `{key}` has a field of its own in a scenario.
@@ -66,9 +55,18 @@ def metrics_page() -> str:
         row = metric(tail_key(key))
         text = f"95th percentile of `{key}`, in runs with at least {TAIL_REQUESTS} responses."
         rows.append(_metric(row, definition=text))
-    rows.append(_metric(replace(metric(tier_key("any")), key=tier_key("<tier>"), label="name of the tier")))
+    rows.append(_metric(replace(metric(tier_key("<tier>")), label="name of the tier")))
     rows.append(_metric(metric(tier_key(UNATTRIBUTED))))
-    head = ["metric", "name in reports", "unit", "definition", "better", "in a verdict", "smallest change"]
+    head = [
+        "metric",
+        "name in reports",
+        "unit",
+        "definition",
+        "formula",
+        "better",
+        "in a verdict",
+        "smallest change",
+    ]
     methods = [[_keys(kind), name, text] for kind, (name, text) in _TYPES.items()]
     parts = [
         f"{_METRICS}\n{table(head, rows)}",
@@ -87,9 +85,9 @@ def _roles() -> list[tuple[str, str]]:
     return [(part.value, docs[part.name]) for part in Part]
 
 
-def _keys(kind: Kind) -> str:
+def _keys(kind: MetricKind) -> str:
     keys = [row.key for row in METRICS.values() if row.kind is kind]
-    if kind is Kind.TREND:
+    if kind is MetricKind.TREND:
         keys.append(tier_key("<tier>"))
     return ", ".join(map(code, keys))
 
@@ -98,8 +96,9 @@ def _metric(row: Metric, definition: str = "") -> list[str]:
     better = "lower" if row.better is Better.LOWER else "higher"
     smallest = f"{row.smallest_change:g} {row.unit}" if row.smallest_change else ""
     unit = "count" if row.unit == "1" else row.unit
-    text = definition or inspect.getdoc(row.values) or ""
-    return [code(row.key), row.label, unit, text, better, code(row.part.value), smallest]
+    text = definition or row.description
+    formula = code(row.formula)
+    return [code(row.key), row.label, unit, text, formula, better, code(row.part.value), smallest]
 
 
 def exit_codes_page() -> str:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from bench.core.samples.metrics import Part
+from bench.core.samples.metric import Part
 from bench.core.verdict.baseline import pin
 from bench.core.verdict.compare import Decision, compare
 

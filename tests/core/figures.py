@@ -6,7 +6,7 @@ from datetime import timedelta
 from bench.core.config.scenario import Tolerance
 from bench.core.run.figures import ALL
 from bench.core.run.summary import MetricSummary, RunSummary
-from bench.core.samples.metrics import metric, tail_key, tailed
+from bench.core.samples.metrics import metric, metric_of_tail, tail_key
 from bench.core.samples.sample import Outcome
 from bench.core.values import stats
 from bench.core.verdict.baseline import Baseline, BaselineRun
@@ -34,7 +34,7 @@ def make_summary(figures: Figures, *, ok: int = 100, failed: int = 0, failed_blo
                 figures=dict(each),
             )
             for key, each in figures.items()
-            if tailed(key) is None
+            if metric_of_tail(key) is None
         },
         resources={},
         errors=(),

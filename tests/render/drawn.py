@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from bench.core.report.report import Report, make_report
 from bench.core.report.series import Series, make_series
 from bench.core.run.recording import Recording
-from bench.core.samples.sample import GENERATOR, GaugeSample, Outcome, Probe, RequestSample
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import GENERATOR, GaugeSample, Outcome, Probe
 from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import compare
 from tests.factories import (

@@ -7,14 +7,7 @@ from bench.core.report.report import Report, make_report
 from bench.core.report.suite import SuiteReport, judge_suite
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult
-from bench.core.samples.sample import (
-    HOST,
-    GaugeSample,
-    Outcome,
-    Probe,
-    Stop,
-    StopCause,
-)
+from bench.core.samples.sample import HOST, GaugeSample, Outcome, Probe, Stop, StopCause
 from bench.core.values.histogram import Histogram
 from bench.core.verdict.ab import compare_pairs
 from bench.core.verdict.baseline import Baseline, pin

@@ -9,7 +9,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped
 
 from bench.core.report.report import Report, make_report
 from bench.core.report.suite import SuiteReport, judge_suite
-from bench.core.samples.metrics import Part
+from bench.core.samples.metric import Part
 from bench.core.verdict.compare import Comparison, Decision
 from bench.core.verdict.verdict import Verdict
 from bench.render.junit import render_junit, render_suite_junit

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
 from bench.render.samples_csv import render_samples
 from tests.factories import make_sample

@@ -4,7 +4,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from bench.core.run.recording import RequestLine, line
+from bench.core.run.recording import line, request_line_model
 from bench.core.samples.sample import Outcome
 from bench.errors import StoreError
 from bench.store import results
@@ -82,14 +82,14 @@ def test_impossible_values_are_refused(tmp_path: Path, changes: dict[str, object
 
 def test_a_line_has_only_what_the_schema_requires(tmp_path: Path) -> None:
     """What the published schema lets a line leave out is left out and read, tier times among it."""
-    required = RequestLine.model_json_schema()["required"]
+    required = request_line_model().model_json_schema()["required"]
     kept = {name: value for name, value in line(make_sample(0)).items() if name in required}
     (page,) = results.requests(_written(tmp_path, orjson.dumps(kept)))
-    assert RequestLine.model_validate(kept).model_dump() == page[0]._asdict()
+    assert request_line_model().model_validate(kept).model_dump() == page[0]._asdict()
 
 
 def test_the_schema_of_a_line_is_that_of_a_request() -> None:
     """What is kept of a request is what the published schema allows, field by field."""
     kept = line(make_sample(0, tokens=3, first_token_s=0.1, detail="x", connect_s=0.1, intercepted=True))
-    read = RequestLine.model_validate_json(orjson.dumps(kept))
+    read = request_line_model().model_validate_json(orjson.dumps(kept))
     assert read.model_dump(exclude_none=True) == kept

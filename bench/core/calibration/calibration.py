@@ -6,7 +6,8 @@ the machine's, never the target's.
 
 import numpy as np
 
-from bench.core.samples.samples import Floats, Samples
+from bench.core.samples.arrays import Floats
+from bench.core.samples.samples import Samples
 from bench.core.values.record import Record
 from bench.core.values.units import ms
 

@@ -9,7 +9,7 @@ from bench.core.config.objective import Objectives
 from bench.core.config.target import Name
 from bench.core.limits.metric_names import require_metric
 from bench.core.limits.threshold import Thresholds
-from bench.core.samples.metrics import tailed
+from bench.core.samples.metrics import metric_of_tail
 from bench.core.values.duration import Duration, PositiveDuration
 from bench.core.values.record import Record
 
@@ -29,7 +29,7 @@ class Tolerance(Record):
 
 def _known_metrics(tolerances: dict[str, Tolerance]) -> dict[str, Tolerance]:
     for key in tolerances:
-        if tailed(key) is None:
+        if metric_of_tail(key) is None:
             require_metric(key)
     return tolerances
 

@@ -9,7 +9,8 @@ from pydantic import AwareDatetime
 
 from bench.core.history.history import HistoryPoint
 from bench.core.history.levels import ALPHA, FEWEST_RUNS, Change, changes
-from bench.core.samples.metrics import Better, Metric, Part, metric
+from bench.core.samples.metric import Better, Metric, Part
+from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.values.record import Record
 from bench.core.verdict.success import SUCCESS

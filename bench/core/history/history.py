@@ -9,7 +9,8 @@ from bench.core.history.vitals import Vitals, vitals_of
 from bench.core.run.figures import figures_of
 from bench.core.run.result import Fingerprint, RunResult, check_usable, environment
 from bench.core.run.summary import BLOCKS
-from bench.core.samples.metrics import METRICS, Part, metric, tier_name
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import METRICS, metric, tier_name
 from bench.core.samples.sample import Outcome
 from bench.core.values import stats
 from bench.core.values.record import Record

@@ -11,7 +11,8 @@ from bench.core.history.change_points import ChangePoint, MetricTrend, Series, s
 from bench.core.history.history import HistoryPoint
 from bench.core.history.levels import FEWEST_RUNS, LEVEL_RUNS, MOST_RUNS
 from bench.core.run.result import differences, environment
-from bench.core.samples.metrics import Kind, Metric, Part, metric
+from bench.core.samples.metric import Metric, MetricKind, Part
+from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import MIN_RUNS, PinnedBaseline
@@ -169,7 +170,7 @@ def judge(history: Compared, pinned: PinnedBaseline | None, recent: int) -> Tren
 def _steady(key: str, series: Series, machine: Machine | None) -> Series:
     """The values without what the machines did to them, as far as they follow their controls."""
     row = metric(key)
-    if machine is None or row.kind is not Kind.TREND:
+    if machine is None or row.kind is not MetricKind.TREND:
         return series
     logs = np.array([stats.started_log(value, row.smallest_change) for _, _, value in series])
     paces = np.array([machine.base[place] for place, _, _ in series])

@@ -33,7 +33,7 @@ class AbortWatch:
         """Add requests that have ended."""
         if not self._limits:
             return
-        answered = samples.answered()
+        answered = samples.without_cancelled()
         is_target = answered.column("arm") == 0
         is_warm_up = np.isin(answered.column("phase"), self._warm_ups)
         counted = answered.where(is_target & ~is_warm_up)

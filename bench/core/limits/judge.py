@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Field
 from bench.core.limits.expression import Expression, ExpressionText, Method
 from bench.core.limits.metric_names import require_metric
 from bench.core.limits.threshold import Threshold
-from bench.core.samples.metrics import RECOVERY, Kind, Metric, metric
+from bench.core.samples.metric import Metric, MetricKind
+from bench.core.samples.metrics import RECOVERY, metric
 from bench.core.samples.samples import Samples
 from bench.core.values.record import Number, Record
 from bench.core.values.units import Values
@@ -53,7 +54,7 @@ def judge(
         samples: Requests of the run.
         elapsed_s: Duration of the run in seconds.
     """
-    answered = samples.answered()
+    answered = samples.without_cancelled()
     results: list[ThresholdResult] = []
     for key, limits in thresholds.items():
         row = metric(key)
@@ -83,12 +84,12 @@ def judge_values(
     return results
 
 
-def aggregate(expression: Expression, kind: Kind, values: Values, elapsed_s: float) -> float | None:
+def aggregate(expression: Expression, kind: MetricKind, values: Values, elapsed_s: float) -> float | None:
     """Return the statistic that an expression names; None if there is no data for it.
 
     The `rate` of a counter is its sum per second. All other rates are shares from 0 to 1.
     """
-    if kind is Kind.COUNTER:
+    if kind is MetricKind.COUNTER:
         total = float(np.sum(values))
         if expression.method == "count":
             return total

@@ -6,7 +6,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from bench.core.limits.expression import ExpressionText, Method
 from bench.core.limits.metric_names import require_metric
-from bench.core.samples.metrics import Kind, metric
+from bench.core.samples.metric import MetricKind
+from bench.core.samples.metrics import metric
 from bench.core.values.duration import Duration
 from bench.core.values.record import Record
 
@@ -41,13 +42,13 @@ def _check_thresholds(thresholds: "dict[str, tuple[Threshold, ...]]") -> "dict[s
     return thresholds
 
 
-def _list_methods(kind: Kind) -> tuple[Method, ...]:
+def _list_methods(kind: MetricKind) -> tuple[Method, ...]:
     match kind:
-        case Kind.TREND:
+        case MetricKind.TREND:
             return ("avg", "min", "max", "med", "p")
-        case Kind.RATE:
+        case MetricKind.RATE:
             return ("rate",)
-        case Kind.COUNTER:
+        case MetricKind.COUNTER:
             return ("count", "rate")
         case _:
             assert_never(kind)

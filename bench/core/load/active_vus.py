@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from bench.core.config.executors import OpenLoop
 from bench.core.load.plan import RunPlan, Span
-from bench.core.samples.samples import Floats, Samples
+from bench.core.samples.arrays import Floats
+from bench.core.samples.samples import Samples
 
 Counts = npt.NDArray[np.int32]
 

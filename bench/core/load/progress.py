@@ -7,9 +7,10 @@ import numpy as np
 
 from bench.core.config.executors import OpenLoop
 from bench.core.load.plan import RunPlan
+from bench.core.samples.arrays import Floats
 from bench.core.samples.metrics import METRICS
 from bench.core.samples.sample import Outcome, ResourceSample
-from bench.core.samples.samples import Floats, Samples
+from bench.core.samples.samples import Samples
 from bench.core.values.histogram import Histogram
 
 RECENT_S = 10.0
@@ -81,14 +82,14 @@ class ProgressWatch:
 
     def add(self, samples: Samples) -> None:
         """Take requests that are over; those that we took back do not count."""
-        counted = samples.answered()
+        counted = samples.without_cancelled()
         if not len(counted):
             return
         waits_ms = _WAITED.values(counted)[counted.column("arm") == 0]
         ended = _Ended(
             at_s=float(counted.column("finished_s").max()),
             finished=len(counted),
-            failed=len(counted) - int(counted.ended(Outcome.OK).sum()),
+            failed=len(counted) - int(counted.has_outcome(Outcome.OK).sum()),
             waits_ms=waits_ms[~np.isnan(waits_ms)],
         )
         self.finished += ended.finished

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from bench.core.run.result import RunResult
+from bench.core.samples.arrays import Floats
 from bench.core.samples.metrics import metric
-from bench.core.samples.samples import Floats, Samples
+from bench.core.samples.samples import Samples
 from bench.core.values.record import Number, Record
 from bench.core.values.units import Values
 from bench.core.verdict.baseline import BaselineRun

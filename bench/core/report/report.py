@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import assert_never
 
 from bench.core.run.result import RunResult
-from bench.core.samples.metrics import Part, label_and_unit, metric, named, tailed, tier_name
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import label_and_unit, metric, metric_of_tail, sentence_name, tier_name
 from bench.core.samples.sample import Outcome
 from bench.core.values import wording
 from bench.core.values.record import Record
@@ -107,7 +108,7 @@ def _place(key: str) -> Place:
     """Where to look for what is wrong with a metric."""
     if tier_name(key) is not None:
         return Place.TIERS
-    return Place.FAILED if tailed(key) is None else Place.SLOWEST
+    return Place.FAILED if metric_of_tail(key) is None else Place.SLOWEST
 
 
 def _drifted(drifted: Sequence[MetricComparison], pinned_at: datetime) -> str:
@@ -118,7 +119,7 @@ def _drifted(drifted: Sequence[MetricComparison], pinned_at: datetime) -> str:
 
 def _gone(keys: Sequence[str], other: str) -> tuple[str, Place]:
     """What vanished, and where to look: slow requests say nothing of what is not there."""
-    said = _capital(wording.listing([named(key) for key in keys]))
+    said = _capital(wording.listing([sentence_name(key) for key in keys]))
     tiers = any(_place(key) is Place.TIERS for key in keys)
     return f"{said} vanished: {other} has what this run has not.", Place.TIERS if tiers else Place.FAILED
 

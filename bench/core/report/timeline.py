@@ -8,9 +8,10 @@ import numpy as np
 from bench.core.config.executors import Phase, in_words
 from bench.core.report.distribution import rounded
 from bench.core.run.recording import Recording
+from bench.core.samples.arrays import Floats, Mask
 from bench.core.samples.metrics import METRICS
 from bench.core.samples.sample import Outcome, Probe
-from bench.core.samples.samples import Floats, Mask, Samples
+from bench.core.samples.samples import Samples
 from bench.core.values import stats
 from bench.core.values.record import NotNegative, Number, Record
 from bench.core.values.units import ms
@@ -88,12 +89,12 @@ def timeline(recording: Recording, phases: Sequence[Phase]) -> Timeline | None:
         recording: Without its warm-up, and of the scenario's own target.
         phases: The scenario's, which requests name by number.
     """
-    samples, end_s = recording.samples.answered(), recording.elapsed_s
+    samples, end_s = recording.samples.without_cancelled(), recording.elapsed_s
     if not len(samples) or end_s <= 0:
         return None
     slice_s = slice_width_s(end_s, len(samples))
     edges = _edges(end_s, slice_s)
-    ok = samples.ended(Outcome.OK)
+    ok = samples.has_outcome(Outcome.OK)
     finished = {"succeeded": samples.where(ok), "failed": samples.where(~ok)}
     dotted = len(samples) <= MOST_DOTS
     return Timeline(

@@ -5,7 +5,8 @@ from typing import assert_never
 from bench.core.history.change_points import ChangePoint
 from bench.core.history.levels import FEWEST_RUNS
 from bench.core.history.trend import Trend
-from bench.core.samples.metrics import Part, metric, tier_name
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.success import SUCCESS

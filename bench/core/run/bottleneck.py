@@ -14,9 +14,10 @@ from bench.core.limits.threshold import Threshold
 from bench.core.load.active_vus import ActiveVus, Counts, active_vus, requests_count
 from bench.core.load.bands import Bands, band_of, tops
 from bench.core.load.plan import RunPlan
+from bench.core.samples.arrays import Floats
 from bench.core.samples.metrics import OBJECTIVES, UNATTRIBUTED, metric, tier_key
 from bench.core.samples.sample import Outcome
-from bench.core.samples.samples import Floats, Samples
+from bench.core.samples.samples import Samples
 from bench.core.values import stats
 from bench.core.values.record import Count, NotNegative, Number, Record
 
@@ -103,7 +104,7 @@ def bottleneck(samples: Samples, plan: RunPlan, scenario: Scenario, elapsed_s: f
     Returns:
         None when nothing was answered, or when it is several runs as one.
     """
-    answered = samples.answered()
+    answered = samples.without_cancelled()
     there = active_vus(samples, plan, elapsed_s) if len(answered) else None
     if there is None:
         return None
@@ -141,7 +142,7 @@ def _bands(
     limits: Mapping[str, Sequence[Threshold]],
 ) -> tuple[Band, ...]:
     # One metric after the other, and a byte for each request's band: of a million requests nothing is small.
-    own, ok = band_of(vus, most), samples.ended(Outcome.OK)
+    own, ok = band_of(vus, most), samples.has_outcome(Outcome.OK)
     sizes, successes = (np.bincount(each, minlength=len(most)).tolist() for each in (own, own[ok]))
     rps = _answers_rps(there.while_asking(), samples.column("finished_s")[ok], most)
     shares, held = _shares(samples, own, len(most)), _held(samples, own, successes, limits)

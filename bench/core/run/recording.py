@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
-from pydantic import create_model
+from pydantic import Field, create_model
 
 from bench.core.calibration.calibration import Calibration
 from bench.core.calibration.reference_workload import ReferenceWorkload
-from bench.core.samples.sample import GaugeSample, Probe, RequestSample, ResourceSample, Stop
+from bench.core.samples.fields import field_docs
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stop
 from bench.core.samples.samples import Samples
 from bench.core.values.histogram import Histogram
 from bench.core.values.record import Record
@@ -89,13 +92,19 @@ def course(recording: Recording) -> Course:
     )
 
 
-def _fields() -> dict[str, Any]:
-    types, usual = get_type_hints(RequestSample), RequestSample._field_defaults
-    return {name: (types[name], usual.get(name, ...)) for name in RequestSample._fields}
-
-
-# A request as a file holds it, for the schema of such a line.
-RequestLine = create_model("RequestLine", __base__=Record, __doc__=RequestSample.__doc__, **_fields())
+@cache
+def request_line_model() -> type[Record]:
+    """Return the model of one line of `samples.jsonl.gz`, derived from the fields of `RequestSample`."""
+    types = get_type_hints(RequestSample)
+    docs = field_docs(RequestSample)
+    fields: dict[str, Any] = {}
+    for name in RequestSample._fields:
+        default = RequestSample._field_defaults.get(name, ...)
+        fields[name] = (types[name], Field(default, description=docs[name]))
+    model: type[Record] = create_model(
+        "RequestLine", __base__=Record, __doc__=RequestSample.__doc__, **fields
+    )
+    return model
 
 
 def moved(watched: Iterable[Watched], by_s: float) -> list[Watched]:

@@ -12,9 +12,10 @@ import numpy as np
 from bench.core.config.executors import ClosedLoop, OpenLoop, phases_around
 from bench.core.limits.expression import upper_limit
 from bench.core.limits.judge import ThresholdResult
+from bench.core.samples.arrays import Floats
 from bench.core.samples.metrics import METRICS, RECOVERY
 from bench.core.samples.sample import Outcome
-from bench.core.samples.samples import Floats, Samples
+from bench.core.samples.samples import Samples
 from bench.core.values.record import Count, Number, Record
 
 # Where answers are streamed, the first token is what was waited for.
@@ -51,7 +52,7 @@ def recovery(samples: Samples, phases: Sequence[ClosedLoop | OpenLoop]) -> Recov
         if before_ms is not None:
             return Recovery(
                 metric=key,
-                cancelled=int(between.ended(Outcome.CANCELLED).sum()),
+                cancelled=int(between.has_outcome(Outcome.CANCELLED).sum()),
                 before_ms=before_ms,
                 after_ms=after_ms,
                 ratio=None if after_ms is None else after_ms / before_ms,

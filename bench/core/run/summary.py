@@ -13,9 +13,12 @@ from bench.core.run.counters import counters_of
 from bench.core.run.overhead import Overhead
 from bench.core.run.recording import Recording
 from bench.core.run.recovery import Recovery
-from bench.core.samples.metrics import METRICS, UNATTRIBUTED, Kind, Metric, metric, tier_key
-from bench.core.samples.sample import Outcome, RequestSample
-from bench.core.samples.samples import Mask, Samples
+from bench.core.samples.arrays import Mask
+from bench.core.samples.metric import Metric, MetricKind
+from bench.core.samples.metrics import METRICS, UNATTRIBUTED, metric, tier_key
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import Outcome
+from bench.core.samples.samples import Samples
 from bench.core.values import stats
 from bench.core.values.histogram import Histogram
 from bench.core.values.record import Count, NotNegative, Number, Record
@@ -141,8 +144,8 @@ def summarise(recording: Recording, objectives: Mapping[str, float] = {}) -> Run
         recording: Without its warm-up, see `measured`.
         objectives: Milliseconds that a good answer takes at most, by metric.
     """
-    answered, elapsed_s = recording.samples.answered(), recording.elapsed_s
-    failed = answered.where(~answered.ended(Outcome.OK))
+    answered, elapsed_s = recording.samples.without_cancelled(), recording.elapsed_s
+    failed = answered.where(~answered.has_outcome(Outcome.OK))
     metrics = _metrics(answered)
     return RunSummary(
         elapsed_s=elapsed_s,
@@ -171,14 +174,14 @@ def _tokens_tps(metrics: Mapping[str, MetricSummary], elapsed_s: float) -> float
 
 
 def _outcomes(samples: Samples) -> dict[Outcome, int]:
-    counts = {outcome: int(samples.ended(outcome).sum()) for outcome in sorted(Outcome)}
+    counts = {outcome: int(samples.has_outcome(outcome).sum()) for outcome in sorted(Outcome)}
     return {outcome: count for outcome, count in counts.items() if count}
 
 
 def _goodput(answered: Samples, objectives: Mapping[str, float], elapsed_s: float) -> Goodput | None:
     if not objectives or not len(answered):
         return None
-    good = answered.ended(Outcome.OK)
+    good = answered.has_outcome(Outcome.OK)
     for key, limit in objectives.items():
         good &= _meets(metric(key), limit, answered)
     count = int(good.sum())
@@ -227,7 +230,7 @@ def _metric(row: Metric, samples: Samples) -> MetricSummary | None:
     values = each[known]
     if not len(values):
         return None
-    if row.kind is not Kind.TREND:
+    if row.kind is not MetricKind.TREND:
         return MetricSummary(count=len(values), mean=float(np.mean(values)))
     start_ms = row.smallest_change
     prompts = samples.column("prompt")[known]
@@ -248,7 +251,7 @@ def _metric(row: Metric, samples: Samples) -> MetricSummary | None:
 
 
 def _errors(failed: Samples) -> Iterator[ErrorSample]:
-    firsts = [np.flatnonzero(failed.ended(outcome))[:ERROR_SAMPLES] for outcome in Outcome]
+    firsts = [np.flatnonzero(failed.has_outcome(outcome))[:ERROR_SAMPLES] for outcome in Outcome]
     kept = np.zeros(len(failed), dtype=bool)
     kept[np.concatenate(firsts)] = True
     return map(_error, failed.where(kept))

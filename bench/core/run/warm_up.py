@@ -24,7 +24,7 @@ def measured(recording: Recording, phases: Sequence[Phase]) -> Recording:
     return replace(
         recording,
         elapsed_s=recording.elapsed_s - begin_s,
-        samples=kept.shifted(-begin_s),
+        samples=kept.shift(-begin_s),
         token_gaps={phase: gaps for phase, gaps in recording.token_gaps.items() if phase not in warm},
         resources=_since(begin_s, recording.resources),
         probes=_since(begin_s, recording.probes),

@@ -1,238 +1,137 @@
-"""The one table of metrics. A new metric is one row here and one function.
-
-Latencies are taken from requests that succeeded: a refusal is fast and says nothing about waiting.
-"""
+"""Looks up metrics by key, including those of tiers and of 95th percentiles."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 
-from bench.core.samples.sample import Outcome
-from bench.core.samples.samples import Column, Floats, Samples
-from bench.core.values.units import ms
+from bench.core.samples.arrays import Floats
+from bench.core.samples.metric import Metric, MetricKind, Part, RequestColumns
+from bench.core.samples.request import REQUEST_METRICS, only_ok
 
-
-class Kind(StrEnum):
-    """What a metric's values are."""
-
-    TREND = "trend"  # a number per request
-    RATE = "rate"  # yes or no per request
-    COUNTER = "counter"  # one number per run, also given per second
-
-
-class Better(StrEnum):
-    """Which way a metric should go."""
-
-    LOWER = "lower"
-    HIGHER = "higher"
-
-
-class Part(StrEnum):
-    """How a metric influences the decision; docs/reference/metrics.md is written from this table."""
-
-    DECIDES = "decides"
-    """Can fail the run, and can make it inconclusive."""
-    TAILS = "tails"
-    """The 95th percentile of a deciding metric: can fail the run, but cannot make it inconclusive."""
-    LOCATES = "locates"
-    """The time of one tier: can fail the run, but cannot make it inconclusive."""
-    EXPLAINS = "explains"
-    """Unattributed time: is compared, but never fails the run."""
-    INFORMS = "informs"
-    """Is shown only."""
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One row of the table.
-
-    Attributes:
-        key: Name in files and thresholds; ends in its unit.
-        label: Name for people.
-        unit: `ms` or `ratio` or `1`.
-        kind: What its values are.
-        better: Which way it should go.
-        part: What it may do to the decision.
-        smallest_change: In its unit; a smaller change matters to nobody.
-        values: Of each request, NaN for those that have none.
-    """
-
-    key: str
-    label: str
-    unit: str
-    kind: Kind
-    better: Better
-    part: Part
-    smallest_change: float
-    values: Callable[[Samples], Floats]
-
-
+METRICS: dict[str, Metric] = {row.key: row for row in REQUEST_METRICS}
+"""The metrics of requests by key, in the order of reports."""
+RECOVERY = "recovery_ratio"
+"""Key of the waiting time after cancellations divided by the waiting time before them: one value per run."""
+OBJECTIVES = ("e2e_ms", "ttft_ms", "tpot_ms", "service_ms")
+"""Metrics that may have an objective: the longest time for one response, in milliseconds."""
 UNATTRIBUTED = "unattributed"
-_TIER_PREFIX, _TIER_SUFFIX = "tier.", "_ms"
+"""Name of the tier for time that no tier reports."""
+
+_TIER_PREFIX = "tier."
+_TIER_SUFFIX = "_ms"
 _TIER_SMALLEST_CHANGE_MS = 10.0
 _TAIL_PREFIX = "p95."
 
 
-def _of_successes(samples: Samples, values: Floats) -> Floats:
-    return np.where(samples.ended(Outcome.OK), values, np.nan)
-
-
-def _e2e_ms(samples: Samples) -> Floats:
-    """From the planned start of a request to the end of its response."""
-    return _of_successes(samples, ms(samples.column("finished_s") - samples.column("scheduled_s")))
-
-
-def _service_ms(samples: Samples) -> Floats:
-    """From the last byte sent to the end of the response."""
-    return _of_successes(samples, ms(samples.column("finished_s") - samples.column("sent_s")))
-
-
-def _ttft_ms(samples: Samples) -> Floats:
-    """From the planned start to the first text of a streamed response (TTFT)."""
-    return _of_successes(samples, ms(samples.column("first_token_s") - samples.column("scheduled_s")))
-
-
-def _tpot_ms(samples: Samples) -> Floats:
-    """Streamed time per token after the first one (TPOT): (last token - first token) / (tokens - 1)."""
-    gaps = samples.column("tokens") - 1
-    span_ms = ms(samples.column("last_token_s") - samples.column("first_token_s"))
-    return _of_successes(samples, np.where(gaps > 0, span_ms / np.maximum(gaps, 1), np.nan))
-
-
-def _tokens(samples: Samples) -> Floats:
-    """Output tokens that the response reports, otherwise its pieces of text."""
-    return _of_successes(samples, _known(samples.column("tokens")))
-
-
-def _intercepted(samples: Samples) -> Floats:
-    """Share of the responses that an agent gave without its model, if the target declares how these begin."""
-    return _known(samples.column("intercepted"))
-
-
-def _known(numbers: Column) -> Floats:
-    return np.where(numbers < 0, np.nan, numbers)
-
-
-def _send_lag_ms(samples: Samples) -> Floats:
-    """From the planned start to the last byte sent, without opening a connection."""
-    late_s = samples.column("sent_s") - samples.column("scheduled_s")
-    return ms(late_s - np.nan_to_num(samples.column("connect_s")))
-
-
-def _success(samples: Samples) -> Floats:
-    """Share of the requests with the outcome `ok`."""
-    return samples.ended(Outcome.OK).astype(float)
-
-
-def _one(samples: Samples) -> Floats:
-    """Number of requests that were answered or failed."""
-    return np.ones(len(samples))
-
-
-def _tier_ms(tier: str) -> Callable[[Samples], Floats]:
-    def values(samples: Samples) -> Floats:
-        """Time that the tier itself spent, without the tiers below it."""
-        return _of_successes(samples, samples.tier_time(tier))
-
-    return values
-
-
-def _unattributed_ms(samples: Samples) -> Floats:
-    """Service time that no tier reports: network, kernels, and reading by the load generator."""
-    claimed_ms, silent = np.zeros(len(samples)), np.ones(len(samples), dtype=bool)
-    for tier in samples.tiers:  # one after the other: all at once they would be the run's largest array
-        times_ms = samples.tier_time(tier)
-        silent &= np.isnan(times_ms)
-        claimed_ms += np.nan_to_num(times_ms)
-    rest_ms = np.maximum(0.0, _service_ms(samples) - claimed_ms)
-    return np.where(silent, np.nan, rest_ms)
-
-
-_LOWER, _TREND = Better.LOWER, Kind.TREND
-METRICS: dict[str, Metric] = {
-    row.key: row
-    for row in (
-        Metric("e2e_ms", "response time", "ms", _TREND, _LOWER, Part.DECIDES, 10.0, _e2e_ms),
-        Metric("success_ratio", "success", "ratio", Kind.RATE, Better.HIGHER, Part.DECIDES, 0.0, _success),
-        Metric("ttft_ms", "time to first token", "ms", _TREND, _LOWER, Part.DECIDES, 10.0, _ttft_ms),
-        Metric("tpot_ms", "time per output token", "ms", _TREND, _LOWER, Part.INFORMS, 1.0, _tpot_ms),
-        Metric("service_ms", "service time", "ms", _TREND, _LOWER, Part.INFORMS, 10.0, _service_ms),
-        Metric("send_lag_ms", "send lag", "ms", _TREND, _LOWER, Part.INFORMS, 10.0, _send_lag_ms),
-        Metric(
-            "interception_ratio",
-            "interception",
-            "ratio",
-            Kind.RATE,
-            Better.HIGHER,
-            Part.INFORMS,
-            0.0,
-            _intercepted,
-        ),
-        Metric("tokens", "output tokens", "1", Kind.COUNTER, Better.HIGHER, Part.INFORMS, 0.0, _tokens),
-        Metric("requests", "requests", "1", Kind.COUNTER, Better.HIGHER, Part.INFORMS, 0.0, _one),
-    )
-}
-
-
-# What a run has one of, and no request: what was waited after cancellations in terms of before.
-RECOVERY = "recovery_ratio"
-
-# What can be asked of a single answer: milliseconds that it takes at most.
-OBJECTIVES = ("e2e_ms", "ttft_ms", "tpot_ms", "service_ms")
-
-
 def tier_key(name: str) -> str:
-    """The metric's key of a tier: `backend` → `tier.backend_ms`."""
+    """Return the key of a tier's metric: `backend` → `tier.backend_ms`."""
     return f"{_TIER_PREFIX}{name}{_TIER_SUFFIX}"
 
 
 def tier_name(key: str) -> str | None:
-    """The tier that a metric belongs to, or None when it is no tier's."""
+    """Return the tier of a metric: `tier.backend_ms` → `backend`; None if the metric is not a tier's."""
     if key.startswith(_TIER_PREFIX) and key.endswith(_TIER_SUFFIX):
         return key.removeprefix(_TIER_PREFIX).removesuffix(_TIER_SUFFIX)
     return None
 
 
 def tail_key(key: str) -> str:
-    """The key of a metric's 95th percentile: `e2e_ms` → `p95.e2e_ms`."""
+    """Return the key of a metric's 95th percentile: `e2e_ms` → `p95.e2e_ms`."""
     return f"{_TAIL_PREFIX}{key}"
 
 
-def tailed(key: str) -> str | None:
-    """The metric whose 95th percentile this is, or None when it is none; only what decides has one."""
-    whole = key.removeprefix(_TAIL_PREFIX)
-    row = METRICS.get(whole) if whole != key else None
-    return whole if row and row.kind is Kind.TREND and row.part is Part.DECIDES else None
+def metric_of_tail(key: str) -> str | None:
+    """Return the metric of a 95th percentile: `p95.e2e_ms` → `e2e_ms`; None for all other keys.
+
+    Only trends that decide have one.
+    """
+    if not key.startswith(_TAIL_PREFIX):
+        return None
+    row = METRICS.get(key.removeprefix(_TAIL_PREFIX))
+    if row is None or row.kind is not MetricKind.TREND or row.part is not Part.DECIDES:
+        return None
+    return row.key
 
 
 def label_and_unit(key: str) -> tuple[str, str]:
-    """Label and unit of whatever a threshold may be on."""
-    return ("recovery", "times") if key == RECOVERY else (metric(key).label, metric(key).unit)
+    """Return label and unit of a metric that may have a threshold."""
+    if key == RECOVERY:
+        return "recovery", "times"
+    return metric(key).label, metric(key).unit
 
 
-def named(key: str) -> str:
-    """A metric in a sentence: its label, or `tier` in backticks."""
+def sentence_name(key: str) -> str:
+    """Return the name of a metric within a sentence: its label, or the tier in backticks."""
     tier = tier_name(key)
     return f"`{tier}`" if tier else metric(key).label
 
 
 @cache
 def metric(key: str) -> Metric:
-    """The row of a metric; tiers and 95th percentiles have rows made for them.
+    """Return a metric by its key. Metrics of tiers and of 95th percentiles are made when they are asked for.
 
     Raises:
         KeyError: There is no such metric.
     """
-    name, whole = tier_name(key), tailed(key)
+    tier = tier_name(key)
+    if tier is not None:
+        return _unattributed_metric() if tier == UNATTRIBUTED else _tier_metric(tier)
+    whole = metric_of_tail(key)
     if whole is not None:
-        row = METRICS[whole]
-        return replace(row, key=key, label=f"p95 of {row.label}", part=Part.TAILS)
-    if name is None:
-        return METRICS[key]
-    values, part = (
-        (_unattributed_ms, Part.EXPLAINS) if name == UNATTRIBUTED else (_tier_ms(name), Part.LOCATES)
+        return _tail_metric(METRICS[whole])
+    return METRICS[key]
+
+
+def _tail_metric(row: Metric) -> Metric:
+    return replace(
+        row,
+        key=tail_key(row.key),
+        label=f"p95 of {row.label}",
+        description=f"95th percentile of `{row.key}`.",
+        formula=f"p95({row.key})",
+        part=Part.TAILS,
     )
-    return Metric(key, name, "ms", _TREND, _LOWER, part, _TIER_SMALLEST_CHANGE_MS, values)
+
+
+def _tier_metric(tier: str) -> Metric:
+    return Metric(
+        key=tier_key(tier),
+        label=tier,
+        unit="ms",
+        description="Time that the tier itself spent, without the tiers below it.",
+        formula=f"tier_times[{tier}]",
+        values=_tier_time(tier),
+        part=Part.LOCATES,
+        smallest_change=_TIER_SMALLEST_CHANGE_MS,
+    )
+
+
+def _tier_time(tier: str) -> Callable[[RequestColumns], Floats]:
+    return lambda requests: only_ok(requests, requests.tier_time(tier))
+
+
+def _unattributed_metric() -> Metric:
+    return Metric(
+        key=tier_key(UNATTRIBUTED),
+        label=UNATTRIBUTED,
+        unit="ms",
+        description="Service time that no tier reports: network, kernels, and reading by the load generator.",
+        formula="max(0, service_ms - sum of tier_times)",
+        values=_unattributed_time,
+        part=Part.EXPLAINS,
+        smallest_change=_TIER_SMALLEST_CHANGE_MS,
+    )
+
+
+def _unattributed_time(requests: RequestColumns) -> Floats:
+    reported_ms = np.zeros(len(requests))
+    unknown = np.ones(len(requests), dtype=bool)
+    for tier in requests.tiers:  # one at a time: all tiers together would be the run's largest array
+        times_ms = requests.tier_time(tier)
+        unknown &= np.isnan(times_ms)
+        reported_ms += np.nan_to_num(times_ms)
+    service_ms = METRICS["service_ms"].values(requests)
+    rest_ms = np.maximum(0.0, service_ms - reported_ms)
+    return np.where(unknown, np.nan, rest_ms)

@@ -1,12 +1,10 @@
-"""What happened in a run, one by one, with no opinion about it.
+"""Outcomes of requests, and samples of everything around them: resources, probes, gauges, the end of a run.
 
-All `_s` values are seconds since the start of the run, read from one monotonic clock.
+All `_s` values are seconds since the start of the run, on one monotonic clock.
 """
 
 import re
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
 
 from bench.core.values.record import Record
 
@@ -38,127 +36,74 @@ class Outcome(StrEnum):
     """The scenario or the end of the run cancelled the request. It is excluded from all metrics."""
 
 
-# A request that we ourselves took back says nothing about the target.
-NOT_ANSWERS = frozenset({Outcome.CANCELLED})
-
-
-class RequestSample(NamedTuple):
-    """One request, with its three clocks: planned, bytes sent, first token.
-
-    Attributes:
-        phase: Index of the stage in the scenario.
-        vu: Virtual user, from 0.
-        iteration: Request of that user within the stage, from 0.
-        prompt: Id of the message that was sent.
-        scheduled_s: When the plan wanted it sent.
-        finished_s: When it was over, whatever the outcome.
-        outcome: How it ended.
-        arm: 0 when it went to the scenario's target, 1 for the one beside it.
-        connect_s: How long opening a connection took; None when one was reused.
-        sent_s: When its last byte was handed to the kernel; None when that never happened.
-        first_byte_s: When the first byte of the answer's body came; None when none came.
-        first_token_s: When the first piece of text came; None when none came, or it came all at once.
-        last_token_s: When the last piece of text came; likewise.
-        tokens: Output tokens that the answer reports, else its pieces; None when it has neither.
-        intercepted: Whether the agent answered by itself; None when the target does not say.
-        status: HTTP status; None when there was no answer.
-        detail: For people: what went wrong; None for OK.
-        tier_times: Milliseconds that each tier says it spent itself, by the tier's name.
-    """
-
-    phase: int
-    vu: int
-    iteration: int
-    prompt: str
-    scheduled_s: float
-    finished_s: float
-    outcome: Outcome
-    arm: int = 0
-    connect_s: float | None = None
-    sent_s: float | None = None
-    first_byte_s: float | None = None
-    first_token_s: float | None = None
-    last_token_s: float | None = None
-    tokens: int | None = None
-    intercepted: bool | None = None
-    status: int | None = None
-    detail: str | None = None
-    tier_times: Mapping[str, float] = {}
+EXCLUDED_OUTCOMES = frozenset({Outcome.CANCELLED})
+"""Outcomes of requests that the load generator itself ended: they do not describe the target."""
 
 
 class ResourceSample(Record):
-    """What a service, a load generator or the whole machine used until one moment. Unknown is None.
-
-    Attributes:
-        at_s: When it was read.
-        source: Name of the service, `generator` for the load generator itself, or `host` for the machine.
-        cpu_pct: Per cent of one core since the previous sample; of the machine, of all cores together.
-        memory_bytes: Resident set size of a process, working set of a container, what is in use of a machine.
-        memory_limit_bytes: What it may have at most.
-        received_bytes: From the network, since it started; of the machine, since it did.
-        sent_bytes: To the network, likewise.
-        read_bytes: From disks, likewise.
-        written_bytes: To disks, likewise.
-        restarts: How often its container was started again.
-        oom_kills: How often the kernel ended a process of it for want of memory.
-        throttled_ms: For how long it had to wait because its quota of processor time was used up, since it
-            started.
-    """
+    """Resources that a service, a load generator or the machine uses at one moment. Unknown is null."""
 
     at_s: float
+    """Time of the reading."""
     source: str
+    """Name of the service, `generator` for the load generator, or `host` for the machine."""
     cpu_pct: float
+    """CPU time since the previous sample, in per cent of one core; for the machine, of all cores."""
     memory_bytes: int
+    """Resident set size of a process, working set of a container, memory in use of the machine."""
     memory_limit_bytes: int | None = None
+    """Memory limit of the source."""
     received_bytes: int | None = None
+    """Bytes received from the network since the source started."""
     sent_bytes: int | None = None
+    """Bytes sent to the network since the source started."""
     read_bytes: int | None = None
+    """Bytes read from disks since the source started."""
     written_bytes: int | None = None
+    """Bytes written to disks since the source started."""
     restarts: int | None = None
+    """Number of restarts of the service's container."""
     oom_kills: int | None = None
+    """Number of the service's processes that the kernel killed because memory ran out."""
     throttled_ms: int | None = None
+    """Time that the source waited because its CPU quota was used up, since it started."""
 
 
 class Probe(Record):
-    """A check of the stack's health at one moment.
-
-    Attributes:
-        at_s: When it was asked.
-        check: Name of the check in the stack's declaration.
-        up: Whether it answered as it should.
-        took_ms: How long the answer took; None when there was none.
-        detail: For people: what was wrong; None when it was up.
-    """
+    """The result of one health check at one moment."""
 
     at_s: float
+    """Start of the check."""
     check: str
+    """Name of the check in the stack file."""
     up: bool
+    """Whether the response was the expected one."""
     took_ms: float | None = None
+    """Duration until the response; null if there was none."""
     detail: str | None = None
+    """Explanation of a failure; null if the check passed."""
 
 
 class GaugeSample(Record):
-    """What a service said of itself at one moment.
-
-    Attributes:
-        at_s: When it was read.
-        service: Which.
-        name: Of the gauge in the stack's declaration, such as `queue_depth`.
-        value: In whatever unit the service counts.
-    """
+    """A value that a service reports about itself at one moment."""
 
     at_s: float
+    """Time of the reading."""
     service: str
+    """Name of the service."""
     name: str
+    """Name of the gauge in the stack file, such as `queue_depth`."""
     value: float
+    """The value, in the service's own unit."""
 
 
-GENERATOR, HOST = "generator", "host"
+GENERATOR = "generator"
+HOST = "host"
 _GENERATORS = re.compile(rf"{GENERATOR}(-[0-9]+)?")
 
 
 def is_generator(source: str) -> bool:
-    """Whether a source is one of our load generators; those after the first have a number."""
+    """Return whether a source is a load generator: `generator`, `generator-2` and so on."""
     return _GENERATORS.fullmatch(source) is not None
 
 
@@ -166,12 +111,17 @@ class StopCause(StrEnum):
     """What ended a run before its plan did."""
 
     THRESHOLD = "threshold"
+    """A threshold with `abort_on_fail` failed."""
     INTERRUPT = "interrupt"
+    """SIGINT or SIGTERM: Ctrl-C, or a cancelled CI job."""
     TARGET = "target"
+    """A process or container of the stack ended."""
 
 
 class Stop(Record):
-    """Why a run ended before its plan did: the cause, and a sentence for people."""
+    """The reason why a run ended before its plan did."""
 
     cause: StopCause
+    """What ended the run."""
     reason: str
+    """The reason in a sentence."""

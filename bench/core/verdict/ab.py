@@ -11,7 +11,8 @@ from bench.core.run.counters import changed_counters
 from bench.core.run.figures import figures_of
 from bench.core.run.recording import Recording, moved
 from bench.core.run.result import RunResult
-from bench.core.samples.metrics import Part, metric
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import metric
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample
 from bench.core.samples.samples import SampleLog
 from bench.core.values.histogram import Histogram
@@ -68,7 +69,7 @@ def whole_of(recordings: Sequence[Recording]) -> Recording:
     resources, probes, gauges = list[ResourceSample](), list[Probe](), list[GaugeSample]()
     gaps: dict[int, Histogram] = {}
     for each in recordings:
-        for sample in each.samples.shifted(begin_s):
+        for sample in each.samples.shift(begin_s):
             log.append(sample)
         for phase, found in each.token_gaps.items():
             gaps.setdefault(phase, Histogram()).merge(found)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bench.core.run.result import RunResult
-from bench.core.samples.metrics import metric, named, tier_name
+from bench.core.samples.metrics import metric, sentence_name, tier_name
 from bench.core.values import wording
 from bench.core.verdict.baseline import Baseline, accept, place_of
 from bench.core.verdict.compare import Comparison, compare
@@ -80,7 +80,7 @@ def accept_all(
 def _worse(comparison: Comparison) -> list[str]:
     """What is worse, and by how much: what decides first, what vanished last."""
     regressed = [each for part in ALPHAS for each in comparison.regressed(part)]
-    return [*map(_size, regressed), *(f"{named(key)} is missing" for key in comparison.vanished)]
+    return [*map(_size, regressed), *(f"{sentence_name(key)} is missing" for key in comparison.vanished)]
 
 
 def _size(each: MetricComparison) -> str:

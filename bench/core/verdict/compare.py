@@ -8,7 +8,8 @@ from pydantic import AwareDatetime
 from bench.core.calibration.machine import Machine, machine_of
 from bench.core.run.counters import CounterChange, changed_counters
 from bench.core.run.result import RunResult, differences
-from bench.core.samples.metrics import Part, metric, named, tier_name
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import metric, sentence_name, tier_name
 from bench.core.values import wording
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun
@@ -156,7 +157,7 @@ def _weighed(
     if machine is not None and machine.moved:
         first = decision is Decision.INCONCLUSIVE
         reasons = (_moved(machine), *reasons) if first else (*reasons, _moved(machine))
-    worse = [named(each.key) for each in drifted if each.regressed]
+    worse = [sentence_name(each.key) for each in drifted if each.regressed]
     if worse:
         decision = Decision.FAIL
         reasons += tuple(f"{name} crept: it regressed beside the anchor" for name in worse)
@@ -231,7 +232,7 @@ def _unconfirmed(alone: Sequence[MetricComparison], both: Sequence[MetricCompari
     """What looked like a regression until it was measured again."""
     confirmed = {each.key for each in both if each.regressed}
     looked = [each.key for each in alone if each.regressed and each.gates and each.key not in confirmed]
-    return tuple(f"{named(key)} looked worse, and a second run did not confirm it" for key in looked)
+    return tuple(f"{sentence_name(key)} looked worse, and a second run did not confirm it" for key in looked)
 
 
 def comparable(result: RunResult, baseline: Baseline) -> tuple[BaselineRun, ...]:
@@ -275,18 +276,20 @@ def decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple
     """The decision that verdicts and crossed thresholds make, and what it rests on."""
     gating = [each for each in metrics if each.gates]
     said = {verdict: [each for each in gating if each.verdict is verdict] for verdict in Verdict}
-    missing = [named(key) for key in _vanished(metrics)]
+    missing = [sentence_name(key) for key in _vanished(metrics)]
     failures = [
         *crossed,
-        *(f"{named(each.key)} regressed" for each in said[Verdict.REGRESSED]),
+        *(f"{sentence_name(each.key)} regressed" for each in said[Verdict.REGRESSED]),
         *([f"missing, though the baseline has it: {', '.join(missing)}"] if missing else ()),
     ]
     if failures:
         return Decision.FAIL, tuple(failures)
     inconclusive = [each for each in said[Verdict.INCONCLUSIVE] if each.part is Part.DECIDES]
     if inconclusive:
-        return Decision.INCONCLUSIVE, tuple(f"{named(each.key)}: {unclear(each)}" for each in inconclusive)
-    return Decision.PASS, tuple(f"{named(each.key)} improved" for each in said[Verdict.IMPROVED])
+        return Decision.INCONCLUSIVE, tuple(
+            f"{sentence_name(each.key)}: {unclear(each)}" for each in inconclusive
+        )
+    return Decision.PASS, tuple(f"{sentence_name(each.key)} improved" for each in said[Verdict.IMPROVED])
 
 
 def unclear(each: MetricComparison) -> str:

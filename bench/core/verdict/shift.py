@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core.calibration.machine import Machine, slope_error, slope_on
-from bench.core.samples.metrics import Better, metric
+from bench.core.samples.metric import Better
+from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.verdict.baseline import MIN_RUNS
 

@@ -11,7 +11,8 @@ from bench.core.calibration.machine import Machine
 from bench.core.config.scenario import Tolerance
 from bench.core.run.figures import figures_of
 from bench.core.run.summary import RunSummary
-from bench.core.samples.metrics import Better, Part, metric, tailed
+from bench.core.samples.metric import Better, Part
+from bench.core.samples.metrics import metric, metric_of_tail
 from bench.core.values import stats
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import MIN_RUNS, BaselineRun
@@ -144,7 +145,7 @@ def judge_shifts(
     better = _adjusted(families, lambda shift: shift.p_better)
     judged = {}
     for key, shift in shifts.items():
-        tolerance = tolerances.get(key) or tolerances.get(tailed(key) or key)
+        tolerance = tolerances.get(key) or tolerances.get(metric_of_tail(key) or key)
         margin_ratio = tolerance.margin_ratio if tolerance else usual_margin_ratio
         each = _judge(shift, worse[key], better[key], len(families[metric(key).part]), margin_ratio)
         if moved and abs(shift.beyond_the_machine) <= math.log1p(margin_ratio):

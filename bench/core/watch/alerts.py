@@ -67,13 +67,13 @@ class EndedRequests:
 
 def ended_requests(samples: Samples) -> EndedRequests:
     """Return the requests of a run that were answered or failed."""
-    answered = samples.answered()
+    answered = samples.without_cancelled()
     order = np.argsort(answered.column("finished_s"), kind="stable")
     finished_s = answered.column("finished_s")[order]
     return EndedRequests(
         finished_s=finished_s,
         took_s=finished_s - answered.column("scheduled_s")[order],
-        failed=~answered.ended(Outcome.OK)[order],
+        failed=~answered.has_outcome(Outcome.OK)[order],
     )
 
 

@@ -76,7 +76,7 @@ def work_per_message(work: Mapping[str, float], samples: Samples) -> dict[str, f
         work: Work of the complete run, by counter.
         samples: All requests of the run. Half an answer is half the work, so a failure makes it inexact.
     """
-    if not len(samples) or not samples.ended(Outcome.OK).all():
+    if not len(samples) or not samples.has_outcome(Outcome.OK).all():
         return {}
     return {name: round(count / len(samples), _DIGITS) for name, count in work.items()}
 

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from bench.core.config.executors import ClosedLoop, OpenLoop
 from bench.core.load.plan import Arrival, RunPlan, Span
-from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import Outcome
 from bench.measure.machine.pacing import Pacer
 
 

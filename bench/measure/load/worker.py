@@ -16,7 +16,8 @@ from operator import sub
 import numpy as np
 
 from bench.core.load.plan import plan
-from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import SampleLog
 from bench.core.values.histogram import Histogram
 from bench.core.values.units import ms

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bench.core.calibration.machine import MOVED_RATIO, Machine, machine_of, slope_on
 from bench.core.calibration.reference_workload import PINNED, ReferenceWorkload
-from bench.core.samples.metrics import Part
+from bench.core.samples.metric import Part
 from bench.core.verdict.compare import Comparison, Decision, compare
 from bench.core.verdict.verdict import Verdict
 from tests.factories import (

@@ -5,7 +5,8 @@ import pytest
 
 from bench.core.limits.abort import AbortWatch
 from bench.core.limits.threshold import Thresholds
-from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
 from tests.core.limits.limits import TEN, thresholds
 from tests.factories import make_sample

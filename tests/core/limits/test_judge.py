@@ -3,8 +3,9 @@ import pytest
 
 from bench.core.limits.expression import parse
 from bench.core.limits.judge import ThresholdResult, aggregate, judge
-from bench.core.samples.metrics import Kind
-from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.metric import MetricKind
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
 from tests.core.limits.limits import TEN, thresholds
 from tests.factories import make_sample
@@ -127,8 +128,8 @@ def test_a_threshold_skips_requests_without_a_value() -> None:
 def test_statistics_take_arrays_and_sequences() -> None:
     """Values may be a list, an array or numpy's array."""
     for values in ([1.0, 3.0], np.array([1.0, 3.0])):
-        assert aggregate(parse("p(50)<5"), Kind.TREND, values, 0.0) == 2.0
-        assert aggregate(parse("avg<5"), Kind.TREND, values, 0.0) == 2.0
+        assert aggregate(parse("p(50)<5"), MetricKind.TREND, values, 0.0) == 2.0
+        assert aggregate(parse("avg<5"), MetricKind.TREND, values, 0.0) == 2.0
 
 
 def test_a_result_survives_json() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bench.core.load.active_vus import ActiveVus, active_vus
 from bench.core.load.plan import RunPlan, plan
-from bench.core.samples.sample import RequestSample
+from bench.core.samples.request import RequestSample
 from bench.core.samples.samples import Samples
 from tests.factories import make_sample, make_scenario, make_spec
 

@@ -6,7 +6,7 @@ import pytest
 
 from bench.core.report.report import Report, make_report
 from bench.core.run.result import RunResult
-from bench.core.samples.metrics import Part
+from bench.core.samples.metric import Part
 from bench.core.samples.sample import Stop, StopCause
 from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import Comparison, Decision, compare

@@ -15,7 +15,8 @@ from bench.core.run.bottleneck import (
     limits_of,
     saturated,
 )
-from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
 from tests.factories import make_sample, make_scenario, make_spec
 

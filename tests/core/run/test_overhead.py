@@ -1,7 +1,8 @@
 import pytest
 
 from bench.core.run.overhead import of_the_target, overhead
-from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
 from tests.factories import make_recording, make_run, make_sample, make_scenario, make_spec
 

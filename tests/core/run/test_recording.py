@@ -3,7 +3,7 @@ import json
 from hypothesis import given
 
 from bench.core.run.recording import Course, course, line
-from bench.core.samples.sample import RequestSample
+from bench.core.samples.request import RequestSample
 from bench.core.values.histogram import Histogram
 from tests.core.samples.test_samples import ROWS
 from tests.factories import make_recording

@@ -5,7 +5,8 @@ from pydantic import ValidationError
 
 from bench.core.run.recovery import judge_recovery, recovery
 from bench.core.samples.metrics import RECOVERY
-from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
 from tests.factories import make_recording, make_run, make_sample, make_scenario, make_spec
 

@@ -15,7 +15,8 @@ from bench.core.run.summary import (
 )
 from bench.core.run.warm_up import measured
 from bench.core.samples.metrics import METRICS
-from bench.core.samples.sample import GENERATOR, GaugeSample, Outcome, Probe, RequestSample, ResourceSample
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import GENERATOR, GaugeSample, Outcome, Probe, ResourceSample
 from bench.core.samples.samples import Samples
 from bench.core.values import stats
 from bench.core.watch.resources import ResourceSummary
@@ -355,7 +356,7 @@ def test_metrics_know_no_clock(streamed: list[bool], begin_s: float) -> None:
         make_sample(seq, first_token_s=seq * 0.3 + 0.2 if each else None, tokens=3)
         for seq, each in enumerate(streamed)
     ]
-    late = [sample._replace(phase=1) for sample in Samples.of(alone).shifted(begin_s)]
+    late = [sample._replace(phase=1) for sample in Samples.of(alone).shift(begin_s)]
     early = make_sample(99, at_s=0.0, latency_ms=9e4, outcome=Outcome.TIMEOUT)
     one = summarise(make_recording(alone, elapsed_s=20.0))
     other = summarise(measured(make_recording([early, *late], elapsed_s=begin_s + 20.0), STAGES))

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.samples.metrics import METRICS, UNATTRIBUTED, Better, Kind, Part, metric, tier_key, tier_name
+from bench.core.samples.metric import Better, MetricKind, Part
+from bench.core.samples.metrics import METRICS, UNATTRIBUTED, metric, tier_key, tier_name
 from bench.core.samples.sample import Outcome
 from tests.factories import TIER_TIMES, make_sample, value
 
@@ -127,7 +128,7 @@ def test_a_tiers_row_is_made_for_it() -> None:
     """A tier locates a regression: lower is better, and ten milliseconds matter to nobody."""
     row = metric("tier.agent_ms")
     assert (row.key, row.label, row.unit) == ("tier.agent_ms", "agent", "ms")
-    assert (row.kind, row.better, row.part) == (Kind.TREND, Better.LOWER, Part.LOCATES)
+    assert (row.kind, row.better, row.part) == (MetricKind.TREND, Better.LOWER, Part.LOCATES)
     assert row.smallest_change == 10.0
 
 

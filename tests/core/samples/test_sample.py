@@ -1,6 +1,7 @@
 import pytest
 
-from bench.core.samples.sample import NOT_ANSWERS, Outcome, RequestSample, is_generator
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import EXCLUDED_OUTCOMES, Outcome, is_generator
 from bench.core.values.units import ms
 from tests.factories import make_sample
 
@@ -30,7 +31,7 @@ def test_what_did_not_happen_is_none() -> None:
 
 def test_only_what_we_took_back_is_no_answer() -> None:
     """Every outcome but a cancelled request says something about the target."""
-    assert set(Outcome) - NOT_ANSWERS == set(Outcome) - {Outcome.CANCELLED}
+    assert set(Outcome) - EXCLUDED_OUTCOMES == set(Outcome) - {Outcome.CANCELLED}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import MORE_DETAILS, MOST_DETAILS, SampleLog, Samples
 from tests.factories import make_sample
 
@@ -79,7 +80,7 @@ def test_a_part_is_the_rows_that_were_asked_for(rows: list[RequestSample], data:
 @given(ROWS, st.floats(-100, 100))
 def test_another_clock_changes_moments_and_nothing_else(row: RequestSample, by_s: float) -> None:
     """All moments shift together; spans of time, counts and what did not happen stay as they are."""
-    (shifted,) = Samples.of([row]).shifted(by_s / 2).shifted(by_s / 2)
+    (shifted,) = Samples.of([row]).shift(by_s / 2).shift(by_s / 2)
     for name in MOMENTS:
         before, after = getattr(row, name), getattr(shifted, name)
         assert after == (None if before is None else pytest.approx(before + by_s, abs=1e-6))

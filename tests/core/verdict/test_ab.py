@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bench.core.report.report import make_report
 from bench.core.run.result import RunResult
-from bench.core.samples.metrics import Part
+from bench.core.samples.metric import Part
 from bench.core.samples.sample import Outcome, Stop, StopCause
 from bench.core.values.histogram import Histogram
 from bench.core.verdict.ab import AB_MARGIN_RATIO, compare_pairs, order, whole_of

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from bench.core.run.figures import figures_of
 from bench.core.run.result import RunResult
-from bench.core.samples.metrics import Part, metric
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import metric
 from bench.core.samples.sample import Outcome, Stop, StopCause
 from bench.core.verdict.baseline import MAX_RUNS, MIN_RUNS, Baseline, accept
 from bench.errors import ConfigError, MeasurementError

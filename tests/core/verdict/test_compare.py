@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.core.run.result import RunResult
-from bench.core.samples.metrics import Part
+from bench.core.samples.metric import Part
 from bench.core.samples.sample import Outcome, Stop, StopCause
 from bench.core.values import wording
 from bench.core.verdict.baseline import MIN_RUNS, Baseline

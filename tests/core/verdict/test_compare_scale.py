@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.core.samples.metrics import Part
+from bench.core.samples.metric import Part
 from bench.core.verdict.compare import Decision, compare
 from bench.core.verdict.verdict import MetricComparison, Verdict
 from tests.core.figures import judged

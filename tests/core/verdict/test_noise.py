@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bench.core.run.result import RunResult
-from bench.core.samples.metrics import Part
+from bench.core.samples.metric import Part
 from bench.core.samples.sample import Stop, StopCause
 from bench.core.values.stats import proportion_interval
 from bench.core.verdict.assess import FEWEST_RUNS, assess

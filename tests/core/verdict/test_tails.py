@@ -6,7 +6,8 @@ from bench.core.config.scenario import Tolerance
 from bench.core.report.report import make_report
 from bench.core.run.figures import TAIL_REQUESTS, figures_of
 from bench.core.run.result import RunResult
-from bench.core.samples.metrics import METRICS, Part, metric, tail_key, tailed
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import METRICS, metric, metric_of_tail, tail_key
 from bench.core.verdict.ab import compare_pairs
 from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import Comparison, Decision, compare
@@ -44,9 +45,9 @@ def verdict_on(comparison: Comparison, key: str = TAIL) -> Verdict:
 
 def test_only_latencies_that_decide_have_a_tail() -> None:
     """Response time and time to first token do; success, what informs, tiers and nonsense do not."""
-    assert {key for key in METRICS if tailed(tail_key(key))} == {"e2e_ms", "ttft_ms"}
+    assert {key for key in METRICS if metric_of_tail(tail_key(key))} == {"e2e_ms", "ttft_ms"}
     for key in ("e2e_ms", "p95.tier.agent_ms", "p95.colour", "tier.p95_ms"):
-        assert tailed(key) is None
+        assert metric_of_tail(key) is None
     row = metric(TAIL)
     assert (row.label, row.part) == ("p95 of response time", Part.TAILS)
     assert row.smallest_change == METRICS["e2e_ms"].smallest_change

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bench.core.config.scenario import Tolerance
-from bench.core.samples.metrics import Part
+from bench.core.samples.metric import Part
 from bench.core.verdict.baseline import MIN_RUNS
 from bench.core.verdict.shift import PRIOR_DF, PRIOR_SD
 from bench.core.verdict.success import MIN_FAILED_BLOCKS, SUCCESS_ALPHA

@@ -3,7 +3,8 @@ from collections.abc import Sequence
 import pytest
 
 from bench.core.config.watching import Limits
-from bench.core.samples.sample import GaugeSample, Outcome, Probe, RequestSample, ResourceSample
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import GaugeSample, Outcome, Probe, ResourceSample
 from bench.core.samples.samples import Samples
 from bench.core.watch.alerts import (
     FEWEST_REQUESTS,

@@ -6,7 +6,8 @@ from itertools import islice
 import pytest
 
 from bench.core.load.plan import Arrival, RunPlan, plan
-from bench.core.samples.sample import Outcome, RequestSample
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import Outcome
 from bench.measure.load.engine import Answer, Engine, OpenVu
 from bench.measure.machine.pacing import LoopTimer
 from tests.factories import PROMPTS, make_scenario, make_spec

@@ -1,0 +1,80 @@
+"""Reads the declaration of a request: columns, CSV heads and schemas are derived from its fields."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from types import NoneType, UnionType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+_FLOAT_CODE = "d"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Marks a field that is stored as a whole number, or as the number of a text."""
+
+    code: str
+    """Type of the column, in the codes of `array.array`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Marks a field that is a time: seconds since the start of the run."""
+
+    token: int | None = None
+    """Index of the piece of streamed text that arrived then, -1 for the last; None for other times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a declaration."""
+
+    name: str
+    """Name in Python, in columns, in the CSV head and in files."""
+    type: type
+    """Type of its values, without None."""
+    optional: bool
+    """Whether None is possible."""
+    code: str | None
+    """Type of its column, in the codes of `array.array`; None if it is not one column."""
+    moment: Moment | None
+    """Set if the field is a time of the run."""
+
+
+def declared_fields(declaration: type) -> tuple[Field, ...]:
+    """Return the fields of an annotated class, in their order."""
+    hints = get_type_hints(declaration, include_extras=True)
+    return tuple(_field(name, hint) for name, hint in hints.items())
+
+
+def field_docs(declaration: type) -> dict[str, str]:
+    """Return the description of each field: the string literal below it, as one line."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(declaration)))
+    return dict(_docs(tree.body[0]))
+
+
+def _field(name: str, hint: Any) -> Field:
+    marks: tuple[object, ...] = ()
+    if get_origin(hint) is Annotated:
+        hint, *rest = get_args(hint)
+        marks = tuple(rest)
+    choices = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    plain = next(choice for choice in choices if choice is not NoneType)
+    stored = next((mark for mark in marks if isinstance(mark, Stored)), None)
+    moment = next((mark for mark in marks if isinstance(mark, Moment)), None)
+    code = stored.code if stored is not None else None
+    if plain is float:
+        code = _FLOAT_CODE
+    return Field(name, get_origin(plain) or plain, NoneType in choices, code, moment)
+
+
+def _docs(declaration: ast.stmt) -> Iterator[tuple[str, str]]:
+    assert isinstance(declaration, ast.ClassDef)  # noqa: S101 - the source of a class
+    for statement, below in pairwise(declaration.body):
+        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
+            continue
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+            yield statement.target.id, " ".join(str(below.value.value).split())

@@ -1,0 +1,95 @@
+"""The type of a metric: key, label, unit, formula and description in one value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from bench.core.samples.arrays import Column, Floats, Mask
+from bench.core.samples.sample import Outcome
+
+
+class MetricKind(StrEnum):
+    """The values of a metric: one per request, or one per run."""
+
+    TREND = "trend"
+    """A number per request."""
+    RATE = "rate"
+    """Yes or no per request."""
+    COUNTER = "counter"
+    """A sum over the run, also given per second."""
+
+
+class Better(StrEnum):
+    """The direction in which a metric improves."""
+
+    LOWER = "lower"
+    """Lower values are better."""
+    HIGHER = "higher"
+    """Higher values are better."""
+
+
+class Part(StrEnum):
+    """How a metric influences the decision; docs/reference/metrics.md is written from this table."""
+
+    DECIDES = "decides"
+    """Can fail the run, and can make it inconclusive."""
+    TAILS = "tails"
+    """The 95th percentile of a deciding metric: can fail the run, but cannot make it inconclusive."""
+    LOCATES = "locates"
+    """The time of one tier: can fail the run, but cannot make it inconclusive."""
+    EXPLAINS = "explains"
+    """Unattributed time: is compared, but never fails the run."""
+    INFORMS = "informs"
+    """Is shown only."""
+
+
+class RequestColumns(Protocol):
+    """The data of some requests: arrays with one value per request. `Samples` is one."""
+
+    def __len__(self) -> int:
+        """Return the number of requests."""
+        ...
+
+    def column(self, name: str) -> Column:
+        """Return a field of all requests; None becomes NaN, or -1 in whole numbers."""
+        ...
+
+    def has_outcome(self, outcome: Outcome) -> Mask:
+        """Return True for each request with this outcome."""
+        ...
+
+    @property
+    def tiers(self) -> list[str]:
+        """Names of the tiers that have a time in any request, sorted."""
+        ...
+
+    def tier_time(self, tier: str) -> Floats:
+        """Return the time of a tier in milliseconds; NaN where it is unknown."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A metric of a run."""
+
+    key: str
+    """Name in files and thresholds; ends with the unit."""
+    label: str
+    """Name in reports."""
+    unit: str
+    """`ms`, `ratio`, or `1` for a count."""
+    description: str
+    """Definition in one sentence."""
+    formula: str
+    """The computation for one request, in the names of the fields of a request."""
+    values: Callable[[RequestColumns], Floats]
+    """Computes the metric: one value per request, NaN where a request has none."""
+    kind: MetricKind = MetricKind.TREND
+    """Whether it has a value per request, yes or no per request, or a sum per run."""
+    better: Better = Better.LOWER
+    """The direction in which it improves."""
+    part: Part = Part.INFORMS
+    """Its role in the decision."""
+    smallest_change: float = 0.0
+    """A smaller change is not relevant, in the metric's unit."""

@@ -1,0 +1,215 @@
+"""The data of a request, and the metrics that are computed from it. This is the only place that names them.
+
+The columns in memory, the head of the CSV, the lines of `samples.jsonl.gz`, their schema and the reference of
+metrics are derived from this file. To add a metric, add a row to `REQUEST_METRICS`; if it needs new data, add
+a field to `RequestSample`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+
+from bench.core.samples.arrays import Floats
+from bench.core.samples.fields import Moment, Stored, declared_fields
+from bench.core.samples.metric import Better, Metric, MetricKind, Part, RequestColumns
+from bench.core.samples.sample import Outcome
+from bench.core.values.units import ms
+
+
+class RequestSample(NamedTuple):
+    """One request of a run. Fields in `_s` are seconds since the start of the run, on one monotonic clock."""
+
+    phase: Annotated[int, Stored("H")]
+    """Index of the phase in the scenario, from 0."""
+    vu: Annotated[int, Stored("I")]
+    """Number of the VU, from 0; in an open loop the number of the request."""
+    iteration: Annotated[int, Stored("I")]
+    """Number of the VU's request within the phase, from 0."""
+    prompt: Annotated[str, Stored("I")]
+    """Id of the message that was sent."""
+    scheduled_s: Annotated[float, Moment()]
+    """Planned time of sending. Latencies count from here."""
+    finished_s: Annotated[float, Moment()]
+    """End of the request, with any outcome."""
+    outcome: Annotated[Outcome, Stored("B")]
+    """How the request ended."""
+    arm: Annotated[int, Stored("B")] = 0
+    """0 for the scenario's target, 1 for the target in `compare_with`."""
+    connect_s: float | None = None
+    """Duration of opening the connection; null if an open connection was used."""
+    sent_s: Annotated[float | None, Moment()] = None
+    """When the kernel had the last byte of the request; null if it was not sent completely."""
+    first_byte_s: Annotated[float | None, Moment()] = None
+    """When the first byte of the response's body was read; null if none came."""
+    first_token_s: Annotated[float | None, Moment(token=0)] = None
+    """When the first piece of text of a streamed response was read; null if none came."""
+    last_token_s: Annotated[float | None, Moment(token=-1)] = None
+    """When the last piece of text of a streamed response was read; null if none came."""
+    tokens: Annotated[int | None, Stored("i")] = None
+    """Output tokens that the response reports, otherwise its pieces of text; null if it has neither."""
+    intercepted: Annotated[bool | None, Stored("b")] = None
+    """Whether the agent answered without its model; null if the target does not declare how to see it."""
+    status: Annotated[int | None, Stored("h")] = None
+    """HTTP status; null if there was no response."""
+    detail: Annotated[str | None, Stored("H")] = None
+    """Explanation of a failure; null for the outcome `ok`."""
+    tier_times: Mapping[str, float] = {}
+    """Time that each tier reports for itself, in milliseconds, by the tier's name."""
+
+
+REQUEST_FIELDS = declared_fields(RequestSample)
+
+
+def _token_moments() -> list[tuple[str, int, int]]:
+    """Return name, index, and the smallest number of pieces of text for each time of a piece of text."""
+    moments = []
+    for field in REQUEST_FIELDS:
+        if field.moment is not None and field.moment.token is not None:
+            index = field.moment.token
+            smallest_count = index + 1 if index >= 0 else -index
+            moments.append((field.name, index, smallest_count))
+    return moments
+
+
+_TOKEN_MOMENTS = _token_moments()
+
+
+def token_moments(times_s: Sequence[float], origin_s: float) -> dict[str, Any]:
+    """Return the fields of a request that are times of its pieces of text.
+
+    Args:
+        times_s: When each piece of text was read; empty if the response was not streamed.
+        origin_s: Start of the run, on the same clock.
+    """
+    count = len(times_s)
+    return {
+        name: times_s[index] - origin_s
+        for name, index, smallest_count in _TOKEN_MOMENTS
+        if count >= smallest_count
+    }
+
+
+def only_ok(requests: RequestColumns, values: Floats) -> Floats:
+    """Return the values of the requests that succeeded, and NaN for the others.
+
+    A refused request is fast, so its latency would improve the mean.
+    """
+    return np.where(requests.has_outcome(Outcome.OK), values, np.nan)
+
+
+def _time_between(start: str, end: str) -> Callable[[RequestColumns], Floats]:
+    """Return the metric `end - start` in milliseconds, of requests that succeeded."""
+    return lambda requests: only_ok(requests, ms(requests.column(end) - requests.column(start)))
+
+
+def _time_per_output_token(requests: RequestColumns) -> Floats:
+    gaps = requests.column("tokens") - 1
+    streamed_ms = ms(requests.column("last_token_s") - requests.column("first_token_s"))
+    per_token_ms = np.where(gaps > 0, streamed_ms / np.maximum(gaps, 1), np.nan)
+    return only_ok(requests, per_token_ms)
+
+
+def _send_lag(requests: RequestColumns) -> Floats:
+    delay_s = requests.column("sent_s") - requests.column("scheduled_s")
+    connect_s = np.nan_to_num(requests.column("connect_s"))  # opening a connection is the target's time
+    return ms(delay_s - connect_s)
+
+
+def _optional(requests: RequestColumns, field: str) -> Floats:
+    """Return a field of whole numbers, with NaN where it is unknown."""
+    numbers = requests.column(field)
+    return np.where(numbers < 0, np.nan, numbers)
+
+
+REQUEST_METRICS = (
+    Metric(
+        key="e2e_ms",
+        label="response time",
+        unit="ms",
+        description="Time from the planned start of a request to the end of its response.",
+        formula="finished_s - scheduled_s",
+        values=_time_between("scheduled_s", "finished_s"),
+        part=Part.DECIDES,
+        smallest_change=10.0,
+    ),
+    Metric(
+        key="success_ratio",
+        label="success",
+        unit="ratio",
+        description="Share of the requests with the outcome `ok`.",
+        formula="outcome = ok",
+        values=lambda requests: requests.has_outcome(Outcome.OK).astype(float),
+        kind=MetricKind.RATE,
+        better=Better.HIGHER,
+        part=Part.DECIDES,
+    ),
+    Metric(
+        key="ttft_ms",
+        label="time to first token",
+        unit="ms",
+        description="Time from the planned start to the first text of a streamed response (TTFT).",
+        formula="first_token_s - scheduled_s",
+        values=_time_between("scheduled_s", "first_token_s"),
+        part=Part.DECIDES,
+        smallest_change=10.0,
+    ),
+    Metric(
+        key="tpot_ms",
+        label="time per output token",
+        unit="ms",
+        description="Mean time between the tokens of a streamed response (TPOT).",
+        formula="(last_token_s - first_token_s) / (tokens - 1)",
+        values=_time_per_output_token,
+        smallest_change=1.0,
+    ),
+    Metric(
+        key="service_ms",
+        label="service time",
+        unit="ms",
+        description="Time from the last byte of the request to the end of its response.",
+        formula="finished_s - sent_s",
+        values=_time_between("sent_s", "finished_s"),
+        smallest_change=10.0,
+    ),
+    Metric(
+        key="send_lag_ms",
+        label="send lag",
+        unit="ms",
+        description="Delay of the load generator: time from the planned start to the last byte sent.",
+        formula="sent_s - scheduled_s - connect_s",
+        values=_send_lag,
+        smallest_change=10.0,
+    ),
+    Metric(
+        key="interception_ratio",
+        label="interception",
+        unit="ratio",
+        description="Share of the responses that an agent gave without its model, if the target declares "
+        "how these begin.",
+        formula="intercepted",
+        values=lambda requests: _optional(requests, "intercepted"),
+        kind=MetricKind.RATE,
+        better=Better.HIGHER,
+    ),
+    Metric(
+        key="tokens",
+        label="output tokens",
+        unit="1",
+        description="Output tokens that the responses report, otherwise their pieces of text.",
+        formula="tokens",
+        values=lambda requests: only_ok(requests, _optional(requests, "tokens")),
+        kind=MetricKind.COUNTER,
+        better=Better.HIGHER,
+    ),
+    Metric(
+        key="requests",
+        label="requests",
+        unit="1",
+        description="Number of requests that were answered or failed.",
+        formula="1",
+        values=lambda requests: np.ones(len(requests)),
+        kind=MetricKind.COUNTER,
+        better=Better.HIGHER,
+    ),
+)
