@@ -1,1 +1,1 @@
-"""Samples of a run (requests, resources, probes, gauges) and the metrics computed from the requests."""
+"""Samples of requests and resources, and the table of all metrics."""
