@@ -37,7 +37,7 @@ def accept(
     from bench.store.results import load
 
     for result in [load(path) for path in results]:
-        with baselines.locked():
+        with baselines.lock():
             before = baselines.load(result)
             known = noise.load(result)
             check_acceptable(
@@ -77,7 +77,7 @@ def update(
     def read(path: str) -> str | None:
         return read_text(Path(path)) if Path(path).exists() else None
 
-    with baselines.locked():
+    with baselines.lock():
         files = updated(results, suite, read, reason=reason, by=who)
         for path, text in files.items():
             write_text(Path(path), text)
@@ -149,7 +149,7 @@ def pin(
     from bench.measure.run.provenance import git_user
     from bench.store import baselines
 
-    with baselines.locked():
+    with baselines.lock():
         for path in baselines.only(scenario):
             before = baselines.read(path)
             if clear:
@@ -169,7 +169,7 @@ def prune(
     from bench.core.verdict.baseline import prune as pruned
     from bench.store import baselines
 
-    with baselines.locked():
+    with baselines.lock():
         for path in baselines.only(scenario):
             before = baselines.read(path)
             after = pruned(before, keep)

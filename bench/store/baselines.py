@@ -6,8 +6,7 @@ from pathlib import Path
 from bench.core.run.result import RunResult
 from bench.core.verdict.baseline import SCHEMA_VERSION, Baseline, place_of, text_of
 from bench.errors import StoreError
-from bench.store import lock
-from bench.store.files import read_model, write_text
+from bench.store.files import lock_file, read_model, write_text
 from bench.store.folders import find, shipped
 
 FOLDER = "baselines"
@@ -15,19 +14,19 @@ LOCK = Path(".bench/baselines.lock")
 
 
 def load(result: RunResult) -> Baseline | None:
-    """The baseline that a run is judged by; None when there is none.
+    """Return the baseline of a run's scenario, stack and environment; None if it does not exist.
 
     Raises:
-        StoreError: The file cannot be read as a baseline.
+        StoreError: The file is not a baseline.
     """
     return of(place_of(result))
 
 
 def of(relative: str) -> Baseline | None:
-    """A baseline by its place below the folder of baselines; None when there is none.
+    """Return the baseline at a path below the baselines folder; None if it does not exist.
 
     Raises:
-        StoreError: The file cannot be read as a baseline.
+        StoreError: The file is not a baseline.
     """
     path = find(FOLDER, relative)
     return read(path) if path else None
@@ -37,44 +36,51 @@ def read(path: Path) -> Baseline:
     """Parse one file.
 
     Raises:
-        StoreError: It cannot be read as a baseline.
+        StoreError: The file is not a baseline.
     """
     return read_model(path, Baseline, SCHEMA_VERSION)
 
 
 def save(baseline: Baseline) -> Path:
-    """Write a baseline into `./baselines` and say where."""
+    """Write a baseline into `./baselines` and return its path.
+
+    Raises:
+        StoreError: The folder is not writable.
+    """
     path = Path(FOLDER) / baseline.stack / baseline.environment / f"{baseline.scenario}.json"
     write_text(path, text_of(baseline))
     return path
 
 
-def locked() -> AbstractContextManager[None]:
-    """Nobody else changes baselines in this folder meanwhile: who reads, changes and writes loses nothing.
+def lock() -> AbstractContextManager[None]:
+    """Hold the lock of this folder's baselines while you read, change and write one.
 
     Raises:
-        StoreError: The folder for the lock cannot be written.
+        StoreError: The lock file cannot be created.
     """
-    return lock.locked(LOCK)
+    return lock_file(LOCK)
 
 
 def paths() -> tuple[Path, ...]:
-    """Every baseline file: the user's when there are any, else the shipped ones."""
+    """Return all baseline files: those in `./baselines`, or the shipped ones if it has none."""
     for folder in (Path(FOLDER), shipped(FOLDER)):
-        found = tuple(sorted(folder.glob("*/*/*.json")))
-        if found:
-            return found
+        files = tuple(sorted(folder.glob("*/*/*.json")))
+        if files:
+            return files
     return ()
 
 
 def only(name: str) -> tuple[Path, ...]:
-    """The baselines of one scenario.
+    """Return the baselines of one scenario.
 
     Raises:
-        StoreError: There is none.
+        StoreError: The scenario has no baseline; the hint lists the scenarios that have one.
     """
-    found = tuple(path for path in paths() if path.stem == name)
-    if not found:
-        known = ", ".join(sorted({path.stem for path in paths()})) or "none"
-        raise StoreError(f"there is no baseline of '{name}'", f"there are: {known}")
-    return found
+    files = tuple(path for path in paths() if path.stem == name)
+    if not files:
+        scenarios = sorted({path.stem for path in paths()})
+        raise StoreError(
+            f"scenario '{name}' has no baseline",
+            f"scenarios with a baseline: {', '.join(scenarios) or 'none'}",
+        )
+    return files

@@ -1,12 +1,14 @@
-"""Reading and writing whole files: a reader never sees half of one, a writer never destroys one."""
+"""Read, write and lock files. Readers never see a partly written file."""
 
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from filelock import FileLock
 from pydantic import BaseModel, ValidationError
 
 from bench.errors import StoreError
@@ -16,23 +18,25 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all.
+    """Replace a file by a text; if this fails, the old file stays.
 
     Raises:
-        StoreError: The disk is full, or the folder cannot be written.
+        StoreError: The disk is full, or the folder is not writable.
     """
     write_chunks(path, [text.encode()])
 
 
 def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write a file, part by part, whole or not at all: to a neighbour first, which then takes its place.
+    """Replace a file by the chunks; if this fails, the old file stays.
+
+    The chunks go to a temporary file in the same folder, which then takes the file's name.
 
     Raises:
-        StoreError: The disk is full, or the folder cannot be written.
+        StoreError: The disk is full, or the folder is not writable.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, neighbour = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
@@ -40,20 +44,42 @@ def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
             file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
-        Path(neighbour).chmod(0o644)  # mkstemp's 0600 would keep a teammate from reading a report
-        Path(neighbour).replace(path)
+        Path(temporary).chmod(0o644)  # with mkstemp's 0600 other accounts could not read a report
+        Path(temporary).replace(path)
     except BaseException as error:
-        Path(neighbour).unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise _unwritable(path, error) from error
         raise
 
 
-def read_text(path: Path) -> str:
-    """The text of a file.
+@contextmanager
+def lock_file(path: Path) -> Iterator[None]:
+    """Hold a lock file while you read, change and write other files. Other processes wait.
+
+    The lock ends with the process, even if the process is killed. The file stays.
 
     Raises:
-        StoreError: It is not there, cannot be read, or is not UTF-8.
+        StoreError: The lock file cannot be created.
+    """
+    lock = FileLock(path)
+    try:
+        lock.acquire()
+    except OSError as error:
+        raise StoreError(
+            f"cannot lock {path}: {error.strerror}", "work in a folder that you can write to"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        StoreError: The file does not exist, is not readable, or is not UTF-8.
     """
     try:
         return path.read_text(encoding="utf-8")
@@ -64,54 +90,56 @@ def read_text(path: Path) -> str:
 
 
 def read_model(path: Path, model: type[Model], schema_version: int | None = None) -> Model:
-    """Parse a JSON file of ours.
+    """Parse a JSON file that `bench` wrote.
 
     Args:
         path: The file.
-        model: What it should hold.
-        schema_version: The newest version that is understood; None when the file has no version.
+        model: Expected content.
+        schema_version: Newest version that this program reads; None for files without a version.
 
     Raises:
-        StoreError: It is half a file, of a newer version, or not what it should be; the message says where.
+        StoreError: The file is incomplete, of a newer version, or has other content; the message names the
+            place.
     """
     return parse_model(read_text(path), str(path), model, schema_version)
 
 
 def parse_model(text: str, where: str, model: type[Model], schema_version: int | None = None) -> Model:
-    """Parse JSON of ours.
+    """Parse JSON that `bench` wrote.
 
     Args:
-        text: A file's, or a line's.
-        where: For the message: the file, and the line where it has several.
-        model: What it should hold.
-        schema_version: The newest version that is understood; None when there is no version.
+        text: Text of a file or of one line.
+        where: File, and line if the file has several, for error messages.
+        model: Expected content.
+        schema_version: Newest version that this program reads; None for files without a version.
 
     Raises:
-        StoreError: It was cut off, is of a newer version, or not what it should be; the message says where.
+        StoreError: The text is incomplete, of a newer version, or has other content; the message names the
+            place.
     """
     try:
         content = json.loads(text)
     except ValueError as error:
         raise StoreError(
-            f"{where} is not whole JSON: {error}", "was it cut off? restore or delete it"
+            f"{where} is not complete JSON: {error}", "was it cut off? restore or delete it"
         ) from error
     except RecursionError as error:
         raise StoreError(f"{where} is nested too deeply", "is this the right file?") from error
-    found = content.get("schema_version") if isinstance(content, dict) else None
-    if schema_version is not None and isinstance(found, int) and found > schema_version:
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if schema_version is not None and isinstance(version, int) and version > schema_version:
         raise StoreError(
-            f"{where} was written by a newer version: schema {found}, this one reads up to {schema_version}",
+            f"{where} has schema version {version}; this version of bench reads up to {schema_version}",
             "upgrade: pip install --upgrade chatbench",
         )
     try:
-        # By the JSON rules, not Python's: a date is text there.
+        # JSON rules, not Python's: a date is text in JSON.
         return model.model_validate_json(text)
     except ValidationError as error:
-        kind = model.__name__.removeprefix("Run").lower()
-        raise StoreError(f"{where} is not a {kind}:\n{problems(error)}") from error
+        content_name = model.__name__.removeprefix("Run").lower()
+        raise StoreError(f"{where} is not a {content_name}:\n{problems(error)}") from error
 
 
 def _unwritable(path: Path, error: OSError) -> StoreError:
     return StoreError(
-        f"cannot write {path}: {error.strerror or error}", "free some space, or name another folder"
+        f"cannot write {path}: {error.strerror or error}", "free disk space, or name another folder"
     )

@@ -52,7 +52,7 @@ INCONCLUSIVE = {
     "another scenario": (field(scenario="medium"), "the baseline is of scenario 'medium'"),
 }
 REFUSED = {
-    "a newer schema": (field(schema_version=99), "was written by a newer version: schema 99"),
+    "a newer schema": (field(schema_version=99), "has schema version 99"),
     "a negative figure": (figure(-5), "runs[3].figures.e2e_ms.greeting must be 0 or more"),
     "a metric that nobody knows": (
         run_field(figures={"colour": {"greeting": 1.0}}),
@@ -120,7 +120,7 @@ def test_half_a_baseline_is_called_that(bench: Bench) -> None:
     path.write_text(path.read_text()[:500])
     done = bench("compare", _keep(1.0))
     assert done.code == Exit.MEASUREMENT
-    assert "is not whole JSON" in done.err
+    assert "is not complete JSON" in done.err
 
 
 @pytest.mark.parametrize(

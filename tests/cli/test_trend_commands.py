@@ -128,4 +128,4 @@ def test_a_wrong_line_is_an_error_with_its_place() -> None:
     path.write_text(path.read_text()[:-30])
     done = said("trend", "quick")
     assert done.code == Exit.MEASUREMENT
-    assert f"{path}:3 is not whole JSON" in done.err
+    assert f"{path}:3 is not complete JSON" in done.err

@@ -74,7 +74,7 @@ def test_a_newer_baseline_asks_for_an_upgrade(tmp_path: Path) -> None:
     path.write_text(json.dumps(content))
     done = bench("compare", str(home), cwd=tmp_path)
     assert done.code == Exit.MEASUREMENT
-    assert "written by a newer version: schema 99, this one reads up to 1" in done.err
+    assert "has schema version 99; this version of bench reads up to 1" in done.err
     assert results.load(home).summary.requests == 100
 
 
@@ -86,11 +86,11 @@ def test_half_a_file_is_called_that(tmp_path: Path) -> None:
     path.write_text(make_baseline().model_dump_json()[:1000])
     done = bench("compare", str(home), "--baseline", str(path), cwd=tmp_path)
     assert done.code == Exit.MEASUREMENT
-    assert f"{path} is not whole JSON" in done.err
+    assert f"{path} is not complete JSON" in done.err
     (home / "result.json").write_text(whole[: len(whole) // 2])
     done = bench("report", str(home), cwd=tmp_path)
     assert done.code == Exit.MEASUREMENT
-    assert "result.json is not whole JSON" in done.err
+    assert "result.json is not complete JSON" in done.err
 
 
 def test_a_taken_port_is_named(tmp_path: Path) -> None:

@@ -70,6 +70,6 @@ def test_baselines_are_listed_by_scenario() -> None:
     path = baselines.save(make_baseline())
     assert baselines.paths() == (path,)
     assert baselines.only("quick") == (path,)
-    with pytest.raises(StoreError, match="there is no baseline of 'quack'") as caught:
+    with pytest.raises(StoreError, match="scenario 'quack' has no baseline") as caught:
         baselines.only("quack")
-    assert caught.value.hint == "there are: quick"
+    assert caught.value.hint == "scenarios with a baseline: quick"
