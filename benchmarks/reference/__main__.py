@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.cli.commands import app
+from bench.cli.tree import SECTIONS
 from bench.core.config.prompts import Prompts
 from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack
@@ -50,7 +51,7 @@ Messages are dealt like cards: a deck contains each message as often as its weig
 The seed of the scenario shuffles every deck.
 """
 PAGES: dict[str, Callable[[], str]] = {
-    "cli.md": lambda: commands_page(app),
+    "cli.md": lambda: commands_page(app, SECTIONS),
     "scenario.md": FieldPage("Scenario file", _SCENARIO, Scenario).text,
     "prompts.md": FieldPage("Prompts file", _PROMPTS, Prompts).text,
     "target.md": FieldPage("Target file", _TARGET, Target).text,

@@ -1,12 +1,13 @@
 """The page of all commands and options, from the command line itself."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from bench.cli.commands import LazyCommand
+from bench.cli.tree import Section
 
 from .markdown import anchor, code, sentences, table
 
@@ -14,41 +15,50 @@ _INTRODUCTION = """\
 # Command-line reference
 
 Which commands and options does `bench` have?
-Each command also prints its own help: `bench COMMAND --help`.
-To learn the commands in a useful order, start with the [tutorial](../tutorial.md).
+You find them here in the order of your work; `bench COMMAND --help` prints the same facts.
+To learn the commands, start with the [tutorial](../tutorial.md).
+The [exit codes](exit-codes.md) are the same for all commands.
 """
-
-
 Command = TyperCommand | TyperGroup
+Found = tuple[str, Command, typer.Context]
 
 
-def commands_page(app: typer.Typer) -> str:
-    """Return the page of a command line."""
+def commands_page(app: typer.Typer, sections: Sequence[Section]) -> str:
+    """Return the page of a command line, with a heading for each section."""
     root = _checked(typer.main.get_command(app))
     context = typer.Context(root, info_name="bench")
-    parts = [_INTRODUCTION, f"{sentences(_first(root))}\n"]
-    commands = list(_commands(root, context))
-    rows = [[_link(path), _summary(command)] for path, command, _ in commands]
-    parts.append(table(["command", "purpose"], rows))
-    parts += [_command(path, command, own) for path, command, own in commands]
-    return "\n".join(parts)
+    parts = [_INTRODUCTION]
+    bodies: list[str] = []
+    for section in sections:
+        commands = list(_commands_of(section, root, context))
+        rows = [[_link(path), _summary(command)] for path, command, _ in commands]
+        parts += [f"**{section.heading}**\n", table(["command", "purpose"], rows)]
+        bodies.append(f"## {section.heading}\n")
+        bodies += [_command(path, command, own) for path, command, own in commands]
+    return "\n".join([*parts, *bodies])
 
 
-def _commands(group: Command, context: typer.Context) -> Iterator[tuple[str, Command, typer.Context]]:
-    """Yield every command that does something, with its path."""
-    if not isinstance(group, TyperGroup):
-        yield context.command_path, group, context
+def _commands_of(section: Section, root: Command, context: typer.Context) -> Iterator[Found]:
+    """Yield every command of a section that does something, with its path."""
+    if not isinstance(root, TyperGroup):
+        raise TypeError("the command line has no commands")
+    for entry in section.entries:
+        command = _checked(root.get_command(context, entry.name))
+        yield from _commands(command, typer.Context(command, info_name=entry.name, parent=context))
+
+
+def _commands(command: Command, context: typer.Context) -> Iterator[Found]:
+    if not isinstance(command, TyperGroup):
+        yield context.command_path, command, context
         return
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        if command is not None and not command.hidden:
-            child = _checked(command)
-            yield from _commands(child, typer.Context(child, info_name=name, parent=context))
+    for name in command.list_commands(context):
+        child = _checked(command.get_command(context, name))
+        yield from _commands(child, typer.Context(child, info_name=name, parent=context))
 
 
 def _command(path: str, command: Command, context: typer.Context) -> str:
     usage = " ".join([path, *command.collect_usage_pieces(context)])
-    parts = [f"## {code(path)}\n", f"{sentences(_first(command))}\n", f"```text\n{usage}\n```\n"]
+    parts = [f"### {code(path)}\n", f"{sentences(_first(command))}\n", f"```text\n{usage}\n```\n"]
     arguments = [part for part in command.params if isinstance(part, TyperArgument)]
     options = [part for part in command.params if isinstance(part, TyperOption) and not part.hidden]
     if arguments:
@@ -90,7 +100,8 @@ def _option(option: TyperOption, context: typer.Context) -> list[str]:
     names = [*option.opts, *option.secondary_opts]
     value = "" if option.is_flag or option.count else f" {option.metavar or option.display_type(context)}"
     shown = ", ".join(code(f"{name}{value}") for name in names)
-    return [shown, _default(option, context), option.help or ""]
+    repeatable = " Repeatable." if option.multiple else ""
+    return [shown, _default(option, context), f"{option.help or ''}{repeatable}"]
 
 
 def _default(option: TyperOption, context: typer.Context) -> str:
@@ -99,6 +110,8 @@ def _default(option: TyperOption, context: typer.Context) -> str:
     default = option.get_default(context, call=False)
     if not default or callable(default):
         return ""
+    if default is True:
+        return code(option.opts[0])
     values = default if isinstance(default, list | tuple) else [default]
     return ", ".join(code(str(getattr(value, "value", value))) for value in values)
 
