@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bench.core.report.report import Report
-    from bench.core.report.series import Series
+    from bench.core.report.series import RunSeries
     from bench.core.report.suite import SuiteReport
     from bench.core.run.result import RunResult
     from bench.core.verdict.compare import Decision
@@ -165,7 +165,7 @@ def rendered(
             yield render_page(report, drawn(report, home, baseline))
 
 
-def drawn(report: "Report", home: Path, baseline: Path | None = None) -> "Series":
+def drawn(report: "Report", home: Path, baseline: Path | None = None) -> "RunSeries":
     """What a page draws of a run; the arguments and errors are those of `rendered`."""
     from bench.core.report.series import make_series
     from bench.store import baselines, results

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bench.core.report.distribution import Distribution
-from bench.core.report.series import Series
+from bench.core.report.series import RunSeries
 from bench.core.report.timeline import Curve, Period, Timeline
 from bench.core.run.bottleneck import Bottleneck
 from bench.core.samples.metrics import METRICS
@@ -95,7 +95,7 @@ class Chart:
     from_zero: bool = True
 
 
-def spread(series: Series) -> tuple[Chart, ...]:
+def spread(series: RunSeries) -> tuple[Chart, ...]:
     """How latencies spread."""
     return tuple(_spread(each) for each in series.distributions)
 
@@ -121,7 +121,7 @@ def against_load(found: Bottleneck | None) -> tuple[Chart, ...]:
     return (chart,) if any(value is not None for line in lines for value in line.values) else ()
 
 
-def course(series: Series) -> tuple[Chart, ...]:
+def course(series: RunSeries) -> tuple[Chart, ...]:
     """The run over time: every chart under the same axis; empty when there is nothing to draw."""
     line = series.timeline
     if line is None:
@@ -136,7 +136,7 @@ def course(series: Series) -> tuple[Chart, ...]:
             "Requests under way",
             "Due and not yet answered, in the mean: the users that wait.",
             "1",
-            (Line(line.under_way.label, "c0", line.under_way.values),),
+            (Line(line.in_flight.label, "c0", line.in_flight.values),),
         ),
         _over_time(line, "CPU", _of_cores(line), "pct", _equals(line.cpu_pct)),
         _over_time(line, "Memory", "In use, by service.", "bytes", _equals(line.memory_bytes)),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from bench.core.report.report import Report
-from bench.core.report.series import Series
+from bench.core.report.series import RunSeries
 from bench.core.report.suite import SuiteReport
 from bench.core.report.timeline import Period
 from bench.core.run.result import RunResult, environment
@@ -56,7 +56,7 @@ class Section:
     raw: Markup
 
 
-def render_page(report: Report, series: Series, parts: Parts | None = None) -> str:
+def render_page(report: Report, series: RunSeries, parts: Parts | None = None) -> str:
     """The report as a page.
 
     Args:
@@ -69,7 +69,7 @@ def render_page(report: Report, series: Series, parts: Parts | None = None) -> s
     return _page(title, [_section("run", report, series)], parts or shipped())
 
 
-def render_suite_page(suite: SuiteReport, series: Sequence[Series], parts: Parts | None = None) -> str:
+def render_suite_page(suite: SuiteReport, series: Sequence[RunSeries], parts: Parts | None = None) -> str:
     """The decision on several runs, then each of them.
 
     Args:
@@ -114,7 +114,7 @@ def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _section(name: str, report: Report, series: Series) -> Section:
+def _section(name: str, report: Report, series: RunSeries) -> Section:
     document = make_document(report)
     return Section(
         name=name,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from bench.core.history.change_points import ChangePoint
 from bench.core.history.levels import FEWEST_RUNS
-from bench.core.report.trend_page import Course, TrendPage
+from bench.core.report.trend_page import MetricHistory, TrendPage
 from bench.core.report.trend_wording import commit
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, tier_name
@@ -20,12 +20,12 @@ _MARGIN = 3  # of a spark, for its last dot
 
 def decides(page: TrendPage) -> tuple[Chart, ...]:
     """Charts of what decides."""
-    return tuple(_chart(page, each) for each in page.courses if metric(each.key).part is Part.DECIDES)
+    return tuple(_chart(page, each) for each in page.metrics if metric(each.key).part is Part.DECIDES)
 
 
 def tiers(page: TrendPage) -> tuple[Chart, ...]:
     """Charts of the tiers."""
-    return tuple(_chart(page, each) for each in page.courses if metric(each.key).part is not Part.DECIDES)
+    return tuple(_chart(page, each) for each in page.metrics if metric(each.key).part is not Part.DECIDES)
 
 
 def places(page: TrendPage) -> tuple[float, ...]:
@@ -37,12 +37,12 @@ def places(page: TrendPage) -> tuple[float, ...]:
     return tuple(found)
 
 
-def sparked(page: TrendPage) -> Course:
+def sparked(page: TrendPage) -> MetricHistory:
     """The metric that stands for a history in small: the response time, or success where there is none."""
-    return next((each for each in page.courses if each.key == "e2e_ms"), page.courses[0])
+    return next((each for each in page.metrics if each.key == "e2e_ms"), page.metrics[0])
 
 
-def spark(course: Course) -> str:
+def spark(course: MetricHistory) -> str:
     """A course as the points of a small line, `x,y x,y …`, run by run; the larger is further up."""
     known = [value for value in course.values if value is not None]
     low, high = _reach(known)
@@ -66,7 +66,7 @@ def _down(share: float) -> float:
     return SPARK_HEIGHT - _MARGIN - share * (SPARK_HEIGHT - 2 * _MARGIN)
 
 
-def _chart(page: TrendPage, course: Course) -> Chart:
+def _chart(page: TrendPage, course: MetricHistory) -> Chart:
     row, tier = metric(course.key), tier_name(course.key)
     unit = "share" if course.key == SUCCESS else row.unit
     title = f"Tier {tier}" if tier else row.label.capitalize()
@@ -84,7 +84,7 @@ def _chart(page: TrendPage, course: Course) -> Chart:
     )
 
 
-def _lines(page: TrendPage, course: Course) -> Iterable[Line]:
+def _lines(page: TrendPage, course: MetricHistory) -> Iterable[Line]:
     count = len(page.runs)
     if course.band is not None:
         runs = wording.counted(course.band.runs, "run")
@@ -96,7 +96,7 @@ def _lines(page: TrendPage, course: Course) -> Iterable[Line]:
     yield Line("level", "c0", course.levels, "step")
 
 
-def _text(page: TrendPage, course: Course) -> Iterable[str]:
+def _text(page: TrendPage, course: MetricHistory) -> Iterable[str]:
     if not course.change_points:
         known = sum(value is not None for value in course.values)
         enough = known >= FEWEST_RUNS
@@ -123,7 +123,7 @@ def _mark(at: Sequence[float], each: ChangePoint) -> Mark:
     return Mark(at[each.position], tone)
 
 
-def _table(title: str, page: TrendPage, course: Course, unit: str) -> Table:
+def _table(title: str, page: TrendPage, course: MetricHistory, unit: str) -> Table:
     """The newest run first."""
     rows = [
         (

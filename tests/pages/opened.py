@@ -9,7 +9,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page
 
 from bench.core.report.report import Report
-from bench.core.report.series import Series
+from bench.core.report.series import RunSeries
 from bench.render.page import render_page
 
 DESKTOP, PHONE = (1180, 900), (390, 844)
@@ -57,7 +57,7 @@ class Opened:
 def opened(
     browser: Browser,
     folder: Path,
-    drawn: tuple[Report, Series],
+    drawn: tuple[Report, RunSeries],
     size: tuple[int, int] = DESKTOP,
     **how: Any,
 ) -> Iterator[Opened]:

@@ -8,11 +8,11 @@ import pytest
 from playwright.sync_api import Browser
 
 from bench.core.report.report import Report
-from bench.core.report.series import Series
+from bench.core.report.series import RunSeries
 from tests.pages.opened import PHONE, Opened, opened
 from tests.render import drawn
 
-Drawn = tuple[Report, Series]
+Drawn = tuple[Report, RunSeries]
 KINDS: dict[str, Callable[[], Drawn]] = {
     "pass": cache(drawn.passed),
     "regression": cache(drawn.regressed),

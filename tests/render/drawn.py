@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 
 from bench.core.report.report import Report, make_report
-from bench.core.report.series import Series, make_series
+from bench.core.report.series import RunSeries, make_series
 from bench.core.run.recording import Recording
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import GENERATOR, GaugeSample, Outcome, Probe
@@ -72,35 +72,37 @@ def _request(seq: int, at_s: float, factor: float, *, failed: bool) -> RequestSa
     return sample._replace(outcome=Outcome.HTTP_ERROR, status=500, detail="injected", tier_times={})
 
 
-def judged(kept: Recording, baseline: Baseline | None = _USUAL, **scenario: object) -> tuple[Report, Series]:
+def judged(
+    kept: Recording, baseline: Baseline | None = _USUAL, **scenario: object
+) -> tuple[Report, RunSeries]:
     """The report on a recording, and its curves."""
     run = make_run(kept, spec=make_spec(make_scenario(**{"phases": _STAGES} | scenario)))
     report = make_report(run, compare(run, baseline))
     return report, make_series(run, kept, baseline)
 
 
-def passed() -> tuple[Report, Series]:
+def passed() -> tuple[Report, RunSeries]:
     """A run as it should be."""
     return judged(recording())
 
 
-def regressed() -> tuple[Report, Series]:
+def regressed() -> tuple[Report, RunSeries]:
     """A slower one, of which some requests failed."""
     return judged(recording(1.4, failed=(7, 40, 41)))
 
 
-def no_data() -> tuple[Report, Series]:
+def no_data() -> tuple[Report, RunSeries]:
     """A result alone, of a run in which nothing succeeded."""
     run = run_at(1.0, failed=range(100))
     return make_report(run, compare(run, None)), make_series(run)
 
 
-def many() -> tuple[Report, Series]:
+def many() -> tuple[Report, RunSeries]:
     """A hundred thousand requests."""
     return judged(recording(requests=100_000, failed=range(0, 100_000, 997)))
 
 
-def hostile() -> tuple[Report, Series]:
+def hostile() -> tuple[Report, RunSeries]:
     """Names and words that others wrote, and would rather be something else."""
     kept = recording(failed=(3,))
     samples = [sample._replace(detail=HOSTILE * 2) if sample.detail else sample for sample in kept.samples]

@@ -8,7 +8,7 @@ import pytest
 from markupsafe import escape
 
 from bench.core.report.report import Report, make_report
-from bench.core.report.series import Series, make_series
+from bench.core.report.series import RunSeries, make_series
 from bench.core.report.timeline import timeline
 from bench.core.run.bottleneck import Band, Bottleneck
 from bench.core.samples.sample import HOST
@@ -27,7 +27,7 @@ from tests.render.reports import reports, suites, watched_recording
 REPORTS = reports()
 # The style and the script are files of their own: what is made of a report stands between them.
 PARTS = Parts(style="/* the style */", script="/* the library, and the script */")
-Drawn = tuple[Report, Series]
+Drawn = tuple[Report, RunSeries]
 
 
 @pytest.mark.parametrize(
@@ -261,5 +261,5 @@ def test_the_machines_per_cent_is_said_to_be_of_all_its_cores() -> None:
         (recording, "Per cent of one core, by service; of the machine, of all its cores."),
         (without, "Per cent of one core, by service."),
     ):
-        charts = course(Series(timeline=timeline(seen, make_run(seen).scenario.phases)))
+        charts = course(RunSeries(timeline=timeline(seen, make_run(seen).scenario.phases)))
         assert next(each.text for each in charts if each.title == "CPU") == said

@@ -156,7 +156,7 @@ def test_a_browser_may_load_nothing_from_elsewhere() -> None:
 def test_a_change_point_is_marked_and_leads_to_its_commits() -> None:
     """In the chart at the run that begins the level, in words, and as an address."""
     page = worse()
-    (change,) = next(each.change_points for each in page.courses if each.key == "e2e_ms")
+    (change,) = next(each.change_points for each in page.metrics if each.key == "e2e_ms")
     text = FILES[QUICK]
     (data,) = re.findall(r'<script type="application/json" id="charts">(.*?)</script>', text)
     chart = json.loads(data)["decides2"]  # after success

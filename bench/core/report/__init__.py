@@ -1,1 +1,1 @@
-"""Contents of the reports of runs, suites and histories."""
+"""Reports on runs, suites and histories: the judgement in words, and the figures of charts."""

@@ -1,4 +1,4 @@
-"""The front page of all histories: what is worse, then the four things that people want to see."""
+"""The front page of all histories: regressions first, then four tiles."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,71 +17,76 @@ from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.success import SUCCESS
 
-# Of a run: fewer that succeed are worth a look, by the same share as an alert where a stack says no other.
 LEAST_SUCCESS = Limits().success_ratio
-_NAMED = 5  # of many, so many are named
+"""A run with a lower success ratio needs attention: the limit of alerts, unless a stack declares its own."""
+_MOST_NAMES = 5
+"""A longer list is cut to this many names and a count."""
 _RANK = {Decision.FAIL: 0, Decision.INVALID: 1, Decision.INCONCLUSIVE: 2, Decision.PASS: 3}
 
 
 class Status(StrEnum):
-    """What is said of one thing that people want to see."""
+    """The status of a tile."""
 
     GOOD = "good"
-    LOOK = "look"  # somebody should
+    LOOK = "look"
+    """Somebody should look at it."""
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A history on the front page: what people call it, and its page."""
+    """A history on the front page."""
 
     name: str
+    """Name for people."""
     page: TrendPage
+    """The history's page."""
 
     @property
     def trend(self) -> Trend:
-        """Its judgement."""
+        """The judgement of the history."""
         return self.page.trend
 
     @property
     def newest(self) -> HistoryPoint:
-        """Its newest run."""
+        """The newest run."""
         return self.page.newest
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One of the four: its status, the figure that stands for it, and what there is to say."""
+    """One of the four tiles."""
 
     title: str
+    """Title for people."""
     status: Status
+    """Status of the subject."""
     figure: str
+    """The number that represents the subject."""
     text: str
+    """Details in sentences."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """The front page.
-
-    Attributes:
-        decision: Fail when any history fails; inconclusive when none can be judged yet.
-        headline: The judgement in a sentence.
-        next_step: What the reader does now.
-        entries: All histories, the worst first.
-        tiles: Performance, health, services, users.
-    """
+    """The front page."""
 
     decision: Decision
+    """Fail if any history fails; inconclusive if no history can be judged yet."""
     headline: str
+    """The judgement in one sentence."""
     next_step: str
+    """What the reader can do now."""
     entries: tuple[Entry, ...]
+    """All histories, the worst first."""
     tiles: tuple[Tile, ...]
+    """Performance, health, services, users."""
 
 
 def dashboard(pages: Sequence[TrendPage]) -> Dashboard:
-    """The front page of histories; at least one."""
-    entries = sorted(_named(pages), key=lambda each: (_RANK[each.trend.decision], each.name))
-    decisions = {each.trend.decision for each in entries}
+    """Return the front page of one or more histories."""
+    entries = sorted(_name_entries(pages), key=lambda entry: (_RANK[entry.trend.decision], entry.name))
+    decisions = {entry.trend.decision for entry in entries}
     decision = min(decisions - {Decision.INCONCLUSIVE}, key=_RANK.__getitem__, default=Decision.INCONCLUSIVE)
     return Dashboard(
         decision=decision,
@@ -93,46 +98,54 @@ def dashboard(pages: Sequence[TrendPage]) -> Dashboard:
 
 
 def success_of(run: HistoryPoint) -> float:
-    """Share of a run's requests that succeeded."""
+    """Return the share of a run's requests that succeeded."""
     return run.ok / (run.ok + run.failed)
 
 
 def wait_of(run: HistoryPoint, key: str = "e2e_ms") -> Wait:
-    """How long users waited in a run, as far as that was kept."""
+    """Return the percentiles of a latency in a run; empty if they were not kept."""
     return run.vitals.waits.get(key, Wait()) if run.vitals else Wait()
 
 
 def uses_of(run: HistoryPoint) -> dict[str, Use]:
-    """What the services of a run used; not the load generators', nor the machine's."""
-    uses = run.vitals.uses if run.vitals else {}
-    return {name: each for name, each in uses.items() if name != HOST and not is_generator(name)}
+    """Return the resources that each service of a run used, without load generators and the machine."""
+    services: dict[str, Use] = {}
+    for name, use in (run.vitals.uses if run.vitals else {}).items():
+        if name != HOST and not is_generator(name):
+            services[name] = use
+    return services
 
 
-def _named(pages: Sequence[TrendPage]) -> Iterable[Entry]:
-    """By the scenario alone, unless several stacks or environments have it."""
-    scenarios = Counter(each.trend.scenario for each in pages)
-    stacks = Counter((each.trend.scenario, each.trend.stack) for each in pages)
+def _name_entries(pages: Sequence[TrendPage]) -> Iterable[Entry]:
+    """Name a history by its scenario, and by stack and environment if several have that scenario."""
+    trends = [page.trend for page in pages]
+    scenarios = Counter(trend.scenario for trend in trends)
+    stacks = Counter((trend.scenario, trend.stack) for trend in trends)
     for page in pages:
-        found = page.trend
-        name = found.scenario
-        if scenarios[found.scenario] > 1:
-            name += f" on {found.stack}"
-        if stacks[found.scenario, found.stack] > 1:
-            name += f", {found.environment}"
+        trend = page.trend
+        name = trend.scenario
+        if scenarios[trend.scenario] > 1:
+            name += f" on {trend.stack}"
+        if stacks[trend.scenario, trend.stack] > 1:
+            name += f", {trend.environment}"
         yield Entry(name, page)
 
 
 def _headline(decision: Decision, entries: Sequence[Entry]) -> str:
-    failed = [each.name for each in entries if each.trend.decision is Decision.FAIL]
-    inconclusive = sum(each.trend.decision is Decision.INCONCLUSIVE for each in entries)
+    failed: list[str] = []
+    inconclusive = 0
+    for entry in entries:
+        if entry.trend.decision is Decision.FAIL:
+            failed.append(entry.name)
+        inconclusive += entry.trend.decision is Decision.INCONCLUSIVE
     judged = wording.counted(len(entries) - inconclusive, "scenario")
     if failed:
         verb = "is" if len(failed) == 1 else "are"
         return f"{len(failed)} of {judged} {verb} worse than before: {_listing(failed)}."
     if decision is Decision.INCONCLUSIVE:
-        return f"Cannot tell yet: {FEWEST_RUNS} runs that compare are needed, and no scenario has them."
-    more = f" Of {inconclusive} more there are too few runs to tell." if inconclusive else ""
-    return f"No change for the worse stands in {judged}.{more}"
+        return f"Cannot tell yet: no scenario has the {FEWEST_RUNS} comparable runs that are needed."
+    more = f" {inconclusive} more have too few runs." if inconclusive else ""
+    return f"No lasting regression in {judged}.{more}"
 
 
 def _next_step(worst: Entry, count: int) -> str:
@@ -141,85 +154,107 @@ def _next_step(worst: Entry, count: int) -> str:
 
 
 def _performance(entries: Sequence[Entry]) -> Tile:
-    newest = max(entries, key=lambda each: (each.newest.started_at, each.name))
-    vitals, wait = newest.newest.vitals, wait_of(newest.newest)
-    rate = vitals.requests_rps if vitals else None
-    said = [f"{vitals.tokens_tps:,.3g} tokens/s"] if vitals and vitals.tokens_tps else []
-    response = newest.newest.figures.get("e2e_ms")
-    said += [f"response time {wording.duration(response)}"] if response is not None else []
-    said += [f"p95 {wording.duration(wait.p95)}"] if wait.p95 is not None else []
-    slower = [each.name for each in entries if each.trend.worse - {SUCCESS}]
+    newest = max(entries, key=lambda entry: (entry.newest.started_at, entry.name))
+    run = newest.newest
+    rate = run.vitals.requests_rps if run.vitals else None
+    figures = _performance_figures(run)
+    slower = [entry.name for entry in entries if entry.trend.worse - {SUCCESS}]
     status = Status.LOOK if slower else Status.GOOD
-    if all(each.trend.decision is Decision.INCONCLUSIVE for each in entries):
+    if all(entry.trend.decision is Decision.INCONCLUSIVE for entry in entries):
         status = Status.UNKNOWN
-    more = f" Slower than before: {_listing(slower)}." if slower else ""
-    when = f"Newest run, {newest.name}, {newest.newest.started_at:%Y-%m-%d %H:%M} UTC"
-    return Tile(
-        "Real-time performance",
-        status,
-        wording.DASH if rate is None else f"{rate:,.3g} answers/s",
-        f"{when}{': ' if said else ''}{', '.join(said)}.{more}",
-    )
+    text = f"Newest run, {newest.name}, {run.started_at:%Y-%m-%d %H:%M} UTC"
+    text += f": {', '.join(figures)}." if figures else "."
+    text += f" Slower than before: {_listing(slower)}." if slower else ""
+    figure = wording.DASH if rate is None else f"{rate:,.3g} answers/s"
+    return Tile("Real-time performance", status, figure, text)
+
+
+def _performance_figures(run: HistoryPoint) -> list[str]:
+    figures: list[str] = []
+    if run.vitals and run.vitals.tokens_tps:
+        figures.append(f"{run.vitals.tokens_tps:,.3g} tokens/s")
+    response_ms = run.figures.get("e2e_ms")
+    if response_ms is not None:
+        figures.append(f"response time {wording.duration(response_ms)}")
+    p95_ms = wait_of(run).p95
+    if p95_ms is not None:
+        figures.append(f"p95 {wording.duration(p95_ms)}")
+    return figures
 
 
 def _health(entries: Sequence[Entry]) -> Tile:
-    watched = [each for each in entries if each.newest.vitals and each.newest.vitals.alerts is not None]
-    alerts = [
-        f"{each.name}: {alert}"
-        for each in watched
-        for alert in (each.newest.vitals.alerts if each.newest.vitals else None) or ()
-    ]
-    uses = [(each.name, name, use) for each in entries for name, use in uses_of(each.newest).items()]
-    said = []
+    watched = False
+    alerts: list[str] = []
+    uses: list[tuple[str, str, Use]] = []
+    for entry in entries:
+        vitals = entry.newest.vitals
+        if vitals is not None and vitals.alerts is not None:
+            watched = True
+            alerts += [f"{entry.name}: {alert}" for alert in vitals.alerts]
+        uses += [(entry.name, service, use) for service, use in uses_of(entry.newest).items()]
+    sentences = [f"{alert}." for alert in alerts[:_MOST_NAMES]]
     if uses:
-        where, name, use = max(uses, key=lambda each: each[2].cpu_pct)
-        said.append(f"Most CPU: {name} with {use.cpu_pct:.0f} % of a core in {where}.")
-        where, name, use = max(uses, key=lambda each: each[2].memory_bytes)
-        said.append(f"Most memory: {name} with {wording.memory(use.memory_bytes)} in {where}.")
-    status = Status.LOOK if alerts else Status.GOOD if watched else Status.UNKNOWN
-    figure = {Status.LOOK: wording.counted(len(alerts), "alert"), Status.GOOD: "No alert"}.get(
-        status, "Not watched"
-    )
-    shown = [f"{each}." for each in alerts[:_NAMED]]
-    return Tile("System health", status, figure, " ".join([*shown, *said]) or "The runs kept no resources.")
+        scenario, service, use = max(uses, key=lambda row: row[2].cpu_pct)
+        sentences.append(f"Most CPU: {service} with {use.cpu_pct:.0f} % of a core in {scenario}.")
+        scenario, service, use = max(uses, key=lambda row: row[2].memory_bytes)
+        sentences.append(f"Most memory: {service} with {wording.memory(use.memory_bytes)} in {scenario}.")
+    if alerts:
+        status, figure = Status.LOOK, wording.counted(len(alerts), "alert")
+    elif watched:
+        status, figure = Status.GOOD, "No alert"
+    else:
+        status, figure = Status.UNKNOWN, "Not watched"
+    return Tile("System health", status, figure, " ".join(sentences) or "The runs have no resource samples.")
 
 
 def _services(entries: Sequence[Entry]) -> Tile:
-    asked = [
-        (each.name, check, share)
-        for each in entries
-        for check, share in (each.newest.vitals.up if each.newest.vitals else {}).items()
-    ]
-    down = sorted((each for each in asked if each[2] < 1.0), key=lambda each: each[2])
-    if not asked:
-        return Tile("Service status", Status.UNKNOWN, "Not asked", "The newest runs asked no health check.")
-    figure = f"{len(asked) - len(down)} of {len(asked)} up"
-    said = [f"{check} was up {wording.percent(share)} of {where}." for where, check, share in down[:_NAMED]]
-    text = " ".join(said) or "Every health check of the newest runs was up all the time."
+    checks: list[tuple[float, str, str]] = []
+    for entry in entries:
+        up = entry.newest.vitals.up if entry.newest.vitals else {}
+        checks += [(up_ratio, check, entry.name) for check, up_ratio in up.items()]
+    if not checks:
+        text = "The newest runs have no health checks."
+        return Tile("Service status", Status.UNKNOWN, "Not checked", text)
+    down = [row for row in checks if row[0] < 1.0]
+    down.sort(key=lambda row: row[0])
+    sentences = []
+    for up_ratio, check, scenario in down[:_MOST_NAMES]:
+        sentences.append(f"{check} was up {wording.percent(up_ratio)} of {scenario}.")
+    text = " ".join(sentences) or "Every health check of the newest runs was up all the time."
+    figure = f"{len(checks) - len(down)} of {len(checks)} up"
     return Tile("Service status", Status.LOOK if down else Status.GOOD, figure, text)
 
 
 def _users(entries: Sequence[Entry]) -> Tile:
-    ok, failed = (sum(getattr(each.newest, name) for each in entries) for name in ("ok", "failed"))
-    waits = [(wait.p95, each.name) for each in entries if (wait := wait_of(each.newest)).p95 is not None]
-    said = [f"of {ok + failed:,} requests in the newest runs succeeded; {failed:,} failed."]
+    ok = 0
+    failed = 0
+    unhappy: list[str] = []
+    waits: list[tuple[float, str]] = []
+    for entry in entries:
+        ok += entry.newest.ok
+        failed += entry.newest.failed
+        p95_ms = wait_of(entry.newest).p95
+        if p95_ms is not None:
+            waits.append((p95_ms, entry.name))
+        if _is_unhappy(entry):
+            unhappy.append(entry.name)
+    sentences = [f"of {ok + failed:,} requests in the newest runs succeeded; {failed:,} failed."]
     if waits:
-        p95, where = max(waits)
-        said.append(f"Longest wait: p95 {wording.duration(p95)} in {where}.")
-    unhappy = [each.name for each in entries if _unhappy(each)]
+        p95_ms, scenario = max(waits)
+        sentences.append(f"Longest wait: p95 {wording.duration(p95_ms)} in {scenario}.")
     if unhappy:
-        said.append(f"Too many failures or a limit crossed: {_listing(unhappy)}.")
+        sentences.append(f"Too many failures or a crossed limit: {_listing(unhappy)}.")
     status = Status.LOOK if unhappy else Status.GOOD
-    return Tile("User experience", status, wording.percent(ok / (ok + failed)), " ".join(said))
+    return Tile("User experience", status, wording.percent(ok / (ok + failed)), " ".join(sentences))
 
 
-def _unhappy(entry: Entry) -> bool:
+def _is_unhappy(entry: Entry) -> bool:
     run = entry.newest
     crossed = run.vitals is not None and bool(run.vitals.crossed)
     return crossed or SUCCESS in entry.trend.worse or success_of(run) < LEAST_SUCCESS
 
 
 def _listing(names: Sequence[str]) -> str:
-    shown = list(names[:_NAMED])
+    shown = list(names[:_MOST_NAMES])
     rest = len(names) - len(shown)
     return wording.listing([*shown, f"{rest} more"] if rest else shown)

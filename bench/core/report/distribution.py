@@ -1,4 +1,4 @@
-"""How a latency spreads, beside what a baseline keeps of it: a typical time for each message of each run."""
+"""The distribution of a latency in a run and in its baseline."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,45 +13,45 @@ from bench.core.values.units import Values
 from bench.core.verdict.baseline import BaselineRun
 
 _KEYS = ("e2e_ms", "ttft_ms")
-_PLACES = 160  # of a curve
-_DIGITS = 4  # nobody sees more in a chart
+_POINTS = 160
+"""Number of points of a curve."""
+_DIGITS = 4
+"""Significant digits of a chart's numbers."""
 
 
 class Distribution(Record):
-    """Shares of requests, and of messages, that took at most so long: empirical distribution functions.
+    """Empirical distribution functions of a metric: the share of requests that took at most a given time.
 
-    A baseline keeps no requests, so what is compared are the messages' typical times, which it does keep.
-
-    Attributes:
-        key: The metric.
-        at_ms: Places of the curves, ascending.
-        requests: Share of this run's requests; empty when its requests were not kept.
-        messages: Share of the messages, by what is typical of each in this run.
-        lowest: The same of the baseline's runs: the lowest share that any of them has; empty without any.
-        middle: The median of them.
-        highest: The highest.
-        baseline_runs: How many runs these are.
+    A baseline keeps no requests, so the typical times of its messages are compared.
     """
 
     key: str
+    """Key of the metric."""
     at_ms: tuple[Number, ...]
+    """Times at which the curves are given, ascending."""
     requests: tuple[Number, ...]
+    """Share of this run's requests; empty if the requests were not kept."""
     messages: tuple[Number, ...]
+    """Share of this run's messages, by the typical time of each."""
     lowest: tuple[Number, ...]
+    """Lowest share of messages in a run of the baseline; empty without a baseline."""
     middle: tuple[Number, ...]
+    """Median share of messages in the runs of the baseline."""
     highest: tuple[Number, ...]
+    """Highest share of messages in a run of the baseline."""
     baseline_runs: int
+    """Number of runs of the baseline."""
 
 
 def distributions(
     result: RunResult, runs: Sequence[BaselineRun], samples: Samples | None
 ) -> tuple[Distribution, ...]:
-    """Of the response time, and of the time to first token where answers are streamed.
+    """Return the distribution of the response time and, for streamed answers, of the time to first token.
 
     Args:
         result: The run.
-        runs: Those of the baseline that compare with it.
-        samples: Its requests; None when they were not kept.
+        runs: Comparable runs of the baseline.
+        samples: The run's requests; `None` if they were not kept.
     """
     summaries = result.summary.metrics
     return tuple(_distribution(key, result, runs, samples) for key in _KEYS if key in summaries)
@@ -60,37 +60,38 @@ def distributions(
 def _distribution(
     key: str, result: RunResult, runs: Sequence[BaselineRun], samples: Samples | None
 ) -> Distribution:
-    figures = [*result.summary.metrics[key].figures.values()]
-    usual = [[*run.figures[key].values()] for run in runs if run.figures.get(key)]
+    messages = list(result.summary.metrics[key].figures.values())
+    baseline = [list(run.figures[key].values()) for run in runs if run.figures.get(key)]
     values = np.empty(0) if samples is None else metric(key).values(samples)
-    known = values[~np.isnan(values)]
-    places = _places([known, figures, *usual])
-    shares = np.array([_shares(each, places) for each in usual])
+    requests = values[~np.isnan(values)]
+    points = _points([requests, messages, *baseline])
+    shares = np.array([_shares(run_messages, points) for run_messages in baseline])
     return Distribution(
         key=key,
-        at_ms=rounded(places),
-        requests=rounded(_shares(known, places)) if len(known) else (),
-        messages=rounded(_shares(figures, places)),
-        lowest=rounded(shares.min(axis=0)) if usual else (),
-        middle=rounded(np.median(shares, axis=0)) if usual else (),
-        highest=rounded(shares.max(axis=0)) if usual else (),
-        baseline_runs=len(usual),
+        at_ms=round_for_chart(points),
+        requests=round_for_chart(_shares(requests, points)) if len(requests) else (),
+        messages=round_for_chart(_shares(messages, points)),
+        lowest=round_for_chart(shares.min(axis=0)) if baseline else (),
+        middle=round_for_chart(np.median(shares, axis=0)) if baseline else (),
+        highest=round_for_chart(shares.max(axis=0)) if baseline else (),
+        baseline_runs=len(baseline),
     )
 
 
-def _places(parts: Iterable[Values]) -> Floats:
-    """From a little below the least to a little above the most, at equal distances."""
-    values = np.concatenate([np.asarray(each) for each in parts])
-    low, high = float(values.min()), float(values.max())
+def _points(parts: Iterable[Values]) -> Floats:
+    """Return equally spaced points from slightly below the lowest value to slightly above the highest."""
+    values = np.concatenate([np.asarray(part) for part in parts])
+    low = float(values.min())
+    high = float(values.max())
     margin = max((high - low) / 20, high / 50, 1e-3)
-    return np.linspace(max(0.0, low - margin), high + margin, _PLACES)
+    return np.linspace(max(0.0, low - margin), high + margin, _POINTS)
 
 
-def _shares(values: Values, places: Floats) -> Floats:
-    """The share of the values that are at most each place."""
-    return np.searchsorted(np.sort(values), places, side="right") / len(values)
+def _shares(values: Values, points: Floats) -> Floats:
+    """Return the share of the values that are at most each point."""
+    return np.searchsorted(np.sort(values), points, side="right") / len(values)
 
 
-def rounded(values: Iterable[float]) -> tuple[float, ...]:
-    """Numbers as a chart needs them: to four digits."""
+def round_for_chart(values: Iterable[float]) -> tuple[float, ...]:
+    """Round numbers to the four significant digits that a chart shows."""
     return tuple(float(f"{value:.{_DIGITS}g}") for value in values)

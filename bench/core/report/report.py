@@ -1,4 +1,4 @@
-"""What is said of a run: the judgement, then the next step. Every renderer is fed from this one value."""
+"""The report on a run: the judgement first, then the next step. One value feeds every renderer."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,8 +6,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from bench.core.run.result import RunResult
-from bench.core.samples.metric import Part
-from bench.core.samples.metrics import label_and_unit, metric, metric_of_tail, sentence_name, tier_name
+from bench.core.samples.metrics import Part, label_and_unit, metric, metric_of_tail, sentence_name, tier_name
 from bench.core.samples.sample import Outcome
 from bench.core.values import wording
 from bench.core.values.record import Record
@@ -16,29 +15,26 @@ from bench.core.verdict.success import SUCCESS
 from bench.core.verdict.verdict import MetricComparison, Verdict
 
 
-class Place(StrEnum):
-    """Where to look for what fails a run."""
+class Clue(StrEnum):
+    """The first place to look at after a failed run."""
 
     TIERS = "the tier named above"
     SLOWEST = "the slowest requests in samples.jsonl.gz"
     FAILED = "the failed requests and the services' logs"
-    COMMITS = "the commits since the anchor"
+    COMMITS = "the commits since the pinned baseline"
 
 
 class Report(Record):
-    """A judged run, ready to be rendered.
-
-    Attributes:
-        headline: The judgement in one sentence, with the size and the place.
-        next_step: What the reader does now.
-        result: The run.
-        comparison: How it was judged.
-    """
+    """A judged run, ready to be rendered."""
 
     headline: str
+    """The judgement in one sentence, with the size of the change and the tier."""
     next_step: str
+    """What the reader can do now."""
     result: RunResult
+    """The run."""
     comparison: Comparison
+    """The comparison with its baseline or with another version."""
 
     @property
     def decision(self) -> Decision:
@@ -47,151 +43,160 @@ class Report(Record):
 
 
 def make_report(result: RunResult, comparison: Comparison) -> Report:
-    """The report on a run and its comparison."""
-    accept = _accept(result, comparison)
+    """Return the report on a run and its comparison."""
+    accept = _accept_command(result, comparison)
     match comparison.decision:
         case Decision.INVALID:
-            headline = f"Not a measurement: {comparison.reasons[0]}."
-            next_step = "Measure again on a quieter machine; nothing was judged."
+            headline = f"Invalid run: {comparison.reasons[0]}."
+            next_step = "Measure again on a quieter machine. This run was not judged."
         case Decision.INCONCLUSIVE:
             headline = f"Cannot tell: {comparison.reasons[0]}."
-            next_step = _to_tell_more(comparison, accept)
+            next_step = _get_a_verdict(comparison, accept)
         case Decision.FAIL:
-            headline, place = _failure(result, comparison)
-            next_step = _look_at(place, result, accept)
+            headline, clue = _failure(result, comparison)
+            next_step = _follow(clue, result, accept)
         case Decision.PASS:
             headline = _success(comparison)
-            next_step = (
-                f"To hold the gain: {accept}." if _improved(comparison) and accept else "Nothing to do."
-            )
+            next_step = _keep_gain(comparison, accept)
         case _:
             assert_never(comparison.decision)
     return Report(headline=headline, next_step=next_step, result=result, comparison=comparison)
 
 
-def _accept(result: RunResult, comparison: Comparison) -> str | None:
-    """The command that accepts the run; None when it must not be."""
-    made_worse = bool(result.provenance.injections) or comparison.compare_with is not None
+def _accept_command(result: RunResult, comparison: Comparison) -> str | None:
+    """Return the command that accepts the run; None if the run must not be accepted."""
+    slowed_down = bool(result.provenance.injections)
+    two_versions = comparison.compare_with is not None
     answered = result.summary.outcomes.get(Outcome.OK, 0) > 0
-    if result.stop or made_worse or not answered:
+    if result.stop or slowed_down or two_versions or not answered:
         return None
     return f"bench baseline accept results/{result.provenance.run_id} --reason '…'"
 
 
-def _failure(result: RunResult, comparison: Comparison) -> tuple[str, Place]:
-    """What fails a run in a sentence, and where to look for it."""
-    worst = next(iter(comparison.regressed(Part.DECIDES)), None)
-    success = next((each for each in comparison.regressed(Part.DECIDES) if each.key == SUCCESS), None)
-    part = next(iter((*comparison.regressed(Part.TAILS), *comparison.regressed(Part.LOCATES))), None)
-    if success is not None:
-        sizes = f"from {wording.percent(success.base)} to {wording.percent(success.head)}"
-        return f"Success regressed {sizes}.", Place.FAILED
-    if worst is not None:
+def _keep_gain(comparison: Comparison, accept: str | None) -> str:
+    for row in comparison.metrics:
+        if row.verdict is Verdict.IMPROVED and row.gates and accept:
+            return f"To keep the gain, run: {accept}."
+    return "Nothing to do."
+
+
+def _failure(result: RunResult, comparison: Comparison) -> tuple[str, Clue]:
+    """Return the reason of a failure in one sentence, the gravest first, and where to look."""
+    deciding = comparison.regressed(Part.DECIDES)
+    for row in deciding:
+        if row.key == SUCCESS:
+            change = f"from {wording.percent(row.base)} to {wording.percent(row.head)}"
+            return f"Success regressed {change}.", Clue.FAILED
+    if deciding:
         tiers = comparison.slower_tiers()
-        return f"{_grew(worst)}{_mostly_in(tiers)}.", Place.TIERS if tiers else Place.FAILED
+        clue = Clue.TIERS if tiers else Clue.FAILED
+        return f"{_regression(deciding[0])}{_mostly_in(tiers)}.", clue
     drifted = comparison.worse_than_pinned
     if drifted and comparison.pinned_at is not None:
-        return _drifted(drifted, comparison.pinned_at), Place.COMMITS
-    missing = comparison.vanished
-    if part is not None and not missing:
-        whole = "the response time as a whole stayed within what can be told"
-        return f"{_grew(part)}; {whole}.", _place(part.key)
-    for each in result.thresholds:
-        if each.crossed:
-            measured = wording.value(each.value, label_and_unit(each.metric)[1])
-            limit = f"{each.metric} {each.expression}"
-            return f"Threshold crossed: {limit}, measured {measured}.", _place(each.metric)
-    return _gone(missing, comparison.compare_with or "the baseline")
+        return _drift(drifted, comparison.pinned_at), Clue.COMMITS
+    vanished = comparison.vanished
+    partial = (*comparison.regressed(Part.TAILS), *comparison.regressed(Part.LOCATES))
+    if partial and not vanished:
+        total = "the total response time shows no regression"
+        return f"{_regression(partial[0])}; {total}.", _clue(partial[0].key)
+    for limit in result.thresholds:
+        if limit.crossed:
+            measured = wording.value(limit.value, label_and_unit(limit.metric)[1])
+            return f"Threshold crossed: {limit.metric} {limit.expression}, measured {measured}.", _clue(
+                limit.metric
+            )
+    return _vanished(vanished, comparison.compare_with or "the baseline")
 
 
-def _place(key: str) -> Place:
-    """Where to look for what is wrong with a metric."""
+def _clue(key: str) -> Clue:
+    """Return where to look for the cause of a metric's change."""
     if tier_name(key) is not None:
-        return Place.TIERS
-    return Place.FAILED if metric_of_tail(key) is None else Place.SLOWEST
+        return Clue.TIERS
+    return Clue.FAILED if metric_of_tail(key) is None else Clue.SLOWEST
 
 
-def _drifted(drifted: Sequence[MetricComparison], pinned_at: datetime) -> str:
-    sizes = [f"{metric(each.key).label} {wording.change(each.change_ratio)}" for each in drifted]
-    since = f"since the anchor of {pinned_at:%Y-%m-%d}"
-    return f"Crept: {wording.listing(sizes)} {since}, in steps that were each too small to see."
+def _drift(drifted: Sequence[MetricComparison], pinned_at: datetime) -> str:
+    changes = []
+    for row in drifted:
+        changes.append(f"{metric(row.key).label} {wording.change(row.change_ratio)}")
+    since = f"since the pinned baseline of {pinned_at:%Y-%m-%d}"
+    return f"Drift: {wording.listing(changes)} {since}, in steps that were each too small to detect."
 
 
-def _gone(keys: Sequence[str], other: str) -> tuple[str, Place]:
-    """What vanished, and where to look: slow requests say nothing of what is not there."""
-    said = _capital(wording.listing([sentence_name(key) for key in keys]))
-    tiers = any(_place(key) is Place.TIERS for key in keys)
-    return f"{said} vanished: {other} has what this run has not.", Place.TIERS if tiers else Place.FAILED
+def _vanished(keys: Sequence[str], other: str) -> tuple[str, Clue]:
+    """Name the metrics that only the baseline has. Slow requests cannot explain them."""
+    names = wording.listing([sentence_name(key) for key in keys])
+    clue = Clue.FAILED
+    if any(_clue(key) is Clue.TIERS for key in keys):
+        clue = Clue.TIERS
+    return f"{_capitalize(names)} vanished: {other} has it, this run does not.", clue
 
 
-def _grew(each: MetricComparison) -> str:
-    tier = tier_name(each.key)
-    label = f"The tier `{tier}`" if tier else _capital(metric(each.key).label)
-    size = f"{wording.change_ms(each.change)}, {wording.change(each.change_ratio)}"
-    if each.machine_ratio is not None:
-        size += f" beside the machine's {wording.change(each.machine_ratio)}"
-    return f"{label} regressed: {wording.duration(each.base)} → {wording.duration(each.head)} ({size})"
+def _regression(row: MetricComparison) -> str:
+    tier = tier_name(row.key)
+    label = f"The tier `{tier}`" if tier else _capitalize(metric(row.key).label)
+    change = f"{wording.change_ms(row.change)}, {wording.change(row.change_ratio)}"
+    if row.machine_ratio is not None:
+        change += f", without the machine's {wording.change(row.machine_ratio)}"
+    return f"{label} regressed: {wording.duration(row.base)} → {wording.duration(row.head)} ({change})"
 
 
-def _capital(label: str) -> str:
-    """`p95 of …` stays as it is: it is a name."""
+def _capitalize(label: str) -> str:
+    """Capitalize a label, except names such as `p95 of …`."""
     return label if label[1:2].isdigit() else label.capitalize()
 
 
 def _mostly_in(slower: Sequence[MetricComparison]) -> str:
-    tiers = [f"`{tier_name(each.key)}` ({wording.change_ms(each.change)})" for each in slower]
+    tiers = []
+    for row in slower:
+        tiers.append(f"`{tier_name(row.key)}` ({wording.change_ms(row.change)})")
     return f", most of it in {wording.listing(tiers)}" if tiers else ""
 
 
-def _improved(comparison: Comparison) -> bool:
-    return any(each.verdict is Verdict.IMPROVED and each.gates for each in comparison.metrics)
-
-
 def _success(comparison: Comparison) -> str:
-    improved = [
-        each
-        for each in comparison.metrics
-        if each.verdict is Verdict.IMPROVED and each.part is Part.DECIDES and each.key != SUCCESS
-    ]
-    if improved:
-        gains = [f"{metric(each.key).label} {wording.change(each.change_ratio)}" for each in improved]
+    gains: list[str] = []
+    changes: list[str] = []
+    for row in comparison.metrics:
+        if row.part is not Part.DECIDES or row.key == SUCCESS:
+            continue
+        change = f"{metric(row.key).label} {wording.change(row.change_ratio)}"
+        changes.append(f"{change}{_detectable(row)}")
+        if row.verdict is Verdict.IMPROVED:
+            gains.append(change)
+    if gains:
         return f"Improved: {wording.listing(gains)}."
-    trends = [each for each in comparison.metrics if each.part is Part.DECIDES and each.key != SUCCESS]
-    said = [f"{metric(each.key).label} {wording.change(each.change_ratio)}{_seen(each)}" for each in trends]
-    return (
-        f"No regression: {wording.listing(said)}."
-        if said
-        else "No regression, and nothing succeeded, as before."
-    )
+    if changes:
+        return f"No regression: {wording.listing(changes)}."
+    return "No regression. No request succeeded, as before."
 
 
-def _seen(each: MetricComparison) -> str:
-    return f" (a change of {wording.change(each.mde_ratio)} would have been seen)" if each.mde_ratio else ""
+def _detectable(row: MetricComparison) -> str:
+    return f" (detectable: {wording.change(row.mde_ratio)})" if row.mde_ratio else ""
 
 
-def _look_at(place: Place, result: RunResult, accept: str | None) -> str:
-    """What to do about a run that fails."""
-    if place is Place.COMMITS:
-        pinned = f"bench baseline pin {result.scenario.name} --reason '…'"
-        return f"bench ab tells which commits since then are slower; if it is meant: {pinned}."
+def _follow(clue: Clue, result: RunResult, accept: str | None) -> str:
+    """Return the next step after a failure."""
+    if clue is Clue.COMMITS:
+        pin = f"bench baseline pin {result.scenario.name} --reason '…'"
+        return f"Find the slower commits with bench ab. If the change is intended, run: {pin}."
     if accept is None:
-        return f"Look at {place}."
-    return f"Look at {place}; if it is meant: {accept} --allow-regression."
+        return f"Look at {clue}."
+    return f"Look at {clue}. If the change is intended, run: {accept} --allow-regression."
 
 
-def _to_tell_more(comparison: Comparison, accept: str | None) -> str:
-    """What would decide what is inconclusive.
+def _get_a_verdict(comparison: Comparison, accept: str | None) -> str:
+    """Return the next step that leads to a verdict.
 
     Args:
-        comparison: That decided nothing.
-        accept: The command that accepts the run; None when it must not be.
+        comparison: An inconclusive comparison.
+        accept: Command that accepts the run; None if the run must not be accepted.
     """
     if comparison.compare_with:
-        return "Measure more pairs, to see smaller changes."
+        return "Measure more pairs to detect smaller changes."
     if comparison.machine is not None and comparison.machine.moved:
-        return "bench ab compares two versions on one machine; accept runs of this kind if it is to stay."
+        return "Compare both versions on this machine with bench ab, or accept runs of this machine."
     if comparison.metrics:
-        return "Accept more runs into the baseline, or measure longer, to see smaller changes."
+        return "Accept more runs into the baseline, or measure longer, to detect smaller changes."
     if accept is None:
-        return "Measure again, to the end, with answers and without --inject, to compare or to accept."
-    return f"If this run is as it should be: {accept}."
+        return "Measure again without --inject and without interrupting it; the run needs answers."
+    return f"If this run is correct, run: {accept}."

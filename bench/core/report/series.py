@@ -1,4 +1,4 @@
-"""What a page draws of a run: a bounded number of figures, whatever the number of requests."""
+"""The figures that a page draws of a run: a bounded number for any number of requests."""
 
 from dataclasses import replace
 
@@ -13,35 +13,32 @@ from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import comparable
 
 
-class Series(Record):
-    """Curves of one run.
-
-    Attributes:
-        distributions: How its latencies spread, beside the baseline.
-        timeline: The run over time; None when its requests were not kept, or there were none.
-    """
+class RunSeries(Record):
+    """The curves of one run."""
 
     distributions: tuple[Distribution, ...] = ()
+    """Distribution of each latency, with the baseline's."""
     timeline: Timeline | None = None
+    """The run over time; `None` if its requests were not kept, or if it has none."""
 
 
 def make_series(
     result: RunResult, recording: Recording | None = None, baseline: Baseline | None = None
-) -> Series:
-    """The curves of a run.
+) -> RunSeries:
+    """Return the curves of a run.
 
     Args:
         result: The run.
-        recording: All that was measured in it, its warm-up as well; None when that was not kept.
-        baseline: What it was compared with; None for nothing.
+        recording: Everything that was measured, warm-up included; `None` if it was not kept.
+        baseline: Baseline to compare with; `None` for no comparison.
     """
     runs = comparable(result, baseline) if baseline else ()
     if recording is None:
-        return Series(distributions=distributions(result, runs, None))
+        return RunSeries(distributions=distributions(result, runs, None))
     phases = result.scenario.phases
-    both = measured(recording, phases)
-    counted = replace(both, samples=of_the_target(both.samples))
-    return Series(
+    without_warm_up = measured(recording, phases)
+    counted = replace(without_warm_up, samples=of_the_target(without_warm_up.samples))
+    return RunSeries(
         distributions=distributions(result, runs, counted.samples),
         timeline=timeline(counted, phases),
     )

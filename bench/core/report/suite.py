@@ -1,7 +1,8 @@
-"""The decision on several scenarios of one version: what is chance among many, and what moved them all."""
+"""The decision on several scenarios of one version: chance among many tests, and moves of the machine."""
 
 import math
 from collections.abc import Sequence
+from typing import assert_never
 
 from bench.core.config.scenario import Scenario
 from bench.core.report.report import Report
@@ -10,83 +11,89 @@ from bench.core.values.record import Record
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.verdict import ALPHA, ALPHAS, SCREEN_RATIO, MetricComparison, Verdict
 
-# More scenarios than this share that became slower were made so by something that they have in common.
 TOGETHER_RATIO = 0.7
-FEWEST_TOGETHER = 4  # fewer say nothing of all
+"""If more than this share of the scenarios is slower, the cause is common to all, such as the machine."""
+FEWEST_TOGETHER = 4
+"""Fewer scenarios cannot show a common cause."""
 _RESPONSE = "e2e_ms"
-_SETUP_MINUTES = 20  # to set up, to build or fetch images and a model, and to start the stack
-# What is worse hides what is better.
+_SETUP_MINUTES = 20
+"""Minutes to set up, to build or fetch images and a model, and to start the stack."""
 _WORST_FIRST = (Decision.FAIL, Decision.INVALID, Decision.INCONCLUSIVE, Decision.PASS)
 
 
 class SuiteReport(Record):
-    """Several judged runs of one version.
-
-    Attributes:
-        decision: The verdict on all of them.
-        headline: The judgement in one sentence.
-        reasons: What was not put down to the version, and why.
-        reports: Each run by itself, the worst first.
-        excused: Why regressions of a scenario were not put down to the version, by its name.
-        missing: Scenarios that should have been measured and were not.
-    """
+    """Several judged runs of one version."""
 
     decision: Decision
+    """The verdict on all of them."""
     headline: str
+    """The judgement in one sentence."""
     reasons: tuple[str, ...]
+    """Regressions that do not fail the version, and scenarios that were not measured, with the reason."""
     reports: tuple[Report, ...]
+    """The report on each run, the worst first."""
     excused: dict[str, str] = {}
+    """Reason why the regressions of a scenario do not fail the version, by the scenario's name."""
     missing: tuple[str, ...] = ()
+    """Expected scenarios that were not measured."""
 
 
 def longest_minutes(scenario: Scenario) -> int:
-    """How long a job may take that measures a scenario, and measures it again, in minutes."""
-    once_s = (
-        scenario.duration_s + len(scenario.phases) * scenario.graceful_stop_s + scenario.request_timeout_s
-    )
-    return _SETUP_MINUTES + math.ceil(2 * once_s / 60)
+    """Return the time limit, in minutes, of a job that measures a scenario and its confirmation run."""
+    graceful_stops_s = len(scenario.phases) * scenario.graceful_stop_s
+    run_s = scenario.duration_s + graceful_stops_s + scenario.request_timeout_s
+    return _SETUP_MINUTES + math.ceil(2 * run_s / 60)
 
 
 def judge_suite(reports: Sequence[Report], expected: Sequence[str] = ()) -> SuiteReport:
-    """Judge several scenarios together, of which each was judged alone.
+    """Judge several scenarios together, each of which was judged alone.
 
-    A regression stays one if it is none of chance among so many scenarios (Holm, 1979), and if not all of
-    them moved together where no control says that the machine did not.
+    A regression fails the version if it is significant among that many scenarios, and if the scenarios did
+    not all become slower together on a machine whose speed is unknown.
+    Source: Holm, A simple sequentially rejective multiple test procedure, 1979.
 
     Args:
-        reports: One of each scenario, at least one.
-        expected: Scenarios that must be among them: one that vanished is no pass.
+        reports: One report for each scenario, at least one.
+        expected: Scenarios that must be present: a missing scenario never passes.
     """
-    adjusted = stats.holm({_name(each): _p_value(each) for each in reports})
-    together = _moved_together(reports)
-    excused: dict[str, str] = {}
-    for each in reports:
-        name = _name(each)
-        if each.decision is not Decision.FAIL or not _only_regressed(each):
-            continue
-        if together is not None and each.comparison.machine is None:
-            excused[name] = together
-        elif adjusted[name] >= ALPHA:
-            excused[name] = f"{name}: one of {len(reports)} scenarios does as badly as this by chance"
-    decisions = {
-        _name(each): Decision.INCONCLUSIVE if _name(each) in excused else each.decision for each in reports
-    }
-    ordered = sorted(reports, key=lambda each: _WORST_FIRST.index(decisions[_name(each)]))
+    excused = _excuse(reports)
+    decisions: dict[str, Decision] = {}
+    for report in reports:
+        name = _name(report)
+        decisions[name] = Decision.INCONCLUSIVE if name in excused else report.decision
+    ordered = sorted(reports, key=lambda report: _WORST_FIRST.index(decisions[_name(report)]))
     decision = decisions[_name(ordered[0])]
-    headline, missing = _headline(ordered, decisions, decision), sorted(set(expected) - adjusted.keys())
+    headline = _headline(ordered, decisions, decision)
+    missing = sorted(set(expected) - decisions.keys())
     if missing and decision is not Decision.FAIL:
         decision = Decision.INVALID
-        all_of_it = wording.counted(len(expected), "scenario")
-        headline = f"{len(missing)} of {all_of_it} are missing: {wording.listing(missing)}."
-    vanished = [f"{name} was not measured" for name in missing]
+        total = wording.counted(len(expected), "scenario")
+        headline = f"{len(missing)} of {total} are missing: {wording.listing(missing)}."
+    not_measured = [f"{name} was not measured" for name in missing]
     return SuiteReport(
         decision=decision,
         headline=headline,
-        reasons=(*vanished, *dict.fromkeys(excused.values())),
+        reasons=(*not_measured, *dict.fromkeys(excused.values())),
         reports=tuple(ordered),
         excused=excused,
         missing=tuple(missing),
     )
+
+
+def _excuse(reports: Sequence[Report]) -> dict[str, str]:
+    """Return the failed scenarios that chance or the machine explains, with the reason."""
+    adjusted = stats.holm({_name(report): _p_value(report) for report in reports})
+    together = _moved_together(reports)
+    excused: dict[str, str] = {}
+    for report in reports:
+        name = _name(report)
+        if report.decision is not Decision.FAIL or not _only_regressed(report):
+            continue
+        if together is not None and report.comparison.machine is None:
+            excused[name] = together
+        elif adjusted[name] >= ALPHA:
+            excused[name] = f"{name}: by chance, one of {len(reports)} scenarios is as slow as this"
+    return excused
 
 
 def _name(report: Report) -> str:
@@ -94,54 +101,58 @@ def _name(report: Report) -> str:
 
 
 def _p_value(report: Report) -> float:
-    """Of all that can fail it, each part at its own rate: the smallest, in terms of what decides."""
-    found = [
-        each.p_value * ALPHA / ALPHAS[each.part]
-        for each in report.comparison.metrics
-        if each.part in ALPHAS and each.p_value is not None and each.regressed
-    ]
-    return min([1.0, *found])
+    """Return the smallest p value of the regressions, each scaled from its own test level to `ALPHA`."""
+    smallest = 1.0
+    for row in report.comparison.metrics:
+        if row.part in ALPHAS and row.p_value is not None and row.regressed:
+            smallest = min(smallest, row.p_value * ALPHA / ALPHAS[row.part])
+    return smallest
 
 
 def _only_regressed(report: Report) -> bool:
-    """Whether nothing but a change beside the baseline fails it: no threshold, nothing missing, no creep."""
+    """Check that only regressions fail a run: no crossed threshold, no missing metric, no drift."""
     comparison = report.comparison
-    other = [each for each in comparison.metrics if each.verdict is Verdict.MISSING]
-    return not other and not comparison.worse_than_pinned and not report.result.crossed
+    missing = any(row.verdict is Verdict.MISSING for row in comparison.metrics)
+    return not missing and not comparison.worse_than_pinned and not report.result.crossed
 
 
 def _moved_together(reports: Sequence[Report]) -> str | None:
-    """That nearly all scenarios are slower; None when they are not, or time is simulated."""
-    moves = [
-        change
-        for each in reports
-        if not each.result.fingerprint.simulated and (change := _change(each.comparison.metrics)) is not None
-    ]
-    if len(moves) < FEWEST_TOGETHER:
+    """Return a sentence if nearly all scenarios are slower; None otherwise.
+
+    Scenarios whose time is simulated are left out: the machine hardly changes them.
+    """
+    changes: list[float] = []
+    for report in reports:
+        change = _response_change(report.comparison.metrics)
+        if change is not None and not report.result.fingerprint.simulated:
+            changes.append(change)
+    slower = sorted(change for change in changes if change > SCREEN_RATIO)
+    if len(changes) < FEWEST_TOGETHER or len(slower) <= TOGETHER_RATIO * len(changes):
         return None
-    slower = sorted(change for change in moves if change > SCREEN_RATIO)
-    if len(slower) <= TOGETHER_RATIO * len(moves):
-        return None
-    size = (
-        f"{len(slower)} of {len(moves)} scenarios are slower, by {wording.percent(slower[len(slower) // 2])}"
-    )
-    return f"environment shift: {size} in the middle, and no control says whether the machine is"
+    median = wording.percent(slower[len(slower) // 2])
+    size = f"{len(slower)} of {len(changes)} scenarios are slower, with a median of {median}"
+    return f"environment shift: {size}, and without a reference workload the machine's speed is unknown"
 
 
-def _change(metrics: Sequence[MetricComparison]) -> float | None:
-    return next((each.change_ratio for each in metrics if each.key == _RESPONSE), None)
+def _response_change(metrics: Sequence[MetricComparison]) -> float | None:
+    for row in metrics:
+        if row.key == _RESPONSE:
+            return row.change_ratio
+    return None
 
 
 def _headline(ordered: Sequence[Report], decisions: dict[str, Decision], decision: Decision) -> str:
-    count = len(ordered)
-    if decision is Decision.PASS:
-        return f"No regression in {wording.counted(count, 'scenario')}."
-    concerned = [each for each in ordered if decisions[_name(each)] is decision]
-    names = wording.listing([_name(each) for each in concerned])
+    total = wording.counted(len(ordered), "scenario")
+    names = [_name(report) for report in ordered if decisions[_name(report)] is decision]
+    listed = wording.listing(names)
     match decision:
+        case Decision.PASS:
+            return f"No regression in {total}."
         case Decision.FAIL:
-            return f"{len(concerned)} of {wording.counted(count, 'scenario')} failed: {names}."
+            return f"{len(names)} of {total} failed: {listed}."
         case Decision.INVALID:
-            return f"{len(concerned)} of {wording.counted(count, 'scenario')} could not be measured: {names}."
+            return f"{len(names)} of {total} could not be measured: {listed}."
+        case Decision.INCONCLUSIVE:
+            return f"Cannot tell for {len(names)} of {total}: {listed}."
         case _:
-            return f"Cannot tell of {len(concerned)} of {wording.counted(count, 'scenario')}: {names}."
+            assert_never(decision)

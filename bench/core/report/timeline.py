@@ -1,12 +1,13 @@
-"""A run over time, in slices: as many figures whatever the number of requests."""
+"""A run over time, in slices: a bounded number of figures for any number of requests."""
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from bench.core.config.executors import Phase, in_words
-from bench.core.report.distribution import rounded
+from bench.core.report.distribution import round_for_chart
 from bench.core.run.recording import Recording
 from bench.core.samples.arrays import Floats, Mask
 from bench.core.samples.metrics import METRICS
@@ -18,199 +19,222 @@ from bench.core.values.units import ms
 from bench.core.watch.availability import availability
 
 MOST_SLICES = 200
-# A request is drawn by itself when there are few; of more, only what is typical of each slice is.
 MOST_DOTS = 1_000
-_ENOUGH, _FEW = 20, 4  # requests of a slice: to have a 95th percentile, to have a median
-_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)  # widths of slices that people can read
+"""Up to this many requests are drawn one by one; of more, only the percentiles of each slice are."""
+_FEWEST_FOR_P95 = 20
+_FEWEST_FOR_MEDIAN = 4
+_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+"""Round slice widths, times a power of ten."""
 _QUANTILES = {"p50": 0.50, "p95": 0.95}
 _LATENCIES = ("e2e_ms", "ttft_ms")
 
 
 class Curve(Record):
-    """Values over the slices; None where there is none."""
+    """A value for each slice."""
 
     label: str
+    """Name for people."""
     values: tuple[Number | None, ...]
+    """Values by slice; `null` where there is none."""
 
 
 class Dots(Record):
-    """Requests one by one: when each was planned, and how long it took."""
+    """Single requests."""
 
     at_s: tuple[Number, ...]
+    """Planned time of each request, in seconds since the start."""
     took_ms: tuple[NotNegative, ...]
+    """Response time of each request."""
 
 
 class Period(Record):
     """A part of the run."""
 
     label: str
+    """Name for people."""
     start_s: Number
+    """Start, in seconds since the start of the run."""
     end_s: Number
+    """End, in seconds since the start of the run."""
 
 
 class Timeline(Record):
-    """A run over time; every curve has a value for each slice.
-
-    Attributes:
-        end_s: When the last request was over.
-        slice_s: Width of a slice.
-        at_s: The middle of each slice.
-        latencies: Milliseconds, by when requests were planned.
-        succeeded: Requests that succeeded, one by one; empty when there are many.
-        failed: Those that did not, likewise.
-        rates: Requests per second, by how they ended, at the time they ended.
-        under_way: How many requests were due and not over, in the mean.
-        cpu_pct: By service, in per cent of one core.
-        memory_bytes: By service.
-        gauges: What services said of themselves, each by its own unit.
-        phases: When each stage sent requests.
-        outages: When a health check found what it asks down, by its name.
-    """
+    """A run over time; every curve has a value for each slice."""
 
     end_s: Number
+    """End of the last request, in seconds."""
     slice_s: Number
+    """Width of a slice, in seconds."""
     at_s: tuple[Number, ...]
+    """Middle of each slice, in seconds."""
     latencies: tuple[Curve, ...]
+    """Percentiles of latencies in milliseconds, by the planned time of the requests."""
     succeeded: Dots
+    """Requests that succeeded; empty if there are too many to draw."""
     failed: Dots
+    """Requests that failed; empty if there are too many to draw."""
     rates: tuple[Curve, ...]
-    under_way: Curve
+    """Requests per second by result, at the time of their end."""
+    in_flight: Curve
+    """Mean number of requests that were due and had not ended."""
     cpu_pct: tuple[Curve, ...]
+    """CPU use by service, in per cent of one core."""
     memory_bytes: tuple[Curve, ...]
+    """Memory use by service."""
     gauges: tuple[Curve, ...]
+    """Gauges by service, each in its own unit."""
     phases: tuple[Period, ...]
+    """Times in which each phase sent requests."""
     outages: tuple[Period, ...]
+    """Times in which each health check failed."""
 
 
 def timeline(recording: Recording, phases: Sequence[Phase]) -> Timeline | None:
-    """A recording over time; None when nothing happened in it.
+    """Return a recording over time; `None` if it has no requests.
 
     Args:
-        recording: Without its warm-up, and of the scenario's own target.
-        phases: The scenario's, which requests name by number.
+        recording: Recording without warm-up, of the scenario's own target.
+        phases: Phases of the scenario; requests refer to them by index.
     """
-    samples, end_s = recording.samples.without_cancelled(), recording.elapsed_s
+    samples = recording.samples.without_cancelled()
+    end_s = recording.elapsed_s
     if not len(samples) or end_s <= 0:
         return None
     slice_s = slice_width_s(end_s, len(samples))
     edges = _edges(end_s, slice_s)
     ok = samples.has_outcome(Outcome.OK)
-    finished = {"succeeded": samples.where(ok), "failed": samples.where(~ok)}
-    dotted = len(samples) <= MOST_DOTS
+    few = len(samples) <= MOST_DOTS
+    cpu = ((sample.source, sample.at_s, sample.cpu_pct) for sample in recording.resources)
+    memory = ((sample.source, sample.at_s, sample.memory_bytes) for sample in recording.resources)
+    gauges = ((f"{gauge.service} {gauge.name}", gauge.at_s, gauge.value) for gauge in recording.gauges)
     return Timeline(
         end_s=end_s,
         slice_s=slice_s,
-        at_s=rounded((edges[:-1] + edges[1:]) / 2),
+        at_s=round_for_chart((edges[:-1] + edges[1:]) / 2),
         latencies=_latencies(samples, edges),
-        succeeded=_dots(samples, ok & dotted),
-        failed=_dots(samples, ~ok & dotted),
-        rates=tuple(_rate(label, each, edges) for label, each in finished.items() if len(each)),
-        under_way=_under_way(samples, edges),
-        cpu_pct=_curves(((each.source, each.at_s, each.cpu_pct) for each in recording.resources), edges),
-        memory_bytes=_curves(
-            ((each.source, each.at_s, each.memory_bytes) for each in recording.resources), edges
-        ),
-        gauges=_curves(
-            ((f"{each.service} {each.name}", each.at_s, each.value) for each in recording.gauges), edges
-        ),
-        phases=tuple(_phases(samples, phases, end_s)),
-        outages=tuple(_outages(recording.probes, end_s)),
+        succeeded=_dots(samples, ok & few),
+        failed=_dots(samples, ~ok & few),
+        rates=_rates(samples, ok, edges),
+        in_flight=_in_flight(samples, edges),
+        cpu_pct=_curves(cpu, edges),
+        memory_bytes=_curves(memory, edges),
+        gauges=_curves(gauges, edges),
+        phases=_phases(samples, phases, end_s),
+        outages=_outages(recording.probes, end_s),
     )
 
 
 def slice_width_s(end_s: float, requests: int) -> float:
-    """A round width with which there are not too many slices, and enough requests in each."""
-    enough = _ENOUGH if requests >= _ENOUGH * _ENOUGH else _FEW
-    least_s = max(end_s / MOST_SLICES, end_s * enough / requests)
+    """Return a round slice width that bounds the number of slices and gives each enough requests."""
+    fewest = _FEWEST_FOR_MEDIAN
+    if requests >= _FEWEST_FOR_P95 * _FEWEST_FOR_P95:
+        fewest = _FEWEST_FOR_P95
+    least_s = max(end_s / MOST_SLICES, end_s * fewest / requests)
     power = 10.0 ** math.floor(math.log10(least_s))
     return next(step * power for step in _STEPS if step * power >= least_s * (1.0 - 1e-9))
 
 
 def _edges(end_s: float, slice_s: float) -> Floats:
-    """Where slices begin, and the end; a rest of less than half a slice belongs to the one before it."""
+    """Return the edges of the slices. A rest below half a slice belongs to the slice before it."""
     count = max(1, math.floor(end_s / slice_s + 0.5))
-    return np.array([*(number * slice_s for number in range(count)), end_s])
+    return np.append(np.arange(count) * slice_s, end_s)
 
 
 def _latencies(samples: Samples, edges: Floats) -> tuple[Curve, ...]:
-    planned_s, curves = samples.column("scheduled_s"), []
+    planned_s = samples.column("scheduled_s")
+    curves: list[Curve] = []
     for key in _LATENCIES:
         values = METRICS[key].values(samples)
-        known = ~np.isnan(values)
-        if not known.any():
+        present = ~np.isnan(values)
+        if not present.any():
             continue
-        parts = _sliced(planned_s[known], values[known], edges)
+        slices = _split(planned_s[present], values[present], edges)
         for name, probability in _QUANTILES.items():
-            quantiles = [stats.quantile(part, probability) for part in parts]
-            if any(each is not None for each in quantiles):
-                curves.append(Curve(label=f"{METRICS[key].label}, {name}", values=_short(quantiles)))
+            quantiles = [stats.quantile(part, probability) for part in slices]
+            if any(quantile is not None for quantile in quantiles):
+                curves.append(Curve(label=f"{METRICS[key].label}, {name}", values=_round_all(quantiles)))
     return tuple(curves)
 
 
-def _sliced(at_s: Floats, values: Floats, edges: Floats) -> list[Floats]:
-    """The values of each slice."""
+def _split(at_s: Floats, values: Floats, edges: Floats) -> list[Floats]:
+    """Return the values of each slice."""
     order = np.argsort(at_s, kind="stable")
     return np.split(values[order], np.searchsorted(at_s[order], edges[1:-1]))
 
 
 def _dots(samples: Samples, mask: Mask) -> Dots:
-    planned_s, finished_s = samples.column("scheduled_s")[mask], samples.column("finished_s")[mask]
+    planned_s = samples.column("scheduled_s")[mask]
+    took_ms = ms(samples.column("finished_s")[mask] - planned_s)
     order = np.argsort(planned_s, kind="stable")
-    took_ms = ms(finished_s - planned_s)
-    return Dots(at_s=rounded(planned_s[order]), took_ms=rounded(took_ms[order]))
+    return Dots(at_s=round_for_chart(planned_s[order]), took_ms=round_for_chart(took_ms[order]))
 
 
-def _rate(label: str, samples: Samples, edges: Floats) -> Curve:
-    counts, _ = np.histogram(samples.column("finished_s"), bins=edges)
-    return Curve(label=label, values=_short(counts / np.diff(edges)))
+def _rates(samples: Samples, ok: Mask, edges: Floats) -> tuple[Curve, ...]:
+    curves: list[Curve] = []
+    for label, ended in (("succeeded", samples.where(ok)), ("failed", samples.where(~ok))):
+        if len(ended):
+            counts, _ = np.histogram(ended.column("finished_s"), bins=edges)
+            curves.append(Curve(label=label, values=_round_all(counts / np.diff(edges))))
+    return tuple(curves)
 
 
-def _under_way(samples: Samples, edges: Floats) -> Curve:
-    """The mean over each slice, exactly: the time that requests waited in it, by its width."""
-    begun, over = (_passed_s(samples.column(name), edges) for name in ("scheduled_s", "finished_s"))
-    return Curve(label="under way", values=_short(np.diff(begun - over) / np.diff(edges)))
+def _in_flight(samples: Samples, edges: Floats) -> Curve:
+    """Return the exact mean over each slice: the time that requests were in flight, divided by its width."""
+    since_planned_s = _elapsed_since(samples.column("scheduled_s"), edges)
+    since_finished_s = _elapsed_since(samples.column("finished_s"), edges)
+    in_flight_s = np.diff(since_planned_s - since_finished_s)
+    return Curve(label="in flight", values=_round_all(in_flight_s / np.diff(edges)))
 
 
-def _passed_s(moments_s: Floats, until_s: Floats) -> Floats:
-    """Seconds that have passed since each moment that lies before, added up."""
+def _elapsed_since(moments_s: Floats, until_s: Floats) -> Floats:
+    """Return the sum of max(0, until - moment) over all moments, for each end."""
     moments_s = np.sort(moments_s)
     counts = np.searchsorted(moments_s, until_s, side="right")
-    added_s: Floats = np.concatenate([[0.0], np.cumsum(moments_s)])
-    passed_s: Floats = until_s * counts - added_s[counts]
-    return passed_s
+    sums_s: Floats = np.concatenate([[0.0], np.cumsum(moments_s)])
+    elapsed_s: Floats = until_s * counts - sums_s[counts]
+    return elapsed_s
 
 
-def _curves(seen: Iterable[tuple[str, float, float]], edges: Floats) -> tuple[Curve, ...]:
-    """The mean of what was seen in each slice: by its label, of a moment in seconds and a value."""
+def _curves(readings: Iterable[tuple[str, float, float]], edges: Floats) -> tuple[Curve, ...]:
+    """Return the mean of each slice by label.
+
+    Args:
+        readings: Label, moment in seconds, and value.
+        edges: Edges of the slices, in seconds.
+    """
     by_label: dict[str, list[tuple[float, float]]] = {}
-    for label, at_s, value in seen:
+    for label, at_s, value in readings:
         by_label.setdefault(label, []).append((at_s, value))
-    return tuple(
-        Curve(label=label, values=_short(_means(np.array(each), edges)))
-        for label, each in sorted(by_label.items())
-    )
+    curves: list[Curve] = []
+    for label, of_label in sorted(by_label.items()):
+        table = np.array(of_label)
+        slices = _split(table[:, 0], table[:, 1], edges)
+        means = [float(np.mean(part)) if len(part) else None for part in slices]
+        curves.append(Curve(label=label, values=_round_all(means)))
+    return tuple(curves)
 
 
-def _means(seen: Floats, edges: Floats) -> Iterable[float | None]:
-    parts = _sliced(seen[:, 0], seen[:, 1], edges)
-    return (float(np.mean(part)) if len(part) else None for part in parts)
+def _phases(samples: Samples, phases: Sequence[Phase], end_s: float) -> tuple[Period, ...]:
+    """Return the phases, each from its first planned request to that of the next phase."""
+    indexes = samples.column("phase")
+    planned_s = samples.column("scheduled_s")
+    starts = [(float(planned_s[indexes == index].min()), int(index)) for index in np.unique(indexes)]
+    starts.sort()
+    periods: list[Period] = []
+    for (start_s, index), (next_s, _) in pairwise([*starts, (end_s, -1)]):
+        label = in_words(phases[index : index + 1])
+        periods.append(Period(label=label, start_s=start_s, end_s=next_s))
+    return tuple(periods)
 
 
-def _phases(samples: Samples, phases: Sequence[Phase], end_s: float) -> Iterable[Period]:
-    """From the first request that is planned in it to that of the next one."""
-    numbers, planned_s = samples.column("phase"), samples.column("scheduled_s")
-    begun = [(float(planned_s[numbers == number].min()), int(number)) for number in np.unique(numbers)]
-    ends = [start_s for start_s, _ in sorted(begun)[1:]]
-    for (start_s, number), until_s in zip(sorted(begun), [*ends, end_s], strict=True):
-        yield Period(label=in_words(phases[number : number + 1]), start_s=start_s, end_s=until_s)
+def _outages(probes: Iterable[Probe], end_s: float) -> tuple[Period, ...]:
+    periods: list[Period] = []
+    for check, availability_of_check in availability(probes, end_s).items():
+        for outage in availability_of_check.outages:
+            outage_end_s = end_s if outage.to_s is None else outage.to_s
+            periods.append(Period(label=check, start_s=outage.from_s, end_s=outage_end_s))
+    return tuple(periods)
 
 
-def _outages(probes: Iterable[Probe], end_s: float) -> Iterable[Period]:
-    for check, each in availability(probes, end_s).items():
-        for outage in each.outages:
-            until_s = end_s if outage.to_s is None else outage.to_s
-            yield Period(label=check, start_s=outage.from_s, end_s=until_s)
-
-
-def _short(values: Iterable[float | None]) -> tuple[float | None, ...]:
-    return tuple(None if value is None else rounded([value])[0] for value in values)
+def _round_all(values: Iterable[float | None]) -> tuple[float | None, ...]:
+    return tuple(None if value is None else round_for_chart([value])[0] for value in values)

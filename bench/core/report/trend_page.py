@@ -1,4 +1,4 @@
-"""What a page on a history shows: each metric run by run, beside its levels, its baseline and its anchor."""
+"""The figures of a history's page: each metric run by run, with its levels and its baselines."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,52 +16,49 @@ from bench.core.verdict.success import SUCCESS
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
-    """The least and the most of a metric in the runs of a baseline, in its unit."""
+class BaselineRange:
+    """The range of a metric in the runs of a baseline, in the metric's unit."""
 
     low: float
+    """Lowest value."""
     high: float
+    """Highest value."""
     runs: int
+    """Number of runs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """A metric over a history, in its unit.
-
-    Attributes:
-        key: The metric.
-        values: Of each run of the page; None where it has none.
-        levels: What was usual at that run: the median between one change point and the next.
-        change_points: Oldest first.
-        band: Of the baseline's runs; None without any.
-        pinned: The median of the anchor's runs; None without any.
-    """
+class MetricHistory:
+    """A metric over a history, in its unit."""
 
     key: str
+    """Key of the metric."""
     values: tuple[float | None, ...]
+    """Value of each run of the page; `None` for a run without the metric."""
     levels: tuple[float, ...]
+    """Level at each run: the median of the runs between two change points."""
     change_points: tuple[ChangePoint, ...]
-    band: Band | None
+    """Change points, oldest first."""
+    band: BaselineRange | None
+    """Range in the baseline's runs; `None` without a baseline."""
     pinned: float | None
+    """Median of the pinned baseline's runs; `None` without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrendPage:
-    """A history, judged and drawn.
-
-    Attributes:
-        where: Whose it is: `<stack>/<environment>/<scenario>`.
-        trend: The judgement.
-        runs: Those that are compared, oldest first.
-        older: How many more there are that could be, and are too old.
-        courses: A course for each metric of the trend, in its order.
-    """
+    """A history with its judgement and its curves."""
 
     where: str
+    """Path of the history: `<stack>/<environment>/<scenario>`."""
     trend: Trend
+    """The judgement."""
     runs: tuple[HistoryPoint, ...]
+    """Compared runs, oldest first."""
     older: int
-    courses: tuple[Course, ...]
+    """Number of comparable runs that are too old to be shown."""
+    metrics: tuple[MetricHistory, ...]
+    """History of each metric of the trend, in its order."""
 
     @property
     def newest(self) -> HistoryPoint:
@@ -72,68 +69,78 @@ class TrendPage:
 def trend_page(
     points: Sequence[HistoryPoint], baseline: Baseline | None = None, recent: int = RECENT_RUNS
 ) -> TrendPage:
-    """The page of a history.
+    """Return the page of a history.
 
     Args:
-        points: Of one scenario on one stack in one environment, oldest first; at least one.
-        baseline: Of the same; None when there is none.
-        recent: How many of the newest runs a change for the worse may lie back.
+        points: Runs of one scenario on one stack in one environment, oldest first; at least one.
+        baseline: Baseline of the same scenario, stack and environment; `None` without one.
+        recent: Number of the newest runs in which a regression counts as recent.
     """
     pinned = baseline.pinned if baseline else None
     history = compared(points)
-    judged = judge(history, pinned, recent)
-    where = points[-1].fingerprint
-    accepted = _alike(where, baseline.runs if baseline else ())
-    pinned_runs = _alike(where, pinned.runs if pinned else ())
+    trend = judge(history, pinned, recent)
+    fingerprint = points[-1].fingerprint
+    baseline_runs = _comparable(fingerprint, baseline.runs if baseline else ())
+    pinned_runs = _comparable(fingerprint, pinned.runs if pinned else ())
+    metrics: list[MetricHistory] = []
+    for metric_trend in trend.metrics:
+        series = history.series[metric_trend.key]
+        values = _values(series, len(history.runs))
+        metrics.append(_metric_history(metric_trend, values, baseline_runs, pinned_runs))
     return TrendPage(
         where=where_of(points[-1]),
-        trend=judged,
+        trend=trend,
         runs=tuple(history.runs),
         older=history.older,
-        courses=tuple(
-            _course(each, history.series[each.key], len(history.runs), accepted, pinned_runs)
-            for each in judged.metrics
-        ),
+        metrics=tuple(metrics),
     )
 
 
-def _alike(where: Fingerprint, runs: Iterable[BaselineRun]) -> list[BaselineRun]:
-    return [each for each in runs if not differences(where, each.fingerprint)]
+def _comparable(fingerprint: Fingerprint, runs: Iterable[BaselineRun]) -> list[BaselineRun]:
+    return [run for run in runs if not differences(fingerprint, run.fingerprint)]
 
 
-def _course(
-    found: MetricTrend,
-    series: Series,
-    count: int,
-    accepted: Sequence[BaselineRun],
-    pinned: Sequence[BaselineRun],
-) -> Course:
+def _values(series: Series, count: int) -> tuple[float | None, ...]:
     values: list[float | None] = [None] * count
-    for place, _, value in series:
-        values[place] = value
-    usual, anchored = _typical(found.key, accepted), _typical(found.key, pinned)
-    return Course(
-        key=found.key,
-        values=tuple(values),
-        levels=tuple(_levels(found, count)),
-        change_points=found.change_points,
-        band=Band(min(usual), max(usual), len(usual)) if usual else None,
-        pinned=float(np.median(anchored)) if anchored else None,
+    for position, _, value in series:
+        values[position] = value
+    return tuple(values)
+
+
+def _metric_history(
+    trend: MetricTrend,
+    values: tuple[float | None, ...],
+    baseline_runs: Sequence[BaselineRun],
+    pinned_runs: Sequence[BaselineRun],
+) -> MetricHistory:
+    accepted = _typical_values(trend.key, baseline_runs)
+    pinned = _typical_values(trend.key, pinned_runs)
+    return MetricHistory(
+        key=trend.key,
+        values=values,
+        levels=_levels(trend, len(values)),
+        change_points=trend.change_points,
+        band=BaselineRange(min(accepted), max(accepted), len(accepted)) if accepted else None,
+        pinned=float(np.median(pinned)) if pinned else None,
     )
 
 
-def _levels(found: MetricTrend, count: int) -> Iterable[float]:
-    cuts = [*(each.position for each in found.change_points), count]
-    levels = [*(each.before for each in found.change_points), found.level]
-    begin = 0
-    for cut, level in zip(cuts, levels, strict=True):
-        yield from [level] * (cut - begin)
-        begin = cut
+def _levels(trend: MetricTrend, count: int) -> tuple[float, ...]:
+    """Return the level at each run."""
+    levels: list[float] = []
+    for change_point in trend.change_points:
+        levels += [change_point.before] * (change_point.position - len(levels))
+    levels += [trend.level] * (count - len(levels))
+    return tuple(levels)
 
 
-def _typical(key: str, runs: Iterable[BaselineRun]) -> list[float]:
-    """What is typical of a metric in each of the runs that have it."""
-    if key == SUCCESS:
-        return [each.ok / (each.ok + each.failed) for each in runs if each.ok + each.failed]
-    start = metric(key).smallest_change
-    return [stats.typical([*each.figures[key].values()], start) for each in runs if each.figures.get(key)]
+def _typical_values(key: str, runs: Iterable[BaselineRun]) -> list[float]:
+    """Return the typical value of a metric in each run that has it."""
+    values: list[float] = []
+    for run in runs:
+        if key == SUCCESS:
+            if run.ok + run.failed:
+                values.append(run.ok / (run.ok + run.failed))
+        elif run.figures.get(key):
+            values.append(stats.typical(list(run.figures[key].values()), metric(key).smallest_change))
+    return values

@@ -1,4 +1,4 @@
-"""What is said of a trend: the judgement in a sentence, then the next step."""
+"""The judgement of a history in one sentence, and the next step."""
 
 from typing import assert_never
 
@@ -15,62 +15,65 @@ _COMMIT_DIGITS = 7
 
 
 def headline(trend: Trend) -> str:
-    """The judgement in one sentence."""
+    """Return the judgement in one sentence."""
     match trend.decision:
         case Decision.FAIL if trend.standing:
-            return _changed(trend.standing)
+            return _regression(trend.standing)
         case Decision.FAIL:
-            sizes = [
-                f"{metric(each.key).label} {wording.change(each.change_ratio)}" for each in trend.drifted
-            ]
-            return f"Crept: {wording.listing(sizes)} since the anchor of {trend.pinned_at:%Y-%m-%d}."
+            changes = []
+            for row in trend.drifted:
+                changes.append(f"{metric(row.key).label} {wording.change(row.change_ratio)}")
+            since = f"since the pinned baseline of {trend.pinned_at:%Y-%m-%d}"
+            return f"Drift: {wording.listing(changes)} {since}."
         case Decision.INCONCLUSIVE | Decision.INVALID:
-            runs = "run compares" if trend.runs == 1 else "runs compare"
-            return f"Cannot tell: {trend.runs} {runs} with the newest, {FEWEST_RUNS} are needed."
+            runs = wording.counted(trend.runs, "comparable run")
+            return f"Cannot tell: the history has {runs}, {FEWEST_RUNS} are needed."
         case Decision.PASS:
-            levels = [
-                f"{metric(each.key).label} {wording.value(each.level, metric(each.key).unit)}"
-                for each in trend.metrics
-                if each.part is Part.DECIDES
-            ]
-            return f"No change for the worse in {trend.runs} runs that stands: {wording.listing(levels)}."
+            levels = []
+            for history in trend.metrics:
+                if history.part is Part.DECIDES:
+                    measured = metric(history.key)
+                    levels.append(f"{measured.label} {wording.value(history.level, measured.unit)}")
+            return f"No lasting regression in {trend.runs} runs: {wording.listing(levels)}."
         case _:
             assert_never(trend.decision)
 
 
 def next_step(trend: Trend) -> str:
-    """What the reader does now."""
+    """Return the next step of the reader."""
     if trend.standing:
-        return _look(trend, trend.standing[0])
+        return _find_commit(trend, trend.standing[0])
     if trend.drifted:
-        pinned = f"bench baseline pin {trend.scenario} --reason '…'"
-        return f"bench ab tells which commits since then are slower; if it is meant: {pinned}."
+        pin = f"bench baseline pin {trend.scenario} --reason '…'"
+        return f"Find the slower commits with bench ab. If the change is intended, run: {pin}."
     if trend.decision is Decision.INCONCLUSIVE:
         return "Add more runs of the same stack and load: bench ci history add results/RUN."
     return "Nothing to do."
 
 
 def commit(name: str | None) -> str:
-    """A commit as people write it."""
+    """Return a commit's short name, or `no commit`."""
     return "no commit" if name is None else name[:_COMMIT_DIGITS]
 
 
-def _changed(standing: tuple[ChangePoint, ...]) -> str:
+def _regression(standing: tuple[ChangePoint, ...]) -> str:
     worst = standing[0]
-    row, tier = metric(worst.key), tier_name(worst.key)
+    row = metric(worst.key)
+    tier = tier_name(worst.key)
     label = f"The tier `{tier}`" if tier else row.label.capitalize()
     levels = f"{wording.value(worst.before, row.unit)} → {wording.value(worst.after, row.unit)}"
-    size = "" if worst.key == SUCCESS else f" ({wording.change(worst.change_ratio)})"
-    others = len({each.key for each in standing} - {worst.key})
+    change = "" if worst.key == SUCCESS else f" ({wording.change(worst.change_ratio)})"
+    others = len({change_point.key for change_point in standing} - {worst.key})
     more = f", and {others} more" if others else ""
-    return f"{label} became worse on {worst.started_at:%Y-%m-%d}: {levels}{size}{more}."
+    return f"{label} became worse on {worst.started_at:%Y-%m-%d}: {levels}{change}{more}."
 
 
-def _look(trend: Trend, worst: ChangePoint) -> str:
-    old, new = commit(worst.last_commit), commit(worst.commit)
+def _find_commit(trend: Trend, worst: ChangePoint) -> str:
+    old = commit(worst.last_commit)
+    new = commit(worst.commit)
     if worst.commit is None or worst.last_commit is None:
-        return f"Compare runs {worst.last_run_id} and {worst.run_id}: their commits are not known."
+        return f"Compare runs {worst.last_run_id} and {worst.run_id}; their commits are unknown."
     if worst.commit == worst.last_commit:
-        return f"Both levels have runs of commit {old}: look at the machine and the services before the code."
-    again = f"bench ab {trend.stack}@{old} {trend.stack}@{new} --scenario {trend.scenario}"
-    return f"It came between commits {old} and {new}; {again} measures both in turns."
+        return f"Both levels have runs of commit {old}: look at the machine and the services first."
+    command = f"bench ab {trend.stack}@{old} {trend.stack}@{new} --scenario {trend.scenario}"
+    return f"The change came between commits {old} and {new}. Compare them: {command}."

@@ -31,7 +31,7 @@ def test_every_curve_has_a_value_for_each_slice() -> None:
     """All that is drawn under one axis has its places."""
     seen = (make_use("model", 3.0),)
     found = drawn(make_recording(resources=seen))
-    curves = (*found.latencies, *found.rates, found.under_way, *found.cpu_pct, *found.memory_bytes)
+    curves = (*found.latencies, *found.rates, found.in_flight, *found.cpu_pct, *found.memory_bytes)
     assert {len(each.values) for each in curves} == {len(found.at_s)}
     assert found.at_s == tuple(sorted(found.at_s))
 
@@ -75,7 +75,7 @@ def test_who_waits_is_counted_in_the_mean() -> None:
     samples = [make_sample(seq, at_s=seq * 0.5, latency_ms=500.0) for seq in range(20)]
     found = drawn(make_recording(samples, elapsed_s=10.0))
     assert found.slice_s == 2.0
-    assert found.under_way.values == (1.0,) * 5
+    assert found.in_flight.values == (1.0,) * 5
 
 
 def test_a_slice_without_requests_has_no_latency() -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from bench.core.history.levels import MOST_RUNS
 from bench.core.history.trend import trend
-from bench.core.report.trend_page import Course, TrendPage, trend_page
+from bench.core.report.trend_page import MetricHistory, TrendPage, trend_page
 from bench.core.verdict.baseline import Baseline, PinnedBaseline
 from bench.core.verdict.success import SUCCESS
 from tests.factories import (
@@ -17,9 +17,9 @@ from tests.factories import (
 E2E = "e2e_ms"
 
 
-def course(page: TrendPage, key: str = E2E) -> Course:
+def course(page: TrendPage, key: str = E2E) -> MetricHistory:
     """One metric of a page."""
-    return next(each for each in page.courses if each.key == key)
+    return next(each for each in page.metrics if each.key == key)
 
 
 def anchored(baseline: Baseline, **parts: object) -> Baseline:
@@ -39,7 +39,7 @@ def test_a_course_has_each_run_and_its_level() -> None:
     assert found.levels == (change.before,) * change.position + (change.after,) * (32 - change.position)
     assert (page.where, page.newest, page.older) == ("embedded/simulated/quick", history[-1], 0)
     assert page.trend == trend(history)
-    assert [each.key for each in page.courses] == [each.key for each in page.trend.metrics]
+    assert [each.key for each in page.metrics] == [each.key for each in page.trend.metrics]
 
 
 def test_a_run_that_lacks_a_metric_has_a_hole() -> None:
