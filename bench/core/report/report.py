@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import assert_never
 
 from bench.core.run.result import RunResult
-from bench.core.samples.metrics import Part, label_and_unit, metric, metric_of_tail, sentence_name, tier_name
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import label_and_unit, metric, metric_of_tail, sentence_name, tier_name
 from bench.core.samples.sample import Outcome
 from bench.core.values import wording
 from bench.core.values.record import Record
@@ -129,7 +130,7 @@ def _vanished(keys: Sequence[str], other: str) -> tuple[str, Clue]:
     clue = Clue.FAILED
     if any(_clue(key) is Clue.TIERS for key in keys):
         clue = Clue.TIERS
-    return f"{_capitalize(names)} vanished: {other} has it, this run does not.", clue
+    return f"{_capitalize(names)} vanished: present in {other}, missing in this run.", clue
 
 
 def _regression(row: MetricComparison) -> str:

@@ -296,7 +296,7 @@ def test_nothing_happened() -> None:
     """The levels are said, and nothing is to be done."""
     found = trend(make_history([1.0] * 30))
     assert headline(found) == (
-        "No change for the worse in 30 runs that stands: success 100 % and response time 504 ms."
+        "No lasting regression in 30 runs that stands: success 100 % and response time 504 ms."
     )
     assert next_step(found) == "Nothing to do."
     assert commit(None) == "no commit"

@@ -65,16 +65,16 @@ def tile(board: Dashboard, title: str) -> Tile:
             Decision.FAIL,
             "2 of 3 scenarios are worse than before: quick and spike.",
         ),
-        ([steady()], Decision.PASS, "No change for the worse stands in 1 scenario."),
+        ([steady()], Decision.PASS, "No lasting regression in 1 scenario."),
         (
             [steady(), steady(scenario="heavy"), few(scenario="medium")],
             Decision.PASS,
-            "No change for the worse stands in 2 scenarios. Of 1 more there are too few runs to tell.",
+            "No lasting regression in 2 scenarios. 1 more have too few runs.",
         ),
         (
             [few()],
             Decision.INCONCLUSIVE,
-            "Cannot tell yet: 12 runs that compare are needed, and no scenario has them.",
+            "Cannot tell yet: no scenario has the 12 comparable runs that are needed.",
         ),
     ],
 )
@@ -88,8 +88,8 @@ def test_the_worst_comes_first_with_its_next_step() -> None:
     """Failed, then inconclusive, then passed, each by name; what to do is said of the first."""
     board = dashboard([steady(scenario="a"), few(scenario="b"), worse(scenario="d"), worse(scenario="c")])
     assert [each.name for each in board.entries] == ["c", "d", "b", "a"]
-    assert board.next_step.startswith("c: It came between commits")
-    assert dashboard([worse()]).next_step.startswith("It came between commits")
+    assert board.next_step.startswith("c: The change came between commits")
+    assert dashboard([worse()]).next_step.startswith("The change came between commits")
     assert dashboard([steady()]).next_step == "Nothing to do."
 
 
@@ -149,7 +149,7 @@ def test_health_is_alerts_and_what_services_used() -> None:
     for newest in NOTHING:
         found = tile(dashboard([steady(newest)]), "System health")
         assert (found.status, found.figure) == (Status.UNKNOWN, "Not watched")
-        assert found.text == "The runs kept no resources."
+        assert found.text == "The runs have no resource samples."
 
 
 def test_services_are_what_their_health_checks_said() -> None:
@@ -178,7 +178,7 @@ def test_users_are_unhappy_with_failures_and_crossed_limits() -> None:
     for page in (failing, steady({"crossed": ("e2e_ms p(95)<100",)}), trend_page(dropped)):
         found = tile(dashboard([page]), "User experience")
         assert found.status is Status.LOOK
-        assert found.text.endswith("Too many failures or a limit crossed: quick.")
+        assert found.text.endswith("Too many failures or a crossed limit: quick.")
 
 
 def test_what_was_not_kept_is_not_known() -> None:

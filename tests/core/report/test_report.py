@@ -82,7 +82,7 @@ def test_a_run_that_passes_says_what_would_have_been_seen() -> None:
     """A pass says the change, and the smallest that would not have passed unseen; nothing is to be done."""
     made = report(run_at(1.0, 99), usual())
     assert made.headline == (
-        f"No regression: response time {MINUS}0.1 % (a change of +14 % would have been seen)."
+        f"No regression: response time {MINUS}0.1 % (detectable: +14 %)."
     )
     assert made.next_step == "Nothing to do."
 
@@ -102,7 +102,7 @@ def test_an_improvement_is_said_and_how_to_hold_it() -> None:
     result = run_at(0.7, 99)
     made = report(result, usual())
     assert made.headline == f"Improved: response time {MINUS}30 %."
-    assert made.next_step == f"To hold the gain: {accept_step(result)}"
+    assert made.next_step == f"To keep the gain, run: {accept_step(result)}"
 
 
 def test_an_improvement_of_success_is_no_share_of_a_share() -> None:
@@ -113,8 +113,8 @@ def test_an_improvement_of_success_is_no_share_of_a_share() -> None:
         row("e2e_ms", Verdict.UNCHANGED, change_ratio=0.012, mde_ratio=0.15),
     )
     made = make_report(result, Comparison(decision=Decision.PASS, reasons=("…",), metrics=metrics))
-    assert made.headline == "No regression: response time +1.2 % (a change of +15 % would have been seen)."
-    assert made.next_step == f"To hold the gain: {accept_step(result)}"
+    assert made.headline == "No regression: response time +1.2 % (detectable: +15 %)."
+    assert made.next_step == f"To keep the gain, run: {accept_step(result)}"
 
 
 def test_a_regression_is_said_with_its_size_and_place() -> None:
@@ -126,7 +126,7 @@ def test_a_regression_is_said_with_its_size_and_place() -> None:
     assert made.headline == (
         "Response time regressed: 436 ms → 654 ms (+218 ms, +50 %), most of it in `decode` (+300 ms)."
     )
-    named = "Look at the tier named above; if it is meant: "
+    named = "Look at the tier named above. If the change is intended, run: "
     assert made.next_step == f"{named}{accept_step(result, WORSE)}"
 
 
@@ -160,7 +160,7 @@ def test_a_tier_that_regressed_alone_is_said_so() -> None:
     )
     assert said(Decision.FAIL, *metrics) == (
         "The tier `queue` regressed: 40 ms → 80 ms (+40 ms, +100 %); "
-        "the response time as a whole stayed within what can be told."
+        "the total response time shows no regression."
     )
 
 
@@ -176,7 +176,7 @@ def test_success_that_regressed_stands_before_everything() -> None:
 def test_where_no_tier_is_named_one_looks_at_the_requests() -> None:
     """The next step speaks of a tier only where the headline names one."""
     result = run_at(1.0, 99, failed=range(0, 100, 8))
-    elsewhere = "Look at the failed requests and the services' logs; if it is meant: "
+    elsewhere = "Look at the failed requests and the services' logs. If the change is intended, run: "
     assert report(result, usual()).next_step == f"{elsewhere}{accept_step(result, WORSE)}"
 
 
@@ -208,7 +208,7 @@ def test_the_limit_of_a_tier_leads_to_the_tier() -> None:
     """Where a tier's own limit was crossed one looks at the tier, and not at requests that failed."""
     spec = make_spec(make_scenario(thresholds={"tier.decode_ms": ["avg<1"]}))
     step = report(run_at(spec=spec)).next_step
-    assert step.startswith("Look at the tier named above; if it is meant: ")
+    assert step.startswith("Look at the tier named above. If the change is intended, run: ")
 
 
 def test_a_crossed_threshold_is_said_with_what_was_measured() -> None:
@@ -239,7 +239,7 @@ def test_what_vanished_is_named() -> None:
     """Metrics that the baseline has and the run has not are the headline when nothing else failed."""
     tier_times = {name: value for name, value in TIER_TIMES.items() if name not in ("auth", "agent")}
     made = report(run_at(1.0, 99, tier_times=tier_times), usual())
-    assert made.headline == ("`agent` and `auth` vanished: the baseline has what this run has not.")
+    assert made.headline == ("`agent` and `auth` vanished: present in the baseline, missing in this run.")
 
 
 def test_what_vanished_stands_before_the_tiers_that_it_shifts() -> None:
@@ -250,7 +250,7 @@ def test_what_vanished_stands_before_the_tiers_that_it_shifts() -> None:
         tier("queue", Verdict.MISSING, base=40.0),
         row("tier.unattributed_ms", Verdict.MISSING, Part.EXPLAINS, base=5.0),
     )
-    headline = "`queue` vanished: the baseline has what this run has not."
+    headline = "`queue` vanished: present in the baseline, missing in this run."
     assert said(Decision.FAIL, *metrics) == headline
 
 
@@ -259,7 +259,7 @@ def test_an_undecided_run_without_a_baseline_can_become_one() -> None:
     result = run_at()
     made = report(result)
     assert made.headline == "Cannot tell: there is no baseline for this scenario and environment yet."
-    assert made.next_step == f"If this run is as it should be: {accept_step(result)}"
+    assert made.next_step == f"If this run is correct, run: {accept_step(result)}"
 
 
 def test_an_undecided_run_beside_noise_asks_for_more() -> None:
@@ -267,15 +267,15 @@ def test_an_undecided_run_beside_noise_asks_for_more() -> None:
     made = report(run_at(1.0, 99), make_baseline([0.7, 1.43] * 5))
     assert made.decision is Decision.INCONCLUSIVE
     assert made.headline.startswith("Cannot tell: response time: only a change of ")
-    assert made.next_step == "Accept more runs into the baseline, or measure longer, to see smaller changes."
+    assert made.next_step == "Accept more runs into the baseline, or measure longer, to detect smaller changes."
 
 
 def test_an_invalid_run_is_no_measurement() -> None:
     """A run that cannot be believed is said to be none, with the first reason; it is measured again."""
     stop = Stop(cause=StopCause.INTERRUPT, reason="Ctrl-C")
     made = report(make_run(make_recording(stop=stop)), usual())
-    assert made.headline == "Not a measurement: the run ended early: Ctrl-C."
-    assert made.next_step == "Measure again on a quieter machine; nothing was judged."
+    assert made.headline == "Invalid run: the run ended early: Ctrl-C."
+    assert made.next_step == "Measure again on a quieter machine. This run was not judged."
 
 
 @pytest.mark.parametrize("factor", [0.7, 1.0, 1.3])
@@ -316,7 +316,7 @@ def test_nothing_succeeded_as_before_is_a_whole_sentence() -> None:
     """Where neither the run nor its baseline has a success, the headline says so."""
     failed = run_at(failed=range(100), spec=make_spec(make_scenario(thresholds={})))
     made = report(failed, without_success())
-    assert made.headline == "No regression, and nothing succeeded, as before."
+    assert made.headline == "No regression. No request succeeded, as before."
 
 
 def test_a_run_without_success_is_not_to_be_accepted() -> None:

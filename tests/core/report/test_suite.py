@@ -81,7 +81,7 @@ def test_among_many_scenarios_one_is_bad_by_chance() -> None:
     assert (alone.decision, alone.reasons) == (Decision.FAIL, ())
     among = judge_suite(reports([worse, *[1.0] * 6], baseline))
     assert among.decision is Decision.INCONCLUSIVE
-    assert among.headline == "Cannot tell of 1 of 7 scenarios: quick."
+    assert among.headline == "Cannot tell for 1 of 7 scenarios: quick."
     assert among.reasons == ("quick: one of 7 scenarios does as badly as this by chance",)
 
 
@@ -89,7 +89,7 @@ def test_what_slows_all_scenarios_is_an_environment_shift() -> None:
     """Where no control tells the machine from the version, all scenarios slower together decide nothing."""
     suite = real([*[1.3] * FEWEST_TOGETHER, 1.0], None)
     assert suite.decision is Decision.INCONCLUSIVE
-    assert "4 of 5 scenarios are slower, by 29.2 %" in suite.reasons[0]
+    assert "4 of 5 scenarios are slower, with a median of 29.2 %" in suite.reasons[0]
 
 
 def test_fewer_scenarios_say_nothing_of_all() -> None:

@@ -106,7 +106,7 @@ def test_too_few_pairs_cannot_tell() -> None:
     comparison = compared(runs(1.0)[:few], runs(1.5)[:few])
     assert comparison.decision is Decision.INCONCLUSIVE
     report = make_report(runs(1.5)[0], comparison)
-    assert report.next_step == "Measure more pairs, to see smaller changes."
+    assert report.next_step == "Measure more pairs, to detect smaller changes."
 
 
 def test_an_invalid_run_spoils_the_comparison() -> None:
