@@ -117,7 +117,7 @@ def test_what_crept_since_the_anchor_exits_with_1() -> None:
     known([1.35] * 14)
     done = said("trend", "quick")
     assert done.code == Exit.REGRESSION
-    assert "Crept: response time +" in done.out
+    assert "Drift: response time +" in done.out
     assert "Beside the anchor" in done.out
 
 

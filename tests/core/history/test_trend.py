@@ -230,8 +230,8 @@ def test_what_crept_fails() -> None:
     found = trend([make_point(number, 1.3) for number in range(FEWEST_RUNS)], anchored())
     assert found.decision is Decision.FAIL
     assert not found.standing
-    assert headline(found).startswith("Crept: response time +")
-    assert headline(found).endswith("since the anchor of 2026-01-05.")
+    assert headline(found).startswith("Drift: response time +")
+    assert headline(found).endswith("since the pinned baseline of 2026-01-05.")
     assert "bench baseline pin quick" in next_step(found)
 
 

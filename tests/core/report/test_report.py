@@ -81,9 +81,7 @@ def test_a_report_survives_json() -> None:
 def test_a_run_that_passes_says_what_would_have_been_seen() -> None:
     """A pass says the change, and the smallest that would not have passed unseen; nothing is to be done."""
     made = report(run_at(1.0, 99), usual())
-    assert made.headline == (
-        f"No regression: response time {MINUS}0.1 % (detectable: +14 %)."
-    )
+    assert made.headline == (f"No regression: response time {MINUS}0.1 % (detectable: +14 %).")
     assert made.next_step == "Nothing to do."
 
 
@@ -267,7 +265,9 @@ def test_an_undecided_run_beside_noise_asks_for_more() -> None:
     made = report(run_at(1.0, 99), make_baseline([0.7, 1.43] * 5))
     assert made.decision is Decision.INCONCLUSIVE
     assert made.headline.startswith("Cannot tell: response time: only a change of ")
-    assert made.next_step == "Accept more runs into the baseline, or measure longer, to detect smaller changes."
+    assert (
+        made.next_step == "Accept more runs into the baseline, or measure longer, to detect smaller changes."
+    )
 
 
 def test_an_invalid_run_is_no_measurement() -> None:

@@ -107,7 +107,7 @@ def test_creep_shows_beside_the_anchor() -> None:
     assert "response time crept: it regressed beside the anchor" in comparison.reasons
     assert comparison.pinned_at == NOON
     headline = make_report(run_at(1.25), comparison).headline
-    assert headline.startswith("Crept: response time +25 % since the anchor of 2026-01-05")
+    assert headline.startswith("Drift: response time +25 % since the pinned baseline of 2026-01-05")
 
 
 def test_creep_is_confirmed_like_any_regression() -> None:
