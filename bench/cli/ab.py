@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.console import say
-from bench.cli.judging import SUITE_FORMATS, Out, Strict, exit_code, keep, parse_outputs, write_outputs
+from bench.cli.judging import Strict, exit_code, keep, out_option, parse_outputs, write_outputs
 from bench.cli.live import watching
 from bench.cli.measuring import DEFAULT_RESULTS, Inject, Pin, ResultsFolder, Workers
+from bench.render.formats import PAIR_FORMATS
 
 if TYPE_CHECKING:
     from bench.measure.run.alternate import Arm
@@ -29,7 +30,7 @@ def ab(
     workers: Workers = 1,
     pin: Pin = True,
     strict: Strict = False,
-    out: Out = None,
+    out: Annotated[list[str] | None, out_option(PAIR_FORMATS)] = None,
     results: ResultsFolder = DEFAULT_RESULTS,
 ) -> None:
     """Run two versions alternately and compare them.
@@ -46,7 +47,7 @@ def ab(
     from bench.store import scenarios
     from bench.store.files import write_text
 
-    outputs = parse_outputs(out, SUITE_FORMATS)
+    outputs = parse_outputs(out, PAIR_FORMATS)
     spec = scenarios.load(scenario)
     if spec.compare_with is not None:
         raise ConfigError(f"scenario '{scenario}' compares two targets itself", "bench run measures it")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.console import say
-from bench.cli.judging import RUN_FORMATS, Out, Strict, exit_code, judged, keep, parse_outputs, write_outputs
+from bench.cli.judging import RunOut, Strict, exit_code, judged, keep, parse_outputs, write_outputs
 from bench.cli.live import LiveOption
 from bench.cli.measuring import (
     DEFAULT_RESULTS,
@@ -24,6 +24,7 @@ from bench.cli.measuring import (
     Workers,
     measure_and_keep,
 )
+from bench.render.formats import RUN_FORMATS
 
 
 class Confirm(StrEnum):
@@ -52,7 +53,7 @@ def check(
     pin: Pin = True,
     confirm: ConfirmOption = Confirm.AUTO,
     strict: Strict = False,
-    out: Out = None,
+    out: RunOut = None,
     results: ResultsFolder = DEFAULT_RESULTS,
 ) -> None:
     """Run a scenario and judge it against its baseline.

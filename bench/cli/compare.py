@@ -6,15 +6,15 @@ from typing import Annotated
 import typer
 
 from bench.cli.judging import (
-    RUN_FORMATS,
     BaselineFile,
-    Out,
+    RunOut,
     Strict,
     exit_code,
     judged,
     parse_outputs,
     write_outputs,
 )
+from bench.render.formats import RUN_FORMATS
 
 
 def compare(
@@ -22,7 +22,7 @@ def compare(
     *,
     baseline: BaselineFile = None,
     strict: Strict = False,
-    out: Out = None,
+    out: RunOut = None,
 ) -> None:
     """Judge a stored run against its baseline."""
     from bench.store.results import folder_of, load

@@ -1,16 +1,20 @@
 """What `bench check`, `compare` and `report` share: a run judged, shown, and its exit code."""
 
-from enum import StrEnum
+import shutil
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple
 
 import typer
 
 from bench.cli.console import say
 from bench.errors import ConfigError, Exit
+from bench.render.document.format import COLUMNS, PLAIN, Format, Input, RunInput, Terminal
+from bench.render.formats import RUN_FORMATS, find_format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from bench.core.report.report import Report
     from bench.core.report.series import RunSeries
@@ -19,44 +23,22 @@ if TYPE_CHECKING:
     from bench.core.verdict.compare import Decision
 
 
-class Format(StrEnum):
-    """What a report can be written as, and the name of the file that it is written to."""
-
-    file: str
-
-    TEXT = "text", "report.txt"
-    MARKDOWN = "markdown", "report.md"
-    JSON = "json", "report.json"
-    JUNIT = "junit", "junit.xml"
-    CSV = "csv", "samples.csv"
-    HTML = "html", "report.html"
-
-    def __new__(cls, name: str, file: str) -> Self:
-        """A format by its name in the command line."""
-        made = str.__new__(cls, name)
-        made._value_, made.file = name, file
-        return made
+def out_option(formats: Mapping[str, Format[Input]]) -> Any:
+    """Return the option `--out` of a command that has these formats."""
+    names = ", ".join(formats)
+    return typer.Option("--out", metavar="FORMAT[=FILE]", help=f"Write {names}; repeatable (default: text).")
 
 
-Out = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--out", metavar="FORMAT[=FILE]", help="Write the report in this format; repeatable (default: text)."
-    ),
-]
+RunOut = Annotated[list[str] | None, out_option(RUN_FORMATS)]
 
 
-class Output(NamedTuple):
+class Output(NamedTuple, Generic[Input]):
     """A format and its file; without a file the output goes to stdout or into the run's folder."""
 
-    form: Format
+    form: Format[Input]
     file: Path | None
 
 
-RUN_FORMATS = tuple(Format)
-SUITE_FORMATS = tuple(form for form in Format if form is not Format.CSV)
-TREND_FORMATS = (Format.TEXT, Format.MARKDOWN, Format.JSON)
-_COLUMNS = 100  # of a text in a file
 BaselineFile = Annotated[
     Path | None, typer.Option("--baseline", help="A baseline file; else the one under baselines/.")
 ]
@@ -113,60 +95,29 @@ def _confirmed(runs: "list[RunResult]") -> "Report":
     return judged(first, again=others[0]) if others and report.comparison.suspect else report
 
 
-def rendered(
-    report: "Report",
-    form: Format,
-    home: Path,
-    *,
-    width: int = _COLUMNS,
-    colour: bool = False,
-    baseline: Path | None = None,
-) -> "Iterator[str]":
-    """A report as text that ends in a newline, part by part.
+def run_input(
+    report: "Report", home: Path, baseline: Path | None = None, terminal: Terminal = PLAIN
+) -> RunInput:
+    """Return what the formats of a run read.
 
     Args:
-        report: What to say.
-        form: How.
-        home: The run's folder, for what only its recording has.
-        width: Columns of a terminal.
-        colour: Whether to use a terminal's colours.
-        baseline: What it was judged by; None for the one under baselines/.
-
-    Raises:
-        StoreError: The recording, or the baseline, cannot be read.
+        report: The judged run.
+        home: The run's folder, which has the recording.
+        baseline: The baseline's file; None for the one under baselines/.
+        terminal: Layout of text.
     """
-    match form:
-        case Format.TEXT:
-            from bench.render.terminal import render_terminal
+    from bench.store import results
 
-            yield render_terminal(report, width=width, colour=colour)
-        case Format.MARKDOWN:
-            from bench.render.markdown import render_markdown
-
-            yield render_markdown(report)
-        case Format.JSON:
-            from bench.render.json_ import render_json
-
-            yield render_json(report)
-        case Format.JUNIT:
-            from bench.render.junit import render_junit
-
-            yield render_junit(report)
-        case Format.CSV:
-            from bench.render.samples_csv import render_samples
-            from bench.store import results
-
-            # Once to learn the columns, once for the rows: they may be too many to keep.
-            tiers = sorted({tier for page in results.requests(home) for tier in page.tiers})
-            yield from render_samples(results.requests(home), tiers)
-        case Format.HTML:
-            from bench.render.page import render_page
-
-            yield render_page(report, drawn(report, home, baseline))
+    return RunInput(
+        report=report,
+        series=lambda: drawn(report, home, baseline),
+        samples=lambda: results.requests(home),
+        terminal=terminal,
+    )
 
 
 def drawn(report: "Report", home: Path, baseline: Path | None = None) -> "RunSeries":
-    """What a page draws of a run; the arguments and errors are those of `rendered`."""
+    """What a page draws of a run; the arguments and errors are those of `run_input`."""
     from bench.core.report.series import make_series
     from bench.store import baselines, results
 
@@ -178,47 +129,41 @@ def drawn(report: "Report", home: Path, baseline: Path | None = None) -> "RunSer
     return make_series(report.result, results.load_recording(home), expected)
 
 
-def terminal() -> tuple[int, bool]:
-    """How many columns there are on stdout, and whether it has colours."""
-    import shutil
-    import sys
-
-    return min(shutil.get_terminal_size((_COLUMNS, 24)).columns, 120), sys.stdout.isatty()
+def read_terminal() -> Terminal:
+    """Return the layout of stdout: its columns, and colours if it is a terminal."""
+    columns = shutil.get_terminal_size((COLUMNS, 24)).columns
+    return Terminal(min(columns, 120), sys.stdout.isatty())
 
 
-def print_report(report: "Report", form: Format, home: Path, baseline: Path | None = None) -> None:
-    """Print a report on stdout; the arguments and errors are those of `rendered`."""
-    width, colour = terminal()
-    for part in rendered(report, form, home, width=width, colour=colour, baseline=baseline):
-        print(part, end="", flush=True)
-
-
-def write(report: "Report", form: Format, home: Path, path: Path, baseline: Path | None = None) -> None:
-    """Write a report to a file, whole or not at all; the arguments are those of `rendered`.
+def write(form: Format[Input], subject: Input, path: Path) -> None:
+    """Write a report to a file, completely or not at all, and print the file's name.
 
     Raises:
-        StoreError: The file cannot be written, or the recording not be read.
+        StoreError: The file cannot be written, or the recording cannot be read.
     """
     from bench.store.files import write_chunks
 
-    write_chunks(path, (part.encode() for part in rendered(report, form, home, baseline=baseline)))
+    write_chunks(path, (part.encode() for part in form.render(subject)))
+    say(f"written to {path}")
 
 
 def keep(report: "Report", home: Path) -> None:
-    """Write a comparison, and the reports that every judged run has, into the run's folder, and say so.
+    """Write a comparison, and the reports that every judged run has, into the run's folder.
 
     Raises:
         StoreError: As of `write`.
     """
-    from bench.store.files import write_text
+    from bench.store.files import write_chunks, write_text
 
     write_text(home / "comparison.json", report.comparison.model_dump_json(indent=1) + "\n")
-    for form in (Format.MARKDOWN, Format.HTML):
-        write(report, form, home, home / form.file)
+    for name in ("markdown", "html"):
+        form = RUN_FORMATS[name]
+        parts = form.render(run_input(report, home))
+        write_chunks(home / form.file, (part.encode() for part in parts))
     say(f"\nwritten to {home}")
 
 
-def parse_outputs(texts: "Sequence[str] | None", formats: "Sequence[Format]") -> "list[Output]":
+def parse_outputs(texts: "Sequence[str] | None", formats: Mapping[str, Format[Input]]) -> list[Output[Input]]:
     """Return the outputs that `--out` names, each format once per file.
 
     Args:
@@ -228,30 +173,27 @@ def parse_outputs(texts: "Sequence[str] | None", formats: "Sequence[Format]") ->
     Raises:
         ConfigError: A format is unknown, or its file has no name.
     """
-    by_name = {form.value: form for form in formats}
     outputs = []
     for text in texts or ():
         name, equals, file = text.partition("=")
-        if name not in by_name:
-            raise ConfigError(f"--out {text}: unknown format '{name}'", f"formats: {', '.join(by_name)}")
-        form = by_name[name]
+        form = find_format(formats, name)
         if equals and not file:
             raise ConfigError(f"--out {text}: the file has no name", f"--out {name}={form.file}")
         outputs.append(Output(form, Path(file) if file else None))
     return list(dict.fromkeys(outputs))
 
 
-def to_stdout(outputs: "Sequence[Output]") -> "Output | None":
-    """Return the output for stdout: the first one without a file; a page never goes there."""
+def to_stdout(outputs: "Sequence[Output[Input]]") -> "Output[Input] | None":
+    """Return the output for stdout: the first one without a file whose format can be printed."""
     for output in outputs:
-        if output.file is None and output.form is not Format.HTML:
+        if output.file is None and output.form.printable:
             return output
     return None
 
 
 def write_outputs(
     report: "Report",
-    outputs: "Sequence[Output]",
+    outputs: "Sequence[Output[RunInput]]",
     home: Path,
     baseline: Path | None = None,
     *,
@@ -270,45 +212,48 @@ def write_outputs(
         StoreError: A file cannot be written, or the recording cannot be read.
     """
     printed = to_stdout(outputs)
-    if printed is not None:
-        print_report(report, printed.form, home, baseline)
-    elif text or not outputs:
-        print_report(report, Format.TEXT, home, baseline)
+    if printed is not None or text or not outputs:
+        form = printed.form if printed else RUN_FORMATS["text"]
+        print_report(form, run_input(report, home, baseline, read_terminal()))
     for output in outputs:
         if output is not printed:
             path = output.file or home / output.form.file
-            write(report, output.form, home, path, baseline)
-            say(f"written to {path}")
+            write(output.form, run_input(report, home, baseline), path)
 
 
-class Render(Protocol):
-    """Return the text of a format for a terminal of `width` columns."""
+def print_report(form: Format[Input], subject: Input) -> None:
+    """Print a report on stdout.
 
-    def __call__(self, form: Format, width: int, *, colour: bool) -> str:
-        """Return the text."""
-        ...
+    Raises:
+        StoreError: The recording cannot be read.
+    """
+    for part in form.render(subject):
+        print(part, end="", flush=True)
 
 
-def write_texts(outputs: "Sequence[Output]", render: Render) -> None:
-    """Print one output on stdout and write the others to their files; print the text if none goes to stdout.
+def write_texts(
+    outputs: "Sequence[Output[Input]]", default: Format[Input], make_input: Callable[[Terminal], Input]
+) -> None:
+    """Print one output on stdout and write the others to their files.
+
+    Args:
+        outputs: The parsed `--out` options.
+        default: Printed if no output goes to stdout.
+        make_input: Return the input of the formats, for a layout of text.
 
     Raises:
         ConfigError: A second output, or a page, has no file.
         StoreError: A file cannot be written.
     """
-    from bench.store.files import write_text
-
     printed = to_stdout(outputs)
     for output in outputs:
         if output is not printed and output.file is None:
-            name = output.form.value
+            name = output.form.name
             raise ConfigError(f"--out {name}: name a file", f"--out {name}={output.form.file}")
-    width, colour = terminal()
-    print(render(printed.form if printed else Format.TEXT, width, colour=colour), end="")
+    print_report(printed.form if printed else default, make_input(read_terminal()))
     for output in outputs:
         if output.file is not None:
-            write_text(output.file, render(output.form, _COLUMNS, colour=False))
-            say(f"written to {output.file}")
+            write(output.form, make_input(PLAIN), output.file)
 
 
 def exit_code(report: "Report", *, strict: bool) -> Exit:

@@ -5,14 +5,15 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.judging import RUN_FORMATS, BaselineFile, Out, judged, parse_outputs, write_outputs
+from bench.cli.judging import BaselineFile, RunOut, judged, parse_outputs, write_outputs
+from bench.render.formats import RUN_FORMATS
 
 
 def report(
     result: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder, or its result.json.")],
     *,
     baseline: BaselineFile = None,
-    out: Out = None,
+    out: RunOut = None,
 ) -> None:
     """Write the report of a stored run.
 

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.ci.history import DEFAULT_HISTORY, HistoryFolder
-from bench.cli.judging import TREND_FORMATS, Format, Out, Strict, parse_outputs, write_texts
+from bench.cli.judging import Strict, out_option, parse_outputs, write_texts
 from bench.errors import Exit
+from bench.render.document.format import TrendInput
+from bench.render.formats import TREND_FORMATS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +26,7 @@ def trend(
     recent: Annotated[
         int | None, typer.Option("--recent", min=1, help="How many of the newest runs can fail it; else 20.")
     ] = None,
-    out: Out = None,
+    out: Annotated[list[str] | None, out_option(TREND_FORMATS)] = None,
     strict: Strict = False,
 ) -> None:
     """Show when the metrics of a scenario changed.
@@ -36,7 +38,7 @@ def trend(
 
     outputs = parse_outputs(out, TREND_FORMATS)
     trends = [judged_history(path, recent) for path in store.of(history, scenario, target or ())]
-    write_texts(outputs, lambda form, width, colour: _rendered(trends, form, width, colour=colour))
+    write_texts(outputs, TREND_FORMATS["text"], lambda terminal: TrendInput(trends, terminal))
     code = _exit_code(trends, strict=strict)
     if code is not Exit.PASS:
         raise typer.Exit(code)
@@ -53,19 +55,6 @@ def judged_history(path: "Path", recent: int | None = None) -> "Trend":
     points = store.read(path)
     baseline = baselines.of(f"{where_of(points[-1])}.json")
     return judged(points, baseline.pinned if baseline else None, recent or RECENT_RUNS)
-
-
-def _rendered(trends: "list[Trend]", form: Format, width: int, *, colour: bool) -> str:
-    """Trends as text that ends in a newline, one after the other."""
-    from bench.render.trend import render_json, render_markdown, render_terminal
-
-    match form:
-        case Format.MARKDOWN:
-            return "\n".join(map(render_markdown, trends))
-        case Format.JSON:
-            return render_json(trends)
-        case _:
-            return "\n".join(render_terminal(each, width=width, colour=colour) for each in trends)
 
 
 def _exit_code(trends: "list[Trend]", *, strict: bool) -> Exit:

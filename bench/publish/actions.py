@@ -4,6 +4,7 @@ Format: https://docs.github.com/en/actions/reference/workflow-commands-for-githu
 """
 
 from bench.core.report.suite import SuiteReport
+from bench.core.values.escape import escape_actions
 from bench.core.verdict.compare import Decision
 
 _LEVELS = {Decision.FAIL: "error", Decision.INVALID: "warning", Decision.INCONCLUSIVE: "notice"}
@@ -21,12 +22,4 @@ def annotations(report: SuiteReport) -> str:
 
 def command(name: str, *, title: str, text: str) -> str:
     """A line that the runner takes for a command; what a target wrote can neither end it nor begin one."""
-    return f"::{name} title={_property(title)}::{_data(text)}\n"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return f"::{name} title={escape_actions(title, is_property=True)}::{escape_actions(text)}\n"

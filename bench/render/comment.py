@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from bench.core.config.target import NAME
 from bench.core.report.suite import SuiteReport
+from bench.core.values.escape import escape_markdown
 from bench.core.verdict.compare import Decision
-from bench.render.document import Document, make_document
-from bench.render.markdown import ICONS, escape, template
+from bench.render.document.document import Document, make_document
+from bench.render.markdown import ICONS, template
 
 # In characters: what GitHub takes as the summary of a check, and one less than as a comment.
 LIMIT = 65_535
@@ -124,9 +125,11 @@ def _alerts(documents: Sequence[Document]) -> list[str]:
 def _footer(report: SuiteReport, origin: Origin, worst: Document) -> list[str]:
     """Where it comes from, how to see it oneself, and how to accept it."""
     known = dict(worst.facts)
-    measured = [f"Measured `{origin.head_sha[:9]}` beside the baseline: {escape(known['baseline'])}."]
+    measured = [
+        f"Measured `{origin.head_sha[:9]}` beside the baseline: {escape_markdown(known['baseline'])}."
+    ]
     measured += [
-        f"{name.capitalize()}: {escape(known[name])}."
+        f"{name.capitalize()}: {escape_markdown(known[name])}."
         for name in ("machine", "reference_workload")
         if name in known
     ]

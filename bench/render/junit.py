@@ -5,7 +5,6 @@ GitHub's actions read: failures, errors and skipped cases with a message, proper
 """
 
 import json
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,13 +16,11 @@ from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
 from bench.core.samples.metrics import label_and_unit
 from bench.core.values import wording
+from bench.core.values.escape import escape_xml
 from bench.core.verdict.compare import Decision, unclear
 from bench.core.verdict.verdict import MetricComparison, Verdict
-from bench.render.document import compare_with
-from bench.render.lines import one_line
-
-# What XML 1.0 has no way to write; there is a sign for that.
-_UNWRITABLE = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
+from bench.render.document.document import compare_with
+from bench.render.document.format import RunInput, SuiteInput
 
 
 class _Ended(StrEnum):
@@ -56,12 +53,22 @@ class _Case:
     time_s: float = 0.0
 
 
-def render_junit(report: Report) -> str:
+def render_run(run: RunInput) -> Iterator[str]:
+    """Yield the report on a run."""
+    yield run_junit(run.report)
+
+
+def render_suite(suite: SuiteInput) -> Iterator[str]:
+    """Yield the report on a suite."""
+    yield suite_junit(suite.report)
+
+
+def run_junit(report: Report) -> str:
     """The report as JUnit XML: something fails or errs in it if and only if the run did."""
     return _document(report.result.scenario.name, [_testsuite(report, None)])
 
 
-def render_suite_junit(suite: SuiteReport) -> str:
+def suite_junit(suite: SuiteReport) -> str:
     """The same of several runs, one after the other; a scenario that was not measured is an error."""
     made = [_testsuite(each, suite.excused.get(each.result.scenario.name)) for each in suite.reports]
     vanished = _Case("", "measurement", _Ended.ERROR, "it was not measured")
@@ -73,7 +80,7 @@ def _document(name: str, suites: list[ET.Element]) -> str:
     time_s = sum(float(each.get("time", 0)) for each in suites)
     # The schema has skipped cases in a suite, and not in all suites.
     totals.pop("skipped")
-    root = ET.Element("testsuites", {"name": _text(name), "time": _seconds(time_s), **totals})
+    root = ET.Element("testsuites", {"name": escape_xml(name), "time": _seconds(time_s), **totals})
     root.extend(suites)
     ET.indent(root, " ")
     text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
@@ -92,14 +99,14 @@ def _testsuite(report: Report, excuse: str | None) -> ET.Element:
     element.set("timestamp", f"{made.started_at:%Y-%m-%dT%H:%M:%S}")
     properties = ET.Element("properties")
     for name, value in _properties(report):
-        ET.SubElement(properties, "property", name=_text(name), value=_text(value))
+        ET.SubElement(properties, "property", name=escape_xml(name), value=escape_xml(value))
     element.insert(0, properties)
     return element
 
 
 def _element(name: str, cases: list[_Case]) -> ET.Element:
     time_s = _seconds(sum(case.time_s for case in cases))
-    element = ET.Element("testsuite", {"name": _text(name), "time": time_s, **_counts(cases)})
+    element = ET.Element("testsuite", {"name": escape_xml(name), "time": time_s, **_counts(cases)})
     for case in cases:
         element.append(_testcase(name, case))
     return element
@@ -118,10 +125,10 @@ def _counts(cases: list[_Case]) -> dict[str, str]:
 def _testcase(scenario: str, case: _Case) -> ET.Element:
     classname = f"{scenario}.{case.group}" if case.group else scenario
     time_s = _seconds(case.time_s)
-    element = ET.Element("testcase", name=_text(case.name), classname=_text(classname), time=time_s)
-    details = "\n".join(map(_text, case.details))
+    element = ET.Element("testcase", name=escape_xml(case.name), classname=escape_xml(classname), time=time_s)
+    details = "\n".join(map(escape_xml, case.details))
     if case.ended is not _Ended.PASSED:
-        ended = ET.SubElement(element, case.ended, message=_text(case.why))
+        ended = ET.SubElement(element, case.ended, message=escape_xml(case.why))
         ended.text = details
     elif details:
         ET.SubElement(element, "system-out").text = details
@@ -212,8 +219,3 @@ def _properties(report: Report) -> Iterator[tuple[str, str]]:
 
 def _seconds(time_s: float) -> str:
     return f"{time_s:.3f}"
-
-
-def _text(text: str) -> str:
-    """What XML can hold of a text, on one line."""
-    return _UNWRITABLE.sub("\ufffd", one_line(text))

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from bench.core.load.progress import RECENT_S, Progress, Waits
 from bench.core.samples.sample import ResourceSample
 from bench.core.values import wording
-from bench.render.terminal import clean
-from bench.render.watched import source_name
+from bench.core.values.escape import escape_terminal
+from bench.render.document.watched import source_name
 
 _BAR = 20  # characters
 _LABEL = 16  # characters, of what a line begins with
@@ -28,7 +28,7 @@ def screen(name: str, progress: Progress) -> tuple[str, ...]:
     vus = wording.DASH if progress.vus is None else f"{progress.vus:,}"
     queue = wording.DASH if progress.in_flight is None else f"{progress.in_flight:,} in flight"
     return (
-        f"{clean(name)}   {_time(progress)}",
+        f"{escape_terminal(name)}   {_time(progress)}",
         "",
         _line("vus", vus, queue),
         _line("requests", f"{progress.finished:,}", _rate(progress.recent_rps)),
@@ -70,7 +70,7 @@ def _processes(resources: Sequence[ResourceSample]) -> tuple[str, ...]:
         return ()
     lines = [
         _line(
-            source_name(clean(each.source)),
+            source_name(escape_terminal(each.source)),
             f"{each.cpu_pct:.0f} %",
             wording.memory(each.memory_bytes),
         )

@@ -1,94 +1,86 @@
-"""A report in GitHub's Markdown, for a file, a job summary or a comment."""
+"""The format `markdown`: reports in GitHub's Markdown, for a file, a job summary or a comment."""
 
-import re
-import unicodedata
+from collections.abc import Iterator
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from bench.core.history.trend import Trend
 from bench.core.report.report import Report
+from bench.core.report.suite import SuiteReport
+from bench.core.values.escape import escape_markdown, escape_markdown_cell
 from bench.core.verdict.compare import Decision
-from bench.render.document import Document, make_document
-from bench.render.lines import one_line
+from bench.render.document.document import Document, make_document
+from bench.render.document.format import RunInput, SuiteInput, TrendInput
+from bench.render.document.table import Table
+from bench.render.document.trend import make_trend_document
 from bench.render.mermaid import tiers_chart
-from bench.render.table import Table
 
 ICONS = {Decision.PASS: "🟢", Decision.FAIL: "🔴", Decision.INCONCLUSIVE: "🟡", Decision.INVALID: "⚪"}
-_LONGEST_CELL, _LONGEST_LINE = 200, 1_000
-_CODE = re.compile(r"((?<!`)`[A-Za-z0-9._-]+`(?!`))")
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>|~!&])")
-_BLOCK = re.compile(r"^([#+=>-]|\d+[.)](?=\s))")
-_LINK = re.compile(r"(:)(?=//)|(?<=www)(\.)", re.IGNORECASE)
-# GitHub looks for these in what it has rendered, so a backslash is gone by then; an empty space is not.
-_REFERENCE = re.compile(r"(?<=[@#])(?=\w)|(?<=GH)(?=-\d)", re.IGNORECASE)
-_NOTHING = "\u200b"
-# Nor is one from a formula: this is how GitHub's documentation writes a dollar that begins none.
-_DOLLAR = "<span>$</span>"
-_INVISIBLE = "Cf"  # of Unicode: what turns a line's direction round, and what has no width
 
 
-def template(name: str) -> Template:
-    """A template whose filters make text stay text."""
-    return _ENVIRONMENT.get_template(name)
+def render_run(run: RunInput) -> Iterator[str]:
+    """Yield the report on a run."""
+    yield run_markdown(run.report)
 
 
-def render_markdown(report: Report) -> str:
-    """The report as Markdown; text that the target or a scenario's author wrote stays text."""
-    return show(make_document(report), tiers_chart(report))
+def render_suite(suite: SuiteInput) -> Iterator[str]:
+    """Yield the report on a suite."""
+    yield suite_markdown(suite.report)
 
 
-def show(document: Document, chart: str = "") -> str:
-    """A document as Markdown that ends in a newline; text stays text in it as well.
+def render_trends(trends: TrendInput) -> Iterator[str]:
+    """Yield the trends, with an empty line between two."""
+    yield "\n".join(trend_markdown(trend) for trend in trends.trends)
+
+
+def run_markdown(report: Report) -> str:
+    """Return the report on a run; text from outside is escaped."""
+    return document_markdown(make_document(report), tiers_chart(report))
+
+
+def suite_markdown(suite: SuiteReport) -> str:
+    """Return the decision on a suite, then the report on each run."""
+    lines = [f"# {ICONS[suite.decision]} {escape_markdown(suite.headline)}", ""]
+    for reason in suite.reasons:
+        lines.append(f"- {escape_markdown(reason)}")
+    runs = "\n".join(run_markdown(report) for report in suite.reports)
+    return "\n".join(lines) + "\n\n" + runs
+
+
+def trend_markdown(trend: Trend) -> str:
+    """Return the report on a trend; text from outside is escaped."""
+    return document_markdown(make_trend_document(trend))
+
+
+def document_markdown(document: Document, chart: str = "") -> str:
+    """Return a document as Markdown that ends in a newline; text from outside is escaped.
 
     Args:
-        document: What to say.
-        chart: A block of Markdown below what was judged; it is not escaped.
+        document: The document.
+        chart: A block of Markdown that is inserted below the comparison. It is not escaped.
     """
     page = template("report.md.j2")
     return page.render(document=document, chart=chart, icon=ICONS[document.decision]).strip() + "\n"
 
 
-def escape(text: str) -> str:
-    """A text that means only itself, on one line, and cut where nobody would read on.
-
-    No markup, HTML, mention, formula, link or change of direction, but a `name` in code.
-    """
-    return _BLOCK.sub(r"\\\1", _inline(_cut(text, _LONGEST_LINE)))
-
-
-def cell(text: str) -> str:
-    """A text in a cell: escaped, and cut where it would stretch the table."""
-    return _inline(_cut(text, _LONGEST_CELL))
+def template(name: str) -> Template:
+    """Return a template of Markdown, with the filters `escape`, `cell` and `alignment`."""
+    return _ENVIRONMENT.get_template(name)
 
 
 def alignment(table: Table) -> str:
-    """The line below a table's head: names to the left, numbers to the right, the last column to the left."""
+    """Return the line below a table's head, which aligns numbers to the right."""
     inner = ["---:"] * (len(table.columns) - 2)
     return f"| :--- | {' | '.join([*inner, ':---'])} |"
 
 
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[:longest]}…"
-
-
-def _inline(text: str) -> str:
-    visible = "".join(each for each in text if unicodedata.category(each) != _INVISIBLE)
-    parts = _CODE.split(one_line(visible).strip())
-    return "".join(part if _CODE.fullmatch(part) else _plain(part) for part in parts)
-
-
-def _plain(text: str) -> str:
-    text = _MARKUP.sub(r"\\\1", text)
-    text = _LINK.sub(lambda match: f"\\{match[0]}", text)
-    return _REFERENCE.sub(_NOTHING, text).replace("$", _DOLLAR)
-
-
-def _environment() -> Environment:
-    # Escaping is Markdown's, by the filters; HTML's would show its entities in code.
-    made = Environment(  # noqa: S701 - see above
+def _make_environment() -> Environment:
+    # The filters escape for Markdown. HTML's escaping would show its entities in code.
+    environment = Environment(  # noqa: S701 - see above
         loader=PackageLoader("bench.render"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters.update(escape=escape, cell=cell, alignment=alignment)
-    return made
+    environment.filters.update(escape=escape_markdown, cell=escape_markdown_cell, alignment=alignment)
+    return environment
 
 
-_ENVIRONMENT = _environment()
+_ENVIRONMENT = _make_environment()

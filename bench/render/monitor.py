@@ -8,11 +8,11 @@ from rich.text import Text
 
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample
 from bench.core.values import wording
+from bench.core.values.escape import escape_terminal
 from bench.core.watch.alerts import Alert, describe, describe_limit
 from bench.core.watch.monitoring import CheckState, Observation, ResourceUse, Snapshot
-from bench.render.table import Table
-from bench.render.terminal import clean
-from bench.render.watched import MACHINE, outages_in_words, source_name
+from bench.render.document.table import Table
+from bench.render.document.watched import MACHINE, outages_in_words, source_name
 
 _UP, _DOWN = "up", "down"
 
@@ -31,16 +31,16 @@ def view(moment: Snapshot, notes: Mapping[str, str]) -> Text:
         text.append(_aligned(table))
     text.append("\n")
     for alert in moment.alerts:
-        text.append(f"alert: {clean(describe(alert))}\n", "red")
+        text.append(f"alert: {escape_terminal(describe(alert))}\n", "red")
     for name, why in notes.items():
-        text.append(f"not asked: {clean(name)}: {clean(why)}\n", "dim")
+        text.append(f"not asked: {escape_terminal(name)}: {escape_terminal(why)}\n", "dim")
     text.rstrip()
     return text
 
 
 def _aligned(table: Table) -> str:
     """A table as lines: drawn every two seconds, rich's own would take more than all that is watched."""
-    rows = [table.columns, *(tuple(map(clean, row)) for row in table.rows)]
+    rows = [table.columns, *(tuple(map(escape_terminal, row)) for row in table.rows)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     last = len(widths) - 1
     lines = (
@@ -67,7 +67,7 @@ def line(moment: Snapshot) -> str:
         parts.append(f"{up} of {len(moment.checks)} up" + (f", down: {', '.join(down)}" if down else ""))
     parts += [f"{each.sample.service} {each.sample.name} {each.sample.value:g}" for each in moment.gauges]
     parts += [f"alert: {describe(alert)}" for alert in moment.alerts]
-    return "   ".join(map(clean, parts))
+    return "   ".join(map(escape_terminal, parts))
 
 
 def json_line(seen: Observation | Alert) -> str:
@@ -95,7 +95,8 @@ def health_lines(probes: Sequence[Probe], left_out: Mapping[str, str]) -> str:
     ]
     rows += [(name, wording.DASH, wording.DASH, f"not asked: {text}") for name, text in left_out.items()]
     lines = [
-        f"{name:{width}}  {state:4}  {took:>8}  {clean(text)}".rstrip() for name, state, took, text in rows
+        f"{name:{width}}  {state:4}  {took:>8}  {escape_terminal(text)}".rstrip()
+        for name, state, took, text in rows
     ]
     return "".join(f"{each}\n" for each in lines)
 
@@ -112,7 +113,7 @@ def summary(moment: Snapshot) -> str:
     lines += [f"alert at {alert.at_s:.0f} s: {describe(alert)} ({describe_limit(alert)})" for alert in alerts]
     if not alerts:
         lines.append("no alert")
-    return "".join(f"{clean(each)}\n" for each in lines)
+    return "".join(f"{escape_terminal(each)}\n" for each in lines)
 
 
 def tables(moment: Snapshot) -> tuple[Table, ...]:
@@ -141,7 +142,7 @@ def tables(moment: Snapshot) -> tuple[Table, ...]:
 
 def _head(moment: Snapshot) -> str:
     planned = "" if moment.planned_s is None else f" of {moment.planned_s:.0f} s"
-    return f"{clean(moment.stack or MACHINE)}   {moment.elapsed_s:.0f} s{planned}   Ctrl-C ends it"
+    return f"{escape_terminal(moment.stack or MACHINE)}   {moment.elapsed_s:.0f} s{planned}   Ctrl-C ends it"
 
 
 def _used(use: ResourceUse) -> tuple[str, ...]:

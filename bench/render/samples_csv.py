@@ -6,7 +6,6 @@ detail of a failure.
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from math import isnan
 
@@ -15,15 +14,23 @@ from bench.core.samples.metric import MetricKind
 from bench.core.samples.metrics import METRICS, tier_key
 from bench.core.samples.request import REQUEST_FIELDS, RequestSample
 from bench.core.samples.samples import Samples
-from bench.render.lines import one_line
+from bench.core.values.escape import escape_csv
+from bench.render.document.format import RunInput
 
-# A spreadsheet computes a text that begins like this; the last four are full-width characters.
-_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 _LAST_COLUMN = "detail"
 _SECONDS_DIGITS = 6
 _MS_DIGITS = 3
 _COLUMNS = tuple(field for field in REQUEST_FIELDS if field.code is not None and field.name != _LAST_COLUMN)
 _LATENCIES = tuple(row for row in METRICS.values() if row.kind is MetricKind.TREND)
+
+
+def render_run(run: RunInput) -> Iterator[str]:
+    """Yield the requests of a run.
+
+    Reads the requests twice, because they may not fit into memory: once for the tiers, once for the rows.
+    """
+    tiers = sorted({tier for page in run.samples() for tier in page.tiers})
+    yield from render_samples(run.samples(), tiers)
 
 
 def render_samples(pages: Iterable[Samples], tiers: Sequence[str]) -> Iterator[str]:
@@ -39,7 +46,7 @@ def render_samples(pages: Iterable[Samples], tiers: Sequence[str]) -> Iterator[s
     names = [field.name for field in _COLUMNS]
     names += [row.key for row in _LATENCIES]
     names += [tier_key(tier) for tier in tiers]
-    yield _csv([[_safe_text(name) for name in (*names, _LAST_COLUMN)]])
+    yield _csv([[escape_csv(name) for name in (*names, _LAST_COLUMN)]])
     for page in pages:
         yield _csv(_rows(page, tiers))
 
@@ -50,7 +57,7 @@ def _rows(page: Samples, tiers: Sequence[str]) -> Iterator[list[object]]:
         row = [_cell(sample, field) for field in _COLUMNS]
         row += [_number(latency_ms, _MS_DIGITS) for latency_ms in latencies_ms]
         row += [_number(sample.tier_times.get(tier), _MS_DIGITS) for tier in tiers]
-        row.append(None if sample.detail is None else _safe_text(sample.detail))
+        row.append(None if sample.detail is None else escape_csv(sample.detail))
         yield row
 
 
@@ -62,21 +69,11 @@ def _cell(sample: RequestSample, field: Field) -> object:
         return _number(value, _SECONDS_DIGITS)
     if field.type is bool:
         return int(value)
-    return _safe_text(value) if field.type is str else value
+    return escape_csv(value) if field.type is str else value
 
 
 def _number(value: float | None, digits: int) -> str | None:
     return None if value is None or isnan(value) else f"{value:.{digits}f}"
-
-
-def _safe_text(text: str) -> str:
-    """Return the text as one line that no spreadsheet computes.
-
-    Ids of messages come from the scenario and details from the target, so both are untrusted. A text that
-    looks like a formula begins with an apostrophe. Source: https://owasp.org/www-community/attacks/CSV_Injection
-    """
-    line = one_line(text)
-    return f"'{line}" if _FORMULA.match(line) else line
 
 
 def _csv(rows: Iterable[Sequence[object]]) -> str:

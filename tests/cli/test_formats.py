@@ -1,11 +1,13 @@
+import importlib
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench.cli.judging import Format
 from bench.core.report.report import Report
 from bench.errors import Exit
+from bench.render.document.format import Format
+from bench.render.formats import RUN_FORMATS
 from bench.store import baselines, history, results
 from tests.command import Bench, short_scenario
 from tests.factories import make_baseline, make_point, make_recording, run_at
@@ -28,7 +30,7 @@ def _home() -> Path:
 
 def test_every_format_has_a_file_of_its_own() -> None:
     """No two formats would write to the same file, and none to one that a run has already."""
-    assert {each.value: each.file for each in Format} == FILES
+    assert {form.name: form.file for form in RUN_FORMATS.values()} == FILES
     taken = {results.RESULT, results.RECORDING, results.SAMPLES, "comparison.json", "base.json"}
     assert not set(FILES.values()) & taken
 
@@ -83,7 +85,7 @@ def test_an_unknown_format_is_refused_with_the_list(bench: Bench) -> None:
     """An unknown format is a usage error, which lists the formats of the command."""
     done = bench("report", str(_home()), "--out", "pdf=report.pdf")
     assert done.code == Exit.USAGE
-    assert "--out pdf=report.pdf: unknown format 'pdf'" in done.err
+    assert "unknown format 'pdf'" in done.err
     assert "formats: text, markdown, json, junit, csv, html" in done.err
     assert not Path("report.pdf").exists()
 
@@ -113,9 +115,29 @@ def test_a_report_of_several_runs_needs_a_file_for_its_page(bench: Bench) -> Non
     home = str(_home())
     done = bench("ci", "merge", home, "--out", "html")
     assert done.code == Exit.USAGE
-    assert "--out html=report.html" in done.err
+    assert "--out html=suite.html" in done.err
     assert bench("ci", "merge", home, "--out", "html=suite.html").code == Exit.REGRESSION
     assert Path("suite.html").read_text().startswith("<!doctype html>")
+
+
+def test_a_new_format_is_one_file_and_one_line(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function from a run to text, and its entry in the table, are a format of the commands."""
+    file = tmp_path / "headline_format.py"
+    file.write_text("def render_run(run):\n    yield f'the headline: {run.report.headline}\\n'\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module(file.stem)
+    monkeypatch.setitem(RUN_FORMATS, "headline", Format("headline", "headline.txt", module.render_run))
+    home = _home()
+    done = bench("report", str(home), "--out", "headline")
+    assert done.code == Exit.PASS
+    assert done.out.startswith("the headline: Response time regressed")
+    compared = bench("compare", str(home), "--out", "headline")
+    assert (compared.code, compared.out) == (Exit.REGRESSION, done.out)
+    bench("report", str(home), "--out", "json", "--out", "headline")
+    assert (home / "headline.txt").read_text() == done.out
+    assert "headline" in bench("report", str(home), "--out", "pdf").err
 
 
 def test_compare_has_every_format(bench: Bench) -> None:
@@ -135,7 +157,7 @@ def test_what_a_command_has_not_is_refused_first(bench: Bench) -> None:
     ):
         done = bench(*arguments)
         assert done.code == Exit.USAGE
-        assert f"--out {arguments[-1]}: unknown format '{arguments[-1]}'" in done.err
+        assert f"unknown format '{arguments[-1]}'" in done.err
         assert "formats: text, markdown, json" in done.err
 
 

@@ -77,7 +77,7 @@ def test_a_trend_has_no_page(bench: Bench) -> None:
     bench("ci", "history", "add", str(kept()))
     done = bench("trend", "quick", "--out", "html")
     assert done.code == Exit.USAGE
-    assert "--out html: unknown format 'html'" in done.err
+    assert "unknown format 'html'" in done.err
 
 
 @pytest.mark.parametrize("name", [results.RECORDING, results.SAMPLES])

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from bench.core.report.report import Report
 from bench.core.report.series import RunSeries
-from bench.render.page import render_page
+from bench.render.html.page import render_page
 
 DESKTOP, PHONE = (1180, 900), (390, 844)
 

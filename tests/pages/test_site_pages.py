@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from bench.core.report.dashboard import Dashboard
-from bench.render.site import FRONT, path_of, render_site
+from bench.render.html.site import FRONT, path_of, render_site
 from bench.store import site
 from tests.pages.opened import PHONE, Opened, shown_file
 from tests.pages.test_pages import AXE

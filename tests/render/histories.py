@@ -10,7 +10,7 @@ from bench.core.report.dashboard import Dashboard, dashboard
 from bench.core.report.trend_page import TrendPage, trend_page
 from bench.core.samples.sample import GENERATOR, Outcome
 from bench.core.verdict.baseline import Baseline, PinnedBaseline
-from bench.render.links import Links
+from bench.render.html.links import Links
 from tests.factories import NOON, TIER_TIMES, make_baseline, make_fingerprint, make_point
 
 _USUAL_MS = 436.0  # of the baseline

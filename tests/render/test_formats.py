@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from bench.core.report.report import Report
-from bench.render.json_ import render_json
-from bench.render.markdown import cell, escape, render_markdown
-from bench.render.terminal import render_terminal
+from bench.core.values.escape import escape_markdown, escape_markdown_cell
+from bench.render.json_ import run_json
+from bench.render.markdown import run_markdown
+from bench.render.text import run_text
 from tests.render.reports import HOSTILE, reports
 
 REPORTS = reports()
@@ -18,19 +19,19 @@ Golden = Callable[[str, str], None]
 @pytest.mark.parametrize("name", REPORTS)
 def test_the_terminal_shows_each_kind_of_report(name: str, golden: Golden) -> None:
     """Each kind of report looks in a terminal of 80 columns as it was last approved."""
-    golden(f"{name}.txt", render_terminal(REPORTS[name], width=80, colour=False))
+    golden(f"{name}.txt", run_text(REPORTS[name], width=80, colour=False))
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_markdown_shows_each_kind_of_report(name: str, golden: Golden) -> None:
     """Each kind of report looks in Markdown as it was last approved."""
-    golden(f"{name}.md", render_markdown(REPORTS[name]))
+    golden(f"{name}.md", run_markdown(REPORTS[name]))
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_json_holds_the_whole_report(name: str) -> None:
     """A report survives a round trip through JSON."""
-    text = render_json(REPORTS[name])
+    text = run_json(REPORTS[name])
     assert Report.model_validate_json(text) == REPORTS[name]
     assert json.loads(text)["headline"] == REPORTS[name].headline
 
@@ -39,8 +40,8 @@ def test_json_holds_the_whole_report(name: str) -> None:
 def test_every_format_says_the_same_judgement(name: str) -> None:
     """The headline's words stand in every format."""
     words = re.findall(r"\w+", REPORTS[name].headline)[:6]
-    markdown = render_markdown(REPORTS[name]).splitlines()[0].replace("\\", "").replace("\u200b", "")
-    terminal = " ".join(render_terminal(REPORTS[name], width=200, colour=False).split())
+    markdown = run_markdown(REPORTS[name]).splitlines()[0].replace("\\", "").replace("\u200b", "")
+    terminal = " ".join(run_text(REPORTS[name], width=200, colour=False).split())
     for word in words:
         assert word in markdown
         assert word in terminal
@@ -49,26 +50,26 @@ def test_every_format_says_the_same_judgement(name: str) -> None:
 def test_no_terminal_line_is_wider_than_the_terminal() -> None:
     """A report fits into the columns that there are."""
     for report in REPORTS.values():
-        assert max(map(len, render_terminal(report, width=80, colour=False).splitlines())) <= 80
+        assert max(map(len, run_text(report, width=80, colour=False).splitlines())) <= 80
 
 
 def test_colours_only_where_they_are_wanted() -> None:
     """ANSI codes are written to a terminal, and nowhere else."""
-    assert "\x1b[" in render_terminal(REPORTS["regression"], width=80, colour=True)
+    assert "\x1b[" in run_text(REPORTS["regression"], width=80, colour=True)
     for report in REPORTS.values():
-        assert "\x1b" not in render_terminal(report, width=80, colour=False)
+        assert "\x1b" not in run_text(report, width=80, colour=False)
 
 
 def test_a_target_cannot_steer_the_readers_terminal() -> None:
     """Control characters that a target sent are not passed on, in colour neither."""
-    text = render_terminal(REPORTS["hostile"], width=200, colour=True)
+    text = run_text(REPORTS["hostile"], width=200, colour=True)
     assert "\x1b[31m\n" not in text
     assert "everyone [x](http://evil.example) `code` | cell  [31m www" in " ".join(text.split("\n"))
 
 
 def test_hostile_text_stays_text_in_markdown() -> None:
     """No tag, mention, link, image, code fence or table cell comes out of a target's text."""
-    text = render_markdown(REPORTS["hostile"])
+    text = run_markdown(REPORTS["hostile"])
     assert not re.search(r"(?<!\\)<(?!/?details|/?summary)", text)
     assert "@everyone" not in text
     assert "http://" not in text
@@ -97,17 +98,17 @@ def test_hostile_text_stays_text_in_markdown() -> None:
 )
 def test_escaped_text_means_only_itself(text: str, expected: str) -> None:
     """Each piece of markup is taken its meaning, and a name in code keeps its look."""
-    assert escape(text) == expected
+    assert escape_markdown(text) == expected
 
 
 def test_a_long_line_is_cut() -> None:
     """Ten kilobytes in a sentence are cut where nobody would read on."""
-    assert len(escape("x" * 10_000)) == 1_001
+    assert len(escape_markdown("x" * 10_000)) == 1_001
 
 
 def test_a_long_text_does_not_stretch_a_table() -> None:
     """Ten kilobytes of detail are cut to one cell's worth."""
-    assert len(cell("x" * 10_000)) == 201
+    assert len(escape_markdown_cell("x" * 10_000)) == 201
 
 
 def test_hostile_sample_is_hostile() -> None:

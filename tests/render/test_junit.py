@@ -12,7 +12,7 @@ from bench.core.report.suite import SuiteReport, judge_suite
 from bench.core.samples.metric import Part
 from bench.core.verdict.compare import Comparison, Decision
 from bench.core.verdict.verdict import Verdict
-from bench.render.junit import render_junit, render_suite_junit
+from bench.render.junit import run_junit, suite_junit
 from tests.factories import make_provenance
 from tests.render.reports import HOSTILE, reports, suites
 
@@ -71,19 +71,19 @@ def _ended(root: ET.Element, tag: str) -> set[str]:
 @pytest.mark.parametrize("name", SHOWN)
 def test_junit_shows_a_report(name: str, golden: Callable[[str, str], None]) -> None:
     """A report is in JUnit's XML as it was last approved."""
-    golden(f"{name}.xml", render_junit(REPORTS[name]))
+    golden(f"{name}.xml", run_junit(REPORTS[name]))
 
 
 def test_junit_shows_a_suite(golden: Callable[[str, str], None]) -> None:
     """Several scenarios are in JUnit's XML as they were last approved."""
-    golden("suite-failed.xml", render_suite_junit(SUITES["suite-failed"]))
+    golden("suite-failed.xml", suite_junit(SUITES["suite-failed"]))
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_it_fails_where_the_run_did(name: str) -> None:
     """Every report keeps to the schema, fails where its run failed and errs where it was no measurement."""
     report = REPORTS[name]
-    root = _parsed(render_junit(report))
+    root = _parsed(run_junit(report))
     assert bool(_ended(root, "failure")) == (report.decision is Decision.FAIL)
     assert bool(_ended(root, "error")) == (report.decision is Decision.INVALID)
     assert report.decision is not Decision.INCONCLUSIVE or _ended(root, "skipped")
@@ -94,7 +94,7 @@ def test_it_fails_where_the_run_did(name: str) -> None:
 def test_each_gating_metric_and_threshold_is_a_case(name: str) -> None:
     """There is a case for each of them, and none for what may not fail a run."""
     report = REPORTS[name]
-    said = [case.attrib["name"] for case in _parsed(render_junit(report)).iter("testcase")]
+    said = [case.attrib["name"] for case in _parsed(run_junit(report)).iter("testcase")]
     comparison = report.comparison
     gating = [each.key for each in comparison.metrics if each.part is not Part.EXPLAINS]
     limits = [f"{each.metric} {each.expression}" for each in report.result.thresholds]
@@ -105,15 +105,15 @@ def test_each_gating_metric_and_threshold_is_a_case(name: str) -> None:
 
 def test_a_verdict_is_what_a_case_ends_with() -> None:
     """Regressed, missing and crossed fail; what cannot be told is skipped, with what could have been seen."""
-    assert _ended(_parsed(render_junit(REPORTS["regression"])), "failure") == {
+    assert _ended(_parsed(run_junit(REPORTS["regression"])), "failure") == {
         "baseline e2e_ms",
         "baseline p95.e2e_ms",
         "baseline tier.decode_ms",
     }
-    assert _ended(_parsed(render_junit(REPORTS["missing"])), "failure") == {"baseline tier.decode_ms"}
-    assert _ended(_parsed(render_junit(REPORTS["crossed"])), "failure") == {"thresholds e2e_ms p(95)<100"}
-    assert "anchor e2e_ms" in _ended(_parsed(render_junit(REPORTS["drifted"])), "failure")
-    noisy = _parsed(render_junit(REPORTS["too-noisy"])).find(".//testcase[@name='e2e_ms']/skipped")
+    assert _ended(_parsed(run_junit(REPORTS["missing"])), "failure") == {"baseline tier.decode_ms"}
+    assert _ended(_parsed(run_junit(REPORTS["crossed"])), "failure") == {"thresholds e2e_ms p(95)<100"}
+    assert "pinned e2e_ms" in _ended(_parsed(run_junit(REPORTS["drifted"])), "failure")
+    noisy = _parsed(run_junit(REPORTS["too-noisy"])).find(".//testcase[@name='e2e_ms']/skipped")
     assert noisy is not None
     assert "could have been seen" in noisy.attrib["message"]
     assert "detectable: +" in (noisy.text or "")
@@ -127,7 +127,7 @@ def test_a_gate_that_only_advises_fails_nothing() -> None:
     """What regressed in a run that is inconclusive is skipped, and says why nobody is failed for it."""
     regressed = REPORTS["regression"].comparison
     advised = regressed.model_copy(update={"decision": Decision.INCONCLUSIVE, "reasons": ("only advice",)})
-    root = _parsed(render_junit(_regressed(advised)))
+    root = _parsed(run_junit(_regressed(advised)))
     assert not _ended(root, "failure")
     skipped = root.find(".//testcase[@name='e2e_ms']/skipped")
     assert skipped is not None
@@ -139,14 +139,14 @@ def test_what_is_new_is_skipped() -> None:
     known = REPORTS["pass"].comparison
     new = known.metrics[1].model_copy(update={"verdict": Verdict.NEW, "base": None})
     report = make_report(REPORTS["pass"].result, known.model_copy(update={"metrics": (new,)}))
-    assert _ended(_parsed(render_junit(report)), "skipped") == {f"baseline {new.key}"}
+    assert _ended(_parsed(run_junit(report)), "skipped") == {f"baseline {new.key}"}
 
 
 @pytest.mark.parametrize("name", SUITES)
 def test_a_suite_has_a_testsuite_of_each_scenario(name: str) -> None:
     """Each scenario is a suite of its own, and they fail together where the verdict on all is a failure."""
     suite = SUITES[name]
-    root = _parsed(render_suite_junit(suite))
+    root = _parsed(suite_junit(suite))
     names = [each.result.scenario.name for each in suite.reports]
     assert [each.attrib["name"] for each in root.iter("testsuite")] == names
     assert bool(_ended(root, "failure")) == (suite.decision is Decision.FAIL)
@@ -164,9 +164,7 @@ def test_an_excused_scenario_fails_nothing() -> None:
     suite = judge_suite([one, other])
     excused = suite.model_copy(update={"excused": {"one": "one of many does as badly by chance"}})
     failed = {
-        each.attrib["classname"]
-        for each in _parsed(render_suite_junit(excused)).iter()
-        if each.findall("failure")
+        each.attrib["classname"] for each in _parsed(suite_junit(excused)).iter() if each.findall("failure")
     }
     assert failed == {"other.thresholds"}
 
@@ -174,7 +172,7 @@ def test_an_excused_scenario_fails_nothing() -> None:
 def test_a_scenario_that_was_not_measured_is_an_error() -> None:
     """A scenario of the suite that is not there is a testsuite that errs."""
     suite = judge_suite([_named("pass", "here")], expected=("here", "gone"))
-    root = _parsed(render_suite_junit(suite))
+    root = _parsed(suite_junit(suite))
     assert [(each.attrib["name"], each.attrib["errors"]) for each in root.iter("testsuite")] == [
         ("here", "0"),
         ("gone", "1"),
@@ -184,7 +182,7 @@ def test_a_scenario_that_was_not_measured_is_an_error() -> None:
 @pytest.mark.parametrize("name", REPORTS)
 def test_others_can_read_it(name: str) -> None:
     """A reader that is not ours finds the same cases, and the same of them failed, in error and skipped."""
-    text = render_junit(REPORTS[name])
+    text = run_junit(REPORTS[name])
     root = _parsed(text)
     (suite,) = JUnitXml.fromstring(text.encode())
     for tag, kind in (("failure", Failure), ("error", Error), ("skipped", Skipped)):
@@ -195,7 +193,7 @@ def test_others_can_read_it(name: str) -> None:
 
 def test_the_properties_say_where_a_run_is_from() -> None:
     """Run, commit, machine and what was made worse can be seen where the tests are shown."""
-    root = _parsed(render_junit(REPORTS["hostile"]))
+    root = _parsed(run_junit(REPORTS["hostile"]))
     said = {each.attrib["name"]: each.attrib["value"] for each in root.iter("property")}
     assert said["run_id"] == REPORTS["hostile"].result.provenance.run_id
     assert (said["cpu_count"], said["simulated"], said["injected.model.slowdown"]) == ("2", "true", "1.3")
@@ -215,7 +213,7 @@ def test_hostile_text_is_text(text: str) -> None:
     report = make_report(
         hostile.model_copy(update={"thresholds": (limit,)}), REPORTS["regression"].comparison
     )
-    root = _parsed(render_junit(report))
+    root = _parsed(run_junit(report))
     (suite,) = root
     name = suite.attrib["name"]
     assert not re.search(r"[\x00-\x1f\x7f-\x9f]", name)
@@ -228,5 +226,5 @@ def test_a_suite_can_be_all_of_nothing() -> None:
     nothing = SuiteReport(
         decision=Decision.INVALID, headline="1 of 1 missing", reasons=(), reports=(), missing=("gone",)
     )
-    root = _parsed(render_suite_junit(nothing))
+    root = _parsed(suite_junit(nothing))
     assert (root.attrib["tests"], root.attrib["errors"]) == ("1", "1")

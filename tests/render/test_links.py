@@ -1,7 +1,7 @@
 import pytest
 
 from bench.errors import ConfigError
-from bench.render.links import Links, links_to
+from bench.render.html.links import Links, links_to
 
 OLD, NEW = "a" * 40, "b" * 40
 

@@ -6,8 +6,8 @@ from bench.core.limits.expression import parse
 from bench.core.limits.judge import ThresholdResult
 from bench.core.run.bottleneck import Band, Bottleneck
 from bench.core.watch.host import Host
-from bench.render.facts import _host
-from bench.render.loads import loads, sentence
+from bench.render.document.facts import _host
+from bench.render.document.loads import loads, sentence
 
 SLOW = ThresholdResult(metric="e2e_ms", expression=parse("p(95)<=10000"), value=12_000.0, crossed=True)
 FAILS = ThresholdResult(metric="success_ratio", expression=parse("rate>0.95"), value=0.9, crossed=True)
@@ -22,7 +22,7 @@ def band(vus: int, most: int | None = None, **changes: Any) -> Band:
         "p95_ms": 2000.0,
         "success_ratio": 1.0,
         "requests_rps": 4.0,
-        "shares": {"decode": 0.78, "network": 0.22},
+        "shares": {"decode": 0.78, "unattributed": 0.22},
     }
     return Band(**content | changes)
 
@@ -37,9 +37,9 @@ def test_the_tier_that_the_time_goes_to_is_said_of_the_largest_load() -> None:
     """And of the smallest where it is another one; nothing where answers do not say."""
     queue = {"decode": 0.3, "queue": 0.7}
     found = Bottleneck(counted="vus", bands=(band(1), band(50, shares=queue)), planned=50, limits=0)
-    assert sentence(found) == "decode takes 78 % of the time at 1 user, queue takes 70 % at 50 users"
+    assert sentence(found) == "decode takes 78 % of the time at 1 VU, queue takes 70 % at 50 VUs"
     same = found.model_copy(update={"bands": (band(1), band(50))})
-    assert sentence(same) == "decode takes 78 % of the time at 50 users"
+    assert sentence(same) == "decode takes 78 % of the time at 50 VUs"
     silent = found.model_copy(update={"bands": (band(1), band(50, shares={}))})
     assert sentence(silent) == ""
     assert sentence(None) == ""
@@ -49,32 +49,32 @@ def test_the_breaking_point_lies_between_two_loads() -> None:
     """Between the most users that kept the limit and the most that did not."""
     broken = band(30, crossed=(SLOW,))
     assert said(band(20), broken, band(50)) == (
-        "response time p95 ≤ 10.0 s breaks between 20 and 30 users, and is kept again at 50 users"
+        "response time p95 ≤ 10.0 s breaks between 20 and 30 VUs, and is kept again at 50 VUs"
     )
     assert said(band(20), broken, band(50, crossed=(SLOW,))) == (
-        "response time p95 ≤ 10.0 s breaks between 20 and 30 users"
+        "response time p95 ≤ 10.0 s breaks between 20 and 30 VUs"
     )
     several = band(30, crossed=(SLOW, FAILS))
-    assert said(band(20), several, band(50)).endswith("30 users, and are kept again at 50 users")
+    assert said(band(20), several, band(50)).endswith("30 VUs, and are kept again at 50 VUs")
     both = band(13, 18, crossed=(SLOW, FAILS), certain=False)
     assert said(band(7, 12), both, planned=18) == (
-        "response time p95 ≤ 10.0 s and success > 95 % break between 12 and 18 users"
+        "response time p95 ≤ 10.0 s and success > 95 % break between 12 and 18 VUs"
         " (too few requests to be certain)"
     )
-    assert said(band(10, crossed=(FAILS,)), planned=10) == "success > 95 % breaks already at 10 users"
+    assert said(band(10, crossed=(FAILS,)), planned=10) == "success > 95 % breaks already at 10 VUs"
 
 
 def test_limits_that_hold_are_kept() -> None:
     """At every load up to the largest, or at the only one."""
-    assert said(band(20), band(50)) == "the limit is kept at every load up to 50 users"
+    assert said(band(20), band(50)) == "the limit is kept at every load up to 50 VUs"
     assert said(band(50, certain=False), limits=2) == (
-        "all limits are kept at 50 users (too few requests to be certain)"
+        "all limits are kept at 50 VUs (too few requests to be certain)"
     )
 
 
 def test_what_was_never_reached_is_said() -> None:
     """A run that ended before all users had come says nothing of all of them."""
-    assert said(band(20), band(40)).endswith("; more than 40 of the 50 planned users were never there")
+    assert said(band(20), band(40)).endswith("; the run never reached more than 40 of the 50 planned VUs")
     flight = said(band(1), planned=None, counted="requests in flight")
     assert flight == "the limit is kept at 1 request in flight"
 
@@ -82,7 +82,7 @@ def test_what_was_never_reached_is_said() -> None:
 def test_saturation_is_said_with_its_throughput() -> None:
     """From which load on, and how many answers per second."""
     assert said(band(20), band(50), limits=0, saturated=0) == (
-        "from 20 users on, more bring no more answers (4 requests/s)"
+        "from 20 VUs on, more bring no more answers (4 requests/s)"
     )
 
 
@@ -93,7 +93,7 @@ def test_the_table_of_loads_needs_two() -> None:
     bare = band(50, requests_rps=None, p95_ms=None, unreliable=("p50", "p95"), shares={})
     numbers, shares = loads(found.model_copy(update={"bands": (band(1), bare)}))
     assert numbers.rows[1] == ("50", "200", "1,000 ms?", "–", "100 %", "–", "–", "–")  # noqa: RUF001 - dashes
-    assert shares.columns == ("vus", "decode", "network")
+    assert shares.columns == ("VUs", "decode", "unattributed")
     assert shares.rows[1] == ("50", "–", "–")  # noqa: RUF001 - likewise
     _, none = loads(found.model_copy(update={"bands": (bare, bare)}))
     assert none.rows == ()

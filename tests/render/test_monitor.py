@@ -12,8 +12,8 @@ from bench.core.verdict.compare import Decision
 from bench.core.watch.availability import Outage
 from bench.core.watch.monitoring import Monitoring, Observation, Snapshot
 from bench.render.comment import Origin, render_comment
+from bench.render.document.watched import outages_in_words, source_name
 from bench.render.monitor import health_lines, json_line, line, summary, view
-from bench.render.watched import outages_in_words, source_name
 from tests.factories import make_run
 from tests.render.reports import HOSTILE, suites, watched_recording
 

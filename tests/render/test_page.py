@@ -5,21 +5,21 @@ from dataclasses import replace
 from html import unescape
 
 import pytest
-from markupsafe import escape
 
 from bench.core.report.report import Report, make_report
 from bench.core.report.series import RunSeries, make_series
 from bench.core.report.timeline import timeline
 from bench.core.run.bottleneck import Band, Bottleneck
 from bench.core.samples.sample import HOST
+from bench.core.values.escape import escape_html
 from bench.core.verdict.compare import compare
 from bench.core.verdict.verdict import MetricComparison
-from bench.render.charts import against_load, course, written
-from bench.render.document import make_document
-from bench.render.figures import intervals, where_time_goes
-from bench.render.html import Parts, code, embedded, ends_in_numbers, shipped
-from bench.render.page import policy, render_page, render_suite_page
-from bench.render.table import Table
+from bench.render.document.document import make_document
+from bench.render.document.table import Table
+from bench.render.html.charts import against_load, course, written
+from bench.render.html.figures import intervals, where_time_goes
+from bench.render.html.page import policy, render_page, render_suite_page
+from bench.render.html.parts import Parts, code, embedded, ends_in_numbers, shipped
 from tests.factories import make_recording, make_run, make_sample
 from tests.render.drawn import HOSTILE, hostile, many, no_data, passed, regressed
 from tests.render.reports import reports, suites, watched_recording
@@ -59,7 +59,7 @@ def test_a_page_says_what_every_format_says(name: str) -> None:
     text = render_page(report, make_series(report.result), PARTS)
     document = make_document(report)
     for table in (*document.judged, *document.details):
-        assert f"<caption>{escape(table.title)}</caption>" in text
+        assert f"<caption>{escape_html(table.title)}</caption>" in text
     assert text.count('<th scope="row">') >= sum(len(table.rows) for table in document.judged)
     assert f'<span class="decision">{document.decision.upper()}</span>' in text
     for label, _ in document.facts:
@@ -211,7 +211,7 @@ def band(users: tuple[int, int], p50_ms: float | None) -> Band:
 
 def by_load(*bands: Band) -> Bottleneck:
     """A run by load."""
-    return Bottleneck(counted="users", bands=bands, planned=40, limits=0)
+    return Bottleneck(counted="vus", bands=bands, planned=40, limits=0)
 
 
 def test_waiting_is_drawn_against_users() -> None:
@@ -219,7 +219,7 @@ def test_waiting_is_drawn_against_users() -> None:
     (chart,) = against_load(by_load(band((1, 10), 300.0), band((11, 40), 700.0)))
     assert list(chart.layers[0].at) == [5.5, 25.5]
     assert chart.table.rows == (("5.5", "300 ms", "–"), ("25.5", "700 ms", "–"))  # noqa: RUF001
-    assert "users" in chart.title
+    assert "VUs" in chart.title
 
 
 def test_what_has_one_load_has_no_chart_of_loads() -> None:

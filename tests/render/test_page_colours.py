@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from bench.render.html import shipped
+from bench.render.html.parts import shipped
 
 STYLE = shipped().style
 TEXT = ("ink", "soft", "bad", "good", "unsure", "void")

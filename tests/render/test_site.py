@@ -9,11 +9,12 @@ import pytest
 from bench.core.history.levels import MOST_RUNS
 from bench.core.report.dashboard import Dashboard, dashboard
 from bench.core.report.trend_page import trend_page
+from bench.core.values.escape import escape_html
 from bench.core.verdict.compare import Decision
-from bench.render.html import Parts
-from bench.render.links import Links
-from bench.render.site import FRONT, POLICY, SCRIPT, STYLE, path_of, render_site
-from bench.render.trend_charts import SPARK_HEIGHT, SPARK_WIDTH, places, spark, sparked
+from bench.render.html.links import Links
+from bench.render.html.parts import Parts
+from bench.render.html.site import FRONT, POLICY, SCRIPT, STYLE, path_of, render_site
+from bench.render.html.trend_charts import SPARK_HEIGHT, SPARK_WIDTH, places, spark, sparked
 from tests.factories import make_point
 from tests.render.drawn import HOSTILE
 from tests.render.histories import LINKS, history, several, vitals, worse
@@ -146,7 +147,7 @@ def test_a_browser_may_load_nothing_from_elsewhere() -> None:
     """Each page says so, has its style and script beside it, and no script or style in it."""
     for path, text in FILES.items():
         if path.endswith(".html"):
-            assert POLICY.replace("'", "&#39;") in text
+            assert escape_html(POLICY) in text
             assert "<style" not in text
             assert not re.search(r"<script>", text)
     assert "uPlot" in render_site(BOARD)[SCRIPT]

@@ -3,7 +3,8 @@ from collections.abc import Callable
 import pytest
 
 from bench.core.report.suite import SuiteReport
-from bench.render.suite import render_suite_markdown, render_suite_terminal
+from bench.render.markdown import suite_markdown
+from bench.render.text import suite_text
 from tests.render.reports import suites
 
 SUITES = suites()
@@ -13,8 +14,8 @@ Golden = Callable[[str, str], None]
 @pytest.mark.parametrize("name", SUITES)
 def test_a_suite_looks_as_it_was_approved(name: str, golden: Golden) -> None:
     """The decision on all stands first, then a line for each, then those that did not pass."""
-    golden(f"{name}.txt", render_suite_terminal(SUITES[name], width=80, colour=False))
-    golden(f"{name}.md", render_suite_markdown(SUITES[name]))
+    golden(f"{name}.txt", suite_text(SUITES[name], width=80, colour=False))
+    golden(f"{name}.md", suite_markdown(SUITES[name]))
 
 
 @pytest.mark.parametrize("name", SUITES)

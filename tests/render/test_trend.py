@@ -8,7 +8,9 @@ from bench.core.history.levels import FEWEST_RUNS
 from bench.core.history.trend import Trend, trend
 from bench.core.report.trend_wording import headline
 from bench.core.verdict.baseline import PinnedBaseline
-from bench.render.trend import render_json, render_markdown, render_terminal
+from bench.render.json_ import trends_json
+from bench.render.markdown import trend_markdown
+from bench.render.text import trend_text
 from tests.factories import NOON, make_baseline, make_fingerprint, make_history, make_point
 
 Golden = Callable[[str, str], None]
@@ -40,18 +42,18 @@ TRENDS = _trends()
 @pytest.mark.parametrize("name", TRENDS)
 def test_the_terminal_shows_each_kind_of_trend(name: str, golden: Golden) -> None:
     """Each kind of trend looks in a terminal of 100 columns as it was last approved."""
-    golden(f"trend-{name}.txt", render_terminal(TRENDS[name], width=100, colour=False))
+    golden(f"trend-{name}.txt", trend_text(TRENDS[name], width=100, colour=False))
 
 
 @pytest.mark.parametrize("name", TRENDS)
 def test_markdown_shows_each_kind_of_trend(name: str, golden: Golden) -> None:
     """Each kind of trend looks in Markdown as it was last approved."""
-    golden(f"trend-{name}.md", render_markdown(TRENDS[name]))
+    golden(f"trend-{name}.md", trend_markdown(TRENDS[name]))
 
 
 def test_json_holds_all_trends() -> None:
     """Trends survive a round trip through JSON, as a list."""
-    text = render_json(list(TRENDS.values()))
+    text = trends_json(list(TRENDS.values()))
     assert TypeAdapter(tuple[Trend, ...]).validate_json(text) == tuple(TRENDS.values())
     assert [each["scenario"] for each in json.loads(text)] == ["quick"] * len(TRENDS)
 
@@ -59,11 +61,11 @@ def test_json_holds_all_trends() -> None:
 def test_the_judgement_comes_first() -> None:
     """Its decision and its sentence are the first line, in colour where that is wanted."""
     found = TRENDS["worse"]
-    assert render_terminal(found, width=200, colour=False).startswith(f"FAIL {headline(found)}\n")
-    assert "\x1b[" in render_terminal(found, width=80, colour=True)
+    assert trend_text(found, width=200, colour=False).startswith(f"FAIL {headline(found)}\n")
+    assert "\x1b[" in trend_text(found, width=80, colour=True)
 
 
 def test_no_terminal_line_is_wider_than_the_terminal() -> None:
     """A trend fits into the columns that there are."""
     for each in TRENDS.values():
-        assert max(map(len, render_terminal(each, width=80, colour=False).splitlines())) <= 80
+        assert max(map(len, trend_text(each, width=80, colour=False).splitlines())) <= 80

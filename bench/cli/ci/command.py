@@ -72,10 +72,10 @@ def _answer(asked: _Asked, comment: int, reaction: str, text: str) -> None:
 
 
 def _refusal(error: BenchError) -> str:
-    from bench.render.markdown import escape
+    from bench.core.values.escape import escape_markdown
 
-    hint = f"\n\n{escape(error.hint)}" if error.hint else ""
-    return f"That was not done: {escape(error.message)}{hint}"
+    hint = f"\n\n{escape_markdown(error.hint)}" if error.hint else ""
+    return f"That was not done: {escape_markdown(error.message)}{hint}"
 
 
 def _done(command: "Command", asked: _Asked) -> str:
@@ -119,8 +119,8 @@ def _run(command: "Run", asked: _Asked) -> str:
 
 
 def _accept(command: "Accept", asked: _Asked) -> str:
+    from bench.core.values.escape import escape_markdown
     from bench.publish.branches import Proposal
-    from bench.render.markdown import escape
 
     head = asked.pull.head
     _check_head(head.sha, command.sha)
@@ -140,7 +140,9 @@ def _accept(command: "Accept", asked: _Asked) -> str:
     number = asked.pull.number
     message = f"Accept what was measured of {head.sha[:9]}: {command.reason}\n\n{asked.login}, in #{number}\n"
     _check_head(asked.github.pull(number).head.sha, head.sha)
-    what = f"{len(results)} runs of suite `{run.suite}` at `{head.sha[:9]}` ({escape(command.reason)})"
+    what = (
+        f"{len(results)} runs of suite `{run.suite}` at `{head.sha[:9]}` ({escape_markdown(command.reason)})"
+    )
     if asked.fork:
         branch = f"bench-baseline/{number}-{head.sha[:9]}"
         title, body = f"Accept what was measured of #{number}", f"{what}, as `{asked.login}` asked for."

@@ -60,11 +60,11 @@ def _workflow(text: str) -> tuple[str, timedelta]:
 
 def _of_trends(suite: str, worse: "list[Trend]") -> "Report":
     from bench.publish.issues import Report
-    from bench.render.trend import render_markdown
+    from bench.render.markdown import trend_markdown
 
     names = ", ".join(sorted({each.scenario for each in worse}))
     what = "This closes by itself when it is no longer so, or when what is new is how it should be."
-    body = "\n".join([what, "", *map(render_markdown, worse)])
+    body = "\n".join([what, "", *map(trend_markdown, worse)])
     return Report(f"bench {suite}: {names} changed for the worse", body)
 
 

@@ -34,8 +34,8 @@ def site(
     """
     from bench.core.report.dashboard import dashboard
     from bench.errors import StoreError
-    from bench.render.links import links_to
-    from bench.render.site import render_site
+    from bench.render.html.links import links_to
+    from bench.render.html.site import render_site
     from bench.store import history as store
     from bench.store import site as sites
 

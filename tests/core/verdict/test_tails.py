@@ -12,7 +12,7 @@ from bench.core.verdict.ab import compare_pairs
 from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import Comparison, Decision, compare
 from bench.core.verdict.verdict import Verdict
-from bench.render.document import make_document
+from bench.render.document.document import make_document
 from tests.core.figures import judged
 from tests.factories import USUAL_FACTORS, make_baseline, make_recording, make_run, make_sample, run_at
 

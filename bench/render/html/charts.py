@@ -13,8 +13,9 @@ from bench.core.run.bottleneck import Bottleneck
 from bench.core.samples.metrics import METRICS
 from bench.core.samples.sample import HOST
 from bench.core.values import wording
-from bench.render.table import Table
-from bench.render.watched import source_name
+from bench.render.document.loads import unit_of
+from bench.render.document.table import Table
+from bench.render.document.watched import source_name
 
 Values = Sequence[float | None]
 _ROWS = 20  # of the table beside a distribution
@@ -110,13 +111,15 @@ def against_load(found: Bottleneck | None) -> tuple[Chart, ...]:
         Line("p95", "c1", [band.p95_ms for band in found.bands]),
     )
     layer = Layer(middles, lines)
+    unit = unit_of(found)
+    title = f"Response time against {unit}"
     chart = Chart(
-        title=f"Response time against {found.counted}",
-        text=f"How long answers took while so many {found.counted} were there.",
+        title=title,
+        text=f"Response time at each number of {unit}.",
         across="load",
         unit="ms",
         layers=(layer,),
-        table=_table(f"Response time against {found.counted}", (found.counted, "load"), layer, "ms"),
+        table=_table(title, (unit, "load"), layer, "ms"),
     )
     return (chart,) if any(value is not None for line in lines for value in line.values) else ()
 

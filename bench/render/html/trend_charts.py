@@ -10,8 +10,8 @@ from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.success import SUCCESS
-from bench.render.charts import Chart, Layer, Line, Mark, written
-from bench.render.table import Table
+from bench.render.document.table import Table
+from bench.render.html.charts import Chart, Layer, Line, Mark, written
 
 SPARK_WIDTH, SPARK_HEIGHT = 160, 32
 _LEAST_REACH = 0.2

@@ -16,15 +16,16 @@ from bench.core.report.trend_wording import commit
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric
 from bench.core.values import wording
+from bench.core.values.escape import visible_text
 from bench.core.verdict.compare import Decision
-from bench.render.charts import Chart
-from bench.render.dashboard import front_tables
-from bench.render.document import Document
-from bench.render.html import ENVIRONMENT, Figure, Judged, Parts, drawn, embedded, judged, shipped, visible
-from bench.render.links import Links
-from bench.render.table import Table
-from bench.render.trend import changes_of, make_document
-from bench.render.trend_charts import SPARK_HEIGHT, SPARK_WIDTH, decides, spark, sparked, tiers
+from bench.render.document.document import Document
+from bench.render.document.table import Table
+from bench.render.document.trend import changes_of, make_trend_document
+from bench.render.html.charts import Chart
+from bench.render.html.front import front_tables
+from bench.render.html.links import Links
+from bench.render.html.parts import ENVIRONMENT, Figure, Judged, Parts, drawn, embedded, judged, shipped
+from bench.render.html.trend_charts import SPARK_HEIGHT, SPARK_WIDTH, decides, spark, sparked, tiers
 
 FRONT, STYLE, SCRIPT = "index.html", "assets/site.css", "assets/site.js"
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -82,7 +83,7 @@ def render_site(board: Dashboard, links: Links = Links(), parts: Parts | None = 
         parts: Style and script; None for those of the package.
     """
     shared = parts or shipped()
-    own = (files("bench.render") / "templates" / "site.css").read_text(encoding="utf-8")
+    own = (files("bench.render.html") / "templates" / "site.css").read_text(encoding="utf-8")
     pages = {path_of(each.page): _history(each, links) for each in board.entries}
     return {
         FRONT: _front(board),
@@ -118,7 +119,7 @@ def _front(board: Dashboard) -> str:
 
 def _row(entry: Entry) -> Row:
     page = entry.page
-    document = make_document(entry.trend)
+    document = make_trend_document(entry.trend)
     course, run = sparked(page), entry.newest
     row = metric(course.key)
     points = spark(course)
@@ -137,7 +138,7 @@ def _row(entry: Entry) -> Row:
 
 def _history(entry: Entry, links: Links) -> str:
     page = entry.page
-    document = make_document(entry.trend)
+    document = make_trend_document(entry.trend)
     home = "../" * path_of(page).count("/")
     it = History(
         about=(f"{entry.trend.stack} ({entry.trend.environment})", *_when(page)),
@@ -238,4 +239,4 @@ def _linked(text: str, address: str | None) -> str:
     """Text that leads somewhere, if it does."""
     if address is None:
         return text
-    return Markup('<a href="{}">{}</a>').format(address, visible(text))
+    return Markup('<a href="{}">{}</a>').format(address, visible_text(text))

@@ -4,9 +4,11 @@ from bench.core.limits.judge import ThresholdResult
 from bench.core.run.bottleneck import Band, Bottleneck
 from bench.core.samples.metrics import UNATTRIBUTED, label_and_unit
 from bench.core.values import wording
-from bench.render.table import Table
+from bench.render.document.table import Table
 
 _OPERATORS = {"<=": "≤", ">=": "≥", "==": "=", "===": "=", "!=": "≠"}
+_UNITS = {"vus": ("VU", "VUs"), "requests in flight": ("request in flight", "requests in flight")}
+"""What a load is counted in, as one and as several."""
 _METHODS = {"avg": "mean", "med": "median", "min": "min", "max": "max"}
 
 
@@ -14,7 +16,7 @@ def loads(found: Bottleneck | None) -> tuple[Table, ...]:
     """Two tables; none where there was one load only, which all other tables are of."""
     if found is None or len(found.bands) == 1:
         return ()
-    columns = (found.counted, "requests", "p50", "p95", "success", "requests/s", "most in", "limits")
+    columns = (unit_of(found), "requests", "p50", "p95", "success", "requests/s", "most in", "limits")
     rows = tuple(_numbers(band, found.limits) for band in found.bands)
     named = {tier for band in found.bands for tier in band.shares}
     tiers = sorted(named, key=lambda tier: (tier == UNATTRIBUTED, tier))
@@ -23,7 +25,7 @@ def loads(found: Bottleneck | None) -> tuple[Table, ...]:
     )
     return (
         Table("At each load (? has too few requests to be certain)", columns, rows),
-        Table("Shares of the time at each load", (found.counted, *tiers), shares if tiers else ()),
+        Table("Shares of the time at each load", (unit_of(found), *tiers), shares if tiers else ()),
     )
 
 
@@ -74,12 +76,13 @@ def _time(found: Bottleneck) -> str:
 
 
 def _at(band: Band, found: Bottleneck) -> str:
-    return f"{_vus(band)} {_unit(found, band.vus[1])}"
+    return f"{_vus(band)} {unit_of(found, band.vus[1])}"
 
 
-def _unit(found: Bottleneck, count: int) -> str:
-    one = {"vus": "vu", "requests in flight": "request in flight"}
-    return one[found.counted] if count == 1 else found.counted
+def unit_of(found: Bottleneck, count: int = 2) -> str:
+    """Return `VUs` or `requests in flight`, or the singular for a count of one."""
+    one, several = _UNITS[found.counted]
+    return one if count == 1 else several
 
 
 def _limits(found: Bottleneck) -> str:
@@ -89,7 +92,7 @@ def _limits(found: Bottleneck) -> str:
     if number is None:
         where = f"at {_at(last, found)}"
         if len(found.bands) > 1:
-            where = f"at every load up to {last.vus[1]} {found.counted}"
+            where = f"at every load up to {last.vus[1]} {unit_of(found, last.vus[1])}"
         return f"{'the limit is' if found.limits == 1 else 'all limits are'} kept {where}{_hedge(last)}"
     band = found.bands[number]
     what = wording.listing([_limit(each) for each in band.crossed])
@@ -97,7 +100,7 @@ def _limits(found: Bottleneck) -> str:
         where = f"already at {_at(band, found)}"
     else:
         fewest = found.bands[number - 1].vus[1]
-        where = f"between {fewest} and {band.vus[1]} {found.counted}"
+        where = f"between {fewest} and {band.vus[1]} {unit_of(found, band.vus[1])}"
     again = [each for each in found.bands[number:] if not each.crossed]
     verbs = ("breaks", "is kept") if len(band.crossed) == 1 else ("break", "are kept")
     kept = f", and {verbs[1]} again at {_at(again[-1], found)}" if again else ""
@@ -127,4 +130,4 @@ def _never_reached(found: Bottleneck) -> str:
     most = found.bands[-1].vus[1]
     if found.planned is None or most >= found.planned:
         return ""
-    return f"more than {most} of the {found.planned} planned users were never there"
+    return f"the run never reached more than {most} of the {found.planned} planned VUs"

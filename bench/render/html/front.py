@@ -7,8 +7,8 @@ from bench.core.history.history import HistoryPoint
 from bench.core.report.dashboard import Dashboard, Entry, Tile, success_of, uses_of, wait_of
 from bench.core.samples.sample import Outcome
 from bench.core.values import wording
-from bench.render.table import Table
-from bench.render.trend import verdict_of
+from bench.render.document.table import Table
+from bench.render.document.trend import verdict_of
 
 _FINE = frozenset({"up", "answered"})
 Named = Callable[[Entry], str]

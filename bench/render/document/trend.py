@@ -1,9 +1,5 @@
 """A trend for a terminal, in Markdown and as JSON: by the same means as a report."""
 
-from collections.abc import Sequence
-
-from pydantic import TypeAdapter
-
 from bench.core.history.change_points import ChangePoint, MetricTrend
 from bench.core.history.levels import FEWEST_RUNS
 from bench.core.history.trend import Trend
@@ -11,33 +7,11 @@ from bench.core.report.trend_wording import commit, headline, next_step
 from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
-from bench.render import markdown, terminal
-from bench.render.document import Document, compare_with
-from bench.render.table import Table
+from bench.render.document.document import Document, compare_with
+from bench.render.document.table import Table
 
 
-def render_terminal(trend: Trend, *, width: int, colour: bool) -> str:
-    """The trend as text that ends in a newline.
-
-    Args:
-        trend: What to say.
-        width: Columns of the terminal.
-        colour: Whether to use ANSI colours.
-    """
-    return terminal.show(make_document(trend), width=width, colour=colour)
-
-
-def render_markdown(trend: Trend) -> str:
-    """The trend as Markdown."""
-    return markdown.show(make_document(trend))
-
-
-def render_json(trends: Sequence[Trend]) -> str:
-    """A list of trends, each by the schema that `bench schema trend` prints."""
-    return TypeAdapter(tuple[Trend, ...]).dump_json(tuple(trends), indent=1).decode() + "\n"
-
-
-def make_document(trend: Trend) -> Document:
+def make_trend_document(trend: Trend) -> Document:
     """What every format shows of a trend."""
     tables = (
         _levels(trend),

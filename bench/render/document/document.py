@@ -14,10 +14,10 @@ from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.verdict import INTERVAL, MetricComparison, Verdict
 from bench.core.watch.alerts import describe
-from bench.render.facts import facts
-from bench.render.loads import loads
-from bench.render.table import Table
-from bench.render.watched import alerts, availabilities, resources
+from bench.render.document.facts import facts
+from bench.render.document.loads import loads
+from bench.render.document.table import Table
+from bench.render.document.watched import alerts, availabilities, resources
 
 _VERDICTS = {
     Verdict.IMPROVED: "improved",

@@ -15,7 +15,7 @@ from bench.core.values import wording
 from bench.core.verdict.compare import Comparison, MachineComparison
 from bench.core.watch.host import Cores, Host
 from bench.core.watch.work import label
-from bench.render import loads
+from bench.render.document import loads
 
 _SAME = 0.005  # of a pace: a smaller difference is none
 

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -17,10 +17,11 @@ from bench.core.samples.metric import MetricKind, Part
 from bench.core.samples.metrics import METRICS, metric
 from bench.core.values import wording
 from bench.core.verdict.verdict import MetricComparison
-from bench.render.charts import Chart, against_load, course, spread
-from bench.render.document import Document, make_document
-from bench.render.figures import Bar, where_time_goes
-from bench.render.html import ENVIRONMENT, Figure, Judged, Parts, drawn, embedded, judged, shipped
+from bench.render.document.document import Document, make_document
+from bench.render.document.format import RunInput, SuiteInput
+from bench.render.html.charts import Chart, against_load, course, spread
+from bench.render.html.figures import Bar, where_time_goes
+from bench.render.html.parts import ENVIRONMENT, Figure, Judged, Parts, drawn, embedded, judged, shipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,16 @@ class Section:
     outages: tuple[Period, ...]
     kept: bool
     raw: Markup
+
+
+def render_run(run: RunInput) -> Iterator[str]:
+    """Yield the page of a run."""
+    yield render_page(run.report, run.series()) + "\n"
+
+
+def render_suite(suite: SuiteInput) -> Iterator[str]:
+    """Yield the page of a suite."""
+    yield render_suite_page(suite.report, suite.series()) + "\n"
 
 
 def render_page(report: Report, series: RunSeries, parts: Parts | None = None) -> str:

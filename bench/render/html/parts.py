@@ -2,20 +2,19 @@
 
 import json
 import re
-import unicodedata
 from dataclasses import asdict, dataclass
 from importlib.resources import files
-from itertools import zip_longest
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.core.samples.metrics import tier_name
 from bench.core.values import wording
+from bench.core.values.escape import escape_html, visible_text
 from bench.core.verdict.compare import Decision
-from bench.render.charts import Chart
-from bench.render.figures import Interval, intervals
-from bench.render.table import Table
+from bench.render.document.table import Table
+from bench.render.html.charts import Chart
+from bench.render.html.figures import Interval, intervals
 
 # A shape for each decision, because a colour alone does not tell everybody.
 MARKS = {Decision.PASS: "✓", Decision.FAIL: "✕", Decision.INCONCLUSIVE: "?", Decision.INVALID: "–"}  # noqa: RUF001
@@ -34,8 +33,8 @@ _NAME = re.compile(r"`([A-Za-z0-9._-]+)`")
 _UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|MB)(?!\w))")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SIGNS = frozenset({"+", wording.MINUS, wording.DASH})
-_LONG, _LONGEST = 40, 1_000  # characters of a cell that is broken into lines, and of any text
-_INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp"})  # of Unicode
+_LONG = 40
+"""Characters of a cell above which it is broken into lines."""
 _LIBRARY = "vendor/uplot"
 
 
@@ -72,7 +71,7 @@ class Judged:
 
 def shipped() -> Parts:
     """The style and the script that come with the package."""
-    here = files("bench.render")
+    here = files("bench.render.html")
     library, own = here / _LIBRARY, here / "templates"
     styles = (library / "uPlot.min.css", own / "page.css")
     scripts = (library / "uPlot.iife.min.js", own / "page.js")
@@ -99,7 +98,10 @@ def judged(table: Table) -> Judged:
 def drawn(chart: Chart) -> dict[str, object]:
     """What the script needs of a chart."""
     layers = [
-        {"at": layer.at, "lines": [asdict(line) | {"label": visible(line.label)} for line in layer.lines]}
+        {
+            "at": layer.at,
+            "lines": [asdict(line) | {"label": visible_text(line.label)} for line in layer.lines],
+        }
         for layer in chart.layers
     ]
     return {
@@ -115,19 +117,20 @@ def drawn(chart: Chart) -> dict[str, object]:
 
 
 def code(text: str) -> Markup:
-    """A text in which a `name` is shown as code, a number stays beside its unit, and a date whole."""
-    parts = _NAME.split(_UNIT.sub("\u00a0", str(visible(text))))
-    names = [Markup("<code>{}</code>").format(each) for each in parts[1::2]]
-    whole = Markup("").join(part for pair in zip_longest(parts[::2], names, fillvalue="") for part in pair)
-    return Markup(_DATE.sub(r'<span class="whole">\g<0></span>', str(whole)))  # noqa: S704 - digits, and what was escaped
+    """Return a text as HTML: a `name` is code, and neither a number with its unit nor a date is broken."""
+    joined = _UNIT.sub("\u00a0", visible_text(text))
+    escaped = ""
+    for number, part in enumerate(_NAME.split(joined)):
+        is_name = number % 2 == 1
+        escaped += f"<code>{escape_html(part)}</code>" if is_name else escape_html(part)
+    return Markup(_DATE.sub(r'<span class="whole">\g<0></span>', escaped))  # noqa: S704 - each part is escaped
 
 
-def visible(value: object) -> object:
-    """Text without what moves a cursor or turns the direction of what follows; all else as it is."""
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    shown = "".join(" " if unicodedata.category(each) in _INVISIBLE else each for each in value[:_LONGEST])
-    return shown if len(value) <= _LONGEST else f"{shown}…"
+def finalize(value: object) -> object:
+    """Escape a text that a template prints; Jinja keeps markup and prints numbers as they are."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return Markup(escape_html(value))  # noqa: S704 - it is escaped
+    return value
 
 
 def _plain(cell: str) -> str:
@@ -141,10 +144,10 @@ def ends_in_numbers(table: Table) -> bool:
 
 def _environment() -> Environment:
     made = Environment(
-        loader=PackageLoader("bench.render"),
+        loader=PackageLoader("bench.render.html"),
         undefined=StrictUndefined,
         autoescape=True,
-        finalize=visible,
+        finalize=finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )

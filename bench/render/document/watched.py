@@ -7,7 +7,7 @@ from bench.core.values import wording
 from bench.core.watch.alerts import Alert, describe, describe_limit
 from bench.core.watch.availability import Availability, Outage
 from bench.core.watch.resources import ResourceSummary
-from bench.render.table import Table
+from bench.render.document.table import Table
 
 _SHOWN_OUTAGES = 3
 MACHINE = "machine"

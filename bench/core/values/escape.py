@@ -1,0 +1,127 @@
+"""Make text from outside harmless: one function for each way out of the program.
+
+| way out | function |
+| :--- | :--- |
+| terminal | `escape_terminal` |
+| log of GitHub Actions | `escape_actions` |
+| Markdown of GitHub | `escape_markdown` |
+| HTML | `escape_html` |
+| CSV | `escape_csv` |
+| XML | `escape_xml` |
+
+Text from outside is text that a scenario's author, a target, a pull request or a stored file supplies.
+Escape it once, where it leaves the program, and never earlier.
+"""
+
+import html
+import re
+import unicodedata
+
+_LONGEST_CELL = 200
+"""Characters of a text in a table or on one line of a terminal."""
+_LONGEST_TEXT = 1_000
+"""Characters of a sentence in Markdown or HTML."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp"})
+"""Unicode categories of controls, direction marks, zero-width characters and line separators."""
+
+# Markdown
+_CODE = re.compile(r"((?<!`)`[A-Za-z0-9._-]+`(?!`))")
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>|~!&])")
+_BLOCK = re.compile(r"^([#+=>-]|\d+[.)](?=\s))")
+_LINK = re.compile(r"(:)(?=//)|(?<=www)(\.)", re.IGNORECASE)
+# GitHub searches its rendered text for references. A backslash is gone by then; a zero-width space stays.
+_REFERENCE = re.compile(r"(?<=[@#])(?=\w)|(?<=GH)(?=-\d)", re.IGNORECASE)
+_ZERO_WIDTH_SPACE = "\u200b"
+# GitHub's documentation writes a dollar sign that starts no formula like this.
+_DOLLAR = "<span>$</span>"
+
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+"""Start of a spreadsheet formula; the last four are the full-width forms of the first four."""
+
+_NOT_XML = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
+"""Characters that XML 1.0 cannot contain, apart from control characters."""
+
+
+def one_line(text: str) -> str:
+    """Replace each run of control characters and line breaks by a space."""
+    return _CONTROL.sub(" ", text)
+
+
+def escape_terminal(text: str) -> str:
+    """Return at most 200 characters on one line, without control sequences."""
+    return _cut(one_line(text), _LONGEST_CELL)
+
+
+def escape_actions(text: str, *, is_property: bool = False) -> str:
+    """Return a text that neither ends nor starts a command of the Actions runner.
+
+    Source: https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts
+
+    Args:
+        text: Text from outside.
+        is_property: The text stands in a property of a command, such as its title, and not in its message.
+    """
+    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    if is_property:
+        escaped = escaped.replace(":", "%3A").replace(",", "%2C")
+    return escaped
+
+
+def escape_markdown(text: str) -> str:
+    """Return at most 1,000 characters on one line of GitHub's Markdown.
+
+    The text contains no markup, HTML, mention, formula, link or change of direction. A `name` in backticks
+    stays code.
+    """
+    return _BLOCK.sub(r"\\\1", _escape_inline(_cut(text, _LONGEST_TEXT)))
+
+
+def escape_markdown_cell(text: str) -> str:
+    """Return the same for a table's cell, which has at most 200 characters."""
+    return _escape_inline(_cut(text, _LONGEST_CELL))
+
+
+def escape_html(text: str) -> str:
+    """Return at most 1,000 visible characters that are text in an element and in a quoted attribute."""
+    return html.escape(visible_text(text))
+
+
+def visible_text(text: str) -> str:
+    """Return at most 1,000 characters of a text in HTML or JSON.
+
+    Characters that move a cursor, have no width or change the direction of a line become spaces.
+    """
+    visible = "".join(" " if unicodedata.category(char) in _INVISIBLE else char for char in text)
+    return _cut(visible, _LONGEST_TEXT)
+
+
+def escape_csv(text: str) -> str:
+    """Return one line that a spreadsheet does not evaluate: a formula gets an apostrophe in front.
+
+    Source: https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    line = one_line(text)
+    return f"'{line}" if _FORMULA.match(line) else line
+
+
+def escape_xml(text: str) -> str:
+    """Return one line of characters that XML 1.0 can contain; an XML writer still escapes `<` and `&`."""
+    return _NOT_XML.sub("\ufffd", one_line(text))
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}…"
+
+
+def _escape_inline(text: str) -> str:
+    visible = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    parts = _CODE.split(one_line(visible).strip())
+    return "".join(part if _CODE.fullmatch(part) else _escape_markup(part) for part in parts)
+
+
+def _escape_markup(text: str) -> str:
+    escaped = _MARKUP.sub(r"\\\1", text)
+    escaped = _LINK.sub(lambda match: f"\\{match[0]}", escaped)
+    return _REFERENCE.sub(_ZERO_WIDTH_SPACE, escaped).replace("$", _DOLLAR)

@@ -1,0 +1,81 @@
+"""The interface of an output format, and the input of the formats of runs, suites and trends."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from bench.core.history.trend import Trend
+from bench.core.report.report import Report
+from bench.core.report.series import RunSeries
+from bench.core.report.suite import SuiteReport
+from bench.core.samples.samples import Samples
+
+Input = TypeVar("Input")
+COLUMNS = 100
+"""Width of a text report in a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format(Generic[Input]):
+    """An output format of `--out FORMAT[=FILE]`."""
+
+    name: str
+    """The name that `--out` accepts."""
+    file: str
+    """The file that several formats at once are written to, in a run's folder."""
+    render: Callable[[Input], Iterator[str]]
+    """Yield the report in parts. The last part ends in a newline."""
+    printable: bool = True
+    """The report can be printed on stdout; otherwise it is written to a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """The terminal, or the file, that a text report is laid out for."""
+
+    width: int = COLUMNS
+    """Columns."""
+    colour: bool = False
+    """Use ANSI colours."""
+
+
+PLAIN = Terminal()
+
+
+@dataclass(frozen=True, slots=True)
+class RunInput:
+    """Everything that a format of a run can read.
+
+    A stored recording is read only by the formats that need it, so `series` and `samples` are functions.
+    """
+
+    report: Report
+    """The judged run."""
+    series: Callable[[], RunSeries]
+    """Read the curves of the run. Raises `StoreError` if the recording cannot be read."""
+    samples: Callable[[], Iterable[Samples]]
+    """Read the requests in pages, from the first one at each call. Raises `StoreError` as above."""
+    terminal: Terminal = PLAIN
+    """Layout of text."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteInput:
+    """Everything that a format of a suite can read."""
+
+    report: SuiteReport
+    """The judged suite."""
+    series: Callable[[], Sequence[RunSeries]]
+    """Read the curves of each run, in the order of `report.reports`. Raises `StoreError`."""
+    terminal: Terminal = PLAIN
+    """Layout of text."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrendInput:
+    """Everything that a format of trends can read."""
+
+    trends: Sequence[Trend]
+    """The trend of each history."""
+    terminal: Terminal = PLAIN
+    """Layout of text."""

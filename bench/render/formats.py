@@ -1,0 +1,51 @@
+"""The output formats: one table for each subject, from the name in `--out` to the renderer.
+
+To add a format, write one file with a function from the subject's input to text, and add one line here.
+"""
+
+from collections.abc import Mapping
+
+from bench.errors import ConfigError
+from bench.render import json_, junit, markdown, samples_csv, text
+from bench.render.document.format import Format, Input, RunInput, SuiteInput, TrendInput
+from bench.render.html import page
+
+RUN_FORMATS: dict[str, Format[RunInput]] = {
+    "text": Format("text", "report.txt", text.render_run),
+    "markdown": Format("markdown", "report.md", markdown.render_run),
+    "json": Format("json", "report.json", json_.render_run),
+    "junit": Format("junit", "junit.xml", junit.render_run),
+    "csv": Format("csv", "samples.csv", samples_csv.render_run),
+    "html": Format("html", "report.html", page.render_run, printable=False),
+}
+"""Formats of one judged run."""
+
+PAIR_FORMATS = {name: form for name, form in RUN_FORMATS.items() if name != "csv"}
+"""Formats of `bench ab`, which has requests of two versions and no table of them."""
+
+SUITE_FORMATS: dict[str, Format[SuiteInput]] = {
+    "text": Format("text", "suite.txt", text.render_suite),
+    "markdown": Format("markdown", "suite.md", markdown.render_suite),
+    "json": Format("json", "suite.json", json_.render_suite),
+    "junit": Format("junit", "junit.xml", junit.render_suite),
+    "html": Format("html", "suite.html", page.render_suite, printable=False),
+}
+"""Formats of several judged runs of one version."""
+
+TREND_FORMATS: dict[str, Format[TrendInput]] = {
+    "text": Format("text", "trend.txt", text.render_trends),
+    "markdown": Format("markdown", "trend.md", markdown.render_trends),
+    "json": Format("json", "trend.json", json_.render_trends),
+}
+"""Formats of histories."""
+
+
+def find_format(formats: Mapping[str, Format[Input]], name: str) -> Format[Input]:
+    """Return the format of a name.
+
+    Raises:
+        ConfigError: The table has no format of this name.
+    """
+    if name not in formats:
+        raise ConfigError(f"unknown format '{name}'", f"formats: {', '.join(formats)}")
+    return formats[name]

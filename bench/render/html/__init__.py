@@ -1,0 +1,1 @@
+"""The format `html`, and the site of all histories."""

@@ -1,0 +1,126 @@
+"""The format `text`: reports for a terminal."""
+
+import io
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from bench.core.history.trend import Trend
+from bench.core.report.report import Report
+from bench.core.report.suite import SuiteReport
+from bench.core.values.escape import escape_terminal
+from bench.core.verdict.compare import Decision
+from bench.render.document.document import Document, make_document
+from bench.render.document.format import RunInput, SuiteInput, TrendInput
+from bench.render.document.table import Table
+from bench.render.document.trend import make_trend_document
+
+_STYLES = {
+    Decision.PASS: "bold green",
+    Decision.FAIL: "bold red",
+    Decision.INCONCLUSIVE: "bold yellow",
+    Decision.INVALID: "bold yellow",
+    "regressed": "red",
+    "crossed": "red",
+    "missing": "red",
+    "improved": "green",
+    "worse": "red",
+    "better": "green",
+}
+
+
+def render_run(run: RunInput) -> Iterator[str]:
+    """Yield the report on a run."""
+    yield run_text(run.report, width=run.terminal.width, colour=run.terminal.colour)
+
+
+def render_suite(suite: SuiteInput) -> Iterator[str]:
+    """Yield the report on a suite."""
+    yield suite_text(suite.report, width=suite.terminal.width, colour=suite.terminal.colour)
+
+
+def render_trends(trends: TrendInput) -> Iterator[str]:
+    """Yield the trends, with an empty line between two."""
+    width, colour = trends.terminal.width, trends.terminal.colour
+    yield "\n".join(trend_text(trend, width=width, colour=colour) for trend in trends.trends)
+
+
+def run_text(report: Report, *, width: int, colour: bool) -> str:
+    """Return the report on a run as text that ends in a newline.
+
+    Args:
+        report: The judged run.
+        width: Columns of the terminal.
+        colour: Use ANSI colours.
+    """
+    return document_text(make_document(report), width=width, colour=colour)
+
+
+def suite_text(suite: SuiteReport, *, width: int, colour: bool) -> str:
+    """Return the decision, one line for each run, and the whole report of each run that did not pass.
+
+    The arguments are those of `run_text`.
+    """
+    lines = [f"{suite.decision.upper()} {escape_terminal(suite.headline)}"]
+    for reason in suite.reasons:
+        lines.append(f"  - {escape_terminal(reason)}")
+    lines.append("")
+    for report in suite.reports:
+        name = escape_terminal(report.result.scenario.name)
+        lines.append(f"{report.decision:<9} {name}: {escape_terminal(report.headline)}")
+    text = "\n".join(lines) + "\n"
+    for report in suite.reports:
+        if report.decision is not Decision.PASS:
+            name = escape_terminal(report.result.scenario.name)
+            text += f"\n{name}\n{run_text(report, width=width, colour=colour)}"
+    return text
+
+
+def trend_text(trend: Trend, *, width: int, colour: bool) -> str:
+    """Return a trend as text that ends in a newline. The arguments are those of `run_text`."""
+    return document_text(make_trend_document(trend), width=width, colour=colour)
+
+
+def document_text(document: Document, *, width: int, colour: bool) -> str:
+    """Return a document as text that ends in a newline. The arguments are those of `run_text`."""
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer,
+        width=width,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    console.print(
+        Text(document.decision.upper(), _STYLES[document.decision]), escape_terminal(document.headline)
+    )
+    console.print(escape_terminal(document.next_step))
+    for reason in document.reasons:
+        console.print(f"  - {escape_terminal(reason)}")
+    for warning in document.warnings:
+        console.print(f"warning: {escape_terminal(warning)}")
+    for table in (*document.judged, *document.details):
+        console.print()
+        console.print(escape_terminal(table.title), style="bold")
+        console.print(_rich(table))
+    console.print()
+    facts = RichTable.grid(padding=(0, 2, 0, 0))
+    for label, text in document.facts:
+        facts.add_row(label, escape_terminal(text))
+    console.print(facts)
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+
+def _rich(table: Table) -> RichTable:
+    made = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    last = len(table.columns) - 1
+    for index, column in enumerate(table.columns):
+        made.add_column(column, justify="left" if index in {0, last} else "right", overflow="fold")
+    for row in table.rows:
+        made.add_row(*(Text(escape_terminal(text), _STYLES.get(text, "")) for text in row))
+    return made
