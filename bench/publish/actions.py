@@ -1,4 +1,4 @@
-"""What a job of GitHub Actions says to its log, in the runner's own words.
+"""Commands that a job writes to its log for the GitHub Actions runner.
 
 Format: https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
 """
@@ -8,18 +8,19 @@ from bench.core.values.escape import escape_actions
 from bench.core.verdict.compare import Decision
 
 _LEVELS = {Decision.FAIL: "error", Decision.INVALID: "warning", Decision.INCONCLUSIVE: "notice"}
-_MOST = 10  # of each level a step may have
+_MOST = 10  # GitHub's limit for each level of a step
 
 
 def annotations(report: SuiteReport) -> str:
-    """A line for each run that did not pass, shown at the top of the workflow run; empty when all did."""
-    shown = [each for each in report.reports if each.decision in _LEVELS][:_MOST]
-    return "".join(
-        command(_LEVELS[each.decision], title=f"bench {each.result.scenario.name}", text=each.headline)
-        for each in shown
-    )
+    """Return an annotation for each run that did not pass; GitHub shows them above the workflow run."""
+    lines: list[str] = []
+    for run in report.reports:
+        if run.decision in _LEVELS:
+            title = f"bench {run.result.scenario.name}"
+            lines.append(command(_LEVELS[run.decision], title=title, text=run.headline))
+    return "".join(lines[:_MOST])
 
 
 def command(name: str, *, title: str, text: str) -> str:
-    """A line that the runner takes for a command; what a target wrote can neither end it nor begin one."""
+    """Return a command for the runner. Text from outside is escaped, so it cannot end or start a command."""
     return f"::{name} title={escape_actions(title, is_property=True)}::{escape_actions(text)}\n"

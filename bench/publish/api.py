@@ -1,7 +1,7 @@
-"""GitHub's REST interface, asked patiently. The only place that knows github3.
+"""GitHub's REST API with retries and rate limits. The only module that uses github3.
 
-github3's own models ask for fields that a deleted user does not have, and it has no retries; so its session
-is used, with an adapter that retries, and the answers are read by models of ours.
+github3's models fail on deleted accounts, and its session does not retry. Therefore this module uses
+the session with a retrying adapter, and reads the answers with its own models.
 """
 
 import time
@@ -22,7 +22,7 @@ RETRIES = 4
 NOT_PERMITTED = frozenset({403, 404})
 _TIMEOUT_S = (5.0, 30.0)
 _LONGEST_WAIT_S = 120.0
-_UNSAID_WAIT_S = 60.0  # what GitHub asks for where it says neither how long nor until when
+_DEFAULT_WAIT_S = 60.0  # GitHub's advice for a rate limit without a time
 _MOST_PAGES = 100
 _LIMITED = frozenset({403, 429})
 _SERVER_ERROR = 500
@@ -33,14 +33,14 @@ Model = TypeVar("Model", bound=Foreign)
 
 
 class _Retry(Retry):
-    """Retries that wait as they are told to, so that a test need not."""
+    """A retry policy whose waiting can be replaced in tests."""
 
     def __init__(self, *parts: Any, wait: Callable[[float], object] = time.sleep, **named: Any) -> None:
         super().__init__(*parts, **named)
         self._wait = wait
 
     def new(self, **named: Any) -> "_Retry":
-        """The same, with one attempt less."""
+        """Return the policy with one attempt less."""
         return super().new(wait=self._wait, **named)
 
     def sleep(self, response: Any = None) -> None:  # noqa: ARG002 - urllib3's signature
@@ -49,13 +49,13 @@ class _Retry(Retry):
 
 
 class Api:
-    """GitHub's REST interface, with somebody's rights.
+    """GitHub's REST API with the rights of a token.
 
     Args:
-        token: Whose rights are used.
-        url: Of the interface.
-        sleep: Waits so many seconds.
-        now: Seconds since 1970.
+        token: Token of an account or a workflow.
+        url: Address of the API.
+        sleep: Function that waits a number of seconds.
+        now: Function that returns the seconds since 1970.
     """
 
     def __init__(
@@ -65,29 +65,31 @@ class Api:
         sleep: Callable[[float], object] = time.sleep,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._url, self._sleep, self._now = url.rstrip("/"), sleep, now
+        self._url = url.rstrip("/")
+        self._sleep = sleep
+        self._now = now
         self._session = GitHubSession()
         self._session.token_auth(token.get_secret_value())
         self._session.headers["Accept"] = "application/vnd.github+json"
-        again = _Retry(
+        retry = _Retry(
             total=RETRIES,
             backoff_factor=0.5,
             status_forcelist=(500, 502, 503, 504),
-            allowed_methods=frozenset({"GET", "PATCH"}),  # to do these twice is to do them once
-            respect_retry_after_header=False,  # `_send` does, for every method, and not for a day
+            allowed_methods=frozenset({"GET", "PATCH"}),  # repeating these is harmless
+            respect_retry_after_header=False,  # `_send` does, for every method, up to a limit
             raise_on_status=False,
             wait=sleep,
         )
         for scheme in ("https://", "http://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=again))
+            self._session.mount(scheme, HTTPAdapter(max_retries=retry))
 
     def ask(self, method: str, path: str, **parts: Any) -> Answer:
-        """Ask for one thing, whatever GitHub answers.
+        """Send a request and return the answer, of any status.
 
         Args:
-            method: Of HTTP.
-            path: Below the interface's address.
-            **parts: `json` or `params`, as requests has them.
+            method: HTTP method.
+            path: Path below the API's address.
+            **parts: Arguments `json`, `params` or `headers` of requests.
 
         Raises:
             PublishError: GitHub does not answer.
@@ -95,7 +97,7 @@ class Api:
         return self._send(method, f"{self._url}{path}", **parts)
 
     def post(self, path: str, content: Mapping[str, Any]) -> Answer | None:
-        """Make something. None when nobody knows whether it was made: a POST is never blindly done twice."""
+        """Send a POST request once. Returns `None` if the answer was lost: the request may have succeeded."""
         try:
             answer = self.ask("POST", path, json=content)
         except PublishError:
@@ -105,36 +107,38 @@ class Api:
     def pages(
         self, path: str, model: type[Model], query: Mapping[str, str], within: str | None = None
     ) -> Iterator[Model]:
-        """All of a list, page by page.
+        """Yield all items of a list, page by page.
 
         Args:
-            path: Below the interface's address.
-            model: Of each thing in the list.
-            query: What is asked for.
-            within: The key under which the list stands; None when it is the whole answer.
+            path: Path below the API's address.
+            model: Model of an item.
+            query: Query parameters.
+            within: Key of the list in the answer; `None` if the answer is the list.
 
         Raises:
-            PublishError: GitHub refused, does not answer, or says something else.
+            PublishError: GitHub refused, does not answer, or answers something else.
         """
-        url, more = f"{self._url}{path}", dict(query) | {"per_page": "100"}
+        url = f"{self._url}{path}"
+        params = dict(query) | {"per_page": "100"}
         for _ in range(_MOST_PAGES):
-            answer = done(self._send("GET", url, params=more))
+            answer = done(self._send("GET", url, params=params))
             try:
                 part = answer.json() if within is None else answer.json()[within]
                 yield from TypeAdapter(list[model]).validate_python(part)  # type: ignore[valid-type]
             except (ValidationError, ValueError, KeyError, TypeError) as error:
-                raise PublishError(f"GitHub answered {path} with something else than a list") from error
-            url, more = answer.links.get("next", {}).get("url", ""), {}
+                raise PublishError(f"GitHub's answer to {path} is not a list") from error
+            url = answer.links.get("next", {}).get("url", "")
+            params = {}  # the address of the next page contains them
             if not url:
                 return
             if not url.startswith(f"{self._url}/"):
-                raise PublishError(f"GitHub's next page of {path} is elsewhere: {url}")
+                raise PublishError(f"GitHub's next page of {path} is on another host: {url}")
 
     def text(self, path: str, query: Mapping[str, str]) -> str | None:
-        """A file as it is; None when there is none.
+        """Return a file; `None` if it does not exist.
 
         Raises:
-            PublishError: GitHub refused, does not answer, or the file is no text.
+            PublishError: GitHub refused, does not answer, or the file is not text in UTF-8.
         """
         headers = {"Accept": "application/vnd.github.raw+json"}
         answer = self.ask("GET", path, params=dict(query), headers=headers)
@@ -146,27 +150,27 @@ class Api:
             raise PublishError(f"{path} is not text in UTF-8") from error
 
     def download(self, path: str, file: Path, most_bytes: int) -> None:
-        """Write what GitHub keeps elsewhere to a file. The place it names is asked without the token.
+        """Download an archive to a file. The storage that GitHub names receives no token.
 
         Raises:
-            PublishError: GitHub refused or does not answer, or it is more than that many bytes.
+            PublishError: GitHub refused or does not answer, or the archive is larger than `most_bytes`.
         """
-        told = self.ask("GET", path)
-        place = told.headers.get("Location", "") if told.is_redirect else ""
-        if not place:
-            done(told)
-            raise PublishError(f"GitHub does not say where {path} is")
-        if not place.startswith(("https://", f"{self._url}/")):
-            raise PublishError(f"GitHub keeps {path} where nobody is asked safely: {place[:100]}")
+        redirect = self.ask("GET", path)
+        address = redirect.headers.get("Location", "") if redirect.is_redirect else ""
+        if not address:
+            done(redirect)
+            raise PublishError(f"GitHub's answer does not name the address of {path}")
+        if not address.startswith(("https://", f"{self._url}/")):
+            raise PublishError(f"the address of {path} is not https: {address[:100]}")
         size = 0
         try:
-            with requests.get(place, stream=True, timeout=_TIMEOUT_S, allow_redirects=False) as answer:
+            with requests.get(address, stream=True, timeout=_TIMEOUT_S, allow_redirects=False) as answer:
                 done(answer)
                 with file.open("wb") as out:
                     for part in answer.iter_content(_PART):
                         size += len(part)
                         if size > most_bytes:
-                            raise PublishError(f"{path} has more than {most_bytes / 1e6:.0f} MB")
+                            raise PublishError(f"{path} is larger than {most_bytes / 1e6:.0f} MB")
                         out.write(part)
         except requests.RequestException as error:
             raise PublishError(
@@ -174,10 +178,10 @@ class Api:
             ) from error
 
     def _send(self, method: str, url: str, **parts: Any) -> Answer:
-        """Send, and wait as long as GitHub asks to: what it refused for being too much was not done."""
+        """Send a request. After a rate limit, wait as long as GitHub asks, and send it again."""
         answer = self._once(method, url, **parts)
         for _ in range(RETRIES):
-            wait_s = _asked_to_wait_s(answer, self._now())
+            wait_s = _rate_limit_wait_s(answer, self._now())
             if wait_s is None or wait_s > _LONGEST_WAIT_S:
                 break
             self._sleep(wait_s)
@@ -190,53 +194,55 @@ class Api:
                 method, url, timeout=_TIMEOUT_S, allow_redirects=False, **parts
             )
         except requests.RequestException as error:
-            what = type(error).__name__
-            raise PublishError(f"GitHub does not answer: {what}", "try again later") from error
+            raise PublishError(
+                f"GitHub does not answer: {type(error).__name__}", "try again later"
+            ) from error
         return answer
 
 
 def done(answer: Answer) -> Answer:
-    """The answer, when GitHub did what was asked.
+    """Return a successful answer.
 
     Raises:
-        PublishError: It did not; the message has its words.
+        PublishError: GitHub refused; the message quotes GitHub.
     """
     if answer.ok:
         return answer
     hint = None
     if answer.status_code in {401, 403, 404}:
-        hint = "has the token the rights that docs/reference/github-actions.md names?"
-    raise PublishError(f"GitHub refused with {answer.status_code}: {_said(answer)}", hint)
+        hint = "check the token's permissions: docs/reference/github-actions.md lists them"
+    raise PublishError(f"GitHub refused with {answer.status_code}: {_message(answer)}", hint)
 
 
 def read(answer: Answer, model: type[Model]) -> Model:
-    """What GitHub answered, when it did what was asked.
+    """Parse a successful answer.
 
     Raises:
-        PublishError: It did not, or said something else.
+        PublishError: GitHub refused, or answered something else.
     """
     try:
         return model.model_validate_json(done(answer).content)
     except ValidationError as error:
-        place = ".".join(map(str, error.errors()[0]["loc"]))
-        raise PublishError(f"GitHub answered with something else than was asked for: {place}") from error
+        field = ".".join(map(str, error.errors()[0]["loc"]))
+        raise PublishError(f"GitHub's answer has an unexpected form: {field}") from error
 
 
-def _asked_to_wait_s(answer: Answer, now: float) -> float | None:
-    """How long GitHub wants to be left alone; None when it does not say so."""
+def _rate_limit_wait_s(answer: Answer, now: float) -> float | None:
+    """Return the seconds that a rate limit lasts; `None` if the answer is not a rate limit."""
     if answer.status_code not in _LIMITED:
         return None
-    wait, reset = answer.headers.get("Retry-After", ""), answer.headers.get("X-RateLimit-Reset", "")
+    wait = answer.headers.get("Retry-After", "")
+    reset = answer.headers.get("X-RateLimit-Reset", "")
     if wait:
         return float(wait) if wait.isascii() and wait.isdigit() else None
     if answer.headers.get("X-RateLimit-Remaining") == "0" and reset.isascii() and reset.isdigit():
         return max(0.0, float(reset) - now)
-    return _UNSAID_WAIT_S if "secondary rate limit" in _said(answer) else None
+    return _DEFAULT_WAIT_S if "secondary rate limit" in _message(answer) else None
 
 
-def _said(answer: Answer) -> str:
-    """GitHub's own words, short."""
+def _message(answer: Answer) -> str:
+    """Return GitHub's message, at most 200 characters."""
     try:
         return str(answer.json()["message"])[:200]
     except (ValueError, KeyError, TypeError):
-        return answer.reason or "no reason given"
+        return answer.reason or "no reason"

@@ -1,4 +1,4 @@
-"""Branches of a repository, changed without a working tree: a commit is there whole or not at all."""
+"""Commits to branches of a repository, made without a working tree."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,21 +29,18 @@ class _Pull(Foreign):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A pull request that is to be.
-
-    Attributes:
-        branch: Is made for it.
-        base: The branch that it is for.
-        at: The commit at which that is.
-        title: In one line.
-        body: As Markdown.
-    """
+    """A pull request to open."""
 
     branch: str
+    """Name of the new branch."""
     base: str
+    """Branch that the pull request targets."""
     at: str | None
+    """Commit of the base branch."""
     title: str
+    """Title in one line."""
     body: str
+    """Text in Markdown."""
 
 
 class Branches:
@@ -51,14 +48,15 @@ class Branches:
 
     Args:
         repository: `owner/name`.
-        api: By which it is asked.
+        api: GitHub's REST API.
     """
 
     def __init__(self, repository: str, api: Api) -> None:
-        self._api, self._base = api, f"/repos/{repository}"
+        self._api = api
+        self._base = f"/repos/{repository}"
 
     def head(self, branch: str) -> str | None:
-        """The commit at which a branch is; None when there is no such branch.
+        """Return the commit of a branch; `None` if the branch does not exist.
 
         Raises:
             PublishError: GitHub refused, or does not answer.
@@ -67,7 +65,7 @@ class Branches:
         return None if answer.status_code == NOT_FOUND else read(answer, _Reference).object.sha
 
     def text(self, path: str, commit: str) -> str | None:
-        """A file of a commit; None when it has none there.
+        """Return the text of a file of a commit; `None` if the file does not exist.
 
         Raises:
             PublishError: GitHub refused, or does not answer.
@@ -75,61 +73,59 @@ class Branches:
         return self._api.text(f"{self._base}/contents/{quote(path)}", {"ref": commit})
 
     def commit(self, branch: str, parent: str | None, files: Mapping[str, str], message: str) -> bool:
-        """Put files into a branch as one commit, if it is still where it was. Returns whether it was.
+        """Commit files to a branch if it has not moved, and return whether that succeeded.
 
         Args:
-            branch: Is made where there is none yet.
-            parent: The commit at which it must be; for a new branch where it begins, None for nowhere.
-            files: Their texts by path.
-            message: Of the commit.
+            branch: Name of the branch; a missing branch is created.
+            parent: Commit that the branch must have, or where a new branch starts; `None` for no parent.
+            files: Texts by path.
+            message: Commit message.
 
         Raises:
             PublishError: GitHub refused, or does not answer.
         """
-        # A tree and a commit belong to nobody until the branch has them, so to make them twice is no harm.
-        tree: dict[str, object] = {
-            "tree": [
-                {"path": path, "mode": "100644", "type": "blob", "content": text}
-                for path, text in sorted(files.items())
-            ]
-        }
+        # No branch refers to a new tree or commit yet, so a repeated request is harmless.
+        blobs = []
+        for path, text in sorted(files.items()):
+            blobs.append({"path": path, "mode": "100644", "type": "blob", "content": text})
+        tree: dict[str, object] = {"tree": blobs}
         if parent is not None:
-            known = read(self._api.ask("GET", f"{self._base}/git/commits/{parent}"), _Commit)
-            tree["base_tree"] = known.tree.sha
-        made = read(self._api.ask("POST", f"{self._base}/git/trees", json=tree), _Object).sha
-        content = {"message": message, "tree": made, "parents": [parent] if parent else []}
+            parent_commit = read(self._api.ask("GET", f"{self._base}/git/commits/{parent}"), _Commit)
+            tree["base_tree"] = parent_commit.tree.sha
+        tree_sha = read(self._api.ask("POST", f"{self._base}/git/trees", json=tree), _Object).sha
+        content = {"message": message, "tree": tree_sha, "parents": [parent] if parent else []}
         new = read(self._api.ask("POST", f"{self._base}/git/commits", json=content), _Object).sha
         if parent is not None and self.head(branch) is not None:
             path = f"{self._base}/git/refs/heads/{quote(branch)}"
-            # Without force GitHub takes only what follows upon what is there.
+            # Without force GitHub accepts only a descendant of the current commit.
             answer = self._api.ask("PATCH", path, json={"sha": new, "force": False})
         else:
             reference = {"ref": f"refs/heads/{branch}", "sha": new}
             answer = self._api.ask("POST", f"{self._base}/git/refs", json=reference)
         if answer.status_code == _UNPROCESSABLE:
-            return self.head(branch) == new  # our own change, whose answer was lost, is no other's
+            return self.head(branch) == new  # true if an earlier request succeeded and its answer was lost
         done(answer)
         return True
 
     def propose(self, proposal: Proposal, files: Mapping[str, str], message: str) -> str:
-        """Put files into a new branch, open a pull request from it, and say where that is.
+        """Commit files to a new branch, open a pull request from it, and return its address.
 
         Args:
             proposal: The branch and the pull request.
-            files: Their texts by path.
-            message: Of the commit.
+            files: Texts by path.
+            message: Commit message.
 
         Raises:
-            PublishError: There is such a branch, or GitHub refused or does not answer.
+            PublishError: The branch exists already, or GitHub refused or does not answer.
         """
         branch = proposal.branch
         if not self.commit(branch, proposal.at, files, message):
-            raise PublishError(f"there is a branch {branch} already", "merge or delete it first")
+            raise PublishError(f"branch {branch} exists already", "merge or delete it first")
         content = {"head": branch, "base": proposal.base, "title": proposal.title, "body": proposal.body}
         answer = self._api.ask("POST", f"{self._base}/pulls", json=content)
         if answer.status_code in {403, _UNPROCESSABLE}:
             raise PublishError(
-                f"branch {branch} is there, but GitHub refused a pull request from it",
-                "Settings, Actions, General: allow GitHub Actions to create pull requests",
+                f"branch {branch} was created, but GitHub refused to open a pull request",
+                "allow GitHub Actions to create pull requests: Settings, Actions, General",
             )
         return read(answer, _Pull).html_url

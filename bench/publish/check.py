@@ -1,8 +1,8 @@
-"""What is to be done about a check at a commit, decided without asking anybody."""
+"""Plan the check of a suite at a commit. Pure: no request is sent here."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 from bench.core.report.suite import SuiteReport
 from bench.core.verdict.compare import Decision
@@ -12,7 +12,7 @@ Conclusion = Literal["success", "failure", "neutral"]
 _LEVELS = {Decision.FAIL: "failure", Decision.INVALID: "warning", Decision.INCONCLUSIVE: "notice"}
 # GitHub's limits: annotations of a request, and characters of a commit status.
 _MOST_ANNOTATIONS, _LONGEST_STATUS = 50, 140
-# Of what nobody reads on.
+# Longer text is cut.
 _LONGEST_TITLE, _LONGEST_MESSAGE = 200, 1_000
 
 
@@ -21,7 +21,7 @@ class _Output(Foreign):
 
 
 class CheckRun(Foreign):
-    """A check as GitHub has it."""
+    """A check run as GitHub lists it."""
 
     id: int
     external_id: str | None
@@ -32,122 +32,127 @@ class CheckRun(Foreign):
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A scenario that did not pass, at its file."""
+    """An annotation of a scenario that did not pass, at its file."""
 
     path: str
+    """Path of the scenario's file."""
     level: str
+    """GitHub's level: `failure`, `warning` or `notice`."""
     title: str
+    """Name of the scenario."""
     message: str
+    """Headline of its report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What is to be shown at a commit.
-
-    Attributes:
-        suite: What was measured: there is one check of each suite.
-        conclusion: What came of it; None while it is measured.
-        title: The same in a sentence.
-        summary: In Markdown.
-        annotations: One for each scenario that did not pass.
-    """
+    """The check of a suite at a commit."""
 
     suite: str
+    """Name of the suite. A commit has one check for each suite."""
     conclusion: Conclusion | None
+    """Conclusion; `None` while the suite is being measured."""
     title: str
+    """The judgement in one sentence."""
     summary: str
+    """Details in Markdown."""
     annotations: tuple[Annotation, ...] = ()
+    """One annotation for each scenario that did not pass."""
 
     @property
     def name(self) -> str:
-        """As people see it."""
+        """Name that GitHub shows."""
         return f"bench {self.suite}"
 
     @property
     def external_id(self) -> str:
-        """By which it is found again: a job may have the name, but not this."""
+        """Key by which the check is found again. A job may have the same name, but not this key."""
         return f"bench:{self.suite}"
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
-    """There is no check of this suite that could be changed."""
+class BeginCheck:
+    """Create a check: the commit has no open check of this suite."""
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """There is one that has not been concluded."""
+class UpdateCheck:
+    """Update the open check of this suite."""
 
     check: int
+    """Id of the check run."""
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
-    """There is nothing to do."""
+class KeepCheck:
+    """Leave the commit as it is."""
+
+
+CheckAction = BeginCheck | UpdateCheck | KeepCheck
 
 
 def conclusion(decision: Decision) -> Conclusion:
-    """What a check at the commit concludes; what is inconclusive or invalid is neither good nor bad."""
+    """Return the conclusion of a decision. Inconclusive and invalid runs are neutral."""
     match decision:
         case Decision.PASS:
             return "success"
         case Decision.FAIL:
             return "failure"
-        case _:
+        case Decision.INCONCLUSIVE | Decision.INVALID:
             return "neutral"
+        case _:
+            assert_never(decision)
 
 
 def check_of(report: SuiteReport, suite: str, summary: str) -> Check:
-    """The check that says what came of a suite.
+    """Return the check of a judged suite.
 
     Args:
-        report: What was said of all scenarios.
-        suite: Which they are.
-        summary: In Markdown.
+        report: Report on the suite.
+        suite: Name of the suite.
+        summary: Details in Markdown.
     """
-    annotations = [
-        Annotation(
-            path=f"scenarios/{each.result.scenario.name}.yaml",
-            level=_LEVELS[each.decision],
-            title=f"bench {each.result.scenario.name}",
-            message=each.headline,
-        )
-        for each in report.reports
-        if each.decision in _LEVELS
-    ]
+    annotations: list[Annotation] = []
+    for run in report.reports:
+        if run.decision in _LEVELS:
+            name = run.result.scenario.name
+            path = f"scenarios/{name}.yaml"
+            annotations.append(Annotation(path, _LEVELS[run.decision], f"bench {name}", run.headline))
     return Check(suite, conclusion(report.decision), report.headline, summary, tuple(annotations))
 
 
-def plan_check(
-    checks: Iterable[CheckRun], wanted: Check, *, only_open: bool = False
-) -> Begin | Change | Leave:
-    """What makes the commit have this check.
+def plan_check(checks: Iterable[CheckRun], wanted: Check, *, only_open: bool = False) -> CheckAction:
+    """Return the action after which the commit has this check.
 
-    What is concluded is not changed: GitHub would add the annotations to those that are there. A newer check
-    of the same name takes its place.
+    A concluded check is never updated, because GitHub would add the new annotations to the old ones. A newer
+    check of the same name replaces it.
 
     Args:
-        checks: All that the commit has.
-        wanted: What is to be shown.
-        only_open: Conclude what is in progress, and begin nothing.
+        checks: Check runs of the commit.
+        wanted: Check that the commit should have.
+        only_open: Conclude an open check, but create none.
     """
-    ours = [each for each in checks if each.external_id == wanted.external_id]
-    newest = max(ours, key=lambda each: each.id, default=None)
+    of_suite = [check for check in checks if check.external_id == wanted.external_id]
+    newest = max(of_suite, key=lambda check: check.id, default=None)
     if newest is not None and newest.status != "completed":
-        return Change(newest.id)
-    said = newest is not None and (newest.conclusion, newest.output.title) == (
-        wanted.conclusion,
-        _title(wanted),
-    )
-    return Leave() if only_open or said else Begin()
+        return UpdateCheck(newest.id)
+    if only_open:
+        return KeepCheck()
+    if (
+        newest is not None
+        and newest.conclusion == wanted.conclusion
+        and newest.output.title == _title(wanted)
+    ):
+        return KeepCheck()
+    return BeginCheck()
 
 
 def check_contents(check: Check, run_url: str) -> Iterator[dict[str, Any]]:
-    """What is sent to GitHub, one request after the other: it takes fifty annotations at once.
+    """Yield the content of each request: GitHub accepts fifty annotations in one.
 
     Args:
-        check: What is to be shown.
-        run_url: Where the details are.
+        check: Check to show.
+        run_url: Address of the details.
     """
     state: dict[str, Any] = {"status": "in_progress"}
     if check.conclusion is not None:
@@ -155,26 +160,28 @@ def check_contents(check: Check, run_url: str) -> Iterator[dict[str, Any]]:
     output = {"title": _title(check), "summary": check.summary}
     head = {"name": check.name, "external_id": check.external_id, "details_url": run_url}
     for start in range(0, max(1, len(check.annotations)), _MOST_ANNOTATIONS):
-        some = [
-            {
-                "path": each.path,
-                "start_line": 1,
-                "end_line": 1,
-                "annotation_level": each.level,
-                "title": each.title,
-                "message": _line(each.message, _LONGEST_MESSAGE),
-            }
-            for each in check.annotations[start : start + _MOST_ANNOTATIONS]
-        ]
-        yield {**head, **state, "output": {**output, "annotations": some}}
+        page = check.annotations[start : start + _MOST_ANNOTATIONS]
+        contents = [_annotation_content(annotation) for annotation in page]
+        yield {**head, **state, "output": {**output, "annotations": contents}}
+
+
+def _annotation_content(annotation: Annotation) -> dict[str, Any]:
+    return {
+        "path": annotation.path,
+        "start_line": 1,
+        "end_line": 1,
+        "annotation_level": annotation.level,
+        "title": annotation.title,
+        "message": _line(annotation.message, _LONGEST_MESSAGE),
+    }
 
 
 def status_content(check: Check, run_url: str) -> dict[str, str]:
-    """The same as a commit status, which knows nothing between good and bad.
+    """Return the content of a commit status, which has no neutral state.
 
     Args:
-        check: What is to be shown.
-        run_url: Where the details are.
+        check: Check to show.
+        run_url: Address of the details.
     """
     states = {"failure": "failure", "success": "success", "neutral": "success", None: "pending"}
     description = _line(check.title, _LONGEST_STATUS)
@@ -191,5 +198,5 @@ def _title(check: Check) -> str:
 
 
 def _line(text: str, longest: int) -> str:
-    """So much of a text, without what ends a line, has no width or turns its direction round."""
-    return "".join(each if each.isprintable() else " " for each in text[:longest])
+    """Cut a text, and replace line ends and invisible characters by spaces."""
+    return "".join(character if character.isprintable() else " " for character in text[:longest])

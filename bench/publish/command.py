@@ -1,4 +1,4 @@
-"""What maintainers write in a comment, and what is meant by it."""
+"""The `/bench` commands that maintainers write in comments."""
 
 import re
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from bench.publish.foreign import Foreign
 HELP = """\
 | comment | what it does |
 | :--- | :--- |
-| `/bench run [suite]` | measures this pull request again; a fork's only with the suite `pr` |
-| `/bench baseline accept <sha> <reason>` | makes what was measured of that commit part of the baseline |
-| `/bench help` | says this |
+| `/bench run [suite]` | measures this pull request again; for a fork, only the suite `pr` |
+| `/bench baseline accept <sha> <reason>` | adds the measured runs of that commit to the baseline |
+| `/bench help` | shows this table |
 
-The first line of a new comment counts, of people who may write here."""
+Write the command in the first line of a new comment. You need write permission."""
 _SUITE = re.compile(NAME)
 _SHA = re.compile(r"[0-9a-f]{7,40}")
 _LONGEST_REASON = 300
@@ -36,7 +36,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """Accept what was measured of a commit."""
+    """Accept the measured runs of a commit."""
 
     sha: str
     reason: str
@@ -44,7 +44,7 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """Say what there is; `problem` when something else was written."""
+    """Show the commands; `problem` explains an unknown or wrong command."""
 
     problem: str | None = None
 
@@ -69,7 +69,7 @@ class _Issue(Foreign):
 
 
 class CommentEvent(Foreign):
-    """A comment, as GitHub tells a workflow of it."""
+    """The event of a comment, as a workflow receives it."""
 
     action: Literal["created", "edited", "deleted"]
     comment: _Comment
@@ -77,25 +77,25 @@ class CommentEvent(Foreign):
 
 
 def read_comment(event: str) -> CommentEvent:
-    """The comment that started a job.
+    """Return the comment that started a job.
 
     Raises:
-        PublishError: The event is of something else.
+        PublishError: The event is not a comment.
     """
     try:
         return CommentEvent.model_validate_json(event)
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise PublishError(
-            f"this is no comment as GitHub tells of it: {where}", "run it in an issue_comment job"
+            f"the event is not a comment: {where}", "run this in an issue_comment job"
         ) from error
 
 
 def command_of(event: CommentEvent) -> Command | None:
-    """What a comment asks for; None when it asks for nothing.
+    """Return the command of a comment; `None` without a command.
 
-    Only a person's new comment on a pull request asks: an edited one may say what nobody meant, and what a
-    program writes may quote others.
+    Only new comments of people on pull requests can command. Others may edit a comment later, and a program
+    may quote a comment.
     """
     if event.action != "created" or event.issue.pull_request is None or event.comment.user.type != "User":
         return None
@@ -103,7 +103,7 @@ def command_of(event: CommentEvent) -> Command | None:
 
 
 def parse(body: str) -> Command | None:
-    """The command in the first line of a comment; None when it is none."""
+    """Return the command in the first line of a comment; `None` without one."""
     first = body.partition("\n")[0].rstrip()
     words = first.split()
     if not words or words[0] != "/bench" or not first.startswith("/bench"):
@@ -113,22 +113,23 @@ def parse(body: str) -> Command | None:
             return Help()
         case ["run", *suites] if len(suites) <= 1:
             (suite,) = suites or ["pr"]
-            return Run(suite) if _SUITE.fullmatch(suite) else Help("a suite has a name like `nightly`")
+            return Run(suite) if _SUITE.fullmatch(suite) else Help("the name of a suite looks like `nightly`")
         case ["baseline", "accept", *rest]:
             return _accept(rest)
-    return Help("there is no such command")
+    return Help("this command does not exist")
 
 
 def _accept(words: list[str]) -> Accept | Help:
-    how = "`/bench baseline accept <sha> <reason>`"
-    sha, reason = "".join(words[:1]), " ".join(words[1:])
+    usage = "`/bench baseline accept <sha> <reason>`"
+    sha = "".join(words[:1])
+    reason = " ".join(words[1:])
     if not _SHA.fullmatch(sha):
-        return Help(f"the commit is named by 7 to 40 of its digits: {how}")
+        return Help(f"name the commit by 7 to 40 of its digits: {usage}")
     if not reason:
-        return Help(f"a baseline is accepted for a reason: {how}")
+        return Help(f"a reason is missing: {usage}")
     return Accept(sha, reason) if len(reason) <= _LONGEST_REASON else Help(_TOO_LONG)
 
 
 def may_command(permission: str) -> bool:
-    """Whether somebody with this permission, as the collaborator endpoint says it, may command."""
+    """Check that a permission of the collaborator endpoint allows commands."""
     return permission in _WRITERS

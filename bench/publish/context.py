@@ -1,4 +1,4 @@
-"""What GitHub Actions says of the job that publishes."""
+"""The GitHub Actions job that publishes, and the commit that it reports on."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -14,8 +14,9 @@ from bench.publish.foreign import Foreign
 Repository = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$")]
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:/_-]{1,500}$")]
-# Events in which the job has, or may have, the pull request's own files.
+# In these events the job may have the files of the pull request.
 _WITH_ITS_FILES = {"pull_request", "pull_request_target"}
+_VARIABLES = ("GITHUB_REPOSITORY", "GITHUB_EVENT_NAME", "GITHUB_SHA")
 
 
 SUITE = "pr"
@@ -23,38 +24,36 @@ _TITLE = re.compile(f"bench ({NAME})")
 
 
 def suite_of(event: str, title: str) -> str:
-    """What a workflow run measured: by its title, when somebody who may write here began it by hand.
+    """Return the suite that a workflow run measured.
 
-    The title of any other run is what its branch says, which may be a stranger's.
+    The title names it only if a maintainer started the run. Other titles come from the branch, which may
+    belong to a stranger.
     """
-    found = _TITLE.fullmatch(title)
-    return found[1] if found and event == "workflow_dispatch" else SUITE
+    match = _TITLE.fullmatch(title)
+    return match[1] if match and event == "workflow_dispatch" else SUITE
 
 
 class Context(Record):
-    """The job, and what it speaks of.
-
-    Attributes:
-        repository: Where the job runs.
-        event: What started it.
-        api_url: Of GitHub's REST interface.
-        run_url: Of the workflow run that measured.
-        head_sha: The commit that was measured.
-        head_repository: Whose commit it is; None when that repository is gone.
-        suite: What was measured.
-    """
+    """A job and the commit that it reports on."""
 
     repository: Repository
+    """Repository in which the job runs."""
     event: str
+    """Event that started the job."""
     api_url: Url
+    """Address of GitHub's REST API."""
     run_url: Url
+    """Address of the workflow run that measured."""
     head_sha: Sha
+    """Measured commit."""
     head_repository: Repository | None
+    """Repository of the commit; `null` if it was deleted."""
     suite: str = SUITE
+    """Measured suite."""
 
     @property
     def fork(self) -> bool:
-        """Whether what was measured is a stranger's."""
+        """Whether the measured commit comes from another repository."""
         return self.head_repository != self.repository
 
 
@@ -85,21 +84,20 @@ class _Event(Foreign):
 
 
 def read_context(environ: Mapping[str, str], event: str) -> Context:
-    """The context of a job, by its environment and the event that started it.
+    """Return the context of a job.
 
     Args:
-        environ: With the variables that GitHub Actions sets.
-        event: The content of the file that GITHUB_EVENT_PATH names.
+        environ: Environment with the variables of GitHub Actions.
+        event: Content of the file that GITHUB_EVENT_PATH names.
 
     Raises:
-        PublishError: This is no job of GitHub Actions, or something in it is not as GitHub writes it.
+        PublishError: A variable is missing, or the event is malformed.
     """
-    missing = [
-        name for name in ("GITHUB_REPOSITORY", "GITHUB_EVENT_NAME", "GITHUB_SHA") if name not in environ
-    ]
+    missing = [name for name in _VARIABLES if name not in environ]
     if missing:
         raise PublishError(f"{', '.join(missing)} is not set", "publish from GitHub Actions, or --dry-run")
-    repository, server = environ["GITHUB_REPOSITORY"], environ.get("GITHUB_SERVER_URL", "https://github.com")
+    repository = environ["GITHUB_REPOSITORY"]
+    server = environ.get("GITHUB_SERVER_URL", "https://github.com")
     own_run = f"{server}/{repository}/actions/runs/{environ.get('GITHUB_RUN_ID', '0')}"
     own = {
         "repository": repository,
@@ -110,16 +108,14 @@ def read_context(environ: Mapping[str, str], event: str) -> Context:
         "head_repository": repository,
     }
     try:
-        return Context.model_validate(own | _measured(_Event.model_validate_json(event)))
+        return Context.model_validate(own | _measured_commit(_Event.model_validate_json(event)))
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise PublishError(
-            f"the event is not as GitHub writes it: {where}: {error.errors()[0]['msg']}"
-        ) from error
+        raise PublishError(f"the event is malformed: {where}: {error.errors()[0]['msg']}") from error
 
 
-def _measured(event: _Event) -> dict[str, str | None]:
-    """What an event says of what was measured; empty where that is the job's own commit."""
+def _measured_commit(event: _Event) -> dict[str, str | None]:
+    """Return the fields of the measured commit; empty if it is the job's own commit."""
     if event.workflow_run is not None:
         run = event.workflow_run
         return {
@@ -135,14 +131,14 @@ def _measured(event: _Event) -> dict[str, str | None]:
 
 
 def check_trusted(context: Context, checked_out: Collection[str]) -> None:
-    """Refuse to publish where a stranger's files are, for whoever holds a token must not run them.
+    """Refuse to publish in a job that has a fork's files, because a job with a token must not run them.
 
     Args:
-        context: Of the job.
-        checked_out: The commits whose files are here: of a merge its parents too.
+        context: Context of the job.
+        checked_out: Commits whose files are here; for a merge commit its parents too.
 
     Raises:
-        PublishError: The files are those of a fork.
+        PublishError: The files belong to a fork.
     """
     if context.fork and (context.event in _WITH_ITS_FILES or context.head_sha in checked_out):
         raise PublishError(

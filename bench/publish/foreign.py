@@ -1,9 +1,9 @@
-"""The one kind of value that GitHub writes."""
+"""The base of all values that GitHub sends."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Foreign(BaseModel):
-    """A part of what GitHub says; what is not asked for is left alone."""
+    """A part of an answer of GitHub. Unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)

@@ -1,13 +1,14 @@
-"""What is said on GitHub, and where: a comment on a pull request, and a check at its commit."""
+"""Pull requests, comments and checks of one repository on GitHub."""
 
 from bench.errors import PublishError
 from bench.publish.api import NOT_FOUND, NOT_PERMITTED, RETRIES, Answer, Api, done, read
 from bench.publish.check import (
-    Begin,
-    Change,
+    BeginCheck,
     Check,
+    CheckAction,
     CheckRun,
-    Leave,
+    KeepCheck,
+    UpdateCheck,
     check_contents,
     plan_check,
     status_content,
@@ -15,9 +16,9 @@ from bench.publish.check import (
 from bench.publish.foreign import Foreign
 from bench.publish.plan import Comment, Create, Skip, Update, plan_comment
 
-# Whose a workflow's own token is: it may not ask who it is.
+# Account of a workflow's own token, which may not ask for its name.
 ACTIONS = "github-actions[bot]"
-_ITS_STATUS = "its status: https://www.githubstatus.com"
+_STATUS_HINT = "GitHub's status: https://www.githubstatus.com"
 
 
 class _Repository(Foreign):
@@ -31,7 +32,7 @@ class _Head(Foreign):
 
     @property
     def owner(self) -> str | None:
-        """Whose it is; None when that repository is gone."""
+        """Repository of the commit; `None` if it was deleted."""
         return self.repo.full_name if self.repo else None
 
 
@@ -73,14 +74,15 @@ class GitHub:
 
     Args:
         repository: `owner/name`.
-        api: By which it is asked.
+        api: GitHub's REST API.
     """
 
     def __init__(self, repository: str, api: Api) -> None:
-        self._api, self._base = api, f"/repos/{repository}"
+        self._api = api
+        self._base = f"/repos/{repository}"
 
     def login(self) -> str:
-        """Whose the token is, and so the comments that are made with it.
+        """Return the account of the token, which writes the comments.
 
         Raises:
             PublishError: GitHub does not answer.
@@ -89,34 +91,33 @@ class GitHub:
         return ACTIONS if answer.status_code in NOT_PERMITTED else read(answer, _User).login
 
     def pull_requests(self, head_sha: str, head_repository: str | None) -> tuple[PullRequest, ...]:
-        """The open pull requests whose head this is now: one, or more to several branches.
+        """Return the open pull requests whose head is this commit.
 
         Raises:
-            PublishError: There is none, for the branch was pushed to since, or the pull request closed.
+            PublishError: No open pull request has this head: its branch has moved, or it was closed.
         """
-        found = tuple(
-            each
-            for each in self._api.pages(f"{self._base}/pulls", PullRequest, {"state": "open"})
-            if (each.head.sha, each.head.owner) == (head_sha, head_repository)
-        )
-        if found:
-            return found
-        whose = head_repository or "a fork that is gone"
+        pulls: list[PullRequest] = []
+        for pull in self._api.pages(f"{self._base}/pulls", PullRequest, {"state": "open"}):
+            if pull.head.sha == head_sha and pull.head.owner == head_repository:
+                pulls.append(pull)
+        if pulls:
+            return tuple(pulls)
+        owner = head_repository or "a deleted fork"
         raise PublishError(
-            f"no open pull request of {whose} has {head_sha[:9]} as its head",
-            "it was pushed to since, or closed: the newer commit gets a comment of its own",
+            f"no open pull request of {owner} has {head_sha[:9]} as its head",
+            "its branch has a newer commit, or it was closed; the newer commit gets its own comment",
         )
 
     def pull(self, number: int) -> PullRequest:
-        """A pull request by its number, as it is now.
+        """Return a pull request by its number.
 
         Raises:
-            PublishError: There is none, GitHub refused, or does not answer.
+            PublishError: It does not exist, or GitHub refused or does not answer.
         """
         return read(self._api.ask("GET", f"{self._base}/pulls/{number}"), PullRequest)
 
     def default_branch(self) -> str:
-        """The branch that others come from.
+        """Return the default branch.
 
         Raises:
             PublishError: GitHub refused, or does not answer.
@@ -124,7 +125,7 @@ class GitHub:
         return read(self._api.ask("GET", self._base), _Settings).default_branch
 
     def permission(self, login: str) -> str:
-        """What somebody may do here: `admin`, `write`, `read` or `none`.
+        """Return the permission of an account: `admin`, `write`, `read` or `none`.
 
         Raises:
             PublishError: GitHub does not answer.
@@ -133,11 +134,11 @@ class GitHub:
         return "none" if answer.status_code == NOT_FOUND else read(answer, _Permission).permission
 
     def react(self, comment: int, content: str) -> None:
-        """Put a reaction to a comment; one that is there stays. A reaction that fails fails nothing."""
+        """React to a comment. A failed request is ignored."""
         self._api.post(f"{self._base}/issues/comments/{comment}/reactions", {"content": content})
 
     def say(self, pull: PullRequest, body: str, author: str) -> Create | Update | Skip:
-        """Make a pull request have this comment, once. Returns what had to be done.
+        """Create or update the comment on a pull request, and return the action.
 
         Raises:
             PublishError: GitHub refused, or does not answer.
@@ -153,42 +154,40 @@ class GitHub:
                     done(self._api.ask("PATCH", changed, json={"body": text}))
                     return action
                 case Create(text):
-                    # It may be there although the answer was lost: then the next look finds it.
+                    # If the answer is lost, the comment may exist: the next round looks for it.
                     answer = self._api.post(path, {"body": text})
                     if answer is not None:
                         done(answer)
                         return action
-        raise PublishError("GitHub did not take the comment", _ITS_STATUS)
+        raise PublishError("GitHub did not accept the comment", _STATUS_HINT)
 
-    def show(
-        self, head_sha: str, check: Check, run_url: str, *, only_open: bool = False
-    ) -> Begin | Change | Leave:
-        """Make a commit have this check, or where the token may not, a status. Returns what had to be done.
+    def show(self, head_sha: str, check: Check, run_url: str, *, only_open: bool = False) -> CheckAction:
+        """Show a check at a commit, or a status if the token may not write checks; return the action.
 
         Args:
-            head_sha: The commit.
-            check: What is to be shown.
-            run_url: Where the details are.
-            only_open: Conclude what is in progress, and begin nothing.
+            head_sha: Commit.
+            check: Check to show.
+            run_url: Address of the details.
+            only_open: Conclude an open check, but create none.
 
         Raises:
-            PublishError: GitHub takes neither.
+            PublishError: GitHub accepts neither.
         """
         first, *more = check_contents(check, run_url)
         query = {"check_name": check.name, "per_page": "100"}
         for _ in range(RETRIES):
-            known = self._api.ask("GET", f"{self._base}/commits/{head_sha}/check-runs", params=query)
-            if known.status_code in NOT_PERMITTED:
+            checks = self._api.ask("GET", f"{self._base}/commits/{head_sha}/check-runs", params=query)
+            if checks.status_code in NOT_PERMITTED:
                 return self._show_status(head_sha, check, run_url, only_open=only_open)
-            action = plan_check(read(known, _Checks).check_runs, check, only_open=only_open)
+            action = plan_check(read(checks, _Checks).check_runs, check, only_open=only_open)
             answer: Answer | None
             match action:
-                case Leave():
+                case KeepCheck():
                     return action
-                case Change(number):
+                case UpdateCheck(number):
                     answer = self._api.ask("PATCH", f"{self._base}/check-runs/{number}", json=first)
-                case Begin():
-                    # As with a comment.
+                case BeginCheck():
+                    # If the answer is lost, the check may exist: the next round looks for it.
                     answer = self._api.post(f"{self._base}/check-runs", {"head_sha": head_sha, **first})
             if answer is not None and answer.status_code in NOT_PERMITTED:
                 return self._show_status(head_sha, check, run_url, only_open=only_open)
@@ -197,20 +196,19 @@ class GitHub:
                 for content in more:
                     done(self._api.ask("PATCH", made, json=content))
                 return action
-        raise PublishError("GitHub did not take the check", _ITS_STATUS)
+        raise PublishError("GitHub did not accept the check", _STATUS_HINT)
 
-    def _show_status(
-        self, head_sha: str, check: Check, run_url: str, *, only_open: bool
-    ) -> Begin | Change | Leave:
+    def _show_status(self, head_sha: str, check: Check, run_url: str, *, only_open: bool) -> CheckAction:
         if only_open:
-            known = self._api.pages(f"{self._base}/commits/{head_sha}/statuses", _Status, {})
-            newest = next((each for each in known if each.context == check.name), None)  # they come so
+            statuses = self._api.pages(f"{self._base}/commits/{head_sha}/statuses", _Status, {})
+            # GitHub lists the newest first.
+            newest = next((status for status in statuses if status.context == check.name), None)
             if newest is None or newest.state != "pending":
-                return Leave()
+                return KeepCheck()
         for _ in range(RETRIES):
-            # A status takes the place of the one before: to set it twice is to set it once.
+            # A status replaces the previous one, so a repeated request is harmless.
             answer = self._api.post(f"{self._base}/statuses/{head_sha}", status_content(check, run_url))
             if answer is not None:
                 done(answer)
-                return Begin()
-        raise PublishError("GitHub did not take the status", _ITS_STATUS)
+                return BeginCheck()
+        raise PublishError("GitHub did not accept the status", _STATUS_HINT)

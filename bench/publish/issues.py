@@ -1,4 +1,4 @@
-"""One issue for each thing that is watched: opened when something is wrong, and closed when nothing is."""
+"""One issue for each watched subject: opened when there is a problem, closed when it is solved."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from bench.publish.api import Api, done, read
 from bench.publish.foreign import Foreign
 from bench.publish.plan import Author, is_ours
 
-_LONGEST = 65_000  # of 65,536 characters
-_CUT = "\n\n… the rest is left out here.\n"
+_LONGEST = 65_000  # GitHub allows 65,536 characters
+_CUT = "\n\n… the rest is omitted.\n"
 
 
 class Issue(Foreign):
-    """An issue as GitHub lists it: a pull request is one too."""
+    """An issue as GitHub lists it. The list contains pull requests too."""
 
     number: int
     title: str
@@ -23,106 +23,106 @@ class Issue(Foreign):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What is wrong.
-
-    Attributes:
-        title: In one line.
-        body: As Markdown.
-    """
+class Problem:
+    """A problem to report in an issue."""
 
     title: str
+    """Title in one line."""
     body: str
+    """Text in Markdown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
-    """There is no issue yet."""
+class OpenIssue:
+    """Open an issue: the subject has none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """There is one, and it says something else."""
+class UpdateIssue:
+    """Update the subject's issue, whose text differs."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
-    """There is one, and nothing is wrong any more."""
+class CloseIssue:
+    """Close the subject's issue: the problem is solved."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
-    """There is nothing to do."""
+class KeepIssue:
+    """Leave the repository as it is."""
 
 
-Action = Open | Change | Close | Leave
+IssueAction = OpenIssue | UpdateIssue | CloseIssue | KeepIssue
 
 
-def plan_issue(issues: Iterable[Issue], watch: str, author: str, report: Report | None) -> Action:
-    """What makes there be one issue of a watch, as long as something is wrong.
+def plan_issue(issues: Iterable[Issue], subject: str, author: str, problem: Problem | None) -> IssueAction:
+    """Return the action after which the subject has one open issue if there is a problem, and none otherwise.
 
     Args:
-        issues: All that are open.
-        watch: What is watched.
-        author: Whose the issue is: others' are left alone, whatever they begin with.
-        report: What is wrong; None when nothing is.
+        issues: Open issues.
+        subject: Watched subject.
+        author: Account that writes the issue. Issues of other accounts are never touched.
+        problem: The problem; `None` without one.
     """
-    for each in issues:
-        if each.pull_request is None and is_ours(each.user, each.body or "", marker(watch), author):
-            if report is None:
-                return Close(each.number)
-            text = (each.body or "").replace("\r\n", "\n")
-            same = (each.title, text.strip()) == (report.title, _body(watch, report).strip())
-            return Leave() if same else Change(each.number)
-    return Leave() if report is None else Open()
+    for issue in issues:
+        text = (issue.body or "").replace("\r\n", "\n")
+        if issue.pull_request is not None or not is_ours(issue.user, text, marker(subject), author):
+            continue
+        if problem is None:
+            return CloseIssue(issue.number)
+        same = issue.title == problem.title and text.strip() == _body(subject, problem).strip()
+        return KeepIssue() if same else UpdateIssue(issue.number)
+    return KeepIssue() if problem is None else OpenIssue()
 
 
-def marker(watch: str) -> str:
-    """What the issue of a watch begins with, by which it is found again."""
-    return f"<!-- bench:{watch} -->"
+def marker(subject: str) -> str:
+    """Return the first line of a subject's issue, by which it is found again."""
+    return f"<!-- bench:{subject} -->"
 
 
-def show_issue(api: Api, repository: str, watch: str, author: str, report: Report | None) -> Action:
-    """Make a repository have the issue of a watch, or have none. Returns what had to be done.
+def show_issue(api: Api, repository: str, subject: str, author: str, problem: Problem | None) -> IssueAction:
+    """Open, update or close the issue of a subject, and return the action.
 
     Args:
-        api: By which GitHub is asked.
+        api: GitHub's REST API.
         repository: `owner/name`.
-        watch: What is watched.
-        author: Whose the token is.
-        report: What is wrong; None when nothing is.
+        subject: Watched subject.
+        author: Account of the token.
+        problem: The problem; `None` without one.
 
     Raises:
         PublishError: GitHub refused, or does not answer.
     """
     path = f"/repos/{repository}/issues"
     for _ in range(3):
-        action = plan_issue(api.pages(path, Issue, {"state": "open"}), watch, author, report)
+        action = plan_issue(api.pages(path, Issue, {"state": "open"}), subject, author, problem)
         match action:
-            case Open() if report is not None:
-                # It may be there although the answer was lost: then the next look finds it.
-                answer = api.post(path, {"title": report.title, "body": _body(watch, report)})
+            case OpenIssue() if problem is not None:
+                # If the answer is lost, the issue may exist: the next round looks for it.
+                answer = api.post(path, {"title": problem.title, "body": _body(subject, problem)})
                 if answer is None:
                     continue
                 read(answer, _Number)
-            case Change(number) if report is not None:
-                content = {"title": report.title, "body": _body(watch, report)}
+            case UpdateIssue(number) if problem is not None:
+                content = {"title": problem.title, "body": _body(subject, problem)}
                 done(api.ask("PATCH", f"{path}/{number}", json=content))
-            case Close(number):
+            case CloseIssue(number):
                 content = {"state": "closed", "state_reason": "completed"}
                 done(api.ask("PATCH", f"{path}/{number}", json=content))
         return action
-    raise PublishError("GitHub did not take the issue", "its status: https://www.githubstatus.com")
+    raise PublishError("GitHub did not accept the issue", "GitHub's status: https://www.githubstatus.com")
 
 
 class _Number(Foreign):
     number: int
 
 
-def _body(watch: str, report: Report) -> str:
-    text = report.body if len(report.body) <= _LONGEST else report.body[: _LONGEST - len(_CUT)] + _CUT
-    return f"{marker(watch)}\n{text}"
+def _body(subject: str, problem: Problem) -> str:
+    text = problem.body
+    if len(text) > _LONGEST:
+        text = text[: _LONGEST - len(_CUT)] + _CUT
+    return f"{marker(subject)}\n{text}"

@@ -1,4 +1,4 @@
-"""What is to be done about a comment, decided without asking anybody."""
+"""Plan the comment on a pull request. Pure: no request is sent here."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from bench.publish.foreign import Foreign
 
 
 class Author(Foreign):
-    """Who wrote something."""
+    """The author of a comment or an issue."""
 
     login: str
 
 
 class Comment(Foreign):
-    """A comment as GitHub has it; that of a deleted user has no author."""
+    """A comment as GitHub lists it. The comment of a deleted account has no author."""
 
     id: int
     body: str | None
@@ -22,14 +22,14 @@ class Comment(Foreign):
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """There is no comment of this suite yet."""
+    """Create the comment: the suite has none yet."""
 
     body: str
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """There is one, and it says something else."""
+    """Update the suite's comment, whose text differs."""
 
     comment: int
     body: str
@@ -37,7 +37,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """There is one, and it says just that."""
+    """Keep the suite's comment, whose text is equal."""
 
     comment: int
 
@@ -46,21 +46,21 @@ Action = Create | Update | Skip
 
 
 def is_ours(user: Author | None, body: str, marker: str, author: str) -> bool:
-    """Whether somebody wrote it, and its first line is the marker; a deleted user is nobody."""
+    """Check that `author` wrote a text and that its first line is the marker."""
     return user is not None and user.login == author and body.partition("\n")[0].rstrip("\r") == marker
 
 
 def plan_comment(comments: Iterable[Comment], body: str, author: str) -> Action:
-    """What makes the pull request have this comment, once.
+    """Return the action after which the pull request has this comment once.
 
     Args:
-        comments: All that are there.
-        body: What is to be said; its first line is the marker by which the comment is found again.
-        author: Who says it: others' comments are left alone, whatever they begin with.
+        comments: Comments of the pull request.
+        body: Text of the comment. Its first line is the marker by which it is found again.
+        author: Account that comments. Comments of other accounts are never touched.
     """
     marker = body.partition("\n")[0]
-    for each in comments:
-        if each.body is not None and is_ours(each.user, each.body, marker, author):
-            same = each.body.replace("\r\n", "\n").strip() == body.strip()
-            return Skip(each.id) if same else Update(each.id, body)
+    for comment in comments:
+        if comment.body is not None and is_ours(comment.user, comment.body, marker, author):
+            same = comment.body.replace("\r\n", "\n").strip() == body.strip()
+            return Skip(comment.id) if same else Update(comment.id, body)
     return Create(body)

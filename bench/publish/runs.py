@@ -1,4 +1,4 @@
-"""Workflow runs and what they keep: GitHub Actions, as far as it measured."""
+"""Workflow runs of GitHub Actions and their artifacts."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -31,7 +31,7 @@ class WorkflowRun(Foreign):
 
     @property
     def suite(self) -> str:
-        """What it measured."""
+        """Suite that the run measured."""
         return suite_of(self.event, self.display_title)
 
 
@@ -40,7 +40,7 @@ class _Workflow(Foreign):
 
 
 class Artifact(Foreign):
-    """What a run keeps: a zip archive."""
+    """A zip archive that a workflow run keeps."""
 
     id: int
     name: str
@@ -52,18 +52,19 @@ class Runs:
 
     Args:
         repository: `owner/name`.
-        api: By which it is asked.
+        api: GitHub's REST API.
     """
 
     def __init__(self, repository: str, api: Api) -> None:
-        self._api, self._base = api, f"/repos/{repository}/actions"
+        self._api = api
+        self._base = f"/repos/{repository}/actions"
 
     def newest(self, workflow: str, query: dict[str, str]) -> WorkflowRun | None:
-        """The newest run of a workflow that is as asked for; None when there is none.
+        """Return the newest run of a workflow that matches a query; `None` without one.
 
         Args:
-            workflow: Its file's name.
-            query: `head_sha`, `event` or `status`, as GitHub names them.
+            workflow: Name of the workflow's file.
+            query: GitHub's parameters `head_sha`, `event` or `status`.
 
         Raises:
             PublishError: GitHub refused, or does not answer.
@@ -71,27 +72,27 @@ class Runs:
         return next(self._of(workflow, query), None)
 
     def _of(self, workflow: str, query: dict[str, str]) -> Iterator[WorkflowRun]:
-        """The runs of a workflow that are as asked for, the newest first."""
+        """Yield the runs of a workflow that match a query, the newest first."""
         path = f"{self._base}/workflows/{workflow}/runs"
         return self._api.pages(path, WorkflowRun, query, within="workflow_runs")
 
     def measured(self, workflow: str, head_sha: str, head_repository: str | None) -> WorkflowRun:
-        """The newest run that measured a commit, to its end.
+        """Return the newest completed run that measured a commit.
 
         Raises:
-            PublishError: There is none, or it is not done yet.
+            PublishError: The commit was not measured, or the run has not ended.
         """
-        for each in self._of(workflow, {"head_sha": head_sha}):
-            owner = each.head_repository.full_name if each.head_repository else None
+        for run in self._of(workflow, {"head_sha": head_sha}):
+            owner = run.head_repository.full_name if run.head_repository else None
             if owner != head_repository:
                 continue
-            if each.status != "completed":
+            if run.status != "completed":
                 raise PublishError(f"{head_sha[:9]} is still being measured", "wait for its verdict")
-            return each
-        raise PublishError(f"{head_sha[:9]} was not measured", "/bench run measures it")
+            return run
+        raise PublishError(f"{head_sha[:9]} was not measured", "comment /bench run to measure it")
 
-    def last_begun(self, workflow: str, event: str) -> datetime:
-        """When a workflow was last begun by an event; when it was made, if it never was.
+    def last_started(self, workflow: str, event: str) -> datetime:
+        """Return the time at which an event last started a workflow; else the time of its creation.
 
         Raises:
             PublishError: GitHub refused, or does not answer.
@@ -102,41 +103,44 @@ class Runs:
         return read(self._api.ask("GET", f"{self._base}/workflows/{workflow}"), _Workflow).created_at
 
     def fetch(self, run: int, folder: Path) -> list[Path]:
-        """The archives of what a run kept, in a folder.
+        """Download the archives of a workflow run into a folder, and return their paths.
 
         Args:
-            run: Its number.
-            folder: Where they go; it is there and empty.
+            run: Number of the workflow run.
+            folder: An existing, empty folder.
 
         Raises:
-            PublishError: GitHub refused or does not answer, or there is none, too many, or too much.
+            PublishError: GitHub refused or does not answer, or the run has no archives, or too many or too
+                large ones.
         """
         path = f"{self._base}/runs/{run}/artifacts"
-        found = [
-            each
-            for each in self._api.pages(path, Artifact, {}, within="artifacts")
-            if each.name.startswith("bench-") and not each.expired
-        ]
-        if not found:
-            raise PublishError(f"workflow run {run} keeps no runs of bench", "they are kept for 30 days")
-        if len(found) > _MOST_ARTIFACTS:
-            raise PublishError(f"workflow run {run} keeps {len(found)} artifacts, which no suite has")
-        files = []
-        for each in found:
-            files.append(folder / f"{each.id}.zip")
-            self._api.download(f"{self._base}/artifacts/{each.id}/zip", files[-1], _MOST_BYTES)
+        artifacts: list[Artifact] = []
+        for artifact in self._api.pages(path, Artifact, {}, within="artifacts"):
+            if artifact.name.startswith("bench-") and not artifact.expired:
+                artifacts.append(artifact)
+        if not artifacts:
+            raise PublishError(f"workflow run {run} has no results of bench", "results are kept for 30 days")
+        if len(artifacts) > _MOST_ARTIFACTS:
+            raise PublishError(
+                f"workflow run {run} has {len(artifacts)} artifacts, a suite has at most {_MOST_ARTIFACTS}"
+            )
+        files: list[Path] = []
+        for artifact in artifacts:
+            file = folder / f"{artifact.id}.zip"
+            self._api.download(f"{self._base}/artifacts/{artifact.id}/zip", file, _MOST_BYTES)
+            files.append(file)
         return files
 
     def run_again(self, run: int) -> None:
-        """Do all of a run once more.
+        """Repeat all jobs of a workflow run.
 
         Raises:
             PublishError: GitHub refused, or does not answer.
         """
         done(self._api.ask("POST", f"{self._base}/runs/{run}/rerun"))
 
-    def begin(self, workflow: str, branch: str, inputs: dict[str, str]) -> None:
-        """Begin a run of a workflow on a branch.
+    def start(self, workflow: str, branch: str, inputs: dict[str, str]) -> None:
+        """Start a workflow on a branch.
 
         Raises:
             PublishError: GitHub refused, or does not answer.

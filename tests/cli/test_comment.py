@@ -87,14 +87,14 @@ def test_an_archive_that_is_too_large_is_not_read_to_its_end(
     fake.keep(41, "bench-pr-quick", b"x" * (1000 + size))
     monkeypatch.setattr("bench.publish.runs._MOST_BYTES", 1000)
     done = bench("ci", "comment", "--from-run", "41")
-    assert ("has more than 0 MB" if size else "cannot be unpacked") in done.err
+    assert ("is larger than 0 MB" if size else "cannot be unpacked") in done.err
 
 
 def test_an_archive_is_not_fetched_from_anywhere(bench: Bench, fake: FakeGitHub) -> None:
     """Neither unencrypted from elsewhere, nor from no place at all."""
     fake.keep(41, "bench-pr-quick", b"x")
     fake.faults = [Fault("GET", "/zip$", 302, {"Location": "http://example.org/x"})]
-    assert "where nobody is asked safely" in bench("ci", "comment", "--from-run", "41").err
+    assert "is not https" in bench("ci", "comment", "--from-run", "41").err
     fake.faults = [Fault("GET", "/zip$", 200)]
     assert "does not say where" in bench("ci", "comment", "--from-run", "41").err
 
@@ -127,7 +127,7 @@ def test_without_a_token_nothing_is_published(
 
 
 def test_a_head_that_moved_gets_no_comment(bench: Bench, fake: FakeGitHub) -> None:
-    """A branch that was pushed to since is not told about the commit before."""
+    """A branch that was its branch has a newer commit is not told about the commit before."""
     fake.pulls[0]["head"]["sha"] = "c" * 40
     done = bench("ci", "comment", kept(1.0))
     assert done.code == Exit.PUBLISH

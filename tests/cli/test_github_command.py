@@ -173,7 +173,7 @@ def test_a_push_while_it_is_accepted_loses_nothing(fake: FakeGitHub, write: Any)
         ({"status": "in_progress"}, "is still being measured"),
         ({"head_repository": {"full_name": "other/name"}}, "aaaaaaaaa was not measured"),
         ({"head_sha": "d" * 40}, "aaaaaaaaa was not measured"),
-        ({"id": 40}, "workflow run 40 keeps no runs"),
+        ({"id": 40}, "workflow run 40 has no results"),
     ],
 )
 def test_only_what_was_measured_is_accepted(

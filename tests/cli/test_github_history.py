@@ -189,7 +189,7 @@ def test_issues_that_github_does_not_take_are_given_up(bench: Bench, fake: FakeG
     """With exit 6."""
     fake.faults = [Fault("POST", "/issues$", 502, times=9)]
     done = bench(*WATCHED)
-    assert (done.code, "did not take the issue" in done.err) == (Exit.PUBLISH, True)
+    assert (done.code, "did not accept the issue" in done.err) == (Exit.PUBLISH, True)
 
 
 @pytest.mark.parametrize("named", ["nightly", "nightly.yml", "nightly.yml=0", "../x.yml=48"])

@@ -62,13 +62,13 @@ def test_what_speaks_of_a_command_is_none(body: str) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("/bench run $(id)", "a suite has a name"),
-        ("/bench run a b", "there is no such command"),
+        ("/bench run $(id)", "the name of a suite"),
+        ("/bench run a b", "this command does not exist"),
         ("/bench baseline accept main reason", "7 to 40"),
         ("/bench baseline accept", "7 to 40"),
-        ("/bench baseline accept a1b2c3d", "for a reason"),
+        ("/bench baseline accept a1b2c3d", "a reason is missing"),
         (f"/bench baseline accept a1b2c3d {'x' * 301}", "at most 300"),
-        ("/bench baseline drop", "there is no such command"),
+        ("/bench baseline drop", "this command does not exist"),
     ],
 )
 def test_a_command_that_is_none_is_told_how(body: str, said: str) -> None:
@@ -94,7 +94,7 @@ def test_only_a_persons_new_comment_on_a_pull_request_asks(event: str) -> None:
 
 def test_an_event_of_something_else_is_refused() -> None:
     """With the place that is missing."""
-    with pytest.raises(PublishError, match="no comment as GitHub tells of it: action"):
+    with pytest.raises(PublishError, match="the event is not a comment: action"):
         read_comment("{}")
     with pytest.raises(PublishError, match=r"comment\.user\.login"):
         read_comment(comment_event(comment={"id": 1, "body": "x", "user": {"login": "../x", "type": "User"}}))

@@ -100,8 +100,8 @@ def test_an_event_without_a_pull_request_speaks_of_its_commit(name: str, event: 
         (workflow_run(head_sha="main; rm"), "workflow_run.head_sha"),
         (workflow_run(html_url="javascript:alert(1)"), "workflow_run.html_url"),
         (workflow_run("../../etc"), "workflow_run.head_repository.full_name"),
-        ("[]", "the event is not as GitHub writes it"),
-        ("{", "the event is not as GitHub writes it"),
+        ("[]", "the event is malformed"),
+        ("{", "the event is malformed"),
     ],
 )
 def test_what_github_would_not_write_is_refused(event: str, said: str) -> None:

@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from bench.errors import PublishError
 from bench.publish.api import Api
-from bench.publish.check import Annotation, Begin, Change, Check, Conclusion, Leave
+from bench.publish.check import Annotation, BeginCheck, Check, Conclusion, KeepCheck, UpdateCheck
 from bench.publish.github import ACTIONS, GitHub, PullRequest
 from bench.publish.plan import Create, Skip, Update
 from tests.publish.fake_github import FakeGitHub, Fault, serving
@@ -66,7 +66,7 @@ def test_a_head_that_moved_has_no_pull_request(client: Client, sha: str, reposit
     """Another commit, or the same commit of another repository, is not commented on."""
     with pytest.raises(PublishError, match="no open pull request of") as caught:
         client.github.pull_requests(sha, repository)
-    assert "pushed to since" in str(caught.value.hint)
+    assert "its branch has a newer commit" in str(caught.value.hint)
 
 
 def test_a_fork_that_is_gone_has_no_repository(fake: FakeGitHub, client: Client) -> None:
@@ -115,7 +115,7 @@ def test_making_a_comment_is_not_blindly_done_twice(fake: FakeGitHub, client: Cl
 def test_a_github_that_takes_nothing_is_told(fake: FakeGitHub, client: Client) -> None:
     """After some attempts that is an error, and no comment twice."""
     fake.faults = [Fault("POST", "/comments", 500, times=99)]
-    with pytest.raises(PublishError, match="did not take the comment"):
+    with pytest.raises(PublishError, match="did not accept the comment"):
         client.github.say(client.pull, BODY, BOT)
     assert [method for method, _ in fake.asked].count("POST") <= 5
 
@@ -185,12 +185,12 @@ def check(conclusion: Conclusion | None, title: str = "As ever.", annotations: i
 
 def test_a_check_is_begun_and_concluded_at_the_commit(fake: FakeGitHub, client: Client) -> None:
     """In progress first, then the same one concluded; said again, nothing is done twice."""
-    assert client.github.show(SHA, check(None), RUN) == Begin()
+    assert client.github.show(SHA, check(None), RUN) == BeginCheck()
     (made,) = fake.checks
     assert (made["name"], made["head_sha"], made["status"]) == ("bench pr", SHA, "in_progress")
-    assert client.github.show(SHA, check("neutral"), RUN) == Change(1)
+    assert client.github.show(SHA, check("neutral"), RUN) == UpdateCheck(1)
     assert (made["status"], made["conclusion"], made["details_url"]) == ("completed", "neutral", RUN)
-    assert client.github.show(SHA, check("neutral"), RUN) == Leave()
+    assert client.github.show(SHA, check("neutral"), RUN) == KeepCheck()
     assert len(fake.checks) == 1
     assert not fake.statuses
 
@@ -198,7 +198,7 @@ def test_a_check_is_begun_and_concluded_at_the_commit(fake: FakeGitHub, client: 
 def test_another_verdict_on_a_commit_is_another_check(fake: FakeGitHub, client: Client) -> None:
     """What is concluded stays as it is, for GitHub would mix the annotations; the newest is shown."""
     client.github.show(SHA, check("failure"), RUN)
-    assert client.github.show(SHA, check("success"), RUN) == Begin()
+    assert client.github.show(SHA, check("success"), RUN) == BeginCheck()
     assert [each["conclusion"] for each in fake.checks] == ["failure", "success"]
 
 
@@ -216,7 +216,7 @@ def test_a_job_of_the_same_name_is_no_check_of_ours(fake: FakeGitHub, client: Cl
     """A workflow's job is a check as well, and it is left alone."""
     job = {"name": "bench pr", "head_sha": SHA, "status": "in_progress", "external_id": "9f", "id": 1}
     fake.checks.append({**job, "conclusion": None, "output": {"title": None}})
-    assert client.github.show(SHA, check("success"), RUN) == Begin()
+    assert client.github.show(SHA, check("success"), RUN) == BeginCheck()
     assert fake.checks[0]["status"] == "in_progress"
 
 
@@ -244,11 +244,11 @@ def test_a_check_is_not_blindly_made_twice(fake: FakeGitHub, client: Client, don
 def test_what_is_open_is_concluded_and_nothing_else(fake: FakeGitHub, client: Client) -> None:
     """The end of a job closes what it began, and says nothing where there is a verdict or nothing at all."""
     lost = check("neutral", "Cannot tell.")
-    assert client.github.show(SHA, lost, RUN, only_open=True) == Leave()
+    assert client.github.show(SHA, lost, RUN, only_open=True) == KeepCheck()
     client.github.show(SHA, check(None), RUN)
-    assert client.github.show(SHA, lost, RUN, only_open=True) == Change(1)
-    assert client.github.show(SHA, check("failure"), RUN) == Begin()
-    assert client.github.show(SHA, lost, RUN, only_open=True) == Leave()
+    assert client.github.show(SHA, lost, RUN, only_open=True) == UpdateCheck(1)
+    assert client.github.show(SHA, check("failure"), RUN) == BeginCheck()
+    assert client.github.show(SHA, lost, RUN, only_open=True) == KeepCheck()
     assert [each["conclusion"] for each in fake.checks] == ["neutral", "failure"]
 
 
@@ -271,11 +271,11 @@ def test_an_open_status_is_concluded_and_nothing_else(fake: FakeGitHub, client: 
     """Without checks the same holds of statuses."""
     fake.faults = [Fault("GET", "/check-runs", 403, times=99)]
     lost = check("neutral", "Cannot tell.")
-    assert client.github.show(SHA, lost, RUN, only_open=True) == Leave()
+    assert client.github.show(SHA, lost, RUN, only_open=True) == KeepCheck()
     client.github.show(SHA, check(None), RUN)
     fake.statuses.append({"sha": SHA, "context": "ci", "state": "success"})
-    assert client.github.show(SHA, lost, RUN, only_open=True) == Begin()
-    assert client.github.show(SHA, lost, RUN, only_open=True) == Leave()
+    assert client.github.show(SHA, lost, RUN, only_open=True) == BeginCheck()
+    assert client.github.show(SHA, lost, RUN, only_open=True) == KeepCheck()
     assert [each["state"] for each in fake.statuses if each["context"] == "bench pr"] == [
         "pending",
         "success",
@@ -295,7 +295,7 @@ def test_a_check_that_nobody_takes_is_told(fake: FakeGitHub, client: Client, pat
     fake.faults = [Fault("POST", path, 500, times=99)]
     if path == "/statuses/":
         fake.faults.append(Fault("GET", "/check-runs", 403))
-    with pytest.raises(PublishError, match=f"GitHub did not take {said}"):
+    with pytest.raises(PublishError, match=f"GitHub did not accept {said}"):
         client.github.show(SHA, check("success"), RUN)
 
 
@@ -312,14 +312,14 @@ def test_pages_lead_nowhere_else(fake: FakeGitHub, client: Client) -> None:
     """A next page at another address would get the token."""
     link = {"Link": '<http://127.0.0.1:1/x>; rel="next"'}
     fake.faults = [Fault("GET", "/pulls", 200, link, value=[])]
-    with pytest.raises(PublishError, match="next page of /repos/owner/name/pulls is elsewhere"):
+    with pytest.raises(PublishError, match="next page of /repos/owner/name/pulls is on another host"):
         client.github.pull_requests(OTHER_SHA, "owner/name")
 
 
 def test_an_answer_that_is_no_list_is_told(fake: FakeGitHub, client: Client) -> None:
     """What GitHub says is read by models, so that a surprise is an error of publishing."""
     fake.faults = [Fault("GET", "/pulls", 200)]
-    with pytest.raises(PublishError, match="something else than a list"):
+    with pytest.raises(PublishError, match="is not a list"):
         client.github.pull_requests(SHA, "owner/name")
 
 
@@ -332,7 +332,7 @@ def test_a_lost_answer_without_a_server_is_an_error_in_the_end() -> None:
 def test_an_answer_that_is_something_else_is_told(fake: FakeGitHub, client: Client) -> None:
     """A name where a number should be is an error of publishing that says where."""
     fake.faults = [Fault("GET", "/check-runs", 200, value={"check_runs": [{"id": "x"}]})]
-    with pytest.raises(PublishError, match=r"something else than was asked for: check_runs\.0\.id"):
+    with pytest.raises(PublishError, match=r"an unexpected form: check_runs\.0\.id"):
         client.github.show(SHA, check("success"), RUN)
 
 

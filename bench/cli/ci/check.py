@@ -21,7 +21,7 @@ def start(suite: SuiteName = None) -> None:
 
 def finish(suite: SuiteName = None) -> None:
     """Conclude a check that is still in progress as neutral."""
-    from bench.publish.check import Check, Leave
+    from bench.publish.check import Check, KeepCheck
 
     context, github = connected()
     title = "Cannot tell: there is no verdict."
@@ -29,5 +29,5 @@ def finish(suite: SuiteName = None) -> None:
         suite or context.suite, "neutral", title, f"Why stands in the [workflow run]({context.run_url})."
     )
     action = github.show(context.head_sha, check, context.run_url, only_open=True)
-    done = "was concluded before" if isinstance(action, Leave) else "is concluded without a verdict"
+    done = "was concluded before" if isinstance(action, KeepCheck) else "is concluded without a verdict"
     say(f"{check.name} {done} at {context.head_sha[:9]}")

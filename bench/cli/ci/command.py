@@ -107,7 +107,7 @@ def _run(command: "Run", asked: _Asked) -> str:
     scenarios.of_suite(command.suite)
     head = asked.pull.head
     if not asked.fork:
-        asked.runs.begin(WORKFLOW, head.ref, {"suite": command.suite})
+        asked.runs.start(WORKFLOW, head.ref, {"suite": command.suite})
         return f"Suite `{command.suite}` is begun at `{head.sha[:9]}`; its verdict comes as a comment."
     if command.suite != SUITE:
         raise PublishError(
@@ -150,7 +150,7 @@ def _accept(command: "Accept", asked: _Asked) -> str:
         return f"{what} are accepted by {asked.branches.propose(proposal, files, message)}"
     if not asked.branches.commit(head.ref, head.sha, files, message):
         raise PublishError("the branch was pushed to meanwhile", "look at the newer verdict first")
-    asked.runs.begin(WORKFLOW, head.ref, {"suite": run.suite})
+    asked.runs.start(WORKFLOW, head.ref, {"suite": run.suite})
     return f"{what} are accepted by a commit on this branch, which is being measured now."
 
 

@@ -12,7 +12,7 @@ from bench.cli.publishing import api
 
 if TYPE_CHECKING:
     from bench.core.history.trend import Trend
-    from bench.publish.issues import Report
+    from bench.publish.issues import Problem
 
 
 def trend(
@@ -40,7 +40,7 @@ def schedule(
 
     runs, now, missed = Runs(repository(), api()), datetime.now(UTC), []
     for name, most in map(_workflow, workflows):
-        last = runs.last_begun(name, "schedule")
+        last = runs.last_started(name, "schedule")
         if now - last > most:
             often, at = f"{most / timedelta(hours=1):.0f} h", f"{last:%Y-%m-%d %H:%M} UTC"
             missed.append(f"- `{name}` is to run within {often}, and was last begun at {at}.")
@@ -58,35 +58,35 @@ def _workflow(text: str) -> tuple[str, timedelta]:
     return found[1], timedelta(hours=int(found[2]))
 
 
-def _of_trends(suite: str, worse: "list[Trend]") -> "Report":
-    from bench.publish.issues import Report
+def _of_trends(suite: str, worse: "list[Trend]") -> "Problem":
+    from bench.publish.issues import Problem
     from bench.render.markdown import trend_markdown
 
     names = ", ".join(sorted({each.scenario for each in worse}))
     what = "This closes by itself when it is no longer so, or when what is new is how it should be."
     body = "\n".join([what, "", *map(trend_markdown, worse)])
-    return Report(f"bench {suite}: {names} changed for the worse", body)
+    return Problem(f"bench {suite}: {names} changed for the worse", body)
 
 
-def _of_schedules(missed: list[str]) -> "Report":
-    from bench.publish.issues import Report
+def _of_schedules(missed: list[str]) -> "Problem":
+    from bench.publish.issues import Problem
 
     why = "GitHub turns the schedules of a repository off in which nothing happens for 60 days."
-    return Report("bench: a schedule did not run", "\n".join([*missed, "", why]))
+    return Problem("bench: a schedule did not run", "\n".join([*missed, "", why]))
 
 
-def _show(watch: str, report: "Report | None") -> None:
+def _show(watch: str, report: "Problem | None") -> None:
     from bench.publish.github import GitHub
-    from bench.publish.issues import Change, Close, Open, show_issue
+    from bench.publish.issues import CloseIssue, OpenIssue, UpdateIssue, show_issue
 
     connection, name = api(), repository()
     action = show_issue(connection, name, watch, GitHub(name, connection).login(), report)
     match action:
-        case Open():
+        case OpenIssue():
             say(f"an issue is opened: {report.title if report else ''}")
-        case Change(number):
+        case UpdateIssue(number):
             say(f"issue #{number} is changed")
-        case Close(number):
+        case CloseIssue(number):
             say(f"issue #{number} is closed: nothing is wrong any more")
         case _:
             say("the issue says so already" if report else "nothing is wrong")
