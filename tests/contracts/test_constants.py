@@ -27,6 +27,7 @@ IMPLEMENTATION_DETAILS = {
     "dashboard.*": "number of names in a sentence of the site",
     "distribution.*": "places and digits of a curve",
     "engine_errors.*": "length of an error message",
+    "escape.*": "longest text from outside in a report",
     "executors.*": "largest load that a scenario may have",
     "expression._HIGHEST_PERCENTILE": "percent",
     "histogram.*": "accuracy of the token gaps, which are shown and not judged",
