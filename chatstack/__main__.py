@@ -12,7 +12,7 @@ USAGE = f"usage: python -m chatstack {'|'.join(ROLES)}, or {'|'.join(COLLECTIONS
 
 
 def main(arguments: list[str]) -> int:
-    """Run a role until it is told to end. Returns the exit code: 0, or 2 for wrong settings."""
+    """Run a role until it is stopped, and return the exit code: 0, or 2 for wrong settings."""
     settings = Settings(os.environ)
     try:
         match arguments:

@@ -18,7 +18,7 @@ _PRIVATE = ("passkeys", "refreshTokens")
 
 
 class Accounts:
-    """Users, as they see themselves."""
+    """The account calls of users."""
 
     def __init__(self, store: Store, tokens: Tokens) -> None:
         self._store = store

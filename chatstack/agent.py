@@ -1,4 +1,4 @@
-"""The agent role: a transparent proxy of Ollama that publishes forms by itself when asked to."""
+"""The agent role: a transparent proxy of Ollama that publishes forms on request."""
 
 import json
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def make_agent(settings: Settings) -> Starlette:
-    """The agent's application: OLLAMA_URL, UPSTREAM_TIMEOUT_S, the store's variables, and AGENT_*."""
+    """Return the agent's application. Settings: OLLAMA_URL, UPSTREAM_TIMEOUT_S, the store's, and AGENT_*."""
     upstream = Upstream(settings.url("OLLAMA_URL"), settings.number("UPSTREAM_TIMEOUT_S", 120.0, low=0.001))
     measures = Measures()
     asks_twice = settings.count("AGENT_ASKS_TWICE", 0, high=1) == 1
@@ -56,15 +56,15 @@ def make_agent(settings: Settings) -> Starlette:
 
 
 class _Agent:
-    """Passes everything on, but for what asks to publish a form that there is."""
+    """Forwards every request, except requests to publish an existing form."""
 
     def __init__(self, upstream: Upstream, store: Store, *, asks_twice: bool) -> None:
         self._upstream = upstream
         self._store = store
-        self._asks_twice = asks_twice  # a fault that some agents have: work that nobody needs
+        self._asks_twice = asks_twice  # a fault of some agents: unnecessary work
 
     async def answer(self, request: Request) -> Relay | Intercepted:
-        """Any call of Ollama's API."""
+        """Handle any call of Ollama's API."""
         content = await request.body()
         if request.method == "POST" and request.url.path in GENERATING:
             asked = _parsed(content)
@@ -78,13 +78,13 @@ class _Agent:
         return Relay(self._upstream, request, content)
 
     async def _ask_in_vain(self, request: Request, content: bytes) -> None:
-        """Ask the model once more than is needed, and drop what it says."""
-        with suppress(httpx.HTTPError):  # its time is nobody else's fault
+        """Ask the model once more than necessary, and discard the answer."""
+        with suppress(httpx.HTTPError):  # a failure of the extra call is ignored
             async with self._upstream.client() as client:
                 await client.post(request.url.path, content=content)
 
     async def _publication(self, request: Request, asked: dict[str, Any], text: str) -> Intercepted | None:
-        """The answer to a text that asks to publish a form that there is; None to any other."""
+        """Return the answer to a request to publish an existing form; `None` for any other text."""
         question = {
             "model": asked.get("model"),
             "prompt": extraction_prompt(text),
@@ -100,7 +100,7 @@ class _Agent:
             last = response.raise_for_status().json()
             form_id = form_to_publish(last["response"])
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
-            return None  # then it is a text like any other, and the model's trouble shows there
+            return None  # forward the text: the model's error appears in its answer
         if form_id is None or not await self._store.has_form(form_id):
             return None
         await self._store.record_publication(form_id, datetime.now(UTC))
@@ -108,7 +108,7 @@ class _Agent:
 
 
 def _parsed(content: bytes) -> dict[str, Any]:
-    """The body when it is a JSON object; Ollama says what is wrong with any other."""
+    """Return the body if it is a JSON object; Ollama reports any other body as an error."""
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
@@ -117,10 +117,12 @@ def _parsed(content: bytes) -> dict[str, Any]:
 
 
 def _user_text(asked: dict[str, Any]) -> str:
-    """The prompt, or the last message of the user."""
+    """Return the prompt, or the user's last message."""
     messages = asked.get("messages")
     if isinstance(messages, list):
-        said = [each for each in messages if isinstance(each, dict) and each.get("role") == "user"]
+        said = [
+            message for message in messages if isinstance(message, dict) and message.get("role") == "user"
+        ]
         return str(said[-1].get("content", "")) if said else ""
     prompt = asked.get("prompt")
     return prompt if isinstance(prompt, str) else ""

@@ -1,4 +1,4 @@
-"""The backend role: checks who asks, asks the agent, and answers as the contract says."""
+"""The backend role: checks the token, asks the agent, and answers according to the contract."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,9 +28,9 @@ _CENTURY_S = 36_525 * _DAY_S
 
 
 def make_backend(settings: Settings) -> Starlette:
-    """The backend's application.
+    """Return the backend's application.
 
-    JWT_SECRET, AGENT_URL, MODEL, UPSTREAM_TIMEOUT_S, TOKEN_LIFETIME_S, the store's variables, and BACKEND_*.
+    Settings: JWT_SECRET, AGENT_URL, MODEL, UPSTREAM_TIMEOUT_S, TOKEN_LIFETIME_S, the store's, and BACKEND_*.
     """
     secret = settings.text("JWT_SECRET")
     upstream = Upstream(settings.url("AGENT_URL"), settings.number("UPSTREAM_TIMEOUT_S", 120.0, low=0.001))

@@ -1,4 +1,4 @@
-"""Reading what a client sent."""
+"""Request bodies of clients."""
 
 import json
 from typing import Any
@@ -9,14 +9,14 @@ MAX_BYTES = 1024 * 1024
 
 
 class BodyError(Exception):
-    """The body is not what the call asks for; the message is for the client."""
+    """The body does not fit the call; the message is for the client."""
 
 
 async def json_object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object.
+    """Return the body as a JSON object.
 
     Raises:
-        BodyError: It is none, or longer than a megabyte.
+        BodyError: It is not a JSON object, or it is longer than a megabyte.
     """
     content = bytearray()
     async for part in request.stream():
@@ -25,7 +25,7 @@ async def json_object(request: Request) -> dict[str, Any]:
             raise BodyError("the body is too large")
     try:
         body = json.loads(content)
-        # JSON can write half a character; nobody further on could encode it.
+        # JSON can contain half a surrogate pair, which later steps cannot encode.
         json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise BodyError("the body is not JSON") from None

@@ -1,4 +1,4 @@
-"""The backend's `/api/chat` calls: the agent's answer, whole or as it is written."""
+"""The backend's `/api/chat` calls: the agent's answer as one document or as a stream."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ _HEALTH_TIMEOUT_S = 5.0
 
 
 class Chat:
-    """Chatting with the agent below."""
+    """The chat calls."""
 
     def __init__(self, store: Store, tokens: Tokens, upstream: Upstream, model: str) -> None:
         self._store = store
@@ -84,7 +84,7 @@ def _message(body: Mapping[str, Any]) -> str:
 
 
 def _text(response: httpx.Response) -> str | None:
-    """The agent's answer; None when it gave none."""
+    """Return the text of the agent's answer; `None` without one."""
     if not response.is_success:
         return None
     try:

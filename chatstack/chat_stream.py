@@ -1,4 +1,4 @@
-"""The backend's answer as server-sent events, while the agent writes it."""
+"""The backend's streaming answer: server-sent events while the agent writes."""
 
 import json
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from chatstack.upstream import Upstream
 
 
 class AnswerStream:
-    """An ASGI response: one `data:` a piece, then `event: done` with the tiers' times, or `event: error`.
+    """An ASGI response with one `data:` per piece, then `event: done` with tier times, or `event: error`.
 
     Args:
         upstream: The agent.
-        asked: The body of the request to it.
-        watch: Of the request that is answered.
+        asked: Body of the request to the agent.
+        watch: Stopwatch of the answered request.
     """
 
     def __init__(self, upstream: Upstream, asked: Mapping[str, Any], watch: Stopwatch) -> None:
@@ -29,7 +29,7 @@ class AnswerStream:
         self._watch = watch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the agent's answer on while it comes."""
+        """Forward the agent's answer while it arrives."""
         try:
             async with self._upstream.client() as client:
                 request = client.build_request("POST", "/api/generate", json=self._asked)
@@ -47,7 +47,7 @@ class AnswerStream:
 
 
 async def _pass_on(response: httpx.Response, send: Send) -> None:
-    """The stream from its head to its end; what goes wrong in it is its last event."""
+    """Send the stream. An error after its start becomes its last event."""
     headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     done = False
@@ -71,7 +71,7 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _events(line: Mapping[str, Any]) -> str:
-    """The events of one line of Ollama's: its text, and the times when it is the last."""
+    """Return the events of one line of Ollama: its text and, for the last line, the tier times."""
     text, done = line.get("response", ""), line.get("done") is True
     events = f"data: {json.dumps({'message': text}, ensure_ascii=False)}\n\n" if text or not done else ""
     if done:

@@ -1,4 +1,4 @@
-"""Ends the work for a client that has gone."""
+"""Cancellation of the work for a client that disconnected."""
 
 import asyncio
 
@@ -6,16 +6,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class CancelOnDisconnect:
-    """Middleware: cancels a request's work when its client goes away, so that what it held becomes free.
+    """Middleware that cancels a request's work when its client disconnects, and so frees its resources.
 
-    ASGI servers only tell, and only those who ask.
+    ASGI servers report a disconnect only to applications that call `receive`.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the app beside a watch on its connection."""
+        """Run the app, and watch its connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -34,7 +34,7 @@ class CancelOnDisconnect:
 
 
 async def _watch(receive: Receive, messages: asyncio.Queue[Message]) -> None:
-    """Pass messages on, and return when the client is gone."""
+    """Forward messages, and return when the client has disconnected."""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":

@@ -1,13 +1,15 @@
-"""What the backend answers when the agent does not."""
+"""The backend's answers when the agent fails."""
 
 import httpx
 from starlette.responses import JSONResponse
 
-TIMEOUT, UNAVAILABLE, FAILED = 408, 503, 500
+TIMEOUT = 408
+UNAVAILABLE = 503
+FAILED = 500
 
 
 def unreachable(error: Exception) -> JSONResponse:
-    """The answer when no answer came."""
+    """Return the answer for a request that the agent did not answer."""
     match error:
         case httpx.TimeoutException():
             return JSONResponse({"error": "the AI agent did not answer in time"}, TIMEOUT)
@@ -18,6 +20,6 @@ def unreachable(error: Exception) -> JSONResponse:
 
 
 def refused(status: int) -> JSONResponse:
-    """The agent's 4xx is the asker's; whatever else it says is a fault of ours."""
+    """Return the agent's 4xx status to the client, and any other failure as 500."""
     passed_on = status if 400 <= status < 500 else FAILED  # noqa: PLR2004 - client errors, by RFC 9110
     return JSONResponse({"error": "the AI agent could not answer"}, passed_on)

@@ -1,4 +1,4 @@
-"""`python -m chatstack users|forms add|remove`: fills and empties the store, JSON in, JSON out."""
+"""`python -m chatstack users|forms add|remove`: adds and removes items of the store, JSON in and out."""
 
 import json
 from typing import Any
@@ -9,19 +9,19 @@ from chatstack.stores.store import Store, TakenError
 
 
 async def fill(settings: Settings, collection: str, action: str, text: str) -> str:
-    """Change the store.
+    """Add items to the store or remove them.
 
     Args:
-        settings: Which store.
+        settings: Settings of the store.
         collection: `users` or `forms`.
-        action: `add` reads a list of user documents or form ids, `remove` a list of ids.
-        text: What was read from stdin.
+        action: `add` expects a list of user documents or form ids, `remove` a list of ids.
+        text: Text from stdin.
 
     Returns:
         `{"changed": N}`.
 
     Raises:
-        SettingsError: The text is not such a list, a user is there already, or there is no store.
+        SettingsError: The text is not such a list, a user exists already, or the store is missing.
     """
     content = _items(text, documents=(collection, action) == ("users", "add"))
     store = await open_store(settings)
@@ -37,7 +37,7 @@ async def _change(store: Store, collection: str, action: str, content: list[Any]
             try:
                 await store.add_users(content)
             except TakenError as error:
-                raise SettingsError(f"a user is there already: {error}") from error
+                raise SettingsError(f"this user exists already: {error}") from error
         case ("forms", "add"):
             await store.add_forms(content)
         case ("users", _):
@@ -54,10 +54,10 @@ def _items(text: str, *, documents: bool) -> list[Any]:
         raise SettingsError(f"stdin is not JSON: {error}") from None
     if not isinstance(content, list):
         raise SettingsError("stdin must be a JSON list")
-    for each in content:
-        if documents and not _is_user(each):
+    for item in content:
+        if documents and not _is_user(item):
             raise SettingsError("stdin must be a list of users with _id, username and email")
-        if not documents and not isinstance(each, str):
+        if not documents and not isinstance(item, str):
             raise SettingsError("stdin must be a list of ids")
     return content
 

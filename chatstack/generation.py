@@ -1,4 +1,4 @@
-"""One generation: waits for its slot, takes its time, and reports it as Ollama does."""
+"""One generation: it waits for a slot, takes its simulated time, and reports it like Ollama."""
 
 import asyncio
 import json
@@ -18,14 +18,14 @@ _BUSY = "server busy, please try again.  maximum pending requests exceeded"
 
 @dataclass(frozen=True, slots=True)
 class ModelServer:
-    """What all generations of a model share.
+    """The state that all generations of a model share.
 
     Attributes:
-        name: Of the model.
-        latency: Its times.
-        slots: Its queue.
-        keeps_slots: A fault that some servers have: they go on for who has left, and others wait for that.
-        unheard: Generations that such a server may go on with by itself.
+        name: Name of the model.
+        latency: Rates of the model.
+        slots: Queue of the model.
+        keeps_slots: Fault of some servers: they finish the generation of a client that left, and others wait.
+        unheard: Generations without a client, which such a server finishes.
     """
 
     name: str
@@ -36,17 +36,17 @@ class ModelServer:
 
 
 class Generation:
-    """An ASGI response that is written while the model thinks.
+    """An ASGI response that is written while the model generates.
 
-    It waits for its slot only when it is sent, so that a client that leaves at any moment frees it, unless
-    the server keeps slots.
+    It waits for its slot only when it is sent, so that a client that leaves at any moment frees the slot,
+    unless the server keeps slots.
 
     Args:
         server: The model.
-        prompt: What it reads.
-        tokens: What it writes.
-        wrap: Puts a text where the call's answer has it.
-        streamed: One JSON line a token, or one document in the end.
+        prompt: Text of the prompt.
+        tokens: Tokens of the answer.
+        wrap: Function that puts a text into the format of the call's answer.
+        streamed: True for one JSON line per token, false for one document at the end.
     """
 
     def __init__(
@@ -65,12 +65,12 @@ class Generation:
         self._streamed = streamed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Generate and send, or say that the queue is full."""
+        """Generate and send the answer, or report that the queue is full."""
         if not self._server.keeps_slots:
             await self._answer(scope, receive, send)
             return
         work = asyncio.ensure_future(self._answer(scope, receive, send))
-        self._server.unheard.add(work)  # the loop itself would let go of it
+        self._server.unheard.add(work)  # the event loop keeps only a weak reference
         work.add_done_callback(self._server.unheard.discard)
         await asyncio.shield(work)
 
@@ -97,8 +97,9 @@ class Generation:
         await send({"type": "http.response.body", "body": _line(self._last("", times))})
 
     async def _think(self, times: "_Times") -> AsyncIterator[str]:
-        """The tokens, each when it is due. Lateness of one sleep does not add to the next."""
-        latency, slots = self._server.latency, self._server.slots
+        """Yield each token when it is due. The delay of one sleep does not add to the next."""
+        latency = self._server.latency
+        slots = self._server.slots
         due_s = times.started_s + latency.prefill_s(self._prompt_tokens)
         await _sleep_until(due_s)
         times.prefilled_s = _now_s()
@@ -126,7 +127,7 @@ class Generation:
 
 @dataclass(slots=True)
 class _Times:
-    """One generation's moments on the event loop's clock."""
+    """The times of one generation on the event loop's clock."""
 
     arrived_s: float
     started_s: float = 0.0

@@ -1,4 +1,4 @@
-"""Whether a text asks to publish a form: the agent's question, and the simulated model's answer."""
+"""Requests to publish a form: the agent's question to the model, and the simulated model's answer."""
 
 import json
 import re
@@ -15,25 +15,25 @@ _FORM_ID = re.compile(
 
 
 def triggers(text: str) -> bool:
-    """Whether a text has a word that makes the agent ask."""
+    """Check whether a text has a word that makes the agent ask the model."""
     lowered = text.lower()
     return any(word in lowered for word in TRIGGERS)
 
 
 def extraction_prompt(text: str) -> str:
-    """What the agent asks the model about a text."""
+    """Return the agent's question about a text."""
     return _QUESTION.format(text=text)
 
 
 def extraction_answer(prompt: str) -> str:
-    """What the simulated model answers to that: the first form id in the message."""
+    """Return the simulated model's answer to that question: the first form id in the message."""
     message = _MESSAGE.search(prompt)
     found = _FORM_ID.search(message[1]) if message and triggers(message[1]) else None
     return json.dumps({"publish": found is not None, "form_id": found[1] if found else None})
 
 
 def form_to_publish(answer: str) -> str | None:
-    """The form id that a model's answer names; None when it names none or is no JSON."""
+    """Return the form id in a model's answer; `None` without an id or without JSON."""
     try:
         content = json.loads(answer)
     except ValueError:

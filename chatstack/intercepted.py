@@ -23,13 +23,13 @@ _DURATIONS = (
 
 
 class Intercepted:
-    """Says that a form was published, as `/api/generate` or `/api/chat` would, streaming or not.
+    """The answer that a form was published, in the format of `/api/generate` or `/api/chat`.
 
     Args:
-        request: What was asked for.
-        asked: Its body.
-        form_id: The form.
-        last: The model's answer to the agent's question, whose durations these are.
+        request: The client's request.
+        asked: Body of the request.
+        form_id: Id of the form.
+        last: The model's answer to the agent's question; its durations are returned.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Intercepted:
         stopwatch(request).pass_on(server_timing(reported(last)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer; a stream of it is a single line."""
+        """Send the answer; a stream has a single line."""
         line = json.dumps(self._answer, ensure_ascii=False) + "\n"
         media_type = "application/x-ndjson" if self._streamed else "application/json"
         await Response(line, media_type=media_type)(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Makes a tier worse on purpose, by a known amount, so that a benchmark can be shown to catch it."""
+"""Knobs that make a tier slower or faulty by a known amount, to test benchmarks."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from chatstack.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """How much worse a tier is.
+    """The knobs of a tier.
 
     Attributes:
-        delay_s: Added to each request.
-        error_ratio: Share of the requests that fail.
+        delay_s: Seconds added to each request.
+        error_ratio: Share of the requests that fail, 0 to 1.
     """
 
     delay_s: float = 0.0
@@ -23,7 +23,7 @@ class Knobs:
 
     @classmethod
     def of(cls, settings: Settings, role: str) -> "Knobs":
-        """The knobs of a role: ROLE_DELAY_MS and ROLE_ERROR_RATIO."""
+        """Return the knobs of a role: ROLE_DELAY_MS and ROLE_ERROR_RATIO."""
         return cls(
             delay_s=settings.number(f"{role}_DELAY_MS", 0.0) / 1000.0,
             error_ratio=settings.number(f"{role}_ERROR_RATIO", 0.0, high=1.0),
@@ -31,10 +31,10 @@ class Knobs:
 
 
 class Failures:
-    """Which requests fail: evenly spread, so that a ratio is met in a short run as well.
+    """Failures at equal distances, so that a short run has the same ratio.
 
     Args:
-        ratio: Share that fails, 0 to 1.
+        ratio: Share of the requests that fail, 0 to 1.
     """
 
     def __init__(self, ratio: float) -> None:
@@ -42,7 +42,7 @@ class Failures:
         self._owed = 0.5
 
     def next(self) -> bool:
-        """Whether the next request fails."""
+        """Decide whether the next request fails."""
         self._owed += self._ratio
         if self._owed < 1.0:
             return False
@@ -51,7 +51,7 @@ class Failures:
 
 
 class KnobsMiddleware:
-    """Delays and fails the requests that are work: POST to one of the paths."""
+    """Middleware that delays and fails POST requests to the given paths."""
 
     def __init__(self, app: ASGIApp, knobs: Knobs, paths: frozenset[str]) -> None:
         self._app = app
@@ -60,7 +60,7 @@ class KnobsMiddleware:
         self._paths = paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the app, later or not at all."""
+        """Delay the request, then run the app or fail."""
         if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in self._paths:
             if self._delay_s:
                 await asyncio.sleep(self._delay_s)

@@ -1,7 +1,7 @@
-"""How long a language model takes: pure and seeded, so that every run does the same work.
+"""The simulated times of a language model: pure and seeded, so that every run does the same work.
 
-A prompt is read at the prefill rate, an answer is written token by token at the decode rate, and requests
-that run at once slow each other down.
+A prompt is read at the prefill rate, an answer is written token by token at the decode rate, and concurrent
+requests slow each other down.
 """
 
 import hashlib
@@ -12,7 +12,8 @@ from chatstack.settings import Settings
 
 # Ollama's models take about four characters of English for a token.
 _CHARACTERS_PER_TOKEN = 4
-_SHORTEST, _LONGEST = 24, 64
+_SHORTEST = 24
+_LONGEST = 64
 _VOCABULARY = (
     "a form field label value page step rule choice table user name email phone address date file list "
     "number text button option check answer section required optional clear short simple add change save "
@@ -28,10 +29,10 @@ class Latency:
     Attributes:
         prefill_tps: Prompt tokens read per second.
         decode_tps: Output tokens written per second by a request that runs alone.
-        contention: How much slower each further running request makes every token: 0.15 is 15 %.
+        contention: Slowdown of every token for each further running request: 0.15 is 15 %.
         slowdown: Factor on all times; 1.3 is a regression of 30 %.
-        delay_s: Added before the first token.
-        seed: Of the answers.
+        delay_s: Seconds added before the first token.
+        seed: Seed of the answers.
     """
 
     prefill_tps: float = 8_000.0
@@ -43,7 +44,7 @@ class Latency:
 
     @classmethod
     def of(cls, settings: Settings) -> "Latency":
-        """The rates that the environment says."""
+        """Read the rates from the environment."""
         return cls(
             prefill_tps=settings.number("MODEL_PREFILL_TPS", 8_000.0, low=0.001),
             decode_tps=settings.number("MODEL_DECODE_TPS", 120.0, low=0.001),
@@ -54,15 +55,15 @@ class Latency:
         )
 
     def prefill_s(self, prompt_tokens: int) -> float:
-        """Seconds to read a prompt."""
+        """Return the seconds to read a prompt."""
         return self.delay_s + self.slowdown * prompt_tokens / self.prefill_tps
 
     def token_s(self, running: int) -> float:
-        """Seconds to write one token while `running` requests run, this one included."""
+        """Return the seconds to write one token while `running` requests run, this one included."""
         return self.slowdown * (1.0 + self.contention * (running - 1)) / self.decode_tps
 
     def answer(self, prompt: str, limit: int | None) -> list[str]:
-        """The tokens of an answer: the same for the same prompt, at most `limit`."""
+        """Return the tokens of an answer: the same for the same prompt, at most `limit`."""
         digest = hashlib.sha256(f"{self.seed}:{prompt}".encode(errors="replace")).digest()
         random = Random(digest)
         count = random.randint(_SHORTEST, _LONGEST)
@@ -72,10 +73,10 @@ class Latency:
 
 
 def tokenised(text: str) -> list[str]:
-    """A text in pieces of a token's usual length."""
+    """Split a text into pieces of a token's usual length."""
     return [text[at : at + _CHARACTERS_PER_TOKEN] for at in range(0, len(text), _CHARACTERS_PER_TOKEN)]
 
 
 def prompt_tokens(text: str) -> int:
-    """How many tokens a prompt has, roughly."""
+    """Estimate the number of tokens of a prompt."""
     return max(1, -(-len(text) // _CHARACTERS_PER_TOKEN))

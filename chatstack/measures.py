@@ -1,4 +1,4 @@
-"""`GET /metrics`: what a role counts, in Prometheus' text format."""
+"""`GET /metrics`: the counters of a role in Prometheus' text format."""
 
 import time
 from collections.abc import Callable
@@ -17,15 +17,15 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
-# Of the request that is being answered; what is done for none has none.
+# Method of the current request; unset outside a request.
 _method: ContextVar[str] = ContextVar("chatstack.method", default="none")
 
 
 class Measures:
-    """The measures of one role, in a registry of their own.
+    """The measures of one role, in their own registry.
 
     Args:
-        gauges: What can be read at any time, by name: its help text and how to read it.
+        gauges: Help text and reading function of each gauge, by name.
     """
 
     def __init__(self, gauges: dict[str, tuple[str, Callable[[], float]]] | None = None) -> None:
@@ -34,11 +34,11 @@ class Measures:
             "chatstack_requests", "Requests answered.", ["method", "status"], registry=self._registry
         )
         self.response_bytes = Counter(
-            "chatstack_response_bytes", "Bytes of answers' bodies.", ["method"], registry=self._registry
+            "chatstack_response_bytes", "Bytes of response bodies.", ["method"], registry=self._registry
         )
         self._store_operations = Counter(
             "chatstack_store_operations",
-            "What the database was asked, by the method of the request that needed it.",
+            "Database operations, by the method of the request that caused them.",
             ["method"],
             registry=self._registry,
         )
@@ -50,27 +50,28 @@ class Measures:
             Gauge(name, text, registry=self._registry).set_function(read)
 
     def count_store_operation(self) -> None:
-        """The database is asked something for the request that is being answered."""
+        """Count a database operation of the current request."""
         self._store_operations.labels(_method.get()).inc()
 
     async def answer(self, request: Request) -> Response:  # noqa: ARG002 - Starlette's signature
-        """The text that a Prometheus server reads."""
+        """Return the measures in Prometheus' text format."""
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
 
 
 class MeasuresMiddleware:
-    """Counts every request but those for the measures themselves."""
+    """Middleware that counts every request except those to `/metrics`."""
 
     def __init__(self, app: ASGIApp, measures: Measures) -> None:
         self._app = app
         self._measures = measures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the app and count its answer."""
+        """Run the app, and count its answer."""
         if scope["type"] != "http" or scope["path"] == "/metrics":
             await self._app(scope, receive, send)
             return
-        method, status = scope["method"], "none"
+        method = scope["method"]
+        status = "none"
         _method.set(method)
         sent = self._measures.response_bytes.labels(method)
 
@@ -78,7 +79,7 @@ class MeasuresMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = str(message["status"])
-            # Before they are sent: who has the answer finds it counted.
+            # Count before sending, so that a client that has the answer finds it counted.
             sent.inc(len(message.get("body", b"")))
             await send(message)
 

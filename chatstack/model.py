@@ -1,4 +1,4 @@
-"""The model role: speaks Ollama's API and takes its time from `latency`.
+"""The model role: implements Ollama's API with the simulated times of `latency`.
 
 Source: https://github.com/ollama/ollama/blob/main/docs/api.md
 """
@@ -28,7 +28,7 @@ VERSION = "0.0.0-chatstack"
 
 
 def make_model(settings: Settings) -> Starlette:
-    """The model's application: OLLAMA_NUM_PARALLEL, OLLAMA_MAX_QUEUE, MODEL and MODEL_*."""
+    """Return the model's application. Settings: OLLAMA_NUM_PARALLEL, OLLAMA_MAX_QUEUE, MODEL and MODEL_*."""
     name = settings.text("MODEL", "qwen2.5:0.5b")
     slots = Slots(
         parallel=settings.count("OLLAMA_NUM_PARALLEL", 1, low=1),
@@ -61,7 +61,7 @@ def make_model(settings: Settings) -> Starlette:
         middleware=[
             Middleware(CancelOnDisconnect),
             Middleware(MeasuresMiddleware, measures=measures),
-            # Its delay is a part of its latency, so that its own durations have it.
+            # The model's delay is part of its latency, so its reported durations contain it.
             Middleware(KnobsMiddleware, knobs=Knobs(error_ratio=errors), paths=GENERATING),
         ],
         exception_handlers={BodyError: _bad_request},
@@ -89,7 +89,7 @@ def _response(text: str) -> dict[str, Any]:
 
 
 class _Api:
-    """Ollama's calls on one model."""
+    """Ollama's calls for one model."""
 
     def __init__(self, server: ModelServer) -> None:
         self._server = server
@@ -106,17 +106,17 @@ class _Api:
         """`POST /api/chat {model, messages, stream}`."""
         body = await json_object(request)
         messages = body.get("messages")
-        if not isinstance(messages, list) or not all(isinstance(each, dict) for each in messages):
+        if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
             raise BodyError("messages must be a list of objects")
-        prompt = "\n".join(str(each.get("content", "")) for each in messages)
+        prompt = "\n".join(str(message.get("content", "")) for message in messages)
         return self._generation(body, prompt, _message)
 
     async def tags(self, request: Request) -> Response:  # noqa: ARG002 - Starlette's signature
-        """`GET /api/tags`: the models that there are."""
+        """`GET /api/tags`: the available models."""
         return JSONResponse({"models": [{"name": self._server.name, "model": self._server.name, "size": 0}]})
 
     async def ps(self, request: Request) -> Response:  # noqa: ARG002 - likewise
-        """`GET /api/ps`: the models that are loaded, which a simulated one always is."""
+        """`GET /api/ps`: the loaded models. A simulated model is always loaded."""
         loaded = {"name": self._server.name, "model": self._server.name, "expires_at": iso_now()}
         return JSONResponse({"models": [loaded]})
 

@@ -1,4 +1,4 @@
-"""What backend and agent know of Ollama: the calls that generate, and what it reports of its time.
+"""Ollama's API for the backend and the agent: generating calls and reported durations.
 
 Source: https://github.com/ollama/ollama/blob/main/docs/api.md
 """
@@ -11,7 +11,7 @@ _NS_PER_S = 1e9
 
 
 def reported(last: Mapping[str, Any]) -> dict[str, float]:
-    """Seconds by tier from the last object of an answer; what is not reported is left out."""
+    """Return the seconds by tier from the last object of an answer, without missing values."""
     parts = {
         "load": _seconds(last.get("load_duration")),
         "prefill": _seconds(last.get("prompt_eval_duration")),
@@ -21,12 +21,12 @@ def reported(last: Mapping[str, Any]) -> dict[str, float]:
     known = {name: value for name, value in parts.items() if value is not None}
     if total_s is None:
         return known
-    # Ollama reports no waiting: it is what the others leave of the total.
+    # Ollama does not report waiting: it is the total minus the other durations.
     return {"queue": max(0.0, total_s - sum(known.values())), **known}
 
 
 def reported_timing(last: Mapping[str, Any]) -> dict[str, float]:
-    """The same in milliseconds, for people and clients."""
+    """Return the durations in milliseconds, by tier."""
     return {name: round(1000 * value_s, 2) for name, value_s in reported(last).items()}
 
 

@@ -1,4 +1,4 @@
-"""Passes a request on to Ollama and the answer back, unchanged."""
+"""Forwards a request to Ollama and the answer to the client, unchanged."""
 
 import json
 
@@ -11,23 +11,24 @@ from chatstack.ollama import reported
 from chatstack.timing import server_timing, stopwatch
 from chatstack.upstream import Upstream
 
-# RFC 9110, 7.6.1: these speak of one connection only. Lengths and hosts are those of the next one.
+# RFC 9110, 7.6.1: these headers belong to one connection. Length and host belong to the next one.
 _OF_THE_CONNECTION = frozenset(
     {
         "connection", "content-length", "host", "keep-alive", "proxy-authenticate", "proxy-authorization",
         "te", "trailer", "transfer-encoding", "upgrade",
     }
 )  # fmt: skip
-_BAD_GATEWAY, _GATEWAY_TIMEOUT = 502, 504
+_BAD_GATEWAY = 502
+_GATEWAY_TIMEOUT = 504
 
 
 class Relay:
-    """An ASGI response that is Ollama's.
+    """An ASGI response with Ollama's answer.
 
     Args:
         upstream: Ollama.
-        request: What was asked for.
-        content: Its body.
+        request: The client's request.
+        content: Body of the request.
     """
 
     def __init__(self, upstream: Upstream, request: Request, content: bytes) -> None:
@@ -36,7 +37,7 @@ class Relay:
         self._content = content
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Ask, and pass the answer on while it comes."""
+        """Send the request, and forward the answer while it arrives."""
         watch = stopwatch(self._request)
         begun = False
         try:
@@ -59,18 +60,18 @@ class Relay:
                     await response.aclose()
         except httpx.HTTPError as error:
             if begun:
-                raise  # the client sees the connection break, as it would without us
+                raise  # the client's connection breaks, as it would without the agent
             status = _GATEWAY_TIMEOUT if isinstance(error, httpx.TimeoutException) else _BAD_GATEWAY
             answer = JSONResponse({"error": f"Ollama does not answer: {type(error).__name__}"}, status)
             await answer(scope, receive, send)
 
     def _asked(self) -> httpx.Request:
-        """The request as it came, byte for byte, but for what speaks of the connection."""
+        """Return the request byte for byte, without the headers of the connection."""
         scope = self._request.scope
         query = scope["query_string"]
         target = scope["raw_path"] + (b"?" + query if query else b"")
         headers = [(key, value) for key, value in self._request.headers.raw if _passes(key)]
-        # A path of its own, beside the address: httpx would tidy up the one in an address.
+        # The path is separate from the address, because httpx would normalise it.
         extensions = {"target": httpx.URL(self._upstream.url).raw_path.rstrip(b"/") + target}
         return httpx.Request(
             self._request.method,
@@ -91,7 +92,7 @@ def _start(response: httpx.Response) -> dict[str, object]:
 
 
 def _reported(response: httpx.Response, content: bytes) -> dict[str, float]:
-    """What Ollama says of its time; a packed answer is passed on unread."""
+    """Return the durations that Ollama reports; a compressed answer is not read."""
     if "content-encoding" in response.headers:
         return {}
     try:

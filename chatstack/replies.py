@@ -1,4 +1,4 @@
-"""What the simulated model writes: an extraction, an echo, or words of the right number."""
+"""The simulated model's answers: an extraction, an echo, or a given number of words."""
 
 import re
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ _ECHO = re.compile(r"repeat exactly: (.+)", re.IGNORECASE)
 
 
 def reply(latency: Latency, body: Mapping[str, Any], prompt: str) -> list[str]:
-    """The tokens of the answer to a prompt.
+    """Return the tokens of the answer to a prompt.
 
     Args:
-        latency: Of the model, whose seed the words are of.
-        body: Of the request; `format: json` asks for an extraction, `options.num_predict` bounds the words.
-        prompt: What was asked. `repeat exactly: …` is, as a good model would.
+        latency: Rates of the model; its seed chooses the words.
+        body: Body of the request. `format: json` extracts, `options.num_predict` limits the words.
+        prompt: Text of the prompt. `repeat exactly: …` returns the text.
     """
     if body.get("format") == "json":
         return tokenised(extraction_answer(prompt))

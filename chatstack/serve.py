@@ -1,4 +1,4 @@
-"""Serves one role on a socket, says where, and ends when it is told to."""
+"""Serves one role on a socket until it is stopped, and prints its address."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from chatstack.settings import Settings, SettingsError
 
 _BACKLOG = 2048
 _GRACE_S = 2
-# Longer than any pause of a user: who stays keeps the connection.
+# Longer than any think time, so that a VU keeps its connection.
 _KEEP_ALIVE_S = 75
 
 
@@ -23,18 +23,18 @@ def serve(role: str, app: ASGIApp, settings: Settings) -> None:
     Prints one JSON line when it listens: `{"event": "listening", "role", "url", "pid"}`.
 
     Args:
-        role: Which service this is.
-        app: What it does.
-        settings: HOST and PORT, 0 for a port of the kernel's choice.
+        role: Name of the service.
+        app: ASGI application.
+        settings: HOST and PORT; 0 lets the kernel choose the port.
 
     Raises:
-        SettingsError: The port is taken, or the host is none of this machine's.
+        SettingsError: The port is in use, or the host is not an address of this machine.
     """
     listener = _bind(settings.text("HOST", "127.0.0.1"), settings.count("PORT", 0, high=65_535))
     problems: list[str] = []
     config = uvicorn.Config(
         _told(app, problems),
-        loop="asyncio",  # uvloop sleeps whole milliseconds, and the model's time is made of shorter ones
+        loop="asyncio",  # uvloop sleeps whole milliseconds, and the model's sleeps are shorter
         log_level="warning",
         access_log=False,
         lifespan="on",
@@ -53,7 +53,7 @@ def serve(role: str, app: ASGIApp, settings: Settings) -> None:
 
 
 class _Announcing(uvicorn.Server):
-    """Says where it listens, once it does."""
+    """A server that prints its address when it listens."""
 
     def __init__(self, config: uvicorn.Config, role: str, problems: list[str]) -> None:
         super().__init__(config)
@@ -72,7 +72,7 @@ class _Announcing(uvicorn.Server):
 
 
 def _told(app: ASGIApp, problems: list[str]) -> ASGIApp:
-    """The app, whose failed start is noted as one sentence: uvicorn would log a traceback."""
+    """An application that keeps the error of a failed start, because uvicorn would log a traceback."""
 
     async def told(scope: Scope, receive: Receive, send: Send) -> None:
         async def in_silence(message: Message) -> None:
@@ -105,7 +105,7 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 def _exit_with_stdin(server: uvicorn.Server) -> None:
-    """Whoever started this holds the other end of the pipe: when it dies, however, so do we."""
+    """Stop when stdin closes: the process that started this one holds the other end of the pipe."""
     while os.read(0, 4096):
         pass
     server.should_exit = True

@@ -1,4 +1,4 @@
-"""Settings come from environment variables only; a wrong one is one sentence, not a traceback."""
+"""Settings from environment variables. A wrong setting is one sentence, not a traceback."""
 
 import math
 from collections.abc import Mapping
@@ -10,20 +10,20 @@ class SettingsError(Exception):
 
 
 class Settings:
-    """Typed reading of environment variables. An empty one counts as not set.
+    """Typed access to environment variables. An empty variable counts as not set.
 
     Args:
-        environ: The variables.
+        environ: Environment variables.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A text.
+        """Return a text.
 
         Raises:
-            SettingsError: It is not set and has no default.
+            SettingsError: The variable is not set and has no default.
         """
         value = self._environ.get(name) or default
         if value is None:
@@ -31,14 +31,14 @@ class Settings:
         return value
 
     def optional(self, name: str) -> str | None:
-        """A text, or None when it is not set."""
+        """Return a text, or `None` if the variable is not set."""
         return self._environ.get(name) or None
 
     def url(self, name: str) -> str:
-        """An address that begins with http:// or https:// and names a host.
+        """Return an address that begins with http:// or https:// and names a host.
 
         Raises:
-            SettingsError: It is none.
+            SettingsError: The value is not such an address.
         """
         text = self.text(name)
         try:
@@ -51,10 +51,10 @@ class Settings:
         return text
 
     def number(self, name: str, default: float, *, low: float = 0.0, high: float = float("inf")) -> float:
-        """A number from `low` to `high`.
+        """Return a number from `low` to `high`.
 
         Raises:
-            SettingsError: It is none, or out of range.
+            SettingsError: The value is not such a number.
         """
         text = self._environ.get(name) or str(default)
         try:
@@ -66,10 +66,10 @@ class Settings:
         return value
 
     def count(self, name: str, default: int, *, low: int = 0, high: int = 1_000_000_000) -> int:
-        """A whole number from `low` to `high`.
+        """Return an integer from `low` to `high`.
 
         Raises:
-            SettingsError: It is none, or out of range.
+            SettingsError: The value is not such a number.
         """
         value = self.number(name, default, low=low, high=high)
         if not value.is_integer():

@@ -1,4 +1,4 @@
-"""Ollama's queue: some requests run, some wait in order, and one more is refused."""
+"""Ollama's queue: a number of requests run, others wait in order, and further ones are refused."""
 
 import asyncio
 from collections import deque
@@ -7,15 +7,15 @@ from contextlib import asynccontextmanager
 
 
 class QueueFullError(Exception):
-    """As many requests wait as may."""
+    """The queue is full."""
 
 
 class Slots:
-    """Places to run in, given in the order of arrival.
+    """Slots that are given in the order of arrival.
 
     Args:
-        parallel: Requests that run at once (OLLAMA_NUM_PARALLEL).
-        max_queue: Requests that may wait (OLLAMA_MAX_QUEUE).
+        parallel: Number of requests that run at once (OLLAMA_NUM_PARALLEL).
+        max_queue: Number of requests that may wait (OLLAMA_MAX_QUEUE).
     """
 
     def __init__(self, parallel: int, max_queue: int) -> None:
@@ -26,15 +26,15 @@ class Slots:
 
     @property
     def waiting(self) -> int:
-        """Requests that wait now."""
+        """Number of waiting requests."""
         return len(self._waiting)
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Wait for a place and hold it inside the block; it is free again however the block ends.
+        """Wait for a slot and hold it inside the block.
 
         Raises:
-            QueueFullError: Nobody may wait any more.
+            QueueFullError: The queue is full.
         """
         await self._enter()
         try:
@@ -54,13 +54,13 @@ class Slots:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._leave()  # the place was given just when the client left
+                self._leave()  # the client left at the moment at which it got the slot
             elif turn in self._waiting:
                 self._waiting.remove(turn)
             raise
 
     def _leave(self) -> None:
-        """Hand the place to the next in line, or give it up."""
+        """Give the slot to the next waiting request, or free it."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():

@@ -1,4 +1,4 @@
-"""Says in `Server-Timing` where a request's time went, each tier its own share only.
+"""The `Server-Timing` header: each tier reports only its own share of a request's time.
 
 Format: W3C Server Timing, https://www.w3.org/TR/server-timing/ (`dur` is milliseconds).
 """
@@ -15,7 +15,7 @@ _KEY = "chatstack.stopwatch"
 
 
 class Stopwatch:
-    """One request's time at one tier.
+    """The stopwatch of one request at one tier.
 
     Args:
         tier: The tier's name.
@@ -30,7 +30,7 @@ class Stopwatch:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Time of this tier that gets a name of its own."""
+        """Measure a part of this tier under its own name."""
         began_s = time.perf_counter()
         try:
             yield
@@ -39,7 +39,7 @@ class Stopwatch:
 
     @contextmanager
     def elsewhere(self) -> Iterator[None]:
-        """Time spent waiting for the tier below, which is not ours."""
+        """Measure the wait for the tier below, which is not this tier's own time."""
         began_s = time.perf_counter()
         try:
             yield
@@ -47,11 +47,11 @@ class Stopwatch:
             self._elsewhere_s += time.perf_counter() - began_s
 
     def pass_on(self, below: str) -> None:
-        """What the tier below said of its own time, as it stands in its header."""
+        """Add the header of the tier below."""
         self._below = ", ".join(filter(None, [self._below, below]))
 
     def header(self) -> str:
-        """The header's value now."""
+        """Return the current value of the header."""
         parts_s = dict(self._parts_s)
         total_s = time.perf_counter() - self._start_s
         parts_s[self._tier] = max(0.0, total_s - self._elsewhere_s - sum(parts_s.values()))
@@ -64,13 +64,13 @@ def server_timing(parts_s: Mapping[str, float]) -> str:
 
 
 def stopwatch(request: Request) -> Stopwatch:
-    """The stopwatch of a request that passed `TimingMiddleware`."""
+    """Return the stopwatch of a request that passed `TimingMiddleware`."""
     watch: Stopwatch = request.scope[_KEY]
     return watch
 
 
 class TimingMiddleware:
-    """Adds `Server-Timing` to every answer of a tier."""
+    """Middleware that adds `Server-Timing` to every answer of a tier."""
 
     def __init__(self, app: ASGIApp, tier: str) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Who asks: JSON Web Tokens (HS256) against the store of users."""
+"""Authentication with JSON Web Tokens (HS256) and the store of users."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,8 @@ import jwt
 
 from chatstack.stores.store import Store
 
-ACCESS, REFRESH = "access", "refresh"
+ACCESS = "access"
+REFRESH = "refresh"
 _ALGORITHM = "HS256"
 _USER_ID = re.compile(r"^[0-9a-fA-F]{24}$")
 
@@ -24,9 +25,9 @@ class Asker:
     """A user whose token was accepted.
 
     Attributes:
-        user: As the store has it.
-        token: The token itself.
-        expires_at: When it expires.
+        user: Document of the user.
+        token: Accepted token.
+        expires_at: Expiry time of the token.
     """
 
     user: dict[str, Any]
@@ -35,7 +36,7 @@ class Asker:
 
 
 def _expiry(seconds: float) -> datetime:
-    """When a token expires; one that says never expires with the calendar."""
+    """Return the expiry time of a token; without one, the last date of the calendar."""
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
@@ -43,12 +44,12 @@ def _expiry(seconds: float) -> datetime:
 
 
 class Tokens:
-    """Checks and gives tokens.
+    """Checks and issues tokens.
 
     Args:
         store: Users and blacklist.
-        secret: Of the signature.
-        lifetime_s: Of the tokens that are given, in seconds.
+        secret: Secret of the signature.
+        lifetime_s: Lifetime of issued tokens, in seconds.
     """
 
     def __init__(self, store: Store, secret: str, lifetime_s: float) -> None:
@@ -57,10 +58,10 @@ class Tokens:
         self._lifetime_s = lifetime_s
 
     async def asker(self, headers: Mapping[str, str]) -> Asker:
-        """The user behind `Authorization: Bearer`.
+        """Return the user of an `Authorization: Bearer` header.
 
         Raises:
-            RefusedError: There is no token, it does not hold, or its user is not active.
+            RefusedError: The token is missing or invalid, or its user is not active.
         """
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
@@ -68,10 +69,10 @@ class Tokens:
         return await self.check(token.strip(), ACCESS)
 
     async def check(self, token: str, kind: str) -> Asker:
-        """The user of an access or a refresh token.
+        """Return the user of an access token or a refresh token.
 
         Raises:
-            RefusedError: It does not hold, or its user is not active.
+            RefusedError: The token is invalid, or its user is not active.
         """
         claims = self._claims(token)
         user_id = claims.get("userId")
@@ -85,7 +86,7 @@ class Tokens:
         return Asker(user=user, token=token, expires_at=_expiry(claims["exp"]))
 
     def give(self, user: Mapping[str, Any]) -> str:
-        """A new access token of a user."""
+        """Issue an access token for a user."""
         now = datetime.now(UTC)
         claims = {
             "userId": user["_id"],
@@ -98,7 +99,7 @@ class Tokens:
         return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
 
     async def revoke(self, asker: Asker) -> None:
-        """Put a token on the blacklist."""
+        """Add a token to the blacklist."""
         await self._store.revoke(asker.token, asker.expires_at)
 
     def _claims(self, token: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""HTTP to the tier below, with one connection a request under way.
+"""HTTP to the tier below, with one connection for each request in flight.
 
-A shared httpx client rescans all its connections on every request, which at a hundred of them costs more than
-the answer; so there is a stack of clients with one connection each.
+A shared httpx client scans all its connections at every request. With a hundred connections that costs more
+than the answer, so this module keeps a stack of clients with one connection each.
 """
 
 import ssl
@@ -15,27 +15,29 @@ class Upstream:
     """The tier below.
 
     Args:
-        url: Its address.
-        timeout_s: How long it may say nothing.
+        url: Address of the tier.
+        timeout_s: Longest silence, in seconds.
     """
 
     def __init__(self, url: str, timeout_s: float) -> None:
         self.url = url
         self._timeout_s = timeout_s
         self._idle: list[httpx.AsyncClient] = []
-        # Making one takes as long as an answer of a small model, so the clients share it.
+        # Creating a TLS context takes as long as an answer of a small model, so the clients share one.
         self._tls = ssl.create_default_context()
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx.AsyncClient]:
-        """A client that nobody else uses meanwhile."""
+        """Lend a client for exclusive use."""
         client = self._idle.pop() if self._idle else self._open()
         try:
             yield client
         except BaseException:
-            await client.aclose()  # nobody knows where it was broken off, so nobody else gets it
+            await (
+                client.aclose()
+            )  # the state of an interrupted connection is unknown, so it is not used again
             raise
-        client.cookies.clear()  # they are one user's, and the next one is another
+        client.cookies.clear()  # cookies belong to one user, and the next request is another user's
         self._idle.append(client)
 
     async def close(self) -> None:
@@ -52,5 +54,5 @@ class Upstream:
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None),
             trust_env=False,
         )
-        client.headers.clear()  # what the asker did not say is not said for him
+        client.headers.clear()  # send no headers that the client did not send
         return client

@@ -1,1 +1,1 @@
-"""Where the stack keeps its users, revoked tokens, forms, publications and chats."""
+"""Stores of users, revoked tokens, forms, publications and chats."""

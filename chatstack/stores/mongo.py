@@ -1,4 +1,4 @@
-"""The store in a MongoDB, with the collections and types of the contract."""
+"""The store in MongoDB, with the collections and types of the contract."""
 
 import warnings
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _DUPLICATE_KEY = 11_000
 
 
 class MongoStore:
-    """MongoDB through pymongo's async client."""
+    """A store in MongoDB, through pymongo's async client."""
 
     def __init__(
         self,
@@ -36,13 +36,13 @@ class MongoStore:
 
     @classmethod
     async def open(cls, uri: str, on_operation: OnOperation) -> "MongoStore":
-        """Connect, and make the indexes that keep names apart.
+        """Connect, and create the unique indexes.
 
         Raises:
-            SettingsError: The address is wrong or the server does not answer; the address, which may hold a
-                password, is not repeated.
+            SettingsError: The address is wrong or the server does not answer. The message never contains the
+                address, which may contain a password.
         """
-        # What pymongo says may quote the address, so only its kind is passed on.
+        # pymongo's message may quote the address, so only its type is passed on.
         try:
             with warnings.catch_warnings(action="ignore"):
                 client = AsyncMongoClient[Stored](
@@ -65,73 +65,75 @@ class MongoStore:
         return cls(client, database, on_operation)
 
     async def add_users(self, documents: Sequence[Document]) -> None:
-        """Put users in, all or none."""
-        made = [{key: _stored(key, value) for key, value in each.items()} for each in documents]
+        """Add users: all of them, or no user."""
+        made = [{key: _stored(key, value) for key, value in document.items()} for document in documents]
         if not made:
             return
         try:
             await self._asked("users").insert_many(made)
         except BulkWriteError as error:
-            # Without a replica set there are no transactions: what went in before the clash comes out.
+            # Without a replica set MongoDB has no transactions: remove the users inserted before the clash.
             inserted = made[: error.details["nInserted"]]
-            await self._asked("users").delete_many({"_id": {"$in": [each["_id"] for each in inserted]}})
+            await self._asked("users").delete_many(
+                {"_id": {"$in": [document["_id"] for document in inserted]}}
+            )
             if error.details["writeErrors"][0]["code"] == _DUPLICATE_KEY:
-                raise TakenError("that user is there already") from error
+                raise TakenError("that user exists already") from error
             raise
 
     async def remove_users(self, ids: Sequence[str]) -> int:
-        """Take users out."""
-        found = {"_id": {"$in": [_object_id(each) for each in ids]}}
+        """Remove users, and return the number of removed ones."""
+        found = {"_id": {"$in": [_object_id(user_id) for user_id in ids]}}
         return (await self._asked("users").delete_many(found)).deleted_count
 
     async def user(self, user_id: str) -> dict[str, Any] | None:
-        """A user."""
+        """Return a user; `None` if it does not exist."""
         document = await self._asked("users").find_one({"_id": _object_id(user_id)})
         return {key: _told(value) for key, value in document.items()} if document else None
 
     async def revoke(self, token: str, expires_at: datetime) -> None:
-        """Put a token on the blacklist."""
+        """Add a token to the blacklist."""
         row = {"token": token, "expiresAt": expires_at}
         await self._asked("token_blacklist").update_one({"token": token}, {"$set": row}, upsert=True)
 
     async def is_revoked(self, token: str) -> bool:
-        """Whether a token is on the blacklist."""
+        """Check whether a token is on the blacklist."""
         return await self._asked("token_blacklist").find_one({"token": token}) is not None
 
     async def add_forms(self, ids: Sequence[str]) -> None:
-        """Put generated forms in."""
-        for each in ids:
-            form = {"_id": _object_id(each)}
+        """Add generated forms."""
+        for form_id in ids:
+            form = {"_id": _object_id(form_id)}
             await self._asked("generated_form").update_one(form, {"$set": form}, upsert=True)
 
     async def remove_forms(self, ids: Sequence[str]) -> int:
-        """Take generated forms out."""
-        found = {"_id": {"$in": [_object_id(each) for each in ids]}}
+        """Remove generated forms."""
+        found = {"_id": {"$in": [_object_id(form_id) for form_id in ids]}}
         return (await self._asked("generated_form").delete_many(found)).deleted_count
 
     async def has_form(self, form_id: str) -> bool:
-        """Whether a generated form is there."""
+        """Check whether a generated form exists."""
         return await self._asked("generated_form").find_one({"_id": _object_id(form_id)}) is not None
 
     async def record_publication(self, form_id: str, at: datetime) -> None:
-        """Note that a form was published."""
+        """Record that a form was published."""
         await self._asked("publication_audit").insert_one({"formId": form_id, "publishedAt": at})
 
     async def publications(self, form_id: str) -> int:
-        """How often a form was published."""
+        """Return the number of publications of a form."""
         return await self._asked("publication_audit").count_documents({"formId": form_id})
 
     async def record_chat(self, user_id: str, characters: int, at: datetime) -> None:
-        """Note that a user chatted."""
+        """Record a chat of a user."""
         row = {"userId": _object_id(user_id), "characters": characters, "at": at}
         await self._asked("chat_audit").insert_one(row)
 
     async def chats(self, user_id: str) -> int:
-        """How often a user chatted."""
+        """Return the number of chats of a user."""
         return await self._asked("chat_audit").count_documents({"userId": _object_id(user_id)})
 
     def _asked(self, name: str) -> AsyncCollection[Stored]:
-        """A collection that is asked one thing, which is counted."""
+        """Return a collection, and count one operation."""
         self._on_operation()
         return self._database[name]
 
@@ -141,7 +143,7 @@ class MongoStore:
 
 
 def _object_id(text: str) -> ObjectId | str:
-    """The contract's type of ids; an id of another shape stays a text."""
+    """Convert an id to the contract's type; an id of another form stays a text."""
     try:
         return ObjectId(text)
     except InvalidId:

@@ -1,18 +1,18 @@
-"""Which of the stores the environment names."""
+"""The choice of the store by the environment."""
 
 from chatstack.settings import Settings
 from chatstack.stores.store import OnOperation, Store, uncounted
 
 
 async def open_store(settings: Settings, on_operation: OnOperation = uncounted) -> Store:
-    """The store that the environment names: MONGODB_URI, else SQLITE_PATH.
+    """Open the store of the environment: MONGODB_URI, else SQLITE_PATH.
 
     Args:
-        settings: Of the environment.
-        on_operation: Is told whenever the database is asked something.
+        settings: Settings of the environment.
+        on_operation: Called at every database operation.
 
     Raises:
-        SettingsError: Neither is set, or the database cannot be opened.
+        SettingsError: Neither variable is set, or the database cannot be opened.
     """
     uri = settings.optional("MONGODB_URI")
     if uri is not None:

@@ -28,7 +28,7 @@ CREATE INDEX IF NOT EXISTS chat_by_user ON chat_audit (user_id);
 
 
 class SqliteStore:
-    """SQLite in a thread of its own, so that a lock of the other process never stops the event loop."""
+    """A store in SQLite in its own thread, so that a lock of another process never stops the event loop."""
 
     def __init__(
         self, thread: ThreadPoolExecutor, connection: sqlite3.Connection, on_operation: OnOperation
@@ -39,7 +39,7 @@ class SqliteStore:
 
     @classmethod
     async def open(cls, path: str, on_operation: OnOperation) -> "SqliteStore":
-        """Open a file and make its tables.
+        """Open a file and create its tables.
 
         Raises:
             SettingsError: The file cannot be opened.
@@ -53,60 +53,67 @@ class SqliteStore:
         return cls(thread, connection, on_operation)
 
     async def add_users(self, documents: Sequence[Document]) -> None:
-        """Put users in, all or none."""
-        rows = [(each["_id"], each["username"], each["email"], json.dumps(dict(each))) for each in documents]
+        """Add users: all of them, or no user."""
+        rows = [
+            (document["_id"], document["username"], document["email"], json.dumps(dict(document)))
+            for document in documents
+        ]
         try:
             await self._write_many("INSERT INTO users VALUES (?, ?, ?, ?)", rows)
         except sqlite3.IntegrityError as error:
             raise TakenError(str(error)) from error
 
     async def remove_users(self, ids: Sequence[str]) -> int:
-        """Take users out."""
-        return await self._write_many("DELETE FROM users WHERE id = ?", [(each,) for each in ids])
+        """Remove users, and return the number of removed ones."""
+        return await self._write_many("DELETE FROM users WHERE id = ?", [(user_id,) for user_id in ids])
 
     async def user(self, user_id: str) -> dict[str, Any] | None:
-        """A user."""
+        """Return a user; `None` if it does not exist."""
         row = await self._row("SELECT document FROM users WHERE id = ?", user_id)
         return dict(json.loads(row[0])) if row else None
 
     async def revoke(self, token: str, expires_at: datetime) -> None:
-        """Put a token on the blacklist."""
+        """Add a token to the blacklist."""
         await self._write_many(
             "INSERT OR IGNORE INTO token_blacklist VALUES (?, ?)", [(token, expires_at.isoformat())]
         )
 
     async def is_revoked(self, token: str) -> bool:
-        """Whether a token is on the blacklist."""
+        """Check whether a token is on the blacklist."""
         return await self._row("SELECT 1 FROM token_blacklist WHERE token = ?", token) is not None
 
     async def add_forms(self, ids: Sequence[str]) -> None:
-        """Put generated forms in."""
-        await self._write_many("INSERT OR IGNORE INTO generated_form VALUES (?)", [(each,) for each in ids])
+        """Add generated forms."""
+        await self._write_many(
+            "INSERT OR IGNORE INTO generated_form VALUES (?)", [(form_id,) for form_id in ids]
+        )
 
     async def remove_forms(self, ids: Sequence[str]) -> int:
-        """Take generated forms out."""
-        return await self._write_many("DELETE FROM generated_form WHERE id = ?", [(each,) for each in ids])
+        """Remove generated forms."""
+        return await self._write_many(
+            "DELETE FROM generated_form WHERE id = ?", [(form_id,) for form_id in ids]
+        )
 
     async def has_form(self, form_id: str) -> bool:
-        """Whether a generated form is there."""
+        """Check whether a generated form exists."""
         return await self._row("SELECT 1 FROM generated_form WHERE id = ?", form_id) is not None
 
     async def record_publication(self, form_id: str, at: datetime) -> None:
-        """Note that a form was published."""
+        """Record that a form was published."""
         await self._write_many("INSERT INTO publication_audit VALUES (?, ?)", [(form_id, at.isoformat())])
 
     async def publications(self, form_id: str) -> int:
-        """How often a form was published."""
+        """Return the number of publications of a form."""
         row = await self._row("SELECT count(*) FROM publication_audit WHERE form_id = ?", form_id)
         return int(row[0]) if row else 0
 
     async def record_chat(self, user_id: str, characters: int, at: datetime) -> None:
-        """Note that a user chatted."""
+        """Record a chat of a user."""
         row = (user_id, characters, at.isoformat())
         await self._write_many("INSERT INTO chat_audit VALUES (?, ?, ?)", [row])
 
     async def chats(self, user_id: str) -> int:
-        """How often a user chatted."""
+        """Return the number of chats of a user."""
         row = await self._row("SELECT count(*) FROM chat_audit WHERE user_id = ?", user_id)
         return int(row[0]) if row else 0
 
@@ -138,7 +145,7 @@ class SqliteStore:
 def _connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)
     try:
-        # One process writes while the other reads, and no request waits for the disk: this data may be lost.
+        # One process writes while the other reads. Requests do not wait for the disk: a crash may lose data.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = OFF")
         connection.executescript(_TABLES)

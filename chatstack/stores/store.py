@@ -1,11 +1,11 @@
-"""What the backend and the agent need of a database."""
+"""The database interface of the backend and the agent."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 Document = Mapping[str, Any]
-# Is told whenever a database is asked something.
+# Called at every database operation.
 OnOperation = Callable[[], None]
 
 
@@ -14,64 +14,64 @@ def uncounted() -> None:
 
 
 class TakenError(Exception):
-    """A user of that name or e-mail address is there already."""
+    """A user with that name or e-mail address exists already."""
 
 
 class Store(Protocol):
-    """The stack's memory. A user document's `_id` is 24 hexadecimal digits, its dates are ISO 8601."""
+    """The data of the stack. A user document's `_id` has 24 hexadecimal digits, its dates are ISO 8601."""
 
     async def add_users(self, documents: Sequence[Document]) -> None:
-        """Put users in, all or none.
+        """Add users: all of them, or no user.
 
         Raises:
-            TakenError: An id, user name or e-mail address is there already.
+            TakenError: An id, user name or e-mail address exists already.
         """
         ...
 
     async def remove_users(self, ids: Sequence[str]) -> int:
-        """Take users out and say how many were there."""
+        """Remove users, and return the number of removed ones."""
         ...
 
     async def user(self, user_id: str) -> dict[str, Any] | None:
-        """A user; None when there is none."""
+        """Return a user; `None` if it does not exist."""
         ...
 
     async def revoke(self, token: str, expires_at: datetime) -> None:
-        """Put a token on the blacklist."""
+        """Add a token to the blacklist."""
         ...
 
     async def is_revoked(self, token: str) -> bool:
-        """Whether a token is on the blacklist."""
+        """Check whether a token is on the blacklist."""
         ...
 
     async def add_forms(self, ids: Sequence[str]) -> None:
-        """Put generated forms in; one that is there already is no error."""
+        """Add generated forms. An existing form is not an error."""
         ...
 
     async def remove_forms(self, ids: Sequence[str]) -> int:
-        """Take generated forms out and say how many were there."""
+        """Remove generated forms, and return the number of removed ones."""
         ...
 
     async def has_form(self, form_id: str) -> bool:
-        """Whether a generated form is there."""
+        """Check whether a generated form exists."""
         ...
 
     async def record_publication(self, form_id: str, at: datetime) -> None:
-        """Note that a form was published."""
+        """Record that a form was published."""
         ...
 
     async def publications(self, form_id: str) -> int:
-        """How often a form was published."""
+        """Return the number of publications of a form."""
         ...
 
     async def record_chat(self, user_id: str, characters: int, at: datetime) -> None:
-        """Note that a user chatted: how much was asked, not what."""
+        """Record a chat of a user: the length of the message, not its text."""
         ...
 
     async def chats(self, user_id: str) -> int:
-        """How often a user chatted."""
+        """Return the number of chats of a user."""
         ...
 
     async def close(self) -> None:
-        """Give up the connection."""
+        """Close the connection."""
         ...

@@ -182,7 +182,7 @@ def test_a_duplicate_user_is_one_line(store: dict[str, str], command: Command) -
     present, new = make_user(), make_user()
     command("users", "add", [present])
     done = run(["users", "add"], store, json.dumps([new, present]))
-    assert_one_line(done, "chatstack users add: a user is there already: ")
+    assert_one_line(done, "chatstack users add: this user exists already: ")
     assert command("users", "remove", [new["_id"]]) == 0
 
 
