@@ -40,7 +40,7 @@ def ab(
     from bench.core.report.report import make_report
     from bench.core.verdict.ab import compare_pairs
     from bench.errors import ConfigError
-    from bench.measure.machine.host import divided
+    from bench.measure.machine.host import choose_cores
     from bench.measure.run.alternate import alternate
     from bench.measure.run.run import Conditions, Listener
     from bench.store import results as store
@@ -51,7 +51,7 @@ def ab(
     spec = scenarios.load(scenario)
     if spec.compare_with is not None:
         raise ConfigError(f"scenario '{scenario}' compares two targets itself", "bench run measures it")
-    usual = Conditions(workers=workers, cores=divided(workers, pin=pin))
+    usual = Conditions(workers=workers, cores=choose_cores(workers, pin=pin))
     with watching(scenario, live=False) as show, ExitStack() as trees:
         listener = Listener(progress=show, note=say, warning=lambda text: say(f"warning: {text}"))
         arms = (

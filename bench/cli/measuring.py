@@ -116,7 +116,7 @@ def measure_and_keep(scenario: str, how: How, results: Path) -> tuple["RunResult
 def _conditions(how: How, stack: "Stack", service: str) -> "Conditions":
     from bench.core.config.stack import parse_injections
     from bench.measure.load.messages import TransportChoice
-    from bench.measure.machine.host import divided
+    from bench.measure.machine.host import choose_cores
     from bench.measure.run.run import Conditions
 
     return Conditions(
@@ -125,7 +125,7 @@ def _conditions(how: How, stack: "Stack", service: str) -> "Conditions":
         workers=how.workers,
         transport=TransportChoice(how.transport.value),
         certified=how.calibration,
-        cores=divided(how.workers, pin=how.pin),
+        cores=choose_cores(how.workers, pin=how.pin),
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads an answer by its target's declaration: text, tokens, tiers, and what is wrong. Times come in."""
+"""Reads a response by the target's declaration: text, tokens, times of tiers, and problems. Without I/O."""
 
 import json
 from collections.abc import Mapping
@@ -8,47 +8,44 @@ from typing import Any, assert_never
 import orjson
 
 from bench.core.config.target import Answer, JsonAnswer, NdjsonAnswer, SseAnswer
-from bench.core.response.answer_form import AnswerForm, at, tiers_ms
+from bench.core.response.answer_form import AnswerForm, tiers_ms, value_at
 from bench.core.response.stream import NO_NAMES, Decoder, Events, NdjsonDecoder, SseDecoder, StreamError
 
-# So many parts are read together, and a large one at once: what waits is never more than 64 KiB and a part.
-# With four times as many, streams that end together have all their reading left for their end.
-_BATCH = 16
-_LARGE_BYTES = 4096
+# Number of parts that are decoded together; a part of this size is decoded at once. So at most 64 KiB and one
+# part wait. With four times as many, streams that end together would be decoded mostly at their end.
+_PARTS_PER_BATCH = 16
+_LARGE_PART_BYTES = 4096
 _MOST_TOKENS = 1_000_000_000
 
 
 @dataclass(slots=True)
-class Reading:
-    """What an answer holds. What it does not hold is None.
-
-    Attributes:
-        text: The whole text.
-        problem: Why it is not an answer of its kind.
-        tokens: Output tokens that it reports.
-        tier_times: Milliseconds by tier that it reports.
-        token_times_s: When each piece of text came, on the caller's clock; none unless streamed.
-    """
+class AnswerContent:
+    """The content of a response. An unknown value is None."""
 
     text: str | None = None
+    """The complete text."""
     problem: str | None = None
+    """Why the response does not have the declared form."""
     tokens: int | None = None
+    """Number of output tokens that the response reports."""
     tier_times: dict[str, float] = field(default_factory=dict)
+    """Times in milliseconds by tier that the response reports."""
     token_times_s: list[float] = field(default_factory=list)
+    """When each piece of text arrived, on the caller's clock; empty if the response is not streamed."""
 
 
 class AnswerReader:
-    """Takes an answer part by part as it comes.
+    """Reads one response, part by part.
 
-    Taking a part only notes it and its time; what it says is read with many others, which costs half.
+    `feed` only stores a part with its time. Parts are decoded in batches, at half the cost.
 
     Args:
-        form: How it is declared.
+        form: The declaration of the response.
     """
 
     def __init__(self, form: AnswerForm) -> None:
         self._form = form
-        self._reading = Reading()
+        self._content = AnswerContent()
         self._texts: list[str] = []
         self._done = False
         self._decoder = _decoder(form.answer)
@@ -56,61 +53,65 @@ class AnswerReader:
         self._times_s: list[float] = []
 
     def feed(self, part: bytes, at_s: float) -> None:
-        """Take a part that came at `at_s`, in seconds of any clock. Never raises; see `Reading.problem`."""
+        """Take a part that arrived at `at_s`, in seconds of any clock. Problems are stored, not raised."""
         self._parts.append(part)
         self._times_s.append(at_s)
-        if len(self._times_s) >= _BATCH or len(part) > _LARGE_BYTES:
-            self._read_parts()
+        if len(self._times_s) >= _PARTS_PER_BATCH or len(part) > _LARGE_PART_BYTES:
+            self._decode_parts()
 
-    def end(self, at_s: float) -> Reading:
-        """What the answer came to, now that it is over."""
+    def end(self, at_s: float) -> AnswerContent:
+        """Return the content of the response, which ended at `at_s`."""
         if isinstance(self._form.answer, JsonAnswer):
-            document = self._parsed(b"".join(self._parts))
+            document = self._parse(b"".join(self._parts))
             if document is not None:
-                self._note(document)
+                self._read_counts(document)
                 text = self._form.text(document)
-                self._reading.text = text if isinstance(text, str) and text else None
-            return self._reading
-        self._read_parts()
+                self._content.text = text if isinstance(text, str) and text else None
+            return self._content
+        self._decode_parts()
         if self._decoder is not None:
-            self._read(self._decoder.end(at_s))
+            self._read_events(self._decoder.end(at_s))
             if not self._done:
-                self._fail("the stream ended before it was done")
-        self._reading.text = "".join(self._texts) if self._texts else None
-        return self._reading
+                self._set_problem("the stream ended before it was done")
+        self._content.text = "".join(self._texts) if self._texts else None
+        return self._content
 
-    def _read_parts(self) -> None:
-        """Read what is noted, unless it is kept for the end or comes after a flood."""
+    def _decode_parts(self) -> None:
+        """Decode the stored parts of a stream, unless the stream has failed."""
         if isinstance(self._form.answer, JsonAnswer):
-            return
-        parts, times_s = self._parts, self._times_s
-        self._parts, self._times_s = [], []
+            return  # a document is decoded at its end
+        parts = self._parts
+        times_s = self._times_s
+        self._parts = []
+        self._times_s = []
         if self._decoder is None or not parts:
             return
         try:
-            self._read(self._decoder.feed(parts, times_s))
+            self._read_events(self._decoder.feed(parts, times_s))
         except StreamError as error:
-            self._read(error.events)
-            self._fail(str(error))
+            self._read_events(error.events)
+            self._set_problem(str(error))
             self._decoder = None
 
-    def _read(self, events: Events) -> None:
-        if self._read_texts(events):
+    def _read_events(self, events: Events) -> None:
+        if self._read_only_texts(events):
             return
         for data, at_s, name in zip(events.data, events.times_s, events.names, strict=False):
             if data == self._form.done_data:
                 self._done = True
-            elif name is None or not self._failed(name, data):
-                document = self._parsed(data)
+            elif name is None or not self._read_name(name, data):
+                document = self._parse(data)
                 if document is not None:
                     self._read_document(document, at_s)
 
-    def _read_texts(self, events: Events) -> bool:
-        """Read events that hold text and nothing else, as nearly all do; when one is more, read none of them.
+    def _read_only_texts(self, events: Events) -> bool:
+        """Read events that hold text and nothing else, as nearly all do. Return False if one holds more.
 
-        Each is parsed alone: joined into one list, brackets could match across events that are no JSON.
+        Then no event has been read. Each event is parsed alone: in one joined list, brackets could match
+        across events that are not JSON.
         """
-        data, form = events.data, self._form
+        data = events.data
+        form = self._form
         ends = data[-1:] == [form.done_data]
         try:
             documents = [*map(orjson.loads, data[:-1] if ends else data)]
@@ -121,10 +122,11 @@ class AnswerReader:
         texts = [*map(form.text, documents)]
         if {*map(type, texts)} != {str} or not all(texts) or not all(map(form.counted.isdisjoint, documents)):
             return False
-        if ends or (form.ended is not None and True in [form.ended(each) is True for each in documents]):
-            self._done = True
+        if form.ended is not None:
+            ends = ends or True in [form.ended(document) is True for document in documents]
+        self._done = self._done or ends
         self._texts += texts
-        self._reading.token_times_s += events.times_s[: len(texts)]
+        self._content.token_times_s += events.times_s[: len(texts)]
         return True
 
     def _read_document(self, document: dict[str, Any], at_s: float) -> None:
@@ -132,53 +134,53 @@ class AnswerReader:
         if form.ended is not None and form.ended(document) is True:
             self._done = True
         if not form.counted.isdisjoint(document):
-            self._note(document)
+            self._read_counts(document)
         text = form.text(document)
         if isinstance(text, str) and text:
             self._texts.append(text)
-            self._reading.token_times_s.append(at_s)
+            self._content.token_times_s.append(at_s)
 
-    def _failed(self, name: str, data: bytes) -> bool:
-        """Whether an event's name says that the stream failed; it may also say that it is done."""
+    def _read_name(self, name: str, data: bytes) -> bool:
+        """Read the name of an event: it may end the stream. Return whether it reports an error."""
         answer = self._form.answer
         if isinstance(answer, SseAnswer) and name == answer.error_event:
-            self._fail(f"the stream failed: {data.decode(errors='replace')}")
+            self._set_problem(f"the stream failed: {data.decode(errors='replace')}")
             return True
         self._done = self._done or (isinstance(answer, SseAnswer) and name == answer.done_event)
         return False
 
-    def _fail(self, problem: str) -> None:
-        """Keep the first problem; half a character that JSON let through could not be written to a file."""
-        if self._reading.problem is None:
-            self._reading.problem = problem.encode(errors="replace").decode()
+    def _set_problem(self, problem: str) -> None:
+        """Keep the first problem. Half a character, which JSON allows, is replaced: no file can hold it."""
+        if self._content.problem is None:
+            self._content.problem = problem.encode(errors="replace").decode()
 
-    def _parsed(self, content: bytes) -> dict[str, Any] | None:
+    def _parse(self, content: bytes) -> dict[str, Any] | None:
         try:
-            # All that it takes json takes too, but for some levels of nesting near a thousand; whole numbers
-            # of more than 64 bits become floats, and they are too large for any count or duration.
+            # json accepts everything that orjson accepts, except for some deep nesting. orjson reads integers
+            # of more than 64 bits as floats; they are too large for any count or duration.
             document = orjson.loads(content)
         except orjson.JSONDecodeError:
             try:
-                document = json.loads(content)  # takes more, such as half a character, and says what is wrong
+                document = json.loads(content)  # accepts more, such as half a character; explains errors
             except (ValueError, RecursionError) as error:
-                self._fail(f"not JSON: {error}")
+                self._set_problem(f"not JSON: {error}")
                 return None
         if not isinstance(document, dict):
-            self._fail("not a JSON object")
+            self._set_problem("not a JSON object")
             return None
         return document
 
-    def _note(self, document: Mapping[str, Any]) -> None:
-        """Counts and durations, wherever in a stream they stand, and what went wrong."""
+    def _read_counts(self, document: Mapping[str, Any]) -> None:
+        """Read token counts, durations and an error, which any document of a stream may contain."""
         answer = self._form.answer
         if isinstance(answer, NdjsonAnswer) and isinstance(document.get("error"), str):
-            self._fail(f"the stream failed: {document['error']}")
+            self._set_problem(f"the stream failed: {document['error']}")
         if answer.tokens is not None:
-            tokens = at(document, answer.tokens)
+            tokens = value_at(document, answer.tokens)
             if isinstance(tokens, int) and not isinstance(tokens, bool) and 0 <= tokens <= _MOST_TOKENS:
-                self._reading.tokens = tokens
+                self._content.tokens = tokens
         if answer.durations is not None:
-            self._reading.tier_times |= tiers_ms(document, answer.durations)
+            self._content.tier_times |= tiers_ms(document, answer.durations)
 
 
 def _decoder(answer: Answer) -> Decoder | None:

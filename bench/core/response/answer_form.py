@@ -1,4 +1,4 @@
-"""Where things stand in an answer, by its target's declaration: looked up once for all requests."""
+"""A target's declaration of its response, prepared once for reading many responses."""
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import methodcaller
@@ -6,24 +6,23 @@ from typing import Any
 
 from bench.core.config.target import Answer, Durations, NdjsonAnswer, SseAnswer
 
-_TO_MS = {"ns": 1e-6, "ms": 1.0, "s": 1000.0}
+_MS_PER_UNIT = {"ns": 1e-6, "ms": 1.0, "s": 1000.0}
 _LONGEST_TIER_MS = 86_400_000.0
 
 Getter = Callable[[Mapping[str, Any]], Any]
 
 
 class AnswerForm:
-    """A declaration, ready for reading.
+    """A declaration, prepared for reading.
 
     Args:
         answer: The declaration.
 
     Attributes:
-        text: Finds the text in a document.
-        ended: Finds what says that a stream of lines is over; None for other kinds.
-        done_data: What ends a stream of events; None when an event's name does.
-        counted: Names that a document with counts, durations or an error has at its top.
-        counted_bytes: The same as they stand in JSON.
+        text: Returns the text of a document.
+        ended: Returns the value that ends a stream of lines; None for other forms.
+        done_data: Data of the event that ends a stream of events; None if an event's name does.
+        counted: Top-level names of documents that contain token counts, durations or an error.
     """
 
     def __init__(self, answer: Answer) -> None:
@@ -32,26 +31,28 @@ class AnswerForm:
         self.ended = _getter(answer.done) if isinstance(answer, NdjsonAnswer) else None
         done_data = answer.done_data if isinstance(answer, SseAnswer) else None
         self.done_data = None if done_data is None else done_data.encode()
-        self.counted = _counted(answer)
-        self.counted_bytes = tuple(f'"{name}"'.encode() for name in self.counted)
+        self.counted = _counted_names(answer)
 
 
 def _getter(path: str) -> Getter:
-    """Finds what stands at a dotted path, split once."""
+    """Return a function that reads a dotted path, which is split only once."""
     keys = path.split(".")
     return methodcaller("get", path) if len(keys) == 1 else lambda document: _walk(document, keys)
 
 
-def _counted(answer: Answer) -> frozenset[str]:
-    """Where counts, durations and errors begin: a document without any of these names has none."""
-    durations = answer.durations
-    paths = [answer.tokens, *(durations.tiers.values() if durations else ()), durations and durations.total]
+def _counted_names(answer: Answer) -> frozenset[str]:
+    """Return the top-level names of counts, durations and errors. Most documents of a stream have none."""
+    paths = [answer.tokens]
+    if answer.durations is not None:
+        paths += [*answer.durations.tiers.values(), answer.durations.total]
     names = {path.split(".")[0] for path in paths if path}
-    return frozenset(names | {"error"} if isinstance(answer, NdjsonAnswer) else names)
+    if isinstance(answer, NdjsonAnswer):
+        names.add("error")
+    return frozenset(names)
 
 
-def at(document: Any, path: str) -> Any:
-    """What stands at a dotted path; a number in it counts from 0 in a list. None when nothing does."""
+def value_at(document: Any, path: str) -> Any:
+    """Return the value at a dotted path, or None. A number in the path is an index of a list, from 0."""
     return _walk(document, path.split("."))
 
 
@@ -67,21 +68,22 @@ def _walk(document: Any, keys: Sequence[str]) -> Any:
 
 
 def tiers_ms(document: Mapping[str, Any], durations: Durations) -> dict[str, float]:
-    """Milliseconds by tier; what is not a duration is left out, for a body is the target's word."""
-    factor = _TO_MS[durations.unit]
-    tiers = {
-        tier: value
-        for tier, path in durations.tiers.items()
-        if (value := _duration_ms(at(document, path), factor)) is not None
-    }
-    total = _duration_ms(at(document, durations.total), factor) if durations.total else None
-    if total is not None:
-        tiers[durations.rest] = max(0.0, total - sum(tiers.values()))
+    """Return the time of each tier in milliseconds. Invalid values are skipped, since a target sends them."""
+    ms_per_unit = _MS_PER_UNIT[durations.unit]
+    tiers = {}
+    for tier, path in durations.tiers.items():
+        duration_ms = _duration_ms(value_at(document, path), ms_per_unit)
+        if duration_ms is not None:
+            tiers[tier] = duration_ms
+    if durations.total:
+        total_ms = _duration_ms(value_at(document, durations.total), ms_per_unit)
+        if total_ms is not None:
+            tiers[durations.rest] = max(0.0, total_ms - sum(tiers.values()))
     return tiers
 
 
-def _duration_ms(value: Any, factor: float) -> float | None:
+def _duration_ms(value: Any, ms_per_unit: float) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    # Compared before it is multiplied: JSON knows whole numbers that no float can hold.
-    return value * factor if 0 <= value <= _LONGEST_TIER_MS / factor else None
+    # Compared before the multiplication: an integer of JSON may be too large for a float.
+    return value * ms_per_unit if 0 <= value <= _LONGEST_TIER_MS / ms_per_unit else None

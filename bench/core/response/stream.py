@@ -1,7 +1,7 @@
-"""Decodes streams of events without any I/O: bytes in, events out, the same for every split of the bytes.
+"""Decodes streams of events without I/O: bytes in, events out, the same for every split of the bytes.
 
 Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
-Newline-delimited JSON: one document a line.
+Newline-delimited JSON: one document per line.
 """
 
 from bisect import bisect_left
@@ -10,30 +10,30 @@ from itertools import accumulate, repeat
 from typing import NamedTuple, Protocol
 
 MAX_EVENT_BYTES = 1024 * 1024
-_BOM = b"\xef\xbb\xbf"
-_DATA, _END = b"data: ", b"\n\n"
+"""Largest size of one event."""
 NO_NAMES: Iterable[None] = repeat(None)
+"""The names of events without names."""
+_BOM = b"\xef\xbb\xbf"
+_DATA = b"data: "
+_END = b"\n\n"
 
 
 class Events(NamedTuple):
-    """Some events of a stream, in their order.
-
-    Attributes:
-        data: Of each.
-        times_s: When each was whole: the time of the part that ended it.
-        names: Of each, None for those without; without end where none has one.
-    """
+    """Some events of a stream, in order."""
 
     data: Sequence[bytes]
+    """Data of each event."""
     times_s: Sequence[float]
+    """When each event was complete: the time of the part that ended it."""
     names: Iterable[str | None] = NO_NAMES
+    """Name of each event, or None. Without names it is the endless iterator `NO_NAMES`."""
 
 
 class StreamError(Exception):
-    """The bytes are no such stream; the message says why.
+    """The bytes are not a valid stream. The message is the reason.
 
     Attributes:
-        events: Those that came before.
+        events: The events before the error.
     """
 
     def __init__(self, message: str, events: Events) -> None:
@@ -42,23 +42,23 @@ class StreamError(Exception):
 
 
 class Decoder(Protocol):
-    """Turns parts of a stream into events; many parts at once cost less than one after the other."""
+    """Turns the parts of a stream into events. Many parts in one call cost less than many calls."""
 
     def feed(self, parts: Sequence[bytes], times_s: Sequence[float]) -> Events:
-        """The events that these parts complete; each part has the time at which it came.
+        """Return the events that these parts complete. Each part has the time at which it arrived.
 
         Raises:
-            StreamError: One event is longer than a megabyte. Nothing may follow.
+            StreamError: One event is longer than `MAX_EVENT_BYTES`. The decoder cannot be used afterwards.
         """
         ...
 
     def end(self, at_s: float) -> Events:
-        """The event that the end of the stream completes, if any."""
+        """Return the event that the end of the stream completes, if any."""
         ...
 
 
 class SseDecoder:
-    """Server-sent events. Lines end with LF, CR or both; an event that the end cuts off is dropped."""
+    """Decodes server-sent events. Lines end with LF, CR or both; an event without its end is dropped."""
 
     def __init__(self) -> None:
         self._cutter = _Cutter(_END)
@@ -66,20 +66,21 @@ class SseDecoder:
         self._bom = _BOM
 
     def feed(self, parts: Sequence[bytes], times_s: Sequence[float]) -> Events:
-        """The events that these parts complete."""
+        """Return the events that these parts complete."""
         if self._held or b"\r" in b"".join(parts):
             parts = self._with_lf(parts)
         blocks, times_s = self._cutter.cut(parts, times_s)
         if blocks and self._bom:
-            blocks[0], self._bom = blocks[0].removeprefix(self._bom), b""
-        return self._cutter.checked(_sse_events(blocks, times_s))
+            blocks[0] = blocks[0].removeprefix(self._bom)
+            self._bom = b""
+        return self._cutter.check(_sse_events(blocks, times_s))
 
     def end(self, at_s: float) -> Events:
-        """The event that a CR as the very last byte completes."""
+        """Return the event that a CR as the last byte of the stream completes."""
         return self.feed([b"\n"], [at_s]) if self._held else Events([], [])
 
     def _with_lf(self, parts: Sequence[bytes]) -> list[bytes]:
-        """The parts with LF as the end of each line; a CR that ends a part waits for the LF it may have."""
+        """Return the parts with LF as the end of each line. A CR at the end waits for its LF."""
         changed = []
         for part in parts:
             text = self._held + part
@@ -89,34 +90,34 @@ class SseDecoder:
 
 
 class NdjsonDecoder:
-    """One document a line; the last line needs no end."""
+    """Decodes one document per line; the last line needs no end."""
 
     def __init__(self) -> None:
         self._cutter = _Cutter(b"\n")
 
     def feed(self, parts: Sequence[bytes], times_s: Sequence[float]) -> Events:
-        """The events that these parts complete."""
+        """Return the documents that these parts complete."""
         blocks, times_s = self._cutter.cut(parts, times_s)
         lines = [*map(bytes.strip, blocks)]
         if not all(lines):
             times_s = [at_s for line, at_s in zip(lines, times_s, strict=True) if line]
             lines = [*filter(None, lines)]
-        return self._cutter.checked(Events(lines, times_s))
+        return self._cutter.check(Events(lines, times_s))
 
     def end(self, at_s: float) -> Events:
-        """The last line, when it has no end."""
+        """Return the last line if it has no end."""
         return self.feed([b"\n"], [at_s])
 
 
 class _Cutter:
-    """Cuts a stream into blocks, and knows when each was whole."""
+    """Cuts a stream into blocks and determines when each block was complete."""
 
     def __init__(self, separator: bytes) -> None:
         self._separator = separator
         self._rest = b""
 
     def cut(self, parts: Sequence[bytes], times_s: Sequence[float]) -> tuple[list[bytes], Sequence[float]]:
-        """The blocks that these parts complete, up to the first that is too long, and their times."""
+        """Return the blocks that these parts complete and their times, up to the first that is too long."""
         if self._rest:
             parts = [self._rest + parts[0], *parts[1:]]
         text = b"".join(parts)
@@ -124,20 +125,21 @@ class _Cutter:
         if len(text) > MAX_EVENT_BYTES:
             self._stop_at_too_long(blocks)
         width = len(self._separator)
-        block_lengths, part_lengths = [len(block) + width for block in blocks], [*map(len, parts)]
-        if block_lengths == part_lengths:  # a block in each part, as most servers send
+        block_lengths = [len(block) + width for block in blocks]
+        part_lengths = [*map(len, parts)]
+        if block_lengths == part_lengths:  # each part is one block: most servers send them so
             return blocks, times_s
         part_ends = [*accumulate(part_lengths)]
         return blocks, [times_s[bisect_left(part_ends, end)] for end in accumulate(block_lengths)]
 
-    def checked(self, events: Events) -> Events:
-        """These events, unless a block that is too long follows.
+    def check(self, events: Events) -> Events:
+        """Return these events.
 
         Raises:
-            StreamError: It does.
+            StreamError: A block that is too long follows them.
         """
         rest = self._rest
-        # An LF as the rest's last byte may be half of a separator.
+        # An LF at the end of the rest may be half of a separator.
         if len(rest) > MAX_EVENT_BYTES and len(rest.removesuffix(b"\n")) > MAX_EVENT_BYTES:
             raise StreamError(f"one event is longer than {MAX_EVENT_BYTES} bytes", events)
         return events
@@ -151,29 +153,33 @@ class _Cutter:
 
 
 def _sse_events(blocks: list[bytes], times_s: Sequence[float]) -> Events:
-    """The events of blocks; those without data are none."""
+    """Return the events of blocks; a block without data is not an event."""
     lines = b"\n" + b"\n".join(blocks)
-    if lines.count(b"\n") == len(blocks):  # a line in each block
+    if lines.count(b"\n") == len(blocks):  # each block is one line
         before, *data = lines.split(b"\n" + _DATA)
         if len(data) == len(blocks) and not before:
             return Events(data, times_s)
-    fields = [_sse_fields(block) for block in blocks]
-    found = [(lines, at_s, name) for (lines, name), at_s in zip(fields, times_s, strict=True) if lines]
-    return Events(
-        [b"\n".join(lines) for lines, _, _ in found],
-        [at_s for _, at_s, _ in found],
-        [name for _, _, name in found],
-    )
+    events_data = []
+    events_times_s = []
+    names = []
+    for block, at_s in zip(blocks, times_s, strict=True):
+        data_lines, name = _sse_fields(block)
+        if data_lines:
+            events_data.append(b"\n".join(data_lines))
+            events_times_s.append(at_s)
+            names.append(name)
+    return Events(events_data, events_times_s, names)
 
 
 def _sse_fields(block: bytes) -> tuple[list[bytes], str | None]:
-    """The lines of data of an event, and its name."""
-    lines, name = [], None
+    """Return the data lines of an event, and its name."""
+    data_lines = []
+    name = None
     for line in block.split(b"\n"):
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"data":
-            lines.append(value)
+            data_lines.append(value)
         elif field == b"event":
             name = value.decode(errors="replace") or None
-    return lines, name
+    return data_lines, name

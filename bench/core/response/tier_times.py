@@ -1,12 +1,12 @@
-"""Where the time went, as the tiers say themselves in `Server-Timing`.
+"""Reads the times that tiers report in the header `Server-Timing`.
 
 Format: W3C Server Timing, https://www.w3.org/TR/server-timing/ (names are tokens, `dur` is milliseconds).
 """
 
 import re
 
-# An entry is up to the next comma, and a parameter up to the next semicolon, that stands outside quotes.
-# A quote that is never closed swallows the rest: what follows it cannot be told apart.
+# An entry ends at a comma, and a parameter at a semicolon, that is outside quotes. A quote without its end
+# contains the rest of the header.
 _ENTRY = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"]|".*)+')
 _PART = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^;"]|".*)+')
 _DURATION = re.compile(r'^dur\s*=\s*("?)([0-9.eE+-]+)\1$', re.IGNORECASE)
@@ -15,15 +15,15 @@ _NAME = re.compile(r"^[A-Za-z0-9._-]{1,40}$")
 
 
 def parse_server_timing(text: str) -> dict[str, float]:
-    """Milliseconds by tier; what is not well formed is left out, for a header is the target's word.
+    """Return the time of each tier in milliseconds. Invalid entries are skipped, since a target sends them.
 
-    A name that stands there twice adds up, since the tier was passed twice.
+    The times of a name that occurs more than once are added, since the request passed the tier again.
     """
     tier_times: dict[str, float] = {}
     for entry in _ENTRY.findall(text):
         if entry.lstrip().startswith(";"):
-            continue  # it has no name
-        name, *parameters = (part.strip() for part in _PART.findall(entry))
+            continue  # an entry without a name
+        name, *parameters = [part.strip() for part in _PART.findall(entry)]
         duration_ms = _duration_ms(parameters)
         if duration_ms is not None and _NAME.match(name):
             tier_times[name] = min(_DAY_MS, tier_times.get(name, 0.0) + duration_ms)

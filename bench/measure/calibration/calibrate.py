@@ -1,4 +1,4 @@
-"""Drives a server of known timing with the load generators of a run, at the run's own concurrency."""
+"""Calibrates the load generators with a server of known timing, at the concurrency of the run."""
 
 from bench.core.calibration.calibration import FIRST, TOTAL, Trial, trial
 from bench.core.config.executors import ConstantArrivalRate, ConstantVus, OpenLoop
@@ -12,16 +12,17 @@ from bench.measure.load.messages import Job, TransportChoice
 from bench.measure.load.workers import Workers
 
 TRIAL_S = 1.0
-_GRACE_S = 5.0
+"""Duration of a trial in seconds."""
+_TIMEOUT_S = 5.0
 _SERVICE = "reference"
 
-# A server of ours that says in each answer when it really wrote the first token and the last.
 REFERENCE = Stack(
     name="reference",
     purpose="A server of known timing.",
     simulated=True,
     services={_SERVICE: Service(command=("${python}", "-m", "bench.measure.calibration.reference_server"))},
 )
+"""The stack of the reference server, which reports when it wrote its first and its last token."""
 REFERENCE_TARGET = Target(
     name="reference",
     service=_SERVICE,
@@ -36,21 +37,22 @@ REFERENCE_TARGET = Target(
     ),
     ready="/ready",
 )
+"""The chat interface of the reference server."""
 
 
 async def calibrate(
     workers: Workers, scenario: Scenario, url: str, transport: TransportChoice = TransportChoice.OWN
 ) -> Trial:
-    """A second with the server of known timing.
+    """Send requests to the reference server for a second. Return the error of the measured times.
 
     Args:
         workers: The load generators.
-        scenario: Whose concurrency is tried.
-        url: The server's address.
-        transport: Who speaks HTTP.
+        scenario: The scenario of the run, whose concurrency the trial has.
+        url: Address of the reference server.
+        transport: The HTTP implementation.
     """
     spec = RunSpec(
-        scenario=_scenario(scenario),
+        scenario=_trial_scenario(scenario),
         target=REFERENCE_TARGET,
         prompts=(Prompt(id="any", text="How late is it?"),),
     )
@@ -60,13 +62,13 @@ async def calibrate(
 
 
 def trial_load(scenario: Scenario) -> ConstantVus | ConstantArrivalRate:
-    """The most users or requests that the scenario has at once, for a second."""
+    """Return a load of one second with the scenario's largest number of VUs, or its highest rate."""
     if scenario.vus:
         return ConstantVus(
             executor="constant-vus", vus=scenario.vus, duration_s=TRIAL_S, think_time_s=(0.0, 0.0)
         )
-    loads = [phase for phase in scenario.phases if isinstance(phase, OpenLoop)]
-    busiest = max(loads, key=lambda load: load.peak_rps)
+    open_loops = [phase for phase in scenario.phases if isinstance(phase, OpenLoop)]
+    busiest = max(open_loops, key=lambda phase: phase.peak_rps)
     return ConstantArrivalRate(
         executor="constant-arrival-rate",
         rate=busiest.peak_rps,
@@ -75,14 +77,14 @@ def trial_load(scenario: Scenario) -> ConstantVus | ConstantArrivalRate:
     )
 
 
-def _scenario(scenario: Scenario) -> Scenario:
+def _trial_scenario(scenario: Scenario) -> Scenario:
     return Scenario(
         name="calibration",
-        purpose="How late the load generator is by itself.",
+        purpose="The delay of the load generator itself.",
         target=REFERENCE_TARGET.name,
         seed=scenario.seed,
         prompts="-",
         phases=(trial_load(scenario),),
-        request_timeout_s=_GRACE_S,
-        graceful_stop_s=_GRACE_S,
+        request_timeout_s=_TIMEOUT_S,
+        graceful_stop_s=_TIMEOUT_S,
     )

@@ -1,7 +1,7 @@
-"""`python -m bench.measure.calibration.reference_server`: a server that says how long it took.
+"""A server of known timing: `python -m bench.measure.calibration.reference_server`.
 
-Each answer is a stream of five tokens, and ends with how long they really took from the request's last byte
-until just before they were written. Whatever a client measures beyond that is the client's.
+Each response is a stream of five tokens. Its end reports the real times from the request's last byte until
+just before the first and the last token were written. A client that measures more has measured its own delay.
 """
 
 import asyncio
@@ -21,10 +21,15 @@ import httptools
 
 from bench.measure.machine.pacing import Pacer, event_loop, pacer
 
-FIRST_S, GAP_S, TOKENS = 0.1, 0.02, 5
+FIRST_S = 0.1
+"""Planned time from a request to its first token, in seconds."""
+GAP_S = 0.02
+"""Planned time between tokens, in seconds."""
+TOKENS = 5
+"""Number of tokens of a response."""
 
 _BACKLOG = 4096
-# Tokens written before the loop reads again: a request that waits to be read is late by no client's fault.
+# Number of tokens that are written before the loop reads requests again, so that none waits long.
 _BURST = 16
 
 
@@ -39,15 +44,15 @@ _END = b"0\r\n\r\n"
 _READY = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 14\r\n\r\n{"ready":true}'
 _ECHO = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{"text":"Echo"}'
 _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
-_AT_ONCE = {(b"GET", b"/ready"): _READY, (b"POST", b"/echo"): _ECHO}
-_REFUSED = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_IMMEDIATE = {(b"GET", b"/ready"): _READY, (b"POST", b"/echo"): _ECHO}
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class _Metronome:
-    """Writes the tokens of all streams, each when it is due, by one timer for all.
+    """Writes the tokens of all streams when they are due, with one timer.
 
     Args:
-        timer: Waits.
+        timer: Waits until the next token is due.
     """
 
     def __init__(self, timer: Pacer) -> None:
@@ -57,12 +62,12 @@ class _Metronome:
         self._any = asyncio.Event()
 
     def add(self, due_s: float, connection: "_Connection") -> None:
-        """Begin a stream. It is never due before those that there are: none waits longer than it."""
+        """Add a stream. Its first token is due after those of all streams that were added before."""
         heappush(self._due, (due_s, next(self._numbers), connection))
         self._any.set()
 
     async def beat(self) -> None:
-        """Write, for ever."""
+        """Write tokens until the task is cancelled."""
         due = self._due
         while True:
             await self._any.wait()
@@ -73,14 +78,14 @@ class _Metronome:
             self._any.clear()
 
     def _burst(self) -> bool:
-        """Write what is due. Says whether more may be."""
+        """Write tokens that are due, up to a limit. Return whether more may be due."""
         due = self._due
         for _ in range(_BURST):
             if not due or due[0][0] > monotonic():
                 return False
             due_s, number, connection = due[0]
             if connection.write_next():
-                # By the plan, not by the clock: lateness of one token does not add to the next.
+                # The next token is planned from this one's plan, so that delays do not add up.
                 heapreplace(due, (due_s + GAP_S, number, connection))
             else:
                 heappop(due)
@@ -88,10 +93,10 @@ class _Metronome:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection of a client, for one request at a time.
+    """One connection of a client, with one request at a time.
 
     Args:
-        metronome: Says when to write.
+        metronome: Calls `write_next` when a token is due.
     """
 
     __slots__ = (
@@ -104,16 +109,19 @@ class _Connection(asyncio.Protocol):
         self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._url = b""
         self._tokens = 0
-        self._read_s = self._request_s = self._first_s = 0.0
-        self._streaming = self._keep = False
+        self._read_s = 0.0
+        self._request_s = 0.0
+        self._first_s = 0.0
+        self._streaming = False
+        self._keep = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        # Then uvloop writes at once, not at the end of the loop's turn: what is said of the time is so.
+        # uvloop then writes at once and not at the end of its turn, so that the reported times are right.
         self._transport.set_write_buffer_limits(high=0)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - why is no matter
-        self._parser = None  # it holds our methods: a cycle
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol of asyncio
+        self._parser = None  # it refers to this object: a reference cycle
 
     def data_received(self, data: bytes) -> None:
         self._read_s = monotonic()
@@ -125,7 +133,7 @@ class _Connection(asyncio.Protocol):
             if self._streaming:
                 self._transport.abort()
             elif not self._transport.is_closing():
-                self._transport.write(_REFUSED)
+                self._transport.write(_BAD_REQUEST)
                 self._transport.close()
 
     def on_message_begin(self) -> None:
@@ -135,24 +143,27 @@ class _Connection(asyncio.Protocol):
         self._url += url
 
     def on_message_complete(self) -> None:
-        parser, transport = self._parser, self._transport
+        parser = self._parser
+        transport = self._transport
         if parser is None or transport.is_closing():
             return
-        if self._streaming:  # its client does not wait for answers: nothing that we could time
+        if self._streaming:  # the client did not wait for the response, so it has no valid time
             transport.abort()
             return
         self._keep = parser.should_keep_alive()
-        asked = parser.get_method(), self._url
-        if asked == (b"POST", b"/chat"):
-            self._streaming, self._tokens, self._request_s = True, 0, self._read_s
+        request = parser.get_method(), self._url
+        if request == (b"POST", b"/chat"):
+            self._streaming = True
+            self._tokens = 0
+            self._request_s = self._read_s
             self._metronome.add(self._request_s + FIRST_S, self)
             return
-        transport.write(_AT_ONCE.get(asked, _NOT_FOUND))
+        transport.write(_IMMEDIATE.get(request, _NOT_FOUND))
         if not self._keep:
             transport.close()
 
     def write_next(self) -> bool:
-        """Write the next token, and the end after the last. Says whether there is another one to come."""
+        """Write the next token, and the end after the last one. Return whether another token follows."""
         transport = self._transport
         if transport.is_closing():
             return False
@@ -172,7 +183,7 @@ class _Connection(asyncio.Protocol):
 
 
 async def serve() -> None:
-    """Serve on a port of the kernel's choice, until a signal or the end of stdin: it outlives nobody."""
+    """Serve on a free port until SIGTERM, SIGINT, or the end of the parent process, which ends stdin."""
     loop = asyncio.get_running_loop()
     timer = pacer()
     metronome = _Metronome(timer)
@@ -183,7 +194,7 @@ async def serve() -> None:
     threading.Thread(target=_end_with_stdin, args=(loop, beat), daemon=True).start()
     _announce(server.sockets[0].getsockname()[1])
     gc.collect()
-    gc.freeze()  # what is there now stays; collecting it again would only make tokens late
+    gc.freeze()  # a later collection skips the objects of now, which would delay tokens
     with suppress(asyncio.CancelledError):
         await beat
     server.close()
@@ -198,11 +209,11 @@ def _announce(port: int) -> None:
 
 
 def _end_with_stdin(loop: asyncio.AbstractEventLoop, beat: asyncio.Task[None]) -> None:
-    """Whoever started this holds the other end of the pipe: when it dies, however, so do we."""
-    with suppress(OSError):  # there is no stdin, so nobody holds it
+    """End the server when stdin ends: the parent process holds its other end."""
+    with suppress(OSError):  # there is no stdin
         while os.read(0, 4096):
             pass
-    with suppress(RuntimeError):  # it has ended already
+    with suppress(RuntimeError):  # the loop has ended already
         loop.call_soon_threadsafe(beat.cancel)
 
 

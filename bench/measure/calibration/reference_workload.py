@@ -1,4 +1,7 @@
-"""The pinned work: arithmetic, JSON, an echo through the load generator, and what a stack declares."""
+"""The reference workload: arithmetic, JSON, an echo through a load generator, and the stack's own request.
+
+Its duration shows the speed of the machine, since the work is always the same.
+"""
 
 import json
 import statistics
@@ -8,8 +11,8 @@ from collections.abc import Callable
 from bench.core.calibration.reference_workload import PINNED
 from bench.core.config.stack import Asked
 from bench.core.config.target import JsonAnswer, Target
-from bench.measure.load.asking import ask
 from bench.measure.load.messages import TransportChoice
+from bench.measure.load.repeat_request import repeat_request
 from bench.measure.load.workers import Workers
 
 _ROUNDS = 15
@@ -30,29 +33,29 @@ _ECHO = Asked(
 )
 
 
-def work_alone() -> dict[str, float]:
-    """What needs nobody else: about a third of a second. Median times in milliseconds."""
+def time_local_work() -> dict[str, float]:
+    """Return the median times of arithmetic and JSON in milliseconds; takes about a third of a second."""
     return {"arithmetic": _median_ms(_arithmetic), "json": _median_ms(_json)}
 
 
-async def echo(
+async def time_echo(
     workers: Workers, url: str, transport: TransportChoice = TransportChoice.OWN
 ) -> dict[str, float]:
-    """Answers at once by a server on loopback, asked one after the other; empty when it does not answer."""
-    return await _median("echo", workers, _ECHO, url, transport)
+    """Return the median response time of the reference server's echo; empty if a request failed."""
+    return await _time_request("echo", workers, _ECHO, url, transport)
 
 
-async def pinned(
+async def time_pinned_request(
     workers: Workers, request: Asked, url: str, transport: TransportChoice = TransportChoice.OWN
 ) -> dict[str, float]:
-    """The request that the stack declares, one after the other; empty when it is not answered."""
-    return await _median(PINNED, workers, request, url, transport)
+    """Return the median response time of the stack's `reference_workload`; empty if a request failed."""
+    return await _time_request(PINNED, workers, request, url, transport)
 
 
-async def _median(
+async def _time_request(
     piece: str, workers: Workers, request: Asked, url: str, transport: TransportChoice
 ) -> dict[str, float]:
-    times_ms = await ask(workers, request, url, transport=transport)
+    times_ms = await repeat_request(workers, request, url, transport=transport)
     return {piece: statistics.median(times_ms)} if len(times_ms) == request.repeats else {}
 
 

@@ -1,30 +1,33 @@
-"""One virtual user: a connection of its own, and the times of each request."""
+"""One VU: sends chat requests over its own connection and returns a sample of each."""
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 from bench.core.config.prompts import Expectation
-from bench.core.config.target import Target
 from bench.core.load.plan import Arrival
-from bench.core.response.answer import AnswerReader, Reading
+from bench.core.response.answer import AnswerContent, AnswerReader
 from bench.core.response.tier_times import parse_server_timing
+from bench.core.samples.request import RequestSample, token_moments
 from bench.core.samples.sample import Outcome
 from bench.measure.http.answer_stream import OnBody
 from bench.measure.http.connection import Connection
 from bench.measure.http.wire import Reply, WireError, WireFault, request_bytes
-from bench.measure.load.endpoint import Endpoint, Turn
-from bench.measure.load.engine import Answer
+from bench.measure.load.endpoint import AnsweredMessage, Endpoint
 
 _DETAIL_LENGTH = 200
 _OPEN_TIMEOUT_S = 5.0
-_OUTCOMES = {401: Outcome.UNAUTHORIZED, 429: Outcome.RATE_LIMITED}
-_UNREACHED = {WireFault.CONNECT_FAILED, WireFault.TLS_FAILED, WireFault.NAME_FAILED}
+_STATUS_OUTCOMES = {401: Outcome.UNAUTHORIZED, 429: Outcome.RATE_LIMITED}
+_NO_CONNECTION = {WireFault.CONNECT_FAILED, WireFault.TLS_FAILED, WireFault.NAME_FAILED}
 _NO_BODY = b"content-length: 0\r\n\r\n"
+
+Failure = tuple[Outcome, str]
+"""Why a request is not OK: the outcome, and an explanation for people."""
 
 
 class Exchanger(Protocol):
-    """A connection: ours, or httpx's."""
+    """The part of `Connection` that a VU uses; `HttpxConnection` has it too."""
 
     reply: Reply
 
@@ -42,143 +45,182 @@ class Exchanger(Protocol):
 
 
 class ChatClient:
-    """A virtual user.
+    """A VU (see `engine.VirtualUser`).
 
     Args:
-        endpoint: Where to send.
-        token: The user's; None when the target asks for none.
-        connection: Not one of ours but this one.
+        endpoint: The target, and the requests for it.
+        token: The bearer token of the test user; None if the target needs none.
+        connection: Replaces the load generator's own connection.
     """
 
     def __init__(self, endpoint: Endpoint, token: str | None, connection: Exchanger | None = None) -> None:
         self._endpoint = endpoint
         self._connection = connection or Connection(endpoint.address)
-        self._history: list[Turn] = []
+        self._history: list[AnsweredMessage] = []
         self.renew(token)
 
     def renew(self, token: str | None) -> None:
         """Use another token from the next request on."""
-        target, host, prefix = self._endpoint.target, self._endpoint.address.authority, self._endpoint.prefix
-        headers = dict(self._endpoint.headers)
+        endpoint = self._endpoint
+        target = endpoint.target
+        host = endpoint.address.authority
+        headers = dict(endpoint.headers)
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
-        # Only the token is this user's own; long messages are kept once for all users.
-        self._head = request_bytes(target.method, prefix + target.path, host, headers).removesuffix(_NO_BODY)
-        self._ready = request_bytes("GET", prefix + target.ready, host, headers)
+        # Only the head differs between VUs: long messages are kept once for all of them.
+        head = request_bytes(target.method, endpoint.prefix + target.path, host, headers)
+        self._head = head.removesuffix(_NO_BODY)
+        self._ready = request_bytes("GET", endpoint.prefix + target.ready, host, headers)
 
     async def open(self) -> None:
-        """Open the connection by asking whether the target is ready."""
+        """Open the connection by requesting the target's `ready` path. Failures are ignored."""
         try:
             async with asyncio.timeout(_OPEN_TIMEOUT_S):
                 await self._connection.exchange(self._ready)
         except (WireError, TimeoutError):
             self._connection.close()
 
-    async def ask(self, arrival: Arrival) -> Answer:
-        """Send a message and read the answer to its end. Nothing but a cancellation is raised."""
-        prompt = self._endpoint.prompts[arrival.prompt]
+    async def send(
+        self, arrival: Arrival, scheduled_s: float, origin_s: float
+    ) -> tuple[RequestSample, Sequence[float]]:
+        """Send a message and read the response to its end. Only a cancellation raises.
+
+        Args:
+            arrival: The request.
+            scheduled_s: Its planned time, in seconds since the start of the run.
+            origin_s: The start of the run on the clock of `time.monotonic`.
+
+        Returns:
+            The sample, and when each piece of text was read, on that clock.
+        """
+        endpoint = self._endpoint
+        prompt = endpoint.prompts[arrival.prompt]
+        message = None
         if not prompt.then:
-            answer, _ = await self._exchange(self._endpoint.tail(prompt.id), prompt.expect, arrival)
-            return answer
-        if arrival.step == 0:
-            self._history.clear()
-        message = self._endpoint.message(prompt.id, arrival.step)
-        tail = self._endpoint.tail_after(self._history, message)
-        answer, text = await self._exchange(tail, prompt.expect, arrival)
-        if answer.outcome is Outcome.OK and text is not None:  # what failed was not said
-            self._history.append(Turn(message, text))
-        return answer
-
-    async def _exchange(
-        self, tail: bytes, expected: Expectation, arrival: Arrival
-    ) -> tuple[Answer, str | None]:
-        target = self._endpoint.target
-        reader = AnswerReader(self._endpoint.form)
-        refusal = bytearray()
-
-        def take(part: bytes, at_s: float) -> None:
-            if self._connection.reply.status < 300:  # noqa: PLR2004 - success, by RFC 9110
-                reader.feed(part, at_s)
-            elif len(refusal) < _DETAIL_LENGTH:
-                refusal.extend(part)
-
-        problem: tuple[Outcome, str] | None = None
-        limit_s = min(self._endpoint.timeout_s, arrival.cancel_after_s or self._endpoint.timeout_s)
-        try:
-            async with asyncio.timeout(limit_s):
-                await self._connection.exchange(self._head + tail, take)
-        except TimeoutError:
-            problem = _given_up(limit_s, arrival)
-        except WireError as error:
-            failed = Outcome.CONNECT_FAILED if error.kind in _UNREACHED else Outcome.BAD_STREAM
-            problem = failed, f"{error.kind.value}: {error}"
-        reply = self._connection.reply
-        finished_s = reply.finished_s or time.monotonic()
-        reading = reader.end(finished_s)
-        if problem is None:
-            problem = _judge(reply, bytes(refusal), reading, expected)
-        return _answer(reply, reading, finished_s, problem, target), reading.text
+            tail = endpoint.tail(prompt.id)
+        else:
+            if arrival.step == 0:
+                self._history.clear()
+            message = endpoint.message(prompt.id, arrival.step)
+            tail = endpoint.tail_after(self._history, message)
+        content, failure = await self._exchange(tail, prompt.expect, arrival)
+        if message is not None and failure is None and content.text is not None:
+            self._history.append(AnsweredMessage(message, content.text))
+        sample = self._sample(arrival, scheduled_s, origin_s, content, failure)
+        return sample, content.token_times_s
 
     async def close(self) -> None:
         """Close the connection."""
         self._connection.close()
         await self._connection.wait_closed()
 
+    async def _exchange(
+        self, tail: bytes, expected: Expectation, arrival: Arrival
+    ) -> tuple[AnswerContent, Failure | None]:
+        """Send a request. Return the response's content, and why it is not OK; its times are in the reply."""
+        connection = self._connection
+        reader = AnswerReader(self._endpoint.form)
+        refusal = bytearray()
 
-def _given_up(after_s: float, arrival: Arrival) -> tuple[Outcome, str]:
-    if after_s == arrival.cancel_after_s:
-        return Outcome.CANCELLED, f"given up after {after_s:.3g} s, as planned"
-    return Outcome.TIMEOUT, f"no answer within {after_s:g} s"
+        def on_body(part: bytes, at_s: float) -> None:
+            if connection.reply.status < 300:  # noqa: PLR2004 - success, by RFC 9110
+                reader.feed(part, at_s)
+            elif len(refusal) < _DETAIL_LENGTH:
+                refusal.extend(part)
+
+        failure: Failure | None = None
+        timeout_s = min(self._endpoint.timeout_s, arrival.cancel_after_s or self._endpoint.timeout_s)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await connection.exchange(self._head + tail, on_body)
+        except TimeoutError:
+            failure = _timeout_failure(timeout_s, arrival)
+        except WireError as error:
+            outcome = Outcome.CONNECT_FAILED if error.kind in _NO_CONNECTION else Outcome.BAD_STREAM
+            failure = outcome, f"{error.kind.value}: {error}"
+        reply = connection.reply
+        if not reply.finished_s:  # a request that failed ends now
+            reply.finished_s = time.monotonic()
+        content = reader.end(reply.finished_s)
+        if failure is None:
+            failure = _check(reply, bytes(refusal), content, expected)
+        return content, failure
+
+    def _sample(
+        self,
+        arrival: Arrival,
+        scheduled_s: float,
+        origin_s: float,
+        content: AnswerContent,
+        failure: Failure | None,
+    ) -> RequestSample:
+        """Return the sample of the newest exchange."""
+        reply = self._connection.reply
+        outcome, detail = failure or (Outcome.OK, None)
+        return RequestSample(
+            phase=arrival.phase,
+            vu=arrival.vu,
+            iteration=arrival.iteration,
+            prompt=arrival.label,
+            scheduled_s=scheduled_s,
+            finished_s=reply.finished_s - origin_s,
+            outcome=outcome,
+            arm=arrival.arm,
+            connect_s=reply.connect_s,
+            sent_s=None if reply.sent_s is None else reply.sent_s - origin_s,
+            first_byte_s=None if reply.first_byte_s is None else reply.first_byte_s - origin_s,
+            tokens=_token_count(content),
+            intercepted=self._is_intercepted(content.text),
+            status=reply.status or None,
+            detail=None if detail is None else detail[:_DETAIL_LENGTH] or outcome.value,
+            tier_times=parse_server_timing(_server_timing(reply)) | content.tier_times,
+            **token_moments(content.token_times_s, origin_s),
+        )
+
+    def _is_intercepted(self, text: str | None) -> bool | None:
+        """Return whether the agent answered without its model; None if that is unknown."""
+        beginning = self._endpoint.target.answer.intercepted
+        if beginning is None or text is None:
+            return None
+        return text.startswith(beginning)
 
 
-def _answer(
-    reply: Reply, reading: Reading, finished_s: float, problem: tuple[Outcome, str] | None, target: Target
-) -> Answer:
-    outcome, detail = problem or (Outcome.OK, None)
-    marks, text = target.answer.intercepted, reading.text
-    return Answer(
-        outcome=outcome,
-        detail=(detail[:_DETAIL_LENGTH] or outcome.value) if detail is not None else None,
-        finished_s=finished_s,
-        connect_s=reply.connect_s,
-        sent_s=reply.sent_s,
-        first_byte_s=reply.first_byte_s,
-        token_times_s=reading.token_times_s,
-        tokens=reading.tokens if reading.tokens is not None else _pieces(reading),
-        intercepted=text.startswith(marks) if marks is not None and text is not None else None,
-        status=reply.status or None,
-        tier_times=parse_server_timing(_server_timing(reply)) | reading.tier_times,
-    )
+def _timeout_failure(timeout_s: float, arrival: Arrival) -> Failure:
+    if timeout_s == arrival.cancel_after_s:
+        return Outcome.CANCELLED, f"cancelled after {timeout_s:.3g} s, as planned"
+    return Outcome.TIMEOUT, f"no complete response within {timeout_s:g} s"
+
+
+def _token_count(content: AnswerContent) -> int | None:
+    """Return the reported number of tokens. A stream that reports none counts one token per piece of text."""
+    if content.tokens is not None:
+        return content.tokens
+    return len(content.token_times_s) or None
 
 
 def _server_timing(reply: Reply) -> str:
-    """All headers of that name as one, as RFC 9110 joins them."""
-    return ", ".join(value.decode("latin-1") for name, value in reply.headers if name == b"server-timing")
+    """Return all `Server-Timing` headers as one, joined as RFC 9110 (section 5.3) defines."""
+    values = [value.decode("latin-1") for name, value in reply.headers if name == b"server-timing"]
+    return ", ".join(values)
 
 
-def _pieces(reading: Reading) -> int | None:
-    """What a stream that reports no count is taken to have: a token in each piece."""
-    return len(reading.token_times_s) or None
-
-
-def _judge(
-    reply: Reply, refusal: bytes, reading: Reading, expected: Expectation
-) -> tuple[Outcome, str] | None:
-    """What is wrong with an answer that came whole; None when nothing is."""
+def _check(reply: Reply, refusal: bytes, content: AnswerContent, expected: Expectation) -> Failure | None:
+    """Return why a complete response is not the expected one; None if it is."""
     status = reply.status
     if not 200 <= status < 300:  # noqa: PLR2004 - success, by RFC 9110
-        refused = _OUTCOMES.get(status, Outcome.HTTP_ERROR), refusal.decode(errors="replace")
-        return None if status == expected.status else refused
-    if not 200 <= expected.status < 300:  # noqa: PLR2004 - likewise
-        return Outcome.WRONG_CONTENT, f"status {status} where {expected.status} is right"
-    return _misread(reading, expected)
+        if status == expected.status:
+            return None
+        return _STATUS_OUTCOMES.get(status, Outcome.HTTP_ERROR), refusal.decode(errors="replace")
+    if not 200 <= expected.status < 300:  # noqa: PLR2004 - success, by RFC 9110
+        return Outcome.WRONG_CONTENT, f"the status is {status}, expected {expected.status}"
+    return _check_content(content, expected)
 
 
-def _misread(reading: Reading, expected: Expectation) -> tuple[Outcome, str] | None:
-    if reading.problem is not None:
-        return Outcome.BAD_STREAM, reading.problem
-    if reading.text is None or not reading.text.strip():
-        return Outcome.WRONG_CONTENT, "the answer has no text"
-    if expected.contains is not None and expected.contains not in reading.text:
-        return Outcome.WRONG_CONTENT, f"the answer does not contain '{expected.contains}'"
+def _check_content(content: AnswerContent, expected: Expectation) -> Failure | None:
+    if content.problem is not None:
+        return Outcome.BAD_STREAM, content.problem
+    if content.text is None or not content.text.strip():
+        return Outcome.WRONG_CONTENT, "the response has no text"
+    if expected.contains is not None and expected.contains not in content.text:
+        return Outcome.WRONG_CONTENT, f"the response does not contain '{expected.contains}'"
     return None

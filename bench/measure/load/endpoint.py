@@ -1,4 +1,4 @@
-"""What all virtual users of a target share: its address, its headers, and the bytes of each message."""
+"""The part of a target that all VUs share: its address, its headers, and the bytes of each message."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,50 +15,51 @@ from bench.core.response.answer_form import AnswerForm
 from bench.errors import ConfigError
 from bench.measure.http.wire import Address, request_bytes
 
-_MESSAGE, _CONVERSATION = "${message}", "${conversation}"
-# What stands in their place until a message is there: no file and no environment has it.
-_MESSAGE_HERE, _CONVERSATION_HERE = "\0message\0", "\0conversation\0"
-# Stands in a unique message where the letters come that no other has.
-_MARK = "~unique-message~"
+_MESSAGE = "${message}"
+_CONVERSATION = "${conversation}"
+# They replace the placeholders until a message is known. No file and no environment variable contains them.
+_MESSAGE_MARK = "\0message\0"
+_CONVERSATION_MARK = "\0conversation\0"
+# Marks the place of the number that makes a message unique.
+_UNIQUE_MARK = "~unique-message~"
 _URL_HINT = "write it like http://127.0.0.1:3000"
 _AUTH_HINT = "send it as a header of the target, with ${env.NAME} in place of the secret"
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """What was said and answered."""
+class AnsweredMessage:
+    """A message of a conversation and its response."""
 
     message: str
+    """The text that was sent."""
     answer: str
+    """The text of the response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What all users of a target share.
-
-    Attributes:
-        target: How to ask, and where the answer stands.
-        form: Where things stand in its answer.
-        address: Of the service that offers the target.
-        prefix: Of all paths there, without a slash at its end; empty for a service at the root.
-        headers: Sent with each request.
-        body: The target's, with the environment filled in and the message's place left.
-        tails: The end of a request by message, length and body; none for messages of conversations.
-        prompts: All messages and conversations by id.
-        timeout_s: A request that takes longer is given up.
-        numbers: One for each message, when it must be unlike all others; None when it need not.
-    """
+    """A target at an address, with its requests prepared."""
 
     target: Target
+    """How to send a message, and where the text is in the response."""
     form: AnswerForm
+    """The declaration of the response, prepared for reading."""
     address: Address
+    """Address of the service that offers the target."""
     prefix: str
+    """Path before all paths of the target, without a slash at the end; empty for most services."""
     headers: Mapping[str, str]
+    """Headers of each request."""
     body: Any
+    """Body of the target, with environment variables expanded and marks in place of the message."""
     tails: Mapping[str, bytes]
+    """Content length and body of each single message, by its id."""
     prompts: Mapping[str, Prompt]
+    """All messages and conversations by id."""
     timeout_s: float
+    """Longest time for one request."""
     numbers: Iterator[int] | None
+    """Numbers that make messages unique; None if `unique_prompts` is off."""
 
     @classmethod
     def of(
@@ -69,86 +70,86 @@ class Endpoint:
         target: Target | None = None,
         share: tuple[int, int] = (0, 1),
     ) -> "Endpoint":
-        """The endpoint of a brief at an address, of its own target unless another is named.
+        """Return the endpoint of a run spec at an address.
 
         Args:
-            spec: The work.
-            base_url: The service's address.
-            environ: For the placeholders of the target.
-            target: In place of the brief's.
-            share: Which of how many load generators asks: what is unique is so among all of them.
+            spec: The scenario, its target and its messages.
+            base_url: Address of the service.
+            environ: Values of the placeholders `${env.NAME}`.
+            target: Replaces the spec's target.
+            share: Number of this load generator and the count of all, so that unique messages are unique
+                among all of them.
 
         Raises:
-            ConfigError: A placeholder of the target has no value, or the address is none.
+            ConfigError: A placeholder has no value, or the address is invalid.
         """
         target = target or spec.target
-        values = {f"env.{name}": value for name, value in environ.items()}
-        body = _expanded(target.body, values, f"targets/{target.name}.yaml: body")
+        values = _environment_values(environ)
+        body = _expand_body(target.body, values, f"targets/{target.name}.yaml: body")
         headers = {"accept-encoding": "identity", "content-type": "application/json"}
-        single = [prompt for prompt in spec.prompts if not prompt.then]
-        unique = spec.scenario.unique_prompts
+        is_unique = spec.scenario.unique_prompts
         return cls(
             target=target,
             form=AnswerForm(target.answer),
             address=check_url(base_url),
             prefix=_prefix(base_url),
-            headers=headers | declared_headers(target, environ),
+            headers=headers | expand_headers(target, environ),
             body=body,
-            tails={each.id: _tail(_filled(body, _marked(each.text, unique), ())) for each in single},
+            tails=_tails(spec.prompts, body, is_unique=is_unique),
             prompts={prompt.id: prompt for prompt in spec.prompts},
             timeout_s=spec.scenario.request_timeout_s,
-            numbers=count(*share) if unique else None,
+            numbers=count(*share) if is_unique else None,
         )
 
     def tail(self, prompt: str) -> bytes:
-        """The end of the next request with this message, which is no conversation's."""
+        """Return content length and body of the next request with this single message."""
         tail = self.tails[prompt]
-        return tail if self.numbers is None else tail.replace(_MARK.encode(), self._letters().encode())
+        if self.numbers is None:
+            return tail
+        return tail.replace(_UNIQUE_MARK.encode(), self._unique_number().encode())
 
     def message(self, prompt: str, step: int) -> str:
-        """The text of a conversation's message, unlike all others when it must be."""
-        text = _marked(self.prompts[prompt].messages[step], self.numbers is not None)
-        return text if self.numbers is None else text.replace(_MARK, self._letters())
+        """Return the text of a conversation's message, made unique if the scenario asks for it."""
+        text = self.prompts[prompt].messages[step]
+        if self.numbers is None:
+            return text
+        return _mark(text, is_unique=True).replace(_UNIQUE_MARK, self._unique_number())
 
-    def tail_after(self, history: Sequence[Turn], message: str) -> bytes:
-        """The end of a request with a message of a conversation, after what was said before it."""
-        return _tail(_filled(self.body, message, history))
+    def tail_after(self, history: Sequence[AnsweredMessage], message: str) -> bytes:
+        """Return content length and body of a request that continues a conversation."""
+        return _tail(_fill(self.body, message, history))
 
-    def _letters(self) -> str:
-        assert self.numbers is not None  # noqa: S101 - it was looked at
+    def _unique_number(self) -> str:
+        assert self.numbers is not None  # noqa: S101 - the callers check it
         return f"{next(self.numbers):016x}"
 
 
 def check_url(url: str) -> Address:
-    """The server of a service's address, which may have a path for all others to stand below.
+    """Return the address of a service. Its URL may have a path, and all paths of the target are below it.
 
     Raises:
-        ConfigError: It is no such address.
+        ConfigError: The URL is invalid.
     """
     try:
         parts = urlsplit(url)
-        if parts.username is not None:  # nothing of it is shown, for it is a secret
-            raise ConfigError(f"the address of {parts.hostname} has a name or a password in it", _AUTH_HINT)
+        if parts.username is not None:  # the URL is not shown, since it contains a secret
+            raise ConfigError(f"the URL of {parts.hostname} contains a user name or password", _AUTH_HINT)
         address = Address.of(url)
         request_bytes("GET", _prefix(url) + "/", address.authority, {})
     except ValueError as error:
-        raise ConfigError(f"no such address: {error}", _URL_HINT) from error
+        raise ConfigError(f"invalid URL: {error}", _URL_HINT) from error
     if parts.query or parts.fragment:
-        raise ConfigError(f"no such address: {url!r} goes on after its path", _URL_HINT)
+        raise ConfigError(f"invalid URL: {url!r} has a query or a fragment", _URL_HINT)
     return address
 
 
-def _prefix(url: str) -> str:
-    return urlsplit(url).path.rstrip("/")
-
-
-def declared_headers(target: Target, environ: Mapping[str, str]) -> dict[str, str]:
-    """The headers of a target, with its placeholders filled.
+def expand_headers(target: Target, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a target with environment variables expanded and names in lower case.
 
     Raises:
-        ConfigError: A placeholder has no value, or a header would break out of its line.
+        ConfigError: A placeholder has no value, or a header contains a line break.
     """
-    values = {f"env.{name}": value for name, value in environ.items()}
+    values = _environment_values(environ)
     where = f"targets/{target.name}.yaml: headers"
     headers = {name.lower(): expand(text, values, where) for name, text in target.headers.items()}
     try:
@@ -158,8 +159,25 @@ def declared_headers(target: Target, environ: Mapping[str, str]) -> dict[str, st
     return headers
 
 
-def _marked(text: str, unique: bool) -> str:
-    return f"{text} ({_MARK})" if unique else text
+def _environment_values(environ: Mapping[str, str]) -> dict[str, str]:
+    return {f"env.{name}": value for name, value in environ.items()}
+
+
+def _prefix(url: str) -> str:
+    return urlsplit(url).path.rstrip("/")
+
+
+def _tails(prompts: Sequence[Prompt], body: Any, *, is_unique: bool) -> dict[str, bytes]:
+    """Return content length and body of each single message."""
+    tails = {}
+    for prompt in prompts:
+        if not prompt.then:
+            tails[prompt.id] = _tail(_fill(body, _mark(prompt.text, is_unique=is_unique), ()))
+    return tails
+
+
+def _mark(text: str, *, is_unique: bool) -> str:
+    return f"{text} ({_UNIQUE_MARK})" if is_unique else text
 
 
 def _tail(body: Any) -> bytes:
@@ -167,48 +185,52 @@ def _tail(body: Any) -> bytes:
     return b"content-length: %d\r\n\r\n" % len(content) + content
 
 
-def _expanded(template: Any, values: Mapping[str, str], where: str) -> Any:
-    """A body with all placeholders filled but the message's and the conversation's."""
+def _expand_body(template: Any, values: Mapping[str, str], where: str) -> Any:
+    """Return the body with all placeholders expanded, except those of the message and the conversation."""
     match template:
         case str() if template == _CONVERSATION:
-            return _CONVERSATION_HERE
+            return _CONVERSATION_MARK
         case str():
-            return _MESSAGE_HERE.join(expand(part, values, where) for part in template.split(_MESSAGE))
+            parts = [expand(part, values, where) for part in template.split(_MESSAGE)]
+            return _MESSAGE_MARK.join(parts)
         case dict():
-            return {key: _expanded(value, values, where) for key, value in template.items()}
+            return {key: _expand_body(value, values, where) for key, value in template.items()}
         case list():
-            return [_expanded(value, values, where) for value in template]
+            return [_expand_body(value, values, where) for value in template]
         case _:
             return template
 
 
-def _filled(template: Any, message: str, history: Sequence[Turn]) -> Any:
-    """A body with its message; what looks like a placeholder in the message is left alone."""
+def _fill(template: Any, message: str, history: Sequence[AnsweredMessage]) -> Any:
+    """Return the body with its message. Placeholders within the message stay as they are."""
     match template:
+        case str() if template == _CONVERSATION_MARK:
+            return _chat_messages(message, history)
         case str():
-            return (
-                _conversation(message, history)
-                if template == _CONVERSATION_HERE
-                else template.replace(_MESSAGE_HERE, message)
-            )
+            return template.replace(_MESSAGE_MARK, message)
         case dict():
-            return {key: _filled(value, message, history) for key, value in template.items()}
+            return {key: _fill(value, message, history) for key, value in template.items()}
         case list():
-            filled = [_filled(value, message, history) for value in template]
-            # In a list the conversation's messages stand beside what else is there, such as a system prompt.
-            return [
-                part
-                for value, each in zip(template, filled, strict=True)
-                for part in (each if value == _CONVERSATION_HERE else [each])
-            ]
+            return _fill_list(template, message, history)
         case _:
             return template
 
 
-def _conversation(message: str, history: Sequence[Turn]) -> list[dict[str, str]]:
-    said = [
-        {"role": role, "content": content}
-        for turn in history
-        for role, content in (("user", turn.message), ("assistant", turn.answer))
-    ]
-    return [*said, {"role": "user", "content": message}]
+def _fill_list(template: Sequence[Any], message: str, history: Sequence[AnsweredMessage]) -> list[Any]:
+    """Return a list of the body; the messages of a conversation become its items, after a system prompt."""
+    items: list[Any] = []
+    for value in template:
+        if value == _CONVERSATION_MARK:
+            items += _chat_messages(message, history)
+        else:
+            items.append(_fill(value, message, history))
+    return items
+
+
+def _chat_messages(message: str, history: Sequence[AnsweredMessage]) -> list[dict[str, str]]:
+    messages = []
+    for answered in history:
+        messages.append({"role": "user", "content": answered.message})
+        messages.append({"role": "assistant", "content": answered.answer})
+    messages.append({"role": "user", "content": message})
+    return messages

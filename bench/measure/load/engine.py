@@ -1,13 +1,12 @@
-"""Drives a plan: virtual users in closed loops, requests at their time in open ones.
+"""Executes a plan: VUs in closed loops, requests at their planned times in open loops.
 
-Its only clock is the pacer's. It keeps no opinion: every request that was begun becomes a sample, with our
-own lateness in it, and so does one that could not begin in time.
+The pacer is its only clock. Every request becomes a sample that includes the delay of the load generator. A
+request that was dropped, because too many others were in progress, becomes a sample too.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from bench.core.config.executors import ClosedLoop, OpenLoop
@@ -16,37 +15,33 @@ from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.measure.machine.pacing import Pacer
 
-
-@dataclass(slots=True)
-class Answer:
-    """What one request came to. Times are the pacer's, durations seconds; see `RequestSample`."""
-
-    outcome: Outcome
-    finished_s: float
-    connect_s: float | None = None
-    sent_s: float | None = None
-    first_byte_s: float | None = None
-    token_times_s: Sequence[float] = ()
-    tokens: int | None = None
-    intercepted: bool | None = None
-    status: int | None = None
-    detail: str | None = None
-    tier_times: Mapping[str, float] = field(default_factory=dict)
+_CANCELLED = "cancelled at the end of the run"
 
 
 class VirtualUser(Protocol):
-    """A virtual user: a connection, and somebody's token."""
+    """A VU: one connection to one target."""
 
     async def open(self) -> None:
-        """Open the connection. That it fails is no matter here: the first request will show it."""
+        """Open the connection. Failures are ignored, since the first request will show them."""
         ...
 
-    async def ask(self, arrival: Arrival) -> Answer:
-        """Send the message and wait for the answer. A failed request is an answer."""
+    async def send(
+        self, arrival: Arrival, scheduled_s: float, origin_s: float
+    ) -> tuple[RequestSample, Sequence[float]]:
+        """Send a request and read its response. A failed request is a sample too.
+
+        Args:
+            arrival: The request.
+            scheduled_s: Its planned time, in seconds since the start of the run.
+            origin_s: The start of the run on the pacer's clock.
+
+        Returns:
+            The sample, and when each piece of text was read, on the pacer's clock.
+        """
         ...
 
     async def close(self) -> None:
-        """Give up the connection."""
+        """Close the connection."""
         ...
 
 
@@ -56,14 +51,14 @@ Begin = Callable[[int], Awaitable[float]]
 
 
 class Engine:
-    """Runs a plan once.
+    """Executes a plan once.
 
     Args:
-        plan: What to send.
-        open_vu: Makes the virtual user of a number, for the arm of a number.
-        on_sample: Is given each sample as soon as its request is over, and the times of its tokens.
-        pacer: Knows the time and waits for it.
-        graceful_stop_s: How long requests under way at the end of a stage may take.
+        plan: The requests to send.
+        open_vu: Makes a VU from its number and the number of its arm.
+        on_sample: Called when a request ends, with its sample and the times of its pieces of text.
+        pacer: The clock of all times, and the timer of all requests.
+        graceful_stop_s: Time that requests in progress at the end of a phase may take.
     """
 
     def __init__(
@@ -74,30 +69,27 @@ class Engine:
         self._on_sample = on_sample
         self._pacer = pacer
         self._graceful_stop_s = graceful_stop_s
-        closed = [index for index, phase in enumerate(plan.phases) if isinstance(phase, ClosedLoop)]
-        numbers = sorted({span.vu for index in closed for span in plan.spans(index)})
-        # By arm: a user has a connection to each target.
-        self._vus = {number: [open_vu(number, arm) for arm in range(plan.arms)] for number in numbers}
-        self._others: list[VirtualUser] = []
+        self._vus = {number: self._open_arms(number) for number in _closed_loop_vus(plan)}
+        self._other_vus: list[VirtualUser] = []
         self._idle: list[VirtualUser] = []
         self._in_flight = 0
         self._origin_s = 0.0
 
     @property
     def in_flight(self) -> int:
-        """How many requests are under way."""
+        """Number of requests in progress."""
         return self._in_flight
 
     async def open(self) -> None:
-        """Open all connections before the clock starts: what it costs to do so at once is ours."""
+        """Open all connections before the run starts, so that no request waits for that."""
         await asyncio.gather(*(vu.open() for arms in self._vus.values() for vu in arms))
         self._idle = [arms[0] for arms in self._vus.values()]
 
     async def run(self, begin: Begin) -> None:
-        """Send everything. Cancelling it records the requests under way as CANCELLED.
+        """Send all requests. If it is cancelled, the requests in progress are recorded as CANCELLED.
 
         Args:
-            begin: Waits until the stage of a number may begin, and says when that is, on the pacer's clock.
+            begin: Waits until a phase may begin, given its number; returns its start on the pacer's clock.
         """
         for index, phase in enumerate(self._plan.phases):
             start_s = await begin(index)
@@ -109,26 +101,31 @@ class Engine:
                 await self._run_closed(index, phase, start_s)
 
     async def close(self) -> None:
-        """Close every user's connection."""
-        closed = [vu for arms in self._vus.values() for vu in arms]
-        await asyncio.gather(*(vu.close() for vu in [*closed, *self._others]))
+        """Close all connections."""
+        vus = [vu for arms in self._vus.values() for vu in arms]
+        await asyncio.gather(*(vu.close() for vu in [*vus, *self._other_vus]))
+
+    def _open_arms(self, number: int) -> list[VirtualUser]:
+        """Return the connections of one VU: one per target."""
+        return [self._open_vu(number, arm) for arm in range(self._plan.arms)]
 
     async def _run_closed(self, index: int, phase: ClosedLoop, start_s: float) -> None:
         end_s = start_s + phase.duration_s
         spans = self._plan.spans(index)
-        # Requests that outlive the grace are recorded as cancelled.
+        # The timeout cancels the requests that exceed the graceful stop; they are recorded.
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._left_s(end_s)), asyncio.TaskGroup() as group:
+            async with asyncio.timeout(self._remaining_s(end_s)), asyncio.TaskGroup() as group:
                 for span in spans:
-                    group.create_task(self._chat(index, span, start_s))
+                    group.create_task(self._run_vu(index, span, start_s))
         if any(span.iterations is None for span in spans):
-            # Users whose next message would be too late are done, but a stage lasts as long as it says.
+            # A VU ends before the phase if its next request would be too late.
             await self._pacer.sleep_until(end_s)
 
-    async def _chat(self, phase: int, span: Span, start_s: float) -> None:
-        """One user's loop: each message is due one pause after the answer to the last."""
+    async def _run_vu(self, phase: int, span: Span, start_s: float) -> None:
+        """Run the loop of one VU: each request is due one think time after the previous response."""
         vus = self._vus[span.vu]
-        free_s, end_s = start_s + span.start_s, start_s + span.end_s
+        free_s = start_s + span.start_s
+        end_s = start_s + span.end_s
         for arrival in self._plan.requests(phase, span.vu):
             due_s = free_s + arrival.think_time_s
             if due_s >= end_s or arrival.iteration == span.iterations:
@@ -136,84 +133,80 @@ class Engine:
             await self._pacer.sleep_until(due_s)
             self._in_flight += 1
             try:
-                free_s = await self._ask(vus[arrival.arm], arrival, due_s)
+                free_s = await self._send(vus[arrival.arm], arrival, due_s)
             finally:
                 self._in_flight -= 1
 
     async def _run_open(self, index: int, phase: OpenLoop, start_s: float) -> None:
         end_s = start_s + phase.duration_s
-        most = self._plan.max_vus(index)
+        max_vus = self._plan.max_vus(index)
         self._in_flight = 0
-        # Requests that outlive the grace are recorded as cancelled.
+        # The timeout cancels the requests that exceed the graceful stop; they are recorded.
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._left_s(end_s)), asyncio.TaskGroup() as group:
+            async with asyncio.timeout(self._remaining_s(end_s)), asyncio.TaskGroup() as group:
                 for arrival in self._plan.arrivals(index):
                     due_s = start_s + arrival.offset_s
                     await self._pacer.sleep_until(due_s)
-                    if self._in_flight >= most:
-                        self._record(arrival, due_s, _dropped(due_s, most))
+                    if self._in_flight >= max_vus:
+                        detail = f"{max_vus} requests were in progress when it was due"
+                        self._record_unsent(arrival, due_s, due_s, Outcome.DROPPED, detail)
                     else:
                         self._in_flight += 1
-                        group.create_task(self._send(arrival, due_s))
+                        group.create_task(self._send_with_idle_vu(arrival, due_s))
                 await self._pacer.sleep_until(end_s)
 
-    async def _send(self, arrival: Arrival, due_s: float) -> None:
-        """One request of an open loop, with whichever connection is free."""
+    async def _send_with_idle_vu(self, arrival: Arrival, due_s: float) -> None:
+        """Send a request of an open loop with an idle connection, or with a new one."""
         vu = self._idle.pop() if self._idle else self._another_vu(arrival.vu)
         try:
-            await self._ask(vu, arrival, due_s)
+            await self._send(vu, arrival, due_s)
         finally:
             self._idle.append(vu)
             self._in_flight -= 1
 
     def _another_vu(self, number: int) -> VirtualUser:
         vu = self._open_vu(number, 0)
-        self._others.append(vu)
+        self._other_vus.append(vu)
         return vu
 
-    async def _ask(self, vu: VirtualUser, arrival: Arrival, due_s: float) -> float:
-        """Ask, record, and say when it was over."""
+    async def _send(self, vu: VirtualUser, arrival: Arrival, due_s: float) -> float:
+        """Send a request, record it, and return when it ended, on the pacer's clock."""
+        origin_s = self._origin_s
         try:
-            answer = await vu.ask(arrival)
+            sample, token_times_s = await vu.send(arrival, due_s - origin_s, origin_s)
         except asyncio.CancelledError:
-            self._record(arrival, due_s, _taken_back(self._pacer.now_s()))
+            now_s = self._pacer.now_s()
+            self._record_unsent(arrival, due_s, now_s, Outcome.CANCELLED, _CANCELLED)
             raise
-        self._record(arrival, due_s, answer)
-        return answer.finished_s
+        self._on_sample(sample, token_times_s)
+        return sample.finished_s + origin_s
 
-    def _record(self, arrival: Arrival, due_s: float, answer: Answer) -> None:
-        origin_s, times_s = self._origin_s, answer.token_times_s
+    def _record_unsent(
+        self, arrival: Arrival, due_s: float, finished_s: float, outcome: Outcome, detail: str
+    ) -> None:
+        """Record a request that has no response."""
         sample = RequestSample(
             phase=arrival.phase,
             vu=arrival.vu,
             iteration=arrival.iteration,
             prompt=arrival.label,
+            scheduled_s=due_s - self._origin_s,
+            finished_s=finished_s - self._origin_s,
+            outcome=outcome,
             arm=arrival.arm,
-            scheduled_s=due_s - origin_s,
-            connect_s=answer.connect_s,
-            sent_s=None if answer.sent_s is None else answer.sent_s - origin_s,
-            first_byte_s=None if answer.first_byte_s is None else answer.first_byte_s - origin_s,
-            first_token_s=times_s[0] - origin_s if times_s else None,
-            last_token_s=times_s[-1] - origin_s if times_s else None,
-            finished_s=answer.finished_s - origin_s,
-            tokens=answer.tokens,
-            intercepted=answer.intercepted,
-            status=answer.status,
-            outcome=answer.outcome,
-            detail=answer.detail,
-            tier_times=answer.tier_times,
+            detail=detail,
         )
-        self._on_sample(sample, times_s)
+        self._on_sample(sample, ())
 
-    def _left_s(self, end_s: float) -> float:
-        """How long a stage may still take."""
+    def _remaining_s(self, end_s: float) -> float:
+        """Return how long a phase may still take, with its graceful stop."""
         return end_s + self._graceful_stop_s - self._pacer.now_s()
 
 
-def _taken_back(now_s: float) -> Answer:
-    return Answer(outcome=Outcome.CANCELLED, finished_s=now_s, detail="taken back at the end of the run")
-
-
-def _dropped(due_s: float, max_vus: int) -> Answer:
-    detail = f"{max_vus} requests were under way when it was due"
-    return Answer(outcome=Outcome.DROPPED, finished_s=due_s, detail=detail)
+def _closed_loop_vus(plan: RunPlan) -> list[int]:
+    """Return the numbers of the VUs of all closed loops, sorted."""
+    numbers: set[int] = set()
+    for index, phase in enumerate(plan.phases):
+        if isinstance(phase, ClosedLoop):
+            numbers.update(span.vu for span in plan.spans(index))
+    return sorted(numbers)

@@ -1,43 +1,47 @@
-"""Asks each tier of a stack by itself, in turns, where its answers do not say how long the tiers took."""
+"""Measures each tier of a stack by itself, for stacks whose responses do not report the times of tiers."""
 
 from collections.abc import Mapping, Sequence
 
 from bench.core.config.stack import Asked, Layers
 from bench.core.run.layers import Round
-from bench.measure.load.asking import ask
 from bench.measure.load.messages import TransportChoice
+from bench.measure.load.repeat_request import repeat_request
 from bench.measure.load.workers import Workers
 
-_FEWEST = 2  # of one tier alone no part is another's
+_FEWEST_TIERS = 2  # a tier's own time is a difference between two tiers
 
 
-async def ask_layers(
+async def measure_layers(
     workers: Workers,
     layers: Layers,
     urls: Mapping[str, str],
     tokens: Sequence[str],
     transport: TransportChoice = TransportChoice.OWN,
 ) -> list[Round]:
-    """Milliseconds by tier, of each round in which all answered; none when fewer than two can be reached.
+    """Send a message to each tier in turn, several rounds. Return the rounds in which all tiers answered.
 
     Args:
-        workers: One of which asks.
-        layers: Whom, and what.
-        urls: Addresses by service; a tier whose address is not known is left out.
-        tokens: Of test users.
-        transport: Who speaks HTTP.
+        workers: The load generators; one of them sends the requests.
+        layers: The tiers, the message, and the number of rounds.
+        urls: Addresses by service. A tier whose service has no address is skipped.
+        tokens: Bearer tokens of test users.
+        transport: The HTTP implementation.
+
+    Returns:
+        Response times in milliseconds by tier, one mapping per round; empty if fewer than two tiers have an
+        address.
     """
-    reached = [layer for layer in layers.tiers if layer.target.service in urls]
-    if len(reached) < _FEWEST:
+    reachable = [layer for layer in layers.tiers if layer.target.service in urls]
+    if len(reachable) < _FEWEST_TIERS:
         return []
     rounds: list[Round] = []
     for _ in range(layers.rounds):
         times_ms: dict[str, float] = {}
-        for layer in reached:
-            once = Asked(target=layer.target, message=layers.message, repeats=1)
-            answered = await ask(workers, once, urls[layer.target.service], tokens, transport)
-            if answered:
-                times_ms[layer.tier] = answered[0]
-        if len(times_ms) == len(reached):
+        for layer in reachable:
+            request = Asked(target=layer.target, message=layers.message, repeats=1)
+            url = urls[layer.target.service]
+            for time_ms in await repeat_request(workers, request, url, tokens, transport):
+                times_ms[layer.tier] = time_ms
+        if len(times_ms) == len(reachable):
             rounds.append(times_ms)
     return rounds

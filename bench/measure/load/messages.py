@@ -1,6 +1,6 @@
-"""What a run's processes say to each other, over pipes.
+"""Messages between the process of a run and its load generators, over pipes.
 
-Both ends are ours, so pickle may be used.
+Both ends are processes of the same run, so pickle is safe.
 """
 
 import asyncio
@@ -19,93 +19,94 @@ _LENGTH = struct.Struct("!Q")
 
 
 class TransportChoice(StrEnum):
-    """Who speaks HTTP."""
+    """The HTTP implementation that sends the requests."""
 
     OWN = "own"
+    """The load generator's own timed connection."""
     HTTPX = "httpx"
+    """httpx, for proxies and HTTP/2; slower, and its times are less exact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A load to give.
-
-    Attributes:
-        spec: What to do.
-        base_urls: Of the service that offers the target, and of the one that offers the target beside.
-        tokens: Of the virtual users; none when the target asks for none.
-        share: Which of how many equal shares of the load.
-        transport: Who speaks HTTP.
-    """
+    """The load that a load generator must send."""
 
     spec: RunSpec
+    """The scenario, its targets and its messages."""
     base_urls: Sequence[str]
+    """Address of the service of each target."""
     tokens: Sequence[str] = field(default=(), repr=False)
+    """Bearer tokens of the test users; empty if the target needs none."""
     share: tuple[int, int] = (0, 1)
+    """Number of this load generator, and the count of all of them."""
     transport: TransportChoice = TransportChoice.OWN
+    """The HTTP implementation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Begin the next stage at this moment of CLOCK_MONOTONIC, which all processes of a machine share."""
+    """Starts the next phase."""
 
     at_s: float
+    """Start on CLOCK_MONOTONIC, which all processes of a machine share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Renew:
-    """Use other tokens from now on, by number."""
+    """Replaces tokens."""
 
     tokens: Mapping[int, str] = field(repr=False)
+    """The new tokens by their number."""
 
 
 @dataclass(frozen=True, slots=True)
-class TakeBack:
-    """End the load now; what is under way is recorded as cancelled."""
+class Cancel:
+    """Ends the load now. Requests in progress are recorded as cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingForPhase:
-    """All connections are open, or a stage is over, and the stage of this number can begin."""
+    """Reports that the phase of this number can start."""
 
     phase: int
+    """Index of the phase."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What was measured since the last one.
-
-    Attributes:
-        log: Requests that are over.
-        token_gaps: By stage.
-        in_flight: How many requests are under way now.
-    """
+    """The data since the previous batch."""
 
     log: SampleLog
+    """Requests that ended."""
     token_gaps: dict[int, Histogram]
+    """Times between the pieces of text of streamed responses, by phase."""
     in_flight: int = 0
+    """Number of requests in progress now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The load was over at this moment of CLOCK_MONOTONIC, and all batches are sent."""
+    """Reports that the load ended and that all batches are sent."""
 
     at_s: float
+    """End on CLOCK_MONOTONIC."""
 
 
 async def receive(reader: asyncio.StreamReader) -> Any:
-    """The next value.
+    """Return the next message.
 
     Raises:
-        EOFError: The other end is gone.
+        EOFError: The other process ended.
     """
     try:
         (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-        return pickle.loads(await reader.readexactly(length))  # noqa: S301 - see above
+        content = await reader.readexactly(length)
     except (asyncio.IncompleteReadError, ConnectionError) as error:
         raise EOFError from error
+    return pickle.loads(content)  # noqa: S301 - see above
 
 
-def send(writer: asyncio.StreamWriter, value: object) -> None:
-    """Send a value; `await writer.drain()` waits until the pipe has room again."""
-    content = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+def send(writer: asyncio.StreamWriter, message: object) -> None:
+    """Send a message. `await writer.drain()` waits until the pipe has room again."""
+    content = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
     writer.write(_LENGTH.pack(len(content)) + content)

@@ -1,4 +1,4 @@
-"""The load generators of a run: processes side by side, each with its share, begun at the same moments."""
+"""The load generators of a run: processes that each send a share of the load and start phases together."""
 
 import asyncio
 import sys
@@ -10,18 +10,18 @@ from dataclasses import dataclass, field, replace
 from bench.errors import MeasurementError
 from bench.measure.load.messages import (
     Batch,
+    Cancel,
     Finished,
     Job,
     Renew,
     Start,
-    TakeBack,
     WaitingForPhase,
     receive,
     send,
 )
 from bench.measure.machine.host import pin
 
-# From saying when a stage begins until it does: the message must have come by then.
+# Time between sending the start of a phase and the start, so that the message arrives before it.
 _LEAD_S = 0.02
 _STOP_TIMEOUT_S = 5.0
 _BUFFER_BYTES = 1024 * 1024
@@ -29,19 +29,16 @@ _BUFFER_BYTES = 1024 * 1024
 
 @dataclass(slots=True)
 class Workers:
-    """Processes that give load, one job at a time.
-
-    Attributes:
-        processes: They.
-        began_s: When the first stage of the latest job began, on CLOCK_MONOTONIC; None before.
-        phase: The number of the stage that began last.
-        phase_began_s: When that was.
-    """
+    """Load generator processes. They run one job at a time."""
 
     processes: Sequence[asyncio.subprocess.Process]
+    """The processes."""
     began_s: float | None = None
+    """Start of the newest job's first phase, on CLOCK_MONOTONIC; None before it."""
     phase: int = field(default=0, init=False)
+    """Index of the newest phase."""
     phase_began_s: float = field(default=0.0, init=False)
+    """Start of the newest phase, on CLOCK_MONOTONIC."""
     _in_flight: dict[int, int] = field(default_factory=dict, init=False)
     _waiting: int = field(default=0, init=False)
     _on_begin: Callable[[], object] = field(default=lambda: None, init=False)
@@ -53,104 +50,108 @@ class Workers:
 
     @property
     def in_flight(self) -> int:
-        """How many requests are under way, as each process said last."""
+        """Number of requests in progress, from the newest report of each process."""
         return sum(self._in_flight.values())
 
     async def run(
         self, job: Job, on_batch: Callable[[Batch], None], on_begin: Callable[[], object] = lambda: None
     ) -> float:
-        """Give a load, each process its share of it.
+        """Send a load; each process sends its share.
 
         Args:
-            job: The whole.
-            on_batch: Is given what was measured, a few times a second.
-            on_begin: Is called when all connections are open, just before the first request.
+            job: The complete load.
+            on_batch: Called with new samples, a few times per second.
+            on_begin: Called when all connections are open, just before the first request.
 
         Returns:
-            How long it took from the beginning of the first stage, in seconds.
+            The duration from the start of the first phase, in seconds.
 
         Raises:
-            MeasurementError: A process ended.
+            MeasurementError: A process ended before its load did.
         """
         self._prepare(on_begin)
         count = len(self.processes)
         for number, process in enumerate(self.processes):
             self._send(process, replace(job, share=(number, count)))
-        ends = await asyncio.gather(*(self._follow(process, on_batch) for process in self.processes))
-        return 0.0 if self.began_s is None else max(0.0, max(ends) - self.began_s)
+        ends_s = await asyncio.gather(*(self._follow(process, on_batch) for process in self.processes))
+        return 0.0 if self.began_s is None else max(0.0, max(ends_s) - self.began_s)
 
-    def take_back(self) -> None:
-        """End the load now; what is under way is recorded as cancelled."""
-        self._tell(TakeBack())
+    def cancel(self) -> None:
+        """End the load now. Requests in progress are recorded as cancelled."""
+        self._send_to_all(Cancel())
 
     def renew(self, tokens: Mapping[int, str]) -> None:
-        """Use other tokens from now on, by number."""
-        self._tell(Renew(tokens))
+        """Replace tokens by their number, from the next request on."""
+        self._send_to_all(Renew(tokens))
 
     def _prepare(self, on_begin: Callable[[], object]) -> None:
-        self.began_s, self._waiting, self._on_begin = None, 0, on_begin
+        self.began_s = None
+        self._waiting = 0
+        self._on_begin = on_begin
         self._in_flight.clear()
 
     async def _follow(self, process: asyncio.subprocess.Process, on_batch: Callable[[Batch], None]) -> float:
-        """Hear a process to the end of its job, and say when that was."""
-        assert process.stdout is not None  # noqa: S101 - it was asked for
+        """Receive the messages of a process until its job ends; return the end on CLOCK_MONOTONIC."""
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
         while True:
             try:
-                heard = await receive(process.stdout)
+                message = await receive(process.stdout)
             except EOFError:
                 raise MeasurementError(
-                    "a load generator process ended before its load did", "what it said stands above"
+                    "a load generator process ended before its load did", "see its error message above"
                 ) from None
-            match heard:
+            match message:
                 case WaitingForPhase(phase=phase):
-                    self._gather(phase)
+                    self._start_when_all_wait(phase)
                 case Batch() as batch:
                     self._in_flight[process.pid] = batch.in_flight
                     on_batch(batch)
                 case Finished(at_s=at_s):
                     return at_s
 
-    def _gather(self, phase: int) -> None:
-        """A stage begins when all processes have come to it."""
+    def _start_when_all_wait(self, phase: int) -> None:
+        """Count a process that waits for a phase, and start the phase with the last one."""
         self._waiting += 1
-        if self._waiting == len(self.processes):
-            self._waiting = 0
-            at_s = time.monotonic() + _LEAD_S
-            if self.began_s is None:
-                self.began_s = at_s
-                self._on_begin()
-            self.phase, self.phase_began_s = phase, at_s
-            self._tell(Start(at_s))
+        if self._waiting < len(self.processes):
+            return
+        self._waiting = 0
+        at_s = time.monotonic() + _LEAD_S
+        if self.began_s is None:
+            self.began_s = at_s
+            self._on_begin()
+        self.phase = phase
+        self.phase_began_s = at_s
+        self._send_to_all(Start(at_s))
 
-    def _tell(self, value: object) -> None:
+    def _send_to_all(self, message: object) -> None:
         for process in self.processes:
-            self._send(process, value)
+            self._send(process, message)
 
-    def _send(self, process: asyncio.subprocess.Process, value: object) -> None:
-        assert process.stdin is not None  # noqa: S101 - it was asked for
+    def _send(self, process: asyncio.subprocess.Process, message: object) -> None:
+        assert process.stdin is not None  # noqa: S101 - it is a pipe
         if not process.stdin.is_closing():
-            send(process.stdin, value)
+            send(process.stdin, message)
 
 
 @asynccontextmanager
-async def working(count: int, cores: Sequence[int] = ()) -> AsyncIterator[Workers]:
-    """So many load generators, there inside the block and gone after it, even when this process is killed.
+async def start_workers(count: int, cores: Sequence[int] = ()) -> AsyncIterator[Workers]:
+    """Start load generators and stop them after the block. They also end if this process is killed.
 
     Args:
-        count: How many.
-        cores: That they are held to; empty for any.
+        count: Number of processes.
+        cores: CPU cores that they may use; empty for all.
     """
     processes: list[asyncio.subprocess.Process] = []
     try:
-        for _ in range(count):  # what has started is stopped when the next fails
-            processes.append(await _started())
+        for _ in range(count):  # if a start fails, the processes before it are stopped
+            processes.append(await _start())
             pin(processes[-1].pid, cores)
         yield Workers(processes)
     finally:
-        await asyncio.gather(*(_stopped(process) for process in processes))
+        await asyncio.gather(*(_stop(process) for process in processes))
 
 
-async def _started() -> asyncio.subprocess.Process:
+async def _start() -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -158,13 +159,13 @@ async def _started() -> asyncio.subprocess.Process:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=_BUFFER_BYTES,
-        start_new_session=True,  # the terminal's signals are ours to answer
+        start_new_session=True,  # Ctrl-C in the terminal goes to the run only
     )
 
 
-async def _stopped(process: asyncio.subprocess.Process) -> None:
-    """It ends with its stdin."""
-    assert process.stdin is not None  # noqa: S101 - it was asked for
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """Close stdin, which ends the process; kill it if it does not end in time."""
+    assert process.stdin is not None  # noqa: S101 - it is a pipe
     process.stdin.close()
     try:
         await asyncio.wait_for(process.wait(), _STOP_TIMEOUT_S)

@@ -1,6 +1,7 @@
-"""Waits until a request is due, as precisely as the kernel can.
+"""Waits until a request is due, as exactly as the kernel can.
 
-Event loops wait for whole milliseconds, which is what epoll_wait and libuv take; a timerfd takes nanoseconds.
+Event loops wait for whole milliseconds, because epoll_wait and libuv take milliseconds. A timerfd takes
+nanoseconds.
 """
 
 import asyncio
@@ -13,12 +14,12 @@ from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 
-_ABSOLUTE = 1  # TFD_TIMER_ABSTIME
+_TFD_TIMER_ABSTIME = 1
 _READ_BYTES = 8
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
-    """A new one, the fastest that there is."""
+    """Return a new event loop: uvloop's if it is installed, else asyncio's."""
     try:
         import uvloop  # noqa: PLC0415 - not on every platform
     except ImportError:
@@ -27,45 +28,45 @@ def event_loop() -> asyncio.AbstractEventLoop:
 
 
 class Pacer(Protocol):
-    """The clock that all times of a load are on, and waiting by it."""
+    """The clock of all times of a load, and a timer on this clock."""
 
     def now_s(self) -> float:
-        """Seconds."""
+        """Return the current time in seconds."""
         ...
 
     async def sleep_until(self, due_s: float) -> None:
-        """Wait until then. A time that is past takes no turn of the loop."""
+        """Wait until this time. Return at once, without a turn of the loop, if it has passed."""
         ...
 
     def close(self) -> None:
-        """Wait for nothing any more."""
+        """Release the timer."""
         ...
 
 
 class LoopTimer:
-    """Waits as the event loop does.
+    """Waits with the event loop's own timer.
 
     Args:
-        clock: Seconds, as fast as the loop's.
+        clock: Returns seconds; it must run as fast as the loop's clock.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.now_s = clock
 
     async def sleep_until(self, due_s: float) -> None:
-        """Wait until then; the loop may be a moment early, so it may take a turn more."""
-        while (left_s := due_s - self.now_s()) > 0:  # noqa: ASYNC110 - there is no event but the time
-            await asyncio.sleep(left_s)
+        """Wait until this time. The loop may wake a moment early; then it waits once more."""
+        while (remaining_s := due_s - self.now_s()) > 0:  # noqa: ASYNC110 - there is no event but the time
+            await asyncio.sleep(remaining_s)
 
     def close(self) -> None:
-        """There is nothing to give back."""
+        """Do nothing: the loop owns the timer."""
 
 
 class KernelTimer:
-    """Waits by one timerfd of CLOCK_MONOTONIC for all. Linux only.
+    """Waits with one timerfd of CLOCK_MONOTONIC for all waiters. Linux only.
 
     Raises:
-        OSError: The kernel gives none.
+        OSError: The kernel cannot create a timerfd.
     """
 
     def __init__(self) -> None:
@@ -76,55 +77,56 @@ class KernelTimer:
         self._waiters: list[tuple[float, int, asyncio.Future[None]]] = []
         self._numbers = count()
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._fd, self._expired)
+        self._loop.add_reader(self._fd, self._on_expiry)
 
     def now_s(self) -> float:
-        """Seconds of CLOCK_MONOTONIC."""
+        """Return the time of CLOCK_MONOTONIC in seconds."""
         return time.monotonic()
 
     async def sleep_until(self, due_s: float) -> None:
-        """Wait until then."""
+        """Wait until this time."""
         if time.monotonic() >= due_s:
             return
         waiter = self._loop.create_future()
-        # Of those that are cancelled the entry stays until it is due.
+        # The entry of a cancelled waiter stays until it is due.
         heapq.heappush(self._waiters, (due_s, next(self._numbers), waiter))
         if self._waiters[0][2] is waiter:
-            self._arm()
+            self._set_timer()
         await waiter
 
     def close(self) -> None:
-        """Give the timer back; who still waits is left waiting."""
+        """Close the timer. Tasks that still wait are never woken."""
         if self._fd >= 0:
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
             self._fd = -1
 
-    def _expired(self) -> None:
+    def _on_expiry(self) -> None:
         try:
             os.read(self._fd, _READ_BYTES)
         except BlockingIOError:
-            return  # armed again between its expiry and this call
+            return  # the timer was set again between its expiry and this call
         now_s = time.monotonic()
         while self._waiters and self._waiters[0][0] <= now_s:
             waiter = heapq.heappop(self._waiters)[2]
             if not waiter.done():
                 waiter.set_result(None)
         if self._waiters:
-            self._arm()
+            self._set_timer()
 
-    def _arm(self) -> None:
-        # Rounded up, so that it is never early; 0 would disarm it.
+    def _set_timer(self) -> None:
+        """Set the timer to the earliest waiter: rounded up so that it is never early; 0 would disable it."""
         due_ns = max(1, -int(-self._waiters[0][0] * 1e9 // 1))
         seconds, nanoseconds = divmod(due_ns, 1_000_000_000)
-        self._libc.timerfd_settime(self._fd, _ABSOLUTE, (ctypes.c_long * 4)(0, 0, seconds, nanoseconds), None)
+        timer = (ctypes.c_long * 4)(0, 0, seconds, nanoseconds)
+        self._libc.timerfd_settime(self._fd, _TFD_TIMER_ABSTIME, timer, None)
 
 
 def pacer() -> Pacer:
-    """The best that this machine has; must be called in a running loop."""
+    """Return the most exact pacer of this machine. Call it in a running loop."""
     if sys.platform == "linux":
         try:
             return KernelTimer()
         except OSError:
-            pass  # no file descriptors left: late is better than not at all
+            pass  # no file descriptor is left: late requests are better than none
     return LoopTimer()

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from bench.core.config.stack import Ready, Stack
 from bench.errors import ConfigError, StoreError, TargetError
-from bench.measure.machine.uninterrupted import uninterrupted
+from bench.measure.machine.signals import defer_signals
 from bench.measure.persistent import detached
 from bench.measure.stacks import compose, docker
 from bench.measure.stacks.health import wait_until_ready
@@ -162,7 +162,7 @@ def down(stack: Stack) -> int:
     """
     if stack.compose is None:
         return detached.down(stack.name)
-    with uninterrupted():
+    with defer_signals():
         count = docker.remove(persistent_project(stack.name)) + remove_left_behind(stack.name)
         shutil.rmtree(_home(stack), ignore_errors=True)
     return count

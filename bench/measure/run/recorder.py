@@ -26,11 +26,11 @@ from bench.core.watch.work import work_between
 from bench.measure.calibration import reference_workload
 from bench.measure.calibration.calibrate import calibrate, trial_load
 from bench.measure.load.endpoint import Endpoint
-from bench.measure.load.layers import ask_layers
+from bench.measure.load.layers import measure_layers
 from bench.measure.load.messages import Batch, Job, TransportChoice
-from bench.measure.load.workers import Workers, working
+from bench.measure.load.workers import Workers, start_workers
 from bench.measure.machine import host
-from bench.measure.machine.uninterrupted import told
+from bench.measure.machine.signals import call_on_signals
 from bench.measure.watch.resources import ResourceSampler
 from bench.measure.watch.watching import Seen, Watch, Watched, at_once, watching
 
@@ -103,9 +103,9 @@ def record(
     """
     for url, target in zip(subject.base_urls, spec.targets, strict=True):
         Endpoint.of(spec, url, os.environ, target)  # refused here, not in another process
-    machine, before = host.machine(), host.read()
+    machine, before = host.read_machine(), host.read_counters()
     recording = asyncio.run(_Session(spec, subject, on_progress).run(workers))
-    return replace(recording, host=host_of(machine, before, host.read(), subject.cores))
+    return replace(recording, host=host_of(machine, before, host.read_counters(), subject.cores))
 
 
 class _Session:
@@ -128,11 +128,11 @@ class _Session:
         self._interrupted = asyncio.Event()
 
     async def run(self, count: int) -> Recording:
-        with told(self._interrupted.set):
+        with call_on_signals(self._interrupted.set):
             return await self._run(count)
 
     async def _run(self, count: int) -> Recording:
-        async with working(count, self._subject.cores.get(GENERATORS, ())) as workers:
+        async with start_workers(count, self._subject.cores.get(GENERATORS, ())) as workers:
             pace_before, before = await self._pace(workers), await self._trial(workers)
             elapsed_s, stop = await self._give_load(workers)
             cut = self._interrupted.is_set()
@@ -166,16 +166,20 @@ class _Session:
         if subject.layers is None or self._log.tier_times:
             return []
         first = [tokens.mint(0)] if tokens else []
-        return await ask_layers(workers, *subject.layers, first, subject.transport)
+        return await measure_layers(workers, *subject.layers, first, subject.transport)
 
     async def _pace(self, workers: Workers) -> dict[str, float]:
         """How long the pinned work takes now; empty when there is no server of known timing."""
         url, pinned = self._subject.reference_url, self._subject.pinned
         if url is None:
             return {}
-        alone = reference_workload.work_alone()
-        asked = await reference_workload.pinned(workers, *pinned, self._subject.transport) if pinned else {}
-        return alone | await reference_workload.echo(workers, url, self._subject.transport) | asked
+        alone = reference_workload.time_local_work()
+        asked = (
+            await reference_workload.time_pinned_request(workers, *pinned, self._subject.transport)
+            if pinned
+            else {}
+        )
+        return alone | await reference_workload.time_echo(workers, url, self._subject.transport) | asked
 
     async def _trial(self, workers: Workers) -> Trial | None:
         url = self._subject.reference_url
@@ -203,7 +207,7 @@ class _Session:
             try:
                 stop = await self._watch(load, workers, watch)
                 if stop is not None and not load.done():
-                    workers.take_back()
+                    workers.cancel()
                 elapsed_s = await asyncio.wait_for(load, _TAKE_BACK_TIMEOUT_S)
                 if stop is None and before is not None:
                     self._work = work_between(before, await watch.count(elapsed_s) or ())

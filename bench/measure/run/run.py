@@ -16,7 +16,7 @@ from bench.core.run.result import RunResult, make_result
 from bench.core.watch.host import GENERATORS, STACK, Cores
 from bench.errors import ConfigError
 from bench.measure.calibration.calibrate import REFERENCE
-from bench.measure.load.endpoint import check_url, declared_headers
+from bench.measure.load.endpoint import check_url, expand_headers
 from bench.measure.load.messages import TransportChoice
 from bench.measure.persistent.persistent import attach, is_up
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
@@ -114,7 +114,7 @@ def prepared(
         tokens = _tokens(stack, live, users) if _asks_who(spec) else None
         reference_url = references.url(REFERENCE.name) if references is not None else None
         for target in spec.targets:
-            headers = declared_headers(target, os.environ)
+            headers = expand_headers(target, os.environ)
             if tokens and target.auth == "bearer":
                 headers["authorization"] = f"Bearer {tokens.mint(0)}"
             ready = live.url(target.service).rstrip("/") + target.ready

@@ -18,7 +18,7 @@ from bench.core.config.compose import Compose, Container, State, images, parts
 from bench.core.config.engine_errors import PORT_TAKEN, explain, lacks_compose
 from bench.core.config.stack import Stack, expand, secret_names
 from bench.errors import BenchError, ConfigError, TargetError
-from bench.measure.machine.uninterrupted import uninterrupted
+from bench.measure.machine.signals import defer_signals
 from bench.measure.stacks import docker
 from bench.measure.stacks.container_watch import failure, hushed, tail, watch
 from bench.measure.stacks.live import Live, placeholders
@@ -61,7 +61,7 @@ def composed(stack: Stack, wanted: Wanted) -> Iterator[Live]:
         up = live(stack, project, hidden, wanted.variables)
         yield replace(up, cores=_held(project, wanted.cores))
     finally:
-        with uninterrupted():
+        with defer_signals():
             docker.remove(project)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
-from bench.measure.machine.uninterrupted import told
+from bench.measure.machine.signals import call_on_signals
 from bench.measure.watch.watching import Seen, Watched, watching
 
 
@@ -39,7 +39,7 @@ async def _monitor(
     tick: Callable[[float, Mapping[str, str]], None],
 ) -> bool:
     interrupted = asyncio.Event()
-    with told(interrupted.set):
+    with call_on_signals(interrupted.set):
         async with watching(watched, interval_s) as watch:
             began_s = time.monotonic()
             watch.begin(lambda: time.monotonic() - began_s, found)

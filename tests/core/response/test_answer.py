@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from bench.core.config.target import Answer, Durations
-from bench.core.response.answer import AnswerReader, Reading
-from bench.core.response.answer_form import AnswerForm, at, tiers_ms
+from bench.core.response.answer import AnswerContent, AnswerReader
+from bench.core.response.answer_form import AnswerForm, tiers_ms, value_at
 from bench.core.response.stream import MAX_EVENT_BYTES
 
 ANSWERS: TypeAdapter[Answer] = TypeAdapter(Answer)
@@ -68,7 +68,7 @@ WHOLE_CHAT = (
 )
 
 
-def read(answer: dict[str, Any], *parts: bytes) -> Reading:
+def read(answer: dict[str, Any], *parts: bytes) -> AnswerContent:
     """The reading of parts that come a second apart, the first at second 1."""
     reader = AnswerReader(AnswerForm(ANSWERS.validate_python(answer)))
     for second, part in enumerate(parts, 1):
@@ -160,7 +160,7 @@ def test_nothing_after_the_flood_is_read() -> None:
 )
 def test_a_path_leads_into_lists_and_objects(path: str, value: object) -> None:
     """Names lead into objects and numbers into lists; where nothing stands there is nothing."""
-    assert at({"a": {"b": [{"c": 1}, {"c": 2}]}, "n": 3}, path) == value
+    assert value_at({"a": {"b": [{"c": 1}, {"c": 2}]}, "n": 3}, path) == value
 
 
 @pytest.mark.parametrize("value", [-1, True, "5", None, 1e300, [1], 10**400])
@@ -263,7 +263,7 @@ def test_the_rest_is_what_the_tiers_leave(load_ns: int, decode_ns: int) -> None:
 def test_a_path_names_no_place_from_the_end() -> None:
     """A list is counted from its start: a number below 0, and a name, lead nowhere in it."""
     document = {"a": [1, 2]}
-    assert [at(document, path) for path in ("a.0", "a.-1", "a.b", "b.0", "a.0.c")] == [
+    assert [value_at(document, path) for path in ("a.0", "a.-1", "a.b", "b.0", "a.0.c")] == [
         1,
         None,
         None,
@@ -272,9 +272,9 @@ def test_a_path_names_no_place_from_the_end() -> None:
     ]
 
 
-def one_by_one(documents: list[bytes]) -> Reading:
+def one_by_one(documents: list[bytes]) -> AnswerContent:
     """What the standard library makes of a stream of these, each parsed by itself."""
-    reading, texts = Reading(), list[str]()
+    reading, texts = AnswerContent(), list[str]()
     for content in documents:
         try:
             document = json.loads(content)

@@ -6,43 +6,42 @@ from collections.abc import Sequence
 
 import pytest
 
-from bench.core.load.plan import Arrival
+from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.measure.http.connection import MAX_BODY_BYTES
 from bench.measure.http.httpx_connection import HttpxConnection
 from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint
-from bench.measure.load.engine import Answer
 from bench.measure.load.messages import Batch, Job, TransportChoice
-from bench.measure.load.workers import working
+from bench.measure.load.workers import start_workers
 from tests.factories import make_scenario, make_spec
 from tests.measure.loopback import Requests, Script, response, server, streamed
+from tests.measure.sending import send
 
 GOOD = response(b'{"data": {"message": "hello"}}', "200 OK", "server-timing: agent;dur=3")
-GREETING = Arrival(phase=0, vu=0, iteration=0, prompt="greeting")
 SSE = {"kind": "sse", "text": "text", "done_data": "[DONE]"}
 
 
 def _ask(
     answers: Sequence[bytes | Script], count: int = 1, **target: object
-) -> tuple[list[Answer], Requests]:
+) -> tuple[list[RequestSample], Requests]:
     """What one user's messages come to through httpx, and what the server saw of them."""
 
-    async def work() -> tuple[list[Answer], Requests]:
+    async def work() -> tuple[list[RequestSample], Requests]:
         async with server(answers) as (url, seen):
             spec = make_spec(None, **target)
             client = ChatClient(Endpoint.of(spec, url, {}), "token", HttpxConnection(url))
-            got = [await client.ask(GREETING) for _ in range(count)]
+            got = [await send(client) for _ in range(count)]
             await client.close()
             return got, seen
 
     return asyncio.run(work())
 
 
-def _asked_at(url: str) -> Answer:
-    async def work() -> Answer:
+def _asked_at(url: str) -> RequestSample:
+    async def work() -> RequestSample:
         client = ChatClient(Endpoint.of(make_spec(), url, {}), None, HttpxConnection(url))
-        answer = await client.ask(GREETING)
+        answer = await send(client)
         await client.close()
         return answer
 
@@ -77,8 +76,10 @@ def test_httpx_reads_streams() -> None:
     parts = [b'data: {"text": "a"}\n\n', b'data: {"text": "b"}\n\n', b"data: [DONE]\n\n"]
     (answer,), _ = _ask([streamed(*parts)], answer=SSE)
     assert answer.outcome is Outcome.OK
-    assert len(answer.token_times_s) == 2
-    assert answer.token_times_s[0] < answer.token_times_s[1]
+    assert answer.tokens == 2
+    assert answer.first_token_s is not None
+    assert answer.last_token_s is not None
+    assert answer.first_token_s < answer.last_token_s
 
 
 async def _half(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -131,12 +132,12 @@ def test_tls_with_who_speaks_none_fails_as_tls() -> None:
         await writer.drain()
         writer.close()
 
-    async def work() -> Answer:
+    async def work() -> RequestSample:
         listener = await asyncio.start_server(plain, "127.0.0.1", 0)
         url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
         async with listener:
             client = ChatClient(Endpoint.of(make_spec(), url, {}), None, HttpxConnection(url))
-            answer = await client.ask(GREETING)
+            answer = await send(client)
             await client.close()
             return answer
 
@@ -155,7 +156,7 @@ def test_a_load_can_go_through_httpx() -> None:
         counts.append(len(batch.log))
 
     async def work() -> Requests:
-        async with server([GOOD]) as (url, seen), working(1) as workers:
+        async with server([GOOD]) as (url, seen), start_workers(1) as workers:
             spec = make_spec(make_scenario(phases=[turns]))
             await workers.run(Job(spec, (url,), transport=TransportChoice.HTTPX), take)
             return seen

@@ -10,16 +10,15 @@ from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
-from bench.core.load.plan import Arrival
+from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint
-from bench.measure.load.engine import Answer
 from tests.factories import make_scenario, make_spec
 from tests.measure.hostile import LOOPS, Run, calibration, reset, run_on, serving, then_close, then_reset
 from tests.measure.loopback import Script, response
+from tests.measure.sending import send
 
-GREETING = Arrival(phase=0, vu=0, iteration=0, prompt="greeting")
 OK = b'{"data": {"message": "hello"}}'
 HEAD = b"HTTP/1.1 200 OK\r\n"
 JSON = {"kind": "json", "text": "data.message"}
@@ -28,16 +27,16 @@ SSE = {"kind": "sse", "text": "text", "done_data": "[DONE]"}
 SOON_S, PATIENCE_S = 0.2, 60.0
 
 
-async def _asked(url: str, timeout_s: float, answer: dict[str, str]) -> Answer:
+async def _asked(url: str, timeout_s: float, answer: dict[str, str]) -> RequestSample:
     spec = make_spec(make_scenario(request_timeout_s=timeout_s), answer=answer)
     client = ChatClient(Endpoint.of(spec, url, {}), None)
     try:
-        return await client.ask(GREETING)
+        return await send(client)
     finally:
         await client.close()
 
 
-async def _asked_of(script: Script, timeout_s: float, answer: dict[str, str] = JSON) -> Answer:
+async def _asked_of(script: Script, timeout_s: float, answer: dict[str, str] = JSON) -> RequestSample:
     async with serving(script) as url:
         return await _asked(url, timeout_s, answer)
 
@@ -137,7 +136,7 @@ def test_a_bad_answer_is_an_outcome(run: Run, name: str) -> None:
 def test_what_never_ends_is_a_timeout(run: Run, name: str, answer: dict[str, str]) -> None:
     """The deadline is the request's, whatever comes meanwhile."""
     got = run(_asked_of(NEVER_ENDS[name], SOON_S, answer))
-    assert (got.outcome, got.detail) == (Outcome.TIMEOUT, f"no answer within {SOON_S:g} s")
+    assert (got.outcome, got.detail) == (Outcome.TIMEOUT, f"no complete response within {SOON_S:g} s")
 
 
 def test_a_name_without_an_address_is_an_outcome(run: Run) -> None:
@@ -155,11 +154,11 @@ def test_no_tls_is_an_outcome(run: Run, tmp_path: Path) -> None:
         await reader.read(1)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
-    async def untrusted() -> Answer:
+    async def untrusted() -> RequestSample:
         async with serving(then_close(response(OK)), served) as url:
             return await _asked(url, PATIENCE_S, JSON)
 
-    async def plain() -> Answer:
+    async def plain() -> RequestSample:
         async with serving(refuse) as url:
             return await _asked(url.replace("http:", "https:"), PATIENCE_S, JSON)
 

@@ -9,18 +9,17 @@ import pytest
 
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
-from bench.core.load.plan import Arrival
+from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.errors import ConfigError
 from bench.measure.http.connection import MAX_BODY_BYTES
 from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint
-from bench.measure.load.engine import Answer
 from tests.factories import make_scenario, make_spec
 from tests.measure.loopback import Requests, Script, response, server, streamed
+from tests.measure.sending import GREETING, send
 
 GOOD = response(json.dumps({"data": {"message": "hello"}, "usage": {"tokens": 7}}).encode())
-GREETING = Arrival(phase=0, vu=0, iteration=0, prompt="greeting")
 TOKEN = secrets.token_hex(16)
 TEXT = "Hello “world” 🙂"
 SSE = {
@@ -60,13 +59,13 @@ def _ask(
     spec: RunSpec | None = None,
     count: int = 1,
     environ: Mapping[str, str] | None = None,
-) -> tuple[list[Answer], Requests]:
+) -> tuple[list[RequestSample], Requests]:
     """What one user's messages come to, and what the server saw of them."""
 
-    async def work() -> tuple[list[Answer], Requests]:
+    async def work() -> tuple[list[RequestSample], Requests]:
         async with server(answers) as (url, seen):
             client = ChatClient(Endpoint.of(spec or _spec(), url, environ or {}), TOKEN)
-            got = [await client.ask(GREETING) for _ in range(count)]
+            got = [await send(client) for _ in range(count)]
             await client.close()
             return got, seen
 
@@ -99,7 +98,7 @@ def test_a_good_answer_is_ok_with_its_clocks() -> None:
 def test_an_answer_that_comes_at_once_has_no_first_token() -> None:
     """Only a stream says when its text began and ended, and its pieces stand for tokens only then."""
     (answer,), _ = _ask([GOOD])
-    assert (list(answer.token_times_s), answer.tokens) == ([], None)
+    assert (answer.first_token_s, answer.last_token_s, answer.tokens) == (None, None, None)
 
 
 def test_what_is_sent_is_what_the_target_declares() -> None:
@@ -121,7 +120,7 @@ def test_who_has_no_token_sends_none() -> None:
     async def work() -> str:
         async with server([GOOD]) as (url, seen):
             client = ChatClient(Endpoint.of(_spec(auth="none"), url, {}), None)
-            await client.ask(GREETING)
+            await send(client)
             await client.close()
             return seen.heads[0]
 
@@ -139,11 +138,11 @@ def test_one_connection_serves_all_messages_of_a_user() -> None:
 def test_opening_before_the_clock_takes_the_connection_out_of_the_request() -> None:
     """After `open` the first request finds its connection there."""
 
-    async def work() -> Answer:
+    async def work() -> RequestSample:
         async with server([response(b"{}"), GOOD]) as (url, seen):
             client = ChatClient(Endpoint.of(_spec(), url, {}), TOKEN)
             await client.open()
-            answer = await client.ask(GREETING)
+            answer = await send(client)
             await client.close()
             assert seen.heads[0].startswith("GET /ready ")
             assert f"authorization: Bearer {TOKEN}" in seen.heads[0]
@@ -159,12 +158,12 @@ def test_opening_before_the_clock_takes_the_connection_out_of_the_request() -> N
 def test_opening_a_dead_target_is_no_matter() -> None:
     """`open` raises nothing; the request then says that nobody listens."""
 
-    async def work() -> Answer:
+    async def work() -> RequestSample:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))  # bound, and not listening
             client = ChatClient(Endpoint.of(_spec(), f"http://127.0.0.1:{taken.getsockname()[1]}", {}), None)
             await client.open()
-            answer = await client.ask(GREETING)
+            answer = await send(client)
             await client.close()
             return answer
 
@@ -185,9 +184,9 @@ def test_opening_a_dead_target_is_no_matter() -> None:
         (response(b"<html>"), Outcome.BAD_STREAM, "not JSON"),
         (response(b""), Outcome.BAD_STREAM, "not JSON"),
         (response(b"[]"), Outcome.BAD_STREAM, "not a JSON object"),
-        (response(b'{"data": {}}'), Outcome.WRONG_CONTENT, "the answer has no text"),
-        (response(b'{"data": {"message": "  "}}'), Outcome.WRONG_CONTENT, "the answer has no text"),
-        (response(b'{"data": [1]}'), Outcome.WRONG_CONTENT, "the answer has no text"),
+        (response(b'{"data": {}}'), Outcome.WRONG_CONTENT, "the response has no text"),
+        (response(b'{"data": {"message": "  "}}'), Outcome.WRONG_CONTENT, "the response has no text"),
+        (response(b'{"data": [1]}'), Outcome.WRONG_CONTENT, "the response has no text"),
         (
             b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf",
             Outcome.BAD_STREAM,
@@ -220,23 +219,23 @@ def test_a_target_that_never_answers_is_a_timeout() -> None:
         await too_late.wait()
         writer.write(GOOD)
 
-    async def work() -> tuple[Answer, Answer]:
+    async def work() -> tuple[RequestSample, RequestSample]:
         async with server([response(b"{}"), slow, response(b'{"data": {"message": "second"}}')]) as (
             url,
             seen,
         ):
             client = ChatClient(Endpoint.of(_spec(timeout_s=0.05), url, {}), TOKEN)
             await client.open()  # then the request is sent at once, however slow the machine is
-            first = await client.ask(GREETING)
+            first = await send(client)
             too_late.set()
             client._endpoint = Endpoint.of(_spec(expect={"contains": "second"}), url, {})
-            second = await client.ask(GREETING)
+            second = await send(client)
             await client.close()
             assert seen.connections == 2
             return first, second
 
     first, second = asyncio.run(work())
-    assert (first.outcome, first.detail) == (Outcome.TIMEOUT, "no answer within 0.05 s")
+    assert (first.outcome, first.detail) == (Outcome.TIMEOUT, "no complete response within 0.05 s")
     assert first.sent_s is not None
     assert first.finished_s >= first.sent_s
     assert (first.first_byte_s, first.status) == (None, None)
@@ -253,11 +252,11 @@ def test_a_trickle_does_not_outlive_the_deadline() -> None:
             writer.write(b"x")
             await asyncio.sleep(0.01)
 
-    async def work() -> Answer:
+    async def work() -> RequestSample:
         async with server([response(b"{}"), trickle]) as (url, _):
             client = ChatClient(Endpoint.of(_spec(timeout_s=0.4), url, {}), TOKEN)
             await client.open()
-            answer = await client.ask(GREETING)
+            answer = await send(client)
             await client.close()
             return answer
 
@@ -374,7 +373,7 @@ def test_a_stream_says_when_its_text_began_and_ended(
     assert (got.outcome, got.detail) == (Outcome.OK, None)
     assert got.tokens == tokens
     assert got.tier_times == pytest.approx(tier_times)
-    times = (got.sent_s, got.first_byte_s, got.token_times_s[0], got.token_times_s[-1], got.finished_s)
+    times = (got.sent_s, got.first_byte_s, got.first_token_s, got.last_token_s, got.finished_s)
     known = [time for time in times if time is not None]
     assert len(known) == 5
     assert known == sorted(known)
@@ -395,7 +394,7 @@ def test_how_a_stream_is_cut_does_not_matter(answer: dict[str, Any], parts: list
     (cut, whole), _ = _ask([bytewise, response(stream)], _spec(answer=answer), count=2)
     assert (cut.outcome, cut.tokens, cut.tier_times) == (Outcome.OK, whole.tokens, whole.tier_times)
     assert whole.outcome is Outcome.OK
-    assert {*whole.token_times_s} == {whole.finished_s}
+    assert whole.first_token_s == whole.last_token_s == whole.finished_s
 
 
 @pytest.mark.parametrize(
@@ -420,22 +419,22 @@ def test_a_stream_that_breaks_off_is_a_bad_stream(
     assert got.outcome is Outcome.BAD_STREAM
     assert detail in (got.detail or "")
     assert got.status == 200
-    assert got.token_times_s
+    assert got.first_token_s is not None
     assert got.tokens == 1
 
 
 def test_a_stream_without_text_is_wrong() -> None:
     """A stream that is done and said nothing has the wrong content, and no first token."""
     (got,), _ = _ask([streamed(_event({}, "done"))], _spec(answer=SSE))
-    assert (got.outcome, got.detail) == (Outcome.WRONG_CONTENT, "the answer has no text")
-    assert (list(got.token_times_s), got.tokens) == ([], None)
+    assert (got.outcome, got.detail) == (Outcome.WRONG_CONTENT, "the response has no text")
+    assert (got.first_token_s, got.last_token_s, got.tokens) == (None, None, None)
 
 
 @pytest.mark.parametrize(
     ("answer", "outcome", "detail"),
     [
         (response(b'{"error": "too long"}', "400 Bad Request"), Outcome.OK, None),
-        (GOOD, Outcome.WRONG_CONTENT, "status 200 where 400 is right"),
+        (GOOD, Outcome.WRONG_CONTENT, "the status is 200, expected 400"),
         (response(b"no", "500 Internal Server Error"), Outcome.HTTP_ERROR, "no"),
         (response(b"no", "401 Unauthorized"), Outcome.UNAUTHORIZED, "no"),
     ],
@@ -462,7 +461,7 @@ def test_an_expected_text_is_looked_for_in_the_whole_answer(contains: str, outco
     parts = (stream[:11], stream[11:middle], stream[middle:], _event({}, "done"))
     (got,), _ = _ask([streamed(*parts)], _spec(expect={"contains": contains}, answer=SSE))
     assert got.outcome is outcome
-    assert got.detail == (None if outcome is Outcome.OK else f"the answer does not contain '{contains}'")
+    assert got.detail == (None if outcome is Outcome.OK else f"the response does not contain '{contains}'")
 
 
 def test_unique_makes_every_message_different() -> None:
@@ -473,7 +472,7 @@ def test_unique_makes_every_message_different() -> None:
             spec = _spec(unique=True, body={"message": "${message}", "again": "${message}"})
             endpoint = Endpoint.of(spec, url, {})
             for client in (ChatClient(endpoint, TOKEN), ChatClient(endpoint, None)):
-                answers = [await client.ask(GREETING) for _ in range(5)]
+                answers = [await send(client) for _ in range(5)]
                 assert {answer.outcome for answer in answers} == {Outcome.OK}
                 await client.close()
             return seen
@@ -560,7 +559,7 @@ def _talk(answers: Sequence[bytes | Script], spec: RunSpec, steps: Sequence[int]
         async with server(answers) as (url, seen):
             client = ChatClient(Endpoint.of(spec, url, {}), TOKEN)
             for step in steps:
-                await client.ask(GREETING._replace(step=step))
+                await send(client, GREETING._replace(step=step))
             await client.close()
             return seen
 
@@ -637,10 +636,10 @@ def test_a_request_that_is_given_up_is_taken_back() -> None:
     async def work() -> None:
         async with server([_silent, GOOD]) as (url, seen):
             client = ChatClient(Endpoint.of(_spec(), url, {}), TOKEN)
-            given_up = await client.ask(GREETING._replace(cancel_after_s=0.05))
+            given_up = await send(client, GREETING._replace(cancel_after_s=0.05))
             assert given_up.outcome is Outcome.CANCELLED
-            assert given_up.detail == "given up after 0.05 s, as planned"
-            answer = await client.ask(GREETING._replace(cancel_after_s=25.0))
+            assert given_up.detail == "cancelled after 0.05 s, as planned"
+            answer = await send(client, GREETING._replace(cancel_after_s=25.0))
             assert answer.outcome is Outcome.OK
             assert seen.connections == 2
             await client.close()
@@ -654,9 +653,9 @@ def test_a_renewed_token_is_sent_from_then_on() -> None:
     async def work() -> Requests:
         async with server([GOOD]) as (url, seen):
             client = ChatClient(Endpoint.of(_spec(), url, {}), TOKEN)
-            await client.ask(GREETING)
+            await send(client)
             client.renew("another")
-            await client.ask(GREETING)
+            await send(client)
             await client.close()
             return seen
 

@@ -1,6 +1,6 @@
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from bench.core.load.plan import Arrival, RunPlan, plan
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
-from bench.measure.load.engine import Answer, Engine, OpenVu
+from bench.measure.load.engine import Engine, OpenVu
 from bench.measure.machine.pacing import LoopTimer
 from tests.factories import PROMPTS, make_scenario, make_spec
 from tests.virtual_time import VirtualTimeLoop, run_virtually
@@ -47,8 +47,10 @@ class FakeUser:
         await asyncio.sleep(0.2)
         self.opened.append(asyncio.get_running_loop().time())
 
-    async def ask(self, arrival: Arrival) -> Answer:  # noqa: ARG002 - every message takes the same
-        """Takes its time."""
+    async def send(
+        self, arrival: Arrival, scheduled_s: float, origin_s: float
+    ) -> tuple[RequestSample, Sequence[float]]:
+        """Answer after the fixed time."""
         loop = asyncio.get_running_loop()
         sent_s = loop.time()
         self.asked += 1
@@ -58,7 +60,19 @@ class FakeUser:
             await asyncio.sleep(self.service_s)
         finally:
             self.busy = False
-        return Answer(outcome=Outcome.OK, finished_s=loop.time(), sent_s=sent_s, token_times_s=[loop.time()])
+        now_s = loop.time()
+        sample = RequestSample(
+            phase=arrival.phase,
+            vu=arrival.vu,
+            iteration=arrival.iteration,
+            prompt=arrival.label,
+            scheduled_s=scheduled_s,
+            finished_s=now_s - origin_s,
+            outcome=Outcome.OK,
+            arm=arrival.arm,
+            sent_s=sent_s - origin_s,
+        )
+        return sample, [now_s]
 
     async def close(self) -> None:
         """Is noted."""
@@ -218,7 +232,7 @@ def test_what_could_not_start_in_time_is_counted() -> None:
     for sample in dropped:
         assert sample.sent_s is None
         assert sample.finished_s == sample.scheduled_s
-        assert sample.detail == "10 requests were under way when it was due"
+        assert sample.detail == "10 requests were in progress when it was due"
 
 
 def test_random_and_rising_rates_follow_their_plan() -> None:
@@ -290,13 +304,15 @@ def test_users_come_and_go_as_planned(phase: dict[str, object]) -> None:
 class HeldUp(FakeUser):
     """Keeps the whole generator busy for a second with its first request."""
 
-    async def ask(self, arrival: Arrival) -> Answer:
-        """Moves the clock while nobody else gets a turn."""
+    async def send(
+        self, arrival: Arrival, scheduled_s: float, origin_s: float
+    ) -> tuple[RequestSample, Sequence[float]]:
+        """Move the clock before any other task runs."""
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
         if not self.asked:
             loop._jump.now_s += 1.0
-        return await super().ask(arrival)
+        return await super().send(arrival, scheduled_s, origin_s)
 
 
 def test_a_generator_that_is_late_says_so() -> None:
@@ -329,7 +345,7 @@ def test_exactly_what_is_too_much_at_once_is_dropped() -> None:
     for sample in dropped:
         assert sample.scheduled_s == sample.finished_s == pytest.approx(sample.vu / 10)
         assert (sample.sent_s, sample.first_byte_s, sample.status) == (None, None, None)
-        assert sample.detail == "7 requests were under way when it was due"
+        assert sample.detail == "7 requests were in progress when it was due"
 
 
 @pytest.mark.parametrize(

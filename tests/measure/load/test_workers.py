@@ -13,7 +13,7 @@ from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import SampleLog
 from bench.errors import MeasurementError
 from bench.measure.load.messages import Batch, Job
-from bench.measure.load.workers import working
+from bench.measure.load.workers import start_workers
 from tests.factories import make_scenario, make_spec
 from tests.measure.loopback import Requests, Script, response, server, streamed
 
@@ -44,7 +44,7 @@ def _give(
     measured = Measured()
 
     async def work() -> tuple[Requests, float]:
-        async with server([says]) as (url, seen), working(count) as workers:
+        async with server([says]) as (url, seen), start_workers(count) as workers:
             job = Job(spec, (url,), [f"token-{number}" for number in range(5)])
             return seen, await workers.run(job, measured.take)
 
@@ -92,7 +92,7 @@ def test_a_load_generator_that_dies_is_told() -> None:
     """A process that is killed is no silence: the run ends with an error that says so."""
 
     async def work() -> None:
-        async with server([GOOD]) as (url, _), working(2) as workers:
+        async with server([GOOD]) as (url, _), start_workers(2) as workers:
             forever = make_spec(make_scenario())
             load = asyncio.create_task(workers.run(Job(forever, (url,)), lambda _: None))
             while workers.began_s is None:  # noqa: ASYNC110 - it is another process that does it
@@ -108,7 +108,7 @@ def test_a_load_generator_ends_with_whoever_started_it() -> None:
     """Its stdin is its life line; in a session of its own it does not hear the terminal's Ctrl-C."""
 
     async def work() -> list[psutil.Process]:
-        async with working(2) as workers:
+        async with start_workers(2) as workers:
             processes = [psutil.Process(pid) for pid in workers.pids]
             assert all(os.getsid(process.pid) == process.pid for process in processes)
             async with server([GOOD]) as (url, _):
@@ -127,12 +127,12 @@ def test_what_is_taken_back_is_recorded() -> None:
 
     async def work() -> Measured:
         measured = Measured()
-        async with server([GOOD] * 5 + [silent]) as (url, seen), working(2) as workers:
+        async with server([GOOD] * 5 + [silent]) as (url, seen), start_workers(2) as workers:
             job = Job(make_spec(make_scenario(phases=[TURNS])), (url,))
             load = asyncio.create_task(workers.run(job, measured.take))
             while len(seen.bodies) < 10:  # noqa: ASYNC110 - likewise
                 await asyncio.sleep(0.01)
-            workers.take_back()
+            workers.cancel()
             await load
         return measured
 
@@ -148,13 +148,13 @@ def test_requests_under_way_are_known_while_nothing_ends() -> None:
         await reader.read()
 
     async def work() -> tuple[int, int]:
-        async with server([silent]) as (url, _), working(2) as workers:
+        async with server([silent]) as (url, _), start_workers(2) as workers:
             job = Job(make_spec(make_scenario(phases=[TURNS, TURNS])), (url,))
             load = asyncio.create_task(workers.run(job, lambda _: None))
             while workers.in_flight < 5:  # noqa: ASYNC110 - likewise
                 await asyncio.sleep(0.01)
             phase = workers.phase
-            workers.take_back()
+            workers.cancel()
             await load
             return phase, workers.in_flight
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from bench.core.watch.host import FEWEST_CORES, HostReading, MachineState
-from bench.measure.load.workers import working
+from bench.measure.load.workers import start_workers
 from bench.measure.machine import host
 from bench.measure.stacks.processes import running
 from tests.measure.programs import make_stack
@@ -48,7 +48,7 @@ KERNEL = {
 
 def test_the_kernels_files_are_read(tmp_path: Path) -> None:
     """Processor time is user to steal, for the time of our own guests is in user already."""
-    found = host.read(write(tmp_path, KERNEL))
+    found = host.read_counters(write(tmp_path, KERNEL))
     assert found == HostReading(
         at_s=found.at_s, stolen=10, processor=1000, periods=40, throttled=4, hot=5, hot_ms=70, swapped=7
     )
@@ -56,7 +56,7 @@ def test_the_kernels_files_are_read(tmp_path: Path) -> None:
 
 def test_the_machine_is_read(tmp_path: Path) -> None:
     """The quota is the smallest on the way up, and each governor is named once."""
-    assert host.machine(write(tmp_path, KERNEL)) == MachineState(
+    assert host.read_machine(write(tmp_path, KERNEL)) == MachineState(
         cores=CORES, quota_cores=1.5, governors=("performance", "schedutil"), load=0.42
     )
 
@@ -64,7 +64,7 @@ def test_the_machine_is_read(tmp_path: Path) -> None:
 def test_a_container_sees_its_group_as_the_root(tmp_path: Path) -> None:
     """In a name space of its own a group is `/`."""
     files = {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "200000 100000\n"}
-    assert host.machine(write(tmp_path, files)).quota_cores == 2.0
+    assert host.read_machine(write(tmp_path, files)).quota_cores == 2.0
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_a_container_sees_its_group_as_the_root(tmp_path: Path) -> None:
 def test_what_is_not_there_is_not_known(tmp_path: Path, files: dict[str, str]) -> None:
     """A system without these files, or with others, is a machine of which nothing is known."""
     root = write(tmp_path, files)
-    found = host.read(root)
+    found = host.read_counters(root)
     assert found == HostReading(at_s=found.at_s)
-    assert host.machine(root) == MachineState(cores=CORES)
+    assert host.read_machine(root) == MachineState(cores=CORES)
 
 
 def test_old_kernels_do_not_count_what_is_stolen(tmp_path: Path) -> None:
     """Without a column for it, nothing is known of it."""
-    found = host.read(write(tmp_path, {"proc/stat": "cpu  100 10 50 800\n"}))
+    found = host.read_counters(write(tmp_path, {"proc/stat": "cpu  100 10 50 800\n"}))
     assert (found.stolen, found.processor) == (None, 960)
 
 
@@ -118,7 +118,7 @@ def test_load_generators_are_held_to_theirs() -> None:
     """Each load generator runs on the cores that are theirs."""
 
     async def affinity() -> list[int] | None:
-        async with working(1, CORES[-1:]) as workers:
+        async with start_workers(1, CORES[-1:]) as workers:
             return psutil.Process(workers.pids[0]).cpu_affinity()
 
     assert asyncio.run(affinity()) == [CORES[-1]]
@@ -126,8 +126,8 @@ def test_load_generators_are_held_to_theirs() -> None:
 
 def test_few_cores_are_nobodys_own() -> None:
     """Cores are divided where there are enough, and never when nobody wants it."""
-    assert (host.divided(1, pin=True) is None) is (len(CORES) < FEWEST_CORES)
-    assert host.divided(1, pin=False) is None
+    assert (host.choose_cores(1, pin=True) is None) is (len(CORES) < FEWEST_CORES)
+    assert host.choose_cores(1, pin=False) is None
 
 
 def test_who_cannot_be_held_stays_as_it_is() -> None:

@@ -6,7 +6,7 @@ from types import FrameType
 
 import pytest
 
-from bench.measure.machine.uninterrupted import told
+from bench.measure.machine.signals import call_on_signals
 from bench.measure.watch.monitor import monitor
 
 
@@ -29,7 +29,7 @@ def test_a_loop_is_told_once_and_the_handlers_come_back(number: signal.Signals) 
     async def run() -> None:
         came = asyncio.Event()
         before = signal.getsignal(number)
-        with told(came.set):
+        with call_on_signals(came.set):
             os.kill(os.getpid(), number)
             await came.wait()
         assert signal.getsignal(number) is before

@@ -11,9 +11,9 @@ from bench.core.config.stack import Asked, Layer, Layers
 from bench.core.config.target import JsonAnswer, Target
 from bench.measure.calibration import reference_workload
 from bench.measure.calibration.calibrate import REFERENCE, REFERENCE_TARGET
-from bench.measure.load.asking import ask
-from bench.measure.load.layers import ask_layers
-from bench.measure.load.workers import Workers, working
+from bench.measure.load.layers import measure_layers
+from bench.measure.load.repeat_request import repeat_request
+from bench.measure.load.workers import Workers, start_workers
 from bench.measure.run.run import Conditions, Listener, measure
 from bench.measure.stacks.processes import running
 from tests.factories import make_scenario, make_spec
@@ -36,7 +36,7 @@ def asking(what: Callable[[Workers, str], Awaitable[Any]]) -> Any:
 
     async def work() -> Any:
         with running(REFERENCE, SecretStr(""), {}) as live:
-            async with working(1) as workers:
+            async with start_workers(1) as workers:
                 return await what(workers, live.url("reference"))
 
     return asyncio.run(work())
@@ -45,14 +45,14 @@ def asking(what: Callable[[Workers, str], Awaitable[Any]]) -> Any:
 def test_each_answer_has_its_time() -> None:
     """As many times as requests were answered, each at least what the server is known to take."""
     asked = Asked(target=REFERENCE_TARGET, message="Hello?", repeats=3)
-    times_ms = asking(lambda workers, url: ask(workers, asked, url))
+    times_ms = asking(lambda workers, url: repeat_request(workers, asked, url))
     assert len(times_ms) == 3
     assert min(times_ms) >= 180.0
 
 
 def test_work_takes_time() -> None:
     """Every piece of the pinned work takes some."""
-    found = reference_workload.work_alone() | asking(reference_workload.echo)
+    found = reference_workload.time_local_work() | asking(reference_workload.time_echo)
     assert found.keys() == {"arithmetic", "json", "echo"}
     assert min(found.values()) > 0
 
@@ -60,8 +60,10 @@ def test_work_takes_time() -> None:
 def test_an_unanswered_control_is_none() -> None:
     """A control that is refused says nothing, rather than that it was quick."""
     refused, answered = (Asked(target=target, message="Hello?", repeats=2) for target in (NOWHERE, ECHO))
-    assert asking(lambda workers, url: reference_workload.pinned(workers, refused, url)) == {}
-    assert asking(lambda workers, url: reference_workload.pinned(workers, answered, url)).keys() == {PINNED}
+    assert asking(lambda workers, url: reference_workload.time_pinned_request(workers, refused, url)) == {}
+    assert asking(
+        lambda workers, url: reference_workload.time_pinned_request(workers, answered, url)
+    ).keys() == {PINNED}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_an_unanswered_control_is_none() -> None:
 def test_tiers_are_asked_in_turns(tiers: tuple[Layer, ...], service: str, rounds: int) -> None:
     """Each round has all tiers that can be reached, and is none when one of them did not answer."""
     layers = Layers(message="Hello?", tiers=tiers, rounds=2)
-    found = asking(lambda workers, url: ask_layers(workers, layers, {service: url}, ()))
+    found = asking(lambda workers, url: measure_layers(workers, layers, {service: url}, ()))
     assert len(found) == rounds
     assert all(list(each) == ["outer", "inner"] and each["outer"] >= 180.0 for each in found)
 

@@ -1,0 +1,64 @@
+"""Sends the same request several times, outside the load of a run."""
+
+from collections.abc import Sequence
+
+from bench.core.config.prompts import Prompt
+from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import Scenario
+from bench.core.config.stack import Asked
+from bench.core.samples.metrics import METRICS
+from bench.core.samples.samples import SampleLog
+from bench.measure.load.messages import Job, TransportChoice
+from bench.measure.load.workers import Workers
+
+_TIMEOUT_S = 60.0
+
+
+async def repeat_request(
+    workers: Workers,
+    request: Asked,
+    url: str,
+    tokens: Sequence[str] = (),
+    transport: TransportChoice = TransportChoice.OWN,
+) -> list[float]:
+    """Send a request several times, one after the other. Return the response times of those that succeeded.
+
+    Args:
+        workers: The load generators; one of them sends the requests.
+        request: The target, the message, and the number of repeats.
+        url: Address of the target's service.
+        tokens: Bearer tokens, if the target needs one.
+        transport: The HTTP implementation.
+
+    Returns:
+        Response times in milliseconds.
+    """
+    spec = RunSpec(
+        scenario=_scenario(request),
+        target=request.target,
+        prompts=(Prompt(id="same", text=request.message),),
+    )
+    log = SampleLog()
+    await workers.run(Job(spec, (url,), tokens, transport=transport), lambda batch: log.extend(batch.log))
+    times_ms = METRICS["e2e_ms"].values(log.since(0))
+    return [float(time_ms) for time_ms in times_ms if time_ms > 0]
+
+
+def _scenario(request: Asked) -> Scenario:
+    phase = {
+        "executor": "per-vu-iterations",
+        "vus": 1,
+        "iterations": request.repeats,
+        "duration_s": _TIMEOUT_S,
+    }
+    return Scenario.model_validate(
+        {
+            "name": "repeat-request",
+            "purpose": "The same request several times.",
+            "target": request.target.name,
+            "seed": 1,
+            "prompts": "-",
+            "phases": [phase],
+            "request_timeout_s": _TIMEOUT_S,
+        }
+    )
