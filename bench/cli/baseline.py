@@ -192,7 +192,7 @@ def verify() -> None:
 
 
 def _faults(path: Path) -> tuple[str, ...]:
-    from bench.core.verdict.baseline import faults
+    from bench.core.verdict.baseline import find_faults
     from bench.errors import BenchError
     from bench.measure.run.provenance import fingerprint
     from bench.store import baselines, scenarios, stacks
@@ -203,4 +203,4 @@ def _faults(path: Path) -> tuple[str, ...]:
     except BenchError as error:
         return (error.message,)
     named = () if path.stem == baseline.scenario else (f"it is of scenario '{baseline.scenario}'",)
-    return (*named, *faults(baseline, today))
+    return (*named, *find_faults(baseline, today))

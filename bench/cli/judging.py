@@ -122,9 +122,7 @@ def drawn(report: "Report", home: Path, baseline: Path | None = None) -> "RunSer
     from bench.store import baselines, results
 
     expected = baselines.read(baseline) if baseline else baselines.load(report.result)
-    if (
-        report.comparison.compare_with is not None
-    ):  # it was compared with another version, and with no baseline
+    if report.comparison.base_name is not None:  # it was compared with another version, and with no baseline
         expected = None
     return make_series(report.result, results.load_recording(home), expected)
 

@@ -44,7 +44,7 @@ def print_schema(kind: Kind) -> None:
     from bench.core.history.trend import Trend
     from bench.core.report.report import Report
     from bench.core.report.suite import SuiteReport
-    from bench.core.run.recording import Course, request_line_model
+    from bench.core.run.recording import RecordingFile, request_line_model
     from bench.core.run.result import RunResult
     from bench.core.verdict.baseline import Baseline
     from bench.core.verdict.compare import Comparison
@@ -55,7 +55,7 @@ def print_schema(kind: Kind) -> None:
         Kind.TARGET: Target,
         Kind.PROMPTS: Prompts,
         Kind.STACK: Stack,
-        Kind.RECORDING: Course,
+        Kind.RECORDING: RecordingFile,
         Kind.RESULT: RunResult,
         Kind.BASELINE: Baseline,
         Kind.COMPARISON: Comparison,

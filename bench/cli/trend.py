@@ -46,14 +46,14 @@ def trend(
 
 def judged_history(path: "Path", recent: int | None = None) -> "Trend":
     """The trend of one history, beside the anchor of its baseline if that has one."""
-    from bench.core.history.history import where_of
+    from bench.core.history.history import history_key
     from bench.core.history.trend import RECENT_RUNS
     from bench.core.history.trend import trend as judged
     from bench.store import baselines
     from bench.store import history as store
 
     points = store.read(path)
-    baseline = baselines.of(f"{where_of(points[-1])}.json")
+    baseline = baselines.of(f"{history_key(points[-1])}.json")
     return judged(points, baseline.pinned if baseline else None, recent or RECENT_RUNS)
 
 

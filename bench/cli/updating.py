@@ -29,7 +29,7 @@ def updated(
     from datetime import UTC, datetime
 
     from bench.core.verdict.acceptance import accept_all
-    from bench.core.verdict.baseline import SCHEMA_VERSION, Baseline, place_of, text_of
+    from bench.core.verdict.baseline import SCHEMA_VERSION, Baseline, baseline_json, baseline_path
     from bench.errors import ConfigError
     from bench.store import baselines, scenarios
     from bench.store.files import parse_model
@@ -38,12 +38,12 @@ def updated(
     if others := sorted({each.scenario.name for each in results} - set(wanted)):
         raise ConfigError(f"suite '{suite}' has no scenario {', '.join(others)}", "name their suite")
     before = {}
-    for place in {place_of(each) for each in results}:
+    for place in {baseline_path(each) for each in results}:
         path = f"{baselines.FOLDER}/{place}"
         if (text := read(path)) is not None:
             before[place] = parse_model(text, path, Baseline, SCHEMA_VERSION)
     after = accept_all(before, results, reason=reason, by=by, at=datetime.now(UTC))
-    return {f"{baselines.FOLDER}/{place}": text_of(each) for place, each in sorted(after.items())}
+    return {f"{baselines.FOLDER}/{place}": baseline_json(each) for place, each in sorted(after.items())}
 
 
 def proposed(results: "Sequence[RunResult]", suite: str, *, reason: str, by: str) -> str:

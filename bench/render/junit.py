@@ -17,7 +17,7 @@ from bench.core.report.suite import SuiteReport
 from bench.core.samples.metrics import label_and_unit
 from bench.core.values import wording
 from bench.core.values.escape import escape_xml
-from bench.core.verdict.compare import Decision, unclear
+from bench.core.verdict.compare import Decision, explain_inconclusive
 from bench.core.verdict.verdict import MetricComparison, Verdict
 from bench.render.document.document import compare_with
 from bench.render.document.format import RunInput, SuiteInput
@@ -144,7 +144,7 @@ def _cases(report: Report, excuse: str | None) -> Iterator[_Case]:
     )
     asked = [
         *_compared("baseline", comparison.metrics),
-        *_compared("pinned", comparison.drifted),
+        *_compared("pinned", comparison.against_pinned),
         *(_threshold(each) for each in result.thresholds),
     ]
     if invalid:
@@ -184,7 +184,7 @@ def _metric(group: str, each: MetricComparison) -> _Case:
         case Verdict.MISSING:
             return replace(case, ended=_Ended.FAILURE, why=f"{label} vanished: the baseline has it")
         case Verdict.INCONCLUSIVE:
-            return replace(case, ended=_Ended.SKIPPED, why=f"cannot tell: {unclear(each)}")
+            return replace(case, ended=_Ended.SKIPPED, why=f"cannot tell: {explain_inconclusive(each)}")
         case Verdict.NEW:
             return replace(case, ended=_Ended.SKIPPED, why="new: the baseline does not have it yet")
         case Verdict.IMPROVED | Verdict.UNCHANGED:

@@ -37,7 +37,7 @@ def tiers_chart(report: Report) -> str:
     if not moved or len(shown) < 2:  # noqa: PLR2004 - a single bar is a number
         return ""
     names, base_ms, head_ms = zip(*shown, strict=True)
-    other = _quoted(_TITLE.format(report.comparison.compare_with or "the baseline"), longest=90)
+    other = _quoted(_TITLE.format(report.comparison.base_name or "the baseline"), longest=90)
     top_ms = math.ceil(1.1 * max(*base_ms, *head_ms))
     lines = (
         "```mermaid",

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from bench.core.run.result import RunResult
-from bench.core.verdict.baseline import SCHEMA_VERSION, Baseline, place_of, text_of
+from bench.core.verdict.baseline import SCHEMA_VERSION, Baseline, baseline_json, baseline_path
 from bench.errors import StoreError
 from bench.store.files import lock_file, read_model, write_text
 from bench.store.folders import find, shipped
@@ -19,7 +19,7 @@ def load(result: RunResult) -> Baseline | None:
     Raises:
         StoreError: The file is not a baseline.
     """
-    return of(place_of(result))
+    return of(baseline_path(result))
 
 
 def of(relative: str) -> Baseline | None:
@@ -48,7 +48,7 @@ def save(baseline: Baseline) -> Path:
         StoreError: The folder is not writable.
     """
     path = Path(FOLDER) / baseline.stack / baseline.environment / f"{baseline.scenario}.json"
-    write_text(path, text_of(baseline))
+    write_text(path, baseline_json(baseline))
     return path
 
 

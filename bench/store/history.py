@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.core.history.history import SCHEMA_VERSION, HistoryPoint, where_of
+from bench.core.history.history import SCHEMA_VERSION, HistoryPoint, history_key
 from bench.errors import StoreError
 from bench.store.files import lock_file, parse_model, read_text, write_text
 
@@ -23,7 +23,7 @@ def append(folder: Path, point: HistoryPoint) -> tuple[Path, int]:
     Raises:
         StoreError: The file is not a history, or is not writable.
     """
-    path = folder / f"{where_of(point)}{_SUFFIX}"
+    path = folder / f"{history_key(point)}{_SUFFIX}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -53,9 +53,9 @@ def read(path: Path) -> tuple[HistoryPoint, ...]:
     for number, line in enumerate(text.split("\n"), start=1):
         where = f"{path}:{number}"
         point = parse_model(line, where, HistoryPoint, SCHEMA_VERSION)
-        if not f"/{path.as_posix()}".endswith(f"/{where_of(point)}{_SUFFIX}"):
+        if not f"/{path.as_posix()}".endswith(f"/{history_key(point)}{_SUFFIX}"):
             raise StoreError(
-                f"{where} belongs to {where_of(point)}", f"move the line to {where_of(point)}{_SUFFIX}"
+                f"{where} belongs to {history_key(point)}", f"move the line to {history_key(point)}{_SUFFIX}"
             )
         first = lines.setdefault(point.run_id, number)
         if first != number:

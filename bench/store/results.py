@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from bench.core.run.recording import Course, Recording, course, line
+from bench.core.run.recording import Recording, RecordingFile, recording_file, request_line
 from bench.core.run.result import SCHEMA_VERSION, RunResult
 from bench.core.samples.request import RequestSample
 from bench.core.samples.samples import SampleLog, Samples
@@ -86,7 +86,7 @@ def load_recording(home: Path) -> Recording | None:
     """
     if not (home / RECORDING).is_file() or not (home / SAMPLES).is_file():
         return None
-    kept, log = read_model(home / RECORDING, Course), SampleLog()
+    kept, log = read_model(home / RECORDING, RecordingFile), SampleLog()
     for page in _pages(home / SAMPLES):
         log.extend(page)
     return Recording(
@@ -118,7 +118,7 @@ def load_foreign(path: Path) -> RunResult:
 def _write(result: RunResult, recording: Recording, home: Path) -> None:
     # The recording first: from it everything else can be made again.
     write_chunks(home / SAMPLES, _lines(recording))
-    write_text(home / RECORDING, course(recording).model_dump_json() + "\n")
+    write_text(home / RECORDING, recording_file(recording).model_dump_json() + "\n")
     write_text(home / RESULT, result.model_dump_json(indent=1) + "\n")
 
 
@@ -154,5 +154,5 @@ def _lines(recording: Recording) -> Iterator[bytes]:
     """The requests, a line of JSON each, packed."""
     packer = zlib.compressobj(_FAST, wbits=_GZIP)
     for sample in recording.samples:
-        yield packer.compress(orjson.dumps(line(sample), option=orjson.OPT_APPEND_NEWLINE))
+        yield packer.compress(orjson.dumps(request_line(sample), option=orjson.OPT_APPEND_NEWLINE))
     yield packer.flush()

@@ -56,11 +56,11 @@ REFUSED = {
     "a negative figure": (figure(-5), "runs[3].figures.e2e_ms.greeting must be 0 or more"),
     "a metric that nobody knows": (
         run_field(figures={"colour": {"greeting": 1.0}}),
-        "runs[3].figures: there is no metric 'colour' that is compared",
+        "runs[3].figures: there is no metric 'colour' compared",
     ),
     "a metric that is only shown": (
         run_field(figures={"tokens": {"greeting": 1.0}}),
-        "there is no metric 'tokens' that is compared",
+        "there is no metric 'tokens' compared",
     ),
     "a text": (figure("fast"), "runs[3].figures.e2e_ms.greeting: input should be a valid number"),
     "not a number": (
@@ -71,7 +71,7 @@ REFUSED = {
     "a negative count": (run_field(failed=-4), "runs[3].failed must be 0 or more"),
     "too many parts": (run_field(failed_blocks=77), "runs[3].failed_blocks"),
     "an unknown field": (run_field(colour="red"), "runs[3].colour is not a field"),
-    "a run twice": (lambda content: content["runs"].append(content["runs"][0]), "is in it twice"),
+    "a run twice": (lambda content: content["runs"].append(content["runs"][0]), "appears twice"),
 }
 
 

@@ -91,8 +91,8 @@ def test_baselines_are_verified() -> None:
     path.with_name("half.json").write_text("{")
     bad = said("verify")
     assert bad.code == Exit.USAGE
-    assert f"{path}: it has 4 runs, 5 are needed" in bad.out
-    assert "not today's" in bad.out
+    assert f"{path}: it has 4 runs, a decision needs 5" in bad.out
+    assert "changed: measure and accept again" in bad.out
     assert "half.json: " in bad.out
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench.core.verdict.baseline import Baseline, text_of
+from bench.core.verdict.baseline import Baseline, baseline_json
 from bench.errors import Exit
 from tests.command import Bench
 from tests.factories import make_baseline, run_at
@@ -46,7 +46,7 @@ def fake(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     github.add_run(41, SHA, "owner/name")
     github.keep(41, "bench-pr-quick", measured())
     for branch, sha in (("feature", SHA), ("main", MAIN)):
-        github.git.begin(branch, sha, {QUICK: text_of(make_baseline()), "README.md": "# x"})
+        github.git.begin(branch, sha, {QUICK: baseline_json(make_baseline()), "README.md": "# x"})
     with serving(github) as served:
         for name, value in {
             "GITHUB_REPOSITORY": "owner/name",
@@ -261,7 +261,7 @@ def test_what_is_said_of_a_closed_pull_request_does_nothing(fake: FakeGitHub, wr
 def test_from_a_laptop(bench: Bench) -> None:
     """The runs that a workflow run keeps, into the files here."""
     Path(QUICK).parent.mkdir(parents=True)
-    Path(QUICK).write_text(text_of(make_baseline()))
+    Path(QUICK).write_text(baseline_json(make_baseline()))
     done = bench("baseline", "update", "--from-run", "41", "--reason", "faster", "--by", "Tess")
     assert f"{QUICK} is changed" in done.err
     assert Baseline.model_validate_json(Path(QUICK).read_text()).runs[-1].accepted_by == "Tess"

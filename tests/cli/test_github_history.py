@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.core.history.history import HistoryPoint, point_of
+from bench.core.history.history import HistoryPoint, to_history_point
 from bench.errors import Exit
 from bench.store import baselines, history, results
 from tests.cli.test_github_command import archive
@@ -77,7 +77,7 @@ def test_two_jobs_at_once_lose_nothing(
 ) -> None:
     """Who comes second reads what the first wrote, and writes both."""
     bench("ci", "history", "add", kept(50), "--branch", "bench-history")
-    answer, other = fake.git.answer, point_of(run_at(1.0, 60))
+    answer, other = fake.git.answer, to_history_point(run_at(1.0, 60))
 
     def meanwhile(method: str, rest: str, content: Any, query: dict[str, str]) -> tuple[int, Any]:
         if method == "PATCH" and len(lines(fake)) == 1:
@@ -111,7 +111,7 @@ def grown(worse: bool) -> None:
     """A history of thirty runs, of which the last ten may be slower."""
     for number in range(30):
         factor = 1.5 if worse and number >= 20 else 1.0
-        history.append(Path("history"), point_of(run_at(factor, number)))
+        history.append(Path("history"), to_history_point(run_at(factor, number)))
 
 
 def test_an_issue_stands_as_long_as_it_is_worse(bench: Bench, fake: FakeGitHub) -> None:

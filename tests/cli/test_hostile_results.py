@@ -86,7 +86,7 @@ def test_no_value_in_a_result_is_a_bug(bench: Bench, tmp_path: Path, kind: str, 
 @pytest.mark.parametrize(
     ("place", "value", "said"),
     [
-        (("summary", "requests"), 0, "more requests succeeded than there were"),
+        (("summary", "requests"), 0, "more requests succeeded than were sent"),
         (("summary", "failed_blocks"), 77, "summary.failed_blocks"),
         (("summary", "metrics", "e2e_ms", "figures", "greeting"), -99, "e2e_ms of 'greeting' is -99"),
         (("summary", "metrics", "colour"), {"count": 1, "mean": 1}, "there is no metric 'colour'"),

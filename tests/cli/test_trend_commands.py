@@ -61,7 +61,7 @@ def test_of_runs_that_are_added_together_none_is_when_one_cannot_be() -> None:
     worse = kept(1.0, 1, provenance=make_provenance("worse", injections={"model.slowdown": 1.3}))
     refused = said("ci", "history", "add", kept(1.0, 0), worse)
     assert refused.code == Exit.USAGE
-    assert "made worse on purpose" in refused.err
+    assert "has injected faults" in refused.err
     assert not FOLDER.exists()
 
 

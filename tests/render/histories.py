@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.core.history.history import HistoryPoint
-from bench.core.history.vitals import Use, Vitals, Wait
+from bench.core.history.vitals import LatencyPercentiles, ServiceUsage, Vitals
 from bench.core.report.dashboard import Dashboard, dashboard
 from bench.core.report.trend_page import TrendPage, trend_page
 from bench.core.samples.sample import GENERATOR, Outcome
@@ -24,16 +24,16 @@ def vitals(factor: float = 1.0, failed: int = 0, **changes: Any) -> Vitals:
         "elapsed_s": 31.0,
         "requests_rps": round(3.2 / factor, 2),
         "tokens_tps": round(140 / factor, 2),
-        "waits": {
-            "e2e_ms": Wait(p50=round(420 * factor, 2), p95=round(610 * factor, 2)),
-            "ttft_ms": Wait(p50=90.0, p95=140.0),
+        "latencies": {
+            "e2e_ms": LatencyPercentiles(p50=round(420 * factor, 2), p95=round(610 * factor, 2)),
+            "ttft_ms": LatencyPercentiles(p50=90.0, p95=140.0),
         },
         "outcomes": {Outcome.OK: 100 - failed} | ({Outcome.TIMEOUT: failed} if failed else {}),
         "goodput_ratio": 0.98,
-        "uses": {
-            "backend": Use(cpu_pct=14.0, memory_bytes=62_000_000),
-            "model": Use(cpu_pct=83.0 * factor, memory_bytes=41_000_000),
-            GENERATOR: Use(cpu_pct=9.0, memory_bytes=95_000_000),
+        "usage": {
+            "backend": ServiceUsage(cpu_pct=14.0, memory_bytes=62_000_000),
+            "model": ServiceUsage(cpu_pct=83.0 * factor, memory_bytes=41_000_000),
+            GENERATOR: ServiceUsage(cpu_pct=9.0, memory_bytes=95_000_000),
         },
         "up": {"backend": 1.0, "agent": 1.0},
         "alerts": (),

@@ -100,7 +100,13 @@ def test_each_gating_metric_and_threshold_is_a_case(name: str) -> None:
     limits = [f"{each.metric} {each.expression}" for each in report.result.thresholds]
     uncompared = report.decision is not Decision.INVALID and not comparison.metrics
     others = ["comparison"] if uncompared else []
-    assert said == ["measurement", *gating, *(each.key for each in comparison.drifted), *limits, *others]
+    assert said == [
+        "measurement",
+        *gating,
+        *(each.key for each in comparison.against_pinned),
+        *limits,
+        *others,
+    ]
 
 
 def test_a_verdict_is_what_a_case_ends_with() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from bench.core.limits.expression import parse
 from bench.core.limits.judge import ThresholdResult
-from bench.core.run.bottleneck import Band, Bottleneck
+from bench.core.run.bottleneck import Bottleneck, LoadBand
 from bench.core.watch.host import Host
 from bench.render.document.facts import _host
 from bench.render.document.loads import loads, sentence
@@ -13,7 +13,7 @@ SLOW = ThresholdResult(metric="e2e_ms", expression=parse("p(95)<=10000"), value=
 FAILS = ThresholdResult(metric="success_ratio", expression=parse("rate>0.95"), value=0.9, crossed=True)
 
 
-def band(vus: int, most: int | None = None, **changes: Any) -> Band:
+def band(vus: int, most: int | None = None, **changes: Any) -> LoadBand:
     """A band of so many users in which all was well."""
     content: dict[str, Any] = {
         "vus": (vus, most or vus),
@@ -24,19 +24,21 @@ def band(vus: int, most: int | None = None, **changes: Any) -> Band:
         "requests_rps": 4.0,
         "shares": {"decode": 0.78, "unattributed": 0.22},
     }
-    return Band(**content | changes)
+    return LoadBand(**content | changes)
 
 
-def said(*bands: Band, limits: int = 1, planned: int | None = 50, **changes: Any) -> str:
+def said(*bands: LoadBand, limit_count: int = 1, planned_vus: int | None = 50, **changes: Any) -> str:
     """The sentence on these bands, without what it says of the time."""
-    found = Bottleneck(counted="vus", bands=bands, planned=planned, limits=limits)
+    found = Bottleneck(load_unit="vus", bands=bands, planned_vus=planned_vus, limit_count=limit_count)
     return sentence(found.model_copy(update=changes)).partition("; ")[2]
 
 
 def test_the_tier_that_the_time_goes_to_is_said_of_the_largest_load() -> None:
     """And of the smallest where it is another one; nothing where answers do not say."""
     queue = {"decode": 0.3, "queue": 0.7}
-    found = Bottleneck(counted="vus", bands=(band(1), band(50, shares=queue)), planned=50, limits=0)
+    found = Bottleneck(
+        load_unit="vus", bands=(band(1), band(50, shares=queue)), planned_vus=50, limit_count=0
+    )
     assert sentence(found) == "decode takes 78 % of the time at 1 VU, queue takes 70 % at 50 VUs"
     same = found.model_copy(update={"bands": (band(1), band(50))})
     assert sentence(same) == "decode takes 78 % of the time at 50 VUs"
@@ -57,17 +59,17 @@ def test_the_breaking_point_lies_between_two_loads() -> None:
     several = band(30, crossed=(SLOW, FAILS))
     assert said(band(20), several, band(50)).endswith("30 VUs, and are kept again at 50 VUs")
     both = band(13, 18, crossed=(SLOW, FAILS), certain=False)
-    assert said(band(7, 12), both, planned=18) == (
+    assert said(band(7, 12), both, planned_vus=18) == (
         "response time p95 ≤ 10.0 s and success > 95 % break between 12 and 18 VUs"
         " (too few requests to be certain)"
     )
-    assert said(band(10, crossed=(FAILS,)), planned=10) == "success > 95 % breaks already at 10 VUs"
+    assert said(band(10, crossed=(FAILS,)), planned_vus=10) == "success > 95 % breaks already at 10 VUs"
 
 
 def test_limits_that_hold_are_kept() -> None:
     """At every load up to the largest, or at the only one."""
     assert said(band(20), band(50)) == "the limit is kept at every load up to 50 VUs"
-    assert said(band(50, certain=False), limits=2) == (
+    assert said(band(50, certain=False), limit_count=2) == (
         "all limits are kept at 50 VUs (too few requests to be certain)"
     )
 
@@ -75,20 +77,20 @@ def test_limits_that_hold_are_kept() -> None:
 def test_what_was_never_reached_is_said() -> None:
     """A run that ended before all users had come says nothing of all of them."""
     assert said(band(20), band(40)).endswith("; the run never reached more than 40 of the 50 planned VUs")
-    flight = said(band(1), planned=None, counted="requests in flight")
+    flight = said(band(1), planned_vus=None, load_unit="requests in flight")
     assert flight == "the limit is kept at 1 request in flight"
 
 
 def test_saturation_is_said_with_its_throughput() -> None:
     """From which load on, and how many answers per second."""
-    assert said(band(20), band(50), limits=0, saturated=0) == (
+    assert said(band(20), band(50), limit_count=0, saturated_band=0) == (
         "from 20 VUs on, more bring no more answers (4 requests/s)"
     )
 
 
 def test_the_table_of_loads_needs_two() -> None:
     """One load is what all other tables are of; what is not known is a dash."""
-    found = Bottleneck(counted="vus", bands=(band(1),), planned=1, limits=0)
+    found = Bottleneck(load_unit="vus", bands=(band(1),), planned_vus=1, limit_count=0)
     assert loads(found) == loads(None) == ()
     bare = band(50, requests_rps=None, p95_ms=None, unreliable=("p50", "p95"), shares={})
     numbers, shares = loads(found.model_copy(update={"bands": (band(1), bare)}))

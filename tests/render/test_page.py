@@ -9,7 +9,7 @@ import pytest
 from bench.core.report.report import Report, make_report
 from bench.core.report.series import RunSeries, make_series
 from bench.core.report.timeline import timeline
-from bench.core.run.bottleneck import Band, Bottleneck
+from bench.core.run.bottleneck import Bottleneck, LoadBand
 from bench.core.samples.sample import HOST
 from bench.core.values.escape import escape_html
 from bench.core.verdict.compare import compare
@@ -204,14 +204,14 @@ def test_the_time_is_shown_beside_the_baselines() -> None:
     assert where_time_goes(make_report(silent, compare(silent, None))) == ()
 
 
-def band(users: tuple[int, int], p50_ms: float | None) -> Band:
+def band(users: tuple[int, int], p50_ms: float | None) -> LoadBand:
     """What a load did, of which only the waiting is told."""
-    return Band(vus=users, requests=50, p50_ms=p50_ms, p95_ms=None, success_ratio=1.0, requests_rps=None)
+    return LoadBand(vus=users, requests=50, p50_ms=p50_ms, p95_ms=None, success_ratio=1.0, requests_rps=None)
 
 
-def by_load(*bands: Band) -> Bottleneck:
+def by_load(*bands: LoadBand) -> Bottleneck:
     """A run by load."""
-    return Bottleneck(counted="vus", bands=bands, planned=40, limits=0)
+    return Bottleneck(load_unit="vus", bands=bands, planned_vus=40, limit_count=0)
 
 
 def test_waiting_is_drawn_against_users() -> None:

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urljoin
 
 import pytest
 
-from bench.core.history.levels import MOST_RUNS
+from bench.core.history.levels import MAX_TREND_RUNS
 from bench.core.report.dashboard import Dashboard, dashboard
 from bench.core.report.trend_page import trend_page
 from bench.core.values.escape import escape_html
@@ -201,7 +201,7 @@ def test_few_runs_are_not_said_to_have_changed_nothing() -> None:
 
 def test_what_is_not_shown_is_counted() -> None:
     """Of a long history the older runs, and of another load those that do not compare."""
-    long = trend_page([make_point(number) for number in range(MOST_RUNS + 7)])
+    long = trend_page([make_point(number) for number in range(MAX_TREND_RUNS + 7)])
     assert "7 runs that could be compared are older, and not shown" in render_site(dashboard([long]))[QUICK]
     assert "are older, and not shown" not in FILES[QUICK]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 from pydantic import TypeAdapter
 
-from bench.core.history.levels import FEWEST_RUNS
+from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.history.trend import Trend, trend
 from bench.core.report.trend_wording import headline
 from bench.core.verdict.baseline import PinnedBaseline
@@ -31,7 +31,10 @@ def _trends() -> dict[str, Trend]:
         "drifted": trend([make_point(number, 1.1 + 0.01 * number) for number in range(11)], pinned),
         "few": trend([*make_history([1.0] * 3, fingerprint=other), make_point(5)]),
         "gone": trend(
-            [*make_history([1.0] * FEWEST_RUNS), *(make_point(20 + each, figures=short) for each in range(2))]
+            [
+                *make_history([1.0] * MIN_TREND_RUNS),
+                *(make_point(20 + each, figures=short) for each in range(2)),
+            ]
         ),
     }
 

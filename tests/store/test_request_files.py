@@ -4,7 +4,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from bench.core.run.recording import line, request_line_model
+from bench.core.run.recording import request_line, request_line_model
 from bench.core.samples.sample import Outcome
 from bench.errors import StoreError
 from bench.store import results
@@ -12,7 +12,7 @@ from tests.factories import make_recording, make_run, make_sample
 from tests.render.reports import HOSTILE
 
 # JSON's grammar has it, and no clock does.
-_INFINITE = orjson.dumps(line(make_sample(0))).replace(b'"finished_s":0.5', b'"finished_s":1e999')
+_INFINITE = orjson.dumps(request_line(make_sample(0))).replace(b'"finished_s":0.5', b'"finished_s":1e999')
 
 
 def _kept(folder: Path, count: int = 10) -> Path:
@@ -67,7 +67,7 @@ def test_what_is_no_gzip_is_said(tmp_path: Path) -> None:
 def test_what_is_no_request_is_named_with_its_line(tmp_path: Path, bad: bytes) -> None:
     """Half a line, another kind of value, no number and a line without end are refused with their place."""
     assert b"1e999" in _INFINITE
-    good = orjson.dumps(line(make_sample(0)))
+    good = orjson.dumps(request_line(make_sample(0)))
     with pytest.raises(StoreError, match="line 2 is not a request"):
         list(results.requests(_written(tmp_path, good + b"\n" + bad + b"\n")))
 
@@ -75,7 +75,7 @@ def test_what_is_no_request_is_named_with_its_line(tmp_path: Path, bad: bytes) -
 @pytest.mark.parametrize("changes", [{"phase": -1}, {"vu": 2**40}, {"status": 10**9}, {"outcome": "well"}])
 def test_impossible_values_are_refused(tmp_path: Path, changes: dict[str, object]) -> None:
     """A number that no request has is refused, and is no error of ours."""
-    content = orjson.dumps(line(make_sample(0)) | changes)
+    content = orjson.dumps(request_line(make_sample(0)) | changes)
     with pytest.raises(StoreError, match="line 1 is not a request"):
         list(results.requests(_written(tmp_path, content)))
 
@@ -83,13 +83,15 @@ def test_impossible_values_are_refused(tmp_path: Path, changes: dict[str, object
 def test_a_line_has_only_what_the_schema_requires(tmp_path: Path) -> None:
     """What the published schema lets a line leave out is left out and read, tier times among it."""
     required = request_line_model().model_json_schema()["required"]
-    kept = {name: value for name, value in line(make_sample(0)).items() if name in required}
+    kept = {name: value for name, value in request_line(make_sample(0)).items() if name in required}
     (page,) = results.requests(_written(tmp_path, orjson.dumps(kept)))
     assert request_line_model().model_validate(kept).model_dump() == page[0]._asdict()
 
 
 def test_the_schema_of_a_line_is_that_of_a_request() -> None:
     """What is kept of a request is what the published schema allows, field by field."""
-    kept = line(make_sample(0, tokens=3, first_token_s=0.1, detail="x", connect_s=0.1, intercepted=True))
+    kept = request_line(
+        make_sample(0, tokens=3, first_token_s=0.1, detail="x", connect_s=0.1, intercepted=True)
+    )
     read = request_line_model().model_validate_json(orjson.dumps(kept))
     assert read.model_dump(exclude_none=True) == kept

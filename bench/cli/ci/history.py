@@ -31,11 +31,11 @@ def add(
     ] = None,
 ) -> None:
     """Add runs to the history of their scenario."""
-    from bench.core.history.history import point_of
+    from bench.core.history.history import to_history_point
     from bench.errors import PublishError
 
     # All are looked at before the first is written.
-    points = [point_of(run, from_run) for run in given(results or [], from_run)]
+    points = [to_history_point(run, from_run) for run in given(results or [], from_run)]
     if branch is None:
         _add(points, history)
         return
@@ -63,11 +63,11 @@ def _add(points: "list[HistoryPoint]", folder: Path) -> dict[str, str]:
 
 def _add_to(branches: "Branches", branch: str, points: "list[HistoryPoint]", folder: Path) -> bool:
     """Put runs into the histories of a branch and of a folder. Returns False when somebody else did too."""
-    from bench.core.history.history import where_of
+    from bench.core.history.history import history_key
     from bench.store.files import write_text
 
     at, before = branches.head(branch), dict[str, str]()
-    for name in sorted({f"{where_of(point)}.jsonl" for point in points}):
+    for name in sorted({f"{history_key(point)}.jsonl" for point in points}):
         text = branches.text(name, at) if at else None
         if text is not None:
             before[name] = text

@@ -50,10 +50,10 @@ def site(
 
 
 def _page(path: Path) -> "TrendPage":
-    from bench.core.history.history import where_of
+    from bench.core.history.history import history_key
     from bench.core.report.trend_page import trend_page
     from bench.store import baselines
     from bench.store import history as store
 
     points = store.read(path)
-    return trend_page(points, baselines.of(f"{where_of(points[-1])}.json"))
+    return trend_page(points, baselines.of(f"{history_key(points[-1])}.json"))

@@ -1,7 +1,7 @@
-"""The load generator's own certificate: what it measures of a server whose timing is known.
+"""The error of the load generator's own times, measured against a server that reports its true times.
 
-Every run is framed by two trials at its own concurrency: what they show of lateness is the generator's and
-the machine's, never the target's.
+Each run has two trials at its own concurrency, one before and one after it. A late time in a trial is the
+fault of the load generator or of its machine, never of the target.
 """
 
 import numpy as np
@@ -11,65 +11,56 @@ from bench.core.samples.samples import Samples
 from bench.core.values.record import Record
 from bench.core.values.units import ms
 
-# What the server of known timing says it really took, as tiers of its answers.
+# The calibration server reports its true times to the first token and to the end as times of these two tiers.
 FIRST, TOTAL = "first", "total"
 
 
 class Bias(Record):
-    """What was measured less what the server says, in milliseconds.
-
-    Attributes:
-        p50_ms: The median: the bias.
-        p95_ms: The 95th percentile: how far one request may be off.
-        max_ms: The largest.
-    """
+    """Measured time minus true time, in milliseconds."""
 
     p50_ms: float
+    """Median: the systematic error."""
     p95_ms: float
+    """95th percentile: the error of a single request."""
     max_ms: float
+    """Largest error."""
 
 
 class Trial(Record):
-    """One second with the server of known timing.
-
-    Attributes:
-        requests: That were answered.
-        failed: That were not, which is the generator's or the machine's fault.
-        ttft: Of the time to first token; None when nothing was answered.
-        e2e: Of the response time, likewise.
-    """
+    """One second of requests to the calibration server."""
 
     requests: int
+    """Number of answered requests."""
     failed: int
+    """Number of failed requests; the cause is the load generator or its machine."""
     ttft: Bias | None
+    """Error of the time to first token; None without answered requests."""
     e2e: Bias | None
+    """Error of the response time; None without answered requests."""
 
 
 class Calibration(Record):
-    """What the generator is worth on this machine, at this load.
-
-    Attributes:
-        load: In words: `200 users`.
-        before: The trial before the run.
-        after: The trial after it; None when the run was interrupted.
-    """
+    """Errors of the load generator on this machine, at the load of the run."""
 
     load: str
+    """The load in words, for example `200 VUs`."""
     before: Trial
+    """The trial before the run."""
     after: Trial | None
+    """The trial after the run; None if the run was interrupted."""
 
 
 def trial(samples: Samples) -> Trial:
-    """What the requests to the server of known timing show."""
+    """Return the errors of the measured times, from requests to the calibration server."""
     scheduled_s = samples.column("scheduled_s")
-    first_ms = ms(samples.column("first_token_s") - scheduled_s) - samples.tier_time(FIRST)
-    whole_ms = ms(samples.column("finished_s") - scheduled_s) - samples.tier_time(TOTAL)
-    known = ~np.isnan(first_ms + whole_ms)
+    first_error_ms = ms(samples.column("first_token_s") - scheduled_s) - samples.tier_time(FIRST)
+    total_error_ms = ms(samples.column("finished_s") - scheduled_s) - samples.tier_time(TOTAL)
+    answered = ~np.isnan(first_error_ms + total_error_ms)
     return Trial(
-        requests=int(known.sum()),
-        failed=int((~known).sum()),
-        ttft=_bias(first_ms[known]),
-        e2e=_bias(whole_ms[known]),
+        requests=int(answered.sum()),
+        failed=int((~answered).sum()),
+        ttft=_bias(first_error_ms[answered]),
+        e2e=_bias(total_error_ms[answered]),
     )
 
 

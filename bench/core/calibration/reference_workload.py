@@ -1,4 +1,4 @@
-"""Pinned work, done before and after a run: what it takes longer is the machine's doing, and no version's."""
+"""Fixed work before and after a run. Its time changes with the machine, and never with the tested version."""
 
 import math
 from typing import Annotated
@@ -7,40 +7,45 @@ from pydantic import Field
 
 from bench.core.values.record import Record
 
-# Another number whenever the work becomes another one: its times do not compare then.
+# Increase it if the work changes: times of different versions are not comparable.
 VERSION = 1
-# What a stack declares, sent straight to what no change of the repository touches. It speaks for the whole.
+# A request that a stack declares, to a service that no change of the repository touches. If a run has it, it
+# alone is the machine speed.
 PINNED = "pinned"
 
 
 class ReferenceWorkload(Record):
-    """How long the same work took, by piece, in milliseconds.
-
-    Attributes:
-        version: Of the work.
-        before_ms: Median times before the run.
-        after_ms: And after it; empty when the run was interrupted.
-    """
+    """Median times of the fixed work, by piece, in milliseconds."""
 
     version: int = VERSION
+    """Version of the work; only equal versions are compared."""
     before_ms: dict[str, Annotated[float, Field(gt=0)]]
+    """Times before the run."""
     after_ms: dict[str, Annotated[float, Field(gt=0)]]
+    """Times after the run; empty if the run was interrupted."""
 
-    def log_pace(self, pieces: frozenset[str]) -> float:
-        """Mean of the logarithms of the times of these pieces: 0.1 more is a machine about 10 % slower."""
-        times_ms = [trial[piece] for trial in (self.before_ms, self.after_ms) for piece in sorted(pieces)]
+    def log_time(self, pieces: frozenset[str]) -> float:
+        """Return the mean log time of these pieces; a machine with 0.1 more is about 10 % slower."""
+        times_ms: list[float] = []
+        for trial in (self.before_ms, self.after_ms):
+            times_ms += [trial[piece] for piece in sorted(pieces)]
         return sum(map(math.log, times_ms)) / len(times_ms)
 
     def rounded(self, digits: int) -> "ReferenceWorkload":
-        """The same with times that a person can read."""
-        times = {
-            when: {piece: round(each_ms, digits) for piece, each_ms in sorted(trial.items())}
-            for when, trial in (("before_ms", self.before_ms), ("after_ms", self.after_ms))
-        }
-        return self.model_copy(update=times)
+        """Return a copy with rounded times, in alphabetical order."""
+        return self.model_copy(
+            update={
+                "before_ms": _round_times(self.before_ms, digits),
+                "after_ms": _round_times(self.after_ms, digits),
+            }
+        )
 
     @property
     def pieces(self) -> frozenset[str]:
-        """Of which the pace is made: what was done both times; the pinned request alone where it was."""
+        """The pieces with times before and after the run; `PINNED` alone if it is one of them."""
         both = frozenset(self.before_ms.keys() & self.after_ms.keys())
         return frozenset({PINNED}) if PINNED in both else both
+
+
+def _round_times(times_ms: dict[str, float], digits: int) -> dict[str, float]:
+    return {piece: round(time_ms, digits) for piece, time_ms in sorted(times_ms.items())}

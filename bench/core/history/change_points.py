@@ -1,185 +1,196 @@
-"""The level of one metric over a history, and the places where it changed."""
+"""The level of one metric over a history, and the runs at which it changed."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import AwareDatetime
 
 from bench.core.history.history import HistoryPoint
-from bench.core.history.levels import ALPHA, FEWEST_RUNS, Change, changes
+from bench.core.history.levels import ALPHA, MIN_TREND_RUNS, LevelChange, find_changes
 from bench.core.samples.metric import Better, Metric, Part
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.values.record import Record
 from bench.core.verdict.success import SUCCESS
 
-SMALLEST_RATIO = 0.05  # a smaller change of a level is none
-SMALLEST_SUCCESS = 0.01  # of success: one more request in a hundred that fails
+SMALLEST_RATIO = 0.05  # a smaller change of a level is ignored
+SMALLEST_SUCCESS = 0.01  # the same for the success ratio: one more failure per hundred requests
 
-Series = Sequence[tuple[int, HistoryPoint, float]]
+
+class SeriesPoint(NamedTuple):
+    """The value of a metric in one run of a history."""
+
+    position: int
+    """Index of the run among all compared runs; the oldest has 0."""
+    run: HistoryPoint
+    value: float
+
+
+Series = Sequence[SeriesPoint]
 
 
 class ChangePoint(Record):
-    """A place where the level of a metric changed, in the metric's unit.
-
-    Attributes:
-        key: The metric.
-        position: Of the first run on the new level, among the runs that are compared; the oldest is 0.
-        run_id: That run.
-        started_at: When it was made.
-        commit: What it measured; None outside a repository.
-        last_run_id: The last run on the old level.
-        last_commit: What that measured.
-        before: The old level: the median of its runs.
-        after: The new level.
-        change_ratio: The change as a share of the old level; None where that was nothing.
-        p_value: Of a change this clear at any place by chance, times the metrics that were looked at.
-        worse: It is one for the worse.
-        recent: Its first run is among the newest ones, see `trend.RECENT_RUNS`.
-        mended: The newest level is no worse than the old one was.
-    """
+    """A change of the level of a metric, in the metric's unit."""
 
     key: str
+    """Key of the metric."""
     position: int
+    """Index of the first run on the new level among the compared runs; the oldest has 0."""
     run_id: str
+    """Id of that run."""
     started_at: AwareDatetime
+    """Start of that run."""
     commit: str | None
+    """Commit of that run; None outside a repository."""
     last_run_id: str
+    """Id of the last run on the old level."""
     last_commit: str | None
+    """Commit of the last run on the old level."""
     before: float
+    """The old level: the median of its runs."""
     after: float
+    """The new level: the median of its runs."""
     change_ratio: float | None
+    """The change as a share of the old level; None if the old level is 0."""
     p_value: float
+    """P value of a change this clear at any position, times the number of tested metrics (Bonferroni)."""
     worse: bool
+    """The change is for the worse."""
     recent: bool
-    mended: bool
+    """The first run on the new level is one of the newest, see `trend.RECENT_RUNS`."""
+    recovered: bool
+    """The newest level is not worse than the old level."""
 
     @property
-    def stands(self) -> bool:
-        """Whether it is bad news: a recent change for the worse that nothing has mended."""
-        return self.worse and self.recent and not self.mended
+    def unresolved(self) -> bool:
+        """Whether the change fails the trend: it is recent, for the worse, and has not recovered."""
+        return self.worse and self.recent and not self.recovered
 
 
 class MetricTrend(Record):
-    """One metric over a history, in its unit.
-
-    Attributes:
-        key: The metric.
-        part: What it may do to the decision.
-        runs: How many have it.
-        level: The level now: the median of the runs since the last change.
-        level_runs: How many these are.
-        change_points: Oldest first.
-    """
+    """One metric over a history, in its unit."""
 
     key: str
+    """Key of the metric."""
     part: Part
+    """The influence of the metric on the decision."""
     runs: int
+    """Number of runs that have the metric."""
     level: float
+    """The present level: the median of the runs since the last change."""
     level_runs: int
+    """Number of runs since the last change."""
     change_points: tuple[ChangePoint, ...]
+    """The changes, oldest first."""
 
 
 def series_of(key: str, runs: Sequence[HistoryPoint]) -> Series:
-    """The runs that have a metric: their place among all, themselves, and the value."""
-    if key == SUCCESS:
-        return [(place, run, run.ok / (run.ok + run.failed)) for place, run in enumerate(runs)]
-    return [(place, run, run.figures[key]) for place, run in enumerate(runs) if key in run.figures]
+    """Return the values of a metric, of the runs that have it."""
+    series: list[SeriesPoint] = []
+    for position, run in enumerate(runs):
+        value = run.ok / (run.ok + run.failed) if key == SUCCESS else run.figures.get(key)
+        if value is not None:
+            series.append(SeriesPoint(position, run, value))
+    return series
 
 
 def trend_of(key: str, series: Series, tested: int, recent: int) -> MetricTrend:
-    """The level of a metric and its changes.
+    """Return the level of a metric and its changes.
 
     Args:
         key: The metric.
-        series: Of it; at least one run.
-        tested: How many metrics of its part are looked at, for which the p values are adjusted.
-        recent: How many of the newest runs a change for the worse may lie back.
+        series: Values of the metric, of at least one run.
+        tested: Number of tested metrics of the same part; p values are adjusted for it.
+        recent: A change for the worse fails if it is within this number of the newest runs.
     """
-    row, values = metric(key), [value for _, _, value in series]
-    scale = _scale(row)
-    found: Sequence[Change] = ()
-    if len(values) >= FEWEST_RUNS:
-        found = _large(changes([scale(value) for value in values], ALPHA / tested), values, row)
-    levels = _levels(values, found)
-    since = found[-1].position if found else 0
-    newest = series[-1][0]
-
-    def point(change: Change, before: float, after: float) -> ChangePoint:
-        (place, run, _), (_, last, _) = series[change.position], series[change.position - 1]
-        return ChangePoint(
-            key=key,
-            position=place,
-            run_id=run.run_id,
-            started_at=run.started_at,
-            commit=run.commit,
-            last_run_id=last.run_id,
-            last_commit=last.commit,
-            before=before,
-            after=after,
-            change_ratio=after / before - 1.0 if before > 0 else None,
-            p_value=min(1.0, change.p_value * tested),
-            worse=_worse(row, before, after),
-            recent=place > newest - recent,
-            mended=not (_worse(row, before, levels[-1]) and _matters(row, before, levels[-1])),
+    row = metric(key)
+    values = [point.value for point in series]
+    changes: Sequence[LevelChange] = ()
+    if len(values) >= MIN_TREND_RUNS:
+        scaled = [_scale(row, value) for value in values]
+        changes = _drop_small(find_changes(scaled, ALPHA / tested), values, row)
+    levels = _levels(values, changes)
+    newest = levels[-1]
+    first_recent = series[-1].position - recent + 1
+    change_points: list[ChangePoint] = []
+    for change, (before, after) in zip(changes, pairwise(levels), strict=True):
+        first = series[change.position]
+        last = series[change.position - 1]
+        change_points.append(
+            ChangePoint(
+                key=key,
+                position=first.position,
+                run_id=first.run.run_id,
+                started_at=first.run.started_at,
+                commit=first.run.commit,
+                last_run_id=last.run.run_id,
+                last_commit=last.run.commit,
+                before=before,
+                after=after,
+                change_ratio=after / before - 1.0 if before > 0 else None,
+                p_value=min(1.0, change.p_value * tested),
+                worse=_worse(row, before, after),
+                recent=first.position >= first_recent,
+                recovered=not (_worse(row, before, newest) and _matters(row, before, newest)),
+            )
         )
-
     return MetricTrend(
         key=key,
         part=row.part,
         runs=len(values),
-        level=levels[-1],
-        level_runs=len(values) - since,
-        change_points=tuple(map(point, found, levels, levels[1:])),
+        level=newest,
+        level_runs=len(values) - (changes[-1].position if changes else 0),
+        change_points=tuple(change_points),
     )
 
 
-def _large(found: Sequence[Change], values: Sequence[float], row: Metric) -> list[Change]:
-    """The changes that matter: the smallest that does not is taken out, until all do."""
-    kept = list(found)
-    while kept:
-        levels, scale = _levels(values, kept), _scale(row)
-        sizes = [abs(scale(after) - scale(before)) for before, after in pairwise(levels)]
-        small = [
-            number
-            for number, (before, after) in enumerate(pairwise(levels))
-            if not _matters(row, before, after)
-        ]
-        if not small:
+def change_size(change: ChangePoint) -> float:
+    """Return the size of a change on the compared scale."""
+    return _size(metric(change.key), change.before, change.after)
+
+
+def _drop_small(changes: Sequence[LevelChange], values: Sequence[float], row: Metric) -> list[LevelChange]:
+    """Remove the smallest change that does not matter, and repeat with new levels until all matter."""
+    remaining = list(changes)
+    while remaining:
+        sizes: dict[int, float] = {}
+        for number, (before, after) in enumerate(pairwise(_levels(values, remaining))):
+            if not _matters(row, before, after):
+                sizes[number] = _size(row, before, after)
+        if not sizes:
             break
-        del kept[min(small, key=lambda number: sizes[number])]
-    return kept
+        del remaining[min(sizes, key=sizes.__getitem__)]
+    return remaining
 
 
-def _levels(values: Sequence[float], found: Sequence[Change]) -> list[float]:
-    """The median of the runs between one change and the next: one odd run does not move it."""
-    cuts = [0, *(each.position for each in found), len(values)]
+def _levels(values: Sequence[float], changes: Sequence[LevelChange]) -> list[float]:
+    """Return the medians between consecutive changes; a median does not follow a single outlier."""
+    cuts = [0, *(change.position for change in changes), len(values)]
     return [float(np.median(values[begin:end])) for begin, end in pairwise(cuts)]
 
 
-def _scale(row: Metric) -> Callable[[float], float]:
-    """Where differences of a metric are what matters: for times the started logarithm."""
+def _scale(row: Metric, value: float) -> float:
+    """Return a value on the scale on which differences matter: the started logarithm, for times."""
     if row.key == SUCCESS:
-        return lambda value: value
-    return lambda value: stats.started_log(value, row.smallest_change)
+        return value
+    return stats.started_log(value, row.smallest_change)
+
+
+def _size(row: Metric, before: float, after: float) -> float:
+    return abs(_scale(row, after) - _scale(row, before))
 
 
 def _matters(row: Metric, before: float, after: float) -> bool:
-    """Whether a change of the level is large enough to speak of."""
+    """Whether a change of the level is large enough for a report."""
     if row.key == SUCCESS:
         return abs(after - before) >= SMALLEST_SUCCESS
-    scale = _scale(row)
-    far = abs(scale(after) - scale(before)) >= math.log1p(SMALLEST_RATIO)
-    return far and abs(after - before) >= row.smallest_change
+    if abs(after - before) < row.smallest_change:
+        return False
+    return _size(row, before, after) >= math.log1p(SMALLEST_RATIO)
 
 
 def _worse(row: Metric, before: float, after: float) -> bool:
     return after > before if row.better is Better.LOWER else after < before
-
-
-def size_of(each: ChangePoint) -> float:
-    """How large a change is, on the scale that is compared."""
-    scale = _scale(metric(each.key))
-    return abs(scale(each.after) - scale(each.before))

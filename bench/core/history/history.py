@@ -1,4 +1,4 @@
-"""What a scenario's history keeps of each run: enough to see when its level changed, and with what."""
+"""The numbers of each run that a scenario's history keeps."""
 
 from typing import Annotated, Self
 
@@ -11,83 +11,82 @@ from bench.core.run.result import Fingerprint, RunResult, check_usable, environm
 from bench.core.run.summary import BLOCKS
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import METRICS, metric, tier_name
-from bench.core.samples.sample import Outcome
 from bench.core.values import stats
 from bench.core.values.record import Record
 
 SCHEMA_VERSION = 1
-_KEPT = (Part.DECIDES, Part.LOCATES)
-# A hundredth of a millisecond: a line is read in a pull request.
-_DIGITS, _CONTROL_DIGITS = 2, 4
+_STORED_PARTS = (Part.DECIDES, Part.LOCATES)
+# Digits in files, which people read in pull requests: a hundredth of a millisecond, and more for the
+# workload.
+_DIGITS = 2
+_WORKLOAD_DIGITS = 4
 
 Count = Annotated[int, Field(ge=0)]
 
 
 class HistoryPoint(Record):
-    """One run of a history; only runs that can be believed are in one.
-
-    Attributes:
-        scenario: What was run.
-        run_id: The run's own id; a run is in a history once.
-        started_at: When it was measured.
-        commit: What it measured; None outside a repository.
-        dirty: There were uncommitted changes, so that it is not quite that commit; None outside a repository.
-        tool_version: What it was measured with.
-        fingerprint: What must be equal to be compared with it.
-        ok: Requests that succeeded.
-        failed: Requests that did not.
-        failed_blocks: In how many sixths of the run requests failed.
-        figures: The typical value of each metric that decides and of each tier, in the metric's unit.
-        reference_workload: How fast the machine was; None when that was not measured.
-        vitals: What it was like, to be shown; None in lines of older versions.
-        workflow_run: The number of the workflow run on GitHub that measured it; None when none did.
-    """
+    """One valid run of a history."""
 
     schema_version: int = SCHEMA_VERSION
+    """Version of this file format."""
     scenario: str
+    """Name of the scenario."""
     run_id: str
+    """Id of the run; a history has each run once."""
     started_at: AwareDatetime
+    """Start of the run."""
     commit: str | None
+    """The measured commit; None outside a repository."""
     dirty: bool | None
+    """Whether there were uncommitted changes; None outside a repository."""
     tool_version: str
+    """Version of bench that measured the run."""
     fingerprint: Fingerprint
+    """The conditions of the run; comparable runs have the same ones."""
     ok: Count
+    """Number of successful requests."""
     failed: Count
+    """Number of failed requests."""
     failed_blocks: Annotated[int, Field(ge=0, le=BLOCKS)]
+    """Number of blocks (sixths of the run) with a failed request."""
     figures: dict[str, Annotated[float, Field(ge=0)]]
+    """Typical value of each deciding metric and of each tier, in the metric's unit."""
     reference_workload: ReferenceWorkload | None = None
+    """Times of the reference workload; None if it did not run."""
     vitals: Vitals | None = None
+    """Numbers for charts, which nothing is judged by; None in lines of older versions."""
     workflow_run: Annotated[int, Field(gt=0, le=10**15)] | None = None
+    """Number of the GitHub workflow run that measured the run; None without one."""
 
     @field_validator("figures")
     @classmethod
-    def _known(cls, figures: dict[str, float]) -> dict[str, float]:
+    def _check_figures(cls, figures: dict[str, float]) -> dict[str, float]:
         for key in figures:
             if key not in METRICS and tier_name(key) is None:
                 raise ValueError(f"there is no metric '{key}'")
         return figures
 
     @model_validator(mode="after")
-    def _asked(self) -> Self:
+    def _check_requests(self) -> Self:
         if self.ok + self.failed == 0:
-            raise ValueError("a run without any request says nothing")
+            raise ValueError("a run in a history has at least one request")
         return self
 
 
-def point_of(result: RunResult, workflow_run: int | None = None) -> HistoryPoint:
-    """A run as a history keeps it.
+def to_history_point(result: RunResult, workflow_run: int | None = None) -> HistoryPoint:
+    """Convert a run to a history point.
 
     Args:
         result: The run.
-        workflow_run: The number of the workflow run that measured it; None when none did.
+        workflow_run: Number of the GitHub workflow run that measured it; None without one.
 
     Raises:
-        ConfigError: The run was made worse on purpose.
-        MeasurementError: The run is invalid or was broken off.
+        ConfigError: The run has injected faults.
+        MeasurementError: The run is invalid or was interrupted.
     """
     run = result.provenance
+    workload = result.reference_workload
     check_usable(result)
-    ok = result.summary.outcomes.get(Outcome.OK, 0)
     return HistoryPoint(
         scenario=result.scenario.name,
         run_id=run.run_id,
@@ -96,22 +95,25 @@ def point_of(result: RunResult, workflow_run: int | None = None) -> HistoryPoint
         dirty=run.dirty,
         tool_version=run.tool_version,
         fingerprint=result.fingerprint,
-        ok=ok,
-        failed=result.summary.requests - ok,
+        ok=result.summary.ok,
+        failed=result.summary.failed,
         failed_blocks=result.summary.failed_blocks,
-        figures={
-            key: round(stats.typical(list(figures.values()), metric(key).smallest_change), _DIGITS)
-            for key, figures in sorted(figures_of(result.summary).items())
-            if metric(key).part in _KEPT
-        },
-        reference_workload=None
-        if result.reference_workload is None
-        else result.reference_workload.rounded(_CONTROL_DIGITS),
+        figures=_typical_figures(result),
+        reference_workload=None if workload is None else workload.rounded(_WORKLOAD_DIGITS),
         vitals=vitals_of(result),
         workflow_run=workflow_run,
     )
 
 
-def where_of(point: HistoryPoint) -> str:
-    """Whose history a run belongs to: `<stack>/<environment>/<scenario>`."""
+def history_key(point: HistoryPoint) -> str:
+    """Return the key of the history that a run belongs to: `<stack>/<environment>/<scenario>`."""
     return f"{point.fingerprint.stack}/{environment(point.fingerprint)}/{point.scenario}"
+
+
+def _typical_figures(result: RunResult) -> dict[str, float]:
+    typical: dict[str, float] = {}
+    for key, figures in sorted(figures_of(result.summary).items()):
+        row = metric(key)
+        if row.part in _STORED_PARTS:
+            typical[key] = round(stats.typical(list(figures.values()), row.smallest_change), _DIGITS)
+    return typical

@@ -1,9 +1,9 @@
-"""Where a series of runs changes its level, and how sure that is.
+"""Find the runs at which a series changes its level, with p values.
 
-Circular binary segmentation (Olshen, Venkatraman, Lucito and Wengler, 2004): the stretch of runs that differs
-most from the others is looked for, and counts when a random order of the same runs hardly ever has one that
-differs as much. Unlike the search for a single step it sees a level that came and went. The series is then
-cut at the clearer end of that stretch, and each part is looked at in the same way.
+Circular binary segmentation (Olshen, Venkatraman, Lucito and Wengler, 2004): find the segment that differs
+most from all other runs. It is significant if hardly any random order of the same runs has a segment that
+differs as much. Unlike a search for a single step, this method also finds a level that changed and later
+returned. Then split the series at the clearer end of the segment, and search both parts in the same way.
 """
 
 from collections.abc import Sequence
@@ -12,120 +12,137 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bench.core.verdict.noise import LEAST_SD
+from bench.core.verdict.noise import MIN_SD
 
-ALPHA = 0.01  # chance of finding a change where there is none, in all metrics of a part together
-LEVEL_RUNS = 5  # fewer runs are no level, but odd ones
-FEWEST_RUNS = 12  # fewer runs cannot be told from a random order of them, however far apart they lie
-MOST_RUNS = 100  # the newest ones; with more, a command would take many seconds
-PERMUTATIONS = 1999  # so that the smallest p value is 0.0005
-_FIRST_PERMUTATIONS = 99  # enough to see that most series have no change
-ODD_SDS = 2.5  # a run farther out counts as if it were here: a single odd one must not hide a change
+ALPHA = 0.01  # false-alarm rate of all metrics of a part together
+LEVEL_RUNS = 5  # fewer runs are outliers and not a level
+MIN_TREND_RUNS = 12  # with fewer runs, no p value is small enough, however large the change is
+MAX_TREND_RUNS = 100  # only the newest runs; more of them take many seconds
+PERMUTATIONS = 1999  # the smallest p value is 1 / 2000
+_FIRST_PERMUTATIONS = 99  # enough to stop early at most series without a change
+OUTLIER_SDS = 2.5  # values farther from the median are clipped, so that a single outlier cannot hide a change
 _SEED = 20040304
-_MOST_CELLS = 500_000  # of a batch of random orders, so that it fits into the processor's cache
+_MAX_CELLS = 500_000  # size of a batch of random orders, which then fits into the processor's cache
 
 Numbers = npt.NDArray[np.float64]
-Places = npt.NDArray[np.intp]
+Indices = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A place where the level changes.
-
-    Attributes:
-        position: Of the first run on the new level.
-        p_value: Of a change this clear, at any place, in a random order of the runs around it.
-    """
+class LevelChange:
+    """A change of the level of a series."""
 
     position: int
+    """Index of the first run on the new level."""
     p_value: float
+    """P value of a change this clear, at any position, among random orders of the runs around it."""
 
 
-def changes(values: Sequence[float], alpha: float) -> tuple[Change, ...]:
-    """Where a series changes its level, in order of position.
+@dataclass(frozen=True, slots=True)
+class _Segments:
+    """Candidate segments: run `begins[i]` to run `ends[i] - 1`."""
 
-    The same series gives the same answer: the random orders are seeded.
+    begins: Indices
+    ends: Indices
+
+    def contrasts(self, values: Numbers) -> Numbers:
+        """Return |t| of each segment against all other runs, up to a factor that no reordering changes.
+
+        With n runs, a segment of m runs and S their sum: |S - m mean| √(n / (m (n - m))).
+        """
+        count = values.shape[-1]
+        lengths = self.ends - self.begins
+        zero = np.zeros((*values.shape[:-1], 1))
+        cumulative = np.concatenate([zero, np.cumsum(values, axis=-1)], axis=-1)
+        sums = cumulative[..., self.ends] - cumulative[..., self.begins]
+        expected = lengths / count * cumulative[..., -1:]
+        return np.asarray(np.abs(sums - expected) * np.sqrt(count / (lengths * (count - lengths))))
+
+
+def find_changes(values: Sequence[float], alpha: float) -> tuple[LevelChange, ...]:
+    """Return the level changes of a series, in order of position.
+
+    The random orders have a fixed seed, so the same series always has the same result.
 
     Args:
-        values: One for each run, oldest first, on a scale where differences are what matters.
-        alpha: Chance of finding anything where nothing changes.
+        values: One value per run, oldest first, on a scale on which differences matter.
+        alpha: Probability of a change in a series without one.
     """
     return tuple(_search(np.asarray(values, dtype=np.float64), 0, alpha))
 
 
-def _search(values: Numbers, first: int, alpha: float) -> list[Change]:
-    """The changes in a part of the series that begins at `first`."""
+def _search(values: Numbers, first: int, alpha: float) -> list[LevelChange]:
+    """Return the changes in a part of the series that begins at index `first`."""
     if len(values) < 2 * LEVEL_RUNS:
         return []
-    begins, ends = _stretches(len(values))
-    tamed = _tamed(values)
-    # The first of the same orders: as many as clear there as all may have at most are reason enough to stop.
-    as_clear = round(_p_value(tamed, begins, ends, _FIRST_PERMUTATIONS) * (_FIRST_PERMUTATIONS + 1))
+    segments = _segments(len(values))
+    clipped = _clip_outliers(values)
+    # The first random orders are the same in both tests. If they alone exceed the allowed number, stop early.
+    first_p_value = _p_value(clipped, segments, _FIRST_PERMUTATIONS)
+    as_clear = round(first_p_value * (_FIRST_PERMUTATIONS + 1))
     if as_clear > alpha * (PERMUTATIONS + 1):
         return []
-    p_value = _p_value(tamed, begins, ends, PERMUTATIONS)
+    p_value = _p_value(clipped, segments, PERMUTATIONS)
     if p_value > alpha:
         return []
-    clearest = int(np.argmax(_contrast(tamed, begins, ends)))
-    cut = _clearer_end(tamed, int(begins[clearest]), int(ends[clearest]))
+    clearest = int(np.argmax(segments.contrasts(clipped)))
+    cut = _clearer_end(clipped, int(segments.begins[clearest]), int(segments.ends[clearest]))
     return [
         *_search(values[:cut], first, alpha),
-        Change(first + cut, p_value),
+        LevelChange(first + cut, p_value),
         *_search(values[cut:], first + cut, alpha),
     ]
 
 
-def _p_value(values: Numbers, begins: Places, ends: Places, orders: int) -> float:
-    """Of the clearest stretch: how often a random order has one as clear, the given order counted in."""
+def _p_value(values: Numbers, segments: _Segments, orders: int) -> float:
+    """Return the share of random orders whose clearest segment is as clear, the given order included."""
     from scipy import stats as scipy_stats  # noqa: PLC0415 - see `bench.core.values.stats`
 
     test = scipy_stats.permutation_test(
         (values,),
-        lambda order, axis: _contrast(order, begins, ends).max(axis=axis),
+        lambda order, axis: segments.contrasts(order).max(axis=axis),
         permutation_type="pairings",
         vectorized=True,
         n_resamples=orders,
-        batch=max(1, _MOST_CELLS // len(begins)),
+        batch=max(1, _MAX_CELLS // len(segments.begins)),
         alternative="greater",
         rng=np.random.default_rng(_SEED),
     )
     return float(test.pvalue)
 
 
-def _stretches(count: int) -> tuple[Places, Places]:
-    """Begin and end of every stretch of runs: it, and what is left on either side, is a level or nothing."""
+def _segments(count: int) -> _Segments:
+    """Return every segment of at least `LEVEL_RUNS` runs with no runs or at least as many on either side."""
     begins, ends = np.triu_indices(count + 1, k=LEVEL_RUNS)
-    before, after = begins, count - ends
-    whole = ((before == 0) | (before >= LEVEL_RUNS)) & ((after == 0) | (after >= LEVEL_RUNS))
-    kept = whole & (before + after > 0)
-    return begins[kept], ends[kept]
+    before = begins
+    after = count - ends
+    before_is_level = (before == 0) | (before >= LEVEL_RUNS)
+    after_is_level = (after == 0) | (after >= LEVEL_RUNS)
+    selected = before_is_level & after_is_level & (before + after > 0)
+    return _Segments(begins[selected], ends[selected])
 
 
-def _tamed(values: Numbers) -> Numbers:
-    """Distances from the median, with odd runs drawn in; their order does not matter to it."""
+def _clip_outliers(values: Numbers) -> Numbers:
+    """Return distances from the median, clipped at `OUTLIER_SDS` robust standard deviations.
+
+    The robust standard deviation is the scaled median absolute deviation; it does not depend on the order.
+    """
     from scipy import stats as scipy_stats  # noqa: PLC0415 - see `bench.core.values.stats`
 
-    spread = max(LEAST_SD, float(scipy_stats.median_abs_deviation(values, scale="normal")))
-    return np.clip(values - np.median(values), -ODD_SDS * spread, ODD_SDS * spread)
-
-
-def _contrast(values: Numbers, begins: Places, ends: Places) -> Numbers:
-    """How far each stretch lies from all other runs: Student's t but for what no order changes."""
-    count, lengths = values.shape[-1], ends - begins
-    sums = np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(values, axis=-1)], axis=-1)
-    beyond = sums[..., ends] - sums[..., begins] - lengths / count * sums[..., -1:]
-    return np.asarray(np.abs(beyond) * np.sqrt(count / (lengths * (count - lengths))))
+    robust_sd = max(MIN_SD, float(scipy_stats.median_abs_deviation(values, scale="normal")))
+    return np.clip(values - np.median(values), -OUTLIER_SDS * robust_sd, OUTLIER_SDS * robust_sd)
 
 
 def _clearer_end(values: Numbers, begin: int, end: int) -> int:
-    """The end of a stretch at which the level changes more surely; the other is found when it is one, too."""
-
-    def contrast(low: int, cut: int, high: int) -> float:
-        left, right = values[low:cut], values[cut:high]
-        if not len(left) or not len(right):
-            return 0.0
-        weight = np.sqrt(len(left) * len(right) / (len(left) + len(right)))
-        return float(weight * abs(left.mean() - right.mean()))
-
-    at_begin, at_end = contrast(0, begin, end), contrast(begin, end, len(values))
+    """Return the end of a segment with the clearer change; a later search finds the other one."""
+    at_begin = _step(values[:begin], values[begin:end])
+    at_end = _step(values[begin:end], values[end:])
     return begin if at_begin >= at_end else end
+
+
+def _step(left: Numbers, right: Numbers) -> float:
+    """Return the difference of two means times √(n₁ n₂ / (n₁ + n₂)); 0 if a side is empty."""
+    if not len(left) or not len(right):
+        return 0.0
+    weight = np.sqrt(len(left) * len(right) / (len(left) + len(right)))
+    return float(weight * abs(left.mean() - right.mean()))

@@ -1,4 +1,4 @@
-"""How a scenario's figures have gone over its history: their levels, and where those changed."""
+"""Judge the history of a scenario: the level of each metric, and its changes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,121 +6,117 @@ from dataclasses import dataclass, replace
 import numpy as np
 from pydantic import AwareDatetime
 
-from bench.core.calibration.machine import Machine, machine_of, slope_on
-from bench.core.history.change_points import ChangePoint, MetricTrend, Series, series_of, size_of, trend_of
+from bench.core.calibration.machine_speed import MachineSpeed, compare_speed, workload_slope
+from bench.core.history.change_points import (
+    ChangePoint,
+    MetricTrend,
+    Series,
+    change_size,
+    series_of,
+    trend_of,
+)
 from bench.core.history.history import HistoryPoint
-from bench.core.history.levels import FEWEST_RUNS, LEVEL_RUNS, MOST_RUNS
+from bench.core.history.levels import LEVEL_RUNS, MAX_TREND_RUNS, MIN_TREND_RUNS
 from bench.core.run.result import differences, environment
-from bench.core.samples.metric import Metric, MetricKind, Part
+from bench.core.samples.metric import MetricKind, Part
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.values.record import Record
-from bench.core.verdict.baseline import MIN_RUNS, PinnedBaseline
+from bench.core.verdict.baseline import MIN_RUNS, BaselineRun, PinnedBaseline
 from bench.core.verdict.compare import Decision
-from bench.core.verdict.shift import from_baseline
-from bench.core.verdict.success import SUCCESS, Successes, accepted_successes, judge_success
-from bench.core.verdict.verdict import (
-    MARGIN_RATIO,
-    MetricComparison,
-    in_order,
-    judge_shifts,
-)
+from bench.core.verdict.shift import Shift, shift_from_baseline
+from bench.core.verdict.success import SUCCESS, count_successes, judge_success
+from bench.core.verdict.verdict import MARGIN_RATIO, MetricComparison, judge_shifts, sort_by_part
 
-RECENT_RUNS = 20  # a change for the worse that is older than these runs is how things are
+RECENT_RUNS = 20  # an older change for the worse counts as the present state
 _ALL = "all messages"
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """What of a history is compared with its newest run.
-
-    Attributes:
-        runs: The newest that can be, oldest first.
-        older: How many more can be, and are too old.
-        unlike: What cannot be.
-        series: By metric of the newest run, without what the machines did to it.
-    """
+class ComparableHistory:
+    """The runs of a history that are comparable with its newest run."""
 
     runs: Sequence[HistoryPoint]
+    """The newest comparable runs, oldest first."""
     older: int
+    """Number of older comparable runs, which are left out."""
     unlike: Sequence[HistoryPoint]
+    """Runs that are not comparable."""
     series: Mapping[str, Series]
+    """Values by metric of the newest run, without the effect of the machines."""
 
 
 class Trend(Record):
-    """The history of a scenario on one stack in one environment, judged.
-
-    Attributes:
-        scenario: Its name.
-        stack: Where it was run.
-        environment: On what kind of machine.
-        decision: Fail when a change for the worse stands, or what decides crept beside the anchor.
-        first_at: When the oldest run that is compared was made.
-        newest_at: When the newest was.
-        runs: How many compare with the newest, itself among them, and were looked at.
-        left_out: How many do not compare.
-        left_out_for: In what the newest of these differs.
-        recent_runs: How many of the newest runs a change for the worse may lie back.
-        metrics: What decides, then the tiers.
-        gone: Metrics that earlier runs have and the newest has not.
-        against_pinned: The level of the newest runs beside the baseline's anchor; empty without one.
-        pinned_at: When that was pinned.
-    """
+    """The judged history of a scenario on one stack in one environment."""
 
     scenario: str
+    """Name of the scenario."""
     stack: str
+    """Name of the stack."""
     environment: str
+    """Name of the environment."""
     decision: Decision
+    """Fail for an unresolved change for the worse, or a regression compared with the pinned baseline."""
     first_at: AwareDatetime
+    """Start of the oldest compared run."""
     newest_at: AwareDatetime
+    """Start of the newest run."""
     runs: int
+    """Number of compared runs, with the newest."""
     left_out: int
+    """Number of runs that are not comparable."""
     left_out_for: tuple[str, ...]
+    """Differences of the newest run that is not comparable."""
     recent_runs: int
+    """A change for the worse fails if it is within this number of the newest runs."""
     metrics: tuple[MetricTrend, ...]
-    gone: tuple[str, ...] = ()
+    """The deciding metrics, then the tiers."""
+    vanished: tuple[str, ...] = ()
+    """Keys of the metrics that earlier runs have and the newest does not have."""
     against_pinned: tuple[MetricComparison, ...] = ()
+    """The newest level compared with the pinned baseline; empty without one."""
     pinned_at: AwareDatetime | None = None
+    """When the baseline was pinned."""
 
     @property
-    def standing(self) -> tuple[ChangePoint, ...]:
-        """The changes for the worse that fail it, what decides first and of each part the largest."""
-        found = [each for row in self.metrics for each in row.change_points if each.stands]
-        order = list(Part)
-        return tuple(
-            sorted(found, key=lambda each: (order.index(metric(each.key).part), -size_of(each), each.key))
-        )
+    def unresolved(self) -> tuple[ChangePoint, ...]:
+        """The changes that fail the trend: deciding metrics first, and the largest of each part first."""
+        changes: list[ChangePoint] = []
+        for row in self.metrics:
+            changes += (change for change in row.change_points if change.unresolved)
+        return tuple(sorted(changes, key=_change_order))
 
     @property
     def drifted(self) -> tuple[MetricComparison, ...]:
-        """What decides and is worse than at the anchor."""
-        return tuple(each for each in self.against_pinned if each.regressed)
+        """The deciding metrics that regressed compared with the pinned baseline."""
+        return tuple(row for row in self.against_pinned if row.regressed)
 
     @property
     def worse(self) -> frozenset[str]:
-        """The metrics that fail it."""
-        return frozenset(each.key for each in self.standing) | frozenset(each.key for each in self.drifted)
+        """Keys of the metrics that fail the trend."""
+        changed = {change.key for change in self.unresolved}
+        return frozenset(changed | {row.key for row in self.drifted})
 
 
-def compared(points: Sequence[HistoryPoint]) -> Compared:
-    """What of a history is compared.
+def select_comparable(points: Sequence[HistoryPoint]) -> ComparableHistory:
+    """Select the runs of a history that are comparable with its newest run.
 
     Args:
-        points: Of one scenario on one stack in one environment, oldest first; at least one.
+        points: At least one run of one scenario on one stack in one environment, oldest first.
     """
     newest = points[-1]
-    alike, unlike = list[HistoryPoint](), list[HistoryPoint]()
-    for each in points:
-        (unlike if differences(newest.fingerprint, each.fingerprint) else alike).append(each)
-    runs = alike[-MOST_RUNS:]
-    machine = (
-        None if newest.fingerprint.simulated else machine_of([], [each.reference_workload for each in runs])
-    )
-    return Compared(
+    comparable: list[HistoryPoint] = []
+    unlike: list[HistoryPoint] = []
+    for point in points:
+        different = differences(newest.fingerprint, point.fingerprint)
+        (unlike if different else comparable).append(point)
+    runs = comparable[-MAX_TREND_RUNS:]
+    speed = _compare_speed([], runs) if not newest.fingerprint.simulated else None
+    return ComparableHistory(
         runs=runs,
-        older=len(alike) - len(runs),
+        older=len(comparable) - len(runs),
         unlike=unlike,
-        series={key: _steady(key, series_of(key, runs), machine) for key in (SUCCESS, *newest.figures)},
+        series={key: _correct(key, series_of(key, runs), speed) for key in (SUCCESS, *newest.figures)},
     )
 
 
@@ -130,94 +126,133 @@ def trend(
     """Judge a history.
 
     Args:
-        points: Of one scenario on one stack in one environment, oldest first; at least one.
-        pinned: Of the baseline; None when it has none.
-        recent: How many of the newest runs a change for the worse may lie back.
+        points: At least one run of one scenario on one stack in one environment, oldest first.
+        pinned: The pinned baseline; None without one.
+        recent: A change for the worse fails if it is within this number of the newest runs.
     """
-    return judge(compared(points), pinned, recent)
+    return judge_history(select_comparable(points), pinned, recent)
 
 
-def judge(history: Compared, pinned: PinnedBaseline | None, recent: int) -> Trend:
-    """Judge what of a history is compared; the other arguments are those of `trend`."""
-    newest, runs, unlike, series = history.runs[-1], history.runs, history.unlike, history.series
-    enough = [key for key, each in series.items() if len(each) >= FEWEST_RUNS]
-    tested = {part: sum(metric(key).part is part for key in enough) for part in Part}
-    metrics = {key: trend_of(key, each, tested[metric(key).part], recent) for key, each in series.items()}
-    order = list(Part)
-    compare_with = _against_pinned(runs, pinned) if pinned else ()
+def judge_history(history: ComparableHistory, pinned: PinnedBaseline | None, recent: int) -> Trend:
+    """Judge the comparable runs of a history; the other arguments are those of `trend`."""
+    runs = history.runs
+    newest = runs[-1]
+    against_pinned = _compare_with_pinned(runs, pinned) if pinned else ()
+    left_out_for: tuple[str, ...] = ()
+    if history.unlike:
+        left_out_for = differences(newest.fingerprint, history.unlike[-1].fingerprint)
     judged = Trend(
         scenario=newest.scenario,
         stack=newest.fingerprint.stack,
         environment=environment(newest.fingerprint),
-        decision=Decision.PASS if len(runs) >= FEWEST_RUNS else Decision.INCONCLUSIVE,
+        decision=Decision.PASS if len(runs) >= MIN_TREND_RUNS else Decision.INCONCLUSIVE,
         first_at=runs[0].started_at,
         newest_at=newest.started_at,
         runs=len(runs),
-        left_out=len(unlike),
-        left_out_for=differences(newest.fingerprint, unlike[-1].fingerprint) if unlike else (),
+        left_out=len(history.unlike),
+        left_out_for=left_out_for,
         recent_runs=recent,
-        metrics=tuple(
-            sorted(metrics.values(), key=lambda each: (order.index(each.part), each.key != SUCCESS, each.key))
-        ),
-        gone=tuple(sorted({key for each in runs for key in each.figures} - series.keys())),
-        against_pinned=compare_with,
-        pinned_at=pinned.pinned_at if pinned and compare_with else None,
+        metrics=tuple(sorted(_judge_metrics(history.series, recent), key=_metric_order)),
+        vanished=_vanished(history),
+        against_pinned=against_pinned,
+        pinned_at=pinned.pinned_at if pinned and against_pinned else None,
     )
-    bad = judged.standing or judged.drifted
-    return judged.model_copy(update={"decision": Decision.FAIL}) if bad else judged
+    if judged.worse:
+        return judged.model_copy(update={"decision": Decision.FAIL})
+    return judged
 
 
-def _steady(key: str, series: Series, machine: Machine | None) -> Series:
-    """The values without what the machines did to them, as far as they follow their controls."""
+def _judge_metrics(series: Mapping[str, Series], recent: int) -> list[MetricTrend]:
+    """Find the changes of each metric, with p values adjusted for the tested metrics of the same part."""
+    tested = dict.fromkeys(Part, 0)
+    for key, values in series.items():
+        if len(values) >= MIN_TREND_RUNS:
+            tested[metric(key).part] += 1
+    return [trend_of(key, values, tested[metric(key).part], recent) for key, values in series.items()]
+
+
+def _metric_order(row: MetricTrend) -> tuple[int, bool, str]:
+    """Sort key: deciding metrics first, with success at the top, then the tiers by name."""
+    return _part_rank(row.part), row.key != SUCCESS, row.key
+
+
+def _change_order(change: ChangePoint) -> tuple[int, float, str]:
+    """Sort key: deciding metrics first, and the largest change of each part first."""
+    return _part_rank(metric(change.key).part), -change_size(change), change.key
+
+
+def _part_rank(part: Part) -> int:
+    return list(Part).index(part)
+
+
+def _vanished(history: ComparableHistory) -> tuple[str, ...]:
+    earlier = set[str]()
+    for run in history.runs:
+        earlier |= run.figures.keys()
+    return tuple(sorted(earlier - history.series.keys()))
+
+
+def _compare_speed(
+    heads: Sequence[HistoryPoint], base: Sequence[HistoryPoint | BaselineRun]
+) -> MachineSpeed | None:
+    head_workloads = [run.reference_workload for run in heads]
+    base_workloads = [run.reference_workload for run in base]
+    return compare_speed(head_workloads, base_workloads)
+
+
+def _correct(key: str, series: Series, speed: MachineSpeed | None) -> Series:
+    """Remove the effect of the machines from a metric.
+
+    With y_i the started logarithm of the value of run i, x_i its log workload time, and b the slope of y on
+    x, the corrected value is exp(y_i - b (x_i - mean(x))) - start, at least 0.
+    """
     row = metric(key)
-    if machine is None or row.kind is not MetricKind.TREND:
+    if speed is None or row.kind is not MetricKind.TREND:
         return series
-    logs = np.array([stats.started_log(value, row.smallest_change) for _, _, value in series])
-    paces = np.array([machine.base[place] for place, _, _ in series])
-    steady = np.exp(logs - slope_on(paces, logs) * (paces - paces.mean())) - row.smallest_change
-    return [
-        (place, run, max(0.0, float(value))) for (place, run, _), value in zip(series, steady, strict=True)
-    ]
+    y = np.array([stats.started_log(point.value, row.smallest_change) for point in series])
+    x = np.array([speed.base_log_times[point.position] for point in series])
+    slope = workload_slope(x, y)
+    corrected = np.exp(y - slope * (x - x.mean())) - row.smallest_change
+    pairs = zip(series, corrected, strict=True)
+    return [point._replace(value=max(0.0, float(value))) for point, value in pairs]
 
 
-def _against_pinned(runs: Sequence[HistoryPoint], pinned: PinnedBaseline) -> tuple[MetricComparison, ...]:
-    """What decides: the level of the newest runs beside the pinned ones, by the rule of a single run.
+def _compare_with_pinned(
+    runs: Sequence[HistoryPoint], pinned: PinnedBaseline
+) -> tuple[MetricComparison, ...]:
+    """Compare the newest level of the deciding metrics with the pinned runs, by the rule of a single run.
 
-    They share their days' mood, so that the standard error stays that of one run, as in `from_baseline`.
-    Where all have a control, what the machines did is taken out, as it is of a single run.
+    The newest runs share the conditions of their days and are not independent. The standard error therefore
+    remains that of one run, as in `shift_from_baseline`.
     """
     newest = runs[-LEVEL_RUNS:]
-    alike = [each for each in pinned.runs if not differences(runs[-1].fingerprint, each.fingerprint)]
-    if len(alike) < MIN_RUNS or len(newest) < LEVEL_RUNS:
+    fingerprint = runs[-1].fingerprint
+    comparable = [run for run in pinned.runs if not differences(fingerprint, run.fingerprint)]
+    if len(comparable) < MIN_RUNS or len(newest) < LEVEL_RUNS:
         return ()
-    machine = None
-    if not runs[-1].fingerprint.simulated:
-        machine = machine_of(
-            [each.reference_workload for each in newest], [each.reference_workload for each in alike]
-        )
-    # One level of several runs, on machines that were this fast in the middle.
-    known = None if machine is None else replace(machine, heads=(float(np.median(machine.heads)),))
-    shifts = {}
+    speed = None if fingerprint.simulated else _compare_speed(newest, comparable)
+    if speed is not None:
+        # The level is one value, on a machine of the median speed of the newest runs.
+        speed = replace(speed, head_log_times=(float(np.median(speed.head_log_times)),))
+    shifts: dict[str, Shift] = {}
     for key in runs[-1].figures:
-        row = metric(key)
-        values = [each.figures[key] for each in newest if key in each.figures]
-        pinned_values = [
-            _one(list(each.figures[key].values()), row) if key in each.figures else {} for each in alike
-        ]
-        shift = from_baseline(key, [{_ALL: float(np.median(values))}], pinned_values, machine=known)
-        if row.part is Part.DECIDES and shift is not None:
+        shift = _shift_of_level(key, newest, comparable, speed)
+        if metric(key).part is Part.DECIDES and shift is not None:
             shifts[key] = shift
-    counts = Successes(
-        ok=sum(each.ok for each in newest),
-        failed=sum(each.failed for each in newest),
-        failed_blocks=sum(each.failed_blocks for each in newest),
-        runs=len(newest),
-    )
-    success = judge_success(counts, accepted_successes(alike))
-    moved = known is not None and known.moved
-    return (success, *in_order(judge_shifts(shifts, {}, MARGIN_RATIO, moved=moved)))
+    success = judge_success(count_successes(newest), count_successes(comparable))
+    environment_shift = speed is not None and speed.environment_shift
+    judged = judge_shifts(shifts, {}, MARGIN_RATIO, environment_shift=environment_shift)
+    return (success, *sort_by_part(judged))
 
 
-def _one(values: Sequence[float], row: Metric) -> Mapping[str, float]:
-    """All messages of a run as one."""
-    return {_ALL: stats.typical(list(values), row.smallest_change)}
+def _shift_of_level(
+    key: str, newest: Sequence[HistoryPoint], pinned: Sequence[BaselineRun], speed: MachineSpeed | None
+) -> Shift | None:
+    """Return the shift of the newest runs' median against the pinned runs, with one typical value per run."""
+    start_ms = metric(key).smallest_change
+    level = float(np.median([run.figures[key] for run in newest if key in run.figures]))
+    pinned_values: list[dict[str, float]] = []
+    for run in pinned:
+        values = list(run.figures.get(key, {}).values())
+        pinned_values.append({_ALL: stats.typical(values, start_ms)} if values else {})
+    return shift_from_baseline(key, [{_ALL: level}], pinned_values, speed=speed)

@@ -1,4 +1,4 @@
-"""What a history keeps of a run to show: how it went for users and in the stack. Nothing is judged by it."""
+"""Numbers of a run that a history keeps for charts and tables. Nothing is judged by them."""
 
 from typing import Annotated
 
@@ -11,95 +11,99 @@ from bench.core.samples.sample import Outcome
 from bench.core.values.record import Count, NotNegative, Number, Record
 from bench.core.watch.alerts import describe
 
-_WAITS = ("e2e_ms", "ttft_ms")
-_DIGITS, _SHARE_DIGITS = 2, 4
-_ALMOST = 0.9999
-_MOST_SAID = 20  # limits, and alerts
+_LATENCIES = ("e2e_ms", "ttft_ms")
+_DIGITS = 2
+_SHARE_DIGITS = 4
+_ALMOST_ALL = 0.9999
+_MAX_TEXTS = 20  # most crossed thresholds, and most alerts
 
 Ratio = Annotated[float, Field(ge=0, le=1)]
 
 
-class Wait(Record):
-    """How long users waited, in milliseconds; None where there were too few requests to tell.
-
-    Attributes:
-        p50: Half of them no longer.
-        p95: Nineteen of twenty no longer.
-        p99: Ninety-nine of a hundred no longer.
-    """
+class LatencyPercentiles(Record):
+    """Percentiles of a latency, in milliseconds; None with too few requests."""
 
     p50: NotNegative | None = None
+    """Median."""
     p95: NotNegative | None = None
+    """95th percentile."""
     p99: NotNegative | None = None
+    """99th percentile."""
 
 
-class Use(Record):
-    """What a process used: its mean share of one core, and its most memory."""
+class ServiceUsage(Record):
+    """Resources of one service."""
 
     cpu_pct: Number
+    """Mean use of the processor, in percent of one core."""
     memory_bytes: Count
+    """Largest memory."""
 
 
 class Vitals(Record):
-    """What a run was like.
-
-    Attributes:
-        load: What was asked of the stack, in words.
-        elapsed_s: How long it took.
-        requests_rps: Successful requests per second.
-        tokens_tps: Output tokens per second.
-        waits: By metric.
-        outcomes: How many requests ended in each way.
-        goodput_ratio: Share of requests that met every objective; None when there are none.
-        crossed: Limits of the scenario that were crossed, each as it stands there.
-        uses: By service, and of the load generator.
-        up: Share of the time that each health check found what it asks up; empty when nothing was asked.
-        alerts: What somebody should look at, a sentence each; None when nobody looked.
-    """
+    """The main numbers of a run, for people."""
 
     load: str
+    """The load in words."""
     elapsed_s: NotNegative
+    """Duration of the run in seconds."""
     requests_rps: NotNegative | None = None
+    """Successful requests per second."""
     tokens_tps: NotNegative | None = None
-    waits: dict[str, Wait] = {}
+    """Output tokens per second."""
+    latencies: dict[str, LatencyPercentiles] = {}
+    """Latency percentiles by metric."""
     outcomes: dict[Outcome, Count] = {}
+    """Number of requests by outcome."""
     goodput_ratio: Ratio | None = None
+    """Share of requests that met every objective; None without objectives."""
     crossed: tuple[str, ...] = ()
-    uses: dict[str, Use] = {}
+    """Crossed thresholds, as the scenario writes them."""
+    usage: dict[str, ServiceUsage] = {}
+    """Resources by service, and of the load generator."""
     up: dict[str, Ratio] = {}
+    """Share of the time that each health check was up; empty without health checks."""
     alerts: tuple[str, ...] | None = None
+    """Alerts, one sentence each; None if they were not checked."""
 
 
 def vitals_of(result: RunResult) -> Vitals:
-    """What a run was like, with as many digits as anybody reads."""
+    """Return the main numbers of a run, rounded for people."""
     summary = result.summary
+    latencies: dict[str, LatencyPercentiles] = {}
+    for key in _LATENCIES:
+        if key in summary.metrics:
+            latencies[key] = _percentiles(summary.metrics[key])
+    usage: dict[str, ServiceUsage] = {}
+    for source, resources in summary.resources.items():
+        cpu_pct = round(resources.cpu_pct_mean, 1)
+        usage[source] = ServiceUsage(cpu_pct=cpu_pct, memory_bytes=resources.memory_bytes_max)
     return Vitals(
         load=in_words(result.scenario.phases),
         elapsed_s=round(summary.elapsed_s, _DIGITS),
-        requests_rps=_rounded(summary.requests_rps),
-        tokens_tps=_rounded(summary.tokens_tps),
-        waits={key: _wait(summary.metrics[key]) for key in _WAITS if key in summary.metrics},
+        requests_rps=_round(summary.requests_rps),
+        tokens_tps=_round(summary.tokens_tps),
+        latencies=latencies,
         outcomes=summary.outcomes,
         goodput_ratio=None if summary.goodput is None else round(summary.goodput.ratio, _SHARE_DIGITS),
-        crossed=result.crossed[:_MOST_SAID],
-        uses={
-            source: Use(cpu_pct=round(each.cpu_pct_mean, 1), memory_bytes=each.memory_bytes_max)
-            for source, each in summary.resources.items()
-        },
-        up={check: _share(each.up_ratio) for check, each in summary.availability.items()},
-        alerts=None if result.alerts is None else tuple(map(describe, result.alerts[:_MOST_SAID])),
+        crossed=result.crossed[:_MAX_TEXTS],
+        usage=usage,
+        up={check: _round_share(checked.up_ratio) for check, checked in summary.availability.items()},
+        alerts=None if result.alerts is None else tuple(map(describe, result.alerts[:_MAX_TEXTS])),
     )
 
 
-def _share(ratio: float) -> float:
-    """A share, all of it only where it is all."""
-    return 1.0 if ratio >= 1.0 else min(_ALMOST, round(ratio, _SHARE_DIGITS))
+def _round_share(ratio: float) -> float:
+    """Round a share; only a share of exactly 1 becomes 1."""
+    return 1.0 if ratio >= 1.0 else min(_ALMOST_ALL, round(ratio, _SHARE_DIGITS))
 
 
-def _wait(each: MetricSummary) -> Wait:
-    known = {"p50": each.p50, "p95": each.p95, "p99": each.p99}
-    return Wait(**{name: _rounded(value) for name, value in known.items() if name not in each.unreliable})
+def _percentiles(summary: MetricSummary) -> LatencyPercentiles:
+    """Return the reliable percentiles of a latency."""
+    percentiles = {"p50": summary.p50, "p95": summary.p95, "p99": summary.p99}
+    reliable = percentiles.keys() - set(summary.unreliable)
+    return LatencyPercentiles(**{name: _round(percentiles[name]) for name in reliable})
 
 
-def _rounded(value: float | None) -> float | None:
+def _round(value: float | None) -> float | None:
     return None if value is None else round(value, _DIGITS)

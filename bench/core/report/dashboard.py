@@ -7,9 +7,9 @@ from enum import StrEnum
 
 from bench.core.config.watching import Limits
 from bench.core.history.history import HistoryPoint
-from bench.core.history.levels import FEWEST_RUNS
+from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.history.trend import Trend
-from bench.core.history.vitals import Use, Wait
+from bench.core.history.vitals import LatencyPercentiles, ServiceUsage
 from bench.core.report.trend_page import TrendPage
 from bench.core.report.trend_wording import next_step
 from bench.core.samples.sample import HOST, is_generator
@@ -102,15 +102,15 @@ def success_of(run: HistoryPoint) -> float:
     return run.ok / (run.ok + run.failed)
 
 
-def wait_of(run: HistoryPoint, key: str = "e2e_ms") -> Wait:
+def wait_of(run: HistoryPoint, key: str = "e2e_ms") -> LatencyPercentiles:
     """Return the percentiles of a latency in a run; empty if they were not kept."""
-    return run.vitals.waits.get(key, Wait()) if run.vitals else Wait()
+    return run.vitals.latencies.get(key, LatencyPercentiles()) if run.vitals else LatencyPercentiles()
 
 
-def uses_of(run: HistoryPoint) -> dict[str, Use]:
+def uses_of(run: HistoryPoint) -> dict[str, ServiceUsage]:
     """Return the resources that each service of a run used, without load generators and the machine."""
-    services: dict[str, Use] = {}
-    for name, use in (run.vitals.uses if run.vitals else {}).items():
+    services: dict[str, ServiceUsage] = {}
+    for name, use in (run.vitals.usage if run.vitals else {}).items():
         if name != HOST and not is_generator(name):
             services[name] = use
     return services
@@ -143,7 +143,7 @@ def _headline(decision: Decision, entries: Sequence[Entry]) -> str:
         verb = "is" if len(failed) == 1 else "are"
         return f"{len(failed)} of {judged} {verb} worse than before: {_listing(failed)}."
     if decision is Decision.INCONCLUSIVE:
-        return f"Cannot tell yet: no scenario has the {FEWEST_RUNS} comparable runs that are needed."
+        return f"Cannot tell yet: no scenario has the {MIN_TREND_RUNS} comparable runs that are needed."
     more = f" {inconclusive} more have too few runs." if inconclusive else ""
     return f"No lasting regression in {judged}.{more}"
 
@@ -185,7 +185,7 @@ def _performance_figures(run: HistoryPoint) -> list[str]:
 def _health(entries: Sequence[Entry]) -> Tile:
     watched = False
     alerts: list[str] = []
-    uses: list[tuple[str, str, Use]] = []
+    uses: list[tuple[str, str, ServiceUsage]] = []
     for entry in entries:
         vitals = entry.newest.vitals
         if vitals is not None and vitals.alerts is not None:

@@ -67,7 +67,7 @@ def make_report(result: RunResult, comparison: Comparison) -> Report:
 def _accept_command(result: RunResult, comparison: Comparison) -> str | None:
     """Return the command that accepts the run; None if the run must not be accepted."""
     slowed_down = bool(result.provenance.injections)
-    two_versions = comparison.compare_with is not None
+    two_versions = comparison.base_name is not None
     answered = result.summary.outcomes.get(Outcome.OK, 0) > 0
     if result.stop or slowed_down or two_versions or not answered:
         return None
@@ -92,7 +92,7 @@ def _failure(result: RunResult, comparison: Comparison) -> tuple[str, Clue]:
         tiers = comparison.slower_tiers()
         clue = Clue.TIERS if tiers else Clue.FAILED
         return f"{_regression(deciding[0])}{_mostly_in(tiers)}.", clue
-    drifted = comparison.worse_than_pinned
+    drifted = comparison.drifted
     if drifted and comparison.pinned_at is not None:
         return _drift(drifted, comparison.pinned_at), Clue.COMMITS
     vanished = comparison.vanished
@@ -106,7 +106,7 @@ def _failure(result: RunResult, comparison: Comparison) -> tuple[str, Clue]:
             return f"Threshold crossed: {limit.metric} {limit.expression}, measured {measured}.", _clue(
                 limit.metric
             )
-    return _vanished(vanished, comparison.compare_with or "the baseline")
+    return _vanished(vanished, comparison.base_name or "the baseline")
 
 
 def _clue(key: str) -> Clue:
@@ -192,9 +192,9 @@ def _get_a_verdict(comparison: Comparison, accept: str | None) -> str:
         comparison: An inconclusive comparison.
         accept: Command that accepts the run; None if the run must not be accepted.
     """
-    if comparison.compare_with:
+    if comparison.base_name:
         return "Measure more pairs to detect smaller changes."
-    if comparison.machine is not None and comparison.machine.moved:
+    if comparison.machine is not None and comparison.machine.environment_shift:
         return "Compare both versions on this machine with bench ab, or accept runs of this machine."
     if comparison.metrics:
         return "Accept more runs into the baseline, or measure longer, to detect smaller changes."

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from bench.core.report.distribution import Distribution, distributions
 from bench.core.report.timeline import Timeline, timeline
-from bench.core.run.overhead import of_the_target
+from bench.core.run.overhead import select_target
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult
-from bench.core.run.warm_up import measured
+from bench.core.run.warm_up import drop_warm_up
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import Baseline
-from bench.core.verdict.compare import comparable
+from bench.core.verdict.comparable import comparable_runs
 
 
 class RunSeries(Record):
@@ -32,12 +32,12 @@ def make_series(
         recording: Everything that was measured, warm-up included; `None` if it was not kept.
         baseline: Baseline to compare with; `None` for no comparison.
     """
-    runs = comparable(result, baseline) if baseline else ()
+    runs = comparable_runs(result, baseline) if baseline else ()
     if recording is None:
         return RunSeries(distributions=distributions(result, runs, None))
     phases = result.scenario.phases
-    without_warm_up = measured(recording, phases)
-    counted = replace(without_warm_up, samples=of_the_target(without_warm_up.samples))
+    without_warm_up = drop_warm_up(recording, phases)
+    counted = replace(without_warm_up, samples=select_target(without_warm_up.samples))
     return RunSeries(
         distributions=distributions(result, runs, counted.samples),
         timeline=timeline(counted, phases),

@@ -113,7 +113,7 @@ def _only_regressed(report: Report) -> bool:
     """Check that only regressions fail a run: no crossed threshold, no missing metric, no drift."""
     comparison = report.comparison
     missing = any(row.verdict is Verdict.MISSING for row in comparison.metrics)
-    return not missing and not comparison.worse_than_pinned and not report.result.crossed
+    return not missing and not comparison.drifted and not report.result.crossed
 
 
 def _moved_together(reports: Sequence[Report]) -> str | None:

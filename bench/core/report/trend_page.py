@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.core.history.change_points import ChangePoint, MetricTrend, Series
-from bench.core.history.history import HistoryPoint, where_of
-from bench.core.history.trend import RECENT_RUNS, Trend, compared, judge
+from bench.core.history.history import HistoryPoint, history_key
+from bench.core.history.trend import RECENT_RUNS, Trend, judge_history, select_comparable
 from bench.core.run.result import Fingerprint, differences
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
@@ -77,8 +77,8 @@ def trend_page(
         recent: Number of the newest runs in which a regression counts as recent.
     """
     pinned = baseline.pinned if baseline else None
-    history = compared(points)
-    trend = judge(history, pinned, recent)
+    history = select_comparable(points)
+    trend = judge_history(history, pinned, recent)
     fingerprint = points[-1].fingerprint
     baseline_runs = _comparable(fingerprint, baseline.runs if baseline else ())
     pinned_runs = _comparable(fingerprint, pinned.runs if pinned else ())
@@ -88,7 +88,7 @@ def trend_page(
         values = _values(series, len(history.runs))
         metrics.append(_metric_history(metric_trend, values, baseline_runs, pinned_runs))
     return TrendPage(
-        where=where_of(points[-1]),
+        where=history_key(points[-1]),
         trend=trend,
         runs=tuple(history.runs),
         older=history.older,

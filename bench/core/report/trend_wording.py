@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from bench.core.history.change_points import ChangePoint
-from bench.core.history.levels import FEWEST_RUNS
+from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.history.trend import Trend
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, tier_name
@@ -17,8 +17,8 @@ _COMMIT_DIGITS = 7
 def headline(trend: Trend) -> str:
     """Return the judgement in one sentence."""
     match trend.decision:
-        case Decision.FAIL if trend.standing:
-            return _regression(trend.standing)
+        case Decision.FAIL if trend.unresolved:
+            return _regression(trend.unresolved)
         case Decision.FAIL:
             changes = []
             for row in trend.drifted:
@@ -27,7 +27,7 @@ def headline(trend: Trend) -> str:
             return f"Drift: {wording.listing(changes)} {since}."
         case Decision.INCONCLUSIVE | Decision.INVALID:
             runs = wording.counted(trend.runs, "comparable run")
-            return f"Cannot tell: the history has {runs}, {FEWEST_RUNS} are needed."
+            return f"Cannot tell: the history has {runs}, {MIN_TREND_RUNS} are needed."
         case Decision.PASS:
             levels = []
             for history in trend.metrics:
@@ -41,8 +41,8 @@ def headline(trend: Trend) -> str:
 
 def next_step(trend: Trend) -> str:
     """Return the next step of the reader."""
-    if trend.standing:
-        return _find_commit(trend, trend.standing[0])
+    if trend.unresolved:
+        return _find_commit(trend, trend.unresolved[0])
     if trend.drifted:
         pin = f"bench baseline pin {trend.scenario} --reason '…'"
         return f"Find the slower commits with bench ab. If the change is intended, run: {pin}."

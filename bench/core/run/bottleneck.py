@@ -1,7 +1,8 @@
-"""Where the time goes at each load, and at which load the first objective breaks."""
+"""Latency, throughput and tier times of a run at each load, and the load that crosses the first limit."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -14,6 +15,7 @@ from bench.core.limits.threshold import Threshold
 from bench.core.load.active_vus import ActiveVus, Counts, active_vus, requests_count
 from bench.core.load.bands import Bands, band_of, tops
 from bench.core.load.plan import RunPlan
+from bench.core.run.percentiles import unreliable_percentiles
 from bench.core.samples.arrays import Floats
 from bench.core.samples.metrics import OBJECTIVES, UNATTRIBUTED, metric, tier_key
 from bench.core.samples.sample import Outcome
@@ -21,233 +23,285 @@ from bench.core.samples.samples import Samples
 from bench.core.values import stats
 from bench.core.values.record import Count, NotNegative, Number, Record
 
-# An objective is kept at a load when so many per cent of the answers there are within it.
+# An objective is kept at a load if this percentage of the responses is within it.
 OBJECTIVE_PCT = 95
-# Throughput has stopped growing when so many times the users bring less than so many times the requests.
-SATURATED_USERS, SATURATED_RPS = 1.5, 1.1
+# A load is saturated if this factor more load brings less than this factor more throughput.
+SATURATED_USERS = 1.5
+SATURATED_RPS = 1.1
 _BY_CHANCE = 0.01
-_MEDIAN, _P95, _FAILED = 0.50, 0.95, 0.5
-_DIRECTIONS = {("p", "<"), ("p", "<="), ("med", "<"), ("med", "<="), ("rate", ">"), ("rate", ">=")}
+_PERCENTILES = {"p50": 0.50, "p95": 0.95}
+_FAILED = 0.5
+# Methods and operators of limits that are limits of a share of the requests.
+_SHARE_LIMITS = {("p", "<"), ("p", "<="), ("med", "<"), ("med", "<="), ("rate", ">"), ("rate", ">=")}
 
 
-class Band(Record):
-    """What a load did.
-
-    Attributes:
-        vus: The fewest and the most that were there when the requests were planned.
-        requests: Requests that were planned then.
-        p50_ms: Response time; None where there are so few requests that it could only be the largest.
-        p95_ms: Likewise.
-        unreliable: Which of the two so few requests cannot carry.
-        success_ratio: Share of the requests that succeeded.
-        requests_rps: Answers per second while so many were there; None when that took no time.
-        shares: Of the time of the answers, by tier and `network`; empty where answers do not say.
-        crossed: The limits that do not hold at this load.
-        certain: Whether that they are crossed, or that none is, is more than chance.
-    """
+class LoadBand(Record):
+    """The requests of a run at similar load."""
 
     vus: tuple[Count, Count]
+    """Smallest and largest load at the planned times of the requests."""
     requests: Count
+    """Number of requests that were planned at this load."""
     p50_ms: Number | None
+    """Median response time; None with so few requests that it would be the maximum."""
     p95_ms: Number | None
+    """95th percentile of the response time, or None."""
     unreliable: tuple[str, ...] = ()
+    """Names of the percentiles that have too few requests to be reliable."""
     success_ratio: NotNegative
+    """Share of the requests that succeeded."""
     requests_rps: NotNegative | None
+    """Responses per second at this load; None if it lasted no time."""
     shares: dict[str, NotNegative] = {}
+    """Share of the response time by tier, with `unattributed`; empty without reported tier times."""
     crossed: tuple[ThresholdResult, ...] = ()
+    """The limits that are crossed at this load."""
     certain: bool = True
+    """Whether the number of requests is enough to be certain about the limits."""
 
     @property
     def tier(self) -> str | None:
-        """The tier that most of the time goes to; None where answers do not say."""
+        """The tier with the largest share of the time; None if responses do not report tier times."""
         return max(self.shares, key=self.shares.__getitem__, default=None)
 
 
 class Bottleneck(Record):
-    """A run by load.
+    """A run by load."""
 
-    Attributes:
-        counted: What a load is a number of.
-        bands: From the least load to the most; every request is in one.
-        planned: The most users that the scenario has; None where requests are counted.
-        limits: How many limits the bands were held to.
-        saturated: The band from which on more load brings no more answers, from 0; None when none does.
-    """
-
-    counted: Literal["vus", "requests in flight"]
-    bands: Annotated[tuple[Band, ...], Field(min_length=1)]
-    planned: Count | None
-    limits: Count
-    saturated: Count | None = None
+    load_unit: Literal["vus", "requests in flight"]
+    """The unit of the load."""
+    bands: Annotated[tuple[LoadBand, ...], Field(min_length=1)]
+    """The bands from the smallest to the largest load; each request is in one band."""
+    planned_vus: Count | None
+    """Largest number of VUs in the scenario; None if the load is a number of requests in flight."""
+    limit_count: Count
+    """Number of limits that each band is judged by."""
+    saturated_band: Count | None = None
+    """Index of the first saturated band, from 0; None if no load is saturated."""
 
     @model_validator(mode="after")
-    def _readable(self) -> "Bottleneck":
-        if self.saturated is not None and self.saturated >= len(self.bands):
-            raise ValueError("a band that is not there is saturated")
+    def _check_references(self) -> "Bottleneck":
+        if self.saturated_band is not None and self.saturated_band >= len(self.bands):
+            raise ValueError("saturated_band is not the index of a band")
         return self
 
     @property
-    def broken(self) -> int | None:
-        """The first band at which a limit is crossed, from 0; None when none is."""
+    def broken_band(self) -> int | None:
+        """Index of the first band with a crossed limit, from 0; None if all limits are kept."""
         return next((number for number, band in enumerate(self.bands) if band.crossed), None)
 
 
+class _JudgedLimit(NamedTuple):
+    """A limit at one load."""
+
+    result: ThresholdResult
+    certain: bool
+    """Whether the result is more than chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class _BandedSamples:
+    """The answered requests of a run and the band of each of them."""
+
+    samples: Samples
+    bands: Bands
+    count: int
+    """Number of bands."""
+
+    def sizes(self) -> list[int]:
+        """Return the number of requests in each band."""
+        return list(map(int, np.bincount(self.bands, minlength=self.count)))
+
+    def successes(self) -> list[int]:
+        """Return the number of successful requests in each band."""
+        succeeded = self.samples.has_outcome(Outcome.OK)
+        return list(map(int, np.bincount(self.bands[succeeded], minlength=self.count)))
+
+    def values(self, key: str) -> list[Floats]:
+        """Return the values of a metric in each band, without absent ones."""
+        all_values = metric(key).values(self.samples)
+        present = ~np.isnan(all_values)
+        values = all_values[present]
+        bands = self.bands[present]
+        return [values[bands == number] for number in range(self.count)]
+
+    def sums(self, key: str) -> Floats:
+        """Return the sum of a metric in each band; absent values count as 0."""
+        values = np.nan_to_num(metric(key).values(self.samples))
+        return np.asarray(np.bincount(self.bands, values, minlength=self.count), dtype=np.float64)
+
+
 def bottleneck(samples: Samples, plan: RunPlan, scenario: Scenario, elapsed_s: float) -> Bottleneck | None:
-    """A run by load.
+    """Return a run by load.
 
     Args:
-        samples: Requests of the target, without warm-up.
-        plan: The run's plan.
-        scenario: Whose limits the bands are held to.
-        elapsed_s: How long the run took.
+        samples: Requests to the target, without warm-up.
+        plan: The plan of the run.
+        scenario: The scenario, with the limits that each band is judged by.
+        elapsed_s: Duration of the run.
 
     Returns:
-        None when nothing was answered, or when it is several runs as one.
+        None without answered requests, or if several runs were joined.
     """
     answered = samples.without_cancelled()
-    there = active_vus(samples, plan, elapsed_s) if len(answered) else None
-    if there is None:
+    active = active_vus(samples, plan, elapsed_s) if len(answered) else None
+    if active is None:
         return None
-    limits = limits_of(scenario)
-    vus = there.at(answered.column("scheduled_s"))
-    most = tops(vus)
-    bands = _bands(answered, there, vus, most, limits)
+    limits = load_limits(scenario)
+    load = active.at(answered.column("scheduled_s"))
+    bands = _make_bands(answered, active, load, limits)
     open_loop = requests_count(plan, samples)
-    closed = [phase.vus for phase in plan.phases if isinstance(phase, ClosedLoop) and not phase.warm_up]
     return Bottleneck(
-        counted="requests in flight" if open_loop else "vus",
+        load_unit="requests in flight" if open_loop else "vus",
         bands=bands,
-        planned=None if open_loop else max(closed),
-        limits=sum(map(len, limits.values())),
-        saturated=saturated(bands),
+        planned_vus=None if open_loop else _most_planned_vus(plan),
+        limit_count=sum(map(len, limits.values())),
+        saturated_band=find_saturated(bands),
     )
 
 
-def limits_of(scenario: Scenario) -> dict[str, tuple[Threshold, ...]]:
-    """What must hold at each load: the objectives, else the limits of latencies; and those of success."""
-    objectives = {
-        key: (Threshold(expression=upper_limit(f"p({OBJECTIVE_PCT})", limit)),)
-        for key, limit in scenario.objectives.items()
-    }
-    latencies = {key: limits for key, limits in scenario.thresholds.items() if key in OBJECTIVES}
-    success = {key: limits for key, limits in scenario.thresholds.items() if key == "success_ratio"}
+def load_limits(scenario: Scenario) -> dict[str, tuple[Threshold, ...]]:
+    """Return the limits of each load: the objectives or else the latency thresholds, and those of success."""
+    objectives: dict[str, tuple[Threshold, ...]] = {}
+    for key, limit_ms in scenario.objectives.items():
+        expression = upper_limit(f"p({OBJECTIVE_PCT})", limit_ms)
+        objectives[key] = (Threshold(expression=expression),)
+    latencies: dict[str, tuple[Threshold, ...]] = {}
+    success: dict[str, tuple[Threshold, ...]] = {}
+    for key, thresholds in scenario.thresholds.items():
+        if key in OBJECTIVES:
+            latencies[key] = thresholds
+        elif key == "success_ratio":
+            success[key] = thresholds
     return (objectives or latencies) | success
 
 
-def _bands(
-    samples: Samples,
-    there: ActiveVus,
-    vus: Counts,
-    most: Counts,
-    limits: Mapping[str, Sequence[Threshold]],
-) -> tuple[Band, ...]:
-    # One metric after the other, and a byte for each request's band: of a million requests nothing is small.
-    own, ok = band_of(vus, most), samples.has_outcome(Outcome.OK)
-    sizes, successes = (np.bincount(each, minlength=len(most)).tolist() for each in (own, own[ok]))
-    rps = _answers_rps(there.while_asking(), samples.column("finished_s")[ok], most)
-    shares, held = _shares(samples, own, len(most)), _held(samples, own, successes, limits)
-    latencies_ms = _by_band("e2e_ms", samples, own, len(most))
-    bands = []
-    for number, known_ms in enumerate(latencies_ms):
-        mine, crossed = vus[own == number], [each for each in held[number] if each[0].crossed]
+def find_saturated(bands: Sequence[LoadBand]) -> int | None:
+    """Return the index of the first band from which on more load brings no more throughput; None for no band.
+
+    Compared with the last band, three conditions hold: the load grows by at least `SATURATED_USERS`, the
+    throughput of no later band grows by more than `SATURATED_RPS`, and throughput in proportion to the load
+    is out of reach of two standard errors. The standard error is the one of a ratio of two counts: √(1/n₁ +
+    1/n₂).
+    """
+    last = bands[-1]
+    for number, band in enumerate(bands[:-1]):
+        load_growth = last.vus[0] / band.vus[1]
+        if load_growth < SATURATED_USERS or band.requests_rps is None or last.requests_rps is None:
+            continue
+        largest_rps = _largest_rps(bands[number:])
+        two_errors = 2.0 * (1.0 / band.requests + 1.0 / last.requests) ** 0.5
+        proportional_rps = band.requests_rps * load_growth
+        flat = largest_rps <= SATURATED_RPS * band.requests_rps
+        if flat and last.requests_rps * (1.0 + two_errors) < proportional_rps:
+            return number
+    return None
+
+
+def _largest_rps(bands: Sequence[LoadBand]) -> float:
+    return max(band.requests_rps for band in bands if band.requests_rps is not None)
+
+
+def _most_planned_vus(plan: RunPlan) -> int:
+    closed = [phase for phase in plan.phases if isinstance(phase, ClosedLoop)]
+    return max(phase.vus for phase in closed if not phase.warm_up)
+
+
+def _make_bands(
+    samples: Samples, active: ActiveVus, load: Counts, limits: Mapping[str, Sequence[Threshold]]
+) -> tuple[LoadBand, ...]:
+    """Group the requests by load, one metric after another to save memory with a million requests."""
+    largest_loads = tops(load)
+    banded = _BandedSamples(samples, band_of(load, largest_loads), len(largest_loads))
+    sizes = banded.sizes()
+    successes = banded.successes()
+    finished_s = samples.column("finished_s")[samples.has_outcome(Outcome.OK)]
+    rps = _response_rates(active.while_asking(), finished_s, largest_loads)
+    shares = _tier_shares(banded)
+    judged = _judge_limits(banded, successes, limits)
+    latencies_ms = banded.values("e2e_ms")
+    bands: list[LoadBand] = []
+    for number in range(banded.count):
+        band_load = load[banded.bands == number]
+        crossed = [limit for limit in judged[number] if limit.result.crossed]
         bands.append(
-            Band(
-                vus=(int(mine.min()), int(mine.max())),
+            LoadBand(
+                vus=(int(band_load.min()), int(band_load.max())),
                 requests=sizes[number],
                 success_ratio=successes[number] / sizes[number],
                 requests_rps=rps[number],
                 shares=shares[number],
-                crossed=tuple(result for result, _ in crossed),
-                certain=any(sure for _, sure in crossed)
-                if crossed
-                else all(sure for _, sure in held[number]),
-                p50_ms=stats.quantile(known_ms, _MEDIAN),
-                p95_ms=stats.quantile(known_ms, _P95),
-                unreliable=tuple(
-                    name
-                    for name, share in (("p50", _MEDIAN), ("p95", _P95))
-                    if not stats.certified(len(known_ms), share)
-                ),
+                crossed=tuple(limit.result for limit in crossed),
+                certain=_certain(judged[number]),
+                p50_ms=stats.quantile(latencies_ms[number], _PERCENTILES["p50"]),
+                p95_ms=stats.quantile(latencies_ms[number], _PERCENTILES["p95"]),
+                unreliable=unreliable_percentiles(len(latencies_ms[number]), _PERCENTILES),
             )
         )
     return tuple(bands)
 
 
-def _by_band(key: str, samples: Samples, own: Bands, count: int) -> list[Floats]:
-    """The values that there are of a metric, by band."""
-    values = metric(key).values(samples)
-    own, values = own[~np.isnan(values)], values[~np.isnan(values)]
-    return [values[own == number] for number in range(count)]
+def _certain(limits: Sequence[_JudgedLimit]) -> bool:
+    """Whether one crossed limit is certain, or else whether all kept limits are."""
+    crossed = [limit.certain for limit in limits if limit.result.crossed]
+    return any(crossed) if crossed else all(limit.certain for limit in limits)
 
 
-def _answers_rps(asking: ActiveVus, finished_s: Floats, most: Counts) -> list[float | None]:
-    """Answers come while another load is there than when they were asked for."""
-    counts, pieces_s = asking.pieces()
-    pieces_s[counts <= 0] = 0.0
-    seconds = np.bincount(band_of(counts, most), pieces_s, minlength=len(most))
-    at_end = asking.at(finished_s)
-    came = np.bincount(band_of(at_end[at_end > 0], most), minlength=len(most))
-    return [float(each / time_s) if time_s > 0 else None for each, time_s in zip(came, seconds, strict=True)]
+def _response_rates(active: ActiveVus, finished_s: Floats, largest_loads: Counts) -> list[float | None]:
+    """Return the responses per second in each band, by the load at the end of a request, not at its start."""
+    loads, durations_s = active.pieces()
+    durations_s[loads <= 0] = 0.0
+    count = len(largest_loads)
+    seconds = np.bincount(band_of(loads, largest_loads), durations_s, minlength=count)
+    load_at_end = active.at(finished_s)
+    responses = np.bincount(band_of(load_at_end[load_at_end > 0], largest_loads), minlength=count)
+    rates: list[float | None] = []
+    for number in range(count):
+        rates.append(float(responses[number] / seconds[number]) if seconds[number] > 0 else None)
+    return rates
 
 
-def _shares(samples: Samples, own: Bands, count: int) -> list[dict[str, float]]:
-    """What each tier has of the time of all of them; an answer without a tier spent no time there."""
-    tiers = [*samples.tiers, UNATTRIBUTED] if samples.tiers else []
-    sums = {
-        tier: np.bincount(own, np.nan_to_num(metric(tier_key(tier)).values(samples)), minlength=count)
-        for tier in tiers
-    }
-    wholes = np.sum([*sums.values()], axis=0) if tiers else np.zeros(count)
-    return [
-        {tier: float(each[number] / whole) for tier, each in sums.items()} if whole > 0 else {}
-        for number, whole in enumerate(wholes)
-    ]
+def _tier_shares(banded: _BandedSamples) -> list[dict[str, float]]:
+    """Return each tier's share of the response time in each band; empty without reported tier times."""
+    shares: list[dict[str, float]] = [{} for _ in range(banded.count)]
+    if not banded.samples.tiers:
+        return shares
+    sums = {tier: banded.sums(tier_key(tier)) for tier in (*banded.samples.tiers, UNATTRIBUTED)}
+    totals = np.sum([*sums.values()], axis=0)
+    for number in np.flatnonzero(totals > 0):
+        for tier, tier_sums in sums.items():
+            shares[number][tier] = float(tier_sums[number] / totals[number])
+    return shares
 
 
-def _held(
-    samples: Samples, own: Bands, successes: Sequence[int], limits: Mapping[str, Sequence[Threshold]]
-) -> list[list[tuple[ThresholdResult, bool]]]:
-    """By band: how each limit is held, and whether that is more than chance."""
-    held: list[list[tuple[ThresholdResult, bool]]] = [[] for _ in successes]
-    for key, limits_of_key in limits.items():
-        for number, known in enumerate(_by_band(key, samples, own, len(successes))):
-            if successes[number] and not len(known):
-                continue  # what no answer has a value of is not asked of them
-            for limit in limits_of_key:
-                (result,) = judge_values(metric(key), [limit], known, elapsed_s=0.0)
-                held[number].append((result, _sure(limit.expression, known, crossed=result.crossed)))
-    return held
+def _judge_limits(
+    banded: _BandedSamples, successes: Sequence[int], limits: Mapping[str, Sequence[Threshold]]
+) -> list[list[_JudgedLimit]]:
+    """Judge each limit in each band."""
+    judged: list[list[_JudgedLimit]] = [[] for _ in range(banded.count)]
+    for key, key_limits in limits.items():
+        for number, values in enumerate(banded.values(key)):
+            if successes[number] and not len(values):
+                continue  # the target's responses have no value of this metric
+            for limit in key_limits:
+                (result,) = judge_values(metric(key), [limit], values, elapsed_s=0.0)
+                certain = _more_than_chance(limit.expression, values, crossed=result.crossed)
+                judged[number].append(_JudgedLimit(result, certain))
+    return judged
 
 
-def _sure(limit: Expression, values: Floats, *, crossed: bool) -> bool:
-    """Whether so many requests tell that a limit is crossed, or is not: a binomial test of its share.
+def _more_than_chance(limit: Expression, values: Floats, *, crossed: bool) -> bool:
+    """Whether the result of a limit is more than chance: a binomial test of the share of requests outside it.
 
-    A limit on a mean or an extreme has no share; there it takes as many requests as a 95th percentile.
+    A limit of a mean or an extreme is no limit of a share. It needs as many requests as a reliable 95th
+    percentile.
     """
     count = len(values)
-    if (limit.method, limit.operator) not in _DIRECTIONS or not count:
+    if (limit.method, limit.operator) not in _SHARE_LIMITS or not count:
         return stats.certified(count, OBJECTIVE_PCT / 100)
-    allowed = {"p": 1.0 - (limit.percentile or 0.0) / 100.0, "med": 0.5, "rate": 1.0 - limit.limit}
-    outside = int(np.sum(values < _FAILED if limit.method == "rate" else values > limit.limit))
-    chance = stats.at_least if crossed else stats.at_most
-    return chance(outside, count, allowed[limit.method]) <= _BY_CHANCE
-
-
-def saturated(bands: Sequence[Band]) -> int | None:
-    """The first band from which on more users bring no more answers, and not by chance; None for none.
-
-    It takes half as many users more, a tenth more answers at most, and that twice the standard error of the
-    rates (as of counts) would not make up for the rest.
-    """
-    last = bands[-1]
-    for number, band in enumerate(bands[:-1]):
-        more_vus = last.vus[0] / band.vus[1]
-        rates = [each.requests_rps for each in bands[number:]]
-        if more_vus < SATURATED_USERS or band.requests_rps is None or last.requests_rps is None:
-            continue
-        error = 2.0 * (1.0 / band.requests + 1.0 / last.requests) ** 0.5
-        most_rps = max(rate for rate in rates if rate is not None)
-        flat = most_rps <= SATURATED_RPS * band.requests_rps
-        if flat and last.requests_rps * (1.0 + error) < band.requests_rps * more_vus:
-            return number
-    return None
+    allowed_shares = {"p": 1.0 - (limit.percentile or 0.0) / 100.0, "med": 0.5, "rate": 1.0 - limit.limit}
+    allowed_share = allowed_shares[limit.method]
+    is_outside = values < _FAILED if limit.method == "rate" else values > limit.limit
+    outside = int(np.sum(is_outside))
+    tail = stats.at_least if crossed else stats.at_most
+    return tail(outside, count, allowed_share) <= _BY_CHANCE

@@ -1,4 +1,4 @@
-"""What has no noise: the same message to the same model makes as many tokens as ever. Any change is said."""
+"""Exact counters: the same prompt and model always make as many tokens, so every change is reported."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,27 +9,24 @@ from bench.core.samples.samples import Samples
 from bench.core.values import wording
 from bench.core.values.record import Record
 
-# By metric and message.
+# Value by metric and prompt.
 Counters = Mapping[str, Mapping[str, float]]
 _EXACT = ("tokens",)
 
 
 class CounterChange(Record):
-    """A counter that is not what it always was.
-
-    Attributes:
-        key: The metric.
-        changed: Of how many messages.
-        messages: Of how many that were always the same in the baseline's runs.
-        base: Their sum in each of them.
-        head: In the run.
-    """
+    """A counter that differs from its constant value in the baseline."""
 
     key: str
+    """Key of the metric."""
     changed: int
+    """Number of prompts whose counter changed."""
     messages: int
+    """Number of prompts whose counter is constant in the baseline."""
     base: float
+    """Sum of the constant values in the baseline."""
     head: float
+    """Sum of the same prompts' values in the run."""
 
     def __str__(self) -> str:
         sums = f"{wording.value(self.base, '1')} → {wording.value(self.head, '1')}"
@@ -37,33 +34,45 @@ class CounterChange(Record):
 
 
 def counters_of(samples: Samples) -> dict[str, dict[str, float]]:
-    """Each counter of each message that all its requests agree on."""
-    found: dict[str, dict[str, float]] = {}
+    """Return each counter of each prompt, in alphabetical order, if all requests of the prompt agree."""
+    counters: dict[str, dict[str, float]] = {}
+    prompts = samples.column("prompt")
     for key in _EXACT:
-        values, prompt = METRICS[key].values(samples), samples.column("prompt")
-        for name, number in samples.prompts.items():
-            own = values[(prompt == number) & ~np.isnan(values)]
-            if len(own) and np.all(own == own[0]):
-                found.setdefault(key, {})[name] = float(own[0])
-    return {key: dict(sorted(each.items())) for key, each in found.items()}
+        values = METRICS[key].values(samples)
+        for name, number in sorted(samples.prompts.items()):
+            prompt_values = values[(prompts == number) & ~np.isnan(values)]
+            if len(prompt_values) and np.all(prompt_values == prompt_values[0]):
+                counters.setdefault(key, {})[name] = float(prompt_values[0])
+    return counters
 
 
 def changed_counters(head: Counters, base: Sequence[Counters]) -> tuple[CounterChange, ...]:
-    """The counters that changed, of those messages on which all runs of the baseline agree."""
-    changes = []
-    for key, own in sorted(head.items()):
-        usual = {name: {run.get(key, {}).get(name) for run in base} for name in own}
-        exact = {name: value for name, values in usual.items() if len(values) == 1 for value in values}
-        known = {name: value for name, value in exact.items() if value is not None}
-        changed = sum(own[name] != value for name, value in known.items())
+    """Return the changed counters, of prompts whose counter is the same in all runs of the baseline."""
+    changes: list[CounterChange] = []
+    for key, head_values in sorted(head.items()):
+        base_values = _constant_values(key, head_values, base)
+        changed = sum(head_values[prompt] != value for prompt, value in base_values.items())
         if changed:
             changes.append(
                 CounterChange(
                     key=key,
                     changed=changed,
-                    messages=len(known),
-                    base=sum(known.values()),
-                    head=sum(own[name] for name in known),
+                    messages=len(base_values),
+                    base=sum(base_values.values()),
+                    head=sum(map(head_values.__getitem__, base_values)),
                 )
             )
     return tuple(changes)
+
+
+def _constant_values(
+    key: str, head_values: Mapping[str, float], base: Sequence[Counters]
+) -> dict[str, float]:
+    """Return the value of each prompt of the head that has the same value in all runs of the base."""
+    constant: dict[str, float] = {}
+    for prompt in head_values:
+        values = {run.get(key, {}).get(prompt) for run in base}
+        value = values.pop() if len(values) == 1 else None
+        if value is not None:
+            constant[prompt] = value
+    return constant

@@ -1,39 +1,35 @@
-"""What is compared of a run: figures by metric, and by message where a message can be paired with itself."""
+"""The compared values of a run: by metric and by prompt, so that a prompt is compared with itself."""
 
 from bench.core.run.summary import RunSummary
 from bench.core.samples.metric import MetricKind, Part
 from bench.core.samples.metrics import METRICS, metric, metric_of_tail, tail_key, tier_name
 
-# A 95th percentile of fewer requests is that of a handful, and says next to nothing of the slowest.
+# With fewer requests, a 95th percentile is the value of a few requests only.
 TAIL_REQUESTS = 100
-# What stands in place of a message's id where all of a run's requests are one figure.
+# Replaces the id of a prompt if one value covers all requests of a run.
 ALL = "all"
 
 
 def check_compared(key: str) -> None:
-    """Refuse figures of what is not compared.
+    """Refuse the key of a metric that is not compared.
 
     Raises:
-        ValueError: There is no such metric, or it is only shown.
+        ValueError: The metric is unknown, or it is only shown.
     """
     if tier_name(key) is None and metric_of_tail(key) is None:
         row = METRICS.get(key)
         if row is None or row.kind is not MetricKind.TREND or row.part is Part.INFORMS:
-            raise ValueError(f"there is no metric '{key}' that is compared")
+            raise ValueError(f"there is no compared metric '{key}'")
 
 
 def figures_of(summary: RunSummary) -> dict[str, dict[str, float]]:
-    """What is compared of a run."""
-    own = {
-        key: each.figures
-        for key, each in summary.metrics.items()
-        if each.figures and metric(key).part is not Part.INFORMS
-    }
-    return own | {
-        tail_key(key): {ALL: each.p95}
-        for key, each in summary.metrics.items()
-        if key in METRICS
-        and metric_of_tail(tail_key(key))
-        and each.count >= TAIL_REQUESTS
-        and each.p95 is not None
-    }
+    """Return the compared values of a run, by metric and prompt; metrics first, then 95th percentiles."""
+    figures: dict[str, dict[str, float]] = {}
+    percentiles: dict[str, dict[str, float]] = {}
+    for key, row in summary.metrics.items():
+        if row.figures and metric(key).part is not Part.INFORMS:
+            figures[key] = row.figures
+        has_tail = key in METRICS and metric_of_tail(tail_key(key)) is not None
+        if has_tail and row.count >= TAIL_REQUESTS and row.p95 is not None:
+            percentiles[tail_key(key)] = {ALL: row.p95}
+    return figures | percentiles

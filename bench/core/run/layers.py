@@ -1,6 +1,7 @@
-"""Where the time goes when answers do not say it: the same message to each tier by itself, in turns.
+"""Tier times of a stack whose responses do not report them: each tier is called directly, with one message.
 
-What a tier takes beyond the one below it is its own. No load is on the stack then, so waiting is not in it.
+The time of a tier minus the time of the tier below it is the tier's own time. These calls are made without
+load, so the times contain no waiting.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,33 +10,33 @@ from bench.core.run.summary import MetricSummary
 from bench.core.samples.metrics import metric, tier_key
 from bench.core.values import stats
 
-# What stands in place of a message's id in the figures of a tier that was asked by itself.
+# Replaces the id of a prompt in the figures of a tier that was called directly.
 ALONE = "alone"
-# By tier, from the outermost in, milliseconds of one round.
+# Milliseconds of one round by tier, from the outermost tier inwards.
 Round = Mapping[str, float]
 
 
 def own_times(rounds: Sequence[Round]) -> dict[str, list[float]]:
-    """What each tier takes beyond the one below it, in each round, in milliseconds; never below nothing."""
-    own: dict[str, list[float]] = {}
-    for each in rounds:
-        below = [*list(each.values())[1:], 0.0]
-        for (tier, whole_ms), inner_ms in zip(each.items(), below, strict=True):
-            own.setdefault(tier, []).append(max(0.0, whole_ms - inner_ms))
-    return own
+    """Return the own time of each tier in each round, in milliseconds, at least 0."""
+    own_ms: dict[str, list[float]] = {}
+    for times_ms in rounds:
+        below_ms = [*list(times_ms.values())[1:], 0.0]
+        for (tier, total_ms), inner_ms in zip(times_ms.items(), below_ms, strict=True):
+            own_ms.setdefault(tier, []).append(max(0.0, total_ms - inner_ms))
+    return own_ms
 
 
 def layer_metrics(rounds: Sequence[Round]) -> dict[str, MetricSummary]:
-    """The tiers as metrics, like those of which answers say it themselves."""
-    found = {}
+    """Return the tier times as metrics, in the form of reported tier times."""
+    metrics: dict[str, MetricSummary] = {}
     for tier, times_ms in own_times(rounds).items():
         key = tier_key(tier)
         typical_ms = stats.typical(times_ms, metric(key).smallest_change)
-        found[key] = MetricSummary(
+        metrics[key] = MetricSummary(
             count=len(times_ms),
             mean=sum(times_ms) / len(times_ms),
             p50=stats.quantile(times_ms, 0.5),
             typical=typical_ms,
             figures={ALONE: typical_ms},
         )
-    return found
+    return metrics

@@ -1,4 +1,4 @@
-"""What a target takes longer than the one beside it: the same message to both, one after the other."""
+"""The overhead of a target over another one: both get the same message, one after the other."""
 
 from typing import Any
 
@@ -14,50 +14,50 @@ CONFIDENCE = 0.90
 
 
 class Overhead(Record):
-    """The difference of service times, target less beside, in milliseconds.
-
-    Attributes:
-        compare_with: The target it is compared with.
-        pairs: Messages that both answered.
-        mean_ms: Mean difference.
-        low_ms: Lower end of its 90 % interval; None for a single pair.
-        high_ms: Upper end.
-        ratio: Share of the mean service time beside.
-    """
+    """The difference of service times, target minus compared target, in milliseconds."""
 
     compare_with: str
+    """Name of the compared target."""
     pairs: Count
+    """Number of messages that both targets answered."""
     mean_ms: Number
+    """Mean difference."""
     low_ms: Number | None
+    """Lower end of its 90 % interval; None for a single pair."""
     high_ms: Number | None
+    """Upper end of the interval."""
     ratio: Number | None
+    """The difference as a share of the compared target's mean service time."""
 
 
 def overhead(samples: Samples, compare_with: str) -> Overhead | None:
-    """The overhead over all messages that both targets answered; None when there is none."""
-    service_ms = METRICS["service_ms"].values(samples)
-    message = np.stack([samples.column("phase"), samples.column("vu"), samples.column("iteration") // ARMS])
-    times_ms: list[dict[Any, float]] = []
-    for arm in range(ARMS):
-        mine = (samples.column("arm") == arm) & ~np.isnan(service_ms)
-        times_ms.append(dict(zip(map(tuple, message[:, mine].T), service_ms[mine], strict=True)))
-    target_ms, beside_ms = times_ms
-    pairs = sorted(target_ms.keys() & beside_ms.keys())
-    if not pairs:
+    """Return the overhead over all messages that both targets answered; None without such a message."""
+    target_ms = _times_by_message(samples, 0)
+    compared_ms = _times_by_message(samples, 1)
+    messages = sorted(target_ms.keys() & compared_ms.keys())
+    if not messages:
         return None
-    differences = [target_ms[pair] - beside_ms[pair] for pair in pairs]
+    differences = [target_ms[message] - compared_ms[message] for message in messages]
     mean_ms, low_ms, high_ms = stats.mean_interval(differences, CONFIDENCE)
-    usual_ms = float(np.mean([beside_ms[pair] for pair in pairs]))
+    compared_mean_ms = float(np.mean([compared_ms[message] for message in messages]))
     return Overhead(
         compare_with=compare_with,
-        pairs=len(pairs),
+        pairs=len(messages),
         mean_ms=mean_ms,
         low_ms=low_ms,
         high_ms=high_ms,
-        ratio=mean_ms / usual_ms if usual_ms > 0 else None,
+        ratio=mean_ms / compared_mean_ms if compared_mean_ms > 0 else None,
     )
 
 
-def of_the_target(samples: Samples) -> Samples:
-    """The requests to the scenario's own target only."""
+def select_target(samples: Samples) -> Samples:
+    """Return the requests to the scenario's own target."""
     return samples.where(samples.column("arm") == 0)
+
+
+def _times_by_message(samples: Samples, arm: int) -> dict[Any, float]:
+    """Return the service times of one target, by the message's phase, VU and iteration."""
+    service_ms = METRICS["service_ms"].values(samples)
+    messages = np.stack([samples.column("phase"), samples.column("vu"), samples.column("iteration") // ARMS])
+    answered = (samples.column("arm") == arm) & ~np.isnan(service_ms)
+    return dict(zip(map(tuple, messages[:, answered].T), service_ms[answered], strict=True))

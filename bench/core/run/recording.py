@@ -1,4 +1,4 @@
-"""What measuring returns, with no opinion about it."""
+"""The raw data of one measurement, before any judgement."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,66 +22,60 @@ Watched = TypeVar("Watched", ResourceSample, Probe, GaugeSample)
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """All that was measured in one run.
-
-    Attributes:
-        planned_s: How long the scenario was to send requests.
-        elapsed_s: How long it did, until the last request was over.
-        samples: Requests, those of one load generator in the order in which they finished.
-        token_gaps: Between the tokens of the target's streamed answers that succeeded, by stage.
-        resources: Samples of every service, of the generators and of the machine.
-        probes: What the stack's health checks found.
-        gauges: What services said of themselves.
-        work: What services counted during the load, by the counter's name; empty when that is not known.
-        stop: Why the run ended before its plan did; None when it did not.
-        calibration: What the load generator is worth on this machine; None when it was not asked.
-        reference_workload: How fast the machine is; None likewise.
-        host: How quiet the machine was; None when nobody looked.
-        layers: Milliseconds by tier, asked one by one after the load, for stacks that declare how.
-        warnings: For people: what was odd while measuring.
-    """
+    """All raw data of one run."""
 
     planned_s: float
+    """Planned duration of the load."""
     elapsed_s: float
+    """Time from the start of the load to the end of the last request."""
     samples: Samples
+    """The requests; those of one load generator are in the order of their end."""
     token_gaps: Mapping[int, Histogram] = field(default_factory=dict)
+    """Times between tokens of the target's successful streamed responses, by phase."""
     resources: tuple[ResourceSample, ...] = ()
+    """Resource samples of every service, of the load generators and of the machine."""
     probes: tuple[Probe, ...] = ()
+    """Results of the stack's health checks."""
     gauges: tuple[GaugeSample, ...] = ()
+    """Gauges that the services report."""
     work: Mapping[str, float] = field(default_factory=dict)
+    """Increase of the services' counters during the load, by the counter's name; empty if it is unknown."""
     stop: Stop | None = None
+    """Why the run ended early; None if it did not."""
     calibration: Calibration | None = None
+    """Error of the load generator on this machine; None without calibration."""
     reference_workload: ReferenceWorkload | None = None
+    """Times of the reference workload; None if it did not run."""
     host: Host | None = None
+    """Disturbances of the machine; None if they were not measured."""
     layers: Sequence[Mapping[str, float]] = ()
+    """Milliseconds by tier of each round of direct calls after the load, for stacks that declare them."""
     warnings: tuple[str, ...] = ()
+    """Warnings for people."""
 
 
-class Course(Record):
-    """A recording without its requests, as a file holds it; the requests stand in another, a line each.
-
-    Attributes:
-        planned_s: How long the scenario was to send requests.
-        elapsed_s: How long it did, until the last request was over.
-        resources: Samples of every service, of the generators and of the machine.
-        token_gaps: Between tokens, by stage: how many in each bucket, by its number (see `values.histogram`).
-        probes: What the stack's health checks found.
-        gauges: What services said of themselves.
-        work: What services counted during the load, by the counter's name.
-    """
+class RecordingFile(Record):
+    """The content of `recording.json`: a recording without its requests, which have a file of their own."""
 
     planned_s: float
+    """Planned duration of the load, in seconds."""
     elapsed_s: float
+    """Seconds from the start of the load to the end of the last request."""
     resources: tuple[ResourceSample, ...]
+    """Resource samples of every service, of the load generators and of the machine."""
     token_gaps: dict[int, dict[int, int]]
+    """Times between tokens, by phase: the count of each histogram bucket by its number."""
     probes: tuple[Probe, ...] = ()
+    """Results of the stack's health checks."""
     gauges: tuple[GaugeSample, ...] = ()
+    """Gauges that the services report."""
     work: dict[str, float] = {}
+    """Increase of the services' counters during the load, by the counter's name."""
 
 
-def course(recording: Recording) -> Course:
-    """A recording without its requests."""
-    return Course(
+def recording_file(recording: Recording) -> RecordingFile:
+    """Return the content of `recording.json`."""
+    return RecordingFile(
         planned_s=recording.planned_s,
         elapsed_s=recording.elapsed_s,
         resources=recording.resources,
@@ -107,12 +101,12 @@ def request_line_model() -> type[Record]:
     return model
 
 
-def moved(watched: Iterable[Watched], by_s: float) -> list[Watched]:
-    """What was watched, on a clock that is ahead by so many seconds."""
-    return [each.model_copy(update={"at_s": each.at_s + by_s}) for each in watched]
-
-
-def line(sample: RequestSample) -> dict[str, object]:
-    """A request as a file holds it: what it does not have is left out."""
+def request_line(sample: RequestSample) -> dict[str, object]:
+    """Return one line of the file of requests; values that are None are left out."""
     fields = sample._asdict() | {"tier_times": dict(sample.tier_times)}
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def shift_clock(watched: Iterable[Watched], by_s: float) -> list[Watched]:
+    """Return copies of samples with their times increased by `by_s` seconds."""
+    return [sample.model_copy(update={"at_s": sample.at_s + by_s}) for sample in watched]

@@ -1,7 +1,7 @@
-"""Whether a target is as quick after many requests were cancelled as it was before them.
+"""Compare the latency of a target before and after a phase with many cancelled requests.
 
-A server that goes on answering somebody who has left keeps others waiting: the first requests after the
-cancellations find their slots taken.
+A server that continues to work for a client that has left makes other clients wait: the first requests after
+the cancellations find its slots occupied.
 """
 
 from collections.abc import Sequence
@@ -12,47 +12,44 @@ import numpy as np
 from bench.core.config.executors import ClosedLoop, OpenLoop, phases_around
 from bench.core.limits.expression import upper_limit
 from bench.core.limits.judge import ThresholdResult
-from bench.core.samples.arrays import Floats
 from bench.core.samples.metrics import METRICS, RECOVERY
 from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
 from bench.core.values.record import Count, Number, Record
 
-# Where answers are streamed, the first token is what was waited for.
-Waited = Literal["ttft_ms", "e2e_ms"]
-_WAITS: tuple[Waited, ...] = ("ttft_ms", "e2e_ms")
+# The time to first token is compared if responses are streamed, else the response time.
+ComparedMetric = Literal["ttft_ms", "e2e_ms"]
+_COMPARED: tuple[ComparedMetric, ...] = ("ttft_ms", "e2e_ms")
 
 
 class Recovery(Record):
-    """Waiting before and after a stage whose users gave up, in milliseconds.
+    """The latency before and after a phase with cancelled requests, in milliseconds."""
 
-    Attributes:
-        metric: What was compared: time to first token where answers are streamed, else response time.
-        cancelled: Requests that were given up in between.
-        before_ms: Mean of the stage before.
-        after_ms: Mean of the stage after; None when nothing was answered there.
-        ratio: After in terms of before.
-    """
-
-    metric: Waited
+    metric: ComparedMetric
+    """The compared metric: time to first token of streamed responses, else response time."""
     cancelled: Count
+    """Number of requests that were cancelled in between."""
     before_ms: Number
+    """Mean of the phase before."""
     after_ms: Number | None
+    """Mean of the phase after; None without successful requests there."""
     ratio: Number | None
+    """The latency after divided by the latency before."""
 
 
 def recovery(samples: Samples, phases: Sequence[ClosedLoop | OpenLoop]) -> Recovery | None:
-    """What cancellations left behind; None when there were none between stages without."""
+    """Return the recovery; None if no phase with cancellations is between phases without."""
     around = phases_around(phases)
     if around is None:
         return None
-    before, between, after = (samples.where(samples.column("phase") == index) for index in around)
-    for key in _WAITS:
-        before_ms, after_ms = (_mean(METRICS[key].values(each)) for each in (before, after))
+    before, cancelling, after = (samples.where(samples.column("phase") == index) for index in around)
+    for key in _COMPARED:
+        before_ms = _mean_ms(key, before)
+        after_ms = _mean_ms(key, after)
         if before_ms is not None:
             return Recovery(
                 metric=key,
-                cancelled=int(between.has_outcome(Outcome.CANCELLED).sum()),
+                cancelled=int(cancelling.has_outcome(Outcome.CANCELLED).sum()),
                 before_ms=before_ms,
                 after_ms=after_ms,
                 ratio=None if after_ms is None else after_ms / before_ms,
@@ -60,16 +57,17 @@ def recovery(samples: Samples, phases: Sequence[ClosedLoop | OpenLoop]) -> Recov
     return None
 
 
-def judge_recovery(found: Recovery | None, limit: float | None) -> tuple[ThresholdResult, ...]:
-    """The scenario's limit on the ratio, judged; nothing when it has none. No data crosses it."""
+def judge_recovery(measured: Recovery | None, limit: float | None) -> tuple[ThresholdResult, ...]:
+    """Judge the scenario's limit of the ratio, if it has one. A ratio without data crosses the limit."""
     if limit is None:
         return ()
+    ratio = None if measured is None else measured.ratio
     expression = upper_limit("value", limit)
-    ratio = None if found is None else found.ratio
     crossed = ratio is None or not expression.holds(ratio)
     return (ThresholdResult(metric=RECOVERY, expression=expression, value=ratio, crossed=crossed),)
 
 
-def _mean(values_ms: Floats) -> float | None:
-    known = values_ms[~np.isnan(values_ms)]
-    return float(known.mean()) if len(known) else None
+def _mean_ms(key: ComparedMetric, samples: Samples) -> float | None:
+    values_ms = METRICS[key].values(samples)
+    present_ms = values_ms[~np.isnan(values_ms)]
+    return float(present_ms.mean()) if len(present_ms) else None

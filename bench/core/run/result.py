@@ -1,4 +1,4 @@
-"""One run with all that is needed to judge it later, on another machine."""
+"""A run with everything that a later comparison on another machine needs."""
 
 import re
 from dataclasses import replace
@@ -16,12 +16,12 @@ from bench.core.limits.judge import ThresholdResult, judge
 from bench.core.load.plan import plan
 from bench.core.run.bottleneck import bottleneck
 from bench.core.run.layers import layer_metrics
-from bench.core.run.overhead import of_the_target, overhead
+from bench.core.run.overhead import overhead, select_target
 from bench.core.run.recording import Recording
 from bench.core.run.recovery import judge_recovery, recovery
 from bench.core.run.summary import RunSummary, summarise
 from bench.core.run.validity import Validity, judge_validity
-from bench.core.run.warm_up import measured
+from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.metrics import tier_name
 from bench.core.samples.sample import Stop
 from bench.core.values.record import Count, Record
@@ -31,138 +31,147 @@ from bench.core.watch.work import work_per_message
 from bench.errors import ConfigError, MeasurementError
 
 SCHEMA_VERSION = 1
-# It names a folder, and stands in the commands that a report suggests.
+# The name of a folder, and part of the commands that a report suggests.
 RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
-# It becomes part of a folder's name.
+# Part of the name of a folder.
 Short = Annotated[str, StringConstraints(max_length=200)]
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Fingerprint(Record):
-    """What must be equal for two runs to be comparable.
-
-    Attributes:
-        stack: Name of the stack.
-        stack_digest: SHA-256 of the stack's declaration.
-        work_digest: SHA-256 of the scenario's load, its messages and its target.
-        system: Operating system and processor architecture, or the hosted runner's image.
-        cpu_model: As the processor names itself.
-        cpu_count: Logical processors.
-        simulated: The stack's time is simulated, so that the machine hardly matters.
-        parts: What it is made of: images, settings and models that the declaration leaves open, by name.
-    """
+    """The conditions of a run. Two runs are comparable if their fingerprints are equal."""
 
     stack: Name
+    """Name of the stack."""
     stack_digest: str
+    """SHA-256 of the stack's declaration."""
     work_digest: str
+    """SHA-256 of the scenario's load, prompts and target."""
     system: Short
+    """Operating system and processor architecture, or the image of the hosted runner."""
     cpu_model: Short
+    """Model name of the processor."""
     cpu_count: Count
+    """Number of logical processors."""
     simulated: bool
+    """Whether the stack simulates time, so that the machine hardly matters."""
     parts: dict[Short, Short] = {}
+    """Images, settings and models that the stack's declaration leaves open, by name."""
 
 
 class Provenance(Record):
-    """Where a run came from.
-
-    Attributes:
-        run_id: Unique, sorts by time.
-        started_at: When the first request was planned.
-        tool_version: Of this package.
-        python_version: Of the load generator.
-        commit: Of the repository that the run was started in; None outside one.
-        dirty: That repository had uncommitted changes; None outside one.
-        injections: What was made worse on purpose, by knob.
-    """
+    """The origin of a run."""
 
     run_id: RunId
+    """Unique id, which sorts by time."""
     started_at: AwareDatetime
+    """Planned time of the first request."""
     tool_version: str
+    """Version of bench."""
     python_version: str
+    """Python version of the load generator."""
     commit: str | None
+    """Commit of the repository in which the run was started; None outside a repository."""
     dirty: bool | None
+    """Whether that repository had uncommitted changes; None outside a repository."""
     injections: dict[str, float] = {}
+    """Injected faults, by knob."""
 
 
 class RunResult(Record):
-    """A run: what was to be done, what was measured, and whether to believe it.
-
-    `alerts` is what somebody should look at; None in results of versions that looked for none.
-    """
+    """A run: its declaration, its origin, its numbers, and whether they are valid."""
 
     schema_version: int = SCHEMA_VERSION
+    """Version of this file format."""
     scenario: Scenario
+    """The scenario as it was run."""
     provenance: Provenance
+    """The origin of the run."""
     fingerprint: Fingerprint
+    """The conditions of the run."""
     summary: RunSummary
+    """The numbers of the run."""
     thresholds: tuple[ThresholdResult, ...]
+    """The scenario's thresholds with their results."""
     calibration: Calibration | None = None
+    """Error of the load generator on this machine; None without calibration."""
     reference_workload: ReferenceWorkload | None = None
+    """Times of the reference workload; None if it did not run."""
     host: Host | None = None
+    """Disturbances of the machine; None if they were not measured."""
     validity: Validity
+    """Whether the measurement is valid."""
     stop: Stop | None = None
+    """Why the run ended early; None if it did not."""
     warnings: tuple[str, ...] = ()
+    """Warnings of the measurement."""
     alerts: tuple[Alert, ...] | None = None
+    """Alerts of the stack's limits; None in results of versions without alerts."""
 
     @property
     def crossed(self) -> tuple[str, ...]:
-        """The limits that were crossed, each as the scenario has it: `e2e_ms p(95)<5000`."""
-        return tuple(f"{each.metric} {each.expression}" for each in self.thresholds if each.crossed)
+        """The crossed thresholds as the scenario writes them, for example `e2e_ms p(95)<5000`."""
+        return tuple(f"{limit.metric} {limit.expression}" for limit in self.thresholds if limit.crossed)
 
     @model_validator(mode="after")
-    def _answered(self) -> "RunResult":
+    def _check_requests(self) -> "RunResult":
         if self.validity.valid and self.summary.requests == 0:
-            raise ValueError("it is valid, and no request was answered")
+            raise ValueError("a valid run has at least one answered request")
         return self
 
 
-def differences(one: Fingerprint, other: Fingerprint, *, any_processor: bool = False) -> tuple[str, ...]:
-    """Why two runs cannot be compared; empty when they can.
+def differences(
+    fingerprint: Fingerprint, other: Fingerprint, *, any_processor: bool = False
+) -> tuple[str, ...]:
+    """Return the differences of two fingerprints as `name: other value → value`; empty if comparable.
 
-    Where time is simulated, the machine is left out of it.
+    The machine is ignored if both stacks simulate time.
 
     Args:
-        one: Of a run.
-        other: Of another one, named first in what is returned.
-        any_processor: Its model may differ, because a control says how fast each is.
+        fingerprint: Fingerprint of a run.
+        other: Fingerprint of another run.
+        any_processor: Allow different processor models, because a reference workload measures the difference.
     """
-    machine = {"cpu_model"} if any_processor else set[str]()
-    if one.simulated and other.simulated:
-        machine = {"system", "cpu_model", "cpu_count"}
-    named = [
-        (field, getattr(other, field), getattr(one, field))
-        for field in Fingerprint.model_fields
-        if field not in {*machine, "parts"}
-    ]
-    made_of = sorted(one.parts.keys() | other.parts.keys())
-    named += [(part, other.parts.get(part), one.parts.get(part)) for part in made_of]
-    return tuple(f"{name}: {_short(old)} → {_short(new)}" for name, old, new in named if old != new)
+    ignored = {"parts"}
+    if fingerprint.simulated and other.simulated:
+        ignored |= {"system", "cpu_model", "cpu_count"}
+    elif any_processor:
+        ignored.add("cpu_model")
+    pairs: list[tuple[str, object, object]] = []
+    for field in Fingerprint.model_fields:
+        if field not in ignored:
+            pairs.append((field, getattr(other, field), getattr(fingerprint, field)))
+    for part in sorted(fingerprint.parts.keys() | other.parts.keys()):
+        pairs.append((part, other.parts.get(part), fingerprint.parts.get(part)))
+    return tuple(f"{name}: {_shorten(old)} → {_shorten(new)}" for name, old, new in pairs if old != new)
 
 
-def _short(value: object) -> str:
-    """A digest as its first characters tell it, anything else whole."""
+def _shorten(value: object) -> str:
+    """Return the first nine characters of a digest, and any other value unchanged."""
     text = "none" if value is None else str(value).removeprefix("sha256:")
     return text[:9] if _DIGEST.fullmatch(text) else text
 
 
 def check_usable(result: RunResult) -> None:
-    """Refuse a run that is nothing to judge others by.
+    """Refuse a run that must not become part of a baseline, a history or a noise measurement.
 
     Raises:
-        ConfigError: It was made worse on purpose.
-        MeasurementError: It is invalid or was broken off.
+        ConfigError: The run has injected faults.
+        MeasurementError: The run is invalid or was interrupted.
     """
-    run_id, injections = result.provenance.run_id, result.provenance.injections
-    if injections:
-        knobs = ", ".join(injections)
-        raise ConfigError(f"run {run_id} was made worse on purpose ({knobs})", "take a run without --inject")
-    if not result.validity.valid or result.stop is not None:
-        why = "; ".join(result.validity.reasons) or (result.stop.reason if result.stop else "")
-        raise MeasurementError(f"run {run_id} is invalid: {why}", "measure again: bench run")
+    run_id = result.provenance.run_id
+    if result.provenance.injections:
+        knobs = ", ".join(result.provenance.injections)
+        raise ConfigError(f"run {run_id} has injected faults ({knobs})", "use a run without --inject")
+    reasons = list(result.validity.reasons)
+    if result.stop is not None and not reasons:
+        reasons = [result.stop.reason]
+    if reasons:
+        raise MeasurementError(f"run {run_id} is invalid: {'; '.join(reasons)}", "measure again: bench run")
 
 
 def environment(fingerprint: Fingerprint) -> str:
-    """A folder's name for machines that can be compared: `simulated`, or the system and its size."""
+    """Return the name of the environment: `simulated`, or the system and the number of processors."""
     if fingerprint.simulated:
         return "simulated"
     system = re.sub(r"[^a-z0-9.]+", "-", fingerprint.system.lower()).strip("-")
@@ -176,39 +185,48 @@ def make_result(
     fingerprint: Fingerprint,
     limits: Limits = Limits(),
 ) -> RunResult:
-    """The result of a recording, with the alerts of its stack's limits."""
+    """Return the result of a recording, with the alerts of its stack's limits."""
     scenario = spec.scenario
-    both = measured(recording, scenario.phases)
-    counted = replace(both, samples=of_the_target(both.samples))
-    summary = summarise(counted, scenario.objectives)
-    own_word = any(tier_name(key) for key in summary.metrics)
-    summary = summary.model_copy(
-        update={
-            "work": work_per_message(both.work, both.samples),
-            "metrics": summary.metrics | ({} if own_word else layer_metrics(recording.layers)),
-            "overhead": overhead(both.samples, scenario.compare_with) if scenario.compare_with else None,
-            "recovery": recovery(counted.samples, scenario.phases),
-            "bottleneck": bottleneck(counted.samples, plan(spec), scenario, counted.elapsed_s),
-        }
+    both_targets = drop_warm_up(recording, scenario.phases)
+    target_only = replace(both_targets, samples=select_target(both_targets.samples))
+    summary = _summarise(spec, both_targets, target_only)
+    thresholds = judge(scenario.thresholds, target_only.samples, target_only.elapsed_s)
+    alerts = find_alerts(
+        ended_requests(target_only.samples),
+        target_only.resources,
+        target_only.gauges,
+        (0.0, target_only.elapsed_s),
+        limits,
     )
-    judged = judge(scenario.thresholds, counted.samples, counted.elapsed_s)
     return RunResult(
         scenario=scenario,
         provenance=provenance,
         fingerprint=fingerprint,
         summary=summary,
-        thresholds=(*judged, *judge_recovery(summary.recovery, scenario.recovery_ratio)),
+        thresholds=(*thresholds, *judge_recovery(summary.recovery, scenario.recovery_ratio)),
         calibration=recording.calibration,
         reference_workload=recording.reference_workload,
         host=recording.host,
-        validity=judge_validity(counted, summary),
+        validity=judge_validity(target_only, summary),
         stop=recording.stop,
         warnings=recording.warnings,
-        alerts=find_alerts(
-            ended_requests(counted.samples),
-            counted.resources,
-            counted.gauges,
-            (0.0, counted.elapsed_s),
-            limits,
-        ),
+        alerts=alerts,
+    )
+
+
+def _summarise(spec: RunSpec, both_targets: Recording, target_only: Recording) -> RunSummary:
+    """Return the summary, with the parts that need the plan, the compared target or direct calls of tiers."""
+    scenario = spec.scenario
+    summary = summarise(target_only, scenario.objectives)
+    reports_tiers = any(map(tier_name, summary.metrics))
+    layers = {} if reports_tiers else layer_metrics(both_targets.layers)
+    compared = scenario.compare_with
+    return summary.model_copy(
+        update={
+            "work": work_per_message(both_targets.work, both_targets.samples),
+            "metrics": summary.metrics | layers,
+            "overhead": overhead(both_targets.samples, compared) if compared else None,
+            "recovery": recovery(target_only.samples, scenario.phases),
+            "bottleneck": bottleneck(target_only.samples, plan(spec), scenario, target_only.elapsed_s),
+        }
     )

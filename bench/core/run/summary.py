@@ -1,4 +1,4 @@
-"""From requests to numbers: quantiles, figures per prompt, counts, resources."""
+"""Summarise the requests of one run: quantiles, typical values by prompt, counts and resources."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
@@ -11,6 +11,7 @@ from bench.core.limits.metric_names import require_figures
 from bench.core.run.bottleneck import Bottleneck
 from bench.core.run.counters import counters_of
 from bench.core.run.overhead import Overhead
+from bench.core.run.percentiles import unreliable_percentiles
 from bench.core.run.recording import Recording
 from bench.core.run.recovery import Recovery
 from bench.core.samples.arrays import Mask
@@ -26,141 +27,161 @@ from bench.core.watch.availability import Availability, availability
 from bench.core.watch.resources import ResourceSummary, summarise_resources
 from bench.core.watch.work import Work
 
-# A run is cut into this many slices of equal length, to tell one bad moment from a bad target.
+# Number of equal parts of a run. Failures in several parts are not one short disturbance of the machine.
 BLOCKS = 6
 ERROR_SAMPLES = 10
 PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 
 
 class MetricSummary(Record):
-    """One metric over a run, in the metric's unit. Absent is None, never 0.
-
-    Attributes:
-        count: Values it is made of.
-        mean: Arithmetic mean; for a rate the share of yes.
-        typical: Mean over prompts of the figures below, on the scale that is compared; None for rates.
-        p50: Quantiles; None where there are so few values that it would be the maximum.
-        unreliable: The quantiles that this number of values cannot carry.
-        figures: A typical value for each prompt, which is what a comparison pairs by.
-    """
+    """One metric over a run, in the metric's unit. An absent value is None, never 0."""
 
     count: Count
+    """Number of values."""
     mean: Number
+    """Arithmetic mean; for a rate, the share of successes."""
     typical: Number | None = None
+    """Mean of the prompts' typical values, on the compared scale; None for rates."""
     p50: Number | None = None
+    """Median; None with so few values that a quantile would be the maximum."""
     p90: Number | None = None
+    """90th percentile, or None."""
     p95: Number | None = None
+    """95th percentile, or None."""
     p99: Number | None = None
+    """99th percentile, or None."""
     unreliable: tuple[str, ...] = ()
+    """Names of the quantiles that have too few values to be reliable."""
     figures: dict[str, Number] = {}
+    """Typical value of each prompt; a comparison pairs runs by prompt."""
 
 
 class ErrorSample(Record):
-    """One failed request, for people."""
+    """One failed request, as an example for people."""
 
     outcome: Outcome
+    """How the request failed."""
     status: int | None
+    """HTTP status; None without a response."""
     detail: str | None
+    """Error text; None if there is none."""
     prompt: str
+    """Id of the prompt."""
     at_s: Number
+    """End of the request, in seconds since the start of the run."""
 
 
 class Goodput(Record):
-    """Answers that met every objective: their share of all requests, and how many per second."""
+    """Responses that met every objective."""
 
     ratio: NotNegative
+    """Their share of all requests."""
     rps: NotNegative | None
+    """Their number per second; None if the run took no time."""
 
 
 class TokenGaps(Record):
-    """Inter-token latency: milliseconds between the tokens of streamed answers, quantiles to one per cent."""
+    """Inter-token latency: times between the tokens of streamed responses. Quantiles are accurate to 1 %."""
 
     count: Count
+    """Number of gaps."""
     mean_ms: Number
+    """Mean gap, in milliseconds."""
     p50_ms: Number
+    """Median gap, in milliseconds."""
     p90_ms: Number
+    """90th percentile, in milliseconds."""
     p99_ms: Number
+    """99th percentile, in milliseconds."""
 
 
 class RunSummary(Record):
-    """What one run measured.
-
-    Attributes:
-        elapsed_s: From the start to the end of the last request.
-        requests: Requests that were answered or failed; what we cancelled is not among them.
-        requests_rps: Successful requests per second; None when the run took no time.
-        tokens_tps: Output tokens of successful requests per second; None where no answer has tokens.
-        outcomes: How many requests ended in each way.
-        overhead: What the target takes longer than the one beside it; None when there is none.
-        recovery: What cancellations left behind; None when the scenario has none.
-        bottleneck: The run by load; None where nothing was answered.
-        goodput: Answers within the scenario's objectives; None when it has none, or nothing was answered.
-        itl: Gaps between tokens; None unless answers are streamed.
-        failed_blocks: In how many sixths of the run a request failed.
-        counters: What has no noise, by metric and message.
-        work: What a message made the stack's services do, by the counter's name, which has none either.
-        metrics: By key; a metric without a value is not there.
-        resources: By service, of the generators and the machine.
-        availability: By health check; empty when the stack declares none.
-        errors: Up to ten failed requests of each outcome.
-    """
+    """The numbers of one run."""
 
     elapsed_s: Number
+    """Seconds from the start of the load to the end of the last request."""
     requests: Count
+    """Number of answered and failed requests, without cancelled ones."""
     requests_rps: NotNegative | None
+    """Successful requests per second; None if the run took no time."""
     tokens_tps: NotNegative | None = None
+    """Output tokens of successful requests per second; None without tokens."""
     outcomes: dict[Outcome, Count]
+    """Number of requests by outcome."""
     overhead: Overhead | None = None
+    """Overhead of the target over the compared target; None without one."""
     recovery: Recovery | None = None
+    """Latency after cancellations; None if the scenario has no cancellations."""
     bottleneck: Bottleneck | None = None
+    """The run by load; None without answered requests."""
     goodput: Goodput | None = None
+    """Responses within the objectives; None without objectives or without answered requests."""
     itl: TokenGaps | None = None
+    """Inter-token latency; None without streamed responses."""
     failed_blocks: Annotated[int, Field(ge=0, le=BLOCKS)]
+    """Number of blocks (sixths of the run) with a failed request."""
     counters: dict[str, dict[str, NotNegative]] = {}
+    """Exact counters, by metric and prompt."""
     work: dict[GaugeName, NotNegative] = {}
+    """Work per message in the stack's services, by the counter's name."""
     metrics: dict[str, MetricSummary]
+    """Metrics by key; a metric without values is left out."""
     resources: dict[str, ResourceSummary]
+    """Resources by service, of the load generators and of the machine."""
     availability: dict[str, Availability] = {}
+    """Availability by health check; empty if the stack declares no check."""
     errors: tuple[ErrorSample, ...]
+    """Up to ten failed requests of each outcome."""
 
     @model_validator(mode="after")
-    def _adds_up(self) -> "RunSummary":
-        if self.outcomes.get(Outcome.OK, 0) > self.requests:
-            raise ValueError("more requests succeeded than there were")
-        for key, each in self.metrics.items():
-            require_figures(key, each.figures)
+    def _check_counts(self) -> "RunSummary":
+        if self.ok > self.requests:
+            raise ValueError("more requests succeeded than were sent")
+        for key, row in self.metrics.items():
+            require_figures(key, row.figures)
         return self
 
     @property
+    def ok(self) -> int:
+        """Number of successful requests."""
+        return self.outcomes.get(Outcome.OK, 0)
+
+    @property
+    def failed(self) -> int:
+        """Number of failed requests."""
+        return self.requests - self.ok
+
+    @property
     def done(self) -> Work:
-        """What the run made the services do."""
-        return Work(self.outcomes.get(Outcome.OK, 0), self.work)
+        """The work of the stack's services during the run."""
+        return Work(self.ok, self.work)
 
 
 def summarise(recording: Recording, objectives: Mapping[str, float] = {}) -> RunSummary:
-    """The summary of a recording, whole or broken off.
+    """Summarise a recording, complete or interrupted.
 
     Args:
-        recording: Without its warm-up, see `measured`.
-        objectives: Milliseconds that a good answer takes at most, by metric.
+        recording: A recording without its warm-up, see `drop_warm_up`.
+        objectives: Largest latency of a good response in milliseconds, by metric.
     """
-    answered, elapsed_s = recording.samples.without_cancelled(), recording.elapsed_s
+    elapsed_s = recording.elapsed_s
+    answered = recording.samples.without_cancelled()
     failed = answered.where(~answered.has_outcome(Outcome.OK))
-    metrics = _metrics(answered)
+    metrics = _summarise_metrics(answered)
     return RunSummary(
         elapsed_s=elapsed_s,
         requests=len(answered),
         requests_rps=_per_second(len(answered) - len(failed), elapsed_s),
         tokens_tps=_tokens_tps(metrics, elapsed_s),
-        outcomes=_outcomes(recording.samples),
+        outcomes=_count_outcomes(recording.samples),
         goodput=_goodput(answered, objectives, elapsed_s),
-        itl=_itl(recording.token_gaps.values()),
-        failed_blocks=_blocks(failed, elapsed_s),
+        itl=_inter_token_latency(recording.token_gaps.values()),
+        failed_blocks=_count_failed_blocks(failed, elapsed_s),
         counters=counters_of(answered),
         metrics=metrics,
         resources=summarise_resources(recording.resources),
         availability=availability(recording.probes, elapsed_s),
-        errors=tuple(_errors(failed)),
+        errors=tuple(_error_samples(failed)),
     )
 
 
@@ -173,9 +194,14 @@ def _tokens_tps(metrics: Mapping[str, MetricSummary], elapsed_s: float) -> float
     return None if tokens is None else _per_second(tokens.count * tokens.mean, elapsed_s)
 
 
-def _outcomes(samples: Samples) -> dict[Outcome, int]:
-    counts = {outcome: int(samples.has_outcome(outcome).sum()) for outcome in sorted(Outcome)}
-    return {outcome: count for outcome, count in counts.items() if count}
+def _count_outcomes(samples: Samples) -> dict[Outcome, int]:
+    """Count the requests by outcome; outcomes without requests are left out."""
+    counts: dict[Outcome, int] = {}
+    for outcome in sorted(Outcome):
+        count = int(samples.has_outcome(outcome).sum())
+        if count:
+            counts[outcome] = count
+    return counts
 
 
 def _goodput(answered: Samples, objectives: Mapping[str, float], elapsed_s: float) -> Goodput | None:
@@ -189,75 +215,80 @@ def _goodput(answered: Samples, objectives: Mapping[str, float], elapsed_s: floa
 
 
 def _meets(row: Metric, limit: float, samples: Samples) -> Mask:
-    """What an answer has no value of is not asked of it."""
+    """Return which requests are within the limit; a request without a value of the metric is."""
     values = row.values(samples)
     return np.isnan(values) | (values <= limit)
 
 
-def _itl(gaps: Iterable[Histogram]) -> TokenGaps | None:
-    whole = Histogram()
-    for each in gaps:
-        whole.merge(each)
-    if not whole.count:
+def _inter_token_latency(gaps: Iterable[Histogram]) -> TokenGaps | None:
+    total = Histogram()
+    for histogram in gaps:
+        total.merge(histogram)
+    if not total.count:
         return None
     return TokenGaps(
-        count=whole.count,
-        mean_ms=whole.mean_ms(),
-        p50_ms=whole.quantile_ms(0.50),
-        p90_ms=whole.quantile_ms(0.90),
-        p99_ms=whole.quantile_ms(0.99),
+        count=total.count,
+        mean_ms=total.mean_ms(),
+        p50_ms=total.quantile_ms(0.50),
+        p90_ms=total.quantile_ms(0.90),
+        p99_ms=total.quantile_ms(0.99),
     )
 
 
-def _blocks(failed: Samples, elapsed_s: float) -> int:
-    """In how many slices requests ended; the very end belongs to the last one."""
+def _count_failed_blocks(failed: Samples, elapsed_s: float) -> int:
+    """Count the blocks in which a request failed; the last moment of the run belongs to the last block."""
     if elapsed_s <= 0:
         return 0
-    slices = np.floor(failed.column("finished_s") / (elapsed_s / BLOCKS))
-    return len(np.unique(np.minimum(BLOCKS - 1, slices)))
+    blocks = np.floor(failed.column("finished_s") / (elapsed_s / BLOCKS))
+    return len(np.unique(np.minimum(BLOCKS - 1, blocks)))
 
 
-def _metrics(samples: Samples) -> dict[str, MetricSummary]:
-    tiers = samples.tiers
-    keys = [*METRICS, *(tier_key(name) for name in tiers), *([tier_key(UNATTRIBUTED)] if tiers else [])]
-    summaries = {key: _metric(metric(key), samples) for key in keys}
-    return {key: summary for key, summary in summaries.items() if summary is not None}
+def _summarise_metrics(samples: Samples) -> dict[str, MetricSummary]:
+    keys = list(METRICS)
+    if samples.tiers:
+        keys += map(tier_key, [*samples.tiers, UNATTRIBUTED])
+    summaries: dict[str, MetricSummary] = {}
+    for key in keys:
+        summary = _summarise_metric(metric(key), samples)
+        if summary is not None:
+            summaries[key] = summary
+    return summaries
 
 
-def _metric(row: Metric, samples: Samples) -> MetricSummary | None:
-    each = row.values(samples)
-    known = ~np.isnan(each)
-    values = each[known]
+def _summarise_metric(row: Metric, samples: Samples) -> MetricSummary | None:
+    all_values = row.values(samples)
+    present = ~np.isnan(all_values)
+    values = all_values[present]
     if not len(values):
         return None
     if row.kind is not MetricKind.TREND:
         return MetricSummary(count=len(values), mean=float(np.mean(values)))
-    start_ms = row.smallest_change
-    prompts = samples.column("prompt")[known]
-    by_prompt = {name: values[prompts == number] for name, number in sorted(samples.prompts.items())}
-    figures = {name: stats.typical(own, start_ms) for name, own in by_prompt.items() if len(own)}
-    quantiles = {name: stats.quantile(values, probability) for name, probability in PERCENTILES.items()}
-    unreliable = [
-        name for name, probability in PERCENTILES.items() if not stats.certified(len(values), probability)
-    ]
+    prompts = samples.column("prompt")[present]
+    figures: dict[str, float] = {}
+    for prompt, number in sorted(samples.prompts.items()):
+        prompt_values = values[prompts == number]
+        if len(prompt_values):
+            figures[prompt] = stats.typical(prompt_values, row.smallest_change)
+    quantiles = {name: stats.quantile(values, share) for name, share in PERCENTILES.items()}
     return MetricSummary(
         count=len(values),
         mean=float(np.mean(values)),
-        typical=stats.typical(np.array([*figures.values()]), start_ms),
-        unreliable=tuple(unreliable),
+        typical=stats.typical(np.array([*figures.values()]), row.smallest_change),
+        unreliable=unreliable_percentiles(len(values), PERCENTILES),
         figures=figures,
         **quantiles,
     )
 
 
-def _errors(failed: Samples) -> Iterator[ErrorSample]:
-    firsts = [np.flatnonzero(failed.has_outcome(outcome))[:ERROR_SAMPLES] for outcome in Outcome]
-    kept = np.zeros(len(failed), dtype=bool)
-    kept[np.concatenate(firsts)] = True
-    return map(_error, failed.where(kept))
+def _error_samples(failed: Samples) -> Iterator[ErrorSample]:
+    """Return the first failed requests of each outcome, in their order."""
+    selected = np.zeros(len(failed), dtype=bool)
+    for outcome in Outcome:
+        selected[np.flatnonzero(failed.has_outcome(outcome))[:ERROR_SAMPLES]] = True
+    return map(_error_sample, failed.where(selected))
 
 
-def _error(sample: RequestSample) -> ErrorSample:
+def _error_sample(sample: RequestSample) -> ErrorSample:
     return ErrorSample(
         outcome=sample.outcome,
         status=sample.status,

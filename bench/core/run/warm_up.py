@@ -1,4 +1,4 @@
-"""A recording without the stages that only warm up."""
+"""Remove the warm-up phases of a recording."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,33 +6,35 @@ from dataclasses import replace
 import numpy as np
 
 from bench.core.config.executors import Phase
-from bench.core.run.recording import Recording, Watched, moved
+from bench.core.run.recording import Recording, Watched, shift_clock
 
 
-def measured(recording: Recording, phases: Sequence[Phase]) -> Recording:
-    """A recording without its warm-up stages, with its clock at 0 when the first other request is planned.
+def drop_warm_up(recording: Recording, phases: Sequence[Phase]) -> Recording:
+    """Return a recording without its warm-up phases; its clock is 0 at the first planned request after them.
 
     Args:
-        recording: The whole.
-        phases: The scenario's. Warm-up in between others is left out as well, but its time is not.
+        recording: The complete recording.
+        phases: The phases of the scenario. A warm-up between other phases loses its requests, but not its
+            time.
     """
-    warm = [index for index, phase in enumerate(phases) if phase.warm_up]
-    if not warm:
+    warm_ups = [index for index, phase in enumerate(phases) if phase.warm_up]
+    if not warm_ups:
         return recording
-    kept = recording.samples.where(~np.isin(recording.samples.column("phase"), warm))
-    begin_s = float(kept.column("scheduled_s").min()) if len(kept) else recording.elapsed_s
+    is_warm_up = np.isin(recording.samples.column("phase"), warm_ups)
+    measured = recording.samples.where(~is_warm_up)
+    begin_s = float(measured.column("scheduled_s").min()) if len(measured) else recording.elapsed_s
     return replace(
         recording,
         elapsed_s=recording.elapsed_s - begin_s,
-        samples=kept.shift(-begin_s),
-        token_gaps={phase: gaps for phase, gaps in recording.token_gaps.items() if phase not in warm},
+        samples=measured.shift(-begin_s),
+        token_gaps={phase: gaps for phase, gaps in recording.token_gaps.items() if phase not in warm_ups},
         resources=_since(begin_s, recording.resources),
         probes=_since(begin_s, recording.probes),
         gauges=_since(begin_s, recording.gauges),
-        work={},  # services count all requests alike
+        work={},  # counters of services also count the warm-up
     )
 
 
 def _since(begin_s: float, watched: Sequence[Watched]) -> tuple[Watched, ...]:
-    """What was seen from that moment on, with its clock at 0 there."""
-    return tuple(moved([each for each in watched if each.at_s >= begin_s], -begin_s))
+    """Return the samples from a time on, with that time as 0."""
+    return tuple(shift_clock([sample for sample in watched if sample.at_s >= begin_s], -begin_s))

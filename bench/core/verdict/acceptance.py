@@ -1,4 +1,4 @@
-"""Whether a run may join its baseline: what is worse, or nobody else can have, only when that is said."""
+"""Check whether a run may join a baseline. Regressions and uncommitted changes need an explicit flag."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 from bench.core.run.result import RunResult
 from bench.core.samples.metrics import metric, sentence_name, tier_name
 from bench.core.values import wording
-from bench.core.verdict.baseline import Baseline, accept, place_of
+from bench.core.verdict.baseline import Baseline, accept, baseline_path
 from bench.core.verdict.compare import Comparison, compare
 from bench.core.verdict.noise import Noise
 from bench.core.verdict.verdict import ALPHAS, MetricComparison
@@ -21,71 +21,73 @@ def check_acceptable(
     allow_dirty: bool,
     allow_regression: bool,
 ) -> None:
-    """Refuse a run that would loosen its baseline, or of which nobody can say what it measured.
+    """Refuse a run that is worse than its baseline, or that measured uncommitted changes.
 
     Args:
-        baseline: What there is; None for the first run.
+        baseline: The baseline; None for the first run.
         result: The run.
-        noise: What is known of runs of the same, so that it is judged as `bench check` judges it.
+        noise: Measured noise of the scenario, as in `bench check`.
         allow_dirty: Accept a run of uncommitted changes.
-        allow_regression: Accept a run that is worse, in a tier or as a whole, or lacks what the baseline has.
+        allow_regression: Accept a run with a regression, also of a tier, or with a missing metric.
 
     Raises:
-        ConfigError: It must not join; the hint says how it may.
+        ConfigError: The run must not be added; the hint names the flag that allows it.
     """
     run_id = result.provenance.run_id
     if baseline is not None and any(run.run_id == run_id for run in baseline.runs):
         return
     if result.provenance.dirty and not allow_dirty:
         raise ConfigError(
-            f"run {run_id} measured changes that are not committed",
-            "commit them and measure again, or --allow-dirty",
+            f"run {run_id} measured uncommitted changes",
+            "commit them and measure again, or use --allow-dirty",
         )
-    sizes = _worse(compare(result, baseline, noise=noise))
-    if sizes and not allow_regression:
+    regressions = _describe_regressions(compare(result, baseline, noise=noise))
+    if regressions and not allow_regression:
         raise ConfigError(
-            f"run {run_id} is worse than its baseline: {wording.listing(sizes)}",
-            "--allow-regression, if that is meant",
+            f"run {run_id} is worse than its baseline: {wording.listing(regressions)}",
+            "use --allow-regression if you intend this change",
         )
 
 
 def accept_all(
     before: Mapping[str, Baseline], results: Sequence[RunResult], *, reason: str, by: str, at: datetime
 ) -> dict[str, Baseline]:
-    """Baselines with runs more, worse ones too: somebody who may has said that they are meant.
+    """Add runs to their baselines, also runs with a regression: a person with permission asked for it.
 
     Args:
-        before: Baselines by what they are of (`place_of`), where there are any.
+        before: Existing baselines by `baseline_path`.
         results: The runs, in any order.
-        reason: Why.
+        reason: Why the runs are accepted.
         by: Who accepts them.
-        at: When.
+        at: When they are accepted.
 
     Returns:
-        Those that changed, by what they are of.
+        The changed baselines by `baseline_path`.
 
     Raises:
-        ConfigError: A run must not join, or is older than all kept ones.
-        MeasurementError: A run is invalid, broken off, or without any success.
+        ConfigError: A run must not be added, or is older than all runs that the baseline keeps.
+        MeasurementError: A run is invalid, was interrupted, or has no successful request.
     """
     after = dict(before)
-    for each in sorted(results, key=lambda result: result.provenance.started_at):
-        place = place_of(each)
-        known = after.get(place)
-        check_acceptable(known, each, allow_dirty=False, allow_regression=True)
-        after[place] = accept(known, each, reason=reason, by=by, at=at)
-    return {place: each for place, each in after.items() if each != before.get(place)}
+    for result in sorted(results, key=lambda result: result.provenance.started_at):
+        path = baseline_path(result)
+        baseline = after.get(path)
+        check_acceptable(baseline, result, allow_dirty=False, allow_regression=True)
+        after[path] = accept(baseline, result, reason=reason, by=by, at=at)
+    return {path: baseline for path, baseline in after.items() if baseline != before.get(path)}
 
 
-def _worse(comparison: Comparison) -> list[str]:
-    """What is worse, and by how much: what decides first, what vanished last."""
-    regressed = [each for part in ALPHAS for each in comparison.regressed(part)]
-    return [*map(_size, regressed), *(f"{sentence_name(key)} is missing" for key in comparison.vanished)]
+def _describe_regressions(comparison: Comparison) -> list[str]:
+    """Return a text for each regression, deciding metrics first, then for each missing metric."""
+    texts: list[str] = []
+    for part in ALPHAS:
+        texts += map(_describe, comparison.regressed(part))
+    return texts + [f"{sentence_name(key)} is missing" for key in comparison.vanished]
 
 
-def _size(each: MetricComparison) -> str:
-    tier = tier_name(each.key)
+def _describe(regression: MetricComparison) -> str:
+    tier = tier_name(regression.key)
     if tier is not None:
-        return f"the tier {tier} {wording.change_ms(each.change)}"
-    size = each.change if each.change_ratio is None else each.change_ratio
-    return f"{metric(each.key).label} {wording.change(size)}"
+        return f"the tier {tier} {wording.change_ms(regression.change)}"
+    size = regression.change if regression.change_ratio is None else regression.change_ratio
+    return f"{metric(regression.key).label} {wording.change(size)}"

@@ -1,45 +1,41 @@
-"""Judges runs of the same by each other (A/A): each beside all others."""
+"""Measure the noise of a scenario: judge each of several runs of one version against all others (A/A)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bench.core.calibration.machine import machine_of, slope_on
+from bench.core.calibration.machine_speed import compare_speed, workload_slope
 from bench.core.run.figures import figures_of
 from bench.core.run.result import RunResult, check_usable, differences, environment
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
-from bench.core.verdict.baseline import MIN_RUNS, Baseline, accepted_run
+from bench.core.verdict.baseline import MIN_RUNS, Baseline, to_baseline_run
 from bench.core.verdict.compare import compare
 from bench.core.verdict.noise import MetricNoise, Noise
-from bench.core.verdict.shift import usual_of
+from bench.core.verdict.shift import Figures, typical_by_prompt
 from bench.core.verdict.verdict import ALPHA, ALPHAS, POWER
 from bench.errors import ConfigError
 
-FEWEST_RUNS = MIN_RUNS + 1
-_DIGITS = 4  # so that the difference of two files can be read
-_BASELINE_RUNS = 10  # of which the smallest detectable change speaks
+MIN_NOISE_RUNS = MIN_RUNS + 1
+_DIGITS = 4  # digits in the noise file, which people read in diffs
+_BASELINE_RUNS = 10  # number of baseline runs for the smallest detectable change
 
 
 def assess(runs: Sequence[RunResult]) -> Noise:
-    """What runs of the same show of the noise between them.
+    """Return the noise between runs of one version.
 
     Raises:
-        ConfigError: There are too few, or they are not of the same.
-        MeasurementError: One of them is invalid or was broken off.
+        ConfigError: There are too few runs, or their conditions differ.
+        MeasurementError: A run is invalid or was interrupted.
     """
-    newest = max(runs, key=lambda run: run.provenance.started_at, default=None)
-    if newest is None or len(runs) < FEWEST_RUNS:
-        raise ConfigError(f"{len(runs)} runs say too little of noise", f"{FEWEST_RUNS} are needed")
+    if len(runs) < MIN_NOISE_RUNS:
+        raise ConfigError(
+            f"{len(runs)} runs are too few to measure noise", f"measure at least {MIN_NOISE_RUNS} runs"
+        )
+    newest = max(runs, key=lambda run: run.provenance.started_at)
     for run in runs:
-        _check(run, newest)
-    keys = sorted({key for run in runs for key in figures_of(run.summary)})
-    controlled = (
-        None if newest.fingerprint.simulated else machine_of([], [run.reference_workload for run in runs])
-    )
-    paces = controlled.base if controlled else (0.0,) * len(runs)
-    found = {key: _noise(key, [figures_of(run.summary).get(key, {}) for run in runs], paces) for key in keys}
+        _check_same_conditions(run, newest)
     noise = Noise(
         scenario=newest.scenario.name,
         fingerprint=newest.fingerprint,
@@ -48,10 +44,10 @@ def assess(runs: Sequence[RunResult]) -> Noise:
         alarms=0,
         alarms_low_ratio=0.0,
         alarms_high_ratio=1.0,
-        metrics={key: each for key, each in found.items() if each is not None},
+        metrics=_measure_metrics(runs),
     )
-    # The gate whose errors are counted is the one that has these priors.
-    alarms = sum(_alarms(run, [other for other in runs if other is not run], noise) for run in runs)
+    # Count the alarms with the measured priors, because `bench check` uses them.
+    alarms = sum(_raises_alarm(number, runs, noise) for number in range(len(runs)))
     low_ratio, high_ratio = stats.proportion_interval(alarms, len(runs), 0.95)
     return noise.model_copy(
         update={
@@ -62,37 +58,73 @@ def assess(runs: Sequence[RunResult]) -> Noise:
     )
 
 
-def _check(run: RunResult, newest: RunResult) -> None:
+def _check_same_conditions(run: RunResult, newest: RunResult) -> None:
     check_usable(run)
-    unlike = differences(run.fingerprint, newest.fingerprint)
-    if run.scenario.name != newest.scenario.name or unlike:
-        what = ", ".join(unlike) or f"scenario {run.scenario.name}"
+    different = differences(run.fingerprint, newest.fingerprint)
+    if run.scenario.name != newest.scenario.name or different:
+        difference = ", ".join(different) or f"scenario {run.scenario.name}"
         run_id = run.provenance.run_id
-        raise ConfigError(f"run {run_id} is not of the same as the newest: {what}", "leave it out")
+        raise ConfigError(f"run {run_id} differs from the newest run: {difference}", "leave this run out")
 
 
-def _alarms(run: RunResult, others: Sequence[RunResult], noise: Noise) -> bool:
-    """Whether a run would fail beside the others, which are the same: what only explains fails nobody."""
-    made = run.provenance.started_at
+def _measure_metrics(runs: Sequence[RunResult]) -> dict[str, MetricNoise]:
+    figures = [figures_of(run.summary) for run in runs]
+    log_times = _log_workload_times(runs)
+    noises: dict[str, MetricNoise] = {}
+    for key in sorted(set[str]().union(*figures)):
+        noise = _measure_metric(key, figures, log_times)
+        if noise is not None:
+            noises[key] = noise
+    return noises
+
+
+def _log_workload_times(runs: Sequence[RunResult]) -> tuple[float, ...]:
+    """Return the log workload time of each run; zeros if it is unknown, or if the stack simulates time."""
+    speed = None
+    if not runs[0].fingerprint.simulated:
+        speed = compare_speed([], [run.reference_workload for run in runs])
+    return (0.0,) * len(runs) if speed is None else speed.base_log_times
+
+
+def _measure_metric(
+    key: str, figures: Sequence[Mapping[str, Figures]], log_times: Sequence[float]
+) -> MetricNoise | None:
+    """Return the noise of one metric; None if too few runs have it.
+
+    With r_i the distance of run i from the typical values, x_i its log workload time and b the slope of r on
+    x, the spread s is the standard deviation of r_i - b x_i. The smallest detectable change of a run against
+    n = 10 baseline runs is the one of a t test with the standard error s √(1 + 1/n).
+    """
+    start_ms = metric(key).smallest_change
+    runs: list[Figures] = []
+    run_log_times: list[float] = []
+    for run_figures, log_time in zip(figures, log_times, strict=True):
+        if run_figures.get(key):
+            runs.append(run_figures[key])
+            run_log_times.append(log_time)
+    count = len(runs)
+    if count < MIN_NOISE_RUNS:
+        return None
+    typical = typical_by_prompt(runs, start_ms)
+    distances = np.array([stats.paired_change(run, typical, start_ms) for run in runs])
+    x = np.array(run_log_times)
+    corrected = distances - workload_slope(x, distances) * x
+    sd = float(np.std(corrected, ddof=1))
+    standard_error = sd * math.sqrt(1.0 + 1.0 / _BASELINE_RUNS)
+    mde = stats.smallest_detectable(standard_error, count - 1, ALPHA, POWER)
+    return MetricNoise(runs=count, sd=round(sd, _DIGITS), mde_ratio=round(math.expm1(mde), _DIGITS))
+
+
+def _raises_alarm(number: int, runs: Sequence[RunResult], noise: Noise) -> bool:
+    """Whether the run at this index regresses against the others. Metrics that only explain do not count."""
+    run = runs[number]
+    started_at = run.provenance.started_at
+    others = (*runs[:number], *runs[number + 1 :])
     baseline = Baseline(
         scenario=run.scenario.name,
         stack=run.fingerprint.stack,
         environment=environment(run.fingerprint),
-        runs=tuple(accepted_run(each, "A/A", "bench baseline noise", made) for each in others),
+        runs=tuple(to_baseline_run(other, "A/A", "bench baseline noise", started_at) for other in others),
     )
-    found = compare(run, baseline, noise=noise)
-    return any(found.regressed(part) for part in ALPHAS)
-
-
-def _noise(key: str, runs: Sequence[dict[str, float]], paces: Sequence[float]) -> MetricNoise | None:
-    start_ms = metric(key).smallest_change
-    known = [(run, pace) for run, pace in zip(runs, paces, strict=True) if run]
-    if len(known) < FEWEST_RUNS:
-        return None
-    usual = usual_of([run for run, _ in known], start_ms)
-    residuals = np.array([stats.paired_change(run, usual, start_ms) for run, _ in known])
-    own_paces = np.array([pace for _, pace in known])
-    sd = float(np.std(residuals - slope_on(own_paces, residuals) * own_paces, ddof=1))
-    error = sd * math.sqrt(1.0 + 1.0 / _BASELINE_RUNS)
-    mde = stats.smallest_detectable(error, len(known) - 1, ALPHA, POWER)
-    return MetricNoise(runs=len(known), sd=round(sd, _DIGITS), mde_ratio=round(math.expm1(mde), _DIGITS))
+    comparison = compare(run, baseline, noise=noise)
+    return any(map(comparison.regressed, ALPHAS))

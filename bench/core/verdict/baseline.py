@@ -1,4 +1,4 @@
-"""What is expected of a scenario in one environment: the last accepted runs."""
+"""The baseline: the last accepted runs of a scenario in one environment."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,153 +12,155 @@ from bench.core.run.figures import check_compared, figures_of
 from bench.core.run.result import Fingerprint, RunResult, check_usable, environment
 from bench.core.run.summary import BLOCKS
 from bench.core.samples.metrics import metric
-from bench.core.samples.sample import Outcome
 from bench.core.values import stats
 from bench.core.values.record import NotNegative, Record
 from bench.core.watch.work import Work
 from bench.errors import ConfigError, MeasurementError
 
 SCHEMA_VERSION = 1
-# Fewer runs cannot tell noise from change; more than this are too old to say much about now.
-MIN_RUNS, MAX_RUNS = 5, 20
-# Figures are rounded so that the difference of two baselines can be read: a hundredth of a millisecond.
-_DIGITS, _CONTROL_DIGITS = 2, 4
+MIN_RUNS = 5  # fewer runs cannot separate noise from a change
+MAX_RUNS = 20  # older runs say little about the present version
+# Digits in files, which people read in diffs: a hundredth of a millisecond, and more for the reference
+# workload.
+_DIGITS = 2
+_WORKLOAD_DIGITS = 4
 
 
 class BaselineRun(Record):
-    """One accepted run: what a comparison needs of it, where it came from, and who accepted it and why.
-
-    Attributes:
-        run_id: The run's own id; a run is accepted once.
-        started_at: When it was measured.
-        commit: What it measured; None outside a repository.
-        tool_version: What it was measured with.
-        accepted_at: When it was accepted.
-        accepted_by: Who accepted it.
-        reason: Why.
-        fingerprint: What must be equal to compare with it.
-        ok: Requests that succeeded.
-        failed: Requests that did not.
-        failed_blocks: In how many sixths of the run requests failed.
-        figures: By metric and prompt, in the metric's unit.
-        counters: What has no noise, likewise.
-        work: What a message made the stack's services do, by the counter's name.
-        reference_workload: How fast the machine was; None when that was not measured.
-    """
+    """One accepted run: the values for comparisons, its origin, and who accepted it."""
 
     run_id: str
+    """Id of the run; a baseline has each run once."""
     started_at: AwareDatetime
+    """Start of the run."""
     commit: str | None
+    """The measured commit; None outside a repository."""
     tool_version: str
+    """Version of bench that measured the run."""
     accepted_at: AwareDatetime
+    """When the run was accepted."""
     accepted_by: str
+    """Who accepted the run."""
     reason: str
+    """Why the run was accepted."""
     fingerprint: Fingerprint
+    """The conditions of the run; comparable runs have the same ones."""
     ok: Annotated[int, Field(ge=0)]
+    """Number of successful requests."""
     failed: Annotated[int, Field(ge=0)]
+    """Number of failed requests."""
     failed_blocks: Annotated[int, Field(ge=0, le=BLOCKS)]
+    """Number of blocks (sixths of the run) with a failed request."""
     figures: dict[str, dict[str, NotNegative]]
+    """Compared values by metric and prompt, in the metric's unit."""
     counters: dict[str, dict[str, NotNegative]] = {}
+    """Exact counters by metric and prompt."""
     work: dict[GaugeName, NotNegative] = {}
+    """Work per message in the stack's services, by the counter's name."""
     reference_workload: ReferenceWorkload | None = None
+    """Times of the reference workload; None if it did not run."""
 
     @field_validator("figures")
     @classmethod
-    def _compared(cls, figures: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    def _check_figures(cls, figures: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
         for key in figures:
             check_compared(key)
         return figures
 
     @property
     def done(self) -> Work:
-        """What the run made the services do."""
+        """The work of the stack's services during the run."""
         return Work(self.ok, self.work)
 
 
 class PinnedBaseline(Record):
-    """Runs of a release that do not roll, so that many small steps for the worse show as one.
-
-    Attributes:
-        runs: Oldest first.
-        pinned_at: When they were pinned.
-        pinned_by: Who did.
-        reason: Why.
-    """
+    """Runs of a release that later runs do not replace, so that many small regressions add up visibly."""
 
     runs: tuple[BaselineRun, ...]
+    """The pinned runs, oldest first."""
     pinned_at: AwareDatetime
+    """When they were pinned."""
     pinned_by: str
+    """Who pinned them."""
     reason: str
+    """Why they were pinned."""
 
 
 class Baseline(Record):
-    """The accepted runs of a scenario in one environment, oldest first, and those that were pinned."""
+    """The accepted runs of one scenario in one environment."""
 
     schema_version: int = SCHEMA_VERSION
+    """Version of this file format."""
     scenario: str
+    """Name of the scenario."""
     stack: str
+    """Name of the stack."""
     environment: str
+    """Name of the environment: `simulated`, or the operating system and the number of processors."""
     runs: tuple[BaselineRun, ...]
+    """The accepted runs, oldest first."""
     pinned: PinnedBaseline | None = None
+    """The pinned baseline, if there is one."""
 
     @model_validator(mode="after")
-    def _distinct(self) -> "Baseline":
-        ids = [run.run_id for run in self.runs]
-        twice = next((run_id for number, run_id in enumerate(ids) if run_id in ids[:number]), None)
-        if twice is not None:
-            raise ValueError(f"run {twice} is in it twice")
+    def _check_unique(self) -> "Baseline":
+        run_ids = set[str]()
+        for run in self.runs:
+            if run.run_id in run_ids:
+                raise ValueError(f"run {run.run_id} appears twice")
+            run_ids.add(run.run_id)
         return self
 
 
-def place_of(result: RunResult) -> str:
-    """Where the baseline of a run stands, below the folder of baselines."""
+def baseline_path(result: RunResult) -> str:
+    """Return the path of a run's baseline: `<stack>/<environment>/<scenario>.json`."""
     fingerprint = result.fingerprint
     return f"{fingerprint.stack}/{environment(fingerprint)}/{result.scenario.name}.json"
 
 
-def text_of(baseline: Baseline) -> str:
-    """A baseline as its file has it."""
-    # What is not there is not written: without an anchor, and of old runs, a file reads as it always did.
+def baseline_json(baseline: Baseline) -> str:
+    """Return the content of a baseline's file. An absent pinned baseline and empty work are left out."""
     pinned = baseline.pinned
-    left_out = {
-        "runs": _workless(baseline.runs),
-        "pinned": {"runs": _workless(pinned.runs)} if pinned else True,
+    excluded = {
+        "runs": _empty_work(baseline.runs),
+        "pinned": {"runs": _empty_work(pinned.runs)} if pinned else True,
     }
-    return baseline.model_dump_json(indent=1, exclude=left_out) + "\n"
+    return baseline.model_dump_json(indent=1, exclude=excluded) + "\n"
 
 
-def _workless(runs: Sequence[BaselineRun]) -> dict[int, set[str]]:
+def _empty_work(runs: Sequence[BaselineRun]) -> dict[int, set[str]]:
     return {number: {"work"} for number, run in enumerate(runs) if not run.work}
 
 
 def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str, at: datetime) -> Baseline:
-    """The baseline with one run more. A run that is in it already changes nothing.
+    """Return the baseline with one more run. A run that it already has changes nothing.
 
     Args:
-        baseline: What there is; None for the first run.
+        baseline: The baseline; None for the first run.
         result: The run to accept.
-        reason: Why; the reader of the difference asks for it.
+        reason: Why the run is accepted.
         by: Who accepts it.
-        at: When.
+        at: When it is accepted.
 
     Raises:
-        ConfigError: No reason is given, the run was made worse on purpose, or it is older than all kept ones.
-        MeasurementError: The run is invalid, broken off, or without any success.
+        ConfigError: The reason is empty, the run has injected faults, or it is older than all runs of a full
+            baseline.
+        MeasurementError: The run is invalid, was interrupted, or has no successful request.
     """
     run_id = result.provenance.run_id
     if not reason.strip():
-        raise ConfigError("a baseline is accepted for a reason", "--reason 'faster model'")
+        raise ConfigError("the reason for accepting a run is missing", "--reason 'faster model'")
     check_usable(result)
     if baseline is not None and any(run.run_id == run_id for run in baseline.runs):
         return baseline
-    if result.summary.outcomes.get(Outcome.OK, 0) == 0:
+    if result.summary.ok == 0:
         raise MeasurementError(f"run {run_id} has no successful request to compare with", "measure again")
-    kept = baseline.runs if baseline else ()
-    if len(kept) >= MAX_RUNS and result.provenance.started_at < kept[0].started_at:
+    accepted = baseline.runs if baseline else ()
+    if len(accepted) >= MAX_RUNS and result.provenance.started_at < accepted[0].started_at:
         raise ConfigError(
             f"run {run_id} is older than the {MAX_RUNS} runs of the baseline", "accept newer runs"
         )
-    runs = (*kept, accepted_run(result, reason.strip(), by, at))
+    runs = (*accepted, to_baseline_run(result, reason.strip(), by, at))
     return Baseline(
         scenario=result.scenario.name,
         stack=result.fingerprint.stack,
@@ -169,46 +171,49 @@ def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str
 
 
 def pin(baseline: Baseline, *, reason: str, by: str, at: datetime) -> Baseline:
-    """The baseline with its present runs as its anchor.
+    """Return the baseline with its present runs pinned.
 
     Raises:
-        ConfigError: No reason is given, or there are too few runs to judge by.
+        ConfigError: The reason is empty, or the baseline has too few runs for a comparison.
     """
     if not reason.strip():
-        raise ConfigError("an anchor is pinned for a reason", "--reason 'release 2.0'")
-    if len(baseline.runs) < MIN_RUNS:
+        raise ConfigError("the reason for pinning the baseline is missing", "--reason 'release 2.0'")
+    count = len(baseline.runs)
+    if count < MIN_RUNS:
         raise ConfigError(
-            f"an anchor needs {MIN_RUNS} runs, the baseline has {len(baseline.runs)}",
-            "accept more runs first",
+            f"a pinned baseline needs {MIN_RUNS} runs, the baseline has {count}", "accept more runs first"
         )
     pinned = PinnedBaseline(runs=baseline.runs, pinned_at=at, pinned_by=by, reason=reason.strip())
     return baseline.model_copy(update={"pinned": pinned})
 
 
 def prune(baseline: Baseline, keep: int) -> Baseline:
-    """The baseline with its newest runs only; the anchor stays.
+    """Return the baseline with its newest runs only; the pinned baseline stays.
 
     Raises:
-        ConfigError: None would be left.
+        ConfigError: No run would remain.
     """
     if keep < 1:
-        raise ConfigError("a baseline keeps one run at least", "delete its file to be rid of it")
+        raise ConfigError("a baseline keeps at least one run", "delete its file to remove the baseline")
     return baseline.model_copy(update={"runs": baseline.runs[-keep:]})
 
 
 def typical_values(runs: Sequence[BaselineRun]) -> dict[str, float]:
-    """What is usual in these runs: a value by metric, the mean on the scale that is compared."""
-    found: dict[str, list[float]] = {}
+    """Return the typical value of each metric over runs and prompts (mean of started logarithms)."""
+    values: dict[str, list[float]] = {}
     for run in runs:
         for key, figures in run.figures.items():
-            found.setdefault(key, []).extend(figures.values())
-    return {key: stats.typical(values, metric(key).smallest_change) for key, values in sorted(found.items())}
+            values.setdefault(key, []).extend(figures.values())
+    return {key: stats.typical(values[key], metric(key).smallest_change) for key in sorted(values)}
 
 
-def accepted_run(result: RunResult, reason: str, by: str, at: datetime) -> BaselineRun:
-    """A run as a baseline keeps it."""
+def to_baseline_run(result: RunResult, reason: str, by: str, at: datetime) -> BaselineRun:
+    """Convert a run to an accepted run."""
     summary = result.summary
-    ok = summary.outcomes.get(Outcome.OK, 0)
+    workload = result.reference_workload
+    figures: dict[str, dict[str, float]] = {}
+    for key, by_prompt in sorted(figures_of(summary).items()):
+        figures[key] = {prompt: round(value, _DIGITS) for prompt, value in by_prompt.items()}
     return BaselineRun(
         run_id=result.provenance.run_id,
         started_at=result.provenance.started_at,
@@ -218,36 +223,34 @@ def accepted_run(result: RunResult, reason: str, by: str, at: datetime) -> Basel
         accepted_by=by,
         reason=reason,
         fingerprint=result.fingerprint,
-        ok=ok,
-        failed=summary.requests - ok,
+        ok=summary.ok,
+        failed=summary.failed,
         failed_blocks=summary.failed_blocks,
-        figures={
-            key: {prompt: round(value, _DIGITS) for prompt, value in each.items()}
-            for key, each in sorted(figures_of(summary).items())
-        },
+        figures=figures,
         counters=summary.counters,
         work=summary.work,
-        reference_workload=None
-        if result.reference_workload is None
-        else result.reference_workload.rounded(_CONTROL_DIGITS),
+        reference_workload=None if workload is None else workload.rounded(_WORKLOAD_DIGITS),
     )
 
 
-def faults(baseline: Baseline, today: Fingerprint) -> tuple[str, ...]:
-    """What is wrong with a baseline, one sentence each; empty when nothing is.
+def find_faults(baseline: Baseline, today: Fingerprint) -> tuple[str, ...]:
+    """Return the faults of a baseline, one sentence each.
 
     Args:
-        baseline: As it was read.
-        today: What a run of its scenario on its stack would have.
+        baseline: The baseline.
+        today: The fingerprint of a new run of its scenario on its stack.
     """
-    runs, found = baseline.runs, list[str]()
+    runs = baseline.runs
+    faults: list[str] = []
     if len(runs) < MIN_RUNS:
-        found.append(f"it has {len(runs)} runs, {MIN_RUNS} are needed to judge by")
-    if [run.started_at for run in runs] != sorted(run.started_at for run in runs):
-        found.append("its runs are not in the order in which they were made")
-    if runs and (runs[-1].fingerprint.work_digest, runs[-1].fingerprint.stack_digest) != (
-        today.work_digest,
-        today.stack_digest,
-    ):
-        found.append("its scenario, messages, target or stack are not today's: measure and accept again")
-    return tuple(found)
+        faults.append(f"it has {len(runs)} runs, a decision needs {MIN_RUNS}")
+    starts = [run.started_at for run in runs]
+    if starts != sorted(starts):
+        faults.append("its runs are not in the order of their start")
+    if runs and _declarations(runs[-1].fingerprint) != _declarations(today):
+        faults.append("its scenario, prompts, target or stack changed: measure and accept again")
+    return tuple(faults)
+
+
+def _declarations(fingerprint: Fingerprint) -> tuple[str, str]:
+    return fingerprint.work_digest, fingerprint.stack_digest

@@ -1,132 +1,160 @@
-"""The decision on a run: thresholds, verdicts on its metrics, and whether anything can be said at all."""
+"""Decide on a run: its thresholds, the verdicts on its metrics, and whether it is comparable at all."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import AwareDatetime
 
-from bench.core.calibration.machine import Machine, machine_of
+from bench.core.calibration.machine_speed import MachineSpeed, compare_speed
 from bench.core.run.counters import CounterChange, changed_counters
-from bench.core.run.result import RunResult, differences
+from bench.core.run.result import RunResult
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, sentence_name, tier_name
 from bench.core.values import wording
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun
+from bench.core.verdict.comparable import comparable_runs, explain_not_comparable, same_conditions
 from bench.core.verdict.noise import Noise
-from bench.core.verdict.success import accepted_successes, judge_success, successes
+from bench.core.verdict.success import count_successes, judge_success
 from bench.core.verdict.verdict import MDE_BUDGET_RATIO, MetricComparison, Verdict, judge_metrics
 from bench.core.watch.work import WorkChange, changed_work
 
+# A tier explains a regression if it has at least this share of the growth of all tiers.
+MAIN_TIER_SHARE = 0.20
+
 
 class Decision(StrEnum):
-    """What is said of the run."""
+    """The decision on a run."""
 
-    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    PASS = "pass"  # noqa: S105 - a decision, not a password
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
     INVALID = "invalid"
 
 
 class MachineComparison(Record):
-    """The machine of a run beside those of the baseline, by what the same work took.
-
-    Attributes:
-        slower_ratio: How much slower it was; below 0 it was faster.
-        moved: It is not one like those: an environment shift.
-    """
+    """The machine of a run, compared with the machines of the baseline by the reference workload."""
 
     slower_ratio: float
-    moved: bool
+    """How much slower the machine was; below 0 it was faster."""
+    environment_shift: bool
+    """The difference is larger than chance and large enough to matter."""
 
 
 class Comparison(Record):
-    """A run, judged.
-
-    Attributes:
-        decision: The verdict on the run.
-        reasons: What it rests on, one sentence each.
-        metrics: Every metric that can decide, then every tier.
-        baseline_runs: How many runs it was compared with.
-        newest_baseline_commit: What the newest of them measured.
-        newest_baseline_at: When that was.
-        drifted: What decides, beside the baseline's anchor; empty when it has none to compare with.
-        pinned_at: When the anchor was pinned.
-        confirmed_by: The second run that it rests on; None when one was enough.
-        compare_with: What was measured in turns with it; None when it was compared with a baseline.
-        machine: How fast this run's machine was beside the baseline's; None when no control says so.
-        counters: What has no noise and changed all the same; it decides nothing.
-        work: What messages make the stack's services do, likewise.
-    """
+    """The decision on a run, with its reasons and all compared metrics."""
 
     decision: Decision
+    """The decision on the run."""
     reasons: tuple[str, ...]
+    """The reasons of the decision, one sentence each."""
     metrics: tuple[MetricComparison, ...] = ()
+    """Every metric that can decide, then the tiers."""
     baseline_runs: int = 0
+    """Number of runs that the run was compared with."""
     newest_baseline_commit: str | None = None
+    """Commit of the newest of them."""
     newest_baseline_at: AwareDatetime | None = None
-    drifted: tuple[MetricComparison, ...] = ()
+    """Start of the newest of them."""
+    against_pinned: tuple[MetricComparison, ...] = ()
+    """The deciding metrics, compared with the pinned baseline; empty without one."""
     pinned_at: AwareDatetime | None = None
+    """When the baseline was pinned."""
     confirmed_by: str | None = None
-    compare_with: str | None = None
+    """Id of the confirmation run; None if the first run was enough."""
+    base_name: str | None = None
+    """Name of the base of `bench ab`; None for a comparison with a baseline."""
     machine: MachineComparison | None = None
+    """Machine speed compared with the baseline; None without a reference workload."""
     counters: tuple[CounterChange, ...] = ()
+    """Exact counters that changed; they do not influence the decision."""
     work: tuple[WorkChange, ...] = ()
+    """Work per message that changed; it does not influence the decision."""
 
     @property
     def suspect(self) -> bool:
-        """Whether it is worth measuring again, before anybody is told."""
-        looks = any(each.suspect and each.gates for each in self.metrics)
-        return self.confirmed_by is None and (looks or bool(self.worse_than_pinned))
+        """Whether a second run can change the decision."""
+        if self.confirmed_by is not None:
+            return False
+        looks_worse = any(comparison.suspect and comparison.gates for comparison in self.metrics)
+        return looks_worse or bool(self.drifted)
 
     def regressed(self, part: Part) -> tuple[MetricComparison, ...]:
-        """The regressions among the metrics of one part, the largest first."""
-        found = [each for each in self.metrics if each.regressed and each.part is part]
-        return tuple(sorted(found, key=lambda each: -abs(each.change or 0.0)))
+        """Return the regressions among the metrics of one part, the largest first."""
+        regressions = [row for row in self.metrics if row.regressed and row.part is part]
+        return tuple(sorted(regressions, key=lambda row: -abs(row.change or 0.0)))
 
     @property
     def vanished(self) -> tuple[str, ...]:
-        """What the baseline has and the run has not, by key."""
-        return _vanished(self.metrics)
+        """Keys of the metrics that the baseline has and the run does not have."""
+        return vanished_keys(self.metrics)
 
     @property
-    def worse_than_pinned(self) -> tuple[MetricComparison, ...]:
-        """What decides and crept."""
-        return tuple(each for each in self.drifted if each.regressed)
+    def drifted(self) -> tuple[MetricComparison, ...]:
+        """The deciding metrics that regressed against the pinned baseline."""
+        return tuple(row for row in self.against_pinned if row.regressed)
 
     def slower_tiers(self) -> tuple[MetricComparison, ...]:
-        """The tiers that make up the growth: each at least a fifth of it and beyond what matters."""
-        tiers = [each for each in self.metrics if tier_name(each.key) is not None]
-        grown = [each for each in tiers if (each.change or 0.0) >= metric(each.key).smallest_change]
-        total = sum(each.change or 0.0 for each in grown)
-        main = [each for each in grown if (each.change or 0.0) >= total / 5]
-        return tuple(sorted(main, key=lambda each: -(each.change or 0.0)))
+        """Return the tiers that explain a regression, the largest first.
+
+        Each has at least a fifth of the growth, and grew by more than the smallest change that matters.
+        """
+        growths: dict[str, float] = {}
+        for row in self.metrics:
+            growth = row.change or 0.0
+            if tier_name(row.key) is not None and growth >= metric(row.key).smallest_change:
+                growths[row.key] = growth
+        smallest = MAIN_TIER_SHARE * sum(growths.values())
+        main = [row for row in self.metrics if row.key in growths and growths[row.key] >= smallest]
+        return tuple(sorted(main, key=lambda row: -growths[row.key]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """Everything that influences the decision on a valid run."""
+
+    crossed: Sequence[str]
+    """Crossed thresholds, a sentence each."""
+    metrics: Sequence[MetricComparison]
+    against_pinned: Sequence[MetricComparison]
+    speed: MachineSpeed | None
+    doubts: Sequence[str]
+    """Why a regression must not fail the run, a sentence each."""
 
 
 def compare(
-    result: RunResult, baseline: Baseline | None, again: RunResult | None = None, noise: Noise | None = None
+    result: RunResult,
+    baseline: Baseline | None,
+    confirmation: RunResult | None = None,
+    noise: Noise | None = None,
 ) -> Comparison:
     """Judge a run.
 
     Args:
         result: The run, valid or not.
-        baseline: What is expected; None when nothing is yet.
-        again: A second run of the same, valid or not, when the first one was suspect.
-        noise: What is known of runs of the same; None for the usual priors.
+        baseline: The baseline; None if there is none yet.
+        confirmation: A second run of the same version, valid or not, after a suspect first run.
+        noise: Measured noise of the scenario; None selects the default priors.
     """
     if not result.validity.valid:
         return Comparison(decision=Decision.INVALID, reasons=result.validity.reasons)
-    crossed = [f"threshold crossed: {limit}" for limit in result.crossed]
-    unjudged = _unjudged(result, baseline)
-    if unjudged or baseline is None:
+    crossed = crossed_thresholds(result)
+    obstacle = explain_not_comparable(result, baseline)
+    if baseline is None or obstacle is not None:
         decision = Decision.FAIL if crossed else Decision.INCONCLUSIVE
-        return Comparison(decision=decision, reasons=(*crossed, *unjudged))
-    heads = [result] if again is None or _no_witness(again) else [result, again]
-    runs = comparable(result, baseline)
-    machine, metrics = _machine(heads, runs), _judged(heads, runs, noise)
-    drifted = _against_pinned(heads, baseline, noise)
-    decision, reasons = _weighed(crossed, metrics, drifted, machine, _doubts(noise, again))
-    reasons += _unconfirmed(_judged([result], runs, noise), metrics) if len(heads) > 1 else ()
+        return Comparison(decision=decision, reasons=(*crossed, *filter(None, [obstacle])))
+
+    confirmed = confirmation is not None and _explain_unusable(confirmation) is None
+    heads = [result, confirmation] if confirmation is not None and confirmed else [result]
+    runs = comparable_runs(result, baseline)
+    speed = _compare_speed(heads, runs)
+    metrics = _judge_runs(heads, runs, noise)
+    against_pinned = _compare_with_pinned(heads, baseline, noise)
+    doubts = _doubts(noise, confirmation)
+    decision, reasons = _decide_with_context(_Evidence(crossed, metrics, against_pinned, speed, doubts))
+    if confirmed:
+        reasons += _explain_unconfirmed(_judge_runs([result], runs, noise), metrics)
     counters = changed_counters(result.summary.counters, [run.counters for run in runs])
     work = changed_work([result.summary.done], [run.done for run in runs])
     return Comparison(
@@ -136,169 +164,145 @@ def compare(
         baseline_runs=len(runs),
         newest_baseline_commit=runs[-1].commit,
         newest_baseline_at=runs[-1].started_at,
-        drifted=drifted,
-        pinned_at=baseline.pinned.pinned_at if baseline.pinned and drifted else None,
-        confirmed_by=heads[1].provenance.run_id if len(heads) > 1 else None,
-        machine=_beside_others(machine),
+        against_pinned=against_pinned,
+        pinned_at=baseline.pinned.pinned_at if baseline.pinned and against_pinned else None,
+        confirmed_by=heads[1].provenance.run_id if confirmed else None,
+        machine=_machine_comparison(speed),
         counters=counters,
         work=work,
     )
 
 
-def _weighed(
-    crossed: Sequence[str],
-    metrics: Sequence[MetricComparison],
-    drifted: Sequence[MetricComparison],
-    machine: Machine | None,
-    doubts: Sequence[str],
-) -> tuple[Decision, tuple[str, ...]]:
-    """The decision when the machine, the anchor and what speaks against a failure are looked at too."""
-    decision, reasons = decide(crossed, metrics)
-    if machine is not None and machine.moved:
-        first = decision is Decision.INCONCLUSIVE
-        reasons = (_moved(machine), *reasons) if first else (*reasons, _moved(machine))
-    worse = [sentence_name(each.key) for each in drifted if each.regressed]
-    if worse:
-        decision = Decision.FAIL
-        reasons += tuple(f"{name} crept: it regressed beside the anchor" for name in worse)
-    if decision is Decision.FAIL and doubts and not crossed and not _vanished(metrics):
-        return Decision.INCONCLUSIVE, (*doubts, *reasons)
-    return decision, reasons
-
-
-def _no_witness(again: RunResult) -> str | None:
-    """Why a second run confirms nothing; None when it can."""
-    if again.stop is not None:
-        return f"the second run, which had to agree, ended early: {again.stop.reason}"
-    if not again.validity.valid:
-        return f"the second run, which had to agree, is invalid: {'; '.join(again.validity.reasons)}"
-    return None
-
-
-def _doubts(noise: Noise | None, again: RunResult | None) -> tuple[str, ...]:
-    """Why what looks like a regression fails nobody; empty when it does."""
-    doubts = []
-    if noise is not None and noise.advisory:
-        alarms = f"{noise.alarms} of {noise.runs} runs of the same were false alarms"
-        doubts.append(f"the gate only advises: {alarms}")
-    if again is not None and (why := _no_witness(again)):
-        doubts.append(why)
-    return tuple(doubts)
-
-
-def _vanished(metrics: Sequence[MetricComparison]) -> tuple[str, ...]:
-    """What blocks without any test: the baseline has it and the run has not."""
-    return tuple(each.key for each in metrics if each.verdict is Verdict.MISSING and each.gates)
-
-
-def _judged(
-    heads: Sequence[RunResult], runs: Sequence[BaselineRun], noise: Noise | None
-) -> tuple[MetricComparison, ...]:
-    summaries, tolerances = [each.summary for each in heads], heads[0].scenario.tolerances
-    success = judge_success(successes(summaries), accepted_successes(runs))
-    return (success, *judge_metrics(summaries, runs, tolerances, noise, _machine(heads, runs)))
-
-
-def _machine(heads: Sequence[RunResult], runs: Sequence[BaselineRun]) -> Machine | None:
-    """How fast the machines were; where time is simulated that is no matter."""
-    if heads[0].fingerprint.simulated:
-        return None
-    return machine_of([each.reference_workload for each in heads], [run.reference_workload for run in runs])
-
-
-def _beside_others(machine: Machine | None) -> MachineComparison | None:
-    if machine is None:
-        return None
-    return MachineComparison(slower_ratio=machine.slower_ratio, moved=machine.moved)
-
-
-def _moved(machine: Machine) -> str:
-    way = "slower" if machine.slower > 0 else "faster"
-    size = wording.percent(abs(machine.slower_ratio))
-    return f"environment shift: work that no version touches was {size} {way} than in the baseline's runs"
-
-
-def _against_pinned(
-    heads: Sequence[RunResult], baseline: Baseline, noise: Noise | None
-) -> tuple[MetricComparison, ...]:
-    """What decides, beside the pinned runs that compare with this one, if there are enough."""
-    alike = _alike(heads[0], baseline.pinned.runs if baseline.pinned else ())
-    if len(alike) < MIN_RUNS:
-        return ()
-    return tuple(each for each in _judged(heads, alike, noise) if each.part is Part.DECIDES)
-
-
-def _unconfirmed(alone: Sequence[MetricComparison], both: Sequence[MetricComparison]) -> tuple[str, ...]:
-    """What looked like a regression until it was measured again."""
-    confirmed = {each.key for each in both if each.regressed}
-    looked = [each.key for each in alone if each.regressed and each.gates and each.key not in confirmed]
-    return tuple(f"{sentence_name(key)} looked worse, and a second run did not confirm it" for key in looked)
-
-
-def comparable(result: RunResult, baseline: Baseline) -> tuple[BaselineRun, ...]:
-    """The runs of a baseline that a run can be compared with, oldest first."""
-    return tuple(run for run in _alike(result, baseline.runs) if run.ok + run.failed > 0)
-
-
-def _alike(result: RunResult, runs: Sequence[BaselineRun]) -> list[BaselineRun]:
-    """The runs that compare with this one; where both have a control the processor may be another one."""
-    own, reference_workload = result.fingerprint, result.reference_workload
-    return [
-        run
-        for run in runs
-        if not differences(
-            own,
-            run.fingerprint,
-            any_processor=machine_of([reference_workload], [run.reference_workload]) is not None,
-        )
-    ]
-
-
-def _unjudged(result: RunResult, baseline: Baseline | None) -> tuple[str, ...]:
-    """Why nothing can be said of this run beside this baseline; empty when something can."""
-    if result.stop is not None:
-        return (f"the run ended early and was not compared: {result.stop.reason}",)
-    if baseline is None or not baseline.runs:
-        return ("there is no baseline for this scenario and environment yet",)
-    if baseline.scenario != result.scenario.name:
-        return (f"the baseline is of scenario '{baseline.scenario}'",)
-    count = len(comparable(result, baseline))
-    if count >= MIN_RUNS:
-        return ()
-    newest = differences(result.fingerprint, baseline.runs[-1].fingerprint)
-    why = f"; the newest differs in {', '.join(newest)}" if newest else ""
-    return (
-        f"{count} of the baseline's {len(baseline.runs)} runs are comparable, {MIN_RUNS} are needed{why}",
-    )
+def crossed_thresholds(result: RunResult) -> list[str]:
+    """Return a sentence for each crossed threshold of a run."""
+    return [f"threshold crossed: {limit}" for limit in result.crossed]
 
 
 def decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple[Decision, tuple[str, ...]]:
-    """The decision that verdicts and crossed thresholds make, and what it rests on."""
-    gating = [each for each in metrics if each.gates]
-    said = {verdict: [each for each in gating if each.verdict is verdict] for verdict in Verdict}
-    missing = [sentence_name(key) for key in _vanished(metrics)]
-    failures = [
-        *crossed,
-        *(f"{sentence_name(each.key)} regressed" for each in said[Verdict.REGRESSED]),
-        *([f"missing, though the baseline has it: {', '.join(missing)}"] if missing else ()),
-    ]
+    """Return the decision from crossed thresholds and verdicts, and its reasons."""
+    regressed: list[str] = []
+    improved: list[str] = []
+    inconclusive: list[str] = []
+    for row in metrics:
+        if not row.gates:
+            continue
+        if row.verdict is Verdict.REGRESSED:
+            regressed.append(f"{sentence_name(row.key)} regressed")
+        elif row.verdict is Verdict.IMPROVED:
+            improved.append(f"{sentence_name(row.key)} improved")
+        elif row.verdict is Verdict.INCONCLUSIVE and row.part is Part.DECIDES:
+            inconclusive.append(f"{sentence_name(row.key)}: {explain_inconclusive(row)}")
+    missing = ", ".join(map(sentence_name, vanished_keys(metrics)))
+    missing_reasons = [f"missing, but the baseline has it: {missing}"] if missing else []
+    failures = (*crossed, *regressed, *missing_reasons)
     if failures:
-        return Decision.FAIL, tuple(failures)
-    inconclusive = [each for each in said[Verdict.INCONCLUSIVE] if each.part is Part.DECIDES]
+        return Decision.FAIL, failures
     if inconclusive:
-        return Decision.INCONCLUSIVE, tuple(
-            f"{sentence_name(each.key)}: {unclear(each)}" for each in inconclusive
-        )
-    return Decision.PASS, tuple(f"{sentence_name(each.key)} improved" for each in said[Verdict.IMPROVED])
+        return Decision.INCONCLUSIVE, tuple(inconclusive)
+    return Decision.PASS, tuple(improved)
 
 
-def unclear(each: MetricComparison) -> str:
-    """Why nothing can be said of a metric."""
-    if each.mde_ratio is None:
+def vanished_keys(metrics: Sequence[MetricComparison]) -> tuple[str, ...]:
+    """Return the keys of missing metrics, which fail a run without a test."""
+    return tuple(row.key for row in metrics if row.verdict is Verdict.MISSING and row.gates)
+
+
+def explain_inconclusive(comparison: MetricComparison) -> str:
+    """Return why a metric is inconclusive."""
+    if comparison.mde_ratio is None:
         return "too little data to compare"
-    if each.mde_ratio <= MDE_BUDGET_RATIO:
-        return f"{wording.change(each.change_ratio)}, which the machine may explain"
-    return (
-        f"only a change of {wording.change(each.mde_ratio)} or more could have been seen, "
-        f"{wording.change(MDE_BUDGET_RATIO)} is asked"
-    )
+    if comparison.mde_ratio <= MDE_BUDGET_RATIO:
+        return f"{wording.change(comparison.change_ratio)}, which the machine may explain"
+    detectable = wording.change(comparison.mde_ratio)
+    required = wording.change(MDE_BUDGET_RATIO)
+    return f"only a change of {detectable} or more is detectable, {required} is required"
+
+
+def _decide_with_context(evidence: _Evidence) -> tuple[Decision, tuple[str, ...]]:
+    """Decide, and consider the machine, the pinned baseline and the doubts too."""
+    decision, reasons = decide(evidence.crossed, evidence.metrics)
+    if evidence.speed is not None and evidence.speed.environment_shift:
+        shift = _explain_environment_shift(evidence.speed)
+        reasons = (shift, *reasons) if decision is Decision.INCONCLUSIVE else (*reasons, shift)
+    drifted = [row for row in evidence.against_pinned if row.regressed]
+    for row in drifted:
+        reasons += (f"{sentence_name(row.key)} drifted: it regressed compared with the pinned baseline",)
+    if drifted:
+        decision = Decision.FAIL
+    certain_failure = evidence.crossed or vanished_keys(evidence.metrics)
+    if decision is Decision.FAIL and evidence.doubts and not certain_failure:
+        return Decision.INCONCLUSIVE, (*evidence.doubts, *reasons)
+    return decision, reasons
+
+
+def _explain_unusable(confirmation: RunResult) -> str | None:
+    """Return why a second run cannot confirm a regression; None if it can."""
+    if confirmation.stop is not None:
+        return f"the confirmation run ended early: {confirmation.stop.reason}"
+    if not confirmation.validity.valid:
+        return f"the confirmation run is invalid: {'; '.join(confirmation.validity.reasons)}"
+    return None
+
+
+def _doubts(noise: Noise | None, confirmation: RunResult | None) -> tuple[str, ...]:
+    """Return why a regression must not fail the run; empty if it fails it."""
+    doubts: list[str] = []
+    if noise is not None and noise.advisory:
+        alarms = f"{noise.alarms} of {noise.runs} runs of the same version were false alarms"
+        doubts.append(f"the gate only advises: {alarms}")
+    unusable = None if confirmation is None else _explain_unusable(confirmation)
+    if unusable:
+        doubts.append(unusable)
+    return tuple(doubts)
+
+
+def _judge_runs(
+    heads: Sequence[RunResult], runs: Sequence[BaselineRun], noise: Noise | None
+) -> tuple[MetricComparison, ...]:
+    summaries = [head.summary for head in heads]
+    tolerances = heads[0].scenario.tolerances
+    success = judge_success(count_successes(summaries), count_successes(runs))
+    return (success, *judge_metrics(summaries, runs, tolerances, noise, _compare_speed(heads, runs)))
+
+
+def _compare_speed(heads: Sequence[RunResult], runs: Sequence[BaselineRun]) -> MachineSpeed | None:
+    """Compare the machine speed; None if it is unknown, or if the stack simulates time."""
+    if heads[0].fingerprint.simulated:
+        return None
+    head_workloads = [head.reference_workload for head in heads]
+    base_workloads = [run.reference_workload for run in runs]
+    return compare_speed(head_workloads, base_workloads)
+
+
+def _machine_comparison(speed: MachineSpeed | None) -> MachineComparison | None:
+    if speed is None:
+        return None
+    return MachineComparison(slower_ratio=speed.slowdown_ratio, environment_shift=speed.environment_shift)
+
+
+def _explain_environment_shift(speed: MachineSpeed) -> str:
+    direction = "slower" if speed.log_slowdown > 0 else "faster"
+    size = wording.percent(abs(speed.slowdown_ratio))
+    return f"environment shift: the reference workload was {size} {direction} than in the baseline's runs"
+
+
+def _compare_with_pinned(
+    heads: Sequence[RunResult], baseline: Baseline, noise: Noise | None
+) -> tuple[MetricComparison, ...]:
+    """Compare the deciding metrics with the pinned runs; empty with too few comparable ones."""
+    pinned = same_conditions(heads[0], baseline.pinned.runs if baseline.pinned else ())
+    if len(pinned) < MIN_RUNS:
+        return ()
+    return tuple(row for row in _judge_runs(heads, pinned, noise) if row.part is Part.DECIDES)
+
+
+def _explain_unconfirmed(
+    alone: Sequence[MetricComparison], both: Sequence[MetricComparison]
+) -> tuple[str, ...]:
+    """Return a sentence for each regression of the first run that the confirmation run does not have."""
+    confirmed = {row.key for row in both if row.regressed}
+    reasons: list[str] = []
+    for row in alone:
+        if row.regressed and row.gates and row.key not in confirmed:
+            reasons.append(f"{sentence_name(row.key)} looked worse, and a second run did not confirm it")
+    return tuple(reasons)

@@ -1,154 +1,223 @@
-"""How far one side lies from the other in a metric, in started logarithms, and how sure that is."""
+"""The difference of two sides in one metric, as a difference of started logarithms, with its standard error.
+
+A started logarithm is log(x + c), where c is the smallest change that matters. A difference of 0.1 is a
+change of about 10 % for times far above c.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from bench.core.calibration.machine import Machine, slope_error, slope_on
+from bench.core.calibration.machine_speed import MachineSpeed, slope_error, workload_slope
 from bench.core.samples.metric import Better
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.verdict.baseline import MIN_RUNS
 
-PRIOR_SD, PRIOR_DF = 0.06, 6  # between-run spread before any run was seen, on the log scale
-# The same where a control takes the machine out.
-CONTROLLED_PRIOR_SD = 0.03
-# The same of two runs one after the other on one machine, which share its mood.
-PAIR_PRIOR_SD, PAIR_PRIOR_DF = 0.03, 4
+# Prior standard deviation between runs on the log scale, and its degrees of freedom.
+PRIOR_SD = 0.06
+PRIOR_DF = 6
+# The same if the effect of the machine is removed.
+CORRECTED_PRIOR_SD = 0.03
+# The same for the difference of two consecutive runs on one machine.
+PAIR_PRIOR_SD = 0.03
+PAIR_PRIOR_DF = 4
 MIN_PAIRS = 4
 
+# Value by prompt.
 Figures = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A distance; above zero is worse.
-
-    Attributes:
-        key: The metric.
-        base: Typical value of the one side, in the metric's unit.
-        head: Of the other.
-        distance: Mean over messages of the difference of their started logarithms, less the machine's part.
-        standard_error: Of the distance.
-        df: Degrees of freedom of the standard error.
-        smallest: Of the distances that it is the mean of, the one nearest to nothing; 0 when they disagree.
-        machine: The part of the whole difference that the control puts down to the machine.
-        slower: What that part would be if the metric followed the control in full.
-    """
+    """The distance of the head from the base in one metric; above 0 is worse."""
 
     key: str
+    """Key of the metric."""
     base: float
+    """Typical value of the base, in the metric's unit."""
     head: float
+    """Typical value of the head."""
     distance: float
+    """Mean over prompts of the differences of started logarithms, without the effect of the machine."""
     standard_error: float
+    """Standard error of the distance."""
     df: int
+    """Degrees of freedom of the standard error."""
     smallest: float
-    machine: float = 0.0
-    slower: float = 0.0
+    """The distance of the single head run that is nearest to 0; 0 if the head runs have different signs."""
+    machine_effect: float = 0.0
+    """The part of the difference that follows the machine speed and is not in `distance`."""
+    log_slowdown: float = 0.0
+    """What `machine_effect` is for a metric that follows the machine speed in full (slope 1)."""
 
     @property
     def p_worse(self) -> float:
-        """Probability of being this much worse by chance."""
+        """P value of the one-sided t test that the head is worse."""
         return stats.t_upper(self.distance / self.standard_error, self.df)
 
     @property
     def p_better(self) -> float:
-        """Probability of being this much better by chance."""
+        """P value of the one-sided t test that the head is better."""
         return stats.t_upper(-self.distance / self.standard_error, self.df)
 
     @property
-    def beyond_the_machine(self) -> float:
-        """The distance if the metric followed the control in full."""
-        return self.distance + self.machine - self.slower
+    def distance_at_full_slope(self) -> float:
+        """The distance if the metric followed the machine speed in full (slope 1)."""
+        return self.distance + self.machine_effect - self.log_slowdown
 
 
-def from_baseline(
+class _Side(NamedTuple):
+    """The runs of one side that have a prompt in common with the reference values, in their order."""
+
+    distances: list[float]
+    log_times: list[float]
+    typical: list[float]
+
+
+def shift_from_baseline(
     key: str,
     heads: Sequence[Figures],
     base: Sequence[Figures],
     prior: tuple[float, int] | None = None,
-    machine: Machine | None = None,
+    speed: MachineSpeed | None = None,
 ) -> Shift | None:
-    """The distance of a run, or of a run and its repetition, paired by prompt; None of too few runs.
+    """Return the shift of a run against its baseline, paired by prompt; None with too few runs.
 
-    A repetition on the same machine shares its mood and is no second witness: it makes the distance a mean,
-    and the standard error stays that of one run.
+    Let r_i and x_i be the distance and the log workload time of baseline run i of n, d and x those of the
+    head, and b the slope of r on x (analysis of covariance: Fisher, 1932). Then the distance and its standard
+    error are
+
+        distance = d - b (x - mean(x_i))
+        s        = standard deviation of r_i - b (x_i - mean(x_i)), shrunk to its prior
+        error²   = s² (1 + 1/n) + (x - mean(x_i))² error(b)²
+
+    A confirmation run on the same machine is not independent of the first run. It makes d and x a mean, and
+    the standard error remains that of one run.
 
     Args:
         key: The metric.
-        heads: Figures of the run, and of its repetition; empty where it has none.
-        base: Figures of the baseline's runs, likewise.
-        prior: Spread between runs and its degrees of freedom, when that was measured.
-        machine: How fast the machines were, when that was.
+        heads: Values of the run and of its confirmation run; empty if a run has none.
+        base: Values of the baseline's runs; empty if a run has none.
+        prior: Measured spread between runs and its degrees of freedom.
+        speed: Machine speed of all runs; None disables the correction.
     """
-    row = metric(key)
-    start_ms = row.smallest_change
-    asked = {prompt for head in heads for prompt in head}
-    usual = {prompt: value for prompt, value in usual_of(base, start_ms).items() if prompt in asked}
-    paired = [number for number, run in enumerate(base) if run.keys() & usual.keys()]
-    known = [number for number, head in enumerate(heads) if head.keys() & usual.keys()]
-    if len(paired) < MIN_RUNS or not known:
+    reference = _reference_values(key, heads, base)
+    if speed is None:
+        speed = MachineSpeed(head_log_times=(0.0,) * len(heads), base_log_times=(0.0,) * len(base))
+    head_side = _measure_side(key, heads, speed.head_log_times, reference)
+    base_side = _measure_side(key, base, speed.base_log_times, reference)
+    count = len(base_side.distances)
+    if count < MIN_RUNS or not head_side.distances:
         return None
-    sign = 1.0 if row.better is Better.LOWER else -1.0
-    residuals = [sign * stats.paired_change(base[number], usual, start_ms) for number in paired]
-    distances = [sign * stats.paired_change(heads[number], usual, start_ms) for number in known]
-    machine = machine or Machine(heads=(0.0,) * len(heads), base=(0.0,) * len(base))
-    paces, head_paces = [machine.base[n] for n in paired], [machine.heads[n] for n in known]
-    pace, slope = _mean(paces), slope_on(paces, residuals)
-    own = [each - slope * (at - pace) for each, at in zip(residuals, paces, strict=True)]
-    net = [each - slope * (at - pace) for each, at in zip(distances, head_paces, strict=True)]
-    slower = _mean(head_paces) - pace
-    spread, df = stats.shrunk_sd(own, *(prior or (CONTROLLED_PRIOR_SD if slope else PRIOR_SD, PRIOR_DF)))
-    error = math.hypot(
-        spread * math.sqrt(1.0 + 1.0 / len(paired)), slower * slope_error(slope, paces, spread)
-    )
-    typical = [stats.typical([heads[n][each] for each in usual if each in heads[n]], start_ms) for n in known]
+
+    slope = workload_slope(base_side.log_times, base_side.distances)
+    mean_log_time = _mean(base_side.log_times)
+    log_slowdown = _mean(head_side.log_times) - mean_log_time
+    head_distances = _correct(head_side, slope, mean_log_time)
+    base_distances = _correct(base_side, slope, mean_log_time)
+
+    prior_sd, prior_df = prior or (CORRECTED_PRIOR_SD if slope else PRIOR_SD, PRIOR_DF)
+    spread, df = stats.shrunk_sd(base_distances, prior_sd, prior_df)
+    prediction_error = spread * math.sqrt(1.0 + 1.0 / count)
+    correction_error = log_slowdown * slope_error(slope, base_side.log_times, spread)
     return Shift(
         key=key,
-        base=stats.typical(list(usual.values()), start_ms),
-        head=_mean(typical),
-        distance=_mean(net),
-        standard_error=error,
+        base=stats.typical(list(reference.values()), metric(key).smallest_change),
+        head=_mean(head_side.typical),
+        distance=_mean(head_distances),
+        standard_error=math.hypot(prediction_error, correction_error),
         df=df,
-        smallest=min(net, key=abs) if len({each > 0 for each in net}) == 1 else 0.0,
-        machine=slope * slower,
-        slower=slower,
+        smallest=_smallest(head_distances),
+        machine_effect=slope * log_slowdown,
+        log_slowdown=log_slowdown,
     )
 
 
-def usual_of(runs: Sequence[Figures], start_ms: float) -> dict[str, float]:
-    """The typical value of each prompt that any of the runs has."""
-    prompts = sorted({prompt for run in runs for prompt in run})
-    return {
-        prompt: stats.typical([run[prompt] for run in runs if prompt in run], start_ms) for prompt in prompts
-    }
+def shift_of_pairs(key: str, pairs: Sequence[tuple[Figures, Figures]]) -> Shift | None:
+    """Return the shift of the head against the base, from pairs of consecutive runs; None with too few pairs.
+
+    A paired t test: distance = mean(d_i), error = s / √n, where d_i is the distance of pair i and s their
+    standard deviation, shrunk to its prior.
+
+    Args:
+        key: The metric.
+        pairs: Values of a base run and of a head run.
+    """
+    start_ms = metric(key).smallest_change
+    distances: list[float] = []
+    base_values: list[float] = []
+    head_values: list[float] = []
+    for base, head in pairs:
+        if base.keys() & head.keys():
+            distances.append(stats.paired_change(head, base, start_ms))
+            base_values += base.values()
+            head_values += head.values()
+    count = len(distances)
+    if count < MIN_PAIRS:
+        return None
+
+    spread, df = stats.shrunk_sd(distances, PAIR_PRIOR_SD, PAIR_PRIOR_DF)
+    distance = worse_sign(key) * sum(distances) / count
+    return Shift(
+        key=key,
+        base=stats.typical(base_values, start_ms),
+        head=stats.typical(head_values, start_ms),
+        distance=distance,
+        standard_error=spread / math.sqrt(count),
+        df=df,
+        smallest=distance,
+    )
+
+
+def typical_by_prompt(runs: Sequence[Figures], start_ms: float) -> dict[str, float]:
+    """Return the typical value of each prompt over all runs that have it."""
+    values: dict[str, list[float]] = {}
+    for run in runs:
+        for prompt, value in run.items():
+            values.setdefault(prompt, []).append(value)
+    return {prompt: stats.typical(values[prompt], start_ms) for prompt in sorted(values)}
+
+
+def worse_sign(key: str) -> float:
+    """Return the sign of a change for the worse: 1 if lower values are better, else -1."""
+    return 1.0 if metric(key).better is Better.LOWER else -1.0
+
+
+def _reference_values(key: str, heads: Sequence[Figures], base: Sequence[Figures]) -> dict[str, float]:
+    """Return the baseline's typical value of each prompt that a head run has."""
+    head_prompts = set[str]().union(*heads)
+    typical = typical_by_prompt(base, metric(key).smallest_change)
+    return {prompt: value for prompt, value in typical.items() if prompt in head_prompts}
+
+
+def _measure_side(key: str, runs: Sequence[Figures], log_times: Sequence[float], reference: Figures) -> _Side:
+    """Measure the runs against the reference values; runs without a common prompt are left out."""
+    start_ms = metric(key).smallest_change
+    side = _Side(distances=[], log_times=[], typical=[])
+    for run, log_time in zip(runs, log_times, strict=True):
+        common = [run[prompt] for prompt in reference if prompt in run]
+        if common:
+            side.distances.append(worse_sign(key) * stats.paired_change(run, reference, start_ms))
+            side.log_times.append(log_time)
+            side.typical.append(stats.typical(common, start_ms))
+    return side
+
+
+def _correct(side: _Side, slope: float, mean_log_time: float) -> list[float]:
+    """Return the distances without the effect of the machine."""
+    pairs = zip(side.distances, side.log_times, strict=True)
+    return [distance - slope * (log_time - mean_log_time) for distance, log_time in pairs]
+
+
+def _smallest(distances: Sequence[float]) -> float:
+    """Return the distance nearest to 0; 0 if some are above 0 and some are not."""
+    worse = sum(distance > 0 for distance in distances)
+    if worse not in {0, len(distances)}:
+        return 0.0
+    return min(distances, key=abs)
 
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-
-def of_pairs(key: str, pairs: Sequence[tuple[Figures, Figures]]) -> Shift | None:
-    """The distance of a head from its base, each measured right beside the other; None of too few pairs."""
-    row = metric(key)
-    start_ms = row.smallest_change
-    common = [(base, head) for base, head in pairs if base.keys() & head.keys()]
-    if len(common) < MIN_PAIRS:
-        return None
-    distances = [stats.paired_change(head, base, start_ms) for base, head in common]
-    spread, df = stats.shrunk_sd(distances, PAIR_PRIOR_SD, PAIR_PRIOR_DF)
-    sign = 1.0 if row.better is Better.LOWER else -1.0
-    distance = sign * sum(distances) / len(distances)
-    base_ms, head_ms = (
-        stats.typical([value for pair in common for value in pair[side].values()], start_ms)
-        for side in (0, 1)
-    )
-    return Shift(
-        key=key,
-        base=base_ms,
-        head=head_ms,
-        distance=distance,
-        standard_error=spread / math.sqrt(len(common)),
-        df=df,
-        smallest=distance,
-    )

@@ -1,35 +1,47 @@
-"""The verdict on success: a count, so it is tested as one (Fisher's exact test)."""
+"""The verdict on the success ratio, by Fisher's exact test, because successes are counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from bench.core.run.summary import BLOCKS, RunSummary
+from bench.core.run.summary import BLOCKS
 from bench.core.samples.metrics import metric
-from bench.core.samples.sample import Outcome
 from bench.core.values import stats
-from bench.core.verdict.baseline import BaselineRun
 from bench.core.verdict.verdict import SCREEN_ALPHA, MetricComparison, Verdict
 
 SUCCESS = "success_ratio"
 SUCCESS_ALPHA = 0.01
-MIN_FAILED_BLOCKS = 2  # one bad moment of the machine is not a bad target
+MIN_FAILED_BLOCKS = 2  # failures in a single block can be a short disturbance of the machine
+
+
+class RequestCounts(Protocol):
+    """A run that knows how its requests ended: of a result, of a baseline or of a history."""
+
+    @property
+    def ok(self) -> int:
+        """Requests that succeeded."""
+
+    @property
+    def failed(self) -> int:
+        """Requests that failed."""
+
+    @property
+    def failed_blocks(self) -> int:
+        """Blocks (sixths of the run) with a failed request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Successes:
-    """How requests of some runs ended.
-
-    Attributes:
-        ok: Requests that succeeded.
-        failed: Requests that did not.
-        failed_blocks: In how many sixths of the runs requests failed.
-        runs: How many runs.
-    """
+    """Number of successful and failed requests of some runs."""
 
     ok: int
+    """Requests that succeeded."""
     failed: int
+    """Requests that failed."""
     failed_blocks: int
+    """Blocks (sixths of a run) with a failed request."""
     runs: int
+    """Number of runs."""
 
     @property
     def ratio(self) -> float:
@@ -37,31 +49,25 @@ class Successes:
         return self.ok / (self.ok + self.failed)
 
     def p_fewer(self, other: "Successes") -> float:
-        """Probability of being this much less successful than others by chance.
+        """Return the p value of fewer successes than the other side.
 
-        Failures come in clusters, and then requests are no witnesses, but moments are: the larger of both.
+        It is the larger p value of two Fisher tests, one of requests and one of blocks: failures come in
+        clusters, and requests of one cluster are not independent.
         """
-        blocks, others = BLOCKS * self.runs, BLOCKS * other.runs
-        of_requests = stats.fisher_less(self.ok, self.failed, other.ok, other.failed)
-        of_blocks = stats.fisher_less(
-            blocks - self.failed_blocks, self.failed_blocks, others - other.failed_blocks, other.failed_blocks
+        blocks = BLOCKS * self.runs
+        other_blocks = BLOCKS * other.runs
+        p_requests = stats.fisher_less(self.ok, self.failed, other.ok, other.failed)
+        p_blocks = stats.fisher_less(
+            blocks - self.failed_blocks,
+            self.failed_blocks,
+            other_blocks - other.failed_blocks,
+            other.failed_blocks,
         )
-        return max(of_requests, of_blocks)
+        return max(p_requests, p_blocks)
 
 
-def successes(runs: Sequence[RunSummary]) -> Successes:
-    """How the requests of these runs ended."""
-    ok = sum(run.outcomes.get(Outcome.OK, 0) for run in runs)
-    return Successes(
-        ok=ok,
-        failed=sum(run.requests for run in runs) - ok,
-        failed_blocks=sum(run.failed_blocks for run in runs),
-        runs=len(runs),
-    )
-
-
-def accepted_successes(runs: Sequence[BaselineRun]) -> Successes:
-    """How the requests of these accepted runs ended."""
+def count_successes(runs: Sequence[RequestCounts]) -> Successes:
+    """Add up the successful and failed requests of runs."""
     return Successes(
         ok=sum(run.ok for run in runs),
         failed=sum(run.failed for run in runs),
@@ -71,8 +77,9 @@ def accepted_successes(runs: Sequence[BaselineRun]) -> Successes:
 
 
 def judge_success(head: Successes, base: Successes) -> MetricComparison:
-    """The verdict on the success of one side beside the other's."""
-    p_worse, p_better = head.p_fewer(base), base.p_fewer(head)
+    """Return the verdict on the success ratio of the head, compared with the base."""
+    p_worse = head.p_fewer(base)
+    p_better = base.p_fewer(head)
     verdict = Verdict.UNCHANGED
     if p_worse < SUCCESS_ALPHA and head.failed_blocks >= MIN_FAILED_BLOCKS:
         verdict = Verdict.REGRESSED

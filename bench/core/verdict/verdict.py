@@ -1,39 +1,44 @@
-"""The verdict on one metric: a run beside the accepted runs of a baseline (see docs/methodology.md).
+"""The verdict on one metric of a run, compared with the accepted runs of its baseline.
 
-The unit of replication is the run, not the request: requests of one run share a machine and a moment.
+The method is described in docs/explanation/methodology.md.
+The statistical unit is the run, not the request: requests of one run share a machine and a time of day.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
-from bench.core.calibration.machine import Machine
+from bench.core.calibration.machine_speed import MachineSpeed
 from bench.core.config.scenario import Tolerance
 from bench.core.run.figures import figures_of
 from bench.core.run.summary import RunSummary
-from bench.core.samples.metric import Better, Part
+from bench.core.samples.metric import Metric, Part
 from bench.core.samples.metrics import metric, metric_of_tail
 from bench.core.values import stats
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import MIN_RUNS, BaselineRun
 from bench.core.verdict.noise import Noise
-from bench.core.verdict.shift import Shift, from_baseline
+from bench.core.verdict.shift import Shift, shift_from_baseline, worse_sign
 
-MARGIN_RATIO = 0.10  # a smaller change is not worth a red pull request
-# Three families, so that many tiers do not cost what decides its power. Each is held by Holm's procedure.
-ALPHA = 0.02  # chance of a false alarm on what decides
-TIER_ALPHA = 0.01  # and on any tier
-TAIL_ALPHA = 0.01  # and on any 95th percentile
+MARGIN_RATIO = 0.10  # the default tolerance: a smaller change does not fail a pull request
+# Metrics are tested in three families, each with Holm's procedure, so that many tiers do not cost the
+# deciding metrics their power. These are the false-alarm rates of the families.
+ALPHA = 0.02  # deciding metrics
+TIER_ALPHA = 0.01  # tiers
+TAIL_ALPHA = 0.01  # 95th percentiles
 ALPHAS = {Part.DECIDES: ALPHA, Part.TAILS: TAIL_ALPHA, Part.LOCATES: TIER_ALPHA}
-POWER = 0.80  # of which the smallest detectable change speaks
-MDE_BUDGET_RATIO = 0.20  # a run that could only have seen more than this decides nothing
-# What looks slower like that is measured once more, and both runs must agree on half the margin.
-SCREEN_ALPHA, SCREEN_RATIO, AGREED_SHARE = 0.05, 0.05, 0.5
-INTERVAL = 0.90  # of the change that is shown
+POWER = 0.80  # power of the test at the smallest detectable change
+MDE_BUDGET_RATIO = 0.20  # a larger smallest detectable change is inconclusive
+# A deciding metric is suspect above this change and below this p value; `bench check` then measures again.
+SCREEN_ALPHA = 0.05
+SCREEN_RATIO = 0.05
+AGREED_SHARE = 0.5  # each of the two runs must exceed this share of the margin
+INTERVAL = 0.90  # confidence of the interval of a change in reports
 
 
 class Verdict(StrEnum):
-    """What is said of one metric."""
+    """The result of comparing one metric."""
 
     IMPROVED = "improved"
     UNCHANGED = "unchanged"
@@ -44,48 +49,45 @@ class Verdict(StrEnum):
 
 
 class MetricComparison(Record):
-    """One metric of a run beside the baseline, in the metric's unit. What is not known is None.
-
-    Attributes:
-        key: The metric.
-        verdict: What is said of it.
-        part: What it may do to the decision.
-        base: The baseline's typical value.
-        head: The run's.
-        change: head - base.
-        change_ratio: The change as a share of the baseline's value.
-        low_ratio: Lower end of the 90 % interval of the change.
-        high_ratio: Upper end.
-        p_value: Of being this much worse by chance, after Holm.
-        mde_ratio: The smallest change that would have been seen in 4 of 5 runs.
-        margin_ratio: The change that is tolerated.
-        machine_ratio: What the control puts down to the machine; the change is what is left.
-        suspect: It looks worse, be it by chance: worth another run.
-    """
+    """One metric of a run compared with the baseline, in the metric's unit. An unknown value is None."""
 
     key: str
+    """Key of the metric."""
     verdict: Verdict
+    """The result of the comparison."""
     part: Part
+    """The influence of the metric on the decision."""
     base: float | None = None
+    """Typical value of the baseline."""
     head: float | None = None
+    """Typical value of the run."""
     change: float | None = None
+    """Head minus base, without the effect of the machine."""
     change_ratio: float | None = None
+    """The change as a share of the base."""
     low_ratio: float | None = None
+    """Lower end of the 90 % interval of the change."""
     high_ratio: float | None = None
+    """Upper end of the interval."""
     p_value: float | None = None
+    """P value of a change for the worse, adjusted by Holm's procedure."""
     mde_ratio: float | None = None
+    """Smallest change that the test detects in four of five runs."""
     margin_ratio: float | None = None
+    """The tolerated change."""
     machine_ratio: float | None = None
+    """The effect of the machine, which is not part of the change; None without a correction."""
     suspect: bool = False
+    """The metric looks worse; a second run can confirm it."""
 
     @property
     def regressed(self) -> bool:
-        """Whether it is worse than can be tolerated or put down to chance."""
+        """Whether the metric is worse than tolerated, and not by chance."""
         return self.verdict is Verdict.REGRESSED
 
     @property
     def gates(self) -> bool:
-        """Whether its verdict may decide; what only explains may not."""
+        """Whether the metric can fail the run."""
         return self.part is not Part.EXPLAINS
 
 
@@ -94,144 +96,219 @@ def judge_metrics(
     runs: Sequence[BaselineRun],
     tolerances: Mapping[str, Tolerance],
     noise: Noise | None = None,
-    machine: Machine | None = None,
+    speed: MachineSpeed | None = None,
 ) -> tuple[MetricComparison, ...]:
-    """Judge every latency that is compared: what decides first, then its percentiles and the tiers.
+    """Judge every compared latency: deciding metrics first, then their percentiles and the tiers.
 
     Args:
-        heads: The run, and its repetition if there is one.
+        heads: The run, and its confirmation run if there is one.
         runs: The comparable runs of the baseline, oldest first.
         tolerances: Margins that differ from the default, by metric.
-        noise: What is known of runs of the same; None for the usual priors.
-        machine: How fast the machines were; None when that is not known.
+        noise: Measured noise of the scenario; None selects the default priors.
+        speed: Machine speed of all runs; None if it is unknown.
     """
-    figures = [figures_of(summary) for summary in heads]
+    head_figures = [figures_of(summary) for summary in heads]
+    base_figures = [run.figures for run in runs]
     shifts: dict[str, Shift] = {}
     unpaired: dict[str, MetricComparison] = {}
-    for key in {key for each in (*figures, *(run.figures for run in runs)) for key in each}:
-        head, base = [each.get(key, {}) for each in figures], [run.figures.get(key, {}) for run in runs]
-        shift = from_baseline(key, head, base, noise.prior(key) if noise else None, machine)
+    for key in set[str]().union(*head_figures, *base_figures):
+        head = [figures.get(key, {}) for figures in head_figures]
+        base = [figures.get(key, {}) for figures in base_figures]
+        prior = noise.prior(key) if noise else None
+        shift = shift_from_baseline(key, head, base, prior, speed)
         if shift is not None:
             shifts[key] = shift
         else:
-            unpaired[key] = _unpaired(key, head[-1] or head[0], [run for run in base if run])
-    judged = judge_shifts(shifts, tolerances, MARGIN_RATIO, moved=machine is not None and machine.moved)
-    return in_order({**judged, **unpaired})
+            unpaired[key] = _judge_unpaired(key, head[-1] or head[0], list(filter(None, base)))
+    environment_shift = speed is not None and speed.environment_shift
+    judged = judge_shifts(shifts, tolerances, MARGIN_RATIO, environment_shift=environment_shift)
+    return sort_by_part({**judged, **unpaired})
 
 
-def in_order(judged: Mapping[str, MetricComparison]) -> tuple[MetricComparison, ...]:
-    """What decides first, then its percentiles and the tiers."""
+def sort_by_part(judged: Mapping[str, MetricComparison]) -> tuple[MetricComparison, ...]:
+    """Sort by part (deciding metrics, then their percentiles and the tiers) and key."""
     order = list(Part)
-    return tuple(judged[key] for key in sorted(judged, key=lambda key: (order.index(metric(key).part), key)))
+    keys = sorted(judged, key=lambda key: (order.index(metric(key).part), key))
+    return tuple(map(judged.__getitem__, keys))
 
 
 def judge_shifts(
     shifts: Mapping[str, Shift],
     tolerances: Mapping[str, Tolerance],
-    usual_margin_ratio: float,
+    default_margin_ratio: float,
     *,
-    moved: bool = False,
+    environment_shift: bool = False,
 ) -> dict[str, MetricComparison]:
-    """Judge distances by metric, each family by Holm's procedure.
+    """Judge shifts by metric, each family with Holm's procedure (Holm, 1979).
 
     Args:
-        shifts: By metric.
-        tolerances: Margins that differ from the usual one, by metric.
-        usual_margin_ratio: For the others.
-        moved: The machine is another one: what it may explain in full is not put down to the version.
+        shifts: Shifts by metric.
+        tolerances: Margins that differ from the default, by metric.
+        default_margin_ratio: Margin of all other metrics.
+        environment_shift: The machine differs from the baseline's machines. A change that a metric with slope
+            1 would not have is then inconclusive.
     """
-    families = {part: {k: s for k, s in shifts.items() if metric(k).part is part} for part in Part}
-    worse = _adjusted(families, lambda shift: shift.p_worse)
-    better = _adjusted(families, lambda shift: shift.p_better)
-    judged = {}
+    families: dict[Part, list[Shift]] = {}
     for key, shift in shifts.items():
-        tolerance = tolerances.get(key) or tolerances.get(metric_of_tail(key) or key)
-        margin_ratio = tolerance.margin_ratio if tolerance else usual_margin_ratio
-        each = _judge(shift, worse[key], better[key], len(families[metric(key).part]), margin_ratio)
-        if moved and abs(shift.beyond_the_machine) <= math.log1p(margin_ratio):
-            each = _unless_the_machine(each)
-        judged[key] = each
+        families.setdefault(metric(key).part, []).append(shift)
+    judged: dict[str, MetricComparison] = {}
+    for family in families.values():
+        p_worse = stats.holm({shift.key: shift.p_worse for shift in family})
+        p_better = stats.holm({shift.key: shift.p_better for shift in family})
+        for shift in family:
+            key = shift.key
+            margin_ratio = _margin_ratio(key, tolerances, default_margin_ratio)
+            comparison = _compare(_Test(shift, p_worse[key], p_better[key], len(family), margin_ratio))
+            if environment_shift and abs(shift.distance_at_full_slope) <= math.log1p(margin_ratio):
+                comparison = _make_inconclusive(comparison)
+            judged[key] = comparison
     return judged
 
 
-def _unless_the_machine(judged: MetricComparison) -> MetricComparison:
-    """What a machine that is another one may explain is no change of the version's."""
+def _margin_ratio(key: str, tolerances: Mapping[str, Tolerance], default_margin_ratio: float) -> float:
+    """Return the margin of a metric; a 95th percentile also has the margin of its metric."""
+    tolerance = tolerances.get(key) or tolerances.get(metric_of_tail(key) or key)
+    return tolerance.margin_ratio if tolerance else default_margin_ratio
+
+
+def _make_inconclusive(judged: MetricComparison) -> MetricComparison:
+    """A regression or an improvement that the machine can explain is inconclusive."""
     if judged.verdict not in {Verdict.REGRESSED, Verdict.IMPROVED}:
         return judged
     return judged.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
 
 
-def _adjusted(
-    families: Mapping[Part, Mapping[str, "Shift"]], p_value: Callable[["Shift"], float]
-) -> dict[str, float]:
-    """P values by metric, each adjusted for testing all of its family."""
-    adjusted: dict[str, float] = {}
-    for family in families.values():
-        adjusted |= stats.holm({key: p_value(shift) for key, shift in family.items()})
-    return adjusted
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """The test of one shift in its family.
+
+    A difference d of started logarithms is the ratio exp(d) - 1 of (value + start), where start is the
+    smallest change that matters. In ratios of the value itself this is larger by the factor (base + start) /
+    base.
+    """
+
+    shift: Shift
+    p_worse: float
+    """P value of a change for the worse, adjusted."""
+    p_better: float
+    """P value of a change for the better, adjusted."""
+    tested: int
+    """Number of metrics in the family."""
+    margin_ratio: float
+    """The tolerated change."""
+
+    @property
+    def row(self) -> Metric:
+        """The metric."""
+        return metric(self.shift.key)
+
+    @property
+    def sign(self) -> float:
+        """1 if lower values are better, else -1."""
+        return worse_sign(self.shift.key)
+
+    @property
+    def alpha(self) -> float:
+        """False-alarm rate of the family."""
+        return ALPHAS.get(self.row.part, TIER_ALPHA)
+
+    @property
+    def change(self) -> float:
+        """Head minus base without the effect of the machine, in the metric's unit."""
+        start = self.row.smallest_change
+        corrected_head = (self.shift.head + start) * math.exp(-self.sign * self.shift.machine_effect) - start
+        return corrected_head - self.shift.base
+
+    @property
+    def started_mde_ratio(self) -> float:
+        """Smallest detectable change of (value + start), at the strictest level of Holm's procedure."""
+        shift = self.shift
+        log_change = stats.smallest_detectable(
+            shift.standard_error, shift.df, self.alpha / self.tested, POWER
+        )
+        return math.expm1(log_change)
+
+    @property
+    def started_interval(self) -> tuple[float, float]:
+        """Interval of the change of (value + start): distance ± error times the quantile of Student's t."""
+        reach = self.shift.standard_error * stats.t_quantile((1.0 + INTERVAL) / 2.0, self.shift.df)
+        one_end = math.expm1(self.sign * (self.shift.distance - reach))
+        other_end = math.expm1(self.sign * (self.shift.distance + reach))
+        return min(one_end, other_end), max(one_end, other_end)
+
+    @property
+    def matters(self) -> bool:
+        """Whether the change is large enough in the metric's unit."""
+        return abs(self.change) >= self.row.smallest_change
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict: a change is significant, exceeds the margin and matters, and all head runs agree."""
+        margin = math.log1p(self.margin_ratio)
+        distance = self.shift.distance
+        all_runs_agree = abs(self.shift.smallest) > AGREED_SHARE * margin
+        if self.matters and all_runs_agree and self.p_worse < self.alpha and distance > margin:
+            return Verdict.REGRESSED
+        if self.matters and all_runs_agree and self.p_better < self.alpha and distance < -margin:
+            return Verdict.IMPROVED
+        start = self.row.smallest_change
+        smallest_detectable = self.started_mde_ratio * (self.shift.base + start)
+        if self.started_mde_ratio > MDE_BUDGET_RATIO and smallest_detectable > start:
+            return Verdict.INCONCLUSIVE
+        return Verdict.UNCHANGED
+
+    @property
+    def suspect(self) -> bool:
+        """Whether a deciding metric looks worse, before any adjustment of its p value."""
+        if self.row.part is not Part.DECIDES or not self.matters:
+            return False
+        return self.shift.p_worse < SCREEN_ALPHA and self.shift.distance > math.log1p(SCREEN_RATIO)
 
 
-def _judge(
-    shift: Shift, p_worse: float, p_better: float, tested: int, margin_ratio: float
-) -> MetricComparison:
-    row = metric(shift.key)
-    start = row.smallest_change
-    sign = 1.0 if row.better is Better.LOWER else -1.0
-    change = (shift.head + start) * math.exp(-sign * shift.machine) - start - shift.base
-    alpha = ALPHAS.get(row.part, TIER_ALPHA)
-    mde = math.expm1(stats.smallest_detectable(shift.standard_error, shift.df, alpha / tested, POWER))
-    # Back from the started scale: a ratio of (value + start) becomes a ratio of the value.
-    stretch = (shift.base + start) / shift.base if shift.base > 0 else None
-    margin = math.log1p(margin_ratio)
-    matters = abs(change) >= start
-    agreed = abs(shift.smallest) > AGREED_SHARE * margin
-    if matters and agreed and p_worse < alpha and shift.distance > margin:
-        verdict = Verdict.REGRESSED
-    elif matters and agreed and p_better < alpha and shift.distance < -margin:
-        verdict = Verdict.IMPROVED
-    elif mde > MDE_BUDGET_RATIO and mde * (shift.base + start) > start:
-        verdict = Verdict.INCONCLUSIVE
-    else:
-        verdict = Verdict.UNCHANGED
-    slower = shift.p_worse < SCREEN_ALPHA and shift.distance > math.log1p(SCREEN_RATIO)
-    suspect = matters and slower and row.part is Part.DECIDES
-    reach = shift.standard_error * stats.t_quantile((1.0 + INTERVAL) / 2.0, shift.df)
-    ends = sorted(math.expm1(sign * (shift.distance + side * reach)) for side in (-1.0, 1.0))
+def _compare(test: _Test) -> MetricComparison:
+    """Return the result of a test, with its changes as ratios of the value."""
+    shift = test.shift
+    start = test.row.smallest_change
+    ratio_factor = (shift.base + start) / shift.base if shift.base > 0 else None
+    low, high = test.started_interval
+    verdict = test.verdict
     return MetricComparison(
         key=shift.key,
         verdict=verdict,
-        part=row.part,
+        part=test.row.part,
         base=shift.base,
         head=shift.head,
-        change=change,
-        change_ratio=change / shift.base if shift.base > 0 else None,
-        low_ratio=ends[0] * stretch if stretch else None,
-        high_ratio=ends[1] * stretch if stretch else None,
-        p_value=p_worse,
-        mde_ratio=mde * stretch if stretch else None,
-        margin_ratio=margin_ratio,
-        machine_ratio=math.expm1(sign * shift.machine) if shift.machine else None,
-        suspect=suspect or verdict is Verdict.REGRESSED,
+        change=test.change,
+        change_ratio=test.change / shift.base if shift.base > 0 else None,
+        low_ratio=low * ratio_factor if ratio_factor else None,
+        high_ratio=high * ratio_factor if ratio_factor else None,
+        p_value=test.p_worse,
+        mde_ratio=test.started_mde_ratio * ratio_factor if ratio_factor else None,
+        margin_ratio=test.margin_ratio,
+        machine_ratio=math.expm1(test.sign * shift.machine_effect) if shift.machine_effect else None,
+        suspect=verdict is Verdict.REGRESSED or test.suspect,
     )
 
 
-def _unpaired(key: str, head: Mapping[str, float], base: Sequence[Mapping[str, float]]) -> MetricComparison:
-    """A metric that only one side has, or that too few runs of the baseline have."""
+def _judge_unpaired(
+    key: str, head: Mapping[str, float], base: Sequence[Mapping[str, float]]
+) -> MetricComparison:
+    """Judge a metric that only one side has, or that too few runs of the baseline have."""
     row = metric(key)
     verdict = Verdict.INCONCLUSIVE
     if not head:
-        # What few runs had was never usual, so that it is gone means nothing; and a percentile is not gone
-        # when some of so many requests failed: that is for success to say.
-        usual = len(base) >= MIN_RUNS and row.part is not Part.TAILS
-        verdict = Verdict.MISSING if usual else Verdict.INCONCLUSIVE
+        # A 95th percentile can be absent because a few requests failed; the success ratio judges that.
+        if len(base) >= MIN_RUNS and row.part is not Part.TAILS:
+            verdict = Verdict.MISSING
     elif not base:
         verdict = Verdict.NEW
-    start_ms = row.smallest_change
-    figures = [value for run in base for value in run.values()]
+    base_values: list[float] = []
+    for figures in base:
+        base_values += figures.values()
     return MetricComparison(
         key=key,
         verdict=verdict,
         part=row.part,
-        base=stats.typical(figures, start_ms) if figures else None,
-        head=stats.typical(list(head.values()), start_ms) if head else None,
+        base=stats.typical(base_values, row.smallest_change) if base_values else None,
+        head=stats.typical(list(head.values()), row.smallest_change) if head else None,
     )

@@ -8,9 +8,9 @@ from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
-from bench.core.run.warm_up import measured
+from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.sample import StopCause
-from bench.core.verdict.ab import order, whole_of
+from bench.core.verdict.ab import join_recordings, run_order
 from bench.errors import MeasurementError
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
 from bench.measure.run.recorder import record
@@ -70,7 +70,7 @@ def alternate(
             )
             for name, arm in arms.items()
         }
-        turns = order(pairs)
+        turns = run_order(pairs)
         for number, name in enumerate(turns):
             listener.note(f"{arms[name].name}, run {number + 1} of {len(turns)}")
             first = len(recordings[name]) == 0
@@ -103,5 +103,5 @@ def _made(
     phases = spec.scenario.phases
     limits = arm.stack.alerts
     runs = [make_result(spec, each, made, where, limits) for each in recordings]
-    whole = whole_of([measured(each, phases) for each in recordings])
+    whole = join_recordings([drop_warm_up(each, phases) for each in recordings])
     return Measured(runs=tuple(runs), whole=make_result(spec, whole, made, where, limits), recording=whole)

@@ -100,11 +100,11 @@ def _filled(tables: Iterable[Table]) -> tuple[Table, ...]:
 
 def _decided(report: Report) -> Table:
     rows = [each for each in report.comparison.metrics if each.part in {Part.DECIDES, Part.TAILS}]
-    return compare_with(f"Beside {report.comparison.compare_with or 'the baseline'}", "metric", rows)
+    return compare_with(f"Beside {report.comparison.base_name or 'the baseline'}", "metric", rows)
 
 
 def _pinned(report: Report) -> Table:
-    return compare_with("Beside the anchor", "metric", report.comparison.drifted)
+    return compare_with("Beside the anchor", "metric", report.comparison.against_pinned)
 
 
 def _located(report: Report) -> Table:

@@ -160,9 +160,9 @@ def _baseline(comparison: Comparison) -> str:
     if not comparison.baseline_runs:
         return "none to compare with"
     commit = _commit(comparison.newest_baseline_commit, dirty=False)
-    if comparison.compare_with is not None:
+    if comparison.base_name is not None:
         runs = f"{comparison.baseline_runs} runs, alternating with this run's"
-        return f"{comparison.compare_with}, commit {commit}, {runs}"
+        return f"{comparison.base_name}, commit {commit}, {runs}"
     when = f" ({comparison.newest_baseline_at:%Y-%m-%d})" if comparison.newest_baseline_at else ""
     return f"{comparison.baseline_runs} runs, the newest of commit {commit}{when}"
 

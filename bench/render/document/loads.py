@@ -1,7 +1,7 @@
 """A run by load, in tables and in a sentence."""
 
 from bench.core.limits.judge import ThresholdResult
-from bench.core.run.bottleneck import Band, Bottleneck
+from bench.core.run.bottleneck import Bottleneck, LoadBand
 from bench.core.samples.metrics import UNATTRIBUTED, label_and_unit
 from bench.core.values import wording
 from bench.render.document.table import Table
@@ -17,7 +17,7 @@ def loads(found: Bottleneck | None) -> tuple[Table, ...]:
     if found is None or len(found.bands) == 1:
         return ()
     columns = (unit_of(found), "requests", "p50", "p95", "success", "requests/s", "most in", "limits")
-    rows = tuple(_numbers(band, found.limits) for band in found.bands)
+    rows = tuple(_numbers(band, found.limit_count) for band in found.bands)
     named = {tier for band in found.bands for tier in band.shares}
     tiers = sorted(named, key=lambda tier: (tier == UNATTRIBUTED, tier))
     shares = tuple(
@@ -29,7 +29,7 @@ def loads(found: Bottleneck | None) -> tuple[Table, ...]:
     )
 
 
-def _numbers(band: Band, limits: int) -> tuple[str, ...]:
+def _numbers(band: LoadBand, limits: int) -> tuple[str, ...]:
     kept = "broken" if band.crossed else "kept"
     return (
         _vus(band),
@@ -45,11 +45,11 @@ def _numbers(band: Band, limits: int) -> tuple[str, ...]:
     )
 
 
-def _rps(band: Band) -> str:
+def _rps(band: LoadBand) -> str:
     return wording.DASH if band.requests_rps is None else f"{band.requests_rps:,.3g}"
 
 
-def _vus(band: Band) -> str:
+def _vus(band: LoadBand) -> str:
     fewest, most = band.vus
     return str(most) if fewest == most else f"{fewest} to {most}"
 
@@ -75,25 +75,25 @@ def _time(found: Bottleneck) -> str:
     return ", ".join(texts)
 
 
-def _at(band: Band, found: Bottleneck) -> str:
+def _at(band: LoadBand, found: Bottleneck) -> str:
     return f"{_vus(band)} {unit_of(found, band.vus[1])}"
 
 
 def unit_of(found: Bottleneck, count: int = 2) -> str:
     """Return `VUs` or `requests in flight`, or the singular for a count of one."""
-    one, several = _UNITS[found.counted]
+    one, several = _UNITS[found.load_unit]
     return one if count == 1 else several
 
 
 def _limits(found: Bottleneck) -> str:
-    if not found.limits:
+    if not found.limit_count:
         return ""
-    number, last = found.broken, found.bands[-1]
+    number, last = found.broken_band, found.bands[-1]
     if number is None:
         where = f"at {_at(last, found)}"
         if len(found.bands) > 1:
             where = f"at every load up to {last.vus[1]} {unit_of(found, last.vus[1])}"
-        return f"{'the limit is' if found.limits == 1 else 'all limits are'} kept {where}{_hedge(last)}"
+        return f"{'the limit is' if found.limit_count == 1 else 'all limits are'} kept {where}{_hedge(last)}"
     band = found.bands[number]
     what = wording.listing([_limit(each) for each in band.crossed])
     if number == 0:
@@ -107,7 +107,7 @@ def _limits(found: Bottleneck) -> str:
     return f"{what} {verbs[0]} {where}{_hedge(band)}{kept}"
 
 
-def _hedge(band: Band) -> str:
+def _hedge(band: LoadBand) -> str:
     return "" if band.certain else " (too few requests to be certain)"
 
 
@@ -120,14 +120,14 @@ def _limit(each: ThresholdResult) -> str:
 
 
 def _saturation(found: Bottleneck) -> str:
-    if found.saturated is None:
+    if found.saturated_band is None:
         return ""
-    band = found.bands[found.saturated]
+    band = found.bands[found.saturated_band]
     return f"from {_at(band, found)} on, more bring no more answers ({_rps(band)} requests/s)"
 
 
 def _never_reached(found: Bottleneck) -> str:
     most = found.bands[-1].vus[1]
-    if found.planned is None or most >= found.planned:
+    if found.planned_vus is None or most >= found.planned_vus:
         return ""
-    return f"the run never reached more than {most} of the {found.planned} planned VUs"
+    return f"the run never reached more than {most} of the {found.planned_vus} planned VUs"

@@ -1,7 +1,7 @@
 """A trend for a terminal, in Markdown and as JSON: by the same means as a report."""
 
 from bench.core.history.change_points import ChangePoint, MetricTrend
-from bench.core.history.levels import FEWEST_RUNS
+from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.history.trend import Trend
 from bench.core.report.trend_wording import commit, headline, next_step
 from bench.core.samples.metrics import metric, tier_name
@@ -27,7 +27,7 @@ def make_trend_document(trend: Trend) -> Document:
         judged=tuple(table for table in tables if table.rows),
         details=(),
         facts=_facts(trend),
-        warnings=tuple(f"{_name(key)} is in earlier runs and not in the newest" for key in trend.gone),
+        warnings=tuple(f"{_name(key)} is in earlier runs and not in the newest" for key in trend.vanished),
     )
 
 
@@ -46,9 +46,9 @@ def _levels(trend: Trend) -> Table:
 
 
 def _said(each: MetricTrend) -> str:
-    if each.runs < FEWEST_RUNS:
+    if each.runs < MIN_TREND_RUNS:
         return "cannot tell"
-    return "worse" if any(change.stands for change in each.change_points) else "~"
+    return "worse" if any(change.unresolved for change in each.change_points) else "~"
 
 
 def verdict_of(trend: Trend) -> str:
@@ -66,7 +66,7 @@ def changes_of(trend: Trend) -> Table:
 def _change(each: ChangePoint) -> tuple[str, ...]:
     unit = metric(each.key).unit
     verdict = "worse" if each.worse else "better"
-    if each.worse and each.mended:
+    if each.worse and each.recovered:
         verdict = "mended"
     elif each.worse and not each.recent:
         verdict = "long ago"

@@ -64,7 +64,7 @@ def where_time_goes(report: Report) -> tuple[Bar, ...]:
     """The tiers' times as a bar for the baseline, if there is one, and one for this run."""
     compared = {each.key: each for each in report.comparison.metrics if tier_name(each.key)}
     if compared:
-        other = report.comparison.compare_with or "baseline"
+        other = report.comparison.base_name or "baseline"
         sides = {
             other: {key: each.base for key, each in compared.items() if each.base},
             "this run": {key: each.head for key, each in compared.items() if each.head},

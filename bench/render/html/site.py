@@ -9,7 +9,7 @@ from importlib.resources import files
 from markupsafe import Markup
 
 from bench.core.history.history import HistoryPoint
-from bench.core.history.levels import FEWEST_RUNS
+from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.report.dashboard import Dashboard, Entry, Status, success_of, wait_of
 from bench.core.report.trend_page import TrendPage
 from bench.core.report.trend_wording import commit
@@ -170,7 +170,7 @@ def _history(entry: Entry, links: Links) -> str:
 
 def _between(entry: Entry, links: Links) -> str | None:
     """Where to read what came with the worst of what stands."""
-    worst = next(iter(entry.trend.standing), None)
+    worst = next(iter(entry.trend.unresolved), None)
     return None if worst is None else links.between(worst.last_commit, worst.commit)
 
 
@@ -181,7 +181,7 @@ def _when(page: TrendPage) -> Iterable[str]:
 
 def _unchanged(page: TrendPage) -> str:
     """What is said where there is no change point: with few runs there can be none."""
-    enough = any(each.runs >= FEWEST_RUNS for each in page.trend.metrics)
+    enough = any(each.runs >= MIN_TREND_RUNS for each in page.trend.metrics)
     return (
         "No change of a level was seen." if enough else "There are too few runs to see a change of a level."
     )
@@ -193,7 +193,7 @@ def _figures(page: TrendPage) -> Iterable[Figure]:
         if each.part is Part.DECIDES:
             row = metric(each.key)
             last = each.change_points[-1] if each.change_points else None
-            unchanged = "no change seen" if each.runs >= FEWEST_RUNS else "too few runs to see a change"
+            unchanged = "no change seen" if each.runs >= MIN_TREND_RUNS else "too few runs to see a change"
             note = f"since {last.started_at:%Y-%m-%d}" if last else unchanged
             yield Figure(row.label, wording.value(each.level, row.unit), note)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from bench.core.history.change_points import ChangePoint
-from bench.core.history.levels import FEWEST_RUNS
+from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.report.trend_page import MetricHistory, TrendPage
 from bench.core.report.trend_wording import commit
 from bench.core.samples.metric import Part
@@ -99,7 +99,7 @@ def _lines(page: TrendPage, course: MetricHistory) -> Iterable[Line]:
 def _text(page: TrendPage, course: MetricHistory) -> Iterable[str]:
     if not course.change_points:
         known = sum(value is not None for value in course.values)
-        enough = known >= FEWEST_RUNS
+        enough = known >= MIN_TREND_RUNS
         yield "No change of its level was seen." if enough else "Too few runs to see a change of its level."
     for each in course.change_points:
         word = "Worse" if each.worse else "Better"
@@ -119,7 +119,7 @@ def _between(each: ChangePoint) -> str:
 
 
 def _mark(at: Sequence[float], each: ChangePoint) -> Mark:
-    tone = "bad" if each.stands else "quiet" if each.worse else "good"
+    tone = "bad" if each.unresolved else "quiet" if each.worse else "good"
     return Mark(at[each.position], tone)
 
 

@@ -64,7 +64,7 @@ def test_a_generator_that_gets_no_answer_is_not_believed() -> None:
     """No certificate can be made of nothing."""
     recording = make_recording(calibration=calibration(None))
     (reason,) = judge_validity(recording, summarise(recording)).reasons
-    assert "got no answer against a server of known timing, before the run" in reason
+    assert "got no answer from the calibration server before the run" in reason
 
 
 def test_a_good_certificate_is_no_reason() -> None:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bench.core.history.history import HistoryPoint, point_of, where_of
+from bench.core.history.history import HistoryPoint, history_key, to_history_point
 from bench.core.samples.sample import Stop, StopCause
 from bench.errors import ConfigError, MeasurementError
 from tests.factories import (
@@ -19,7 +19,7 @@ from tests.factories import (
 def test_a_point_has_what_decides_and_each_tier() -> None:
     """Metrics that only inform are left out, and so is what no tier claims."""
     run = run_at(1.0, 3, failed=(1, 2))
-    point = point_of(run)
+    point = to_history_point(run)
     assert (point.run_id, point.started_at) == (run.provenance.run_id, run.provenance.started_at)
     assert (point.scenario, point.commit, point.dirty) == ("quick", "c" * 40, False)
     assert (point.ok, point.failed) == (98, 2)
@@ -27,19 +27,19 @@ def test_a_point_has_what_decides_and_each_tier() -> None:
     typical = run.summary.metrics["e2e_ms"].typical
     assert typical is not None
     assert point.figures["e2e_ms"] == round(typical, 2)
-    assert where_of(point) == "embedded/simulated/quick"
+    assert history_key(point) == "embedded/simulated/quick"
 
 
 def test_a_run_that_cannot_be_believed_is_refused() -> None:
     """Made worse on purpose, broken off or invalid: the message names the run and says why."""
-    with pytest.raises(ConfigError, match=r"0000 was made worse on purpose \(model.slowdown\)"):
-        point_of(make_run(provenance=make_provenance(injections={"model.slowdown": 2.0})))
+    with pytest.raises(ConfigError, match=r"0000 has injected faults \(model.slowdown\)"):
+        to_history_point(make_run(provenance=make_provenance(injections={"model.slowdown": 2.0})))
     stop = Stop(cause=StopCause.INTERRUPT, reason="Ctrl-C")
     with pytest.raises(MeasurementError, match="is invalid: the run ended early: Ctrl-C"):
-        point_of(make_run(make_recording(stop=stop)))
+        to_history_point(make_run(make_recording(stop=stop)))
     aborted = Stop(cause=StopCause.THRESHOLD, reason="e2e_ms p(95)<5000")
     with pytest.raises(MeasurementError, match=r"is invalid: .*p\(95\)<5000"):
-        point_of(make_run(make_recording(stop=aborted)))
+        to_history_point(make_run(make_recording(stop=aborted)))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_run_that_cannot_be_believed_is_refused() -> None:
         ({"figures": {"e2e_ms": float("inf")}}, "finite"),
         ({"figures": {"e2e_ms": -1.0}}, "greater than or equal to 0"),
         ({"figures": {"e3e_ms": 1.0}}, "there is no metric 'e3e_ms'"),
-        ({"ok": 0, "failed": 0}, "without any request"),
+        ({"ok": 0, "failed": 0}, "at least one request"),
         ({"ok": -1}, "greater than or equal to 0"),
         ({"colour": "red"}, "Extra inputs"),
         ({"fingerprint": {**make_fingerprint().model_dump(), "cpu_count": "two"}}, "valid integer"),
@@ -58,4 +58,4 @@ def test_a_run_that_cannot_be_believed_is_refused() -> None:
 def test_a_point_is_what_a_run_can_be(wrong: dict[str, Any], said: str) -> None:
     """A figure that is no number, a metric that there is not, and a run without requests are refused."""
     with pytest.raises(ValidationError, match=said):
-        HistoryPoint.model_validate(point_of(run_at()).model_dump() | wrong)
+        HistoryPoint.model_validate(to_history_point(run_at()).model_dump() | wrong)

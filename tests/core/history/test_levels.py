@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.core.history import levels
-from bench.core.history.levels import ALPHA, FEWEST_RUNS, LEVEL_RUNS, changes
+from bench.core.history.levels import ALPHA, LEVEL_RUNS, MIN_TREND_RUNS, find_changes
 from bench.core.values.stats import started_log
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -28,7 +28,7 @@ def stepped(values: Sequence[float], begin: int, end: int, ratio: float) -> list
 
 def places(values: Sequence[float], alpha: float = ALPHA) -> list[int]:
     """Where the level changes."""
-    return [each.position for each in changes(values, alpha)]
+    return [each.position for each in find_changes(values, alpha)]
 
 
 @settings(max_examples=30)
@@ -42,7 +42,7 @@ def test_a_constant_series_has_no_change(value: float, count: int) -> None:
 @given(SEEDS)
 def test_a_step_in_the_middle_is_found_where_it_is(seed: int) -> None:
     """20 % in noise of 3 %, after 20 of 40 runs: one change within two runs of there."""
-    found = changes(stepped(noise(40, seed), 20, 40, 0.2), ALPHA)
+    found = find_changes(stepped(noise(40, seed), 20, 40, 0.2), ALPHA)
     at = [each for each in found if abs(each.position - 20) <= 2]
     assert len(at) == 1
     assert at[0].p_value <= 0.001
@@ -102,20 +102,20 @@ def test_an_odd_run_neither_makes_nor_hides_a_change() -> None:
 def test_the_same_series_gives_the_same_answer() -> None:
     """Random orders are seeded: p values are the same each time."""
     values = stepped(noise(40, 5), 20, 40, 0.05)
-    assert changes(values, ALPHA) == changes(values, ALPHA)
+    assert find_changes(values, ALPHA) == find_changes(values, ALPHA)
 
 
-@pytest.mark.parametrize("count", [FEWEST_RUNS - 2, FEWEST_RUNS])
+@pytest.mark.parametrize("count", [MIN_TREND_RUNS - 2, MIN_TREND_RUNS])
 def test_the_fewest_runs_are_those_that_can_tell(count: int) -> None:
     """With fewer, even two levels a thousandfold apart could be chance; from there on they could not."""
     series = [value + 7.0 * (place >= count // 2) for place, value in enumerate(noise(count, 6))]
-    assert bool(places(series, ALPHA / 2)) is (count >= FEWEST_RUNS)
+    assert bool(places(series, ALPHA / 2)) is (count >= MIN_TREND_RUNS)
 
 
 def test_false_alarms_are_as_rare_as_is_said() -> None:
     """On white noise one series in a hundred has a change at one per cent, one in ten at ten (binomial)."""
     first = [
-        min((each.p_value for each in changes(noise(20, seed), 0.1)), default=1.0) for seed in range(300)
+        min((each.p_value for each in find_changes(noise(20, seed), 0.1)), default=1.0) for seed in range(300)
     ]
     assert sum(p_value <= ALPHA for p_value in first) <= 9
     assert 15 <= sum(p_value <= 0.1 for p_value in first) <= 48
@@ -126,6 +126,6 @@ def test_false_alarms_are_as_rare_as_is_said() -> None:
 def test_a_search_that_ends_early_finds_what_a_whole_one_finds(seed: int, alpha: float, step: float) -> None:
     """Something is found where all random orders say so, and only there."""
     values = stepped(noise(30, seed), 15, 30, step)
-    tamed = levels._tamed(np.array(values))
-    whole = levels._p_value(tamed, *levels._stretches(30), levels.PERMUTATIONS)
-    assert bool(places(values, alpha)) == (whole <= alpha)
+    clipped = levels._clip_outliers(np.array(values))
+    p_value = levels._p_value(clipped, levels._segments(30), levels.PERMUTATIONS)
+    assert bool(places(values, alpha)) == (p_value <= alpha)

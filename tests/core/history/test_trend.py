@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bench.core.history.change_points import ChangePoint, MetricTrend
 from bench.core.history.history import HistoryPoint
-from bench.core.history.levels import FEWEST_RUNS, LEVEL_RUNS, MOST_RUNS
+from bench.core.history.levels import LEVEL_RUNS, MAX_TREND_RUNS, MIN_TREND_RUNS
 from bench.core.history.trend import RECENT_RUNS, Trend, trend
 from bench.core.report.trend_wording import commit, headline, next_step
 from bench.core.verdict.baseline import PinnedBaseline
@@ -60,7 +60,7 @@ def test_a_change_for_the_worse_is_found_with_what_came_between() -> None:
     assert change.after == pytest.approx(600, rel=0.03)
     assert change.change_ratio == pytest.approx(0.2, abs=0.03)
     assert change.p_value <= 0.001
-    assert (change.worse, change.mended) == (True, False)
+    assert (change.worse, change.recovered) == (True, False)
     assert row(found).level == change.after
     assert row(found).level_runs == 40 - change.position
     assert found.decision is Decision.FAIL
@@ -79,7 +79,7 @@ def test_a_change_that_was_mended_fails_nothing() -> None:
     """When the newest level is no worse than the one before the change, all is well again."""
     found = trend(make_history([1.0] * 20 + [1.2] * 10 + [1.0] * 10))
     worse, better = row(found).change_points
-    assert (worse.worse, worse.mended, better.worse) == (True, True, False)
+    assert (worse.worse, worse.recovered, better.worse) == (True, True, False)
     assert found.decision is Decision.PASS
 
 
@@ -87,8 +87,8 @@ def test_a_change_that_was_half_mended_still_stands() -> None:
     """A level that went up by 40 % and came down by half of it is worse than it was."""
     found = trend(make_history([1.0] * 20 + [1.4] * 10 + [1.2] * 10))
     worse, better = row(found).change_points
-    assert worse.stands
-    assert not better.stands
+    assert worse.unresolved
+    assert not better.unresolved
     assert found.decision is Decision.FAIL
 
 
@@ -168,9 +168,9 @@ def test_a_level_above_nothing_has_no_ratio() -> None:
 def test_runs_of_something_else_are_left_out() -> None:
     """What does not compare with the newest run is not looked at, and the difference is named."""
     other = make_history([2.0] * 15, fingerprint=make_fingerprint(stack_digest="d" * 64))
-    history = [*other, *(make_point(20 + number) for number in range(FEWEST_RUNS))]
+    history = [*other, *(make_point(20 + number) for number in range(MIN_TREND_RUNS))]
     found = trend(history)
-    assert (found.runs, found.left_out, found.decision) == (FEWEST_RUNS, 15, Decision.PASS)
+    assert (found.runs, found.left_out, found.decision) == (MIN_TREND_RUNS, 15, Decision.PASS)
     assert found.left_out_for[0].startswith("stack_digest: ")
 
 
@@ -182,8 +182,8 @@ def test_the_machine_does_not_matter_where_time_is_simulated() -> None:
 
 def test_of_a_long_history_the_newest_runs_are_looked_at() -> None:
     """So that the search stays short."""
-    found = trend([make_point(number) for number in range(MOST_RUNS + 20)])
-    assert (found.runs, found.left_out) == (MOST_RUNS, 0)
+    found = trend([make_point(number) for number in range(MAX_TREND_RUNS + 20)])
+    assert (found.runs, found.left_out) == (MAX_TREND_RUNS, 0)
     assert found.first_at == make_point(20).started_at
 
 
@@ -191,7 +191,7 @@ def test_too_few_runs_decide_nothing() -> None:
     """It says how many there are and how many it takes."""
     one = trend([make_point()])
     assert one.decision is Decision.INCONCLUSIVE
-    assert headline(one) == f"Cannot tell: 1 run compares with the newest, {FEWEST_RUNS} are needed."
+    assert headline(one) == f"Cannot tell: 1 run compares with the newest, {MIN_TREND_RUNS} are needed."
     few = trend(make_history([1.0] * 6 + [9.0] * 5))
     assert (few.decision, at(few)) == (Decision.INCONCLUSIVE, [])
     assert "11 runs compare" in headline(few)
@@ -200,11 +200,11 @@ def test_too_few_runs_decide_nothing() -> None:
 
 def test_a_metric_that_came_late_or_went_is_said() -> None:
     """Of few runs its level is known and nothing more; what the newest run lacks is named."""
-    history = [make_point(number) for number in range(FEWEST_RUNS + 3)]
+    history = [make_point(number) for number in range(MIN_TREND_RUNS + 3)]
     figures = {E2E: 500.0, "tier.prefill_ms": 30.0}
     later = [make_point(20 + number, figures=figures) for number in range(4)]
     found = trend([*history, *later])
-    assert found.gone == ("tier.decode_ms", "tier.queue_ms")
+    assert found.vanished == ("tier.decode_ms", "tier.queue_ms")
     assert (row(found, "tier.prefill_ms").runs, row(found, "tier.prefill_ms").level) == (4, 30.0)
     between = [
         each.model_copy(update={"figures": {E2E: 500.0}}) if number % 3 == 0 else each
@@ -227,9 +227,9 @@ def test_creep_shows_beside_the_anchor() -> None:
 
 def test_what_crept_fails() -> None:
     """Worse than the anchor by more than the margin, without any single change: it says since when."""
-    found = trend([make_point(number, 1.3) for number in range(FEWEST_RUNS)], anchored())
+    found = trend([make_point(number, 1.3) for number in range(MIN_TREND_RUNS)], anchored())
     assert found.decision is Decision.FAIL
-    assert not found.standing
+    assert not found.unresolved
     assert headline(found).startswith("Drift: response time +")
     assert headline(found).endswith("since the pinned baseline of 2026-01-05.")
     assert "bench baseline pin quick" in next_step(found)
@@ -238,7 +238,7 @@ def test_what_crept_fails() -> None:
 def test_an_anchor_of_something_else_says_nothing() -> None:
     """Nor do fewer runs than make a level."""
     other = anchored(fingerprint=make_fingerprint(work_digest="e" * 64))
-    history = [make_point(number, 1.3) for number in range(FEWEST_RUNS)]
+    history = [make_point(number, 1.3) for number in range(MIN_TREND_RUNS)]
     assert trend(history, other).against_pinned == ()
     assert trend(history, other).pinned_at is None
     assert trend(history[: LEVEL_RUNS - 1], anchored()).against_pinned == ()
@@ -259,7 +259,7 @@ def test_the_worst_of_what_decides_comes_first() -> None:
             for number in range(30)
         ]
     )
-    assert [each.key for each in found.standing] == [E2E, "tier.decode_ms", "tier.queue_ms"]
+    assert [each.key for each in found.unresolved] == [E2E, "tier.decode_ms", "tier.queue_ms"]
     assert headline(found) == (
         "Response time became worse on 2026-01-20: 500 ms → 600 ms (+20 %), and 2 more."
     )

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bench.core.history.history import HistoryPoint
-from bench.core.history.levels import FEWEST_RUNS
+from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.history.trend import trend
 from bench.core.verdict.baseline import pin
 from bench.core.verdict.compare import Decision
@@ -22,7 +22,7 @@ from tests.factories import (
 def on_machines(slower: float, version: float, pace: float | None) -> list[HistoryPoint]:
     """Runs of a version on machines that are slower by a factor than those of the anchor."""
     points = []
-    for number in range(FEWEST_RUNS):
+    for number in range(MIN_TREND_RUNS):
         machine = slower * MACHINES[number % len(MACHINES)]
         point = make_point(
             number,

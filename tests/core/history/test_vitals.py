@@ -1,5 +1,5 @@
-from bench.core.history.history import HistoryPoint, point_of
-from bench.core.history.vitals import Wait, vitals_of
+from bench.core.history.history import HistoryPoint, to_history_point
+from bench.core.history.vitals import LatencyPercentiles, vitals_of
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import GENERATOR, Outcome, Probe
 from bench.core.watch.availability import Availability
@@ -13,17 +13,17 @@ def test_vitals_are_what_a_summary_says() -> None:
     assert found.load == "10 VUs, 30 s"
     assert found.requests_rps == round(398 / 31.0, 2)
     assert found.outcomes == {Outcome.OK: 398, Outcome.HTTP_ERROR: 2}
-    assert found.waits["e2e_ms"].p50 == round(summary.metrics["e2e_ms"].p50 or 0, 2)
-    assert (found.uses[GENERATOR].cpu_pct, found.uses[GENERATOR].memory_bytes) == (5.0, 90_000_000)
+    assert found.latencies["e2e_ms"].p50 == round(summary.metrics["e2e_ms"].p50 or 0, 2)
+    assert (found.usage[GENERATOR].cpu_pct, found.usage[GENERATOR].memory_bytes) == (5.0, 90_000_000)
     assert (found.crossed, found.goodput_ratio, found.tokens_tps, found.up) == ((), None, None, {})
 
 
 def test_a_wait_that_too_few_requests_carry_is_not_known() -> None:
     """A hundred requests have no certain 99th percentile, and none that failed has any."""
-    assert vitals_of(run_at(1.0, requests=100)).waits["e2e_ms"].p99 is None
+    assert vitals_of(run_at(1.0, requests=100)).latencies["e2e_ms"].p99 is None
     nothing = vitals_of(run_at(1.0, failed=range(20), requests=20))
-    assert nothing.waits == {}
-    assert Wait().p50 is None
+    assert nothing.latencies == {}
+    assert LatencyPercentiles().p50 is None
 
 
 def test_limits_that_were_crossed_are_named() -> None:
@@ -62,7 +62,7 @@ def test_a_result_of_before_there_were_alerts_has_not_none_of_them() -> None:
 
 def test_a_line_keeps_them_and_an_older_line_is_read() -> None:
     """They survive a round trip, with the workflow run; a line without either is one of an older version."""
-    point = point_of(run_at(1.0), 7_000_000_001)
+    point = to_history_point(run_at(1.0), 7_000_000_001)
     assert HistoryPoint.model_validate_json(point.model_dump_json()) == point
     assert (point.workflow_run, point.vitals) == (7_000_000_001, vitals_of(run_at(1.0)))
     older = HistoryPoint.model_validate_json(point.model_dump_json(exclude={"vitals", "workflow_run"}))

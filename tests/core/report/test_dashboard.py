@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from bench.core.history.history import HistoryPoint
-from bench.core.history.vitals import Use, Vitals, Wait
+from bench.core.history.vitals import LatencyPercentiles, ServiceUsage, Vitals
 from bench.core.report.dashboard import (
     LEAST_SUCCESS,
     Dashboard,
@@ -21,11 +21,11 @@ from tests.factories import make_fingerprint, make_history, make_point
 
 NOTHING: tuple[dict[str, Any] | None, ...] = (None, {})
 USES = {
-    "backend": Use(cpu_pct=14.0, memory_bytes=62_000_000),
-    "model": Use(cpu_pct=83.0, memory_bytes=41_000_000),
-    GENERATOR: Use(cpu_pct=99.0, memory_bytes=950_000_000),
-    f"{GENERATOR}-2": Use(cpu_pct=99.0, memory_bytes=950_000_000),
-    HOST: Use(cpu_pct=99.0, memory_bytes=9_500_000_000),
+    "backend": ServiceUsage(cpu_pct=14.0, memory_bytes=62_000_000),
+    "model": ServiceUsage(cpu_pct=83.0, memory_bytes=41_000_000),
+    GENERATOR: ServiceUsage(cpu_pct=99.0, memory_bytes=950_000_000),
+    f"{GENERATOR}-2": ServiceUsage(cpu_pct=99.0, memory_bytes=950_000_000),
+    HOST: ServiceUsage(cpu_pct=99.0, memory_bytes=9_500_000_000),
 }
 
 
@@ -118,7 +118,11 @@ def test_of_many_some_are_named() -> None:
 
 def test_performance_is_of_the_newest_run() -> None:
     """Of all histories the run that was made last, with what it keeps."""
-    newest = {"requests_rps": 3.2, "tokens_tps": 140.0, "waits": {"e2e_ms": Wait(p50=400.0, p95=610.0)}}
+    newest = {
+        "requests_rps": 3.2,
+        "tokens_tps": 140.0,
+        "latencies": {"e2e_ms": LatencyPercentiles(p50=400.0, p95=610.0)},
+    }
     board = dashboard([steady(), runs([1.0] * 15, newest, scenario="spike")])
     found = tile(board, "Real-time performance")
     assert (found.status, found.figure) == (Status.GOOD, "3.2 answers/s")
@@ -134,7 +138,7 @@ def test_performance_is_of_the_newest_run() -> None:
 
 def test_health_is_alerts_and_what_services_used() -> None:
     """The load generator and the machine are no services; no watching is no good news."""
-    board = dashboard([steady({"uses": USES, "alerts": ()})])
+    board = dashboard([steady({"usage": USES, "alerts": ()})])
     found = tile(board, "System health")
     assert (found.status, found.figure) == (Status.GOOD, "No alert")
     assert (
@@ -166,7 +170,7 @@ def test_services_are_what_their_health_checks_said() -> None:
 
 def test_users_are_unhappy_with_failures_and_crossed_limits() -> None:
     """Below the least success, with a limit crossed, or with less success than before."""
-    newest = {"waits": {"e2e_ms": Wait(p95=610.0)}}
+    newest = {"latencies": {"e2e_ms": LatencyPercentiles(p95=610.0)}}
     found = tile(dashboard([steady(newest), steady(scenario="heavy", ok=98, failed=2)]), "User experience")
     assert (found.status, found.figure) == (Status.GOOD, "99 %")
     assert found.text == (
@@ -182,7 +186,7 @@ def test_users_are_unhappy_with_failures_and_crossed_limits() -> None:
 
 
 def test_what_was_not_kept_is_not_known() -> None:
-    """A line of an older version has neither waits nor uses."""
+    """A line of an older version has neither latencies nor uses."""
     older: HistoryPoint = make_point()
-    assert wait_of(older) == Wait()
+    assert wait_of(older) == LatencyPercentiles()
     assert uses_of(older) == {}

@@ -196,9 +196,7 @@ def test_where_no_tier_is_named_one_looks_at_the_requests() -> None:
 )
 def test_where_to_look_follows_from_what_failed(metrics: tuple[MetricComparison, ...], place: str) -> None:
     """It is decided by the metrics, whatever words the headline has, such as a version's name."""
-    comparison = Comparison(
-        decision=Decision.FAIL, reasons=("…",), metrics=metrics, compare_with="Crept `p95`"
-    )
+    comparison = Comparison(decision=Decision.FAIL, reasons=("…",), metrics=metrics, base_name="Crept `p95`")
     assert make_report(run_at(), comparison).next_step == f"Look at {place}."
 
 

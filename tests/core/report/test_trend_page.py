@@ -1,6 +1,6 @@
 import pytest
 
-from bench.core.history.levels import MOST_RUNS
+from bench.core.history.levels import MAX_TREND_RUNS
 from bench.core.history.trend import trend
 from bench.core.report.trend_page import MetricHistory, TrendPage, trend_page
 from bench.core.verdict.baseline import Baseline, PinnedBaseline
@@ -78,8 +78,8 @@ def test_what_does_not_compare_is_no_band() -> None:
 
 def test_a_long_history_is_cut_and_what_is_left_out_counted() -> None:
     """The newest runs are shown, however many there are."""
-    page = trend_page([make_point(number) for number in range(MOST_RUNS + 30)])
-    assert (len(page.runs), page.older) == (MOST_RUNS, 30)
+    page = trend_page([make_point(number) for number in range(MAX_TREND_RUNS + 30)])
+    assert (len(page.runs), page.older) == (MAX_TREND_RUNS, 30)
     assert page.runs[0].run_id == "run-030"
 
 

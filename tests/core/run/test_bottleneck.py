@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from bench.core.config.scenario import Scenario
 from bench.core.load.plan import plan
 from bench.core.run.bottleneck import (
-    Band,
     Bottleneck,
+    LoadBand,
     bottleneck,
-    limits_of,
-    saturated,
+    find_saturated,
+    load_limits,
 )
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
@@ -77,16 +77,16 @@ def test_a_known_breaking_point_is_found() -> None:
     """Where requests take too long from thirty users on, the limit breaks there, surely, and is named."""
     found = found_in(climbing(beyond_20), staircase())
     assert [band.vus for band in found.bands] == [(vus, vus) for vus in STEPS]
-    assert found.broken == STEPS.index(30)
+    assert found.broken_band == STEPS.index(30)
     band = found.bands[STEPS.index(30)]
     assert [each.expression.source for each in band.crossed] == ["p(95)<=10000"]
     assert band.certain
-    assert (found.counted, found.planned, found.limits) == ("vus", 50, 1)
+    assert (found.load_unit, found.planned_vus, found.limit_count) == ("vus", 50, 1)
 
 
 def test_a_run_that_keeps_its_limits_breaks_nowhere() -> None:
     """Without a crossed limit there is no breaking point."""
-    assert found_in(climbing(lambda _: 2.0), staircase()).broken is None
+    assert found_in(climbing(lambda _: 2.0), staircase()).broken_band is None
 
 
 def test_a_few_slow_requests_are_no_certainty() -> None:
@@ -138,13 +138,13 @@ def test_saturation_is_where_more_users_bring_no_more_answers() -> None:
     """A server of so many answers per second is saturated when its users ask for more."""
     most_rps, steps = 4.0, (10, 20, 40, 80)
     found = found_in(climbing(lambda vus: max(1.0, vus / most_rps - 5.0), steps), staircase(steps), 999.0)
-    assert found.saturated == steps.index(40)
-    assert found_in(climbing(lambda _: 1.0), staircase()).saturated is None
+    assert found.saturated_band == steps.index(40)
+    assert found_in(climbing(lambda _: 1.0), staircase()).saturated_band is None
 
 
-def band(vus: int, rps: float | None, requests: int = 200) -> Band:
+def band(vus: int, rps: float | None, requests: int = 200) -> LoadBand:
     """A band with this throughput."""
-    return Band(
+    return LoadBand(
         vus=(vus, vus),
         requests=requests,
         p50_ms=None,
@@ -156,48 +156,48 @@ def band(vus: int, rps: float | None, requests: int = 200) -> Band:
 
 def test_saturation_is_not_said_by_chance() -> None:
     """A throughput that is not known, that falls back, or of few requests, says nothing."""
-    assert saturated([band(10, 5.0), band(20, 5.1)]) == 0
-    assert saturated([band(10, 5.0, 20), band(15, 5.1, 20)]) is None
-    assert saturated([band(10, None), band(20, 5.1)]) is None
-    assert saturated([band(10, 5.0), band(20, None)]) is None
-    assert saturated([band(10, 5.0), band(20, 9.0), band(40, 5.0)]) == 1
-    assert saturated([band(10, 5.0), band(12, 5.0)]) is None
+    assert find_saturated([band(10, 5.0), band(20, 5.1)]) == 0
+    assert find_saturated([band(10, 5.0, 20), band(15, 5.1, 20)]) is None
+    assert find_saturated([band(10, None), band(20, 5.1)]) is None
+    assert find_saturated([band(10, 5.0), band(20, None)]) is None
+    assert find_saturated([band(10, 5.0), band(20, 9.0), band(40, 5.0)]) == 1
+    assert find_saturated([band(10, 5.0), band(12, 5.0)]) is None
 
 
 def test_what_answers_do_not_have_is_not_asked_of_them() -> None:
     """An objective for first tokens says nothing of answers that come all at once."""
     found = found_in(climbing(lambda _: 2.0), staircase(objectives={"e2e_ms": 9_000, "ttft_ms": 1}))
-    assert found.broken is None
+    assert found.broken_band is None
 
 
 @pytest.mark.parametrize(
     "change",
     [
         {"bands": []},
-        {"saturated": 1},
+        {"saturated_band": 1},
         {"bands": [band(5, 1.0).model_dump() | {"crossed": [NONSENSE]}]},
     ],
 )
 def test_what_no_run_has_is_refused(change: dict[str, Any]) -> None:
     """A file may say anything: no band, one that is not there, a limit that is none."""
-    content = {"counted": "vus", "bands": [band(5, 1.0).model_dump()], "planned": 5, "limits": 1}
-    assert Bottleneck.model_validate(content).broken is None
-    with pytest.raises(ValueError, match=r"bands|threshold|saturated"):
+    content = {"load_unit": "vus", "bands": [band(5, 1.0).model_dump()], "planned_vus": 5, "limit_count": 1}
+    assert Bottleneck.model_validate(content).broken_band is None
+    with pytest.raises(ValueError, match=r"bands|threshold|saturated_band"):
         Bottleneck.model_validate(content | change)
 
 
 def test_limits_are_objectives_or_latencies_and_success() -> None:
     """Objectives take the place of limits of latencies, never of those of success."""
     thresholds = {"e2e_ms": ["p(95)<5000", "avg<900"], "success_ratio": ["rate>0.95"], "tokens": ["count>1"]}
-    latencies = limits_of(make_scenario(thresholds=thresholds))
+    latencies = load_limits(make_scenario(thresholds=thresholds))
     assert [each.expression.source for own in latencies.values() for each in own] == [
         "p(95)<5000", "avg<900", "rate>0.95",
     ]  # fmt: skip
-    objectives = limits_of(make_scenario(thresholds=thresholds, objectives={"ttft_ms": 1500.5}))
+    objectives = load_limits(make_scenario(thresholds=thresholds, objectives={"ttft_ms": 1500.5}))
     assert {key: own[0].expression.source for key, own in objectives.items()} == {
         "ttft_ms": "p(95)<=1500.5", "success_ratio": "rate>0.95",
     }  # fmt: skip
-    assert limits_of(make_scenario(thresholds={})) == {}
+    assert load_limits(make_scenario(thresholds={})) == {}
 
 
 def test_failures_break_a_limit_of_success() -> None:
@@ -249,9 +249,9 @@ def test_open_loops_are_told_apart_by_requests_in_flight() -> None:
         for seq, (due, done) in enumerate(zip(due_s, done_s, strict=True))
     ]
     found = found_in(rows, scenario, float(done_s[-1]))
-    assert found.counted == "requests in flight"
-    assert found.planned is None
-    assert found.broken not in {None, 0}
+    assert found.load_unit == "requests in flight"
+    assert found.planned_vus is None
+    assert found.broken_band not in {None, 0}
     assert found.bands[-1].vus[1] > 100
 
 
@@ -262,7 +262,7 @@ def test_a_stricter_objective_breaks_no_later(takes_s: list[float], limit_ms: fl
     steps = (4, 8, 16)
     rows = climbing(dict(zip(steps, takes_s, strict=True)).__getitem__, steps)
     strict, loose = (
-        found_in(rows, staircase(steps, objectives={"e2e_ms": limit})).broken
+        found_in(rows, staircase(steps, objectives={"e2e_ms": limit})).broken_band
         for limit in (limit_ms, limit_ms * looser)
     )
     assert (len(steps) if strict is None else strict) <= (len(steps) if loose is None else loose)

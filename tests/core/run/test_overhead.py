@@ -1,6 +1,6 @@
 import pytest
 
-from bench.core.run.overhead import of_the_target, overhead
+from bench.core.run.overhead import overhead, select_target
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
@@ -52,4 +52,4 @@ def test_figures_are_of_the_target_alone() -> None:
     assert run.summary.overhead is not None
     assert run.summary.overhead.mean_ms == pytest.approx(15.0)
     alone = make_recording()
-    assert of_the_target(alone.samples) is alone.samples
+    assert select_target(alone.samples) is alone.samples

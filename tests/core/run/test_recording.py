@@ -2,7 +2,7 @@ import json
 
 from hypothesis import given
 
-from bench.core.run.recording import Course, course, line
+from bench.core.run.recording import RecordingFile, recording_file, request_line
 from bench.core.samples.request import RequestSample
 from bench.core.values.histogram import Histogram
 from tests.core.samples.test_samples import ROWS
@@ -12,7 +12,7 @@ from tests.factories import make_recording
 @given(ROWS)
 def test_a_line_holds_what_a_request_has_and_nothing_else(row: RequestSample) -> None:
     """What did not happen is not in the file; all else comes back."""
-    written = json.loads(json.dumps(line(row)))
+    written = json.loads(json.dumps(request_line(row)))
     assert None not in written.values()
     assert RequestSample(**written) == row
 
@@ -21,7 +21,7 @@ def test_the_rest_of_a_recording_survives_json() -> None:
     """Times, resources and gaps between tokens are written and read again."""
     gaps = Histogram()
     gaps.add([5.0, 5.0, 80.0])
-    written = course(make_recording(token_gaps={1: gaps}))
-    assert Course.model_validate_json(written.model_dump_json()) == written
+    written = recording_file(make_recording(token_gaps={1: gaps}))
+    assert RecordingFile.model_validate_json(written.model_dump_json()) == written
     assert sorted(written.token_gaps[1].values()) == [1, 2]
     assert (written.planned_s, written.elapsed_s, len(written.resources)) == (30.0, 31.0, 2)

@@ -13,7 +13,7 @@ from bench.core.run.summary import (
     MetricSummary,
     summarise,
 )
-from bench.core.run.warm_up import measured
+from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.metrics import METRICS
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import GENERATOR, GaugeSample, Outcome, Probe, ResourceSample
@@ -296,7 +296,7 @@ def test_warm_up_is_in_no_figure() -> None:
         "probes": tuple(probes),
         "gauges": tuple(gauges),
     }
-    counted = measured(make_recording(samples, elapsed_s=30.0, **watched), STAGES)
+    counted = drop_warm_up(make_recording(samples, elapsed_s=30.0, **watched), STAGES)
     assert [sample.scheduled_s for sample in counted.samples] == [0.0, 5.0]
     assert [sample.finished_s for sample in counted.samples] == pytest.approx([0.5, 5.5])
     assert [sample.at_s for sample in counted.resources] == [2.0]
@@ -308,8 +308,8 @@ def test_warm_up_is_in_no_figure() -> None:
 def test_without_warm_up_a_recording_stays_as_it_is() -> None:
     """Where no stage is a warm-up nothing is left out; where only that was reached nothing is left."""
     recording = make_recording()
-    assert measured(recording, STAGES[1:]) is recording
-    early = measured(make_recording([make_sample(0, phase=0)], elapsed_s=4.0), STAGES)
+    assert drop_warm_up(recording, STAGES[1:]) is recording
+    early = drop_warm_up(make_recording([make_sample(0, phase=0)], elapsed_s=4.0), STAGES)
     assert (len(early.samples), early.elapsed_s) == (0, 0.0)
 
 
@@ -336,7 +336,7 @@ def test_warm_up_in_between_is_left_out_and_its_time_is_not() -> None:
     """The clock starts with the first stage that is measured and runs on, whatever is left out later."""
     warm, counted = STAGES
     samples = [make_sample(index, at_s=10.0 * index, phase=index) for index in range(4)]
-    kept = measured(make_recording(samples, elapsed_s=40.0), (warm, counted, warm, counted))
+    kept = drop_warm_up(make_recording(samples, elapsed_s=40.0), (warm, counted, warm, counted))
     assert [(sample.phase, sample.scheduled_s) for sample in kept.samples] == [(1, 0.0), (3, 20.0)]
     assert kept.elapsed_s == 30.0
 
@@ -346,7 +346,7 @@ def test_a_later_warm_up_moves_no_clock() -> None:
     warm, counted = STAGES
     samples = [make_sample(index, at_s=10.0 * index, phase=index) for index in range(2)]
     recording = make_recording(samples, elapsed_s=20.0)
-    assert measured(recording, (counted, warm)) == replace(recording, samples=Samples.of(samples[:1]))
+    assert drop_warm_up(recording, (counted, warm)) == replace(recording, samples=Samples.of(samples[:1]))
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=8), st.floats(0, 50))
@@ -359,7 +359,7 @@ def test_metrics_know_no_clock(streamed: list[bool], begin_s: float) -> None:
     late = [sample._replace(phase=1) for sample in Samples.of(alone).shift(begin_s)]
     early = make_sample(99, at_s=0.0, latency_ms=9e4, outcome=Outcome.TIMEOUT)
     one = summarise(make_recording(alone, elapsed_s=20.0))
-    other = summarise(measured(make_recording([early, *late], elapsed_s=begin_s + 20.0), STAGES))
+    other = summarise(drop_warm_up(make_recording([early, *late], elapsed_s=begin_s + 20.0), STAGES))
     assert (other.outcomes, other.errors) == (one.outcomes, ())
     assert other.elapsed_s == pytest.approx(20.0)
     for key, each in one.metrics.items():

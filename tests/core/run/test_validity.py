@@ -66,7 +66,7 @@ def test_a_run_in_which_everything_failed_is_valid() -> None:
 
 def test_a_late_generator_makes_a_run_invalid() -> None:
     """Requests that left late measured another load than was planned, and how late is said."""
-    late = "95 % of requests left up to 50 ms after their time, 20 ms are allowed"
+    late = "95 % of requests were sent up to 50 ms after their planned time, 20 ms are allowed"
     assert judged(lagging([50.0] * 10)).reasons == (f"the load generator was late: {late}",)
 
 

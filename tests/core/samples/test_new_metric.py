@@ -23,7 +23,7 @@ METRIC = """
 # Takes a request with three pieces of text through everything that is derived from the declaration.
 PROGRAM = """
 import json
-from bench.core.run.recording import line, request_line_model
+from bench.core.run.recording import request_line, request_line_model
 from bench.core.samples.metrics import METRICS
 from bench.core.samples.request import RequestSample, token_moments
 from bench.core.samples.sample import Outcome
@@ -37,7 +37,7 @@ print(json.dumps({
     "columns": list(SampleLog().columns),
     "csv": "".join(render_samples([samples], ())).splitlines(),
     "schema": request_line_model().model_json_schema()["properties"],
-    "line": line(samples[0]),
+    "line": request_line(samples[0]),
     "shifted": samples.shift(1.0)[0].second_token_s,
     "t2nd_ms": METRICS["t2nd_ms"].values(samples).tolist(),
     "one_token": token_moments([10.5], origin_s=10.0),

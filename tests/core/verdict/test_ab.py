@@ -9,7 +9,7 @@ from bench.core.run.result import RunResult
 from bench.core.samples.metric import Part
 from bench.core.samples.sample import Outcome, Stop, StopCause
 from bench.core.values.histogram import Histogram
-from bench.core.verdict.ab import AB_MARGIN_RATIO, compare_pairs, order, whole_of
+from bench.core.verdict.ab import AB_MARGIN_RATIO, compare_pairs, join_recordings, run_order
 from bench.core.verdict.compare import Comparison, Decision
 from bench.core.verdict.shift import MIN_PAIRS
 from bench.core.verdict.verdict import Verdict
@@ -39,7 +39,7 @@ def verdict(comparison: Comparison, key: str) -> Verdict:
 @given(st.integers(1, 50))
 def test_neither_is_first_more_often(pairs: int) -> None:
     """Both are measured equally often, each pair has both, and every second pair is turned around."""
-    iterations = order(pairs)
+    iterations = run_order(pairs)
     assert iterations.count("A") == iterations.count("B") == pairs
     assert all(set(iterations[2 * number : 2 * number + 2]) == {"A", "B"} for number in range(pairs))
     assert iterations.startswith("ABBA"[: 2 * pairs])
@@ -49,7 +49,7 @@ def test_the_machines_mood_is_no_change() -> None:
     """What slows both down alike says nothing of either."""
     comparison = compared(runs(1.0), runs(1.0, NOISE[::-1]))
     assert comparison.decision is Decision.PASS
-    assert comparison.compare_with == "main"
+    assert comparison.base_name == "main"
     assert comparison.baseline_runs == len(MOODS)
 
 
@@ -150,7 +150,7 @@ def test_recordings_one_after_the_other_are_one() -> None:
     cpu = (make_use(),)
     one = make_recording([make_sample(0)], elapsed_s=10.0, token_gaps={0: gaps}, resources=cpu)
     other = make_recording([make_sample(0, outcome=Outcome.TIMEOUT)], elapsed_s=5.0, token_gaps={0: gaps})
-    whole = whole_of([one, other])
+    whole = join_recordings([one, other])
     assert [each.scheduled_s for each in whole.samples] == [0.0, 10.0]
     assert (whole.elapsed_s, whole.planned_s, whole.token_gaps[0].count) == (15.0, 60.0, 2)
     assert [each.at_s for each in whole.resources] == [1.0, 11.0, 12.0]

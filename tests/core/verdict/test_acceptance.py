@@ -3,7 +3,15 @@ import pytest
 from bench.core.report.report import make_report
 from bench.core.run.result import RunResult
 from bench.core.verdict.acceptance import check_acceptable
-from bench.core.verdict.baseline import MIN_RUNS, Baseline, PinnedBaseline, faults, pin, prune, typical_values
+from bench.core.verdict.baseline import (
+    MIN_RUNS,
+    Baseline,
+    PinnedBaseline,
+    find_faults,
+    pin,
+    prune,
+    typical_values,
+)
 from bench.core.verdict.compare import Decision, compare
 from bench.core.verdict.noise import MetricNoise, Noise
 from bench.core.verdict.verdict import Verdict
@@ -36,8 +44,8 @@ def test_a_run_of_uncommitted_changes_joins_only_when_that_is_said() -> None:
     """Nobody could measure it again; a run outside a repository is nobody's change."""
     dirty = run_at(1.0, 40, provenance=make_provenance(dirty=True))
     error = refused(dirty, None, allow_regression=True)
-    assert "measured changes that are not committed" in error.message
-    assert error.hint == "commit them and measure again, or --allow-dirty"
+    assert "measured uncommitted changes" in error.message
+    assert error.hint == "commit them and measure again, or use --allow-dirty"
     check_acceptable(None, dirty, allow_dirty=True, allow_regression=False)
     outside = run_at(1.0, 40, provenance=make_provenance(dirty=None))
     check_acceptable(None, outside, allow_dirty=False, allow_regression=False)
@@ -104,7 +112,7 @@ def test_creep_shows_beside_the_anchor() -> None:
     comparison = compare(run_at(1.25), anchored(1.24))
     assert {each.verdict for each in comparison.metrics if each.key == "e2e_ms"} == {Verdict.UNCHANGED}
     assert comparison.decision is Decision.FAIL
-    assert "response time crept: it regressed beside the anchor" in comparison.reasons
+    assert "response time drifted: it regressed compared with the pinned baseline" in comparison.reasons
     assert comparison.pinned_at == NOON
     headline = make_report(run_at(1.25), comparison).headline
     assert headline.startswith("Drift: response time +25 % since the pinned baseline of 2026-01-05")
@@ -114,7 +122,7 @@ def test_creep_is_confirmed_like_any_regression() -> None:
     """A run that crept is measured again: a bad moment beside a baseline that rolled on fails nobody."""
     baseline = anchored(1.12)
     alone = compare(run_at(1.16), baseline)
-    assert [each.key for each in alone.drifted if each.verdict is Verdict.REGRESSED] == ["e2e_ms"]
+    assert [each.key for each in alone.against_pinned if each.verdict is Verdict.REGRESSED] == ["e2e_ms"]
     assert alone.suspect
     assert compare(run_at(1.16), baseline, run_at(1.02, 1)).decision is not Decision.FAIL
     assert compare(run_at(1.16), baseline, run_at(1.15, 1)).decision is Decision.FAIL
@@ -124,7 +132,7 @@ def test_without_creep_the_anchor_is_only_shown() -> None:
     """A run that is as the release was passes, and what decides is shown beside the anchor."""
     comparison = compare(run_at(1.0), anchored(1.0))
     assert comparison.decision is Decision.PASS
-    assert [each.key for each in comparison.drifted] == ["success_ratio", "e2e_ms"]
+    assert [each.key for each in comparison.against_pinned] == ["success_ratio", "e2e_ms"]
 
 
 def test_an_anchor_of_another_machine_says_nothing() -> None:
@@ -138,14 +146,14 @@ def test_an_anchor_of_another_machine_says_nothing() -> None:
     for runs in (alien, baseline.pinned.runs[: MIN_RUNS - 1]):
         pinned = PinnedBaseline(runs=tuple(runs), pinned_at=NOON, pinned_by="Tess Ter", reason="old")
         comparison = compare(run_at(1.0), baseline.model_copy(update={"pinned": pinned}))
-        assert (comparison.drifted, comparison.pinned_at) == ((), None)
+        assert (comparison.against_pinned, comparison.pinned_at) == ((), None)
 
 
 def test_an_anchor_needs_a_reason_and_runs_to_judge_by() -> None:
     """What nobody can explain, or nobody could be judged by, is not pinned."""
-    with pytest.raises(ConfigError, match="pinned for a reason"):
+    with pytest.raises(ConfigError, match="reason for pinning the baseline is missing"):
         pin(make_baseline(), reason=" ", by="Tess Ter", at=NOON)
-    with pytest.raises(ConfigError, match="an anchor needs 5 runs, the baseline has 4"):
+    with pytest.raises(ConfigError, match="a pinned baseline needs 5 runs, the baseline has 4"):
         pin(make_baseline((1.0,) * 4), reason="why", by="Tess Ter", at=NOON)
 
 
@@ -155,7 +163,7 @@ def test_pruning_keeps_the_newest_and_the_anchor() -> None:
     kept = prune(baseline, 3)
     assert kept.runs == baseline.runs[-3:]
     assert kept.pinned == baseline.pinned
-    with pytest.raises(ConfigError, match="keeps one run at least"):
+    with pytest.raises(ConfigError, match="keeps at least one run"):
         prune(baseline, 0)
 
 
@@ -168,19 +176,19 @@ def test_what_is_usual_is_a_value_by_metric() -> None:
 
 def test_a_good_baseline_has_no_faults() -> None:
     """One that was accepted run by run, of today's scenario, is as it should be."""
-    assert faults(make_baseline(), TODAY) == ()
+    assert find_faults(make_baseline(), TODAY) == ()
 
 
 def test_every_fault_is_named() -> None:
     """Too few runs, a wrong order, and an old scenario are each said."""
     good = make_baseline()
     cases = {
-        "it has 4 runs, 5 are needed": good.runs[:4],
-        "not in the order in which they were made": good.runs[::-1],
+        "it has 4 runs, a decision needs 5": good.runs[:4],
+        "not in the order of their start": good.runs[::-1],
     }
     for said, runs in cases.items():
-        (fault,) = faults(good.model_copy(update={"runs": tuple(runs)}), TODAY)
+        (fault,) = find_faults(good.model_copy(update={"runs": tuple(runs)}), TODAY)
         assert said in fault
-    (old,) = faults(good, make_fingerprint(work_digest="d" * 64))
-    assert "not today's" in old
-    assert faults(good.model_copy(update={"runs": ()}), TODAY) == ("it has 0 runs, 5 are needed to judge by",)
+    (old,) = find_faults(good, make_fingerprint(work_digest="d" * 64))
+    assert "changed: measure and accept again" in old
+    assert find_faults(good.model_copy(update={"runs": ()}), TODAY) == ("it has 0 runs, a decision needs 5",)

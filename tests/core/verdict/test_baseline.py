@@ -100,7 +100,7 @@ def test_a_run_older_than_a_full_baseline_is_refused() -> None:
 @pytest.mark.parametrize("reason", ["", "  ", "\n\t"])
 def test_a_run_is_accepted_for_a_reason(reason: str) -> None:
     """Whoever reads the difference asks why, so an empty reason is refused."""
-    with pytest.raises(ConfigError, match="a baseline is accepted for a reason") as caught:
+    with pytest.raises(ConfigError, match="the reason for accepting a run is missing") as caught:
         accepted(run_at(), reason=reason)
     assert caught.value.hint == "--reason 'faster model'"
 
@@ -110,8 +110,8 @@ def test_a_run_that_was_made_worse_is_refused() -> None:
     provenance = make_provenance("r1", injections={"model.slowdown": 1.3, "agent.delay_ms": 50.0})
     with pytest.raises(ConfigError) as caught:
         accepted(run_at(provenance=provenance))
-    assert caught.value.message == "run r1 was made worse on purpose (model.slowdown, agent.delay_ms)"
-    assert caught.value.hint == "take a run without --inject"
+    assert caught.value.message == "run r1 has injected faults (model.slowdown, agent.delay_ms)"
+    assert caught.value.hint == "use a run without --inject"
 
 
 def test_an_invalid_run_is_refused() -> None:

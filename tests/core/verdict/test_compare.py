@@ -255,7 +255,7 @@ def test_a_tier_that_vanished_fails_the_run() -> None:
     tier_times = {name: value for name, value in TIER_TIMES.items() if name != "auth"}
     comparison = compare(run_at(1.0, 99, tier_times=tier_times), usual())
     assert comparison.decision is Decision.FAIL
-    assert comparison.reasons == ("missing, though the baseline has it: `auth`",)
+    assert comparison.reasons == ("missing, but the baseline has it: `auth`",)
     assert verdicts(comparison)["tier.auth_ms"] is Verdict.MISSING
 
 
@@ -266,7 +266,7 @@ def test_tiers_that_vanished_are_one_reason() -> None:
     comparison = compare(make_run(make_recording(samples), spec=spec), usual())
     named = ", ".join(f"`{name}`" for name in sorted(TIER_TIMES))
     assert comparison.decision is Decision.FAIL
-    assert comparison.reasons == (f"missing, though the baseline has it: {named}",)
+    assert comparison.reasons == (f"missing, but the baseline has it: {named}",)
     assert verdicts(comparison)["tier.unattributed_ms"] is Verdict.MISSING
 
 
@@ -297,7 +297,7 @@ def test_a_noisy_baseline_leaves_the_run_undecided() -> None:
     assert each.verdict is Verdict.INCONCLUSIVE
     assert each.mde_ratio is not None
     seen = wording.change(each.mde_ratio)
-    said = f"response time: only a change of {seen} or more could have been seen, +20 % is asked"
+    said = f"response time: only a change of {seen} or more is detectable, +20 % is required"
     assert comparison.reasons == (said,)
 
 

@@ -26,8 +26,8 @@ def slower(again: RunResult | None) -> Comparison:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        (LATE, "the second run, which had to agree, is invalid: the load generator was late"),
-        (STOPPED, "the second run, which had to agree, ended early: e2e_ms p(95)<5000"),
+        (LATE, "the confirmation run is invalid: the load generator was late"),
+        (STOPPED, "the confirmation run ended early: e2e_ms p(95)<5000"),
     ],
 )
 def test_a_second_run_that_is_none_confirms_nothing(changes: dict[str, object], said: str) -> None:

@@ -8,10 +8,10 @@ from bench.core.run.result import RunResult
 from bench.core.samples.metric import Part
 from bench.core.samples.sample import Stop, StopCause
 from bench.core.values.stats import proportion_interval
-from bench.core.verdict.assess import FEWEST_RUNS, assess
+from bench.core.verdict.assess import MIN_NOISE_RUNS, assess
 from bench.core.verdict.baseline import pin
 from bench.core.verdict.compare import Decision, compare
-from bench.core.verdict.noise import LEAST_SD, MOST_PRIOR_DF, MetricNoise, Noise
+from bench.core.verdict.noise import MAX_PRIOR_DF, MIN_SD, MetricNoise, Noise
 from bench.errors import ConfigError, MeasurementError
 from tests.factories import (
     MACHINES,
@@ -77,7 +77,7 @@ def test_runs_of_the_same_raise_few_alarms() -> None:
 
 def test_alarms_are_those_of_the_gate_that_has_these_priors() -> None:
     """A run counts that would fail once this is written, though published figures would let it pass."""
-    runs = [*same(FEWEST_RUNS + 6, 0.003), run_at(1.12, 90)]
+    runs = [*same(MIN_NOISE_RUNS + 6, 0.003), run_at(1.12, 90)]
     *others, odd = runs
     baseline = make_baseline()
     assert compare(odd, baseline).decision is Decision.FAIL
@@ -102,28 +102,28 @@ def test_the_interval_of_a_rate_is_exact(count: int, total: int, low: float, hig
 
 def test_too_few_runs_say_nothing_of_noise() -> None:
     """One run less than can be judged by the others is refused, and none as well."""
-    for runs in ([], same(FEWEST_RUNS - 1, 0.01)):
-        with pytest.raises(ConfigError, match="say too little of noise"):
+    for runs in ([], same(MIN_NOISE_RUNS - 1, 0.01)):
+        with pytest.raises(ConfigError, match="are too few to measure noise"):
             assess(runs)
 
 
 def test_runs_of_something_else_are_refused() -> None:
     """Another machine's, an invalid one, and one that was made worse are no runs of the same."""
-    usual = same(FEWEST_RUNS, 0.01)
+    usual = same(MIN_NOISE_RUNS, 0.01)
     other = run_at(1.0, 0, fingerprint=make_fingerprint(stack_digest="c" * 64))
-    with pytest.raises(ConfigError, match="not of the same as the newest: stack_digest"):
+    with pytest.raises(ConfigError, match="differs from the newest run: stack_digest"):
         assess([*usual, other])
     stopped = make_run(make_recording(stop=Stop(cause=StopCause.INTERRUPT, reason="Ctrl-C")))
     with pytest.raises(MeasurementError, match="is invalid: the run ended early: Ctrl-C"):
         assess([*usual, stopped])
     worse = run_at(1.0, 0, provenance=make_provenance(injections={"model.slowdown": 2.0}))
-    with pytest.raises(ConfigError, match="made worse on purpose"):
+    with pytest.raises(ConfigError, match="has injected faults"):
         assess([*usual, worse])
 
 
 def test_a_metric_that_few_runs_have_is_left_out() -> None:
     """A tier that only some runs name has no spread, rather than one of nothing."""
-    usual = same(FEWEST_RUNS, 0.01)
+    usual = same(MIN_NOISE_RUNS, 0.01)
     bare = [run_at(1.0, 50 + number, tier_times={"agent": 2.0}) for number in range(3)]
     assert set(assess([*usual, *bare]).metrics) >= {"e2e_ms", "tier.agent_ms"}
     few = assess([*[run_at(1.0, number, tier_times={"agent": 2.0}) for number in range(6)], run_at(1.0, 9)])
@@ -146,7 +146,7 @@ def test_measured_noise_is_the_gates_prior() -> None:
 def test_a_prior_is_never_too_sure() -> None:
     """However alike runs of one afternoon were, and however many, another day may differ."""
     certain = known(metrics={"e2e_ms": MetricNoise(runs=500, sd=0.0001, mde_ratio=0.001)})
-    assert certain.prior("e2e_ms") == (LEAST_SD, MOST_PRIOR_DF)
+    assert certain.prior("e2e_ms") == (MIN_SD, MAX_PRIOR_DF)
 
 
 def test_a_gate_that_only_advises_lets_nothing_vanish() -> None:
@@ -159,7 +159,7 @@ def test_a_gate_that_only_advises_lets_nothing_vanish() -> None:
     assert compare(run_at(1.3), rolled).decision is Decision.FAIL
     advised = compare(run_at(1.3), rolled, noise=erring)
     assert advised.decision is Decision.INCONCLUSIVE
-    assert "response time crept: it regressed beside the anchor" in advised.reasons
+    assert "response time drifted: it regressed compared with the pinned baseline" in advised.reasons
 
 
 def test_a_gate_that_errs_too_often_only_advises() -> None:
@@ -168,6 +168,6 @@ def test_a_gate_that_errs_too_often_only_advises() -> None:
     assert erring.advisory
     advised = compare(run_at(1.5), make_baseline(), noise=erring)
     assert advised.decision is Decision.INCONCLUSIVE
-    assert advised.reasons[0] == "the gate only advises: 8 of 20 runs of the same were false alarms"
+    assert advised.reasons[0] == "the gate only advises: 8 of 20 runs of the same version were false alarms"
     assert compare(run_at(1.5), make_baseline(), noise=known()).decision is Decision.FAIL
     assert compare(run_at(40.0), make_baseline(), noise=erring).decision is Decision.FAIL

@@ -9,9 +9,8 @@ from bench.core.verdict.success import (
     MIN_FAILED_BLOCKS,
     SUCCESS,
     Successes,
-    accepted_successes,
+    count_successes,
     judge_success,
-    successes,
 )
 from bench.core.verdict.verdict import MetricComparison, Verdict
 from tests.core.figures import make_accepted, make_summary
@@ -85,9 +84,9 @@ def test_a_bad_moment_in_each_of_two_runs_is_what_it_is() -> None:
 def test_successes_are_counted_over_runs() -> None:
     """Requests and the sixths with failures add up over runs, measured or accepted."""
     figures, worse = {"e2e_ms": {"a": 1.0}}, {"ok": 7, "failed": 3, "failed_blocks": 2}
-    measured = successes([make_summary(figures, **worse), make_summary(figures, ok=5)])
+    measured = count_successes([make_summary(figures, **worse), make_summary(figures, ok=5)])
     accepted = [make_accepted(figures, **worse), make_accepted(figures, ok=5)]
-    assert measured == accepted_successes(accepted) == Successes(ok=12, failed=3, failed_blocks=2, runs=2)
+    assert measured == count_successes(accepted) == Successes(ok=12, failed=3, failed_blocks=2, runs=2)
     assert measured.ratio == 0.8
 
 

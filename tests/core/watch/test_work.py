@@ -3,11 +3,11 @@ from pydantic import TypeAdapter
 
 from bench.core.config.executors import Phase
 from bench.core.run.result import RunResult
-from bench.core.run.warm_up import measured
+from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.sample import GaugeSample, Outcome
 from bench.core.samples.samples import Samples
-from bench.core.verdict.ab import compare_pairs, whole_of
-from bench.core.verdict.baseline import Baseline, accept, pin, text_of
+from bench.core.verdict.ab import compare_pairs, join_recordings
+from bench.core.verdict.baseline import Baseline, accept, baseline_json, pin
 from bench.core.verdict.compare import Decision, compare
 from bench.core.watch.work import Work, WorkChange, changed_work, sum_work, work_between, work_per_message
 from tests.factories import NOON, make_recording, make_run, make_sample
@@ -60,8 +60,8 @@ def test_warm_up_is_work_that_nobody_can_take_apart() -> None:
     adapter: TypeAdapter[Phase] = TypeAdapter(Phase)
     phases = [adapter.validate_python(load | {"warm_up": warm}) for warm in (True, False)]
     recording = make_recording([make_sample(0), make_sample(1, phase=1)], work={"calls": 2})
-    assert measured(recording, phases).work == {}
-    assert measured(recording, phases[1:]).work == {"calls": 2}
+    assert drop_warm_up(recording, phases).work == {}
+    assert drop_warm_up(recording, phases[1:]).work == {"calls": 2}
 
 
 def test_a_change_is_said_where_all_runs_agree() -> None:
@@ -97,15 +97,15 @@ def test_work_that_changed_fails_nobody() -> None:
 def test_an_older_baseline_has_nothing_to_say() -> None:
     """A run without counters is read, is written as it was, and leaves nothing to compare."""
     old = baseline_of(*(run(number) for number in range(5)))
-    assert '"work"' not in text_of(old)
-    assert Baseline.model_validate_json(text_of(old)) == old
+    assert '"work"' not in baseline_json(old)
+    assert Baseline.model_validate_json(baseline_json(old)) == old
     mixed = baseline_of(*(run(number) for number in range(5)), run(5, model_calls=60))
-    assert text_of(mixed).count('"work"') == 1
+    assert baseline_json(mixed).count('"work"') == 1
     again = pin(mixed, reason="release", by="Tess Ter", at=NOON)
     assert again.pinned is not None
     again = again.model_copy(update={"pinned": again.pinned.model_copy(update={"runs": old.runs})})
-    assert text_of(again).count('"work"') == 1
-    assert Baseline.model_validate_json(text_of(again)) == again
+    assert baseline_json(again).count('"work"') == 1
+    assert Baseline.model_validate_json(baseline_json(again)) == again
     assert compare(run(model_calls=120), mixed).work == ()
 
 
@@ -113,7 +113,7 @@ def test_in_turns_both_sides_are_exact() -> None:
     """Runs in turns are compared by what each message made the services do, and count together as one."""
     base, head = ([run(model_calls=60 * calls) for _ in range(6)] for calls in (1, 2))
     recordings = [make_recording([make_sample(0)], work={"model_calls": 2}) for _ in range(6)]
-    whole = make_run(whole_of(recordings))
+    whole = make_run(join_recordings(recordings))
     assert whole.summary.work == {"model_calls": 2.0}
     assert "model calls per message: 1 → 2" in compare_pairs(base, head, whole, "main").reasons
     assert sum_work([{"a": 1.0, "b": 2.0}, {"a": 3.0}]) == {"a": 4.0}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.core.calibration.machine import MOVED_RATIO, Machine, machine_of, slope_on
+from bench.core.calibration.machine_speed import SHIFT_RATIO, MachineSpeed, compare_speed, workload_slope
 from bench.core.calibration.reference_workload import PINNED, ReferenceWorkload
 from bench.core.samples.metric import Part
 from bench.core.verdict.compare import Comparison, Decision, compare
@@ -28,10 +28,10 @@ def said(comparison: Comparison) -> dict[str, Verdict]:
 def test_the_pace_is_the_mean_of_logarithms() -> None:
     """A machine that is twice as slow in everything is slower by log 2, whatever the pieces take."""
     pieces = make_reference_workload().pieces
-    assert make_reference_workload(2.0).log_pace(pieces) - make_reference_workload().log_pace(
+    assert make_reference_workload(2.0).log_time(pieces) - make_reference_workload().log_time(
         pieces
     ) == pytest.approx(math.log(2.0))
-    assert make_reference_workload().log_pace(frozenset({"json"})) == pytest.approx(math.log(2.0))
+    assert make_reference_workload().log_time(frozenset({"json"})) == pytest.approx(math.log(2.0))
 
 
 def test_the_pinned_request_speaks_for_the_whole() -> None:
@@ -60,44 +60,46 @@ def test_times_are_rounded_for_people() -> None:
 )
 def test_only_the_same_work_compares(heads: list[ReferenceWorkload | None]) -> None:
     """A run without a control, of other work, or broken off, says nothing of the machine."""
-    assert machine_of(heads, [make_reference_workload()] * 5) is None
+    assert compare_speed(heads, [make_reference_workload()] * 5) is None
 
 
 def test_no_work_is_no_make_reference_workload() -> None:
     """Runs that were all broken off have nothing in common to compare."""
-    assert machine_of([make_reference_workload(after_ms={})], [make_reference_workload(after_ms={})]) is None
+    assert (
+        compare_speed([make_reference_workload(after_ms={})], [make_reference_workload(after_ms={})]) is None
+    )
 
 
 def test_how_much_slower_a_machine_is() -> None:
     """Beside runs of one pace a run of another is slower by their ratio."""
-    machine = machine_of(
+    machine = compare_speed(
         [make_reference_workload(1.1), make_reference_workload(1.3)], [make_reference_workload()] * 5
     )
     assert machine is not None
-    assert machine.slower_ratio == pytest.approx(math.sqrt(1.1 * 1.3) - 1.0)
-    assert machine.moved
+    assert machine.slowdown_ratio == pytest.approx(math.sqrt(1.1 * 1.3) - 1.0)
+    assert machine.environment_shift
 
 
 @pytest.mark.parametrize(("slower", "moved"), [(0.0, False), (0.04, False), (0.2, True), (-0.2, True)])
 def test_a_machine_is_another_one_beyond_chance(slower: float, moved: bool) -> None:
     """A pace within what counts as the same, or within the spread of the others, is no shift."""
     base = tuple(math.log(each) for each in ONE_MACHINE)
-    assert Machine((slower,), base).moved == moved
-    assert not Machine(
-        (math.log1p(MOVED_RATIO) + 0.001,), tuple(5.0 * math.log(each) for each in MACHINES)
-    ).moved
+    assert MachineSpeed((slower,), base).environment_shift == moved
+    assert not MachineSpeed(
+        (math.log1p(SHIFT_RATIO) + 0.001,), tuple(5.0 * math.log(each) for each in MACHINES)
+    ).environment_shift
 
 
 def test_a_slope_is_shrunk_to_one_and_needs_to_show() -> None:
     """What follows its control in full has slope 1, what does not follow it 0; never more than 1.2."""
     paces = [math.log(each) for each in MACHINES]
-    assert slope_on(paces, paces) == pytest.approx(1.0)
-    assert slope_on(paces, [0.5 * each for each in paces]) == pytest.approx((9 * 0.5 + 6) / 15)
-    assert slope_on(paces, [3.0 * each for each in paces]) == 1.2
-    assert slope_on(paces, [-each for each in paces]) == 0.0
-    assert slope_on(paces, [1.0, -1.0] * 5) == 0.0
-    assert slope_on([0.0] * 10, paces) == 0.0
-    assert slope_on(paces, [0.0] * 10) == 0.0
+    assert workload_slope(paces, paces) == pytest.approx(1.0)
+    assert workload_slope(paces, [0.5 * each for each in paces]) == pytest.approx((9 * 0.5 + 6) / 15)
+    assert workload_slope(paces, [3.0 * each for each in paces]) == 1.2
+    assert workload_slope(paces, [-each for each in paces]) == 0.0
+    assert workload_slope(paces, [1.0, -1.0] * 5) == 0.0
+    assert workload_slope([0.0] * 10, paces) == 0.0
+    assert workload_slope(paces, [0.0] * 10) == 0.0
 
 
 @settings(max_examples=30)
@@ -132,13 +134,11 @@ def test_an_environment_shift_is_said_and_decides_nothing() -> None:
     """A baseline of one machine cannot show how a metric follows machine speed: another is inconclusive."""
     comparison = compare(made_on(1.25, 1.25), machines_baseline(ONE_MACHINE, paces=ONE_MACHINE[::-1]))
     assert comparison.decision is Decision.INCONCLUSIVE
-    assert comparison.reasons[0].startswith(
-        "environment shift: work that no version touches was 24.9 % slower"
-    )
+    assert comparison.reasons[0].startswith("environment shift: the reference workload was 24.9 % slower")
     assert "which the machine may explain" in comparison.reasons[1]
     assert said(comparison)["e2e_ms"] is Verdict.INCONCLUSIVE
     assert comparison.machine is not None
-    assert comparison.machine.moved
+    assert comparison.machine.environment_shift
 
 
 def test_an_environment_shift_does_not_hide_what_is_larger() -> None:

@@ -1,0 +1,15 @@
+"""Percentiles that have too few values to be reliable."""
+
+from collections.abc import Mapping
+
+from bench.core.values import stats
+
+
+def unreliable_percentiles(count: int, percentiles: Mapping[str, float]) -> tuple[str, ...]:
+    """Return the names of the percentiles that this number of values does not make reliable.
+
+    Args:
+        count: Number of values.
+        percentiles: Probability of each percentile by its name.
+    """
+    return tuple(name for name, probability in percentiles.items() if not stats.certified(count, probability))
