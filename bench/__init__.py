@@ -1,24 +1,98 @@
-"""Benchmarks a chat stack and judges the result.
+"""Benchmark a chat stack, compare it with its baseline, and report regressions.
 
-The public names are imported when they are first used, so that `import bench` costs nothing.
+The functions are the use cases of the command line:
+
+    import bench
+
+    judged = bench.check("quick", stack="embedded")
+    print(judged.decision, judged.report.headline)
+
+They return values and raise `BenchError`; they never print and never exit. A name is imported when it is
+first used, so that `import bench` is fast.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench.core.verdict.compare import Decision
+    from bench.errors import BenchError
     from bench.measure.http.httpx_transport import ExchangeTimes, Transport
+    from bench.measure.run.run import Listener
+    from bench.usecases.ab import ab
+    from bench.usecases.accept import accept
+    from bench.usecases.check import check
+    from bench.usecases.comment import comment
+    from bench.usecases.compare import JudgedRun, compare
+    from bench.usecases.health import health
+    from bench.usecases.history import add_to_history
+    from bench.usecases.merge import JudgedSuite, merge
+    from bench.usecases.noise import noise
+    from bench.usecases.report import report
+    from bench.usecases.run import RunOptions, StoredRun, run
+    from bench.usecases.site import site
+    from bench.usecases.stack import stack_down, stack_up
+    from bench.usecases.trend import trend
 
-__all__ = ["ExchangeTimes", "Transport"]
+__all__ = [
+    "BenchError",
+    "Decision",
+    "ExchangeTimes",
+    "JudgedRun",
+    "JudgedSuite",
+    "Listener",
+    "RunOptions",
+    "StoredRun",
+    "Transport",
+    "ab",
+    "accept",
+    "add_to_history",
+    "check",
+    "comment",
+    "compare",
+    "health",
+    "merge",
+    "noise",
+    "report",
+    "run",
+    "site",
+    "stack_down",
+    "stack_up",
+    "trend",
+]
 
 _MODULES = {
+    "BenchError": "bench.errors",
+    "Decision": "bench.core.verdict.compare",
     "ExchangeTimes": "bench.measure.http.httpx_transport",
+    "JudgedRun": "bench.usecases.compare",
+    "JudgedSuite": "bench.usecases.merge",
+    "Listener": "bench.measure.run.run",
+    "RunOptions": "bench.usecases.run",
+    "StoredRun": "bench.usecases.run",
     "Transport": "bench.measure.http.httpx_transport",
+    "ab": "bench.usecases.ab",
+    "accept": "bench.usecases.accept",
+    "add_to_history": "bench.usecases.history",
+    "check": "bench.usecases.check",
+    "comment": "bench.usecases.comment",
+    "compare": "bench.usecases.compare",
+    "health": "bench.usecases.health",
+    "merge": "bench.usecases.merge",
+    "noise": "bench.usecases.noise",
+    "report": "bench.usecases.report",
+    "run": "bench.usecases.run",
+    "site": "bench.usecases.site",
+    "stack_down": "bench.usecases.stack",
+    "stack_up": "bench.usecases.stack",
+    "trend": "bench.usecases.trend",
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name from its module."""
-    if name not in _MODULES:
-        raise AttributeError(f"module 'bench' has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+if not TYPE_CHECKING:  # a type checker knows the names above, and reports others
+
+    def __getattr__(name: str) -> Any:
+        """Import a public name from its module."""
+        if name not in _MODULES:
+            raise AttributeError(f"module 'bench' has no attribute {name!r}")
+        return getattr(import_module(_MODULES[name]), name)

@@ -33,7 +33,7 @@ def _run() -> None:
     if sys.argv[1:] in _HELP:
         print(overview(), end="")
         sys.exit(Exit.PASS)
-    from bench.cli.commands import app
+    from bench.cli.commands import app  # noqa: PLC0415 - the help needs no Typer
 
     app()
 

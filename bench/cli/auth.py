@@ -1,43 +1,36 @@
-"""`bench auth`: tokens and test users, by hand."""
+"""`bench auth`: create tokens and test users."""
 
 from typing import Annotated
 
 import typer
 
+from bench.cli import options
 from bench.cli.console import say
+from bench.usecases import auth
 
-Target = Annotated[str, typer.Option("--stack", help="The stack whose users they are.")]
-
-
-def token(
-    user_id: Annotated[str, typer.Argument(help="24 hexadecimal digits, as `bench auth user` prints them.")],
-    *,
-    target: Target = "embedded",
-) -> None:
-    """Print a token for a test user."""
-    from bench.measure.persistent.persistent import secret
-    from bench.measure.users.auth import Account, declared_users, mint
-    from bench.store import stacks
-
-    stack = stacks.load(target)
-    user = Account(id=user_id, username=f"bench-{user_id}")
-    print(mint(user, declared_users(stack), secret(stack)))
+UserId = Annotated[str, typer.Argument(metavar="ID", help="The user's id, as bench auth user prints it.")]
+Count = Annotated[int, typer.Option("--count", metavar="N", min=1, help="Create this number of users.")]
+Remove = Annotated[
+    list[str] | None, typer.Option("--remove", metavar="ID", help="Remove this user instead; repeatable.")
+]
 
 
-def user(
-    *,
-    target: Target = "embedded",
-    count: Annotated[int, typer.Option("--count", min=1, help="How many to make.")] = 1,
-    remove: Annotated[list[str] | None, typer.Option("--remove", help="Remove this id instead.")] = None,
-) -> None:
-    """Create test users, or remove them."""
-    from bench.measure.persistent.manual import add_by_hand, remove_by_hand
-    from bench.store import stacks
+def token(user_id: UserId, *, stack: options.LocalStack = "embedded") -> None:
+    """Print a token for a test user.
 
-    stack = stacks.load(target)
+    Needs JWT_SECRET, except for containers whose secret bench generated.
+    """
+    print(auth.token(user_id, stack=stack))
+
+
+def user(*, stack: options.LocalStack = "embedded", count: Count = 1, remove: Remove = None) -> None:
+    """Create test users, or remove them.
+
+    The stack must be up. Prints the id of each new user.
+    """
     if remove:
-        remove_by_hand(stack, remove)
+        auth.remove_users(remove, stack=stack)
         say(f"removed {len(remove)}")
         return
-    for made in add_by_hand(stack, count):
-        print(made)
+    for user_id in auth.add_users(count, stack=stack):
+        print(user_id)

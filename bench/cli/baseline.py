@@ -1,4 +1,4 @@
-"""`bench baseline`: what runs are compared with."""
+"""`bench baseline`: accept, show and maintain baselines."""
 
 import os
 from pathlib import Path
@@ -6,201 +6,157 @@ from typing import Annotated
 
 import typer
 
+from bench.cli import options
 from bench.cli.console import say
-from bench.cli.fetching import FromRun, given
-from bench.cli.updating import proposed, updated
+from bench.core.samples.metrics import metric
+from bench.core.values import wording
+from bench.core.verdict.baseline import BaselineRun
+from bench.errors import Exit
+from bench.measure.run.provenance import git_user
+from bench.usecases import baselines
+from bench.usecases.accept import accept as accept_runs
+from bench.usecases.accept import update as update_baselines
+from bench.usecases.propose import propose as propose_baselines
+from bench.usecases.stored_runs import load_runs
 
-Reason = Annotated[str, typer.Option("--reason", help="Why it is as it should be.")]
-By = Annotated[str | None, typer.Option("--by", help="Who says so; else git's user.name.")]
-ScenarioName = Annotated[str, typer.Argument(help="A scenario's name.")]
+ScenarioName = Annotated[str, typer.Argument(metavar="SCENARIO", help="Name of a scenario.")]
+ACCEPTED_BEFORE = "the baselines have all of these runs already"
 
 
 def accept(
-    results: Annotated[list[Path], typer.Argument(help="Folders of runs, or their result.json.")],
+    runs: options.RunFolders,
     *,
-    reason: Reason,
-    by: By = None,
+    reason: options.Reason,
+    by: options.By = None,
     allow_dirty: Annotated[
-        bool, typer.Option("--allow-dirty", help="Accept runs of changes that are not committed.")
+        bool, typer.Option("--allow-dirty", help="Accept runs of uncommitted changes.")
     ] = False,
     allow_regression: Annotated[
         bool, typer.Option("--allow-regression", help="Accept runs that are worse than the baseline.")
     ] = False,
 ) -> None:
-    """Add runs to the baseline of their scenario."""
-    from datetime import UTC, datetime
+    """Add runs to the baseline of their scenario.
 
-    from bench.core.verdict.acceptance import check_acceptable
-    from bench.core.verdict.baseline import accept as accepted
-    from bench.measure.run.provenance import git_user
-    from bench.store import baselines, noise
-    from bench.store.results import load
-
-    for result in [load(path) for path in results]:
-        with baselines.lock():
-            before = baselines.load(result)
-            known = noise.load(result)
-            check_acceptable(
-                before, result, known, allow_dirty=allow_dirty, allow_regression=allow_regression
-            )
-            after = accepted(before, result, reason=reason, by=by or git_user(), at=datetime.now(UTC))
-            if after == before:
-                say(f"{result.provenance.run_id} was accepted before")
-                continue
-            path = baselines.save(after)
-        say(f"{result.provenance.run_id} accepted; {path} has {len(after.runs)} runs")
+    Accepting a run twice changes nothing.
+    """
+    accepted = accept_runs(
+        runs, reason=reason, by=by, allow_dirty=allow_dirty, allow_regression=allow_regression
+    )
+    for run in accepted:
+        if run.path is None:
+            say(f"{run.run_id} was accepted before")
+        else:
+            say(f"{run.run_id} accepted; {run.path} has {len(run.baseline.runs)} runs")
 
 
 def update(
     *,
-    suite: Annotated[str, typer.Option("--suite", help="Whose scenarios were measured.")] = "pr",
+    suite: Annotated[str, typer.Option("--suite", metavar="NAME", help="Name the suite of the runs.")] = "pr",
     from_: Annotated[
-        list[Path] | None, typer.Option("--from", help="A run's folder, or its result.json; may be repeated.")
+        list[Path] | None,
+        typer.Option("--from", metavar="RUN", help="Accept this run; repeatable."),
     ] = None,
-    from_run: FromRun = None,
-    reason: Reason,
-    by: By = None,
+    from_run: options.FromRun = None,
+    reason: options.Reason,
+    by: options.By = None,
     propose: Annotated[
-        bool, typer.Option("--propose", help="Do not write here: open a pull request of its own.")
+        bool, typer.Option("--propose", help="Open a pull request instead of writing files here.")
     ] = False,
 ) -> None:
-    """Accept all runs of a suite, also slower ones."""
-    from bench.measure.run.provenance import git_user
-    from bench.store import baselines
-    from bench.store.files import read_text, write_text
+    """Accept all runs of a suite, also slower ones.
 
-    results, who = given(from_ or [], from_run), by or os.environ.get("GITHUB_ACTOR") or git_user()
+    Reads the runs from folders, or from the artifacts of a workflow run.
+    """
+    runs = load_runs(from_ or (), from_run)
+    person = by or os.environ.get("GITHUB_ACTOR") or git_user()
     if propose:
-        say(proposed(results, suite, reason=reason, by=who))
+        say(propose_baselines(runs, suite, reason=reason, by=person) or ACCEPTED_BEFORE)
         return
-
-    def read(path: str) -> str | None:
-        return read_text(Path(path)) if Path(path).exists() else None
-
-    with baselines.lock():
-        files = updated(results, suite, read, reason=reason, by=who)
-        for path, text in files.items():
-            write_text(Path(path), text)
-            say(f"{path} is changed")
-    if not files:
-        say("all of them were accepted before")
+    changed = update_baselines(runs, suite, reason=reason, by=person)
+    for path in changed:
+        say(f"{path} is changed")
+    if not changed:
+        say(ACCEPTED_BEFORE)
 
 
 def show(scenario: ScenarioName) -> None:
     """Show the runs in a scenario's baselines."""
-    from bench.core.values.wording import duration
-    from bench.store import baselines
-
-    for path in baselines.only(scenario):
-        baseline = baselines.read(path)
-        print(f"{path}: {len(baseline.runs)} runs")
-        if baseline.pinned is not None:
-            pinned = baseline.pinned
-            print(f"  anchor of {pinned.pinned_at:%Y-%m-%d}, {pinned.pinned_by}: {pinned.reason}")
-        for run in baseline.runs:
-            figures = run.figures.get("e2e_ms", {}).values()
-            mean = duration(sum(figures) / len(figures)) if figures else duration(None)
-            commit = (run.commit or "no commit")[:9]
-            asked = f"{run.ok}/{run.ok + run.failed} ok"
-            said = f"{run.accepted_by}: {run.reason}"
-            print(f"  {run.started_at:%Y-%m-%d %H:%M}  {commit}  {mean:>9}  {asked}  {said}")
+    for file in baselines.list_baselines(scenario):
+        print(f"{file.path}: {len(file.baseline.runs)} runs")
+        pinned = file.baseline.pinned
+        if pinned is not None:
+            print(f"  pinned on {pinned.pinned_at:%Y-%m-%d} by {pinned.pinned_by}: {pinned.reason}")
+        for run in file.baseline.runs:
+            print(f"  {_describe(run)}")
 
 
 def list_() -> None:
     """List all baselines."""
-    from bench.store import baselines
-
-    for path in baselines.paths():
-        baseline = baselines.read(path)
-        where = f"{baseline.stack}/{baseline.environment}"
-        print(f"{baseline.scenario:20} {where:30} {len(baseline.runs):3} runs  {path}")
+    for file in baselines.list_baselines():
+        baseline = file.baseline
+        place = f"{baseline.stack}/{baseline.environment}"
+        print(f"{baseline.scenario:20} {place:30} {len(baseline.runs):3} runs  {file.path}")
 
 
 def diff(
-    one: Annotated[Path, typer.Argument(help="A baseline file.")],
-    other: Annotated[Path, typer.Argument(help="Another one.")],
+    one: Annotated[Path, typer.Argument(metavar="FILE", help="A baseline file.")],
+    other: Annotated[Path, typer.Argument(metavar="OTHER", help="Another baseline file.")],
 ) -> None:
     """Show how two baselines differ."""
-    from bench.core.samples.metrics import metric
-    from bench.core.values import wording
-    from bench.core.verdict.baseline import typical_values
-    from bench.store import baselines
-
-    before, after = (typical_values(baselines.read(path).runs) for path in (one, other))
-    for key in sorted(before.keys() | after.keys()):
-        row = metric(key)
-        old, new = before.get(key), after.get(key)
-        change = wording.change(new / old - 1 if old and new else None)
-        values = [wording.value(each, row.unit) for each in (old, new)]
-        print(f"{row.label:<22} {values[0]:>10} {values[1]:>10} {change:>9}")
+    for row in baselines.diff(one, other):
+        declared = metric(row.key)
+        before = wording.value(row.before, declared.unit)
+        after = wording.value(row.after, declared.unit)
+        print(f"{declared.label:<22} {before:>10} {after:>10} {wording.change(row.ratio):>9}")
 
 
 def pin(
     scenario: ScenarioName,
     *,
-    reason: Reason = "",
-    by: By = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Have no anchor any more.")] = False,
+    reason: options.Reason = "",
+    by: options.By = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove the pinned baseline.")] = False,
 ) -> None:
-    """Pin the present runs of a scenario's baselines, to detect drift."""
-    from datetime import UTC, datetime
+    """Pin the present runs of a scenario's baselines, to detect drift.
 
-    from bench.core.verdict.baseline import pin as pin_runs
-    from bench.measure.run.provenance import git_user
-    from bench.store import baselines
-
-    with baselines.lock():
-        for path in baselines.only(scenario):
-            before = baselines.read(path)
-            if clear:
-                after = before.model_copy(update={"pinned": None})
-            else:
-                after = pin_runs(before, reason=reason, by=by or git_user(), at=datetime.now(UTC))
-            said = "has no anchor" if clear else f"is anchored at {len(after.runs)} runs"
-            say(f"{baselines.save(after)} {said}")
+    Later runs are compared with the pinned runs too, so that many small changes show as one.
+    """
+    if clear:
+        for file in baselines.unpin(scenario):
+            say(f"{file.path} has no pinned runs")
+        return
+    for file in baselines.pin(scenario, reason=reason, by=by):
+        say(f"{file.path} has {len(file.baseline.runs)} pinned runs")
 
 
 def prune(
     scenario: ScenarioName,
     *,
-    keep: Annotated[int, typer.Option("--keep", min=1, help="How many of the newest runs stay.")],
+    keep: Annotated[int, typer.Option("--keep", metavar="N", min=1, help="Keep this number of newest runs.")],
 ) -> None:
     """Remove the oldest runs from a scenario's baselines."""
-    from bench.core.verdict.baseline import prune as pruned
-    from bench.store import baselines
-
-    with baselines.lock():
-        for path in baselines.only(scenario):
-            before = baselines.read(path)
-            after = pruned(before, keep)
-            dropped = len(before.runs) - len(after.runs)
-            say(f"{baselines.save(after)}: {dropped} runs dropped, {len(after.runs)} kept")
+    for file, removed in baselines.prune(scenario, keep=keep):
+        say(f"{file.path}: {removed} runs removed, {len(file.baseline.runs)} kept")
 
 
 def verify() -> None:
-    """Check that every baseline is usable."""
-    from bench.errors import Exit
-    from bench.store import baselines
+    """Check that every baseline is usable.
 
-    found = {path: _faults(path) for path in baselines.paths()}
-    for path, faults in found.items():
-        for fault in faults:
+    A baseline is usable if its file can be read and its runs are comparable with today's scenario.
+    Exits with 2 if a baseline is not usable.
+    """
+    faults = baselines.verify()
+    for path, of_file in faults.items():
+        for fault in of_file:
             print(f"{path}: {fault}")
-    if any(found.values()):
+    if any(faults.values()):
         raise typer.Exit(Exit.USAGE)
-    say(f"{len(found)} baselines are as they should be")
+    say(f"{len(faults)} baselines are usable")
 
 
-def _faults(path: Path) -> tuple[str, ...]:
-    from bench.core.verdict.baseline import find_faults
-    from bench.errors import BenchError
-    from bench.measure.run.provenance import fingerprint
-    from bench.store import baselines, scenarios, stacks
-
-    try:
-        baseline = baselines.read(path)
-        today = fingerprint(scenarios.load(baseline.scenario), stacks.load(baseline.stack))
-    except BenchError as error:
-        return (error.message,)
-    named = () if path.stem == baseline.scenario else (f"it is of scenario '{baseline.scenario}'",)
-    return (*named, *find_faults(baseline, today))
+def _describe(run: BaselineRun) -> str:
+    times_ms = run.figures.get("e2e_ms", {}).values()
+    mean = wording.duration(sum(times_ms) / len(times_ms) if times_ms else None)
+    commit = (run.commit or "no commit")[:9]
+    success = f"{run.ok}/{run.ok + run.failed} ok"
+    return f"{run.started_at:%Y-%m-%d %H:%M}  {commit}  {mean:>9}  {success}  {run.accepted_by}: {run.reason}"

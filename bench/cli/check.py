@@ -1,73 +1,83 @@
-"""`bench check`: run, compare and report in one."""
+"""`bench check`: run a scenario and judge it against its baseline."""
 
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from bench.cli import options
 from bench.cli.console import say
-from bench.cli.judging import RunOut, Strict, exit_code, judged, keep, parse_outputs, write_outputs
-from bench.cli.live import LiveOption
-from bench.cli.measuring import (
-    DEFAULT_RESULTS,
-    Calibration,
-    How,
-    Inject,
-    Objective,
-    Pin,
-    ResultsFolder,
-    ScenarioName,
-    TargetName,
-    TargetUrl,
-    TransportName,
-    TransportOption,
-    Workers,
-    measure_and_keep,
-)
+from bench.cli.live import listen
+from bench.cli.options import TransportChoice
+from bench.cli.outputs import RunOut, parse_outputs, write_outputs
+from bench.cli.verdict import exit_code
 from bench.render.formats import RUN_FORMATS
+from bench.usecases.check import check as check_scenario
+from bench.usecases.report import render_run
 
 
 class Confirm(StrEnum):
-    """Whether a run that looks worse is measured again before it fails."""
+    """When a run is repeated."""
 
     AUTO = "auto"
     NEVER = "never"
 
 
 ConfirmOption = Annotated[
-    Confirm, typer.Option("--confirm", help="Measure again what looks worse, and fail only when both agree.")
+    Confirm, typer.Option("--confirm", help="Repeat a run that looks worse, before it fails.")
 ]
 
 
 def check(
-    scenario: ScenarioName,
+    scenario: options.ScenarioName,
     *,
-    target: TargetName = None,
-    target_url: TargetUrl = None,
-    inject: Inject = None,
-    workers: Workers = 1,
-    transport: TransportOption = TransportName.OWN,
-    calibration: Calibration = True,
-    objective: Objective = None,
-    live: LiveOption = False,
-    pin: Pin = True,
+    stack: options.StackName = None,
+    target: options.TargetName = None,
+    url: options.Urls = None,
+    vus: options.Vus = None,
+    duration: options.Duration = None,
+    rate: options.Rate = None,
+    inject: options.Inject = None,
+    objective: options.Objective = None,
+    workers: options.Workers = 1,
+    transport: options.Transport = TransportChoice.OWN,
+    calibration: options.Calibration = True,
+    pin: options.Pin = True,
+    live: options.Live = False,
     confirm: ConfirmOption = Confirm.AUTO,
-    strict: Strict = False,
+    strict: options.Strict = False,
     out: RunOut = None,
-    results: ResultsFolder = DEFAULT_RESULTS,
+    results: options.ResultsFolder = options.DEFAULT_RESULTS,
 ) -> None:
     """Run a scenario and judge it against its baseline.
 
-    Exits with 0 when nothing regressed, 1 for a regression or a crossed threshold.
+    Exits with 0 for a pass, and with 1 for a regression or a crossed threshold.
     """
     outputs = parse_outputs(out, RUN_FORMATS)
-    how = How(target, target_url, inject, workers, transport, calibration, objective, live, pin)
-    result, home = measure_and_keep(scenario, how, results)
-    report = judged(result)
-    if confirm is Confirm.AUTO and report.comparison.suspect:
-        say("it looks worse than the baseline; measuring once more to be sure")
-        again, _ = measure_and_keep(scenario, how, results)
-        report = judged(result, again=again)
-    keep(report, home)
-    write_outputs(report, outputs, home)
-    raise typer.Exit(exit_code(report, strict=strict))
+    with listen(scenario, live=live) as listener:
+        judged = check_scenario(
+            scenario,
+            confirm=confirm is Confirm.AUTO,
+            listener=listener,
+            stack=stack,
+            target=target,
+            urls=url or (),
+            vus=vus,
+            duration=duration,
+            rate=rate,
+            inject=inject or (),
+            objectives=objective or (),
+            workers=workers,
+            transport=transport.value,
+            calibration=calibration,
+            pin=pin,
+            results=results,
+        )
+    write_outputs(
+        outputs,
+        lambda form, terminal: render_run(judged, form, terminal),
+        judged.folder,
+        default=RUN_FORMATS["text"],
+    )
+    say(f"\nwritten to {judged.folder}")
+    raise typer.Exit(exit_code(judged.decision, strict=strict))

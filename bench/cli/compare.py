@@ -1,33 +1,32 @@
-"""`bench compare`: judge a run that was measured before."""
-
-from pathlib import Path
-from typing import Annotated
+"""`bench compare`: judge a stored run against its baseline."""
 
 import typer
 
-from bench.cli.judging import (
-    BaselineFile,
-    RunOut,
-    Strict,
-    exit_code,
-    judged,
-    parse_outputs,
-    write_outputs,
-)
+from bench.cli import options
+from bench.cli.outputs import RunOut, parse_outputs, write_outputs
+from bench.cli.verdict import exit_code
 from bench.render.formats import RUN_FORMATS
+from bench.usecases.compare import compare as compare_run
+from bench.usecases.report import render_run
 
 
 def compare(
-    result: Annotated[Path, typer.Argument(help="A run's folder, or its result.json.")],
+    run: options.RunFolder,
     *,
-    baseline: BaselineFile = None,
-    strict: Strict = False,
+    baseline: options.BaselineFile = None,
+    strict: options.Strict = False,
     out: RunOut = None,
 ) -> None:
-    """Judge a stored run against its baseline."""
-    from bench.store.results import folder_of, load
+    """Judge a stored run against its baseline.
 
+    Exits with 0 for a pass, and with 1 for a regression or a crossed threshold.
+    """
     outputs = parse_outputs(out, RUN_FORMATS)
-    report = judged(load(result), baseline)
-    write_outputs(report, outputs, folder_of(result), baseline)
-    raise typer.Exit(exit_code(report, strict=strict))
+    judged = compare_run(run, baseline=baseline)
+    write_outputs(
+        outputs,
+        lambda form, terminal: render_run(judged, form, terminal),
+        judged.folder,
+        default=RUN_FORMATS["text"],
+    )
+    raise typer.Exit(exit_code(judged.decision, strict=strict))

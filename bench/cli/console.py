@@ -1,4 +1,4 @@
-"""What commands say to people, on stderr; stdout is for data."""
+"""Text for people on stderr. stdout is for data."""
 
 import sys
 from typing import NoReturn
@@ -7,12 +7,17 @@ from bench.errors import BenchError
 
 
 def say(text: str) -> None:
-    """One line for people."""
+    """Print one line on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
+def warn(text: str) -> None:
+    """Print a warning on stderr."""
+    say(f"warning: {text}")
+
+
 def fail(error: BenchError) -> NoReturn:
-    """Say what is wrong and what to do about it, and exit with the error's code."""
+    """Print an error with its hint, and exit with the error's code."""
     hint = f"\n\nhint: {error.hint}" if error.hint else ""
     say(f"error: {error.message}{hint}")
     raise SystemExit(error.exit_code)

@@ -1,97 +1,100 @@
-"""How far a run is, shown while it goes on: on stderr, as the reader's terminal or log allows it."""
+"""Progress of a run on stderr: lines in a log, one line or a screen on a terminal."""
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
 
-import typer
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
 
-from bench.cli.console import say
+from bench.cli.console import say, warn
+from bench.core.load.progress import Progress
+from bench.measure.run.run import Listener
+from bench.render.live import progress_line, screen
 
-if TYPE_CHECKING:
-    from bench.core.load.progress import Progress
-
-LiveOption = Annotated[
-    bool, typer.Option("--live", help="Show users, waiting times and processes while it runs.")
-]
-Show = Callable[["Progress"], None]
-_PLAIN_EVERY_S = 5.0
+_LOG_INTERVAL_S = 5.0
+_CLEAR_TO_END = "\x1b[K"
 
 
 @contextmanager
-def watching(name: str, *, live: bool) -> Iterator[Show]:
-    """What is to be called with how far a run is; the terminal is as before after the block, however it ends.
+def listen(name: str, *, live: bool) -> Iterator[Listener]:
+    """Yield the listener of a use case; after the block the terminal is as before, also after an error.
 
     Args:
-        name: Of the scenario.
-        live: Everything that is known, on a terminal; in a log of GitHub Actions, lines that can be folded.
+        name: Name of the scenario.
+        live: Show everything on a terminal, and lines in a folded group in a log of GitHub Actions.
     """
     if live and os.environ.get("GITHUB_ACTIONS") == "true":
         say(f"::group::measuring {name}")
         try:
-            yield _lines()
+            yield _log()
         finally:
             say("::endgroup::")
     elif not sys.stderr.isatty():
-        yield _lines()
+        yield _log()
     elif live and os.environ.get("TERM", "dumb") != "dumb":
-        with _screen(name) as show:
-            yield show
+        with _screen(name) as listener:
+            yield listener
     else:
-        with _one_line() as show:
-            yield show
+        with _one_line() as listener:
+            yield listener
 
 
-def _lines() -> Show:
-    """A line every five seconds."""
-    from bench.render.live import progress_line
-
+def _log() -> Listener:
+    """Print a line every five seconds of a run."""
     next_s = 0.0
 
-    def show(progress: "Progress") -> None:
+    def show(progress: Progress) -> None:
         nonlocal next_s
+        if progress.elapsed_s + _LOG_INTERVAL_S < next_s:  # the next run began
+            next_s = 0.0
         if progress.elapsed_s >= next_s:
-            next_s += _PLAIN_EVERY_S
+            next_s += _LOG_INTERVAL_S
             say(progress_line(progress))
 
-    return show
+    return Listener(progress=show, note=say, warning=warn)
 
 
 @contextmanager
-def _one_line() -> Iterator[Show]:
-    """One line that rewrites itself."""
-    from bench.render.live import progress_line
+def _one_line() -> Iterator[Listener]:
+    """Rewrite one line in place, and print notes below it."""
+    is_open = False
 
-    shown = False
+    def show(progress: Progress) -> None:
+        nonlocal is_open
+        is_open = True
+        print(f"\r{progress_line(progress)}{_CLEAR_TO_END}", end="", file=sys.stderr, flush=True)
 
-    def show(progress: "Progress") -> None:
-        nonlocal shown
-        shown = True
-        print(f"\r{progress_line(progress)}\x1b[K", end="", file=sys.stderr, flush=True)
-
-    try:
-        yield show
-    finally:
-        if shown:
+    def close_line() -> None:
+        nonlocal is_open
+        if is_open:
+            is_open = False
             say("")
 
+    def note(text: str) -> None:
+        close_line()
+        say(text)
+
+    def warning(text: str) -> None:
+        close_line()
+        warn(text)
+
+    try:
+        yield Listener(progress=show, note=note, warning=warning)
+    finally:
+        close_line()
+
 
 @contextmanager
-def _screen(name: str) -> Iterator[Show]:
-    """Lines that are drawn anew in their place; what is said meanwhile stands above them."""
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
-
-    from bench.render.live import screen
-
+def _screen(name: str) -> Iterator[Listener]:
+    """Draw several lines in place; notes appear above them."""
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    with Live(console=console, auto_refresh=False, redirect_stdout=False) as drawn:
+    with Live(console=console, auto_refresh=False, redirect_stdout=False) as drawing:
 
-        def show(progress: "Progress") -> None:
+        def show(progress: Progress) -> None:
             text = Text("\n".join(screen(name, progress)), no_wrap=True, overflow="crop")
-            drawn.update(text, refresh=True)
+            drawing.update(text, refresh=True)
 
-        yield show
+        yield Listener(progress=show, note=say, warning=warn)

@@ -1,122 +1,108 @@
-"""`bench monitor`: watch a stack or the machine, without any load."""
+"""`bench monitor`: watch a stack or this machine, without load."""
 
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.live import Live
 
-from bench.cli.console import say
-from bench.cli.watching import TargetName, TargetUrl, chosen
+from bench.cli import options
+from bench.cli.console import say, warn
+from bench.core.watch.monitoring import Observation, Snapshot
 from bench.errors import Exit
+from bench.measure.run.run import Listener
+from bench.render.monitor import json_line, line, summary, view
+from bench.store.lines import STDOUT, Lines, line_file
+from bench.usecases.monitor import monitor as watch
 
-if TYPE_CHECKING:
-    from rich.live import Live as Screen
-
-    from bench.core.watch.monitoring import Monitoring, Observation
-    from bench.measure.watch.watching import Watched
-    from bench.store.lines import Lines
+_MIN_DURATION_S, _MIN_INTERVAL_S, _MAX_INTERVAL_S = 0.1, 0.2, 3600.0
+Time = Annotated[
+    str | None,
+    typer.Option("--duration", metavar="TIME", help="Stop after this time, like 5m (default: Ctrl-C)."),
+]
+HealthChecks = Annotated[bool, typer.Option("--health-checks", help="Run the stack's health checks too.")]
+Interval = Annotated[str, typer.Option("--interval", metavar="TIME", help="Wait this time between readings.")]
+JsonLines = Annotated[
+    str | None,
+    typer.Option("--json-lines", metavar="FILE", help="Write each reading to this file; - is stdout."),
+]
 
 
 def monitor(
     *,
-    target: TargetName = None,
-    target_url: TargetUrl = None,
-    duration: Annotated[
-        float | None, typer.Option("--duration", min=0.1, help="Seconds; without it until Ctrl-C.")
-    ] = None,
-    health_checks: Annotated[
-        bool, typer.Option("--health-checks", help="Ask the stack's health checks as well.")
-    ] = False,
-    interval: Annotated[
-        float, typer.Option("--interval", min=0.2, max=3600.0, help="Seconds between two readings.")
-    ] = 2.0,
-    json_lines: Annotated[
-        str | None, typer.Option("--json-lines", help="File that gets a line for each reading; - is stdout.")
-    ] = None,
+    stack: options.StackName = None,
+    url: options.Urls = None,
+    duration: Time = None,
+    health_checks: HealthChecks = False,
+    interval: Interval = "2s",
+    json_lines: JsonLines = None,
 ) -> None:
     """Watch a stack or this machine without load.
 
-    Ctrl-C ends it with a summary: exit 130 when there is a --duration and it was not over, else 0.
-    Alerts are warnings and change no exit code.
+    Shows resources, health, gauges and alerts. Alerts are warnings and change no exit code.
+    Ctrl-C ends it with a summary: exit 130 if --duration is not over, else 0.
     """
-    from bench.core.config.watching import Limits
-    from bench.core.watch.monitoring import Monitoring
-    from bench.measure.watch.monitor import monitor as watch
-    from bench.render.monitor import summary
-    from bench.store.lines import STDOUT, line_file
-
-    with _watched(target, target_url, checks=health_checks) as watched, line_file(json_lines) as lines:
-        stack = None if watched is None else watched.live.stack
-        name, limits = (None, Limits()) if stack is None else (stack.name, stack.alerts)
-        state = Monitoring(name, duration, limits, interval)
-        with _screen(wanted=json_lines != STDOUT) as screen:
-            show = _Show(state, lines, screen, quiet=json_lines == STDOUT)
-            whole = watch(watched, interval, duration, show.found, show.tick)
-    apart = "" if screen is None else "\n"
-    say(apart + summary(state.snapshot(show.elapsed_s)).rstrip())
-    if not whole and duration is not None:
+    duration_s = None
+    if duration is not None:
+        duration_s = options.parse_time("--duration", duration, at_least_s=_MIN_DURATION_S)
+    interval_s = options.parse_time(
+        "--interval", interval, at_least_s=_MIN_INTERVAL_S, at_most_s=_MAX_INTERVAL_S
+    )
+    json_on_stdout = json_lines == STDOUT
+    with line_file(json_lines) as lines, _screen(wanted=not json_on_stdout) as screen:
+        show = _Show(lines, screen, quiet=json_on_stdout)
+        end = watch(
+            stack,
+            urls=url or (),
+            duration_s=duration_s,
+            interval_s=interval_s,
+            health_checks=health_checks,
+            on_observation=show.observation,
+            on_snapshot=show.snapshot,
+            listener=Listener(note=say, warning=warn),
+        )
+    gap = "" if screen is None else "\n"
+    say(gap + summary(end.snapshot).rstrip())
+    if not end.complete and duration_s is not None:
         raise typer.Exit(Exit.INTERRUPTED)
 
 
 class _Show:
-    """Passes on what is seen: to the state, to the lines, and to whoever looks at the terminal."""
+    """Writes readings to the JSON lines, and states to the terminal."""
 
-    def __init__(self, state: "Monitoring", lines: "Lines", screen: "Screen | None", *, quiet: bool) -> None:
-        self._state, self._lines, self._screen, self._quiet = state, lines, screen, quiet
+    def __init__(self, lines: Lines, screen: Live | None, *, quiet: bool) -> None:
+        self._lines = lines
+        self._screen = screen
+        self._quiet = quiet
         self._noted: set[str] = set()
-        self.elapsed_s = 0.0
 
-    def found(self, seen: "Observation") -> None:
-        """Pass on what was read."""
-        from bench.render.monitor import json_line
+    def observation(self, observation: Observation) -> None:
+        """Write a reading."""
+        self._lines.write(json_line(observation))
 
-        self._state.add(seen)
-        self._lines.write(json_line(seen))
-
-    def tick(self, elapsed_s: float, notes: Mapping[str, str]) -> None:
-        """Show how things are, and what could not be read."""
-        from bench.render.monitor import json_line, line, view
-
-        self.elapsed_s = elapsed_s
-        moment = self._state.snapshot(elapsed_s)
-        for alert in moment.new_alerts:
+    def snapshot(self, snapshot: Snapshot, notes: Mapping[str, str]) -> None:
+        """Show a state, and each source that could not be read once."""
+        for alert in snapshot.new_alerts:
             self._lines.write(json_line(alert))
         if self._screen is not None:
-            self._screen.update(view(moment, notes), refresh=True)
+            self._screen.update(view(snapshot, notes), refresh=True)
             return
         for name in notes.keys() - self._noted:
             self._noted.add(name)
             say(f"not read: {name}: {notes[name]}")
-        said = line(moment)
-        if said and not self._quiet:
-            print(said, flush=True)
+        text = line(snapshot)
+        if text and not self._quiet:
+            print(text, flush=True)
 
 
 @contextmanager
-def _screen(*, wanted: bool) -> "Iterator[Screen | None]":
-    """A part of the terminal that is drawn again and again; None where stdout is no terminal."""
+def _screen(*, wanted: bool) -> Iterator[Live | None]:
+    """Yield a part of the terminal that is drawn in place; None if stdout is not a terminal."""
     if not wanted or not sys.stdout.isatty():
         yield None
         return
-    from rich.console import Console
-    from rich.live import Live as Screen
-
-    with Screen(console=Console(highlight=False, emoji=False), auto_refresh=False) as screen:
+    with Live(console=Console(highlight=False, emoji=False), auto_refresh=False) as screen:
         yield screen
-
-
-@contextmanager
-def _watched(target: str | None, urls: list[str] | None, *, checks: bool) -> "Iterator[Watched | None]":
-    """The stack that is meant; None for the machine alone, when nobody named one and none is up."""
-    from bench.measure.persistent.attach import stands, visited
-    from bench.measure.watch.watching import Watched
-
-    stack, addresses = chosen(target, urls)
-    if target is None and not urls and not stands(stack):
-        say(f"'{stack.name}' is not up: only the machine is watched")
-        yield None
-        return
-    with visited(stack, addresses, lambda text: say(f"warning: {text}"), user=checks) as found:
-        yield Watched(found.live, found.token, found.why_no_token, checks=checks, processes=True)

@@ -1,75 +1,77 @@
-"""`bench baseline noise`: runs of the same, judged by each other."""
+"""`bench baseline noise`: run a scenario repeatedly and measure how much runs differ."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from bench.cli import options
 from bench.cli.console import say
-from bench.cli.measuring import (
-    DEFAULT_RESULTS,
-    Calibration,
-    How,
-    ResultsFolder,
-    TargetName,
-    TargetUrl,
-    Workers,
-    measure_and_keep,
-)
-
-if TYPE_CHECKING:
-    from bench.core.verdict.noise import Noise
+from bench.cli.live import listen
+from bench.core.samples.metrics import metric
+from bench.core.values.wording import percent
+from bench.core.verdict.noise import Noise
+from bench.errors import ConfigError
+from bench.usecases.noise import noise as measure_noise
+from bench.usecases.noise import noise_of
 
 _LABEL_WIDTH = 22
-Of = Annotated[list[Path] | None, typer.Option("--of", help="Runs that there are, in place of new ones.")]
+Scenario = Annotated[
+    str | None, typer.Argument(metavar="[SCENARIO]", help="Name of a scenario, or the path of its file.")
+]
+RunCount = Annotated[
+    int, typer.Option("--runs", metavar="N", min=6, max=500, help="Run the scenario this number of times.")
+]
+Of = Annotated[
+    list[Path] | None, typer.Option("--of", metavar="RUN", help="Use this stored run instead; repeatable.")
+]
 
 
 def noise(
-    scenario: Annotated[str | None, typer.Argument(help="A scenario to measure again and again.")] = None,
+    scenario: Scenario = None,
     *,
-    runs: Annotated[int, typer.Option("--runs", min=6, max=500, help="How many times.")] = 10,
+    runs: RunCount = 10,
     of: Of = None,
-    target: TargetName = None,
-    target_url: TargetUrl = None,
-    workers: Workers = 1,
-    calibration: Calibration = True,
-    results: ResultsFolder = DEFAULT_RESULTS,
+    stack: options.StackName = None,
+    url: options.Urls = None,
+    workers: options.Workers = 1,
+    calibration: options.Calibration = True,
+    results: options.ResultsFolder = options.DEFAULT_RESULTS,
 ) -> None:
     """Run a scenario repeatedly and measure how much runs differ.
 
-    Writes what it found beside the baselines, where `bench check` takes its priors from.
+    Stores the noise next to the baselines, where `bench check` reads it.
     """
-    from bench.core.verdict.assess import assess
-    from bench.errors import ConfigError
-    from bench.store import noise as store
-    from bench.store.results import load
-
     if (scenario is None) == (of is None):
-        raise ConfigError(
-            "name a scenario to measure, or runs with --of", "bench baseline noise quick --runs 10"
-        )
-    if of is not None:
-        made = [load(path) for path in of]
+        raise ConfigError("name either a scenario or stored runs", "bench baseline noise quick --runs 10")
+    if scenario is None:
+        measured, path = noise_of(of or ())
     else:
-        how = How(target, target_url, None, workers, calibration=calibration)
-        made = []
-        for number in range(runs):
-            say(f"run {number + 1} of {runs}")
-            made.append(measure_and_keep(str(scenario), how, results)[0])
-    found = assess(made)
-    _print(found)
-    say(f"written to {store.save(found)}")
+        with listen(scenario, live=False) as listener:
+            measured, path = measure_noise(
+                scenario,
+                runs=runs,
+                listener=listener,
+                stack=stack,
+                urls=url or (),
+                workers=workers,
+                calibration=calibration,
+                results=results,
+            )
+    _print(measured)
+    say(f"written to {path}")
 
 
-def _print(found: "Noise") -> None:
-    from bench.core.samples.metrics import metric
-    from bench.core.values.wording import percent
-
-    print(f"{found.scenario}: {found.runs} runs of the same")
-    for key, each in found.metrics.items():
-        spread, seen = percent(each.sd), percent(each.mde_ratio)
-        print(f"  {metric(key).label:<{_LABEL_WIDTH}} sd {spread:>7}   detectable {seen}")
-    interval = f"{percent(found.alarms_low_ratio)} to {percent(found.alarms_high_ratio)}"
-    print(f"  false alarms           {found.alarms} of {found.runs} (95% interval {interval})")
-    if found.advisory:
-        print("  the gate errs too often here: it advises and fails nobody")
+def _print(noise: Noise) -> None:
+    print(f"{noise.scenario}: {noise.runs} runs of the same version")
+    for key, spread in noise.metrics.items():
+        label = metric(key).label
+        sd = percent(spread.sd)
+        print(f"  {label:<{_LABEL_WIDTH}} sd {sd:>7}   smallest visible change {percent(spread.mde_ratio)}")
+    low = percent(noise.alarms_low_ratio)
+    high = percent(noise.alarms_high_ratio)
+    print(
+        f"  {'false alarms':<{_LABEL_WIDTH}} {noise.alarms} of {noise.runs} (95 % interval {low} to {high})"
+    )
+    if noise.advisory:
+        print("  too many false alarms: verdicts of this scenario are advisory and never fail a check")

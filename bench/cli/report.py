@@ -1,25 +1,17 @@
 """`bench report`: write the report of a stored run."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from bench.cli.judging import BaselineFile, RunOut, judged, parse_outputs, write_outputs
+from bench.cli import options
+from bench.cli.outputs import RunOut, parse_outputs, write_outputs
 from bench.render.formats import RUN_FORMATS
+from bench.usecases.compare import compare
+from bench.usecases.report import render_run
 
 
-def report(
-    result: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder, or its result.json.")],
-    *,
-    baseline: BaselineFile = None,
-    out: RunOut = None,
-) -> None:
+def report(run: options.RunFolder, *, baseline: options.BaselineFile = None, out: RunOut = None) -> None:
     """Write the report of a stored run.
 
-    Exits with 0 for every verdict; `bench compare` exits with the verdict's code.
+    Exits with 0 for every verdict; `bench compare` exits with the code of the verdict.
     """
-    from bench.store.results import folder_of, load
-
-    outputs = parse_outputs(out, RUN_FORMATS)
-    write_outputs(judged(load(result), baseline), outputs, folder_of(result), baseline, text=False)
+    outputs = parse_outputs(out or ["text"], RUN_FORMATS)
+    judged = compare(run, baseline=baseline)
+    write_outputs(outputs, lambda form, terminal: render_run(judged, form, terminal), judged.folder)

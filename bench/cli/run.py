@@ -1,39 +1,49 @@
-"""`bench run`: measure, and judge nothing."""
+"""`bench run`: run a scenario and store the result."""
 
-from bench.cli.live import LiveOption
-from bench.cli.measuring import (
-    DEFAULT_RESULTS,
-    Calibration,
-    How,
-    Inject,
-    Objective,
-    Pin,
-    ResultsFolder,
-    ScenarioName,
-    TargetName,
-    TargetUrl,
-    TransportName,
-    TransportOption,
-    Workers,
-    measure_and_keep,
-)
+from bench.cli import options
+from bench.cli.live import listen
+from bench.cli.options import TransportChoice
+from bench.usecases.run import run as run_scenario
 
 
 def run(
-    scenario: ScenarioName,
+    scenario: options.ScenarioName,
     *,
-    target: TargetName = None,
-    target_url: TargetUrl = None,
-    inject: Inject = None,
-    workers: Workers = 1,
-    transport: TransportOption = TransportName.OWN,
-    calibration: Calibration = True,
-    objective: Objective = None,
-    live: LiveOption = False,
-    pin: Pin = True,
-    results: ResultsFolder = DEFAULT_RESULTS,
+    stack: options.StackName = None,
+    target: options.TargetName = None,
+    url: options.Urls = None,
+    vus: options.Vus = None,
+    duration: options.Duration = None,
+    rate: options.Rate = None,
+    inject: options.Inject = None,
+    objective: options.Objective = None,
+    workers: options.Workers = 1,
+    transport: options.Transport = TransportChoice.OWN,
+    calibration: options.Calibration = True,
+    pin: options.Pin = True,
+    live: options.Live = False,
+    results: options.ResultsFolder = options.DEFAULT_RESULTS,
 ) -> None:
-    """Run a scenario and store the result."""
-    how = How(target, target_url, inject, workers, transport, calibration, objective, live, pin)
-    _, home = measure_and_keep(scenario, how, results)
-    print(home)
+    """Run a scenario and store the result.
+
+    Prints the folder of the run. `bench compare FOLDER` judges it.
+    """
+    with listen(scenario, live=live) as listener:
+        stored = run_scenario(
+            scenario,
+            listener=listener,
+            stack=stack,
+            target=target,
+            urls=url or (),
+            vus=vus,
+            duration=duration,
+            rate=rate,
+            inject=inject or (),
+            objectives=objective or (),
+            workers=workers,
+            transport=transport.value,
+            calibration=calibration,
+            pin=pin,
+            results=results,
+        )
+    print(stored.folder)

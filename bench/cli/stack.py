@@ -1,93 +1,77 @@
-"""`bench stack`: a stack that stays up between commands."""
+"""`bench stack`: start and stop a stack on this machine."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from bench.cli.console import say
+from bench.cli import options
+from bench.cli.console import say, warn
 from bench.errors import ConfigError, Exit
+from bench.measure.run.run import Listener
+from bench.usecases import stack as stacks
 
-Target = Annotated[str, typer.Option("--stack", help="The stack: embedded, compose, or one of yours.")]
+_MAX_PORT = 65_535
 Ports = Annotated[
-    list[str] | None, typer.Option("--port", help="SERVICE=PORT; the kernel chooses the others.")
+    list[str] | None,
+    typer.Option("--port", metavar="SERVICE=N", help="Use this port; repeatable (default: a free port)."),
 ]
+Service = Annotated[str | None, typer.Argument(metavar="[SERVICE]", help="Name of a service (default: all).")]
 
 
-def up(*, target: Target = "embedded", port: Ports = None) -> None:
+def up(*, stack: options.LocalStack = stacks.DEFAULT, port: Ports = None) -> None:
     """Start a stack, wait until it answers, and leave it running.
 
-    Processes need JWT_SECRET; for containers what is not set is made up.
+    Prints the address of each service. Processes need JWT_SECRET. For containers, missing secrets are
+    generated.
     """
-    from bench.measure.persistent import persistent
-    from bench.store import stacks
-
-    stack = stacks.load(target)
-    addresses = persistent.up(stack, _ports(port or []), lambda text: say(f"warning: {text}"))
-    for name, url in addresses.items():
+    ports = _parse_ports(port or ())
+    for name, url in stacks.stack_up(stack, ports=ports, listener=Listener(warning=warn)).items():
         print(f"{name:10} {url}")
 
 
-def down(*, target: Target = "embedded") -> None:
-    """Stop a stack and remove its files."""
-    from bench.measure.persistent import persistent
-    from bench.store import stacks
+def down(*, stack: options.LocalStack = stacks.DEFAULT) -> None:
+    """Stop a stack and remove its files.
 
-    stack = stacks.load(target)
-    if stack.elsewhere:
-        raise ConfigError(f"target '{target}' runs elsewhere", "stop it where it was started")
-    say(f"{target}: {persistent.down(stack)} {'processes' if stack.compose is None else 'containers'} ended")
+    Also removes the processes and files of runs that were killed.
+    """
+    stopped = stacks.stack_down(stack)
+    say(f"{stack}: {stopped.count} {stopped.kind} ended")
 
 
-def status(
-    *,
-    target: Target = "embedded",
-    target_url: Annotated[
-        list[str] | None,
-        typer.Option("--url", help="SERVICE=URL of a stack that runs elsewhere."),
-    ] = None,
-) -> None:
-    """Show which services of a stack are up."""
-    from bench.cli.measuring import by_service
-    from bench.measure.persistent import persistent
-    from bench.measure.stacks.health import answering
-    from bench.store import stacks
+def status(*, stack: options.LocalStack = stacks.DEFAULT, url: options.Urls = None) -> None:
+    """Show which services of a stack are up.
 
-    stack = stacks.load(target)
-    urls = by_service(target_url or [], "backend" if stack.ready is None else stack.ready.service)
-    if stack.elsewhere and not urls:
-        raise ConfigError(f"target '{target}' runs elsewhere", "say where: --url http://…")
-    found = answering(stack, urls) if stack.elsewhere else persistent.statuses(stack)
-    if not found:
-        print(f"{target}: not started")
-    for name, state in found.items():
+    Exits with 4 if a service is not up.
+    """
+    states = stacks.stack_status(stack, urls=url or ())
+    if not states:
+        print(f"{stack}: not started")
+    for name, state in states.items():
         print(f"{name:10} {state}")
-    if not found or any(state != "up" for state in found.values()):
+    if not states or any(state != stacks.UP for state in states.values()):
         raise typer.Exit(Exit.TARGET)
 
 
 def logs(
-    service: Annotated[str | None, typer.Argument(help="One of the services; all when not named.")] = None,
+    service: Service = None,
     *,
-    target: Target = "embedded",
-    tail: Annotated[int, typer.Option("--tail", min=1, help="How many of the last lines.")] = 50,
+    stack: options.LocalStack = stacks.DEFAULT,
+    tail: Annotated[
+        int, typer.Option("--tail", metavar="N", min=1, help="Print this number of lines per service.")
+    ] = 50,
 ) -> None:
     """Print the newest log lines of a stack's services."""
-    from bench.measure.persistent import persistent
-    from bench.store import stacks
-
-    stack = stacks.load(target)
-    if stack.elsewhere:
-        raise ConfigError(f"target '{target}' runs elsewhere", "its logs are where it was started")
-    for name, text in persistent.logs(stack, service, tail).items():
+    for name, text in stacks.stack_logs(stack, service, tail=tail).items():
         for line in text.splitlines():
             print(line if service else f"{name:10} {line}")
 
 
-def _ports(texts: list[str]) -> dict[str, int]:
+def _parse_ports(texts: Sequence[str]) -> dict[str, int]:
     ports = {}
     for text in texts:
         name, _, number = text.partition("=")
-        if not number.isdigit() or int(number) > 65_535:  # noqa: PLR2004 - the largest port
-            raise ConfigError(f"--port {text}: not SERVICE=PORT", "write it like backend=3000")
+        if not number.isdigit() or int(number) > _MAX_PORT:
+            raise ConfigError(f"--port {text}: not SERVICE=N with a port number", "--port backend=3000")
         ports[name] = int(number)
     return ports

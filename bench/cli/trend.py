@@ -1,67 +1,51 @@
-"""`bench trend`: where a scenario's figures changed their level, over its history."""
+"""`bench trend`: show when the metrics of a scenario changed."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from bench.cli.ci.history import DEFAULT_HISTORY, HistoryFolder
-from bench.cli.judging import Strict, out_option, parse_outputs, write_texts
-from bench.errors import Exit
+from bench.cli import options
+from bench.cli.outputs import out_option, parse_outputs, write_outputs
+from bench.cli.verdict import exit_code
+from bench.core.history.trend import RECENT_RUNS
+from bench.core.verdict.compare import Decision
 from bench.render.document.format import TrendInput
 from bench.render.formats import TREND_FORMATS
+from bench.usecases.trend import trend as find_trends
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from bench.core.history.trend import Trend
+Stacks = Annotated[
+    list[str] | None, typer.Option("--stack", metavar="NAME", help="Show only this stack; repeatable.")
+]
+Recent = Annotated[
+    int,
+    typer.Option("--recent", metavar="N", min=1, help="Fail for a change within the newest runs."),
+]
+Out = Annotated[list[str] | None, out_option(TREND_FORMATS)]
+_WORST_FIRST = (Decision.FAIL, Decision.INVALID, Decision.INCONCLUSIVE, Decision.PASS)
 
 
 def trend(
-    scenario: Annotated[str, typer.Argument(help="A scenario's name.")],
+    scenario: options.ScenarioName,
     *,
-    target: Annotated[
-        list[str] | None, typer.Option("--stack", help="Only on this stack; can be given several times.")
-    ] = None,
-    history: HistoryFolder = DEFAULT_HISTORY,
-    recent: Annotated[
-        int | None, typer.Option("--recent", min=1, help="How many of the newest runs can fail it; else 20.")
-    ] = None,
-    out: Annotated[list[str] | None, out_option(TREND_FORMATS)] = None,
-    strict: Strict = False,
+    stack: Stacks = None,
+    history: options.HistoryFolder = options.DEFAULT_HISTORY,
+    recent: Recent = RECENT_RUNS,
+    out: Out = None,
+    strict: options.Strict = False,
 ) -> None:
     """Show when the metrics of a scenario changed.
 
-    Exits 1 when a change for the worse lies within the newest runs and the newest level is still worse than
-    the one before it, or when what decides crept beside the baseline's anchor.
+    Exits with 1 if a metric became worse within the newest runs and is still worse, or drifted away from
+    the pinned baseline.
     """
-    from bench.store import history as store
-
     outputs = parse_outputs(out, TREND_FORMATS)
-    trends = [judged_history(path, recent) for path in store.of(history, scenario, target or ())]
-    write_texts(outputs, TREND_FORMATS["text"], lambda terminal: TrendInput(trends, terminal))
-    code = _exit_code(trends, strict=strict)
-    if code is not Exit.PASS:
-        raise typer.Exit(code)
-
-
-def judged_history(path: "Path", recent: int | None = None) -> "Trend":
-    """The trend of one history, beside the anchor of its baseline if that has one."""
-    from bench.core.history.history import history_key
-    from bench.core.history.trend import RECENT_RUNS
-    from bench.core.history.trend import trend as judged
-    from bench.store import baselines
-    from bench.store import history as store
-
-    points = store.read(path)
-    baseline = baselines.of(f"{history_key(points[-1])}.json")
-    return judged(points, baseline.pinned if baseline else None, recent or RECENT_RUNS)
-
-
-def _exit_code(trends: "list[Trend]", *, strict: bool) -> Exit:
-    """What the worst of them exits with; inconclusive is no failure unless it is asked for."""
-    from bench.core.verdict.compare import Decision
-
-    decisions = {each.decision for each in trends}
-    if Decision.FAIL in decisions:
-        return Exit.REGRESSION
-    return Exit.INCONCLUSIVE if strict and Decision.INCONCLUSIVE in decisions else Exit.PASS
+    trends = find_trends(scenario, stacks=stack or (), history=history, recent=recent)
+    write_outputs(
+        outputs,
+        lambda form, terminal: form.render(TrendInput(trends, terminal)),
+        folder=None,
+        default=TREND_FORMATS["text"],
+    )
+    decisions = {trend.decision for trend in trends}
+    worst = next(decision for decision in _WORST_FIRST if decision in decisions)
+    raise typer.Exit(exit_code(worst, strict=strict))

@@ -1,1 +1,1 @@
-"""Files: scenarios, results, baselines, histories and sites."""
+"""What is kept: scenarios, results, baselines."""

@@ -1,23 +1,25 @@
 """Stacks: `scenarios/stacks/*.yaml`."""
 
+from pathlib import Path
+
 from bench.core.config.stack import Stack
-from bench.core.values.nearest import suggest
 from bench.errors import ConfigError
-from bench.store.folders import find, list_names
-from bench.store.yaml_file import YamlFile
+from bench.store.declarations import read_yaml
+from bench.store.folders import find, shipped
 
 FOLDER = "scenarios"
 
 
 def load(name: str) -> Stack:
-    """Read a stack by its name.
+    """A stack by its name.
 
     Raises:
-        ConfigError: The stack does not exist, or its file is wrong.
+        ConfigError: There is none of that name, or its file is wrong.
     """
     path = find(FOLDER, f"stacks/{name}.yaml")
     if path is None:
-        raise ConfigError(
-            f"stack '{name}' does not exist", suggest(name, list_names(FOLDER, "stacks/*.yaml"))
-        )
-    return YamlFile(path).parse(Stack)
+        known = {
+            file.stem for folder in (shipped(FOLDER), Path(FOLDER)) for file in folder.glob("stacks/*.yaml")
+        }
+        raise ConfigError(f"there is no target '{name}'", f"there are: {', '.join(sorted(known))}")
+    return read_yaml(path, Stack)

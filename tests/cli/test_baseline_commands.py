@@ -63,7 +63,7 @@ def test_an_anchor_is_pinned_shown_and_cleared() -> None:
     assert said("pin", "quick").code == Exit.USAGE
     assert said("pin", "quick", "--reason", "release 2.0", "--by", "Tess").code == Exit.PASS
     assert "Tess: release 2.0" in said("show", "quick").out
-    assert "4 runs dropped, 6 kept" in said("prune", "quick", "--keep", "6").err
+    assert "4 runs removed, 6 kept" in said("prune", "quick", "--keep", "6").err
     said("accept", kept(1.0, 30), "--reason", "why")
     baseline = committed()
     assert baseline.pinned is not None

@@ -59,7 +59,7 @@ def test_the_verdict_is_said_on_the_pull_request(bench: Bench, fake: FakeGitHub)
     assert "https://github.com/owner/name/actions/runs/41" in comment["body"]
     assert [each["conclusion"] for each in fake.checks] == ["failure"]
     again = bench("ci", "comment", run, "--no-check")
-    assert "owner/name#7 says so already" in again.err
+    assert "owner/name#7 has the same comment already" in again.err
     assert len(fake.comments[7]) == len(fake.checks) == 1
     assert os.environ["GITHUB_TOKEN"] not in f"{done} {again} {comment}"
 

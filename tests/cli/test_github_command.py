@@ -84,7 +84,7 @@ def refused(github: FakeGitHub, done: Any, said: str) -> None:
     assert said in done.err
     assert github.reactions == [(11, "confused")]
     (answer,) = github.comments[7]
-    assert answer["body"].startswith("<!-- bench:answer-11 -->\nThat was not done: ")
+    assert answer["body"].startswith("<!-- bench:answer-11 -->\nbench did not execute the command: ")
     assert github.begun == []
     assert github.git.message("main") == "first"
     assert set(github.git.branches) <= {"main", "feature"}
@@ -100,14 +100,13 @@ def test_what_was_measured_becomes_part_of_the_baseline(fake: FakeGitHub, write:
     assert len(after.runs) == len(make_baseline().runs) + 1
     (new,) = [each for each in after.runs if each.reason.startswith("the model")]
     assert (new.reason, new.accepted_by) == ("the model is *another* one", "octocat")
-    assert fake.git.message("feature").startswith("Accept what was measured of aaaaaaaaa: the model is")
+    assert fake.git.message("feature").startswith("Accept the runs of aaaaaaaaa: the model is")
     assert fake.git.commits[fake.git.branches["feature"]]["parents"] == [SHA]
     assert fake.begun == [{"workflow": "bench-pr.yml", "ref": "feature", "inputs": {"suite": "pr"}}]
     assert fake.reactions == [(11, "rocket")]
     (answer,) = fake.comments[7]
-    assert (
-        "1 runs of suite `pr` at `aaaaaaaaa` (the model is \\*another\\* one) are accepted" in answer["body"]
-    )
+    accepted = "1 runs of suite `pr` at `aaaaaaaaa` (the model is \\*another\\* one)"
+    assert f"A commit on this branch accepts {accepted}. Its measurement started." in answer["body"]
 
 
 def test_a_forks_is_accepted_by_a_pull_request_of_its_own(fake: FakeGitHub, write: Any) -> None:
@@ -140,7 +139,7 @@ def test_to_accept_twice_is_to_accept_once(fake: FakeGitHub, write: Any) -> None
     fake.pulls[0]["head"]["sha"] = after
     fake.add_run(42, after, "owner/name")
     fake.artifacts[42] = fake.artifacts[41]
-    assert "was accepted before" in write(f"/bench baseline accept {after} faster").err
+    assert "The baseline has the runs of" in write(f"/bench baseline accept {after} faster").err
     assert fake.git.branches["feature"] == after
 
 
@@ -155,7 +154,7 @@ def test_a_head_that_moved_is_not_accepted(fake: FakeGitHub, write: Any) -> None
     refused(
         fake,
         write("/bench baseline accept ccccccc faster"),
-        "the head is aaaaaaaaa by now, and not ccccccc",
+        "the head is aaaaaaaaa, not ccccccc",
     )
 
 
@@ -163,7 +162,7 @@ def test_a_push_while_it_is_accepted_loses_nothing(fake: FakeGitHub, write: Any)
     """The commit follows upon the head that was measured, or is not made."""
     fake.git.begin("feature", "c" * 40)
     done = write("/bench baseline accept aaaaaaa faster")
-    assert "the branch was pushed to meanwhile" in done.err
+    assert "the branch has a newer commit" in done.err
     assert fake.git.branches["feature"] == "c" * 40
 
 
@@ -230,12 +229,12 @@ def test_a_forks_run_is_done_again(fake: FakeGitHub, write: Any) -> None:
 def test_a_fork_has_no_other_suite(fake: FakeGitHub, write: Any) -> None:
     """The reason is in the answer."""
     of_a_fork(fake)
-    refused(fake, write("/bench run nightly"), "a fork's pull request is measured with suite pr only")
+    refused(fake, write("/bench run nightly"), "bench measures the pull request of a fork only with suite pr")
 
 
 def test_a_suite_that_is_none_is_refused(fake: FakeGitHub, write: Any) -> None:
     """With those that there are."""
-    refused(fake, write("/bench run nightlx"), "suite 'nightlx' does not exist")
+    refused(fake, write("/bench run nightlx"), "there is no suite 'nightlx'")
     assert "nightly" in fake.comments[7][0]["body"]
 
 
@@ -266,7 +265,7 @@ def test_from_a_laptop(bench: Bench) -> None:
     assert f"{QUICK} is changed" in done.err
     assert Baseline.model_validate_json(Path(QUICK).read_text()).runs[-1].accepted_by == "Tess"
     again = bench("baseline", "update", "--from-run", "41", "--reason", "faster", "--by", "Tess")
-    assert "all of them were accepted before" in again.err
+    assert "the baselines have all of these runs already" in again.err
 
 
 @pytest.mark.usefixtures("fake")
@@ -283,4 +282,4 @@ def test_by_hand_as_a_pull_request(bench: Bench) -> None:
 def test_runs_come_from_one_place(bench: Bench, named: list[str]) -> None:
     """Neither from nowhere nor from two."""
     done = bench("baseline", "update", "--reason", "x", *named)
-    assert (done.code, "name runs, or the workflow run" in done.err) == (Exit.USAGE, True)
+    assert (done.code, "name either runs or a workflow run" in done.err) == (Exit.USAGE, True)

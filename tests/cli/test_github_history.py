@@ -122,7 +122,7 @@ def test_an_issue_stands_as_long_as_it_is_worse(bench: Bench, fake: FakeGitHub) 
     (issue,) = fake.issues
     assert issue["body"].startswith("<!-- bench:trend-nightly -->\n")
     assert "Response time" in issue["body"]
-    assert "says so already" in bench(*trend).err
+    assert "the issue is up to date" in bench(*trend).err
     issue["title"] = "edited by a person"
     assert "issue #50 is changed" in bench(*trend).err
     (Path("history") / QUICK).unlink()
@@ -135,7 +135,7 @@ def test_nothing_wrong_is_no_issue(bench: Bench, fake: FakeGitHub) -> None:
     """And so is no history."""
     done = bench("ci", "issue", "trend", "--suite", "nightly")
     assert (done.code, fake.issues) == (Exit.PASS, [])
-    assert "nothing is wrong" in done.err
+    assert "there is no problem" in done.err
 
 
 @pytest.mark.parametrize(
@@ -169,13 +169,13 @@ def test_a_schedule_that_did_not_run_has_an_issue(
     assert bench(*WATCHED).code == Exit.PASS
     assert bool(fake.issues) == missed
     if missed:
-        assert "`bench-nightly.yml` is to run within 48 h" in fake.issues[0]["body"]
+        assert "`bench-nightly.yml` must run every 48 h" in fake.issues[0]["body"]
 
 
 def test_a_schedule_that_never_ran_counts_from_when_it_was_made(bench: Bench, fake: FakeGitHub) -> None:
     """A new workflow is given its time; this one is old."""
     bench(*WATCHED)
-    assert "was last begun at 2025-01-01 00:00 UTC" in fake.issues[0]["body"]
+    assert "its last run started at 2025-01-01 00:00 UTC" in fake.issues[0]["body"]
 
 
 def test_an_issue_whose_answer_is_lost_is_opened_once(bench: Bench, fake: FakeGitHub) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from bench.cli.judging import judged_together
 from bench.errors import BenchError, Exit
 from bench.render.comment import LIMIT, Origin, render_comment
 from bench.store import baselines, results
+from bench.usecases.merge import judge_together
 from tests.command import Bench
 from tests.factories import make_baseline, make_recording, run_at
 from tests.render.reports import reports
@@ -72,7 +72,7 @@ def test_no_value_in_a_result_is_a_bug(bench: Bench, tmp_path: Path, kind: str, 
         for other in instead(value):
             file.write_text(json.dumps(changed(content, place, other)))
             try:
-                text = render_comment(judged_together([results.load_foreign(file)]), ORIGIN)
+                text = render_comment(judge_together([results.load_foreign(file)]), ORIGIN)
             except BenchError:
                 continue
             taken += 1

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bench.cli.console import say
-from bench.cli.live import watching
+from bench.cli.live import listen
 from bench.core.load.progress import Progress
 
 
@@ -28,16 +27,16 @@ def _progress(seconds: Sequence[float]) -> list[Progress]:
 
 
 def _watch(*, live: bool) -> None:
-    with watching("quick", live=live) as show:
-        for each in _progress([second / 2 for second in range(22)]):
-            show(each)
+    with listen("quick", live=live) as listener:
+        for progress in _progress([second / 2 for second in range(22)]):
+            listener.progress(progress)
 
 
 def _break_off(error: BaseException) -> None:
-    with watching("quick", live=True) as show:
-        show(Progress(elapsed_s=1.0, planned_s=30.0, finished=2, failed=0))
-        say("warning: odd")
-        show(Progress(elapsed_s=2.0, planned_s=30.0, finished=4, failed=0))
+    with listen("quick", live=True) as listener:
+        listener.progress(Progress(elapsed_s=1.0, planned_s=30.0, finished=2, failed=0))
+        listener.warning("odd")
+        listener.progress(Progress(elapsed_s=2.0, planned_s=30.0, finished=4, failed=0))
         raise error
 
 
@@ -52,7 +51,7 @@ def test_progress_rewrites_its_line_on_a_terminal(monkeypatch: pytest.MonkeyPatc
 def test_nothing_is_drawn_before_there_is_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that never began leaves no empty line."""
     screen = _terminal(monkeypatch)
-    with pytest.raises(ValueError, match="no stack"), watching("quick", live=False):
+    with pytest.raises(ValueError, match="no stack"), listen("quick", live=False):
         raise ValueError("no stack")
     assert screen.getvalue() == ""
 

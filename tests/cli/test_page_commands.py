@@ -26,7 +26,7 @@ def test_a_page_goes_into_the_runs_folder(bench: Bench) -> None:
         text = (home / "report.html").read_text()
         assert "Response time regressed" in text
         assert "10 runs of the baseline" in text
-        assert '"under way"' in text
+        assert '"in flight"' in text
         (home / "report.html").unlink()
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli.schema import Kind
 from bench.core.samples.sample import Outcome
 from bench.errors import Exit
 from bench.store import baselines, results
@@ -17,16 +16,16 @@ from tests.render.reports import reports
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = {
-    Kind.SCENARIO: "scenarios/*.yaml",
-    Kind.TARGET: "scenarios/targets/*.yaml",
-    Kind.PROMPTS: "scenarios/prompts/*.yaml",
-    Kind.STACK: "scenarios/stacks/*.yaml",
-    Kind.BASELINE: "baselines/*/*/*.json",
-    Kind.NOISE: "baselines/*/*/noise/*.json",
+    "scenario": "scenarios/*.yaml",
+    "target": "scenarios/targets/*.yaml",
+    "prompts": "scenarios/prompts/*.yaml",
+    "stack": "scenarios/stacks/*.yaml",
+    "baseline": "baselines/*/*/*.json",
+    "noise": "baselines/*/*/noise/*.json",
 }
 
 
-def _validate(bench: Bench, kind: Kind, files: list[Path]) -> None:
+def _validate(bench: Bench, kind: str, files: list[Path]) -> None:
     """Hold files to the schema that the command line prints for their kind."""
     schema = Path(f"{kind}.schema.json")
     schema.write_text(bench("schema", kind).out)
@@ -47,13 +46,13 @@ def _said(name: str, text: str) -> Path:
 
 
 @pytest.mark.parametrize("kind", SHIPPED)
-def test_what_is_shipped_is_by_its_schema(bench: Bench, kind: Kind) -> None:
+def test_what_is_shipped_is_by_its_schema(bench: Bench, kind: str) -> None:
     """Every scenario, target, stack, message file and baseline that comes with bench is by its schema."""
     _validate(bench, kind, [path for path in ROOT.glob(SHIPPED[kind]) if path.name != "suites.yaml"])
 
 
 def test_every_kind_of_report_is_by_the_schema(bench: Bench) -> None:
-    """`bench report --format json` is what `bench schema report` says, whatever was judged."""
+    """`bench report --out json` is what `bench schema report` says, whatever was judged."""
     files = []
     for name, report in reports().items():
         home = results.save(report.result, make_recording(), Path("results", name))
@@ -61,7 +60,7 @@ def test_every_kind_of_report_is_by_the_schema(bench: Bench) -> None:
         assert done.code == Exit.PASS
         files.append(_said(f"{name}.json", done.out))
         files.append(_said(f"{name}-judged.json", report.model_dump_json()))
-    _validate(bench, Kind.REPORT, files)
+    _validate(bench, "report", files)
 
 
 def test_the_files_of_a_run_are_by_their_schemas(bench: Bench) -> None:
@@ -72,10 +71,10 @@ def test_the_files_of_a_run_are_by_their_schemas(bench: Bench) -> None:
         make_sample(2, outcome=Outcome.DROPPED, status=None, sent_s=None, first_byte_s=None, detail="late"),
     ]
     home = results.save(run_at(1.0), make_recording(samples), Path("results"))
-    _validate(bench, Kind.RESULT, [home / "result.json"])
-    _validate(bench, Kind.RECORDING, [home / "recording.json"])
+    _validate(bench, "result", [home / "result.json"])
+    _validate(bench, "recording", [home / "recording.json"])
     lines = gzip.decompress((home / "samples.jsonl.gz").read_bytes()).decode().splitlines()
-    _validate(bench, Kind.REQUEST, [_said(f"{n}.json", each) for n, each in enumerate(lines)])
+    _validate(bench, "request", [_said(f"{n}.json", each) for n, each in enumerate(lines)])
 
 
 def test_what_is_said_of_runs_is_by_its_schema(bench: Bench) -> None:
@@ -83,12 +82,12 @@ def test_what_is_said_of_runs_is_by_its_schema(bench: Bench) -> None:
     baselines.save(make_baseline())
     homes = [str(results.save(run_at(1.0, n), make_recording(), Path("results"))) for n in range(6)]
     merged = _said("suite.json", bench("ci", "merge", homes[0], "--out", "json").out)
-    _validate(bench, Kind.SUITE, [merged])
+    _validate(bench, "suite", [merged])
     judged = reports()["regression"].comparison
-    _validate(bench, Kind.COMPARISON, [_said("comparison.json", judged.model_dump_json())])
+    _validate(bench, "comparison", [_said("comparison.json", judged.model_dump_json())])
     assert bench("ci", "history", "add", *homes).code == Exit.PASS
     (kept,) = Path("history").rglob("*.jsonl")
     points = kept.read_text().splitlines()
-    _validate(bench, Kind.HISTORY, [_said(f"{n}.json", each) for n, each in enumerate(points)])
+    _validate(bench, "history", [_said(f"{n}.json", each) for n, each in enumerate(points)])
     trend = bench("trend", "quick", "--out", "json")
-    _validate(bench, Kind.TREND, [_said("trend.json", trend.out)])
+    _validate(bench, "trend", [_said("trend.json", trend.out)])

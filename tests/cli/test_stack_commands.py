@@ -49,13 +49,13 @@ def test_what_runs_elsewhere_is_not_ours_to_start_or_stop(bench: Bench, action: 
     """The error says so, and what to do instead."""
     done = bench("stack", action, "--stack", "external")
     assert done.code == Exit.USAGE
-    assert "target 'external'" in done.err
+    assert "stack 'external'" in done.err
     assert "hint: " in done.err
 
 
 def test_what_runs_elsewhere_is_asked(bench: Bench, service: str) -> None:
     """Who refuses a question answers all the same; who says that it cannot, or is not there, is not up."""
-    assert "say where" in bench("stack", "status", "--stack", "external").err
+    assert "name its address" in bench("stack", "status", "--stack", "external").err
     one = bench("stack", "status", "--stack", "external", "--url", service)
     assert (one.code, one.out.split()) == (Exit.PASS, ["backend", "up"])
     urls = (f"agent={service}", "model=http://127.0.0.1:1")
@@ -82,7 +82,7 @@ def test_containers_go_up_and_down_by_command(bench: Bench, fake: FakeDocker) ->
     ("version", "problem"),
     [
         ("embedded+IMAGE=x", "'embedded' has no compose file"),
-        ("compose@main", "containers are not started from a commit"),
+        ("compose@main", "bench cannot start containers from a commit"),
         ("compose@main+BACKEND_IMAGE=x", "a commit's images must be built"),
     ],
 )

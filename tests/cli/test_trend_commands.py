@@ -83,7 +83,7 @@ def test_how_far_back_a_change_may_lie_is_an_option() -> None:
     known([1.0] * 12 + [1.3] * (RECENT_RUNS - 2))
     assert said("trend", "quick").code == Exit.REGRESSION
     assert said("trend", "quick", "--recent", "10").code == Exit.PASS
-    assert f"else {RECENT_RUNS}." in " ".join(said("trend", "--help").out.split())
+    assert f"default: {RECENT_RUNS};" in " ".join(said("trend", "--help").out.split())
 
 
 def test_too_few_runs_are_no_failure_unless_asked_for() -> None:
@@ -91,7 +91,7 @@ def test_too_few_runs_are_no_failure_unless_asked_for() -> None:
     known([1.0] * 3)
     loose = said("trend", "quick")
     assert loose.code == Exit.PASS
-    assert "Cannot tell: 3 runs compare with the newest, 12 are needed." in loose.out
+    assert "Cannot tell: the history has 3 comparable runs, 12 are needed." in loose.out
     assert said("trend", "quick", "--strict").code == Exit.INCONCLUSIVE
 
 
@@ -108,7 +108,7 @@ def test_each_stack_is_judged_and_one_can_be_named() -> None:
     assert said("trend", "quick", "--stack", "embedded").code == Exit.PASS
     unknown = said("trend", "quick", "--stack", "yours")
     assert unknown.code == Exit.MEASUREMENT
-    assert "there are: quick on embedded, quick on mine" in unknown.err
+    assert "histories: quick on embedded, quick on mine" in unknown.err
 
 
 def test_what_crept_since_the_anchor_exits_with_1() -> None:

@@ -46,7 +46,7 @@ def test_health_says_what_is_up_and_what_is_down(bench: Bench, up: dict[str, str
     _kill("model")
     ill = bench("health")
     assert ill.code == Exit.TARGET
-    assert "down on 'embedded': chat, agent, model" in ill.err
+    assert "down on stack 'embedded': chat, agent, model" in ill.err
     assert "model: is 'model' running?" in ill.err
     assert ill.out.splitlines()[0].split()[:2] == ["backend", "up"]
     by_address = bench("health", "--url", up["backend"])
@@ -78,7 +78,10 @@ def test_health_of_what_is_not_there(bench: Bench) -> None:
     both = bench("health", "--stack", "embedded", "--url", "http://127.0.0.1:1")
     assert both.code == Exit.USAGE
     nothing = bench("health", "--url", "nobody=http://127.0.0.1:1")
-    assert (nothing.code, "nothing of 'external' could be asked" in nothing.err) == (Exit.TARGET, True)
+    assert (nothing.code, "bench could run no check of stack 'external'" in nothing.err) == (
+        Exit.TARGET,
+        True,
+    )
 
 
 def test_a_monitor_shows_and_keeps_what_it_sees(bench: Bench, up: dict[str, str]) -> None:
@@ -110,7 +113,7 @@ def test_without_a_stack_the_machine_is_watched(bench: Bench) -> None:
     done = bench("monitor", "--duration", "0.5", "--interval", "0.2", "--json-lines", "-")
     assert done.code == Exit.PASS
     assert {json.loads(line).get("source") for line in done.out.splitlines()} == {"host"}
-    assert "only the machine is watched" in done.err
+    assert "bench watches only this machine" in done.err
     assert bench("monitor", "--stack", "embedded").code == Exit.TARGET
 
 

@@ -1,33 +1,26 @@
-"""`bench ci check`: the check at the measured commit, begun before its verdict and never left open."""
+"""`bench ci check`: show on the commit that a measurement is in progress."""
 
+from bench.cli import options
 from bench.cli.console import say
-from bench.cli.publishing import SuiteName, connected
+from bench.usecases.commit_check import finish_check, start_check
+
+_SHORT = 9  # digits of a commit
 
 
-def start(suite: SuiteName = None) -> None:
-    """Show on the commit that the measurement is in progress."""
-    from bench.publish.check import Check
+def start(suite: options.SuiteName = None) -> None:
+    """Show on the commit that the measurement is in progress.
 
-    context, github = connected()
-    check = Check(
-        suite or context.suite,
-        None,
-        "Being measured.",
-        "The verdict stands here when the workflow run is done.",
-    )
-    github.show(context.head_sha, check, context.run_url)
-    say(f"{check.name} is in progress at {context.head_sha[:9]}")
+    `bench ci comment` concludes the check.
+    """
+    check = start_check(suite)
+    say(f"{check.name} is in progress at {check.head_sha[:_SHORT]}")
 
 
-def finish(suite: SuiteName = None) -> None:
-    """Conclude a check that is still in progress as neutral."""
-    from bench.publish.check import Check, KeepCheck
+def finish(suite: options.SuiteName = None) -> None:
+    """Conclude a check that is still in progress as neutral.
 
-    context, github = connected()
-    title = "Cannot tell: there is no verdict."
-    check = Check(
-        suite or context.suite, "neutral", title, f"Why stands in the [workflow run]({context.run_url})."
-    )
-    action = github.show(context.head_sha, check, context.run_url, only_open=True)
-    done = "was concluded before" if isinstance(action, KeepCheck) else "is concluded without a verdict"
-    say(f"{check.name} {done} at {context.head_sha[:9]}")
+    Run it as the last step, so that no check stays in progress after an error.
+    """
+    check = finish_check(suite)
+    state = "is concluded without a verdict" if check.changed else "was concluded before"
+    say(f"{check.name} {state} at {check.head_sha[:_SHORT]}")

@@ -1,43 +1,25 @@
-"""`bench ci matrix`: what a workflow measures side by side."""
+"""`bench ci matrix`: print a suite as a job matrix for GitHub Actions."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from bench.cli.judging import judged
+from bench.usecases.matrix import matrix as list_jobs
 
-if TYPE_CHECKING:
-    from bench.core.run.result import RunResult
-
-
-def matrix(
-    suite: Annotated[str, typer.Argument(help="A suite of scenarios/suites.yaml.")],
-    *,
-    suspect: Annotated[
-        Path | None,
-        typer.Option("--suspect", help="Only what looks worse in the runs of this folder."),
-    ] = None,
-) -> None:
-    """Print a suite as a job matrix for GitHub Actions."""
-    import json
-
-    from bench.core.report.suite import longest_minutes
-    from bench.store import scenarios
-
-    names = scenarios.of_suite(suite)
-    if suspect is not None:
-        looks_worse = {each.scenario.name for each in _runs(suspect) if judged(each).comparison.suspect}
-        names = tuple(name for name in names if name in looks_worse)
-    cells = [
-        {"scenario": name, "timeout_minutes": longest_minutes(scenarios.load(name).scenario)}
-        for name in names
-    ]
-    print(json.dumps({"include": cells}))
+Suite = Annotated[str, typer.Argument(metavar="SUITE", help="Name of a suite in scenarios/suites.yaml.")]
+Suspect = Annotated[
+    Path | None,
+    typer.Option("--suspect", metavar="FOLDER", help="Include only scenarios that look worse in these runs."),
+]
 
 
-def _runs(folder: Path) -> "list[RunResult]":
-    """The runs in a folder; none when there is no such folder, for then nothing was measured."""
-    from bench.store.results import load
+def matrix(suite: Suite, *, suspect: Suspect = None) -> None:
+    """Print a suite as a job matrix for GitHub Actions.
 
-    return [load(path) for path in sorted(folder.glob("*/result.json"))]
+    Each job measures one scenario and has a time limit.
+    """
+    jobs = [asdict(job) for job in list_jobs(suite, suspect=suspect)]
+    print(json.dumps({"include": jobs}))

@@ -1,1 +1,1 @@
-"""Numbers with units, their statistics, and how they are written."""
+"""Numbers, their units and statistics, and their wording."""

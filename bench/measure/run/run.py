@@ -32,13 +32,20 @@ from bench.measure.watch.watching import Watched
 READY_TIMEOUT_S = 60.0
 
 
+def _ignore(event: object) -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who is told what happens: `progress` about twice a second, `note` and `warning` now and then."""
+    """Functions that a measurement calls while it runs. A function that is left out does nothing."""
 
-    progress: Callable[[Progress], None]
-    note: Callable[[str], None]
-    warning: Callable[[str], None]
+    progress: Callable[[Progress], None] = _ignore
+    """Receives the progress of a run about twice a second."""
+    note: Callable[[str], None] = _ignore
+    """Receives one line about the next step."""
+    warning: Callable[[str], None] = _ignore
+    """Receives one line about a problem that does not end the run."""
 
 
 @dataclass(frozen=True, slots=True)

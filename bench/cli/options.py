@@ -1,0 +1,124 @@
+"""Options and arguments that several commands have."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.core.values.duration import parse_duration
+from bench.errors import ConfigError
+
+
+class TransportChoice(StrEnum):
+    """The HTTP clients that `--transport` accepts."""
+
+    OWN = "own"
+    HTTPX = "httpx"
+
+
+ScenarioName = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="Name of a scenario, or the path of its file.")
+]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or its result.json.")]
+RunFolders = Annotated[
+    list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, or their result.json files.")
+]
+OptionalRunFolders = Annotated[
+    list[Path] | None, typer.Argument(metavar="[RUN]...", help="Folders of runs, or their result.json files.")
+]
+StackName = Annotated[
+    str | None, typer.Option("--stack", metavar="NAME", help="Use this stack (default: embedded).")
+]
+LocalStack = Annotated[str, typer.Option("--stack", metavar="NAME", help="Use this stack.")]
+Urls = Annotated[
+    list[str] | None,
+    typer.Option("--url", metavar="[SERVICE=]URL", help="Use a running stack at this address; repeatable."),
+]
+TargetName = Annotated[
+    str | None,
+    typer.Option("--target", metavar="NAME", help="Send requests to this target (default: the scenario's)."),
+]
+Vus = Annotated[
+    int | None,
+    typer.Option("--vus", metavar="N", min=1, help="Set the number of VUs (default: the scenario's)."),
+]
+Duration = Annotated[
+    str | None,
+    typer.Option("--duration", metavar="TIME", help="Set the duration, like 30s (default: the scenario's)."),
+]
+Rate = Annotated[
+    float | None,
+    typer.Option("--rate", metavar="N", help="Set the rate per time unit (default: the scenario's)."),
+]
+Inject = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--inject", metavar="KNOB=N", help="Slow the stack down, like model.slowdown=1.3; repeatable."
+    ),
+]
+Objective = Annotated[
+    list[str] | None,
+    typer.Option("--objective", metavar="METRIC:MS", help="Count slower answers as bad, like ttft:2000."),
+]
+Workers = Annotated[
+    int,
+    typer.Option("--workers", metavar="N", min=1, max=64, help="Generate load in this number of processes."),
+]
+Transport = Annotated[
+    TransportChoice,
+    typer.Option("--transport", help="Choose the HTTP client; httpx supports proxies and HTTP/2."),
+]
+Calibration = Annotated[
+    bool,
+    typer.Option(
+        "--calibration/--no-calibration", help="Measure a server with known timing before and after."
+    ),
+]
+Pin = Annotated[
+    bool, typer.Option("--pin/--no-pin", help="Give load and stack separate cores, if there are four.")
+]
+Live = Annotated[bool, typer.Option("--live", help="Show VUs, response times and processes during the run.")]
+ResultsFolder = Annotated[
+    Path, typer.Option("--results", metavar="FOLDER", help="Store runs in this folder.")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit 3 if the result is inconclusive (default: 0).")]
+BaselineFile = Annotated[
+    Path | None,
+    typer.Option("--baseline", metavar="FILE", help="Compare with this file (default: under baselines/)."),
+]
+HistoryFolder = Annotated[
+    Path, typer.Option("--history", metavar="FOLDER", help="Use the histories in this folder.")
+]
+FromRun = Annotated[
+    int | None,
+    typer.Option("--from-run", metavar="N", min=1, help="Read the runs that this workflow run keeps."),
+]
+SuiteName = Annotated[
+    str | None,
+    typer.Option("--suite", metavar="NAME", help="Name the measured suite (default: the job's)."),
+]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Record why this is acceptable.")]
+By = Annotated[
+    str | None,
+    typer.Option("--by", metavar="NAME", help="Record who decides this (default: git's user.name)."),
+]
+DEFAULT_RESULTS = Path("results")
+DEFAULT_HISTORY = Path("history")
+
+
+def parse_time(option: str, text: str, *, at_least_s: float, at_most_s: float | None = None) -> float:
+    """Return the seconds of an option, such as `30s` or `2m`; a plain number is seconds.
+
+    Raises:
+        ConfigError: The text is not a duration, or is out of range.
+    """
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise ConfigError(f"{option}: {error}", f"{option} 30s") from error
+    too_long = at_most_s is not None and seconds > at_most_s
+    if seconds < at_least_s or too_long:
+        most = "" if at_most_s is None else f" and at most {at_most_s:g} s"
+        raise ConfigError(f"{option} {text}: must be at least {at_least_s:g} s{most}", f"{option} 30s")
+    return seconds

@@ -1,0 +1,114 @@
+"""The `--out` option: which format goes to stdout and which to a file."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Generic
+
+import typer
+
+from bench.cli.console import say
+from bench.errors import ConfigError
+from bench.render.document.format import COLUMNS, PLAIN, Format, Input, Terminal
+from bench.render.formats import RUN_FORMATS, find_format
+from bench.store.files import write_chunks
+
+_WIDEST = 120
+Render = Callable[[Format[Input], Terminal], Iterator[str]]
+
+
+@dataclass(frozen=True)
+class Output(Generic[Input]):
+    """A format, and the file that `--out` names for it."""
+
+    form: Format[Input]
+    file: Path | None
+
+
+def out_option(formats: Mapping[str, Format[Input]]) -> Any:
+    """Return the option `--out` of a command that has these formats."""
+    names = ", ".join(formats)
+    return typer.Option("--out", metavar="FORMAT[=FILE]", help=f"Write {names}; repeatable (default: text).")
+
+
+RunOut = Annotated[list[str] | None, out_option(RUN_FORMATS)]
+
+
+def parse_outputs(texts: Sequence[str] | None, formats: Mapping[str, Format[Input]]) -> list[Output[Input]]:
+    """Return the outputs that `--out` names, without duplicates.
+
+    Args:
+        texts: `FORMAT` or `FORMAT=FILE`.
+        formats: The formats of the command, by name.
+
+    Raises:
+        ConfigError: A format is unknown, or the name of a file is empty.
+    """
+    outputs: dict[str, Output[Input]] = {}
+    for text in texts or ():
+        name, equals, file = text.partition("=")
+        form = find_format(formats, name)
+        if equals and not file:
+            raise ConfigError(f"--out {text}: the name of the file is missing", f"--out {name}={form.file}")
+        outputs[text] = Output(form, Path(file) if file else None)
+    return list(outputs.values())
+
+
+def write_outputs(
+    outputs: Sequence[Output[Input]],
+    render: Render[Input],
+    folder: Path | None,
+    default: Format[Input] | None = None,
+) -> None:
+    """Print one output on stdout, write the others to files, and name each file on stderr.
+
+    The first output without a file goes to stdout, if its format can be printed. Further outputs without a
+    file go into the folder, under the standard name of their format.
+
+    Args:
+        outputs: The parsed `--out` options.
+        render: Yields the report of a format in parts.
+        folder: The run's folder; None for a report of several runs, whose outputs need a file.
+        default: The format for stdout if no output goes there; None to print nothing then.
+
+    Raises:
+        ConfigError: An output needs a file and has none.
+        StoreError: A file cannot be written, or a stored run cannot be read.
+    """
+    printed = find_printed(outputs)
+    paths: dict[Path, Format[Input]] = {}
+    for output in outputs:
+        if output is not printed:
+            paths[_choose_path(output, folder)] = output.form
+    on_stdout = printed.form if printed else default
+    if on_stdout is not None:
+        for part in render(on_stdout, _stdout()):
+            print(part, end="", flush=True)
+    for path, form in paths.items():
+        write_chunks(path, (part.encode() for part in render(form, PLAIN)))
+        say(f"written to {path}")
+
+
+def find_printed(outputs: Sequence[Output[Input]]) -> Output[Input] | None:
+    """Return the output that goes to stdout; None if there is none."""
+    for output in outputs:
+        if output.file is None and output.form.printable:
+            return output
+    return None
+
+
+def _choose_path(output: Output[Input], folder: Path | None) -> Path:
+    if output.file is not None:
+        return output.file
+    if folder is not None:
+        return folder / output.form.file
+    name = output.form.name
+    raise ConfigError(f"--out {name}: name a file", f"--out {name}={output.form.file}")
+
+
+def _stdout() -> Terminal:
+    """Return the layout of stdout: its columns, and colours if it is a terminal."""
+    columns = shutil.get_terminal_size((COLUMNS, 24)).columns
+    return Terminal(min(columns, _WIDEST), sys.stdout.isatty())

@@ -1,0 +1,109 @@
+"""Run two versions alternately on this machine and compare them, without a baseline."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from bench.core.config.stack import parse_injections
+from bench.core.config.version import Version, parse_version
+from bench.core.report.report import make_report
+from bench.core.verdict.ab import compare_pairs
+from bench.errors import ConfigError
+from bench.measure.machine.host import choose_cores
+from bench.measure.run.alternate import Arm, alternate
+from bench.measure.run.checkout import checked_out, commit_of
+from bench.measure.run.run import Conditions, Listener
+from bench.store import results as store
+from bench.store import scenarios, stacks
+from bench.store.files import write_text
+from bench.usecases.compare import JudgedRun
+from bench.usecases.report import store_reports
+from bench.usecases.run import QUIET
+
+BASE = "base.json"
+"""The result of the base version, in the folder of the head version's run."""
+
+
+def ab(
+    base: str,
+    head: str,
+    *,
+    scenario: str = "quick",
+    pairs: int = 6,
+    inject: Sequence[str] = (),
+    workers: int = 1,
+    pin: bool = True,
+    results: Path | str = store.FOLDER,
+    listener: Listener = QUIET,
+) -> JudgedRun:
+    """Run a scenario alternately on two versions, in the order ABBA, and compare them.
+
+    Args:
+        base: The version to compare with: a stack, STACK@COMMIT, STACK+VARIABLE=IMAGE, or an address.
+        head: The version to judge, written like `base`.
+        scenario: Name of a scenario, or the path of its file.
+        pairs: Number of runs of each version, at least 4.
+        inject: Knobs that make the head version slower, such as `model.slowdown=1.3`.
+        workers: Processes that generate the load.
+        pin: Give load and stack separate cores on machines with four or more cores.
+        results: Folder of the stored runs.
+        listener: Receives progress, notes and warnings.
+
+    Raises:
+        BenchError: A version is unknown, did not start, or could not be measured.
+        KeyboardInterrupt: Ctrl-C ended the runs.
+    """
+    spec = scenarios.load(scenario)
+    if spec.compare_with is not None:
+        raise ConfigError(
+            f"scenario '{scenario}' compares two targets itself", f"run it with: bench run {scenario}"
+        )
+    service = spec.target.service
+    conditions = Conditions(workers=workers, cores=choose_cores(workers, pin=pin))
+    with ExitStack() as checkouts:
+        base_arm = _make_arm(base, service, (), conditions, checkouts)
+        head_arm = _make_arm(head, service, inject, conditions, checkouts)
+        base_runs, head_runs = alternate(spec, base_arm, head_arm, pairs, listener)
+    comparison = compare_pairs(base_runs.runs, head_runs.runs, head_runs.whole, base)
+    folder = store.save(head_runs.whole, head_runs.recording, Path(results))
+    judged = JudgedRun(make_report(head_runs.whole, comparison), folder)
+    write_text(folder / BASE, base_runs.whole.model_dump_json(indent=1) + "\n")
+    store_reports(judged)
+    return judged
+
+
+def _make_arm(
+    name: str, service: str, inject: Sequence[str], conditions: Conditions, checkouts: ExitStack
+) -> Arm:
+    """Return one version, with the files of its commit for as long as `checkouts` is open."""
+    if name.startswith(("http://", "https://")):
+        return Arm(name, stacks.load("external"), replace(conditions, urls={service: name}))
+    version = parse_version(name)
+    stack = stacks.load(version.stack)
+    _check_version(name, version, has_containers=stack.compose is not None)
+    commit, tree = None, None
+    if version.commit is not None:
+        commit = commit_of(version.commit)
+        tree = checkouts.enter_context(checked_out(version.commit))
+    conditions = replace(
+        conditions,
+        injections=parse_injections(stack, tuple(inject)),
+        tree=tree,
+        shared=False,
+        variables=version.variables,
+    )
+    return Arm(name, stack, conditions, commit)
+
+
+def _check_version(name: str, version: Version, *, has_containers: bool) -> None:
+    if version.variables and not has_containers:
+        raise ConfigError(
+            f"{name}: stack '{version.stack}' has no compose file, and only a compose file has variables",
+            f"name a commit instead: {version.stack}@COMMIT",
+        )
+    if version.commit is not None and has_containers:
+        raise ConfigError(
+            f"{name}: bench cannot start containers from a commit",
+            f"name an image instead: {version.stack}+VARIABLE=IMAGE",
+        )

@@ -1,0 +1,93 @@
+"""Judge runs and comment on the pull request."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import ConfigError
+from bench.publish.check import check_of
+from bench.publish.context import SUITE
+from bench.publish.plan import Skip
+from bench.render.comment import Origin, render_comment
+from bench.usecases.job import connect
+from bench.usecases.merge import judge_together
+from bench.usecases.stored_runs import load_runs
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedComment:
+    """A pull request that has the comment."""
+
+    repository: str
+    """`owner/name`."""
+    number: int
+    """Number of the pull request."""
+    changed: bool
+    """The comment was created or updated; False if it had the same text before."""
+
+
+def comment(
+    runs: Sequence[Path | str] = (),
+    *,
+    from_run: int | None = None,
+    suite: str | None = None,
+    author: str | None = None,
+    check: bool = True,
+) -> tuple[PublishedComment, ...]:
+    """Judge runs, show a check on the measured commit, and comment on its open pull requests.
+
+    The job needs GITHUB_TOKEN and must not have the pull request's files. Result files are treated as
+    untrusted input: this function judges and renders them itself, and finds the pull request by the commit.
+
+    Args:
+        runs: The folders of the runs, or their result.json files.
+        from_run: The number of the workflow run that keeps the runs, instead of folders.
+        suite: The measured suite; None for the suite that the job names. Each suite has one comment.
+        author: Login of the comment's author; None for the token's own login.
+        check: Show a check on the commit too.
+
+    Raises:
+        ConfigError: Neither runs nor a workflow run are given, or the suite is not a name.
+        PublishError: This is not a trusted job of GitHub Actions, or GitHub refused.
+        StoreError: A result or a baseline cannot be read.
+    """
+    context, github = connect()
+    suite = suite or context.suite
+    origin = _make_origin(suite, context.head_sha, context.run_url)
+    report = judge_together(load_runs(runs, from_run), suite)
+    body = render_comment(report, origin)
+    if check:
+        github.show(context.head_sha, check_of(report, suite, body), context.run_url)
+    author = author or github.login()
+    published = []
+    for pull in github.pull_requests(context.head_sha, context.head_repository):
+        action = github.say(pull, body, author)
+        published.append(PublishedComment(context.repository, pull.number, not isinstance(action, Skip)))
+    return tuple(published)
+
+
+def preview_comment(
+    runs: Sequence[Path | str] = (), *, from_run: int | None = None, suite: str | None = None
+) -> str:
+    """Return the comment as Markdown and publish nothing; needs no token for runs in folders.
+
+    Args:
+        runs: The folders of the runs, or their result.json files.
+        from_run: The number of the workflow run that keeps the runs, instead of folders.
+        suite: The measured suite; None for `pr`.
+
+    Raises:
+        ConfigError: Neither runs nor a workflow run are given, or the suite is not a name.
+        StoreError: A result or a baseline cannot be read.
+    """
+    suite = suite or SUITE
+    report = judge_together(load_runs(runs, from_run), suite)
+    commit = report.reports[0].result.provenance.commit or "0" * 40
+    return render_comment(report, _make_origin(suite, commit))
+
+
+def _make_origin(suite: str, head_sha: str, run_url: str | None = None) -> Origin:
+    try:
+        return Origin(suite, head_sha, run_url)
+    except ValueError as error:
+        raise ConfigError(f"--suite: {error}", "--suite pr") from error

@@ -1,0 +1,59 @@
+"""Judge a stored run against its baseline."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.core.report.report import Report, make_report
+from bench.core.run.result import RunResult
+from bench.core.verdict import compare as verdict
+from bench.core.verdict.compare import Decision
+from bench.store import baselines, noise, results
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRun:
+    """The report of a run, and the files that it was made from."""
+
+    report: Report
+    """The judgement, the run and the comparison."""
+    folder: Path
+    """The run's folder."""
+    baseline: Path | None = None
+    """The baseline file; None for the one under `baselines/`."""
+
+    @property
+    def decision(self) -> Decision:
+        """The verdict."""
+        return self.report.decision
+
+
+def compare(run: Path | str, *, baseline: Path | str | None = None) -> JudgedRun:
+    """Judge a stored run against its baseline.
+
+    Args:
+        run: The run's folder, or its result.json.
+        baseline: A baseline file; None for the one under `baselines/`.
+
+    Raises:
+        StoreError: The result or the baseline cannot be read.
+    """
+    path = Path(run)
+    file = None if baseline is None else Path(baseline)
+    return JudgedRun(judge_run(results.load(path), file), results.folder_of(path), file)
+
+
+def judge_run(
+    result: RunResult, baseline: Path | None = None, confirmation: RunResult | None = None
+) -> Report:
+    """Return the report of a run.
+
+    Args:
+        result: The run.
+        baseline: A baseline file; None for the one under `baselines/`.
+        confirmation: A second run of the same scenario, if the first one looked worse.
+
+    Raises:
+        StoreError: The baseline cannot be read.
+    """
+    expected = baselines.read(baseline) if baseline else baselines.load(result)
+    return make_report(result, verdict.compare(result, expected, confirmation, noise.load(result)))

@@ -1,0 +1,74 @@
+"""Run the health checks of a stack once."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.core.config.stack import Stack
+from bench.core.config.watching import hint_of
+from bench.core.samples.sample import Probe
+from bench.measure.persistent.attach import visited
+from bench.measure.run.run import Listener
+from bench.measure.watch.watching import Watched, ask_once
+from bench.store import stacks
+from bench.usecases.run import QUIET, name_urls
+
+DEFAULT_SERVICE = "backend"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The results of the health checks of a stack."""
+
+    stack: str
+    """Name of the stack."""
+    probes: tuple[Probe, ...]
+    """The result of each check."""
+    left_out: Mapping[str, str]
+    """Why a check was not run, by its name."""
+    hints: Mapping[str, str]
+    """What to do about each check that is down, by its name."""
+
+    @property
+    def down(self) -> tuple[str, ...]:
+        """The checks that are down."""
+        return tuple(probe.check for probe in self.probes if not probe.up)
+
+
+def health(stack: str | None = None, *, urls: Sequence[str] = (), listener: Listener = QUIET) -> Health:
+    """Run every health check of a stack that is up.
+
+    A check that needs a test user gets one for the moment, which needs JWT_SECRET and the stack's store.
+
+    Args:
+        stack: Name of the stack; default: `external` if `urls` are given, else `embedded`.
+        urls: Addresses of a running stack: `URL` of the backend, or `SERVICE=URL`.
+        listener: Receives warnings.
+
+    Raises:
+        ConfigError: The stack is unknown, or runs elsewhere and `urls` is empty.
+        TargetError: The stack is not up.
+    """
+    declared, addresses = choose_stack(stack, urls)
+    with visited(declared, addresses, listener.warning) as found:
+        watched = Watched(found.live, found.token, found.why_no_token)
+        probes, left_out = asyncio.run(ask_once(watched))
+    hints = {}
+    for probe in probes:
+        if not probe.up:
+            hints[probe.check] = _find_hint(declared, probe.check)
+    return Health(declared.name, tuple(probes), left_out, hints)
+
+
+def choose_stack(stack: str | None, urls: Sequence[str]) -> tuple[Stack, dict[str, str]]:
+    """Return the stack and its addresses by service.
+
+    Raises:
+        ConfigError: The stack is unknown.
+    """
+    name = stack or ("external" if urls else "embedded")
+    return stacks.load(name), name_urls(urls, DEFAULT_SERVICE)
+
+
+def _find_hint(stack: Stack, check: str) -> str:
+    return hint_of(stack.checks[check]) if check in stack.checks else "docker logs"

@@ -1,0 +1,95 @@
+"""Keep an issue open while a problem lasts, and close it afterwards."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bench.core.history.trend import Trend
+from bench.core.verdict.compare import Decision
+from bench.errors import ConfigError
+from bench.publish.github import GitHub
+from bench.publish.issues import IssueAction, Problem, show_issue
+from bench.publish.runs import Runs
+from bench.render.markdown import trend_markdown
+from bench.store import history as histories
+from bench.store import scenarios
+from bench.usecases.job import connect_api, read_repository
+from bench.usecases.trend import judge_history
+
+_SCHEDULE = re.compile(r"([\w-]+\.ya?ml)=([1-9]\d{0,4})")
+
+
+def keep_trend_issue(suite: str, *, history: Path | str = histories.FOLDER) -> tuple[IssueAction, str]:
+    """Keep an issue open while a scenario of a suite is worse; return the action and the issue's title.
+
+    Args:
+        suite: The suite whose histories are read.
+        history: The folder of histories.
+
+    Raises:
+        ConfigError: The suite is unknown.
+        PublishError: The token is missing, or GitHub refused.
+        StoreError: A history cannot be read.
+    """
+    names = set(scenarios.of_suite(suite))
+    worse = []
+    for path in histories.paths(Path(history)):
+        if path.stem in names:
+            trend = judge_history(path)
+            if trend.decision is Decision.FAIL:
+                worse.append(trend)
+    return _keep_issue(f"trend-{suite}", _describe_trends(suite, worse) if worse else None)
+
+
+def keep_schedule_issue(workflows: Sequence[str]) -> tuple[IssueAction, str]:
+    """Keep an issue open while a scheduled workflow does not run; return the action and the issue's title.
+
+    Args:
+        workflows: `FILE=HOURS`: the workflow and the longest time between two runs.
+
+    Raises:
+        ConfigError: A text is not `FILE=HOURS`.
+        PublishError: The token is missing, or GitHub refused.
+    """
+    limits = [_parse_schedule(text) for text in workflows]
+    runs = Runs(read_repository(), connect_api())
+    now = datetime.now(UTC)
+    late = []
+    for name, limit in limits:
+        last = runs.last_started(name, "schedule")
+        if now - last > limit:
+            hours = limit / timedelta(hours=1)
+            late.append(
+                f"- `{name}` must run every {hours:.0f} h; its last run started at {last:%Y-%m-%d %H:%M} UTC."
+            )
+    return _keep_issue("schedule", _describe_schedules(late) if late else None)
+
+
+def _parse_schedule(text: str) -> tuple[str, timedelta]:
+    match = _SCHEDULE.fullmatch(text)
+    if match is None:
+        raise ConfigError(f"'{text}' is not FILE=HOURS", "write it like bench-nightly.yml=48")
+    return match[1], timedelta(hours=int(match[2]))
+
+
+def _describe_trends(suite: str, worse: Sequence[Trend]) -> Problem:
+    names = ", ".join(sorted({trend.scenario for trend in worse}))
+    closes = (
+        "This issue closes by itself when the scenario is no longer worse, or when a baseline accepts it."
+    )
+    body = "\n".join([closes, "", *map(trend_markdown, worse)])
+    return Problem(f"bench {suite}: {names} changed for the worse", body)
+
+
+def _describe_schedules(late: Sequence[str]) -> Problem:
+    reason = "GitHub disables the schedules of a repository after 60 days without activity."
+    return Problem("bench: a schedule did not run", "\n".join([*late, "", reason]))
+
+
+def _keep_issue(watch: str, problem: Problem | None) -> tuple[IssueAction, str]:
+    api = connect_api()
+    repository = read_repository()
+    author = GitHub(repository, api).login()
+    action = show_issue(api, repository, watch, author, problem)
+    return action, problem.title if problem else ""

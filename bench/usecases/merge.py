@@ -1,0 +1,104 @@
+"""Judge runs of several scenarios together."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.core.report.report import Report
+from bench.core.report.series import RunSeries
+from bench.core.report.suite import SuiteReport, judge_suite
+from bench.core.run.result import RunResult, differences
+from bench.core.verdict.compare import Decision
+from bench.errors import ConfigError
+from bench.render.document.format import PLAIN, Format, SuiteInput, Terminal
+from bench.store import results, scenarios
+from bench.store.results import folder_of
+from bench.usecases.compare import judge_run
+from bench.usecases.report import read_series
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedSuite:
+    """The report of several runs, and the folders of the runs."""
+
+    report: SuiteReport
+    """The judgement and the report of each run."""
+    folders: Mapping[str, Path]
+    """The folder of each run by the run's id."""
+
+    @property
+    def decision(self) -> Decision:
+        """The verdict on all runs."""
+        return self.report.decision
+
+
+def merge(runs: Sequence[Path | str], *, suite: str | None = None) -> JudgedSuite:
+    """Judge stored runs of several scenarios together.
+
+    If a scenario appears twice, the second run is the confirmation run. Among many scenarios one looks worse
+    by chance, and a slower machine moves all of them; the verdict takes both into account.
+
+    Args:
+        runs: The folders of the runs, or their result.json files, in any order.
+        suite: A suite whose scenarios must all be present; None for no such check.
+
+    Raises:
+        ConfigError: A scenario has more than two runs, or two runs that are not comparable.
+        StoreError: A result or a baseline cannot be read.
+    """
+    paths = [Path(run) for run in runs]
+    loaded = [results.load(path) for path in paths]
+    folders = {}
+    for path, result in zip(paths, loaded, strict=True):
+        folders[result.provenance.run_id] = folder_of(path)
+    return JudgedSuite(judge_together(loaded, suite), folders)
+
+
+def judge_together(runs: Sequence[RunResult], suite: str | None = None) -> SuiteReport:
+    """Return the report of several runs; arguments and errors are those of `merge`."""
+    distinct = {run.provenance.run_id: run for run in runs}  # a run does not confirm itself
+    by_scenario: dict[str, list[RunResult]] = {}
+    for run in sorted(distinct.values(), key=_started_at):
+        by_scenario.setdefault(run.scenario.name, []).append(run)
+    expected = scenarios.of_suite(suite) if suite else ()
+    return judge_suite([_judge_confirmed(of_one) for of_one in by_scenario.values()], expected)
+
+
+def render_suite(judged: JudgedSuite, form: Format[SuiteInput], terminal: Terminal = PLAIN) -> Iterator[str]:
+    """Yield the report of a suite in parts; the last part ends in a newline.
+
+    Raises:
+        StoreError: A recording or a baseline cannot be read.
+    """
+
+    def read_all() -> list[RunSeries]:
+        return [
+            read_series(report, judged.folders[report.result.provenance.run_id])
+            for report in judged.report.reports
+        ]
+
+    return form.render(SuiteInput(judged.report, read_all, terminal))
+
+
+def _started_at(run: RunResult) -> float:
+    return run.provenance.started_at.timestamp()
+
+
+def _judge_confirmed(runs: Sequence[RunResult]) -> Report:
+    first, *others = runs
+    name = first.scenario.name
+    if not others:
+        return judge_run(first)
+    if len(others) > 1:
+        raise ConfigError(
+            f"scenario '{name}' has {len(runs)} runs", "name one run, or one run and its confirmation run"
+        )
+    (second,) = others
+    unlike = differences(second.fingerprint, first.fingerprint, any_processor=True)
+    if unlike:
+        raise ConfigError(
+            f"the second run of scenario '{name}' differs from the first in {', '.join(unlike)}",
+            "leave one of them out",
+        )
+    report = judge_run(first)
+    return judge_run(first, confirmation=second) if report.comparison.suspect else report

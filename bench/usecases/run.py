@@ -1,0 +1,160 @@
+"""Run a scenario and store the result."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypedDict, Unpack
+
+from bench.core.config.executors import in_words
+from bench.core.config.objective import parse_objectives
+from bench.core.config.run_spec import RunSpec
+from bench.core.config.stack import Stack, parse_injections
+from bench.core.run.result import RunResult
+from bench.core.samples.sample import StopCause
+from bench.core.values.duration import parse_duration
+from bench.errors import ConfigError, TargetError
+from bench.measure.load.messages import TransportChoice
+from bench.measure.machine.host import choose_cores
+from bench.measure.run.run import Conditions, Listener, measure
+from bench.store import results, scenarios, stacks
+
+QUIET = Listener()
+TransportName = Literal["own", "httpx"]
+
+
+class RunOptions(TypedDict, total=False):
+    """Options of a measurement. An option that is left out has its default."""
+
+    stack: str | None
+    """Name of the stack; default: `external` if `urls` are given, else `embedded`."""
+    target: str | None
+    """Name of the target, the interface that gets the requests; default: the target of the scenario."""
+    urls: Sequence[str]
+    """Addresses of a running stack: `URL` of the target's service, or `SERVICE=URL`."""
+    vus: int | None
+    """Number of VUs; default: the number in the scenario."""
+    duration: str | float | None
+    """Duration of the measured phase, such as `30s` or `2m`, or seconds; default: that of the scenario."""
+    rate: float | None
+    """Requests per `time_unit`; default: the rate of the scenario."""
+    inject: Sequence[str]
+    """Knobs that slow the stack down or make it fail, such as `model.slowdown=1.3`."""
+    objectives: Sequence[str]
+    """Longest times of a good answer in milliseconds, such as `ttft:2000`."""
+    workers: int
+    """Processes that generate the load; default: 1."""
+    transport: TransportName
+    """HTTP client; default: `own`."""
+    calibration: bool
+    """Measure a server with known timing before and after the run; default: True."""
+    pin: bool
+    """Give load and stack separate cores on machines with four or more cores; default: True."""
+    results: Path
+    """Folder of the stored runs; default: `results`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A measured run and the folder of its files."""
+
+    result: RunResult
+    """The result."""
+    folder: Path
+    """The run's folder, which has the recording and the requests."""
+
+
+def run(scenario: str, *, listener: Listener = QUIET, **options: Unpack[RunOptions]) -> StoredRun:
+    """Run a scenario, store the result and return it.
+
+    Args:
+        scenario: Name of a scenario, or the path of its file.
+        listener: Receives progress, notes and warnings.
+        options: See `RunOptions`.
+
+    Raises:
+        ConfigError: The scenario, the stack or an option is wrong.
+        TargetError: The stack did not start or stopped during the run. Requests before that are stored.
+        StoreError: The result cannot be written.
+        KeyboardInterrupt: Ctrl-C ended the run. Requests before that are stored.
+    """
+    stack = stacks.load(options.get("stack") or _default_stack(options))
+    spec = load_spec(scenario, stack, options)
+    conditions = make_conditions(spec, stack, options)
+    load = in_words(spec.scenario.phases)
+    listener.note(f"{spec.scenario.name} on {stack.name}: {load}; Ctrl-C ends the run and keeps its requests")
+    result, recording = measure(spec, stack, conditions, listener)
+    folder = results.save(result, recording, Path(options.get("results", results.FOLDER)))
+    _check_stop(result, folder, listener)
+    return StoredRun(result, folder)
+
+
+def load_spec(scenario: str, stack: Stack, options: RunOptions) -> RunSpec:
+    """Read a scenario, and change it by the options and the thresholds of the stack.
+
+    Raises:
+        ConfigError: The scenario or an option is wrong.
+    """
+    spec = scenarios.load(scenario).with_thresholds(stack.thresholds)
+    target = options.get("target")
+    if target is not None:
+        spec = spec.with_target(scenarios.load_target(target))
+    spec = spec.with_load(options.get("vus"), _duration_s(options), options.get("rate"))
+    return spec.with_objectives(parse_objectives(options.get("objectives", ())))
+
+
+def make_conditions(spec: RunSpec, stack: Stack, options: RunOptions) -> Conditions:
+    """Return the conditions that the options ask for.
+
+    Raises:
+        ConfigError: An option is wrong.
+    """
+    workers = options.get("workers", 1)
+    return Conditions(
+        urls=name_urls(options.get("urls", ()), spec.target.service),
+        injections=parse_injections(stack, tuple(options.get("inject", ()))),
+        workers=workers,
+        transport=TransportChoice(options.get("transport", "own")),
+        certified=options.get("calibration", True),
+        cores=choose_cores(workers, pin=options.get("pin", True)),
+    )
+
+
+def name_urls(urls: Sequence[str], default_service: str) -> dict[str, str]:
+    """Return addresses by service: `http://…` belongs to the default service, `agent=http://…` to `agent`."""
+    by_service = {}
+    for url in urls:
+        service, equals, address = url.partition("=")
+        has_service = bool(equals) and "/" not in service
+        if has_service:
+            by_service[service] = address
+        else:
+            by_service[default_service] = url
+    return by_service
+
+
+def _default_stack(options: RunOptions) -> str:
+    return "external" if options.get("urls") else "embedded"
+
+
+def _duration_s(options: RunOptions) -> float | None:
+    duration = options.get("duration")
+    if duration is None:
+        return None
+    try:
+        return parse_duration(str(duration))
+    except ValueError as error:
+        raise ConfigError(f"--duration {duration}: {error}", "write it like 30s, 2m or 1h30m") from error
+
+
+def _check_stop(result: RunResult, folder: Path, listener: Listener) -> None:
+    """Raise the error of a run that ended early."""
+    if result.stop is None:
+        return
+    kept = f"{result.summary.requests} requests are kept in {folder}"
+    if result.stop.cause is StopCause.INTERRUPT:
+        listener.note(f"interrupted; {kept}")
+        raise KeyboardInterrupt
+    if result.stop.cause is StopCause.TARGET:
+        raise TargetError(
+            f"{result.stop.reason}; {kept}", "the run cannot be judged; read the log of the service"
+        )

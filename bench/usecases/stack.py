@@ -1,0 +1,99 @@
+"""Start, inspect and stop a stack that stays up between commands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.core.config.stack import Stack
+from bench.errors import ConfigError
+from bench.measure.persistent import persistent
+from bench.measure.run.run import Listener
+from bench.measure.stacks.health import answering
+from bench.store import stacks
+from bench.usecases.run import QUIET, name_urls
+
+DEFAULT = "embedded"
+UP = "up"
+"""State of a service that answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedStack:
+    """The processes or containers that were ended."""
+
+    count: int
+    """Number of them."""
+    kind: str
+    """`processes` or `containers`."""
+
+
+def stack_up(
+    name: str = DEFAULT, *, ports: Mapping[str, int] | None = None, listener: Listener = QUIET
+) -> Mapping[str, str]:
+    """Start a stack, wait until it answers a test user, and return the addresses of its services.
+
+    Processes need JWT_SECRET. For containers, missing secrets are generated.
+
+    Args:
+        name: Name of the stack.
+        ports: Ports by service; the kernel chooses the others.
+        listener: Receives warnings.
+
+    Raises:
+        ConfigError: The stack is unknown, is up already, or needs a secret that is not set.
+        TargetError: The stack did not start.
+    """
+    return persistent.up(stacks.load(name), dict(ports or {}), listener.warning)
+
+
+def stack_down(name: str = DEFAULT) -> StoppedStack:
+    """Stop a stack and remove its files, also those of runs that were killed.
+
+    Raises:
+        ConfigError: The stack is unknown, or runs elsewhere.
+        TargetError: A service could not be stopped.
+    """
+    stack = stacks.load(name)
+    _require_local(stack, "stop it where it was started")
+    kind = "processes" if stack.compose is None else "containers"
+    return StoppedStack(persistent.down(stack), kind)
+
+
+def stack_status(name: str = DEFAULT, *, urls: Sequence[str] = ()) -> Mapping[str, str]:
+    """Return the state of each service of a stack; empty if the stack was not started.
+
+    Args:
+        name: Name of the stack.
+        urls: Addresses of a stack that runs elsewhere: `URL` or `SERVICE=URL`.
+
+    Raises:
+        ConfigError: The stack is unknown, or runs elsewhere and `urls` is empty.
+    """
+    stack = stacks.load(name)
+    if not stack.elsewhere:
+        return persistent.statuses(stack)
+    if not urls:
+        raise ConfigError(f"stack '{name}' runs elsewhere", "name its address: --url http://…")
+    default_service = "backend" if stack.ready is None else stack.ready.service
+    return answering(stack, name_urls(urls, default_service))
+
+
+def stack_logs(name: str = DEFAULT, service: str | None = None, *, tail: int = 50) -> Mapping[str, str]:
+    """Return the newest log lines of each service of a stack that is up.
+
+    Args:
+        name: Name of the stack.
+        service: One service; None for all.
+        tail: Number of lines per service.
+
+    Raises:
+        ConfigError: The stack is unknown, runs elsewhere, or has no such service.
+        TargetError: The stack is not up.
+    """
+    stack = stacks.load(name)
+    _require_local(stack, "read its logs where it was started")
+    return persistent.logs(stack, service, tail)
+
+
+def _require_local(stack: Stack, hint: str) -> None:
+    if stack.elsewhere:
+        raise ConfigError(f"stack '{stack.name}' runs elsewhere", hint)
