@@ -1,6 +1,6 @@
-"""The load generator's HTTP/1.1: one connection of one virtual user, opened when needed and kept.
+"""The load generator's HTTP/1.1: one connection of one VU, opened when it is needed and then kept.
 
-It follows no redirect, decodes nothing and asks no proxy: what it measures is the server.
+It follows no redirects, decodes no bodies and uses no proxies, so that its times are those of the server.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from bench.measure.http.wire import Address, Reply, WireError, WireFault, reques
 __all__ = ["MAX_BODY_BYTES", "Address", "Connection", "Reply", "WireError", "WireFault", "request_bytes"]
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
+"""Largest size of a body, by default."""
 _TLS_CLOSE_S = 1.0
 
 
@@ -24,14 +25,14 @@ class Connection:
     """One connection to a server, for one exchange at a time.
 
     Args:
-        address: Of the server.
-        any_encoding: Take compressed bodies too, and hand them on as they are.
-        clock: Seconds; gives all times. Not `loop.time`: uvloop's counts whole milliseconds and stands still
-            during a turn of the loop. Both are CLOCK_MONOTONIC.
+        address: Address of the server.
+        any_encoding: Accept compressed bodies, and pass them on without decoding.
+        clock: Returns seconds; the source of all times. `loop.time` is the same clock as `time.monotonic`,
+            but uvloop's counts whole milliseconds and stands still during a turn of the loop.
 
     Attributes:
-        address: Of the server.
-        reply: Of the latest exchange, with what is known so far when it failed or was cancelled.
+        address: Address of the server.
+        reply: Reply of the newest exchange. After a failure it holds the part that arrived.
     """
 
     __slots__ = ("_any_encoding", "_clock", "_stream", "address", "reply")
@@ -47,7 +48,7 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        """Whether the next exchange finds a connection, as far as is known."""
+        """Whether the next exchange will find the connection open, unless the server closes it before."""
         return self._stream is not None and not self._stream.lost
 
     async def open(self) -> float | None:
@@ -69,28 +70,28 @@ class Connection:
         max_body: int = MAX_BODY_BYTES,
         on_head: OnHead | None = None,
     ) -> Reply:
-        """Send a request, on a new connection when there is none, and read its answer to the end.
+        """Send a request and read its reply to the end. Open the connection first if necessary.
 
-        A request is sent again, once, when the server drops an idle connection instead of answering on it.
-        A cancellation closes the connection at once, so the server sees it.
+        If the server closes an idle connection instead of replying, the request is sent once more. A
+        cancellation closes the connection at once, so that the server sees it.
 
         Args:
-            request: See `request_bytes`; must accept no encoding but identity.
-            on_body: Is given each part of the body and when it was read, in the loop's callback: be short.
-                Raising ends the exchange.
-            max_body: Bytes.
-            on_head: Is given the reply when its headers are complete. Raising ends the exchange.
+            request: Made by `request_bytes`. It must accept no encoding except identity.
+            on_body: Called with each part of the body and the time at which it was read. It runs in a
+                callback of the loop, so it must be fast. An exception ends the exchange.
+            max_body: Largest size of the body in bytes.
+            on_head: Called with the reply when its headers are complete. An exception ends the exchange.
 
         Raises:
-            WireError: There is no answer; the connection is closed.
-            RuntimeError: Another exchange is under way.
-            BaseException: What `on_body` or `on_head` raised.
+            WireError: There is no reply; the connection is closed.
+            RuntimeError: Another exchange is in progress.
+            BaseException: An exception of `on_body` or `on_head`.
         """
         reply = self.reply = Reply()
         stream = self._stream
-        found = stream is not None and not stream.lost
+        was_open = stream is not None and not stream.lost
         while True:
-            if stream is None or not found:
+            if stream is None or not was_open:
                 began_s = self._clock()
                 stream = self._stream = await self._connect()
                 reply.connect_s = self._clock() - began_s
@@ -98,7 +99,7 @@ class Connection:
             try:
                 await waiter
             except WireError as error:
-                if not (found and stream.dropped and error.kind is WireFault.RESET):
+                if not (was_open and stream.dropped and error.kind is WireFault.RESET):
                     raise
             except BaseException:
                 stream.abort()
@@ -108,27 +109,30 @@ class Connection:
             finally:
                 del waiter
                 stream.release()
-            found, reply.sent_s, reply.retried = False, None, True
+            was_open = False
+            reply.sent_s = None
+            reply.retried = True
 
     def close(self) -> None:
-        """Close the connection; an exchange under way fails. The next one opens a new connection."""
+        """Close the connection. An exchange in progress fails; the next one opens a new connection."""
         if self._stream is not None:
             self._stream.close()
 
     async def wait_closed(self) -> None:
-        """Wait until the socket is closed. Takes a second at most, which TLS may need to take leave."""
+        """Wait until the socket is closed: at most a second, which TLS may need for its closing messages."""
         if self._stream is not None and self._stream.lost:
             await self._stream.wait_closed()
 
     async def _connect(self) -> AnswerStream:
         stream = AnswerStream(self._clock, any_encoding=self._any_encoding)
+        address = self.address
         raw: asyncio.Transport | None = None
         try:
-            loop, address = asyncio.get_running_loop(), self.address
+            loop = asyncio.get_running_loop()
             raw, _ = await loop.create_connection(lambda: stream, address.host, address.port)
             raw.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if address.tls is not None:
-                # Not by create_connection: what failed, and when the kernel has the bytes, could not be told.
+                # create_connection(ssl=…) would hide which step failed and when the kernel has the bytes.
                 await _secure(raw, stream, address.tls, address.server_hostname)
         except (OSError, UnicodeError) as error:
             if raw is not None:
@@ -145,7 +149,7 @@ class Connection:
         if isinstance(error, socket.gaierror | UnicodeError):
             return WireError(WireFault.NAME_FAILED, f"{host} has no address: {_reason(error)}")
         if connected:
-            return WireError(WireFault.TLS_FAILED, f"no TLS with {host}: {_reason(error)}")
+            return WireError(WireFault.TLS_FAILED, f"no TLS connection to {host}: {_reason(error)}")
         return WireError(
             WireFault.CONNECT_FAILED, f"no connection to {host}:{self.address.port}: {_reason(error)}"
         )
@@ -154,9 +158,9 @@ class Connection:
 async def _secure(
     raw: asyncio.Transport, stream: AnswerStream, context: ssl.SSLContext, hostname: str | None
 ) -> None:
-    """Put TLS between the stream and its transport."""
+    """Insert TLS between the stream and its transport."""
     secured = None
-    if not stream.lost:  # a server that speaks first speaks no TLS
+    if not stream.lost:  # a server that sends first does not use TLS
         secured = await asyncio.get_running_loop().start_tls(
             raw, stream, context, server_hostname=hostname, ssl_shutdown_timeout=_TLS_CLOSE_S
         )
@@ -166,7 +170,7 @@ async def _secure(
 
 
 def _reason(error: OSError | UnicodeError) -> str:
-    """What a person can use of it."""
+    """Return the part of an error that helps a person."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
     if isinstance(error, ssl.SSLError):

@@ -1,6 +1,6 @@
-"""httpx in place of our own transport, for what that does not do: proxies, and HTTP/2 where there is `h2`.
+"""httpx in place of `Connection`, for proxies and for HTTP/2 (if the package `h2` is installed).
 
-It is slower and its times are less exact: the answer's are those at which httpx hands a part on.
+It is slower, and its times are less exact: the times of a response are those at which httpx passes on a part.
 """
 
 import importlib.util
@@ -20,13 +20,13 @@ _OWN_HEADERS = {"host", "content-length"}
 
 
 class HttpxConnection:
-    """A client of its own for each virtual user, with the interface of `Connection`.
+    """An httpx client of one VU, with the interface of `Connection`.
 
     Args:
-        url: Of the service: only its scheme, host and port matter.
+        url: Address of the service; its scheme, host and port are used.
 
     Attributes:
-        reply: Of the latest exchange, with what is known so far when it failed or was cancelled.
+        reply: Reply of the newest exchange. After a failure it holds the part that arrived.
     """
 
     def __init__(self, url: str) -> None:
@@ -37,49 +37,57 @@ class HttpxConnection:
         self._closing: httpx.AsyncClient | None = None
 
     async def exchange(self, request: bytes, on_body: OnBody | None = None) -> Reply:
-        """Send a request and read its answer to the end.
+        """Send a request and read its reply to the end.
 
         Args:
-            request: See `request_bytes`.
-            on_body: Is given each part of the body and when it came.
+            request: Made by `request_bytes`.
+            on_body: Called with each part of the body and the time at which httpx passed it on.
 
         Raises:
-            WireError: There is no answer.
+            WireError: There is no reply.
         """
         reply = self.reply = Reply()
-        head, _, body = request.partition(b"\r\n\r\n")
-        first, *lines = head.decode("latin-1").split("\r\n")
-        method, path, _ = first.split(" ")
-        headers = [line.split(": ", 1) for line in lines]
-        kept = [(name, value) for name, value in headers if name.lower() not in _OWN_HEADERS]
         if self._client is None:
             http2 = importlib.util.find_spec("h2") is not None
-            self._client = httpx.AsyncClient(timeout=None, http2=http2)  # noqa: S113 - the user's deadline ends it
+            self._client = httpx.AsyncClient(timeout=None, http2=http2)  # noqa: S113 - the VU has a timeout
         try:
-            sent = self._client.build_request(
-                method, self._url + path, headers=kept, content=body, extensions={"trace": _Trace(reply)}
-            )
-            answer = await self._client.send(sent, stream=True)
+            response = await self._client.send(self._request(self._client, request, reply), stream=True)
             try:
-                await _read(answer, reply, on_body)
+                await _read(response, reply, on_body)
             finally:
-                await answer.aclose()
+                await response.aclose()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _failure(error) from None
         return reply
 
     def close(self) -> None:
-        """Close the connection; the next exchange opens another."""
-        self._client, self._closing = None, self._client
+        """Close the connection. The next exchange opens a new one."""
+        self._closing = self._client
+        self._client = None
 
     async def wait_closed(self) -> None:
         """Wait until the socket is closed."""
         if self._closing is not None:
             await self._closing.aclose()
 
+    def _request(self, client: httpx.AsyncClient, request: bytes, reply: Reply) -> httpx.Request:
+        """Return the request in httpx's form. httpx adds Host and Content-Length itself."""
+        head, _, body = request.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        method, path, _ = first.split(" ")
+        headers = []
+        for line in lines:
+            name, value = line.split(": ", 1)
+            if name.lower() not in _OWN_HEADERS:
+                headers.append((name, value))
+        extensions = {"trace": _Trace(reply)}
+        return client.build_request(
+            method, self._url + path, headers=headers, content=body, extensions=extensions
+        )
+
 
 class _Trace:
-    """Takes the times that only httpx's inside knows."""
+    """Takes the times of connecting and sending, from httpx's trace events."""
 
     def __init__(self, reply: Reply) -> None:
         self._reply = reply
@@ -95,17 +103,20 @@ class _Trace:
             self._reply.sent_s = now_s
 
 
-async def _read(answer: httpx.Response, reply: Reply, on_body: OnBody | None) -> None:
-    reply.status = answer.status_code
-    reply.headers = [(name.lower(), value) for name, value in answer.headers.raw]
+async def _read(response: httpx.Response, reply: Reply, on_body: OnBody | None) -> None:
+    """Read the body and take the times of its parts."""
+    reply.status = response.status_code
+    reply.headers = [(name.lower(), value) for name, value in response.headers.raw]
     check_encoding(reply.headers, any_encoding=False)
-    parts, room = [], MAX_BODY_BYTES
-    async for part in answer.aiter_raw():
+    parts = []
+    room = MAX_BODY_BYTES
+    async for part in response.aiter_raw():
         now_s = time.monotonic()
-        reply.first_byte_s = now_s if reply.first_byte_s is None else reply.first_byte_s
+        if reply.first_byte_s is None:
+            reply.first_byte_s = now_s
         room -= len(part)
         if room < 0:
-            raise WireError(WireFault.TOO_LARGE, f"the answer is longer than {MAX_BODY_BYTES} bytes")
+            raise WireError(WireFault.TOO_LARGE, f"the response is longer than {MAX_BODY_BYTES} bytes")
         if on_body is None:
             parts.append(part)
         else:
@@ -122,8 +133,8 @@ def _failure(error: Exception) -> WireError:
         if isinstance(cause, socket.gaierror):
             return WireError(WireFault.NAME_FAILED, str(cause))
         cause = cause.__cause__ or cause.__context__
-    said = str(error) or type(error).__name__
+    message = str(error) or type(error).__name__
     if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-        return WireError(WireFault.CONNECT_FAILED, said)
+        return WireError(WireFault.CONNECT_FAILED, message)
     reset = isinstance(error, httpx.ReadError | httpx.WriteError)
-    return WireError(WireFault.RESET if reset else WireFault.BAD_STREAM, said)
+    return WireError(WireFault.RESET if reset else WireFault.BAD_STREAM, message)

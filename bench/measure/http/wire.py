@@ -1,8 +1,8 @@
-"""What goes over one HTTP/1.1 connection, as values: address, request, reply and error."""
+"""The values of one HTTP/1.1 connection: address, request, reply and error."""
 
 import re
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -11,35 +11,32 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VISIBLE = re.compile(r"[!-~]+")
 _LINE = re.compile(r"[^\x00\r\n]*")
-_COUNTED_HERE = frozenset({"content-length", "transfer-encoding"})
+_LENGTH_HEADERS = frozenset({"content-length", "transfer-encoding"})
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 class WireFault(StrEnum):
-    """Why there is no answer.
-
-    Attributes:
-        CONNECT_FAILED: Nobody listens there, or the way there is shut.
-        TLS_FAILED: The TLS handshake failed, or TLS broke later.
-        NAME_FAILED: The host's name has no address.
-        RESET: The connection was lost before the first byte of the answer, or broke at any time.
-        BAD_STREAM: What came is not one whole HTTP/1.1 answer, or is one we do not read.
-        TOO_LARGE: The answer is longer than allowed.
-    """
+    """Why there is no reply."""
 
     CONNECT_FAILED = "connect_failed"
+    """No server listens at the address, or the network does not reach it."""
     TLS_FAILED = "tls_failed"
+    """The TLS handshake failed, or TLS failed later."""
     NAME_FAILED = "name_failed"
+    """The name of the host has no address."""
     RESET = "reset"
+    """The connection was lost before the first byte of the reply, or broke at any time."""
     BAD_STREAM = "bad_stream"
+    """The bytes are not one complete HTTP/1.1 reply, or use a feature that is not supported."""
     TOO_LARGE = "too_large"
+    """The reply is larger than the limit."""
 
 
 class WireError(Exception):
-    """An exchange that came to no answer.
+    """An exchange that has no reply.
 
     Attributes:
-        kind: Why.
+        kind: The reason.
         message: One short sentence for people.
     """
 
@@ -51,39 +48,37 @@ class WireError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server is.
-
-    Attributes:
-        host: A name or an IP address, without brackets.
-        port: TCP.
-        tls: Verifies the server as this context says; None for plain TCP.
-        server_hostname: The name that the certificate must carry; None for plain TCP.
-    """
+    """The address of a server."""
 
     host: str
+    """Name or IP address, without brackets."""
     port: int
+    """TCP port."""
     tls: ssl.SSLContext | None = None
+    """Verifies the server; None for plain TCP."""
     server_hostname: str | None = None
+    """Name that the server's certificate must contain; None for plain TCP."""
 
     @classmethod
     def of(cls, url: str, tls: ssl.SSLContext | None = None) -> "Address":
-        """The server of a URL.
+        """Return the address of a URL.
 
         Args:
-            url: Only its scheme, host and port matter.
-            tls: For https. Making one costs milliseconds, so share it; None makes one that verifies.
+            url: Its scheme, host and port are used.
+            tls: TLS context for https. Creating one takes milliseconds, so share it; None creates one that
+                verifies the server.
 
         Raises:
-            ValueError: The scheme is not http or https, or host or port are missing or impossible.
+            ValueError: The scheme is not http or https, or the host or port is missing or invalid.
         """
         parts = urlsplit(url)
         if parts.scheme not in _DEFAULT_PORTS:
-            raise ValueError(f"{url!r} is neither an http nor an https address")
+            raise ValueError(f"{url!r} is not an http or https URL")
         if not parts.hostname or parts.port == 0:
-            raise ValueError(f"{url!r} has no host, or a port that cannot be")
+            raise ValueError(f"{url!r} has no host, or an invalid port")
         host = parts.hostname if ":" in parts.hostname else parts.hostname.encode("idna").decode("ascii")
         if not _VISIBLE.fullmatch(host):
-            raise ValueError(f"{url!r} has a host that cannot be")
+            raise ValueError(f"{url!r} has an invalid host")
         port = parts.port or _DEFAULT_PORTS[parts.scheme]
         if parts.scheme == "http":
             return cls(host, port)
@@ -91,41 +86,43 @@ class Address:
 
     @property
     def authority(self) -> str:
-        """The value of the Host header."""
+        """Value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _DEFAULT_PORTS["https" if self.tls else "http"] else f"{host}:{self.port}"
+        default_port = _DEFAULT_PORTS["https" if self.tls else "http"]
+        return host if self.port == default_port else f"{host}:{self.port}"
 
 
 @dataclass(slots=True)
 class Reply:
-    """An answer, and when its parts came. Times are seconds of the connection's clock, durations seconds.
+    """A reply and its times. Times are seconds of the connection's clock.
 
-    While the exchange is under way, and after it failed, it holds what is known so far.
-
-    Attributes:
-        connect_s: Duration of opening the connection with TLS; None when there was one.
-        sent_s: When the request's last byte was handed to the kernel; None when that never happened.
-        first_byte_s: When the body's first byte was read; None when the body is empty.
-        finished_s: When the answer's last byte was read; 0 until then.
-        status: The HTTP status; 0 until the headers are complete.
-        headers: In order, their names in lower case; trailers are not among them.
-        body: Empty when `on_body` was given it.
-        retried: The server had closed the idle connection, so the request was sent again on a new one.
+    While the exchange is in progress, and after it failed, it holds the values of the part that arrived.
     """
 
     connect_s: float | None = None
+    """Duration of opening the connection, TLS included; None if an open connection was used."""
     sent_s: float | None = None
+    """When the kernel had the last byte of the request; None before that."""
     first_byte_s: float | None = None
+    """When the first byte of the body was read; None if the body is empty."""
     finished_s: float = 0.0
+    """When the last byte of the reply was read; 0 before that."""
     status: int = 0
+    """HTTP status; 0 until the headers are complete."""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    """Headers in their order, with names in lower case and without trailers."""
     body: bytes = b""
+    """The body; empty if it was passed to `on_body`."""
     retried: bool = False
+    """True if the server had closed the idle connection and the request was sent again on a new one."""
 
     def header(self, name: str) -> str | None:
-        """The first header of this lower-case name."""
-        wanted = name.encode("latin-1")
-        return next((value.decode("latin-1").strip() for key, value in self.headers if key == wanted), None)
+        """Return the first header of this lower-case name, or None."""
+        key = name.encode("latin-1")
+        for header, value in self.headers:
+            if header == key:
+                return value.decode("latin-1").strip()
+        return None
 
 
 def request_bytes(
@@ -135,55 +132,62 @@ def request_bytes(
     headers: Mapping[str, str] | Iterable[tuple[str, str]],
     body: bytes = b"",
 ) -> bytes:
-    """A whole request, to be made once and sent often.
+    """Return a complete request. Make it once and send it often.
 
     Args:
         method: In capitals.
         path: With its query, percent-encoded.
-        host: Of the Host header (`Address.authority`); a Host among the headers takes its place.
-        headers: Content-Length is added.
-        body: As it goes over the wire.
+        host: Value of the Host header (`Address.authority`); a Host in `headers` replaces it.
+        headers: Without Content-Length, which is added.
+        body: The bytes of the body.
 
     Raises:
-        ValueError: A part would break out of its place (CR, LF, NUL, spaces), is not Latin-1, or states the
-            length, which is counted here.
+        ValueError: A part contains CR, LF, NUL or a space that would end it, is not Latin-1, or is a header
+            with the length of the body.
     """
     pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
     names = {name.lower() for name, _ in pairs}
     if "host" not in names:
         pairs.insert(0, ("host", host))
-    if names & _COUNTED_HERE:
-        raise ValueError("the length of the body is counted, not given by a header")
+    if names & _LENGTH_HEADERS:
+        raise ValueError("the length of the body is added; remove its header")
     if not _TOKEN.fullmatch(method):
-        raise ValueError(f"{method!r} is no method")
+        raise ValueError(f"{method!r} is not an HTTP method")
     if not _VISIBLE.fullmatch(path):
-        raise ValueError(f"{path!r} is no path: percent-encode what is not visible ASCII")
-    for name, value in pairs:
-        if not _TOKEN.fullmatch(name):
-            raise ValueError(f"{name!r} is no header's name")
-        if not _LINE.fullmatch(value):
-            raise ValueError(f"the value of {name} has a line break or a NUL in it")
+        raise ValueError(f"{path!r} is not a path: percent-encode all characters except visible ASCII")
+    _check_headers(pairs)
     if body or method in _METHODS_WITH_BODY:
         pairs.append(("content-length", str(len(body))))
-    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in pairs)]
+    lines = [f"{method} {path} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in pairs]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
+def _check_headers(pairs: Sequence[tuple[str, str]]) -> None:
+    for name, value in pairs:
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"{name!r} is not a header name")
+        if not _LINE.fullmatch(value):
+            raise ValueError(f"the value of header {name} contains a line break or NUL")
+
+
 def check_encoding(headers: Iterable[tuple[bytes, bytes]], *, any_encoding: bool) -> None:
-    """Refuse a coding that nobody asked for.
+    """Check that a reply has no encoding that was not requested.
 
     Args:
-        headers: Of the answer, their names in lower case.
+        headers: The reply's headers, with names in lower case.
         any_encoding: Whether the body may be compressed.
 
     Raises:
         WireError: BAD_STREAM.
     """
-    readable = {b"transfer-encoding": {b"chunked"}}
+    accepted = {b"transfer-encoding": {b"chunked"}}
     if not any_encoding:
-        readable[b"content-encoding"] = {b"", b"identity"}
+        accepted[b"content-encoding"] = {b"", b"identity"}
     for name, value in headers:
-        coding = value.strip().lower()
-        if name in readable and coding not in readable[name]:
-            message = f"the answer is encoded as {coding[:40].decode('latin-1')}, which nobody asked for"
-            raise WireError(WireFault.BAD_STREAM, message)
+        encoding = value.strip().lower()
+        if name in accepted and encoding not in accepted[name]:
+            shown = encoding[:40].decode("latin-1")
+            raise WireError(
+                WireFault.BAD_STREAM, f"the response has the encoding {shown}, which was not requested"
+            )

@@ -158,4 +158,4 @@ def test_nothing_is_sent_on_a_lost_connection() -> None:
         for ended in (True, False):
             error = runner.run(_sent_after([b"220 mail.example"], ended=ended))
             assert error.kind is WireFault.BAD_STREAM
-            assert error.message == "the server speaks before it is asked"
+            assert error.message == "the server sent bytes before a request"

@@ -415,8 +415,8 @@ def test_a_dropped_idle_connection_is_retried_once(
 @pytest.mark.parametrize(
     ("answers", "sent", "message"),
     [
-        ([b""], 1, "without an answer"),
-        ([response(b"a"), b"", b"", b""], 3, "without an answer"),
+        ([b""], 1, "without a response"),
+        ([response(b"a"), b"", b"", b""], 3, "without a response"),
         ([response(b"a"), b"H", response(b"b")], 2, "within its headers"),
         ([response(b"a"), b"garbage", response(b"b")], 2, "not HTTP/1.1"),
     ],
@@ -576,7 +576,7 @@ def test_closing_fails_the_exchange_under_way(run: Run) -> None:
             asking = asyncio.create_task(connection.exchange(GET))
             await asyncio.sleep(0)
             connection.close()
-            with pytest.raises(WireError, match="by its user"):
+            with pytest.raises(WireError, match="by the client"):
                 await asking
             await connection.wait_closed()
             assert seen.connections == 1
@@ -611,7 +611,7 @@ def test_a_callback_may_close(run: Run) -> None:
     async def work() -> None:
         async with server([response(b"a")]) as (url, _):
             connection = Connection(Address.of(url))
-            with pytest.raises(WireError, match="by its user"):
+            with pytest.raises(WireError, match="by the client"):
                 await connection.exchange(GET, lambda *_: connection.close())
             await connection.wait_closed()
 
@@ -655,7 +655,7 @@ def test_a_failed_exchange_leaves_no_cycle() -> None:
 @pytest.mark.parametrize(
     ("answer", "kind", "message"),
     [
-        (b"", WireFault.RESET, "without an answer"),
+        (b"", WireFault.RESET, "without a response"),
         (b"HTTP/1.1 200 OK\r\ncontent-le", WireFault.BAD_STREAM, "within its headers"),
         (b"HTTP/1.1 100 Continue\r\n\r\n", WireFault.BAD_STREAM, "within its headers"),
         (b"\x00\xff what is this\r\n\r\n", WireFault.BAD_STREAM, "not HTTP/1.1"),
@@ -679,7 +679,7 @@ def test_a_failed_exchange_leaves_no_cycle() -> None:
         (
             CHUNKED.replace(b"chunked", b"gzip, chunked") + b"0\r\n\r\n",
             WireFault.BAD_STREAM,
-            "as gzip, chunked",
+            "encoding gzip, chunked",
         ),
         (b"HTTP/1.1 200 OK\r\na: " + b"b" * MAX_HEAD_BYTES, WireFault.TOO_LARGE, "headers exceed 65536"),
         (b"HTTP/1.1 103 Hints\r\n\r\n" * 9999, WireFault.TOO_LARGE, "headers exceed 65536"),
@@ -896,7 +896,7 @@ def test_an_untrusted_certificate_is_refused(run: Run, tmp_path: Path) -> None:
 
     error = run(work())
     assert error.kind is WireFault.TLS_FAILED
-    assert error.message == "no TLS with 127.0.0.1: self-signed certificate"
+    assert error.message == "no TLS connection to 127.0.0.1: self-signed certificate"
 
 
 @pytest.mark.parametrize(
@@ -919,4 +919,4 @@ def test_a_plain_server_behind_https(run: Run, greeting: bytes | None) -> None:
 
     error = run(work())
     assert error.kind is WireFault.TLS_FAILED
-    assert error.message.startswith("no TLS with 127.0.0.1: ")
+    assert error.message.startswith("no TLS connection to 127.0.0.1: ")

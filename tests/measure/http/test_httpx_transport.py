@@ -382,7 +382,7 @@ def test_closing_the_client_closes_what_is_under_way(run: Run) -> None:
             reading = asyncio.create_task(client.get(url))
             await until(lambda: len(seen.heads) == 1)
             await client.aclose()
-            with pytest.raises(httpx.ReadError, match="by its user"):
+            with pytest.raises(httpx.ReadError, match="by the client"):
                 await reading
 
     run(work())

@@ -73,24 +73,28 @@ async def _drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 ENDS: dict[str, tuple[Script, Outcome, str]] = {
-    "half a line": (then_close(HEAD[:9]), Outcome.BAD_STREAM, "bad_stream: the answer ends within its head"),
+    "half a line": (
+        then_close(HEAD[:9]),
+        Outcome.BAD_STREAM,
+        "bad_stream: the response ends within its head",
+    ),
     "half a header": (
         then_close(HEAD + b"content-le"),
         Outcome.BAD_STREAM,
-        "bad_stream: the answer ends within",
+        "bad_stream: the response ends within",
     ),
     "nothing": (then_close(b""), Outcome.BAD_STREAM, "reset: the server closed the connection without"),
     "a reset": (then_reset(HEAD), Outcome.BAD_STREAM, "reset: the connection broke: "),
     "garbage": (
         then_close(b"\x00\xff\r\n\r\n"),
         Outcome.BAD_STREAM,
-        "bad_stream: the answer is not HTTP/1.1",
+        "bad_stream: the response is not HTTP/1.1",
     ),
-    "a gigabyte": (_gigabyte, Outcome.BAD_STREAM, "too_large: the answer is longer than 16777216 bytes"),
+    "a gigabyte": (_gigabyte, Outcome.BAD_STREAM, "too_large: the response is longer than 16777216 bytes"),
     "a length that is too long": (
         then_close(HEAD + b"content-length: 99\r\n\r\n" + OK),
         Outcome.BAD_STREAM,
-        "bad_stream: the answer ends before its announced end",
+        "bad_stream: the response ends before its announced end",
     ),
     "a length that is too short": (
         then_close(HEAD + b"content-length: 9\r\n\r\n" + OK),
@@ -100,7 +104,7 @@ ENDS: dict[str, tuple[Script, Outcome, str]] = {
     "two lengths": (
         then_close(HEAD + b"content-length: 9\r\ncontent-length: 30\r\n\r\n" + OK),
         Outcome.BAD_STREAM,
-        "bad_stream: the answer is not HTTP/1.1",
+        "bad_stream: the response is not HTTP/1.1",
     ),
     "a redirect": (
         then_close(response(b"", "307 Temporary Redirect", "location: http://127.0.0.1:1/")),
@@ -110,7 +114,7 @@ ENDS: dict[str, tuple[Script, Outcome, str]] = {
     "gzip": (
         then_close(response(gzip.compress(OK, mtime=0), "200 OK", "content-encoding: gzip")),
         Outcome.BAD_STREAM,
-        "bad_stream: the answer is encoded as gzip",
+        "bad_stream: the response has the encoding gzip",
     ),
 }
 NEVER_ENDS: dict[str, Script] = {
@@ -165,7 +169,7 @@ def test_no_tls_is_an_outcome(run: Run, tmp_path: Path) -> None:
     for ask in (untrusted, plain):
         got = run(ask())
         assert got.outcome is Outcome.CONNECT_FAILED
-        assert (got.detail or "").startswith("tls_failed: no TLS with 127.0.0.1")
+        assert (got.detail or "").startswith("tls_failed: no TLS connection to 127.0.0.1")
 
 
 @pytest.fixture(params=LOOPS)

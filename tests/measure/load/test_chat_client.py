@@ -193,7 +193,7 @@ def test_opening_a_dead_target_is_no_matter() -> None:
             "before its announced end",
         ),
         (b"what is this\r\n\r\n", Outcome.BAD_STREAM, "not HTTP/1.1"),
-        (b"", Outcome.BAD_STREAM, "closed the connection without an answer"),
+        (b"", Outcome.BAD_STREAM, "closed the connection without a response"),
     ],
 )
 def test_every_failure_has_its_outcome(answer: bytes, outcome: Outcome, detail: str) -> None:
