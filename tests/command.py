@@ -1,4 +1,4 @@
-"""Runs `bench` as a user does: in a process of its own."""
+"""Runs `bench` as a user does: in a separate process."""
 
 import os
 import subprocess
@@ -23,29 +23,29 @@ _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_CONFIG", "COVE
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a command ended."""
+    """The result of a command."""
 
     code: int
     out: str
     err: str
 
 
-# Runs a command in the test's own process.
+# Runs a command in the process of the test.
 Bench = Callable[..., Done]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """A user's environment, and nothing of the test's."""
+    """Return the variables that a user has, without those of the test, plus `more`."""
     return {key: value for key, value in os.environ.items() if key in _INHERITED} | more
 
 
 def command(*arguments: str) -> list[str]:
-    """The program and its arguments."""
+    """Return the command line that runs `bench` with these arguments."""
     return [sys.executable, "-m", "bench", *arguments]
 
 
 def bench(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Done:
-    """Run a command to its end; whatever it says, it shows no traceback."""
+    """Run a command to its end, and check that stderr has no traceback."""
     done = subprocess.run(
         command(*arguments),
         cwd=cwd,
@@ -61,7 +61,7 @@ def bench(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> D
 
 
 def short_scenario(folder: Path, duration_s: float = 1.0) -> Path:
-    """A scenario file for a short run; target and messages are the shipped ones."""
+    """Write a scenario file for a short run with the shipped target and prompts."""
     path = folder / "short.yaml"
     path.write_text(SCENARIO.replace("DURATION", f"{duration_s:g}s"))
     return path

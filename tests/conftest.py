@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Options and fixtures of all tests."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A test must never fail because the machine was slow.
+# A slow machine must never fail a test.
 settings.register_profile("steady", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("steady")
 
@@ -14,13 +14,13 @@ _GOLDEN = Path(__file__).parent / "golden"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--update-golden` writes what is rendered now; read the difference before you commit it."""
-    parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
+    """Add `--update-golden`, which writes the golden files. Read the difference before you commit it."""
+    parser.addoption("--update-golden", action="store_true", help="write the golden files")
 
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Compares a text with the file of that name under tests/golden."""
+    """Return a function that compares a text with a file in tests/golden."""
     update = request.config.getoption("--update-golden")
 
     def check(name: str, text: str) -> None:
@@ -28,7 +28,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         if update:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        assert path.is_file(), f"no golden file {name}; pytest --update-golden makes it"
+        assert path.is_file(), f"no golden file {name}; create it with pytest --update-golden"
         assert text == path.read_text(encoding="utf-8")
 
     return check

@@ -1,17 +1,17 @@
-"""Waiting for something that another process does: as short as possible, and long before giving up."""
+"""Waiting for another process: short polls, and a long time limit."""
 
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 Result = TypeVar("Result")
-_PATIENCE_S = 60.0
+_TIMEOUT_S = 60.0
 
 
-def eventually(read: Callable[[], Result | None], patience_s: float = _PATIENCE_S) -> Result:
-    """The first thing that is read which is neither None nor false."""
-    end_s = time.monotonic() + patience_s
-    while not (found := read()):
-        assert time.monotonic() < end_s, "it never came"
+def eventually(read: Callable[[], Result | None], timeout_s: float = _TIMEOUT_S) -> Result:
+    """Call `read` until it returns a value that is neither None nor false, and return that value."""
+    end_s = time.monotonic() + timeout_s
+    while not (value := read()):
+        assert time.monotonic() < end_s, f"no result within {timeout_s:g} s"
         time.sleep(0.01)
-    return found
+    return value

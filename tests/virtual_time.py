@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to the next thing that is due: a minute of load takes a moment, exactly."""
+"""An event loop in virtual time: it jumps to the next timer, so an hour of load runs at once and exactly."""
 
 import asyncio
 import selectors
@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 
-class _Jump(selectors.DefaultSelector):
-    """Does not wait but moves the clock on."""
+class _JumpSelector(selectors.DefaultSelector):
+    """A selector that moves the clock forward instead of waiting."""
 
     now_s = 0.0
 
@@ -19,18 +19,18 @@ class _Jump(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """`loop.time()` starts at 0 and knows only what was slept."""
+    """An event loop whose `loop.time()` starts at 0 and advances only by sleeping."""
 
     def __init__(self) -> None:
-        self._jump = _Jump()
+        self._jump = _JumpSelector()
         super().__init__(self._jump)
 
     def time(self) -> float:
-        """Seconds that were slept."""
+        """Return the number of seconds that were slept."""
         return self._jump.now_s
 
 
-def run_virtually(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine in virtual time and return what it does."""
+def run_virtually(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine in virtual time and return its result."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        return runner.run(work)
+        return runner.run(coroutine)

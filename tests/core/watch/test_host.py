@@ -27,8 +27,8 @@ END = HostReading(
 )
 
 
-def test_a_host_is_what_happened_between_two_readings() -> None:
-    """Shares are of what went by in the run, not of what went by since the machine was started."""
+def test_host_shares_cover_the_time_between_two_readings() -> None:
+    """The shares cover the time of the run, not the time since the machine started."""
     machine = MachineState(cores=(0, 1), quota_cores=1.5, governors=("performance",), load=0.4)
     assert host_of(machine, START, END, {"stack": (0,)}) == Host(
         cores=2,
@@ -44,41 +44,41 @@ def test_a_host_is_what_happened_between_two_readings() -> None:
     )
 
 
-def test_what_the_kernel_does_not_tell_is_not_known() -> None:
-    """What cannot be read is absent, and so is a share of no time at all."""
-    nothing = HostReading(at_s=1.0)
-    assert host_of(MachineState(), nothing, replace(nothing, at_s=2.0)) == Host()
-    assert host_of(FOUR, START, nothing) == Host(cores=4)
+def test_missing_kernel_counters_stay_unknown() -> None:
+    """A counter that cannot be read gives None, and so does a share of no time."""
+    empty = HostReading(at_s=1.0)
+    assert host_of(MachineState(), empty, replace(empty, at_s=2.0)) == Host()
+    assert host_of(FOUR, START, empty) == Host(cores=4)
     assert host_of(FOUR, START, START).stolen_ratio is None
 
 
-def test_a_counter_that_began_anew_says_nothing() -> None:
-    """A smaller number than before is of another count."""
+def test_a_counter_that_restarted_is_ignored() -> None:
+    """A counter that is smaller than before gives no value."""
     assert host_of(FOUR, END, START) == Host(cores=4, swapped_pages=0)
 
 
-def test_of_several_runs_the_least_quiet_counts() -> None:
-    """A comparison in turns is as quiet as its least quiet run."""
+def test_the_noisiest_run_stands_for_an_interleaved_comparison() -> None:
+    """`noisiest` returns the host values of the noisiest run."""
     quiet, hot = Host(stolen_ratio=0.01), Host(hot_ratio=0.2)
     assert noisiest([quiet, None, hot, Host()]) == hot
     assert noisiest([None]) is None
 
 
-def test_nobody_is_held_to_no_core() -> None:
-    """A file may say so, and no run does."""
+def test_pinning_needs_at_least_one_core() -> None:
+    """A host with an empty list of pinned cores is refused."""
     with pytest.raises(ValueError, match="pinned"):
         Host.model_validate({"pinned": {"stack": []}})
 
 
-def judged(**host: Any) -> tuple[str, ...]:
-    """Why a run on such a host is not valid."""
+def invalid_reasons(**host: Any) -> tuple[str, ...]:
+    """Return the reasons why a run on such a host is invalid."""
     recording = make_recording(host=Host(**host))
     return judge_validity(recording, summarise(recording)).reasons
 
 
-def test_a_machine_that_was_not_quiet_makes_a_run_invalid() -> None:
-    """Who had how much of it is said, and what is allowed."""
-    reasons = judged(stolen_ratio=0.12, throttled_ratio=0.5, hot_ratio=0.06)
+def test_a_noisy_machine_makes_a_run_invalid() -> None:
+    """The reasons name the lost share of processor time and the allowed share."""
+    reasons = invalid_reasons(stolen_ratio=0.12, throttled_ratio=0.5, hot_ratio=0.06)
     assert [reason.removeprefix("the machine was not quiet: ") for reason in reasons] == [
         "other guests of the machine had 12 % of its processor time, 10 % are allowed",
         "the processor quota was used up in 50 % of its periods, 5 % are allowed",
@@ -86,11 +86,11 @@ def test_a_machine_that_was_not_quiet_makes_a_run_invalid() -> None:
     ]
 
 
-def test_what_hosted_runners_usually_lose_is_allowed() -> None:
-    """A few per cent, the limits themselves, and what nobody knows are held against nobody."""
-    assert judged(stolen_ratio=0.05, throttled_ratio=0.01, hot_count=9, swapped_pages=10_000) == ()
-    assert judged(stolen_ratio=STOLEN_RATIO, throttled_ratio=THROTTLED_RATIO) == ()
-    assert judged() == ()
+def test_the_usual_noise_of_hosted_runners_is_allowed() -> None:
+    """A few per cent, the limits themselves and unknown values are all valid."""
+    assert invalid_reasons(stolen_ratio=0.05, throttled_ratio=0.01, hot_count=9, swapped_pages=10_000) == ()
+    assert invalid_reasons(stolen_ratio=STOLEN_RATIO, throttled_ratio=THROTTLED_RATIO) == ()
+    assert invalid_reasons() == ()
 
 
 @pytest.mark.parametrize(
@@ -106,18 +106,20 @@ def test_what_hosted_runners_usually_lose_is_allowed() -> None:
         (replace(FOUR, quota_cores=4.0), 1, ((3,), (0, 1, 2))),
     ],
 )
-def test_cores_are_divided_where_there_are_enough(machine: MachineState, workers: int, expected: Any) -> None:
-    """A generator has a core, the stack has half of them at least, and few cores are nobody's own."""
+def test_cores_are_divided_if_the_machine_has_enough(
+    machine: MachineState, workers: int, expected: Any
+) -> None:
+    """Each load generator gets one core, and the stack gets at least half of the cores."""
     assert divide_cores(machine, workers) == expected
 
 
 @given(st.sets(st.integers(0, 300), max_size=64), st.integers(1, 64))
-def test_no_core_is_shared_and_none_is_lost(cores: set[int], workers: int) -> None:
-    """Each core is either the load's or the stack's."""
-    found = divide_cores(MachineState(cores=tuple(cores)), workers)
-    assert (found is None) is (len(cores) < FEWEST_CORES)
-    if found is not None:
-        own, rest = found
-        assert set(own) | set(rest) == cores
-        assert len(own) + len(rest) == len(cores)
-        assert 1 <= len(own) <= len(rest)
+def test_every_core_is_assigned_exactly_once(cores: set[int], workers: int) -> None:
+    """Each core belongs to the load generators or to the stack."""
+    division = divide_cores(MachineState(cores=tuple(cores)), workers)
+    assert (division is None) is (len(cores) < FEWEST_CORES)
+    if division is not None:
+        generator_cores, stack_cores = division
+        assert set(generator_cores) | set(stack_cores) == cores
+        assert len(generator_cores) + len(stack_cores) == len(cores)
+        assert 1 <= len(generator_cores) <= len(stack_cores)

@@ -8,28 +8,32 @@ def _sample(at_s: float, **changes: object) -> ResourceSample:
 
 
 def test_counters_count_from_the_first_reading() -> None:
-    """What was received before the run is not the run's."""
-    found = summarise_resources([_sample(at, received_bytes=1000 + 7 * at, restarts=3) for at in range(4)])
-    assert (found["model"].received_bytes, found["model"].restarts) == (21, 0)
+    """Counters do not include values from before the run."""
+    summary = summarise_resources([_sample(at, received_bytes=1000 + 7 * at, restarts=3) for at in range(4)])
+    assert (summary["model"].received_bytes, summary["model"].restarts) == (21, 0)
 
 
-def test_a_counter_that_begins_anew_goes_on() -> None:
-    """A container that was started again counts from nothing: what it counts then is added."""
+def test_a_counter_that_restarts_is_continued() -> None:
+    """After a container restart the counter starts at 0, and the new values are added."""
     readings = [100, 140, 5, 25]
-    found = summarise_resources([_sample(at, sent_bytes=sent) for at, sent in enumerate(readings)])
-    assert found["model"].sent_bytes == 40 + 5 + 20
+    summary = summarise_resources([_sample(at, sent_bytes=sent) for at, sent in enumerate(readings)])
+    assert summary["model"].sent_bytes == 40 + 5 + 20
 
 
-def test_what_is_not_known_is_not_nought() -> None:
-    """A process has no limit and no network of its own: none is said, and a gap is passed over."""
-    found = summarise_resources([_sample(0), _sample(1, read_bytes=4), _sample(2), _sample(3, read_bytes=9)])
-    model = found["model"]
+def test_unknown_values_are_none_not_zero() -> None:
+    """A process has no memory limit and no network counters, so these stay None; a missing reading is
+    skipped.
+    """
+    summary = summarise_resources(
+        [_sample(0), _sample(1, read_bytes=4), _sample(2), _sample(3, read_bytes=9)]
+    )
+    model = summary["model"]
     assert (model.memory_ratio_max, model.received_bytes, model.oom_kills) == (None, None, None)
     assert model.read_bytes == 5
 
 
-def test_memory_is_told_by_its_limit() -> None:
-    """The share of the limit is the largest that was seen."""
+def test_memory_is_a_share_of_its_limit() -> None:
+    """The result is the highest share of the memory limit."""
     samples = [
         _sample(at, memory_bytes=used, memory_limit_bytes=200) for at, used in enumerate((50, 180, 60))
     ]
