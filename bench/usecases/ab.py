@@ -12,7 +12,7 @@ from bench.core.verdict.ab import compare_pairs
 from bench.errors import ConfigError
 from bench.measure.machine.host import choose_cores
 from bench.measure.run.alternate import Arm, alternate
-from bench.measure.run.checkout import checked_out, commit_of
+from bench.measure.run.checkout import check_out, commit_of
 from bench.measure.run.run import Conditions, Listener
 from bench.store import results as store
 from bench.store import scenarios, stacks
@@ -65,10 +65,10 @@ def ab(
         base_arm = _make_arm(base, service, (), conditions, checkouts)
         head_arm = _make_arm(head, service, inject, conditions, checkouts)
         base_runs, head_runs = alternate(spec, base_arm, head_arm, pairs, listener)
-    comparison = compare_pairs(base_runs.runs, head_runs.runs, head_runs.whole, base)
-    folder = store.save(head_runs.whole, head_runs.recording, Path(results))
-    judged = JudgedRun(make_report(head_runs.whole, comparison), folder)
-    write_text(folder / BASE, base_runs.whole.model_dump_json(indent=1) + "\n")
+    comparison = compare_pairs(base_runs.runs, head_runs.runs, head_runs.combined, base)
+    folder = store.save(head_runs.combined, head_runs.recording, Path(results))
+    judged = JudgedRun(make_report(head_runs.combined, comparison), folder)
+    write_text(folder / BASE, base_runs.combined.model_dump_json(indent=1) + "\n")
     store_reports(judged)
     return judged
 
@@ -85,7 +85,7 @@ def _make_arm(
     commit, tree = None, None
     if version.commit is not None:
         commit = commit_of(version.commit)
-        tree = checkouts.enter_context(checked_out(version.commit))
+        tree = checkouts.enter_context(check_out(version.commit))
     conditions = replace(
         conditions,
         injections=parse_injections(stack, tuple(inject)),

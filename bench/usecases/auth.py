@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from bench.measure.persistent.manual import add_by_hand, remove_by_hand
+from bench.measure.persistent.manual import add_manual_users, remove_manual_users
 from bench.measure.persistent.persistent import secret
-from bench.measure.users.auth import Account, declared_users, mint
+from bench.measure.users.auth import Account, mint, require_users
 from bench.store import stacks
 
 
@@ -20,7 +20,7 @@ def token(user_id: str, *, stack: str = "embedded") -> str:
     """
     declared = stacks.load(stack)
     user = Account(id=user_id, username=f"bench-{user_id}")
-    return mint(user, declared_users(declared), secret(declared))
+    return mint(user, require_users(declared), secret(declared))
 
 
 def add_users(count: int = 1, *, stack: str = "embedded") -> tuple[str, ...]:
@@ -30,7 +30,7 @@ def add_users(count: int = 1, *, stack: str = "embedded") -> tuple[str, ...]:
         ConfigError: The stack is unknown, or has no store of users.
         TargetError: The stack is not up, or refused.
     """
-    return tuple(add_by_hand(stacks.load(stack), count))
+    return tuple(add_manual_users(stacks.load(stack), count))
 
 
 def remove_users(ids: Sequence[str], *, stack: str = "embedded") -> None:
@@ -40,4 +40,4 @@ def remove_users(ids: Sequence[str], *, stack: str = "embedded") -> None:
         ConfigError: The stack is unknown, or has no store of users.
         TargetError: The stack is not up, or refused.
     """
-    remove_by_hand(stacks.load(stack), list(ids))
+    remove_manual_users(stacks.load(stack), list(ids))

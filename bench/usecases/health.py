@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from bench.core.config.stack import Stack
 from bench.core.config.watching import hint_of
 from bench.core.samples.sample import Probe
-from bench.measure.persistent.attach import visited
+from bench.measure.persistent.attach import attach_stack
 from bench.measure.run.run import Listener
-from bench.measure.watch.watching import Watched, ask_once
+from bench.measure.watch.watching import WatchedStack, probe_once
 from bench.store import stacks
 from bench.usecases.run import QUIET, name_urls
 
@@ -50,9 +50,9 @@ def health(stack: str | None = None, *, urls: Sequence[str] = (), listener: List
         TargetError: The stack is not up.
     """
     declared, addresses = choose_stack(stack, urls)
-    with visited(declared, addresses, listener.warning) as found:
-        watched = Watched(found.live, found.token, found.why_no_token)
-        probes, left_out = asyncio.run(ask_once(watched))
+    with attach_stack(declared, addresses, listener.warning) as found:
+        watched = WatchedStack(found.running, found.token, found.why_no_token)
+        probes, left_out = asyncio.run(probe_once(watched))
     hints = {}
     for probe in probes:
         if not probe.up:

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from bench.errors import ConfigError, PublishError
-from bench.measure.run.provenance import checked_out
+from bench.measure.run.provenance import head_commits
 from bench.publish.api import Api
 from bench.publish.context import Context, check_trusted, read_context
 from bench.publish.github import GitHub
@@ -20,7 +20,7 @@ def connect() -> tuple[Context, GitHub]:
         PublishError: This is not a job of GitHub Actions, it has the files of a fork, or it has no token.
     """
     context = read_context(os.environ, read_event())
-    check_trusted(context, checked_out())
+    check_trusted(context, head_commits())
     return context, GitHub(context.repository, connect_api())
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from bench.core.config.watching import Limits
 from bench.core.watch.monitoring import Monitoring, Observation, Snapshot
-from bench.measure.persistent.attach import stands, visited
+from bench.measure.persistent.attach import attach_stack, is_started
 from bench.measure.run.run import Listener
 from bench.measure.watch.monitor import monitor as watch
-from bench.measure.watch.watching import Watched
+from bench.measure.watch.watching import WatchedStack
 from bench.usecases.health import choose_stack
 from bench.usecases.run import QUIET
 
@@ -61,9 +61,9 @@ def monitor(
     """
     with _attach(stack, urls, listener, health_checks=health_checks) as watched:
         state = Monitoring(
-            None if watched is None else watched.live.stack.name,
+            None if watched is None else watched.running.stack.name,
             duration_s,
-            Limits() if watched is None else watched.live.stack.alerts,
+            Limits() if watched is None else watched.running.stack.alerts,
             interval_s,
         )
         elapsed_s = 0.0
@@ -84,12 +84,14 @@ def monitor(
 @contextmanager
 def _attach(
     stack: str | None, urls: Sequence[str], listener: Listener, *, health_checks: bool
-) -> Iterator[Watched | None]:
+) -> Iterator[WatchedStack | None]:
     """Yield the stack; None if none was named and none is up."""
     declared, addresses = choose_stack(stack, urls)
-    if stack is None and not urls and not stands(declared):
+    if stack is None and not urls and not is_started(declared):
         listener.note(f"'{declared.name}' is not up: bench watches only this machine")
         yield None
         return
-    with visited(declared, addresses, listener.warning, user=health_checks) as found:
-        yield Watched(found.live, found.token, found.why_no_token, checks=health_checks, processes=True)
+    with attach_stack(declared, addresses, listener.warning, user=health_checks) as found:
+        yield WatchedStack(
+            found.running, found.token, found.why_no_token, checks=health_checks, processes=True
+        )

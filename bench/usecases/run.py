@@ -114,7 +114,7 @@ def make_conditions(spec: RunSpec, stack: Stack, options: RunOptions) -> Conditi
         injections=parse_injections(stack, tuple(options.get("inject", ()))),
         workers=workers,
         transport=TransportChoice(options.get("transport", "own")),
-        certified=options.get("calibration", True),
+        calibrated=options.get("calibration", True),
         cores=choose_cores(workers, pin=options.get("pin", True)),
     )
 

@@ -7,7 +7,7 @@ from bench.core.config.stack import Stack
 from bench.errors import ConfigError
 from bench.measure.persistent import persistent
 from bench.measure.run.run import Listener
-from bench.measure.stacks.health import answering
+from bench.measure.stacks.health import probe_services
 from bench.store import stacks
 from bench.usecases.run import QUIET, name_urls
 
@@ -74,7 +74,7 @@ def stack_status(name: str = DEFAULT, *, urls: Sequence[str] = ()) -> Mapping[st
     if not urls:
         raise ConfigError(f"stack '{name}' runs elsewhere", "name its address: --url http://…")
     default_service = "backend" if stack.ready is None else stack.ready.service
-    return answering(stack, name_urls(urls, default_service))
+    return probe_services(stack, name_urls(urls, default_service))
 
 
 def stack_logs(name: str = DEFAULT, service: str | None = None, *, tail: int = 50) -> Mapping[str, str]:

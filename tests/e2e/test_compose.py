@@ -76,7 +76,7 @@ def here(tmp_path: Path) -> Iterator[Path]:
 
 def everything(folder: Path) -> list[str]:
     """The projects of a folder of which a container, a network or a volume is there."""
-    code = "from bench.measure.stacks.projects import standing_project; print(standing_project('x')[-6:])"
+    code = "from bench.measure.stacks.projects import persistent_project; print(persistent_project('x')[-6:])"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
     )

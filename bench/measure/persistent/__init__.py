@@ -1,1 +1,1 @@
-"""Stacks that keep running between commands, and processes attached to them."""
+"""Persistent stacks, which stay up between commands, and access to stacks that are already up."""

@@ -1,4 +1,4 @@
-"""A stack that runs already, to be looked at and not measured."""
+"""Attach to a stack that is already up, to watch it without a load."""
 
 import os
 import secrets
@@ -9,81 +9,90 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from bench.core.config.stack import Stack
+from bench.core.config.watching import HttpCheck
 from bench.errors import BenchError, ConfigError, TargetError
 from bench.measure.persistent import detached, persistent
-from bench.measure.stacks.live import Live, placeholders
-from bench.measure.users.auth import SECRET_VARIABLE, declared_users, mint
-from bench.measure.users.provisioning import provisioned
+from bench.measure.stacks.running_stack import RunningStack, placeholder_values
+from bench.measure.users.auth import SECRET_VARIABLE, mint, require_users
+from bench.measure.users.provisioning import provision_users
 
 
 @dataclass(frozen=True, slots=True)
-class Visited:
-    """A stack that runs, and a test user of it.
+class AttachedStack:
+    """A stack that was already up, and a test user of it."""
 
-    Attributes:
-        live: The stack.
-        token: Makes a token of the user; None when there is none.
-        why_no_token: What the user could not be made for; None when there is one, or none was asked for.
-    """
-
-    live: Live
+    running: RunningStack
     token: Callable[[], str] | None = None
+    """Creates a token of the test user; None without a test user."""
     why_no_token: str | None = None
+    """The reason for a missing test user; None if there is one, or if no check needs one."""
 
 
 @contextmanager
-def visited(
+def attach_stack(
     stack: Stack, urls: Mapping[str, str], on_warning: Callable[[str], None], *, user: bool = True
-) -> Iterator[Visited]:
-    """A stack that runs already, with a test user who is there inside the block and gone after it.
+) -> Iterator[AttachedStack]:
+    """Attach to a stack that is up, with a test user that exists during the block.
 
-    A user who cannot be made is no error: what needs none can be asked all the same.
+    A test user that cannot be created is not an error, because other checks do not need one.
 
     Args:
-        stack: Its declaration.
-        urls: Addresses by service, when it runs elsewhere.
-        on_warning: Told when the user could not be removed.
-        user: Whether there shall be one.
+        stack: The declaration.
+        urls: Addresses by service, for a stack that runs elsewhere.
+        on_warning: Receives a warning if the test user cannot be removed.
+        user: Create a test user if a check needs one.
 
     Raises:
-        ConfigError: It runs elsewhere, and nobody said where.
-        TargetError: It is not up.
+        ConfigError: The stack runs elsewhere and `urls` is empty.
+        TargetError: The stack is not up.
     """
-    given = SecretStr(os.environ[SECRET_VARIABLE]) if os.environ.get(SECRET_VARIABLE) else None
-    live = _live(stack, urls, given)
-    # Containers may have been started with one that was made up.
-    secret = SecretStr(live.values["jwt_secret"]) if "jwt_secret" in live.values else None
-    if not user or not any(getattr(check, "auth", None) == "bearer" for check in stack.checks.values()):
-        yield Visited(live)
+    given = os.environ.get(SECRET_VARIABLE)
+    running = _find(stack, urls, SecretStr(given) if given else None)
+    # Containers may have a generated secret, which the environment does not contain.
+    value = running.values.get("jwt_secret")
+    if not user or not _needs_user(stack):
+        yield AttachedStack(running)
         return
-    if secret is None:
-        yield Visited(live, why_no_token=f"{SECRET_VARIABLE} is not set")
+    if value is None:
+        yield AttachedStack(running, why_no_token=f"{SECRET_VARIABLE} is not set")
         return
-    with ExitStack() as after:
-        found = Visited(live)
+    with ExitStack() as removal:
         try:
-            users = provisioned(stack, live.values, 1, f"health-{secrets.token_hex(3)}", on_warning)
-            (account,) = after.enter_context(users)
-            declared = declared_users(stack)
-            found = Visited(live, lambda: mint(account, declared, secret))
+            token = _make_token(running, SecretStr(value), on_warning, removal)
+            attached = AttachedStack(running, token)
         except BenchError as error:
-            found = Visited(live, why_no_token=error.message)
-        yield found
+            attached = AttachedStack(running, why_no_token=error.message)
+        yield attached
 
 
-def stands(stack: Stack) -> bool:
-    """Whether a stack of this machine was started, whatever became of its services."""
+def _needs_user(stack: Stack) -> bool:
+    return any(isinstance(check, HttpCheck) and check.auth == "bearer" for check in stack.checks.values())
+
+
+def _make_token(
+    running: RunningStack, secret: SecretStr, on_warning: Callable[[str], None], removal: ExitStack
+) -> Callable[[], str]:
+    """Create a test user, register its removal, and return the function that creates its tokens."""
+    stack = running.stack
+    run_id = f"health-{secrets.token_hex(3)}"
+    (account,) = removal.enter_context(provision_users(stack, running.values, 1, run_id, on_warning))
+    users = require_users(stack)
+    return lambda: mint(account, users, secret)
+
+
+def is_started(stack: Stack) -> bool:
+    """Return whether a stack was started on this machine, even if its services ended since."""
     return bool(persistent.statuses(stack))
 
 
-def _live(stack: Stack, urls: Mapping[str, str], secret: SecretStr | None) -> Live:
+def _find(stack: Stack, urls: Mapping[str, str], secret: SecretStr | None) -> RunningStack:
     if stack.elsewhere:
         if not urls:
-            raise ConfigError(f"target '{stack.name}' runs elsewhere", "say where: --url http://…")
-        return Live(stack, placeholders(secret), urls)
+            raise ConfigError(f"stack '{stack.name}' runs elsewhere", "set its address: --url http://…")
+        return RunningStack(stack, placeholder_values(secret), urls)
     if urls:
-        raise ConfigError(f"--url: target '{stack.name}' is started here", "--stack external")
-    # A service that died is what somebody wants to see, so not all need run.
-    if not stands(stack):
-        raise TargetError(f"target '{stack.name}' is not up", f"bench stack up --stack {stack.name}")
+        raise ConfigError(f"--url: stack '{stack.name}' runs on this machine", "--stack external")
+    # A stack with a dead service counts: it is the one to look at.
+    if not is_started(stack):
+        raise TargetError(f"stack '{stack.name}' is not up", f"bench stack up --stack {stack.name}")
     return detached.attach(stack, secret) if stack.compose is None else persistent.attach(stack)

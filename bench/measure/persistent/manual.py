@@ -1,4 +1,4 @@
-"""Test users that stay, put into a stack that is up and taken out again by hand."""
+"""Manual test users: `bench auth user` adds and removes them in a stack that is up."""
 
 import os
 import secrets
@@ -7,36 +7,37 @@ from collections.abc import Sequence
 from bench.core.config.stack import Stack
 from bench.errors import TargetError
 from bench.measure.persistent.persistent import attach, is_up
-from bench.measure.stacks.live import inherited, placeholders
-from bench.measure.users.auth import Account, declared_users, jwt_secret
+from bench.measure.stacks.running_stack import inherit_environment, placeholder_values
+from bench.measure.users.auth import Account, jwt_secret, require_users
 from bench.measure.users.document_stores import DocumentStore, open_store
-from bench.measure.users.provisioning import USERS, documents
+from bench.measure.users.provisioning import USERS_STORE, render_documents
 
 
-def add_by_hand(stack: Stack, count: int) -> tuple[str, ...]:
-    """Put test users into a stack that is up, to stay there, and return their ids.
+def add_manual_users(stack: Stack, count: int) -> tuple[str, ...]:
+    """Add test users to a stack that is up, and return their ids. They stay until `remove_manual_users`.
 
     Raises:
         ConfigError: The stack declares no users, or a variable of its store is not set.
-        TargetError: It is not up, or its store could not be reached.
+        TargetError: The stack is not up, or its store does not answer.
     """
-    series = f"by-hand-{secrets.token_hex(3)}"
+    series = f"manual-{secrets.token_hex(3)}"
     users = tuple(Account.make(series, number) for number in range(count))
-    _store_by_hand(stack).add(documents(stack, users))
+    _open_users_store(stack).add(render_documents(stack, users))
     return tuple(user.id for user in users)
 
 
-def remove_by_hand(stack: Stack, ids: Sequence[str]) -> None:
-    """Remove test users of a stack that is up. Raises as `add_by_hand` does."""
-    _store_by_hand(stack).remove(ids)
+def remove_manual_users(stack: Stack, ids: Sequence[str]) -> None:
+    """Remove test users from a stack that is up. Raises as `add_manual_users` does."""
+    _open_users_store(stack).remove(ids)
 
 
-def _store_by_hand(stack: Stack) -> DocumentStore:
-    users = declared_users(stack)
+def _open_users_store(stack: Stack) -> DocumentStore:
+    users = require_users(stack)
+    environment = inherit_environment(os.environ)
     if stack.elsewhere:
-        return open_store(users.store, placeholders(None), inherited(os.environ), USERS)
+        return open_store(users.store, placeholder_values(None), environment, USERS_STORE)
     if not is_up(stack):
-        raise TargetError(f"target '{stack.name}' is not up", f"bench stack up --stack {stack.name}")
-    # The store wants no token, so processes need not be asked with the secret that they were started with.
+        raise TargetError(f"stack '{stack.name}' is not up", f"bench stack up --stack {stack.name}")
+    # The store needs no token, so a generated secret is enough to attach to processes.
     values = attach(stack, jwt_secret(os.environ, generate=True)).values
-    return open_store(users.store, values, inherited(os.environ), USERS)
+    return open_store(users.store, values, environment, USERS_STORE)

@@ -1,6 +1,6 @@
-"""A stack that stays up between commands, of processes or of containers: `bench stack up`, `status`, `down`.
+"""A persistent stack of processes or containers: `bench stack up`, `status`, `logs`, `down`.
 
-Secrets that were made up for containers are in `.bench/stacks/NAME/containers.json`, which only its owner may
+Generated secrets of containers are kept in `.bench/stacks/NAME/containers.json`, which only its owner may
 read: a later command signs tokens with them.
 """
 
@@ -20,211 +20,229 @@ from bench.measure.machine.signals import defer_signals
 from bench.measure.persistent import detached
 from bench.measure.stacks import compose, docker
 from bench.measure.stacks.health import wait_until_ready
-from bench.measure.stacks.live import Live
 from bench.measure.stacks.projects import persistent_project, remove_left_behind
-from bench.measure.users.auth import declared_users, jwt_secret, mint
-from bench.measure.users.provisioning import provisioned
+from bench.measure.stacks.running_stack import RunningStack
+from bench.measure.users.auth import jwt_secret, mint, require_users
+from bench.measure.users.provisioning import provision_users
 
-_STATE = "containers.json"
+_STATE_FILE = "containers.json"
 _READY_TIMEOUT_S = 60.0
-_OURS_ONLY = 0o600
+_OWNER_ONLY = 0o600
 
 
 def up(stack: Stack, ports: Mapping[str, int], on_warning: Callable[[str], None]) -> Mapping[str, str]:
     """Start a stack that outlives this command, and wait until it answers a test user.
 
     Args:
-        stack: What to start.
-        ports: By service; the kernel chooses the others.
-        on_warning: Told when the test user could not be removed.
+        stack: The stack to start.
+        ports: Ports by service; the kernel chooses the others.
+        on_warning: Receives a warning if the test user cannot be removed.
 
     Returns:
-        The addresses, by service.
+        The addresses by service.
 
     Raises:
-        ConfigError: It is up, or runs elsewhere, or has no service of a name in `ports`.
-        TargetError: A service did not start, or did not answer; what there was of the stack was ended.
-        StoreError: What a later command must know of it cannot be kept.
+        ConfigError: The stack is up or runs elsewhere, or a name in `ports` is unknown.
+        TargetError: A service did not start or did not answer; the whole stack was ended.
+        StoreError: The state for later commands cannot be written.
     """
     if stack.elsewhere:
-        raise ConfigError(f"target '{stack.name}' has no services to start", "--stack embedded")
+        raise ConfigError(f"stack '{stack.name}' has no services to start", "--stack embedded")
     unknown = sorted(ports.keys() - set(stack.names))
     if unknown:
-        there_are = ", ".join(stack.names)
-        raise ConfigError(f"target '{stack.name}' has no service '{unknown[0]}'", f"there are: {there_are}")
+        services = ", ".join(stack.names)
+        raise ConfigError(f"stack '{stack.name}' has no service '{unknown[0]}'", f"services: {services}")
     if is_up(stack):
-        raise ConfigError(f"target '{stack.name}' is up", f"bench stack down --stack {stack.name}")
-    with ExitStack() as undone:
-        undone.callback(down, stack)
-        live = _start(stack, ports)
+        raise ConfigError(f"stack '{stack.name}' is up", f"bench stack down --stack {stack.name}")
+    with ExitStack() as cleanup:
+        cleanup.callback(down, stack)
+        running = _start(stack, ports)
         if stack.ready is not None:
-            _await_ready(live, stack.ready, on_warning)
-        undone.pop_all()
-    return live.urls
+            _wait_until_ready(running, stack.ready, on_warning)
+        cleanup.pop_all()
+    return running.urls
 
 
-def _start(stack: Stack, ports: Mapping[str, int]) -> Live:
+def _start(stack: Stack, ports: Mapping[str, int]) -> RunningStack:
     if stack.compose is None:
         secret = jwt_secret(os.environ, generate=False)
         detached.up(stack, secret, ports)
         return detached.attach(stack, secret)
     project = persistent_project(stack.name)
     remove_left_behind(stack.name)
-    docker.remove(project)
-    hidden = compose.make_secrets(stack)
-    made_up = {name: value for name, value in hidden.items() if not os.environ.get(name)}
-    _keep({"secrets": made_up, "variables": compose.seen(stack.compose, {})}, _home(stack))
-    compose.start(stack, project, compose.Wanted(ports=ports), hidden)
-    return compose.live(stack, project, hidden, {})
+    docker.remove_project(project)
+    secret_values = compose.make_secrets(stack)
+    generated = {name: value for name, value in secret_values.items() if not os.environ.get(name)}
+    variables = compose.visible_variables(stack.compose, {})
+    _write_state(_home(stack), {"secrets": generated, "variables": variables})
+    compose.start(stack, project, compose.StartOptions(ports=ports), secret_values)
+    return compose.attach(stack, project, secret_values, {})
 
 
-def _await_ready(live: Live, ready: Ready, on_warning: Callable[[str], None]) -> None:
-    """Return when the stack answers a test user; the error has the end of the logs."""
-    stack, run_id = live.stack, f"up-{secrets.token_hex(3)}"
-    url, headers = live.url(ready.service).rstrip("/") + ready.path, {}
-    with provisioned(stack, live.values, 1, run_id, on_warning) as users:
+def _wait_until_ready(running: RunningStack, ready: Ready, on_warning: Callable[[str], None]) -> None:
+    """Return when the stack answers a test user. An error contains the last line of each log."""
+    stack = running.stack
+    run_id = f"up-{secrets.token_hex(3)}"
+    url = running.url(ready.service).rstrip("/") + ready.path
+    headers = {}
+    with provision_users(stack, running.values, 1, run_id, on_warning) as users:
         if ready.auth == "bearer":
-            token = mint(users[0], declared_users(stack), SecretStr(live.values["jwt_secret"]))
+            token = mint(users[0], require_users(stack), SecretStr(running.values["jwt_secret"]))
             headers["authorization"] = f"Bearer {token}"
         try:
-            wait_until_ready(url, headers, _READY_TIMEOUT_S, live.dead)
+            wait_until_ready(url, headers, _READY_TIMEOUT_S, running.find_dead_service)
         except TargetError as error:
-            ends = [f"{name}: {text.splitlines()[-1]}" for name, text in logs(stack, None, 1).items() if text]
-            raise TargetError("\n".join([error.message, *ends]), error.hint) from error
+            message = error.message
+            for name, text in logs(stack, None, 1).items():
+                if text:
+                    message += f"\n{name}: {text.splitlines()[-1]}"
+            raise TargetError(message, error.hint) from error
 
 
 def is_up(stack: Stack) -> bool:
-    """Whether every service of a stack that was started runs.
+    """Return whether a stack was started and all of its services run.
 
     Raises:
-        ConfigError, TargetError: The engine cannot be asked.
+        ConfigError, TargetError: The engine does not answer.
     """
     if stack.compose is None:
         return detached.is_up(stack.name)
-    there = docker.containers(persistent_project(stack.name))
-    return bool(there) and all(each.ready for each in there)
+    containers = docker.list_containers(persistent_project(stack.name))
+    return bool(containers) and all(container.ready for container in containers)
 
 
-def attach(stack: Stack, secret: SecretStr | None = None) -> Live:
-    """The stack, which is up.
+def attach(stack: Stack, secret: SecretStr | None = None) -> RunningStack:
+    """Return a stack that is up.
 
     Args:
-        stack: Its declaration.
-        secret: What its backend checks tokens with; None to look for it where the stack left it.
+        stack: The declaration.
+        secret: The secret that signs tokens; None to read it from the environment or the stack's state.
 
     Raises:
-        ConfigError: Its secrets are neither kept nor in the environment, or its variables are others now.
-        TargetError: The engine cannot be asked.
-        StoreError: What it left behind cannot be read.
+        ConfigError: A secret is neither in the state nor in the environment, or a variable has changed.
+        TargetError: The engine does not answer.
+        StoreError: The state cannot be read.
     """
     if stack.compose is None:
         return detached.attach(stack, secret or jwt_secret(os.environ, generate=False))
-    then, now = _kept(stack, "variables"), compose.seen(stack.compose, {})
-    if other := sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name)):
-        first, was, is_now = other[0], then.get(other[0], ""), now.get(other[0], "")
-        raise ConfigError(
-            f"target '{stack.name}' is up with {first}={was}, and now it would be {first}={is_now}",
-            f"bench stack down --stack {stack.name}",
-        )
-    return compose.live(stack, persistent_project(stack.name), _hidden(stack), {})
+    before = _read_state(stack, "variables")
+    now = compose.visible_variables(stack.compose, {})
+    for name in sorted(before.keys() | now.keys()):
+        old = before.get(name, "")
+        new = now.get(name, "")
+        if old != new:
+            raise ConfigError(
+                f"stack '{stack.name}' was started with {name}={old}, but {name} is now '{new}'",
+                f"bench stack down --stack {stack.name}",
+            )
+    return compose.attach(stack, persistent_project(stack.name), _secrets(stack), {})
 
 
 def secret(stack: Stack) -> SecretStr:
-    """What the backend of a stack checks tokens with: what it was started with, or what the environment says.
+    """Return the secret that signs tokens: that of the stack's start, else that of the environment.
 
     Raises:
-        ConfigError: Neither is there.
+        ConfigError: Neither exists.
     """
-    if stack.compose is not None and (kept := _kept(stack, "secrets").get(compose.JWT)):
-        return SecretStr(kept)
+    if stack.compose is not None:
+        generated = _read_state(stack, "secrets").get(compose.JWT)
+        if generated:
+            return SecretStr(generated)
     return jwt_secret(os.environ, generate=False)
 
 
 def statuses(stack: Stack) -> dict[str, str]:
-    """How each service is, `up` when it is as it should be; empty when the stack was not started.
+    """Return the state of each service, `up` if it is healthy; empty if the stack was not started.
 
     Raises:
-        ConfigError, TargetError: The engine cannot be asked.
+        ConfigError, TargetError: The engine does not answer.
     """
     if stack.compose is None:
         return detached.statuses(stack.name)
-    return {
-        each.service: "up" if each.ready else each.in_words
-        for each in docker.containers(persistent_project(stack.name))
-    }
+    states = {}
+    for container in docker.list_containers(persistent_project(stack.name)):
+        states[container.service] = "up" if container.ready else container.in_words
+    return states
 
 
 def down(stack: Stack) -> int:
-    """End a stack, and what killed runs left of it, remove its files, and say how many services ended.
+    """End a stack and remains of killed runs, remove its files, and return the number of services.
 
     Raises:
-        ConfigError, TargetError: The engine cannot be asked.
+        ConfigError, TargetError: The engine does not answer.
     """
     if stack.compose is None:
         return detached.down(stack.name)
     with defer_signals():
-        count = docker.remove(persistent_project(stack.name)) + remove_left_behind(stack.name)
+        count = docker.remove_project(persistent_project(stack.name)) + remove_left_behind(stack.name)
         shutil.rmtree(_home(stack), ignore_errors=True)
     return count
 
 
 def logs(stack: Stack, service: str | None, lines: int) -> dict[str, str]:
-    """The last lines that the services of a stack wrote, or one of them.
+    """Return the last lines of the logs by service.
+
+    Args:
+        stack: The stack.
+        service: One service; None for all.
+        lines: Number of lines.
 
     Raises:
-        ConfigError: It has no such service.
-        TargetError: It was not started, or the engine cannot be asked.
+        ConfigError: The stack has no such service.
+        TargetError: The stack was not started, or the engine does not answer.
     """
     if stack.compose is None:
-        found = detached.logs(stack.name, lines)
+        texts = detached.logs(stack.name, lines)
     else:
-        there = docker.containers(persistent_project(stack.name))
-        found = {each.service: docker.log(each.id, lines) for each in there}
-    if not found:
-        raise TargetError(f"target '{stack.name}' is not up", f"bench stack up --stack {stack.name}")
+        containers = docker.list_containers(persistent_project(stack.name))
+        texts = {container.service: docker.read_log(container.id, lines) for container in containers}
+    if not texts:
+        raise TargetError(f"stack '{stack.name}' is not up", f"bench stack up --stack {stack.name}")
     if service is None:
-        return found
-    if service not in found:
-        raise ConfigError(
-            f"target '{stack.name}' has no service '{service}'", f"there are: {', '.join(found)}"
-        )
-    return {service: found[service]}
+        return texts
+    if service not in texts:
+        services = ", ".join(texts)
+        raise ConfigError(f"stack '{stack.name}' has no service '{service}'", f"services: {services}")
+    return {service: texts[service]}
 
 
 def _home(stack: Stack) -> Path:
     return detached.FOLDER / stack.name
 
 
-def _hidden(stack: Stack) -> dict[str, str]:
-    """The secrets of a stack that is up: kept when they were made up, else the caller's."""
-    kept = _kept(stack, "secrets")
-    hidden = {}
+def _secrets(stack: Stack) -> dict[str, str]:
+    """Return the secrets of a stack that is up, from its state or from the environment."""
+    generated = _read_state(stack, "secrets")
+    values = {}
     for name in compose.secrets_of(stack):
-        value = kept.get(name) or os.environ.get(name)
+        value = generated.get(name) or os.environ.get(name)
         if not value:
             raise ConfigError(
                 f"{name} is not set, and the stack '{stack.name}' was started with it",
-                f"export {name}=… as it was, or bench stack down --stack {stack.name}",
+                f"export {name}=… with the same value, or bench stack down --stack {stack.name}",
             )
-        hidden[name] = value
-    return hidden
+        values[name] = value
+    return values
 
 
-def _kept(stack: Stack, what: str) -> dict[str, str]:
+def _read_state(stack: Stack, section: str) -> dict[str, str]:
+    """Return a section of the state file; empty if the file is missing or damaged."""
     try:
-        content = json.loads((_home(stack) / _STATE).read_text(encoding="utf-8"))
+        content = json.loads((_home(stack) / _STATE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return dict(content.get(what, {})) if isinstance(content, dict) else {}
+    return dict(content.get(section, {})) if isinstance(content, dict) else {}
 
 
-def _keep(content: Mapping[str, Mapping[str, str]], home: Path) -> None:
-    path = home / _STATE
+def _write_state(home: Path, content: Mapping[str, Mapping[str, str]]) -> None:
+    path = home / _STATE_FILE
     try:
         home.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        # Its mode is set as it is made, so that there is no moment at which others can read it.
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OURS_ONLY), "w") as file:
+        # Created with its final mode, so that others can read it at no moment.
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "w") as file:
             json.dump(content, file)
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}", "run in a folder of yours") from error
+        raise StoreError(
+            f"cannot write {path}: {error.strerror}", "run bench in a writable folder"
+        ) from error

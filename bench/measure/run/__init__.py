@@ -1,1 +1,1 @@
-"""One measurement from start to end, or two versions alternated, and its provenance."""
+"""One measurement from start to end, two versions measured alternately, and the origin of a run."""

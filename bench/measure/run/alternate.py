@@ -1,4 +1,4 @@
-"""Measures two versions in turns on one machine, `ABBA ABBA…`, never both at once."""
+"""Measure two versions alternately on one machine, in the order `ABBA ABBA…`, never both at once."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -13,95 +13,96 @@ from bench.core.samples.sample import StopCause
 from bench.core.verdict.ab import join_recordings, run_order
 from bench.errors import MeasurementError
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
-from bench.measure.run.recorder import record
-from bench.measure.run.run import Conditions, Listener, prepared
+from bench.measure.run.recorder import Subject, record
+from bench.measure.run.run import Conditions, Listener, prepare
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One of the two versions.
-
-    Attributes:
-        name: As the user named it.
-        stack: Its services, or where they are.
-        conditions: How it is measured.
-        commit: Of its files; None when they are those of this folder, or nobody knows.
-    """
+    """One of the two versions."""
 
     name: str
+    """Its name on the command line."""
     stack: Stack
     conditions: Conditions
     commit: str | None = None
+    """The commit of its files; None for the current folder, or if it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """The runs of one version in their order, and all of them as one."""
+class ArmRuns:
+    """The runs of one version."""
 
     runs: tuple[RunResult, ...]
-    whole: RunResult
+    """The runs in their order."""
+    combined: RunResult
+    """All runs as one."""
     recording: Recording
+    """The requests of all runs."""
 
 
-def alternate(
-    spec: RunSpec, base: Arm, head: Arm, pairs: int, listener: Listener
-) -> tuple[Measured, Measured]:
-    """Measure a scenario on both, as many times as there are pairs.
+def alternate(spec: RunSpec, base: Arm, head: Arm, pairs: int, listener: Listener) -> tuple[ArmRuns, ArmRuns]:
+    """Measure a scenario on two versions, once each per pair.
 
     Args:
-        spec: What to do.
-        base: The one.
-        head: The other.
-        pairs: How many runs of each.
-        listener: Who is told, also of whose turn it is.
+        spec: The scenario.
+        base: The first version.
+        head: The second version.
+        pairs: Number of runs of each version.
+        listener: Receives the progress, and a note before each run.
 
     Raises:
-        ConfigError: One of them cannot be used like that.
-        TargetError: One of them did not start, or refused the test users.
-        MeasurementError: A run ended early, so that its pair is none.
-        KeyboardInterrupt: By Ctrl-C.
+        ConfigError: The options do not fit a stack.
+        TargetError: A stack did not start or refused the test users.
+        MeasurementError: A run ended early, so its pair is incomplete.
+        KeyboardInterrupt: Ctrl-C ended a run.
     """
-    arms, run_id = {"A": base, "B": head}, new_run_id(spec.scenario.name)
+    arms = {"A": base, "B": head}
+    run_id = new_run_id(spec.scenario.name)
     recordings: dict[str, list[Recording]] = {name: [] for name in arms}
-    with ExitStack() as both:
-        subjects = {
-            name: both.enter_context(
-                prepared(spec, arm.stack, arm.conditions, f"{run_id}-{name.lower()}", listener)
-            )
-            for name, arm in arms.items()
-        }
-        turns = run_order(pairs)
-        for number, name in enumerate(turns):
-            listener.note(f"{arms[name].name}, run {number + 1} of {len(turns)}")
-            first = len(recordings[name]) == 0
-            # Once for each is enough: the machine is the same.
-            subject = subjects[name] if first else replace(subjects[name], reference_url=None)
+    with ExitStack() as started:
+        subjects: dict[str, Subject] = {}
+        for name, arm in arms.items():
+            prepared = prepare(spec, arm.stack, arm.conditions, f"{run_id}-{name.lower()}", listener)
+            subjects[name] = started.enter_context(prepared)
+        arm_names = run_order(pairs)
+        for number, name in enumerate(arm_names):
+            listener.note(f"{arms[name].name}, run {number + 1} of {len(arm_names)}")
+            subject = subjects[name]
+            if recordings[name]:
+                # One calibration for each version is enough: the machine is the same.
+                subject = replace(subject, reference_url=None)
             recording = record(spec, subject, listener.progress, arms[name].conditions.workers)
-            _check_whole(arms[name], recording)
+            _check_complete(arms[name], recording)
             recordings[name].append(recording)
-    base_runs, head_runs = (
-        _made(spec, arms[name], run_id, recordings[name], subjects[name].parts) for name in arms
-    )
+    base_runs = _make_results(spec, base, run_id, recordings["A"], subjects["A"].parts)
+    head_runs = _make_results(spec, head, run_id, recordings["B"], subjects["B"].parts)
     return base_runs, head_runs
 
 
-def _check_whole(arm: Arm, recording: Recording) -> None:
+def _check_complete(arm: Arm, recording: Recording) -> None:
     stop = recording.stop
-    if stop is not None and stop.cause is StopCause.INTERRUPT:
+    if stop is None:
+        return
+    if stop.cause is StopCause.INTERRUPT:
         raise KeyboardInterrupt
-    if stop is not None:
-        raise MeasurementError(f"{arm.name}: {stop.reason}; a comparison needs whole runs", "try again")
+    raise MeasurementError(f"{arm.name}: {stop.reason}; a comparison needs complete runs", "try again")
 
 
-def _made(
+def _make_results(
     spec: RunSpec, arm: Arm, run_id: str, recordings: list[Recording], parts: Mapping[str, str]
-) -> Measured:
-    made = provenance(run_id, dict(arm.conditions.injections))
+) -> ArmRuns:
+    """Return the result of each run of a version, and of all runs as one."""
+    origin = provenance(run_id, dict(arm.conditions.injections))
     if arm.commit is not None:
-        made = made.model_copy(update={"commit": arm.commit, "dirty": False})
-    where = fingerprint(spec, arm.stack, arm.conditions.urls, parts)
+        origin = origin.model_copy(update={"commit": arm.commit, "dirty": False})
+    environment = fingerprint(spec, arm.stack, arm.conditions.urls, parts)
     phases = spec.scenario.phases
     limits = arm.stack.alerts
-    runs = [make_result(spec, each, made, where, limits) for each in recordings]
-    whole = join_recordings([drop_warm_up(each, phases) for each in recordings])
-    return Measured(runs=tuple(runs), whole=make_result(spec, whole, made, where, limits), recording=whole)
+    runs = [make_result(spec, recording, origin, environment, limits) for recording in recordings]
+    combined = join_recordings([drop_warm_up(recording, phases) for recording in recordings])
+    return ArmRuns(
+        runs=tuple(runs),
+        combined=make_result(spec, combined, origin, environment, limits),
+        recording=combined,
+    )

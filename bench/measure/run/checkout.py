@@ -1,4 +1,4 @@
-"""A commit's files in a folder of their own, as long as a block lasts."""
+"""Check out a commit into a temporary folder."""
 
 import subprocess
 from collections.abc import Iterator
@@ -12,43 +12,43 @@ _TIMEOUT_S = 60
 
 
 @contextmanager
-def checked_out(ref: str) -> Iterator[Path]:
-    """The files of a commit of the repository in this folder; nothing of it changes here.
+def check_out(ref: str) -> Iterator[Path]:
+    """Provide the files of a commit during the block. The current folder does not change.
 
     Raises:
-        ConfigError: This is no repository, or it has no such commit.
+        ConfigError: The current folder is not a repository, or has no such commit.
     """
     with TemporaryDirectory(prefix="bench-checkout-", ignore_cleanup_errors=True) as folder:
         tree = Path(folder) / "tree"
-        _git("worktree", "add", "--quiet", "--detach", str(tree), f"{ref}^{{commit}}", what=ref)
+        _git("worktree", "add", "--quiet", "--detach", str(tree), f"{ref}^{{commit}}", ref=ref)
         try:
             yield tree
         finally:
-            _git("worktree", "remove", "--force", str(tree), what=ref)
+            _git("worktree", "remove", "--force", str(tree), ref=ref)
 
 
 def commit_of(ref: str) -> str:
-    """The full id of a commit.
+    """Return the full id of a commit.
 
     Raises:
-        ConfigError: There is none of that name.
+        ConfigError: The commit does not exist.
     """
-    return _git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", what=ref).strip()
+    return _git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", ref=ref).strip()
 
 
-def _git(*arguments: str, what: str) -> str:
-    if what.startswith("-"):
-        raise ConfigError(f"'{what}' is no commit", "name a branch, a tag or a commit")
+def _git(*arguments: str, ref: str) -> str:
+    if ref.startswith("-"):
+        raise ConfigError(f"'{ref}' is not a commit", "name a branch, a tag or a commit")
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             ["git", *arguments], capture_output=True, text=True, timeout=_TIMEOUT_S, check=True
         )
     except FileNotFoundError as error:
-        raise ConfigError("git is not installed", "it gives the files of a commit") from error
+        raise ConfigError("git is not installed", "install git to measure other commits") from error
     except subprocess.SubprocessError as error:
-        said = getattr(error, "stderr", "") or ""
+        lines = (getattr(error, "stderr", "") or "").strip().splitlines()
+        reason = f": {lines[-1]}" if lines else ""
         raise ConfigError(
-            f"cannot check out '{what}'{': ' + said.strip().splitlines()[-1] if said.strip() else ''}",
-            "name a commit of the repository in this folder",
+            f"cannot check out '{ref}'{reason}", "name a commit of the repository in this folder"
         ) from error
-    return done.stdout
+    return completed.stdout

@@ -1,4 +1,4 @@
-"""Where and with what a run was made."""
+"""The origin of a run: commit, tool, environment, and the digests that make runs comparable."""
 
 import getpass
 import hashlib
@@ -18,18 +18,19 @@ from bench.core.config.stack import WATCHING, Stack
 from bench.core.run.result import Fingerprint, Provenance
 from bench.core.values.record import Record
 
-# What we write ourselves below this folder is nothing that a run measures.
-_OWN = (".bench", "results", "baselines", "history")
+_GIT_TIMEOUT_S = 10
+# bench writes these folders itself; changes in them do not make a commit dirty.
+_OWN_FOLDERS = (".bench", "results", "baselines", "history")
 
 
 def new_run_id(scenario: str) -> str:
-    """Sorts by time, and two runs of one second still differ."""
+    """Return an id that sorts by time and is unique within a second."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario}-{secrets.token_hex(2)}"
 
 
 def provenance(run_id: str, injections: dict[str, float]) -> Provenance:
-    """The provenance of a run that starts now in this folder."""
-    status = _git("status", "--porcelain", "--", ":/", *(f":(exclude){folder}" for folder in _OWN))
+    """Return the provenance of a run that starts now in this folder."""
+    status = _git("status", "--porcelain", "--", ":/", *(f":(exclude){folder}" for folder in _OWN_FOLDERS))
     return Provenance(
         run_id=run_id,
         started_at=datetime.now(UTC),
@@ -42,17 +43,20 @@ def provenance(run_id: str, injections: dict[str, float]) -> Provenance:
 
 
 def current_commit() -> str | None:
-    """The commit whose files are in this folder; None outside a repository."""
+    """Return the commit of this folder; None outside a repository."""
     return _git("rev-parse", "HEAD")
 
 
-def checked_out() -> tuple[str, ...]:
-    """The commit whose files are in this folder, and what it was merged from; empty outside a repository."""
+def head_commits() -> tuple[str, ...]:
+    """Return the commit of this folder and, for a merge, its parents; empty outside a repository."""
     commit = current_commit()
-    # Not by `HEAD^2`: a shallow clone names the parents that it does not have.
+    # `HEAD^2` fails in a shallow clone, which knows the ids of the parents but not their contents.
     lines = (_git("cat-file", "commit", "HEAD") or "").partition("\n\n")[0].splitlines()
     parents = [line.removeprefix("parent ") for line in lines if line.startswith("parent ")]
-    return () if commit is None else (commit, *(parents if len(parents) > 1 else ()))
+    if commit is None:
+        return ()
+    is_merge = len(parents) > 1
+    return (commit, *parents) if is_merge else (commit,)
 
 
 def fingerprint(
@@ -61,13 +65,13 @@ def fingerprint(
     urls: Mapping[str, str] | None = None,
     parts: Mapping[str, str] | None = None,
 ) -> Fingerprint:
-    """What must be equal for a run to be compared with another.
+    """Return the digests and facts that must be equal for two runs to be comparable.
 
     Args:
-        spec: The work.
-        stack: The stack that did it.
-        urls: By service, of a stack that runs elsewhere: another address is another stack.
-        parts: What the stack is made of: images and settings that its declaration leaves open.
+        spec: The scenario.
+        stack: The stack.
+        urls: Addresses by service of a stack that runs elsewhere; another address counts as another stack.
+        parts: Images and settings of the stack that its declaration leaves open.
     """
     scenario = spec.scenario
     work: dict[str, Any] = {
@@ -80,7 +84,7 @@ def fingerprint(
     }
     if spec.compare_with is not None:
         work["compare_with"] = _declared(spec.compare_with)
-    image = os.environ.get("ImageOS")  # noqa: SIM112 - so spelt by the hosted runners
+    image = os.environ.get("ImageOS")  # noqa: SIM112 - the spelling of hosted runners
     image_version = os.environ.get("ImageVersion")  # noqa: SIM112 - likewise
     return Fingerprint(
         stack=stack.name,
@@ -95,18 +99,18 @@ def fingerprint(
 
 
 def git_user() -> str:
-    """Who accepts a baseline when nobody says: git's `user.name`, else the account's name."""
+    """Return the default author of a baseline: git's `user.name`, else the name of the account."""
     return _git("config", "user.name") or getpass.getuser()
 
 
 def _declared(record: Record) -> dict[str, Any]:
-    """What differs from the defaults, so that a new option does not make every baseline incomparable."""
+    """Return the fields that differ from their defaults: a new option then keeps baselines comparable."""
     return record.model_dump(mode="json", exclude_defaults=True)
 
 
 def _work_of(stack: Stack) -> dict[str, Any]:
-    """What is declared of a stack's work; how it is watched does not change that."""
-    return {key: value for key, value in _declared(stack).items() if key not in WATCHING}
+    """Return the fields of a stack that change its work; those that watch it do not."""
+    return {name: value for name, value in _declared(stack).items() if name not in WATCHING}
 
 
 def _digest(content: object) -> str:
@@ -115,10 +119,12 @@ def _digest(content: object) -> str:
 
 def _git(*arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
+        completed = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return completed.stdout.strip()
 
 
 def _cpu_model() -> str:
@@ -126,5 +132,7 @@ def _cpu_model() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, platform.processor() or "unknown")
+    for line in lines:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"

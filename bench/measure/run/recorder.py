@@ -1,7 +1,6 @@
-"""Records one run: has the load given, and watches the stack, the thresholds and the user's Ctrl-C."""
+"""Record one run: start the load, and watch the stack, the thresholds and Ctrl-C."""
 
 import asyncio
-import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -31,215 +30,216 @@ from bench.measure.load.messages import Batch, Job, TransportChoice
 from bench.measure.load.workers import Workers, start_workers
 from bench.measure.machine import host
 from bench.measure.machine.signals import call_on_signals
+from bench.measure.run.token_renewal import TokenRenewal, Tokens
 from bench.measure.watch.resources import ResourceSampler
-from bench.measure.watch.watching import Seen, Watch, Watched, at_once, watching
+from bench.measure.watch.watching import Watch, WatchedStack, WatchSample, open_watch, read_directly
 
 _TICK_S = 0.5
-_TAKE_BACK_TIMEOUT_S = 10.0
-# Tokens are renewed from half of their life on, and all before three quarters of it.
-_RENEW_FROM, _RENEW_WITHIN = 0.5, 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """The tokens of the virtual users.
-
-    Attributes:
-        mint: Makes a new one for the user of a number.
-        count: Of users.
-        lifetime_s: Of a token.
-    """
-
-    mint: Callable[[int], str]
-    count: int
-    lifetime_s: float
+_CANCEL_TIMEOUT_S = 10.0
+# The name of the reader that looks for a service that ended.
+_DEAD_SERVICES = "dead services"
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is measured.
-
-    Attributes:
-        base_urls: Of the service that offers the target, and of the one that offers the target beside.
-        tokens: Of the virtual users; None when the target asks for none.
-        pids: Of the stack's processes, by service; empty when they run elsewhere.
-        dead: Says which service died; None while all run. It may take long, and is asked in a thread.
-        reference_url: Of the server of known timing; None to do without the certificate and the control.
-        pinned: The request that the stack declares as its control, and the address of its service.
-        layers: How to ask each tier by itself, when the stack declares that, and the addresses by service.
-        transport: Who speaks HTTP.
-        cores: That the load generators and the stack are held to, by who; empty for any.
-        watched: The stack as it is watched beside the load; None when only the machine is.
-        parts: What it is made of, as far as that must be equal for two runs to be compared.
-    """
+    """A stack that is ready to be measured."""
 
     base_urls: Sequence[str]
+    """Address of the target's service, and of the second target's service if the scenario has one."""
     tokens: Tokens | None = None
+    """Tokens of the VUs; None if the target needs no token."""
     pids: Mapping[str, int] = field(default_factory=dict)
-    dead: Callable[[], str | None] = lambda: None
+    """Process ids of the stack by service; empty if it runs elsewhere."""
+    find_dead_service: Callable[[], str | None] = lambda: None
+    """Describes a service that ended; returns None while all run. It may be slow and runs in a thread."""
     reference_url: str | None = None
+    """Address of the reference server; None to skip the calibration and the reference workload."""
     pinned: tuple[Asked, str] | None = None
+    """The stack's own reference request, and the address of its service."""
     layers: tuple[Layers, Mapping[str, str]] | None = None
+    """The stack's `layers` section, and the addresses by service."""
     transport: TransportChoice = TransportChoice.OWN
     cores: Mapping[str, Cores] = field(default_factory=dict)
-    watched: Watched | None = None
+    """Cores of the load generators and of the stack; empty for all."""
+    watched: WatchedStack | None = None
+    """The stack to watch during the load; None to watch the host only."""
     parts: Mapping[str, str] = field(default_factory=dict)
+    """Images and settings that must be equal for two runs to be comparable."""
 
 
 def record(
     spec: RunSpec, subject: Subject, on_progress: Callable[[Progress], None], workers: int = 1
 ) -> Recording:
-    """Run a scenario and return what happened, whole or broken off.
+    """Run a scenario and return its recording, complete or stopped early.
 
     Args:
-        spec: What to do.
-        subject: What to do it to.
-        on_progress: Called about twice a second.
-        workers: How many processes give the load.
+        spec: The scenario.
+        subject: The stack to measure.
+        on_progress: Receives the progress about twice a second.
+        workers: Number of load generator processes.
 
     Raises:
-        ConfigError: The target's declaration lacks something that only the environment has.
+        ConfigError: A target needs an environment variable that is not set.
         MeasurementError: A load generator died.
     """
     for url, target in zip(subject.base_urls, spec.targets, strict=True):
-        Endpoint.of(spec, url, os.environ, target)  # refused here, not in another process
-    machine, before = host.read_machine(), host.read_counters()
+        Endpoint.of(spec, url, os.environ, target)  # reports an error here, not in a load generator
+    machine = host.read_machine()
+    before = host.read_counters()
     recording = asyncio.run(_Session(spec, subject, on_progress).run(workers))
-    return replace(recording, host=host_of(machine, before, host.read_counters(), subject.cores))
+    after = host.read_counters()
+    return replace(recording, host=host_of(machine, before, after, subject.cores))
 
 
 class _Session:
-    """One run under way."""
+    """A run in progress."""
 
     def __init__(self, spec: RunSpec, subject: Subject, on_progress: Callable[[Progress], None]) -> None:
-        self._spec, self._subject, self._on_progress = spec, subject, on_progress
+        self._spec = spec
+        self._subject = subject
+        self._on_progress = on_progress
         self._log = SampleLog()
-        self._gaps: dict[int, Histogram] = {}
+        self._token_gaps: dict[int, Histogram] = {}
         self._resources: list[ResourceSample] = []
-        self._newest: dict[str, ResourceSample] = {}
+        self._latest_resources: dict[str, ResourceSample] = {}
         self._probes: list[Probe] = []
         self._gauges: list[GaugeSample] = []
         self._work: dict[str, float] = {}
         self._warnings: list[str] = []
         self._abort = AbortWatch(spec.scenario.thresholds, list_warm_ups(spec.scenario.phases))
         self._progress = ProgressWatch()
-        self._vus = PlannedVus(plan(spec))
-        self._issued_s: list[float] = []
+        self._planned_vus = PlannedVus(plan(spec))
+        self._renewal: TokenRenewal | None = None
         self._interrupted = asyncio.Event()
 
-    async def run(self, count: int) -> Recording:
+    async def run(self, workers: int) -> Recording:
         with call_on_signals(self._interrupted.set):
-            return await self._run(count)
+            async with start_workers(workers, self._subject.cores.get(GENERATORS, ())) as generators:
+                return await self._run(generators)
 
-    async def _run(self, count: int) -> Recording:
-        async with start_workers(count, self._subject.cores.get(GENERATORS, ())) as workers:
-            pace_before, before = await self._pace(workers), await self._trial(workers)
-            elapsed_s, stop = await self._give_load(workers)
-            cut = self._interrupted.is_set()
-            after = None if cut else await self._trial(workers)
-            pace_after = {} if cut else await self._pace(workers)
-            layers = [] if cut or stop is not None else await self._layers(workers)
-        scenario = self._spec.scenario
+    async def _run(self, workers: Workers) -> Recording:
+        """Calibrate, run the load, calibrate again; after Ctrl-C skip the steps after the load."""
+        reference_before = await self._reference_workload(workers)
+        trial_before = await self._calibrate(workers)
+        elapsed_s, stop = await self._run_load(workers)
+        trial_after: Trial | None = None
+        reference_after: dict[str, float] = {}
+        layers: list[Round] = []
+        if not self._interrupted.is_set():
+            trial_after = await self._calibrate(workers)
+            reference_after = await self._reference_workload(workers)
+            if stop is None:
+                layers = await self._measure_layers(workers)
+        calibration = None
+        if trial_before is not None:
+            load = in_words([trial_load(self._spec.scenario)])
+            calibration = Calibration(load=load, before=trial_before, after=trial_after)
+        reference = None
+        if reference_before:
+            reference = ReferenceWorkload(before_ms=reference_before, after_ms=reference_after)
         return Recording(
-            planned_s=scenario.duration_s,
+            planned_s=self._spec.scenario.duration_s,
             elapsed_s=elapsed_s,
             samples=self._log.since(0),
-            token_gaps=self._gaps,
+            token_gaps=self._token_gaps,
             resources=tuple(self._resources),
             probes=tuple(self._probes),
             gauges=tuple(self._gauges),
             work=self._work,
             stop=stop,
-            calibration=Calibration(load=in_words([trial_load(scenario)]), before=before, after=after)
-            if before is not None
-            else None,
-            reference_workload=ReferenceWorkload(before_ms=pace_before, after_ms=pace_after)
-            if pace_before
-            else None,
+            calibration=calibration,
+            reference_workload=reference,
             layers=layers,
             warnings=tuple(self._warnings),
         )
 
-    async def _layers(self, workers: Workers) -> list[Round]:
-        """Each tier by itself, after the load, so that it is not in anybody's way; not where answers told."""
-        subject, tokens = self._subject, self._subject.tokens
-        if subject.layers is None or self._log.tier_times:
+    async def _measure_layers(self, workers: Workers) -> list[Round]:
+        """Measure each tier alone, after the load. Skip this if the answers contained tier times."""
+        if self._subject.layers is None or self._log.tier_times:
             return []
-        first = [tokens.mint(0)] if tokens else []
-        return await measure_layers(workers, *subject.layers, first, subject.transport)
+        tokens = self._subject.tokens
+        first_token = [tokens.mint(0)] if tokens else []
+        return await measure_layers(workers, *self._subject.layers, first_token, self._subject.transport)
 
-    async def _pace(self, workers: Workers) -> dict[str, float]:
-        """How long the pinned work takes now; empty when there is no server of known timing."""
-        url, pinned = self._subject.reference_url, self._subject.pinned
+    async def _reference_workload(self, workers: Workers) -> dict[str, float]:
+        """Return the times of the reference workload now, in milliseconds; empty without a server for it."""
+        url = self._subject.reference_url
         if url is None:
             return {}
-        alone = reference_workload.time_local_work()
-        asked = (
-            await reference_workload.time_pinned_request(workers, *pinned, self._subject.transport)
-            if pinned
-            else {}
-        )
-        return alone | await reference_workload.time_echo(workers, url, self._subject.transport) | asked
+        transport = self._subject.transport
+        times_ms = reference_workload.time_local_work()
+        times_ms |= await reference_workload.time_echo(workers, url, transport)
+        if self._subject.pinned:
+            times_ms |= await reference_workload.time_pinned_request(
+                workers, *self._subject.pinned, transport
+            )
+        return times_ms
 
-    async def _trial(self, workers: Workers) -> Trial | None:
+    async def _calibrate(self, workers: Workers) -> Trial | None:
         url = self._subject.reference_url
-        return (
-            None
-            if url is None
-            else await calibrate(workers, self._spec.scenario, url, self._subject.transport)
-        )
+        if url is None:
+            return None
+        return await calibrate(workers, self._spec.scenario, url, self._subject.transport)
 
-    async def _give_load(self, workers: Workers) -> tuple[float, Stop | None]:
-        subject, tokens = self._subject, self._subject.tokens
-        minted = [tokens.mint(number) for number in range(tokens.count)] if tokens else []
-        self._issued_s = [time.monotonic()] * len(minted)
+    async def _run_load(self, workers: Workers) -> tuple[float, Stop | None]:
+        """Run the load and return its duration, and the reason if it stopped early."""
+        subject = self._subject
+        job = Job(self._spec, subject.base_urls, self._mint_tokens(), transport=subject.transport)
         sampler = ResourceSampler(subject.pids, workers.pids)
-        job = Job(self._spec, subject.base_urls, minted, transport=subject.transport)
-        async with watching(subject.watched) as watch:
-            watch.also("processes", at_once(sampler.sample), _TICK_S)
+        async with open_watch(subject.watched) as watch:
+            watch.add("processes", read_directly(sampler.sample), _TICK_S)
 
-            def begin() -> None:
-                began_s = time.monotonic()
-                watch.begin(lambda: time.monotonic() - began_s, self._see)
+            def start_watch() -> None:
+                start_s = time.monotonic()
+                watch.start(lambda: time.monotonic() - start_s, self._add_sample)
 
-            before = await watch.count()
-            load = asyncio.create_task(workers.run(job, self._take, begin))
+            counters_before = await watch.read_counters()
+            load = asyncio.create_task(workers.run(job, self._add_batch, start_watch))
             try:
-                stop = await self._watch(load, workers, watch)
+                stop = await self._supervise(load, workers, watch)
                 if stop is not None and not load.done():
                     workers.cancel()
-                elapsed_s = await asyncio.wait_for(load, _TAKE_BACK_TIMEOUT_S)
-                if stop is None and before is not None:
-                    self._work = work_between(before, await watch.count(elapsed_s) or ())
+                elapsed_s = await asyncio.wait_for(load, _CANCEL_TIMEOUT_S)
+                if stop is None and counters_before is not None:
+                    counters_after = await watch.read_counters(elapsed_s)
+                    self._work = work_between(counters_before, counters_after or ())
                 return elapsed_s, stop
             finally:
-                load.cancel()  # does nothing to a load that is over
+                load.cancel()  # has no effect on a load that ended
                 self._warnings += watch.warnings.values()
 
-    def _see(self, seen: Seen) -> None:
-        match seen:
-            case ResourceSample():
-                self._resources.append(seen)
-                self._newest[seen.source] = seen
-            case Probe():
-                self._probes.append(seen)
-            case GaugeSample():
-                self._gauges.append(seen)
-            case _:
-                assert_never(seen)
+    def _mint_tokens(self) -> list[str]:
+        tokens = self._subject.tokens
+        if tokens is None:
+            return []
+        minted = [tokens.mint(number) for number in range(tokens.count)]
+        self._renewal = TokenRenewal(tokens, time.monotonic(), _TICK_S)
+        return minted
 
-    def _take(self, batch: Batch) -> None:
-        """Take requests that are over, and count as they come."""
-        start = len(self._log)
+    def _add_sample(self, sample: WatchSample) -> None:
+        match sample:
+            case ResourceSample():
+                self._resources.append(sample)
+                self._latest_resources[sample.source] = sample
+            case Probe():
+                self._probes.append(sample)
+            case GaugeSample():
+                self._gauges.append(sample)
+            case _:
+                assert_never(sample)
+
+    def _add_batch(self, batch: Batch) -> None:
+        """Add finished requests to the log, the thresholds and the progress."""
+        first_new = len(self._log)
         self._log.extend(batch.log)
         for phase, gaps in batch.token_gaps.items():
-            self._gaps.setdefault(phase, Histogram()).merge(gaps)
-        new = self._log.since(start)
+            self._token_gaps.setdefault(phase, Histogram()).merge(gaps)
+        new = self._log.since(first_new)
         self._abort.add(new)
         self._progress.add(new)
 
-    async def _watch(self, load: asyncio.Task[float], workers: Workers, watch: Watch) -> Stop | None:
-        """Tick until the load is over; why it should end before that, or None."""
+    async def _supervise(self, load: asyncio.Task[float], workers: Workers, watch: Watch) -> Stop | None:
+        """Tick until the load ends; return None, or the reason to stop it early."""
         interrupted = asyncio.create_task(self._interrupted.wait())
         try:
             while True:
@@ -255,35 +255,30 @@ class _Session:
         finally:
             interrupted.cancel()
 
-    async def _tick(self, began_s: float, workers: Workers, watch: Watch) -> Stop | None:
+    async def _tick(self, start_s: float, workers: Workers, watch: Watch) -> Stop | None:
         now_s = time.monotonic()
-        elapsed_s = now_s - began_s
-        self._renew(workers)
+        elapsed_s = now_s - start_s
+        self._renew_tokens(workers)
         self._on_progress(
             self._progress.progress(
                 elapsed_s,
                 planned_s(self._spec.scenario.phases),
-                vus=self._vus.at(workers.phase, now_s - workers.phase_began_s),
+                vus=self._planned_vus.at(workers.phase, now_s - workers.phase_began_s),
                 in_flight=workers.in_flight,
-                resources=tuple(self._newest.values()),
+                resources=tuple(self._latest_resources.values()),
             )
         )
-        # Of containers the `docker` program is asked: stages begin, and health checks are timed, meanwhile.
-        death = await watch.attempt("deaths", lambda _: asyncio.to_thread(self._subject.dead), elapsed_s)
-        if death is not None:
-            return Stop(cause=StopCause.TARGET, reason=death)
-        reason = self._abort.reason(elapsed_s)
-        return Stop(cause=StopCause.THRESHOLD, reason=reason) if reason else None
+        # Containers need the slow `docker` program; phases and health checks go on meanwhile.
+        dead = await watch.attempt(
+            _DEAD_SERVICES, lambda _: asyncio.to_thread(self._subject.find_dead_service), elapsed_s
+        )
+        if dead is not None:
+            return Stop(cause=StopCause.TARGET, reason=dead)
+        crossed = self._abort.reason(elapsed_s)
+        return Stop(cause=StopCause.THRESHOLD, reason=crossed) if crossed else None
 
-    def _renew(self, workers: Workers) -> None:
-        """Renew the tokens that are half through their life, a few at a time: renewing delays requests."""
-        tokens = self._subject.tokens
-        if tokens is None:
+    def _renew_tokens(self, workers: Workers) -> None:
+        if self._renewal is None or self._subject.tokens is None:
             return
-        now_s = time.monotonic()
-        due_s = now_s - _RENEW_FROM * tokens.lifetime_s
-        share = _TICK_S / (_RENEW_WITHIN * tokens.lifetime_s)
-        due = [number for number, issued_s in enumerate(self._issued_s) if issued_s < due_s]
-        for number in due[: math.ceil(tokens.count * share)]:
-            self._issued_s[number] = now_s
-            workers.renew({number: tokens.mint(number)})
+        for number in self._renewal.take_due(time.monotonic()):
+            workers.renew({number: self._subject.tokens.mint(number)})

@@ -1,4 +1,4 @@
-"""One measurement: the stack up, test users in, the load, test users out, the stack down."""
+"""One measurement: start the stack, add test users, run the load, remove the users, end the stack."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,14 +20,15 @@ from bench.measure.load.endpoint import check_url, expand_headers
 from bench.measure.load.messages import TransportChoice
 from bench.measure.persistent.persistent import attach, is_up
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
-from bench.measure.run.recorder import Subject, Tokens, record
-from bench.measure.stacks.compose import Wanted, composed
+from bench.measure.run.recorder import Subject, record
+from bench.measure.run.token_renewal import Tokens
+from bench.measure.stacks.compose import StartOptions, run_containers
 from bench.measure.stacks.health import wait_until_ready
-from bench.measure.stacks.live import Live, placeholders
-from bench.measure.stacks.processes import running
-from bench.measure.users.auth import Account, declared_users, jwt_secret, mint
-from bench.measure.users.provisioning import furnished, provisioned
-from bench.measure.watch.watching import Watched
+from bench.measure.stacks.processes import run_processes
+from bench.measure.stacks.running_stack import RunningStack, placeholder_values
+from bench.measure.users.auth import Account, jwt_secret, mint, require_users
+from bench.measure.users.provisioning import provision_fixtures, provision_users
+from bench.measure.watch.watching import WatchedStack
 
 READY_TIMEOUT_S = 60.0
 
@@ -50,29 +51,25 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """How a scenario is measured.
-
-    Attributes:
-        urls: Addresses of the stack by service, when it runs elsewhere.
-        injections: What to make worse on purpose, by knob.
-        workers: How many processes give the load.
-        transport: Who speaks HTTP.
-        tree: Where the files of the services are, when not here: another commit's.
-        shared: Whether a stack that is up already may be used.
-        variables: Of a compose file, in the place of the caller's: other images, for example.
-        certified: Whether the load generators and the machine show before and after what they are worth.
-        cores: Of the load generators, and of a stack that is started here; None holds nobody to any.
-    """
+    """Settings of a measurement that are not part of its scenario."""
 
     urls: Mapping[str, str] = field(default_factory=dict)
+    """Addresses by service, for a stack that runs elsewhere."""
     injections: Mapping[str, float] = field(default_factory=dict)
+    """Values of knobs that slow the stack down, by knob."""
     workers: int = 1
+    """Number of load generator processes."""
     transport: TransportChoice = TransportChoice.OWN
     tree: Path | None = None
+    """Folder with the files of the services, for another commit; None for the current folder."""
     shared: bool = True
+    """Use a stack that is already up."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    certified: bool = True
+    """Variables of the compose file that replace those of the caller's environment."""
+    calibrated: bool = True
+    """Calibrate before and after the load."""
     cores: tuple[Cores, Cores] | None = None
+    """Cores of the load generators, and of a stack that this run starts; None for all."""
 
 
 def measure(
@@ -81,133 +78,136 @@ def measure(
     """Measure a scenario once.
 
     Args:
-        spec: What to do.
-        stack: What to do it to.
-        conditions: How.
-        listener: Who is told.
+        spec: The scenario.
+        stack: The stack to measure.
+        conditions: Settings of the measurement.
+        listener: Receives the events.
 
     Returns:
-        The result and what it was made of, whole or broken off: `result.stop` says why.
+        The result and its recording. If the run stopped early, `result.stop` contains the reason.
 
     Raises:
-        ConfigError: The stack cannot be used like that.
-        TargetError: It did not start, or refused the test users.
+        ConfigError: The settings do not fit the stack.
+        TargetError: The stack did not start or refused the test users.
     """
     run_id = new_run_id(spec.scenario.name)
-    with prepared(spec, stack, conditions, run_id, listener) as subject:
-        made = provenance(run_id, dict(conditions.injections))
+    with prepare(spec, stack, conditions, run_id, listener) as subject:
+        origin = provenance(run_id, dict(conditions.injections))
         recording = record(spec, subject, listener.progress, conditions.workers)
-    where = fingerprint(spec, stack, conditions.urls, subject.parts)
-    return make_result(spec, recording, made, where, stack.alerts), recording
+    environment = fingerprint(spec, stack, conditions.urls, subject.parts)
+    return make_result(spec, recording, origin, environment, stack.alerts), recording
 
 
 @contextmanager
-def prepared(
+def prepare(
     spec: RunSpec, stack: Stack, conditions: Conditions, run_id: str, listener: Listener
 ) -> Iterator[Subject]:
-    """What is to be measured, ready inside the block: the stack up, its fixtures and test users in.
+    """Start a stack with its fixtures and test users; the block's end removes all of them.
 
     Raises:
-        ConfigError: The stack cannot be used like that.
-        TargetError: It did not start, or refused the test users.
+        ConfigError: The settings do not fit the stack.
+        TargetError: The stack did not start or refused the test users.
     """
-    own, rest = conditions.cores or ((), ())
+    generator_cores, stack_cores = conditions.cores or ((), ())
+    needs_token = _needs_token(spec)
+    # Without a token no user is needed, so the store need not exist.
+    user_count = spec.scenario.accounts if needs_token else 0
     with (
-        _live(spec, stack, conditions, listener, rest) as live,
-        furnished(stack, live.values, spec.scenario.fixtures, listener.warning),
-        provisioned(stack, live.values, _accounts(spec), run_id, listener.warning) as users,
-        _references(rest) if conditions.certified else nullcontext() as references,
+        _provide_stack(spec, stack, conditions, listener, stack_cores) as running,
+        provision_fixtures(stack, running.values, spec.scenario.fixtures, listener.warning),
+        provision_users(stack, running.values, user_count, run_id, listener.warning) as users,
+        _start_reference(stack_cores) if conditions.calibrated else nullcontext() as reference,
     ):
-        tokens = _tokens(stack, live, users) if _asks_who(spec) else None
-        reference_url = references.url(REFERENCE.name) if references is not None else None
-        for target in spec.targets:
-            headers = expand_headers(target, os.environ)
-            if tokens and target.auth == "bearer":
-                headers["authorization"] = f"Bearer {tokens.mint(0)}"
-            ready = live.url(target.service).rstrip("/") + target.ready
-            wait_until_ready(ready, headers, READY_TIMEOUT_S, live.dead)
-        base_urls = [live.url(target.service) for target in spec.targets]
+        tokens = _make_tokens(running, users) if needs_token else None
+        _wait_for_targets(spec, running, tokens)
         yield Subject(
-            base_urls,
+            [running.url(target.service) for target in spec.targets],
             tokens,
-            live.pids,
-            live.dead,
-            reference_url,
-            _pinned(stack, live),
-            (stack.layers, live.urls) if stack.layers else None,
+            running.pids,
+            running.find_dead_service,
+            reference.url(REFERENCE.name) if reference is not None else None,
+            _reference_request(running),
+            (stack.layers, running.urls) if stack.layers else None,
             conditions.transport,
-            cores={GENERATORS: own, STACK: live.cores} if live.cores else {},
-            watched=Watched(live, _token(stack, live, users)),
-            parts=live.parts,
+            cores={GENERATORS: generator_cores, STACK: running.cores} if running.cores else {},
+            watched=WatchedStack(running, _check_token(running, users)),
+            parts=running.parts,
         )
 
 
+def _wait_for_targets(spec: RunSpec, running: RunningStack, tokens: Tokens | None) -> None:
+    """Wait until each target answers, with a token if it needs one."""
+    for target in spec.targets:
+        headers = expand_headers(target, os.environ)
+        if tokens and target.auth == "bearer":
+            headers["authorization"] = f"Bearer {tokens.mint(0)}"
+        url = running.url(target.service).rstrip("/") + target.ready
+        wait_until_ready(url, headers, READY_TIMEOUT_S, running.find_dead_service)
+
+
 @contextmanager
-def _live(
+def _provide_stack(
     spec: RunSpec, stack: Stack, conditions: Conditions, listener: Listener, cores: Cores
-) -> Iterator[Live]:
-    """The stack: elsewhere, already up, or started for this run."""
+) -> Iterator[RunningStack]:
+    """Provide a stack that runs elsewhere, that is already up, or that is started for this run."""
     if stack.elsewhere:
         if not conditions.urls:
-            raise ConfigError(f"target '{stack.name}' runs elsewhere", "say where: --url http://…")
+            raise ConfigError(f"stack '{stack.name}' runs elsewhere", "set its address: --url http://…")
         for address in conditions.urls.values():
             check_url(address)
-        secret = jwt_secret(os.environ, generate=False) if _asks_who(spec) else None
-        yield Live(stack, placeholders(secret), conditions.urls)
+        secret = jwt_secret(os.environ, generate=False) if _needs_token(spec) else None
+        yield RunningStack(stack, placeholder_values(secret), conditions.urls)
         return
     if conditions.urls:
-        raise ConfigError(f"--url: target '{stack.name}' is started here", "--stack external")
+        raise ConfigError(f"--url: stack '{stack.name}' runs on this machine", "--stack external")
     if not conditions.shared or not is_up(stack):
-        with _started(stack, conditions, cores) as live:
-            yield live
+        with _start_stack(stack, conditions, cores) as running:
+            yield running
         return
     if conditions.injections:
         hint = f"bench stack down --stack {stack.name}"
-        raise ConfigError(f"--inject: target '{stack.name}' is up without it", hint)
-    listener.note(f"using the stack '{stack.name}' that is up")
+        raise ConfigError(f"--inject: stack '{stack.name}' is already up without it", hint)
+    listener.note(f"using the stack '{stack.name}', which is already up")
     yield attach(stack)
 
 
-def _started(stack: Stack, conditions: Conditions, cores: Cores) -> AbstractContextManager[Live]:
-    """The stack, started for this run alone."""
+def _start_stack(stack: Stack, conditions: Conditions, cores: Cores) -> AbstractContextManager[RunningStack]:
+    """Start a stack for this run only."""
     if stack.compose is not None:
-        wanted = Wanted(conditions.injections, variables=conditions.variables, cores=cores)
-        return composed(stack, wanted)
+        options = StartOptions(conditions.injections, variables=conditions.variables, cores=cores)
+        return run_containers(stack, options)
     secret = jwt_secret(os.environ, generate=True)
-    return running(stack, secret, conditions.injections, conditions.tree, cores)
+    return run_processes(stack, secret, conditions.injections, conditions.tree, cores)
 
 
-def _pinned(stack: Stack, live: Live) -> tuple[Asked, str] | None:
-    """The stack's control, where the address of its service is known."""
-    asked = stack.reference_workload
-    return (asked, live.urls[asked.target.service]) if asked and asked.target.service in live.urls else None
+def _reference_request(running: RunningStack) -> tuple[Asked, str] | None:
+    """Return the stack's own reference request and its address; None if it has none or no known address."""
+    request = running.stack.reference_workload
+    if request is None or request.target.service not in running.urls:
+        return None
+    return request, running.urls[request.target.service]
 
 
-def _references(cores: Cores) -> AbstractContextManager[Live]:
-    """The server of known timing, on the cores of the stack."""
-    return running(REFERENCE, SecretStr(""), {}, cores=cores)
+def _start_reference(cores: Cores) -> AbstractContextManager[RunningStack]:
+    """Start the reference server on the cores of the stack."""
+    return run_processes(REFERENCE, SecretStr(""), {}, cores=cores)
 
 
-def _asks_who(spec: RunSpec) -> bool:
+def _needs_token(spec: RunSpec) -> bool:
     return any(target.auth == "bearer" for target in spec.targets)
 
 
-def _accounts(spec: RunSpec) -> int:
-    """How many test users are needed: none where nobody asks who it is, so that no store has to be there."""
-    return spec.scenario.accounts if _asks_who(spec) else 0
-
-
-def _token(stack: Stack, live: Live, users: Sequence[Account]) -> Callable[[], str] | None:
-    """Makes tokens for health checks; None where nobody can sign in."""
-    if not users or "jwt_secret" not in live.values:
+def _check_token(running: RunningStack, users: Sequence[Account]) -> Callable[[], str] | None:
+    """Return a function that creates tokens for health checks; None without a test user."""
+    if not users or "jwt_secret" not in running.values:
         return None
-    declared, secret = declared_users(stack), SecretStr(live.values["jwt_secret"])
-    return lambda: mint(users[0], declared, secret)
+    tokens = _make_tokens(running, users)
+    return lambda: tokens.mint(0)
 
 
-def _tokens(stack: Stack, live: Live, users: Sequence[Account]) -> Tokens:
-    declared = declared_users(stack)
-    secret = SecretStr(live.values["jwt_secret"])
+def _make_tokens(running: RunningStack, users: Sequence[Account]) -> Tokens:
+    declared = require_users(running.stack)
+    secret = SecretStr(running.values["jwt_secret"])
     return Tokens(
         mint=lambda number: mint(users[number], declared, secret),
         count=len(users),

@@ -1,1 +1,1 @@
-"""Starts stacks of processes and containers, waits until they are ready, stops them."""
+"""Starts stacks of processes and containers, waits until they are ready, and stops them."""

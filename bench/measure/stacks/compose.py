@@ -1,4 +1,4 @@
-"""Starts a stack of containers by its compose file, watches them, and removes all that was made of it."""
+"""Start the containers of a stack by its compose file, and remove everything that it created."""
 
 import hashlib
 import os
@@ -6,7 +6,7 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,266 +20,324 @@ from bench.core.config.stack import Stack, expand, secret_names
 from bench.errors import BenchError, ConfigError, TargetError
 from bench.measure.machine.signals import defer_signals
 from bench.measure.stacks import docker
-from bench.measure.stacks.container_watch import failure, hushed, tail, watch
-from bench.measure.stacks.live import Live, placeholders
-from bench.measure.stacks.projects import own_project, remove_left_behind
+from bench.measure.stacks.container_watch import ContainerWatch, find_failure, hide_secrets, log_tail
+from bench.measure.stacks.projects import new_project, remove_left_behind
+from bench.measure.stacks.running_stack import RunningStack, placeholder_values
 
 _POLL_S = 0.3
-_TRIES = 3
+_PORT_ATTEMPTS = 3
+_SECRET_BYTES = 32
 JWT = "JWT_SECRET"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """How a stack is to be started.
-
-    Attributes:
-        injections: What to make worse, by knob.
-        ports: By service; the kernel chooses the others.
-        variables: Of the compose file, in the place of the caller's.
-        cores: That its containers are held to; empty for any.
-    """
+class StartOptions:
+    """Settings of one start of a stack."""
 
     injections: Mapping[str, float] = field(default_factory=dict)
+    """Values of knobs that slow the stack down, by knob."""
     ports: Mapping[str, int] = field(default_factory=dict)
+    """Ports by service; the kernel chooses the others."""
     variables: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the compose file that replace those of the caller's environment."""
     cores: tuple[int, ...] = ()
+    """The cores that the containers may use; empty for all."""
 
 
 @contextmanager
-def composed(stack: Stack, wanted: Wanted) -> Iterator[Live]:
-    """A stack of containers that is up inside the block; nothing of it is left after it.
+def run_containers(stack: Stack, options: StartOptions) -> Iterator[RunningStack]:
+    """Start a stack of containers, and remove it at the end of the block.
 
     Raises:
-        ConfigError: Its compose file is not there or wants something, or an image is missing.
-        TargetError: It did not start, or the engine cannot be asked.
+        ConfigError: The compose file does not exist or lacks a variable, or an image is missing.
+        TargetError: The stack did not start, or the engine does not answer.
     """
     remove_left_behind(stack.name)
-    project = own_project(stack.name)
+    project = new_project(stack.name)
     try:
-        start(stack, project, wanted, hidden := make_secrets(stack))
-        up = live(stack, project, hidden, wanted.variables)
-        yield replace(up, cores=_held(project, wanted.cores))
+        secret_values = make_secrets(stack)
+        start(stack, project, options, secret_values)
+        running = attach(stack, project, secret_values, options.variables)
+        yield replace(running, cores=_pin(project, options.cores))
     finally:
         with defer_signals():
-            docker.remove(project)
+            docker.remove_project(project)
 
 
-def _held(project: str, cores: tuple[int, ...]) -> tuple[int, ...]:
-    """The cores that the containers are held to; none where their file says which they have."""
-    there = docker.containers(project) if cores else ()
-    if any(each.cores for each in there):
+def _pin(project: str, cores: tuple[int, ...]) -> tuple[int, ...]:
+    """Restrict the containers to cores and return these; empty if the compose file assigns cores itself."""
+    if not cores:
         return ()
-    running = [each.id for each in there if each.state is State.UP]
-    return cores if docker.hold(running, cores) else ()
+    running: list[str] = []
+    for container in docker.list_containers(project):
+        if container.cores:
+            return ()
+        if container.state is State.UP:
+            running.append(container.id)
+    return cores if docker.pin(running, cores) else ()
 
 
 def secrets_of(stack: Stack) -> tuple[str, ...]:
-    """The names of a stack's secrets: variables of the caller's, where they are set."""
+    """Return the names of a stack's secrets, which are environment variables."""
     return (JWT, *(name for name in secret_names(stack) if name != JWT))
 
 
 def make_secrets(stack: Stack) -> dict[str, str]:
-    """The secrets of a stack by their names: the caller's, or new ones."""
-    return {name: os.environ.get(name) or secrets.token_urlsafe(32) for name in secrets_of(stack)}
+    """Return the secrets of a stack by name, from the environment or generated."""
+    return {name: os.environ.get(name) or secrets.token_urlsafe(_SECRET_BYTES) for name in secrets_of(stack)}
 
 
-def start(stack: Stack, project: str, wanted: Wanted, hidden: Mapping[str, str]) -> None:
-    """Start the containers and wait until all are healthy. When it fails, the caller removes what there is.
+def start(stack: Stack, project: str, options: StartOptions, secret_values: Mapping[str, str]) -> None:
+    """Start the containers and wait until all are healthy. After an error the caller removes the project.
 
     Raises:
-        ConfigError: Its compose file is not there or wants something, or an image is missing.
-        TargetError: It did not start, or the engine cannot be asked.
+        ConfigError: The compose file does not exist or lacks a variable, or an image is missing.
+        TargetError: The stack did not start, or the engine does not answer.
     """
-    compose = declared(stack)
-    if not Path(compose.file).is_file():
-        raise ConfigError(
-            f"there is no compose file {compose.file} in {Path.cwd()}",
-            f"run in its folder, or say in scenarios/stacks/{stack.name}.yaml where it is",
-        )
-    command = [*_program(), "--project-name", project, "--file", compose.file]
-    command += [part for profile in compose.profiles for part in ("--profile", profile)]
-    environment = _environment(stack, wanted, hidden)
-    doing = f"start the stack '{stack.name}'"
-    config = docker.run([*command, "config"], doing, environment=environment)
+    compose = require_compose(stack)
+    command = [*_find_program(), "--project-name", project, "--file", _require_file(stack, compose)]
+    for profile in compose.profiles:
+        command += ["--profile", profile]
+    environment = _environment(stack, options, secret_values)
+    action = f"start the stack '{stack.name}'"
+    config = docker.run([*command, "config"], action, environment=environment)
     _require_images(compose, yaml.safe_load(config))
     for name in compose.caches:
-        docker.run(["docker", "volume", "create", name], doing)
+        docker.run(["docker", "volume", "create", name], action)
     end_s = time.monotonic() + compose.start_timeout_s
-    for tries_left in reversed(range(_TRIES)):
-        chosen = environment | _ports(compose, wanted.ports)
-        error = _up(stack, project, [*command, "up", "--detach", "--no-build"], chosen, hidden)
+    for attempts_left in reversed(range(_PORT_ATTEMPTS)):
+        with_ports = environment | _choose_ports(compose, options.ports)
+        error = _up(stack, project, [*command, "up", "--detach", "--no-build"], with_ports, secret_values)
         if error is None:
             break
-        if not (tries_left and PORT_TAKEN in error.message and not wanted.ports):
+        can_retry = attempts_left > 0 and PORT_TAKEN in error.message and not options.ports
+        if not can_retry:
             raise error
-        docker.remove(project)
-    _wait(project, compose, end_s, hidden)
+        docker.remove_project(project)
+    _wait_until_healthy(project, compose, end_s, secret_values)
+
+
+def _require_file(stack: Stack, compose: Compose) -> str:
+    if not Path(compose.file).is_file():
+        raise ConfigError(
+            f"the compose file {compose.file} does not exist in {Path.cwd()}",
+            f"run bench in its folder, or correct the path in scenarios/stacks/{stack.name}.yaml",
+        )
+    return compose.file
 
 
 def _up(
-    stack: Stack, project: str, command: list[str], environment: Mapping[str, str], hidden: Mapping[str, str]
+    stack: Stack,
+    project: str,
+    command: list[str],
+    environment: Mapping[str, str],
+    secret_values: Mapping[str, str],
 ) -> BenchError | None:
-    """Have the containers started, which waits for those that others depend on; what went wrong, or None."""
-    doing, timeout_s = f"start the stack '{stack.name}'", declared(stack).start_timeout_s
+    """Run `compose up`, which waits for containers that others depend on; return the error, or None."""
+    action = f"start the stack '{stack.name}'"
+    compose = require_compose(stack)
     try:
-        code, _, said = docker.attempt(command, doing, environment=environment, timeout_s=timeout_s)
+        code, _, stderr = docker.attempt(
+            command, action, environment=environment, timeout_s=compose.start_timeout_s
+        )
     except TargetError:
-        there = docker.containers(project)
-        return failure(there, hidden) or _late(declared(stack), there, hidden)
+        containers = docker.list_containers(project)
+        return find_failure(containers, secret_values) or _late_error(compose, containers, secret_values)
     if code == 0:
         return None
-    return failure(docker.containers(project), hidden) or explain(doing, hushed(said, hidden))
+    failure = find_failure(docker.list_containers(project), secret_values)
+    return failure or explain(action, hide_secrets(stderr, secret_values))
 
 
-def live(stack: Stack, project: str, hidden: Mapping[str, str], variables: Mapping[str, str]) -> Live:
-    """A stack whose containers are there.
+def attach(
+    stack: Stack, project: str, secret_values: Mapping[str, str], variables: Mapping[str, str]
+) -> RunningStack:
+    """Return a stack whose containers run.
 
     Args:
-        stack: Its declaration.
-        project: Its compose project.
-        hidden: Its secrets.
-        variables: Of the compose file, in the place of the caller's.
+        stack: The declaration.
+        project: The compose project.
+        secret_values: The secrets by name.
+        variables: Variables of the compose file that replace those of the caller's environment.
 
     Raises:
-        TargetError: A port that it declares is not open on this machine, or the engine cannot be asked.
+        TargetError: A declared port is not open on this machine, or the engine does not answer.
     """
-    compose, there = declared(stack), docker.containers(project)
-    values = _values(hidden)
+    compose = require_compose(stack)
+    containers = docker.list_containers(project)
+    values = _placeholders(secret_values)
     urls = {}
-    for each in there:
-        name = compose.named(each.service)
-        declaration = compose.services.get(name)
-        if declaration is None or declaration.port is None:
+    for container in containers:
+        name = compose.named(container.service)
+        service = compose.services.get(name)
+        if service is None or service.port is None:
             continue
-        if declaration.port not in each.ports:
+        if service.port not in container.ports:
             raise TargetError(
-                f"port {declaration.port} of service '{each.service}' is not open on this machine",
+                f"port {service.port} of service '{container.service}' is not open on this machine",
                 f"add it to ports: in {compose.file}",
             )
-        values[f"{name}.address"] = f"127.0.0.1:{each.ports[declaration.port]}"
-        urls[name] = values[f"{name}.url"] = f"http://{values[f'{name}.address']}"
-    return Live(
+        address = f"127.0.0.1:{container.ports[service.port]}"
+        values[f"{name}.address"] = address
+        values[f"{name}.url"] = f"http://{address}"
+        urls[name] = values[f"{name}.url"]
+    running = [container for container in containers if container.state is State.UP]
+    return RunningStack(
         stack,
         values,
         urls,
-        dead=watch([each for each in there if each.state is State.UP], hidden),
-        containers=_by_name(compose, there),
-        parts=_parts(compose, there, variables),
+        find_dead_service=ContainerWatch(running, secret_values).find_dead_service,
+        containers=_ids_by_name(compose, containers),
+        parts=_parts(compose, containers, variables),
     )
 
 
-def declared(stack: Stack) -> Compose:
-    """How a stack's containers start."""
+def require_compose(stack: Stack) -> Compose:
+    """Return the `compose` section of a stack.
+
+    Raises:
+        ConfigError: The stack has none.
+    """
     if stack.compose is None:
-        raise ConfigError(f"target '{stack.name}' declares no containers", "--stack compose")
+        raise ConfigError(f"stack '{stack.name}' declares no containers", "--stack compose")
     return stack.compose
 
 
-def _program() -> list[str]:
-    """The program that reads compose files: Docker's plugin, or the one before it."""
-    code, _, said = docker.attempt(["docker", "compose", "version"], "start containers")
+def _find_program() -> list[str]:
+    """Return the command of Docker's compose plugin, or of its predecessor."""
+    code, _, stderr = docker.attempt(["docker", "compose", "version"], "start containers")
     if code == 0:
         return ["docker", "compose"]
-    alone = shutil.which("docker-compose")
-    if alone is not None and lacks_compose(said):
-        return [alone]
+    standalone = shutil.which("docker-compose")
+    if standalone is not None and lacks_compose(stderr):
+        return [standalone]
     raise ConfigError(
-        "docker has no compose",
-        "install its plugin docker-compose-plugin, or measure without containers: --stack embedded",
+        "the docker program has no compose plugin",
+        "install docker-compose-plugin, or measure without containers: --stack embedded",
     )
 
 
-def _values(hidden: Mapping[str, str]) -> dict[str, str]:
-    named = {f"secret.{name}": value for name, value in hidden.items()}
-    return placeholders(None) | named | {"jwt_secret": hidden[JWT]}
+def _placeholders(secret_values: Mapping[str, str]) -> dict[str, str]:
+    values = placeholder_values(None)
+    for name, value in secret_values.items():
+        values[f"secret.{name}"] = value
+    values["jwt_secret"] = secret_values[JWT]
+    return values
 
 
-def _environment(stack: Stack, wanted: Wanted, hidden: Mapping[str, str]) -> dict[str, str]:
-    compose, values = declared(stack), _values(hidden)
-    unknown = sorted(wanted.variables.keys() - set(compose.visible))
+def _environment(stack: Stack, options: StartOptions, secret_values: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of the compose file. Injections come last: they replace all others."""
+    compose = require_compose(stack)
+    unknown = sorted(options.variables.keys() - set(compose.visible))
     if unknown:
-        there_are = ", ".join(compose.visible) or "none"
-        raise ConfigError(f"target '{stack.name}' has no variable {unknown[0]}", f"there are: {there_are}")
-    own = {
-        key: expand(text, values, f"compose.environment.{key}") for key, text in compose.environment.items()
-    }
-    turned = {stack.knobs[knob]: f"{number:g}" for knob, number in wanted.injections.items()}
-    return docker.surroundings() | own | seen(compose, wanted.variables) | turned
+        variables = ", ".join(compose.visible) or "none"
+        raise ConfigError(f"stack '{stack.name}' has no variable {unknown[0]}", f"variables: {variables}")
+    environment = docker.docker_environment()
+    values = _placeholders(secret_values)
+    for name, text in compose.environment.items():
+        environment[name] = expand(text, values, f"compose.environment.{name}")
+    environment |= visible_variables(compose, options.variables)
+    for knob, value in options.injections.items():
+        environment[stack.knobs[knob]] = f"{value:g}"
+    return environment
 
 
-def seen(compose: Compose, variables: Mapping[str, str]) -> dict[str, str]:
-    """The caller's variables that the compose file sees; those given take the place of the shell's."""
-    return {
-        name: value for name in compose.visible if (value := variables.get(name, os.environ.get(name, "")))
-    }
+def visible_variables(compose: Compose, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the declared variables that have a value.
+
+    Args:
+        compose: The declaration, with the names of the variables.
+        variables: Values that replace those of the caller's environment.
+    """
+    visible = {}
+    for name in compose.visible:
+        value = variables.get(name, os.environ.get(name, ""))
+        if value:
+            visible[name] = value
+    return visible
 
 
 def _require_images(compose: Compose, config: Mapping[str, Any]) -> None:
-    """Nothing is fetched or built in silence: that could be another image than the one that was meant."""
-    for service, (name, buildable) in images(config, compose.profiles).items():
-        if name and docker.image_id(name) is None:
-            profiles = "".join(f" --profile {each}" for each in compose.profiles)
+    """Refuse a missing image. An automatic pull or build could produce another image than intended."""
+    profiles = "".join(f" --profile {profile}" for profile in compose.profiles)
+    for service, (name, is_buildable) in images(config, compose.profiles).items():
+        if name and docker.find_image_id(name) is None:
+            build = f"docker compose --file {compose.file}{profiles} build {service}"
+            pull = f"docker pull {name}, or docker build --tag {name} if you have its source"
             raise ConfigError(
                 f"the image {name} of service '{service}' is not on this machine",
-                f"docker compose --file {compose.file}{profiles} build {service}"
-                if buildable
-                else f"docker pull {name}, or docker build --tag {name} where it is yours to build",
+                build if is_buildable else pull,
             )
 
 
-def _ports(compose: Compose, given: Mapping[str, int]) -> dict[str, str]:
-    """A port for every service that can have one.
+def _choose_ports(compose: Compose, chosen: Mapping[str, int]) -> dict[str, str]:
+    """Return the port variables of all services, with free ports for those that the caller did not choose.
 
-    A port that Docker chooses is another one after each restart of the container, so it is chosen here.
+    Docker itself would choose another port after each restart of a container.
     """
-    found = {}
-    with ExitStack() as held:
-        for name, each in compose.services.items():
-            if each.port_variable is not None:
-                free = held.enter_context(socket.socket())
+    variables = {}
+    with ExitStack() as open_sockets:
+        for name, service in compose.services.items():
+            if service.port_variable is not None:
+                free = open_sockets.enter_context(socket.socket())
                 free.bind(("127.0.0.1", 0))
-                found[each.port_variable] = str(given.get(name) or free.getsockname()[1])
-    return found
+                variables[service.port_variable] = str(chosen.get(name) or free.getsockname()[1])
+    return variables
 
 
-def _wait(project: str, compose: Compose, end_s: float, hidden: Mapping[str, str]) -> None:
+def _wait_until_healthy(
+    project: str, compose: Compose, end_s: float, secret_values: Mapping[str, str]
+) -> None:
     while True:
-        there = docker.containers(project)
-        if there and all(each.ready for each in there):
+        containers = docker.list_containers(project)
+        if containers and all(container.ready for container in containers):
             return
-        if (failed := failure(there, hidden)) is not None:
-            raise failed
+        failure = find_failure(containers, secret_values)
+        if failure is not None:
+            raise failure
         if time.monotonic() > end_s:
-            raise _late(compose, there, hidden)
+            raise _late_error(compose, containers, secret_values)
         time.sleep(_POLL_S)
 
 
-def _late(compose: Compose, there: tuple[Container, ...], hidden: Mapping[str, str]) -> TargetError:
-    late = next((each for each in there if not each.ready), None)
-    how = f"service '{late.service}' {late.in_words}{tail(late, hidden)}" if late else "there is none"
+def _late_error(
+    compose: Compose, containers: Sequence[Container], secret_values: Mapping[str, str]
+) -> TargetError:
+    problem = "no container exists"
+    for container in containers:
+        if not container.ready:
+            problem = (
+                f"service '{container.service}' {container.in_words}{log_tail(container, secret_values)}"
+            )
+            break
     return TargetError(
-        f"the containers were not healthy within {compose.start_timeout_s:g} s: {how}",
-        "compose: start_timeout_s in the stack's file says how long they may take",
+        f"the containers were not healthy within {compose.start_timeout_s:g} s: {problem}",
+        "compose: start_timeout in the stack file sets the limit",
     )
 
 
-def _by_name(compose: Compose, there: tuple[Container, ...]) -> dict[str, str]:
-    """The containers' ids by what targets call the service; the second of one has a number."""
-    found: dict[str, str] = {}
-    for each in there:
-        name = compose.named(each.service)
-        alike = sum(known == name or known.startswith(f"{name}-") for known in found)
-        found[f"{name}-{alike + 1}" if name in found else name] = each.id
-    return found
+def _ids_by_name(compose: Compose, containers: Sequence[Container]) -> dict[str, str]:
+    """Return the container ids by the service names of targets; further containers get `-2`, `-3`, …."""
+    ids: dict[str, str] = {}
+    counts: dict[str, int] = {}
+    for container in containers:
+        name = compose.named(container.service)
+        counts[name] = counts.get(name, 0) + 1
+        ids[name if counts[name] == 1 else f"{name}-{counts[name]}"] = container.id
+    return ids
 
 
-def _parts(compose: Compose, there: tuple[Container, ...], variables: Mapping[str, str]) -> dict[str, str]:
-    held = {}
-    for each in there:
-        name = compose.named(each.service)
-        if name in compose.services and (command := compose.services[name].identity):
-            printed = docker.run(["docker", "exec", each.id, *command], f"ask '{name}' what it holds")
-            held[name] = hashlib.sha256(printed.encode()).hexdigest()
+def _parts(
+    compose: Compose, containers: tuple[Container, ...], variables: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the images and settings that must be equal for two runs to be comparable."""
+    identities = {}
+    for container in containers:
+        name = compose.named(container.service)
+        service = compose.services.get(name)
+        if service is not None and service.identity:
+            command = ["docker", "exec", container.id, *service.identity]
+            printed = docker.run(command, f"read the identity of '{name}'")
+            identities[name] = hashlib.sha256(printed.encode()).hexdigest()
     digest = hashlib.sha256(Path(compose.file).read_bytes()).hexdigest()
-    return parts(compose, digest, seen(compose, variables), there, held)
+    return parts(compose, digest, visible_variables(compose, variables), containers, identities)

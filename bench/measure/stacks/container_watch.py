@@ -1,61 +1,76 @@
-"""Which containers failed or ended for good, with the end of what they wrote."""
+"""Find containers that failed or ended, with the end of their logs."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 
 from bench.core.config.compose import Container, gone
 from bench.errors import ConfigError, TargetError
 from bench.measure.stacks import docker
 
-# A look costs the `docker` program's start; a container that is gone is seen twice before it counts.
-_LOOK_EVERY_S = 5.0
+# Each look starts the `docker` program.
+_LOOK_INTERVAL_S = 5.0
 _LOG_TAIL_LINES = 5
 
 
-def failure(there: tuple[Container, ...], hidden: Mapping[str, str]) -> TargetError | None:
-    """What is wrong with the first container that will not become healthy, with the end of its log."""
-    failed = next((each for each in there if each.failed), None)
-    if failed is None:
-        return None
-    return TargetError(
-        f"service '{failed.service}' {failed.in_words}{tail(failed, hidden)}",
-        f"its image is {failed.image.removeprefix('sha256:')[:12]}; run it by hand to see more",
-    )
+def find_failure(containers: Sequence[Container], secrets: Mapping[str, str]) -> TargetError | None:
+    """Return an error about the first container that cannot become healthy, with the end of its log."""
+    for container in containers:
+        if container.failed:
+            image = container.image.removeprefix("sha256:")[:12]
+            return TargetError(
+                f"service '{container.service}' {container.in_words}{log_tail(container, secrets)}",
+                f"run its image {image} manually to see more",
+            )
+    return None
 
 
-def tail(container: Container, hidden: Mapping[str, str]) -> str:
-    """The last lines that it wrote, ready to follow a sentence."""
-    lines = hushed(docker.log(container.id, _LOG_TAIL_LINES), hidden).splitlines()
-    return ": " + " | ".join(lines) if lines else ", and wrote nothing"
+def log_tail(container: Container, secrets: Mapping[str, str]) -> str:
+    """Return the last lines of a container's log, to follow a sentence."""
+    lines = hide_secrets(docker.read_log(container.id, _LOG_TAIL_LINES), secrets).splitlines()
+    return ": " + " | ".join(lines) if lines else "; its log is empty"
 
 
-def hushed(text: str, hidden: Mapping[str, str]) -> str:
-    """A text with the names of secrets in their place."""
-    for name, value in hidden.items():
+def hide_secrets(text: str, secrets: Mapping[str, str]) -> str:
+    """Return a text with the name of each secret in the place of its value."""
+    for name, value in secrets.items():
         text = text.replace(value, f"${name}")
     return text
 
 
-def watch(ran: list[Container], hidden: Mapping[str, str]) -> Callable[[], str | None]:
-    """Says which service ended for good; one that its restart policy brings back is not dead."""
-    by_id = {each.id: each for each in ran}
-    look_s, suspect = time.monotonic() + _LOOK_EVERY_S, ""
+class ContainerWatch:
+    """Find a container that ended permanently; one that its restart policy starts again counts as running.
 
-    def dead() -> str | None:
-        nonlocal look_s, suspect
-        if time.monotonic() < look_s:
+    Args:
+        running: The containers that run now.
+        secrets: Secrets by name, which no message contains.
+    """
+
+    def __init__(self, running: Sequence[Container], secrets: Mapping[str, str]) -> None:
+        self._running = {container.id: container for container in running}
+        self._secrets = secrets
+        self._next_look_s = time.monotonic() + _LOOK_INTERVAL_S
+        self._suspect: str | None = None
+
+    def find_dead_service(self) -> str | None:
+        """Describe a service whose container ended; None while all run.
+
+        A container counts as ended at the second look that finds it so. An engine that does not answer
+        reports no end.
+        """
+        if time.monotonic() < self._next_look_s:
             return None
-        look_s = time.monotonic() + _LOOK_EVERY_S
+        self._next_look_s = time.monotonic() + _LOOK_INTERVAL_S
         try:
-            now = docker.inspect(list(by_id))
+            current = docker.inspect(list(self._running))
         except (ConfigError, TargetError):
-            return None  # an engine that does not answer says nothing of the containers
-        ended, before = gone(by_id, now) or "", suspect
-        suspect = ended
-        if not ended or ended != before:
             return None
-        last = next((each for each in now if each.id == ended), None)
-        how = f"{last.in_words}{tail(last, hidden)}" if last else "was removed"
-        return f"service '{by_id[ended].service}' {how}"
-
-    return dead
+        ended = gone(self._running, current)
+        is_confirmed = ended is not None and ended == self._suspect
+        self._suspect = ended
+        if ended is None or not is_confirmed:
+            return None
+        service = self._running[ended].service
+        for container in current:
+            if container.id == ended:
+                return f"service '{service}' {container.in_words}{log_tail(container, self._secrets)}"
+        return f"service '{service}' was removed"

@@ -1,4 +1,4 @@
-"""The `docker` program: containers by the label of their compose project, their logs, their end."""
+"""Run the `docker` program: find containers by their compose project, read their logs, remove them."""
 
 import os
 import subprocess
@@ -9,206 +9,216 @@ from contextlib import suppress
 from bench.core.config.compose import Container, parse_containers
 from bench.core.config.engine_errors import explain
 from bench.errors import BenchError, TargetError
-from bench.measure.stacks.live import inherited
+from bench.measure.stacks.running_stack import inherit_environment
 
-PROJECT = "com.docker.compose.project"
+PROJECT_LABEL = "com.docker.compose.project"
 _TIMEOUT_S = 60.0
-_END_TIMEOUT_S = 15.0
-_SETTLE_S = 0.3
-# What says where the engine is, and lets it be reached.
-_OF_THE_ENGINE = ("XDG_RUNTIME_DIR", "SSH_AUTH_SOCK")
+_TERMINATE_TIMEOUT_S = 15.0
+_MAX_REMOVE_ROUNDS = 10
+_EMPTY_ROUNDS = 2
+_EMPTY_ROUND_PAUSE_S = 0.3
+_KINDS = ("container", "network", "volume")
+# Variables that lead to the engine, besides DOCKER_*.
+_ENGINE_VARIABLES = ("XDG_RUNTIME_DIR", "SSH_AUTH_SOCK")
 
 
-def surroundings(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What `docker` may know of the caller's environment."""
-    return inherited(environ) | {
-        key: value for key, value in environ.items() if key in _OF_THE_ENGINE or key.startswith("DOCKER_")
-    }
+def docker_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the variables of the caller's environment that the `docker` program gets."""
+    variables = inherit_environment(environ)
+    for name, value in environ.items():
+        if name in _ENGINE_VARIABLES or name.startswith("DOCKER_"):
+            variables[name] = value
+    return variables
 
 
 def run(
     command: Sequence[str],
-    doing: str,
+    action: str,
     *,
     environment: Mapping[str, str] | None = None,
     timeout_s: float = _TIMEOUT_S,
-    merged: bool = False,
+    with_stderr: bool = False,
 ) -> str:
-    """What the program printed.
+    """Run the program and return its output.
 
     Args:
         command: Program and arguments.
-        doing: What for, to follow `cannot`.
-        environment: Of the program; what `docker` needs when there is none.
-        timeout_s: How long it may take.
-        merged: With what it wrote on stderr.
+        action: The purpose, to follow `cannot` in a message.
+        environment: Variables of the program; None for `docker_environment`.
+        timeout_s: Maximum time.
+        with_stderr: Append the output of stderr.
 
     Raises:
-        ConfigError, TargetError: It failed, is not there, or took too long.
+        ConfigError, TargetError: The program failed, does not exist, or took too long.
     """
-    code, out, said = attempt(command, doing, environment=environment, timeout_s=timeout_s)
+    code, stdout, stderr = attempt(command, action, environment=environment, timeout_s=timeout_s)
     if code != 0:
-        raise explain(doing, said)
-    return out + said if merged else out
+        raise explain(action, stderr)
+    return stdout + stderr if with_stderr else stdout
 
 
 def attempt(
     command: Sequence[str],
-    doing: str,
+    action: str,
     *,
     environment: Mapping[str, str] | None = None,
     timeout_s: float = _TIMEOUT_S,
 ) -> tuple[int, str, str]:
-    """The exit code, and what the program wrote on stdout and stderr.
+    """Run the program and return its exit code, stdout and stderr.
 
-    When we are interrupted it is told to end, and waited for, so that it asks the engine for nothing more.
+    If an exception interrupts the wait, the program is terminated first, so that it sends no more requests.
 
     Raises:
-        TargetError: It is not there, or took too long.
+        TargetError: The program does not exist or took too long.
     """
     try:
         process = subprocess.Popen(
             command,
-            env=dict(environment) if environment is not None else surroundings(),
+            env=dict(environment) if environment is not None else docker_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            start_new_session=True,  # Ctrl-C is for us; we end it in order
+            start_new_session=True,  # Ctrl-C reaches bench only, which then ends the program
         )
     except OSError as error:
         raise TargetError(
-            f"cannot {doing}: {command[0]}: {error.strerror}",
+            f"cannot {action}: {command[0]}: {error.strerror}",
             "install Docker with its compose plugin, or measure without containers: --stack embedded",
         ) from error
     with process:
         try:
-            out, said = process.communicate(timeout=timeout_s)
+            stdout, stderr = process.communicate(timeout=timeout_s)
         except BaseException as error:
-            _end(process)
+            _terminate(process)
             if isinstance(error, subprocess.TimeoutExpired):
                 raise TargetError(
-                    f"cannot {doing}: no answer within {timeout_s:g} s", "does docker info answer?"
+                    f"cannot {action}: no answer within {timeout_s:g} s", "check that docker info answers"
                 ) from error
             raise
-    return process.returncode, out, said
+    return process.returncode, stdout, stderr
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _terminate(process: subprocess.Popen[str]) -> None:
     process.terminate()
     try:
-        process.wait(timeout=_END_TIMEOUT_S)
+        process.wait(timeout=_TERMINATE_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
 
 
-def projects() -> set[str]:
-    """The names of all compose projects of which anything is there.
+def list_projects() -> set[str]:
+    """Return the compose projects that have a container, a network or a volume.
 
     Raises:
-        ConfigError, TargetError: The engine cannot be asked.
+        ConfigError, TargetError: The engine does not answer.
     """
-    form = f'{{{{.Label "{PROJECT}"}}}}'
-    kinds = (["ps", "--all"], ["network", "ls"], ["volume", "ls"])
-    found = (run(["docker", *kind, "--format", form], "list what runs") for kind in kinds)
-    return {name for text in found for name in text.split()}
+    template = f'{{{{.Label "{PROJECT_LABEL}"}}}}'
+    projects: set[str] = set()
+    for command in (["ps", "--all"], ["network", "ls"], ["volume", "ls"]):
+        projects.update(run(["docker", *command, "--format", template], "list containers").split())
+    return projects
 
 
-def containers(project: str) -> tuple[Container, ...]:
-    """The containers of a compose project.
+def list_containers(project: str) -> tuple[Container, ...]:
+    """Return the containers of a compose project.
 
     Raises:
-        ConfigError, TargetError: The engine cannot be asked.
+        ConfigError, TargetError: The engine does not answer.
     """
-    return inspect(_ids("container", project))
+    return inspect(_list_ids("container", project))
 
 
 def inspect(ids: Sequence[str]) -> tuple[Container, ...]:
-    """Containers by their ids; one that was removed is left out.
+    """Return containers by their ids, without those that do not exist.
 
     Raises:
-        ConfigError, TargetError: The engine cannot be asked.
+        ConfigError, TargetError: The engine does not answer.
     """
     if not ids:
         return ()
-    doing = "look at the containers"
-    code, out, said = attempt(["docker", "container", "inspect", *ids], doing)
-    if code != 0 and "no such container" not in said.lower():
-        raise explain(doing, said)
-    return parse_containers(out)
+    action = "inspect the containers"
+    code, stdout, stderr = attempt(["docker", "container", "inspect", *ids], action)
+    if code != 0 and "no such container" not in stderr.lower():
+        raise explain(action, stderr)
+    return parse_containers(stdout)
 
 
-def log(container: str, lines: int) -> str:
-    """The last lines that a container wrote; empty where the engine does not have them."""
+def read_log(container: str, lines: int) -> str:
+    """Return the last lines of a container's log; empty if the engine cannot read it."""
     with suppress(BenchError):
-        return run(["docker", "logs", "--tail", str(lines), container], "read a log", merged=True)
+        command = ["docker", "logs", "--tail", str(lines), container]
+        return run(command, "read a log", with_stderr=True)
     return ""
 
 
-def hold(ids: Sequence[str], cores: Sequence[int]) -> bool:
-    """Hold containers to some cores, also after a restart, and say whether they are held.
+def pin(ids: Sequence[str], cores: Sequence[int]) -> bool:
+    """Restrict containers to some cores, also after a restart, and return whether the engine did so.
 
-    Where the engine refuses they stay as they are: it is better measured unpinned than not.
+    A refusal is not an error: the run then continues without pinning.
     """
     if not ids or not cores:
         return False
     command = ["docker", "update", "--cpuset-cpus", ",".join(map(str, cores)), *ids]
-    return attempt(command, "hold containers to cores")[0] == 0
+    code, _, _ = attempt(command, "restrict containers to cores")
+    return code == 0
 
 
-def image_id(name: str) -> str | None:
-    """The id of an image on this machine; None when there is none of that name.
+def find_image_id(name: str) -> str | None:
+    """Return the id of a local image; None if it does not exist.
 
     Raises:
-        ConfigError, TargetError: The engine cannot be asked.
+        ConfigError, TargetError: The engine does not answer.
     """
-    doing = f"look for the image {name}"
-    code, out, said = attempt(["docker", "image", "inspect", "--format", "{{.Id}}", name], doing)
+    action = f"find the image {name}"
+    code, stdout, stderr = attempt(["docker", "image", "inspect", "--format", "{{.Id}}", name], action)
     if code == 0:
-        return out.strip()
-    if "no such image" in said.lower():
+        return stdout.strip()
+    if "no such image" in stderr.lower():
         return None
-    raise explain(doing, said)
+    raise explain(action, stderr)
 
 
-def remove(project: str) -> int:
-    """Remove a project's containers, networks and volumes, and say how many containers there were.
+def remove_project(project: str) -> int:
+    """Remove the containers, networks and volumes of a project, and return the number of containers.
 
-    By their label and not by `docker compose down`: that needs the compose file and all of its variables.
+    This uses the project's label. `docker compose down` needs the compose file and all of its variables.
 
     Raises:
-        ConfigError, TargetError: The engine cannot be asked, or keeps something.
+        ConfigError, TargetError: The engine does not answer, or keeps an object.
     """
-    count = empty = 0
-    found: dict[str, list[str]] = {}
-    # Until nothing is found twice: what was being made when we were interrupted may come late.
-    for _ in range(10):
-        found = {kind: _ids(kind, project) for kind in ("container", "network", "volume")}
-        count += len(found["container"])
-        empty = 0 if any(found.values()) else empty + 1
-        if empty == 2:  # noqa: PLR2004 - twice, as said above
+    count = 0
+    empty_rounds = 0
+    ids: dict[str, list[str]] = {}
+    # Stop after two rounds without objects: after an interrupt, the engine may still create one.
+    for _ in range(_MAX_REMOVE_ROUNDS):
+        ids = {kind: _list_ids(kind, project) for kind in _KINDS}
+        count += len(ids["container"])
+        empty_rounds = 0 if any(ids.values()) else empty_rounds + 1
+        if empty_rounds == _EMPTY_ROUNDS:
             return count
-        _remove(["docker", "rm", "--force", "--volumes"], found["container"])
-        _remove(["docker", "network", "rm"], found["network"])
-        _remove(["docker", "volume", "rm", "--force"], found["volume"])
-        time.sleep(_SETTLE_S if empty else 0.0)
-    left = [each[:12] for ids in found.values() for each in ids]
+        _remove(["docker", "rm", "--force", "--volumes"], ids["container"])
+        _remove(["docker", "network", "rm"], ids["network"])
+        _remove(["docker", "volume", "rm", "--force"], ids["volume"])
+        time.sleep(_EMPTY_ROUND_PAUSE_S if empty_rounds else 0.0)
+    kept: list[str] = []
+    for kind in _KINDS:
+        kept += [object_id[:12] for object_id in ids[kind]]
     raise TargetError(
-        f"the engine keeps {', '.join(left)} of {project}", "docker rm --force, network rm, volume rm"
+        f"the engine keeps {', '.join(kept)} of {project}",
+        "remove them: docker rm --force, docker network rm, docker volume rm",
     )
 
 
 def _remove(command: Iterable[str], ids: Sequence[str]) -> None:
-    """One that is gone meanwhile is no error; one that stays is found again."""
+    """Remove objects. A missing object is not an error; a kept one appears in the next round."""
     if ids:
         attempt([*command, *ids], "remove the stack")
 
 
-def _ids(kind: str, project: str) -> list[str]:
-    every = ["--all", "--no-trunc"] if kind == "container" else []
-    return run(
-        ["docker", kind, "ls", *every, "--quiet", "--filter", f"label={PROJECT}={project}"],
-        "list what runs",
-    ).split()
+def _list_ids(kind: str, project: str) -> list[str]:
+    options = ["--all", "--no-trunc"] if kind == "container" else []
+    command = ["docker", kind, "ls", *options, "--quiet", "--filter", f"label={PROJECT_LABEL}={project}"]
+    return run(command, f"list the {kind}s of {project}").split()

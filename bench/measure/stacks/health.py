@@ -1,35 +1,39 @@
-"""Waits until a stack answers a test user, not only until a port is open."""
+"""Wait until a stack answers a test user; an open port is not enough."""
 
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 
 import httpx
 
 from bench.core.config.stack import Stack
 from bench.errors import TargetError
 
-_PAUSE_S = 0.1
-_UNAUTHORIZED = 401
-_SERVER_ERROR = 500
+_INTERVAL_S = 0.1
+_REQUEST_TIMEOUT_S = 5.0
+_MAX_TEXT_CHARACTERS = 200
 
 
 def wait_until_ready(
-    url: str, headers: Mapping[str, str], timeout_s: float, dead: Callable[[], str | None] = lambda: None
+    url: str,
+    headers: Mapping[str, str],
+    timeout_s: float,
+    find_dead_service: Callable[[], str | None] = lambda: None,
 ) -> None:
-    """Return when the address answers 200.
+    """Return when the address answers with success.
 
     Args:
-        url: Asked again and again.
-        headers: Sent along, a test user's token among them.
-        timeout_s: How long to go on.
-        dead: Says what died meanwhile, so that nobody waits for the dead.
+        url: The address to request repeatedly.
+        headers: Request headers, with the token of a test user.
+        timeout_s: Maximum waiting time.
+        find_dead_service: Describes a service that ended meanwhile.
 
     Raises:
-        TargetError: It did not in time, a service died, or the token was refused.
+        TargetError: The time is over, a service ended, or the service refused the token.
     """
     last = "no answer"
     end_s = time.monotonic() + timeout_s
-    with httpx.Client(headers=headers, timeout=5.0, trust_env=False) as client:
+    with httpx.Client(headers=headers, timeout=_REQUEST_TIMEOUT_S, trust_env=False) as client:
         while time.monotonic() < end_s:
             try:
                 response = client.get(url)
@@ -38,40 +42,41 @@ def wait_until_ready(
             else:
                 if response.is_success:
                     return
-                last = f"{response.status_code} {response.text[:200]}"
-                if response.status_code == _UNAUTHORIZED:
+                last = f"{response.status_code} {response.text[:_MAX_TEXT_CHARACTERS]}"
+                if response.status_code == HTTPStatus.UNAUTHORIZED:
                     raise TargetError(
                         f"{url} refused the test user's token: {last}",
-                        "JWT_SECRET must be the backend's own, and the test users must be in its store",
+                        "set JWT_SECRET to the backend's secret; the test users must be in its store",
                     )
-            death = dead()
+            death = find_dead_service()
             if death is not None:
                 raise TargetError(death)
-            time.sleep(_PAUSE_S)
+            time.sleep(_INTERVAL_S)
     raise TargetError(
-        f"{url} was not ready within {timeout_s:g} s: {last}", "is the stack up? bench stack status"
+        f"{url} was not ready within {timeout_s:g} s: {last}", "check the stack: bench stack status"
     )
 
 
-def answering(stack: Stack, urls: Mapping[str, str]) -> dict[str, str]:
-    """How the services of a stack that runs elsewhere answer: `up`, or what was wrong.
+def probe_services(stack: Stack, urls: Mapping[str, str]) -> dict[str, str]:
+    """Return the state of each service of a stack that runs elsewhere: `up`, or the problem.
 
-    Without a test user a service may refuse the question; then it answers, and that is what was asked.
+    A service that refuses a request without a test user is up.
 
     Args:
-        stack: Which paths to ask: those that it declares, else the root.
-        urls: By service.
+        stack: The declaration. It contains the paths to request; the default is the root.
+        urls: Addresses by service.
     """
-    paths = {
-        layer.target.service: layer.target.ready for layer in (stack.layers.tiers if stack.layers else ())
-    }
-    found = {}
-    with httpx.Client(timeout=5.0, trust_env=False) as client:
-        for name, url in urls.items():
+    tiers = stack.layers.tiers if stack.layers else ()
+    paths = {layer.target.service: layer.target.ready for layer in tiers}
+    states = {}
+    with httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=False) as client:
+        for service, url in urls.items():
+            address = url.rstrip("/") + paths.get(service, "/")
             try:
-                code = client.get(url.rstrip("/") + paths.get(name, "/")).status_code
+                status = client.get(address).status_code
             except (httpx.HTTPError, httpx.InvalidURL) as error:
-                found[name] = f"no answer: {error}"
+                states[service] = f"no answer: {error}"
             else:
-                found[name] = "up" if code < _SERVER_ERROR else f"answers {code}"
-    return found
+                is_up = status < HTTPStatus.INTERNAL_SERVER_ERROR
+                states[service] = "up" if is_up else f"answers {status}"
+    return states

@@ -1,4 +1,4 @@
-"""Names of compose projects: whose stack, of which folder, and the process that must remove it."""
+"""Names of compose projects. A name contains the stack, the folder, and the process that must remove it."""
 
 import hashlib
 import itertools
@@ -10,43 +10,51 @@ import psutil
 
 from bench.measure.stacks import docker
 
-_number = itertools.count(1)
+_numbers = itertools.count(1)
 
 
 def persistent_project(stack: str) -> str:
-    """The project of a stack that stays up: one for each stack and folder."""
+    """Return the project of a persistent stack: one for each stack and folder."""
     folder = hashlib.sha256(os.fsencode(Path.cwd())).hexdigest()[:6]
     return f"bench-{stack}-{folder}"
 
 
-def own_project(stack: str) -> str:
-    """A project that this process removes; its name says which, so that a killed one's are known."""
-    started = int(psutil.Process().create_time())
-    return f"{persistent_project(stack)}-{os.getpid()}-{started}-{next(_number)}"
+def new_project(stack: str) -> str:
+    """Return a new project that this process owns and must remove.
+
+    The name contains the process id and the start time: the kernel reuses a process id, but not both.
+    """
+    started_s = int(psutil.Process().create_time())
+    return f"{persistent_project(stack)}-{os.getpid()}-{started_s}-{next(_numbers)}"
 
 
-def left_behind(stack: str) -> list[str]:
-    """The projects of this folder's runs that were killed before they could remove them.
+def list_left_behind(stack: str) -> list[str]:
+    """Return the projects of this folder whose owner was killed before it could remove them.
 
     Raises:
-        ConfigError, TargetError: The engine cannot be asked.
+        ConfigError, TargetError: The engine does not answer.
     """
-    ours = re.compile(rf"{re.escape(persistent_project(stack))}-(\d+)-(\d+)-\d+")
-    found = ((name, ours.fullmatch(name)) for name in sorted(docker.projects()))
-    return [name for name, match in found if match and not _runs(int(match[1]), int(match[2]))]
+    pattern = re.compile(rf"{re.escape(persistent_project(stack))}-(\d+)-(\d+)-\d+")
+    left_behind = []
+    for project in sorted(docker.list_projects()):
+        match = pattern.fullmatch(project)
+        if match and not _owner_runs(pid=int(match[1]), started_s=int(match[2])):
+            left_behind.append(project)
+    return left_behind
 
 
 def remove_left_behind(stack: str) -> int:
-    """Remove what killed runs left behind, and say how many containers that were.
+    """Remove the projects that killed runs left behind, and return the number of their containers.
 
     Raises:
-        ConfigError, TargetError: The engine cannot be asked, or keeps something.
+        ConfigError, TargetError: The engine does not answer, or keeps a container.
     """
-    return sum(docker.remove(name) for name in left_behind(stack))
+    return sum(docker.remove_project(project) for project in list_left_behind(stack))
 
 
-def _runs(pid: int, started: int) -> bool:
+def _owner_runs(pid: int, started_s: int) -> bool:
+    """Return whether the process still runs. A younger process with the same id is not the owner."""
     try:
-        return int(psutil.Process(pid).create_time()) == started
+        return int(psutil.Process(pid).create_time()) == started_s
     except psutil.NoSuchProcess:
         return False

@@ -1,1 +1,1 @@
-"""Test users and fixtures: their tokens, and the stores that hold them."""
+"""Test users and fixtures: their tokens, and the stores that contain them."""

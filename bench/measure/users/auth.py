@@ -1,4 +1,4 @@
-"""Tokens of test users: HS256 JSON Web Tokens, as the stack's own sign-in would give them."""
+"""Tokens of test users: HS256 JSON Web Tokens, equal to those of the stack's own sign-in."""
 
 import secrets
 from collections.abc import Mapping
@@ -12,50 +12,54 @@ from bench.core.config.stack import Stack, Users, expand_all
 from bench.errors import ConfigError
 
 SECRET_VARIABLE = "JWT_SECRET"  # noqa: S105 - the variable's name, not a secret
+_SECRET_BYTES = 48
+_ID_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user that exists only for a run: `id` is 24 hexadecimal digits."""
+    """A test user."""
 
     id: str
+    """24 hexadecimal digits."""
     username: str
+    """Contains the run's id."""
 
     @classmethod
     def make(cls, run_id: str, number: int) -> "Account":
-        """A new user; the name says which run it belongs to."""
-        return cls(id=secrets.token_hex(12), username=f"bench-{run_id}-{number}".lower())
+        """Create a test user of a run."""
+        return cls(id=secrets.token_hex(_ID_BYTES), username=f"bench-{run_id}-{number}".lower())
 
     def placeholders(self, now: datetime) -> dict[str, str]:
-        """What `${…}` stands for in the user's document and claims."""
+        """Return the values of `${…}` in the user's document and claims."""
         return {"id": self.id, "username": self.username, "now": now.isoformat()}
 
 
 def jwt_secret(environ: Mapping[str, str], *, generate: bool) -> SecretStr:
-    """The secret that tokens are signed with.
+    """Return the secret that signs tokens.
 
     Args:
-        environ: Where JWT_SECRET is looked for.
-        generate: Make one up when it is not there: right for a stack that we start ourselves.
+        environ: Environment variables, which may contain JWT_SECRET.
+        generate: Generate a missing secret. Use this only for a stack that bench itself starts.
 
     Raises:
-        ConfigError: It is not there, and the stack that runs already has its own.
+        ConfigError: JWT_SECRET is missing, and `generate` is False.
     """
     if environ.get(SECRET_VARIABLE):
         return SecretStr(environ[SECRET_VARIABLE])
     if not generate:
         raise ConfigError(
             f"{SECRET_VARIABLE} is not set",
-            f"export {SECRET_VARIABLE}=… (the same as the stack's backend has)",
+            f"export {SECRET_VARIABLE}=… with the secret of the stack's backend",
         )
-    return SecretStr(secrets.token_urlsafe(48))
+    return SecretStr(secrets.token_urlsafe(_SECRET_BYTES))
 
 
-def declared_users(stack: Stack) -> Users:
-    """How a stack's users are made.
+def require_users(stack: Stack) -> Users:
+    """Return the `users` section of a stack.
 
     Raises:
-        ConfigError: It declares none.
+        ConfigError: The stack has none.
     """
     if stack.users is None:
         raise ConfigError(
@@ -65,7 +69,7 @@ def declared_users(stack: Stack) -> Users:
 
 
 def mint(user: Account, users: Users, secret: SecretStr, now: datetime | None = None) -> str:
-    """A token of a user that is valid from `now` for the lifetime that the stack declares."""
+    """Create a token of a test user, valid from `now` for the declared lifetime."""
     issued = now or datetime.now(UTC)
     claims = expand_all(users.claims, user.placeholders(issued), "users.claims")
     expires = issued + timedelta(seconds=users.token_lifetime_s)

@@ -1,4 +1,4 @@
-"""Where a stack keeps its users and other documents: how they are put in and taken out."""
+"""Stores of a stack's users and fixtures: a program, or a MongoDB collection."""
 
 import json
 import subprocess
@@ -11,39 +11,47 @@ from bench.errors import TargetError
 
 _COMMAND_TIMEOUT_S = 30.0
 _SELECTION_TIMEOUT_MS = 5_000
-_LONGEST_TEXT = 200  # of a server's complaint
+_MAX_TEXT_CHARACTERS = 200  # of a server's error message
 
 
 class DocumentStore(Protocol):
-    """Where a stack keeps documents."""
+    """A store that bench adds documents to and removes documents from."""
 
     def add(self, documents: Sequence[Mapping[str, Any] | str]) -> None:
-        """Put documents, or bare ids, in."""
+        """Add documents. A bare id stands for a document without fields.
+
+        Raises:
+            TargetError: The store refuses them or does not answer.
+        """
         ...
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Take documents out; an id that is not there is no error."""
+        """Remove documents. A missing document is not an error.
+
+        Raises:
+            TargetError: The store refuses or does not answer.
+        """
         ...
 
 
 class CommandDocumentStore:
-    """Documents that a program of the stack puts in."""
+    """A store behind a program of the stack: `COMMAND add` and `COMMAND remove`, with JSON on stdin."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._command = command
         self._environment = environment
 
     def add(self, documents: Sequence[Mapping[str, Any] | str]) -> None:
-        """Put documents, or bare ids, in."""
+        """Add documents or bare ids."""
         self._run("add", documents)
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Take documents out."""
+        """Remove documents."""
         self._run("remove", ids)
 
     def _run(self, action: str, content: Sequence[Any]) -> None:
         try:
-            done = subprocess.run(
+            completed = subprocess.run(
                 [*self._command, action],
                 input=json.dumps(content),
                 env=dict(self._environment),
@@ -51,39 +59,33 @@ class CommandDocumentStore:
                 text=True,
                 timeout=_COMMAND_TIMEOUT_S,
                 check=False,
-                start_new_session=True,  # Ctrl-C must not keep it from removing users
+                start_new_session=True,  # Ctrl-C must not interrupt the removal of users
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise TargetError(f"cannot {action} test data: {error}") from error
-        if done.returncode != 0:
-            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            raise TargetError(f"cannot {action} test data: {last}")
+        if completed.returncode != 0:
+            lines = completed.stderr.strip().splitlines() or ["the program printed no error"]
+            raise TargetError(f"cannot {action} test data: {lines[-1]}")
 
 
 class MongoDocumentStore:
-    """Documents in a MongoDB collection: `_id` is an ObjectId, dates are dates."""
+    """A MongoDB collection: `_id` is an ObjectId, dates are dates."""
 
     def __init__(self, uri: str, collection: str) -> None:
         self._uri = uri
         self._collection = collection
 
     def add(self, documents: Sequence[Mapping[str, Any] | str]) -> None:
-        """Put documents, or bare ids, in."""
-        from bson import ObjectId  # noqa: PLC0415 - only stacks with a MongoDB pay for its import
-
-        made = [
-            {key: ObjectId(value) if key == "_id" else _dated(key, value) for key, value in document.items()}
-            for each in documents
-            for document in [{"_id": each} if isinstance(each, str) else each]
-        ]
-        self._with_collection("add", lambda users: users.insert_many(made))
+        """Add documents or bare ids."""
+        converted = [_convert({"_id": entry} if isinstance(entry, str) else entry) for entry in documents]
+        self._with_collection("add", lambda collection: collection.insert_many(converted))
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Take documents out."""
-        from bson import ObjectId  # noqa: PLC0415 - likewise
+        """Remove documents."""
+        from bson import ObjectId  # noqa: PLC0415 - only stacks with a MongoDB pay for its import
 
-        found = {"_id": {"$in": [ObjectId(each) for each in ids]}}
-        self._with_collection("remove", lambda users: users.delete_many(found))
+        query = {"_id": {"$in": [ObjectId(text) for text in ids]}}
+        self._with_collection("remove", lambda collection: collection.delete_many(query))
 
     def _with_collection(self, action: str, change: Any) -> None:
         from pymongo import MongoClient  # noqa: PLC0415 - likewise
@@ -94,46 +96,55 @@ class MongoDocumentStore:
                 self._uri, serverSelectionTimeoutMS=_SELECTION_TIMEOUT_MS
             ) as client:
                 change(client.get_default_database()[self._collection])
-        except (PyMongoError, ValueError) as error:  # a port that is none is a ValueError
+        except (PyMongoError, ValueError) as error:  # an invalid port is a ValueError
             raise TargetError(
-                f"cannot {action} test data in MongoDB: {_why(error)}",
-                "does MONGODB_URI name the server, the database and a user that may write? is its disk full?",
+                f"cannot {action} test data in MongoDB: {_describe(error)}",
+                "check the server, the database and the user in MONGODB_URI, and the free space of its disk",
             ) from error
 
 
-def _why(error: Exception) -> str:
-    """What kind of error it is, and the server's words where it has some; others name addresses."""
-    found = getattr(error, "details", None) or {}
-    first = (found.get("writeErrors") or [found])[0]
-    words = str(first.get("errmsg", "")).partition("\n")[0][:_LONGEST_TEXT]
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+def _convert(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document with MongoDB's types: an ObjectId, and dates in the fields that end in `At`."""
+    from bson import ObjectId  # noqa: PLC0415 - likewise
+
+    converted: dict[str, Any] = {}
+    for name, value in document.items():
+        if name == "_id":
+            converted[name] = ObjectId(value)
+        elif name.endswith("At") and isinstance(value, str):
+            converted[name] = datetime.fromisoformat(value)
+        else:
+            converted[name] = value
+    return converted
 
 
-def _dated(key: str, value: Any) -> Any:
-    """A date where the document's template has one: the names that end in `At`."""
-    return datetime.fromisoformat(value) if key.endswith("At") and isinstance(value, str) else value
+def _describe(error: Exception) -> str:
+    """Return the type of an error and the server's message; other texts contain addresses."""
+    details = getattr(error, "details", None) or {}
+    first = (details.get("writeErrors") or [details])[0]
+    message = str(first.get("errmsg", "")).partition("\n")[0][:_MAX_TEXT_CHARACTERS]
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def open_store(
-    store: CommandStore | MongoStore, values: Mapping[str, str], environment: Mapping[str, str], where: str
+    store: CommandStore | MongoStore, values: Mapping[str, str], environment: Mapping[str, str], field: str
 ) -> DocumentStore:
-    """The store that a stack declares.
+    """Open a declared store.
 
     Args:
-        store: How it is declared.
-        values: Of the declaration's placeholders.
-        environment: Of the programs that are started.
-        where: Its place in the declaration, for messages.
+        store: The declaration.
+        values: Values of the declaration's placeholders.
+        environment: Variables of a store's program.
+        field: The path of the declaration, for messages.
     """
     match store:
         case CommandStore():
-            declared = {
-                key: expand(text, values, f"{where}.environment.{key}")
-                for key, text in store.environment.items()
-            }
-            command = [expand(part, values, f"{where}.command") for part in store.command]
-            return CommandDocumentStore(command, {**environment, **declared})
+            variables = dict(environment)
+            for name, text in store.environment.items():
+                variables[name] = expand(text, values, f"{field}.environment.{name}")
+            command = [expand(part, values, f"{field}.command") for part in store.command]
+            return CommandDocumentStore(command, variables)
         case MongoStore():
-            return MongoDocumentStore(expand(store.uri, values, f"{where}.uri"), store.collection)
+            return MongoDocumentStore(expand(store.uri, values, f"{field}.uri"), store.collection)
         case _:
             assert_never(store)

@@ -1,4 +1,4 @@
-"""Puts test users into the stack's store before a run and removes them after it, whatever happened."""
+"""Add test users and fixtures to a stack's stores before a run, and remove them after it."""
 
 import json
 import os
@@ -10,50 +10,52 @@ from typing import Any
 
 import psutil
 
-from bench.core.config.stack import Stack, expand_all
+from bench.core.config.stack import Fixture, Stack, expand_all
 from bench.errors import ConfigError, StoreError, TargetError
-from bench.measure.stacks.live import inherited
-from bench.measure.users.auth import Account, declared_users
+from bench.measure.stacks.running_stack import inherit_environment
+from bench.measure.users.auth import Account, require_users
 from bench.measure.users.document_stores import DocumentStore, open_store
 
 JOURNALS = Path(".bench/users")
-USERS = "users.store"
+USERS_STORE = "users.store"
+_START_TOLERANCE_S = 1.0
 
 
 @contextmanager
-def provisioned(
+def provision_users(
     stack: Stack,
     values: Mapping[str, str],
     count: int,
     run_id: str,
     on_warning: Callable[[str], None],
 ) -> Iterator[tuple[Account, ...]]:
-    """Test users that are there inside the block and gone after it.
+    """Create test users that exist during the block.
 
-    A journal is written before they are put in, so that the next run on this stack removes what a killed one
-    left behind. A store that is gone when they should be removed must not cost the run: that is a warning.
+    A journal with their ids is written first, so that the next run on the stack removes the users of a killed
+    run. A store that is gone at the end gives a warning and does not fail the run.
 
     Args:
-        stack: Whose users.
-        values: Of the declaration's placeholders.
-        count: How many; with none the store is left alone.
-        run_id: Whose; it is part of their names.
-        on_warning: Told what could not be removed.
+        stack: The stack.
+        values: Values of the declaration's placeholders.
+        count: Number of users; 0 does not open the store.
+        run_id: The run's id, which becomes part of their names.
+        on_warning: Receives a warning about users that could not be removed.
 
     Raises:
-        TargetError: The store could not be reached or refused them.
+        TargetError: The store does not answer or refuses the users.
+        StoreError: The journal cannot be written.
     """
     if stack.users is None or count == 0:
         yield ()
         return
-    store = open_store(stack.users.store, values, inherited(os.environ), USERS)
+    store = open_store(stack.users.store, values, inherit_environment(os.environ), USERS_STORE)
     remove_left_behind(stack, store)
     users = tuple(Account.make(run_id, number) for number in range(count))
     ids = [user.id for user in users]
     journal = JOURNALS / f"{run_id}.json"
-    _note(journal, stack, ids)
+    _write_journal(journal, stack, ids)
     try:
-        store.add(documents(stack, users))
+        store.add(render_documents(stack, users))
         yield users
     finally:
         try:
@@ -64,73 +66,87 @@ def provisioned(
 
 
 @contextmanager
-def furnished(
+def provision_fixtures(
     stack: Stack, values: Mapping[str, str], names: Sequence[str], on_warning: Callable[[str], None]
 ) -> Iterator[None]:
-    """The fixtures of these names, there inside the block and gone after it.
+    """Create fixtures that exist during the block.
 
-    Their ids are always the same, so what a killed run left behind is no matter to the next.
+    Their ids are constant, so the next run replaces those of a killed run.
+
+    Args:
+        stack: The stack.
+        values: Values of the declaration's placeholders.
+        names: Names of the fixtures.
+        on_warning: Receives a warning about fixtures that could not be removed.
 
     Raises:
-        ConfigError: The stack declares no fixture of a name.
-        TargetError: A store could not be reached.
+        ConfigError: The stack does not declare a fixture.
+        TargetError: A store does not answer.
     """
-    placed: list[tuple[DocumentStore, list[str]]] = []
+    created: list[tuple[DocumentStore, list[str]]] = []
     try:
         for name in names:
-            if name not in stack.fixtures:
-                raise ConfigError(
-                    f"stack '{stack.name}' declares no fixture '{name}'",
-                    f"add fixtures: {name}: to scenarios/stacks/{stack.name}.yaml",
-                )
-            fixture = stack.fixtures[name]
-            store = open_store(fixture.store, values, inherited(os.environ), f"fixtures.{name}.store")
-            ids = [each if isinstance(each, str) else str(each["_id"]) for each in fixture.items]
+            fixture = _require_fixture(stack, name)
+            environment = inherit_environment(os.environ)
+            store = open_store(fixture.store, values, environment, f"fixtures.{name}.store")
+            ids = [item if isinstance(item, str) else str(item["_id"]) for item in fixture.items]
             store.remove(ids)
-            placed.append((store, ids))
+            created.append((store, ids))
             store.add(fixture.items)
         yield
     finally:
-        for store, ids in placed:
+        for store, ids in created:
             try:
                 store.remove(ids)
             except TargetError as error:
                 on_warning(error.message)
 
 
-def _note(journal: Path, stack: Stack, ids: Sequence[str]) -> None:
+def _require_fixture(stack: Stack, name: str) -> Fixture:
+    if name not in stack.fixtures:
+        raise ConfigError(
+            f"stack '{stack.name}' declares no fixture '{name}'",
+            f"add fixtures: {name}: to scenarios/stacks/{stack.name}.yaml",
+        )
+    return stack.fixtures[name]
+
+
+def _write_journal(journal: Path, stack: Stack, ids: Sequence[str]) -> None:
     owner = psutil.Process()
     content = {"stack": stack.name, "pid": owner.pid, "started": owner.create_time(), "ids": ids}
     try:
         journal.parent.mkdir(parents=True, exist_ok=True)
         journal.write_text(json.dumps(content), encoding="utf-8")
     except OSError as error:
-        raise StoreError(f"cannot write {journal}: {error.strerror}", "run in a folder of yours") from error
+        hint = "run bench in a writable folder"
+        raise StoreError(f"cannot write {journal}: {error.strerror}", hint) from error
 
 
 def remove_left_behind(stack: Stack, store: DocumentStore) -> int:
-    """Remove the users of runs that were killed before they could; say how many."""
+    """Remove the test users of killed runs, and return their number."""
     removed = 0
     for journal in sorted(JOURNALS.glob("*.json")):
         try:
             content = json.loads(journal.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            continue  # another run is just writing or removing it
-        if content["stack"] == stack.name and not _alive(content["pid"], content["started"]):
+            continue  # another run writes or removes it at this moment
+        if content["stack"] == stack.name and not _owner_runs(content["pid"], content["started"]):
             store.remove(content["ids"])
             journal.unlink(missing_ok=True)
             removed += len(content["ids"])
     return removed
 
 
-def _alive(pid: int, started: float) -> bool:
+def _owner_runs(pid: int, started_s: float) -> bool:
+    """Return whether the process still runs. A younger process with the same id is not the owner."""
     try:
-        return abs(psutil.Process(pid).create_time() - started) < 1.0
+        return abs(psutil.Process(pid).create_time() - started_s) < _START_TOLERANCE_S
     except psutil.NoSuchProcess:
         return False
 
 
-def documents(stack: Stack, users: Sequence[Account]) -> list[dict[str, Any]]:
-    """What is put into the stack's store for each user."""
-    template, now = declared_users(stack).document, datetime.now(UTC)
+def render_documents(stack: Stack, users: Sequence[Account]) -> list[dict[str, Any]]:
+    """Return the documents of test users from the template that the stack declares."""
+    template = require_users(stack).document
+    now = datetime.now(UTC)
     return [expand_all(template, user.placeholders(now), "users.document") for user in users]

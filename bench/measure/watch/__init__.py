@@ -1,1 +1,1 @@
-"""Watches a stack and its machine, with or without load."""
+"""Watches a stack and its host, with or without a load."""

@@ -1,4 +1,4 @@
-"""Asks the health checks that a stack declares."""
+"""Run the health checks that a stack declares."""
 
 import asyncio
 import time
@@ -13,26 +13,27 @@ from bench.core.config.watching import Check, HttpCheck, MongoCheck, TcpCheck
 from bench.core.samples.sample import Probe
 from bench.core.values.units import ms
 from bench.errors import ConfigError
-from bench.measure.stacks.live import Live
+from bench.measure.stacks.running_stack import RunningStack
 
 TIMEOUT_S = 5.0
-_LONGEST_TEXT = 120  # of an answer that is none
+_MAX_TEXT_CHARACTERS = 120  # of an error response
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Asker(Protocol):
-    """Asks one check."""
+class HealthCheck(Protocol):
+    """A health check with an open connection."""
 
-    async def ask(self) -> str | None:
-        """What is wrong; None when it is up."""
+    async def problem(self) -> str | None:
+        """Return the reason why the service is down; None if it is up."""
         ...
 
     async def close(self) -> None:
-        """Close what it opened itself."""
+        """Close the connections that the check opened."""
         ...
 
 
 class _Http:
-    """A check by HTTP."""
+    """A health check by an HTTP request. The HTTP client belongs to the caller."""
 
     def __init__(
         self, check: HttpCheck, url: str, token: Callable[[], str] | None, client: httpx.AsyncClient
@@ -42,7 +43,7 @@ class _Http:
         self._token = token if check.auth == "bearer" else None
         self._client = client
 
-    async def ask(self) -> str | None:
+    async def problem(self) -> str | None:
         headers = {} if self._token is None else {"authorization": f"Bearer {self._token()}"}
         try:
             response = await self._client.get(self._url, headers=headers, timeout=TIMEOUT_S)
@@ -52,20 +53,20 @@ class _Http:
             return f"{type(error).__name__}: {error}".removesuffix(": ")
         if response.status_code == self._check.status:
             return None
-        return f"{response.status_code} {response.text[:_LONGEST_TEXT]}".rstrip()
+        return f"{response.status_code} {response.text[:_MAX_TEXT_CHARACTERS]}".rstrip()
 
     async def close(self) -> None:
-        pass  # the client is everybody's
+        pass
 
 
 class _Mongo:
-    """A check by MongoDB's `ping`.
+    """A health check by MongoDB's `ping` command.
 
     Raises:
-        ConfigError: The address is none.
+        ConfigError: The address is not valid. The message omits the address, which may contain a password.
     """
 
-    def __init__(self, uri: str, where: str) -> None:
+    def __init__(self, uri: str, field: str) -> None:
         from pymongo import AsyncMongoClient  # noqa: PLC0415 - only stacks with a MongoDB pay for its import
         from pymongo.errors import PyMongoError  # noqa: PLC0415 - likewise
 
@@ -73,17 +74,17 @@ class _Mongo:
             self._client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(
                 uri, serverSelectionTimeoutMS=int(ms(TIMEOUT_S)), connect=False
             )
-        except (PyMongoError, ValueError) as error:  # nothing of it is shown, for it may hold a password
-            wrong = f"{where} is no address ({type(error).__name__})"
-            raise ConfigError(f"{wrong}; a password has %40 for @ and %2F for /") from None
+        except (PyMongoError, ValueError) as error:
+            problem = f"{field} is not a valid address ({type(error).__name__})"
+            raise ConfigError(f"{problem}; in a password, write %40 for @ and %2F for /") from None
 
-    async def ask(self) -> str | None:
+    async def problem(self) -> str | None:
         from pymongo.errors import PyMongoError  # noqa: PLC0415 - likewise
 
         try:
             await asyncio.wait_for(self._client.admin.command("ping"), TIMEOUT_S)
         except (PyMongoError, TimeoutError) as error:
-            return type(error).__name__  # its text has the server's address and more than a line
+            return type(error).__name__  # its text has several lines and the address
         return None
 
     async def close(self) -> None:
@@ -91,14 +92,14 @@ class _Mongo:
 
 
 class _Tcp:
-    """A check by opening a connection."""
+    """A health check by opening a TCP connection."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._host = parts.hostname or ""
-        self._port = parts.port or (443 if parts.scheme == "https" else 80)
+        self._port = parts.port or _DEFAULT_PORTS.get(parts.scheme, _DEFAULT_PORTS["http"])
 
-    async def ask(self) -> str | None:
+    async def problem(self) -> str | None:
         try:
             _, writer = await asyncio.wait_for(asyncio.open_connection(self._host, self._port), TIMEOUT_S)
         except TimeoutError:
@@ -109,59 +110,70 @@ class _Tcp:
         return None
 
     async def close(self) -> None:
-        pass  # it has closed what it opened
+        pass
 
 
-async def ask(name: str, asker: Asker, at_s: float) -> Probe:
-    """Ask a check, and say how long the answer took."""
-    began_s = time.monotonic()
-    trouble = await asker.ask()
-    took_ms = ms(time.monotonic() - began_s) if trouble is None else None
-    return Probe(at_s=at_s, check=name, up=trouble is None, took_ms=took_ms, detail=trouble)
+async def probe(name: str, check: HealthCheck, at_s: float) -> Probe:
+    """Run a health check and return its result with its duration."""
+    start_s = time.monotonic()
+    problem = await check.problem()
+    took_ms = ms(time.monotonic() - start_s) if problem is None else None
+    return Probe(at_s=at_s, check=name, up=problem is None, took_ms=took_ms, detail=problem)
 
 
-def askers(
-    live: Live, token: Callable[[], str] | None, client: httpx.AsyncClient, why_no_token: str | None = None
-) -> tuple[dict[str, Asker], dict[str, str]]:
-    """Who asks the checks of a stack, and why others cannot be asked, by the checks' names.
+def open_checks(
+    running: RunningStack,
+    token: Callable[[], str] | None,
+    client: httpx.AsyncClient,
+    why_no_token: str | None = None,
+) -> tuple[dict[str, HealthCheck], dict[str, str]]:
+    """Open the health checks of a stack.
 
     Args:
-        live: The stack.
-        token: Makes a token of a test user; None when there is none.
-        client: Who speaks HTTP.
-        why_no_token: What is said of checks that need one.
+        running: The stack.
+        token: Creates a token of a test user; None without a test user.
+        client: The HTTP client of all checks.
+        why_no_token: The reason for a missing test user.
+
+    Returns:
+        The checks by name, and the reasons why other checks cannot run by name.
     """
-    found, left_out = dict[str, Asker](), dict[str, str]()
-    for name, check in live.stack.checks.items():
-        reason = _unaskable(check, live.urls)
-        if isinstance(check, HttpCheck) and check.auth == "bearer" and token is None:
-            reason = reason or f"it needs a test user: {why_no_token or 'there is none'}"
+    checks: dict[str, HealthCheck] = {}
+    skipped: dict[str, str] = {}
+    for name, check in running.stack.checks.items():
+        reason = _skip_reason(check, running.urls)
+        if reason is None and isinstance(check, HttpCheck) and check.auth == "bearer" and token is None:
+            reason = f"it needs a test user: {why_no_token or 'the stack has none'}"
         if reason is not None:
-            left_out[name] = reason
+            skipped[name] = reason
             continue
         try:
-            found[name] = _asker(name, check, live, token, client)
+            checks[name] = _open(name, check, running, token, client)
         except ConfigError as error:
-            left_out[name] = error.message
-    return found, left_out
+            skipped[name] = error.message
+    return checks, skipped
 
 
-def _unaskable(check: Check, urls: Mapping[str, str]) -> str | None:
+def _skip_reason(check: Check, urls: Mapping[str, str]) -> str | None:
     if isinstance(check, MongoCheck) or check.service in urls:
         return None
     return f"its address is not known: --url {check.service}=http://…"
 
 
-def _asker(
-    name: str, check: Check, live: Live, token: Callable[[], str] | None, client: httpx.AsyncClient
-) -> Asker:
+def _open(
+    name: str,
+    check: Check,
+    running: RunningStack,
+    token: Callable[[], str] | None,
+    client: httpx.AsyncClient,
+) -> HealthCheck:
     match check:
         case HttpCheck():
-            return _Http(check, live.urls[check.service], token, client)
+            return _Http(check, running.urls[check.service], token, client)
         case MongoCheck():
-            where = f"checks.{name}.uri"
-            return _Mongo(expand(check.uri, live.values, where), where)
+            field = f"checks.{name}.uri"
+            return _Mongo(expand(check.uri, running.values, field), field)
         case TcpCheck():
-            return _Tcp(live.urls[check.service])
+            return _Tcp(running.urls[check.service])
         case _:
             assert_never(check)

@@ -1,4 +1,4 @@
-"""Reads what services say of themselves in Prometheus' text format."""
+"""Read the metrics of a service in the Prometheus text format."""
 
 import math
 import re
@@ -12,19 +12,20 @@ from bench.core.samples.sample import GaugeSample
 from bench.errors import TargetError
 
 _TIMEOUT_S = 5.0
-MOST_BYTES = 5_000_000  # of a text; a service that says more says it to nobody
-_NAME = re.compile(r"[{\s]")  # what a series' name ends before
+MAX_BYTES = 5_000_000  # of a text; the rest is not read
+_BYTES_PER_MB = 1_000_000
+_AFTER_NAME = re.compile(r"[{\s]")  # ends the name of a series
 
 
 class GaugeReader:
-    """Reads the gauges of a service.
+    """Read the gauges of a service.
 
     Args:
-        service: Its name.
+        service: The name of the service.
         url: Its address.
-        gauges: What is read.
-        client: Who speaks HTTP.
-        warn: Is told, at each reading, when there is more than is read.
+        gauges: The path and the series to read.
+        client: The HTTP client.
+        warn: Receives a warning if the text is too long.
     """
 
     def __init__(
@@ -42,69 +43,71 @@ class GaugeReader:
         self._warn = warn
 
     async def read(self, at_s: float) -> list[GaugeSample]:
-        """What it says now; what it does not say is left out.
+        """Return the current values; a series that the text lacks has no sample.
 
         Raises:
-            TargetError: It does not answer, or not in that format.
+            TargetError: The service does not answer, or not in this format.
         """
         try:
             async with self._client.stream("GET", self._url, timeout=_TIMEOUT_S) as response:
                 response.raise_for_status()
-                text = await self._text(response)
+                text = await self._read_text(response)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise TargetError(f"cannot read {self._url}: {type(error).__name__}") from error
         try:
-            values = added_up(text, frozenset(self._gauges.read.values()))
+            values = sum_series(text, frozenset(self._gauges.read.values()))
         except ValueError as error:
-            raise TargetError(f"cannot read {self._url}: it is no Prometheus text") from error
-        return [
-            GaugeSample(at_s=at_s, service=self._service, name=name, value=values[series])
-            for name, series in self._gauges.read.items()
-            if series in values
-        ]
+            raise TargetError(f"cannot read {self._url}: the text is not in Prometheus format") from error
+        samples = []
+        for name, series in self._gauges.read.items():
+            if series in values:
+                value = values[series]
+                samples.append(GaugeSample(at_s=at_s, service=self._service, name=name, value=value))
+        return samples
 
-    async def _text(self, response: httpx.Response) -> str:
-        """What it says, as far as that is read: a text without an end must not fill the memory."""
+    async def _read_text(self, response: httpx.Response) -> str:
+        """Return the text up to the limit, so that an endless one cannot fill the memory."""
         content = bytearray()
         async for part in response.aiter_bytes():
             content += part
-            if len(content) > MOST_BYTES:
-                most = f"{MOST_BYTES // 1_000_000} MB"
-                self._warn(f"{self._url} says more than {most}: only the first {most} are read")
-                return _whole(bytes(content[:MOST_BYTES]))
+            if len(content) > MAX_BYTES:
+                limit = f"{MAX_BYTES // _BYTES_PER_MB} MB"
+                self._warn(f"{self._url} returns more than {limit}: only the first {limit} are read")
+                return _drop_incomplete(bytes(content[:MAX_BYTES]))
         return content.decode(errors="replace")
 
 
-def _whole(cut: bytes) -> str:
-    """What a cut text surely says: not its last line, nor the series before it, which may go on.
+def _drop_incomplete(cut: bytes) -> str:
+    """Return a cut text without its last line and without the series before it, which may be incomplete.
 
-    The lines of one series stand together: https://prometheus.io/docs/instrumenting/exposition_formats/
+    The lines of a series stand together: https://prometheus.io/docs/instrumenting/exposition_formats/
     """
     *lines, _ = cut.decode(errors="replace").split("\n")
-    last = _name(lines[-1]) if lines else ""
-    while lines and _name(lines[-1]) == last:
+    last = _series_name(lines[-1]) if lines else ""
+    while lines and _series_name(lines[-1]) == last:
         lines.pop()
     return "\n".join(lines)
 
 
-def _name(line: str) -> str:
-    """Of the series that a line is of."""
-    return _NAME.split(line, maxsplit=1)[0]
+def _series_name(line: str) -> str:
+    return _AFTER_NAME.split(line, maxsplit=1)[0]
 
 
-def added_up(text: str, wanted: Collection[str]) -> Mapping[str, float]:
-    """The value of each series that is wanted, added up over the labels that it does not name.
+def sum_series(text: str, wanted: Collection[str]) -> Mapping[str, float]:
+    """Return the value of each wanted series, summed over the labels that its selector does not name.
 
     Raises:
-        ValueError: A line of it is not in the format.
+        ValueError: A line is not in the Prometheus text format.
     """
-    # Of a text of hundreds of lines a few are read, which the parser need not spend a processor on.
     selectors = {series: selector(series) for series in wanted}
     names = {name for name, _ in selectors.values()}
-    lines = [line for line in text.splitlines() if _name(line) in names]
+    # Parse only the few lines of interest: the parser is slow, and a text may have hundreds of lines.
+    lines = [line for line in text.splitlines() if _series_name(line) in names]
     values: dict[str, float] = {}
     for family in text_string_to_metric_families("\n".join([*lines, ""])):
-        for sample in filter(lambda sample: math.isfinite(sample.value), family.samples):
+        for sample in family.samples:
+            if not math.isfinite(sample.value):
+                continue
             for series, (name, labels) in selectors.items():
                 if sample.name == name and labels.items() <= sample.labels.items():
                     values[series] = values.get(series, 0.0) + sample.value

@@ -1,4 +1,4 @@
-"""What the stack's processes, the load generators and the machine use."""
+"""Read the resource use of the stack's processes, the load generators and the host."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,95 +6,100 @@ import psutil
 
 from bench.core.samples.sample import GENERATOR, HOST, ResourceSample
 
-# The kernel counts processor time in hundredths of a second: of a shorter interval no share can be told.
-SHORTEST_S = 0.2
-Bytes = tuple[int, int]
+# The kernel counts processor time in hundredths of a second, too coarse for a shorter interval.
+MIN_INTERVAL_S = 0.2
+Traffic = tuple[int, int]
+"""Bytes received and bytes sent."""
 
 
 class ResourceSampler:
-    """Reads processes; one that is gone is left out from then on.
+    """Read processes. A process that ended is no longer read.
 
     Args:
-        pids: By service.
-        generators: Of the load generators: `generator`, and `generator-2` and so on.
+        pids: Process ids of the stack, by service.
+        generators: Process ids of the load generators, named `generator`, `generator-2`, ….
     """
 
     def __init__(self, pids: Mapping[str, int], generators: Sequence[int]) -> None:
         self._processes: dict[str, psutil.Process] = {}
         self._read_s: float | None = None
-        named = {
-            f"{GENERATOR}-{number}" if number > 1 else GENERATOR: pid
-            for number, pid in enumerate(generators, 1)
-        }
-        for source, pid in {**pids, **named}.items():
+        named = dict(pids)
+        for number, pid in enumerate(generators, 1):
+            named[f"{GENERATOR}-{number}" if number > 1 else GENERATOR] = pid
+        for source, pid in named.items():
             try:
                 self._processes[source] = psutil.Process(pid)
             except psutil.Error:
                 continue
 
     def sample(self, at_s: float) -> list[ResourceSample]:
-        """One sample of each process that is still there; none when the last reading was just now.
+        """Return a sample of each running process.
 
-        Nor at the first reading, which only sets the start of the next one's interval.
+        The first reading only starts the interval of the next one. It returns an empty list, as does a
+        reading sooner than `MIN_INTERVAL_S` after the previous one.
         """
-        if self._read_s is not None and at_s - self._read_s < SHORTEST_S:
+        if self._read_s is not None and at_s - self._read_s < MIN_INTERVAL_S:
             return []
-        first, self._read_s = self._read_s is None, at_s
+        is_first = self._read_s is None
+        self._read_s = at_s
         samples = []
         for source, process in list(self._processes.items()):
             try:
-                with process.oneshot():
-                    cpu_pct, memory_bytes = process.cpu_percent(), process.memory_info().rss
-                    read, written = _disk_bytes(process)
+                sample = _sample_process(source, process, at_s)
             except psutil.Error:
                 del self._processes[source]
                 continue
-            if first:
-                continue
-            samples.append(
-                ResourceSample(
-                    at_s=at_s,
-                    source=source,
-                    cpu_pct=cpu_pct,
-                    memory_bytes=memory_bytes,
-                    read_bytes=read,
-                    written_bytes=written,
-                )
-            )
+            if not is_first:
+                samples.append(sample)
         return samples
 
 
+def _sample_process(source: str, process: psutil.Process, at_s: float) -> ResourceSample:
+    with process.oneshot():
+        read, written = _disk_bytes(process)
+        return ResourceSample(
+            at_s=at_s,
+            source=source,
+            cpu_pct=process.cpu_percent(),
+            memory_bytes=process.memory_info().rss,
+            read_bytes=read,
+            written_bytes=written,
+        )
+
+
 def _disk_bytes(process: psutil.Process) -> tuple[int | None, int | None]:
-    """Read from disks and written to them; None where the system does not say."""
+    """Return the bytes read from and written to disks; None where the system has no counters."""
     try:
-        counted = process.io_counters()
+        counters = process.io_counters()
     except (psutil.AccessDenied, AttributeError):
         return None, None
-    return counted.read_bytes, counted.write_bytes
+    return counters.read_bytes, counters.write_bytes
 
 
 class HostReader:
-    """Reads the machine: all its cores, its memory, its networks but the loopback, and its disks."""
+    """Read the host: all cores, the memory, all networks except the loopback, and the disks."""
 
     def __init__(self) -> None:
-        self._before: tuple[float, float] | None = None
-        self._networks: dict[str, Bytes] = {}
-        self._passed = (0, 0)
+        self._previous: tuple[float, float] | None = None
+        self._networks: dict[str, Traffic] = {}
+        self._traffic: Traffic = (0, 0)
 
     def sample(self, at_s: float) -> list[ResourceSample]:
-        """What is used now; none at the first reading, and when the kernel's clock has not moved since."""
-        now = _processor_s()
-        before, self._before = self._before or now, now
-        used_s, passed_s = now[0] - before[0], now[1] - before[1]
-        if passed_s <= 0:
+        """Return a sample; an empty list at the first reading, and if the kernel's clock has not moved."""
+        busy_s, total_s = _processor_s()
+        previous_busy_s, previous_total_s = self._previous or (busy_s, total_s)
+        self._previous = (busy_s, total_s)
+        elapsed_s = total_s - previous_total_s
+        if elapsed_s <= 0:
             return []
-        memory, disks = psutil.virtual_memory(), psutil.disk_io_counters()
+        memory = psutil.virtual_memory()
+        disks = psutil.disk_io_counters()
         received, sent = self._network_bytes()
         return [
             ResourceSample(
                 at_s=at_s,
                 source=HOST,
-                cpu_pct=max(0.0, 100.0 * used_s / passed_s),
+                cpu_pct=max(0.0, 100.0 * (busy_s - previous_busy_s) / elapsed_s),
                 memory_bytes=memory.total - memory.available,
                 memory_limit_bytes=memory.total,
                 received_bytes=received,
@@ -104,37 +109,46 @@ class HostReader:
             )
         ]
 
-    def _network_bytes(self) -> Bytes:
-        """Received and sent by all but the loopback: what each counted, also when it is gone since.
+    def _network_bytes(self) -> Traffic:
+        """Return the traffic of all devices so far, including devices that were removed.
 
-        A container that starts again takes its network device away and brings another one.
+        A container that restarts replaces its network device.
         """
-        counted = psutil.net_io_counters(pernic=True).items()
-        now = {name: (each.bytes_recv, each.bytes_sent) for name, each in counted if name != "lo"}
-        self._passed = passed(self._passed, self._networks, now)
-        self._networks = now
-        return self._passed
+        counters: dict[str, Traffic] = {}
+        for name, device in psutil.net_io_counters(pernic=True).items():
+            if name != "lo":
+                counters[name] = (device.bytes_recv, device.bytes_sent)
+        self._traffic = add_traffic(self._traffic, self._networks, counters)
+        self._networks = counters
+        return self._traffic
 
 
-def passed(before: Bytes, counted: Mapping[str, Bytes], now: Mapping[str, Bytes]) -> Bytes:
-    """What went through several devices until now; one that counts less than before began anew.
+def add_traffic(total: Traffic, previous: Mapping[str, Traffic], current: Mapping[str, Traffic]) -> Traffic:
+    """Return the total traffic of several devices after a new reading.
+
+    A counter below its previous value belongs to a new device and counts from 0.
 
     Args:
-        before: What had gone through until the last reading.
-        counted: What each had counted then.
-        now: What each counts now.
+        total: The total at the previous reading.
+        previous: The counters of the devices at the previous reading.
+        current: The counters of the devices now.
     """
-    received, sent = before
-    for name, each in now.items():
-        then = counted.get(name, (0, 0))
-        received += each[0] - then[0] if each[0] >= then[0] else each[0]
-        sent += each[1] - then[1] if each[1] >= then[1] else each[1]
+    received, sent = total
+    for name, (device_received, device_sent) in current.items():
+        before_received, before_sent = previous.get(name, (0, 0))
+        received += _increase(before_received, device_received)
+        sent += _increase(before_sent, device_sent)
     return received, sent
 
 
+def _increase(before: int, now: int) -> int:
+    return now - before if now >= before else now
+
+
 def _processor_s() -> tuple[float, float]:
-    """Seconds that the cores were busy, and that they were there, since the machine started."""
+    """Return the busy time and the total time of all cores since the boot, in seconds."""
     times = psutil.cpu_times()
-    # Linux counts what guests had among what users had.
-    there_s = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
-    return there_s - times.idle - getattr(times, "iowait", 0.0), there_s
+    # Linux includes the time of guests in the time of users.
+    total_s = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+    idle_s = times.idle + getattr(times, "iowait", 0.0)
+    return total_s - idle_s, total_s

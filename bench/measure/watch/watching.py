@@ -1,4 +1,4 @@
-"""Watches a stack beside the load: containers, the machine, health checks, gauges, each in its own time."""
+"""Watch a stack during a load: containers, the host, health checks and gauges, each at its own interval."""
 
 import asyncio
 import logging
@@ -14,8 +14,8 @@ import httpx
 from bench.core.config.watching import Readings
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample
 from bench.errors import BenchError
-from bench.measure.stacks.live import Live
-from bench.measure.watch.checks import Asker, ask, askers
+from bench.measure.stacks.running_stack import RunningStack
+from bench.measure.watch.checks import HealthCheck, open_checks, probe
 from bench.measure.watch.containers import ContainerReader
 from bench.measure.watch.gauges import GaugeReader
 from bench.measure.watch.resources import HostReader, ResourceSampler
@@ -25,194 +25,202 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 INTERVAL_S = 2.0
-_CONTAINERS, _CHECK = "containers", "check "
-Seen = ResourceSample | Probe | GaugeSample
-Read = Callable[[float], Awaitable[Sequence[Seen]]]
-Found = TypeVar("Found")
+_CONTAINERS = "containers"
+_CHECK_PREFIX = "check "
+WatchSample = ResourceSample | Probe | GaugeSample
+Reader = Callable[[float], Awaitable[Sequence[WatchSample]]]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """What is watched beside the machine.
+class WatchedStack:
+    """A stack that is watched together with the host."""
 
-    Attributes:
-        live: The stack.
-        token: Makes a token of a test user; None when there is none.
-        why_no_token: Why there is none; for people.
-        checks: Whether its health is asked.
-        processes: Whether its processes are read here, and not by somebody else.
-    """
-
-    live: Live
+    running: RunningStack
     token: Callable[[], str] | None = None
+    """Creates a token of a test user; None without a test user."""
     why_no_token: str | None = None
+    """The reason why there is no test user, for people."""
     checks: bool = True
+    """Run the health checks."""
     processes: bool = False
+    """Read the stack's processes here; False if the caller reads them."""
 
 
 @dataclass(slots=True)
 class Watch:
-    """Readers that are ready.
+    """A set of readers that run until `stop`."""
 
-    Attributes:
-        readers: By a name for each.
-        counters: Readers of what is only read around the load, by a name for each.
-        left_out: Why a check cannot be asked, by its name.
-        interval_s: Between two readings.
-        warnings: What could not be read, once for each reader, and once more when it broke.
-    """
-
-    readers: dict[str, Read]
-    counters: dict[str, Read]
-    left_out: dict[str, str]
+    readers: dict[str, Reader]
+    """Readers that run at an interval, by name."""
+    counters: dict[str, Reader]
+    """Readers of counters, which run only before and after the load, by name."""
+    skipped: dict[str, str]
+    """The reason why a health check does not run, by its name."""
     interval_s: float
     warnings: dict[str, str] = field(default_factory=dict)
-    _own_s: dict[str, float] = field(default_factory=dict, init=False)
+    """One warning for each reader that failed, and one more if it crashed, by name."""
+    _own_interval_s: dict[str, float] = field(default_factory=dict, init=False)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list, init=False)
-    _broken: dict[str, Exception] = field(default_factory=dict, init=False)
+    _crashed: dict[str, Exception] = field(default_factory=dict, init=False)
 
-    def also(self, name: str, read: Read, interval_s: float) -> None:
-        """Read something else as well, at an interval of its own."""
+    def add(self, name: str, read: Reader, interval_s: float) -> None:
+        """Add a reader with its own interval."""
         self.readers[name] = read
-        self._own_s[name] = interval_s
+        self._own_interval_s[name] = interval_s
 
-    def begin(self, clock: Callable[[], float], found: Callable[[Seen], None]) -> None:
-        """Begin to read.
+    def start(self, clock: Callable[[], float], on_sample: Callable[[WatchSample], None]) -> None:
+        """Start all readers.
 
         Args:
-            clock: Seconds since the start of the run.
-            found: Is given what is read.
+            clock: Returns the seconds since the start of the run.
+            on_sample: Receives each sample.
         """
         for name in self.readers:
-            self._tasks.append(asyncio.create_task(self._every(name, clock, found)))
+            self._tasks.append(asyncio.create_task(self._repeat(name, clock, on_sample)))
 
-    async def once(self) -> list[Probe]:
-        """Ask everything that tells whether something is up, once.
+    async def probe_all(self) -> list[Probe]:
+        """Run every health check once and return the probes.
 
         Raises:
-            Exception: A reader's own fault: nothing is lost, and what was not asked must not pass for asked.
+            Exception: A reader has a bug. Without a load no data is lost, and a check that did not run must
+                not count as healthy.
         """
-        names = [name for name in self.readers if name == _CONTAINERS or name.startswith(_CHECK)]
-        each = await asyncio.gather(*(self._read(name, self.readers[name], 0.0) for name in names))
-        return [seen for many in each for seen in many or () if isinstance(seen, Probe)]
+        names = [name for name in self.readers if name == _CONTAINERS or name.startswith(_CHECK_PREFIX)]
+        readings = await asyncio.gather(*(self._read(name, self.readers[name], 0.0) for name in names))
+        probes: list[Probe] = []
+        for reading in readings:
+            probes += [sample for sample in reading or () if isinstance(sample, Probe)]
+        return probes
 
-    async def count(self, at_s: float = 0.0) -> list[GaugeSample] | None:
-        """What the services have counted until now; None when one of them does not say, or not all of it."""
-        each = await asyncio.gather(*(self.attempt(name, read, at_s) for name, read in self.counters.items()))
-        if any(many is None for many in each) or self.warnings.keys() & self.counters.keys():
+    async def read_counters(self, at_s: float = 0.0) -> list[GaugeSample] | None:
+        """Return the counters of all services; None if one of them is incomplete."""
+        readings = await asyncio.gather(
+            *(self.attempt(name, read, at_s) for name, read in self.counters.items())
+        )
+        if self.warnings.keys() & self.counters.keys():
             return None
-        return [seen for many in each for seen in many or () if isinstance(seen, GaugeSample)]
+        samples: list[GaugeSample] = []
+        for reading in readings:
+            if reading is None:
+                return None
+            samples += [sample for sample in reading if isinstance(sample, GaugeSample)]
+        return samples
 
     async def attempt(
-        self, name: str, read: Callable[[float], Awaitable[Found]], at_s: float
-    ) -> Found | None:
-        """What a reader finds now; None when it cannot be read, and always after it broke.
+        self, name: str, read: Callable[[float], Awaitable[Result]], at_s: float
+    ) -> Result | None:
+        """Run a reader; return None if it fails, and always after it crashed.
 
-        A fault of ours in it costs what it would have found, and nothing that was or will be measured.
+        A bug in a reader loses its own data only, never that of the load.
 
         Args:
-            name: Of the reader.
-            read: What reads.
+            name: Name of the reader.
+            read: The reader.
             at_s: Seconds since the start of the run.
         """
-        if name in self._broken:
+        if name in self._crashed:
             return None
         try:
             return await self._read(name, read, at_s)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is ours, and says so
-            _LOG.exception("the reader '%s' broke; this is a bug in bench: please report these lines", name)
-            self._broken[name] = error
-            self.warnings[f"{name} (broken)"] = _fault(name, error, at_s)
+        except Exception as error:  # noqa: BLE001 - every bug of a reader ends here
+            _LOG.exception("the reader '%s' crashed; this is a bug in bench: please report these lines", name)
+            self._crashed[name] = error
+            self.warnings[f"{name} (crashed)"] = _describe_crash(name, error, at_s)
             return None
 
     def check(self) -> None:
-        """Go on only while somebody reads, and takes what is found.
+        """Raise the error of a task that ended.
 
         Raises:
-            BaseException: Nobody takes it, as when its file cannot be written any more; or all readers broke.
+            BaseException: `on_sample` failed, for example because the disk is full, or all readers crashed.
         """
         for task in self._tasks:
             if task.done():
                 task.result()
         if self._tasks and all(task.done() for task in self._tasks):
-            raise next(iter(self._broken.values()))
+            raise next(iter(self._crashed.values()))
 
-    async def end(self) -> None:
-        """Read no more.
+    async def stop(self) -> None:
+        """Stop all readers.
 
         Raises:
-            BaseException: What kept somebody from taking what was found.
+            BaseException: `on_sample` failed.
         """
         for task in self._tasks:
             task.cancel()
-        for end in await asyncio.gather(*self._tasks, return_exceptions=True):
-            if end is not None and not isinstance(end, asyncio.CancelledError):
-                raise end
+        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if result is not None and not isinstance(result, asyncio.CancelledError):
+                raise result
 
-    async def _every(self, name: str, clock: Callable[[], float], found: Callable[[Seen], None]) -> None:
-        """Read at each interval; one that takes longer costs the next ones, and nobody else."""
+    async def _repeat(
+        self, name: str, clock: Callable[[], float], on_sample: Callable[[WatchSample], None]
+    ) -> None:
+        """Read at each interval. A reading that takes longer skips the next ones, of this reader only."""
         loop = asyncio.get_running_loop()
-        due_s, interval_s = loop.time(), self._own_s.get(name, self.interval_s)
+        due_s = loop.time()
+        interval_s = self._own_interval_s.get(name, self.interval_s)
         while True:
-            for each in await self.attempt(name, self.readers[name], clock()) or ():
-                found(each)
-            if name in self._broken:
+            for sample in await self.attempt(name, self.readers[name], clock()) or ():
+                on_sample(sample)
+            if name in self._crashed:
                 return
-            missed = (loop.time() - due_s) // interval_s
-            due_s += (missed + 1) * interval_s
+            skipped = (loop.time() - due_s) // interval_s
+            due_s += (skipped + 1) * interval_s
             await asyncio.sleep(due_s - loop.time())
 
-    async def _read(self, name: str, read: Callable[[float], Awaitable[Found]], at_s: float) -> Found | None:
+    async def _read(
+        self, name: str, read: Callable[[float], Awaitable[Result]], at_s: float
+    ) -> Result | None:
         try:
             return await read(at_s)
         except BenchError as error:
-            self.warnings.setdefault(name, _told(error))
+            self.warnings.setdefault(name, _describe(error))
             return None
 
 
-def _told(error: BenchError) -> str:
-    """What is told of trouble, and what to do about it."""
+def _describe(error: BenchError) -> str:
     return error.message if error.hint is None else f"{error.message}; {error.hint}"
 
 
-def _fault(name: str, error: Exception, at_s: float) -> str:
-    """What is told of a fault, for a file that others read: not its words, which may hold a secret."""
+def _describe_crash(name: str, error: Exception, at_s: float) -> str:
+    """Describe a bug for the result file: its type and place, not its text, which may contain a secret."""
     *_, (frame, line) = traceback.walk_tb(error.__traceback__)
-    fault = f"{type(error).__name__} at {frame.f_globals.get('__name__')}:{line}"
-    after_s = f"{round(at_s, 1):g} s"
-    return f"the reader '{name}' broke after {after_s} and was stopped, for a bug in bench: {fault}"
+    place = f"{type(error).__name__} at {frame.f_globals.get('__name__')}:{line}"
+    return f"the reader '{name}' crashed after {round(at_s, 1):g} s and was stopped: bug in bench: {place}"
 
 
 @asynccontextmanager
-async def watching(watched: Watched | None, interval_s: float = INTERVAL_S) -> AsyncIterator[Watch]:
-    """Readers of the machine, and of a stack where there is one; they end with the block."""
-    host = HostReader()
-    readers: dict[str, Read] = {"host": at_once(host.sample)}
-    counters: dict[str, Read] = {}
-    warnings: dict[str, str] = {}
-    async with httpx.AsyncClient(trust_env=False) as client:
-        engine = await _open_engine(warnings) if watched is not None and watched.live.containers else None
-        asking: dict[str, Asker] = {}
-        left_out: dict[str, str] = {}
+async def open_watch(watched: WatchedStack | None, interval_s: float = INTERVAL_S) -> AsyncIterator[Watch]:
+    """Create the readers of the host and of a stack; the block's end stops and closes them."""
+    watch = Watch({"host": read_directly(HostReader().sample)}, {}, {}, interval_s)
+    async with httpx.AsyncClient(trust_env=False) as client, AsyncExitStack() as closing:
         if watched is not None:
-            live = watched.live
-            if watched.checks:
-                asking, left_out = askers(live, watched.token, client, watched.why_no_token)
-            if watched.processes:
-                readers["processes"] = at_once(ResourceSampler(live.pids, []).sample)
-            if engine is not None:
-                readers[_CONTAINERS] = ContainerReader(live.containers, engine).read
-            readers |= {f"{_CHECK}{name}": _probe(name, asker) for name, asker in asking.items()}
-            readers |= _readings("gauges", live.stack.gauges, live.urls, client, warnings)
-            counters = _readings("counters", live.stack.counters, live.urls, client, warnings)
-        async with AsyncExitStack() as after:
-            if engine is not None:
-                after.push_async_callback(_close, _CONTAINERS, engine.close)
-            for name, asker in asking.items():
-                after.push_async_callback(_close, f"{_CHECK}{name}", asker.close)
-            watch = Watch(readers, counters, left_out, interval_s, warnings)
-            after.push_async_callback(watch.end)
-            yield watch
+            await _add_stack(watch, watched, client, closing)
+        closing.push_async_callback(watch.stop)
+        yield watch
+
+
+async def _add_stack(
+    watch: Watch, watched: WatchedStack, client: httpx.AsyncClient, closing: AsyncExitStack
+) -> None:
+    """Add the readers of a stack: processes, containers, checks, gauges and counters."""
+    running = watched.running
+    if watched.processes:
+        watch.readers["processes"] = read_directly(ResourceSampler(running.pids, []).sample)
+    engine = await _open_engine(watch.warnings) if running.containers else None
+    if engine is not None:
+        closing.push_async_callback(_close, _CONTAINERS, engine.close)
+        watch.readers[_CONTAINERS] = ContainerReader(running.containers, engine).read
+    if watched.checks:
+        checks, watch.skipped = open_checks(running, watched.token, client, watched.why_no_token)
+        for check_name, check in checks.items():
+            name = f"{_CHECK_PREFIX}{check_name}"
+            closing.push_async_callback(_close, name, check.close)
+            watch.readers[name] = _probe_reader(check_name, check)
+    stack = running.stack
+    watch.readers |= _gauge_readers("gauges", stack.gauges, running.urls, client, watch.warnings)
+    watch.counters |= _gauge_readers("counters", stack.counters, running.urls, client, watch.warnings)
 
 
 async def _open_engine(warnings: dict[str, str]) -> "DockerEngine | None":
@@ -220,7 +228,7 @@ async def _open_engine(warnings: dict[str, str]) -> "DockerEngine | None":
     try:
         return await asyncio.to_thread(_find_engine)
     except BenchError as error:
-        warnings[_CONTAINERS] = _told(error)
+        warnings[_CONTAINERS] = _describe(error)
         return None
 
 
@@ -231,49 +239,49 @@ def _find_engine() -> "DockerEngine":
     return DockerEngine(find_engine())
 
 
-def _readings(
-    what: str,
+def _gauge_readers(
+    kind: str,
     declared: Mapping[str, Readings],
     urls: Mapping[str, str],
     client: httpx.AsyncClient,
     warnings: dict[str, str],
-) -> dict[str, Read]:
-    """Readers of the services whose address is known, by a name for each."""
-    found: dict[str, Read] = {}
+) -> dict[str, Reader]:
+    """Return a reader for each declared service whose address is known, by name."""
+    readers: dict[str, Reader] = {}
     for service, readings in declared.items():
         if service in urls:
-            name = f"{what} {service}"
+            name = f"{kind} {service}"
             warn = partial(warnings.setdefault, name)
-            found[name] = GaugeReader(service, urls[service], readings, client, warn).read
-    return found
+            readers[name] = GaugeReader(service, urls[service], readings, client, warn).read
+    return readers
 
 
 async def _close(name: str, close: Callable[[], Awaitable[None]]) -> None:
-    """Close what a reader opened; a fault in that comes too late to cost anything that was read."""
+    """Close the connections of a reader. A bug here comes too late to lose a sample, so it is only logged."""
     try:
         await close()
     except Exception:  # noqa: BLE001 - likewise
-        _LOG.exception("cannot close what the reader '%s' opened; this is a bug in bench", name)
+        _LOG.exception("cannot close the connections of the reader '%s'; this is a bug in bench", name)
 
 
-def at_once(sample: Callable[[float], Sequence[Seen]]) -> Read:
-    """A reader that waits for nothing."""
+def read_directly(sample: Callable[[float], Sequence[WatchSample]]) -> Reader:
+    """Return a reader for a function that never waits."""
 
-    async def read(at_s: float) -> Sequence[Seen]:
+    async def read(at_s: float) -> Sequence[WatchSample]:
         return sample(at_s)
 
     return read
 
 
-def _probe(name: str, asker: Asker) -> Read:
-    async def read(at_s: float) -> Sequence[Seen]:
-        return [await ask(name, asker, at_s)]
+def _probe_reader(name: str, check: HealthCheck) -> Reader:
+    async def read(at_s: float) -> Sequence[WatchSample]:
+        return [await probe(name, check, at_s)]
 
     return read
 
 
-async def ask_once(watched: Watched) -> tuple[list[Probe], dict[str, str]]:
-    """What each check of a stack finds now, and why others could not be asked, by their names."""
-    async with watching(watched) as watch:
-        probes = await watch.once()
-        return probes, watch.left_out | watch.warnings
+async def probe_once(watched: WatchedStack) -> tuple[list[Probe], dict[str, str]]:
+    """Run each health check of a stack once; return the probes, and the reasons for missing ones by name."""
+    async with open_watch(watched) as watch:
+        probes = await watch.probe_all()
+        return probes, watch.skipped | watch.warnings

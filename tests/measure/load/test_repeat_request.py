@@ -15,7 +15,7 @@ from bench.measure.load.layers import measure_layers
 from bench.measure.load.repeat_request import repeat_request
 from bench.measure.load.workers import Workers, start_workers
 from bench.measure.run.run import Conditions, Listener, measure
-from bench.measure.stacks.processes import running
+from bench.measure.stacks.processes import run_processes
 from tests.factories import make_scenario, make_spec
 
 ECHO = Target(
@@ -35,7 +35,7 @@ def asking(what: Callable[[Workers, str], Awaitable[Any]]) -> Any:
     """What comes of asking the server of known timing."""
 
     async def work() -> Any:
-        with running(REFERENCE, SecretStr(""), {}) as live:
+        with run_processes(REFERENCE, SecretStr(""), {}) as live:
             async with start_workers(1) as workers:
                 return await what(workers, live.url("reference"))
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from bench.core.watch.host import FEWEST_CORES, HostReading, MachineState
 from bench.measure.load.workers import start_workers
 from bench.measure.machine import host
-from bench.measure.stacks.processes import running
+from bench.measure.stacks.processes import run_processes
 from tests.measure.programs import make_stack
 
 CORES = tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
@@ -106,10 +106,10 @@ def test_old_kernels_do_not_count_what_is_stolen(tmp_path: Path) -> None:
 def test_a_stack_is_held_to_its_cores() -> None:
     """Services run on the cores that they are given, and on all when they are given none."""
     secret = SecretStr(secrets.token_hex(20))
-    with running(make_stack({"one": "good"}), secret, {}, cores=CORES[:1]) as live:
+    with run_processes(make_stack({"one": "good"}), secret, {}, cores=CORES[:1]) as live:
         assert psutil.Process(live.pids["one"]).cpu_affinity() == [CORES[0]]
         assert live.cores == CORES[:1]
-    with running(make_stack({"one": "good"}), secret, {}) as live:
+    with run_processes(make_stack({"one": "good"}), secret, {}) as live:
         assert psutil.Process(live.pids["one"]).cpu_affinity() == list(CORES)
 
 

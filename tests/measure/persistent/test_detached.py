@@ -29,12 +29,12 @@ def test_a_stack_stays_up_until_it_is_taken_down() -> None:
         assert detached.statuses("trial") == {"one": "up", "two": "up"}
         assert detached.is_up("trial")
         live = detached.attach(stack, SECRET)
-        assert live.dead() is None
+        assert live.find_dead_service() is None
         assert live.url("one") == "http://127.0.0.1:1"
         os.kill(live.pids["two"], signal.SIGKILL)
         psutil.wait_procs([psutil.Process(live.pids["two"])], timeout=10)
         assert not detached.is_up("trial")
-        assert (live.dead() or "").startswith("service 'two' ended; its log is")
+        assert (live.find_dead_service() or "").startswith("service 'two' ended; its log is")
     finally:
         ended = detached.down("trial")
     assert ended == 1

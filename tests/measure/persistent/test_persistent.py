@@ -82,7 +82,7 @@ def test_another_image_is_another_stack(fake: FakeDocker, monkeypatch: pytest.Mo
     up(stack)
     monkeypatch.setenv("BACKEND_IMAGE", "ours:2")
     with pytest.raises(
-        ConfigError, match=r"is up with BACKEND_IMAGE=, and now it would be BACKEND_IMAGE=ours:2"
+        ConfigError, match=r"was started with BACKEND_IMAGE=, but BACKEND_IMAGE is now 'ours:2'"
     ):
         persistent.attach(stack)
     assert fake.calls
@@ -130,7 +130,7 @@ def test_wrong_stacks_and_services_are_refused(fake: FakeDocker) -> None:
         up(Stack(name="far", purpose="x"))
     with pytest.raises(ConfigError, match="has no service 'db'") as caught:
         up(make_stack(), db=1)
-    assert caught.value.hint == "there are: backend"
+    assert caught.value.hint == "services: backend"
     assert fake.calls == []
 
 

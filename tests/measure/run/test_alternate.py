@@ -12,11 +12,11 @@ from bench.core.samples.sample import Outcome
 from bench.core.verdict.ab import compare_pairs
 from bench.errors import ConfigError
 from bench.measure.run.alternate import Arm, alternate
-from bench.measure.run.checkout import checked_out, commit_of
+from bench.measure.run.checkout import check_out, commit_of
 from bench.measure.run.run import Conditions, Listener
 from bench.store import scenarios, stacks
 
-ALONE = Conditions(certified=False, shared=False)
+ALONE = Conditions(calibrated=False, shared=False)
 
 
 @pytest.fixture(autouse=True)
@@ -59,21 +59,21 @@ def test_both_are_measured_in_turns_each_under_its_own_conditions() -> None:
     stack = stacks.load("embedded")
     base = Arm("old", stack, ALONE)
     head = Arm(
-        "new", stack, Conditions(injections={"backend.delay_ms": 120.0}, certified=False, shared=False)
+        "new", stack, Conditions(injections={"backend.delay_ms": 120.0}, calibrated=False, shared=False)
     )
     listener = Listener(progress=lambda _: None, note=notes.append, warning=notes.append)
     one, other = alternate(_spec(), base, head, 4, listener)
     assert [note.split(",")[0] for note in notes] == ["old", "new", "new", "old"] * 2
     assert len(one.runs) == len(other.runs) == 4
-    assert other.whole.summary.outcomes == {Outcome.OK: 4 * 8}
-    assert other.whole.provenance.injections == {"backend.delay_ms": 120.0}
-    assert one.whole.provenance.injections == {}
+    assert other.combined.summary.outcomes == {Outcome.OK: 4 * 8}
+    assert other.combined.provenance.injections == {"backend.delay_ms": 120.0}
+    assert one.combined.provenance.injections == {}
     # A busy machine may make these short runs invalid; what is compared is compared all the same.
     ours, theirs = (
         [run.model_copy(update={"validity": Validity(valid=True)}) for run in each.runs]
         for each in (one, other)
     )
-    metrics = {each.key: each for each in compare_pairs(ours, theirs, other.whole, "old").metrics}
+    metrics = {each.key: each for each in compare_pairs(ours, theirs, other.combined, "old").metrics}
     backend = metrics["tier.backend_ms"]
     assert backend.head is not None
     assert backend.head >= 119.0
@@ -96,7 +96,7 @@ def test_ctrl_c_is_an_interruption_and_no_failed_measurement() -> None:
 def test_a_commit_is_checked_out_beside_the_folder(tmp_path: Path) -> None:
     """The files are those of the commit, the folder keeps its own, and afterwards nothing is left."""
     first, second = _repository(tmp_path)
-    with checked_out(first) as tree:
+    with check_out(first) as tree:
         assert (tree / "file.txt").read_text() == "first"
         assert (tmp_path / "file.txt").read_text() == "second"
     assert not tree.exists()
@@ -109,7 +109,7 @@ def test_a_commit_is_checked_out_beside_the_folder(tmp_path: Path) -> None:
 def test_a_commit_that_is_none_is_refused(tmp_path: Path, ref: str) -> None:
     """What names no commit is an error of the user's, not of git's, and no option of git's either."""
     _repository(tmp_path)
-    with pytest.raises(ConfigError, match=r"commit|check out"), checked_out(ref):
+    with pytest.raises(ConfigError, match=r"commit|check out"), check_out(ref):
         pass
 
 

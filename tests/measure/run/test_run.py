@@ -23,8 +23,9 @@ from bench.core.samples.sample import GENERATOR, HOST, Outcome, StopCause
 from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure.persistent import detached
 from bench.measure.run.provenance import fingerprint, git_user, new_run_id, provenance
-from bench.measure.run.recorder import Subject, Tokens, record
+from bench.measure.run.recorder import Subject, record
 from bench.measure.run.run import Conditions, Listener, measure
+from bench.measure.run.token_renewal import Tokens
 from bench.measure.stacks.health import wait_until_ready
 from bench.measure.users.auth import jwt_secret
 from bench.measure.watch.resources import ResourceSampler
@@ -33,7 +34,7 @@ from tests.factories import make_scenario, make_spec, make_target
 
 SHORT = {"executor": "constant-vus", "vus": 3, "duration_s": 1.0, "think_time_s": (0.05, 0.1)}
 PATIENCE_S = 900.0
-PLAIN = Conditions(certified=False)
+PLAIN = Conditions(calibrated=False)
 ELSEWHERE = {"backend": "http://127.0.0.1:1"}
 TIER_TIMES = ("auth", "backend", "agent", "queue", "prefill", "decode")
 
@@ -133,7 +134,7 @@ def test_an_injected_delay_is_found_in_its_tier() -> None:
     """A delay in one tier is in that tier's time, whole, and is noted in the result."""
     injections = {"backend.delay_ms": 80.0}
     result, recording = measure(
-        _short(), _fast(), Conditions(injections=injections, certified=False), Ears().listener()
+        _short(), _fast(), Conditions(injections=injections, calibrated=False), Ears().listener()
     )
     assert all(sample.tier_times["backend"] >= 79.0 for sample in recording.samples)
     assert result.provenance.injections == injections
@@ -180,7 +181,7 @@ def test_a_crossed_threshold_aborts_the_run() -> None:
     phase = {**SHORT, "duration_s": 60.0}
     spec = _short(phases=[phase], thresholds={"success_ratio": [urgent]})
     result, _ = measure(
-        spec, _fast(), Conditions(injections={"model.error_ratio": 0.5}, certified=False), Ears().listener()
+        spec, _fast(), Conditions(injections={"model.error_ratio": 0.5}, calibrated=False), Ears().listener()
     )
     assert result.stop is not None
     assert result.stop.cause is StopCause.THRESHOLD
@@ -197,13 +198,13 @@ def test_a_stack_that_is_up_is_used_and_left_up(monkeypatch: pytest.MonkeyPatch)
         ears = Ears()
         result, _ = measure(_short(), stack, PLAIN, ears.listener())
         assert result.summary.outcomes.keys() == {Outcome.OK}
-        assert ears.notes == ["using the stack 'embedded' that is up"]
+        assert ears.notes == ["using the stack 'embedded', which is already up"]
         assert detached.is_up("embedded")
-        with pytest.raises(ConfigError, match="is up without it"):
+        with pytest.raises(ConfigError, match="is already up without it"):
             measure(
                 _short(),
                 stack,
-                Conditions(injections={"model.slowdown": 2.0}, certified=False),
+                Conditions(injections={"model.slowdown": 2.0}, calibrated=False),
                 ears.listener(),
             )
         monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
@@ -216,9 +217,9 @@ def test_a_stack_that_is_up_is_used_and_left_up(monkeypatch: pytest.MonkeyPatch)
 def test_what_cannot_go_together_is_refused() -> None:
     """An address for a stack of ours, none for one elsewhere, and a token without users are errors."""
     ears = Ears().listener()
-    with pytest.raises(ConfigError, match="--url: target 'embedded' is started here"):
+    with pytest.raises(ConfigError, match="--url: stack 'embedded' runs on this machine"):
         measure(_short(), _fast(), Conditions(urls={"backend": "http://127.0.0.1:1"}), ears)
-    with pytest.raises(ConfigError, match="target 'external' runs elsewhere"):
+    with pytest.raises(ConfigError, match="stack 'external' runs elsewhere"):
         measure(_short(), stacks.load("external"), PLAIN, ears)
     with pytest.raises(ConfigError, match="JWT_SECRET is not set"):
         measure(_short(), stacks.load("external"), Conditions(urls={"backend": "http://127.0.0.1:1"}), ears)
@@ -231,7 +232,7 @@ def test_users_cannot_be_where_none_are_declared(monkeypatch: pytest.MonkeyPatch
         measure(
             _short(),
             Stack(name="open", purpose="x"),
-            Conditions(urls=ELSEWHERE, certified=False),
+            Conditions(urls=ELSEWHERE, calibrated=False),
             Ears().listener(),
         )
 
@@ -297,7 +298,7 @@ def test_a_stack_elsewhere_needs_no_token_when_it_asks_for_none() -> None:
         result, _ = measure(
             spec,
             Stack(name="mine", purpose="x"),
-            Conditions(urls={"backend": url}, certified=False),
+            Conditions(urls={"backend": url}, calibrated=False),
             Ears().listener(),
         )
     assert result.summary.outcomes.keys() == {Outcome.OK}
@@ -309,7 +310,7 @@ def test_nobody_needs_the_store_of_users_that_nobody_asks_for(monkeypatch: pytes
     monkeypatch.delenv("MONGODB_URI", raising=False)
     spec = make_spec(make_scenario(phases=[SHORT]), auth="none", path="/ask", service="model")
     with _open_server() as url:
-        conditions = Conditions(urls={"model": url}, certified=False)
+        conditions = Conditions(urls={"model": url}, calibrated=False)
         result, _ = measure(spec, stacks.load("external"), conditions, Ears().listener())
     assert result.summary.outcomes.keys() == {Outcome.OK}
 
@@ -452,7 +453,7 @@ def test_a_slot_that_is_not_freed_is_found() -> None:
     result, _ = measure(
         spec,
         _fast(MODEL_DECODE_TPS="30", OLLAMA_NUM_PARALLEL="1"),
-        Conditions(injections={"model.keeps_slots": 1.0}, certified=False),
+        Conditions(injections={"model.keeps_slots": 1.0}, calibrated=False),
         Ears().listener(),
     )
     (recovered,) = [each for each in result.thresholds if each.metric == RECOVERY]
@@ -478,7 +479,7 @@ def test_the_agents_overhead_is_measured_beside_its_model() -> None:
     result, recording = measure(
         scenarios.load("agent-comparison"),
         _fast(),
-        Conditions(injections=injections, certified=False),
+        Conditions(injections=injections, calibrated=False),
         Ears().listener(),
     )
     found = result.summary.overhead

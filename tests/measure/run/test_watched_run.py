@@ -15,9 +15,9 @@ from bench.core.config.watching import Readings
 from bench.core.samples.sample import GENERATOR, HOST, GaugeSample, Outcome
 from bench.measure.run.provenance import fingerprint
 from bench.measure.run.recorder import record
-from bench.measure.run.run import Conditions, Listener, measure, prepared
-from bench.measure.stacks.live import Live
-from bench.measure.watch.watching import Watched, watching
+from bench.measure.run.run import Conditions, Listener, measure, prepare
+from bench.measure.stacks.running_stack import RunningStack
+from bench.measure.watch.watching import WatchedStack, open_watch
 from bench.store import scenarios, stacks
 from tests.measure.loopback import response, server
 
@@ -41,7 +41,7 @@ def test_a_run_is_watched() -> None:
     spec, stack = scenarios.load("quick"), stacks.load("embedded")
     phase = {"executor": "constant-vus", "vus": 2, "duration_s": 5.0, "think_time_s": (0.1, 0.2)}
     short = _short(spec, phase)
-    result, recording = measure(short, stack, Conditions(certified=False), DEAF)
+    result, recording = measure(short, stack, Conditions(calibrated=False), DEAF)
     assert {*result.summary.availability} == {*stack.checks} == {"backend", "chat", "agent", "model"}
     assert all(each.outages == () for each in result.summary.availability.values())
     declared = {(service, name) for service, gauges in stack.gauges.items() for name in gauges.read}
@@ -61,7 +61,7 @@ def test_sigterm_still_cleans_up_after_a_load() -> None:
 
     before = signal.signal(signal.SIGTERM, ours)
     try:
-        measure(short, stack, Conditions(certified=False), DEAF)
+        measure(short, stack, Conditions(calibrated=False), DEAF)
         assert signal.getsignal(signal.SIGTERM) is ours
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -76,8 +76,8 @@ def test_who_asks_for_the_dead_keeps_nobody_waiting() -> None:
     def dead() -> None:
         asked_by.add(threading.current_thread())
 
-    with prepared(short, stack, Conditions(certified=False), "a-run", DEAF) as subject:
-        record(short, replace(subject, dead=dead), DEAF.progress)
+    with prepare(short, stack, Conditions(calibrated=False), "a-run", DEAF) as subject:
+        record(short, replace(subject, find_dead_service=dead), DEAF.progress)
     assert asked_by
     assert threading.main_thread() not in asked_by
 
@@ -91,17 +91,17 @@ def test_a_fault_in_a_reader_loses_no_run(monkeypatch: pytest.MonkeyPatch) -> No
     def wrong(*_: object) -> str:
         raise ZeroDivisionError
 
-    with prepared(short, stack, Conditions(certified=False), "a-run", DEAF) as subject:
+    with prepare(short, stack, Conditions(calibrated=False), "a-run", DEAF) as subject:
         assert subject.watched is not None
         monkeypatch.setattr(psutil.Process, "io_counters", wrong)
         watched = replace(subject.watched, token=wrong)
-        recording = record(short, replace(subject, watched=watched, dead=wrong), DEAF.progress)
+        recording = record(short, replace(subject, watched=watched, find_dead_service=wrong), DEAF.progress)
     assert recording.stop is None
     assert len(recording.samples) > 0
     assert {each.source for each in recording.resources} == {HOST}
     assert {each.check for each in recording.probes} == {*stack.checks} - {"chat"}
-    broken = [re.match(r"the reader '([\w ]+)' broke after [\d.]+ s", said) for said in recording.warnings]
-    assert sorted(found[1] for found in broken if found) == ["check chat", "deaths", "processes"]
+    broken = [re.match(r"the reader '([\w ]+)' crashed after [\d.]+ s", said) for said in recording.warnings]
+    assert sorted(found[1] for found in broken if found) == ["check chat", "dead services", "processes"]
     assert len(broken) == 3
 
 
@@ -141,10 +141,10 @@ def test_counters_are_read_when_asked() -> None:
                 for names in (("backend", "elsewhere"), ("backend", "agent"))
             )
             urls = {"backend": good, "agent": bad}
-            async with watching(Watched(Live(one, {}, urls))) as watch:
-                found = await watch.count()
-            async with watching(Watched(Live(both, {}, urls))) as watch:
-                return found, await watch.count(), watch.warnings, len(seen.heads)
+            async with open_watch(WatchedStack(RunningStack(one, {}, urls))) as watch:
+                found = await watch.read_counters()
+            async with open_watch(WatchedStack(RunningStack(both, {}, urls))) as watch:
+                return found, await watch.read_counters(), watch.warnings, len(seen.heads)
 
     found, nothing, warnings, asked = asyncio.run(run())
     assert found == [GaugeSample(at_s=0.0, service="backend", name="hits", value=12.0)]

@@ -7,7 +7,7 @@ import pytest
 from bench.core.config.stack import Stack
 from bench.errors import BenchError, ConfigError, TargetError
 from bench.measure.stacks import compose, docker
-from bench.measure.stacks.compose import Wanted, composed
+from bench.measure.stacks.compose import StartOptions, run_containers
 from tests.core.config.test_compose import inspected
 from tests.measure.fake_docker import FakeDocker
 
@@ -40,11 +40,11 @@ def make_stack(**changes: Any) -> Stack:
 
 def test_a_stack_is_up_inside_the_block_and_gone_after_it(fake: FakeDocker) -> None:
     """It is started by its file, its profiles and a name of its own; addresses and containers are known."""
-    with composed(make_stack(), Wanted()) as live:
+    with run_containers(make_stack(), StartOptions()) as live:
         assert live.urls == {"backend": "http://127.0.0.1:40000"}
         assert live.values["backend.address"] == "127.0.0.1:40000"
         assert live.containers == {"backend": "b" * 64, "db": "d" * 64}
-        assert live.dead() is None
+        assert live.find_dead_service() is None
         assert set(live.parts) == {"compose file", "image of db"}
     up = next(call for call in fake.calls if "up" in call)
     project = up[2]
@@ -55,17 +55,17 @@ def test_a_stack_is_up_inside_the_block_and_gone_after_it(fake: FakeDocker) -> N
     ]
     assert fake.asked("volume", "create", "models")
     assert fake.asked("rm", "--force", "--volumes", "b" * 64, "d" * 64)
-    assert fake.looked_for(f"{docker.PROJECT}={project}")
+    assert fake.looked_for(f"{docker.PROJECT_LABEL}={project}")
 
 
 def test_containers_are_held_to_cores(fake: FakeDocker) -> None:
     """All that run, once they are up; where none are asked for, nobody is held to any."""
-    with composed(make_stack(), Wanted(cores=(2, 3))) as live:
+    with run_containers(make_stack(), StartOptions(cores=(2, 3))) as live:
         assert live.cores == (2, 3)
         assert live.urls
     held = ["update", "--cpuset-cpus", "2,3", "b" * 64, "d" * 64]
     assert held in fake.calls
-    with composed(make_stack(), Wanted()) as live:
+    with run_containers(make_stack(), StartOptions()) as live:
         assert live.cores == ()
     assert fake.calls.count(held) == sum("update" in call for call in fake.calls) == 1
 
@@ -74,13 +74,13 @@ def test_who_cannot_be_held_to_cores_is_measured_without(fake: FakeDocker) -> No
     """An engine that refuses is no error; a compose file that says itself which cores is left alone."""
     fake.said = {"update": (1, "", "cpuset cgroup not available")}
     fake.write()
-    with composed(make_stack(), Wanted(cores=(2, 3))) as live:
+    with run_containers(make_stack(), StartOptions(cores=(2, 3))) as live:
         assert live.cores == ()
     assert fake.asked("update")
     fake.containers[1] = inspected("db", ports={}, cores="0")
     fake.write()
     before = len(fake.calls)
-    with composed(make_stack(), Wanted(cores=(2, 3))) as live:
+    with run_containers(make_stack(), StartOptions(cores=(2, 3))) as live:
         assert live.cores == ()
     assert not any("update" in call for call in fake.calls[before:])
 
@@ -90,8 +90,8 @@ def test_the_compose_file_sees_what_is_declared(fake: FakeDocker, monkeypatch: p
     password = secrets.token_hex(8)
     for name, value in {"DB_PASSWORD": password, "MODEL": "small", "OF_MY_SHELL": "1"}.items():
         monkeypatch.setenv(name, value)
-    wanted = Wanted(injections={"backend.delay_ms": 50.0}, variables={"BACKEND_IMAGE": "ours:2"})
-    with composed(make_stack(), wanted) as live:
+    wanted = StartOptions(injections={"backend.delay_ms": 50.0}, variables={"BACKEND_IMAGE": "ours:2"})
+    with run_containers(make_stack(), wanted) as live:
         seen = fake.up_environment
         assert live.parts["MODEL"] == "small"
         assert "BACKEND_IMAGE" not in live.parts
@@ -138,7 +138,7 @@ def test_what_docker_refuses_is_said(
     monkeypatch.setattr("shutil.which", lambda _: None)
     fake.said = dict([said])
     fake.write()
-    with pytest.raises(kind, match=words) as caught, composed(make_stack(), Wanted()):
+    with pytest.raises(kind, match=words) as caught, run_containers(make_stack(), StartOptions()):
         pass
     assert caught.value.hint
     assert not (Path("fake") / "up").exists()
@@ -153,26 +153,28 @@ def test_the_one_before_the_plugin_will_do(fake: FakeDocker, tmp_path: Path) -> 
         (tmp_path / "fake" / "docker").read_text().replace("sys.argv[1:]", '["compose", *sys.argv[1:]]')
     )
     alone.chmod(0o755)
-    with composed(make_stack(), Wanted()) as live:
+    with run_containers(make_stack(), StartOptions()) as live:
         assert live.urls
 
 
 def test_no_docker_and_no_file_are_said(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both name what is missing."""
     with (
-        pytest.raises(ConfigError, match=r"no compose file other\.yml"),
-        composed(make_stack(file="other.yml"), Wanted()),
+        pytest.raises(ConfigError, match=r"compose file other\.yml does not exist"),
+        run_containers(make_stack(file="other.yml"), StartOptions()),
     ):
         pass
     with pytest.raises(ConfigError, match="has no variable IMAGE") as caught:
-        compose.start(make_stack(), "x", Wanted(variables={"IMAGE": "x"}), compose.make_secrets(make_stack()))
-    assert caught.value.hint == "there are: MODEL, BACKEND_IMAGE"
+        compose.start(
+            make_stack(), "x", StartOptions(variables={"IMAGE": "x"}), compose.make_secrets(make_stack())
+        )
+    assert caught.value.hint == "variables: MODEL, BACKEND_IMAGE"
     with pytest.raises(ConfigError, match="declares no containers"):
-        compose.declared(Stack(name="far", purpose="x"))
+        compose.require_compose(Stack(name="far", purpose="x"))
     monkeypatch.setenv("PATH", "/nowhere")
     with (
         pytest.raises(TargetError, match=r"docker: No such file") as caught_too,
-        composed(make_stack(), Wanted()),
+        run_containers(make_stack(), StartOptions()),
     ):
         pass
     assert "install Docker" in (caught_too.value.hint or "")
@@ -184,7 +186,7 @@ def test_an_image_that_can_be_built_is_hinted_at(fake: FakeDocker) -> None:
     fake.config["services"]["backend"]["build"] = {"context": "."}
     fake.said = {"image inspect": (1, "", "Error: No such image: ours:1")}
     fake.write()
-    with pytest.raises(ConfigError) as caught, composed(make_stack(), Wanted()):
+    with pytest.raises(ConfigError) as caught, run_containers(make_stack(), StartOptions()):
         pass
     assert caught.value.hint == "docker compose --file compose.yml --profile sim build backend"
 
@@ -205,7 +207,7 @@ def test_a_service_that_fails_is_named_with_its_last_words(
     fake.write()
     with (
         pytest.raises(TargetError, match=words) as caught,
-        composed(make_stack(), Wanted()),
+        run_containers(make_stack(), StartOptions()),
     ):
         pass
     assert caught.value.hint
@@ -215,16 +217,18 @@ def test_a_service_that_fails_is_named_with_its_last_words(
 def test_a_service_that_takes_too_long_is_named(fake: FakeDocker) -> None:
     """Whether docker waits for it, or we do; what is not there at all has no name."""
     stack = make_stack(start_timeout_s=5.0)
-    with pytest.raises(TargetError, match="there is none"):
-        compose._wait("x", compose.declared(stack), 0.0, {})
+    with pytest.raises(TargetError, match="no container exists"):
+        compose._wait_until_healthy("x", compose.require_compose(stack), 0.0, {})
     fake.containers[0] = inspected("backend", Health={"Status": "starting"})
     fake.log = "still loading"
     fake.write()
     fake.start()
     words = r"not healthy within 5 s: service 'backend' is starting: still loading"
     with pytest.raises(TargetError, match=words):
-        compose._wait("x", compose.declared(stack), 0.0, {})
-    hanging = compose._up(make_stack(start_timeout_s=0.1), "x", ["sleep", "600"], docker.surroundings(), {})
+        compose._wait_until_healthy("x", compose.require_compose(stack), 0.0, {})
+    hanging = compose._up(
+        make_stack(start_timeout_s=0.1), "x", ["sleep", "600"], docker.docker_environment(), {}
+    )
     assert "service 'backend' is starting: still loading" in (hanging.message if hanging else "")
 
 
@@ -232,11 +236,13 @@ def test_a_port_that_is_taken_meanwhile_is_chosen_anew(fake: FakeDocker) -> None
     """Three times, and not at all when the user chose it."""
     fake.said = {"up --detach": (1, "", "port is already allocated")}
     fake.write()
-    with pytest.raises(TargetError, match="a port is taken"), composed(make_stack(), Wanted()):
+    with pytest.raises(TargetError, match="a port is taken"), run_containers(make_stack(), StartOptions()):
         pass
     assert sum("up" in call for call in fake.calls) == 3
     with pytest.raises(TargetError, match="a port is taken"):
-        compose.start(make_stack(), "x", Wanted(ports={"backend": 3000}), compose.make_secrets(make_stack()))
+        compose.start(
+            make_stack(), "x", StartOptions(ports={"backend": 3000}), compose.make_secrets(make_stack())
+        )
     assert sum("up" in call for call in fake.calls) == 4
 
 
@@ -246,7 +252,7 @@ def test_a_port_that_nobody_opened_is_said(fake: FakeDocker) -> None:
     fake.write()
     with (
         pytest.raises(TargetError, match="port 3000 of service 'backend' is not open"),
-        composed(make_stack(), Wanted()),
+        run_containers(make_stack(), StartOptions()),
     ):
         pass
 
@@ -257,7 +263,7 @@ def test_what_a_service_holds_is_asked_in_it(fake: FakeDocker) -> None:
     fake.containers.append(inspected("db", id="e" * 64, ports={}))
     fake.said = {"exec": (0, "model 1", "")}
     fake.write()
-    with composed(make_stack(services=services), Wanted()) as live:
+    with run_containers(make_stack(services=services), StartOptions()) as live:
         assert len(live.parts["what db holds"]) == 64
         assert live.containers == {"backend": "b" * 64, "db": "d" * 64, "db-2": "e" * 64}
     assert fake.asked("exec", "d" * 64, "show", "model")

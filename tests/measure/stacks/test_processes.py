@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from bench.core.config.stack import Service
 from bench.errors import ConfigError, Exit, TargetError
-from bench.measure.stacks.processes import prepare, running, start, stop
+from bench.measure.stacks.processes import prepare, run_processes, start, stop
 from tests.eventually import eventually
 from tests.measure.programs import make_stack
 
@@ -23,10 +23,10 @@ def _gone(pid: int) -> bool:
 
 def test_a_stack_runs_inside_the_block_only() -> None:
     """Services are up inside the block, and their processes gone after it."""
-    with running(make_stack({"one": "good", "two": "good"}), SECRET, {}) as live:
+    with run_processes(make_stack({"one": "good", "two": "good"}), SECRET, {}) as live:
         pids = list(live.pids.values())
         assert len(pids) == 2
-        assert live.dead() is None
+        assert live.find_dead_service() is None
         assert live.url("one") == "http://127.0.0.1:1"
     assert all(_gone(pid) for pid in pids)
 
@@ -36,7 +36,7 @@ def test_a_stack_ends_with_the_block_however_it_ends() -> None:
     pids: list[int] = []
 
     def work() -> None:
-        with running(make_stack({"one": "good"}), SECRET, {}) as live:
+        with run_processes(make_stack({"one": "good"}), SECRET, {}) as live:
             pids.extend(live.pids.values())
             raise RuntimeError("inside")
 
@@ -47,7 +47,7 @@ def test_a_stack_ends_with_the_block_however_it_ends() -> None:
 
 def test_a_service_that_does_not_start_is_named_with_its_words() -> None:
     """A service that ends at once is named, with its code, the end of its log, and the command to try."""
-    with pytest.raises(TargetError) as caught, running(make_stack({"one": "broken"}), SECRET, {}):
+    with pytest.raises(TargetError) as caught, run_processes(make_stack({"one": "broken"}), SECRET, {}):
         pass
     assert caught.value.message == "service 'one' did not start: it ended with code 2: JWT_SECRET is not set"
     assert caught.value.hint is not None
@@ -68,14 +68,14 @@ def test_those_that_started_end_when_a_later_one_does_not(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("program", "message"),
     [
-        ("silent", "service 'one' did not start: it said nothing"),
-        ("chatty", "service 'one' did not announce its url but said: hello there"),
+        ("silent", "service 'one' did not start: it printed nothing"),
+        ("chatty", "service 'one' did not announce its url but printed: hello there"),
     ],
 )
 def test_a_service_that_does_not_announce_itself_is_not_waited_for(program: str, message: str) -> None:
     """A service has its time to announce itself, and then it is named."""
     stack = make_stack({"one": program}, timeout_s=1.0)
-    with pytest.raises(TargetError) as caught, running(stack, SECRET, {}):
+    with pytest.raises(TargetError) as caught, run_processes(stack, SECRET, {}):
         pass
     assert caught.value.message.startswith(message)
 
@@ -90,11 +90,11 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_a_death_is_noticed_with_its_cause() -> None:
     """A service that was killed, or ended by itself, is named with how and with its last words."""
-    with running(make_stack({"one": "good", "two": "good"}), SECRET, {}) as live:
+    with run_processes(make_stack({"one": "good", "two": "good"}), SECRET, {}) as live:
         os.kill(live.pids["two"], signal.SIGKILL)
-        assert eventually(live.dead) == "service 'two' ended by signal SIGKILL"
-    with running(make_stack({"one": "short-lived"}), SECRET, {}) as live:
-        assert eventually(live.dead) == "service 'one' ended with code 7: disk is gone"
+        assert eventually(live.find_dead_service) == "service 'two' ended by signal SIGKILL"
+    with run_processes(make_stack({"one": "short-lived"}), SECRET, {}) as live:
+        assert eventually(live.find_dead_service) == "service 'one' ended with code 7: disk is gone"
 
 
 def test_a_service_that_will_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,13 +131,13 @@ def test_settings_knobs_and_ports_reach_the_service(tmp_path: Path, monkeypatch:
 
 def test_a_service_that_is_not_there_is_named_with_those_that_are() -> None:
     """Asking for the address of an unknown service says which there are."""
-    with running(make_stack({"one": "good"}), SECRET, {}) as live, pytest.raises(ConfigError) as caught:
+    with run_processes(make_stack({"one": "good"}), SECRET, {}) as live, pytest.raises(ConfigError) as caught:
         live.url("two")
-    assert caught.value.message == "target 'trial' has no service 'two'"
-    assert caught.value.hint == "there are: one"
+    assert caught.value.message == "stack 'trial' has no service 'two'"
+    assert caught.value.hint == "services: one"
 
 
 def test_the_secret_is_not_shown() -> None:
     """No representation of a stack holds its secret."""
-    with running(make_stack({"one": "good"}), SECRET, {}) as live:
+    with run_processes(make_stack({"one": "good"}), SECRET, {}) as live:
         assert SECRET.get_secret_value() not in repr(live)

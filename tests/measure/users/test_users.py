@@ -12,10 +12,15 @@ from pymongo.errors import OperationFailure
 
 from bench.core.config.stack import Stack, Users
 from bench.errors import ConfigError, StoreError, TargetError
-from bench.measure.persistent.manual import add_by_hand, remove_by_hand
-from bench.measure.users.auth import Account, declared_users, jwt_secret, mint
-from bench.measure.users.document_stores import CommandDocumentStore, MongoDocumentStore, _why, open_store
-from bench.measure.users.provisioning import JOURNALS, furnished, provisioned
+from bench.measure.persistent.manual import add_manual_users, remove_manual_users
+from bench.measure.users.auth import Account, jwt_secret, mint, require_users
+from bench.measure.users.document_stores import (
+    CommandDocumentStore,
+    MongoDocumentStore,
+    _describe,
+    open_store,
+)
+from bench.measure.users.provisioning import JOURNALS, provision_fixtures, provision_users
 from bench.store import stacks
 
 # A store in a text file: one JSON line for each change.
@@ -54,7 +59,7 @@ def _changes(folder: Path) -> list[list[Any]]:
 
 def test_users_are_there_inside_the_block_and_gone_after_it(tmp_path: Path) -> None:
     """As many distinct users as asked for are put in, and the same are taken out."""
-    with provisioned(_stack(), _values(tmp_path), 3, "run-1", pytest.fail) as users:
+    with provision_users(_stack(), _values(tmp_path), 3, "run-1", pytest.fail) as users:
         ((action, documents),) = _changes(tmp_path)
         assert action == "add"
         assert [each["_id"] for each in documents] == [user.id for user in users]
@@ -68,7 +73,7 @@ def test_users_are_there_inside_the_block_and_gone_after_it(tmp_path: Path) -> N
 def test_users_are_removed_when_the_run_fails(tmp_path: Path) -> None:
     """An error and a Ctrl-C inside the block take the users out too."""
     for error in (RuntimeError, KeyboardInterrupt):
-        with pytest.raises(error), provisioned(_stack(), _values(tmp_path), 1, "run-1", pytest.fail):
+        with pytest.raises(error), provision_users(_stack(), _values(tmp_path), 1, "run-1", pytest.fail):
             raise error
     assert [action for action, _ in _changes(tmp_path)] == ["add", "remove"] * 2
 
@@ -80,7 +85,7 @@ def test_a_killed_run_is_cleaned_up_by_the_next(tmp_path: Path) -> None:
     (JOURNALS / "old.json").write_text(json.dumps(left))
     (JOURNALS / "other.json").write_text(json.dumps({**left, "stack": "elsewhere"}))
     (JOURNALS / "half.json").write_text('{"sta')
-    with provisioned(_stack(), _values(tmp_path), 1, "run-2", pytest.fail):
+    with provision_users(_stack(), _values(tmp_path), 1, "run-2", pytest.fail):
         assert _changes(tmp_path)[0] == ["remove", ["a" * 24]]
     assert sorted(path.name for path in JOURNALS.glob("*.json")) == ["half.json", "other.json"]
 
@@ -88,8 +93,8 @@ def test_a_killed_run_is_cleaned_up_by_the_next(tmp_path: Path) -> None:
 def test_users_of_a_run_under_way_are_left_alone(tmp_path: Path) -> None:
     """Two runs at once do not take each other's users away."""
     with (
-        provisioned(_stack(), _values(tmp_path), 1, "run-1", pytest.fail),
-        provisioned(_stack(), _values(tmp_path), 1, "run-2", pytest.fail),
+        provision_users(_stack(), _values(tmp_path), 1, "run-1", pytest.fail),
+        provision_users(_stack(), _values(tmp_path), 1, "run-2", pytest.fail),
     ):
         assert [action for action, _ in _changes(tmp_path)] == ["add", "add"]
 
@@ -98,7 +103,7 @@ def test_a_store_that_is_gone_at_the_end_costs_no_run(tmp_path: Path) -> None:
     """What cannot be removed is a warning, and the journal stays for the next run."""
     program = PROGRAM + "\nif sys.argv[1] == 'remove': sys.exit('the store is gone')\n"
     warnings: list[str] = []
-    with provisioned(_stack(program), _values(tmp_path), 1, "run-1", warnings.append):
+    with provision_users(_stack(program), _values(tmp_path), 1, "run-1", warnings.append):
         pass
     assert warnings == ["cannot remove test data: the store is gone; the next run on 'trial' tries again"]
     assert [path.name for path in JOURNALS.glob("*.json")] == ["run-1.json"]
@@ -109,7 +114,7 @@ def test_a_store_that_refuses_says_why(tmp_path: Path) -> None:
     stack = _stack("import sys; sys.exit('no such table\\nreally')")
     with (
         pytest.raises(TargetError, match="cannot add test data: really"),
-        provisioned(stack, _values(tmp_path), 1, "run-1", lambda _: None),
+        provision_users(stack, _values(tmp_path), 1, "run-1", lambda _: None),
     ):
         pass
 
@@ -117,7 +122,7 @@ def test_a_store_that_refuses_says_why(tmp_path: Path) -> None:
 def test_a_program_that_says_nothing_or_is_not_there_is_told() -> None:
     """A silent failure and a missing program have a message too."""
     silent = CommandDocumentStore([sys.executable, "-c", "import sys; sys.exit(1)"], {})
-    with pytest.raises(TargetError, match="it said nothing"):
+    with pytest.raises(TargetError, match="the program printed no error"):
         silent.add([])
     with pytest.raises(TargetError, match="No such file"):
         CommandDocumentStore(["/no/such/program"], {}).remove([])
@@ -126,10 +131,10 @@ def test_a_program_that_says_nothing_or_is_not_there_is_told() -> None:
 def test_a_stack_without_users_needs_none(tmp_path: Path) -> None:
     """A stack that does not check who asks gets nobody."""
     stack = Stack(name="open", purpose="x")
-    with provisioned(stack, _values(tmp_path), 3, "run-1", pytest.fail) as users:
+    with provision_users(stack, _values(tmp_path), 3, "run-1", pytest.fail) as users:
         assert users == ()
     with pytest.raises(ConfigError, match="stack 'open' declares no users"):
-        declared_users(stack)
+        require_users(stack)
 
 
 def test_a_journal_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
@@ -137,7 +142,7 @@ def test_a_journal_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
     (tmp_path / ".bench").write_text("a file stands here")
     with (
         pytest.raises(StoreError, match="cannot write"),
-        provisioned(_stack(), _values(tmp_path), 1, "run-1", pytest.fail),
+        provision_users(_stack(), _values(tmp_path), 1, "run-1", pytest.fail),
     ):
         pass
     assert not (tmp_path / "log").exists()
@@ -161,7 +166,7 @@ def test_a_token_is_what_the_stack_declares() -> None:
 
 
 def _declared() -> Users:
-    return declared_users(_stack())
+    return require_users(_stack())
 
 
 def test_the_secret_comes_from_the_environment_or_is_made() -> None:
@@ -177,17 +182,17 @@ def test_the_secret_comes_from_the_environment_or_is_made() -> None:
 
 def test_by_hand_needs_a_stack_that_is_up() -> None:
     """Users are put by hand into a stack that is up, and nowhere else."""
-    with pytest.raises(TargetError, match="target 'embedded' is not up"):
-        add_by_hand(stacks.load("embedded"), 1)
-    with pytest.raises(TargetError, match="target 'embedded' is not up"):
-        remove_by_hand(stacks.load("embedded"), ["a" * 24])
+    with pytest.raises(TargetError, match="stack 'embedded' is not up"):
+        add_manual_users(stacks.load("embedded"), 1)
+    with pytest.raises(TargetError, match="stack 'embedded' is not up"):
+        remove_manual_users(stacks.load("embedded"), ["a" * 24])
 
 
 def test_an_external_stack_asks_for_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without MONGODB_URI the external stack has nowhere to put users, and the hint says what to set."""
     monkeypatch.delenv("MONGODB_URI", raising=False)
     with pytest.raises(ConfigError, match=r"users\.store\.uri") as caught:
-        add_by_hand(stacks.load("external"), 1)
+        add_manual_users(stacks.load("external"), 1)
     assert caught.value.hint == "export MONGODB_URI=…"
 
 
@@ -198,7 +203,7 @@ def test_a_database_that_does_not_answer_is_told_without_its_password(
     monkeypatch.setattr("bench.measure.users.document_stores._SELECTION_TIMEOUT_MS", 50)
     word = secrets.token_hex(8)
     uri = f"mongodb://tess:{word}@127.0.0.1:1/doc2formjson"
-    users = declared_users(stacks.load("external"))
+    users = require_users(stacks.load("external"))
     store = open_store(users.store, {"env.MONGODB_URI": uri}, {}, "users.store")
     assert isinstance(store, MongoDocumentStore)
     with pytest.raises(TargetError, match="cannot add test data in MongoDB") as caught:
@@ -210,7 +215,7 @@ def test_a_database_that_does_not_answer_is_told_without_its_password(
 
 def test_an_address_that_is_none_is_told_likewise() -> None:
     """A port that is no port is the user's mistake, and not a bug."""
-    users = declared_users(stacks.load("external"))
+    users = require_users(stacks.load("external"))
     store = open_store(users.store, {"env.MONGODB_URI": "mongodb://127.0.0.1:99999/db"}, {}, "users.store")
     with pytest.raises(TargetError, match="cannot remove test data in MongoDB"):
         store.remove(["a" * 24])
@@ -230,7 +235,10 @@ def _furnished(program: str = PROGRAM) -> Stack:
 
 def test_fixtures_are_there_inside_the_block_and_gone_after_it(tmp_path: Path) -> None:
     """What a scenario asks for is put in afresh, and taken out however the block ends."""
-    with pytest.raises(RuntimeError), furnished(_furnished(), _values(tmp_path), ["forms"], pytest.fail):
+    with (
+        pytest.raises(RuntimeError),
+        provision_fixtures(_furnished(), _values(tmp_path), ["forms"], pytest.fail),
+    ):
         raise RuntimeError
     ids = ["form-1", "form-2"]
     assert _changes(tmp_path) == [["remove", ids], ["add", ["form-1", {"_id": "form-2"}]], ["remove", ids]]
@@ -240,7 +248,7 @@ def test_a_fixture_that_is_not_declared_is_named(tmp_path: Path) -> None:
     """A scenario cannot ask for what the stack does not have."""
     with (
         pytest.raises(ConfigError, match="stack 'trial' declares no fixture 'pets'"),
-        furnished(_furnished(), _values(tmp_path), ["pets"], pytest.fail),
+        provision_fixtures(_furnished(), _values(tmp_path), ["pets"], pytest.fail),
     ):
         pass
 
@@ -249,7 +257,7 @@ def test_a_fixture_that_stays_costs_no_run(tmp_path: Path) -> None:
     """What cannot be taken out in the end is a warning."""
     program = PROGRAM + "\nif open(os.environ['LOG']).read().count('remove') > 1: sys.exit('gone')\n"
     warnings: list[str] = []
-    with furnished(_furnished(program), _values(tmp_path), ["forms"], warnings.append):
+    with provision_fixtures(_furnished(program), _values(tmp_path), ["forms"], warnings.append):
         pass
     assert warnings == ["cannot remove test data: gone"]
 
@@ -265,4 +273,4 @@ def test_a_fixture_that_stays_costs_no_run(tmp_path: Path) -> None:
 )
 def test_a_database_that_refuses_is_heard(details: dict[str, Any] | None, words: str) -> None:
     """Its own words follow the kind of the error, a line of them."""
-    assert _why(OperationFailure("x at 10.0.0.1:27017", details=details)) == f"OperationFailure{words}"
+    assert _describe(OperationFailure("x at 10.0.0.1:27017", details=details)) == f"OperationFailure{words}"

@@ -9,11 +9,11 @@ import pytest
 from bench.core.config.stack import Stack
 from bench.core.samples.sample import HOST, GaugeSample, Probe, ResourceSample
 from bench.errors import StoreError, TargetError
-from bench.measure.stacks.live import Live
-from bench.measure.watch.gauges import added_up
+from bench.measure.stacks.running_stack import RunningStack
+from bench.measure.watch.gauges import sum_series
 from bench.measure.watch.monitor import monitor
-from bench.measure.watch.resources import HostReader, passed
-from bench.measure.watch.watching import Seen, Watch, Watched, ask_once, watching
+from bench.measure.watch.resources import HostReader, add_traffic
+from bench.measure.watch.watching import Watch, WatchedStack, WatchSample, open_watch, probe_once
 from tests.measure.fake_engine import FakeContainer, engine
 from tests.measure.loopback import response, server
 from tests.virtual_time import run_virtually
@@ -28,17 +28,19 @@ odd NaN
 """
 
 
-def _live(urls: dict[str, str], **declared: object) -> Live:
+def _live(urls: dict[str, str], **declared: object) -> RunningStack:
     content = {"name": "trial", "purpose": "A test.", **declared}
-    return Live(Stack.model_validate(content), {}, urls)
+    return RunningStack(Stack.model_validate(content), {}, urls)
 
 
 def _http(**changes: object) -> dict[str, object]:
     return {"kind": "http", "service": "backend", "path": "/health", **changes}
 
 
-def _asked(live: Live, token: Callable[[], str] | None = None) -> tuple[dict[str, Probe], dict[str, str]]:
-    probes, left_out = asyncio.run(ask_once(Watched(live, token)))
+def _asked(
+    live: RunningStack, token: Callable[[], str] | None = None
+) -> tuple[dict[str, Probe], dict[str, str]]:
+    probes, left_out = asyncio.run(probe_once(WatchedStack(live, token)))
     return {probe.check: probe for probe in probes}, left_out
 
 
@@ -54,7 +56,7 @@ def test_checks_are_asked_as_they_are_declared() -> None:
                 "odd": _http(service="agent", status=503),
             }
             live = _live({"backend": good, "agent": bad}, checks=checks)
-            found, left_out = await ask_once(Watched(live, lambda: "a-token"))
+            found, left_out = await probe_once(WatchedStack(live, lambda: "a-token"))
             return found, left_out, seen.heads
 
     probes, left_out, heads = asyncio.run(ask())
@@ -76,7 +78,7 @@ def test_what_cannot_be_asked_is_left_out_with_a_reason() -> None:
     probes, left_out = _asked(_live({"backend": "http://127.0.0.1:1"}, checks=checks))
     assert probes == {}
     assert left_out["model"] == "its address is not known: --url model=http://…"
-    assert left_out["chat"] == "it needs a test user: there is none"
+    assert left_out["chat"] == "it needs a test user: the stack has none"
     assert left_out["mongodb"] == "checks.mongodb.uri: ${env.NOWHERE_URI} has no value"
 
 
@@ -91,7 +93,7 @@ def test_what_nobody_listens_on_is_down() -> None:
                 "open": {"kind": "tcp", "service": "agent"},
             }
             live = _live({"backend": "http://127.0.0.1:1", "agent": good}, checks=checks)
-            return (await ask_once(Watched(live)))[0]
+            return (await probe_once(WatchedStack(live)))[0]
 
     found = {probe.check: probe for probe in asyncio.run(ask())}
     assert {name: probe.up for name, probe in found.items()} == {"http": False, "tcp": False, "open": True}
@@ -115,13 +117,13 @@ def test_an_address_that_is_none_is_left_out_without_its_password(address: str) 
     uri = f"mongodb://user:{password}@{password}{address}"
     probes, left_out = _asked(_live({}, checks={"mongodb": {"kind": "mongodb", "uri": uri}}))
     assert probes == {}
-    assert left_out["mongodb"].startswith("checks.mongodb.uri is no address")
+    assert left_out["mongodb"].startswith("checks.mongodb.uri is not a valid address")
     assert password not in left_out["mongodb"]
 
 
 def test_gauges_are_read_by_their_series() -> None:
     """A series with labels is added up, one of a longer name is another, what is no number is left out."""
-    assert added_up(TEXT.decode(), {"waiting", "hits_total", "odd", "none"}) == {
+    assert sum_series(TEXT.decode(), {"waiting", "hits_total", "odd", "none"}) == {
         "waiting": 7.0,
         "hits_total": 12.0,
     }
@@ -129,26 +131,28 @@ def test_gauges_are_read_by_their_series() -> None:
 
 def test_a_series_is_read_by_its_labels() -> None:
     """Only what has the labels is added up, over those that are not named."""
-    assert added_up(TEXT.decode(), {'waiting{slot="a"}', 'waiting{slot="c"}', "waiting"}) == {
+    assert sum_series(TEXT.decode(), {'waiting{slot="a"}', 'waiting{slot="c"}', "waiting"}) == {
         'waiting{slot="a"}': 3.0,
         "waiting": 7.0,
     }
 
 
-def _watch(live: Live, enough: Callable[[list[Seen]], bool]) -> tuple[list[Seen], dict[str, str]]:
+def _watch(
+    live: RunningStack, enough: Callable[[list[WatchSample]], bool]
+) -> tuple[list[WatchSample], dict[str, str]]:
     """What is seen until it is enough."""
 
-    async def run() -> tuple[list[Seen], dict[str, str]]:
-        seen: list[Seen] = []
+    async def run() -> tuple[list[WatchSample], dict[str, str]]:
+        seen: list[WatchSample] = []
         done = asyncio.Event()
 
-        def find(each: Seen) -> None:
+        def find(each: WatchSample) -> None:
             seen.append(each)
             if enough(seen):
                 done.set()
 
-        async with watching(Watched(live), 0.05) as watch:
-            watch.begin(asyncio.get_running_loop().time, find)
+        async with open_watch(WatchedStack(live), 0.05) as watch:
+            watch.start(asyncio.get_running_loop().time, find)
             await done.wait()
             return seen, watch.warnings
 
@@ -162,11 +166,11 @@ def test_a_stack_is_watched_with_all_that_it_declares(
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'docker.sock'}")
     container = FakeContainer()
 
-    async def run() -> list[Seen]:
-        seen: list[Seen] = []
+    async def run() -> list[WatchSample]:
+        seen: list[WatchSample] = []
         done = asyncio.Event()
 
-        def find(each: Seen) -> None:
+        def find(each: WatchSample) -> None:
             container.pass_time(1, cpu_s=0.5)
             seen.append(each)
             kinds = {(type(one), getattr(one, "source", None)) for one in seen}
@@ -174,7 +178,7 @@ def test_a_stack_is_watched_with_all_that_it_declares(
                 done.set()
 
         async with server([response(TEXT)]) as (url, _), engine(tmp_path / "docker.sock", {"abc": container}):
-            live = Live(
+            live = RunningStack(
                 Stack.model_validate(
                     {
                         "name": "trial",
@@ -190,8 +194,8 @@ def test_a_stack_is_watched_with_all_that_it_declares(
                 {"backend": url},
                 containers={"model": "abc"},
             )
-            async with watching(Watched(live), 0.05) as watch:
-                watch.begin(asyncio.get_running_loop().time, find)
+            async with open_watch(WatchedStack(live), 0.05) as watch:
+                watch.start(asyncio.get_running_loop().time, find)
                 await done.wait()
             assert watch.warnings == {}
         return seen
@@ -206,7 +210,10 @@ def test_a_stack_is_watched_with_all_that_it_declares(
 
 @pytest.mark.parametrize(
     ("answer", "said"),
-    [(response(b"", "404 Not Found"), "HTTPStatusError"), (response(b"waiting x{ y"), "no Prometheus text")],
+    [
+        (response(b"", "404 Not Found"), "HTTPStatusError"),
+        (response(b"waiting x{ y"), "not in Prometheus format"),
+    ],
 )
 def test_gauges_that_cannot_be_read_are_told_once(answer: bytes, said: str) -> None:
     """A service without such a text costs one warning, and the rest is watched."""
@@ -215,8 +222,8 @@ def test_gauges_that_cannot_be_read_are_told_once(answer: bytes, said: str) -> N
         done = asyncio.Event()
         async with server([answer]) as (url, seen):
             live = _live({"backend": url}, gauges={"backend": {"read": {"queue_depth": "waiting"}}})
-            async with watching(Watched(live), 0.02) as watch:
-                watch.begin(
+            async with open_watch(WatchedStack(live), 0.02) as watch:
+                watch.start(
                     lambda: float(len(seen.heads)), lambda _: done.set() if len(seen.heads) > 2 else None
                 )
                 await done.wait()
@@ -240,7 +247,7 @@ def test_an_engine_that_is_not_asked_is_a_warning(
     """Containers are not seen then; that is said once, with what to do, and the machine is still read."""
     monkeypatch.setenv("DOCKER_HOST", host)
     stack = Stack(name="trial", purpose="A test.")
-    live = Live(stack, {}, {}, containers={"model": "abc"})
+    live = RunningStack(stack, {}, {}, containers={"model": "abc"})
     seen, warnings = _watch(live, lambda seen: len(seen) > 2)
     assert {type(each) for each in seen} == {ResourceSample}
     assert [*warnings] == ["containers"]
@@ -254,19 +261,19 @@ def test_a_slow_reader_delays_nobody_else() -> None:
         loop = asyncio.get_running_loop()
         began: dict[str, list[float]] = {"quick": [], "slow": []}
 
-        async def quick(at_s: float) -> list[Seen]:
+        async def quick(at_s: float) -> list[WatchSample]:
             began["quick"].append(at_s)
             return []
 
-        async def slow(at_s: float) -> list[Seen]:
+        async def slow(at_s: float) -> list[WatchSample]:
             began["slow"].append(at_s)
             await asyncio.sleep(5.0)
             raise TargetError(f"gave up at {at_s:g}")
 
         watch = Watch({"quick": quick, "slow": slow}, {}, {}, 2.0)
-        watch.begin(loop.time, lambda _: None)
+        watch.start(loop.time, lambda _: None)
         await asyncio.sleep(12.5)
-        await watch.end()
+        await watch.stop()
         assert watch.warnings == {"slow": "gave up at 0"}
         return began
 
@@ -277,7 +284,7 @@ def test_a_slow_reader_delays_nobody_else() -> None:
 def test_a_monitor_ends_when_nobody_takes_what_it_finds() -> None:
     """A full disk, or a reader of the pipe that has gone: it does not go on until Ctrl-C, writing nothing."""
 
-    def full(_: Seen) -> None:
+    def full(_: WatchSample) -> None:
         raise StoreError("cannot write seen.jsonl: No space left on device")
 
     ticks: list[float] = []
@@ -290,14 +297,14 @@ def test_what_was_opened_is_closed_when_a_reader_failed() -> None:
     """A fault in one reader leaves no connection of another one open: pymongo would complain of it."""
 
     async def run() -> None:
-        def wrong(_: Seen) -> None:
+        def wrong(_: WatchSample) -> None:
             failed.set()
             raise ZeroDivisionError
 
         failed = asyncio.Event()
         check = {"kind": "mongodb", "uri": "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=50"}
-        async with watching(Watched(_live({}, checks={"m": check})), 0.05) as watch:
-            watch.begin(asyncio.get_running_loop().time, wrong)
+        async with open_watch(WatchedStack(_live({}, checks={"m": check})), 0.05) as watch:
+            watch.start(asyncio.get_running_loop().time, wrong)
             await failed.wait()
 
     with pytest.raises(ZeroDivisionError):
@@ -321,8 +328,8 @@ def test_the_machine_is_read() -> None:
 def test_a_network_device_that_goes_takes_nothing_back() -> None:
     """What went through it stays counted, and a new one is counted from nothing on."""
     up = {"eth0": (1000, 100), "veth1": (500, 50)}
-    assert passed((0, 0), {}, up) == (1500, 150)
+    assert add_traffic((0, 0), {}, up) == (1500, 150)
     gone = {"eth0": (1010, 102)}
-    assert passed((1500, 150), up, gone) == (1510, 152)
-    assert passed((1510, 152), gone, {"eth0": (1010, 102), "veth2": (7, 3)}) == (1517, 155)
-    assert passed((1510, 152), {"veth1": (500, 50)}, {"veth1": (2, 1)}) == (1512, 153)
+    assert add_traffic((1500, 150), up, gone) == (1510, 152)
+    assert add_traffic((1510, 152), gone, {"eth0": (1010, 102), "veth2": (7, 3)}) == (1517, 155)
+    assert add_traffic((1510, 152), {"veth1": (500, 50)}, {"veth1": (2, 1)}) == (1512, 153)

@@ -6,16 +6,16 @@ from pymongo import AsyncMongoClient
 from bench.core.config.stack import Stack
 from bench.core.samples.sample import GaugeSample, Probe
 from bench.errors import TargetError
-from bench.measure.stacks.live import Live
-from bench.measure.watch.watching import Seen, Watch, Watched, watching
+from bench.measure.stacks.running_stack import RunningStack
+from bench.measure.watch.watching import Watch, WatchedStack, WatchSample, open_watch
 from tests.virtual_time import run_virtually
 
 
-def _wrong(at_s: float) -> list[Seen]:
+def _wrong(at_s: float) -> list[WatchSample]:
     raise ZeroDivisionError(f"a secret at {at_s:g}")
 
 
-async def _break(at_s: float) -> list[Seen]:
+async def _break(at_s: float) -> list[WatchSample]:
     return _wrong(at_s)
 
 
@@ -26,24 +26,24 @@ def test_a_fault_in_a_reader_costs_only_what_it_would_have_read(caplog: pytest.L
         loop = asyncio.get_running_loop()
         began: list[float] = []
 
-        async def sound(at_s: float) -> list[Seen]:
+        async def sound(at_s: float) -> list[WatchSample]:
             began.append(at_s)
             return []
 
-        async def breaks(at_s: float) -> list[Seen]:
+        async def breaks(at_s: float) -> list[WatchSample]:
             return _wrong(at_s) if at_s else []
 
         watch = Watch({"broken": breaks, "sound": sound}, {}, {}, 2.0)
-        watch.begin(loop.time, lambda _: None)
+        watch.start(loop.time, lambda _: None)
         await asyncio.sleep(5.0)
         watch.check()
-        await watch.end()
+        await watch.stop()
         return began, watch.warnings
 
     began, warnings = run_virtually(run())
     assert began == [0, 2, 4]
     place = f"{_wrong.__module__}:{_wrong.__code__.co_firstlineno + 1}"
-    said = "the reader 'broken' broke after 2 s and was stopped, for a bug in bench: ZeroDivisionError at "
+    said = "the reader 'broken' crashed after 2 s and was stopped: bug in bench: ZeroDivisionError at "
     assert [*warnings.values()] == [said + place]
     assert caplog.text.count("a secret at 2") == 1
     assert "Traceback" in caplog.text
@@ -53,15 +53,15 @@ def test_trouble_of_the_target_does_not_hide_a_fault() -> None:
     """A reader that could not read for a while and then broke has both warnings."""
 
     async def run() -> list[str]:
-        async def wrong(at_s: float) -> list[Seen]:
+        async def wrong(at_s: float) -> list[WatchSample]:
             if at_s == 0:
                 raise TargetError("no answer")
             return _wrong(at_s)
 
         watch = Watch({"wrong": wrong}, {}, {}, 2.0)
-        watch.begin(asyncio.get_running_loop().time, lambda _: None)
+        watch.start(asyncio.get_running_loop().time, lambda _: None)
         await asyncio.sleep(3.0)
-        await watch.end()
+        await watch.stop()
         return [*watch.warnings.values()]
 
     first, second = run_virtually(run())
@@ -74,12 +74,12 @@ def test_an_interrupt_is_no_fault_of_a_reader(end: type[BaseException]) -> None:
     """Ctrl-C that comes while something is read ends the run, as it does elsewhere."""
 
     async def run() -> dict[str, str]:
-        async def interrupted(at_s: float) -> list[Seen]:
+        async def interrupted(at_s: float) -> list[WatchSample]:
             raise end(at_s)
 
         watch = Watch({}, {"counters backend": interrupted}, {}, 2.0)
         try:
-            await watch.count()
+            await watch.read_counters()
         finally:
             assert watch.warnings == {}
         return watch.warnings
@@ -92,23 +92,23 @@ def test_a_fault_in_a_counter_leaves_nothing_that_is_known_of_all() -> None:
     """Nobody can tell what all services counted, and the run goes on."""
 
     async def run() -> tuple[list[GaugeSample] | None, dict[str, str]]:
-        async def sound(at_s: float) -> list[Seen]:
+        async def sound(at_s: float) -> list[WatchSample]:
             return [GaugeSample(at_s=at_s, service="agent", name="hits", value=1.0)]
 
         watch = Watch({}, {"counters agent": sound, "counters backend": _break}, {}, 2.0)
-        return await watch.count(3.0), watch.warnings
+        return await watch.read_counters(3.0), watch.warnings
 
     found, warnings = run_virtually(run())
     assert found is None
     (said,) = warnings.values()
-    assert said.startswith("the reader 'counters backend' broke after 3 s")
+    assert said.startswith("the reader 'counters backend' crashed after 3 s")
 
 
 def test_what_is_asked_once_does_not_survive_a_fault() -> None:
     """`bench health` has nothing to lose, and must not say that all is well when a check was not asked."""
 
     async def run() -> list[Probe]:
-        return await Watch({"check backend": _break}, {}, {}, 2.0).once()
+        return await Watch({"check backend": _break}, {}, {}, 2.0).probe_all()
 
     with pytest.raises(ZeroDivisionError):
         run_virtually(run())
@@ -119,7 +119,7 @@ def test_nobody_watches_when_all_readers_broke() -> None:
 
     async def run() -> None:
         watch = Watch({"one": _break, "other": _break}, {}, {}, 2.0)
-        watch.begin(lambda: 0.0, lambda _: None)
+        watch.start(lambda: 0.0, lambda _: None)
         await asyncio.sleep(1.0)
         watch.check()
 
@@ -142,8 +142,8 @@ def test_a_fault_in_closing_costs_nothing(
     stack = Stack.model_validate({"name": "trial", "purpose": "A test.", "checks": {"store": check}})
 
     async def run() -> list[Probe]:
-        async with watching(Watched(Live(stack, {}, {}))) as watch:
-            return await watch.once()
+        async with open_watch(WatchedStack(RunningStack(stack, {}, {}))) as watch:
+            return await watch.probe_all()
 
     assert [probe.up for probe in asyncio.run(run())] == [False]
     assert "'check store'" in caplog.text

@@ -1,0 +1,77 @@
+"""A stack that is up: its addresses, processes and containers."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from bench.core.config.stack import Stack
+from bench.errors import ConfigError
+
+# A service gets these variables of the caller's shell and no others, so that a shell cannot change a result.
+_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+_INHERITED_PREFIXES = ("LC_", "PYTHON", "COVERAGE_")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStack:
+    """A stack that is up, on this machine or elsewhere."""
+
+    stack: Stack
+    """Its declaration."""
+    values: Mapping[str, str] = field(repr=False)
+    """Values of the declaration's placeholders. They contain secrets, so `repr` omits them."""
+    urls: Mapping[str, str]
+    """Addresses by service."""
+    pids: Mapping[str, int] = field(default_factory=dict)
+    """Process ids by service; empty if this machine does not run the processes."""
+    find_dead_service: Callable[[], str | None] = lambda: None
+    """Describes a service that ended; returns None while all run."""
+    cores: tuple[int, ...] = ()
+    """The cores that its processes may use; empty for all."""
+    containers: Mapping[str, str] = field(default_factory=dict)
+    """Container ids by service; empty without containers on this machine."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """Images and settings that must be equal for two runs to be comparable."""
+
+    def url(self, service: str) -> str:
+        """Return the address of a service.
+
+        Raises:
+            ConfigError: The stack has no such service.
+        """
+        if service not in self.urls:
+            services = ", ".join(self.urls) or "none"
+            raise ConfigError(
+                f"stack '{self.stack.name}' has no service '{service}'", f"services: {services}"
+            )
+        return self.urls[service]
+
+
+def placeholder_values(secret: SecretStr | None, state: Path | None = None) -> dict[str, str]:
+    """Return the values of a declaration's placeholders, without the addresses of its services.
+
+    Args:
+        secret: The secret that signs tokens; None without one.
+        state: The folder for files of the services; None without one.
+    """
+    values = {"python": sys.executable}
+    for name, value in os.environ.items():
+        values[f"env.{name}"] = value
+    if secret is not None:
+        values["jwt_secret"] = secret.get_secret_value()
+    if state is not None:
+        values["state"] = str(state)
+    return values
+
+
+def inherit_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of the caller's environment that a service gets."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
+    }
