@@ -1,1 +1,1 @@
-"""What is said: text made from a Report."""
+"""Turns reports, trends and observations into text. `formats` lists the output formats."""

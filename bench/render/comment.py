@@ -1,4 +1,4 @@
-"""The comment on a pull request: the judgement, what decided it, and how to go on."""
+"""The comment on a pull request: the judgement, the metrics that decided it, and the next step."""
 
 import re
 from bisect import bisect_left
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from bench.core.config.target import NAME
 from bench.core.report.suite import SuiteReport
+from bench.core.values import wording
 from bench.core.values.escape import escape_markdown
 from bench.core.verdict.compare import Decision
 from bench.render.document.document import Document, make_document
 from bench.render.markdown import ICONS, template
 
-# In characters: what GitHub takes as the summary of a check, and one less than as a comment.
 LIMIT = 65_535
+"""Characters that GitHub accepts as the summary of a check; a comment may have one more."""
 _MOST_ALERTS = 10
 _SUITE = re.compile(NAME)
 _SHA = re.compile(r"[0-9a-f]{40}")
@@ -22,121 +23,131 @@ _RUN_URL = re.compile(r"https?://[A-Za-z0-9.:/_-]+")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a comment speaks of.
-
-    Attributes:
-        suite: The scenarios' common name: there is one comment of each suite.
-        head_sha: The commit that was measured.
-        run_url: Of the workflow run, where everything is; None outside of one.
-    """
+    """The suite, the commit and the workflow run of a comment. None of them needs escaping."""
 
     suite: str
+    """Name of the suite; a pull request has one comment for each."""
     head_sha: str
+    """The measured commit."""
     run_url: str | None = None
+    """Address of the workflow run; None outside of GitHub Actions."""
 
     def __post_init__(self) -> None:
-        """Refuse what would be something else than text in a comment."""
+        """Refuse values that are not plain text in a comment."""
         for value, pattern in ((self.suite, _SUITE), (self.head_sha, _SHA), (self.run_url, _RUN_URL)):
             if value is not None and not pattern.fullmatch(value):
-                raise ValueError(f"{value!r} is no {pattern.pattern}")
+                raise ValueError(f"{value!r} does not match {pattern.pattern}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The scenarios of a comment, by the space that they get."""
+
+    full: Sequence[Document]
+    """Scenarios with their tables."""
+    listed: Sequence[Document]
+    """Other scenarios that did not pass: one line each."""
+    passed: Sequence[Document]
+    """Scenarios that passed: one line each, folded."""
+    with_details: int
+    """Number of scenarios, of the first ones of `full`, that also have folded details."""
 
 
 def marker(suite: str) -> str:
-    """What the comment of a suite begins with, by which it is found again."""
+    """Return the first line of a suite's comment, by which the comment is found later."""
     return f"<!-- bench:{suite} -->"
 
 
 def render_comment(report: SuiteReport, origin: Origin) -> str:
-    """The comment, as long as GitHub takes it.
+    """Return the comment in at most `LIMIT` characters.
 
-    What is too long loses the folded details, the last scenario's first; then all but a line of each scenario
-    that did not pass, likewise; and what is still too long is cut.
+    A comment that is too long first loses the folded details, from the last scenario to the first. Then it
+    keeps one line of each scenario that did not pass, again from the last one. At last it is cut.
 
     Args:
-        report: What was said of all scenarios.
-        origin: What it speaks of.
+        report: The judged suite.
+        origin: The suite, the commit and the workflow run.
     """
-    documents = [make_document(each) for each in report.reports]
-    shown = [each for each in documents if each.decision is not Decision.PASS] or documents[:1]
-    passed = [each for each in documents if each not in shown]
-    most = len(shown)
+    documents = list(map(make_document, report.reports))
+    failed = [document for document in documents if document.decision is not Decision.PASS]
+    passed = [document for document in documents if document.decision is Decision.PASS]
+    if not failed:
+        failed = passed[:1]
+        passed = passed[1:]
+    count = len(failed)
 
-    def shorter(step: int) -> str:
-        whole = max(1, min(most, 2 * most - step))
-        return _rendered(report, origin, (shown[:whole], shown[whole:], passed), folds=max(0, most - step))
+    def shorten(step: int) -> str:
+        with_details = max(0, count - step)
+        full = max(1, min(count, 2 * count - step))
+        return _render(report, origin, _Parts(failed[:full], failed[full:], passed, with_details))
 
-    text = shorter(bisect_left(range(2 * most - 1), x=True, key=lambda step: len(shorter(step)) <= LIMIT))
+    # The steps are ordered by length, so the longest text that fits is found by bisection.
+    steps = range(2 * count - 1)
+    step = bisect_left(steps, x=True, key=lambda step: len(shorten(step)) <= LIMIT)
+    text = shorten(step)
     return text if len(text) <= LIMIT else _cut(text, origin)
 
 
 def _cut(text: str, origin: Origin) -> str:
-    # No line opens what another one closes but a fold of what passed, and that comes last.
-    end = f"\n\n… the rest is left out here: {origin.run_url or 'see the run'}\n"
+    """Cut a text at the end of a line. Only the fold of the passed scenarios, the last part, can be open."""
+    end = f"\n\n… the rest is omitted: {origin.run_url or 'see the run'}\n"
     kept = text[: LIMIT - len(end)].rpartition("\n")[0]
-    closed = "\n\n</details>" if kept.count("<details>") > kept.count("</details>") else ""
-    return kept[: LIMIT - len(end) - len(closed)] + closed + end
+    is_open = kept.count("<details>") > kept.count("</details>")
+    closing = "\n\n</details>" if is_open else ""
+    return kept[: LIMIT - len(end) - len(closing)] + closing + end
 
 
-def _rendered(
-    report: SuiteReport, origin: Origin, documents: tuple[Sequence[Document], ...], *, folds: int
-) -> str:
-    """The comment with so many folds.
-
-    Args:
-        report: What was said of all scenarios.
-        origin: What it speaks of.
-        documents: Those that are shown, those that have a line though they did not pass, and the others.
-        folds: How many of those that are shown have their details.
-    """
-    shown, listed, passed = documents
-    headline, lines = _judgement(report, shown[0])
+def _render(report: SuiteReport, origin: Origin, parts: _Parts) -> str:
+    worst = parts.full[0]
+    headline, *subtitles = _judgement(report, worst)
+    alerts = _alerts([*parts.listed, *parts.passed])
     text = template("comment.md.j2").render(
-        suite=origin.suite,
+        marker=marker(origin.suite),
         icon=ICONS[report.decision],
         headline=headline,
-        lines=(*lines, *report.reasons, *_alerts([*listed, *passed])),
-        shown=shown,
-        listed=listed,
-        passed=passed,
-        folds=folds,
+        lines=(*subtitles, *report.reasons, *alerts),
+        parts=parts,
         run_url=origin.run_url,
-        footer=_footer(report, origin, shown[0]),
+        footer=_footer(report, origin, worst),
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def _judgement(report: SuiteReport, worst: Document) -> tuple[str, tuple[str, ...]]:
-    """The headline, which names the worst scenario by its own, and what is said below it."""
-    if len(report.reports) == 1 and report.decision is worst.decision:
-        return f"{worst.scenario}: {worst.headline}", ()
+def _judgement(report: SuiteReport, worst: Document) -> tuple[str, ...]:
+    """Return the headline, and the suite's sentence if the headline is that of the worst scenario."""
+    one_scenario = len(report.reports) == 1 and report.decision is worst.decision
+    if one_scenario:
+        return (f"{worst.scenario}: {worst.headline}",)
     if report.decision is Decision.FAIL:
-        return f"{worst.scenario}: {worst.headline}", (report.headline,)
-    return report.headline, ()
+        return f"{worst.scenario}: {worst.headline}", report.headline
+    return (report.headline,)
 
 
 def _alerts(documents: Sequence[Document]) -> list[str]:
-    """Alerts of the scenarios whose tables are not shown."""
-    said = [f"Warning: {each.scenario}: {alert}." for each in documents for alert in each.alerts]
-    more = len(said) - _MOST_ALERTS
-    rest = f"Warning: {more} more {'alert' if more == 1 else 'alerts'}, see the run."
-    return said if more <= 0 else [*said[:_MOST_ALERTS], rest]
+    """Return the first ten alerts of scenarios without tables."""
+    lines = []
+    for document in documents:
+        for alert in document.alerts:
+            lines.append(f"Warning: {document.scenario}: {alert}.")
+    more = len(lines) - _MOST_ALERTS
+    if more <= 0:
+        return lines
+    return [*lines[:_MOST_ALERTS], f"Warning: {wording.counted(more, 'more alert')}, see the run."]
 
 
 def _footer(report: SuiteReport, origin: Origin, worst: Document) -> list[str]:
-    """Where it comes from, how to see it oneself, and how to accept it."""
-    known = dict(worst.facts)
-    measured = [
-        f"Measured `{origin.head_sha[:9]}` beside the baseline: {escape_markdown(known['baseline'])}."
-    ]
-    measured += [
-        f"{name.capitalize()}: {escape_markdown(known[name])}."
-        for name in ("machine", "reference_workload")
-        if name in known
-    ]
+    """Return the origin of the result, and the commands that reproduce and accept it."""
+    facts = dict(worst.facts)
+    sha = origin.head_sha[:9]
+    lines = [f"Commit `{sha}` compared with the baseline: {escape_markdown(facts['baseline'])}."]
+    for label in ("machine", "reference workload"):
+        if label in facts:
+            lines.append(f"{label.capitalize()}: {escape_markdown(facts[label])}.")
     first = report.reports[0].result
-    again = f"`bench check {first.scenario.name} --stack {first.fingerprint.stack}`"
-    lines = [*measured, f"To see it yourself: {again}."]
-    if origin.run_url is None:
-        return lines
-    accept = f"`/bench baseline accept {origin.head_sha[:9]} <reason>`"
-    return [*lines, f"To accept it, say so here: {accept}; [the run]({origin.run_url}) has the details."]
+    lines.append(
+        f"To reproduce this result: `bench check {first.scenario.name} --stack {first.fingerprint.stack}`."
+    )
+    if origin.run_url is not None:
+        accept = f"`/bench baseline accept {sha} <reason>`"
+        lines.append(f"To accept it, comment {accept}; [the run]({origin.run_url}) has the details.")
+    return lines

@@ -30,7 +30,7 @@ def render_suite(suite: SuiteInput) -> Iterator[str]:
 
 def render_trends(trends: TrendInput) -> Iterator[str]:
     """Yield the trends, with an empty line between two."""
-    yield "\n".join(trend_markdown(trend) for trend in trends.trends)
+    yield "\n".join(map(trend_markdown, trends.trends))
 
 
 def run_markdown(report: Report) -> str:
@@ -43,7 +43,7 @@ def suite_markdown(suite: SuiteReport) -> str:
     lines = [f"# {ICONS[suite.decision]} {escape_markdown(suite.headline)}", ""]
     for reason in suite.reasons:
         lines.append(f"- {escape_markdown(reason)}")
-    runs = "\n".join(run_markdown(report) for report in suite.reports)
+    runs = "\n".join(map(run_markdown, suite.reports))
     return "\n".join(lines) + "\n\n" + runs
 
 

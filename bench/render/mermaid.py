@@ -1,6 +1,6 @@
-"""A picture in Markdown, where GitHub draws it: which tier takes how much of the time, beside the baseline.
+"""A chart in Markdown that GitHub draws: the time of each tier, compared with the baseline.
 
-Mermaid's grammar: https://mermaid.js.org/syntax/xyChart
+Grammar: https://mermaid.js.org/syntax/xyChart
 """
 
 import math
@@ -11,50 +11,57 @@ from bench.core.samples.metric import Part
 from bench.core.samples.metrics import tier_name
 from bench.core.verdict.verdict import Verdict
 
-_MOST = 12  # tiers; more labels would stand on each other
-_LONGEST = 30  # characters of a name
-# All that a name may be made of: nothing here ends a string, a line or a block of code.
-_OTHER = re.compile(r"[^A-Za-z0-9 ._-]")
-# Two rows of bars would cover each other, so one of them is a line.
+_FEWEST_TIERS = 2
+_MOST_TIERS = 12
+"""More labels would overlap."""
+_LONGEST_NAME = 30
+_LONGEST_TITLE = 90
+_UNSAFE = re.compile(r"[^A-Za-z0-9 ._-]")
+"""Characters that may end a string, a line or a block of code."""
 _TITLE = "Where the time goes - bars are this run and the line is {}"
+"""Two rows of bars would cover each other, so the baseline is a line."""
 
 
 def tiers_chart(report: Report) -> str:
-    """The chart as a block of Markdown that ends in a newline; empty where it would say nothing.
+    """Return the chart as a block of Markdown that ends in a newline.
 
-    It says something where a tier became slower or faster, and there is more than one.
+    The chart is empty unless a tier became slower or faster and there are at least two tiers.
     """
-    tiers = [
-        (name, each.base, each.head)
-        for each in report.comparison.metrics
-        if (name := tier_name(each.key)) is not None and each.base is not None and each.head is not None
-    ]
-    moved = any(
-        each.part is Part.LOCATES and each.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}
-        for each in report.comparison.metrics
-    )
-    shown = sorted(tiers, key=lambda tier: -max(tier[1], tier[2]))[:_MOST]
-    if not moved or len(shown) < 2:  # noqa: PLR2004 - a single bar is a number
+    changed = False
+    tiers: list[tuple[str, float, float]] = []
+    for row in report.comparison.metrics:
+        if row.part is Part.LOCATES and row.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}:
+            changed = True
+        name = tier_name(row.key)
+        if name is not None and row.base is not None and row.head is not None:
+            tiers.append((name, row.base, row.head))
+    if not changed or len(tiers) < _FEWEST_TIERS:
         return ""
-    names, base_ms, head_ms = zip(*shown, strict=True)
-    other = _quoted(_TITLE.format(report.comparison.base_name or "the baseline"), longest=90)
-    top_ms = math.ceil(1.1 * max(*base_ms, *head_ms))
+    tiers.sort(key=lambda tier: -max(tier[1], tier[2]))
+    return _chart(tiers[:_MOST_TIERS], report.comparison.base_name or "the baseline")
+
+
+def _chart(tiers: list[tuple[str, float, float]], other: str) -> str:
+    names = ", ".join(_quote(name, _LONGEST_NAME) for name, _, _ in tiers)
+    base = ", ".join(_number(base_ms) for _, base_ms, _ in tiers)
+    head = ", ".join(_number(head_ms) for _, _, head_ms in tiers)
+    longest_ms = max(max(base_ms, head_ms) for _, base_ms, head_ms in tiers)
     lines = (
         "```mermaid",
         "xychart-beta",
-        f"    title {other}",
-        f"    x-axis [{', '.join(_quoted(name, longest=_LONGEST) for name in names)}]",
-        f'    y-axis "ms" 0 --> {top_ms}',
-        f"    bar [{_numbers(head_ms)}]",
-        f"    line [{_numbers(base_ms)}]",
+        f"    title {_quote(_TITLE.format(other), _LONGEST_TITLE)}",
+        f"    x-axis [{names}]",
+        f'    y-axis "ms" 0 --> {math.ceil(1.1 * longest_ms)}',
+        f"    bar [{head}]",
+        f"    line [{base}]",
         "```",
     )
     return "\n".join(lines) + "\n"
 
 
-def _quoted(text: str, *, longest: int) -> str:
-    return f'"{_OTHER.sub("_", text)[:longest]}"'
+def _quote(text: str, longest: int) -> str:
+    return f'"{_UNSAFE.sub("_", text)[:longest]}"'
 
 
-def _numbers(values_ms: tuple[float, ...]) -> str:
-    return ", ".join(f"{max(0.0, value):.1f}" for value in values_ms)
+def _number(value_ms: float) -> str:
+    return f"{max(0.0, value_ms):.1f}"

@@ -45,7 +45,7 @@ def render_samples(pages: Iterable[Samples], tiers: Sequence[str]) -> Iterator[s
     """
     names = [field.name for field in _COLUMNS]
     names += [row.key for row in _LATENCIES]
-    names += [tier_key(tier) for tier in tiers]
+    names += list(map(tier_key, tiers))
     yield _csv([[escape_csv(name) for name in (*names, _LAST_COLUMN)]])
     for page in pages:
         yield _csv(_rows(page, tiers))

@@ -12,7 +12,7 @@ from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
 from bench.core.values.escape import escape_terminal
 from bench.core.verdict.compare import Decision
-from bench.render.document.document import Document, make_document
+from bench.render.document.document import DECISIONS, Document, make_document
 from bench.render.document.format import RunInput, SuiteInput, TrendInput
 from bench.render.document.table import Table
 from bench.render.document.trend import make_trend_document
@@ -63,13 +63,13 @@ def suite_text(suite: SuiteReport, *, width: int, colour: bool) -> str:
 
     The arguments are those of `run_text`.
     """
-    lines = [f"{suite.decision.upper()} {escape_terminal(suite.headline)}"]
+    lines = ["".join(_first_line(suite.decision, suite.headline))]
     for reason in suite.reasons:
         lines.append(f"  - {escape_terminal(reason)}")
     lines.append("")
     for report in suite.reports:
         name = escape_terminal(report.result.scenario.name)
-        lines.append(f"{report.decision:<9} {name}: {escape_terminal(report.headline)}")
+        lines.append(f"{DECISIONS[report.decision]:<11} {name}: {escape_terminal(report.headline)}")
     text = "\n".join(lines) + "\n"
     for report in suite.reports:
         if report.decision is not Decision.PASS:
@@ -96,9 +96,8 @@ def document_text(document: Document, *, width: int, colour: bool) -> str:
         emoji=False,
         legacy_windows=False,
     )
-    console.print(
-        Text(document.decision.upper(), _STYLES[document.decision]), escape_terminal(document.headline)
-    )
+    decision, sentence = _first_line(document.decision, document.headline)
+    console.print(Text.assemble((decision, _STYLES[document.decision]), sentence))
     console.print(escape_terminal(document.next_step))
     for reason in document.reasons:
         console.print(f"  - {escape_terminal(reason)}")
@@ -107,7 +106,7 @@ def document_text(document: Document, *, width: int, colour: bool) -> str:
     for table in (*document.judged, *document.details):
         console.print()
         console.print(escape_terminal(table.title), style="bold")
-        console.print(_rich(table))
+        console.print(_make_rich_table(table))
     console.print()
     facts = RichTable.grid(padding=(0, 2, 0, 0))
     for label, text in document.facts:
@@ -116,11 +115,21 @@ def document_text(document: Document, *, width: int, colour: bool) -> str:
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
-def _rich(table: Table) -> RichTable:
-    made = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+def _first_line(decision: Decision, headline: str) -> tuple[str, str]:
+    """Return the decision in capitals, and the rest of the headline, which may begin with the decision."""
+    word = DECISIONS[decision]
+    sentence = escape_terminal(headline)
+    if sentence.casefold().startswith(word):
+        return word.upper(), sentence[len(word) :]
+    return word.upper(), f" {sentence}"
+
+
+def _make_rich_table(table: Table) -> RichTable:
+    rich_table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     last = len(table.columns) - 1
     for index, column in enumerate(table.columns):
-        made.add_column(column, justify="left" if index in {0, last} else "right", overflow="fold")
+        rich_table.add_column(column, justify="left" if index in {0, last} else "right", overflow="fold")
     for row in table.rows:
-        made.add_row(*(Text(escape_terminal(text), _STYLES.get(text, "")) for text in row))
-    return made
+        cells = [Text(escape_terminal(text), _STYLES.get(text, "")) for text in row]
+        rich_table.add_row(*cells)
+    return rich_table

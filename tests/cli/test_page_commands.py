@@ -86,7 +86,7 @@ def test_a_page_of_a_result_alone_says_so(bench: Bench, name: str) -> None:
     home = kept()
     (home / name).unlink()
     assert bench("report", str(home), "--out", "html").code == Exit.PASS
-    assert "nothing can be drawn over time" in (home / "report.html").read_text()
+    assert "There are no charts over time" in (home / "report.html").read_text()
 
 
 def test_a_recording_that_cannot_be_read_is_said(bench: Bench) -> None:

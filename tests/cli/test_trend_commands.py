@@ -118,7 +118,7 @@ def test_what_crept_since_the_anchor_exits_with_1() -> None:
     done = said("trend", "quick")
     assert done.code == Exit.REGRESSION
     assert "Drift: response time +" in done.out
-    assert "Beside the anchor" in done.out
+    assert "Compared with the pinned baseline" in done.out
 
 
 def test_a_wrong_line_is_an_error_with_its_place() -> None:

@@ -61,7 +61,7 @@ def test_health_without_a_test_user(
     monkeypatch.delenv("JWT_SECRET")
     done = bench("health")
     assert done.code == Exit.PASS
-    assert "not asked: it needs a test user: JWT_SECRET is not set" in done.out
+    assert "not checked: it needs a test user: JWT_SECRET is not set" in done.out
     monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
     monkeypatch.delenv("MONGODB_URI", raising=False)
     elsewhere = bench("health", "--url", up["backend"])

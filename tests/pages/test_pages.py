@@ -117,7 +117,7 @@ def test_a_hundred_thousand_requests_are_few_marks(
 def test_values_are_read_by_keyboard(browser: Browser, tmp_path: Path) -> None:
     """Arrows move along a chart, all charts over time go along, and what is there is said in words."""
     with opened(browser, tmp_path, KINDS["pass"]()) as shown:
-        charts = shown.page.locator(".course [role=slider]")
+        charts = shown.page.locator(".over-time [role=slider]")
         assert charts.count() == OVER_TIME
         charts.first.focus()
         for key in ("ArrowRight", "ArrowRight", "End", "Home", "ArrowRight"):
@@ -125,13 +125,16 @@ def test_values_are_read_by_keyboard(browser: Browser, tmp_path: Path) -> None:
         said = charts.first.get_attribute("aria-valuetext") or ""
         assert said.startswith("at 3 s: ")
         assert "response time, p50" in said
-        assert shown.page.locator(".course .place").nth(3).inner_text() == "at 3 s"
+        assert shown.page.locator(".over-time .place").nth(3).inner_text() == "at 3 s"
 
 
 def test_charts_zoom_together(browser: Browser, tmp_path: Path) -> None:
     """Plus and minus, and the mouse, narrow all charts over time; Escape and the button show all again."""
     with opened(browser, tmp_path, KINDS["pass"]()) as shown:
-        charts, buttons = shown.page.locator(".course [role=slider]"), shown.page.locator(".course .whole")
+        charts, buttons = (
+            shown.page.locator(".over-time [role=slider]"),
+            shown.page.locator(".over-time .reset"),
+        )
         assert [each.is_visible() for each in buttons.all()] == [False] * OVER_TIME
         charts.first.focus()
         shown.page.keyboard.press("+")
@@ -177,7 +180,7 @@ def test_the_page_is_read_without_its_script(browser: Browser, tmp_path: Path) -
         assert shown.page.locator("canvas").count() == 0
         shown.page.get_by_text("As a table").first.click()
         assert shown.page.locator("details table").first.is_visible()
-        shown.page.get_by_text("The whole report as JSON").click()
+        shown.page.get_by_text("The complete report as JSON").click()
         assert '"headline"' in shown.page.locator("textarea").input_value()
         assert not shown.page.locator(".copy").is_visible()
 
@@ -185,7 +188,7 @@ def test_the_page_is_read_without_its_script(browser: Browser, tmp_path: Path) -
 def test_raw_numbers_are_copied(browser: Browser, tmp_path: Path) -> None:
     """The button selects all of them and says what it did."""
     with opened(browser, tmp_path, KINDS["pass"]()) as shown:
-        shown.page.get_by_text("The whole report as JSON").click()
+        shown.page.get_by_text("The complete report as JSON").click()
         shown.page.get_by_role("button", name="Copy").click()
         shown.page.get_by_text("Ctrl+C").or_(shown.page.get_by_text("Copied.")).wait_for()
         selected = shown.value(

@@ -6,8 +6,8 @@ from bench.core.limits.expression import parse
 from bench.core.limits.judge import ThresholdResult
 from bench.core.run.bottleneck import Bottleneck, LoadBand
 from bench.core.watch.host import Host
-from bench.render.document.facts import _host
-from bench.render.document.loads import loads, sentence
+from bench.render.document.facts import describe_host
+from bench.render.document.loads import load_sentence, load_tables
 
 SLOW = ThresholdResult(metric="e2e_ms", expression=parse("p(95)<=10000"), value=12_000.0, crossed=True)
 FAILS = ThresholdResult(metric="success_ratio", expression=parse("rate>0.95"), value=0.9, crossed=True)
@@ -30,7 +30,7 @@ def band(vus: int, most: int | None = None, **changes: Any) -> LoadBand:
 def said(*bands: LoadBand, limit_count: int = 1, planned_vus: int | None = 50, **changes: Any) -> str:
     """The sentence on these bands, without what it says of the time."""
     found = Bottleneck(load_unit="vus", bands=bands, planned_vus=planned_vus, limit_count=limit_count)
-    return sentence(found.model_copy(update=changes)).partition("; ")[2]
+    return load_sentence(found.model_copy(update=changes)).partition("; ")[2]
 
 
 def test_the_tier_that_the_time_goes_to_is_said_of_the_largest_load() -> None:
@@ -39,31 +39,31 @@ def test_the_tier_that_the_time_goes_to_is_said_of_the_largest_load() -> None:
     found = Bottleneck(
         load_unit="vus", bands=(band(1), band(50, shares=queue)), planned_vus=50, limit_count=0
     )
-    assert sentence(found) == "decode takes 78 % of the time at 1 VU, queue takes 70 % at 50 VUs"
+    assert load_sentence(found) == "decode takes 78 % of the time at 1 VU, queue takes 70 % at 50 VUs"
     same = found.model_copy(update={"bands": (band(1), band(50))})
-    assert sentence(same) == "decode takes 78 % of the time at 50 VUs"
+    assert load_sentence(same) == "decode takes 78 % of the time at 50 VUs"
     silent = found.model_copy(update={"bands": (band(1), band(50, shares={}))})
-    assert sentence(silent) == ""
-    assert sentence(None) == ""
+    assert load_sentence(silent) == ""
+    assert load_sentence(None) == ""
 
 
 def test_the_breaking_point_lies_between_two_loads() -> None:
     """Between the most users that kept the limit and the most that did not."""
     broken = band(30, crossed=(SLOW,))
     assert said(band(20), broken, band(50)) == (
-        "response time p95 ≤ 10.0 s breaks between 20 and 30 VUs, and is kept again at 50 VUs"
+        "response time p95 ≤ 10.0 s is crossed between 20 and 30 VUs, and kept again at 50 VUs"
     )
     assert said(band(20), broken, band(50, crossed=(SLOW,))) == (
-        "response time p95 ≤ 10.0 s breaks between 20 and 30 VUs"
+        "response time p95 ≤ 10.0 s is crossed between 20 and 30 VUs"
     )
     several = band(30, crossed=(SLOW, FAILS))
-    assert said(band(20), several, band(50)).endswith("30 VUs, and are kept again at 50 VUs")
+    assert said(band(20), several, band(50)).endswith("30 VUs, and kept again at 50 VUs")
     both = band(13, 18, crossed=(SLOW, FAILS), certain=False)
     assert said(band(7, 12), both, planned_vus=18) == (
-        "response time p95 ≤ 10.0 s and success > 95 % break between 12 and 18 VUs"
+        "response time p95 ≤ 10.0 s and success > 95 % are crossed between 12 and 18 VUs"
         " (too few requests to be certain)"
     )
-    assert said(band(10, crossed=(FAILS,)), planned_vus=10) == "success > 95 % breaks already at 10 VUs"
+    assert said(band(10, crossed=(FAILS,)), planned_vus=10) == "success > 95 % is crossed already at 10 VUs"
 
 
 def test_limits_that_hold_are_kept() -> None:
@@ -76,7 +76,7 @@ def test_limits_that_hold_are_kept() -> None:
 
 def test_what_was_never_reached_is_said() -> None:
     """A run that ended before all users had come says nothing of all of them."""
-    assert said(band(20), band(40)).endswith("; the run never reached more than 40 of the 50 planned VUs")
+    assert said(band(20), band(40)).endswith("; at most 40 of the 50 planned VUs were active")
     flight = said(band(1), planned_vus=None, load_unit="requests in flight")
     assert flight == "the limit is kept at 1 request in flight"
 
@@ -84,20 +84,20 @@ def test_what_was_never_reached_is_said() -> None:
 def test_saturation_is_said_with_its_throughput() -> None:
     """From which load on, and how many answers per second."""
     assert said(band(20), band(50), limit_count=0, saturated_band=0) == (
-        "from 20 VUs on, more bring no more answers (4 requests/s)"
+        "throughput stops growing at 20 VUs (4 requests/s)"
     )
 
 
 def test_the_table_of_loads_needs_two() -> None:
     """One load is what all other tables are of; what is not known is a dash."""
     found = Bottleneck(load_unit="vus", bands=(band(1),), planned_vus=1, limit_count=0)
-    assert loads(found) == loads(None) == ()
+    assert load_tables(found) == load_tables(None) == ()
     bare = band(50, requests_rps=None, p95_ms=None, unreliable=("p50", "p95"), shares={})
-    numbers, shares = loads(found.model_copy(update={"bands": (band(1), bare)}))
+    numbers, shares = load_tables(found.model_copy(update={"bands": (band(1), bare)}))
     assert numbers.rows[1] == ("50", "200", "1,000 ms?", "–", "100 %", "–", "–", "–")  # noqa: RUF001 - dashes
     assert shares.columns == ("VUs", "decode", "unattributed")
     assert shares.rows[1] == ("50", "–", "–")  # noqa: RUF001 - likewise
-    _, none = loads(found.model_copy(update={"bands": (bare, bare)}))
+    _, none = load_tables(found.model_copy(update={"bands": (bare, bare)}))
     assert none.rows == ()
 
 
@@ -106,7 +106,7 @@ def test_the_table_of_loads_needs_two() -> None:
     [
         (None, ""),
         (Host(), ""),
-        (Host(hot_count=2), "too hot 2 times"),
+        (Host(hot_count=2), "slowed by heat 2 times"),
         (Host(cores=1, stolen_ratio=0.0), "1 core, 0 % stolen"),
         (
             Host(pinned={"load generator": (3,), "stack": (0, 1, 2)}),
@@ -117,4 +117,4 @@ def test_the_table_of_loads_needs_two() -> None:
 )
 def test_what_is_known_of_the_host_is_said(host: Host | None, text: str) -> None:
     """What is not known is left out."""
-    assert _host(host) == text
+    assert describe_host(host) == text

@@ -12,7 +12,7 @@ from bench.core.verdict.compare import Decision
 from bench.core.watch.availability import Outage
 from bench.core.watch.monitoring import Monitoring, Observation, Snapshot
 from bench.render.comment import Origin, render_comment
-from bench.render.document.watched import outages_in_words, source_name
+from bench.render.document.watched import list_outages, source_name
 from bench.render.monitor import health_lines, json_line, line, summary, view
 from tests.factories import make_run
 from tests.render.reports import HOSTILE, suites, watched_recording
@@ -90,7 +90,7 @@ def test_health_is_a_line_for_each_check() -> None:
     assert health_lines(probes, {"chat": "no user"}) == (
         "backend  up      3.1 ms\n"
         "agent    down         –  503 busy\n"  # noqa: RUF001 - the dash that stands for no data
-        "chat     –            –  not asked: no user\n"  # noqa: RUF001 - likewise
+        "chat     –            –  not checked: no user\n"  # noqa: RUF001 - likewise
     )
     assert health_lines([], {}) == ""
 
@@ -115,9 +115,9 @@ def test_a_line_of_json_is_what_was_seen() -> None:
 def test_many_outages_are_not_all_listed() -> None:
     """The first three, and how many more."""
     outages = [Outage(from_s=float(at), to_s=at + 1.0) for at in range(5)]
-    assert outages_in_words(outages) == "0.0 to 1.0 s, 1.0 to 2.0 s, 2.0 to 3.0 s and 2 more"
-    assert outages_in_words(outages[:1]) == "0.0 to 1.0 s"
-    assert outages_in_words([]) == ""
+    assert list_outages(outages) == "0.0 to 1.0 s, 1.0 to 2.0 s, 2.0 to 3.0 s and 2 more"
+    assert list_outages(outages[:1]) == "0.0 to 1.0 s"
+    assert list_outages([]) == ""
 
 
 @pytest.mark.parametrize(

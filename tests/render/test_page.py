@@ -1,8 +1,9 @@
+"""The pages of runs and suites. `tests/pages` opens them in a browser; `make pictures` takes pictures."""
+
 import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from html import unescape
 
 import pytest
 
@@ -11,160 +12,331 @@ from bench.core.report.series import RunSeries, make_series
 from bench.core.report.timeline import timeline
 from bench.core.run.bottleneck import Bottleneck, LoadBand
 from bench.core.samples.sample import HOST
-from bench.core.values.escape import escape_html
 from bench.core.verdict.compare import compare
 from bench.core.verdict.verdict import MetricComparison
-from bench.render.document.document import make_document
+from bench.render.document.document import DECISIONS, make_document
 from bench.render.document.table import Table
-from bench.render.html.charts import against_load, course, written
-from bench.render.html.figures import intervals, where_time_goes
-from bench.render.html.page import policy, render_page, render_suite_page
-from bench.render.html.parts import Parts, code, embedded, ends_in_numbers, shipped
+from bench.render.html.charts import Chart, distribution_charts, format_value, load_charts, time_charts
+from bench.render.html.figures import make_intervals, tier_bars
+from bench.render.html.page import content_security_policy, render_page, render_suite_page
+from bench.render.html.parts import MARKS, Assets, code, embed_json, ends_in_numbers, load_assets
 from tests.factories import make_recording, make_run, make_sample
 from tests.render.drawn import HOSTILE, hostile, many, no_data, passed, regressed
+from tests.render.parsed_page import Element, charts_of, check_page, facts_of, headings_of, table_of
 from tests.render.reports import reports, suites, watched_recording
 
 REPORTS = reports()
-# The style and the script are files of their own: what is made of a report stands between them.
-PARTS = Parts(style="/* the style */", script="/* the library, and the script */")
+ASSETS = Assets(style="/* the style */", script="/* the library, and the script */")
+POLICY = content_security_policy(ASSETS)
 Drawn = tuple[Report, RunSeries]
+KINDS: dict[str, Callable[[], Drawn]] = {
+    "pass": passed,
+    "regression": regressed,
+    "no-data": no_data,
+    "hostile": hostile,
+}
+HEADINGS = {
+    "no-data": ["Deciding metrics", "Over time", "All numbers", "Load and environment", "Raw data"],
+    "no-baseline": [
+        "Deciding metrics", "Where the time goes", "Distribution of latencies", "Over time", "All numbers",
+        "Load and environment", "Raw data",
+    ],
+}  # fmt: skip
+ALL_HEADINGS = [
+    "Deciding metrics", "Distribution of latencies", "Over time", "All numbers", "Load and environment",
+    "Raw data",
+]  # fmt: skip
+FIGURES = {
+    "pass": {
+        "response time": "435 ms −0.4 % from 436 ms",  # noqa: RUF001 - minus
+        "success": "100 % baseline 100 %",
+        "response time, p95": "645 ms too few requests to be reliable",
+        "requests": "100 3.23 answers/s",
+    },
+    "regression": {
+        "response time": "608 ms +39 % from 436 ms",
+        "success": "97 % baseline 100 %",
+        "response time, p95": "904 ms too few requests to be reliable",
+        "requests": "100 3.13 answers/s",
+    },
+    "no-data": {"success": "0 %", "requests": "100 0 answers/s"},
+}
 
 
-@pytest.mark.parametrize(
-    ("name", "drawn"), [("pass", passed), ("regression", regressed), ("no-data", no_data)]
-)
-def test_a_page_looks_as_it_was_approved(
-    name: str, drawn: Callable[[], Drawn], golden: Callable[[str, str], None]
-) -> None:
-    """A page of each kind is made, but for its library and the JSON in it, as it was last approved."""
-    text = render_page(*drawn(), PARTS)
-    golden(
-        f"page-{name}.html", re.sub(r"(<textarea[^>]*>\n).*?(?=</textarea>)", r"\1", text, flags=re.DOTALL)
-    )
+def parsed(drawn: Drawn) -> Element:
+    """Return the page of a run, whose structure is checked."""
+    return check_page(render_page(*drawn, ASSETS), POLICY)
 
 
-def test_the_whole_report_can_be_copied() -> None:
-    """What stands to be copied is the report, and reads back as it was."""
-    report, series = regressed()
-    (raw,) = re.findall(
-        r"<textarea[^>]*>(.*?)</textarea>", render_page(report, series, PARTS), flags=re.DOTALL
-    )
-    assert Report.model_validate_json(unescape(raw)) == report
+def page_of(name: str) -> Element:
+    """Return the page of a report without stored requests, whose structure is checked."""
+    report = REPORTS[name]
+    return parsed((report, make_series(report.result)))
+
+
+def shown(text: str) -> str:
+    """Return a text of a report as a page shows it: invisible characters and runs of spaces are one space."""
+    visible = re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]", " ", text[:1_000])
+    return " ".join((visible if len(text) <= 1_000 else f"{visible}…").replace("`", "").split())
+
+
+def cells(table: Table) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return heads and rows of a table as a page shows them."""
+    rows = []
+    for row in table.rows:
+        rows.append(tuple("no change detected" if text == "~" else " ".join(text.split()) for text in row))
+    return table.columns, rows
+
+
+def without_ticks(table: Table) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return heads and rows with the characters that a page shows."""
+    columns, rows = cells(table)
+    return tuple(map(visible, columns)), [tuple(map(visible, row)) for row in rows]
+
+
+def visible(text: str) -> str:
+    """Return a cell without invisible characters."""
+    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]", " ", text).split())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_has_its_sections_in_order(kind: str) -> None:
+    """The deciding metrics come first, then distributions, the run over time, all numbers and the facts."""
+    assert headings_of(parsed(KINDS[kind]())) == HEADINGS.get(kind, ALL_HEADINGS)
+
+
+def test_without_a_baseline_the_tiers_have_their_own_section() -> None:
+    """A run that is compared with nothing shows where its time goes, above the distributions."""
+    page = page_of("no-baseline")
+    assert headings_of(page) == HEADINGS["no-baseline"]
+    assert [bar.attributes["aria-label"].partition(":")[0] for bar in page.find_all("svg", role="img")] == [
+        "this run"
+    ]
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_a_page_begins_with_numbers(kind: str) -> None:
+    """The deciding metrics, the p95 and the number of requests stand at the top, with their changes."""
+    assert facts_of(parsed(KINDS[kind]()), "figures") == FIGURES[kind]
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_a_page_says_what_every_format_says(name: str) -> None:
-    """Every table, label and judgement of a report stands in its page, each table with its heading."""
-    report = REPORTS[name]
-    text = render_page(report, make_series(report.result), PARTS)
-    document = make_document(report)
+def test_a_page_contains_the_complete_document(name: str) -> None:
+    """Decision, headline, next step, reasons, warnings, alerts, each cell of each table and each fact."""
+    page = page_of(name)
+    document = make_document(REPORTS[name])
+    article = page.find("article")
+    assert article.attributes["class"] == document.decision
+    header = article.find("header")
+    heading = f"{MARKS[document.decision]} {DECISIONS[document.decision].upper()} {document.headline}"
+    assert header.find("h1").text == shown(heading)
+    assert header.find("p", class_="next").text == shown(document.next_step)
+    assert [item.text for item in header.find_all("li")] == [shown(reason) for reason in document.reasons]
+    notes = [f"Alert: {text}" for text in document.alerts]
+    notes += [f"Warning: {text}" for text in document.warnings]
+    assert [note.text.replace("`", "") for note in header.find_all("p", class_="warning")] == [
+        shown(note) for note in notes
+    ]
     for table in (*document.judged, *document.details):
-        assert f"<caption>{escape_html(table.title)}</caption>" in text
-    assert text.count('<th scope="row">') >= sum(len(table.rows) for table in document.judged)
-    assert f'<span class="decision">{document.decision.upper()}</span>' in text
-    for label, _ in document.facts:
-        assert f"<dt>{label}</dt>" in text
+        assert table_of(page, table.title) == without_ticks(table)
+    assert facts_of(page, "facts") == {label: visible(text) for label, text in document.facts}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_contains_each_chart_as_data_and_as_a_table(kind: str) -> None:
+    """The script gets each chart, and the reader without the script gets its values."""
+    report, series = KINDS[kind]()
+    page = parsed((report, series))
+    charts: dict[str, Chart] = {}
+    distributions = (*distribution_charts(series), *load_charts(report.result.summary.bottleneck))
+    for number, chart in enumerate(distributions, 1):
+        charts[f"run-distribution{number}"] = chart
+    for number, chart in enumerate(time_charts(series), 1):
+        charts[f"run-time{number}"] = chart
+    assert list(charts_of(page)) == list(charts)
+    for name, chart in charts.items():
+        figure = page.find("figure", id=name)
+        assert figure.find(id=f"{name}-title").text == visible(chart.title)
+        assert figure.find(id=f"{name}-text").text == visible(chart.text)
+        assert table_of(figure, chart.table.title) == without_ticks(chart.table)
+        data = charts_of(page)[name]
+        assert (data["across"], data["unit"], data["end"]) == (chart.across, chart.unit, chart.end)
+        assert data["phases"] == [[phase.start_s, phase.end_s] for phase in chart.phases]
+        assert data["outages"] == [[outage.start_s, outage.end_s] for outage in chart.outages]
+        for layer, drawn in zip(chart.layers, data["layers"], strict=True):
+            assert drawn["at"] == list(layer.at)
+            assert [line["values"] for line in drawn["lines"]] == [list(line.values) for line in layer.lines]
+            assert [(line["tone"], line["look"]) for line in drawn["lines"]] == [
+                (line.tone, line.look) for line in layer.lines
+            ]
+
+
+def test_a_page_draws_intervals_and_bars() -> None:
+    """Each compared row has its interval, and each side has a bar with the times of its tiers."""
+    report, series = regressed()
+    page = parsed((report, series))
+    for table in make_document(report).judged:
+        if not table.compared:
+            continue
+        drawn = [row.find_all("svg") for row in _rows(page, table.title)]
+        for interval, svg in zip(make_intervals(table.compared), drawn, strict=True):
+            if interval is None:
+                assert svg == []
+                continue
+            assert svg[0].attributes["class"] == interval.tone
+            assert svg[0].find("circle").attributes["cx"] == f"{interval.middle}%"
+            reach = svg[0].find("line", class_="reach").attributes
+            assert (reach["x1"], reach["x2"]) == (f"{interval.low}%", f"{interval.high}%")
+            assert svg[0].find("rect").attributes["width"] == f"{2 * interval.tolerated}%"
+    bars = page.find_all("svg", role="img")
+    for bar, drawing in zip(tier_bars(report), bars, strict=True):
+        texts = [segment.text for segment in bar.segments]
+        assert drawing.attributes["aria-label"] == f"{bar.label}: {', '.join(texts)}"
+        assert [rect.attributes["width"] for rect in drawing.find_all("rect")] == [
+            f"{segment.width}%" for segment in bar.segments
+        ]
+        assert [rect.text for rect in drawing.find_all("rect")] == texts
+
+
+def _rows(page: Element, title: str) -> list[Element]:
+    (table,) = [table for table in page.find_all("table") if table.find("caption").text == title]
+    return table.find("tbody").find_all("tr")
+
+
+def test_outages_and_phases_are_named() -> None:
+    """The section over time names each outage with its period, and each phase with its start."""
+    page = parsed(passed())
+    section = page.find("section", class_="over-time")
+    texts = [paragraph.text for paragraph in section.find_all("p")]
+    assert texts[0] == "agent was down from 12.5 to 15.5 s."
+    assert texts[1].startswith("Phases, shaded alternately: 10 VUs, 15 s from 0 s; 20 VUs, 15 s from ")
+
+
+def test_the_complete_report_can_be_copied() -> None:
+    """The text area contains the report as JSON."""
+    report, series = regressed()
+    area = parsed((report, series)).find("textarea")
+    assert Report.model_validate_json(area.raw_text) == report
+    assert area.attributes["aria-label"] == "The complete report as JSON"
 
 
 def test_every_suite_has_a_page() -> None:
-    """A page of several runs begins with the decision on all of them, and links to each."""
+    """A page of several runs begins with the decision on all of them and links to each run."""
     for suite in suites().values():
-        text = render_suite_page(suite, [make_series(each.result) for each in suite.reports], PARTS)
-        assert text.index(suite.headline) < text.index('<article class="')
-        for number in range(1, len(suite.reports) + 1):
-            assert f'href="#run{number}-headline"' in text
-            assert f'id="run{number}-headline"' in text
-        ids = re.findall(r' id="([^"]+)"', text)
-        assert len(ids) == len(set(ids))
+        series = [make_series(report.result) for report in suite.reports]
+        page = check_page(render_suite_page(suite, series, ASSETS), POLICY)
+        heading = f"{MARKS[suite.decision]} {DECISIONS[suite.decision].upper()} {suite.headline}"
+        assert page.find("h1").text == shown(heading)
+        header = page.find("header", class_="suite")
+        reasons = [
+            item.text for item in header.find_all("ul", class_="reasons") for item in item.find_all("li")
+        ]
+        assert reasons == [shown(reason) for reason in suite.reasons]
+        links = header.find("nav").find_all("a")
+        names = [report.result.scenario.name for report in suite.reports]
+        assert [link.text for link in links] == names
+        assert [link.attributes["href"] for link in links] == [
+            f"#run{number}-headline" for number in range(1, len(names) + 1)
+        ]
+        articles = page.find_all("article")
+        for report, article in zip(suite.reports, articles, strict=True):
+            document = make_document(report)
+            assert article.find_all("h2")[0].text.endswith(shown(document.headline))
+            for table in (*document.judged, *document.details):
+                assert table_of(article, table.title) == without_ticks(table)
 
 
 def test_hostile_text_stays_text() -> None:
-    """No element, attribute or comment comes out of a name, a warning or an error, nor out of data."""
-    text = render_page(*hostile(), PARTS)
-    assert text.count("<script") == 2
-    assert text.count("</script") == 2
+    """Names, warnings and errors from outside start no element, attribute or comment; nor does data."""
+    text = render_page(*hostile(), ASSETS)
+    page = check_page(text, POLICY)
+    assert text.count("<script") == text.count("</script") == 2
     assert "<img" not in text
     assert "<!--" not in text
+    assert "{{" in text
     assert "49" not in re.findall(r"{{.*?}}", text)
-    assert not set("\u2028\u2029\u202e\x1b") & set(text)
+    about = page.find("p", class_="about").text
+    assert about.startswith(visible(HOSTILE))
 
 
-def test_embedded_data_is_read_back_whole() -> None:
-    """JSON in a page says what was put in, and no character of it can end its element."""
+def test_embedded_data_is_read_back() -> None:
+    """JSON in a page has its value, and no character of it can end its element."""
     value = {"text": HOSTILE, "number": 1.5, "none": None}
-    text = str(embedded(value))
+    text = str(embed_json(value))
     assert json.loads(text) == value
     assert not set("<>&\u2028\u2029") & set(text)
 
 
 def test_numbers_that_json_lacks_are_refused() -> None:
-    """What is no number is None before it comes to a page."""
+    """NaN must be None before it comes to a page."""
     with pytest.raises(ValueError, match="not JSON compliant"):
-        embedded({"value": float("nan")})
+        embed_json({"value": float("nan")})
 
 
 def test_only_the_pages_own_script_may_run() -> None:
     """The policy names script and style by their digests and allows no address."""
-    said = policy(PARTS)
-    assert said.startswith("default-src 'none'; script-src 'sha256-")
-    assert "unsafe" not in said
-    assert "http" not in said
-    assert said != policy(replace(PARTS, script="/* another */"))
+    assert POLICY.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in POLICY
+    assert "http" not in POLICY
+    assert content_security_policy(replace(ASSETS, script="/* another */")) != POLICY
 
 
-def test_the_shipped_script_can_stand_in_a_page() -> None:
-    """The library and our own script have nothing that would end their element, and load nothing."""
-    parts = shipped()
-    assert "</script" not in parts.script.lower()
-    assert "<!--" not in parts.script
-    assert "</style" not in parts.style.lower()
-    assert "url(" not in parts.style
-    assert "@import" not in parts.style
-    assert "eval(" not in parts.script
-    assert "uPlot" in parts.script
+def test_the_packages_script_can_stand_in_a_page() -> None:
+    """Neither the library nor our own script contains an end of its element or loads anything."""
+    assets = load_assets()
+    assert "</script" not in assets.script.lower()
+    assert "<!--" not in assets.script
+    assert "</style" not in assets.style.lower()
+    assert "url(" not in assets.style
+    assert "@import" not in assets.style
+    assert "eval(" not in assets.script
+    assert "uPlot" in assets.script
 
 
 def test_a_page_does_not_grow_with_its_requests() -> None:
-    """A hundred thousand requests make a page of the size of a hundred's, which loads nothing."""
-    few, lots = render_page(*passed()), render_page(*many())
+    """The page of a hundred thousand requests is less than twice as large as that of a hundred."""
+    few = render_page(*passed())
+    lots = render_page(*many())
     assert len(lots) < 400_000
     assert len(lots) < 2 * len(few)
     assert "http://" not in lots.replace("http://www.w3.org", "")
 
 
-def test_without_requests_the_page_says_so() -> None:
-    """A result alone has a page without charts over time, which says why."""
-    text = render_page(*no_data(), PARTS)
-    assert "nothing can be drawn over time" in text
-    assert 'class="plot"' not in text
-    assert "nothing can be drawn over time" not in render_page(*passed(), PARTS)
+def test_without_requests_the_page_explains_why() -> None:
+    """The page of a result without stored requests has no charts over time, and gives the reason."""
+    reason = "There are no charts over time, because the requests of this run are not stored."
+    page = parsed(no_data())
+    assert page.find("section", class_="over-time").find("p").text == reason
+    assert page.find_all("div", class_="plot") == []
+    assert reason not in parsed(passed()).text
 
 
 def test_a_name_is_code_and_a_unit_stays_with_its_number() -> None:
-    """Names in backticks become code, all else is escaped, and no line ends between number and unit."""
+    """Names in backticks become code, other text is escaped, and no line ends between number and unit."""
     assert code("a <b> in `decode` (+156 ms).") == "a &lt;b&gt; in <code>decode</code> (+156\u00a0ms)."
     assert code("`<i>`") == "`&lt;i&gt;`"
     assert code("10 sets") == "10 sets"
 
 
 def test_a_long_text_is_cut() -> None:
-    """Ten kilobytes of somebody's words do not make a page that nobody can read."""
+    """A text of ten kilobytes is cut to a thousand characters."""
     report, series = passed()
-    text = render_page(report.model_copy(update={"next_step": "x" * 10_000}), series, PARTS)
+    text = render_page(report.model_copy(update={"next_step": "x" * 10_000}), series, ASSETS)
     assert "x" * 1_001 not in re.sub(r"<textarea.*?</textarea>", "", text, flags=re.DOTALL)
 
 
-def test_words_are_told_from_numbers() -> None:
-    """A last column of numbers is set like the others, one with a word is not."""
+def test_a_column_of_numbers_is_aligned_as_such() -> None:
+    """A last column of numbers is aligned like other numbers, one with a word is not."""
     assert ends_in_numbers(Table("", ("a", "b"), (("x", "1 ms"), ("y", "–"))))  # noqa: RUF001
     assert not ends_in_numbers(Table("", ("a", "b"), (("x", "1 ms"), ("y", "kept"))))
 
 
 def test_intervals_share_a_scale() -> None:
-    """Of two changes in a table the larger reaches further, and what is not known is not drawn."""
+    """The larger of two changes in a table reaches further, and an unknown interval is not drawn."""
     rows = REPORTS["regression"].comparison.metrics
-    drawn = dict(zip((each.key for each in rows), intervals(rows), strict=True))
-    decode, queue = drawn["tier.decode_ms"], drawn["tier.queue_ms"]
+    drawn = dict(zip((row.key for row in rows), make_intervals(rows), strict=True))
+    decode = drawn["tier.decode_ms"]
+    queue = drawn["tier.queue_ms"]
     assert decode is not None
     assert queue is not None
     assert decode.tone == "bad"
@@ -174,66 +346,63 @@ def test_intervals_share_a_scale() -> None:
     assert drawn["success_ratio"] is None
 
 
-def test_what_improved_is_drawn_to_the_left() -> None:
-    """Less is on the left of no change, in the tone of what is good."""
-    rows = [each for each in REPORTS["improvement"].comparison.metrics if each.key == "e2e_ms"]
-    (drawn,) = intervals(rows)
+def test_an_improvement_is_drawn_to_the_left() -> None:
+    """A lower value is on the left of no change, in the colour of an improvement."""
+    rows = [row for row in REPORTS["improvement"].comparison.metrics if row.key == "e2e_ms"]
+    (drawn,) = make_intervals(rows)
     assert drawn is not None
     assert drawn.high < 50
     assert drawn.tone == "good"
 
 
-def test_no_change_at_all_has_no_scale() -> None:
-    """Rows without any known change have no interval, and an empty table none either."""
-    nothing = MetricComparison.model_validate(
-        {"key": "e2e_ms", "verdict": "new", "part": "decides", "head": 3.0}
-    )
-    assert intervals([nothing]) == (None,)
-    assert intervals([]) == ()
+def test_rows_without_a_change_have_no_interval() -> None:
+    """A row whose change is unknown has no interval, and an empty table has none either."""
+    row = MetricComparison.model_validate({"key": "e2e_ms", "verdict": "new", "part": "decides", "head": 3.0})
+    assert make_intervals([row]) == (None,)
+    assert make_intervals([]) == ()
 
 
-def test_the_time_is_shown_beside_the_baselines() -> None:
-    """Two bars on one scale where there is a baseline, one where there is none, none without tiers."""
-    both = where_time_goes(REPORTS["regression"])
+def test_the_tiers_are_drawn_for_both_sides() -> None:
+    """Two bars on one scale with a baseline, one bar without it, none without tiers."""
+    both = tier_bars(REPORTS["regression"])
     assert [bar.label for bar in both] == ["baseline", "this run"]
     assert max(part.start + part.width for part in both[1].segments) == pytest.approx(100, abs=0.1)
     assert both[0].segments[-1].start < both[1].segments[-1].start
-    assert [bar.label for bar in where_time_goes(REPORTS["no-baseline"])] == ["this run"]
-    assert [bar.label for bar in where_time_goes(REPORTS["all-failed"])] == ["baseline"]
-    silent = make_run(make_recording([make_sample(0, tier_times={})]))
-    assert where_time_goes(make_report(silent, compare(silent, None))) == ()
+    assert [bar.label for bar in tier_bars(REPORTS["no-baseline"])] == ["this run"]
+    assert [bar.label for bar in tier_bars(REPORTS["all-failed"])] == ["baseline"]
+    without_tiers = make_run(make_recording([make_sample(0, tier_times={})]))
+    assert tier_bars(make_report(without_tiers, compare(without_tiers, None))) == ()
 
 
-def band(users: tuple[int, int], p50_ms: float | None) -> LoadBand:
-    """What a load did, of which only the waiting is told."""
-    return LoadBand(vus=users, requests=50, p50_ms=p50_ms, p95_ms=None, success_ratio=1.0, requests_rps=None)
+def band(vus: tuple[int, int], p50_ms: float | None) -> LoadBand:
+    """Return the results at a load, of which only the median is known."""
+    return LoadBand(vus=vus, requests=50, p50_ms=p50_ms, p95_ms=None, success_ratio=1.0, requests_rps=None)
 
 
 def by_load(*bands: LoadBand) -> Bottleneck:
-    """A run by load."""
+    """Return the results at each load."""
     return Bottleneck(load_unit="vus", bands=bands, planned_vus=40, limit_count=0)
 
 
-def test_waiting_is_drawn_against_users() -> None:
+def test_the_response_time_is_drawn_against_the_load() -> None:
     """A run of several loads has a chart with a place for each of them."""
-    (chart,) = against_load(by_load(band((1, 10), 300.0), band((11, 40), 700.0)))
+    (chart,) = load_charts(by_load(band((1, 10), 300.0), band((11, 40), 700.0)))
     assert list(chart.layers[0].at) == [5.5, 25.5]
     assert chart.table.rows == (("5.5", "300 ms", "–"), ("25.5", "700 ms", "–"))  # noqa: RUF001
     assert "VUs" in chart.title
 
 
-def test_what_has_one_load_has_no_chart_of_loads() -> None:
-    """Neither has a run without answers, nor one in which no load has enough of them."""
-    assert against_load(None) == ()
-    assert against_load(by_load(band((1, 10), 300.0))) == ()
-    assert against_load(by_load(band((1, 10), None), band((11, 40), None))) == ()
+def test_one_load_has_no_chart_of_loads() -> None:
+    """A run without answers has none either, nor one with too few requests at each load."""
+    assert load_charts(None) == ()
+    assert load_charts(by_load(band((1, 10), 300.0))) == ()
+    assert load_charts(by_load(band((1, 10), None), band((11, 40), None))) == ()
 
 
-def test_alerts_are_said_at_the_top() -> None:
-    """What somebody should look at stands before what decided it."""
-    report = REPORTS["watched"]
-    text = render_page(report, make_series(report.result), PARTS)
-    assert 0 < text.index("Alert:") < text.index("What decided it")
+def test_alerts_stand_above_the_deciding_metrics() -> None:
+    """The reader sees an alert before the tables."""
+    text = page_of("watched").find("main").text
+    assert 0 < text.index("Alert:") < text.index("Deciding metrics")
 
 
 @pytest.mark.parametrize(
@@ -249,17 +418,17 @@ def test_alerts_are_said_at_the_top() -> None:
     ],
 )
 def test_values_of_charts_have_their_units(value: float | None, unit: str, text: str) -> None:
-    """A value of a chart's table reads like one of any other table."""
-    assert written(value, unit) == text
+    """A value of a chart's table is written like one of another table."""
+    assert format_value(value, unit) == text
 
 
-def test_the_machines_per_cent_is_said_to_be_of_all_its_cores() -> None:
-    """In one chart with services, of which it is of one core; without the machine nothing is said of it."""
+def test_the_cpu_chart_explains_the_machines_percentage() -> None:
+    """Services use per cent of one core, the machine of all cores. A run without the machine omits it."""
     recording = watched_recording()
-    without = replace(recording, resources=tuple(each for each in recording.resources if each.source != HOST))
-    for seen, said in (
-        (recording, "Per cent of one core, by service; of the machine, of all its cores."),
-        (without, "Per cent of one core, by service."),
+    services = tuple(sample for sample in recording.resources if sample.source != HOST)
+    for seen, text in (
+        (recording, "Per cent of one core, by service; the machine: of all its cores."),
+        (replace(recording, resources=services), "Per cent of one core, by service."),
     ):
-        charts = course(RunSeries(timeline=timeline(seen, make_run(seen).scenario.phases)))
-        assert next(each.text for each in charts if each.title == "CPU") == said
+        charts = time_charts(RunSeries(timeline=timeline(seen, make_run(seen).scenario.phases)))
+        assert next(chart.text for chart in charts if chart.title == "CPU") == text

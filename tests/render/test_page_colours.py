@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from bench.render.html.parts import shipped
+from bench.render.html.parts import load_assets
 
-STYLE = shipped().style
+STYLE = load_assets().style
 TEXT = ("ink", "soft", "bad", "good", "unsure", "void")
 MARKS = ("quiet", "c0", "c1", "c2", "c3", "c4", "c5", "c6")
 

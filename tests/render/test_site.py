@@ -1,243 +1,316 @@
-import json
+"""The site of all histories. `tests/pages` opens it in a browser."""
+
 import re
-from collections.abc import Callable
-from html.parser import HTMLParser
 from urllib.parse import unquote, urljoin
 
 import pytest
 
 from bench.core.history.levels import MAX_TREND_RUNS
-from bench.core.report.dashboard import Dashboard, dashboard
+from bench.core.report.dashboard import Dashboard, Entry, dashboard
 from bench.core.report.trend_page import trend_page
-from bench.core.values.escape import escape_html
 from bench.core.verdict.compare import Decision
+from bench.render.document.document import DECISIONS
+from bench.render.document.trend import make_trend_document
+from bench.render.html.front import front_tables
 from bench.render.html.links import Links
-from bench.render.html.parts import Parts
+from bench.render.html.parts import MARKS, Assets
 from bench.render.html.site import FRONT, POLICY, SCRIPT, STYLE, path_of, render_site
-from bench.render.html.trend_charts import SPARK_HEIGHT, SPARK_WIDTH, places, spark, sparked
+from bench.render.html.trend_charts import (
+    SPARK_HEIGHT,
+    SPARK_WIDTH,
+    deciding_charts,
+    run_times,
+    spark_metric,
+    spark_points,
+    tier_charts,
+)
 from tests.factories import make_point
 from tests.render.drawn import HOSTILE
 from tests.render.histories import LINKS, history, several, vitals, worse
+from tests.render.parsed_page import Element, charts_of, check_page, facts_of, headings_of, table_of
+from tests.render.test_page import cells, shown, visible
 
-PARTS = Parts(style="/* the style */", script="/* the library, and the script */")
+ASSETS = Assets(style="/* the style */", script="/* the library, and the script */")
 QUICK = "embedded/simulated/quick.html"
 BOARD = several()
-FILES = render_site(BOARD, LINKS, PARTS)
+FILES = render_site(BOARD, LINKS, ASSETS)
+PAGES = [path for path in FILES if path.endswith(".html")]
+ENTRIES = {path_of(entry.page): entry for entry in BOARD.entries}
 
 
 def hostile() -> Dashboard:
-    """Histories whose every text is somebody's."""
+    """Return histories whose texts are all hostile."""
     names = ("../../etc/passwd", HOSTILE, "..", "a b/c?d#e", "Größe")
-    said = vitals(
+    hostile_vitals = vitals(
         load=HOSTILE, crossed=(HOSTILE,), alerts=(HOSTILE,), up={HOSTILE: 0.5},
-        uses={HOSTILE: {"cpu_pct": 1.0, "memory_bytes": 1}},
+        usage={HOSTILE: {"cpu_pct": 1.0, "memory_bytes": 1}},
     )  # fmt: skip
-    return dashboard(
-        [
+    pages = []
+    for name in names:
+        runs = history([1.0] * 14 + [1.4] * 8, scenario=name, vitals=hostile_vitals)
+        commits = (HOSTILE if number % 2 else "javascript:alert(1)" for number in range(len(runs)))
+        pages.append(
             trend_page(
-                [
-                    each.model_copy(update={"commit": HOSTILE if number % 2 else "javascript:alert(1)"})
-                    for number, each in enumerate(history([1.0] * 14 + [1.4] * 8, scenario=name, vitals=said))
-                ]
+                [run.model_copy(update={"commit": sha}) for run, sha in zip(runs, commits, strict=True)]
             )
-            for name in names
-        ]
+        )
+    return dashboard(pages)
+
+
+def parsed(path: str) -> Element:
+    """Return a page of the site, whose structure is checked."""
+    return check_page(FILES[path], POLICY)
+
+
+def addresses(page: Element) -> list[str]:
+    """Return each address that a browser follows or loads."""
+    attributes = [element.attributes for element in page.walk()]
+    return [each[name] for each in attributes for name in ("href", "src") if name in each]
+
+
+def test_the_front_page_has_tiles_and_their_tables() -> None:
+    """The judgement comes first, then regressions, four tiles, all scenarios, and a table for each tile."""
+    page = parsed(FRONT)
+    header = page.find("header")
+    heading = f"{MARKS[BOARD.decision]} {DECISIONS[BOARD.decision].upper()} {BOARD.headline}"
+    assert header.find("h1").text == shown(heading)
+    assert header.find("p", class_="next").text == shown(BOARD.next_step)
+    failed = [entry for entry in BOARD.entries if entry.trend.decision is Decision.FAIL]
+    assert [item.find("a").text for item in header.find("nav").find_all("li")] == [
+        entry.name for entry in failed
+    ]
+    for tile, item in zip(BOARD.tiles, page.find_all("li", class_="tile"), strict=True):
+        assert item.has("class_", tile.status)
+        assert item.find("h2").text.endswith(f"{tile.title} {tile.status}")
+        assert [paragraph.text for paragraph in item.find_all("p")] == [shown(tile.figure), shown(tile.text)]
+    titles = [tile.title for tile in BOARD.tiles]
+    assert headings_of(page)[len(titles) :] == ["Scenarios", *titles]
+    for front_table in front_tables(BOARD, _name):
+        assert table_of(page, front_table.table.title) == cells(front_table.table)
+
+
+def _name(entry: Entry) -> str:
+    return entry.name
+
+
+def test_the_front_page_lists_each_history_with_a_small_line() -> None:
+    """Each row has a link, the level, the line with a dot at its end, the newest run and the judgement."""
+    rows = parsed(FRONT).find("table", class_="scenarios").find("tbody").find_all("tr")
+    for entry, row in zip(BOARD.entries, rows, strict=True):
+        document = make_trend_document(entry.trend)
+        points = spark_points(spark_metric(entry.page))
+        last_x, last_y = points.split(" ")[-1].split(",")
+        assert row.find("a").attributes["href"] == path_of(entry.page)
+        assert row.find("a").text == entry.name
+        assert row.find("polyline").attributes["points"] == points
+        dot = row.find("circle").attributes
+        assert (dot["cx"], dot["cy"]) == (last_x, last_y)
+        assert row.find("td", class_="headline").text == shown(document.headline)
+        assert f"{entry.newest.started_at:%Y-%m-%d}" in row.text
+
+
+@pytest.mark.parametrize("path", ENTRIES)
+def test_the_page_of_a_history_contains_its_document(path: str) -> None:
+    """Judgement, next step, warnings, each table and each fact; the sections stand in order."""
+    page = parsed(path)
+    entry = ENTRIES[path]
+    document = make_trend_document(entry.trend)
+    header = page.find("header")
+    heading = f"{MARKS[document.decision]} {DECISIONS[document.decision].upper()} {document.headline}"
+    assert header.find("h1").text == shown(heading)
+    assert header.find("p", class_="next").text.removesuffix(" Show these commits.") == shown(
+        document.next_step
     )
+    assert headings_of(page) == ["Run by run", "Changes", "Tier by tier", "Runs and environment"]
+    for table in document.judged:
+        assert table_of(page, table.title) == cells(table)
+    facts = {label: visible(text) for label, text in document.facts}
+    assert facts_of(page, "facts") == facts
+    _, runs = table_of(page, "The newest runs")
+    assert len(runs) == min(20, len(entry.page.runs))
+    assert runs[0][0] == f"{entry.newest.started_at:%Y-%m-%d %H:%M}"
 
 
-class _Read(HTMLParser):
-    """What a browser would load or follow, and the ids that there are."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.follows: list[str] = []
-        self.tags: list[str] = []
-        self.ids: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        for name, value in attrs:
-            if name in {"href", "src"}:
-                self.follows.append(value or "")
-            if name == "id":
-                self.ids.append(value or "")
-            assert not name.startswith("on")
-
-
-@pytest.mark.parametrize(
-    ("name", "path"),
-    [
-        ("front", FRONT),
-        ("worse", QUICK),
-        ("few", "embedded/simulated/heavy.html"),
-    ],
-)
-def test_pages_look_as_they_were_approved(name: str, path: str, golden: Callable[[str, str], None]) -> None:
-    """A page of each kind is made, but for style and script, as it was last approved."""
-    golden(f"site-{name}.html", FILES[path])
+@pytest.mark.parametrize("path", ENTRIES)
+def test_the_page_of_a_history_contains_each_chart_as_data_and_as_a_table(path: str) -> None:
+    """The deciding metrics come first, then the tiers; the table has the newest run first."""
+    page = parsed(path)
+    trend = ENTRIES[path].page
+    charts = {f"deciding{number}": chart for number, chart in enumerate(deciding_charts(trend), 1)}
+    charts |= {f"tier{number}": chart for number, chart in enumerate(tier_charts(trend), 1)}
+    assert list(charts_of(page)) == list(charts)
+    for name, chart in charts.items():
+        figure = page.find("figure", id=name)
+        assert figure.find(id=f"{name}-title").text == chart.title
+        assert figure.find(id=f"{name}-text").text == chart.text
+        assert table_of(figure, chart.table.title) == cells(chart.table)
+        data = charts_of(page)[name]
+        assert data["marks"] == [[mark.at, mark.tone] for mark in chart.marks]
+        lines = [(line.label, list(line.values)) for line in chart.layers[0].lines]
+        assert [(line["label"], line["values"]) for line in data["layers"][0]["lines"]] == lines
 
 
 def test_every_page_can_be_reached_and_leads_back() -> None:
-    """Every address in a page is a file of the site, a place in it, or one of the repository's."""
-    for path, text in FILES.items():
-        if not path.endswith(".html"):
-            continue
-        read = _Read(text)
-        assert len(read.ids) == len(set(read.ids))
-        for address in read.follows:
-            whole = urljoin(f"https://site/{path}", address)
-            if whole.startswith("https://site/"):
-                target, _, place = whole.removeprefix("https://site/").partition("#")
+    """Every address in a page is a file of the site, a place in it, or an address of the repository."""
+    for path in PAGES:
+        page = parsed(path)
+        ids = [element.attributes.get("id") for element in page.walk()]
+        for address in addresses(page):
+            absolute = urljoin(f"https://site/{path}", address)
+            if absolute.startswith("https://site/"):
+                target, _, place = absolute.removeprefix("https://site/").partition("#")
                 assert unquote(target) in FILES
-                assert not place or place in read.ids
+                assert not place or place in ids
             else:
                 assert address == "data:," or address.startswith(f"{LINKS.repository}/")
-    front = {urljoin("https://site/", each) for each in _Read(FILES[FRONT]).follows}
-    assert {f"https://site/{path_of(each.page)}" for each in BOARD.entries} <= front
+    front = {urljoin("https://site/", address) for address in addresses(parsed(FRONT))}
+    assert {f"https://site/{path}" for path in ENTRIES} <= front
 
 
 def test_the_judgement_comes_first() -> None:
-    """On the front page and on each other one, before any table and any chart."""
-    for path, said in ((FRONT, BOARD.headline), (QUICK, "Response time became worse")):
+    """The judgement stands above each table and chart, and the histories that fail come first."""
+    for path, headline in ((FRONT, BOARD.headline), (QUICK, "Response time became worse")):
         body = FILES[path].partition("<body>")[2]
-        assert body.index(said) < body.index("<table")
+        assert body.index(headline) < body.index("<table")
         assert FILES[path].partition("<title>")[2].startswith("FAIL ")
-    order = [each.trend.decision for each in BOARD.entries]
+    order = [entry.trend.decision for entry in BOARD.entries]
     assert order == sorted(order, key=[Decision.FAIL, Decision.INCONCLUSIVE, Decision.PASS].index)
 
 
 def test_the_same_histories_make_the_same_bytes() -> None:
-    """No time, no order of a set, nothing of the machine gets in."""
-    assert render_site(several(), LINKS, PARTS) == FILES
+    """A site depends on no clock, no order of a set and no property of the machine."""
+    assert render_site(several(), LINKS, ASSETS) == FILES
 
 
 def test_hostile_text_stays_text() -> None:
-    """No element, attribute, address or file comes out of names, commits, limits, alerts or checks."""
-    files = render_site(hostile(), LINKS, PARTS)
+    """Names, commits, limits, alerts and checks start no element, attribute, address or file."""
+    files = render_site(hostile(), LINKS, ASSETS)
     assert len(files) == 5 + 3
     for path, text in files.items():
         assert ".." not in path.split("/")
         assert "\\" not in path
         if not path.endswith(".html"):
             continue
-        read = _Read(text)
-        assert read.tags.count("script") == (0 if path == FRONT else 2)
-        assert "img" not in read.tags
+        page = check_page(text, POLICY)
+        assert len(page.find_all("script")) == (0 if path == FRONT else 2)
+        assert page.find_all("img") == []
         assert "<!--" not in text
-        assert not set("\u2028\u2029\u202e\x1b") & set(text)
-        for address in read.follows:
+        for address in addresses(page):
             assert not address.lower().startswith(("javascript", "//", "http:"))
-            whole = urljoin(f"https://site/{path}", address)
-            if whole.startswith("https://site/"):
-                assert unquote(whole.removeprefix("https://site/").partition("#")[0]) in files
+            absolute = urljoin(f"https://site/{path}", address)
+            if absolute.startswith("https://site/"):
+                assert unquote(absolute.removeprefix("https://site/").partition("#")[0]) in files
             else:
-                assert address == "data:," or address.startswith(
-                    "https://github.com/owner/name/actions/runs/7"
-                )
+                runs = "https://github.com/owner/name/actions/runs/7"
+                assert address == "data:," or address.startswith(runs)
 
 
-def test_without_a_repository_nothing_leads_elsewhere() -> None:
+def test_without_a_repository_no_link_leaves_the_site() -> None:
     """No address of another server stands in any page."""
-    for path, text in render_site(BOARD, Links(), PARTS).items():
+    for path, text in render_site(BOARD, Links(), ASSETS).items():
         assert not re.search(r"https?:", text), path
 
 
-def test_a_browser_may_load_nothing_from_elsewhere() -> None:
-    """Each page says so, has its style and script beside it, and no script or style in it."""
-    for path, text in FILES.items():
-        if path.endswith(".html"):
-            assert escape_html(POLICY) in text
-            assert "<style" not in text
-            assert not re.search(r"<script>", text)
+def test_a_page_loads_only_the_sites_files() -> None:
+    """Each page has the policy, links the shared style and script, and contains no other style or script."""
+    for path in PAGES:
+        page = parsed(path)
+        home = "../" * path.count("/")
+        assert page.find("link", rel="stylesheet").attributes["href"] == f"{home}{STYLE}"
+        assert page.find_all("style") == []
+        scripts = [script.attributes.get("src") for script in page.find_all("script")]
+        assert scripts == ([] if path == FRONT else [None, f"{home}{SCRIPT}"])
     assert "uPlot" in render_site(BOARD)[SCRIPT]
     assert ".tiles" in render_site(BOARD)[STYLE]
 
 
 def test_a_change_point_is_marked_and_leads_to_its_commits() -> None:
-    """In the chart at the run that begins the level, in words, and as an address."""
+    """The chart marks the first run of the new level; the text names the commits and links them."""
     page = worse()
-    (change,) = next(each.change_points for each in page.metrics if each.key == "e2e_ms")
-    text = FILES[QUICK]
-    (data,) = re.findall(r'<script type="application/json" id="charts">(.*?)</script>', text)
-    chart = json.loads(data)["decides2"]  # after success
-    assert chart["marks"] == [[places(page)[change.position], "bad"]]
-    assert f"{LINKS.repository}/compare/{change.last_commit}...{change.commit}" in text
-    assert f"{LINKS.repository}/actions/runs/{page.newest.workflow_run}" in text
+    (change,) = next(row.change_points for row in page.metrics if row.key == "e2e_ms")
+    html = parsed(QUICK)
+    chart = charts_of(html)["deciding2"]  # after success
+    assert chart["marks"] == [[run_times(page)[change.position], "bad"]]
+    assert f"{LINKS.repository}/compare/{change.last_commit}...{change.commit}" in addresses(html)
+    assert f"{LINKS.repository}/actions/runs/{page.newest.workflow_run}" in addresses(html)
     labels = [line["label"] for line in chart["layers"][0]["lines"]]
     assert labels == [
         "10 runs of the baseline, highest",
         "10 runs of the baseline, lowest",
-        "pinned",
+        "pinned baseline",
         "a run",
         "level",
     ]
 
 
-@pytest.mark.parametrize(("commit", "said"), [("a" * 40, "at commit aaaaaaa"), (None, "commits unknown")])
-def test_a_change_without_two_commits_is_said_to_be_that(commit: str | None, said: str) -> None:
-    """Both levels have runs of one commit, or nobody knows of which; then there is nothing to lead to."""
+@pytest.mark.parametrize(("commit", "text"), [("a" * 40, "at commit aaaaaaa"), (None, "commits unknown")])
+def test_a_change_without_two_commits_has_no_link(commit: str | None, text: str) -> None:
+    """If both levels have the same commit, or none is known, there is no range of commits to show."""
     page = trend_page(history([1.0] * 14 + [1.4] * 8, commit=commit))
-    text = render_site(dashboard([page]), LINKS)[QUICK]
-    assert f", {said}: " in text
-    assert "/compare/" not in text
+    html = render_site(dashboard([page]), LINKS)[QUICK]
+    assert f", {text}: " in html
+    assert "/compare/" not in html
 
 
-def test_a_change_with_one_commit_has_none_between() -> None:
-    """One of the two runs was made outside a repository: `no commit` is no name of one."""
+def test_a_change_with_one_unknown_commit_has_no_range() -> None:
+    """One of the two runs was made outside a repository, so the commits between them are unknown."""
     points = history([1.0] * 14 + [1.4] * 8)
     outside = points[13].model_copy(update={"commit": None, "dirty": None})
     page = trend_page([*points[:13], outside, *points[14:]])
-    text = render_site(dashboard([page]), LINKS)[QUICK]
-    assert ", commits unknown: " in text
-    assert "between commits no commit" not in text
+    html = render_site(dashboard([page]), LINKS)[QUICK]
+    assert ", commits unknown: " in html
+    assert "between commits no commit" not in html
 
 
-def test_few_runs_are_not_said_to_have_changed_nothing() -> None:
-    """That no change was seen can only be said where one could have been."""
-    for count, said in ((3, "There are too few runs to see a change"), (14, "No change of a level was seen")):
-        assert f"<p>{said}" in render_site(dashboard([trend_page(history([1.0] * count))]))[QUICK]
+def test_few_runs_do_not_show_an_unchanged_level() -> None:
+    """A page reports an unchanged level only if there are enough runs to detect a change."""
+    for count, text in (
+        (3, "Too few runs to detect a change of a level."),
+        (14, "No change of a level detected."),
+    ):
+        html = render_site(dashboard([trend_page(history([1.0] * count))]))[QUICK]
+        assert f"<p>{text}</p>" in html
 
 
-def test_what_is_not_shown_is_counted() -> None:
-    """Of a long history the older runs, and of another load those that do not compare."""
+def test_omitted_runs_are_counted() -> None:
+    """The page of a long history gives the number of older runs that it omits."""
     long = trend_page([make_point(number) for number in range(MAX_TREND_RUNS + 7)])
-    assert "7 runs that could be compared are older, and not shown" in render_site(dashboard([long]))[QUICK]
-    assert "are older, and not shown" not in FILES[QUICK]
+    text = "7 older runs can be compared, and are not shown"
+    assert text in render_site(dashboard([long]))[QUICK]
+    assert "older runs can be compared" not in FILES[QUICK]
 
 
-def test_runs_of_one_moment_have_places_of_their_own() -> None:
-    """A chart needs its places in order, each once."""
+def test_runs_of_one_moment_have_different_places() -> None:
+    """The places of a chart ascend strictly."""
     page = trend_page([make_point(0, run_id="a"), make_point(0, run_id="b"), make_point(0, run_id="c")])
-    first, *others = places(page)
+    first, *others = run_times(page)
     assert others == [first + 1.0, first + 2.0]
 
 
-def test_a_spark_stays_in_its_field() -> None:
-    """Whatever the values are, one alone and nothing but noughts too; noise stays small."""
+def test_a_small_line_stays_in_its_field() -> None:
+    """Each point is inside the field: for one run, for extreme values, and for zeros; noise stays small."""
     for factors in ([1.0], [1.0, 5.0, 0.1], [1.0] * 30):
-        points = spark(sparked(trend_page(history(factors)))).split(" ")
+        points = spark_points(spark_metric(trend_page(history(factors)))).split(" ")
         assert len(points) == len(factors)
         for point in points:
             x, y = map(float, point.split(","))
             assert 0 <= x <= SPARK_WIDTH
             assert 0 <= y <= SPARK_HEIGHT
-    nothing = trend_page([make_point(number, ok=0, failed=9, figures={}) for number in range(3)])
-    assert sparked(nothing).key == "success_ratio"
-    assert len(spark(sparked(nothing)).split(" ")) == 3
-    heights = [
-        float(each.split(",")[1]) for each in spark(sparked(trend_page(history([1.0] * 30)))).split(" ")
-    ]
+    failed = trend_page([make_point(number, ok=0, failed=9, figures={}) for number in range(3)])
+    assert spark_metric(failed).key == "success_ratio"
+    assert len(spark_points(spark_metric(failed)).split(" ")) == 3
+    points = spark_points(spark_metric(trend_page(history([1.0] * 30)))).split(" ")
+    heights = [float(point.split(",")[1]) for point in points]
     assert max(heights) - min(heights) < SPARK_HEIGHT / 2
 
 
-def test_a_run_without_a_known_commit_or_kept_vitals_has_dashes() -> None:
-    """A line of an older version makes a page like any other, with changes said where there were any."""
+def test_a_run_without_a_commit_or_vitals_has_dashes() -> None:
+    """A run of an older version has a page like any other, and uncommitted changes are named."""
     older = [make_point(number, commit=None, dirty=None) for number in range(2)]
     text = render_site(dashboard([trend_page([*older, make_point(2, dirty=True)])]), LINKS)[QUICK]
     assert "no commit" in text
     assert "with changes" in text
     failed = trend_page([make_point(number, ok=0, failed=9, figures={}, vitals=None) for number in range(3)])
-    front = render_site(dashboard([failed]))[FRONT]
-    assert "never answered" in front
-    assert "of unknown kinds" in front
+    page = check_page(render_site(dashboard([failed]))[FRONT], POLICY)
+    assert table_of(page, "Services in the newest runs")[1][0][-1] == "no answers"
+    assert table_of(page, "Results for users in the newest runs")[1][0][-1] == "unknown"

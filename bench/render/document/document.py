@@ -1,13 +1,14 @@
-"""A report as rows of text, in the order in which it is read. What is not known is a dash.
+"""A report as rows of text, in reading order. Unknown values are a dash.
 
-Every format is made from this, so none can say another thing. Nothing is escaped here: each format has its
-own dangerous characters.
+Every format renders this document, so formats cannot disagree. Text is not escaped here: each format has its
+own special characters.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.core.report.report import Report
+from bench.core.run.summary import MetricSummary
 from bench.core.samples.metric import MetricKind, Part
 from bench.core.samples.metrics import METRICS, UNATTRIBUTED, label_and_unit, metric, tier_name
 from bench.core.values import wording
@@ -15,13 +16,13 @@ from bench.core.verdict.compare import Decision
 from bench.core.verdict.verdict import INTERVAL, MetricComparison, Verdict
 from bench.core.watch.alerts import describe
 from bench.render.document.facts import facts
-from bench.render.document.loads import loads
+from bench.render.document.loads import load_tables
 from bench.render.document.table import Table
-from bench.render.document.watched import alerts, availabilities, resources
+from bench.render.document.watched import alert_table, availability_table, resource_tables
 
 _VERDICTS = {
     Verdict.IMPROVED: "improved",
-    Verdict.UNCHANGED: "~",  # no difference that could be told from noise, which is not the same as none
+    Verdict.UNCHANGED: "~",  # a difference within the noise; it is not proof of equality
     Verdict.REGRESSED: "regressed",
     Verdict.INCONCLUSIVE: "cannot tell",
     Verdict.MISSING: "missing",
@@ -29,153 +30,177 @@ _VERDICTS = {
 }
 
 
+DECISIONS = {
+    Decision.PASS: "pass",
+    Decision.FAIL: "fail",
+    Decision.INCONCLUSIVE: "cannot tell",
+    Decision.INVALID: "invalid",
+}
+"""The decision in a report for people."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What every format shows.
-
-    Attributes:
-        scenario: Name of the scenario.
-        decision: The verdict on the run.
-        headline: The judgement in one sentence.
-        next_step: What the reader does now.
-        reasons: What the judgement rests on beside the headline.
-        judged: What decided it, first, and then where the time goes.
-        details: The rest: latencies, resources, errors.
-        facts: Label and text: the load, the run, the baseline, the machine.
-        warnings: What was odd.
-        alerts: What somebody should look at, though it fails no run.
-    """
+    """The contents of a report, for every format."""
 
     scenario: str
+    """Name of the scenario."""
     decision: Decision
+    """The verdict on the run."""
     headline: str
+    """The judgement in one sentence."""
     next_step: str
+    """The reader's next step."""
     reasons: tuple[str, ...]
+    """Further reasons of the judgement."""
     judged: tuple[Table, ...]
+    """Tables that decide, then the tiers."""
     details: tuple[Table, ...]
+    """Other tables: latencies, resources, errors."""
     facts: tuple[tuple[str, str], ...]
+    """Labels with a line each: the load, the run, the baseline, the machine."""
     warnings: tuple[str, ...]
+    """Problems of the measurement."""
     alerts: tuple[str, ...] = ()
+    """Alerts. They never fail a run."""
 
 
 def make_document(report: Report) -> Document:
-    """The document of a report."""
-    result, comparison = report.result, report.comparison
-    # A single reason is the headline already.
+    """Return the document of a report."""
+    result = report.result
+    comparison = report.comparison
+    summary = result.summary
+    alerts = result.alerts or ()
+    # The headline contains a single reason.
     reasons = comparison.reasons if len(comparison.reasons) > 1 else ()
+    judged = [
+        _deciding_metrics(report),
+        _pinned_metrics(report),
+        _tiers(report),
+        _thresholds(report),
+        alert_table(alerts),
+    ]
+    details = [
+        *load_tables(summary.bottleneck),
+        _latencies(report),
+        _outcomes(report),
+        availability_table(summary.availability),
+        *resource_tables(summary.resources),
+        _errors(report),
+    ]
     return Document(
         scenario=result.scenario.name,
         decision=comparison.decision,
         headline=report.headline,
         next_step=report.next_step,
         reasons=reasons,
-        judged=_filled(
-            [
-                _decided(report),
-                _pinned(report),
-                _located(report),
-                _thresholds(report),
-                alerts(report.result.alerts or ()),
-            ]
-        ),
-        details=_filled(
-            [
-                *loads(result.summary.bottleneck),
-                _latencies(report),
-                _outcomes(report),
-                availabilities(report.result.summary.availability),
-                *resources(report.result.summary.resources),
-                _errors(report),
-            ]
-        ),
+        judged=_without_empty(judged),
+        details=_without_empty(details),
         facts=facts(report),
         warnings=result.warnings,
-        alerts=tuple(describe(alert) for alert in result.alerts or ()),
+        alerts=tuple(map(describe, alerts)),
     )
 
 
-def _filled(tables: Iterable[Table]) -> tuple[Table, ...]:
+def _without_empty(tables: Iterable[Table]) -> tuple[Table, ...]:
     return tuple(table for table in tables if table.rows)
 
 
-def _decided(report: Report) -> Table:
-    rows = [each for each in report.comparison.metrics if each.part in {Part.DECIDES, Part.TAILS}]
-    return compare_with(f"Beside {report.comparison.base_name or 'the baseline'}", "metric", rows)
+def _deciding_metrics(report: Report) -> Table:
+    other = report.comparison.base_name or "the baseline"
+    rows = _of_parts(report, Part.DECIDES, Part.TAILS)
+    return comparison_table(f"Compared with {other}", "metric", rows)
 
 
-def _pinned(report: Report) -> Table:
-    return compare_with("Beside the anchor", "metric", report.comparison.against_pinned)
+def _pinned_metrics(report: Report) -> Table:
+    return comparison_table("Compared with the pinned baseline", "metric", report.comparison.against_pinned)
 
 
-def _located(report: Report) -> Table:
-    rows = [each for each in report.comparison.metrics if each.part in {Part.LOCATES, Part.EXPLAINS}]
-    return compare_with("Where the time goes", "tier", rows)
+def _tiers(report: Report) -> Table:
+    rows = _of_parts(report, Part.LOCATES, Part.EXPLAINS)
+    return comparison_table("Where the time goes", "tier", rows)
 
 
-def compare_with(title: str, name: str, rows: Sequence[MetricComparison], head: str = "this run") -> Table:
-    """Metrics of a run, or of what `head` says, beside those of others."""
+def _of_parts(report: Report, *parts: Part) -> list[MetricComparison]:
+    return [row for row in report.comparison.metrics if row.part in parts]
+
+
+def comparison_table(
+    title: str, name: str, rows: Sequence[MetricComparison], head: str = "this run"
+) -> Table:
+    """Return a table of compared metrics.
+
+    Args:
+        title: Heading of the table.
+        name: Heading of the first column.
+        rows: The compared metrics.
+        head: Heading of the column of the new values.
+    """
     columns = (name, "baseline", head, "change", f"{INTERVAL:.0%} interval", "detectable", "verdict")
-    return Table(title, columns, tuple(_compared(each) for each in rows), tuple(rows))
+    return Table(title, columns, tuple(map(_comparison_row, rows)), tuple(rows))
 
 
-def _compared(each: MetricComparison) -> tuple[str, ...]:
-    row, tier = metric(each.key), tier_name(each.key)
+def _comparison_row(row: MetricComparison) -> tuple[str, ...]:
+    tier = tier_name(row.key)
+    unit = metric(row.key).unit
+    changes = _relative_changes(row) if tier is None else _absolute_changes(row)
     return (
-        tier or row.label,
-        wording.value(each.base, row.unit),
-        wording.value(each.head, row.unit),
-        *(_shares(each) if tier is None else _milliseconds(each)),
-        _VERDICTS[each.verdict],
+        tier or metric(row.key).label,
+        wording.value(row.base, unit),
+        wording.value(row.head, unit),
+        *changes,
+        _VERDICTS[row.verdict],
     )
 
 
-def _shares(each: MetricComparison) -> tuple[str, str, str]:
-    """Change, interval and the smallest detectable change, in per cent of the baseline."""
-    low, high = wording.change(each.low_ratio), wording.change(each.high_ratio)
-    interval = wording.DASH if each.low_ratio is None else f"{low.removesuffix(' %')} to {high}"
-    return wording.change(each.change_ratio), interval, wording.change(each.mde_ratio)
+def _relative_changes(row: MetricComparison) -> tuple[str, str, str]:
+    """Return change, interval and smallest detectable change in per cent of the baseline."""
+    low = wording.change(row.low_ratio)
+    high = wording.change(row.high_ratio)
+    interval = wording.DASH if row.low_ratio is None else f"{low.removesuffix(' %')} to {high}"
+    return wording.change(row.change_ratio), interval, wording.change(row.mde_ratio)
 
 
-def _milliseconds(each: MetricComparison) -> tuple[str, str, str]:
-    """The same in milliseconds: of a tier that takes one, a share of it says little."""
-    low, high, smallest = (
-        None if ratio is None or each.base is None else ratio * each.base
-        for ratio in (each.low_ratio, each.high_ratio, each.mde_ratio)
-    )
-    start, end = wording.change_ms(low), wording.change_ms(high)
-    if end.endswith(" ms"):
-        start = start.removesuffix(" ms")
-    interval = wording.DASH if low is None else f"{start} to {end}"
-    return wording.change_ms(each.change), interval, wording.change_ms(smallest)
+def _absolute_changes(row: MetricComparison) -> tuple[str, str, str]:
+    """Return the same in milliseconds. A percentage of a tier of one millisecond has little meaning."""
+    low = wording.change_ms(_scale(row.base, row.low_ratio))
+    high = wording.change_ms(_scale(row.base, row.high_ratio))
+    if high.endswith(" ms"):
+        low = low.removesuffix(" ms")
+    known = row.base is not None and row.low_ratio is not None
+    interval = f"{low} to {high}" if known else wording.DASH
+    return wording.change_ms(row.change), interval, wording.change_ms(_scale(row.base, row.mde_ratio))
+
+
+def _scale(base: float | None, ratio: float | None) -> float | None:
+    return None if base is None or ratio is None else ratio * base
 
 
 def _thresholds(report: Report) -> Table:
     rows = []
-    for each in report.result.thresholds:
-        label, unit = label_and_unit(each.metric)
-        verdict = "crossed" if each.crossed else "kept"
-        rows.append((label, each.expression.source, wording.value(each.value, unit), verdict))
+    for threshold in report.result.thresholds:
+        label, unit = label_and_unit(threshold.metric)
+        verdict = "crossed" if threshold.crossed else "kept"
+        rows.append((label, threshold.expression.source, wording.value(threshold.value, unit), verdict))
     return Table("Thresholds", ("metric", "limit", "this run", "verdict"), tuple(rows))
 
 
 def _latencies(report: Report) -> Table:
     summaries = report.result.summary.metrics
     keys = [key for key in summaries if metric(key).kind is MetricKind.TREND]
-    rows = []
-    for key in sorted(keys, key=lambda key: (key not in METRICS, tier_name(key) == UNATTRIBUTED)):
-        each = summaries[key]
-        quantiles = {"p50": each.p50, "p90": each.p90, "p95": each.p95, "p99": each.p99}
-        shown = [
-            f"{wording.duration(value)}{_mark(name, each.unreliable, value)}"
-            for name, value in quantiles.items()
-        ]
-        rows.append((metric(key).label, str(each.count), wording.duration(each.mean), *shown))
+    keys.sort(key=lambda key: (key not in METRICS, tier_name(key) == UNATTRIBUTED))
+    rows = tuple(_latency_row(key, summaries[key]) for key in keys)
     columns = ("latency", "requests", "mean", "p50", "p90", "p95", "p99")
-    return Table("Latencies (? has too few requests to be certain)", columns, tuple(rows))
+    return Table("Latencies (?: too few requests for a reliable value)", columns, rows)
 
 
-def _mark(name: str, unreliable: Sequence[str], value: float | None) -> str:
-    return "?" if value is not None and name in unreliable else ""
+def _latency_row(key: str, summary: MetricSummary) -> tuple[str, ...]:
+    percentiles = {"p50": summary.p50, "p90": summary.p90, "p95": summary.p95, "p99": summary.p99}
+    cells = []
+    for name, value_ms in percentiles.items():
+        unreliable = value_ms is not None and name in summary.unreliable
+        cells.append(wording.duration(value_ms) + ("?" if unreliable else ""))
+    return (metric(key).label, str(summary.count), wording.duration(summary.mean), *cells)
 
 
 def _outcomes(report: Report) -> Table:
@@ -185,14 +210,9 @@ def _outcomes(report: Report) -> Table:
 
 
 def _errors(report: Report) -> Table:
-    rows = tuple(
-        (
-            each.outcome.value,
-            wording.DASH if each.status is None else str(each.status),
-            each.prompt,
-            f"{each.at_s:.1f} s",
-            each.detail or wording.DASH,
-        )
-        for each in report.result.summary.errors
-    )
-    return Table("Failed requests", ("outcome", "status", "message", "at", "detail"), rows)
+    rows = []
+    for error in report.result.summary.errors:
+        status = wording.DASH if error.status is None else str(error.status)
+        moment = f"{error.at_s:.1f} s"
+        rows.append((error.outcome.value, status, error.prompt, moment, error.detail or wording.DASH))
+    return Table("Failed requests", ("outcome", "status", "message", "at", "detail"), tuple(rows))

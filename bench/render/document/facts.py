@@ -1,4 +1,4 @@
-"""What is said of a run beside its tables: a label and a line each."""
+"""The facts about a run: a label and a line for each."""
 
 from collections.abc import Mapping
 
@@ -15,156 +15,175 @@ from bench.core.values import wording
 from bench.core.verdict.compare import Comparison, MachineComparison
 from bench.core.watch.host import Cores, Host
 from bench.core.watch.work import label
-from bench.render.document import loads
+from bench.render.document.loads import load_sentence
 
-_SAME = 0.005  # of a pace: a smaller difference is none
+_SAME_SPEED_RATIO = 0.005
+"""A smaller difference between two machines' speeds is reported as none."""
 
 
 def facts(report: Report) -> tuple[tuple[str, str], ...]:
-    """What is said, and its label; what is not known is left out."""
-    result, comparison = report.result, report.comparison
-    made, where = result.provenance, result.fingerprint
-    injected = ", ".join(f"{knob}={value:g}" for knob, value in made.injections.items())
-    said = {
+    """Return label and line of each known fact."""
+    result = report.result
+    comparison = report.comparison
+    summary = result.summary
+    provenance = result.provenance
+    place = result.fingerprint
+    injections = ", ".join(f"{knob}={value:g}" for knob, value in provenance.injections.items())
+    lines = {
         "load": in_words(result.scenario.phases),
-        "answered": _answered(result.summary),
-        "bottleneck": loads.sentence(result.summary.bottleneck),
-        "for a message": _work(result.summary),
-        "between tokens": _token_gaps(result.summary.itl),
-        "recovery": _recovery(result.summary.recovery),
-        "overhead": _overhead(result.summary.overhead),
-        "goodput": _goodput(result.summary.goodput, result.scenario.objectives),
-        "run": f"{made.run_id}, commit {_commit(made.commit, dirty=made.dirty is True)}",
-        "made worse": injected,
+        "answered": _throughput(summary),
+        "bottleneck": load_sentence(summary.bottleneck),
+        "work per message": _work(summary),
+        "between tokens": _token_gaps(summary.itl),
+        "recovery": _recovery(summary.recovery),
+        "overhead": _overhead(summary.overhead),
+        "goodput": _goodput(summary.goodput, result.scenario.objectives),
+        "run": f"{provenance.run_id}, commit {_commit(provenance.commit, dirty=provenance.dirty is True)}",
+        "injected": injections,
         "baseline": _baseline(comparison),
-        "measured again": comparison.confirmed_by or "",
-        "stack": f"{where.stack} ({environment(where)})",
-        "machine": f"{where.system}, {where.cpu_count} × {where.cpu_model}",  # noqa: RUF001 - times
-        "host": _host(result.host),
+        "confirmed by": comparison.confirmed_by or "",
+        "stack": f"{place.stack} ({environment(place)})",
+        "machine": f"{place.system}, {place.cpu_count} × {place.cpu_model}",  # noqa: RUF001 - times
+        "host": describe_host(result.host),
         "calibration": _calibration(result.calibration),
-        "reference_workload": _reference_workload(result.reference_workload, comparison.machine),
-        "made with": f"bench {made.tool_version}, Python {made.python_version}",
+        "reference workload": _reference_workload(result.reference_workload, comparison.machine),
+        "made with": f"bench {provenance.tool_version}, Python {provenance.python_version}",
     }
-    return tuple((label, text) for label, text in said.items() if text)
+    return tuple((name, line) for name, line in lines.items() if line)
 
 
-def _host(host: Host | None) -> str:
-    """How quiet the machine was, and who had which cores."""
+def describe_host(host: Host | None) -> str:
+    """Return the known facts about the quietness of the machine and the division of its cores."""
     if host is None:
         return ""
-    quota = "" if host.quota_cores is None else f" (quota {host.quota_cores:.3g})"
-    cores = "" if host.cores is None else f"{wording.counted(host.cores, 'core')}{quota}"
-    shares = {"stolen": host.stolen_ratio, "throttled": host.throttled_ratio, "too hot": host.hot_ratio}
-    said = [
-        cores,
-        f"governor {wording.listing([*host.governors])}" if host.governors else "",
-        "" if host.load_at_start is None else f"load {host.load_at_start:.3g} at the start",
-        *(f"{wording.percent(share)} {what}" for what, share in shares.items() if share is not None),
-        f"too hot {host.hot_count} times" if host.hot_count and host.hot_ratio is None else "",
-        f"{host.swapped_pages:,} pages swapped" if host.swapped_pages else "",
-        *(f"{who} on {_cores(cores)}" for who, cores in host.pinned.items()),
-    ]
-    return ", ".join(filter(None, said))
+    parts = []
+    if host.cores is not None:
+        quota = "" if host.quota_cores is None else f" (quota {host.quota_cores:.3g})"
+        parts.append(f"{wording.counted(host.cores, 'core')}{quota}")
+    if host.governors:
+        parts.append(f"governor {wording.listing([*host.governors])}")
+    if host.load_at_start is not None:
+        parts.append(f"load {host.load_at_start:.3g} at the start")
+    parts += _lost_time(host)
+    if host.swapped_pages:
+        parts.append(f"{host.swapped_pages:,} pages swapped")
+    for process, cores in host.pinned.items():
+        parts.append(f"{process} on {_cores(cores)}")
+    return ", ".join(parts)
+
+
+def _lost_time(host: Host) -> list[str]:
+    shares = {
+        "stolen": host.stolen_ratio,
+        "throttled": host.throttled_ratio,
+        "slowed by heat": host.hot_ratio,
+    }
+    parts = [f"{wording.percent(ratio)} {cause}" for cause, ratio in shares.items() if ratio is not None]
+    if host.hot_count and host.hot_ratio is None:
+        parts.append(f"slowed by heat {wording.counted(host.hot_count, 'time')}")
+    return parts
 
 
 def _cores(cores: Cores) -> str:
-    """`core 3`, `cores 0 to 2`, `cores 0, 2 and 5`."""
-    first, last = cores[0], cores[-1]
+    """Return `core 3`, `cores 0 to 2` or `cores 0, 2 and 5`."""
+    first = cores[0]
+    last = cores[-1]
     if len(cores) == 1:
         return f"core {first}"
-    together = list(cores) == list(range(first, last + 1))
-    return f"cores {first} to {last}" if together else f"cores {wording.listing([*map(str, cores)])}"
+    if list(cores) == list(range(first, last + 1)):
+        return f"cores {first} to {last}"
+    return f"cores {wording.listing([*map(str, cores)])}"
 
 
-def _answered(summary: RunSummary) -> str:
-    rates = [f"{summary.requests_rps:,.3g} requests/s"] if summary.requests_rps else []
-    rates += [f"{summary.tokens_tps:,.3g} tokens/s"] if summary.tokens_tps else []
-    return ", ".join([f"{summary.requests} requests in {summary.elapsed_s:.1f} s", *rates])
+def _throughput(summary: RunSummary) -> str:
+    parts = [f"{summary.requests} requests in {summary.elapsed_s:.1f} s"]
+    if summary.requests_rps:
+        parts.append(f"{summary.requests_rps:,.3g} requests/s")
+    if summary.tokens_tps:
+        parts.append(f"{summary.tokens_tps:,.3g} tokens/s")
+    return ", ".join(parts)
 
 
 def _work(summary: RunSummary) -> str:
-    """What a message makes the services do."""
+    """Return the services' counters per message."""
     return ", ".join(f"{label(name)} {count:,.4g}" for name, count in summary.work.items())
 
 
 def _token_gaps(gaps: TokenGaps | None) -> str:
     if gaps is None:
         return ""
-    quantiles = {"mean": gaps.mean_ms, "p50": gaps.p50_ms, "p90": gaps.p90_ms, "p99": gaps.p99_ms}
-    said = ", ".join(f"{name} {wording.duration(value)}" for name, value in quantiles.items())
-    return f"{said} ({gaps.count:,} gaps)"
+    statistics = {"mean": gaps.mean_ms, "p50": gaps.p50_ms, "p90": gaps.p90_ms, "p99": gaps.p99_ms}
+    listed = ", ".join(f"{name} {wording.duration(value_ms)}" for name, value_ms in statistics.items())
+    return f"{listed} ({gaps.count:,} gaps)"
 
 
-def _recovery(found: Recovery | None) -> str:
-    if found is None:
+def _recovery(recovery: Recovery | None) -> str:
+    if recovery is None:
         return ""
-    change = f"{wording.duration(found.before_ms)} → {wording.duration(found.after_ms)}"
-    cancelled = "1 request was" if found.cancelled == 1 else f"{found.cancelled} requests were"
-    return f"{metric(found.metric).label} {change} after {cancelled} cancelled"
+    change = f"{wording.duration(recovery.before_ms)} → {wording.duration(recovery.after_ms)}"
+    requests = wording.counted(recovery.cancelled, "cancelled request")
+    return f"{metric(recovery.metric).label} {change} after {requests}"
 
 
 def _calibration(calibration: Calibration | None) -> str:
-    """How far the load generator is off, which nobody need take on trust."""
+    """Return the error of the load generator against first tokens of known time."""
     if calibration is None:
-        return "none: how late the load generator is by itself is not known"
+        return "none: the error of the load generator is unknown"
     trials = {"before": calibration.before, "after": calibration.after}
-    said = [f"{when} {_off(trial)}" for when, trial in trials.items() if trial is not None]
-    return f"first tokens of known time, {calibration.load}: {', '.join(said)}"
+    errors = [f"{moment} {_error(trial)}" for moment, trial in trials.items() if trial is not None]
+    return f"first tokens of known time, {calibration.load}: {', '.join(errors)}"
 
 
-def _reference_workload(
-    reference_workload: ReferenceWorkload | None, machine: MachineComparison | None
-) -> str:
-    """What pinned work took, and what that says of the machine beside the baseline's."""
-    if reference_workload is None:
-        return ""
-    pace = [
-        f"{name} {wording.duration(each_ms)}"
-        for name, each_ms in sorted(reference_workload.before_ms.items())
-    ]
-    if machine is None:
-        return f"the same work as ever took {wording.listing(pace)}"
-    other = " slower" if machine.slower_ratio > 0 else " faster"
-    size = (
-        "as fast" if abs(machine.slower_ratio) < _SAME else wording.percent(abs(machine.slower_ratio)) + other
-    )
-    return f"this machine is {size} beside the baseline's ({wording.listing(pace)})"
-
-
-def _off(trial: Trial) -> str:
+def _error(trial: Trial) -> str:
     if trial.ttft is None:
-        return "unanswered"
+        return "no answer"
     return f"{wording.change_ms(trial.ttft.p50_ms)} (p95 {wording.change_ms(trial.ttft.p95_ms)})"
+
+
+def _reference_workload(workload: ReferenceWorkload | None, machine: MachineComparison | None) -> str:
+    """Return the times of the reference workload, and the machine's speed compared with the baseline's."""
+    if workload is None:
+        return ""
+    times = [f"{piece} {wording.duration(time_ms)}" for piece, time_ms in sorted(workload.before_ms.items())]
+    listed = wording.listing(times)
+    if machine is None:
+        return f"took {listed}"
+    difference_ratio = abs(machine.slower_ratio)
+    if difference_ratio < _SAME_SPEED_RATIO:
+        return f"this machine is as fast as the baseline's ({listed})"
+    direction = "slower" if machine.slower_ratio > 0 else "faster"
+    return f"this machine is {wording.percent(difference_ratio)} {direction} than the baseline's ({listed})"
 
 
 def _overhead(overhead: Overhead | None) -> str:
     if overhead is None:
         return ""
-    low, high = wording.change_ms(overhead.low_ms), wording.change_ms(overhead.high_ms)
-    interval = "" if overhead.low_ms is None else f", {CONFIDENCE:.0%} interval {low} to {high}"
+    interval = ""
+    if overhead.low_ms is not None:
+        low = wording.change_ms(overhead.low_ms)
+        high = wording.change_ms(overhead.high_ms)
+        interval = f", {CONFIDENCE:.0%} interval {low} to {high}"
     size = f"{wording.change_ms(overhead.mean_ms)} ({wording.change(overhead.ratio)})"
     pairs = wording.counted(overhead.pairs, "pair")
-    return f"{size} against {overhead.compare_with}{interval}, {pairs}"
+    return f"{size} compared with {overhead.compare_with}{interval}, {pairs}"
 
 
 def _goodput(goodput: Goodput | None, objectives: Mapping[str, float]) -> str:
     if goodput is None:
         return ""
-    limits = wording.listing(
-        [f"{metric(key).label} {wording.duration(limit)}" for key, limit in objectives.items()]
-    )
-    return f"{wording.percent(goodput.ratio)} of the requests within {limits}"
+    limits = [f"{metric(key).label} {wording.duration(limit)}" for key, limit in objectives.items()]
+    return f"{wording.percent(goodput.ratio)} of the requests within {wording.listing(limits)}"
 
 
 def _baseline(comparison: Comparison) -> str:
     if not comparison.baseline_runs:
-        return "none to compare with"
+        return "none"
     commit = _commit(comparison.newest_baseline_commit, dirty=False)
     if comparison.base_name is not None:
         runs = f"{comparison.baseline_runs} runs, alternating with this run's"
         return f"{comparison.base_name}, commit {commit}, {runs}"
-    when = f" ({comparison.newest_baseline_at:%Y-%m-%d})" if comparison.newest_baseline_at else ""
-    return f"{comparison.baseline_runs} runs, the newest of commit {commit}{when}"
+    day = f" ({comparison.newest_baseline_at:%Y-%m-%d})" if comparison.newest_baseline_at else ""
+    return f"{wording.counted(comparison.baseline_runs, 'run')}, newest of commit {commit}{day}"
 
 
 def _commit(commit: str | None, *, dirty: bool) -> str:

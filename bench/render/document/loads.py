@@ -1,4 +1,4 @@
-"""A run by load, in tables and in a sentence."""
+"""The results at each load, as tables and as a sentence."""
 
 from bench.core.limits.judge import ThresholdResult
 from bench.core.run.bottleneck import Bottleneck, LoadBand
@@ -7,127 +7,156 @@ from bench.core.values import wording
 from bench.render.document.table import Table
 
 _OPERATORS = {"<=": "≤", ">=": "≥", "==": "=", "===": "=", "!=": "≠"}
-_UNITS = {"vus": ("VU", "VUs"), "requests in flight": ("request in flight", "requests in flight")}
-"""What a load is counted in, as one and as several."""
 _METHODS = {"avg": "mean", "med": "median", "min": "min", "max": "max"}
+_UNITS = {"vus": ("VU", "VUs"), "requests in flight": ("request in flight", "requests in flight")}
+"""The unit of a load: singular and plural."""
 
 
-def loads(found: Bottleneck | None) -> tuple[Table, ...]:
-    """Two tables; none where there was one load only, which all other tables are of."""
-    if found is None or len(found.bands) == 1:
+def load_tables(by_load: Bottleneck | None) -> tuple[Table, ...]:
+    """Return the results and the tiers' shares at each load; no table if the run had one load."""
+    if by_load is None or len(by_load.bands) == 1:
         return ()
-    columns = (unit_of(found), "requests", "p50", "p95", "success", "requests/s", "most in", "limits")
-    rows = tuple(_numbers(band, found.limit_count) for band in found.bands)
-    named = {tier for band in found.bands for tier in band.shares}
-    tiers = sorted(named, key=lambda tier: (tier == UNATTRIBUTED, tier))
-    shares = tuple(
-        (_vus(band), *(wording.percent(band.shares.get(tier)) for tier in tiers)) for band in found.bands
-    )
+    unit = load_unit(by_load)
+    columns = (unit, "requests", "p50", "p95", "success", "requests/s", "slowest tier", "limits")
+    results = tuple(_result_row(band, by_load.limit_count) for band in by_load.bands)
+    tiers = _tiers(by_load)
+    shares = []
+    if tiers:
+        for band in by_load.bands:
+            percentages = (wording.percent(band.shares.get(tier)) for tier in tiers)
+            shares.append((_range(band), *percentages))
     return (
-        Table("At each load (? has too few requests to be certain)", columns, rows),
-        Table("Shares of the time at each load", (unit_of(found), *tiers), shares if tiers else ()),
+        Table("At each load (?: too few requests for a reliable value)", columns, results),
+        Table("Shares of the time at each load", (unit, *tiers), tuple(shares)),
     )
 
 
-def _numbers(band: LoadBand, limits: int) -> tuple[str, ...]:
-    kept = "broken" if band.crossed else "kept"
+def _tiers(by_load: Bottleneck) -> list[str]:
+    tiers: set[str] = set()
+    for band in by_load.bands:
+        tiers.update(band.shares)
+    return sorted(tiers, key=lambda tier: (tier == UNATTRIBUTED, tier))
+
+
+def _result_row(band: LoadBand, limits: int) -> tuple[str, ...]:
+    verdict = wording.DASH
+    if limits:
+        verdict = ("crossed" if band.crossed else "kept") + ("" if band.certain else "?")
     return (
-        _vus(band),
+        _range(band),
         str(band.requests),
-        *(
-            wording.duration(value) + ("?" if value is not None and name in band.unreliable else "")
-            for name, value in (("p50", band.p50_ms), ("p95", band.p95_ms))
-        ),
+        _percentile(band, "p50", band.p50_ms),
+        _percentile(band, "p95", band.p95_ms),
         wording.percent(band.success_ratio),
-        _rps(band),
+        _rate(band),
         band.tier or wording.DASH,
-        kept + ("" if band.certain else "?") if limits else wording.DASH,
+        verdict,
     )
 
 
-def _rps(band: LoadBand) -> str:
+def _percentile(band: LoadBand, name: str, value_ms: float | None) -> str:
+    unreliable = value_ms is not None and name in band.unreliable
+    return wording.duration(value_ms) + ("?" if unreliable else "")
+
+
+def _rate(band: LoadBand) -> str:
     return wording.DASH if band.requests_rps is None else f"{band.requests_rps:,.3g}"
 
 
-def _vus(band: LoadBand) -> str:
+def _range(band: LoadBand) -> str:
     fewest, most = band.vus
     return str(most) if fewest == most else f"{fewest} to {most}"
 
 
-def sentence(found: Bottleneck | None) -> str:
-    """Which tier the time goes to, where the first limit breaks, and where throughput stops growing."""
-    if found is None:
+def load_unit(by_load: Bottleneck, count: int = 2) -> str:
+    """Return `VUs` or `requests in flight`, or the singular for a count of one."""
+    singular, plural = _UNITS[by_load.load_unit]
+    return singular if count == 1 else plural
+
+
+def load_sentence(by_load: Bottleneck | None) -> str:
+    """Name the slowest tier, the load at which a limit is crossed, and the load that saturates the stack."""
+    if by_load is None:
         return ""
-    parts = [_time(found), _limits(found), _saturation(found), _never_reached(found)]
+    parts = [_slowest_tier(by_load), _limits(by_load), _saturation(by_load), _unreached(by_load)]
     return "; ".join(filter(None, parts))
 
 
-def _time(found: Bottleneck) -> str:
-    """Of the largest load, and of the smallest where that is another tier's."""
-    first, last = found.bands[0], found.bands[-1]
+def _slowest_tier(by_load: Bottleneck) -> str:
+    """Describe the highest load, and the lowest if another tier is the slowest there."""
+    first = by_load.bands[0]
+    last = by_load.bands[-1]
     if last.tier is None:
         return ""
-    shown = [first, last] if first.tier not in {None, last.tier} else [last]
-    texts = [
-        f"{band.tier} takes {100 * max(band.shares.values()):.0f} %{of_the_time} at {_at(band, found)}"
-        for band, of_the_time in zip(shown, (" of the time", ""), strict=False)
-    ]
-    return ", ".join(texts)
+    if first.tier is None or first.tier == last.tier:
+        return f"{last.tier} takes {_largest_share(last)} of the time at {_at(by_load, last)}"
+    return (
+        f"{first.tier} takes {_largest_share(first)} of the time at {_at(by_load, first)}, "
+        f"{last.tier} takes {_largest_share(last)} at {_at(by_load, last)}"
+    )
 
 
-def _at(band: LoadBand, found: Bottleneck) -> str:
-    return f"{_vus(band)} {unit_of(found, band.vus[1])}"
+def _largest_share(band: LoadBand) -> str:
+    return f"{100 * max(band.shares.values()):.0f} %"
 
 
-def unit_of(found: Bottleneck, count: int = 2) -> str:
-    """Return `VUs` or `requests in flight`, or the singular for a count of one."""
-    one, several = _UNITS[found.load_unit]
-    return one if count == 1 else several
+def _at(by_load: Bottleneck, band: LoadBand) -> str:
+    return f"{_range(band)} {load_unit(by_load, band.vus[1])}"
 
 
-def _limits(found: Bottleneck) -> str:
-    if not found.limit_count:
+def _limits(by_load: Bottleneck) -> str:
+    if not by_load.limit_count:
         return ""
-    number, last = found.broken_band, found.bands[-1]
-    if number is None:
-        where = f"at {_at(last, found)}"
-        if len(found.bands) > 1:
-            where = f"at every load up to {last.vus[1]} {unit_of(found, last.vus[1])}"
-        return f"{'the limit is' if found.limit_count == 1 else 'all limits are'} kept {where}{_hedge(last)}"
-    band = found.bands[number]
-    what = wording.listing([_limit(each) for each in band.crossed])
-    if number == 0:
-        where = f"already at {_at(band, found)}"
+    if by_load.broken_band is None:
+        return _all_kept(by_load)
+    band = by_load.bands[by_load.broken_band]
+    several = len(band.crossed) > 1
+    limits = wording.listing([_limit(threshold) for threshold in band.crossed])
+    if by_load.broken_band == 0:
+        place = f"already at {_at(by_load, band)}"
     else:
-        fewest = found.bands[number - 1].vus[1]
-        where = f"between {fewest} and {band.vus[1]} {unit_of(found, band.vus[1])}"
-    again = [each for each in found.bands[number:] if not each.crossed]
-    verbs = ("breaks", "is kept") if len(band.crossed) == 1 else ("break", "are kept")
-    kept = f", and {verbs[1]} again at {_at(again[-1], found)}" if again else ""
-    return f"{what} {verbs[0]} {where}{_hedge(band)}{kept}"
+        kept_at = by_load.bands[by_load.broken_band - 1].vus[1]
+        place = f"between {kept_at} and {band.vus[1]} {load_unit(by_load)}"
+    text = f"{limits} {'are' if several else 'is'} crossed {place}{_hedge(band)}"
+    kept_again = [later for later in by_load.bands[by_load.broken_band :] if not later.crossed]
+    if kept_again:
+        text += f", and kept again at {_at(by_load, kept_again[-1])}"
+    return text
+
+
+def _all_kept(by_load: Bottleneck) -> str:
+    last = by_load.bands[-1]
+    limits = "the limit is" if by_load.limit_count == 1 else "all limits are"
+    if len(by_load.bands) == 1:
+        return f"{limits} kept at {_at(by_load, last)}{_hedge(last)}"
+    highest = last.vus[1]
+    return f"{limits} kept at every load up to {highest} {load_unit(by_load, highest)}{_hedge(last)}"
 
 
 def _hedge(band: LoadBand) -> str:
     return "" if band.certain else " (too few requests to be certain)"
 
 
-def _limit(each: ThresholdResult) -> str:
-    """`response time p95 ≤ 10.0 s`."""
-    limit, (label, unit) = each.expression, label_and_unit(each.metric)
-    method = f"p{limit.percentile:g}" if limit.percentile is not None else _METHODS.get(limit.method, "")
+def _limit(threshold: ThresholdResult) -> str:
+    """Return a limit such as `response time p95 ≤ 10.0 s`."""
+    limit = threshold.expression
+    label, unit = label_and_unit(threshold.metric)
+    method = _METHODS.get(limit.method, "")
+    if limit.percentile is not None:
+        method = f"p{limit.percentile:g}"
     sign = _OPERATORS.get(limit.operator, limit.operator)
     return " ".join(filter(None, [label, method, sign, wording.value(limit.limit, unit)]))
 
 
-def _saturation(found: Bottleneck) -> str:
-    if found.saturated_band is None:
+def _saturation(by_load: Bottleneck) -> str:
+    if by_load.saturated_band is None:
         return ""
-    band = found.bands[found.saturated_band]
-    return f"from {_at(band, found)} on, more bring no more answers ({_rps(band)} requests/s)"
+    band = by_load.bands[by_load.saturated_band]
+    return f"throughput stops growing at {_at(by_load, band)} ({_rate(band)} requests/s)"
 
 
-def _never_reached(found: Bottleneck) -> str:
-    most = found.bands[-1].vus[1]
-    if found.planned_vus is None or most >= found.planned_vus:
+def _unreached(by_load: Bottleneck) -> str:
+    highest = by_load.bands[-1].vus[1]
+    if by_load.planned_vus is None or highest >= by_load.planned_vus:
         return ""
-    return f"the run never reached more than {most} of the {found.planned_vus} planned VUs"
+    return f"at most {highest} of the {by_load.planned_vus} planned VUs were active"

@@ -7,16 +7,13 @@ from bench.core.verdict.verdict import MetricComparison
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text under a heading; the first column is a name, the last a word, the others are numbers.
-
-    Attributes:
-        title: The heading.
-        columns: What each column has.
-        rows: Their cells.
-        compared: What each row is made from, for formats that can draw; empty where nothing is compared.
-    """
+    """Rows of text below a heading. The first column is a name, the last a word, the others are numbers."""
 
     title: str
+    """The heading."""
     columns: tuple[str, ...]
+    """The head of each column."""
     rows: tuple[tuple[str, ...], ...]
+    """The cells."""
     compared: tuple[MetricComparison, ...] = ()
+    """The compared metric of each row, for formats that draw it; empty if the table compares no metrics."""

@@ -1,4 +1,4 @@
-"""A trend for a terminal, in Markdown and as JSON: by the same means as a report."""
+"""A trend as rows of text."""
 
 from bench.core.history.change_points import ChangePoint, MetricTrend
 from bench.core.history.levels import MIN_TREND_RUNS
@@ -7,17 +7,18 @@ from bench.core.report.trend_wording import commit, headline, next_step
 from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
-from bench.render.document.document import Document, compare_with
+from bench.render.document.document import Document, comparison_table
 from bench.render.document.table import Table
 
 
 def make_trend_document(trend: Trend) -> Document:
-    """What every format shows of a trend."""
+    """Return the document of a trend."""
     tables = (
         _levels(trend),
-        changes_of(trend),
-        compare_with("Beside the anchor", "metric", trend.against_pinned, "newest runs"),
+        change_point_table(trend),
+        comparison_table("Compared with the pinned baseline", "metric", trend.against_pinned, "newest runs"),
     )
+    warnings = [f"{_name(key)} is in earlier runs and not in the newest" for key in trend.vanished]
     return Document(
         scenario=trend.scenario,
         decision=trend.decision,
@@ -27,72 +28,74 @@ def make_trend_document(trend: Trend) -> Document:
         judged=tuple(table for table in tables if table.rows),
         details=(),
         facts=_facts(trend),
-        warnings=tuple(f"{_name(key)} is in earlier runs and not in the newest" for key in trend.vanished),
+        warnings=tuple(warnings),
     )
 
 
 def _levels(trend: Trend) -> Table:
-    rows = tuple(
-        (
-            _name(each.key),
-            wording.value(each.level, metric(each.key).unit),
-            str(each.level_runs),
-            str(len(each.change_points)),
-            _said(each),
-        )
-        for each in trend.metrics
-    )
-    return Table("Levels now", ("metric", "level", "runs on it", "changes", "verdict"), rows)
+    rows = []
+    for row in trend.metrics:
+        level = wording.value(row.level, metric(row.key).unit)
+        changes = str(len(row.change_points))
+        rows.append((_name(row.key), level, str(row.level_runs), changes, _verdict(row)))
+    return Table("Levels now", ("metric", "level", "runs on it", "changes", "verdict"), tuple(rows))
 
 
-def _said(each: MetricTrend) -> str:
-    if each.runs < MIN_TREND_RUNS:
+def _verdict(row: MetricTrend) -> str:
+    if row.runs < MIN_TREND_RUNS:
         return "cannot tell"
-    return "worse" if any(change.unresolved for change in each.change_points) else "~"
+    return "worse" if any(change.unresolved for change in row.change_points) else "~"
 
 
-def verdict_of(trend: Trend) -> str:
-    """The judgement in a word or two."""
+def trend_verdict(trend: Trend) -> str:
+    """Return the judgement in a word or two."""
     return {Decision.FAIL: "worse", Decision.PASS: "~"}.get(trend.decision, "cannot tell")
 
 
-def changes_of(trend: Trend) -> Table:
-    """Every change point, a row each."""
-    found = [change for each in trend.metrics for change in each.change_points]
+def change_point_table(trend: Trend) -> Table:
+    """Return one row for each change point."""
+    rows = []
+    for row in trend.metrics:
+        for change in row.change_points:
+            rows.append(_change_row(change))
     columns = ("metric", "since", "commits", "before", "after", "change", "p", "verdict")
-    return Table("Change points", columns, tuple(_change(each) for each in found))
+    return Table("Change points", columns, tuple(rows))
 
 
-def _change(each: ChangePoint) -> tuple[str, ...]:
-    unit = metric(each.key).unit
-    verdict = "worse" if each.worse else "better"
-    if each.worse and each.recovered:
-        verdict = "mended"
-    elif each.worse and not each.recent:
-        verdict = "long ago"
+def _change_row(change: ChangePoint) -> tuple[str, ...]:
+    unit = metric(change.key).unit
     return (
-        _name(each.key),
-        f"{each.started_at:%Y-%m-%d}",
-        f"{commit(each.last_commit)}..{commit(each.commit)}",
-        wording.value(each.before, unit),
-        wording.value(each.after, unit),
-        wording.change(each.change_ratio),
-        f"{each.p_value:.2g}",
-        verdict,
+        _name(change.key),
+        f"{change.started_at:%Y-%m-%d}",
+        f"{commit(change.last_commit)}..{commit(change.commit)}",
+        wording.value(change.before, unit),
+        wording.value(change.after, unit),
+        wording.change(change.change_ratio),
+        f"{change.p_value:.2g}",
+        _change_verdict(change),
     )
+
+
+def _change_verdict(change: ChangePoint) -> str:
+    if not change.worse:
+        return "better"
+    if change.recovered:
+        return "fixed"
+    return "worse" if change.recent else "old"
 
 
 def _facts(trend: Trend) -> tuple[tuple[str, str], ...]:
-    runs = f"{trend.runs}, {trend.first_at:%Y-%m-%d} to {trend.newest_at:%Y-%m-%d}"
-    # The values are digests: where they differ is what can be read.
-    fields = wording.listing([each.partition(":")[0] for each in trend.left_out_for])
-    other = f"{trend.left_out} runs, the newest of which differs in {fields}"
-    return (
+    period = f"{trend.first_at:%Y-%m-%d} to {trend.newest_at:%Y-%m-%d}"
+    facts = [
         ("scenario", f"{trend.scenario} on {trend.stack}, {trend.environment}"),
-        ("runs", runs),
-        *((("left out", other),) if trend.left_out else ()),
-        ("recent", f"the newest {trend.recent_runs} runs: an older change for the worse fails nothing"),
-    )
+        ("runs", f"{trend.runs}, {period}"),
+    ]
+    if trend.left_out:
+        # The values are digests; only the names of the fields can be read.
+        fields = wording.listing([field.partition(":")[0] for field in trend.left_out_for])
+        facts.append(("left out", f"{trend.left_out} runs, the newest of which differs in {fields}"))
+    facts.append(("recent", f"the newest {trend.recent_runs} runs; only a recent change can fail"))
+    return tuple(facts)
 
 
 def _name(key: str) -> str:

@@ -1,4 +1,4 @@
-"""What was watched beside the load, as tables: resources, availability and alerts."""
+"""Tables of resources, availability and alerts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,91 +11,105 @@ from bench.render.document.table import Table
 
 _SHOWN_OUTAGES = 3
 MACHINE = "machine"
+"""Name of the machine among processes."""
 
 
-def resources(summaries: Mapping[str, ResourceSummary]) -> tuple[Table, Table]:
-    """What each source used, and what it moved; a column that nobody has anything in is left out."""
-    machine = ", the machine's of all" if HOST in summaries else ""
-    used = Table(
+def resource_tables(summaries: Mapping[str, ResourceSummary]) -> tuple[Table, Table]:
+    """Return CPU and memory, and the traffic, of each process, without columns that have no values."""
+    machine = "; the machine: of all cores" if HOST in summaries else ""
+    used = []
+    moved = []
+    for source, summary in summaries.items():
+        used.append((source_name(source), *_use_cells(summary)))
+        moved.append((source_name(source), *_traffic_cells(summary)))
+    use_table = Table(
         f"Resources (CPU in per cent of one core{machine})",
         ("process", "CPU mean", "CPU p95", "throttled", "memory", "of limit", "restarts", "OOM kills"),
-        tuple((source_name(source), *_used(each)) for source, each in summaries.items()),
+        tuple(used),
     )
-    moved = Table(
-        "Network and disks",
-        ("process", "received", "sent", "read", "written"),
-        tuple((source_name(source), *_moved(each)) for source, each in summaries.items()),
+    traffic_table = Table(
+        "Network and disks", ("process", "received", "sent", "read", "written"), tuple(moved)
     )
-    return _narrowed(used), _narrowed(moved)
+    return _without_dashes(use_table), _without_dashes(traffic_table)
 
 
 def source_name(source: str) -> str:
-    """What people call a service, a load generator or the machine."""
+    """Return the name of a service, a load generator or the machine."""
     if source == HOST:
         return MACHINE
     return f"load {source}" if is_generator(source) else source
 
 
-def _used(each: ResourceSummary) -> tuple[str, ...]:
-    counts = (each.restarts, each.oom_kills)
+def _use_cells(summary: ResourceSummary) -> tuple[str, ...]:
     return (
-        f"{each.cpu_pct_mean:.0f} %",
-        f"{each.cpu_pct_p95:.0f} %",
-        wording.duration(each.throttled_ms),
-        wording.memory(each.memory_bytes_max),
-        wording.percent(each.memory_ratio_max),
-        *(wording.DASH if count is None else str(count) for count in counts),
+        f"{summary.cpu_pct_mean:.0f} %",
+        f"{summary.cpu_pct_p95:.0f} %",
+        wording.duration(summary.throttled_ms),
+        wording.memory(summary.memory_bytes_max),
+        wording.percent(summary.memory_ratio_max),
+        _count(summary.restarts),
+        _count(summary.oom_kills),
     )
 
 
-def _moved(each: ResourceSummary) -> tuple[str, ...]:
-    sizes = (each.received_bytes, each.sent_bytes, each.read_bytes, each.written_bytes)
+def _count(number: int | None) -> str:
+    return wording.DASH if number is None else str(number)
+
+
+def _traffic_cells(summary: ResourceSummary) -> tuple[str, ...]:
+    sizes = (summary.received_bytes, summary.sent_bytes, summary.read_bytes, summary.written_bytes)
     return tuple(wording.DASH if size is None else wording.size(size) for size in sizes)
 
 
-def _narrowed(table: Table) -> Table:
-    """A table without the rows and columns that hold nothing."""
-    rows = [row for row in table.rows if any(text != wording.DASH for text in row[1:])]
-    kept = [index for index in range(len(table.columns)) if any(row[index] != wording.DASH for row in rows)]
-    return Table(
-        table.title,
-        tuple(table.columns[index] for index in kept),
-        tuple(tuple(row[index] for index in kept) for row in rows),
-    )
+def _without_dashes(table: Table) -> Table:
+    """Return the table without rows and columns that contain only dashes."""
+    rows = [row for row in table.rows if set(row[1:]) != {wording.DASH}]
+    kept = []
+    for index in range(len(table.columns)):
+        if any(row[index] != wording.DASH for row in rows):
+            kept.append(index)
+    columns = tuple(table.columns[index] for index in kept)
+    return Table(table.title, columns, tuple(tuple(row[index] for index in kept) for row in rows))
 
 
-def availabilities(found: Mapping[str, Availability]) -> Table:
-    """What each health check found."""
-    rows = tuple(
-        (
-            check,
-            str(each.asked),
-            wording.percent(each.up_ratio),
-            wording.duration(each.took_ms_p50),
-            wording.duration(each.took_ms_max),
-            outages_in_words(each.outages) or "none",
+def availability_table(checks: Mapping[str, Availability]) -> Table:
+    """Return the results of each health check."""
+    rows = []
+    for check, availability in checks.items():
+        rows.append(
+            (
+                check,
+                str(availability.asked),
+                wording.percent(availability.up_ratio),
+                wording.duration(availability.took_ms_p50),
+                wording.duration(availability.took_ms_max),
+                list_outages(availability.outages) or "none",
+            )
         )
-        for check, each in found.items()
-    )
-    return Table("Availability", ("check", "asked", "up", "usually", "at most", "outages"), rows)
+    columns = ("check", "probes", "up", "p50", "max", "outages")
+    return Table("Availability", columns, tuple(rows))
 
 
-def outages_in_words(outages: Sequence[Outage]) -> str:
-    """When something was down: `12.0 to 16.1 s (connection refused)`; empty when it never was."""
-    shown = [_outage(each) for each in outages[:_SHOWN_OUTAGES]]
+def list_outages(outages: Sequence[Outage]) -> str:
+    """Return the first three outages, as `12.0 to 16.1 s (connection refused)`; empty without any."""
+    shown = list(map(_outage, outages[:_SHOWN_OUTAGES]))
     more = len(outages) - len(shown)
-    return wording.listing([*shown, *([f"{more} more"] if more else [])])
+    if more:
+        shown.append(f"{more} more")
+    return wording.listing(shown)
 
 
 def _outage(outage: Outage) -> str:
-    end = "to the end" if outage.to_s is None else f"to {outage.to_s:.1f} s"
-    begin = f"{outage.from_s:.1f}" if outage.to_s is not None else f"{outage.from_s:.1f} s"
-    return f"{begin} {end}" + (f" ({outage.detail})" if outage.detail else "")
+    if outage.to_s is None:
+        period = f"{outage.from_s:.1f} s to the end"
+    else:
+        period = f"{outage.from_s:.1f} to {outage.to_s:.1f} s"
+    return f"{period} ({outage.detail})" if outage.detail else period
 
 
-def alerts(found: Sequence[Alert]) -> Table:
-    """What somebody should look at."""
-    rows = tuple(
-        (alert.rule.value, describe_limit(alert), f"{alert.at_s:.0f} s", describe(alert)) for alert in found
-    )
-    return Table("Alerts (they fail no run)", ("alert", "limit", "at", "what"), rows)
+def alert_table(alerts: Sequence[Alert]) -> Table:
+    """Return the alerts."""
+    rows = []
+    for alert in alerts:
+        rows.append((alert.rule.value, describe_limit(alert), f"{alert.at_s:.0f} s", describe(alert)))
+    return Table("Alerts (they fail no run)", ("alert", "limit", "at", "description"), tuple(rows))

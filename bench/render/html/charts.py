@@ -1,6 +1,6 @@
-"""The charts of a page as data: what is drawn, in which tone, and the same as a table.
+"""The charts of a run's page as data: lines, colours, and the same values as a table.
 
-A chart is drawn by the page's script, and read without it from its table.
+The page's script draws a chart; without the script, the reader sees the table.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,14 +13,16 @@ from bench.core.run.bottleneck import Bottleneck
 from bench.core.samples.metrics import METRICS
 from bench.core.samples.sample import HOST
 from bench.core.values import wording
-from bench.render.document.loads import unit_of
+from bench.render.document.loads import load_unit
 from bench.render.document.table import Table
 from bench.render.document.watched import source_name
 
 Values = Sequence[float | None]
-_ROWS = 20  # of the table beside a distribution
-_PALETTE = 7  # tones of lines that are equals
-_WRITTEN: dict[str, Callable[[float], str]] = {
+_DISTRIBUTION_ROWS = 20
+"""Approximate number of rows in the table of a distribution."""
+_PALETTE = 7
+"""Number of colours for lines of equal importance."""
+_FORMATS: dict[str, Callable[[float], str]] = {
     "ms": wording.duration,
     "share": wording.percent,
     "pct": lambda value: f"{value:.0f} %",
@@ -34,84 +36,82 @@ _WRITTEN: dict[str, Callable[[float], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a chart.
-
-    Attributes:
-        label: Its name in the legend.
-        tone: Its colour, by what it means: `accent`, `quiet`, `bad`, or one of several equals by number.
-        values: One for each place of its layer; None where there is none.
-        look: `line`, `dashed`, `step`, `dots`, or `edge` of a band.
-    """
+    """A line of a chart."""
 
     label: str
+    """Name in the legend."""
     tone: str
+    """Colour by meaning: `accent`, `quiet`, `bad`, or `c0` to `c6` for lines of equal importance."""
     values: Values
+    """One value for each place of the layer; None for a gap."""
     look: str = "line"
+    """`line`, `dashed`, `step`, `dots`, or `edge` of a band."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Lines that share their places."""
+    """Lines with the same places on the horizontal axis."""
 
     at: Sequence[float]
+    """The places."""
     lines: tuple[Line, ...]
+    """The lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place that is marked from top to bottom, with its tone."""
+    """A vertical line."""
 
     at: float
+    """Place on the horizontal axis."""
     tone: str
+    """Colour by meaning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart.
-
-    Attributes:
-        title: What is shown.
-        text: How to read it, in a sentence or two.
-        across: Unit of the places: `s` into the run, `ms`, `load`, or `date`, which is seconds since 1970.
-        unit: Of the values: `ms`, `share`, `rps`, `pct`, `bytes` or `1`.
-        layers: What is drawn.
-        table: The same in rows.
-        phases: Parts of the run, to be shaded in turns.
-        outages: When something was down.
-        end: Where the places end; None for the last of them.
-        marks: Places where something happened.
-        from_zero: Whether the values begin at nothing; else where the least of them is.
-    """
+    """A chart."""
 
     title: str
+    """Heading."""
     text: str
+    """Explanation in a sentence or two."""
     across: str
+    """Unit of the horizontal axis: `s` of the run, `ms`, `load`, or `date` in seconds since 1970."""
     unit: str
+    """Unit of the values: `ms`, `share`, `rps`, `pct`, `bytes` or `1`."""
     layers: tuple[Layer, ...]
+    """Lines, from the back to the front."""
     table: Table
+    """The same values in rows."""
     phases: tuple[Period, ...] = ()
+    """Phases of the run, shaded alternately."""
     outages: tuple[Period, ...] = ()
+    """Periods in which a health check failed."""
     end: float | None = None
+    """Right end of the horizontal axis; None for the last place."""
     marks: tuple[Mark, ...] = ()
+    """Vertical lines."""
     from_zero: bool = True
+    """The vertical axis starts at 0; otherwise near the lowest value."""
 
 
-def spread(series: RunSeries) -> tuple[Chart, ...]:
-    """How latencies spread."""
-    return tuple(_spread(each) for each in series.distributions)
+def distribution_charts(series: RunSeries) -> tuple[Chart, ...]:
+    """Return the distribution of each latency."""
+    return tuple(map(_distribution_chart, series.distributions))
 
 
-def against_load(found: Bottleneck | None) -> tuple[Chart, ...]:
-    """Waiting at each load; empty where the load was the same all the time."""
-    if found is None or len(found.bands) < 2:  # noqa: PLR2004 - one load is no line
+def load_charts(by_load: Bottleneck | None) -> tuple[Chart, ...]:
+    """Return the response time at each load; no chart if the run had one load."""
+    if by_load is None or len(by_load.bands) == 1:
         return ()
-    middles = [sum(band.vus) / 2 for band in found.bands]
-    lines = (
-        Line("p50", "c0", [band.p50_ms for band in found.bands]),
-        Line("p95", "c1", [band.p95_ms for band in found.bands]),
-    )
-    layer = Layer(middles, lines)
-    unit = unit_of(found)
+    p50 = [band.p50_ms for band in by_load.bands]
+    p95 = [band.p95_ms for band in by_load.bands]
+    if not _has_values(p50) and not _has_values(p95):
+        return ()
+    middles = [sum(band.vus) / 2 for band in by_load.bands]
+    layer = Layer(middles, (Line("p50", "c0", p50), Line("p95", "c1", p95)))
+    unit = load_unit(by_load)
     title = f"Response time against {unit}"
     chart = Chart(
         title=title,
@@ -119,134 +119,144 @@ def against_load(found: Bottleneck | None) -> tuple[Chart, ...]:
         across="load",
         unit="ms",
         layers=(layer,),
-        table=_table(title, (unit, "load"), layer, "ms"),
+        table=_make_table(title, (unit, "load"), layer, "ms"),
     )
-    return (chart,) if any(value is not None for line in lines for value in line.values) else ()
+    return (chart,)
 
 
-def course(series: RunSeries) -> tuple[Chart, ...]:
-    """The run over time: every chart under the same axis; empty when there is nothing to draw."""
-    line = series.timeline
-    if line is None:
+def _has_values(values: Values) -> bool:
+    return any(value is not None for value in values)
+
+
+def time_charts(series: RunSeries) -> tuple[Chart, ...]:
+    """Return the charts over time, all with the same horizontal axis; empty without stored requests."""
+    timeline = series.timeline
+    if timeline is None:
         return ()
     charts = [
-        _waiting(line),
-        _over_time(
-            line, "Requests per second", "By how they ended, at the time they ended.", "rps", _rates(line)
+        _latency_chart(timeline),
+        _time_chart(
+            timeline, "Requests per second", "By result, at the end of the requests.", "rps", _rates(timeline)
         ),
-        _over_time(
-            line,
-            "Requests under way",
-            "Due and not yet answered, in the mean: the users that wait.",
+        _time_chart(
+            timeline,
+            "Requests in flight",
+            "Mean number of requests that were due and not yet answered.",
             "1",
-            (Line(line.in_flight.label, "c0", line.in_flight.values),),
+            (Line(timeline.in_flight.label, "c0", timeline.in_flight.values),),
         ),
-        _over_time(line, "CPU", _of_cores(line), "pct", _equals(line.cpu_pct)),
-        _over_time(line, "Memory", "In use, by service.", "bytes", _equals(line.memory_bytes)),
-        *(
-            _over_time(line, each.label, "As the service itself says.", "1", _equals([each]))
-            for each in line.gauges
-        ),
+        _time_chart(timeline, "CPU", _cpu_text(timeline), "pct", _equal_lines(timeline.cpu_pct)),
+        _time_chart(timeline, "Memory", "In use, by service.", "bytes", _equal_lines(timeline.memory_bytes)),
     ]
+    for gauge in timeline.gauges:
+        charts.append(
+            _time_chart(timeline, gauge.label, "As the service reports it.", "1", _equal_lines([gauge]))
+        )
     return tuple(chart for chart in charts if any(layer.lines for layer in chart.layers))
 
 
-def written(value: float | None, unit: str) -> str:
-    """A value of a chart for people."""
-    if value is None:
-        return wording.DASH
-    return _WRITTEN[unit](value)
+def format_value(value: float | None, unit: str) -> str:
+    """Return a value of a chart for people; the unit is one of `Chart.across` or `Chart.unit`."""
+    return wording.DASH if value is None else _FORMATS[unit](value)
 
 
-def _spread(each: Distribution) -> Chart:
-    label = METRICS[each.key].label
-    lines = []
-    if each.baseline_runs:
-        runs = wording.counted(each.baseline_runs, "run")
-        lines += [
-            Line(f"{runs} of the baseline, highest", "quiet", each.highest, "edge"),
-            Line(f"{runs} of the baseline, lowest", "quiet", each.lowest, "edge"),
-            Line("their median", "quiet", each.middle, "dashed"),
-        ]
-    lines.append(Line("messages, this run", "accent", each.messages, "step"))
-    if each.requests:
-        lines.append(Line("requests, this run", "c0", each.requests, "dashed"))
-    text = "How many took at most so long: further to the left is faster. Messages by what is typical of each"
-    text += (
-        "; the band holds the baseline's runs, which keep no single requests."
-        if each.baseline_runs
-        else "; there is no baseline to compare with."
-    )
-    step = max(1, len(each.at_ms) // _ROWS)
-    layer = Layer(each.at_ms, tuple(lines))
+def _distribution_chart(distribution: Distribution) -> Chart:
+    label = METRICS[distribution.key].label.capitalize()
+    layer = Layer(distribution.at_ms, tuple(_distribution_lines(distribution)))
+    text = "Share of requests that took at most this time; further to the left is faster."
+    text += " A message counts with its typical time."
+    if distribution.baseline_runs:
+        text += " The band contains the runs of the baseline, which keeps no single requests."
+    else:
+        text += " There is no baseline to compare with."
+    step = max(1, len(distribution.at_ms) // _DISTRIBUTION_ROWS)
     return Chart(
-        title=f"{label.capitalize()}: its distribution",
+        title=f"{label}: distribution",
         text=text,
         across="ms",
         unit="share",
         layers=(layer,),
-        table=_table(f"{label.capitalize()}: shares", ("at most", "ms"), layer, "share", step),
+        table=_make_table(f"{label}: shares", ("at most", "ms"), layer, "share", step),
     )
 
 
-def _waiting(line: Timeline) -> Chart:
-    tones = ("c0", "c1", "c2", "c3")
-    curves = tuple(
-        Line(each.label, tone, each.values) for each, tone in zip(line.latencies, tones, strict=False)
-    )
-    chart = _over_time(
-        line, "Waiting", f"By when a request was due, in slices of {line.slice_s:g} s.", "ms", curves
-    )
-    kinds = (("a request", "quiet", line.succeeded), ("a failed request", "bad", line.failed))
-    dots = tuple(
-        Layer(each.at_s, (Line(label, tone, each.took_ms, "dots"),))
-        for label, tone, each in kinds
-        if each.at_s
-    )
-    text = f"{chart.text} Each dot is a request." if dots else chart.text
+def _distribution_lines(distribution: Distribution) -> Iterable[Line]:
+    if distribution.baseline_runs:
+        runs = wording.counted(distribution.baseline_runs, "run")
+        yield Line(f"{runs} of the baseline, highest", "quiet", distribution.highest, "edge")
+        yield Line(f"{runs} of the baseline, lowest", "quiet", distribution.lowest, "edge")
+        yield Line("their median", "quiet", distribution.middle, "dashed")
+    yield Line("messages, this run", "accent", distribution.messages, "step")
+    if distribution.requests:
+        yield Line("requests, this run", "c0", distribution.requests, "dashed")
+
+
+def _latency_chart(timeline: Timeline) -> Chart:
+    """Draw the percentiles of each slice, and each request if there are few."""
+    lines = []
+    for number, curve in enumerate(timeline.latencies):
+        lines.append(Line(curve.label, f"c{number % _PALETTE}", curve.values))
+    text = f"By the planned time of the requests, in slices of {timeline.slice_s:g} s."
+    chart = _time_chart(timeline, "Latency", text, "ms", tuple(lines))
+    dots = []
+    if timeline.succeeded.at_s:
+        line = Line("a request", "quiet", timeline.succeeded.took_ms, "dots")
+        dots.append(Layer(timeline.succeeded.at_s, (line,)))
+    if timeline.failed.at_s:
+        line = Line("a failed request", "bad", timeline.failed.took_ms, "dots")
+        dots.append(Layer(timeline.failed.at_s, (line,)))
+    if dots:
+        text += " Each dot is a request."
     return replace(chart, text=text, layers=(*dots, *chart.layers))
 
 
-def _over_time(line: Timeline, title: str, text: str, unit: str, lines: tuple[Line, ...]) -> Chart:
-    layer = Layer(line.at_s, lines)
+def _time_chart(timeline: Timeline, title: str, text: str, unit: str, lines: tuple[Line, ...]) -> Chart:
+    layer = Layer(timeline.at_s, lines)
     return Chart(
         title=title,
         text=text,
         across="s",
         unit=unit,
         layers=(layer,),
-        table=_table(f"{title}, over time", ("at", "s"), layer, unit),
-        phases=line.phases if len(line.phases) > 1 else (),
-        outages=line.outages,
-        end=line.end_s,
+        table=_make_table(f"{title}, over time", ("at", "s"), layer, unit),
+        phases=timeline.phases if len(timeline.phases) > 1 else (),
+        outages=timeline.outages,
+        end=timeline.end_s,
     )
 
 
-def _of_cores(line: Timeline) -> str:
-    """What a per cent is of, which is another thing for the machine."""
-    machine = any(each.label == HOST for each in line.cpu_pct)
-    return f"Per cent of one core, by service{'; of the machine, of all its cores' if machine else ''}."
+def _cpu_text(timeline: Timeline) -> str:
+    has_machine = any(curve.label == HOST for curve in timeline.cpu_pct)
+    machine = "; the machine: of all its cores" if has_machine else ""
+    return f"Per cent of one core, by service{machine}."
 
 
-def _rates(line: Timeline) -> tuple[Line, ...]:
+def _rates(timeline: Timeline) -> tuple[Line, ...]:
     tones = {"succeeded": "c0", "failed": "bad"}
-    return tuple(Line(each.label, tones[each.label], each.values) for each in line.rates)
+    return tuple(Line(curve.label, tones[curve.label], curve.values) for curve in timeline.rates)
 
 
-def _equals(curves: Iterable[Curve]) -> tuple[Line, ...]:
-    """Lines of which none is more than the others."""
-    return tuple(
-        Line(source_name(each.label), f"c{number % _PALETTE}", each.values)
-        for number, each in enumerate(curves)
-    )
+def _equal_lines(curves: Iterable[Curve]) -> tuple[Line, ...]:
+    lines = []
+    for number, curve in enumerate(curves):
+        lines.append(Line(source_name(curve.label), f"c{number % _PALETTE}", curve.values))
+    return tuple(lines)
 
 
-def _table(title: str, across: tuple[str, str], layer: Layer, unit: str, step: int = 1) -> Table:
-    """A layer as rows, each so many places after the one before; `across` has a name and a unit."""
+def _make_table(title: str, across: tuple[str, str], layer: Layer, unit: str, step: int = 1) -> Table:
+    """Return a layer as rows.
+
+    Args:
+        title: Heading of the table.
+        across: Heading and unit of the first column.
+        layer: The lines.
+        unit: Unit of the values.
+        step: Take every n-th place.
+    """
     name, across_unit = across
-    rows = [
-        (written(at, across_unit), *(written(line.values[number], unit) for line in layer.lines))
-        for number, at in enumerate(layer.at)
-        if number % step == 0
-    ]
-    return Table(title, (name, *(line.label for line in layer.lines)), tuple(rows))
+    rows = []
+    for index in range(0, len(layer.at), step):
+        values = [format_value(line.values[index], unit) for line in layer.lines]
+        rows.append((format_value(layer.at[index], across_unit), *values))
+    columns = (name, *(line.label for line in layer.lines))
+    return Table(title, columns, tuple(rows))

@@ -1,4 +1,4 @@
-"""Figures that need no script: intervals beside the rows that they belong to, and where the time goes."""
+"""Drawings that need no script: intervals in the rows of a table, and bars of the tiers' times."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,99 +10,140 @@ from bench.core.verdict.verdict import MARGIN_RATIO, MetricComparison, Verdict
 
 _WORSE = frozenset({Verdict.REGRESSED, Verdict.MISSING})
 _TONES = 7
+"""Number of colours of tiers."""
+_BLANK = 1.05
+"""The axis reaches this much further than the longest interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A change with its interval on the scale of its table, in per cent of the width; 50 is no change.
+    """A change with its confidence interval, in per cent of the drawing's width; 50 is no change."""
 
-    Attributes:
-        low: Where the interval begins.
-        middle: The change.
-        high: Where it ends.
-        tolerated: How far the margin reaches to either side of no change.
-        tone: `bad`, `good`, or `quiet`.
-    """
+    low: float
+    """Start of the interval."""
+    middle: float
+    """The change."""
+    high: float
+    """End of the interval."""
+    tolerated: float
+    """Width of the tolerated change to each side of 50."""
+    tone: str
+    """`bad`, `good` or `quiet`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The part of a bar that shows a tier."""
+
+    tier: str
+    """Name of the tier."""
+    tone: int
+    """Number of its colour."""
+    start: float
+    """Left end, in per cent of the width."""
+    width: float
+    """Width in per cent."""
+    text: str
+    """Name and time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The tiers' times of the baseline or of this run."""
+
+    label: str
+    """The side."""
+    segments: tuple[Segment, ...]
+    """The tiers."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A change in the unit of its table: milliseconds for tiers, else shares of the baseline."""
 
     low: float
     middle: float
     high: float
     tolerated: float
-    tone: str
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A tier's part of a bar, in per cent of the width."""
-
-    tier: str
-    tone: int
-    start: float
-    width: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """Where the time of one side goes."""
-
-    label: str
-    segments: tuple[Segment, ...]
+def make_intervals(rows: Sequence[MetricComparison]) -> tuple[Interval | None, ...]:
+    """Return an interval for each row, all on one scale; None if the interval is unknown."""
+    changes = list(map(_change, rows))
+    reach = 0.0
+    for change in changes:
+        if change is not None:
+            reach = max(reach, abs(change.low), abs(change.middle), abs(change.high), change.tolerated)
+    intervals: list[Interval | None] = []
+    for row, change in zip(rows, changes, strict=True):
+        if change is None or reach <= 0:
+            intervals.append(None)
+        else:
+            intervals.append(_interval(row, change, _BLANK * reach))
+    return tuple(intervals)
 
 
-def intervals(rows: Sequence[MetricComparison]) -> tuple[Interval | None, ...]:
-    """An interval for each row, all on one scale; None where it is not known."""
-    sizes = [_sizes(each) for each in rows]
-    reach = max((abs(size) for each in sizes if each for size in each), default=0.0) * 1.05
-    return tuple(
-        _interval(each, size, reach) if size and reach > 0 else None
-        for each, size in zip(rows, sizes, strict=True)
-    )
-
-
-def where_time_goes(report: Report) -> tuple[Bar, ...]:
-    """The tiers' times as a bar for the baseline, if there is one, and one for this run."""
-    compared = {each.key: each for each in report.comparison.metrics if tier_name(each.key)}
+def tier_bars(report: Report) -> tuple[Bar, ...]:
+    """Return a bar for the baseline, if there is one, and a bar for this run."""
+    compared = [row for row in report.comparison.metrics if tier_name(row.key)]
     if compared:
         other = report.comparison.base_name or "baseline"
         sides = {
-            other: {key: each.base for key, each in compared.items() if each.base},
-            "this run": {key: each.head for key, each in compared.items() if each.head},
+            other: {row.key: row.base for row in compared if row.base},
+            "this run": {row.key: row.head for row in compared if row.head},
         }
     else:
-        metrics = report.result.summary.metrics
-        sides = {
-            "this run": {
-                key: each.typical for key, each in metrics.items() if tier_name(key) and each.typical
-            }
-        }
-    longest = max((sum(times.values()) for times in sides.values()), default=0.0)
-    if longest <= 0:
+        summaries = report.result.summary.metrics.items()
+        typical = {key: summary.typical for key, summary in summaries if tier_name(key) and summary.typical}
+        sides = {"this run": typical}
+    return _make_bars(sides)
+
+
+def _make_bars(sides: Mapping[str, Mapping[str, float]]) -> tuple[Bar, ...]:
+    longest_ms = max(sum(times.values()) for times in sides.values())
+    if longest_ms <= 0:
         return ()
-    keys = list(dict.fromkeys(key for times in sides.values() for key in times))
-    return tuple(_bar(label, times, keys, longest) for label, times in sides.items() if times)
+    keys: dict[str, None] = {}
+    for times in sides.values():
+        keys.update(dict.fromkeys(times))
+    return tuple(_bar(label, times, list(keys), longest_ms) for label, times in sides.items() if times)
 
 
-def _sizes(each: MetricComparison) -> tuple[float, float, float, float] | None:
-    """Low, change, high and what is tolerated: milliseconds of tiers, else shares of the baseline."""
-    base, low, high = each.base, each.low_ratio, each.high_ratio
-    if not base or each.change_ratio is None or low is None or high is None:
+def _change(row: MetricComparison) -> _Change | None:
+    if not row.base or row.change_ratio is None or row.low_ratio is None or row.high_ratio is None:
         return None
-    scale = base if tier_name(each.key) else 1.0
-    start = metric(each.key).smallest_change
-    margin_ratio = MARGIN_RATIO if each.margin_ratio is None else each.margin_ratio
-    tolerated_ratio = max(start, margin_ratio * (base + start)) / base
-    return scale * low, scale * each.change_ratio, scale * high, scale * tolerated_ratio
+    # A change is tolerated up to the smallest change of the metric, or up to the margin.
+    smallest = metric(row.key).smallest_change
+    margin_ratio = MARGIN_RATIO if row.margin_ratio is None else row.margin_ratio
+    tolerated_ratio = max(smallest, margin_ratio * (row.base + smallest)) / row.base
+    scale = row.base if tier_name(row.key) else 1.0
+    return _Change(
+        low=scale * row.low_ratio,
+        middle=scale * row.change_ratio,
+        high=scale * row.high_ratio,
+        tolerated=scale * tolerated_ratio,
+    )
 
 
-def _interval(each: MetricComparison, sizes: tuple[float, float, float, float], reach: float) -> Interval:
-    low, middle, high = (round(50.0 + 50.0 * size / reach, 1) for size in sizes[:3])
-    tone = "bad" if each.verdict in _WORSE else "good" if each.verdict is Verdict.IMPROVED else "quiet"
-    return Interval(low, middle, high, round(50.0 * sizes[3] / reach, 1), tone)
+def _interval(row: MetricComparison, change: _Change, reach: float) -> Interval:
+    tone = "quiet"
+    if row.verdict in _WORSE:
+        tone = "bad"
+    elif row.verdict is Verdict.IMPROVED:
+        tone = "good"
+    return Interval(
+        low=round(50.0 + 50.0 * change.low / reach, 1),
+        middle=round(50.0 + 50.0 * change.middle / reach, 1),
+        high=round(50.0 + 50.0 * change.high / reach, 1),
+        tolerated=round(50.0 * change.tolerated / reach, 1),
+        tone=tone,
+    )
 
 
 def _bar(label: str, times_ms: Mapping[str, float], keys: Sequence[str], longest_ms: float) -> Bar:
-    segments, start = [], 0.0
+    """Return a bar. A tier starts where the previous one ends, and has the same colour in each bar."""
+    segments = []
+    start = 0.0
     for number, key in enumerate(keys):
         time_ms = times_ms.get(key, 0.0)
         width = 100.0 * time_ms / longest_ms

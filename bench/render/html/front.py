@@ -1,6 +1,6 @@
-"""The tables of the front page: the newest run of every history, by what somebody wants to see of it."""
+"""The tables of the site's front page: the newest run of each history, by subject."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.core.history.history import HistoryPoint
@@ -8,69 +8,84 @@ from bench.core.report.dashboard import Dashboard, Entry, Tile, success_of, uses
 from bench.core.samples.sample import Outcome
 from bench.core.values import wording
 from bench.render.document.table import Table
-from bench.render.document.trend import verdict_of
+from bench.render.document.trend import trend_verdict
 
-_FINE = frozenset({"up", "answered"})
-Named = Callable[[Entry], str]
+_GOOD_STATES = frozenset({"up", "answered"})
+Link = Callable[[Entry], str]
+"""Returns the cell that names a history."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrontTable:
-    """A tile of the front page, and the table that it sums up."""
+    """A tile of the front page with its table."""
 
     name: str
+    """Id of the section."""
     tile: Tile
+    """The summary."""
     table: Table
+    """One or more rows for each history."""
 
 
-def front_tables(board: Dashboard, named: Named) -> tuple[FrontTable, ...]:
-    """The four tables.
-
-    Args:
-        board: The front page.
-        named: How a history is called in a cell.
-    """
-    makers = {"performance": _performance, "health": _health, "services": _services, "users": _users}
-    return tuple(
-        FrontTable(name, tile, make(board.entries, named))
-        for (name, make), tile in zip(makers.items(), board.tiles, strict=True)
+def front_tables(board: Dashboard, link: Link) -> tuple[FrontTable, ...]:
+    """Return the four tables, in the order of the tiles."""
+    performance, health, services, users = board.tiles
+    entries = board.entries
+    return (
+        FrontTable("performance", performance, _performance(entries, link)),
+        FrontTable("health", health, _health(entries, link)),
+        FrontTable("services", services, _services(entries, link)),
+        FrontTable("users", users, _users(entries, link)),
     )
 
 
-def _performance(entries: Iterable[Entry], named: Named) -> Table:
+def _performance(entries: Sequence[Entry], link: Link) -> Table:
     columns = ("scenario", "answers", "tokens", "response time", "p95", "first token", "verdict")
-    return Table("Performance of the newest runs", columns, tuple(_speed(each, named) for each in entries))
+    rows = tuple(_performance_row(entry, link) for entry in entries)
+    return Table("Performance of the newest runs", columns, rows)
 
 
-def _speed(entry: Entry, named: Named) -> tuple[str, ...]:
+def _performance_row(entry: Entry, link: Link) -> tuple[str, ...]:
     run = entry.newest
     return (
-        named(entry),
+        link(entry),
         _rate(run.vitals.requests_rps if run.vitals else None),
         _rate(run.vitals.tokens_tps if run.vitals else None),
         wording.duration(run.figures.get("e2e_ms")),
         wording.duration(wait_of(run).p95),
         wording.duration(run.figures.get("ttft_ms")),
-        verdict_of(entry.trend),
+        trend_verdict(entry.trend),
     )
 
 
-def _health(entries: Iterable[Entry], named: Named) -> Table:
-    columns = ("scenario", "most CPU", "most memory", "limits crossed", "alerts")
-    return Table("Health in the newest runs", columns, tuple(_used(each, named) for each in entries))
+def _health(entries: Sequence[Entry], link: Link) -> Table:
+    columns = ("scenario", "most CPU", "most memory", "crossed thresholds", "alerts")
+    rows = tuple(_health_row(entry, link) for entry in entries)
+    return Table("Health in the newest runs", columns, rows)
 
 
-def _used(entry: Entry, named: Named) -> tuple[str, ...]:
-    run, uses = entry.newest, uses_of(entry.newest).items()
-    cpu = max(uses, key=lambda each: each[1].cpu_pct, default=None)
-    memory = max(uses, key=lambda each: each[1].memory_bytes, default=None)
-    return (
-        named(entry),
-        wording.DASH if cpu is None else f"{cpu[1].cpu_pct:.0f} % {cpu[0]}",
-        wording.DASH if memory is None else f"{wording.memory(memory[1].memory_bytes)} {memory[0]}",
-        wording.DASH if run.vitals is None else ", ".join(run.vitals.crossed) or "none",
-        _alerts(run),
-    )
+def _health_row(entry: Entry, link: Link) -> tuple[str, ...]:
+    run = entry.newest
+    crossed = wording.DASH
+    if run.vitals is not None:
+        crossed = ", ".join(run.vitals.crossed) or "none"
+    return (link(entry), _most_cpu(run), _most_memory(run), crossed, _alerts(run))
+
+
+def _most_cpu(run: HistoryPoint) -> str:
+    uses = uses_of(run)
+    if not uses:
+        return wording.DASH
+    name, use = max(uses.items(), key=lambda item: item[1].cpu_pct)
+    return f"{use.cpu_pct:.0f} % {name}"
+
+
+def _most_memory(run: HistoryPoint) -> str:
+    uses = uses_of(run)
+    if not uses:
+        return wording.DASH
+    name, use = max(uses.items(), key=lambda item: item[1].memory_bytes)
+    return f"{wording.memory(use.memory_bytes)} {name}"
 
 
 def _alerts(run: HistoryPoint) -> str:
@@ -79,48 +94,58 @@ def _alerts(run: HistoryPoint) -> str:
     return "; ".join(run.vitals.alerts) or "none"
 
 
-def _services(entries: Iterable[Entry], named: Named) -> Table:
-    rows = [row for each in entries for row in _status(each, named)]
+def _services(entries: Sequence[Entry], link: Link) -> Table:
+    rows = []
+    for entry in entries:
+        rows += _service_rows(entry, link)
+    rows.sort(key=lambda row: row[-1] in _GOOD_STATES)
     columns = ("scenario", "check", "up", "newest run", "status")
-    return Table(
-        "Services in the newest runs", columns, tuple(sorted(rows, key=lambda row: row[-1] in _FINE))
-    )
+    return Table("Services in the newest runs", columns, tuple(rows))
 
 
-def _status(entry: Entry, named: Named) -> Iterable[tuple[str, ...]]:
+def _service_rows(entry: Entry, link: Link) -> list[tuple[str, ...]]:
     run = entry.newest
-    when = f"{run.started_at:%Y-%m-%d %H:%M}"
+    moment = f"{run.started_at:%Y-%m-%d %H:%M}"
     checks = run.vitals.up if run.vitals else {}
-    for check, share in checks.items():
-        yield named(entry), check, wording.percent(share), when, "up" if share == 1.0 else "was down"
     if not checks:
-        yield named(entry), wording.DASH, wording.DASH, when, "answered" if run.ok else "never answered"
+        state = "answered" if run.ok else "no answers"
+        return [(link(entry), wording.DASH, wording.DASH, moment, state)]
+    rows: list[tuple[str, ...]] = []
+    for check, up_ratio in checks.items():
+        state = "up" if up_ratio == 1.0 else "was down"
+        rows.append((link(entry), check, wording.percent(up_ratio), moment, state))
+    return rows
 
 
-def _users(entries: Iterable[Entry], named: Named) -> Table:
+def _users(entries: Sequence[Entry], link: Link) -> Table:
     columns = ("scenario", "success", "failed", "p50", "p95", "p99", "goodput", "errors")
-    return Table("What users had in the newest runs", columns, tuple(_felt(each, named) for each in entries))
+    rows = tuple(_user_row(entry, link) for entry in entries)
+    return Table("Results for users in the newest runs", columns, rows)
 
 
-def _felt(entry: Entry, named: Named) -> tuple[str, ...]:
-    run, wait = entry.newest, wait_of(entry.newest)
-    goodput = run.vitals.goodput_ratio if run.vitals else None
-    outcomes = run.vitals.outcomes if run.vitals else {}
-    errors = [
-        f"{count} {outcome.value}"
-        for outcome, count in outcomes.items()
-        if outcome is not Outcome.OK and count
-    ]
+def _user_row(entry: Entry, link: Link) -> tuple[str, ...]:
+    run = entry.newest
+    percentiles = wait_of(run)
     return (
-        named(entry),
+        link(entry),
         wording.percent(success_of(run)),
         f"{run.failed:,}",
-        wording.duration(wait.p50),
-        wording.duration(wait.p95),
-        wording.duration(wait.p99),
-        wording.percent(goodput),
-        ", ".join(errors) or ("none" if not run.failed else "of unknown kinds"),
+        wording.duration(percentiles.p50),
+        wording.duration(percentiles.p95),
+        wording.duration(percentiles.p99),
+        wording.percent(run.vitals.goodput_ratio if run.vitals else None),
+        _errors(run),
     )
+
+
+def _errors(run: HistoryPoint) -> str:
+    errors = []
+    for outcome, count in (run.vitals.outcomes if run.vitals else {}).items():
+        if outcome is not Outcome.OK and count:
+            errors.append(f"{count} {outcome.value}")
+    if errors:
+        return ", ".join(errors)
+    return "unknown" if run.failed else "none"
 
 
 def _rate(per_second: float | None) -> str:

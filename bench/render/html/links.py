@@ -1,4 +1,4 @@
-"""Addresses on GitHub of what a history names. Only what is what it should be becomes a link."""
+"""Addresses on GitHub of commits and workflow runs. Only a valid value becomes a link."""
 
 import re
 from dataclasses import dataclass
@@ -12,49 +12,46 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where commits and workflow runs are to be read.
-
-    Attributes:
-        repository: Its address; None when it is not known, and then there is no link.
-    """
+    """Addresses of commits and workflow runs in a repository."""
 
     repository: str | None = None
+    """Address of the repository; None if it is unknown, and then there are no links."""
 
-    def commit(self, name: str | None) -> str | None:
-        """Of a commit; None unless it is named whole."""
-        return self._of(f"commit/{name}") if _whole(name) else None
+    def commit(self, sha: str | None) -> str | None:
+        """Return the address of a commit; None without a full SHA."""
+        return self._address(f"commit/{sha}") if _is_full_sha(sha) else None
 
     def between(self, last: str | None, first: str | None) -> str | None:
-        """Of what came after one commit up to another; None unless both are named whole and differ."""
-        known = _whole(last) and _whole(first) and last != first
-        return self._of(f"compare/{last}...{first}") if known else None
+        """Return the address of the commits after `last` up to `first`; None without two full SHAs."""
+        comparable = _is_full_sha(last) and _is_full_sha(first) and last != first
+        return self._address(f"compare/{last}...{first}") if comparable else None
 
     def workflow_run(self, number: int | None) -> str | None:
-        """Of a workflow run; None when it is not known."""
-        return None if number is None else self._of(f"actions/runs/{number}")
+        """Return the address of a workflow run; None without a number."""
+        return None if number is None else self._address(f"actions/runs/{number}")
 
-    def _of(self, what: str) -> str | None:
-        return None if self.repository is None else f"{self.repository}/{what}"
+    def _address(self, path: str) -> str | None:
+        return None if self.repository is None else f"{self.repository}/{path}"
 
 
 def links_to(server: str, repository: str | None) -> Links:
-    """Links to a repository; none where it is not named.
+    """Return the links to a repository; none without a repository.
 
     Args:
-        server: `https://github.com`, or another one that is GitHub's.
+        server: Address of a GitHub server, such as `https://github.com`.
         repository: `owner/name`.
 
     Raises:
-        ConfigError: One of them is not what it should be.
+        ConfigError: The server or the repository is not valid.
     """
     if not repository:
         return Links()
     if not _REPOSITORY.fullmatch(repository) or repository.endswith(("/.", "/..")):
-        raise ConfigError(f"'{repository}' is no repository", "--repository owner/name")
+        raise ConfigError(f"'{repository}' is not a repository", "--repository owner/name")
     if not _SERVER.fullmatch(server):
-        raise ConfigError(f"'{server}' is no server of GitHub", "GITHUB_SERVER_URL=https://github.com")
+        raise ConfigError(f"'{server}' is not a GitHub server", "GITHUB_SERVER_URL=https://github.com")
     return Links(f"{server}/{repository}")
 
 
-def _whole(commit: str | None) -> bool:
-    return commit is not None and _COMMIT.fullmatch(commit) is not None
+def _is_full_sha(sha: str | None) -> bool:
+    return sha is not None and _COMMIT.fullmatch(sha) is not None

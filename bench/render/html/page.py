@@ -1,4 +1,4 @@
-"""A report as one HTML file: nothing is loaded, and it reads without its script as well."""
+"""The format `html`: a report as one file that loads nothing and can be read without its script."""
 
 import base64
 import hashlib
@@ -19,42 +19,49 @@ from bench.core.values import wording
 from bench.core.verdict.verdict import MetricComparison
 from bench.render.document.document import Document, make_document
 from bench.render.document.format import RunInput, SuiteInput
-from bench.render.html.charts import Chart, against_load, course, spread
-from bench.render.html.figures import Bar, where_time_goes
-from bench.render.html.parts import ENVIRONMENT, Figure, Judged, Parts, drawn, embedded, judged, shipped
+from bench.render.html.charts import Chart, distribution_charts, load_charts, time_charts
+from bench.render.html.figures import Bar, tier_bars
+from bench.render.html.parts import (
+    ENVIRONMENT,
+    Assets,
+    DrawnTable,
+    Figure,
+    chart_data,
+    decision_label,
+    draw_intervals,
+    embed_json,
+    load_assets,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """One run on a page.
-
-    Attributes:
-        name: Begins the ids of its elements.
-        about: Which run it is, part by part.
-        document: What every format says.
-        figures: What sums it up.
-        judged: The tables that decided it.
-        bars: Where the time goes.
-        spread: Charts of how latencies spread.
-        course: Charts over time.
-        phases: When each stage sent requests.
-        outages: When something was down.
-        kept: Whether there are requests to draw over time.
-        raw: The numbers, to be copied.
-    """
+class RunSection:
+    """One run on a page."""
 
     name: str
+    """Prefix of the ids of its elements."""
     about: tuple[str, ...]
+    """Stack, commit and time of the run."""
     document: Document
+    """The contents of the report."""
     figures: tuple[Figure, ...]
-    judged: tuple[Judged, ...]
+    """The numbers at the top."""
+    judged: tuple[DrawnTable, ...]
+    """The tables that decided it."""
     bars: tuple[Bar, ...]
-    spread: tuple[Chart, ...]
-    course: tuple[Chart, ...]
+    """The tiers' times."""
+    distributions: tuple[Chart, ...]
+    """Charts of distributions, and of the response time at each load."""
+    over_time: tuple[Chart, ...]
+    """Charts over time."""
     phases: tuple[Period, ...]
+    """Period of each phase."""
     outages: tuple[Period, ...]
-    kept: bool
+    """Periods in which a health check failed."""
+    has_requests: bool
+    """The run's requests are stored, so that charts over time can be drawn."""
     raw: Markup
+    """The report as JSON, to be copied."""
 
 
 def render_run(run: RunInput) -> Iterator[str]:
@@ -67,114 +74,121 @@ def render_suite(suite: SuiteInput) -> Iterator[str]:
     yield render_suite_page(suite.report, suite.series()) + "\n"
 
 
-def render_page(report: Report, series: RunSeries, parts: Parts | None = None) -> str:
-    """The report as a page.
+def render_page(report: Report, series: RunSeries, assets: Assets | None = None) -> str:
+    """Return the page of a run.
 
     Args:
-        report: What to say.
-        series: What to draw.
-        parts: Style and script; None for those of the package.
+        report: The judged run.
+        series: Its curves.
+        assets: Style and script; None for those of the package.
     """
-    document = make_document(report)
-    title = f"{document.decision.upper()} {document.scenario}: {document.headline}"
-    return _page(title, [_section("run", report, series)], parts or shipped())
+    title = f"{decision_label(report.decision)} {report.result.scenario.name}: {report.headline}"
+    return _render(title, [_make_section("run", report, series)], assets or load_assets())
 
 
-def render_suite_page(suite: SuiteReport, series: Sequence[RunSeries], parts: Parts | None = None) -> str:
-    """The decision on several runs, then each of them.
+def render_suite_page(suite: SuiteReport, series: Sequence[RunSeries], assets: Assets | None = None) -> str:
+    """Return the page of a suite: the decision on all runs, then each run.
 
     Args:
-        suite: What to say.
-        series: What to draw of each of its reports.
-        parts: As of a single page.
+        suite: The judged suite.
+        series: The curves of each run, in the order of `suite.reports`.
+        assets: Style and script; None for those of the package.
     """
-    each = enumerate(zip(suite.reports, series, strict=True), 1)
-    sections = [_section(f"run{number}", report, drawn) for number, (report, drawn) in each]
-    title = f"{suite.decision.upper()} {suite.headline}"
-    return _page(title, sections, parts or shipped(), suite)
+    sections = []
+    for number, (report, curves) in enumerate(zip(suite.reports, series, strict=True), 1):
+        sections.append(_make_section(f"run{number}", report, curves))
+    title = f"{decision_label(suite.decision)} {suite.headline}"
+    return _render(title, sections, assets or load_assets(), suite)
 
 
-def _page(title: str, sections: Sequence[Section], parts: Parts, suite: SuiteReport | None = None) -> str:
-    charts = {
-        f"{section.name}-{kind}{number}": drawn(chart)
-        for section in sections
-        for kind, several in (("spread", section.spread), ("course", section.course))
-        for number, chart in enumerate(several, 1)
-    }
+def _render(
+    title: str, sections: Sequence[RunSection], assets: Assets, suite: SuiteReport | None = None
+) -> str:
+    charts = {}
+    for section in sections:
+        for number, chart in enumerate(section.distributions, 1):
+            charts[f"{section.name}-distribution{number}"] = chart_data(chart)
+        for number, chart in enumerate(section.over_time, 1):
+            charts[f"{section.name}-time{number}"] = chart_data(chart)
     return ENVIRONMENT.get_template("page.html.j2").render(
         title=title,
         sections=sections,
         suite=suite,
-        style=Markup(parts.style),  # noqa: S704 - the package's own files
-        script=Markup(parts.script),  # noqa: S704 - likewise
-        policy=policy(parts),
-        charts=embedded(charts),
+        style=Markup(assets.style),  # noqa: S704 - the package's own files
+        script=Markup(assets.script),  # noqa: S704 - likewise
+        policy=content_security_policy(assets),
+        charts=embed_json(charts),
     )
 
 
-def policy(parts: Parts) -> str:
-    """What a browser may do with the page: run this one script, and load nothing.
+def content_security_policy(assets: Assets) -> str:
+    """Return a policy that allows this script and this style, by their digests, and loads nothing.
 
-    The script is known by its digest, so that another one would not run even if it got into the page.
+    Another script does not run, even if it gets into the page.
     """
-    script, style = _digest(parts.script), _digest(parts.style)
-    return f"default-src 'none'; script-src {script}; style-src {style}; img-src data:"
+    return (
+        f"default-src 'none'; script-src {_digest(assets.script)}; "
+        f"style-src {_digest(assets.style)}; img-src data:"
+    )
 
 
 def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    sha256 = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(sha256).decode()}'"
 
 
-def _section(name: str, report: Report, series: RunSeries) -> Section:
+def _make_section(name: str, report: Report, series: RunSeries) -> RunSection:
     document = make_document(report)
-    return Section(
+    timeline = series.timeline
+    return RunSection(
         name=name,
         about=tuple(_about(report.result)),
         document=document,
         figures=tuple(_figures(report)),
-        judged=tuple(judged(table) for table in document.judged),
-        bars=where_time_goes(report),
-        spread=(*spread(series), *against_load(report.result.summary.bottleneck)),
-        course=course(series),
-        phases=series.timeline.phases if series.timeline else (),
-        outages=series.timeline.outages if series.timeline else (),
-        kept=series.timeline is not None,
+        judged=tuple(map(draw_intervals, document.judged)),
+        bars=tier_bars(report),
+        distributions=(*distribution_charts(series), *load_charts(report.result.summary.bottleneck)),
+        over_time=time_charts(series),
+        phases=timeline.phases if timeline else (),
+        outages=timeline.outages if timeline else (),
+        has_requests=timeline is not None,
         raw=escape(json.dumps(report.model_dump(mode="json"), indent=1)),
     )
 
 
 def _about(result: RunResult) -> Iterable[str]:
-    made = result.provenance
+    provenance = result.provenance
     yield f"{result.fingerprint.stack} ({environment(result.fingerprint)})"
-    if made.commit is not None:
-        yield f"commit {made.commit[:9]}"
-    yield f"{made.started_at:%Y-%m-%d %H:%M} UTC"
+    if provenance.commit is not None:
+        yield f"commit {provenance.commit[:9]}"
+    yield f"{provenance.started_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _figures(report: Report) -> Iterable[Figure]:
-    """What is read first: what decides, then how many requests that stands for."""
-    summary, compared = report.result.summary, {each.key: each for each in report.comparison.metrics}
-    for key in (key for key, row in METRICS.items() if row.part is Part.DECIDES):
-        if key in compared and compared[key].head is not None:
-            yield _figure(compared[key])
+    """Yield the deciding metrics, the p95 of the response time, and the number of requests."""
+    summary = report.result.summary
+    compared = {row.key: row for row in report.comparison.metrics if row.head is not None}
+    for key, row in METRICS.items():
+        if row.part is not Part.DECIDES:
+            continue
+        if key in compared:
+            yield _compared_figure(compared[key])
         elif key in summary.metrics:
             own = summary.metrics[key]
-            value = own.typical if metric(key).kind is MetricKind.TREND else own.mean
-            yield Figure(metric(key).label, wording.value(value, metric(key).unit), "")
+            value = own.typical if row.kind is MetricKind.TREND else own.mean
+            yield Figure(row.label, wording.value(value, row.unit), "")
     response = summary.metrics.get("e2e_ms")
     if response is not None and response.p95 is not None:
-        note = "too few requests to be certain" if "p95" in response.unreliable else ""
+        note = "too few requests to be reliable" if "p95" in response.unreliable else ""
         yield Figure("response time, p95", wording.duration(response.p95), note)
     rate = "" if summary.requests_rps is None else f"{summary.requests_rps:,.3g} answers/s"
     yield Figure("requests", f"{summary.requests:,}", rate)
 
 
-def _figure(each: MetricComparison) -> Figure:
-    row = metric(each.key)
-    base = wording.value(each.base, row.unit)
-    note = (
-        f"baseline {base}"
-        if each.change_ratio is None
-        else f"{wording.change(each.change_ratio)} from {base}"
-    )
-    return Figure(row.label, wording.value(each.head, row.unit), note)
+def _compared_figure(row: MetricComparison) -> Figure:
+    unit = metric(row.key).unit
+    base = wording.value(row.base, unit)
+    note = f"baseline {base}"
+    if row.change_ratio is not None:
+        note = f"{wording.change(row.change_ratio)} from {base}"
+    return Figure(metric(row.key).label, wording.value(row.head, unit), note)

@@ -1,9 +1,10 @@
-"""What pages for a browser share: their parts, what becomes text in them, and what is drawn."""
+"""What all pages share: the templates with their filters, the style, the script and the drawings."""
 
 import json
 import re
 from dataclasses import asdict, dataclass
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -12,13 +13,17 @@ from bench.core.samples.metrics import tier_name
 from bench.core.values import wording
 from bench.core.values.escape import escape_html, visible_text
 from bench.core.verdict.compare import Decision
+from bench.render.document.document import DECISIONS
 from bench.render.document.table import Table
 from bench.render.html.charts import Chart
-from bench.render.html.figures import Interval, intervals
+from bench.render.html.figures import Interval, make_intervals
 
-# A shape for each decision, because a colour alone does not tell everybody.
 MARKS = {Decision.PASS: "✓", Decision.FAIL: "✕", Decision.INCONCLUSIVE: "?", Decision.INVALID: "–"}  # noqa: RUF001
-_CELLS = {"~": "no change seen"}
+"""The sign of each decision, because some readers cannot tell colours apart."""
+_PACKAGE = "bench.render.html"
+_UPLOT = "vendor/uplot"
+_VERDICTS = {"~": "no change detected"}
+"""Longer words for the verdicts of a table."""
 _TONES = {
     "regressed": "bad",
     "crossed": "bad",
@@ -26,108 +31,111 @@ _TONES = {
     "improved": "good",
     "worse": "bad",
     "was down": "bad",
-    "never answered": "bad",
+    "no answers": "bad",
     "better": "good",
 }
+"""The colour of a verdict."""
+_LONG = 40
+"""A cell with more characters is broken into lines."""
 _NAME = re.compile(r"`([A-Za-z0-9._-]+)`")
-_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|MB)(?!\w))")
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|MB)(?!\w))")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SIGNS = frozenset({"+", wording.MINUS, wording.DASH})
-_LONG = 40
-"""Characters of a cell above which it is broken into lines."""
-_LIBRARY = "vendor/uplot"
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What is put into every page, word for word.
-
-    Attributes:
-        style: Its style sheets.
-        script: What draws its charts.
-    """
+class Assets:
+    """The style and the script of a page."""
 
     style: str
+    """Style sheets."""
     script: str
+    """The script that draws the charts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number that sums the run up, for the top of the page."""
+    """A number at the top of a page."""
 
     label: str
+    """Name of the metric."""
     text: str
+    """The number with its unit."""
     note: str
+    """The change, or another remark; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A table with an interval for each of its rows; without any where it compares nothing."""
+class DrawnTable:
+    """A table with a drawn interval in each row."""
 
     table: Table
+    """The table."""
     intervals: tuple[Interval | None, ...]
+    """The interval of each row; empty if the table compares no metrics."""
     tiers: bool
+    """The rows are tiers."""
 
 
-def shipped() -> Parts:
-    """The style and the script that come with the package."""
-    here = files("bench.render.html")
-    library, own = here / _LIBRARY, here / "templates"
-    styles = (library / "uPlot.min.css", own / "page.css")
-    scripts = (library / "uPlot.iife.min.js", own / "page.js")
-    return Parts(
-        style="\n".join(each.read_text(encoding="utf-8").strip() for each in styles),
-        script="\n".join(each.read_text(encoding="utf-8").strip() for each in scripts),
+def load_assets() -> Assets:
+    """Return the package's own style and script."""
+    package = files(_PACKAGE)
+    library = package / _UPLOT
+    own = package / "templates"
+    return Assets(
+        style=f"{_read(library / 'uPlot.min.css')}\n{_read(own / 'page.css')}",
+        script=f"{_read(library / 'uPlot.iife.min.js')}\n{_read(own / 'page.js')}",
     )
 
 
-def embedded(value: object) -> Markup:
-    """JSON that can stand inside an element `script`: nothing in it ends the element or begins another."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)  # all that is not ASCII is escaped
-    for each in "<>&":
-        text = text.replace(each, f"\\u{ord(each):04x}")
+def _read(file: Traversable) -> str:
+    return file.read_text(encoding="utf-8").strip()
+
+
+def embed_json(value: object) -> Markup:
+    """Return JSON for an element `script`. It cannot end the element or start another one."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)  # escapes every non-ASCII character
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)  # noqa: S704 - see above
 
 
-def judged(table: Table) -> Judged:
-    """A table with the intervals that it compares by."""
-    tiers = bool(table.compared) and all(tier_name(each.key) for each in table.compared)
-    return Judged(table, intervals(table.compared), tiers)
+def draw_intervals(table: Table) -> DrawnTable:
+    """Add the drawn intervals to a table."""
+    tiers = bool(table.compared) and all(tier_name(row.key) for row in table.compared)
+    return DrawnTable(table, make_intervals(table.compared), tiers)
 
 
-def drawn(chart: Chart) -> dict[str, object]:
-    """What the script needs of a chart."""
-    layers = [
-        {
-            "at": layer.at,
-            "lines": [asdict(line) | {"label": visible_text(line.label)} for line in layer.lines],
-        }
-        for layer in chart.layers
-    ]
+def chart_data(chart: Chart) -> dict[str, object]:
+    """Return the data that the script draws."""
+    layers = []
+    for layer in chart.layers:
+        lines = [asdict(line) | {"label": visible_text(line.label)} for line in layer.lines]
+        layers.append({"at": layer.at, "lines": lines})
     return {
         "across": chart.across,
         "unit": chart.unit,
         "end": chart.end,
         "from_zero": chart.from_zero,
-        "marks": [(each.at, each.tone) for each in chart.marks],
+        "marks": [(mark.at, mark.tone) for mark in chart.marks],
         "layers": layers,
-        "phases": [(each.start_s, each.end_s) for each in chart.phases],
-        "outages": [(each.start_s, each.end_s) for each in chart.outages],
+        "phases": [(phase.start_s, phase.end_s) for phase in chart.phases],
+        "outages": [(outage.start_s, outage.end_s) for outage in chart.outages],
     }
 
 
 def code(text: str) -> Markup:
-    """Return a text as HTML: a `name` is code, and neither a number with its unit nor a date is broken."""
-    joined = _UNIT.sub("\u00a0", visible_text(text))
+    """Return a sentence as HTML: a `name` is code; a number and its unit, and a date, stay on one line."""
+    joined = _BEFORE_UNIT.sub("\u00a0", visible_text(text))
     escaped = ""
     for number, part in enumerate(_NAME.split(joined)):
         is_name = number % 2 == 1
         escaped += f"<code>{escape_html(part)}</code>" if is_name else escape_html(part)
-    return Markup(_DATE.sub(r'<span class="whole">\g<0></span>', escaped))  # noqa: S704 - each part is escaped
+    return Markup(_DATE.sub(r'<span class="nowrap">\g<0></span>', escaped))  # noqa: S704 - each part is escaped
 
 
 def finalize(value: object) -> object:
-    """Escape a text that a template prints; Jinja keeps markup and prints numbers as they are."""
+    """Escape a text that a template prints; markup and numbers stay as they are."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return Markup(escape_html(value))  # noqa: S704 - it is escaped
     return value
@@ -138,27 +146,45 @@ def _plain(cell: str) -> str:
 
 
 def ends_in_numbers(table: Table) -> bool:
-    """Whether the last column has no words, which it usually has."""
-    return all(_plain(row[-1])[:1].isdecimal() or _plain(row[-1])[:1] in _SIGNS for row in table.rows)
+    """Check whether the last column contains numbers and no words."""
+    for row in table.rows:
+        first = _plain(row[-1])[:1]
+        if not first.isdecimal() and first not in _SIGNS:
+            return False
+    return True
 
 
-def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("bench.render.html"),
+def cell_class(cell: str) -> str:
+    """Return the CSS classes of a cell: its colour, and `long` for a long text."""
+    classes = [_TONES.get(cell, "")]
+    if len(_plain(cell)) > _LONG:
+        classes.append("long")
+    return " ".join(filter(None, classes))
+
+
+def decision_label(decision: Decision) -> str:
+    """Return a decision in capitals."""
+    return DECISIONS[decision].upper()
+
+
+def _make_environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader(_PACKAGE),
         undefined=StrictUndefined,
         autoescape=True,
         finalize=finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(marks=MARKS)
-    made.filters.update(
+    environment.globals.update(marks=MARKS)
+    environment.filters.update(
         code=code,
-        shade=lambda cell: f"{_TONES.get(cell, '')} {'long' if len(_plain(cell)) > _LONG else ''}".strip(),
+        cell_class=cell_class,
+        decision_label=decision_label,
         ends_in_numbers=ends_in_numbers,
-        word=lambda text: _CELLS.get(text, text),
+        verdict=lambda text: _VERDICTS.get(text, text),
     )
-    return made
+    return environment
 
 
-ENVIRONMENT = _environment()
+ENVIRONMENT = _make_environment()

@@ -1,4 +1,4 @@
-"""A site of all histories: a front page, a page of each, and the style and script that they share."""
+"""The site of all histories: a front page, a page of each history, and their style and script."""
 
 import hashlib
 import re
@@ -20,223 +20,266 @@ from bench.core.values.escape import visible_text
 from bench.core.verdict.compare import Decision
 from bench.render.document.document import Document
 from bench.render.document.table import Table
-from bench.render.document.trend import changes_of, make_trend_document
+from bench.render.document.trend import change_point_table, make_trend_document
 from bench.render.html.charts import Chart
 from bench.render.html.front import front_tables
 from bench.render.html.links import Links
-from bench.render.html.parts import ENVIRONMENT, Figure, Judged, Parts, drawn, embedded, judged, shipped
-from bench.render.html.trend_charts import SPARK_HEIGHT, SPARK_WIDTH, decides, spark, sparked, tiers
+from bench.render.html.parts import (
+    ENVIRONMENT,
+    Assets,
+    DrawnTable,
+    Figure,
+    chart_data,
+    decision_label,
+    draw_intervals,
+    embed_json,
+    load_assets,
+)
+from bench.render.html.trend_charts import (
+    SPARK_HEIGHT,
+    SPARK_WIDTH,
+    deciding_charts,
+    spark_metric,
+    spark_points,
+    tier_charts,
+)
 
-FRONT, STYLE, SCRIPT = "index.html", "assets/site.css", "assets/site.js"
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-NEWEST_RUNS = 20  # of a page's table of runs
-# Whatever came into a page: it runs the site's own script, and loads nothing from elsewhere.
+FRONT = "index.html"
+STYLE = "assets/site.css"
+SCRIPT = "assets/site.js"
+NEWEST_RUNS = 20
+"""Rows of a history's table of runs."""
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:"
+"""Content security policy: a page runs the site's own script and loads nothing from other servers."""
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _STATUS_MARKS = {Status.GOOD: "✓", Status.LOOK: "!", Status.UNKNOWN: "?"}
 
 
 @dataclass(frozen=True, slots=True)
 class Spark:
-    """A history in small."""
+    """The small line of a history."""
 
     label: str
+    """Description for screen readers."""
     points: str
+    """Points of the line, as `x,y x,y …`."""
     last: tuple[str, str]
+    """The newest run's x and y."""
     width: int = SPARK_WIDTH
+    """Width in pixels."""
     height: int = SPARK_HEIGHT
+    """Height in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FrontRow:
     """A history on the front page."""
 
     name: str
+    """Name for people."""
     path: str
+    """File of its page."""
     decision: Decision
+    """The judgement."""
     headline: str
+    """The judgement in one sentence."""
     level: str
+    """Level of the small line's metric."""
     spark: Spark
+    """The small line."""
     newest: str
+    """Day of the newest run."""
 
 
 @dataclass(frozen=True, slots=True)
-class History:
-    """The page of a history."""
+class HistorySection:
+    """The contents of a history's page."""
 
     about: tuple[str, ...]
+    """Stack, environment, number and period of the runs."""
     document: Document
+    """The contents of the trend's report."""
     figures: tuple[Figure, ...]
+    """The numbers at the top."""
     changes: Table
+    """The change points."""
     unchanged: str
-    judged: tuple[Judged, ...]
-    decides: tuple[Chart, ...]
+    """The sentence for a history without change points."""
+    judged: tuple[DrawnTable, ...]
+    """The other tables that decided it."""
+    deciding: tuple[Chart, ...]
+    """Charts of the deciding metrics."""
     tiers: tuple[Chart, ...]
+    """Charts of the tiers."""
     runs: Table
+    """The newest runs."""
 
 
-def render_site(board: Dashboard, links: Links = Links(), parts: Parts | None = None) -> dict[str, str]:
-    """The files of a site, by their paths in it.
+def render_site(board: Dashboard, links: Links = Links(), assets: Assets | None = None) -> dict[str, str]:
+    """Return the files of a site, by their paths.
 
     Args:
-        board: What to say.
-        links: Where commits and workflow runs are to be read.
-        parts: Style and script; None for those of the package.
+        board: The front page's contents, with all histories.
+        links: Addresses of commits and workflow runs.
+        assets: Style and script; None for those of the package.
     """
-    shared = parts or shipped()
-    own = (files("bench.render.html") / "templates" / "site.css").read_text(encoding="utf-8")
-    pages = {path_of(each.page): _history(each, links) for each in board.entries}
+    shared = assets or load_assets()
+    own_style = (files("bench.render.html") / "templates" / "site.css").read_text(encoding="utf-8")
+    pages = {path_of(entry.page): _render_history(entry, links) for entry in board.entries}
     return {
-        FRONT: _front(board),
-        STYLE: f"{shared.style}\n{own}",
+        FRONT: _render_front(board),
+        STYLE: f"{shared.style}\n{own_style}",
         SCRIPT: f"{shared.script}\n",
         **pages,
     }
 
 
 def path_of(page: TrendPage) -> str:
-    """Where a history's page is: `<stack>/<environment>/<scenario>.html`, whatever these are called."""
-    parts = [_file(each) for each in page.where.split("/", maxsplit=2)]
+    """Return the file of a history's page: `<stack>/<environment>/<scenario>.html`."""
+    parts = [_file_name(name) for name in page.where.split("/", maxsplit=2)]
     return f"{'/'.join(parts)}.html"
 
 
-def _file(name: str) -> str:
-    """A name as that of a file or folder: its digest where it could mean anything else, or is too long."""
-    return name if _PLAIN.fullmatch(name) else f"_{hashlib.sha256(name.encode()).hexdigest()[:24]}"
+def _file_name(name: str) -> str:
+    """Return a safe name of a file or folder: a digest for a name with special characters or a long one."""
+    if _SAFE_NAME.fullmatch(name):
+        return name
+    return f"_{hashlib.sha256(name.encode()).hexdigest()[:24]}"
 
 
-def _front(board: Dashboard) -> str:
+def _render_front(board: Dashboard) -> str:
+    rows = list(map(_front_row, board.entries))
     return ENVIRONMENT.get_template("site_front.html.j2").render(
-        title=f"{board.decision.upper()} {board.headline}",
+        title=f"{decision_label(board.decision)} {board.headline}",
         policy=POLICY,
         home="",
         board=board,
         status_marks=_STATUS_MARKS,
-        worse=[_row(each) for each in board.entries if each.trend.decision is Decision.FAIL],
-        rows=[_row(each) for each in board.entries],
-        tables=front_tables(board, lambda each: _linked(each.name, path_of(each.page))),
+        worse=[row for row in rows if row.decision is Decision.FAIL],
+        rows=rows,
+        tables=front_tables(board, lambda entry: _link(entry.name, path_of(entry.page))),
     )
 
 
-def _row(entry: Entry) -> Row:
+def _front_row(entry: Entry) -> FrontRow:
     page = entry.page
     document = make_trend_document(entry.trend)
-    course, run = sparked(page), entry.newest
-    row = metric(course.key)
-    points = spark(course)
-    count = wording.counted(len(page.runs), "run")
+    history = spark_metric(page)
+    row = metric(history.key)
+    points = spark_points(history)
     x, _, y = points.rpartition(" ")[2].partition(",")
-    return Row(
+    label = f"{row.label} over {wording.counted(len(page.runs), 'run')}"
+    return FrontRow(
         name=entry.name,
         path=path_of(page),
         decision=document.decision,
         headline=document.headline,
-        level=wording.value(course.levels[-1], row.unit),
-        spark=Spark(f"{row.label} over {count}", points, (x, y)),
-        newest=f"{run.started_at:%Y-%m-%d}",
+        level=wording.value(history.levels[-1], row.unit),
+        spark=Spark(label, points, (x, y)),
+        newest=f"{entry.newest.started_at:%Y-%m-%d}",
     )
 
 
-def _history(entry: Entry, links: Links) -> str:
+def _render_history(entry: Entry, links: Links) -> str:
+    section = _make_section(entry, links)
+    document = section.document
+    charts = {}
+    for number, chart in enumerate(section.deciding, 1):
+        charts[f"deciding{number}"] = chart_data(chart)
+    for number, chart in enumerate(section.tiers, 1):
+        charts[f"tier{number}"] = chart_data(chart)
+    return ENVIRONMENT.get_template("site_history.html.j2").render(
+        title=f"{decision_label(document.decision)} {entry.name}: {document.headline}",
+        policy=POLICY,
+        home="../" * path_of(entry.page).count("/"),
+        it=section,
+        between=_worst_commits(entry, links),
+        older=entry.page.older,
+        charts=embed_json(charts),
+    )
+
+
+def _make_section(entry: Entry, links: Links) -> HistorySection:
     page = entry.page
     document = make_trend_document(entry.trend)
-    home = "../" * path_of(page).count("/")
-    it = History(
-        about=(f"{entry.trend.stack} ({entry.trend.environment})", *_when(page)),
+    changes = change_point_table(entry.trend)
+    others = [table for table in document.judged if table.title != changes.title]
+    return HistorySection(
+        about=(f"{entry.trend.stack} ({entry.trend.environment})", _period(page)),
         document=document,
         figures=tuple(_figures(page)),
-        changes=_changes(entry, links),
+        changes=_link_commits(changes, entry, links),
         unchanged=_unchanged(page),
-        judged=tuple(judged(table) for table in document.judged if table.title != "Change points"),
-        decides=decides(page),
-        tiers=tiers(page),
-        runs=_runs(page, links),
-    )
-    groups = {"decides": it.decides, "tier": it.tiers}
-    charts = {
-        f"{group}{number}": drawn(chart)
-        for group, several in groups.items()
-        for number, chart in enumerate(several, 1)
-    }
-    return ENVIRONMENT.get_template("site_history.html.j2").render(
-        title=f"{document.decision.upper()} {entry.name}: {document.headline}",
-        policy=POLICY,
-        home=home,
-        it=it,
-        between=_between(entry, links),
-        older=page.older,
-        charts=embedded(charts),
+        judged=tuple(map(draw_intervals, others)),
+        deciding=deciding_charts(page),
+        tiers=tier_charts(page),
+        runs=_newest_runs(page, links),
     )
 
 
-def _between(entry: Entry, links: Links) -> str | None:
-    """Where to read what came with the worst of what stands."""
-    worst = next(iter(entry.trend.unresolved), None)
-    return None if worst is None else links.between(worst.last_commit, worst.commit)
+def _worst_commits(entry: Entry, links: Links) -> str | None:
+    """Return the address of the commits of the worst regression."""
+    for change in entry.trend.unresolved:
+        return links.between(change.last_commit, change.commit)
+    return None
 
 
-def _when(page: TrendPage) -> Iterable[str]:
+def _period(page: TrendPage) -> str:
     count = wording.counted(len(page.runs), "run")
-    yield f"{count}, {page.trend.first_at:%Y-%m-%d} to {page.trend.newest_at:%Y-%m-%d}"
+    return f"{count}, {page.trend.first_at:%Y-%m-%d} to {page.trend.newest_at:%Y-%m-%d}"
 
 
 def _unchanged(page: TrendPage) -> str:
-    """What is said where there is no change point: with few runs there can be none."""
-    enough = any(each.runs >= MIN_TREND_RUNS for each in page.trend.metrics)
-    return (
-        "No change of a level was seen." if enough else "There are too few runs to see a change of a level."
-    )
+    if any(row.runs >= MIN_TREND_RUNS for row in page.trend.metrics):
+        return "No change of a level detected."
+    return "Too few runs to detect a change of a level."
 
 
 def _figures(page: TrendPage) -> Iterable[Figure]:
-    """The level of what decides, and since when it is so."""
-    for each in page.trend.metrics:
-        if each.part is Part.DECIDES:
-            row = metric(each.key)
-            last = each.change_points[-1] if each.change_points else None
-            unchanged = "no change seen" if each.runs >= MIN_TREND_RUNS else "too few runs to see a change"
-            note = f"since {last.started_at:%Y-%m-%d}" if last else unchanged
-            yield Figure(row.label, wording.value(each.level, row.unit), note)
+    """Yield the level of each deciding metric, and its start."""
+    for trend in page.trend.metrics:
+        if trend.part is not Part.DECIDES:
+            continue
+        if trend.change_points:
+            note = f"since {trend.change_points[-1].started_at:%Y-%m-%d}"
+        else:
+            enough = trend.runs >= MIN_TREND_RUNS
+            note = "no change detected" if enough else "too few runs to detect a change"
+        row = metric(trend.key)
+        yield Figure(row.label, wording.value(trend.level, row.unit), note)
 
 
-def _changes(entry: Entry, links: Links) -> Table:
-    """The change points, with what came between in its own column, linked."""
-    table = changes_of(entry.trend)
-    found = [change for each in entry.trend.metrics for change in each.change_points]
+def _link_commits(table: Table, entry: Entry, links: Links) -> Table:
+    """Link the commits of each change point."""
+    changes = [change for row in entry.trend.metrics for change in row.change_points]
     place = table.columns.index("commits")
-    rows = [
-        (
-            *row[:place],
-            _linked(row[place], links.between(change.last_commit, change.commit)),
-            *row[place + 1 :],
-        )
-        for row, change in zip(table.rows, found, strict=True)
-    ]
+    rows = []
+    for row, change in zip(table.rows, changes, strict=True):
+        address = links.between(change.last_commit, change.commit)
+        rows.append((*row[:place], _link(row[place], address), *row[place + 1 :]))
     return replace(table, rows=tuple(rows))
 
 
-def _runs(page: TrendPage, links: Links) -> Table:
-    shown = page.runs[-NEWEST_RUNS:]
-    rows = [
-        (
-            _linked(f"{run.started_at:%Y-%m-%d %H:%M}", links.workflow_run(run.workflow_run)),
-            wording.percent(success_of(run)),
-            wording.duration(run.figures.get("e2e_ms")),
-            wording.duration(wait_of(run).p95),
-            wording.duration(run.figures.get("ttft_ms")),
-            _linked(_commit(run), links.commit(run.commit)),
-        )
-        for run in reversed(shown)
-    ]
+def _newest_runs(page: TrendPage, links: Links) -> Table:
+    rows = [_run_row(run, links) for run in reversed(page.runs[-NEWEST_RUNS:])]
     columns = ("run", "success", "response time", "p95", "first token", "commit")
     return Table("The newest runs", columns, tuple(rows))
 
 
-def _commit(run: HistoryPoint) -> str:
-    return commit(run.commit) + (" with changes" if run.dirty else "")
+def _run_row(run: HistoryPoint, links: Links) -> tuple[str, ...]:
+    changes = " with changes" if run.dirty else ""
+    return (
+        _link(f"{run.started_at:%Y-%m-%d %H:%M}", links.workflow_run(run.workflow_run)),
+        wording.percent(success_of(run)),
+        wording.duration(run.figures.get("e2e_ms")),
+        wording.duration(wait_of(run).p95),
+        wording.duration(run.figures.get("ttft_ms")),
+        _link(commit(run.commit) + changes, links.commit(run.commit)),
+    )
 
 
-def _linked(text: str, address: str | None) -> str:
-    """Text that leads somewhere, if it does."""
+def _link(text: str, address: str | None) -> str:
+    """Return a link, or the text alone without an address."""
     if address is None:
         return text
     return Markup('<a href="{}">{}</a>').format(address, visible_text(text))

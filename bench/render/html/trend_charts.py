@@ -1,4 +1,4 @@
-"""The charts of a history: each metric run by run, with its levels, its baseline and its anchor."""
+"""The charts of a history: each metric run by run, with its levels, its baseline and its pinned baseline."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,127 +11,137 @@ from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.success import SUCCESS
 from bench.render.document.table import Table
-from bench.render.html.charts import Chart, Layer, Line, Mark, written
+from bench.render.html.charts import Chart, Layer, Line, Mark, format_value
 
-SPARK_WIDTH, SPARK_HEIGHT = 160, 32
+SPARK_WIDTH = 160
+SPARK_HEIGHT = 32
+_SPARK_MARGIN = 3
+"""Space for the dot of the newest run."""
 _LEAST_REACH = 0.2
-_MARGIN = 3  # of a spark, for its last dot
+"""A small line shows at least 20 % below and above its middle, so that noise looks small."""
 
 
-def decides(page: TrendPage) -> tuple[Chart, ...]:
-    """Charts of what decides."""
-    return tuple(_chart(page, each) for each in page.metrics if metric(each.key).part is Part.DECIDES)
+def deciding_charts(page: TrendPage) -> tuple[Chart, ...]:
+    """Return the charts of the deciding metrics."""
+    return tuple(_chart(page, history) for history in page.metrics if _decides(history))
 
 
-def tiers(page: TrendPage) -> tuple[Chart, ...]:
-    """Charts of the tiers."""
-    return tuple(_chart(page, each) for each in page.metrics if metric(each.key).part is not Part.DECIDES)
+def tier_charts(page: TrendPage) -> tuple[Chart, ...]:
+    """Return the charts of the tiers."""
+    return tuple(_chart(page, history) for history in page.metrics if not _decides(history))
 
 
-def places(page: TrendPage) -> tuple[float, ...]:
-    """When each run was made, in seconds since 1970; of two at once the later one a second after."""
-    found: list[float] = []
+def _decides(history: MetricHistory) -> bool:
+    return metric(history.key).part is Part.DECIDES
+
+
+def run_times(page: TrendPage) -> tuple[float, ...]:
+    """Return the start of each run in seconds since 1970, at least one second after the previous one."""
+    times_s: list[float] = []
     for run in page.runs:
-        at_s = float(round(run.started_at.timestamp()))
-        found.append(max(at_s, found[-1] + 1.0) if found else at_s)
-    return tuple(found)
+        start_s = float(round(run.started_at.timestamp()))
+        times_s.append(max(start_s, times_s[-1] + 1.0) if times_s else start_s)
+    return tuple(times_s)
 
 
-def sparked(page: TrendPage) -> MetricHistory:
-    """The metric that stands for a history in small: the response time, or success where there is none."""
-    return next((each for each in page.metrics if each.key == "e2e_ms"), page.metrics[0])
+def spark_metric(page: TrendPage) -> MetricHistory:
+    """Return the metric of a history's small line: the response time, or the first one without it."""
+    for history in page.metrics:
+        if history.key == "e2e_ms":
+            return history
+    return page.metrics[0]
 
 
-def spark(course: MetricHistory) -> str:
-    """A course as the points of a small line, `x,y x,y …`, run by run; the larger is further up."""
-    known = [value for value in course.values if value is not None]
+def spark_points(history: MetricHistory) -> str:
+    """Return a metric as the points of a small line, `x,y x,y …`, run by run."""
+    known = [value for value in history.values if value is not None]
     low, high = _reach(known)
     height = high - low or 1.0
-    step = (SPARK_WIDTH - 2 * _MARGIN) / max(1, len(course.values) - 1)
-    return " ".join(
-        f"{_MARGIN + place * step:.1f},{_down((value - low) / height):.1f}"
-        for place, value in enumerate(course.values)
-        if value is not None
-    )
+    step = (SPARK_WIDTH - 2 * _SPARK_MARGIN) / max(1, len(history.values) - 1)
+    points = []
+    for index, value in enumerate(history.values):
+        if value is not None:
+            x = _SPARK_MARGIN + index * step
+            share = (value - low) / height
+            y = SPARK_HEIGHT - _SPARK_MARGIN - share * (SPARK_HEIGHT - 2 * _SPARK_MARGIN)
+            points.append(f"{x:.1f},{y:.1f}")
+    return " ".join(points)
 
 
 def _reach(values: Sequence[float]) -> tuple[float, float]:
-    """From where to where a line is drawn: a fifth around its middle at least, so that noise looks small."""
-    middle = (min(values) + max(values)) / 2
-    half = max((max(values) - min(values)) / 2, _LEAST_REACH * middle)
+    lowest = min(values)
+    highest = max(values)
+    middle = (lowest + highest) / 2
+    half = max((highest - lowest) / 2, _LEAST_REACH * middle)
     return middle - half, middle + half
 
 
-def _down(share: float) -> float:
-    return SPARK_HEIGHT - _MARGIN - share * (SPARK_HEIGHT - 2 * _MARGIN)
-
-
-def _chart(page: TrendPage, course: MetricHistory) -> Chart:
-    row, tier = metric(course.key), tier_name(course.key)
-    unit = "share" if course.key == SUCCESS else row.unit
+def _chart(page: TrendPage, history: MetricHistory) -> Chart:
+    row = metric(history.key)
+    tier = tier_name(history.key)
+    unit = "share" if history.key == SUCCESS else row.unit
     title = f"Tier {tier}" if tier else row.label.capitalize()
-    at = places(page)
-    layer = Layer(at, tuple(_lines(page, course)))
+    times_s = run_times(page)
     return Chart(
         title=title,
-        text=" ".join(_text(page, course)),
+        text=" ".join(_text(page, history)),
         across="date",
         unit=unit,
-        layers=(layer,),
-        table=_table(f"{title}, run by run", page, course, unit),
-        marks=tuple(_mark(at, each) for each in course.change_points),
+        layers=(Layer(times_s, tuple(_lines(page, history))),),
+        table=_table(f"{title}, run by run", page, history, unit),
+        marks=tuple(_mark(times_s, change) for change in history.change_points),
         from_zero=False,
     )
 
 
-def _lines(page: TrendPage, course: MetricHistory) -> Iterable[Line]:
+def _lines(page: TrendPage, history: MetricHistory) -> Iterable[Line]:
     count = len(page.runs)
-    if course.band is not None:
-        runs = wording.counted(course.band.runs, "run")
-        yield Line(f"{runs} of the baseline, highest", "quiet", [course.band.high] * count, "edge")
-        yield Line(f"{runs} of the baseline, lowest", "quiet", [course.band.low] * count, "edge")
-    if course.pinned is not None:
-        yield Line("pinned", "c1", [course.pinned] * count, "dashed")
-    yield Line("a run", "quiet", course.values, "dots")
-    yield Line("level", "c0", course.levels, "step")
+    band = history.band
+    if band is not None:
+        runs = wording.counted(band.runs, "run")
+        yield Line(f"{runs} of the baseline, highest", "quiet", [band.high] * count, "edge")
+        yield Line(f"{runs} of the baseline, lowest", "quiet", [band.low] * count, "edge")
+    if history.pinned is not None:
+        yield Line("pinned baseline", "c1", [history.pinned] * count, "dashed")
+    yield Line("a run", "quiet", history.values, "dots")
+    yield Line("level", "c0", history.levels, "step")
 
 
-def _text(page: TrendPage, course: MetricHistory) -> Iterable[str]:
-    if not course.change_points:
-        known = sum(value is not None for value in course.values)
-        enough = known >= MIN_TREND_RUNS
-        yield "No change of its level was seen." if enough else "Too few runs to see a change of its level."
-    for each in course.change_points:
-        word = "Worse" if each.worse else "Better"
-        unit = metric(each.key).unit
-        change = f"{wording.value(each.before, unit)} → {wording.value(each.after, unit)}"
-        yield f"{word} since {each.started_at:%Y-%m-%d}, {_between(each)}: {change}."
-    if course.pinned is not None and page.trend.pinned_at is not None:
-        yield f"The anchor is of {page.trend.pinned_at:%Y-%m-%d}."
-
-
-def _between(each: ChangePoint) -> str:
-    if each.commit is None or each.last_commit is None:
-        return "commits unknown"
-    if each.commit == each.last_commit:
-        return f"at commit {commit(each.commit)}"
-    return f"between commits {commit(each.last_commit)} and {commit(each.commit)}"
-
-
-def _mark(at: Sequence[float], each: ChangePoint) -> Mark:
-    tone = "bad" if each.unresolved else "quiet" if each.worse else "good"
-    return Mark(at[each.position], tone)
-
-
-def _table(title: str, page: TrendPage, course: MetricHistory, unit: str) -> Table:
-    """The newest run first."""
-    rows = [
-        (
-            f"{run.started_at:%Y-%m-%d %H:%M}",
-            commit(run.commit),
-            written(value, unit),
-            written(level, unit),
+def _text(page: TrendPage, history: MetricHistory) -> Iterable[str]:
+    unit = metric(history.key).unit
+    if not history.change_points:
+        count = sum(value is not None for value in history.values)
+        enough = count >= MIN_TREND_RUNS
+        yield (
+            "No change of the level detected." if enough else "Too few runs to detect a change of the level."
         )
-        for run, value, level in zip(page.runs, course.values, course.levels, strict=True)
-    ]
+    for change in history.change_points:
+        direction = "Worse" if change.worse else "Better"
+        values = f"{wording.value(change.before, unit)} → {wording.value(change.after, unit)}"
+        yield f"{direction} since {change.started_at:%Y-%m-%d}, {_commits(change)}: {values}."
+    if history.pinned is not None and page.trend.pinned_at is not None:
+        yield f"The pinned baseline is of {page.trend.pinned_at:%Y-%m-%d}."
+
+
+def _commits(change: ChangePoint) -> str:
+    if change.commit is None or change.last_commit is None:
+        return "commits unknown"
+    if change.commit == change.last_commit:
+        return f"at commit {commit(change.commit)}"
+    return f"between commits {commit(change.last_commit)} and {commit(change.commit)}"
+
+
+def _mark(times_s: Sequence[float], change: ChangePoint) -> Mark:
+    tone = "good"
+    if change.worse:
+        tone = "bad" if change.unresolved else "quiet"
+    return Mark(times_s[change.position], tone)
+
+
+def _table(title: str, page: TrendPage, history: MetricHistory, unit: str) -> Table:
+    """Return the runs, the newest one first."""
+    rows = []
+    for run, value, level in zip(page.runs, history.values, history.levels, strict=True):
+        moment = f"{run.started_at:%Y-%m-%d %H:%M}"
+        rows.append((moment, commit(run.commit), format_value(value, unit), format_value(level, unit)))
     return Table(title, ("run", "commit", "value", "level"), tuple(reversed(rows)))

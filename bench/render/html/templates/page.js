@@ -1,10 +1,10 @@
 (() => {
   "use strict";
 
-  // Lines that are equals differ in more than their colour.
+  // Lines of equal importance differ in colour and in dashes.
   const DASHES = { dashed: [5, 4], edge: [2, 3], c2: [8, 3], c3: [2, 2], c4: [8, 3, 2, 3], c5: [4, 4], c6: [1, 3] };
-  const FEWEST_PLACES = 3; // a zoom shows so many at least
-  const MOST_POINTS = 24; // of a line whose places are marked
+  const FEWEST_PLACES = 3; // the least that a zoom shows
+  const MOST_POINTS = 24; // a longer line has no markers
   const charts = JSON.parse(document.getElementById("charts").textContent);
   const drawn = [];
 
@@ -12,7 +12,7 @@
 
   const digits = (value, most) => Number(value.toPrecision(most)).toLocaleString("en", { maximumFractionDigits: 6 });
 
-  function written(value, unit) {
+  function formatValue(value, unit) {
     if (value === null || value === undefined) return "–";
     switch (unit) {
       case "ms": return Math.abs(value) >= 9999.5 ? `${(value / 1000).toFixed(1)} s` : `${digits(value, 3)} ms`;
@@ -28,8 +28,8 @@
 
   const overTime = (chart) => chart.across === "s" || chart.across === "date";
 
-  // Dots and lines have places of their own; a chart has one row of places with holes in it.
-  function joined(chart) {
+  // Dots and lines have different places; uPlot needs one list of places, with gaps in the values.
+  function joinLayers(chart) {
     return uPlot.join(chart.layers.map((layer) => [layer.at, ...layer.lines.map((line) => line.values)]));
   }
 
@@ -57,7 +57,7 @@
     };
   }
 
-  // Stages are shaded in turns, and what was down is marked from top to bottom.
+  // Shade every second phase, and each outage.
   function shade(plot, periods, tone, element, every) {
     const { ctx, bbox } = plot;
     ctx.save();
@@ -74,7 +74,7 @@
     ctx.restore();
   }
 
-  // What happened between two runs, from top to bottom.
+  // Draw a vertical line at each change point.
   function mark(plot, marks, element) {
     const { ctx, bbox } = plot;
     ctx.save();
@@ -89,24 +89,24 @@
 
   function reach(chart, least, most) {
     if (chart.from_zero) return [0, chart.unit === "share" ? 1.02 : most > 0 ? most * 1.08 : 1];
-    // No less than a fifth around the middle, so that noise looks like noise.
+    // Show at least 20 % around the middle, so that noise looks small.
     const middle = (least + most) / 2;
     const half = Math.max((most - least) * 0.6, chart.unit === "share" ? 0.025 : middle * 0.2) || 1;
     return [Math.max(0, middle - half), chart.unit === "share" ? Math.min(1.002, middle + half) : middle + half];
   }
 
-  // What stands at the foot of a scale would run into the dates below it.
+  // A label at the foot of the scale would overlap the dates below it.
   function low(plot, chart, value) {
     const { min, max } = plot.scales.y;
     return !chart.from_zero && value - min < 0.08 * (max - min);
   }
 
-  // Days where there is room for days only, else the time of the day as well.
-  const dated = (ticks, step_s) => ticks.map((each) => written(each, "date").slice(step_s < 86400 ? 5 : 0, step_s < 86400 ? 16 : 10));
+  // Show days, or days and times if the ticks are closer than a day.
+  const formatDates = (ticks, step_s) => ticks.map((each) => formatValue(each, "date").slice(step_s < 86400 ? 5 : 0, step_s < 86400 ? 16 : 10));
 
   function draw(id, chart, element) {
     const lines = chart.layers.flatMap((layer) => layer.lines);
-    const data = joined(chart);
+    const data = joinLayers(chart);
     const canvas = element.querySelector(".canvas");
     const ink = () => colour(element, "soft");
     const grid = { stroke: () => colour(element, "line"), width: 1 };
@@ -124,8 +124,8 @@
         y: { range: (_, least, most) => reach(chart, least, most) },
       },
       axes: [
-        { ...axis, size: 30, space: chart.across === "date" ? 96 : 72, grid: { show: false }, values: (_, ticks, __, ___, step) => (chart.across === "date" ? dated(ticks, step) : ticks.map((each) => written(each, chart.across))) },
-        { ...axis, size: 72, space: 26, values: (plot, ticks) => ticks.map((each) => (low(plot, chart, each) ? "" : written(each, chart.unit))) },
+        { ...axis, size: 30, space: chart.across === "date" ? 96 : 72, grid: { show: false }, values: (_, ticks, __, ___, step) => (chart.across === "date" ? formatDates(ticks, step) : ticks.map((each) => formatValue(each, chart.across))) },
+        { ...axis, size: 72, space: 26, values: (plot, ticks) => ticks.map((each) => (low(plot, chart, each) ? "" : formatValue(each, chart.unit))) },
       ],
       series: [{}, ...lines.map((line) => seriesOf(line, element))],
       bands: edges.length === 2 ? [{ series: edges, fill: () => colour(element, "band") }] : [],
@@ -143,7 +143,7 @@
           mark(plot, chart.marks, element);
         }],
         setCursor: [(plot) => read(plot, chart, element)],
-        setScale: [(plot, key) => key === "x" && zoomed(plot, element)],
+        setScale: [(plot, key) => key === "x" && onZoom(plot, element)],
       },
     };
     const from = chart.end === null ? data[0][0] : 0;
@@ -154,38 +154,38 @@
     return { plot, chart, element, all };
   }
 
-  // The legend says what is under the cursor, and nothing else moves.
+  // Show the values at the cursor in the legend.
   function read(plot, chart, element) {
     const { idx, idxs } = plot.cursor;
     const known = idx !== null && idx !== undefined;
     const values = plot.series.slice(1).map((_, number) => (known ? plot.data[number + 1][idxs[number + 1]] : null));
     for (const each of element.querySelectorAll(".value")) {
-      const own = each.dataset.series.split(" ").map((number) => written(values[number], chart.unit));
+      const own = each.dataset.series.split(" ").map((number) => formatValue(values[number], chart.unit));
       each.textContent = known ? ` ${own.join(" to ")}` : "";
     }
-    const place = known ? written(plot.data[0][idx], chart.across) : "";
+    const place = known ? formatValue(plot.data[0][idx], chart.across) : "";
     element.querySelector(".place").textContent = place && `at ${place}`;
     if (!known) return;
     const slider = element.querySelector(".canvas");
-    const said = plot.series.slice(1).map((each, number) => `${each.label} ${written(values[number], chart.unit)}`);
+    const texts = plot.series.slice(1).map((each, number) => `${each.label} ${formatValue(values[number], chart.unit)}`);
     slider.setAttribute("aria-valuenow", String(plot.data[0][idx]));
-    slider.setAttribute("aria-valuetext", `at ${place}: ${said.join(", ")}`);
+    slider.setAttribute("aria-valuetext", `at ${place}: ${texts.join(", ")}`);
   }
 
-  function zoomed(plot, element) {
+  function onZoom(plot, element) {
     const one = drawn.find((each) => each.plot === plot);
     if (!one) return;
     const { min, max } = plot.scales.x;
-    element.querySelector(".whole").hidden = min <= one.all.min && max >= one.all.max;
+    element.querySelector(".reset").hidden = min <= one.all.min && max >= one.all.max;
   }
 
-  function together(one, action) {
+  function forLinked(one, action) {
     for (const each of drawn) {
       if (each === one || (overTime(each.chart) && overTime(one.chart))) action(each);
     }
   }
 
-  const show = (one, range) => together(one, (each) => each.plot.setScale("x", range ?? each.all));
+  const show = (one, range) => forLinked(one, (each) => each.plot.setScale("x", range ?? each.all));
 
   function move(one, step) {
     const { plot, chart } = one;
@@ -211,7 +211,7 @@
     show(one, { min: from, max: from + width });
   }
 
-  function keyed(one, event) {
+  function onKey(one, event) {
     const actions = {
       ArrowLeft: () => move(one, -1), ArrowRight: () => move(one, 1),
       ArrowDown: () => move(one, -1), ArrowUp: () => move(one, 1),
@@ -225,7 +225,7 @@
     actions[event.key]();
   }
 
-  const made = (tag, names, text) => {
+  const make = (tag, names, text) => {
     const element = document.createElement(tag);
     element.className = names;
     if (text) element.textContent = text;
@@ -242,7 +242,7 @@
     return drawing;
   }
 
-  // Both edges of a band are one thing: lowest to highest.
+  // Show both edges of a band as one entry: lowest to highest.
   function legend(chart) {
     const lines = chart.layers.flatMap((layer) => layer.lines).map((line, number) => ({ ...line, series: String(number) }));
     const edges = lines.filter((line) => line.look === "edge");
@@ -256,25 +256,25 @@
   }
 
   function frame(id, chart, element) {
-    const canvas = made("div", "canvas");
+    const canvas = make("div", "canvas");
     const attributes = {
       role: "slider", tabindex: "0", "aria-labelledby": `${id}-title`, "aria-describedby": `${id}-text`,
       "aria-valuemin": String(chart.layers.at(-1).at[0]), "aria-valuemax": String(chart.layers.at(-1).at.at(-1)),
       "aria-valuenow": String(chart.layers.at(-1).at[0]), "aria-valuetext": "arrow keys read the values",
     };
     for (const [name, value] of Object.entries(attributes)) canvas.setAttribute(name, value);
-    const keys = made("p", "keys");
+    const keys = make("p", "keys");
     legend(chart).forEach(({ look, tone, label, series, dash }) => {
-      const key = made("span", "key");
-      const value = made("b", "value");
+      const key = make("span", "key");
+      const value = make("b", "value");
       value.dataset.series = series;
-      key.append(look === "line" ? sample(tone, dash) : made("i", `swatch ${look} ${tone}`), label, value);
+      key.append(look === "line" ? sample(tone, dash) : make("i", `swatch ${look} ${tone}`), label, value);
       keys.append(key);
     });
-    const whole = made("button", "whole", "Show all");
-    whole.type = "button";
-    whole.hidden = true;
-    keys.append(made("span", "place"), whole);
+    const reset = make("button", "reset", "Show all");
+    reset.type = "button";
+    reset.hidden = true;
+    keys.append(make("span", "place"), reset);
     element.append(canvas, keys);
     element.hidden = false;
   }
@@ -285,8 +285,8 @@
     const one = draw(id, chart, element);
     drawn.push(one);
     const canvas = element.querySelector(".canvas");
-    canvas.addEventListener("keydown", (event) => keyed(one, event));
-    element.querySelector(".whole").addEventListener("click", () => { show(one, null); canvas.focus(); });
+    canvas.addEventListener("keydown", (event) => onKey(one, event));
+    element.querySelector(".reset").addEventListener("click", () => { show(one, null); canvas.focus(); });
     new ResizeObserver(() => fit(one)).observe(canvas);
   }
 
@@ -302,7 +302,7 @@
     redraw();
   }
 
-  function copies(button) {
+  function enableCopying(button) {
     const status = button.parentElement.querySelector("[role=status]");
     const area = document.getElementById(button.dataset.copies);
     button.hidden = false;
@@ -318,7 +318,7 @@
   }
 
   Object.entries(charts).forEach(([id, chart]) => start(id, chart));
-  document.querySelectorAll("[data-copies]").forEach(copies);
+  document.querySelectorAll("[data-copies]").forEach(enableCopying);
   document.querySelectorAll(".keyboard").forEach((each) => { each.hidden = false; });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   addEventListener("beforeprint", () => print(true));
