@@ -192,21 +192,30 @@ def make_reference_workload(factor: float = 1.0, **changes: Any) -> ReferenceWor
     return ReferenceWorkload.model_validate({"before_ms": times, "after_ms": times} | changes)
 
 
-def made_on(factor: float, pace: float | None, number: int = 0, **parts: Any) -> RunResult:
+def made_on(factor: float, workload_factor: float | None, number: int = 0, **parts: Any) -> RunResult:
     """A run, not simulated, that took `factor` times the usual where pinned work took `pace` times it."""
     made = run_at(factor, number, **({"fingerprint": make_fingerprint(simulated=False)} | parts))
     return made.model_copy(
-        update={"reference_workload": None if pace is None else make_reference_workload(pace)}
+        update={
+            "reference_workload": None
+            if workload_factor is None
+            else make_reference_workload(workload_factor)
+        }
     )
 
 
 def machines_baseline(
-    machines: Sequence[float] = MACHINES, *, paces: Sequence[float | None] | None = None, **parts: Any
+    machines: Sequence[float] = MACHINES,
+    *,
+    workload_factors: Sequence[float | None] | None = None,
+    **parts: Any,
 ) -> Baseline:
     """A run on each of these machines, whose controls have these paces, else those of the machines."""
     baseline = None
-    for number, (factor, pace) in enumerate(zip(machines, paces or machines, strict=True)):
-        run = made_on(factor, pace, number, **parts)
+    for number, (factor, workload_factor) in enumerate(
+        zip(machines, workload_factors or machines, strict=True)
+    ):
+        run = made_on(factor, workload_factor, number, **parts)
         baseline = accept(baseline, run, reason="usual", by="Tess Ter", at=NOON + timedelta(days=1))
     assert baseline is not None
     return baseline

@@ -92,28 +92,32 @@ def test_a_machine_is_another_one_beyond_chance(slower: float, moved: bool) -> N
 
 def test_a_slope_is_shrunk_to_one_and_needs_to_show() -> None:
     """What follows its control in full has slope 1, what does not follow it 0; never more than 1.2."""
-    paces = [math.log(each) for each in MACHINES]
-    assert workload_slope(paces, paces) == pytest.approx(1.0)
-    assert workload_slope(paces, [0.5 * each for each in paces]) == pytest.approx((9 * 0.5 + 6) / 15)
-    assert workload_slope(paces, [3.0 * each for each in paces]) == 1.2
-    assert workload_slope(paces, [-each for each in paces]) == 0.0
-    assert workload_slope(paces, [1.0, -1.0] * 5) == 0.0
-    assert workload_slope([0.0] * 10, paces) == 0.0
-    assert workload_slope(paces, [0.0] * 10) == 0.0
+    workload_factors = [math.log(each) for each in MACHINES]
+    assert workload_slope(workload_factors, workload_factors) == pytest.approx(1.0)
+    assert workload_slope(workload_factors, [0.5 * each for each in workload_factors]) == pytest.approx(
+        (9 * 0.5 + 6) / 15
+    )
+    assert workload_slope(workload_factors, [3.0 * each for each in workload_factors]) == 1.2
+    assert workload_slope(workload_factors, [-each for each in workload_factors]) == 0.0
+    assert workload_slope(workload_factors, [1.0, -1.0] * 5) == 0.0
+    assert workload_slope([0.0] * 10, workload_factors) == 0.0
+    assert workload_slope(workload_factors, [0.0] * 10) == 0.0
 
 
 @settings(max_examples=30)
 @given(st.sampled_from((MACHINES, ONE_MACHINE)), st.floats(0.6, 1.8))
-def test_a_slower_machine_is_no_regression(machines: tuple[float, ...], pace: float) -> None:
+def test_a_slower_machine_is_no_regression(machines: tuple[float, ...], workload_factor: float) -> None:
     """All times of a run, its control's too, by a constant: nothing regressed, improved or failed."""
-    comparison = compare(made_on(pace, pace), machines_baseline(machines))
+    comparison = compare(made_on(workload_factor, workload_factor), machines_baseline(machines))
     assert comparison.decision in {Decision.PASS, Decision.INCONCLUSIVE}
     assert not {Verdict.REGRESSED, Verdict.IMPROVED} & set(said(comparison).values())
 
 
 def test_without_a_control_the_machine_looks_like_the_version() -> None:
     """The same run beside the same baseline regresses where no control speaks for the machine."""
-    assert compare(made_on(1.5, None), machines_baseline(paces=NO_CONTROL)).decision is Decision.FAIL
+    assert (
+        compare(made_on(1.5, None), machines_baseline(workload_factors=NO_CONTROL)).decision is Decision.FAIL
+    )
     comparison = compare(made_on(1.5, 1.5), machines_baseline())
     assert comparison.decision is Decision.PASS
     assert comparison.machine is not None
@@ -132,7 +136,9 @@ def test_a_slower_version_on_a_slower_machine_regresses() -> None:
 
 def test_an_environment_shift_is_said_and_decides_nothing() -> None:
     """A baseline of one machine cannot show how a metric follows machine speed: another is inconclusive."""
-    comparison = compare(made_on(1.25, 1.25), machines_baseline(ONE_MACHINE, paces=ONE_MACHINE[::-1]))
+    comparison = compare(
+        made_on(1.25, 1.25), machines_baseline(ONE_MACHINE, workload_factors=ONE_MACHINE[::-1])
+    )
     assert comparison.decision is Decision.INCONCLUSIVE
     assert comparison.reasons[0].startswith("environment shift: the reference workload was 24.9 % slower")
     assert "which the machine may explain" in comparison.reasons[1]
@@ -143,20 +149,24 @@ def test_an_environment_shift_is_said_and_decides_nothing() -> None:
 
 def test_an_environment_shift_does_not_hide_what_is_larger() -> None:
     """Twice as slow on a machine that is a quarter slower is the version's doing, and both are said."""
-    comparison = compare(made_on(2.0, 1.25), machines_baseline(ONE_MACHINE, paces=ONE_MACHINE[::-1]))
+    comparison = compare(
+        made_on(2.0, 1.25), machines_baseline(ONE_MACHINE, workload_factors=ONE_MACHINE[::-1])
+    )
     assert comparison.decision is Decision.FAIL
     assert any(each.startswith("environment shift") for each in comparison.reasons)
 
 
 def test_a_faster_machine_is_said_as_well() -> None:
     """A shift has a direction."""
-    comparison = compare(made_on(0.7, 0.7), machines_baseline(ONE_MACHINE, paces=ONE_MACHINE[::-1]))
+    comparison = compare(
+        made_on(0.7, 0.7), machines_baseline(ONE_MACHINE, workload_factors=ONE_MACHINE[::-1])
+    )
     assert "faster" in comparison.reasons[0]
 
 
 def test_a_control_of_something_else_changes_nothing() -> None:
     """Where a metric does not follow the control, it is judged as if there were none."""
-    comparison = compare(made_on(1.0, 1.1), machines_baseline(ONE_MACHINE, paces=MACHINES[::-1]))
+    comparison = compare(made_on(1.0, 1.1), machines_baseline(ONE_MACHINE, workload_factors=MACHINES[::-1]))
     assert comparison.decision is Decision.PASS
     assert all(each.machine_ratio is None for each in comparison.metrics)
 

@@ -41,7 +41,7 @@ def only(found: Trend, key: str = E2E) -> ChangePoint:
     return change
 
 
-def anchored(factor: float = 1.0, **parts: Any) -> PinnedBaseline:
+def with_pinned(factor: float = 1.0, **parts: Any) -> PinnedBaseline:
     """The anchor of a release whose runs took `factor` times the usual."""
     runs = make_baseline([factor * each for each in (1.0, 1.012, 0.991, 1.006, 0.987)], **parts).runs
     return PinnedBaseline(runs=runs, pinned_at=NOON, pinned_by="Tess Ter", reason="release 2.0")
@@ -215,10 +215,10 @@ def test_a_metric_that_came_late_or_went_is_said() -> None:
     assert change.position == pytest.approx(24, abs=2)
 
 
-def test_creep_shows_beside_the_anchor() -> None:
+def test_drift_shows_against_the_pinned_baseline() -> None:
     """What decides is compared with the release, by the level of the newest runs; the tiers are not."""
     slower = [make_point(number, 1.3) for number in range(LEVEL_RUNS)]
-    compare_with = {each.key: each for each in trend(slower, anchored()).against_pinned}
+    compare_with = {each.key: each for each in trend(slower, with_pinned()).against_pinned}
     assert set(compare_with) == {SUCCESS, E2E}
     assert compare_with[SUCCESS].verdict is Verdict.UNCHANGED
     assert compare_with[E2E].verdict is Verdict.REGRESSED
@@ -227,7 +227,7 @@ def test_creep_shows_beside_the_anchor() -> None:
 
 def test_what_crept_fails() -> None:
     """Worse than the anchor by more than the margin, without any single change: it says since when."""
-    found = trend([make_point(number, 1.3) for number in range(MIN_TREND_RUNS)], anchored())
+    found = trend([make_point(number, 1.3) for number in range(MIN_TREND_RUNS)], with_pinned())
     assert found.decision is Decision.FAIL
     assert not found.unresolved
     assert headline(found).startswith("Drift: response time +")
@@ -237,11 +237,11 @@ def test_what_crept_fails() -> None:
 
 def test_an_anchor_of_something_else_says_nothing() -> None:
     """Nor do fewer runs than make a level."""
-    other = anchored(fingerprint=make_fingerprint(work_digest="e" * 64))
+    other = with_pinned(fingerprint=make_fingerprint(work_digest="e" * 64))
     history = [make_point(number, 1.3) for number in range(MIN_TREND_RUNS)]
     assert trend(history, other).against_pinned == ()
     assert trend(history, other).pinned_at is None
-    assert trend(history[: LEVEL_RUNS - 1], anchored()).against_pinned == ()
+    assert trend(history[: LEVEL_RUNS - 1], with_pinned()).against_pinned == ()
 
 
 def test_the_worst_of_what_decides_comes_first() -> None:
@@ -304,13 +304,18 @@ def test_nothing_happened() -> None:
 
 def test_slower_machines_are_no_change() -> None:
     """Where controls say that the newer machines are slower, the version has not changed."""
-    paces = [1.0 + 0.02 * (number % 5) for number in range(20)] + [
+    workload_factors = [1.0 + 0.02 * (number % 5) for number in range(20)] + [
         1.25 + 0.02 * (number % 5) for number in range(20)
     ]
     real = make_fingerprint(simulated=False)
     controlled = [
-        make_point(number, pace, fingerprint=real, reference_workload=make_reference_workload(pace))
-        for number, pace in enumerate(paces)
+        make_point(
+            number,
+            workload_factor,
+            fingerprint=real,
+            reference_workload=make_reference_workload(workload_factor),
+        )
+        for number, workload_factor in enumerate(workload_factors)
     ]
     alone = [each.model_copy(update={"reference_workload": None}) for each in controlled]
     assert at(trend(alone)) == [20]

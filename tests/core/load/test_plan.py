@@ -182,39 +182,39 @@ def test_random_arrivals_have_the_rate_and_their_seed(seed: int) -> None:
 
 
 @given(RAMP_RATES, RAMP_RATES)
-def test_a_ramp_of_rate_has_the_area_below_it(from_rps: float, to_rps: float) -> None:
+def test_a_ramp_of_rate_has_the_area_below_it(start_rps: float, target_rps: float) -> None:
     """By any moment as many requests have been due as the area below the line, give or take one."""
-    assume(max(from_rps, to_rps) > 0.1)
+    assume(max(start_rps, target_rps) > 0.1)
     due = offsets(
         RampingArrivalRate(
             executor="ramping-arrival-rate",
-            start_rate=from_rps,
-            stages=(RateStage(duration_s=10, target=to_rps),),
+            start_rate=start_rps,
+            stages=(RateStage(duration_s=10, target=target_rps),),
         )
     )
     assert due == sorted(due)
     for moment in (2.5, 5.0, 10.0):
-        area = from_rps * moment + (to_rps - from_rps) / 10 * moment**2 / 2
+        area = start_rps * moment + (target_rps - start_rps) / 10 * moment**2 / 2
         assert abs(sum(each < moment for each in due) - area) <= 1.0 + 1e-6
 
 
 @given(SEEDS, st.sampled_from([(0, 100), (100, 0), (20, 80), (50, 50)]))
 def test_random_arrivals_follow_the_ramp(seed: int, ends: tuple[float, float]) -> None:
     """In each half of a ramp the random arrivals are as many as the area below it, within six sigma."""
-    from_rps, to_rps = ends
+    start_rps, target_rps = ends
     phase = RampingArrivalRate(
         executor="ramping-arrival-rate",
-        start_rate=from_rps,
-        stages=(RateStage(duration_s=20, target=to_rps),),
+        start_rate=start_rps,
+        stages=(RateStage(duration_s=20, target=target_rps),),
         arrivals="poisson",
     )
     due = offsets(phase, seed)
     assert due == sorted(due) == offsets(phase, seed)
     assert all(0.0 <= moment < 20.0 for moment in due)
-    middle = (from_rps + to_rps) / 2
+    middle = (start_rps + target_rps) / 2
     for area, number in (
-        (10 * (from_rps + middle) / 2, sum(moment < 10 for moment in due)),
-        (10 * (middle + to_rps) / 2, sum(moment >= 10 for moment in due)),
+        (10 * (start_rps + middle) / 2, sum(moment < 10 for moment in due)),
+        (10 * (middle + target_rps) / 2, sum(moment >= 10 for moment in due)),
     ):
         assert abs(number - area) < 6 * area**0.5
 
@@ -256,18 +256,18 @@ def present(spans: tuple[Span, ...], at_s: float) -> int:
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.floats(0, 1))
-def test_a_ramp_of_users_follows_its_line(from_users: int, to_users: int, part: float) -> None:
+def test_a_ramp_of_users_follows_its_line(start_vus: int, target_vus: int, part: float) -> None:
     """At any moment of a ramp the users are within one of the straight line, and then they stay."""
-    assume(from_users + to_users > 0)
+    assume(start_vus + target_vus > 0)
     ramp = {
         "executor": "ramping-vus",
-        "start_vus": from_users,
-        "stages": [{"duration": 30, "target": to_users}, {"duration": 60, "target": to_users}],
+        "start_vus": start_vus,
+        "stages": [{"duration": 30, "target": target_vus}, {"duration": 60, "target": target_vus}],
     }
     spans = spans_of(**ramp, think_time_s=(1, 2))
-    assert abs(present(spans, 30 * part) - (from_users + (to_users - from_users) * part)) <= 1.0 + 1e-9
-    assert present(spans, 89.9) == to_users
-    assert len(spans) == max(from_users, to_users)
+    assert abs(present(spans, 30 * part) - (start_vus + (target_vus - start_vus) * part)) <= 1.0 + 1e-9
+    assert present(spans, 89.9) == target_vus
+    assert len(spans) == max(start_vus, target_vus)
 
 
 def test_fixed_users_are_there_all_the_time() -> None:
@@ -333,17 +333,17 @@ def test_no_loop_has_more_vus_than_it_declares(phase: dict[str, Any]) -> None:
 
 
 @given(COUNTS, COUNTS)
-def test_who_came_last_goes_first(from_users: int, to_users: int) -> None:
+def test_who_came_last_goes_first(start_vus: int, target_vus: int) -> None:
     """A ramp moves one user at a time: up in the order of their numbers, down in the opposite order."""
-    assume(from_users != to_users)
+    assume(start_vus != target_vus)
     spans = spans_of(
         executor="ramping-vus",
-        start_vus=from_users,
-        stages=[{"duration": 30, "target": to_users}, {"duration": 5, "target": to_users}],
+        start_vus=start_vus,
+        stages=[{"duration": 30, "target": target_vus}, {"duration": 5, "target": target_vus}],
         think_time_s=(1, 2),
     )
-    moving = spans[min(from_users, to_users) :]
-    up = to_users > from_users
+    moving = spans[min(start_vus, target_vus) :]
+    up = target_vus > start_vus
     moments = [span.start_s for span in moving] if up else [30 - span.end_s for span in moving]
     assert moments == pytest.approx([30 * each / len(moving) for each in range(len(moving))])
     assert all(span.end_s == 35 for span in moving) is up

@@ -38,12 +38,14 @@ def reports(factors: Sequence[float], baseline: Baseline, **parts: Any) -> list[
     ]
 
 
-def real(factors: Sequence[float], pace: float | None) -> SuiteReport:
+def real(factors: Sequence[float], workload_factor: float | None) -> SuiteReport:
     """The suite of runs on a real machine, beside a baseline with a control or without."""
-    paces = NO_CONTROL if pace is None else MACHINES
-    baseline = machines_baseline(paces=paces)
+    workload_factors = NO_CONTROL if workload_factor is None else MACHINES
+    baseline = machines_baseline(workload_factors=workload_factors)
     judged = [
-        make_report(named(made_on(factor, pace), name), compare(made_on(factor, pace), baseline))
+        make_report(
+            named(made_on(factor, workload_factor), name), compare(made_on(factor, workload_factor), baseline)
+        )
         for name, factor in zip(NAMES, factors, strict=False)
     ]
     return judge_suite(judged)

@@ -22,7 +22,7 @@ def course(page: TrendPage, key: str = E2E) -> MetricHistory:
     return next(each for each in page.metrics if each.key == key)
 
 
-def anchored(baseline: Baseline, **parts: object) -> Baseline:
+def with_pinned(baseline: Baseline, **parts: object) -> Baseline:
     """The baseline with an anchor whose runs are those of a baseline."""
     runs = make_baseline([1.1, 1.2, 1.3], **parts).runs
     pinned = PinnedBaseline(runs=runs, pinned_at=NOON, pinned_by="Tess Ter", reason="release 2.0")
@@ -51,10 +51,10 @@ def test_a_run_that_lacks_a_metric_has_a_hole() -> None:
     assert found.levels == (40.0,) * 4
 
 
-def test_the_band_is_that_of_the_baseline_and_the_line_that_of_the_anchor() -> None:
+def test_the_band_is_that_of_the_baseline_and_the_line_that_of_the_pinned_runs() -> None:
     """From the least to the most that is typical of its runs, and the median of the pinned ones."""
     baseline = make_baseline([1.0, 1.02, 0.98], failed=(1,))
-    page = trend_page([make_point(number) for number in range(3)], anchored(baseline))
+    page = trend_page([make_point(number) for number in range(3)], with_pinned(baseline))
     found, success = course(page), course(page, SUCCESS)
     assert found.band is not None
     assert found.pinned is not None
@@ -69,7 +69,7 @@ def test_what_does_not_compare_is_no_band() -> None:
     """Neither a baseline nor an anchor of another load, nor a metric that its runs lack."""
     other = make_fingerprint(work_digest="e" * 64)
     history = [make_point(number, figures={E2E: 500.0, "tier.rerank_ms": 9.0}) for number in range(3)]
-    unlike = trend_page(history, anchored(make_baseline([1.0] * 5, fingerprint=other), fingerprint=other))
+    unlike = trend_page(history, with_pinned(make_baseline([1.0] * 5, fingerprint=other), fingerprint=other))
     assert course(unlike).band is None
     assert course(unlike).pinned is None
     assert course(trend_page(history, make_baseline()), "tier.rerank_ms").band is None
@@ -85,11 +85,16 @@ def test_a_long_history_is_cut_and_what_is_left_out_counted() -> None:
 
 def test_what_machines_did_is_taken_out_of_what_is_shown() -> None:
     """The values are those that are judged: of slower machines no slower, where controls say so."""
-    paces = [1.0 + 0.02 * (number % 5) + 0.3 * (number >= 15) for number in range(30)]
+    workload_factors = [1.0 + 0.02 * (number % 5) + 0.3 * (number >= 15) for number in range(30)]
     real = make_fingerprint(simulated=False)
     runs = [
-        make_point(number, pace, fingerprint=real, reference_workload=make_reference_workload(pace))
-        for number, pace in enumerate(paces)
+        make_point(
+            number,
+            workload_factor,
+            fingerprint=real,
+            reference_workload=make_reference_workload(workload_factor),
+        )
+        for number, workload_factor in enumerate(workload_factors)
     ]
     known = [each for each in course(trend_page(runs)).values if each is not None]
     assert max(known) / min(known) < 1.1

@@ -99,7 +99,7 @@ def test_a_run_that_is_in_already_is_asked_nothing() -> None:
     check_acceptable(baseline, run_at(USUAL_FACTORS[0]), allow_dirty=False, allow_regression=False)
 
 
-def anchored(factor: float) -> Baseline:
+def with_pinned(factor: float) -> Baseline:
     """A baseline that has rolled on to slower runs, with its first ones pinned."""
     pinned = pin(make_baseline(), reason="release 2.0", by="Tess Ter", at=NOON)
     return make_baseline([factor * each for each in USUAL_FACTORS]).model_copy(
@@ -107,9 +107,9 @@ def anchored(factor: float) -> Baseline:
     )
 
 
-def test_creep_shows_beside_the_anchor() -> None:
+def test_drift_shows_against_the_pinned_baseline() -> None:
     """A run that is as usual beside the newest runs fails when the release was faster; the report says so."""
-    comparison = compare(run_at(1.25), anchored(1.24))
+    comparison = compare(run_at(1.25), with_pinned(1.24))
     assert {each.verdict for each in comparison.metrics if each.key == "e2e_ms"} == {Verdict.UNCHANGED}
     assert comparison.decision is Decision.FAIL
     assert "response time drifted: it regressed compared with the pinned baseline" in comparison.reasons
@@ -120,7 +120,7 @@ def test_creep_shows_beside_the_anchor() -> None:
 
 def test_creep_is_confirmed_like_any_regression() -> None:
     """A run that crept is measured again: a bad moment beside a baseline that rolled on fails nobody."""
-    baseline = anchored(1.12)
+    baseline = with_pinned(1.12)
     alone = compare(run_at(1.16), baseline)
     assert [each.key for each in alone.against_pinned if each.verdict is Verdict.REGRESSED] == ["e2e_ms"]
     assert alone.suspect
@@ -130,14 +130,14 @@ def test_creep_is_confirmed_like_any_regression() -> None:
 
 def test_without_creep_the_anchor_is_only_shown() -> None:
     """A run that is as the release was passes, and what decides is shown beside the anchor."""
-    comparison = compare(run_at(1.0), anchored(1.0))
+    comparison = compare(run_at(1.0), with_pinned(1.0))
     assert comparison.decision is Decision.PASS
     assert [each.key for each in comparison.against_pinned] == ["success_ratio", "e2e_ms"]
 
 
 def test_an_anchor_of_another_machine_says_nothing() -> None:
     """Pinned runs that do not compare, or too few of them, are left out of it."""
-    baseline = anchored(1.0)
+    baseline = with_pinned(1.0)
     assert baseline.pinned is not None
     alien = [
         run.model_copy(update={"fingerprint": make_fingerprint(stack_digest="c" * 64)})
@@ -157,9 +157,9 @@ def test_an_anchor_needs_a_reason_and_runs_to_judge_by() -> None:
         pin(make_baseline((1.0,) * 4), reason="why", by="Tess Ter", at=NOON)
 
 
-def test_pruning_keeps_the_newest_and_the_anchor() -> None:
+def test_pruning_keeps_the_newest_and_the_pinned_runs() -> None:
     """Old runs go, never all of them, and what was pinned stays."""
-    baseline = anchored(1.0)
+    baseline = with_pinned(1.0)
     kept = prune(baseline, 3)
     assert kept.runs == baseline.runs[-3:]
     assert kept.pinned == baseline.pinned

@@ -18,16 +18,16 @@ LONG = st.floats(5_000.0, 50_000.0)
 
 @settings(max_examples=30)
 @given(st.floats(0.6, 1.7))
-def test_a_slower_machine_is_an_environment_shift_and_nothing_else(pace: float) -> None:
+def test_a_slower_machine_is_an_environment_shift_and_nothing_else(workload_factor: float) -> None:
     """A run and its control that take a multiple of the time neither regress nor improve, whatever it is."""
-    comparison = compare(made_on(pace, pace, 50, tier_times={"auth": 1.0}), BASELINE)
+    comparison = compare(made_on(workload_factor, workload_factor, 50, tier_times={"auth": 1.0}), BASELINE)
     deciding = [each for each in comparison.metrics if each.part in {Part.DECIDES, Part.TAILS}]
     assert not {each.verdict for each in deciding} & {Verdict.REGRESSED, Verdict.IMPROVED}
     assert comparison.decision is not Decision.FAIL
     assert comparison.machine is not None
     usual = math.exp(sum(map(math.log, MACHINES)) / len(MACHINES))
-    assert comparison.machine.slower_ratio == pytest.approx(pace / usual - 1.0)
-    if not 0.7 < pace < 1.3:
+    assert comparison.machine.slower_ratio == pytest.approx(workload_factor / usual - 1.0)
+    if not 0.7 < workload_factor < 1.3:
         assert comparison.machine.environment_shift
 
 
