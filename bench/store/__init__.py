@@ -1,1 +1,1 @@
-"""What is kept: scenarios, results, baselines."""
+"""Files: scenarios, results, baselines, histories and sites."""

@@ -12,7 +12,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ValidationError
 
 from bench.errors import StoreError
-from bench.store.problems import problems
+from bench.store.problems import list_problems
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -135,8 +135,9 @@ def parse_model(text: str, where: str, model: type[Model], schema_version: int |
         # JSON rules, not Python's: a date is text in JSON.
         return model.model_validate_json(text)
     except ValidationError as error:
-        content_name = model.__name__.removeprefix("Run").lower()
-        raise StoreError(f"{where} is not a {content_name}:\n{problems(error)}") from error
+        kind = model.__name__.removeprefix("Run").lower()
+        sentences = "\n".join(problem.sentence for problem in list_problems(error, content, model))
+        raise StoreError(f"{where} is not a {kind}:\n{sentences}") from error
 
 
 def _unwritable(path: Path, error: OSError) -> StoreError:

@@ -1,19 +1,39 @@
-"""Where scenarios and baselines are: the user's own folder first, then what comes with the package."""
+"""Folders of scenarios and baselines: the user's folder first, then the one that comes with the package."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent.parent
 
 
 def shipped(name: str) -> Path:
-    """A folder that comes with `bench`: inside the wheel, or beside the package in a source tree."""
-    inside = _PACKAGE / "bundled" / name
-    return inside if inside.is_dir() else _PACKAGE.parent / name
+    """Return a folder that comes with `bench`: inside the wheel, or next to the package in a source tree."""
+    bundled = _PACKAGE / "bundled" / name
+    return bundled if bundled.is_dir() else _PACKAGE.parent / name
 
 
 def find(name: str, relative: str, near: Path | None = None) -> Path | None:
-    """The first of the folders `near`, `./name` and the shipped one that has a file; None when none has."""
-    for folder in (near, Path(name), shipped(name)):
-        if folder is not None and (folder / relative).is_file():
+    """Return a file from the first folder that has it: `near`, `./name`, then the shipped folder.
+
+    Returns:
+        None if no folder has the file.
+    """
+    for folder in _list_folders(name, near):
+        if (folder / relative).is_file():
             return folder / relative
     return None
+
+
+def list_names(name: str, pattern: str, near: Path | None = None) -> tuple[str, ...]:
+    """Return the names, without ending, of the files that `find` can find for a pattern, sorted."""
+    names: set[str] = set()
+    for folder in _list_folders(name, near):
+        names |= {path.stem for path in folder.glob(pattern)}
+    return tuple(sorted(names))
+
+
+def _list_folders(name: str, near: Path | None) -> Iterator[Path]:
+    if near is not None:
+        yield near
+    yield Path(name)
+    yield shipped(name)

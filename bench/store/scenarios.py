@@ -1,6 +1,5 @@
-"""Scenarios and the files they name: `scenarios/*.yaml`, `scenarios/targets/`, `scenarios/prompts/`."""
+"""Scenarios and the files that they name: `scenarios/*.yaml`, `scenarios/targets/`, `scenarios/prompts/`."""
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -9,47 +8,53 @@ from bench.core.config.prompts import Prompts
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario, Suites
 from bench.core.config.target import Target
+from bench.core.values.nearest import suggest
 from bench.errors import ConfigError
-from bench.store.declarations import read_yaml
-from bench.store.folders import find, shipped
-from bench.store.problems import problems
+from bench.store.folders import find, list_names, shipped
+from bench.store.yaml_file import YamlFile
 
 FOLDER = "scenarios"
 SUITES = "suites.yaml"
 
 
 def load(name: str) -> RunSpec:
-    """A scenario with its target and messages.
+    """Read a scenario with its targets and messages.
 
     Args:
-        name: Of a scenario, or the path of a file that ends in `.yaml`.
+        name: Name of a scenario, or path of a file that ends in `.yaml` or `.yml`.
 
     Raises:
-        ConfigError: There is none of that name, or one of its files is wrong.
+        ConfigError: The scenario does not exist, or one of its files is wrong.
     """
-    path = _path(name)
-    scenario = read_yaml(path, Scenario)
-    if scenario.name != path.stem:
-        raise ConfigError(
-            f"{path}: name is '{scenario.name}', the file's is '{path.stem}'", "make them equal"
+    file = YamlFile(_find_file(name))
+    scenario = file.parse(Scenario)
+    if scenario.name != file.path.stem:
+        raise file.error(
+            ("name",), f"'{scenario.name}' is not the name of the file", f"write name: {file.path.stem}"
         )
-    target = _named(path, f"targets/{scenario.target}.yaml", f"target '{scenario.target}'")
-    prompts = _named(path, scenario.prompts, "prompts")
     compare_with = None
     if scenario.compare_with is not None:
-        compare_with = read_yaml(
-            _named(path, f"targets/{scenario.compare_with}.yaml", f"compare_with '{scenario.compare_with}'"),
-            Target,
-        )
+        compare_with = _load_target(file, "compare_with", scenario.compare_with)
+    target = _load_target(file, "target", scenario.target)
+    prompts = YamlFile(_find_prompts(file, scenario.prompts)).parse(Prompts)
     try:
-        return RunSpec(
-            scenario=scenario,
-            target=read_yaml(target, Target),
-            prompts=read_yaml(prompts, Prompts).messages,
-            compare_with=compare_with,
-        )
+        return RunSpec(scenario=scenario, target=target, prompts=prompts.messages, compare_with=compare_with)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {problems(error)}") from error
+        raise file.invalid(error, RunSpec) from error
+
+
+def load_target(name: str) -> Target:
+    """Read a target by its name.
+
+    Raises:
+        ConfigError: The target does not exist, or its file is wrong.
+    """
+    path = find(FOLDER, f"targets/{name}.yaml")
+    if path is None:
+        raise ConfigError(
+            f"target '{name}' does not exist", suggest(name, list_names(FOLDER, "targets/*.yaml"))
+        )
+    return YamlFile(path).parse(Target)
 
 
 def load_target(name: str) -> Target:
@@ -70,56 +75,69 @@ def load_target(name: str) -> Target:
 
 
 def paths() -> dict[str, Path]:
-    """Every scenario by name; one of the user's hides a shipped one of the same name."""
-    folders = (shipped(FOLDER), Path(FOLDER))
-    found = [path for folder in folders for path in sorted(folder.glob("*.yaml")) if path.name != SUITES]
-    return dict(sorted((path.stem, path) for path in found))
+    """Return the file of every scenario by name. A file in `./scenarios` hides a shipped one of its name."""
+    files: dict[str, Path] = {}
+    for folder in (shipped(FOLDER), Path(FOLDER)):
+        for path in folder.glob("*.yaml"):
+            if path.name != SUITES:
+                files[path.stem] = path
+    return dict(sorted(files.items()))
 
 
 def suites() -> dict[str, tuple[str, ...]]:
-    """The scenarios of every suite, by the suite's name.
+    """Return the scenarios of every suite, by the suite's name.
 
     Raises:
-        ConfigError: The file is wrong, or names a scenario that is not there.
+        ConfigError: The file is wrong, or names a scenario that does not exist.
     """
     path = find(FOLDER, SUITES)
     if path is None:
         return {}
-    found = read_yaml(path, Suites).root
-    for suite, names in found.items():
-        for name in names:
-            if name not in paths():
-                raise ConfigError(f"{path}: {suite}: there is no scenario '{name}'", "bench scenarios list")
-    return found
+    file = YamlFile(path)
+    by_suite = file.parse(Suites).root
+    existing = paths()
+    for suite, names in by_suite.items():
+        for index, name in enumerate(names):
+            if name not in existing:
+                message = f"scenario '{name}' does not exist"
+                raise file.error((suite, index), message, suggest(name, existing))
+    return by_suite
 
 
 def of_suite(name: str) -> tuple[str, ...]:
-    """The scenarios of a suite.
+    """Return the scenarios of a suite.
 
     Raises:
-        ConfigError: There is none of that name.
+        ConfigError: The suite does not exist.
     """
-    known = suites()
-    if name not in known:
-        raise ConfigError(f"there is no suite '{name}'", f"there are: {', '.join(known) or 'none'}")
-    return known[name]
+    by_suite = suites()
+    if name not in by_suite:
+        raise ConfigError(f"suite '{name}' does not exist", suggest(name, by_suite))
+    return by_suite[name]
 
 
-def _path(name: str) -> Path:
+def _find_file(name: str) -> Path:
     if name.endswith((".yaml", ".yml")):
         return Path(name)
-    known = paths()
-    if name in known:
-        return known[name]
-    close = get_close_matches(name, known, n=1)
-    suggestion = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(known) or 'none'}"
-    raise ConfigError(f"there is no scenario '{name}'", suggestion)
+    existing = paths()
+    if name in existing:
+        return existing[name]
+    raise ConfigError(f"scenario '{name}' does not exist", suggest(name, existing))
 
 
-def _named(scenario: Path, relative: str, what: str) -> Path:
-    path = find(FOLDER, relative, near=scenario.parent)
+def _load_target(scenario: YamlFile, field: str, name: str) -> Target:
+    folder = scenario.path.parent
+    path = find(FOLDER, f"targets/{name}.yaml", near=folder)
     if path is None:
-        raise ConfigError(
-            f"{scenario}: {what}: there is no file {relative}", f"looked beside {scenario.name}"
-        )
+        targets = list_names(FOLDER, "targets/*.yaml", near=folder)
+        raise scenario.error((field,), f"there is no file targets/{name}.yaml", suggest(name, targets))
+    return YamlFile(path).parse(Target)
+
+
+def _find_prompts(scenario: YamlFile, relative: str) -> Path:
+    folder = scenario.path.parent
+    path = find(FOLDER, relative, near=folder)
+    if path is None:
+        names = [f"prompts/{name}.yaml" for name in list_names(FOLDER, "prompts/*.yaml", near=folder)]
+        raise scenario.error(("prompts",), f"there is no file {relative}", suggest(relative, names))
     return path

@@ -234,7 +234,7 @@ def test_a_fork_has_no_other_suite(fake: FakeGitHub, write: Any) -> None:
 
 def test_a_suite_that_is_none_is_refused(fake: FakeGitHub, write: Any) -> None:
     """With those that there are."""
-    refused(fake, write("/bench run nightlx"), "there is no suite 'nightlx'")
+    refused(fake, write("/bench run nightlx"), "suite 'nightlx' does not exist")
     assert "nightly" in fake.comments[7][0]["body"]
 
 

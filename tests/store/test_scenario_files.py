@@ -14,12 +14,12 @@ LONGEST = 9_999
 
 @pytest.fixture
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user's own folder, with copies of what is shipped."""
+    """A user's folder with copies of the shipped files."""
     monkeypatch.chdir(tmp_path)
     return Path(shutil.copytree(SHIPPED, tmp_path / "scenarios"))
 
 
-def _changed(mine: Path, old: str, new: str, file: str = "quick.yaml") -> Path:
+def _change(mine: Path, old: str, new: str, file: str = "quick.yaml") -> Path:
     path = mine / file
     text = path.read_text(encoding="utf-8")
     assert old in text
@@ -27,15 +27,15 @@ def _changed(mine: Path, old: str, new: str, file: str = "quick.yaml") -> Path:
     return path
 
 
-def _refused(name: str = "quick") -> ConfigError:
+def _fail(name: str = "quick") -> ConfigError:
     with pytest.raises(ConfigError) as caught:
         scenarios.load(name)
     assert caught.value.exit_code is Exit.USAGE
     return caught.value
 
 
-def test_quick_is_as_the_framework_asks() -> None:
-    """`quick` is ten users for thirty seconds with pauses of five to seven, on the chat."""
+def test_quick_has_the_load_of_the_specification() -> None:
+    """`quick` has ten VUs for thirty seconds with think times of five to seven seconds, on the chat."""
     spec = scenarios.load("quick")
     (phase,) = spec.scenario.phases
     assert isinstance(phase, ConstantVus)
@@ -45,7 +45,7 @@ def test_quick_is_as_the_framework_asks() -> None:
 
 
 def test_messages_are_ten_short_and_three_long() -> None:
-    """The messages are as the framework asks, and none of them makes an agent answer by itself."""
+    """The messages are as specified, and the agent leaves all of them to the model."""
     prompts = scenarios.load("quick").prompts
     lengths = [len(prompt.text) for prompt in prompts]
     assert sum(length < 500 for length in lengths) == 10
@@ -54,7 +54,7 @@ def test_messages_are_ten_short_and_three_long() -> None:
         assert not any(word in prompt.text.lower() for word in ("publish", "deploy", "register"))
 
 
-def test_every_shipped_file_is_right() -> None:
+def test_every_shipped_file_is_valid() -> None:
     """Every scenario and stack that comes with the project can be loaded."""
     for name in scenarios.paths():
         assert scenarios.load(name).scenario.name == name
@@ -62,25 +62,25 @@ def test_every_shipped_file_is_right() -> None:
         assert stacks.load(path.stem).name == path.stem
 
 
-def test_a_typo_is_named_with_its_line(mine: Path) -> None:
-    """A misspelt field is named with file and line, and the right one is suggested."""
-    path = _changed(mine, "duration:", "duraton:")
-    error = _refused()
+def test_the_error_for_a_misspelt_field_has_its_line(mine: Path) -> None:
+    """The error names file, line and field, and suggests the correct name."""
+    path = _change(mine, "duration:", "duraton:")
+    error = _fail()
     line = next(i for i, text in enumerate(path.read_text().splitlines(), 1) if "duraton" in text)
     assert f"scenarios/quick.yaml:{line}: duraton is not a field" in error.message
     assert "did you mean 'duration'?" in error.message
     assert "duration is missing" in error.message
 
 
-def test_a_negative_duration_is_refused(mine: Path) -> None:
-    """A duration must be above 0, and the line says where it is not."""
-    _changed(mine, "duration: 30s", "duration: -30")
-    assert _refused().message == "scenarios/quick.yaml:8: duration must be above 0"
+def test_a_negative_duration_is_fail(mine: Path) -> None:
+    """A duration must be above 0; the error names the line."""
+    _change(mine, "duration: 30s", "duration: -30")
+    assert _fail().message == "scenarios/quick.yaml:8: duration must be above 0"
 
 
-def test_a_name_that_is_also_a_kind_is_kept(mine: Path) -> None:
-    """A service may be called as a kind of store is, and is named in full where it is wrong."""
-    _changed(
+def test_a_service_may_have_the_name_of_a_kind(mine: Path) -> None:
+    """An error in the service `mongodb` has the full location, although a kind of store has that name too."""
+    _change(
         mine,
         '  model:\n    command: ["${python}", -m, chatstack, model]',
         "  mongodb:\n    command: []",
@@ -92,89 +92,97 @@ def test_a_name_that_is_also_a_kind_is_kept(mine: Path) -> None:
 
 
 def test_an_empty_list_is_too_short(mine: Path) -> None:
-    """A scenario without a stage is told that it needs one."""
+    """A scenario needs at least one phase."""
     text = (mine / "quick.yaml").read_text()
     start, end = text.index("executor:"), text.index("thresholds:")
     (mine / "quick.yaml").write_text(text[:start] + "phases: []\n" + text[end:])
-    assert "phases needs 1 or more" in _refused().message
+    assert "phases needs 1 or more" in _fail().message
 
 
-def test_an_unknown_metric_is_refused_with_those_there_are(mine: Path) -> None:
-    """A threshold on a metric that is not there names the metrics that are."""
-    _changed(mine, "  e2e_ms:", "  e2e_seconds:")
-    message = _refused().message
+def test_the_error_for_an_unknown_metric_lists_the_metrics(mine: Path) -> None:
+    """A threshold on an unknown metric is refused with the list of metrics."""
+    _change(mine, "  e2e_ms:", "  e2e_seconds:")
+    message = _fail().message
     assert "there is no metric 'e2e_seconds'" in message
     assert "e2e_ms" in message
 
 
 def test_a_wrong_threshold_shows_the_grammar(mine: Path) -> None:
-    """A threshold that is not k6's is refused with an example."""
-    _changed(mine, "p(95)<5000", "p95 under 5000")
-    assert "write for example p(95)<5000" in _refused().message
+    """A threshold outside k6's grammar is refused with an example."""
+    _change(mine, "p(95)<5000", "p95 under 5000")
+    assert "write for example p(95)<5000" in _fail().message
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("name: [unclosed", "not YAML"),
-        ("- a\n- b\n", "scenario expected"),
-        ("", "scenario expected"),
+        ("name: [unclosed", "quick.yaml:1: this is not YAML"),
+        ("- a\n- b\n", "quick.yaml:1: the file must map names to values"),
+        ("", "quick.yaml:1: the file must map names to values"),
         ("name: quick\n", "purpose is missing"),
     ],
 )
-def test_a_file_that_is_no_scenario_is_called_that(mine: Path, content: str, message: str) -> None:
-    """What is not YAML, not a mapping, or half a scenario is said to be, with the path."""
+def test_a_file_with_other_content_is_refused(mine: Path, content: str, message: str) -> None:
+    """A file that is not YAML, not a mapping, or an incomplete scenario is an error with the path."""
     (mine / "quick.yaml").write_text(content)
-    error = _refused()
+    error = _fail()
     assert "scenarios/quick.yaml" in error.message
     assert message in error.message
 
 
-def test_a_file_that_cannot_be_read_is_named(mine: Path) -> None:
-    """A file that is no text is named."""
+def test_the_error_for_a_binary_file_names_it(mine: Path) -> None:
+    """A file that is not text is an error with the path."""
     (mine / "quick.yaml").write_bytes(b"\xff\xfe")
-    assert "cannot read scenarios/quick.yaml" in _refused().message
+    assert "cannot read scenarios/quick.yaml" in _fail().message
 
 
 def test_name_and_file_must_agree(mine: Path) -> None:
-    """A scenario is called as its file is, so that its baseline is found."""
-    _changed(mine, "name: quick", "name: quickly")
-    assert "name is 'quickly', the file's is 'quick'" in _refused().message
+    """A scenario has the name of its file, so that its baseline can be found."""
+    _change(mine, "name: quick", "name: quickly")
+    error = _fail()
+    assert error.message == "scenarios/quick.yaml:1: name: 'quickly' is not the name of the file"
+    assert error.hint == "write name: quick"
 
 
-def test_a_missing_target_or_message_file_is_named(mine: Path) -> None:
-    """A scenario that names files which are not there says which."""
-    _changed(mine, "target: chat", "target: chatty")
-    assert "target 'chatty': there is no file targets/chatty.yaml" in _refused().message
-    _changed(mine, "target: chatty", "target: chat\ncompare_with: nobody")
-    assert "compare_with 'nobody': there is no file targets/nobody.yaml" in _refused().message
-    _changed(mine, "compare_with: nobody\n", "")
-    _changed(mine, "prompts/forms.yaml", "prompts/none.yaml")
-    assert "prompts: there is no file prompts/none.yaml" in _refused().message
+def test_the_error_for_a_missing_file_names_line_and_nearest_file(mine: Path) -> None:
+    """A scenario may name a file that does not exist; the hint suggests the nearest one."""
+    _change(mine, "target: chat", "target: chatty")
+    error = _fail()
+    assert error.message == "scenarios/quick.yaml:3: target: there is no file targets/chatty.yaml"
+    assert error.hint == "did you mean 'chat'?"
+    _change(mine, "target: chatty", "target: chat\ncompare_with: olama")
+    error = _fail()
+    assert error.message == "scenarios/quick.yaml:4: compare_with: there is no file targets/olama.yaml"
+    assert error.hint == "did you mean 'ollama'?"
+    _change(mine, "compare_with: olama\n", "")
+    _change(mine, "prompts/forms.yaml", "prompts/from.yaml")
+    error = _fail()
+    assert error.message == "scenarios/quick.yaml:5: prompts: there is no file prompts/from.yaml"
+    assert error.hint == "did you mean 'prompts/forms.yaml'?"
 
 
-def test_every_suite_names_scenarios_that_there_are(mine: Path) -> None:
-    """The suites are those of the framework; a scenario or suite that is not there is named."""
+def test_every_suite_names_existing_scenarios(mine: Path) -> None:
+    """The suites are those of the specification; an unknown suite or scenario is an error."""
     assert scenarios.suites().keys() == {"pr", "nightly", "weekly", "monthly", "predeploy", "model"}
     assert scenarios.of_suite("monthly") == ("heavy", "extreme", "capacity")
-    with pytest.raises(ConfigError, match="there is no suite 'hourly'") as caught:
+    with pytest.raises(ConfigError, match="suite 'hourly' does not exist") as caught:
         scenarios.of_suite("hourly")
-    assert caught.value.hint == "there are: pr, nightly, weekly, monthly, predeploy, model"
+    assert caught.value.hint == "existing names: model, monthly, nightly, pr, predeploy, weekly"
     (mine / "suites.yaml").write_text("pr: [quik]\n")
-    with pytest.raises(ConfigError, match="pr: there is no scenario 'quik'"):
+    with pytest.raises(ConfigError, match=r"suites.yaml:1: pr\[0\]: scenario 'quik' does not exist"):
         scenarios.suites()
 
 
 CALM = "1 VUs × 13 requests"  # noqa: RUF001 - times
 
 
-def test_the_framework_is_there() -> None:
-    """Every load of the framework is a scenario with its numbers."""
+def test_the_shipped_scenarios_have_the_loads_of_the_specification() -> None:
+    """Every load of the specification is a scenario with its numbers."""
     loads = {name: in_words(scenarios.load(name).scenario.phases) for name in scenarios.paths()}
     assert loads == {
         "quick": "10 VUs, 30 s",
         "cancel": f"{CALM}; then 10 VUs × 3 requests, 100 % cancelled; then {CALM}",  # noqa: RUF001 - times
-        "capacity": "; then ".join(f"{users} VUs, 90 s" for users in (5, 10, 15, 25, 50, 75, 100, 150)),
+        "capacity": "; then ".join(f"{vus} VUs, 90 s" for vus in (5, 10, 15, 25, 50, 75, 100, 150)),
         "conversation": "5 VUs × 8 requests",  # noqa: RUF001 - times
         "endurance-short": "10 VUs, 60 s",
         "medium": "50 VUs, 120 s",
@@ -193,47 +201,50 @@ def test_the_framework_is_there() -> None:
 
 
 def test_slow_answers_count_for_the_capacity() -> None:
-    """No step takes back what may still be answered: the slowest requests must not be left out of a step."""
+    """No step cancels requests that may still be answered, so the slowest requests count."""
     scenario = scenarios.load("capacity").scenario
     assert scenario.graceful_stop_s >= scenario.request_timeout_s
     assert scenario.objectives
 
 
 def test_an_unknown_scenario_suggests_the_nearest() -> None:
-    """A misspelt name is answered with the one that was meant."""
-    error = _refused("quik")
-    assert error.message == "there is no scenario 'quik'"
+    """The hint has the nearest name, else all names."""
+    error = _fail("quik")
+    assert error.message == "scenario 'quik' does not exist"
     assert error.hint == "did you mean 'quick'?"
-    assert "there are: " in (_refused("zzz").hint or "")
+    assert "existing names: agent-comparison, " in (_fail("zzz").hint or "")
 
 
 def test_a_path_is_a_scenario_too(mine: Path, tmp_path: Path) -> None:
-    """A file anywhere can be run; what it names is looked for beside it first."""
+    """A file anywhere can be run; the files that it names come from its own folder first."""
     other = tmp_path / "elsewhere"
     shutil.copytree(mine, other)
     text = (other / "targets" / "chat.yaml").read_text()
     (other / "targets" / "chat.yaml").write_text(text.replace("path: /api", "path: /other"))
     assert scenarios.load(str(other / "quick.yaml")).target.path.startswith("/other")
-    assert "No such file" in _refused("nowhere.yaml").message
+    assert "No such file" in _fail("nowhere.yaml").message
 
 
-def test_ones_own_hides_the_shipped(mine: Path) -> None:
-    """A user's file is taken before the shipped one of the same name, for stacks as well."""
-    _changed(mine, "seed: 2025", "seed: 7")
+def test_a_users_file_hides_the_shipped_one(mine: Path) -> None:
+    """A user's file is used instead of the shipped one of the same name, for stacks too."""
+    _change(mine, "seed: 2025", "seed: 7")
     assert scenarios.load("quick").scenario.seed == 7
-    _changed(mine, "purpose: Backend", "purpose: My backend", "stacks/embedded.yaml")
+    _change(mine, "purpose: Backend", "purpose: My backend", "stacks/embedded.yaml")
     assert stacks.load("embedded").purpose.startswith("My backend")
 
 
-def test_an_unknown_stack_names_those_there_are() -> None:
-    """A misspelt target is answered with those that there are."""
-    with pytest.raises(ConfigError, match="there is no target 'embeded'") as caught:
+def test_an_unknown_stack_suggests_the_nearest() -> None:
+    """The hint has the nearest name, else all names."""
+    with pytest.raises(ConfigError, match="stack 'embeded' does not exist") as caught:
         stacks.load("embeded")
-    assert caught.value.hint == "there are: compose, compose-ollama, embedded, external"
+    assert caught.value.hint == "did you mean 'embedded'?"
+    with pytest.raises(ConfigError) as caught:
+        stacks.load("zzz")
+    assert caught.value.hint == "existing names: compose, compose-ollama, embedded, external"
 
 
 def test_a_file_is_found_in_the_nearest_folder(mine: Path) -> None:
-    """Beside the scenario, then in the user's folder, then in the shipped one, then nowhere."""
+    """The scenario's folder comes first, then the user's folder, then the shipped one."""
     near = mine / "targets"
     assert find("scenarios", "chat.yaml", near=near) == near / "chat.yaml"
     assert find("scenarios", "quick.yaml", near=near) == Path("scenarios/quick.yaml")

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from bench.core.config.target import Name
 from bench.core.values.duration import PositiveDuration
-from bench.core.values.record import Record
+from bench.core.values.record import FieldError, Record
 
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -47,7 +47,7 @@ class ComposeService(Record):
     @model_validator(mode="after")
     def _whole(self) -> "ComposeService":
         if self.port_variable is not None and self.port is None:
-            raise ValueError("port_variable needs port, the one in the container")
+            raise FieldError(("port_variable",), "needs port, the port in the container")
         return self
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, assert_never
 from pydantic import Field, model_validator
 
 from bench.core.values.duration import Duration, DurationRange, PositiveDuration
-from bench.core.values.record import Record
+from bench.core.values.record import FieldError, Record
 
 _MOST_VUS = 100_000
 _MOST_RATE = 1_000_000
@@ -65,11 +65,10 @@ class RampingVus(_ClosedLoop):
     """Targets that the number of VUs reaches one after the other."""
 
     @model_validator(mode="after")
-    def _has_load(self) -> "RampingVus":
+    def _require_load(self) -> "RampingVus":
         if self.vus == 0:
-            raise ValueError("start_vus and every target are 0")
-        if self.duration_s == 0:
-            raise ValueError("every stage takes 0 s")
+            raise FieldError(("stages",), "start_vus and every target are 0; set a target above 0")
+        _require_time(self.stages)
         return self
 
     @property
@@ -196,11 +195,10 @@ class RampingArrivalRate(_OpenLoop):
     """Targets that the rate reaches one after the other."""
 
     @model_validator(mode="after")
-    def _has_load(self) -> "RampingArrivalRate":
+    def _require_load(self) -> "RampingArrivalRate":
         if self.peak_rps == 0:
-            raise ValueError("start_rate and every target are 0")
-        if self.duration_s == 0:
-            raise ValueError("every stage takes 0 s")
+            raise FieldError(("stages",), "start_rate and every target are 0; set a target above 0")
+        _require_time(self.stages)
         return self
 
     @property
@@ -212,6 +210,11 @@ class RampingArrivalRate(_OpenLoop):
     def duration_s(self) -> float:
         """All stages, in seconds."""
         return sum(stage.duration_s for stage in self.stages)
+
+
+def _require_time(stages: Sequence[VusStage | RateStage]) -> None:
+    if all(stage.duration_s == 0 for stage in stages):
+        raise FieldError(("stages",), "every stage has the duration 0; set one above 0")
 
 
 ClosedLoop = ConstantVus | RampingVus | Spike | PerVuIterations | Cases
@@ -243,7 +246,7 @@ def find_executors(field: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def sessions(phase: ClosedLoop) -> int:
+def count_sessions(phase: ClosedLoop) -> int:
     """Return the number of VUs that send in a phase, each counted once for every time it joins."""
     return phase.sessions if isinstance(phase, RampingVus) else phase.vus
 

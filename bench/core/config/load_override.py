@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from bench.core.config.executors import ClosedLoop, OpenLoop, find_executors, list_fields
 from bench.core.config.scenario import Scenario
 from bench.core.values.duration import format_duration
+from bench.core.values.wording import choice
 from bench.errors import ConfigError
 
 AnyPhase = ClosedLoop | OpenLoop
@@ -86,4 +87,4 @@ def _apply(override: _Override, phase: AnyPhase) -> AnyPhase:
 
 
 def _list_executors(field: str) -> str:
-    return " or ".join(find_executors(field))
+    return choice(find_executors(field))

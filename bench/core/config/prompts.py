@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, model_validator
 
 from bench.core.config.target import Name
-from bench.core.values.record import Record
+from bench.core.values.record import FieldError, Record
 
 Text = Annotated[str, StringConstraints(max_length=1_000_000)]
 
@@ -21,7 +21,7 @@ class Expectation(Record):
     @model_validator(mode="after")
     def _require_success_for_contains(self) -> "Expectation":
         if self.contains is not None and not 200 <= self.status < 300:  # noqa: PLR2004 - success, by RFC 9110
-            raise ValueError("contains needs a status from 200 to 299: a refused message has no answer text")
+            raise FieldError(("contains",), "needs a status from 200 to 299; other answers have no text")
         return self
 
 
@@ -54,8 +54,10 @@ class Prompts(Record):
     @model_validator(mode="after")
     def _require_distinct_ids(self) -> "Prompts":
         ids: set[str] = set()
-        for prompt in self.messages:
+        for index, prompt in enumerate(self.messages):
             if prompt.id in ids:
-                raise ValueError(f"two messages have the id '{prompt.id}'; rename one of them")
+                raise FieldError(
+                    ("messages", index, "id"), f"two messages have the id '{prompt.id}'; rename one of them"
+                )
             ids.add(prompt.id)
         return self

@@ -10,7 +10,7 @@ from bench.core.config.prompts import Prompt
 from bench.core.config.scenario import Scenario
 from bench.core.config.target import Target
 from bench.core.limits.threshold import Thresholds
-from bench.core.values.record import Record
+from bench.core.values.record import FieldError, Record
 
 
 class RunSpec(Record):
@@ -68,8 +68,9 @@ class RunSpec(Record):
         has_open_loop = any(isinstance(phase, OpenLoop) for phase in self.scenario.phases)
         conversations = [prompt.id for prompt in self.prompts if prompt.then]
         if has_open_loop and conversations:
-            raise ValueError(
-                f"message '{conversations[0]}' is a conversation, which waits for answers; "
-                "use an executor with VUs, for example constant-vus"
+            raise FieldError(
+                ("prompts",),
+                f"message '{conversations[0]}' is a conversation, which needs an executor with VUs; "
+                "use for example constant-vus",
             )
         return self

@@ -1,54 +1,60 @@
-"""What the user declares: a scenario, and the messages it sends."""
+"""A scenario: a load, the interface that it goes to, and the limits that must hold."""
 
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, RootModel, model_validator
 
-from bench.core.config.executors import EXECUTORS, ClosedLoop, OpenLoop, Phase, phases_around, sessions
+from bench.core.config.executors import (
+    EXECUTORS,
+    ClosedLoop,
+    OpenLoop,
+    Phase,
+    count_sessions,
+    phases_around,
+)
 from bench.core.config.objective import Objectives
 from bench.core.config.target import Name
 from bench.core.limits.metric_names import require_metric
 from bench.core.limits.threshold import Thresholds
 from bench.core.samples.metrics import metric_of_tail
 from bench.core.values.duration import Duration, PositiveDuration
-from bench.core.values.record import Record
+from bench.core.values.record import FieldError, Record
 
-# Users of an open loop are nobody in particular, so a few are enough.
+# The requests of an open loop have no VU of their own, so a few test users are enough.
 OPEN_LOOP_ACCOUNTS = 50
 
 
 class Tolerance(Record):
-    """How much worse a metric may get before that is a regression.
-
-    Attributes:
-        margin_ratio: Share of the baseline's value, 0.1 for 10 %.
-    """
+    """How much worse a metric may become before the change counts as a regression."""
 
     margin_ratio: Annotated[float, Field(gt=0, lt=10)]
+    """Share of the baseline's value: 0.1 is 10 %."""
 
 
-def _known_metrics(tolerances: dict[str, Tolerance]) -> dict[str, Tolerance]:
+def _check_metrics(tolerances: dict[str, Tolerance]) -> dict[str, Tolerance]:
     for key in tolerances:
         if metric_of_tail(key) is None:
             require_metric(key)
     return tolerances
 
 
-def _executor_properties() -> dict[str, Any]:
+def _merge_executor_properties() -> dict[str, Any]:
     """Return the JSON Schema of every field of every executor, by the field's name in files."""
     properties: dict[str, Any] = {}
-    names: list[str] = []
     for executor in EXECUTORS.values():
         schema = executor.model_json_schema()
         fields = _inline(schema["properties"], schema.get("$defs", {}))
-        names.append(fields["executor"]["const"])
         properties = {**fields, **properties}
-    properties["executor"] = {"description": "The executor's name.", "enum": names, "type": "string"}
+    properties["executor"] = {
+        "description": "Name of the executor. Several executors are written below `phases`.",
+        "enum": list(EXECUTORS),
+        "type": "string",
+    }
     return properties
 
 
 def _inline(schema: Any, definitions: dict[str, Any]) -> Any:
-    """Replace references by what they refer to, so that the schema can stand in another one."""
+    """Replace references by their definitions, so that the schema can be a part of another one."""
     match schema:
         case {"$ref": str() as reference}:
             return _inline(definitions[reference.rpartition("/")[2]], definitions)
@@ -60,8 +66,7 @@ def _inline(schema: Any, definitions: dict[str, Any]) -> Any:
             return schema
 
 
-_EXECUTOR_PROPERTIES = _executor_properties()
-_EXECUTOR_FIELDS = frozenset(_EXECUTOR_PROPERTIES)
+_EXECUTOR_PROPERTIES = _merge_executor_properties()
 
 
 def _allow_executor_at_top(schema: dict[str, Any]) -> None:
@@ -73,7 +78,8 @@ def _allow_executor_at_top(schema: dict[str, Any]) -> None:
 class Scenario(Record):
     """A load, the interface that it goes to, and the limits that must hold.
 
-    A scenario with one executor may have the executor's fields at its top level; several stand in `phases`.
+    A scenario with one executor has the executor's fields at its top level. Several executors are written
+    below `phases`.
     """
 
     model_config = ConfigDict(json_schema_extra=_allow_executor_at_top)
@@ -81,11 +87,11 @@ class Scenario(Record):
     name: Name
     """Name of the file without its ending."""
     purpose: Annotated[str, Field(min_length=1)]
-    """One sentence for people."""
+    """Purpose of the scenario in one sentence."""
     target: Name
     """Name of the interface that the requests go to: a file in `scenarios/targets/`."""
     compare_with: Name | None = None
-    """A second target that gets every message too. The report shows how much longer the first one takes."""
+    """A second target that gets every message too. The report compares the response times of the two."""
     seed: int
     """Seed of the order of messages, of think times, and of random arrivals."""
     prompts: str
@@ -98,12 +104,12 @@ class Scenario(Record):
     thresholds: Thresholds = {}
     """Limits that fail the run even without a baseline, by metric, in k6's grammar."""
     objectives: Objectives = {}
-    """Milliseconds that a good answer takes at most, by metric. The share of good answers is the goodput."""
+    """Upper limit of a good answer in milliseconds, by metric. The share of good answers is the goodput."""
     recovery_ratio: Annotated[float, Field(ge=1)] | None = None
-    """Highest ratio of waiting after cancellations to waiting before them."""
+    """Highest ratio of the waiting time after cancellations to the waiting time before them."""
     fixtures: tuple[Name, ...] = ()
-    """Fixtures of the stack that the scenario needs in the stack's store."""
-    tolerances: Annotated[dict[str, Tolerance], AfterValidator(_known_metrics)] = {}
+    """Fixtures of the stack that must be in the stack's store during the run."""
+    tolerances: Annotated[dict[str, Tolerance], AfterValidator(_check_metrics)] = {}
     """Margins that differ from the default, by metric."""
     request_timeout_s: Annotated[PositiveDuration, Field(alias="request_timeout")] = 120.0
     """A request that takes longer has the outcome `timeout`."""
@@ -115,41 +121,48 @@ class Scenario(Record):
     def _move_executor_to_phases(cls, data: Any) -> Any:
         if not isinstance(data, dict) or "phases" in data:
             return data
-        own = {key: value for key, value in data.items() if key not in _EXECUTOR_FIELDS}
-        phase = {key: value for key, value in data.items() if key in _EXECUTOR_FIELDS}
-        return {**own, "phases": (phase,)} if phase else own
+        phase = {key: data[key] for key in data if key in _EXECUTOR_PROPERTIES}
+        if not phase:
+            return data
+        rest = {key: data[key] for key in data if key not in _EXECUTOR_PROPERTIES}
+        return {**rest, "phases": (phase,)}
 
     @model_validator(mode="after")
-    def _measures(self) -> "Scenario":
+    def _check_phases(self) -> "Scenario":
         if all(phase.warm_up for phase in self.phases):
-            raise ValueError("every stage is a warm-up, so nothing would be measured")
+            last = len(self.phases) - 1
+            raise FieldError(("phases", last, "warm_up"), "every phase is a warm-up; add one that is not")
         if self.compare_with is not None and any(isinstance(phase, OpenLoop) for phase in self.phases):
-            raise ValueError("a target beside needs closed loops: its requests come after the target's")
+            raise FieldError(
+                ("compare_with",), "needs an executor with VUs, because each VU asks both targets in turn"
+            )
         if self.recovery_ratio is not None and phases_around(self.phases) is None:
-            raise ValueError("recovery_ratio needs a stage with cancel_ratio between two without")
+            raise FieldError(
+                ("recovery_ratio",), "needs a phase with cancel_ratio between two phases without it"
+            )
         return self
 
     @property
     def vus(self) -> int:
-        """The most virtual users of a closed loop that are there at once; 0 when all loops are open."""
+        """The most VUs that are active at once; 0 if all loops are open."""
         return max((phase.vus for phase in self.phases if isinstance(phase, ClosedLoop)), default=0)
 
     @property
     def accounts(self) -> int:
-        """How many test users the scenario needs."""
+        """Number of test users that the scenario needs."""
         accounts = 0
         for phase in self.phases:
-            needed = OPEN_LOOP_ACCOUNTS if isinstance(phase, OpenLoop) else sessions(phase)
+            needed = OPEN_LOOP_ACCOUNTS if isinstance(phase, OpenLoop) else count_sessions(phase)
             accounts = max(accounts, needed)
         return accounts
 
     @property
     def duration_s(self) -> float:
-        """How long requests are sent at most, in seconds."""
+        """Longest time in which requests are sent, in seconds."""
         return sum(phase.duration_s for phase in self.phases)
 
 
 class Suites(RootModel[dict[Name, Annotated[tuple[Name, ...], Field(min_length=1)]]]):
-    """Which scenarios run together, by the suite's name."""
+    """Names of the scenarios that run together, by suite."""
 
     model_config = ConfigDict(frozen=True)

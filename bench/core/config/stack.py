@@ -18,7 +18,7 @@ from bench.core.config.target import Name, Target, TierName
 from bench.core.config.watching import Check, Limits, Readings
 from bench.core.limits.threshold import Thresholds
 from bench.core.values.duration import PositiveDuration
-from bench.core.values.record import Record
+from bench.core.values.record import FieldError, Record
 from bench.errors import ConfigError
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
@@ -182,7 +182,7 @@ class Stack(Record):
     @model_validator(mode="after")
     def _one_kind(self) -> "Stack":
         if self.services and self.compose is not None:
-            raise ValueError("services are processes, compose is containers: declare one of them")
+            raise FieldError(("compose",), "a stack has services or compose, not both; remove one of them")
         return self
 
     @property

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from bench.core.values.record import Record
+from bench.core.values.record import FieldError, Record
 
 NAME = r"[a-z0-9][a-z0-9-]{0,63}"  # of a scenario, a suite, a target, a stack
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
@@ -67,7 +67,10 @@ class SseAnswer(_Answer):
     @model_validator(mode="after")
     def _ends(self) -> "SseAnswer":
         if self.done_event is None and self.done_data is None:
-            raise ValueError("say how the stream ends: done_event or done_data")
+            raise FieldError(
+                ("done_event",),
+                "is missing; write the event or, as done_data, the data that ends the stream",
+            )
         return self
 
 

@@ -1,23 +1,24 @@
 """Checks of the metrics that files name."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from bench.core.samples.metrics import METRICS, metric, tier_name
+from bench.core.values.nearest import find_nearest
+from bench.core.values.record import FieldError
 
 
 def require_metric(key: str) -> None:
     """Check that a metric exists; every tier has one.
 
     Raises:
-        ValueError: It does not; the message suggests the nearest name and lists all.
+        FieldError: It does not; the message suggests the nearest name and lists all.
     """
     if key in METRICS or tier_name(key):
         return
-    nearest = get_close_matches(key, METRICS, n=1)
-    suggestion = f"did you mean '{nearest[0]}'? " if nearest else ""
-    raise ValueError(
-        f"there is no metric '{key}'; {suggestion}metrics: {', '.join(METRICS)} and tier.<tier>_ms"
+    nearest = find_nearest(key, METRICS)
+    suggestion = f"did you mean '{nearest}'? " if nearest else ""
+    raise FieldError(
+        (key,), f"there is no metric '{key}'; {suggestion}metrics: {', '.join(METRICS)} and tier.<tier>_ms"
     )
 
 

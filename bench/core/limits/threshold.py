@@ -9,7 +9,7 @@ from bench.core.limits.metric_names import require_metric
 from bench.core.samples.metric import MetricKind
 from bench.core.samples.metrics import metric
 from bench.core.values.duration import Duration
-from bench.core.values.record import Record
+from bench.core.values.record import FieldError, Record
 
 
 class Threshold(Record):
@@ -35,10 +35,10 @@ def _check_thresholds(thresholds: "dict[str, tuple[Threshold, ...]]") -> "dict[s
         require_metric(key)
         kind = metric(key).kind
         methods = _list_methods(kind)
-        for limit in limits:
+        for index, limit in enumerate(limits):
             if limit.expression.method not in methods:
                 shown = ", ".join("p(N)" if method == "p" else method for method in methods)
-                raise ValueError(f"'{limit.expression}': {key} is a {kind}, which has {shown}")
+                raise FieldError((key, index), f"'{limit.expression}': {key} is a {kind}, which has {shown}")
     return thresholds
 
 

@@ -21,7 +21,7 @@ from bench.core.config.executors import (
     RampingArrivalRate,
     RampingVus,
     Spike,
-    sessions,
+    count_sessions,
 )
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
@@ -119,7 +119,7 @@ class RunPlan(Record):
         """
         load = self.phases[phase]
         assert not isinstance(load, OpenLoop)  # noqa: S101 - the engine asks closed loops only
-        messages = enumerate(self._messages(phase, vu, sessions(load)))
+        messages = enumerate(self._messages(phase, vu, count_sessions(load)))
         for exchange, (prompt, step) in messages:  # pragma: no branch - it has no end
             think_time_s = (
                 self._think_time_s(load.think_time_s, f"{phase}:{vu}:{exchange}") if exchange else 0.0

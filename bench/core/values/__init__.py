@@ -1,1 +1,1 @@
-"""Numbers, their units and statistics, and their wording."""
+"""Numbers with units, their statistics, and how they are written."""

@@ -1,20 +1,21 @@
-"""The one kind of value that travels between the pipeline's steps."""
+"""The base of all values that are written to files, and of errors in them."""
 
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-# What no measurement reaches, and what arithmetic still bears: a file may say anything.
-_MOST = 10**15
-Count = Annotated[int, Field(ge=0, le=_MOST)]
-NotNegative = Annotated[float, Field(ge=0, le=_MOST)]
-Number = Annotated[float, Field(ge=-_MOST, le=_MOST)]
+# No measurement reaches this number, and sums of such numbers stay finite; files may contain any number.
+_LARGEST = 10**15
+Count = Annotated[int, Field(ge=0, le=_LARGEST)]
+NotNegative = Annotated[float, Field(ge=0, le=_LARGEST)]
+Number = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
 
 
 class Record(BaseModel):
     """A frozen, serialisable value that refuses unknown fields and non-finite numbers.
 
-    A field with an alias has the alias in files. Python code uses its own name, which ends in the unit.
+    A field with an alias has the alias in files. Python code uses the field's own name, which ends in the
+    unit. The string below a field is its description in the JSON Schema.
     """
 
     model_config = ConfigDict(
@@ -26,3 +27,16 @@ class Record(BaseModel):
         validate_by_alias=True,
         serialize_by_alias=True,
     )
+
+
+class FieldError(ValueError):
+    """A value that contradicts another one. A validator raises it to name the field that is wrong.
+
+    Args:
+        path: The field from the validated object on, as files name it, such as `("stages", 0)`.
+        message: The problem, without the field's name.
+    """
+
+    def __init__(self, path: tuple[str | int, ...], message: str) -> None:
+        super().__init__(message)
+        self.path = path

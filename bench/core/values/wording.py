@@ -1,5 +1,7 @@
 """Numbers as people read them. What is not known is a dash, never 0."""
 
+from collections.abc import Sequence
+
 DASH = "–"  # noqa: RUF001 - the dash that stands for no data
 MINUS = "\u2212"
 THOUSAND = 1000.0  # from here on a count is written out
@@ -80,6 +82,12 @@ def size(size_bytes: float) -> str:
 def listing(parts: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def choice(names: Sequence[str]) -> str:
+    """Write alternatives: `a`, `a or b`, `a, b or c`."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _signed(text: str) -> str:

@@ -208,5 +208,5 @@ def test_secrets_are_named_where_they_are_used() -> None:
 
 def test_a_stack_is_of_one_kind() -> None:
     """Processes and containers together would leave open which service is meant."""
-    with pytest.raises(ValidationError, match="declare one of them"):
+    with pytest.raises(ValidationError, match="not both"):
         make_stack(compose=COMPOSE)

@@ -14,7 +14,7 @@ from bench.core.config.executors import (
     ConstantVus,
     RampingArrivalRate,
     RateStage,
-    sessions,
+    count_sessions,
 )
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
@@ -327,7 +327,7 @@ def test_no_loop_has_more_vus_than_it_declares(phase: dict[str, Any]) -> None:
     load = make_scenario(phases=[phase]).phases[0]
     assert isinstance(load, ClosedLoop)
     spans = spans_of(**phase)
-    assert [span.vu for span in spans] == list(range(sessions(load)))
+    assert [span.vu for span in spans] == list(range(count_sessions(load)))
     assert all(0.0 <= span.start_s < span.end_s <= load.duration_s for span in spans)
     assert max(present(spans, span.start_s) for span in spans) == load.vus
 
