@@ -34,9 +34,9 @@ class Trial(Record):
     failed: int
     """Number of failed requests; the cause is the load generator or its machine."""
     ttft: Bias | None
-    """Error of the time to first token; None without answered requests."""
+    """Error of the time to first token; null without answered requests."""
     e2e: Bias | None
-    """Error of the response time; None without answered requests."""
+    """Error of the response time; null without answered requests."""
 
 
 class Calibration(Record):
@@ -47,7 +47,7 @@ class Calibration(Record):
     before: Trial
     """The trial before the run."""
     after: Trial | None
-    """The trial after the run; None if the run was interrupted."""
+    """The trial after the run; null if the run was interrupted."""
 
 
 def trial(samples: Samples) -> Trial:

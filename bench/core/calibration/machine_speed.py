@@ -7,6 +7,7 @@ The reference workload measures the speed. The effect on a metric is removed by 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -25,6 +26,14 @@ SPEED_PRIOR_DF = 6
 # An environment shift is a difference of machine speed above this ratio, with a p value below this level.
 SHIFT_RATIO = 0.05
 SHIFT_ALPHA = 0.01
+
+
+class MeasuredRun(Protocol):
+    """A run with times of the reference workload: of a result, of a baseline or of a history."""
+
+    @property
+    def reference_workload(self) -> ReferenceWorkload | None:
+        """Times of the reference workload; None if it did not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +71,13 @@ class MachineSpeed:
         return abs(self.log_slowdown) > math.log1p(SHIFT_RATIO) and p_value < SHIFT_ALPHA
 
 
-def compare_speed(
-    heads: Sequence[ReferenceWorkload | None], base: Sequence[ReferenceWorkload | None]
-) -> MachineSpeed | None:
+def compare_speed(heads: Sequence[MeasuredRun], base: Sequence[MeasuredRun]) -> MachineSpeed | None:
     """Return the machine speed of runs; None unless all of them ran the same reference workload."""
-    workloads = [workload for workload in (*heads, *base) if workload is not None]
-    if len(workloads) < len(heads) + len(base):
-        return None
+    workloads: list[ReferenceWorkload] = []
+    for run in (*heads, *base):
+        if run.reference_workload is None:
+            return None
+        workloads.append(run.reference_workload)
     versions = {(workload.version, workload.pieces) for workload in workloads}
     if len(versions) != 1:
         return None

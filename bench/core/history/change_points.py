@@ -44,7 +44,7 @@ class ChangePoint(Record):
     started_at: AwareDatetime
     """Start of that run."""
     commit: str | None
-    """Commit of that run; None outside a repository."""
+    """Commit of that run; null outside a repository."""
     last_run_id: str
     """Id of the last run on the old level."""
     last_commit: str | None
@@ -54,7 +54,7 @@ class ChangePoint(Record):
     after: float
     """The new level: the median of its runs."""
     change_ratio: float | None
-    """The change as a share of the old level; None if the old level is 0."""
+    """The change as a share of the old level; null if the old level is 0."""
     p_value: float
     """P value of a change this clear at any position, times the number of tested metrics (Bonferroni)."""
     worse: bool

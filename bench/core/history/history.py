@@ -36,7 +36,7 @@ class HistoryPoint(Record):
     started_at: AwareDatetime
     """Start of the run."""
     commit: str | None
-    """The measured commit; None outside a repository."""
+    """The measured commit; null outside a repository."""
     dirty: bool | None
     """Whether there were uncommitted changes; None outside a repository."""
     tool_version: str
@@ -52,11 +52,11 @@ class HistoryPoint(Record):
     figures: dict[str, Annotated[float, Field(ge=0)]]
     """Typical value of each deciding metric and of each tier, in the metric's unit."""
     reference_workload: ReferenceWorkload | None = None
-    """Times of the reference workload; None if it did not run."""
+    """Times of the reference workload; null if it did not run."""
     vitals: Vitals | None = None
-    """Numbers for charts, which nothing is judged by; None in lines of older versions."""
+    """Numbers for charts, without influence on decisions; null in lines of older versions."""
     workflow_run: Annotated[int, Field(gt=0, le=10**15)] | None = None
-    """Number of the GitHub workflow run that measured the run; None without one."""
+    """Number of the GitHub workflow run that measured the run; null without one."""
 
     @field_validator("figures")
     @classmethod
@@ -78,7 +78,7 @@ def to_history_point(result: RunResult, workflow_run: int | None = None) -> Hist
 
     Args:
         result: The run.
-        workflow_run: Number of the GitHub workflow run that measured it; None without one.
+        workflow_run: Number of the GitHub workflow run that measured it, if there is one.
 
     Raises:
         ConfigError: The run has injected faults.

@@ -26,7 +26,7 @@ from bench.core.verdict.baseline import MIN_RUNS, BaselineRun, PinnedBaseline
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.shift import Shift, shift_from_baseline
 from bench.core.verdict.success import SUCCESS, count_successes, judge_success
-from bench.core.verdict.verdict import MARGIN_RATIO, MetricComparison, judge_shifts, sort_by_part
+from bench.core.verdict.verdict import MARGIN_RATIO, MetricComparison, judge_shifts, regressions, sort_by_part
 
 RECENT_RUNS = 20  # an older change for the worse counts as the present state
 _ALL = "all messages"
@@ -83,19 +83,19 @@ class Trend(Record):
         """The changes that fail the trend: deciding metrics first, and the largest of each part first."""
         changes: list[ChangePoint] = []
         for row in self.metrics:
-            changes += (change for change in row.change_points if change.unresolved)
+            changes += filter(_is_unresolved, row.change_points)
         return tuple(sorted(changes, key=_change_order))
 
     @property
     def drifted(self) -> tuple[MetricComparison, ...]:
         """The deciding metrics that regressed compared with the pinned baseline."""
-        return tuple(row for row in self.against_pinned if row.regressed)
+        return regressions(self.against_pinned)
 
     @property
     def worse(self) -> frozenset[str]:
         """Keys of the metrics that fail the trend."""
-        changed = {change.key for change in self.unresolved}
-        return frozenset(changed | {row.key for row in self.drifted})
+        rows: tuple[ChangePoint | MetricComparison, ...] = (*self.unresolved, *self.drifted)
+        return frozenset(row.key for row in rows)
 
 
 def select_comparable(points: Sequence[HistoryPoint]) -> ComparableHistory:
@@ -111,7 +111,7 @@ def select_comparable(points: Sequence[HistoryPoint]) -> ComparableHistory:
         different = differences(newest.fingerprint, point.fingerprint)
         (unlike if different else comparable).append(point)
     runs = comparable[-MAX_TREND_RUNS:]
-    speed = _compare_speed([], runs) if not newest.fingerprint.simulated else None
+    speed = compare_speed([], runs) if not newest.fingerprint.simulated else None
     return ComparableHistory(
         runs=runs,
         older=len(comparable) - len(runs),
@@ -127,7 +127,7 @@ def trend(
 
     Args:
         points: At least one run of one scenario on one stack in one environment, oldest first.
-        pinned: The pinned baseline; None without one.
+        pinned: The pinned baseline, if there is one.
         recent: A change for the worse fails if it is within this number of the newest runs.
     """
     return judge_history(select_comparable(points), pinned, recent)
@@ -181,6 +181,10 @@ def _change_order(change: ChangePoint) -> tuple[int, float, str]:
     return _part_rank(metric(change.key).part), -change_size(change), change.key
 
 
+def _is_unresolved(change: ChangePoint) -> bool:
+    return change.unresolved
+
+
 def _part_rank(part: Part) -> int:
     return list(Part).index(part)
 
@@ -192,14 +196,6 @@ def _vanished(history: ComparableHistory) -> tuple[str, ...]:
     return tuple(sorted(earlier - history.series.keys()))
 
 
-def _compare_speed(
-    heads: Sequence[HistoryPoint], base: Sequence[HistoryPoint | BaselineRun]
-) -> MachineSpeed | None:
-    head_workloads = [run.reference_workload for run in heads]
-    base_workloads = [run.reference_workload for run in base]
-    return compare_speed(head_workloads, base_workloads)
-
-
 def _correct(key: str, series: Series, speed: MachineSpeed | None) -> Series:
     """Remove the effect of the machines from a metric.
 
@@ -209,8 +205,13 @@ def _correct(key: str, series: Series, speed: MachineSpeed | None) -> Series:
     row = metric(key)
     if speed is None or row.kind is not MetricKind.TREND:
         return series
-    y = np.array([stats.started_log(point.value, row.smallest_change) for point in series])
-    x = np.array([speed.base_log_times[point.position] for point in series])
+    log_values: list[float] = []
+    log_times: list[float] = []
+    for point in series:
+        log_values.append(stats.started_log(point.value, row.smallest_change))
+        log_times.append(speed.base_log_times[point.position])
+    y = np.array(log_values)
+    x = np.array(log_times)
     slope = workload_slope(x, y)
     corrected = np.exp(y - slope * (x - x.mean())) - row.smallest_change
     pairs = zip(series, corrected, strict=True)
@@ -230,7 +231,7 @@ def _compare_with_pinned(
     comparable = [run for run in pinned.runs if not differences(fingerprint, run.fingerprint)]
     if len(comparable) < MIN_RUNS or len(newest) < LEVEL_RUNS:
         return ()
-    speed = None if fingerprint.simulated else _compare_speed(newest, comparable)
+    speed = None if fingerprint.simulated else compare_speed(newest, comparable)
     if speed is not None:
         # The level is one value, on a machine of the median speed of the newest runs.
         speed = replace(speed, head_log_times=(float(np.median(speed.head_log_times)),))

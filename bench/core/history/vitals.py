@@ -1,4 +1,4 @@
-"""Numbers of a run that a history keeps for charts and tables. Nothing is judged by them."""
+"""Numbers of a run that a history keeps for charts and tables. They do not influence decisions."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ Ratio = Annotated[float, Field(ge=0, le=1)]
 
 
 class LatencyPercentiles(Record):
-    """Percentiles of a latency, in milliseconds; None with too few requests."""
+    """Percentiles of a latency, in milliseconds; null with too few requests."""
 
     p50: NotNegative | None = None
     """Median."""
@@ -56,7 +56,7 @@ class Vitals(Record):
     outcomes: dict[Outcome, Count] = {}
     """Number of requests by outcome."""
     goodput_ratio: Ratio | None = None
-    """Share of requests that met every objective; None without objectives."""
+    """Share of requests that met every objective; null without objectives."""
     crossed: tuple[str, ...] = ()
     """Crossed thresholds, as the scenario writes them."""
     usage: dict[str, ServiceUsage] = {}
@@ -64,7 +64,7 @@ class Vitals(Record):
     up: dict[str, Ratio] = {}
     """Share of the time that each health check was up; empty without health checks."""
     alerts: tuple[str, ...] | None = None
-    """Alerts, one sentence each; None if they were not checked."""
+    """Alerts, one sentence each; null if they were not checked."""
 
 
 def vitals_of(result: RunResult) -> Vitals:

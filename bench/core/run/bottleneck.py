@@ -43,15 +43,15 @@ class LoadBand(Record):
     requests: Count
     """Number of requests that were planned at this load."""
     p50_ms: Number | None
-    """Median response time; None with so few requests that it would be the maximum."""
+    """Median response time; null with so few requests that it would be the maximum."""
     p95_ms: Number | None
-    """95th percentile of the response time, or None."""
+    """95th percentile of the response time, or null."""
     unreliable: tuple[str, ...] = ()
     """Names of the percentiles that have too few requests to be reliable."""
     success_ratio: NotNegative
     """Share of the requests that succeeded."""
     requests_rps: NotNegative | None
-    """Responses per second at this load; None if it lasted no time."""
+    """Responses per second at this load; null if it lasted no time."""
     shares: dict[str, NotNegative] = {}
     """Share of the response time by tier, with `unattributed`; empty without reported tier times."""
     crossed: tuple[ThresholdResult, ...] = ()
@@ -73,11 +73,11 @@ class Bottleneck(Record):
     bands: Annotated[tuple[LoadBand, ...], Field(min_length=1)]
     """The bands from the smallest to the largest load; each request is in one band."""
     planned_vus: Count | None
-    """Largest number of VUs in the scenario; None if the load is a number of requests in flight."""
+    """Largest number of VUs in the scenario; null if the load is a number of requests in flight."""
     limit_count: Count
     """Number of limits that each band is judged by."""
     saturated_band: Count | None = None
-    """Index of the first saturated band, from 0; None if no load is saturated."""
+    """Index of the first saturated band, from 0; null if no load is saturated."""
 
     @model_validator(mode="after")
     def _check_references(self) -> "Bottleneck":
@@ -203,8 +203,11 @@ def _largest_rps(bands: Sequence[LoadBand]) -> float:
 
 
 def _most_planned_vus(plan: RunPlan) -> int:
-    closed = [phase for phase in plan.phases if isinstance(phase, ClosedLoop)]
-    return max(phase.vus for phase in closed if not phase.warm_up)
+    most = 0
+    for phase in plan.phases:
+        if isinstance(phase, ClosedLoop) and not phase.warm_up:
+            most = max(most, phase.vus)
+    return most
 
 
 def _make_bands(
@@ -223,7 +226,6 @@ def _make_bands(
     bands: list[LoadBand] = []
     for number in range(banded.count):
         band_load = load[banded.bands == number]
-        crossed = [limit for limit in judged[number] if limit.result.crossed]
         bands.append(
             LoadBand(
                 vus=(int(band_load.min()), int(band_load.max())),
@@ -231,7 +233,7 @@ def _make_bands(
                 success_ratio=successes[number] / sizes[number],
                 requests_rps=rps[number],
                 shares=shares[number],
-                crossed=tuple(limit.result for limit in crossed),
+                crossed=tuple(limit.result for limit in judged[number] if limit.result.crossed),
                 certain=_certain(judged[number]),
                 p50_ms=stats.quantile(latencies_ms[number], _PERCENTILES["p50"]),
                 p95_ms=stats.quantile(latencies_ms[number], _PERCENTILES["p95"]),
@@ -243,8 +245,11 @@ def _make_bands(
 
 def _certain(limits: Sequence[_JudgedLimit]) -> bool:
     """Whether one crossed limit is certain, or else whether all kept limits are."""
-    crossed = [limit.certain for limit in limits if limit.result.crossed]
-    return any(crossed) if crossed else all(limit.certain for limit in limits)
+    crossed: list[bool] = []
+    kept: list[bool] = []
+    for limit in limits:
+        (crossed if limit.result.crossed else kept).append(limit.certain)
+    return any(crossed) if crossed else all(kept)
 
 
 def _response_rates(active: ActiveVus, finished_s: Floats, largest_loads: Counts) -> list[float | None]:

@@ -23,7 +23,7 @@ class Overhead(Record):
     mean_ms: Number
     """Mean difference."""
     low_ms: Number | None
-    """Lower end of its 90 % interval; None for a single pair."""
+    """Lower end of its 90 % interval; null for a single pair."""
     high_ms: Number | None
     """Upper end of the interval."""
     ratio: Number | None

@@ -32,7 +32,7 @@ class Recovery(Record):
     before_ms: Number
     """Mean of the phase before."""
     after_ms: Number | None
-    """Mean of the phase after; None without successful requests there."""
+    """Mean of the phase after; null without successful requests there."""
     ratio: Number | None
     """The latency after divided by the latency before."""
 

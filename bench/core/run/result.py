@@ -71,7 +71,7 @@ class Provenance(Record):
     python_version: str
     """Python version of the load generator."""
     commit: str | None
-    """Commit of the repository in which the run was started; None outside a repository."""
+    """Commit of the repository in which the run was started; null outside a repository."""
     dirty: bool | None
     """Whether that repository had uncommitted changes; None outside a repository."""
     injections: dict[str, float] = {}
@@ -94,19 +94,19 @@ class RunResult(Record):
     thresholds: tuple[ThresholdResult, ...]
     """The scenario's thresholds with their results."""
     calibration: Calibration | None = None
-    """Error of the load generator on this machine; None without calibration."""
+    """Error of the load generator on this machine; null without calibration."""
     reference_workload: ReferenceWorkload | None = None
-    """Times of the reference workload; None if it did not run."""
+    """Times of the reference workload; null if it did not run."""
     host: Host | None = None
-    """Disturbances of the machine; None if they were not measured."""
+    """Disturbances of the machine; null if they were not measured."""
     validity: Validity
     """Whether the measurement is valid."""
     stop: Stop | None = None
-    """Why the run ended early; None if it did not."""
+    """Why the run ended early; null if it did not."""
     warnings: tuple[str, ...] = ()
     """Warnings of the measurement."""
     alerts: tuple[Alert, ...] | None = None
-    """Alerts of the stack's limits; None in results of versions without alerts."""
+    """Alerts of the stack's limits; null in results of versions without alerts."""
 
     @property
     def crossed(self) -> tuple[str, ...]:

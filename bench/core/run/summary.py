@@ -34,22 +34,22 @@ PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 
 
 class MetricSummary(Record):
-    """One metric over a run, in the metric's unit. An absent value is None, never 0."""
+    """One metric over a run, in the metric's unit. An absent value is null, never 0."""
 
     count: Count
     """Number of values."""
     mean: Number
     """Arithmetic mean; for a rate, the share of successes."""
     typical: Number | None = None
-    """Mean of the prompts' typical values, on the compared scale; None for rates."""
+    """Mean of the prompts' typical values, on the compared scale; null for rates."""
     p50: Number | None = None
-    """Median; None with so few values that a quantile would be the maximum."""
+    """Median; null with so few values that a quantile would be the maximum."""
     p90: Number | None = None
-    """90th percentile, or None."""
+    """90th percentile, or null."""
     p95: Number | None = None
-    """95th percentile, or None."""
+    """95th percentile, or null."""
     p99: Number | None = None
-    """99th percentile, or None."""
+    """99th percentile, or null."""
     unreliable: tuple[str, ...] = ()
     """Names of the quantiles that have too few values to be reliable."""
     figures: dict[str, Number] = {}
@@ -62,9 +62,9 @@ class ErrorSample(Record):
     outcome: Outcome
     """How the request failed."""
     status: int | None
-    """HTTP status; None without a response."""
+    """HTTP status; null without a response."""
     detail: str | None
-    """Error text; None if there is none."""
+    """Error text; null without one."""
     prompt: str
     """Id of the prompt."""
     at_s: Number
@@ -77,7 +77,7 @@ class Goodput(Record):
     ratio: NotNegative
     """Their share of all requests."""
     rps: NotNegative | None
-    """Their number per second; None if the run took no time."""
+    """Their number per second; null if the run took no time."""
 
 
 class TokenGaps(Record):
@@ -103,21 +103,21 @@ class RunSummary(Record):
     requests: Count
     """Number of answered and failed requests, without cancelled ones."""
     requests_rps: NotNegative | None
-    """Successful requests per second; None if the run took no time."""
+    """Successful requests per second; null if the run took no time."""
     tokens_tps: NotNegative | None = None
-    """Output tokens of successful requests per second; None without tokens."""
+    """Output tokens of successful requests per second; null without tokens."""
     outcomes: dict[Outcome, Count]
     """Number of requests by outcome."""
     overhead: Overhead | None = None
-    """Overhead of the target over the compared target; None without one."""
+    """Overhead of the target over the compared target; null without one."""
     recovery: Recovery | None = None
-    """Latency after cancellations; None if the scenario has no cancellations."""
+    """Latency after cancellations; null if the scenario has no cancellations."""
     bottleneck: Bottleneck | None = None
-    """The run by load; None without answered requests."""
+    """The run by load; null without answered requests."""
     goodput: Goodput | None = None
-    """Responses within the objectives; None without objectives or without answered requests."""
+    """Responses within the objectives; null without objectives or without answered requests."""
     itl: TokenGaps | None = None
-    """Inter-token latency; None without streamed responses."""
+    """Inter-token latency; null without streamed responses."""
     failed_blocks: Annotated[int, Field(ge=0, le=BLOCKS)]
     """Number of blocks (sixths of the run) with a failed request."""
     counters: dict[str, dict[str, NotNegative]] = {}

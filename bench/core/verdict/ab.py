@@ -7,22 +7,23 @@ needed.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from bench.core.calibration.calibration import Calibration
 from bench.core.config.scenario import Tolerance
-from bench.core.run.counters import changed_counters
 from bench.core.run.figures import figures_of
 from bench.core.run.recording import Recording, shift_clock
 from bench.core.run.result import RunResult
+from bench.core.run.summary import RunSummary
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric
-from bench.core.samples.sample import GaugeSample, Probe, ResourceSample
+from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stop
 from bench.core.samples.samples import SampleLog
 from bench.core.values.histogram import Histogram
-from bench.core.verdict.compare import Comparison, Decision, crossed_thresholds, decide
+from bench.core.verdict.compare import Comparison, Decision, crossed_thresholds, decide, exact_changes
 from bench.core.verdict.shift import MIN_PAIRS, Figures, Shift, shift_of_pairs
 from bench.core.verdict.success import count_successes, judge_success
-from bench.core.verdict.verdict import MetricComparison, Verdict, judge_shifts, sort_by_part
+from bench.core.verdict.verdict import MetricComparison, Verdict, judge_shifts, sort_by_part, values_by_run
 from bench.core.watch.host import noisiest
-from bench.core.watch.work import changed_work, sum_work
+from bench.core.watch.work import sum_work
 
 # Half of the margin of a baseline: consecutive runs on one machine show smaller changes.
 AB_MARGIN_RATIO = 0.05
@@ -53,10 +54,11 @@ def compare_pairs(
             decision=Decision.INVALID, reasons=tuple(dict.fromkeys(invalid)), base_name=base_name
         )
 
-    metrics = _judge_metrics(base, head, joined_head.scenario.tolerances)
+    base_summaries = [run.summary for run in base]
+    head_summaries = [run.summary for run in head]
+    metrics = _judge_metrics(base_summaries, head_summaries, joined_head.scenario.tolerances)
     decision, reasons = decide(crossed_thresholds(joined_head), metrics)
-    counters = changed_counters(joined_head.summary.counters, [run.summary.counters for run in base])
-    work = changed_work([run.summary.done for run in head], [run.summary.done for run in base])
+    counters, work = exact_changes(joined_head.summary, head_summaries, base_summaries)
     return Comparison(
         decision=decision,
         reasons=(*reasons, *map(str, counters), *map(str, work)),
@@ -76,7 +78,10 @@ def join_recordings(recordings: Sequence[Recording]) -> Recording:
     probes: list[Probe] = []
     gauges: list[GaugeSample] = []
     token_gaps: dict[int, Histogram] = {}
+    planned_s = 0.0
     elapsed_s = 0.0
+    stop: Stop | None = None
+    calibration: Calibration | None = None
     for recording in recordings:
         for sample in recording.samples.shift(elapsed_s):
             samples.append(sample)
@@ -85,12 +90,13 @@ def join_recordings(recordings: Sequence[Recording]) -> Recording:
         resources += shift_clock(recording.resources, elapsed_s)
         probes += shift_clock(recording.probes, elapsed_s)
         gauges += shift_clock(recording.gauges, elapsed_s)
+        planned_s += recording.planned_s
         elapsed_s += recording.elapsed_s
-    stops = filter(None, (recording.stop for recording in recordings))
-    calibrations = filter(None, (recording.calibration for recording in recordings))
+        stop = stop or recording.stop
+        calibration = calibration or recording.calibration
     return replace(
         recordings[0],
-        planned_s=sum(recording.planned_s for recording in recordings),
+        planned_s=planned_s,
         elapsed_s=elapsed_s,
         samples=samples.since(0),
         token_gaps=token_gaps,
@@ -98,46 +104,39 @@ def join_recordings(recordings: Sequence[Recording]) -> Recording:
         probes=tuple(probes),
         gauges=tuple(gauges),
         work=sum_work([recording.work for recording in recordings]),
-        stop=next(stops, None),
-        calibration=next(calibrations, None),
+        stop=stop,
+        calibration=calibration,
         host=noisiest([recording.host for recording in recordings]),
     )
 
 
 def _judge_metrics(
-    base: Sequence[RunResult], head: Sequence[RunResult], tolerances: Mapping[str, Tolerance]
+    base: Sequence[RunSummary], head: Sequence[RunSummary], tolerances: Mapping[str, Tolerance]
 ) -> tuple[MetricComparison, ...]:
     """Judge success and every metric that the pairs have."""
-    base_summaries = [run.summary for run in base]
-    head_summaries = [run.summary for run in head]
-    base_figures = list(map(figures_of, base_summaries))
-    head_figures = list(map(figures_of, head_summaries))
+    base_figures = list(map(figures_of, base))
+    head_figures = list(map(figures_of, head))
     shifts: dict[str, Shift] = {}
     unpaired: dict[str, MetricComparison] = {}
     for key in set[str]().union(*base_figures, *head_figures):
-        pairs = _pairs_of(key, base_figures, head_figures)
+        pairs = list(zip(values_by_run(key, base_figures), values_by_run(key, head_figures), strict=True))
         shift = shift_of_pairs(key, pairs)
         if shift is not None:
             shifts[key] = shift
         else:
             unpaired[key] = _judge_unpaired(key, pairs)
-    success = judge_success(count_successes(head_summaries), count_successes(base_summaries))
+    success = judge_success(count_successes(head), count_successes(base))
     return (success, *sort_by_part({**judge_shifts(shifts, tolerances, AB_MARGIN_RATIO), **unpaired}))
-
-
-def _pairs_of(
-    key: str, base: Sequence[Mapping[str, Figures]], head: Sequence[Mapping[str, Figures]]
-) -> list[tuple[Figures, Figures]]:
-    """Return the values of one metric in each pair; empty values if a run does not have it."""
-    pairs = zip(base, head, strict=True)
-    return [(base_figures.get(key, {}), head_figures.get(key, {})) for base_figures, head_figures in pairs]
 
 
 def _judge_unpaired(key: str, pairs: Sequence[tuple[Figures, Figures]]) -> MetricComparison:
     """Judge a metric that too few pairs have on both sides."""
     part = metric(key).part
-    base_runs = sum(bool(base) for base, _ in pairs)
-    head_runs = sum(bool(head) for _, head in pairs)
+    base_runs = 0
+    head_runs = 0
+    for base, head in pairs:
+        base_runs += bool(base)
+        head_runs += bool(head)
     verdict = Verdict.INCONCLUSIVE
     # A 95th percentile can be absent because a few requests failed; the success ratio judges that.
     if base_runs >= MIN_PAIRS and not head_runs and part is not Part.TAILS:

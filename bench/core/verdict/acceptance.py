@@ -24,7 +24,7 @@ def check_acceptable(
     """Refuse a run that is worse than its baseline, or that measured uncommitted changes.
 
     Args:
-        baseline: The baseline; None for the first run.
+        baseline: The baseline, if there is one.
         result: The run.
         noise: Measured noise of the scenario, as in `bench check`.
         allow_dirty: Accept a run of uncommitted changes.
@@ -34,7 +34,7 @@ def check_acceptable(
         ConfigError: The run must not be added; the hint names the flag that allows it.
     """
     run_id = result.provenance.run_id
-    if baseline is not None and any(run.run_id == run_id for run in baseline.runs):
+    if baseline is not None and baseline.has(run_id):
         return
     if result.provenance.dirty and not allow_dirty:
         raise ConfigError(
@@ -82,7 +82,9 @@ def _describe_regressions(comparison: Comparison) -> list[str]:
     texts: list[str] = []
     for part in ALPHAS:
         texts += map(_describe, comparison.regressed(part))
-    return texts + [f"{sentence_name(key)} is missing" for key in comparison.vanished]
+    for key in comparison.vanished:
+        texts.append(f"{sentence_name(key)} is missing")
+    return texts
 
 
 def _describe(regression: MetricComparison) -> str:

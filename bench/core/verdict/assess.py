@@ -82,7 +82,7 @@ def _log_workload_times(runs: Sequence[RunResult]) -> tuple[float, ...]:
     """Return the log workload time of each run; zeros if it is unknown, or if the stack simulates time."""
     speed = None
     if not runs[0].fingerprint.simulated:
-        speed = compare_speed([], [run.reference_workload for run in runs])
+        speed = compare_speed([], runs)
     return (0.0,) * len(runs) if speed is None else speed.base_log_times
 
 

@@ -34,7 +34,7 @@ class BaselineRun(Record):
     started_at: AwareDatetime
     """Start of the run."""
     commit: str | None
-    """The measured commit; None outside a repository."""
+    """The measured commit; null outside a repository."""
     tool_version: str
     """Version of bench that measured the run."""
     accepted_at: AwareDatetime
@@ -58,7 +58,7 @@ class BaselineRun(Record):
     work: dict[GaugeName, NotNegative] = {}
     """Work per message in the stack's services, by the counter's name."""
     reference_workload: ReferenceWorkload | None = None
-    """Times of the reference workload; None if it did not run."""
+    """Times of the reference workload; null if it did not run."""
 
     @field_validator("figures")
     @classmethod
@@ -102,6 +102,10 @@ class Baseline(Record):
     pinned: PinnedBaseline | None = None
     """The pinned baseline, if there is one."""
 
+    def has(self, run_id: str) -> bool:
+        """Whether this run was accepted."""
+        return any(run.run_id == run_id for run in self.runs)
+
     @model_validator(mode="after")
     def _check_unique(self) -> "Baseline":
         run_ids = set[str]()
@@ -133,10 +137,10 @@ def _empty_work(runs: Sequence[BaselineRun]) -> dict[int, set[str]]:
 
 
 def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str, at: datetime) -> Baseline:
-    """Return the baseline with one more run. A run that it already has changes nothing.
+    """Return the baseline with one more run. A run that it already has is ignored.
 
     Args:
-        baseline: The baseline; None for the first run.
+        baseline: The baseline, if there is one.
         result: The run to accept.
         reason: Why the run is accepted.
         by: Who accepts it.
@@ -151,7 +155,7 @@ def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str
     if not reason.strip():
         raise ConfigError("the reason for accepting a run is missing", "--reason 'faster model'")
     check_usable(result)
-    if baseline is not None and any(run.run_id == run_id for run in baseline.runs):
+    if baseline is not None and baseline.has(run_id):
         return baseline
     if result.summary.ok == 0:
         raise MeasurementError(f"run {run_id} has no successful request to compare with", "measure again")

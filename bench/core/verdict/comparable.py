@@ -40,5 +40,5 @@ def explain_not_comparable(result: RunResult, baseline: Baseline | None) -> str 
 
 
 def _differences(result: RunResult, run: BaselineRun) -> tuple[str, ...]:
-    speed = compare_speed([result.reference_workload], [run.reference_workload])
+    speed = compare_speed([result], [run])
     return differences(result.fingerprint, run.fingerprint, any_processor=speed is not None)

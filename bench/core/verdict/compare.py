@@ -9,6 +9,7 @@ from pydantic import AwareDatetime
 from bench.core.calibration.machine_speed import MachineSpeed, compare_speed
 from bench.core.run.counters import CounterChange, changed_counters
 from bench.core.run.result import RunResult
+from bench.core.run.summary import RunSummary
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, sentence_name, tier_name
 from bench.core.values import wording
@@ -17,7 +18,7 @@ from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun
 from bench.core.verdict.comparable import comparable_runs, explain_not_comparable, same_conditions
 from bench.core.verdict.noise import Noise
 from bench.core.verdict.success import count_successes, judge_success
-from bench.core.verdict.verdict import MDE_BUDGET_RATIO, MetricComparison, Verdict, judge_metrics
+from bench.core.verdict.verdict import MDE_BUDGET_RATIO, MetricComparison, Verdict, judge_metrics, regressions
 from bench.core.watch.work import WorkChange, changed_work
 
 # A tier explains a regression if it has at least this share of the growth of all tiers.
@@ -62,11 +63,11 @@ class Comparison(Record):
     pinned_at: AwareDatetime | None = None
     """When the baseline was pinned."""
     confirmed_by: str | None = None
-    """Id of the confirmation run; None if the first run was enough."""
+    """Id of the confirmation run; null if the first run was enough."""
     base_name: str | None = None
-    """Name of the base of `bench ab`; None for a comparison with a baseline."""
+    """Name of the base of `bench ab`; null for a comparison with a baseline."""
     machine: MachineComparison | None = None
-    """Machine speed compared with the baseline; None without a reference workload."""
+    """Machine speed compared with the baseline; null without a reference workload."""
     counters: tuple[CounterChange, ...] = ()
     """Exact counters that changed; they do not influence the decision."""
     work: tuple[WorkChange, ...] = ()
@@ -82,8 +83,8 @@ class Comparison(Record):
 
     def regressed(self, part: Part) -> tuple[MetricComparison, ...]:
         """Return the regressions among the metrics of one part, the largest first."""
-        regressions = [row for row in self.metrics if row.regressed and row.part is part]
-        return tuple(sorted(regressions, key=lambda row: -abs(row.change or 0.0)))
+        of_part = [row for row in regressions(self.metrics) if row.part is part]
+        return tuple(sorted(of_part, key=lambda row: -abs(row.change or 0.0)))
 
     @property
     def vanished(self) -> tuple[str, ...]:
@@ -93,7 +94,7 @@ class Comparison(Record):
     @property
     def drifted(self) -> tuple[MetricComparison, ...]:
         """The deciding metrics that regressed against the pinned baseline."""
-        return tuple(row for row in self.against_pinned if row.regressed)
+        return regressions(self.against_pinned)
 
     def slower_tiers(self) -> tuple[MetricComparison, ...]:
         """Return the tiers that explain a regression, the largest first.
@@ -133,9 +134,9 @@ def compare(
 
     Args:
         result: The run, valid or not.
-        baseline: The baseline; None if there is none yet.
+        baseline: The baseline, if there is one.
         confirmation: A second run of the same version, valid or not, after a suspect first run.
-        noise: Measured noise of the scenario; None selects the default priors.
+        noise: Measured noise of the scenario, instead of the default priors.
     """
     if not result.validity.valid:
         return Comparison(decision=Decision.INVALID, reasons=result.validity.reasons)
@@ -155,8 +156,7 @@ def compare(
     decision, reasons = _decide_with_context(_Evidence(crossed, metrics, against_pinned, speed, doubts))
     if confirmed:
         reasons += _explain_unconfirmed(_judge_runs([result], runs, noise), metrics)
-    counters = changed_counters(result.summary.counters, [run.counters for run in runs])
-    work = changed_work([result.summary.done], [run.done for run in runs])
+    counters, work = exact_changes(result.summary, [result.summary], runs)
     return Comparison(
         decision=decision,
         reasons=(*reasons, *map(str, counters), *map(str, work)),
@@ -176,6 +176,21 @@ def compare(
 def crossed_thresholds(result: RunResult) -> list[str]:
     """Return a sentence for each crossed threshold of a run."""
     return [f"threshold crossed: {limit}" for limit in result.crossed]
+
+
+def exact_changes(
+    head: RunSummary, heads: Sequence[RunSummary], base: Sequence[RunSummary | BaselineRun]
+) -> tuple[tuple[CounterChange, ...], tuple[WorkChange, ...]]:
+    """Return the changes of the exact counters and of the work per message.
+
+    Args:
+        head: All head runs as one.
+        heads: Each head run.
+        base: The runs of the base.
+    """
+    counters = changed_counters(head.counters, [run.counters for run in base])
+    work = changed_work([run.done for run in heads], [run.done for run in base])
+    return counters, work
 
 
 def decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple[Decision, tuple[str, ...]]:
@@ -224,7 +239,7 @@ def _decide_with_context(evidence: _Evidence) -> tuple[Decision, tuple[str, ...]
     if evidence.speed is not None and evidence.speed.environment_shift:
         shift = _explain_environment_shift(evidence.speed)
         reasons = (shift, *reasons) if decision is Decision.INCONCLUSIVE else (*reasons, shift)
-    drifted = [row for row in evidence.against_pinned if row.regressed]
+    drifted = regressions(evidence.against_pinned)
     for row in drifted:
         reasons += (f"{sentence_name(row.key)} drifted: it regressed compared with the pinned baseline",)
     if drifted:
@@ -269,9 +284,7 @@ def _compare_speed(heads: Sequence[RunResult], runs: Sequence[BaselineRun]) -> M
     """Compare the machine speed; None if it is unknown, or if the stack simulates time."""
     if heads[0].fingerprint.simulated:
         return None
-    head_workloads = [head.reference_workload for head in heads]
-    base_workloads = [run.reference_workload for run in runs]
-    return compare_speed(head_workloads, base_workloads)
+    return compare_speed(heads, runs)
 
 
 def _machine_comparison(speed: MachineSpeed | None) -> MachineComparison | None:
@@ -300,9 +313,9 @@ def _explain_unconfirmed(
     alone: Sequence[MetricComparison], both: Sequence[MetricComparison]
 ) -> tuple[str, ...]:
     """Return a sentence for each regression of the first run that the confirmation run does not have."""
-    confirmed = {row.key for row in both if row.regressed}
+    confirmed = {row.key for row in regressions(both)}
     reasons: list[str] = []
-    for row in alone:
-        if row.regressed and row.gates and row.key not in confirmed:
+    for row in regressions(alone):
+        if row.gates and row.key not in confirmed:
             reasons.append(f"{sentence_name(row.key)} looked worse, and a second run did not confirm it")
     return tuple(reasons)

@@ -19,7 +19,7 @@ from bench.core.values import stats
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import MIN_RUNS, BaselineRun
 from bench.core.verdict.noise import Noise
-from bench.core.verdict.shift import Shift, shift_from_baseline, worse_sign
+from bench.core.verdict.shift import Figures, Shift, shift_from_baseline, worse_sign
 
 MARGIN_RATIO = 0.10  # the default tolerance: a smaller change does not fail a pull request
 # Metrics are tested in three families, each with Holm's procedure, so that many tiers do not cost the
@@ -49,7 +49,7 @@ class Verdict(StrEnum):
 
 
 class MetricComparison(Record):
-    """One metric of a run compared with the baseline, in the metric's unit. An unknown value is None."""
+    """One metric of a run compared with the baseline, in the metric's unit. An unknown value is null."""
 
     key: str
     """Key of the metric."""
@@ -76,7 +76,7 @@ class MetricComparison(Record):
     margin_ratio: float | None = None
     """The tolerated change."""
     machine_ratio: float | None = None
-    """The effect of the machine, which is not part of the change; None without a correction."""
+    """The effect of the machine, which is not part of the change; null without a correction."""
     suspect: bool = False
     """The metric looks worse; a second run can confirm it."""
 
@@ -104,16 +104,16 @@ def judge_metrics(
         heads: The run, and its confirmation run if there is one.
         runs: The comparable runs of the baseline, oldest first.
         tolerances: Margins that differ from the default, by metric.
-        noise: Measured noise of the scenario; None selects the default priors.
-        speed: Machine speed of all runs; None if it is unknown.
+        noise: Measured noise of the scenario, instead of the default priors.
+        speed: Machine speed of all runs, if it is known.
     """
     head_figures = [figures_of(summary) for summary in heads]
     base_figures = [run.figures for run in runs]
     shifts: dict[str, Shift] = {}
     unpaired: dict[str, MetricComparison] = {}
     for key in set[str]().union(*head_figures, *base_figures):
-        head = [figures.get(key, {}) for figures in head_figures]
-        base = [figures.get(key, {}) for figures in base_figures]
+        head = values_by_run(key, head_figures)
+        base = values_by_run(key, base_figures)
         prior = noise.prior(key) if noise else None
         shift = shift_from_baseline(key, head, base, prior, speed)
         if shift is not None:
@@ -125,11 +125,21 @@ def judge_metrics(
     return sort_by_part({**judged, **unpaired})
 
 
+def regressions(comparisons: Sequence[MetricComparison]) -> tuple[MetricComparison, ...]:
+    """Return the metrics that regressed."""
+    return tuple(row for row in comparisons if row.regressed)
+
+
 def sort_by_part(judged: Mapping[str, MetricComparison]) -> tuple[MetricComparison, ...]:
     """Sort by part (deciding metrics, then their percentiles and the tiers) and key."""
     order = list(Part)
     keys = sorted(judged, key=lambda key: (order.index(metric(key).part), key))
     return tuple(map(judged.__getitem__, keys))
+
+
+def values_by_run(key: str, runs: Sequence[Mapping[str, Figures]]) -> list[Figures]:
+    """Return the values of one metric in each run; empty values if a run does not have it."""
+    return [figures.get(key, {}) for figures in runs]
 
 
 def judge_shifts(

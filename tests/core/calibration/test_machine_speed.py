@@ -1,4 +1,6 @@
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +20,19 @@ from tests.factories import (
     make_fingerprint,
     make_reference_workload,
 )
+
+
+class MeasuredRun(NamedTuple):
+    """A run of which only the reference workload is known."""
+
+    reference_workload: ReferenceWorkload | None
+
+
+def compare_workloads(
+    heads: Sequence[ReferenceWorkload | None], base: Sequence[ReferenceWorkload | None]
+) -> MachineSpeed | None:
+    """The machine speed of runs with these reference workloads."""
+    return compare_speed(list(map(MeasuredRun, heads)), list(map(MeasuredRun, base)))
 
 
 def said(comparison: Comparison) -> dict[str, Verdict]:
@@ -60,24 +75,22 @@ def test_times_are_rounded_for_people() -> None:
 )
 def test_only_the_same_work_compares(heads: list[ReferenceWorkload | None]) -> None:
     """A run without a control, of other work, or broken off, says nothing of the machine."""
-    assert compare_speed(heads, [make_reference_workload()] * 5) is None
+    assert compare_workloads(heads, [make_reference_workload()] * 5) is None
 
 
 def test_no_work_is_no_make_reference_workload() -> None:
     """Runs that were all broken off have nothing in common to compare."""
-    assert (
-        compare_speed([make_reference_workload(after_ms={})], [make_reference_workload(after_ms={})]) is None
-    )
+    interrupted = make_reference_workload(after_ms={})
+    assert compare_workloads([interrupted], [interrupted]) is None
 
 
 def test_how_much_slower_a_machine_is() -> None:
     """Beside runs of one pace a run of another is slower by their ratio."""
-    machine = compare_speed(
-        [make_reference_workload(1.1), make_reference_workload(1.3)], [make_reference_workload()] * 5
-    )
-    assert machine is not None
-    assert machine.slowdown_ratio == pytest.approx(math.sqrt(1.1 * 1.3) - 1.0)
-    assert machine.environment_shift
+    heads = [make_reference_workload(1.1), make_reference_workload(1.3)]
+    speed = compare_workloads(heads, [make_reference_workload()] * 5)
+    assert speed is not None
+    assert speed.slowdown_ratio == pytest.approx(math.sqrt(1.1 * 1.3) - 1.0)
+    assert speed.environment_shift
 
 
 @pytest.mark.parametrize(("slower", "moved"), [(0.0, False), (0.04, False), (0.2, True), (-0.2, True)])

@@ -22,7 +22,7 @@ from tests.factories import (
     run_at,
 )
 
-NAMES = ("quick", "medium", "heavy", "extreme", "spike", "rampup", "timeout")
+NAMES = ("quick", "medium", "heavy", "extreme", "spike", "rampup", "timeout", "stream", "cases", "steps")
 
 
 def named(run: RunResult, name: str) -> RunResult:
@@ -92,6 +92,33 @@ def test_what_slows_all_scenarios_is_an_environment_shift() -> None:
     suite = real([*[1.3] * FEWEST_TOGETHER, 1.0], None)
     assert suite.decision is Decision.INCONCLUSIVE
     assert "4 of 5 scenarios are slower, with a median of 29.2 %" in suite.reasons[0]
+
+
+def test_a_common_cause_needs_more_than_seven_of_ten_slower_scenarios() -> None:
+    """Exactly 70 % slower scenarios fail as regressions; more of them are an environment shift."""
+    at_the_limit = real([*[2.0] * 7, *[1.0] * 3], None)
+    assert at_the_limit.decision is Decision.FAIL
+    assert not at_the_limit.excused
+    beyond_the_limit = real([*[2.0] * 8, *[1.0] * 2], None)
+    assert beyond_the_limit.decision is Decision.INCONCLUSIVE
+    assert len(beyond_the_limit.excused) == 8
+    assert "8 of 10 scenarios are slower" in beyond_the_limit.reasons[0]
+
+
+def test_a_common_cause_needs_at_least_four_scenarios() -> None:
+    """Four slower scenarios without any other are an environment shift, three are regressions."""
+    four = real([2.0] * 4, None)
+    assert (four.decision, len(four.excused)) == (Decision.INCONCLUSIVE, 4)
+    three = real([2.0] * 3, None)
+    assert (three.decision, three.excused) == (Decision.FAIL, {})
+
+
+def test_a_scenario_is_slower_above_five_percent() -> None:
+    """Scenarios with a change of at most 5 % do not count as slower."""
+    slightly = real([*[2.0] * 7, *[1.03] * 3], None)
+    assert (slightly.decision, slightly.excused) == (Decision.FAIL, {})
+    slower = real([*[2.0] * 7, *[1.2] * 3], None)
+    assert slower.decision is Decision.INCONCLUSIVE
 
 
 def test_fewer_scenarios_say_nothing_of_all() -> None:
