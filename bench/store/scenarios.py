@@ -57,23 +57,6 @@ def load_target(name: str) -> Target:
     return YamlFile(path).parse(Target)
 
 
-def load_target(name: str) -> Target:
-    """Return a target by its name.
-
-    Raises:
-        ConfigError: There is no target of this name, or its file is wrong.
-    """
-    path = find(FOLDER, f"targets/{name}.yaml")
-    if path is not None:
-        return read_yaml(path, Target)
-    names: set[str] = set()
-    for folder in (shipped(FOLDER), Path(FOLDER)):
-        names.update(file.stem for file in folder.glob("targets/*.yaml"))
-    close = get_close_matches(name, names, n=1)
-    hint = f"did you mean '{close[0]}'?" if close else f"targets: {', '.join(sorted(names))}"
-    raise ConfigError(f"--target {name}: there is no target '{name}'", hint)
-
-
 def paths() -> dict[str, Path]:
     """Return the file of every scenario by name. A file in `./scenarios` hides a shipped one of its name."""
     files: dict[str, Path] = {}
