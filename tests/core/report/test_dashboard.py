@@ -19,7 +19,7 @@ from bench.core.samples.sample import GENERATOR, HOST
 from bench.core.verdict.compare import Decision
 from tests.factories import make_fingerprint, make_history, make_point
 
-NOTHING: tuple[dict[str, Any] | None, ...] = (None, {})
+NO_VITALS: tuple[dict[str, Any] | None, ...] = (None, {})
 USES = {
     "backend": ServiceUsage(cpu_pct=14.0, memory_bytes=62_000_000),
     "model": ServiceUsage(cpu_pct=83.0, memory_bytes=41_000_000),
@@ -30,163 +30,176 @@ USES = {
 
 
 def runs(factors: list[float], newest: dict[str, Any] | None = None, **changes: Any) -> TrendPage:
-    """A history whose newest run has these vitals."""
+    """Return the page of a history whose newest run has these vitals."""
     history = make_history(factors, **changes)
-    vitals = Vitals(load="10 users", elapsed_s=30.0, **newest) if newest is not None else None
+    vitals = Vitals(load="10 VUs", elapsed_s=30.0, **newest) if newest is not None else None
     return trend_page([*history[:-1], history[-1].model_copy(update={"vitals": vitals})])
 
 
 def steady(newest: dict[str, Any] | None = None, **changes: Any) -> TrendPage:
-    """A history without any change."""
+    """Return the page of a history without a change."""
     return runs([1.0] * 14, newest, **changes)
 
 
-def worse(**changes: Any) -> TrendPage:
-    """A history that became worse."""
+def regressed(**changes: Any) -> TrendPage:
+    """Return the page of a history with a regression."""
     return runs([1.0] * 14 + [1.4] * 10, **changes)
 
 
-def few(**changes: Any) -> TrendPage:
-    """A history that nobody can judge yet."""
+def with_few_runs(**changes: Any) -> TrendPage:
+    """Return the page of a history with too few runs to judge."""
     return runs([1.0] * 3, **changes)
 
 
 def tile(board: Dashboard, title: str) -> Tile:
-    """One of the four."""
-    return next(each for each in board.tiles if each.title == title)
+    """Return the tile of the dashboard with this title."""
+    return next(candidate for candidate in board.tiles if candidate.title == title)
 
 
 @pytest.mark.parametrize(
-    ("pages", "decision", "said"),
+    ("pages", "decision", "headline"),
     [
-        ([worse()], Decision.FAIL, "1 of 1 scenario is worse than before: quick."),
+        ([regressed()], Decision.FAIL, "1 of 1 scenario is worse than before: quick."),
         (
-            [worse(), worse(scenario="spike"), steady(scenario="heavy"), few(scenario="medium")],
+            [
+                regressed(),
+                regressed(scenario="spike"),
+                steady(scenario="heavy"),
+                with_few_runs(scenario="medium"),
+            ],
             Decision.FAIL,
             "2 of 3 scenarios are worse than before: quick and spike.",
         ),
         ([steady()], Decision.PASS, "No lasting regression in 1 scenario."),
         (
-            [steady(), steady(scenario="heavy"), few(scenario="medium")],
+            [steady(), steady(scenario="heavy"), with_few_runs(scenario="medium")],
             Decision.PASS,
             "No lasting regression in 2 scenarios. 1 more have too few runs.",
         ),
         (
-            [few()],
+            [with_few_runs()],
             Decision.INCONCLUSIVE,
             "Cannot tell yet: no scenario has the 12 comparable runs that are needed.",
         ),
     ],
 )
-def test_the_worst_decides(pages: list[TrendPage], decision: Decision, said: str) -> None:
-    """One that became worse fails the whole; without any that can be judged nothing is told."""
+def test_the_worst_scenario_decides(pages: list[TrendPage], decision: Decision, headline: str) -> None:
+    """One regressed scenario fails the dashboard; without a judged scenario the result is inconclusive."""
     board = dashboard(pages)
-    assert (board.decision, board.headline) == (decision, said)
+    assert (board.decision, board.headline) == (decision, headline)
 
 
-def test_the_worst_comes_first_with_its_next_step() -> None:
-    """Failed, then inconclusive, then passed, each by name; what to do is said of the first."""
-    board = dashboard([steady(scenario="a"), few(scenario="b"), worse(scenario="d"), worse(scenario="c")])
-    assert [each.name for each in board.entries] == ["c", "d", "b", "a"]
+def test_the_worst_scenario_comes_first_with_its_next_step() -> None:
+    """The order is failed, inconclusive, passed, and the next step is that of the first entry."""
+    board = dashboard(
+        [steady(scenario="a"), with_few_runs(scenario="b"), regressed(scenario="d"), regressed(scenario="c")]
+    )
+    assert [entry.name for entry in board.entries] == ["c", "d", "b", "a"]
     assert board.next_step.startswith("c: The change came between commits")
-    assert dashboard([worse()]).next_step.startswith("The change came between commits")
+    assert dashboard([regressed()]).next_step.startswith("The change came between commits")
     assert dashboard([steady()]).next_step == "Nothing to do."
 
 
-def test_a_name_is_as_long_as_it_must_be() -> None:
-    """The scenario, its stack where several have it, and the environment where that is not enough."""
+def test_an_entry_has_the_shortest_unique_name() -> None:
+    """A name is the scenario, plus the stack or the environment if it would be ambiguous."""
     real = {"simulated": False, "system": "ubuntu-24.04"}
     pages = [
         steady(scenario="heavy"),
         steady(),
-        steady(fingerprint=make_fingerprint(stack="mine")),
-        steady(fingerprint=make_fingerprint(stack="mine", **real)),
+        steady(fingerprint=make_fingerprint(stack="other")),
+        steady(fingerprint=make_fingerprint(stack="other", **real)),
     ]
-    assert {each.name for each in dashboard(pages).entries} == {
+    assert {entry.name for entry in dashboard(pages).entries} == {
         "heavy",
         "quick on embedded",
-        "quick on mine, simulated",
-        "quick on mine, ubuntu-24.04-2cpu",
+        "quick on other, simulated",
+        "quick on other, ubuntu-24.04-2cpu",
     }
 
 
-def test_of_many_some_are_named() -> None:
-    """A sentence does not grow with the histories."""
-    board = dashboard([worse(scenario=f"s{number}") for number in range(8)])
+def test_a_long_list_of_scenarios_is_shortened() -> None:
+    """The headline names at most five scenarios and the number of others."""
+    board = dashboard([regressed(scenario=f"s{number}") for number in range(8)])
     assert board.headline == "8 of 8 scenarios are worse than before: s0, s1, s2, s3, s4 and 3 more."
 
 
-def test_performance_is_of_the_newest_run() -> None:
-    """Of all histories the run that was made last, with what it keeps."""
+def test_performance_shows_the_newest_run() -> None:
+    """The tile shows the newest run of all histories, with the vitals that it kept."""
     newest = {
         "requests_rps": 3.2,
         "tokens_tps": 140.0,
         "latencies": {"e2e_ms": LatencyPercentiles(p50=400.0, p95=610.0)},
     }
     board = dashboard([steady(), runs([1.0] * 15, newest, scenario="spike")])
-    found = tile(board, "Real-time performance")
-    assert (found.status, found.figure) == (Status.GOOD, "3.2 answers/s")
-    assert found.text.startswith("Newest run, spike, 2026-01-19 12:00 UTC: 140 tokens/s, response time ")
-    assert found.text.endswith(" p95 610 ms.")
-    slower = tile(dashboard([worse()]), "Real-time performance")
+    performance = tile(board, "Real-time performance")
+    assert (performance.status, performance.figure) == (Status.GOOD, "3.2 answers/s")
+    assert performance.text.startswith(
+        "Newest run, spike, 2026-01-19 12:00 UTC: 140 tokens/s, response time "
+    )
+    assert performance.text.endswith(" p95 610 ms.")
+    slower = tile(dashboard([regressed()]), "Real-time performance")
     assert (slower.status, slower.figure) == (Status.LOOK, "–")  # noqa: RUF001
     assert slower.text.endswith("Slower than before: quick.")
-    assert tile(dashboard([few()]), "Real-time performance").status is Status.UNKNOWN
-    bare = dashboard([trend_page([make_point(0, figures={"tier.queue_ms": 1.0})])])
-    assert tile(bare, "Real-time performance").text == "Newest run, quick, 2026-01-05 12:00 UTC."
+    assert tile(dashboard([with_few_runs()]), "Real-time performance").status is Status.UNKNOWN
+    without_vitals = dashboard([trend_page([make_point(0, figures={"tier.queue_ms": 1.0})])])
+    assert tile(without_vitals, "Real-time performance").text == "Newest run, quick, 2026-01-05 12:00 UTC."
 
 
-def test_health_is_alerts_and_what_services_used() -> None:
-    """The load generator and the machine are no services; no watching is no good news."""
+def test_health_shows_alerts_and_resource_use() -> None:
+    """The load generator and the machine are not services, and a run without samples is not healthy."""
     board = dashboard([steady({"usage": USES, "alerts": ()})])
-    found = tile(board, "System health")
-    assert (found.status, found.figure) == (Status.GOOD, "No alert")
+    health = tile(board, "System health")
+    assert (health.status, health.figure) == (Status.GOOD, "No alert")
     assert (
-        found.text
+        health.text
         == "Most CPU: model with 83 % of a core in quick. Most memory: backend with 62 MB in quick."
     )
     alerts = ("model: 91 % of its memory in use", "requests: 6 % failed")
-    found = tile(dashboard([steady({"alerts": alerts})]), "System health")
-    assert (found.status, found.figure) == (Status.LOOK, "2 alerts")
-    assert found.text == f"quick: {alerts[0]}. quick: {alerts[1]}."
+    health = tile(dashboard([steady({"alerts": alerts})]), "System health")
+    assert (health.status, health.figure) == (Status.LOOK, "2 alerts")
+    assert health.text == f"quick: {alerts[0]}. quick: {alerts[1]}."
     assert tile(dashboard([steady({"alerts": alerts[:1]})]), "System health").figure == "1 alert"
-    for newest in NOTHING:
-        found = tile(dashboard([steady(newest)]), "System health")
-        assert (found.status, found.figure) == (Status.UNKNOWN, "Not watched")
-        assert found.text == "The runs have no resource samples."
+    for newest in NO_VITALS:
+        health = tile(dashboard([steady(newest)]), "System health")
+        assert (health.status, health.figure) == (Status.UNKNOWN, "Not watched")
+        assert health.text == "The runs have no resource samples."
 
 
-def test_services_are_what_their_health_checks_said() -> None:
-    """Up is up all the time; of what was down its share is said, the worst first."""
-    found = tile(dashboard([steady({"up": {"backend": 1.0, "agent": 1.0}})]), "Service status")
-    assert (found.status, found.figure) == (Status.GOOD, "2 of 2 up")
-    assert found.text == "Every health check of the newest runs was up all the time."
-    found = tile(dashboard([steady({"up": {"backend": 0.99, "agent": 0.5, "model": 1.0}})]), "Service status")
-    assert (found.status, found.figure) == (Status.LOOK, "1 of 3 up")
-    assert found.text == "agent was up 50 % of quick. backend was up 99 % of quick."
-    for newest in NOTHING:
+def test_service_status_comes_from_the_health_checks() -> None:
+    """A service is up if it was always up; a service that was down shows its share, the worst first."""
+    services = tile(dashboard([steady({"up": {"backend": 1.0, "agent": 1.0}})]), "Service status")
+    assert (services.status, services.figure) == (Status.GOOD, "2 of 2 up")
+    assert services.text == "Every health check of the newest runs was up all the time."
+    services = tile(
+        dashboard([steady({"up": {"backend": 0.99, "agent": 0.5, "model": 1.0}})]), "Service status"
+    )
+    assert (services.status, services.figure) == (Status.LOOK, "1 of 3 up")
+    assert services.text == "agent was up 50 % of quick. backend was up 99 % of quick."
+    for newest in NO_VITALS:
         assert tile(dashboard([steady(newest)]), "Service status").status is Status.UNKNOWN
 
 
-def test_users_are_unhappy_with_failures_and_crossed_limits() -> None:
-    """Below the least success, with a limit crossed, or with less success than before."""
+def test_user_experience_needs_success_and_kept_thresholds() -> None:
+    """Low success, a crossed threshold, or less success than before needs a look."""
     newest = {"latencies": {"e2e_ms": LatencyPercentiles(p95=610.0)}}
-    found = tile(dashboard([steady(newest), steady(scenario="heavy", ok=98, failed=2)]), "User experience")
-    assert (found.status, found.figure) == (Status.GOOD, "99 %")
-    assert found.text == (
+    experience = tile(
+        dashboard([steady(newest), steady(scenario="heavy", ok=98, failed=2)]), "User experience"
+    )
+    assert (experience.status, experience.figure) == (Status.GOOD, "99 %")
+    assert experience.text == (
         "of 200 requests in the newest runs succeeded; 2 failed. Longest wait: p95 610 ms in quick."
     )
     failing = steady(ok=94, failed=6)
     assert success_of(failing.newest) < LEAST_SUCCESS
     dropped = [make_point(number, ok=100 - 3 * (number > 9), failed=3 * (number > 9)) for number in range(20)]
     for page in (failing, steady({"crossed": ("e2e_ms p(95)<100",)}), trend_page(dropped)):
-        found = tile(dashboard([page]), "User experience")
-        assert found.status is Status.LOOK
-        assert found.text.endswith("Too many failures or a crossed limit: quick.")
+        experience = tile(dashboard([page]), "User experience")
+        assert experience.status is Status.LOOK
+        assert experience.text.endswith("Too many failures or a crossed limit: quick.")
 
 
-def test_what_was_not_kept_is_not_known() -> None:
-    """A line of an older version has neither latencies nor uses."""
+def test_an_older_history_point_has_no_vitals() -> None:
+    """A history point of an older version has neither latencies nor resource use."""
     older: HistoryPoint = make_point()
     assert wait_of(older) == LatencyPercentiles()
     assert uses_of(older) == {}

@@ -28,107 +28,107 @@ LATENCY: dict[str, Any] = {"base": 640.0, "head": 832.0, "change": 192.0, "chang
 
 
 @cache
-def usual() -> Baseline:
-    """Ten ordinary runs."""
+def ordinary_baseline() -> Baseline:
+    """Return a baseline of ten ordinary runs."""
     return make_baseline()
 
 
 def report(result: RunResult, baseline: Baseline | None = None) -> Report:
-    """The report on a run beside a baseline."""
+    """Return the report of a run compared with a baseline."""
     return make_report(result, compare(result, baseline))
 
 
 def row(key: str, verdict: Verdict, part: Part = Part.DECIDES, **numbers: Any) -> MetricComparison:
-    """One compared metric; numbers by name."""
+    """Return one compared metric with these numbers."""
     return MetricComparison.model_validate({"key": key, "verdict": verdict, "part": part} | numbers)
 
 
 def tier(name: str, verdict: Verdict, **numbers: Any) -> MetricComparison:
-    """One compared tier; numbers by name."""
+    """Return one compared tier time with these numbers."""
     return row(f"tier.{name}_ms", verdict, Part.LOCATES, **numbers)
 
 
-def said(decision: Decision, *metrics: MetricComparison, result: RunResult | None = None) -> str:
-    """The headline over these metrics."""
+def headline_of(decision: Decision, *metrics: MetricComparison, result: RunResult | None = None) -> str:
+    """Return the headline of a report with these metrics."""
     comparison = Comparison(decision=decision, reasons=("this is why",), metrics=metrics)
     return make_report(result or run_at(), comparison).headline
 
 
 def accept_step(result: RunResult, *more: str) -> str:
-    """The command that accepts a run."""
+    """Return the command that accepts a run."""
     accept = f"bench baseline accept results/{result.provenance.run_id} --reason '…'"
     return " ".join([accept, *more]) + "."
 
 
-WORSE = "--allow-regression"
+ALLOW_REGRESSION = "--allow-regression"
 
 
-def test_a_report_holds_what_it_speaks_of() -> None:
-    """Renderers get the run and its comparison with the two sentences."""
+def test_a_report_contains_the_run_and_its_comparison() -> None:
+    """Renderers get the run, its comparison and two sentences."""
     result = run_at(1.3, 99)
-    comparison = compare(result, usual())
-    made = make_report(result, comparison)
-    assert (made.result, made.comparison) == (result, comparison)
-    assert made.decision is comparison.decision is Decision.FAIL
+    comparison = compare(result, ordinary_baseline())
+    run_report = make_report(result, comparison)
+    assert (run_report.result, run_report.comparison) == (result, comparison)
+    assert run_report.decision is comparison.decision is Decision.FAIL
 
 
 def test_a_report_survives_json() -> None:
-    """A report that is written and read again is the same."""
-    made = report(run_at(1.3, 99), usual())
-    assert Report.model_validate_json(made.model_dump_json()) == made
+    """A report that is written to JSON and read again is equal."""
+    run_report = report(run_at(1.3, 99), ordinary_baseline())
+    assert Report.model_validate_json(run_report.model_dump_json()) == run_report
 
 
-def test_a_run_that_passes_says_what_would_have_been_seen() -> None:
-    """A pass says the change, and the smallest that would not have passed unseen; nothing is to be done."""
-    made = report(run_at(1.0, 99), usual())
-    assert made.headline == (f"No regression: response time {MINUS}0.1 % (detectable: +14 %).")
-    assert made.next_step == "Nothing to do."
+def test_a_pass_names_the_smallest_detectable_change() -> None:
+    """The headline has the change and the smallest detectable change; no next step is needed."""
+    run_report = report(run_at(1.0, 99), ordinary_baseline())
+    assert run_report.headline == (f"No regression: response time {MINUS}0.1 % (detectable: +14 %).")
+    assert run_report.next_step == "Nothing to do."
 
 
-def test_a_pass_without_a_smallest_change_promises_nothing() -> None:
-    """Where it is not known what could have been seen nothing is said of it."""
+def test_a_pass_without_a_detectable_change_does_not_name_one() -> None:
+    """An unknown smallest detectable change is left out of the headline."""
     metrics = (
         row("success_ratio", Verdict.UNCHANGED, change=0.0),
         row("e2e_ms", Verdict.NEW, head=640.0),
         tier("agent", Verdict.UNCHANGED, change_ratio=0.5),
     )
-    assert said(Decision.PASS, *metrics) == "No regression: response time –."  # noqa: RUF001 - the dash
+    assert headline_of(Decision.PASS, *metrics) == "No regression: response time –."  # noqa: RUF001 - the dash
 
 
-def test_an_improvement_is_said_and_how_to_hold_it() -> None:
-    """A gain is the headline, and accepting the run makes it what is expected from now on."""
+def test_an_improvement_names_the_command_that_keeps_it() -> None:
+    """The headline has the gain, and the next step is to accept the run."""
     result = run_at(0.7, 99)
-    made = report(result, usual())
-    assert made.headline == f"Improved: response time {MINUS}30 %."
-    assert made.next_step == f"To keep the gain, run: {accept_step(result)}"
+    run_report = report(result, ordinary_baseline())
+    assert run_report.headline == f"Improved: response time {MINUS}30 %."
+    assert run_report.next_step == f"To keep the gain, run: {accept_step(result)}"
 
 
-def test_an_improvement_of_success_is_no_share_of_a_share() -> None:
-    """Success that grew is worth accepting, and the headline stays with the response time."""
+def test_an_improvement_of_success_keeps_the_headline_of_the_response_time() -> None:
+    """Better success is worth accepting, but the headline is about the response time."""
     result = run_at()
     metrics = (
         row("success_ratio", Verdict.IMPROVED, base=0.9, head=1.0, change=0.1),
         row("e2e_ms", Verdict.UNCHANGED, change_ratio=0.012, mde_ratio=0.15),
     )
-    made = make_report(result, Comparison(decision=Decision.PASS, reasons=("…",), metrics=metrics))
-    assert made.headline == "No regression: response time +1.2 % (detectable: +15 %)."
-    assert made.next_step == f"To keep the gain, run: {accept_step(result)}"
+    run_report = make_report(result, Comparison(decision=Decision.PASS, reasons=("…",), metrics=metrics))
+    assert run_report.headline == "No regression: response time +1.2 % (detectable: +15 %)."
+    assert run_report.next_step == f"To keep the gain, run: {accept_step(result)}"
 
 
-def test_a_regression_is_said_with_its_size_and_place() -> None:
-    """The headline names both values, the difference and the tier that most of it is in."""
+def test_a_regression_has_its_size_and_its_tier() -> None:
+    """The headline has both values, the difference and the tier with most of it."""
     tier_times: Mapping[str, float] = TIER_TIMES | {"decode": 550.0}
     result = run_at(1.5, 99, tier_times=tier_times)
-    made = report(result, make_baseline([1.0] * 10, tier_times=TIER_TIMES | {"decode": 250.0}))
-    assert made.decision is Decision.FAIL
-    assert made.headline == (
+    run_report = report(result, make_baseline([1.0] * 10, tier_times=TIER_TIMES | {"decode": 250.0}))
+    assert run_report.decision is Decision.FAIL
+    assert run_report.headline == (
         "Response time regressed: 436 ms → 654 ms (+218 ms, +50 %), most of it in `decode` (+300 ms)."
     )
-    named = "Look at the tier named above. If the change is intended, run: "
-    assert made.next_step == f"{named}{accept_step(result, WORSE)}"
+    advice = "Look at the tier named above. If the change is intended, run: "
+    assert run_report.next_step == f"{advice}{accept_step(result, ALLOW_REGRESSION)}"
 
 
-def test_a_regression_names_each_tier_with_a_fifth_of_it() -> None:
+def test_a_regression_names_each_tier_with_at_least_a_fifth() -> None:
     """Several tiers are listed, the largest first."""
     metrics = (
         row("e2e_ms", Verdict.REGRESSED, **LATENCY),
@@ -136,46 +136,46 @@ def test_a_regression_names_each_tier_with_a_fifth_of_it() -> None:
         tier("decode", Verdict.REGRESSED, change=130.0),
         tier("auth", Verdict.UNCHANGED, change=2.0),
     )
-    assert said(Decision.FAIL, *metrics) == (
+    assert headline_of(Decision.FAIL, *metrics) == (
         "Response time regressed: 640 ms → 832 ms (+192 ms, +30 %), "
         "most of it in `decode` (+130 ms) and `agent` (+60 ms)."
     )
 
 
-def test_a_regression_without_tiers_names_none() -> None:
-    """Where no tier grew the headline ends with the size."""
+def test_a_regression_without_a_slower_tier_names_no_tier() -> None:
+    """If no tier became slower, the headline ends with the size of the regression."""
     metrics = (row("e2e_ms", Verdict.REGRESSED, **LATENCY), tier("agent", Verdict.UNCHANGED, change=0.4))
     headline = "Response time regressed: 640 ms → 832 ms (+192 ms, +30 %)."
-    assert said(Decision.FAIL, *metrics) == headline
+    assert headline_of(Decision.FAIL, *metrics) == headline
 
 
-def test_a_tier_that_regressed_alone_is_said_so() -> None:
-    """A slower tier that the whole does not show is the headline, with that caveat."""
+def test_a_regression_of_a_tier_alone_is_named_as_such() -> None:
+    """The headline says that the total response time did not regress."""
     metrics = (
         row("e2e_ms", Verdict.UNCHANGED, change=12.0),
         tier("agent", Verdict.REGRESSED, base=40.0, head=60.0, change=20.0, change_ratio=0.5),
         tier("queue", Verdict.REGRESSED, base=40.0, head=80.0, change=40.0, change_ratio=1.0),
     )
-    assert said(Decision.FAIL, *metrics) == (
+    assert headline_of(Decision.FAIL, *metrics) == (
         "The tier `queue` regressed: 40 ms → 80 ms (+40 ms, +100 %); "
         "the total response time shows no regression."
     )
 
 
-def test_success_that_regressed_stands_before_everything() -> None:
-    """Failing requests matter more than slow ones, whatever else regressed or was crossed."""
+def test_a_regression_of_success_comes_first() -> None:
+    """Failed requests matter more than slow ones, and more than crossed thresholds."""
     result = run_at(1.5, 99, failed=range(0, 100, 8))
-    made = report(result, usual())
-    assert made.headline == "Success regressed from 100 % to 87 %."
-    assert any(each.crossed for each in result.thresholds)
-    assert made.comparison.regressed(Part.DECIDES)[0].key == "e2e_ms"
+    run_report = report(result, ordinary_baseline())
+    assert run_report.headline == "Success regressed from 100 % to 87 %."
+    assert any(threshold.crossed for threshold in result.thresholds)
+    assert run_report.comparison.regressed(Part.DECIDES)[0].key == "e2e_ms"
 
 
-def test_where_no_tier_is_named_one_looks_at_the_requests() -> None:
-    """The next step speaks of a tier only where the headline names one."""
+def test_without_a_named_tier_the_next_step_is_the_requests() -> None:
+    """The next step mentions a tier only if the headline names one."""
     result = run_at(1.0, 99, failed=range(0, 100, 8))
-    elsewhere = "Look at the failed requests and the services' logs. If the change is intended, run: "
-    assert report(result, usual()).next_step == f"{elsewhere}{accept_step(result, WORSE)}"
+    advice = "Look at the failed requests and the services' logs. If the change is intended, run: "
+    assert report(result, ordinary_baseline()).next_step == f"{advice}{accept_step(result, ALLOW_REGRESSION)}"
 
 
 @pytest.mark.parametrize(
@@ -194,27 +194,29 @@ def test_where_no_tier_is_named_one_looks_at_the_requests() -> None:
         ),
     ],
 )
-def test_where_to_look_follows_from_what_failed(metrics: tuple[MetricComparison, ...], place: str) -> None:
-    """It is decided by the metrics, whatever words the headline has, such as a version's name."""
+def test_the_next_step_follows_from_the_failed_metrics(
+    metrics: tuple[MetricComparison, ...], place: str
+) -> None:
+    """The metrics decide the next step, not the words of the headline or of the version name."""
     comparison = Comparison(decision=Decision.FAIL, reasons=("…",), metrics=metrics, base_name="Crept `p95`")
     assert make_report(run_at(), comparison).next_step == f"Look at {place}."
 
 
-def test_the_limit_of_a_tier_leads_to_the_tier() -> None:
-    """Where a tier's own limit was crossed one looks at the tier, and not at requests that failed."""
+def test_a_crossed_threshold_of_a_tier_leads_to_the_tier() -> None:
+    """The next step is to look at the tier, not at the failed requests."""
     spec = make_spec(make_scenario(thresholds={"tier.decode_ms": ["avg<1"]}))
     step = report(run_at(spec=spec)).next_step
     assert step.startswith("Look at the tier named above. If the change is intended, run: ")
 
 
-def test_a_crossed_threshold_is_said_with_what_was_measured() -> None:
-    """Where nothing regressed the first limit that was crossed is the headline, with the measured value."""
+def test_a_crossed_threshold_is_reported_with_the_measured_value() -> None:
+    """Without a regression the headline is the first crossed threshold and the measured value."""
     thresholds = {"success_ratio": ["rate>0.5"], "e2e_ms": ["max<5000", "med<100", "avg<1"]}
     spec = make_spec(make_scenario(thresholds=thresholds))
     expected = "Threshold crossed: e2e_ms med<100, measured 450 ms."
-    for baseline in (None, usual()):
-        made = report(run_at(1.0, 99, spec=spec), baseline)
-        assert (made.decision, made.headline) == (Decision.FAIL, expected)
+    for baseline in (None, ordinary_baseline()):
+        run_report = report(run_at(1.0, 99, spec=spec), baseline)
+        assert (run_report.decision, run_report.headline) == (Decision.FAIL, expected)
 
 
 @pytest.mark.parametrize(
@@ -225,21 +227,23 @@ def test_a_crossed_threshold_is_said_with_what_was_measured() -> None:
         ({"tier.cache_ms": ["avg<5"]}, "tier.cache_ms avg<5, measured –"),  # noqa: RUF001 - the dash
     ],
 )
-def test_a_crossed_threshold_is_measured_in_its_unit(limits: dict[str, Any], measured: str) -> None:
-    """Shares are per cent, counts are numbers, and what was not measured is a dash."""
+def test_a_crossed_threshold_has_the_unit_of_its_metric(limits: dict[str, Any], measured: str) -> None:
+    """Shares are per cent, counts are numbers, and an unmeasured value is a dash."""
     result = run_at(spec=make_spec(make_scenario(thresholds=limits)), failed=range(5))
     assert report(result).headline == f"Threshold crossed: {measured}."
 
 
-def test_what_vanished_is_named() -> None:
-    """Metrics that the baseline has and the run has not are the headline when nothing else failed."""
+def test_vanished_metrics_are_named() -> None:
+    """The headline names metrics that the baseline has and the run lacks, unless something else failed."""
     tier_times = {name: value for name, value in TIER_TIMES.items() if name not in ("auth", "agent")}
-    made = report(run_at(1.0, 99, tier_times=tier_times), usual())
-    assert made.headline == ("`agent` and `auth` vanished: present in the baseline, missing in this run.")
+    run_report = report(run_at(1.0, 99, tier_times=tier_times), ordinary_baseline())
+    assert run_report.headline == (
+        "`agent` and `auth` vanished: present in the baseline, missing in this run."
+    )
 
 
-def test_what_vanished_stands_before_the_tiers_that_it_shifts() -> None:
-    """A tier that is gone leaves its time to others, so that it is gone is the headline."""
+def test_a_vanished_tier_comes_before_the_tiers_that_it_slows() -> None:
+    """The time of a vanished tier moves to other tiers, so the headline names the vanished one."""
     metrics = (
         row("e2e_ms", Verdict.UNCHANGED, change=0.0),
         tier("agent", Verdict.REGRESSED, base=40.0, head=80.0, change=40.0, change_ratio=1.0),
@@ -247,79 +251,80 @@ def test_what_vanished_stands_before_the_tiers_that_it_shifts() -> None:
         row("tier.unattributed_ms", Verdict.MISSING, Part.EXPLAINS, base=5.0),
     )
     headline = "`queue` vanished: present in the baseline, missing in this run."
-    assert said(Decision.FAIL, *metrics) == headline
+    assert headline_of(Decision.FAIL, *metrics) == headline
 
 
-def test_an_undecided_run_without_a_baseline_can_become_one() -> None:
-    """Where there is nothing to compare with, the next step is to accept the run."""
+def test_without_a_baseline_the_next_step_is_to_accept_the_run() -> None:
+    """A run without a baseline is inconclusive and can become the baseline."""
     result = run_at()
-    made = report(result)
-    assert made.headline == "Cannot tell: there is no baseline for this scenario and environment yet."
-    assert made.next_step == f"If this run is correct, run: {accept_step(result)}"
+    run_report = report(result)
+    assert run_report.headline == "Cannot tell: there is no baseline for this scenario and environment yet."
+    assert run_report.next_step == f"If this run is correct, run: {accept_step(result)}"
 
 
-def test_an_undecided_run_beside_noise_asks_for_more() -> None:
-    """Where metrics were compared and could not be told apart, more runs or longer ones help."""
-    made = report(run_at(1.0, 99), make_baseline([0.7, 1.43] * 5))
-    assert made.decision is Decision.INCONCLUSIVE
-    assert made.headline.startswith("Cannot tell: response time: only a change of ")
+def test_an_inconclusive_run_asks_for_more_or_longer_runs() -> None:
+    """A baseline with too much noise needs more runs or longer runs."""
+    run_report = report(run_at(1.0, 99), make_baseline([0.7, 1.43] * 5))
+    assert run_report.decision is Decision.INCONCLUSIVE
+    assert run_report.headline.startswith("Cannot tell: response time: only a change of ")
     assert (
-        made.next_step == "Accept more runs into the baseline, or measure longer, to detect smaller changes."
+        run_report.next_step
+        == "Accept more runs into the baseline, or measure longer, to detect smaller changes."
     )
 
 
-def test_an_invalid_run_is_no_measurement() -> None:
-    """A run that cannot be believed is said to be none, with the first reason; it is measured again."""
+def test_an_invalid_run_is_not_judged() -> None:
+    """The headline has the first reason, and the next step is to measure again."""
     stop = Stop(cause=StopCause.INTERRUPT, reason="Ctrl-C")
-    made = report(make_run(make_recording(stop=stop)), usual())
-    assert made.headline == "Invalid run: the run ended early: Ctrl-C."
-    assert made.next_step == "Measure again on a quieter machine. This run was not judged."
+    run_report = report(make_run(make_recording(stop=stop)), ordinary_baseline())
+    assert run_report.headline == "Invalid run: the run ended early: Ctrl-C."
+    assert run_report.next_step == "Measure again on a quieter machine. This run was not judged."
 
 
 @pytest.mark.parametrize("factor", [0.7, 1.0, 1.3])
 @pytest.mark.parametrize("failed", [(), range(0, 100, 7), range(100)])
-def test_every_report_is_a_sentence_and_a_step(factor: float, failed: range | tuple[()]) -> None:
-    """Whatever happened both sentences are whole: they end, and hold no None and no nan."""
-    for baseline in (None, usual(), without_success()):
-        made = report(run_at(factor, 99, failed=failed), baseline)
-        for text in (made.headline, made.next_step):
+def test_every_report_has_two_complete_sentences(factor: float, failed: range | tuple[()]) -> None:
+    """The headline and the next step end with a full stop, and contain neither None nor nan."""
+    for baseline in (None, ordinary_baseline(), without_success()):
+        run_report = report(run_at(factor, 99, failed=failed), baseline)
+        for text in (run_report.headline, run_report.next_step):
             assert text.endswith(".")
             assert "None" not in text
             assert "nan" not in text
 
 
-def test_nothing_that_would_be_refused_is_advised() -> None:
-    """A run that was stopped, or made worse on purpose, is never to be accepted."""
+def test_a_run_that_accept_refuses_is_never_advised() -> None:
+    """The next step never accepts a run that was stopped or made slower on purpose."""
     stopped = make_recording(stop=Stop(cause=StopCause.THRESHOLD, reason="threshold crossed"))
-    worse = make_provenance(injections={"model.slowdown": 1.3})
+    injected = make_provenance(injections={"model.slowdown": 1.3})
     crossed = make_spec(make_scenario(thresholds={"e2e_ms": ["avg<1"]}))
     for run in (
         make_run(stopped),
         make_run(stopped, spec=crossed),
-        run_at(1.4, 99, provenance=worse),
-        run_at(0.6, 99, provenance=worse),
+        run_at(1.4, 99, provenance=injected),
+        run_at(0.6, 99, provenance=injected),
     ):
-        for baseline in (None, usual()):
+        for baseline in (None, ordinary_baseline()):
             assert "baseline accept" not in report(run, baseline).next_step
 
 
-def test_what_only_explains_is_no_gain() -> None:
-    """Where only what no tier claims became less there is nothing to hold."""
-    network = row("tier.unattributed_ms", Verdict.IMPROVED, Part.EXPLAINS)
-    comparison = Comparison(decision=Decision.PASS, reasons=(), metrics=(network,))
+def test_less_unattributed_time_is_no_gain() -> None:
+    """An improvement of a metric that only explains needs no next step."""
+    unattributed = row("tier.unattributed_ms", Verdict.IMPROVED, Part.EXPLAINS)
+    comparison = Comparison(decision=Decision.PASS, reasons=(), metrics=(unattributed,))
     assert make_report(run_at(), comparison).next_step == "Nothing to do."
 
 
-def test_nothing_succeeded_as_before_is_a_whole_sentence() -> None:
-    """Where neither the run nor its baseline has a success, the headline says so."""
+def test_no_success_as_before_is_a_complete_headline() -> None:
+    """The headline says that no request succeeded, in the run and in its baseline."""
     failed = run_at(failed=range(100), spec=make_spec(make_scenario(thresholds={})))
-    made = report(failed, without_success())
-    assert made.headline == "No regression. No request succeeded, as before."
+    run_report = report(failed, without_success())
+    assert run_report.headline == "No regression. No request succeeded, as before."
 
 
-def test_a_run_without_success_is_not_to_be_accepted() -> None:
-    """What `accept` refuses is not advised, whatever the decision."""
+def test_a_run_without_success_is_never_advised() -> None:
+    """The next step never accepts a run without a successful request."""
     for spec in (make_spec(), make_spec(make_scenario(thresholds={}))):
-        for baseline in (None, usual()):
+        for baseline in (None, ordinary_baseline()):
             failed = run_at(1.0, 99, failed=range(100), spec=spec)
             assert "baseline accept" not in report(failed, baseline).next_step

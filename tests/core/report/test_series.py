@@ -2,25 +2,25 @@ from bench.core.report.series import make_series
 from tests.factories import make_baseline, make_recording, make_run, make_sample, make_scenario, make_spec
 
 
-def test_a_result_alone_has_its_distribution() -> None:
-    """Without its requests a run has what its result says, beside its baseline."""
+def test_a_result_without_samples_has_its_distribution() -> None:
+    """Without samples a run still has the distribution of its result and its baseline."""
     series = make_series(make_run(), None, make_baseline())
     assert series.timeline is None
-    assert [each.baseline_runs for each in series.distributions] == [10]
+    assert [distribution.baseline_runs for distribution in series.distributions] == [10]
 
 
-def test_nothing_is_drawn_beside_what_does_not_compare() -> None:
-    """Runs of another load are no band, and neither is no baseline."""
+def test_an_incomparable_baseline_is_not_drawn() -> None:
+    """A baseline of another load has no band, and a missing baseline has no band."""
     run = make_run()
     other = run.model_copy(
         update={"fingerprint": run.fingerprint.model_copy(update={"work_digest": "0" * 64})}
     )
     for series in (make_series(other, None, make_baseline()), make_series(run)):
-        assert [each.baseline_runs for each in series.distributions] == [0]
+        assert [distribution.baseline_runs for distribution in series.distributions] == [0]
 
 
-def test_warm_up_and_the_target_beside_are_left_out() -> None:
-    """What no figure counts is not drawn either, and time begins after the warm-up."""
+def test_warm_up_and_the_compared_target_are_left_out() -> None:
+    """Requests that no figure counts are not drawn, and time starts after the warm-up."""
     phase = {"executor": "constant-vus", "vus": 10, "duration_s": 15, "think_time_s": (1, 2)}
     spec = make_spec(make_scenario(phases=[phase | {"warm_up": True}, phase]))
     samples = [make_sample(seq, at_s=float(seq), phase=int(seq >= 10), arm=seq % 2) for seq in range(30)]
