@@ -13,7 +13,7 @@ from bench.core.run.result import RunResult
 from bench.core.samples.sample import StopCause
 from bench.core.values.duration import parse_duration
 from bench.errors import ConfigError, TargetError
-from bench.measure.load.messages import TransportChoice
+from bench.measure.load.messages import HttpImplementation
 from bench.measure.machine.host import choose_cores
 from bench.measure.run.run import Conditions, Listener, measure
 from bench.store import results, scenarios, stacks
@@ -113,7 +113,7 @@ def make_conditions(spec: RunSpec, stack: Stack, options: RunOptions) -> Conditi
         urls=name_urls(options.get("urls", ()), spec.target.service),
         injections=parse_injections(stack, tuple(options.get("inject", ()))),
         workers=workers,
-        transport=TransportChoice(options.get("transport", "own")),
+        transport=HttpImplementation(options.get("transport", "own")),
         calibrated=options.get("calibration", True),
         cores=choose_cores(workers, pin=options.get("pin", True)),
     )

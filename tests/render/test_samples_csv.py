@@ -28,20 +28,20 @@ def _table(*samples: RequestSample, tiers: tuple[str, ...] = ("backend",)) -> li
 
 
 def test_requests_are_shown(golden: Callable[[str, str], None]) -> None:
-    """Requests that succeeded, streamed, failed and were never sent are rows as they were approved."""
+    """Requests that succeeded, streamed, failed and were never sent have the approved rows."""
     samples = Samples.of([make_sample(0), STREAMED, FAILED, DROPPED])
     golden("samples.csv", "".join(render_samples([samples], samples.tiers)).replace("\r\n", "\n"))
 
 
 def test_each_request_is_a_row_in_its_order() -> None:
-    """However the requests are paged, there is a row for each, below one row of names."""
+    """For any pages, there is one row per request, below one row of names."""
     rows = _table(*(make_sample(seq) for seq in range(5)))
     assert [row["vu"] for row in rows] == ["0", "1", "2", "3", "4"]
     assert "".join(render_samples([], ())).count("\n") == 1
 
 
 def test_times_have_their_unit_in_the_name() -> None:
-    """Moments are seconds, waiting times milliseconds, as in the report."""
+    """Moments are seconds, latencies are milliseconds, as in the report."""
     (row,) = _table(STREAMED)
     assert float(row["e2e_ms"]) == pytest.approx(
         1000 * (float(row["finished_s"]) - float(row["scheduled_s"])), abs=0.002
@@ -50,8 +50,8 @@ def test_times_have_their_unit_in_the_name() -> None:
     assert all(name.endswith(("_s", "_ms")) for name, text in row.items() if "." in text)
 
 
-def test_what_is_not_known_is_empty_and_never_nought() -> None:
-    """A failed request has no waiting time and no tier's; one that was not sent has no moment of that."""
+def test_unknown_values_are_empty_and_never_zero() -> None:
+    """A failed request has no latency and no tier; an unsent one has no time of sending."""
     failed, dropped = _table(FAILED, DROPPED)
     assert (failed["status"], failed["e2e_ms"], failed["tier.backend_ms"]) == ("500", "", "")
     assert (dropped["status"], dropped["sent_s"], dropped["send_lag_ms"], dropped["detail"]) == (
@@ -74,14 +74,14 @@ def test_what_is_not_known_is_empty_and_never_nought() -> None:
     ],
 )
 def test_a_text_is_never_a_formula(text: str, cell: str) -> None:
-    """What a spreadsheet would work out begins with an apostrophe; control characters are spaces."""
+    """A text that a spreadsheet would compute begins with an apostrophe; control characters are spaces."""
     (row,) = _table(FAILED._replace(detail=text, prompt=text))
     assert row["detail"] == row["prompt"] == cell
 
 
 @given(st.text(max_size=30) | st.just(HOSTILE))
 def test_hostile_text_stays_in_its_cell(text: str) -> None:
-    """Whatever prompt, detail and tier are called, the table has its shape and no formula in a text."""
+    """For any prompt, detail and tier, the table has its shape and no formula in a text."""
     rows = _table(FAILED._replace(detail=text, prompt=text, tier_times={text: 1.0}), tiers=(text,))
     assert len(rows) == 1
     assert None not in rows[0]

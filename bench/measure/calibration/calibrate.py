@@ -8,7 +8,7 @@ from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Service, Stack
 from bench.core.config.target import Durations, SseAnswer, Target
 from bench.core.samples.samples import SampleLog
-from bench.measure.load.messages import Job, TransportChoice
+from bench.measure.load.messages import HttpImplementation, Job
 from bench.measure.load.workers import Workers
 
 TRIAL_S = 1.0
@@ -41,7 +41,7 @@ REFERENCE_TARGET = Target(
 
 
 async def calibrate(
-    workers: Workers, scenario: Scenario, url: str, transport: TransportChoice = TransportChoice.OWN
+    workers: Workers, scenario: Scenario, url: str, transport: HttpImplementation = HttpImplementation.OWN
 ) -> Trial:
     """Send requests to the reference server for a second. Return the error of the measured times.
 

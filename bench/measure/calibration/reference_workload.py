@@ -11,7 +11,7 @@ from collections.abc import Callable
 from bench.core.calibration.reference_workload import PINNED
 from bench.core.config.stack import Asked
 from bench.core.config.target import JsonAnswer, Target
-from bench.measure.load.messages import TransportChoice
+from bench.measure.load.messages import HttpImplementation
 from bench.measure.load.repeat_request import repeat_request
 from bench.measure.load.workers import Workers
 
@@ -39,21 +39,21 @@ def time_local_work() -> dict[str, float]:
 
 
 async def time_echo(
-    workers: Workers, url: str, transport: TransportChoice = TransportChoice.OWN
+    workers: Workers, url: str, transport: HttpImplementation = HttpImplementation.OWN
 ) -> dict[str, float]:
     """Return the median response time of the reference server's echo; empty if a request failed."""
     return await _time_request("echo", workers, _ECHO, url, transport)
 
 
 async def time_pinned_request(
-    workers: Workers, request: Asked, url: str, transport: TransportChoice = TransportChoice.OWN
+    workers: Workers, request: Asked, url: str, transport: HttpImplementation = HttpImplementation.OWN
 ) -> dict[str, float]:
     """Return the median response time of the stack's `reference_workload`; empty if a request failed."""
     return await _time_request(PINNED, workers, request, url, transport)
 
 
 async def _time_request(
-    piece: str, workers: Workers, request: Asked, url: str, transport: TransportChoice
+    piece: str, workers: Workers, request: Asked, url: str, transport: HttpImplementation
 ) -> dict[str, float]:
     times_ms = await repeat_request(workers, request, url, transport=transport)
     return {piece: statistics.median(times_ms)} if len(times_ms) == request.repeats else {}

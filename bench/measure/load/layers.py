@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.core.config.stack import Asked, Layers
 from bench.core.run.layers import Round
-from bench.measure.load.messages import TransportChoice
+from bench.measure.load.messages import HttpImplementation
 from bench.measure.load.repeat_request import repeat_request
 from bench.measure.load.workers import Workers
 
@@ -16,7 +16,7 @@ async def measure_layers(
     layers: Layers,
     urls: Mapping[str, str],
     tokens: Sequence[str],
-    transport: TransportChoice = TransportChoice.OWN,
+    transport: HttpImplementation = HttpImplementation.OWN,
 ) -> list[Round]:
     """Send a message to each tier in turn, several rounds. Return the rounds in which all tiers answered.
 

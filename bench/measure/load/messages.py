@@ -18,7 +18,7 @@ from bench.core.values.histogram import Histogram
 _LENGTH = struct.Struct("!Q")
 
 
-class TransportChoice(StrEnum):
+class HttpImplementation(StrEnum):
     """The HTTP implementation that sends the requests."""
 
     OWN = "own"
@@ -39,7 +39,7 @@ class Job:
     """Bearer tokens of the test users; empty if the target needs none."""
     share: tuple[int, int] = (0, 1)
     """Number of this load generator, and the count of all of them."""
-    transport: TransportChoice = TransportChoice.OWN
+    transport: HttpImplementation = HttpImplementation.OWN
     """The HTTP implementation."""
 
 

@@ -8,7 +8,7 @@ from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Asked
 from bench.core.samples.metrics import METRICS
 from bench.core.samples.samples import SampleLog
-from bench.measure.load.messages import Job, TransportChoice
+from bench.measure.load.messages import HttpImplementation, Job
 from bench.measure.load.workers import Workers
 
 _TIMEOUT_S = 60.0
@@ -19,7 +19,7 @@ async def repeat_request(
     request: Asked,
     url: str,
     tokens: Sequence[str] = (),
-    transport: TransportChoice = TransportChoice.OWN,
+    transport: HttpImplementation = HttpImplementation.OWN,
 ) -> list[float]:
     """Send a request several times, one after the other. Return the response times of those that succeeded.
 

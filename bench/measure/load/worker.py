@@ -29,10 +29,10 @@ from bench.measure.load.messages import (
     Batch,
     Cancel,
     Finished,
+    HttpImplementation,
     Job,
     Renew,
     Start,
-    TransportChoice,
     WaitingForPhase,
     receive,
     send,
@@ -42,7 +42,7 @@ from bench.measure.machine.pacing import Pacer, event_loop, pacer
 _FLUSH_S = 0.25
 
 
-class _RunningJob:
+class RunningJob:
     """A job in progress."""
 
     def __init__(self, job: Job, writer: asyncio.StreamWriter, clock: Pacer) -> None:
@@ -97,7 +97,7 @@ class _RunningJob:
     def _open_vu(self, number: int, arm: int) -> ChatClient:
         endpoint = self._endpoints[arm]
         connection = None
-        if self._job.transport is TransportChoice.HTTPX:
+        if self._job.transport is HttpImplementation.HTTPX:
             connection = HttpxConnection(self._job.base_urls[arm])
         if not self._tokens or endpoint.target.auth != "bearer":
             return ChatClient(endpoint, None, connection)
@@ -143,12 +143,12 @@ async def serve() -> None:
     # An error in the load ends this process; its parent reports that, and stderr shows the traceback.
     async with asyncio.TaskGroup() as group:
         task = group.create_task(asyncio.sleep(0))
-        job: _RunningJob | None = None
+        job: RunningJob | None = None
         with suppress(EOFError):
             while True:
                 match await receive(reader):
                     case Job() as description:
-                        job = _RunningJob(description, writer, clock)
+                        job = RunningJob(description, writer, clock)
                         task = group.create_task(job.run())
                     case Start(at_s=at_s) if job is not None:
                         job.start(at_s)

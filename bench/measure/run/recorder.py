@@ -26,7 +26,7 @@ from bench.measure.calibration import reference_workload
 from bench.measure.calibration.calibrate import calibrate, trial_load
 from bench.measure.load.endpoint import Endpoint
 from bench.measure.load.layers import measure_layers
-from bench.measure.load.messages import Batch, Job, TransportChoice
+from bench.measure.load.messages import Batch, HttpImplementation, Job
 from bench.measure.load.workers import Workers, start_workers
 from bench.measure.machine import host
 from bench.measure.machine.signals import call_on_signals
@@ -58,7 +58,7 @@ class Subject:
     """The stack's own reference request, and the address of its service."""
     layers: tuple[Layers, Mapping[str, str]] | None = None
     """The stack's `layers` section, and the addresses by service."""
-    transport: TransportChoice = TransportChoice.OWN
+    transport: HttpImplementation = HttpImplementation.OWN
     cores: Mapping[str, Cores] = field(default_factory=dict)
     """Cores of the load generators and of the stack; empty for all."""
     watched: WatchedStack | None = None

@@ -17,7 +17,7 @@ from bench.core.watch.host import GENERATORS, STACK, Cores
 from bench.errors import ConfigError
 from bench.measure.calibration.calibrate import REFERENCE
 from bench.measure.load.endpoint import check_url, expand_headers
-from bench.measure.load.messages import TransportChoice
+from bench.measure.load.messages import HttpImplementation
 from bench.measure.persistent.persistent import attach, is_up
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
 from bench.measure.run.recorder import Subject, record
@@ -59,7 +59,7 @@ class Conditions:
     """Values of knobs that slow the stack down, by knob."""
     workers: int = 1
     """Number of load generator processes."""
-    transport: TransportChoice = TransportChoice.OWN
+    transport: HttpImplementation = HttpImplementation.OWN
     tree: Path | None = None
     """Folder with the files of the services, for another commit; None for the current folder."""
     shared: bool = True

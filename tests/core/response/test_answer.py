@@ -43,17 +43,17 @@ LAST = {
 
 
 def lines(*documents: object) -> bytes:
-    """Documents, one a line."""
-    return b"".join(json.dumps(each).encode() + b"\n" for each in documents)
+    """Return documents, one per line."""
+    return b"".join(json.dumps(document).encode() + b"\n" for document in documents)
 
 
 def events(*documents: object) -> bytes:
-    """Documents as server-sent events."""
-    return b"".join(b"data: " + json.dumps(each).encode() + b"\n\n" for each in documents)
+    """Return documents as server-sent events."""
+    return b"".join(b"data: " + json.dumps(document).encode() + b"\n\n" for document in documents)
 
 
 def delta(text: str) -> dict[str, object]:
-    """A piece of an answer as OpenAI sends it."""
+    """Return a piece of an answer in OpenAI's form."""
     return {"choices": [{"delta": {"role": "assistant", "content": text}}]}
 
 
@@ -69,15 +69,15 @@ WHOLE_CHAT = (
 
 
 def read(answer: dict[str, Any], *parts: bytes) -> AnswerContent:
-    """The reading of parts that come a second apart, the first at second 1."""
+    """Read parts that arrive one second apart, the first at second 1."""
     reader = AnswerReader(AnswerForm(ANSWERS.validate_python(answer)))
     for second, part in enumerate(parts, 1):
         reader.feed(part, float(second))
     return reader.end(float(len(parts) + 1))
 
 
-def test_a_document_is_read_at_its_places() -> None:
-    """Text and count stand where the target says; what came in one piece has no first token."""
+def test_a_document_is_read_at_the_declared_paths() -> None:
+    """Text and count are at the declared paths; a document has no first token."""
     whole = json.dumps({"data": {"message": "Hello"}, "usage": {"tokens": 7}}).encode()
     reading = read(JSON, whole[:9], whole[9:])
     assert (reading.text, reading.tokens, reading.problem) == ("Hello", 7, None)
@@ -85,7 +85,7 @@ def test_a_document_is_read_at_its_places() -> None:
 
 
 def test_a_stream_is_read_with_the_times_of_its_tokens() -> None:
-    """The first and the last piece of text have the times at which they came."""
+    """The first and the last piece of text have the times at which they arrived."""
     reading = read(OLLAMA, *(line + b"\n" for line in WHOLE_OLLAMA.splitlines()))
     assert (reading.text, reading.tokens) == ("Hello", 2)
     assert reading.token_times_s == [1.0, 2.0]
@@ -93,19 +93,19 @@ def test_a_stream_is_read_with_the_times_of_its_tokens() -> None:
 
 
 def test_the_last_line_needs_no_end() -> None:
-    """A stream whose last line is not ended is whole all the same."""
+    """A stream whose last line has no end is complete."""
     assert read(OLLAMA, WHOLE_OLLAMA.rstrip()).problem is None
 
 
-def test_an_event_without_text_is_no_token() -> None:
-    """A stream that opens with a role and closes with counts has only its words as tokens."""
+def test_an_event_without_text_is_not_a_token() -> None:
+    """In a stream with a role first and counts last, only the texts are tokens."""
     reading = read(OPENAI, *(part + b"\n\n" for part in WHOLE_OPENAI.split(b"\n\n") if part))
     assert (reading.text, reading.tokens, reading.problem) == ("Hello", 9, None)
     assert reading.token_times_s == [2.0, 3.0]
 
 
 def test_the_last_event_may_have_a_name() -> None:
-    """Counts and tiers stand in the event that ends the stream."""
+    """Counts and tiers are read from the event that ends the stream."""
     reading = read(CHAT, WHOLE_CHAT)
     assert (reading.text, reading.tokens, reading.tier_times) == ("Hello", 5, {"queue": 1.5})
 
@@ -114,8 +114,8 @@ def test_the_last_event_may_have_a_name() -> None:
     ("answer", "whole"), [(OLLAMA, WHOLE_OLLAMA), (OPENAI, WHOLE_OPENAI), (CHAT, WHOLE_CHAT)]
 )
 @given(cuts=st.lists(st.integers(1, 400)))
-def test_the_network_changes_no_answer(answer: dict[str, Any], whole: bytes, cuts: list[int]) -> None:
-    """However the bytes are cut, the answer is the same."""
+def test_the_split_does_not_matter(answer: dict[str, Any], whole: bytes, cuts: list[int]) -> None:
+    """For every split of the bytes, the answer is the same."""
     edges = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
     parts = [whole[start:end] for start, end in pairwise(edges)]
     one, other = read(answer, *parts), read(answer, whole)
@@ -143,13 +143,13 @@ def test_the_network_changes_no_answer(answer: dict[str, Any], whole: bytes, cut
         (CHAT, b"data: " + b"x" * MAX_EVENT_BYTES, "longer than 1048576 bytes"),
     ],
 )
-def test_what_is_no_answer_says_why(answer: dict[str, Any], content: bytes, problem: str) -> None:
-    """Each way to be no answer of its kind has its words, and none raises."""
+def test_each_defect_has_its_problem(answer: dict[str, Any], content: bytes, problem: str) -> None:
+    """Each defect of an answer has its own problem text, and none raises."""
     assert problem in (read(answer, content).problem or "")
 
 
-def test_nothing_after_the_flood_is_read() -> None:
-    """After an event without end the rest costs nothing and changes nothing."""
+def test_bytes_after_an_endless_event_are_ignored() -> None:
+    """After an event without end, later bytes cost no memory and change no result."""
     reading = read(OLLAMA, b"x" * (MAX_EVENT_BYTES + 1), WHOLE_OLLAMA)
     assert (reading.text, reading.tokens) == (None, None)
 
@@ -159,20 +159,20 @@ def test_nothing_after_the_flood_is_read() -> None:
     [("a.b.1.c", 2), ("a.b.2.c", None), ("a.b.x", None), ("a", {"b": [{"c": 1}, {"c": 2}]}), ("n.o", None)],
 )
 def test_a_path_leads_into_lists_and_objects(path: str, value: object) -> None:
-    """Names lead into objects and numbers into lists; where nothing stands there is nothing."""
+    """Names select values of objects and numbers select items of lists; other paths give None."""
     assert value_at({"a": {"b": [{"c": 1}, {"c": 2}]}, "n": 3}, path) == value
 
 
 @pytest.mark.parametrize("value", [-1, True, "5", None, 1e300, [1], 10**400])
-def test_what_is_no_duration_is_left_out(value: object) -> None:
-    """Durations are the target's word: what cannot be one is not believed."""
+def test_invalid_durations_are_skipped(value: object) -> None:
+    """A value that cannot be a duration is skipped."""
     durations = Durations.model_validate({"unit": "s", "tiers": {"load": "a"}, "total": "t"})
     assert tiers_ms({"a": value, "t": value}, durations) == {}
     assert tiers_ms({"a": 2.0, "t": 1.5}, durations) == {"load": 2000.0, "queue": 0.0}
 
 
 @pytest.mark.parametrize("tokens", [True, -1, 1.5, "7", 10**400])
-def test_what_is_no_count_is_none(tokens: object) -> None:
+def test_invalid_counts_are_skipped(tokens: object) -> None:
     """Only a whole number from 0 is a count of tokens."""
     content = json.dumps({"data": {"message": "x"}, "usage": {"tokens": tokens}}).encode()
     assert read(JSON, content).tokens is None
@@ -181,14 +181,14 @@ def test_what_is_no_count_is_none(tokens: object) -> None:
 @pytest.mark.parametrize("answer", [JSON, OLLAMA, OPENAI, CHAT])
 @given(parts=st.lists(st.binary(max_size=40) | st.sampled_from([WHOLE_OLLAMA, WHOLE_OPENAI, WHOLE_CHAT])))
 def test_no_bytes_raise(answer: dict[str, Any], parts: list[bytes]) -> None:
-    """Whatever a target sends, the reading says what it came to."""
+    """For any bytes, the reader returns a result and never raises."""
     reading = read(answer, *parts)
     assert reading.text is None or reading.token_times_s or answer is JSON
 
 
 @given(st.lists(st.sampled_from(["", "a", "bc"]), max_size=8), st.lists(st.integers(1, 300)))
 def test_tokens_have_the_times_of_the_parts_that_end_them(texts: list[str], cuts: list[int]) -> None:
-    """First and last are the times at which the first and the last event with text were whole."""
+    """A token's time is the time of the part that completes its event."""
     whole = lines(*({"response": text} for text in texts), LAST)
     edges = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
     reading = read(OLLAMA, *(whole[start:end] for start, end in pairwise(edges)))
@@ -203,23 +203,23 @@ def test_tokens_have_the_times_of_the_parts_that_end_them(texts: list[str], cuts
 
 
 @pytest.mark.parametrize("content", [{"role": "assistant"}, {"content": None}, {"content": 5}, {}])
-def test_a_delta_without_words_is_no_token(content: dict[str, object]) -> None:
-    """A role, nothing, and what is no text are neither a piece of the answer nor an error."""
+def test_a_delta_without_text_is_not_a_token(content: dict[str, object]) -> None:
+    """A role, an empty text, and a value that is not a text are neither tokens nor errors."""
     first, rest = events({"choices": [{"delta": content}]}), WHOLE_OPENAI
     reading = read(OPENAI, first, rest)
     assert (reading.text, reading.token_times_s[0], len(reading.token_times_s)) == ("Hello", 2.0, 2)
     assert reading.problem is None
 
 
-def test_a_stream_that_breaks_keeps_what_came() -> None:
-    """The words that came before an error are known, and so is the error."""
+def test_a_stream_that_breaks_keeps_its_text() -> None:
+    """The text before an error is kept, and so is the error."""
     reading = read(CHAT, events({"message": "Hel"}), b'event: error\ndata: {"error": "broke"}\n\n')
     assert (reading.text, reading.token_times_s) == ("Hel", [1.0])
     assert reading.problem == 'the stream failed: {"error": "broke"}'
 
 
 def test_the_end_of_the_stream_ends_its_last_line() -> None:
-    """Text in a line that only the end of the stream ends came at the end."""
+    """Text in a line that the end of the stream completes has the time of the end."""
     last = json.dumps({"response": "!", "done": True}).encode()
     reading = read(OLLAMA, lines({"response": "Hello"}), last)
     assert (reading.text, reading.token_times_s[0], reading.token_times_s[-1]) == ("Hello!", 1.0, 3.0)
@@ -227,29 +227,29 @@ def test_the_end_of_the_stream_ends_its_last_line() -> None:
 
 
 @pytest.mark.parametrize("done", ["yes", 1, False, None])
-def test_done_is_true_and_nothing_like_it(done: object) -> None:
-    """A stream is done when it says true; a word or a number is not that."""
+def test_a_stream_is_done_only_at_true(done: object) -> None:
+    """Only `true` ends a stream of lines; a text or a number does not."""
     assert read(OLLAMA, lines({"response": "a", "done": done})).problem is not None
 
 
 @pytest.mark.parametrize("answer", [OLLAMA, OPENAI])
-def test_a_stream_of_other_things_is_no_answer(answer: dict[str, Any]) -> None:
+def test_each_event_must_be_a_json_object(answer: dict[str, Any]) -> None:
     """Each event of a stream is a JSON object."""
     whole = events([1]) if answer is OPENAI else lines([1])
     reading = read(answer, whole)
     assert (reading.text, reading.problem) == (None, "not a JSON object")
 
 
-def test_an_answer_that_counts_nothing_has_no_count() -> None:
-    """Where the target names no place for a count or for durations, none is looked for."""
+def test_an_answer_without_declared_counts_has_no_count() -> None:
+    """Without declared paths, no count and no duration is read."""
     plain = {"kind": "json", "text": "data.message"}
     reading = read(plain, b'{"data": {"message": "x"}, "usage": {"tokens": 7}}')
     assert (reading.text, reading.tokens, reading.tier_times) == ("x", None, {})
 
 
 @given(st.integers(0, 10**12), st.integers(0, 10**12))
-def test_the_rest_is_what_the_tiers_leave(load_ns: int, decode_ns: int) -> None:
-    """Tiers and rest add up to the whole, and the rest is never less than nothing."""
+def test_the_rest_is_the_total_without_the_tiers(load_ns: int, decode_ns: int) -> None:
+    """Tiers and rest add up to the total, and the rest is never negative."""
     durations = Durations.model_validate(OLLAMA_TIMES)
     total_ns = 10**12
     tiers = tiers_ms(
@@ -260,8 +260,8 @@ def test_the_rest_is_what_the_tiers_leave(load_ns: int, decode_ns: int) -> None:
     assert sum(tiers.values()) == pytest.approx(max(total_ns, load_ns + decode_ns) / 1e6)
 
 
-def test_a_path_names_no_place_from_the_end() -> None:
-    """A list is counted from its start: a number below 0, and a name, lead nowhere in it."""
+def test_a_path_has_no_negative_index() -> None:
+    """A list is indexed from 0: a negative number or a name gives None."""
     document = {"a": [1, 2]}
     assert [value_at(document, path) for path in ("a.0", "a.-1", "a.b", "b.0", "a.0.c")] == [
         1,
@@ -273,7 +273,7 @@ def test_a_path_names_no_place_from_the_end() -> None:
 
 
 def one_by_one(documents: list[bytes]) -> AnswerContent:
-    """What the standard library makes of a stream of these, each parsed by itself."""
+    """Return the result of parsing each document by itself with the standard library."""
     reading, texts = AnswerContent(), list[str]()
     for content in documents:
         try:
@@ -319,15 +319,15 @@ DOCUMENTS = st.sampled_from(
 
 @pytest.mark.parametrize("kind", ["sse", "ndjson"])
 @given(documents=st.lists(DOCUMENTS, max_size=8), many=st.booleans())
-def test_reading_many_events_at_once_changes_nothing(kind: str, documents: list[bytes], many: bool) -> None:
-    """However events are read together, text, counts, times and the first problem are those of one by one."""
+def test_reading_events_together_gives_the_same_result(kind: str, documents: list[bytes], many: bool) -> None:
+    """Text, counts, times and the first problem are those of parsing events one by one."""
     documents *= 40 if many else 1
     if kind == "sse":
         answer = OPENAI | {"text": "response", "tokens": "eval_count"}
-        whole = b"".join(b"data: %b\n\n" % each for each in documents) + b"data: [DONE]\n\n"
+        whole = b"".join(b"data: %b\n\n" % document for document in documents) + b"data: [DONE]\n\n"
     else:
         answer = {"kind": "ndjson", "text": "response", "tokens": "eval_count", "done": "done"}
-        documents = [each for each in documents if each] + [b'{"done": true}']
+        documents = [document for document in documents if document] + [b'{"done": true}']
         whole = b"\n".join(documents)
     assert read(answer, whole) == one_by_one(documents)
 
@@ -341,35 +341,39 @@ def test_reading_many_events_at_once_changes_nothing(kind: str, documents: list[
     ],
 )
 @pytest.mark.parametrize("before", [0, 61, 62, 63])
-def test_brackets_that_match_across_events_are_no_json(documents: list[bytes], before: int) -> None:
-    """Events that would be as many documents if they were one text are refused wherever they stand."""
+def test_brackets_that_match_across_events_are_not_json(documents: list[bytes], before: int) -> None:
+    """Events that would be valid JSON only together are refused."""
     documents = [b'{"response": "p"}'] * before + documents
     answer = OPENAI | {"text": "response", "tokens": "eval_count"}
-    parts = [b"data: %b\n\n" % each for each in documents] + [b"data: [DONE]\n\n"]
+    parts = [b"data: %b\n\n" % document for document in documents] + [b"data: [DONE]\n\n"]
     expected = one_by_one(documents)
     assert (expected.problem or "").startswith("not JSON")
-    for each in (read(answer, *parts), read(answer, b"".join(parts))):
-        assert (each.text, each.problem, each.tokens) == (expected.text, expected.problem, expected.tokens)
+    for content in (read(answer, *parts), read(answer, b"".join(parts))):
+        assert (content.text, content.problem, content.tokens) == (
+            expected.text,
+            expected.problem,
+            expected.tokens,
+        )
 
 
 @given(documents=st.lists(DOCUMENTS, min_size=1, max_size=12), cuts=st.lists(st.integers(1, 400)))
-def test_every_split_gives_the_same_reading(documents: list[bytes], cuts: list[int]) -> None:
-    """Text, counts and the first problem do not depend on the cuts, be the stream as broken as it may."""
+def test_every_split_gives_the_same_content(documents: list[bytes], cuts: list[int]) -> None:
+    """Text, counts and the first problem do not depend on the split, even of broken streams."""
     answer = OPENAI | {"text": "response", "tokens": "eval_count"}
-    whole = b"".join(b"data: %b\n\n" % each for each in documents * 10)
+    whole = b"".join(b"data: %b\n\n" % document for document in documents * 10)
     edges = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
     one, other = read(answer, *(whole[start:end] for start, end in pairwise(edges))), read(answer, whole)
     assert (one.text, one.tokens, one.problem) == (other.text, other.tokens, other.problem)
 
 
-def test_the_problem_before_a_flood_is_the_first() -> None:
-    """What an event says before one that is too long is read, even when they come in one part."""
+def test_the_problem_before_an_endless_event_is_the_first() -> None:
+    """An event before one that is too long is read, even if both arrive in one part."""
     flood = b"event: error\ndata: no memory\n\ndata: " + b"x" * MAX_EVENT_BYTES
     assert read(CHAT, events({"message": "a"}) + flood).problem == "the stream failed: no memory"
     assert read(CHAT, events({"message": "a"}) + flood).text == "a"
 
 
-def test_a_document_in_many_parts_is_one() -> None:
-    """A document that is no stream is read as a whole, in however many parts it comes."""
+def test_a_document_may_arrive_in_many_parts() -> None:
+    """A document is read as a whole, in any number of parts."""
     whole = json.dumps({"data": {"message": "Hello" * 50}}).encode()
     assert read(JSON, *(bytes([byte]) for byte in whole)).text == "Hello" * 50

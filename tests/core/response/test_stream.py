@@ -26,7 +26,7 @@ BYTES = st.lists(
 
 
 class Event(NamedTuple):
-    """One event: its data, and its name where it has one."""
+    """An event: its data, and its name or None."""
 
     data: bytes
     name: str | None = None
@@ -40,8 +40,8 @@ def _all(decoder: Decoder, parts: list[bytes]) -> list[Event]:
     return _events(decoder.feed(parts, [0.0] * len(parts))) + _events(decoder.end(0.0))
 
 
-def _timed(decoder: Decoder, parts: list[bytes], size: int) -> list[tuple[Event, float]]:
-    """The events of parts that come a second apart and are given some at a time, with their times."""
+def _decode(decoder: Decoder, parts: list[bytes], size: int) -> list[tuple[Event, float]]:
+    """Return the events of parts that arrive one second apart and are fed in groups, with their times."""
     found: list[tuple[Event, float]] = []
     for start in range(0, len(parts), size):
         some = parts[start : start + size]
@@ -54,7 +54,7 @@ def _timed(decoder: Decoder, parts: list[bytes], size: int) -> list[tuple[Event,
 @pytest.mark.parametrize("kind", KINDS)
 @given(text=BYTES, cuts=st.lists(st.integers(0, 200)))
 def test_every_split_of_the_bytes_gives_the_same_events(kind: str, text: bytes, cuts: list[int]) -> None:
-    """How the network cuts a stream changes nothing."""
+    """The split of a stream does not change its events."""
     at = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
     parts = [text[start:end] for start, end in pairwise(at)]
     assert _all(KINDS[kind](), parts) == _all(KINDS[kind](), [text])
@@ -63,9 +63,9 @@ def test_every_split_of_the_bytes_gives_the_same_events(kind: str, text: bytes, 
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(parts=st.lists(BYTES | st.sampled_from([b"data: a\n\n", b"{}\n"])), size=st.integers(2, 9))
-def test_parts_given_together_are_parts_given_alone(kind: str, parts: list[bytes], size: int) -> None:
-    """An event has the time of the part that ended it, however many parts are given at once."""
-    assert _timed(KINDS[kind](), parts, size) == _timed(KINDS[kind](), parts, 1)
+def test_parts_fed_together_are_parts_fed_alone(kind: str, parts: list[bytes], size: int) -> None:
+    """An event has the time of the part that completes it, for any number of parts per call."""
+    assert _decode(KINDS[kind](), parts, size) == _decode(KINDS[kind](), parts, 1)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_parts_given_together_are_parts_given_alone(kind: str, parts: list[bytes
     ],
 )
 def test_server_sent_events_are_read_by_the_standard(text: bytes, events: list[Event]) -> None:
-    """Fields, comments, line ends and the end of the stream mean what the standard says."""
+    """Fields, comments, line ends and the end of the stream follow the standard."""
     assert _all(SseDecoder(), [text]) == events
 
 
@@ -100,13 +100,13 @@ def test_server_sent_events_are_read_by_the_standard(text: bytes, events: list[E
     ],
 )
 def test_a_line_is_a_document(text: bytes, lines: list[bytes]) -> None:
-    """Empty lines are none, and the last line needs no end."""
+    """Empty lines are skipped, and the last line needs no end."""
     assert _all(NdjsonDecoder(), [text]) == [Event(line) for line in lines]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_event_without_end_is_refused(kind: str) -> None:
-    """A target that never ends its line costs a megabyte and no more."""
+    """An endless event costs at most a megabyte."""
     decoder = KINDS[kind]()
     for _ in range(MAX_EVENT_BYTES // 65_536):
         assert decoder.feed([b"x" * 65_536], [1.0]).data == []
@@ -116,8 +116,8 @@ def test_an_event_without_end_is_refused(kind: str) -> None:
 
 @pytest.mark.parametrize(("kind", "first", "end"), [("sse", b"data: ", b"\n\n"), ("ndjson", b"", b"\n")])
 @pytest.mark.parametrize("cut", [1, 50, MAX_EVENT_BYTES, MAX_EVENT_BYTES + 1, MAX_EVENT_BYTES + 2])
-def test_what_came_before_a_flood_is_kept(kind: str, first: bytes, end: bytes, cut: int) -> None:
-    """A megabyte is taken and a byte more is not, wherever it is cut; earlier events are not lost with it."""
+def test_events_before_an_endless_one_are_kept(kind: str, first: bytes, end: bytes, cut: int) -> None:
+    """A megabyte is accepted and one more byte is not, for every split; earlier events are kept."""
     longest = first + b"x" * (MAX_EVENT_BYTES - len(first))
     taken = longest + end
     assert len(_all(KINDS[kind](), [taken[:cut], taken[cut:]])) == 1

@@ -23,7 +23,7 @@ DAY_MS = 86_400_000.0
     ],
 )
 def test_durations_are_milliseconds_by_tier(text: str, tier_times: dict[str, float]) -> None:
-    """Each well-formed entry is a tier's name with its milliseconds."""
+    """Each valid entry is the name of a tier and its milliseconds."""
     assert parse_server_timing(text) == tier_times
 
 
@@ -36,13 +36,13 @@ def test_durations_are_milliseconds_by_tier(text: str, tier_times: dict[str, flo
         ('agent;dur=5;desc="late"', {"agent": 5.0}),
     ],
 )
-def test_commas_in_quotes_separate_nothing(text: str, tier_times: dict[str, float]) -> None:
-    """A quoted description may hold commas and escaped quotes."""
+def test_commas_in_quotes_are_no_separators(text: str, tier_times: dict[str, float]) -> None:
+    """A quoted description may contain commas and escaped quotes."""
     assert parse_server_timing(text) == tier_times
 
 
-def test_a_tier_that_is_passed_twice_adds_up() -> None:
-    """Two entries of one name are two visits to one tier."""
+def test_a_tier_that_occurs_twice_adds_up() -> None:
+    """The times of two entries with one name are added."""
     assert parse_server_timing("model;dur=100, auth;dur=1, model;dur=50.5") == {"model": 150.5, "auth": 1.0}
 
 
@@ -64,20 +64,20 @@ def test_a_tier_that_is_passed_twice_adds_up() -> None:
         'agent;dur="5',
     ],
 )
-def test_what_is_not_well_formed_is_left_out(text: str) -> None:
-    """A header is the target's word: a part that cannot be read is no data, not an error."""
+def test_invalid_entries_are_skipped(text: str) -> None:
+    """An entry that cannot be read is skipped, and it is not an error."""
     tier_times = parse_server_timing(text)
     assert tier_times in ({}, {"agent": 5.0}) if text.endswith('"5') else tier_times == {}
 
 
-def test_one_bad_entry_does_not_spoil_the_others() -> None:
-    """What can be read beside what cannot is kept."""
+def test_one_invalid_entry_does_not_affect_the_others() -> None:
+    """Valid entries next to an invalid one are kept."""
     assert parse_server_timing("miss, agent;dur=x, model;dur=7") == {"model": 7.0}
 
 
 @pytest.mark.parametrize("number", ["inf", "-inf", "nan", "1e999", "-1", "-0.001", "-1e999"])
-def test_durations_that_are_none_are_refused(number: str) -> None:
-    """Infinite, undefined and negative durations did not happen."""
+def test_impossible_durations_are_skipped(number: str) -> None:
+    """Infinite, undefined and negative durations are skipped."""
     assert parse_server_timing(f"agent;dur={number}, model;dur=1") == {"model": 1.0}
 
 
@@ -99,13 +99,13 @@ def test_durations_that_are_none_are_refused(number: str) -> None:
         "@team",
     ],
 )
-def test_hostile_names_are_refused(name: str) -> None:
-    """Names stand in reports and in keys, so only short plain ones are taken."""
+def test_hostile_names_are_skipped(name: str) -> None:
+    """Names occur in reports and in keys, so only short plain ones are accepted."""
     assert parse_server_timing(f"{name};dur=5") == {}
 
 
 def test_a_name_may_be_forty_characters_long() -> None:
-    """The longest name that is taken has forty characters."""
+    """The longest accepted name has forty characters."""
     assert parse_server_timing(f"{'x' * 40};dur=5") == {"x" * 40: 5.0}
 
 
@@ -116,7 +116,7 @@ _PIECES = st.sampled_from(
 
 @given(st.one_of(st.text(max_size=200), st.lists(_PIECES, max_size=40).map("".join)))
 def test_no_header_can_break_the_parser(text: str) -> None:
-    """Any text gives plain names with finite durations that are not negative, and never an error."""
+    """Any text gives plain names with finite durations from 0, and never an error."""
     for name, duration_ms in parse_server_timing(text).items():
         assert name
         assert name.isascii()
@@ -132,21 +132,21 @@ def test_no_header_can_break_the_parser(text: str) -> None:
         max_size=8,
     )
 )
-def test_what_is_written_is_read(tier_times: dict[str, float]) -> None:
-    """Tiers that write the standard's form are read back exactly."""
+def test_standard_entries_are_read_exactly(tier_times: dict[str, float]) -> None:
+    """Entries in the standard's form are read back exactly."""
     header = ", ".join(f'{name};desc="a, b";dur={duration_ms!r}' for name, duration_ms in tier_times.items())
     assert parse_server_timing(header) == tier_times
 
 
 @pytest.mark.parametrize("number", ["86400000.1", "1e9", "1e308"])
-def test_a_tier_that_takes_more_than_a_day_is_refused(number: str) -> None:
-    """No request takes more than a day, so a longer duration is no data."""
+def test_a_duration_above_a_day_is_skipped(number: str) -> None:
+    """No request takes more than a day, so a longer duration is skipped."""
     assert parse_server_timing(f"agent;dur={number}, model;dur=1") == {"model": 1.0}
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 1e308)), max_size=20))
-def test_durations_stay_finite_when_they_add_up(visits: list[tuple[str, float]]) -> None:
-    """Visits of a day each are a day to each tier, so that whatever is summed stays finite."""
+def test_a_sum_is_at_most_a_day(visits: list[tuple[str, float]]) -> None:
+    """Two entries of a day each are a day, so that sums stay finite."""
     tier_times = parse_server_timing(", ".join(f"{name};dur={duration_ms!r}" for name, duration_ms in visits))
     assert all(duration_ms <= DAY_MS for duration_ms in tier_times.values())
     assert parse_server_timing("a;dur=86400000, a;dur=86400000") == {"a": DAY_MS}
@@ -161,19 +161,19 @@ def test_durations_stay_finite_when_they_add_up(visits: list[tuple[str, float]])
         ('agent;desc="x;dur=99;y"', {}),
     ],
 )
-def test_semicolons_in_quotes_separate_nothing(text: str, tier_times: dict[str, float]) -> None:
-    """A description may hold whatever looks like a parameter."""
+def test_semicolons_in_quotes_are_no_separators(text: str, tier_times: dict[str, float]) -> None:
+    """A quoted description may contain text that looks like a parameter."""
     assert parse_server_timing(text) == tier_times
 
 
 @pytest.mark.parametrize(
     "text", ['ag"ent;dur=5', 'agent;desc="open; x;dur=9, evil;dur=7', 'agent;dur=5"', 'agent;dur="5']
 )
-def test_a_quote_that_is_never_closed_makes_no_tier(text: str) -> None:
-    """Nothing is read out of a text that nobody ended."""
+def test_a_quote_without_end_makes_no_tier(text: str) -> None:
+    """An entry is not read from a quote without its end."""
     assert parse_server_timing(text) == {}
 
 
-def test_what_stands_before_a_lone_quote_is_read() -> None:
-    """Whole entries before it are as good as ever."""
+def test_entries_before_a_quote_without_end_are_read() -> None:
+    """Complete entries before such a quote are kept."""
     assert parse_server_timing('auth;dur=1, ag"ent;dur=5') == {"auth": 1.0}

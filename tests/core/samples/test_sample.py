@@ -7,14 +7,14 @@ from tests.factories import make_sample
 
 
 def test_a_sample_cannot_be_changed() -> None:
-    """What happened stays as it was measured."""
+    """A sample is immutable."""
     sample = make_sample()
     with pytest.raises(AttributeError):
         sample.finished_s = 0.0  # type: ignore[misc]
 
 
-def test_what_did_not_happen_is_none() -> None:
-    """A sample that only knows its end has None for all the rest, never 0."""
+def test_unknown_fields_are_none() -> None:
+    """A sample with only its end has None in all other fields, never 0."""
     sample = RequestSample(
         phase=0,
         vu=0,
@@ -29,8 +29,8 @@ def test_what_did_not_happen_is_none() -> None:
     assert dict(sample.tier_times) == {}
 
 
-def test_only_what_we_took_back_is_no_answer() -> None:
-    """Every outcome but a cancelled request says something about the target."""
+def test_only_cancelled_requests_are_excluded() -> None:
+    """Every outcome except CANCELLED describes the target."""
     assert set(Outcome) - EXCLUDED_OUTCOMES == set(Outcome) - {Outcome.CANCELLED}
 
 
@@ -44,11 +44,11 @@ def test_only_what_we_took_back_is_no_answer() -> None:
         ("token-generator", False),
     ],
 )
-def test_a_service_is_no_load_generator(source: str, ours: bool) -> None:
-    """Those after the first have a number; a service that is called alike is a service."""
+def test_load_generators_are_recognised_by_name(source: str, ours: bool) -> None:
+    """Later load generators have a number; a service with a similar name is a service."""
     assert is_generator(source) is ours
 
 
 def test_a_second_is_a_thousand_milliseconds() -> None:
-    """Seconds become milliseconds in one place."""
+    """One function converts seconds to milliseconds."""
     assert ms(1.5) == 1500.0

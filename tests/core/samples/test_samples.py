@@ -37,8 +37,8 @@ ROWS = st.builds(
 MANY = st.lists(ROWS, max_size=12)
 
 
-def logged(rows: list[RequestSample]) -> SampleLog:
-    """A log of these requests."""
+def make_log(rows: list[RequestSample]) -> SampleLog:
+    """Return a log of these requests."""
     log = SampleLog()
     for row in rows:
         log.append(row)
@@ -46,8 +46,8 @@ def logged(rows: list[RequestSample]) -> SampleLog:
 
 
 @given(MANY)
-def test_columns_give_back_the_rows_that_went_in(rows: list[RequestSample]) -> None:
-    """A request is the same before and after it was a place in columns, None and empty text included."""
+def test_columns_return_the_rows_that_were_added(rows: list[RequestSample]) -> None:
+    """A request is the same before and after storage in columns, None and empty texts included."""
     samples = Samples.of(rows)
     assert list(samples) == rows
     assert len(samples) == len(rows)
@@ -55,20 +55,20 @@ def test_columns_give_back_the_rows_that_went_in(rows: list[RequestSample]) -> N
 
 
 @given(MANY, MANY, MANY)
-def test_logs_that_are_joined_hold_what_each_of_them_held(
+def test_joined_logs_hold_all_requests(
     one: list[RequestSample], two: list[RequestSample], three: list[RequestSample]
 ) -> None:
-    """Shards merge without loss, whatever messages, details and tiers each of them met first."""
-    log = logged(one)
-    log.extend(logged(two))
-    log.extend(logged(three))
+    """Shares merge without loss, for any order of their messages, details and tiers."""
+    log = make_log(one)
+    log.extend(make_log(two))
+    log.extend(make_log(three))
     assert list(log.since(0)) == [*one, *two, *three]
     assert list(log.since(len(one))) == [*two, *three]
 
 
 @given(MANY, st.data())
-def test_a_part_is_the_rows_that_were_asked_for(rows: list[RequestSample], data: Any) -> None:
-    """A mask, a slice, and one after the other pick the rows they say."""
+def test_a_selection_has_the_selected_rows(rows: list[RequestSample], data: Any) -> None:
+    """A mask, a slice, and both together select the right rows."""
     picked = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
     kept = [row for row, wanted in zip(rows, picked, strict=True) if wanted]
     part = Samples.of(rows).where(np.array(picked, dtype=bool))
@@ -78,8 +78,8 @@ def test_a_part_is_the_rows_that_were_asked_for(rows: list[RequestSample], data:
 
 
 @given(ROWS, st.floats(-100, 100))
-def test_another_clock_changes_moments_and_nothing_else(row: RequestSample, by_s: float) -> None:
-    """All moments shift together; spans of time, counts and what did not happen stay as they are."""
+def test_a_shift_changes_only_moments(row: RequestSample, by_s: float) -> None:
+    """All moments shift together; durations, counts and None stay as they are."""
     (shifted,) = Samples.of([row]).shift(by_s / 2).shift(by_s / 2)
     for name in MOMENTS:
         before, after = getattr(row, name), getattr(shifted, name)
@@ -88,44 +88,44 @@ def test_another_clock_changes_moments_and_nothing_else(row: RequestSample, by_s
 
 
 def test_every_moment_of_a_sample_is_shifted() -> None:
-    """A field in seconds is a moment, but for the length of connecting: a new one must be shifted, too."""
+    """Every field in seconds is a moment, except the duration of connecting."""
     seconds = {name for name in RequestSample._fields if name.endswith("_s")}
     assert seconds == {*MOMENTS, "connect_s"}
 
 
-def test_a_log_grows_while_somebody_looks_at_it() -> None:
-    """What was taken out of a log stays as it was; the log takes more."""
-    log = logged([make_sample(0)])
+def test_a_log_grows_while_it_is_read() -> None:
+    """A column that was read stays as it was; the log accepts more requests."""
+    log = make_log([make_sample(0)])
     early = log.since(0)
     column = early.column("finished_s")
     log.append(make_sample(1))
     assert (len(column), len(early), len(log)) == (1, 1, 2)
 
 
-def test_a_tier_that_nobody_names_has_no_times() -> None:
-    """A column that is not there is one of nothing."""
+def test_a_tier_that_does_not_occur_has_no_times() -> None:
+    """The times of an unknown tier are NaN."""
     samples = Samples.of([make_sample(0, tier_times={})])
     assert samples.tiers == []
     assert np.isnan(samples.tier_time("agent")).all()
 
 
 @given(st.floats(0, 86_400_000))
-def test_a_tier_is_kept_to_seven_digits(time_ms: float) -> None:
-    """Up to a day, and with no digits that it did not have: what is read is what was told, or nearly."""
+def test_a_tiers_time_has_seven_digits(time_ms: float) -> None:
+    """A time of up to a day is kept with seven digits, and storing it again changes nothing."""
     (kept,) = Samples.of([make_sample(0, tier_times={"agent": time_ms})])
     assert kept.tier_times["agent"] == pytest.approx(time_ms, rel=1e-7, abs=0.000501)
     assert Samples.of([kept])[0] == kept
 
 
 def test_a_million_requests_fit_into_memory() -> None:
-    """A request of a stack with seven tiers is 110 bytes."""
-    log = logged([make_sample(0, tier_times={f"tier-{number}": 1.5 for number in range(7)})])
+    """A request of a stack with seven tiers takes 110 bytes."""
+    log = make_log([make_sample(0, tier_times={f"tier-{number}": 1.5 for number in range(7)})])
     columns = [*log.columns.values(), *log.tier_times.values()]
     assert sum(column.itemsize for column in columns) <= 110
 
 
-def test_details_are_bounded() -> None:
-    """A target that finds new words for each failure fills no memory; the first words stay."""
+def test_the_number_of_details_is_limited() -> None:
+    """A target with a new detail for each failure does not fill memory; the first details stay."""
     log = SampleLog()
     for number in range(MOST_DETAILS + 5):
         log.append(make_sample(0, outcome=Outcome.HTTP_ERROR, detail=f"failure {number}"))
@@ -135,14 +135,14 @@ def test_details_are_bounded() -> None:
     assert len(log.details) == MOST_DETAILS + 1
 
 
-def test_many_are_looked_at_page_by_page() -> None:
-    """Iterating goes on where a page ends."""
+def test_iteration_crosses_the_ends_of_pages() -> None:
+    """Iteration continues after the end of a page."""
     rows = [make_sample(number) for number in range(9_000)]
     assert list(Samples.of(rows)) == rows
 
 
 def test_equal_samples_hold_equal_rows() -> None:
-    """Two are equal when their rows are, however they came about; anything else is unequal."""
+    """Samples are equal if their rows are equal; other values are not equal to samples."""
     rows = [make_sample(0), make_sample(1)]
     one, other = Samples.of(rows), Samples.of(rows).where(np.array([True, False]))
     assert one == Samples.of(rows)

@@ -36,35 +36,30 @@ _PATIENCE_S = 60
 
 @dataclass(frozen=True)
 class Server:
-    """The server as a process of its own.
-
-    Attributes:
-        process: Its standard streams are pipes.
-        said: What it announced.
-    """
+    """The server in its own process."""
 
     process: subprocess.Popen[str]
     said: dict[str, Any]
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The server's URL."""
         return str(self.said["url"])
 
     def connect(self) -> socket.socket:
-        """A connection on which a test writes every byte itself."""
+        """Open a connection on which a test writes each byte itself."""
         address = Address.of(self.url)
         return socket.create_connection((address.host, address.port), timeout=_PATIENCE_S)
 
     def connections(self) -> int:
-        """How many clients it has."""
+        """Number of the server's open connections."""
         found = psutil.Process(self.process.pid).net_connections("tcp")
-        return len([each for each in found if each.status != psutil.CONN_LISTEN])
+        return len([connection for connection in found if connection.status != psutil.CONN_LISTEN])
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    """A server that ends with its stdin, or has ended before, and has nothing to complain of."""
+def start_server() -> Iterator[Server]:
+    """Start a server, and check that it ends without errors when its stdin ends."""
     command = [sys.executable, "-m", "bench.measure.calibration.reference_server"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
@@ -78,14 +73,14 @@ def serving() -> Iterator[Server]:
 
 
 def client(url: str) -> ChatClient:
-    """A user of the server."""
+    """Return a VU of the server."""
     scenario = make_scenario()
     spec = RunSpec(scenario=scenario, target=REFERENCE_TARGET, prompts=(Prompt(id="any", text="x"),))
     return ChatClient(Endpoint.of(spec, url, {}), None)
 
 
-def asked(server: Server, *requests: bytes) -> list[Reply]:
-    """The answers to requests on one connection."""
+def request(server: Server, *requests: bytes) -> list[Reply]:
+    """Return the replies to requests on one connection."""
 
     async def work() -> list[Reply]:
         connection = Connection(Address.of(server.url))
@@ -98,7 +93,7 @@ def asked(server: Server, *requests: bytes) -> list[Reply]:
 
 
 def times_of(answer: bytes) -> tuple[float, float]:
-    """What an answer says of its first token and its end, once it is seen to be whole."""
+    """Return the reported times of a response, after a check that it is complete."""
     stream, _, done = answer.partition(b"event: done\ndata: ")
     assert stream == TOKEN * TOKENS
     said = json.loads(done)
@@ -109,7 +104,7 @@ def times_of(answer: bytes) -> tuple[float, float]:
 
 
 def read_to_the_end(connection: socket.socket) -> bytes:
-    """All that comes until the server closes; a reset is an end as well."""
+    """Return all bytes until the server closes or resets the connection."""
     parts = []
     try:
         while part := connection.recv(65_536):
@@ -119,9 +114,9 @@ def read_to_the_end(connection: socket.socket) -> bytes:
     return b"".join(parts)
 
 
-def test_it_announces_itself_as_a_service_does() -> None:
-    """One line of JSON says what it is, where it listens, and which process it is."""
-    with serving() as server:
+def test_it_announces_itself_as_services_do() -> None:
+    """One line of JSON has its role, its URL and its process id."""
+    with start_server() as server:
         assert server.said == {
             "event": "listening",
             "role": "reference",
@@ -131,10 +126,10 @@ def test_it_announces_itself_as_a_service_does() -> None:
         assert Address.of(server.url).host == "127.0.0.1"
 
 
-def test_both_answers_come_on_one_connection() -> None:
-    """It is ready, and it streams, again and again, on a connection that stays."""
-    with serving() as server:
-        ready, *chats, again = asked(server, READY, CHAT, CHAT, READY)
+def test_one_connection_serves_several_requests() -> None:
+    """`/ready` and `/chat` work again and again on one connection."""
+    with start_server() as server:
+        ready, *chats, again = request(server, READY, CHAT, CHAT, READY)
     for reply in (ready, again):
         assert (reply.status, reply.header("content-type")) == (200, "application/json")
         assert json.loads(reply.body) == {"ready": True}
@@ -144,8 +139,8 @@ def test_both_answers_come_on_one_connection() -> None:
     assert [reply.connect_s is None for reply in (ready, *chats, again)] == [False, True, True, True]
 
 
-def test_it_says_how_long_it_really_took() -> None:
-    """Never less than planned, and never more than its client has waited."""
+def test_it_reports_its_real_times() -> None:
+    """A reported time is at least the planned one, and at most the one that its client measured."""
 
     async def work(url: str) -> None:
         user = client(url)
@@ -157,23 +152,23 @@ def test_it_says_how_long_it_really_took() -> None:
             assert answer.first_token_s is not None
             assert answer.tier_times["first"] >= FIRST_S * 1000
             assert answer.tier_times["total"] >= (FIRST_S + (TOKENS - 1) * GAP_S) * 1000
-            # It says so to the microsecond.
+            # The report has microseconds.
             assert answer.tier_times["first"] <= (answer.first_token_s - asked_s) * 1000 + 0.001
             assert answer.tier_times["total"] <= (answer.finished_s - asked_s) * 1000 + 0.001
             assert answer.tokens == TOKENS
         await user.close()
 
-    with serving() as server:
+    with start_server() as server:
         asyncio.run(work(server.url))
 
 
 def test_the_time_counts_from_the_last_byte_of_the_request() -> None:
-    """A request that comes in pieces is not answered, and its time does not run, before it is whole."""
-    with serving() as server, server.connect() as slow:
+    """A request in pieces is answered, and its time starts, only when it is complete."""
+    with start_server() as server, server.connect() as slow:
         slow.sendall(CHAT[:7])  # in the midst of the path
-        asked(server, CHAT)
+        request(server, CHAT)
         slow.sendall(CHAT[7:-1])
-        asked(server, CHAT)
+        request(server, CHAT)
         sent_s = time.monotonic()
         slow.sendall(CHAT[-1:])
         answer = b""
@@ -184,26 +179,26 @@ def test_the_time_counts_from_the_last_byte_of_the_request() -> None:
         assert FIRST_S * 1000 <= said["first_ms"] <= said["total_ms"] <= waited_ms + 0.001
 
 
-def test_many_are_answered_at_once() -> None:
-    """Two hundred streams side by side are all whole."""
+def test_it_serves_many_streams_at_once() -> None:
+    """Two hundred streams at the same time are complete."""
 
     async def work(url: str) -> list[Reply]:
         connections = [Connection(Address.of(url)) for _ in range(200)]
         try:
-            return await asyncio.gather(*(each.exchange(CHAT) for each in connections))
+            return await asyncio.gather(*(connection.exchange(CHAT) for connection in connections))
         finally:
-            for each in connections:
-                each.close()
+            for connection in connections:
+                connection.close()
 
-    with serving() as server:
+    with start_server() as server:
         replies = asyncio.run(work(server.url))
     assert len([times_of(reply.body) for reply in replies]) == 200
 
 
 @pytest.mark.parametrize("read_bytes", [0, 1])
-def test_who_leaves_ends_his_stream_and_no_other(read_bytes: int) -> None:
-    """A client that goes away before the first token or after it is forgotten, and the others are served."""
-    with serving() as server, server.connect() as stays:
+def test_a_client_that_leaves_ends_only_its_own_stream(read_bytes: int) -> None:
+    """Other clients are served when one leaves before or after its first token."""
+    with start_server() as server, server.connect() as stays:
         for _ in range(20):
             with server.connect() as leaves:
                 leaves.sendall(CHAT)
@@ -212,7 +207,7 @@ def test_who_leaves_ends_his_stream_and_no_other(read_bytes: int) -> None:
         eventually(lambda: server.connections() == 1)
         stays.sendall(request_bytes("POST", "/chat", "test", {"connection": "close"}, b"{}"))
         assert read_to_the_end(stays).count(TOKEN) == TOKENS
-        times_of(asked(server, CHAT)[0].body)
+        times_of(request(server, CHAT)[0].body)
 
 
 @pytest.mark.parametrize(
@@ -223,50 +218,50 @@ def test_who_leaves_ends_his_stream_and_no_other(read_bytes: int) -> None:
         b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
     ],
 )
-def test_who_talks_nonsense_is_shown_the_door(nonsense: bytes) -> None:
-    """What is no request of HTTP/1.1 is refused, and the others are not."""
-    with serving() as server:
+def test_an_invalid_request_is_refused(nonsense: bytes) -> None:
+    """A request that is not HTTP/1.1 is refused; others are served."""
+    with start_server() as server:
         with server.connect() as connection:
             connection.sendall(nonsense)
             assert read_to_the_end(connection).endswith(
                 b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
             )
-        times_of(asked(server, CHAT)[0].body)
+        times_of(request(server, CHAT)[0].body)
 
 
 @pytest.mark.parametrize("second", [CHAT, b"nonsense\r\n\r\n"])
-def test_who_does_not_wait_for_the_answer_gets_none(second: bytes) -> None:
-    """What comes before the answer has ended ends the connection: there is nothing to time."""
-    with serving() as server:
+def test_a_second_request_before_the_response_ends_the_connection(second: bytes) -> None:
+    """Its time could not be reported."""
+    with start_server() as server:
         with server.connect() as connection:
             connection.sendall(CHAT + second)
             assert read_to_the_end(connection) == b""
         with pytest.raises(WireError) as caught:
-            asked(server, CHAT + second)
+            request(server, CHAT + second)
         assert caught.value.kind is WireFault.RESET
-        times_of(asked(server, CHAT)[0].body)
+        times_of(request(server, CHAT)[0].body)
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/chat"), ("POST", "/ready"), ("GET", "/")])
-def test_there_is_nothing_else(method: str, path: str) -> None:
-    """Any other request is answered with 404, and the connection stays."""
-    with serving() as server:
-        nothing, chat = asked(server, request_bytes(method, path, "test", {}), CHAT)
+def test_other_paths_are_not_found(method: str, path: str) -> None:
+    """Any other request has the status 404, and the connection stays open."""
+    with start_server() as server:
+        nothing, chat = request(server, request_bytes(method, path, "test", {}), CHAT)
     assert (nothing.status, nothing.body, chat.status, chat.connect_s) == (404, b"", 200, None)
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/chat"), ("GET", "/ready"), ("GET", "/")])
-def test_who_wants_the_connection_closed_sees_it_closed(method: str, path: str) -> None:
-    """After the answer to a request that says so the connection ends."""
-    with serving() as server, server.connect() as connection:
+def test_a_connection_is_closed_on_request(method: str, path: str) -> None:
+    """The connection ends after the reply to a request with `connection: close`."""
+    with start_server() as server, server.connect() as connection:
         connection.sendall(request_bytes(method, path, "test", {"connection": "close"}))
         assert read_to_the_end(connection).startswith(b"HTTP/1.1 ")
 
 
 @pytest.mark.parametrize("how", ["stdin", "SIGTERM", "SIGINT"])
-def test_it_ends_whatever_it_does(how: str) -> None:
-    """The end of its stdin, which its parent's death is too, or a signal ends it in the midst of a stream."""
-    with serving() as server, server.connect() as connection:
+def test_it_ends_with_its_parent_or_a_signal(how: str) -> None:
+    """The end of stdin, or a signal, ends it even during a stream."""
+    with start_server() as server, server.connect() as connection:
         connection.sendall(CHAT)
         assert connection.recv(1) == b"H"
         assert server.process.stdin is not None
@@ -278,8 +273,8 @@ def test_it_ends_whatever_it_does(how: str) -> None:
         assert server.process.wait(_PATIENCE_S) == 0
 
 
-def test_a_trial_is_answered_whole() -> None:
-    """Two load generators share the users of the trial, and every request of it is answered and timed."""
+def test_all_requests_of_a_trial_are_answered() -> None:
+    """Two load generators share the VUs of the trial, and each request is answered and timed."""
 
     async def work(url: str) -> None:
         async with start_workers(2) as workers:
@@ -290,12 +285,12 @@ def test_a_trial_is_answered_whole() -> None:
             assert found.e2e is not None
             assert 0.0 <= found.ttft.p50_ms <= found.ttft.p95_ms <= found.ttft.max_ms
 
-    with serving() as server:
+    with start_server() as server:
         asyncio.run(work(server.url))
 
 
 def test_a_trial_has_the_concurrency_of_its_scenario() -> None:
-    """The most users that are there at once, or the highest rate."""
+    """A trial has the largest number of VUs, or the highest rate."""
     assert getattr(trial_load(make_scenario()), "vus", 0) == 10
     ramp = {
         "executor": "ramping-arrival-rate",

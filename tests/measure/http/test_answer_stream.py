@@ -14,20 +14,20 @@ HEAD = request_bytes("HEAD", "/", "test", {})
 
 
 class _Wire(asyncio.Transport):
-    """Takes everything and sends nothing."""
+    """A transport that accepts all bytes and sends none."""
 
     def write(self, data: object) -> None:
-        """Taken."""
+        """Accept the bytes."""
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Never full."""
+        """Never pause."""
 
     def abort(self) -> None:
-        """Nothing to close."""
+        """Do nothing."""
 
 
-async def _parsed(parts: Sequence[bytes], request: bytes) -> tuple[object, ...]:
-    """What the protocol makes of an answer that comes in these parts."""
+async def _parse(parts: Sequence[bytes], request: bytes) -> tuple[object, ...]:
+    """Return the reply, or the error, for a response that arrives in these parts."""
     stream = AnswerStream(lambda: 1.0, any_encoding=False)
     stream.connection_made(_Wire())
     reply = Reply()
@@ -100,30 +100,30 @@ def _mangled(draw: st.DrawFn) -> bytes:
     cuts=st.lists(st.integers(0, 500), max_size=20) | st.just([-1]),
     request_=st.sampled_from([GET, HEAD]),
 )
-def test_how_the_bytes_are_split_is_no_matter(answer: bytes, cuts: list[int], request_: bytes) -> None:
-    """For any bytes, good or bad, in any parts: the same reply or the same error, and never another one."""
+def test_the_split_of_the_bytes_does_not_matter(answer: bytes, cuts: list[int], request_: bytes) -> None:
+    """For any bytes in any parts, the result is the same reply or the same error."""
     if cuts == [-1]:  # everywhere
         cuts = list(range(len(answer)))
     edges = [0, *sorted({cut for cut in cuts if 0 < cut < len(answer)}), len(answer)]
     parts = [answer[start:end] for start, end in itertools.pairwise(edges) if start < end]
     with asyncio.Runner() as runner:
-        assert runner.run(_parsed(parts, request_)) == runner.run(_parsed([answer] * bool(answer), request_))
+        assert runner.run(_parse(parts, request_)) == runner.run(_parse([answer] * bool(answer), request_))
 
 
 @pytest.mark.parametrize("size", [MAX_HEAD_BYTES - 1, MAX_HEAD_BYTES, MAX_HEAD_BYTES + 1])
 @pytest.mark.parametrize("cut", [1, 100, MAX_HEAD_BYTES - 2, MAX_HEAD_BYTES - 1, MAX_HEAD_BYTES])
 def test_the_limit_of_the_headers_is_exact(size: int, cut: int) -> None:
-    """64 KiB of headers are taken and one byte more is not, wherever they are split."""
+    """64 KiB of headers are accepted, and one more byte is not, for every split."""
     start, end = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\nx: ", b"\r\n\r\n"
     answer = start + b"y" * (size - len(start) - len(end)) + end + b"a"
     with asyncio.Runner() as runner:
-        whole = runner.run(_parsed([answer], GET))
-        assert whole == runner.run(_parsed([answer[:cut], answer[cut:]], GET))
+        whole = runner.run(_parse([answer], GET))
+        assert whole == runner.run(_parse([answer[:cut], answer[cut:]], GET))
     assert (whole[0] is WireFault.TOO_LARGE) == (size > MAX_HEAD_BYTES)
 
 
-def test_a_long_stream_of_small_chunks_is_no_long_trailer() -> None:
-    """Size lines that come apart from their chunks are bounded between two chunks, not in sum."""
+def test_a_long_stream_of_small_chunks_is_accepted() -> None:
+    """The framing of chunks is limited between two parts of a body, not in total."""
     head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
     parts = [
         head,
@@ -131,13 +131,13 @@ def test_a_long_stream_of_small_chunks_is_no_long_trailer() -> None:
         b"0\r\n\r\n",
     ]
     with asyncio.Runner() as runner:
-        (reply,) = runner.run(_parsed(parts, GET))
+        (reply,) = runner.run(_parse(parts, GET))
     assert isinstance(reply, Reply)
     assert reply.body == b"a" * 900
 
 
-async def _sent_after(spoken: Sequence[bytes], *, ended: bool) -> WireError:
-    """What becomes of a request when the connection met this before."""
+async def _send_after(spoken: Sequence[bytes], *, ended: bool) -> WireError:
+    """Return the error of a request after the connection met this event."""
     stream = AnswerStream(lambda: 1.0, any_encoding=False)
     stream.connection_made(_Wire())
     for part in spoken:
@@ -151,11 +151,11 @@ async def _sent_after(spoken: Sequence[bytes], *, ended: bool) -> WireError:
     return error
 
 
-def test_nothing_is_sent_on_a_lost_connection() -> None:
-    """A connection that was lost before its first request fails that request at once, and says why."""
+def test_a_request_on_a_lost_connection_fails() -> None:
+    """A connection that was lost before its first request fails the request at once, with the reason."""
     with asyncio.Runner() as runner:
-        assert runner.run(_sent_after([], ended=True)).kind is WireFault.RESET
+        assert runner.run(_send_after([], ended=True)).kind is WireFault.RESET
         for ended in (True, False):
-            error = runner.run(_sent_after([b"220 mail.example"], ended=ended))
+            error = runner.run(_send_after([b"220 mail.example"], ended=ended))
             assert error.kind is WireFault.BAD_STREAM
             assert error.message == "the server sent bytes before a request"

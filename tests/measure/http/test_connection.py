@@ -33,7 +33,7 @@ UNSIZED = b"HTTP/1.1 200 OK\r\n\r\n"
 
 @pytest.fixture(params=LOOPS)
 def run(request: pytest.FixtureRequest) -> Run:
-    """Every law holds on both loops."""
+    """Run every test on both event loops."""
     return run_on(request.param)
 
 
@@ -57,8 +57,8 @@ async def _refused(script: Script, request: bytes = GET, **options: Any) -> Wire
     return refused.value
 
 
-def test_a_reply_is_whole_and_its_times_are_in_order(run: Run) -> None:
-    """Status, headers and body are the server's; opened, sent, first byte and end follow each other."""
+def test_a_reply_is_complete_and_its_times_are_in_order(run: Run) -> None:
+    """Status, headers and body are the server's; connect, sent, first byte and end are in order."""
 
     async def work() -> Reply:
         async with server([response(b"hello", "201 Created", "X-A: b", "X-A: c")]) as (url, _):
@@ -77,8 +77,8 @@ def test_a_reply_is_whole_and_its_times_are_in_order(run: Run) -> None:
     assert began_s + reply.connect_s <= reply.sent_s <= reply.first_byte_s <= reply.finished_s <= ended_s
 
 
-def test_times_are_those_of_the_clock(run: Run) -> None:
-    """Every time in a reply is read from the clock that was given, once per callback."""
+def test_times_come_from_the_given_clock(run: Run) -> None:
+    """Each time of a reply is read from the given clock, once per callback."""
 
     async def work() -> tuple[Reply, list[float]]:
         ticks = iter(range(100))
@@ -95,8 +95,8 @@ def test_times_are_those_of_the_clock(run: Run) -> None:
     assert reply.first_byte_s == reply.finished_s == stamps[0] == 3.0
 
 
-def test_parts_are_handed_on_when_they_come(run: Run) -> None:
-    """`on_body` gets each part with its time before the next is there; the reply then keeps no body."""
+def test_parts_are_passed_on_when_they_arrive(run: Run) -> None:
+    """`on_body` gets each part with its time before the next one arrives; the reply keeps no body."""
 
     async def work() -> None:
         parts: list[tuple[bytes, float]] = []
@@ -126,8 +126,8 @@ def test_parts_are_handed_on_when_they_come(run: Run) -> None:
     run(work())
 
 
-def test_the_head_is_told_before_the_body(run: Run) -> None:
-    """`on_head` gets the reply with status and headers while the body is still to come."""
+def test_on_head_is_called_before_the_body(run: Run) -> None:
+    """`on_head` gets the reply with status and headers before the body arrives."""
 
     async def work() -> None:
         told = asyncio.Event()
@@ -170,10 +170,10 @@ def test_the_head_is_told_before_the_body(run: Run) -> None:
         (GET, b"HTTP/1.1 200\r\ncontent-encoding: identity\r\ncontent-length: 1\r\n\r\na", 200, b"a"),
     ],
 )
-def test_an_answer_that_ends_keeps_the_connection(
+def test_a_reply_with_an_end_keeps_the_connection(
     run: Run, request_: bytes, answer: bytes, status: int, body: bytes
 ) -> None:
-    """Whatever tells where an answer ends, the next exchange finds the connection in order."""
+    """For each way to end a reply, the next exchange can use the connection."""
 
     async def work() -> tuple[Reply, Reply, Requests]:
         async with server([answer, response(b"next")]) as (url, seen):
@@ -203,10 +203,8 @@ def test_an_answer_that_ends_keeps_the_connection(
         (HEAD, b"HTTP/1.0 200 OK\r\ncontent-length: 1\r\n\r\n", b""),
     ],
 )
-def test_an_answer_that_ends_the_connection_is_good(
-    run: Run, request_: bytes, answer: bytes, body: bytes
-) -> None:
-    """The next exchange opens a new connection, and it is no retry."""
+def test_a_reply_may_end_with_the_connection(run: Run, request_: bytes, answer: bytes, body: bytes) -> None:
+    """The next exchange opens a new connection, and it is not a retry."""
 
     async def work() -> tuple[Reply, bool, Reply, Requests]:
         async with server([then_close_now(answer), response(b"next")]) as (url, seen):
@@ -227,7 +225,7 @@ def test_an_answer_that_ends_the_connection_is_good(
 
 
 def then_close_now(answer: bytes) -> Script:
-    """Answers a request that the loopback server has read, and closes."""
+    """Reply to a request that the loopback server has read, and close."""
 
     async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
@@ -237,8 +235,8 @@ def then_close_now(answer: bytes) -> Script:
     return script
 
 
-def test_a_slow_drip_is_an_answer(run: Run) -> None:
-    """An answer that comes byte by byte is the same answer."""
+def test_a_reply_may_arrive_byte_by_byte(run: Run) -> None:
+    """A reply that arrives byte by byte is the same reply."""
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -250,8 +248,8 @@ def test_a_slow_drip_is_an_answer(run: Run) -> None:
     assert run(_asked(drip)).body == b"hello"
 
 
-def test_a_long_request_is_sent_when_the_kernel_has_it_all(run: Run) -> None:
-    """While the server does not read, nothing is sent; the answer comes after the last byte was."""
+def test_a_long_request_is_sent_when_the_kernel_has_it(run: Run) -> None:
+    """While the server does not read, `sent_s` is None; the reply comes after the last byte was sent."""
     request = request_bytes("POST", "/", "test", {}, b"x" * 50_000_000)
 
     async def work() -> None:
@@ -283,8 +281,8 @@ def test_a_long_request_is_sent_when_the_kernel_has_it_all(run: Run) -> None:
     run(work())
 
 
-def test_an_answer_to_half_a_request_ends_the_connection(run: Run) -> None:
-    """A server may answer before it has read all; then the request was never sent, and none may follow."""
+def test_a_reply_to_half_a_request_ends_the_connection(run: Run) -> None:
+    """A server may reply before it has read the request. Then the request was never sent completely."""
     request = request_bytes("POST", "/", "test", {}, b"x" * 50_000_000)
 
     async def hasty(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -303,7 +301,7 @@ def test_an_answer_to_half_a_request_ends_the_connection(run: Run) -> None:
 
 
 def test_nagle_is_off(run: Run) -> None:
-    """A small request leaves at once."""
+    """A small request is sent at once."""
 
     async def work() -> None:
         async with server([response(b"")]) as (url, _):
@@ -322,8 +320,8 @@ def test_nagle_is_off(run: Run) -> None:
 # Opening, keeping, closing
 
 
-def test_opening_takes_the_connection_out_of_the_exchange(run: Run) -> None:
-    """After `open` an exchange opens nothing, and opening again neither."""
+def test_an_exchange_after_open_opens_no_connection(run: Run) -> None:
+    """After `open`, an exchange opens no connection; a second `open` does not either."""
 
     async def work() -> tuple[Reply, Requests]:
         async with server([response(b"a")]) as (url, seen):
@@ -346,8 +344,8 @@ def test_opening_takes_the_connection_out_of_the_exchange(run: Run) -> None:
     assert seen.connections == 1
 
 
-def test_closing_what_was_never_open_is_no_matter(run: Run) -> None:
-    """`close` and `wait_closed` may always be called."""
+def test_a_connection_that_was_never_open_can_be_closed(run: Run) -> None:
+    """`close` and `wait_closed` may be called at any time."""
 
     async def work() -> None:
         connection = Connection(Address("127.0.0.1", 9))
@@ -357,8 +355,8 @@ def test_closing_what_was_never_open_is_no_matter(run: Run) -> None:
     run(work())
 
 
-def test_an_idle_connection_that_the_server_closed_is_noticed(run: Run) -> None:
-    """The next exchange opens a new one without having tried the old one."""
+def test_an_idle_connection_that_the_server_closed_is_replaced(run: Run) -> None:
+    """The next exchange opens a new connection and does not try the old one."""
 
     async def work() -> tuple[Reply, Requests]:
         closed = asyncio.Event()
@@ -389,7 +387,7 @@ def test_an_idle_connection_that_the_server_closed_is_noticed(run: Run) -> None:
 def test_a_dropped_idle_connection_is_retried_once(
     run: Run, end: Callable[[asyncio.StreamWriter], None]
 ) -> None:
-    """A request that meets the close of its reused connection is sent again, and the reply says so."""
+    """A request that meets the close of its idle connection is sent again, and `retried` is true."""
 
     async def drop(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         end(writer)
@@ -421,8 +419,8 @@ def test_a_dropped_idle_connection_is_retried_once(
         ([response(b"a"), b"garbage", response(b"b")], 2, "not HTTP/1.1"),
     ],
 )
-def test_nothing_else_is_retried(run: Run, answers: Sequence[bytes], sent: int, message: str) -> None:
-    """Not on a new connection, not twice, and not once a byte of the answer was there."""
+def test_other_failures_are_not_retried(run: Run, answers: Sequence[bytes], sent: int, message: str) -> None:
+    """No retry on a new connection, no second retry, and none after a byte of the reply."""
     scripts = [answer if answer.startswith(b"HTTP") else then_close_now(answer) for answer in answers]
 
     async def work() -> Requests:
@@ -440,8 +438,8 @@ def test_nothing_else_is_retried(run: Run, answers: Sequence[bytes], sent: int, 
     assert len(seen.heads) == sent
 
 
-def test_unsolicited_bytes_end_the_connection(run: Run) -> None:
-    """What follows a whole answer is not taken for the next one."""
+def test_bytes_after_a_reply_end_the_connection(run: Run) -> None:
+    """Bytes after a complete reply are not part of the next one."""
 
     async def work() -> tuple[list[bytes], Requests]:
         evil = response(b"good") + response(b"evil")
@@ -461,8 +459,8 @@ def test_unsolicited_bytes_end_the_connection(run: Run) -> None:
     assert seen.connections == 3
 
 
-def test_two_exchanges_at_once_are_a_mistake(run: Run) -> None:
-    """The second is refused, and the first goes on."""
+def test_two_exchanges_at_once_are_an_error(run: Run) -> None:
+    """The second exchange is refused, and the first one continues."""
 
     async def work() -> None:
         go = asyncio.Event()
@@ -486,11 +484,11 @@ def test_two_exchanges_at_once_are_a_mistake(run: Run) -> None:
     run(work())
 
 
-# Giving up
+# Cancellation
 
 
-def test_giving_up_is_seen_by_the_server(run: Run) -> None:
-    """A deadline closes the connection at once; the times so far stay known; the next exchange opens anew."""
+def test_a_server_sees_a_cancelled_request(run: Run) -> None:
+    """A timeout closes the connection at once; times so far are kept; the next exchange opens a new one."""
 
     async def work() -> None:
         gone = asyncio.Event()
@@ -518,8 +516,8 @@ def test_giving_up_is_seen_by_the_server(run: Run) -> None:
     run(work())
 
 
-def test_giving_up_amid_an_answer_is_a_cancellation(run: Run) -> None:
-    """`task.cancel` ends the exchange as cancelled, and the server sees the connection go."""
+def test_a_cancelled_task_ends_its_exchange(run: Run) -> None:
+    """`task.cancel` ends the exchange as cancelled, and the server sees the connection close."""
 
     async def work() -> None:
         gone = asyncio.Event()
@@ -545,8 +543,8 @@ def test_giving_up_amid_an_answer_is_a_cancellation(run: Run) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_giving_up_while_opening_leaves_nothing(run: Run, scheme: str) -> None:
-    """A cancellation before the connection is there, with TLS or without, leaves nothing open."""
+def test_a_cancelled_open_leaves_no_connection(run: Run, scheme: str) -> None:
+    """A cancellation while the connection opens, with or without TLS, leaves no socket open."""
 
     async def work() -> None:
         with socket.create_server(
@@ -563,8 +561,8 @@ def test_giving_up_while_opening_leaves_nothing(run: Run, scheme: str) -> None:
     run(work())
 
 
-def test_closing_fails_the_exchange_under_way(run: Run) -> None:
-    """`close` from elsewhere ends an exchange with an error and without a retry."""
+def test_close_fails_the_exchange_in_progress(run: Run) -> None:
+    """`close` from another task ends an exchange with an error and without a retry."""
 
     async def work() -> None:
         async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
@@ -584,8 +582,8 @@ def test_closing_fails_the_exchange_under_way(run: Run) -> None:
     run(work())
 
 
-def test_what_a_callback_raises_comes_out(run: Run) -> None:
-    """An error of `on_body` or `on_head` ends the exchange as itself, and the connection."""
+def test_an_exception_of_a_callback_is_raised(run: Run) -> None:
+    """An exception of `on_body` or `on_head` ends the exchange and the connection, and is raised."""
 
     async def work() -> None:
         def fail(*_: object) -> None:
@@ -605,8 +603,8 @@ def test_what_a_callback_raises_comes_out(run: Run) -> None:
     run(work())
 
 
-def test_a_callback_may_close(run: Run) -> None:
-    """A connection that its own callback closes fails the exchange, in order."""
+def test_a_callback_may_close_the_connection(run: Run) -> None:
+    """If its own callback closes the connection, the exchange fails in order."""
 
     async def work() -> None:
         async with server([response(b"a")]) as (url, _):
@@ -618,8 +616,8 @@ def test_a_callback_may_close(run: Run) -> None:
     run(work())
 
 
-def test_a_failed_exchange_leaves_no_cycle() -> None:
-    """Errors die when they are dropped: the collector is off during a run."""
+def test_a_failed_exchange_leaves_no_reference_cycle() -> None:
+    """Errors are freed when they are dropped, since the garbage collector is off during a run."""
 
     async def failed(connection: Connection) -> weakref.ref[WireError]:
         try:
@@ -687,8 +685,8 @@ def test_a_failed_exchange_leaves_no_cycle() -> None:
         (CHUNKED + b"0\r\nt: " + b"b" * 4_000_000, WireFault.TOO_LARGE, "trailers exceed 65536"),
     ],
 )
-def test_every_bad_answer_has_its_fault(run: Run, answer: bytes, kind: WireFault, message: str) -> None:
-    """Each way an answer can be wrong is told apart, in one short sentence."""
+def test_every_bad_reply_has_its_fault(run: Run, answer: bytes, kind: WireFault, message: str) -> None:
+    """Each defect of a reply has its fault and one short sentence."""
     error = run(_refused(then_close(answer)))
     assert error.kind is kind
     assert message in error.message
@@ -698,15 +696,15 @@ def test_every_bad_answer_has_its_fault(run: Run, answer: bytes, kind: WireFault
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\n", UNSIZED + b"half"])
-def test_a_reset_is_a_reset_whenever_it_comes(run: Run, answer: bytes) -> None:
-    """RST is never the end of an answer."""
+def test_a_reset_is_never_the_end_of_a_reply(run: Run, answer: bytes) -> None:
+    """A TCP reset is never the end of a reply."""
     error = run(_refused(then_reset(answer)))
     assert error.kind is WireFault.RESET
     assert "the connection broke: " in error.message
 
 
-def test_an_endless_body_is_cut(run: Run) -> None:
-    """A body of 1 GB costs no more than `max_body`, whether it is kept or handed on."""
+def test_an_endless_body_is_cut_off(run: Run) -> None:
+    """A body of 1 GB needs no more memory than `max_body`, whether it is kept or passed on."""
     allowed = 1024 * 1024
 
     async def work(on_body: Callable[[bytes, float], None] | None) -> int:
@@ -740,14 +738,14 @@ def test_an_endless_body_is_cut(run: Run) -> None:
     assert sum(received) <= allowed
 
 
-def test_a_body_may_be_as_long_as_allowed(run: Run) -> None:
-    """`max_body` itself is not too large; one byte more is."""
+def test_the_limit_of_a_body_is_exact(run: Run) -> None:
+    """A body of `max_body` bytes is accepted; one more byte is too large."""
     assert run(_asked(then_close(response(b"12345")), max_body=5)).body == b"12345"
     assert run(_refused(then_close(response(b"12345")), max_body=4)).kind is WireFault.TOO_LARGE
 
 
-def test_an_encoded_body_can_be_asked_for(run: Run) -> None:
-    """With `any_encoding` the bytes are handed on as they came."""
+def test_an_encoded_body_is_passed_on_if_accepted(run: Run) -> None:
+    """With `any_encoding`, the bytes are passed on without decoding."""
 
     async def work() -> Reply:
         async with server([response(b"zipped", "200 OK", "content-encoding: gzip")]) as (url, _):
@@ -760,8 +758,8 @@ def test_an_encoded_body_can_be_asked_for(run: Run) -> None:
     assert run(work()).body == b"zipped"
 
 
-def test_a_server_that_speaks_first_is_no_http_server(run: Run) -> None:
-    """What it says before it is asked is no answer."""
+def test_bytes_before_a_request_are_a_bad_stream(run: Run) -> None:
+    """Bytes that a server sends before a request are not a reply."""
 
     async def work() -> WireError:
         async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -781,8 +779,8 @@ def test_a_server_that_speaks_first_is_no_http_server(run: Run) -> None:
 # No connection
 
 
-def test_nobody_listens(run: Run) -> None:
-    """A refused connection is named with the address; `open` and `exchange` say the same."""
+def test_a_refused_connection_names_the_address(run: Run) -> None:
+    """The error has the address; `open` and `exchange` raise the same."""
 
     async def work() -> None:
         with socket.socket() as taken:
@@ -800,8 +798,8 @@ def test_nobody_listens(run: Run) -> None:
 
 
 @pytest.mark.parametrize("host", ["nobody.invalid", "a" * 64 + ".invalid"])
-def test_a_name_without_address(run: Run, host: str) -> None:
-    """A host that cannot be found, or cannot even be a name, is told apart from one that refuses."""
+def test_a_host_without_address_is_a_name_failure(run: Run, host: str) -> None:
+    """A host without an address, or with an invalid name, differs from one that refuses."""
 
     async def work() -> WireError:
         with pytest.raises(WireError) as refused:
@@ -816,8 +814,8 @@ def test_a_name_without_address(run: Run, host: str) -> None:
 # TLS
 
 
-def test_tls_is_http_too(run: Run, tmp_path: Path) -> None:
-    """Over TLS an exchange is the same, long ones and kept ones, and closing takes leave."""
+def test_tls_works_like_plain_tcp(run: Run, tmp_path: Path) -> None:
+    """Over TLS, long exchanges and kept connections work, and closing ends TLS properly."""
     served, trusting = calibration(tmp_path)
     long = b"x" * 3_000_000
 
@@ -847,8 +845,8 @@ def test_tls_is_http_too(run: Run, tmp_path: Path) -> None:
     run(work())
 
 
-def test_tls_ends_are_ends(run: Run, tmp_path: Path) -> None:
-    """Over TLS a body without length ends with the connection, a short one fails, giving up is seen."""
+def test_the_end_of_tls_is_the_end_of_a_reply(run: Run, tmp_path: Path) -> None:
+    """Over TLS, a body without length ends with the connection, a short one fails, and a timeout is seen."""
     served, trusting = calibration(tmp_path)
 
     async def work() -> None:
@@ -885,7 +883,7 @@ def test_tls_ends_are_ends(run: Run, tmp_path: Path) -> None:
 
 
 def test_an_untrusted_certificate_is_refused(run: Run, tmp_path: Path) -> None:
-    """Verification is the given context's, and its reason is told."""
+    """The given context verifies the server, and its reason is in the error."""
     served, _ = calibration(tmp_path)
 
     async def work() -> WireError:
@@ -902,8 +900,8 @@ def test_an_untrusted_certificate_is_refused(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "greeting", [None, b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"220 mail.example ESMTP\r\n"]
 )
-def test_a_plain_server_behind_https(run: Run, greeting: bytes | None) -> None:
-    """Whether it closes, complains or speaks first: there is no TLS."""
+def test_a_plain_server_behind_https_is_a_tls_failure(run: Run, greeting: bytes | None) -> None:
+    """The server may close, complain or send first: in each case there is no TLS."""
 
     async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if greeting is not None:

@@ -12,7 +12,7 @@ from bench.measure.http.connection import MAX_BODY_BYTES
 from bench.measure.http.httpx_connection import HttpxConnection
 from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint
-from bench.measure.load.messages import Batch, Job, TransportChoice
+from bench.measure.load.messages import Batch, HttpImplementation, Job
 from bench.measure.load.workers import start_workers
 from tests.factories import make_scenario, make_spec
 from tests.measure.loopback import Requests, Script, response, server, streamed
@@ -22,10 +22,10 @@ GOOD = response(b'{"data": {"message": "hello"}}', "200 OK", "server-timing: age
 SSE = {"kind": "sse", "text": "text", "done_data": "[DONE]"}
 
 
-def _ask(
+def _send(
     answers: Sequence[bytes | Script], count: int = 1, **target: object
 ) -> tuple[list[RequestSample], Requests]:
-    """What one user's messages come to through httpx, and what the server saw of them."""
+    """Return the samples of one VU's requests through httpx, and the requests that the server received."""
 
     async def work() -> tuple[list[RequestSample], Requests]:
         async with server(answers) as (url, seen):
@@ -38,7 +38,7 @@ def _ask(
     return asyncio.run(work())
 
 
-def _asked_at(url: str) -> RequestSample:
+def _send_to(url: str) -> RequestSample:
     async def work() -> RequestSample:
         client = ChatClient(Endpoint.of(make_spec(), url, {}), None, HttpxConnection(url))
         answer = await send(client)
@@ -48,9 +48,9 @@ def _asked_at(url: str) -> RequestSample:
     return asyncio.run(work())
 
 
-def test_httpx_sends_what_our_transport_sends() -> None:
+def test_httpx_sends_the_same_request() -> None:
     """Path, token, type and body are the same, and the connection is kept."""
-    (first, second), seen = _ask([GOOD], 2)
+    (first, second), seen = _send([GOOD], 2)
     assert (first.outcome, second.outcome) == (Outcome.OK, Outcome.OK)
     assert seen.heads[0].startswith("POST /ask HTTP/1.1\r\n")
     assert "authorization: Bearer token\r\n" in seen.heads[0].lower().replace("bearer", "Bearer")
@@ -60,9 +60,9 @@ def test_httpx_sends_what_our_transport_sends() -> None:
 
 
 def test_httpx_takes_the_same_times() -> None:
-    """Connecting is told apart, sending comes before the first byte, and that before the end."""
+    """Connecting has its own time, and sent, first byte and end are in order."""
     before_s = time.monotonic()
-    (first, second), _ = _ask([GOOD], 2)
+    (first, second), _ = _send([GOOD], 2)
     assert first.connect_s is not None
     assert second.connect_s is None
     for answer in (first, second):
@@ -72,9 +72,9 @@ def test_httpx_takes_the_same_times() -> None:
 
 
 def test_httpx_reads_streams() -> None:
-    """Each token has the time at which its part came."""
+    """Each token has the time at which its part arrived."""
     parts = [b'data: {"text": "a"}\n\n', b'data: {"text": "b"}\n\n', b"data: [DONE]\n\n"]
-    (answer,), _ = _ask([streamed(*parts)], answer=SSE)
+    (answer,), _ = _send([streamed(*parts)], answer=SSE)
     assert answer.outcome is Outcome.OK
     assert answer.tokens == 2
     assert answer.first_token_s is not None
@@ -105,27 +105,27 @@ async def _huge(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         (response(b"", "302 Found", "location: /elsewhere"), Outcome.HTTP_ERROR, "http_error"),
     ],
 )
-def test_what_goes_wrong_has_a_name(answer: bytes | Script, outcome: Outcome, said: str) -> None:
-    """A fault is an outcome, as with our transport, and the next request finds a connection again."""
-    (bad, good), _ = _ask([answer, GOOD], 2)
+def test_each_fault_is_an_outcome(answer: bytes | Script, outcome: Outcome, said: str) -> None:
+    """The outcome is that of the own transport, and the next request has a connection again."""
+    (bad, good), _ = _send([answer, GOOD], 2)
     assert bad.outcome is outcome
     assert said in (bad.detail or "")
     assert good.outcome is Outcome.OK
 
 
-def test_nobody_there_is_a_name_too() -> None:
+def test_a_missing_server_is_a_failed_connection() -> None:
     """A closed port and a host without an address are failures to connect."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        closed = _asked_at(f"http://127.0.0.1:{taken.getsockname()[1]}")
+        closed = _send_to(f"http://127.0.0.1:{taken.getsockname()[1]}")
     assert closed.outcome is Outcome.CONNECT_FAILED
-    nameless = _asked_at("http://nowhere.invalid")
+    nameless = _send_to("http://nowhere.invalid")
     assert nameless.outcome is Outcome.CONNECT_FAILED
     assert "name_failed" in (nameless.detail or "")
 
 
-def test_tls_with_who_speaks_none_fails_as_tls() -> None:
-    """A plain server behind https is told apart from one that is not there."""
+def test_a_plain_server_behind_https_is_a_tls_failure() -> None:
+    """It differs from a missing server."""
 
     async def plain(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 welcome\r\n")
@@ -147,18 +147,18 @@ def test_tls_with_who_speaks_none_fails_as_tls() -> None:
 
 
 def test_a_load_can_go_through_httpx() -> None:
-    """Load generators speak through it when they are told to."""
+    """Load generators use httpx if the job asks for it."""
     turns = {"executor": "per-vu-iterations", "vus": 2, "iterations": 2}
     counts: list[int] = []
 
     def take(batch: Batch) -> None:
-        assert {each.outcome for each in batch.log.since(0)} <= {Outcome.OK}
+        assert {sample.outcome for sample in batch.log.since(0)} <= {Outcome.OK}
         counts.append(len(batch.log))
 
     async def work() -> Requests:
         async with server([GOOD]) as (url, seen), start_workers(1) as workers:
             spec = make_spec(make_scenario(phases=[turns]))
-            await workers.run(Job(spec, (url,), transport=TransportChoice.HTTPX), take)
+            await workers.run(Job(spec, (url,), transport=HttpImplementation.HTTPX), take)
             return seen
 
     seen = asyncio.run(work())

@@ -19,7 +19,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 
 @pytest.fixture(params=LOOPS)
 def run(request: pytest.FixtureRequest) -> Run:
-    """Every law holds on both loops."""
+    """Run every test on both event loops."""
     return run_on(request.param)
 
 
@@ -110,7 +110,7 @@ def test_the_public_names_are_imported_when_they_are_used() -> None:
 
 
 def test_a_streamed_request_is_collected(run: Run) -> None:
-    """A body that comes in parts is sent whole, with its length."""
+    """A body in parts is sent as a whole, with its length."""
 
     async def parts() -> AsyncIterator[bytes]:
         yield b"one "
@@ -126,8 +126,8 @@ def test_a_streamed_request_is_collected(run: Run) -> None:
     run(work())
 
 
-def test_a_response_is_read_while_it_comes(run: Run) -> None:
-    """Head and parts are there before the server has sent the rest."""
+def test_a_response_is_read_while_it_arrives(run: Run) -> None:
+    """Headers and parts are available before the server has sent the rest."""
 
     async def work() -> None:
         go = asyncio.Event()
@@ -156,8 +156,8 @@ def test_a_response_is_read_while_it_comes(run: Run) -> None:
     run(work())
 
 
-def test_a_connection_is_used_again_last_one_first(run: Run) -> None:
-    """One after the other needs one connection, and as many as there are at once."""
+def test_connections_are_reused_newest_first(run: Run) -> None:
+    """Sequential requests need one connection; parallel ones need one each."""
 
     async def work() -> None:
         go = asyncio.Event()
@@ -195,8 +195,8 @@ def test_each_origin_has_its_connections(run: Run) -> None:
     run(work())
 
 
-def test_httpx_decodes(run: Run) -> None:
-    """A compressed body goes through untouched, and httpx makes it what it was."""
+def test_httpx_decodes_compressed_bodies(run: Run) -> None:
+    """The transport passes a compressed body on, and httpx decodes it."""
 
     async def work() -> None:
         zipped = response(gzip.compress(b"hello"), "200 OK", "content-encoding: gzip")
@@ -207,7 +207,7 @@ def test_httpx_decodes(run: Run) -> None:
 
 
 def test_redirects_are_followed_by_httpx(run: Run) -> None:
-    """The transport knows only answers; what they mean is the client's business."""
+    """The transport returns the redirect, and the client follows it."""
 
     async def work() -> None:
         moved = response(b"", "302 Found", "location: /there")
@@ -230,7 +230,7 @@ def test_redirects_are_followed_by_httpx(run: Run) -> None:
     ],
 )
 def test_failures_are_those_of_httpx(run: Run, script: Script, error: type[httpx.TransportError]) -> None:
-    """Whoever is written for httpx catches what it catches, and the request is with it."""
+    """The exceptions are httpx's, with the request."""
 
     async def work() -> None:
         async with serving(script) as url, _client(bench.Transport(max_body=1000)) as client:
@@ -242,8 +242,8 @@ def test_failures_are_those_of_httpx(run: Run, script: Script, error: type[httpx
     run(work())
 
 
-def test_what_came_before_a_failure_is_read(run: Run) -> None:
-    """The parts of a body that breaks off are handed on before the error."""
+def test_parts_before_a_failure_are_read(run: Run) -> None:
+    """The parts of a body that breaks are passed on before the error."""
 
     async def work() -> None:
         async with serving(then_close(CHUNKED + b"1\r\na\r\n")) as url, _client() as client:
@@ -262,7 +262,7 @@ def test_what_came_before_a_failure_is_read(run: Run) -> None:
 
 
 def test_no_connection_is_a_connect_error(run: Run) -> None:
-    """Nobody listens, no such name, no TLS: each is a ConnectError, and one that can be repeated."""
+    """A missing server, an unknown name and missing TLS are each a ConnectError, again and again."""
 
     async def work() -> None:
         with socket.socket() as taken:
@@ -280,7 +280,7 @@ def test_no_connection_is_a_connect_error(run: Run) -> None:
     run(work())
 
 
-def test_tls_is_the_given_one(run: Run, tmp_path: Path) -> None:
+def test_the_given_tls_context_is_used(run: Run, tmp_path: Path) -> None:
     """The context of the transport verifies the server."""
     served, trusting = calibration(tmp_path)
 
@@ -296,8 +296,8 @@ def test_tls_is_the_given_one(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("begun", [b"", CHUNKED, CHUNKED + b"1\r\na\r\n"])
-def test_silence_is_bounded(run: Run, begun: bytes) -> None:
-    """`read` bounds the silence before and within an answer, and ends the connection."""
+def test_the_read_timeout_limits_silence(run: Run, begun: bytes) -> None:
+    """`read` limits the time without a byte before and within a response, and ends the connection."""
 
     async def work() -> None:
         gone = asyncio.Event()
@@ -326,8 +326,8 @@ def test_silence_is_bounded(run: Run, begun: bytes) -> None:
     run(work())
 
 
-def test_opening_is_bounded() -> None:
-    """`connect` bounds the opening, TLS included."""
+def test_the_connect_timeout_limits_opening() -> None:
+    """`connect` limits the time of opening, TLS included."""
 
     async def work() -> None:
         with socket.create_server(
@@ -343,7 +343,7 @@ def test_opening_is_bounded() -> None:
 
 
 def test_leaving_a_response_closes_its_connection(run: Run) -> None:
-    """Who stops reading, or is cancelled, is seen to go by the server."""
+    """The server sees that a client stopped reading or was cancelled."""
 
     async def work() -> None:
         left: list[bytes] = []
@@ -372,7 +372,7 @@ def test_leaving_a_response_closes_its_connection(run: Run) -> None:
     run(work())
 
 
-def test_closing_the_client_closes_what_is_under_way(run: Run) -> None:
+def test_closing_the_client_fails_responses_in_progress(run: Run) -> None:
     """A response that is still being read fails, and no connection is left."""
 
     async def work() -> None:
@@ -388,8 +388,8 @@ def test_closing_the_client_closes_what_is_under_way(run: Run) -> None:
     run(work())
 
 
-def test_what_cannot_be_asked_is_refused(run: Run) -> None:
-    """Another scheme and a header that would break out are errors before anything is sent."""
+def test_an_invalid_request_is_refused(run: Run) -> None:
+    """Another scheme and a header with a line break are errors before any byte is sent."""
 
     async def work() -> None:
         async with server([response(b"")]) as (url, seen), _client() as client:

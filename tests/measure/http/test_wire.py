@@ -8,7 +8,7 @@ from bench.measure.http.wire import Address, request_bytes
 
 
 def test_a_request_is_its_parts_in_order() -> None:
-    """Line, Host, the headers, the counted length, and the body, as they stand in RFC 9112."""
+    """Request line, Host, headers, the length, and the body, as RFC 9112 defines."""
     assert request_bytes("POST", "/ask?q=%20", "h:1", {"a": "b"}, b"body") == (
         b"POST /ask?q=%20 HTTP/1.1\r\nhost: h:1\r\na: b\r\ncontent-length: 4\r\n\r\nbody"
     )
@@ -40,7 +40,9 @@ def test_a_request_is_its_parts_in_order() -> None:
         ("POST", "/", "h", {"transfer-encoding": "chunked"}),
     ],
 )
-def test_nothing_breaks_out_of_its_place(method: str, path: str, host: str, headers: dict[str, str]) -> None:
+def test_a_part_with_a_separator_is_refused(
+    method: str, path: str, host: str, headers: dict[str, str]
+) -> None:
     """A part of a request that would be read as another part is refused."""
     with pytest.raises(ValueError, match=r"\S"):
         request_bytes(method, path, host, headers)
@@ -48,7 +50,7 @@ def test_nothing_breaks_out_of_its_place(method: str, path: str, host: str, head
 
 @given(name=st.text(), value=st.text(), path=st.text())
 def test_a_request_has_as_many_lines_as_parts(name: str, value: str, path: str) -> None:
-    """Whatever text is given as name, value and path, it is refused or stays on its line."""
+    """Any text as name, value and path is refused or stays on its line."""
     try:
         made = request_bytes("GET", path, "h", [("host", "h"), (name, value)])
     except ValueError:
@@ -56,8 +58,8 @@ def test_a_request_has_as_many_lines_as_parts(name: str, value: str, path: str) 
     assert made.count(b"\n") == made.count(b"\r") == 4
 
 
-def test_an_address_is_what_the_url_says() -> None:
-    """Scheme, host and port come from the URL, the port else from the scheme."""
+def test_an_address_has_the_parts_of_its_url() -> None:
+    """Scheme, host and port come from the URL; the default port comes from the scheme."""
     assert Address.of("http://Example.com/path?q#f") == Address("example.com", 80)
     assert Address.of("http://[::1]:8080").host == "::1"
     assert Address.of("http://bücher.example").host == "xn--bcher-kva.example"
@@ -84,8 +86,8 @@ def test_an_address_is_what_the_url_says() -> None:
         "http://[::1",
     ],
 )
-def test_an_impossible_address_is_refused(url: str) -> None:
-    """What cannot be connected to over HTTP is a ValueError before anything is tried."""
+def test_an_invalid_address_is_refused(url: str) -> None:
+    """An URL that HTTP cannot connect to is a ValueError."""
     with pytest.raises(ValueError, match=r"\S"):
         Address.of(url)
 
@@ -100,6 +102,6 @@ def test_an_impossible_address_is_refused(url: str) -> None:
         ("http://[::1]:8080", "[::1]:8080"),
     ],
 )
-def test_the_host_header_names_what_is_not_the_default(url: str, authority: str) -> None:
-    """The port is named unless it is the scheme's, and IPv6 has its brackets."""
+def test_the_host_header_has_the_port_unless_it_is_the_default(url: str, authority: str) -> None:
+    """IPv6 addresses have brackets."""
     assert Address.of(url).authority == authority

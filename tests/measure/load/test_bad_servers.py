@@ -1,4 +1,4 @@
-"""What a user's request comes to when the server is broken or hostile: an outcome with a name, in time."""
+"""Requests to broken or hostile servers: each has an outcome, within its timeout."""
 
 import asyncio
 import gzip
@@ -23,11 +23,11 @@ OK = b'{"data": {"message": "hello"}}'
 HEAD = b"HTTP/1.1 200 OK\r\n"
 JSON = {"kind": "json", "text": "data.message"}
 SSE = {"kind": "sse", "text": "text", "done_data": "[DONE]"}
-# Long enough for a machine that is busy, and short enough for a test of what never comes.
+# Short enough for a test of an endless response; long enough for a busy machine.
 SOON_S, PATIENCE_S = 0.2, 60.0
 
 
-async def _asked(url: str, timeout_s: float, answer: dict[str, str]) -> RequestSample:
+async def _request(url: str, timeout_s: float, answer: dict[str, str]) -> RequestSample:
     spec = make_spec(make_scenario(request_timeout_s=timeout_s), answer=answer)
     client = ChatClient(Endpoint.of(spec, url, {}), None)
     try:
@@ -36,13 +36,13 @@ async def _asked(url: str, timeout_s: float, answer: dict[str, str]) -> RequestS
         await client.close()
 
 
-async def _asked_of(script: Script, timeout_s: float, answer: dict[str, str] = JSON) -> RequestSample:
+async def _request_to(script: Script, timeout_s: float, answer: dict[str, str] = JSON) -> RequestSample:
     async with serving(script) as url:
-        return await _asked(url, timeout_s, answer)
+        return await _request(url, timeout_s, answer)
 
 
-async def _gone(reader: asyncio.StreamReader) -> None:
-    """Until the client has closed."""
+async def _until_closed(reader: asyncio.StreamReader) -> None:
+    """Wait until the client has closed."""
     while await reader.read(65536):
         pass
 
@@ -50,7 +50,7 @@ async def _gone(reader: asyncio.StreamReader) -> None:
 def _then_silent(answer: bytes) -> Script:
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
-        await _gone(reader)
+        await _until_closed(reader)
 
     return script
 
@@ -127,31 +127,31 @@ NEVER_ENDS: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_a_bad_answer_is_an_outcome(run: Run, name: str) -> None:
-    """Each way to be wrong has its outcome and says what it was, without a deadline's help."""
+def test_each_defect_is_an_outcome(run: Run, name: str) -> None:
+    """Each defect of a response has its outcome and its detail, without waiting for the timeout."""
     script, outcome, detail = ENDS[name]
-    got = run(_asked_of(script, PATIENCE_S))
+    got = run(_request_to(script, PATIENCE_S))
     assert got.outcome is outcome
     assert (got.detail or "").startswith(detail)
 
 
 @pytest.mark.parametrize("name", NEVER_ENDS)
 @pytest.mark.parametrize("answer", [JSON, SSE])
-def test_what_never_ends_is_a_timeout(run: Run, name: str, answer: dict[str, str]) -> None:
-    """The deadline is the request's, whatever comes meanwhile."""
-    got = run(_asked_of(NEVER_ENDS[name], SOON_S, answer))
+def test_an_endless_response_is_a_timeout(run: Run, name: str, answer: dict[str, str]) -> None:
+    """The timeout is for the complete request, whatever arrives before it."""
+    got = run(_request_to(NEVER_ENDS[name], SOON_S, answer))
     assert (got.outcome, got.detail) == (Outcome.TIMEOUT, f"no complete response within {SOON_S:g} s")
 
 
 def test_a_name_without_an_address_is_an_outcome(run: Run) -> None:
-    """By RFC 6761 no name below `invalid` has one."""
-    got = run(_asked("http://nowhere.invalid", PATIENCE_S, JSON))
+    """By RFC 6761, names below `invalid` have no address."""
+    got = run(_request("http://nowhere.invalid", PATIENCE_S, JSON))
     assert got.outcome is Outcome.CONNECT_FAILED
     assert (got.detail or "").startswith("name_failed: nowhere.invalid has no address")
 
 
 def test_no_tls_is_an_outcome(run: Run, tmp_path: Path) -> None:
-    """A certificate that nobody trusts, and a server without TLS, are told from one that is not there."""
+    """An untrusted certificate and a server without TLS differ from a missing server."""
     served, _ = calibration(tmp_path)
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -160,11 +160,11 @@ def test_no_tls_is_an_outcome(run: Run, tmp_path: Path) -> None:
 
     async def untrusted() -> RequestSample:
         async with serving(then_close(response(OK)), served) as url:
-            return await _asked(url, PATIENCE_S, JSON)
+            return await _request(url, PATIENCE_S, JSON)
 
     async def plain() -> RequestSample:
         async with serving(refuse) as url:
-            return await _asked(url.replace("http:", "https:"), PATIENCE_S, JSON)
+            return await _request(url.replace("http:", "https:"), PATIENCE_S, JSON)
 
     for ask in (untrusted, plain):
         got = run(ask())
@@ -174,7 +174,7 @@ def test_no_tls_is_an_outcome(run: Run, tmp_path: Path) -> None:
 
 @pytest.fixture(params=LOOPS)
 def run(request: pytest.FixtureRequest) -> Run:
-    """Every law holds on both loops."""
+    """Run every test on both event loops."""
     return run_on(request.param)
 
 
@@ -209,10 +209,10 @@ _ENDINGS = st.sampled_from([_close, reset])
     ending=_ENDINGS,
     kind=st.sampled_from([JSON, SSE]),
 )
-def test_no_server_breaks_a_user(
+def test_no_server_breaks_a_vu(
     parts: Sequence[bytes], ending: Callable[[asyncio.StreamWriter], None], kind: dict[str, str]
 ) -> None:
-    """Whatever a server says, in whatever parts, and however it leaves: an outcome, and nothing is raised."""
+    """For any bytes, in any parts and with any end, there is an outcome and no exception."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -222,7 +222,7 @@ def test_no_server_breaks_a_user(
             await asyncio.sleep(0)
         ending(writer)
 
-    got = run_on("asyncio")(_asked_of(script, PATIENCE_S, kind))
+    got = run_on("asyncio")(_request_to(script, PATIENCE_S, kind))
     assert got.outcome not in {Outcome.TIMEOUT, Outcome.CONNECT_FAILED, Outcome.CANCELLED}
     assert (got.detail is None) == (got.outcome is Outcome.OK)
     if got.outcome is Outcome.OK:

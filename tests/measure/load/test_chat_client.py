@@ -48,19 +48,19 @@ def _spec(
     unique: bool = False,
     **target: Any,
 ) -> RunSpec:
-    """A scenario of one message."""
+    """Return the spec of a scenario with one message."""
     scenario = make_scenario(unique_prompts=unique, request_timeout_s=timeout_s)
     message = Prompt.model_validate({"id": "greeting", "text": text, "expect": expect or {}})
     return make_spec(scenario, **target).model_copy(update={"prompts": (message,)})
 
 
-def _ask(
+def _send(
     answers: Sequence[bytes | Script],
     spec: RunSpec | None = None,
     count: int = 1,
     environ: Mapping[str, str] | None = None,
 ) -> tuple[list[RequestSample], Requests]:
-    """What one user's messages come to, and what the server saw of them."""
+    """Return the samples of one VU's requests, and the requests that the server received."""
 
     async def work() -> tuple[list[RequestSample], Requests]:
         async with server(answers) as (url, seen):
@@ -73,19 +73,19 @@ def _ask(
 
 
 def _event(data: Any, name: str | None = None) -> bytes:
-    """A server-sent event."""
+    """Return a server-sent event."""
     head = f"event: {name}\n" if name else ""
     return f"{head}data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
 
 def _line(**document: Any) -> bytes:
-    """A document of a newline-delimited stream."""
+    """Return a document of newline-delimited JSON."""
     return json.dumps(document, ensure_ascii=False).encode() + b"\n"
 
 
-def test_a_good_answer_is_ok_with_its_clocks() -> None:
-    """Sent, first byte and end are there, in this order, and the connection is told apart."""
-    (answer,), _ = _ask([GOOD])
+def test_a_good_response_is_ok_with_its_times() -> None:
+    """Sent, first byte and end are in order, and the time of connecting is known."""
+    (answer,), _ = _send([GOOD])
     assert answer.outcome is Outcome.OK
     assert answer.status == 200
     assert answer.detail is None
@@ -95,16 +95,16 @@ def test_a_good_answer_is_ok_with_its_clocks() -> None:
     assert answer.sent_s <= answer.first_byte_s <= answer.finished_s
 
 
-def test_an_answer_that_comes_at_once_has_no_first_token() -> None:
-    """Only a stream says when its text began and ended, and its pieces stand for tokens only then."""
-    (answer,), _ = _ask([GOOD])
+def test_a_document_has_no_first_token() -> None:
+    """Only a stream has times of tokens; only there, pieces of text count as tokens."""
+    (answer,), _ = _send([GOOD])
     assert (answer.first_token_s, answer.last_token_s, answer.tokens) == (None, None, None)
 
 
-def test_what_is_sent_is_what_the_target_declares() -> None:
-    """Method, path, token, type and body are the declared ones, with the message whole."""
+def test_a_request_is_the_declared_one() -> None:
+    """Method, path, token, type and body are those of the target, with the message in full."""
     body = {"message": "${message}", "more": ["${message}", 1, None, {"deep": "<${message}>"}]}
-    _, seen = _ask([GOOD], _spec(body=body, method="PUT", headers={"X-Mine": "yes"}))
+    _, seen = _send([GOOD], _spec(body=body, method="PUT", headers={"X-Mine": "yes"}))
     lines = seen.heads[0].splitlines()
     assert lines[0] == "PUT /ask HTTP/1.1"
     assert f"authorization: Bearer {TOKEN}" in lines
@@ -114,8 +114,8 @@ def test_what_is_sent_is_what_the_target_declares() -> None:
     assert json.loads(seen.bodies[0]) == {"message": TEXT, "more": [TEXT, 1, None, {"deep": f"<{TEXT}>"}]}
 
 
-def test_who_has_no_token_sends_none() -> None:
-    """A target that asks for no token is sent none."""
+def test_without_a_token_no_header_is_sent() -> None:
+    """A target without `auth` gets no token."""
 
     async def work() -> str:
         async with server([GOOD]) as (url, seen):
@@ -127,16 +127,16 @@ def test_who_has_no_token_sends_none() -> None:
     assert "authorization" not in asyncio.run(work()).lower()
 
 
-def test_one_connection_serves_all_messages_of_a_user() -> None:
-    """The second request reuses the connection and says that it opened none."""
-    answers, seen = _ask([GOOD], count=3)
+def test_one_connection_serves_all_messages_of_a_vu() -> None:
+    """The second request reuses the connection, so it has no time of connecting."""
+    answers, seen = _send([GOOD], count=3)
     assert seen.connections == 1
     assert answers[0].connect_s is not None
     assert [answer.connect_s for answer in answers[1:]] == [None, None]
 
 
-def test_opening_before_the_clock_takes_the_connection_out_of_the_request() -> None:
-    """After `open` the first request finds its connection there."""
+def test_after_open_a_request_has_no_time_of_connecting() -> None:
+    """After `open`, the first request uses the open connection."""
 
     async def work() -> RequestSample:
         async with server([response(b"{}"), GOOD]) as (url, seen):
@@ -155,8 +155,8 @@ def test_opening_before_the_clock_takes_the_connection_out_of_the_request() -> N
     assert answer.connect_s is None
 
 
-def test_opening_a_dead_target_is_no_matter() -> None:
-    """`open` raises nothing; the request then says that nobody listens."""
+def test_open_ignores_a_missing_target() -> None:
+    """`open` raises no error; the request then reports that the connection failed."""
 
     async def work() -> RequestSample:
         with socket.socket() as taken:
@@ -197,22 +197,22 @@ def test_opening_a_dead_target_is_no_matter() -> None:
     ],
 )
 def test_every_failure_has_its_outcome(answer: bytes, outcome: Outcome, detail: str) -> None:
-    """Each way an answer can be wrong is told apart, with a detail for people of 200 characters at most."""
+    """Each failure has its outcome and a detail of at most 200 characters."""
 
     async def then_close(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
         await writer.drain()
         writer.close()
 
-    (got,), seen = _ask([then_close])
+    (got,), seen = _send([then_close])
     assert got.outcome is outcome
     assert detail in (got.detail or "")
     assert len(got.detail or "") <= 200
-    assert len(seen.bodies) == 1  # no redirect is followed, and nothing is tried again
+    assert len(seen.bodies) == 1  # no redirect is followed, and there is no retry
 
 
 def test_a_target_that_never_answers_is_a_timeout() -> None:
-    """The deadline is for the whole request; the user goes on with a new connection, and no late answer."""
+    """The VU continues with a new connection, and a late response is ignored."""
     too_late = asyncio.Event()
 
     async def slow(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -225,7 +225,7 @@ def test_a_target_that_never_answers_is_a_timeout() -> None:
             seen,
         ):
             client = ChatClient(Endpoint.of(_spec(timeout_s=0.05), url, {}), TOKEN)
-            await client.open()  # then the request is sent at once, however slow the machine is
+            await client.open()  # so that the request is sent at once, even on a slow machine
             first = await send(client)
             too_late.set()
             client._endpoint = Endpoint.of(_spec(expect={"contains": "second"}), url, {})
@@ -243,8 +243,8 @@ def test_a_target_that_never_answers_is_a_timeout() -> None:
     assert second.connect_s is not None
 
 
-def test_a_trickle_does_not_outlive_the_deadline() -> None:
-    """A byte now and then keeps no request alive."""
+def test_a_slow_response_does_not_extend_the_timeout() -> None:
+    """Single bytes from time to time do not extend the timeout."""
 
     async def trickle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
@@ -267,8 +267,8 @@ def test_a_trickle_does_not_outlive_the_deadline() -> None:
     assert answer.first_byte_s <= answer.finished_s
 
 
-def test_an_endless_answer_is_cut_off() -> None:
-    """A target that sends without end costs no memory without end."""
+def test_an_endless_response_is_cut_off() -> None:
+    """An endless response needs a limited amount of memory."""
 
     async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
@@ -277,36 +277,36 @@ def test_an_endless_answer_is_cut_off() -> None:
             writer.write(chunk)
             await writer.drain()
 
-    (answer,), _ = _ask([endless])
+    (answer,), _ = _send([endless])
     assert answer.outcome is Outcome.BAD_STREAM
     assert str(MAX_BODY_BYTES) in (answer.detail or "")
 
 
-def test_tokens_and_tiers_are_read_where_they_stand() -> None:
+def test_tokens_and_tiers_are_read() -> None:
     """The count of tokens is read from the declared path, the tiers from Server-Timing."""
     body = json.dumps({"data": {"message": "hi", "n": [{"tokens": 7}]}}).encode()
     timed = response(body, "200 OK", "server-timing: auth;dur=1.5, decode;dur=300")
-    (got,), _ = _ask(
+    (got,), _ = _send(
         [timed], _spec(answer={"kind": "json", "text": "data.message", "tokens": "data.n.0.tokens"})
     )
     assert got.tokens == 7
     assert got.tier_times == {"auth": 1.5, "decode": 300.0}
 
 
-def test_a_count_that_is_none_is_absent() -> None:
-    """A target that reports no count has none, not 0."""
+def test_a_missing_count_is_none() -> None:
+    """Without a reported count, `tokens` is None, not 0."""
     answer = {"kind": "json", "text": "data.message", "tokens": "usage.none"}
-    (got,), _ = _ask([GOOD], _spec(answer=answer))
+    (got,), _ = _send([GOOD], _spec(answer=answer))
     assert got.outcome is Outcome.OK
     assert got.tokens is None
 
 
-def test_durations_in_the_body_stand_beside_those_of_the_header() -> None:
-    """Tiers of both places are there in milliseconds, and what the body's leave of the total is the rest."""
+def test_durations_of_body_and_header_are_merged() -> None:
+    """Tiers of both are in milliseconds, and the rest of the body's total is a tier too."""
     durations = {"unit": "ns", "tiers": {"decode": "d", "prefill": "p"}, "total": "t", "rest": "waiting"}
     answer = {"kind": "json", "text": "r", "durations": durations}
     body = json.dumps({"r": "hi", "d": 300_000_000, "p": 20_000_000, "t": 500_000_000}).encode()
-    (got,), _ = _ask([response(body, "200 OK", "server-timing: auth;dur=1.5")], _spec(answer=answer))
+    (got,), _ = _send([response(body, "200 OK", "server-timing: auth;dur=1.5")], _spec(answer=answer))
     assert got.tier_times == pytest.approx({"auth": 1.5, "decode": 300.0, "prefill": 20.0, "waiting": 180.0})
 
 
@@ -365,11 +365,11 @@ STREAMS = [
 
 
 @pytest.mark.parametrize(("answer", "parts", "tokens", "tier_times"), STREAMS)
-def test_a_stream_says_when_its_text_began_and_ended(
+def test_a_stream_has_the_times_of_its_first_and_last_text(
     answer: dict[str, Any], parts: list[bytes], tokens: int, tier_times: dict[str, float]
 ) -> None:
-    """First and last token are those with text; tokens are the reported count, else the pieces."""
-    (got,), _ = _ask([streamed(*parts)], _spec(answer=answer))
+    """`tokens` is the reported count, otherwise the number of pieces of text."""
+    (got,), _ = _send([streamed(*parts)], _spec(answer=answer))
     assert (got.outcome, got.detail) == (Outcome.OK, None)
     assert got.tokens == tokens
     assert got.tier_times == pytest.approx(tier_times)
@@ -377,12 +377,12 @@ def test_a_stream_says_when_its_text_began_and_ended(
     known = [time for time in times if time is not None]
     assert len(known) == 5
     assert known == sorted(known)
-    assert len(set(known[1:])) == 4  # the first part has no text yet, the last one no more
+    assert len(set(known[1:])) == 4  # the first and the last part have no text
 
 
-@pytest.mark.parametrize(("answer", "parts"), [each.values[:2] for each in STREAMS])
-def test_how_a_stream_is_cut_does_not_matter(answer: dict[str, Any], parts: list[bytes]) -> None:
-    """Text and counts are the same when the stream comes in single bytes, or whole with the headers."""
+@pytest.mark.parametrize(("answer", "parts"), [stream.values[:2] for stream in STREAMS])
+def test_the_split_of_a_stream_does_not_matter(answer: dict[str, Any], parts: list[bytes]) -> None:
+    """Text and counts are the same for single bytes and for one piece with the headers."""
     stream = b"".join(parts)
 
     async def bytewise(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -391,7 +391,7 @@ def test_how_a_stream_is_cut_does_not_matter(answer: dict[str, Any], parts: list
             writer.write(bytes((byte,)))
             await asyncio.sleep(0)
 
-    (cut, whole), _ = _ask([bytewise, response(stream)], _spec(answer=answer), count=2)
+    (cut, whole), _ = _send([bytewise, response(stream)], _spec(answer=answer), count=2)
     assert (cut.outcome, cut.tokens, cut.tier_times) == (Outcome.OK, whole.tokens, whole.tier_times)
     assert whole.outcome is Outcome.OK
     assert whole.first_token_s == whole.last_token_s == whole.finished_s
@@ -411,11 +411,11 @@ def test_how_a_stream_is_cut_does_not_matter(answer: dict[str, Any], parts: list
         (NDJSON, [_line(response="a"), b"[]\n", _line(done=True)], True, "not a JSON object"),
     ],
 )
-def test_a_stream_that_breaks_off_is_a_bad_stream(
+def test_an_incomplete_stream_is_a_bad_stream(
     answer: dict[str, Any], parts: list[bytes], detail: str, *, whole: bool
 ) -> None:
-    """A stream that is cut, that fails, or that ends before it was done is told, with its first token."""
-    (got,), _ = _ask([streamed(*parts, whole=whole)], _spec(answer=answer))
+    """A stream that is cut, fails, or ends too early keeps its first token."""
+    (got,), _ = _send([streamed(*parts, whole=whole)], _spec(answer=answer))
     assert got.outcome is Outcome.BAD_STREAM
     assert detail in (got.detail or "")
     assert got.status == 200
@@ -423,9 +423,9 @@ def test_a_stream_that_breaks_off_is_a_bad_stream(
     assert got.tokens == 1
 
 
-def test_a_stream_without_text_is_wrong() -> None:
-    """A stream that is done and said nothing has the wrong content, and no first token."""
-    (got,), _ = _ask([streamed(_event({}, "done"))], _spec(answer=SSE))
+def test_a_stream_without_text_is_wrong_content() -> None:
+    """A complete stream without text has no first token."""
+    (got,), _ = _send([streamed(_event({}, "done"))], _spec(answer=SSE))
     assert (got.outcome, got.detail) == (Outcome.WRONG_CONTENT, "the response has no text")
     assert (got.first_token_s, got.last_token_s, got.tokens) == (None, None, None)
 
@@ -440,8 +440,8 @@ def test_a_stream_without_text_is_wrong() -> None:
     ],
 )
 def test_a_message_that_must_be_refused(answer: bytes, outcome: Outcome, detail: str | None) -> None:
-    """An expected 400 that comes is right, one that does not come is wrong, another refusal is itself."""
-    (got,), _ = _ask([answer], _spec(expect={"status": 400}))
+    """An expected 400 is OK; a missing refusal and another refusal are not."""
+    (got,), _ = _send([answer], _spec(expect={"status": 400}))
     assert (got.outcome, got.detail) == (outcome, detail)
 
 
@@ -454,18 +454,18 @@ def test_a_message_that_must_be_refused(answer: bytes, outcome: Outcome, detail:
         ("Köln“ 🙃", Outcome.WRONG_CONTENT),
     ],
 )
-def test_an_expected_text_is_looked_for_in_the_whole_answer(contains: str, outcome: Outcome) -> None:
-    """Text that pieces, and even parts of a character's bytes, cut is found, and what is not there is not."""
+def test_an_expected_text_is_searched_in_the_complete_response(contains: str, outcome: Outcome) -> None:
+    """A text that is split between pieces, or within a character, is found."""
     stream = b"".join(_event({"message": piece}) for piece in ("Grü", "ße aus „K", "öln“ ", "🙂"))
     middle = stream.index("🙂".encode()) + 2
     parts = (stream[:11], stream[11:middle], stream[middle:], _event({}, "done"))
-    (got,), _ = _ask([streamed(*parts)], _spec(expect={"contains": contains}, answer=SSE))
+    (got,), _ = _send([streamed(*parts)], _spec(expect={"contains": contains}, answer=SSE))
     assert got.outcome is outcome
     assert got.detail == (None if outcome is Outcome.OK else f"the response does not contain '{contains}'")
 
 
-def test_unique_makes_every_message_different() -> None:
-    """No two messages of a run are alike, whoever sends them; each says its length right."""
+def test_unique_prompts_make_every_message_different() -> None:
+    """No two messages of a run are equal, and each has its own length."""
 
     async def work() -> Requests:
         async with server([GOOD]) as (url, seen):
@@ -488,20 +488,20 @@ def test_unique_makes_every_message_different() -> None:
         assert f"content-length: {len(body)}\r\n" in head
 
 
-def test_without_unique_every_message_is_the_same() -> None:
-    """Only who asks for it gets messages that differ."""
-    _, seen = _ask([GOOD], count=3)
+def test_without_unique_prompts_every_message_is_the_same() -> None:
+    """Messages differ only if the scenario asks for it."""
+    _, seen = _send([GOOD], count=3)
     assert [json.loads(body) for body in seen.bodies] == [{"message": TEXT}] * 3
 
 
-def test_placeholders_of_the_target_are_filled() -> None:
-    """`${env.NAME}` in headers and body becomes the variable's value, as it is."""
+def test_placeholders_of_the_target_are_expanded() -> None:
+    """`${env.NAME}` in headers and body becomes the variable's value, unchanged."""
     spec = _spec(
         headers={"X-Key": "Key ${env.KEY}"},
         body={"model": "${env.MODEL}", "messages": [{"content": "${env.MODEL}: ${message}"}]},
     )
     environ = {"KEY": "secret", "MODEL": "${message} ${env.KEY}", "OTHER": "x"}
-    _, seen = _ask([GOOD], spec, environ=environ)
+    _, seen = _send([GOOD], spec, environ=environ)
     assert "x-key: Key secret\r\n" in seen.heads[0]
     model = "${message} ${env.KEY}"
     assert json.loads(seen.bodies[0]) == {"model": model, "messages": [{"content": f"{model}: {TEXT}"}]}
@@ -516,15 +516,15 @@ def test_placeholders_of_the_target_are_filled() -> None:
     ],
 )
 def test_a_placeholder_without_a_value_is_an_error(where: str, target: dict[str, Any]) -> None:
-    """The error names the target's file and the place in it."""
+    """The error names the target's file and the field."""
     with pytest.raises(ConfigError, match=rf"^targets/chat\.yaml: {where}: \$\{{.*NOWHERE\}} has no value"):
         Endpoint.of(_spec(**target), "http://127.0.0.1:1", {"KEY": "x"})
 
 
-def test_what_looks_like_a_placeholder_in_a_message_is_left_alone() -> None:
-    """A message is sent as it is written, whatever is in it."""
+def test_placeholders_in_a_message_are_not_expanded() -> None:
+    """A message is sent as it is written."""
     text = '${env.KEY} ${env.NOWHERE} ${message} ${} $ %s {0} \\ " \r\n\t\0'
-    _, seen = _ask([GOOD], _spec(text), environ={"KEY": "secret"})
+    _, seen = _send([GOOD], _spec(text), environ={"KEY": "secret"})
     assert json.loads(seen.bodies[0]) == {"message": text}
 
 
@@ -537,23 +537,25 @@ def test_what_looks_like_a_placeholder_in_a_message_is_left_alone() -> None:
         (None, "✅ Form published", None),
     ],
 )
-def test_intercepted_answers_are_marked(declared: str | None, text: str, *, intercepted: bool | None) -> None:
-    """An answer that begins with the declared words is the agent's own; who declares none cannot tell."""
+def test_intercepted_responses_are_marked(
+    declared: str | None, text: str, *, intercepted: bool | None
+) -> None:
+    """A response with the declared beginning is intercepted; without a declaration it is None."""
     answer = {"kind": "json", "text": "data.message", "intercepted": declared}
     body = json.dumps({"data": {"message": text}}).encode()
-    (got,), _ = _ask([response(body)], _spec(answer=answer))
+    (got,), _ = _send([response(body)], _spec(answer=answer))
     assert got.intercepted is intercepted
 
 
-def test_a_stream_that_is_intercepted_is_marked() -> None:
-    """The words count in a stream too, where pieces cut them."""
+def test_an_intercepted_stream_is_marked() -> None:
+    """The beginning is found in a stream too, even if it is split."""
     parts = (_event({"message": "✅ Fo"}), _event({"message": "rm published"}), _event({}, "done"))
-    (got,), _ = _ask([streamed(*parts)], _spec(answer={**SSE, "intercepted": "✅ Form"}))
+    (got,), _ = _send([streamed(*parts)], _spec(answer={**SSE, "intercepted": "✅ Form"}))
     assert got.intercepted is True
 
 
 def _talk(answers: Sequence[bytes | Script], spec: RunSpec, steps: Sequence[int]) -> Requests:
-    """What the server sees of a user who sends these messages of a conversation."""
+    """Return the requests of a VU that sends these messages of a conversation."""
 
     async def work() -> Requests:
         async with server(answers) as (url, seen):
@@ -567,57 +569,57 @@ def _talk(answers: Sequence[bytes | Script], spec: RunSpec, steps: Sequence[int]
 
 
 def _conversation(*, unique: bool = False, body: Any = None) -> RunSpec:
-    """Three messages, one after the other."""
+    """Return the spec of a conversation with three messages."""
     spec = _spec(unique=unique, body=body or {"messages": "${conversation}"})
     talk = Prompt(id="greeting", text="one", then=("two", "three"))
     return spec.model_copy(update={"prompts": (talk,)})
 
 
-def _said(*iterations: str) -> list[dict[str, str]]:
+def _chat_messages(*iterations: str) -> list[dict[str, str]]:
     roles = ("user", "assistant")
     return [{"role": roles[number % 2], "content": text} for number, text in enumerate(iterations)]
 
 
-def test_a_conversation_holds_what_was_said_and_answered() -> None:
-    """Each message goes with all before it and their answers; the next conversation begins with nothing."""
+def test_a_conversation_contains_earlier_messages_and_responses() -> None:
+    """The next conversation begins without them."""
     seen = _talk([GOOD], _conversation(), [0, 1, 2, 0])
     assert [json.loads(body)["messages"] for body in seen.bodies] == [
-        _said("one"),
-        _said("one", "hello", "two"),
-        _said("one", "hello", "two", "hello", "three"),
-        _said("one"),
+        _chat_messages("one"),
+        _chat_messages("one", "hello", "two"),
+        _chat_messages("one", "hello", "two", "hello", "three"),
+        _chat_messages("one"),
     ]
 
 
-def test_what_failed_was_not_said() -> None:
-    """A message without an answer is not part of what comes after it."""
+def test_a_failed_message_is_not_part_of_the_conversation() -> None:
+    """A message without a response is left out of later requests."""
     failed = response(b"no", "500 Internal Server Error")
     seen = _talk([GOOD, failed, GOOD], _conversation(), [0, 1, 2])
-    assert json.loads(seen.bodies[2])["messages"] == _said("one", "hello", "three")
+    assert json.loads(seen.bodies[2])["messages"] == _chat_messages("one", "hello", "three")
 
 
-def test_a_conversation_stands_beside_what_else_is_in_a_list() -> None:
-    """A system prompt before the conversation stays before it; a target may take the last message alone."""
+def test_a_conversation_follows_a_system_prompt() -> None:
+    """A system prompt stays first; a target may take the last message alone."""
     system = {"role": "system", "content": "Be brief: ${message}"}
     seen = _talk([GOOD], _conversation(body={"messages": [system, "${conversation}"]}), [0, 1])
     assert json.loads(seen.bodies[1])["messages"] == [
         {"role": "system", "content": "Be brief: two"},
-        *_said("one", "hello", "two"),
+        *_chat_messages("one", "hello", "two"),
     ]
     alone = _talk([GOOD], _conversation(body={"message": "${message}"}), [0, 1])
     assert [json.loads(body) for body in alone.bodies] == [{"message": "one"}, {"message": "two"}]
 
 
-def test_a_unique_conversation_repeats_what_it_said() -> None:
-    """Letters that no other message has are part of what was said, and stay so in the messages after it."""
+def test_a_unique_conversation_repeats_its_messages() -> None:
+    """The number that makes a message unique stays the same in later requests."""
     seen = _talk([GOOD], _conversation(unique=True), [0, 1, 0])
     first, second, other = (json.loads(body)["messages"] for body in seen.bodies)
     assert second[0] == first[0]
     assert len({first[0]["content"], second[2]["content"], other[0]["content"]}) == 3
 
 
-def test_load_generators_side_by_side_send_no_message_twice() -> None:
-    """What is unique is so among all of them."""
+def test_several_load_generators_send_no_message_twice() -> None:
+    """Unique messages are unique among all load generators."""
     endpoints = [
         Endpoint.of(_spec(unique=True), "http://127.0.0.1:1", {}, share=(number, 3)) for number in range(3)
     ]
@@ -626,12 +628,12 @@ def test_load_generators_side_by_side_send_no_message_twice() -> None:
 
 
 async def _silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-    """Reads until the asker is gone."""
+    """Read until the client closes, and send no byte."""
     await reader.read()
 
 
-def test_a_request_that_is_given_up_is_taken_back() -> None:
-    """Giving up is our doing: it is no time-out, the server sees it, and the next connection is a new one."""
+def test_a_planned_cancellation_is_not_a_timeout() -> None:
+    """The server sees the cancellation, and the next request uses a new connection."""
 
     async def work() -> None:
         async with server([_silent, GOOD]) as (url, seen):
@@ -647,7 +649,7 @@ def test_a_request_that_is_given_up_is_taken_back() -> None:
     asyncio.run(work())
 
 
-def test_a_renewed_token_is_sent_from_then_on() -> None:
+def test_a_renewed_token_is_sent_with_the_next_request() -> None:
     """A new token needs no new connection."""
 
     async def work() -> Requests:

@@ -16,8 +16,8 @@ from tests.measure.sending import send
 @pytest.mark.parametrize(
     ("below", "prefix"), [("", ""), ("/", ""), ("/v2/chat", "/v2/chat"), ("/v2/chat/", "/v2/chat")]
 )
-def test_all_paths_are_below_the_addresss_own(below: str, prefix: str, *, own: bool) -> None:
-    """A service behind a gateway is asked below its path, through either transport."""
+def test_all_paths_are_below_the_path_of_the_url(below: str, prefix: str, *, own: bool) -> None:
+    """Both transports send requests below the path of a gateway."""
 
     async def work() -> list[str]:
         async with server([response(b"{}"), response(b'{"data": {"message": "hello"}}')]) as (root, seen):
@@ -48,15 +48,15 @@ def test_all_paths_are_below_the_addresss_own(below: str, prefix: str, *, own: b
         "http://host/#top",
     ],
 )
-def test_what_is_no_address_is_refused(url: str) -> None:
-    """What cannot be asked is told before anybody waits for it."""
+def test_an_invalid_url_is_refused(url: str) -> None:
+    """The error comes before any request."""
     with pytest.raises(ConfigError, match="invalid URL") as refused:
         check_url(url)
     assert refused.value.hint == "write it like http://127.0.0.1:3000"
 
 
-def test_a_secret_in_an_address_is_refused_and_not_shown() -> None:
-    """Nobody would send it, and an error must not tell it, whatever else is wrong with the address."""
+def test_a_secret_in_a_url_is_refused_and_not_shown() -> None:
+    """The error does not contain it, even if other parts of the URL are invalid too."""
     for url in ("http://me:hunter2@host", "http://me:hunter2@host:99999/", "https://me:hunter2@host/?a=b"):
         with pytest.raises(ConfigError, match="contains a user name or password") as refused:
             check_url(url)

@@ -14,26 +14,26 @@ from tests.factories import PROMPTS, make_scenario, make_spec
 from tests.virtual_time import VirtualTimeLoop, run_virtually
 
 
-async def at_once(phase: int) -> float:  # noqa: ARG001 - whichever it is
-    """A stage begins when the one before it is over."""
+async def at_once(phase: int) -> float:  # noqa: ARG001 - the same for all phases
+    """Begin a phase when the one before it has ended."""
     return asyncio.get_running_loop().time()
 
 
 def make_engine(
     load: RunPlan, open_vu: OpenVu, samples: list[RequestSample], graceful_stop_s: float = 30.0
 ) -> Engine:
-    """An engine on the loop's clock; call it where a loop runs, or will."""
+    """Return an engine on the loop's clock. Call it where a loop runs, or will run."""
     pacer = LoopTimer(lambda: asyncio.get_running_loop().time())
     return Engine(load, open_vu, lambda sample, _: samples.append(sample), pacer, graceful_stop_s)
 
 
 def request(plan_: RunPlan, phase: int, vu: int, iteration: int) -> Arrival:
-    """What a user of a closed loop sends at a turn."""
+    """Return the request of a VU at an iteration of a closed loop."""
     return next(islice(plan_.requests(phase, vu), iteration, None))
 
 
-class FakeUser:
-    """Answers after a fixed time, and counts."""
+class FakeVu:
+    """Answers after a fixed time, and counts requests."""
 
     def __init__(self, service_s: float, opened: list[float]) -> None:
         self.service_s = service_s
@@ -43,7 +43,7 @@ class FakeUser:
         self.closed = False
 
     async def open(self) -> None:
-        """Takes a fifth of a second."""
+        """Take a fifth of a second."""
         await asyncio.sleep(0.2)
         self.opened.append(asyncio.get_running_loop().time())
 
@@ -75,7 +75,7 @@ class FakeUser:
         return sample, [now_s]
 
     async def close(self) -> None:
-        """Is noted."""
+        """Note that it is closed."""
         self.closed = True
 
 
@@ -91,13 +91,13 @@ def _plan(vus: int = 10, duration_s: float = 30.0, think_time_s: tuple[float, fl
 
 def _run(
     load: RunPlan, service_s: Callable[[int], float], graceful_stop_s: float = 30.0
-) -> tuple[list[RequestSample], list[FakeUser], list[float]]:
+) -> tuple[list[RequestSample], list[FakeVu], list[float]]:
     samples: list[RequestSample] = []
     opened: list[float] = []
-    vus: list[FakeUser] = []
+    vus: list[FakeVu] = []
 
-    def open_vu(number: int, arm: int = 0) -> FakeUser:  # noqa: ARG001 - both are alike
-        vus.append(FakeUser(service_s(number), opened))
+    def open_vu(number: int, arm: int = 0) -> FakeVu:  # noqa: ARG001 - the arms are equal
+        vus.append(FakeVu(service_s(number), opened))
         return vus[-1]
 
     async def work() -> None:
@@ -110,13 +110,13 @@ def _run(
     return samples, vus, opened
 
 
-def test_every_request_leaves_exactly_when_it_is_planned() -> None:
-    """A user's message is due one planned pause after the answer before it, and leaves then."""
+def test_every_request_is_sent_at_its_planned_time() -> None:
+    """A request is due one think time after the previous response, and is sent then."""
     load = _plan()
     samples, _, _ = _run(load, lambda _: 0.5)
     assert len(samples) > 40
     free_s = dict.fromkeys(range(10), 0.0)
-    for sample in sorted(samples, key=lambda each: (each.vu, each.iteration)):
+    for sample in sorted(samples, key=lambda sample: (sample.vu, sample.iteration)):
         arrival = request(load, 0, sample.vu, sample.iteration)
         assert sample.scheduled_s == pytest.approx(free_s[sample.vu] + arrival.think_time_s)
         assert sample.sent_s == pytest.approx(sample.scheduled_s)
@@ -125,46 +125,46 @@ def test_every_request_leaves_exactly_when_it_is_planned() -> None:
 
 
 def test_latency_is_measured_exactly() -> None:
-    """What takes half a second is measured as half a second."""
+    """A response after half a second has a latency of half a second."""
     samples, _, _ = _run(_plan(), lambda _: 0.5)
     for sample in samples:
         assert sample.finished_s - sample.scheduled_s == pytest.approx(0.5)
 
 
-def test_a_slow_user_does_not_hold_up_the_others() -> None:
-    """Users are independent: one that waits long changes nothing for another."""
+def test_a_slow_vu_does_not_delay_the_others() -> None:
+    """VUs are independent: one that waits long changes no request of another."""
     alone, _, _ = _run(_plan(), lambda _: 0.5)
     compare_with, _, _ = _run(_plan(), lambda number: 25.0 if number == 3 else 0.5)
     assert _times(alone, but=3) == pytest.approx(_times(compare_with, but=3))
 
 
 def _times(samples: list[RequestSample], but: int) -> dict[tuple[int, int], float]:
-    """When each request was sent, by user and turn, without those of one user."""
-    return {(each.vu, each.iteration): each.scheduled_s for each in samples if each.vu != but}
+    """Return when each request was sent, by VU and iteration, without those of one VU."""
+    return {(sample.vu, sample.iteration): sample.scheduled_s for sample in samples if sample.vu != but}
 
 
-def test_the_duration_ends_the_sending_not_the_answers() -> None:
-    """No request is due after the end; one under way then may still be answered."""
+def test_requests_in_progress_may_end_after_the_duration() -> None:
+    """No request is due after the end; one in progress may still be answered."""
     samples, _, _ = _run(_plan(duration_s=20.0), lambda _: 8.0)
     assert max(sample.scheduled_s for sample in samples) < 20.0
     assert max(sample.finished_s for sample in samples) > 20.0
     assert {sample.outcome for sample in samples} == {Outcome.OK}
 
 
-def test_what_outlives_the_grace_is_cancelled_and_counted() -> None:
-    """A request that is not answered within the grace becomes a cancelled sample, none is lost."""
+def test_requests_that_exceed_the_graceful_stop_are_cancelled() -> None:
+    """They become cancelled samples; no request is lost."""
     samples, vus, _ = _run(_plan(vus=3, duration_s=10.0), lambda _: 60.0, graceful_stop_s=5.0)
     assert [sample.outcome for sample in samples] == [Outcome.CANCELLED] * 3
     assert [sample.finished_s for sample in samples] == pytest.approx([15.0] * 3)
     assert all(vu.closed for vu in vus)
 
 
-def test_cancelling_keeps_what_was_under_way() -> None:
-    """A run that is broken off records the requests under way as cancelled."""
+def test_a_cancelled_run_records_the_requests_in_progress() -> None:
+    """They are recorded as cancelled."""
     samples: list[RequestSample] = []
 
     async def work() -> None:
-        engine = make_engine(_plan(vus=4), lambda _, _arm: FakeUser(60.0, []), samples, 5.0)
+        engine = make_engine(_plan(vus=4), lambda _, _arm: FakeVu(60.0, []), samples, 5.0)
         task = asyncio.create_task(engine.run(at_once))
         await asyncio.sleep(1.0)
         task.cancel()
@@ -175,15 +175,15 @@ def test_cancelling_keeps_what_was_under_way() -> None:
     assert [sample.outcome for sample in samples] == [Outcome.CANCELLED] * 4
 
 
-def test_connections_are_open_before_the_clock_starts() -> None:
-    """Opening takes time of its own: the first request is due at 0 of a clock that starts after it."""
+def test_connections_are_open_before_the_run_starts() -> None:
+    """Opening takes time: the first request is due at 0 of a clock that starts after it."""
     samples, _, opened = _run(_plan(), lambda _: 0.5)
     assert opened == pytest.approx([0.2] * 10)
     assert min(sample.scheduled_s for sample in samples) == 0.0
 
 
-def test_users_stay_through_all_stages() -> None:
-    """A later stage goes on with the same users and connections, on the same clock."""
+def test_vus_stay_through_all_phases() -> None:
+    """A later phase continues with the same VUs, connections and clock."""
     users_of = (2, 4, 1)
     phases = [
         {"executor": "constant-vus", "vus": n, "duration_s": 5, "think_time_s": (1, 1)} for n in users_of
@@ -197,8 +197,8 @@ def test_users_stay_through_all_stages() -> None:
         assert min(sample.scheduled_s for sample in mine) == pytest.approx(begins_s)
 
 
-def test_samples_come_in_the_order_they_finish() -> None:
-    """A sample is handed on when its request is over, not when all are."""
+def test_samples_are_passed_on_in_the_order_of_their_ends() -> None:
+    """A sample is passed on when its request ends, not when all end."""
     samples, _, _ = _run(_plan(), lambda number: 0.1 + number / 10)
     ends = [sample.finished_s for sample in samples]
     assert ends == sorted(ends)
@@ -212,19 +212,19 @@ RATE: dict[str, object] = {"executor": "constant-arrival-rate", "rate": 10, "dur
 
 
 def test_an_open_loop_does_not_wait_for_its_target() -> None:
-    """Requests leave at their time however slow the answers are, and their latency counts from then."""
+    """Requests are sent on time however slow the responses are, and latency counts from then."""
     samples, vus, _ = _run(_phases(RATE), lambda _: 5.0)
     assert len(samples) == 200
-    ordered = sorted(samples, key=lambda each: each.vu)
-    assert [each.scheduled_s for each in ordered] == pytest.approx([number / 10 for number in range(200)])
+    ordered = sorted(samples, key=lambda sample: sample.vu)
+    assert [sample.scheduled_s for sample in ordered] == pytest.approx([number / 10 for number in range(200)])
     for sample in samples:
         assert sample.sent_s == pytest.approx(sample.scheduled_s)
         assert sample.finished_s - sample.scheduled_s == pytest.approx(5.0)
-    assert len(vus) <= 51  # as many connections as requests were under way, and no more
+    assert len(vus) <= 51  # one connection per request in progress
 
 
-def test_what_could_not_start_in_time_is_counted() -> None:
-    """Beyond `max_in_flight` requests are dropped at their planned time, and none is lost."""
+def test_dropped_requests_are_counted() -> None:
+    """Above `max_vus`, requests are dropped at their planned time, and none is lost."""
     samples, _, _ = _run(_phases({**RATE, "max_vus": 10}), lambda _: 5.0)
     dropped = [sample for sample in samples if sample.outcome is Outcome.DROPPED]
     assert len(samples) == 200
@@ -236,7 +236,7 @@ def test_what_could_not_start_in_time_is_counted() -> None:
 
 
 def test_random_and_rising_rates_follow_their_plan() -> None:
-    """Whatever the plan says is due, leaves then."""
+    """Each request is sent when the plan has it."""
     for phase in (
         {**RATE, "arrivals": "poisson"},
         {"executor": "ramping-arrival-rate", "start_rate": 1, "stages": [{"duration": 20, "target": 20}]},
@@ -247,16 +247,16 @@ def test_random_and_rising_rates_follow_their_plan() -> None:
         assert sorted(sample.scheduled_s for sample in samples) == pytest.approx(due)
 
 
-def test_an_open_loop_gives_its_requests_the_grace() -> None:
-    """What is under way at the end may finish within the grace, and is cancelled after it."""
+def test_an_open_loop_has_a_graceful_stop() -> None:
+    """Requests in progress at the end may finish within it, and are cancelled after it."""
     samples, vus, _ = _run(_phases(RATE), lambda number: 3.0 if number else 60.0, graceful_stop_s=5.0)
     assert [sample.outcome for sample in samples].count(Outcome.CANCELLED) == 1
     assert max(sample.finished_s for sample in samples) == pytest.approx(25.0)
     assert all(vu.closed for vu in vus)
 
 
-def test_turns_end_when_all_are_answered() -> None:
-    """Each user sends its number of requests, and the stage is over with the last answer."""
+def test_iterations_end_with_the_last_response() -> None:
+    """Each VU sends its number of requests, and the phase ends with the last response."""
     iterations = {"executor": "per-vu-iterations", "vus": 3, "iterations": 4, "think_time_s": (1, 1)}
     samples, _, _ = _run(_phases(iterations, RATE), lambda _: 0.5)
     mine = [sample for sample in samples if sample.phase == 0]
@@ -266,8 +266,8 @@ def test_turns_end_when_all_are_answered() -> None:
     assert min(sample.scheduled_s for sample in samples if sample.phase == 1) == pytest.approx(5.0)
 
 
-def test_cases_come_one_after_the_other() -> None:
-    """Every message is sent once, in the order of the file, after the answer to the one before it."""
+def test_cases_are_sent_one_after_the_other() -> None:
+    """Every message is sent once, in the file's order, after the response to the one before."""
     samples, _, _ = _run(_phases({"executor": "cases"}), lambda _: 2.0)
     assert [sample.prompt for sample in samples] == list(PROMPTS)
     assert [sample.scheduled_s for sample in samples] == pytest.approx([0.0, 2.0, 4.0, 6.0])
@@ -290,8 +290,8 @@ SPIKE: dict[str, object] = {
 
 
 @pytest.mark.parametrize("phase", [_ramp(0, 20), _ramp(20, 5), SPIKE])
-def test_users_come_and_go_as_planned(phase: dict[str, object]) -> None:
-    """A user's first request is due when it comes, and none is due once it has gone."""
+def test_vus_start_and_end_as_planned(phase: dict[str, object]) -> None:
+    """A VU's first request is due at its start, and none is due after its end."""
     load = _phases(phase)
     samples, _, _ = _run(load, lambda _: 0.2)
     for span in load.spans(0):
@@ -301,8 +301,8 @@ def test_users_come_and_go_as_planned(phase: dict[str, object]) -> None:
             assert max(mine) < span.end_s
 
 
-class HeldUp(FakeUser):
-    """Keeps the whole generator busy for a second with its first request."""
+class BlockingVu(FakeVu):
+    """Blocks the load generator for a second with its first request."""
 
     async def send(
         self, arrival: Arrival, scheduled_s: float, origin_s: float
@@ -315,12 +315,12 @@ class HeldUp(FakeUser):
         return await super().send(arrival, scheduled_s, origin_s)
 
 
-def test_a_generator_that_is_late_says_so() -> None:
-    """What was held up leaves as soon as it can, and its planned moment, from which latency counts, stays."""
+def test_a_delay_of_the_load_generator_is_recorded() -> None:
+    """Delayed requests are sent as soon as possible, and keep their planned time."""
     samples: list[RequestSample] = []
 
-    def open_vu(number: int, arm: int = 0) -> FakeUser:  # noqa: ARG001 - both are alike
-        return FakeUser(0.01, []) if number else HeldUp(0.01, [])
+    def open_vu(number: int, arm: int = 0) -> FakeVu:  # noqa: ARG001 - the arms are equal
+        return FakeVu(0.01, []) if number else BlockingVu(0.01, [])
 
     run_virtually(make_engine(_phases(RATE), open_vu, samples, 30.0).run(at_once))
     samples.sort(key=lambda sample: sample.vu)
@@ -329,8 +329,8 @@ def test_a_generator_that_is_late_says_so() -> None:
     assert all(sample.finished_s == pytest.approx((sample.sent_s or 0.0) + 0.01) for sample in samples)
 
 
-def test_exactly_what_is_too_much_at_once_is_dropped() -> None:
-    """A request is dropped when the most are under way at its moment, and is sent when they are not."""
+def test_requests_are_dropped_only_at_the_limit() -> None:
+    """A request is dropped only if `max_vus` requests are in progress at its time."""
     phase = {"executor": "constant-arrival-rate", "rate": 10, "duration_s": 10, "max_vus": 7}
     samples, vus, _ = _run(_phases(phase), lambda _: 5.05)
     ends: list[float] = []
@@ -361,25 +361,27 @@ def test_exactly_what_is_too_much_at_once_is_dropped() -> None:
         },
     ],
 )
-def test_an_open_loop_sends_what_the_plan_says(phase: dict[str, object]) -> None:
-    """Random and ramped arrivals leave at the moments, and with the messages, that the plan says."""
+def test_an_open_loop_follows_its_plan(phase: dict[str, object]) -> None:
+    """Random and ramping arrivals are sent at the planned times with the planned messages."""
     load = _phases(phase)
     samples, _, _ = _run(load, lambda _: 0.5)
     arrivals = list(load.arrivals(0))
     assert len(arrivals) > 100
-    assert [(each.vu, each.prompt) for each in samples] == [(each.vu, each.prompt) for each in arrivals]
+    assert [(sample.vu, sample.prompt) for sample in samples] == [
+        (arrival.vu, arrival.prompt) for arrival in arrivals
+    ]
     moments = [arrival.offset_s for arrival in arrivals]
     assert [sample.scheduled_s for sample in samples] == pytest.approx(moments)
     assert [sample.sent_s for sample in samples] == pytest.approx(moments)
 
 
-def test_cancelling_an_open_loop_keeps_what_was_under_way() -> None:
-    """A run that is broken off records the requests under way, and none that was not due yet."""
+def test_a_cancelled_open_loop_records_the_requests_in_progress() -> None:
+    """Requests that were not due yet are not recorded."""
     samples: list[RequestSample] = []
 
     async def work() -> None:
         phase = {"executor": "constant-arrival-rate", "rate": 2, "duration_s": 10}
-        engine = make_engine(_phases(phase), lambda _, _arm: FakeUser(60.0, []), samples, 5.0)
+        engine = make_engine(_phases(phase), lambda _, _arm: FakeVu(60.0, []), samples, 5.0)
         task = asyncio.create_task(engine.run(at_once))
         await asyncio.sleep(1.75)
         task.cancel()
@@ -393,7 +395,7 @@ def test_cancelling_an_open_loop_keeps_what_was_under_way() -> None:
 
 
 def test_an_open_loop_has_no_more_connections_than_it_needs() -> None:
-    """A connection that is free is used again, so there are as many as requests were under way at once."""
+    """Idle connections are reused, so there are as many as requests were in progress at once."""
     phase = {"executor": "constant-arrival-rate", "rate": 10, "duration_s": 10}
     _, vus, _ = _run(_phases(phase), lambda _: 0.25)
     assert len(vus) == 3
@@ -401,8 +403,8 @@ def test_an_open_loop_has_no_more_connections_than_it_needs() -> None:
     assert all(vu.closed for vu in vus)
 
 
-def test_an_open_loop_uses_the_connections_that_are_there() -> None:
-    """Connections of a closed loop, open since before the clock, serve an open one beside it."""
+def test_an_open_loop_uses_the_connections_of_closed_loops() -> None:
+    """They are open since before the start of the run."""
     closed = {"executor": "constant-vus", "vus": 2, "duration_s": 5, "think_time_s": (1, 1)}
     rate = {"executor": "constant-arrival-rate", "rate": 10, "duration_s": 10}
     samples, vus, opened = _run(_phases(rate, closed), lambda _: 0.15)
@@ -410,8 +412,8 @@ def test_an_open_loop_uses_the_connections_that_are_there() -> None:
     assert Counter(sample.phase for sample in samples)[0] == 100
 
 
-def test_users_with_turns_stop_at_the_end_all_the_same() -> None:
-    """No request of a number of turns is due after the stage's duration."""
+def test_vus_with_iterations_stop_at_the_duration() -> None:
+    """No iteration is due after the phase's duration."""
     iterations = {
         "executor": "per-vu-iterations",
         "vus": 2,
@@ -445,8 +447,8 @@ def test_users_with_turns_stop_at_the_end_all_the_same() -> None:
         {"executor": "spike", "base_vus": 2, "spike_vus": 3, "before_s": 5, "spike_s": 4, "after_s": 9},
     ],
 )
-def test_users_go_on_until_they_go(phase: dict[str, object]) -> None:
-    """From the start of its span to its end a user sends without a gap, and the stage lasts as it says."""
+def test_a_vu_sends_requests_for_its_whole_span(phase: dict[str, object]) -> None:
+    """A VU sends requests from its start to its end, and the phase has its full duration."""
     after = {"executor": "constant-arrival-rate", "rate": 1, "duration_s": 1}
     load = _phases(phase | {"think_time_s": (1, 1)}, after)
     samples, vus, _ = _run(load, lambda _: 0.3)
@@ -457,13 +459,13 @@ def test_users_go_on_until_they_go(phase: dict[str, object]) -> None:
         assert due[0] == pytest.approx(span.start_s)
         assert span.end_s - 1.3 - 1e-6 <= due[-1] < span.end_s
         assert len(due) == pytest.approx((span.end_s - span.start_s) / 1.3, abs=1.0)
-    # A stage lasts as long as it says, even when all users are gone before.
+    # A phase has its full duration, even if all VUs have ended before.
     assert samples[-1].phase == 1
     assert samples[-1].scheduled_s == pytest.approx(18.0)
 
 
-def test_stages_come_one_after_the_other() -> None:
-    """Each stage begins when the one before it is over, a warm-up like any other, on one clock."""
+def test_phases_run_one_after_the_other() -> None:
+    """Each phase begins when the one before it has ended, warm-ups included, on one clock."""
     load = _phases(
         {"executor": "constant-vus", "vus": 3, "duration_s": 5, "think_time_s": (1, 1), "warm_up": True},
         {"executor": "constant-arrival-rate", "rate": 2, "duration_s": 5},
@@ -481,7 +483,7 @@ def test_stages_come_one_after_the_other() -> None:
         phase: min(sample.scheduled_s for sample in samples if sample.phase == phase) for phase in range(5)
     }
     # The warm-up is answered before its end. The open loop's last request, due half a second before its end,
-    # is answered 0.3 s after it. Two turns take 1.6 s.
+    # is answered 0.3 s after it. Two iterations take 1.6 s.
     ramp = [arrival.offset_s or 0.0 for arrival in load.arrivals(3)]
     ramp_s = max(4.0, ramp[-1] + 0.8)
     expected = {0: 0.0, 1: 5.0, 2: 10.3, 3: 11.9, 4: 11.9 + ramp_s}
@@ -498,11 +500,11 @@ def test_stages_come_one_after_the_other() -> None:
         {"executor": "constant-arrival-rate", "rate": 4, "duration_s": 1},
     ],
 )
-def test_it_knows_how_many_requests_are_under_way(phase: dict[str, object]) -> None:
-    """In both kinds of load a request is under way from when it is sent until it is over."""
+def test_it_counts_the_requests_in_progress(phase: dict[str, object]) -> None:
+    """In both kinds of loops, a request is in progress from its start to its end."""
 
     async def work() -> list[int]:
-        engine = make_engine(_phases(phase), lambda _number, _arm: FakeUser(3.0, []), [])
+        engine = make_engine(_phases(phase), lambda _number, _arm: FakeVu(3.0, []), [])
         await engine.open()
         running = asyncio.create_task(engine.run(at_once))
         seen = [engine.in_flight]

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,39 +32,44 @@ SLOW = Layer(tier="outer", target=REFERENCE_TARGET)
 FAST = Layer(tier="inner", target=ECHO)
 
 
-def asking(what: Callable[[Workers, str], Awaitable[Any]]) -> Any:
-    """What comes of asking the server of known timing."""
+def with_reference_server(use: Callable[[Workers, str], Awaitable[Any]]) -> Any:
+    """Return the result of a function that sends requests to the reference server."""
 
     async def work() -> Any:
         with run_processes(REFERENCE, SecretStr(""), {}) as live:
             async with start_workers(1) as workers:
-                return await what(workers, live.url("reference"))
+                return await use(workers, live.url("reference"))
 
     return asyncio.run(work())
 
 
-def test_each_answer_has_its_time() -> None:
-    """As many times as requests were answered, each at least what the server is known to take."""
-    asked = Asked(target=REFERENCE_TARGET, message="Hello?", repeats=3)
-    times_ms = asking(lambda workers, url: repeat_request(workers, asked, url))
+async def _time_pinned_request(request: Asked, workers: Workers, url: str) -> dict[str, float]:
+    return await reference_workload.time_pinned_request(workers, request, url)
+
+
+def test_each_response_has_its_time() -> None:
+    """There is one time per request, each at least the planned one."""
+    request = Asked(target=REFERENCE_TARGET, message="Hello?", repeats=3)
+    times_ms = with_reference_server(lambda workers, url: repeat_request(workers, request, url))
     assert len(times_ms) == 3
     assert min(times_ms) >= 180.0
 
 
 def test_work_takes_time() -> None:
-    """Every piece of the pinned work takes some."""
-    found = reference_workload.time_local_work() | asking(reference_workload.time_echo)
-    assert found.keys() == {"arithmetic", "json", "echo"}
-    assert min(found.values()) > 0
+    """Each part of the reference workload takes some time."""
+    times_ms = reference_workload.time_local_work() | with_reference_server(reference_workload.time_echo)
+    assert times_ms.keys() == {"arithmetic", "json", "echo"}
+    assert min(times_ms.values()) > 0
 
 
-def test_an_unanswered_control_is_none() -> None:
-    """A control that is refused says nothing, rather than that it was quick."""
-    refused, answered = (Asked(target=target, message="Hello?", repeats=2) for target in (NOWHERE, ECHO))
-    assert asking(lambda workers, url: reference_workload.time_pinned_request(workers, refused, url)) == {}
-    assert asking(
-        lambda workers, url: reference_workload.time_pinned_request(workers, answered, url)
-    ).keys() == {PINNED}
+def test_a_refused_workload_request_has_no_time() -> None:
+    """A refusal is fast, so it must not count as a fast machine."""
+    measured = []
+    for target in (NOWHERE, ECHO):
+        request = Asked(target=target, message="Hello?", repeats=2)
+        measured.append(with_reference_server(partial(_time_pinned_request, request)))
+    assert measured[0] == {}
+    assert measured[1].keys() == {PINNED}
 
 
 @pytest.mark.parametrize(
@@ -74,16 +80,18 @@ def test_an_unanswered_control_is_none() -> None:
         ((SLOW, Layer(tier="inner", target=NOWHERE)), "reference", 0),
     ],
 )
-def test_tiers_are_asked_in_turns(tiers: tuple[Layer, ...], service: str, rounds: int) -> None:
-    """Each round has all tiers that can be reached, and is none when one of them did not answer."""
+def test_each_round_has_all_tiers(tiers: tuple[Layer, ...], service: str, rounds: int) -> None:
+    """A round without a response of each reachable tier is dropped."""
     layers = Layers(message="Hello?", tiers=tiers, rounds=2)
-    found = asking(lambda workers, url: measure_layers(workers, layers, {service: url}, ()))
-    assert len(found) == rounds
-    assert all(list(each) == ["outer", "inner"] and each["outer"] >= 180.0 for each in found)
+    measured = with_reference_server(lambda workers, url: measure_layers(workers, layers, {service: url}, ()))
+    assert len(measured) == rounds
+    for times_ms in measured:
+        assert list(times_ms) == ["outer", "inner"]
+        assert times_ms["outer"] >= 180.0
 
 
-def test_a_run_knows_its_machine_and_its_tiers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run of a stack that declares a control and layers has a pace, and tiers that no answer told."""
+def test_a_run_measures_machine_speed_and_tiers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stack declares a reference workload and layers."""
     monkeypatch.chdir(tmp_path)
     stack = REFERENCE.model_copy(
         update={

@@ -18,28 +18,28 @@ from tests.factories import make_scenario, make_spec
 from tests.measure.loopback import Requests, Script, response, server, streamed
 
 GOOD = response(b'{"data": {"message": "hello"}}')
-TURNS = {"executor": "per-vu-iterations", "vus": 5, "iterations": 3, "duration_s": 60}
+ITERATIONS = {"executor": "per-vu-iterations", "vus": 5, "iterations": 3, "duration_s": 60}
 SSE = {"kind": "sse", "text": "text", "done_data": "[DONE]"}
 STREAM = [b'data: {"text": "a"}\n\n', b'data: {"text": "b"}\n\n', b"data: [DONE]\n\n"]
 
 
 class Measured:
-    """What load generators report."""
+    """The reports of load generators."""
 
     def __init__(self) -> None:
         self.log = SampleLog()
         self.gaps: list[int] = []
 
     def take(self, batch: Batch) -> None:
-        """Keep it."""
+        """Keep a batch."""
         self.log.extend(batch.log)
         self.gaps += [gaps.count for gaps in batch.token_gaps.values()]
 
 
-def _give(
+def _run_load(
     phases: Sequence[dict[str, Any]], says: bytes | Script = GOOD, count: int = 2, **target: Any
 ) -> tuple[Measured, Requests, RunSpec, float]:
-    """Have a load given to a scripted server."""
+    """Run a load against a scripted server."""
     spec = make_spec(make_scenario(phases=list(phases)), **target)
     measured = Measured()
 
@@ -54,11 +54,11 @@ def _give(
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_load_generators_send_the_plan_between_them(count: int) -> None:
-    """However many there are, each request of the plan is sent once, by the user it belongs to."""
-    measured, seen, spec, elapsed_s = _give([TURNS, TURNS], count=count)
+    """For any number of load generators, each request of the plan is sent once, by its VU."""
+    measured, seen, spec, elapsed_s = _run_load([ITERATIONS, ITERATIONS], count=count)
     samples = measured.log.since(0)
     assert {sample.outcome for sample in samples} == {Outcome.OK}
-    sent = sorted((each.phase, each.vu, each.iteration, each.prompt) for each in samples)
+    sent = sorted((sample.phase, sample.vu, sample.iteration, sample.prompt) for sample in samples)
     load = plan(spec)
     planned = [
         (phase, span.vu, request.iteration, request.prompt)
@@ -73,29 +73,29 @@ def test_load_generators_send_the_plan_between_them(count: int) -> None:
     assert elapsed_s >= max(sample.finished_s for sample in samples) - 0.001
 
 
-def test_a_stage_begins_when_all_have_ended_the_one_before() -> None:
-    """Load generators keep step: none begins a stage while another is in the last one."""
-    samples = _give([TURNS, TURNS], count=3)[0].log.since(0)
-    ends = [each.finished_s for each in samples if each.phase == 0]
-    begins = [each.scheduled_s for each in samples if each.phase == 1]
+def test_a_phase_begins_when_all_have_ended_the_one_before() -> None:
+    """No load generator begins a phase while another one is in the phase before."""
+    samples = _run_load([ITERATIONS, ITERATIONS], count=3)[0].log.since(0)
+    ends = [sample.finished_s for sample in samples if sample.phase == 0]
+    begins = [sample.scheduled_s for sample in samples if sample.phase == 1]
     assert min(begins) >= max(ends)
 
 
 def test_gaps_between_tokens_come_with_the_requests() -> None:
-    """Two tokens have one gap, and every answer's gaps are counted."""
-    measured, *_ = _give([TURNS], streamed(*STREAM), answer=SSE)
+    """Two tokens have one gap, and the gaps of every response are counted."""
+    measured, *_ = _run_load([ITERATIONS], streamed(*STREAM), answer=SSE)
     assert len(measured.log) == 15
     assert sum(measured.gaps) == 15
 
 
-def test_a_load_generator_that_dies_is_told() -> None:
-    """A process that is killed is no silence: the run ends with an error that says so."""
+def test_a_killed_load_generator_is_an_error() -> None:
+    """The run ends with an error that names the cause."""
 
     async def work() -> None:
         async with server([GOOD]) as (url, _), start_workers(2) as workers:
             forever = make_spec(make_scenario())
             load = asyncio.create_task(workers.run(Job(forever, (url,)), lambda _: None))
-            while workers.began_s is None:  # noqa: ASYNC110 - it is another process that does it
+            while workers.began_s is None:  # noqa: ASYNC110 - another process sets it
                 await asyncio.sleep(0.01)
             os.kill(workers.pids[1], signal.SIGKILL)
             with pytest.raises(MeasurementError, match="a load generator process ended"):
@@ -104,23 +104,23 @@ def test_a_load_generator_that_dies_is_told() -> None:
     asyncio.run(work())
 
 
-def test_a_load_generator_ends_with_whoever_started_it() -> None:
-    """Its stdin is its life line; in a session of its own it does not hear the terminal's Ctrl-C."""
+def test_a_load_generator_ends_with_its_parent() -> None:
+    """It ends with its stdin; in its own session it does not receive the terminal's Ctrl-C."""
 
     async def work() -> list[psutil.Process]:
         async with start_workers(2) as workers:
             processes = [psutil.Process(pid) for pid in workers.pids]
             assert all(os.getsid(process.pid) == process.pid for process in processes)
             async with server([GOOD]) as (url, _):
-                phases = [{**TURNS, "iterations": 1}]
+                phases = [{**ITERATIONS, "iterations": 1}]
                 await workers.run(Job(make_spec(make_scenario(phases=phases)), (url,)), lambda _: None)
             return processes
 
     assert not any(process.is_running() for process in asyncio.run(work()))
 
 
-def test_what_is_taken_back_is_recorded() -> None:
-    """Requests under way when the load is ended are cancelled ones, and nothing else is lost."""
+def test_cancelled_requests_are_recorded() -> None:
+    """Requests in progress at the end of the load are cancelled, and no other sample is lost."""
 
     async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -128,9 +128,9 @@ def test_what_is_taken_back_is_recorded() -> None:
     async def work() -> Measured:
         measured = Measured()
         async with server([GOOD] * 5 + [silent]) as (url, seen), start_workers(2) as workers:
-            job = Job(make_spec(make_scenario(phases=[TURNS])), (url,))
+            job = Job(make_spec(make_scenario(phases=[ITERATIONS])), (url,))
             load = asyncio.create_task(workers.run(job, measured.take))
-            while len(seen.bodies) < 10:  # noqa: ASYNC110 - likewise
+            while len(seen.bodies) < 10:  # noqa: ASYNC110 - another process sets it
                 await asyncio.sleep(0.01)
             workers.cancel()
             await load
@@ -141,17 +141,17 @@ def test_what_is_taken_back_is_recorded() -> None:
     assert set(outcomes) == {Outcome.CANCELLED} or outcomes.count(Outcome.OK) >= 1
 
 
-def test_requests_under_way_are_known_while_nothing_ends() -> None:
-    """Load generators say how many requests are under way even when no answer comes, and none at the end."""
+def test_requests_in_progress_are_reported() -> None:
+    """Load generators report their number even if no response comes; at the end it is 0."""
 
     async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
 
     async def work() -> tuple[int, int]:
         async with server([silent]) as (url, _), start_workers(2) as workers:
-            job = Job(make_spec(make_scenario(phases=[TURNS, TURNS])), (url,))
+            job = Job(make_spec(make_scenario(phases=[ITERATIONS, ITERATIONS])), (url,))
             load = asyncio.create_task(workers.run(job, lambda _: None))
-            while workers.in_flight < 5:  # noqa: ASYNC110 - likewise
+            while workers.in_flight < 5:  # noqa: ASYNC110 - another process sets it
                 await asyncio.sleep(0.01)
             phase = workers.phase
             workers.cancel()

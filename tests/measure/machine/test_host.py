@@ -18,7 +18,7 @@ only_where_cores_can_be_chosen = pytest.mark.skipif(not CORES, reason="no proces
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
-    """A tree of the kernel's files."""
+    """Write a tree of the kernel's files."""
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ KERNEL = {
 
 
 def test_the_kernels_files_are_read(tmp_path: Path) -> None:
-    """Processor time is user to steal, for the time of our own guests is in user already."""
+    """Processor time is the sum from user to steal, since user includes guests."""
     found = host.read_counters(write(tmp_path, KERNEL))
     assert found == HostReading(
         at_s=found.at_s, stolen=10, processor=1000, periods=40, throttled=4, hot=5, hot_ms=70, swapped=7
@@ -55,14 +55,14 @@ def test_the_kernels_files_are_read(tmp_path: Path) -> None:
 
 
 def test_the_machine_is_read(tmp_path: Path) -> None:
-    """The quota is the smallest on the way up, and each governor is named once."""
+    """The quota is the smallest of all groups, and each governor is listed once."""
     assert host.read_machine(write(tmp_path, KERNEL)) == MachineState(
         cores=CORES, quota_cores=1.5, governors=("performance", "schedutil"), load=0.42
     )
 
 
 def test_a_container_sees_its_group_as_the_root(tmp_path: Path) -> None:
-    """In a name space of its own a group is `/`."""
+    """In a name space of its own, a group is `/`."""
     files = {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "200000 100000\n"}
     assert host.read_machine(write(tmp_path, files)).quota_cores == 2.0
 
@@ -88,23 +88,23 @@ def test_a_container_sees_its_group_as_the_root(tmp_path: Path) -> None:
         },
     ],
 )
-def test_what_is_not_there_is_not_known(tmp_path: Path, files: dict[str, str]) -> None:
-    """A system without these files, or with others, is a machine of which nothing is known."""
+def test_missing_files_give_unknown_values(tmp_path: Path, files: dict[str, str]) -> None:
+    """On a system without these files, or with other contents, all values are unknown."""
     root = write(tmp_path, files)
     found = host.read_counters(root)
     assert found == HostReading(at_s=found.at_s)
     assert host.read_machine(root) == MachineState(cores=CORES)
 
 
-def test_old_kernels_do_not_count_what_is_stolen(tmp_path: Path) -> None:
-    """Without a column for it, nothing is known of it."""
+def test_old_kernels_do_not_count_stolen_time(tmp_path: Path) -> None:
+    """Without its field, stolen time is None."""
     found = host.read_counters(write(tmp_path, {"proc/stat": "cpu  100 10 50 800\n"}))
     assert (found.stolen, found.processor) == (None, 960)
 
 
 @only_where_cores_can_be_chosen
-def test_a_stack_is_held_to_its_cores() -> None:
-    """Services run on the cores that they are given, and on all when they are given none."""
+def test_a_stack_is_bound_to_its_cores() -> None:
+    """Services run on the given cores, or on all if none are given."""
     secret = SecretStr(secrets.token_hex(20))
     with run_processes(make_stack({"one": "good"}), secret, {}, cores=CORES[:1]) as live:
         assert psutil.Process(live.pids["one"]).cpu_affinity() == [CORES[0]]
@@ -114,8 +114,8 @@ def test_a_stack_is_held_to_its_cores() -> None:
 
 
 @only_where_cores_can_be_chosen
-def test_load_generators_are_held_to_theirs() -> None:
-    """Each load generator runs on the cores that are theirs."""
+def test_load_generators_are_bound_to_their_cores() -> None:
+    """Each load generator runs on the given cores."""
 
     async def affinity() -> list[int] | None:
         async with start_workers(1, CORES[-1:]) as workers:
@@ -124,13 +124,13 @@ def test_load_generators_are_held_to_theirs() -> None:
     assert asyncio.run(affinity()) == [CORES[-1]]
 
 
-def test_few_cores_are_nobodys_own() -> None:
-    """Cores are divided where there are enough, and never when nobody wants it."""
+def test_cores_are_divided_only_if_there_are_enough() -> None:
+    """They are never divided without `pin`."""
     assert (host.choose_cores(1, pin=True) is None) is (len(CORES) < FEWEST_CORES)
     assert host.choose_cores(1, pin=False) is None
 
 
-def test_who_cannot_be_held_stays_as_it_is() -> None:
-    """A core that is not there, or a process that is gone, is no error."""
+def test_a_process_that_cannot_be_bound_stays_unbound() -> None:
+    """A missing core or a process that has ended is not an error."""
     host.pin(os.getpid(), [100_000])
     host.pin(2**22 + 1, [0])

@@ -25,16 +25,14 @@ def run(work: Coroutine[Any, Any, None], loop_factory: Factory) -> None:
 
 
 def descriptors() -> int:
-    """How many are open."""
+    """Return the number of open file descriptors."""
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @LOOPS
 @pytest.mark.parametrize("kind", [KernelTimer, LoopTimer])
-def test_nobody_is_woken_early_and_all_in_their_order(
-    kind: Callable[[], Pacer], loop_factory: Factory
-) -> None:
-    """Whoever waits is woken when it is time, never before, the first one first."""
+def test_waiters_are_woken_in_order_and_never_early(kind: Callable[[], Pacer], loop_factory: Factory) -> None:
+    """Each waiter is woken when it is due, never before, the earliest first."""
 
     async def work() -> None:
         timer, woken = kind(), list[float]()
@@ -57,7 +55,7 @@ def test_nobody_is_woken_early_and_all_in_their_order(
 
 @LOOPS
 def test_a_time_that_is_past_takes_no_turn(loop_factory: Factory) -> None:
-    """A request that is late already does not let others go first."""
+    """A late request does not let other tasks run first."""
 
     async def work() -> None:
         for timer in (KernelTimer(), LoopTimer()):
@@ -70,8 +68,8 @@ def test_a_time_that_is_past_takes_no_turn(loop_factory: Factory) -> None:
 
 
 @LOOPS
-def test_an_earlier_time_is_not_held_up_by_a_later_one(loop_factory: Factory) -> None:
-    """Who comes later and is due sooner is woken sooner; who gave up waiting holds up nobody."""
+def test_an_earlier_time_is_not_delayed_by_a_later_one(loop_factory: Factory) -> None:
+    """A later call with an earlier time is woken first; a cancelled one delays no other."""
 
     async def work() -> None:
         timer = KernelTimer()
@@ -88,8 +86,8 @@ def test_an_earlier_time_is_not_held_up_by_a_later_one(loop_factory: Factory) ->
     run(work(), loop_factory)
 
 
-def test_a_timer_that_is_closed_gives_its_descriptor_back() -> None:
-    """Closing twice is closing once, and with somebody waiting it is closing, too."""
+def test_a_closed_timer_releases_its_descriptor() -> None:
+    """Closing twice is allowed, also with a waiter."""
 
     async def work() -> None:
         before = descriptors()
@@ -104,8 +102,8 @@ def test_a_timer_that_is_closed_gives_its_descriptor_back() -> None:
     asyncio.run(work())
 
 
-def test_without_descriptors_the_loop_waits() -> None:
-    """A machine that gives no timer gives a worse one, not a traceback."""
+def test_without_descriptors_the_loop_timer_is_used() -> None:
+    """Without a free descriptor there is a less exact timer, not an error."""
 
     async def work() -> None:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -125,7 +123,7 @@ def test_without_descriptors_the_loop_waits() -> None:
 
 
 def test_in_virtual_time_waiting_is_exact() -> None:
-    """On the loop's own clock an hour passes at once, to the second."""
+    """On a virtual clock, an hour passes at once and exactly."""
 
     async def work() -> float:
         timer = LoopTimer(asyncio.get_running_loop().time)
@@ -136,7 +134,7 @@ def test_in_virtual_time_waiting_is_exact() -> None:
 
 
 def test_other_systems_have_the_loops_timer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no timerfd nobody asks for one."""
+    """Systems without timerfd use the loop's timer."""
     monkeypatch.setattr(sys, "platform", "darwin")
 
     async def work() -> None:
@@ -146,7 +144,7 @@ def test_other_systems_have_the_loops_timer(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_fastest_loop_is_uvloop() -> None:
-    """Where it is installed it is taken."""
+    """The loop of uvloop is used if it is installed."""
     loop = event_loop()
     assert isinstance(loop, uvloop.Loop)
     loop.close()

@@ -16,15 +16,15 @@ def _ours(number: int, _: FrameType | None) -> None:
 
 @pytest.fixture(autouse=True)
 def _sigterm_is_ours() -> Iterator[None]:
-    """As `bench` has it: SIGTERM cleans up as Ctrl-C does."""
+    """Handle SIGTERM as `bench` does: like Ctrl-C."""
     before = signal.signal(signal.SIGTERM, _ours)
     yield
     signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_loop_is_told_once_and_the_handlers_come_back(number: signal.Signals) -> None:
-    """Inside the block a signal calls the function; after it, the handler of before."""
+def test_a_signal_calls_the_function_and_handlers_are_restored(number: signal.Signals) -> None:
+    """Inside the block a signal calls the function; after it, the earlier handler is back."""
 
     async def run() -> None:
         came = asyncio.Event()
@@ -37,7 +37,7 @@ def test_a_loop_is_told_once_and_the_handlers_come_back(number: signal.Signals) 
     asyncio.run(run())
 
 
-def test_sigterm_still_cleans_up_after_something_was_watched() -> None:
-    """What is to be removed after `bench monitor` or a run is removed on SIGTERM too."""
+def test_sigterm_still_cleans_up_after_a_monitor() -> None:
+    """After `bench monitor` or a run, SIGTERM still leads to a clean-up."""
     assert monitor(None, 0.2, 0.01, lambda _: None, lambda *_: None)
     assert signal.getsignal(signal.SIGTERM) is _ours
