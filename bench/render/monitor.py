@@ -193,7 +193,7 @@ def _check_row(check: CheckState) -> tuple[str, ...]:
         wording.duration(check.probe.took_ms),
         wording.duration(check.so_far.took_ms_p50),
         wording.percent(check.so_far.up_ratio),
-        str(check.so_far.asked),
+        str(check.so_far.probes),
         now,
     )
 

@@ -125,7 +125,7 @@ def _find_faults(path: Path) -> tuple[str, ...]:
         today = fingerprint(scenarios.load(baseline.scenario), stacks.load(baseline.stack))
     except BenchError as error:
         return (error.message,)
-    found = list(find_faults(baseline, today))
+    faults = list(find_faults(baseline, today))
     if path.stem != baseline.scenario:
-        found.insert(0, f"the file has the baseline of scenario '{baseline.scenario}'")
-    return tuple(found)
+        faults.insert(0, f"the file has the baseline of scenario '{baseline.scenario}'")
+    return tuple(faults)

@@ -50,8 +50,8 @@ def health(stack: str | None = None, *, urls: Sequence[str] = (), listener: List
         TargetError: The stack is not up.
     """
     declared, addresses = choose_stack(stack, urls)
-    with attach_stack(declared, addresses, listener.warning) as found:
-        watched = WatchedStack(found.running, found.token, found.why_no_token)
+    with attach_stack(declared, addresses, listener.warning) as attached:
+        watched = WatchedStack(attached.running, attached.token, attached.why_no_token)
         probes, left_out = asyncio.run(probe_once(watched))
     hints = {}
     for probe in probes:

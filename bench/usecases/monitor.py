@@ -91,7 +91,7 @@ def _attach(
         listener.note(f"'{declared.name}' is not up: bench watches only this machine")
         yield None
         return
-    with attach_stack(declared, addresses, listener.warning, user=health_checks) as found:
+    with attach_stack(declared, addresses, listener.warning, user=health_checks) as attached:
         yield WatchedStack(
-            found.running, found.token, found.why_no_token, checks=health_checks, processes=True
+            attached.running, attached.token, attached.why_no_token, checks=health_checks, processes=True
         )

@@ -28,8 +28,8 @@ def report(run: Path | str, form: str = "text", *, baseline: Path | str | None =
         ConfigError: The format is unknown.
         StoreError: The run or the baseline cannot be read.
     """
-    found = find_format(RUN_FORMATS, form)
-    return "".join(render_run(compare(run, baseline=baseline), found))
+    renderer = find_format(RUN_FORMATS, form)
+    return "".join(render_run(compare(run, baseline=baseline), renderer))
 
 
 def render_run(judged: JudgedRun, form: Format[RunInput], terminal: Terminal = PLAIN) -> Iterator[str]:

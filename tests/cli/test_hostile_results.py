@@ -60,7 +60,7 @@ def changed(content: Any, place: Place, value: Any) -> Any:
 
 
 @pytest.mark.parametrize("simulated", [True, False])
-@pytest.mark.parametrize("kind", ["certified", "hostile", "interrupted", "overhead"])
+@pytest.mark.parametrize("kind", ["reliable", "hostile", "interrupted", "overhead"])
 def test_no_value_in_a_result_is_a_bug(bench: Bench, tmp_path: Path, kind: str, simulated: bool) -> None:
     """Whatever stands in one place of a result, it is refused or neutralised."""
     del bench  # only for its folder

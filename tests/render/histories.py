@@ -63,8 +63,8 @@ def history(factors: Sequence[float], seed: int = 7, failed: int = 0, **changes:
     ]  # fmt: skip
 
 
-def anchored() -> Baseline:
-    """A baseline with an anchor."""
+def with_pinned() -> Baseline:
+    """A baseline with a pinned baseline."""
     baseline = make_baseline()
     pinned = PinnedBaseline(
         runs=make_baseline().runs[:5], pinned_at=NOON, pinned_by="Tess Ter", reason="release 2.0"
@@ -74,7 +74,7 @@ def anchored() -> Baseline:
 
 def worse() -> TrendPage:
     """One whose response time went up."""
-    return trend_page(history([1.0] * 20 + [1.25] * 14), anchored())
+    return trend_page(history([1.0] * 20 + [1.25] * 14), with_pinned())
 
 
 def several() -> Dashboard:

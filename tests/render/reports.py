@@ -227,7 +227,7 @@ def reports() -> dict[str, Report]:
     compare_with = make_spec(make_spec().scenario.model_copy(update={"compare_with": "ollama"}))
     runs["overhead"] = make_run(make_recording(pairs), spec=compare_with)
     runs["one-pair"] = make_run(make_recording([pairs[0], pairs[10]]), spec=compare_with)
-    runs["certified"] = _reliable()
+    runs["reliable"] = _reliable()
     runs["loads"] = _loads()
     runs["watched"] = make_run(watched_recording())
     made = {name: make_report(run, compare(run, baseline)) for name, run in runs.items()}
@@ -235,7 +235,7 @@ def reports() -> dict[str, Report]:
     made["drifted"] = make_report(run_at(1.25), compare(run_at(1.25), _rolled_on()))
     elsewhere = made_on(1.25, 1.25)
     made["shifted"] = make_report(
-        elsewhere, compare(elsewhere, machines_baseline(ONE_MACHINE, paces=ONE_MACHINE[::-1]))
+        elsewhere, compare(elsewhere, machines_baseline(ONE_MACHINE, workload_factors=ONE_MACHINE[::-1]))
     )
     slower = made_on(1.3 * 1.1, 1.1)
     made["slower-machine"] = make_report(slower, compare(slower, machines_baseline()))

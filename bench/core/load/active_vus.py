@@ -74,8 +74,9 @@ def active_vus(samples: Samples, plan: RunPlan, elapsed_s: float) -> ActiveVus |
         return None
     spans = [plan.spans(phase) for phase in phases]
     # Stages follow one another, so their users are never there together.
-    found = list(starmap(_stays, zip(by_phase, spans, [elapsed_s] * len(phases), strict=True)))
-    return ActiveVus(*(np.sort(np.concatenate(each)) for each in zip(*found, strict=True)))
+    stays = starmap(_stays, zip(by_phase, spans, [elapsed_s] * len(phases), strict=True))
+    starts_s, ends_s, closes_s = (np.sort(np.concatenate(moments)) for moments in zip(*stays, strict=True))
+    return ActiveVus(starts_s, ends_s, closes_s)
 
 
 def requests_count(plan: RunPlan, samples: Samples) -> bool:

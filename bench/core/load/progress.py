@@ -109,8 +109,8 @@ class ProgressWatch:
         """How far the run is now; the arguments are what requests do not tell (see `Progress`)."""
         while self._recent and self._recent[0].at_s < elapsed_s - RECENT_S:
             self._recent.popleft()
-        finished = sum(each.finished for each in self._recent)
-        failed = sum(each.failed for each in self._recent)
+        finished = sum(window.finished for window in self._recent)
+        failed = sum(window.failed for window in self._recent)
         over_s = min(RECENT_S, elapsed_s)
         return Progress(
             elapsed_s=elapsed_s,
@@ -122,7 +122,7 @@ class ProgressWatch:
             recent_rps=finished / over_s if over_s > 0 else None,
             recent_failed_ratio=failed / finished if finished else None,
             waits=_so_far(self._all),
-            recent=_exactly([each.waits_ms for each in self._recent]),
+            recent=_exactly([window.waits_ms for window in self._recent]),
             resources=resources,
         )
 

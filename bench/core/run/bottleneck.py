@@ -303,7 +303,7 @@ def _more_than_chance(limit: Expression, values: Floats, *, crossed: bool) -> bo
     """
     count = len(values)
     if (limit.method, limit.operator) not in _SHARE_LIMITS or not count:
-        return stats.certified(count, OBJECTIVE_PCT / 100)
+        return stats.is_reliable(count, OBJECTIVE_PCT / 100)
     allowed_shares = {"p": 1.0 - (limit.percentile or 0.0) / 100.0, "med": 0.5, "rate": 1.0 - limit.limit}
     allowed_share = allowed_shares[limit.method]
     is_outside = values < _FAILED if limit.method == "rate" else values > limit.limit

@@ -12,4 +12,6 @@ def unreliable_percentiles(count: int, percentiles: Mapping[str, float]) -> tupl
         count: Number of values.
         percentiles: Probability of each percentile by its name.
     """
-    return tuple(name for name, probability in percentiles.items() if not stats.certified(count, probability))
+    return tuple(
+        name for name, probability in percentiles.items() if not stats.is_reliable(count, probability)
+    )

@@ -78,9 +78,9 @@ def metric(key: str) -> Metric:
     tier = tier_name(key)
     if tier is not None:
         return _unattributed_metric() if tier == UNATTRIBUTED else _tier_metric(tier)
-    whole = metric_of_tail(key)
-    if whole is not None:
-        return _tail_metric(METRICS[whole])
+    tail_of = metric_of_tail(key)
+    if tail_of is not None:
+        return _tail_metric(METRICS[tail_of])
     return METRICS[key]
 
 

@@ -28,7 +28,7 @@ def quantile(values: Values, probability: float) -> float | None:
     return float(np.quantile(values, probability))
 
 
-def certified(count: int, probability: float) -> bool:
+def is_reliable(count: int, probability: float) -> bool:
     """Whether `count` values can carry this quantile.
 
     At least two must lie beyond the true quantile with 99 % confidence, so that a single outlier does not

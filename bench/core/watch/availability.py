@@ -23,7 +23,7 @@ class Outage(Record):
 class Availability(Record):
     """The results of one health check over a run."""
 
-    asked: Count
+    probes: Count
     """Number of probes."""
     up_ratio: NotNegative
     """Share of the time in which the check succeeded, 0 to 1."""
@@ -39,7 +39,7 @@ class CheckLog:
     """Collects the probes of one health check."""
 
     def __init__(self) -> None:
-        self._asked = 0
+        self._probes = 0
         self._up = 0
         self._from_s: float | None = None
         self._took_ms = array("d")
@@ -48,7 +48,7 @@ class CheckLog:
 
     def add(self, probe: Probe) -> None:
         """Add a probe that is later than the previous ones."""
-        self._asked += 1
+        self._probes += 1
         self._up += probe.up
         if self._from_s is None:
             self._from_s = probe.at_s
@@ -64,7 +64,7 @@ class CheckLog:
         """Return the availability from the first probe to `end_s`."""
         outages = self._outages if self._down is None else [*self._outages, _outage(self._down, None)]
         return Availability(
-            asked=self._asked,
+            probes=self._probes,
             up_ratio=self._up_ratio(outages, end_s),
             took_ms_p50=float(np.median(self._took_ms)) if self._took_ms else None,
             took_ms_max=max(self._took_ms, default=None),
@@ -74,7 +74,7 @@ class CheckLog:
     def _up_ratio(self, outages: Sequence[Outage], end_s: float) -> float:
         watched_s = end_s - (end_s if self._from_s is None else self._from_s)
         if watched_s <= 0:  # a single moment has no duration: use the share of the probes
-            return self._up / max(1, self._asked)
+            return self._up / max(1, self._probes)
         down_s = 0.0
         for outage in outages:
             down_s += (end_s if outage.to_s is None else outage.to_s) - outage.from_s

@@ -167,8 +167,8 @@ def _absolute_changes(row: MetricComparison) -> tuple[str, str, str]:
     high = wording.change_ms(_scale(row.base, row.high_ratio))
     if high.endswith(" ms"):
         low = low.removesuffix(" ms")
-    known = row.base is not None and row.low_ratio is not None
-    interval = f"{low} to {high}" if known else wording.DASH
+    has_interval = row.base is not None and row.low_ratio is not None
+    interval = f"{low} to {high}" if has_interval else wording.DASH
     return wording.change_ms(row.change), interval, wording.change_ms(_scale(row.base, row.mde_ratio))
 
 

@@ -79,7 +79,7 @@ def availability_table(checks: Mapping[str, Availability]) -> Table:
         rows.append(
             (
                 check,
-                str(availability.asked),
+                str(availability.probes),
                 wording.percent(availability.up_ratio),
                 wording.duration(availability.took_ms_p50),
                 wording.duration(availability.took_ms_max),

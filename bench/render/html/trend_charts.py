@@ -54,8 +54,8 @@ def spark_metric(page: TrendPage) -> MetricHistory:
 
 def spark_points(history: MetricHistory) -> str:
     """Return a metric as the points of a small line, `x,y x,y …`, run by run."""
-    known = [value for value in history.values if value is not None]
-    low, high = _reach(known)
+    values = [value for value in history.values if value is not None]
+    low, high = _reach(values)
     height = high - low or 1.0
     step = (SPARK_WIDTH - 2 * _SPARK_MARGIN) / max(1, len(history.values) - 1)
     points = []

@@ -46,7 +46,7 @@ def test_what_was_watched_is_kept() -> None:
     assert 0.9 < found.up["agent"] < 1.0
     assert found.alerts == ()
     assert "requests: 80 % succeeded" in (vitals_of(run).alerts or ())
-    moment = Availability(asked=90, up_ratio=0.99999)
+    moment = Availability(probes=90, up_ratio=0.99999)
     summary = watched.summary.model_copy(update={"availability": {"agent": moment}})
     assert vitals_of(watched.model_copy(update={"summary": summary})).up == {"agent": 0.9999}
 

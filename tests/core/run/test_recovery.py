@@ -66,5 +66,5 @@ def test_a_limit_is_judged_like_a_threshold(after_ms: float, crossed: bool) -> N
 
 def test_a_limit_needs_something_to_recover_from() -> None:
     """A limit without cancellations between calm stages is a mistake in the file."""
-    with pytest.raises(ValidationError, match="between two without"):
+    with pytest.raises(ValidationError, match="between two phases without it"):
         make_scenario(phases=[CALM, LEFT], recovery_ratio=2.0)

@@ -57,7 +57,7 @@ def test_the_order_of_values_does_not_change_a_quantile(values: list[float]) -> 
 @pytest.mark.parametrize(("probability", "smallest"), [(0.90, 64), (0.95, 130), (0.99, 662)])
 def test_percentiles_are_certified_from_exactly_these_sizes(probability: float, smallest: int) -> None:
     """64 values carry p90, 130 carry p95 and 662 carry p99, and no value fewer does."""
-    carried = [count for count in range(1, 700) if stats.certified(count, probability)]
+    carried = [count for count in range(1, 700) if stats.is_reliable(count, probability)]
     assert carried == list(range(smallest, 700))
 
 

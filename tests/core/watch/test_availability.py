@@ -20,7 +20,7 @@ def test_an_outage_lasts_from_the_first_failure_to_the_next_success() -> None:
     probes = [_probe(at, up=not 4 <= at < 8) for at in range(0, 20, 2)]
     chat = availability(probes, 20.0)["chat"]
     assert chat.outages == (Outage(from_s=4.0, to_s=8.0, detail="refused at 4"),)
-    assert (chat.asked, chat.up_ratio) == (10, 0.8)
+    assert (chat.probes, chat.up_ratio) == (10, 0.8)
 
 
 def test_an_outage_without_a_later_success_lasts_until_the_end_of_the_run() -> None:
@@ -50,7 +50,7 @@ def test_a_single_probe_at_the_end_counts_fully() -> None:
     """If no time passes after the first probe, the availability is the ratio of the probes."""
     assert availability([_probe(3.0)], 3.0)["chat"].up_ratio == 1.0
     assert availability([_probe(3.0, up=False)], 3.0)["chat"].up_ratio == 0.0
-    assert CheckLog().until(3.0).asked == 0
+    assert CheckLog().until(3.0).probes == 0
 
 
 def test_without_probes_there_is_no_availability() -> None:

@@ -55,7 +55,7 @@ def test_checks_show_the_newest_probe_and_the_availability() -> None:
         monitoring.add(Probe(at_s=at_s, check="chat", up=up, took_ms=3.0 if up else None))
     (check,) = monitoring.snapshot(8.0).checks
     assert check.probe.up
-    assert (check.so_far.asked, check.so_far.up_ratio) == (3, 0.75)
+    assert (check.so_far.probes, check.so_far.up_ratio) == (3, 0.75)
 
 
 def test_gauges_show_their_maximum() -> None:
