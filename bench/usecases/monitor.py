@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench.core.config.watching import Limits
+from bench.core.config.watching import AlertLimits
 from bench.core.watch.monitoring import Monitoring, Observation, Snapshot
 from bench.measure.persistent.attach import attach_stack, is_started
 from bench.measure.run.run import Listener
@@ -63,7 +63,7 @@ def monitor(
         state = Monitoring(
             None if watched is None else watched.running.stack.name,
             duration_s,
-            Limits() if watched is None else watched.running.stack.alerts,
+            AlertLimits() if watched is None else watched.running.stack.alerts,
             interval_s,
         )
         elapsed_s = 0.0

@@ -69,7 +69,7 @@ def stack_status(name: str = DEFAULT, *, urls: Sequence[str] = ()) -> Mapping[st
         ConfigError: The stack is unknown, or runs elsewhere and `urls` is empty.
     """
     stack = stacks.load(name)
-    if not stack.elsewhere:
+    if not stack.is_external:
         return persistent.statuses(stack)
     if not urls:
         raise ConfigError(f"stack '{name}' runs elsewhere", "name its address: --url http://…")
@@ -95,5 +95,5 @@ def stack_logs(name: str = DEFAULT, service: str | None = None, *, tail: int = 5
 
 
 def _require_local(stack: Stack, hint: str) -> None:
-    if stack.elsewhere:
+    if stack.is_external:
         raise ConfigError(f"stack '{stack.name}' runs elsewhere", hint)

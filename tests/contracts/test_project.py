@@ -74,7 +74,7 @@ def test_the_documents_limits_of_alerts_are_the_codes() -> None:
     """The page on monitoring has every limit with its default and every rule; its example is right."""
     text = (ROOT / "docs" / "reference" / "monitoring.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `[a-z]+` \| `([a-z_]+)` \| ([0-9.]+[ms]?) \|", text, re.MULTILINE)
-    defaults = watching.Limits().model_dump(by_alias=True)
+    defaults = watching.AlertLimits().model_dump(by_alias=True)
     assert {name: parse_duration(value) for name, value in rows} == defaults
     assert all(f"`{rule}`" in text for rule in alerts.Rule)
     assert f"fewer than {alerts.FEWEST_REQUESTS} requests" in text

@@ -245,7 +245,7 @@ def test_a_socket_that_is_not_permitted_is_said(here: Path) -> None:
         start = [*mortal(), *command("stack", "up", "--stack", "compose")]
         done = subprocess.run(start, cwd=here, env=host, capture_output=True, text=True, check=False)
     assert done.returncode == 4, done.stderr
-    assert "Docker's socket may not be used by this account" in done.stderr
+    assert "this account may not use Docker's socket" in done.stderr
     assert "hint: have yourself added to the group" in done.stderr
     assert "Traceback" not in done.stderr
 

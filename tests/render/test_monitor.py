@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from bench.core.config.watching import Limits
+from bench.core.config.watching import AlertLimits
 from bench.core.report.suite import judge_suite
 from bench.core.samples.sample import GaugeSample, Probe
 from bench.core.verdict.compare import Decision
@@ -24,7 +24,7 @@ NOTES = {"chat": "it needs a test user: JWT_SECRET is not set"}
 def _moment(elapsed_s: float = 31.0, planned_s: float | None = 300.0) -> Snapshot:
     """What a monitor of the watched run's stack would show."""
     recording = watched_recording()
-    state = Monitoring("embedded", planned_s, Limits(error_window_s=20.0), 15.0)
+    state = Monitoring("embedded", planned_s, AlertLimits(error_window_s=20.0), 15.0)
     everything: list[Observation] = [*recording.resources, *recording.probes, *recording.gauges]
     for seen in sorted(everything, key=lambda each: each.at_s):
         state.add(seen)
@@ -53,13 +53,13 @@ def test_the_line_and_the_summary_look_as_they_were_approved(golden: Golden) -> 
 
 def test_nothing_seen_is_shown_as_nothing(golden: Golden) -> None:
     """The machine alone before its first reading: no empty table, no alert."""
-    nothing = Monitoring(None, None, Limits()).snapshot(0.0)
+    nothing = Monitoring(None, None, AlertLimits()).snapshot(0.0)
     golden("monitor-nothing.txt", _shown(nothing) + line(nothing) + "\n" + summary(nothing))
 
 
 def test_a_target_cannot_steer_whoever_watches() -> None:
     """What a service answers moves no cursor, neither in the view nor in lines."""
-    state = Monitoring("embedded", None, Limits())
+    state = Monitoring("embedded", None, AlertLimits())
     state.add(Probe(at_s=0.0, check="chat", up=False, detail=HOSTILE))
     moment = state.snapshot(1.0)
     for text in (_shown(moment), line(moment), summary(moment), health_lines([moment.checks[0].probe], {})):

@@ -1,1 +1,1 @@
-"""Declarations of users: scenarios with their executors, stacks, targets, versions."""
+"""Files that people write: scenarios, targets, stacks and suites."""

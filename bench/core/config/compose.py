@@ -1,4 +1,4 @@
-"""A stack that a compose file starts: how it is declared, and what its containers' states mean."""
+"""A stack that a compose file starts: its declaration, and the states of its containers."""
 
 import hashlib
 import json
@@ -17,233 +17,252 @@ Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
 Port = Annotated[int, Field(ge=1, le=65_535)]
 KnobName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 _LABEL = "com.docker.compose"
-# So often a service may end while it starts; then it will not stay.
+# A service that restarted this often while it started will not become ready.
 _MOST_RESTARTS = 3
-# What is longer is told apart by its digest.
+# Longer parts of a stack's identity are replaced by their digest.
 _LONGEST_PART = 200
 
 
 class ComposeService(Record):
-    """A service of a compose file that has something to be said about.
-
-    Attributes:
-        service: What the compose file calls it, where that is another name.
-        port: The port in the container that its address leads to; None when nobody asks it from outside.
-        port_variable: The variable of the compose file that chooses the port on this machine; None when the
-            file says it.
-        under_test: The variable that chooses its image, when runs are compared for the sake of that image:
-            those of another one are comparable. None when it must be the same.
-        identity: A command in the container that prints what else it holds, such as the digest of a model.
-        knobs: What can be made worse on purpose: the knob's name, and the variable that turns it.
-    """
+    """A service of a compose file."""
 
     service: str | None = None
+    """Name in the compose file, if it differs from the name that targets use."""
     port: Port | None = None
+    """Port in the container. A service without one gets no requests from outside."""
     port_variable: Variable | None = None
+    """Variable of the compose file that sets the port on this machine. By default the file sets it."""
     under_test: Variable | None = None
+    """Variable that chooses the service's image, if the image is the subject of comparisons. Runs with
+    different images are then comparable. By default the image must be the same."""
     identity: tuple[str, ...] = ()
+    """Command in the container that prints what else must be the same, for example the digest of a model."""
     knobs: dict[KnobName, Variable] = {}
+    """Variables that make the service worse on purpose, by the knob's name; see `--inject`."""
 
     @model_validator(mode="after")
-    def _whole(self) -> "ComposeService":
+    def _require_port(self) -> "ComposeService":
         if self.port_variable is not None and self.port is None:
             raise FieldError(("port_variable",), "needs port, the port in the container")
         return self
 
 
 class Compose(Record):
-    """How `docker compose` starts a stack.
-
-    Attributes:
-        file: The compose file, from the folder in which `bench` runs.
-        profiles: Which of its profiles.
-        environment: Its variables; may hold placeholders.
-        variables: Those of the caller's that it may see, beside those that choose images under test; they
-            are a part of what must be equal for two runs to be compared.
-        services: By the name that targets use; those that nobody asks need not be here.
-        caches: Volumes that outlive the stack, such as models that were fetched.
-        start_timeout_s: How long it may take until all are healthy.
-    """
+    """How `docker compose` starts a stack."""
 
     file: Annotated[str, Field(min_length=1)]
+    """Path of the compose file, from the folder in which `bench` runs."""
     profiles: tuple[str, ...] = ()
+    """Profiles of the compose file to use."""
     environment: dict[Variable, str] = {}
+    """Variables of the compose file. They may hold placeholders."""
     variables: tuple[Variable, ...] = ()
+    """Variables of the caller that the compose file may read, in addition to those of images under test.
+    Their values must be equal for two runs to be comparable."""
     services: dict[Name, ComposeService]
+    """Services by the name that targets use. Services without requests may be left out."""
     caches: tuple[str, ...] = ()
+    """Volumes that are kept when the stack stops, for example downloaded models."""
     start_timeout_s: Annotated[PositiveDuration, Field(alias="start_timeout")] = 300.0
+    """Longest time until all services are healthy."""
 
-    def named(self, service: str) -> Name:
-        """What targets call a service of the compose file."""
-        return next((name for name in self.services if self.called(name) == service), service)
+    def target_name(self, service: str) -> Name:
+        """Return the name that targets use for a service of the compose file."""
+        for name in self.services:
+            if self.compose_name(name) == service:
+                return name
+        return service
 
-    @property
-    def visible(self) -> tuple[Variable, ...]:
-        """The caller's variables that it sees."""
-        chosen = [each.under_test for each in self.services.values() if each.under_test]
-        return (*self.variables, *chosen)
-
-    def called(self, name: Name) -> str:
-        """What the compose file calls a service."""
+    def compose_name(self, name: Name) -> str:
+        """Return the name that the compose file uses for a service."""
         return self.services[name].service or name
 
+    @property
+    def visible_variables(self) -> tuple[Variable, ...]:
+        """Variables of the caller that the compose file may read."""
+        images = [service.under_test for service in self.services.values() if service.under_test]
+        return (*self.variables, *images)
 
-class State(StrEnum):
-    """How a service is."""
+
+class ContainerState(StrEnum):
+    """State of a container."""
 
     UP = "up"
+    """It runs, and is healthy if it has a health check."""
     STARTING = "starting"
+    """It runs, but is not healthy yet."""
     UNHEALTHY = "unhealthy"
+    """Its health check fails."""
     RESTARTING = "restarting"
+    """It ended and starts again."""
     PAUSED = "paused"
+    """It was paused."""
     DONE = "done"
+    """It ended without an error, and does not start again."""
     ENDED = "ended"
+    """It ended in another way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container, as the engine describes it.
-
-    Attributes:
-        id: All of its 64 digits.
-        service: What the compose file calls it.
-        image: The id of its image.
-        state: How it is: `done` ended well and is not to start again, `ended` is all else that ended.
-        exit_code: Of its last end.
-        restarts: How often its restart policy started it again.
-        ports: On this machine, by the port in the container.
-        cores: That it is held to, as the engine writes it: `0-2`; empty for any.
-    """
+    """A container, as the Docker engine describes it."""
 
     id: str
+    """Id with 64 hexadecimal digits."""
     service: str
+    """Name of its service in the compose file."""
     image: str
-    state: State
+    """Id of its image."""
+    state: ContainerState
+    """State of the container."""
     exit_code: int
+    """Exit code of its last end."""
     restarts: int
+    """Number of times that its restart policy started it again."""
     ports: Mapping[int, int]
+    """Port on this machine, by the port in the container."""
     cores: str = ""
+    """Cores that it may use, as the engine writes them: `0-2`; empty for all."""
 
     @property
     def failed(self) -> bool:
-        """Whether waiting for it is of no use."""
-        return self.state in {State.UNHEALTHY, State.ENDED} or self.restarts >= _MOST_RESTARTS
+        """Whether it will not become ready."""
+        ended = self.state in {ContainerState.UNHEALTHY, ContainerState.ENDED}
+        return ended or self.restarts >= _MOST_RESTARTS
 
     @property
     def ready(self) -> bool:
-        """Whether it is as it should be: it runs and is healthy, or has done what it was for."""
-        return self.state in {State.UP, State.DONE}
+        """Whether it runs and is healthy, or ended without an error as planned."""
+        return self.state in {ContainerState.UP, ContainerState.DONE}
 
     @property
-    def in_words(self) -> str:
-        """How it is, to follow its name."""
+    def description(self) -> str:
+        """The state in words, to follow the service's name."""
         match self.state:
-            case State.ENDED | State.RESTARTING | State.DONE:
-                again = f", {self.restarts} times" if self.restarts else ""
-                return f"ended with code {self.exit_code}{again}"
+            case ContainerState.ENDED | ContainerState.RESTARTING | ContainerState.DONE:
+                repeats = f", {self.restarts} times" if self.restarts else ""
+                return f"ended with code {self.exit_code}{repeats}"
             case _:
                 return f"is {self.state.value}"
 
 
 def parse_containers(text: str) -> tuple[Container, ...]:
-    """What `docker inspect` printed, without the containers of `compose run`, in the services' order."""
-    found = [_container(each) for each in json.loads(text or "[]") if not _one_off(each)]
-    return tuple(sorted(found, key=lambda each: (each.service, each.id)))
+    """Parse the output of `docker inspect`, without containers of `compose run`, sorted by service."""
+    containers = []
+    for content in json.loads(text or "[]"):
+        if not _is_one_off(content):
+            containers.append(_parse_container(content))
+    return tuple(sorted(containers, key=lambda container: (container.service, container.id)))
 
 
-def _one_off(content: Mapping[str, Any]) -> bool:
+def _is_one_off(content: Mapping[str, Any]) -> bool:
     return str(content["Config"]["Labels"].get(f"{_LABEL}.oneoff")).lower() == "true"
 
 
-def _container(content: Mapping[str, Any]) -> Container:
-    state, bindings = content["State"], content["NetworkSettings"].get("Ports") or {}
+def _parse_container(content: Mapping[str, Any]) -> Container:
+    state = content["State"]
     return Container(
         id=content["Id"],
         service=content["Config"]["Labels"].get(f"{_LABEL}.service", ""),
         image=content["Image"],
-        state=_state(state, content["HostConfig"]["RestartPolicy"]["Name"]),
+        state=_parse_state(state, content["HostConfig"]["RestartPolicy"]["Name"]),
         exit_code=state["ExitCode"],
         restarts=content["RestartCount"],
-        ports={
-            int(port.partition("/")[0]): int(bound[0]["HostPort"])
-            for port, bound in bindings.items()
-            if bound and bound[0]["HostPort"]
-        },
+        ports=_parse_ports(content["NetworkSettings"].get("Ports") or {}),
         cores=content["HostConfig"].get("CpusetCpus", ""),
     )
 
 
-def _state(state: Mapping[str, Any], policy: str) -> State:
+def _parse_ports(bindings: Mapping[str, Any]) -> dict[int, int]:
+    """Return the open ports: `{"3000/tcp": [{"HostPort": "40000"}]}` → `{3000: 40000}`."""
+    ports: dict[int, int] = {}
+    for port, bound in bindings.items():
+        if bound and bound[0]["HostPort"]:
+            number, _, _ = port.partition("/")
+            ports[int(number)] = int(bound[0]["HostPort"])
+    return ports
+
+
+def _parse_state(state: Mapping[str, Any], restart_policy: str) -> ContainerState:
     match state["Status"]:
         case "running":
             health = (state.get("Health") or {}).get("Status", "")
-            return {"starting": State.STARTING, "unhealthy": State.UNHEALTHY}.get(health, State.UP)
+            not_healthy = {"starting": ContainerState.STARTING, "unhealthy": ContainerState.UNHEALTHY}
+            return not_healthy.get(health, ContainerState.UP)
         case "created":
-            return State.STARTING
+            return ContainerState.STARTING
         case "restarting":
-            return State.RESTARTING
+            return ContainerState.RESTARTING
         case "paused":
-            return State.PAUSED
+            return ContainerState.PAUSED
         case _:
-            once = policy in {"", "no", "on-failure"}
-            return State.DONE if state["ExitCode"] == 0 and once else State.ENDED
+            may_end = restart_policy in {"", "no", "on-failure"}
+            return ContainerState.DONE if state["ExitCode"] == 0 and may_end else ContainerState.ENDED
 
 
-def gone(ran: Collection[str], now: Collection[Container]) -> str | None:
-    """Of the containers that ran, the first that does not any more; None while all do, or start again.
-
-    Args:
-        ran: Their ids.
-        now: What the engine says of them; one that was removed is missing.
-
-    Returns:
-        Its id.
-    """
-    there = {each.id: each.state for each in now}
-    return next((each for each in ran if there.get(each, State.ENDED) in {State.ENDED, State.DONE}), None)
-
-
-def images(config: Mapping[str, Any], profiles: Collection[str]) -> dict[str, tuple[str, bool]]:
-    """The image of each service that the profiles start, and whether the file says how to build it.
+def find_stopped(before: Collection[str], now: Collection[Container]) -> str | None:
+    """Return the id of the first container that ran before and has stopped for good; None if none has.
 
     Args:
-        config: What `docker compose config` printed.
-        profiles: Those that are on.
+        before: Ids of the containers that ran before.
+        now: All containers of the stack now; a removed container is missing.
     """
-    return {
-        name: (service.get("image", ""), "build" in service)
-        for name, service in config.get("services", {}).items()
-        if not service.get("profiles") or set(service["profiles"]) & set(profiles)
-    }
+    states = {container.id: container.state for container in now}
+    for container_id in before:
+        if states.get(container_id, ContainerState.ENDED) in {ContainerState.ENDED, ContainerState.DONE}:
+            return container_id
+    return None
 
 
-def parts(
+def list_images(config: Mapping[str, Any], profiles: Collection[str]) -> dict[str, tuple[str, bool]]:
+    """Return the image of each service that the profiles start, and whether the file can build it.
+
+    Args:
+        config: Output of `docker compose config`.
+        profiles: Active profiles.
+    """
+    images: dict[str, tuple[str, bool]] = {}
+    for name, service in config.get("services", {}).items():
+        required = service.get("profiles")
+        if not required or set(required) & set(profiles):
+            images[name] = (service.get("image", ""), "build" in service)
+    return images
+
+
+def list_parts(
     compose: Compose,
     file_digest: str,
     variables: Mapping[str, str],
     containers: Collection[Container],
     identities: Mapping[str, str],
 ) -> dict[str, str]:
-    """What a stack is made of, as far as it must be equal for two runs to be compared.
+    """Return the parts of a stack that must be equal for two runs to be comparable.
 
-    The images under test are left out, and the variables that choose them.
+    Images under test, and the variables that choose them, are left out.
 
     Args:
-        compose: Its declaration.
-        file_digest: Of the compose file.
-        variables: Of the caller's that it saw.
-        containers: All of them.
-        identities: What the services' identity commands printed, by name.
+        compose: Declaration of the stack.
+        file_digest: Digest of the compose file.
+        variables: Variables of the caller that the compose file read, by name.
+        containers: All containers of the stack.
+        identities: Outputs of the services' identity commands, by service.
     """
-    tested = {name: each.under_test for name, each in compose.services.items() if each.under_test}
-    found = {"compose file": file_digest}
-    found |= {name: value for name, value in variables.items() if name not in tested.values()}
-    for each in containers:
-        if (name := compose.named(each.service)) not in tested:
-            found[f"image of {name}"] = each.image
-    found |= {f"what {name} holds": printed for name, printed in identities.items()}
-    return {name: text if len(text) <= _LONGEST_PART else _digest(text) for name, text in found.items()}
+    image_variables: dict[Name, Variable] = {}
+    for name, service in compose.services.items():
+        if service.under_test:
+            image_variables[name] = service.under_test
+    parts = {"compose file": file_digest}
+    for name, value in variables.items():
+        if name not in image_variables.values():
+            parts[name] = value
+    for container in containers:
+        name = compose.target_name(container.service)
+        if name not in image_variables:
+            parts[f"image of {name}"] = container.image
+    for name, output in identities.items():
+        parts[f"identity of {name}"] = output
+    return {name: _shorten(text) for name, text in parts.items()}
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST_PART else hashlib.sha256(text.encode()).hexdigest()

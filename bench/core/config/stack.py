@@ -1,269 +1,276 @@
-"""A stack: the services that run together, how they start, and how test users come into it.
+"""A stack: the services that run together, how they start, and how its test users look.
 
-Texts may hold placeholders: `${python}` (this interpreter), `${state}` (a folder for the stack's files),
-`${jwt_secret}`, `${secret.NAME}` (an environment variable, or made up where there is none), `${env.NAME}` (an
-environment variable), `${SERVICE.url}` of a service started before, and of a container `${SERVICE.address}`,
-its host and port.
-In a user's document and claims: `${id}`, `${username}`, `${now}`.
+Texts may hold placeholders:
+
+- `${python}`: this Python interpreter
+- `${state}`: a folder for the stack's files
+- `${jwt_secret}`: the secret that signs tokens
+- `${secret.NAME}`: an environment variable; if it is not set, a generated secret
+- `${env.NAME}`: an environment variable
+- `${SERVICE.url}`: the address of a service that was started before
+- `${SERVICE.address}`: host and port of a container
+- `${id}`, `${username}`, `${now}`: in `document` and `claims` of test users
 """
 
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from bench.core.config.compose import Compose, KnobName
-from bench.core.config.target import Name, Target, TierName
-from bench.core.config.watching import Check, Limits, Readings
+from bench.core.config.target import Name, Target, TierName, UrlPath
+from bench.core.config.watching import AlertLimits, Check, Readings
 from bench.core.limits.threshold import Thresholds
 from bench.core.values.duration import PositiveDuration
+from bench.core.values.nearest import suggest
 from bench.core.values.record import FieldError, Record
 from bench.errors import ConfigError
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
+_SECRET = "secret."  # noqa: S105 - the prefix of placeholders
+_VARIABLE = "env."
 
 
 class Service(Record):
-    """A process of a stack. When it listens it prints one JSON line with its `url`.
-
-    Attributes:
-        command: Program and arguments.
-        environment: Variables beside PATH and the like.
-        port_variable: The variable that chooses the port; 0 lets the kernel choose.
-        knobs: What can be made worse on purpose: the knob's name, and the variable that turns it.
-        start_timeout_s: How long it may take until it listens.
-    """
+    """A process of a stack. When it listens, it prints one JSON line with its `url`."""
 
     command: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Program and arguments."""
     environment: dict[str, str] = {}
+    """Environment variables in addition to PATH and similar ones."""
     port_variable: str = "PORT"
+    """Environment variable that sets the port. With 0 the kernel chooses a free port."""
     knobs: dict[KnobName, str] = {}
+    """Environment variables that make the service worse on purpose, by the knob's name; see `--inject`."""
     start_timeout_s: Annotated[PositiveDuration, Field(alias="start_timeout")] = 20.0
+    """Longest time until the service listens."""
 
 
 class CommandStore(Record):
-    """Users are put in by a program: `COMMAND add` reads documents, `COMMAND remove` ids: JSON on stdin."""
+    """A program that stores documents. It reads JSON from stdin: documents for `add`, ids for `remove`."""
 
     kind: Literal["command"]
+    """Kind of the store."""
     command: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Program and arguments."""
     environment: dict[str, str] = {}
+    """Environment variables in addition to PATH and similar ones."""
 
 
 class MongoStore(Record):
-    """Users are put into a collection of a MongoDB.
-
-    Attributes:
-        uri: Address with the database's name.
-        collection: Where the users are.
-    """
+    """A collection of a MongoDB."""
 
     kind: Literal["mongodb"]
+    """Kind of the store."""
     uri: str
+    """Address, with the name of the database."""
     collection: str = "users"
+    """Collection that holds the documents."""
 
 
 class Users(Record):
-    """The test users of a stack.
-
-    Attributes:
-        store: Where they are put before a run and removed from after it.
-        document: What is put there for each.
-        claims: Of a user's token; `iat` and `exp` are added.
-        token_lifetime_s: Until the token expires.
-    """
+    """The test users of a stack."""
 
     store: Annotated[CommandStore | MongoStore, Field(discriminator="kind")]
+    """Store that gets the test users before a run. They are removed after it."""
     document: dict[str, Any]
+    """Document of each test user in the store."""
     claims: dict[str, Any]
+    """Claims of a test user's token. `iat` and `exp` are added."""
     token_lifetime_s: Annotated[PositiveDuration, Field(alias="token_lifetime")] = 86_400.0
+    """Time until a token expires."""
 
 
 class Fixture(Record):
-    """Things that must be in the stack's store during a run, for scenarios that ask for them.
-
-    Attributes:
-        store: Where they are put before a run and removed from after it.
-        items: Documents with an `_id`, or bare ids, as the store takes them.
-    """
+    """Documents that scenarios need in the stack's store."""
 
     store: Annotated[CommandStore | MongoStore, Field(discriminator="kind")]
+    """Store that gets the documents before a run. They are removed after it."""
     items: Annotated[tuple[str | dict[str, Any], ...], Field(min_length=1)]
+    """Documents with an `_id`, or ids alone, as the store expects them."""
 
 
-class Asked(Record):
-    """The same request again and again, to a service of the stack.
-
-    Attributes:
-        target: How to ask.
-        message: What.
-        repeats: How many times, one after the other.
-    """
+class RepeatedRequest(Record):
+    """A request that is sent several times, one after the other."""
 
     target: Target
+    """Interface that the request goes to."""
     message: str
+    """Message of the request."""
     repeats: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Number of requests."""
 
 
-class Layer(Record):
-    """A tier that can be asked by itself."""
+class StackLayer(Record):
+    """A layer: a tier, and the interface that reaches it without the tiers in front of it."""
 
     tier: TierName
+    """Name of the tier."""
     target: Target
+    """Interface of the tier."""
 
 
 class Layers(Record):
-    """How to ask the tiers of a stack whose answers do not say how long each took.
-
-    Attributes:
-        message: What all are asked.
-        tiers: From the outermost in, each asking the next one.
-        rounds: How often each is asked, in turns.
-    """
+    """Requests to each tier separately, for stacks whose answers do not report tier times."""
 
     message: str
-    tiers: Annotated[tuple[Layer, ...], Field(min_length=2)]
+    """Message that every tier gets."""
+    tiers: Annotated[tuple[StackLayer, ...], Field(min_length=2)]
+    """Tiers from the outermost one inwards. Each tier calls the next one."""
     rounds: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Number of rounds; in each round every tier gets one request."""
 
 
-class Ready(Record):
-    """The question by which a stack that was started is known to be ready.
-
-    Attributes:
-        service: Whom it is put to.
-        path: It answers 200, to a test user where `auth` asks for one.
-        auth: `bearer` sends a test user's token.
-    """
+class ReadyCheck(Record):
+    """The request that shows that a started stack is ready."""
 
     service: Name
-    path: Annotated[str, StringConstraints(pattern=r"^/")]
+    """Service that gets the request."""
+    path: UrlPath
+    """Path that answers 200 if the stack is ready."""
     auth: Literal["bearer", "none"] = "none"
+    """Authentication: `bearer` sends a test user's token."""
 
 
 class Stack(Record):
-    """Services that run together: processes of this machine, containers, or neither, when they run elsewhere.
-
-    Attributes:
-        name: What `--stack` calls it.
-        purpose: One sentence for people.
-        simulated: All of its time is simulated, so that runs on different machines compare.
-        services: Processes, in the order in which they start.
-        compose: How containers are started instead.
-        ready: How `bench stack up` knows that it may end; None when listening is enough.
-        users: Its test users; None when it does not check who asks.
-        fixtures: What scenarios may ask to be there, by name.
-        reference_workload: A request to what no change of the repository touches, such as a pinned model;
-            before and after a run it shows how fast the machine is.
-        layers: How to tell the tiers apart when answers do not.
-        checks: What is asked whether the stack is well, by name.
-        gauges: What its services say of themselves, by service.
-        counters: What they count that messages make them do, likewise; read around the load, and of services
-            that share a name added up.
-        alerts: From where on somebody should look.
-        thresholds: Limits that take the place of a scenario's of the same metric, by metric.
-    """
+    """Services that run together: processes of this machine, containers, or services that run elsewhere."""
 
     name: Name
+    """Name of the file without its ending. `--stack` uses it."""
     purpose: str
+    """Purpose of the stack in one sentence."""
     simulated: bool = False
+    """Whether all response times are simulated. Then runs on different machines are comparable."""
     services: dict[Name, Service] = {}
+    """Processes, in the order in which they start."""
     compose: Compose | None = None
-    ready: Ready | None = None
+    """Compose file that starts containers, instead of `services`."""
+    ready: ReadyCheck | None = None
+    """Request that must succeed before `bench stack up` ends. By default a stack is ready if it listens."""
     users: Users | None = None
+    """Test users of the stack. By default it has none, and its services do not check tokens."""
     fixtures: dict[Name, Fixture] = {}
-    reference_workload: Asked | None = None
+    """Documents that scenarios may need, by the name that a scenario's `fixtures` uses."""
+    reference_workload: RepeatedRequest | None = None
+    """Request that no change of the repository affects, for example to a pinned model. It is sent before and
+    after a run and shows the machine speed."""
     layers: Layers | None = None
+    """Requests to each tier separately, for answers that do not report tier times."""
     checks: dict[Name, Check] = {}
+    """Health checks by name."""
     gauges: dict[Name, Readings] = {}
+    """Gauges that are read during a run, by service."""
     counters: dict[Name, Readings] = {}
-    alerts: Limits = Limits()
+    """Counters of the work that messages cause, by service. They are read before and after the load. Counters
+    with the same name are added up over the services."""
+    alerts: AlertLimits = AlertLimits()
+    """Limits beyond which an alert is raised."""
     thresholds: Thresholds = {}
+    """Thresholds that replace those of a scenario for the same metric."""
 
     @model_validator(mode="after")
-    def _one_kind(self) -> "Stack":
+    def _require_one_kind(self) -> "Stack":
         if self.services and self.compose is not None:
             raise FieldError(("compose",), "a stack has services or compose, not both; remove one of them")
         return self
 
     @property
-    def elsewhere(self) -> bool:
-        """Whether it is nothing that could be started here."""
+    def is_external(self) -> bool:
+        """Whether the services run elsewhere, so that `bench` cannot start them."""
         return not self.services and self.compose is None
 
     @property
-    def names(self) -> tuple[Name, ...]:
-        """The services that can be given a port."""
+    def port_services(self) -> tuple[Name, ...]:
+        """The services whose port can be chosen."""
         if self.compose is None:
             return tuple(self.services)
-        return tuple(name for name, each in self.compose.services.items() if each.port_variable)
+        return tuple(name for name, service in self.compose.services.items() if service.port_variable)
 
     @property
     def knobs(self) -> dict[str, str]:
-        """What can be made worse: `service.knob`, and the variable that turns it."""
+        """The environment variable of each knob, by `service.knob`."""
         services = self.services if self.compose is None else self.compose.services
-        return {
-            f"{name}.{knob}": text for name, each in services.items() for knob, text in each.knobs.items()
-        }
+        knobs: dict[str, str] = {}
+        for name, service in services.items():
+            for knob, variable in service.knobs.items():
+                knobs[f"{name}.{knob}"] = variable
+        return knobs
 
 
-# How a stack is watched, held to limits and known to be ready; it does the same work without.
-WATCHING = frozenset({"checks", "gauges", "counters", "alerts", "ready", "thresholds"})
+# Fields that change how a stack is monitored and judged, but not its work.
+MONITORING_FIELDS = frozenset({"checks", "gauges", "counters", "alerts", "ready", "thresholds"})
 
 
-def secret_names(stack: Stack) -> tuple[str, ...]:
-    """The names of the secrets that a stack's declaration asks for with `${secret.NAME}`, in order."""
-    found = (match[1] for match in _PLACEHOLDER.finditer(stack.model_dump_json()))
-    return tuple(sorted({name.removeprefix("secret.") for name in found if name.startswith("secret.")}))
+def list_secrets(stack: Stack) -> tuple[str, ...]:
+    """Return the sorted names of the secrets that a stack uses as `${secret.NAME}`."""
+    names: set[str] = set()
+    for match in _PLACEHOLDER.finditer(stack.model_dump_json()):
+        if match[1].startswith(_SECRET):
+            names.add(match[1].removeprefix(_SECRET))
+    return tuple(sorted(names))
 
 
 def expand(text: str, values: Mapping[str, str], where: str) -> str:
-    """Replace the placeholders of a text.
+    """Replace the placeholders of a text by their values. Placeholders in values stay.
+
+    Args:
+        text: Text with placeholders.
+        values: Values by the placeholder's name.
+        where: Place of the text, for the error message.
 
     Raises:
-        ConfigError: A placeholder has no value; the message says where it stands.
+        ConfigError: A placeholder has no value.
     """
 
     def value(match: re.Match[str]) -> str:
         name = match[1]
         if name in values:
             return values[name]
-        variable = name.removeprefix("env.")
-        hint = f"export {variable}=…" if variable != name else f"there are: {', '.join(sorted(values))}"
+        if name.startswith(_VARIABLE):
+            hint = f"export {name.removeprefix(_VARIABLE)}=…"
+        else:
+            hint = suggest(name, values)
         raise ConfigError(f"{where}: ${{{name}}} has no value", hint)
 
     return _PLACEHOLDER.sub(value, text)
 
 
 def expand_all(content: Any, values: Mapping[str, str], where: str) -> Any:
-    """Replace the placeholders in every text of a JSON-like value."""
+    """Replace the placeholders in every text of a JSON-like value; see `expand`."""
     match content:
         case str():
             return expand(content, values, where)
         case dict():
-            return {key: expand_all(each, values, where) for key, each in content.items()}
+            return {key: expand_all(value, values, where) for key, value in content.items()}
         case list() | tuple():
-            return [expand_all(each, values, where) for each in content]
+            return [expand_all(value, values, where) for value in content]
         case _:
             return content
 
 
 def parse_injections(stack: Stack, texts: tuple[str, ...]) -> dict[str, float]:
-    """`("model.slowdown=1.3",)` → `{"model.slowdown": 1.3}`, refused where the stack has no such knob.
+    """Return the value of each knob: `("model.slowdown=1.3",)` → `{"model.slowdown": 1.3}`.
 
     Raises:
-        ConfigError: The stack has no knobs, or not this one, or the value is no number.
+        ConfigError: The stack has no knobs, or not this one, or the value is not a number.
     """
-    known = stack.knobs.keys()
-    if texts and not known:
-        raise ConfigError(f"--inject: target '{stack.name}' has no knobs", "--stack embedded")
+    knobs = stack.knobs
+    if texts and not knobs:
+        raise ConfigError(
+            f"--inject: stack '{stack.name}' has no knobs", "choose another stack: --stack embedded"
+        )
     injections = {}
     for text in texts:
         knob, _, number = text.partition("=")
-        if knob not in known:
+        if knob not in knobs:
             raise ConfigError(
-                f"--inject {text}: there is no '{knob}'", f"there are: {', '.join(sorted(known))}"
+                f"--inject {text}: knob '{knob}' does not exist",
+                f"existing knobs: {', '.join(sorted(knobs))}",
             )
         if not re.fullmatch(r"\d+(\.\d+)?", number):
-            raise ConfigError(f"--inject {text}: '{number}' is no number", f"write it like {knob}=1.3")
+            raise ConfigError(
+                f"--inject {text}: '{number}' is not a number of 0 or more", f"write for example {knob}=1.3"
+            )
         injections[knob] = float(number)
     return injections

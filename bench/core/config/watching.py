@@ -1,15 +1,14 @@
-"""What a stack declares to be watched: health checks, what its services say of themselves, and limits."""
+"""Monitoring of a stack: health checks, gauges and counters of its services, and limits for alerts."""
 
 import re
 from typing import Annotated, Literal, assert_never
 
 from pydantic import Field, StringConstraints
 
-from bench.core.config.target import Name
+from bench.core.config.target import Name, UrlPath
 from bench.core.values.duration import PositiveDuration
 from bench.core.values.record import Record
 
-UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
 GaugeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Ratio = Annotated[float, Field(gt=0, le=1)]
 _LABEL = r'([A-Za-z_][A-Za-z0-9_]*)="([^"\\]*)"'
@@ -19,100 +18,88 @@ Series = Annotated[
 
 
 class HttpCheck(Record):
-    """A service is up when a path of it answers with a status.
-
-    Attributes:
-        service: Whose address.
-        path: Below it.
-        auth: `bearer` sends a test user's token.
-        status: That is right.
-        hint: What to look at when it is down.
-    """
+    """A health check: the service is up if a path answers with a status."""
 
     kind: Literal["http"]
+    """Kind of the check."""
     service: Name
+    """Service whose address is used."""
     path: UrlPath
+    """Path below the service's address."""
     auth: Literal["bearer", "none"] = "none"
+    """Authentication: `bearer` sends a test user's token."""
     status: Annotated[int, Field(ge=100, le=599)] = 200
+    """Expected HTTP status."""
     hint: str | None = None
+    """Advice that is printed if the check fails."""
 
 
 class MongoCheck(Record):
-    """A MongoDB is up when it answers `ping`.
-
-    Attributes:
-        uri: Its address.
-        hint: What to look at when it is down.
-    """
+    """A health check: a MongoDB is up if it answers `ping`."""
 
     kind: Literal["mongodb"]
+    """Kind of the check."""
     uri: str
+    """Address of the MongoDB."""
     hint: str | None = None
+    """Advice that is printed if the check fails."""
 
 
 class TcpCheck(Record):
-    """A service is up when its port takes a connection.
-
-    Attributes:
-        service: Whose address; only its host and port count.
-        hint: What to look at when it is down.
-    """
+    """A health check: a service is up if its port accepts a connection."""
 
     kind: Literal["tcp"]
+    """Kind of the check."""
     service: Name
+    """Service whose host and port are used."""
     hint: str | None = None
+    """Advice that is printed if the check fails."""
 
 
 Check = Annotated[HttpCheck | MongoCheck | TcpCheck, Field(discriminator="kind")]
 
 
 def hint_of(check: Check) -> str:
-    """What to look at when a check fails."""
+    """Return the advice for a failed check: the stack's own, else a general one."""
     if check.hint is not None:
         return check.hint
     match check:
         case HttpCheck() | TcpCheck():
-            return f"is '{check.service}' running? its log says why not"
+            return f"check that '{check.service}' is running; read its log"
         case MongoCheck():
-            return "is MongoDB running, and its address the right one?"
+            return "check that MongoDB is running and that its address is correct"
         case _:
             assert_never(check)
 
 
 class Readings(Record):
-    """What is read from a service's Prometheus text.
-
-    Attributes:
-        path: Where the text is.
-        read: The series by our name for it, added up over the labels that it does not name, as in
-            `requests_total{method="POST"}`. Of gauges, `queue_depth` has an alert.
-    """
+    """Numbers that are read from the Prometheus text of a service."""
 
     path: UrlPath = "/metrics"
+    """Path of the text."""
     read: Annotated[dict[GaugeName, Series], Field(min_length=1)]
+    """Prometheus series by the name in reports, such as `requests_total{method="POST"}`. A series is added up
+    over all labels that it does not name. The gauge `queue_depth` has an alert."""
 
 
-class Limits(Record):
-    """From where on there is an alert.
-
-    Attributes:
-        memory_ratio: Share of its limit that a service, or the machine, has in use.
-        error_ratio: Share of requests that failed in a window.
-        error_window_s: Length of that window; a shorter run is one window.
-        queue_depth: Requests that wait.
-        slow_s: Seconds that a request takes.
-        success_ratio: Share of all requests that succeeded; an alert below it.
-    """
+class AlertLimits(Record):
+    """Limits beyond which `bench` raises an alert."""
 
     memory_ratio: Ratio = 0.8
+    """Highest share of its memory limit that a service or the machine may use, 0 to 1."""
     error_ratio: Ratio = 0.05
+    """Highest share of failed requests in a window, 0 to 1."""
     error_window_s: Annotated[PositiveDuration, Field(alias="error_window")] = 300.0
+    """Length of the window. A shorter run is one window."""
     queue_depth: Annotated[int, Field(ge=0)] = 100
+    """Highest number of waiting requests."""
     slow_s: Annotated[PositiveDuration, Field(alias="slow")] = 30.0
+    """Longest duration of a request."""
     success_ratio: Ratio = 0.95
+    """Lowest share of successful requests in the run, 0 to 1."""
 
 
-def selector(series: str) -> tuple[str, dict[str, str]]:
-    """`requests_total{method="POST"}` → `("requests_total", {"method": "POST"})`."""
+def parse_series(series: str) -> tuple[str, dict[str, str]]:
+    """Return name and labels of a series: `sent{method="POST"}` → `("sent", {"method": "POST"})`."""
     name, _, labels = series.partition("{")
     return name, dict(re.findall(_LABEL, labels))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bench.core.config.watching import Limits
+from bench.core.config.watching import AlertLimits
 from bench.core.history.history import HistoryPoint
 from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.history.trend import Trend
@@ -17,7 +17,7 @@ from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.success import SUCCESS
 
-LEAST_SUCCESS = Limits().success_ratio
+LEAST_SUCCESS = AlertLimits().success_ratio
 """A run with a lower success ratio needs attention: the limit of alerts, unless a stack declares its own."""
 _MOST_NAMES = 5
 """A longer list is cut to this many names and a count."""

@@ -11,7 +11,7 @@ from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
 from bench.core.config.target import Name
-from bench.core.config.watching import Limits
+from bench.core.config.watching import AlertLimits
 from bench.core.limits.judge import ThresholdResult, judge
 from bench.core.load.plan import plan
 from bench.core.run.bottleneck import bottleneck
@@ -183,7 +183,7 @@ def make_result(
     recording: Recording,
     provenance: Provenance,
     fingerprint: Fingerprint,
-    limits: Limits = Limits(),
+    limits: AlertLimits = AlertLimits(),
 ) -> RunResult:
     """Return the result of a recording, with the alerts of its stack's limits."""
     scenario = spec.scenario

@@ -8,7 +8,7 @@ from typing import assert_never
 import numpy as np
 import numpy.typing as npt
 
-from bench.core.config.watching import Limits
+from bench.core.config.watching import AlertLimits
 from bench.core.samples.sample import GaugeSample, Outcome, Probe, ResourceSample
 from bench.core.samples.samples import Samples
 from bench.core.values import wording
@@ -92,7 +92,7 @@ def find_alerts(
     resources: Iterable[ResourceSample],
     gauges: Iterable[GaugeSample],
     period_s: tuple[float, float],
-    limits: Limits,
+    limits: AlertLimits,
 ) -> tuple[Alert, ...]:
     """Return all alerts of a period; docs/reference/monitoring.md has the table of rules.
 
@@ -119,7 +119,7 @@ def find_alerts(
     return tuple(alerts)
 
 
-def _success(requests: EndedRequests, end_s: float, limits: Limits) -> Iterator[Alert]:
+def _success(requests: EndedRequests, end_s: float, limits: AlertLimits) -> Iterator[Alert]:
     if len(requests.failed) < FEWEST_REQUESTS:
         return
     ratio = 1.0 - float(requests.failed.mean())
@@ -129,7 +129,7 @@ def _success(requests: EndedRequests, end_s: float, limits: Limits) -> Iterator[
         )
 
 
-def _errors(requests: EndedRequests, period_s: tuple[float, float], limits: Limits) -> Iterator[Alert]:
+def _errors(requests: EndedRequests, period_s: tuple[float, float], limits: AlertLimits) -> Iterator[Alert]:
     """Look at every window within the period that ends with a request or with the period."""
     start_s, end_s = period_s
     window_s = limits.error_window_s
@@ -149,11 +149,11 @@ def _count_in_windows(moments_s: Floats, ends_s: Floats, window_s: float) -> npt
     return np.asarray(until_end - until_start, dtype=np.int64)
 
 
-def _slow(requests: EndedRequests, limits: Limits) -> Iterator[Alert]:
+def _slow(requests: EndedRequests, limits: AlertLimits) -> Iterator[Alert]:
     yield from _exceeded(Rule.SLOW, requests.source, requests.finished_s, requests.took_s, limits.slow_s)
 
 
-def _queue(gauges: Iterable[GaugeSample], limits: Limits) -> Iterator[Alert]:
+def _queue(gauges: Iterable[GaugeSample], limits: AlertLimits) -> Iterator[Alert]:
     by_service: dict[str, list[GaugeSample]] = {}
     for gauge in gauges:
         if gauge.name == QUEUE_DEPTH:
@@ -164,7 +164,7 @@ def _queue(gauges: Iterable[GaugeSample], limits: Limits) -> Iterator[Alert]:
         yield from _exceeded(Rule.QUEUE, service, at_s, depths, limits.queue_depth)
 
 
-def _memory(source: str, samples: Sequence[ResourceSample], limits: Limits) -> Iterator[Alert]:
+def _memory(source: str, samples: Sequence[ResourceSample], limits: AlertLimits) -> Iterator[Alert]:
     at_s: list[float] = []
     ratios: list[float] = []
     for sample in samples:

@@ -4,7 +4,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from bench.core.config.watching import Limits
+from bench.core.config.watching import AlertLimits
 from bench.core.samples.sample import HOST, GaugeSample, Probe, ResourceSample
 from bench.core.values.record import Record
 from bench.core.watch.alerts import Alert, Rule, checks_as_requests, find_alerts
@@ -87,7 +87,7 @@ class Monitoring:
     """Name of the stack; None if only the machine is watched."""
     planned_s: float | None
     """Planned seconds; None if the monitor runs until it is stopped."""
-    limits: Limits
+    limits: AlertLimits
     """Limits beyond which an alert is raised."""
     interval_s: float = 2.0
     """Seconds between two readings."""

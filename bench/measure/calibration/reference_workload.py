@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from bench.core.calibration.reference_workload import PINNED
-from bench.core.config.stack import Asked
+from bench.core.config.stack import RepeatedRequest
 from bench.core.config.target import JsonAnswer, Target
 from bench.measure.load.messages import HttpImplementation
 from bench.measure.load.repeat_request import repeat_request
@@ -19,7 +19,7 @@ _ROUNDS = 15
 _ARITHMETIC_STEPS = 120_000
 _FIELD = {"label": "e-mail", "kind": "text", "required": True, "longest": 254.5}
 _DOCUMENT = {"forms": [{"id": number, "fields": [_FIELD] * 8} for number in range(150)]}
-_ECHO = Asked(
+_ECHO = RepeatedRequest(
     target=Target(
         name="echo",
         service="reference",
@@ -46,14 +46,17 @@ async def time_echo(
 
 
 async def time_pinned_request(
-    workers: Workers, request: Asked, url: str, transport: HttpImplementation = HttpImplementation.OWN
+    workers: Workers,
+    request: RepeatedRequest,
+    url: str,
+    transport: HttpImplementation = HttpImplementation.OWN,
 ) -> dict[str, float]:
     """Return the median response time of the stack's `reference_workload`; empty if a request failed."""
     return await _time_request(PINNED, workers, request, url, transport)
 
 
 async def _time_request(
-    piece: str, workers: Workers, request: Asked, url: str, transport: HttpImplementation
+    piece: str, workers: Workers, request: RepeatedRequest, url: str, transport: HttpImplementation
 ) -> dict[str, float]:
     times_ms = await repeat_request(workers, request, url, transport=transport)
     return {piece: statistics.median(times_ms)} if len(times_ms) == request.repeats else {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bench.core.config.stack import Asked, Layers
+from bench.core.config.stack import Layers, RepeatedRequest
 from bench.core.run.layers import Round
 from bench.measure.load.messages import HttpImplementation
 from bench.measure.load.repeat_request import repeat_request
@@ -38,7 +38,7 @@ async def measure_layers(
     for _ in range(layers.rounds):
         times_ms: dict[str, float] = {}
         for layer in reachable:
-            request = Asked(target=layer.target, message=layers.message, repeats=1)
+            request = RepeatedRequest(target=layer.target, message=layers.message, repeats=1)
             url = urls[layer.target.service]
             for time_ms in await repeat_request(workers, request, url, tokens, transport):
                 times_ms[layer.tier] = time_ms

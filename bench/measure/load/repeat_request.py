@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
-from bench.core.config.stack import Asked
+from bench.core.config.stack import RepeatedRequest
 from bench.core.samples.metrics import METRICS
 from bench.core.samples.samples import SampleLog
 from bench.measure.load.messages import HttpImplementation, Job
@@ -16,7 +16,7 @@ _TIMEOUT_S = 60.0
 
 async def repeat_request(
     workers: Workers,
-    request: Asked,
+    request: RepeatedRequest,
     url: str,
     tokens: Sequence[str] = (),
     transport: HttpImplementation = HttpImplementation.OWN,
@@ -44,7 +44,7 @@ async def repeat_request(
     return [float(time_ms) for time_ms in times_ms if time_ms > 0]
 
 
-def _scenario(request: Asked) -> Scenario:
+def _scenario(request: RepeatedRequest) -> Scenario:
     phase = {
         "executor": "per-vu-iterations",
         "vus": 1,

@@ -86,7 +86,7 @@ def is_started(stack: Stack) -> bool:
 
 
 def _find(stack: Stack, urls: Mapping[str, str], secret: SecretStr | None) -> RunningStack:
-    if stack.elsewhere:
+    if stack.is_external:
         if not urls:
             raise ConfigError(f"stack '{stack.name}' runs elsewhere", "set its address: --url http://…")
         return RunningStack(stack, placeholder_values(secret), urls)

@@ -34,7 +34,7 @@ def remove_manual_users(stack: Stack, ids: Sequence[str]) -> None:
 def _open_users_store(stack: Stack) -> DocumentStore:
     users = require_users(stack)
     environment = inherit_environment(os.environ)
-    if stack.elsewhere:
+    if stack.is_external:
         return open_store(users.store, placeholder_values(None), environment, USERS_STORE)
     if not is_up(stack):
         raise TargetError(f"stack '{stack.name}' is not up", f"bench stack up --stack {stack.name}")

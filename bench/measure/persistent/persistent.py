@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from bench.core.config.stack import Ready, Stack
+from bench.core.config.stack import ReadyCheck, Stack
 from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure.machine.signals import defer_signals
 from bench.measure.persistent import detached
@@ -46,11 +46,11 @@ def up(stack: Stack, ports: Mapping[str, int], on_warning: Callable[[str], None]
         TargetError: A service did not start or did not answer; the whole stack was ended.
         StoreError: The state for later commands cannot be written.
     """
-    if stack.elsewhere:
+    if stack.is_external:
         raise ConfigError(f"stack '{stack.name}' has no services to start", "--stack embedded")
-    unknown = sorted(ports.keys() - set(stack.names))
+    unknown = sorted(ports.keys() - set(stack.port_services))
     if unknown:
-        services = ", ".join(stack.names)
+        services = ", ".join(stack.port_services)
         raise ConfigError(f"stack '{stack.name}' has no service '{unknown[0]}'", f"services: {services}")
     if is_up(stack):
         raise ConfigError(f"stack '{stack.name}' is up", f"bench stack down --stack {stack.name}")
@@ -79,7 +79,7 @@ def _start(stack: Stack, ports: Mapping[str, int]) -> RunningStack:
     return compose.attach(stack, project, secret_values, {})
 
 
-def _wait_until_ready(running: RunningStack, ready: Ready, on_warning: Callable[[str], None]) -> None:
+def _wait_until_ready(running: RunningStack, ready: ReadyCheck, on_warning: Callable[[str], None]) -> None:
     """Return when the stack answers a test user. An error contains the last line of each log."""
     stack = running.stack
     run_id = f"up-{secrets.token_hex(3)}"
@@ -161,7 +161,7 @@ def statuses(stack: Stack) -> dict[str, str]:
         return detached.statuses(stack.name)
     states = {}
     for container in docker.list_containers(persistent_project(stack.name)):
-        states[container.service] = "up" if container.ready else container.in_words
+        states[container.service] = "up" if container.ready else container.description
     return states
 
 

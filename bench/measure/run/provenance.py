@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.config.run_spec import RunSpec
-from bench.core.config.stack import WATCHING, Stack
+from bench.core.config.stack import MONITORING_FIELDS, Stack
 from bench.core.run.result import Fingerprint, Provenance
 from bench.core.values.record import Record
 
@@ -110,7 +110,7 @@ def _declared(record: Record) -> dict[str, Any]:
 
 def _work_of(stack: Stack) -> dict[str, Any]:
     """Return the fields of a stack that change its work; those that watch it do not."""
-    return {name: value for name, value in _declared(stack).items() if name not in WATCHING}
+    return {name: value for name, value in _declared(stack).items() if name not in MONITORING_FIELDS}
 
 
 def _digest(content: object) -> str:

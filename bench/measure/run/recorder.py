@@ -11,7 +11,7 @@ from bench.core.calibration.calibration import Calibration, Trial
 from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.executors import in_words, list_warm_ups, planned_s
 from bench.core.config.run_spec import RunSpec
-from bench.core.config.stack import Asked, Layers
+from bench.core.config.stack import Layers, RepeatedRequest
 from bench.core.limits.abort import AbortWatch
 from bench.core.load.plan import plan
 from bench.core.load.progress import PlannedVus, Progress, ProgressWatch
@@ -54,7 +54,7 @@ class Subject:
     """Describes a service that ended; returns None while all run. It may be slow and runs in a thread."""
     reference_url: str | None = None
     """Address of the reference server; None to skip the calibration and the reference workload."""
-    pinned: tuple[Asked, str] | None = None
+    pinned: tuple[RepeatedRequest, str] | None = None
     """The stack's own reference request, and the address of its service."""
     layers: tuple[Layers, Mapping[str, str]] | None = None
     """The stack's `layers` section, and the addresses by service."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from bench.core.config.run_spec import RunSpec
-from bench.core.config.stack import Asked, Stack
+from bench.core.config.stack import RepeatedRequest, Stack
 from bench.core.load.progress import Progress
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
@@ -150,7 +150,7 @@ def _provide_stack(
     spec: RunSpec, stack: Stack, conditions: Conditions, listener: Listener, cores: Cores
 ) -> Iterator[RunningStack]:
     """Provide a stack that runs elsewhere, that is already up, or that is started for this run."""
-    if stack.elsewhere:
+    if stack.is_external:
         if not conditions.urls:
             raise ConfigError(f"stack '{stack.name}' runs elsewhere", "set its address: --url http://…")
         for address in conditions.urls.values():
@@ -180,7 +180,7 @@ def _start_stack(stack: Stack, conditions: Conditions, cores: Cores) -> Abstract
     return run_processes(stack, secret, conditions.injections, conditions.tree, cores)
 
 
-def _reference_request(running: RunningStack) -> tuple[Asked, str] | None:
+def _reference_request(running: RunningStack) -> tuple[RepeatedRequest, str] | None:
     """Return the stack's own reference request and its address; None if it has none or no known address."""
     request = running.stack.reference_workload
     if request is None or request.target.service not in running.urls:

@@ -14,9 +14,9 @@ from typing import Any
 
 import yaml
 
-from bench.core.config.compose import Compose, Container, State, images, parts
+from bench.core.config.compose import Compose, Container, ContainerState, list_images, list_parts
 from bench.core.config.engine_errors import PORT_TAKEN, explain, lacks_compose
-from bench.core.config.stack import Stack, expand, secret_names
+from bench.core.config.stack import Stack, expand, list_secrets
 from bench.errors import BenchError, ConfigError, TargetError
 from bench.measure.machine.signals import defer_signals
 from bench.measure.stacks import docker
@@ -72,14 +72,14 @@ def _pin(project: str, cores: tuple[int, ...]) -> tuple[int, ...]:
     for container in docker.list_containers(project):
         if container.cores:
             return ()
-        if container.state is State.UP:
+        if container.state is ContainerState.UP:
             running.append(container.id)
     return cores if docker.pin(running, cores) else ()
 
 
 def secrets_of(stack: Stack) -> tuple[str, ...]:
     """Return the names of a stack's secrets, which are environment variables."""
-    return (JWT, *(name for name in secret_names(stack) if name != JWT))
+    return (JWT, *(name for name in list_secrets(stack) if name != JWT))
 
 
 def make_secrets(stack: Stack) -> dict[str, str]:
@@ -168,7 +168,7 @@ def attach(
     values = _placeholders(secret_values)
     urls = {}
     for container in containers:
-        name = compose.named(container.service)
+        name = compose.target_name(container.service)
         service = compose.services.get(name)
         if service is None or service.port is None:
             continue
@@ -181,7 +181,7 @@ def attach(
         values[f"{name}.address"] = address
         values[f"{name}.url"] = f"http://{address}"
         urls[name] = values[f"{name}.url"]
-    running = [container for container in containers if container.state is State.UP]
+    running = [container for container in containers if container.state is ContainerState.UP]
     return RunningStack(
         stack,
         values,
@@ -228,9 +228,9 @@ def _placeholders(secret_values: Mapping[str, str]) -> dict[str, str]:
 def _environment(stack: Stack, options: StartOptions, secret_values: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of the compose file. Injections come last: they replace all others."""
     compose = require_compose(stack)
-    unknown = sorted(options.variables.keys() - set(compose.visible))
+    unknown = sorted(options.variables.keys() - set(compose.visible_variables))
     if unknown:
-        variables = ", ".join(compose.visible) or "none"
+        variables = ", ".join(compose.visible_variables) or "none"
         raise ConfigError(f"stack '{stack.name}' has no variable {unknown[0]}", f"variables: {variables}")
     environment = docker.docker_environment()
     values = _placeholders(secret_values)
@@ -250,7 +250,7 @@ def visible_variables(compose: Compose, variables: Mapping[str, str]) -> dict[st
         variables: Values that replace those of the caller's environment.
     """
     visible = {}
-    for name in compose.visible:
+    for name in compose.visible_variables:
         value = variables.get(name, os.environ.get(name, ""))
         if value:
             visible[name] = value
@@ -260,7 +260,7 @@ def visible_variables(compose: Compose, variables: Mapping[str, str]) -> dict[st
 def _require_images(compose: Compose, config: Mapping[str, Any]) -> None:
     """Refuse a missing image. An automatic pull or build could produce another image than intended."""
     profiles = "".join(f" --profile {profile}" for profile in compose.profiles)
-    for service, (name, is_buildable) in images(config, compose.profiles).items():
+    for service, (name, is_buildable) in list_images(config, compose.profiles).items():
         if name and docker.find_image_id(name) is None:
             build = f"docker compose --file {compose.file}{profiles} build {service}"
             pull = f"docker pull {name}, or docker build --tag {name} if you have its source"
@@ -307,7 +307,7 @@ def _late_error(
     for container in containers:
         if not container.ready:
             problem = (
-                f"service '{container.service}' {container.in_words}{log_tail(container, secret_values)}"
+                f"service '{container.service}' {container.description}{log_tail(container, secret_values)}"
             )
             break
     return TargetError(
@@ -321,7 +321,7 @@ def _ids_by_name(compose: Compose, containers: Sequence[Container]) -> dict[str,
     ids: dict[str, str] = {}
     counts: dict[str, int] = {}
     for container in containers:
-        name = compose.named(container.service)
+        name = compose.target_name(container.service)
         counts[name] = counts.get(name, 0) + 1
         ids[name if counts[name] == 1 else f"{name}-{counts[name]}"] = container.id
     return ids
@@ -333,11 +333,11 @@ def _parts(
     """Return the images and settings that must be equal for two runs to be comparable."""
     identities = {}
     for container in containers:
-        name = compose.named(container.service)
+        name = compose.target_name(container.service)
         service = compose.services.get(name)
         if service is not None and service.identity:
             command = ["docker", "exec", container.id, *service.identity]
             printed = docker.run(command, f"read the identity of '{name}'")
             identities[name] = hashlib.sha256(printed.encode()).hexdigest()
     digest = hashlib.sha256(Path(compose.file).read_bytes()).hexdigest()
-    return parts(compose, digest, visible_variables(compose, variables), containers, identities)
+    return list_parts(compose, digest, visible_variables(compose, variables), containers, identities)

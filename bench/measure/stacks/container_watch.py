@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from bench.core.config.compose import Container, gone
+from bench.core.config.compose import Container, find_stopped
 from bench.errors import ConfigError, TargetError
 from bench.measure.stacks import docker
 
@@ -18,7 +18,7 @@ def find_failure(containers: Sequence[Container], secrets: Mapping[str, str]) ->
         if container.failed:
             image = container.image.removeprefix("sha256:")[:12]
             return TargetError(
-                f"service '{container.service}' {container.in_words}{log_tail(container, secrets)}",
+                f"service '{container.service}' {container.description}{log_tail(container, secrets)}",
                 f"run its image {image} manually to see more",
             )
     return None
@@ -64,7 +64,7 @@ class ContainerWatch:
             current = docker.inspect(list(self._running))
         except (ConfigError, TargetError):
             return None
-        ended = gone(self._running, current)
+        ended = find_stopped(self._running, current)
         is_confirmed = ended is not None and ended == self._suspect
         self._suspect = ended
         if ended is None or not is_confirmed:
@@ -72,5 +72,5 @@ class ContainerWatch:
         service = self._running[ended].service
         for container in current:
             if container.id == ended:
-                return f"service '{service}' {container.in_words}{log_tail(container, self._secrets)}"
+                return f"service '{service}' {container.description}{log_tail(container, self._secrets)}"
         return f"service '{service}' was removed"

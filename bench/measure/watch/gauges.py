@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from bench.core.config.watching import Readings, selector
+from bench.core.config.watching import Readings, parse_series
 from bench.core.samples.sample import GaugeSample
 from bench.errors import TargetError
 
@@ -99,7 +99,7 @@ def sum_series(text: str, wanted: Collection[str]) -> Mapping[str, float]:
     Raises:
         ValueError: A line is not in the Prometheus text format.
     """
-    selectors = {series: selector(series) for series in wanted}
+    selectors = {series: parse_series(series) for series in wanted}
     names = {name for name, _ in selectors.values()}
     # Parse only the few lines of interest: the parser is slow, and a text may have hundreds of lines.
     lines = [line for line in text.splitlines() if _series_name(line) in names]

@@ -4,7 +4,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bench.core.config.compose import Compose, Container, State, gone, images, parse_containers, parts
+from bench.core.config.compose import (
+    Compose,
+    Container,
+    ContainerState,
+    find_stopped,
+    list_images,
+    list_parts,
+    parse_containers,
+)
 
 COMPOSE: dict[str, Any] = {
     "file": "compose.yml",
@@ -35,36 +43,38 @@ def inspected(service: str = "backend", **changes: Any) -> dict[str, Any]:
 
 
 def container(**changes: Any) -> Container:
-    """A container that was parsed; fields as `inspected` takes them."""
+    """Return a parsed container; fields as `inspected` takes them."""
     return parse_containers(json.dumps([inspected(**changes)]))[0]
 
 
 @pytest.mark.parametrize(
     ("changes", "state", "words"),
     [
-        ({}, State.UP, "is up"),
-        ({"Health": {"Status": "healthy"}}, State.UP, "is up"),
-        ({"Health": None}, State.UP, "is up"),
-        ({"Health": {"Status": "starting"}}, State.STARTING, "is starting"),
-        ({"Health": {"Status": "unhealthy"}}, State.UNHEALTHY, "is unhealthy"),
-        ({"Status": "created"}, State.STARTING, "is starting"),
-        ({"Status": "paused"}, State.PAUSED, "is paused"),
+        ({}, ContainerState.UP, "is up"),
+        ({"Health": {"Status": "healthy"}}, ContainerState.UP, "is up"),
+        ({"Health": None}, ContainerState.UP, "is up"),
+        ({"Health": {"Status": "starting"}}, ContainerState.STARTING, "is starting"),
+        ({"Health": {"Status": "unhealthy"}}, ContainerState.UNHEALTHY, "is unhealthy"),
+        ({"Status": "created"}, ContainerState.STARTING, "is starting"),
+        ({"Status": "paused"}, ContainerState.PAUSED, "is paused"),
         (
             {"Status": "restarting", "ExitCode": 137, "restarts": 2},
-            State.RESTARTING,
+            ContainerState.RESTARTING,
             "ended with code 137, 2 times",
         ),
-        ({"Status": "exited", "ExitCode": 0}, State.DONE, "ended with code 0"),
-        ({"Status": "exited", "ExitCode": 0, "policy": "always"}, State.ENDED, "ended with code 0"),
-        ({"Status": "exited", "ExitCode": 1}, State.ENDED, "ended with code 1"),
-        ({"Status": "dead", "ExitCode": 137, "policy": "no"}, State.ENDED, "ended with code 137"),
+        ({"Status": "exited", "ExitCode": 0}, ContainerState.DONE, "ended with code 0"),
+        ({"Status": "exited", "ExitCode": 0, "policy": "always"}, ContainerState.ENDED, "ended with code 0"),
+        ({"Status": "exited", "ExitCode": 1}, ContainerState.ENDED, "ended with code 1"),
+        ({"Status": "dead", "ExitCode": 137, "policy": "no"}, ContainerState.ENDED, "ended with code 137"),
     ],
 )
-def test_a_state_is_what_the_engine_says_of_it(changes: dict[str, Any], state: State, words: str) -> None:
-    """Status, health, exit code and restart policy together say how a service is."""
-    found = container(**changes)
-    assert found.state is state
-    assert found.in_words == words
+def test_the_state_follows_from_the_engines_description(
+    changes: dict[str, Any], state: ContainerState, words: str
+) -> None:
+    """Status, health, exit code and restart policy decide the state."""
+    parsed = container(**changes)
+    assert parsed.state is state
+    assert parsed.description == words
 
 
 @pytest.mark.parametrize(
@@ -79,21 +89,21 @@ def test_a_state_is_what_the_engine_says_of_it(changes: dict[str, Any], state: S
         ({"Health": {"Status": "starting"}}, False),
     ],
 )
-def test_nobody_waits_for_what_will_not_come(changes: dict[str, Any], *, failed: bool) -> None:
-    """What is unhealthy, ended badly, or ends again and again is not waited for; the rest is."""
+def test_a_container_has_failed_if_it_will_not_become_ready(changes: dict[str, Any], *, failed: bool) -> None:
+    """It is unhealthy, ended with an error, or restarts again and again."""
     assert container(**changes).failed is failed
     assert not (container(**changes).failed and container(**changes).ready)
 
 
-def test_what_has_done_its_work_is_ready() -> None:
-    """As is what runs, when it does not say that it is not healthy yet."""
+def test_a_container_is_ready_if_it_runs_or_is_done() -> None:
+    """A container that ended without an error as planned is ready too; one that is starting is not."""
     assert container().ready
     assert container(Status="exited").ready
     assert not container(Health={"Status": "starting"}).ready
 
 
 def test_ports_are_those_that_are_open_on_this_machine() -> None:
-    """A port that is only exposed has no number here, and none is one for the engine that chose none yet."""
+    """A port that is only exposed, or not assigned yet, is left out."""
     ports = {
         "3000/tcp": [{"HostPort": "40000"}, {"HostPort": "40001"}],
         "9000/tcp": None,
@@ -103,68 +113,76 @@ def test_ports_are_those_that_are_open_on_this_machine() -> None:
     assert container(ports=None).ports == {}
 
 
-def test_containers_come_in_the_order_of_their_services() -> None:
-    """And those of `compose run`, which nobody asked to be up, are left out."""
+def test_containers_are_sorted_by_service() -> None:
+    """Containers of `compose run` are left out, because they are not a part of the running stack."""
     once = {"com.docker.compose.oneoff": "True"}
     text = json.dumps([inspected("b"), inspected("c", labels=once), inspected("a")])
-    assert [each.service for each in parse_containers(text)] == ["a", "b"]
+    assert [parsed.service for parsed in parse_containers(text)] == ["a", "b"]
     assert parse_containers("") == ()
 
 
-def test_what_ended_for_good_is_gone() -> None:
-    """One that starts again is not, one that was removed is, and who did not run is nobody's loss."""
-    ran = ["a" * 64]
-    assert gone(ran, [container(service="a")]) is None
-    assert gone(ran, [container(service="a", Status="restarting")]) is None
-    assert gone(ran, [container(service="a"), container(service="b", Status="exited", ExitCode=1)]) is None
-    assert gone(ran, [container(service="a", Status="exited", ExitCode=137)]) == "a" * 64
-    assert gone(ran, [container(service="a", Status="exited", ExitCode=0)]) == "a" * 64
-    assert gone(ran, []) == "a" * 64
+def test_a_container_that_ended_or_was_removed_has_stopped() -> None:
+    """A container that restarts has not stopped, and a container that did not run before does not count."""
+    before = ["a" * 64]
+    assert find_stopped(before, [container(service="a")]) is None
+    assert find_stopped(before, [container(service="a", Status="restarting")]) is None
+    assert (
+        find_stopped(before, [container(service="a"), container(service="b", Status="exited", ExitCode=1)])
+        is None
+    )
+    assert find_stopped(before, [container(service="a", Status="exited", ExitCode=137)]) == "a" * 64
+    assert find_stopped(before, [container(service="a", Status="exited", ExitCode=0)]) == "a" * 64
+    assert find_stopped(before, []) == "a" * 64
 
 
-def test_images_are_those_of_the_profiles() -> None:
-    """A service without a profile always starts; one that can be built is known."""
+def test_images_are_those_of_the_active_profiles() -> None:
+    """A service without a profile always starts; an image may be one that the file can build."""
     services = {
         "db": {"image": "db:1"},
         "model": {"image": "model:1", "profiles": ["sim"], "build": {"context": "."}},
         "ollama": {"image": "ollama:1", "profiles": ["real"]},
         "app": {"build": {"context": "."}},
     }
-    found = images({"services": services}, ["sim"])
-    assert found == {"db": ("db:1", False), "model": ("model:1", True), "app": ("", True)}
-    assert images({}, ["sim"]) == {}
+    images = list_images({"services": services}, ["sim"])
+    assert images == {"db": ("db:1", False), "model": ("model:1", True), "app": ("", True)}
+    assert list_images({}, ["sim"]) == {}
 
 
-def test_what_is_compared_is_no_part_of_what_must_be_equal() -> None:
-    """Images under test and their variables may differ; file, settings, other images and models may not."""
+def test_images_under_test_may_differ_between_comparable_runs() -> None:
+    """The compose file, variables, other images and models must be equal."""
     compose = Compose.model_validate(COMPOSE)
     containers = [container(service="backend"), container(service="ollama"), container(service="db")]
     variables = {"MODEL": "small", "BACKEND_IMAGE": "ours:2"}
-    assert parts(compose, "f" * 64, variables, containers, {"model": "m" * 64}) == {
+    assert list_parts(compose, "f" * 64, variables, containers, {"model": "m" * 64}) == {
         "compose file": "f" * 64,
         "MODEL": "small",
         "image of model": "sha256:" + "0" * 64,
         "image of db": "sha256:" + "0" * 64,
-        "what model holds": "m" * 64,
+        "identity of model": "m" * 64,
     }
 
 
-def test_a_long_part_is_told_apart_by_its_digest() -> None:
-    """A result has room for a name, and not for whatever a command prints."""
+def test_a_long_part_is_replaced_by_its_digest() -> None:
+    """Results stay small, and different outputs of a command stay different."""
     compose = Compose.model_validate(COMPOSE)
     one, other = (
-        parts(compose, "f" * 64, {}, [], {"model": "m" * 200 + more})["what model holds"] for more in "ab"
+        list_parts(compose, "f" * 64, {}, [], {"model": "m" * 200 + more})["identity of model"]
+        for more in "ab"
     )
     assert len(one) == len(other) == 64
     assert one != other
 
 
 def test_a_service_has_two_names() -> None:
-    """What targets call it, and what the compose file does; they are the same where nothing else is said."""
+    """Targets and the compose file may use different names for a service; by default they are equal."""
     compose = Compose.model_validate(COMPOSE)
-    assert [compose.called(name) for name in compose.services] == ["backend", "ollama"]
-    assert [compose.named(service) for service in ("backend", "ollama", "db")] == ["backend", "model", "db"]
-    assert compose.visible == ("MODEL", "BACKEND_IMAGE")
+    assert [compose.compose_name(name) for name in compose.services] == ["backend", "ollama"]
+    assert [compose.target_name(service) for service in ("backend", "ollama", "db")] == [
+        "backend",
+        "model",
+        "db",
+    ]
+    assert compose.visible_variables == ("MODEL", "BACKEND_IMAGE")
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ NDJSON: dict[str, Any] = {"kind": "ndjson", "text": "message.content", "done": "
 SSE: dict[str, Any] = {"kind": "sse", "text": "choices.0.delta.content", "done_data": "[DONE]"}
 
 
-def refused(**changes: Any) -> str:
-    """The place where a target is wrong first."""
+def find_error(**changes: Any) -> str:
+    """Return the location of the first error of a target."""
     with pytest.raises(ValidationError) as caught:
         make_target(**changes)
     return ".".join(str(part) for part in caught.value.errors()[0]["loc"])
@@ -21,8 +21,8 @@ def refused(**changes: Any) -> str:
     ("answer", "kind"),
     [({"kind": "json", "text": "data.message"}, JsonAnswer), (SSE, SseAnswer), (NDJSON, NdjsonAnswer)],
 )
-def test_an_answer_is_of_the_kind_that_it_says(answer: dict[str, Any], kind: type) -> None:
-    """The kind decides what else may be said; counts, durations and markers may stand in every kind."""
+def test_the_kind_selects_the_fields_of_an_answer(answer: dict[str, Any], kind: type) -> None:
+    """Each kind has its own fields; every kind may have token counts, durations and markers."""
     read = make_target(answer=answer).answer
     assert isinstance(read, kind)
     assert (read.tokens, read.durations, read.intercepted) == (None, None, None)
@@ -40,19 +40,19 @@ def test_an_answer_is_of_the_kind_that_it_says(answer: dict[str, Any], kind: typ
         (SSE | {"done": "done"}, "answer.sse.done"),
     ],
 )
-def test_what_another_kind_has_is_refused(answer: dict[str, Any], where: str) -> None:
-    """An answer has the fields of its own kind, all of those that it must, and no other's."""
-    assert refused(answer=answer) == where
+def test_a_field_of_another_kind_is_refused(answer: dict[str, Any], where: str) -> None:
+    """An answer has the required fields of its own kind, and no fields of another kind."""
+    assert find_error(answer=answer) == where
 
 
 @pytest.mark.parametrize("path", ["", ".", "a.", ".a", "a..b", "a b", "a.\n", "a\n"])
 def test_a_path_without_a_name_is_refused(path: str) -> None:
-    """Between the dots of a path stand names, never nothing and never a space."""
-    assert refused(answer={"kind": "json", "text": path}) == "answer.json.text"
+    """A path has a name before and after each dot, without spaces."""
+    assert find_error(answer={"kind": "json", "text": path}) == "answer.json.text"
 
 
-def test_a_service_tells_its_times_in_a_unit_that_there_is() -> None:
-    """Durations are in nanoseconds, milliseconds or seconds; without a total there is no rest to name."""
+def test_durations_have_a_unit() -> None:
+    """Durations are in nanoseconds, milliseconds or seconds; the total is optional."""
     durations = Durations.model_validate({"unit": "ns", "tiers": {"decode": "eval_duration"}})
     assert (durations.total, durations.rest) == (None, "queue")
     for wrong in ({"unit": "us", "tiers": {}}, {"unit": "ms", "tiers": {"a tier": "x"}}, {"unit": "s"}):
@@ -62,6 +62,6 @@ def test_a_service_tells_its_times_in_a_unit_that_there_is() -> None:
 
 @pytest.mark.parametrize("answer", [{"kind": "json", "text": "a", "tokens": "n.o"}, SSE, NDJSON])
 def test_a_target_survives_json(answer: dict[str, Any]) -> None:
-    """A target that is written and read again is the same, whatever its answers are."""
+    """A target that is written and read again is the same, for each kind of answer."""
     target = make_target(answer=answer, headers={"X-Key": "${env.KEY}"}, body={"deep": {"list": [1, None]}})
     assert Target.model_validate_json(target.model_dump_json()) == target

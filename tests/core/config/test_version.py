@@ -26,11 +26,11 @@ def test_a_version_is_a_stack_at_a_commit_or_with_images(text: str, version: Ver
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("compose@main+BACKEND_IMAGE=x", "a commit's images must be built"),
-        ("compose+A=1+A=2", "a variable is given twice"),
+        ("compose@main+BACKEND_IMAGE=x", "the images of a commit must be built first"),
+        ("compose+A=1+A=2", "variable A is given twice"),
     ],
 )
-def test_what_contradicts_itself_is_refused(text: str, problem: str) -> None:
-    """A commit has no images yet, and of two values one would be lost."""
+def test_a_contradicting_version_is_refused(text: str, problem: str) -> None:
+    """The images of a commit do not exist yet, and a variable has one value."""
     with pytest.raises(ConfigError, match=problem):
         parse_version(text)

@@ -2,7 +2,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from bench.core.config.stack import Stack
-from bench.core.config.watching import Check, Readings, hint_of, selector
+from bench.core.config.watching import Check, Readings, hint_of, parse_series
 
 
 @pytest.mark.parametrize(
@@ -10,20 +10,23 @@ from bench.core.config.watching import Check, Readings, hint_of, selector
     [
         (
             {"kind": "http", "service": "agent", "path": "/api/tags"},
-            "is 'agent' running? its log says why not",
+            "check that 'agent' is running; read its log",
         ),
-        ({"kind": "tcp", "service": "model"}, "is 'model' running? its log says why not"),
-        ({"kind": "mongodb", "uri": "${env.URI}"}, "is MongoDB running, and its address the right one?"),
+        ({"kind": "tcp", "service": "model"}, "check that 'model' is running; read its log"),
+        (
+            {"kind": "mongodb", "uri": "${env.URI}"},
+            "check that MongoDB is running and that its address is correct",
+        ),
         ({"kind": "tcp", "service": "model", "hint": "ollama serve"}, "ollama serve"),
     ],
 )
 def test_every_check_has_a_hint(declared: dict[str, str], hint: str) -> None:
-    """What is down is named with what to look at, of the stack's own where it says so."""
+    """The stack's own hint is used, else a general one of the kind."""
     assert hint_of(TypeAdapter[Check](Check).validate_python(declared)) == hint
 
 
-def test_a_stack_declares_how_it_is_watched() -> None:
-    """Checks, gauges and limits are optional, and wrong ones are refused."""
+def test_the_monitoring_of_a_stack_is_optional() -> None:
+    """Checks, gauges and limits have defaults, and wrong ones are refused."""
     plain = Stack(name="mine", purpose="A test.")
     assert (plain.checks, plain.gauges, plain.alerts.queue_depth) == ({}, {}, 100)
     with pytest.raises(ValidationError, match="path"):
@@ -43,15 +46,15 @@ def test_a_stack_declares_how_it_is_watched() -> None:
     ],
 )
 def test_a_series_may_name_labels(series: str, parts: tuple[str, dict[str, str]]) -> None:
-    """Labels are those of a Prometheus selector that must be equal."""
+    """A series has a name and labels with exact values, as in a Prometheus selector."""
     assert Readings.model_validate({"read": {"x": series}}).read == {"x": series}
-    assert selector(series) == parts
+    assert parse_series(series) == parts
 
 
 @pytest.mark.parametrize(
     "series", ["", "a{", "a{}", "a{b}", "a{b=c}", 'a{b="c"', 'a{b!="c"}', "{__name__}", "a b"]
 )
-def test_a_series_that_is_none_is_refused(series: str) -> None:
-    """What is no name with labels is a mistake in the file, and not a series that is never found."""
+def test_a_wrong_series_is_refused(series: str) -> None:
+    """A text that is not a series is an error in the file."""
     with pytest.raises(ValidationError, match="read"):
         Readings.model_validate({"read": {"x": series}})

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bench.core.config.watching import Limits
+from bench.core.config.watching import AlertLimits
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import GaugeSample, Outcome, Probe, ResourceSample
 from bench.core.samples.samples import Samples
@@ -31,7 +31,7 @@ def _alerts(
     resources: Sequence[ResourceSample] = (),
     gauges: Sequence[GaugeSample] = (),
     until_s: float = 60.0,
-    limits: Limits = Limits(),
+    limits: AlertLimits = AlertLimits(),
 ) -> dict[Rule, Alert]:
     alerts = find_alerts(ended_requests(Samples.of(requests)), resources, gauges, (0.0, until_s), limits)
     return {alert.rule: alert for alert in alerts}
@@ -142,7 +142,7 @@ def test_restarts_and_kills_count_from_the_start_of_the_run() -> None:
 
 def test_the_limits_of_a_stack_replace_the_defaults() -> None:
     """Limits that the stack declares replace the default limits."""
-    limits = Limits(memory_ratio=0.4, slow_s=0.1, queue_depth=0)
+    limits = AlertLimits(memory_ratio=0.4, slow_s=0.1, queue_depth=0)
     queue = [GaugeSample(at_s=1.0, service="model", name="queue_depth", value=1.0)]
     alerts = _alerts(_requests(1), _memory(0.5), queue, limits=limits)
     assert {*alerts} == {Rule.MEMORY, Rule.SLOW, Rule.QUEUE}
@@ -153,7 +153,7 @@ def test_a_monitor_counts_health_checks_as_requests() -> None:
     probes = [
         Probe(at_s=at, check="chat", up=at % 4 > 0, took_ms=5.0 if at % 4 else None) for at in range(40)
     ]
-    alerts = find_alerts(checks_as_requests(probes), [], [], (0.0, 40.0), Limits())
+    alerts = find_alerts(checks_as_requests(probes), [], [], (0.0, 40.0), AlertLimits())
     assert [describe(alert) for alert in alerts] == [
         "checks: 75 % succeeded",
         "checks: 25 % failed within a window",

@@ -1,4 +1,4 @@
-from bench.core.config.watching import Limits
+from bench.core.config.watching import AlertLimits
 from bench.core.samples.sample import HOST, GaugeSample, Probe, ResourceSample
 from bench.core.watch.alerts import Rule
 from bench.core.watch.monitoring import Monitoring
@@ -6,7 +6,7 @@ from tests.factories import make_use
 
 
 def _monitoring(**limits: float) -> Monitoring:
-    return Monitoring("embedded", 60.0, Limits.model_validate(limits))
+    return Monitoring("embedded", 60.0, AlertLimits.model_validate(limits))
 
 
 def _usage(at_s: float, source: str = "model", **changes: object) -> ResourceSample:
@@ -105,5 +105,5 @@ def test_the_worst_success_ratio_is_the_lowest() -> None:
 
 def test_without_readings_a_snapshot_is_empty() -> None:
     """A snapshot before the first reading shows no services, checks, gauges or alerts."""
-    snapshot = Monitoring(None, None, Limits()).snapshot(0.0)
+    snapshot = Monitoring(None, None, AlertLimits()).snapshot(0.0)
     assert (snapshot.uses, snapshot.checks, snapshot.gauges, snapshot.alerts) == ((), (), (), ())

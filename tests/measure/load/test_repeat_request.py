@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from bench.core.calibration.reference_workload import PINNED
-from bench.core.config.stack import Asked, Layer, Layers
+from bench.core.config.stack import Layers, RepeatedRequest, StackLayer
 from bench.core.config.target import JsonAnswer, Target
 from bench.measure.calibration import reference_workload
 from bench.measure.calibration.calibrate import REFERENCE, REFERENCE_TARGET
@@ -28,8 +28,8 @@ ECHO = Target(
     ready="/ready",
 )
 NOWHERE = ECHO.model_copy(update={"path": "/nowhere"})
-SLOW = Layer(tier="outer", target=REFERENCE_TARGET)
-FAST = Layer(tier="inner", target=ECHO)
+SLOW = StackLayer(tier="outer", target=REFERENCE_TARGET)
+FAST = StackLayer(tier="inner", target=ECHO)
 
 
 def with_reference_server(use: Callable[[Workers, str], Awaitable[Any]]) -> Any:
@@ -43,13 +43,13 @@ def with_reference_server(use: Callable[[Workers, str], Awaitable[Any]]) -> Any:
     return asyncio.run(work())
 
 
-async def _time_pinned_request(request: Asked, workers: Workers, url: str) -> dict[str, float]:
+async def _time_pinned_request(request: RepeatedRequest, workers: Workers, url: str) -> dict[str, float]:
     return await reference_workload.time_pinned_request(workers, request, url)
 
 
 def test_each_response_has_its_time() -> None:
     """There is one time per request, each at least the planned one."""
-    request = Asked(target=REFERENCE_TARGET, message="Hello?", repeats=3)
+    request = RepeatedRequest(target=REFERENCE_TARGET, message="Hello?", repeats=3)
     times_ms = with_reference_server(lambda workers, url: repeat_request(workers, request, url))
     assert len(times_ms) == 3
     assert min(times_ms) >= 180.0
@@ -66,7 +66,7 @@ def test_a_refused_workload_request_has_no_time() -> None:
     """A refusal is fast, so it must not count as a fast machine."""
     measured = []
     for target in (NOWHERE, ECHO):
-        request = Asked(target=target, message="Hello?", repeats=2)
+        request = RepeatedRequest(target=target, message="Hello?", repeats=2)
         measured.append(with_reference_server(partial(_time_pinned_request, request)))
     assert measured[0] == {}
     assert measured[1].keys() == {PINNED}
@@ -77,10 +77,10 @@ def test_a_refused_workload_request_has_no_time() -> None:
     [
         ((SLOW, FAST), "reference", 2),
         ((SLOW, FAST), "other", 0),
-        ((SLOW, Layer(tier="inner", target=NOWHERE)), "reference", 0),
+        ((SLOW, StackLayer(tier="inner", target=NOWHERE)), "reference", 0),
     ],
 )
-def test_each_round_has_all_tiers(tiers: tuple[Layer, ...], service: str, rounds: int) -> None:
+def test_each_round_has_all_tiers(tiers: tuple[StackLayer, ...], service: str, rounds: int) -> None:
     """A round without a response of each reachable tier is dropped."""
     layers = Layers(message="Hello?", tiers=tiers, rounds=2)
     measured = with_reference_server(lambda workers, url: measure_layers(workers, layers, {service: url}, ()))
@@ -95,7 +95,7 @@ def test_a_run_measures_machine_speed_and_tiers(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     stack = REFERENCE.model_copy(
         update={
-            "reference_workload": Asked(target=ECHO, message="Hello?", repeats=3),
+            "reference_workload": RepeatedRequest(target=ECHO, message="Hello?", repeats=3),
             "layers": Layers(message="Hello?", tiers=(SLOW, FAST), rounds=2),
         }
     )

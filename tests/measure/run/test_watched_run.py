@@ -10,7 +10,7 @@ import pytest
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
-from bench.core.config.stack import WATCHING, Stack
+from bench.core.config.stack import MONITORING_FIELDS, Stack
 from bench.core.config.watching import Readings
 from bench.core.samples.sample import GENERATOR, HOST, GaugeSample, Outcome
 from bench.measure.run.provenance import fingerprint
@@ -157,7 +157,9 @@ def test_how_a_stack_is_watched_makes_no_baseline_incomparable() -> None:
     """The digest of a stack is the same with and without its checks, gauges and limits."""
     spec, stack = scenarios.load("quick"), stacks.load("embedded")
     content = stack.model_dump(mode="json") | {"thresholds": {"e2e_ms": ["p(95)<60000"]}}
-    assert content.keys() >= WATCHING
-    assert all(content[name] for name in WATCHING)
-    unwatched = Stack.model_validate({key: value for key, value in content.items() if key not in WATCHING})
+    assert content.keys() >= MONITORING_FIELDS
+    assert all(content[name] for name in MONITORING_FIELDS)
+    unwatched = Stack.model_validate(
+        {key: value for key, value in content.items() if key not in MONITORING_FIELDS}
+    )
     assert fingerprint(spec, unwatched) == fingerprint(spec, Stack.model_validate(content))

@@ -120,10 +120,10 @@ def test_the_compose_file_sees_what_is_declared(fake: FakeDocker, monkeypatch: p
         (
             ("image inspect", (1, "", "dial unix /x.sock: connect: permission denied: socket")),
             TargetError,
-            "socket may not be used",
+            "may not use Docker's socket",
         ),
-        (("config", (1, "", "required variable X is missing a value")), ConfigError, "wants a variable"),
-        (("ps --all", (1, "", "Cannot connect to the Docker daemon")), TargetError, "engine does not run"),
+        (("config", (1, "", "required variable X is missing a value")), ConfigError, "needs a variable"),
+        (("ps --all", (1, "", "Cannot connect to the Docker daemon")), TargetError, "engine is not running"),
         (("up --detach", (1, "", "something odd")), TargetError, "start the stack 'trial': something odd"),
     ],
 )
@@ -236,10 +236,10 @@ def test_a_port_that_is_taken_meanwhile_is_chosen_anew(fake: FakeDocker) -> None
     """Three times, and not at all when the user chose it."""
     fake.said = {"up --detach": (1, "", "port is already allocated")}
     fake.write()
-    with pytest.raises(TargetError, match="a port is taken"), run_containers(make_stack(), StartOptions()):
+    with pytest.raises(TargetError, match="a port is in use"), run_containers(make_stack(), StartOptions()):
         pass
     assert sum("up" in call for call in fake.calls) == 3
-    with pytest.raises(TargetError, match="a port is taken"):
+    with pytest.raises(TargetError, match="a port is in use"):
         compose.start(
             make_stack(), "x", StartOptions(ports={"backend": 3000}), compose.make_secrets(make_stack())
         )
@@ -264,6 +264,6 @@ def test_what_a_service_holds_is_asked_in_it(fake: FakeDocker) -> None:
     fake.said = {"exec": (0, "model 1", "")}
     fake.write()
     with run_containers(make_stack(services=services), StartOptions()) as live:
-        assert len(live.parts["what db holds"]) == 64
+        assert len(live.parts["identity of db"]) == 64
         assert live.containers == {"backend": "b" * 64, "db": "d" * 64, "db-2": "e" * 64}
     assert fake.asked("exec", "d" * 64, "show", "model")
