@@ -11,9 +11,11 @@ from bench.publish.foreign import Foreign
 Conclusion = Literal["success", "failure", "neutral"]
 _LEVELS = {Decision.FAIL: "failure", Decision.INVALID: "warning", Decision.INCONCLUSIVE: "notice"}
 # GitHub's limits: annotations of a request, and characters of a commit status.
-_MOST_ANNOTATIONS, _LONGEST_STATUS = 50, 140
+_MOST_ANNOTATIONS = 50
+_LONGEST_STATUS = 140
 # Longer text is cut.
-_LONGEST_TITLE, _LONGEST_MESSAGE = 200, 1_000
+_LONGEST_TITLE = 200
+_LONGEST_MESSAGE = 1_000
 
 
 class _Output(Foreign):

@@ -23,7 +23,7 @@ class Issue(Foreign):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class WatchProblem:
     """A problem to report in an issue."""
 
     title: str
@@ -59,7 +59,9 @@ class KeepIssue:
 IssueAction = OpenIssue | UpdateIssue | CloseIssue | KeepIssue
 
 
-def plan_issue(issues: Iterable[Issue], subject: str, author: str, problem: Problem | None) -> IssueAction:
+def plan_issue(
+    issues: Iterable[Issue], subject: str, author: str, problem: WatchProblem | None
+) -> IssueAction:
     """Return the action after which the subject has one open issue if there is a problem, and none otherwise.
 
     Args:
@@ -84,7 +86,9 @@ def marker(subject: str) -> str:
     return f"<!-- bench:{subject} -->"
 
 
-def show_issue(api: Api, repository: str, subject: str, author: str, problem: Problem | None) -> IssueAction:
+def show_issue(
+    api: Api, repository: str, subject: str, author: str, problem: WatchProblem | None
+) -> IssueAction:
     """Open, update or close the issue of a subject, and return the action.
 
     Args:
@@ -121,7 +125,7 @@ class _Number(Foreign):
     number: int
 
 
-def _body(subject: str, problem: Problem) -> str:
+def _body(subject: str, problem: WatchProblem) -> str:
     text = problem.body
     if len(text) > _LONGEST:
         text = text[: _LONGEST - len(_CUT)] + _CUT

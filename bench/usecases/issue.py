@@ -9,7 +9,7 @@ from bench.core.history.trend import Trend
 from bench.core.verdict.compare import Decision
 from bench.errors import ConfigError
 from bench.publish.github import GitHub
-from bench.publish.issues import IssueAction, Problem, show_issue
+from bench.publish.issues import IssueAction, WatchProblem, show_issue
 from bench.publish.runs import Runs
 from bench.render.markdown import trend_markdown
 from bench.store import history as histories
@@ -73,21 +73,21 @@ def _parse_schedule(text: str) -> tuple[str, timedelta]:
     return match[1], timedelta(hours=int(match[2]))
 
 
-def _describe_trends(suite: str, worse: Sequence[Trend]) -> Problem:
+def _describe_trends(suite: str, worse: Sequence[Trend]) -> WatchProblem:
     names = ", ".join(sorted({trend.scenario for trend in worse}))
     closes = (
         "This issue closes by itself when the scenario is no longer worse, or when a baseline accepts it."
     )
     body = "\n".join([closes, "", *map(trend_markdown, worse)])
-    return Problem(f"bench {suite}: {names} changed for the worse", body)
+    return WatchProblem(f"bench {suite}: {names} changed for the worse", body)
 
 
-def _describe_schedules(late: Sequence[str]) -> Problem:
+def _describe_schedules(late: Sequence[str]) -> WatchProblem:
     reason = "GitHub disables the schedules of a repository after 60 days without activity."
-    return Problem("bench: a schedule did not run", "\n".join([*late, "", reason]))
+    return WatchProblem("bench: a schedule did not run", "\n".join([*late, "", reason]))
 
 
-def _keep_issue(watch: str, problem: Problem | None) -> tuple[IssueAction, str]:
+def _keep_issue(watch: str, problem: WatchProblem | None) -> tuple[IssueAction, str]:
     api = connect_api()
     repository = read_repository()
     author = GitHub(repository, api).login()

@@ -118,9 +118,11 @@ def uses_of(run: HistoryPoint) -> dict[str, ServiceUsage]:
 
 def _name_entries(pages: Sequence[TrendPage]) -> Iterable[Entry]:
     """Name a history by its scenario, and by stack and environment if several have that scenario."""
-    trends = [page.trend for page in pages]
-    scenarios = Counter(trend.scenario for trend in trends)
-    stacks = Counter((trend.scenario, trend.stack) for trend in trends)
+    scenarios = Counter[str]()
+    stacks = Counter[tuple[str, str]]()
+    for page in pages:
+        scenarios[page.trend.scenario] += 1
+        stacks[page.trend.scenario, page.trend.stack] += 1
     for page in pages:
         trend = page.trend
         name = trend.scenario
@@ -158,10 +160,15 @@ def _performance(entries: Sequence[Entry]) -> Tile:
     run = newest.newest
     rate = run.vitals.requests_rps if run.vitals else None
     figures = _performance_figures(run)
-    slower = [entry.name for entry in entries if entry.trend.worse - {SUCCESS}]
-    status = Status.LOOK if slower else Status.GOOD
-    if all(entry.trend.decision is Decision.INCONCLUSIVE for entry in entries):
-        status = Status.UNKNOWN
+    slower: list[str] = []
+    judged = False
+    for entry in entries:
+        judged |= entry.trend.decision is not Decision.INCONCLUSIVE
+        if entry.trend.worse - {SUCCESS}:
+            slower.append(entry.name)
+    status = Status.UNKNOWN
+    if judged:
+        status = Status.LOOK if slower else Status.GOOD
     text = f"Newest run, {newest.name}, {run.started_at:%Y-%m-%d %H:%M} UTC"
     text += f": {', '.join(figures)}." if figures else "."
     text += f" Slower than before: {_listing(slower)}." if slower else ""
@@ -190,28 +197,30 @@ def _health(entries: Sequence[Entry]) -> Tile:
         vitals = entry.newest.vitals
         if vitals is not None and vitals.alerts is not None:
             watched = True
-            alerts += [f"{entry.name}: {alert}" for alert in vitals.alerts]
-        uses += [(entry.name, service, use) for service, use in uses_of(entry.newest).items()]
-    sentences = [f"{alert}." for alert in alerts[:_MOST_NAMES]]
+            alerts += [f"{entry.name}: {alert}." for alert in vitals.alerts]
+        for service, use in uses_of(entry.newest).items():
+            uses.append((entry.name, service, use))
+    sentences = alerts[:_MOST_NAMES]
     if uses:
         scenario, service, use = max(uses, key=lambda row: row[2].cpu_pct)
         sentences.append(f"Most CPU: {service} with {use.cpu_pct:.0f} % of a core in {scenario}.")
         scenario, service, use = max(uses, key=lambda row: row[2].memory_bytes)
         sentences.append(f"Most memory: {service} with {wording.memory(use.memory_bytes)} in {scenario}.")
+    text = " ".join(sentences) or "The runs have no resource samples."
+    title = "System health"
     if alerts:
-        status, figure = Status.LOOK, wording.counted(len(alerts), "alert")
-    elif watched:
-        status, figure = Status.GOOD, "No alert"
-    else:
-        status, figure = Status.UNKNOWN, "Not watched"
-    return Tile("System health", status, figure, " ".join(sentences) or "The runs have no resource samples.")
+        return Tile(title, Status.LOOK, wording.counted(len(alerts), "alert"), text)
+    if watched:
+        return Tile(title, Status.GOOD, "No alert", text)
+    return Tile(title, Status.UNKNOWN, "Not watched", text)
 
 
 def _services(entries: Sequence[Entry]) -> Tile:
     checks: list[tuple[float, str, str]] = []
     for entry in entries:
         up = entry.newest.vitals.up if entry.newest.vitals else {}
-        checks += [(up_ratio, check, entry.name) for check, up_ratio in up.items()]
+        for check, up_ratio in up.items():
+            checks.append((up_ratio, check, entry.name))
     if not checks:
         text = "The newest runs have no health checks."
         return Tile("Service status", Status.UNKNOWN, "Not checked", text)

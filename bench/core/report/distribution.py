@@ -80,7 +80,7 @@ def _distribution(
 
 def _points(parts: Iterable[Values]) -> Floats:
     """Return equally spaced points from slightly below the lowest value to slightly above the highest."""
-    values = np.concatenate([np.asarray(part) for part in parts])
+    values = np.concatenate([*parts])
     low = float(values.min())
     high = float(values.max())
     margin = max((high - low) / 20, high / 50, 1e-3)

@@ -126,11 +126,13 @@ def _drift(drifted: Sequence[MetricComparison], pinned_at: datetime) -> str:
 
 def _vanished(keys: Sequence[str], other: str) -> tuple[str, Clue]:
     """Name the metrics that only the baseline has. Slow requests cannot explain them."""
-    names = wording.listing([sentence_name(key) for key in keys])
     clue = Clue.FAILED
-    if any(_clue(key) is Clue.TIERS for key in keys):
-        clue = Clue.TIERS
-    return f"{_capitalize(names)} vanished: present in {other}, missing in this run.", clue
+    names: list[str] = []
+    for key in keys:
+        names.append(sentence_name(key))
+        if _clue(key) is Clue.TIERS:
+            clue = Clue.TIERS
+    return f"{_capitalize(wording.listing(names))} vanished: present in {other}, missing in this run.", clue
 
 
 def _regression(row: MetricComparison) -> str:

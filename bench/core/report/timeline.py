@@ -151,7 +151,7 @@ def _latencies(samples: Samples, edges: Floats) -> tuple[Curve, ...]:
         slices = _split(planned_s[present], values[present], edges)
         for name, probability in _QUANTILES.items():
             quantiles = [stats.quantile(part, probability) for part in slices]
-            if any(quantile is not None for quantile in quantiles):
+            if quantiles.count(None) < len(quantiles):
                 curves.append(Curve(label=f"{METRICS[key].label}, {name}", values=_round_all(quantiles)))
     return tuple(curves)
 
@@ -218,7 +218,9 @@ def _phases(samples: Samples, phases: Sequence[Phase], end_s: float) -> tuple[Pe
     """Return the phases, each from its first planned request to that of the next phase."""
     indexes = samples.column("phase")
     planned_s = samples.column("scheduled_s")
-    starts = [(float(planned_s[indexes == index].min()), int(index)) for index in np.unique(indexes)]
+    starts: list[tuple[float, int]] = []
+    for index in np.unique(indexes):
+        starts.append((float(planned_s[indexes == index].min()), int(index)))
     starts.sort()
     periods: list[Period] = []
     for (start_s, index), (next_s, _) in pairwise([*starts, (end_s, -1)]):

@@ -79,11 +79,10 @@ def ended_requests(samples: Samples) -> EndedRequests:
 
 def checks_as_requests(probes: Sequence[Probe]) -> EndedRequests:
     """Return health checks in the form of requests, for a monitor, which sends no others."""
+    rows = [(probe.at_s, (probe.took_ms or 0.0) / 1000.0, not probe.up) for probe in probes]
+    table = np.array(rows, dtype=float).reshape(-1, 3)
     return EndedRequests(
-        finished_s=np.array([probe.at_s for probe in probes], dtype=float),
-        took_s=np.array([(probe.took_ms or 0.0) / 1000.0 for probe in probes], dtype=float),
-        failed=np.array([not probe.up for probe in probes], dtype=bool),
-        source=CHECKS,
+        finished_s=table[:, 0], took_s=table[:, 1], failed=table[:, 2].astype(bool), source=CHECKS
     )
 
 
@@ -154,13 +153,13 @@ def _slow(requests: EndedRequests, limits: AlertLimits) -> Iterator[Alert]:
 
 
 def _queue(gauges: Iterable[GaugeSample], limits: AlertLimits) -> Iterator[Alert]:
-    by_service: dict[str, list[GaugeSample]] = {}
+    by_service: dict[str, tuple[list[float], list[float]]] = {}
     for gauge in gauges:
         if gauge.name == QUEUE_DEPTH:
-            by_service.setdefault(gauge.service, []).append(gauge)
-    for service, samples in sorted(by_service.items()):
-        at_s = [sample.at_s for sample in samples]
-        depths = [sample.value for sample in samples]
+            at_s, depths = by_service.setdefault(gauge.service, ([], []))
+            at_s.append(gauge.at_s)
+            depths.append(gauge.value)
+    for service, (at_s, depths) in sorted(by_service.items()):
         yield from _exceeded(Rule.QUEUE, service, at_s, depths, limits.queue_depth)
 
 

@@ -137,9 +137,13 @@ class Monitoring:
             self._recent.popleft()
         current = self._current_alerts(window_start_s, elapsed_s)
         past = [alert for key, alert in sorted(self._alerts.items()) if key not in current]
-        new = [alert for key, alert in current.items() if key not in self._alerts]
+        new: list[Alert] = []
+        active: list[Alert] = []
         for key, alert in current.items():
+            if key not in self._alerts:
+                new.append(alert)
             self._alerts[key] = self._count_since_start(key, _worst(self._alerts.get(key), alert))
+            active.append(self._alerts[key])
         checks = []
         for _, (probe, log) in sorted(self._checks.items()):
             checks.append(CheckState(probe=probe, so_far=log.until(elapsed_s)))
@@ -149,8 +153,8 @@ class Monitoring:
             planned_s=self.planned_s,
             uses=self._fresh_uses(elapsed_s),
             checks=tuple(checks),
-            gauges=tuple(gauge for _, gauge in sorted(self._gauges.items())),
-            alerts=tuple(self._alerts[key] for key in current),
+            gauges=tuple(self._gauges[key] for key in sorted(self._gauges)),
+            alerts=tuple(active),
             past_alerts=tuple(past),
             new_alerts=tuple(new),
         )

@@ -1,7 +1,6 @@
 """Resources that a service, a load generator or the machine used over a run."""
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 import numpy as np
 
@@ -45,15 +44,18 @@ def summarise_resources(samples: Iterable[ResourceSample]) -> dict[str, Resource
 
 
 def _summarise(samples: Sequence[ResourceSample]) -> ResourceSummary:
-    cpu_pct = [sample.cpu_pct for sample in samples]
-    memory_ratios = []
+    cpu_pct: list[float] = []
+    memory_bytes: list[int] = []
+    memory_ratios: list[float] = []
     for sample in samples:
+        cpu_pct.append(sample.cpu_pct)
+        memory_bytes.append(sample.memory_bytes)
         if sample.memory_limit_bytes:
             memory_ratios.append(sample.memory_bytes / sample.memory_limit_bytes)
     return ResourceSummary(
         cpu_pct_mean=float(np.mean(cpu_pct)),
         cpu_pct_p95=float(np.quantile(cpu_pct, 0.95)),
-        memory_bytes_max=max(sample.memory_bytes for sample in samples),
+        memory_bytes_max=max(memory_bytes),
         memory_ratio_max=max(memory_ratios, default=None),
         received_bytes=_increase(samples, "received_bytes"),
         sent_bytes=_increase(samples, "sent_bytes"),
@@ -67,10 +69,15 @@ def _summarise(samples: Sequence[ResourceSample]) -> ResourceSummary:
 
 def _increase(samples: Sequence[ResourceSample], counter: str) -> int | None:
     """Return the increase of a counter since its first reading. A counter that fell was reset to 0."""
-    readings = [reading for sample in samples if (reading := getattr(sample, counter)) is not None]
-    if not readings:
-        return None
-    increase = 0
-    for before, now in pairwise(readings):
-        increase += now - before if now >= before else now
+    increase: int | None = None
+    before: int | None = None
+    for sample in samples:
+        now: int | None = getattr(sample, counter)
+        if now is None:
+            continue
+        if increase is None or before is None:
+            increase = 0
+        else:
+            increase += now - before if now >= before else now
+        before = now
     return increase

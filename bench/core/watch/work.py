@@ -58,7 +58,9 @@ def work_between(before: Sequence[GaugeSample], after: Sequence[GaugeSample]) ->
         work[sample.name] = work.get(sample.name, 0.0) + increase
         if increase < 0:
             reset.add(sample.name)
-    return {name: count for name, count in sorted(work.items()) if name not in reset}
+    for name in reset:
+        del work[name]
+    return dict(sorted(work.items()))
 
 
 def sum_work(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
