@@ -210,7 +210,7 @@ def machines_baseline(
     workload_factors: Sequence[float | None] | None = None,
     **parts: Any,
 ) -> Baseline:
-    """A run on each of these machines, whose controls have these paces, else those of the machines."""
+    """Return a baseline with one run per machine; the workload factors default to the machines."""
     baseline = None
     for number, (factor, workload_factor) in enumerate(
         zip(machines, workload_factors or machines, strict=True)
