@@ -67,7 +67,7 @@ def test_the_verdict_is_said_on_the_pull_request(bench: Bench, fake: FakeGitHub)
 def test_the_runs_are_those_that_the_measurement_kept(bench: Bench, fake: FakeGitHub) -> None:
     """By the number of the workflow run; its title says the suite that a maintainer asked for."""
     result = Path(kept(1.4)) / "result.json"
-    fake.keep(41, "bench-nightly-quick", archive(**{"run-1/result.json": result.read_text()}))
+    fake.add_artifact(41, "bench-nightly-quick", archive(**{"run-1/result.json": result.read_text()}))
     event = Path(os.environ["GITHUB_EVENT_PATH"])
     begun = {"event": "workflow_dispatch", "display_title": "bench nightly"}
     content = json.loads(event.read_text())
@@ -84,7 +84,7 @@ def test_an_archive_that_is_too_large_is_not_read_to_its_end(
     bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """The limit is in bytes that come, and an archive of that size is still read."""
-    fake.keep(41, "bench-pr-quick", b"x" * (1000 + size))
+    fake.add_artifact(41, "bench-pr-quick", b"x" * (1000 + size))
     monkeypatch.setattr("bench.publish.runs._MOST_BYTES", 1000)
     done = bench("ci", "comment", "--from-run", "41")
     assert ("is larger than 0 MB" if size else "cannot be unpacked") in done.err
@@ -92,7 +92,7 @@ def test_an_archive_that_is_too_large_is_not_read_to_its_end(
 
 def test_an_archive_is_not_fetched_from_anywhere(bench: Bench, fake: FakeGitHub) -> None:
     """Neither unencrypted from elsewhere, nor from no place at all."""
-    fake.keep(41, "bench-pr-quick", b"x")
+    fake.add_artifact(41, "bench-pr-quick", b"x")
     fake.faults = [Fault("GET", "/zip$", 302, {"Location": "http://example.org/x"})]
     assert "is not https" in bench("ci", "comment", "--from-run", "41").err
     fake.faults = [Fault("GET", "/zip$", 200)]
@@ -113,7 +113,7 @@ def test_a_dry_run_asks_nobody(bench: Bench, fake: FakeGitHub, monkeypatch: pyte
     done = bench("ci", "comment", kept(1.0), "--dry-run", "--suite", "nightly")
     assert done.out.startswith("<!-- bench:nightly -->\n## ⚪ 6 of 7 scenarios are missing: agent-quick")
     assert "quick was not measured" not in done.out.replace("agent-quick was not measured", "")
-    assert fake.asked == []
+    assert fake.requests == []
 
 
 def test_without_a_token_nothing_is_published(
@@ -122,7 +122,7 @@ def test_without_a_token_nothing_is_published(
     """What is missing is named, with exit 6."""
     monkeypatch.delenv("GITHUB_TOKEN")
     done = bench("ci", "comment", kept(1.0))
-    assert (done.code, fake.asked) == (Exit.PUBLISH, [])
+    assert (done.code, fake.requests) == (Exit.PUBLISH, [])
     assert "GITHUB_TOKEN is not set" in done.err
 
 
@@ -140,7 +140,7 @@ def test_a_suites_name_is_a_name(bench: Bench, fake: FakeGitHub) -> None:
     done = bench("ci", "comment", kept(1.0), "--suite", "--> x")
     assert done.code == Exit.USAGE
     assert "suite" in done.err
-    assert fake.asked == []
+    assert fake.requests == []
 
 
 @pytest.mark.parametrize("kind", ["link", "large", "traversal", "not-finite"])
@@ -164,7 +164,7 @@ def test_a_hostile_run_is_refused(bench: Bench, fake: FakeGitHub, kind: str) -> 
     done = bench("ci", "comment", str(run))
     assert done.code == Exit.MEASUREMENT
     assert said.get(kind, "result.json is not a result") in done.err
-    assert fake.asked == []
+    assert fake.requests == []
 
 
 def test_a_persons_token_finds_its_own_comment(bench: Bench, fake: FakeGitHub) -> None:
@@ -230,6 +230,6 @@ def test_a_job_with_a_forks_files_publishes_nothing(
     event = tmp_path / "event.json"
     event.write_text(event.read_text().replace(SHA, head))
     done = bench("ci", "comment", run)
-    assert (done.code, fake.asked) == (Exit.PUBLISH, [])
+    assert (done.code, fake.requests) == (Exit.PUBLISH, [])
     assert "this job has the files of stranger/name and a token" in done.err
     assert "hint: publish from a workflow_run job" in done.err

@@ -44,9 +44,9 @@ def fake(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     github.add_pull(7, SHA, "owner/name")
     github.permissions = {"octocat": "write"}
     github.add_run(41, SHA, "owner/name")
-    github.keep(41, "bench-pr-quick", measured())
+    github.add_artifact(41, "bench-pr-quick", measured())
     for branch, sha in (("feature", SHA), ("main", MAIN)):
-        github.git.begin(branch, sha, {QUICK: baseline_json(make_baseline()), "README.md": "# x"})
+        github.git.add_branch(branch, sha, {QUICK: baseline_json(make_baseline()), "README.md": "# x"})
     with serving(github) as served:
         for name, value in {
             "GITHUB_REPOSITORY": "owner/name",
@@ -85,7 +85,7 @@ def refused(github: FakeGitHub, done: Any, said: str) -> None:
     assert github.reactions == [(11, "confused")]
     (answer,) = github.comments[7]
     assert answer["body"].startswith("<!-- bench:answer-11 -->\nbench did not execute the command: ")
-    assert github.begun == []
+    assert github.started_runs == []
     assert github.git.message("main") == "first"
     assert set(github.git.branches) <= {"main", "feature"}
 
@@ -102,7 +102,7 @@ def test_what_was_measured_becomes_part_of_the_baseline(fake: FakeGitHub, write:
     assert (new.reason, new.accepted_by) == ("the model is *another* one", "octocat")
     assert fake.git.message("feature").startswith("Accept the runs of aaaaaaaaa: the model is")
     assert fake.git.commits[fake.git.branches["feature"]]["parents"] == [SHA]
-    assert fake.begun == [{"workflow": "bench-pr.yml", "ref": "feature", "inputs": {"suite": "pr"}}]
+    assert fake.started_runs == [{"workflow": "bench-pr.yml", "ref": "feature", "inputs": {"suite": "pr"}}]
     assert fake.reactions == [(11, "rocket")]
     (answer,) = fake.comments[7]
     accepted = "1 runs of suite `pr` at `aaaaaaaaa` (the model is \\*another\\* one)"
@@ -121,7 +121,7 @@ def test_a_forks_is_accepted_by_a_pull_request_of_its_own(fake: FakeGitHub, writ
     assert fake.pulls[-1]["proposed"]["head"] == branch
     assert fake.pulls[-1]["proposed"]["base"] == "main"
     assert fake.git.message("main") == "first"
-    assert fake.begun == []
+    assert fake.started_runs == []
 
 
 def test_where_actions_may_propose_nothing_it_is_said_how_they_may(fake: FakeGitHub, write: Any) -> None:
@@ -160,7 +160,7 @@ def test_a_head_that_moved_is_not_accepted(fake: FakeGitHub, write: Any) -> None
 
 def test_a_push_while_it_is_accepted_loses_nothing(fake: FakeGitHub, write: Any) -> None:
     """The commit follows upon the head that was measured, or is not made."""
-    fake.git.begin("feature", "c" * 40)
+    fake.git.add_branch("feature", "c" * 40)
     done = write("/bench baseline accept aaaaaaa faster")
     assert "the branch has a newer commit" in done.err
     assert fake.git.branches["feature"] == "c" * 40
@@ -216,14 +216,16 @@ def test_a_link_in_an_artifact_is_refused(fake: FakeGitHub, write: Any) -> None:
 def test_a_branch_is_measured_again(fake: FakeGitHub, write: Any, suite: str) -> None:
     """With the suite that is asked for, on the branch, so that it has the branch's caches only."""
     assert write(f"/bench run {suite}").code == Exit.PASS
-    assert fake.begun == [{"workflow": "bench-pr.yml", "ref": "feature", "inputs": {"suite": suite or "pr"}}]
+    assert fake.started_runs == [
+        {"workflow": "bench-pr.yml", "ref": "feature", "inputs": {"suite": suite or "pr"}}
+    ]
 
 
 def test_a_forks_run_is_done_again(fake: FakeGitHub, write: Any) -> None:
     """It stays a stranger's run, with a stranger's rights."""
     of_a_fork(fake)
     assert write("/bench run").code == Exit.PASS
-    assert fake.begun == [{"run": 41}]
+    assert fake.started_runs == [{"run": 41}]
 
 
 def test_a_fork_has_no_other_suite(fake: FakeGitHub, write: Any) -> None:
@@ -247,7 +249,7 @@ def test_help_says_what_there_is(fake: FakeGitHub, write: Any) -> None:
 def test_what_is_no_command_asks_nobody(fake: FakeGitHub, write: Any) -> None:
     """Most comments are for people."""
     assert "no command" in write("please look at this").err
-    assert fake.asked == []
+    assert fake.requests == []
 
 
 def test_what_is_said_of_a_closed_pull_request_does_nothing(fake: FakeGitHub, write: Any) -> None:

@@ -57,7 +57,9 @@ def test_a_branch_keeps_the_history(bench: Bench, fake: FakeGitHub) -> None:
 def test_a_line_says_which_workflow_run_measured_it(bench: Bench, fake: FakeGitHub) -> None:
     """By its number, where the runs are taken from one; of a run in a folder that is not known."""
     one, other = Path(kept(50)), kept(51)
-    fake.keep(41, "bench-nightly-quick", archive(**{"run-1/result.json": (one / "result.json").read_text()}))
+    fake.add_artifact(
+        41, "bench-nightly-quick", archive(**{"run-1/result.json": (one / "result.json").read_text()})
+    )
     bench("ci", "history", "add", "--from-run", "41")
     bench("ci", "history", "add", other)
     assert [each.workflow_run for each in history.read(Path("history") / QUICK)] == [41, None]
@@ -82,7 +84,7 @@ def test_two_jobs_at_once_lose_nothing(
     def meanwhile(method: str, rest: str, content: Any, query: dict[str, str]) -> tuple[int, Any]:
         if method == "PATCH" and len(lines(fake)) == 1:
             text = fake.git.files("bench-history")[QUICK] + other.model_dump_json() + "\n"
-            fake.git.begin("bench-history", "d" * 40, {QUICK: text})
+            fake.git.add_branch("bench-history", "d" * 40, {QUICK: text})
         return answer(method, rest, content, query)
 
     monkeypatch.setattr(fake.git, "answer", meanwhile)
@@ -101,7 +103,7 @@ def test_a_branch_that_always_moves_is_given_up(bench: Bench, fake: FakeGitHub) 
 
 def test_a_branch_with_something_else_in_it_is_refused(bench: Bench, fake: FakeGitHub) -> None:
     """Nobody's file is written over."""
-    fake.git.begin("bench-history", SHA, {QUICK: "my notes\n"})
+    fake.git.add_branch("bench-history", SHA, {QUICK: "my notes\n"})
     done = bench("ci", "history", "add", kept(50), "--branch", "bench-history")
     assert done.code == Exit.MEASUREMENT
     assert fake.git.branches["bench-history"] == SHA
@@ -180,7 +182,7 @@ def test_a_schedule_that_never_ran_counts_from_when_it_was_made(bench: Bench, fa
 
 def test_an_issue_whose_answer_is_lost_is_opened_once(bench: Bench, fake: FakeGitHub) -> None:
     """It is looked for before it is opened again."""
-    fake.faults = [Fault("POST", "/issues$", 502, done=True)]
+    fake.faults = [Fault("POST", "/issues$", 502, applied=True)]
     assert bench(*WATCHED).code == Exit.PASS
     assert len(fake.issues) == 1
 

@@ -1,4 +1,4 @@
-"""The branches, commits and files of a repository, as GitHub's interface for them has them."""
+"""The branches, commits and files of a repository, as the Git endpoints of GitHub's API show them."""
 
 import hashlib
 import json
@@ -9,28 +9,28 @@ from typing import Any
 
 @dataclass
 class FakeGit:
-    """Commits by their names: each has its parents, its message, and all its files."""
+    """A repository: commits by their SHA, each with parents, a message and all its files."""
 
     branches: dict[str, str] = field(default_factory=dict)
     commits: dict[str, dict[str, Any]] = field(default_factory=dict)
     trees: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    def begin(self, branch: str, sha: str, files: dict[str, str] | None = None) -> None:
-        """A branch with one commit."""
+    def add_branch(self, branch: str, sha: str, files: dict[str, str] | None = None) -> None:
+        """Create a branch with one commit."""
         self.trees[f"tree-{sha}"] = files or {}
         self.commits[sha] = {"tree": f"tree-{sha}", "parents": [], "message": "first"}
         self.branches[branch] = sha
 
     def files(self, branch: str) -> dict[str, str]:
-        """What a branch has."""
+        """Return the files of a branch."""
         return self.trees[self.commits[self.branches[branch]]["tree"]]
 
     def message(self, branch: str) -> str:
-        """Of its newest commit."""
+        """Return the message of the newest commit of a branch."""
         return str(self.commits[self.branches[branch]]["message"])
 
-    def answer(self, method: str, rest: str, content: Any, query: dict[str, str]) -> tuple[int, Any]:  # noqa: PLR0911 - one for each path
-        """Do what is asked."""
+    def answer(self, method: str, rest: str, content: Any, query: dict[str, str]) -> tuple[int, Any]:  # noqa: PLR0911 - one branch per path
+        """Answer one request of the API."""
         if match := re.fullmatch(r"/contents/(.+)", rest):
             commit = self.commits[self.branches.get(query["ref"], query["ref"])]
             text = self.trees[commit["tree"]].get(match[1])
@@ -42,7 +42,7 @@ class FakeGit:
             return 200, {"sha": match[1], "tree": {"sha": self.commits[match[1]]["tree"]}}
         if rest == "/git/trees":
             files = dict(self.trees.get(content.get("base_tree", ""), {}))
-            files |= {each["path"]: each["content"] for each in content["tree"]}
+            files |= {entry["path"]: entry["content"] for entry in content["tree"]}
             sha = self._name(files)
             self.trees[sha] = files
             return 201, {"sha": sha}

@@ -1,4 +1,4 @@
-"""A GitHub on loopback, as far as comments, checks and pull requests go."""
+"""A fake GitHub API on loopback, with the comments, checks, issues and pull requests that the tests need."""
 
 import json
 import re
@@ -12,35 +12,32 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from tests.publish.fake_git import FakeGit
 
-PAGE = 2  # so that three things are two pages
+PAGE = 2  # three items make two pages
 
 
 @dataclass
 class Fault:
-    """What goes wrong with the next requests of a kind.
-
-    Attributes:
-        method: Of the requests.
-        path: A regular expression.
-        status: The answer.
-        headers: Of it.
-        times: How often.
-        done: What was asked is done all the same: only the answer is lost.
-        value: What is answered.
-    """
+    """A fault of the next requests that match."""
 
     method: str
+    """HTTP method of the requests."""
     path: str
+    """Regular expression that the path matches."""
     status: int
+    """Status of the response."""
     headers: dict[str, str] = field(default_factory=dict)
+    """Headers of the response."""
     times: int = 1
-    done: bool = False
-    value: Any = field(default_factory=lambda: {"message": "as it was told to"})
+    """Number of requests with this fault."""
+    applied: bool = False
+    """Carry out the request and lose only its response."""
+    value: Any = field(default_factory=lambda: {"message": "injected fault"})
+    """Body of the response."""
 
 
 @dataclass
 class FakeGitHub:
-    """What is there, and what was asked."""
+    """The state of the repository, and the requests that it received."""
 
     pulls: list[dict[str, Any]] = field(default_factory=list)
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
@@ -48,11 +45,11 @@ class FakeGitHub:
     checks: list[dict[str, Any]] = field(default_factory=list)
     statuses: list[dict[str, Any]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
     artifacts: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     archives: dict[int, bytes] = field(default_factory=dict)
-    begun: list[dict[str, Any]] = field(default_factory=list)
+    started_runs: list[dict[str, Any]] = field(default_factory=list)
     permissions: dict[str, str] = field(default_factory=dict)
     reactions: list[tuple[int, str]] = field(default_factory=list)
     git: FakeGit = field(default_factory=FakeGit)
@@ -61,13 +58,13 @@ class FakeGitHub:
     author: str = "github-actions[bot]"
 
     def add_pull(self, number: int, sha: str, repository: str | None) -> None:
-        """An open pull request."""
+        """Add an open pull request."""
         repo = None if repository is None else {"full_name": repository, "private": False}
         head = {"sha": sha, "repo": repo, "ref": "feature"}
         self.pulls.append({"number": number, "head": head, "title": "A change", "state": "open"})
 
     def add_run(self, number: int, sha: str, repository: str, **fields: Any) -> None:
-        """A workflow run, newest first as GitHub lists them."""
+        """Add a workflow run; GitHub lists the newest first."""
         run = {
             "id": number,
             "head_sha": sha,
@@ -79,30 +76,30 @@ class FakeGitHub:
         }
         self.runs.insert(0, run | fields)
 
-    def keep(self, run: int, name: str, archive: bytes) -> None:
-        """An artifact of a run."""
+    def add_artifact(self, run: int, name: str, archive: bytes) -> None:
+        """Add an artifact to a run."""
         number = len(self.archives) + 1
         self.archives[number] = archive
         self.artifacts.setdefault(run, []).append({"id": number, "name": name, "expired": False})
 
     def add_comment(self, pull: int, body: str, login: str | None) -> int:
-        """A comment; of nobody when the user is deleted."""
-        known = [each["id"] for comments in self.comments.values() for each in comments]
-        number = max(known, default=100) + 1
+        """Add a comment and return its id; a deleted user has no login."""
+        ids = [comment["id"] for comments in self.comments.values() for comment in comments]
+        number = max(ids, default=100) + 1
         user = None if login is None else {"login": login, "id": 1}
         self.comments.setdefault(pull, []).append({"id": number, "body": body, "user": user})
         return number
 
     def fault(self, method: str, path: str) -> Fault | None:
-        """What goes wrong with this request."""
-        for each in self.faults:
-            if each.times and each.method == method and re.search(each.path, path):
-                each.times -= 1
-                return each
+        """Return the fault of this request, if there is one."""
+        for fault in self.faults:
+            if fault.times and fault.method == method and re.search(fault.path, path):
+                fault.times -= 1
+                return fault
         return None
 
-    def answer(self, method: str, path: str, content: Any, query: dict[str, str]) -> tuple[int, Any]:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one for each path
-        """Do what is asked."""
+    def answer(self, method: str, path: str, content: Any, query: dict[str, str]) -> tuple[int, Any]:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one branch per path
+        """Answer one request of the API."""
         base = "/repos/owner/name"
         if path == "/user":
             if self.login is None:
@@ -120,9 +117,14 @@ class FakeGitHub:
             self.add_comment(number, content["body"], self.author)
             return 201, self.comments[number][-1]
         if match := re.fullmatch(r"/issues/comments/(\d+)", rest):
-            found = [each for many in self.comments.values() for each in many if each["id"] == int(match[1])]
-            found[0]["body"] = content["body"]
-            return 200, found[0]
+            matching = [
+                comment
+                for comments in self.comments.values()
+                for comment in comments
+                if comment["id"] == int(match[1])
+            ]
+            matching[0]["body"] = content["body"]
+            return 200, matching[0]
         if rest == "":
             return 200, {"full_name": "owner/name", "default_branch": "main"}
         if (method, rest) == ("POST", "/pulls"):
@@ -131,8 +133,8 @@ class FakeGitHub:
             )
             return 201, {"number": 90, "html_url": "https://github.com/owner/name/pull/90"}
         if match := re.fullmatch(r"/pulls/(\d+)", rest):
-            found = [each for each in self.pulls if each["number"] == int(match[1])]
-            return (200, found[0]) if found else (404, {"message": "Not Found"})
+            pulls = [pull for pull in self.pulls if pull["number"] == int(match[1])]
+            return (200, pulls[0]) if pulls else (404, {"message": "Not Found"})
         if match := re.fullmatch(r"/collaborators/([\w-]+)/permission", rest):
             return 200, {"permission": self.permissions.get(match[1], "read")}
         if match := re.fullmatch(r"/issues/comments/(\d+)/reactions", rest):
@@ -145,19 +147,19 @@ class FakeGitHub:
             self.issues.append({"number": 50 + len(self.issues), "state": "open", "user": user, **content})
             return 201, self.issues[-1]
         if match := re.fullmatch(r"/issues/(\d+)", rest):
-            (issue,) = [each for each in self.issues if each["number"] == int(match[1])]
+            (issue,) = [candidate for candidate in self.issues if candidate["number"] == int(match[1])]
             issue |= content
             return 200, issue
         if match := re.fullmatch(r"/actions/workflows/([\w.-]+)/runs", rest):
-            wanted = {key: query[key] for key in ("head_sha", "event", "status") if key in query}
-            return 200, ("workflow_runs", [each for each in self.runs if wanted.items() <= each.items()])
+            filters = {key: query[key] for key in ("head_sha", "event", "status") if key in query}
+            return 200, ("workflow_runs", [run for run in self.runs if filters.items() <= run.items()])
         if match := re.fullmatch(r"/actions/workflows/([\w.-]+)/dispatches", rest):
-            self.begun.append({"workflow": match[1], **content})
+            self.started_runs.append({"workflow": match[1], **content})
             return 204, {}
         if match := re.fullmatch(r"/actions/workflows/([\w.-]+)", rest):
             return 200, {"created_at": "2025-01-01T00:00:00Z", "state": "active"}
         if match := re.fullmatch(r"/actions/runs/(\d+)/rerun", rest):
-            self.begun.append({"run": int(match[1])})
+            self.started_runs.append({"run": int(match[1])})
             return 201, {}
         if match := re.fullmatch(r"/actions/runs/(\d+)/artifacts", rest):
             return 200, ("artifacts", self.artifacts.get(int(match[1]), []))
@@ -175,10 +177,10 @@ class FakeGitHub:
             check["output"] = {**check["output"], "annotations": before + content["output"]["annotations"]}
             return 200, check
         if match := re.fullmatch(r"/commits/([0-9a-f]{40})/check-runs", rest):
-            found = [each for each in self.checks if each["head_sha"] == match[1]]
-            return 200, {"total_count": len(found), "check_runs": found}
+            checks = [check for check in self.checks if check["head_sha"] == match[1]]
+            return 200, {"total_count": len(checks), "check_runs": checks}
         if match := re.fullmatch(r"/commits/([0-9a-f]{40})/statuses", rest):
-            return 200, [each for each in reversed(self.statuses) if each["sha"] == match[1]]
+            return 200, [status for status in reversed(self.statuses) if status["sha"] == match[1]]
         if match := re.fullmatch(r"/statuses/([0-9a-f]{40})", rest):
             self.statuses.append({"sha": match[1], **content})
             return 201, {"id": 1}
@@ -187,7 +189,7 @@ class FakeGitHub:
 
 @contextmanager
 def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:  # noqa: C901 - a handler inside
-    """The same, answering on loopback inside the block."""
+    """Serve the fake API on loopback inside the block."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -197,12 +199,12 @@ def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:  # noqa: C901 - a handl
             content = json.loads(self.rfile.read(length)) if length else None
             parts = urlsplit(self.path)
             query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-            github.asked.append((self.command, parts.path))
+            github.requests.append((self.command, parts.path))
             fault = github.fault(self.command, parts.path)
             status, value, headers = 0, None, dict[str, str]()
-            if fault is None or fault.done:
+            if fault is None or fault.applied:
                 if match := re.fullmatch(r"/kept/(\d+)", parts.path):
-                    assert "Authorization" not in self.headers, "the token went elsewhere"
+                    assert "Authorization" not in self.headers, "the token was sent to another address"
                     self._send(200, github.archives[int(match[1])], {})
                     return
                 status, value = github.answer(self.command, unquote(parts.path), content, query)
@@ -236,7 +238,7 @@ def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:  # noqa: C901 - a handl
         do_GET = do_POST = do_PATCH = _handle  # noqa: N815 - so spelt by http.server
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Write no log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -11,19 +11,19 @@ REPORTS = reports()
     ("kind", "level"),
     [("regression", "error"), ("no-baseline", "notice"), ("interrupted", "warning"), ("too-noisy", "notice")],
 )
-def test_what_did_not_pass_is_shown(kind: str, level: str) -> None:
-    """A failure is an error, what could not be measured a warning, and what is inconclusive a notice."""
-    said = annotations(judge_suite([REPORTS[kind]]))
-    assert said.startswith(f"::{level} title=bench quick::")
-    assert said.count("\n") == 1
+def test_a_suite_that_did_not_pass_has_an_annotation(kind: str, level: str) -> None:
+    """A failure is an error, an invalid run a warning, and an inconclusive run a notice."""
+    log = annotations(judge_suite([REPORTS[kind]]))
+    assert log.startswith(f"::{level} title=bench quick::")
+    assert log.count("\n") == 1
 
 
-def test_a_pass_says_nothing() -> None:
-    """Who has nothing to do is told nothing."""
+def test_a_suite_that_passed_has_no_annotation() -> None:
+    """A suite that passed prints no workflow command."""
     assert annotations(judge_suite([REPORTS["pass"]])) == ""
 
 
-def test_a_text_is_one_command() -> None:
-    """Lines, per cent and what separates the parts of a command stay text."""
-    said = command("error", title="a, b: c", text="50 %\r\n::set-env name=PATH::x")
-    assert said == "::error title=a%2C b%3A c::50 %25%0D%0A::set-env name=PATH::x\n"
+def test_a_text_is_escaped_in_a_workflow_command() -> None:
+    """Line breaks, per cent signs and separators cannot start another command."""
+    log = command("error", title="a, b: c", text="50 %\r\n::set-env name=PATH::x")
+    assert log == "::error title=a%2C b%3A c::50 %25%0D%0A::set-env name=PATH::x\n"

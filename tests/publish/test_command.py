@@ -10,7 +10,7 @@ SHA = "a1b2c3d4e" * 4 + "abcd"
 
 
 def comment_event(body: str = "/bench run", **changes: Any) -> str:
-    """A comment on a pull request, as GitHub tells of it."""
+    """Return the event that GitHub sends for a comment on a pull request."""
     event: dict[str, Any] = {
         "action": "created",
         "comment": {
@@ -26,7 +26,7 @@ def comment_event(body: str = "/bench run", **changes: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("body", "meant"),
+    ("body", "command"),
     [
         ("/bench run", Run("pr")),
         ("/bench run nightly", Run("nightly")),
@@ -37,9 +37,9 @@ def comment_event(body: str = "/bench run", **changes: Any) -> str:
         ("/bench", Help()),
     ],
 )
-def test_a_command_is_its_first_line(body: str, meant: object) -> None:
-    """What stands below it is for people."""
-    assert parse(body) == meant
+def test_the_command_is_the_first_line_of_a_comment(body: str, command: object) -> None:
+    """The text below the first line is for people."""
+    assert parse(body) == command
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,13 @@ def test_a_command_is_its_first_line(body: str, meant: object) -> None:
         "please /bench run",
     ],
 )
-def test_what_speaks_of_a_command_is_none(body: str) -> None:
-    """A quotation, or a word in a sentence."""
+def test_a_mention_of_a_command_is_not_a_command(body: str) -> None:
+    """Quoted commands and commands inside a sentence are ignored."""
     assert parse(body) is None
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ("/bench run $(id)", "the name of a suite"),
         ("/bench run a b", "this command does not exist"),
@@ -71,11 +71,11 @@ def test_what_speaks_of_a_command_is_none(body: str) -> None:
         ("/bench baseline drop", "this command does not exist"),
     ],
 )
-def test_a_command_that_is_none_is_told_how(body: str, said: str) -> None:
-    """The answer says what is wrong."""
-    meant = parse(body)
-    assert isinstance(meant, Help)
-    assert said in str(meant.problem)
+def test_a_wrong_command_gets_help_with_the_problem(body: str, message: str) -> None:
+    """The answer names the problem."""
+    command = parse(body)
+    assert isinstance(command, Help)
+    assert message in str(command.problem)
 
 
 @pytest.mark.parametrize(
@@ -87,21 +87,21 @@ def test_a_command_that_is_none_is_told_how(body: str, said: str) -> None:
         comment_event(comment={"id": 1, "body": "/bench run", "user": {"login": "x[bot]", "type": "Bot"}}),
     ],
 )
-def test_only_a_persons_new_comment_on_a_pull_request_asks(event: str) -> None:
-    """Not an edited one, none on an issue, and none of a program's."""
+def test_only_a_new_comment_of_a_person_on_a_pull_request_is_read(event: str) -> None:
+    """Edited comments, comments on issues and comments of bots are ignored."""
     assert command_of(read_comment(event)) is None
 
 
-def test_an_event_of_something_else_is_refused() -> None:
-    """With the place that is missing."""
+def test_an_event_that_is_not_a_comment_is_refused() -> None:
+    """The error names the missing or malformed field."""
     with pytest.raises(PublishError, match="the event is not a comment: action"):
         read_comment("{}")
     with pytest.raises(PublishError, match=r"comment\.user\.login"):
         read_comment(comment_event(comment={"id": 1, "body": "x", "user": {"login": "../x", "type": "User"}}))
 
 
-def test_who_may_write_may_command() -> None:
-    """Triage and read may not; `maintain` is reported as write."""
-    assert [may_command(each) for each in ("admin", "write", "read", "triage", "none")] == [
+def test_a_command_needs_write_access() -> None:
+    """Triage and read access are not enough; GitHub reports `maintain` as write."""
+    assert [may_command(permission) for permission in ("admin", "write", "read", "triage", "none")] == [
         True, True, False, False, False,
     ]  # fmt: skip

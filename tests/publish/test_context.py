@@ -16,7 +16,7 @@ ENVIRON = {
 
 
 def workflow_run(repository: str | None = "stranger/name", **fields: Any) -> str:
-    """What starts a job after the one that measured."""
+    """Return the event of a job that starts after the measuring workflow run."""
     run: dict[str, Any] = {
         "head_sha": SHA,
         "head_branch": "a-change",
@@ -28,35 +28,35 @@ def workflow_run(repository: str | None = "stranger/name", **fields: Any) -> str
 
 
 def pull_request(repository: str) -> str:
-    """What starts a job of a pull request."""
+    """Return the event of a job of a pull request."""
     return json.dumps(
         {"pull_request": {"number": 7, "head": {"sha": SHA, "repo": {"full_name": repository}}}}
     )
 
 
-def test_a_workflow_run_speaks_of_the_commit_that_it_measured() -> None:
-    """Commit, repository and address are those of the run before, not of this job."""
+def test_a_workflow_run_publishes_for_the_measured_commit() -> None:
+    """Commit, repository and address are those of the measuring run, not of this job."""
     context = read_context(ENVIRON, workflow_run())
     assert (context.head_sha, context.head_repository) == (SHA, "stranger/name")
     assert context.run_url.endswith("/runs/41")
     assert context.fork
 
 
-def test_a_pull_request_speaks_of_its_head() -> None:
-    """GITHUB_SHA is a merge that nobody pushed."""
+def test_a_pull_request_publishes_for_its_head_commit() -> None:
+    """GITHUB_SHA is the merge commit that GitHub created, so it is not used."""
     context = read_context(ENVIRON | {"GITHUB_EVENT_NAME": "pull_request"}, pull_request("owner/name"))
     assert (context.head_sha, context.fork) == (SHA, False)
     assert context.run_url == "https://github.com/owner/name/actions/runs/42"
 
 
-def test_any_other_event_speaks_of_the_commit_it_runs_on() -> None:
-    """A schedule or a click has no pull request."""
+def test_any_other_event_publishes_for_the_commit_of_the_job() -> None:
+    """A schedule or a manual start has no pull request."""
     context = read_context(ENVIRON | {"GITHUB_EVENT_NAME": "schedule"}, "{}")
     assert (context.head_sha, context.head_repository) == (OTHER_SHA, "owner/name")
 
 
-def test_a_fork_that_is_gone_is_a_strangers() -> None:
-    """A repository that was deleted is no longer anybody's, and not ours."""
+def test_a_deleted_fork_still_counts_as_a_fork() -> None:
+    """A workflow run of a deleted repository is treated as a run of a fork."""
     assert read_context(ENVIRON, workflow_run(None)).fork
 
 
@@ -69,10 +69,8 @@ def test_a_fork_that_is_gone_is_a_strangers() -> None:
         ("pull_request", "bench nightly", "pr"),
     ],
 )
-def test_the_title_of_a_run_that_a_maintainer_began_says_the_suite(
-    event: str, title: str, suite: str
-) -> None:
-    """That of a pull request's run is what a stranger calls it."""
+def test_only_the_title_of_a_dispatched_run_names_the_suite(event: str, title: str, suite: str) -> None:
+    """The author of a pull request chooses the title of its run, so that title is ignored."""
     assert read_context(ENVIRON, workflow_run(event=event, display_title=title)).suite == suite
 
 
@@ -87,15 +85,15 @@ def test_the_title_of_a_run_that_a_maintainer_began_says_the_suite(
         ("push", {"ref": "refs/heads/main", "after": OTHER_SHA, "commits": []}),
     ],
 )
-def test_an_event_without_a_pull_request_speaks_of_its_commit(name: str, event: dict[str, Any]) -> None:
-    """Whatever else GitHub says in it."""
+def test_an_event_without_a_pull_request_publishes_for_its_commit(name: str, event: dict[str, Any]) -> None:
+    """The other fields of the event do not matter."""
     sender = {"sender": {"login": "octocat", "type": "User"}, "repository": {"full_name": "owner/name"}}
     context = read_context(ENVIRON | {"GITHUB_EVENT_NAME": name}, json.dumps(event | sender))
     assert (context.head_sha, context.head_repository, context.suite) == (OTHER_SHA, "owner/name", "pr")
 
 
 @pytest.mark.parametrize(
-    ("event", "said"),
+    ("event", "place"),
     [
         (workflow_run(head_sha="main; rm"), "workflow_run.head_sha"),
         (workflow_run(html_url="javascript:alert(1)"), "workflow_run.html_url"),
@@ -104,14 +102,14 @@ def test_an_event_without_a_pull_request_speaks_of_its_commit(name: str, event: 
         ("{", "the event is malformed"),
     ],
 )
-def test_what_github_would_not_write_is_refused(event: str, said: str) -> None:
-    """An event with something else in it than GitHub's own is an error that names the place."""
-    with pytest.raises(PublishError, match=said):
+def test_a_malformed_event_is_refused(event: str, place: str) -> None:
+    """The error names the field that GitHub would never write in this form."""
+    with pytest.raises(PublishError, match=place):
         read_context(ENVIRON, event)
 
 
-def test_outside_of_actions_there_is_no_context() -> None:
-    """On a laptop the missing variables are named, and the way to do without."""
+def test_outside_of_github_actions_there_is_no_context() -> None:
+    """The error names the missing variables, and its hint names `--dry-run`."""
     with pytest.raises(
         PublishError, match="GITHUB_REPOSITORY, GITHUB_EVENT_NAME, GITHUB_SHA is not set"
     ) as caught:
@@ -120,24 +118,24 @@ def test_outside_of_actions_there_is_no_context() -> None:
 
 
 @pytest.mark.parametrize("event", ["pull_request", "pull_request_target"])
-def test_a_job_with_a_forks_files_does_not_publish(event: str) -> None:
-    """Whoever holds a token must not have run a stranger's code."""
+def test_a_job_with_the_files_of_a_fork_does_not_publish(event: str) -> None:
+    """A job with a token must not run code of a fork."""
     context = read_context(ENVIRON | {"GITHUB_EVENT_NAME": event}, pull_request("stranger/name"))
     with pytest.raises(PublishError, match="this job has the files of stranger/name and a token"):
         check_trusted(context, [])
 
 
 def test_a_workflow_run_that_checked_out_the_fork_does_not_publish() -> None:
-    """The right event with the wrong files is as bad."""
+    """A trusted event with the files of a fork is refused too."""
     context = read_context(ENVIRON, workflow_run())
     check_trusted(context, [OTHER_SHA])
     check_trusted(context, [])
-    for files in ([SHA], [OTHER_SHA, "c" * 40, SHA]):  # the last is a merge of it
+    for files in ([SHA], [OTHER_SHA, "c" * 40, SHA]):  # the last list has a merge of the fork
         with pytest.raises(PublishError, match="files of stranger/name"):
             check_trusted(context, files)
 
 
-def test_ones_own_pull_request_may_be_published_from_its_job() -> None:
-    """A branch of this repository is nobody else's."""
+def test_a_pull_request_of_the_repository_may_be_published_from_its_job() -> None:
+    """A branch of the same repository is trusted."""
     context = read_context(ENVIRON | {"GITHUB_EVENT_NAME": "pull_request"}, pull_request("owner/name"))
     check_trusted(context, [SHA])
