@@ -73,7 +73,7 @@ def test_containers_go_up_and_down_by_command(bench: Bench, fake: FakeDocker) ->
     assert (status.code, status.out) == (Exit.PASS, "backend    up\ndb         up\n")
     assert bench("stack", "logs", "--stack", "mine").out == "backend    listening\ndb         listening\n"
     assert bench("stack", "logs", "db", "--stack", "mine").out.strip() == "listening"
-    assert fake.asked("logs", "--tail", "50", "d" * 64)
+    assert fake.was_called("logs", "--tail", "50", "d" * 64)
     assert "2 containers ended" in bench("stack", "down", "--stack", "mine").err
     assert bench("stack", "status", "--stack", "mine").code == Exit.TARGET
 

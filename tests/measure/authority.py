@@ -1,4 +1,4 @@
-"""An authority that lives as long as a test, and certificates of it as Docker's own recipe makes them."""
+"""A certificate authority for a test. Its certificates are like those of Docker's own instructions."""
 
 import datetime as dt
 import ipaddress
@@ -17,35 +17,40 @@ _PLAIN = serialization.NoEncryption()
 
 
 class Authority:
-    """Signs certificates; its own is what others trust."""
+    """Signs certificates."""
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _named("authority")
         constraint = x509.BasicConstraints(ca=True, path_length=None)
         made = _builder(self._name, self._name, self._key).add_extension(constraint, critical=True)
-        self._calibration = made.sign(self._key, hashes.SHA256())
+        self._certificate = made.sign(self._key, hashes.SHA256())
 
     def issue(
         self, folder: Path, trusted: "Authority | None" = None, passphrase: bytes | None = None
     ) -> Path:
-        """Write `cert.pem` and `key.pem` for 127.0.0.1, and `ca.pem` of whom they trust: us, if no other.
+        """Write `cert.pem` and `key.pem` for 127.0.0.1, and `ca.pem` of the trusted authority.
 
-        It has no identifier of the authority's key, for Docker's recipe does not ask for one.
+        The certificate has no authority key identifier, because Docker's instructions do not request one.
+
+        Args:
+            folder: The folder to create.
+            trusted: The authority in `ca.pem`; None for this one.
+            passphrase: Encrypts the key; None for a plain key.
         """
         key = ec.generate_private_key(ec.SECP256R1())
-        where = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
         made = _builder(_named("somebody"), self._name, key)
-        signed = made.add_extension(where, critical=False).add_extension(usage, critical=False)
-        calibration = signed.sign(self._key, hashes.SHA256())
-        kept = serialization.BestAvailableEncryption(passphrase) if passphrase else _PLAIN
+        signed = made.add_extension(address, critical=False).add_extension(usage, critical=False)
+        certificate = signed.sign(self._key, hashes.SHA256())
+        encryption = serialization.BestAvailableEncryption(passphrase) if passphrase else _PLAIN
         folder.mkdir(parents=True)
         pem = serialization.Encoding.PEM
-        (folder / "ca.pem").write_bytes((trusted or self)._calibration.public_bytes(pem))
-        (folder / "cert.pem").write_bytes(calibration.public_bytes(pem))
+        (folder / "ca.pem").write_bytes((trusted or self)._certificate.public_bytes(pem))
+        (folder / "cert.pem").write_bytes(certificate.public_bytes(pem))
         (folder / "key.pem").write_bytes(
-            key.private_bytes(pem, serialization.PrivateFormat.TraditionalOpenSSL, kept)
+            key.private_bytes(pem, serialization.PrivateFormat.TraditionalOpenSSL, encryption)
         )
         return folder
 

@@ -1,4 +1,4 @@
-"""What the tests of measuring share."""
+"""Fixtures of the tests of `bench.measure`."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.measure.fake_docker import FakeDocker, install
 
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
-    """A `docker` that answers as if all went well, in a folder with a compose file."""
+    """Provide a fake `docker` whose commands succeed, in a folder with a compose file."""
     monkeypatch.chdir(tmp_path)
     for name in ("JWT_SECRET", "DB_PASSWORD", "MODEL", "BACKEND_IMAGE"):
         monkeypatch.delenv(name, raising=False)

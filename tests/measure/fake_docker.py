@@ -1,4 +1,4 @@
-"""A `docker` program that does nothing but remember what it was asked, and answer what a test wants."""
+"""A fake `docker` program that stores its calls and prints the answers of a test."""
 
 import json
 import os
@@ -15,28 +15,27 @@ _PROGRAM = """#!{python} -SE
 import json, os, sys
 from pathlib import Path
 
-home, said = Path(os.environ["DOCKER_FAKE"]), sys.argv[1:]
+home = Path(os.environ["DOCKER_FAKE"])
+arguments = sys.argv[1:]
 with (home / "calls").open("a") as calls:
-    print(json.dumps({{"said": said, "env": dict(os.environ)}}), file=calls)
-answers = json.loads((home / "answers").read_text())
-words, up = " ".join(said), home / "up"
-for start, (code, out, err) in answers["said"].items():
+    print(json.dumps({{"arguments": arguments, "env": dict(os.environ)}}), file=calls)
+settings = json.loads((home / "answers").read_text())
+words = " ".join(arguments)
+up = home / "up"
+for start, (code, out, err) in settings["answers"].items():
     if start in words:
         print(out)
         print(err, file=sys.stderr)
         sys.exit(code)
-match said:
-    case ["context", "inspect", *_]:
-        host = {{"docker": {{"Host": "unix:///nowhere/docker.sock"}}}}
-        print(json.dumps({{"Name": "default", "Endpoints": host, "Storage": {{"TLSPath": "<IN MEMORY>"}}}}))
+match arguments:
     case ["compose", *_, "config"]:
-        print(json.dumps(answers["config"]))
+        print(json.dumps(settings["config"]))
     case ["compose", *_, "up", "--detach", "--no-build"]:
         up.touch()
     case ["container", "ls", *_] if up.exists():
-        print(*(each["Id"] for each in answers["containers"]))
+        print(*(each["Id"] for each in settings["containers"]))
     case ["container", "inspect", *ids]:
-        found = [each for each in answers["containers"] if each["Id"] in ids] if up.exists() else []
+        found = [each for each in settings["containers"] if each["Id"] in ids] if up.exists() else []
         print(json.dumps(found))
         if len(found) < len(ids):
             sys.exit("Error: No such container: x")
@@ -45,20 +44,20 @@ match said:
     case ["image", "inspect", *_]:
         print("sha256:" + "0" * 64)
     case ["logs", *_]:
-        print(answers["log"])
+        print(settings["log"])
 """
 
 
 class FakeDocker:
-    """The program's answers, which a test may change, and what it was asked.
+    """The answers of the program, which a test may change before `write`, and its calls.
 
     Args:
-        folder: Where it is put.
+        folder: The folder of the program.
     """
 
     def __init__(self, folder: Path) -> None:
         self._home = folder
-        self.said: dict[str, tuple[int, str, str]] = {}
+        self.answers: dict[str, tuple[int, str, str]] = {}
         self.config: dict[str, Any] = {"services": {"backend": {"image": "ours:1"}, "db": {"image": "db:1"}}}
         self.containers = [inspected("backend"), inspected("db", ports={})]
         self.log = "listening"
@@ -69,37 +68,39 @@ class FakeDocker:
         self.write()
 
     def write(self) -> None:
-        """Let the program know what to answer from now on."""
-        answers = {
-            "said": self.said,
+        """Give the answers to the program."""
+        content = {
+            "answers": self.answers,
             "config": self.config,
             "containers": self.containers,
             "log": self.log,
         }
-        (self._home / "answers").write_text(json.dumps(answers))
+        (self._home / "answers").write_text(json.dumps(content))
 
     def start(self) -> None:
-        """Let the containers be there, as after `compose up`."""
+        """Start the containers, as `compose up` does."""
         (self._home / "up").touch()
 
     @property
     def calls(self) -> list[list[str]]:
-        """The arguments of each call."""
-        return [each["said"] for each in self._read()]
+        """Arguments of each call."""
+        return [call["arguments"] for call in self._read()]
 
     @property
     def up_environment(self) -> dict[str, str]:
-        """The variables that `compose up` saw."""
-        found: dict[str, str] = next(each["env"] for each in self._read() if "up" in each["said"])
-        return found
+        """Variables of `compose up`."""
+        variables: dict[str, str] = next(call["env"] for call in self._read() if "up" in call["arguments"])
+        return variables
 
-    def asked(self, *words: str) -> bool:
-        """Whether a call begins with these words."""
+    def was_called(self, *words: str) -> bool:
+        """Return whether a call begins with these words."""
         return any(call[: len(words)] == list(words) for call in self.calls)
 
-    def looked_for(self, label: str) -> bool:
-        """Whether all containers with a label were asked for."""
-        return self.asked("container", "ls", "--all", "--no-trunc", "--quiet", "--filter", f"label={label}")
+    def listed(self, label: str) -> bool:
+        """Return whether a call listed the containers with a label."""
+        return self.was_called(
+            "container", "ls", "--all", "--no-trunc", "--quiet", "--filter", f"label={label}"
+        )
 
     def _read(self) -> list[dict[str, Any]]:
         calls = self._home / "calls"
@@ -107,8 +108,8 @@ class FakeDocker:
 
 
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
-    """Put the program before all others on PATH."""
-    made = FakeDocker(folder / "fake")
+    """Put the program first on PATH."""
+    fake = FakeDocker(folder / "fake")
     monkeypatch.setenv("PATH", f"{folder / 'fake'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("DOCKER_FAKE", str(folder / "fake"))
-    return made
+    return fake

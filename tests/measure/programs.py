@@ -1,4 +1,4 @@
-"""Small services for stacks in tests: each is a Python program of a few lines."""
+"""Small services for stacks in tests: Python programs of a few lines."""
 
 import sys
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ PROGRAMS = {
 
 
 def make_stack(programs: Mapping[str, str], timeout_s: float = 20.0, **service: object) -> Stack:
-    """A stack of these programs, by service."""
+    """Return a stack of programs, by service."""
     services = {
         name: Service.model_validate(
             {"command": [sys.executable, "-c", PROGRAMS[program]], "start_timeout_s": timeout_s, **service}

@@ -21,20 +21,20 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_stack_stays_up_until_it_is_taken_down() -> None:
-    """What `up` starts, `status` sees and `down` ends, with its files."""
+def test_a_stack_stays_up_until_down() -> None:
+    """`status` shows the services that `up` started, and `down` ends them and removes the files."""
     stack = make_stack({"one": "good", "two": "good"})
     try:
         assert detached.up(stack, SECRET, {}).keys() == {"one", "two"}
         assert detached.statuses("trial") == {"one": "up", "two": "up"}
         assert detached.is_up("trial")
-        live = detached.attach(stack, SECRET)
-        assert live.find_dead_service() is None
-        assert live.url("one") == "http://127.0.0.1:1"
-        os.kill(live.pids["two"], signal.SIGKILL)
-        psutil.wait_procs([psutil.Process(live.pids["two"])], timeout=10)
+        running = detached.attach(stack, SECRET)
+        assert running.find_dead_service() is None
+        assert running.url("one") == "http://127.0.0.1:1"
+        os.kill(running.pids["two"], signal.SIGKILL)
+        psutil.wait_procs([psutil.Process(running.pids["two"])], timeout=10)
         assert not detached.is_up("trial")
-        assert (live.find_dead_service() or "").startswith("service 'two' ended; its log is")
+        assert (running.find_dead_service() or "").startswith("service 'two' ended; its log is")
     finally:
         ended = detached.down("trial")
     assert ended == 1
@@ -42,8 +42,8 @@ def test_a_stack_stays_up_until_it_is_taken_down() -> None:
     assert not (detached.FOLDER / "trial").exists()
 
 
-def test_a_stack_that_lost_a_service_is_replaced_whole() -> None:
-    """What still ran of it ends when it is started anew: it would be in no file, and `down` not find it."""
+def test_up_replaces_a_stack_that_lost_a_service() -> None:
+    """The remaining service ends: the new state file does not contain it, so `down` could not end it."""
     stack = make_stack({"one": "good", "two": "good"})
     try:
         detached.up(stack, SECRET, {})
@@ -68,8 +68,8 @@ def test_a_stubborn_service_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-def test_the_secret_is_in_no_file() -> None:
-    """What `up` remembers holds no secret."""
+def test_no_file_contains_the_secret() -> None:
+    """This includes the state file."""
     try:
         detached.up(make_stack({"one": "good"}), SECRET, {})
         files = [path for path in detached.FOLDER.rglob("*") if path.is_file()]
@@ -80,7 +80,7 @@ def test_the_secret_is_in_no_file() -> None:
 
 
 def test_a_second_up_is_refused() -> None:
-    """A stack that is up is not started again, and the error says how to end it."""
+    """The hint is the command that ends it."""
     stack = make_stack({"one": "good"})
     try:
         detached.up(stack, SECRET, {})
@@ -92,32 +92,32 @@ def test_a_second_up_is_refused() -> None:
 
 
 def test_a_stack_that_does_not_start_leaves_nothing_running() -> None:
-    """When a service fails, those before it are ended, and the stack counts as not started."""
+    """Earlier services end, and the stack counts as not started."""
     before = {child.pid for child in psutil.Process().children()}
     with pytest.raises(TargetError, match="service 'two' did not start"):
         detached.up(make_stack({"one": "good", "two": "broken"}), SECRET, {})
     assert detached.statuses("trial") == {}
-    after = {c.pid for c in psutil.Process().children() if c.status() != psutil.STATUS_ZOMBIE}
+    after = {child.pid for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE}
     assert after <= before
 
 
-def test_wrong_stacks_and_services_are_refused() -> None:
-    """A stack without services and a port for an unknown service are errors of the caller's."""
+def test_unknown_services_are_refused() -> None:
+    """A stack without services and a port for an unknown service are configuration errors."""
     with pytest.raises(ConfigError, match="has no services to start"):
         detached.up(Stack(name="far", purpose="x"), SECRET, {})
     with pytest.raises(ConfigError, match="has no service 'front'"):
         detached.up(make_stack({"one": "good"}), SECRET, {"front": 1})
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    """Where the stack's files cannot be put, the path is named."""
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    """The message contains the path."""
     (tmp_path / ".bench").write_text("a file stands here")
     with pytest.raises(StoreError, match=r"cannot write .*trial"):
         detached.up(make_stack({"one": "good"}), SECRET, {})
 
 
-def test_a_lost_memory_is_said(tmp_path: Path) -> None:
-    """Attaching to a stack whose file is gone or broken says so."""
+def test_a_missing_or_damaged_state_file_is_an_error(tmp_path: Path) -> None:
+    """`attach` needs it; `statuses` treats the stack as not started."""
     with pytest.raises(StoreError, match=r"cannot read .*state\.json"):
         detached.attach(make_stack({"one": "good"}), SECRET)
     home = tmp_path / detached.FOLDER / "trial"
@@ -128,8 +128,8 @@ def test_a_lost_memory_is_said(tmp_path: Path) -> None:
     assert detached.statuses("trial") == {}
 
 
-def test_another_process_of_that_number_is_not_ours(tmp_path: Path) -> None:
-    """A process with the same number that started at another time is left alone."""
+def test_a_process_that_reuses_an_id_is_kept(tmp_path: Path) -> None:
+    """It started at another time, so `down` does not end it."""
     home = tmp_path / detached.FOLDER / "trial"
     home.mkdir(parents=True)
     state = {"urls": {"one": "http://x"}, "processes": {"one": {"pid": os.getpid(), "started": 1.0}}}

@@ -17,16 +17,16 @@ from tests.measure.stacks.test_compose import make_stack
 
 
 def up(stack: Stack, **ports: int) -> dict[str, str]:
-    """Start a stack that must not warn of anything."""
+    """Start a stack; a warning fails the test."""
 
-    def warned(text: str) -> None:
+    def fail(text: str) -> None:
         raise AssertionError(text)
 
-    return dict(persistent.up(stack, ports, warned))
+    return dict(persistent.up(stack, ports, fail))
 
 
-def test_containers_stay_up_until_they_are_taken_down(fake: FakeDocker) -> None:
-    """What `up` starts under the folder's name, `status` and `logs` see and `down` removes."""
+def test_containers_stay_up_until_down(fake: FakeDocker) -> None:
+    """`status` and `logs` show the containers that `up` started, and `down` removes them."""
     stack = make_stack()
     assert persistent.statuses(stack) == {}
     assert up(stack, backend=40000) == {"backend": "http://127.0.0.1:40000"}
@@ -48,8 +48,8 @@ def test_containers_stay_up_until_they_are_taken_down(fake: FakeDocker) -> None:
         persistent.logs(stack, None, 5)
 
 
-def test_secrets_that_were_made_up_are_for_their_owner_only(fake: FakeDocker) -> None:
-    """A later command finds them, and nobody else can read them."""
+def test_only_the_owner_can_read_generated_secrets(fake: FakeDocker) -> None:
+    """A later command of the owner finds them."""
     stack = make_stack()
     up(stack)
     (path,) = (path for path in Path(".bench").rglob("*") if path.is_file())
@@ -60,8 +60,10 @@ def test_secrets_that_were_made_up_are_for_their_owner_only(fake: FakeDocker) ->
     assert not path.exists()
 
 
-def test_secrets_of_the_callers_are_not_kept(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are in no file, so a later command must have them as well."""
+def test_secrets_of_the_environment_are_not_written(
+    fake: FakeDocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later command needs them in its environment too."""
     stack, value = make_stack(), secrets.token_hex(8)
     for name in ("JWT_SECRET", "DB_PASSWORD"):
         monkeypatch.setenv(name, value)
@@ -76,8 +78,8 @@ def test_secrets_of_the_callers_are_not_kept(fake: FakeDocker, monkeypatch: pyte
     assert "bench stack down --stack trial" in (caught.value.hint or "")
 
 
-def test_another_image_is_another_stack(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stack that is up is not measured as if it had the images that are named now."""
+def test_a_stack_with_another_image_is_not_used(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable of the image changed after the start."""
     stack = make_stack()
     up(stack)
     monkeypatch.setenv("BACKEND_IMAGE", "ours:2")
@@ -88,8 +90,8 @@ def test_another_image_is_another_stack(fake: FakeDocker, monkeypatch: pytest.Mo
     assert fake.calls
 
 
-def test_a_lost_file_is_as_if_nothing_was_kept(fake: FakeDocker) -> None:
-    """Then the secrets must come from the environment, and the error says which."""
+def test_without_a_state_file_secrets_come_from_the_environment(fake: FakeDocker) -> None:
+    """The error names the missing one."""
     stack = make_stack()
     up(stack)
     for text in ('{"half', "[]"):
@@ -99,8 +101,8 @@ def test_a_lost_file_is_as_if_nothing_was_kept(fake: FakeDocker) -> None:
     assert fake.calls
 
 
-def test_a_stack_that_fails_leaves_nothing(fake: FakeDocker) -> None:
-    """Neither containers nor files; the error has the service's last words."""
+def test_a_failed_start_leaves_no_container_and_no_file(fake: FakeDocker) -> None:
+    """The error contains the end of the log."""
     fake.containers[0] = inspected("backend", Health={"Status": "unhealthy"})
     fake.log = "no database"
     fake.write()
@@ -111,21 +113,19 @@ def test_a_stack_that_fails_leaves_nothing(fake: FakeDocker) -> None:
     assert [path for path in Path(".bench").rglob("*") if path.is_file()] == []
 
 
-def test_a_stack_that_does_not_answer_leaves_nothing(
-    fake: FakeDocker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Being healthy is not enough: a test user is to be answered. The error has the ends of the logs."""
+def test_a_stack_that_does_not_answer_is_removed(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A healthy stack must also answer a test user. The error contains the last lines of the logs."""
     monkeypatch.setattr(persistent, "_READY_TIMEOUT_S", 0.0)
     content = make_stack().model_dump(mode="json", exclude_defaults=True)
     stack = Stack.model_validate(content | {"ready": {"service": "backend", "path": "/health"}})
     with pytest.raises(TargetError, match=r"(?s)was not ready within 0 s.*backend: listening"):
         up(stack)
     assert persistent.statuses(stack) == {}
-    assert fake.asked("rm", "--force")
+    assert fake.was_called("rm", "--force")
 
 
-def test_wrong_stacks_and_services_are_refused(fake: FakeDocker) -> None:
-    """A stack that runs elsewhere, and a port for a service that has none to choose."""
+def test_unknown_services_are_refused(fake: FakeDocker) -> None:
+    """A stack that runs elsewhere has none, and `db` has no port to choose."""
     with pytest.raises(ConfigError, match="has no services to start"):
         up(Stack(name="far", purpose="x"))
     with pytest.raises(ConfigError, match="has no service 'db'") as caught:
@@ -134,16 +134,16 @@ def test_wrong_stacks_and_services_are_refused(fake: FakeDocker) -> None:
     assert fake.calls == []
 
 
-def test_a_folder_that_cannot_be_written_is_said(fake: FakeDocker) -> None:
-    """Before any container is there."""
+def test_a_folder_that_cannot_be_written_is_an_error(fake: FakeDocker) -> None:
+    """No container starts."""
     Path(".bench").write_text("a file stands here")
     with pytest.raises(StoreError, match=r"cannot write .*containers\.json"):
         up(make_stack())
     assert not any("up" in call for call in fake.calls)
 
 
-def test_processes_have_logs_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a process announced and what it complained of; the last lines of both."""
+def test_processes_have_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They contain the last lines of stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JWT_SECRET", secrets.token_hex(20))
     stack = make_processes({"one": "good"})

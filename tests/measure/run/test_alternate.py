@@ -26,7 +26,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _spec() -> RunSpec:
-    """`quick` in a moment."""
+    """Return a short version of `quick`."""
     spec = scenarios.load("quick")
     phase = {"executor": "per-vu-iterations", "vus": 4, "iterations": 2}
     content = spec.scenario.model_dump(mode="json") | {"phases": [phase], "thresholds": {}}
@@ -34,14 +34,14 @@ def _spec() -> RunSpec:
 
 
 def _repository(folder: Path) -> tuple[str, str]:
-    """A repository with two commits; gives their ids."""
+    """Create a repository with two commits, and return their ids."""
 
     def git(*arguments: str) -> str:
         identity = ["-c", "user.name=Tess Ter", "-c", "user.email=tess@example.invalid"]
-        done = subprocess.run(
+        completed = subprocess.run(
             ["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True
         )
-        return done.stdout.strip()
+        return completed.stdout.strip()
 
     git("init", "--quiet")
     ids = []
@@ -53,8 +53,8 @@ def _repository(folder: Path) -> tuple[str, str]:
     return ids[0], ids[1]
 
 
-def test_both_are_measured_in_turns_each_under_its_own_conditions() -> None:
-    """Each pair has a run of both, ABBA; a delay in the head's backend is the head's alone."""
+def test_two_versions_alternate_each_with_its_own_conditions() -> None:
+    """The order is ABBA, and an injection into HEAD changes HEAD only."""
     notes: list[str] = []
     stack = stacks.load("embedded")
     base = Arm("old", stack, ALONE)
@@ -68,19 +68,19 @@ def test_both_are_measured_in_turns_each_under_its_own_conditions() -> None:
     assert other.combined.summary.outcomes == {Outcome.OK: 4 * 8}
     assert other.combined.provenance.injections == {"backend.delay_ms": 120.0}
     assert one.combined.provenance.injections == {}
-    # A busy machine may make these short runs invalid; what is compared is compared all the same.
+    # A busy machine may make these short runs invalid; the comparison does not need valid ones.
     ours, theirs = (
-        [run.model_copy(update={"validity": Validity(valid=True)}) for run in each.runs]
-        for each in (one, other)
+        [run.model_copy(update={"validity": Validity(valid=True)}) for run in version.runs]
+        for version in (one, other)
     )
-    metrics = {each.key: each for each in compare_pairs(ours, theirs, other.combined, "old").metrics}
+    metrics = {metric.key: metric for metric in compare_pairs(ours, theirs, other.combined, "old").metrics}
     backend = metrics["tier.backend_ms"]
     assert backend.head is not None
     assert backend.head >= 119.0
 
 
-def test_ctrl_c_is_an_interruption_and_no_failed_measurement() -> None:
-    """What the user breaks off is not measured again and is nobody's fault."""
+def test_ctrl_c_is_an_interrupt_and_not_a_failed_measurement() -> None:
+    """Ctrl-C during a run raises KeyboardInterrupt."""
     spec = _spec()
     phase = {"executor": "constant-vus", "vus": 1, "duration_s": 600, "think_time_s": (1, 1)}
     content = spec.scenario.model_dump(mode="json") | {"phases": [phase]}
@@ -93,8 +93,8 @@ def test_ctrl_c_is_an_interruption_and_no_failed_measurement() -> None:
         alternate(long, arm, arm, 4, listener)
 
 
-def test_a_commit_is_checked_out_beside_the_folder(tmp_path: Path) -> None:
-    """The files are those of the commit, the folder keeps its own, and afterwards nothing is left."""
+def test_a_commit_is_checked_out_into_another_folder(tmp_path: Path) -> None:
+    """The current folder keeps its files, and the other one is removed."""
     first, second = _repository(tmp_path)
     with check_out(first) as tree:
         assert (tree / "file.txt").read_text() == "first"
@@ -106,14 +106,14 @@ def test_a_commit_is_checked_out_beside_the_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ref", ["nowhere", "--help", ""])
-def test_a_commit_that_is_none_is_refused(tmp_path: Path, ref: str) -> None:
-    """What names no commit is an error of the user's, not of git's, and no option of git's either."""
+def test_an_unknown_commit_is_a_configuration_error(tmp_path: Path, ref: str) -> None:
+    """An option of git is not passed on."""
     _repository(tmp_path)
     with pytest.raises(ConfigError, match=r"commit|check out"), check_out(ref):
         pass
 
 
 def test_outside_a_repository_there_is_no_commit() -> None:
-    """Where nothing is versioned nothing can be checked out."""
+    """The message contains the name."""
     with pytest.raises(ConfigError, match="cannot check out 'HEAD'"):
         commit_of("HEAD")

@@ -46,14 +46,14 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _short(**changes: Any) -> RunSpec:
-    """`quick` in a second."""
+    """Return `quick` with a duration of one second."""
     spec = scenarios.load("quick")
     content = spec.scenario.model_dump(mode="json") | {"phases": [SHORT], "thresholds": {}} | changes
     return spec.model_copy(update={"scenario": Scenario.model_validate(content)})
 
 
 def _fast(**model: str) -> Stack:
-    """The embedded stack with a model that is much faster and tiers that are more patient."""
+    """Return the embedded stack with a faster model and longer timeouts."""
     content = stacks.load("embedded").model_dump(mode="json")
     content["services"]["model"]["environment"] |= {"MODEL_DECODE_TPS": "20000", **model}
     for tier in ("agent", "backend"):
@@ -61,8 +61,8 @@ def _fast(**model: str) -> Stack:
     return Stack.model_validate(content)
 
 
-class Ears:
-    """Hears what a run says."""
+class Events:
+    """Records the events of a run."""
 
     def __init__(self, on_progress: Callable[[Progress], None] = lambda _: None) -> None:
         self.progress: list[Progress] = []
@@ -71,10 +71,10 @@ class Ears:
         self._on_progress = on_progress
 
     def listener(self) -> Listener:
-        """Their other end."""
-        return Listener(progress=self._hear, note=self.notes.append, warning=self.warnings.append)
+        """Return the listener that fills it."""
+        return Listener(progress=self._add, note=self.notes.append, warning=self.warnings.append)
 
-    def _hear(self, progress: Progress) -> None:
+    def _add(self, progress: Progress) -> None:
         self.progress.append(progress)
         self._on_progress(progress)
 
@@ -84,11 +84,11 @@ def _children() -> set[int]:
     return {child.pid for child in found if child.status() != psutil.STATUS_ZOMBIE}
 
 
-def test_a_run_measures_the_whole_stack_and_leaves_nothing() -> None:
-    """Every request succeeds, every tier says its share, every process is watched, and all are gone."""
+def test_a_run_measures_the_stack_and_ends_it() -> None:
+    """Every request succeeds, every tier and process has values, and no process remains."""
     before = _children()
-    ears = Ears()
-    result, recording = measure(_short(), _fast(), PLAIN, ears.listener())
+    events = Events()
+    result, recording = measure(_short(), _fast(), PLAIN, events.listener())
     assert result.summary.outcomes == {Outcome.OK: len(recording.samples)}
     assert len(recording.samples) >= 3
     assert {tier_key(name) for name in TIER_TIMES} <= result.summary.metrics.keys()
@@ -97,32 +97,32 @@ def test_a_run_measures_the_whole_stack_and_leaves_nothing() -> None:
     assert result.stop is None
     assert result.provenance.injections == {}
     assert result.fingerprint.simulated
-    assert ears.progress
-    assert all(each.vus in {0, 3} for each in ears.progress)
-    assert all(each.in_flight in range(4) for each in ears.progress)
-    assert {sample.source for each in ears.progress for sample in each.resources} <= {"host", *watched}
-    assert not ears.warnings
+    assert events.progress
+    assert all(each.vus in {0, 3} for each in events.progress)
+    assert all(each.in_flight in range(4) for each in events.progress)
+    assert {sample.source for each in events.progress for sample in each.resources} <= {"host", *watched}
+    assert not events.warnings
     assert _children() == before
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no processor affinity here")
-def test_the_load_and_the_stack_can_have_cores_of_their_own() -> None:
-    """Who is held to which cores is noted, and that the machine was looked at."""
+def test_the_load_and_the_stack_can_have_separate_cores() -> None:
+    """The result contains the cores of both."""
     core = min(os.sched_getaffinity(0))
     held = replace(PLAIN, cores=((core,), (core,)))
-    result, _ = measure(_short(), _fast(), held, Ears().listener())
+    result, _ = measure(_short(), _fast(), held, Events().listener())
     assert result.host is not None
     assert result.host.pinned == {"load generator": (core,), "stack": (core,)}
     assert result.host.cores == len(os.sched_getaffinity(0))
 
 
-def test_the_tiers_claim_no_more_than_the_whole() -> None:
+def test_tier_times_add_up_to_at_most_the_response_time() -> None:
     """The times that the tiers claim for themselves add up to no more than a user waited.
 
     They may to more than the service time: the moment of sending is noted when the system has taken the
     bytes, and a busy machine may let the other end read them before it lets us look at the clock.
     """
-    _, recording = measure(_short(), _fast(), PLAIN, Ears().listener())
+    _, recording = measure(_short(), _fast(), PLAIN, Events().listener())
     for sample in recording.samples:
         rounding_ms = 0.005 * len(sample.tier_times)
         assert (
@@ -130,29 +130,29 @@ def test_the_tiers_claim_no_more_than_the_whole() -> None:
         )
 
 
-def test_an_injected_delay_is_found_in_its_tier() -> None:
-    """A delay in one tier is in that tier's time, whole, and is noted in the result."""
+def test_an_injected_delay_appears_in_its_tier() -> None:
+    """The tier's time contains the complete delay, and the result contains the injection."""
     injections = {"backend.delay_ms": 80.0}
     result, recording = measure(
-        _short(), _fast(), Conditions(injections=injections, calibrated=False), Ears().listener()
+        _short(), _fast(), Conditions(injections=injections, calibrated=False), Events().listener()
     )
     assert all(sample.tier_times["backend"] >= 79.0 for sample in recording.samples)
     assert result.provenance.injections == injections
 
 
-def test_a_service_that_dies_ends_the_run_and_keeps_it() -> None:
-    """When a service dies, the run stops with its name, and what was measured is returned."""
+def test_a_dead_service_stops_the_run() -> None:
+    """The reason names the service, and the recording contains the requests so far."""
     before, killed = _children(), list[int]()
 
-    def kill_the_model(progress: Progress) -> None:
+    def kill_model(progress: Progress) -> None:
         if progress.finished and not killed:
-            ours = [child for child in psutil.Process().children() if child.pid not in before]
-            model = next(child for child in ours if "model" in child.cmdline())
+            services = [child for child in psutil.Process().children() if child.pid not in before]
+            model = next(child for child in services if "model" in child.cmdline())
             killed.append(model.pid)
             model.kill()
 
     phase = {**SHORT, "duration_s": 60.0}
-    result, recording = measure(_short(phases=[phase]), _fast(), PLAIN, Ears(kill_the_model).listener())
+    result, recording = measure(_short(phases=[phase]), _fast(), PLAIN, Events(kill_model).listener())
     assert result.stop is not None
     assert result.stop.cause is StopCause.TARGET
     assert result.stop.reason.startswith("service 'model' ended by signal SIGKILL")
@@ -169,19 +169,22 @@ def test_an_interrupt_keeps_what_was_measured(number: signal.Signals) -> None:
             os.kill(os.getpid(), number)
 
     phase = {**SHORT, "duration_s": 60.0}
-    result, recording = measure(_short(phases=[phase]), _fast(), PLAIN, Ears(interrupt).listener())
+    result, recording = measure(_short(phases=[phase]), _fast(), PLAIN, Events(interrupt).listener())
     assert result.stop is not None
     assert result.stop.cause is StopCause.INTERRUPT
     assert any(sample.outcome is Outcome.OK for sample in recording.samples)
 
 
 def test_a_crossed_threshold_aborts_the_run() -> None:
-    """A threshold with `abort_on_fail` ends the run as soon as it is crossed."""
+    """A threshold with `abort_on_fail` stops the run when it is crossed."""
     urgent = {"threshold": "rate>0.95", "abort_on_fail": True, "delay_abort_eval_s": 0}
     phase = {**SHORT, "duration_s": 60.0}
     spec = _short(phases=[phase], thresholds={"success_ratio": [urgent]})
     result, _ = measure(
-        spec, _fast(), Conditions(injections={"model.error_ratio": 0.5}, calibrated=False), Ears().listener()
+        spec,
+        _fast(),
+        Conditions(injections={"model.error_ratio": 0.5}, calibrated=False),
+        Events().listener(),
     )
     assert result.stop is not None
     assert result.stop.cause is StopCause.THRESHOLD
@@ -189,56 +192,56 @@ def test_a_crossed_threshold_aborts_the_run() -> None:
     assert not any("ended early" in reason for reason in result.validity.reasons)
 
 
-def test_a_stack_that_is_up_is_used_and_left_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run on a stack that is up starts nothing, says so, and ends nothing; users come and go."""
+def test_a_stack_that_is_up_stays_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run uses it with a note, and adds and removes test users only."""
     monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
     stack = _fast()
     try:
         detached.up(stack, jwt_secret(os.environ, generate=False), {})
-        ears = Ears()
-        result, _ = measure(_short(), stack, PLAIN, ears.listener())
+        events = Events()
+        result, _ = measure(_short(), stack, PLAIN, events.listener())
         assert result.summary.outcomes.keys() == {Outcome.OK}
-        assert ears.notes == ["using the stack 'embedded', which is already up"]
+        assert events.notes == ["using the stack 'embedded', which is already up"]
         assert detached.is_up("embedded")
         with pytest.raises(ConfigError, match="is already up without it"):
             measure(
                 _short(),
                 stack,
                 Conditions(injections={"model.slowdown": 2.0}, calibrated=False),
-                ears.listener(),
+                events.listener(),
             )
         monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
         with pytest.raises(TargetError, match="refused the test user's token: 401"):
-            measure(_short(), stack, PLAIN, ears.listener())
+            measure(_short(), stack, PLAIN, events.listener())
     finally:
         detached.down("embedded")
 
 
-def test_what_cannot_go_together_is_refused() -> None:
-    """An address for a stack of ours, none for one elsewhere, and a token without users are errors."""
-    ears = Ears().listener()
+def test_settings_that_do_not_fit_a_stack_are_refused() -> None:
+    """A local stack takes no address; one that runs elsewhere needs its address and its secret."""
+    events = Events().listener()
     with pytest.raises(ConfigError, match="--url: stack 'embedded' runs on this machine"):
-        measure(_short(), _fast(), Conditions(urls={"backend": "http://127.0.0.1:1"}), ears)
+        measure(_short(), _fast(), Conditions(urls={"backend": "http://127.0.0.1:1"}), events)
     with pytest.raises(ConfigError, match="stack 'external' runs elsewhere"):
-        measure(_short(), stacks.load("external"), PLAIN, ears)
+        measure(_short(), stacks.load("external"), PLAIN, events)
     with pytest.raises(ConfigError, match="JWT_SECRET is not set"):
-        measure(_short(), stacks.load("external"), Conditions(urls={"backend": "http://127.0.0.1:1"}), ears)
+        measure(_short(), stacks.load("external"), Conditions(urls={"backend": "http://127.0.0.1:1"}), events)
 
 
-def test_users_cannot_be_where_none_are_declared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A target that wants tokens needs a stack that declares users."""
+def test_a_target_with_tokens_needs_declared_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the stack."""
     monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
     with pytest.raises(ConfigError, match="stack 'open' declares no users"):
         measure(
             _short(),
             Stack(name="open", purpose="x"),
             Conditions(urls=ELSEWHERE, calibrated=False),
-            Ears().listener(),
+            Events().listener(),
         )
 
 
-def test_tokens_are_renewed_while_the_load_goes_on() -> None:
-    """Tokens that live two seconds are followed by others in a run of three, without a request failing."""
+def test_tokens_are_renewed_during_the_load() -> None:
+    """With a lifetime of 2 s, a run of 3 s uses new tokens, and no request fails."""
     minted: list[str] = []
 
     def mint(number: int) -> str:
@@ -291,32 +294,32 @@ def _open_server() -> Iterator[str]:
         thread.join()
 
 
-def test_a_stack_elsewhere_needs_no_token_when_it_asks_for_none() -> None:
-    """A target without authentication is measured with its address alone, and no process of it is seen."""
+def test_a_target_without_authentication_needs_no_token() -> None:
+    """Its address is enough, and no process of it is read."""
     spec = make_spec(make_scenario(phases=[SHORT]), auth="none", path="/ask")
     with _open_server() as url:
         result, _ = measure(
             spec,
             Stack(name="mine", purpose="x"),
             Conditions(urls={"backend": url}, calibrated=False),
-            Ears().listener(),
+            Events().listener(),
         )
     assert result.summary.outcomes.keys() == {Outcome.OK}
     assert result.summary.resources.keys() - {HOST} == {GENERATOR}
 
 
-def test_nobody_needs_the_store_of_users_that_nobody_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model server is measured by its address alone: without a secret and without the stack's database."""
+def test_a_target_without_authentication_needs_no_user_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model server needs neither a secret nor the stack's database."""
     monkeypatch.delenv("MONGODB_URI", raising=False)
     spec = make_spec(make_scenario(phases=[SHORT]), auth="none", path="/ask", service="model")
     with _open_server() as url:
         conditions = Conditions(urls={"model": url}, calibrated=False)
-        result, _ = measure(spec, stacks.load("external"), conditions, Ears().listener())
+        result, _ = measure(spec, stacks.load("external"), conditions, Events().listener())
     assert result.summary.outcomes.keys() == {Outcome.OK}
 
 
-def test_a_target_beside_may_be_the_one_that_asks_who_it_is() -> None:
-    """Tokens are there when either of the two targets wants one, and go to that one alone."""
+def test_only_the_target_with_authentication_gets_tokens() -> None:
+    """This holds if the second target (`compare_with`) needs a token and the first does not."""
     compare_with = make_target(name="guarded", service="guarded", path="/ask")
     scenario = make_scenario(
         phases=[{"executor": "per-vu-iterations", "vus": 1, "iterations": 2}], compare_with="guarded"
@@ -328,17 +331,19 @@ def test_a_target_beside_may_be_the_one_that_asks_who_it_is() -> None:
         record(spec, subject, lambda _: None)
         assert _Json.tokens == {None, "Bearer mine"}
         with pytest.raises(ConfigError, match="JWT_SECRET is not set"):
-            measure(spec, stacks.load("external"), Conditions(urls=ELSEWHERE), Ears().listener())
+            measure(spec, stacks.load("external"), Conditions(urls=ELSEWHERE), Events().listener())
 
 
-def test_an_address_that_is_none_is_refused_at_once() -> None:
-    """Nobody waits a minute for what cannot be."""
+def test_an_invalid_address_is_refused_immediately() -> None:
+    """The run does not wait for it to answer."""
     with pytest.raises(ConfigError, match="invalid URL"):
-        measure(_short(), stacks.load("external"), Conditions(urls={"backend": "host:1"}), Ears().listener())
+        measure(
+            _short(), stacks.load("external"), Conditions(urls={"backend": "host:1"}), Events().listener()
+        )
 
 
-def test_recording_restores_what_it_changed() -> None:
-    """After a run Ctrl-C means again what it meant before."""
+def test_recording_restores_the_signal_handler() -> None:
+    """Ctrl-C has its previous effect, and no event loop remains."""
     before = signal.getsignal(signal.SIGINT)
     with _open_server() as url:
         record(make_spec(make_scenario(phases=[SHORT])), Subject([url]), lambda _: None)
@@ -347,20 +352,20 @@ def test_recording_restores_what_it_changed() -> None:
         asyncio.get_running_loop()
 
 
-def test_a_target_that_is_not_ready_in_time_is_told() -> None:
-    """Waiting ends with the last thing that was heard."""
+def test_the_error_after_the_ready_timeout_contains_the_last_answer() -> None:
+    """Here this is a refused connection."""
     with pytest.raises(TargetError, match=r"was not ready within 0\.2 s: ConnectError"):
         wait_until_ready("http://127.0.0.1:1/health", {}, 0.2)
 
 
-def test_nobody_waits_for_the_dead() -> None:
-    """A service that died ends the waiting at once."""
+def test_a_dead_service_ends_the_wait() -> None:
+    """The wait ends before its timeout."""
     with pytest.raises(TargetError, match="the model died"):
         wait_until_ready("http://127.0.0.1:1/health", {}, 600.0, lambda: "the model died")
 
 
-def test_a_process_that_is_gone_is_left_out() -> None:
-    """Resources of a process that ended are no longer sampled, those of the others are."""
+def test_an_ended_process_has_no_samples() -> None:
+    """Other processes are still sampled."""
     with psutil.Popen(["sleep", "600"]) as child:
         sampler = ResourceSampler({"child": child.pid, "never": 2**22 + 1}, [os.getpid()])
         sampler.sample(0.0)
@@ -371,16 +376,16 @@ def test_a_process_that_is_gone_is_left_out() -> None:
     assert generator.memory_bytes > 1_000_000
 
 
-def test_no_share_is_told_of_a_moment() -> None:
-    """The first reading has no interval, and one right after another would be all rounding: there is none."""
+def test_the_cpu_use_needs_an_interval() -> None:
+    """The first reading has none, and a reading soon after another one would consist of rounding."""
     sampler = ResourceSampler({}, [os.getpid()])
     assert sampler.sample(0.0) == []
     assert sampler.sample(0.01) == []
     assert len(sampler.sample(0.5)) == 1
 
 
-def test_a_run_says_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Outside a repository there is no commit; the ids of two runs differ and name the scenario."""
+def test_a_run_has_a_provenance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no commit outside a repository. Two run ids differ and contain the scenario."""
     made = provenance(new_run_id("quick"), {"model.slowdown": 1.3})
     assert (made.commit, made.dirty) == (None, None)
     assert made.injections == {"model.slowdown": 1.3}
@@ -391,8 +396,8 @@ def test_a_run_says_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None
     assert git_user() == "tess"
 
 
-def test_what_bench_writes_makes_no_run_dirty() -> None:
-    """Runs, locks, baselines and histories below the folder are nobody's change; anything else is."""
+def test_files_of_bench_do_not_make_a_run_dirty() -> None:
+    """Results, locks, baselines and histories do not count as changes; other files do."""
     for arguments in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "usual"]):
         Path("code.py").touch()
         named = ["-c", "user.name=Tess Ter", "-c", "user.email=tess@bench.invalid"]
@@ -406,55 +411,55 @@ def test_what_bench_writes_makes_no_run_dirty() -> None:
 
 
 def test_the_fingerprint_changes_with_the_work_and_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another load, message, stack or address is another fingerprint; another purpose or limit is not."""
+    """Load, messages, stack and address change it; purpose and thresholds do not."""
     spec, stack = _short(), _fast()
-    usual = fingerprint(spec, stack)
-    assert fingerprint(_short(purpose="Else.", thresholds={"e2e_ms": ["avg<1"]}), stack) == usual
-    assert fingerprint(spec.with_objectives({"e2e_ms": 1.0}), stack) == usual
-    assert fingerprint(_short(seed=1), stack).work_digest != usual.work_digest
-    assert fingerprint(spec, _fast(MODEL_SEED="2")).stack_digest != usual.stack_digest
-    assert fingerprint(spec, stack, {"backend": "http://x"}).stack_digest != usual.stack_digest
+    original = fingerprint(spec, stack)
+    assert fingerprint(_short(purpose="Else.", thresholds={"e2e_ms": ["avg<1"]}), stack) == original
+    assert fingerprint(spec.with_objectives({"e2e_ms": 1.0}), stack) == original
+    assert fingerprint(_short(seed=1), stack).work_digest != original.work_digest
+    assert fingerprint(spec, _fast(MODEL_SEED="2")).stack_digest != original.stack_digest
+    assert fingerprint(spec, stack, {"backend": "http://x"}).stack_digest != original.stack_digest
     monkeypatch.setenv("ImageOS", "ubuntu24")
     monkeypatch.setenv("ImageVersion", "20260101.1")
     assert fingerprint(spec, stack).system == "ubuntu24-20260101.1"
 
 
-def test_users_that_cannot_be_noted_stop_the_run(tmp_path: Path) -> None:
-    """A folder that cannot be written ends a run before anybody is put into the stack."""
+def test_a_journal_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
+    """No test user is added."""
     (tmp_path / ".bench").write_text("a file stands here")
     with pytest.raises(StoreError, match="cannot write"):
-        measure(_short(), _fast(), PLAIN, Ears().listener())
+        measure(_short(), _fast(), PLAIN, Events().listener())
 
 
 @pytest.mark.parametrize(
     "name", ["timeout", "agent-quick", "agent-interception", "agent-comparison", "conversation", "cancel"]
 )
 def test_every_kind_of_scenario_runs_on_the_embedded_stack(name: str) -> None:
-    """Cases, turns, fixtures, expectations and the agent's own answers all come out right."""
+    """This covers cases, conversations, fixtures, expectations and the agent's own answers."""
     spec = scenarios.load(name)
     patient = spec.scenario.model_copy(update={"request_timeout_s": PATIENCE_S})
     spec = spec.model_copy(update={"scenario": patient})
-    result, recording = measure(spec, _fast(), PLAIN, Ears().listener())
+    result, recording = measure(spec, _fast(), PLAIN, Events().listener())
     right = {Outcome.OK, Outcome.CANCELLED} if name == "cancel" else {Outcome.OK}
     assert [sample for sample in recording.samples if sample.outcome not in right] == []
     assert not any(threshold.crossed for threshold in result.thresholds)
 
 
-def test_a_slot_that_is_not_freed_is_found() -> None:
-    """A model that goes on for who has left keeps the next ones waiting, and the run says so.
+def test_a_slot_that_is_not_freed_crosses_the_recovery_threshold() -> None:
+    """A model that continues cancelled answers delays the next requests.
 
-    One after the other, and each for a second of its own, so that a busy machine is no matter beside it.
+    The requests run one after another and take seconds, so that a busy machine does not matter.
     """
     calm = {"executor": "per-vu-iterations", "vus": 1, "iterations": 3, "duration_s": 600}
-    left = calm | {"vus": 10, "iterations": 1, "cancel_ratio": 1.0, "cancel_after_s": (0.5, 1.0)}
+    cancelled = calm | {"vus": 10, "iterations": 1, "cancel_ratio": 1.0, "cancel_after_s": (0.5, 1.0)}
     spec = scenarios.load("cancel")
-    content = spec.scenario.model_dump(mode="json") | {"phases": [calm, left, calm]}
+    content = spec.scenario.model_dump(mode="json") | {"phases": [calm, cancelled, calm]}
     spec = spec.model_copy(update={"scenario": Scenario.model_validate(content)})
     result, _ = measure(
         spec,
         _fast(MODEL_DECODE_TPS="30", OLLAMA_NUM_PARALLEL="1"),
         Conditions(injections={"model.keeps_slots": 1.0}, calibrated=False),
-        Ears().listener(),
+        Events().listener(),
     )
     (recovered,) = [each for each in result.thresholds if each.metric == RECOVERY]
     assert recovered.crossed
@@ -463,24 +468,24 @@ def test_a_slot_that_is_not_freed_is_found() -> None:
 
 
 def test_a_streamed_answer_has_a_first_token() -> None:
-    """Over server-sent events the first token comes before the answer is whole, and the tiers are known."""
+    """With server-sent events, the result contains token metrics and tier times."""
     spec = scenarios.load("chat-stream")
     content = spec.scenario.model_dump(mode="json") | {"phases": [SHORT], "thresholds": {}}
     short = spec.model_copy(update={"scenario": Scenario.model_validate(content)})
-    result, recording = measure(short, _fast(), PLAIN, Ears().listener())
+    result, recording = measure(short, _fast(), PLAIN, Events().listener())
     assert result.summary.outcomes.keys() == {Outcome.OK}
     assert {"ttft_ms", "tpot_ms", "tokens", "tier.decode_ms"} <= result.summary.metrics.keys()
     assert all((sample.tokens or 0) >= 24 for sample in recording.samples)
 
 
-def test_the_agents_overhead_is_measured_beside_its_model() -> None:
-    """The same messages go to both, and what the agent adds is the difference, with its interval."""
+def test_the_overhead_of_the_agent_is_measured_against_its_model() -> None:
+    """Both get the same messages; the overhead is the difference, with its interval."""
     injections = {"agent.delay_ms": 30.0}
     result, recording = measure(
         scenarios.load("agent-comparison"),
         _fast(),
         Conditions(injections=injections, calibrated=False),
-        Ears().listener(),
+        Events().listener(),
     )
     found = result.summary.overhead
     assert found is not None

@@ -21,7 +21,7 @@ from bench.measure.watch.watching import WatchedStack, open_watch
 from bench.store import scenarios, stacks
 from tests.measure.loopback import response, server
 
-DEAF = Listener(progress=lambda _: None, note=lambda _: None, warning=lambda _: None)
+SILENT = Listener(progress=lambda _: None, note=lambda _: None, warning=lambda _: None)
 
 
 @pytest.fixture(autouse=True)
@@ -31,59 +31,59 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _short(spec: RunSpec, phase: dict[str, object]) -> RunSpec:
-    """A brief of one stage, without limits."""
+    """Return a run spec of one phase, without thresholds."""
     content = spec.scenario.model_dump(mode="json") | {"phases": [phase], "thresholds": {}}
     return spec.model_copy(update={"scenario": Scenario.model_validate(content)})
 
 
-def test_a_run_is_watched() -> None:
-    """Every check and gauge that the stack declares is in the result, with the machine, and no warning."""
+def test_a_run_contains_the_samples_of_all_readers() -> None:
+    """The result contains every declared check and gauge and the host, without a warning."""
     spec, stack = scenarios.load("quick"), stacks.load("embedded")
     phase = {"executor": "constant-vus", "vus": 2, "duration_s": 5.0, "think_time_s": (0.1, 0.2)}
     short = _short(spec, phase)
-    result, recording = measure(short, stack, Conditions(calibrated=False), DEAF)
+    result, recording = measure(short, stack, Conditions(calibrated=False), SILENT)
     assert {*result.summary.availability} == {*stack.checks} == {"backend", "chat", "agent", "model"}
-    assert all(each.outages == () for each in result.summary.availability.values())
+    assert all(check.outages == () for check in result.summary.availability.values())
     declared = {(service, name) for service, gauges in stack.gauges.items() for name in gauges.read}
-    assert {(each.service, each.name) for each in recording.gauges} == declared
+    assert {(sample.service, sample.name) for sample in recording.gauges} == declared
     assert {GENERATOR, HOST, *stack.services} == {*result.summary.resources}
     assert result.warnings == ()
 
 
-def test_sigterm_still_cleans_up_after_a_load() -> None:
-    """What SIGTERM did before a load it does after it: stack and test users are still to be removed."""
+def test_the_sigterm_handler_is_restored_after_a_load() -> None:
+    """The stack and its test users are not yet removed then."""
     spec, stack = scenarios.load("quick"), stacks.load("embedded")
     phase = {"executor": "per-vu-iterations", "vus": 1, "iterations": 1, "duration_s": 60.0}
     short = _short(spec, phase)
 
-    def ours(number: int, _: object) -> None:
+    def interrupt(number: int, _: object) -> None:
         raise KeyboardInterrupt(number)
 
-    before = signal.signal(signal.SIGTERM, ours)
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        measure(short, stack, Conditions(calibrated=False), DEAF)
-        assert signal.getsignal(signal.SIGTERM) is ours
+        measure(short, stack, Conditions(calibrated=False), SILENT)
+        assert signal.getsignal(signal.SIGTERM) is interrupt
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def test_who_asks_for_the_dead_keeps_nobody_waiting() -> None:
-    """An engine that is slow to answer delays no beginning of a stage, no health check and no token."""
+def test_the_search_for_dead_services_runs_in_a_thread() -> None:
+    """A slow engine delays no phase, no health check and no token."""
     spec, stack = scenarios.load("quick"), stacks.load("embedded")
     phase = {"executor": "constant-vus", "vus": 1, "duration_s": 1.5, "think_time_s": (0.1, 0.2)}
-    short, asked_by = _short(spec, phase), set[threading.Thread]()
+    short, threads = _short(spec, phase), set[threading.Thread]()
 
-    def dead() -> None:
-        asked_by.add(threading.current_thread())
+    def find() -> None:
+        threads.add(threading.current_thread())
 
-    with prepare(short, stack, Conditions(calibrated=False), "a-run", DEAF) as subject:
-        record(short, replace(subject, find_dead_service=dead), DEAF.progress)
-    assert asked_by
-    assert threading.main_thread() not in asked_by
+    with prepare(short, stack, Conditions(calibrated=False), "a-run", SILENT) as subject:
+        record(short, replace(subject, find_dead_service=find), SILENT.progress)
+    assert threads
+    assert threading.main_thread() not in threads
 
 
-def test_a_fault_in_a_reader_loses_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A health check, the processes and who asks for the dead all break: the load is measured to its end."""
+def test_bugs_in_readers_do_not_end_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A health check, the process reader and the search for dead services crash; the load goes on."""
     spec, stack = scenarios.load("quick"), stacks.load("embedded")
     phase = {"executor": "constant-vus", "vus": 1, "duration_s": 3.0, "think_time_s": (0.1, 0.2)}
     short = _short(spec, phase)
@@ -91,43 +91,45 @@ def test_a_fault_in_a_reader_loses_no_run(monkeypatch: pytest.MonkeyPatch) -> No
     def wrong(*_: object) -> str:
         raise ZeroDivisionError
 
-    with prepare(short, stack, Conditions(calibrated=False), "a-run", DEAF) as subject:
+    with prepare(short, stack, Conditions(calibrated=False), "a-run", SILENT) as subject:
         assert subject.watched is not None
         monkeypatch.setattr(psutil.Process, "io_counters", wrong)
         watched = replace(subject.watched, token=wrong)
-        recording = record(short, replace(subject, watched=watched, find_dead_service=wrong), DEAF.progress)
+        recording = record(short, replace(subject, watched=watched, find_dead_service=wrong), SILENT.progress)
     assert recording.stop is None
     assert len(recording.samples) > 0
-    assert {each.source for each in recording.resources} == {HOST}
-    assert {each.check for each in recording.probes} == {*stack.checks} - {"chat"}
-    broken = [re.match(r"the reader '([\w ]+)' crashed after [\d.]+ s", said) for said in recording.warnings]
-    assert sorted(found[1] for found in broken if found) == ["check chat", "dead services", "processes"]
-    assert len(broken) == 3
+    assert {sample.source for sample in recording.resources} == {HOST}
+    assert {probe.check for probe in recording.probes} == {*stack.checks} - {"chat"}
+    matches = [
+        re.match(r"the reader '([\w ]+)' crashed after [\d.]+ s", warning) for warning in recording.warnings
+    ]
+    assert sorted(match[1] for match in matches if match) == ["check chat", "dead services", "processes"]
+    assert len(matches) == 3
 
 
 @pytest.mark.parametrize("twice", [0, 1])
-def test_a_message_has_its_work(twice: int) -> None:
-    """What messages make the services do is exact: no control, health check or reading is counted in it."""
+def test_the_work_of_a_message_is_exact(twice: int) -> None:
+    """It excludes the reference workload, health checks and readings."""
     spec, stack = scenarios.load("quick"), stacks.load("embedded")
     content = stack.model_dump(mode="json")
     content["services"]["agent"]["knobs"]["asks_twice"] = "AGENT_ASKS_TWICE"
     phase = {"executor": "per-vu-iterations", "vus": 2, "iterations": 3, "duration_s": 60.0}
     short = _short(spec, phase)
     conditions = Conditions(injections={"agent.asks_twice": float(twice)})
-    result, recording = measure(short, Stack.model_validate(content), conditions, DEAF)
+    result, recording = measure(short, Stack.model_validate(content), conditions, SILENT)
     assert result.summary.outcomes == {Outcome.OK: 6}
     assert any(probe.check == "chat" for probe in recording.probes)
     work = result.summary.work
     assert work["model_calls"] == 1 + twice
     assert (
         work["database_operations"] == 3
-    )  # the token's revocation, its user, and the note that they chatted
+    )  # reads the token's revocation and the user, writes the time of the chat
     assert recording.work["answer_bytes"] > 0
     assert result.warnings == ()
 
 
-def test_counters_are_read_when_asked() -> None:
-    """Not at each interval; and what one service does not say leaves nothing that is known of all."""
+def test_counters_are_read_once() -> None:
+    """They have no interval. A missing counter of one service makes the sum unknown."""
     counted = {"hits": "hits_total"}
 
     async def run() -> tuple[list[GaugeSample] | None, list[GaugeSample] | None, dict[str, str], int]:
@@ -153,8 +155,8 @@ def test_counters_are_read_when_asked() -> None:
     assert asked == 2
 
 
-def test_how_a_stack_is_watched_makes_no_baseline_incomparable() -> None:
-    """The digest of a stack is the same with and without its checks, gauges and limits."""
+def test_watching_fields_do_not_change_the_digest_of_a_stack() -> None:
+    """The digest is the same with and without checks, gauges and limits."""
     spec, stack = scenarios.load("quick"), stacks.load("embedded")
     content = stack.model_dump(mode="json") | {"thresholds": {"e2e_ms": ["p(95)<60000"]}}
     assert content.keys() >= MONITORING_FIELDS

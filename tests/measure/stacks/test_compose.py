@@ -34,18 +34,18 @@ STACK: dict[str, Any] = {
 
 
 def make_stack(**changes: Any) -> Stack:
-    """A stack of containers; fields of `compose` by name."""
+    """Return a stack of containers with changed fields of `compose`."""
     return Stack.model_validate(STACK | {"compose": STACK["compose"] | changes})
 
 
-def test_a_stack_is_up_inside_the_block_and_gone_after_it(fake: FakeDocker) -> None:
-    """It is started by its file, its profiles and a name of its own; addresses and containers are known."""
-    with run_containers(make_stack(), StartOptions()) as live:
-        assert live.urls == {"backend": "http://127.0.0.1:40000"}
-        assert live.values["backend.address"] == "127.0.0.1:40000"
-        assert live.containers == {"backend": "b" * 64, "db": "d" * 64}
-        assert live.find_dead_service() is None
-        assert set(live.parts) == {"compose file", "image of db"}
+def test_a_stack_exists_during_the_block(fake: FakeDocker) -> None:
+    """It starts with its file, its profiles and a new project name, and has addresses and containers."""
+    with run_containers(make_stack(), StartOptions()) as running:
+        assert running.urls == {"backend": "http://127.0.0.1:40000"}
+        assert running.values["backend.address"] == "127.0.0.1:40000"
+        assert running.containers == {"backend": "b" * 64, "db": "d" * 64}
+        assert running.find_dead_service() is None
+        assert set(running.parts) == {"compose file", "image of db"}
     up = next(call for call in fake.calls if "up" in call)
     project = up[2]
     assert project.startswith("bench-trial-")
@@ -53,50 +53,52 @@ def test_a_stack_is_up_inside_the_block_and_gone_after_it(fake: FakeDocker) -> N
         *("compose", "--project-name", project, "--file", "compose.yml", "--profile", "sim"),
         *("up", "--detach", "--no-build"),
     ]
-    assert fake.asked("volume", "create", "models")
-    assert fake.asked("rm", "--force", "--volumes", "b" * 64, "d" * 64)
-    assert fake.looked_for(f"{docker.PROJECT_LABEL}={project}")
+    assert fake.was_called("volume", "create", "models")
+    assert fake.was_called("rm", "--force", "--volumes", "b" * 64, "d" * 64)
+    assert fake.listed(f"{docker.PROJECT_LABEL}={project}")
 
 
-def test_containers_are_held_to_cores(fake: FakeDocker) -> None:
-    """All that run, once they are up; where none are asked for, nobody is held to any."""
-    with run_containers(make_stack(), StartOptions(cores=(2, 3))) as live:
-        assert live.cores == (2, 3)
-        assert live.urls
+def test_containers_are_restricted_to_cores(fake: FakeDocker) -> None:
+    """This applies to all running containers; without cores there is no restriction."""
+    with run_containers(make_stack(), StartOptions(cores=(2, 3))) as running:
+        assert running.cores == (2, 3)
+        assert running.urls
     held = ["update", "--cpuset-cpus", "2,3", "b" * 64, "d" * 64]
     assert held in fake.calls
-    with run_containers(make_stack(), StartOptions()) as live:
-        assert live.cores == ()
+    with run_containers(make_stack(), StartOptions()) as running:
+        assert running.cores == ()
     assert fake.calls.count(held) == sum("update" in call for call in fake.calls) == 1
 
 
-def test_who_cannot_be_held_to_cores_is_measured_without(fake: FakeDocker) -> None:
-    """An engine that refuses is no error; a compose file that says itself which cores is left alone."""
-    fake.said = {"update": (1, "", "cpuset cgroup not available")}
+def test_containers_that_cannot_be_restricted_run_on_all_cores(fake: FakeDocker) -> None:
+    """A refusal is not an error, and cores that the compose file assigns stay."""
+    fake.answers = {"update": (1, "", "cpuset cgroup not available")}
     fake.write()
-    with run_containers(make_stack(), StartOptions(cores=(2, 3))) as live:
-        assert live.cores == ()
-    assert fake.asked("update")
+    with run_containers(make_stack(), StartOptions(cores=(2, 3))) as running:
+        assert running.cores == ()
+    assert fake.was_called("update")
     fake.containers[1] = inspected("db", ports={}, cores="0")
     fake.write()
     before = len(fake.calls)
-    with run_containers(make_stack(), StartOptions(cores=(2, 3))) as live:
-        assert live.cores == ()
+    with run_containers(make_stack(), StartOptions(cores=(2, 3))) as running:
+        assert running.cores == ()
     assert not any("update" in call for call in fake.calls[before:])
 
 
-def test_the_compose_file_sees_what_is_declared(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Secrets are made up or the caller's, ports chosen, knobs turned; nothing else of the shell is there."""
+def test_the_compose_file_gets_declared_variables_only(
+    fake: FakeDocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gets secrets, chosen ports and injected knobs, and no other variable of the shell."""
     password = secrets.token_hex(8)
     for name, value in {"DB_PASSWORD": password, "MODEL": "small", "OF_MY_SHELL": "1"}.items():
         monkeypatch.setenv(name, value)
     wanted = StartOptions(injections={"backend.delay_ms": 50.0}, variables={"BACKEND_IMAGE": "ours:2"})
-    with run_containers(make_stack(), wanted) as live:
+    with run_containers(make_stack(), wanted) as running:
         seen = fake.up_environment
-        assert live.parts["MODEL"] == "small"
-        assert "BACKEND_IMAGE" not in live.parts
+        assert running.parts["MODEL"] == "small"
+        assert "BACKEND_IMAGE" not in running.parts
     assert seen["PASSWORD"] == password
-    assert seen["JWT"] == live.values["jwt_secret"]
+    assert seen["JWT"] == running.values["jwt_secret"]
     assert len(seen["JWT"]) > 20
     assert (seen["MODEL"], seen["BACKEND_IMAGE"], seen["DELAY_MS"]) == ("small", "ours:2", "50")
     assert int(seen["BACKEND_PORT"]) > 1023
@@ -105,7 +107,7 @@ def test_the_compose_file_sees_what_is_declared(fake: FakeDocker, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("said", "kind", "words"),
+    ("said", "kind", "message"),
     [
         (
             ("compose version", (1, "", "docker: unknown command: docker compose")),
@@ -127,38 +129,40 @@ def test_the_compose_file_sees_what_is_declared(fake: FakeDocker, monkeypatch: p
         (("up --detach", (1, "", "something odd")), TargetError, "start the stack 'trial': something odd"),
     ],
 )
-def test_what_docker_refuses_is_said(
+def test_an_error_of_docker_has_a_hint(
     fake: FakeDocker,
     monkeypatch: pytest.MonkeyPatch,
     said: tuple[str, tuple[int, str, str]],
     kind: type[BenchError],
-    words: str,
+    message: str,
 ) -> None:
-    """The error is the user's or the stack's, has a hint, and nothing is left of what was begun."""
+    """It is a configuration or target error, and no container remains."""
     monkeypatch.setattr("shutil.which", lambda _: None)
-    fake.said = dict([said])
+    fake.answers = dict([said])
     fake.write()
-    with pytest.raises(kind, match=words) as caught, run_containers(make_stack(), StartOptions()):
+    with pytest.raises(kind, match=message) as caught, run_containers(make_stack(), StartOptions()):
         pass
     assert caught.value.hint
     assert not (Path("fake") / "up").exists()
 
 
-def test_the_one_before_the_plugin_will_do(fake: FakeDocker, tmp_path: Path) -> None:
-    """Where docker has no compose, docker-compose is asked."""
-    fake.said = {"compose version": (1, "", "docker: 'compose' is not a docker command.")}
+def test_docker_compose_replaces_a_missing_plugin(fake: FakeDocker, tmp_path: Path) -> None:
+    """The standalone program docker-compose is used."""
+    fake.answers = {"compose version": (1, "", "docker: 'compose' is not a docker command.")}
     fake.write()
     alone = tmp_path / "fake" / "docker-compose"
     alone.write_text(
         (tmp_path / "fake" / "docker").read_text().replace("sys.argv[1:]", '["compose", *sys.argv[1:]]')
     )
     alone.chmod(0o755)
-    with run_containers(make_stack(), StartOptions()) as live:
-        assert live.urls
+    with run_containers(make_stack(), StartOptions()) as running:
+        assert running.urls
 
 
-def test_no_docker_and_no_file_are_said(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both name what is missing."""
+def test_a_missing_program_file_or_variable_is_an_error(
+    fake: FakeDocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message contains its name."""
     with (
         pytest.raises(ConfigError, match=r"compose file other\.yml does not exist"),
         run_containers(make_stack(file="other.yml"), StartOptions()),
@@ -181,10 +185,10 @@ def test_no_docker_and_no_file_are_said(fake: FakeDocker, monkeypatch: pytest.Mo
     assert not any("up" in call for call in fake.calls)
 
 
-def test_an_image_that_can_be_built_is_hinted_at(fake: FakeDocker) -> None:
-    """The hint is the command that makes it."""
+def test_the_hint_for_a_missing_image_builds_it(fake: FakeDocker) -> None:
+    """The hint is a command to copy."""
     fake.config["services"]["backend"]["build"] = {"context": "."}
-    fake.said = {"image inspect": (1, "", "Error: No such image: ours:1")}
+    fake.answers = {"image inspect": (1, "", "Error: No such image: ours:1")}
     fake.write()
     with pytest.raises(ConfigError) as caught, run_containers(make_stack(), StartOptions()):
         pass
@@ -198,10 +202,10 @@ def test_an_image_that_can_be_built_is_hinted_at(fake: FakeDocker) -> None:
         ({"Status": "exited", "ExitCode": 3}, "service 'backend' ended with code 3: no database"),
     ],
 )
-def test_a_service_that_fails_is_named_with_its_last_words(
+def test_the_error_of_a_failed_service_contains_its_log(
     fake: FakeDocker, state: dict[str, Any], words: str
 ) -> None:
-    """And without the secrets in them; nothing is left."""
+    """No container remains."""
     fake.containers[0] = inspected("backend", **state)
     fake.log = "no database"
     fake.write()
@@ -211,11 +215,11 @@ def test_a_service_that_fails_is_named_with_its_last_words(
     ):
         pass
     assert caught.value.hint
-    assert fake.asked("rm", "--force")
+    assert fake.was_called("rm", "--force")
 
 
-def test_a_service_that_takes_too_long_is_named(fake: FakeDocker) -> None:
-    """Whether docker waits for it, or we do; what is not there at all has no name."""
+def test_the_error_after_the_start_timeout_names_the_service(fake: FakeDocker) -> None:
+    """This holds if docker waits and if bench waits; without a container there is no name."""
     stack = make_stack(start_timeout_s=5.0)
     with pytest.raises(TargetError, match="no container exists"):
         compose._wait_until_healthy("x", compose.require_compose(stack), 0.0, {})
@@ -232,9 +236,9 @@ def test_a_service_that_takes_too_long_is_named(fake: FakeDocker) -> None:
     assert "service 'backend' is starting: still loading" in (hanging.message if hanging else "")
 
 
-def test_a_port_that_is_taken_meanwhile_is_chosen_anew(fake: FakeDocker) -> None:
-    """Three times, and not at all when the user chose it."""
-    fake.said = {"up --detach": (1, "", "port is already allocated")}
+def test_a_port_that_is_in_use_is_chosen_again(fake: FakeDocker) -> None:
+    """There are three attempts, and one for a port that the user chose."""
+    fake.answers = {"up --detach": (1, "", "port is already allocated")}
     fake.write()
     with pytest.raises(TargetError, match="a port is in use"), run_containers(make_stack(), StartOptions()):
         pass
@@ -246,8 +250,8 @@ def test_a_port_that_is_taken_meanwhile_is_chosen_anew(fake: FakeDocker) -> None
     assert sum("up" in call for call in fake.calls) == 4
 
 
-def test_a_port_that_nobody_opened_is_said(fake: FakeDocker) -> None:
-    """What is declared must be in the compose file."""
+def test_a_declared_port_must_be_open(fake: FakeDocker) -> None:
+    """The compose file must open it."""
     fake.containers[0] = inspected("backend", ports={})
     fake.write()
     with (
@@ -257,13 +261,13 @@ def test_a_port_that_nobody_opened_is_said(fake: FakeDocker) -> None:
         pass
 
 
-def test_what_a_service_holds_is_asked_in_it(fake: FakeDocker) -> None:
-    """The digest of a model, for example; the second container of a service has a number."""
+def test_the_identity_of_a_service_is_read_in_its_container(fake: FakeDocker) -> None:
+    """An example is the digest of a model. A second container of a service has a number."""
     services = {"db": {"identity": ["show", "model"]}}
     fake.containers.append(inspected("db", id="e" * 64, ports={}))
-    fake.said = {"exec": (0, "model 1", "")}
+    fake.answers = {"exec": (0, "model 1", "")}
     fake.write()
-    with run_containers(make_stack(services=services), StartOptions()) as live:
-        assert len(live.parts["identity of db"]) == 64
-        assert live.containers == {"backend": "b" * 64, "db": "d" * 64, "db-2": "e" * 64}
-    assert fake.asked("exec", "d" * 64, "show", "model")
+    with run_containers(make_stack(services=services), StartOptions()) as running:
+        assert len(running.parts["identity of db"]) == 64
+        assert running.containers == {"backend": "b" * 64, "db": "d" * 64, "db-2": "e" * 64}
+    assert fake.was_called("exec", "d" * 64, "show", "model")

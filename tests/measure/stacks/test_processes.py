@@ -22,12 +22,12 @@ def _gone(pid: int) -> bool:
 
 
 def test_a_stack_runs_inside_the_block_only() -> None:
-    """Services are up inside the block, and their processes gone after it."""
-    with run_processes(make_stack({"one": "good", "two": "good"}), SECRET, {}) as live:
-        pids = list(live.pids.values())
+    """Services run during the block, and their processes end with it."""
+    with run_processes(make_stack({"one": "good", "two": "good"}), SECRET, {}) as running:
+        pids = list(running.pids.values())
         assert len(pids) == 2
-        assert live.find_dead_service() is None
-        assert live.url("one") == "http://127.0.0.1:1"
+        assert running.find_dead_service() is None
+        assert running.url("one") == "http://127.0.0.1:1"
     assert all(_gone(pid) for pid in pids)
 
 
@@ -36,8 +36,8 @@ def test_a_stack_ends_with_the_block_however_it_ends() -> None:
     pids: list[int] = []
 
     def work() -> None:
-        with run_processes(make_stack({"one": "good"}), SECRET, {}) as live:
-            pids.extend(live.pids.values())
+        with run_processes(make_stack({"one": "good"}), SECRET, {}) as running:
+            pids.extend(running.pids.values())
             raise RuntimeError("inside")
 
     with pytest.raises(RuntimeError, match="inside"):
@@ -45,7 +45,7 @@ def test_a_stack_ends_with_the_block_however_it_ends() -> None:
     assert all(_gone(pid) for pid in pids)
 
 
-def test_a_service_that_does_not_start_is_named_with_its_words() -> None:
+def test_the_error_of_a_failed_start_contains_the_log() -> None:
     """A service that ends at once is named, with its code, the end of its log, and the command to try."""
     with pytest.raises(TargetError) as caught, run_processes(make_stack({"one": "broken"}), SECRET, {}):
         pass
@@ -54,7 +54,7 @@ def test_a_service_that_does_not_start_is_named_with_its_words() -> None:
     assert caught.value.exit_code is Exit.TARGET
 
 
-def test_those_that_started_end_when_a_later_one_does_not(tmp_path: Path) -> None:
+def test_earlier_services_end_if_a_later_one_fails(tmp_path: Path) -> None:
     """When the second service fails, the first is ended."""
     started = prepare(make_stack({"one": "good", "two": "broken"}), SECRET, tmp_path)
     with pytest.raises(TargetError):
@@ -72,33 +72,33 @@ def test_those_that_started_end_when_a_later_one_does_not(tmp_path: Path) -> Non
         ("chatty", "service 'one' did not announce its url but printed: hello there"),
     ],
 )
-def test_a_service_that_does_not_announce_itself_is_not_waited_for(program: str, message: str) -> None:
-    """A service has its time to announce itself, and then it is named."""
+def test_a_service_without_an_announcement_is_an_error(program: str, message: str) -> None:
+    """After the start timeout, the message contains its name and its output."""
     stack = make_stack({"one": program}, timeout_s=1.0)
     with pytest.raises(TargetError) as caught, run_processes(stack, SECRET, {}):
         pass
     assert caught.value.message.startswith(message)
 
 
-def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """A command that cannot be started is named with the reason."""
+def test_a_missing_program_is_an_error(tmp_path: Path) -> None:
+    """The message contains the command and the reason."""
     stack = make_stack({"one": "good"})
     stack = stack.model_copy(update={"services": {"one": Service(command=("/no/such/program",))}})
     with pytest.raises(TargetError, match="cannot start service 'one': /no/such/program: No such file"):
         start(prepare(stack, SECRET, tmp_path), {})
 
 
-def test_a_death_is_noticed_with_its_cause() -> None:
-    """A service that was killed, or ended by itself, is named with how and with its last words."""
-    with run_processes(make_stack({"one": "good", "two": "good"}), SECRET, {}) as live:
-        os.kill(live.pids["two"], signal.SIGKILL)
-        assert eventually(live.find_dead_service) == "service 'two' ended by signal SIGKILL"
-    with run_processes(make_stack({"one": "short-lived"}), SECRET, {}) as live:
-        assert eventually(live.find_dead_service) == "service 'one' ended with code 7: disk is gone"
+def test_a_dead_service_is_found_with_its_cause() -> None:
+    """The message contains the signal or the exit code, and the end of the log."""
+    with run_processes(make_stack({"one": "good", "two": "good"}), SECRET, {}) as running:
+        os.kill(running.pids["two"], signal.SIGKILL)
+        assert eventually(running.find_dead_service) == "service 'two' ended by signal SIGKILL"
+    with run_processes(make_stack({"one": "short-lived"}), SECRET, {}) as running:
+        assert eventually(running.find_dead_service) == "service 'one' ended with code 7: disk is gone"
 
 
-def test_a_service_that_will_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that ignores SIGTERM is killed after a while."""
+def test_a_service_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGKILL follows after the stop timeout."""
     monkeypatch.setattr("bench.measure.stacks.processes._STOP_TIMEOUT_S", 0.2)
     started = prepare(make_stack({"one": "stubborn"}), SECRET, tmp_path)
     start(started, {})
@@ -107,7 +107,7 @@ def test_a_service_that_will_not_end_is_killed(tmp_path: Path, monkeypatch: pyte
 
 
 def test_settings_knobs_and_ports_reach_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service gets what its declaration says, the injected knobs, its port, and nothing of the shell's."""
+    """A service gets its declared variables, its knobs and its port, and no variable of the shell."""
     monkeypatch.setenv("SOMETHING_OF_THE_SHELL", "1")
     service: dict[str, Any] = {
         "environment": {"STATE": "${state}", "SECRET": "${jwt_secret}"},
@@ -129,15 +129,18 @@ def test_settings_knobs_and_ports_reach_the_service(tmp_path: Path, monkeypatch:
     assert "SOMETHING_OF_THE_SHELL" not in environment
 
 
-def test_a_service_that_is_not_there_is_named_with_those_that_are() -> None:
-    """Asking for the address of an unknown service says which there are."""
-    with run_processes(make_stack({"one": "good"}), SECRET, {}) as live, pytest.raises(ConfigError) as caught:
-        live.url("two")
+def test_the_error_for_an_unknown_service_lists_the_services() -> None:
+    """The hint lists them."""
+    with (
+        run_processes(make_stack({"one": "good"}), SECRET, {}) as running,
+        pytest.raises(ConfigError) as caught,
+    ):
+        running.url("two")
     assert caught.value.message == "stack 'trial' has no service 'two'"
     assert caught.value.hint == "services: one"
 
 
-def test_the_secret_is_not_shown() -> None:
-    """No representation of a stack holds its secret."""
-    with run_processes(make_stack({"one": "good"}), SECRET, {}) as live:
-        assert SECRET.get_secret_value() not in repr(live)
+def test_the_representation_of_a_stack_contains_no_secret() -> None:
+    """`repr` omits the values of placeholders."""
+    with run_processes(make_stack({"one": "good"}), SECRET, {}) as running:
+        assert SECRET.get_secret_value() not in repr(running)

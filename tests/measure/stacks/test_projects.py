@@ -14,7 +14,7 @@ def _started_s(pid: int) -> int:
 
 
 def _let_docker_list(fake: FakeDocker, *names: str) -> None:
-    fake.said = {"ps --all --format": (0, "\n".join(names), "")}
+    fake.answers = {"ps --all --format": (0, "\n".join(names), "")}
     fake.write()
 
 

@@ -57,29 +57,29 @@ def _changes(folder: Path) -> list[list[Any]]:
     return [json.loads(line) for line in (folder / "log").read_text().splitlines()]
 
 
-def test_users_are_there_inside_the_block_and_gone_after_it(tmp_path: Path) -> None:
-    """As many distinct users as asked for are put in, and the same are taken out."""
+def test_users_exist_during_the_block(tmp_path: Path) -> None:
+    """The requested number of distinct users is added, and the same users are removed."""
     with provision_users(_stack(), _values(tmp_path), 3, "run-1", pytest.fail) as users:
         ((action, documents),) = _changes(tmp_path)
         assert action == "add"
-        assert [each["_id"] for each in documents] == [user.id for user in users]
+        assert [document["_id"] for document in documents] == [user.id for user in users]
         assert len({user.id for user in users}) == 3
-        assert all(each["isActive"] is True for each in documents)
+        assert all(document["isActive"] is True for document in documents)
         assert list(JOURNALS.glob("*.json"))
     assert _changes(tmp_path)[1] == ["remove", [user.id for user in users]]
     assert not list(JOURNALS.glob("*.json"))
 
 
 def test_users_are_removed_when_the_run_fails(tmp_path: Path) -> None:
-    """An error and a Ctrl-C inside the block take the users out too."""
+    """An error and Ctrl-C during the block remove the users too."""
     for error in (RuntimeError, KeyboardInterrupt):
         with pytest.raises(error), provision_users(_stack(), _values(tmp_path), 1, "run-1", pytest.fail):
             raise error
     assert [action for action, _ in _changes(tmp_path)] == ["add", "remove"] * 2
 
 
-def test_a_killed_run_is_cleaned_up_by_the_next(tmp_path: Path) -> None:
-    """Users of a run whose process is gone are removed by the next run on the same stack, only there."""
+def test_the_next_run_removes_the_users_of_a_killed_run(tmp_path: Path) -> None:
+    """This holds for the same stack only. A younger process with its id is not its owner."""
     left = {"stack": "trial", "pid": os.getpid(), "started": 1.0, "ids": ["a" * 24]}
     JOURNALS.mkdir(parents=True)
     (JOURNALS / "old.json").write_text(json.dumps(left))
@@ -90,8 +90,8 @@ def test_a_killed_run_is_cleaned_up_by_the_next(tmp_path: Path) -> None:
     assert sorted(path.name for path in JOURNALS.glob("*.json")) == ["half.json", "other.json"]
 
 
-def test_users_of_a_run_under_way_are_left_alone(tmp_path: Path) -> None:
-    """Two runs at once do not take each other's users away."""
+def test_users_of_a_running_process_are_kept(tmp_path: Path) -> None:
+    """Two simultaneous runs do not remove each other's users."""
     with (
         provision_users(_stack(), _values(tmp_path), 1, "run-1", pytest.fail),
         provision_users(_stack(), _values(tmp_path), 1, "run-2", pytest.fail),
@@ -99,8 +99,8 @@ def test_users_of_a_run_under_way_are_left_alone(tmp_path: Path) -> None:
         assert [action for action, _ in _changes(tmp_path)] == ["add", "add"]
 
 
-def test_a_store_that_is_gone_at_the_end_costs_no_run(tmp_path: Path) -> None:
-    """What cannot be removed is a warning, and the journal stays for the next run."""
+def test_users_that_cannot_be_removed_give_a_warning(tmp_path: Path) -> None:
+    """The run does not fail, and the journal remains for the next run."""
     program = PROGRAM + "\nif sys.argv[1] == 'remove': sys.exit('the store is gone')\n"
     warnings: list[str] = []
     with provision_users(_stack(program), _values(tmp_path), 1, "run-1", warnings.append):
@@ -109,8 +109,8 @@ def test_a_store_that_is_gone_at_the_end_costs_no_run(tmp_path: Path) -> None:
     assert [path.name for path in JOURNALS.glob("*.json")] == ["run-1.json"]
 
 
-def test_a_store_that_refuses_says_why(tmp_path: Path) -> None:
-    """The last line of what the program said is the reason."""
+def test_the_error_of_a_store_contains_its_last_line(tmp_path: Path) -> None:
+    """The last line of stderr is the reason."""
     stack = _stack("import sys; sys.exit('no such table\\nreally')")
     with (
         pytest.raises(TargetError, match="cannot add test data: really"),
@@ -119,8 +119,8 @@ def test_a_store_that_refuses_says_why(tmp_path: Path) -> None:
         pass
 
 
-def test_a_program_that_says_nothing_or_is_not_there_is_told() -> None:
-    """A silent failure and a missing program have a message too."""
+def test_a_silent_or_missing_program_is_an_error() -> None:
+    """Both have a message."""
     silent = CommandDocumentStore([sys.executable, "-c", "import sys; sys.exit(1)"], {})
     with pytest.raises(TargetError, match="the program printed no error"):
         silent.add([])
@@ -128,8 +128,8 @@ def test_a_program_that_says_nothing_or_is_not_there_is_told() -> None:
         CommandDocumentStore(["/no/such/program"], {}).remove([])
 
 
-def test_a_stack_without_users_needs_none(tmp_path: Path) -> None:
-    """A stack that does not check who asks gets nobody."""
+def test_a_stack_without_users_gets_none(tmp_path: Path) -> None:
+    """A stack that needs no token declares no users."""
     stack = Stack(name="open", purpose="x")
     with provision_users(stack, _values(tmp_path), 3, "run-1", pytest.fail) as users:
         assert users == ()
@@ -138,7 +138,7 @@ def test_a_stack_without_users_needs_none(tmp_path: Path) -> None:
 
 
 def test_a_journal_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
-    """Nobody is put in who could not be taken out after a crash."""
+    """A user without a journal could not be removed after a crash, so none is added."""
     (tmp_path / ".bench").write_text("a file stands here")
     with (
         pytest.raises(StoreError, match="cannot write"),
@@ -148,8 +148,8 @@ def test_a_journal_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
     assert not (tmp_path / "log").exists()
 
 
-def test_a_token_is_what_the_stack_declares() -> None:
-    """A token has the declared claims, its times, and the secret's signature."""
+def test_a_token_has_the_declared_claims() -> None:
+    """It also has its times, and the signature of the secret."""
     users = _declared()
     secret = jwt_secret({"JWT_SECRET": secrets.token_hex(32)}, generate=False)
     user = Account.make("RUN", 3)
@@ -169,8 +169,8 @@ def _declared() -> Users:
     return require_users(_stack())
 
 
-def test_the_secret_comes_from_the_environment_or_is_made() -> None:
-    """A stack of ours gets a new secret each time; one that runs elsewhere has its own."""
+def test_the_secret_is_read_or_generated() -> None:
+    """A stack that bench starts gets a new secret; one that runs elsewhere has its own."""
     one, two = jwt_secret({}, generate=True), jwt_secret({}, generate=True)
     assert one.get_secret_value() != two.get_secret_value()
     assert len(one.get_secret_value()) >= 32
@@ -180,48 +180,48 @@ def test_the_secret_comes_from_the_environment_or_is_made() -> None:
     assert caught.value.hint is not None
 
 
-def test_by_hand_needs_a_stack_that_is_up() -> None:
-    """Users are put by hand into a stack that is up, and nowhere else."""
+def test_manual_users_need_a_stack_that_is_up() -> None:
+    """Adding and removing them reports a stack that is not up."""
     with pytest.raises(TargetError, match="stack 'embedded' is not up"):
         add_manual_users(stacks.load("embedded"), 1)
     with pytest.raises(TargetError, match="stack 'embedded' is not up"):
         remove_manual_users(stacks.load("embedded"), ["a" * 24])
 
 
-def test_an_external_stack_asks_for_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without MONGODB_URI the external stack has nowhere to put users, and the hint says what to set."""
+def test_an_external_stack_needs_its_database_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hint names MONGODB_URI."""
     monkeypatch.delenv("MONGODB_URI", raising=False)
     with pytest.raises(ConfigError, match=r"users\.store\.uri") as caught:
         add_manual_users(stacks.load("external"), 1)
     assert caught.value.hint == "export MONGODB_URI=…"
 
 
-def test_a_database_that_does_not_answer_is_told_without_its_password(
+def test_the_error_of_a_database_omits_its_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The error names what to look at, and not the address, which may hold a password."""
+    """The message omits the address, which may contain a password."""
     monkeypatch.setattr("bench.measure.users.document_stores._SELECTION_TIMEOUT_MS", 50)
-    word = secrets.token_hex(8)
-    uri = f"mongodb://tess:{word}@127.0.0.1:1/doc2formjson"
+    password = secrets.token_hex(8)
+    uri = f"mongodb://tess:{password}@127.0.0.1:1/doc2formjson"
     users = require_users(stacks.load("external"))
     store = open_store(users.store, {"env.MONGODB_URI": uri}, {}, "users.store")
     assert isinstance(store, MongoDocumentStore)
     with pytest.raises(TargetError, match="cannot add test data in MongoDB") as caught:
         store.add([{"_id": "a" * 24, "createdAt": datetime.now(UTC).isoformat()}])
-    assert word not in caught.value.message + (caught.value.hint or "")
+    assert password not in caught.value.message + (caught.value.hint or "")
     with pytest.raises(TargetError, match="cannot remove"):
         store.remove(["a" * 24])
 
 
-def test_an_address_that_is_none_is_told_likewise() -> None:
-    """A port that is no port is the user's mistake, and not a bug."""
+def test_an_invalid_database_address_is_a_target_error() -> None:
+    """An invalid port raises no other exception."""
     users = require_users(stacks.load("external"))
     store = open_store(users.store, {"env.MONGODB_URI": "mongodb://127.0.0.1:99999/db"}, {}, "users.store")
     with pytest.raises(TargetError, match="cannot remove test data in MongoDB"):
         store.remove(["a" * 24])
 
 
-def _furnished(program: str = PROGRAM) -> Stack:
+def _stack_with_fixtures(program: str = PROGRAM) -> Stack:
     fixture = {
         "store": {
             "kind": "command",
@@ -233,37 +233,37 @@ def _furnished(program: str = PROGRAM) -> Stack:
     return Stack.model_validate({"name": "trial", "purpose": "A test.", "fixtures": {"forms": fixture}})
 
 
-def test_fixtures_are_there_inside_the_block_and_gone_after_it(tmp_path: Path) -> None:
-    """What a scenario asks for is put in afresh, and taken out however the block ends."""
+def test_fixtures_exist_during_the_block(tmp_path: Path) -> None:
+    """They are replaced at the start, and removed even after an error."""
     with (
         pytest.raises(RuntimeError),
-        provision_fixtures(_furnished(), _values(tmp_path), ["forms"], pytest.fail),
+        provision_fixtures(_stack_with_fixtures(), _values(tmp_path), ["forms"], pytest.fail),
     ):
         raise RuntimeError
     ids = ["form-1", "form-2"]
     assert _changes(tmp_path) == [["remove", ids], ["add", ["form-1", {"_id": "form-2"}]], ["remove", ids]]
 
 
-def test_a_fixture_that_is_not_declared_is_named(tmp_path: Path) -> None:
-    """A scenario cannot ask for what the stack does not have."""
+def test_an_undeclared_fixture_is_an_error(tmp_path: Path) -> None:
+    """The message contains its name."""
     with (
         pytest.raises(ConfigError, match="stack 'trial' declares no fixture 'pets'"),
-        provision_fixtures(_furnished(), _values(tmp_path), ["pets"], pytest.fail),
+        provision_fixtures(_stack_with_fixtures(), _values(tmp_path), ["pets"], pytest.fail),
     ):
         pass
 
 
-def test_a_fixture_that_stays_costs_no_run(tmp_path: Path) -> None:
-    """What cannot be taken out in the end is a warning."""
+def test_a_fixture_that_cannot_be_removed_gives_a_warning(tmp_path: Path) -> None:
+    """The run does not fail."""
     program = PROGRAM + "\nif open(os.environ['LOG']).read().count('remove') > 1: sys.exit('gone')\n"
     warnings: list[str] = []
-    with provision_fixtures(_furnished(program), _values(tmp_path), ["forms"], warnings.append):
+    with provision_fixtures(_stack_with_fixtures(program), _values(tmp_path), ["forms"], warnings.append):
         pass
     assert warnings == ["cannot remove test data: gone"]
 
 
 @pytest.mark.parametrize(
-    ("details", "words"),
+    ("details", "message"),
     [
         ({"errmsg": "database or disk is full"}, ": database or disk is full"),
         ({"writeErrors": [{"errmsg": "no room\nat all"}, {"errmsg": "x"}]}, ": no room"),
@@ -271,6 +271,6 @@ def test_a_fixture_that_stays_costs_no_run(tmp_path: Path) -> None:
         (None, ""),
     ],
 )
-def test_a_database_that_refuses_is_heard(details: dict[str, Any] | None, words: str) -> None:
-    """Its own words follow the kind of the error, a line of them."""
-    assert _describe(OperationFailure("x at 10.0.0.1:27017", details=details)) == f"OperationFailure{words}"
+def test_the_error_of_a_database_contains_its_message(details: dict[str, Any] | None, message: str) -> None:
+    """The first line of the message follows the type."""
+    assert _describe(OperationFailure("x at 10.0.0.1:27017", details=details)) == f"OperationFailure{message}"

@@ -28,13 +28,13 @@ def _with(path: Path, containers: dict[str, FakeContainer], ids: Mapping[str, st
 
 def _split(seen: list[ResourceSample | Probe]) -> tuple[list[ResourceSample], list[Probe]]:
     return (
-        [each for each in seen if isinstance(each, ResourceSample)],
-        [each for each in seen if isinstance(each, Probe)],
+        [sample for sample in seen if isinstance(sample, ResourceSample)],
+        [sample for sample in seen if isinstance(sample, Probe)],
     )
 
 
-def test_a_container_is_read_by_the_engines_own_clock(tmp_path: Path) -> None:
-    """Half a second of processor in two is 25 % of a core; memory is without the files' pages."""
+def test_cpu_use_is_measured_by_the_clock_of_the_engine(tmp_path: Path) -> None:
+    """0.5 s of processor time in 2 s are 25 % of a core; memory excludes the file cache."""
     model = FakeContainer()
 
     async def work(reader: ContainerReader) -> None:
@@ -52,8 +52,8 @@ def test_a_container_is_read_by_the_engines_own_clock(tmp_path: Path) -> None:
     _with(tmp_path, {"abc": model}, {"model": "abc"}, work)
 
 
-def test_a_container_that_was_killed_and_came_back(tmp_path: Path) -> None:
-    """Its death is seen with its reason, its return counts as a restart, and no share is told across it."""
+def test_a_container_that_was_killed_and_restarted(tmp_path: Path) -> None:
+    """Its end has a reason, its start counts as a restart, and no CPU use spans the two."""
     agent = FakeContainer()
 
     async def work(reader: ContainerReader) -> None:
@@ -81,8 +81,8 @@ def test_a_container_that_was_killed_and_came_back(tmp_path: Path) -> None:
     _with(tmp_path, {"abc": agent}, {"agent": "abc"}, work)
 
 
-def test_kills_that_the_state_forgot_are_in_the_engines_events(tmp_path: Path) -> None:
-    """Two kills between two readings are two; one that is told again, or another container's, is none."""
+def test_kills_are_counted_from_the_events_of_the_engine(tmp_path: Path) -> None:
+    """Two kills between readings count as two; repeated events and those of other containers do not count."""
     agent, other = FakeContainer(), FakeContainer()
     other.oom_kills_ns = [5]
 
@@ -98,8 +98,8 @@ def test_kills_that_the_state_forgot_are_in_the_engines_events(tmp_path: Path) -
     _with(tmp_path, {"abc": agent, "other": other}, {"agent": "abc"}, work)
 
 
-def test_restarts_that_the_engine_made_are_its_own_count(tmp_path: Path) -> None:
-    """Two restarts between two readings are two, though only one new start is seen."""
+def test_restarts_by_the_engine_have_its_count(tmp_path: Path) -> None:
+    """Two restarts between readings count as two, although only one start time changed."""
     agent = FakeContainer()
     agent.restart_count = 3
 
@@ -114,8 +114,8 @@ def test_restarts_that_the_engine_made_are_its_own_count(tmp_path: Path) -> None
     _with(tmp_path, {"abc": agent}, {"agent": "abc"}, work)
 
 
-def test_a_container_that_is_gone_is_down(tmp_path: Path) -> None:
-    """An id that the engine does not know is no error, and the others are read."""
+def test_a_container_that_does_not_exist_is_down(tmp_path: Path) -> None:
+    """An unknown id is not an error, and other containers are read."""
     model = FakeContainer()
 
     async def work(reader: ContainerReader) -> None:
@@ -132,20 +132,20 @@ def test_a_container_that_is_gone_is_down(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("broken", "did not answer with Container"), ("failing", "answered 500")]
+    ("name", "reason"), [("broken", "did not answer with Container"), ("failing", "answered 500")]
 )
-def test_an_engine_that_answers_nonsense_is_told(tmp_path: Path, name: str, said: str) -> None:
-    """What is no answer of the engine's is an error with its address or kind, and no crash."""
+def test_other_content_of_the_engine_is_a_target_error(tmp_path: Path, name: str, reason: str) -> None:
+    """The message contains the expected type or the status."""
 
     async def work(reader: ContainerReader) -> None:
-        with pytest.raises(TargetError, match=said):
+        with pytest.raises(TargetError, match=reason):
             await reader.read(0.0)
 
     _with(tmp_path, {}, {"model": name}, work)
 
 
-def test_what_the_kernel_does_not_count_is_not_known() -> None:
-    """A container in the machine's network, on a kernel without disk counters, under cgroup v1."""
+def test_missing_counters_of_the_kernel_are_none() -> None:
+    """A container in the host's network, on a kernel without disk counters, under cgroup v1."""
     read = ContainerStats.model_validate(
         {
             "read": "2026-01-05T12:00:00Z",

@@ -13,28 +13,28 @@ READ = {"queue_depth": "waiting", "hits": "hits_total"}
 
 
 def _watched(text: bytes) -> tuple[dict[str, float], list[GaugeSample] | None, dict[str, str]]:
-    """What is read of a service that says this: gauges, three times, then counters, and what is told."""
+    """Read the gauges of a service three times, then its counters; return both and the warnings."""
 
     async def run() -> tuple[dict[str, float], list[GaugeSample] | None, dict[str, str]]:
         seen: list[WatchSample] = []
         async with server([response(text)]) as (url, _):
             declared = {"backend": {"read": READ}}
             content = {"name": "trial", "purpose": "A test.", "gauges": declared, "counters": declared}
-            live = RunningStack(Stack.model_validate(content), {}, {"backend": url})
-            async with open_watch(WatchedStack(live)) as watch:
+            running = RunningStack(Stack.model_validate(content), {}, {"backend": url})
+            async with open_watch(WatchedStack(running)) as watch:
                 for at_s in range(3):
                     seen += await watch.readers["gauges backend"](at_s)
-                values = {each.name: each.value for each in seen if isinstance(each, GaugeSample)}
+                values = {sample.name: sample.value for sample in seen if isinstance(sample, GaugeSample)}
                 return values, await watch.read_counters(), watch.warnings
 
     return asyncio.run(run())
 
 
-def test_a_text_that_is_not_too_long_is_read_whole() -> None:
-    """All of its series are there, and nothing is told."""
+def test_a_short_text_is_read_completely() -> None:
+    """All of its series have values, without a warning."""
     values, counted, warnings = _watched(b"waiting 3\nhits_total 12")
     assert values == {"queue_depth": 3.0, "hits": 12.0}
-    assert {each.name: each.value for each in counted or ()} == values
+    assert {sample.name: sample.value for sample in counted or ()} == values
     assert warnings == {}
 
 
@@ -47,8 +47,8 @@ def test_a_text_that_is_not_too_long_is_read_whole() -> None:
         b'hits_total{path="/a"} 1\n',
     ],
 )
-def test_a_text_is_not_cut_in_the_midst_of_a_number(half: bytes) -> None:
-    """A series that goes on after the cut is not known, nor is the work; that it was cut is told once."""
+def test_a_long_text_is_not_cut_inside_a_number(half: bytes) -> None:
+    """A series at the cut has no value, nor have the counters; the warning appears once."""
     before = b"waiting 3\n# "
     text = before + b"x" * (gauges.MAX_BYTES - len(before) - len(half) - 1) + b"\n" + half
     assert len(text) == gauges.MAX_BYTES  # and so the cut is right after it
@@ -56,11 +56,11 @@ def test_a_text_is_not_cut_in_the_midst_of_a_number(half: bytes) -> None:
     assert values == {"queue_depth": 3.0}
     assert counted is None
     assert [*warnings] == ["gauges backend", "counters backend"]
-    for said in warnings.values():
-        assert said.endswith("/metrics returns more than 5 MB: only the first 5 MB are read")
+    for warning in warnings.values():
+        assert warning.endswith("/metrics returns more than 5 MB: only the first 5 MB are read")
 
 
-def test_a_text_of_one_endless_line_says_nothing() -> None:
-    """There is no whole line in it, so nothing of it is known."""
+def test_a_text_of_one_endless_line_has_no_values() -> None:
+    """It contains no complete line."""
     values, counted, warnings = _watched(b"waiting " + b"1" * (gauges.MAX_BYTES + 1))
     assert (values, counted, len(warnings)) == ({}, None, 2)

@@ -28,7 +28,7 @@ odd NaN
 """
 
 
-def _live(urls: dict[str, str], **declared: object) -> RunningStack:
+def _stack(urls: dict[str, str], **declared: object) -> RunningStack:
     content = {"name": "trial", "purpose": "A test.", **declared}
     return RunningStack(Stack.model_validate(content), {}, urls)
 
@@ -37,15 +37,15 @@ def _http(**changes: object) -> dict[str, object]:
     return {"kind": "http", "service": "backend", "path": "/health", **changes}
 
 
-def _asked(
-    live: RunningStack, token: Callable[[], str] | None = None
+def _probe(
+    running: RunningStack, token: Callable[[], str] | None = None
 ) -> tuple[dict[str, Probe], dict[str, str]]:
-    probes, left_out = asyncio.run(probe_once(WatchedStack(live, token)))
-    return {probe.check: probe for probe in probes}, left_out
+    probes, skipped = asyncio.run(probe_once(WatchedStack(running, token)))
+    return {probe.check: probe for probe in probes}, skipped
 
 
-def test_checks_are_asked_as_they_are_declared() -> None:
-    """The status that is right makes it up, with its time; another one makes it down, with what was said."""
+def test_checks_run_as_declared() -> None:
+    """The declared status means up, with the time of the answer; another one means down, with its text."""
 
     async def ask() -> tuple[list[Probe], dict[str, str], list[str]]:
         async with server([response(b"{}")]) as (good, seen), server([response(b"no", "503 No")]) as (bad, _):
@@ -55,35 +55,35 @@ def test_checks_are_asked_as_they_are_declared() -> None:
                 "bad": _http(service="agent"),
                 "odd": _http(service="agent", status=503),
             }
-            live = _live({"backend": good, "agent": bad}, checks=checks)
-            found, left_out = await probe_once(WatchedStack(live, lambda: "a-token"))
-            return found, left_out, seen.heads
+            live = _stack({"backend": good, "agent": bad}, checks=checks)
+            found, skipped = await probe_once(WatchedStack(live, lambda: "a-token"))
+            return found, skipped, seen.heads
 
-    probes, left_out, heads = asyncio.run(ask())
+    probes, skipped, heads = asyncio.run(ask())
     assert {probe.check: probe.detail for probe in probes} == {
         "plain": None, "user": None, "bad": "503 no", "odd": None,
     }  # fmt: skip
     assert all((probe.took_ms is not None) == probe.up for probe in probes)
-    assert left_out == {}
+    assert skipped == {}
     assert {head.split()[1]: "Bearer a-token" in head for head in heads} == {"/health": False, "/me": True}
 
 
-def test_what_cannot_be_asked_is_left_out_with_a_reason() -> None:
-    """Without an address, a test user or a variable a check is not down: it is not asked."""
+def test_a_check_that_cannot_run_has_a_reason() -> None:
+    """Without an address, a test user or a variable, a check is skipped and is not down."""
     checks = {
         "model": _http(service="model"),
         "chat": _http(auth="bearer"),
         "mongodb": {"kind": "mongodb", "uri": "${env.NOWHERE_URI}"},
     }
-    probes, left_out = _asked(_live({"backend": "http://127.0.0.1:1"}, checks=checks))
+    probes, skipped = _probe(_stack({"backend": "http://127.0.0.1:1"}, checks=checks))
     assert probes == {}
-    assert left_out["model"] == "its address is not known: --url model=http://…"
-    assert left_out["chat"] == "it needs a test user: the stack has none"
-    assert left_out["mongodb"] == "checks.mongodb.uri: ${env.NOWHERE_URI} has no value"
+    assert skipped["model"] == "its address is not known: --url model=http://…"
+    assert skipped["chat"] == "it needs a test user: the stack has none"
+    assert skipped["mongodb"] == "checks.mongodb.uri: ${env.NOWHERE_URI} has no value"
 
 
-def test_what_nobody_listens_on_is_down() -> None:
-    """A refused connection is down by HTTP and by TCP, an open port is up, and nothing is thrown."""
+def test_a_closed_port_is_down() -> None:
+    """A refused connection is down for HTTP and TCP checks; an open port is up."""
 
     async def ask() -> list[Probe]:
         async with server([response(b"")]) as (good, _):
@@ -92,7 +92,7 @@ def test_what_nobody_listens_on_is_down() -> None:
                 "tcp": {"kind": "tcp", "service": "backend"},
                 "open": {"kind": "tcp", "service": "agent"},
             }
-            live = _live({"backend": "http://127.0.0.1:1", "agent": good}, checks=checks)
+            live = _stack({"backend": "http://127.0.0.1:1", "agent": good}, checks=checks)
             return (await probe_once(WatchedStack(live)))[0]
 
     found = {probe.check: probe for probe in asyncio.run(ask())}
@@ -101,36 +101,36 @@ def test_what_nobody_listens_on_is_down() -> None:
     assert found["tcp"].detail
 
 
-def test_a_mongodb_that_is_not_there_is_down() -> None:
-    """A refused ping is told by its kind, without the address, which may hold a password."""
+def test_a_mongodb_that_refuses_is_down() -> None:
+    """The detail is the type of the error, without the address, which may contain a password."""
     password = secrets.token_hex(8)
     uri = f"mongodb://user:{password}@127.0.0.1:1/?serverSelectionTimeoutMS=50"
-    probes, _ = _asked(_live({}, checks={"mongodb": {"kind": "mongodb", "uri": uri}}))
+    probes, _ = _probe(_stack({}, checks={"mongodb": {"kind": "mongodb", "uri": uri}}))
     assert not probes["mongodb"].up
     assert password not in (probes["mongodb"].detail or "")
 
 
 @pytest.mark.parametrize("address", ["@127.0.0.1:1/", ":x@127.0.0.1/", "@127.0.0.1:x/"])
-def test_an_address_that_is_none_is_left_out_without_its_password(address: str) -> None:
-    """A password with characters that an address must have encoded ends nothing, and is not told."""
+def test_a_check_with_an_invalid_address_is_skipped(address: str) -> None:
+    """A password that is not encoded raises no exception, and the reason does not contain it."""
     password = secrets.token_hex(8)
     uri = f"mongodb://user:{password}@{password}{address}"
-    probes, left_out = _asked(_live({}, checks={"mongodb": {"kind": "mongodb", "uri": uri}}))
+    probes, skipped = _probe(_stack({}, checks={"mongodb": {"kind": "mongodb", "uri": uri}}))
     assert probes == {}
-    assert left_out["mongodb"].startswith("checks.mongodb.uri is not a valid address")
-    assert password not in left_out["mongodb"]
+    assert skipped["mongodb"].startswith("checks.mongodb.uri is not a valid address")
+    assert password not in skipped["mongodb"]
 
 
-def test_gauges_are_read_by_their_series() -> None:
-    """A series with labels is added up, one of a longer name is another, what is no number is left out."""
+def test_series_are_summed_by_name() -> None:
+    """Series with labels are summed; a longer name is another series; NaN has no value."""
     assert sum_series(TEXT.decode(), {"waiting", "hits_total", "odd", "none"}) == {
         "waiting": 7.0,
         "hits_total": 12.0,
     }
 
 
-def test_a_series_is_read_by_its_labels() -> None:
-    """Only what has the labels is added up, over those that are not named."""
+def test_series_are_summed_by_labels() -> None:
+    """Only series with the named labels count, summed over the other labels."""
     assert sum_series(TEXT.decode(), {'waiting{slot="a"}', 'waiting{slot="c"}', "waiting"}) == {
         'waiting{slot="a"}': 3.0,
         "waiting": 7.0,
@@ -140,29 +140,27 @@ def test_a_series_is_read_by_its_labels() -> None:
 def _watch(
     live: RunningStack, enough: Callable[[list[WatchSample]], bool]
 ) -> tuple[list[WatchSample], dict[str, str]]:
-    """What is seen until it is enough."""
+    """Return the samples up to the moment when `enough` is true, and the warnings."""
 
     async def run() -> tuple[list[WatchSample], dict[str, str]]:
         seen: list[WatchSample] = []
         done = asyncio.Event()
 
-        def find(each: WatchSample) -> None:
-            seen.append(each)
+        def on_sample(sample: WatchSample) -> None:
+            seen.append(sample)
             if enough(seen):
                 done.set()
 
         async with open_watch(WatchedStack(live), 0.05) as watch:
-            watch.start(asyncio.get_running_loop().time, find)
+            watch.start(asyncio.get_running_loop().time, on_sample)
             await done.wait()
             return seen, watch.warnings
 
     return asyncio.run(run())
 
 
-def test_a_stack_is_watched_with_all_that_it_declares(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Containers, the machine, checks and gauges are read again and again, each by its own."""
+def test_everything_that_a_stack_declares_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers, the host, checks and gauges are read repeatedly, each by its own reader."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'docker.sock'}")
     container = FakeContainer()
 
@@ -170,11 +168,11 @@ def test_a_stack_is_watched_with_all_that_it_declares(
         seen: list[WatchSample] = []
         done = asyncio.Event()
 
-        def find(each: WatchSample) -> None:
+        def on_sample(sample: WatchSample) -> None:
             container.pass_time(1, cpu_s=0.5)
-            seen.append(each)
-            kinds = {(type(one), getattr(one, "source", None)) for one in seen}
-            if len(kinds) == 4:
+            seen.append(sample)
+            sources = {(type(sample), getattr(sample, "source", None)) for sample in seen}
+            if len(sources) == 4:
                 done.set()
 
         async with server([response(TEXT)]) as (url, _), engine(tmp_path / "docker.sock", {"abc": container}):
@@ -195,33 +193,33 @@ def test_a_stack_is_watched_with_all_that_it_declares(
                 containers={"model": "abc"},
             )
             async with open_watch(WatchedStack(live), 0.05) as watch:
-                watch.start(asyncio.get_running_loop().time, find)
+                watch.start(asyncio.get_running_loop().time, on_sample)
                 await done.wait()
             assert watch.warnings == {}
         return seen
 
     seen = asyncio.run(run())
-    assert {each.source for each in seen if isinstance(each, ResourceSample)} == {"model", HOST}
-    assert {each.check for each in seen if isinstance(each, Probe)} == {"backend", "model (container)"}
-    assert {(each.name, each.value) for each in seen if isinstance(each, GaugeSample)} == {
+    assert {sample.source for sample in seen if isinstance(sample, ResourceSample)} == {"model", HOST}
+    assert {sample.check for sample in seen if isinstance(sample, Probe)} == {"backend", "model (container)"}
+    assert {(sample.name, sample.value) for sample in seen if isinstance(sample, GaugeSample)} == {
         ("queue_depth", 7.0)
     }
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "reason"),
     [
         (response(b"", "404 Not Found"), "HTTPStatusError"),
         (response(b"waiting x{ y"), "not in Prometheus format"),
     ],
 )
-def test_gauges_that_cannot_be_read_are_told_once(answer: bytes, said: str) -> None:
-    """A service without such a text costs one warning, and the rest is watched."""
+def test_unreadable_gauges_give_one_warning(answer: bytes, reason: str) -> None:
+    """The warning appears once, and the other readers go on."""
 
     async def run() -> dict[str, str]:
         done = asyncio.Event()
         async with server([answer]) as (url, seen):
-            live = _live({"backend": url}, gauges={"backend": {"read": {"queue_depth": "waiting"}}})
+            live = _stack({"backend": url}, gauges={"backend": {"read": {"queue_depth": "waiting"}}})
             async with open_watch(WatchedStack(live), 0.02) as watch:
                 watch.start(
                     lambda: float(len(seen.heads)), lambda _: done.set() if len(seen.heads) > 2 else None
@@ -231,31 +229,31 @@ def test_gauges_that_cannot_be_read_are_told_once(answer: bytes, said: str) -> N
 
     warnings = asyncio.run(run())
     assert [*warnings] == ["gauges backend"]
-    assert said in warnings["gauges backend"]
+    assert reason in warnings["gauges backend"]
 
 
 @pytest.mark.parametrize(
-    ("host", "said"),
+    ("host", "reason"),
     [
         ("unix:///nowhere/docker.sock", "the socket does not exist"),
         ("ssh://me@far/run/docker.sock", "a socket path is not supported over ssh; run ssh -nNT -L"),
     ],
 )
-def test_an_engine_that_is_not_asked_is_a_warning(
-    monkeypatch: pytest.MonkeyPatch, host: str, said: str
+def test_an_engine_that_cannot_be_used_gives_a_warning(
+    monkeypatch: pytest.MonkeyPatch, host: str, reason: str
 ) -> None:
-    """Containers are not seen then; that is said once, with what to do, and the machine is still read."""
+    """Containers are not read; the warning appears once with a hint, and the host is still read."""
     monkeypatch.setenv("DOCKER_HOST", host)
     stack = Stack(name="trial", purpose="A test.")
     live = RunningStack(stack, {}, {}, containers={"model": "abc"})
     seen, warnings = _watch(live, lambda seen: len(seen) > 2)
-    assert {type(each) for each in seen} == {ResourceSample}
+    assert {type(sample) for sample in seen} == {ResourceSample}
     assert [*warnings] == ["containers"]
-    assert said in warnings["containers"]
+    assert reason in warnings["containers"]
 
 
-def test_a_slow_reader_delays_nobody_else() -> None:
-    """Each reads in its own time; one that takes three intervals misses two of them and does not catch up."""
+def test_a_slow_reader_does_not_delay_others() -> None:
+    """A reading of three intervals skips two of its own readings and does not catch up."""
 
     async def run() -> dict[str, list[float]]:
         loop = asyncio.get_running_loop()
@@ -281,8 +279,8 @@ def test_a_slow_reader_delays_nobody_else() -> None:
     assert began == {"quick": [0, 2, 4, 6, 8, 10, 12], "slow": [0, 6, 12]}
 
 
-def test_a_monitor_ends_when_nobody_takes_what_it_finds() -> None:
-    """A full disk, or a reader of the pipe that has gone: it does not go on until Ctrl-C, writing nothing."""
+def test_a_monitor_ends_if_its_samples_cannot_be_written() -> None:
+    """A full disk ends it; it does not go on until Ctrl-C without writing."""
 
     def full(_: WatchSample) -> None:
         raise StoreError("cannot write seen.jsonl: No space left on device")
@@ -293,8 +291,8 @@ def test_a_monitor_ends_when_nobody_takes_what_it_finds() -> None:
     assert max(ticks, default=0.0) < 15.0
 
 
-def test_what_was_opened_is_closed_when_a_reader_failed() -> None:
-    """A fault in one reader leaves no connection of another one open: pymongo would complain of it."""
+def test_connections_are_closed_after_a_bug() -> None:
+    """A bug leaves no connection of another reader open; pymongo would warn."""
 
     async def run() -> None:
         def wrong(_: WatchSample) -> None:
@@ -303,7 +301,7 @@ def test_what_was_opened_is_closed_when_a_reader_failed() -> None:
 
         failed = asyncio.Event()
         check = {"kind": "mongodb", "uri": "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=50"}
-        async with open_watch(WatchedStack(_live({}, checks={"m": check})), 0.05) as watch:
+        async with open_watch(WatchedStack(_stack({}, checks={"m": check})), 0.05) as watch:
             watch.start(asyncio.get_running_loop().time, wrong)
             await failed.wait()
 
@@ -312,8 +310,8 @@ def test_what_was_opened_is_closed_when_a_reader_failed() -> None:
     gc.collect()
 
 
-def test_the_machine_is_read() -> None:
-    """All cores together never use more than all, and memory in use is a part of what there is."""
+def test_the_host_is_read() -> None:
+    """CPU use is at most 100 % of all cores, and memory in use is at most the total."""
     reader = HostReader()
     samples: list[ResourceSample] = []
     while not samples:
@@ -325,8 +323,8 @@ def test_the_machine_is_read() -> None:
     assert 0 < host.memory_bytes < host.memory_limit_bytes
 
 
-def test_a_network_device_that_goes_takes_nothing_back() -> None:
-    """What went through it stays counted, and a new one is counted from nothing on."""
+def test_traffic_of_a_removed_network_device_still_counts() -> None:
+    """Its bytes remain in the total, and a new device counts from 0."""
     up = {"eth0": (1000, 100), "veth1": (500, 50)}
     assert add_traffic((0, 0), {}, up) == (1500, 150)
     gone = {"eth0": (1010, 102)}

@@ -19,8 +19,8 @@ async def _break(at_s: float) -> list[WatchSample]:
     return _wrong(at_s)
 
 
-def test_a_fault_in_a_reader_costs_only_what_it_would_have_read(caplog: pytest.LogCaptureFixture) -> None:
-    """It is stopped, and told with its kind and place; its words, which may hold a secret, are for stderr."""
+def test_a_reader_with_a_bug_loses_only_its_own_samples(caplog: pytest.LogCaptureFixture) -> None:
+    """It stops with a warning of type and place; its text, which may contain a secret, goes to stderr."""
 
     async def run() -> tuple[list[float], dict[str, str]]:
         loop = asyncio.get_running_loop()
@@ -43,14 +43,14 @@ def test_a_fault_in_a_reader_costs_only_what_it_would_have_read(caplog: pytest.L
     began, warnings = run_virtually(run())
     assert began == [0, 2, 4]
     place = f"{_wrong.__module__}:{_wrong.__code__.co_firstlineno + 1}"
-    said = "the reader 'broken' crashed after 2 s and was stopped: bug in bench: ZeroDivisionError at "
-    assert [*warnings.values()] == [said + place]
+    prefix = "the reader 'broken' crashed after 2 s and was stopped: bug in bench: ZeroDivisionError at "
+    assert [*warnings.values()] == [prefix + place]
     assert caplog.text.count("a secret at 2") == 1
     assert "Traceback" in caplog.text
 
 
-def test_trouble_of_the_target_does_not_hide_a_fault() -> None:
-    """A reader that could not read for a while and then broke has both warnings."""
+def test_a_target_error_does_not_hide_a_bug() -> None:
+    """A reader that fails and then crashes has both warnings."""
 
     async def run() -> list[str]:
         async def wrong(at_s: float) -> list[WatchSample]:
@@ -70,8 +70,8 @@ def test_trouble_of_the_target_does_not_hide_a_fault() -> None:
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, asyncio.CancelledError])
-def test_an_interrupt_is_no_fault_of_a_reader(end: type[BaseException]) -> None:
-    """Ctrl-C that comes while something is read ends the run, as it does elsewhere."""
+def test_an_interrupt_is_not_a_bug_of_a_reader(end: type[BaseException]) -> None:
+    """Ctrl-C during a reading ends the run, as at other times."""
 
     async def run() -> dict[str, str]:
         async def interrupted(at_s: float) -> list[WatchSample]:
@@ -88,8 +88,8 @@ def test_an_interrupt_is_no_fault_of_a_reader(end: type[BaseException]) -> None:
         run_virtually(run())
 
 
-def test_a_fault_in_a_counter_leaves_nothing_that_is_known_of_all() -> None:
-    """Nobody can tell what all services counted, and the run goes on."""
+def test_counters_are_unknown_after_a_bug_in_one_of_them() -> None:
+    """The sum of all services is unknown, and the run goes on."""
 
     async def run() -> tuple[list[GaugeSample] | None, dict[str, str]]:
         async def sound(at_s: float) -> list[WatchSample]:
@@ -100,12 +100,12 @@ def test_a_fault_in_a_counter_leaves_nothing_that_is_known_of_all() -> None:
 
     found, warnings = run_virtually(run())
     assert found is None
-    (said,) = warnings.values()
-    assert said.startswith("the reader 'counters backend' crashed after 3 s")
+    (warning,) = warnings.values()
+    assert warning.startswith("the reader 'counters backend' crashed after 3 s")
 
 
-def test_what_is_asked_once_does_not_survive_a_fault() -> None:
-    """`bench health` has nothing to lose, and must not say that all is well when a check was not asked."""
+def test_a_bug_ends_a_single_reading() -> None:
+    """`bench health` has no data to lose, and must not report success if a check did not run."""
 
     async def run() -> list[Probe]:
         return await Watch({"check backend": _break}, {}, {}, 2.0).probe_all()
@@ -114,8 +114,8 @@ def test_what_is_asked_once_does_not_survive_a_fault() -> None:
         run_virtually(run())
 
 
-def test_nobody_watches_when_all_readers_broke() -> None:
-    """A monitor without a reader would go on until Ctrl-C and see nothing, so the last fault ends it."""
+def test_a_watch_ends_if_all_readers_crashed() -> None:
+    """A monitor without a reader would wait for Ctrl-C, so the last bug ends it."""
 
     async def run() -> None:
         watch = Watch({"one": _break, "other": _break}, {}, {}, 2.0)
@@ -127,10 +127,10 @@ def test_nobody_watches_when_all_readers_broke() -> None:
         run_virtually(run())
 
 
-def test_a_fault_in_closing_costs_nothing(
+def test_a_bug_in_closing_does_not_fail_the_run(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """All was read by then, so what went wrong is for stderr and not the end of the run."""
+    """All samples exist by then, so the error goes to stderr only."""
     close = AsyncMongoClient[dict[str, object]].close
 
     async def wrong(client: AsyncMongoClient[dict[str, object]]) -> None:
