@@ -1,11 +1,11 @@
-"""Every way a command can end, and the exceptions that say why.
+"""The exit codes of `bench`, and the exceptions that lead to them.
 
 ```
-BenchError            a failed run, never a failed request (that is data)
-├── ConfigError       2  a scenario, option or file of the user's is wrong
-├── TargetError       4  the stack under test is not there, or refuses us
-├── MeasurementError  5  the measurement itself could not be made or believed
-├── StoreError        5  a result or baseline could not be read or written
+BenchError            a run that failed (a failed request is data, not an exception)
+├── ConfigError       2  an option, a file or an environment variable is wrong
+├── TargetError       4  the stack did not start, stopped, or refused the test user
+├── MeasurementError  5  the run could not be measured, or is invalid
+├── StoreError        5  a result, baseline or history could not be read or written
 └── PublishError      6  the verdict could not be published
 ```
 """
@@ -37,41 +37,39 @@ class Exit(IntEnum):
 
 
 class BenchError(Exception):
-    """A run that failed: what is wrong and where, and what to do about it.
-
-    Attributes:
-        message: One sentence that names the place.
-        hint: What the reader can do next; None when there is nothing to suggest.
-    """
+    """A failed command."""
 
     exit_code = Exit.BUG
+    """Exit code of the command."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
+        """The problem and its place, in one sentence per problem."""
         self.hint = hint
+        """The next step for the reader; None if there is no general one."""
 
 
 class ConfigError(BenchError):
-    """Something the user wrote is wrong: a scenario, an option, an environment variable."""
+    """An option, a file or an environment variable is wrong."""
 
     exit_code = Exit.USAGE
 
 
 class TargetError(BenchError):
-    """The stack under test did not start, stopped, or refused the test user."""
+    """The stack did not start, stopped, or refused the test user."""
 
     exit_code = Exit.TARGET
 
 
 class MeasurementError(BenchError):
-    """The measurement could not be made, or cannot be believed."""
+    """The run could not be measured, or is invalid."""
 
     exit_code = Exit.MEASUREMENT
 
 
 class StoreError(BenchError):
-    """A file of ours could not be read or written."""
+    """A result, baseline or history could not be read or written."""
 
     exit_code = Exit.MEASUREMENT
 

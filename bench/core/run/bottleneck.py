@@ -308,5 +308,5 @@ def _more_than_chance(limit: Expression, values: Floats, *, crossed: bool) -> bo
     allowed_share = allowed_shares[limit.method]
     is_outside = values < _FAILED if limit.method == "rate" else values > limit.limit
     outside = int(np.sum(is_outside))
-    tail = stats.at_least if crossed else stats.at_most
+    tail = stats.binomial_upper_tail if crossed else stats.binomial_lower_tail
     return tail(outside, count, allowed_share) <= _BY_CHANCE

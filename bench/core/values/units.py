@@ -1,7 +1,7 @@
-"""The one place where seconds become milliseconds.
+"""The only place that converts seconds to milliseconds.
 
-Points in time and configured durations are seconds (`_s`); latencies that are derived from them are
-milliseconds (`_ms`).
+Points in time and durations of files are in seconds (`_s`). Latencies, which are differences of points in
+time, are in milliseconds (`_ms`).
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-# Numbers one after the other.
 Values = Sequence[float] | npt.NDArray[np.float64]
+"""Numbers in a list or an array."""
 Number = TypeVar("Number", float, npt.NDArray[np.float64])
 
 
 def ms(seconds: Number) -> Number:
-    """Milliseconds of a duration, or of many, in seconds."""
+    """Return the milliseconds of a duration or of an array of durations in seconds."""
     return seconds * 1000.0

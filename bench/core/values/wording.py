@@ -1,94 +1,108 @@
-"""Numbers as people read them. What is not known is a dash, never 0."""
+"""Numbers as people read them. Missing data is a dash, never 0."""
 
 from collections.abc import Sequence
 
-DASH = "–"  # noqa: RUF001 - the dash that stands for no data
+DASH = "–"  # noqa: RUF001 - the dash that stands for missing data
 MINUS = "\u2212"
-THOUSAND = 1000.0  # from here on a count is written out
+THOUSAND = 1000.0  # counts from here on are written in full
+_LONGEST_MS = 9_999.5  # longer durations would have five digits
+_ALMOST_ALL = 0.9995  # larger shares below 1 would be rounded to 100 %
+_SMALLEST_CHANGE = 0.0005  # smaller changes would be rounded to 0 %
+_SMALLEST_CHANGE_MS = 0.005  # smaller changes would be rounded to 0 ms
+_TWO_DIGITS = 0.0995  # smaller changes have two significant digits only with one decimal
 
 
 def counted(number: int, word: str) -> str:
-    """`1 run`, `20 runs`."""
+    """Write a count: `1 run`, `20 runs`."""
     return f"1 {word}" if number == 1 else f"{number} {word}s"
 
 
 def duration(value_ms: float | None) -> str:
-    """`0.42 ms`, `3.1 ms`, `640 ms`, `12.4 s`."""
+    """Write a duration with two or three significant digits: `0.42 ms`, `3.1 ms`, `640 ms`, `12.4 s`."""
     if value_ms is None:
         return DASH
-    size = abs(value_ms)
-    if size >= 9_999.5:  # noqa: PLR2004 - what would be written with five digits
+    length_ms = abs(value_ms)
+    if length_ms >= _LONGEST_MS:
         return f"{value_ms / 1000:.1f} s"
-    digits = 2 if size < 1 else 1 if size < 10 else 0  # noqa: PLR2004 - two or three significant digits
-    return f"{value_ms:,.{digits}f} ms"
+    decimals = 0
+    if length_ms < 1:
+        decimals = 2
+    elif length_ms < 10:  # noqa: PLR2004 - a number with one digit
+        decimals = 1
+    return f"{value_ms:,.{decimals}f} ms"
 
 
 def percent(ratio: float | None) -> str:
-    """`99.3 %`; 100 % only when it is all of them."""
+    """Write a share: `99.3 %`. `100 %` means all, without rounding."""
     if ratio is None:
         return DASH
-    if 0.9995 <= ratio < 1:  # noqa: PLR2004 - would be rounded to all of them
+    if _ALMOST_ALL <= ratio < 1:
         return "99.9 %"
     return f"{100 * ratio:.1f} %".replace(".0 %", " %")
 
 
 def change(ratio: float | None) -> str:
-    """A signed share: `+31 %`."""
+    """Write a relative change: `+31 %`."""
     if ratio is None:
         return DASH
-    if abs(ratio) < 0.0005:  # noqa: PLR2004 - would be written as a signed nought
+    if abs(ratio) < _SMALLEST_CHANGE:
         return "0 %"
-    digits = 1 if abs(ratio) < 0.0995 else 0  # noqa: PLR2004 - two significant digits
-    return _signed(f"{100 * ratio:+,.{digits}f} %")
+    decimals = 1 if abs(ratio) < _TWO_DIGITS else 0
+    return _replace_minus(f"{100 * ratio:+,.{decimals}f} %")
 
 
 def change_ms(value_ms: float | None) -> str:
-    """A signed duration: `+50 ms`."""
+    """Write a change of a duration: `+50 ms`."""
     if value_ms is None:
         return DASH
-    if abs(value_ms) < 0.005:  # noqa: PLR2004 - likewise
+    if abs(value_ms) < _SMALLEST_CHANGE_MS:
         return "0 ms"
-    return _signed(f"{'-' if value_ms < 0 else '+'}{duration(abs(value_ms))}")
+    return _replace_minus(f"{'-' if value_ms < 0 else '+'}{duration(abs(value_ms))}")
 
 
 def value(number: float | None, unit: str) -> str:
-    """A value in its metric's unit."""
-    match unit:
-        case "ms":
-            return duration(number)
-        case "ratio":
-            return percent(number)
-        case _:
-            return (
-                DASH if number is None else f"{number:,.4g}" if abs(number) < THOUSAND else f"{number:,.0f}"
-            )
+    """Write a value in its metric's unit: `ms`, `ratio`, or another one, which is a plain number."""
+    if unit == "ms":
+        return duration(number)
+    if unit == "ratio":
+        return percent(number)
+    if number is None:
+        return DASH
+    return f"{number:,.4g}" if abs(number) < THOUSAND else f"{number:,.0f}"
 
 
 def memory(size_bytes: int) -> str:
-    """`48 MB`."""
+    """Write an amount of memory: `48 MB`."""
     return f"{size_bytes / 1e6:,.0f} MB"
 
 
 def size(size_bytes: float) -> str:
-    """`0 B`, `12 kB`, `3.4 MB`, `1.2 GB`."""
-    number, unit = size_bytes, "B"
-    for larger in ("kB", "MB", "GB", "TB"):
+    """Write a size: `0 B`, `12 kB`, `3.4 MB`, `1.2 GB`."""
+    number = size_bytes
+    unit = "B"
+    for larger_unit in ("kB", "MB", "GB", "TB"):
         if number < THOUSAND:
             break
-        number, unit = number / THOUSAND, larger
+        number /= THOUSAND
+        unit = larger_unit
     return f"{number:.0f} {unit}" if unit in {"B", "kB"} else f"{number:.1f} {unit}"
 
 
-def listing(parts: list[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+def listing(parts: Sequence[str]) -> str:
+    """Write a list: ``, `a`, `a and b`, `a, b and c`."""
+    return _join(parts, "and")
 
 
 def choice(names: Sequence[str]) -> str:
     """Write alternatives: `a`, `a or b`, `a, b or c`."""
-    *first, last = names
-    return f"{', '.join(first)} or {last}" if first else last
+    return _join(names, "or")
 
 
-def _signed(text: str) -> str:
+def _join(parts: Sequence[str], word: str) -> str:
+    if len(parts) <= 1:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} {word} {parts[-1]}"
+
+
+def _replace_minus(text: str) -> str:
     return text.replace("-", MINUS, 1)

@@ -13,7 +13,7 @@ PROBABILITIES = st.floats(min_value=0.0, max_value=1.0)
 
 @pytest.mark.parametrize(("count", "probability"), [(0, 0.5), (1, 0.5), (9, 0.9), (19, 0.95), (99, 0.99)])
 def test_a_quantile_that_would_be_the_maximum_is_none(count: int, probability: float) -> None:
-    """With fewer values than one beyond the quantile there is no quantile."""
+    """A quantile needs at least one value beyond it."""
     assert stats.quantile([float(value) for value in range(count)], probability) is None
 
 
@@ -21,17 +21,17 @@ def test_a_quantile_that_would_be_the_maximum_is_none(count: int, probability: f
     ("count", "probability", "expected"),
     [(2, 0.5, 0.5), (10, 0.9, 8.1), (20, 0.95, 18.05), (100, 0.99, 98.01)],
 )
-def test_a_quantile_is_given_from_the_first_count_that_has_one_beyond_it(
+def test_a_quantile_exists_from_the_first_count_with_a_value_beyond_it(
     count: int, probability: float, expected: float
 ) -> None:
-    """The smallest sample that has a value beyond the quantile gives it, linearly interpolated."""
+    """The smallest sample with a value beyond the quantile has it, linearly interpolated."""
     quantile = stats.quantile([float(value) for value in range(count)], probability)
     assert quantile == pytest.approx(expected)
 
 
 @given(st.lists(LATENCIES, min_size=1, max_size=200), PROBABILITIES, PROBABILITIES)
 def test_quantiles_are_monotone(values: list[float], one: float, other: float) -> None:
-    """A higher probability never gives a lower quantile, and once there is none there is none above."""
+    """A higher probability never has a lower quantile; if a quantile is missing, all higher ones are."""
     low = stats.quantile(values, min(one, other))
     high = stats.quantile(values, max(one, other))
     if low is None:
@@ -42,7 +42,7 @@ def test_quantiles_are_monotone(values: list[float], one: float, other: float) -
 
 @given(st.lists(LATENCIES, max_size=100), PROBABILITIES)
 def test_a_quantile_lies_within_its_values(values: list[float], probability: float) -> None:
-    """A quantile invents nothing outside of what was measured."""
+    """A quantile is never outside the range of the measured values."""
     quantile = stats.quantile(values, probability)
     if quantile is not None:
         assert min(values) <= quantile <= max(values)
@@ -50,15 +50,15 @@ def test_a_quantile_lies_within_its_values(values: list[float], probability: flo
 
 @given(st.lists(LATENCIES, min_size=2, max_size=50))
 def test_the_order_of_values_does_not_change_a_quantile(values: list[float]) -> None:
-    """A quantile depends on the values, not on the order in which they came."""
+    """A quantile depends on the values only."""
     assert stats.quantile(values, 0.5) == stats.quantile(values[::-1], 0.5)
 
 
 @pytest.mark.parametrize(("probability", "smallest"), [(0.90, 64), (0.95, 130), (0.99, 662)])
-def test_percentiles_are_certified_from_exactly_these_sizes(probability: float, smallest: int) -> None:
-    """64 values carry p90, 130 carry p95 and 662 carry p99, and no value fewer does."""
-    carried = [count for count in range(1, 700) if stats.is_reliable(count, probability)]
-    assert carried == list(range(smallest, 700))
+def test_percentiles_are_reliable_from_exactly_these_sizes(probability: float, smallest: int) -> None:
+    """p90 needs 64 values, p95 needs 130 and p99 needs 662."""
+    reliable = [count for count in range(1, 700) if stats.is_reliable(count, probability)]
+    assert reliable == list(range(smallest, 700))
 
 
 @given(LATENCIES, st.floats(min_value=1.0, max_value=100.0))
@@ -68,12 +68,12 @@ def test_typical_undoes_the_started_logarithm(value_ms: float, start_ms: float) 
 
 
 @given(st.integers(1, 30), st.floats(min_value=1.0, max_value=100.0))
-def test_what_took_nothing_typically_takes_exactly_nothing(count: int, start_ms: float) -> None:
-    """No rounding error makes something of nothing."""
+def test_the_typical_value_of_zeros_is_exactly_zero(count: int, start_ms: float) -> None:
+    """Rounding errors do not change a zero."""
     assert stats.typical([0.0] * count, start_ms) == 0.0
 
 
-def test_started_logarithms_by_hand() -> None:
+def test_started_logarithms_of_an_example() -> None:
     """log(x + c): a hundredfold above a start of one is log 100."""
     assert stats.started_log(99.0, 1.0) == pytest.approx(math.log(100.0))
 
@@ -86,20 +86,20 @@ def test_a_typical_value_lies_within_its_values(values_ms: list[float]) -> None:
     assert min(values_ms) - slack <= typical <= max(values_ms) + slack
 
 
-def test_a_typical_value_shrugs_off_one_slow_request() -> None:
+def test_one_slow_request_changes_a_typical_value_little() -> None:
     """One request in a hundred that takes a hundred times as long moves the typical value by 5 %."""
     values_ms = [1000.0] * 99 + [100_000.0]
     assert stats.typical(values_ms, 10.0) < 1050.0 < float(np.mean(values_ms))
 
 
 def test_a_paired_change_needs_a_common_prompt() -> None:
-    """Runs that share no prompt cannot be paired, and that is said."""
+    """Runs without a common prompt cannot be paired."""
     with pytest.raises(ValueError, match="no prompt in common"):
         stats.paired_change({"a": 1.0}, {"b": 1.0}, 10.0)
 
 
-def test_a_paired_change_is_the_mean_over_the_prompts_that_both_have() -> None:
-    """Only common prompts are compared; each counts alike, whatever its size."""
+def test_a_paired_change_is_the_mean_over_common_prompts() -> None:
+    """Only common prompts are compared; short and long ones have the same weight."""
     head = {"short": 20.0, "long": 990.0, "only-here": 1.0}
     base = {"short": 5.0, "long": 490.0, "only-there": 1.0}
     assert stats.paired_change(head, base, 10.0) == pytest.approx(math.log(2.0))
@@ -112,20 +112,20 @@ def test_a_paired_change_is_the_mean_over_the_prompts_that_both_have() -> None:
 def test_a_paired_change_swaps_its_sign_with_its_sides(
     head: dict[str, float], base: dict[str, float]
 ) -> None:
-    """What is a gain one way is the same loss the other way."""
+    """A gain in one direction is the same loss in the other direction."""
     if head.keys() & base.keys():
         assert stats.paired_change(head, base, 10.0) == -stats.paired_change(base, head, 10.0)
 
 
 @pytest.mark.parametrize("residuals", [[], [0.3]])
-def test_without_a_spread_the_prior_stands(residuals: list[float]) -> None:
-    """No run or one run says nothing of the spread, so the prior is what is left."""
+def test_without_a_spread_the_prior_counts(residuals: list[float]) -> None:
+    """No run or one run has no spread, so only the prior remains."""
     sd, df = stats.shrunk_sd(residuals, 0.06, 6)
     assert sd == pytest.approx(0.06)
     assert df == 6
 
 
-def test_the_spread_is_pulled_towards_the_prior() -> None:
+def test_the_spread_is_shrunk_towards_the_prior() -> None:
     """Two runs with a variance of 0.02 and a prior of 0.01 with one degree of freedom meet half way."""
     sd, df = stats.shrunk_sd([0.1, -0.1], 0.1, 1)
     assert sd == pytest.approx(math.sqrt((0.01 + 0.02) / 2))
@@ -133,7 +133,7 @@ def test_the_spread_is_pulled_towards_the_prior() -> None:
 
 
 def test_many_runs_outweigh_the_prior() -> None:
-    """With hundreds of runs their own spread is what counts."""
+    """With hundreds of runs, their own spread decides."""
     residuals = [0.2, -0.2] * 500
     sd, df = stats.shrunk_sd(residuals, 0.06, 6)
     assert sd == pytest.approx(0.2, rel=0.01)
@@ -142,21 +142,21 @@ def test_many_runs_outweigh_the_prior() -> None:
 
 @given(st.lists(st.floats(-1.0, 1.0), min_size=2, max_size=30), st.floats(-5.0, 5.0))
 def test_the_spread_does_not_depend_on_where_the_runs_lie(residuals: list[float], shift: float) -> None:
-    """A shift of all runs is no spread."""
+    """A shift of all runs does not change the spread."""
     sd, _ = stats.shrunk_sd(residuals, 0.06, 6)
-    moved, _ = stats.shrunk_sd([each + shift for each in residuals], 0.06, 6)
+    moved, _ = stats.shrunk_sd([residual + shift for residual in residuals], 0.06, 6)
     assert moved == pytest.approx(sd, rel=1e-6)
 
 
 def test_the_t_tail_and_its_quantile_undo_each_other() -> None:
-    """Above the 95 % quantile of a Student t lies 5 % of it; the table says 1.812 for 10 degrees."""
+    """5 % of Student's t lie above its 95 % quantile, which is 1.812 for 10 degrees of freedom."""
     quantile = stats.t_quantile(0.95, 10)
     assert quantile == pytest.approx(1.812, abs=0.001)
     assert stats.t_upper(quantile, 10) == pytest.approx(0.05)
 
 
 def test_half_of_a_t_lies_above_zero() -> None:
-    """A run that lies where the baseline lies is as likely to be worse as to be better."""
+    """A run equal to the baseline is as likely to be worse as to be better."""
     assert stats.t_upper(0.0, 7) == pytest.approx(0.5)
 
 
@@ -169,22 +169,22 @@ def test_noise_hides_larger_changes(standard_error: float, factor: float, df: in
     assert noisy == pytest.approx(quiet * factor)
 
 
-def test_a_stricter_test_sees_less() -> None:
+def test_a_stricter_test_detects_larger_changes_only() -> None:
     """A lower error rate and a higher power both need a larger change."""
-    usual = stats.smallest_detectable(0.1, 15, 0.05, 0.8)
-    assert usual == pytest.approx(0.1 * (1.753 + 0.866), abs=0.001)
-    assert stats.smallest_detectable(0.1, 15, 0.01, 0.8) > usual
-    assert stats.smallest_detectable(0.1, 15, 0.05, 0.9) > usual
+    default = stats.smallest_detectable(0.1, 15, 0.05, 0.8)
+    assert default == pytest.approx(0.1 * (1.753 + 0.866), abs=0.001)
+    assert stats.smallest_detectable(0.1, 15, 0.01, 0.8) > default
+    assert stats.smallest_detectable(0.1, 15, 0.05, 0.9) > default
 
 
-def test_holm_by_hand() -> None:
+def test_holm_of_an_example() -> None:
     """Four tests: the smallest p value times 4, the next times 3, and never below the one before it."""
     adjusted = stats.holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
     assert adjusted == pytest.approx({"d": 0.02, "a": 0.03, "c": 0.06, "b": 0.06})
 
 
 def test_holm_of_one_test_changes_nothing() -> None:
-    """One test needs no correction, and none needs none."""
+    """One test needs no correction; neither do zero tests."""
     assert stats.holm({"a": 0.2}) == {"a": 0.2}
     assert stats.holm({}) == {}
 
@@ -194,7 +194,7 @@ P_VALUES = st.dictionaries(st.text("abcdefgh", min_size=1, max_size=3), PROBABIL
 
 @given(P_VALUES)
 def test_holm_is_never_below_the_raw_p_value_nor_above_one(p_values: dict[str, float]) -> None:
-    """Testing more can only make one more careful, and a probability stays one."""
+    """The correction only increases p values, up to 1."""
     adjusted = stats.holm(p_values)
     assert adjusted.keys() == p_values.keys()
     assert all(p_values[key] <= adjusted[key] <= 1.0 for key in p_values)
@@ -202,26 +202,26 @@ def test_holm_is_never_below_the_raw_p_value_nor_above_one(p_values: dict[str, f
 
 @given(P_VALUES)
 def test_holm_keeps_the_order(p_values: dict[str, float]) -> None:
-    """What was more surprising before the correction is not less surprising after it."""
+    """The order of the p values is the same before and after the correction."""
     adjusted = stats.holm(p_values)
     by_raw = sorted(p_values, key=lambda key: p_values[key])
     assert [adjusted[key] for key in by_raw] == sorted(adjusted.values())
 
 
 @given(P_VALUES, PROBABILITIES)
-def test_one_more_test_never_makes_holm_bolder(p_values: dict[str, float], another: float) -> None:
-    """Adding a test never lowers the p value of another."""
+def test_another_test_never_lowers_adjusted_p_values(p_values: dict[str, float], another: float) -> None:
+    """An additional test never lowers the adjusted p value of another test."""
     before = stats.holm(p_values)
     after = stats.holm({**p_values, "z": another})
     assert all(after[key] >= before[key] for key in before)
 
 
-def test_fisher_finds_the_table_of_the_tea() -> None:
-    """Fisher's lady: 1 of 4 against 3 of 4 is as bad with a probability of 17 in 70."""
+def test_fisher_of_the_lady_tasting_tea() -> None:
+    """Fisher's example: 1 of 4 compared with 3 of 4 has the probability 17/70."""
     assert stats.fisher_less(1, 3, 3, 1) == pytest.approx(17 / 70)
 
 
 def test_fisher_is_one_sided() -> None:
-    """More success than the baseline is never surprisingly little."""
+    """A success above the baseline's is not significantly low."""
     assert stats.fisher_less(95, 5, 1000, 0) < 0.01
     assert stats.fisher_less(1000, 0, 95, 5) > 0.99

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from bench.core.values import wording
 
 
-def test_one_is_not_many() -> None:
-    """Of one thing the word stays as it is; of none there are many."""
+def test_a_count_of_one_is_singular() -> None:
+    """All other counts have the plural, including 0."""
     assert [wording.counted(number, "run") for number in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
 
 
 @pytest.mark.parametrize(
-    "say",
+    "write",
     [
         wording.duration,
         wording.percent,
@@ -23,10 +23,10 @@ def test_one_is_not_many() -> None:
         *(lambda number, unit=unit: wording.value(number, unit) for unit in ("ms", "ratio", "1")),
     ],
 )
-def test_what_is_not_known_is_a_dash(say: Callable[[float | None], str]) -> None:
-    """No data shows as a dash and never as 0."""
-    assert say(None) == wording.DASH
-    assert say(0.0) != wording.DASH
+def test_missing_data_is_a_dash(write: Callable[[float | None], str]) -> None:
+    """Missing data is a dash, and 0 is not."""
+    assert write(None) == wording.DASH
+    assert write(0.0) != wording.DASH
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_what_is_not_known_is_a_dash(say: Callable[[float | None], str]) -> None
         (120_000.0, "120.0 s"),
     ],
 )
-def test_durations_have_two_or_three_digits_that_mean_something(value_ms: float, text: str) -> None:
-    """Digits and unit follow the size, and no duration is written with five digits."""
+def test_durations_have_two_or_three_significant_digits(value_ms: float, text: str) -> None:
+    """Decimals and unit depend on the length; no duration has five digits."""
     assert wording.duration(value_ms) == text
 
 
@@ -69,14 +69,14 @@ def test_durations_have_two_or_three_digits_that_mean_something(value_ms: float,
         (0.2, "20 %"),
     ],
 )
-def test_a_share_is_a_hundred_per_cent_only_when_it_is_all(ratio: float, text: str) -> None:
-    """Shares have one digit after the point, and 99.97 % is not 100 %."""
+def test_only_a_complete_share_is_100_percent(ratio: float, text: str) -> None:
+    """Shares have one decimal, and 99.97 % is not 100 %."""
     assert wording.percent(ratio) == text
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
 def test_one_failure_is_never_rounded_away(ok: int, failed: int) -> None:
-    """Where anything failed success is not shown as 100 %."""
+    """With one failure, the success is never shown as 100 %."""
     assert wording.percent(ok / (ok + failed)) != "100 %"
 
 
@@ -98,7 +98,7 @@ def test_one_failure_is_never_rounded_away(ok: int, failed: int) -> None:
     ],
 )
 def test_a_change_has_a_sign_and_two_digits(ratio: float, text: str) -> None:
-    """Growth has a plus, shrinking a true minus sign; below ten per cent a digit more."""
+    """An increase has a plus, a decrease a minus sign; changes below 10 % have a decimal."""
     assert wording.change(ratio) == text
 
 
@@ -116,13 +116,13 @@ def test_a_change_has_a_sign_and_two_digits(ratio: float, text: str) -> None:
     ],
 )
 def test_a_changed_duration_has_a_sign(value_ms: float, text: str) -> None:
-    """The sign of a change stands before a duration as it is always written."""
+    """The sign precedes the duration."""
     assert wording.change_ms(value_ms) == text
 
 
 @given(st.floats(-1e7, 1e7))
 def test_a_minus_is_never_a_hyphen(number: float) -> None:
-    """Signed numbers hold no hyphen and exactly one sign, and nought has none."""
+    """A signed number has exactly one sign and no hyphen; 0 has no sign."""
     for text in (wording.change(number), wording.change_ms(number)):
         assert "-" not in text
         assert re.match(rf"^([+{wording.MINUS}]\d|0 )", text)
@@ -146,7 +146,7 @@ def test_a_value_is_written_in_its_unit(number: float, unit: str, text: str) -> 
 
 @given(st.integers(0, 10**9))
 def test_a_count_is_written_out(count: int) -> None:
-    """No count is rounded or in powers of ten, however large; thousands are set apart."""
+    """Counts are not rounded; thousands are separated."""
     assert wording.value(float(count), "1") == f"{count:,}"
 
 
@@ -160,9 +160,10 @@ def test_memory_is_in_megabytes(size: int, text: str) -> None:
     ("parts", "text"),
     [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
 )
-def test_a_listing_reads_like_a_sentence(parts: list[str], text: str) -> None:
-    """Parts are separated by commas, the last by `and`."""
+def test_a_list_reads_like_a_sentence(parts: list[str], text: str) -> None:
+    """Parts are separated by commas, the last by `and`; alternatives by `or`."""
     assert wording.listing(parts) == text
+    assert wording.choice(parts) == text.replace("and", "or")
 
 
 @pytest.mark.parametrize(
@@ -177,5 +178,5 @@ def test_a_listing_reads_like_a_sentence(parts: list[str], text: str) -> None:
     ],
 )
 def test_sizes_have_the_unit_that_suits_them(size_bytes: float, text: str) -> None:
-    """From a thousand on the next larger unit, as far as there is one."""
+    """A size of 1,000 or more has the next larger unit, up to terabytes."""
     assert wording.size(size_bytes) == text
