@@ -1,4 +1,4 @@
-"""Servers that misbehave, a certificate that nobody trusts, and both event loops to meet them on."""
+"""Servers that misbehave, a self-signed certificate, and both event loops."""
 
 import asyncio
 import datetime as dt
@@ -23,10 +23,10 @@ _PATIENCE_S = 60.0
 
 
 class Run(Protocol):
-    """Runs a coroutine on an event loop of its own, and insists that nothing is left of it."""
+    """Runs a coroutine on its own event loop, and checks that no task or socket is left."""
 
     def __call__(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """What the coroutine returns."""
+        """Return the result of the coroutine."""
         ...
 
 
@@ -47,13 +47,13 @@ LOOPS = _loops()
 
 
 def run_on(name: str) -> Run:
-    """Runs on the loop of this name."""
+    """Return a function that runs a coroutine on the loop of this name."""
 
     def run(work: Coroutine[Any, Any, Result]) -> Result:
         strays: list[dict[str, Any]] = []
 
         def stray(context: dict[str, Any]) -> None:
-            if "incoming connection" not in context["message"]:  # in debug mode the refused server complains
+            if "incoming connection" not in context["message"]:  # in debug mode the refused server logs it
                 strays.append(context)
 
         try:
@@ -62,14 +62,14 @@ def run_on(name: str) -> Run:
                 return runner.run(_to_the_end(work))
         finally:
             work.close()
-            gc.collect()  # a warning about something left open belongs to this test
+            gc.collect()  # shows warnings about open sockets in this test
             assert not strays, strays
 
     return run
 
 
 async def _to_the_end(work: Coroutine[Any, Any, Result]) -> Result:
-    """Servers end when their connections do, so one that goes on was left open by its client."""
+    """Run a coroutine and wait for its servers. A server that does not end has an open connection."""
     result = await work
     servers = asyncio.all_tasks() - {asyncio.current_task()}
     if servers:
@@ -79,18 +79,18 @@ async def _to_the_end(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 async def until(done: Callable[[], bool]) -> None:
-    """Let the loop turn until this is so."""
+    """Let the loop run until the condition is true."""
     async with asyncio.timeout(_PATIENCE_S):
-        while not done():  # noqa: ASYNC110 - no event tells it
+        while not done():  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0)
 
 
 @asynccontextmanager
 async def serving(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """Gives each connection to the script, and closes what that leaves open.
+    """Run the script on each connection, then close the connection.
 
     Yields:
-        The address.
+        The URL.
     """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -109,7 +109,7 @@ async def serving(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIte
 
 
 def then_close(answer: bytes) -> Script:
-    """Reads a request, answers and closes."""
+    """Return a script that reads a request, sends the response and closes."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -121,7 +121,7 @@ def then_close(answer: bytes) -> Script:
 
 
 def then_reset(answer: bytes) -> Script:
-    """Reads a request, answers and resets the connection."""
+    """Return a script that reads a request, sends the response and resets the connection."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -138,8 +138,8 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-def calibration(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A server's context with a self-signed certificate for 127.0.0.1, and a client's that trusts it."""
+def make_certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return the TLS context of a server with a self-signed certificate, and of a client that trusts it."""
     pytest.importorskip("cryptography", reason="makes the certificate")  # only tests of TLS need it
     from cryptography import x509  # noqa: PLC0415 - see above
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - see above

@@ -1,4 +1,4 @@
-"""A server on loopback that answers with scripted bytes."""
+"""A loopback server with scripted responses."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -8,24 +8,24 @@ Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def response(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
-    """The bytes of an answer."""
+    """Return the bytes of a response."""
     lines = [f"HTTP/1.1 {status}", f"content-length: {len(body)}", *headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
 def streamed(*parts: bytes, whole: bool = True) -> Script:
-    """An answer that comes part by part, each read before the next one leaves.
+    """Return a script that sends a response part by part, each read before the next is sent.
 
     Args:
-        parts: Of the body; a chunk each.
-        whole: Whether the stream is ended; otherwise the connection is closed in the midst of it.
+        parts: The parts of the body, one chunk each.
+        whole: Whether to end the stream; otherwise the connection is closed within it.
     """
 
     async def write(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
         for part in parts:
             writer.write(b"%x\r\n%s\r\n" % (len(part), part))
-            await asyncio.sleep(0.01)  # the loop reads what has come before it looks at its timers
+            await asyncio.sleep(0.01)  # the loop reads bytes before it runs timers
         if whole:
             writer.write(b"0\r\n\r\n")
         else:
@@ -35,12 +35,12 @@ def streamed(*parts: bytes, whole: bool = True) -> Script:
 
 
 class Requests:
-    """What a server saw.
+    """The requests that a server received.
 
     Attributes:
-        bodies: Of the requests, in order.
-        heads: Their head lines and headers.
-        connections: How many were opened.
+        bodies: Bodies of the requests, in order.
+        heads: Request lines and headers of the requests.
+        connections: Number of connections.
     """
 
     def __init__(self) -> None:
@@ -51,10 +51,10 @@ class Requests:
 
 @asynccontextmanager
 async def server(answers: Sequence[bytes | Script]) -> AsyncIterator[tuple[str, Requests]]:
-    """Answers the first request with the first answer, and so on; the last one again and again.
+    """Serve the scripted responses in order, and the last one for all further requests.
 
     Yields:
-        The address, and what the server saw.
+        The URL, and the requests that the server received.
     """
     seen = Requests()
 

@@ -20,8 +20,8 @@ class AnswerForm:
 
     Attributes:
         text: Returns the text of a document.
-        ended: Returns the value that ends a stream of lines; None for other forms.
-        done_data: Data of the event that ends a stream of events; None if an event's name does.
+        ended: Returns the value that ends a stream of lines; not set for other forms.
+        done_data: Data of the event that ends a stream of events; not set if an event's name does.
         counted: Top-level names of documents that contain token counts, durations or an error.
     """
 
@@ -41,7 +41,7 @@ def _getter(path: str) -> Getter:
 
 
 def _counted_names(answer: Answer) -> frozenset[str]:
-    """Return the top-level names of counts, durations and errors. Most documents of a stream have none."""
+    """Return the top-level names of counts, durations and errors. Few documents of a stream have them."""
     paths = [answer.tokens]
     if answer.durations is not None:
         paths += [*answer.durations.tiers.values(), answer.durations.total]
@@ -52,7 +52,7 @@ def _counted_names(answer: Answer) -> frozenset[str]:
 
 
 def value_at(document: Any, path: str) -> Any:
-    """Return the value at a dotted path, or None. A number in the path is an index of a list, from 0."""
+    """Return the value at a dotted path, if there is one. A number is an index of a list, from 0."""
     return _walk(document, path.split("."))
 
 

@@ -38,7 +38,7 @@ _ROWS_PER_PAGE = 4096
 
 _OUTCOMES = tuple(Outcome)
 _OUTCOME_NUMBERS = {outcome: number for number, outcome in enumerate(_OUTCOMES)}
-_EXCLUDED_NUMBERS = [_OUTCOME_NUMBERS[outcome] for outcome in EXCLUDED_OUTCOMES]
+_EXCLUDED_NUMBERS = [*map(_OUTCOME_NUMBERS.__getitem__, EXCLUDED_OUTCOMES)]
 
 
 class SampleLog:
@@ -55,9 +55,9 @@ class SampleLog:
         self.columns: dict[str, array[Any]] = {}
         for field in _COLUMNS:
             self.columns[field.name] = array(field.code or "")
-        self._floats = [self.columns[name] for name in _FLOATS]
-        self._integers = [self.columns[name] for name in _INTEGERS]
-        self._optional_integers = [self.columns[name] for name in _OPTIONAL_INTEGERS]
+        self._floats = [*map(self.columns.__getitem__, _FLOATS)]
+        self._integers = [*map(self.columns.__getitem__, _INTEGERS)]
+        self._optional_integers = [*map(self.columns.__getitem__, _OPTIONAL_INTEGERS)]
         self.tier_times: dict[str, array[float]] = {}
         self.prompts: dict[str, int] = {}
         self.details: dict[str | None, int] = {None: 0}
@@ -74,7 +74,7 @@ class SampleLog:
         for column, number in zip(self._optional_integers, _get_optional_integers(row), strict=True):
             column.append(_MISSING if number is None else number)
         columns = self.columns
-        columns["prompt"].append(self.prompts.setdefault(row.prompt, len(self.prompts)))
+        columns["prompt"].append(self._prompt_number(row.prompt))
         columns["detail"].append(self._detail_number(row.detail))
         columns["outcome"].append(_OUTCOME_NUMBERS[row.outcome])
         for tier in row.tier_times.keys() - self.tier_times.keys():
@@ -89,8 +89,8 @@ class SampleLog:
         for tier in sorted(self.tier_times.keys() | other.tier_times.keys()):
             times_ms = self.tier_times.setdefault(tier, _unknown_times(own_count))
             times_ms.extend(other.tier_times.get(tier) or _unknown_times(other_count))
-        prompts = [self.prompts.setdefault(prompt, len(self.prompts)) for prompt in other.prompts]
-        details = [self._detail_number(detail) for detail in other.details]
+        prompts = [*map(self._prompt_number, other.prompts)]
+        details = [*map(self._detail_number, other.details)]
         for name, column in other.columns.items():
             match name:
                 case "prompt":
@@ -103,6 +103,9 @@ class SampleLog:
     def since(self, start: int) -> "Samples":
         """Return the requests from the one with this number to the newest of now."""
         return Samples(self, slice(start, len(self)))
+
+    def _prompt_number(self, prompt: str) -> int:
+        return self.prompts.setdefault(prompt, len(self.prompts))
 
     def _detail_number(self, detail: str | None) -> int:
         if detail not in self.details and len(self.details) >= MOST_DETAILS:
@@ -247,4 +250,4 @@ def _unknown_times(count: int) -> "array[float]":
 
 
 def _look_up(values: Sequence[Any], numbers: Iterable[int]) -> list[Any]:
-    return [values[number] for number in numbers]
+    return [*map(values.__getitem__, numbers)]

@@ -178,7 +178,7 @@ class ChatClient:
         )
 
     def _is_intercepted(self, text: str | None) -> bool | None:
-        """Return whether the agent answered without its model; None if that is unknown."""
+        """Return whether the agent answered without its model, if that is known."""
         beginning = self._endpoint.target.answer.intercepted
         if beginning is None or text is None:
             return None
@@ -192,7 +192,7 @@ def _timeout_failure(timeout_s: float, arrival: Arrival) -> Failure:
 
 
 def _token_count(content: AnswerContent) -> int | None:
-    """Return the reported number of tokens. A stream that reports none counts one token per piece of text."""
+    """Return the reported number of tokens. Without it, a stream has one token per piece of text."""
     if content.tokens is not None:
         return content.tokens
     return len(content.token_times_s) or None
@@ -205,7 +205,7 @@ def _server_timing(reply: Reply) -> str:
 
 
 def _check(reply: Reply, refusal: bytes, content: AnswerContent, expected: Expectation) -> Failure | None:
-    """Return why a complete response is not the expected one; None if it is."""
+    """Return why a complete response is not the expected one, if it is not."""
     status = reply.status
     if not 200 <= status < 300:  # noqa: PLR2004 - success, by RFC 9110
         if status == expected.status:

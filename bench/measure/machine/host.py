@@ -24,7 +24,7 @@ _Value = TypeVar("_Value")
 
 
 def read_machine(root: Path = ROOT) -> MachineState:
-    """Return the cores, quotas, governors and load of the machine. Unknown values are None or empty."""
+    """Return the cores, quotas, governors and load of the machine."""
     governors = set()
     for path in root.glob(f"{_CORES}/cpu[0-9]*/cpufreq/scaling_governor"):
         governors.add((_text(path) or "").strip())
@@ -37,7 +37,7 @@ def read_machine(root: Path = ROOT) -> MachineState:
 
 
 def read_counters(root: Path = ROOT) -> HostReading:
-    """Return the kernel's counters of now. Unknown counters are None."""
+    """Return the kernel's counters of now."""
     ticks = _parse(lambda: _ticks(_text(root / "proc/stat") or "")) or []
     throttling = _counters(_text(_control_group(root) / "cpu.stat"))
     memory = _counters(_text(root / "proc/vmstat"))
@@ -55,7 +55,7 @@ def read_counters(root: Path = ROOT) -> HostReading:
 
 
 def choose_cores(workers: int, *, pin: bool) -> tuple[Cores, Cores] | None:
-    """Return the cores for the load generators and those for the stack; None to bind no process.
+    """Return the cores for the load generators and those for the stack, if processes are to be bound.
 
     Args:
         workers: Number of load generators.
@@ -116,7 +116,7 @@ def _counters(text: str | None) -> dict[str, int]:
 
 
 def _sum(paths: Iterable[Path]) -> int | None:
-    """Return the sum of the files that hold a whole number; None if there is none."""
+    """Return the sum of the files that hold a whole number, if there are any."""
     numbers = []
     for path in paths:
         text = (_text(path) or "").strip()
@@ -126,7 +126,7 @@ def _sum(paths: Iterable[Path]) -> int | None:
 
 
 def _parse(parse: Callable[[], _Value]) -> _Value | None:
-    """Return the value of a file; None if the file does not exist or has another form."""
+    """Return the value of a file, if the file exists and has the expected form."""
     with suppress(ValueError, IndexError, ZeroDivisionError):
         return parse()
     return None

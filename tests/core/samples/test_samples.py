@@ -74,6 +74,7 @@ def test_a_selection_has_the_selected_rows(rows: list[RequestSample], data: Any)
     part = Samples.of(rows).where(np.array(picked, dtype=bool))
     assert list(part) == kept
     assert list(part[1:]) == kept[1:]
+    assert list(Samples.of(rows)[::-1]) == rows[::-1]
     assert list(part.where(np.zeros(len(kept), dtype=bool))) == []
 
 

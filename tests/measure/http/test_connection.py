@@ -15,7 +15,6 @@ from bench.measure.http.connection import Address, Connection, Reply, WireError,
 from tests.measure.hostile import (
     LOOPS,
     Run,
-    calibration,
     reset,
     run_on,
     serving,
@@ -816,7 +815,7 @@ def test_a_host_without_address_is_a_name_failure(run: Run, host: str) -> None:
 
 def test_tls_works_like_plain_tcp(run: Run, tmp_path: Path) -> None:
     """Over TLS, long exchanges and kept connections work, and closing ends TLS properly."""
-    served, trusting = calibration(tmp_path)
+    served, trusting = make_certificate(tmp_path)
     long = b"x" * 3_000_000
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -847,7 +846,7 @@ def test_tls_works_like_plain_tcp(run: Run, tmp_path: Path) -> None:
 
 def test_the_end_of_tls_is_the_end_of_a_reply(run: Run, tmp_path: Path) -> None:
     """Over TLS, a body without length ends with the connection, a short one fails, and a timeout is seen."""
-    served, trusting = calibration(tmp_path)
+    served, trusting = make_certificate(tmp_path)
 
     async def work() -> None:
         gone = asyncio.Event()
@@ -884,7 +883,7 @@ def test_the_end_of_tls_is_the_end_of_a_reply(run: Run, tmp_path: Path) -> None:
 
 def test_an_untrusted_certificate_is_refused(run: Run, tmp_path: Path) -> None:
     """The given context verifies the server, and its reason is in the error."""
-    served, _ = calibration(tmp_path)
+    served, _ = make_certificate(tmp_path)
 
     async def work() -> WireError:
         async with serving(then_close(response(b"")), served) as url:

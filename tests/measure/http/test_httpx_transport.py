@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 import bench
-from tests.measure.hostile import LOOPS, Run, calibration, run_on, serving, then_close, then_reset, until
+from tests.measure.hostile import LOOPS, Run, make_certificate, run_on, serving, then_close, then_reset, until
 from tests.measure.loopback import Script, response, server
 
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -282,7 +282,7 @@ def test_no_connection_is_a_connect_error(run: Run) -> None:
 
 def test_the_given_tls_context_is_used(run: Run, tmp_path: Path) -> None:
     """The context of the transport verifies the server."""
-    served, trusting = calibration(tmp_path)
+    served, trusting = make_certificate(tmp_path)
 
     async def work() -> None:
         async with serving(then_close(response(b"safe")), served) as url:

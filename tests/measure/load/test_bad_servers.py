@@ -15,7 +15,7 @@ from bench.core.samples.sample import Outcome
 from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint
 from tests.factories import make_scenario, make_spec
-from tests.measure.hostile import LOOPS, Run, calibration, reset, run_on, serving, then_close, then_reset
+from tests.measure.hostile import LOOPS, Run, make_certificate, reset, run_on, serving, then_close, then_reset
 from tests.measure.loopback import Script, response
 from tests.measure.sending import send
 
@@ -152,7 +152,7 @@ def test_a_name_without_an_address_is_an_outcome(run: Run) -> None:
 
 def test_no_tls_is_an_outcome(run: Run, tmp_path: Path) -> None:
     """An untrusted certificate and a server without TLS differ from a missing server."""
-    served, _ = calibration(tmp_path)
+    served, _ = make_certificate(tmp_path)
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
