@@ -15,6 +15,7 @@ from bench.measure.http.connection import Address, Connection, Reply, WireError,
 from tests.measure.hostile import (
     LOOPS,
     Run,
+    make_certificate,
     reset,
     run_on,
     serving,
