@@ -49,7 +49,7 @@ PENDING = (
     "bench/core/config/stack.py",
     "bench/store/results.py",
 )
-PENDING_PAGES = ("docs/reference/stack.md", "docs/reference/target.md", "docs/reference/github-actions.md")
+PENDING_PAGES = ("docs/reference/stack.md", "docs/reference/target.md")
 # A retired word in a sentence, a key or an option.
 WORDS = {
     r"\b(fixed-users|ramp-users|user-turns|constant-rate|ramp-rate)\b": "k6's executors",
