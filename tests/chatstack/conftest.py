@@ -1,4 +1,4 @@
-"""One fast stack for all tests that only ask it."""
+"""One fast stack for all tests that only send requests to it."""
 
 import secrets
 from collections.abc import Iterator
@@ -12,36 +12,30 @@ from tests.chatstack.stacks import FAST, MODEL, Service, bearer, change, make_us
 
 @dataclass(frozen=True)
 class Stack:
-    """A whole stack.
-
-    Attributes:
-        variables: Its store, its secret, its model's name.
-        model: The services.
-        agent: Likewise.
-        backend: Likewise.
-    """
+    """A complete stack."""
 
     variables: dict[str, str]
+    """Environment variables: the store, the secret of the tokens and the name of the model."""
     model: Service
     agent: Service
     backend: Service
 
     @property
     def secret(self) -> str:
-        """Of the tokens."""
+        """Return the secret of the tokens."""
         return self.variables["JWT_SECRET"]
 
 
 @pytest.fixture(scope="session")
 def store_variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A store that services share, and the tokens' secret."""
+    """Return the variables of a store that the services share, and the secret of the tokens."""
     path = tmp_path_factory.mktemp("chatstack") / "store.sqlite"
     return {"SQLITE_PATH": str(path), "JWT_SECRET": secrets.token_hex(32), "MODEL": MODEL}
 
 
 @pytest.fixture(scope="session")
 def stack(store_variables: dict[str, str]) -> Iterator[Stack]:
-    """Backend, agent and a fast model."""
+    """Run a backend, an agent and a fast model."""
     with (
         serving("model", {**FAST, "MODEL": MODEL, "OLLAMA_NUM_PARALLEL": "4"}) as model,
         serving("agent", {**store_variables, "OLLAMA_URL": model.url}) as agent,
@@ -52,15 +46,15 @@ def stack(store_variables: dict[str, str]) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def user(store_variables: dict[str, str]) -> dict[str, object]:
-    """A user that the store knows."""
-    made = make_user()
-    change("users", "add", [made], store_variables)
-    return made
+    """Add a user to the store."""
+    added_user = make_user()
+    change("users", "add", [added_user], store_variables)
+    return added_user
 
 
 @pytest.fixture(scope="session")
 def form(store_variables: dict[str, str]) -> str:
-    """A form that the store has."""
+    """Add a form to the store and return its id."""
     form_id = f"{secrets.token_hex(11)}42"
     change("forms", "add", [form_id], store_variables)
     return form_id
@@ -68,13 +62,13 @@ def form(store_variables: dict[str, str]) -> str:
 
 @pytest.fixture
 def token(store_variables: dict[str, str], user: dict[str, object]) -> str:
-    """A fresh access token of that user."""
+    """Return a new access token of the user."""
     return mint(store_variables["JWT_SECRET"], user)
 
 
 @pytest.fixture
-def asking(stack: Stack, token: str) -> Iterator[httpx.Client]:
-    """A client of the backend that is signed in."""
+def backend_client(stack: Stack, token: str) -> Iterator[httpx.Client]:
+    """Return a client of the backend that sends the token."""
     with httpx.Client(
         base_url=stack.backend.url, headers=bearer(token), timeout=60, trust_env=False
     ) as client:
@@ -83,13 +77,13 @@ def asking(stack: Stack, token: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def model_client(stack: Stack) -> Iterator[httpx.Client]:
-    """A client of the model."""
+    """Return a client of the model."""
     with httpx.Client(base_url=stack.model.url, timeout=60, trust_env=False) as client:
         yield client
 
 
 @pytest.fixture
 def agent_client(stack: Stack) -> Iterator[httpx.Client]:
-    """A client of the agent."""
+    """Return a client of the agent."""
     with httpx.Client(base_url=stack.agent.url, timeout=60, trust_env=False) as client:
         yield client

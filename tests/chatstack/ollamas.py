@@ -1,4 +1,4 @@
-"""A stand-in for Ollama whose every byte a test decides, and which remembers every byte it got."""
+"""A fake Ollama: a test decides every byte that it sends, and can read every byte that it received."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A request as it came."""
+class ReceivedRequest:
+    """A request that the fake received."""
 
     method: str
     target: str
@@ -20,7 +20,7 @@ class Seen:
 
 @dataclass
 class Answer:
-    """What is answered: each part as a chunk, as soon as there is one; a broken one never ends."""
+    """A response: each part is one chunk, sent at once; a broken response never ends."""
 
     parts: Iterable[bytes]
     status: int = 200
@@ -28,40 +28,45 @@ class Answer:
     broken: bool = False
 
 
-Answering: TypeAlias = Callable[[Seen], Answer]
+Responder: TypeAlias = Callable[[ReceivedRequest], Answer]
 
 
 @dataclass
 class Ollama:
-    """Attributes: where it listens, what it saw, and how it answers the next request."""
+    """A fake Ollama that listens."""
 
     url: str
-    seen: list[Seen]
-    answering: Answering
+    """Address of the fake."""
+    requests: list[ReceivedRequest]
+    """Requests that it received."""
+    respond: Responder
+    """Function that returns the response to a request."""
 
 
 @contextmanager
 def fake_ollama() -> Iterator[Ollama]:
-    """A server that says what the test wants."""
+    """Serve a fake Ollama inside the block; it answers `{}` until the test changes that."""
     ollama = Ollama("", [], lambda _: Answer([b"{}"], headers=[("Content-Type", "application/json")]))
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Write no log."""
 
         def handle(self) -> None:
-            with suppress(ConnectionResetError):  # whoever asked has left, which is his right
+            with suppress(ConnectionResetError):  # the client may disconnect
                 super().handle()
 
         def answer(self) -> None:
             length = int(self.headers.get("content-length", 0))
-            seen = Seen(self.command, self.path, list(self.headers.items()), self.rfile.read(length))
-            ollama.seen.append(seen)
+            request = ReceivedRequest(
+                self.command, self.path, list(self.headers.items()), self.rfile.read(length)
+            )
+            ollama.requests.append(request)
             try:
-                self.send(ollama.answering(seen))
-            except ConnectionAbortedError:  # the test wants it to hang up
+                self.send(ollama.respond(request))
+            except ConnectionAbortedError:  # the test asks for a closed connection
                 self.close_connection = True
 
         def send(self, answer: Answer) -> None:
@@ -80,8 +85,8 @@ def fake_ollama() -> Iterator[Ollama]:
             else:
                 self.wfile.write(b"0\r\n\r\n")
 
-        do_GET = do_HEAD = do_OPTIONS = answer  # noqa: N815 - the names that http.server calls
-        do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - likewise
+        do_GET = do_HEAD = do_OPTIONS = answer  # noqa: N815 - names of http.server
+        do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - names of http.server
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

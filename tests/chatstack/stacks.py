@@ -1,4 +1,4 @@
-"""Services of the reference stack as child processes, and what tests say to them."""
+"""Services of the reference stack as child processes, and helpers that call them."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 MODEL = "qwen2.5:0.5b"
 FAST = {"MODEL_PREFILL_TPS": "1000000000", "MODEL_DECODE_TPS": "100000"}
-# Longer than any test waits: what such a model was asked ends only when somebody ends it.
+# Longer than any test waits: a request to such a model ends only when the test ends it.
 ENDLESS = {"MODEL_DELAY_MS": "36000000"}
 _ROOT = Path(__file__).parents[2]
 _PASSED_ON = ("PATH", "SYSTEMROOT", "COVERAGE_")
@@ -35,27 +35,24 @@ _PASSED_ON = ("PATH", "SYSTEMROOT", "COVERAGE_")
 
 @dataclass(frozen=True)
 class Service:
-    """A service that listens.
-
-    Attributes:
-        url: Where.
-        announcement: What it said when it did.
-        process: Which runs it.
-    """
+    """A service that listens."""
 
     url: str
+    """Address of the service."""
     announcement: dict[str, Any]
+    """Line that the service printed when it started to listen."""
     process: subprocess.Popen[str]
+    """Process of the service."""
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """These variables, and those without which a child cannot run or be covered."""
-    own = {key: value for key, value in os.environ.items() if key.startswith(_PASSED_ON)}
-    return {**own, **variables}
+    """Return these variables, and those that a child process needs to run and to be covered."""
+    inherited = {key: value for key, value in os.environ.items() if key.startswith(_PASSED_ON)}
+    return {**inherited, **variables}
 
 
 def start(arguments: Sequence[str], variables: Mapping[str, str]) -> subprocess.Popen[str]:
-    """`python -m chatstack` with all its pipes here."""
+    """Start `python -m chatstack` with pipes for stdin, stdout and stderr."""
     return subprocess.Popen(
         [sys.executable, "-m", "chatstack", *arguments],
         cwd=_ROOT,
@@ -71,7 +68,7 @@ def start(arguments: Sequence[str], variables: Mapping[str, str]) -> subprocess.
 def run(
     arguments: Sequence[str], variables: Mapping[str, str], stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """`python -m chatstack` from its start to its end."""
+    """Run `python -m chatstack` to its end."""
     process = start(arguments, variables)
     try:
         out, err = process.communicate(stdin)
@@ -81,7 +78,7 @@ def run(
 
 
 def change(collection: str, action: str, content: object, variables: Mapping[str, str]) -> int:
-    """Fill or empty a store, and say how much changed."""
+    """Add items to a store or remove them, and return the number of changes."""
     done = run([collection, action], variables, json.dumps(content))
     assert done.returncode == 0, done.stderr
     return int(json.loads(done.stdout)["changed"])
@@ -89,7 +86,7 @@ def change(collection: str, action: str, content: object, variables: Mapping[str
 
 @contextmanager
 def serving(role: str, variables: Mapping[str, str] | None = None) -> Iterator[Service]:
-    """A service of that role that listens inside the block."""
+    """Run a service of that role inside the block."""
     process = start([role], {"PORT": "0", "EXIT_WITH_STDIN": "1", **(variables or {})})
     try:
         assert process.stdout
@@ -98,11 +95,11 @@ def serving(role: str, variables: Mapping[str, str] | None = None) -> Iterator[S
         event = json.loads(announcement)
         yield Service(event["url"], event, process)
     finally:
-        ended(process)
+        stop_process(process)
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """End a process if it runs: its exit code and what it wrote on stderr."""
+def stop_process(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Stop a process if it still runs, and return its exit code and its stderr."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
     with process:
@@ -111,32 +108,32 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
         return process.wait(), err
 
 
-def gauges(url: str) -> dict[str, float]:
-    """A service's measures by name, without labels."""
+def read_gauges(url: str) -> dict[str, float]:
+    """Return the gauges of a service without labels, by name."""
     text = httpx.get(f"{url}/metrics", trust_env=False).text
     return {
-        each.name: each.value
+        sample.name: sample.value
         for family in text_string_to_metric_families(text)
-        for each in family.samples
-        if not each.labels
+        for sample in family.samples
+        if not sample.labels
     }
 
 
-def queue(url: str) -> tuple[int, int]:
-    """How many requests run at a model and how many wait."""
-    now = gauges(url)
-    return int(now["chatstack_queue_running"]), int(now["chatstack_queue_waiting"])
+def queue_state(url: str) -> tuple[int, int]:
+    """Return the number of running requests and of waiting requests at a model."""
+    values = read_gauges(url)
+    return int(values["chatstack_queue_running"]), int(values["chatstack_queue_waiting"])
 
 
 def hex_id() -> str:
-    """An id that nobody has yet."""
+    """Return a new unique id."""
     return secrets.token_hex(12)
 
 
 def make_user(**changes: object) -> dict[str, Any]:
-    """A user of the contract's shape that nobody else is."""
+    """Return a new unique user document."""
     name = f"user-{secrets.token_hex(6)}"
-    made = "2025-06-01T12:00:00.000Z"
+    created_at = "2025-06-01T12:00:00.000Z"
     return {
         "_id": hex_id(),
         "username": name,
@@ -147,15 +144,15 @@ def make_user(**changes: object) -> dict[str, Any]:
         "isEmailVerified": True,
         "passkeys": [],
         "refreshTokens": [],
-        "createdAt": made,
-        "updatedAt": made,
+        "createdAt": created_at,
+        "updatedAt": created_at,
         "lastLoginAt": None,
         **changes,
     }
 
 
 def mint(secret: str, user: Mapping[str, Any], **changes: object) -> str:
-    """A token as a load test makes it, unlike any other; a claim that is None is left out."""
+    """Return a new unique token as a load test makes it; a claim that is None is left out."""
     now = int(time.time())
     claims: dict[str, Any] = {
         "userId": user["_id"],
@@ -167,23 +164,23 @@ def mint(secret: str, user: Mapping[str, Any], **changes: object) -> str:
         "jti": secrets.token_hex(8),
         **changes,
     }
-    kept = {key: value for key, value in claims.items() if value is not None}
-    return jwt.encode(kept, secret, algorithm="HS256")
+    present = {key: value for key, value in claims.items() if value is not None}
+    return jwt.encode(present, secret, algorithm="HS256")
 
 
 def bearer(token: str) -> dict[str, str]:
-    """The header that carries a token."""
+    """Return the header with the token."""
     return {"Authorization": f"Bearer {token}"}
 
 
 def server_timing(response: httpx.Response) -> dict[str, float]:
-    """Milliseconds by tier."""
-    parts = (each.split(";dur=") for each in response.headers["server-timing"].split(", "))
+    """Return the milliseconds by tier."""
+    parts = (entry.split(";dur=") for entry in response.headers["server-timing"].split(", "))
     return {name: float(duration) for name, duration in parts}
 
 
-def assert_one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
-    """A wrong use ends with code 2 and one sentence that says what is wrong."""
+def assert_usage_error(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Check that a command ended with code 2 and one line on stderr that contains these words."""
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     assert done.stderr.endswith("\n")
@@ -193,22 +190,22 @@ def assert_one_line(done: subprocess.CompletedProcess[str], *words: str) -> None
 
 
 def connect(url: str) -> socket.socket:
-    """A connection to a service on which a test writes every byte itself."""
+    """Open a connection to a service, on which a test writes every byte itself."""
     address = httpx.URL(url)
     return socket.create_connection((address.host, address.port or 80))
 
 
 def get_raw(url: str, target: str) -> bytes:
-    """The answer's bytes to a GET of exactly this target, with no header but those it must have."""
+    """Return the raw response to a GET of exactly this target, with the required headers only."""
     with connect(url) as connection:
         connection.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
         return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
-def ask_and_keep(
+def send_without_reading(
     url: str, path: str, body: object, headers: Mapping[str, str] | None = None
 ) -> socket.socket:
-    """A request whose answer nobody reads; closing the connection is leaving."""
+    """Send a request and never read its response; close the connection to disconnect."""
     address = httpx.URL(url)
     content = json.dumps(body).encode()
     lines = [
@@ -223,21 +220,21 @@ def ask_and_keep(
 
 
 @contextmanager
-def refusing() -> Iterator[str]:
-    """An address that refuses connections: the port is held, and nobody listens."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+def refused_address() -> Iterator[str]:
+    """Yield an address that refuses connections: the port is bound, but has no listener."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
-def recorded(variables: Mapping[str, str], read: Callable[[Store], Awaitable[Result]]) -> Result:
-    """What a store says."""
+def read_store(variables: Mapping[str, str], read: Callable[[Store], Awaitable[Result]]) -> Result:
+    """Read from a store."""
 
-    async def ask() -> Result:
+    async def open_and_read() -> Result:
         store = await open_store(Settings(variables))
         try:
             return await read(store)
         finally:
             await store.close()
 
-    return asyncio.run(ask())
+    return asyncio.run(open_and_read())

@@ -18,12 +18,12 @@ GUARDED = [
     ("GET", "/api/auth/me"),
     ("POST", "/api/auth/logout"),
 ]
-SENT = {"message": "Hello"}
+MESSAGE = {"message": "Hello"}
 
 
 @pytest.fixture
-def anyone(stack: Stack) -> Iterator[httpx.Client]:
-    """A client of the backend that is not signed in."""
+def anonymous_client(stack: Stack) -> Iterator[httpx.Client]:
+    """Return a client of the backend without a token."""
     with httpx.Client(base_url=stack.backend.url, timeout=60, trust_env=False) as client:
         yield client
 
@@ -35,54 +35,58 @@ def _assert_refused(response: httpx.Response, reason: str) -> None:
 @pytest.mark.parametrize(("method", "path"), GUARDED)
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Basic dXNlcjpwdw==", "Token abc"])
 def test_without_a_token_access_is_denied(
-    anyone: httpx.Client, method: str, path: str, header: str | None
+    anonymous_client: httpx.Client, method: str, path: str, header: str | None
 ) -> None:
-    """Every guarded call without a bearer token is answered 401."""
+    """Every protected call without a bearer token gets 401."""
     headers = {} if header is None else {"Authorization": header}
-    _assert_refused(anyone.request(method, path, json=SENT, headers=headers), "Access denied")
+    _assert_refused(anonymous_client.request(method, path, json=MESSAGE, headers=headers), "Access denied")
 
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
-def test_an_unknown_user_is_denied(anyone: httpx.Client, stack: Stack, method: str, path: str) -> None:
-    """A token that holds, of a user who is not in the store, is answered 401."""
+def test_an_unknown_user_is_denied(
+    anonymous_client: httpx.Client, stack: Stack, method: str, path: str
+) -> None:
+    """A valid token of a user who is not in the store gets 401."""
     headers = bearer(mint(stack.secret, make_user()))
-    _assert_refused(anyone.request(method, path, json=SENT, headers=headers), "Access denied")
+    _assert_refused(anonymous_client.request(method, path, json=MESSAGE, headers=headers), "Access denied")
 
 
 @pytest.mark.parametrize("active", [False, None, "true", 1])
-def test_an_inactive_user_is_denied(anyone: httpx.Client, stack: Stack, active: object) -> None:
-    """Only a user whose `isActive` is true is let in."""
+def test_an_inactive_user_is_denied(anonymous_client: httpx.Client, stack: Stack, active: object) -> None:
+    """Only users whose `isActive` is true have access."""
     user = make_user(isActive=active)
     change("users", "add", [user], stack.variables)
-    response = anyone.get("/api/auth/me", headers=bearer(mint(stack.secret, user)))
+    response = anonymous_client.get("/api/auth/me", headers=bearer(mint(stack.secret, user)))
     _assert_refused(response, "Access denied")
 
 
-def test_a_removed_user_is_denied(anyone: httpx.Client, stack: Stack) -> None:
-    """A user who is taken out of the store is let in no more, though the token holds."""
+def test_a_removed_user_is_denied(anonymous_client: httpx.Client, stack: Stack) -> None:
+    """A user who was removed from the store has no access, even with a valid token."""
     user = make_user()
     headers = bearer(mint(stack.secret, user))
     change("users", "add", [user], stack.variables)
-    assert anyone.get("/api/auth/me", headers=headers).status_code == 200
+    assert anonymous_client.get("/api/auth/me", headers=headers).status_code == 200
     change("users", "remove", [user["_id"]], stack.variables)
-    _assert_refused(anyone.get("/api/auth/me", headers=headers), "Access denied")
+    _assert_refused(anonymous_client.get("/api/auth/me", headers=headers), "Access denied")
 
 
-def test_an_expired_token_is_refused(anyone: httpx.Client, stack: Stack, user: dict[str, Any]) -> None:
-    """A token past its time says so."""
+def test_an_expired_token_is_refused(
+    anonymous_client: httpx.Client, stack: Stack, user: dict[str, Any]
+) -> None:
+    """The error of an expired token is "Token expired"."""
     token = mint(stack.secret, user, exp=int(time.time()) - 60)
-    _assert_refused(anyone.post(CHAT, json=SENT, headers=bearer(token)), "Token expired")
+    _assert_refused(anonymous_client.post(CHAT, json=MESSAGE, headers=bearer(token)), "Token expired")
 
 
 @pytest.mark.parametrize("exp", [253_402_300_800, 1_900_000_000_000, 10**18])
-def test_a_token_may_outlast_the_calendar(
-    anyone: httpx.Client, stack: Stack, user: dict[str, Any], exp: int
+def test_a_token_may_expire_after_the_year_9999(
+    anonymous_client: httpx.Client, stack: Stack, user: dict[str, Any], exp: int
 ) -> None:
-    """A token that expires after the year 9999 holds until it is revoked."""
+    """Such a token is valid until it is revoked."""
     headers = bearer(mint(stack.secret, user, exp=exp))
-    assert anyone.get("/api/auth/me", headers=headers).status_code == 200
-    assert anyone.post("/api/auth/logout", headers=headers).status_code == 200
-    _assert_refused(anyone.get("/api/auth/me", headers=headers), "Token revoked")
+    assert anonymous_client.get("/api/auth/me", headers=headers).status_code == 200
+    assert anonymous_client.post("/api/auth/logout", headers=headers).status_code == 200
+    _assert_refused(anonymous_client.get("/api/auth/me", headers=headers), "Token revoked")
 
 
 @pytest.mark.parametrize(
@@ -100,15 +104,17 @@ def test_a_token_may_outlast_the_calendar(
     ],
 )
 def test_wrong_claims_are_invalid(
-    anyone: httpx.Client, stack: Stack, user: dict[str, Any], claims: dict[str, object]
+    anonymous_client: httpx.Client, stack: Stack, user: dict[str, Any], claims: dict[str, object]
 ) -> None:
-    """A token without an end, with a user id of another shape or of another kind is invalid."""
+    """A token without expiry, with a malformed user id, or of another type is invalid."""
     token = mint(stack.secret, user, **claims)
-    _assert_refused(anyone.get("/api/auth/me", headers=bearer(token)), "Invalid token")
+    _assert_refused(anonymous_client.get("/api/auth/me", headers=bearer(token)), "Invalid token")
 
 
-def test_a_wrong_signature_is_invalid(anyone: httpx.Client, stack: Stack, user: dict[str, Any]) -> None:
-    """A token of another secret, algorithm or none at all is invalid, and so is what is no token."""
+def test_a_wrong_signature_is_invalid(
+    anonymous_client: httpx.Client, stack: Stack, user: dict[str, Any]
+) -> None:
+    """A token of another secret or algorithm, a cut token, and any other text are invalid."""
     claims = {"userId": user["_id"], "exp": int(time.time()) + 60}
     tokens = [
         mint(secrets.token_hex(32), user),
@@ -119,32 +125,41 @@ def test_a_wrong_signature_is_invalid(anyone: httpx.Client, stack: Stack, user: 
         "x",
     ]
     for token in tokens:
-        _assert_refused(anyone.get("/api/auth/me", headers=bearer(token)), "Invalid token")
+        _assert_refused(anonymous_client.get("/api/auth/me", headers=bearer(token)), "Invalid token")
 
 
-def test_a_token_is_accepted_in_any_case(anyone: httpx.Client, stack: Stack, user: dict[str, Any]) -> None:
-    """The scheme's name and the hexadecimal digits of the user id may be of either case."""
+def test_a_token_is_accepted_in_upper_and_lower_case(
+    anonymous_client: httpx.Client, stack: Stack, user: dict[str, Any]
+) -> None:
+    """The scheme and the hexadecimal user id may have either case."""
     token = mint(stack.secret, user, userId=str(user["_id"]).upper())
     for scheme in ("Bearer", "bearer", "BEARER"):
-        assert anyone.get("/api/auth/me", headers={"Authorization": f"{scheme} {token}"}).status_code == 200
+        assert (
+            anonymous_client.get("/api/auth/me", headers={"Authorization": f"{scheme} {token}"}).status_code
+            == 200
+        )
 
 
-def test_me_is_the_user_without_what_is_private(asking: httpx.Client, user: dict[str, Any]) -> None:
-    """A user sees the own document, but neither passkeys nor refresh tokens."""
-    response = asking.get("/api/auth/me")
+def test_me_is_the_user_without_private_fields(backend_client: httpx.Client, user: dict[str, Any]) -> None:
+    """The document of the user has neither passkeys nor refresh tokens."""
+    response = backend_client.get("/api/auth/me")
     assert response.status_code == 200
     public = {key: value for key, value in user.items() if key not in ("passkeys", "refreshTokens")}
     assert response.json() == {"success": True, "data": public}
 
 
-def test_a_token_is_revoked_by_logging_out(anyone: httpx.Client, stack: Stack, user: dict[str, Any]) -> None:
-    """After logging out that token is refused everywhere, and the user's others still hold."""
-    left, kept = bearer(mint(stack.secret, user)), bearer(mint(stack.secret, user))
-    logout = anyone.post("/api/auth/logout", headers=left)
+def test_a_token_is_revoked_by_logging_out(
+    anonymous_client: httpx.Client, stack: Stack, user: dict[str, Any]
+) -> None:
+    """After a logout this token is refused by every call, and other tokens of the user stay valid."""
+    revoked, kept = bearer(mint(stack.secret, user)), bearer(mint(stack.secret, user))
+    logout = anonymous_client.post("/api/auth/logout", headers=revoked)
     assert (logout.status_code, logout.json()) == (200, {"success": True})
     for method, path in GUARDED:
-        _assert_refused(anyone.request(method, path, json=SENT, headers=left), "Token revoked")
-    assert anyone.get("/api/auth/me", headers=kept).status_code == 200
+        _assert_refused(
+            anonymous_client.request(method, path, json=MESSAGE, headers=revoked), "Token revoked"
+        )
+    assert anonymous_client.get("/api/auth/me", headers=kept).status_code == 200
 
 
 def _application(**changes: object) -> dict[str, object]:
@@ -152,30 +167,30 @@ def _application(**changes: object) -> dict[str, object]:
     return {"fullName": "Ada", "email": f"{name}@example.org", "username": name, **changes}
 
 
-def test_who_registers_can_sign_in(anyone: httpx.Client, stack: Stack) -> None:
-    """Registering makes an active user of the contract's shape, with the text trimmed, and says its id."""
-    applied = _application(fullName="  Ada Lovelace ")
-    response = anyone.post("/api/auth/register", json=applied)
+def test_a_registered_user_can_sign_in(anonymous_client: httpx.Client, stack: Stack) -> None:
+    """Registering creates an active user with trimmed texts, and returns its id."""
+    application = _application(fullName="  Ada Lovelace ")
+    response = anonymous_client.post("/api/auth/register", json=application)
     assert response.status_code == 201
-    made = response.json()
-    assert made["success"] is True
-    user = {"_id": made["userId"], "role": "user", **applied}
-    me = anyone.get("/api/auth/me", headers=bearer(mint(stack.secret, user))).json()["data"]
+    created = response.json()
+    assert created["success"] is True
+    user = {"_id": created["userId"], "role": "user", **application}
+    me = anonymous_client.get("/api/auth/me", headers=bearer(mint(stack.secret, user))).json()["data"]
     assert me["fullName"] == "Ada Lovelace"
     assert {key: me[key] for key in ("username", "email")} == {
-        key: applied[key] for key in ("username", "email")
+        key: application[key] for key in ("username", "email")
     }
     assert (me["role"], me["isActive"], me["isEmailVerified"]) == ("user", True, False)
     assert me["lastLoginAt"] is None
     assert datetime.fromisoformat(me["createdAt"]) <= datetime.now(UTC)
 
 
-@pytest.mark.parametrize("same", ["email", "username"])
-def test_a_name_is_given_once(anyone: httpx.Client, same: str) -> None:
-    """Whoever asks for an e-mail address or user name that is taken is refused with 409."""
+@pytest.mark.parametrize("field", ["email", "username"])
+def test_a_taken_name_is_refused(anonymous_client: httpx.Client, field: str) -> None:
+    """A registration with a taken e-mail address or user name gets 409."""
     first = _application()
-    assert anyone.post("/api/auth/register", json=first).status_code == 201
-    response = anyone.post("/api/auth/register", json=_application(**{same: first[same]}))
+    assert anonymous_client.post("/api/auth/register", json=first).status_code == 201
+    response = anonymous_client.post("/api/auth/register", json=_application(**{field: first[field]}))
     assert (response.status_code, response.json()) == (409, {"error": "User already exists"})
 
 
@@ -191,19 +206,19 @@ def test_a_name_is_given_once(anyone: httpx.Client, same: str) -> None:
     ],
 )
 def test_registering_needs_three_texts(
-    anyone: httpx.Client, changes: dict[str, object], message: str
+    anonymous_client: httpx.Client, changes: dict[str, object], message: str
 ) -> None:
-    """Whatever is missing, empty or no text is named with 400."""
-    response = anyone.post("/api/auth/register", json=_application(**changes))
+    """A field that is missing, empty or not a text is named in a 400."""
+    response = anonymous_client.post("/api/auth/register", json=_application(**changes))
     assert (response.status_code, response.json()) == (400, {"error": message})
 
 
 def test_a_refresh_token_gets_a_new_access_token(
-    anyone: httpx.Client, stack: Stack, user: dict[str, Any]
+    anonymous_client: httpx.Client, stack: Stack, user: dict[str, Any]
 ) -> None:
-    """A token of type refresh buys an access token of the same user that holds for a day."""
+    """A refresh token gets an access token of the same user that is valid for a day."""
     refresh = mint(stack.secret, user, type="refresh")
-    response = anyone.post("/api/auth/refresh", json={"refreshToken": refresh})
+    response = anonymous_client.post("/api/auth/refresh", json={"refreshToken": refresh})
     assert (response.status_code, response.json()["success"]) == (200, True)
     token = response.json()["accessToken"]
     claims = jwt.decode(token, stack.secret, algorithms=["HS256"])
@@ -212,11 +227,11 @@ def test_a_refresh_token_gets_a_new_access_token(
     }
     assert claims["userId"] == user["_id"]
     assert claims["exp"] - claims["iat"] == 86_400
-    assert anyone.get("/api/auth/me", headers=bearer(token)).status_code == 200
+    assert anonymous_client.get("/api/auth/me", headers=bearer(token)).status_code == 200
 
 
 def test_the_lifetime_of_tokens_is_a_setting(stack: Stack, user: dict[str, Any]) -> None:
-    """TOKEN_LIFETIME_S is how long the access tokens hold that the backend gives."""
+    """TOKEN_LIFETIME_S sets the validity of access tokens in seconds."""
     variables = {**stack.variables, "AGENT_URL": stack.agent.url, "TOKEN_LIFETIME_S": "900"}
     refresh = mint(stack.secret, user, type="refresh")
     with serving("backend", variables) as backend:
@@ -226,8 +241,10 @@ def test_the_lifetime_of_tokens_is_a_setting(stack: Stack, user: dict[str, Any])
     assert claims["exp"] - claims["iat"] == 900
 
 
-def test_only_a_refresh_token_refreshes(anyone: httpx.Client, stack: Stack, user: dict[str, Any]) -> None:
-    """An access token, an expired refresh token and one of an unknown user are refused with 401."""
+def test_only_a_refresh_token_refreshes(
+    anonymous_client: httpx.Client, stack: Stack, user: dict[str, Any]
+) -> None:
+    """Access tokens, expired refresh tokens and tokens of unknown users get 401."""
     cases = [
         (mint(stack.secret, user), "Invalid token"),
         ("nonsense", "Invalid token"),
@@ -235,13 +252,13 @@ def test_only_a_refresh_token_refreshes(anyone: httpx.Client, stack: Stack, user
         (mint(stack.secret, make_user(), type="refresh"), "Access denied"),
     ]
     for token, reason in cases:
-        _assert_refused(anyone.post("/api/auth/refresh", json={"refreshToken": token}), reason)
+        _assert_refused(anonymous_client.post("/api/auth/refresh", json={"refreshToken": token}), reason)
 
 
 @pytest.mark.parametrize("body", [{}, {"refreshToken": None}, {"refreshToken": 7}])
-def test_refreshing_needs_a_token(anyone: httpx.Client, body: dict[str, object]) -> None:
-    """Without a refresh token in the body it is a bad request."""
-    response = anyone.post("/api/auth/refresh", json=body)
+def test_refreshing_needs_a_token(anonymous_client: httpx.Client, body: dict[str, object]) -> None:
+    """A body without a refresh token gets 400."""
+    response = anonymous_client.post("/api/auth/refresh", json=body)
     assert (response.status_code, response.json()) == (400, {"error": "refreshToken is required"})
 
 
@@ -257,9 +274,11 @@ def test_refreshing_needs_a_token(anyone: httpx.Client, body: dict[str, object])
         pytest.param(b'{"message":' + b"[" * 100_000, id="too deep"),
     ],
 )
-def test_a_body_that_is_no_object_is_a_bad_request(asking: httpx.Client, path: str, content: bytes) -> None:
-    """Every call with a body answers 400 to what is no JSON object of a megabyte at most."""
-    response = asking.post(path, content=content)
+def test_a_body_that_is_not_an_object_is_a_bad_request(
+    backend_client: httpx.Client, path: str, content: bytes
+) -> None:
+    """A body that is not a JSON object of at most 1 MiB gets 400."""
+    response = backend_client.post(path, content=content)
     assert response.status_code == 400
     assert response.json()["error"].startswith("the body is ")
 
@@ -273,7 +292,7 @@ def test_a_body_that_is_no_object_is_a_bad_request(asking: httpx.Client, path: s
         ("/api/auth/refresh", b'{"refreshToken": "\\ud800"}'),
     ],
 )
-def test_half_a_character_is_a_bad_request(asking: httpx.Client, path: str, content: bytes) -> None:
-    """A lone surrogate, which JSON can write and no text can hold, makes the body a bad request."""
-    response = asking.post(path, content=content)
+def test_a_lone_surrogate_is_a_bad_request(backend_client: httpx.Client, path: str, content: bytes) -> None:
+    """JSON can write a lone surrogate, but no text can contain it."""
+    response = backend_client.post(path, content=content)
     assert (response.status_code, response.json()) == (400, {"error": "the body is not JSON"})

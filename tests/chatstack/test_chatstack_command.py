@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from tests.chatstack.conftest import Stack
-from tests.chatstack.stacks import assert_one_line, ended, hex_id, make_user, run, serving
+from tests.chatstack.stacks import assert_usage_error, hex_id, make_user, run, serving, stop_process
 
 USAGE = "usage: python -m chatstack backend|agent|model, or users|forms add|remove < JSON"
-# A role that listens against all expectation ends with its stdin, so its test fails and does not hang.
+# A role that unexpectedly listens ends with its stdin, so that its test fails instead of hanging.
 ENDING = {"EXIT_WITH_STDIN": "1"}
 
 
@@ -20,9 +20,9 @@ ENDING = {"EXIT_WITH_STDIN": "1"}
     "arguments", [[], ["frontend"], ["model", "again"], ["users"], ["users", "drop"], ["add", "users"]]
 )
 def test_wrong_arguments_show_the_usage(arguments: list[str]) -> None:
-    """Whatever is no role and no command on a collection ends with the usage."""
+    """Unknown roles and unknown commands print the usage."""
     done = run(arguments, {})
-    assert_one_line(done, USAGE)
+    assert_usage_error(done, USAGE)
 
 
 @pytest.mark.parametrize(
@@ -47,30 +47,35 @@ def test_wrong_arguments_show_the_usage(arguments: list[str]) -> None:
         ("model", {"HOST": "192.0.2.1", "PORT": "0"}, "cannot listen on 192.0.2.1:0: "),
     ],
 )
-def test_wrong_settings_are_one_line(arguments: str, variables: dict[str, str], message: str) -> None:
-    """A role whose settings are wrong ends with code 2 and one sentence, which begins with the command."""
-    assert_one_line(run([arguments], {**ENDING, **variables}), f"chatstack {arguments}: {message}")
+def test_wrong_settings_print_one_line(arguments: str, variables: dict[str, str], message: str) -> None:
+    """A role with wrong settings ends with code 2 and one line that starts with the command."""
+    assert_usage_error(run([arguments], {**ENDING, **variables}), f"chatstack {arguments}: {message}")
 
 
-def test_a_taken_port_is_one_line() -> None:
-    """A port that somebody else listens on is an error of the settings."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+def test_a_used_port_prints_one_line() -> None:
+    """A port that another process uses is a settings error."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         done = run(["model"], {**ENDING, "PORT": str(port)})
-    assert_one_line(done, f"chatstack model: cannot listen on 127.0.0.1:{port}: ")
+    assert_usage_error(done, f"chatstack model: cannot listen on 127.0.0.1:{port}: ")
 
 
 @pytest.mark.parametrize("role", ["model", "agent", "backend"])
 def test_a_service_announces_itself(stack: Stack, role: str) -> None:
-    """The first line on stdout says what listens where, and there it does."""
+    """The first line on stdout names the role, the address and the process id."""
     service = {"model": stack.model, "agent": stack.agent, "backend": stack.backend}[role]
-    said = service.announcement
-    assert said == {"event": "listening", "role": role, "url": service.url, "pid": service.process.pid}
+    announcement = service.announcement
+    assert announcement == {
+        "event": "listening",
+        "role": role,
+        "url": service.url,
+        "pid": service.process.pid,
+    }
     assert httpx.get(f"{service.url}/metrics", trust_env=False).status_code == 200
 
 
-def test_an_address_of_ipv6_is_a_url_in_brackets() -> None:
-    """The address of an IPv6 host is announced as URLs write it."""
+def test_an_ipv6_address_is_announced_in_brackets() -> None:
+    """The announced URL of an IPv6 host has brackets."""
     if not _has_ipv6():
         pytest.skip("this machine has no IPv6 loopback")
     with serving("model", {"HOST": "::1"}) as model:
@@ -86,25 +91,25 @@ def _has_ipv6() -> bool:
         return False
 
 
-@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_a_service_quietly(told: signal.Signals) -> None:
-    """Told to end, or interrupted, a service ends with code 0 or by that signal, and complains of nothing."""
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_service_without_an_error(signal_number: signal.Signals) -> None:
+    """After SIGTERM or SIGINT a service ends with code 0 or by the signal, and stderr is empty."""
     with serving("model") as model:
-        model.process.send_signal(told)
+        model.process.send_signal(signal_number)
         model.process.wait()
-        code, err = ended(model.process)
-    assert code in (0, -told)
+        code, err = stop_process(model.process)
+    assert code in (0, -signal_number)
     assert err == ""
 
 
-def test_closing_stdin_ends_a_service_that_was_asked_to() -> None:
-    """With EXIT_WITH_STDIN a service ends by itself once its starter's end of the pipe is closed."""
+def test_closing_stdin_ends_a_service_with_exit_with_stdin() -> None:
+    """With EXIT_WITH_STDIN a service ends when its stdin is closed."""
     with serving("model", ENDING) as model:
         assert model.process.stdin
-        model.process.stdin.write("said meanwhile")
+        model.process.stdin.write("ignored text")
         model.process.stdin.close()
         assert model.process.wait() == 0
-        assert ended(model.process) == (0, "")
+        assert stop_process(model.process) == (0, "")
 
 
 Command = Callable[[str, str, object], int]
@@ -112,35 +117,35 @@ Command = Callable[[str, str, object], int]
 
 @pytest.fixture
 def store(tmp_path: Path) -> dict[str, str]:
-    """A new store."""
+    """Return the variables of a new store."""
     return {"SQLITE_PATH": str(tmp_path / "store.sqlite")}
 
 
 @pytest.fixture
 def command(store: dict[str, str]) -> Command:
-    """Runs a command on that store and returns how much changed."""
+    """Return a function that runs a command on the store and returns the number of changes."""
 
-    def run_it(collection: str, action: str, content: object) -> int:
+    def run_command(collection: str, action: str, content: object) -> int:
         done = run([collection, action], store, json.dumps(content))
         assert (done.returncode, done.stderr) == (0, "")
         (changed,) = json.loads(done.stdout).items()
         assert changed[0] == "changed"
         return int(changed[1])
 
-    return run_it
+    return run_command
 
 
 def test_users_are_added_and_removed(command: Command) -> None:
-    """The count that is printed is how many users went in, or were there to be taken out."""
+    """The command prints the number of added or removed users."""
     users = [make_user(), make_user()]
-    ids = [each["_id"] for each in users]
+    ids = [user["_id"] for user in users]
     assert command("users", "add", users) == 2
     assert command("users", "remove", [*ids, hex_id()]) == 2
     assert command("users", "remove", ids) == 0
 
 
 def test_forms_are_added_and_removed(command: Command) -> None:
-    """Forms likewise, but a form that is there already is no error."""
+    """The command prints the number of forms, and adding a form twice is no error."""
     ids = [hex_id(), hex_id()]
     assert command("forms", "add", ids) == 2
     assert command("forms", "add", ids) == 2
@@ -162,37 +167,37 @@ def test_forms_are_added_and_removed(command: Command) -> None:
         ("forms remove", "null", "stdin must be a JSON list"),
     ],
 )
-def test_wrong_input_is_one_line(store: dict[str, str], arguments: str, stdin: str, message: str) -> None:
-    """What is not the list that the command reads is refused in one sentence."""
+def test_wrong_input_prints_one_line(store: dict[str, str], arguments: str, stdin: str, message: str) -> None:
+    """Input that is not the expected list is refused with one line."""
     done = run(arguments.split(), store, stdin)
-    assert_one_line(done, f"chatstack {arguments}: {message}")
+    assert_usage_error(done, f"chatstack {arguments}: {message}")
 
 
 @pytest.mark.parametrize("field", ["_id", "username", "email"])
 @pytest.mark.parametrize("value", [None, "", 1, [], {}])
-def test_a_users_names_are_texts(store: dict[str, str], field: str, value: object) -> None:
-    """A user whose id, name or e-mail address is empty or no text is refused in one sentence."""
+def test_the_names_of_a_user_must_be_texts(store: dict[str, str], field: str, value: object) -> None:
+    """A user with an empty or non-text id, user name or e-mail address is refused."""
     done = run(["users", "add"], store, json.dumps([make_user(**{field: value})]))
     message = "stdin must be a list of users with _id, username and email"
-    assert_one_line(done, f"chatstack users add: {message}")
+    assert_usage_error(done, f"chatstack users add: {message}")
 
 
-def test_a_duplicate_user_is_one_line(store: dict[str, str], command: Command) -> None:
-    """A user that is there already is refused in one sentence, and those who came along stay out."""
+def test_a_duplicate_user_prints_one_line(store: dict[str, str], command: Command) -> None:
+    """A user who exists is refused with one line, and no user of the list is added."""
     present, new = make_user(), make_user()
     command("users", "add", [present])
     done = run(["users", "add"], store, json.dumps([new, present]))
-    assert_one_line(done, "chatstack users add: this user exists already: ")
+    assert_usage_error(done, "chatstack users add: this user exists already: ")
     assert command("users", "remove", [new["_id"]]) == 0
 
 
-STORELESS: list[tuple[dict[str, str], str]] = [
+WITHOUT_STORE: list[tuple[dict[str, str], str]] = [
     ({}, "SQLITE_PATH is not set"),
     ({"SQLITE_PATH": "/does/not/exist"}, "SQLITE_PATH=/does/not/exist: unable to open database file"),
 ]
 
 
-@pytest.mark.parametrize(("variables", "message"), STORELESS)
+@pytest.mark.parametrize(("variables", "message"), WITHOUT_STORE)
 @pytest.mark.parametrize(
     ("role", "others"),
     [
@@ -203,11 +208,11 @@ STORELESS: list[tuple[dict[str, str], str]] = [
 def test_a_role_needs_a_store(
     role: str, others: dict[str, str], variables: dict[str, str], message: str
 ) -> None:
-    """Without a store that opens, a role never listens and ends in one sentence that names the variable."""
-    assert_one_line(run([role], {**ENDING, **others, **variables}), f"chatstack {role}: {message}")
+    """A role without a store never listens, and ends with one line that names the variable."""
+    assert_usage_error(run([role], {**ENDING, **others, **variables}), f"chatstack {role}: {message}")
 
 
-@pytest.mark.parametrize(("variables", "message"), STORELESS)
+@pytest.mark.parametrize(("variables", "message"), WITHOUT_STORE)
 def test_a_command_needs_a_store(variables: dict[str, str], message: str) -> None:
-    """Without a store that opens, a command ends in one sentence that names the variable."""
-    assert_one_line(run(["forms", "add"], variables, "[]"), f"chatstack forms add: {message}")
+    """A command without a store ends with one line that names the variable."""
+    assert_usage_error(run(["forms", "add"], variables, "[]"), f"chatstack forms add: {message}")

@@ -11,13 +11,13 @@ from chatstack.slots import Slots
 from tests.chatstack.stacks import MODEL
 from tests.virtual_time import run_virtually
 
-# A prompt of four characters is a token: 1 ms to read. A token alone: 10 ms to write.
+# Four characters of a prompt are a token, which takes 1 ms to read. A token alone takes 10 ms to write.
 LATENCY = Latency(prefill_tps=1000, decode_tps=100, contention=0.5)
 MS = 1_000_000
 
 
 class _Client:
-    """Notes what it is sent and when; each message takes it `slow_s`."""
+    """A client that records the messages and their times; each message takes it `slow_s`."""
 
     def __init__(self, slow_s: float = 0.0) -> None:
         self.messages: list[Message] = []
@@ -30,18 +30,18 @@ class _Client:
         await asyncio.sleep(self._slow_s)
 
     async def receive(self) -> Message:
-        """Never called: what generates does not read."""
+        """Fail: a generation never reads from the client."""
         raise NotImplementedError
 
     @property
     def status(self) -> int:
-        """The answer's status."""
+        """Return the status of the response."""
         return int(self.messages[0]["status"])
 
     @property
     def objects(self) -> list[dict[str, Any]]:
-        """The JSON objects that came."""
-        content = b"".join(each.get("body", b"") for each in self.messages)
+        """Return the JSON objects that the client received."""
+        content = b"".join(message.get("body", b"") for message in self.messages)
         return [json.loads(line) for line in content.splitlines()]
 
 
@@ -52,7 +52,7 @@ def _server(*, parallel: int = 1, max_queue: int = 512, latency: Latency = LATEN
 async def _generate(
     server: ModelServer, client: _Client, *, prompt: int = 10, tokens: int = 5, streamed: bool = True
 ) -> dict[str, Any]:
-    """Generate with counts of tokens, and return the last object."""
+    """Run a generation with these numbers of tokens, and return its last object."""
     generation = Generation(
         server, "abcd" * prompt, ["word"] * tokens, lambda text: {"response": text}, streamed=streamed
     )
@@ -61,8 +61,8 @@ async def _generate(
 
 
 @pytest.mark.parametrize("streamed", [True, False])
-def test_durations_are_those_of_the_latency(streamed: bool) -> None:
-    """Alone, a request reads its prompt and writes its answer in exactly the model's times."""
+def test_durations_follow_the_latency_model(streamed: bool) -> None:
+    """A request that runs alone takes exactly the times of the latency model."""
     last = run_virtually(_generate(_server(), _Client(), prompt=10, tokens=5, streamed=streamed))
     assert last["prompt_eval_count"] == 10
     assert last["prompt_eval_duration"] == 10 * MS
@@ -73,8 +73,8 @@ def test_durations_are_those_of_the_latency(streamed: bool) -> None:
     assert (last["done"], last["done_reason"], last["model"]) == (True, "stop", MODEL)
 
 
-def test_a_delay_is_a_part_of_reading() -> None:
-    """The model's delay is in its own durations."""
+def test_a_delay_is_part_of_the_prefill() -> None:
+    """The delay of the model is in `prompt_eval_duration`."""
     latency = Latency(prefill_tps=1000, decode_tps=100, delay_s=0.25, slowdown=2)
     last = run_virtually(_generate(_server(latency=latency), _Client(), prompt=10, tokens=5))
     assert last["prompt_eval_duration"] == 270 * MS
@@ -82,38 +82,38 @@ def test_a_delay_is_a_part_of_reading() -> None:
 
 
 def test_each_token_is_sent_when_it_is_due() -> None:
-    """A stream begins at once, its first token comes after reading, and then one every token's time."""
+    """A stream starts at once, and its first token follows after the prefill."""
     client = _Client()
     run_virtually(_generate(_server(), client, prompt=10, tokens=3))
     assert client.moments_s == pytest.approx([0, 0.02, 0.03, 0.04, 0.04], abs=1e-9)
-    assert [each["response"] for each in client.objects] == ["word", "word", "word", ""]
-    assert [each["done"] for each in client.objects] == [False, False, False, True]
-    assert [each.get("more_body", False) for each in client.messages[1:]] == [True, True, True, False]
+    assert [entry["response"] for entry in client.objects] == ["word", "word", "word", ""]
+    assert [entry["done"] for entry in client.objects] == [False, False, False, True]
+    assert [entry.get("more_body", False) for entry in client.messages[1:]] == [True, True, True, False]
 
 
-def test_a_whole_answer_is_sent_in_the_end() -> None:
-    """What is not streamed is one document with all text, sent when the last token is written."""
+def test_a_complete_response_is_sent_at_the_end() -> None:
+    """Without streaming the response is one document, sent after the last token."""
     client = _Client()
     last = run_virtually(_generate(_server(), client, prompt=10, tokens=3, streamed=False))
     assert last["response"] == "wordwordword"
     assert client.moments_s == pytest.approx([0.04, 0.04], abs=1e-9)
 
 
-def test_the_total_includes_the_wait() -> None:
-    """Who waits for a slot has the wait in the total and in no other duration."""
+def test_the_total_duration_includes_the_wait() -> None:
+    """The wait for a slot is in the total duration only."""
 
     async def three() -> list[dict[str, Any]]:
         server = _server(parallel=1)
         return await asyncio.gather(*(_generate(server, _Client()) for _ in range(3)))
 
     answers = run_virtually(three())
-    assert [each["total_duration"] for each in answers] == [60 * MS, 120 * MS, 180 * MS]
-    assert {each["prompt_eval_duration"] for each in answers} == {10 * MS}
-    assert {each["eval_duration"] for each in answers} == {50 * MS}
+    assert [answer["total_duration"] for answer in answers] == [60 * MS, 120 * MS, 180 * MS]
+    assert {answer["prompt_eval_duration"] for answer in answers} == {10 * MS}
+    assert {answer["eval_duration"] for answer in answers} == {50 * MS}
 
 
-def test_running_requests_slow_each_other() -> None:
-    """A token takes longer while others run, and no longer once they have ended."""
+def test_running_requests_slow_each_other_down() -> None:
+    """A token takes longer while other requests run, and no longer afterwards."""
 
     async def two() -> tuple[dict[str, Any], dict[str, Any]]:
         server = _server(parallel=2)
@@ -127,15 +127,15 @@ def test_running_requests_slow_each_other() -> None:
     assert long["eval_duration"] == (15 + 15 + 15 + 10) * MS
 
 
-def test_lateness_does_not_add_up() -> None:
-    """A client that takes each token late delays none of those that follow."""
+def test_delays_of_a_slow_client_do_not_add_up() -> None:
+    """A client that reads each token late delays no later token."""
     client = _Client(slow_s=0.004)
     run_virtually(_generate(_server(), client, prompt=10, tokens=4))
     assert client.moments_s[1:5] == pytest.approx([0.02, 0.03, 0.04, 0.05], abs=1e-9)
 
 
-def test_beyond_the_queue_it_is_busy() -> None:
-    """Who finds the queue full is answered 503 at once, as Ollama does."""
+def test_a_full_queue_answers_503() -> None:
+    """A request that finds the queue full gets 503 at once, as with Ollama."""
 
     async def two() -> _Client:
         server, client = _server(max_queue=0), _Client()
@@ -155,7 +155,7 @@ def test_beyond_the_queue_it_is_busy() -> None:
 @pytest.mark.parametrize("moment_s", [0.005, 0.035])
 @pytest.mark.parametrize("streamed", [True, False])
 def test_a_cancelled_generation_frees_its_slot(moment_s: float, streamed: bool) -> None:
-    """Cancelled while it reads or writes, a generation lets the next in line begin at once."""
+    """The next waiting request starts at once after a cancellation."""
 
     async def two() -> dict[str, Any]:
         server = _server()

@@ -17,7 +17,7 @@ DURATIONS = (
     "eval_count",
     "eval_duration",
 )
-WHOLE = len(Latency().answer("Hello", None))
+ALL_TOKENS = len(Latency().answer("Hello", None))
 CALLS: list[tuple[str, dict[str, Any]]] = [
     ("/api/generate", {"model": MODEL, "prompt": "Hello"}),
     ("/api/chat", {"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]}),
@@ -25,39 +25,41 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
 
 
 def _text(answer: dict[str, Any]) -> str:
-    """The piece of text in an answer of either call."""
+    """Return the text in a response of either call."""
     return str(answer["message"]["content"] if "message" in answer else answer["response"])
 
 
 def _assert_last(answer: dict[str, Any]) -> None:
-    """The last object is done, says why, and has six whole numbers that agree."""
+    """Check that the last object is done and has six consistent integers."""
     assert (answer["done"], answer["done_reason"]) == (True, "stop")
-    assert all(isinstance(answer[each], int) and answer[each] >= 0 for each in DURATIONS)
+    assert all(isinstance(answer[name], int) and answer[name] >= 0 for name in DURATIONS)
     parts = answer["load_duration"] + answer["prompt_eval_duration"] + answer["eval_duration"]
     assert parts <= answer["total_duration"] + 2
 
 
 @pytest.mark.parametrize(("path", "body"), CALLS)
 @pytest.mark.parametrize("stream", [{}, {"stream": True}])
-def test_a_stream_is_one_object_a_line(
+def test_a_stream_has_one_object_per_line(
     model_client: httpx.Client, path: str, body: dict[str, Any], stream: dict[str, bool]
 ) -> None:
-    """Unless told otherwise the model streams NDJSON: a token a line, and a last line that says done."""
+    """Without `stream: false` the model streams NDJSON: one token per line, and a last line with `done`."""
     response = model_client.post(path, json={**body, **stream})
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/x-ndjson"
     assert response.text.endswith("\n")
     *tokens, last = [json.loads(line) for line in response.text.splitlines()]
-    assert [each["done"] for each in tokens] == [False] * last["eval_count"]
-    assert {each["model"] for each in [*tokens, last]} == {MODEL}
-    assert [_text(each) for each in tokens] == Latency().answer("Hello", None)
+    assert [line["done"] for line in tokens] == [False] * last["eval_count"]
+    assert {line["model"] for line in [*tokens, last]} == {MODEL}
+    assert [_text(line) for line in tokens] == Latency().answer("Hello", None)
     assert _text(last) == ""
     _assert_last(last)
 
 
 @pytest.mark.parametrize(("path", "body"), CALLS)
-def test_a_whole_answer_is_one_document(model_client: httpx.Client, path: str, body: dict[str, Any]) -> None:
-    """With `stream: false` the answer is one JSON document with all text and the six durations."""
+def test_a_complete_response_is_one_document(
+    model_client: httpx.Client, path: str, body: dict[str, Any]
+) -> None:
+    """With `stream: false` the response is one JSON document with the text and the six durations."""
     response = model_client.post(path, json={**body, "stream": False})
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
@@ -68,7 +70,7 @@ def test_a_whole_answer_is_one_document(model_client: httpx.Client, path: str, b
 
 
 def test_chat_answers_as_the_assistant(model_client: httpx.Client) -> None:
-    """`/api/chat` puts the text in a message of the assistant, and reads all messages."""
+    """`/api/chat` returns a message of the assistant, and counts the tokens of all messages."""
     messages = [{"role": "system", "content": "abcd"}, {"role": "user", "content": "efgh"}]
     answer = model_client.post("/api/chat", json={"model": MODEL, "messages": messages, "stream": False})
     assert answer.json()["message"]["role"] == "assistant"
@@ -76,19 +78,20 @@ def test_chat_answers_as_the_assistant(model_client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "tokens"), [(5, 5), (1, 1), (1000, WHOLE), (-1, WHOLE), ("5", WHOLE), (None, WHOLE)]
+    ("limit", "tokens"),
+    [(5, 5), (1, 1), (1000, ALL_TOKENS), (-1, ALL_TOKENS), ("5", ALL_TOKENS), (None, ALL_TOKENS)],
 )
-def test_num_predict_limits_the_answer(model_client: httpx.Client, limit: object, tokens: int) -> None:
-    """`options.num_predict` is the most tokens; what is no positive whole number limits nothing."""
+def test_num_predict_limits_the_response(model_client: httpx.Client, limit: object, tokens: int) -> None:
+    """`options.num_predict` is the maximum number of tokens; any other value is no limit."""
     body = {"model": MODEL, "prompt": "Hello", "stream": False, "options": {"num_predict": limit}}
     assert model_client.post("/api/generate", json=body).json()["eval_count"] == tokens
 
 
 @pytest.mark.parametrize("options", [None, [], "none"])
-def test_options_that_are_none_are_ignored(model_client: httpx.Client, options: object) -> None:
-    """Options that are no object limit nothing."""
+def test_malformed_options_are_ignored(model_client: httpx.Client, options: object) -> None:
+    """Options that are not an object limit no response."""
     body = {"model": MODEL, "prompt": "Hello", "stream": False, "options": options}
-    assert model_client.post("/api/generate", json=body).json()["eval_count"] == WHOLE
+    assert model_client.post("/api/generate", json=body).json()["eval_count"] == ALL_TOKENS
 
 
 @pytest.mark.parametrize("path", ["/api/generate", "/api/chat"])
@@ -96,7 +99,7 @@ def test_options_that_are_none_are_ignored(model_client: httpx.Client, options: 
 def test_an_unknown_model_is_not_found(
     model_client: httpx.Client, path: str, model: dict[str, object]
 ) -> None:
-    """Any model but the one that there is, is answered 404 with its name."""
+    """The response to an unknown model is 404 with the name of the model."""
     response = model_client.post(path, json={"prompt": "Hello", "messages": [], **model})
     assert response.status_code == 404
     assert response.json() == {"error": f"model '{model.get('model')}' not found"}
@@ -122,15 +125,13 @@ def test_an_unknown_model_is_not_found(
 def test_a_bad_body_is_a_bad_request(
     model_client: httpx.Client, path: str, content: bytes, message: str
 ) -> None:
-    """A body that is not what the call asks for is answered 400, and the answer says why; half a character
-    (a lone surrogate) is no JSON, not even in a model's name.
-    """
+    """The response to a malformed body is 400 and names the problem; a lone surrogate is not JSON."""
     response = model_client.post(path, content=content)
     assert (response.status_code, response.json()) == (400, {"error": message})
 
 
-def test_the_other_calls_say_what_there_is(model_client: httpx.Client) -> None:
-    """Tags and processes name the one model, the version is a text, and the root says that it runs."""
+def test_the_other_calls_describe_the_model(model_client: httpx.Client) -> None:
+    """Tags and processes list the one model, and the version and the root are fixed texts."""
     (tag,) = model_client.get("/api/tags").json()["models"]
     assert (tag["name"], tag["model"]) == (MODEL, MODEL)
     (loaded,) = model_client.get("/api/ps").json()["models"]
@@ -141,16 +142,16 @@ def test_the_other_calls_say_what_there_is(model_client: httpx.Client) -> None:
     assert model_client.get("/health").status_code == 404
 
 
-def test_asked_to_extract_it_answers_json(model_client: httpx.Client) -> None:
-    """With `format: json` the model answers the agent's question about a message."""
+def test_format_json_returns_json(model_client: httpx.Client) -> None:
+    """With `format: json` the model answers the extraction prompt of the agent."""
     prompt = 'Message: """please publish form 42"""'
     body = {"model": MODEL, "prompt": prompt, "format": "json", "stream": False}
     answer = model_client.post("/api/generate", json=body).json()["response"]
     assert json.loads(answer) == {"publish": True, "form_id": "42"}
 
 
-def test_the_measures_are_prometheus_text(model_client: httpx.Client) -> None:
-    """`/metrics` is Prometheus text with the queue's gauges, and does not count itself."""
+def test_metrics_are_prometheus_text(model_client: httpx.Client) -> None:
+    """`/metrics` has the gauges of the queue, and does not count requests of itself."""
     first = model_client.get("/metrics")
     assert first.headers["content-type"].startswith("text/plain; version=")
     assert "chatstack_queue_running 0.0" in first.text
@@ -158,35 +159,35 @@ def test_the_measures_are_prometheus_text(model_client: httpx.Client) -> None:
     assert model_client.get("/metrics").text == first.text
 
 
-def test_errors_are_spread_evenly_over_the_work() -> None:
-    """MODEL_ERROR_RATIO fails exactly its share of the generations and nothing else."""
+def test_injected_errors_are_spread_evenly() -> None:
+    """MODEL_ERROR_RATIO fails exactly its share of the generations, and no other request."""
     body = {"model": MODEL, "prompt": "Hello", "stream": False}
     with (
         serving("model", {**FAST, "MODEL_ERROR_RATIO": "0.25"}) as model,
         httpx.Client(base_url=model.url, timeout=60, trust_env=False) as client,
     ):
-        answers = [client.post("/api/generate", json=body) for _ in range(12)]
-        others = [client.get("/api/tags") for _ in range(4)]
-    statuses = [each.status_code for each in answers]
+        generations = [client.post("/api/generate", json=body) for _ in range(12)]
+        other_responses = [client.get("/api/tags") for _ in range(4)]
+    statuses = [response.status_code for response in generations]
     assert statuses == [200, 500, 200, 200] * 3
-    assert answers[1].json() == {"error": "injected failure"}
-    assert [each.status_code for each in others] == [200] * 4
+    assert generations[1].json() == {"error": "injected failure"}
+    assert [response.status_code for response in other_responses] == [200] * 4
 
 
-def test_many_at_once_are_all_answered(model_client: httpx.Client) -> None:
-    """More requests than may run at once wait for each other, and each gets its own answer."""
+def test_concurrent_requests_get_their_own_responses(model_client: httpx.Client) -> None:
+    """Requests above the parallel limit wait, and each gets its own response."""
 
-    def ask(number: int) -> str:
+    def generate(number: int) -> str:
         body = {"model": MODEL, "prompt": f"number {number}", "stream": False}
         return str(model_client.post("/api/generate", json=body).json()["response"])
 
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(ask, range(24)))
+        answers = list(threads.map(generate, range(24)))
     assert answers == ["".join(Latency().answer(f"number {number}", None)) for number in range(24)]
 
 
-def test_times_of_the_day_are_iso(model_client: httpx.Client) -> None:
-    """`created_at` is UTC in ISO 8601 with milliseconds."""
+def test_created_at_is_iso_8601(model_client: httpx.Client) -> None:
+    """`created_at` is in UTC with milliseconds."""
     body = {"model": MODEL, "prompt": "Hello", "stream": False}
     created = model_client.post("/api/generate", json=body).json()["created_at"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", created)

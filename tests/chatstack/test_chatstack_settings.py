@@ -4,7 +4,7 @@ from chatstack.settings import Settings, SettingsError
 
 
 def test_a_text_is_its_variable_or_its_default() -> None:
-    """A text is what the variable says, else the default, and an empty variable is not set."""
+    """A text is the value of the variable; an empty variable counts as missing."""
     settings = Settings({"HOST": "::1", "EMPTY": ""})
     assert settings.text("HOST") == "::1"
     assert settings.text("HOST", "0.0.0.0") == "::1"  # noqa: S104 - nothing listens there
@@ -14,21 +14,21 @@ def test_a_text_is_its_variable_or_its_default() -> None:
 
 @pytest.mark.parametrize("environ", [{}, {"JWT_SECRET": ""}])
 def test_a_text_without_default_must_be_set(environ: dict[str, str]) -> None:
-    """A variable that has no default and is missing or empty is named in the message."""
+    """The error names a missing or empty variable that has no default."""
     with pytest.raises(SettingsError, match=r"^JWT_SECRET is not set$"):
         Settings(environ).text("JWT_SECRET")
 
 
 def test_an_optional_text_may_be_missing() -> None:
     """An optional variable that is missing or empty is None."""
-    settings = Settings({"URI": "here", "EMPTY": ""})
-    assert settings.optional("URI") == "here"
+    settings = Settings({"URI": "value", "EMPTY": ""})
+    assert settings.optional("URI") == "value"
     assert settings.optional("EMPTY") is None
     assert settings.optional("MISSING") is None
 
 
 def test_a_number_is_its_variable_or_its_default() -> None:
-    """A number is read as Python writes numbers, its bounds included."""
+    """A number is parsed as in Python, and both bounds are allowed."""
     settings = Settings({"RATIO": "0.25", "BIG": "1e3", "EMPTY": ""})
     assert settings.number("RATIO", 0.0) == 0.25
     assert settings.number("BIG", 0.0, high=1000) == 1000
@@ -45,22 +45,22 @@ def test_a_number_is_its_variable_or_its_default() -> None:
         ("nan", "RATIO=nan: must be 0 to 1"),
     ],
 )
-def test_a_wrong_number_is_one_sentence(text: str, message: str) -> None:
-    """What is no number or out of range is refused with the variable, its value and the bounds."""
-    with pytest.raises(SettingsError) as refused:
+def test_a_wrong_number_is_refused(text: str, message: str) -> None:
+    """The error names the variable, its value and the bounds."""
+    with pytest.raises(SettingsError) as raised:
         Settings({"RATIO": text}).number("RATIO", 0.5, high=1.0)
-    assert str(refused.value) == message
+    assert str(raised.value) == message
 
 
 @pytest.mark.parametrize("text", ["inf", "-inf", "nan", "1e999"])
 def test_a_number_is_finite(text: str) -> None:
-    """Infinity is no number, though nothing bounds it from above."""
+    """Infinity is refused, even without an upper bound."""
     with pytest.raises(SettingsError, match=f"^DELAY={text}: must be "):
         Settings({"DELAY": text}).number("DELAY", 1.0)
 
 
-def test_an_address_is_passed_on_as_it_is() -> None:
-    """An address of a host, with or without a port, a path or TLS, is what the variable says."""
+def test_an_address_is_returned_unchanged() -> None:
+    """An address may have a port, a path and TLS."""
     for text in ("http://127.0.0.1:11434", "https://ollama.example.org/base/", "http://[::1]:1"):
         assert Settings({"OLLAMA_URL": text}).url("OLLAMA_URL") == text
 
@@ -80,15 +80,15 @@ def test_an_address_is_passed_on_as_it_is() -> None:
         "http://host:65536",
     ],
 )
-def test_a_wrong_address_is_one_sentence(text: str) -> None:
-    """What is no address over HTTP of a host is refused with the variable and its value."""
-    with pytest.raises(SettingsError) as refused:
+def test_a_wrong_address_is_refused(text: str) -> None:
+    """The error names the variable and its value."""
+    with pytest.raises(SettingsError) as raised:
         Settings({"OLLAMA_URL": text}).url("OLLAMA_URL")
-    assert str(refused.value) == f"OLLAMA_URL={text}: not an address like http://127.0.0.1:11434"
+    assert str(raised.value) == f"OLLAMA_URL={text}: not an address like http://127.0.0.1:11434"
 
 
-def test_a_count_is_a_whole_number() -> None:
-    """A count is an integer, however it is written."""
+def test_a_count_is_an_integer() -> None:
+    """A count is an integer, also if it is written as 4.0."""
     counted = Settings({"PARALLEL": "4.0"}).count("PARALLEL", 1)
     assert (counted, type(counted)) == (4, int)
     assert Settings({}).count("PARALLEL", 1) == 1
@@ -103,8 +103,8 @@ def test_a_count_is_a_whole_number() -> None:
         ("inf", "PARALLEL=inf: must be 1 to 1e+09"),
     ],
 )
-def test_a_wrong_count_is_one_sentence(text: str, message: str) -> None:
-    """What is no whole number or out of range is refused likewise."""
-    with pytest.raises(SettingsError) as refused:
+def test_a_wrong_count_is_refused(text: str, message: str) -> None:
+    """The error names the variable, its value and the bounds."""
+    with pytest.raises(SettingsError) as raised:
         Settings({"PARALLEL": text}).count("PARALLEL", 1, low=1)
-    assert str(refused.value) == message
+    assert str(raised.value) == message

@@ -9,117 +9,117 @@ from chatstack.slots import QueueFullError, Slots
 from tests.virtual_time import run_virtually
 
 
-class _Crowd:
-    """Requests that take a place, hold it until they are told to leave, and can be cancelled."""
+class _Requests:
+    """Requests that take a slot, hold it until they are released, and can be cancelled."""
 
     def __init__(self, slots: Slots) -> None:
         self.slots = slots
         self.tasks: list[asyncio.Task[None]] = []
-        self.entered: list[int] = []
-        self.inside: set[int] = set()
+        self.started: list[int] = []
+        self.running: set[int] = set()
         self.refused: set[int] = set()
-        self._leave: list[asyncio.Event] = []
+        self._release: list[asyncio.Event] = []
 
     def arrive(self) -> int:
-        """One more request; its number."""
+        """Start one more request and return its number."""
         number = len(self.tasks)
-        self._leave.append(asyncio.Event())
+        self._release.append(asyncio.Event())
         self.tasks.append(asyncio.get_running_loop().create_task(self._hold(number)))
         return number
 
     async def _hold(self, number: int) -> None:
         try:
             async with self.slots.slot():
-                self.entered.append(number)
-                self.inside.add(number)
+                self.started.append(number)
+                self.running.add(number)
                 try:
-                    await self._leave[number].wait()
+                    await self._release[number].wait()
                 finally:
-                    self.inside.remove(number)
+                    self.running.remove(number)
         except QueueFullError:
             self.refused.add(number)
 
-    def leave(self, number: int) -> None:
-        """Let one end by itself."""
-        self._leave[number].set()
+    def release(self, number: int) -> None:
+        """Release one request."""
+        self._release[number].set()
 
-    async def all_gone(self) -> None:
-        """Let all end."""
-        for event in self._leave:
+    async def release_all(self) -> None:
+        """Release all requests and wait for them."""
+        for event in self._release:
             event.set()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
 async def _settle() -> None:
-    """Let everything happen that is due now."""
+    """Run all callbacks that are due now."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
-def test_places_are_given_in_order_of_arrival() -> None:
-    """As many run as may, and the others follow first come, first served."""
+def test_slots_are_given_in_order_of_arrival() -> None:
+    """Requests run up to the parallel limit, and the others follow first come, first served."""
 
     async def check() -> None:
-        crowd = _Crowd(Slots(parallel=2, max_queue=10))
+        requests = _Requests(Slots(parallel=2, max_queue=10))
         for _ in range(5):
-            crowd.arrive()
+            requests.arrive()
         await _settle()
-        assert (crowd.entered, crowd.slots.running, crowd.slots.waiting) == ([0, 1], 2, 3)
-        crowd.leave(1)
+        assert (requests.started, requests.slots.running, requests.slots.waiting) == ([0, 1], 2, 3)
+        requests.release(1)
         await _settle()
-        assert (crowd.entered, crowd.slots.running, crowd.slots.waiting) == ([0, 1, 2], 2, 2)
-        crowd.leave(0)
-        crowd.leave(2)
+        assert (requests.started, requests.slots.running, requests.slots.waiting) == ([0, 1, 2], 2, 2)
+        requests.release(0)
+        requests.release(2)
         await _settle()
-        assert (crowd.entered, crowd.slots.running, crowd.slots.waiting) == ([0, 1, 2, 3, 4], 2, 0)
-        await crowd.all_gone()
-        assert crowd.slots.running == 0
+        assert (requests.started, requests.slots.running, requests.slots.waiting) == ([0, 1, 2, 3, 4], 2, 0)
+        await requests.release_all()
+        assert requests.slots.running == 0
 
     run_virtually(check())
 
 
-def test_nobody_overtakes_the_queue() -> None:
-    """A request that arrives just when a place is handed on waits behind those that waited."""
+def test_a_new_request_never_overtakes_the_queue() -> None:
+    """A request that arrives while a slot is handed on waits behind the queue."""
 
     async def check() -> None:
         slots = Slots(parallel=1, max_queue=10)
-        crowd = _Crowd(slots)
+        requests = _Requests(slots)
         async with slots.slot():
-            crowd.arrive()
+            requests.arrive()
             await _settle()
-        crowd.arrive()
+        requests.arrive()
         await _settle()
-        assert crowd.entered == [0]
-        await crowd.all_gone()
-        assert crowd.entered == [0, 1]
+        assert requests.started == [0]
+        await requests.release_all()
+        assert requests.started == [0, 1]
 
     run_virtually(check())
 
 
 @pytest.mark.parametrize("max_queue", [0, 1, 3])
-def test_one_more_than_may_wait_is_refused(max_queue: int) -> None:
-    """When all places are taken and as many wait as may, the next is refused, until one leaves."""
+def test_a_request_above_the_queue_limit_is_refused(max_queue: int) -> None:
+    """A full queue refuses the next request, until one request ends."""
 
     async def check() -> None:
-        crowd = _Crowd(Slots(parallel=1, max_queue=max_queue))
+        requests = _Requests(Slots(parallel=1, max_queue=max_queue))
         for _ in range(max_queue + 2):
-            crowd.arrive()
+            requests.arrive()
         await _settle()
-        assert crowd.refused == {max_queue + 1}
-        assert crowd.slots.waiting == max_queue
-        crowd.leave(0)
+        assert requests.refused == {max_queue + 1}
+        assert requests.slots.waiting == max_queue
+        requests.release(0)
         await _settle()
-        later = crowd.arrive()
+        later = requests.arrive()
         await _settle()
-        assert later not in crowd.refused
-        await crowd.all_gone()
-        assert crowd.slots.running == 0
+        assert later not in requests.refused
+        await requests.release_all()
+        assert requests.slots.running == 0
 
     run_virtually(check())
 
 
-def test_an_error_inside_gives_the_place_up() -> None:
-    """A place is free again when its block ends with an error."""
+def test_an_error_inside_frees_the_slot() -> None:
+    """A slot is free again after its block raised an error."""
 
     async def check() -> None:
         slots = Slots(parallel=1, max_queue=0)
@@ -133,74 +133,74 @@ def test_an_error_inside_gives_the_place_up() -> None:
     run_virtually(check())
 
 
-def test_a_cancelled_waiter_gives_up_its_turn() -> None:
-    """Who leaves the queue makes room in it, and is passed over when a place becomes free."""
+def test_a_cancelled_request_leaves_the_queue() -> None:
+    """It makes room in the queue and never gets a slot."""
 
     async def check() -> None:
-        crowd = _Crowd(Slots(parallel=1, max_queue=2))
+        requests = _Requests(Slots(parallel=1, max_queue=2))
         for _ in range(3):
-            crowd.arrive()
+            requests.arrive()
         await _settle()
-        crowd.tasks[1].cancel()
+        requests.tasks[1].cancel()
         await _settle()
-        assert crowd.slots.waiting == 1
-        crowd.leave(0)
+        assert requests.slots.waiting == 1
+        requests.release(0)
         await _settle()
-        assert crowd.entered == [0, 2]
-        await crowd.all_gone()
+        assert requests.started == [0, 2]
+        await requests.release_all()
 
     run_virtually(check())
 
 
-def test_a_place_given_to_one_who_just_left_goes_on() -> None:
-    """Cancelled between being given the place and running, a waiter hands it to the next in line."""
+def test_the_slot_of_a_request_cancelled_at_handover_goes_to_the_next() -> None:
+    """A request that is cancelled before it runs hands its slot to the next."""
 
     async def check() -> None:
         slots = Slots(parallel=1, max_queue=2)
-        crowd = _Crowd(slots)
+        requests = _Requests(slots)
         async with slots.slot():
-            crowd.arrive()
-            crowd.arrive()
+            requests.arrive()
+            requests.arrive()
             await _settle()
-        crowd.tasks[0].cancel()
+        requests.tasks[0].cancel()
         await _settle()
-        assert (crowd.entered, slots.running, slots.waiting) == ([1], 1, 0)
-        await crowd.all_gone()
+        assert (requests.started, slots.running, slots.waiting) == ([1], 1, 0)
+        await requests.release_all()
         assert slots.running == 0
 
     run_virtually(check())
 
 
-def test_a_place_given_to_the_last_who_just_left_is_free() -> None:
-    """Cancelled likewise with nobody behind, a waiter leaves a free place, not a lost one."""
+def test_the_slot_of_the_last_request_cancelled_at_handover_is_free() -> None:
+    """Without a next request the slot becomes free and is not lost."""
 
     async def check() -> None:
         slots = Slots(parallel=1, max_queue=1)
-        crowd = _Crowd(slots)
+        requests = _Requests(slots)
         async with slots.slot():
-            crowd.arrive()
+            requests.arrive()
             await _settle()
-        crowd.tasks[0].cancel()
+        requests.tasks[0].cancel()
         await _settle()
-        assert (crowd.entered, slots.running, slots.waiting) == ([], 0, 0)
+        assert (requests.started, slots.running, slots.waiting) == ([], 0, 0)
 
     run_virtually(check())
 
 
-def test_a_waiter_cancelled_just_before_a_place_is_free_is_passed_over() -> None:
-    """Cancelled but still in the queue, a waiter does not swallow the place."""
+def test_a_request_cancelled_just_before_handover_is_skipped() -> None:
+    """A cancelled request that is still in the queue does not take the slot."""
 
     async def check() -> None:
         slots = Slots(parallel=1, max_queue=2)
-        crowd = _Crowd(slots)
+        requests = _Requests(slots)
         async with slots.slot():
-            crowd.arrive()
-            crowd.arrive()
+            requests.arrive()
+            requests.arrive()
             await _settle()
-            crowd.tasks[0].cancel()
+            requests.tasks[0].cancel()
         await _settle()
-        assert (crowd.entered, slots.running, slots.waiting) == ([1], 1, 0)
-        await crowd.all_gone()
+        assert (requests.started, slots.running, slots.waiting) == ([1], 1, 0)
+        await requests.release_all()
 
     run_virtually(check())
 
@@ -209,32 +209,30 @@ STEPS = st.lists(st.tuples(st.sampled_from(["arrive", "leave", "cancel", "tick"]
 
 
 @given(st.integers(1, 3), st.integers(0, 4), STEPS)
-def test_no_schedule_loses_or_doubles_a_place(
+def test_no_schedule_loses_or_doubles_a_slot(
     parallel: int, max_queue: int, steps: list[tuple[str, int]]
 ) -> None:
-    """However arrivals, departures and cancellations fall, never more run than may, none who is let in
-    overtakes, none waits beside a free place, and in the end all places are free.
-    """
+    """Any order of arrivals, releases and cancellations keeps the limits, the order and the slots."""
 
     async def check() -> None:
-        crowd = _Crowd(Slots(parallel, max_queue))
-        for action, which in steps:
+        requests = _Requests(Slots(parallel, max_queue))
+        for action, number in steps:
             match action:
                 case "arrive":
-                    crowd.arrive()
-                case "leave" if which < len(crowd.tasks):
-                    crowd.leave(which)
-                case "cancel" if which < len(crowd.tasks):
-                    crowd.tasks[which].cancel()
+                    requests.arrive()
+                case "leave" if number < len(requests.tasks):
+                    requests.release(number)
+                case "cancel" if number < len(requests.tasks):
+                    requests.tasks[number].cancel()
                 case _:
                     await asyncio.sleep(0)
-            assert len(crowd.inside) <= crowd.slots.running <= parallel
-            assert crowd.slots.waiting <= max_queue
+            assert len(requests.running) <= requests.slots.running <= parallel
+            assert requests.slots.waiting <= max_queue
         await _settle()
-        assert crowd.slots.running == len(crowd.inside)
-        assert crowd.slots.running == parallel or crowd.slots.waiting == 0
-        assert crowd.entered == sorted(crowd.entered)
-        await crowd.all_gone()
-        assert (crowd.slots.running, crowd.slots.waiting) == (0, 0)
+        assert requests.slots.running == len(requests.running)
+        assert requests.slots.running == parallel or requests.slots.waiting == 0
+        assert requests.started == sorted(requests.started)
+        await requests.release_all()
+        assert (requests.slots.running, requests.slots.waiting) == (0, 0)
 
     run_virtually(check())

@@ -1,4 +1,4 @@
-"""One set of laws for every store; MongoDB's half needs a server, whose address is BENCH_TEST_MONGODB_URI."""
+"""The same laws for every store; the MongoDB tests need a server at BENCH_TEST_MONGODB_URI."""
 
 import asyncio
 import os
@@ -24,10 +24,10 @@ NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def mongodb() -> Iterator[dict[str, str]]:
-    """A database of a fresh name on the server that the environment names; it is dropped afterwards."""
+    """Use a new database on the server of the environment, and drop it afterwards."""
     server = os.environ.get("BENCH_TEST_MONGODB_URI")
     if not server:
-        pytest.skip("BENCH_TEST_MONGODB_URI is not set, so nothing was tested against a MongoDB")
+        pytest.skip("BENCH_TEST_MONGODB_URI is not set: the MongoDB store was not tested")
     name = f"chatstack_test_{secrets.token_hex(6)}"
     uri = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
     yield {"MONGODB_URI": uri}
@@ -37,75 +37,75 @@ def mongodb() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(params=["sqlite", "mongodb"])
 def variables(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """The variables of each kind of store."""
+    """Return the environment variables of each store."""
     if request.param == "sqlite":
         return {"SQLITE_PATH": str(tmp_path / "store.sqlite")}
-    named: dict[str, str] = request.getfixturevalue("mongodb")
-    return named
+    mongodb_variables: dict[str, str] = request.getfixturevalue("mongodb")
+    return mongodb_variables
 
 
 @pytest.fixture
-def opened(variables: dict[str, str]) -> Opener:
-    """Opens that store."""
+def open_test_store(variables: dict[str, str]) -> Opener:
+    """Return a function that opens the store."""
 
     @asynccontextmanager
-    async def store() -> AsyncIterator[Store]:
-        opened = await open_store(Settings(variables))
+    async def opened_store() -> AsyncIterator[Store]:
+        store = await open_store(Settings(variables))
         try:
-            yield opened
+            yield store
         finally:
-            await opened.close()
+            await store.close()
 
-    return store
+    return opened_store
 
 
-def _with(opened: Opener, check: Callable[[Store], Awaitable[None]]) -> None:
-    """Check something of a store that is open."""
+def _check_store(open_test_store: Opener, check: Callable[[Store], Awaitable[None]]) -> None:
+    """Open the store and run a check."""
 
     async def run() -> None:
-        async with opened() as store:
+        async with open_test_store() as store:
             await check(store)
 
     asyncio.run(run())
 
 
 def _comparable(user: dict[str, Any]) -> dict[str, Any]:
-    """With its dates as moments: a store may write them in its own way."""
+    """Return the user with its dates as moments, because a store may write dates in its own format."""
     return {
         key: datetime.fromisoformat(value) if key.endswith("At") and value else value
         for key, value in user.items()
     }
 
 
-def test_a_user_is_found_as_it_was_put_in(opened: Opener) -> None:
-    """Every field of a user comes back: texts, lists, booleans, nothing, and dates as the same moments."""
+def test_a_user_is_read_as_it_was_added(open_test_store: Opener) -> None:
+    """Every field of a user is read back, and dates are the same moments."""
 
     async def check(store: Store) -> None:
         user = make_user(fullName="Ada 👩‍💻", passkeys=[{"id": "x"}], lastLoginAt="2025-06-01T12:00:00.500Z")
         other = make_user(isActive=False)
         await store.add_users([user, other])
-        for each in (user, other):
-            found = await store.user(each["_id"])
-            assert found is not None
-            assert _comparable(found) == _comparable(each)
+        for added in (user, other):
+            stored = await store.user(added["_id"])
+            assert stored is not None
+            assert _comparable(stored) == _comparable(added)
 
-    _with(opened, check)
+    _check_store(open_test_store, check)
 
 
-def test_a_user_who_is_not_there_is_none(opened: Opener) -> None:
-    """An id that nobody has finds nobody, whatever its shape."""
+def test_a_missing_user_is_none(open_test_store: Opener) -> None:
+    """An unknown id of any shape gives None."""
 
     async def check(store: Store) -> None:
         await store.add_users([make_user()])
-        for each in (hex_id(), "", "not hexadecimal", "🙂"):
-            assert await store.user(each) is None
+        for user_id in (hex_id(), "", "not hexadecimal", "🙂"):
+            assert await store.user(user_id) is None
 
-    _with(opened, check)
+    _check_store(open_test_store, check)
 
 
 @pytest.mark.parametrize("field", ["_id", "username", "email"])
-def test_users_go_in_all_or_none(opened: Opener, field: str) -> None:
-    """When the id, name or e-mail address of one is taken, none of them goes in, and who was there stays."""
+def test_users_are_added_all_or_none(open_test_store: Opener, field: str) -> None:
+    """If one id, user name or e-mail address is taken, no user of the list is added."""
 
     async def check(store: Store) -> None:
         present, before, after = make_user(), make_user(), make_user()
@@ -113,18 +113,18 @@ def test_users_go_in_all_or_none(opened: Opener, field: str) -> None:
         clash = make_user(**{field: present[field]})
         with pytest.raises(TakenError):
             await store.add_users([before, clash, after])
-        for each in (before, after, *([clash] if field != "_id" else [])):
-            assert await store.user(each["_id"]) is None
-        found = await store.user(present["_id"])
-        assert found is not None
-        assert _comparable(found) == _comparable(present)
+        for user in (before, after, *([clash] if field != "_id" else [])):
+            assert await store.user(user["_id"]) is None
+        stored = await store.user(present["_id"])
+        assert stored is not None
+        assert _comparable(stored) == _comparable(present)
 
-    _with(opened, check)
+    _check_store(open_test_store, check)
 
 
 @pytest.mark.parametrize("field", ["_id", "username", "email"])
-def test_users_may_not_clash_with_each_other(opened: Opener, field: str) -> None:
-    """Two of one list with the same id, user name or e-mail address are refused, both."""
+def test_a_list_of_users_may_not_have_duplicates(open_test_store: Opener, field: str) -> None:
+    """Two users of one list with the same id, user name or e-mail address are both refused."""
 
     async def check(store: Store) -> None:
         first = make_user()
@@ -134,26 +134,26 @@ def test_users_may_not_clash_with_each_other(opened: Opener, field: str) -> None
         assert await store.user(first["_id"]) is None
         assert await store.user(second["_id"]) is None
 
-    _with(opened, check)
+    _check_store(open_test_store, check)
 
 
-def test_removing_users_counts_those_who_were_there(opened: Opener) -> None:
-    """Only the users that were named go, their names are free again, and the count is of those who went."""
+def test_removing_users_counts_the_removed_users(open_test_store: Opener) -> None:
+    """Only the named users are removed, and their names are free again."""
 
     async def check(store: Store) -> None:
-        gone, kept = make_user(), make_user()
-        await store.add_users([gone, kept])
-        assert await store.remove_users([gone["_id"], hex_id(), "not hexadecimal"]) == 1
-        assert await store.remove_users([gone["_id"]]) == 0
-        assert await store.user(gone["_id"]) is None
+        removed, kept = make_user(), make_user()
+        await store.add_users([removed, kept])
+        assert await store.remove_users([removed["_id"], hex_id(), "not hexadecimal"]) == 1
+        assert await store.remove_users([removed["_id"]]) == 0
+        assert await store.user(removed["_id"]) is None
         assert await store.user(kept["_id"]) is not None
-        await store.add_users([gone])
+        await store.add_users([removed])
 
-    _with(opened, check)
+    _check_store(open_test_store, check)
 
 
-def test_nothing_is_no_error(opened: Opener) -> None:
-    """Empty lists change nothing."""
+def test_empty_lists_change_nothing(open_test_store: Opener) -> None:
+    """Adding and removing an empty list is not an error."""
 
     async def check(store: Store) -> None:
         await store.add_users([])
@@ -161,11 +161,11 @@ def test_nothing_is_no_error(opened: Opener) -> None:
         assert await store.remove_users([]) == 0
         assert await store.remove_forms([]) == 0
 
-    _with(opened, check)
+    _check_store(open_test_store, check)
 
 
-def test_a_revoked_token_is_revoked(opened: Opener) -> None:
-    """A token is on the blacklist once it was put there, once or twice, and no other is."""
+def test_a_revoked_token_stays_revoked(open_test_store: Opener) -> None:
+    """Revoking a token once or twice affects this token only."""
 
     async def check(store: Store) -> None:
         token, other = secrets.token_hex(100), secrets.token_hex(100)
@@ -175,28 +175,28 @@ def test_a_revoked_token_is_revoked(opened: Opener) -> None:
         assert await store.is_revoked(token)
         assert not await store.is_revoked(other)
 
-    _with(opened, check)
+    _check_store(open_test_store, check)
 
 
-def test_forms_are_there_until_they_are_removed(opened: Opener) -> None:
-    """A form may be put in twice, has an id of any shape, and goes once."""
+def test_forms_stay_until_they_are_removed(open_test_store: Opener) -> None:
+    """A form may be added twice, may have an id of any shape, and is removed once."""
 
     async def check(store: Store) -> None:
-        hexadecimal, free = hex_id(), f"form-{secrets.token_hex(4)}"
-        await store.add_forms([hexadecimal, free])
+        hexadecimal, other_shape = hex_id(), f"form-{secrets.token_hex(4)}"
+        await store.add_forms([hexadecimal, other_shape])
         await store.add_forms([hexadecimal])
         assert await store.has_form(hexadecimal)
-        assert await store.has_form(free)
+        assert await store.has_form(other_shape)
         assert not await store.has_form(hex_id())
-        assert await store.remove_forms([hexadecimal, free, hex_id()]) == 2
+        assert await store.remove_forms([hexadecimal, other_shape, hex_id()]) == 2
         assert not await store.has_form(hexadecimal)
         assert await store.remove_forms([hexadecimal]) == 0
 
-    _with(opened, check)
+    _check_store(open_test_store, check)
 
 
-def test_publications_are_counted_by_form(opened: Opener) -> None:
-    """Each publication of a form counts, at the same moment as well, and for no other form."""
+def test_publications_are_counted_by_form(open_test_store: Opener) -> None:
+    """Each publication counts for its form, even at the same moment."""
 
     async def check(store: Store) -> None:
         form = hex_id()
@@ -206,11 +206,11 @@ def test_publications_are_counted_by_form(opened: Opener) -> None:
         assert await store.publications(form) == 3
         assert await store.publications(hex_id()) == 0
 
-    _with(opened, check)
+    _check_store(open_test_store, check)
 
 
-def test_chats_are_counted_by_user(opened: Opener) -> None:
-    """Each message of a user counts, and for no other user."""
+def test_chats_are_counted_by_user(open_test_store: Opener) -> None:
+    """Each message counts for its user."""
 
     async def check(store: Store) -> None:
         user = hex_id()
@@ -220,14 +220,14 @@ def test_chats_are_counted_by_user(opened: Opener) -> None:
         assert await store.chats(user) == 2
         assert await store.chats(hex_id()) == 0
 
-    _with(opened, check)
+    _check_store(open_test_store, check)
 
 
-def test_two_processes_share_a_store(opened: Opener) -> None:
-    """What one of two who opened a store writes, the other reads at once."""
+def test_two_processes_share_a_store(open_test_store: Opener) -> None:
+    """A process reads at once what another process wrote to the same store."""
 
     async def check() -> None:
-        async with opened() as backend, opened() as agent:
+        async with open_test_store() as backend, open_test_store() as agent:
             user, form = make_user(), hex_id()
             await backend.add_users([user])
             assert await agent.user(user["_id"]) is not None
@@ -241,58 +241,62 @@ def test_two_processes_share_a_store(opened: Opener) -> None:
     asyncio.run(check())
 
 
-def test_a_store_keeps_what_it_was_given(opened: Opener) -> None:
-    """A store that is closed and opened again has everything still."""
+def test_a_store_keeps_its_content_after_closing(open_test_store: Opener) -> None:
+    """A store that is closed and opened again still has its content."""
 
     async def check() -> None:
         user, token = make_user(), secrets.token_hex(8)
-        async with opened() as store:
+        async with open_test_store() as store:
             await store.add_users([user])
             await store.revoke(token, NOW)
-        async with opened() as store:
+        async with open_test_store() as store:
             assert await store.user(user["_id"]) is not None
             assert await store.is_revoked(token)
 
     asyncio.run(check())
 
 
-def test_many_at_once_all_count(opened: Opener) -> None:
-    """Requests under way at once lose none of each other's writes."""
+def test_concurrent_writes_all_count(open_test_store: Opener) -> None:
+    """Concurrent requests lose no write."""
 
     async def check(store: Store) -> None:
         user = hex_id()
         await asyncio.gather(*(store.record_chat(user, number, NOW) for number in range(50)))
         assert await store.chats(user) == 50
 
-    _with(opened, check)
+    _check_store(open_test_store, check)
 
 
-def _refused(variables: dict[str, str]) -> str:
-    """Why a store cannot be opened."""
-    with pytest.raises(SettingsError) as refused:
+def _opening_error(variables: dict[str, str]) -> str:
+    """Return the message of the error that a store raises when it is opened."""
+    with pytest.raises(SettingsError) as raised:
         asyncio.run(open_store(Settings(variables)))
-    return str(refused.value)
+    return str(raised.value)
 
 
-def test_a_store_must_be_named() -> None:
-    """Without either variable there is no store."""
-    assert _refused({}) == "SQLITE_PATH is not set"
-    assert _refused({"MONGODB_URI": "", "SQLITE_PATH": ""}) == "SQLITE_PATH is not set"
+def test_a_store_needs_a_variable() -> None:
+    """Without a path and without an address there is no store."""
+    assert _opening_error({}) == "SQLITE_PATH is not set"
+    assert _opening_error({"MONGODB_URI": "", "SQLITE_PATH": ""}) == "SQLITE_PATH is not set"
 
 
-def test_a_path_must_be_one(tmp_path: Path) -> None:
-    """A file that cannot be made, or is none of SQLite's, is an error of the settings."""
-    nowhere = tmp_path / "missing" / "store.sqlite"
-    assert _refused({"SQLITE_PATH": str(nowhere)}) == f"SQLITE_PATH={nowhere}: unable to open database file"
-    text = tmp_path / "notes.txt"
-    text.write_text("no database " * 100, encoding="utf-8")
-    assert _refused({"SQLITE_PATH": str(text)}) == f"SQLITE_PATH={text}: file is not a database"
+def test_a_wrong_sqlite_path_is_a_settings_error(tmp_path: Path) -> None:
+    """A file that cannot be created, or that is no SQLite database, is an error."""
+    missing = tmp_path / "missing" / "store.sqlite"
+    assert (
+        _opening_error({"SQLITE_PATH": str(missing)})
+        == f"SQLITE_PATH={missing}: unable to open database file"
+    )
+    no_database = tmp_path / "notes.txt"
+    no_database.write_text("no database " * 100, encoding="utf-8")
+    assert (
+        _opening_error({"SQLITE_PATH": str(no_database)})
+        == f"SQLITE_PATH={no_database}: file is not a database"
+    )
 
 
-def test_a_mongodb_address_must_be_one(tmp_path: Path) -> None:
-    """An address that is none, or that names no database, is an error of the settings, whatever else is set,
-    and is not repeated in the message.
-    """
+def test_a_wrong_mongodb_address_is_a_settings_error(tmp_path: Path) -> None:
+    """The message never repeats a malformed address, which may contain a password."""
     password = secrets.token_hex(8)
     sqlite = {"SQLITE_PATH": str(tmp_path / "store.sqlite")}
     addresses = [
@@ -305,27 +309,27 @@ def test_a_mongodb_address_must_be_one(tmp_path: Path) -> None:
         f"mongodb://ada:x:{password}@host/db",
     ]
     for address in addresses:
-        message = _refused({"MONGODB_URI": address, **sqlite})
+        message = _opening_error({"MONGODB_URI": address, **sqlite})
         assert message.startswith("MONGODB_URI: ")
         assert password not in message
 
 
-def test_every_question_is_counted(variables: dict[str, str]) -> None:
-    """Whoever opens a store is told of each thing that its database is asked, and not of its opening."""
-    asked: list[None] = []
+def test_every_store_operation_is_counted(variables: dict[str, str]) -> None:
+    """A store reports each operation of its database, but not its opening."""
+    operations: list[None] = []
 
     async def check() -> None:
-        store = await open_store(Settings(variables), lambda: asked.append(None))
-        counts = [len(asked)]
+        store = await open_store(Settings(variables), lambda: operations.append(None))
+        counts = [len(operations)]
         try:
-            for question in (store.user(hex_id()), store.is_revoked("x"), store.has_form(hex_id())):
-                await question
-                counts.append(len(asked))
+            for operation in (store.user(hex_id()), store.is_revoked("x"), store.has_form(hex_id())):
+                await operation
+                counts.append(len(operations))
             await store.record_chat(hex_id(), 5, NOW)
-            counts.append(len(asked))
+            counts.append(len(operations))
         finally:
             await store.close()
         assert counts == [0, 1, 2, 3, 4]
 
     asyncio.run(check())
-    assert len(asked) == 4
+    assert len(operations) == 4
