@@ -36,12 +36,14 @@ def main() -> int:
         _say("error: Linux and two cores are needed, one for the server and one for the client")
         return 2
     try:
-        program, floor = compiled(_FOLDER, SERVER), compiled(_FOLDER, CLIENT)
+        program = compiled(_FOLDER, SERVER)
+        floor = compiled(_FOLDER, CLIENT)
         python = peers_python(_FOLDER / "peers")
     except (OSError, subprocess.CalledProcessError) as error:
         _say(f"error: {error}\n\nhint: gcc compiles what is in C, and pip installs the peers")
         return 2
-    began_s, today = time.monotonic(), f"{datetime.now(UTC):%Y-%m-%d}"
+    began_s = time.monotonic()
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
     os.sched_setaffinity(0, cores[:1])
     with serving(program) as port:
         os.sched_setaffinity(0, cores[-1:])  # children inherit it

@@ -12,12 +12,17 @@ OURS = "ours, uvloop"
 READER = "ours with its reader, uvloop"
 WHOLE = "ours, the whole load generator, uvloop"
 SLEEP = "asyncio.sleep, uvloop"
-AIOHTTP, AIOHTTP_UVLOOP = "aiohttp", "aiohttp, uvloop"
-LOCUST, HEY, WRK, HTTPX = "Locust FastHttpUser", "hey", "wrk", "httpx, one client per VU"
+AIOHTTP = "aiohttp"
+AIOHTTP_UVLOOP = "aiohttp, uvloop"
+LOCUST = "Locust FastHttpUser"
+HEY = "hey"
+WRK = "wrk"
+HTTPX = "httpx, one client per VU"
 FLOOR = "C with epoll"
 MACHINE = "the machine itself"
 
-_OURS_ASYNCIO, _READER_ASYNCIO = "ours, asyncio", "ours with its reader, asyncio"
+_OURS_ASYNCIO = "ours, asyncio"
+_READER_ASYNCIO = "ours with its reader, asyncio"
 _SLEEP_ASYNCIO = "asyncio.sleep, asyncio"
 # Name: module of the client, event loop, and whether it lives in the peers' environment.
 _CLIENTS = {
@@ -125,7 +130,8 @@ class Runner:
     def _tool(self, row: Row, tool: str) -> dict[str, float] | None:
         if shutil.which(tool) is None:
             return None
-        url, seconds = f"http://127.0.0.1:{self.port}/json", f"{row.seconds:.0f}s"
+        url = f"http://127.0.0.1:{self.port}/json"
+        seconds = f"{row.seconds:.0f}s"
         one_core = ["-cpus", "1", "-z", seconds] if tool == HEY else ["-t", "1", "-d", seconds]
         match = _PER_SECOND.search(_output([tool, *one_core, "-c", str(row.users), url]))
         if match is None:

@@ -78,7 +78,8 @@ def document(results: Results) -> str:
 
 
 def _targets(results: Results) -> str:
-    rows, missed = [], list[str]()
+    rows = []
+    missed = list[str]()
     for target in reached(results):
         verdict = "not measured" if target.value is None else "reached" if target.ok else "**missed**"
         rows.append([target.what, target.bound, _short(target.value), _short(target.best), verdict])

@@ -54,7 +54,8 @@ async def generator_rate(port: int, users: int, seconds: float) -> dict[str, flo
         ConstantVus(executor="constant-vus", vus=users, duration_s=seconds, think_time_s=(0.0, 0.0))
     )
     endpoint = Endpoint.of(spec, f"http://{HOST}:{port}", {})
-    log, clock = SampleLog(), pacer()
+    log = SampleLog()
+    clock = pacer()
 
     def take(sample: RequestSample, _: Sequence[float]) -> None:
         log.append(sample)
@@ -66,9 +67,11 @@ async def generator_rate(port: int, users: int, seconds: float) -> dict[str, flo
     await engine.open()
     gc.collect()
     gc.freeze()
-    began_s, began_cpu_s = time.perf_counter(), time.process_time()
+    began_s = time.perf_counter()
+    began_cpu_s = time.process_time()
     await engine.run(at_once)
-    elapsed_s, cpu_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
+    elapsed_s = time.perf_counter() - began_s
+    cpu_s = time.process_time() - began_cpu_s
     await engine.close()
     clock.close()
     ok = int(log.since(0).has_outcome(Outcome.OK).sum())
@@ -81,7 +84,8 @@ async def generator_memory(port: int, users: int) -> dict[str, float]:
     """Return the resident memory of a VU in its think time."""
     phase = ConstantVus(executor="constant-vus", vus=users, duration_s=3.0, think_time_s=(600.0, 600.0))
     spec = _brief_of(phase)
-    endpoint, clock = Endpoint.of(spec, f"http://{HOST}:{port}", {}), pacer()
+    endpoint = Endpoint.of(spec, f"http://{HOST}:{port}", {})
+    clock = pacer()
     waiting = asyncio.Event()
 
     async def when_told(_: int) -> float:

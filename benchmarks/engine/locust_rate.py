@@ -29,7 +29,9 @@ class Asker(FastHttpUser):  # type: ignore[misc,unused-ignore]
 
 def main() -> None:
     """Measure: port, users, seconds."""
-    port, users, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    port = int(sys.argv[1])
+    users = int(sys.argv[2])
+    seconds = float(sys.argv[3])
     environment = Environment(user_classes=[Asker], host=f"http://127.0.0.1:{port}")
     runner = environment.create_local_runner()
     runner.start(users, spawn_rate=users)
@@ -37,9 +39,12 @@ def main() -> None:
         gevent.sleep(0.05)
     gevent.sleep(_WARM_UP_S)
     total = environment.stats.total
-    began, began_s, began_cpu_s = total.num_requests, time.perf_counter(), time.process_time()
+    began = total.num_requests
+    began_s = time.perf_counter()
+    began_cpu_s = time.process_time()
     gevent.sleep(seconds)
-    requests, elapsed_s = total.num_requests - began, time.perf_counter() - began_s
+    requests = total.num_requests - began
+    elapsed_s = time.perf_counter() - began_s
     cpu_s = time.process_time() - began_cpu_s
     failures = total.num_failures
     runner.quit()

@@ -13,7 +13,8 @@ def peers_python(folder: Path) -> Path:
     Raises:
         subprocess.CalledProcessError: pip has said why.
     """
-    python, done = folder / "bin" / "python", folder / "requirements.txt"
+    python = folder / "bin" / "python"
+    done = folder / "requirements.txt"
     wanted = _REQUIREMENTS.read_text(encoding="utf-8")
     if not done.exists() or done.read_text(encoding="utf-8") != wanted:
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)

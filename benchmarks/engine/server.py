@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SERVER, CLIENT = "server", "client"
+SERVER = "server"
+CLIENT = "client"
 
 
 def compiled(folder: Path, name: str) -> Path:
@@ -15,7 +16,8 @@ def compiled(folder: Path, name: str) -> Path:
         subprocess.CalledProcessError: gcc has said why.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    program, source = folder / name, Path(__file__).with_name(f"{name}.c")
+    program = folder / name
+    source = Path(__file__).with_name(f"{name}.c")
     subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", str(program), str(source)], check=True)
     return program
 

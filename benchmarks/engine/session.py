@@ -48,7 +48,8 @@ def session(runner: Runner, repeat: int, say: Callable[[str], None]) -> Results:
     results = Results()
     for row in ROWS:
         key = f"{row.measure} {row.users}"
-        results.rounds[key], results.hiccups[key] = {}, []
+        results.rounds[key] = {}
+        results.hiccups[key] = []
         for number in range(repeat):
             say(f"{key}: round {number + 1} of {repeat}")
             results.hiccups[key].append(runner.hiccups())

@@ -49,15 +49,25 @@ class Reached:
 
 def reached(results: Results) -> Iterator[Reached]:
     """Yield every row of the table of goals."""
+    yield from _rates(results)
+    yield from _token_times(results)
+    yield from _token_costs(results)
+    yield _at_most(results, "send lag at 500 requests/s, p99", "lag 20", OURS, "p99_ms", 0.3, "ms", _WAKING)
+    yield from _memory(results)
+
+
+def _rates(results: Results) -> Iterator[Reached]:
     for name, bound, peers in (
         ("aiohttp on its faster event loop", 3, (AIOHTTP, AIOHTTP_UVLOOP)),
         ("Locust FastHttpUser", 4, (LOCUST,)),
         ("hey", 1, (HEY,)),
     ):
         for users in (50, 200):
-            yield _times(
-                results, f"requests/s compared with {name}, {users} connections", users, bound, peers
-            )
+            what = f"requests/s compared with {name}, {users} connections"
+            yield _times(results, what, users, bound, peers)
+
+
+def _token_times(results: Results) -> Iterator[Reached]:
     for users in (50, 200):
         for contender in (OURS, READER):
             what = f"first-token error, {users} streams, p99, {contender}"
@@ -67,6 +77,9 @@ def reached(results: Results) -> Iterator[Reached]:
         ("error of the reported time to first token, 100 simultaneous requests, p95", "reported_p95_ms"),
     ):
         yield _at_most(results, what, "burst 100", OURS, number, 5, "ms", _NEIGHBOURS)
+
+
+def _token_costs(results: Results) -> Iterator[Reached]:
     for contender, limit in ((OURS, _LOOP), (READER, _READING)):
         what = f"CPU per token, 200 streams, {contender}"
         yield _at_most(results, what, "streams 200", contender, "us_cpu", 12, "µs", _kernel(results))
@@ -76,7 +89,9 @@ def reached(results: Results) -> Iterator[Reached]:
         yield _at_least(results, what, "flood 50", contender, "tokens_per_s", 1_000_000, "", limit)
         what = f"closed loop of 200 streaming VUs, {contender}"
         yield _at_least(results, what, "streams 200", contender, "ideal_pct", 99.5, "%", _NEIGHBOURS)
-    yield _at_most(results, "send lag at 500 requests/s, p99", "lag 20", OURS, "p99_ms", 0.3, "ms", _WAKING)
+
+
+def _memory(results: Results) -> Iterator[Reached]:
     for what, contender in (
         ("memory of an idle connection", OURS),
         ("memory of an idle VU", WHOLE),
@@ -120,7 +135,8 @@ def _in_terms_of_the_floor(results: Results, what: str, contender: str, limit: s
 def _at_most(
     results: Results, what: str, key: str, contender: str, number: str, bound: float, unit: str, limit: str
 ) -> Reached:
-    value, values = results.median(key, contender, number), results.values(key, contender, number)
+    value = results.median(key, contender, number)
+    values = results.values(key, contender, number)
     ok = value is not None and value <= bound
     return Reached(what, f"≤ {bound:,} {unit}", value, min(values, default=None), ok, limit)
 
@@ -128,6 +144,7 @@ def _at_most(
 def _at_least(
     results: Results, what: str, key: str, contender: str, number: str, bound: float, unit: str, limit: str
 ) -> Reached:
-    value, values = results.median(key, contender, number), results.values(key, contender, number)
+    value = results.median(key, contender, number)
+    values = results.values(key, contender, number)
     ok = value is not None and value >= bound
     return Reached(what, f"≥ {bound:,} {unit}".rstrip(), value, max(values, default=None), ok, limit)

@@ -13,9 +13,12 @@ from .parts import Parts, percentile
 Numbers = dict[str, float]
 
 _WARM_UP_S = 0.15
-_TOKENS, _FIRST_US, _GAP_US = 50, 50_000, 5_000
+_TOKENS = 50
+_FIRST_US = 50_000
+_GAP_US = 5_000
 _STREAM_S = (_FIRST_US + (_TOKENS - 1) * _GAP_US) / 1e6
-_BURSTS, _BURST_FIRST_MS = 6, 100.0
+_BURSTS = 6
+_BURST_FIRST_MS = 100.0
 _FLOOD_TOKENS = 20_000
 _PAGE_KB = 4.0
 
@@ -33,9 +36,12 @@ async def rate(client: Client, users: int, seconds: float) -> Numbers:
 
     asking = [asyncio.create_task(ask(user)) for user in range(users)]
     await asyncio.sleep(_WARM_UP_S)
-    began, began_s, began_cpu_s = finished, time.perf_counter(), time.process_time()
+    began = finished
+    began_s = time.perf_counter()
+    began_cpu_s = time.process_time()
     await asyncio.sleep(seconds)
-    requests, elapsed_s = finished - began, time.perf_counter() - began_s
+    requests = finished - began
+    elapsed_s = time.perf_counter() - began_s
     cpu_s = time.process_time() - began_cpu_s
     over = True
     await asyncio.gather(*asking)
