@@ -191,7 +191,7 @@ def test_too_few_runs_decide_nothing() -> None:
     """It says how many there are and how many it takes."""
     one = trend([make_point()])
     assert one.decision is Decision.INCONCLUSIVE
-    assert headline(one) == f"Cannot tell: 1 run compares with the newest, {MIN_TREND_RUNS} are needed."
+    assert headline(one) == f"Cannot tell: the history has 1 comparable run, {MIN_TREND_RUNS} are needed."
     few = trend(make_history([1.0] * 6 + [9.0] * 5))
     assert (few.decision, at(few)) == (Decision.INCONCLUSIVE, [])
     assert "11 runs compare" in headline(few)
@@ -295,9 +295,7 @@ def test_the_next_step_depends_on_the_commits(commits: tuple[str | None, str | N
 def test_nothing_happened() -> None:
     """The levels are said, and nothing is to be done."""
     found = trend(make_history([1.0] * 30))
-    assert headline(found) == (
-        "No lasting regression in 30 runs that stands: success 100 % and response time 504 ms."
-    )
+    assert headline(found) == ("No lasting regression in 30 runs: success 100 % and response time 504 ms.")
     assert next_step(found) == "Nothing to do."
     assert commit(None) == "no commit"
 

@@ -106,7 +106,7 @@ def test_too_few_pairs_cannot_tell() -> None:
     comparison = compared(runs(1.0)[:few], runs(1.5)[:few])
     assert comparison.decision is Decision.INCONCLUSIVE
     report = make_report(runs(1.5)[0], comparison)
-    assert report.next_step == "Measure more pairs, to detect smaller changes."
+    assert report.next_step == "Measure more pairs to detect smaller changes."
 
 
 def test_an_invalid_run_spoils_the_comparison() -> None:
@@ -123,7 +123,7 @@ def test_a_tier_that_vanished_is_missing_and_one_that_came_is_new() -> None:
     bare = [run_at(mood, tier_times=without) for mood in MOODS]
     gone = compared(runs(1.0), bare)
     assert (verdict(gone, "tier.queue_ms"), gone.decision) == (Verdict.MISSING, Decision.FAIL)
-    assert "main has what this run has not" in make_report(bare[-1], gone).headline
+    assert "present in main, missing in this run" in make_report(bare[-1], gone).headline
     come = compared(bare, runs(1.0))
     assert verdict(come, "tier.queue_ms") is Verdict.NEW
     some = compared(runs(1.0), [*bare[:3], *runs(1.0)[3:]])
