@@ -1,4 +1,4 @@
-"""Values for tests, right in everything that a test does not say otherwise."""
+"""Valid values for tests; a test changes only the fields that matter to it."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -23,15 +23,15 @@ from bench.core.verdict.baseline import Baseline, accept
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 PROMPTS = ("greeting", "contact-form", "file-upload", "long-migration")
-# How slow ten machines were, and one machine ten times.
+# Slowness of ten machines, and of one machine in ten runs.
 MACHINES = (1.0, 1.04, 0.93, 1.1, 0.97, 1.06, 0.9, 1.01, 1.12, 0.95)
 ONE_MACHINE = (1.0, 1.004, 0.997, 1.002, 0.999, 1.003, 0.996, 1.001, 1.005, 0.998)
-NO_CONTROL = (None,) * 10
+NO_WORKLOAD = (None,) * 10
 TIER_TIMES = {"auth": 1.0, "backend": 2.0, "agent": 2.0, "queue": 40.0, "prefill": 30.0, "decode": 400.0}
 
 
 def make_scenario(**changes: Any) -> Scenario:
-    """A closed loop of ten users; fields by name."""
+    """A closed loop of ten VUs; fields by name."""
     content: dict[str, Any] = {
         "name": "quick",
         "purpose": "A test.",
@@ -59,13 +59,13 @@ def make_target(**changes: Any) -> Target:
 
 
 def make_spec(scenario: Scenario | None = None, **target: Any) -> RunSpec:
-    """A scenario with its target and messages."""
+    """A scenario with its target and prompts."""
     prompts = tuple(Prompt(id=name, text=f"Please help: {name}") for name in PROMPTS)
     return RunSpec(scenario=scenario or make_scenario(), target=make_target(**target), prompts=prompts)
 
 
 def make_sample(seq: int = 0, **changes: Any) -> RequestSample:
-    """A request that succeeded; `latency_ms` says how long it took, everything else is a field."""
+    """A successful request of `latency_ms`; all other arguments are fields."""
     at_s = changes.pop("at_s", seq * 0.3)
     latency_ms = changes.pop("latency_ms", 500.0)
     content: dict[str, Any] = {
@@ -85,13 +85,13 @@ def make_sample(seq: int = 0, **changes: Any) -> RequestSample:
 
 
 def value(key: str, sample: RequestSample) -> float | None:
-    """A metric of one request; None when it has none."""
+    """A metric of one request; None if it has no value."""
     (number,) = metric(key).values(Samples.of([sample]))
     return None if np.isnan(number) else float(number)
 
 
 def make_use(source: str = GENERATOR, at_s: float = 1.0, **changes: Any) -> ResourceSample:
-    """What a process used until a moment; fields by name."""
+    """A resource sample of a process; fields by name."""
     content = {"source": source, "at_s": at_s, "cpu_pct": 5.0, "memory_bytes": 90_000_000}
     return ResourceSample.model_validate(content | changes)
 
@@ -108,7 +108,7 @@ def make_recording(samples: Sequence[RequestSample] | None = None, **changes: An
 
 
 def make_fingerprint(**changes: Any) -> Fingerprint:
-    """Where a run was made; fields by name."""
+    """The fingerprint of a run; fields by name."""
     content: dict[str, Any] = {
         "stack": "embedded",
         "stack_digest": "a" * 64,
@@ -122,7 +122,7 @@ def make_fingerprint(**changes: Any) -> Fingerprint:
 
 
 def make_provenance(run_id: str = "20260105T120000Z-quick-0000", **changes: Any) -> Provenance:
-    """Where a run came from; fields by name."""
+    """The origin of a run; fields by name."""
     content: dict[str, Any] = {
         "run_id": run_id,
         "started_at": NOON,
@@ -141,7 +141,7 @@ def make_run(
     fingerprint: Fingerprint | None = None,
     provenance: Provenance | None = None,
 ) -> RunResult:
-    """A result, by default of a run without any fault."""
+    """A result, by default of a run without a fault."""
     return make_result(
         spec or make_spec(),
         recording or make_recording(),
@@ -159,7 +159,7 @@ def run_at(
     requests: int = 100,
     **parts: Any,
 ) -> RunResult:
-    """A run whose requests took `factor` times the usual; `failed` names those that did not succeed."""
+    """A run whose requests took `factor` times the usual time; `failed` has the numbers of failed ones."""
     samples = []
     for seq in range(requests):
         usual_ms = 300.0 + 100.0 * (seq % len(PROMPTS))
@@ -172,7 +172,7 @@ def run_at(
     return make_run(make_recording(samples), provenance=parts.pop("provenance", provenance), **parts)
 
 
-# Ten ordinary runs: a spread of about one per cent between them.
+# Ten ordinary runs with a spread of about 1 % between them.
 USUAL_FACTORS = (1.0, 1.012, 0.991, 1.006, 0.987, 1.009, 0.996, 1.015, 0.992, 1.002)
 
 
@@ -187,13 +187,13 @@ def make_baseline(factors: Sequence[float] = USUAL_FACTORS, **parts: Any) -> Bas
 
 
 def make_reference_workload(factor: float = 1.0, **changes: Any) -> ReferenceWorkload:
-    """What pinned work takes on a machine that is slower by a factor."""
+    """The reference workload on a machine that is slower by a factor."""
     times = {"arithmetic": 10.0 * factor, "json": 2.0 * factor}
     return ReferenceWorkload.model_validate({"before_ms": times, "after_ms": times} | changes)
 
 
-def made_on(factor: float, workload_factor: float | None, number: int = 0, **parts: Any) -> RunResult:
-    """A run, not simulated, that took `factor` times the usual where pinned work took `pace` times it."""
+def run_on_machine(factor: float, workload_factor: float | None, number: int = 0, **parts: Any) -> RunResult:
+    """A run of a real stack with `factor` times the usual time, and `workload_factor` times the workload."""
     made = run_at(factor, number, **({"fingerprint": make_fingerprint(simulated=False)} | parts))
     return made.model_copy(
         update={
@@ -210,19 +210,19 @@ def machines_baseline(
     workload_factors: Sequence[float | None] | None = None,
     **parts: Any,
 ) -> Baseline:
-    """Return a baseline with one run per machine; the workload factors default to the machines."""
+    """A baseline with a run on each machine; by default the workload has the factor of the machine."""
     baseline = None
     for number, (factor, workload_factor) in enumerate(
         zip(machines, workload_factors or machines, strict=True)
     ):
-        run = made_on(factor, workload_factor, number, **parts)
+        run = run_on_machine(factor, workload_factor, number, **parts)
         baseline = accept(baseline, run, reason="usual", by="Tess Ter", at=NOON + timedelta(days=1))
     assert baseline is not None
     return baseline
 
 
 def make_point(number: int = 0, factor: float = 1.0, **changes: Any) -> HistoryPoint:
-    """A run of a history, `number` days after the first; fields by name. Two runs share a commit."""
+    """A run of a history, `number` days after the first; two runs share a commit; fields by name."""
     content: dict[str, Any] = {
         "scenario": "quick",
         "run_id": f"run-{number:03}",
@@ -240,7 +240,7 @@ def make_point(number: int = 0, factor: float = 1.0, **changes: Any) -> HistoryP
 
 
 def make_history(factors: Sequence[float], **changes: Any) -> list[HistoryPoint]:
-    """Runs with these factors and a noise of three per cent, a day apart."""
+    """Runs with these factors and a noise of 3 %, a day apart."""
     dice = random.Random(7)
     return [
         make_point(number, factor * (1.0 + dice.gauss(0.0, 0.03)), **changes)

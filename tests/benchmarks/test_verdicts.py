@@ -13,7 +13,7 @@ def _world(sd: float = 0.0, seed: int = 1, **machines: float | bool) -> World:
     return World(Machines(sd=sd, **machines), seed)  # type: ignore[arg-type]
 
 
-def test_machines_differ_by_what_is_asked() -> None:
+def test_machines_have_the_declared_spread() -> None:
     """The spread between machines is the declared one, and a drift slows down new ones only."""
     world = _world(sd=0.06, drift=1.08)
     old, new = ([math.log(world.machine(new=each)) for _ in range(4000)] for each in (False, True))
@@ -28,8 +28,8 @@ def test_two_kinds_of_processor_are_mixed_in_halves() -> None:
     assert sum(slower) / len(slower) == pytest.approx(0.5, abs=0.05)
 
 
-def test_a_slower_version_is_slower_by_what_is_asked() -> None:
-    """A change of a fifth is one in the requests, but for the noise within runs."""
+def test_a_slower_version_is_slower_by_its_factor() -> None:
+    """A change of 20 % appears in the requests, apart from the noise within runs."""
     world = _world()
     base, head = (
         [float(world.run(1.0, change).requests_ms.mean()) for _ in range(60)] for change in (1, 1.2)
@@ -37,8 +37,8 @@ def test_a_slower_version_is_slower_by_what_is_asked() -> None:
     assert np.mean(head) / np.mean(base) == pytest.approx(1.2, rel=0.02)
 
 
-def test_other_tools_rules_do_what_they_say() -> None:
-    """Each calls what is far beyond its limit, and not what is far within it."""
+def test_other_tools_rules_apply_their_limits() -> None:
+    """Each rule calls a change far beyond its limit, and not one far within it."""
     world = _world()
     base = Base([world.run(1.0) for _ in range(10)])
     twice, same = Version(world, 2.5, 0.0), Version(world, 0.9, 0.0)
@@ -48,8 +48,8 @@ def test_other_tools_rules_do_what_they_say() -> None:
     assert not ratio_200(world, base, Version(world, 1.5, 0.0))
 
 
-def test_in_turns_a_slow_machine_is_no_slow_version() -> None:
-    """A machine twice as slow calls nothing when both versions are on it."""
+def test_ab_ignores_a_slow_machine() -> None:
+    """A machine of half the speed is no regression if both versions run on it."""
     world, base = _world(), Base([])
     head = Version(world, 1.0, 0.0)
     head.machine = 2.0
@@ -60,7 +60,7 @@ def test_in_turns_a_slow_machine_is_no_slow_version() -> None:
 
 
 def test_the_same_seeds_give_the_same_counts() -> None:
-    """A cell is a function of its seeds, and its table has a share for each rule."""
+    """A cell depends only on its seeds, and its table has a share for each rule."""
     title = next(iter(CELLS))
     one = calls(title, 5, 2)
     assert one == calls(title, 5, 2)

@@ -1,4 +1,4 @@
-"""Runs given directly as figures, so that thousands can be compared in a moment."""
+"""Runs made directly from figures, so that a test can compare thousands of them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -18,7 +18,7 @@ Figures = Mapping[str, Mapping[str, float]]
 
 
 def make_summary(figures: Figures, *, ok: int = 100, failed: int = 0, failed_blocks: int = 0) -> RunSummary:
-    """What a run measured, when it had these figures."""
+    """The summary of a run with these figures."""
     return RunSummary(
         elapsed_s=30.0,
         requests=ok + failed,
@@ -28,12 +28,12 @@ def make_summary(figures: Figures, *, ok: int = 100, failed: int = 0, failed_blo
         metrics={
             key: MetricSummary(
                 count=ok,
-                mean=sum(each.values()) / len(each),
-                typical=stats.typical(list(each.values()), metric(key).smallest_change),
+                mean=sum(row.values()) / len(row),
+                typical=stats.typical(list(row.values()), metric(key).smallest_change),
                 p95=figures.get(tail_key(key), {}).get(ALL),
-                figures=dict(each),
+                figures=dict(row),
             )
-            for key, each in figures.items()
+            for key, row in figures.items()
             if metric_of_tail(key) is None
         },
         resources={},
@@ -44,7 +44,7 @@ def make_summary(figures: Figures, *, ok: int = 100, failed: int = 0, failed_blo
 def make_accepted(
     figures: Figures, number: int = 0, *, ok: int = 100, failed: int = 0, failed_blocks: int = 0
 ) -> BaselineRun:
-    """A run of a baseline that had these figures."""
+    """A baseline run with these figures."""
     return BaselineRun(
         run_id=f"run-{number}",
         started_at=NOON + timedelta(hours=number),
@@ -57,20 +57,20 @@ def make_accepted(
         ok=ok,
         failed=failed,
         failed_blocks=failed_blocks,
-        figures={key: dict(each) for key, each in figures.items()},
+        figures={key: dict(row) for key, row in figures.items()},
     )
 
 
 def judged(
     head: Figures, base: Sequence[Figures], tolerances: Mapping[str, Tolerance] | None = None
 ) -> dict[str, MetricComparison]:
-    """The verdicts by metric on a run with these figures beside a baseline of runs with those."""
-    runs = [make_accepted(each, number) for number, each in enumerate(base)]
-    return {each.key: each for each in judge_metrics([make_summary(head)], runs, tolerances or {})}
+    """The verdicts by metric on a run with these figures, against baseline runs with the others."""
+    runs = [make_accepted(row, number) for number, row in enumerate(base)]
+    return {row.key: row for row in judge_metrics([make_summary(head)], runs, tolerances or {})}
 
 
 def without_success(count: int = 6) -> Baseline:
-    """A baseline in which every request failed, as an older version would have accepted."""
+    """A baseline in which every request failed, which an older version accepted."""
     usual = make_baseline((1.0,) * count)
     runs = tuple(
         run.model_copy(update={"ok": 0, "failed": 100, "failed_blocks": 6, "figures": {}})

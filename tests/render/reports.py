@@ -19,7 +19,6 @@ from tests.factories import (
     TIER_TIMES,
     USUAL_FACTORS,
     machines_baseline,
-    made_on,
     make_baseline,
     make_provenance,
     make_recording,
@@ -30,6 +29,7 @@ from tests.factories import (
     make_spec,
     make_use,
     run_at,
+    run_on_machine,
 )
 
 HOSTILE = (
@@ -233,11 +233,11 @@ def reports() -> dict[str, Report]:
     made = {name: make_report(run, compare(run, baseline)) for name, run in runs.items()}
     made["in-turns"] = make_report(*_in_turns())
     made["drifted"] = make_report(run_at(1.25), compare(run_at(1.25), _rolled_on()))
-    elsewhere = made_on(1.25, 1.25)
+    elsewhere = run_on_machine(1.25, 1.25)
     made["shifted"] = make_report(
         elsewhere, compare(elsewhere, machines_baseline(ONE_MACHINE, workload_factors=ONE_MACHINE[::-1]))
     )
-    slower = made_on(1.3 * 1.1, 1.1)
+    slower = run_on_machine(1.3 * 1.1, 1.1)
     made["slower-machine"] = make_report(slower, compare(slower, machines_baseline()))
     first = run_at(1.0)
     noisy = make_baseline((1.0, 1.4, 0.7, 1.3, 0.8, 1.5))

@@ -16,8 +16,8 @@ from tests.factories import (
 )
 
 
-def test_a_point_has_what_decides_and_each_tier() -> None:
-    """Metrics that only inform are left out, and so is what no tier claims."""
+def test_a_point_has_deciding_metrics_and_tiers() -> None:
+    """Metrics that only inform and unattributed time are left out."""
     run = run_at(1.0, 3, failed=(1, 2))
     point = to_history_point(run)
     assert (point.run_id, point.started_at) == (run.provenance.run_id, run.provenance.started_at)
@@ -30,8 +30,8 @@ def test_a_point_has_what_decides_and_each_tier() -> None:
     assert history_key(point) == "embedded/simulated/quick"
 
 
-def test_a_run_that_cannot_be_believed_is_refused() -> None:
-    """Made worse on purpose, broken off or invalid: the message names the run and says why."""
+def test_an_unusable_run_is_refused() -> None:
+    """Injected faults, an interruption and invalidity are errors that name the run and the reason."""
     with pytest.raises(ConfigError, match=r"0000 has injected faults \(model.slowdown\)"):
         to_history_point(make_run(provenance=make_provenance(injections={"model.slowdown": 2.0})))
     stop = Stop(cause=StopCause.INTERRUPT, reason="Ctrl-C")
@@ -55,7 +55,7 @@ def test_a_run_that_cannot_be_believed_is_refused() -> None:
         ({"fingerprint": {**make_fingerprint().model_dump(), "cpu_count": "two"}}, "valid integer"),
     ],
 )
-def test_a_point_is_what_a_run_can_be(wrong: dict[str, Any], said: str) -> None:
-    """A figure that is no number, a metric that there is not, and a run without requests are refused."""
+def test_a_point_is_validated(wrong: dict[str, Any], said: str) -> None:
+    """A figure that is not a number, an unknown metric, and a run without requests are refused."""
     with pytest.raises(ValidationError, match=said):
         HistoryPoint.model_validate(to_history_point(run_at()).model_dump() | wrong)

@@ -1,4 +1,4 @@
-"""A history beside the anchor of its baseline, where the machines became others meanwhile."""
+"""A history compared with its pinned baseline, on other machines."""
 
 from datetime import timedelta
 
@@ -19,8 +19,8 @@ from tests.factories import (
 )
 
 
-def on_machines(slower: float, version: float, pace: float | None) -> list[HistoryPoint]:
-    """Runs of a version on machines that are slower by a factor than those of the anchor."""
+def on_machines(slower: float, version: float, workload_factor: float | None) -> list[HistoryPoint]:
+    """Runs of a version on machines that are slower by a factor than those of the pinned baseline."""
     points = []
     for number in range(MIN_TREND_RUNS):
         machine = slower * MACHINES[number % len(MACHINES)]
@@ -29,22 +29,24 @@ def on_machines(slower: float, version: float, pace: float | None) -> list[Histo
             started_at=NOON + timedelta(days=number),
             fingerprint=make_fingerprint(simulated=False),
             figures={"e2e_ms": 436.0 * machine * version},
-            reference_workload=None if pace is None else make_reference_workload(pace * machine),
+            reference_workload=None
+            if workload_factor is None
+            else make_reference_workload(workload_factor * machine),
         )
         points.append(point)
     return points
 
 
 @pytest.mark.parametrize(
-    ("slower", "version", "pace", "drifted"),
+    ("slower", "version", "workload_factor", "drifted"),
     [(1.3, 1.0, 1.0, ""), (1.3, 1.0, None, "e2e_ms"), (1.0, 1.3, 1.0, "e2e_ms"), (1.04, 1.3, 1.0, "e2e_ms")],
 )
-def test_slower_machines_are_no_creep(
-    slower: float, version: float, pace: float | None, drifted: str
+def test_slower_machines_are_no_drift(
+    slower: float, version: float, workload_factor: float | None, drifted: str
 ) -> None:
-    """What controls put down to the machines is none of the version's, beside an anchor as well."""
-    baseline = machines_baseline(paces=None if pace else (None,) * len(MACHINES))
+    """The effect of the machines is also removed in a comparison with the pinned baseline."""
+    baseline = machines_baseline(workload_factors=None if workload_factor else (None,) * len(MACHINES))
     pinned = pin(baseline, reason="release", by="Tess Ter", at=NOON).pinned
-    found = trend(on_machines(slower, version, pace), pinned)
-    assert [each.key for each in found.against_pinned] == drifted.split()
-    assert (found.decision is Decision.FAIL) == bool(drifted)
+    judged = trend(on_machines(slower, version, workload_factor), pinned)
+    assert [row.key for row in judged.against_pinned] == drifted.split()
+    assert (judged.decision is Decision.FAIL) == bool(drifted)

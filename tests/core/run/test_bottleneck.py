@@ -26,7 +26,7 @@ NONSENSE = {"metric": "e2e_ms", "threshold": "soon", "value": 1, "crossed": True
 
 
 def staircase(steps: tuple[int, ...] = STEPS, **changes: Any) -> Scenario:
-    """More and more users, with an objective."""
+    """A scenario with more and more VUs and an objective."""
     phases = [
         {"executor": "constant-vus", "vus": vus, "duration_s": STEP_S, "think_time_s": (5, 5)}
         for vus in steps
@@ -41,7 +41,7 @@ def climbing(
     tier_times: Callable[[int], Mapping[str, float]] = lambda _: {"decode": 100.0},
     **changes: Any,
 ) -> list[RequestSample]:
-    """A run up those steps, in which a request takes so long when so many users are there."""
+    """A run of these steps, in which a request takes this time at each number of VUs."""
     rows = []
     for phase, vus in enumerate(steps):
         begin_s = phase * (STEP_S + 40.0)
@@ -63,34 +63,34 @@ def climbing(
 
 def found_in(rows: list[RequestSample], scenario: Scenario, elapsed_s: float = 600.0) -> Bottleneck:
     """The run by load."""
-    found = bottleneck(Samples.of(rows), plan(make_spec(scenario)), scenario, elapsed_s)
-    assert found is not None
-    return found
+    by_load = bottleneck(Samples.of(rows), plan(make_spec(scenario)), scenario, elapsed_s)
+    assert by_load is not None
+    return by_load
 
 
 def beyond_20(vus: int) -> float:
-    """Two seconds up to twenty users, twelve beyond."""
+    """Two seconds up to twenty VUs, twelve seconds beyond."""
     return 2.0 if vus <= 20 else 12.0
 
 
 def test_a_known_breaking_point_is_found() -> None:
-    """Where requests take too long from thirty users on, the limit breaks there, surely, and is named."""
-    found = found_in(climbing(beyond_20), staircase())
-    assert [band.vus for band in found.bands] == [(vus, vus) for vus in STEPS]
-    assert found.broken_band == STEPS.index(30)
-    band = found.bands[STEPS.index(30)]
-    assert [each.expression.source for each in band.crossed] == ["p(95)<=10000"]
+    """If requests take too long from thirty VUs on, the limit is crossed there, with certainty."""
+    by_load = found_in(climbing(beyond_20), staircase())
+    assert [band.vus for band in by_load.bands] == [(vus, vus) for vus in STEPS]
+    assert by_load.broken_band == STEPS.index(30)
+    band = by_load.bands[STEPS.index(30)]
+    assert [item.expression.source for item in band.crossed] == ["p(95)<=10000"]
     assert band.certain
-    assert (found.load_unit, found.planned_vus, found.limit_count) == ("vus", 50, 1)
+    assert (by_load.load_unit, by_load.planned_vus, by_load.limit_count) == ("vus", 50, 1)
 
 
-def test_a_run_that_keeps_its_limits_breaks_nowhere() -> None:
-    """Without a crossed limit there is no breaking point."""
+def test_a_run_without_a_crossed_limit_has_no_breaking_point() -> None:
+    """All bands keep the limits."""
     assert found_in(climbing(lambda _: 2.0), staircase()).broken_band is None
 
 
-def test_a_few_slow_requests_are_no_certainty() -> None:
-    """Of 45 requests, five slow ones cross a 95th percentile, and could do so by chance."""
+def test_a_few_slow_requests_are_not_certain() -> None:
+    """Five slow requests of 45 cross a 95th percentile, and can be chance."""
     rows = climbing(lambda _: 2.0, (5,))
     slow = [row._replace(finished_s=row.scheduled_s + 20.0) for row in rows[:4]]
     band = found_in([*slow, *rows[4:]], staircase((5,))).bands[0]
@@ -98,47 +98,47 @@ def test_a_few_slow_requests_are_no_certainty() -> None:
     assert not band.certain
 
 
-def test_the_time_goes_to_the_tier_with_the_largest_share() -> None:
-    """Shares are of all the time of the answers, what no tier claims among it."""
+def test_the_largest_share_is_the_tier_of_the_time() -> None:
+    """Shares are of the whole response time, with unattributed time."""
 
     def tier_times(vus: int) -> dict[str, float]:
         return {"decode": 600.0, "queue": 100.0 * vus}
 
-    found = found_in(climbing(lambda vus: 0.801 + 0.1 * vus, (5, 50), tier_times), staircase((5, 50)))
-    first, last = found.bands
+    by_load = found_in(climbing(lambda vus: 0.801 + 0.1 * vus, (5, 50), tier_times), staircase((5, 50)))
+    first, last = by_load.bands
     assert (first.tier, last.tier) == ("decode", "queue")
     assert sum(first.shares.values()) == pytest.approx(1.0)
     assert last.shares["queue"] == pytest.approx(5000 / 5800, abs=0.02)
 
 
-def test_what_answers_do_not_say_is_not_known() -> None:
-    """Without tiers there are no shares, and no tier that the time goes to."""
+def test_without_tier_times_there_are_no_shares() -> None:
+    """Responses without tier times have no tier with the largest share."""
     rows = climbing(lambda _: 1.0, (5,), lambda _: {})
     assert found_in(rows, staircase((5,))).bands[0].tier is None
     failed = climbing(lambda _: 1.0, (5,), outcome=Outcome.HTTP_ERROR)
     band = found_in(failed, staircase((5,))).bands[0]
     assert (band.p50_ms, band.tier, band.success_ratio) == (None, None, 0.0)
-    assert [each.value for each in band.crossed] == [None]
+    assert [item.value for item in band.crossed] == [None]
 
 
-def test_throughput_is_of_answers_while_so_many_were_there() -> None:
-    """Ten users who wait one second and pause five give ten answers in six."""
-    found = found_in(climbing(lambda _: 1.0, (10,)), staircase((10,)), STEP_S)
-    assert found.bands[0].requests_rps == pytest.approx(10 / 6, rel=0.05)
+def test_throughput_is_of_the_time_at_each_load() -> None:
+    """Ten VUs with one second of waiting and five of think time get ten responses in six seconds."""
+    by_load = found_in(climbing(lambda _: 1.0, (10,)), staircase((10,)), STEP_S)
+    assert by_load.bands[0].requests_rps == pytest.approx(10 / 6, rel=0.05)
 
 
-def test_answers_after_the_last_request_are_no_throughput() -> None:
-    """When a stage is over those who wait are answered, and that is the rate of no load."""
+def test_responses_after_the_last_request_are_no_throughput() -> None:
+    """Responses after the end of a phase belong to no load."""
     scenario = staircase((40,))
     rows = [make_sample(vu, vu=vu, iteration=0, at_s=0.0, latency_ms=1000.0 * (vu + 41)) for vu in range(40)]
     assert found_in(rows, scenario, 81.0).bands[0].requests_rps == pytest.approx(20 / STEP_S)
 
 
-def test_saturation_is_where_more_users_bring_no_more_answers() -> None:
-    """A server of so many answers per second is saturated when its users ask for more."""
+def test_a_saturated_load_brings_no_more_throughput() -> None:
+    """A server with a fixed rate of responses is saturated if its VUs ask for more."""
     most_rps, steps = 4.0, (10, 20, 40, 80)
-    found = found_in(climbing(lambda vus: max(1.0, vus / most_rps - 5.0), steps), staircase(steps), 999.0)
-    assert found.saturated_band == steps.index(40)
+    by_load = found_in(climbing(lambda vus: max(1.0, vus / most_rps - 5.0), steps), staircase(steps), 999.0)
+    assert by_load.saturated_band == steps.index(40)
     assert found_in(climbing(lambda _: 1.0), staircase()).saturated_band is None
 
 
@@ -154,8 +154,8 @@ def band(vus: int, rps: float | None, requests: int = 200) -> LoadBand:
     )
 
 
-def test_saturation_is_not_said_by_chance() -> None:
-    """A throughput that is not known, that falls back, or of few requests, says nothing."""
+def test_saturation_is_not_chance() -> None:
+    """An unknown throughput, one that falls later, or one of few requests is not a saturation."""
     assert find_saturated([band(10, 5.0), band(20, 5.1)]) == 0
     assert find_saturated([band(10, 5.0, 20), band(15, 5.1, 20)]) is None
     assert find_saturated([band(10, None), band(20, 5.1)]) is None
@@ -164,10 +164,10 @@ def test_saturation_is_not_said_by_chance() -> None:
     assert find_saturated([band(10, 5.0), band(12, 5.0)]) is None
 
 
-def test_what_answers_do_not_have_is_not_asked_of_them() -> None:
-    """An objective for first tokens says nothing of answers that come all at once."""
-    found = found_in(climbing(lambda _: 2.0), staircase(objectives={"e2e_ms": 9_000, "ttft_ms": 1}))
-    assert found.broken_band is None
+def test_a_limit_needs_values() -> None:
+    """An objective of first tokens does not apply to responses without a stream."""
+    by_load = found_in(climbing(lambda _: 2.0), staircase(objectives={"e2e_ms": 9_000, "ttft_ms": 1}))
+    assert by_load.broken_band is None
 
 
 @pytest.mark.parametrize(
@@ -178,8 +178,8 @@ def test_what_answers_do_not_have_is_not_asked_of_them() -> None:
         {"bands": [band(5, 1.0).model_dump() | {"crossed": [NONSENSE]}]},
     ],
 )
-def test_what_no_run_has_is_refused(change: dict[str, Any]) -> None:
-    """A file may say anything: no band, one that is not there, a limit that is none."""
+def test_an_impossible_bottleneck_is_refused(change: dict[str, Any]) -> None:
+    """A file without bands, with an unknown band, or with a threshold that is not one is refused."""
     content = {"load_unit": "vus", "bands": [band(5, 1.0).model_dump()], "planned_vus": 5, "limit_count": 1}
     assert Bottleneck.model_validate(content).broken_band is None
     with pytest.raises(ValueError, match=r"bands|threshold|saturated_band"):
@@ -187,10 +187,10 @@ def test_what_no_run_has_is_refused(change: dict[str, Any]) -> None:
 
 
 def test_limits_are_objectives_or_latencies_and_success() -> None:
-    """Objectives take the place of limits of latencies, never of those of success."""
+    """Objectives replace thresholds of latencies, never those of success."""
     thresholds = {"e2e_ms": ["p(95)<5000", "avg<900"], "success_ratio": ["rate>0.95"], "tokens": ["count>1"]}
     latencies = load_limits(make_scenario(thresholds=thresholds))
-    assert [each.expression.source for own in latencies.values() for each in own] == [
+    assert [item.expression.source for own in latencies.values() for item in own] == [
         "p(95)<5000", "avg<900", "rate>0.95",
     ]  # fmt: skip
     objectives = load_limits(make_scenario(thresholds=thresholds, objectives={"ttft_ms": 1500.5}))
@@ -200,21 +200,21 @@ def test_limits_are_objectives_or_latencies_and_success() -> None:
     assert load_limits(make_scenario(thresholds={})) == {}
 
 
-def test_failures_break_a_limit_of_success() -> None:
-    """Success is a limit like any other, and that it breaks can be certain."""
+def test_failures_cross_a_limit_of_success() -> None:
+    """A limit of success is judged like other limits and can be certain."""
     rows = climbing(lambda _: 1.0, (5, 50))
     rows = [
         row._replace(outcome=Outcome.TIMEOUT) if row.phase == 1 and row.vu % 5 == 0 else row for row in rows
     ]
     scenario = staircase((5, 50), objectives={}, thresholds={"success_ratio": ["rate>0.95"]})
-    found = found_in(rows, scenario)
-    assert [[each.metric for each in band.crossed] for band in found.bands] == [[], ["success_ratio"]]
-    assert found.bands[1].certain
+    by_load = found_in(rows, scenario)
+    assert [[item.metric for item in band.crossed] for band in by_load.bands] == [[], ["success_ratio"]]
+    assert by_load.bands[1].certain
 
 
 @pytest.mark.parametrize(("limit", "certain"), [("avg<2500", True), ("med<2500", True), ("max<2500", True)])
-def test_any_limit_can_be_certain(limit: str, certain: bool) -> None:
-    """A limit of a mean is certain with as many requests as a 95th percentile needs."""
+def test_every_limit_can_be_certain(limit: str, certain: bool) -> None:
+    """A limit of a mean is certain with the requests of a reliable 95th percentile."""
     scenario = staircase((20,), objectives={}, thresholds={"e2e_ms": [limit]})
     assert found_in(climbing(lambda _: 2.0, (20,)), scenario).bands[0].certain is certain
     few = found_in(
@@ -223,8 +223,8 @@ def test_any_limit_can_be_certain(limit: str, certain: bool) -> None:
     assert few.bands[0].certain is limit.startswith("med")
 
 
-def test_nothing_answered_has_no_bottleneck() -> None:
-    """Without an answer, or with several runs as one, there is nothing to say."""
+def test_no_answers_have_no_bottleneck() -> None:
+    """A run without answers, and several joined runs, have no bottleneck."""
     scenario = staircase((5,))
     for rows in (
         [],
@@ -234,8 +234,8 @@ def test_nothing_answered_has_no_bottleneck() -> None:
         assert bottleneck(Samples.of(rows), plan(make_spec(scenario)), scenario, 60.0) is None
 
 
-def test_open_loops_are_told_apart_by_requests_in_flight() -> None:
-    """A rate that grows beyond what is answered piles requests up, and the load is their number."""
+def test_open_loops_have_requests_in_flight() -> None:
+    """A rate above the capacity increases the number of requests in flight."""
     scenario = make_scenario(
         phases=[
             {"executor": "ramping-arrival-rate", "start_rate": 1, "stages": [{"duration": 30, "target": 40}]}
@@ -248,17 +248,17 @@ def test_open_loops_are_told_apart_by_requests_in_flight() -> None:
         make_sample(seq, vu=seq, iteration=0, at_s=float(due), latency_ms=1000 * float(done - due))
         for seq, (due, done) in enumerate(zip(due_s, done_s, strict=True))
     ]
-    found = found_in(rows, scenario, float(done_s[-1]))
-    assert found.load_unit == "requests in flight"
-    assert found.planned_vus is None
-    assert found.broken_band not in {None, 0}
-    assert found.bands[-1].vus[1] > 100
+    by_load = found_in(rows, scenario, float(done_s[-1]))
+    assert by_load.load_unit == "requests in flight"
+    assert by_load.planned_vus is None
+    assert by_load.broken_band not in {None, 0}
+    assert by_load.bands[-1].vus[1] > 100
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(0.1, 15.0), min_size=3, max_size=3), st.floats(50, 20_000), st.floats(1.0, 3.0))
 def test_a_stricter_objective_breaks_no_later(takes_s: list[float], limit_ms: float, looser: float) -> None:
-    """The band at which an objective breaks does not fall when the objective is loosened."""
+    """A looser objective is never crossed in an earlier band."""
     steps = (4, 8, 16)
     rows = climbing(dict(zip(steps, takes_s, strict=True)).__getitem__, steps)
     strict, loose = (
@@ -266,5 +266,5 @@ def test_a_stricter_objective_breaks_no_later(takes_s: list[float], limit_ms: fl
         for limit in (limit_ms, limit_ms * looser)
     )
     assert (len(steps) if strict is None else strict) <= (len(steps) if loose is None else loose)
-    found = found_in(rows, staircase(steps))
-    assert sum(band.requests for band in found.bands) == len(rows)
+    by_load = found_in(rows, staircase(steps))
+    assert sum(band.requests for band in by_load.bands) == len(rows)

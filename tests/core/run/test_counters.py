@@ -8,19 +8,19 @@ from tests.factories import NOON, make_recording, make_run, make_sample
 
 
 def counted(*tokens: tuple[str, int | None]) -> Samples:
-    """Requests of these messages with so many tokens."""
+    """Requests of these prompts with this number of tokens."""
     return Samples.of([make_sample(n, prompt=name, tokens=count) for n, (name, count) in enumerate(tokens)])
 
 
-def test_a_counter_is_what_all_requests_agree_on() -> None:
-    """A message that once made more tokens than the other time has no exact number of them."""
+def test_a_counter_is_equal_in_all_requests() -> None:
+    """A prompt whose requests made different numbers of tokens has no exact counter."""
     samples = counted(("a", 12), ("b", 7), ("a", 12), ("b", 8), ("c", None))
     assert counters_of(samples) == {"tokens": {"a": 12.0}}
     assert counters_of(counted(("a", None))) == {}
 
 
-def test_a_change_of_one_token_is_said() -> None:
-    """What was the same in all runs and is not now has changed; what varied or is new says nothing."""
+def test_a_change_of_one_token_is_reported() -> None:
+    """A constant counter that differs is a change; a varying or new counter is not."""
     base = [{"tokens": {"a": 12.0, "b": 7.0, "c": float(number)}} for number in range(3)]
     head = {"tokens": {"a": 13.0, "b": 7.0, "c": 9.0, "d": 4.0}}
     assert changed_counters(head, base) == (
@@ -29,13 +29,13 @@ def test_a_change_of_one_token_is_said() -> None:
 
 
 @pytest.mark.parametrize("head", [{}, {"tokens": {"a": 12.0}}, {"tokens": {"z": 1.0}}])
-def test_no_change_is_not_said(head: dict[str, dict[str, float]]) -> None:
-    """A run with the same counters, with none, or with those of other messages has nothing to say."""
+def test_equal_counters_are_no_change(head: dict[str, dict[str, float]]) -> None:
+    """Equal counters, absent ones, and those of other prompts are not reported."""
     assert changed_counters(head, [{"tokens": {"a": 12.0}}, {"tokens": {"a": 12.0}}]) == ()
 
 
-def test_a_changed_counter_fails_nobody() -> None:
-    """A run that is as fast as ever and makes more tokens passes, and says so."""
+def test_a_changed_counter_does_not_fail_a_run() -> None:
+    """A run with unchanged times and more tokens passes and reports the change."""
     baseline: Baseline | None = None
     for number in range(6):
         run = make_run(make_recording([make_sample(n, tokens=20) for n in range(60)]))

@@ -11,7 +11,7 @@ ROUNDS = [
 
 
 def silent(layers: list[dict[str, float]]) -> set[str]:
-    """The tiers of a run whose answers say nothing of them."""
+    """The tiers of a run whose responses do not report tier times."""
     samples = [make_sample(seq, tier_times={}) for seq in range(20)]
     return {
         key
@@ -20,34 +20,34 @@ def silent(layers: list[dict[str, float]]) -> set[str]:
     }
 
 
-def test_a_tiers_own_time_is_what_it_takes_beyond_the_one_below() -> None:
-    """In each round the outer takes what the inner does and its own; the innermost is all its own."""
+def test_own_time_is_total_minus_inner_time() -> None:
+    """In each round, the own time of a tier excludes the tier below; the innermost keeps its whole time."""
     assert own_times(ROUNDS) == {"backend": [10.0, 11.0], "agent": [10.0, 6.0], "model": [600.0, 605.0]}
 
 
-def test_own_times_add_up_to_the_whole() -> None:
-    """The tiers of a round together took what the outermost did."""
+def test_own_times_add_up_to_the_total() -> None:
+    """The own times of a round add up to the time of the outermost tier."""
     own = own_times(ROUNDS)
-    for number, each in enumerate(ROUNDS):
-        assert sum(times_ms[number] for times_ms in own.values()) == each["backend"]
+    for number, row in enumerate(ROUNDS):
+        assert sum(times_ms[number] for times_ms in own.values()) == row["backend"]
 
 
-def test_no_tier_takes_less_than_nothing() -> None:
-    """An inner answer that happened to be slower than the outer one leaves the outer nothing."""
+def test_own_time_is_never_negative() -> None:
+    """If the inner call is slower than the outer one, the outer own time is 0."""
     assert own_times([{"agent": 600.0, "model": 605.0}]) == {"agent": [0.0], "model": [605.0]}
 
 
-def test_the_tiers_are_metrics_like_any_others() -> None:
-    """Each has a typical value, which a comparison pairs by, and its count."""
-    found = layer_metrics(ROUNDS)
-    agent = found[tier_key("agent")]
+def test_layers_are_metrics_like_reported_tiers() -> None:
+    """Each tier has a count and a typical value, which a comparison pairs by."""
+    measured = layer_metrics(ROUNDS)
+    agent = measured[tier_key("agent")]
     assert (agent.count, agent.mean) == (2, 8.0)
     assert agent.figures == {ALONE: pytest.approx(7.9, abs=0.1)}
     assert layer_metrics([]) == {}
 
 
-def test_what_answers_say_themselves_goes_first() -> None:
-    """Tiers that were asked by themselves are used only where no answer has tiers of its own."""
+def test_reported_tier_times_have_priority() -> None:
+    """Direct calls are used only if no response reports tier times."""
     assert silent(ROUNDS) == {"tier.backend_ms", "tier.agent_ms", "tier.model_ms"}
     assert silent([]) == set()
     telling = make_run(make_recording([make_sample(0)], layers=ROUNDS)).summary.metrics

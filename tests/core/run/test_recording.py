@@ -10,15 +10,15 @@ from tests.factories import make_recording
 
 
 @given(ROWS)
-def test_a_line_holds_what_a_request_has_and_nothing_else(row: RequestSample) -> None:
-    """What did not happen is not in the file; all else comes back."""
+def test_a_line_leaves_absent_values_out(row: RequestSample) -> None:
+    """Values that are absent are not in the file; all others are read back."""
     written = json.loads(json.dumps(request_line(row)))
     assert None not in written.values()
     assert RequestSample(**written) == row
 
 
 def test_the_rest_of_a_recording_survives_json() -> None:
-    """Times, resources and gaps between tokens are written and read again."""
+    """Times, resources and token gaps are written and read again."""
     gaps = Histogram()
     gaps.add([5.0, 5.0, 80.0])
     written = recording_file(make_recording(token_gaps={1: gaps}))

@@ -16,7 +16,7 @@ SCENARIO = make_scenario(phases=[CALM, LEFT, CALM], recovery_ratio=2.0, threshol
 
 
 def waits(before_ms: float, after_ms: float, **changes: Any) -> list[RequestSample]:
-    """Two requests before, one cancelled, and one after."""
+    """Two requests before, a cancelled one, and one after."""
     streamed = {"first_token_s": None}
     return [
         make_sample(0, phase=0, at_s=0.0, latency_ms=before_ms, **streamed),
@@ -26,25 +26,25 @@ def waits(before_ms: float, after_ms: float, **changes: Any) -> list[RequestSamp
     ]
 
 
-def test_recovery_is_waiting_after_in_terms_of_before() -> None:
-    """A slot that was not freed shows in the mean of the stage after the cancellations."""
-    found = recovery(Samples.of(waits(100, 450)), SCENARIO.phases)
-    assert found is not None
-    assert (found.metric, found.cancelled) == ("e2e_ms", 1)
-    assert (found.before_ms, found.after_ms, found.ratio) == pytest.approx((100, 450, 4.5))
+def test_recovery_is_the_ratio_of_latency_after_and_before() -> None:
+    """An occupied slot shows in the mean of the phase after the cancellations."""
+    measured = recovery(Samples.of(waits(100, 450)), SCENARIO.phases)
+    assert measured is not None
+    assert (measured.metric, measured.cancelled) == ("e2e_ms", 1)
+    assert (measured.before_ms, measured.after_ms, measured.ratio) == pytest.approx((100, 450, 4.5))
 
 
-def test_where_answers_are_streamed_the_first_token_counts() -> None:
-    """Waiting ends with the first token, not with the last."""
-    rows = [each._replace(first_token_s=each.scheduled_s + 0.05) for each in waits(100, 450)]
-    found = recovery(Samples.of(rows), SCENARIO.phases)
-    assert found is not None
-    assert found.metric == "ttft_ms"
-    assert found.ratio == pytest.approx(1.0)
+def test_streamed_responses_compare_the_first_token() -> None:
+    """The time to first token counts, not the time to the last."""
+    rows = [row._replace(first_token_s=row.scheduled_s + 0.05) for row in waits(100, 450)]
+    measured = recovery(Samples.of(rows), SCENARIO.phases)
+    assert measured is not None
+    assert measured.metric == "ttft_ms"
+    assert measured.ratio == pytest.approx(1.0)
 
 
 def test_without_an_answer_there_is_no_recovery() -> None:
-    """Nothing answered before: nothing to compare with. Nothing after: not recovered."""
+    """Without an answer before, there is no comparison; without one after, the target has not recovered."""
     assert recovery(Samples.of([make_sample(0, phase=2)]), SCENARIO.phases) is None
     dead = recovery(Samples.of(waits(100, 450, outcome=Outcome.TIMEOUT)), SCENARIO.phases)
     assert dead is not None
@@ -54,8 +54,8 @@ def test_without_an_answer_there_is_no_recovery() -> None:
 
 
 @pytest.mark.parametrize(("after_ms", "crossed"), [(199.0, False), (201.0, True)])
-def test_a_limit_is_judged_like_a_threshold(after_ms: float, crossed: bool) -> None:
-    """A run whose target does not recover has crossed a threshold, and the figure is in its summary."""
+def test_a_recovery_limit_is_a_threshold(after_ms: float, crossed: bool) -> None:
+    """A target that does not recover crosses a threshold, and its ratio is in the summary."""
     run = make_run(make_recording(waits(100, after_ms)), spec=make_spec(SCENARIO))
     (result,) = run.thresholds
     assert (result.metric, result.expression.source, result.crossed) == (RECOVERY, "value<=2", crossed)
@@ -64,7 +64,7 @@ def test_a_limit_is_judged_like_a_threshold(after_ms: float, crossed: bool) -> N
     assert judge_recovery(run.summary.recovery, None) == ()
 
 
-def test_a_limit_needs_something_to_recover_from() -> None:
-    """A limit without cancellations between calm stages is a mistake in the file."""
-    with pytest.raises(ValidationError, match="between two phases without it"):
+def test_a_recovery_limit_needs_cancellations() -> None:
+    """A limit without a phase of cancellations between two phases without is an error in the file."""
+    with pytest.raises(ValidationError, match="between two without"):
         make_scenario(phases=[CALM, LEFT], recovery_ratio=2.0)

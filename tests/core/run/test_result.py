@@ -26,21 +26,21 @@ MACHINE = {"system": "Linux-aarch64", "cpu_model": "Other CPU", "cpu_count": 64}
 WORK = {"stack": "compose", "stack_digest": "d" * 64, "work_digest": "e" * 64}
 
 
-def test_a_result_holds_what_was_measured_and_how_it_was_judged() -> None:
-    """A result carries the scenario, the origin, the summary, the thresholds and the validity of a run."""
+def test_a_result_has_the_data_and_its_judgement() -> None:
+    """A result has the scenario, the origin, the summary, the thresholds and the validity of a run."""
     result = make_run()
     assert result.scenario == make_scenario()
     assert result.fingerprint == make_fingerprint()
     assert result.provenance == make_provenance()
     assert result.summary.requests == 100
-    assert [each.metric for each in result.thresholds] == ["e2e_ms", "success_ratio"]
-    assert not any(each.crossed for each in result.thresholds)
+    assert [row.metric for row in result.thresholds] == ["e2e_ms", "success_ratio"]
+    assert not any(row.crossed for row in result.thresholds)
     assert result.validity.valid
     assert (result.stop, result.warnings) == (None, ())
 
 
-def test_a_result_says_how_the_run_ended_and_what_was_odd() -> None:
-    """The recording's end and warnings are the result's."""
+def test_a_result_has_the_end_and_the_warnings() -> None:
+    """The recording's end and warnings are those of the result."""
     stop = Stop(cause=StopCause.INTERRUPT, reason="Ctrl-C")
     result = make_run(make_recording(stop=stop, warnings=("one user was left behind",)))
     assert result.stop == stop
@@ -56,8 +56,8 @@ def test_a_result_says_how_the_run_ended_and_what_was_odd() -> None:
     ],
     ids=["vus", "rate"],
 )
-def test_a_million_requests_are_judged_within_the_memory_that_they_take(phase: dict[str, Any]) -> None:
-    """All arrays that are needed at once are fewer bytes than the requests of a stack with seven tiers."""
+def test_a_million_requests_need_little_memory(phase: dict[str, Any]) -> None:
+    """All temporary arrays together are smaller than the requests of a stack with seven tiers."""
     tier_times = {f"tier-{number}": 1.5 for number in range(7)}
     rows = [
         make_sample(seq, tier_times=tier_times, outcome=Outcome.HTTP_ERROR if seq % 100 == 0 else Outcome.OK)
@@ -93,7 +93,7 @@ _SAMPLES = st.lists(
 
 
 @given(_SAMPLES, st.none() | st.builds(Stop, cause=st.sampled_from(StopCause), reason=st.text(max_size=20)))
-def test_any_result_survives_a_round_trip(samples: list[RequestSample], stop: Stop | None) -> None:
+def test_every_result_survives_json(samples: list[RequestSample], stop: Stop | None) -> None:
     """A result that is written as JSON and read again is equal, digit for digit."""
     result = make_run(make_recording(samples, stop=stop))
     text = result.model_dump_json()
@@ -102,8 +102,8 @@ def test_any_result_survives_a_round_trip(samples: list[RequestSample], stop: St
     assert again.model_dump_json() == text
 
 
-def test_a_result_with_every_option_survives_a_round_trip() -> None:
-    """Tolerances, urgent thresholds, injections and moments in other zones come back as they were."""
+def test_a_result_with_all_options_survives_json() -> None:
+    """Tolerances, aborting thresholds, injections and times in other zones are read back."""
     scenario = make_scenario(
         tolerances={"e2e_ms": {"margin_ratio": 0.2}},
         thresholds={"e2e_ms": [{"threshold": "avg<1", "abort_on_fail": True, "delay_abort_eval_s": 0}]},
@@ -120,15 +120,15 @@ def test_a_result_with_every_option_survives_a_round_trip() -> None:
     assert again.provenance.started_at == datetime(2026, 1, 5, 6, 30, 0, 123456, tzinfo=UTC)
 
 
-def test_a_result_of_another_shape_is_refused() -> None:
-    """A field that this version does not know is not passed over."""
+def test_an_unknown_field_is_refused() -> None:
+    """A field of another version is not ignored."""
     content = make_run().model_dump(mode="json") | {"verdict": "fine"}
     with pytest.raises(ValidationError, match="verdict"):
         RunResult.model_validate(content)
 
 
-def test_a_moment_without_a_zone_is_refused() -> None:
-    """When a run was made is known to every reader, wherever they are."""
+def test_a_time_without_a_zone_is_refused() -> None:
+    """The start of a run is the same for readers in all zones."""
     with pytest.raises(ValidationError, match="timezone"):
         make_provenance(started_at="2026-01-05T12:00:00")
 
@@ -140,40 +140,40 @@ def test_a_run_is_comparable_with_itself() -> None:
 
 
 @pytest.mark.parametrize(("field", "other"), [*MACHINE.items(), *WORK.items()])
-def test_a_difference_is_named_with_both_values(field: str, other: Any) -> None:
-    """Every field that differs is named, the other's value first: from what to what."""
+def test_a_difference_has_both_values(field: str, other: Any) -> None:
+    """Each different field is named with the old value first."""
     base = make_fingerprint(simulated=False)
     head = base.model_copy(update={field: other})
-    ends = [str(each)[:9] if "digest" in field else each for each in (getattr(base, field), other)]
+    ends = [str(row)[:9] if "digest" in field else row for row in (getattr(base, field), other)]
     assert differences(head, base) == (f"{field}: {ends[0]} → {ends[1]}",)
 
 
-def test_all_differences_are_named_in_the_order_of_the_fields() -> None:
+def test_differences_have_the_order_of_the_fields() -> None:
     """Several differences are several texts."""
     head, base = make_fingerprint(simulated=False, **MACHINE, **WORK), make_fingerprint(simulated=False)
-    said = [each.split(":")[0] for each in differences(head, base)]
+    said = [row.split(":")[0] for row in differences(head, base)]
     assert said == [field for field in Fingerprint.model_fields if field not in {"simulated", "parts"}]
 
 
-def test_what_a_stack_is_made_of_is_named_part_by_part() -> None:
-    """Digests are shortened, and what one of the two does not have is none."""
+def test_parts_are_compared_one_by_one() -> None:
+    """Digests are shortened, and an absent part is `none`."""
     base = make_fingerprint(parts={"image of db": "sha256:" + "a" * 64, "MODEL": "small", "same": "1"})
     head = make_fingerprint(parts={"image of db": "sha256:" + "b" * 64, "same": "1"})
     assert differences(head, base) == ("MODEL: small → none", "image of db: aaaaaaaaa → bbbbbbbbb")
 
 
-def test_where_time_is_simulated_the_machine_is_left_out() -> None:
-    """Simulated runs on different machines compare, simulated runs of different work do not."""
+def test_simulated_runs_ignore_the_machine() -> None:
+    """Simulated runs on different machines are comparable, those of different work are not."""
     assert differences(make_fingerprint(**MACHINE), make_fingerprint()) == ()
     assert len(differences(make_fingerprint(**MACHINE, **WORK), make_fingerprint())) == len(WORK)
 
 
 @pytest.mark.parametrize("simulated", [True, False])
-def test_simulated_and_real_do_not_compare(simulated: bool) -> None:
-    """Where only one side is simulated the machine counts, and so does the simulation."""
+def test_simulated_and_real_runs_are_not_comparable(simulated: bool) -> None:
+    """If only one side is simulated, the machine counts too."""
     head = make_fingerprint(simulated=simulated, **MACHINE)
     base = make_fingerprint(simulated=not simulated)
-    said = {each.split(":")[0] for each in differences(head, base)}
+    said = {row.split(":")[0] for row in differences(head, base)}
     assert said == {"simulated", *MACHINE}
 
 
@@ -187,14 +187,14 @@ def test_simulated_and_real_do_not_compare(simulated: bool) -> None:
         ({"simulated": False, "system": "Windows/11 AMD64", "cpu_count": 8}, "windows-11-amd64-8cpu"),
     ],
 )
-def test_an_environment_is_a_folders_name(changes: dict[str, Any], name: str) -> None:
-    """Machines that can be compared share a folder, whose name is plain on every system."""
+def test_an_environment_is_the_name_of_a_folder(changes: dict[str, Any], name: str) -> None:
+    """Comparable machines share a folder, whose name is valid on every system."""
     assert environment(make_fingerprint(**changes)) == name
 
 
 @given(st.text(max_size=40))
-def test_no_system_can_leave_its_folder(system: str) -> None:
-    """Whatever a machine calls itself, its environment is one folder's name."""
+def test_an_environment_never_leaves_its_folder(system: str) -> None:
+    """Every system name becomes a single folder name."""
     name = environment(make_fingerprint(simulated=False, system=system))
     assert "/" not in name
     assert "\\" not in name
@@ -202,14 +202,14 @@ def test_no_system_can_leave_its_folder(system: str) -> None:
     assert name not in ("", ".", "..")
 
 
-def test_a_run_can_be_made_worse_for_a_test() -> None:
-    """The factory's factor scales response times, as all tests of verdicts rely on."""
+def test_a_factor_scales_response_times() -> None:
+    """The factory's factor scales response times, as all tests of verdicts assume."""
     usual, slower = (run_at(factor).summary.metrics["e2e_ms"] for factor in (1.0, 1.3))
     assert slower.mean == pytest.approx(1.3 * usual.mean)
 
 
 def test_warm_up_is_in_no_part_of_a_result() -> None:
-    """Summary, objectives and thresholds are all of what was measured after the warm-up."""
+    """Summary, objectives and thresholds exclude the warm-up."""
     phase = {"executor": "constant-vus", "vus": 1, "duration_s": 15, "think_time_s": (0, 0)}
     scenario = make_scenario(
         phases=[phase | {"warm_up": True}, phase],
@@ -224,4 +224,4 @@ def test_warm_up_is_in_no_part_of_a_result() -> None:
     assert result.summary.elapsed_s == pytest.approx(31.0 - 15.0)
     assert result.summary.goodput is not None
     assert result.summary.goodput.ratio == 1.0
-    assert not any(each.crossed for each in result.thresholds)
+    assert not any(row.crossed for row in result.thresholds)

@@ -26,15 +26,15 @@ FAILURES = [outcome for outcome in Outcome if outcome not in (Outcome.OK, Outcom
 
 
 def failed(seq: int, **changes: Any) -> RequestSample:
-    """A request that failed; fields by name."""
+    """A failed request; fields by name."""
     return make_sample(
         seq,
         **{"outcome": Outcome.HTTP_ERROR, "status": 500, "detail": "injected", "tier_times": {}} | changes,
     )
 
 
-def test_requests_are_counted_by_how_they_ended() -> None:
-    """Each request is counted once under its outcome, and failures are requests."""
+def test_requests_are_counted_by_outcome() -> None:
+    """Each request is counted once under its outcome, and failed requests are requests."""
     samples = [make_sample(seq) for seq in range(7)]
     samples += [failed(7), failed(8, outcome=Outcome.TIMEOUT), failed(9, outcome=Outcome.TIMEOUT)]
     summary = summarise(make_recording(samples))
@@ -44,39 +44,39 @@ def test_requests_are_counted_by_how_they_ended() -> None:
     assert summary.metrics["requests"].count == 10
 
 
-def test_throughput_is_of_requests_that_succeeded() -> None:
-    """Failing fast is no throughput."""
+def test_throughput_counts_successful_requests() -> None:
+    """Fast failures are not throughput."""
     samples = [*(make_sample(seq) for seq in range(8)), failed(8), failed(9)]
     assert summarise(make_recording(samples, elapsed_s=4.0)).requests_rps == 2.0
 
 
-def test_a_run_that_took_no_time_has_no_throughput() -> None:
-    """Requests per second of no seconds are not known, and neither is a block."""
+def test_a_run_without_duration_has_no_throughput() -> None:
+    """Requests per second of 0 seconds are unknown, and there is no block."""
     summary = summarise(make_recording([failed(0)], elapsed_s=0.0))
     assert summary.requests_rps is None
     assert summary.failed_blocks == 0
 
 
-def test_what_we_cancelled_is_left_out() -> None:
-    """A request that we took back is counted as cancelled and nowhere else."""
+def test_cancelled_requests_are_left_out() -> None:
+    """A cancelled request is counted under its outcome only."""
     samples = [make_sample(seq) for seq in range(6)]
     cancelled = [make_sample(seq, outcome=Outcome.CANCELLED, latency_ms=9e5) for seq in range(6, 9)]
-    with_them, without = (summarise(make_recording(each)) for each in ([*samples, *cancelled], samples))
+    with_them, without = (summarise(make_recording(row)) for row in ([*samples, *cancelled], samples))
     assert with_them.outcomes == {Outcome.OK: 6, Outcome.CANCELLED: 3}
     assert with_them.model_copy(update={"outcomes": without.outcomes}) == without
     assert with_them.errors == ()
     assert with_them.failed_blocks == 0
 
 
-def test_an_empty_recording_gives_no_metrics() -> None:
-    """Where nothing was measured there is no metric, rather than one of zeros."""
+def test_an_empty_recording_has_no_metrics() -> None:
+    """A metric without data is absent and not 0."""
     summary = summarise(make_recording([], resources=()))
     assert (summary.metrics, summary.resources, summary.errors, summary.outcomes) == ({}, {}, (), {})
     assert (summary.requests, summary.failed_blocks) == (0, 0)
 
 
 def test_a_run_without_success_has_no_latencies() -> None:
-    """Where every request failed there are a rate and a count, and no latency at all."""
+    """If all requests failed, there is a rate and a count, and no latency."""
     summary = summarise(make_recording([failed(seq) for seq in range(20)]))
     assert summary.metrics.keys() == {"success_ratio", "requests", "send_lag_ms"}
     assert summary.metrics["success_ratio"].mean == 0.0
@@ -95,22 +95,22 @@ def test_a_run_without_success_has_no_latencies() -> None:
         ([29.9, 30.0], 1),
     ],
 )
-def test_failures_are_placed_in_sixths_of_the_run(moments_s: list[float], blocks: int) -> None:
-    """A run of thirty seconds has six blocks of five, and each that saw a failure counts once."""
+def test_failures_are_counted_by_block(moments_s: list[float], blocks: int) -> None:
+    """A run of thirty seconds has six blocks of five seconds, and each with a failure counts once."""
     samples = [failed(seq, at_s=0.0, finished_s=moment_s) for seq, moment_s in enumerate(moments_s)]
     assert summarise(make_recording(samples, elapsed_s=30.0)).failed_blocks == blocks
 
 
 @pytest.mark.parametrize("elapsed_s", [0.1, 7.0, 30.0, 59.9])
-def test_a_failure_at_the_very_end_is_in_the_last_sixth(elapsed_s: float) -> None:
-    """A run has six blocks and no seventh: what fails as it ends fails in the last of them."""
+def test_a_failure_at_the_end_is_in_the_last_block(elapsed_s: float) -> None:
+    """A failure at the last moment does not make a seventh block."""
     moments_s = (elapsed_s * 0.99, elapsed_s)
     samples = [failed(seq, at_s=0.0, finished_s=moment_s) for seq, moment_s in enumerate(moments_s)]
     assert summarise(make_recording(samples, elapsed_s=elapsed_s)).failed_blocks == 1
 
 
-def test_a_figure_is_the_typical_value_of_one_message() -> None:
-    """Each message has its own figure, for that is what a comparison pairs by."""
+def test_a_figure_is_the_typical_value_of_one_prompt() -> None:
+    """Each prompt has its own figure, which a comparison pairs by."""
     samples = [
         make_sample(0, prompt="short", latency_ms=90.0),
         make_sample(1, prompt="short", latency_ms=190.0),
@@ -124,16 +124,16 @@ def test_a_figure_is_the_typical_value_of_one_message() -> None:
     assert summary.mean == pytest.approx((90 + 190 + 990) / 3)
 
 
-def test_each_message_weighs_the_same_in_the_typical_value() -> None:
-    """A message that was sent more often does not pull the typical value."""
+def test_each_prompt_has_the_same_weight() -> None:
+    """A prompt that was sent more often does not move the typical value."""
     few = [make_sample(0, prompt="a", latency_ms=100.0), make_sample(1, prompt="b", latency_ms=900.0)]
     many = [*few, *(make_sample(seq, prompt="b", latency_ms=900.0) for seq in range(2, 50))]
-    one, other = (summarise(make_recording(each)).metrics["e2e_ms"].typical for each in (few, many))
+    one, other = (summarise(make_recording(row)).metrics["e2e_ms"].typical for row in (few, many))
     assert one == pytest.approx(other)
 
 
-def test_only_messages_that_were_answered_have_a_figure() -> None:
-    """A message whose requests all failed has no figure, rather than one of 0."""
+def test_only_answered_prompts_have_a_figure() -> None:
+    """A prompt whose requests all failed has no figure, not 0."""
     samples = [make_sample(seq) if seq % 4 else failed(seq) for seq in range(40)]
     assert set(summarise(make_recording(samples)).metrics["e2e_ms"].figures) == set(PROMPTS[1:])
 
@@ -149,17 +149,17 @@ def test_only_messages_that_were_answered_have_a_figure() -> None:
         (662, set(), set()),
     ],
 )
-def test_percentiles_are_absent_or_marked_where_the_sample_is_small(
+def test_percentiles_of_small_samples_are_absent_or_unreliable(
     count: int, absent: set[str], unreliable: set[str]
 ) -> None:
-    """A percentile that would be the maximum is None; one that is carried by too few is marked."""
+    """A percentile that would be the maximum is None; one with few values is marked."""
     summary = summarise(make_recording([make_sample(seq) for seq in range(count)])).metrics["e2e_ms"]
     assert {name for name in ("p50", "p90", "p95", "p99") if getattr(summary, name) is None} == absent
     assert set(summary.unreliable) == unreliable
     assert summary.count == count
 
 
-def test_percentiles_are_over_all_messages() -> None:
+def test_percentiles_are_over_all_prompts() -> None:
     """Percentiles are of requests, not of figures."""
     samples = [make_sample(seq, latency_ms=10.0 * (seq + 1)) for seq in range(100)]
     summary = summarise(make_recording(samples)).metrics["e2e_ms"]
@@ -169,14 +169,14 @@ def test_percentiles_are_over_all_messages() -> None:
 
 
 def test_rates_and_counters_have_no_figures() -> None:
-    """A share of yes has neither percentiles nor a typical value."""
+    """A rate has neither percentiles nor a typical value."""
     metrics = summarise(make_recording()).metrics
     for key in ("success_ratio", "requests"):
         assert metrics[key] == MetricSummary(count=100, mean=1.0)
 
 
-def test_each_tier_that_speaks_has_a_metric_and_so_has_the_network() -> None:
-    """Tiers are found in the answers; what they leave over is the network's."""
+def test_each_reported_tier_has_a_metric() -> None:
+    """Tiers come from the responses; the rest of the time is unattributed."""
     metrics = summarise(make_recording()).metrics
     assert set(metrics) - set(METRICS) == {
         *(f"tier.{name}_ms" for name in TIER_TIMES),
@@ -185,8 +185,8 @@ def test_each_tier_that_speaks_has_a_metric_and_so_has_the_network() -> None:
     assert metrics["tier.decode_ms"].typical == pytest.approx(400.0)
 
 
-def test_a_tier_that_speaks_once_is_measured_once() -> None:
-    """A tier that only some answers name is made of those alone: its absence elsewhere is not 0."""
+def test_a_rare_tier_is_of_its_responses_only() -> None:
+    """A tier that only some responses report is not 0 in the others."""
     samples = [
         make_sample(0, tier_times={"agent": 5.0}),
         make_sample(1, tier_times={"agent": 5.0, "cache": 3.0}),
@@ -197,15 +197,15 @@ def test_a_tier_that_speaks_once_is_measured_once() -> None:
     assert metrics["tier.cache_ms"].mean == 3.0
 
 
-def test_without_tiers_there_is_no_network() -> None:
-    """Where no tier speaks nothing can be left over."""
+def test_without_tiers_there_is_no_unattributed_time() -> None:
+    """Without reported tier times, no rest exists."""
     samples = [make_sample(seq, tier_times={}) for seq in range(5)]
     only_of_streams = {"ttft_ms", "tpot_ms", "tokens", "interception_ratio"}
     assert summarise(make_recording(samples)).metrics.keys() == METRICS.keys() - only_of_streams
 
 
 def test_ten_errors_of_each_outcome_are_kept() -> None:
-    """A flood of one kind of failure neither fills the report nor hides the other kinds."""
+    """Many failures of one kind neither fill the report nor hide other kinds."""
     samples = [failed(seq, outcome=outcome) for outcome in FAILURES for seq in range(ERROR_SAMPLES + 5)]
     errors = summarise(make_recording(samples)).errors
     for outcome in FAILURES:
@@ -213,15 +213,15 @@ def test_ten_errors_of_each_outcome_are_kept() -> None:
     assert len(errors) == 10 * len(FAILURES)
 
 
-def test_an_error_says_what_when_and_why() -> None:
-    """A kept error carries what a person needs to look for it in a log."""
+def test_an_error_has_time_place_and_reason() -> None:
+    """An error sample has the data that a person needs to find it in a log."""
     (error,) = summarise(make_recording([make_sample(0), failed(5, at_s=2.0, prompt="contact-form")])).errors
     assert (error.outcome, error.status, error.detail) == (Outcome.HTTP_ERROR, 500, "injected")
     assert (error.prompt, error.at_s) == ("contact-form", 2.5)
 
 
-def test_resources_are_summed_up_by_process() -> None:
-    """CPU is averaged, memory is the largest, each for its own process."""
+def test_resources_are_summarised_by_process() -> None:
+    """CPU is a mean and memory a maximum, each of its own process."""
     resources = tuple(
         ResourceSample(at_s=at_s, source=source, cpu_pct=cpu_pct, memory_bytes=memory)
         for source, at_s, cpu_pct, memory in (
@@ -249,28 +249,28 @@ _SAMPLES = st.lists(
 
 
 @given(_SAMPLES)
-def test_every_request_is_counted_and_nothing_else(samples: list[RequestSample]) -> None:
-    """Counts add up: outcomes to all requests, requests to all but those we took back."""
+def test_all_requests_are_counted(samples: list[RequestSample]) -> None:
+    """Outcomes add up to all requests, and requests to all but the cancelled ones."""
     summary = summarise(make_recording(samples, elapsed_s=60.0))
     cancelled = summary.outcomes.get(Outcome.CANCELLED, 0)
     assert sum(summary.outcomes.values()) == len(samples)
     assert summary.requests == len(samples) - cancelled
     assert summary.failed_blocks <= min(BLOCKS, summary.requests)
-    for each in summary.metrics.values():
-        assert 0 < each.count <= summary.requests
+    for row in summary.metrics.values():
+        assert 0 < row.count <= summary.requests
 
 
 @given(_SAMPLES, st.randoms(use_true_random=False))
 def test_the_order_of_requests_changes_no_number(samples: list[RequestSample], random: Any) -> None:
-    """Requests that finish in another order make the same metrics, rounding errors aside."""
+    """Requests in another order have the same metrics, apart from rounding errors."""
     mixed = list(samples)
     random.shuffle(mixed)
-    one, other = (summarise(make_recording(each)).metrics for each in (samples, mixed))
+    one, other = (summarise(make_recording(row)).metrics for row in (samples, mixed))
     assert one.keys() == other.keys()
-    for key, each in one.items():
-        assert each.count == other[key].count
-        assert each.mean == pytest.approx(other[key].mean)
-        assert each.figures == pytest.approx(other[key].figures)
+    for key, row in one.items():
+        assert row.count == other[key].count
+        assert row.mean == pytest.approx(other[key].mean)
+        assert row.figures == pytest.approx(other[key].figures)
 
 
 STAGES = make_scenario(
@@ -282,7 +282,7 @@ STAGES = make_scenario(
 
 
 def test_warm_up_is_in_no_figure() -> None:
-    """What was seen in a warm-up is left out, and the clock starts with what is measured."""
+    """The warm-up is left out, and the clock starts after it."""
     samples = [
         make_sample(0, at_s=2.0, phase=0),
         make_sample(1, at_s=10.0, phase=1),
@@ -305,16 +305,16 @@ def test_warm_up_is_in_no_figure() -> None:
     assert counted.elapsed_s == 20.0
 
 
-def test_without_warm_up_a_recording_stays_as_it_is() -> None:
-    """Where no stage is a warm-up nothing is left out; where only that was reached nothing is left."""
+def test_a_recording_without_warm_up_is_unchanged() -> None:
+    """Without a warm-up phase, all data stays; with only a warm-up, no data stays."""
     recording = make_recording()
     assert drop_warm_up(recording, STAGES[1:]) is recording
     early = drop_warm_up(make_recording([make_sample(0, phase=0)], elapsed_s=4.0), STAGES)
     assert (len(early.samples), early.elapsed_s) == (0, 0.0)
 
 
-def test_goodput_is_the_share_of_good_answers() -> None:
-    """An answer is good when it meets every objective; one that failed meets none."""
+def test_goodput_is_the_share_of_good_responses() -> None:
+    """A good response meets every objective; a failed one is never good."""
     samples = [
         make_sample(0, latency_ms=100.0),
         make_sample(1, latency_ms=900.0),
@@ -332,8 +332,8 @@ def test_goodput_is_the_share_of_good_answers() -> None:
     assert at_once.rps is None
 
 
-def test_warm_up_in_between_is_left_out_and_its_time_is_not() -> None:
-    """The clock starts with the first stage that is measured and runs on, whatever is left out later."""
+def test_a_later_warm_up_loses_its_requests_and_keeps_its_time() -> None:
+    """The clock starts with the first measured phase and continues."""
     warm, counted = STAGES
     samples = [make_sample(index, at_s=10.0 * index, phase=index) for index in range(4)]
     kept = drop_warm_up(make_recording(samples, elapsed_s=40.0), (warm, counted, warm, counted))
@@ -341,8 +341,8 @@ def test_warm_up_in_between_is_left_out_and_its_time_is_not() -> None:
     assert kept.elapsed_s == 30.0
 
 
-def test_a_later_warm_up_moves_no_clock() -> None:
-    """Where the first stage is measured, the clock is the run's."""
+def test_a_later_warm_up_does_not_move_the_clock() -> None:
+    """If the first phase is measured, the clock is that of the run."""
     warm, counted = STAGES
     samples = [make_sample(index, at_s=10.0 * index, phase=index) for index in range(2)]
     recording = make_recording(samples, elapsed_s=20.0)
@@ -350,11 +350,11 @@ def test_a_later_warm_up_moves_no_clock() -> None:
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=8), st.floats(0, 50))
-def test_metrics_know_no_clock(streamed: list[bool], begin_s: float) -> None:
-    """What was measured after a warm-up has the figures that it would have without one."""
+def test_metrics_do_not_depend_on_the_clock(streamed: list[bool], begin_s: float) -> None:
+    """Requests after a warm-up have the same figures as without it."""
     alone = [
-        make_sample(seq, first_token_s=seq * 0.3 + 0.2 if each else None, tokens=3)
-        for seq, each in enumerate(streamed)
+        make_sample(seq, first_token_s=seq * 0.3 + 0.2 if row else None, tokens=3)
+        for seq, row in enumerate(streamed)
     ]
     late = [sample._replace(phase=1) for sample in Samples.of(alone).shift(begin_s)]
     early = make_sample(99, at_s=0.0, latency_ms=9e4, outcome=Outcome.TIMEOUT)
@@ -362,13 +362,13 @@ def test_metrics_know_no_clock(streamed: list[bool], begin_s: float) -> None:
     other = summarise(drop_warm_up(make_recording([early, *late], elapsed_s=begin_s + 20.0), STAGES))
     assert (other.outcomes, other.errors) == (one.outcomes, ())
     assert other.elapsed_s == pytest.approx(20.0)
-    for key, each in one.metrics.items():
-        assert other.metrics[key].mean == pytest.approx(each.mean, abs=1e-6)
+    for key, row in one.metrics.items():
+        assert other.metrics[key].mean == pytest.approx(row.mean, abs=1e-6)
 
 
 @pytest.mark.parametrize(("limit_ms", "ratio"), [(99.0, 0.0), (101.0, 0.5), (1e6, 0.5)])
-def test_what_an_answer_lacks_is_not_asked_of_it(limit_ms: float, ratio: float) -> None:
-    """An answer that came all at once has no first token to be late; one that failed is never good."""
+def test_an_objective_needs_a_value(limit_ms: float, ratio: float) -> None:
+    """A response without a stream has no late first token; a failed one is never good."""
     samples = [
         make_sample(0, at_s=0.0, latency_ms=100.0),
         make_sample(1, at_s=0.0, latency_ms=1.0, outcome=Outcome.TIMEOUT),
@@ -380,13 +380,13 @@ def test_what_an_answer_lacks_is_not_asked_of_it(limit_ms: float, ratio: float) 
 
 
 def test_an_objective_is_met_at_its_limit() -> None:
-    """An answer may take as long as the objective says."""
+    """A response may take exactly the time of the objective."""
     on_time = make_sample(0, at_s=0.0, first_token_s=0.25)
     goodput = summarise(make_recording([on_time], elapsed_s=2.0), {"ttft_ms": 250.0}).goodput
     assert goodput == Goodput(ratio=1.0, rps=0.5)
 
 
-def test_tokens_are_counted_by_answers_that_have_them() -> None:
-    """A counter's count is of answers and its mean is per answer, so that their product is the sum."""
+def test_tokens_are_counted_by_response() -> None:
+    """The count of a counter is of responses and its mean is per response, so the product is the sum."""
     samples = [make_sample(0, tokens=7), make_sample(1, tokens=5), make_sample(2)]
     assert summarise(make_recording(samples)).metrics["tokens"] == MetricSummary(count=2, mean=6.0)

@@ -32,7 +32,7 @@ TODAY = make_fingerprint()
 def refused(
     result: RunResult, baseline: Baseline | None, noise: Noise | None = None, **allowed: bool
 ) -> ConfigError:
-    """Why a run may not join."""
+    """The error of a run that may not be added."""
     with pytest.raises(ConfigError) as caught:
         check_acceptable(
             baseline, result, noise, **{"allow_dirty": False, "allow_regression": False} | allowed
@@ -40,8 +40,8 @@ def refused(
     return caught.value
 
 
-def test_a_run_of_uncommitted_changes_joins_only_when_that_is_said() -> None:
-    """Nobody could measure it again; a run outside a repository is nobody's change."""
+def test_uncommitted_changes_need_a_flag() -> None:
+    """A run outside a repository has no uncommitted changes."""
     dirty = run_at(1.0, 40, provenance=make_provenance(dirty=True))
     error = refused(dirty, None, allow_regression=True)
     assert "measured uncommitted changes" in error.message
@@ -51,8 +51,8 @@ def test_a_run_of_uncommitted_changes_joins_only_when_that_is_said() -> None:
     check_acceptable(None, outside, allow_dirty=False, allow_regression=False)
 
 
-def test_a_worse_run_joins_only_when_that_is_said() -> None:
-    """A baseline is not loosened unawares: the size of it is named. What is better or usual joins."""
+def test_a_regression_needs_a_flag() -> None:
+    """The error has the size of the regression. Improved and unchanged runs need no flag."""
     baseline = make_baseline()
     error = refused(run_at(1.4, 40), baseline, allow_dirty=True)
     assert "is worse than its baseline: response time +40 %" in error.message
@@ -63,19 +63,19 @@ def test_a_worse_run_joins_only_when_that_is_said() -> None:
         check_acceptable(baseline, run_at(factor, 40), allow_dirty=False, allow_regression=False)
 
 
-def test_a_worse_tier_joins_only_when_that_is_said() -> None:
-    """What `bench check` fails loosens a baseline: a tier that grew, or that is not there any more."""
+def test_a_tier_regression_needs_a_flag() -> None:
+    """A slower tier or a missing one fails `bench check`, and is not accepted silently."""
     grown = refused(
         run_at(1.0, 40, tier_times=TIER_TIMES | {"backend": 52.0}), make_baseline(), allow_dirty=True
     )
     assert grown.message.endswith("is worse than its baseline: the tier backend +50 ms")
-    without = {tier: each for tier, each in TIER_TIMES.items() if tier != "queue"}
+    without = {tier: row for tier, row in TIER_TIMES.items() if tier != "queue"}
     gone = refused(run_at(1.0, 40, tier_times=without), make_baseline(), allow_dirty=True)
     assert gone.message.endswith("is worse than its baseline: `queue` is missing")
 
 
-def test_a_run_joins_by_the_rule_that_judges_it() -> None:
-    """Where noise was measured a smaller change fails a run, and so keeps it out of the baseline."""
+def test_acceptance_uses_the_measured_noise() -> None:
+    """With a measured noise, a smaller change fails a run and is not accepted."""
     quiet = MetricNoise(runs=50, sd=0.01, mde_ratio=0.03)
     noise = Noise(
         scenario="quick",
@@ -93,24 +93,22 @@ def test_a_run_joins_by_the_rule_that_judges_it() -> None:
     assert "response time" in refused(run, baseline, noise).message
 
 
-def test_a_run_that_is_in_already_is_asked_nothing() -> None:
-    """Accepting twice changes nothing, so nothing is refused either."""
+def test_an_accepted_run_is_not_checked_again() -> None:
+    """A second acceptance changes no baseline, so it is not refused."""
     baseline = make_baseline()
     check_acceptable(baseline, run_at(USUAL_FACTORS[0]), allow_dirty=False, allow_regression=False)
 
 
-def with_pinned(factor: float) -> Baseline:
-    """A baseline that has rolled on to slower runs, with its first ones pinned."""
+def pinned_baseline(factor: float) -> Baseline:
+    """A baseline of slower runs, with its first runs pinned."""
     pinned = pin(make_baseline(), reason="release 2.0", by="Tess Ter", at=NOON)
-    return make_baseline([factor * each for each in USUAL_FACTORS]).model_copy(
-        update={"pinned": pinned.pinned}
-    )
+    return make_baseline([factor * row for row in USUAL_FACTORS]).model_copy(update={"pinned": pinned.pinned})
 
 
-def test_drift_shows_against_the_pinned_baseline() -> None:
-    """A run that is as usual beside the newest runs fails when the release was faster; the report says so."""
-    comparison = compare(run_at(1.25), with_pinned(1.24))
-    assert {each.verdict for each in comparison.metrics if each.key == "e2e_ms"} == {Verdict.UNCHANGED}
+def test_drift_fails_against_the_pinned_baseline() -> None:
+    """A run that equals the newest runs fails if the release was faster, and the report has the reason."""
+    comparison = compare(run_at(1.25), pinned_baseline(1.24))
+    assert {row.verdict for row in comparison.metrics if row.key == "e2e_ms"} == {Verdict.UNCHANGED}
     assert comparison.decision is Decision.FAIL
     assert "response time drifted: it regressed compared with the pinned baseline" in comparison.reasons
     assert comparison.pinned_at == NOON
@@ -118,26 +116,26 @@ def test_drift_shows_against_the_pinned_baseline() -> None:
     assert headline.startswith("Drift: response time +25 % since the pinned baseline of 2026-01-05")
 
 
-def test_creep_is_confirmed_like_any_regression() -> None:
-    """A run that crept is measured again: a bad moment beside a baseline that rolled on fails nobody."""
-    baseline = with_pinned(1.12)
+def test_drift_is_confirmed_like_a_regression() -> None:
+    """A drifted run is measured again: a single slow run does not fail."""
+    baseline = pinned_baseline(1.12)
     alone = compare(run_at(1.16), baseline)
-    assert [each.key for each in alone.against_pinned if each.verdict is Verdict.REGRESSED] == ["e2e_ms"]
+    assert [row.key for row in alone.against_pinned if row.verdict is Verdict.REGRESSED] == ["e2e_ms"]
     assert alone.suspect
     assert compare(run_at(1.16), baseline, run_at(1.02, 1)).decision is not Decision.FAIL
     assert compare(run_at(1.16), baseline, run_at(1.15, 1)).decision is Decision.FAIL
 
 
-def test_without_creep_the_anchor_is_only_shown() -> None:
-    """A run that is as the release was passes, and what decides is shown beside the anchor."""
-    comparison = compare(run_at(1.0), with_pinned(1.0))
+def test_without_drift_the_pinned_baseline_is_shown() -> None:
+    """A run as fast as the release passes, and the report compares its deciding metrics."""
+    comparison = compare(run_at(1.0), pinned_baseline(1.0))
     assert comparison.decision is Decision.PASS
-    assert [each.key for each in comparison.against_pinned] == ["success_ratio", "e2e_ms"]
+    assert [row.key for row in comparison.against_pinned] == ["success_ratio", "e2e_ms"]
 
 
-def test_an_anchor_of_another_machine_says_nothing() -> None:
-    """Pinned runs that do not compare, or too few of them, are left out of it."""
-    baseline = with_pinned(1.0)
+def test_an_incomparable_pinned_baseline_is_ignored() -> None:
+    """Pinned runs that are not comparable, or too few, are left out."""
+    baseline = pinned_baseline(1.0)
     assert baseline.pinned is not None
     alien = [
         run.model_copy(update={"fingerprint": make_fingerprint(stack_digest="c" * 64)})
@@ -149,17 +147,17 @@ def test_an_anchor_of_another_machine_says_nothing() -> None:
         assert (comparison.against_pinned, comparison.pinned_at) == ((), None)
 
 
-def test_an_anchor_needs_a_reason_and_runs_to_judge_by() -> None:
-    """What nobody can explain, or nobody could be judged by, is not pinned."""
+def test_a_pinned_baseline_needs_a_reason_and_runs() -> None:
+    """An empty reason or too few runs are errors."""
     with pytest.raises(ConfigError, match="reason for pinning the baseline is missing"):
         pin(make_baseline(), reason=" ", by="Tess Ter", at=NOON)
     with pytest.raises(ConfigError, match="a pinned baseline needs 5 runs, the baseline has 4"):
         pin(make_baseline((1.0,) * 4), reason="why", by="Tess Ter", at=NOON)
 
 
-def test_pruning_keeps_the_newest_and_the_pinned_runs() -> None:
-    """Old runs go, never all of them, and what was pinned stays."""
-    baseline = with_pinned(1.0)
+def test_pruning_keeps_the_newest_runs_and_the_pinned_ones() -> None:
+    """Old runs are removed, never all of them."""
+    baseline = pinned_baseline(1.0)
     kept = prune(baseline, 3)
     assert kept.runs == baseline.runs[-3:]
     assert kept.pinned == baseline.pinned
@@ -167,20 +165,20 @@ def test_pruning_keeps_the_newest_and_the_pinned_runs() -> None:
         prune(baseline, 0)
 
 
-def test_what_is_usual_is_a_value_by_metric() -> None:
-    """Each metric has the mean of its figures on the scale that is compared; a slower baseline has more."""
+def test_typical_values_are_by_metric() -> None:
+    """Each metric has the mean of its figures on the compared scale; a slower baseline has larger ones."""
     usual, slower = (typical_values(make_baseline([factor] * 5).runs) for factor in (1.0, 2.0))
     assert usual.keys() == slower.keys()
     assert slower["e2e_ms"] == pytest.approx(2 * usual["e2e_ms"], rel=0.03)
 
 
 def test_a_good_baseline_has_no_faults() -> None:
-    """One that was accepted run by run, of today's scenario, is as it should be."""
+    """A baseline of today's scenario, accepted run by run, is correct."""
     assert find_faults(make_baseline(), TODAY) == ()
 
 
-def test_every_fault_is_named() -> None:
-    """Too few runs, a wrong order, and an old scenario are each said."""
+def test_every_fault_is_reported() -> None:
+    """Too few runs, a wrong order, and a changed scenario are faults."""
     good = make_baseline()
     cases = {
         "it has 4 runs, a decision needs 5": good.runs[:4],

@@ -26,16 +26,16 @@ from tests.factories import (
 LATER = NOON + timedelta(days=1)
 
 
-def accepted(result: RunResult, baseline: Baseline | None = None, **changes: Any) -> Baseline:
-    """The baseline with a run that was accepted as usual; options by name."""
+def accept_usual(result: RunResult, baseline: Baseline | None = None, **changes: Any) -> Baseline:
+    """The baseline with one more accepted run; options by name."""
     options: dict[str, Any] = {"reason": "usual", "by": "Tess Ter", "at": LATER}
     return accept(baseline, result, **options | changes)
 
 
 def test_the_first_run_begins_a_baseline() -> None:
-    """A baseline is of a scenario on a stack in an environment, and says who accepted what and why."""
+    """A baseline has a scenario, a stack, an environment, and the reason of each acceptance."""
     run = run_at(failed=(3, 4))
-    baseline = accepted(run, reason="  new model \n", by="Ada")
+    baseline = accept_usual(run, reason="  new model \n", by="Ada")
     assert (baseline.scenario, baseline.stack, baseline.environment) == ("quick", "embedded", "simulated")
     (only,) = baseline.runs
     assert (only.run_id, only.started_at) == (run.provenance.run_id, NOON)
@@ -45,19 +45,19 @@ def test_the_first_run_begins_a_baseline() -> None:
     assert (only.ok, only.failed) == (98, 2)
 
 
-def test_a_real_machine_has_an_environment_of_its_own() -> None:
-    """Where time is real the baseline's environment is the machine."""
-    baseline = accepted(run_at(fingerprint=make_fingerprint(simulated=False)))
+def test_a_real_machine_has_its_own_environment() -> None:
+    """If time is real, the environment of a baseline is the machine."""
+    baseline = accept_usual(run_at(fingerprint=make_fingerprint(simulated=False)))
     assert baseline.environment == "linux-x86-64-2cpu"
 
 
-def test_figures_are_those_that_can_decide_and_no_others() -> None:
-    """A baseline keeps what a comparison reads: metrics that decide or locate, by message, and p95."""
+def test_figures_are_those_of_compared_metrics() -> None:
+    """A baseline stores deciding metrics and tiers by prompt, and p95."""
     run = run_at()
-    (only,) = accepted(run).runs
+    (only,) = accept_usual(run).runs
     expected = {
         key
-        for key, each in run.summary.metrics.items()
+        for key, row in run.summary.metrics.items()
         if metric(key).part is not Part.INFORMS and key != "success_ratio"
     }
     assert set(only.figures) == expected | {"p95.e2e_ms"}
@@ -66,9 +66,9 @@ def test_figures_are_those_that_can_decide_and_no_others() -> None:
 
 
 def test_figures_are_rounded_to_a_hundredth_of_a_millisecond() -> None:
-    """The difference of two baselines can be read: two digits, and no more is lost."""
+    """Two digits are readable in a diff, and no more precision is lost."""
     run = run_at(1.0 / 3.0)
-    (only,) = accepted(run).runs
+    (only,) = accept_usual(run).runs
     for key, figures in only.figures.items():
         measured = figures_of(run.summary)[key]
         for prompt, value in figures.items():
@@ -76,21 +76,21 @@ def test_figures_are_rounded_to_a_hundredth_of_a_millisecond() -> None:
             assert value == pytest.approx(measured[prompt], abs=0.005)
 
 
-def test_what_we_cancelled_is_no_failure() -> None:
-    """Requests that we took back are neither successes nor failures."""
+def test_a_cancelled_request_is_no_failure() -> None:
+    """Cancelled requests are neither successes nor failures."""
     samples = [*(make_sample(seq) for seq in range(9)), make_sample(9, outcome=Outcome.CANCELLED)]
-    (only,) = accepted(make_run(make_recording(samples))).runs
+    (only,) = accept_usual(make_run(make_recording(samples))).runs
     assert (only.ok, only.failed) == (9, 0)
 
 
-def test_a_run_without_success_is_no_success() -> None:
-    """A run in which everything failed has nothing to compare with, so it is refused."""
+def test_a_run_without_success_is_refused() -> None:
+    """A run of failures only has no values for a comparison."""
     with pytest.raises(MeasurementError, match="has no successful request to compare with"):
-        accepted(run_at(failed=range(100)))
+        accept_usual(run_at(failed=range(100)))
 
 
 def test_a_run_older_than_a_full_baseline_is_refused() -> None:
-    """A run that would be cut off at once is not accepted in silence."""
+    """A run that would be removed at once is an error."""
     full = make_baseline([1.0] * MAX_RUNS)
     before = make_provenance("older", started_at=NOON - timedelta(days=1))
     with pytest.raises(ConfigError, match="is older than the 20 runs of the baseline"):
@@ -98,93 +98,93 @@ def test_a_run_older_than_a_full_baseline_is_refused() -> None:
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "\n\t"])
-def test_a_run_is_accepted_for_a_reason(reason: str) -> None:
-    """Whoever reads the difference asks why, so an empty reason is refused."""
+def test_an_acceptance_needs_a_reason(reason: str) -> None:
+    """The reader of a diff needs the reason, so an empty one is refused."""
     with pytest.raises(ConfigError, match="the reason for accepting a run is missing") as caught:
-        accepted(run_at(), reason=reason)
+        accept_usual(run_at(), reason=reason)
     assert caught.value.hint == "--reason 'faster model'"
 
 
-def test_a_run_that_was_made_worse_is_refused() -> None:
-    """A run with injections is an experiment, and its knobs are named."""
+def test_a_run_with_injected_faults_is_refused() -> None:
+    """A run with injections is an experiment, and the error names its knobs."""
     provenance = make_provenance("r1", injections={"model.slowdown": 1.3, "agent.delay_ms": 50.0})
     with pytest.raises(ConfigError) as caught:
-        accepted(run_at(provenance=provenance))
+        accept_usual(run_at(provenance=provenance))
     assert caught.value.message == "run r1 has injected faults (model.slowdown, agent.delay_ms)"
     assert caught.value.hint == "use a run without --inject"
 
 
 def test_an_invalid_run_is_refused() -> None:
-    """What cannot be believed is nothing to expect, and each reason is said."""
+    """The error has the reasons of the invalid run."""
     stop = Stop(cause=StopCause.INTERRUPT, reason="Ctrl-C")
     samples = [make_sample(seq, sent_s=seq * 0.3 + 0.2) for seq in range(20)]
     with pytest.raises(MeasurementError) as caught:
-        accepted(make_run(make_recording(samples, stop=stop), provenance=make_provenance("r1")))
+        accept_usual(make_run(make_recording(samples, stop=stop), provenance=make_provenance("r1")))
     said = "run r1 is invalid: the run ended early: Ctrl-C; the load generator was late: "
     assert caught.value.message.startswith(said)
     assert caught.value.hint == "measure again: bench run"
 
 
-def test_a_run_that_a_threshold_broke_off_is_refused() -> None:
-    """A valid run that did not go to its end has other figures than one that did."""
+def test_a_run_that_a_threshold_stopped_is_refused() -> None:
+    """A valid run that ended early has other values than a complete one."""
     stop = Stop(cause=StopCause.THRESHOLD, reason="threshold e2e_ms avg<1 was crossed (550)")
     run = make_run(make_recording(stop=stop), provenance=make_provenance("r1"))
     assert run.validity.valid
     with pytest.raises(MeasurementError) as caught:
-        accepted(run)
+        accept_usual(run)
     assert caught.value.message == "run r1 is invalid: threshold e2e_ms avg<1 was crossed (550)"
 
 
-def test_accepting_a_run_twice_changes_nothing() -> None:
-    """A run is in a baseline once, whatever reason is given the second time."""
+def test_accepting_a_run_twice_changes_no_baseline() -> None:
+    """A baseline has a run once, also if the second reason differs."""
     once = make_baseline()
     for number in range(len(once.runs)):
-        assert accepted(run_at(number=number), once, reason="again", by="Ada") is once
+        assert accept_usual(run_at(number=number), once, reason="again", by="Ada") is once
 
 
-def test_a_baseline_keeps_the_last_twenty() -> None:
-    """The twenty-first run pushes the oldest out."""
+def test_a_baseline_keeps_the_last_twenty_runs() -> None:
+    """The twenty-first run removes the oldest."""
     baseline = make_baseline([1.0] * MAX_RUNS)
     assert len(baseline.runs) == MAX_RUNS == 20
-    longer = accepted(run_at(number=20), baseline)
+    longer = accept_usual(run_at(number=20), baseline)
     assert longer.runs[:-1] == baseline.runs[1:]
     assert longer.runs[-1].run_id == run_at(number=20).provenance.run_id
 
 
 @given(st.permutations(range(8)))
-def test_the_order_of_accepting_changes_nothing(order: list[int]) -> None:
-    """Runs stand in the order in which they were measured, however they were accepted."""
+def test_the_order_of_acceptance_does_not_matter(order: list[int]) -> None:
+    """Runs are sorted by their start."""
     baseline = None
     for number in order:
-        baseline = accepted(run_at(number=number, requests=4), baseline)
+        baseline = accept_usual(run_at(number=number, requests=4), baseline)
     assert baseline is not None
-    assert [run.started_at for run in baseline.runs] == [NOON + timedelta(hours=each) for each in range(8)]
+    assert [run.started_at for run in baseline.runs] == [NOON + timedelta(hours=row) for row in range(8)]
 
 
-def test_runs_of_other_zones_are_sorted_by_the_moment() -> None:
-    """What counts is when a run was measured, not what the clock on the wall said."""
+def test_runs_of_different_zones_are_sorted_by_time() -> None:
+    """The time counts, not the local clock."""
     india = timezone(timedelta(hours=5, minutes=30))
     early = make_provenance("early", started_at=datetime(2026, 1, 5, 13, tzinfo=india))
     late = make_provenance("late", started_at=datetime(2026, 1, 5, 12, tzinfo=UTC))
-    baseline = accepted(make_run(provenance=late))
-    baseline = accepted(make_run(provenance=early), baseline)
+    baseline = accept_usual(make_run(provenance=late))
+    baseline = accept_usual(make_run(provenance=early), baseline)
     assert [run.run_id for run in baseline.runs] == ["early", "late"]
 
 
-def test_accepting_leaves_the_other_runs_alone() -> None:
-    """Who accepted an older run and why is kept."""
+def test_accepting_keeps_the_other_runs() -> None:
+    """Older runs keep their reason and the person who accepted them."""
     baseline = make_baseline()
-    longer = accepted(run_at(number=50), baseline, reason="faster", by="Ada")
+    longer = accept_usual(run_at(number=50), baseline, reason="faster", by="Ada")
     assert longer.runs[:-1] == baseline.runs
     assert (longer.runs[-1].reason, longer.runs[-1].accepted_by) == ("faster", "Ada")
 
 
 def test_a_baseline_survives_json() -> None:
-    """A baseline that is written and read again is the same."""
+    """A baseline that is written and read again is equal."""
     baseline = make_baseline()
     assert Baseline.model_validate_json(baseline.model_dump_json()) == baseline
 
 
-def test_enough_runs_fit_into_a_baseline() -> None:
-    """A full baseline holds more runs than a comparison needs."""
+def test_a_full_baseline_has_enough_runs() -> None:
+    """A full baseline has more runs than a decision needs."""
     assert 2 < MIN_RUNS <= MAX_RUNS

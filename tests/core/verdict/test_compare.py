@@ -39,32 +39,32 @@ def usual() -> Baseline:
 
 
 def few(*factors: float) -> Baseline:
-    """Small runs with these factors and a single tier, for tests that need many of them."""
+    """Small runs with these factors and a single tier, for tests with many runs."""
     return make_baseline(factors, tier_times=ONE_TIER, requests=4)
 
 
 def verdicts(comparison: Comparison) -> dict[str, Verdict]:
     """The verdict on each metric."""
-    return {each.key: each.verdict for each in comparison.metrics}
+    return {row.key: row.verdict for row in comparison.metrics}
 
 
 def stopped(cause: StopCause, reason: str, **parts: Any) -> RunResult:
-    """A run that was broken off."""
+    """A run that ended early."""
     return make_run(make_recording(stop=Stop(cause=cause, reason=reason)), **parts)
 
 
 @settings(max_examples=25)
 @given(st.floats(0.7, 3.0), st.lists(st.floats(0.0, 0.5), min_size=3, max_size=4))
-def test_a_run_never_fails_beside_a_baseline_around_it(factor: float, errors: list[float]) -> None:
-    """compare(a, runs around a) is never FAIL, whatever the spread of those runs."""
+def test_a_run_in_the_middle_of_its_baseline_never_fails(factor: float, errors: list[float]) -> None:
+    """compare(a, runs around a) never fails, for every spread of these runs."""
     around = [factor * math.exp(side * error) for error in errors for side in (1.0, -1.0)]
     comparison = compare(run_at(factor, 99, tier_times=ONE_TIER, requests=4), few(*around))
     assert comparison.decision in {Decision.PASS, Decision.INCONCLUSIVE}
     assert set(verdicts(comparison).values()) <= {Verdict.UNCHANGED, Verdict.INCONCLUSIVE}
 
 
-def test_a_run_passes_beside_itself() -> None:
-    """compare(a, runs just like a) passes: without noise a change would have been seen."""
+def test_a_run_passes_against_itself() -> None:
+    """compare(a, runs equal to a) passes: without noise, a change is detectable."""
     comparison = compare(run_at(1.2, 99), make_baseline([1.2] * 10))
     assert comparison.decision is Decision.PASS
 
@@ -79,14 +79,14 @@ def test_a_run_passes_beside_itself() -> None:
     ],
 )
 def test_a_slowdown_fails_and_a_gain_passes(factor: float, decision: Decision, verdict: Verdict) -> None:
-    """Thirty per cent slower fails the run, thirty per cent faster improves it, three per cent is noise."""
+    """A run that is 30 % slower fails, 30 % faster improves, and 3 % is noise."""
     comparison = compare(run_at(factor, 99), usual())
     assert comparison.decision is decision
     assert verdicts(comparison)["e2e_ms"] is verdict
 
 
-def test_a_failed_run_says_which_metrics_regressed() -> None:
-    """Each regression is one reason, what decides first."""
+def test_a_failed_run_names_its_regressions() -> None:
+    """Each regression is one reason, deciding metrics first."""
     comparison = compare(_slower({"queue": TIER_TIMES["queue"] + 150.0}), usual())
     assert comparison.reasons == (
         "response time regressed",
@@ -95,8 +95,8 @@ def test_a_failed_run_says_which_metrics_regressed() -> None:
     )
 
 
-def test_what_no_tier_claims_never_fails_a_run() -> None:
-    """The machine has its share in the network's time, so that regresses without failing anything."""
+def test_unattributed_time_never_fails_a_run() -> None:
+    """The machine influences unattributed time, so its regression does not fail a run."""
     tier_times = {"agent": 290.0}
     comparison = compare(run_at(1.0, 99, tier_times={"agent": 20.0}), make_baseline(tier_times=tier_times))
     assert verdicts(comparison)["tier.unattributed_ms"] is Verdict.REGRESSED
@@ -104,13 +104,13 @@ def test_what_no_tier_claims_never_fails_a_run() -> None:
     assert comparison.reasons == ("`agent` improved",)
 
 
-def test_an_improved_run_says_what_improved() -> None:
-    """A pass that is more than a pass says so."""
+def test_an_improved_run_names_its_improvements() -> None:
+    """The reasons of a pass are its improvements."""
     assert "response time improved" in compare(run_at(0.7, 99), usual()).reasons
 
 
-def test_an_unchanged_run_has_nothing_to_say() -> None:
-    """A pass has no reasons, and every metric of the run beside it."""
+def test_an_unchanged_run_has_no_reasons() -> None:
+    """A pass has no reasons, and all metrics of the run."""
     comparison = compare(run_at(1.0, 99), usual())
     assert comparison.reasons == ()
     assert set(verdicts(comparison)) == {
@@ -124,22 +124,22 @@ def test_an_unchanged_run_has_nothing_to_say() -> None:
 
 
 def test_swapping_sides_swaps_the_verdict() -> None:
-    """What fails beside the usual makes the usual an improvement beside it."""
+    """If A regresses against B, B improves against A."""
     slow = make_baseline([1.3 * factor for factor in (1.0, 1.01, 0.99, 1.005, 0.995, 1.0, 1.01, 0.99)])
     there = verdicts(compare(run_at(1.3, 99), usual()))["e2e_ms"]
     back = verdicts(compare(run_at(1.0, 99), slow))["e2e_ms"]
     assert (there, back) == (Verdict.REGRESSED, Verdict.IMPROVED)
 
 
-def test_a_comparison_says_what_it_was_made_with() -> None:
-    """The number of runs and the commit of the newest stand in the comparison."""
+def test_a_comparison_has_its_baseline() -> None:
+    """A comparison has the number of runs and the commit of the newest one."""
     comparison = compare(run_at(1.0, 99), usual())
     assert comparison.baseline_runs == 10
     assert comparison.newest_baseline_commit == "c" * 40
 
 
-def test_without_a_baseline_nothing_is_decided() -> None:
-    """The first run of a scenario is inconclusive, and so is one beside an empty baseline."""
+def test_without_a_baseline_a_run_is_inconclusive() -> None:
+    """The first run of a scenario is inconclusive, and so is one with an empty baseline."""
     said = ("there is no baseline for this scenario and environment yet",)
     empty = usual().model_copy(update={"runs": ()})
     for baseline in (None, empty):
@@ -148,8 +148,8 @@ def test_without_a_baseline_nothing_is_decided() -> None:
 
 
 @pytest.mark.parametrize(("count", "decision"), [(1, "inconclusive"), (4, "inconclusive"), (5, "pass")])
-def test_five_runs_are_needed(count: int, decision: str) -> None:
-    """Fewer than five runs cannot tell noise from change."""
+def test_five_runs_are_necessary(count: int, decision: str) -> None:
+    """Fewer than five runs cannot separate noise from a change."""
     comparison = compare(run_at(1.0, 99, tier_times=ONE_TIER, requests=4), few(*[1.0] * count))
     assert comparison.decision == decision
     if decision == "inconclusive":
@@ -169,32 +169,32 @@ def test_five_runs_are_needed(count: int, decision: str) -> None:
         ("work_digest", "e" * 64),
     ],
 )
-def test_what_was_measured_elsewhere_or_otherwise_is_not_compared(field: str, other: Any) -> None:
-    """Another machine, stack or load is inconclusive with what differs, however slow the run was."""
+def test_runs_of_other_conditions_are_not_compared(field: str, other: Any) -> None:
+    """Another machine, stack or load is inconclusive and named, for every slowdown."""
     run = run_at(3.0, 99, fingerprint=REAL.model_copy(update={field: other}))
     comparison = compare(run, make_baseline([1.0] * 5, fingerprint=REAL))
-    ends = [str(each)[:9] if "digest" in field else each for each in (getattr(REAL, field), other)]
+    ends = [str(row)[:9] if "digest" in field else row for row in (getattr(REAL, field), other)]
     differs = f"the newest differs in {field}: {ends[0]} → {ends[1]}"
     said = f"0 of the baseline's 5 runs are comparable, 5 are needed; {differs}"
     assert comparison == Comparison(decision=Decision.INCONCLUSIVE, reasons=(said,))
 
 
-def test_simulated_runs_of_other_machines_compare() -> None:
-    """Where time is simulated another machine changes nothing."""
+def test_simulated_runs_of_other_machines_are_compared() -> None:
+    """If time is simulated, the machine does not matter."""
     run = run_at(1.3, 99, fingerprint=make_fingerprint(cpu_model="Other CPU", cpu_count=64))
     assert compare(run, usual()).decision is Decision.FAIL
 
 
-def test_only_comparable_runs_are_compared_with() -> None:
-    """Runs of an older load stay in the baseline and are passed over."""
+def test_only_comparable_runs_are_used() -> None:
+    """Runs of an older load stay in the baseline and are not used."""
     older = make_baseline([9.0] * 6, fingerprint=make_fingerprint(work_digest="e" * 64))
     mixed = usual().model_copy(update={"runs": (*older.runs, *usual().runs)})
     comparison = compare(run_at(1.0, 99), mixed)
     assert (comparison.decision, comparison.baseline_runs) == (Decision.PASS, 10)
 
 
-def test_too_few_comparable_runs_after_a_change_need_no_more_said() -> None:
-    """Where the newest run is comparable only the count is missing."""
+def test_comparable_newest_runs_are_counted_only() -> None:
+    """If the newest run is comparable, the reason has only the count."""
     older = make_baseline([1.0] * 6, fingerprint=make_fingerprint(work_digest="e" * 64))
     mixed = usual().model_copy(update={"runs": (*older.runs, *usual().runs[:2])})
     said = "2 of the baseline's 8 runs are comparable, 5 are needed"
@@ -202,8 +202,8 @@ def test_too_few_comparable_runs_after_a_change_need_no_more_said() -> None:
 
 
 @pytest.mark.parametrize("factor", [1.0, 3.0])
-def test_an_invalid_run_is_invalid_whatever_its_numbers(factor: float) -> None:
-    """A run that cannot be believed is neither red nor green."""
+def test_an_invalid_run_is_invalid_for_all_numbers(factor: float) -> None:
+    """An invalid run has no verdict."""
     samples = [make_sample(seq, sent_s=seq * 0.3 + 0.2, latency_ms=500 * factor) for seq in range(100)]
     run = make_run(make_recording(samples), spec=CROSSED)
     comparison = compare(run, usual())
@@ -212,21 +212,21 @@ def test_an_invalid_run_is_invalid_whatever_its_numbers(factor: float) -> None:
 
 
 def test_an_interrupted_run_is_invalid() -> None:
-    """A run that somebody broke off says nothing."""
+    """An interrupted run is not judged."""
     comparison = compare(stopped(StopCause.INTERRUPT, "Ctrl-C"), usual())
     assert comparison.decision is Decision.INVALID
     assert comparison.reasons == ("the run ended early: Ctrl-C",)
 
 
 def test_a_run_that_ended_early_is_not_compared() -> None:
-    """A threshold that stopped the run and holds by its end leaves it inconclusive."""
+    """A threshold that stopped the run, and holds at its end, makes it inconclusive."""
     comparison = compare(stopped(StopCause.THRESHOLD, "threshold e2e_ms avg<1 was crossed (2)"), usual())
     said = "the run ended early and was not compared: threshold e2e_ms avg<1 was crossed (2)"
     assert comparison == Comparison(decision=Decision.INCONCLUSIVE, reasons=(said,))
 
 
 def test_a_run_that_a_threshold_stopped_fails() -> None:
-    """A crossed threshold fails a run that ended early, and both are said."""
+    """A crossed threshold fails a run that ended early, and both are reasons."""
     comparison = compare(stopped(StopCause.THRESHOLD, "too slow", spec=CROSSED), usual())
     assert comparison.decision is Decision.FAIL
     assert comparison.reasons == (
@@ -236,22 +236,22 @@ def test_a_run_that_a_threshold_stopped_fails() -> None:
 
 
 def test_a_crossed_threshold_fails_without_a_baseline() -> None:
-    """Limits hold whatever the baseline says, also when there is none."""
+    """Thresholds apply without a baseline."""
     comparison = compare(run_at(spec=CROSSED), None)
     assert comparison.decision is Decision.FAIL
     assert comparison.reasons[0] == "threshold crossed: e2e_ms p(95)<100"
 
 
-def test_a_crossed_threshold_fails_a_run_that_did_not_change() -> None:
-    """What was never good enough does not pass for being as usual."""
+def test_a_crossed_threshold_fails_an_unchanged_run() -> None:
+    """A run that was always too slow does not pass."""
     comparison = compare(run_at(1.0, 99, spec=CROSSED), usual())
     assert comparison.decision is Decision.FAIL
     assert comparison.reasons == ("threshold crossed: e2e_ms p(95)<100",)
     assert set(verdicts(comparison).values()) == {Verdict.UNCHANGED}
 
 
-def test_a_tier_that_vanished_fails_the_run() -> None:
-    """What the baseline has and the run lacks blocks: a tier without a time may be one without work."""
+def test_a_vanished_tier_fails_the_run() -> None:
+    """A tier that the baseline has and the run lacks fails: its work may be missing."""
     tier_times = {name: value for name, value in TIER_TIMES.items() if name != "auth"}
     comparison = compare(run_at(1.0, 99, tier_times=tier_times), usual())
     assert comparison.decision is Decision.FAIL
@@ -259,8 +259,8 @@ def test_a_tier_that_vanished_fails_the_run() -> None:
     assert verdicts(comparison)["tier.auth_ms"] is Verdict.MISSING
 
 
-def test_tiers_that_vanished_are_one_reason() -> None:
-    """Where no tier speaks any more all of them are named together, and the network is not among them."""
+def test_vanished_tiers_are_one_reason() -> None:
+    """All vanished tiers are named together, without unattributed time."""
     spec = make_spec(make_scenario(thresholds={}))
     samples = [make_sample(seq, latency_ms=300.0 + 100.0 * (seq % 4), tier_times={}) for seq in range(100)]
     comparison = compare(make_run(make_recording(samples), spec=spec), usual())
@@ -271,14 +271,14 @@ def test_tiers_that_vanished_are_one_reason() -> None:
 
 
 def test_a_new_tier_passes() -> None:
-    """A tier that the baseline does not know is new, and nothing to fail for."""
+    """A tier that the baseline does not have is new."""
     comparison = compare(run_at(1.0, 99, tier_times=TIER_TIMES | {"cache": 1.0}), usual())
     assert comparison.decision is Decision.PASS
     assert verdicts(comparison)["tier.cache_ms"] is Verdict.NEW
 
 
-def test_a_run_in_which_everything_failed_fails() -> None:
-    """Without any success there is no latency: success regressed and everything else is missing."""
+def test_a_run_of_failures_fails() -> None:
+    """Without a success, the success ratio regressed and all other metrics are missing."""
     comparison = compare(run_at(1.0, 99, failed=range(100)), usual())
     assert comparison.decision is Decision.FAIL
     assert comparison.reasons[:2] == (
@@ -289,25 +289,25 @@ def test_a_run_in_which_everything_failed_fails() -> None:
     assert verdicts(comparison)["e2e_ms"] is Verdict.MISSING
 
 
-def test_a_noisy_baseline_leaves_the_run_undecided() -> None:
-    """Where only a large change could have been seen that is said with its size, never as a pass."""
+def test_a_noisy_baseline_makes_the_run_inconclusive() -> None:
+    """If only a large change is detectable, the reason has its size, and the run does not pass."""
     comparison = compare(run_at(1.0, 99), make_baseline([0.7, 1.43] * 5))
     assert comparison.decision is Decision.INCONCLUSIVE
-    (each,) = [each for each in comparison.metrics if each.key == "e2e_ms"]
-    assert each.verdict is Verdict.INCONCLUSIVE
-    assert each.mde_ratio is not None
-    seen = wording.change(each.mde_ratio)
+    (row,) = [row for row in comparison.metrics if row.key == "e2e_ms"]
+    assert row.verdict is Verdict.INCONCLUSIVE
+    assert row.mde_ratio is not None
+    seen = wording.change(row.mde_ratio)
     said = f"response time: only a change of {seen} or more is detectable, +20 % is required"
     assert comparison.reasons == (said,)
 
 
-def test_the_fewest_runs_that_are_compared_can_pass() -> None:
-    """Five runs without any noise are enough to pass."""
+def test_the_minimum_of_runs_can_pass() -> None:
+    """Five runs without noise are enough."""
     assert compare(run_at(1.0, 99), make_baseline([1.0] * MIN_RUNS)).decision is Decision.PASS
 
 
-def test_a_noisy_tier_leaves_nothing_undecided() -> None:
-    """A tier only locates: when it cannot be judged the response time still can."""
+def test_a_noisy_tier_is_not_inconclusive() -> None:
+    """A tier only locates: if it cannot be judged, the response time still can."""
     baseline = usual()
     noisy = [
         run.model_copy(
@@ -321,7 +321,7 @@ def test_a_noisy_tier_leaves_nothing_undecided() -> None:
 
 
 def test_a_baseline_of_failures_has_too_little_data() -> None:
-    """Where most of the baseline's runs have no response time that of a run is not judged."""
+    """If most baseline runs have no response time, that of a run is not judged."""
     mixed = usual().model_copy(update={"runs": (*without_success().runs[:6], *usual().runs[6:])})
     comparison = compare(run_at(3.0, 99), mixed)
     assert comparison.decision is Decision.INCONCLUSIVE
@@ -337,32 +337,32 @@ def test_a_baseline_of_failures_has_too_little_data() -> None:
         ((5, 25, 45, 65, 85), Decision.FAIL),
     ],
 )
-def test_failures_count_when_they_are_spread(failed: Sequence[int], decision: Decision) -> None:
-    """Five failures in a row are one bad moment; five all over the run are a regression."""
+def test_failures_count_if_they_are_spread(failed: Sequence[int], decision: Decision) -> None:
+    """Five consecutive failures are one disturbance; five failures over the whole run are a regression."""
     spec = make_spec(make_scenario(thresholds={}))
     assert compare(run_at(1.0, 99, failed=failed, spec=spec), usual()).decision is decision
 
 
-def test_a_scenarios_tolerances_widen_the_margin() -> None:
-    """A scenario that tolerates half as much again does not fail for thirty per cent."""
+def test_a_tolerance_widens_the_margin() -> None:
+    """A scenario with a tolerance of 50 % does not fail for 30 %."""
     tolerances = {key: {"margin_ratio": 1.5} for key in ("e2e_ms", "tier.unattributed_ms")}
     spec = make_spec(make_scenario(tolerances=tolerances | {"tier.unattributed_ms": {"margin_ratio": 9}}))
     assert compare(run_at(1.3, 99, spec=spec), usual()).decision is Decision.PASS
 
 
 @pytest.mark.parametrize("tier", ["queue", "decode"])
-def test_the_tier_that_grew_is_named(tier: str) -> None:
-    """A tier that takes 150 ms longer, and nothing else, is where the slowdown is."""
+def test_the_slower_tier_is_named(tier: str) -> None:
+    """A tier with 150 ms more, and no other, explains the slowdown."""
     slower = _slower({tier: TIER_TIMES[tier] + 150.0})
     comparison = compare(slower, make_baseline([1.0] * 10))
     assert comparison.decision is Decision.FAIL
-    assert [each.key for each in comparison.slower_tiers()] == [f"tier.{tier}_ms"]
+    assert [row.key for row in comparison.slower_tiers()] == [f"tier.{tier}_ms"]
     assert comparison.regressed(Part.LOCATES)[0].key == f"tier.{tier}_ms"
     assert comparison.regressed(Part.DECIDES)[0].key == "e2e_ms"
 
 
 def _slower(tier_times: dict[str, float]) -> RunResult:
-    """A usual run whose tiers, and so each request, took as much longer as these say."""
+    """A usual run whose tiers, and requests, took this much longer."""
     more_ms = sum(value - TIER_TIMES[name] for name, value in tier_times.items())
     samples = [
         make_sample(seq, latency_ms=300.0 + 100.0 * (seq % 4) + more_ms, tier_times=TIER_TIMES | tier_times)
@@ -372,37 +372,37 @@ def _slower(tier_times: dict[str, float]) -> RunResult:
 
 
 def tier(name: str, change: float | None, verdict: Verdict = Verdict.REGRESSED) -> MetricComparison:
-    """A tier that took that much longer."""
+    """A tier that took this much longer."""
     return MetricComparison(key=f"tier.{name}_ms", verdict=verdict, part=Part.LOCATES, change=change)
 
 
 def slower_tiers(*metrics: MetricComparison) -> list[str]:
-    """Keys of the tiers that make up the growth."""
+    """Keys of the tiers that explain the growth."""
     comparison = Comparison(decision=Decision.FAIL, reasons=("…",), metrics=metrics)
-    return [each.key for each in comparison.slower_tiers()]
+    return [row.key for row in comparison.slower_tiers()]
 
 
-def test_tiers_that_make_up_the_growth_are_named_largest_first() -> None:
-    """Each tier with a fifth of the growth or more is named, whether or not it regressed by itself."""
+def test_slower_tiers_are_sorted_by_size() -> None:
+    """Each tier with at least a fifth of the growth is named, also if it did not regress."""
     tiers = [tier("a", 60.0, Verdict.UNCHANGED), tier("b", 140.0), tier("c", 30.0)]
     assert slower_tiers(*tiers) == ["tier.b_ms", "tier.a_ms"]
 
 
-def test_tiers_that_hardly_grew_are_not_named() -> None:
-    """A growth of less than ten milliseconds, a gain and a tier without a comparison are not the cause."""
+def test_nearly_unchanged_tiers_are_not_named() -> None:
+    """A growth below ten milliseconds, a gain, and a tier without a comparison are not causes."""
     tiers = [tier("a", 9.9), tier("b", -300.0, Verdict.IMPROVED), tier("c", None, Verdict.NEW)]
     assert slower_tiers(*tiers) == []
     assert slower_tiers(*tiers, tier("d", 10.0)) == ["tier.d_ms"]
 
 
-def test_what_is_no_tier_is_not_named_as_one() -> None:
-    """The response time as a whole is not where the time went."""
+def test_a_metric_without_tier_is_not_named_as_one() -> None:
+    """The response time is not a tier."""
     whole = MetricComparison(key="e2e_ms", verdict=Verdict.REGRESSED, part=Part.DECIDES, change=500.0)
     assert slower_tiers(whole, tier("a", 60.0)) == ["tier.a_ms"]
 
 
-def test_regressions_are_given_by_part_and_size() -> None:
-    """The largest regression of a part stands first; other verdicts and parts are left out."""
+def test_regressions_are_sorted_by_size() -> None:
+    """The largest regression of a part is first; other verdicts and parts are left out."""
     metrics = (
         MetricComparison(key="e2e_ms", verdict=Verdict.REGRESSED, part=Part.DECIDES, change=500.0),
         tier("a", 20.0),
@@ -411,17 +411,17 @@ def test_regressions_are_given_by_part_and_size() -> None:
         tier("d", None),
     )
     comparison = Comparison(decision=Decision.FAIL, reasons=("…",), metrics=metrics)
-    assert [each.key for each in comparison.regressed(Part.LOCATES)] == [
+    assert [row.key for row in comparison.regressed(Part.LOCATES)] == [
         "tier.b_ms",
         "tier.a_ms",
         "tier.d_ms",
     ]
-    assert [each.key for each in comparison.regressed(Part.DECIDES)] == ["e2e_ms"]
+    assert [row.key for row in comparison.regressed(Part.DECIDES)] == ["e2e_ms"]
     assert comparison.regressed(Part.INFORMS) == ()
 
 
-def test_what_we_cancelled_does_not_fail_a_run() -> None:
-    """Requests that we took back at the end are no failures of the target."""
+def test_cancelled_requests_do_not_fail_a_run() -> None:
+    """Cancelled requests at the end are not failures of the target."""
     cancelled = [make_sample(seq, outcome=Outcome.CANCELLED) for seq in range(100, 110)]
     usual_samples = [make_sample(seq, latency_ms=300.0 + 100.0 * (seq % 4)) for seq in range(100)]
     run = make_run(make_recording([*usual_samples, *cancelled]))
@@ -431,13 +431,13 @@ def test_what_we_cancelled_does_not_fail_a_run() -> None:
 @given(st.floats(0.5, 3.0))
 @settings(max_examples=10)
 def test_a_comparison_survives_json(factor: float) -> None:
-    """A comparison that is written and read again is the same."""
+    """A comparison that is written and read again is equal."""
     comparison = compare(run_at(factor, 99, requests=8), usual())
     assert Comparison.model_validate_json(comparison.model_dump_json()) == comparison
 
 
-def test_a_run_without_any_request_is_no_run_to_compare_with() -> None:
-    """A baseline that was edited to hold nothing is inconclusive, with the count, and never a crash."""
+def test_runs_without_requests_are_not_comparable() -> None:
+    """An edited baseline without requests is inconclusive, with the count, and never a crash."""
     empty = usual().model_copy(
         update={"runs": tuple(run.model_copy(update={"ok": 0, "failed": 0}) for run in usual().runs)}
     )
@@ -446,8 +446,8 @@ def test_a_run_without_any_request_is_no_run_to_compare_with() -> None:
     assert "0 of the baseline's 10 runs are comparable" in comparison.reasons[0]
 
 
-def test_what_looks_worse_is_suspect() -> None:
-    """A run is worth measuring again when it regressed, or may have; not when it is as usual or better."""
+def test_a_run_that_looks_worse_is_suspect() -> None:
+    """A run is measured again if it regressed or may have; not if it is unchanged or better."""
     baseline = make_baseline()
     assert compare(run_at(1.3), baseline).suspect
     assert compare(run_at(1.0, failed=[3, 50, 90]), baseline).suspect
@@ -456,8 +456,8 @@ def test_what_looks_worse_is_suspect() -> None:
     assert not compare(run_at(1.3), None).suspect
 
 
-def test_a_regression_that_a_second_run_agrees_on_stands() -> None:
-    """Two runs that are slower fail, and the comparison names the second one; it asks for no third."""
+def test_a_confirmed_regression_fails() -> None:
+    """Two slower runs fail, and the comparison names the second; no third run is necessary."""
     again = run_at(1.28, 1)
     comparison = compare(run_at(1.3), make_baseline(), again)
     assert comparison.decision is Decision.FAIL
@@ -465,20 +465,20 @@ def test_a_regression_that_a_second_run_agrees_on_stands() -> None:
     assert not comparison.suspect
 
 
-def test_a_bad_moment_is_not_confirmed() -> None:
-    """A run that was slow once, and as usual the next time, fails nobody; that it looked so is said."""
+def test_a_disturbance_is_not_confirmed() -> None:
+    """A run that was slow once does not fail, and the reason has both facts."""
     comparison = compare(run_at(1.4), make_baseline(), run_at(1.0, 1))
     assert comparison.decision is not Decision.FAIL
     assert "response time looked worse, and a second run did not confirm it" in comparison.reasons
 
 
 def test_failures_of_both_runs_count() -> None:
-    """Success is judged on the requests of both: failures that do not come back weigh half."""
+    """Success is judged by the requests of both runs, so failures of one run have half the weight."""
     baseline = make_baseline()
     once = compare(run_at(1.0, failed=[3, 50]), baseline, run_at(1.0, 1))
     twice = compare(run_at(1.0, failed=[3, 50]), baseline, run_at(1.0, 1, failed=[20, 80]))
     p_values = [
-        next(each.p_value for each in comparison.metrics if each.key == "success_ratio")
+        next(row.p_value for row in comparison.metrics if row.key == "success_ratio")
         for comparison in (once, twice)
     ]
     assert p_values[0] is not None
@@ -486,9 +486,9 @@ def test_failures_of_both_runs_count() -> None:
     assert p_values[0] > p_values[1]
 
 
-def test_both_runs_must_lie_on_the_same_side() -> None:
-    """Runs that disagree on the direction confirm neither a regression nor an improvement."""
+def test_both_runs_must_have_the_same_direction() -> None:
+    """Runs of different directions confirm neither a regression nor an improvement."""
     for one, other in ((1.6, 0.95), (0.6, 1.05)):
         comparison = compare(run_at(one), make_baseline(), run_at(other, 1))
-        verdicts = {each.verdict for each in comparison.metrics if each.key == "e2e_ms"}
+        verdicts = {row.verdict for row in comparison.metrics if row.key == "e2e_ms"}
         assert not verdicts & {Verdict.REGRESSED, Verdict.IMPROVED}

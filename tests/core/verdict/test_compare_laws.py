@@ -1,4 +1,4 @@
-"""Laws of a comparison as a whole, whatever the numbers are."""
+"""Laws of a comparison, for all numbers."""
 
 import random
 import time
@@ -27,7 +27,7 @@ FACTORS = st.lists(st.floats(0.7, 1.5), min_size=6, max_size=6)
 
 
 def world(usual: dict[str, float], factors: list[float]) -> tuple[Figures, list[Figures]]:
-    """A run, and six of a baseline, whose metrics are these times a factor of each run and metric."""
+    """A run, and six baseline runs, with these times multiplied by a factor of each run and metric."""
 
     def run(number: int) -> Figures:
         return {
@@ -40,35 +40,33 @@ def world(usual: dict[str, float], factors: list[float]) -> tuple[Figures, list[
 
 @settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(KEYS), TIMES, min_size=2), FACTORS, st.data())
-def test_another_metric_makes_no_alarm_of_the_others(
+def test_another_metric_adds_no_alarm(
     usual: dict[str, float], factors: list[float], data: st.DataObject
 ) -> None:
-    """With a metric more the others are asked more of by Holm's procedure: none regresses that did not."""
+    """One more metric makes Holm's procedure stricter: no other metric regresses because of it."""
     added = data.draw(st.sampled_from(sorted(usual)))
     head, base = world(usual, factors)
     without = judged(
-        {key: each for key, each in head.items() if key != added},
-        [{key: each for key, each in run.items() if key != added} for run in base],
+        {key: row for key, row in head.items() if key != added},
+        [{key: row for key, row in run.items() if key != added} for run in base],
     )
-    for key, each in judged(head, base).items():
-        if key != added and each.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}:
-            assert without[key].verdict is each.verdict
+    for key, row in judged(head, base).items():
+        if key != added and row.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}:
+            assert without[key].verdict is row.verdict
 
 
 @settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(KEYS), TIMES, min_size=1), FACTORS, st.integers(0, 5))
-def test_no_order_matters(usual: dict[str, float], factors: list[float], iteration: int) -> None:
-    """Neither the order of the baseline's runs nor that of metrics says anything of the version."""
+def test_the_order_does_not_matter(usual: dict[str, float], factors: list[float], iteration: int) -> None:
+    """Neither the order of the baseline's runs nor that of the metrics changes a verdict."""
     head, base = world(usual, factors)
     turned = [dict(list(run.items())[::-1]) for run in base[iteration:] + base[:iteration]]
     one, other = judged(head, base), judged(dict(list(head.items())[::-1]), turned)
-    assert {key: each.verdict for key, each in one.items()} == {
-        key: each.verdict for key, each in other.items()
-    }
+    assert {key: row.verdict for key, row in one.items()} == {key: row.verdict for key, row in other.items()}
 
 
-def drawn(dice: random.Random, number: int) -> RunResult:
-    """A run like those of the committed baselines: 13 messages, two latencies, six tiers, a control."""
+def draw_run(dice: random.Random, number: int) -> RunResult:
+    """A run like those of the committed baselines: 13 messages, two latencies, six tiers, a workload."""
     factor = dice.gauss(1.0, 0.05)
     samples = [
         make_sample(
@@ -86,17 +84,17 @@ def drawn(dice: random.Random, number: int) -> RunResult:
     )
 
 
-def test_comparing_costs_next_to_nothing() -> None:
-    """Twelve scenarios beside twenty runs each take less than a second of a processor's time.
+def test_a_comparison_is_fast() -> None:
+    """Twelve scenarios against twenty runs each take less than a second of processor time.
 
-    A second is a hundred times what a loop of arithmetic takes where this was written, and is measured in
-    such loops, so that a slow machine has longer; they take a twelfth of it there.
+    The unit is a loop of arithmetic that takes 10 ms on a fast machine, so that slow machines have more
+    time.
     """
     dice = random.Random(20260105)
     baseline: Baseline | None = None
     for number in range(20):
-        baseline = accept(baseline, drawn(dice, number), reason="usual", by="Tess Ter", at=NOON)
-    heads = [drawn(dice, 100 + number) for number in range(12)]
+        baseline = accept(baseline, draw_run(dice, number), reason="usual", by="Tess Ter", at=NOON)
+    heads = [draw_run(dice, 100 + number) for number in range(12)]
     begin_s = time.process_time()
     value = 1
     for _ in range(120_000):
@@ -104,4 +102,4 @@ def test_comparing_costs_next_to_nothing() -> None:
     pinned_s = time.process_time() - begin_s
     compared = [compare(head, baseline) for head in heads]
     assert time.process_time() - begin_s - pinned_s < 100 * pinned_s
-    assert all(each.baseline_runs == 20 for each in compared)
+    assert all(row.baseline_runs == 20 for row in compared)

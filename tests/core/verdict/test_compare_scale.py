@@ -1,4 +1,4 @@
-"""Laws of scale: what a machine does to all times alike is no version's doing, and a unit is none either."""
+"""Laws of scale: a common factor of all times is the machine, or another unit, and not the version."""
 
 import math
 
@@ -10,7 +10,7 @@ from bench.core.samples.metric import Part
 from bench.core.verdict.compare import Decision, compare
 from bench.core.verdict.verdict import MetricComparison, Verdict
 from tests.core.figures import judged
-from tests.factories import MACHINES, machines_baseline, made_on
+from tests.factories import MACHINES, machines_baseline, run_on_machine
 
 BASELINE = machines_baseline(tier_times={"auth": 1.0})
 LONG = st.floats(5_000.0, 50_000.0)
@@ -18,11 +18,13 @@ LONG = st.floats(5_000.0, 50_000.0)
 
 @settings(max_examples=30)
 @given(st.floats(0.6, 1.7))
-def test_a_slower_machine_is_an_environment_shift_and_nothing_else(workload_factor: float) -> None:
-    """A run and its control that take a multiple of the time neither regress nor improve, whatever it is."""
-    comparison = compare(made_on(workload_factor, workload_factor, 50, tier_times={"auth": 1.0}), BASELINE)
-    deciding = [each for each in comparison.metrics if each.part in {Part.DECIDES, Part.TAILS}]
-    assert not {each.verdict for each in deciding} & {Verdict.REGRESSED, Verdict.IMPROVED}
+def test_a_slower_machine_is_only_an_environment_shift(workload_factor: float) -> None:
+    """A run and its workload that take a multiple of the time neither regress nor improve."""
+    comparison = compare(
+        run_on_machine(workload_factor, workload_factor, 50, tier_times={"auth": 1.0}), BASELINE
+    )
+    deciding = [row for row in comparison.metrics if row.part in {Part.DECIDES, Part.TAILS}]
+    assert not {row.verdict for row in deciding} & {Verdict.REGRESSED, Verdict.IMPROVED}
     assert comparison.decision is not Decision.FAIL
     assert comparison.machine is not None
     usual = math.exp(sum(map(math.log, MACHINES)) / len(MACHINES))
@@ -35,13 +37,13 @@ def test_a_slower_machine_is_an_environment_shift_and_nothing_else(workload_fact
 @given(
     LONG, st.lists(st.floats(0.8, 1.2), min_size=5, max_size=12), st.floats(0.6, 1.8), st.floats(1.0, 30.0)
 )
-def test_a_multiple_of_all_times_changes_nothing(
+def test_a_common_factor_changes_no_verdict(
     usual_ms: float, factors: list[float], change: float, scale: float
 ) -> None:
-    """Far above the smallest change that matters a run and its baseline in another unit compare alike."""
+    """Far above the smallest change that matters, a run and its baseline in another unit compare alike."""
 
     def compare_with(unit: float) -> MetricComparison:
-        base = [{"e2e_ms": {"a": usual_ms * each * unit}} for each in factors]
+        base = [{"e2e_ms": {"a": usual_ms * row * unit}} for row in factors]
         return judged({"e2e_ms": {"a": usual_ms * change * unit}}, base)["e2e_ms"]
 
     one, other = compare_with(1.0), compare_with(scale)

@@ -17,24 +17,24 @@ from tests.factories import (
     MACHINES,
     NOON,
     TIER_TIMES,
-    made_on,
     make_baseline,
     make_fingerprint,
     make_provenance,
     make_recording,
     make_run,
     run_at,
+    run_on_machine,
 )
 
 
 def same(count: int, sd: float, seed: int = 1) -> list[RunResult]:
-    """Runs of the same that differ by this much."""
+    """Runs of one version that differ by this much."""
     dice = random.Random(seed)
     return [run_at(1.0 + dice.gauss(0.0, sd), number) for number in range(count)]
 
 
 def known(**changes: Any) -> Noise:
-    """What was found of twenty quiet runs; fields by name."""
+    """The noise of twenty quiet runs; fields by name."""
     content: dict[str, Any] = {
         "scenario": "quick",
         "fingerprint": make_fingerprint(),
@@ -49,34 +49,34 @@ def known(**changes: Any) -> Noise:
 
 
 def test_the_spread_between_runs_is_measured() -> None:
-    """Runs that were drawn with a spread of four per cent show about that, and what it hides."""
-    found = assess(same(40, 0.04))
-    each = found.metrics["e2e_ms"]
-    assert (found.runs, each.runs) == (40, 40)
-    assert each.sd == pytest.approx(0.04, rel=0.3)
-    assert each.mde_ratio > 2 * each.sd
-    assert found.measured_at == NOON + timedelta(hours=39)
+    """Runs that were drawn with a spread of 4 % show about this spread and its smallest detectable change."""
+    measured_noise = assess(same(40, 0.04))
+    row = measured_noise.metrics["e2e_ms"]
+    assert (measured_noise.runs, row.runs) == (40, 40)
+    assert row.sd == pytest.approx(0.04, rel=0.3)
+    assert row.mde_ratio > 2 * row.sd
+    assert measured_noise.measured_at == NOON + timedelta(hours=39)
 
 
-def test_what_the_control_explains_is_no_noise() -> None:
-    """On machines that differ by seven per cent, and whose controls say so, hardly any spread is left."""
-    runs = [made_on(factor, factor, number) for number, factor in enumerate(MACHINES)]
-    alone = [made_on(factor, None, number) for number, factor in enumerate(MACHINES)]
+def test_the_machine_is_no_noise() -> None:
+    """On machines that differ by 7 %, with reference workloads that show it, hardly any spread is left."""
+    runs = [run_on_machine(factor, factor, number) for number, factor in enumerate(MACHINES)]
+    alone = [run_on_machine(factor, None, number) for number, factor in enumerate(MACHINES)]
     assert assess(runs).metrics["e2e_ms"].sd < 0.002
     assert assess(alone).metrics["e2e_ms"].sd > 0.06
 
 
-def test_runs_of_the_same_raise_few_alarms() -> None:
-    """Judged by each other, quiet runs hardly ever regress, and the rate has its exact interval."""
-    found = assess(same(40, 0.03))
-    assert found.alarms <= 2
-    interval = tuple(round(end, 4) for end in proportion_interval(found.alarms, 40, 0.95))
-    assert (found.alarms_low_ratio, found.alarms_high_ratio) == interval
-    assert not found.advisory
+def test_runs_of_one_version_raise_few_alarms() -> None:
+    """Quiet runs hardly ever regress against each other, and the rate has its exact interval."""
+    measured_noise = assess(same(40, 0.03))
+    assert measured_noise.alarms <= 2
+    interval = tuple(round(end, 4) for end in proportion_interval(measured_noise.alarms, 40, 0.95))
+    assert (measured_noise.alarms_low_ratio, measured_noise.alarms_high_ratio) == interval
+    assert not measured_noise.advisory
 
 
-def test_alarms_are_those_of_the_gate_that_has_these_priors() -> None:
-    """A run counts that would fail once this is written, though published figures would let it pass."""
+def test_alarms_use_the_measured_priors() -> None:
+    """A run that fails with the measured priors is an alarm, although the default priors let it pass."""
     runs = [*same(MIN_NOISE_RUNS + 6, 0.003), run_at(1.12, 90)]
     *others, odd = runs
     baseline = make_baseline()
@@ -85,30 +85,30 @@ def test_alarms_are_those_of_the_gate_that_has_these_priors() -> None:
     assert assess(others).alarms == 0
 
 
-def test_what_only_explains_raises_no_alarm() -> None:
-    """A run of which the network took far longer would fail nobody, and so counts for no false alarm."""
+def test_unattributed_time_raises_no_alarm() -> None:
+    """A run with more unattributed time does not fail, so it is not a false alarm."""
     quiet = [run_at(1.0, number) for number in range(10)]
-    odd = run_at(1.0, 50, tier_times={tier: each / 2 for tier, each in TIER_TIMES.items()})
-    found = compare(odd, make_baseline([1.0] * 10))
-    assert [each.key for each in found.regressed(Part.EXPLAINS)] == ["tier.unattributed_ms"]
+    odd = run_at(1.0, 50, tier_times={tier: row / 2 for tier, row in TIER_TIMES.items()})
+    measured_noise = compare(odd, make_baseline([1.0] * 10))
+    assert [row.key for row in measured_noise.regressed(Part.EXPLAINS)] == ["tier.unattributed_ms"]
     assert assess([*quiet, odd]).alarms == 0
 
 
 @pytest.mark.parametrize(("count", "total", "low", "high"), [(0, 10, 0.0, 0.3085), (5, 10, 0.1871, 0.8129)])
 def test_the_interval_of_a_rate_is_exact(count: int, total: int, low: float, high: float) -> None:
-    """Clopper and Pearson's, from their tables."""
+    """The values are from the tables of Clopper and Pearson."""
     assert proportion_interval(count, total, 0.95) == pytest.approx((low, high), abs=1e-4)
 
 
-def test_too_few_runs_say_nothing_of_noise() -> None:
-    """One run less than can be judged by the others is refused, and none as well."""
+def test_too_few_runs_are_refused() -> None:
+    """The minimum less one run is an error, and so is an empty list."""
     for runs in ([], same(MIN_NOISE_RUNS - 1, 0.01)):
         with pytest.raises(ConfigError, match="are too few to measure noise"):
             assess(runs)
 
 
-def test_runs_of_something_else_are_refused() -> None:
-    """Another machine's, an invalid one, and one that was made worse are no runs of the same."""
+def test_runs_of_other_conditions_are_refused() -> None:
+    """Runs of another machine, invalid runs, and runs with injected faults are errors."""
     usual = same(MIN_NOISE_RUNS, 0.01)
     other = run_at(1.0, 0, fingerprint=make_fingerprint(stack_digest="c" * 64))
     with pytest.raises(ConfigError, match="differs from the newest run: stack_digest"):
@@ -121,8 +121,8 @@ def test_runs_of_something_else_are_refused() -> None:
         assess([*usual, worse])
 
 
-def test_a_metric_that_few_runs_have_is_left_out() -> None:
-    """A tier that only some runs name has no spread, rather than one of nothing."""
+def test_a_rare_metric_is_left_out() -> None:
+    """A tier that only some runs report has no measured spread, not 0."""
     usual = same(MIN_NOISE_RUNS, 0.01)
     bare = [run_at(1.0, 50 + number, tier_times={"agent": 2.0}) for number in range(3)]
     assert set(assess([*usual, *bare]).metrics) >= {"e2e_ms", "tier.agent_ms"}
@@ -130,11 +130,11 @@ def test_a_metric_that_few_runs_have_is_left_out() -> None:
     assert "tier.queue_ms" not in few.metrics
 
 
-def test_measured_noise_is_the_gates_prior() -> None:
-    """A quiet scenario shows smaller changes than published figures would; an unknown metric has no prior."""
+def test_measured_noise_is_the_prior() -> None:
+    """A quiet scenario detects smaller changes than the default prior; an unknown metric has no prior."""
     run, baseline = run_at(1.0), make_baseline()
     usual, quiet = (
-        next(each.mde_ratio for each in compare(run, baseline, noise=noise).metrics if each.key == "e2e_ms")
+        next(row.mde_ratio for row in compare(run, baseline, noise=noise).metrics if row.key == "e2e_ms")
         for noise in (None, known())
     )
     assert usual is not None
@@ -143,14 +143,14 @@ def test_measured_noise_is_the_gates_prior() -> None:
     assert known().prior("ttft_ms") is None
 
 
-def test_a_prior_is_never_too_sure() -> None:
-    """However alike runs of one afternoon were, and however many, another day may differ."""
+def test_a_prior_is_limited() -> None:
+    """Runs of one afternoon can be more alike than those of other days."""
     certain = known(metrics={"e2e_ms": MetricNoise(runs=500, sd=0.0001, mde_ratio=0.001)})
     assert certain.prior("e2e_ms") == (MIN_SD, MAX_PRIOR_DF)
 
 
-def test_a_gate_that_only_advises_lets_nothing_vanish() -> None:
-    """A tier that is gone is no matter of noise and blocks; creep is a matter of noise and does not."""
+def test_an_advisory_gate_fails_for_vanished_metrics() -> None:
+    """A vanished tier is not noise and fails; drift can be noise and does not."""
     erring = known(alarms=8, alarms_low_ratio=0.19, alarms_high_ratio=0.64)
     gone = run_at(1.0, tier_times={"agent": 2.0})
     assert compare(gone, make_baseline(), noise=erring).decision is Decision.FAIL
@@ -162,8 +162,8 @@ def test_a_gate_that_only_advises_lets_nothing_vanish() -> None:
     assert "response time drifted: it regressed compared with the pinned baseline" in advised.reasons
 
 
-def test_a_gate_that_errs_too_often_only_advises() -> None:
-    """It fails nobody and says why; a crossed threshold is no matter of noise and fails all the same."""
+def test_a_gate_with_many_false_alarms_only_advises() -> None:
+    """A regression does not fail and the reason is reported; a crossed threshold still fails."""
     erring = known(alarms=8, alarms_low_ratio=0.19, alarms_high_ratio=0.64)
     assert erring.advisory
     advised = compare(run_at(1.5), make_baseline(), noise=erring)

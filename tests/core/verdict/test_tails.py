@@ -1,4 +1,4 @@
-"""The 95th percentile: what the slowest requests take, where there are enough of them."""
+"""The 95th percentile, if there are enough requests."""
 
 import pytest
 
@@ -21,7 +21,7 @@ AUTH = {"auth": 1.0}
 
 
 def slow_tail(number: int = 0, share: int = 15, requests: int = 200) -> RunResult:
-    """A run as usual, but that one request in `share` takes three times as long."""
+    """A usual run, with one request in `share` that takes three times as long."""
     usual_ms = (300.0, 400.0, 500.0, 600.0)
     samples = [
         make_sample(seq, latency_ms=usual_ms[seq % 4] * (3.0 if seq % share == 0 else 1.0), tier_times=AUTH)
@@ -34,17 +34,17 @@ def slow_tail(number: int = 0, share: int = 15, requests: int = 200) -> RunResul
 
 
 def usual(requests: int = 200) -> Baseline:
-    """Ten runs whose one tier always takes the same."""
+    """Ten runs whose one tier always takes the same time."""
     return make_baseline(USUAL_FACTORS, tier_times=AUTH, requests=requests)
 
 
 def verdict_on(comparison: Comparison, key: str = TAIL) -> Verdict:
-    """What is said of one metric."""
-    return next(each.verdict for each in comparison.metrics if each.key == key)
+    """The verdict on one metric."""
+    return next(item.verdict for item in comparison.metrics if item.key == key)
 
 
-def test_only_latencies_that_decide_have_a_tail() -> None:
-    """Response time and time to first token do; success, what informs, tiers and nonsense do not."""
+def test_only_deciding_latencies_have_a_tail() -> None:
+    """Response time and time to first token have a tail; success, informing metrics and tiers do not."""
     assert {key for key in METRICS if metric_of_tail(tail_key(key))} == {"e2e_ms", "ttft_ms"}
     for key in ("e2e_ms", "p95.tier.agent_ms", "p95.colour", "tier.p95_ms"):
         assert metric_of_tail(key) is None
@@ -53,14 +53,14 @@ def test_only_latencies_that_decide_have_a_tail() -> None:
     assert row.smallest_change == METRICS["e2e_ms"].smallest_change
 
 
-def test_few_requests_have_no_tail_that_is_compared() -> None:
-    """Below a hundred the percentile is shown, and not compared."""
+def test_few_requests_have_no_compared_tail() -> None:
+    """With fewer than a hundred requests, the percentile is shown and not compared."""
     assert figures_of(run_at(requests=TAIL_REQUESTS).summary)[TAIL].keys() == {"all"}
     assert TAIL not in figures_of(run_at(requests=TAIL_REQUESTS - 1).summary)
 
 
-def test_a_tail_that_grew_fails_where_the_whole_hardly_did() -> None:
-    """One request in fifteen that takes three times as long is a regression, and is called by its name."""
+def test_a_slower_tail_fails_with_a_nearly_unchanged_mean() -> None:
+    """One slow request of fifteen is a regression of the 95th percentile."""
     run = slow_tail()
     comparison = compare(run, usual())
     assert comparison.decision is Decision.FAIL
@@ -74,48 +74,48 @@ def test_a_tail_that_grew_fails_where_the_whole_hardly_did() -> None:
 
 
 def test_a_usual_tail_passes() -> None:
-    """A run like the baseline's has a tail like theirs."""
+    """A run like its baseline has a similar 95th percentile."""
     comparison = compare(run_at(1.0, 50, tier_times=AUTH, requests=200), usual())
     assert (comparison.decision, verdict_on(comparison)) == (Decision.PASS, Verdict.UNCHANGED)
 
 
-def test_a_noisy_tail_leaves_nothing_undecided() -> None:
-    """A percentile varies more than a mean: where only much could be seen of it, the mean still decides."""
+def test_a_noisy_tail_is_not_inconclusive() -> None:
+    """A percentile varies more than a mean; if it cannot be judged, the mean still decides."""
     factors = [0.5, 1.0, 2.0] * 4
-    base = [{"e2e_ms": {"a": 500.0}, TAIL: {"all": 900.0 * each}} for each in factors]
-    found = judged({"e2e_ms": {"a": 500.0}, TAIL: {"all": 900.0}}, base)
-    assert found[TAIL].verdict is Verdict.INCONCLUSIVE
-    assert found["e2e_ms"].verdict is Verdict.UNCHANGED
+    base = [{"e2e_ms": {"a": 500.0}, TAIL: {"all": 900.0 * item}} for item in factors]
+    measured = judged({"e2e_ms": {"a": 500.0}, TAIL: {"all": 900.0}}, base)
+    assert measured[TAIL].verdict is Verdict.INCONCLUSIVE
+    assert measured["e2e_ms"].verdict is Verdict.UNCHANGED
 
 
-def test_failures_make_no_tail_vanish() -> None:
-    """A run of which too few requests succeeded for a percentile says so by its success."""
+def test_failures_do_not_make_a_tail_vanish() -> None:
+    """A run with too few successes for a percentile is judged by its success ratio."""
     comparison = compare(run_at(1.0, 50, tier_times=AUTH, failed=[3]), usual(requests=100))
     assert verdict_on(comparison) is Verdict.INCONCLUSIVE
     assert comparison.vanished == ()
     assert comparison.decision is Decision.PASS
 
 
-def test_a_baseline_from_before_has_no_tail() -> None:
-    """Runs that were accepted without percentiles still judge the rest; of these they say nothing."""
+def test_an_older_baseline_has_no_tail() -> None:
+    """Runs that were accepted without percentiles still judge all other metrics."""
     old = usual()
     runs = tuple(
-        run.model_copy(update={"figures": {k: each for k, each in run.figures.items() if k != TAIL}})
+        run.model_copy(update={"figures": {k: item for k, item in run.figures.items() if k != TAIL}})
         for run in old.runs
     )
     comparison = compare(slow_tail(), old.model_copy(update={"runs": runs}))
     assert verdict_on(comparison) is Verdict.NEW
 
 
-def test_a_tail_costs_what_decides_nothing() -> None:
-    """It is a family of its own: the p values of the others stay as they are."""
+def test_a_tail_does_not_change_other_p_values() -> None:
+    """It is a family of its own."""
     head, base = {"e2e_ms": {"a": 1150.0}}, {"e2e_ms": {"a": 990.0}}
     with_it = judged(head | {TAIL: {"all": 2000.0}}, [base | {TAIL: {"all": 2000.0}}] * 10)
     assert with_it["e2e_ms"] == judged(head, [base] * 10)["e2e_ms"]
 
 
-def test_a_tail_has_a_margin_of_its_own() -> None:
-    """A scenario can tolerate more of it than of the rest."""
+def test_a_tail_has_its_own_margin() -> None:
+    """A scenario can tolerate more change of a tail than of other metrics."""
     run, scenario = slow_tail(), slow_tail().scenario
     tolerant = scenario.model_validate(
         scenario.model_dump() | {"tolerances": {TAIL: Tolerance(margin_ratio=9.0)}}
@@ -125,16 +125,16 @@ def test_a_tail_has_a_margin_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(("requests", "said"), [(200, Verdict.REGRESSED), (60, None)])
-def test_in_turns_tails_are_compared_too(requests: int, said: Verdict | None) -> None:
-    """`bench ab` sees a tail that grew in runs that are long enough to have one, and only there."""
+def test_ab_compares_tails(requests: int, said: Verdict | None) -> None:
+    """`bench ab` detects a slower tail in runs that are long enough, and only there."""
     base = [run_at(1.0, number, tier_times=AUTH, requests=requests) for number in range(6)]
     head = [slow_tail(number, requests=requests) for number in range(6)]
     comparison = compare_pairs(base, head, head[-1], "base")
-    assert {each.verdict for each in comparison.metrics if each.key == TAIL} == ({said} if said else set())
+    assert {item.verdict for item in comparison.metrics if item.key == TAIL} == ({said} if said else set())
 
 
-def test_in_turns_no_tail_vanishes() -> None:
-    """A head of which too few requests succeeded has no percentile, and lacks nothing for that."""
+def test_a_tail_does_not_vanish_in_ab() -> None:
+    """A head with too few successes has no percentile, and it is not missing."""
     base = [run_at(1.0, number, tier_times=AUTH) for number in range(6)]
     head = [run_at(1.0, 10 + number, tier_times=AUTH, failed=[7]) for number in range(6)]
     comparison = compare_pairs(base, head, head[-1], "base")

@@ -28,12 +28,12 @@ OPPOSITE = {Verdict.REGRESSED: Verdict.IMPROVED, Verdict.IMPROVED: Verdict.REGRE
 
 
 def e2e(value_ms: float, base: Sequence[Figures] | None = None) -> MetricComparison:
-    """The verdict on a response time beside ten runs of 990 ms."""
+    """The verdict on a response time against ten runs of 990 ms."""
     return judged({"e2e_ms": {"a": value_ms}}, base or FLAT)["e2e_ms"]
 
 
 def spread(values_ms: dict[str, float], errors: Iterable[float]) -> list[Figures]:
-    """Runs around these figures, on both sides alike, so that the figures are their middle."""
+    """Runs around these figures, symmetric, so that the figures are their centre."""
     return [
         {
             "e2e_ms": {
@@ -57,22 +57,22 @@ def spread(values_ms: dict[str, float], errors: Iterable[float]) -> list[Figures
         (2.0, Verdict.REGRESSED),
     ],
 )
-def test_a_clear_change_is_said_and_a_small_one_is_not(factor: float, verdict: Verdict) -> None:
-    """Thirty per cent slower is a regression, as much faster an improvement, five per cent neither."""
+def test_a_large_change_is_reported_and_a_small_one_is_not(factor: float, verdict: Verdict) -> None:
+    """A change of 30 % is a regression or an improvement, 5 % is not."""
     assert e2e(990.0 * factor).verdict is verdict
 
 
-def test_a_comparison_says_how_much_and_how_sure() -> None:
-    """A comparison has both values, their difference, and the margin that was held against it."""
-    each = e2e(1287.0)
-    assert (each.key, each.part) == ("e2e_ms", Part.DECIDES)
-    assert each.base == pytest.approx(990.0)
-    assert each.head == pytest.approx(1287.0)
-    assert each.change == pytest.approx(297.0)
-    assert each.change_ratio == pytest.approx(0.3)
-    assert each.margin_ratio == MARGIN_RATIO
-    assert each.p_value is not None
-    assert each.p_value < ALPHA
+def test_a_comparison_has_its_values() -> None:
+    """A comparison has both values, their difference, and the margin."""
+    row = e2e(1287.0)
+    assert (row.key, row.part) == ("e2e_ms", Part.DECIDES)
+    assert row.base == pytest.approx(990.0)
+    assert row.head == pytest.approx(1287.0)
+    assert row.change == pytest.approx(297.0)
+    assert row.change_ratio == pytest.approx(0.3)
+    assert row.margin_ratio == MARGIN_RATIO
+    assert row.p_value is not None
+    assert row.p_value < ALPHA
 
 
 def test_the_smallest_detectable_change_by_hand() -> None:
@@ -84,34 +84,34 @@ def test_the_smallest_detectable_change_by_hand() -> None:
 
 
 def test_the_interval_by_hand() -> None:
-    """Nine in ten runs lie within 1.753 standard errors of 0.0398: from 6.8 % below to 7.3 % above."""
-    each = e2e(990.0)
+    """90 % of runs lie within 1.753 standard errors of 0.0398: from 6.8 % below to 7.3 % above."""
+    row = e2e(990.0)
     reach = PRIOR_SD * math.sqrt(PRIOR_DF / (PRIOR_DF + 9)) * math.sqrt(1.1) * 1.753
-    assert each.low_ratio == pytest.approx(math.expm1(-reach) * 1000 / 990, abs=0.0002)
-    assert each.high_ratio == pytest.approx(math.expm1(reach) * 1000 / 990, abs=0.0002)
-    assert (each.low_ratio, each.high_ratio) == pytest.approx((-0.068, 0.073), abs=0.001)
+    assert row.low_ratio == pytest.approx(math.expm1(-reach) * 1000 / 990, abs=0.0002)
+    assert row.high_ratio == pytest.approx(math.expm1(reach) * 1000 / 990, abs=0.0002)
+    assert (row.low_ratio, row.high_ratio) == pytest.approx((-0.068, 0.073), abs=0.001)
 
 
 def test_the_constants_are_those_of_the_method() -> None:
-    """Margin, error rates, power, budget and prior are what docs/methodology.md argues for."""
+    """Margin, error rates, power, budget and prior are those of docs/explanation/methodology.md."""
     assert (MARGIN_RATIO, ALPHA, TIER_ALPHA, POWER, MDE_BUDGET_RATIO) == (0.10, 0.02, 0.01, 0.80, 0.20)
     assert (PRIOR_SD, PRIOR_DF, INTERVAL) == (0.06, 6, 0.90)
     assert (SUCCESS_ALPHA, MIN_FAILED_BLOCKS, MIN_RUNS) == (0.01, 2, 5)
 
 
 @given(st.floats(100.0, 1e5), st.floats(-0.9, 3.0))
-def test_the_interval_holds_the_change(base_ms: float, change_ratio: float) -> None:
-    """The change that is shown lies inside the interval that is shown."""
-    each = e2e(base_ms * (1 + change_ratio), [{"e2e_ms": {"a": base_ms}}] * 7)
-    assert each.change_ratio == pytest.approx(change_ratio, abs=1e-9)
-    assert each.low_ratio is not None
-    assert each.high_ratio is not None
-    assert each.low_ratio < change_ratio < each.high_ratio
+def test_the_interval_contains_the_change(base_ms: float, change_ratio: float) -> None:
+    """The reported change lies inside the reported interval."""
+    row = e2e(base_ms * (1 + change_ratio), [{"e2e_ms": {"a": base_ms}}] * 7)
+    assert row.change_ratio == pytest.approx(change_ratio, abs=1e-9)
+    assert row.low_ratio is not None
+    assert row.high_ratio is not None
+    assert row.low_ratio < change_ratio < row.high_ratio
 
 
 @given(st.floats(100.0, 1e5), st.floats(0.5, 3.0), st.floats(1.01, 2.0))
-def test_a_larger_slowdown_is_never_less_sure(base_ms: float, factor: float, more: float) -> None:
-    """The slower a run, the smaller the probability of that by chance, and a regression stays one."""
+def test_a_larger_slowdown_has_a_smaller_p_value(base_ms: float, factor: float, more: float) -> None:
+    """A regression stays one if the run is even slower."""
     base = [{"e2e_ms": {"a": base_ms}}] * 7
     slower, slowest = e2e(base_ms * factor, base), e2e(base_ms * factor * more, base)
     assert slower.p_value is not None
@@ -128,14 +128,14 @@ PROMPT_FIGURES = st.dictionaries(st.sampled_from("abcd"), st.floats(20.0, 1e5), 
 def test_a_run_in_the_middle_of_its_baseline_never_regresses(
     values_ms: dict[str, float], errors: list[float]
 ) -> None:
-    """Beside a baseline around itself a run neither regresses nor improves, whatever the spread."""
-    each = judged({"e2e_ms": values_ms}, spread(values_ms, errors))["e2e_ms"]
-    assert each.verdict in {Verdict.UNCHANGED, Verdict.INCONCLUSIVE}
+    """It neither regresses nor improves, for every spread of the baseline."""
+    row = judged({"e2e_ms": values_ms}, spread(values_ms, errors))["e2e_ms"]
+    assert row.verdict in {Verdict.UNCHANGED, Verdict.INCONCLUSIVE}
 
 
 @given(PROMPT_FIGURES, st.floats(0.2, 5.0), st.integers(MIN_RUNS, 20))
 def test_swapping_sides_swaps_the_verdict(values_ms: dict[str, float], factor: float, count: int) -> None:
-    """What is a regression one way is an improvement the other way, and no change stays none."""
+    """A regression in one direction is an improvement in the other, and no change stays none."""
     other_ms = {prompt: value * factor for prompt, value in values_ms.items()}
     one = judged({"e2e_ms": other_ms}, [{"e2e_ms": values_ms}] * count)["e2e_ms"]
     other = judged({"e2e_ms": values_ms}, [{"e2e_ms": other_ms}] * count)["e2e_ms"]
@@ -147,77 +147,77 @@ def test_swapping_sides_swaps_the_verdict(values_ms: dict[str, float], factor: f
 
 
 @given(st.floats(0.0, 500.0), st.floats(0.0, 9.99), st.sampled_from(["e2e_ms", "tier.agent_ms"]))
-def test_a_change_that_matters_to_nobody_is_none(base_ms: float, change_ms: float, key: str) -> None:
-    """Less than ten milliseconds more or less is no verdict, however large the share."""
+def test_a_change_below_ten_milliseconds_is_ignored(base_ms: float, change_ms: float, key: str) -> None:
+    """A smaller change is unchanged, for every ratio."""
     for one_ms, other_ms in ((base_ms, base_ms + change_ms), (base_ms + change_ms, base_ms)):
-        each = judged({key: {"a": one_ms}}, [{key: {"a": other_ms}}] * 10)[key]
-        assert each.verdict is Verdict.UNCHANGED
+        row = judged({key: {"a": one_ms}}, [{key: {"a": other_ms}}] * 10)[key]
+        assert row.verdict is Verdict.UNCHANGED
 
 
 def test_a_tier_of_two_milliseconds_may_double() -> None:
-    """A tier that goes from 2 ms to 4 ms is left alone, one that goes to 40 ms is not."""
+    """A tier that grows from 2 ms to 4 ms is unchanged, one that grows to 40 ms is not."""
     base = [{"tier.auth_ms": {"a": 2.0}}] * 10
     assert judged({"tier.auth_ms": {"a": 4.0}}, base)["tier.auth_ms"].verdict is Verdict.UNCHANGED
     assert judged({"tier.auth_ms": {"a": 40.0}}, base)["tier.auth_ms"].verdict is Verdict.REGRESSED
 
 
-def test_messages_are_compared_each_with_itself() -> None:
-    """A run that lacks the fast messages is not slower: what is missing on one side is not compared."""
+def test_each_prompt_is_compared_with_itself() -> None:
+    """A run without the fast prompts is not slower: prompts that one side lacks are not compared."""
     base = [{"e2e_ms": {"fast": 100.0, "slow": 5000.0}}] * 10
-    each = judged({"e2e_ms": {"slow": 5000.0}}, base)["e2e_ms"]
-    assert each.verdict is Verdict.UNCHANGED
-    assert each.base == pytest.approx(5000.0)
-    assert each.change == pytest.approx(0.0)
+    row = judged({"e2e_ms": {"slow": 5000.0}}, base)["e2e_ms"]
+    assert row.verdict is Verdict.UNCHANGED
+    assert row.base == pytest.approx(5000.0)
+    assert row.change == pytest.approx(0.0)
 
 
-def test_each_message_counts_alike() -> None:
-    """Two messages of four that take twice as long are a regression, though the long ones did not change."""
+def test_each_prompt_has_the_same_weight() -> None:
+    """Two of four prompts that take twice as long are a regression, although the long ones are unchanged."""
     usual = {"a": 90.0, "b": 90.0, "c": 9990.0, "d": 9990.0}
-    each = judged({"e2e_ms": usual | {"a": 190.0, "b": 190.0}}, [{"e2e_ms": usual}] * 10)["e2e_ms"]
-    assert each.verdict is Verdict.REGRESSED
-    assert each.p_value == pytest.approx(judged_alone(math.sqrt(2.0)), rel=1e-6)
+    row = judged({"e2e_ms": usual | {"a": 190.0, "b": 190.0}}, [{"e2e_ms": usual}] * 10)["e2e_ms"]
+    assert row.verdict is Verdict.REGRESSED
+    assert row.p_value == pytest.approx(p_value_alone(math.sqrt(2.0)), rel=1e-6)
 
 
-def judged_alone(factor: float) -> float:
-    """The p value of one message whose started value grew by this factor."""
+def p_value_alone(factor: float) -> float:
+    """The p value of one prompt whose value grew by this factor on the started scale."""
     p_value = e2e(1000.0 * factor - 10.0).p_value
     assert p_value is not None
     return p_value
 
 
-def test_a_noisy_baseline_cannot_tell() -> None:
-    """Where only a change above the budget could have been seen no change is called inconclusive."""
-    each = judged({"e2e_ms": {"a": 990.0}}, spread({"a": 990.0}, [0.3] * 5))["e2e_ms"]
-    assert each.verdict is Verdict.INCONCLUSIVE
-    assert each.mde_ratio is not None
-    assert each.mde_ratio > MDE_BUDGET_RATIO
+def test_a_noisy_baseline_is_inconclusive() -> None:
+    """If only changes above the budget are detectable, no change is inconclusive."""
+    row = judged({"e2e_ms": {"a": 990.0}}, spread({"a": 990.0}, [0.3] * 5))["e2e_ms"]
+    assert row.verdict is Verdict.INCONCLUSIVE
+    assert row.mde_ratio is not None
+    assert row.mde_ratio > MDE_BUDGET_RATIO
 
 
-def test_a_noisy_baseline_still_sees_what_is_large() -> None:
-    """Noise does not hide a run that takes five times as long."""
-    each = judged({"e2e_ms": {"a": 4990.0}}, spread({"a": 990.0}, [0.3] * 5))["e2e_ms"]
-    assert each.verdict is Verdict.REGRESSED
+def test_a_noisy_baseline_detects_a_large_change() -> None:
+    """A run that takes five times as long regresses in spite of the noise."""
+    row = judged({"e2e_ms": {"a": 4990.0}}, spread({"a": 990.0}, [0.3] * 5))["e2e_ms"]
+    assert row.verdict is Verdict.REGRESSED
 
 
 def test_noise_of_a_few_milliseconds_is_not_inconclusive() -> None:
-    """Where all that could be missed is less than matters nothing is missed."""
+    """If all undetectable changes are too small to matter, the metric is unchanged."""
     base: list[Figures] = [{"tier.auth_ms": {"a": value}} for value in (2.0, 4.0) * 5]
-    each = judged({"tier.auth_ms": {"a": 3.0}}, base)["tier.auth_ms"]
-    assert each.mde_ratio is not None
-    assert each.mde_ratio > MDE_BUDGET_RATIO
-    assert each.verdict is Verdict.UNCHANGED
+    row = judged({"tier.auth_ms": {"a": 3.0}}, base)["tier.auth_ms"]
+    assert row.mde_ratio is not None
+    assert row.mde_ratio > MDE_BUDGET_RATIO
+    assert row.verdict is Verdict.UNCHANGED
 
 
 @pytest.mark.parametrize(("margin_ratio", "verdict"), [(0.25, Verdict.REGRESSED), (0.5, Verdict.UNCHANGED)])
 def test_a_tolerance_moves_the_margin(margin_ratio: float, verdict: Verdict) -> None:
-    """A change within the tolerance that the scenario declares is no regression."""
+    """A change within the tolerance of the scenario is not a regression."""
     tolerances = {"e2e_ms": Tolerance(margin_ratio=margin_ratio)}
-    each = judged({"e2e_ms": {"a": 990.0 * 1.4}}, FLAT, tolerances)["e2e_ms"]
-    assert (each.verdict, each.margin_ratio) == (verdict, margin_ratio)
+    row = judged({"e2e_ms": {"a": 990.0 * 1.4}}, FLAT, tolerances)["e2e_ms"]
+    assert (row.verdict, row.margin_ratio) == (verdict, margin_ratio)
 
 
 def test_a_tolerance_is_for_its_own_metric() -> None:
-    """A wide margin for one metric leaves the others at the usual one."""
+    """Other metrics keep the default margin."""
     base = [{"e2e_ms": {"a": 990.0}, "tier.agent_ms": {"a": 990.0}}] * 10
     head = {"e2e_ms": {"a": 1500.0}, "tier.agent_ms": {"a": 1500.0}}
     verdicts = judged(head, base, {"tier.agent_ms": Tolerance(margin_ratio=0.9)})
@@ -225,8 +225,8 @@ def test_a_tolerance_is_for_its_own_metric() -> None:
     assert verdicts["tier.agent_ms"].verdict is Verdict.UNCHANGED
 
 
-def test_a_tolerance_holds_for_improvements_too() -> None:
-    """A gain that is smaller than the margin is no improvement."""
+def test_a_tolerance_applies_to_improvements_too() -> None:
+    """A gain below the margin is not an improvement."""
     tolerances = {"e2e_ms": Tolerance(margin_ratio=0.5)}
     assert judged({"e2e_ms": {"a": 760.0}}, FLAT, tolerances)["e2e_ms"].verdict is Verdict.UNCHANGED
     assert judged({"e2e_ms": {"a": 760.0}}, FLAT)["e2e_ms"].verdict is Verdict.IMPROVED
@@ -235,57 +235,57 @@ def test_a_tolerance_holds_for_improvements_too() -> None:
 @pytest.mark.parametrize(
     ("with_tier", "verdict"), [(10, Verdict.MISSING), (5, Verdict.MISSING), (4, Verdict.INCONCLUSIVE)]
 )
-def test_what_was_usual_and_is_gone_is_missing(with_tier: int, verdict: Verdict) -> None:
-    """A tier that at least five runs had is missed; what few runs had was never usual."""
+def test_a_usual_tier_that_vanished_is_missing(with_tier: int, verdict: Verdict) -> None:
+    """A tier of at least five runs is missing; a tier of fewer runs is not."""
     base: list[Figures] = [
         {"e2e_ms": {"a": 990.0}} | ({"tier.agent_ms": {"a": 50.0}} if number < with_tier else {})
         for number in range(10)
     ]
-    each = judged({"e2e_ms": {"a": 990.0}}, base)["tier.agent_ms"]
-    assert each.verdict is verdict
-    assert each.base == pytest.approx(50.0)
-    assert (each.head, each.change, each.change_ratio, each.p_value, each.mde_ratio) == (None,) * 5
+    row = judged({"e2e_ms": {"a": 990.0}}, base)["tier.agent_ms"]
+    assert row.verdict is verdict
+    assert row.base == pytest.approx(50.0)
+    assert (row.head, row.change, row.change_ratio, row.p_value, row.mde_ratio) == (None,) * 5
 
 
-def test_a_response_time_that_is_gone_is_missing() -> None:
-    """A run that measured no response time at all does not pass for want of numbers."""
+def test_a_vanished_response_time_is_missing() -> None:
+    """A run without any response time does not pass."""
     assert judged({}, FLAT)["e2e_ms"].verdict is Verdict.MISSING
 
 
-def test_what_the_baseline_never_had_is_new() -> None:
-    """A tier that no run had is new: it has a value and nothing to compare it with."""
-    each = judged({"e2e_ms": {"a": 990.0}, "tier.cache_ms": {"a": 30.0}}, FLAT)["tier.cache_ms"]
-    assert each.verdict is Verdict.NEW
-    assert each.head == pytest.approx(30.0)
-    assert (each.base, each.change, each.change_ratio, each.low_ratio) == (None,) * 4
+def test_a_tier_without_baseline_is_new() -> None:
+    """A new tier has a value and no comparison."""
+    row = judged({"e2e_ms": {"a": 990.0}, "tier.cache_ms": {"a": 30.0}}, FLAT)["tier.cache_ms"]
+    assert row.verdict is Verdict.NEW
+    assert row.head == pytest.approx(30.0)
+    assert (row.base, row.change, row.change_ratio, row.low_ratio) == (None,) * 4
 
 
 def test_a_metric_of_few_runs_is_inconclusive() -> None:
-    """What only four runs of the baseline have is not judged, and both sides are shown."""
+    """A metric that only four baseline runs have is not judged, and both values are shown."""
     base: list[Figures] = [
         {"e2e_ms": {"a": 990.0}} | ({"tier.cache_ms": {"a": 30.0}} if number < 4 else {})
         for number in range(10)
     ]
-    each = judged({"e2e_ms": {"a": 990.0}, "tier.cache_ms": {"a": 300.0}}, base)["tier.cache_ms"]
-    assert each.verdict is Verdict.INCONCLUSIVE
-    assert each.base == pytest.approx(30.0)
-    assert each.head == pytest.approx(300.0)
-    assert each.mde_ratio is None
+    row = judged({"e2e_ms": {"a": 990.0}, "tier.cache_ms": {"a": 300.0}}, base)["tier.cache_ms"]
+    assert row.verdict is Verdict.INCONCLUSIVE
+    assert row.base == pytest.approx(30.0)
+    assert row.head == pytest.approx(300.0)
+    assert row.mde_ratio is None
 
 
-def test_a_run_of_other_messages_is_inconclusive() -> None:
-    """Without a message in common nothing can be paired, so nothing is said."""
+def test_a_run_of_other_prompts_is_inconclusive() -> None:
+    """Without a common prompt, no pair exists."""
     assert judged({"e2e_ms": {"z": 5000.0}}, FLAT)["e2e_ms"].verdict is Verdict.INCONCLUSIVE
 
 
-def test_runs_without_the_message_do_not_count_as_runs() -> None:
-    """Ten runs of which four share a message with this one are four runs."""
+def test_runs_without_the_prompt_do_not_count() -> None:
+    """Ten runs of which four share a prompt with this run are four runs."""
     base: list[Figures] = [{"e2e_ms": {"a" if number < 4 else "b": 990.0}} for number in range(10)]
     assert judged({"e2e_ms": {"a": 5000.0}}, base)["e2e_ms"].verdict is Verdict.INCONCLUSIVE
 
 
-def test_what_decides_stands_before_the_tiers() -> None:
-    """The response time stands first, the tiers by name, and what no tier claims."""
+def test_deciding_metrics_come_before_tiers() -> None:
+    """The response time is first, then the tiers by name, then unattributed time."""
     figures = {
         key: {"a": 100.0} for key in ("tier.queue_ms", "tier.unattributed_ms", "e2e_ms", "tier.agent_ms")
     }
@@ -293,14 +293,14 @@ def test_what_decides_stands_before_the_tiers() -> None:
     assert keys == ["e2e_ms", "tier.agent_ms", "tier.queue_ms", "tier.unattributed_ms"]
 
 
-def test_metrics_that_inform_are_not_judged() -> None:
-    """Service time follows from the response time, so it is shown and not judged twice."""
+def test_informing_metrics_are_not_judged() -> None:
+    """Service time follows from the response time, so it is shown and not judged."""
     head = {"e2e_ms": {"a": 990.0}, "service_ms": {"a": 9999.0}}
     assert judged(head, FLAT).keys() == {"e2e_ms"}
 
 
-def test_many_tiers_ask_for_more_of_each_and_nothing_of_the_rest() -> None:
-    """Testing many tiers makes each tier's test stricter, and leaves that of the response time as it was."""
+def test_many_tiers_make_only_their_own_tests_stricter() -> None:
+    """The test of the response time does not depend on the number of tiers."""
     tiers = {f"tier.tier{number}_ms": {"a": 100.0} for number in range(9)}
     slow = tiers | {"tier.tier0_ms": {"a": 120.0}, "e2e_ms": {"a": 1150.0}}
     among = judged(slow, [tiers | {"e2e_ms": {"a": 990.0}}] * 10)
@@ -316,15 +316,15 @@ def test_many_tiers_ask_for_more_of_each_and_nothing_of_the_rest() -> None:
     assert among["e2e_ms"].mde_ratio == e2e(1150.0).mde_ratio
 
 
-def test_a_tier_that_took_nothing_has_no_share() -> None:
-    """Nothing grows by no percentage: the ratios of a baseline of 0 are unknown."""
-    each = judged({"tier.a_ms": {"a": 50.0}}, [{"tier.a_ms": {"a": 0.0}}] * 10)["tier.a_ms"]
-    assert each.base == 0.0
-    assert (each.change_ratio, each.mde_ratio, each.low_ratio, each.high_ratio) == (None,) * 4
+def test_a_tier_without_time_has_no_ratio() -> None:
+    """The ratios of a baseline of 0 are unknown."""
+    row = judged({"tier.a_ms": {"a": 50.0}}, [{"tier.a_ms": {"a": 0.0}}] * 10)["tier.a_ms"]
+    assert row.base == 0.0
+    assert (row.change_ratio, row.mde_ratio, row.low_ratio, row.high_ratio) == (None,) * 4
 
 
-def test_what_decides_and_the_tiers_have_error_rates_of_their_own() -> None:
-    """With a p value between the two rates a response time regressed, and a tier, asked more of, did not."""
+def test_families_have_their_own_error_rates() -> None:
+    """At a p value between the two rates, a response time regresses and a tier does not."""
     slow, usual = {"a": 1092.0}, {"a": 990.0}
     both = judged({"e2e_ms": slow, "tier.agent_ms": slow}, [{"e2e_ms": usual, "tier.agent_ms": usual}] * 10)
     whole, tier = both["e2e_ms"], both["tier.agent_ms"]
@@ -334,8 +334,8 @@ def test_what_decides_and_the_tiers_have_error_rates_of_their_own() -> None:
     assert (whole.verdict, tier.verdict) == (Verdict.REGRESSED, Verdict.UNCHANGED)
 
 
-def test_what_only_explains_makes_no_test_stricter() -> None:
-    """What no tier claims fails nothing, so it costs the others nothing: their p values stay."""
+def test_unattributed_time_makes_no_test_stricter() -> None:
+    """It fails no run, so the p values of other metrics stay."""
     head, base = {"e2e_ms": {"a": 1150.0}}, {"e2e_ms": {"a": 990.0}}
     network = {"tier.unattributed_ms": {"a": 100.0}}
     with_it = judged(head | network, [base | network] * 10)
@@ -343,8 +343,8 @@ def test_what_only_explains_makes_no_test_stricter() -> None:
     assert with_it["tier.unattributed_ms"].part is Part.EXPLAINS
 
 
-def test_what_explains_is_compared_alone() -> None:
-    """Where nothing but the network has times it is still compared."""
+def test_unattributed_time_is_compared_alone() -> None:
+    """If no other metric has values, it is still compared."""
     network = judged({"tier.unattributed_ms": {"a": 990.0}}, [{"tier.unattributed_ms": {"a": 100.0}}] * 10)
     assert network["tier.unattributed_ms"].verdict is Verdict.REGRESSED
 
@@ -354,8 +354,8 @@ TIERS_MS = {"auth": 2.0, "backend": 5.0, "agent": 8.0, "queue": 40.0, "prefill":
 NOISE = 0.06
 
 
-def drawn(rng: random.Random, factor: float = 1.0, *, shared: bool) -> Figures:
-    """A run of which each metric, or with `shared` the whole machine, is off by 6 %; 1 % by message."""
+def draw_runs(rng: random.Random, factor: float = 1.0, *, shared: bool) -> Figures:
+    """A run of which each metric, or with `shared` the whole machine, is off by 6 %; 1 % by prompt."""
     machine = rng.gauss(0.0, NOISE)
     metrics = {f"tier.{tier}_ms": usual_ms for tier, usual_ms in TIERS_MS.items()}
     metrics["e2e_ms"] = sum(TIERS_MS.values())
@@ -369,42 +369,44 @@ def drawn(rng: random.Random, factor: float = 1.0, *, shared: bool) -> Figures:
     return figures
 
 
-def share(*verdicts: Verdict, factor: float, shared: bool, comparisons: int = 400) -> list[float]:
-    """In which share of comparisons with ten runs any metric is said to be each of these."""
+def count_share(*verdicts: Verdict, factor: float, shared: bool, comparisons: int = 400) -> list[float]:
+    """The share of comparisons with ten runs in which any metric has one of these verdicts."""
     rng = random.Random(20260105)
-    said = dict.fromkeys(verdicts, 0)
+    counts = dict.fromkeys(verdicts, 0)
     for _ in range(comparisons):
-        base = [drawn(rng, shared=shared) for _ in range(10)]
-        found = {each.verdict for each in judged(drawn(rng, factor, shared=shared), base).values()}
-        for verdict in found & said.keys():
-            said[verdict] += 1
-    return [count / comparisons for count in said.values()]
+        base = [draw_runs(rng, shared=shared) for _ in range(10)]
+        measured = {row.verdict for row in judged(draw_runs(rng, factor, shared=shared), base).values()}
+        for verdict in measured & counts.keys():
+            counts[verdict] += 1
+    return [count / comparisons for count in counts.values()]
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_unchanged_runs_stay_quiet(shared: bool) -> None:
-    """A/A at 6 % noise between runs: at most one comparison in fifty raises an alarm, either way."""
-    false_alarms = share(Verdict.REGRESSED, Verdict.IMPROVED, factor=1.0, shared=shared, comparisons=1200)
+def test_unchanged_runs_raise_few_alarms(shared: bool) -> None:
+    """A/A at 6 % noise between runs: at most one comparison of fifty raises an alarm, in either direction."""
+    false_alarms = count_share(
+        Verdict.REGRESSED, Verdict.IMPROVED, factor=1.0, shared=shared, comparisons=1200
+    )
     assert max(false_alarms) <= 0.02
 
 
-def test_an_unchanged_response_time_stays_quiet_alone() -> None:
-    """A/A of a target without tiers: at most one comparison in fifty is called a regression."""
+def test_an_unchanged_response_time_raises_few_alarms() -> None:
+    """A/A of a target without tiers: at most one comparison of fifty is a regression."""
     rng = random.Random(20260105)
     alarms = 0
     for _ in range(1200):
-        head, *base = ({"e2e_ms": drawn(rng, shared=False)["e2e_ms"]} for _ in range(11))
+        head, *base = ({"e2e_ms": draw_runs(rng, shared=False)["e2e_ms"]} for _ in range(11))
         alarms += judged(head, base)["e2e_ms"].verdict is Verdict.REGRESSED
     assert alarms / 1200 <= 0.02
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_a_slowdown_is_found(shared: bool) -> None:
-    """A run that is 30 % slower in all its parts is found in at least 19 of 20 comparisons, at 6 % noise."""
-    (found,) = share(Verdict.REGRESSED, factor=1.3, shared=shared, comparisons=1200)
-    assert found >= 0.95
+def test_a_slowdown_is_detected(shared: bool) -> None:
+    """A run that is 30 % slower in all parts is detected in at least 19 of 20 comparisons, at 6 % noise."""
+    (measured,) = count_share(Verdict.REGRESSED, factor=1.3, shared=shared, comparisons=1200)
+    assert measured >= 0.95
 
 
-def test_a_slow_machine_is_not_an_improvement() -> None:
-    """A run that is 30 % slower is never said to have improved."""
-    assert share(Verdict.IMPROVED, factor=1.3, shared=True) == [0.0]
+def test_a_slow_run_is_never_an_improvement() -> None:
+    """A run that is 30 % slower never improves."""
+    assert count_share(Verdict.IMPROVED, factor=1.3, shared=True) == [0.0]
