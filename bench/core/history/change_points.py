@@ -108,12 +108,8 @@ def trend_of(key: str, series: Series, tested: int, recent: int) -> MetricTrend:
     """
     row = metric(key)
     values = [point.value for point in series]
-    changes: Sequence[LevelChange] = ()
-    if len(values) >= MIN_TREND_RUNS:
-        scaled = [_scale(row, value) for value in values]
-        changes = _drop_small(find_changes(scaled, ALPHA / tested), values, row)
+    changes = _find_large_changes(values, row, tested)
     levels = _levels(values, changes)
-    newest = levels[-1]
     first_recent = series[-1].position - recent + 1
     change_points: list[ChangePoint] = []
     for change, (before, after) in zip(changes, pairwise(levels), strict=True):
@@ -134,14 +130,14 @@ def trend_of(key: str, series: Series, tested: int, recent: int) -> MetricTrend:
                 p_value=min(1.0, change.p_value * tested),
                 worse=_worse(row, before, after),
                 recent=first.position >= first_recent,
-                recovered=not (_worse(row, before, newest) and _matters(row, before, newest)),
+                recovered=_recovered(row, before, levels[-1]),
             )
         )
     return MetricTrend(
         key=key,
         part=row.part,
         runs=len(values),
-        level=newest,
+        level=levels[-1],
         level_runs=len(values) - (changes[-1].position if changes else 0),
         change_points=tuple(change_points),
     )
@@ -150,6 +146,14 @@ def trend_of(key: str, series: Series, tested: int, recent: int) -> MetricTrend:
 def change_size(change: ChangePoint) -> float:
     """Return the size of a change on the compared scale."""
     return _size(metric(change.key), change.before, change.after)
+
+
+def _find_large_changes(values: Sequence[float], row: Metric, tested: int) -> list[LevelChange]:
+    """Return the significant changes that matter; too few runs have no change."""
+    if len(values) < MIN_TREND_RUNS:
+        return []
+    scaled = [_scale(row, value) for value in values]
+    return _drop_small(find_changes(scaled, ALPHA / tested), values, row)
 
 
 def _drop_small(changes: Sequence[LevelChange], values: Sequence[float], row: Metric) -> list[LevelChange]:
@@ -190,6 +194,11 @@ def _matters(row: Metric, before: float, after: float) -> bool:
     if abs(after - before) < row.smallest_change:
         return False
     return _size(row, before, after) >= math.log1p(SMALLEST_RATIO)
+
+
+def _recovered(row: Metric, before: float, newest: float) -> bool:
+    """Whether the newest level is not worse than the level before a change, or by too little to matter."""
+    return not (_worse(row, before, newest) and _matters(row, before, newest))
 
 
 def _worse(row: Metric, before: float, after: float) -> bool:

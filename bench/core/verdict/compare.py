@@ -146,15 +146,25 @@ def compare(
         decision = Decision.FAIL if crossed else Decision.INCONCLUSIVE
         return Comparison(decision=decision, reasons=(*crossed, *filter(None, [obstacle])))
 
-    confirmed = confirmation is not None and _explain_unusable(confirmation) is None
-    heads = [result, confirmation] if confirmation is not None and confirmed else [result]
+    return _compare_with_baseline(result, baseline, confirmation, noise)
+
+
+def _compare_with_baseline(
+    result: RunResult, baseline: Baseline, confirmation: RunResult | None, noise: Noise | None
+) -> Comparison:
+    """Judge a valid run against its comparable baseline runs."""
+    heads = [result]
+    if confirmation is not None and _explain_unusable(confirmation) is None:
+        heads.append(confirmation)
     runs = comparable_runs(result, baseline)
     speed = _compare_speed(heads, runs)
     metrics = _judge_runs(heads, runs, noise)
     against_pinned = _compare_with_pinned(heads, baseline, noise)
-    doubts = _doubts(noise, confirmation)
-    decision, reasons = _decide_with_context(_Evidence(crossed, metrics, against_pinned, speed, doubts))
-    if confirmed:
+    evidence = _Evidence(
+        crossed_thresholds(result), metrics, against_pinned, speed, _doubts(noise, confirmation)
+    )
+    decision, reasons = _decide_with_context(evidence)
+    if len(heads) > 1:
         reasons += _explain_unconfirmed(_judge_runs([result], runs, noise), metrics)
     counters, work = exact_changes(result.summary, [result.summary], runs)
     return Comparison(
@@ -166,7 +176,7 @@ def compare(
         newest_baseline_at=runs[-1].started_at,
         against_pinned=against_pinned,
         pinned_at=baseline.pinned.pinned_at if baseline.pinned and against_pinned else None,
-        confirmed_by=heads[1].provenance.run_id if confirmed else None,
+        confirmed_by=heads[1].provenance.run_id if len(heads) > 1 else None,
         machine=_machine_comparison(speed),
         counters=counters,
         work=work,

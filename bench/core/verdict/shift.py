@@ -85,21 +85,10 @@ def shift_from_baseline(
 ) -> Shift | None:
     """Return the shift of a run against its baseline, paired by prompt; None with too few runs.
 
-    Let r_i and x_i be the distance and the log workload time of baseline run i of n, d and x those of the
-    head, and b the slope of r on x (analysis of covariance: Fisher, 1932). Then the distance and its standard
-    error are
-
-        distance = d - b (x - mean(x_i))
-        s        = standard deviation of r_i - b (x_i - mean(x_i)), shrunk to its prior
-        error²   = s² (1 + 1/n) + (x - mean(x_i))² error(b)²
-
-    A confirmation run on the same machine is not independent of the first run. It makes d and x a mean, and
-    the standard error remains that of one run.
-
     Args:
         key: The metric.
-        heads: Values of the run and of its confirmation run; empty if a run has none.
-        base: Values of the baseline's runs; empty if a run has none.
+        heads: Values of the run and of its confirmation run; empty if a run has no value.
+        base: Values of the baseline's runs; empty if a run has no value.
         prior: Measured spread between runs and its degrees of freedom.
         speed: Machine speed of all runs; None disables the correction.
     """
@@ -108,10 +97,27 @@ def shift_from_baseline(
         speed = MachineSpeed(head_log_times=(0.0,) * len(heads), base_log_times=(0.0,) * len(base))
     head_side = _measure_side(key, heads, speed.head_log_times, reference)
     base_side = _measure_side(key, base, speed.base_log_times, reference)
-    count = len(base_side.distances)
-    if count < MIN_RUNS or not head_side.distances:
+    if len(base_side.distances) < MIN_RUNS or not head_side.distances:
         return None
+    base_value = stats.typical(list(reference.values()), metric(key).smallest_change)
+    return _estimate_shift(key, base_value, head_side, base_side, prior)
 
+
+def _estimate_shift(
+    key: str, base_value: float, head_side: _Side, base_side: _Side, prior: tuple[float, int] | None
+) -> Shift:
+    """Estimate the shift by an analysis of covariance (Fisher, 1932).
+
+    Let r_i and x_i be the distance and the log workload time of baseline run i of n, d and x those of the
+    head, and b the slope of r on x. Then the distance and its standard error are
+
+        distance = d - b (x - mean(x_i))
+        s        = standard deviation of r_i - b (x_i - mean(x_i)), shrunk to its prior
+        error²   = s² (1 + 1/n) + (x - mean(x_i))² error(b)²
+
+    A confirmation run on the same machine is not independent of the first run. It makes d and x a mean, and
+    the standard error remains that of one run.
+    """
     slope = workload_slope(base_side.log_times, base_side.distances)
     mean_log_time = _mean(base_side.log_times)
     log_slowdown = _mean(head_side.log_times) - mean_log_time
@@ -120,11 +126,11 @@ def shift_from_baseline(
 
     prior_sd, prior_df = prior or (CORRECTED_PRIOR_SD if slope else PRIOR_SD, PRIOR_DF)
     spread, df = stats.shrunk_sd(base_distances, prior_sd, prior_df)
-    prediction_error = spread * math.sqrt(1.0 + 1.0 / count)
+    prediction_error = spread * math.sqrt(1.0 + 1.0 / len(base_distances))
     correction_error = log_slowdown * slope_error(slope, base_side.log_times, spread)
     return Shift(
         key=key,
-        base=stats.typical(list(reference.values()), metric(key).smallest_change),
+        base=base_value,
         head=_mean(head_side.typical),
         distance=_mean(head_distances),
         standard_error=math.hypot(prediction_error, correction_error),
