@@ -48,5 +48,5 @@ def test_slower_machines_are_no_drift(
     baseline = machines_baseline(workload_factors=None if workload_factor else (None,) * len(MACHINES))
     pinned = pin(baseline, reason="release", by="Tess Ter", at=NOON).pinned
     judged = trend(on_machines(slower, version, workload_factor), pinned)
-    assert [row.key for row in judged.against_pinned] == drifted.split()
+    assert [row.key for row in judged.drifted] == drifted.split()
     assert (judged.decision is Decision.FAIL) == bool(drifted)

@@ -17,74 +17,76 @@ from tests.factories import (
 E2E = "e2e_ms"
 
 
-def course(page: TrendPage, key: str = E2E) -> MetricHistory:
-    """One metric of a page."""
-    return next(each for each in page.metrics if each.key == key)
+def metric_history(page: TrendPage, key: str = E2E) -> MetricHistory:
+    """Return the history of one metric of a page."""
+    return next(metric for metric in page.metrics if metric.key == key)
 
 
-def anchored(baseline: Baseline, **parts: object) -> Baseline:
-    """The baseline with an anchor whose runs are those of a baseline."""
+def with_pinned_baseline(baseline: Baseline, **parts: object) -> Baseline:
+    """Return the baseline with a pinned baseline of three slower runs."""
     runs = make_baseline([1.1, 1.2, 1.3], **parts).runs
     pinned = PinnedBaseline(runs=runs, pinned_at=NOON, pinned_by="Tess Ter", reason="release 2.0")
     return baseline.model_copy(update={"pinned": pinned})
 
 
-def test_a_course_has_each_run_and_its_level() -> None:
-    """Values as they were measured, and the level before and after the change point."""
+def test_a_metric_history_has_each_run_and_its_level() -> None:
+    """It has the measured values, and the level before and after the change point."""
     history = make_history([1.0] * 20 + [1.3] * 12)
     page = trend_page(history)
-    found = course(page)
-    (change,) = found.change_points
-    assert found.values == tuple(each.figures[E2E] for each in history)
-    assert found.levels == (change.before,) * change.position + (change.after,) * (32 - change.position)
+    e2e = metric_history(page)
+    (change,) = e2e.change_points
+    assert e2e.values == tuple(point.figures[E2E] for point in history)
+    assert e2e.levels == (change.before,) * change.position + (change.after,) * (32 - change.position)
     assert (page.where, page.newest, page.older) == ("embedded/simulated/quick", history[-1], 0)
     assert page.trend == trend(history)
-    assert [each.key for each in page.metrics] == [each.key for each in page.trend.metrics]
+    assert [metric.key for metric in page.metrics] == [metric.key for metric in page.trend.metrics]
 
 
-def test_a_run_that_lacks_a_metric_has_a_hole() -> None:
-    """Absent is None, never 0."""
+def test_a_run_without_a_metric_has_no_value() -> None:
+    """A missing value is None, not 0."""
     history = [make_point(number) for number in range(4)]
     lacking = history[1].model_copy(update={"figures": {E2E: 500.0}})
-    found = course(trend_page([history[0], lacking, *history[2:]]), "tier.queue_ms")
-    assert found.values == (40.0, None, 40.0, 40.0)
-    assert found.levels == (40.0,) * 4
+    queue = metric_history(trend_page([history[0], lacking, *history[2:]]), "tier.queue_ms")
+    assert queue.values == (40.0, None, 40.0, 40.0)
+    assert queue.levels == (40.0,) * 4
 
 
-def test_the_band_is_that_of_the_baseline_and_the_line_that_of_the_anchor() -> None:
-    """From the least to the most that is typical of its runs, and the median of the pinned ones."""
+def test_a_metric_history_shows_the_baseline_and_the_pinned_baseline() -> None:
+    """The band is the typical range of the baseline, and the line is the median of the pinned baseline."""
     baseline = make_baseline([1.0, 1.02, 0.98], failed=(1,))
-    page = trend_page([make_point(number) for number in range(3)], anchored(baseline))
-    found, success = course(page), course(page, SUCCESS)
-    assert found.band is not None
-    assert found.pinned is not None
-    assert found.band.high / found.band.low == pytest.approx(1.02 / 0.98, rel=0.01)
-    assert found.band.runs == 3
-    assert found.band.low < found.band.high < found.pinned
+    page = trend_page([make_point(number) for number in range(3)], with_pinned_baseline(baseline))
+    e2e, success = metric_history(page), metric_history(page, SUCCESS)
+    assert e2e.band is not None
+    assert e2e.pinned is not None
+    assert e2e.band.high / e2e.band.low == pytest.approx(1.02 / 0.98, rel=0.01)
+    assert e2e.band.runs == 3
+    assert e2e.band.low < e2e.band.high < e2e.pinned
     assert success.band is not None
     assert success.band.low == success.band.high == pytest.approx(0.99)
 
 
-def test_what_does_not_compare_is_no_band() -> None:
-    """Neither a baseline nor an anchor of another load, nor a metric that its runs lack."""
+def test_an_incomparable_baseline_has_no_band() -> None:
+    """A baseline of another load, and a metric that the baseline lacks, have no band and no line."""
     other = make_fingerprint(work_digest="e" * 64)
     history = [make_point(number, figures={E2E: 500.0, "tier.rerank_ms": 9.0}) for number in range(3)]
-    unlike = trend_page(history, anchored(make_baseline([1.0] * 5, fingerprint=other), fingerprint=other))
-    assert course(unlike).band is None
-    assert course(unlike).pinned is None
-    assert course(trend_page(history, make_baseline()), "tier.rerank_ms").band is None
-    assert course(trend_page(history, make_baseline())).pinned is None
+    incomparable = trend_page(
+        history, with_pinned_baseline(make_baseline([1.0] * 5, fingerprint=other), fingerprint=other)
+    )
+    assert metric_history(incomparable).band is None
+    assert metric_history(incomparable).pinned is None
+    assert metric_history(trend_page(history, make_baseline()), "tier.rerank_ms").band is None
+    assert metric_history(trend_page(history, make_baseline())).pinned is None
 
 
-def test_a_long_history_is_cut_and_what_is_left_out_counted() -> None:
-    """The newest runs are shown, however many there are."""
+def test_a_long_history_shows_its_newest_runs() -> None:
+    """The page shows the newest runs and the number of older runs."""
     page = trend_page([make_point(number) for number in range(MAX_TREND_RUNS + 30)])
     assert (len(page.runs), page.older) == (MAX_TREND_RUNS, 30)
     assert page.runs[0].run_id == "run-030"
 
 
-def test_what_machines_did_is_taken_out_of_what_is_shown() -> None:
-    """The values are those that are judged: of slower machines no slower, where controls say so."""
+def test_shown_values_are_corrected_by_the_machine_speed() -> None:
+    """With a reference workload, a slower machine does not show as slower values."""
     workload_factors = [1.0 + 0.02 * (number % 5) + 0.3 * (number >= 15) for number in range(30)]
     real = make_fingerprint(simulated=False)
     runs = [
@@ -96,5 +98,5 @@ def test_what_machines_did_is_taken_out_of_what_is_shown() -> None:
         )
         for number, workload_factor in enumerate(workload_factors)
     ]
-    known = [each for each in course(trend_page(runs)).values if each is not None]
-    assert max(known) / min(known) < 1.1
+    values = [value for value in metric_history(trend_page(runs)).values if value is not None]
+    assert max(values) / min(values) < 1.1

@@ -7,12 +7,12 @@ from bench.core.samples.samples import Samples
 from tests.factories import make_recording, make_run, make_sample, make_scenario, make_spec
 
 
-def pair(number: int, target_ms: float, beside_ms: float, **compare_with: object) -> list[RequestSample]:
+def pair(number: int, target_ms: float, other_ms: float, **compare_with: object) -> list[RequestSample]:
     """One message of one VU to both targets; the service time is 1 ms less than the latency."""
     usual = {"vu": 0, "prompt": "greeting", "at_s": float(number)}
     first = make_sample(2 * number, iteration=2 * number, arm=0, latency_ms=target_ms + 1, **usual)
     other = make_sample(
-        2 * number + 1, iteration=2 * number + 1, arm=1, latency_ms=beside_ms + 1, **usual | compare_with
+        2 * number + 1, iteration=2 * number + 1, arm=1, latency_ms=other_ms + 1, **usual | compare_with
     )
     return [first, other]
 

@@ -66,5 +66,5 @@ def test_a_recovery_limit_is_a_threshold(after_ms: float, crossed: bool) -> None
 
 def test_a_recovery_limit_needs_cancellations() -> None:
     """A limit without a phase of cancellations between two phases without is an error in the file."""
-    with pytest.raises(ValidationError, match="between two without"):
+    with pytest.raises(ValidationError, match="between two phases without it"):
         make_scenario(phases=[CALM, LEFT], recovery_ratio=2.0)
