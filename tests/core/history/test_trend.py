@@ -194,7 +194,7 @@ def test_too_few_runs_are_inconclusive() -> None:
     assert headline(one) == f"Cannot tell: the history has 1 comparable run, {MIN_TREND_RUNS} are needed."
     few = trend(make_history([1.0] * 6 + [9.0] * 5))
     assert (few.decision, at(few)) == (Decision.INCONCLUSIVE, [])
-    assert "11 runs compare" in headline(few)
+    assert "11 comparable runs" in headline(few)
     assert "bench ci history add" in next_step(few)
 
 
