@@ -124,9 +124,9 @@ def _write(result: RunResult, recording: Recording, home: Path) -> None:
 
 def _pages(file: Path) -> Iterator[SampleLog]:
     log = SampleLog()
-    for number, each in enumerate(_read_lines(file), 1):
+    for number, line in enumerate(_read_lines(file), 1):
         try:
-            log.append(_REQUEST.validate_json(each))
+            log.append(_REQUEST.validate_json(line))
         except (ValidationError, OverflowError, TypeError) as error:
             raise StoreError(f"{file}: line {number} is not a request", "was it edited?") from error
         if len(log) == _PAGE:
@@ -139,8 +139,8 @@ def _pages(file: Path) -> Iterator[SampleLog]:
 def _read_lines(file: Path) -> Iterator[bytes]:
     try:
         with gzip.open(file) as unpacked:
-            while each := unpacked.readline(_LONGEST_LINE):
-                yield each
+            while line := unpacked.readline(_LONGEST_LINE):
+                yield line
     except FileNotFoundError as error:
         raise StoreError(
             f"there are no requests at {file}",

@@ -74,11 +74,11 @@ def explain(action: str, output: str) -> BenchError:
         output: Text that the program wrote to stderr.
     """
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    for known in _KNOWN_ERRORS:
+    for known_error in _KNOWN_ERRORS:
         for line in lines:
-            if re.search(known.pattern, line, re.IGNORECASE):
-                message = f"cannot {action}: {known.problem}: {_shorten(line)}"
-                return known.error(message, known.hint)
+            if re.search(known_error.pattern, line, re.IGNORECASE):
+                message = f"cannot {action}: {known_error.problem}: {_shorten(line)}"
+                return known_error.error(message, known_error.hint)
     last = next((line for line in reversed(lines) if not _is_help(line)), "docker printed no message")
     return TargetError(f"cannot {action}: {_shorten(last)}", "run docker info and docker compose config")
 
