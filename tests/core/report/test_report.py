@@ -150,7 +150,7 @@ def test_a_regression_without_a_slower_tier_names_no_tier() -> None:
 
 
 def test_a_regression_of_a_tier_alone_is_named_as_such() -> None:
-    """The headline says that the total response time did not regress."""
+    """The headline adds that the total response time did not regress."""
     metrics = (
         row("e2e_ms", Verdict.UNCHANGED, change=12.0),
         tier("agent", Verdict.REGRESSED, base=40.0, head=60.0, change=20.0, change_ratio=0.5),
@@ -316,7 +316,7 @@ def test_less_unattributed_time_is_no_gain() -> None:
 
 
 def test_no_success_as_before_is_a_complete_headline() -> None:
-    """The headline says that no request succeeded, in the run and in its baseline."""
+    """The headline states that no request succeeded, in the run and in its baseline."""
     failed = run_at(failed=range(100), spec=make_spec(make_scenario(thresholds={})))
     run_report = report(failed, without_success())
     assert run_report.headline == "No regression. No request succeeded, as before."

@@ -65,7 +65,7 @@ def test_one_scenario_is_counted_in_the_singular() -> None:
 
 
 def test_the_worst_scenario_decides_and_comes_first() -> None:
-    """One certain regression fails the suite, whatever the other scenarios do."""
+    """One certain regression fails the suite, even if all other scenarios pass."""
     suite = judge_suite(reports([1.0, 2.0, 0.99], make_baseline()))
     assert suite.decision is Decision.FAIL
     assert suite.headline == "1 of 3 scenarios failed: medium."

@@ -21,9 +21,7 @@ def test_a_counter_that_restarts_is_continued() -> None:
 
 
 def test_unknown_values_are_none_not_zero() -> None:
-    """A process has no memory limit and no network counters, so these stay None; a missing reading is
-    skipped.
-    """
+    """A process has neither a memory limit nor network counters; missing readings are skipped."""
     summary = summarise_resources(
         [_sample(0), _sample(1, read_bytes=4), _sample(2), _sample(3, read_bytes=9)]
     )

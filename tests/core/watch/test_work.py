@@ -77,9 +77,7 @@ def test_work_changed_only_if_all_runs_agree() -> None:
 
 
 def test_bytes_are_compared_for_equal_numbers_of_messages_only() -> None:
-    """Bytes per message are compared only if both runs sent the same number of messages; calls are always
-    compared.
-    """
+    """Calls are always compared, bytes only if both runs sent the same number of messages."""
     base = [Work(50, {"bytes": 412.34, "calls": 1.0})] * 5
     assert changed_work([Work(49, {"bytes": 410.0, "calls": 1.0})], base) == ()
     (change,) = changed_work([Work(50, {"bytes": 412.36, "calls": 1.0})], base)
