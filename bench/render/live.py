@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.core.load.progress import RECENT_S, Progress, Waits
+from bench.core.load.progress import RECENT_S, Progress, ResponseTimes
 from bench.core.samples.sample import ResourceSample
 from bench.core.values import wording
 from bench.core.values.escape import escape_terminal
@@ -35,8 +35,8 @@ def screen(name: str, progress: Progress) -> tuple[str, ...]:
         _line("success", *_success(progress)),
         "",
         _line("response time", "p50", "p95"),
-        _line("so far", *_percentiles(progress.waits)),
-        _line(f"last {RECENT_S:.0f} s", *_percentiles(progress.recent)),
+        _line("so far", *_percentiles(progress.all_times)),
+        _line(f"last {RECENT_S:.0f} s", *_percentiles(progress.recent_times)),
         *_processes(progress.resources),
     )
 
@@ -61,7 +61,7 @@ def _success(progress: Progress) -> tuple[str, str]:
     return wording.percent(ratio), f"{wording.percent(recent_ratio)} in the last {RECENT_S:.0f} s"
 
 
-def _percentiles(waits: Waits) -> tuple[str, str]:
+def _percentiles(waits: ResponseTimes) -> tuple[str, str]:
     return wording.duration(waits.p50_ms), wording.duration(waits.p95_ms)
 
 

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.core.load.progress import Progress, Waits
+from bench.core.load.progress import Progress, ResponseTimes
 from bench.core.samples.sample import GENERATOR, HOST
 from bench.render.live import progress_line, screen
 from tests.factories import make_use
@@ -26,8 +26,8 @@ NOW = Progress(
     in_flight=4,
     recent_rps=102.4,
     recent_failed_ratio=0.05,
-    waits=Waits(609.0, 818.2),
-    recent=Waits(612.0, 12_000.0),
+    all_times=ResponseTimes(609.0, 818.2),
+    recent_times=ResponseTimes(612.0, 12_000.0),
     resources=PROCESSES,
 )
 SCREENS = {

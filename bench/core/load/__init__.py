@@ -1,1 +1,1 @@
-"""The load: its plan, active VUs, progress, and when it stops."""
+"""The load: its plan, active VUs, bands of similar loads, and the progress of a run."""

@@ -1,4 +1,4 @@
-"""Loads that a run had, put together to a few that can be compared."""
+"""Bands of similar loads: few enough to compare, each with enough requests."""
 
 from itertools import pairwise
 
@@ -7,51 +7,71 @@ import numpy.typing as npt
 
 from bench.core.load.active_vus import Counts
 
-# Of fewer requests the 95th percentile could only be the largest.
+# With fewer requests, the 95th percentile would be the largest value.
 FEWEST_REQUESTS = 20
 MOST_BANDS = 8
-# Loads that differ by less are one.
+# Neighbouring bands whose largest and smallest load differ by a smaller factor are merged.
 LEAST_WIDTH = 1.2
-# So many loads are first told apart; of many more, most have a handful of requests.
+# Number of loads before merging. With many more, most loads would have a handful of requests.
 _FINE = 256
 Bands = npt.NDArray[np.uint8]
 
 
 def tops(vus: Counts) -> Counts:
-    """The most users of each band: few bands, far enough from each other, each of enough requests.
+    """Return the largest load of each band, from the smallest band to the largest.
 
-    Where requests are few they are put to the neighbour with fewer; then neighbours are put together that are
-    nearly the same load, the nearest first.
+    A band with too few requests is merged with the neighbour that has fewer. Then the most similar neighbours
+    are merged, until at most `MOST_BANDS` bands remain and all of them are `LEAST_WIDTH` apart.
 
     Args:
-        vus: Of each request; at least one.
+        vus: Active VUs at each request; at least one request.
     """
-    values, sizes = np.unique(vus, return_counts=True)
-    if len(values) > _FINE:
-        part = np.floor((np.cumsum(sizes) - sizes) * (_FINE / len(vus)))
-        last = np.append(part[1:] != part[:-1], values=True)
-        starts = np.append(0, np.flatnonzero(last)[:-1] + 1)
-        loads = [*zip(values[starts].tolist(), values[last].tolist(), strict=True)]
-        counts = np.add.reduceat(sizes, starts).tolist()
-    else:
-        loads, counts = [(value, value) for value in values.tolist()], sizes.tolist()
-
-    def unite(lower: int) -> None:
-        counts[lower : lower + 2] = [counts[lower] + counts[lower + 1]]
-        loads[lower : lower + 2] = [(loads[lower][0], loads[lower + 1][1])]
-
-    while len(counts) > 1 and min(counts) < FEWEST_REQUESTS:
-        thin = counts.index(min(counts))
-        compare_with = [number for number in (thin - 1, thin + 1) if 0 <= number < len(counts)]
-        unite(min(thin, min(compare_with, key=counts.__getitem__)))
-    while len(loads) > 1:
-        widths = [upper[1] / lower[0] for lower, upper in pairwise(loads)]
-        if len(loads) <= MOST_BANDS and min(widths) >= LEAST_WIDTH:
+    bands = _MergedBands(*_list_loads(vus))
+    while len(bands.counts) > 1 and min(bands.counts) < FEWEST_REQUESTS:
+        smallest = bands.counts.index(min(bands.counts))
+        neighbours = [number for number in (smallest - 1, smallest + 1) if 0 <= number < len(bands.counts)]
+        neighbour = min(neighbours, key=bands.counts.__getitem__)
+        bands.merge_with_next(min(smallest, neighbour))
+    while len(bands.loads) > 1:
+        widths = [upper[1] / lower[0] for lower, upper in pairwise(bands.loads)]
+        if len(bands.loads) <= MOST_BANDS and min(widths) >= LEAST_WIDTH:
             break
-        unite(widths.index(min(widths)))
-    return np.array([most for _, most in loads], dtype=np.int32)
+        bands.merge_with_next(widths.index(min(widths)))
+    return np.array([largest for _, largest in bands.loads], dtype=np.int32)
 
 
-def band_of(vus: Counts, most: Counts) -> Bands:
-    """The number of each load's band, from 0; whatever is more than all is in the last one."""
-    return np.searchsorted(most[:-1], vus, side="left").astype(np.uint8)
+def band_of(vus: Counts, largest_loads: Counts) -> Bands:
+    """Return the number of each load's band, from 0. Loads above all bands belong to the last one."""
+    return np.searchsorted(largest_loads[:-1], vus, side="left").astype(np.uint8)
+
+
+class _MergedBands:
+    """Bands that are merged step by step.
+
+    Args:
+        loads: Smallest and largest load of each band.
+        counts: Number of requests of each band.
+    """
+
+    def __init__(self, loads: list[tuple[int, int]], counts: list[int]) -> None:
+        self.loads = loads
+        self.counts = counts
+
+    def merge_with_next(self, lower: int) -> None:
+        """Merge a band with the next larger one."""
+        upper = lower + 1
+        self.counts[lower : upper + 1] = [self.counts[lower] + self.counts[upper]]
+        self.loads[lower : upper + 1] = [(self.loads[lower][0], self.loads[upper][1])]
+
+
+def _list_loads(vus: Counts) -> tuple[list[tuple[int, int]], list[int]]:
+    """Return the distinct loads and their requests; more than `_FINE` loads are merged to about that many."""
+    values, sizes = np.unique(vus, return_counts=True)
+    if len(values) <= _FINE:
+        return [(value, value) for value in values.tolist()], sizes.tolist()
+    requests_before = np.cumsum(sizes) - sizes
+    part = np.floor(requests_before * (_FINE / len(vus)))
+    is_last = np.append(part[1:] != part[:-1], values=True)
+    starts = np.append(0, np.flatnonzero(is_last)[:-1] + 1)
+    smallest, largest = values[starts].tolist(), values[is_last].tolist()
+    return list(zip(smallest, largest, strict=True)), np.add.reduceat(sizes, starts).tolist()

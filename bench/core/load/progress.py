@@ -1,4 +1,4 @@
-"""How far a run is, from requests as they end: what people look at while they wait."""
+"""The progress of a run, from requests as they end. People watch it while they wait."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -14,12 +14,13 @@ from bench.core.samples.samples import Samples
 from bench.core.values.histogram import Histogram
 
 RECENT_S = 10.0
-_WAITED = METRICS["e2e_ms"]
+_RESPONSE_TIME = METRICS["e2e_ms"]
+_PERCENTILES = (50, 95)
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
-    """Response times in milliseconds, of answers that succeeded; None when there are none."""
+class ResponseTimes:
+    """Percentiles of the response times of successful requests, in milliseconds; None without requests."""
 
     p50_ms: float | None = None
     p95_ms: float | None = None
@@ -27,74 +28,73 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is. What is not known is None.
-
-    Attributes:
-        elapsed_s: Since the first request was due, in seconds.
-        planned_s: How long it takes in all; None when requests end it, not time.
-        finished: Requests that were answered or failed.
-        failed: Those of them that did not succeed.
-        vus: Virtual users that are there now; None where the load is a rate.
-        in_flight: Requests under way, as the load generators said last.
-        recent_rps: Requests that ended per second, in the last ten seconds.
-        recent_failed_ratio: The share of them that did not succeed.
-        waits: Response times so far, to one per cent.
-        recent: Those of the last ten seconds.
-        resources: The newest sample of each process.
-    """
+    """The progress of a run. Unknown values are None."""
 
     elapsed_s: float
+    """Time since the first request was due, in seconds."""
     planned_s: float | None
+    """Planned duration of the run in seconds; None if a number of requests ends it."""
     finished: int
+    """Requests that were answered or failed."""
     failed: int
+    """Requests of `finished` that did not succeed."""
     vus: int | None = None
+    """Active VUs by the plan; None for an arrival rate."""
     in_flight: int | None = None
+    """Requests in flight, as the load generators reported last."""
     recent_rps: float | None = None
+    """Requests that ended per second, in the last `RECENT_S` seconds."""
     recent_failed_ratio: float | None = None
-    waits: Waits = Waits()
-    recent: Waits = Waits()
+    """Share of these requests that did not succeed."""
+    all_times: ResponseTimes = ResponseTimes()
+    """Response times so far, to 1 %."""
+    recent_times: ResponseTimes = ResponseTimes()
+    """Response times of the last `RECENT_S` seconds."""
     resources: tuple[ResourceSample, ...] = ()
+    """Newest sample of each process."""
 
     @property
     def left_s(self) -> float | None:
-        """How long it still takes, but for the last answers; None when that is not known."""
+        """Seconds until the planned end, 0 after it; None if the end is unknown."""
         return None if self.planned_s is None else max(0.0, self.planned_s - self.elapsed_s)
 
 
 @dataclass(frozen=True, slots=True)
-class _Ended:
-    """Requests that ended together: the last moment of them, how many, and what the successful waited."""
-
+class _EndedTogether:
     at_s: float
+    """Time at which the last of these requests ended."""
     finished: int
     failed: int
-    waits_ms: Floats
+    times_ms: Floats
+    """Response times of the successful ones."""
 
 
 class ProgressWatch:
-    """Counts requests as they end. It keeps those of the last seconds, and a histogram of all."""
+    """Count requests as they end. It keeps those of the last seconds, and a histogram of all."""
 
     def __init__(self) -> None:
         self.finished = 0
         self.failed = 0
         self._all = Histogram()
-        self._recent: deque[_Ended] = deque()
+        self._recent: deque[_EndedTogether] = deque()
 
     def add(self, samples: Samples) -> None:
-        """Take requests that are over; those that we took back do not count."""
+        """Add requests that have ended. Cancelled requests do not count."""
         counted = samples.without_cancelled()
         if not len(counted):
             return
-        waits_ms = _WAITED.values(counted)[counted.column("arm") == 0]
-        ended = _Ended(
+        is_target = counted.column("arm") == 0
+        times_ms = _RESPONSE_TIME.values(counted)[is_target]
+        succeeded = int(counted.has_outcome(Outcome.OK).sum())
+        ended = _EndedTogether(
             at_s=float(counted.column("finished_s").max()),
             finished=len(counted),
-            failed=len(counted) - int(counted.has_outcome(Outcome.OK).sum()),
-            waits_ms=waits_ms[~np.isnan(waits_ms)],
+            failed=len(counted) - succeeded,
+            times_ms=times_ms[~np.isnan(times_ms)],
         )
         self.finished += ended.finished
         self.failed += ended.failed
-        self._all.add(ended.waits_ms)
+        self._all.add(ended.times_ms)
         self._recent.append(ended)
 
     def progress(
@@ -106,12 +106,12 @@ class ProgressWatch:
         in_flight: int | None = None,
         resources: tuple[ResourceSample, ...] = (),
     ) -> Progress:
-        """How far the run is now; the arguments are what requests do not tell (see `Progress`)."""
+        """Return the progress now. The arguments are values that requests do not have; see `Progress`."""
         while self._recent and self._recent[0].at_s < elapsed_s - RECENT_S:
             self._recent.popleft()
-        finished = sum(window.finished for window in self._recent)
-        failed = sum(window.failed for window in self._recent)
-        over_s = min(RECENT_S, elapsed_s)
+        finished = sum(ended.finished for ended in self._recent)
+        failed = sum(ended.failed for ended in self._recent)
+        window_s = min(RECENT_S, elapsed_s)
         return Progress(
             elapsed_s=elapsed_s,
             planned_s=planned_s,
@@ -119,37 +119,48 @@ class ProgressWatch:
             failed=self.failed,
             vus=vus,
             in_flight=in_flight,
-            recent_rps=finished / over_s if over_s > 0 else None,
+            recent_rps=finished / window_s if window_s > 0 else None,
             recent_failed_ratio=failed / finished if finished else None,
-            waits=_so_far(self._all),
-            recent=_exactly([window.waits_ms for window in self._recent]),
+            all_times=_estimate(self._all),
+            recent_times=_calculate([ended.times_ms for ended in self._recent]),
             resources=resources,
         )
 
 
-def _so_far(waits: Histogram) -> Waits:
-    return Waits(waits.quantile_ms(0.5), waits.quantile_ms(0.95)) if waits.count else Waits()
+def _estimate(times: Histogram) -> ResponseTimes:
+    if not times.count:
+        return ResponseTimes()
+    return ResponseTimes(times.quantile_ms(0.5), times.quantile_ms(0.95))
 
 
-def _exactly(waits_ms: list[Floats]) -> Waits:
-    values = np.concatenate(waits_ms) if waits_ms else np.empty(0)
-    return Waits(*map(float, np.percentile(values, (50, 95)))) if len(values) else Waits()
+def _calculate(times_ms: list[Floats]) -> ResponseTimes:
+    values_ms = np.concatenate(times_ms) if times_ms else np.empty(0)
+    if not len(values_ms):
+        return ResponseTimes()
+    p50_ms, p95_ms = np.percentile(values_ms, _PERCENTILES)
+    return ResponseTimes(float(p50_ms), float(p95_ms))
 
 
 class PlannedVus:
-    """How many virtual users are there, by the plan.
+    """The number of active VUs by the plan.
 
     Args:
-        plan: Whole, not a share of it.
+        plan: Plan of the whole load, not of a share.
     """
 
     def __init__(self, plan: RunPlan) -> None:
         self._plan = plan
         self._phase: int | None = None
-        self._starts_s = self._ends_s = np.empty(0)
+        self._starts_s = np.empty(0)
+        self._ends_s = np.empty(0)
 
     def at(self, phase: int, at_s: float) -> int | None:
-        """How many are there so many seconds after the stage of that number began; None for a rate."""
+        """Return the number of active VUs; None for an arrival rate.
+
+        Args:
+            phase: Index of the phase.
+            at_s: Time since the start of the phase, in seconds.
+        """
         if isinstance(self._plan.phases[phase], OpenLoop):
             return None
         if phase != self._phase:
@@ -157,7 +168,6 @@ class PlannedVus:
             self._starts_s = np.sort([span.start_s for span in spans])
             self._ends_s = np.sort([span.end_s for span in spans])
             self._phase = phase
-        come, gone = (
-            np.searchsorted(moments_s, at_s, side="right") for moments_s in (self._starts_s, self._ends_s)
-        )
-        return int(come - gone)
+        started = np.searchsorted(self._starts_s, at_s, side="right")
+        ended = np.searchsorted(self._ends_s, at_s, side="right")
+        return int(started - ended)

@@ -12,7 +12,7 @@ from bench.core.config.scenario import Scenario
 from bench.core.limits.expression import Expression, upper_limit
 from bench.core.limits.judge import ThresholdResult, judge_values
 from bench.core.limits.threshold import Threshold
-from bench.core.load.active_vus import ActiveVus, Counts, active_vus, requests_count
+from bench.core.load.active_vus import ActiveVus, Counts, active_vus, counts_requests
 from bench.core.load.bands import Bands, band_of, tops
 from bench.core.load.plan import RunPlan
 from bench.core.run.percentiles import unreliable_percentiles
@@ -150,7 +150,7 @@ def bottleneck(samples: Samples, plan: RunPlan, scenario: Scenario, elapsed_s: f
     limits = load_limits(scenario)
     load = active.at(answered.column("scheduled_s"))
     bands = _make_bands(answered, active, load, limits)
-    open_loop = requests_count(plan, samples)
+    open_loop = counts_requests(plan, samples)
     return Bottleneck(
         load_unit="requests in flight" if open_loop else "vus",
         bands=bands,
@@ -219,7 +219,7 @@ def _make_bands(
     sizes = banded.sizes()
     successes = banded.successes()
     finished_s = samples.column("finished_s")[samples.has_outcome(Outcome.OK)]
-    rps = _response_rates(active.while_asking(), finished_s, largest_loads)
+    rps = _response_rates(active.while_sending(), finished_s, largest_loads)
     shares = _tier_shares(banded)
     judged = _judge_limits(banded, successes, limits)
     latencies_ms = banded.values("e2e_ms")

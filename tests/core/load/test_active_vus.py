@@ -20,90 +20,98 @@ SPIKE = {
 
 
 def plan_of(*phases: dict[str, Any]) -> RunPlan:
-    """The plan of these stages."""
+    """Return the plan of these phases."""
     return plan(make_spec(make_scenario(phases=list(phases))))
 
 
 def at(found: ActiveVus | None, *moments_s: float) -> list[int]:
-    """How many were there at each moment."""
+    """Return the number of active VUs at each moment."""
     assert found is not None
     return [int(count) for count in found.at(np.array(moments_s))]
 
 
-def asked(vu: int, at_s: float, took_s: float, iteration: int = 0, **changes: Any) -> RequestSample:
-    """A request of a user."""
+def make_request(vu: int, at_s: float, took_s: float, iteration: int = 0, **changes: Any) -> RequestSample:
+    """Return a request of a VU."""
     return make_sample(vu=vu, iteration=iteration, at_s=at_s, latency_ms=1000 * took_s, **changes)
 
 
 def there(
     rows: Sequence[RequestSample], *phases: dict[str, Any], elapsed_s: float = 30.0
 ) -> ActiveVus | None:
-    """Who was there when these requests were sent."""
+    """Return the active VUs of these requests."""
     return active_vus(Samples.of(rows), plan_of(*phases), elapsed_s)
 
 
-def test_users_are_there_while_the_plan_says_so() -> None:
-    """A user who pauses is there, and one who comes later is not there before."""
-    found = there([asked(0, 100.0, 1.0), asked(1, 110.0, 1.0), asked(2, 110.0, 1.0)], SPIKE, elapsed_s=130.0)
+def test_vus_are_active_as_planned() -> None:
+    """A VU is active during its think time, and not before its start."""
+    found = there(
+        [make_request(0, 100.0, 1.0), make_request(1, 110.0, 1.0), make_request(2, 110.0, 1.0)],
+        SPIKE,
+        elapsed_s=130.0,
+    )
     assert at(found, 99.0, 100.0, 109.9, 110.0, 119.9, 120.5, 129.9, 130.5) == [0, 1, 1, 3, 3, 1, 1, 0]
 
 
-def test_a_user_stays_for_the_last_answer() -> None:
-    """Who waits for an answer is there, though the plan has no more requests of his."""
-    found = there([asked(0, 0.0, 1.0), asked(1, 10.0, 15.0), asked(2, 10.0, 1.0)], SPIKE)
+def test_a_vu_is_active_until_its_last_answer() -> None:
+    """A VU that waits for an answer is active after its planned end."""
+    found = there([make_request(0, 0.0, 1.0), make_request(1, 10.0, 15.0), make_request(2, 10.0, 1.0)], SPIKE)
     assert at(found, 22.0, 24.9, 25.1) == [2, 2, 1]
 
 
-def test_nobody_asks_after_the_stage() -> None:
-    """The time in which those who still wait are answered is told from the stage's own."""
-    found = there([asked(0, 0.0, 1.0), asked(1, 0.0, 1.0), asked(2, 29.0, 9.0)], FIXED, elapsed_s=38.0)
+def test_no_vu_sends_after_the_phase() -> None:
+    """The time after the planned end of a phase, in which the last answers arrive, is separate."""
+    found = there(
+        [make_request(0, 0.0, 1.0), make_request(1, 0.0, 1.0), make_request(2, 29.0, 9.0)],
+        FIXED,
+        elapsed_s=38.0,
+    )
     assert found is not None
     assert at(found, 29.9, 37.0) == [3, 1]
-    assert at(found.while_asking(), 29.9, 37.0) == [3, 0]
+    assert at(found.while_sending(), 29.9, 37.0) == [3, 0]
 
 
-def test_who_has_so_many_requests_leaves_after_the_last() -> None:
-    """Users of so many turns are there from the start to their last answer."""
+def test_a_vu_with_iterations_ends_after_the_last_one() -> None:
+    """A VU with a number of iterations is active from its start to its last answer."""
     iterations = {"executor": "per-vu-iterations", "vus": 2, "iterations": 2}
     rows = [
-        asked(0, 0.0, 1.0),
-        asked(1, 0.0, 4.0),
-        asked(0, 1.0, 1.0, iteration=1),
-        asked(1, 4.0, 1.0, iteration=1),
+        make_request(0, 0.0, 1.0),
+        make_request(1, 0.0, 4.0),
+        make_request(0, 1.0, 1.0, iteration=1),
+        make_request(1, 4.0, 1.0, iteration=1),
     ]
     assert at(there(rows, iterations), 0.5, 2.5, 4.5, 5.5) == [2, 1, 1, 0]
 
 
-def test_a_run_that_was_broken_off_has_nobody_after_its_end() -> None:
-    """Nobody is there after the run, and who would have come later never was."""
-    found = there([asked(0, 0.0, 1.0)], SPIKE, elapsed_s=5.0)
+def test_an_interrupted_run_has_no_active_vus_after_its_end() -> None:
+    """A VU whose start is after the end of the run is never active."""
+    found = there([make_request(0, 0.0, 1.0)], SPIKE, elapsed_s=5.0)
     assert at(found, 4.9, 5.1, 12.0) == [1, 0, 0]
 
 
-def test_stages_follow_one_another() -> None:
-    """Users of one stage are not counted in the next."""
-    rows = [asked(vu, 0.0, 1.0) for vu in range(3)]
-    rows.append(asked(0, 30.1, 1.0, phase=1))
+def test_phases_run_one_after_the_other() -> None:
+    """VUs of one phase are not counted in the next one."""
+    rows = [make_request(vu, 0.0, 1.0) for vu in range(3)]
+    rows.append(make_request(0, 30.1, 1.0, phase=1))
     found = there(rows, FIXED, FIXED | {"vus": 1}, elapsed_s=60.1)
     assert at(found, 15.0, 45.0) == [3, 1]
 
 
-def test_open_loops_count_requests_under_way() -> None:
-    """A request is there from when it was due to its end, and where a loop is open all are counted so."""
+def test_open_loops_count_requests_in_flight() -> None:
+    """A request counts from its planned start to its end, in all phases of the run."""
     rate = {"executor": "constant-arrival-rate", "rate": 1, "duration_s": 10}
-    rows = [asked(0, 0.0, 2.0), asked(1, 1.0, 2.0), asked(2, 2.5, 1.0)]
+    rows = [make_request(0, 0.0, 2.0), make_request(1, 1.0, 2.0), make_request(2, 2.5, 1.0)]
     assert at(there(rows, rate), 0.0, 1.5, 2.2, 2.5, 4.0) == [1, 2, 1, 2, 0]
 
 
-def test_several_runs_as_one_have_no_presence() -> None:
-    """When a user comes again, the plan does not say when."""
-    assert there([asked(0, 0.0, 1.0), asked(0, 40.0, 1.0)], FIXED) is None
+def test_several_runs_have_no_active_vus() -> None:
+    """If a VU starts twice, the plan does not have its second start."""
+    assert there([make_request(0, 0.0, 1.0), make_request(0, 40.0, 1.0)], FIXED) is None
 
 
 @pytest.mark.parametrize("number", [7, 8])
-def test_who_is_not_in_the_plan_is_there_for_his_requests(number: int) -> None:
-    """Requests of a user whom the plan does not know are counted all the same."""
-    found = there([asked(number, 1.0, 1.0), asked(number, 5.0, 1.0, iteration=1)], SPIKE)
+def test_an_unplanned_vu_is_active_during_its_requests(number: int) -> None:
+    """Requests of a VU that the plan does not have are counted too."""
+    found = there([make_request(number, 1.0, 1.0), make_request(number, 5.0, 1.0, iteration=1)], SPIKE)
     assert at(found, 0.5, 3.0, 6.5) == [0, 1, 0]
 
 
@@ -111,10 +119,10 @@ def test_who_is_not_in_the_plan_is_there_for_his_requests(number: int) -> None:
     st.lists(st.tuples(st.floats(0, 100), st.floats(0, 50)), min_size=1, max_size=40),
     st.lists(st.floats(0, 150), min_size=1, max_size=20),
 )
-def test_presence_is_what_counting_one_by_one_finds(
+def test_active_vus_equal_a_count_one_by_one(
     stays: list[tuple[float, float]], moments_s: list[float]
 ) -> None:
-    """At each moment there are as many as have come and not gone; the pieces fill the time."""
+    """At each moment the active VUs are those that started and did not end; the pieces cover the run."""
     starts_s = np.array([start for start, _ in stays])
     ends_s = starts_s + np.array([length for _, length in stays])
     found = ActiveVus(np.sort(starts_s), np.sort(ends_s), np.sort(ends_s))

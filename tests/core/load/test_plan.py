@@ -29,40 +29,40 @@ SECOND_DECK = ("long-migration", "file-upload", "greeting", "contact-form")
 
 
 def make_plan(vus: int = 10, prompts: int = 4, seed: int = 1, phases: int = 1) -> RunPlan:
-    """A plan of equal stages with pauses of five to seven seconds."""
+    """Return a plan of equal phases with think times of five to seven seconds."""
     phase = ConstantVus(executor="constant-vus", vus=vus, duration_s=30, think_time_s=(5, 7))
     names = tuple(f"message-{number}" for number in range(prompts))
     return RunPlan(seed=seed, phases=(phase,) * phases, deck=names)
 
 
 def request(plan_: RunPlan, phase: int, vu: int, iteration: int) -> Arrival:
-    """What a user of a closed loop sends at a turn."""
+    """Return the arrival of a VU of a closed loop at an iteration."""
     return next(islice(plan_.requests(phase, vu), iteration, None))
 
 
-def test_a_plan_is_made_of_the_scenario_and_its_messages() -> None:
-    """Seed, stages and the names of the messages are all that a plan needs."""
+def test_a_plan_has_the_values_of_the_scenario_and_its_messages() -> None:
+    """A plan consists of the seed, the phases and the ids of the messages."""
     spec = make_spec(make_scenario(seed=7))
     assert plan(spec) == RunPlan(seed=7, phases=spec.scenario.phases, deck=PROMPTS)
 
 
-def test_an_arrival_says_who_sends_what() -> None:
-    """An arrival carries the stage, user and turn that it was asked for."""
+def test_an_arrival_has_its_phase_vu_and_iteration() -> None:
+    """An arrival has the requested phase, VU and iteration."""
     arrival = request(make_plan(phases=2), 1, 3, 5)
     assert (arrival.phase, arrival.vu, arrival.iteration) == (1, 3, 5)
 
 
 @given(USERS, DECKS, SEEDS)
 def test_the_same_seed_gives_the_same_load(vus: int, prompts: int, seed: int) -> None:
-    """A plan is a pure function: two plans that are equal send the same."""
+    """A plan is a pure function: equal plans send the same requests."""
     one, other = make_plan(vus, prompts, seed), make_plan(vus, prompts, seed)
     places = [(0, vu, iteration) for iteration in range(5) for vu in range(vus)]
     assert [request(one, *place) for place in places] == [request(other, *place) for place in places]
 
 
 @given(USERS, DECKS, SEEDS, st.randoms(use_true_random=False))
-def test_the_order_of_asking_changes_nothing(vus: int, prompts: int, seed: int, random: Random) -> None:
-    """Arrivals are random access: users who answer in another order are sent the same."""
+def test_the_order_of_calls_changes_nothing(vus: int, prompts: int, seed: int, random: Random) -> None:
+    """Arrivals do not depend on the order in which VUs get their answers."""
     plan_ = make_plan(vus, prompts, seed, phases=2)
     places = [(phase, vu, iteration) for phase in range(2) for iteration in range(4) for vu in range(vus)]
     expected = {place: request(plan_, *place) for place in places}
@@ -72,7 +72,7 @@ def test_the_order_of_asking_changes_nothing(vus: int, prompts: int, seed: int, 
 
 @given(USERS, DECKS, SEEDS)
 def test_each_deck_holds_every_message_once(vus: int, prompts: int, seed: int) -> None:
-    """Dealt in turns over all users, each deck of messages holds every one of them exactly once."""
+    """Over all VUs, each deck contains every message exactly once."""
     plan_ = make_plan(vus, prompts, seed)
     iterations = -(-3 * prompts // vus)
     dealt = [request(plan_, 0, vu, iteration).prompt for iteration in range(iterations) for vu in range(vus)]
@@ -82,7 +82,7 @@ def test_each_deck_holds_every_message_once(vus: int, prompts: int, seed: int) -
 
 @given(USERS, DECKS, SEEDS)
 def test_all_messages_are_sent_equally_often_or_once_more(vus: int, prompts: int, seed: int) -> None:
-    """Wherever a run ends after a whole turn, no message was sent twice more often than another."""
+    """After any complete iteration, two messages differ by at most one in how often they were sent."""
     plan_ = make_plan(vus, prompts, seed)
     sent: Counter[str] = Counter(dict.fromkeys(plan_.deck, 0))
     for iteration in range(6):
@@ -91,8 +91,8 @@ def test_all_messages_are_sent_equally_often_or_once_more(vus: int, prompts: int
 
 
 @given(USERS, SEEDS, st.tuples(st.floats(0, 100), st.floats(0, 100)).map(sorted))
-def test_pauses_lie_between_the_shortest_and_the_longest(vus: int, seed: int, ends: list[float]) -> None:
-    """After the first turn each pause is in the stage's range."""
+def test_think_times_are_in_their_range(vus: int, seed: int, ends: list[float]) -> None:
+    """After the first iteration every think time is in the phase's range."""
     low, high = ends
     phase = ConstantVus(executor="constant-vus", vus=vus, duration_s=30, think_time_s=(low, high))
     plan_ = RunPlan(seed=seed, phases=(phase,), deck=("one",))
@@ -101,15 +101,15 @@ def test_pauses_lie_between_the_shortest_and_the_longest(vus: int, seed: int, en
 
 
 @given(USERS, SEEDS)
-def test_the_first_turn_has_no_pause(vus: int, seed: int) -> None:
-    """All users of a stage start at once."""
+def test_the_first_iteration_has_no_think_time(vus: int, seed: int) -> None:
+    """All VUs of a phase start at once."""
     plan_ = make_plan(vus, seed=seed, phases=2)
     assert all(request(plan_, phase, vu, 0).think_time_s == 0.0 for phase in range(2) for vu in range(vus))
 
 
 @given(SEEDS)
-def test_users_do_not_march_in_step(seed: int) -> None:
-    """Each user, turn and stage has a pause of its own: nobody is seeded alike."""
+def test_vus_have_different_think_times(seed: int) -> None:
+    """Each VU, iteration and phase has a seed of its own."""
     plan_ = make_plan(vus=10, seed=seed, phases=2)
     pauses = {
         request(plan_, phase, vu, iteration).think_time_s
@@ -121,7 +121,7 @@ def test_users_do_not_march_in_step(seed: int) -> None:
 
 
 def test_another_seed_gives_another_load() -> None:
-    """The seed decides on the order of messages and on the pauses."""
+    """The seed decides the order of messages and the think times."""
     one, other = make_plan(prompts=9, seed=1), make_plan(prompts=9, seed=2)
     places = [(0, vu, iteration) for iteration in range(1, 4) for vu in range(10)]
     assert [request(one, *at).prompt for at in places] != [request(other, *at).prompt for at in places]
@@ -135,8 +135,8 @@ def test_decks_are_shuffled_each_in_its_own_order() -> None:
     assert len(decks) == 8
 
 
-def test_a_seed_means_the_same_load_for_ever() -> None:
-    """Baselines are of a load: what seed 1 sends must not change with a version of this package."""
+def test_a_seed_has_the_same_load_in_every_version() -> None:
+    """Baselines depend on the load, so a new version of this package must not change it."""
     plan_ = plan(make_spec())
     first = [request(plan_, 0, vu, 0).prompt for vu in range(8)]
     assert first == [*FIRST_DECK, *SECOND_DECK]
@@ -149,12 +149,12 @@ def test_a_seed_means_the_same_load_for_ever() -> None:
 
 
 def make_open(phase: ConstantArrivalRate | RampingArrivalRate, seed: int = 1) -> RunPlan:
-    """A plan of one open loop."""
+    """Return a plan of one open loop."""
     return RunPlan(seed=seed, phases=(phase,), deck=("a", "b", "c"))
 
 
 def offsets(phase: ConstantArrivalRate | RampingArrivalRate, seed: int = 1) -> list[float]:
-    """When the requests of an open loop are due."""
+    """Return the times at which the requests of an open loop are due."""
     return [arrival.offset_s or 0.0 for arrival in make_open(phase, seed).arrivals(0)]
 
 
@@ -165,7 +165,7 @@ RAMP_RATES = st.integers(0, 10_000).map(lambda hundredths: hundredths / 100)
 
 @given(RATES, st.floats(0.5, 20.0))
 def test_an_even_rate_is_due_at_equal_distances(rate_rps: float, duration_s: float) -> None:
-    """A constant rate has its number of requests, each one distance after the other, inside the duration."""
+    """A constant rate has its number of requests, at equal distances, within the duration."""
     due = offsets(ConstantArrivalRate(executor="constant-arrival-rate", rate=rate_rps, duration_s=duration_s))
     assert abs(len(due) - rate_rps * duration_s) <= 1
     assert due == pytest.approx([number / rate_rps for number in range(len(due))])
@@ -174,7 +174,7 @@ def test_an_even_rate_is_due_at_equal_distances(rate_rps: float, duration_s: flo
 
 @given(SEEDS)
 def test_random_arrivals_have_the_rate_and_their_seed(seed: int) -> None:
-    """Poisson arrivals are sorted, are what their seed says, and have the right number within five sigma."""
+    """Poisson arrivals are sorted, repeatable, and have the expected number within five sigma."""
     phase = ConstantArrivalRate(executor="constant-arrival-rate", rate=50, duration_s=20, arrivals="poisson")
     due = offsets(phase, seed)
     assert due == sorted(due) == offsets(phase, seed)
@@ -183,7 +183,7 @@ def test_random_arrivals_have_the_rate_and_their_seed(seed: int) -> None:
 
 @given(RAMP_RATES, RAMP_RATES)
 def test_a_ramp_of_rate_has_the_area_below_it(start_rps: float, target_rps: float) -> None:
-    """By any moment as many requests have been due as the area below the line, give or take one."""
+    """At any moment the number of due requests is the area below the line, to one request."""
     assume(max(start_rps, target_rps) > 0.1)
     due = offsets(
         RampingArrivalRate(
@@ -200,7 +200,7 @@ def test_a_ramp_of_rate_has_the_area_below_it(start_rps: float, target_rps: floa
 
 @given(SEEDS, st.sampled_from([(0, 100), (100, 0), (20, 80), (50, 50)]))
 def test_random_arrivals_follow_the_ramp(seed: int, ends: tuple[float, float]) -> None:
-    """In each half of a ramp the random arrivals are as many as the area below it, within six sigma."""
+    """In each half of a ramp the number of random arrivals is the area below it, within six sigma."""
     start_rps, target_rps = ends
     phase = RampingArrivalRate(
         executor="ramping-arrival-rate",
@@ -220,7 +220,7 @@ def test_random_arrivals_follow_the_ramp(seed: int, ends: tuple[float, float]) -
 
 
 def test_another_seed_has_other_moments() -> None:
-    """Random arrivals of two seeds, and of two stages, share no moment; even ones share all."""
+    """Random arrivals of two seeds or phases share no time; even arrivals share all of them."""
     phase = ConstantArrivalRate(executor="constant-arrival-rate", rate=20, duration_s=2, arrivals="poisson")
     two = RunPlan(seed=1, phases=(phase, phase), deck=("a",))
     first, second = ({arrival.offset_s for arrival in two.arrivals(index)} for index in (0, 1))
@@ -232,13 +232,13 @@ def test_another_seed_has_other_moments() -> None:
 
 @given(st.integers(1, 100), st.integers(1, 20))
 def test_a_whole_number_of_even_arrivals_is_exact(rate_rps: int, duration_s: int) -> None:
-    """So many a second for so many seconds is their product."""
+    """A rate times a duration is the number of requests."""
     phase = ConstantArrivalRate(executor="constant-arrival-rate", rate=rate_rps, duration_s=duration_s)
     assert len(offsets(phase)) == rate_rps * duration_s
 
 
-def test_open_loops_deal_the_same_cards() -> None:
-    """Requests of an open loop are numbered, and each deck holds every message."""
+def test_open_loops_use_the_same_decks() -> None:
+    """Requests of an open loop are numbered, and each deck contains every message."""
     phase = ConstantArrivalRate(executor="constant-arrival-rate", rate=6, duration_s=1)
     arrivals = list(make_open(phase).arrivals(0))
     assert [arrival.vu for arrival in arrivals] == list(range(6))
@@ -246,18 +246,18 @@ def test_open_loops_deal_the_same_cards() -> None:
 
 
 def spans_of(**phase: object) -> tuple[Span, ...]:
-    """When the users of one closed loop are there."""
+    """Return the spans of the VUs of one closed loop."""
     return plan(make_spec(make_scenario(phases=[phase]))).spans(0)
 
 
-def present(spans: tuple[Span, ...], at_s: float) -> int:
-    """How many users are there at a moment."""
+def count_active(spans: tuple[Span, ...], at_s: float) -> int:
+    """Return the number of active VUs at a moment."""
     return sum(span.start_s <= at_s < span.end_s for span in spans)
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.floats(0, 1))
-def test_a_ramp_of_users_follows_its_line(start_vus: int, target_vus: int, part: float) -> None:
-    """At any moment of a ramp the users are within one of the straight line, and then they stay."""
+def test_a_ramp_of_vus_follows_its_line(start_vus: int, target_vus: int, part: float) -> None:
+    """At any moment of a ramp the VUs are within one of the straight line; after it they stay active."""
     assume(start_vus + target_vus > 0)
     ramp = {
         "executor": "ramping-vus",
@@ -265,23 +265,23 @@ def test_a_ramp_of_users_follows_its_line(start_vus: int, target_vus: int, part:
         "stages": [{"duration": 30, "target": target_vus}, {"duration": 60, "target": target_vus}],
     }
     spans = spans_of(**ramp, think_time_s=(1, 2))
-    assert abs(present(spans, 30 * part) - (start_vus + (target_vus - start_vus) * part)) <= 1.0 + 1e-9
-    assert present(spans, 89.9) == target_vus
+    assert abs(count_active(spans, 30 * part) - (start_vus + (target_vus - start_vus) * part)) <= 1.0 + 1e-9
+    assert count_active(spans, 89.9) == target_vus
     assert len(spans) == max(start_vus, target_vus)
 
 
-def test_fixed_users_are_there_all_the_time() -> None:
-    """All users are there from the start to the end."""
+def test_constant_vus_are_active_all_the_time() -> None:
+    """All VUs are active from the start to the end."""
     spans = spans_of(executor="constant-vus", vus=3, duration_s=30, think_time_s=(5, 7))
-    assert [present(spans, at) for at in (0, 29.9, 30)] == [3, 3, 0]
+    assert [count_active(spans, at) for at in (0, 29.9, 30)] == [3, 3, 0]
 
 
 def test_a_spike_joins_and_leaves() -> None:
-    """The base is there all the time, the others only in between."""
+    """The base VUs are active all the time, the others during the spike."""
     spans = spans_of(
         executor="spike", base_vus=10, spike_vus=40, before_s=10, spike_s=60, after_s=10, think_time_s=(5, 7)
     )
-    assert [present(spans, at) for at in (0, 9.9, 10, 69.9, 70, 79.9)] == [10, 10, 50, 50, 10, 10]
+    assert [count_active(spans, at) for at in (0, 9.9, 10, 69.9, 70, 79.9)] == [10, 10, 50, 50, 10, 10]
 
 
 COUNTS = st.integers(1, 40)
@@ -329,12 +329,12 @@ def test_no_loop_has_more_vus_than_it_declares(phase: dict[str, Any]) -> None:
     spans = spans_of(**phase)
     assert [span.vu for span in spans] == list(range(count_sessions(load)))
     assert all(0.0 <= span.start_s < span.end_s <= load.duration_s for span in spans)
-    assert max(present(spans, span.start_s) for span in spans) == load.vus
+    assert max(count_active(spans, span.start_s) for span in spans) == load.vus
 
 
 @given(COUNTS, COUNTS)
-def test_who_came_last_goes_first(start_vus: int, target_vus: int) -> None:
-    """A ramp moves one user at a time: up in the order of their numbers, down in the opposite order."""
+def test_the_last_vu_to_join_leaves_first(start_vus: int, target_vus: int) -> None:
+    """VUs join one by one in the order of their numbers, and leave in the opposite order."""
     assume(start_vus != target_vus)
     spans = spans_of(
         executor="ramping-vus",
@@ -349,8 +349,8 @@ def test_who_came_last_goes_first(start_vus: int, target_vus: int) -> None:
     assert all(span.end_s == 35 for span in moving) is up
 
 
-def test_turns_and_cases_end_by_number() -> None:
-    """So many requests a user, or every message once by one user, in the order of the file."""
+def test_iterations_and_cases_end_by_number() -> None:
+    """Each VU sends its number of requests; cases are sent once by one VU, in the order of the file."""
     iterations = spans_of(executor="per-vu-iterations", vus=5, iterations=3)
     assert [(span.vu, span.iterations) for span in iterations] == [(vu, 3) for vu in range(5)]
     (cases,) = spans_of(executor="cases")
@@ -359,8 +359,8 @@ def test_turns_and_cases_end_by_number() -> None:
     assert tuple(request(plan_, 0, 0, iteration).prompt for iteration in range(4)) == PROMPTS
 
 
-def test_cases_know_no_weight() -> None:
-    """Every message is one case, however often it is dealt elsewhere."""
+def test_cases_ignore_weights() -> None:
+    """Every message is one case, independent of its weight."""
     spec = make_spec(make_scenario(phases=[{"executor": "cases"}]))
     heavy = spec.prompts[0].model_copy(update={"weight": 3})
     plan_ = plan(spec.model_copy(update={"prompts": (heavy, *spec.prompts[1:])}))
@@ -368,7 +368,7 @@ def test_cases_know_no_weight() -> None:
     assert tuple(request(plan_, 0, 0, iteration).prompt for iteration in range(len(PROMPTS))) == PROMPTS
 
 
-def test_heavier_messages_are_dealt_more_often() -> None:
+def test_a_message_is_in_a_deck_as_often_as_its_weight() -> None:
     """A message of weight three is in each deck three times."""
     spec = make_spec()
     heavy = spec.prompts[0].model_copy(update={"weight": 3})
@@ -377,8 +377,8 @@ def test_heavier_messages_are_dealt_more_often() -> None:
     assert Counter(dealt)[heavy.id] == 30
 
 
-def test_a_target_beside_gets_every_message_too() -> None:
-    """Each message goes to both targets one after the other, in the order ABBA, after a single pause."""
+def test_the_second_target_gets_every_message_too() -> None:
+    """Each message goes to both targets one after the other, in the order ABBA, after one think time."""
     spec = make_spec(make_scenario(compare_with="ollama"))
     plan_ = plan(spec.model_copy(update={"compare_with": spec.target}))
     iterations = [request(plan_, 0, 3, iteration) for iteration in range(8)]
@@ -402,8 +402,8 @@ def test_a_target_beside_gets_every_message_too() -> None:
     ]
 
 
-def test_turns_are_counted_in_messages() -> None:
-    """A user of a comparison sends its number of messages, each to both."""
+def test_iterations_of_a_comparison_are_counted_in_messages() -> None:
+    """A VU of a comparison sends its number of messages, each to both targets."""
     phases = [{"executor": "per-vu-iterations", "vus": 2, "iterations": 3}]
     spec = make_spec(make_scenario(compare_with="ollama", phases=phases))
     assert [
@@ -416,8 +416,8 @@ def test_turns_are_counted_in_messages() -> None:
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=5), USERS, SEEDS)
-def test_each_deck_holds_each_message_as_often_as_its_weight(weights: list[int], vus: int, seed: int) -> None:
-    """Whoever sends them, each deck's worth of requests is each message so often as it weighs."""
+def test_every_deck_holds_every_message_by_its_weight(weights: list[int], vus: int, seed: int) -> None:
+    """Over all VUs, each deck contains every message as often as its weight."""
     prompts = tuple(Prompt(id=f"m{number}", text="?", weight=each) for number, each in enumerate(weights))
     spec = make_spec(
         make_scenario(
@@ -435,7 +435,7 @@ def test_each_deck_holds_each_message_as_often_as_its_weight(weights: list[int],
 
 @given(SEEDS)
 def test_no_seed_changes_the_order_of_cases(seed: int) -> None:
-    """Cases are sent in the order of their file, and again from its start."""
+    """Cases are sent in the order of their file, then again from its start."""
     plan_ = plan(make_spec(make_scenario(seed=seed, phases=[{"executor": "cases"}])))
     assert tuple(request(plan_, 0, 0, iteration).prompt for iteration in range(8)) == PROMPTS * 2
 
@@ -444,16 +444,16 @@ TALK = Prompt(id="talk", text="one", then=("two", "three"))
 SINGLE = Prompt(id="single", text="alone")
 
 
-def make_talk(**phase: Any) -> RunPlan:
-    """A plan with a conversation of three messages and a message of its own."""
+def make_conversation(**phase: Any) -> RunPlan:
+    """Return a plan with a conversation of three messages and a single message."""
     load = {"executor": "per-vu-iterations", "vus": 1, "iterations": 8, "think_time_s": (1, 1), **phase}
     spec = make_spec(make_scenario(phases=[load]))
     return plan(spec.model_copy(update={"prompts": (TALK, SINGLE)}))
 
 
 def test_a_conversation_is_sent_message_after_message() -> None:
-    """Who begins a conversation ends it before anything else, each message after a pause."""
-    sent = list(islice(make_talk().requests(0, 0), 8))
+    """A VU finishes a conversation before it sends another message, with a think time before each."""
+    sent = list(islice(make_conversation().requests(0, 0), 8))
     steps = [(each.prompt, each.step) for each in sent]
     talk = [("talk", 0), ("talk", 1), ("talk", 2)]
     assert steps in (
@@ -467,13 +467,13 @@ def test_a_conversation_is_sent_message_after_message() -> None:
 
 
 def test_messages_of_a_conversation_have_names_of_their_own() -> None:
-    """The second message of a conversation is compared with the second one, not with the first."""
-    labels = {each.label for each in islice(make_talk().requests(0, 0), 8)}
+    """Messages of a conversation have different names, so that equal positions are compared."""
+    labels = {each.label for each in islice(make_conversation().requests(0, 0), 8)}
     assert labels == {"talk", "talk.2", "talk.3", "single"}
 
 
-def test_every_message_once_means_those_of_conversations_too() -> None:
-    """Cases end when the last conversation does; beside another target, when both had all of it."""
+def test_cases_include_all_messages_of_conversations() -> None:
+    """Cases end after the last conversation; with a second target, after both targets had all messages."""
     spec = make_spec(make_scenario(phases=[{"executor": "cases"}]))
     spec = spec.model_copy(update={"prompts": (TALK, SINGLE)})
     assert plan(spec).spans(0)[0].iterations == 4
@@ -483,8 +483,8 @@ def test_every_message_once_means_those_of_conversations_too() -> None:
     assert both == [("talk", 0, 0), ("talk", 0, 1), ("talk", 1, 1), ("talk", 1, 0)]
 
 
-def test_a_conversation_cannot_be_sent_by_the_clock() -> None:
-    """In an open loop nobody waits for an answer, so there is nothing to say next."""
+def test_a_conversation_needs_a_closed_loop() -> None:
+    """An open loop does not wait for answers, so it cannot continue a conversation."""
     spec = make_spec(
         make_scenario(phases=[{"executor": "constant-arrival-rate", "rate": 1, "duration_s": 1}])
     )
@@ -493,8 +493,8 @@ def test_a_conversation_cannot_be_sent_by_the_clock() -> None:
 
 
 @given(st.floats(0, 1), SEEDS)
-def test_the_declared_share_of_requests_is_given_up(ratio: float, seed: int) -> None:
-    """Who gives up, and when, is planned: as often as declared, within the declared times, and repeatable."""
+def test_the_declared_share_of_requests_is_cancelled(ratio: float, seed: int) -> None:
+    """Cancellations are planned: in the declared share, within the declared times, and repeatable."""
     phase = {
         "executor": "constant-vus",
         "vus": 1,
@@ -511,8 +511,8 @@ def test_the_declared_share_of_requests_is_given_up(ratio: float, seed: int) -> 
     assert given_up == [each.cancel_after_s for each in islice(load.requests(0, 0), 300)]
 
 
-def test_requests_of_an_open_loop_are_given_up_likewise() -> None:
-    """The share is the open loop's, too, and leaves the moments of the others as they were."""
+def test_requests_of_an_open_loop_are_cancelled_too() -> None:
+    """Cancellations of an open loop do not change the times of its requests."""
     phase = ConstantArrivalRate(executor="constant-arrival-rate", rate=100, duration_s=3, arrivals="poisson")
     calm, cancelling = make_open(phase), make_open(phase.model_copy(update={"cancel_ratio": 0.5}))
     given_up = [each.cancel_after_s is not None for each in cancelling.arrivals(0)]
@@ -522,8 +522,8 @@ def test_requests_of_an_open_loop_are_given_up_likewise() -> None:
 
 
 @given(st.integers(1, 5), SEEDS)
-def test_shares_together_are_the_whole_load(shares: int, seed: int) -> None:
-    """Load generators side by side send each request of the plan once, as one alone would have."""
+def test_all_shares_together_are_the_load(shares: int, seed: int) -> None:
+    """Several load generators send each request of the plan once, as a single one does."""
     phases = [
         {"executor": "constant-vus", "vus": 7, "duration_s": 9, "think_time_s": (1, 2)},
         {
@@ -535,7 +535,7 @@ def test_shares_together_are_the_whole_load(shares: int, seed: int) -> None:
         },
     ]
     whole = plan(make_spec(make_scenario(phases=phases, seed=seed)))
-    parts = whole.dealt(shares)
+    parts = whole.split(shares)
     spans = sorted((span for part in parts for span in part.spans(0)), key=lambda span: span.vu)
     assert tuple(spans) == whole.spans(0)
     arrivals = sorted((each for part in parts for each in part.arrivals(1)), key=lambda each: each.vu)
