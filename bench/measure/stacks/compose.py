@@ -173,14 +173,12 @@ def attach(
         if service is None or service.port is None:
             continue
         if service.port not in container.ports:
-            raise TargetError(
-                f"port {service.port} of service '{container.service}' is not open on this machine",
-                f"add it to ports: in {compose.file}",
-            )
+            message = f"port {service.port} of service '{container.service}' is not open on this machine"
+            raise TargetError(message, f"add it to ports: in {compose.file}")
         address = f"127.0.0.1:{container.ports[service.port]}"
+        urls[name] = f"http://{address}"
         values[f"{name}.address"] = address
-        values[f"{name}.url"] = f"http://{address}"
-        urls[name] = values[f"{name}.url"]
+        values[f"{name}.url"] = urls[name]
     running = [container for container in containers if container.state is ContainerState.UP]
     return RunningStack(
         stack,

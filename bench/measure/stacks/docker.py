@@ -93,9 +93,8 @@ def attempt(
         except BaseException as error:
             _terminate(process)
             if isinstance(error, subprocess.TimeoutExpired):
-                raise TargetError(
-                    f"cannot {action}: no answer within {timeout_s:g} s", "check that docker info answers"
-                ) from error
+                message = f"cannot {action}: no answer within {timeout_s:g} s"
+                raise TargetError(message, "check that docker info answers") from error
             raise
     return process.returncode, stdout, stderr
 

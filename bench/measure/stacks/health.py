@@ -44,10 +44,8 @@ def wait_until_ready(
                     return
                 last = f"{response.status_code} {response.text[:_MAX_TEXT_CHARACTERS]}"
                 if response.status_code == HTTPStatus.UNAUTHORIZED:
-                    raise TargetError(
-                        f"{url} refused the test user's token: {last}",
-                        "set JWT_SECRET to the backend's secret; the test users must be in its store",
-                    )
+                    hint = "set JWT_SECRET to the backend's secret; the test users must be in its store"
+                    raise TargetError(f"{url} refused the test user's token: {last}", hint)
             death = find_dead_service()
             if death is not None:
                 raise TargetError(death)

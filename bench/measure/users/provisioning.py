@@ -31,8 +31,8 @@ def provision_users(
 ) -> Iterator[tuple[Account, ...]]:
     """Create test users that exist during the block.
 
-    A journal with their ids is written first, so that the next run on the stack removes the users of a killed
-    run. A store that is gone at the end gives a warning and does not fail the run.
+    The journal lets the next run on the stack remove the users of a killed run. A store that is gone at the
+    end gives a warning.
 
     Args:
         stack: The stack.
@@ -42,8 +42,7 @@ def provision_users(
         on_warning: Receives a warning about users that could not be removed.
 
     Raises:
-        TargetError: The store does not answer or refuses the users.
-        StoreError: The journal cannot be written.
+        TargetError, StoreError: The store refuses or does not answer, or the journal cannot be written.
     """
     if stack.users is None or count == 0:
         yield ()
