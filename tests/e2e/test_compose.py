@@ -157,7 +157,7 @@ def test_a_stack_that_is_up_is_measured_and_survives_what_happens_to_it(here: Pa
 
     check = ("check", str(short_scenario(here)), "--stack", "compose", "--no-calibration")
     checked = up(*check, cwd=here)
-    assert "using the stack 'compose' that is up" in checked.err
+    assert "using the stack 'compose', which is already up" in checked.err
     kept = result(here)
     assert kept["summary"]["outcomes"].keys() == {"ok"}
     made_of = kept["fingerprint"]["parts"]
