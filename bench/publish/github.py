@@ -1,5 +1,7 @@
 """Pull requests, comments and checks of one repository on GitHub."""
 
+from typing import Any, assert_never
+
 from bench.errors import PublishError
 from bench.publish.api import NOT_FOUND, NOT_PERMITTED, RETRIES, Answer, Api, done, read
 from bench.publish.check import (
@@ -180,23 +182,30 @@ class GitHub:
             if checks.status_code in NOT_PERMITTED:
                 return self._show_status(head_sha, check, run_url, only_open=only_open)
             action = plan_check(read(checks, _Checks).check_runs, check, only_open=only_open)
-            answer: Answer | None
-            match action:
-                case KeepCheck():
-                    return action
-                case UpdateCheck(number):
-                    answer = self._api.ask("PATCH", f"{self._base}/check-runs/{number}", json=first)
-                case BeginCheck():
-                    # If the answer is lost, the check may exist: the next round looks for it.
-                    answer = self._api.post(f"{self._base}/check-runs", {"head_sha": head_sha, **first})
-            if answer is not None and answer.status_code in NOT_PERMITTED:
-                return self._show_status(head_sha, check, run_url, only_open=only_open)
-            if answer is not None:
-                made = f"{self._base}/check-runs/{read(answer, _Made).id}"
-                for content in more:
-                    done(self._api.ask("PATCH", made, json=content))
+            if isinstance(action, KeepCheck):
                 return action
+            answer = self._send_check(action, head_sha, first)
+            if answer is None:
+                continue
+            if answer.status_code in NOT_PERMITTED:
+                return self._show_status(head_sha, check, run_url, only_open=only_open)
+            address = f"{self._base}/check-runs/{read(answer, _Made).id}"
+            for content in more:
+                done(self._api.ask("PATCH", address, json=content))
+            return action
         raise PublishError("GitHub did not accept the check", _STATUS_HINT)
+
+    def _send_check(
+        self, action: BeginCheck | UpdateCheck, head_sha: str, content: dict[str, Any]
+    ) -> Answer | None:
+        """Create or update a check. If the answer is lost, the next round looks whether the check exists."""
+        match action:
+            case UpdateCheck(number):
+                return self._api.ask("PATCH", f"{self._base}/check-runs/{number}", json=content)
+            case BeginCheck():
+                return self._api.post(f"{self._base}/check-runs", {"head_sha": head_sha, **content})
+            case _:
+                assert_never(action)
 
     def _show_status(self, head_sha: str, check: Check, run_url: str, *, only_open: bool) -> CheckAction:
         if only_open:

@@ -98,7 +98,7 @@ class FakeGitHub:
                 return fault
         return None
 
-    def answer(self, method: str, path: str, content: Any, query: dict[str, str]) -> tuple[int, Any]:  # noqa: C901, PLR0911, PLR0912, PLR0915 - one branch per path
+    def answer(self, method: str, path: str, content: Any, query: dict[str, str]) -> tuple[int, Any]:  # noqa: PLR0911, PLR0912, PLR0915 - one branch per path
         """Answer one request of the API."""
         base = "/repos/owner/name"
         if path == "/user":
@@ -188,7 +188,7 @@ class FakeGitHub:
 
 
 @contextmanager
-def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:  # noqa: C901 - a handler inside
+def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:
     """Serve the fake API on loopback inside the block."""
 
     class Handler(BaseHTTPRequestHandler):

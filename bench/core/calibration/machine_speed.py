@@ -33,7 +33,7 @@ class MeasuredRun(Protocol):
 
     @property
     def reference_workload(self) -> ReferenceWorkload | None:
-        """Times of the reference workload; None if it did not run."""
+        """Times of the reference workload; `None` if it did not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class MachineSpeed:
 
 
 def compare_speed(heads: Sequence[MeasuredRun], base: Sequence[MeasuredRun]) -> MachineSpeed | None:
-    """Return the machine speed of runs; None unless all of them ran the same reference workload."""
+    """Return the machine speed of runs; `None` unless all of them ran the same reference workload."""
     workloads: list[ReferenceWorkload] = []
     for run in (*heads, *base):
         if run.reference_workload is None:

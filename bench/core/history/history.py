@@ -38,7 +38,7 @@ class HistoryPoint(Record):
     commit: str | None
     """The measured commit; null outside a repository."""
     dirty: bool | None
-    """Whether there were uncommitted changes; None outside a repository."""
+    """Whether there were uncommitted changes; `None` outside a repository."""
     tool_version: str
     """Version of bench that measured the run."""
     fingerprint: Fingerprint

@@ -42,7 +42,7 @@ class AbortWatch:
             collected.extend(values[~np.isnan(values)])
 
     def reason(self, elapsed_s: float) -> str | None:
-        """Return the reason to stop the run now, or None. A threshold without data does not stop it.
+        """Return the reason to stop the run now, or `None`. A threshold without data does not stop it.
 
         Args:
             elapsed_s: Time since the start of the run, in seconds.

@@ -38,7 +38,7 @@ class Expression:
     method: Method
     """Statistic of the metric's values."""
     percentile: float | None
-    """N of `p(N)`, from 0 to 100; None for the other methods."""
+    """N of `p(N)`, from 0 to 100; `None` for the other methods."""
     operator: Operator
     """Comparison of the statistic with the limit."""
     limit: float

@@ -39,7 +39,7 @@ class ThresholdResult(Record):
     expression: Annotated[ExpressionText, Field(alias="threshold")]
     """Condition that must hold."""
     value: Number | None
-    """Measured value in the metric's unit; None if the run has no data for it."""
+    """Measured value in the metric's unit; `None` if the run has no data for it."""
     crossed: bool
     """Whether the condition does not hold. Missing data crosses a threshold, because no request succeeded."""
 
@@ -85,7 +85,7 @@ def judge_values(
 
 
 def aggregate(expression: Expression, kind: MetricKind, values: Values, elapsed_s: float) -> float | None:
-    """Return the statistic that an expression names; None if there is no data for it.
+    """Return the statistic that an expression names; `None` if there is no data for it.
 
     The `rate` of a counter is its sum per second. All other rates are shares from 0 to 1.
     """

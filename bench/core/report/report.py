@@ -65,7 +65,7 @@ def make_report(result: RunResult, comparison: Comparison) -> Report:
 
 
 def _accept_command(result: RunResult, comparison: Comparison) -> str | None:
-    """Return the command that accepts the run; None if the run must not be accepted."""
+    """Return the command that accepts the run; `None` if the run must not be accepted."""
     slowed_down = bool(result.provenance.injections)
     two_versions = comparison.base_name is not None
     answered = result.summary.outcomes.get(Outcome.OK, 0) > 0
@@ -192,7 +192,7 @@ def _get_a_verdict(comparison: Comparison, accept: str | None) -> str:
 
     Args:
         comparison: An inconclusive comparison.
-        accept: Command that accepts the run; None if the run must not be accepted.
+        accept: Command that accepts the run; `None` if the run must not be accepted.
     """
     if comparison.base_name:
         return "Measure more pairs to detect smaller changes."

@@ -117,7 +117,7 @@ def _only_regressed(report: Report) -> bool:
 
 
 def _moved_together(reports: Sequence[Report]) -> str | None:
-    """Return a sentence if nearly all scenarios are slower; None otherwise.
+    """Return a sentence if nearly all scenarios are slower; `None` otherwise.
 
     Scenarios whose time is simulated are left out: the machine hardly changes them.
     """

@@ -20,7 +20,7 @@ _MOST_TOKENS = 1_000_000_000
 
 @dataclass(slots=True)
 class AnswerContent:
-    """The content of a response. An unknown value is None."""
+    """The content of a response. An unknown value is `None`."""
 
     text: str | None = None
     """The complete text."""

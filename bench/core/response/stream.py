@@ -26,7 +26,7 @@ class Events(NamedTuple):
     times_s: Sequence[float]
     """When each event was complete: the time of the part that ended it."""
     names: Iterable[str | None] = NO_NAMES
-    """Name of each event, or None. Without names it is the endless iterator `NO_NAMES`."""
+    """Name of each event, or `None`. Without names it is the endless iterator `NO_NAMES`."""
 
 
 class StreamError(Exception):

@@ -61,7 +61,7 @@ class LoadBand(Record):
 
     @property
     def tier(self) -> str | None:
-        """The tier with the largest share of the time; None if responses do not report tier times."""
+        """The tier with the largest share of the time; `None` if responses do not report tier times."""
         return max(self.shares, key=self.shares.__getitem__, default=None)
 
 
@@ -87,7 +87,7 @@ class Bottleneck(Record):
 
     @property
     def broken_band(self) -> int | None:
-        """Index of the first band with a crossed limit, from 0; None if all limits are kept."""
+        """Index of the first band with a crossed limit, from 0; `None` if all limits are kept."""
         return next((number for number, band in enumerate(self.bands) if band.crossed), None)
 
 
@@ -141,7 +141,7 @@ def bottleneck(samples: Samples, plan: RunPlan, scenario: Scenario, elapsed_s: f
         elapsed_s: Duration of the run.
 
     Returns:
-        None without answered requests, or if several runs were joined.
+        `None` without answered requests, or if several runs were joined.
     """
     answered = samples.without_cancelled()
     active = active_vus(samples, plan, elapsed_s) if len(answered) else None
@@ -177,7 +177,7 @@ def load_limits(scenario: Scenario) -> dict[str, tuple[Threshold, ...]]:
 
 
 def find_saturated(bands: Sequence[LoadBand]) -> int | None:
-    """Return the index of the first band from which on more load brings no more throughput; None for no band.
+    """Return the first band from which on more load brings no more throughput, as an index; else `None`.
 
     Compared with the last band, three conditions hold: the load grows by at least `SATURATED_USERS`, the
     throughput of no later band grows by more than `SATURATED_RPS`, and throughput in proportion to the load

@@ -31,7 +31,7 @@ class Overhead(Record):
 
 
 def overhead(samples: Samples, compare_with: str) -> Overhead | None:
-    """Return the overhead over all messages that both targets answered; None without such a message."""
+    """Return the overhead over all messages that both targets answered; `None` without such a message."""
     target_ms = _times_by_message(samples, 0)
     compared_ms = _times_by_message(samples, 1)
     messages = sorted(target_ms.keys() & compared_ms.keys())

@@ -41,13 +41,13 @@ class Recording:
     work: Mapping[str, float] = field(default_factory=dict)
     """Increase of the services' counters during the load, by the counter's name; empty if it is unknown."""
     stop: Stop | None = None
-    """Why the run ended early; None if it did not."""
+    """Why the run ended early; `None` if it did not."""
     calibration: Calibration | None = None
-    """Error of the load generator on this machine; None without calibration."""
+    """Error of the load generator on this machine; `None` without calibration."""
     reference_workload: ReferenceWorkload | None = None
-    """Times of the reference workload; None if it did not run."""
+    """Times of the reference workload; `None` if it did not run."""
     host: Host | None = None
-    """Disturbances of the machine; None if they were not measured."""
+    """Disturbances of the machine; `None` if they were not measured."""
     layers: Sequence[Mapping[str, float]] = ()
     """Milliseconds by tier of each round of direct calls after the load, for stacks that declare them."""
     warnings: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ def request_line_model() -> type[Record]:
 
 
 def request_line(sample: RequestSample) -> dict[str, object]:
-    """Return one line of the file of requests; values that are None are left out."""
+    """Return one line of the file of requests; values that are `None` are left out."""
     fields = sample._asdict() | {"tier_times": dict(sample.tier_times)}
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -38,7 +38,7 @@ class Recovery(Record):
 
 
 def recovery(samples: Samples, phases: Sequence[ClosedLoop | OpenLoop]) -> Recovery | None:
-    """Return the recovery; None if no phase with cancellations is between phases without."""
+    """Return the recovery; `None` if no phase with cancellations is between phases without."""
     around = phases_around(phases)
     if around is None:
         return None

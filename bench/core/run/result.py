@@ -73,7 +73,7 @@ class Provenance(Record):
     commit: str | None
     """Commit of the repository in which the run was started; null outside a repository."""
     dirty: bool | None
-    """Whether that repository had uncommitted changes; None outside a repository."""
+    """Whether that repository had uncommitted changes; `None` outside a repository."""
     injections: dict[str, float] = {}
     """Injected faults, by knob."""
 

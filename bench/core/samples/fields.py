@@ -25,7 +25,7 @@ class Moment:
     """Marks a field that is a time: seconds since the start of the run."""
 
     token: int | None = None
-    """Index of the piece of streamed text that arrived then, -1 for the last; None for other times."""
+    """Index of the piece of streamed text that arrived then, -1 for the last; `None` for other times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ class Field:
     name: str
     """Name in Python, in columns, in the CSV head and in files."""
     type: type
-    """Type of its values, without None."""
+    """Type of its values, without `None`."""
     optional: bool
-    """Whether None is possible."""
+    """Whether `None` is possible."""
     code: str | None
-    """Type of its column, in the codes of `array.array`; None if it is not one column."""
+    """Type of its column, in the codes of `array.array`; `None` if it is not one column."""
     moment: Moment | None
     """Set if the field is a time of the run."""
 

@@ -52,7 +52,7 @@ class RequestColumns(Protocol):
         ...
 
     def column(self, name: str) -> Column:
-        """Return a field of all requests; None becomes NaN, or -1 in whole numbers."""
+        """Return a field of all requests; `None` becomes NaN, or -1 in whole numbers."""
         ...
 
     def has_outcome(self, outcome: Outcome) -> Mask:

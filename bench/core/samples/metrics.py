@@ -31,7 +31,7 @@ def tier_key(name: str) -> str:
 
 
 def tier_name(key: str) -> str | None:
-    """Return the tier of a tier's metric: `tier.backend_ms` → `backend`; else None."""
+    """Return the tier of a tier's metric: `tier.backend_ms` → `backend`; else `None`."""
     if key.startswith(_TIER_PREFIX) and key.endswith(_TIER_SUFFIX):
         return key.removeprefix(_TIER_PREFIX).removesuffix(_TIER_SUFFIX)
     return None
@@ -43,7 +43,7 @@ def tail_key(key: str) -> str:
 
 
 def metric_of_tail(key: str) -> str | None:
-    """Return the metric of a 95th percentile: `p95.e2e_ms` → `e2e_ms`; else None.
+    """Return the metric of a 95th percentile: `p95.e2e_ms` → `e2e_ms`; else `None`.
 
     Only trends that decide have one.
     """

@@ -158,7 +158,7 @@ class Samples(Sequence[RequestSample]):
     __hash__ = None  # type: ignore[assignment]
 
     def column(self, name: str) -> Column:
-        """Return a field of all requests. None becomes NaN, or -1 in whole numbers."""
+        """Return a field of all requests. `None` becomes NaN, or -1 in whole numbers."""
         column = self._select(self._log.columns[name])
         return column + self._ahead_s if self._ahead_s and name in _MOMENTS else column
 

@@ -89,7 +89,7 @@ def _log_workload_times(runs: Sequence[RunResult]) -> tuple[float, ...]:
 def _measure_metric(
     key: str, figures: Sequence[Mapping[str, Figures]], log_times: Sequence[float]
 ) -> MetricNoise | None:
-    """Return the noise of one metric; None if too few runs have it.
+    """Return the noise of one metric; `None` if too few runs have it.
 
     With r_i the distance of run i from the typical values, x_i its log workload time and b the slope of r on
     x, the spread s is the standard deviation of r_i - b x_i. The smallest detectable change of a run against

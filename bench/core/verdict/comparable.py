@@ -23,7 +23,7 @@ def same_conditions(result: RunResult, runs: Sequence[BaselineRun]) -> list[Base
 
 
 def explain_not_comparable(result: RunResult, baseline: Baseline | None) -> str | None:
-    """Return why a run cannot be compared with a baseline, in one sentence; None if it can."""
+    """Return why a run cannot be compared with a baseline, in one sentence; `None` if it can."""
     if result.stop is not None:
         return f"the run ended early and was not compared: {result.stop.reason}"
     if baseline is None or not baseline.runs:

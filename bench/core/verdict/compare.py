@@ -261,7 +261,7 @@ def _decide_with_context(evidence: _Evidence) -> tuple[Decision, tuple[str, ...]
 
 
 def _explain_unusable(confirmation: RunResult) -> str | None:
-    """Return why a second run cannot confirm a regression; None if it can."""
+    """Return why a second run cannot confirm a regression; `None` if it can."""
     if confirmation.stop is not None:
         return f"the confirmation run ended early: {confirmation.stop.reason}"
     if not confirmation.validity.valid:
@@ -291,7 +291,7 @@ def _judge_runs(
 
 
 def _compare_speed(heads: Sequence[RunResult], runs: Sequence[BaselineRun]) -> MachineSpeed | None:
-    """Compare the machine speed; None if it is unknown, or if the stack simulates time."""
+    """Compare the machine speed; `None` if it is unknown, or if the stack simulates time."""
     if heads[0].fingerprint.simulated:
         return None
     return compare_speed(heads, runs)

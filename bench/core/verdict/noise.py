@@ -53,7 +53,7 @@ class Noise(Record):
         return self.alarms_low_ratio > MAX_FALSE_ALARM_RATIO
 
     def prior(self, key: str) -> tuple[float, int] | None:
-        """Return the prior spread of a metric and its degrees of freedom; None if it was not measured."""
+        """Return the prior spread of a metric and its degrees of freedom; `None` if it was not measured."""
         noise = self.metrics.get(key)
         if noise is None:
             return None

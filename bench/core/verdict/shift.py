@@ -83,14 +83,14 @@ def shift_from_baseline(
     prior: tuple[float, int] | None = None,
     speed: MachineSpeed | None = None,
 ) -> Shift | None:
-    """Return the shift of a run against its baseline, paired by prompt; None with too few runs.
+    """Return the shift of a run against its baseline, paired by prompt; `None` with too few runs.
 
     Args:
         key: The metric.
         heads: Values of the run and of its confirmation run; empty if a run has no value.
         base: Values of the baseline's runs; empty if a run has no value.
         prior: Measured spread between runs and its degrees of freedom.
-        speed: Machine speed of all runs; None disables the correction.
+        speed: Machine speed of all runs; `None` disables the correction.
     """
     reference = _reference_values(key, heads, base)
     if speed is None:
@@ -142,7 +142,7 @@ def _estimate_shift(
 
 
 def shift_of_pairs(key: str, pairs: Sequence[tuple[Figures, Figures]]) -> Shift | None:
-    """Return the shift of the head against the base, from pairs of consecutive runs; None with too few pairs.
+    """Return the shift of the head against the base, from consecutive runs; `None` with too few pairs.
 
     A paired t test: distance = mean(d_i), error = s / √n, where d_i is the distance of pair i and s their
     standard deviation, shrunk to its prior.

@@ -15,7 +15,7 @@ class Outage(Record):
     from_s: Number
     """First failed probe, in seconds since the start."""
     to_s: Number | None
-    """First successful probe after it; None if the check failed until the end."""
+    """First successful probe after it; `None` if the check failed until the end."""
     detail: str | None = None
     """Reason of the first failed probe, for people."""
 
@@ -28,9 +28,9 @@ class Availability(Record):
     up_ratio: NotNegative
     """Share of the time in which the check succeeded, 0 to 1."""
     took_ms_p50: Number | None = None
-    """Median duration of the answers; None without an answer."""
+    """Median duration of the answers; `None` without an answer."""
     took_ms_max: Number | None = None
-    """Longest duration of an answer; None without an answer."""
+    """Longest duration of an answer; `None` without an answer."""
     outages: tuple[Outage, ...] = ()
     """Outages in the order of their start."""
 

@@ -19,7 +19,7 @@ Cores = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class HostReading:
-    """The kernel's counters at one moment. An unknown counter is None."""
+    """The kernel's counters at one moment. An unknown counter is `None`."""
 
     at_s: float
     """Moment of the reading, on a monotonic clock."""
@@ -41,12 +41,12 @@ class HostReading:
 
 @dataclass(frozen=True, slots=True)
 class MachineState:
-    """The machine at the start of a run. An unknown value is None or empty."""
+    """The machine at the start of a run. An unknown value is `None` or empty."""
 
     cores: Cores = ()
     """Numbers of the cores that this process may use."""
     quota_cores: float | None = None
-    """Processor quota of the control group, in cores; None without a limit."""
+    """Processor quota of the control group, in cores; `None` without a limit."""
     governors: tuple[str, ...] = ()
     """Frequency governors of the cores, without duplicates."""
     load: float | None = None
@@ -54,12 +54,12 @@ class MachineState:
 
 
 class Host(Record):
-    """Quietness of the machine during a run. An unknown value is None."""
+    """Quietness of the machine during a run. An unknown value is `None`."""
 
     cores: Count | None = None
     """Number of cores that the process may use."""
     quota_cores: NotNegative | None = None
-    """Processor quota of the control group, in cores; None without a limit."""
+    """Processor quota of the control group, in cores; `None` without a limit."""
     governors: tuple[str, ...] = ()
     """Frequency governors of the cores."""
     load_at_start: NotNegative | None = None
@@ -106,7 +106,7 @@ def host_of(
 
 
 def noisiest(hosts: Sequence[Host | None]) -> Host | None:
-    """Return the host of the run in which the machine was least quiet; None if no run has one."""
+    """Return the host of the run in which the machine was least quiet; `None` if no run has one."""
     present = [host for host in hosts if host is not None]
     return max(present, key=_disturbance, default=None)
 
@@ -123,7 +123,7 @@ def divide_cores(machine: MachineState, workers: int) -> tuple[Cores, Cores] | N
         workers: Number of load generators.
 
     Returns:
-        Cores of the load generators and cores of the stack; None with fewer than `FEWEST_CORES`.
+        Cores of the load generators and cores of the stack; `None` with fewer than `FEWEST_CORES`.
     """
     cores = sorted(machine.cores)
     if min(len(cores), machine.quota_cores or len(cores)) < FEWEST_CORES:

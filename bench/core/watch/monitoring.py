@@ -33,7 +33,7 @@ class ResourceUse(Record):
 
     @property
     def memory_ratio(self) -> float | None:
-        """Share of the memory limit that is in use; None without a limit."""
+        """Share of the memory limit that is in use; `None` without a limit."""
         limit = self.sample.memory_limit_bytes
         return self.sample.memory_bytes / limit if limit else None
 
@@ -60,11 +60,11 @@ class Snapshot(Record):
     """Everything that a monitor shows at one moment."""
 
     stack: str | None
-    """Name of the stack; None if only the machine is watched."""
+    """Name of the stack; `None` if only the machine is watched."""
     elapsed_s: float
     """Seconds since the start."""
     planned_s: float | None
-    """Planned seconds; None if the monitor runs until it is stopped."""
+    """Planned seconds; `None` if the monitor runs until it is stopped."""
     uses: tuple[ResourceUse, ...] = ()
     """Resource use by service, the machine last."""
     checks: tuple[CheckState, ...] = ()
@@ -84,9 +84,9 @@ class Monitoring:
     """Collects observations and summarises them at any moment."""
 
     stack: str | None
-    """Name of the stack; None if only the machine is watched."""
+    """Name of the stack; `None` if only the machine is watched."""
     planned_s: float | None
-    """Planned seconds; None if the monitor runs until it is stopped."""
+    """Planned seconds; `None` if the monitor runs until it is stopped."""
     limits: AlertLimits
     """Limits beyond which an alert is raised."""
     interval_s: float = 2.0

@@ -9,7 +9,7 @@ from bench.core.values.record import Count, NotNegative, Number, Record
 
 
 class ResourceSummary(Record):
-    """Resources that one source used over a run. An unknown value is None."""
+    """Resources that one source used over a run. An unknown value is `None`."""
 
     cpu_pct_mean: Number
     """Mean CPU use, in per cent of one core; for the machine, of all cores."""

@@ -105,6 +105,6 @@ def changed_work(head: Sequence[Work], base: Sequence[Work]) -> tuple[WorkChange
 
 
 def _common_value(key: str, runs: Sequence[Work]) -> float | None:
-    """Return the value of a counter if all runs have the same; None otherwise."""
+    """Return the value of a counter if all runs have the same; `None` otherwise."""
     values = {run.per_message.get(key) for run in runs}
     return values.pop() if len(values) == 1 else None

@@ -52,7 +52,7 @@ class Connection:
         return self._stream is not None and not self._stream.lost
 
     async def open(self) -> float | None:
-        """Open the connection. Return how long it took, in seconds; None if it was open.
+        """Open the connection. Return how long it took, in seconds; `None` if it was open.
 
         Raises:
             WireError: CONNECT_FAILED, TLS_FAILED or NAME_FAILED.

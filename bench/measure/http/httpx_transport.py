@@ -29,7 +29,7 @@ class ExchangeTimes:
     """Times of one request and its response, in seconds of `time.monotonic()`.
 
     `response.extensions["bench"]` is an `ExchangeTimes`. It is filled in while the response is read: times
-    that have not been taken yet are None.
+    that have not been taken yet are `None`.
     """
 
     def __init__(self, reply: Reply, parts_s: list[float]) -> None:
@@ -39,7 +39,7 @@ class ExchangeTimes:
 
     @property
     def connect_s(self) -> float | None:
-        """Duration of opening the connection, TLS included; None if an open connection was used."""
+        """Duration of opening the connection, TLS included; `None` if an open connection was used."""
         return self._reply.connect_s
 
     @property
@@ -49,7 +49,7 @@ class ExchangeTimes:
 
     @property
     def first_byte_s(self) -> float | None:
-        """When the first byte of the response's body was read; None if the body is empty."""
+        """When the first byte of the response's body was read; `None` if the body is empty."""
         return self._reply.first_byte_s
 
     @property
@@ -72,7 +72,7 @@ class Transport(httpx.AsyncBaseTransport):
         import httpx
         import bench
 
-        async def main() -> None:
+        async def main() -> `None`:
             async with httpx.AsyncClient(transport=bench.Transport()) as client:
                 response = await client.post("http://127.0.0.1:3000/chat", json={"message": "Hello"})
                 times = response.extensions["bench"]
@@ -89,7 +89,7 @@ class Transport(httpx.AsyncBaseTransport):
     - Not supported: proxies, HTTP/2, and `verify=` or `cert=` of the client. Pass `tls` instead.
 
     Args:
-        tls: The TLS context for https URLs. None creates a context that verifies the server.
+        tls: The TLS context for https URLs. `None` creates a context that verifies the server.
         max_body: Largest size of a response body before decoding, in bytes (default 16 MiB). A body that is
             read slowly waits in memory, up to this size.
     """
@@ -233,7 +233,7 @@ async def _message(request: httpx.Request) -> bytes:
 
 
 async def _open(connection: Connection, timeout_s: float | None) -> float | None:
-    """Open the connection and return how long it took, in seconds; None if it was open."""
+    """Open the connection and return how long it took, in seconds; `None` if it was open."""
     if connection.is_open:
         return None
     try:

@@ -55,9 +55,9 @@ class Address:
     port: int
     """TCP port."""
     tls: ssl.SSLContext | None = None
-    """Verifies the server; None for plain TCP."""
+    """Verifies the server; `None` for plain TCP."""
     server_hostname: str | None = None
-    """Name that the server's certificate must contain; None for plain TCP."""
+    """Name that the server's certificate must contain; `None` for plain TCP."""
 
     @classmethod
     def of(cls, url: str, tls: ssl.SSLContext | None = None) -> "Address":
@@ -65,7 +65,7 @@ class Address:
 
         Args:
             url: Its scheme, host and port are used.
-            tls: TLS context for https. Creating one takes milliseconds, so share it; None creates one that
+            tls: TLS context for https. Creating one takes milliseconds, so share it; `None` creates one that
                 verifies the server.
 
         Raises:
@@ -100,11 +100,11 @@ class Reply:
     """
 
     connect_s: float | None = None
-    """Duration of opening the connection, TLS included; None if an open connection was used."""
+    """Duration of opening the connection, TLS included; `None` if an open connection was used."""
     sent_s: float | None = None
-    """When the kernel had the last byte of the request; None before that."""
+    """When the kernel had the last byte of the request; `None` before that."""
     first_byte_s: float | None = None
-    """When the first byte of the body was read; None if the body is empty."""
+    """When the first byte of the body was read; `None` if the body is empty."""
     finished_s: float = 0.0
     """When the last byte of the reply was read; 0 before that."""
     status: int = 0
@@ -117,7 +117,7 @@ class Reply:
     """True if the server had closed the idle connection and the request was sent again on a new one."""
 
     def header(self, name: str) -> str | None:
-        """Return the first header of this lower-case name, or None."""
+        """Return the first header of this lower-case name, or `None`."""
         key = name.encode("latin-1")
         for header, value in self.headers:
             if header == key:

@@ -49,7 +49,7 @@ class ChatClient:
 
     Args:
         endpoint: The target, and the requests for it.
-        token: The bearer token of the test user; None if the target needs none.
+        token: The bearer token of the test user; `None` if the target needs none.
         connection: Replaces the load generator's own connection.
     """
 

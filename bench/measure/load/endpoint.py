@@ -59,7 +59,7 @@ class Endpoint:
     timeout_s: float
     """Longest time for one request."""
     numbers: Iterator[int] | None
-    """Numbers that make messages unique; None if `unique_prompts` is off."""
+    """Numbers that make messages unique; `None` if `unique_prompts` is off."""
 
     @classmethod
     def of(

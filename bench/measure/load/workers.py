@@ -34,7 +34,7 @@ class Workers:
     processes: Sequence[asyncio.subprocess.Process]
     """The processes."""
     began_s: float | None = None
-    """Start of the newest job's first phase, on CLOCK_MONOTONIC; None before it."""
+    """Start of the newest job's first phase, on CLOCK_MONOTONIC; `None` before it."""
     phase: int = field(default=0, init=False)
     """Index of the newest phase."""
     phase_began_s: float = field(default=0.0, init=False)

@@ -23,9 +23,9 @@ class AttachedStack:
 
     running: RunningStack
     token: Callable[[], str] | None = None
-    """Creates a token of the test user; None without a test user."""
+    """Creates a token of the test user; `None` without a test user."""
     why_no_token: str | None = None
-    """The reason for a missing test user; None if there is one, or if no check needs one."""
+    """The reason for a missing test user; `None` if there is one, or if no check needs one."""
 
 
 @contextmanager

@@ -165,7 +165,7 @@ def _read_state(home: Path) -> dict[str, Any] | None:
 
 
 def _find_process(noted: Mapping[str, Any]) -> psutil.Process | None:
-    """Return a process of the state file; None if it ended. A younger process with its id is another one."""
+    """Return a process of the state file; `None` if it ended, or if a younger process has its id."""
     try:
         process = psutil.Process(noted["pid"])
         is_same = abs(process.create_time() - noted["started"]) < _START_TOLERANCE_S

@@ -116,7 +116,7 @@ def attach(stack: Stack, secret: SecretStr | None = None) -> RunningStack:
 
     Args:
         stack: The declaration.
-        secret: The secret that signs tokens; None to read it from the environment or the stack's state.
+        secret: The secret that signs tokens; `None` to read it from the environment or the stack's state.
 
     Raises:
         ConfigError: A secret is neither in the state nor in the environment, or a variable has changed.
@@ -184,7 +184,7 @@ def logs(stack: Stack, service: str | None, lines: int) -> dict[str, str]:
 
     Args:
         stack: The stack.
-        service: One service; None for all.
+        service: One service; `None` for all.
         lines: Number of lines.
 
     Raises:

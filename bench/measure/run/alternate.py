@@ -26,7 +26,7 @@ class Arm:
     stack: Stack
     conditions: Conditions
     commit: str | None = None
-    """The commit of its files; None for the current folder, or if it is unknown."""
+    """The commit of its files; `None` for the current folder, or if it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

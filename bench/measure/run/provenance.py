@@ -43,7 +43,7 @@ def provenance(run_id: str, injections: dict[str, float]) -> Provenance:
 
 
 def current_commit() -> str | None:
-    """Return the commit of this folder; None outside a repository."""
+    """Return the commit of this folder; `None` outside a repository."""
     return _git("rev-parse", "HEAD")
 
 

@@ -47,13 +47,13 @@ class Subject:
     base_urls: Sequence[str]
     """Address of the target's service, and of the second target's service if the scenario has one."""
     tokens: Tokens | None = None
-    """Tokens of the VUs; None if the target needs no token."""
+    """Tokens of the VUs; `None` if the target needs no token."""
     pids: Mapping[str, int] = field(default_factory=dict)
     """Process ids of the stack by service; empty if it runs elsewhere."""
     find_dead_service: Callable[[], str | None] = lambda: None
-    """Describes a service that ended; returns None while all run. It may be slow and runs in a thread."""
+    """Describes a service that ended; returns `None` while all run. It may be slow and runs in a thread."""
     reference_url: str | None = None
-    """Address of the reference server; None to skip the calibration and the reference workload."""
+    """Address of the reference server; `None` to skip the calibration and the reference workload."""
     pinned: tuple[RepeatedRequest, str] | None = None
     """The stack's own reference request, and the address of its service."""
     layers: tuple[Layers, Mapping[str, str]] | None = None
@@ -62,7 +62,7 @@ class Subject:
     cores: Mapping[str, Cores] = field(default_factory=dict)
     """Cores of the load generators and of the stack; empty for all."""
     watched: WatchedStack | None = None
-    """The stack to watch during the load; None to watch the host only."""
+    """The stack to watch during the load; `None` to watch the host only."""
     parts: Mapping[str, str] = field(default_factory=dict)
     """Images and settings that must be equal for two runs to be comparable."""
 
@@ -239,7 +239,7 @@ class _Session:
         self._progress.add(new)
 
     async def _supervise(self, load: asyncio.Task[float], workers: Workers, watch: Watch) -> Stop | None:
-        """Tick until the load ends; return None, or the reason to stop it early."""
+        """Tick until the load ends; return `None`, or the reason to stop it early."""
         interrupted = asyncio.create_task(self._interrupted.wait())
         try:
             while True:

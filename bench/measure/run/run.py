@@ -61,7 +61,7 @@ class Conditions:
     """Number of load generator processes."""
     transport: HttpImplementation = HttpImplementation.OWN
     tree: Path | None = None
-    """Folder with the files of the services, for another commit; None for the current folder."""
+    """Folder with the files of the services, for another commit; `None` for the current folder."""
     shared: bool = True
     """Use a stack that is already up."""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Conditions:
     calibrated: bool = True
     """Calibrate before and after the load."""
     cores: tuple[Cores, Cores] | None = None
-    """Cores of the load generators, and of a stack that this run starts; None for all."""
+    """Cores of the load generators, and of a stack that this run starts; `None` for all."""
 
 
 def measure(
@@ -181,7 +181,7 @@ def _start_stack(stack: Stack, conditions: Conditions, cores: Cores) -> Abstract
 
 
 def _reference_request(running: RunningStack) -> tuple[RepeatedRequest, str] | None:
-    """Return the stack's own reference request and its address; None if it has none or no known address."""
+    """Return the stack's own reference request and its address; `None` if it has none or no known address."""
     request = running.stack.reference_workload
     if request is None or request.target.service not in running.urls:
         return None
@@ -198,7 +198,7 @@ def _needs_token(spec: RunSpec) -> bool:
 
 
 def _check_token(running: RunningStack, users: Sequence[Account]) -> Callable[[], str] | None:
-    """Return a function that creates tokens for health checks; None without a test user."""
+    """Return a function that creates tokens for health checks; `None` without a test user."""
     if not users or "jwt_secret" not in running.values:
         return None
     tokens = _make_tokens(running, users)

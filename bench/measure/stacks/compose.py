@@ -133,7 +133,7 @@ def _up(
     environment: Mapping[str, str],
     secret_values: Mapping[str, str],
 ) -> BenchError | None:
-    """Run `compose up`, which waits for containers that others depend on; return the error, or None."""
+    """Run `compose up`, which waits for containers that others depend on; return the error, or `None`."""
     action = f"start the stack '{stack.name}'"
     compose = require_compose(stack)
     try:

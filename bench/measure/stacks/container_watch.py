@@ -52,7 +52,7 @@ class ContainerWatch:
         self._suspect: str | None = None
 
     def find_dead_service(self) -> str | None:
-        """Describe a service whose container ended; None while all run.
+        """Describe a service whose container ended; `None` while all run.
 
         A container counts as ended at the second look that finds it so. An engine that does not answer
         reports no end.

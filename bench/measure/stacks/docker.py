@@ -44,7 +44,7 @@ def run(
     Args:
         command: Program and arguments.
         action: The purpose, to follow `cannot` in a message.
-        environment: Variables of the program; None for `docker_environment`.
+        environment: Variables of the program; `None` for `docker_environment`.
         timeout_s: Maximum time.
         with_stderr: Append the output of stderr.
 
@@ -166,7 +166,7 @@ def pin(ids: Sequence[str], cores: Sequence[int]) -> bool:
 
 
 def find_image_id(name: str) -> str | None:
-    """Return the id of a local image; None if it does not exist.
+    """Return the id of a local image; `None` if it does not exist.
 
     Raises:
         ConfigError, TargetError: The engine does not answer.

@@ -34,7 +34,7 @@ class StackProcesses:
     logs: Path
     """Folder with a log file for each service."""
     tree: Path | None = None
-    """Folder with the files of the services; None for the current folder."""
+    """Folder with the files of the services; `None` for the current folder."""
     cores: tuple[int, ...] = ()
     """The cores that the processes may use; empty for all."""
     urls: dict[str, str] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class StackProcesses:
         return {name: process.pid for name, process in self.processes.items()}
 
     def find_dead_service(self) -> str | None:
-        """Describe a service that ended, with the end of its log; None while all run."""
+        """Describe a service that ended, with the end of its log; `None` while all run."""
         for name, process in self.processes.items():
             if process.poll() is not None:
                 return f"service '{name}' ended {_describe_exit(process.returncode)}{self.log_tail(name)}"
@@ -81,7 +81,7 @@ def run_processes(
         stack: The stack to start.
         secret: The secret that signs tokens.
         injections: Values of knobs that slow the stack down, by knob.
-        tree: Folder with the files of the services; None for the current folder.
+        tree: Folder with the files of the services; `None` for the current folder.
         cores: The cores that the processes may use; empty for all.
 
     Raises:

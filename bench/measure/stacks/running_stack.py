@@ -29,7 +29,7 @@ class RunningStack:
     pids: Mapping[str, int] = field(default_factory=dict)
     """Process ids by service; empty if this machine does not run the processes."""
     find_dead_service: Callable[[], str | None] = lambda: None
-    """Describes a service that ended; returns None while all run."""
+    """Describes a service that ended; returns `None` while all run."""
     cores: tuple[int, ...] = ()
     """The cores that its processes may use; empty for all."""
     containers: Mapping[str, str] = field(default_factory=dict)
@@ -55,8 +55,8 @@ def placeholder_values(secret: SecretStr | None, state: Path | None = None) -> d
     """Return the values of a declaration's placeholders, without the addresses of its services.
 
     Args:
-        secret: The secret that signs tokens; None without one.
-        state: The folder for files of the services; None without one.
+        secret: The secret that signs tokens; `None` without one.
+        state: The folder for files of the services; `None` without one.
     """
     values = {"python": sys.executable}
     for name, value in os.environ.items():

@@ -24,7 +24,7 @@ class HealthCheck(Protocol):
     """A health check with an open connection."""
 
     async def problem(self) -> str | None:
-        """Return the reason why the service is down; None if it is up."""
+        """Return the reason why the service is down; `None` if it is up."""
         ...
 
     async def close(self) -> None:
@@ -131,7 +131,7 @@ def open_checks(
 
     Args:
         running: The stack.
-        token: Creates a token of a test user; None without a test user.
+        token: Creates a token of a test user; `None` without a test user.
         client: The HTTP client of all checks.
         why_no_token: The reason for a missing test user.
 

@@ -113,7 +113,7 @@ class ContainerReader:
 def _cpu_pct(previous: ContainerStats, current: ContainerStats) -> float | None:
     """Return the CPU use between two readings, in per cent of one core, by the engine's clock.
 
-    None if no time passed, or if the counter started again.
+    `None` if no time passed, or if the counter started again.
     """
     elapsed_s = (current.read - previous.read).total_seconds()
     used_s = (current.cpu_ns - previous.cpu_ns) / _NS_PER_S

@@ -91,7 +91,7 @@ class EngineAddress:
     tls: EngineTls | None = None
     """None for a socket, for ssh, and for an engine without TLS."""
     context: str | None = None
-    """The Docker context that contains the address; None if no context does."""
+    """The Docker context that contains the address; `None` if no context does."""
 
     def __str__(self) -> str:
         of_context = f" (context '{self.context}')" if self.context else ""
@@ -161,7 +161,7 @@ class DockerEngine:
         self._client: APIClient | None = None
 
     async def stats(self, container: str) -> ContainerStats | None:
-        """Return the resource counters of a container; None if it does not exist.
+        """Return the resource counters of a container; `None` if it does not exist.
 
         The engine updates its counters once a second and answers after the next update.
 
@@ -172,7 +172,7 @@ class DockerEngine:
         return None if content is None else _parse(ContainerStats, content)
 
     async def inspect(self, container: str) -> ContainerInfo | None:
-        """Return the state of a container; None if it does not exist. Raises as `stats` does."""
+        """Return the state of a container; `None` if it does not exist. Raises as `stats` does."""
         content = await self._request(lambda client: client.inspect_container(container))
         return None if content is None else _parse(ContainerInfo, content)
 
@@ -211,7 +211,7 @@ class DockerEngine:
         return await loop.run_in_executor(self._threads, self._send, call)
 
     def _send(self, call: Callable[[APIClient], Response]) -> Response | None:
-        """Run a call in this thread; return None for 404."""
+        """Run a call in this thread; return `None` for 404."""
         try:
             return call(self._connect())
         except NotFound:

@@ -62,7 +62,7 @@ class ContainerStats(BaseModel):
 
     @property
     def throttled_ms(self) -> int | None:
-        """Time throttled by the CPU quota since the start, in milliseconds; None without a quota."""
+        """Time throttled by the CPU quota since the start, in milliseconds; `None` without a quota."""
         throttling = self.cpu_stats.throttling_data
         return throttling.throttled_time // _NS_PER_MS if throttling.periods else None
 
@@ -76,7 +76,7 @@ class ContainerStats(BaseModel):
 
     @property
     def network_bytes(self) -> tuple[int, int] | None:
-        """Bytes received and sent; None for a container that uses the host's network."""
+        """Bytes received and sent; `None` for a container that uses the host's network."""
         if self.networks is None:
             return None
         received = sum(network.rx_bytes for network in self.networks.values())
@@ -85,7 +85,7 @@ class ContainerStats(BaseModel):
 
     @property
     def disk_bytes(self) -> tuple[int, int] | None:
-        """Bytes read and written; None if the kernel has no counters."""
+        """Bytes read and written; `None` if the kernel has no counters."""
         entries = self.blkio_stats.io_service_bytes_recursive
         if not entries:
             return None
@@ -113,7 +113,7 @@ class RunState(BaseModel):
 
     @property
     def problem(self) -> str | None:
-        """The reason why the container is down; None if it runs and is not unhealthy."""
+        """The reason why the container is down; `None` if it runs and is not unhealthy."""
         if not self.running:
             return f"{self.status}, out of memory" if self.oom_killed else self.status
         if self.health is None or self.health.status in _HEALTHY:

@@ -18,9 +18,9 @@ def monitor(
     """Watch until the duration ends; return False if Ctrl-C or SIGTERM ended it before.
 
     Args:
-        watched: The stack; None for the host alone.
+        watched: The stack; `None` for the host alone.
         interval_s: Interval between two readings.
-        duration_s: Duration; None to watch until a signal.
+        duration_s: Duration; `None` to watch until a signal.
         on_sample: Receives each sample.
         on_tick: Called at each interval and at the end, with the seconds since the start, and with the
             reasons for missing readings by name.

@@ -68,7 +68,7 @@ def _sample_process(source: str, process: psutil.Process, at_s: float) -> Resour
 
 
 def _disk_bytes(process: psutil.Process) -> tuple[int | None, int | None]:
-    """Return the bytes read from and written to disks; None where the system has no counters."""
+    """Return the bytes read from and written to disks; `None` where the system has no counters."""
     try:
         counters = process.io_counters()
     except (psutil.AccessDenied, AttributeError):

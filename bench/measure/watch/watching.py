@@ -38,7 +38,7 @@ class WatchedStack:
 
     running: RunningStack
     token: Callable[[], str] | None = None
-    """Creates a token of a test user; None without a test user."""
+    """Creates a token of a test user; `None` without a test user."""
     why_no_token: str | None = None
     """The reason why there is no test user, for people."""
     checks: bool = True
@@ -94,7 +94,7 @@ class Watch:
         return probes
 
     async def read_counters(self, at_s: float = 0.0) -> list[GaugeSample] | None:
-        """Return the counters of all services; None if one of them is incomplete."""
+        """Return the counters of all services; `None` if one of them is incomplete."""
         readings = await asyncio.gather(
             *(self.attempt(name, read, at_s) for name, read in self.counters.items())
         )
@@ -110,7 +110,7 @@ class Watch:
     async def attempt(
         self, name: str, read: Callable[[float], Awaitable[Result]], at_s: float
     ) -> Result | None:
-        """Run a reader; return None if it fails, and always after it crashed.
+        """Run a reader; return `None` if it fails, and always after it crashed.
 
         A bug in a reader loses its own data only, never that of the load.
 
@@ -224,7 +224,7 @@ async def _add_stack(
 
 
 async def _open_engine(warnings: dict[str, str]) -> "DockerEngine | None":
-    """Return a connection to the Docker engine; None, with a warning, if it has no usable address."""
+    """Return a connection to the Docker engine; `None`, with a warning, if it has no usable address."""
     try:
         return await asyncio.to_thread(_find_engine)
     except BenchError as error:
