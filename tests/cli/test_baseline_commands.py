@@ -22,84 +22,86 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def said(*arguments: str) -> Done:
-    """What a command of `bench baseline` says here."""
+def run_baseline(*arguments: str) -> Done:
+    """Run a command of `bench baseline` in this folder."""
     return bench("baseline", *arguments, cwd=Path.cwd())
 
 
-def kept(factor: float, number: int, **parts: Any) -> str:
-    """A stored run's folder."""
+def store(factor: float, number: int, **parts: Any) -> str:
+    """Store a run and return its folder."""
     return str(results.save(run_at(factor, number, **parts), make_recording([]), Path("results")))
 
 
-def committed() -> Baseline:
-    """The baseline as its file has it."""
+def read_baseline() -> Baseline:
+    """Return the baseline of `quick` as its file has it."""
     (path,) = baselines.only("quick")
     return baselines.read(path)
 
 
-def test_a_worse_run_is_accepted_only_when_that_is_said() -> None:
-    """A slower run is refused with the way out, and accepted by it."""
+def test_a_slower_run_needs_allow_regression() -> None:
+    """A slower run is refused with a hint, and accepted with --allow-regression."""
     baselines.save(make_baseline())
-    slow = kept(1.5, 30)
-    refused = said("accept", slow, "--reason", "new model")
+    slow = store(1.5, 30)
+    refused = run_baseline("accept", slow, "--reason", "new model")
     assert refused.code == Exit.USAGE
     assert "is worse than its baseline: response time" in refused.err
     assert "--allow-regression" in refused.err
-    assert said("accept", slow, "--reason", "new model", "--allow-regression").code == Exit.PASS
-    assert len(committed().runs) == 11
+    assert run_baseline("accept", slow, "--reason", "new model", "--allow-regression").code == Exit.PASS
+    assert len(read_baseline().runs) == 11
 
 
-def test_a_run_of_uncommitted_changes_is_accepted_only_when_that_is_said() -> None:
-    """A dirty tree's run is refused, and accepted with --allow-dirty."""
-    dirty = kept(1.0, 30, provenance=make_provenance("20260107T000000Z-quick-dddd", dirty=True))
-    assert "not committed" in said("accept", dirty, "--reason", "why").err
-    assert said("accept", dirty, "--reason", "why", "--allow-dirty").code == Exit.PASS
+def test_a_run_of_uncommitted_changes_needs_allow_dirty() -> None:
+    """A run of uncommitted changes is refused, and accepted with --allow-dirty."""
+    dirty = store(1.0, 30, provenance=make_provenance("20260107T000000Z-quick-dddd", dirty=True))
+    assert "not committed" in run_baseline("accept", dirty, "--reason", "why").err
+    assert run_baseline("accept", dirty, "--reason", "why", "--allow-dirty").code == Exit.PASS
 
 
-def test_an_anchor_is_pinned_shown_and_cleared() -> None:
-    """Pinning keeps the runs through acceptance and pruning; clearing it leaves the rest alone."""
+def test_a_baseline_is_pinned_shown_and_unpinned() -> None:
+    """Pinned runs survive acceptance and pruning; --clear removes them and nothing else."""
     baselines.save(make_baseline())
-    assert said("pin", "quick").code == Exit.USAGE
-    assert said("pin", "quick", "--reason", "release 2.0", "--by", "Tess").code == Exit.PASS
-    assert "Tess: release 2.0" in said("show", "quick").out
-    assert "4 runs removed, 6 kept" in said("prune", "quick", "--keep", "6").err
-    said("accept", kept(1.0, 30), "--reason", "why")
-    baseline = committed()
+    assert run_baseline("pin", "quick").code == Exit.USAGE
+    assert run_baseline("pin", "quick", "--reason", "release 2.0", "--by", "Tess").code == Exit.PASS
+    assert "Tess: release 2.0" in run_baseline("show", "quick").out
+    assert "4 runs removed, 6 kept" in run_baseline("prune", "quick", "--keep", "6").err
+    run_baseline("accept", store(1.0, 30), "--reason", "why")
+    baseline = read_baseline()
     assert baseline.pinned is not None
     assert (len(baseline.runs), len(baseline.pinned.runs)) == (7, 10)
-    assert said("pin", "quick", "--clear").code == Exit.PASS
-    assert committed().pinned is None
+    assert run_baseline("pin", "quick", "--clear").code == Exit.PASS
+    assert read_baseline().pinned is None
     assert '"anchor"' not in baselines.only("quick")[0].read_text()
 
 
-def test_two_baselines_are_shown_side_by_side() -> None:
+def test_diff_shows_both_values_of_each_metric() -> None:
     """Each metric has both values and the change between them."""
     old, new = Path("old.json"), Path("new.json")
     for path, factor in ((old, 1.0), (new, 1.5)):
         baselines.save(make_baseline([factor] * 5)).rename(path)
-    line = next(line for line in said("diff", str(old), str(new)).out.splitlines() if "response time" in line)
+    line = next(
+        line for line in run_baseline("diff", str(old), str(new)).out.splitlines() if "response time" in line
+    )
     assert line.split()[-2:] == ["+50", "%"]
-    assert said("diff", str(old), "nowhere.json").code == Exit.MEASUREMENT
+    assert run_baseline("diff", str(old), "nowhere.json").code == Exit.MEASUREMENT
 
 
-def test_baselines_are_verified() -> None:
-    """The committed ones are good; each fault is named with its file."""
+def test_verify_lists_every_fault_with_its_file() -> None:
+    """The committed baselines are usable; each fault is listed with its file."""
     good = bench("baseline", "verify", cwd=Path(__file__).parents[2])
     assert (good.code, good.out) == (Exit.PASS, "")
     path = baselines.save(make_baseline((1.0,) * 4, fingerprint=make_fingerprint()))
     path.with_name("half.json").write_text("{")
-    bad = said("verify")
+    bad = run_baseline("verify")
     assert bad.code == Exit.USAGE
     assert f"{path}: it has 4 runs, a decision needs 5" in bad.out
     assert "changed: measure and accept again" in bad.out
     assert "half.json: " in bad.out
 
 
-def test_two_who_accept_at_once_lose_nothing() -> None:
-    """Whoever comes second waits, reads what the first has written, and adds to it."""
+def test_concurrent_acceptances_lose_no_run() -> None:
+    """The second command waits, reads the file that the first one wrote, and adds its run."""
     baselines.save(make_baseline())
-    homes = [kept(1.0, number) for number in (30, 31)]
+    homes = [store(1.0, number) for number in (30, 31)]
     with baselines.lock():
         accepting = [
             subprocess.Popen(
@@ -113,7 +115,7 @@ def test_two_who_accept_at_once_lose_nothing() -> None:
         try:
             for process in accepting:
                 eventually(partial(_waits, process.pid))
-            assert len(committed().runs) == 10
+            assert len(read_baseline().runs) == 10
         except BaseException:
             for process in accepting:
                 os.kill(process.pid, signal.SIGKILL)
@@ -121,7 +123,7 @@ def test_two_who_accept_at_once_lose_nothing() -> None:
     for process in accepting:
         _, err = process.communicate(timeout=120)
         assert process.returncode == Exit.PASS, err
-    assert len(committed().runs) == 12
+    assert len(read_baseline().runs) == 12
 
 
 def _waits(pid: int) -> bool:

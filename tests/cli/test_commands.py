@@ -29,25 +29,26 @@ from tests.factories import (
 TRIAL = make_spec(make_scenario(name="trial"))
 
 
-def _keep(run: RunResult) -> str:
+def store(run: RunResult) -> str:
+    """Store a run and return its folder."""
     return str(results.save(run, make_recording(), Path("results")))
 
 
 def test_compare_exits_with_the_verdict(bench: Bench) -> None:
-    """0 for a pass, 1 for a regression, 5 for a run that was none; the report is on stdout."""
+    """0 for a pass, 1 for a regression, 5 for an invalid run; the report is on stdout."""
     baselines.save(make_baseline())
-    passed = bench("compare", _keep(run_at(1.0, 1)))
+    passed = bench("compare", store(run_at(1.0, 1)))
     assert (passed.code, passed.out.split()[0]) == (Exit.PASS, "PASS")
-    failed = bench("compare", _keep(run_at(1.4, 2)))
+    failed = bench("compare", store(run_at(1.4, 2)))
     assert (failed.code, failed.out.split()[0]) == (Exit.REGRESSION, "FAIL")
     broken_off = make_recording(stop=Stop(cause=StopCause.TARGET, reason="the model died"))
-    invalid = bench("compare", _keep(make_run(broken_off)))
+    invalid = bench("compare", store(make_run(broken_off)))
     assert (invalid.code, invalid.out.split()[0]) == (Exit.MEASUREMENT, "INVALID")
 
 
 @pytest.mark.parametrize("command", ["run", "check"])
-def test_an_objective_that_is_none_is_refused(bench: Bench, command: str) -> None:
-    """It is a mistake of usage, told before anything is started."""
+def test_a_wrong_objective_is_refused(bench: Bench, command: str) -> None:
+    """It is a usage error before bench starts the stack."""
     refused = bench(command, "quick", "--objective", "ttft:2000", "--objective", "e2e:fast")
     assert refused.code == Exit.USAGE
     assert "error: --objective e2e:fast" in refused.err
@@ -55,36 +56,36 @@ def test_an_objective_that_is_none_is_refused(bench: Bench, command: str) -> Non
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "json", "junit"])
-def test_scenarios_are_judged_together(bench: Bench, form: str) -> None:
+def test_merge_has_one_verdict_for_several_scenarios(bench: Bench, form: str) -> None:
     """Runs of several scenarios have one verdict and one exit code, in every format."""
     baselines.save(make_baseline())
     other = run_at(1.0, 3, spec=TRIAL)
-    failed = bench("ci", "merge", _keep(run_at(1.4, 1)), _keep(other), "--out", form)
+    failed = bench("ci", "merge", store(run_at(1.4, 1)), store(other), "--out", form)
     assert failed.code == Exit.REGRESSION
     assert ("<failure" if form == "junit" else "1 of 2 scenarios failed: quick") in failed.out
-    inconclusive = bench("ci", "merge", _keep(run_at(1.0, 1)), _keep(other), "--strict", "--out", form)
+    inconclusive = bench("ci", "merge", store(run_at(1.0, 1)), store(other), "--strict", "--out", form)
     assert inconclusive.code == Exit.INCONCLUSIVE
 
 
-def test_on_github_what_failed_is_annotated(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a workflow the failure stands at the top of its page, and elsewhere its command is not printed."""
+def test_merge_annotates_failures_on_github(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a workflow a failure is an annotation; elsewhere its command is not printed."""
     baselines.save(make_baseline())
-    run = _keep(run_at(1.4, 1))
+    run = store(run_at(1.4, 1))
     assert "::error" not in bench("ci", "merge", run).out
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     assert bench("ci", "merge", run).out.startswith("::error title=bench quick::Response time regressed")
 
 
-def test_a_second_run_of_a_scenario_confirms_the_first(bench: Bench) -> None:
-    """What was measured again needs both runs to regress; a third run has no place."""
+def test_a_second_run_confirms_the_first(bench: Bench) -> None:
+    """A regression needs both runs; a third run is refused."""
     baselines.save(make_baseline())
-    suspect, well, worse = (_keep(run_at(factor, n)) for n, factor in enumerate((1.4, 1.0, 1.4), 1))
+    suspect, well, worse = (store(run_at(factor, n)) for n, factor in enumerate((1.4, 1.0, 1.4), 1))
     assert bench("ci", "merge", suspect).code == Exit.REGRESSION
     assert bench("ci", "merge", suspect, well).code == Exit.PASS
     assert bench("ci", "merge", well, suspect).code == Exit.PASS
     assert bench("ci", "merge", suspect, worse).code == Exit.REGRESSION
     assert bench("ci", "merge", suspect, suspect).code == Exit.REGRESSION
-    other = _keep(run_at(1.0, 9, fingerprint=make_fingerprint(work_digest="e" * 64)))
+    other = store(run_at(1.0, 9, fingerprint=make_fingerprint(work_digest="e" * 64)))
     unlike = bench("ci", "merge", suspect, other)
     assert unlike.code == Exit.USAGE
     assert "differs from the first in work_digest" in unlike.err
@@ -93,24 +94,24 @@ def test_a_second_run_of_a_scenario_confirms_the_first(bench: Bench) -> None:
     assert "scenario 'quick' has 3 runs" in done.err
 
 
-def test_undecided_is_no_failure_unless_asked_for(bench: Bench) -> None:
+def test_an_inconclusive_result_fails_only_with_strict(bench: Bench) -> None:
     """Without a baseline the exit is 0 with a notice, and 3 with --strict."""
-    home = _keep(run_at(1.0, spec=TRIAL))
+    home = store(run_at(1.0, spec=TRIAL))
     loose = bench("compare", home)
     assert loose.code == Exit.PASS
     assert "there is no baseline" in loose.out
     assert bench("compare", home, "--strict").code == Exit.INCONCLUSIVE
 
 
-def test_a_baseline_can_be_named(bench: Bench, tmp_path: Path) -> None:
-    """--baseline judges by that file, wherever it is."""
+def test_compare_uses_a_named_baseline(bench: Bench, tmp_path: Path) -> None:
+    """--baseline compares with that file, in any folder."""
     path = shutil.move(baselines.save(make_baseline()), tmp_path / "mine.json")
-    assert bench("compare", _keep(run_at(1.4)), "--baseline", str(path)).code == Exit.REGRESSION
+    assert bench("compare", store(run_at(1.4)), "--baseline", str(path)).code == Exit.REGRESSION
 
 
-def test_baselines_are_accepted_shown_and_listed(bench: Bench) -> None:
-    """What is accepted is in the file, once, with who and why."""
-    homes = [_keep(run_at(1.0, number, spec=TRIAL)) for number in range(6)]
+def test_an_accepted_run_is_shown_with_person_and_reason(bench: Bench) -> None:
+    """An accepted run is in the file once, with the person and the reason."""
+    homes = [store(run_at(1.0, number, spec=TRIAL)) for number in range(6)]
     done = bench("baseline", "accept", *homes, "--reason", "first runs", "--by", "Tess")
     assert done.code == Exit.PASS
     assert "has 6 runs" in done.err
@@ -124,26 +125,26 @@ def test_baselines_are_accepted_shown_and_listed(bench: Bench) -> None:
     assert bench("compare", homes[0]).code == Exit.PASS
 
 
-def test_a_run_that_was_made_worse_is_not_accepted(bench: Bench) -> None:
+def test_an_injected_run_is_not_accepted(bench: Bench) -> None:
     """An injected run, and an empty reason, are refused with exit 2."""
     made_worse = make_run(provenance=make_provenance(injections={"model.slowdown": 1.3}))
-    refused = bench("baseline", "accept", _keep(made_worse), "--reason", "because")
+    refused = bench("baseline", "accept", store(made_worse), "--reason", "because")
     assert refused.code == Exit.USAGE
     assert "has injected faults" in refused.err
-    assert bench("baseline", "accept", _keep(run_at(1.0)), "--reason", " ").code == Exit.USAGE
+    assert bench("baseline", "accept", store(run_at(1.0)), "--reason", " ").code == Exit.USAGE
 
 
-def test_an_unfinished_commit_is_shown_as_unknown(bench: Bench) -> None:
-    """A run outside a repository has no commit, and is shown so."""
+def test_a_run_without_a_commit_is_shown_as_such(bench: Bench) -> None:
+    """A run outside of a repository has no commit, and is shown as such."""
     runs = [
         run_at(1.0, spec=TRIAL, provenance=make_provenance(f"r-{number}", commit=None)) for number in range(2)
     ]
-    bench("baseline", "accept", *[_keep(run) for run in runs], "--reason", "x", "--by", "y")
+    bench("baseline", "accept", *[store(run) for run in runs], "--reason", "x", "--by", "y")
     assert "no commit" in bench("baseline", "show", "trial").out
 
 
-def test_scenarios_are_listed_checked_and_described(bench: Bench) -> None:
-    """Every scenario is listed with its load, checks out, and has a schema."""
+def test_scenarios_are_listed_and_checked(bench: Bench) -> None:
+    """Every scenario is listed with its load, is valid, and has a schema."""
     assert re.search(r"quick +chat +10 VUs, 30 s +Ten users", bench("scenarios", "list").out)
     assert "extreme" in bench("scenarios", "list", "--suite", "monthly").out
     assert bench("scenarios", "list", "--suite", "hourly").code == Exit.USAGE
@@ -153,7 +154,7 @@ def test_scenarios_are_listed_checked_and_described(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("kind", SCHEMAS)
-def test_every_file_has_a_schema(bench: Bench, kind: str) -> None:
+def test_every_kind_of_file_has_a_schema(bench: Bench, kind: str) -> None:
     """The schema of each kind of file names its dialect and allows no other fields."""
     schema = json.loads(bench("schema", kind).out)
     assert schema["$schema"].endswith("2020-12/schema")
@@ -163,8 +164,8 @@ def test_every_file_has_a_schema(bench: Bench, kind: str) -> None:
     assert one["additionalProperties"] is False
 
 
-def test_a_token_is_printed_for_a_user(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`auth token` prints a token that JWT_SECRET signed, and nothing else."""
+def test_auth_token_prints_a_token(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`auth token` prints a token that is signed with JWT_SECRET, and no other text."""
     secret = secrets.token_hex(32)
     monkeypatch.setenv("JWT_SECRET", secret)
     done = bench("auth", "token", "ab" * 12)
@@ -174,8 +175,8 @@ def test_a_token_is_printed_for_a_user(bench: Bench, monkeypatch: pytest.MonkeyP
     assert bench("auth", "token", "ab" * 12).code == Exit.USAGE
 
 
-def test_a_stack_goes_up_serves_users_and_goes_down(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`up` prints the addresses, `status` the state, `auth user` puts users in, `down` ends it."""
+def test_a_stack_is_started_used_and_stopped(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`up` prints the addresses, `status` the states, `auth user` creates users, `down` stops the stack."""
     assert bench("stack", "status").code == Exit.TARGET
     assert bench("stack", "up").code == Exit.USAGE  # no JWT_SECRET
     monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
@@ -196,7 +197,7 @@ def test_a_stack_goes_up_serves_users_and_goes_down(bench: Bench, monkeypatch: p
 
 @pytest.mark.parametrize("text", ["backend", "backend=", "backend=x", "backend=70000"])
 def test_a_wrong_port_is_refused(bench: Bench, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """--port wants SERVICE=PORT."""
+    """--port accepts only SERVICE=N."""
     monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
     done = bench("stack", "up", "--port", text)
     assert done.code == Exit.USAGE
@@ -215,7 +216,7 @@ def test_usage_errors_exit_with_2(bench: Bench) -> None:
 
 
 def test_a_bug_shows_its_traceback_and_exits_with_70(capsys: pytest.CaptureFixture[str]) -> None:
-    """What nobody foresaw is called a bug, with all that helps to find it."""
+    """An unexpected exception is reported as a bug, with its traceback."""
 
     def broken() -> None:
         raise ZeroDivisionError("by zero")
@@ -228,10 +229,10 @@ def test_a_bug_shows_its_traceback_and_exits_with_70(capsys: pytest.CaptureFixtu
     assert "this is a bug in bench" in said
 
 
-def test_an_incomparable_run_names_what_differs(bench: Bench) -> None:
-    """A run of another stack version is inconclusive, and the report says what differs."""
+def test_an_incomparable_run_names_the_difference(bench: Bench) -> None:
+    """A run of another stack version is inconclusive, and the report names the difference."""
     baselines.save(make_baseline())
     other = make_run(fingerprint=make_fingerprint(stack_digest="d" * 64))
-    done = bench("compare", _keep(other), "--strict")
+    done = bench("compare", store(other), "--strict")
     assert done.code == Exit.INCONCLUSIVE
     assert "stack_digest" in done.out

@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import Exit
 from bench.store import baselines, results
-from tests.cli.test_github_command import archive
+from tests.cli.test_github_command import pack
 from tests.command import Bench
 from tests.factories import make_baseline, make_recording, run_at
 from tests.publish.fake_github import FakeGitHub, Fault, serving
@@ -19,7 +19,7 @@ SHA = "a" * 40
 
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
-    """A GitHub with a stranger's pull request, and the job that speaks of it."""
+    """Serve a GitHub with a pull request of a fork, in the environment of the job that publishes."""
     run = {
         "head_sha": SHA,
         "html_url": "https://github.com/owner/name/actions/runs/41",
@@ -42,15 +42,15 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub
         yield served
 
 
-def kept(factor: float) -> str:
-    """A run in a folder."""
+def store(factor: float) -> str:
+    """Store a run and return its folder."""
     baselines.save(make_baseline())
     return str(results.save(run_at(factor, 50), make_recording(), Path("results")))
 
 
-def test_the_verdict_is_said_on_the_pull_request(bench: Bench, fake: FakeGitHub) -> None:
-    """The comment, and a check at the commit; said again, nothing is done twice; the token is nowhere."""
-    run = kept(1.4)
+def test_the_pull_request_gets_a_comment_and_a_check(bench: Bench, fake: FakeGitHub) -> None:
+    """A repetition changes neither comment nor check, and the token is printed nowhere."""
+    run = store(1.4)
     done = bench("ci", "comment", run)
     assert done.code == Exit.PASS
     assert "owner/name#7 has the comment" in done.err
@@ -64,10 +64,10 @@ def test_the_verdict_is_said_on_the_pull_request(bench: Bench, fake: FakeGitHub)
     assert os.environ["GITHUB_TOKEN"] not in f"{done} {again} {comment}"
 
 
-def test_the_runs_are_those_that_the_measurement_kept(bench: Bench, fake: FakeGitHub) -> None:
-    """By the number of the workflow run; its title says the suite that a maintainer asked for."""
-    result = Path(kept(1.4)) / "result.json"
-    fake.add_artifact(41, "bench-nightly-quick", archive(**{"run-1/result.json": result.read_text()}))
+def test_the_runs_come_from_the_artifacts_of_the_workflow_run(bench: Bench, fake: FakeGitHub) -> None:
+    """The number names the workflow run; its title has the suite that a maintainer named."""
+    result = Path(store(1.4)) / "result.json"
+    fake.add_artifact(41, "bench-nightly-quick", pack(**{"run-1/result.json": result.read_text()}))
     event = Path(os.environ["GITHUB_EVENT_PATH"])
     begun = {"event": "workflow_dispatch", "display_title": "bench nightly"}
     content = json.loads(event.read_text())
@@ -80,18 +80,18 @@ def test_the_runs_are_those_that_the_measurement_kept(bench: Bench, fake: FakeGi
 
 
 @pytest.mark.parametrize("size", [0, 1])
-def test_an_archive_that_is_too_large_is_not_read_to_its_end(
+def test_the_download_of_a_large_archive_is_aborted(
     bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    """The limit is in bytes that come, and an archive of that size is still read."""
+    """The limit counts received bytes, and an archive of exactly that size is read."""
     fake.add_artifact(41, "bench-pr-quick", b"x" * (1000 + size))
     monkeypatch.setattr("bench.publish.runs._MOST_BYTES", 1000)
     done = bench("ci", "comment", "--from-run", "41")
     assert ("is larger than 0 MB" if size else "cannot be unpacked") in done.err
 
 
-def test_an_archive_is_not_fetched_from_anywhere(bench: Bench, fake: FakeGitHub) -> None:
-    """Neither unencrypted from elsewhere, nor from no place at all."""
+def test_an_archive_is_downloaded_only_over_https(bench: Bench, fake: FakeGitHub) -> None:
+    """An unencrypted address and a missing address are refused."""
     fake.add_artifact(41, "bench-pr-quick", b"x")
     fake.faults = [Fault("GET", "/zip$", 302, {"Location": "http://example.org/x"})]
     assert "is not https" in bench("ci", "comment", "--from-run", "41").err
@@ -99,45 +99,43 @@ def test_an_archive_is_not_fetched_from_anywhere(bench: Bench, fake: FakeGitHub)
     assert "does not say where" in bench("ci", "comment", "--from-run", "41").err
 
 
-def test_every_pull_request_of_the_commit_has_the_comment(bench: Bench, fake: FakeGitHub) -> None:
-    """A branch may be proposed to several others."""
+def test_every_pull_request_of_the_commit_gets_the_comment(bench: Bench, fake: FakeGitHub) -> None:
+    """A branch may have pull requests to several other branches."""
     fake.add_pull(8, SHA, "stranger/name")
-    done = bench("ci", "comment", kept(1.4))
+    done = bench("ci", "comment", store(1.4))
     assert ("#7 has the comment" in done.err, "#8 has the comment" in done.err) == (True, True)
     assert [len(fake.comments[number]) for number in (7, 8)] == [1, 1]
 
 
-def test_a_dry_run_asks_nobody(bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The comment is printed, without a token."""
+def test_a_dry_run_needs_no_token(bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comment is printed, and GitHub gets no request."""
     monkeypatch.delenv("GITHUB_TOKEN")
-    done = bench("ci", "comment", kept(1.0), "--dry-run", "--suite", "nightly")
+    done = bench("ci", "comment", store(1.0), "--dry-run", "--suite", "nightly")
     assert done.out.startswith("<!-- bench:nightly -->\n## ⚪ 6 of 7 scenarios are missing: agent-quick")
     assert "quick was not measured" not in done.out.replace("agent-quick was not measured", "")
     assert fake.requests == []
 
 
-def test_without_a_token_nothing_is_published(
-    bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is missing is named, with exit 6."""
+def test_a_missing_token_is_an_error(bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the variable, with exit 6."""
     monkeypatch.delenv("GITHUB_TOKEN")
-    done = bench("ci", "comment", kept(1.0))
+    done = bench("ci", "comment", store(1.0))
     assert (done.code, fake.requests) == (Exit.PUBLISH, [])
     assert "GITHUB_TOKEN is not set" in done.err
 
 
-def test_a_head_that_moved_gets_no_comment(bench: Bench, fake: FakeGitHub) -> None:
-    """A branch that was its branch has a newer commit is not told about the commit before."""
+def test_an_outdated_commit_gets_no_comment(bench: Bench, fake: FakeGitHub) -> None:
+    """A branch that has a newer commit gets no comment about the older one."""
     fake.pulls[0]["head"]["sha"] = "c" * 40
-    done = bench("ci", "comment", kept(1.0))
+    done = bench("ci", "comment", store(1.0))
     assert done.code == Exit.PUBLISH
     assert "no open pull request of stranger/name has aaaaaaaaa as its head" in done.err
     assert not fake.comments
 
 
-def test_a_suites_name_is_a_name(bench: Bench, fake: FakeGitHub) -> None:
-    """What would end the marker is refused before anybody is asked."""
-    done = bench("ci", "comment", kept(1.0), "--suite", "--> x")
+def test_the_name_of_a_suite_is_checked(bench: Bench, fake: FakeGitHub) -> None:
+    """A name that would end the comment marker is refused before any request."""
+    done = bench("ci", "comment", store(1.0), "--suite", "--> x")
     assert done.code == Exit.USAGE
     assert "suite" in done.err
     assert fake.requests == []
@@ -145,8 +143,8 @@ def test_a_suites_name_is_a_name(bench: Bench, fake: FakeGitHub) -> None:
 
 @pytest.mark.parametrize("kind", ["link", "large", "traversal", "not-finite"])
 def test_a_hostile_run_is_refused(bench: Bench, fake: FakeGitHub, kind: str) -> None:
-    """Links, 200 MB, names that lead elsewhere and numbers that are none: each has its message."""
-    run = Path(kept(1.0))
+    """Links, 200 MB, paths to other folders and infinite numbers: each has its message."""
+    run = Path(store(1.0))
     file = run / "result.json"
     content = json.loads(file.read_text())
     said = {"link": "is a link", "large": "MB, and a result has at most 20"}
@@ -167,17 +165,17 @@ def test_a_hostile_run_is_refused(bench: Bench, fake: FakeGitHub, kind: str) -> 
     assert fake.requests == []
 
 
-def test_a_persons_token_finds_its_own_comment(bench: Bench, fake: FakeGitHub) -> None:
-    """Whose the comment is, is asked, so that the second run changes it and makes no other."""
+def test_the_comment_belongs_to_the_login_of_the_token(bench: Bench, fake: FakeGitHub) -> None:
+    """The second run updates the comment and creates no other."""
     fake.login = fake.author = "octocat"
-    bench("ci", "comment", kept(1.4))
-    assert "octocat" not in bench("ci", "comment", kept(1.0)).err
+    bench("ci", "comment", store(1.4))
+    assert "octocat" not in bench("ci", "comment", store(1.0)).err
     assert len(fake.comments[7]) == 1
 
 
-def test_a_check_says_what_the_comment_says_and_nothing_as_markdown(bench: Bench, fake: FakeGitHub) -> None:
-    """Its summary is the comment, in which a stranger's text is escaped, with a line for the scenario."""
-    run = Path(kept(1.0))
+def test_the_check_has_the_text_of_the_comment(bench: Bench, fake: FakeGitHub) -> None:
+    """Its summary is the comment with escaped foreign text, and the scenario has an annotation."""
+    run = Path(store(1.0))
     content = json.loads((run / "result.json").read_text())
     content["validity"] = {"valid": False, "reasons": ["<img src=x> @everyone"]}
     (run / "result.json").write_text(json.dumps(content))
@@ -191,16 +189,16 @@ def test_a_check_says_what_the_comment_says_and_nothing_as_markdown(bench: Bench
     assert levels == [("scenarios/quick.yaml", "warning")]
 
 
-def test_a_check_is_in_progress_until_there_is_a_verdict(bench: Bench, fake: FakeGitHub) -> None:
-    """Begun before, concluded by the comment, and then left alone."""
+def test_a_check_is_in_progress_until_the_verdict(bench: Bench, fake: FakeGitHub) -> None:
+    """`start` creates it, the comment concludes it, and `finish` does not change it."""
     assert "bench pr is in progress at aaaaaaaaa" in bench("ci", "check", "start").err
-    bench("ci", "comment", kept(1.4))
+    bench("ci", "comment", store(1.4))
     assert "bench pr was concluded before at aaaaaaaaa" in bench("ci", "check", "finish").err
     assert [each["conclusion"] for each in fake.checks] == ["failure"]
 
 
-def test_a_check_without_a_verdict_is_concluded_all_the_same(bench: Bench, fake: FakeGitHub) -> None:
-    """A run that was cancelled leaves nothing in progress for ever."""
+def test_a_check_without_a_verdict_is_concluded(bench: Bench, fake: FakeGitHub) -> None:
+    """A cancelled workflow run leaves no check in progress."""
     bench("ci", "check", "start", "--suite", "nightly")
     done = bench("ci", "check", "finish", "--suite", "nightly")
     assert "bench nightly is concluded without a verdict" in done.err
@@ -208,17 +206,17 @@ def test_a_check_without_a_verdict_is_concluded_all_the_same(bench: Bench, fake:
 
 
 @pytest.mark.parametrize("merged", [True, False])
-def test_a_job_with_a_forks_files_publishes_nothing(
+def test_a_job_with_the_files_of_a_fork_does_not_publish(
     bench: Bench, fake: FakeGitHub, tmp_path: Path, merged: bool
 ) -> None:
-    """The fork's commit, or the merge of it that GitHub makes, was checked out: the token is not used."""
+    """If the fork's commit, or GitHub's merge of it, is checked out, the token is not used."""
 
     def git(*arguments: str) -> str:
         who = ("-c", "user.name=Tess", "-c", "user.email=tess@example.org", "-c", "commit.gpgsign=false")
         done = subprocess.run(["git", *who, *arguments], check=True, capture_output=True, text=True)
         return done.stdout.strip()
 
-    run = kept(1.0)
+    run = store(1.0)
     git("init", "--quiet", "--initial-branch=main")
     git("commit", "--quiet", "--allow-empty", "--message=first")
     git("checkout", "--quiet", "-b", "theirs")

@@ -23,23 +23,24 @@ FILES = {
 ALL = [word for form in FILES for word in ("--out", form)]
 
 
-def _home() -> Path:
+def store_slow_run() -> Path:
+    """Store a run that is 40 % slower than its baseline, and return its folder."""
     baselines.save(make_baseline())
     return results.save(run_at(1.4), make_recording(), Path("results"))
 
 
-def test_every_format_has_a_file_of_its_own() -> None:
-    """No two formats would write to the same file, and none to one that a run has already."""
+def test_every_format_has_its_own_file() -> None:
+    """No two formats write to the same file, and none to a file that a run has already."""
     assert {form.name: form.file for form in RUN_FORMATS.values()} == FILES
     taken = {results.RESULT, results.RECORDING, results.SAMPLES, "comparison.json", "base.json"}
     assert not set(FILES.values()) & taken
 
 
 @pytest.mark.parametrize("form", [form for form in FILES if form != "html"])
-def test_report_says_again_what_was_judged(bench: Bench, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stored run is reported in each format, on stdout or in a file, with exit 0 whatever the verdict."""
+def test_report_writes_each_format(bench: Bench, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stored run is reported in each format, on stdout or in a file, with exit 0 for every verdict."""
     monkeypatch.setenv("COLUMNS", "100")
-    home = str(_home())
+    home = str(store_slow_run())
     done = bench("report", home, "--out", form)
     assert done.code == Exit.PASS
     assert ("e2e_ms" if form == "csv" else "egressed") in done.out
@@ -49,8 +50,8 @@ def test_report_says_again_what_was_judged(bench: Bench, form: str, monkeypatch:
 
 
 def test_the_first_format_goes_to_stdout_and_the_others_into_the_runs_folder(bench: Bench) -> None:
-    """Each other format goes to a file of its name beside the result, and the command names each file."""
-    home = _home()
+    """Each other format goes to its standard file next to the result, and the command names each file."""
+    home = store_slow_run()
     done = bench("report", str(home / "result.json"), *ALL)
     assert done.code == Exit.PASS
     assert done.out.startswith("FAIL Response time regressed")
@@ -64,8 +65,8 @@ def test_the_first_format_goes_to_stdout_and_the_others_into_the_runs_folder(ben
 
 
 def test_files_can_be_named(bench: Bench) -> None:
-    """A format with a file goes there, in a folder that is created, and a repeated output once."""
-    home = str(_home())
+    """A format with a file goes to that file, in a new folder, and a repeated output is written once."""
+    home = str(store_slow_run())
     done = bench("report", home, "--out", "json=out/deep/a.json", "--out", "json=out/deep/a.json")
     assert (done.out, done.err) == ("", "written to out/deep/a.json\n")
     both = bench("report", home, "--out", "json=out/deep/b.json", "--out", "text=out/deep/b.txt")
@@ -76,23 +77,23 @@ def test_files_can_be_named(bench: Bench) -> None:
 
 def test_a_file_without_a_name_is_refused(bench: Bench) -> None:
     """`--out json=` names no file: a usage error with an example."""
-    done = bench("report", str(_home()), "--out", "json=")
+    done = bench("report", str(store_slow_run()), "--out", "json=")
     assert done.code == Exit.USAGE
     assert "--out json=report.json" in done.err
 
 
 def test_an_unknown_format_is_refused_with_the_list(bench: Bench) -> None:
     """An unknown format is a usage error, which lists the formats of the command."""
-    done = bench("report", str(_home()), "--out", "pdf=report.pdf")
+    done = bench("report", str(store_slow_run()), "--out", "pdf=report.pdf")
     assert done.code == Exit.USAGE
     assert "unknown format 'pdf'" in done.err
     assert "formats: text, markdown, json, junit, csv, html" in done.err
     assert not Path("report.pdf").exists()
 
 
-def test_requests_that_were_not_kept_are_said(bench: Bench) -> None:
-    """A copy of a result alone has no table of requests, and no half of one is left."""
-    home = _home()
+def test_a_csv_needs_the_stored_requests(bench: Bench) -> None:
+    """A result without its requests has no table, and no partial file is left."""
+    home = store_slow_run()
     Path("alone").mkdir()
     (home / "result.json").rename("alone/result.json")
     done = bench("report", "alone", "--out", "csv=out/samples.csv")
@@ -104,7 +105,7 @@ def test_requests_that_were_not_kept_are_said(bench: Bench) -> None:
 
 def test_a_verdict_is_printed_also_if_the_report_goes_to_a_file(bench: Bench) -> None:
     """`compare` judges: the text goes to stdout if no format does."""
-    done = bench("compare", str(_home()), "--out", "junit=tests.xml")
+    done = bench("compare", str(store_slow_run()), "--out", "junit=tests.xml")
     assert done.code == Exit.REGRESSION
     assert done.out.startswith("FAIL Response time regressed")
     assert Path("tests.xml").exists()
@@ -112,7 +113,7 @@ def test_a_verdict_is_printed_also_if_the_report_goes_to_a_file(bench: Bench) ->
 
 def test_a_report_of_several_runs_needs_a_file_for_its_page(bench: Bench) -> None:
     """Several runs have no folder, so a page without a file is refused, with an example."""
-    home = str(_home())
+    home = str(store_slow_run())
     done = bench("ci", "merge", home, "--out", "html")
     assert done.code == Exit.USAGE
     assert "--out html=suite.html" in done.err
@@ -129,7 +130,7 @@ def test_a_new_format_is_one_file_and_one_line(
     monkeypatch.syspath_prepend(str(tmp_path))
     module = importlib.import_module(file.stem)
     monkeypatch.setitem(RUN_FORMATS, "headline", Format("headline", "headline.txt", module.render_run))
-    home = _home()
+    home = store_slow_run()
     done = bench("report", str(home), "--out", "headline")
     assert done.code == Exit.PASS
     assert done.out.startswith("the headline: Response time regressed")
@@ -141,17 +142,17 @@ def test_a_new_format_is_one_file_and_one_line(
 
 
 def test_compare_has_every_format(bench: Bench) -> None:
-    """Whatever it is written as, the exit is the verdict's."""
-    home = str(_home())
+    """The exit code is that of the verdict, in every format."""
+    home = str(store_slow_run())
     for form in FILES:
         assert bench("compare", home, "--out", form).code == Exit.REGRESSION
 
 
-def test_what_a_command_has_not_is_refused_first(bench: Bench) -> None:
-    """Several scenarios and two versions have no table of requests, a trend has no tests."""
+def test_a_format_of_another_command_is_refused(bench: Bench) -> None:
+    """Several scenarios and two versions have no table of requests, and a trend has no tests."""
     history.append(Path("history"), make_point())
     for arguments in (
-        ("ci", "merge", str(_home()), "--out", "csv"),
+        ("ci", "merge", str(store_slow_run()), "--out", "csv"),
         ("ab", "embedded", "embedded", "--out", "csv"),
         ("trend", "quick", "--out", "junit"),
     ):
@@ -161,8 +162,8 @@ def test_what_a_command_has_not_is_refused_first(bench: Bench) -> None:
         assert "formats: text, markdown, json" in done.err
 
 
-def test_check_prints_one_report_and_keeps_the_others(bench: Bench) -> None:
-    """The first format is on stdout, the others are in the run's folder, and Markdown always is."""
+def test_check_prints_one_report_and_stores_the_others(bench: Bench) -> None:
+    """The first format goes to stdout, the others into the folder of the run, which always has Markdown."""
     forms = ("--out", "junit", "--out", "csv", "--out", "text")
     done = bench("check", str(short_scenario(Path.cwd())), "--no-calibration", *forms)
     assert ET.fromstring(done.out).get("name") == "short"  # noqa: S314 - it is ours

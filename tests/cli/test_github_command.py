@@ -20,8 +20,8 @@ SHA, MAIN = "a" * 40, "b" * 40
 QUICK = "baselines/embedded/simulated/quick.json"
 
 
-def archive(**entries: str) -> bytes:
-    """A zip file."""
+def pack(**entries: str) -> bytes:
+    """Return a zip pack with these files."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as opened:
         for name, text in entries.items():
@@ -29,22 +29,22 @@ def archive(**entries: str) -> bytes:
     return packed.getvalue()
 
 
-def measured(factor: float = 1.4, **changes: Any) -> bytes:
-    """What a run of `quick` keeps."""
+def pack_run(factor: float = 1.4, **changes: Any) -> bytes:
+    """Return the artifact of a run of `quick`, with changed fields."""
     content = run_at(factor, 50).model_dump(mode="json")
     for key, change in changes.items():
         content[key] |= change
-    return archive(**{"run-1/result.json": json.dumps(content), "run-1/report.md": "# so"})
+    return pack(**{"run-1/result.json": json.dumps(content), "run-1/report.md": "# so"})
 
 
 @pytest.fixture
 def fake(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:  # noqa: ARG001 - clears the environment before
-    """A GitHub with a measured pull request of its own branch, and somebody who may write."""
+    """Serve a GitHub with a measured pull request and a person who may write."""
     github = FakeGitHub()
     github.add_pull(7, SHA, "owner/name")
     github.permissions = {"octocat": "write"}
     github.add_run(41, SHA, "owner/name")
-    github.add_artifact(41, "bench-pr-quick", measured())
+    github.add_artifact(41, "bench-pr-quick", pack_run())
     for branch, sha in (("feature", SHA), ("main", MAIN)):
         github.git.add_branch(branch, sha, {QUICK: baseline_json(make_baseline()), "README.md": "# x"})
     with serving(github) as served:
@@ -62,24 +62,24 @@ def fake(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 @pytest.fixture
 def write(bench: Bench, tmp_path: Path) -> Any:
-    """Writes a comment, and runs what it starts."""
+    """Return a function that writes a comment and runs the job that it starts."""
 
-    def written(body: str, **changes: Any) -> Any:
+    def write_comment(body: str, **changes: Any) -> Any:
         (tmp_path / "event.json").write_text(comment_event(body, **changes))
         return bench("ci", "command")
 
-    return written
+    return write_comment
 
 
-def of_a_fork(github: FakeGitHub) -> None:
-    """The same pull request, of a stranger's repository."""
+def move_to_fork(github: FakeGitHub) -> None:
+    """Turn the pull request into one from a fork."""
     github.pulls[0]["head"]["repo"] = {"full_name": "stranger/name"}
     github.runs[0]["head_repository"] = {"full_name": "stranger/name"}
     del github.git.branches["feature"]
 
 
-def refused(github: FakeGitHub, done: Any, said: str) -> None:
-    """It was not done, and both the job and the comment say why."""
+def check_refused(github: FakeGitHub, done: Any, said: str) -> None:
+    """Check that the command was refused, with the reason in the log and in the reply."""
     assert done.code not in {Exit.PASS, Exit.BUG}
     assert said in done.err
     assert github.reactions == [(11, "confused")]
@@ -90,8 +90,8 @@ def refused(github: FakeGitHub, done: Any, said: str) -> None:
     assert set(github.git.branches) <= {"main", "feature"}
 
 
-def test_what_was_measured_becomes_part_of_the_baseline(fake: FakeGitHub, write: Any) -> None:
-    """One commit on the branch, with the reason and who said so; the branch is measured again."""
+def test_an_accepted_run_joins_the_baseline(fake: FakeGitHub, write: Any) -> None:
+    """One commit on the branch has the reason and the person; the branch is measured again."""
     done = write("/bench baseline accept aaaaaaa the model is *another* one")
     assert done.code == Exit.PASS
     files = fake.git.files("feature")
@@ -109,9 +109,9 @@ def test_what_was_measured_becomes_part_of_the_baseline(fake: FakeGitHub, write:
     assert f"A commit on this branch accepts {accepted}. Its measurement started." in answer["body"]
 
 
-def test_a_forks_is_accepted_by_a_pull_request_of_its_own(fake: FakeGitHub, write: Any) -> None:
-    """Nobody here may write to a stranger's branch."""
-    of_a_fork(fake)
+def test_a_forks_run_is_accepted_in_a_separate_pull_request(fake: FakeGitHub, write: Any) -> None:
+    """The branch of a fork is never changed."""
+    move_to_fork(fake)
     assert write("/bench baseline accept aaaaaaa faster").code == Exit.PASS
     branch = "bench-baseline/7-aaaaaaaaa"
     assert fake.git.commits[fake.git.branches[branch]]["parents"] == [MAIN]
@@ -124,16 +124,16 @@ def test_a_forks_is_accepted_by_a_pull_request_of_its_own(fake: FakeGitHub, writ
     assert fake.started_runs == []
 
 
-def test_where_actions_may_propose_nothing_it_is_said_how_they_may(fake: FakeGitHub, write: Any) -> None:
-    """The branch is there, and the setting is named."""
-    of_a_fork(fake)
+def test_a_forbidden_pull_request_names_the_setting(fake: FakeGitHub, write: Any) -> None:
+    """The branch is created, and the error names the setting that allows pull requests."""
+    move_to_fork(fake)
     fake.faults = [Fault("POST", "/pulls$", 403)]
     done = write("/bench baseline accept aaaaaaa faster")
     assert "allow GitHub Actions to create pull requests" in done.err
 
 
-def test_to_accept_twice_is_to_accept_once(fake: FakeGitHub, write: Any) -> None:
-    """The second answer says that it was done before."""
+def test_accepting_twice_changes_nothing(fake: FakeGitHub, write: Any) -> None:
+    """The second reply states that the baseline has the runs already."""
     write("/bench baseline accept aaaaaaa faster")
     after = fake.git.branches["feature"]
     fake.pulls[0]["head"]["sha"] = after
@@ -143,23 +143,23 @@ def test_to_accept_twice_is_to_accept_once(fake: FakeGitHub, write: Any) -> None
     assert fake.git.branches["feature"] == after
 
 
-def test_only_who_may_write_commands(fake: FakeGitHub, write: Any) -> None:
-    """Permission is asked of GitHub, not read from the comment."""
+def test_a_command_needs_write_permission(fake: FakeGitHub, write: Any) -> None:
+    """GitHub reports the permission; the comment does not matter."""
     fake.permissions = {"octocat": "read"}
-    refused(fake, write("/bench run"), "octocat may not write to owner/name")
+    check_refused(fake, write("/bench run"), "octocat may not write to owner/name")
 
 
-def test_a_head_that_moved_is_not_accepted(fake: FakeGitHub, write: Any) -> None:
-    """What was looked at is not what is there now."""
-    refused(
+def test_an_outdated_commit_is_not_accepted(fake: FakeGitHub, write: Any) -> None:
+    """The command names the commit that the maintainer has seen."""
+    check_refused(
         fake,
         write("/bench baseline accept ccccccc faster"),
         "the head is aaaaaaaaa, not ccccccc",
     )
 
 
-def test_a_push_while_it_is_accepted_loses_nothing(fake: FakeGitHub, write: Any) -> None:
-    """The commit follows upon the head that was measured, or is not made."""
+def test_a_push_during_the_acceptance_is_kept(fake: FakeGitHub, write: Any) -> None:
+    """The commit follows the measured head, or is not created."""
     fake.git.add_branch("feature", "c" * 40)
     done = write("/bench baseline accept aaaaaaa faster")
     assert "the branch has a newer commit" in done.err
@@ -175,92 +175,94 @@ def test_a_push_while_it_is_accepted_loses_nothing(fake: FakeGitHub, write: Any)
         ({"id": 40}, "workflow run 40 has no results"),
     ],
 )
-def test_only_what_was_measured_is_accepted(
+def test_only_a_complete_measurement_is_accepted(
     fake: FakeGitHub, write: Any, run: dict[str, Any], said: str
 ) -> None:
-    """Of this commit, in this repository, to its end, and kept."""
+    """It measured this commit in this repository, is complete, and has artifacts."""
     fake.runs[0] |= run
-    refused(fake, write("/bench baseline accept aaaaaaa faster"), said)
+    check_refused(fake, write("/bench baseline accept aaaaaaa faster"), said)
 
 
 @pytest.mark.parametrize(
     ("kept", "said"),
     [
         (b"no zip", "cannot be unpacked"),
-        (archive(**{"../up.json": "{}"}), "leads elsewhere"),
-        (archive(**{"run-1/result.json": '{"schema_version": 1}'}), "result.json is not a result"),
-        (archive(**{"run-1/result.json": "NaN"}), "result.json is not a result"),
-        (archive(**{"notes.txt": "x"}), "keeps no result"),
-        (measured(scenario={"name": "elsewhere"}), "suite 'pr' has no scenario elsewhere"),
-        (measured(fingerprint={"stack": "../../etc"}), "result.json is not a result"),
-        (measured(validity={"valid": False, "reasons": ["<b>"]}), "is invalid: <b>"),
+        (pack(**{"../up.json": "{}"}), "leads elsewhere"),
+        (pack(**{"run-1/result.json": '{"schema_version": 1}'}), "result.json is not a result"),
+        (pack(**{"run-1/result.json": "NaN"}), "result.json is not a result"),
+        (pack(**{"notes.txt": "x"}), "keeps no result"),
+        (pack_run(scenario={"name": "elsewhere"}), "suite 'pr' has no scenario elsewhere"),
+        (pack_run(fingerprint={"stack": "../../etc"}), "result.json is not a result"),
+        (pack_run(validity={"valid": False, "reasons": ["<b>"]}), "is invalid: <b>"),
     ],
 )
 def test_a_hostile_artifact_is_refused(fake: FakeGitHub, write: Any, kept: bytes, said: str) -> None:
-    """Whatever a stranger's run keeps, it is a run of the suite, or nothing."""
+    """An artifact has runs of the suite, or is refused."""
     fake.archives[1] = kept
-    refused(fake, write("/bench baseline accept aaaaaaa faster"), said)
+    check_refused(fake, write("/bench baseline accept aaaaaaa faster"), said)
 
 
 def test_a_link_in_an_artifact_is_refused(fake: FakeGitHub, write: Any) -> None:
-    """It would be a file of the machine with the token."""
+    """A link could point to a file of the machine with the token."""
     packed, entry = io.BytesIO(), zipfile.ZipInfo("run-1/result.json")
     entry.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(packed, "w") as opened:
         opened.writestr(entry, "/proc/self/environ")
     fake.archives[1] = packed.getvalue()
-    refused(fake, write("/bench baseline accept aaaaaaa faster"), "an entry that is no file")
+    check_refused(fake, write("/bench baseline accept aaaaaaa faster"), "an entry that is no file")
 
 
 @pytest.mark.parametrize("suite", ["", "nightly"])
-def test_a_branch_is_measured_again(fake: FakeGitHub, write: Any, suite: str) -> None:
-    """With the suite that is asked for, on the branch, so that it has the branch's caches only."""
+def test_run_measures_a_branch_again(fake: FakeGitHub, write: Any, suite: str) -> None:
+    """The workflow runs on the branch with the named suite, so it uses only caches of the branch."""
     assert write(f"/bench run {suite}").code == Exit.PASS
     assert fake.started_runs == [
         {"workflow": "bench-pr.yml", "ref": "feature", "inputs": {"suite": suite or "pr"}}
     ]
 
 
-def test_a_forks_run_is_done_again(fake: FakeGitHub, write: Any) -> None:
-    """It stays a stranger's run, with a stranger's rights."""
-    of_a_fork(fake)
+def test_run_repeats_the_workflow_run_of_a_fork(fake: FakeGitHub, write: Any) -> None:
+    """It keeps the rights of a fork."""
+    move_to_fork(fake)
     assert write("/bench run").code == Exit.PASS
     assert fake.started_runs == [{"run": 41}]
 
 
-def test_a_fork_has_no_other_suite(fake: FakeGitHub, write: Any) -> None:
-    """The reason is in the answer."""
-    of_a_fork(fake)
-    refused(fake, write("/bench run nightly"), "bench measures the pull request of a fork only with suite pr")
+def test_a_fork_has_only_the_suite_pr(fake: FakeGitHub, write: Any) -> None:
+    """The reply has the reason."""
+    move_to_fork(fake)
+    check_refused(
+        fake, write("/bench run nightly"), "bench measures the pull request of a fork only with suite pr"
+    )
 
 
-def test_a_suite_that_is_none_is_refused(fake: FakeGitHub, write: Any) -> None:
-    """With those that there are."""
-    refused(fake, write("/bench run nightlx"), "suite 'nightlx' does not exist")
+def test_an_unknown_suite_is_refused(fake: FakeGitHub, write: Any) -> None:
+    """The reply lists the suites."""
+    check_refused(fake, write("/bench run nightlx"), "suite 'nightlx' does not exist")
     assert "nightly" in fake.comments[7][0]["body"]
 
 
-def test_help_says_what_there_is(fake: FakeGitHub, write: Any) -> None:
-    """Asked for, it is no refusal."""
+def test_help_lists_the_commands(fake: FakeGitHub, write: Any) -> None:
+    """It is not a refusal."""
     assert write("/bench help").code == Exit.PASS
     assert "`/bench baseline accept <sha> <reason>`" in fake.comments[7][0]["body"]
 
 
-def test_what_is_no_command_asks_nobody(fake: FakeGitHub, write: Any) -> None:
+def test_a_comment_without_a_command_sends_no_request(fake: FakeGitHub, write: Any) -> None:
     """Most comments are for people."""
     assert "no command" in write("please look at this").err
     assert fake.requests == []
 
 
-def test_what_is_said_of_a_closed_pull_request_does_nothing(fake: FakeGitHub, write: Any) -> None:
-    """There is nothing to measure."""
+def test_a_closed_pull_request_is_refused(fake: FakeGitHub, write: Any) -> None:
+    """It is not measured."""
     fake.pulls[0]["state"] = "closed"
-    refused(fake, write("/bench run"), "pull request #7 is closed")
+    check_refused(fake, write("/bench run"), "pull request #7 is closed")
 
 
 @pytest.mark.usefixtures("fake")
-def test_from_a_laptop(bench: Bench) -> None:
-    """The runs that a workflow run keeps, into the files here."""
+def test_update_accepts_the_runs_of_a_workflow_run(bench: Bench) -> None:
+    """It changes the files in this folder."""
     Path(QUICK).parent.mkdir(parents=True)
     Path(QUICK).write_text(baseline_json(make_baseline()))
     done = bench("baseline", "update", "--from-run", "41", "--reason", "faster", "--by", "Tess")
@@ -271,8 +273,8 @@ def test_from_a_laptop(bench: Bench) -> None:
 
 
 @pytest.mark.usefixtures("fake")
-def test_by_hand_as_a_pull_request(bench: Bench) -> None:
-    """No file here is touched."""
+def test_update_opens_a_pull_request(bench: Bench) -> None:
+    """It changes no file in this folder."""
     done = bench("baseline", "update", "--from-run", "41", "--reason", "faster", "--by", "tess", "--propose")
     assert "https://github.com/owner/name/pull/90" in done.err
     assert not Path("baselines").exists()
@@ -281,7 +283,7 @@ def test_by_hand_as_a_pull_request(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("named", [[], ["--from", "x", "--from-run", "1"]])
-def test_runs_come_from_one_place(bench: Bench, named: list[str]) -> None:
-    """Neither from nowhere nor from two."""
+def test_update_needs_one_source_of_runs(bench: Bench, named: list[str]) -> None:
+    """Neither none nor two."""
     done = bench("baseline", "update", "--reason", "x", *named)
     assert (done.code, "name either runs or a workflow run" in done.err) == (Exit.USAGE, True)

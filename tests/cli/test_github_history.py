@@ -10,7 +10,7 @@ import pytest
 from bench.core.history.history import HistoryPoint, to_history_point
 from bench.errors import Exit
 from bench.store import baselines, history, results
-from tests.cli.test_github_command import archive
+from tests.cli.test_github_command import pack
 from tests.command import Bench
 from tests.factories import make_baseline, make_recording, run_at
 from tests.publish.fake_github import FakeGitHub, Fault, serving
@@ -22,7 +22,7 @@ WATCHED = ("ci", "issue", "schedule", "bench-nightly.yml=48")
 
 @pytest.fixture
 def fake(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:  # noqa: ARG001 - clears the environment before
-    """A GitHub, and a scheduled job."""
+    """Serve a GitHub, in the environment of a scheduled job."""
     with serving(FakeGitHub()) as served:
         for name, value in {
             "GITHUB_REPOSITORY": "owner/name",
@@ -33,92 +33,88 @@ def fake(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
         yield served
 
 
-def kept(number: int) -> str:
-    """A run in a folder."""
+def store(number: int) -> str:
+    """Store a run and return its folder."""
     return str(results.save(run_at(1.0, number), make_recording(), Path("results")))
 
 
-def lines(github: FakeGitHub) -> list[str]:
-    """The runs in the history of the branch."""
+def list_runs(github: FakeGitHub) -> list[str]:
+    """Return the ids of the runs in the history of the branch."""
     text = github.git.files("bench-history")[QUICK]
     return [HistoryPoint.model_validate_json(line).run_id for line in text.splitlines()]
 
 
-def test_a_branch_keeps_the_history(bench: Bench, fake: FakeGitHub) -> None:
-    """The first run makes the branch, from nothing; the second follows; the folder has both."""
-    first, second = kept(50), kept(51)
+def test_a_branch_stores_the_history(bench: Bench, fake: FakeGitHub) -> None:
+    """The first run creates the branch, the second follows, and the folder has both."""
+    first, second = store(50), store(51)
     assert bench("ci", "history", "add", first, "--branch", "bench-history").code == Exit.PASS
     assert fake.git.commits[fake.git.branches["bench-history"]]["parents"] == []
     bench("ci", "history", "add", second, "--branch", "bench-history", "--history", "elsewhere")
-    assert lines(fake) == [Path(first).name, Path(second).name]
+    assert list_runs(fake) == [Path(first).name, Path(second).name]
     assert len(history.read(Path("elsewhere") / QUICK)) == 2
 
 
-def test_a_line_says_which_workflow_run_measured_it(bench: Bench, fake: FakeGitHub) -> None:
-    """By its number, where the runs are taken from one; of a run in a folder that is not known."""
-    one, other = Path(kept(50)), kept(51)
-    fake.add_artifact(
-        41, "bench-nightly-quick", archive(**{"run-1/result.json": (one / "result.json").read_text()})
-    )
+def test_a_line_has_the_number_of_its_workflow_run(bench: Bench, fake: FakeGitHub) -> None:
+    """Only runs from artifacts have a number."""
+    one, other = Path(store(50)), store(51)
+    fake.add_artifact(41, "bench-nightly-quick", pack(**{"run-1/result.json": (one / "result.json").read_text()}))
     bench("ci", "history", "add", "--from-run", "41")
     bench("ci", "history", "add", other)
     assert [each.workflow_run for each in history.read(Path("history") / QUICK)] == [41, None]
 
 
-def test_a_run_that_is_in_the_branch_makes_no_commit(bench: Bench, fake: FakeGitHub) -> None:
-    """A job that is run again adds nothing."""
-    run = kept(50)
+def test_a_known_run_creates_no_commit(bench: Bench, fake: FakeGitHub) -> None:
+    """A repeated job adds nothing."""
+    run = store(50)
     bench("ci", "history", "add", run, "--branch", "bench-history")
     at = fake.git.branches["bench-history"]
     assert bench("ci", "history", "add", run, "--branch", "bench-history").code == Exit.PASS
     assert fake.git.branches["bench-history"] == at
 
 
-def test_two_jobs_at_once_lose_nothing(
-    bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who comes second reads what the first wrote, and writes both."""
-    bench("ci", "history", "add", kept(50), "--branch", "bench-history")
+def test_concurrent_jobs_lose_no_run(bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second job reads the lines of the first one, and writes both."""
+    bench("ci", "history", "add", store(50), "--branch", "bench-history")
     answer, other = fake.git.answer, to_history_point(run_at(1.0, 60))
 
     def meanwhile(method: str, rest: str, content: Any, query: dict[str, str]) -> tuple[int, Any]:
-        if method == "PATCH" and len(lines(fake)) == 1:
+        if method == "PATCH" and len(list_runs(fake)) == 1:
             text = fake.git.files("bench-history")[QUICK] + other.model_dump_json() + "\n"
             fake.git.add_branch("bench-history", "d" * 40, {QUICK: text})
         return answer(method, rest, content, query)
 
     monkeypatch.setattr(fake.git, "answer", meanwhile)
-    assert bench("ci", "history", "add", kept(51), "--branch", "bench-history").code == Exit.PASS
-    assert len(lines(fake)) == 3
-    assert other.run_id in lines(fake)
+    assert bench("ci", "history", "add", store(51), "--branch", "bench-history").code == Exit.PASS
+    assert len(list_runs(fake)) == 3
+    assert other.run_id in list_runs(fake)
 
 
-def test_a_branch_that_always_moves_is_given_up(bench: Bench, fake: FakeGitHub) -> None:
-    """With a message, and not for ever."""
-    bench("ci", "history", "add", kept(50), "--branch", "bench-history")
+def test_a_branch_that_changes_all_the_time_is_an_error(bench: Bench, fake: FakeGitHub) -> None:
+    """The number of attempts is limited."""
+    bench("ci", "history", "add", store(50), "--branch", "bench-history")
     fake.faults = [Fault("PATCH", "/git/refs/", 422, times=99)]
-    done = bench("ci", "history", "add", kept(51), "--branch", "bench-history")
+    done = bench("ci", "history", "add", store(51), "--branch", "bench-history")
     assert (done.code, "all the time" in done.err) == (Exit.PUBLISH, True)
 
 
-def test_a_branch_with_something_else_in_it_is_refused(bench: Bench, fake: FakeGitHub) -> None:
-    """Nobody's file is written over."""
+def test_a_branch_with_other_files_is_refused(bench: Bench, fake: FakeGitHub) -> None:
+    """The file of a person is never overwritten."""
     fake.git.add_branch("bench-history", SHA, {QUICK: "my notes\n"})
-    done = bench("ci", "history", "add", kept(50), "--branch", "bench-history")
+    done = bench("ci", "history", "add", store(50), "--branch", "bench-history")
     assert done.code == Exit.MEASUREMENT
     assert fake.git.branches["bench-history"] == SHA
 
 
-def grown(worse: bool) -> None:
-    """A history of thirty runs, of which the last ten may be slower."""
+def write_history(worse: bool) -> None:
+    """Write a history of thirty runs; the last ten may be slower."""
     for number in range(30):
         factor = 1.5 if worse and number >= 20 else 1.0
         history.append(Path("history"), to_history_point(run_at(factor, number)))
 
 
-def test_an_issue_stands_as_long_as_it_is_worse(bench: Bench, fake: FakeGitHub) -> None:
-    """Opened once, changed when it says something else, and closed when nothing is wrong."""
-    grown(worse=True)
+def test_an_issue_is_open_while_a_scenario_is_worse(bench: Bench, fake: FakeGitHub) -> None:
+    """It is opened once, updated if the text changes, and closed when the problem is solved."""
+    write_history(worse=True)
     trend = ("ci", "issue", "trend", "--suite", "nightly")
     assert "an issue is opened: bench nightly: quick changed for the worse" in bench(*trend).err
     (issue,) = fake.issues
@@ -128,13 +124,13 @@ def test_an_issue_stands_as_long_as_it_is_worse(bench: Bench, fake: FakeGitHub) 
     issue["title"] = "edited by a person"
     assert "issue #50 is changed" in bench(*trend).err
     (Path("history") / QUICK).unlink()
-    grown(worse=False)
+    write_history(worse=False)
     assert "issue #50 is closed" in bench(*trend).err
     assert (len(fake.issues), issue["state"]) == (1, "closed")
 
 
-def test_nothing_wrong_is_no_issue(bench: Bench, fake: FakeGitHub) -> None:
-    """And so is no history."""
+def test_no_problem_opens_no_issue(bench: Bench, fake: FakeGitHub) -> None:
+    """An empty history is not a problem."""
     done = bench("ci", "issue", "trend", "--suite", "nightly")
     assert (done.code, fake.issues) == (Exit.PASS, [])
     assert "there is no problem" in done.err
@@ -150,8 +146,8 @@ def test_nothing_wrong_is_no_issue(bench: Bench, fake: FakeGitHub) -> None:
         {"body": "It says <!-- bench:schedule -->"},
     ],
 )
-def test_others_issues_are_left_alone(bench: Bench, fake: FakeGitHub, other: dict[str, Any]) -> None:
-    """Of somebody else, of a deleted user, a pull request, or without the marker at its head."""
+def test_issues_of_others_are_not_changed(bench: Bench, fake: FakeGitHub, other: dict[str, Any]) -> None:
+    """Those of other people and deleted users, pull requests, and issues without the marker in line 1."""
     fake.add_run(1, SHA, "owner/name", event="schedule")
     issue = {"number": 9, "title": "x", "body": "<!-- bench:schedule -->\n", "user": {"login": fake.author}}
     fake.issues.append(issue | other)
@@ -160,10 +156,8 @@ def test_others_issues_are_left_alone(bench: Bench, fake: FakeGitHub, other: dic
 
 
 @pytest.mark.parametrize(("hours", "missed"), [(47, False), (49, True)])
-def test_a_schedule_that_did_not_run_has_an_issue(
-    bench: Bench, fake: FakeGitHub, hours: float, missed: bool
-) -> None:
-    """By the time it was last begun by its schedule, not by hand."""
+def test_a_missed_schedule_opens_an_issue(bench: Bench, fake: FakeGitHub, hours: float, missed: bool) -> None:
+    """Only runs that the schedule started count."""
     now = datetime.now(UTC)
     begun = (now - timedelta(hours=hours)).isoformat()
     fake.add_run(1, SHA, "owner/name", event="schedule", created_at=begun)
@@ -174,21 +168,21 @@ def test_a_schedule_that_did_not_run_has_an_issue(
         assert "`bench-nightly.yml` must run every 48 h" in fake.issues[0]["body"]
 
 
-def test_a_schedule_that_never_ran_counts_from_when_it_was_made(bench: Bench, fake: FakeGitHub) -> None:
-    """A new workflow is given its time; this one is old."""
+def test_a_new_schedule_counts_from_its_creation(bench: Bench, fake: FakeGitHub) -> None:
+    """A new workflow has the full time; this one is old."""
     bench(*WATCHED)
     assert "its last run started at 2025-01-01 00:00 UTC" in fake.issues[0]["body"]
 
 
-def test_an_issue_whose_answer_is_lost_is_opened_once(bench: Bench, fake: FakeGitHub) -> None:
-    """It is looked for before it is opened again."""
+def test_a_lost_response_opens_no_second_issue(bench: Bench, fake: FakeGitHub) -> None:
+    """A second attempt first searches for the issue."""
     fake.faults = [Fault("POST", "/issues$", 502, applied=True)]
     assert bench(*WATCHED).code == Exit.PASS
     assert len(fake.issues) == 1
 
 
-def test_issues_that_github_does_not_take_are_given_up(bench: Bench, fake: FakeGitHub) -> None:
-    """With exit 6."""
+def test_a_refused_issue_is_an_error(bench: Bench, fake: FakeGitHub) -> None:
+    """The number of attempts is limited; the exit is 6."""
     fake.faults = [Fault("POST", "/issues$", 502, times=9)]
     done = bench(*WATCHED)
     assert (done.code, "did not accept the issue" in done.err) == (Exit.PUBLISH, True)
@@ -196,12 +190,12 @@ def test_issues_that_github_does_not_take_are_given_up(bench: Bench, fake: FakeG
 
 @pytest.mark.parametrize("named", ["nightly", "nightly.yml", "nightly.yml=0", "../x.yml=48"])
 def test_a_schedule_is_a_file_and_hours(bench: Bench, named: str) -> None:
-    """Anything else is refused."""
+    """Any other text is refused."""
     assert bench("ci", "issue", "schedule", named).code == Exit.USAGE
 
 
-def test_a_matrix_of_what_looks_worse(bench: Bench) -> None:
-    """Only what is suspect is measured again; no runs are no suspicion."""
+def test_the_matrix_has_only_suspected_scenarios(bench: Bench) -> None:
+    """Only suspected scenarios are measured again; an empty folder has none."""
     baselines.save(make_baseline())
     assert json.loads(bench("ci", "matrix", "pr", "--suspect", "runs").out) == {"include": []}
     results.save(run_at(1.0, 50), make_recording(), Path("runs"))

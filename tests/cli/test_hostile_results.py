@@ -1,4 +1,4 @@
-"""A result that somebody else wrote is refused with a sentence, or judged and said: never a traceback."""
+"""A foreign result is refused with a message, or judged and escaped; it never causes a traceback."""
 
 import copy
 import json
@@ -25,20 +25,20 @@ NUMBERS = [0, -1, 1e308, -1e308, 5e-324, 2**63, 10**30, 10**400]
 TEXTS = [MARKUP, "x" * 10_000, "", "../../etc"]
 
 
-def places(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
-    """Every text, number and nothing in a result; of things that are alike only the first."""
+def list_places(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
+    """Yield the place of every text, number and null in a result, of equal elements only the first."""
     if isinstance(value, dict):
         for key in list(value)[:3] if place[1:2] == ("metrics",) else value:
-            yield from places(value[key], (*place, key))
+            yield from list_places(value[key], (*place, key))
     elif isinstance(value, list):
         for number, each in enumerate(value[:1]):
-            yield from places(each, (*place, number))
+            yield from list_places(each, (*place, number))
     else:
         yield place, value
 
 
-def instead(value: Any) -> list[Any]:
-    """What may stand in a value's place."""
+def list_replacements(value: Any) -> list[Any]:
+    """Return hostile values for the place of a value."""
     match value:
         case bool():
             return [not value]
@@ -50,8 +50,8 @@ def instead(value: Any) -> list[Any]:
             return [0, 1e308, MARKUP]
 
 
-def changed(content: Any, place: Place, value: Any) -> Any:
-    """The same with another value in a place."""
+def replace_value(content: Any, place: Place, value: Any) -> Any:
+    """Return a copy with another value in a place."""
     found = whole = copy.deepcopy(content)
     for step in place[:-1]:
         found = found[step]
@@ -61,16 +61,16 @@ def changed(content: Any, place: Place, value: Any) -> Any:
 
 @pytest.mark.parametrize("simulated", [True, False])
 @pytest.mark.parametrize("kind", ["reliable", "hostile", "interrupted", "overhead"])
-def test_no_value_in_a_result_is_a_bug(bench: Bench, tmp_path: Path, kind: str, simulated: bool) -> None:
-    """Whatever stands in one place of a result, it is refused or neutralised."""
+def test_no_value_of_a_result_causes_a_bug(bench: Bench, tmp_path: Path, kind: str, simulated: bool) -> None:
+    """Each hostile value is refused or escaped."""
     del bench  # only for its folder
     baselines.save(make_baseline())
     content = json.loads(REPORTS[kind].result.model_dump_json())
     content["fingerprint"]["simulated"] = simulated
     file, taken = tmp_path / "result.json", 0
-    for place, value in places(content):
-        for other in instead(value):
-            file.write_text(json.dumps(changed(content, place, other)))
+    for place, value in list_places(content):
+        for other in list_replacements(value):
+            file.write_text(json.dumps(replace_value(content, place, other)))
             try:
                 text = render_comment(judge_together([results.load_foreign(file)]), ORIGIN)
             except BenchError:
@@ -99,17 +99,17 @@ def test_no_value_in_a_result_is_a_bug(bench: Bench, tmp_path: Path, kind: str, 
 def test_an_absurd_result_is_refused_with_its_place(
     bench: Bench, place: Place, value: Any, said: str
 ) -> None:
-    """The right schema with values that no run has: the message says which, and nothing is judged."""
+    """Impossible values in the right schema: the message names the field, and no verdict is printed."""
     run = results.save(run_at(1.0, 50), make_recording(), Path("results"))
     content = json.loads((run / "result.json").read_text())
-    (run / "result.json").write_text(json.dumps(changed(content, place, value)))
+    (run / "result.json").write_text(json.dumps(replace_value(content, place, value)))
     done = bench("ci", "comment", str(run), "--dry-run")
     assert (done.code, done.out) == (Exit.MEASUREMENT, "")
     assert said in done.err
 
 
-def test_a_run_without_answers_is_not_valid(bench: Bench) -> None:
-    """What says that it is valid has requests to be judged by."""
+def test_a_valid_run_has_answered_requests(bench: Bench) -> None:
+    """A result without requests is refused."""
     run = results.save(run_at(1.0, 50), make_recording(), Path("results"))
     content = json.loads((run / "result.json").read_text())
     content["summary"] |= {"requests": 0, "outcomes": {}}
@@ -117,8 +117,8 @@ def test_a_run_without_answers_is_not_valid(bench: Bench) -> None:
     assert "it is valid, and no request was answered" in bench("ci", "comment", str(run), "--dry-run").err
 
 
-def test_a_result_that_is_nested_too_deeply_is_refused(bench: Bench) -> None:
-    """A million brackets are no result, and no traceback."""
+def test_a_deeply_nested_result_is_refused(bench: Bench) -> None:
+    """A million brackets are refused without a traceback."""
     run = results.save(run_at(1.0, 50), make_recording(), Path("results"))
     (run / "result.json").write_text("[" * 1_000_000)
     done = bench("ci", "comment", str(run), "--dry-run")

@@ -13,8 +13,8 @@ class _Terminal(io.StringIO):
         return True
 
 
-def _terminal(monkeypatch: pytest.MonkeyPatch) -> _Terminal:
-    """A terminal as stderr, outside of GitHub Actions."""
+def _make_terminal(monkeypatch: pytest.MonkeyPatch) -> _Terminal:
+    """Replace stderr by a terminal, outside of GitHub Actions."""
     made = _Terminal()
     monkeypatch.setattr(sys, "stderr", made)
     monkeypatch.setenv("TERM", "xterm")
@@ -32,7 +32,7 @@ def _watch(*, live: bool) -> None:
             listener.progress(progress)
 
 
-def _break_off(error: BaseException) -> None:
+def _fail_during_a_run(error: BaseException) -> None:
     with listen("quick", live=True) as listener:
         listener.progress(Progress(elapsed_s=1.0, planned_s=30.0, finished=2, failed=0))
         listener.warning("odd")
@@ -41,26 +41,26 @@ def _break_off(error: BaseException) -> None:
 
 
 def test_progress_rewrites_its_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal there is one line that changes, and the cursor goes on at the end."""
-    screen = _terminal(monkeypatch)
+    """A terminal shows one line that changes; at the end the cursor is on a new line."""
+    screen = _make_terminal(monkeypatch)
     _watch(live=False)
     assert screen.getvalue().count("\r") == 22
     assert screen.getvalue().endswith("\n")
 
 
-def test_nothing_is_drawn_before_there_is_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that never began leaves no empty line."""
-    screen = _terminal(monkeypatch)
+def test_an_early_error_leaves_no_empty_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that did not start draws no line."""
+    screen = _make_terminal(monkeypatch)
     with pytest.raises(ValueError, match="no stack"), listen("quick", live=False):
         raise ValueError("no stack")
     assert screen.getvalue() == ""
 
 
 @pytest.mark.parametrize("live", [True, False])
-def test_progress_is_a_line_now_and_then_elsewhere(
+def test_a_log_has_a_line_every_five_seconds(
     *, live: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a log there is a line every five seconds and no control character, live or not."""
+    """A log has no control characters, with and without --live."""
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     _watch(live=live)
     said = capsys.readouterr().err
@@ -69,9 +69,9 @@ def test_progress_is_a_line_now_and_then_elsewhere(
 
 
 @pytest.mark.parametrize("term", ["dumb", None])
-def test_a_terminal_without_a_cursor_gets_the_line(term: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing can be drawn in place, live is the line that there is without it."""
-    screen = _terminal(monkeypatch)
+def test_a_dumb_terminal_gets_one_line(term: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--live cannot draw in place there."""
+    screen = _make_terminal(monkeypatch)
     if term is None:
         monkeypatch.delenv("TERM")
     else:
@@ -80,23 +80,23 @@ def test_a_terminal_without_a_cursor_gets_the_line(term: str | None, monkeypatch
     assert "response time" not in screen.getvalue()
 
 
-def test_on_github_the_lines_can_be_folded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a job's log live is lines in a group of their own, which ends before what went wrong is said."""
-    screen = _terminal(monkeypatch)
+def test_a_log_of_github_actions_has_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --live the lines are in a group, which ends before an error is printed."""
+    screen = _make_terminal(monkeypatch)
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     with pytest.raises(ValueError, match="it died"):
-        _break_off(ValueError("it died"))
+        _fail_during_a_run(ValueError("it died"))
     first, line, *_, last = screen.getvalue().splitlines()
     assert (first, last) == ("::group::measuring quick", "::endgroup::")
     assert "2 requests" in line
 
 
-def test_a_live_terminal_is_as_before_however_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything is drawn in place, what is said stands above it, and the cursor is back after Ctrl-C."""
-    screen = _terminal(monkeypatch)
+def test_a_live_terminal_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is drawn in place, warnings appear above it, and Ctrl-C restores the cursor."""
+    screen = _make_terminal(monkeypatch)
     before = sys.stderr
     with pytest.raises(KeyboardInterrupt):
-        _break_off(KeyboardInterrupt())
+        _fail_during_a_run(KeyboardInterrupt())
     drawn = screen.getvalue()
     assert drawn.index("\x1b[?25l") < drawn.index("warning: odd") < drawn.rindex("\x1b[?25h")
     assert "28 s left" in drawn

@@ -10,15 +10,15 @@ from tests.factories import make_baseline, run_at
 from tests.render.drawn import recording
 
 
-def kept(factor: float = 1.0, number: int = 0) -> Path:
-    """A run of that many times the usual, with its requests, in the folder of results."""
+def store(factor: float = 1.0, number: int = 0) -> Path:
+    """Store a run whose times are `factor` times those of the baseline, and return its folder."""
     return results.save(run_at(factor, number), recording(factor), Path("results"))
 
 
 def test_a_page_goes_into_the_runs_folder(bench: Bench) -> None:
-    """It stands beside its result, whichever of folder and file is named, and stdout stays empty."""
+    """The page is next to the result, for the folder and for the file as argument; stdout is empty."""
     baselines.save(make_baseline())
-    home = kept(1.4)
+    home = store(1.4)
     for path in (home, home / results.RESULT):
         done = bench("report", str(path), "--out", "html")
         assert (done.code, done.out) == (Exit.PASS, "")
@@ -30,35 +30,35 @@ def test_a_page_goes_into_the_runs_folder(bench: Bench) -> None:
         (home / "report.html").unlink()
 
 
-def test_a_page_goes_where_it_is_wanted(bench: Bench) -> None:
-    """A named file gets the page, and none is written beside the result."""
-    home = kept()
+def test_a_page_goes_to_a_named_file(bench: Bench) -> None:
+    """No page is written next to the result."""
+    home = store()
     assert bench("report", str(home), "--out", "html=out/page.html").code == Exit.PASS
     assert Path("out/page.html").read_text().startswith("<!doctype html>")
     assert not (home / "report.html").exists()
 
 
-def test_a_page_is_drawn_beside_the_baseline_that_is_named(bench: Bench, tmp_path: Path) -> None:
-    """--baseline is what the page's curves are beside, as well as what it judges by."""
+def test_a_page_shows_the_named_baseline(bench: Bench, tmp_path: Path) -> None:
+    """--baseline also selects the curves of the baseline."""
     path = baselines.save(make_baseline())
     mine = path.rename(tmp_path / "mine.json")
-    home = kept()
+    home = store()
     done = bench("compare", str(home), "--baseline", str(mine), "--out", "html")
     assert done.code == Exit.PASS
     assert "10 runs of the baseline" in (home / "report.html").read_text()
 
 
 def test_several_runs_have_one_page(bench: Bench) -> None:
-    """`bench ci merge` draws each run of its own requests."""
+    """`bench ci merge` draws each run from its own requests."""
     baselines.save(make_baseline())
-    done = bench("ci", "merge", str(kept(1.4)), "--out", "html=suite.html")
+    done = bench("ci", "merge", str(store(1.4)), "--out", "html=suite.html")
     assert done.code == Exit.REGRESSION
     page = Path("suite.html").read_text()
     assert "1 of 1 scenario" in page
     assert len(re.findall(r'data-chart="run1-course\d"', page)) == 6
 
 
-def test_two_versions_have_the_page_that_is_kept(bench: Bench, tmp_path: Path) -> None:
+def test_ab_writes_the_same_page_twice(bench: Bench, tmp_path: Path) -> None:
     """`bench ab` writes the same page to a named file and into the folder of the run."""
     (tmp_path / "tiny.yaml").write_text(
         "name: tiny\npurpose: A test.\ntarget: chat\nseed: 1\nprompts: prompts/forms.yaml\n"
@@ -73,25 +73,25 @@ def test_two_versions_have_the_page_that_is_kept(bench: Bench, tmp_path: Path) -
 
 
 def test_a_trend_has_no_page(bench: Bench) -> None:
-    """What cannot be written is said to be a mistake of usage, with what can."""
-    bench("ci", "history", "add", str(kept()))
+    """The format is a usage error, which lists the formats of a trend."""
+    bench("ci", "history", "add", str(store()))
     done = bench("trend", "quick", "--out", "html")
     assert done.code == Exit.USAGE
     assert "unknown format 'html'" in done.err
 
 
 @pytest.mark.parametrize("name", [results.RECORDING, results.SAMPLES])
-def test_a_page_of_a_result_alone_says_so(bench: Bench, name: str) -> None:
-    """Where a recording is gone the page is made all the same."""
-    home = kept()
+def test_a_page_without_a_recording_states_that(bench: Bench, name: str) -> None:
+    """Without a recording the page has no curves."""
+    home = store()
     (home / name).unlink()
     assert bench("report", str(home), "--out", "html").code == Exit.PASS
     assert "There are no charts over time" in (home / "report.html").read_text()
 
 
-def test_a_recording_that_cannot_be_read_is_said(bench: Bench) -> None:
-    """Half a recording is an error that names its file, and no page."""
-    home = kept()
+def test_a_truncated_recording_is_an_error(bench: Bench) -> None:
+    """The error names the file, and no page is written."""
+    home = store()
     (home / results.SAMPLES).write_bytes(b"half")
     done = bench("report", str(home), "--out", "html")
     assert done.code == Exit.MEASUREMENT

@@ -1,4 +1,4 @@
-"""What is written is what its published schema says, by a validator that is not ours."""
+"""Every file that bench reads or writes conforms to its published schema, by an independent validator."""
 
 import gzip
 import subprocess
@@ -26,7 +26,7 @@ SHIPPED = {
 
 
 def _validate(bench: Bench, kind: str, files: list[Path]) -> None:
-    """Hold files to the schema that the command line prints for their kind."""
+    """Validate files with the schema that the command line prints for their kind."""
     schema = Path(f"{kind}.schema.json")
     schema.write_text(bench("schema", kind).out)
     assert files
@@ -39,32 +39,32 @@ def _validate(bench: Bench, kind: str, files: list[Path]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _said(name: str, text: str) -> Path:
+def _write(name: str, text: str) -> Path:
     path = Path(name)
     path.write_text(text)
     return path
 
 
 @pytest.mark.parametrize("kind", SHIPPED)
-def test_what_is_shipped_is_by_its_schema(bench: Bench, kind: str) -> None:
-    """Every scenario, target, stack, message file and baseline that comes with bench is by its schema."""
+def test_shipped_files_conform_to_their_schemas(bench: Bench, kind: str) -> None:
+    """Every shipped scenario, target, stack, message file and baseline."""
     _validate(bench, kind, [path for path in ROOT.glob(SHIPPED[kind]) if path.name != "suites.yaml"])
 
 
-def test_every_kind_of_report_is_by_the_schema(bench: Bench) -> None:
-    """`bench report --out json` is what `bench schema report` says, whatever was judged."""
+def test_every_report_conforms_to_its_schema(bench: Bench) -> None:
+    """`bench report --out json` conforms to `bench schema report`, for every verdict."""
     files = []
     for name, report in reports().items():
         home = results.save(report.result, make_recording(), Path("results", name))
         done = bench("report", str(home), "--out", "json")
         assert done.code == Exit.PASS
-        files.append(_said(f"{name}.json", done.out))
-        files.append(_said(f"{name}-judged.json", report.model_dump_json()))
+        files.append(_write(f"{name}.json", done.out))
+        files.append(_write(f"{name}-judged.json", report.model_dump_json()))
     _validate(bench, "report", files)
 
 
-def test_the_files_of_a_run_are_by_their_schemas(bench: Bench) -> None:
-    """Result, recording and each request are what their schemas say, streamed and failed ones too."""
+def test_the_files_of_a_run_conform_to_their_schemas(bench: Bench) -> None:
+    """Result, recording and each request, also streamed and failed ones."""
     samples = [
         make_sample(0),
         make_sample(1, tokens=3, first_token_s=0.1, last_token_s=0.2, intercepted=True, connect_s=0.001),
@@ -74,20 +74,20 @@ def test_the_files_of_a_run_are_by_their_schemas(bench: Bench) -> None:
     _validate(bench, "result", [home / "result.json"])
     _validate(bench, "recording", [home / "recording.json"])
     lines = gzip.decompress((home / "samples.jsonl.gz").read_bytes()).decode().splitlines()
-    _validate(bench, "request", [_said(f"{n}.json", each) for n, each in enumerate(lines)])
+    _validate(bench, "request", [_write(f"{n}.json", each) for n, each in enumerate(lines)])
 
 
-def test_what_is_said_of_runs_is_by_its_schema(bench: Bench) -> None:
-    """A comparison, several scenarios together, a kept run and a trend are what their schemas say."""
+def test_derived_files_conform_to_their_schemas(bench: Bench) -> None:
+    """A comparison, a suite, a history and a trend."""
     baselines.save(make_baseline())
     homes = [str(results.save(run_at(1.0, n), make_recording(), Path("results"))) for n in range(6)]
-    merged = _said("suite.json", bench("ci", "merge", homes[0], "--out", "json").out)
+    merged = _write("suite.json", bench("ci", "merge", homes[0], "--out", "json").out)
     _validate(bench, "suite", [merged])
     judged = reports()["regression"].comparison
-    _validate(bench, "comparison", [_said("comparison.json", judged.model_dump_json())])
+    _validate(bench, "comparison", [_write("comparison.json", judged.model_dump_json())])
     assert bench("ci", "history", "add", *homes).code == Exit.PASS
     (kept,) = Path("history").rglob("*.jsonl")
     points = kept.read_text().splitlines()
-    _validate(bench, "history", [_said(f"{n}.json", each) for n, each in enumerate(points)])
+    _validate(bench, "history", [_write(f"{n}.json", each) for n, each in enumerate(points)])
     trend = bench("trend", "quick", "--out", "json")
-    _validate(bench, "trend", [_said("trend.json", trend.out)])
+    _validate(bench, "trend", [_write("trend.json", trend.out)])

@@ -11,17 +11,17 @@ from tests.factories import NOON, make_baseline, make_fingerprint, make_history
 FOLDER = Path("history")
 
 
-def known(factors: list[float], **parts: object) -> None:
-    """A history of runs with these factors."""
+def write_history(factors: list[float], **parts: object) -> None:
+    """Write a history of runs with these factors."""
     for point in make_history(factors, **parts):
         history.append(FOLDER, point)
 
 
 def test_all_histories_become_a_site(bench: Bench) -> None:
-    """A front page, a page of each with the baseline's band and anchor, and again the same bytes."""
+    """A front page, and a page for each history with the baseline; a repetition writes the same bytes."""
     baselines.save(pin(make_baseline(), reason="release 2.0", by="Tess", at=NOON))
-    known([1.0] * 14)
-    known([1.0] * 3, fingerprint=make_fingerprint(stack="mine"))
+    write_history([1.0] * 14)
+    write_history([1.0] * 3, fingerprint=make_fingerprint(stack="mine"))
     done = bench("ci", "site", "--repository", "owner/name")
     assert (done.code, done.out) == (Exit.PASS, "site/index.html\n")
     page = Path("site/embedded/simulated/quick.html")
@@ -35,8 +35,8 @@ def test_all_histories_become_a_site(bench: Bench) -> None:
 
 
 def test_a_job_links_to_its_own_repository(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By what GitHub Actions says; without it there is no link, and a server without https is refused."""
-    known([1.0] * 3)
+    """GitHub Actions names it; without a name there is no link, and a server without https is refused."""
+    write_history([1.0] * 3)
     bench("ci", "site")
     assert "https://" not in Path("site/embedded/simulated/quick.html").read_text()
     monkeypatch.setenv("GITHUB_REPOSITORY", "owner/name")
@@ -49,12 +49,12 @@ def test_a_job_links_to_its_own_repository(bench: Bench, monkeypatch: pytest.Mon
     assert "is no server of GitHub" in refused.err
 
 
-def test_a_folder_of_somebody_else_is_refused(bench: Bench) -> None:
-    """With a hint, and nothing is written; without any history there is no site."""
+def test_a_folder_with_other_files_is_refused(bench: Bench) -> None:
+    """It stays unchanged; without a history there is no site."""
     empty = bench("ci", "site", "--folder", "elsewhere")
     assert empty.code == Exit.MEASUREMENT
     assert "bench ci history add" in empty.err
-    known([1.0] * 3)
+    write_history([1.0] * 3)
     Path("mine").mkdir()
     Path("mine/index.html").write_text("mine")
     refused = bench("ci", "site", "--folder", "mine")

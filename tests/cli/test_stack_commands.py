@@ -11,19 +11,19 @@ from tests.measure.fake_docker import FakeDocker, install
 
 
 class _Service(BaseHTTPRequestHandler):
-    """A backend that wants a token, and an agent that cannot reach its model."""
+    """A backend that requires a token, and an agent that cannot reach its model."""
 
     def do_GET(self) -> None:
         self.send_response({"/api/chat/health": 401, "/api/tags": 503}.get(self.path, 404))
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Nothing: a test's output is its failures."""
+        """Print nothing: the output of a test is its failures."""
 
 
 @pytest.fixture
 def service() -> Iterator[str]:
-    """The address of a service."""
+    """Serve one service and return its address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Service) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -34,7 +34,7 @@ def service() -> Iterator[str]:
 
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
-    """A `docker` that answers as if all went well, in a folder with a stack of containers."""
+    """Provide a `docker` that succeeds, in a folder with a stack of containers."""
     (tmp_path / "scenarios" / "stacks").mkdir(parents=True)
     (tmp_path / "scenarios" / "stacks" / "mine.yaml").write_text(
         "name: mine\npurpose: A test.\n"
@@ -45,16 +45,16 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDocker:
 
 
 @pytest.mark.parametrize("action", ["up", "down", "logs"])
-def test_what_runs_elsewhere_is_not_ours_to_start_or_stop(bench: Bench, action: str) -> None:
-    """The error says so, and what to do instead."""
+def test_a_stack_that_runs_elsewhere_is_not_started_or_stopped(bench: Bench, action: str) -> None:
+    """The error has a hint."""
     done = bench("stack", action, "--stack", "external")
     assert done.code == Exit.USAGE
     assert "stack 'external'" in done.err
     assert "hint: " in done.err
 
 
-def test_what_runs_elsewhere_is_asked(bench: Bench, service: str) -> None:
-    """Who refuses a question answers all the same; who says that it cannot, or is not there, is not up."""
+def test_the_status_of_a_stack_that_runs_elsewhere(bench: Bench, service: str) -> None:
+    """A refusal is an answer; a service that reports an error or does not answer is not up."""
     assert "name its address" in bench("stack", "status", "--stack", "external").err
     one = bench("stack", "status", "--stack", "external", "--url", service)
     assert (one.code, one.out.split()) == (Exit.PASS, ["backend", "up"])
@@ -65,8 +65,8 @@ def test_what_runs_elsewhere_is_asked(bench: Bench, service: str) -> None:
     assert more.out.splitlines()[1].startswith("model      no answer: ")
 
 
-def test_containers_go_up_and_down_by_command(bench: Bench, fake: FakeDocker) -> None:
-    """Addresses and states are data; logs have the service's name before them, unless it was named."""
+def test_containers_are_started_and_stopped(bench: Bench, fake: FakeDocker) -> None:
+    """Addresses and states are data; log lines begin with the service, unless one service is named."""
     up = bench("stack", "up", "--stack", "mine")
     assert (up.code, up.out) == (Exit.PASS, "backend    http://127.0.0.1:40000\n")
     status = bench("stack", "status", "--stack", "mine")
@@ -87,7 +87,7 @@ def test_containers_go_up_and_down_by_command(bench: Bench, fake: FakeDocker) ->
     ],
 )
 def test_a_version_must_suit_its_stack(bench: Bench, version: str, problem: str) -> None:
-    """Only a compose file has variables, and only processes start from a commit's files."""
+    """Only a compose file has variables, and only processes start from the files of a commit."""
     done = bench("ab", version, "embedded")
     assert done.code == Exit.USAGE
     assert problem in done.err

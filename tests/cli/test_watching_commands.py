@@ -17,7 +17,7 @@ from tests.command import Bench
 
 @pytest.fixture
 def up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """The embedded stack, up: its addresses by service."""
+    """Start the embedded stack and return its addresses by service."""
     monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
     done = bench("stack", "up")
     assert done.code == 0, done.err
@@ -35,8 +35,8 @@ def _kill(service: str) -> None:
     assert statuses("embedded")[service] == "down"
 
 
-def test_health_says_what_is_up_and_what_is_down(bench: Bench, up: dict[str, str]) -> None:
-    """All up is 0; a service that died takes those above it along, and each has its hint; exit 4."""
+def test_health_shows_every_check(bench: Bench, up: dict[str, str]) -> None:
+    """All up: exit 0. A stopped service takes down those above it, each with a hint: exit 4."""
     well = bench("health")
     assert (well.code, well.err) == (Exit.PASS, "")
     assert [line.split()[:2] for line in well.out.splitlines()] == [
@@ -57,7 +57,7 @@ def test_health_says_what_is_up_and_what_is_down(bench: Bench, up: dict[str, str
 def test_health_without_a_test_user(
     bench: Bench, up: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the secret, or without the store of the users, what needs a user is not asked, and not down."""
+    """Without the secret or the store of users, checks that need a user are left out and not down."""
     monkeypatch.delenv("JWT_SECRET")
     done = bench("health")
     assert done.code == Exit.PASS
@@ -69,8 +69,8 @@ def test_health_without_a_test_user(
     assert "${env.MONGODB_URI} has no value" in elsewhere.out
 
 
-def test_health_of_what_is_not_there(bench: Bench) -> None:
-    """A stack that was not started, or whose address is missing, is told with what to do."""
+def test_health_of_a_stack_that_is_not_up(bench: Bench) -> None:
+    """A stack that is not up, or has no address, is an error with a hint."""
     down = bench("health")
     assert (down.code, "bench stack up --stack embedded" in down.err) == (Exit.TARGET, True)
     unsaid = bench("health", "--stack", "external")
@@ -84,8 +84,8 @@ def test_health_of_what_is_not_there(bench: Bench) -> None:
     )
 
 
-def test_a_monitor_shows_and_keeps_what_it_sees(bench: Bench, up: dict[str, str]) -> None:
-    """A line at each interval, JSON of each reading in a file, and a summary at the end, exit 0."""
+def test_a_monitor_shows_and_stores_readings(bench: Bench, up: dict[str, str]) -> None:
+    """A line per interval, a JSON line per reading, and a summary at the end, with exit 0."""
     assert up.keys() == {"model", "agent", "backend"}
     done = bench(
         "monitor",
@@ -109,7 +109,7 @@ def test_a_monitor_shows_and_keeps_what_it_sees(bench: Bench, up: dict[str, str]
 
 
 def test_without_a_stack_the_machine_is_watched(bench: Bench) -> None:
-    """Nobody named a stack and none is up: the machine alone; one that was named must be there."""
+    """Without --stack and without a started stack, bench watches the machine; a named stack must be up."""
     done = bench("monitor", "--duration", "0.5", "--interval", "0.2", "--json-lines", "-")
     assert done.code == Exit.PASS
     assert {json.loads(line).get("source") for line in done.out.splitlines()} == {"host"}
@@ -117,8 +117,8 @@ def test_without_a_stack_the_machine_is_watched(bench: Bench) -> None:
     assert bench("monitor", "--stack", "embedded").code == Exit.TARGET
 
 
-def test_a_file_that_cannot_be_written_is_told(bench: Bench, tmp_path: Path) -> None:
-    """The place is named before anything is watched."""
+def test_an_unwritable_file_is_an_error(bench: Bench, tmp_path: Path) -> None:
+    """The error names the file before the monitor starts."""
     (tmp_path / "file").write_text("")
     done = bench("monitor", "--duration", "0.2", "--json-lines", "file/seen.jsonl")
     assert (done.code, "cannot write file/seen.jsonl" in done.err) == (Exit.MEASUREMENT, True)
@@ -126,7 +126,7 @@ def test_a_file_that_cannot_be_written_is_told(bench: Bench, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("options", "code"), [((), 0), (("--duration", "600"), Exit.INTERRUPTED)])
 def test_ctrl_c_ends_a_monitor_with_its_summary(tmp_path: Path, options: tuple[str, ...], code: int) -> None:
-    """Where no end was set it is the end, 0; where one was set it is an interruption, 130."""
+    """Without --duration the exit is 0; with --duration it is 130."""
     command = [sys.executable, "-m", "bench", "monitor", "--interval", "0.2", *options]
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ

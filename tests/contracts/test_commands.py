@@ -66,7 +66,7 @@ def test_the_help_of_an_option_is_short(path: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("path", ENTRIES, ids=" ".join)
-def test_the_table_of_commands_has_the_sentences_of_the_functions(path: tuple[str, ...]) -> None:
+def test_the_table_of_commands_has_the_first_sentence_of_each_command(path: tuple[str, ...]) -> None:
     """`bench --help` shows, without an import, the sentence that the command itself shows."""
     assert COMMANDS[path].help.split("\n\n")[0] == ENTRIES[path].summary  # type: ignore[attr-defined]
 
@@ -132,21 +132,21 @@ def _cpu_s(*arguments: str) -> float:
     return user_s + after.children_system - before.children_system
 
 
-def test_a_run_imports_no_whole_scipy() -> None:
-    """`scipy.stats` is half a second and 50 MB, which only a verdict needs."""
+def test_a_run_does_not_import_scipy_stats() -> None:
+    """`scipy.stats` costs half a second and 50 MB; only a verdict needs it."""
     code = "import sys, bench.measure.run.run, bench.store.results; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"scipy.special", "scipy.stats"} & {*done.stdout.split()} == {"scipy.special"}
 
 
-def test_completion_is_offered() -> None:
-    """The shell's completion can be shown and installed."""
+def test_shell_completion_exists() -> None:
+    """The completion script can be shown and installed."""
     options = {option for each in COMMANDS[()].params for option in each.opts}  # type: ignore[attr-defined]
     assert {"--install-completion", "--show-completion"} <= options
 
 
-def _said_commands() -> Iterator[tuple[str, str]]:
-    """Every `bench …` in the documents' code, with the document's name."""
+def _documented_commands() -> Iterator[tuple[str, str]]:
+    """Yield every `bench …` in the documents' code, with the document's name."""
     for document in DOCUMENTS:
         text = document.read_text(encoding="utf-8")
         blocks = re.findall(r"^```(?:sh|console)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
@@ -158,9 +158,9 @@ def _said_commands() -> Iterator[tuple[str, str]]:
                     yield document.name, match[1]
 
 
-@pytest.mark.parametrize(("document", "line"), sorted(set(_said_commands())))
-def test_the_documents_speak_of_commands_that_there_are(document: str, line: str) -> None:
-    """Each command and option in the documents is one that the command line has."""
+@pytest.mark.parametrize(("document", "line"), sorted(set(_documented_commands())))
+def test_the_documents_use_existing_commands(document: str, line: str) -> None:
+    """Each command and option in the documents exists."""
     words = line.split("#", maxsplit=1)[0].split()[1:]
     path: tuple[str, ...] = ()
     while len(path) < len(words) and (*path, words[len(path)]) in COMMANDS:
@@ -175,13 +175,13 @@ def test_the_documents_speak_of_commands_that_there_are(document: str, line: str
     )
 
 
-def test_the_page_of_exit_codes_has_those_of_the_code() -> None:
+def test_the_page_of_exit_codes_is_complete() -> None:
     """The table of exit codes has every code, and no other."""
     text = (ROOT / "docs" / "reference" / "exit-codes.md").read_text(encoding="utf-8")
     table = re.findall(r"^\| (\d+) \|", text, re.MULTILINE)
     assert sorted(map(int, table)) == sorted(map(int, Exit))
 
 
-def test_typer_is_what_the_app_is_made_of() -> None:
-    """The app is a typer app, which the package's entry point runs."""
+def test_the_app_is_a_typer_app() -> None:
+    """The entry point runs it."""
     assert isinstance(app, typer.Typer)

@@ -52,8 +52,8 @@ def _run(*arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_zizmor_finds_nothing() -> None:
-    """No template injection, no credential left behind, no trigger that is dangerous without a reason."""
+def test_zizmor_reports_no_problem() -> None:
+    """No template injection, no stored credential, no dangerous trigger without a reason."""
     _run(str(Path(sys.executable).with_name("zizmor")), "--offline", "--no-progress", ".")
 
 
@@ -65,38 +65,38 @@ def test_zizmor_finds_nothing() -> None:
         ("vendor.dependabot", [".github/dependabot.yml"]),
     ],
 )
-def test_the_files_are_as_github_reads_them(schema: str, paths: list[str]) -> None:
-    """Every workflow, every action and Dependabot's file is right by the published schema."""
+def test_the_files_conform_to_the_schemas_of_github(schema: str, paths: list[str]) -> None:
+    """Every workflow, every action and the file of Dependabot."""
     _run(str(Path(sys.executable).with_name("check-jsonschema")), "--builtin-schema", schema, *paths)
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_a_workflow_has_no_right_but_those_it_names(name: str) -> None:
-    """Nothing at the top, and each job says what it needs; only those that publish may write."""
+def test_a_workflow_has_only_the_rights_that_it_names(name: str) -> None:
+    """No right at the top; each job names its rights, and only jobs that publish may write."""
     assert WORKFLOWS[name]["permissions"] == {}
     writes = {key for key, job in _jobs(WORKFLOWS[name]).items() if "write" in job["permissions"].values()}
     assert writes == WRITES.get(name, set())
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_every_job_ends(name: str) -> None:
-    """A job has a time-out, or calls a workflow whose jobs have."""
+def test_every_job_has_a_time_limit(name: str) -> None:
+    """A job has a time limit, or calls a workflow whose jobs have one."""
     for job in _jobs(WORKFLOWS[name]).values():
         assert ("timeout-minutes" in job) != ("uses" in job)
 
 
-def test_no_secret_is_where_strangers_code_runs() -> None:
-    """Secrets are named nowhere, and tokens in the workflows that publish only."""
+def test_no_job_with_foreign_code_has_a_secret() -> None:
+    """No file names secrets, and only workflows that publish name the token."""
     for path in [*FILES, *ACTIONS]:
         text = path.read_text(encoding="utf-8")
         assert "secrets" not in text
         assert "github.token" not in text or path.name in WRITES
 
 
-def test_what_has_a_token_has_the_default_branchs_files_and_nothing_else() -> None:
-    """Neither the head nor a merge of it: files that a maintainer has merged. Artifacts are read by bench.
+def test_a_job_with_a_token_has_only_the_files_of_the_default_branch() -> None:
+    """Neither the head of a pull request nor a merge of it. bench itself reads artifacts.
 
-    A schedule, and what is called by one, has them by itself.
+    A schedule, and a workflow that a schedule calls, has these files anyway.
     """
     for name, step in _steps():
         uses = step.get("uses", "")
@@ -106,14 +106,14 @@ def test_what_has_a_token_has_the_default_branchs_files_and_nothing_else() -> No
         assert name not in WRITES or "artifact" not in uses or "upload-pages-artifact" in uses
 
 
-def test_what_writes_is_never_cancelled() -> None:
-    """A baseline, a history or a comment that is begun is made."""
+def test_a_job_that_writes_is_never_cancelled() -> None:
+    """It completes its baseline, history or comment."""
     for name in WRITES.keys() - {"_history.yml"}:  # which runs in the group of who calls it
         assert WORKFLOWS[name]["concurrency"]["cancel-in-progress"] is False
 
 
-def test_what_deploys_runs_nothing_else() -> None:
-    """The job that may change the site has one step; another one without rights makes it."""
+def test_the_deploying_job_has_one_step() -> None:
+    """Another job without rights builds the site."""
     jobs = _jobs(WORKFLOWS[SITE])
     (step,) = jobs["deploy"]["steps"]
     assert "deploy-pages" in step["uses"]
@@ -121,8 +121,8 @@ def test_what_deploys_runs_nothing_else() -> None:
     assert jobs["build"]["permissions"] == {"contents": "read", "pages": "read"}
 
 
-def test_the_documentation_is_published_before_there_is_a_history() -> None:
-    """The site is the documentation; the pages of histories go into its folder bench/ if there are any."""
+def test_the_documentation_is_published_without_a_history() -> None:
+    """The site is the documentation; the pages of histories, if any, are in its folder bench/."""
     steps = _jobs(WORKFLOWS[SITE])["build"]["steps"]
     (history,) = [step for step in steps if step.get("with", {}).get("ref") == KEPT]
     assert history["continue-on-error"] is True
@@ -130,8 +130,8 @@ def test_the_documentation_is_published_before_there_is_a_history() -> None:
     assert build.index("make docs") < build.index("if compgen") < build.index("--folder site/bench")
 
 
-def test_without_pages_there_is_no_site_and_a_word_about_it() -> None:
-    """Where Pages is off nothing but the notice runs, and nothing fails."""
+def test_without_pages_the_workflow_prints_a_notice() -> None:
+    """If Pages is off, only the notice runs, and no step fails."""
     asked, notice, *others = _jobs(WORKFLOWS[SITE])["build"]["steps"]
     assert asked["continue-on-error"] is True
     assert "::notice" in notice["run"]
@@ -139,8 +139,8 @@ def test_without_pages_there_is_no_site_and_a_word_about_it() -> None:
     assert "needs.build.outputs.pages == 'true'" in _jobs(WORKFLOWS[SITE])["deploy"]["if"]
 
 
-def test_a_command_runs_nothing_of_the_pull_request() -> None:
-    """Its job has no other step than to set up and to do what is asked."""
+def test_a_comment_command_runs_no_pull_request_code() -> None:
+    """Its job only sets up bench and executes the command."""
     steps = _jobs(WORKFLOWS["bench-command.yml"])["command"]["steps"]
     assert [step["run"] for step in steps if "run" in step] == [
         "make setup",
@@ -148,21 +148,21 @@ def test_a_command_runs_nothing_of_the_pull_request() -> None:
     ]
 
 
-def test_a_check_that_is_begun_is_concluded() -> None:
-    """Whatever came of the measurement, the last step leaves nothing in progress."""
+def test_every_started_check_is_concluded() -> None:
+    """The last step leaves no check in progress, also after an error."""
     jobs = _jobs(WORKFLOWS[PUBLISHES])
     assert jobs["begin"]["steps"][-1]["run"] == ".venv/bin/bench ci check start"
     last = jobs["comment"]["steps"][-1]
     assert (last["if"], last["run"]) == ("always()", ".venv/bin/bench ci check finish")
 
 
-def test_a_job_summary_is_shorter_than_github_takes() -> None:
-    """The summary of a step is the comment, and four bytes a character are a quarter of the limit."""
+def test_a_job_summary_is_shorter_than_the_limit_of_github() -> None:
+    """The summary is the comment; four bytes per character are a quarter of the limit."""
     assert 4 * LIMIT < 1024**2
 
 
-def test_a_stack_that_is_brought_up_is_taken_down() -> None:
-    """Its logs are kept and its containers removed, whatever came of the measurement."""
+def test_a_started_stack_is_stopped() -> None:
+    """Its logs are kept and its containers removed, also after an error."""
     (measure,) = [path for path in ACTIONS if path.parent.name == "measure"]
     steps = yaml.safe_load(measure.read_text(encoding="utf-8"))["runs"]["steps"]
     named = {step["name"]: step for step in steps if "name" in step}
@@ -175,8 +175,8 @@ def test_a_stack_that_is_brought_up_is_taken_down() -> None:
 @pytest.mark.parametrize(
     ("place", "first"), [("measure", "bench stack up"), ("_bench.yml", "chatbench:base")], ids=["up", "ab"]
 )
-def test_images_are_there_before_containers_are_started(place: str, first: str) -> None:
-    """A runner has none and bench fetches none: ours are built, the others of the profile pulled."""
+def test_images_exist_before_containers_start(place: str, first: str) -> None:
+    """A runner has none and bench pulls none: the workflow builds ours and pulls the others."""
     steps = [step for name, step in _steps() if name == place]
     (starts,) = [number for number, step in enumerate(steps) if first in step.get("run", "")]
     (pulls,) = [
@@ -193,8 +193,8 @@ def test_images_are_there_before_containers_are_started(place: str, first: str) 
     assert steps[pulls]["env"]["PROFILE"] == "${{ inputs.stack == 'compose-ollama' && 'ollama' || 'sim' }}"
 
 
-def test_runs_are_judged_without_the_logs_beside_them(tmp_path: Path) -> None:
-    """What the last job gives to bench are the folders of runs, whatever else was kept with them."""
+def test_the_verdict_job_reads_only_folders_of_runs(tmp_path: Path) -> None:
+    """The last job passes the folders of runs, and no other files."""
     (tmp_path / "runs" / "a-run").mkdir(parents=True)
     (tmp_path / "runs" / "quick-services.log").touch()
     given = [
@@ -209,13 +209,13 @@ def test_runs_are_judged_without_the_logs_beside_them(tmp_path: Path) -> None:
 
 
 def test_no_text_of_an_event_becomes_a_command() -> None:
-    """What a stranger can write reaches a shell only as a variable."""
+    """Text from outside reaches a shell only as a variable."""
     for name, step in _steps():
         assert "${{" not in step.get("run", ""), name
 
 
 def test_every_action_is_pinned() -> None:
-    """By a commit, with the version beside it, and the same one everywhere."""
+    """By a commit with its version in a comment, and everywhere by the same one."""
     pins: dict[str, set[str]] = {}
     for path in [*FILES, *ACTIONS]:
         for action, commit in re.findall(r"uses: ([\w./-]+)@(.+)", path.read_text(encoding="utf-8")):
@@ -226,7 +226,7 @@ def test_every_action_is_pinned() -> None:
 
 
 def test_every_suite_has_its_workflow() -> None:
-    """What scenarios/suites.yaml names runs somewhere, and what runs is named there."""
+    """Every suite of scenarios/suites.yaml runs in a workflow, and every workflow runs a known suite."""
     suites = yaml.safe_load((ROOT / "scenarios" / "suites.yaml").read_text(encoding="utf-8"))
     asked = {
         job["with"]["suite"]

@@ -55,7 +55,7 @@ def _gone(process: psutil.Process) -> bool:
     ],
 )
 def test_a_wrong_scenario_is_refused_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
-    """A typo, a negative duration and an unknown metric exit with 2 before anything is started."""
+    """A typo, a negative duration and an unknown metric exit with 2 before the stack starts."""
     mine = Path(shutil.copytree(SHIPPED, tmp_path / "scenarios")) / "quick.yaml"
     mine.write_text(mine.read_text().replace(old, new))
     done = bench("check", "quick", cwd=tmp_path)
@@ -66,7 +66,7 @@ def test_a_wrong_scenario_is_refused_with_its_place(tmp_path: Path, old: str, ne
 
 
 def test_a_newer_baseline_asks_for_an_upgrade(tmp_path: Path) -> None:
-    """A baseline of a newer schema exits with 5 and says to upgrade; the run is still there."""
+    """A baseline of a newer schema exits with 5 and a hint to upgrade; the run is stored."""
     home = results.save(run_at(1.0), make_recording(), tmp_path / "results")
     path = tmp_path / "baselines" / "embedded" / "simulated" / "quick.json"
     path.parent.mkdir(parents=True)
@@ -78,8 +78,8 @@ def test_a_newer_baseline_asks_for_an_upgrade(tmp_path: Path) -> None:
     assert results.load(home).summary.requests == 100
 
 
-def test_half_a_file_is_called_that(tmp_path: Path) -> None:
-    """Half a result and half a baseline exit with 5 and name the file."""
+def test_a_truncated_file_is_an_error(tmp_path: Path) -> None:
+    """A truncated result and a truncated baseline exit with 5 and name the file."""
     home = results.save(run_at(1.0), make_recording(), tmp_path / "results")
     whole = (home / "result.json").read_text()
     path = tmp_path / "half.json"
@@ -94,7 +94,7 @@ def test_half_a_file_is_called_that(tmp_path: Path) -> None:
 
 
 def test_a_taken_port_is_named(tmp_path: Path) -> None:
-    """A port that is taken exits with 4, names service and port, and leaves no process."""
+    """A used port exits with 4, names service and port, and leaves no process."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         env = {"JWT_SECRET": secrets.token_hex(32)}
@@ -106,8 +106,8 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
     assert not [each for each in psutil.process_iter(["cwd"]) if each.info["cwd"] == str(tmp_path)]
 
 
-def test_a_stack_that_dies_is_named_and_the_run_is_kept(tmp_path: Path) -> None:
-    """When a service dies during the run, the exit is 4, the service is named, and its requests are kept."""
+def test_a_service_that_dies_ends_the_run(tmp_path: Path) -> None:
+    """The exit is 4, the error names the service, and the requests are stored."""
     path = short_scenario(tmp_path, duration_s=60)
     running = subprocess.Popen(
         command("run", str(path)),
@@ -132,8 +132,8 @@ def test_a_stack_that_dies_is_named_and_the_run_is_kept(tmp_path: Path) -> None:
     assert all(_gone(each) for each in others)
 
 
-def test_a_refused_token_is_told(tmp_path: Path) -> None:
-    """When the backend refuses the token, the exit is 4 and the hint says what must agree."""
+def test_a_refused_token_is_an_error(tmp_path: Path) -> None:
+    """If the backend refuses the token, the exit is 4 and the hint names the secret."""
     path = short_scenario(tmp_path)
     secret = secrets.token_hex(32)
     try:
@@ -148,8 +148,8 @@ def test_a_refused_token_is_told(tmp_path: Path) -> None:
     assert not list((tmp_path / ".bench" / "users").glob("*"))
 
 
-def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
-    """When the results cannot be written, the exit is 5 and the error says where the run was kept."""
+def test_a_full_disk_loses_no_run(tmp_path: Path) -> None:
+    """If the results cannot be written, the exit is 5 and the error names the place of the run."""
     (tmp_path / "results").write_text("a file stands where the folder should be")
     (tmp_path / "tmp").mkdir()
     env = {"TMPDIR": str(tmp_path / "tmp")}
@@ -161,8 +161,8 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_keeps_what_was_measured(tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C exits with 130 and says where the requests so far are; no process and no user is left."""
+def test_an_interrupt_stores_the_requests(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C exits with 130 and names the folder; no process and no user is left."""
     path = short_scenario(tmp_path, duration_s=60)
     running = subprocess.Popen(
         command("check", str(path)), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True
@@ -183,7 +183,7 @@ def test_an_interrupt_keeps_what_was_measured(tmp_path: Path, number: signal.Sig
 
 
 def test_a_killed_run_leaves_no_process(tmp_path: Path) -> None:
-    """When bench itself is killed, its stack ends by itself, and the next run forgets its users."""
+    """If bench is killed, its stack ends by itself, and the next run removes its users."""
     path = short_scenario(tmp_path, duration_s=60)
     running = subprocess.Popen(
         command("run", str(path)), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True
@@ -211,8 +211,8 @@ def _wait_for_requests(running: "subprocess.Popen[str]") -> None:
             return
 
 
-def test_the_secret_is_nowhere(tmp_path: Path) -> None:
-    """JWT_SECRET is in no file that a run writes and in nothing that it says."""
+def test_the_secret_is_never_written(tmp_path: Path) -> None:
+    """JWT_SECRET is in no file and in no output of a run."""
     secret = secrets.token_hex(32)
     done = bench("check", str(short_scenario(tmp_path)), cwd=tmp_path, env={"JWT_SECRET": secret})
     assert done.code == Exit.PASS
@@ -225,7 +225,7 @@ def test_the_secret_is_nowhere(tmp_path: Path) -> None:
     assert not any(secret.encode() in content for content in contents)
 
 
-def test_this_is_the_python_that_runs_the_stack() -> None:
-    """The tests' own interpreter starts the stack, so its packages are the ones under test."""
+def test_the_stack_runs_in_this_python() -> None:
+    """So its packages are the tested ones."""
     assert command("--version")[0] == sys.executable
     assert os.access(sys.executable, os.X_OK)

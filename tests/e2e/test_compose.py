@@ -46,36 +46,36 @@ services:
 
 
 def docker(*arguments: str) -> str:
-    """What the engine answers."""
+    """Return the output of a docker command."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     return done.stdout if done.returncode == 0 else ""
 
 
-def left_out() -> str | None:
-    """Why these tests cannot run; None when they can."""
+def find_skip_reason() -> str | None:
+    """Return the reason why these tests cannot run; None if they can."""
     if shutil.which("docker") is None or not docker("version"):
-        return "no Docker engine, so no container was started"
+        return "no Docker engine, so these tests started no container"
     if not docker("compose", "version") and shutil.which("docker-compose") is None:
-        return "docker has no compose, so no container was started"
+        return "docker has no compose, so these tests started no container"
     missing = [name for name in IMAGES if not docker("image", "inspect", name)]
-    return f"no image {', '.join(missing)}, so no container was started" if missing else None
+    return f"no image {', '.join(missing)}, so these tests started no container" if missing else None
 
 
-pytestmark = pytest.mark.skipif(left_out() is not None, reason=str(left_out()))
+pytestmark = pytest.mark.skipif(find_skip_reason() is not None, reason=str(find_skip_reason()))
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[Path]:
-    """A folder with the compose file; whatever a test does, nothing of it stays."""
+    """Provide a folder with the compose file, and remove every container, network and volume of it."""
     shutil.copy(ROOT / "docker-compose.ci.yml", tmp_path)
     shutil.copytree(ROOT / "docker", tmp_path / "docker")
     yield tmp_path
-    for project in everything(tmp_path):
+    for project in list_projects(tmp_path):
         bench("stack", "down", "--stack", project.split("-")[1], cwd=tmp_path)
 
 
-def everything(folder: Path) -> list[str]:
-    """The projects of a folder of which a container, a network or a volume is there."""
+def list_projects(folder: Path) -> list[str]:
+    """Return the projects of a folder that have a container, a network or a volume."""
     code = "from bench.measure.stacks.projects import persistent_project; print(persistent_project('x')[-6:])"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
@@ -93,10 +93,10 @@ def tiny(folder: Path, health: str, retries: int) -> None:
 
 
 @contextmanager
-def begun(
+def start(
     folder: Path, *arguments: str, env: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """A command that runs on; what it says to people is in `said`."""
+    """Start a command; `said` collects its stderr."""
     # Whoever runs the tests in the background ignores Ctrl-C, and would hand that down.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with (folder / "said").open("w") as said:
@@ -116,49 +116,49 @@ def begun(
             process.kill()
 
 
-def says(folder: Path, words: str) -> None:
-    """Return when the command that runs says this."""
+def wait_for(folder: Path, words: str) -> None:
+    """Return when the running command prints this."""
     eventually(lambda: re.search(words, (folder / "said").read_text()), PATIENCE_S)
 
 
-def result(folder: Path) -> dict[str, Any]:
-    """The only result in a folder."""
+def read_result(folder: Path) -> dict[str, Any]:
+    """Return the only result in a folder."""
     (path,) = (folder / "results").glob("*/result.json")
     content: dict[str, Any] = json.loads(path.read_text())
     return content
 
 
-def container(folder: Path, service: str) -> str:
-    """The id of a service's container."""
-    project = everything(folder)[0]
+def find_container(folder: Path, service: str) -> str:
+    """Return the id of a service's container."""
+    project = list_projects(folder)[0]
     labels = [f"label=com.docker.compose.project={project}", f"label=com.docker.compose.service={service}"]
     return docker("ps", "--quiet", "--filter", labels[0], "--filter", labels[1]).strip()
 
 
-def up(*arguments: str, cwd: Path) -> Done:
-    """A command that must succeed."""
+def run_successfully(*arguments: str, cwd: Path) -> Done:
+    """Run a command that must succeed."""
     done = bench(*arguments, cwd=cwd)
     assert done.code == 0, done.err
     return done
 
 
-def test_a_stack_that_is_up_is_measured_and_survives_what_happens_to_it(here: Path) -> None:
-    """From up to down: addresses, status, logs, a check; then its agent is killed and its MongoDB restarted.
+def test_a_persistent_stack_survives_failures(here: Path) -> None:
+    """Addresses, status, logs and a check; then the agent is killed and MongoDB restarted.
 
-    The run goes on, and the result has failures, restarts, alerts and outages; then it answers as before.
+    The run continues, and its result has failures, restarts, alerts and outages; then the stack answers.
     """
-    started = up("stack", "up", "--stack", "compose", cwd=here)
+    started = run_successfully("stack", "up", "--stack", "compose", cwd=here)
     assert set(re.findall(r"^(\w+) +http://127\.0\.0\.1:\d+$", started.out, re.MULTILINE)) == {
         *("agent", "backend", "model", "mongodb")
     }
-    assert up("stack", "status", "--stack", "compose", cwd=here).out.count(" up") == 4
-    log = up("stack", "logs", "agent", "--tail", "20", "--stack", "compose", cwd=here).out
+    assert run_successfully("stack", "status", "--stack", "compose", cwd=here).out.count(" up") == 4
+    log = run_successfully("stack", "logs", "agent", "--tail", "20", "--stack", "compose", cwd=here).out
     assert "listening" in log
 
     check = ("check", str(short_scenario(here)), "--stack", "compose", "--no-calibration")
-    checked = up(*check, cwd=here)
+    checked = run_successfully(*check, cwd=here)
     assert "using the stack 'compose', which is already up" in checked.err
-    kept = result(here)
+    kept = read_result(here)
     assert kept["summary"]["outcomes"].keys() == {"ok"}
     made_of = kept["fingerprint"]["parts"]
     assert made_of["image of mongodb"].startswith("sha256:")
@@ -168,15 +168,15 @@ def test_a_stack_that_is_up_is_measured_and_survives_what_happens_to_it(here: Pa
     assert not any(value in said for value in secret.values())
     shutil.rmtree(here / "results")
 
-    agent, mongodb = container(here, "agent"), container(here, "mongodb")
+    agent, mongodb = find_container(here, "agent"), find_container(here, "mongodb")
     pid = json.loads(log.splitlines()[-1])["pid"]
     load = ("run", str(short_scenario(here, 40.0)), "--stack", "compose", "--no-calibration")
-    with begun(here, *load) as run:
-        says(here, r"1\d s of 40 s")  # so that both were seen to run before
+    with start(here, *load) as run:
+        wait_for(here, r"1\d s of 40 s")  # so that both were seen to run before
         docker("exec", agent, "python", "-c", f"import os; os.kill({pid}, 9)")
         docker("restart", "--time", "1", mongodb)
         assert run.wait(timeout=300) == 0, (here / "said").read_text()
-    survived = result(here)
+    survived = read_result(here)
     assert survived.get("stop") is None
     assert survived["summary"]["outcomes"]["ok"] > 0
     assert len(survived["summary"]["outcomes"]) > 1
@@ -187,25 +187,25 @@ def test_a_stack_that_is_up_is_measured_and_survives_what_happens_to_it(here: Pa
     assert (used["agent"]["restarts"], used["mongodb"]["restarts"]) == (1, 1)
     assert any(each["outages"] for each in seen.values()), seen
     assert docker("inspect", "--format", "{{.RestartCount}}", agent).strip() == "1"
-    up(*check, "--results", "after", cwd=here)
+    run_successfully(*check, "--results", "after", cwd=here)
 
-    assert "4 containers ended" in up("stack", "down", "--stack", "compose", cwd=here).err
-    assert everything(here) == []
+    assert "4 containers ended" in run_successfully("stack", "down", "--stack", "compose", cwd=here).err
+    assert list_projects(here) == []
     assert bench("stack", "status", "--stack", "compose", cwd=here).code == 4
 
 
-def test_an_interrupted_run_keeps_what_there_is_and_leaves_no_container(here: Path) -> None:
-    """Neither containers nor networks nor volumes; what the model refused is in the result, by its status."""
+def test_an_interrupted_run_stores_requests_and_leaves_no_container(here: Path) -> None:
+    """No container, network or volume is left; refusals of the model are in the result, by status."""
     injected = ("--inject", "model.delay_ms=500", "--no-calibration")
     scenario = short_scenario(here, 120.0)
     scenario.write_text(scenario.read_text().replace("target: chat", "target: agent"))
     one_at_a_time = {"OLLAMA_NUM_PARALLEL": "1", "OLLAMA_MAX_QUEUE": "1"}
-    with begun(here, "run", str(scenario), "--stack", "compose", *injected, env=one_at_a_time) as run:
-        says(here, r"[1-9]\d* failed")
+    with start(here, "run", str(scenario), "--stack", "compose", *injected, env=one_at_a_time) as run:
+        wait_for(here, r"[1-9]\d* failed")
         run.send_signal(signal.SIGINT)
         assert run.wait(timeout=300) == 130
-    assert everything(here) == []
-    kept = result(here)
+    assert list_projects(here) == []
+    kept = read_result(here)
     assert kept["stop"]["cause"] == "interrupt"
     assert kept["summary"]["outcomes"]["http_error"] > 0
     first = kept["summary"]["errors"][0]
@@ -214,16 +214,16 @@ def test_an_interrupted_run_keeps_what_there_is_and_leaves_no_container(here: Pa
 
 
 def test_an_unhealthy_service_is_named_with_its_log(here: Path) -> None:
-    """Nobody has to look for why; and nothing is left."""
+    """The error shows the reason, and no container is left."""
     tiny(here, "raise SystemExit(1)", 1)
     done = bench("stack", "up", "--stack", "tiny", cwd=here)
     assert done.code == 4
     assert "error: service 'only' is unhealthy: the disk is gone" in done.err
-    assert everything(here) == []
+    assert list_projects(here) == []
 
 
-def test_a_full_disk_is_named(here: Path) -> None:
-    """By the last words of the service that has no room for what it must write."""
+def test_a_full_disk_is_shown(here: Path) -> None:
+    """The error shows the last lines of the service that cannot write."""
     tiny(here, "", 600)
     full = "import os; raise SystemExit(os.system('head -c 4194304 /dev/zero > /data/all') >> 8)"
     text = (here / "tiny.yml").read_text().replace("time.sleep(600)", full)
@@ -232,11 +232,11 @@ def test_a_full_disk_is_named(here: Path) -> None:
     assert done.code == 4, done.err
     assert "service 'only' ended with code 1" in done.err
     assert "No space left on device" in done.err
-    assert everything(here) == []
+    assert list_projects(here) == []
 
 
-def test_a_socket_that_is_not_permitted_is_said(here: Path) -> None:
-    """With what to do about it; what needs no engine goes on."""
+def test_a_forbidden_socket_is_an_error(here: Path) -> None:
+    """The error has a hint; commands that need no engine still work."""
     path = here / "docker.sock"
     with socket.socket(socket.AF_UNIX) as engine:
         engine.bind(str(path))
@@ -251,7 +251,7 @@ def test_a_socket_that_is_not_permitted_is_said(here: Path) -> None:
 
 
 def mortal() -> list[str]:
-    """What takes from root that it may use every file."""
+    """Return a command that runs another one without the rights of root."""
     if os.geteuid() != 0:
         return []
     if shutil.which("setpriv") is None:
@@ -259,29 +259,29 @@ def mortal() -> list[str]:
     return ["setpriv", "--inh-caps=-dac_override", "--bounding-set=-dac_override"]
 
 
-def test_an_interrupted_start_leaves_nothing(here: Path) -> None:
-    """SIGTERM as well as Ctrl-C, whatever has been made by then."""
+def test_an_interrupted_start_leaves_no_container(here: Path) -> None:
+    """SIGTERM as well as Ctrl-C, at every moment."""
     tiny(here, "raise SystemExit(1)", 600)
     for number in (signal.SIGINT, signal.SIGTERM):
-        with begun(here, "stack", "up", "--stack", "tiny") as start:
-            eventually(lambda: everything(here), PATIENCE_S)
-            start.send_signal(number)
-            assert start.wait(timeout=300) == 130
-        assert everything(here) == []
+        with start(here, "stack", "up", "--stack", "tiny") as process:
+            eventually(lambda: list_projects(here), PATIENCE_S)
+            process.send_signal(number)
+            assert process.wait(timeout=300) == 130
+        assert list_projects(here) == []
 
 
-def test_what_a_killed_command_left_is_found_again(here: Path) -> None:
-    """`down` removes it by its label, for nothing else remembers it."""
+def test_down_removes_containers_of_a_killed_command(here: Path) -> None:
+    """`down` finds them by their label."""
     tiny(here, "raise SystemExit(1)", 600)
-    with begun(here, "run", str(short_scenario(here)), "--stack", "tiny"):
-        eventually(lambda: everything(here), PATIENCE_S)
-    down = up("stack", "down", "--stack", "tiny", cwd=here)
+    with start(here, "run", str(short_scenario(here)), "--stack", "tiny"):
+        eventually(lambda: list_projects(here), PATIENCE_S)
+    down = run_successfully("stack", "down", "--stack", "tiny", cwd=here)
     assert "containers ended" in down.err
-    assert everything(here) == []
+    assert list_projects(here) == []
 
 
-def test_what_is_missing_is_named(here: Path) -> None:
-    """An image, a compose file, an engine: each with what to do about it."""
+def test_a_missing_part_is_named(here: Path) -> None:
+    """An image, a compose file, an engine: each with a hint."""
     tiny(here, "", 1)
     (here / "tiny.yml").write_text(
         (here / "tiny.yml").read_text().replace("chatbench:ci", "chatbench:nowhere")

@@ -20,25 +20,25 @@ _SIT_DOWN = "import os, sys; os.open(os.ttyname(0), os.O_RDWR); os.execv(sys.arg
 
 
 class _Screen:
-    """A terminal that somebody sits at."""
+    """A terminal with a person in front of it."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
         self.seen = ""
 
     def until(self, pattern: str) -> None:
-        """Look until something is there."""
+        """Read until the pattern appears."""
         while not re.search(pattern, self.seen):
             assert self._read(), f"it ended without {pattern}: {self.seen}"
 
     def to_the_end(self) -> str:
-        """Look until it is over."""
+        """Read until the program ends."""
         while self._read():
             pass
         return self.seen
 
     def press(self, keys: bytes) -> None:
-        """Type."""
+        """Type keys."""
         os.write(self._handle, keys)
 
     def _read(self) -> bool:
@@ -71,8 +71,8 @@ def _at_a_terminal(folder: Path, *arguments: str) -> Iterator[tuple[_Screen, sub
         os.close(ours)
 
 
-def test_a_run_can_be_watched_live(tmp_path: Path) -> None:
-    """In a terminal `--live` shows users, rates, waiting times and every process, on lines that fit."""
+def test_live_shows_a_run(tmp_path: Path) -> None:
+    """`--live` shows VUs, rates, response times and every process, on lines that fit."""
     path = short_scenario(tmp_path, duration_s=2)
     with _at_a_terminal(tmp_path, "run", str(path), "--live", "--no-calibration") as (screen, running):
         seen = screen.to_the_end()
@@ -87,8 +87,8 @@ def test_a_run_can_be_watched_live(tmp_path: Path) -> None:
     assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")
 
 
-def test_ctrl_c_gives_the_terminal_back_and_keeps_the_requests(tmp_path: Path) -> None:
-    """Ctrl-C in live mode shows the cursor again, exits with 130, and keeps what was measured."""
+def test_ctrl_c_restores_the_terminal_and_stores_the_requests(tmp_path: Path) -> None:
+    """Ctrl-C shows the cursor again, exits with 130, and stores the requests."""
     path = short_scenario(tmp_path, duration_s=60)
     with _at_a_terminal(tmp_path, "run", str(path), "--live", "--no-calibration") as (screen, running):
         screen.until(r"so far +\d+ ms")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel unpacked, as an installer would."""
+    """Unpack the wheel into a folder, as an installer does."""
     dist = tmp_path_factory.mktemp("dist")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(dist)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
@@ -39,7 +39,7 @@ def _run(site: Path, cwd: Path, *arguments: str) -> "subprocess.CompletedProcess
 
 
 def test_the_wheel_works_without_the_source_tree(site: Path, tmp_path: Path) -> None:
-    """In an empty folder the wheel alone knows its scenarios, starts its stack, measures and reports."""
+    """In an empty folder the wheel has its scenarios, starts its stack, measures and reports."""
     code = "import bench, chatstack; print(bench.__file__, chatstack.__file__)"
     where = subprocess.run(
         [sys.executable, "-c", code],
@@ -63,8 +63,8 @@ def test_the_wheel_works_without_the_source_tree(site: Path, tmp_path: Path) -> 
     assert result["fingerprint"]["stack"] == "embedded"
 
 
-def test_the_wheel_brings_the_committed_baseline(site: Path, tmp_path: Path) -> None:
-    """The baseline of `quick` on the embedded stack comes with the wheel, with enough runs to judge by."""
+def test_the_wheel_has_the_committed_baseline(site: Path, tmp_path: Path) -> None:
+    """The wheel has the baseline of `quick` on the embedded stack, with enough runs for a verdict."""
     listed = _run(site, tmp_path, "baseline", "list").stdout
     assert "embedded/simulated" in listed
     assert int(listed.split()[2]) >= 5
