@@ -53,7 +53,7 @@ def test_a_slower_run_needs_allow_regression() -> None:
 def test_a_run_of_uncommitted_changes_needs_allow_dirty() -> None:
     """A run of uncommitted changes is refused, and accepted with --allow-dirty."""
     dirty = store(1.0, 30, provenance=make_provenance("20260107T000000Z-quick-dddd", dirty=True))
-    assert "not committed" in run_baseline("accept", dirty, "--reason", "why").err
+    assert "measured uncommitted changes" in run_baseline("accept", dirty, "--reason", "why").err
     assert run_baseline("accept", dirty, "--reason", "why", "--allow-dirty").code == Exit.PASS
 
 

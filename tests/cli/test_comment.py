@@ -96,7 +96,7 @@ def test_an_archive_is_downloaded_only_over_https(bench: Bench, fake: FakeGitHub
     fake.faults = [Fault("GET", "/zip$", 302, {"Location": "http://example.org/x"})]
     assert "is not https" in bench("ci", "comment", "--from-run", "41").err
     fake.faults = [Fault("GET", "/zip$", 200)]
-    assert "does not say where" in bench("ci", "comment", "--from-run", "41").err
+    assert "does not name the address" in bench("ci", "comment", "--from-run", "41").err
 
 
 def test_every_pull_request_of_the_commit_gets_the_comment(bench: Bench, fake: FakeGitHub) -> None:

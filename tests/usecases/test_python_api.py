@@ -11,7 +11,7 @@ import pytest
 import bench
 from bench.store import baselines, results
 from tests.command import short_scenario
-from tests.factories import make_baseline, make_recording, run_at
+from tests.factories import make_baseline, make_fingerprint, make_recording, run_at
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "use-from-python.md"
 
@@ -95,7 +95,7 @@ def test_a_wrong_option_is_an_error_with_a_hint() -> None:
         bench.run("quick", duration="soon")
     assert caught.value.hint == "write it like 30s, 2m or 1h30m"
     assert caught.value.exit_code == 2
-    with pytest.raises(bench.BenchError, match="--target caht: there is no target") as caught:
+    with pytest.raises(bench.BenchError, match="target 'caht' does not exist") as caught:
         bench.run("quick", target="caht")
     assert caught.value.hint == "did you mean 'chat'?"
     with pytest.raises(bench.BenchError, match="the executor constant-vus has no rate"):
@@ -144,3 +144,12 @@ def test_the_example_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> Non
     scenario = str(short_scenario(Path.cwd()))
     exec(compile(example.replace('"quick"', repr(scenario)), str(PAGE), "exec"), {})  # noqa: S102 - our own page
     assert capsys.readouterr().out.startswith("inconclusive Cannot tell: there is no baseline")
+
+
+def test_a_changed_load_is_not_compared_with_the_baseline() -> None:
+    """The report gives the reason in one sentence."""
+    baselines.save(make_baseline())
+    changed = run_at(1.4, fingerprint=make_fingerprint(work_digest="e" * 64))
+    judged = bench.compare(results.save(changed, make_recording(), Path("results")))
+    assert judged.decision is bench.Decision.INCONCLUSIVE
+    assert "another load, other messages or another target, for example by --vus" in judged.report.headline

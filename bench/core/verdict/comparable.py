@@ -6,6 +6,12 @@ from bench.core.calibration.machine_speed import compare_speed
 from bench.core.run.result import RunResult, differences
 from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun
 
+_DIGESTS = {
+    "stack_digest": "the declaration of the stack changed",
+    "work_digest": "another load, other messages or another target, for example by --vus",
+}
+"""Meaning of the digests in a fingerprint."""
+
 
 def comparable_runs(result: RunResult, baseline: Baseline) -> tuple[BaselineRun, ...]:
     """Return the runs of a baseline that are comparable with a run and have requests, oldest first."""
@@ -34,9 +40,15 @@ def explain_not_comparable(result: RunResult, baseline: Baseline | None) -> str 
     if count >= MIN_RUNS:
         return None
     newest = differences(result.fingerprint, baseline.runs[-1].fingerprint)
-    newest_differs = f"; the newest differs in {', '.join(newest)}" if newest else ""
+    newest_differs = f"; the newest differs in {', '.join(map(_explain, newest))}" if newest else ""
     total = len(baseline.runs)
     return f"{count} of the baseline's {total} runs are comparable, {MIN_RUNS} are needed{newest_differs}"
+
+
+def _explain(difference: str) -> str:
+    """Add the meaning of a digest to a difference such as `work_digest: aaa → bbb`."""
+    meaning = _DIGESTS.get(difference.partition(":")[0])
+    return difference if meaning is None else f"{difference} ({meaning})"
 
 
 def _differences(result: RunResult, run: BaselineRun) -> tuple[str, ...]:

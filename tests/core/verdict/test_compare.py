@@ -175,6 +175,10 @@ def test_runs_of_other_conditions_are_not_compared(field: str, other: Any) -> No
     comparison = compare(run, make_baseline([1.0] * 5, fingerprint=REAL))
     ends = [str(row)[:9] if "digest" in field else row for row in (getattr(REAL, field), other)]
     differs = f"the newest differs in {field}: {ends[0]} → {ends[1]}"
+    if field == "work_digest":
+        differs += " (another load, other messages or another target, for example by --vus)"
+    if field == "stack_digest":
+        differs += " (the declaration of the stack changed)"
     said = f"0 of the baseline's 5 runs are comparable, 5 are needed; {differs}"
     assert comparison == Comparison(decision=Decision.INCONCLUSIVE, reasons=(said,))
 
