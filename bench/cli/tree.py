@@ -44,7 +44,7 @@ _BASELINE = (
     ),
     Command(
         "update",
-        "baseline:update",
+        "baseline_update:update",
         "Accept all runs of a suite, also slower ones.",
         "bench baseline update --suite pr --from-run 1234567890 --reason 'faster model'",
     ),

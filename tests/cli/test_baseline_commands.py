@@ -1,9 +1,5 @@
-import os
-import signal
 import subprocess
-import time
-from contextlib import suppress
-from functools import partial
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +8,27 @@ import pytest
 from bench.core.verdict.baseline import Baseline
 from bench.errors import Exit
 from bench.store import baselines, results
-from tests.command import Done, bench, command, environment
+from tests.command import Done, bench, environment
 from tests.eventually import eventually
 from tests.factories import make_baseline, make_fingerprint, make_provenance, make_recording, run_at
+
+# Runs a command that creates the file of its first argument before it takes the lock.
+_MARK_BEFORE_LOCK = """\
+import sys
+from pathlib import Path
+from bench.cli.app import main
+from bench.store import baselines
+
+mark = Path(sys.argv.pop(1))
+lock = baselines.lock
+
+def mark_and_lock():
+    mark.touch()
+    return lock()
+
+baselines.lock = mark_and_lock
+main()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -98,40 +112,39 @@ def test_verify_lists_every_fault_with_its_file() -> None:
     assert "half.json: " in bad.out
 
 
-def test_concurrent_acceptances_lose_no_run() -> None:
+def test_concurrent_acceptances_lose_no_run(tmp_path: Path) -> None:
     """The second command waits, reads the file that the first one wrote, and adds its run."""
     baselines.save(make_baseline())
-    homes = [store(1.0, number) for number in (30, 31)]
+    marks = {tmp_path / f"waits-{number}": store(1.0, number) for number in (30, 31)}
     with baselines.lock():
         accepting = [
             subprocess.Popen(
-                command("baseline", "accept", home, "--reason", "why"),
+                [
+                    sys.executable,
+                    "-c",
+                    _MARK_BEFORE_LOCK,
+                    str(mark),
+                    "baseline",
+                    "accept",
+                    home,
+                    "--reason",
+                    "why",
+                ],
                 env=environment(),
                 stderr=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
             )
-            for home in homes
+            for mark, home in marks.items()
         ]
         try:
-            for process in accepting:
-                eventually(partial(_waits, process.pid))
+            for mark in marks:
+                eventually(mark.exists)
             assert len(read_baseline().runs) == 10
         except BaseException:
             for process in accepting:
-                os.kill(process.pid, signal.SIGKILL)
+                process.kill()
             raise
     for process in accepting:
         _, err = process.communicate(timeout=120)
         assert process.returncode == Exit.PASS, err
     assert len(read_baseline().runs) == 12
-
-
-def _waits(pid: int) -> bool:
-    """Check whether a process tries to take the lock: it opens the file for a moment, 20 times per second."""
-    end_s = time.monotonic() + 0.1
-    while time.monotonic() < end_s:
-        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(OSError):
-                if descriptor.readlink().name == baselines.LOCK.name:
-                    return True
-    return False

@@ -83,7 +83,7 @@ def test_containers_are_started_and_stopped(bench: Bench, fake: FakeDocker) -> N
     [
         ("embedded+IMAGE=x", "'embedded' has no compose file"),
         ("compose@main", "bench cannot start containers from a commit"),
-        ("compose@main+BACKEND_IMAGE=x", "a commit's images must be built"),
+        ("compose@main+BACKEND_IMAGE=x", "the images of a commit must be built"),
     ],
 )
 def test_a_version_must_suit_its_stack(bench: Bench, version: str, problem: str) -> None:
