@@ -57,7 +57,9 @@ def test_a_branch_stores_the_history(bench: Bench, fake: FakeGitHub) -> None:
 def test_a_line_has_the_number_of_its_workflow_run(bench: Bench, fake: FakeGitHub) -> None:
     """Only runs from artifacts have a number."""
     one, other = Path(store(50)), store(51)
-    fake.add_artifact(41, "bench-nightly-quick", pack(**{"run-1/result.json": (one / "result.json").read_text()}))
+    fake.add_artifact(
+        41, "bench-nightly-quick", pack(**{"run-1/result.json": (one / "result.json").read_text()})
+    )
     bench("ci", "history", "add", "--from-run", "41")
     bench("ci", "history", "add", other)
     assert [each.workflow_run for each in history.read(Path("history") / QUICK)] == [41, None]
