@@ -1,4 +1,4 @@
-"""A file that gets a line at a time, to be read while it is written."""
+"""Files that are written line by line and read at the same time."""
 
 import sys
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ STDOUT = "-"
 
 
 class Lines:
-    """Writes lines; each is there for readers at once.
+    """Write lines that readers see at once.
 
     Args:
-        file: Where to; None for nowhere.
-        name: Of the file, for messages.
+        file: Open file; None discards the lines.
+        name: Name of the file, for error messages.
     """
 
     def __init__(self, file: IO[str] | None, name: str) -> None:
@@ -27,7 +27,7 @@ class Lines:
         """Write a line.
 
         Raises:
-            StoreError: It cannot be written.
+            StoreError: The file is not writable.
         """
         if self._file is None:
             return
@@ -40,10 +40,10 @@ class Lines:
 
 @contextmanager
 def line_file(name: str | None) -> Iterator[Lines]:
-    """A file for lines, written anew: `-` is stdout, None nowhere.
+    """Open a file for lines and replace its content: `-` is stdout, None discards the lines.
 
     Raises:
-        StoreError: It cannot be opened.
+        StoreError: The file cannot be opened.
     """
     if name is None or name == STDOUT:
         yield Lines(None if name is None else sys.stdout, "stdout")
@@ -52,6 +52,8 @@ def line_file(name: str | None) -> Iterator[Lines]:
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         file = Path(name).open("w", encoding="utf-8")  # noqa: SIM115 - closed below
     except OSError as error:
-        raise StoreError(f"cannot write {name}: {error.strerror}", "name a file of yours") from error
+        raise StoreError(
+            f"cannot write {name}: {error.strerror}", "name a file that you can write"
+        ) from error
     with file:
         yield Lines(file, name)

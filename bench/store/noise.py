@@ -1,4 +1,4 @@
-"""What is known of noise: `baselines/<stack>/<environment>/noise/<scenario>.json`."""
+"""Measured noise of baselines: `baselines/<stack>/<environment>/noise/<scenario>.json`."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from bench.store.folders import find
 
 
 def save(noise: Noise) -> Path:
-    """Write it, and return the file.
+    """Write the noise of a scenario and return the file.
 
     Raises:
-        StoreError: The folder cannot be written.
+        StoreError: The folder is not writable.
     """
     where = _relative(noise.fingerprint.stack, environment(noise.fingerprint), noise.scenario)
     path = Path(FOLDER) / where
@@ -22,10 +22,10 @@ def save(noise: Noise) -> Path:
 
 
 def load(result: RunResult) -> Noise | None:
-    """What is known of runs that compare with this one; None when nothing is.
+    """Return the noise of runs that are comparable with a run; None if it was not measured.
 
     Raises:
-        StoreError: The file is not what it should be.
+        StoreError: The file has other content.
     """
     where = _relative(result.fingerprint.stack, environment(result.fingerprint), result.scenario.name)
     path = find(FOLDER, where)
@@ -35,5 +35,5 @@ def load(result: RunResult) -> Noise | None:
     return None if differences(result.fingerprint, noise.fingerprint) else noise
 
 
-def _relative(stack: str, where: str, scenario: str) -> str:
-    return f"{stack}/{where}/noise/{scenario}.json"
+def _relative(stack: str, environment_name: str, scenario: str) -> str:
+    return f"{stack}/{environment_name}/noise/{scenario}.json"

@@ -17,107 +17,113 @@ from bench.errors import StoreError
 from bench.store.files import read_model, write_chunks, write_text
 
 FOLDER = Path("results")
-RESULT, RECORDING, SAMPLES = "result.json", "recording.json", "samples.jsonl.gz"
-# Of a result.json; a hundred times what one has.
+RESULT = "result.json"
+RECORDING = "recording.json"
+SAMPLES = "samples.jsonl.gz"
+# Largest result.json of unknown origin: a hundred times the usual size.
 _MOST_BYTES = 20_000_000
-_PAGE = 4096  # requests that are in memory at once
-_LONGEST_LINE = 1_000_000  # bytes; a thousand times what a request has
+# Number of requests that are in memory at once.
+_PAGE = 4096
+# Longest line of samples.jsonl.gz in bytes: a thousand times the usual length.
+_LONGEST_LINE = 1_000_000
 _REQUEST = TypeAdapter(RequestSample, config=ConfigDict(allow_inf_nan=False))
-_FAST, _GZIP = 1, 31  # a level of compression, and the form that zlib calls by a number
+_FASTEST_COMPRESSION = 1
+_GZIP_FORMAT = 31  # zlib's number for the largest window and a gzip header
 
 
 def save(result: RunResult, recording: Recording, folder: Path) -> Path:
-    """Write a run's files and return their folder.
+    """Write the files of a run and return their folder.
 
-    What was measured is not lost to a full disk: it goes to the system's temporary folder instead, and the
-    error says so.
+    If the folder is not writable, for example because the disk is full, the run goes to the temporary folder
+    of the system.
 
     Raises:
-        StoreError: The folder could not be written; the message says where the run was kept.
+        StoreError: The folder is not writable; the message has the place of the stored run.
     """
     home = folder / result.provenance.run_id
     try:
         _write(result, recording, home)
     except StoreError as error:
-        refuge = Path(tempfile.gettempdir()) / "bench-kept" / result.provenance.run_id
+        fallback = Path(tempfile.gettempdir()) / "bench-kept" / result.provenance.run_id
         try:
-            _write(result, recording, refuge)
+            _write(result, recording, fallback)
         except StoreError as second:
             raise StoreError(
-                f"{error.message}; nor in {refuge.parent}: {second.message}", error.hint
+                f"{error.message}; also not in {fallback.parent}: {second.message}", error.hint
             ) from error
-        raise StoreError(f"{error.message}; the run was kept in {refuge}", error.hint) from error
+        raise StoreError(f"{error.message}; the run was stored in {fallback}", error.hint) from error
     return home
 
 
 def load(path: Path) -> RunResult:
-    """A result by its folder or file.
+    """Return a result by its folder or file.
 
     Raises:
-        StoreError: There is none, or it cannot be read as a result.
+        StoreError: The file does not exist, or is not a result.
     """
     file = path / RESULT if path.is_dir() else path
     if not file.is_file():
-        raise StoreError(f"there is no result at {path}", "bench run quick makes one under results/")
+        raise StoreError(f"there is no result at {path}", "bench run quick stores one below results/")
     return read_model(file, RunResult, SCHEMA_VERSION)
 
 
 def folder_of(path: Path) -> Path:
-    """The folder of a run, by that or by its result.json."""
+    """Return the folder of a run, from the folder itself or from its result.json."""
     return path if path.is_dir() else path.parent
 
 
 def requests(home: Path) -> Iterator[Samples]:
-    """The requests of a run, in their order, some at a time: a million are never in memory at once.
+    """Yield the requests of a run in their order, a few thousand at a time.
 
     Raises:
-        StoreError: They are not there, cut off, or not what they should be; the message says where.
+        StoreError: The file does not exist, is incomplete, or has other content; the message has the place.
     """
     return (log.since(0) for log in _pages(home / SAMPLES))
 
 
 def load_recording(home: Path) -> Recording | None:
-    """What was measured in a run, by its folder; None where that was not kept.
+    """Return the recording of a run by its folder; None if it was not stored.
 
-    Gaps between tokens, the certificate and the control are in the result, and not read again.
+    Gaps between tokens, the calibration and the reference workload are in the result and not loaded.
 
     Raises:
-        StoreError: It cannot be read; the message says where.
+        StoreError: The files are incomplete or have other content; the message has the place.
     """
     if not (home / RECORDING).is_file() or not (home / SAMPLES).is_file():
         return None
-    kept, log = read_model(home / RECORDING, RecordingFile), SampleLog()
+    stored = read_model(home / RECORDING, RecordingFile)
+    log = SampleLog()
     for page in _pages(home / SAMPLES):
         log.extend(page)
     return Recording(
-        planned_s=kept.planned_s,
-        elapsed_s=kept.elapsed_s,
+        planned_s=stored.planned_s,
+        elapsed_s=stored.elapsed_s,
         samples=log.since(0),
-        resources=kept.resources,
-        probes=kept.probes,
-        gauges=kept.gauges,
-        work=kept.work,
+        resources=stored.resources,
+        probes=stored.probes,
+        gauges=stored.gauges,
+        work=stored.work,
     )
 
 
 def load_foreign(path: Path) -> RunResult:
-    """A result that somebody else wrote: of a size that results have, and no link to another file.
+    """Return a result of unknown origin. Links and very large files are refused.
 
     Raises:
-        StoreError: It is not there, is more than a result, or cannot be read as one.
+        StoreError: The file does not exist, is a link, is too large, or is not a result.
     """
     file = path / RESULT if path.is_dir() else path
     if path.is_symlink() or file.is_symlink():
-        raise StoreError(f"{file} is a link, which no result is")
+        raise StoreError(f"{file} is a link, and results must be files")
     if file.is_file() and file.stat().st_size > _MOST_BYTES:
-        most = f"a result has at most {_MOST_BYTES / 1e6:.0f}"
-        raise StoreError(f"{file} has {file.stat().st_size / 1e6:.0f} MB, and {most}")
+        size_mb = file.stat().st_size / 1e6
+        raise StoreError(f"{file} has {size_mb:.0f} MB; at most {_MOST_BYTES / 1e6:.0f} MB are allowed")
     return load(path)
 
 
 def _write(result: RunResult, recording: Recording, home: Path) -> None:
-    # The recording first: from it everything else can be made again.
-    write_chunks(home / SAMPLES, _lines(recording))
+    # The recording comes first, because everything else can be calculated from it.
+    write_chunks(home / SAMPLES, _compress(recording))
     write_text(home / RECORDING, recording_file(recording).model_dump_json() + "\n")
     write_text(home / RESULT, result.model_dump_json(indent=1) + "\n")
 
@@ -144,15 +150,15 @@ def _read_lines(file: Path) -> Iterator[bytes]:
     except FileNotFoundError as error:
         raise StoreError(
             f"there are no requests at {file}",
-            "a run is kept with them; a copy of its result.json is not enough",
+            "use the complete folder of the run; a copy of its result.json has no requests",
         ) from error
     except (OSError, EOFError, zlib.error) as error:
-        raise StoreError(f"{file} is not whole: {error}", "was it cut off? restore it") from error
+        raise StoreError(f"{file} is not complete: {error}", "was it cut off? restore it") from error
 
 
-def _lines(recording: Recording) -> Iterator[bytes]:
-    """The requests, a line of JSON each, packed."""
-    packer = zlib.compressobj(_FAST, wbits=_GZIP)
+def _compress(recording: Recording) -> Iterator[bytes]:
+    """Yield the requests as compressed lines of JSON."""
+    packer = zlib.compressobj(_FASTEST_COMPRESSION, wbits=_GZIP_FORMAT)
     for sample in recording.samples:
         yield packer.compress(orjson.dumps(request_line(sample), option=orjson.OPT_APPEND_NEWLINE))
     yield packer.flush()

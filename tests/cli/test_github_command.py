@@ -187,7 +187,7 @@ def test_only_a_complete_measurement_is_accepted(
     ("kept", "said"),
     [
         (b"no zip", "cannot be unpacked"),
-        (pack(**{"../up.json": "{}"}), "leads elsewhere"),
+        (pack(**{"../up.json": "{}"}), "an entry outside the folder"),
         (pack(**{"run-1/result.json": '{"schema_version": 1}'}), "result.json is not a result"),
         (pack(**{"run-1/result.json": "NaN"}), "result.json is not a result"),
         (pack(**{"notes.txt": "x"}), "keeps no result"),
@@ -209,7 +209,7 @@ def test_a_link_in_an_artifact_is_refused(fake: FakeGitHub, write: Any) -> None:
     with zipfile.ZipFile(packed, "w") as opened:
         opened.writestr(entry, "/proc/self/environ")
     fake.archives[1] = packed.getvalue()
-    check_refused(fake, write("/bench baseline accept aaaaaaa faster"), "an entry that is no file")
+    check_refused(fake, write("/bench baseline accept aaaaaaa faster"), "an entry that is not a file")
 
 
 @pytest.mark.parametrize("suite", ["", "nightly"])

@@ -155,7 +155,7 @@ def test_a_full_disk_loses_no_run(tmp_path: Path) -> None:
     env = {"TMPDIR": str(tmp_path / "tmp")}
     done = bench("run", str(short_scenario(tmp_path)), cwd=tmp_path, env=env)
     assert done.code == Exit.MEASUREMENT
-    assert "the run was kept in" in done.err
+    assert "the run was stored in" in done.err
     (kept,) = (tmp_path / "tmp" / "bench-kept").iterdir()
     assert results.load(kept).summary.requests > 0
 

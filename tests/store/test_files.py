@@ -22,7 +22,7 @@ class Note(Record):
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """No file may grow beyond a kilobyte: writes fail half-way, as on a full disk."""
+    """Limit files to a kilobyte: writes fail in the middle, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard))
     try:
@@ -31,22 +31,22 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_written_text_is_read_again(tmp_path: Path) -> None:
-    """What was written is what is read, in folders that are made for it."""
+def test_a_written_text_can_be_read(tmp_path: Path) -> None:
+    """The read text is the written one; missing folders are created."""
     path = tmp_path / "a" / "b" / "note.txt"
     write_text(path, "ein Grüßchen\n")
     assert read_text(path) == "ein Grüßchen\n"
 
 
-def test_others_may_read_what_was_written(tmp_path: Path) -> None:
-    """A file is readable by others, as files are."""
+def test_other_accounts_may_read_a_file(tmp_path: Path) -> None:
+    """A file has the usual permissions."""
     path = tmp_path / "note.txt"
     write_text(path, "x")
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
-def test_a_full_disk_leaves_the_old_file_whole(tmp_path: Path) -> None:
-    """A write that fails half-way leaves what was there before, and no rubbish beside it."""
+def test_a_full_disk_does_not_change_the_old_file(tmp_path: Path) -> None:
+    """If a write fails in the middle, the old file stays, and no temporary file does."""
     path = tmp_path / "note.txt"
     write_text(path, "old")
     with full_disk(), pytest.raises(StoreError, match=r"cannot write .*note\.txt: File too large") as caught:
@@ -54,18 +54,18 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path: Path) -> None:
     assert caught.value.exit_code is Exit.MEASUREMENT
     assert caught.value.hint is not None
     assert read_text(path) == "old"
-    assert [each.name for each in tmp_path.iterdir()] == ["note.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
 
 
-def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
-    """Where a file stands in the way of a folder, the error names the path."""
+def test_the_error_for_an_impossible_folder_names_it(tmp_path: Path) -> None:
+    """A file at the path of a folder is an error with the path."""
     (tmp_path / "taken").write_text("x")
     with pytest.raises(StoreError, match="cannot write"):
         write_text(tmp_path / "taken" / "note.txt", "x")
 
 
-def test_missing_and_binary_files_are_one_sentence(tmp_path: Path) -> None:
-    """A file that is not there, and one that is no text, are named."""
+def test_the_error_for_an_unreadable_file_names_it(tmp_path: Path) -> None:
+    """A missing file and a file that is not text are errors with the path."""
     with pytest.raises(StoreError, match="No such file"):
         read_text(tmp_path / "none.txt")
     (tmp_path / "image").write_bytes(b"\xff\xfe\x00")
@@ -74,15 +74,15 @@ def test_missing_and_binary_files_are_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_model_is_read(tmp_path: Path) -> None:
-    """A whole file of this version becomes the model."""
+    """A complete file of this version becomes the model."""
     path = tmp_path / "note.json"
     path.write_text('{"schema_version": 1, "text": "hello"}')
     assert read_model(path, Note, 1) == Note(text="hello")
 
 
 @pytest.mark.parametrize("content", ['{"text": "hel', "", "[1, 2", '{"text": "a"} trailing'])
-def test_half_a_file_is_called_that(tmp_path: Path, content: str) -> None:
-    """A file that was cut off is said to be, with the path and what to do."""
+def test_an_incomplete_file_is_an_error(tmp_path: Path, content: str) -> None:
+    """The error has the path, and the hint the next step."""
     path = tmp_path / "note.json"
     path.write_text(content)
     with pytest.raises(StoreError, match=r"note\.json is not complete JSON") as caught:
@@ -91,8 +91,8 @@ def test_half_a_file_is_called_that(tmp_path: Path, content: str) -> None:
     assert "cut off" in caught.value.hint
 
 
-def test_a_newer_schema_asks_for_an_upgrade(tmp_path: Path) -> None:
-    """A file of a newer version is refused before its unknown fields confuse anybody."""
+def test_the_error_for_a_newer_schema_suggests_an_upgrade(tmp_path: Path) -> None:
+    """A file of a newer version is refused before its unknown fields are."""
     path = tmp_path / "note.json"
     path.write_text('{"schema_version": 7, "text": "hello", "future": true}')
     with pytest.raises(StoreError, match="schema version 7; this version") as caught:
@@ -111,8 +111,8 @@ def test_a_newer_schema_asks_for_an_upgrade(tmp_path: Path) -> None:
         ([1], "not a note"),
     ],
 )
-def test_a_file_of_another_shape_says_where(tmp_path: Path, content: object, message: str) -> None:
-    """Each wrong field is named."""
+def test_the_error_for_a_wrong_field_names_it(tmp_path: Path, content: object, message: str) -> None:
+    """Each wrong field has a line in the message."""
     path = tmp_path / "note.json"
     path.write_text(json.dumps(content))
     with pytest.raises(StoreError) as caught:
@@ -121,8 +121,8 @@ def test_a_file_of_another_shape_says_where(tmp_path: Path, content: object, mes
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
-def test_numbers_that_are_none_are_refused(tmp_path: Path, number: str) -> None:
-    """No file brings NaN or infinity in."""
+def test_numbers_that_are_not_finite_are_refused(tmp_path: Path, number: str) -> None:
+    """NaN and infinity are refused."""
     path = tmp_path / "note.json"
     path.write_text(f'{{"text": "a", "ratio": {number}}}')
     with pytest.raises(StoreError):

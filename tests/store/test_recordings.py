@@ -9,8 +9,8 @@ from bench.store import results
 from tests.factories import make_recording, make_run, make_sample
 
 
-def kept(tmp_path: Path) -> tuple[Recording, Path]:
-    """A recording with all that one can hold, and the folder that it was saved in."""
+def save_recording(tmp_path: Path) -> tuple[Recording, Path]:
+    """Return a recording with all kinds of data, and the folder of the run."""
     samples = [make_sample(seq) for seq in range(50)]
     samples[7] = make_sample(7, outcome=Outcome.TIMEOUT, status=None, detail="too late", tier_times={})
     samples[8] = make_sample(8, intercepted=False, tokens=12, first_token_s=2.5, last_token_s=2.7)
@@ -24,8 +24,8 @@ def kept(tmp_path: Path) -> tuple[Recording, Path]:
 
 
 def test_a_recording_survives_a_round_trip(tmp_path: Path) -> None:
-    """What was saved is read back the same."""
-    recording, home = kept(tmp_path)
+    """A recording that is saved and loaded is the same."""
+    recording, home = save_recording(tmp_path)
     again = results.load_recording(home)
     assert again is not None
     assert again.samples == recording.samples
@@ -35,15 +35,15 @@ def test_a_recording_survives_a_round_trip(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [results.RECORDING, results.SAMPLES])
-def test_a_result_may_stand_alone(tmp_path: Path, name: str) -> None:
-    """Where one of a recording's files is missing there is none, and no error."""
-    _, home = kept(tmp_path)
+def test_a_result_may_have_no_recording(tmp_path: Path, name: str) -> None:
+    """If one of its files is missing, there is no recording, and no error."""
+    _, home = save_recording(tmp_path)
     (home / name).unlink()
     assert results.load_recording(home) is None
 
 
-def test_more_requests_than_a_page_are_read_whole(tmp_path: Path) -> None:
-    """Pages are put together in their order, tiers and texts that only some of them have included."""
+def test_more_requests_than_a_page_are_read_completely(tmp_path: Path) -> None:
+    """Pages are joined in their order, with the tiers and texts that only some of them have."""
     samples = [make_sample(seq, tier_times={"late": 1.0} if seq > 9_000 else {}) for seq in range(10_000)]
     recording = make_recording(samples)
     again = results.load_recording(results.save(make_run(recording), recording, tmp_path))
@@ -51,11 +51,11 @@ def test_more_requests_than_a_page_are_read_whole(tmp_path: Path) -> None:
     assert again.samples == recording.samples
 
 
-def test_requests_that_were_cut_off_are_named(tmp_path: Path) -> None:
-    """Half a file, and one that is not packed, are errors and not half a run."""
-    _, home = kept(tmp_path)
+def test_an_incomplete_file_of_requests_is_an_error(tmp_path: Path) -> None:
+    """An incomplete file, and one that is not compressed, are errors."""
+    _, home = save_recording(tmp_path)
     packed = (home / results.SAMPLES).read_bytes()
     for content in (packed[: len(packed) // 2], b"not packed"):
         (home / results.SAMPLES).write_bytes(content)
-        with pytest.raises(StoreError, match=r"samples\.jsonl\.gz is not whole"):
+        with pytest.raises(StoreError, match=r"samples\.jsonl\.gz is not complete"):
             results.load_recording(home)

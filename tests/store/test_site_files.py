@@ -10,13 +10,16 @@ NEW = {"index.html": "two", "assets/site.css": "style"}
 
 
 def files(folder: Path) -> dict[str, str]:
-    """Every file of a folder but the marker."""
-    found = sorted(each for each in folder.rglob("*") if each.is_file() and each.name != site.MARKER)
-    return {each.relative_to(folder).as_posix(): each.read_text() for each in found}
+    """Return the text of every file of a folder, without the marker."""
+    texts: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != site.MARKER:
+            texts[path.relative_to(folder).as_posix()] = path.read_text()
+    return texts
 
 
 def test_a_site_is_written_and_written_again(tmp_path: Path) -> None:
-    """What it no longer has is gone, what is not ours stays, and the same again is the same bytes."""
+    """Old pages are deleted, other files stay, and the same site has the same bytes."""
     folder = tmp_path / "site"
     site.write(folder, OLD)
     assert files(folder) == OLD
@@ -28,13 +31,13 @@ def test_a_site_is_written_and_written_again(tmp_path: Path) -> None:
     assert (folder / site.MARKER).read_bytes() == marker
 
 
-def test_a_folder_that_is_no_site_is_left_alone(tmp_path: Path) -> None:
-    """With other things in it, or a file in its place, nothing is written; an empty one will do."""
+def test_a_folder_with_other_files_is_not_changed(tmp_path: Path) -> None:
+    """A folder with other files, and a file, are refused; an empty folder is accepted."""
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "index.html").write_text("mine")
     (tmp_path / "file").write_text("mine")
     for name in ("docs", "file"):
-        with pytest.raises(StoreError, match="no site that bench wrote") as refused:
+        with pytest.raises(StoreError, match="not a site that bench wrote") as refused:
             site.write(tmp_path / name, NEW)
         assert "--folder" in (refused.value.hint or "")
     assert files(tmp_path) == {"docs/index.html": "mine", "file": "mine"}
@@ -44,8 +47,8 @@ def test_a_folder_that_is_no_site_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/outside", "a/../../outside", "", "link/outside"])
-def test_nothing_outside_is_deleted_or_written(tmp_path: Path, name: str) -> None:
-    """Whatever a marker names, and wherever a link leads."""
+def test_files_outside_the_folder_are_not_changed(tmp_path: Path, name: str) -> None:
+    """The marker may name any path, and the folder may have a link."""
     folder, outside = tmp_path / "site", tmp_path / "outside"
     outside.write_text("mine")
     site.write(folder, NEW)
@@ -58,8 +61,8 @@ def test_nothing_outside_is_deleted_or_written(tmp_path: Path, name: str) -> Non
     assert outside.read_text() == "mine"
 
 
-def test_a_page_that_cannot_be_deleted_is_said(tmp_path: Path) -> None:
-    """Somebody put a folder in the place of a page: that is no error of ours, and the message names it."""
+def test_the_error_for_a_page_that_cannot_be_deleted_names_it(tmp_path: Path) -> None:
+    """A folder at the path of a page is an error with its path."""
     folder = tmp_path / "site"
     site.write(folder, OLD)
     page = folder / "mine" / "simulated" / "old.html"
