@@ -4,8 +4,8 @@ Names and meanings are k6's where k6 has them; `spike` and `cases` are this proj
 Source: https://grafana.com/docs/k6/latest/using-k6/scenarios/executors/
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Literal, assert_never
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal, Protocol, assert_never
 
 from pydantic import Field, model_validator
 
@@ -88,7 +88,7 @@ class RampingVus(_ClosedLoop):
     @property
     def duration_s(self) -> float:
         """All stages, in seconds."""
-        return sum(stage.duration_s for stage in self.stages)
+        return total_s(self.stages)
 
 
 class Spike(_ClosedLoop):
@@ -209,12 +209,22 @@ class RampingArrivalRate(_OpenLoop):
     @property
     def duration_s(self) -> float:
         """All stages, in seconds."""
-        return sum(stage.duration_s for stage in self.stages)
+        return total_s(self.stages)
 
 
 def _require_time(stages: Sequence[VusStage | RateStage]) -> None:
-    if all(stage.duration_s == 0 for stage in stages):
+    if total_s(stages) == 0:
         raise FieldError(("stages",), "every stage has the duration 0; set one above 0")
+
+
+class _Timed(Protocol):
+    @property
+    def duration_s(self) -> float: ...
+
+
+def total_s(parts: Iterable[_Timed]) -> float:
+    """Return the duration of phases or stages that run one after the other, in seconds."""
+    return sum(part.duration_s for part in parts)
 
 
 ClosedLoop = ConstantVus | RampingVus | Spike | PerVuIterations | Cases
@@ -232,9 +242,9 @@ EXECUTORS: dict[str, type[ClosedLoop | OpenLoop]] = {
 """Every executor by its name in files."""
 
 
-def list_fields(executor: type[ClosedLoop | OpenLoop]) -> tuple[str, ...]:
-    """Return the fields of an executor as scenario files name them: `duration`, not `duration_s`."""
-    return tuple(field.alias or name for name, field in executor.model_fields.items())
+def list_fields(model: type[Record]) -> tuple[str, ...]:
+    """Return the fields of an executor or scenario as files name them: `duration`, not `duration_s`."""
+    return tuple(field.alias or name for name, field in model.model_fields.items())
 
 
 def find_executors(field: str) -> tuple[str, ...]:
@@ -260,7 +270,7 @@ def planned_s(phases: Sequence[ClosedLoop | OpenLoop]) -> float | None:
     """Return the planned seconds of all phases; None if a number of requests ends one of them."""
     if any(isinstance(phase, PerVuIterations | Cases) for phase in phases):
         return None
-    return sum(phase.duration_s for phase in phases)
+    return total_s(phases)
 
 
 def phases_around(phases: Sequence[ClosedLoop | OpenLoop]) -> tuple[int, int, int] | None:

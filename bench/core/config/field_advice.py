@@ -21,7 +21,7 @@ _SYNONYMS = {
     "wait_time": "think_time",
 }
 _EXECUTOR_FIELDS = frozenset(field for executor in EXECUTORS.values() for field in list_fields(executor))
-_SCENARIO_FIELDS = frozenset(field.alias or name for name, field in Scenario.model_fields.items())
+_SCENARIO_FIELDS = frozenset(list_fields(Scenario))
 
 
 def explain_unknown_field(field: str, executor: str | None, *, at_top: bool, has_phases: bool) -> str:

@@ -10,7 +10,9 @@ from bench.core.config.executors import (
     OpenLoop,
     Phase,
     count_sessions,
+    list_warm_ups,
     phases_around,
+    total_s,
 )
 from bench.core.config.objective import Objectives
 from bench.core.config.target import Name
@@ -121,15 +123,16 @@ class Scenario(Record):
     def _move_executor_to_phases(cls, data: Any) -> Any:
         if not isinstance(data, dict) or "phases" in data:
             return data
-        phase = {key: data[key] for key in data if key in _EXECUTOR_PROPERTIES}
-        if not phase:
-            return data
-        rest = {key: data[key] for key in data if key not in _EXECUTOR_PROPERTIES}
-        return {**rest, "phases": (phase,)}
+        phase: dict[str, Any] = {}
+        scenario: dict[str, Any] = {}
+        for key, value in data.items():
+            part = phase if key in _EXECUTOR_PROPERTIES else scenario
+            part[key] = value
+        return {**scenario, "phases": (phase,)} if phase else data
 
     @model_validator(mode="after")
     def _check_phases(self) -> "Scenario":
-        if all(phase.warm_up for phase in self.phases):
+        if len(list_warm_ups(self.phases)) == len(self.phases):
             last = len(self.phases) - 1
             raise FieldError(("phases", last, "warm_up"), "every phase is a warm-up; add one that is not")
         if self.compare_with is not None and any(isinstance(phase, OpenLoop) for phase in self.phases):
@@ -159,7 +162,7 @@ class Scenario(Record):
     @property
     def duration_s(self) -> float:
         """Longest time in which requests are sent, in seconds."""
-        return sum(phase.duration_s for phase in self.phases)
+        return total_s(self.phases)
 
 
 class Suites(RootModel[dict[Name, Annotated[tuple[Name, ...], Field(min_length=1)]]]):

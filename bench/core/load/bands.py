@@ -68,10 +68,10 @@ def _list_loads(vus: Counts) -> tuple[list[tuple[int, int]], list[int]]:
     """Return the distinct loads and their requests; more than `_FINE` loads are merged to about that many."""
     values, sizes = np.unique(vus, return_counts=True)
     if len(values) <= _FINE:
-        return [(value, value) for value in values.tolist()], sizes.tolist()
+        return list(zip(values.tolist(), values.tolist(), strict=True)), sizes.tolist()
     requests_before = np.cumsum(sizes) - sizes
     part = np.floor(requests_before * (_FINE / len(vus)))
     is_last = np.append(part[1:] != part[:-1], values=True)
     starts = np.append(0, np.flatnonzero(is_last)[:-1] + 1)
-    smallest, largest = values[starts].tolist(), values[is_last].tolist()
-    return list(zip(smallest, largest, strict=True)), np.add.reduceat(sizes, starts).tolist()
+    loads = list(zip(values[starts].tolist(), values[is_last].tolist(), strict=True))
+    return loads, np.add.reduceat(sizes, starts).tolist()

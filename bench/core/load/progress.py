@@ -109,8 +109,13 @@ class ProgressWatch:
         """Return the progress now. The arguments are values that requests do not have; see `Progress`."""
         while self._recent and self._recent[0].at_s < elapsed_s - RECENT_S:
             self._recent.popleft()
-        finished = sum(ended.finished for ended in self._recent)
-        failed = sum(ended.failed for ended in self._recent)
+        finished = 0
+        failed = 0
+        times_ms = []
+        for ended in self._recent:
+            finished += ended.finished
+            failed += ended.failed
+            times_ms.append(ended.times_ms)
         window_s = min(RECENT_S, elapsed_s)
         return Progress(
             elapsed_s=elapsed_s,
@@ -122,7 +127,7 @@ class ProgressWatch:
             recent_rps=finished / window_s if window_s > 0 else None,
             recent_failed_ratio=failed / finished if finished else None,
             all_times=_estimate(self._all),
-            recent_times=_calculate([ended.times_ms for ended in self._recent]),
+            recent_times=_calculate(times_ms),
             resources=resources,
         )
 
