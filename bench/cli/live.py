@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
@@ -19,13 +20,27 @@ _CLEAR_TO_END = "\x1b[K"
 
 
 @contextmanager
-def listen(name: str, *, live: bool) -> Iterator[Listener]:
+def listen(scenario: str, *, live: bool) -> Iterator[Listener]:
     """Yield the listener of a use case; after the block the terminal is as before, also after an error.
 
     Args:
-        name: Name of the scenario.
+        scenario: Name of the scenario, or the path of its file.
         live: Show everything on a terminal, and lines in a folded group in a log of GitHub Actions.
+
+    Raises:
+        KeyboardInterrupt: From the block. Its message is printed when the terminal is restored.
     """
+    try:
+        with _view(Path(scenario).stem, live=live) as listener:
+            yield listener
+    except KeyboardInterrupt as interrupt:
+        for text in interrupt.args:
+            say(str(text))
+        raise
+
+
+@contextmanager
+def _view(name: str, *, live: bool) -> Iterator[Listener]:
     if live and os.environ.get("GITHUB_ACTIONS") == "true":
         say(f"::group::measuring {name}")
         try:

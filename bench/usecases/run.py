@@ -75,7 +75,7 @@ def run(scenario: str, *, listener: Listener = QUIET, **options: Unpack[RunOptio
         ConfigError: The scenario, the stack or an option is wrong.
         TargetError: The stack did not start or stopped during the run. Requests before that are stored.
         StoreError: The result cannot be written.
-        KeyboardInterrupt: Ctrl-C ended the run. Requests before that are stored.
+        KeyboardInterrupt: Ctrl-C ended the run. Requests are stored; the message names the folder.
     """
     stack = stacks.load(options.get("stack") or _default_stack(options))
     spec = load_spec(scenario, stack, options)
@@ -84,7 +84,7 @@ def run(scenario: str, *, listener: Listener = QUIET, **options: Unpack[RunOptio
     listener.note(f"{spec.scenario.name} on {stack.name}: {load}; Ctrl-C ends the run and keeps its requests")
     result, recording = measure(spec, stack, conditions, listener)
     folder = results.save(result, recording, Path(options.get("results", results.FOLDER)))
-    _check_stop(result, folder, listener)
+    _check_stop(result, folder)
     return StoredRun(result, folder)
 
 
@@ -146,14 +146,13 @@ def _duration_s(options: RunOptions) -> float | None:
         raise ConfigError(f"--duration {duration}: {error}", "write it like 30s, 2m or 1h30m") from error
 
 
-def _check_stop(result: RunResult, folder: Path, listener: Listener) -> None:
+def _check_stop(result: RunResult, folder: Path) -> None:
     """Raise the error of a run that ended early."""
     if result.stop is None:
         return
     kept = f"{result.summary.requests} requests are kept in {folder}"
     if result.stop.cause is StopCause.INTERRUPT:
-        listener.note(f"interrupted; {kept}")
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(f"interrupted; {kept}")
     if result.stop.cause is StopCause.TARGET:
         raise TargetError(
             f"{result.stop.reason}; {kept}", "the run cannot be judged; read the log of the service"

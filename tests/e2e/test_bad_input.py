@@ -143,7 +143,7 @@ def test_a_refused_token_is_an_error(tmp_path: Path) -> None:
         bench("stack", "down", cwd=tmp_path)
     assert done.code == Exit.TARGET
     assert 'refused the test user\'s token: 401 {"error":"Invalid token"}' in done.err
-    assert "hint: JWT_SECRET must be the backend's own" in done.err
+    assert "hint: set JWT_SECRET to the backend's secret" in done.err
     assert secret not in done.err + done.out
     assert not list((tmp_path / ".bench" / "users").glob("*"))
 

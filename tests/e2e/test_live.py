@@ -78,7 +78,7 @@ def test_live_shows_a_run(tmp_path: Path) -> None:
         seen = screen.to_the_end()
     assert running.returncode == Exit.PASS
     drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
-    assert re.search(r"users +3   \d+ in flight", drawn)
+    assert re.search(r"VUs +3   \d+ in flight", drawn)
     assert re.search(r"so far +\d+ ms   \d+ ms", drawn)
     for process in ("backend", "agent", "model", "load generator"):
         assert re.search(rf"^{process} +\d+ %   \d+ MB", drawn, re.MULTILINE), process

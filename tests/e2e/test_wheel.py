@@ -53,7 +53,7 @@ def test_the_wheel_works_without_the_source_tree(site: Path, tmp_path: Path) -> 
     assert "quick" in _run(site, tmp_path, "scenarios", "list").stdout
     done = _run(site, tmp_path, "check", str(short_scenario(tmp_path)))
     assert done.returncode == Exit.PASS, done.stderr
-    assert "Cannot tell: there is no baseline" in done.stdout
+    assert "CANNOT TELL: there is no baseline" in done.stdout
     (home,) = (tmp_path / "results").iterdir()
     assert {path.name for path in home.iterdir()} == {
         "comparison.json", "recording.json", "report.html", "report.md", "result.json", "samples.jsonl.gz",
