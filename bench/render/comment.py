@@ -68,9 +68,11 @@ def render_comment(report: SuiteReport, origin: Origin) -> str:
         report: The judged suite.
         origin: The suite, the commit and the workflow run.
     """
-    documents = list(map(make_document, report.reports))
-    failed = [document for document in documents if document.decision is not Decision.PASS]
-    passed = [document for document in documents if document.decision is Decision.PASS]
+    failed: list[Document] = []
+    passed: list[Document] = []
+    for document in map(make_document, report.reports):
+        same = passed if document.decision is Decision.PASS else failed
+        same.append(document)
     if not failed:
         failed = passed[:1]
         passed = passed[1:]

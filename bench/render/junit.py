@@ -6,6 +6,7 @@ for GitHub read too: failures, errors and skipped cases with a message, properti
 
 import json
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -109,15 +110,19 @@ def _run_element(report: Report, excuse: str | None) -> ET.Element:
 
 
 def _suite_element(name: str, cases: Sequence[_Case]) -> ET.Element:
-    statuses = [case.status for case in cases]
+    counts: Counter[_Status] = Counter()
+    time_s = 0.0
+    for case in cases:
+        counts[case.status] += 1
+        time_s += case.time_s
     element = ET.Element(
         "testsuite",
         name=escape_xml(name),
-        time=_seconds(sum(case.time_s for case in cases)),
+        time=_seconds(time_s),
         tests=str(len(cases)),
-        failures=str(statuses.count(_Status.FAILURE)),
-        errors=str(statuses.count(_Status.ERROR)),
-        skipped=str(statuses.count(_Status.SKIPPED)),
+        failures=str(counts[_Status.FAILURE]),
+        errors=str(counts[_Status.ERROR]),
+        skipped=str(counts[_Status.SKIPPED]),
     )
     for case in cases:
         element.append(_case_element(name, case))

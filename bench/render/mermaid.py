@@ -42,18 +42,23 @@ def tiers_chart(report: Report) -> str:
 
 
 def _chart(tiers: list[tuple[str, float, float]], other: str) -> str:
-    names = ", ".join(_quote(name, _LONGEST_NAME) for name, _, _ in tiers)
-    base = ", ".join(_number(base_ms) for _, base_ms, _ in tiers)
-    head = ", ".join(_number(head_ms) for _, _, head_ms in tiers)
-    longest_ms = max(max(base_ms, head_ms) for _, base_ms, head_ms in tiers)
+    names = []
+    base = []
+    head = []
+    longest_ms = 0.0
+    for name, base_ms, head_ms in tiers:
+        names.append(_quote(name, _LONGEST_NAME))
+        base.append(_number(base_ms))
+        head.append(_number(head_ms))
+        longest_ms = max(longest_ms, base_ms, head_ms)
     lines = (
         "```mermaid",
         "xychart-beta",
         f"    title {_quote(_TITLE.format(other), _LONGEST_TITLE)}",
-        f"    x-axis [{names}]",
+        f"    x-axis [{', '.join(names)}]",
         f'    y-axis "ms" 0 --> {math.ceil(1.1 * longest_ms)}',
-        f"    bar [{head}]",
-        f"    line [{base}]",
+        f"    bar [{', '.join(head)}]",
+        f"    line [{', '.join(base)}]",
         "```",
     )
     return "\n".join(lines) + "\n"

@@ -11,7 +11,7 @@ from bench.core.values import wording
 from bench.core.values.escape import escape_terminal
 from bench.core.watch.alerts import Alert, describe, describe_limit
 from bench.core.watch.monitoring import CheckState, Observation, ResourceUse, Snapshot
-from bench.render.document.table import Table
+from bench.render.document.table import Table, without_empty
 from bench.render.document.watched import MACHINE, list_outages, source_name
 
 _UP = "up"
@@ -45,7 +45,10 @@ def _align(table: Table) -> str:
     for row in table.rows:
         rows.append(tuple(map(escape_terminal, row)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "".join(f"{_align_row(row, widths)}\n" for row in rows)
+    text = ""
+    for row in rows:
+        text += f"{_align_row(row, widths)}\n"
+    return text
 
 
 def _align_row(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -126,7 +129,7 @@ def summary(snapshot: Snapshot) -> str:
         lines.append(f"alert at {alert.at_s:.0f} s: {describe(alert)} ({describe_limit(alert)})")
     if not alerts:
         lines.append("no alert")
-    return "".join(f"{escape_terminal(text)}\n" for text in lines)
+    return "\n".join(map(escape_terminal, lines)) + "\n"
 
 
 def _check_summary(check: CheckState) -> str:
@@ -160,7 +163,7 @@ def tables(snapshot: Snapshot) -> tuple[Table, ...]:
     for alert in snapshot.past_alerts:
         past_rows.append((alert.rule.value, f"{alert.at_s:.0f} s", describe(alert)))
     past = Table("Past alerts", ("limit", "at", "description"), tuple(past_rows))
-    return tuple(table for table in (uses, checks, gauges, past) if table.rows)
+    return without_empty((uses, checks, gauges, past))
 
 
 def _title(snapshot: Snapshot) -> str:

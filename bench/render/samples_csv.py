@@ -8,6 +8,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from math import isnan
+from operator import attrgetter
 
 from bench.core.samples.fields import Field
 from bench.core.samples.metric import MetricKind
@@ -43,8 +44,8 @@ def render_samples(pages: Iterable[Samples], tiers: Sequence[str]) -> Iterator[s
         pages: The requests, one page in memory at a time.
         tiers: Names of all tiers that have a time in any request.
     """
-    names = [field.name for field in _COLUMNS]
-    names += [row.key for row in _LATENCIES]
+    names = list(map(attrgetter("name"), _COLUMNS))
+    names += map(attrgetter("key"), _LATENCIES)
     names += list(map(tier_key, tiers))
     yield _csv([[escape_csv(name) for name in (*names, _LAST_COLUMN)]])
     for page in pages:

@@ -12,7 +12,7 @@ from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
 from bench.core.values.escape import escape_terminal
 from bench.core.verdict.compare import Decision
-from bench.render.document.document import DECISIONS, Document, make_document
+from bench.render.document.document import DECISIONS, Document, make_document, split_headline
 from bench.render.document.format import RunInput, SuiteInput, TrendInput
 from bench.render.document.table import Table
 from bench.render.document.trend import make_trend_document
@@ -44,7 +44,10 @@ def render_suite(suite: SuiteInput) -> Iterator[str]:
 def render_trends(trends: TrendInput) -> Iterator[str]:
     """Yield the trends, with an empty line between two."""
     width, colour = trends.terminal.width, trends.terminal.colour
-    yield "\n".join(trend_text(trend, width=width, colour=colour) for trend in trends.trends)
+    texts = []
+    for trend in trends.trends:
+        texts.append(trend_text(trend, width=width, colour=colour))
+    yield "\n".join(texts)
 
 
 def run_text(report: Report, *, width: int, colour: bool) -> str:
@@ -63,7 +66,7 @@ def suite_text(suite: SuiteReport, *, width: int, colour: bool) -> str:
 
     The arguments are those of `run_text`.
     """
-    lines = ["".join(_first_line(suite.decision, suite.headline))]
+    lines = ["".join(split_headline(suite.decision, escape_terminal(suite.headline)))]
     for reason in suite.reasons:
         lines.append(f"  - {escape_terminal(reason)}")
     lines.append("")
@@ -96,7 +99,7 @@ def document_text(document: Document, *, width: int, colour: bool) -> str:
         emoji=False,
         legacy_windows=False,
     )
-    decision, sentence = _first_line(document.decision, document.headline)
+    decision, sentence = split_headline(document.decision, escape_terminal(document.headline))
     console.print(Text.assemble((decision, _STYLES[document.decision]), sentence))
     console.print(escape_terminal(document.next_step))
     for reason in document.reasons:
@@ -115,21 +118,14 @@ def document_text(document: Document, *, width: int, colour: bool) -> str:
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
-def _first_line(decision: Decision, headline: str) -> tuple[str, str]:
-    """Return the decision in capitals, and the rest of the headline, which may begin with the decision."""
-    word = DECISIONS[decision]
-    sentence = escape_terminal(headline)
-    if sentence.casefold().startswith(word):
-        return word.upper(), sentence[len(word) :]
-    return word.upper(), f" {sentence}"
-
-
 def _make_rich_table(table: Table) -> RichTable:
     rich_table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     last = len(table.columns) - 1
     for index, column in enumerate(table.columns):
         rich_table.add_column(column, justify="left" if index in {0, last} else "right", overflow="fold")
     for row in table.rows:
-        cells = [Text(escape_terminal(text), _STYLES.get(text, "")) for text in row]
+        cells = []
+        for text in row:
+            cells.append(Text(escape_terminal(text), _STYLES.get(text, "")))
         rich_table.add_row(*cells)
     return rich_table

@@ -55,7 +55,7 @@ def test_several_runs_have_one_page(bench: Bench) -> None:
     assert done.code == Exit.REGRESSION
     page = Path("suite.html").read_text()
     assert "1 of 1 scenario" in page
-    assert len(re.findall(r'data-chart="run1-course\d"', page)) == 6
+    assert len(re.findall(r'data-chart="run1-time\d"', page)) == 6
 
 
 def test_ab_writes_the_same_page_twice(bench: Bench, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from bench.core.report.series import RunSeries, make_series
 from bench.core.report.timeline import timeline
 from bench.core.run.bottleneck import Bottleneck, LoadBand
 from bench.core.samples.sample import HOST
-from bench.core.verdict.compare import compare
+from bench.core.verdict.compare import Decision, compare
 from bench.core.verdict.verdict import MetricComparison
-from bench.render.document.document import DECISIONS, make_document
+from bench.render.document.document import make_document, split_headline
 from bench.render.document.table import Table
 from bench.render.html.charts import Chart, distribution_charts, format_value, load_charts, time_charts
 from bench.render.html.figures import make_intervals, tier_bars
@@ -66,6 +66,11 @@ FIGURES = {
 def parsed(drawn: Drawn) -> Element:
     """Return the page of a run, whose structure is checked."""
     return check_page(render_page(*drawn, ASSETS), POLICY)
+
+
+def heading_of(decision: Decision, headline: str) -> str:
+    """Return the heading of a judgement: its mark, the decision in capitals, and the rest of the headline."""
+    return f"{MARKS[decision]} {''.join(split_headline(decision, headline))}"
 
 
 def page_of(name: str) -> Element:
@@ -128,7 +133,7 @@ def test_a_page_contains_the_complete_document(name: str) -> None:
     article = page.find("article")
     assert article.attributes["class"] == document.decision
     header = article.find("header")
-    heading = f"{MARKS[document.decision]} {DECISIONS[document.decision].upper()} {document.headline}"
+    heading = heading_of(document.decision, document.headline)
     assert header.find("h1").text == shown(heading)
     assert header.find("p", class_="next").text == shown(document.next_step)
     assert [item.text for item in header.find_all("li")] == [shown(reason) for reason in document.reasons]
@@ -225,7 +230,7 @@ def test_every_suite_has_a_page() -> None:
     for suite in suites().values():
         series = [make_series(report.result) for report in suite.reports]
         page = check_page(render_suite_page(suite, series, ASSETS), POLICY)
-        heading = f"{MARKS[suite.decision]} {DECISIONS[suite.decision].upper()} {suite.headline}"
+        heading = heading_of(suite.decision, suite.headline)
         assert page.find("h1").text == shown(heading)
         header = page.find("header", class_="suite")
         reasons = [
@@ -241,7 +246,8 @@ def test_every_suite_has_a_page() -> None:
         articles = page.find_all("article")
         for report, article in zip(suite.reports, articles, strict=True):
             document = make_document(report)
-            assert article.find_all("h2")[0].text.endswith(shown(document.headline))
+            heading = heading_of(document.decision, document.headline)
+            assert article.find_all("h2")[0].text == shown(heading)
             for table in (*document.judged, *document.details):
                 assert table_of(article, table.title) == without_ticks(table)
 

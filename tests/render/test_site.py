@@ -9,11 +9,10 @@ from bench.core.history.levels import MAX_TREND_RUNS
 from bench.core.report.dashboard import Dashboard, Entry, dashboard
 from bench.core.report.trend_page import trend_page
 from bench.core.verdict.compare import Decision
-from bench.render.document.document import DECISIONS
 from bench.render.document.trend import make_trend_document
 from bench.render.html.front import front_tables
 from bench.render.html.links import Links
-from bench.render.html.parts import MARKS, Assets
+from bench.render.html.parts import Assets
 from bench.render.html.site import FRONT, POLICY, SCRIPT, STYLE, path_of, render_site
 from bench.render.html.trend_charts import (
     SPARK_HEIGHT,
@@ -28,7 +27,7 @@ from tests.factories import make_point
 from tests.render.drawn import HOSTILE
 from tests.render.histories import LINKS, history, several, vitals, worse
 from tests.render.parsed_page import Element, charts_of, check_page, facts_of, headings_of, table_of
-from tests.render.test_page import cells, shown, visible
+from tests.render.test_page import cells, heading_of, shown, visible
 
 ASSETS = Assets(style="/* the style */", script="/* the library, and the script */")
 QUICK = "embedded/simulated/quick.html"
@@ -72,7 +71,7 @@ def test_the_front_page_has_tiles_and_their_tables() -> None:
     """The judgement comes first, then regressions, four tiles, all scenarios, and a table for each tile."""
     page = parsed(FRONT)
     header = page.find("header")
-    heading = f"{MARKS[BOARD.decision]} {DECISIONS[BOARD.decision].upper()} {BOARD.headline}"
+    heading = heading_of(BOARD.decision, BOARD.headline)
     assert header.find("h1").text == shown(heading)
     assert header.find("p", class_="next").text == shown(BOARD.next_step)
     failed = [entry for entry in BOARD.entries if entry.trend.decision is Decision.FAIL]
@@ -116,7 +115,7 @@ def test_the_page_of_a_history_contains_its_document(path: str) -> None:
     entry = ENTRIES[path]
     document = make_trend_document(entry.trend)
     header = page.find("header")
-    heading = f"{MARKS[document.decision]} {DECISIONS[document.decision].upper()} {document.headline}"
+    heading = heading_of(document.decision, document.headline)
     assert header.find("h1").text == shown(heading)
     assert header.find("p", class_="next").text.removesuffix(" Show these commits.") == shown(
         document.next_step

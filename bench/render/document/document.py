@@ -4,7 +4,7 @@ Every format renders this document, so formats cannot disagree. Text is not esca
 own special characters.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.core.report.report import Report
@@ -17,7 +17,7 @@ from bench.core.verdict.verdict import INTERVAL, MetricComparison, Verdict
 from bench.core.watch.alerts import describe
 from bench.render.document.facts import facts
 from bench.render.document.loads import load_tables
-from bench.render.document.table import Table
+from bench.render.document.table import Table, without_empty
 from bench.render.document.watched import alert_table, availability_table, resource_tables
 
 _VERDICTS = {
@@ -37,6 +37,14 @@ DECISIONS = {
     Decision.INVALID: "invalid",
 }
 """The decision in a report for people."""
+
+
+def split_headline(decision: Decision, headline: str) -> tuple[str, str]:
+    """Return the decision in capitals, and the headline without the same word at its start."""
+    word = DECISIONS[decision]
+    if headline.casefold().startswith(word):
+        return word.upper(), headline[len(word) :]
+    return word.upper(), f" {headline}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +102,12 @@ def make_document(report: Report) -> Document:
         headline=report.headline,
         next_step=report.next_step,
         reasons=reasons,
-        judged=_without_empty(judged),
-        details=_without_empty(details),
+        judged=without_empty(judged),
+        details=without_empty(details),
         facts=facts(report),
         warnings=result.warnings,
         alerts=tuple(map(describe, alerts)),
     )
-
-
-def _without_empty(tables: Iterable[Table]) -> tuple[Table, ...]:
-    return tuple(table for table in tables if table.rows)
 
 
 def _deciding_metrics(report: Report) -> Table:
@@ -187,11 +191,12 @@ def _thresholds(report: Report) -> Table:
 
 def _latencies(report: Report) -> Table:
     summaries = report.result.summary.metrics
-    keys = [key for key in summaries if metric(key).kind is MetricKind.TREND]
-    keys.sort(key=lambda key: (key not in METRICS, tier_name(key) == UNATTRIBUTED))
-    rows = tuple(_latency_row(key, summaries[key]) for key in keys)
+    rows = []
+    for key in sorted(summaries, key=lambda key: (key not in METRICS, tier_name(key) == UNATTRIBUTED)):
+        if metric(key).kind is MetricKind.TREND:
+            rows.append(_latency_row(key, summaries[key]))
     columns = ("latency", "requests", "mean", "p50", "p90", "p95", "p99")
-    return Table("Latencies (?: too few requests for a reliable value)", columns, rows)
+    return Table("Latencies (?: too few requests for a reliable value)", columns, tuple(rows))
 
 
 def _latency_row(key: str, summary: MetricSummary) -> tuple[str, ...]:
@@ -205,8 +210,10 @@ def _latency_row(key: str, summary: MetricSummary) -> tuple[str, ...]:
 
 def _outcomes(report: Report) -> Table:
     outcomes = report.result.summary.outcomes
-    rows = tuple((outcome.value, str(count)) for outcome, count in outcomes.items())
-    return Table("Outcomes", ("outcome", "requests"), rows)
+    rows = []
+    for outcome, count in outcomes.items():
+        rows.append((outcome.value, str(count)))
+    return Table("Outcomes", ("outcome", "requests"), tuple(rows))
 
 
 def _errors(report: Report) -> Table:

@@ -78,7 +78,10 @@ def _lost_time(host: Host) -> list[str]:
         "throttled": host.throttled_ratio,
         "slowed by heat": host.hot_ratio,
     }
-    parts = [f"{wording.percent(ratio)} {cause}" for cause, ratio in shares.items() if ratio is not None]
+    parts = []
+    for cause, ratio in shares.items():
+        if ratio is not None:
+            parts.append(f"{wording.percent(ratio)} {cause}")
     if host.hot_count and host.hot_ratio is None:
         parts.append(f"slowed by heat {wording.counted(host.hot_count, 'time')}")
     return parts
@@ -130,7 +133,10 @@ def _calibration(calibration: Calibration | None) -> str:
     if calibration is None:
         return "none: the error of the load generator is unknown"
     trials = {"before": calibration.before, "after": calibration.after}
-    errors = [f"{moment} {_error(trial)}" for moment, trial in trials.items() if trial is not None]
+    errors = []
+    for moment, trial in trials.items():
+        if trial is not None:
+            errors.append(f"{moment} {_error(trial)}")
     return f"first tokens of known time, {calibration.load}: {', '.join(errors)}"
 
 
@@ -144,7 +150,9 @@ def _reference_workload(workload: ReferenceWorkload | None, machine: MachineComp
     """Return the times of the reference workload, and the machine's speed compared with the baseline's."""
     if workload is None:
         return ""
-    times = [f"{piece} {wording.duration(time_ms)}" for piece, time_ms in sorted(workload.before_ms.items())]
+    times = []
+    for piece, time_ms in sorted(workload.before_ms.items()):
+        times.append(f"{piece} {wording.duration(time_ms)}")
     listed = wording.listing(times)
     if machine is None:
         return f"took {listed}"

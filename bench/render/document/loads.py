@@ -18,16 +18,16 @@ def load_tables(by_load: Bottleneck | None) -> tuple[Table, ...]:
         return ()
     unit = load_unit(by_load)
     columns = (unit, "requests", "p50", "p95", "success", "requests/s", "slowest tier", "limits")
-    results = tuple(_result_row(band, by_load.limit_count) for band in by_load.bands)
     tiers = _tiers(by_load)
+    results = []
     shares = []
-    if tiers:
-        for band in by_load.bands:
-            percentages = (wording.percent(band.shares.get(tier)) for tier in tiers)
-            shares.append((_range(band), *percentages))
+    for band in by_load.bands:
+        results.append(_result_row(band, by_load.limit_count))
+        percentages = [wording.percent(band.shares.get(tier)) for tier in tiers]
+        shares.append((_range(band), *percentages))
     return (
-        Table("At each load (?: too few requests for a reliable value)", columns, results),
-        Table("Shares of the time at each load", (unit, *tiers), tuple(shares)),
+        Table("At each load (?: too few requests for a reliable value)", columns, tuple(results)),
+        Table("Shares of the time at each load", (unit, *tiers), tuple(shares) if tiers else ()),
     )
 
 

@@ -1,5 +1,6 @@
 """Rows of text that every format can show."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench.core.verdict.verdict import MetricComparison
@@ -17,3 +18,8 @@ class Table:
     """The cells."""
     compared: tuple[MetricComparison, ...] = ()
     """The compared metric of each row, for formats that draw it; empty if the table compares no metrics."""
+
+
+def without_empty(tables: Iterable[Table]) -> tuple[Table, ...]:
+    """Return the tables that have rows."""
+    return tuple(table for table in tables if table.rows)

@@ -8,7 +8,7 @@ from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.render.document.document import Document, comparison_table
-from bench.render.document.table import Table
+from bench.render.document.table import Table, without_empty
 
 
 def make_trend_document(trend: Trend) -> Document:
@@ -18,14 +18,16 @@ def make_trend_document(trend: Trend) -> Document:
         change_point_table(trend),
         comparison_table("Compared with the pinned baseline", "metric", trend.against_pinned, "newest runs"),
     )
-    warnings = [f"{_name(key)} is in earlier runs and not in the newest" for key in trend.vanished]
+    warnings = []
+    for key in trend.vanished:
+        warnings.append(f"{_name(key)} is in earlier runs and not in the newest")
     return Document(
         scenario=trend.scenario,
         decision=trend.decision,
         headline=headline(trend),
         next_step=next_step(trend),
         reasons=(),
-        judged=tuple(table for table in tables if table.rows),
+        judged=without_empty(tables),
         details=(),
         facts=_facts(trend),
         warnings=tuple(warnings),

@@ -64,12 +64,13 @@ def _traffic_cells(summary: ResourceSummary) -> tuple[str, ...]:
 def _without_dashes(table: Table) -> Table:
     """Return the table without rows and columns that contain only dashes."""
     rows = [row for row in table.rows if set(row[1:]) != {wording.DASH}]
-    kept = []
-    for index in range(len(table.columns)):
-        if any(row[index] != wording.DASH for row in rows):
-            kept.append(index)
-    columns = tuple(table.columns[index] for index in kept)
-    return Table(table.title, columns, tuple(tuple(row[index] for index in kept) for row in rows))
+    heads = []
+    columns = []
+    for head, *column in zip(table.columns, *rows, strict=True):
+        if set(column) != {wording.DASH}:
+            heads.append(head)
+            columns.append(column)
+    return Table(table.title, tuple(heads), tuple(zip(*columns, strict=True)))
 
 
 def availability_table(checks: Mapping[str, Availability]) -> Table:

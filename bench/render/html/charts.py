@@ -105,11 +105,15 @@ def load_charts(by_load: Bottleneck | None) -> tuple[Chart, ...]:
     """Return the response time at each load; no chart if the run had one load."""
     if by_load is None or len(by_load.bands) == 1:
         return ()
-    p50 = [band.p50_ms for band in by_load.bands]
-    p95 = [band.p95_ms for band in by_load.bands]
-    if not _has_values(p50) and not _has_values(p95):
+    p50 = []
+    p95 = []
+    middles = []
+    for band in by_load.bands:
+        p50.append(band.p50_ms)
+        p95.append(band.p95_ms)
+        middles.append(sum(band.vus) / 2)
+    if {*p50, *p95} == {None}:
         return ()
-    middles = [sum(band.vus) / 2 for band in by_load.bands]
     layer = Layer(middles, (Line("p50", "c0", p50), Line("p95", "c1", p95)))
     unit = load_unit(by_load)
     title = f"Response time against {unit}"
@@ -122,10 +126,6 @@ def load_charts(by_load: Bottleneck | None) -> tuple[Chart, ...]:
         table=_make_table(title, (unit, "load"), layer, "ms"),
     )
     return (chart,)
-
-
-def _has_values(values: Values) -> bool:
-    return any(value is not None for value in values)
 
 
 def time_charts(series: RunSeries) -> tuple[Chart, ...]:
@@ -152,7 +152,11 @@ def time_charts(series: RunSeries) -> tuple[Chart, ...]:
         charts.append(
             _time_chart(timeline, gauge.label, "As the service reports it.", "1", _equal_lines([gauge]))
         )
-    return tuple(chart for chart in charts if any(layer.lines for layer in chart.layers))
+    return tuple(filter(_has_lines, charts))
+
+
+def _has_lines(chart: Chart) -> bool:
+    return any(layer.lines for layer in chart.layers)
 
 
 def format_value(value: float | None, unit: str) -> str:
@@ -226,14 +230,17 @@ def _time_chart(timeline: Timeline, title: str, text: str, unit: str, lines: tup
 
 
 def _cpu_text(timeline: Timeline) -> str:
-    has_machine = any(curve.label == HOST for curve in timeline.cpu_pct)
-    machine = "; the machine: of all its cores" if has_machine else ""
+    labels = [curve.label for curve in timeline.cpu_pct]
+    machine = "; the machine: of all its cores" if HOST in labels else ""
     return f"Per cent of one core, by service{machine}."
 
 
 def _rates(timeline: Timeline) -> tuple[Line, ...]:
     tones = {"succeeded": "c0", "failed": "bad"}
-    return tuple(Line(curve.label, tones[curve.label], curve.values) for curve in timeline.rates)
+    lines = []
+    for curve in timeline.rates:
+        lines.append(Line(curve.label, tones[curve.label], curve.values))
+    return tuple(lines)
 
 
 def _equal_lines(curves: Iterable[Curve]) -> tuple[Line, ...]:

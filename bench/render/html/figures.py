@@ -85,18 +85,20 @@ def make_intervals(rows: Sequence[MetricComparison]) -> tuple[Interval | None, .
 
 def tier_bars(report: Report) -> tuple[Bar, ...]:
     """Return a bar for the baseline, if there is one, and a bar for this run."""
+    head: dict[str, float] = {}
     compared = [row for row in report.comparison.metrics if tier_name(row.key)]
     if compared:
-        other = report.comparison.base_name or "baseline"
-        sides = {
-            other: {row.key: row.base for row in compared if row.base},
-            "this run": {row.key: row.head for row in compared if row.head},
-        }
-    else:
-        summaries = report.result.summary.metrics.items()
-        typical = {key: summary.typical for key, summary in summaries if tier_name(key) and summary.typical}
-        sides = {"this run": typical}
-    return _make_bars(sides)
+        base: dict[str, float] = {}
+        for row in compared:
+            if row.base:
+                base[row.key] = row.base
+            if row.head:
+                head[row.key] = row.head
+        return _make_bars({report.comparison.base_name or "baseline": base, "this run": head})
+    for key, summary in report.result.summary.metrics.items():
+        if tier_name(key) and summary.typical:
+            head[key] = summary.typical
+    return _make_bars({"this run": head})
 
 
 def _make_bars(sides: Mapping[str, Mapping[str, float]]) -> tuple[Bar, ...]:

@@ -41,8 +41,10 @@ def front_tables(board: Dashboard, link: Link) -> tuple[FrontTable, ...]:
 
 def _performance(entries: Sequence[Entry], link: Link) -> Table:
     columns = ("scenario", "answers", "tokens", "response time", "p95", "first token", "verdict")
-    rows = tuple(_performance_row(entry, link) for entry in entries)
-    return Table("Performance of the newest runs", columns, rows)
+    rows = []
+    for entry in entries:
+        rows.append(_performance_row(entry, link))
+    return Table("Performance of the newest runs", columns, tuple(rows))
 
 
 def _performance_row(entry: Entry, link: Link) -> tuple[str, ...]:
@@ -60,8 +62,10 @@ def _performance_row(entry: Entry, link: Link) -> tuple[str, ...]:
 
 def _health(entries: Sequence[Entry], link: Link) -> Table:
     columns = ("scenario", "most CPU", "most memory", "crossed thresholds", "alerts")
-    rows = tuple(_health_row(entry, link) for entry in entries)
-    return Table("Health in the newest runs", columns, rows)
+    rows = []
+    for entry in entries:
+        rows.append(_health_row(entry, link))
+    return Table("Health in the newest runs", columns, tuple(rows))
 
 
 def _health_row(entry: Entry, link: Link) -> tuple[str, ...]:
@@ -119,8 +123,10 @@ def _service_rows(entry: Entry, link: Link) -> list[tuple[str, ...]]:
 
 def _users(entries: Sequence[Entry], link: Link) -> Table:
     columns = ("scenario", "success", "failed", "p50", "p95", "p99", "goodput", "errors")
-    rows = tuple(_user_row(entry, link) for entry in entries)
-    return Table("Results for users in the newest runs", columns, rows)
+    rows = []
+    for entry in entries:
+        rows.append(_user_row(entry, link))
+    return Table("Results for users in the newest runs", columns, tuple(rows))
 
 
 def _user_row(entry: Entry, link: Link) -> tuple[str, ...]:

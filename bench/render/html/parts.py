@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -9,11 +10,12 @@ from importlib.resources.abc import Traversable
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from bench.core.report.timeline import Period
 from bench.core.samples.metrics import tier_name
 from bench.core.values import wording
 from bench.core.values.escape import escape_html, visible_text
 from bench.core.verdict.compare import Decision
-from bench.render.document.document import DECISIONS
+from bench.render.document.document import DECISIONS, split_headline
 from bench.render.document.table import Table
 from bench.render.html.charts import Chart
 from bench.render.html.figures import Interval, make_intervals
@@ -119,9 +121,13 @@ def chart_data(chart: Chart) -> dict[str, object]:
         "from_zero": chart.from_zero,
         "marks": [(mark.at, mark.tone) for mark in chart.marks],
         "layers": layers,
-        "phases": [(phase.start_s, phase.end_s) for phase in chart.phases],
-        "outages": [(outage.start_s, outage.end_s) for outage in chart.outages],
+        "phases": _bounds(chart.phases),
+        "outages": _bounds(chart.outages),
     }
+
+
+def _bounds(periods: Iterable[Period]) -> list[tuple[float, float]]:
+    return [(period.start_s, period.end_s) for period in periods]
 
 
 def code(text: str) -> Markup:
@@ -167,6 +173,12 @@ def decision_label(decision: Decision) -> str:
     return DECISIONS[decision].upper()
 
 
+def headline(text: str, decision: Decision) -> Markup:
+    """Return a decision and a headline as HTML."""
+    label, sentence = split_headline(decision, text)
+    return Markup('<span class="decision">{}</span>{}').format(label, code(sentence))
+
+
 def _make_environment() -> Environment:
     environment = Environment(
         loader=PackageLoader(_PACKAGE),
@@ -180,7 +192,7 @@ def _make_environment() -> Environment:
     environment.filters.update(
         code=code,
         cell_class=cell_class,
-        decision_label=decision_label,
+        headline=headline,
         ends_in_numbers=ends_in_numbers,
         verdict=lambda text: _VERDICTS.get(text, text),
     )

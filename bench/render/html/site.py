@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
+from bench.core.history.change_points import ChangePoint
 from bench.core.history.history import HistoryPoint
 from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.report.dashboard import Dashboard, Entry, Status, success_of, wait_of
@@ -125,18 +126,19 @@ def render_site(board: Dashboard, links: Links = Links(), assets: Assets | None 
     """
     shared = assets or load_assets()
     own_style = (files("bench.render.html") / "templates" / "site.css").read_text(encoding="utf-8")
-    pages = {path_of(entry.page): _render_history(entry, links) for entry in board.entries}
-    return {
+    site = {
         FRONT: _render_front(board),
         STYLE: f"{shared.style}\n{own_style}",
         SCRIPT: f"{shared.script}\n",
-        **pages,
     }
+    for entry in board.entries:
+        site[path_of(entry.page)] = _render_history(entry, links)
+    return site
 
 
 def path_of(page: TrendPage) -> str:
     """Return the file of a history's page: `<stack>/<environment>/<scenario>.html`."""
-    parts = [_file_name(name) for name in page.where.split("/", maxsplit=2)]
+    parts = map(_file_name, page.where.split("/", maxsplit=2))
     return f"{'/'.join(parts)}.html"
 
 
@@ -251,7 +253,9 @@ def _figures(page: TrendPage) -> Iterable[Figure]:
 
 def _link_commits(table: Table, entry: Entry, links: Links) -> Table:
     """Link the commits of each change point."""
-    changes = [change for row in entry.trend.metrics for change in row.change_points]
+    changes: list[ChangePoint] = []
+    for trend in entry.trend.metrics:
+        changes += trend.change_points
     place = table.columns.index("commits")
     rows = []
     for row, change in zip(table.rows, changes, strict=True):
@@ -261,7 +265,9 @@ def _link_commits(table: Table, entry: Entry, links: Links) -> Table:
 
 
 def _newest_runs(page: TrendPage, links: Links) -> Table:
-    rows = [_run_row(run, links) for run in reversed(page.runs[-NEWEST_RUNS:])]
+    rows = []
+    for run in reversed(page.runs[-NEWEST_RUNS:]):
+        rows.append(_run_row(run, links))
     columns = ("run", "success", "response time", "p95", "first token", "commit")
     return Table("The newest runs", columns, tuple(rows))
 

@@ -23,16 +23,20 @@ _LEAST_REACH = 0.2
 
 def deciding_charts(page: TrendPage) -> tuple[Chart, ...]:
     """Return the charts of the deciding metrics."""
-    return tuple(_chart(page, history) for history in page.metrics if _decides(history))
+    return _charts(page, decides=True)
 
 
 def tier_charts(page: TrendPage) -> tuple[Chart, ...]:
     """Return the charts of the tiers."""
-    return tuple(_chart(page, history) for history in page.metrics if not _decides(history))
+    return _charts(page, decides=False)
 
 
-def _decides(history: MetricHistory) -> bool:
-    return metric(history.key).part is Part.DECIDES
+def _charts(page: TrendPage, *, decides: bool) -> tuple[Chart, ...]:
+    charts = []
+    for history in page.metrics:
+        if (metric(history.key).part is Part.DECIDES) == decides:
+            charts.append(_chart(page, history))
+    return tuple(charts)
 
 
 def run_times(page: TrendPage) -> tuple[float, ...]:
@@ -110,7 +114,7 @@ def _lines(page: TrendPage, history: MetricHistory) -> Iterable[Line]:
 def _text(page: TrendPage, history: MetricHistory) -> Iterable[str]:
     unit = metric(history.key).unit
     if not history.change_points:
-        count = sum(value is not None for value in history.values)
+        count = len(history.values) - history.values.count(None)
         enough = count >= MIN_TREND_RUNS
         yield (
             "No change of the level detected." if enough else "Too few runs to detect a change of the level."
