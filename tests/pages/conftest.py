@@ -1,4 +1,4 @@
-"""A real browser for the tests of pages; without one they are skipped, and say so."""
+"""A real browser for the tests of pages; without one they are skipped."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from benchmarks.pictures.browser import installed
 # Not for the whole session: while it is open, its event loop keeps other tests of this process from theirs.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium, if it is installed."""
+    """Yield headless Chromium; skip the test if it is not installed."""
     chromium = installed()
     if chromium is None:
         pytest.skip("there is no Chromium: apt-get install chromium")

@@ -1,4 +1,4 @@
-"""A page in the browser, with all that it said and asked for."""
+"""A page in the browser, with its console messages and its requests."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,24 +17,21 @@ DESKTOP, PHONE = (1180, 900), (390, 844)
 
 @dataclass
 class Opened:
-    """A page that is open.
-
-    Attributes:
-        page: The browser's.
-        said: What stood on the console, and errors of scripts.
-        asked: Addresses that the page wanted, beside its own file.
-    """
+    """A page that is open."""
 
     page: Page
-    said: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    """The browser's page."""
+    messages: list[str] = field(default_factory=list)
+    """Lines of the console, and errors of scripts."""
+    requests: list[str] = field(default_factory=list)
+    """Addresses that the page requested, besides its own file."""
 
-    def charts(self) -> int:
-        """How many charts were drawn."""
+    def count_charts(self) -> int:
+        """Return the number of drawn charts."""
         return self.page.locator("canvas").count()
 
-    def drawn(self, chart: int = 0) -> int:
-        """How many points of a canvas are not empty."""
+    def painted_points(self, chart: int = 0) -> int:
+        """Return the number of points of a chart that are not empty."""
         return int(
             self.page.evaluate(
                 """number => {
@@ -49,7 +46,7 @@ class Opened:
         )
 
     def value(self, script: str) -> Any:
-        """What an expression of JavaScript is in the page."""
+        """Return the value of an expression of JavaScript."""
         return self.page.evaluate(script)
 
 
@@ -61,14 +58,14 @@ def opened(
     size: tuple[int, int] = DESKTOP,
     **how: Any,
 ) -> Iterator[Opened]:
-    """The page of a report, as a file.
+    """Open the page of a report from a file.
 
     Args:
-        browser: Where to open it.
-        folder: Where to write it.
-        drawn: What to show.
-        size: Of the window, in CSS pixels.
-        how: What the browser's owner prefers.
+        browser: The browser.
+        folder: Folder of the file.
+        drawn: The report and its curves.
+        size: Size of the window, in CSS pixels.
+        how: Preferences of the reader, such as `color_scheme`.
     """
     file = folder / "report.html"
     file.write_text(render_page(*drawn), encoding="utf-8")
@@ -78,15 +75,17 @@ def opened(
 
 @contextmanager
 def shown_file(browser: Browser, file: Path, size: tuple[int, int] = DESKTOP, **how: Any) -> Iterator[Opened]:
-    """A page that is a file; the arguments are those of `opened`."""
+    """Open a page from a file. The arguments are those of `opened`."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **how)
     try:
         shown = Opened(context.new_page())
-        shown.page.on("console", lambda message: shown.said.append(message.text))
-        shown.page.on("pageerror", lambda error: shown.said.append(str(error)))
-        shown.page.on("request", lambda request: shown.asked.append(request.url))
+        shown.page.on("console", lambda message: shown.messages.append(message.text))
+        shown.page.on("pageerror", lambda error: shown.messages.append(str(error)))
+        shown.page.on("request", lambda request: shown.requests.append(request.url))
         shown.page.goto(file.as_uri())
-        shown.asked = [each for each in shown.asked if each != file.as_uri() and not each.startswith("data:")]
+        shown.requests = [
+            each for each in shown.requests if each != file.as_uri() and not each.startswith("data:")
+        ]
         yield shown
     finally:
         context.close()

@@ -25,7 +25,7 @@ AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"
 
 
 def picture(shown: Opened, name: str) -> None:
-    """A picture of the whole page, for whoever wants to look: in the folder that the environment names."""
+    """Take a picture of the page, if the variable BENCH_TEST_PICTURES names a folder."""
     folder = os.environ.get("BENCH_TEST_PICTURES")
     if folder:
         shown.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
@@ -41,24 +41,24 @@ def picture(shown: Opened, name: str) -> None:
         ("many", 8, "light"),
     ],
 )
-def test_charts_are_drawn_without_a_word(
+def test_charts_are_drawn_without_messages(
     browser: Browser, tmp_path: Path, kind: str, charts: int, scheme: str
 ) -> None:
-    """Each kind of page draws its charts in both themes, says nothing, and asks nobody for anything."""
+    """Each kind of page draws its charts in both themes, logs no message and requests no file."""
     with opened(browser, tmp_path, KINDS[kind](), color_scheme=scheme) as shown:
         picture(shown, f"{kind}-{scheme}")
-        assert shown.charts() == charts
-        assert all(shown.drawn(number) > 1_000 for number in range(charts))
+        assert shown.count_charts() == charts
+        assert all(shown.painted_points(number) > 1_000 for number in range(charts))
         assert shown.value("Number(document.documentElement.dataset.drawn)") == charts
-        assert shown.said == []
-        assert shown.asked == []
+        assert shown.messages == []
+        assert shown.requests == []
 
 
 @pytest.mark.parametrize(
     ("kind", "scheme"), [("regression", "light"), ("hostile", "dark"), ("no-data", "light")]
 )
-def test_axe_finds_nothing(browser: Browser, tmp_path: Path, kind: str, scheme: str) -> None:
-    """No page has a fault that axe-core knows, with a chart's table and the raw numbers unfolded as well."""
+def test_axe_finds_no_violation(browser: Browser, tmp_path: Path, kind: str, scheme: str) -> None:
+    """axe-core finds no violation, also with a chart's table and the raw data unfolded."""
     with opened(browser, tmp_path, KINDS[kind](), color_scheme=scheme) as shown:
         shown.value(
             "[...document.querySelectorAll('details')].forEach((each, number, all) => "
@@ -71,7 +71,7 @@ def test_axe_finds_nothing(browser: Browser, tmp_path: Path, kind: str, scheme: 
 
 @pytest.mark.parametrize("kind", ["regression", "no-data", "hostile"])
 def test_a_phone_has_no_sideways_scroll(browser: Browser, tmp_path: Path, kind: str) -> None:
-    """At 390 pixels only tables scroll sideways, each by itself, and charts fit."""
+    """At 390 pixels only single tables scroll sideways, and charts fit."""
     with opened(browser, tmp_path, KINDS[kind](), PHONE) as shown:
         picture(shown, f"{kind}-phone")
         assert shown.value("document.documentElement.scrollWidth") <= PHONE[0]
@@ -79,16 +79,16 @@ def test_a_phone_has_no_sideways_scroll(browser: Browser, tmp_path: Path, kind: 
         assert all(width <= PHONE[0] for width in widths)
 
 
-def test_hostile_names_do_nothing(browser: Browser, tmp_path: Path) -> None:
-    """What a target or a scenario calls itself is read, and neither run nor loaded."""
+def test_hostile_names_have_no_effect(browser: Browser, tmp_path: Path) -> None:
+    """Names of targets and scenarios are text; they run no script and load no file."""
     with opened(browser, tmp_path, KINDS["hostile"]()) as shown:
         picture(shown, "hostile-light")
         assert shown.page.title() != "owned"
         assert shown.value("document.scripts.length") == 2
         assert shown.value("document.images.length") == 0
         assert "</script><script>document.title='owned'</script>" in shown.page.inner_text("header")
-        assert shown.said == []
-        assert shown.asked == []
+        assert shown.messages == []
+        assert shown.requests == []
         # Even what got into the page would not run.
         shown.value(
             "document.body.append(Object.assign(document.createElement('script'), "
@@ -100,7 +100,7 @@ def test_hostile_names_do_nothing(browser: Browser, tmp_path: Path) -> None:
 def test_a_hundred_thousand_requests_are_few_marks(
     browser: Browser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A page of a hundred thousand requests has no more to draw than its slices; how long is said."""
+    """A page of a hundred thousand requests draws only its slices; the test prints the time."""
     with opened(browser, tmp_path, KINDS["many"]()) as shown:
         marks = shown.value(
             "Object.values(JSON.parse(document.getElementById('charts').textContent))"
@@ -115,7 +115,7 @@ def test_a_hundred_thousand_requests_are_few_marks(
 
 
 def test_values_are_read_by_keyboard(browser: Browser, tmp_path: Path) -> None:
-    """Arrows move along a chart, all charts over time go along, and what is there is said in words."""
+    """Arrow keys move along all charts over time, and screen readers get the values."""
     with opened(browser, tmp_path, KINDS["pass"]()) as shown:
         charts = shown.page.locator(".over-time [role=slider]")
         assert charts.count() == OVER_TIME
@@ -129,7 +129,7 @@ def test_values_are_read_by_keyboard(browser: Browser, tmp_path: Path) -> None:
 
 
 def test_charts_zoom_together(browser: Browser, tmp_path: Path) -> None:
-    """Plus and minus, and the mouse, narrow all charts over time; Escape and the button show all again."""
+    """Plus, minus and the mouse zoom all charts over time; Escape and the button show the complete charts."""
     with opened(browser, tmp_path, KINDS["pass"]()) as shown:
         charts, buttons = (
             shown.page.locator(".over-time [role=slider]"),
@@ -153,7 +153,7 @@ def test_charts_zoom_together(browser: Browser, tmp_path: Path) -> None:
         assert [each.is_visible() for each in buttons.all()] == [False] * OVER_TIME
 
 
-def test_what_is_under_the_mouse_is_said(browser: Browser, tmp_path: Path) -> None:
+def test_the_legend_shows_the_values_at_the_mouse(browser: Browser, tmp_path: Path) -> None:
     """Pointing at a chart shows its values in the legend."""
     with opened(browser, tmp_path, KINDS["regression"]()) as shown:
         chart = shown.page.locator("[role=slider]").first
@@ -164,18 +164,18 @@ def test_what_is_under_the_mouse_is_said(browser: Browser, tmp_path: Path) -> No
 
 
 def test_a_page_can_be_printed(browser: Browser, tmp_path: Path) -> None:
-    """Printed it is light, whatever its reader prefers, and the charts are on the paper."""
+    """A printed page is light in both themes and contains its charts."""
     with opened(browser, tmp_path, KINDS["regression"](), color_scheme="dark") as shown:
         pdf = shown.page.pdf(format="A4")
         assert pdf.startswith(b"%PDF")
         assert pdf.count(b"/Image") >= OVER_TIME
         shown.page.emulate_media(media="print")
         assert shown.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-        assert shown.said == []
+        assert shown.messages == []
 
 
-def test_the_page_is_read_without_its_script(browser: Browser, tmp_path: Path) -> None:
-    """Without JavaScript all tables are there, and the numbers can be selected."""
+def test_the_page_can_be_read_without_its_script(browser: Browser, tmp_path: Path) -> None:
+    """Without JavaScript all tables are there, and the raw data can be selected."""
     with opened(browser, tmp_path, KINDS["regression"](), java_script_enabled=False) as shown:
         assert shown.page.locator("canvas").count() == 0
         shown.page.get_by_text("As a table").first.click()
@@ -185,8 +185,8 @@ def test_the_page_is_read_without_its_script(browser: Browser, tmp_path: Path) -
         assert not shown.page.locator(".copy").is_visible()
 
 
-def test_raw_numbers_are_copied(browser: Browser, tmp_path: Path) -> None:
-    """The button selects all of them and says what it did."""
+def test_raw_data_can_be_copied(browser: Browser, tmp_path: Path) -> None:
+    """The button selects the raw data and reports its success."""
     with opened(browser, tmp_path, KINDS["pass"]()) as shown:
         shown.page.get_by_text("The complete report as JSON").click()
         shown.page.get_by_role("button", name="Copy").click()
@@ -198,7 +198,7 @@ def test_raw_numbers_are_copied(browser: Browser, tmp_path: Path) -> None:
 
 
 def test_a_theme_may_change_while_the_page_is_open(browser: Browser, tmp_path: Path) -> None:
-    """Charts take the colours of the theme that their reader turns to."""
+    """Charts take the colours of a new theme."""
     with opened(browser, tmp_path, KINDS["pass"](), color_scheme="light") as shown:
         before = shown.value("document.querySelector('canvas').toDataURL()")
         shown.page.emulate_media(color_scheme="dark")

@@ -21,8 +21,8 @@ CHARTS = 9  # success, response time, time to first token, and six tiers
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Callable[[Dashboard], Path]:
-    """Writes a site and says where."""
+def write_site(tmp_path: Path) -> Callable[[Dashboard], Path]:
+    """Return a function that writes a site and returns its folder."""
 
     def write(board: Dashboard) -> Path:
         site.write(tmp_path / "site", render_site(board, LINKS))
@@ -31,44 +31,44 @@ def written(tmp_path: Path) -> Callable[[Dashboard], Path]:
     return write
 
 
-Written = Callable[[Dashboard], Path]
+WriteSite = Callable[[Dashboard], Path]
 
 
 def picture(shown: Opened, name: str) -> None:
-    """A picture of the whole page, for whoever wants to look: in the folder that the environment names."""
+    """Take a picture of the page, if the variable BENCH_TEST_PICTURES names a folder."""
     folder = os.environ.get("BENCH_TEST_PICTURES")
     if folder:
         shown.page.screenshot(path=Path(folder) / f"site-{name}.png", full_page=True)
 
 
-def own(asked: list[str]) -> set[str]:
-    """What a page asked for, by the names of files."""
+def file_names(asked: list[str]) -> set[str]:
+    """Return the names of the files that a page requested."""
     assert all(each.startswith("file://") for each in asked)
     return {each.rpartition("/")[2] for each in asked}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("path", "charts"), [(FRONT, 0), (QUICK, CHARTS)])
-def test_pages_are_drawn_without_a_word(
-    browser: Browser, written: Written, path: str, charts: int, scheme: str
+def test_pages_are_drawn_without_messages(
+    browser: Browser, write_site: WriteSite, path: str, charts: int, scheme: str
 ) -> None:
-    """Charts are drawn in both themes, the console is silent, and only the site's own files are asked for."""
-    folder = written(SEVERAL())
+    """Charts are drawn in both themes, the console is empty, and the page requests only the site's files."""
+    folder = write_site(SEVERAL())
     with shown_file(browser, folder / path, color_scheme=scheme) as shown:
         picture(shown, f"{Path(path).stem}-{scheme}")
-        assert shown.charts() == charts
-        assert all(shown.drawn(number) > 1_000 for number in range(charts))
-        assert shown.said == []
-        assert own(shown.asked) == {"site.css"} | ({"site.js"} if charts else set())
+        assert shown.count_charts() == charts
+        assert all(shown.painted_points(number) > 1_000 for number in range(charts))
+        assert shown.messages == []
+        assert file_names(shown.requests) == {"site.css"} | ({"site.js"} if charts else set())
         # The style came as well: the policy let it.
         assert shown.value("getComputedStyle(document.querySelector('main')).maxWidth") != "none"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", [FRONT, QUICK, "embedded/simulated/heavy.html"])
-def test_axe_finds_nothing(browser: Browser, written: Written, path: str, scheme: str) -> None:
-    """No page has a fault that axe-core knows, with a chart's table unfolded as well."""
-    with shown_file(browser, written(SEVERAL()) / path, color_scheme=scheme) as shown:
+def test_axe_finds_no_violation(browser: Browser, write_site: WriteSite, path: str, scheme: str) -> None:
+    """axe-core finds no violation, also with a chart's table unfolded."""
+    with shown_file(browser, write_site(SEVERAL()) / path, color_scheme=scheme) as shown:
         shown.value(
             "document.querySelectorAll('details').forEach((each, number) => { each.open = !number; })"
         )
@@ -78,18 +78,18 @@ def test_axe_finds_nothing(browser: Browser, written: Written, path: str, scheme
 
 
 @pytest.mark.parametrize("board", [SEVERAL, HOSTILE])
-def test_a_phone_has_no_sideways_scroll(browser: Browser, written: Written, board: Board) -> None:
-    """At 390 pixels only tables scroll sideways, each by itself."""
-    folder = written(board())
+def test_a_phone_has_no_sideways_scroll(browser: Browser, write_site: WriteSite, board: Board) -> None:
+    """At 390 pixels only single tables scroll sideways."""
+    folder = write_site(board())
     for path in (FRONT, path_of(board().entries[0].page)):
         with shown_file(browser, folder / path, PHONE) as shown:
             picture(shown, f"{Path(path).stem[:20].replace('/', '-')}-phone")
             assert shown.value("document.documentElement.scrollWidth") <= PHONE[0]
 
 
-def test_every_page_is_reached_by_keyboard(browser: Browser, written: Written) -> None:
-    """From the front page to that of the worst scenario and back, and along a chart by its dates."""
-    with shown_file(browser, written(SEVERAL()) / FRONT) as shown:
+def test_every_page_is_reached_by_keyboard(browser: Browser, write_site: WriteSite) -> None:
+    """The keyboard leads from the front page to the worst scenario and back, and along a chart."""
+    with shown_file(browser, write_site(SEVERAL()) / FRONT) as shown:
         shown.page.get_by_role("link", name="quick").first.focus()
         shown.page.keyboard.press("Enter")
         chart = shown.page.get_by_role("slider", name="Response time")
@@ -101,13 +101,13 @@ def test_every_page_is_reached_by_keyboard(browser: Browser, written: Written) -
         shown.page.get_by_role("link", name="All scenarios").focus()
         shown.page.keyboard.press("Enter")
         shown.page.wait_for_url("**/index.html")
-        assert shown.said == []
+        assert shown.messages == []
 
 
-def test_hostile_names_do_nothing(browser: Browser, written: Written) -> None:
-    """Every page of histories with evil names opens from the front page, and none runs or loads a thing."""
+def test_hostile_names_have_no_effect(browser: Browser, write_site: WriteSite) -> None:
+    """Each page of hostile histories opens from the front page, runs no script and loads no file."""
     board = HOSTILE()
-    with shown_file(browser, written(board) / FRONT) as shown:
+    with shown_file(browser, write_site(board) / FRONT) as shown:
         links = shown.page.locator(".scenarios a")
         assert links.count() == len(board.entries)
         for number in range(links.count()):
@@ -117,21 +117,21 @@ def test_hostile_names_do_nothing(browser: Browser, written: Written) -> None:
             assert shown.value("document.images.length") == 0
             assert shown.value("document.scripts.length") == 2
             shown.page.go_back()
-        assert shown.said == []
-        assert own(shown.asked) >= {"site.css", "site.js"}
+        assert shown.messages == []
+        assert file_names(shown.requests) >= {"site.css", "site.js"}
 
 
-def test_a_page_is_read_without_its_script(browser: Browser, written: Written) -> None:
+def test_a_page_can_be_read_without_its_script(browser: Browser, write_site: WriteSite) -> None:
     """Without JavaScript every chart is a table."""
-    with shown_file(browser, written(SEVERAL()) / QUICK, java_script_enabled=False) as shown:
+    with shown_file(browser, write_site(SEVERAL()) / QUICK, java_script_enabled=False) as shown:
         assert shown.page.locator("canvas").count() == 0
         shown.page.get_by_text("As a table").first.click()
         assert shown.page.locator("details table").first.is_visible()
 
 
-def test_a_page_can_be_printed(browser: Browser, written: Written) -> None:
-    """Printed it is light, whatever its reader prefers, and the charts are on the paper."""
-    with shown_file(browser, written(SEVERAL()) / QUICK, color_scheme="dark") as shown:
+def test_a_page_can_be_printed(browser: Browser, write_site: WriteSite) -> None:
+    """A printed page is light in both themes and contains its charts."""
+    with shown_file(browser, write_site(SEVERAL()) / QUICK, color_scheme="dark") as shown:
         assert shown.page.pdf(format="A4").count(b"/Image") >= CHARTS
         shown.page.emulate_media(media="print")
         assert shown.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

@@ -1,4 +1,4 @@
-"""The runs that pages are drawn of: their reports, with their curves."""
+"""Runs with their reports and curves, for the pages."""
 
 import random
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ _STAGES = [
 
 
 def recording(factor: float = 1.0, requests: int = 100, failed: Sequence[int] = ()) -> Recording:
-    """A run of thirty seconds in two stages, in the middle of which the agent was down."""
+    """Return a run of thirty seconds in two phases, with an outage of the agent in the middle."""
     dice = random.Random(5)
     step_s = 30.0 / requests
     samples = [
@@ -72,41 +72,41 @@ def _request(seq: int, at_s: float, factor: float, *, failed: bool) -> RequestSa
     return sample._replace(outcome=Outcome.HTTP_ERROR, status=500, detail="injected", tier_times={})
 
 
-def judged(
+def judge(
     kept: Recording, baseline: Baseline | None = _USUAL, **scenario: object
 ) -> tuple[Report, RunSeries]:
-    """The report on a recording, and its curves."""
+    """Return the report on a recording, and its curves."""
     run = make_run(kept, spec=make_spec(make_scenario(**{"phases": _STAGES} | scenario)))
     report = make_report(run, compare(run, baseline))
     return report, make_series(run, kept, baseline)
 
 
 def passed() -> tuple[Report, RunSeries]:
-    """A run as it should be."""
-    return judged(recording())
+    """Return a run without a regression."""
+    return judge(recording())
 
 
 def regressed() -> tuple[Report, RunSeries]:
-    """A slower one, of which some requests failed."""
-    return judged(recording(1.4, failed=(7, 40, 41)))
+    """Return a slower run with failed requests."""
+    return judge(recording(1.4, failed=(7, 40, 41)))
 
 
 def no_data() -> tuple[Report, RunSeries]:
-    """A result alone, of a run in which nothing succeeded."""
+    """Return a result without stored requests, in which every request failed."""
     run = run_at(1.0, failed=range(100))
     return make_report(run, compare(run, None)), make_series(run)
 
 
 def many() -> tuple[Report, RunSeries]:
-    """A hundred thousand requests."""
-    return judged(recording(requests=100_000, failed=range(0, 100_000, 997)))
+    """Return a run of a hundred thousand requests."""
+    return judge(recording(requests=100_000, failed=range(0, 100_000, 997)))
 
 
 def hostile() -> tuple[Report, RunSeries]:
-    """Names and words that others wrote, and would rather be something else."""
+    """Return a run whose names and texts are all hostile."""
     kept = recording(failed=(3,))
     samples = [sample._replace(detail=HOSTILE * 2) if sample.detail else sample for sample in kept.samples]
-    report, series = judged(make_recording(samples, resources=kept.resources, warnings=(HOSTILE,)))
+    report, series = judge(make_recording(samples, resources=kept.resources, warnings=(HOSTILE,)))
     scenario = report.result.scenario.model_copy(update={"name": HOSTILE, "purpose": HOSTILE})
     result = report.result.model_copy(update={"scenario": scenario})
     line = series.timeline

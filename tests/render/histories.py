@@ -1,4 +1,4 @@
-"""The histories that sites are made of."""
+"""Histories for the site."""
 
 import random
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ LINKS = Links("https://github.com/owner/name")
 
 
 def vitals(factor: float = 1.0, failed: int = 0, **changes: Any) -> Vitals:
-    """What a run was like that took `factor` times the usual; fields by name."""
+    """Return the vitals of a run that took `factor` times the usual time; fields by name."""
     content: dict[str, Any] = {
         "load": "10 VUs, 30 s",
         "elapsed_s": 31.0,
@@ -42,7 +42,7 @@ def vitals(factor: float = 1.0, failed: int = 0, **changes: Any) -> Vitals:
 
 
 def history(factors: Sequence[float], seed: int = 7, failed: int = 0, **changes: Any) -> list[HistoryPoint]:
-    """Runs with these factors and a noise of three per cent, a day apart, that workflow runs measured."""
+    """Return runs with these factors and a noise of 3 %, one a day, measured by workflow runs."""
     dice = random.Random(seed)
     parts: dict[str, Any] = {"ok": 100 - failed, "failed": failed} | changes
     return [
@@ -64,7 +64,7 @@ def history(factors: Sequence[float], seed: int = 7, failed: int = 0, **changes:
 
 
 def with_pinned() -> Baseline:
-    """A baseline with a pinned baseline."""
+    """Return a baseline with a pinned baseline."""
     baseline = make_baseline()
     pinned = PinnedBaseline(
         runs=make_baseline().runs[:5], pinned_at=NOON, pinned_by="Tess Ter", reason="release 2.0"
@@ -73,12 +73,12 @@ def with_pinned() -> Baseline:
 
 
 def worse() -> TrendPage:
-    """One whose response time went up."""
+    """Return a history whose response time regressed."""
     return trend_page(history([1.0] * 20 + [1.25] * 14), with_pinned())
 
 
 def several() -> Dashboard:
-    """A front page of each kind of history."""
+    """Return a front page with each kind of history."""
     down = vitals(
         1.4, 9, up={"backend": 1.0, "agent": 0.93}, alerts=("requests: 9 % failed within a window",),
         crossed=("e2e_ms p(95)<800",),

@@ -1,4 +1,4 @@
-"""The reports that every format is shown with."""
+"""Reports for every format."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def _slow_decode(factor: float) -> RunResult:
 
 
 def _mixed() -> RunResult:
-    """One tier faster, another slower, the whole hardly changed."""
+    """Return a run with one faster and one slower tier, and the same response time."""
     return run_at(1.01, tier_times=TIER_TIMES | {"queue": 5.0, "prefill": 90.0})
 
 
@@ -65,7 +65,7 @@ def _hostile() -> RunResult:
 
 
 def _reliable() -> RunResult:
-    """A streamed run with a certificate of its load generator, and users that gave up in between."""
+    """Return a streamed run with a calibration, and a phase of cancelled requests."""
     bias = Bias(p50_ms=0.42, p95_ms=1.31, max_ms=2.2)
     calibration = Calibration(
         load="10 VUs, 1 s",
@@ -93,7 +93,7 @@ def _reliable() -> RunResult:
 
 
 def _loads() -> RunResult:
-    """More and more users, from thirty of whom on answers take too long, on a machine that was watched."""
+    """Return a run of increasing load on a watched machine; the answers are too slow from 30 VUs on."""
     steps, samples = (1, 10, 20, 30, 50), []
     phases = [
         {"executor": "constant-vus", "vus": each, "duration_s": 60, "think_time_s": (5, 5)} for each in steps
@@ -123,22 +123,22 @@ def _loads() -> RunResult:
     return make_run(make_recording(samples, host=host, elapsed_s=400.0, work=work), spec=spec)
 
 
-def _in_turns() -> tuple[RunResult, Comparison]:
-    """A head that is slower than the base it was measured in turns with."""
+def _alternating() -> tuple[RunResult, Comparison]:
+    """Return a head that is slower than the base that it alternated with."""
     base = [run_at(mood) for mood in (1.0, 1.3, 0.9, 1.1)]
     head = [run_at(1.2 * mood) for mood in (1.0, 1.3, 0.9, 1.1)]
     return head[-1], compare_pairs(base, head, head[-1], "embedded@main")
 
 
-def _rolled_on() -> Baseline:
-    """A baseline that has become slower since its anchor."""
+def _drifted() -> Baseline:
+    """Return a baseline that has become slower since its pinned baseline."""
     pinned = pin(make_baseline(), reason="release 2.0", by="Tess Ter", at=NOON).pinned
     slower = [1.24 * factor for factor in USUAL_FACTORS]
     return make_baseline(slower).model_copy(update={"pinned": pinned})
 
 
 def watched_recording() -> Recording:
-    """A run of containers: one is killed and comes back, another fills its memory while requests wait."""
+    """Return a run of containers: one is killed and restarts, one fills its memory while requests wait."""
     used = [
         make_use(
             source, at, cpu_pct=10.0 + at, memory_bytes=memory + 3_000_000 * at,
@@ -188,7 +188,7 @@ def _interrupted() -> RunResult:
 
 
 def suites() -> dict[str, SuiteReport]:
-    """Several scenarios of one version, by name."""
+    """Return suites of several scenarios, by name."""
     found = reports()
     names = {"pass": "quick", "regression": "medium", "too-noisy": "spike", "hostile": "heavy"}
     runs = {kind: found[kind].result for kind in names}
@@ -201,7 +201,7 @@ def suites() -> dict[str, SuiteReport]:
 
 
 def reports() -> dict[str, Report]:
-    """Every kind of report, by name."""
+    """Return each kind of report, by name."""
     baseline = make_baseline()
     crossed = make_spec().scenario.model_dump() | {"thresholds": {"e2e_ms": ["p(95)<100", "avg<9999"]}}
     runs = {
@@ -231,8 +231,8 @@ def reports() -> dict[str, Report]:
     runs["loads"] = _loads()
     runs["watched"] = make_run(watched_recording())
     made = {name: make_report(run, compare(run, baseline)) for name, run in runs.items()}
-    made["in-turns"] = make_report(*_in_turns())
-    made["drifted"] = make_report(run_at(1.25), compare(run_at(1.25), _rolled_on()))
+    made["in-turns"] = make_report(*_alternating())
+    made["drifted"] = make_report(run_at(1.25), compare(run_at(1.25), _drifted()))
     elsewhere = run_on_machine(1.25, 1.25)
     made["shifted"] = make_report(
         elsewhere, compare(elsewhere, machines_baseline(ONE_MACHINE, workload_factors=ONE_MACHINE[::-1]))

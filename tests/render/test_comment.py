@@ -15,7 +15,7 @@ ORIGIN = Origin("pr", "a" * 40, "https://github.com/owner/name/actions/runs/1")
 
 
 def many(kind: str, count: int, detail: str = "") -> SuiteReport:
-    """A suite of so many scenarios that all went like that, their failures described like this."""
+    """Return a suite of `count` scenarios with the same report and this detail of their failures."""
     report = REPORTS[kind]
     made: list[Report] = []
     for number in range(count):
@@ -29,19 +29,19 @@ def many(kind: str, count: int, detail: str = "") -> SuiteReport:
 
 @pytest.mark.parametrize("name", SUITES)
 def test_a_comment_looks_as_it_was_approved(name: str, golden: Golden) -> None:
-    """The judgement first, then what decided it, what passed folded, and how to go on."""
+    """The judgement comes first, then the deciding metrics, the passed scenarios, and the next step."""
     golden(f"comment-{name}.md", render_comment(SUITES[name], ORIGIN))
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_comment_on_one_scenario_looks_as_it_was_approved(name: str, golden: Golden) -> None:
-    """Every kind of report as a comment."""
+    """A comment on one scenario of each kind equals the approved file."""
     golden(f"comment-{name}.md", render_comment(judge_suite([REPORTS[name]]), ORIGIN))
 
 
 @pytest.mark.parametrize("name", [*REPORTS])
 def test_a_comment_is_found_by_its_first_line(name: str) -> None:
-    """Whatever is said, the marker of the suite stands first and once."""
+    """The marker of the suite is the first line, and occurs once."""
     text = render_comment(judge_suite([REPORTS[name]]), ORIGIN)
     assert text.startswith(f"{marker('pr')}\n## ")
     assert text.count("<!--") == 1
@@ -60,7 +60,7 @@ def test_a_comment_is_found_by_its_first_line(name: str) -> None:
     ],
 )
 def test_a_comment_is_never_longer_than_allowed(kind: str, count: int, detail: str) -> None:
-    """However much there is to say: the judgement stays, folds are closed, and the rest is linked."""
+    """A long comment keeps its judgement, closes its folds and links the rest."""
     text = render_comment(many(kind, count, detail), ORIGIN)
     assert len(text) <= LIMIT
     assert text.count("<details>") == text.count("</details>")
@@ -68,8 +68,8 @@ def test_a_comment_is_never_longer_than_allowed(kind: str, count: int, detail: s
     assert cut == (count == 900)
 
 
-def test_two_hundred_scenarios_with_names_of_ten_kilobytes_are_no_longer() -> None:
-    """No name that gets past the models makes the comment one that GitHub refuses."""
+def test_long_names_do_not_exceed_the_limit() -> None:
+    """Two hundred names of ten kilobytes each make no comment that GitHub refuses."""
     renamed = [
         each.model_copy(update={"result": each.result.model_copy(update={"scenario": _named(each, number)})})
         for number, each in enumerate(many("regression", 200).reports)
@@ -84,8 +84,8 @@ def _named(report: Report, number: int) -> Scenario:
     return report.result.scenario.model_copy(update={"name": f"{number}-{'🏋' * 10_000}"})
 
 
-def test_what_is_folded_goes_first() -> None:
-    """A comment that would be too long loses details of its last scenarios, and none of what decided it."""
+def test_details_are_dropped_first() -> None:
+    """A long comment loses the details of its last scenarios, and no deciding table."""
     text = render_comment(many("regression", 25), ORIGIN)
     assert 0 < text.count("<details>") < 25
     assert text.count("**Compared with the baseline**") == 25
@@ -125,15 +125,15 @@ def test_a_longer_comment_lists_one_line_per_scenario() -> None:
     assert LIMIT - 2 * shorter / full < shorter <= LIMIT
 
 
-def test_what_a_target_writes_stays_text() -> None:
-    """HTML, links, mentions and tables in a target's words are none in the comment."""
+def test_hostile_text_stays_text() -> None:
+    """HTML, links, mentions and tables in a target's text have no effect in the comment."""
     text = render_comment(judge_suite([REPORTS["hostile"]]), ORIGIN)
     assert HOSTILE not in text
     assert not re.search(r"(?<!\\)(<(img|script)|\]\(http://evil)|@everyone|http://evil", text)
 
 
-def test_without_a_run_there_is_no_link() -> None:
-    """Rendered on a laptop, a comment names no workflow run."""
+def test_without_a_workflow_run_there_is_no_link() -> None:
+    """A comment that is rendered on a laptop names no workflow run."""
     text = render_comment(SUITES["suite-failed"], Origin("pr", "a" * 40))
     assert "artifacts" not in text
     listed = render_comment(many("errors", 200), Origin("pr", "a" * 40))
@@ -152,7 +152,7 @@ def test_without_a_run_there_is_no_link() -> None:
         {"suite": "pr\n"},
     ],
 )
-def test_what_is_no_name_is_refused(wrong: dict[str, str]) -> None:
-    """What is written as it is can only be what it should be."""
+def test_an_invalid_origin_is_refused(wrong: dict[str, str]) -> None:
+    """Values that are not escaped must match their pattern."""
     with pytest.raises(ValueError, match="does not match"):
         Origin(**({"suite": "pr", "head_sha": "a" * 40} | wrong))

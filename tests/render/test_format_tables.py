@@ -38,6 +38,13 @@ def test_an_unknown_format_is_refused(subject: str) -> None:
     assert error.value.hint == f"formats: {', '.join(TABLES[subject])}"
 
 
+@pytest.mark.parametrize("subject", TABLES)
+def test_each_format_is_found_by_its_name(subject: str) -> None:
+    """The name in `--out` leads to the format."""
+    for name, form in TABLES[subject].items():
+        assert find_format(TABLES[subject], name) is form
+
+
 def test_only_runs_have_a_table_of_requests() -> None:
     """CSV contains the requests of one run, so suites, trends and pairs of versions do not have it."""
     assert [subject for subject, table in TABLES.items() if "csv" in table] == ["run"]

@@ -18,18 +18,18 @@ Golden = Callable[[str, str], None]
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_the_terminal_shows_each_kind_of_report(name: str, golden: Golden) -> None:
-    """Each kind of report looks in a terminal of 80 columns as it was last approved."""
+    """The text of each kind of report, for 80 columns, equals the approved file."""
     golden(f"{name}.txt", run_text(REPORTS[name], width=80, colour=False))
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_markdown_shows_each_kind_of_report(name: str, golden: Golden) -> None:
-    """Each kind of report looks in Markdown as it was last approved."""
+    """The Markdown of each kind of report equals the approved file."""
     golden(f"{name}.md", run_markdown(REPORTS[name]))
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_json_holds_the_whole_report(name: str) -> None:
+def test_json_contains_the_complete_report(name: str) -> None:
     """A report survives a round trip through JSON."""
     text = run_json(REPORTS[name])
     assert Report.model_validate_json(text) == REPORTS[name]
@@ -37,8 +37,8 @@ def test_json_holds_the_whole_report(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_every_format_says_the_same_judgement(name: str) -> None:
-    """The headline's words stand in every format."""
+def test_every_format_contains_the_headline(name: str) -> None:
+    """The first words of the headline stand in Markdown and in text."""
     words = re.findall(r"\w+", REPORTS[name].headline.casefold())[:6]
     markdown = run_markdown(REPORTS[name]).splitlines()[0].replace("\\", "").replace("\u200b", "").casefold()
     terminal = " ".join(run_text(REPORTS[name], width=200, colour=False).casefold().split())
@@ -48,27 +48,27 @@ def test_every_format_says_the_same_judgement(name: str) -> None:
 
 
 def test_no_terminal_line_is_wider_than_the_terminal() -> None:
-    """A report fits into the columns that there are."""
+    """No line of a report is wider than the terminal."""
     for report in REPORTS.values():
         assert max(map(len, run_text(report, width=80, colour=False).splitlines())) <= 80
 
 
-def test_colours_only_where_they_are_wanted() -> None:
-    """ANSI codes are written to a terminal, and nowhere else."""
+def test_colours_are_optional() -> None:
+    """ANSI codes are written only if colours are enabled."""
     assert "\x1b[" in run_text(REPORTS["regression"], width=80, colour=True)
     for report in REPORTS.values():
         assert "\x1b" not in run_text(report, width=80, colour=False)
 
 
-def test_a_target_cannot_steer_the_readers_terminal() -> None:
-    """Control characters that a target sent are not passed on, in colour neither."""
+def test_control_characters_do_not_reach_the_terminal() -> None:
+    """Control characters in a target's text become spaces, with and without colours."""
     text = run_text(REPORTS["hostile"], width=200, colour=True)
     assert "\x1b[31m\n" not in text
     assert "everyone [x](http://evil.example) `code` | cell  [31m www" in " ".join(text.split("\n"))
 
 
 def test_hostile_text_stays_text_in_markdown() -> None:
-    """No tag, mention, link, image, code fence or table cell comes out of a target's text."""
+    """A target's text contains no tag, mention, link, image, block of code or cell."""
     text = run_markdown(REPORTS["hostile"])
     assert not re.search(r"(?<!\\)<(?!/?details|/?summary)", text)
     assert "@everyone" not in text
@@ -96,21 +96,21 @@ def test_hostile_text_stays_text_in_markdown() -> None:
         ("``www.a.example`x.y`", "\\`\\`www\\.a.example`x.y`"),
     ],
 )
-def test_escaped_text_means_only_itself(text: str, expected: str) -> None:
-    """Each piece of markup is taken its meaning, and a name in code keeps its look."""
+def test_markup_is_escaped(text: str, expected: str) -> None:
+    """Each piece of markup loses its meaning, and a name in backticks stays code."""
     assert escape_markdown(text) == expected
 
 
 def test_a_long_line_is_cut() -> None:
-    """Ten kilobytes in a sentence are cut where nobody would read on."""
+    """A sentence is cut to a thousand characters."""
     assert len(escape_markdown("x" * 10_000)) == 1_001
 
 
-def test_a_long_text_does_not_stretch_a_table() -> None:
-    """Ten kilobytes of detail are cut to one cell's worth."""
+def test_a_long_cell_is_cut() -> None:
+    """A cell is cut to 200 characters."""
     assert len(escape_markdown_cell("x" * 10_000)) == 201
 
 
-def test_hostile_sample_is_hostile() -> None:
-    """The sample text holds what the tests above look for."""
+def test_the_hostile_text_is_hostile() -> None:
+    """The hostile text contains each piece that the tests above search for."""
     assert all(part in HOSTILE for part in ("<img", "@everyone", "http://", "www.", "\x1b", "|", "`"))

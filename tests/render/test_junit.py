@@ -43,7 +43,7 @@ SECONDS = r"(([0-9]{0,3},)*[0-9]{3}|[0-9]{0,3})*(\.[0-9]*)?"
 
 
 def _parsed(text: str) -> ET.Element:
-    """The document, held to the schema."""
+    """Return the document, which must follow the schema."""
     root = ET.fromstring(text.encode())  # noqa: S314 - it is ours
     assert root.tag == "testsuites"
     for element in root.iter():
@@ -60,7 +60,7 @@ def _parsed(text: str) -> ET.Element:
 
 
 def _ended(root: ET.Element, tag: str) -> set[str]:
-    """What ended like that, as `group name`."""
+    """Return the cases with this element, as `group name`."""
     return {
         f"{case.attrib['classname'].partition('.')[2]} {case.attrib['name']}".strip()
         for case in root.iter("testcase")
@@ -70,18 +70,18 @@ def _ended(root: ET.Element, tag: str) -> set[str]:
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_junit_shows_a_report(name: str, golden: Callable[[str, str], None]) -> None:
-    """A report is in JUnit's XML as it was last approved."""
+    """The XML of each kind of report equals the approved file."""
     golden(f"{name}.xml", run_junit(REPORTS[name]))
 
 
 def test_junit_shows_a_suite(golden: Callable[[str, str], None]) -> None:
-    """Several scenarios are in JUnit's XML as they were last approved."""
+    """The XML of a suite equals the approved file."""
     golden("suite-failed.xml", suite_junit(SUITES["suite-failed"]))
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_it_fails_where_the_run_did(name: str) -> None:
-    """Every report keeps to the schema, fails where its run failed and errs where it was no measurement."""
+def test_a_failure_or_an_error_means_a_failed_or_invalid_run(name: str) -> None:
+    """Every report follows the schema, fails if its run failed and has an error if its run is invalid."""
     report = REPORTS[name]
     root = _parsed(run_junit(report))
     assert bool(_ended(root, "failure")) == (report.decision is Decision.FAIL)
@@ -92,7 +92,7 @@ def test_it_fails_where_the_run_did(name: str) -> None:
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_each_gating_metric_and_threshold_is_a_case(name: str) -> None:
-    """There is a case for each of them, and none for what may not fail a run."""
+    """Each metric that can fail a run and each threshold has a case; other metrics have none."""
     report = REPORTS[name]
     said = [case.attrib["name"] for case in _parsed(run_junit(report)).iter("testcase")]
     comparison = report.comparison
@@ -109,8 +109,8 @@ def test_each_gating_metric_and_threshold_is_a_case(name: str) -> None:
     ]
 
 
-def test_a_verdict_is_what_a_case_ends_with() -> None:
-    """Regressed, missing and crossed fail; what cannot be told is skipped, with what could have been seen."""
+def test_the_verdict_determines_the_result_of_a_case() -> None:
+    """Regressed, missing and crossed fail. Inconclusive is skipped, with the detectable change."""
     assert _ended(_parsed(run_junit(REPORTS["regression"])), "failure") == {
         "baseline e2e_ms",
         "baseline p95.e2e_ms",
@@ -129,8 +129,8 @@ def _regressed(comparison: Comparison) -> Report:
     return make_report(REPORTS["regression"].result, comparison)
 
 
-def test_a_gate_that_only_advises_fails_nothing() -> None:
-    """What regressed in a run that is inconclusive is skipped, and says why nobody is failed for it."""
+def test_a_regression_in_an_inconclusive_run_is_skipped() -> None:
+    """The case gives the reason why the run did not fail."""
     regressed = REPORTS["regression"].comparison
     advised = regressed.model_copy(update={"decision": Decision.INCONCLUSIVE, "reasons": ("only advice",)})
     root = _parsed(run_junit(_regressed(advised)))
@@ -140,8 +140,8 @@ def test_a_gate_that_only_advises_fails_nothing() -> None:
     assert skipped.attrib["message"].endswith("; only advice")
 
 
-def test_what_is_new_is_skipped() -> None:
-    """A metric that the baseline does not have is neither passed nor failed."""
+def test_a_new_metric_is_skipped() -> None:
+    """A metric that the baseline lacks neither passes nor fails."""
     known = REPORTS["pass"].comparison
     new = known.metrics[1].model_copy(update={"verdict": Verdict.NEW, "base": None})
     report = make_report(REPORTS["pass"].result, known.model_copy(update={"metrics": (new,)}))
@@ -149,8 +149,8 @@ def test_what_is_new_is_skipped() -> None:
 
 
 @pytest.mark.parametrize("name", SUITES)
-def test_a_suite_has_a_testsuite_of_each_scenario(name: str) -> None:
-    """Each scenario is a suite of its own, and they fail together where the verdict on all is a failure."""
+def test_each_scenario_is_a_test_suite(name: str) -> None:
+    """The document fails if the verdict on the suite is a failure."""
     suite = SUITES[name]
     root = _parsed(suite_junit(suite))
     names = [each.result.scenario.name for each in suite.reports]
@@ -164,8 +164,8 @@ def _named(kind: str, name: str) -> Report:
     return make_report(run.model_copy(update={"scenario": renamed}), REPORTS[kind].comparison)
 
 
-def test_an_excused_scenario_fails_nothing() -> None:
-    """What is chance among many scenarios is skipped, and what failed by itself still fails."""
+def test_an_excused_regression_is_skipped() -> None:
+    """A regression that the suite excuses is skipped; other failures still fail."""
     one, other = _named("regression", "one"), _named("crossed", "other")
     suite = judge_suite([one, other])
     excused = suite.model_copy(update={"excused": {"one": "one of many does as badly by chance"}})
@@ -175,8 +175,8 @@ def test_an_excused_scenario_fails_nothing() -> None:
     assert failed == {"other.thresholds"}
 
 
-def test_a_scenario_that_was_not_measured_is_an_error() -> None:
-    """A scenario of the suite that is not there is a testsuite that errs."""
+def test_a_missing_scenario_is_an_error() -> None:
+    """A missing scenario of the suite has a test suite with an error."""
     suite = judge_suite([_named("pass", "here")], expected=("here", "gone"))
     root = _parsed(suite_junit(suite))
     assert [(each.attrib["name"], each.attrib["errors"]) for each in root.iter("testsuite")] == [
@@ -186,8 +186,8 @@ def test_a_scenario_that_was_not_measured_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_others_can_read_it(name: str) -> None:
-    """A reader that is not ours finds the same cases, and the same of them failed, in error and skipped."""
+def test_another_reader_finds_the_same_cases(name: str) -> None:
+    """A JUnit reader from another project finds the same cases, failures, errors and skipped cases."""
     text = run_junit(REPORTS[name])
     root = _parsed(text)
     (suite,) = JUnitXml.fromstring(text.encode())
@@ -197,8 +197,8 @@ def test_others_can_read_it(name: str) -> None:
     assert suite.timestamp == "2026-01-05T12:00:00"
 
 
-def test_the_properties_say_where_a_run_is_from() -> None:
-    """Run, commit, machine and what was made worse can be seen where the tests are shown."""
+def test_the_properties_describe_the_run() -> None:
+    """Run, commit, machine and injections are properties of the test suite."""
     root = _parsed(run_junit(REPORTS["hostile"]))
     said = {each.attrib["name"]: each.attrib["value"] for each in root.iter("property")}
     assert said["run_id"] == REPORTS["hostile"].result.provenance.run_id
@@ -207,8 +207,8 @@ def test_the_properties_say_where_a_run_is_from() -> None:
 
 
 @given(st.text(max_size=40) | st.sampled_from([HOSTILE, "]]>", "\ud800", "\x00\x0b\x1b[2J", "\ufffe\r\n&"]))
-def test_hostile_text_is_text(text: str) -> None:
-    """Whatever a name holds, the document keeps to the schema and the name stays on its line."""
+def test_hostile_text_stays_text(text: str) -> None:
+    """For any name, the document follows the schema and the name stays on one line."""
     run = REPORTS["regression"].result
     scenario = run.scenario.model_copy(update={"name": text})
     made = make_provenance(commit=None).model_copy(update={"commit": text})
@@ -227,8 +227,8 @@ def test_hostile_text_is_text(text: str) -> None:
     assert set(plain) - set("\ufffd ") <= set(name)
 
 
-def test_a_suite_can_be_all_of_nothing() -> None:
-    """Where no scenario was measured there is an error for each, and no other case."""
+def test_a_suite_without_runs_has_only_errors() -> None:
+    """If no scenario was measured, each has an error and no other case."""
     nothing = SuiteReport(
         decision=Decision.INVALID, headline="1 of 1 missing", reasons=(), reports=(), missing=("gone",)
     )

@@ -7,7 +7,7 @@ OLD, NEW = "a" * 40, "b" * 40
 
 
 def test_commits_and_workflow_runs_have_addresses() -> None:
-    """Of a repository that is known, and of what is named whole."""
+    """A known repository and a full SHA give an address."""
     links = links_to("https://github.com", "owner/name")
     assert links.commit(NEW) == f"https://github.com/owner/name/commit/{NEW}"
     assert links.between(OLD, NEW) == f"https://github.com/owner/name/compare/{OLD}...{NEW}"
@@ -19,8 +19,8 @@ def test_commits_and_workflow_runs_have_addresses() -> None:
 @pytest.mark.parametrize(
     "name", [None, "", "a" * 39, "A" * 40, f"{OLD}\n", "javascript:alert(1)", f"../{OLD}"]
 )
-def test_what_is_no_commit_is_no_link(name: str | None) -> None:
-    """Whatever somebody wrote in its place."""
+def test_an_invalid_commit_has_no_link(name: str | None) -> None:
+    """Any other text in place of a SHA gives no address."""
     links = Links("https://github.com/owner/name")
     assert links.commit(name) is None
     assert links.between(OLD, name) is None
@@ -28,7 +28,7 @@ def test_what_is_no_commit_is_no_link(name: str | None) -> None:
 
 
 def test_without_a_repository_there_is_no_link() -> None:
-    """Neither for an empty name."""
+    """No repository and an empty name give no address."""
     for links in (Links(), links_to("https://github.com", None), links_to("https://github.com", "")):
         assert links.commit(NEW) is links.between(OLD, NEW) is links.workflow_run(7) is None
 
@@ -45,7 +45,7 @@ def test_without_a_repository_there_is_no_link() -> None:
         ("https://user@github.com", "owner/name"),
     ],
 )
-def test_an_address_that_is_none_is_refused(server: str, repository: str) -> None:
-    """Only https, a server and owner/name."""
+def test_an_invalid_address_is_refused(server: str, repository: str) -> None:
+    """Only https, a server and owner/name are accepted."""
     with pytest.raises(ConfigError):
         links_to(server, repository)

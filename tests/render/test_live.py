@@ -40,18 +40,18 @@ SCREENS = {
 
 @pytest.mark.parametrize("name", SCREENS)
 def test_the_screen_shows_each_part_of_a_run(name: str, golden: Callable[[str, str], None]) -> None:
-    """A run that has begun, is under way, waits for its last answers, or has no end, looks as approved."""
+    """The screen at the start, in the middle, while the last answers arrive, and without a planned end."""
     golden(f"{name}.txt", "\n".join(screen("quick", SCREENS[name])) + "\n")
 
 
 def test_hostile_names_stay_on_their_line() -> None:
-    """A scenario's and a service's name neither move the cursor nor begin a line."""
+    """The names of a scenario and of a service neither move the cursor nor start a line."""
     hostile = PROCESSES[0].model_copy(update={"source": "x\x1b[2J\ny"})
     shown = screen("quick\r\x1b[31m", Progress(1.0, None, 0, 0, resources=(hostile,)))
     assert not set("\r\n\x1b") & set("".join(shown))
 
 
-def test_a_line_says_how_far_a_run_is() -> None:
-    """In a log a line has the time, the requests and the failures; without a planned end no end is said."""
+def test_a_line_shows_the_progress() -> None:
+    """A line has the time, the requests and the failures; the planned end only if there is one."""
     assert progress_line(NOW) == "   12 s of 30 s   1024 requests   3 failed"
     assert progress_line(SCREENS["live-by-turns"]) == "    8 s   6 requests   6 failed"

@@ -14,7 +14,7 @@ FAILS = ThresholdResult(metric="success_ratio", expression=parse("rate>0.95"), v
 
 
 def band(vus: int, most: int | None = None, **changes: Any) -> LoadBand:
-    """A band of so many users in which all was well."""
+    """Return the results at a load without problems."""
     content: dict[str, Any] = {
         "vus": (vus, most or vus),
         "requests": 200,
@@ -27,14 +27,16 @@ def band(vus: int, most: int | None = None, **changes: Any) -> LoadBand:
     return LoadBand(**content | changes)
 
 
-def said(*bands: LoadBand, limit_count: int = 1, planned_vus: int | None = 50, **changes: Any) -> str:
-    """The sentence on these bands, without what it says of the time."""
+def limits_sentence(
+    *bands: LoadBand, limit_count: int = 1, planned_vus: int | None = 50, **changes: Any
+) -> str:
+    """Return the sentence on these bands, without its first part on the tiers."""
     found = Bottleneck(load_unit="vus", bands=bands, planned_vus=planned_vus, limit_count=limit_count)
     return load_sentence(found.model_copy(update=changes)).partition("; ")[2]
 
 
-def test_the_tier_that_the_time_goes_to_is_said_of_the_largest_load() -> None:
-    """And of the smallest where it is another one; nothing where answers do not say."""
+def test_the_sentence_names_the_slowest_tier_at_the_highest_load() -> None:
+    """It names that of the lowest load too, if it is another one; without tier times it is empty."""
     queue = {"decode": 0.3, "queue": 0.7}
     found = Bottleneck(
         load_unit="vus", bands=(band(1), band(50, shares=queue)), planned_vus=50, limit_count=0
@@ -48,48 +50,51 @@ def test_the_tier_that_the_time_goes_to_is_said_of_the_largest_load() -> None:
 
 
 def test_the_breaking_point_lies_between_two_loads() -> None:
-    """Between the most users that kept the limit and the most that did not."""
+    """The limit is crossed between the highest load that keeps it and the next one."""
     broken = band(30, crossed=(SLOW,))
-    assert said(band(20), broken, band(50)) == (
+    assert limits_sentence(band(20), broken, band(50)) == (
         "response time p95 ≤ 10.0 s is crossed between 20 and 30 VUs, and kept again at 50 VUs"
     )
-    assert said(band(20), broken, band(50, crossed=(SLOW,))) == (
+    assert limits_sentence(band(20), broken, band(50, crossed=(SLOW,))) == (
         "response time p95 ≤ 10.0 s is crossed between 20 and 30 VUs"
     )
     several = band(30, crossed=(SLOW, FAILS))
-    assert said(band(20), several, band(50)).endswith("30 VUs, and kept again at 50 VUs")
+    assert limits_sentence(band(20), several, band(50)).endswith("30 VUs, and kept again at 50 VUs")
     both = band(13, 18, crossed=(SLOW, FAILS), certain=False)
-    assert said(band(7, 12), both, planned_vus=18) == (
+    assert limits_sentence(band(7, 12), both, planned_vus=18) == (
         "response time p95 ≤ 10.0 s and success > 95 % are crossed between 12 and 18 VUs"
         " (too few requests to be certain)"
     )
-    assert said(band(10, crossed=(FAILS,)), planned_vus=10) == "success > 95 % is crossed already at 10 VUs"
+    assert (
+        limits_sentence(band(10, crossed=(FAILS,)), planned_vus=10)
+        == "success > 95 % is crossed already at 10 VUs"
+    )
 
 
 def test_limits_that_hold_are_kept() -> None:
-    """At every load up to the largest, or at the only one."""
-    assert said(band(20), band(50)) == "the limit is kept at every load up to 50 VUs"
-    assert said(band(50, certain=False), limit_count=2) == (
+    """Limits are kept at every load up to the highest, or at the only one."""
+    assert limits_sentence(band(20), band(50)) == "the limit is kept at every load up to 50 VUs"
+    assert limits_sentence(band(50, certain=False), limit_count=2) == (
         "all limits are kept at 50 VUs (too few requests to be certain)"
     )
 
 
-def test_what_was_never_reached_is_said() -> None:
-    """A run that ended before all users had come says nothing of all of them."""
-    assert said(band(20), band(40)).endswith("; at most 40 of the 50 planned VUs were active")
-    flight = said(band(1), planned_vus=None, load_unit="requests in flight")
+def test_unreached_vus_are_reported() -> None:
+    """A run that ended early reports the highest number of active VUs."""
+    assert limits_sentence(band(20), band(40)).endswith("; at most 40 of the 50 planned VUs were active")
+    flight = limits_sentence(band(1), planned_vus=None, load_unit="requests in flight")
     assert flight == "the limit is kept at 1 request in flight"
 
 
-def test_saturation_is_said_with_its_throughput() -> None:
-    """From which load on, and how many answers per second."""
-    assert said(band(20), band(50), limit_count=0, saturated_band=0) == (
+def test_saturation_is_reported_with_its_throughput() -> None:
+    """The sentence names the load and the number of answers per second."""
+    assert limits_sentence(band(20), band(50), limit_count=0, saturated_band=0) == (
         "throughput stops growing at 20 VUs (4 requests/s)"
     )
 
 
-def test_the_table_of_loads_needs_two() -> None:
-    """One load is what all other tables are of; what is not known is a dash."""
+def test_a_table_of_loads_needs_two_loads() -> None:
+    """With one load there is no table; unknown values are a dash."""
     found = Bottleneck(load_unit="vus", bands=(band(1),), planned_vus=1, limit_count=0)
     assert load_tables(found) == load_tables(None) == ()
     bare = band(50, requests_rps=None, p95_ms=None, unreliable=("p50", "p95"), shares={})
@@ -115,6 +120,6 @@ def test_the_table_of_loads_needs_two() -> None:
         (Host(pinned={"stack": (0, 2, 5)}), "stack on cores 0, 2 and 5"),
     ],
 )
-def test_what_is_known_of_the_host_is_said(host: Host | None, text: str) -> None:
-    """What is not known is left out."""
+def test_known_facts_about_the_host_are_listed(host: Host | None, text: str) -> None:
+    """Unknown values are omitted."""
     assert describe_host(host) == text

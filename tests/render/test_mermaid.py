@@ -19,22 +19,22 @@ GRAMMAR = re.compile(
 
 
 def _with_tiers(**changes: object) -> Report:
-    """A regression whose first tier has other values."""
+    """Return a regression whose first tiers have other values."""
     report = REPORTS["regression"]
     tier, *others = (each for each in report.comparison.metrics if each.key.startswith("tier."))
     metrics = (tier.model_copy(update=changes), *others)
     return make_report(report.result, report.comparison.model_copy(update={"metrics": metrics}))
 
 
-def test_there_is_a_chart_where_a_tier_moved() -> None:
-    """A slower tier and a faster one are worth a picture; a run like the others, or without tiers, is not."""
+def test_a_changed_tier_has_a_chart() -> None:
+    """A slower or faster tier has a chart; a run without changes or without tiers has none."""
     drawn = {name for name, report in REPORTS.items() if tiers_chart(report)}
     assert {"regression", "improvement", "mixed"} <= drawn
     assert not {"pass", "no-baseline", "too-noisy", "hostile", "all-failed", "interrupted"} & drawn
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_every_chart_is_of_the_grammar(name: str) -> None:
+def test_every_chart_follows_the_grammar(name: str) -> None:
     """A chart has a bar and a point of the line for each name, and its axis is higher than all of them."""
     chart = tiers_chart(REPORTS[name])
     if chart:
@@ -51,7 +51,7 @@ def test_every_chart_is_of_the_grammar(name: str) -> None:
 
 @pytest.mark.parametrize("text", [HOSTILE, '"]\n```\n<script>', "%%{init: {}}%%", "a" * 10_000])
 def test_hostile_text_is_not_in_a_chart(text: str) -> None:
-    """A name that is something else to Mermaid or to Markdown has it taken away."""
+    """Special characters of Mermaid and of Markdown are replaced in names."""
     report = _with_tiers(key=tier_key(text), head=900.0)
     compare_with = report.comparison.model_copy(update={"compare_with": text})
     chart = tiers_chart(make_report(report.result, compare_with))
@@ -59,13 +59,13 @@ def test_hostile_text_is_not_in_a_chart(text: str) -> None:
     assert max(map(len, chart.splitlines())) < 500
 
 
-def test_numbers_are_written_out() -> None:
-    """A value that Python would write as a power is none in a chart, and none is below nought."""
+def test_numbers_have_no_exponent() -> None:
+    """A chart has no number with an exponent and none below 0."""
     assert GRAMMAR.fullmatch(tiers_chart(_with_tiers(head=1e15, base=-1.0)))
 
 
 def test_a_single_tier_has_no_chart() -> None:
-    """One bar beside one point says less than the table."""
+    """A chart needs at least two tiers."""
     report = _with_tiers(verdict=Verdict.REGRESSED)
     (tier, *_) = report.comparison.metrics
     alone = report.comparison.model_copy(update={"metrics": (tier,)})

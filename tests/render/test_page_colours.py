@@ -10,28 +10,28 @@ MARKS = ("quiet", "c0", "c1", "c2", "c3", "c4", "c5", "c6")
 
 
 def theme(name: str) -> dict[str, str]:
-    """The colours of a theme, by their names."""
+    """Return the colours of a theme, by their names."""
     light, dark = STYLE.split(":root {", 1)[1].split(":root:not([data-printed]) {", 1)
     body = (light if name == "light" else dark).split("}", 1)[0]
     return dict(re.findall(r"--([a-z0-9]+): (#[0-9a-f]{6});", body))
 
 
 def luminance(colour: str) -> float:
-    """Relative luminance of an sRGB colour, as WCAG 2.2 defines it."""
+    """Return the relative luminance of an sRGB colour (WCAG 2.2)."""
     parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def contrast(one: str, other: str) -> float:
-    """From 1 to 21, as WCAG 2.2 defines it."""
+    """Return the contrast of two colours, from 1 to 21 (WCAG 2.2)."""
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
 @pytest.mark.parametrize("name", ["light", "dark"])
 def test_text_can_be_read_in_both_themes(name: str) -> None:
-    """Each colour of text has a contrast of 4.5 with the paper, each of a line one of 3 (WCAG AA)."""
+    """Text has a contrast of at least 4.5 with the background, lines of at least 3 (WCAG AA)."""
     colours = theme(name)
     assert {*TEXT, *MARKS, "paper", "raised"} <= colours.keys()
     for each in TEXT:
@@ -41,7 +41,7 @@ def test_text_can_be_read_in_both_themes(name: str) -> None:
         assert contrast(colours[each], colours["paper"]) >= 3.0, each
 
 
-def test_the_measure_of_contrast_is_right() -> None:
-    """Black on white has the largest contrast that there is, and a colour on itself the least."""
+def test_contrast_has_its_known_extremes() -> None:
+    """Black on white has a contrast of 21, a colour on itself of 1."""
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#777777") == 1

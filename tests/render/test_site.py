@@ -1,6 +1,7 @@
 """The site of all histories. `tests/pages` opens it in a browser."""
 
 import re
+from dataclasses import replace
 from urllib.parse import unquote, urljoin
 
 import pytest
@@ -313,3 +314,15 @@ def test_a_run_without_a_commit_or_vitals_has_dashes() -> None:
     page = check_page(render_site(dashboard([failed]))[FRONT], POLICY)
     assert table_of(page, "Services in the newest runs")[1][0][-1] == "no answers"
     assert table_of(page, "Results for users in the newest runs")[1][0][-1] == "unknown"
+
+
+def test_a_small_line_skips_runs_without_the_metric() -> None:
+    """A run without a value of the metric has no point, and the other points keep their places."""
+    history_of_metric = spark_metric(trend_page(history([1.0] * 5)))
+    values = (*history_of_metric.values[:2], None, *history_of_metric.values[3:])
+    points = spark_points(replace(history_of_metric, values=values)).split(" ")
+    complete = spark_points(history_of_metric).split(" ")
+    assert len(points) == 4
+    assert [point.split(",")[0] for point in points] == [
+        point.split(",")[0] for index, point in enumerate(complete) if index != 2
+    ]

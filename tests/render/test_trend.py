@@ -17,7 +17,7 @@ Golden = Callable[[str, str], None]
 
 
 def _trends() -> dict[str, Trend]:
-    """Every kind of trend, by name."""
+    """Return each kind of trend, by name."""
     pinned = PinnedBaseline(
         runs=make_baseline().runs, pinned_at=NOON, pinned_by="Tess Ter", reason="release 2.0"
     )
@@ -44,17 +44,17 @@ TRENDS = _trends()
 
 @pytest.mark.parametrize("name", TRENDS)
 def test_the_terminal_shows_each_kind_of_trend(name: str, golden: Golden) -> None:
-    """Each kind of trend looks in a terminal of 100 columns as it was last approved."""
+    """The text of each kind of trend, for 100 columns, equals the approved file."""
     golden(f"trend-{name}.txt", trend_text(TRENDS[name], width=100, colour=False))
 
 
 @pytest.mark.parametrize("name", TRENDS)
 def test_markdown_shows_each_kind_of_trend(name: str, golden: Golden) -> None:
-    """Each kind of trend looks in Markdown as it was last approved."""
+    """The Markdown of each kind of trend equals the approved file."""
     golden(f"trend-{name}.md", trend_markdown(TRENDS[name]))
 
 
-def test_json_holds_all_trends() -> None:
+def test_json_contains_all_trends() -> None:
     """Trends survive a round trip through JSON, as a list."""
     text = trends_json(list(TRENDS.values()))
     assert TypeAdapter(tuple[Trend, ...]).validate_json(text) == tuple(TRENDS.values())
@@ -62,13 +62,13 @@ def test_json_holds_all_trends() -> None:
 
 
 def test_the_judgement_comes_first() -> None:
-    """Its decision and its sentence are the first line, in colour where that is wanted."""
+    """The first line is the decision with its sentence, in colour if colours are enabled."""
     found = TRENDS["worse"]
     assert trend_text(found, width=200, colour=False).startswith(f"FAIL {headline(found)}\n")
     assert "\x1b[" in trend_text(found, width=80, colour=True)
 
 
 def test_no_terminal_line_is_wider_than_the_terminal() -> None:
-    """A trend fits into the columns that there are."""
+    """No line of a trend is wider than the terminal."""
     for each in TRENDS.values():
         assert max(map(len, trend_text(each, width=80, colour=False).splitlines())) <= 80

@@ -1,0 +1,49 @@
+"""The facts about a run."""
+
+import pytest
+
+from bench.core.report.report import Report
+from bench.core.verdict.compare import MachineComparison
+from bench.render.document.facts import facts
+from tests.render.reports import reports
+
+REPORTS = reports()
+
+
+def _with_machine(slower_ratio: float) -> Report:
+    """Return a report with a reference workload, on a machine of another speed."""
+    report = REPORTS["slower-machine"]
+    machine = MachineComparison(slower_ratio=slower_ratio, moved=False)
+    return report.model_copy(update={"comparison": report.comparison.model_copy(update={"machine": machine})})
+
+
+@pytest.mark.parametrize(
+    ("slower_ratio", "text"),
+    [
+        (0.004, "this machine is as fast as the baseline's ("),
+        (0.1, "this machine is 10 % slower than the baseline's ("),
+        (-0.1, "this machine is 10 % faster than the baseline's ("),
+    ],
+)
+def test_the_machines_speed_is_compared_with_the_baselines(slower_ratio: float, text: str) -> None:
+    """A difference below half a per cent is none."""
+    assert dict(facts(_with_machine(slower_ratio)))["reference workload"].startswith(text)
+
+
+def test_a_calibration_before_the_run_only_has_one_trial() -> None:
+    """An interrupted run has no second trial."""
+    report = REPORTS["certified"]
+    calibration = report.result.calibration
+    assert calibration is not None
+    once = report.result.model_copy(update={"calibration": calibration.model_copy(update={"after": None})})
+    text = dict(facts(report.model_copy(update={"result": once})))["calibration"]
+    assert "before " in text
+    assert "after" not in text
+    assert "after no answer" in dict(facts(report))["calibration"]
+
+
+def test_unknown_facts_are_omitted() -> None:
+    """A run without injections, recovery, goodput or token times has no such lines."""
+    labels = dict(facts(REPORTS["pass"]))
+    assert not {"injected", "recovery", "goodput", "between tokens", "host"} & set(labels)
+    assert labels["baseline"].startswith("10 runs, newest of commit ")
