@@ -13,7 +13,7 @@ REPORTS = reports()
 def _with_machine(slower_ratio: float) -> Report:
     """Return a report with a reference workload, on a machine of another speed."""
     report = REPORTS["slower-machine"]
-    machine = MachineComparison(slower_ratio=slower_ratio, moved=False)
+    machine = MachineComparison(slower_ratio=slower_ratio, environment_shift=False)
     return report.model_copy(update={"comparison": report.comparison.model_copy(update={"machine": machine})})
 
 
@@ -32,7 +32,7 @@ def test_the_machines_speed_is_compared_with_the_baselines(slower_ratio: float, 
 
 def test_a_calibration_before_the_run_only_has_one_trial() -> None:
     """An interrupted run has no second trial."""
-    report = REPORTS["certified"]
+    report = REPORTS["reliable"]
     calibration = report.result.calibration
     assert calibration is not None
     once = report.result.model_copy(update={"calibration": calibration.model_copy(update={"after": None})})
