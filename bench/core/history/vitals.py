@@ -101,8 +101,9 @@ def _round_share(ratio: float) -> float:
 def _percentiles(summary: MetricSummary) -> LatencyPercentiles:
     """Return the reliable percentiles of a latency."""
     percentiles = {"p50": summary.p50, "p95": summary.p95, "p99": summary.p99}
-    reliable = percentiles.keys() - set(summary.unreliable)
-    return LatencyPercentiles(**{name: _round(percentiles[name]) for name in reliable})
+    for name in summary.unreliable:
+        percentiles.pop(name, None)
+    return LatencyPercentiles(**dict(zip(percentiles, map(_round, percentiles.values()), strict=True)))
 
 
 def _round(value: float | None) -> float | None:

@@ -1,5 +1,6 @@
 """Latency, throughput and tier times of a run at each load, and the load that crosses the first limit."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple
@@ -268,22 +269,25 @@ def _response_rates(active: ActiveVus, finished_s: Floats, largest_loads: Counts
 
 def _tier_shares(banded: _BandedSamples) -> list[dict[str, float]]:
     """Return each tier's share of the response time in each band; empty without reported tier times."""
-    shares: list[dict[str, float]] = [{} for _ in range(banded.count)]
     if not banded.samples.tiers:
-        return shares
+        return [{}] * banded.count
     sums = {tier: banded.sums(tier_key(tier)) for tier in (*banded.samples.tiers, UNATTRIBUTED)}
     totals = np.sum([*sums.values()], axis=0)
-    for number in np.flatnonzero(totals > 0):
-        for tier, tier_sums in sums.items():
-            shares[number][tier] = float(tier_sums[number] / totals[number])
+    shares: list[dict[str, float]] = []
+    for number, total in enumerate(totals):
+        band_shares: dict[str, float] = {}
+        if total > 0:
+            for tier, tier_sums in sums.items():
+                band_shares[tier] = float(tier_sums[number] / total)
+        shares.append(band_shares)
     return shares
 
 
 def _judge_limits(
     banded: _BandedSamples, successes: Sequence[int], limits: Mapping[str, Sequence[Threshold]]
-) -> list[list[_JudgedLimit]]:
-    """Judge each limit in each band."""
-    judged: list[list[_JudgedLimit]] = [[] for _ in range(banded.count)]
+) -> Mapping[int, list[_JudgedLimit]]:
+    """Judge each limit in each band; the result is by the number of the band."""
+    judged: defaultdict[int, list[_JudgedLimit]] = defaultdict(list)
     for key, key_limits in limits.items():
         for number, values in enumerate(banded.values(key)):
             if successes[number] and not len(values):

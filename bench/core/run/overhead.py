@@ -37,9 +37,13 @@ def overhead(samples: Samples, compare_with: str) -> Overhead | None:
     messages = sorted(target_ms.keys() & compared_ms.keys())
     if not messages:
         return None
-    differences = [target_ms[message] - compared_ms[message] for message in messages]
-    mean_ms, low_ms, high_ms = stats.mean_interval(differences, CONFIDENCE)
-    compared_mean_ms = float(np.mean([compared_ms[message] for message in messages]))
+    differences_ms: list[float] = []
+    compared_times_ms: list[float] = []
+    for message in messages:
+        differences_ms.append(target_ms[message] - compared_ms[message])
+        compared_times_ms.append(compared_ms[message])
+    mean_ms, low_ms, high_ms = stats.mean_interval(differences_ms, CONFIDENCE)
+    compared_mean_ms = float(np.mean(compared_times_ms))
     return Overhead(
         compare_with=compare_with,
         pairs=len(messages),

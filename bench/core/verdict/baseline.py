@@ -248,8 +248,7 @@ def find_faults(baseline: Baseline, today: Fingerprint) -> tuple[str, ...]:
     faults: list[str] = []
     if len(runs) < MIN_RUNS:
         faults.append(f"it has {len(runs)} runs, a decision needs {MIN_RUNS}")
-    starts = [run.started_at for run in runs]
-    if starts != sorted(starts):
+    if list(runs) != sorted(runs, key=lambda run: run.started_at):
         faults.append("its runs are not in the order of their start")
     if runs and _declarations(runs[-1].fingerprint) != _declarations(today):
         faults.append("its scenario, prompts, target or stack changed: measure and accept again")

@@ -219,8 +219,9 @@ def _correct(side: _Side, slope: float, mean_log_time: float) -> list[float]:
 
 def _smallest(distances: Sequence[float]) -> float:
     """Return the distance nearest to 0; 0 if some are above 0 and some are not."""
-    worse = sum(distance > 0 for distance in distances)
-    if worse not in {0, len(distances)}:
+    all_worse = min(distances) > 0
+    any_worse = max(distances) > 0
+    if any_worse and not all_worse:
         return 0.0
     return min(distances, key=abs)
 

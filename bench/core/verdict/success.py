@@ -68,12 +68,14 @@ class Successes:
 
 def count_successes(runs: Sequence[RequestCounts]) -> Successes:
     """Add up the successful and failed requests of runs."""
-    return Successes(
-        ok=sum(run.ok for run in runs),
-        failed=sum(run.failed for run in runs),
-        failed_blocks=sum(run.failed_blocks for run in runs),
-        runs=len(runs),
-    )
+    ok = 0
+    failed = 0
+    failed_blocks = 0
+    for run in runs:
+        ok += run.ok
+        failed += run.failed
+        failed_blocks += run.failed_blocks
+    return Successes(ok, failed, failed_blocks, len(runs))
 
 
 def judge_success(head: Successes, base: Successes) -> MetricComparison:

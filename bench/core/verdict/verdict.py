@@ -35,6 +35,7 @@ SCREEN_ALPHA = 0.05
 SCREEN_RATIO = 0.05
 AGREED_SHARE = 0.5  # each of the two runs must exceed this share of the margin
 INTERVAL = 0.90  # confidence of the interval of a change in reports
+_ZERO = 1e-6  # a smaller base counts as 0: a ratio to it is unknown
 
 
 class Verdict(StrEnum):
@@ -279,7 +280,8 @@ def _compare(test: _Test) -> MetricComparison:
     """Return the result of a test, with its changes as ratios of the value."""
     shift = test.shift
     start = test.row.smallest_change
-    ratio_factor = (shift.base + start) / shift.base if shift.base > 0 else None
+    has_ratio = shift.base > _ZERO
+    ratio_factor = (shift.base + start) / shift.base if has_ratio else None
     low, high = test.started_interval
     verdict = test.verdict
     return MetricComparison(
@@ -289,7 +291,7 @@ def _compare(test: _Test) -> MetricComparison:
         base=shift.base,
         head=shift.head,
         change=test.change,
-        change_ratio=test.change / shift.base if shift.base > 0 else None,
+        change_ratio=test.change / shift.base if has_ratio else None,
         low_ratio=low * ratio_factor if ratio_factor else None,
         high_ratio=high * ratio_factor if ratio_factor else None,
         p_value=test.p_worse,
