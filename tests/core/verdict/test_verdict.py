@@ -140,7 +140,7 @@ def test_swapping_sides_swaps_the_verdict(values_ms: dict[str, float], factor: f
     one = judged({"e2e_ms": other_ms}, [{"e2e_ms": values_ms}] * count)["e2e_ms"]
     other = judged({"e2e_ms": values_ms}, [{"e2e_ms": other_ms}] * count)["e2e_ms"]
     assert one.change is not None
-    assert other.change == pytest.approx(-one.change, abs=1e-9)
+    assert other.change == pytest.approx(-one.change, rel=1e-6, abs=1e-9)
     assume(abs(abs(one.change) - 10.0) > 1e-6)
     if one.verdict in OPPOSITE or other.verdict in OPPOSITE:
         assert other.verdict is OPPOSITE[one.verdict]
