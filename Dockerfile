@@ -1,9 +1,9 @@
-# Backend, agent and simulated model: one image; ROLE says which.
+# One image for backend, agent and simulated model; ROLE selects one.
 ARG PYTHON_IMAGE=python:3.12-slim
 
 FROM ${PYTHON_IMAGE} AS packages
 COPY requirements.txt /
-# Without bytecode, whose times would make every build another one.
+# No bytecode: its time stamps would make every build different.
 RUN python -m venv /venv \
  && /venv/bin/pip install --no-cache-dir --no-compile --require-hashes --requirement /requirements.txt
 
@@ -13,5 +13,5 @@ COPY chatstack /app/chatstack
 WORKDIR /app
 ENV HOST=0.0.0.0 PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 65532:65532
-# By a variable and not by an argument, so that a compose file need not name a command that another image has not.
+# A variable, not an argument: a compose file then names no command, which another image may lack.
 CMD ["sh", "-c", "exec python -m chatstack \"$ROLE\""]

@@ -1,4 +1,4 @@
-# Two commands for a newcomer: `make bench` and `make test`. Both set up .venv by themselves.
+# Start with `make bench` and `make test`. Both create .venv by themselves.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -9,7 +9,7 @@ UV_PIN := $(shell grep -m1 -oE '^uv==[0-9.]+' requirements-dev.txt)
 
 .PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-verdicts bench-embedded pictures lock clean help
 
-help:  ## say what there is
+help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 bench: $(READY)  ## benchmark the embedded stack with `quick` and judge it
@@ -17,7 +17,7 @@ bench: $(READY)  ## benchmark the embedded stack with `quick` and judge it
 
 test: lint types contracts unit  ## everything that CI checks
 
-setup: $(READY)  ## make .venv from the pinned requirements
+setup: $(READY)  ## create .venv from the pinned requirements
 
 $(READY): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 15) else "Python 3.11 to 3.14 is needed, this is %d.%d.\n\nhint: make PYTHON=python3.12 ..." % v[:2])'
@@ -60,10 +60,10 @@ bench-engine: $(READY)  ## compare the transport with its peers and rewrite docs
 bench-verdicts: $(READY)  ## simulate how often a verdict is wrong and rewrite docs/explanation/verdicts.md
 	$(BIN)/python -m benchmarks.verdicts
 
-bench-embedded: $(READY)  ## check the embedded stack as it is and made worse and rewrite docs/explanation/embedded.md (90 minutes)
+bench-embedded: $(READY)  ## check the embedded stack, unchanged and slowed down, and rewrite docs/explanation/embedded.md (90 minutes)
 	$(BIN)/python -m benchmarks.embedded
 
-pictures: $(READY)  ## check the embedded stack made worse and take the pictures of docs/pictures (needs Chromium)
+pictures: $(READY)  ## check the slowed-down embedded stack and take the pictures of docs/pictures (needs Chromium)
 	$(BIN)/python -m benchmarks.pictures
 
 lock: $(READY)  ## pin the newest versions, with hashes and without addresses
@@ -74,5 +74,5 @@ lock: $(READY)  ## pin the newest versions, with hashes and without addresses
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' --extra docs --constraint requirements-dev.txt --output-file requirements-docs.txt pyproject.toml
 
-clean:  ## remove what setup, tests and runs made
+clean:  ## remove the files of setup, tests and runs
 	rm -rf $(VENV) results site-docs .cache .bench .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache dist build
