@@ -49,7 +49,7 @@ def parse_outputs(texts: Sequence[str] | None, formats: Mapping[str, Format[Inpu
     outputs: dict[str, Output[Input]] = {}
     for text in texts or ():
         name, equals, file = text.partition("=")
-        form = find_format(formats, name)
+        form = _find_format(formats, name)
         if equals and not file:
             raise ConfigError(f"--out {text}: the name of the file is missing", f"--out {name}={form.file}")
         outputs[text] = Output(form, Path(file) if file else None)
@@ -89,6 +89,13 @@ def write_outputs(
     for path, form in paths.items():
         write_chunks(path, (part.encode() for part in render(form, PLAIN)))
         say(f"written to {path}")
+
+
+def _find_format(formats: Mapping[str, Format[Input]], name: str) -> Format[Input]:
+    try:
+        return find_format(formats, name)
+    except ConfigError as error:
+        raise ConfigError(f"--out {name}: {error.message}", error.hint) from error
 
 
 def find_printed(outputs: Sequence[Output[Input]]) -> Output[Input] | None:

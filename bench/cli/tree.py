@@ -15,6 +15,8 @@ class Command(NamedTuple):
     summary: str
     """The first sentence of the function's docstring."""
     example: str
+    arguments: str = ""
+    """Arguments that `bench --help` shows after the name."""
 
 
 class Group(NamedTuple):
@@ -201,18 +203,21 @@ SECTIONS = (
                 "run:run",
                 "Run a scenario and store the result.",
                 "bench run quick --url http://127.0.0.1:3000",
+                "SCENARIO",
             ),
             Command(
                 "check",
                 "check:check",
                 "Run a scenario and judge it against its baseline.",
                 "bench check quick --inject model.slowdown=1.3",
+                "SCENARIO",
             ),
             Command(
                 "ab",
                 "ab:ab",
                 "Run two versions alternately and compare them.",
                 "bench ab embedded@main embedded --scenario quick",
+                "BASE HEAD",
             ),
         ),
     ),
@@ -224,15 +229,21 @@ SECTIONS = (
                 "compare:compare",
                 "Judge a stored run against its baseline.",
                 "bench compare results/RUN --strict",
+                "RUN",
             ),
             Command(
                 "report",
                 "report:report",
                 "Write the report of a stored run.",
                 "bench report results/RUN --out html=report.html",
+                "RUN",
             ),
             Command(
-                "trend", "trend:trend", "Show when the metrics of a scenario changed.", "bench trend quick"
+                "trend",
+                "trend:trend",
+                "Show when the metrics of a scenario changed.",
+                "bench trend quick",
+                "SCENARIO",
             ),
         ),
     ),
@@ -265,6 +276,7 @@ SECTIONS = (
                 "schema:schema",
                 "Print the JSON Schema of a kind of file.",
                 "bench schema result > result.schema.json",
+                "NAME",
             ),
             Group("auth", "Create tokens and test users.", _AUTH),
         ),
@@ -282,7 +294,8 @@ OPTIONS = (
     ("-h, --help", "Print this help."),
 )
 EXAMPLE = "Example: bench check quick"
-_COMMAND_WIDTH, _OPTION_WIDTH = 12, 24
+_COMMAND_WIDTH = 17
+_OPTION_WIDTH = 24
 
 
 def overview() -> str:
@@ -303,7 +316,7 @@ def _rows(entry: Entry) -> list[str]:
     """Return the lines of a command, or of a group and the names of its commands."""
     match entry:
         case Command():
-            return [_row(entry.name, entry.summary)]
+            return [_row(f"{entry.name} {entry.arguments}", entry.summary)]
         case Group():
             names = ", ".join(child.name for child in entry.entries)
             return [_row(entry.name, entry.summary), _row("", names)]

@@ -46,7 +46,7 @@ def accept(
     Args:
         runs: The folders of the runs, or their result.json files.
         reason: Why the runs are acceptable.
-        by: Who accepts them; None for git's `user.name`.
+        by: Who accepts them; default: git's `user.name`.
         allow_dirty: Accept runs of uncommitted changes.
         allow_regression: Accept runs that are worse than the baseline.
 

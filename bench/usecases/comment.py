@@ -42,8 +42,8 @@ def comment(
     Args:
         runs: The folders of the runs, or their result.json files.
         from_run: The number of the workflow run that keeps the runs, instead of folders.
-        suite: The measured suite; None for the suite that the job names. Each suite has one comment.
-        author: Login of the comment's author; None for the token's own login.
+        suite: The measured suite; default: the suite that the job names. Each suite has one comment.
+        author: Login of the comment's author; default: the token's own login.
         check: Show a check on the commit too.
 
     Raises:
@@ -74,7 +74,7 @@ def preview_comment(
     Args:
         runs: The folders of the runs, or their result.json files.
         from_run: The number of the workflow run that keeps the runs, instead of folders.
-        suite: The measured suite; None for `pr`.
+        suite: The measured suite; default: `pr`.
 
     Raises:
         ConfigError: Neither runs nor a workflow run are given, or the suite is not a name.

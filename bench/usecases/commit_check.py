@@ -22,7 +22,7 @@ def start_check(suite: str | None = None) -> ShownCheck:
     """Show that the commit is being measured. `bench ci comment` concludes the check.
 
     Args:
-        suite: The measured suite; None for the suite that the job names.
+        suite: The measured suite; default: the suite that the job names.
 
     Raises:
         PublishError: This is not a trusted job of GitHub Actions, or GitHub refused.
@@ -38,7 +38,7 @@ def finish_check(suite: str | None = None) -> ShownCheck:
     """Conclude a check that is still in progress as neutral: the workflow run produced no verdict.
 
     Args:
-        suite: The measured suite; None for the suite that the job names.
+        suite: The measured suite; default: the suite that the job names.
 
     Raises:
         PublishError: This is not a trusted job of GitHub Actions, or GitHub refused.

@@ -19,7 +19,7 @@ class JudgedRun:
     folder: Path
     """The run's folder."""
     baseline: Path | None = None
-    """The baseline file; None for the one under `baselines/`."""
+    """The baseline file; default: the one under `baselines/`."""
 
     @property
     def decision(self) -> Decision:
@@ -32,7 +32,7 @@ def compare(run: Path | str, *, baseline: Path | str | None = None) -> JudgedRun
 
     Args:
         run: The run's folder, or its result.json.
-        baseline: A baseline file; None for the one under `baselines/`.
+        baseline: A baseline file; default: the one under `baselines/`.
 
     Raises:
         StoreError: The result or the baseline cannot be read.
@@ -49,7 +49,7 @@ def judge_run(
 
     Args:
         result: The run.
-        baseline: A baseline file; None for the one under `baselines/`.
+        baseline: A baseline file; default: the one under `baselines/`.
         confirmation: A second run of the same scenario, if the first one looked worse.
 
     Raises:

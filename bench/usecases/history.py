@@ -42,7 +42,7 @@ def add_to_history(
         runs: The folders of the runs, or their result.json files.
         from_run: The number of the workflow run that keeps the runs, instead of folders.
         history: The folder of histories.
-        branch: A branch on GitHub that stores the histories and nothing else; None for the folder only.
+        branch: A branch on GitHub that stores the histories and nothing else; default: the folder only.
 
     Raises:
         ConfigError: Neither runs nor a workflow run are given.

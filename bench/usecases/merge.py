@@ -40,7 +40,7 @@ def merge(runs: Sequence[Path | str], *, suite: str | None = None) -> JudgedSuit
 
     Args:
         runs: The folders of the runs, or their result.json files, in any order.
-        suite: A suite whose scenarios must all be present; None for no such check.
+        suite: A suite whose scenarios must all be present; default: no check.
 
     Raises:
         ConfigError: A scenario has more than two runs, or two runs that are not comparable.

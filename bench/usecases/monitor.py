@@ -48,7 +48,7 @@ def monitor(
     Args:
         stack: Name of the stack; default: `external` if `urls` are given, else `embedded`.
         urls: Addresses of a running stack: `URL` of the backend, or `SERVICE=URL`.
-        duration_s: Seconds; None until Ctrl-C.
+        duration_s: Seconds; default: until Ctrl-C.
         interval_s: Seconds between two readings.
         health_checks: Run the stack's health checks too.
         on_observation: Receives each reading.
@@ -85,7 +85,7 @@ def monitor(
 def _attach(
     stack: str | None, urls: Sequence[str], listener: Listener, *, health_checks: bool
 ) -> Iterator[WatchedStack | None]:
-    """Yield the stack; None if none was named and none is up."""
+    """Yield the stack; None if no stack was named and the default one is not up."""
     declared, addresses = choose_stack(stack, urls)
     if stack is None and not urls and not is_started(declared):
         listener.note(f"'{declared.name}' is not up: bench watches only this machine")

@@ -22,7 +22,7 @@ def report(run: Path | str, form: str = "text", *, baseline: Path | str | None =
     Args:
         run: The run's folder, or its result.json.
         form: Name of the format: text, markdown, json, junit, csv or html.
-        baseline: A baseline file; None for the one under `baselines/`.
+        baseline: A baseline file; default: the one under `baselines/`.
 
     Raises:
         ConfigError: The format is unknown.
@@ -76,7 +76,7 @@ def read_series(report: Report, folder: Path, baseline: Path | None = None) -> R
     Args:
         report: The judged run.
         folder: The run's folder.
-        baseline: A baseline file; None for the one under `baselines/`.
+        baseline: A baseline file; default: the one under `baselines/`.
 
     Raises:
         StoreError: The recording or the baseline cannot be read.

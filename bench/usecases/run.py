@@ -143,7 +143,7 @@ def _duration_s(options: RunOptions) -> float | None:
     try:
         return parse_duration(str(duration))
     except ValueError as error:
-        raise ConfigError(f"--duration {duration}: {error}", "write it like 30s, 2m or 1h30m") from error
+        raise ConfigError(f"--duration: {error}", "--duration 30s") from error
 
 
 def _check_stop(result: RunResult, folder: Path) -> None:

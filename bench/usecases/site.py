@@ -38,7 +38,7 @@ def site(
     Args:
         history: The folder of histories.
         folder: The folder to write; a folder that has other files is refused.
-        repository: The repository whose commits and workflow runs are linked; None for no links.
+        repository: The repository whose commits and workflow runs are linked; default: no links.
         server: Address of GitHub.
 
     Raises:

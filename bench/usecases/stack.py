@@ -82,7 +82,7 @@ def stack_logs(name: str = DEFAULT, service: str | None = None, *, tail: int = 5
 
     Args:
         name: Name of the stack.
-        service: One service; None for all.
+        service: One service; default: all.
         tail: Number of lines per service.
 
     Raises:

@@ -86,7 +86,7 @@ def test_an_unknown_format_is_refused_with_the_list(bench: Bench) -> None:
     """An unknown format is a usage error, which lists the formats of the command."""
     done = bench("report", str(store_slow_run()), "--out", "pdf=report.pdf")
     assert done.code == Exit.USAGE
-    assert "unknown format 'pdf'" in done.err
+    assert "--out pdf: unknown format 'pdf'" in done.err
     assert "formats: text, markdown, json, junit, csv, html" in done.err
     assert not Path("report.pdf").exists()
 

@@ -71,6 +71,15 @@ def test_the_table_of_commands_has_the_first_sentence_of_each_command(path: tupl
     assert COMMANDS[path].help.split("\n\n")[0] == ENTRIES[path].summary  # type: ignore[attr-defined]
 
 
+def test_the_help_shows_the_arguments_of_the_commands() -> None:
+    """`bench --help` shows, without an import, the arguments that each command requires."""
+    for path, entry in ENTRIES.items():
+        if len(path) == 1 and isinstance(entry, Command):
+            parameters = COMMANDS[path].params  # type: ignore[attr-defined]
+            metavars = [part.metavar for part in parameters if part.param_type_name == "argument"]
+            assert metavars == entry.arguments.split()
+
+
 def test_the_help_has_every_command_under_a_heading() -> None:
     """The groups are in the order of a person's work, and no line is wider than a terminal."""
     text = overview()
