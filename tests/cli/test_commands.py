@@ -145,7 +145,7 @@ def test_a_run_without_a_commit_is_shown_as_such(bench: Bench) -> None:
 
 def test_scenarios_are_listed_and_checked(bench: Bench) -> None:
     """Every scenario is listed with its load, is valid, and has a schema."""
-    assert re.search(r"quick +chat +10 VUs, 30 s +Ten users", bench("scenarios", "list").out)
+    assert re.search(r"quick +chat +10 VUs, 30 s +Ten VUs", bench("scenarios", "list").out)
     assert "extreme" in bench("scenarios", "list", "--suite", "monthly").out
     assert bench("scenarios", "list", "--suite", "hourly").code == Exit.USAGE
     assert "quick: ok; 13 messages" in bench("scenarios", "check").out

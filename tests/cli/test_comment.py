@@ -147,7 +147,7 @@ def test_a_hostile_run_is_refused(bench: Bench, fake: FakeGitHub, kind: str) -> 
     run = Path(store(1.0))
     file = run / "result.json"
     content = json.loads(file.read_text())
-    said = {"link": "is a link", "large": "MB, and a result has at most 20"}
+    said = {"link": "is a link", "large": "MB; at most 20 MB are allowed"}
     if kind == "link":
         file.rename(run / "other.json")
         file.symlink_to(run / "other.json")

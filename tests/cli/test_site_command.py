@@ -26,7 +26,7 @@ def test_all_histories_become_a_site(bench: Bench) -> None:
     assert (done.code, done.out) == (Exit.PASS, "site/index.html\n")
     page = Path("site/embedded/simulated/quick.html")
     assert "10 runs of the baseline" in page.read_text()
-    assert "The anchor is of 2026-01-05." in page.read_text()
+    assert "The pinned baseline is of 2026-01-05." in page.read_text()
     assert "https://github.com/owner/name/commit/" in page.read_text()
     assert Path("site/mine/simulated/quick.html").is_file()
     before = {each: each.read_bytes() for each in Path("site").rglob("*") if each.is_file()}
@@ -46,7 +46,7 @@ def test_a_job_links_to_its_own_repository(bench: Bench, monkeypatch: pytest.Mon
     monkeypatch.setenv("GITHUB_SERVER_URL", "http://git.example")
     refused = bench("ci", "site")
     assert refused.code == Exit.USAGE
-    assert "is no server of GitHub" in refused.err
+    assert "is not a GitHub server" in refused.err
 
 
 def test_a_folder_with_other_files_is_refused(bench: Bench) -> None:
@@ -59,5 +59,5 @@ def test_a_folder_with_other_files_is_refused(bench: Bench) -> None:
     Path("mine/index.html").write_text("mine")
     refused = bench("ci", "site", "--folder", "mine")
     assert refused.code == Exit.MEASUREMENT
-    assert "no site that bench wrote" in refused.err
+    assert "not a site that bench wrote" in refused.err
     assert [each.name for each in Path("mine").iterdir()] == ["index.html"]

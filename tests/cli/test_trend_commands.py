@@ -91,7 +91,7 @@ def test_too_few_runs_fail_only_with_strict() -> None:
     write_history([1.0] * 3)
     loose = run_bench("trend", "quick")
     assert loose.code == Exit.PASS
-    assert "Cannot tell: the history has 3 comparable runs, 12 are needed." in loose.out
+    assert "CANNOT TELL: the history has 3 comparable runs, 12 are needed." in loose.out
     assert run_bench("trend", "quick", "--strict").code == Exit.INCONCLUSIVE
 
 

@@ -47,7 +47,7 @@ def test_health_shows_every_check(bench: Bench, up: dict[str, str]) -> None:
     ill = bench("health")
     assert ill.code == Exit.TARGET
     assert "down on stack 'embedded': chat, agent, model" in ill.err
-    assert "model: is 'model' running?" in ill.err
+    assert "model: check that 'model' is running" in ill.err
     assert ill.out.splitlines()[0].split()[:2] == ["backend", "up"]
     by_address = bench("health", "--url", up["backend"])
     assert by_address.code == Exit.PASS  # the backend itself is well, and nothing else has an address
