@@ -19,8 +19,8 @@ _ENVIRONMENT = {**os.environ, "JWT_SECRET": secrets.token_hex(32)}
 _WIDTH, _MARGIN = 1080, 24  # CSS pixels
 # Name of a picture, and the elements with which it begins and ends.
 PICTURES = {
-    "page.png": ("article > header", "#run-decided ~ .bars"),
-    "page-charts.png": ("section:has(#run-spread)", "#run-course2"),
+    "page.png": ("article > header", "#run-deciding ~ .bars"),
+    "page-charts.png": ("section:has(#run-distribution)", "#run-time2"),
 }
 
 
