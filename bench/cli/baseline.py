@@ -9,6 +9,7 @@ from bench.cli import options
 from bench.cli.console import say
 from bench.core.samples.metrics import metric
 from bench.core.values import wording
+from bench.core.values.wording import counted
 from bench.core.verdict.baseline import BaselineRun
 from bench.errors import Exit
 from bench.usecases import baselines
@@ -40,13 +41,13 @@ def accept(
         if run.path is None:
             say(f"{run.run_id} was accepted before")
         else:
-            say(f"{run.run_id} accepted; {run.path} has {len(run.baseline.runs)} runs")
+            say(f"{run.run_id} accepted; {run.path} has {counted(len(run.baseline.runs), 'run')}")
 
 
 def show(scenario: ScenarioName) -> None:
     """Show the runs in a scenario's baselines."""
     for file in baselines.list_baselines(scenario):
-        print(f"{file.path}: {len(file.baseline.runs)} runs")
+        print(f"{file.path}: {counted(len(file.baseline.runs), 'run')}")
         pinned = file.baseline.pinned
         if pinned is not None:
             print(f"  pinned on {pinned.pinned_at:%Y-%m-%d} by {pinned.pinned_by}: {pinned.reason}")
@@ -81,16 +82,16 @@ def pin(
     by: options.By = None,
     clear: Annotated[bool, typer.Option("--clear", help="Remove the pinned baseline.")] = False,
 ) -> None:
-    """Pin the present runs of a scenario's baselines, to detect drift.
+    """Pin the current runs of a scenario's baselines, to detect drift.
 
-    Later runs are compared with the pinned runs too, so that many small changes show as one.
+    `bench check` also compares with the pinned runs, so it detects many small changes that add up.
     """
     if clear:
         for file in baselines.unpin(scenario):
             say(f"{file.path} has no pinned runs")
         return
     for file in baselines.pin(scenario, reason=reason, by=by):
-        say(f"{file.path} has {len(file.baseline.runs)} pinned runs")
+        say(f"{file.path} has {counted(len(file.baseline.runs), 'pinned run')}")
 
 
 def prune(

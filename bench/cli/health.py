@@ -11,7 +11,7 @@ from bench.usecases.health import health as check_health
 def health(*, stack: options.StackName = None, url: options.Urls = None) -> None:
     """Run the health checks of a stack once.
 
-    A check that needs a test user gets one, which needs JWT_SECRET and the stack's store.
+    If a check needs a test user, bench creates one; it then needs JWT_SECRET and the user store of the stack.
     Exits with 4 if a check is down.
     """
     state = check_health(stack, urls=url or (), listener=Listener(warning=warn))

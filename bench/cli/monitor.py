@@ -43,7 +43,7 @@ def monitor(
     """Watch a stack or this machine without load.
 
     Shows resources, health, gauges and alerts. Alerts are warnings and change no exit code.
-    Ctrl-C ends it with a summary: exit 130 if --duration is not over, else 0.
+    Ctrl-C prints a summary and exits with 0, or with 130 if you set --duration.
     """
     duration_s = None
     if duration is not None:

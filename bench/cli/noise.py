@@ -1,4 +1,4 @@
-"""`bench baseline noise`: run a scenario repeatedly and measure how much runs differ."""
+"""`bench baseline noise`: run a scenario repeatedly and measure how much its runs differ."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,8 @@ RunCount = Annotated[
     int, typer.Option("--runs", metavar="N", min=6, max=500, help="Run the scenario this number of times.")
 ]
 Of = Annotated[
-    list[Path] | None, typer.Option("--of", metavar="RUN", help="Use this stored run instead; repeatable.")
+    list[Path] | None,
+    typer.Option("--of", metavar="RUN", help="Use this stored run instead of new runs; repeatable."),
 ]
 
 
@@ -38,7 +39,7 @@ def noise(
     calibration: options.Calibration = True,
     results: options.ResultsFolder = options.DEFAULT_RESULTS,
 ) -> None:
-    """Run a scenario repeatedly and measure how much runs differ.
+    """Run a scenario repeatedly and measure how much its runs differ.
 
     Stores the noise next to the baselines, where `bench check` reads it.
     """

@@ -54,12 +54,16 @@ Rate = Annotated[
 Inject = Annotated[
     list[str] | None,
     typer.Option(
-        "--inject", metavar="KNOB=N", help="Slow the stack down, like model.slowdown=1.3; repeatable."
+        "--inject", metavar="KNOB=N", help="Slow down the stack, like model.slowdown=1.3; repeatable."
     ),
 ]
 Objective = Annotated[
     list[str] | None,
-    typer.Option("--objective", metavar="METRIC:MS", help="Count slower answers as bad, like ttft:2000."),
+    typer.Option(
+        "--objective",
+        metavar="METRIC:MS",
+        help="Set the time limit of a good response, like ttft:2000; repeatable.",
+    ),
 ]
 Workers = Annotated[
     int,
@@ -72,11 +76,11 @@ Transport = Annotated[
 Calibration = Annotated[
     bool,
     typer.Option(
-        "--calibration/--no-calibration", help="Measure a server with known timing before and after."
+        "--calibration/--no-calibration", help="Measure the load generator's error before and after the run."
     ),
 ]
 Pin = Annotated[
-    bool, typer.Option("--pin/--no-pin", help="Give load and stack separate cores, if there are four.")
+    bool, typer.Option("--pin/--no-pin", help="Give load and stack separate cores, from four cores on.")
 ]
 Live = Annotated[bool, typer.Option("--live", help="Show VUs, response times and processes during the run.")]
 ResultsFolder = Annotated[
@@ -92,7 +96,9 @@ HistoryFolder = Annotated[
 ]
 FromRun = Annotated[
     int | None,
-    typer.Option("--from-run", metavar="N", min=1, help="Read the runs that this workflow run keeps."),
+    typer.Option(
+        "--from-run", metavar="N", min=1, help="Read the artifacts of the workflow run with this id."
+    ),
 ]
 SuiteName = Annotated[
     str | None,

@@ -61,7 +61,7 @@ _BASELINE = (
     Command(
         "pin",
         "baseline:pin",
-        "Pin the present runs of a scenario's baselines, to detect drift.",
+        "Pin the current runs of a scenario's baselines, to detect drift.",
         "bench baseline pin quick --reason 'release 2.0'",
     ),
     Command(
@@ -74,7 +74,7 @@ _BASELINE = (
     Command(
         "noise",
         "noise:noise",
-        "Run a scenario repeatedly and measure how much runs differ.",
+        "Run a scenario repeatedly and measure how much its runs differ.",
         "bench baseline noise quick --runs 20",
     ),
 )

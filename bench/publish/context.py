@@ -95,7 +95,7 @@ def read_context(environ: Mapping[str, str], event: str) -> Context:
     """
     missing = [name for name in _VARIABLES if name not in environ]
     if missing:
-        raise PublishError(f"{', '.join(missing)} is not set", "publish from GitHub Actions, or --dry-run")
+        raise PublishError(f"not set: {', '.join(missing)}", "publish from GitHub Actions, or use --dry-run")
     repository = environ["GITHUB_REPOSITORY"]
     server = environ.get("GITHUB_SERVER_URL", "https://github.com")
     own_run = f"{server}/{repository}/actions/runs/{environ.get('GITHUB_RUN_ID', '0')}"

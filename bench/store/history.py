@@ -82,8 +82,8 @@ def of(folder: Path, scenario: str, stacks: Sequence[str] = ()) -> tuple[Path, .
     on_stacks = f" on {' or '.join(stacks)}" if stacks else ""
     existing = sorted({f"{path.stem} on {_stack(path)}" for path in paths(folder)})
     raise StoreError(
-        f"{folder} has no history of '{scenario}'{on_stacks}",
-        f"histories: {', '.join(existing) or 'none'}; bench ci history add adds runs",
+        f"folder {folder} has no history of '{scenario}'{on_stacks}",
+        f"histories: {', '.join(existing) or 'none'}; add a run with bench ci history add RUN",
     )
 
 

@@ -203,7 +203,7 @@ _LONGEST_INPUT = 40
 _WHOLE_NUMBER = "must be a whole number"
 _NUMBER = "must be a number"
 _BOOLEAN = "must be true or false"
-_OBJECT = "must map names to values"
+_OBJECT = "must be a map of names to values"
 # Pydantic's errors by their type: https://docs.pydantic.dev/latest/errors/validation_errors/
 _SENTENCES: dict[str, Callable[[_Error], str]] = {
     "missing": _describe_missing,

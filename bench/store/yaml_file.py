@@ -37,7 +37,7 @@ class YamlFile:
             problem = getattr(error, "problem", None) or error
             raise ConfigError(f"{path}{line}: this is not YAML: {problem}") from error
         if not isinstance(self._root, yaml.MappingNode) or not isinstance(self._content, dict):
-            raise ConfigError(f"{path}:1: the file must map names to values, for example name: quick")
+            raise ConfigError(f"{path}:1: the file must be a map of names to values, for example name: quick")
         self._check_keys(self._root, ())
 
     def parse(self, model: type[Model]) -> Model:

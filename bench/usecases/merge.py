@@ -35,8 +35,8 @@ class JudgedSuite:
 def merge(runs: Sequence[Path | str], *, suite: str | None = None) -> JudgedSuite:
     """Judge stored runs of several scenarios together.
 
-    If a scenario appears twice, the second run is the confirmation run. Among many scenarios one looks worse
-    by chance, and a slower machine moves all of them; the verdict takes both into account.
+    If a scenario appears twice, the second run is the confirmation run. The verdict takes into account
+    that one of many scenarios looks worse by chance, and that a slower machine slows down all scenarios.
 
     Args:
         runs: The folders of the runs, or their result.json files, in any order.

@@ -1,4 +1,4 @@
-"""Run a scenario repeatedly and measure how much runs differ."""
+"""Run a scenario repeatedly and measure how much its runs differ."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -107,7 +107,7 @@ def _type(schema: Schema, definitions: Schema) -> str:
         return kind
     choices = schema.get("anyOf") or schema.get("oneOf") or []
     if len(choices) > _MOST_CHOICES:
-        return "one of the kinds below"
+        return "one of the objects below"
     if choices:
         texts = [_type(choice, definitions) for choice in choices if choice.get("type") != "null"]
         return " or ".join(dict.fromkeys(texts))

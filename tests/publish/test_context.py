@@ -111,7 +111,7 @@ def test_a_malformed_event_is_refused(event: str, place: str) -> None:
 def test_outside_of_github_actions_there_is_no_context() -> None:
     """The error names the missing variables, and its hint names `--dry-run`."""
     with pytest.raises(
-        PublishError, match="GITHUB_REPOSITORY, GITHUB_EVENT_NAME, GITHUB_SHA is not set"
+        PublishError, match="not set: GITHUB_REPOSITORY, GITHUB_EVENT_NAME, GITHUB_SHA"
     ) as caught:
         read_context({}, "{}")
     assert "--dry-run" in str(caught.value.hint)

@@ -71,7 +71,7 @@ def test_a_target_is_found_by_its_name() -> None:
     [
         ("pr: [quick, quik]\n", "1: pr[1]: scenario 'quik' does not exist", "did you mean 'quick'?"),
         ("pr:\n- quick\nnight: []\n", "3: night needs 1 or more", None),
-        ("- quick\n", "1: the file must map names to values, for example name: quick", None),
+        ("- quick\n", "1: the file must be a map of names to values, for example name: quick", None),
     ],
 )
 def test_an_error_of_the_suites_names_its_line(text: str, message: str, hint: str | None) -> None:

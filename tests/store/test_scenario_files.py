@@ -117,8 +117,8 @@ def test_a_wrong_threshold_shows_the_grammar(mine: Path) -> None:
     ("content", "message"),
     [
         ("name: [unclosed", "quick.yaml:1: this is not YAML"),
-        ("- a\n- b\n", "quick.yaml:1: the file must map names to values"),
-        ("", "quick.yaml:1: the file must map names to values"),
+        ("- a\n- b\n", "quick.yaml:1: the file must be a map of names to values"),
+        ("", "quick.yaml:1: the file must be a map of names to values"),
         ("name: quick\n", "purpose is missing"),
     ],
 )

@@ -28,7 +28,7 @@ def comment(
 ) -> None:
     """Judge runs and comment on the pull request.
 
-    The job needs GITHUB_TOKEN and must not have the pull request's files. Result files are treated as
+    The job needs GITHUB_TOKEN and must not check out the pull request. Result files are treated as
     untrusted input: bench judges and renders them here, and finds the pull request by the measured commit.
     """
     if dry_run:

@@ -6,6 +6,7 @@ import typer
 
 from bench.cli import options
 from bench.cli.console import say
+from bench.core.values.wording import counted
 from bench.store import history as histories
 from bench.usecases.history import add_to_history
 
@@ -24,11 +25,11 @@ def add(
 ) -> None:
     """Add runs to the history of their scenario.
 
-    Adding a run twice changes nothing. A branch of histories has no other files.
+    Adding a run twice changes nothing. The branch must contain only histories.
     """
     added = add_to_history(runs or (), from_run=from_run, history=history, branch=branch)
     for run in added:
-        say(f"{run.run_id} is in {run.path}, which has {run.runs} runs")
+        say(f"{run.run_id} is in {run.path}, which has {counted(run.runs, 'run')}")
     if branch is not None:
         say(f"branch {branch} has them")
 

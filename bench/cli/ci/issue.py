@@ -11,7 +11,10 @@ from bench.usecases.issue import keep_schedule_issue, keep_trend_issue
 
 Suite = Annotated[str, typer.Option("--suite", metavar="NAME", help="Read the histories of this suite.")]
 Workflows = Annotated[
-    list[str], typer.Argument(metavar="FILE=HOURS...", help="Workflow and longest time between two runs.")
+    list[str],
+    typer.Argument(
+        metavar="FILE=HOURS...", help="Workflow file, and the longest time between two runs in hours."
+    ),
 ]
 
 

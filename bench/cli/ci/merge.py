@@ -25,8 +25,8 @@ def merge(
 ) -> None:
     """Judge runs of several scenarios together.
 
-    If a scenario appears twice, the second run is the confirmation run. Among many scenarios one looks worse
-    by chance, and a slower machine moves all of them; the verdict takes both into account.
+    If a scenario appears twice, the second run is the confirmation run. The verdict takes into account
+    that one of many scenarios looks worse by chance, and that a slower machine slows down all scenarios.
     Exits with 0 for a pass, and with 1 for a regression or a crossed threshold.
     """
     outputs = parse_outputs(out, SUITE_FORMATS)

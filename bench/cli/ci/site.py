@@ -31,7 +31,7 @@ def site(
     """Write web pages of all histories.
 
     There is a front page, and a page for each scenario, stack and environment. The pages need no network.
-    A folder that has other files is refused.
+    The folder must contain no other files.
     """
     server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
     written = write_site(history=history, folder=folder, repository=repository, server=server)

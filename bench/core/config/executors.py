@@ -22,34 +22,34 @@ RateOrNone = Annotated[float, Field(ge=0, le=_MOST_RATE)]
 
 class _Phase(Record):
     warm_up: bool = False
-    """Leave the requests of this phase out of all figures."""
+    """Exclude the requests of this phase from all metrics."""
     cancel_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of the requests that the VU cancels before the answer is complete, 0 to 1."""
+    """Share of the requests that the VU cancels before the response is complete, 0 to 1."""
     cancel_after_s: Annotated[DurationRange, Field(alias="cancel_after")] = (0.1, 1.0)
     """Time after which a request is cancelled, drawn uniformly from this range."""
 
 
 class _ClosedLoop(_Phase):
     think_time_s: Annotated[DurationRange, Field(alias="think_time")] = (0.0, 0.0)
-    """Pause between an answer and the VU's next message, drawn uniformly from this range."""
+    """Pause between a response and the VU's next message, drawn uniformly from this range."""
 
 
 class ConstantVus(_ClosedLoop):
-    """A closed loop: each VU sends, waits for the answer, pauses, and sends again."""
+    """A closed loop: each VU sends, waits for the response, pauses, and sends again."""
 
     executor: Literal["constant-vus"]
     """The executor's name."""
     vus: Vus
     """Number of VUs, each with its own connection."""
     duration_s: Annotated[PositiveDuration, Field(alias="duration")]
-    """How long VUs send requests. Requests in flight at the end may finish within `graceful_stop`."""
+    """Time in which VUs send requests. Requests in flight at the end may finish within `graceful_stop`."""
 
 
 class VusStage(Record):
     """A part of a ramp of VUs."""
 
     duration_s: Annotated[Duration, Field(alias="duration")]
-    """How long the number of VUs takes to reach the target; 0 changes it at once."""
+    """Time in which the number of VUs changes to the target; 0 changes it at once."""
     target: VusOrNone
     """Number of VUs at the end of the stage."""
 
@@ -92,7 +92,7 @@ class RampingVus(_ClosedLoop):
 
 
 class Spike(_ClosedLoop):
-    """A closed loop that more VUs join at once for a while."""
+    """A closed loop that additional VUs join, all at the same time, for a limited time."""
 
     executor: Literal["spike"]
     """The executor's name."""
@@ -101,11 +101,11 @@ class Spike(_ClosedLoop):
     spike_vus: Vus
     """Number of VUs that join for the spike."""
     before_s: Annotated[Duration, Field(alias="before")]
-    """How long only the base runs before the spike."""
+    """Time in which only `base_vus` run, before the spike."""
     spike_s: Annotated[PositiveDuration, Field(alias="spike_duration")]
-    """How long the spike lasts."""
+    """Duration of the spike."""
     after_s: Annotated[Duration, Field(alias="after")]
-    """How long only the base runs after the spike."""
+    """Time in which only `base_vus` run, after the spike."""
 
     @property
     def vus(self) -> int:
@@ -132,7 +132,7 @@ class PerVuIterations(_ClosedLoop):
 
 
 class Cases(_ClosedLoop):
-    """Every message once, in the order of its file, each after the answer to the previous one."""
+    """Every message once, in the order of its file, each after the response to the previous one."""
 
     executor: Literal["cases"]
     """The executor's name."""
@@ -147,9 +147,9 @@ class Cases(_ClosedLoop):
 
 class _OpenLoop(_Phase):
     arrivals: Literal["even", "poisson"] = "even"
-    """`even`: requests are due at equal distances. `poisson`: at random, as independent users send them."""
+    """`even`: requests are due at equal intervals. `poisson`: at random times, as from independent users."""
     max_vus: Vus = 1_000
-    """Most requests in flight. A request that is due beyond that is counted as dropped."""
+    """Highest number of requests in flight. A request that is due above this number is counted as dropped."""
     time_unit_s: Annotated[PositiveDuration, Field(alias="time_unit")] = 1.0
     """Period that rates refer to: `rate: 30` with `time_unit: 1m` is one request every two seconds."""
 
@@ -162,7 +162,7 @@ class ConstantArrivalRate(_OpenLoop):
     rate: Rate
     """Requests per `time_unit`."""
     duration_s: Annotated[PositiveDuration, Field(alias="duration")]
-    """How long requests become due."""
+    """Time in which new requests are due."""
 
     @property
     def rate_rps(self) -> float:
@@ -179,7 +179,7 @@ class RateStage(Record):
     """A part of a ramp of the arrival rate."""
 
     duration_s: Annotated[Duration, Field(alias="duration")]
-    """How long the rate takes to reach the target; 0 changes it at once."""
+    """Time in which the rate changes to the target; 0 changes it at once."""
     target: RateOrNone
     """Requests per `time_unit` at the end of the stage."""
 

@@ -1,4 +1,4 @@
-"""A scenario: a load, the interface that it goes to, and the limits that must hold."""
+"""A scenario: a load, the interface that receives it, and the limits that must hold."""
 
 from typing import Annotated, Any
 
@@ -78,7 +78,7 @@ def _allow_executor_at_top(schema: dict[str, Any]) -> None:
 
 
 class Scenario(Record):
-    """A load, the interface that it goes to, and the limits that must hold.
+    """A load, the interface that receives it, and the limits that must hold.
 
     A scenario with one executor has the executor's fields at its top level. Several executors are written
     below `phases`.
@@ -91,32 +91,32 @@ class Scenario(Record):
     purpose: Annotated[str, Field(min_length=1)]
     """Purpose of the scenario in one sentence."""
     target: Name
-    """Name of the interface that the requests go to: a file in `scenarios/targets/`."""
+    """Name of the interface that receives the requests: a file in `scenarios/targets/`."""
     compare_with: Name | None = None
-    """A second target that gets every message too. The report compares the response times of the two."""
+    """A second target that receives every message too. The report compares the response times of the two."""
     seed: int
     """Seed of the order of messages, of think times, and of random arrivals."""
     prompts: str
-    """File of messages, relative to the scenario's folder. They are dealt like cards: each deck holds every
-    message as often as its weight, in a seeded order."""
+    """File of messages, relative to the scenario's folder. VUs take them from decks: each deck contains
+    every message as often as its weight, in a seeded order."""
     unique_prompts: bool = False
-    """Add a few unique letters to each message, so that no cache can answer."""
+    """Add a few unique letters to each message, so that a cache cannot answer it."""
     phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
     """Executors that run one after the other."""
     thresholds: Thresholds = {}
     """Limits that fail the run even without a baseline, by metric, in k6's grammar."""
     objectives: Objectives = {}
-    """Upper limit of a good answer in milliseconds, by metric. The share of good answers is the goodput."""
+    """Time limit of a good response in milliseconds, by metric. Goodput is the share of good responses."""
     recovery_ratio: Annotated[float, Field(ge=1)] | None = None
-    """Highest ratio of the waiting time after cancellations to the waiting time before them."""
+    """Highest ratio of the waiting time after cancellations to the one before; above it, the run fails."""
     fixtures: tuple[Name, ...] = ()
     """Fixtures of the stack that must be in the stack's store during the run."""
     tolerances: Annotated[dict[str, Tolerance], AfterValidator(_check_metrics)] = {}
-    """Margins that differ from the default, by metric."""
+    """Tolerances that differ from the default of 10 %, by metric."""
     request_timeout_s: Annotated[PositiveDuration, Field(alias="request_timeout")] = 120.0
     """A request that takes longer has the outcome `timeout`."""
     graceful_stop_s: Annotated[Duration, Field(alias="graceful_stop")] = 30.0
-    """How long requests in flight at the end of a phase may take to finish."""
+    """Time that requests in flight get to finish after the end of a phase."""
 
     @model_validator(mode="before")
     @classmethod

@@ -6,6 +6,14 @@ from bench.core.samples.metrics import METRICS, metric, tier_name
 from bench.core.values.nearest import find_nearest
 from bench.core.values.record import FieldError
 
+# Metrics of k6, with the metric that has the same meaning here.
+_K6_METRICS = {
+    "http_req_duration": "e2e_ms",
+    "http_req_failed": "success_ratio",
+    "http_req_waiting": "ttft_ms",
+    "http_reqs": "requests",
+}
+
 
 def require_metric(key: str) -> None:
     """Check that a metric exists; every tier has one.
@@ -15,7 +23,7 @@ def require_metric(key: str) -> None:
     """
     if key in METRICS or tier_name(key):
         return
-    nearest = find_nearest(key, METRICS)
+    nearest = _K6_METRICS.get(key) or find_nearest(key, METRICS)
     suggestion = f"did you mean '{nearest}'? " if nearest else ""
     raise FieldError(
         (key,), f"there is no metric '{key}'; {suggestion}metrics: {', '.join(METRICS)} and tier.<tier>_ms"

@@ -15,7 +15,7 @@ class Outcome(StrEnum):
     OK = "ok"
     """The response is the expected one. An expected refusal, such as status 400, counts as `ok`."""
     HTTP_ERROR = "http_error"
-    """The status differs from the expected one. Redirects count too, because none is followed."""
+    """The status differs from the expected one. Redirects count too, because `bench` does not follow them."""
     RATE_LIMITED = "rate_limited"
     """The status is 429."""
     UNAUTHORIZED = "unauthorized"

@@ -82,7 +82,7 @@ def _read_range(value: Any) -> Any:
         case tuple():
             range_s = value
         case _:
-            raise ValueError("write one duration, or two with dots between them: 5s..7s")
+            raise ValueError("write one duration, or a range with two dots: 5s..7s")
     low_s, high_s = range_s
     if low_s > high_s:
         raise ValueError(f"the shorter duration comes first, but {low_s:g} s is longer than {high_s:g} s")
