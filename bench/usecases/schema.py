@@ -14,6 +14,7 @@ from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
 from bench.core.run.recording import RecordingFile, request_line_model
 from bench.core.run.result import RunResult
+from bench.core.values.nearest import suggest
 from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import Comparison
 from bench.core.verdict.noise import Noise
@@ -46,5 +47,5 @@ def schema(name: str) -> dict[str, Any]:
         ConfigError: The kind is unknown.
     """
     if name not in SCHEMAS:
-        raise ConfigError(f"there is no schema '{name}'", f"choose one of {', '.join(SCHEMAS)}")
+        raise ConfigError(f"there is no schema '{name}'", suggest(name, SCHEMAS))
     return {"$schema": DIALECT, **TypeAdapter(SCHEMAS[name]).json_schema()}

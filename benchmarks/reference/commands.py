@@ -100,7 +100,8 @@ def _option(option: TyperOption, context: typer.Context) -> list[str]:
     names = [*option.opts, *option.secondary_opts]
     value = "" if option.is_flag or option.count else f" {option.metavar or option.display_type(context)}"
     shown = ", ".join(code(f"{name}{value}") for name in names)
-    repeatable = " Repeatable." if option.multiple else ""
+    says_repeatable = "repeatable" in (option.help or "")
+    repeatable = " Repeatable." if option.multiple and not says_repeatable else ""
     return [shown, _default(option, context), f"{option.help or ''}{repeatable}"]
 
 

@@ -129,7 +129,10 @@ def test_a_history_is_selected_by_scenario_and_stack(folder: Path, path: Path) -
     assert history.of(folder, "quick", ["mine"]) == (other,)
     with pytest.raises(StoreError, match="no history of 'quick' on yours or theirs") as caught:
         history.of(folder, "quick", ["yours", "theirs"])
-    assert caught.value.hint == "histories: quick on embedded, quick on mine; add a run with bench ci history add RUN"
+    assert (
+        caught.value.hint
+        == "histories: quick on embedded, quick on mine; add a run with bench ci history add RUN"
+    )
     with pytest.raises(StoreError, match="no history of 'quick'"):
         history.of(folder / "none", "quick")
 
