@@ -173,7 +173,7 @@ def test_every_suite_names_existing_scenarios(mine: Path) -> None:
         scenarios.suites()
 
 
-CALM = "1 VUs × 13 requests"  # noqa: RUF001 - times
+CALM = "1 VU × 13 requests"  # noqa: RUF001 - times
 
 
 def test_the_shipped_scenarios_have_the_loads_of_the_specification() -> None:

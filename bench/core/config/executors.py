@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Protocol, assert_never
 
 from pydantic import Field, model_validator
 
+from bench.core.values import wording
 from bench.core.values.duration import Duration, DurationRange, PositiveDuration
 from bench.core.values.record import FieldError, Record
 
@@ -297,7 +298,8 @@ def in_words(phases: Sequence[ClosedLoop | OpenLoop]) -> str:
 def _phase_in_words(phase: ClosedLoop | OpenLoop) -> str:
     match phase:
         case PerVuIterations():
-            text = f"{phase.vus} VUs × {phase.iterations} requests"  # noqa: RUF001 - times
+            vus = wording.counted(phase.vus, "VU")
+            text = f"{vus} × {wording.counted(phase.iterations, 'request')}"  # noqa: RUF001 - times
         case Cases():
             text = "every message once"
         case RampingVus():
@@ -305,7 +307,7 @@ def _phase_in_words(phase: ClosedLoop | OpenLoop) -> str:
         case Spike():
             text = f"{phase.base_vus} and {phase.spike_vus} more VUs, {phase.duration_s:g} s"
         case ConstantVus():
-            text = f"{phase.vus} VUs, {phase.duration_s:g} s"
+            text = f"{wording.counted(phase.vus, 'VU')}, {phase.duration_s:g} s"
         case ConstantArrivalRate():
             text = f"{phase.rate_rps:g} requests/s, {phase.duration_s:g} s"
         case RampingArrivalRate():

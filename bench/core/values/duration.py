@@ -40,6 +40,8 @@ def parse_range(text: str) -> tuple[float, float]:
         ValueError: The text is not a range of durations; the message shows an example.
     """
     shortest, dots, longest = text.partition("..")
+    if not dots and "-" in text.strip().removeprefix("-"):
+        raise ValueError(f"'{text}' is not a range of durations; write two dots: 5s..7s")
     low_s = parse_duration(shortest)
     high_s = parse_duration(longest) if dots else low_s
     return low_s, high_s

@@ -64,3 +64,10 @@ def test_fields_take_text_and_numbers() -> None:
     for wrong in ([5, 7], True, "7s..5s", -1, None):
         with pytest.raises(ValidationError):
             ranges.validate_python(wrong)
+
+
+@pytest.mark.parametrize("text", ["5s-7s", "5-7", "1m - 2m"])
+def test_a_range_with_a_dash_is_refused_with_two_dots(text: str) -> None:
+    """The message shows the two dots, which a dash suggests."""
+    with pytest.raises(ValueError, match=r"write two dots: 5s\.\.7s"):
+        parse_range(text)
