@@ -12,14 +12,7 @@ from bench.store import baselines, history, results
 from tests.command import Bench, short_scenario
 from tests.factories import make_baseline, make_point, make_recording, run_at
 
-FILES = {
-    "text": "report.txt",
-    "markdown": "report.md",
-    "json": "report.json",
-    "junit": "junit.xml",
-    "csv": "samples.csv",
-    "html": "report.html",
-}
+FILES = {name: form.file for name, form in RUN_FORMATS.items()}
 ALL = [word for form in FILES for word in ("--out", form)]
 
 
@@ -87,7 +80,7 @@ def test_an_unknown_format_is_refused_with_the_list(bench: Bench) -> None:
     done = bench("report", str(store_slow_run()), "--out", "pdf=report.pdf")
     assert done.code == Exit.USAGE
     assert "--out pdf: unknown format 'pdf'" in done.err
-    assert "formats: text, markdown, json, junit, csv, html" in done.err
+    assert f"formats: {', '.join(RUN_FORMATS)}" in done.err
     assert not Path("report.pdf").exists()
 
 

@@ -104,7 +104,8 @@ def test_the_methodology_has_the_codes_constants() -> None:
     assert len(stated) > 50
     for name, value in constants.items():
         if name in stated:
-            assert stated[name] == value, name
+            advice = f"{name} is {value:g} in the code: change its row in {PAGE.name}"
+            assert stated[name] == value, advice
         else:
             listed = {name, _all_of(name)} & IMPLEMENTATION_DETAILS.keys()
             assert listed, f"state {name} in {PAGE.name}, or give a reason: it does not influence a verdict"

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from bench.render.formats import RUN_FORMATS, SUITE_FORMATS
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -34,6 +36,18 @@ def _links() -> Iterator[tuple[Path, str]]:
         for link in re.findall(r"\]\(([^)\s]+)\)", _prose(document)):
             if not link.startswith(("https://", "http://")):
                 yield document, link
+
+
+def test_the_reports_reference_has_every_format() -> None:
+    """The table of formats has the names and files of the code."""
+    text = (DOCS / "reference" / "reports.md").read_text(encoding="utf-8")
+    cells = r"^\| [^|]+ \| [^|]+ \| `(\w+)` \| `([\w.]+)` \| (?:`([\w.]+)`|–) \|$"  # noqa: RUF001 - a dash
+    rows = re.findall(cells, text, re.MULTILINE)
+    expected = []
+    for name, form in RUN_FORMATS.items():
+        suite = SUITE_FORMATS.get(name)
+        expected.append((name, form.file, suite.file if suite else ""))
+    assert rows == expected
 
 
 def test_every_relative_link_leads_somewhere() -> None:

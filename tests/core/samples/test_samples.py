@@ -122,7 +122,10 @@ def test_a_million_requests_fit_into_memory() -> None:
     """A request of a stack with seven tiers takes 110 bytes."""
     log = make_log([make_sample(0, tier_times={f"tier-{number}": 1.5 for number in range(7)})])
     columns = [*log.columns.values(), *log.tier_times.values()]
-    assert sum(column.itemsize for column in columns) <= 110
+    size = sum(column.itemsize for column in columns)
+    assert size <= 110, (
+        "a new field needs memory: raise the limit here and in docs/explanation/architecture.md"
+    )
 
 
 def test_the_number_of_details_is_limited() -> None:
