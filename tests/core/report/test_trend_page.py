@@ -100,3 +100,12 @@ def test_shown_values_are_corrected_by_the_machine_speed() -> None:
     ]
     values = [value for value in metric_history(trend_page(runs)).values if value is not None]
     assert max(values) / min(values) < 1.1
+
+
+def test_a_baseline_run_without_requests_has_no_success() -> None:
+    """A file may contain a run without requests; it has no share of successes."""
+    empty = make_baseline([1.0] * 5)
+    runs = tuple(run.model_copy(update={"ok": 0, "failed": 0}) for run in empty.runs)
+    page = trend_page(make_history([1.0] * 20), empty.model_copy(update={"runs": runs}))
+    assert metric_history(page, SUCCESS).band is None
+    assert metric_history(page).band is not None
