@@ -113,8 +113,10 @@ class ContainerReader:
 def _cpu_pct(previous: ContainerStats, current: ContainerStats) -> float | None:
     """Return the CPU use between two readings, in per cent of one core, by the engine's clock.
 
-    `None` if no time passed, or if the counter started again.
+    `None` if no time passed, if the counter started again, or if one of the readings has no counter.
     """
+    if previous.cpu_ns is None or current.cpu_ns is None or previous.is_empty:
+        return None
     elapsed_s = (current.read - previous.read).total_seconds()
     used_s = (current.cpu_ns - previous.cpu_ns) / _NS_PER_S
     return 100.0 * used_s / elapsed_s if elapsed_s > 0 and used_s >= 0 else None
@@ -142,7 +144,7 @@ def _sample(
         source=service,
         cpu_pct=cpu_pct,
         memory_bytes=stats.memory_bytes,
-        memory_limit_bytes=stats.memory_stats.limit,
+        memory_limit_bytes=stats.memory_limit_bytes,
         received_bytes=received,
         sent_bytes=sent,
         read_bytes=read,

@@ -20,14 +20,14 @@ from docker import APIClient, Context, ContextAPI
 from docker.errors import APIError, DockerException, NotFound
 from docker.tls import TLSConfig
 from paramiko import SSHException
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from requests.adapters import HTTPAdapter
 from urllib3 import disable_warnings
 from urllib3.exceptions import InsecureRequestWarning
 from urllib3.util import create_urllib3_context
 
 from bench.errors import TargetError
-from bench.measure.watch.engine_models import ContainerInfo, ContainerStats, OomKill
+from bench.measure.watch.engine_models import ContainerInfo, ContainerStats, OomKill, without_nulls
 
 LOCAL_SOCKET = "unix:///var/run/docker.sock"
 _DEFAULT_CONTEXT = "default"  # the context that stands for the environment variables
@@ -264,8 +264,7 @@ def _forward(host: str) -> str:
 def _parse(model: type[Model], content: Mapping[str, Any] | str) -> Model:
     """Return a validated response: a JSON text, or an object that the package has decoded."""
     try:
-        if isinstance(content, str):
-            return model.model_validate_json(content)
-        return model.model_validate(content)
-    except ValidationError as error:
+        value = json.loads(content) if isinstance(content, str) else content
+        return model.model_validate(without_nulls(value))
+    except ValueError as error:  # pydantic's error is one, too
         raise TargetError(f"Docker's engine did not answer with {model.__name__}") from error

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from bench.core.config.watching import Readings, parse_series
 from bench.core.samples.sample import GaugeSample
@@ -14,7 +15,9 @@ from bench.errors import TargetError
 _TIMEOUT_S = 5.0
 MAX_BYTES = 5_000_000  # of a text; the rest is not read
 _BYTES_PER_MB = 1_000_000
-_AFTER_NAME = re.compile(r"[{\s]")  # ends the name of a series
+_AFTER_NAME = re.compile(r"[{ \t\r]")  # ends the name of a series
+_BLANKS = " \t"
+_MAX_LINE_CHARACTERS = 80  # of a line in a message
 
 
 class GaugeReader:
@@ -25,7 +28,7 @@ class GaugeReader:
         url: Its address.
         gauges: The path and the series to read.
         client: The HTTP client.
-        warn: Receives a warning if the text is too long.
+        warn: Receives a warning if a line cannot be read, or if the text is too long.
     """
 
     def __init__(
@@ -46,7 +49,7 @@ class GaugeReader:
         """Return the current values; a series that the text lacks has no sample.
 
         Raises:
-            TargetError: The service does not answer, or not in this format.
+            TargetError: The service does not answer.
         """
         try:
             async with self._client.stream("GET", self._url, timeout=_TIMEOUT_S) as response:
@@ -54,16 +57,17 @@ class GaugeReader:
                 text = await self._read_text(response)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise TargetError(f"cannot read {self._url}: {type(error).__name__}") from error
-        try:
-            values = sum_series(text, frozenset(self._gauges.read.values()))
-        except ValueError as error:
-            raise TargetError(f"cannot read {self._url}: the text is not in Prometheus format") from error
+        values = sum_series(text, frozenset(self._gauges.read.values()), self._warn_of_line)
         samples = []
         for name, series in self._gauges.read.items():
             if series in values:
                 value = values[series]
                 samples.append(GaugeSample(at_s=at_s, service=self._service, name=name, value=value))
         return samples
+
+    def _warn_of_line(self, line: str) -> None:
+        shown = repr(line[:_MAX_LINE_CHARACTERS])
+        self._warn(f"cannot read {self._url}: the line {shown} is not in Prometheus format")
 
     async def _read_text(self, response: httpx.Response) -> str:
         """Return the text up to the limit, so that an endless one cannot fill the memory."""
@@ -74,7 +78,7 @@ class GaugeReader:
                 limit = f"{MAX_BYTES // _BYTES_PER_MB} MB"
                 self._warn(f"{self._url} returns more than {limit}: only the first {limit} are read")
                 return _drop_incomplete(bytes(content[:MAX_BYTES]))
-        return content.decode(errors="replace")
+        return content.decode("utf-8-sig", errors="replace")
 
 
 def _drop_incomplete(cut: bytes) -> str:
@@ -90,25 +94,49 @@ def _drop_incomplete(cut: bytes) -> str:
 
 
 def _series_name(line: str) -> str:
-    return _AFTER_NAME.split(line, maxsplit=1)[0]
+    return _AFTER_NAME.split(line.lstrip(_BLANKS), maxsplit=1)[0]
 
 
-def sum_series(text: str, wanted: Collection[str]) -> Mapping[str, float]:
+def sum_series(
+    text: str, wanted: Collection[str], on_unreadable: Callable[[str], object] = lambda _: None
+) -> Mapping[str, float]:
     """Return the value of each wanted series, summed over the labels that its selector does not name.
 
-    Raises:
-        ValueError: A line is not in the Prometheus text format.
+    A series with an unreadable line has no value, because a part of its sum is unknown.
+
+    Args:
+        text: The metrics. Only a line feed ends a line; a label may contain all other characters.
+        wanted: The series to read.
+        on_unreadable: Receives each wanted line that is not in the Prometheus text format.
     """
     selectors = {series: parse_series(series) for series in wanted}
     names = {name for name, _ in selectors.values()}
-    # Parse only the few lines of interest: the parser is slow, and a text may have hundreds of lines.
-    lines = [line for line in text.splitlines() if _series_name(line) in names]
+    unreadable: set[str] = set()
     values: dict[str, float] = {}
-    for family in text_string_to_metric_families("\n".join([*lines, ""])):
-        for sample in family.samples:
-            if not math.isfinite(sample.value):
-                continue
-            for series, (name, labels) in selectors.items():
-                if sample.name == name and labels.items() <= sample.labels.items():
-                    values[series] = values.get(series, 0.0) + sample.value
-    return values
+    for line in text.split("\n"):
+        # Parse only the few lines of interest: the parser is slow, and a text may have hundreds of lines.
+        line_name = _series_name(line)
+        if line_name not in names:
+            continue
+        try:
+            sample = _parse_line(line)
+        except ValueError:
+            on_unreadable(line)
+            unreadable.add(line_name)
+            continue
+        for series, (name, labels) in selectors.items():
+            is_selected = name == line_name and labels.items() <= sample.labels.items()
+            if is_selected and math.isfinite(sample.value):
+                values[series] = values.get(series, 0.0) + sample.value
+    return {series: value for series, value in values.items() if selectors[series][0] not in unreadable}
+
+
+def _parse_line(line: str) -> Sample:
+    """Return the sample in a line.
+
+    Raises:
+        ValueError: The line is not in the Prometheus text format.
+    """
+    (family,) = text_string_to_metric_families(line)
+    (sample,) = family.samples
+    return sample

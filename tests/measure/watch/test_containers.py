@@ -1,6 +1,10 @@
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import copy
+import functools
+import operator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +12,7 @@ from bench.core.samples.sample import Probe, ResourceSample
 from bench.errors import TargetError
 from bench.measure.watch.containers import ContainerReader
 from bench.measure.watch.docker_engine import DockerEngine, EngineAddress
-from bench.measure.watch.engine_models import ContainerStats
+from bench.measure.watch.engine_models import ContainerInfo, ContainerStats, without_nulls
 from tests.measure.fake_engine import FakeContainer, engine
 
 Work = Callable[[ContainerReader], Awaitable[None]]
@@ -155,3 +159,66 @@ def test_missing_counters_of_the_kernel_are_none() -> None:
     )
     assert (read.network_bytes, read.disk_bytes, read.memory_bytes) == (None, None, 30)
     assert read.throttled_ms is None
+
+
+def _paths(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of each part of a JSON value."""
+    entries: Iterable[tuple[Any, Any]] = ()
+    if isinstance(content, dict):
+        entries = content.items()
+    elif isinstance(content, list):
+        entries = enumerate(content)
+    for key, value in entries:
+        yield (*path, key)
+        yield from _paths(value, (*path, key))
+
+
+_STATS = FakeContainer().document("/abc/stats?stream=False&one-shot=True")
+
+
+@pytest.mark.parametrize("path", [path for path in _paths(_STATS) if path != ("read",)], ids=str)
+def test_a_part_of_the_counters_that_is_null_is_absent(path: tuple[Any, ...]) -> None:
+    """Each part at any depth may be null or absent, and both mean the same."""
+    with_null = copy.deepcopy(_STATS)
+    without = copy.deepcopy(_STATS)
+    *parents, last = path
+    functools.reduce(operator.getitem, parents, with_null)[last] = None
+    del functools.reduce(operator.getitem, parents, without)[last]
+    read = ContainerStats.model_validate(without_nulls(with_null))
+    assert read == ContainerStats.model_validate(without)
+
+
+@pytest.mark.parametrize("value", [None, {}, {"Status": None}, {"Status": ""}, {"Status": "none"}])
+def test_a_container_without_a_health_check_is_up(value: Any) -> None:
+    """Engines have several ways to report that the image declares none."""
+    info = {"State": {"Running": True, "Status": None, "Health": value, "FinishedAt": None}}
+    assert ContainerInfo.model_validate(without_nulls(info)).state.problem is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [(0, None), (2**64 - 1, None), (2**63 - 4096, None), (2**30, 2**30)]
+)
+def test_an_unlimited_container_has_no_memory_limit(limit: int, expected: int | None) -> None:
+    """Engines write 0 or the largest number for it."""
+    stats = {"read": "2026-01-05T12:00:00Z", "memory_stats": {"limit": limit}}
+    assert ContainerStats.model_validate(stats).memory_limit_bytes == expected
+
+
+@pytest.mark.parametrize("empty", [{"read": "0001-01-01T00:00:00Z"}, {"cpu_stats": None}])
+def test_cpu_use_needs_two_counters(tmp_path: Path, empty: dict[str, Any]) -> None:
+    """An engine that does not know a counter yet never makes a very small or very large CPU use."""
+    model = FakeContainer()
+    model.pass_time(0, cpu_s=50.0)
+    document = model.document
+
+    async def work(reader: ContainerReader) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(model, "document", lambda path: document(path) | empty)
+            await reader.read(0.0)
+        model.pass_time(1, cpu_s=0.5)
+        assert _split(await reader.read(1.0))[0] == []
+        model.pass_time(1, cpu_s=0.5)
+        (sample,), _ = _split(await reader.read(2.0))
+        assert sample.cpu_pct == 50.0
+
+    _with(tmp_path, {"abc": model}, {"model": "abc"}, work)

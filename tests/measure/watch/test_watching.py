@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from bench.core.config.stack import Stack
 from bench.core.samples.sample import HOST, GaugeSample, Probe, ResourceSample
@@ -137,6 +138,58 @@ def test_series_are_summed_by_labels() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("  waiting 4\n\twaiting 1\n", 5.0),
+        ("waiting 4\r\nother 1\r\n", 4.0),
+        ("\ufeffwaiting 4\n", 4.0),
+        ('waiting{model="/data/m odel}x"} 4\n', 4.0),
+        (
+            'waiting{model="a\u2028b"} 1\nwaiting{model="a\x85b"} 1\nwaiting{model="a\x0bb\x0cc\x1cd"} 2\n',
+            4.0,
+        ),
+        ('waiting{model="a\\"b\\n\\\\",} 4\n', 4.0),
+        ("waiting{} 4\nwaiting_created 1.7e9\n", 4.0),
+        ("waiting 4 1395066363000\n", 4.0),
+        ('# TYPE waiting counter\nwaiting 4 1520879607.789 # {trace_id="x"} 0.67\n# EOF\n', 4.0),
+        ('waiting{le="0.01"} 4 # {id="x"} 0.002\n', 4.0),
+        ('{"my.metric",a="b"} 2\nwaiting 4\nbroken line {\n', 4.0),
+        ("waiting NaN\nwaiting +Inf\nwaiting 4\n", 4.0),
+        ("waiting NaN\n", None),
+        ("waiting 4\x85hits_total 5\n", None),
+        ("waiting 0x10\nwaiting 4\n", None),
+        ("<html>waiting</html>", None),
+    ],
+)
+def test_odd_texts_have_the_value_of_the_format(text: str, expected: float | None) -> None:
+    """Only a line feed ends a line, and an unreadable line takes the value of its own series only."""
+    assert sum_series(text.removeprefix("\ufeff"), {"waiting"}).get("waiting") == expected
+    values, _ = _read_gauge(text.encode())
+    assert values == ([] if expected is None else [expected])
+
+
+def test_lines_are_read_like_a_whole_text() -> None:
+    """The values are those of the maintained parser, which reads the whole text."""
+    text = TEXT.decode() + 'waiting{slot="x y"} 2 7\n# TYPE waiting gauge\nwaiting{slot="}"} 3 # {a="b"} 1\n'
+    families = text_string_to_metric_families(text)
+    samples = [sample for family in families for sample in family.samples if sample.name == "waiting"]
+    assert sum_series(text, {"waiting"}) == {"waiting": sum(sample.value for sample in samples)}
+
+
+def _read_gauge(text: bytes) -> tuple[list[float], dict[str, str]]:
+    """Read the gauge `waiting` of a service once; return its values and the warnings."""
+
+    async def run() -> tuple[list[float], dict[str, str]]:
+        async with server([response(text)]) as (url, _):
+            live = _stack({"backend": url}, gauges={"backend": {"read": {"queue_depth": "waiting"}}})
+            async with open_watch(WatchedStack(live)) as watch:
+                samples = await watch.readers["gauges backend"](0.0)
+                return [sample.value for sample in samples if isinstance(sample, GaugeSample)], watch.warnings
+
+    return asyncio.run(run())
+
+
 def _watch(
     live: RunningStack, enough: Callable[[list[WatchSample]], bool]
 ) -> tuple[list[WatchSample], dict[str, str]]:
@@ -210,7 +263,7 @@ def test_everything_that_a_stack_declares_is_read(tmp_path: Path, monkeypatch: p
     ("answer", "reason"),
     [
         (response(b"", "404 Not Found"), "HTTPStatusError"),
-        (response(b"waiting x{ y"), "not in Prometheus format"),
+        (response(b"waiting x{ y"), "the line 'waiting x{ y' is not in Prometheus format"),
     ],
 )
 def test_unreadable_gauges_give_one_warning(answer: bytes, reason: str) -> None:
