@@ -1,16 +1,40 @@
 """Targets: the interfaces that requests go to, and where values are in their answers."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
 from bench.core.values.record import FieldError, Record
+from bench.core.values.wording import choice
 
 NAME = r"[a-z0-9][a-z0-9-]{0,63}"  # of a scenario, a suite, a target or a stack
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
 Path = Annotated[str, StringConstraints(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
+TextKind = Literal["content", "reasoning", "refusal", "tool_call", "audio"]
+
+
+def _shape(value: object) -> str:
+    """Return how a place is declared: by a path, by a list of paths, or by a map of kinds."""
+    if isinstance(value, Mapping):
+        return "kinds"
+    return "paths" if isinstance(value, list | tuple) else "path"
+
+
+_OnePath = Annotated[Path, Tag("path")]
+_PathList = Annotated[tuple[Path, ...], Field(min_length=1), Tag("paths")]
+Paths = Annotated[_OnePath | _PathList, Discriminator(lambda value: _shape(value).replace("kinds", "path"))]
+_PathsByKind = Annotated[dict[TextKind, Paths], Field(min_length=1), Tag("kinds")]
+TextPlaces = Annotated[_OnePath | _PathList | _PathsByKind, Discriminator(_shape)]
 TierName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+
+
+def list_paths(paths: Paths | None) -> tuple[str, ...]:
+    """Return the declared paths, of which there may be one, several or none."""
+    if paths is None:
+        return ()
+    return (paths,) if isinstance(paths, str) else paths
 
 
 class Durations(Record):
@@ -28,14 +52,31 @@ class Durations(Record):
 
 
 class _Answer(Record):
-    text: Path
-    """Dotted path of the answer's text, for example `data.message`. In a stream it applies to each event."""
+    text: TextPlaces
+    """Dotted path of the answer's text, for example `data.message`, or a list of paths, of which the first
+    with a text is read. A map gives the paths of each kind of text: `content`, `reasoning`, `refusal`,
+    `tool_call` and `audio`. In a stream the paths apply to each event. A value may be a list of parts with a
+    `type`."""
+    finish_reason: Path | None = None
+    """Dotted path of the reason why the model stopped. The reason `error` is an error."""
+    error: Paths | None = None
+    """Dotted path or paths of an error that the server reports in the answer. A field `error` at the top is
+    always read."""
     tokens: Path | None = None
     """Dotted path of the number of output tokens, if the target reports it."""
+    reasoning_tokens: Path | None = None
+    """Dotted path of the number of tokens that the model used for its reasoning, if the target reports it."""
     durations: Durations | None = None
     """Fields that report the tier times."""
     intercepted: str | None = None
     """First words of an answer that the agent gives without the model."""
+
+    @property
+    def text_places(self) -> Mapping[TextKind, tuple[str, ...]]:
+        """The paths of each kind of text; those without a kind are of the kind `content`."""
+        if not isinstance(self.text, dict):
+            return {"content": list_paths(self.text)}
+        return {kind: list_paths(paths) for kind, paths in self.text.items()}
 
 
 class JsonAnswer(_Answer):
@@ -45,34 +86,41 @@ class JsonAnswer(_Answer):
     """Format of the answer."""
 
 
-class SseAnswer(_Answer):
-    """An answer that is a stream of server-sent events."""
+class _StreamAnswer(_Answer):
+    done: Paths | None = None
+    """Dotted path or paths. The answer is complete when one of them is true or a text, such as the reason of
+    the end. Token counts may follow."""
+    done_with_body: bool = False
+    """Whether the end of the body ends the answer, too. Otherwise an answer without its mark was cut off."""
+
+    @model_validator(mode="after")
+    def _require_end(self) -> Self:
+        marks = {name: getattr(self, name) for name in type(self).model_fields if name.startswith("done")}
+        if not any(marks.values()):
+            raise FieldError(
+                ("done",), f"is missing; declare how the answer ends: {choice([*sorted(marks)])}"
+            )
+        return self
+
+
+class SseAnswer(_StreamAnswer):
+    """An answer that is a stream of server-sent events. It ends at any of the declared marks."""
 
     kind: Literal["sse"]
     """Format of the answer."""
     done_event: str | None = None
     """Name of the event that ends the stream and holds token counts and durations."""
     done_data: str | None = None
-    """Data of the event that ends the stream, for example `[DONE]`."""
+    """Data of the event that ends the stream, for example `[DONE]`. Blanks around it do not matter."""
     error_event: str | None = None
-    """Name of the event that reports a failure."""
-
-    @model_validator(mode="after")
-    def _require_end(self) -> "SseAnswer":
-        if self.done_event is None and self.done_data is None:
-            raise FieldError(
-                ("done_event",), "is missing; write the event or, as done_data, the data that ends the stream"
-            )
-        return self
+    """Name of a further event that reports a failure. An event `error` always does."""
 
 
-class NdjsonAnswer(_Answer):
-    """An answer that is a stream of JSON documents, one per line."""
+class NdjsonAnswer(_StreamAnswer):
+    """An answer that is a stream of JSON documents, one per line. It ends at any of the declared marks."""
 
     kind: Literal["ndjson"]
     """Format of the answer."""
-    done: Path
-    """Dotted path that is true in the last document, which holds token counts and durations."""
 
 
 Answer = Annotated[JsonAnswer | SseAnswer | NdjsonAnswer, Field(discriminator="kind")]

@@ -1,13 +1,14 @@
 """Reads a response by the target's declaration: text, tokens, times of tiers, and problems. Without I/O."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 import orjson
 
 from bench.core.config.target import Answer, JsonAnswer, NdjsonAnswer, SseAnswer
+from bench.core.response.answer_error import AnswerError
 from bench.core.response.answer_form import AnswerForm, tiers_ms, value_at
 from bench.core.response.stream import NO_NAMES, Decoder, Events, NdjsonDecoder, SseDecoder, StreamError
 
@@ -20,18 +21,44 @@ _MOST_TOKENS = 1_000_000_000
 
 @dataclass(slots=True)
 class AnswerContent:
-    """The content of a response. An unknown value is `None`."""
+    """The content of a response. An unknown value is `None`. Times in `_s` are on the caller's clock."""
 
     text: str | None = None
-    """The complete text."""
+    """The complete text of the answer, with the transcript of its audio."""
+    reasoning: str | None = None
+    """The complete text of the reasoning."""
+    refusal: str | None = None
+    """The complete text with which the model refuses to answer."""
+    tool_calls: tuple[str, ...] = ()
+    """Names of the tools that the answer calls, in their order."""
+    finish_reason: str | None = None
+    """Why the model stopped, in the server's own word."""
+    error: AnswerError | None = None
+    """The first error that the response reports."""
     problem: str | None = None
     """Why the response does not have the declared form."""
+    no_text: str | None = None
+    """If the declared places hold no text of any kind: what the response has instead."""
     tokens: int | None = None
-    """Number of output tokens that the response reports."""
+    """Number of output tokens that the response reports, if it is positive."""
+    reasoning_tokens: int | None = None
+    """Number of tokens of the reasoning that the response reports."""
     tier_times: dict[str, float] = field(default_factory=dict)
     """Times in milliseconds by tier that the response reports."""
     token_times_s: list[float] = field(default_factory=list)
-    """When each piece of text arrived, on the caller's clock; empty if the response is not streamed."""
+    """When each piece of any kind of text arrived; empty if the response is not streamed."""
+    first_answer_s: float | None = None
+    """When the first piece of the answer's text arrived."""
+    first_reasoning_s: float | None = None
+    """When the first piece of reasoning arrived."""
+    last_reasoning_s: float | None = None
+    """When the last piece of reasoning arrived."""
+    ended_s: float | None = None
+    """When the mark that ends the answer arrived; `None` if none did."""
+    values: dict[str, Any] = field(default_factory=dict)
+    """The last value at each path that the caller asked for, without those that are null."""
+    remarks: list[str] = field(default_factory=list)
+    """Observations that make no failure. Equal observations have equal texts: `had a field …`."""
 
 
 class AnswerReader:
@@ -41,16 +68,23 @@ class AnswerReader:
 
     Args:
         form: The declaration of the response.
+        paths: Further paths whose values are read.
     """
 
-    def __init__(self, form: AnswerForm) -> None:
+    def __init__(self, form: AnswerForm, paths: Collection[str] = ()) -> None:
         self._form = form
+        self._paths = paths
         self._content = AnswerContent()
         self._texts: list[str] = []
         self._done = False
         self._decoder = _decoder(form.answer)
         self._parts: list[bytes] = []
         self._times_s: list[float] = []
+
+    def is_complete(self) -> bool:
+        """Return whether the mark that ends the answer has arrived."""
+        self._decode_parts()
+        return self._done
 
     def feed(self, part: bytes, at_s: float) -> None:
         """Take a part that arrived at `at_s`, in seconds of any clock. Problems are stored, not raised."""
@@ -59,8 +93,15 @@ class AnswerReader:
         if len(self._times_s) >= _PARTS_PER_BATCH or len(part) > _LARGE_PART_BYTES:
             self._decode_parts()
 
-    def end(self, at_s: float) -> AnswerContent:
-        """Return the content of the response, which ended at `at_s`."""
+    def end(self, at_s: float, content_type: str | None = None, status: int = 200) -> AnswerContent:
+        """Return the content of the response.
+
+        Args:
+            at_s: When the response ended.
+            content_type: Its header `Content-Type`.
+            status: Its HTTP status.
+        """
+        del content_type, status
         if isinstance(self._form.answer, JsonAnswer):
             document = self._parse(b"".join(self._parts))
             if document is not None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import methodcaller
 from typing import Any
 
-from bench.core.config.target import Answer, Durations, NdjsonAnswer, SseAnswer
+from bench.core.config.target import Answer, Durations, JsonAnswer, NdjsonAnswer, SseAnswer, list_paths
 
 _MS_PER_UNIT = {"ns": 1e-6, "ms": 1.0, "s": 1000.0}
 _LONGEST_TIER_MS = 86_400_000.0
@@ -27,8 +27,9 @@ class AnswerForm:
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
-        self.text = _getter(answer.text)
-        self.ended = _getter(answer.done) if isinstance(answer, NdjsonAnswer) else None
+        self.text = _getter(answer.text_places["content"][0])
+        done = () if isinstance(answer, JsonAnswer) else list_paths(answer.done)
+        self.ended = _getter(done[0]) if done else None
         done_data = answer.done_data if isinstance(answer, SseAnswer) else None
         self.done_data = None if done_data is None else done_data.encode()
         self.counted = _counted_names(answer)

@@ -168,7 +168,7 @@ def test_only_a_success_has_an_expected_text() -> None:
 
 def test_a_stream_of_events_needs_an_end() -> None:
     """Without the end of its stream, no answer of a target would be complete."""
-    with pytest.raises(ValidationError, match="as done_data"):
+    with pytest.raises(ValidationError, match="done, done_data, done_event or done_with_body"):
         make_target(answer={"kind": "sse", "text": "message"})
 
 

@@ -35,9 +35,9 @@ def test_the_kind_selects_the_fields_of_an_answer(answer: dict[str, Any], kind: 
         ({"kind": "xml", "text": "a"}, "answer"),
         ({"kind": "json"}, "answer.json.text"),
         ({"kind": "json", "text": "a", "done": "b"}, "answer.json.done"),
-        ({"kind": "ndjson", "text": "a"}, "answer.ndjson.done"),
+        ({"kind": "ndjson", "text": "a"}, "answer.ndjson"),
         (NDJSON | {"done_data": "[DONE]"}, "answer.ndjson.done_data"),
-        (SSE | {"done": "done"}, "answer.sse.done"),
+        ({"kind": "json", "text": "a", "done_with_body": True}, "answer.json.done_with_body"),
     ],
 )
 def test_a_field_of_another_kind_is_refused(answer: dict[str, Any], where: str) -> None:
@@ -48,7 +48,30 @@ def test_a_field_of_another_kind_is_refused(answer: dict[str, Any], where: str) 
 @pytest.mark.parametrize("path", ["", ".", "a.", ".a", "a..b", "a b", "a.\n", "a\n"])
 def test_a_path_without_a_name_is_refused(path: str) -> None:
     """A path has a name before and after each dot, without spaces."""
-    assert find_error(answer={"kind": "json", "text": path}) == "answer.json.text"
+    assert find_error(answer={"kind": "json", "text": path}) == "answer.json.text.path"
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("a", {"content": ("a",)}),
+        (["a", "b"], {"content": ("a", "b")}),
+        ({"content": "a", "reasoning": ["b", "c"]}, {"content": ("a",), "reasoning": ("b", "c")}),
+    ],
+)
+def test_text_has_places_of_several_kinds(text: Any, places: dict[str, tuple[str, ...]]) -> None:
+    """Text is declared by a path, a list of paths or a map of kinds, and is written as it was read."""
+    target = make_target(answer={"kind": "json", "text": text})
+    assert target.answer.text_places == places
+    assert target.model_dump(mode="json")["answer"]["text"] == text
+
+
+@pytest.mark.parametrize("mark", [{"done": "done"}, {"done": ["a", "b"]}, {"done_with_body": True}])
+@pytest.mark.parametrize("kind", ["sse", "ndjson"])
+def test_a_stream_ends_at_any_mark(kind: str, mark: dict[str, Any]) -> None:
+    """A stream of each kind may end at a value or with its body."""
+    read = make_target(answer={"kind": kind, "text": "a"} | mark).answer
+    assert read.model_dump(mode="json", exclude_defaults=True) == {"kind": kind, "text": "a"} | mark
 
 
 def test_durations_have_a_unit() -> None:
