@@ -17,7 +17,7 @@ from bench.core.run.recording import Recording
 from bench.core.run.result import Fingerprint, Provenance, RunResult, make_result
 from bench.core.samples.metrics import metric
 from bench.core.samples.request import RequestSample
-from bench.core.samples.sample import GENERATOR, Outcome, ResourceSample
+from bench.core.samples.sample import GENERATOR, Culprit, Outcome, ResourceSample
 from bench.core.samples.samples import Samples
 from bench.core.verdict.baseline import Baseline, accept
 
@@ -81,7 +81,9 @@ def make_sample(seq: int = 0, **changes: Any) -> RequestSample:
         "outcome": Outcome.OK,
         "tier_times": TIER_TIMES,
     }
-    return RequestSample(**content | changes)
+    content |= changes
+    is_failure = content["outcome"] not in {Outcome.OK, Outcome.CANCELLED}
+    return RequestSample(**{"culprit": Culprit.TARGET if is_failure else None} | content)
 
 
 def value(key: str, sample: RequestSample) -> float | None:

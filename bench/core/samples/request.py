@@ -13,7 +13,7 @@ import numpy as np
 from bench.core.samples.arrays import Floats
 from bench.core.samples.fields import Moment, Stored, declared_fields
 from bench.core.samples.metric import Better, Metric, MetricKind, Part, RequestColumns
-from bench.core.samples.sample import Outcome
+from bench.core.samples.sample import Culprit, Outcome
 from bench.core.values.units import ms
 
 
@@ -54,6 +54,8 @@ class RequestSample(NamedTuple):
     """HTTP status; null if there was no response."""
     detail: Annotated[str | None, Stored("H")] = None
     """Explanation of a failure; null for the outcome `ok`."""
+    culprit: Annotated[Culprit | None, Stored("b")] = None
+    """The part that caused the failure; null for the outcomes `ok` and `cancelled`."""
     tier_times: Mapping[str, float] = {}
     """Time that each tier reports for itself, in milliseconds, by the tier's name."""
 

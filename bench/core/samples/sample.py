@@ -34,10 +34,24 @@ class Outcome(StrEnum):
     """`max_vus` requests of an open loop were in progress when this request was due."""
     CANCELLED = "cancelled"
     """The scenario or the end of the run cancelled the request. It is excluded from all metrics."""
+    NOT_SENT = "not_sent"
+    """The load generator could not send the request, for example because its open files ran out. It is
+    excluded from all metrics, and makes the run invalid."""
 
 
-EXCLUDED_OUTCOMES = frozenset({Outcome.CANCELLED})
-"""Outcomes of requests that the load generator itself ended: they do not describe the target."""
+EXCLUDED_OUTCOMES = frozenset({Outcome.CANCELLED, Outcome.NOT_SENT})
+"""Outcomes of requests that the load generator ended or never sent: they do not describe the target."""
+
+
+class Culprit(StrEnum):
+    """The part that caused the failure of a request."""
+
+    TARGET = "target"
+    """The target: it refused the connection, or its response was late, incomplete or wrong."""
+    NETWORK = "network"
+    """The network between: no route to the address, or no address for the name."""
+    GENERATOR = "generator"
+    """The load generator's own machine: too few files, ports or memory, or a proxy that is set up wrongly."""
 
 
 class ResourceSample(Record):

@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.core.samples.arrays import Column, Floats, Mask
 from bench.core.samples.request import REQUEST_FIELDS, RequestSample
-from bench.core.samples.sample import EXCLUDED_OUTCOMES, Outcome
+from bench.core.samples.sample import EXCLUDED_OUTCOMES, Culprit, Outcome
 
 MOST_DETAILS = 10_000
 """Largest number of different details: a target that invents a new one per failure must not fill memory."""
@@ -38,6 +38,8 @@ _ROWS_PER_PAGE = 4096
 
 _OUTCOMES = tuple(Outcome)
 _OUTCOME_NUMBERS = {outcome: number for number, outcome in enumerate(_OUTCOMES)}
+_CULPRITS = (*Culprit, None)  # the number of None is -1, as for whole numbers
+_CULPRIT_NUMBERS = dict(zip(_CULPRITS, (*range(len(Culprit)), _MISSING), strict=True))
 _EXCLUDED_NUMBERS = [*map(_OUTCOME_NUMBERS.__getitem__, EXCLUDED_OUTCOMES)]
 
 
@@ -77,6 +79,7 @@ class SampleLog:
         columns["prompt"].append(self._prompt_number(row.prompt))
         columns["detail"].append(self._detail_number(row.detail))
         columns["outcome"].append(_OUTCOME_NUMBERS[row.outcome])
+        columns["culprit"].append(_CULPRIT_NUMBERS[row.culprit])
         for tier in row.tier_times.keys() - self.tier_times.keys():
             self.tier_times[tier] = _unknown_times(len(self) - 1)
         for tier, times_ms in self.tier_times.items():
@@ -184,7 +187,7 @@ class Samples(Sequence[RequestSample]):
         return np.equal(self.column("outcome"), _OUTCOME_NUMBERS[outcome])
 
     def without_cancelled(self) -> "Samples":
-        """Return the requests that the target answered or failed, without those that were cancelled."""
+        """Return the requests that the target answered or failed, without the excluded outcomes."""
         return self.where(~np.isin(self.column("outcome"), _EXCLUDED_NUMBERS))
 
     def where(self, mask: Mask) -> "Samples":
@@ -209,6 +212,7 @@ class Samples(Sequence[RequestSample]):
         columns["prompt"] = _look_up(list(self._log.prompts), columns["prompt"])
         columns["detail"] = _look_up(list(self._log.details), columns["detail"])
         columns["outcome"] = _look_up(_OUTCOMES, columns["outcome"])
+        columns["culprit"] = _look_up(_CULPRITS, columns["culprit"])
         columns["tier_times"] = self._tier_times_of_rows()
         rows = []
         for cells in zip(*columns.values(), strict=True):

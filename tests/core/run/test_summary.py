@@ -16,13 +16,20 @@ from bench.core.run.summary import (
 from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.metrics import METRICS
 from bench.core.samples.request import RequestSample
-from bench.core.samples.sample import GENERATOR, GaugeSample, Outcome, Probe, ResourceSample
+from bench.core.samples.sample import (
+    EXCLUDED_OUTCOMES,
+    GENERATOR,
+    GaugeSample,
+    Outcome,
+    Probe,
+    ResourceSample,
+)
 from bench.core.samples.samples import Samples
 from bench.core.values import stats
 from bench.core.watch.resources import ResourceSummary
 from tests.factories import PROMPTS, TIER_TIMES, make_recording, make_sample, make_scenario
 
-FAILURES = [outcome for outcome in Outcome if outcome not in (Outcome.OK, Outcome.CANCELLED)]
+FAILURES = [outcome for outcome in Outcome if outcome not in (Outcome.OK, *EXCLUDED_OUTCOMES)]
 
 
 def failed(seq: int, **changes: Any) -> RequestSample:
@@ -57,12 +64,13 @@ def test_a_run_without_duration_has_no_throughput() -> None:
     assert summary.failed_blocks == 0
 
 
-def test_cancelled_requests_are_left_out() -> None:
-    """A cancelled request is counted under its outcome only."""
+@pytest.mark.parametrize("outcome", EXCLUDED_OUTCOMES)
+def test_excluded_requests_are_left_out(outcome: Outcome) -> None:
+    """A cancelled or unsent request is counted under its outcome only."""
     samples = [make_sample(seq) for seq in range(6)]
-    cancelled = [make_sample(seq, outcome=Outcome.CANCELLED, latency_ms=9e5) for seq in range(6, 9)]
-    with_them, without = (summarise(make_recording(row)) for row in ([*samples, *cancelled], samples))
-    assert with_them.outcomes == {Outcome.OK: 6, Outcome.CANCELLED: 3}
+    excluded = [make_sample(seq, outcome=outcome, latency_ms=9e5) for seq in range(6, 9)]
+    with_them, without = (summarise(make_recording(row)) for row in ([*samples, *excluded], samples))
+    assert with_them.outcomes == {Outcome.OK: 6, outcome: 3}
     assert with_them.model_copy(update={"outcomes": without.outcomes}) == without
     assert with_them.errors == ()
     assert with_them.failed_blocks == 0
@@ -250,11 +258,11 @@ _SAMPLES = st.lists(
 
 @given(_SAMPLES)
 def test_all_requests_are_counted(samples: list[RequestSample]) -> None:
-    """Outcomes add up to all requests, and requests to all but the cancelled ones."""
+    """Outcomes add up to all requests, and requests to all but the cancelled and unsent ones."""
     summary = summarise(make_recording(samples, elapsed_s=60.0))
-    cancelled = summary.outcomes.get(Outcome.CANCELLED, 0)
+    excluded = sum(summary.outcomes.get(outcome, 0) for outcome in EXCLUDED_OUTCOMES)
     assert sum(summary.outcomes.values()) == len(samples)
-    assert summary.requests == len(samples) - cancelled
+    assert summary.requests == len(samples) - excluded
     assert summary.failed_blocks <= min(BLOCKS, summary.requests)
     for row in summary.metrics.values():
         assert 0 < row.count <= summary.requests

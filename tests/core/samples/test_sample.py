@@ -29,9 +29,9 @@ def test_unknown_fields_are_none() -> None:
     assert dict(sample.tier_times) == {}
 
 
-def test_only_cancelled_requests_are_excluded() -> None:
-    """Every outcome except CANCELLED describes the target."""
-    assert set(Outcome) - EXCLUDED_OUTCOMES == set(Outcome) - {Outcome.CANCELLED}
+def test_only_cancelled_and_unsent_requests_are_excluded() -> None:
+    """Every outcome except CANCELLED and NOT_SENT describes the target."""
+    assert {Outcome.CANCELLED, Outcome.NOT_SENT} == EXCLUDED_OUTCOMES
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.samples.request import RequestSample
-from bench.core.samples.sample import Outcome
+from bench.core.samples.sample import Culprit, Outcome
 from bench.core.samples.samples import MORE_DETAILS, MOST_DETAILS, SampleLog, Samples
 from tests.factories import make_sample
 
@@ -32,6 +32,7 @@ ROWS = st.builds(
     intercepted=st.none() | st.booleans(),
     status=st.none() | st.integers(100, 599),
     detail=st.none() | st.text(max_size=20),
+    culprit=st.none() | st.sampled_from(Culprit),
     tier_times=st.dictionaries(st.sampled_from(["agent", "model", "cache"]), _TIER_MS),
 )
 MANY = st.lists(ROWS, max_size=12)
