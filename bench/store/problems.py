@@ -124,7 +124,10 @@ def _describe(error: _Error) -> str:
     if kind in _BOUNDS:
         return f"{error.name} {_BOUNDS[kind].format(**error.context)}"
     if kind in _TYPES:
-        return f"{error.name} {_TYPES[kind]}, not {_shorten(error.input)}"
+        cure = (
+            "; write it in quotes" if kind == "string_type" and isinstance(error.input, int | float) else ""
+        )
+        return f"{error.name} {_TYPES[kind]}, not {_shorten(error.input)}{cure}"
     message = error.details["msg"]
     return f"{error.name}: {message[0].lower()}{message[1:]}"
 
@@ -195,11 +198,13 @@ def _read_discriminator(context: Mapping[str, Any]) -> str:
 
 
 def _shorten(value: Any) -> str:
-    text = repr(value)
+    text = _WORDS.get(repr(value), repr(value))
     return text if len(text) <= _LONGEST_INPUT else f"{text[:_LONGEST_INPUT]}…"
 
 
 _LONGEST_INPUT = 40
+# Values that YAML writes in another way than Python.
+_WORDS = {"None": "null", "True": "true", "False": "false"}
 _WHOLE_NUMBER = "must be a whole number"
 _NUMBER = "must be a number"
 _BOOLEAN = "must be true or false"

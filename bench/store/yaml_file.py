@@ -1,16 +1,18 @@
 """Read the YAML files that people write. Every error names the file, the line and the field."""
 
+from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from bench.errors import ConfigError
-from bench.store.problems import Location, format_location, list_problems
+from bench.store.problems import Location, Problem, format_location, list_problems
+from bench.store.yaml_nodes import YamlError, read_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
-_KEY_TAGS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"}
 # Files with a JSON Schema, by the class of their content: `bench schema NAME`.
 _SCHEMAS = {"Scenario": "scenario", "Target": "target", "Prompts": "prompts", "Stack": "stack"}
 
@@ -25,20 +27,12 @@ class YamlFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
-        try:
-            self._root = yaml.compose(text, yaml.SafeLoader)
-            self._content: Any = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f":{mark.line + 1}" if mark else ""
-            problem = getattr(error, "problem", None) or error
-            raise ConfigError(f"{path}{line}: this is not YAML: {problem}") from error
-        if not isinstance(self._root, yaml.MappingNode) or not isinstance(self._content, dict):
+            root, self._content, self._node_problems = read_yaml(_read(path))
+        except YamlError as error:
+            raise ConfigError(f"{path}:{error.line}: {error.sentence}", error.hint) from error
+        if not isinstance(root, yaml.MappingNode):
             raise ConfigError(f"{path}:1: the file must be a map of names to values, for example name: quick")
-        self._check_keys(self._root, ())
+        self._root = root
 
     def parse(self, model: type[Model]) -> Model:
         """Return the content as a value.
@@ -46,27 +40,35 @@ class YamlFile:
         Raises:
             ConfigError: The content is wrong; the message has one line per error.
         """
+        schema = _SCHEMAS.get(model.__name__)
+        hint = f"all fields: bench schema {schema}" if schema else None
         try:
-            return model.model_validate(self._content, by_alias=True, by_name=False)
+            value = model.model_validate(self._content, by_alias=True, by_name=False)
         except ValidationError as error:
-            schema = _SCHEMAS.get(model.__name__)
-            hint = f"all fields: bench schema {schema}" if schema else None
             raise self.invalid(error, model, hint) from error
+        if self._node_problems:
+            raise self._error_of([], hint)
+        return value
 
     def invalid(self, error: ValidationError, model: type[BaseModel], hint: str | None = None) -> ConfigError:
         """Return the error for a wrong content: one line per problem, in the order of the file."""
-        problems = list_problems(error, self._content, model)
-        problems.sort(key=lambda problem: self._find_line(problem.location))
-        lines = []
+        return self._error_of(list_problems(error, self._content, model), hint)
+
+    def _error_of(self, problems: Sequence[Problem], hint: str | None) -> ConfigError:
+        """Return the error for wrong values, with those that YAML itself gives no single meaning."""
+        sentences: list[tuple[int, str]] = []
+        unclear = {_as_text(problem.location) for problem in self._node_problems}
+        for node_problem in self._node_problems:
+            sentences.append((node_problem.line, node_problem.sentence))
         for problem in problems:
-            lines.append(f"{self.path}:{self._find_line(problem.location)}: {problem.sentence}")
-        return ConfigError("\n".join(lines), hint)
+            if _as_text(problem.location) not in unclear:
+                sentences.append((self._find_line(problem.location), problem.sentence))
+        sentences.sort(key=itemgetter(0))
+        return ConfigError("\n".join(f"{self.path}:{line}: {sentence}" for line, sentence in sentences), hint)
 
     def error(self, location: Location, message: str, hint: str | None = None) -> ConfigError:
         """Return an error in the value at a location."""
-        return self._error_at(self._find_line(location), location, message, hint)
-
-    def _error_at(self, line: int, location: Location, message: str, hint: str | None = None) -> ConfigError:
+        line = self._find_line(location)
         return ConfigError(f"{self.path}:{line}: {format_location(location)}: {message}", hint)
 
     def _find_line(self, location: Location) -> int:
@@ -76,7 +78,8 @@ class YamlFile:
         for part in location:
             match node:
                 case yaml.MappingNode():
-                    pair = next((pair for pair in node.value if pair[0].value == str(part)), None)
+                    # A key of the map itself stands behind the keys that it merges.
+                    pair = next((pair for pair in reversed(node.value) if pair[0].value == str(part)), None)
                     if pair is None:
                         break
                     line = pair[0].start_mark.line
@@ -88,20 +91,26 @@ class YamlFile:
                     break
         return line + 1
 
-    def _check_keys(self, node: yaml.Node, location: Location) -> None:
-        """Refuse a key that is not text or that a mapping has twice, where YAML keeps only the last value."""
-        if isinstance(node, yaml.SequenceNode):
-            for index, item in enumerate(node.value):
-                self._check_keys(item, (*location, index))
-        if not isinstance(node, yaml.MappingNode):
-            return
-        seen: set[str] = set()
-        for key, value in node.value:
-            place = (*location, str(key.value))
-            line = key.start_mark.line + 1
-            if key.tag not in _KEY_TAGS:
-                raise self._error_at(line, place, "YAML does not read this key as text; write it in quotes")
-            if key.value in seen:
-                raise self._error_at(line, place, "the field is written twice; remove one of them")
-            seen.add(key.value)
-            self._check_keys(value, place)
+
+def _read(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        ConfigError: The file is not readable, or is not UTF-8; the message names the line.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path}:{line}: the file is not text in UTF-8", "save it with the encoding UTF-8"
+        ) from error
+
+
+def _as_text(location: Location) -> tuple[str, ...]:
+    """Return a location whose parts are text, because the content may have a key that is a number."""
+    return tuple(str(part) for part in location)

@@ -130,12 +130,6 @@ def test_a_file_with_other_content_is_refused(mine: Path, content: str, message:
     assert message in error.message
 
 
-def test_the_error_for_a_binary_file_names_it(mine: Path) -> None:
-    """A file that is not text is an error with the path."""
-    (mine / "quick.yaml").write_bytes(b"\xff\xfe")
-    assert "cannot read scenarios/quick.yaml" in _fail().message
-
-
 def test_name_and_file_must_agree(mine: Path) -> None:
     """A scenario has the name of its file, so that its baseline can be found."""
     _change(mine, "name: quick", "name: quickly")
