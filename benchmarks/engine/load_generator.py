@@ -63,7 +63,7 @@ async def generator_rate(port: int, users: int, seconds: float) -> dict[str, flo
     async def at_once(_: int) -> float:
         return clock.now_s()
 
-    engine = Engine(plan(spec), lambda _number, _arm: ChatClient(endpoint, None), take, clock, 5.0)
+    engine = Engine(plan(spec), lambda _number, _arm: ChatClient(endpoint, None), take, clock, lambda _: 5.0)
     await engine.open()
     gc.collect()
     gc.freeze()
@@ -99,7 +99,7 @@ async def generator_memory(port: int, users: int) -> dict[str, float]:
         lambda _number, _arm: ChatClient(endpoint, None),
         lambda _sample, _times: None,
         clock,
-        0.0,
+        lambda _: 0.0,
     )
     await engine.open()
     running = asyncio.create_task(engine.run(when_told))

@@ -195,8 +195,9 @@ def test_the_shipped_scenarios_have_the_loads_of_the_specification() -> None:
 
 
 def test_slow_answers_count_for_the_capacity() -> None:
-    """No step cancels requests that may still be answered, so the slowest requests count."""
+    """No step cuts off requests that may still be answered, so the slowest requests count."""
     scenario = scenarios.load("capacity").scenario
+    assert scenario.graceful_stop_s is not None
     assert scenario.graceful_stop_s >= scenario.request_timeout_s
     assert scenario.objectives
 

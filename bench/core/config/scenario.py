@@ -115,8 +115,9 @@ class Scenario(Record):
     """Tolerances that differ from the default of 10 %, by metric."""
     request_timeout_s: Annotated[PositiveDuration, Field(alias="request_timeout")] = 120.0
     """A request that takes longer has the outcome `timeout`."""
-    graceful_stop_s: Annotated[Duration, Field(alias="graceful_stop")] = 30.0
-    """Time that requests in flight get to finish after the end of a phase."""
+    graceful_stop_s: Annotated[Duration | None, Field(alias="graceful_stop")] = None
+    """Time that requests in flight get to finish after the end of a phase. Without this field, it is twice
+    the slowest answer of the run so far, and at least 30 s, but not longer than `request_timeout`."""
 
     @model_validator(mode="before")
     @classmethod

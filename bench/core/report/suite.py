@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from bench.core.config.scenario import Scenario
+from bench.core.load.graceful_stop import longest_graceful_stop
 from bench.core.report.report import Report
 from bench.core.values import stats, wording
 from bench.core.values.record import Record
@@ -40,7 +41,8 @@ class SuiteReport(Record):
 
 def longest_minutes(scenario: Scenario) -> int:
     """Return the time limit, in minutes, of a job that measures a scenario and its confirmation run."""
-    graceful_stops_s = len(scenario.phases) * scenario.graceful_stop_s
+    longest_s = longest_graceful_stop(scenario.graceful_stop_s, scenario.request_timeout_s)
+    graceful_stops_s = len(scenario.phases) * longest_s
     run_s = scenario.duration_s + graceful_stops_s + scenario.request_timeout_s
     return _SETUP_MINUTES + math.ceil(2 * run_s / 60)
 

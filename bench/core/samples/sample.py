@@ -32,8 +32,12 @@ class Outcome(StrEnum):
     """The response has no text, lacks the text that it must contain, or should have been a refusal."""
     DROPPED = "dropped"
     """`max_vus` requests of an open loop were in progress when this request was due."""
+    CUT_OFF = "cut_off"
+    """The request had no complete response when `graceful_stop` ended after its phase. Its response time is
+    longer than the time that it waited."""
     CANCELLED = "cancelled"
-    """The scenario or the end of the run cancelled the request. It is excluded from all metrics."""
+    """The scenario cancelled the request as planned, or the run ended early. It is excluded from all
+    metrics."""
     NOT_SENT = "not_sent"
     """The load generator could not send the request, for example because its open files ran out. It is
     excluded from all metrics, and makes the run invalid."""
@@ -41,6 +45,8 @@ class Outcome(StrEnum):
 
 EXCLUDED_OUTCOMES = frozenset({Outcome.CANCELLED, Outcome.NOT_SENT})
 """Outcomes of requests that the load generator ended or never sent: they do not describe the target."""
+CENSORED_OUTCOMES = (Outcome.TIMEOUT, Outcome.CUT_OFF)
+"""Outcomes of requests that `bench` ended while they waited: their times are longer than the wait."""
 
 
 class Culprit(StrEnum):

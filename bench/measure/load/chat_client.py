@@ -57,6 +57,7 @@ class ChatClient:
         self._endpoint = endpoint
         self._connection = connection or Connection(endpoint.address)
         self._history: list[AnsweredMessage] = []
+        self._reader = AnswerReader(endpoint.form)
         self.renew(token)
 
     def renew(self, token: str | None) -> None:
@@ -109,6 +110,22 @@ class ChatClient:
         sample = self._sample(arrival, scheduled_s, origin_s, content, failure)
         return sample, content.token_times_s
 
+    def interrupted(
+        self, arrival: Arrival, scheduled_s: float, origin_s: float, failure: Failure
+    ) -> RequestSample:
+        """Return the sample of a request whose `send` was cancelled, with its times until now.
+
+        Args:
+            arrival: The request.
+            scheduled_s: Its planned time, in seconds since the start of the run.
+            origin_s: The start of the run on the clock of `time.monotonic`.
+            failure: The outcome, and an explanation for people.
+        """
+        reply = self._connection.reply
+        reply.finished_s = time.monotonic()
+        content = self._reader.end(reply.finished_s)
+        return self._sample(arrival, scheduled_s, origin_s, content, failure)
+
     async def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -119,7 +136,7 @@ class ChatClient:
     ) -> tuple[AnswerContent, Failure | None]:
         """Send a request. Return the response's content, and why it is not OK; its times are in the reply."""
         connection = self._connection
-        reader = AnswerReader(self._endpoint.form)
+        reader = self._reader = AnswerReader(self._endpoint.form)
         refusal = bytearray()
 
         def on_body(part: bytes, at_s: float) -> None:

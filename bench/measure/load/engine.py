@@ -5,8 +5,8 @@ request that was dropped, because too many others were in progress, becomes a sa
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
 from bench.core.config.executors import ClosedLoop, OpenLoop
@@ -15,7 +15,7 @@ from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.measure.machine.pacing import Pacer
 
-_CANCELLED = "cancelled at the end of the run"
+_CANCELLED = "cancelled because the run ended early"
 
 
 class VirtualUser(Protocol):
@@ -40,11 +40,26 @@ class VirtualUser(Protocol):
         """
         ...
 
+    def interrupted(
+        self, arrival: Arrival, scheduled_s: float, origin_s: float, failure: tuple[Outcome, str]
+    ) -> RequestSample:
+        """Return the sample of a request whose `send` was cancelled, with its times until now.
+
+        Args:
+            arrival: The request.
+            scheduled_s: Its planned time, in seconds since the start of the run.
+            origin_s: The start of the run on the pacer's clock.
+            failure: The outcome, and an explanation for people.
+        """
+        ...
+
     async def close(self) -> None:
         """Close the connection."""
         ...
 
 
+GracefulStop = Callable[[float], float]
+"""Returns how long requests may take after the end of a phase, from the slowest answer so far; in seconds."""
 OpenVu = Callable[[int, int], VirtualUser]
 OnSample = Callable[[RequestSample, Sequence[float]], None]
 Begin = Callable[[int], Awaitable[float]]
@@ -58,17 +73,20 @@ class Engine:
         open_vu: Makes a VU from its number and the number of its arm.
         on_sample: Called when a request ends, with its sample and the times of its pieces of text.
         pacer: The clock of all times, and the timer of all requests.
-        graceful_stop_s: Time that requests in progress at the end of a phase may take.
+        graceful_stop: Decides how long requests in progress at the end of a phase may take.
     """
 
     def __init__(
-        self, plan: RunPlan, open_vu: OpenVu, on_sample: OnSample, pacer: Pacer, graceful_stop_s: float
+        self, plan: RunPlan, open_vu: OpenVu, on_sample: OnSample, pacer: Pacer, graceful_stop: GracefulStop
     ) -> None:
         self._plan = plan
         self._open_vu = open_vu
         self._on_sample = on_sample
         self._pacer = pacer
-        self._graceful_stop_s = graceful_stop_s
+        self._graceful_stop = graceful_stop
+        self._slowest_s = 0.0
+        self._phase_end_s = 0.0
+        self._phase_limit = asyncio.Timeout(None)
         self._vus = {number: self._open_arms(number) for number in _closed_loop_vus(plan)}
         self._other_vus: list[VirtualUser] = []
         self._idle: list[VirtualUser] = []
@@ -112,11 +130,9 @@ class Engine:
     async def _run_closed(self, index: int, phase: ClosedLoop, start_s: float) -> None:
         end_s = start_s + phase.duration_s
         spans = self._plan.spans(index)
-        # The timeout cancels the requests that exceed the graceful stop; they are recorded.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._remaining_s(end_s)), asyncio.TaskGroup() as group:
-                for span in spans:
-                    group.create_task(self._run_vu(index, span, start_s))
+        async with self._tasks_until(end_s) as group:
+            for span in spans:
+                group.create_task(self._run_vu(index, span, start_s))
         if any(span.iterations is None for span in spans):
             # A VU ends before the phase if its next request would be too late.
             await self._pacer.sleep_until(end_s)
@@ -141,19 +157,36 @@ class Engine:
         end_s = start_s + phase.duration_s
         max_vus = self._plan.max_vus(index)
         self._in_flight = 0
-        # The timeout cancels the requests that exceed the graceful stop; they are recorded.
+        async with self._tasks_until(end_s) as group:
+            for arrival in self._plan.arrivals(index):
+                due_s = start_s + arrival.offset_s
+                await self._pacer.sleep_until(due_s)
+                if self._in_flight >= max_vus:
+                    detail = f"{max_vus} requests were in progress when it was due"
+                    self._record_dropped(arrival, due_s, detail)
+                else:
+                    self._in_flight += 1
+                    group.create_task(self._send_with_idle_vu(arrival, due_s))
+            await self._pacer.sleep_until(end_s)
+
+    @asynccontextmanager
+    async def _tasks_until(self, end_s: float) -> AsyncIterator[asyncio.TaskGroup]:
+        """Provide a group of tasks. The limit cuts off those that exceed the graceful stop after `end_s`."""
+        self._phase_end_s = end_s
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._remaining_s(end_s)), asyncio.TaskGroup() as group:
-                for arrival in self._plan.arrivals(index):
-                    due_s = start_s + arrival.offset_s
-                    await self._pacer.sleep_until(due_s)
-                    if self._in_flight >= max_vus:
-                        detail = f"{max_vus} requests were in progress when it was due"
-                        self._record_unsent(arrival, due_s, due_s, Outcome.DROPPED, detail)
-                    else:
-                        self._in_flight += 1
-                        group.create_task(self._send_with_idle_vu(arrival, due_s))
-                await self._pacer.sleep_until(end_s)
+            async with (
+                asyncio.timeout(self._remaining_s()) as self._phase_limit,
+                asyncio.TaskGroup() as group,
+            ):
+                yield group
+
+    def _note_answer(self, took_s: float) -> None:
+        """Extend the graceful stop of the phase if an answer is slower than all before it."""
+        if took_s <= self._slowest_s:
+            return
+        self._slowest_s = took_s
+        if not self._phase_limit.expired():
+            self._phase_limit.reschedule(asyncio.get_running_loop().time() + self._remaining_s())
 
     async def _send_with_idle_vu(self, arrival: Arrival, due_s: float) -> None:
         """Send a request of an open loop with an idle connection, or with a new one."""
@@ -175,32 +208,41 @@ class Engine:
         try:
             sample, token_times_s = await vu.send(arrival, due_s - origin_s, origin_s)
         except asyncio.CancelledError:
-            now_s = self._pacer.now_s()
-            self._record_unsent(arrival, due_s, now_s, Outcome.CANCELLED, _CANCELLED)
+            waited_s = self._pacer.now_s() - due_s
+            failure = self._interruption(arrival, waited_s)
+            self._on_sample(vu.interrupted(arrival, due_s - origin_s, origin_s, failure), ())
             raise
+        if sample.outcome is Outcome.OK:
+            self._note_answer(sample.finished_s - sample.scheduled_s)
         self._on_sample(sample, token_times_s)
         return sample.finished_s + origin_s
 
-    def _record_unsent(
-        self, arrival: Arrival, due_s: float, finished_s: float, outcome: Outcome, detail: str
-    ) -> None:
-        """Record a request that has no response."""
+    def _interruption(self, arrival: Arrival, waited_s: float) -> tuple[Outcome, str]:
+        """Return outcome and detail of a request that is cancelled now."""
+        # A request that the VU would have cancelled anyway is no worse for the end of its phase.
+        if self._phase_limit.expired() and arrival.cancel_after_s is None:
+            return Outcome.CUT_OFF, f"no complete response after {waited_s:.3g} s, when its phase ended"
+        return Outcome.CANCELLED, _CANCELLED
+
+    def _record_dropped(self, arrival: Arrival, due_s: float, detail: str) -> None:
+        """Record a request that was not sent."""
+        planned_s = due_s - self._origin_s
         sample = RequestSample(
             phase=arrival.phase,
             vu=arrival.vu,
             iteration=arrival.iteration,
             prompt=arrival.label,
-            scheduled_s=due_s - self._origin_s,
-            finished_s=finished_s - self._origin_s,
-            outcome=outcome,
+            scheduled_s=planned_s,
+            finished_s=planned_s,
+            outcome=Outcome.DROPPED,
             arm=arrival.arm,
             detail=detail,
         )
         self._on_sample(sample, ())
 
-    def _remaining_s(self, end_s: float) -> float:
-        """Return how long a phase may still take, with its graceful stop."""
-        return end_s + self._graceful_stop_s - self._pacer.now_s()
+    def _remaining_s(self) -> float:
+        """Return how long the phase may still take, with its graceful stop."""
+        return self._phase_end_s + self._graceful_stop(self._slowest_s) - self._pacer.now_s()
 
 
 def _closed_loop_vus(plan: RunPlan) -> list[int]:

@@ -15,6 +15,7 @@ from operator import sub
 
 import numpy as np
 
+from bench.core.load.graceful_stop import graceful_stop
 from bench.core.load.plan import plan
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
@@ -61,7 +62,7 @@ class RunningJob:
             for url, target in zip(job.base_urls, spec.targets, strict=True)
         ]
         share = plan(spec).model_copy(update={"share": job.share})
-        self._engine = Engine(share, self._open_vu, self._on_sample, clock, spec.scenario.graceful_stop_s)
+        self._engine = Engine(share, self._open_vu, self._on_sample, clock, self._graceful_stop)
 
     def start(self, at_s: float) -> None:
         """Start the next phase at this time."""
@@ -93,6 +94,10 @@ class RunningJob:
     async def _begin(self, phase: int) -> float:
         send(self._writer, WaitingForPhase(phase))
         return await self._starts.get()
+
+    def _graceful_stop(self, slowest_s: float) -> float:
+        scenario = self._job.spec.scenario
+        return graceful_stop(scenario.graceful_stop_s, slowest_s, scenario.request_timeout_s)
 
     def _open_vu(self, number: int, arm: int) -> ChatClient:
         endpoint = self._endpoints[arm]

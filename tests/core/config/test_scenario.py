@@ -40,7 +40,7 @@ def test_a_scenario_has_the_values_of_its_file_and_defaults() -> None:
     assert isinstance(first, ConstantVus)
     assert first.think_time_s == (5.0, 7.0)
     assert scenario.thresholds["e2e_ms"][0].expression.source == "p(95)<5000"
-    assert (scenario.request_timeout_s, scenario.graceful_stop_s, scenario.tolerances) == (120.0, 30.0, {})
+    assert (scenario.request_timeout_s, scenario.graceful_stop_s, scenario.tolerances) == (120.0, None, {})
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from itertools import islice
 
 import pytest
 
+from bench.core.load.graceful_stop import graceful_stop
 from bench.core.load.plan import Arrival, RunPlan, plan
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
@@ -24,7 +25,7 @@ def make_engine(
 ) -> Engine:
     """Return an engine on the loop's clock. Call it where a loop runs, or will run."""
     pacer = LoopTimer(lambda: asyncio.get_running_loop().time())
-    return Engine(load, open_vu, lambda sample, _: samples.append(sample), pacer, graceful_stop_s)
+    return Engine(load, open_vu, lambda sample, _: samples.append(sample), pacer, lambda _: graceful_stop_s)
 
 
 def request(plan_: RunPlan, phase: int, vu: int, iteration: int) -> Arrival:
@@ -73,6 +74,23 @@ class FakeVu:
             sent_s=sent_s - origin_s,
         )
         return sample, [now_s]
+
+    def interrupted(
+        self, arrival: Arrival, scheduled_s: float, origin_s: float, failure: tuple[Outcome, str]
+    ) -> RequestSample:
+        """Return the request without an answer."""
+        outcome, detail = failure
+        return RequestSample(
+            phase=arrival.phase,
+            vu=arrival.vu,
+            iteration=arrival.iteration,
+            prompt=arrival.label,
+            scheduled_s=scheduled_s,
+            finished_s=asyncio.get_running_loop().time() - origin_s,
+            outcome=outcome,
+            arm=arrival.arm,
+            detail=detail,
+        )
 
     async def close(self) -> None:
         """Note that it is closed."""
@@ -151,12 +169,70 @@ def test_requests_in_progress_may_end_after_the_duration() -> None:
     assert {sample.outcome for sample in samples} == {Outcome.OK}
 
 
-def test_requests_that_exceed_the_graceful_stop_are_cancelled() -> None:
-    """They become cancelled samples; no request is lost."""
+def test_requests_that_exceed_the_graceful_stop_are_cut_off() -> None:
+    """They become samples with the outcome `cut_off`; no request is lost."""
     samples, vus, _ = _run(_plan(vus=3, duration_s=10.0), lambda _: 60.0, graceful_stop_s=5.0)
-    assert [sample.outcome for sample in samples] == [Outcome.CANCELLED] * 3
+    assert [sample.outcome for sample in samples] == [Outcome.CUT_OFF] * 3
     assert [sample.finished_s for sample in samples] == pytest.approx([15.0] * 3)
     assert all(vu.closed for vu in vus)
+
+
+def _run_with_default_stop(
+    load: RunPlan, service_s: Callable[[int], float], request_timeout_s: float = 120.0
+) -> list[RequestSample]:
+    """Run a plan of a scenario that declares no graceful stop."""
+    samples: list[RequestSample] = []
+
+    async def work() -> None:
+        pacer = LoopTimer(lambda: asyncio.get_running_loop().time())
+        engine = Engine(
+            load,
+            lambda number, _arm: FakeVu(service_s(number), []),
+            lambda sample, _: samples.append(sample),
+            pacer,
+            lambda slowest_s: graceful_stop(None, slowest_s, request_timeout_s),
+        )
+        await engine.run(at_once)
+
+    run_virtually(work())
+    return samples
+
+
+def test_slow_answers_extend_the_graceful_stop() -> None:
+    """Answers after 40 s to a load of 30 s are all received, and later ones up to twice the slowest."""
+    samples = _run_with_default_stop(_plan(vus=3), lambda _: 40.0)
+    assert [sample.outcome for sample in samples] == [Outcome.OK] * 3
+    slow = {0: 40.0, 1: 100.0, 2: 118.0}
+    samples = _run_with_default_stop(_plan(vus=3), slow.__getitem__)
+    assert [sample.outcome for sample in samples] == [Outcome.OK, Outcome.OK, Outcome.OK]
+
+
+def test_without_answers_the_graceful_stop_is_short() -> None:
+    """Requests that no answer shows to be slow are cut off 30 s after the phase."""
+    samples = _run_with_default_stop(_plan(vus=3), lambda _: 100.0)
+    assert [sample.outcome for sample in samples] == [Outcome.CUT_OFF] * 3
+    assert [sample.finished_s for sample in samples] == pytest.approx([60.0] * 3)
+    assert {sample.detail for sample in samples} == {"no complete response after 60 s, when its phase ended"}
+
+
+def test_an_open_loop_extends_its_graceful_stop() -> None:
+    """The rule is the same for requests with planned times."""
+    samples = _run_with_default_stop(_phases(RATE), lambda _: 45.0)
+    assert Outcome.OK in {sample.outcome for sample in samples}
+    assert Outcome.CUT_OFF not in {sample.outcome for sample in samples}
+
+
+def test_a_planned_cancellation_is_never_cut_off() -> None:
+    """A request that its VU would cancel later is cancelled, not cut off, when its phase ends."""
+    phase = {
+        "executor": "constant-vus",
+        "vus": 2,
+        "duration_s": 10.0,
+        "cancel_ratio": 1.0,
+        "cancel_after_s": (50.0, 50.0),
+    }
+    samples, _, _ = _run(_phases(phase), lambda _: 60.0, graceful_stop_s=5.0)
+    assert [sample.outcome for sample in samples] == [Outcome.CANCELLED] * 2
 
 
 def test_a_cancelled_run_records_the_requests_in_progress() -> None:
@@ -248,9 +324,9 @@ def test_random_and_rising_rates_follow_their_plan() -> None:
 
 
 def test_an_open_loop_has_a_graceful_stop() -> None:
-    """Requests in progress at the end may finish within it, and are cancelled after it."""
+    """Requests in progress at the end may finish within it, and are cut off after it."""
     samples, vus, _ = _run(_phases(RATE), lambda number: 3.0 if number else 60.0, graceful_stop_s=5.0)
-    assert [sample.outcome for sample in samples].count(Outcome.CANCELLED) == 1
+    assert [sample.outcome for sample in samples].count(Outcome.CUT_OFF) == 1
     assert max(sample.finished_s for sample in samples) == pytest.approx(25.0)
     assert all(vu.closed for vu in vus)
 
