@@ -80,6 +80,7 @@ class AnswerReader:
         self._decoder = _decoder(form.answer)
         self._parts: list[bytes] = []
         self._times_s: list[float] = []
+        self._last_s = 0.0
 
     def is_complete(self) -> bool:
         """Return whether the mark that ends the answer has arrived."""
@@ -89,15 +90,15 @@ class AnswerReader:
     def feed(self, part: bytes, at_s: float) -> None:
         """Take a part that arrived at `at_s`, in seconds of any clock. Problems are stored, not raised."""
         self._parts.append(part)
+        self._last_s = at_s
         self._times_s.append(at_s)
         if len(self._times_s) >= _PARTS_PER_BATCH or len(part) > _LARGE_PART_BYTES:
             self._decode_parts()
 
-    def end(self, at_s: float, content_type: str | None = None, status: int = 200) -> AnswerContent:
-        """Return the content of the response.
+    def end(self, content_type: str | None = None, status: int = 200) -> AnswerContent:
+        """Return the content of the response, which has ended.
 
         Args:
-            at_s: When the response ended.
             content_type: Its header `Content-Type`.
             status: Its HTTP status.
         """
@@ -111,7 +112,7 @@ class AnswerReader:
             return self._content
         self._decode_parts()
         if self._decoder is not None:
-            self._read_events(self._decoder.end(at_s))
+            self._read_events(self._decoder.end(self._last_s))
             if not self._done:
                 self._set_problem("the stream ended before it was done")
         self._content.text = "".join(self._texts) if self._texts else None

@@ -158,7 +158,7 @@ class ChatClient:
         reply = connection.reply
         if not reply.finished_s:  # a request that failed ends now
             reply.finished_s = time.monotonic()
-        content = reader.end(reply.finished_s)
+        content = reader.end()
         if failure is None:
             failure = _check(reply, bytes(refusal), content, expected)
         return content, failure

@@ -24,7 +24,7 @@ class ReadingClient(OurClient):
             feed(part, at_s)
 
         reply = await super().stream(user, path, read)
-        problem = reader.end(reply.finished_s).problem
+        problem = reader.end().problem
         if problem is not None:
             raise RuntimeError(problem)
         return reply

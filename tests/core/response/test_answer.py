@@ -73,7 +73,7 @@ def read(answer: dict[str, Any], *parts: bytes) -> AnswerContent:
     reader = AnswerReader(AnswerForm(ANSWERS.validate_python(answer)))
     for second, part in enumerate(parts, 1):
         reader.feed(part, float(second))
-    return reader.end(float(len(parts) + 1))
+    return reader.end()
 
 
 def test_a_document_is_read_at_the_declared_paths() -> None:
@@ -219,10 +219,10 @@ def test_a_stream_that_breaks_keeps_its_text() -> None:
 
 
 def test_the_end_of_the_stream_ends_its_last_line() -> None:
-    """Text in a line that the end of the stream completes has the time of the end."""
+    """Text in a line that the end of the stream completes has the time of the last part."""
     last = json.dumps({"response": "!", "done": True}).encode()
     reading = read(OLLAMA, lines({"response": "Hello"}), last)
-    assert (reading.text, reading.token_times_s[0], reading.token_times_s[-1]) == ("Hello!", 1.0, 3.0)
+    assert (reading.text, reading.token_times_s[0], reading.token_times_s[-1]) == ("Hello!", 1.0, 2.0)
     assert (reading.problem, reading.tier_times) == (None, {})
 
 
