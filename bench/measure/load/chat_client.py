@@ -123,7 +123,7 @@ class ChatClient:
         """
         reply = self._connection.reply
         reply.finished_s = time.monotonic()
-        content = self._reader.end(reply.finished_s)
+        content = self._reader.end()
         return self._sample(arrival, scheduled_s, origin_s, content, failure)
 
     async def close(self) -> None:
