@@ -27,13 +27,16 @@ class Exit(IntEnum):
     TARGET = 4
     """The stack did not start, stopped, or refused the test user; or a health check failed."""
     MEASUREMENT = 5
-    """The run is invalid or could not be stored. The reason is in the report or the message."""
+    """The run is invalid, or a file or the output could not be read or written. The report or the message
+    has the reason."""
     PUBLISH = 6
     """The verdict could not be published to GitHub. The result itself is stored."""
     BUG = 70
     """`bench` has a bug. Please report the printed lines."""
     INTERRUPTED = 130
     """You pressed Ctrl-C, or the process received SIGTERM. Measured requests are stored."""
+    CLOSED_PIPE = 141
+    """The program that reads the output ended first, such as `head`."""
 
 
 class BenchError(Exception):

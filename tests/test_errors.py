@@ -47,4 +47,5 @@ def test_exit_codes_are_those_that_are_documented() -> None:
         "PUBLISH": 6,
         "BUG": 70,
         "INTERRUPTED": 130,
+        "CLOSED_PIPE": 141,
     }

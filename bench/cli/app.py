@@ -2,12 +2,13 @@
 
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from types import FrameType
 
-from bench.cli.console import fail, say
+from bench.cli.console import OutputError, end_output, fail, open_streams, say
 from bench.cli.tree import overview
-from bench.errors import BenchError, Exit
+from bench.errors import BenchError, ConfigError, Exit, MeasurementError, StoreError
 
 _HELP = (["-h"], ["--help"])
 
@@ -19,23 +20,66 @@ def main(command: Callable[[], object] | None = None) -> None:
         command: The function to run instead of the command line, for tests.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # Python's warnings are for the developers of a package
     try:
-        (command or _run)()
-    except BenchError as error:
-        fail(error)
-    except Exception:  # noqa: BLE001 - every other exception is a bug in bench
+        open_streams()
+        _write_all(command or _run)
+    except OutputError as error:
+        end_output(error)
+    except Exception as error:  # noqa: BLE001 - an exception without an explanation is a bug in bench
+        explained = _explain(error)
+        if explained is not None:
+            fail(explained)
         sys.excepthook(*sys.exc_info())
         say("error: this is a bug in bench; please report the lines above")
         sys.exit(Exit.BUG)
+
+
+def _write_all(command: Callable[[], object]) -> None:
+    """Run a command, and write its output to the end, so that the exit code is right."""
+    try:
+        command()
+    finally:
+        sys.stdout.flush()
+
+
+def _explain(error: Exception) -> BenchError | None:
+    """Return the error that a person can act on; None for a bug."""
+    match error:
+        case BenchError():
+            return error
+        case MemoryError():
+            return MeasurementError("the memory is full", "close other programs, or raise the memory limit")
+        case OSError(strerror=None):
+            return StoreError(f"the system reports an error: {error}")
+        case OSError(filename=None):
+            return StoreError(f"the system reports an error: {error.strerror}")
+        case OSError():
+            return StoreError(f"cannot use {_name(error.filename)}: {error.strerror}")
+        case _:
+            return None
+
+
+def _name(file: object) -> str:
+    return file.decode(errors="replace") if isinstance(file, bytes) else str(file)
 
 
 def _run() -> None:
     if sys.argv[1:] in _HELP:
         print(overview(), end="")
         sys.exit(Exit.PASS)
+    _check_arguments()
     from bench.cli.commands import app  # noqa: PLC0415 - the help needs no Typer
 
     app()
+
+
+def _check_arguments() -> None:
+    """Refuse arguments that no result file can hold."""
+    for argument in sys.argv[1:]:
+        if argument.encode(errors="replace").decode() != argument:
+            raise ConfigError(f"the argument {argument!a} is not text in UTF-8", "rename the file")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's signature

@@ -9,6 +9,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from bench.cli.tree import SECTIONS, SUMMARY, Command, Entry, Group, overview
+from bench.errors import MeasurementError
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 
@@ -48,6 +49,13 @@ class Root(TyperGroup):
         super().__init__(**attributes)
         entries = [entry for section in SECTIONS for entry in section.entries]
         self.commands = _by_name(entries)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command. After these errors Typer would exit with 1, the code of a regression."""
+        try:
+            return super().invoke(ctx)
+        except (EOFError, BrokenPipeError) as error:
+            raise MeasurementError(f"a file or a connection ended early: {error}") from error
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
         """Write the commands under their headings."""

@@ -286,7 +286,7 @@ SUMMARY = "Benchmark a chat stack, compare it with its baseline, and report regr
 EXIT_CODES = """\
 Exit codes: 0 pass, 1 regression or crossed threshold, 2 usage error,
 3 inconclusive (with --strict), 4 stack failed, 5 measurement failed,
-6 publishing failed, 70 bug in bench, 130 interrupted."""
+6 publishing failed, 70 bug in bench, 130 interrupted, 141 closed pipe."""
 OPTIONS = (
     ("--version", "Print the version."),
     ("--install-completion", "Install completion for this shell."),

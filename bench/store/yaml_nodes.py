@@ -168,11 +168,11 @@ class _Check:
         Raises:
             YamlError: An alias repeats itself or too many values, so that the text has no usable content.
         """
-        known = self._sizes.get(id(node))
-        if known is not None:
-            if known == 0:
+        size_before = self._sizes.get(id(node))
+        if size_before is not None:
+            if size_before == 0:
                 raise YamlError(_line(node), "this value has an alias to itself; remove the alias")
-            return known
+            return size_before
         self._sizes[id(node)] = 0
         visited = len(self._sizes)
         size = 1

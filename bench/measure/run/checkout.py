@@ -41,7 +41,12 @@ def _git(*arguments: str, ref: str) -> str:
         raise ConfigError(f"'{ref}' is not a commit", "name a branch, a tag or a commit")
     try:
         completed = subprocess.run(
-            ["git", *arguments], capture_output=True, text=True, timeout=_TIMEOUT_S, check=True
+            ["git", *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_TIMEOUT_S,
+            check=True,
         )
     except FileNotFoundError as error:
         raise ConfigError("git is not installed", "install git to measure other commits") from error

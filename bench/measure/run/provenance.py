@@ -120,7 +120,12 @@ def _digest(content: object) -> str:
 def _git(*arguments: str) -> str | None:
     try:
         completed = subprocess.run(
-            ["git", *arguments], capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, check=True
+            ["git", *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_GIT_TIMEOUT_S,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -56,7 +56,8 @@ class CommandDocumentStore:
                 input=json.dumps(content),
                 env=dict(self._environment),
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 timeout=_COMMAND_TIMEOUT_S,
                 check=False,
                 start_new_session=True,  # Ctrl-C must not interrupt the removal of users
