@@ -1,28 +1,114 @@
 """The messages that a scenario sends, and the answers that it expects."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from bench.core.config.target import Name
+from bench.core.config.target import Name, Path
 from bench.core.values.record import FieldError, Record
 
 Text = Annotated[str, StringConstraints(max_length=1_000_000)]
+_NEED_AN_ANSWER = ("contains", "matches", "tool_call", "refusal", "finish_reason", "json_path")
+_COMPARISONS = ("equals", "matches", "less")
 
 
 class Expectation(Record):
-    """The correct answer to a message."""
+    """The correct answer to a message. Without `tool_call`, `refusal` or `finish_reason` it needs text."""
 
     status: Annotated[int, Field(ge=100, le=599)] = 200
     """HTTP status of the correct answer: 400 if the server must refuse the message."""
     contains: str | None = None
     """Text that the answer must contain."""
+    matches: str | None = None
+    """Regular expression of Python that matches a part of the answer's text; with `json`, of the value there."""
+    tool_call: bool | str | None = None
+    """Tool that the answer must call: its name, or `true` for any. The answer needs no text."""
+    refusal: bool = False
+    """Whether the model must refuse the message. `contains` and `matches` then apply to the refusal."""
+    finish_reason: Annotated[str, StringConstraints(min_length=1)] | None = None
+    """Reason that the answer must report for its end, for example `length`. The answer needs no text if it
+    has output of another kind, such as reasoning."""
+    json_path: Annotated[Path | None, Field(alias="json")] = None
+    """Dotted path of a value in the answer. It needs one of `equals`, `matches` and `less`. In a stream, the
+    last document with this path counts."""
+    equals: bool | int | float | str | None = None
+    """Value that the answer must have at `json`. The answer needs no text."""
+    less: float | None = None
+    """Number that the value at `json` must be below."""
+    max_ms: Annotated[float, Field(gt=0)] | None = None
+    """Longest response time of the correct answer, in milliseconds."""
+
+    @property
+    def accepts_status(self) -> bool:
+        """Whether the correct answer has a status of success, so that its content is read."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - success, by RFC 9110
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Paths whose values in the answer are checked."""
+        return () if self.json_path is None else (self.json_path,)
+
+    @field_validator("tool_call", mode="before")
+    @classmethod
+    def _require_true_or_name(cls, value: Any) -> Any:
+        if value is None or value is True or (isinstance(value, str) and value):
+            return value
+        raise ValueError("write true, or the name of the tool")
+
+    @field_validator("equals", mode="before")
+    @classmethod
+    def _require_single_value(cls, value: Any) -> Any:
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        raise ValueError("write text, a number, true or false")
+
+    @field_validator("matches")
+    @classmethod
+    def _require_regular_expression(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                re.compile(value)
+            except re.error as error:
+                raise ValueError(f"is not a regular expression: {error}") from error
+        return value
 
     @model_validator(mode="after")
-    def _require_success_for_contains(self) -> "Expectation":
-        if self.contains is not None and not 200 <= self.status < 300:  # noqa: PLR2004 - success, by RFC 9110
-            raise FieldError(("contains",), "needs a status from 200 to 299; other answers have no text")
+    def _require_success_for_content(self) -> "Expectation":
+        for field in _NEED_AN_ANSWER:
+            if self._has(field) and not self.accepts_status:
+                raise FieldError(
+                    (_name(field),), "needs a status from 200 to 299; the content of other answers is not read"
+                )
         return self
+
+    @model_validator(mode="after")
+    def _require_one_comparison(self) -> "Expectation":
+        comparisons = [field for field in _COMPARISONS if self._has(field)]
+        if self.json_path is None:
+            for field in comparisons:
+                if field != "matches":
+                    raise FieldError((field,), "needs json, the path of the value")
+        elif not comparisons:
+            raise FieldError(("json",), "needs equals, matches or less")
+        elif len(comparisons) > 1:
+            raise FieldError((comparisons[1],), f"cannot be combined with {comparisons[0]}; remove one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _require_call_or_refusal(self) -> "Expectation":
+        if self.refusal and self.tool_call is not None:
+            raise FieldError(("tool_call",), "cannot be combined with refusal; remove one of them")
+        return self
+
+    def _has(self, field: str) -> bool:
+        value = getattr(self, field)
+        return value is True if field == "refusal" else value is not None
+
+
+def _name(field: str) -> str:
+    """Return the name of a field of an expectation in files."""
+    return Expectation.model_fields[field].alias or field
 
 
 class Prompt(Record):

@@ -31,7 +31,7 @@ class RequestSample(NamedTuple):
     scheduled_s: Annotated[float, Moment()]
     """Planned time of sending. Latencies count from here."""
     finished_s: Annotated[float, Moment()]
-    """End of the request, with any outcome."""
+    """End of the answer, or of the request if it failed. If the answer has an end mark, it ends there."""
     outcome: Annotated[Outcome, Stored("B")]
     """How the request ended."""
     arm: Annotated[int, Stored("B")] = 0
@@ -43,11 +43,21 @@ class RequestSample(NamedTuple):
     first_byte_s: Annotated[float | None, Moment()] = None
     """When the first byte of the response's body was read; null if none came."""
     first_token_s: Annotated[float | None, Moment(token=0)] = None
-    """When the first piece of text of a streamed response was read; null if none came."""
+    """When the first piece of output of any kind was read from a streamed response; null if none came."""
     last_token_s: Annotated[float | None, Moment(token=-1)] = None
-    """When the last piece of text of a streamed response was read; null if none came."""
+    """When the last piece of output of any kind was read from a streamed response; null if none came."""
+    first_answer_s: Annotated[float | None, Moment()] = None
+    """When the first text of the answer itself was read from a streamed response; null if none came."""
+    first_reasoning_s: Annotated[float | None, Moment()] = None
+    """When the first piece of reasoning was read from a streamed response; null if none came."""
+    last_reasoning_s: Annotated[float | None, Moment()] = None
+    """When the last piece of reasoning was read from a streamed response; null if none came."""
+    closed_s: Annotated[float | None, Moment()] = None
+    """When the exchange ended after the answer's end mark; null for an answer without one."""
     tokens: Annotated[int | None, Stored("i")] = None
-    """Output tokens that the response reports, otherwise its pieces of text; null if it has neither."""
+    """Output tokens of all kinds that the response reports, otherwise its pieces; null if it has neither."""
+    reasoning_tokens: Annotated[int | None, Stored("i")] = None
+    """Tokens of reasoning that the response reports, as a part of `tokens`; null without a report."""
     intercepted: Annotated[bool | None, Stored("b")] = None
     """Whether the agent answered without its model; null if the target does not declare how to see it."""
     status: Annotated[int | None, Stored("h")] = None
@@ -106,9 +116,15 @@ def _time_between(start: str, end: str) -> Callable[[RequestColumns], Floats]:
 
 
 def _time_per_output_token(requests: RequestColumns) -> Floats:
-    gaps = requests.column("tokens") - 1
+    """Return the time between the tokens that have times: reasoning counts only if it was streamed."""
+    hidden = np.where(
+        np.isnan(requests.column("first_reasoning_s")), np.maximum(requests.column("reasoning_tokens"), 0), 0
+    )
+    gaps = requests.column("tokens") - hidden - 1
     streamed_ms = ms(requests.column("last_token_s") - requests.column("first_token_s"))
-    per_token_ms = np.where(gaps > 0, streamed_ms / np.maximum(gaps, 1), np.nan)
+    # Tokens that came in one read have no times of their own.
+    has_times = (gaps > 0) & (streamed_ms > 0)
+    per_token_ms = np.where(has_times, streamed_ms / np.maximum(gaps, 1), np.nan)
     return only_ok(requests, per_token_ms)
 
 
@@ -150,17 +166,37 @@ REQUEST_METRICS = (
         key="ttft_ms",
         label="time to first token",
         unit="ms",
-        description="Time from the planned start to the first text of a streamed response (TTFT).",
+        description="Time from the planned start to the first output of a streamed response, reasoning included "
+        "(TTFT).",
         formula="first_token_s - scheduled_s",
         values=_time_between("scheduled_s", "first_token_s"),
         part=Part.DECIDES,
         smallest_change=10.0,
     ),
     Metric(
+        key="ttfat_ms",
+        label="time to first answer token",
+        unit="ms",
+        description="Time from the planned start to the first text of the answer itself, after any reasoning.",
+        formula="first_answer_s - scheduled_s",
+        values=_time_between("scheduled_s", "first_answer_s"),
+        smallest_change=10.0,
+    ),
+    Metric(
+        key="reasoning_ms",
+        label="reasoning time",
+        unit="ms",
+        description="Time from the first to the last piece of reasoning of a streamed response.",
+        formula="last_reasoning_s - first_reasoning_s",
+        values=_time_between("first_reasoning_s", "last_reasoning_s"),
+        smallest_change=10.0,
+    ),
+    Metric(
         key="tpot_ms",
         label="time per output token",
         unit="ms",
-        description="Mean time between the tokens of a streamed response (TPOT).",
+        description="Mean time between the tokens of a streamed response (TPOT). Tokens of reasoning that was "
+        "not streamed do not count.",
         formula="(last_token_s - first_token_s) / (tokens - 1)",
         values=_time_per_output_token,
         smallest_change=1.0,
@@ -172,6 +208,15 @@ REQUEST_METRICS = (
         description="Time from the last byte of the request to the end of its response.",
         formula="finished_s - sent_s",
         values=_time_between("sent_s", "finished_s"),
+        smallest_change=10.0,
+    ),
+    Metric(
+        key="after_end_ms",
+        label="time after the end",
+        unit="ms",
+        description="Time from the end mark of an answer to the end of its body or connection, at most 2 s.",
+        formula="closed_s - finished_s",
+        values=_time_between("finished_s", "closed_s"),
         smallest_change=10.0,
     ),
     Metric(
@@ -203,6 +248,15 @@ REQUEST_METRICS = (
         values=lambda requests: only_ok(requests, _optional(requests, "tokens")),
         kind=MetricKind.COUNTER,
         better=Better.HIGHER,
+    ),
+    Metric(
+        key="reasoning_tokens",
+        label="reasoning tokens",
+        unit="1",
+        description="Tokens of reasoning that the responses report, as a part of their output tokens.",
+        formula="reasoning_tokens",
+        values=lambda requests: only_ok(requests, _optional(requests, "reasoning_tokens")),
+        kind=MetricKind.COUNTER,
     ),
     Metric(
         key="requests",
