@@ -106,7 +106,7 @@ def _type(schema: Schema, definitions: Schema) -> str:
     if kind := _duration(schema):
         return kind
     choices = schema.get("anyOf") or schema.get("oneOf") or []
-    if len(choices) > _MOST_CHOICES:
+    if len(choices) > _MOST_CHOICES and any("$ref" in choice for choice in choices):
         return "one of the objects below"
     if choices:
         texts = [_type(choice, definitions) for choice in choices if choice.get("type") != "null"]

@@ -21,7 +21,7 @@ class Expectation(Record):
     contains: str | None = None
     """Text that the answer must contain."""
     matches: str | None = None
-    """Regular expression of Python that matches a part of the answer's text; with `json`, of the value there."""
+    """Regular expression of Python that matches a part of the answer's text, or of the value at `json`."""
     tool_call: bool | str | None = None
     """Tool that the answer must call: its name, or `true` for any. The answer needs no text."""
     refusal: bool = False
@@ -78,7 +78,8 @@ class Expectation(Record):
         for field in _NEED_AN_ANSWER:
             if self._has(field) and not self.accepts_status:
                 raise FieldError(
-                    (_name(field),), "needs a status from 200 to 299; the content of other answers is not read"
+                    (_name(field),),
+                    "needs a status from 200 to 299; the content of other answers is not read",
                 )
         return self
 
@@ -92,7 +93,9 @@ class Expectation(Record):
         elif not comparisons:
             raise FieldError(("json",), "needs equals, matches or less")
         elif len(comparisons) > 1:
-            raise FieldError((comparisons[1],), f"cannot be combined with {comparisons[0]}; remove one of them")
+            raise FieldError(
+                (comparisons[1],), f"cannot be combined with {comparisons[0]}; remove one of them"
+            )
         return self
 
     @model_validator(mode="after")

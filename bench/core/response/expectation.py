@@ -1,4 +1,7 @@
-"""Check an answer against the expectation of its message. Each failure states what was expected and what came."""
+"""Check an answer against the expectation of its message.
+
+Each failure states the expected and the actual value.
+"""
 
 import json
 import re
@@ -80,7 +83,9 @@ def _check_output(content: AnswerContent, expected: Expectation) -> str | None:
     """Check that the answer has text, unless the expectation accepts another kind of output."""
     if _is_text(content.text):
         return None
-    states_value = expected.equals is not None or (expected.json_path is not None and expected.matches is not None)
+    states_value = expected.equals is not None or (
+        expected.json_path is not None and expected.matches is not None
+    )
     if expected.tool_call is not None or expected.refusal or states_value:
         return None
     if expected.finish_reason is not None and _has_output(content):

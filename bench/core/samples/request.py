@@ -166,8 +166,8 @@ REQUEST_METRICS = (
         key="ttft_ms",
         label="time to first token",
         unit="ms",
-        description="Time from the planned start to the first output of a streamed response, reasoning included "
-        "(TTFT).",
+        description="Time from the planned start to the first output of a streamed response, text or "
+        "reasoning (TTFT).",
         formula="first_token_s - scheduled_s",
         values=_time_between("scheduled_s", "first_token_s"),
         part=Part.DECIDES,
@@ -177,7 +177,7 @@ REQUEST_METRICS = (
         key="ttfat_ms",
         label="time to first answer token",
         unit="ms",
-        description="Time from the planned start to the first text of the answer itself, after any reasoning.",
+        description="Time from the planned start to the first text of the answer, after any reasoning.",
         formula="first_answer_s - scheduled_s",
         values=_time_between("scheduled_s", "first_answer_s"),
         smallest_change=10.0,
@@ -195,8 +195,8 @@ REQUEST_METRICS = (
         key="tpot_ms",
         label="time per output token",
         unit="ms",
-        description="Mean time between the tokens of a streamed response (TPOT). Tokens of reasoning that was "
-        "not streamed do not count.",
+        description="Mean time between the tokens of a streamed response (TPOT), without those of reasoning "
+        "that was not streamed.",
         formula="(last_token_s - first_token_s) / (tokens - 1)",
         values=_time_per_output_token,
         smallest_change=1.0,

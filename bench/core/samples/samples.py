@@ -1,4 +1,4 @@
-"""The requests of a run in columns: a million requests take about 110 MB, and metrics are array arithmetic.
+"""The requests of a run in columns: a million requests take about 150 MB, and metrics are array arithmetic.
 
 The columns are derived from the fields of `RequestSample`. A request is one row while it is added or read.
 """

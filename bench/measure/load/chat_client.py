@@ -8,9 +8,13 @@ from typing import Protocol
 from bench.core.config.prompts import Expectation
 from bench.core.load.plan import Arrival
 from bench.core.response.answer import AnswerContent, AnswerReader
+from bench.core.response.failure import Failure, Response, find_failure, is_success
+from bench.core.response.remarks import Remarks
+from bench.core.response.server_words import find_words
 from bench.core.response.tier_times import parse_server_timing
 from bench.core.samples.request import RequestSample, token_moments
 from bench.core.samples.sample import Outcome
+from bench.core.values.units import ms
 from bench.measure.http.answer_stream import OnBody
 from bench.measure.http.connection import Connection
 from bench.measure.http.wire import Reply, WireError, WireFault, request_bytes
@@ -18,12 +22,16 @@ from bench.measure.load.endpoint import AnsweredMessage, Endpoint
 
 _DETAIL_LENGTH = 200
 _OPEN_TIMEOUT_S = 5.0
-_STATUS_OUTCOMES = {401: Outcome.UNAUTHORIZED, 429: Outcome.RATE_LIMITED}
+_MOST_REFUSED_BYTES = 16 * 1024
+# While an exchange is in progress, the VU looks this often whether its answer is complete, and then waits as
+# long for the end of the body: two seconds after the end mark at most.
+_LOOK_S = 1.0
 _NO_CONNECTION = {WireFault.CONNECT_FAILED, WireFault.TLS_FAILED, WireFault.NAME_FAILED}
 _NO_BODY = b"content-length: 0\r\n\r\n"
 
-Failure = tuple[Outcome, str]
-"""Why a request is not OK: the outcome, and an explanation for people."""
+_HELD = "had a connection that the server kept open after the end mark"
+_BROKEN = "had a connection that broke after the end mark"
+_COUNTED = "reported no output tokens, so pieces of text are counted as tokens"
 
 
 class Exchanger(Protocol):
@@ -51,13 +59,22 @@ class ChatClient:
         endpoint: The target, and the requests for it.
         token: The bearer token of the test user; `None` if the target needs none.
         connection: Replaces the load generator's own connection.
+        remarks: Counts observations about answers; all VUs of a process may share it.
     """
 
-    def __init__(self, endpoint: Endpoint, token: str | None, connection: Exchanger | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        token: str | None,
+        connection: Exchanger | None = None,
+        remarks: Remarks | None = None,
+    ) -> None:
         self._endpoint = endpoint
         self._connection = connection or Connection(endpoint.address)
         self._history: list[AnsweredMessage] = []
+        self._remarks = Remarks() if remarks is None else remarks
         self._reader = AnswerReader(endpoint.form)
+        self._refused = bytearray()
         self.renew(token)
 
     def renew(self, token: str | None) -> None:
@@ -104,10 +121,13 @@ class ChatClient:
                 self._history.clear()
             message = endpoint.message(prompt.id, arrival.step)
             tail = endpoint.tail_after(self._history, message)
-        content, failure = await self._exchange(tail, prompt.expect, arrival)
-        if message is not None and failure is None and content.text is not None:
+        broken = await self._exchange(tail, prompt.expect, arrival)
+        sample, content = self._read(arrival, scheduled_s, origin_s, broken)
+        is_ok = sample.outcome is Outcome.OK
+        if is_ok:
+            self._remark(content, broken)
+        if message is not None and is_ok and content.text is not None:
             self._history.append(AnsweredMessage(message, content.text))
-        sample = self._sample(arrival, scheduled_s, origin_s, content, failure)
         return sample, content.token_times_s
 
     def interrupted(
@@ -115,91 +135,141 @@ class ChatClient:
     ) -> RequestSample:
         """Return the sample of a request whose `send` was cancelled, with its times until now.
 
+        If its answer is complete, and only the end of the body was awaited, it is the sample of this answer.
+
         Args:
             arrival: The request.
             scheduled_s: Its planned time, in seconds since the start of the run.
             origin_s: The start of the run on the clock of `time.monotonic`.
             failure: The outcome, and an explanation for people.
         """
-        reply = self._connection.reply
-        reply.finished_s = time.monotonic()
-        content = self._reader.end()
-        return self._sample(arrival, scheduled_s, origin_s, content, failure)
+        sample, _ = self._read(arrival, scheduled_s, origin_s, failure)
+        return sample
 
     async def close(self) -> None:
         """Close the connection."""
         self._connection.close()
         await self._connection.wait_closed()
 
-    async def _exchange(
-        self, tail: bytes, expected: Expectation, arrival: Arrival
-    ) -> tuple[AnswerContent, Failure | None]:
-        """Send a request. Return the response's content, and why it is not OK; its times are in the reply."""
+    async def _exchange(self, tail: bytes, expected: Expectation, arrival: Arrival) -> Failure | None:
+        """Send a request and read its response. Return why the exchange ended before the response did."""
         connection = self._connection
-        reader = self._reader = AnswerReader(self._endpoint.form)
-        refusal = bytearray()
+        reader = self._reader = AnswerReader(self._endpoint.form, expected.paths)
+        refused = self._refused = bytearray()
 
         def on_body(part: bytes, at_s: float) -> None:
-            if connection.reply.status < 300:  # noqa: PLR2004 - success, by RFC 9110
+            if is_success(connection.reply.status):
                 reader.feed(part, at_s)
-            elif len(refusal) < _DETAIL_LENGTH:
-                refusal.extend(part)
+            elif len(refused) < _MOST_REFUSED_BYTES:
+                refused.extend(part)
 
-        failure: Failure | None = None
         timeout_s = min(self._endpoint.timeout_s, arrival.cancel_after_s or self._endpoint.timeout_s)
         try:
-            async with asyncio.timeout(timeout_s):
-                await connection.exchange(self._head + tail, on_body)
+            async with asyncio.timeout(timeout_s) as limit:
+                look = _Look(reader, limit)
+                try:
+                    await connection.exchange(self._head + tail, on_body)
+                finally:
+                    look.stop()
         except TimeoutError:
-            failure = _timeout_failure(timeout_s, arrival)
+            return _timeout_failure(timeout_s, arrival)
         except WireError as error:
             outcome = Outcome.CONNECT_FAILED if error.kind in _NO_CONNECTION else Outcome.BAD_STREAM
-            failure = outcome, f"{error.kind.value}: {error}"
-        reply = connection.reply
-        if not reply.finished_s:  # a request that failed ends now
-            reply.finished_s = time.monotonic()
-        content = reader.end()
-        if failure is None:
-            failure = _check(reply, bytes(refusal), content, expected)
-        return content, failure
+            return outcome, f"{error.kind.value}: {error}"
+        return None
 
-    def _sample(
-        self,
-        arrival: Arrival,
-        scheduled_s: float,
-        origin_s: float,
-        content: AnswerContent,
-        failure: Failure | None,
-    ) -> RequestSample:
-        """Return the sample of the newest exchange."""
+    def _read(
+        self, arrival: Arrival, scheduled_s: float, origin_s: float, broken: Failure | None
+    ) -> tuple[RequestSample, AnswerContent]:
+        """Return the sample of the newest exchange, and the content of its answer.
+
+        Args:
+            arrival: The request.
+            scheduled_s: Its planned time, in seconds since the start of the run.
+            origin_s: The start of the run on the clock of `time.monotonic`.
+            broken: Why the exchange ended before the response did; `None` if it is complete.
+        """
         reply = self._connection.reply
+        if broken is not None:  # the exchange ends now
+            reply.finished_s = time.monotonic()
+        content_type = reply.header("content-type")
+        content = self._reader.end(content_type, reply.status)
+        finished_s = (reply.finished_s if content.ended_s is None else content.ended_s) - origin_s
+        words = find_words(bytes(self._refused), content_type) if self._refused else ""
+        response = Response(reply.status, words, content, ms(finished_s - scheduled_s), broken)
+        failure = find_failure(response, self._endpoint.prompts[arrival.prompt].expect)
         outcome, detail = failure or (Outcome.OK, None)
-        return RequestSample(
+        sample = RequestSample(
             phase=arrival.phase,
             vu=arrival.vu,
             iteration=arrival.iteration,
             prompt=arrival.label,
             scheduled_s=scheduled_s,
-            finished_s=reply.finished_s - origin_s,
+            finished_s=finished_s,
             outcome=outcome,
             arm=arrival.arm,
             connect_s=reply.connect_s,
-            sent_s=None if reply.sent_s is None else reply.sent_s - origin_s,
-            first_byte_s=None if reply.first_byte_s is None else reply.first_byte_s - origin_s,
-            tokens=_token_count(content),
+            sent_s=_since(origin_s, reply.sent_s),
+            first_byte_s=_since(origin_s, reply.first_byte_s),
+            first_answer_s=_since(origin_s, content.first_answer_s),
+            first_reasoning_s=_since(origin_s, content.first_reasoning_s),
+            last_reasoning_s=_since(origin_s, content.last_reasoning_s),
+            closed_s=None if content.ended_s is None else reply.finished_s - origin_s,
+            tokens=content.tokens or len(content.token_times_s) or None,
+            reasoning_tokens=content.reasoning_tokens,
             intercepted=self._is_intercepted(content.text),
             status=reply.status or None,
             detail=None if detail is None else detail[:_DETAIL_LENGTH] or outcome.value,
             tier_times=parse_server_timing(_server_timing(reply)) | content.tier_times,
             **token_moments(content.token_times_s, origin_s),
         )
+        return sample, content
+
+    def _remark(self, content: AnswerContent, broken: Failure | None) -> None:
+        """Count the observations about an answer that is OK."""
+        remarks = self._remarks
+        for remark in content.remarks:
+            remarks.add(remark)
+        if broken is not None:
+            remarks.add(_BROKEN if broken[0] is Outcome.BAD_STREAM else _HELD)
+        encoding = getattr(self._connection.reply, "decoded", None)
+        if encoding is not None:
+            remarks.add(f"came compressed with {encoding}, which was not requested")
+        if content.token_times_s:
+            remarks.add_stream(content.token_times_s)
+            if content.tokens is None:
+                remarks.add(_COUNTED)
 
     def _is_intercepted(self, text: str | None) -> bool | None:
-        """Return whether the agent answered without its model, if that is known."""
+        """Return whether the agent answered without its model; `None` if the target does not declare it."""
         beginning = self._endpoint.target.answer.intercepted
-        if beginning is None or text is None:
+        if beginning is None:
             return None
-        return text.startswith(beginning)
+        return text is not None and text.startswith(beginning)
+
+
+class _Look:
+    """Looks now and then whether an answer is complete, and then limits the wait for the end of its body."""
+
+    def __init__(self, reader: AnswerReader, limit: asyncio.Timeout) -> None:
+        self._reader = reader
+        self._limit = limit
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(_LOOK_S, self._look)
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        soon_s = self._loop.time() + _LOOK_S
+        if not self._reader.is_complete():
+            self._timer = self._loop.call_at(soon_s, self._look)
+        elif soon_s < (self._limit.when() or soon_s):
+            self._limit.reschedule(soon_s)
+
+
+def _since(origin_s: float, at_s: float | None) -> float | None:
+    return None if at_s is None else at_s - origin_s
 
 
 def _timeout_failure(timeout_s: float, arrival: Arrival) -> Failure:
@@ -208,36 +278,7 @@ def _timeout_failure(timeout_s: float, arrival: Arrival) -> Failure:
     return Outcome.TIMEOUT, f"no complete response within {timeout_s:g} s"
 
 
-def _token_count(content: AnswerContent) -> int | None:
-    """Return the reported number of tokens. Without it, a stream has one token per piece of text."""
-    if content.tokens is not None:
-        return content.tokens
-    return len(content.token_times_s) or None
-
-
 def _server_timing(reply: Reply) -> str:
     """Return all `Server-Timing` headers as one, joined as RFC 9110 (section 5.3) defines."""
     values = [value.decode("latin-1") for name, value in reply.headers if name == b"server-timing"]
     return ", ".join(values)
-
-
-def _check(reply: Reply, refusal: bytes, content: AnswerContent, expected: Expectation) -> Failure | None:
-    """Return why a complete response is not the expected one, if it is not."""
-    status = reply.status
-    if not 200 <= status < 300:  # noqa: PLR2004 - success, by RFC 9110
-        if status == expected.status:
-            return None
-        return _STATUS_OUTCOMES.get(status, Outcome.HTTP_ERROR), refusal.decode(errors="replace")
-    if not 200 <= expected.status < 300:  # noqa: PLR2004 - success, by RFC 9110
-        return Outcome.WRONG_CONTENT, f"the status is {status}, expected {expected.status}"
-    return _check_content(content, expected)
-
-
-def _check_content(content: AnswerContent, expected: Expectation) -> Failure | None:
-    if content.problem is not None:
-        return Outcome.BAD_STREAM, content.problem
-    if content.text is None or not content.text.strip():
-        return Outcome.WRONG_CONTENT, "the response has no text"
-    if expected.contains is not None and expected.contains not in content.text:
-        return Outcome.WRONG_CONTENT, f"the response does not contain '{expected.contains}'"
-    return None

@@ -138,7 +138,7 @@ class Engine:
             await self._pacer.sleep_until(end_s)
 
     async def _run_vu(self, phase: int, span: Span, start_s: float) -> None:
-        """Run the loop of one VU: each request is due one think time after the previous response."""
+        """Run the loop of one VU: each request is due one think time after the previous exchange."""
         vus = self._vus[span.vu]
         free_s = start_s + span.start_s
         end_s = start_s + span.end_s
@@ -203,7 +203,7 @@ class Engine:
         return vu
 
     async def _send(self, vu: VirtualUser, arrival: Arrival, due_s: float) -> float:
-        """Send a request, record it, and return when it ended, on the pacer's clock."""
+        """Send a request, record it, and return when its exchange ended, on the pacer's clock."""
         origin_s = self._origin_s
         try:
             sample, token_times_s = await vu.send(arrival, due_s - origin_s, origin_s)
@@ -215,7 +215,7 @@ class Engine:
         if sample.outcome is Outcome.OK:
             self._note_answer(sample.finished_s - sample.scheduled_s)
         self._on_sample(sample, token_times_s)
-        return sample.finished_s + origin_s
+        return (sample.finished_s if sample.closed_s is None else sample.closed_s) + origin_s
 
     def _interruption(self, arrival: Arrival, waited_s: float) -> tuple[Outcome, str]:
         """Return outcome and detail of a request that is cancelled now."""

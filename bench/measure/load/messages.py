@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from bench.core.config.run_spec import RunSpec
+from bench.core.response.remarks import Remarks
 from bench.core.samples.samples import SampleLog
 from bench.core.values.histogram import Histogram
 
@@ -82,6 +83,8 @@ class Batch:
     """Times between the pieces of text of streamed responses, by phase."""
     in_flight: int = 0
     """Number of requests in progress now."""
+    remarks: Remarks = field(default_factory=Remarks)
+    """Observations about the answers."""
 
 
 @dataclass(frozen=True, slots=True)

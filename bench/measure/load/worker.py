@@ -17,6 +17,7 @@ import numpy as np
 
 from bench.core.load.graceful_stop import graceful_stop
 from bench.core.load.plan import plan
+from bench.core.response.remarks import Remarks
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import SampleLog
@@ -52,6 +53,7 @@ class RunningJob:
         self._writer = writer
         self._clock = clock
         self._log = SampleLog()
+        self._remarks = Remarks()
         self._gaps_s: dict[int, array[float]] = {}
         self._reported_in_flight = 0
         self._starts: asyncio.Queue[float] = asyncio.Queue()
@@ -105,9 +107,9 @@ class RunningJob:
         if self._job.transport is HttpImplementation.HTTPX:
             connection = HttpxConnection(self._job.base_urls[arm])
         if not self._tokens or endpoint.target.auth != "bearer":
-            return ChatClient(endpoint, None, connection)
+            return ChatClient(endpoint, None, connection, self._remarks)
         token_number = number % len(self._tokens)
-        client = ChatClient(endpoint, self._tokens[token_number], connection)
+        client = ChatClient(endpoint, self._tokens[token_number], connection, self._remarks)
         self._clients.setdefault(token_number, []).append(client)
         return client
 
@@ -128,7 +130,7 @@ class RunningJob:
         in_flight = self._engine.in_flight
         if len(self._log) or in_flight != self._reported_in_flight:
             token_gaps = {phase: _histogram(gaps_s) for phase, gaps_s in self._gaps_s.items()}
-            send(self._writer, Batch(self._log, token_gaps, in_flight))
+            send(self._writer, Batch(self._log, token_gaps, in_flight, self._remarks.take()))
             self._log = SampleLog()
             self._gaps_s = {}
             self._reported_in_flight = in_flight

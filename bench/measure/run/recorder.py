@@ -15,6 +15,7 @@ from bench.core.config.stack import Layers, RepeatedRequest
 from bench.core.limits.abort import AbortWatch
 from bench.core.load.plan import plan
 from bench.core.load.progress import PlannedVus, Progress, ProgressWatch
+from bench.core.response.remarks import Remarks
 from bench.core.run.layers import Round
 from bench.core.run.recording import Recording
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stop, StopCause
@@ -99,6 +100,7 @@ class _Session:
         self._subject = subject
         self._on_progress = on_progress
         self._log = SampleLog()
+        self._remarks = Remarks()
         self._token_gaps: dict[int, Histogram] = {}
         self._resources: list[ResourceSample] = []
         self._latest_resources: dict[str, ResourceSample] = {}
@@ -150,7 +152,7 @@ class _Session:
             calibration=calibration,
             reference_workload=reference,
             layers=layers,
-            warnings=tuple(self._warnings),
+            warnings=(*self._warnings, *self._remarks.sentences()),
         )
 
     async def _measure_layers(self, workers: Workers) -> list[Round]:
@@ -232,6 +234,7 @@ class _Session:
         """Add finished requests to the log, the thresholds and the progress."""
         first_new = len(self._log)
         self._log.extend(batch.log)
+        self._remarks.merge(batch.remarks)
         for phase, gaps in batch.token_gaps.items():
             self._token_gaps.setdefault(phase, Histogram()).merge(gaps)
         new = self._log.since(first_new)

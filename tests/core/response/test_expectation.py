@@ -86,7 +86,7 @@ def test_an_answer_without_text_names_the_expectation_that_accepts_it(
 ) -> None:
     """Reasoning, a tool call or a refusal alone fail, and the failure shows the field that accepts them."""
     detail = check({}, **content) or ""
-    (name, value), = accepted.items()
+    ((name, value),) = accepted.items()
     assert what in detail
     assert f"write expect: {{{name}: {str(value).replace('True', 'true')}}}" in detail
     assert check(accepted, **content) is None
