@@ -10,6 +10,7 @@ BenchError            a run that failed (a failed request is data, not an except
 ```
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -57,6 +58,17 @@ class ConfigError(BenchError):
     """An option, a file or an environment variable is wrong."""
 
     exit_code = Exit.USAGE
+
+    @classmethod
+    def of_all(cls, errors: "Sequence[ConfigError]") -> "ConfigError":
+        """Return one error for several, each line once; the hint of each error follows its message."""
+        if len(errors) == 1:
+            return errors[0]
+        lines: dict[str, None] = {}
+        for error in errors:
+            hint = f" ({error.hint})" if error.hint else ""
+            lines |= dict.fromkeys(f"{error.message}{hint}".splitlines())
+        return cls("\n".join(lines))
 
 
 class TargetError(BenchError):

@@ -26,7 +26,12 @@ def check(
         typer.Argument(metavar="[SCENARIO]...", help="Names or files of scenarios (default: all)."),
     ] = None,
 ) -> None:
-    """Check scenario files and the files that they name."""
-    for name in names or scenarios.list_names():
-        checked = scenarios.check_scenario(name)
-        print(f"{name}: ok; {checked.messages} messages, {checked.deck} in a deck")
+    """Check scenario files and the files that they name.
+
+    Without names, checks all scenarios, targets, stacks and suites. Prints all errors of all files.
+    """
+    checked = scenarios.check_scenarios(names or ())
+    for scenario in checked.scenarios:
+        print(f"{scenario.name}: ok; {scenario.messages} messages, {scenario.deck} in a deck")
+    if checked.error is not None:
+        raise checked.error

@@ -1,18 +1,22 @@
 """Scenarios and the files that they name: `scenarios/*.yaml`, `scenarios/targets/`, `scenarios/prompts/`."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from bench.core.config.prompts import Prompts
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario, Suites
+from bench.core.config.stack import Stack, list_services
 from bench.core.config.target import Target
-from bench.core.values.nearest import suggest
+from bench.core.values.nearest import find_typing_error, suggest
 from bench.errors import ConfigError
 from bench.store.folders import find, list_names, shipped
 from bench.store.yaml_file import YamlFile
 
+Value = TypeVar("Value")
 FOLDER = "scenarios"
 SUITES = "suites.yaml"
 
@@ -24,23 +28,52 @@ def load(name: str) -> RunSpec:
         name: Name of a scenario, or path of a file that ends in `.yaml` or `.yml`.
 
     Raises:
-        ConfigError: The scenario does not exist, or one of its files is wrong.
+        ConfigError: The scenario does not exist, or its files are wrong; the message has all their errors.
     """
     file = YamlFile(_find_file(name))
-    scenario = file.parse(Scenario)
-    if scenario.name != file.path.stem:
-        raise file.error(
-            ("name",), f"'{scenario.name}' is not the name of the file", f"write name: {file.path.stem}"
-        )
-    compare_with = None
-    if scenario.compare_with is not None:
-        compare_with = _load_target(file, "compare_with", scenario.compare_with)
-    target = _load_target(file, "target", scenario.target)
-    prompts = YamlFile(_find_prompts(file, scenario.prompts)).parse(Prompts)
+    errors: list[ConfigError] = []
+    scenario = _attempt(errors, lambda: _parse_scenario(file))
+    target = _attempt(errors, lambda: _load_target(file, "target"))
+    compare_with = _attempt(errors, lambda: _load_target(file, "compare_with"))
+    prompts = _attempt(errors, lambda: _load_prompts(file))
+    if errors or scenario is None or target is None or prompts is None:
+        raise ConfigError.of_all(errors)
     try:
         return RunSpec(scenario=scenario, target=target, prompts=prompts.messages, compare_with=compare_with)
     except ValidationError as error:
         raise file.invalid(error, RunSpec) from error
+
+
+def check(name: str, declared: Sequence[Stack]) -> RunSpec:
+    """Read a scenario, and check that a stack has its services and its fixtures.
+
+    Args:
+        name: Name of a scenario, or path of a file that ends in `.yaml` or `.yml`.
+        declared: All stacks.
+
+    Raises:
+        ConfigError: As for `load`, or no stack has a fixture or a service.
+    """
+    spec = load(name)
+    file = YamlFile(_find_file(name))
+    errors: list[ConfigError] = []
+    fixtures = {fixture for stack in declared for fixture in stack.fixtures}
+    for index, fixture in enumerate(spec.scenario.fixtures):
+        if fixture not in fixtures:
+            message = f"no stack has the fixture '{fixture}'"
+            errors.append(file.error(("fixtures", index), message, suggest(fixture, fixtures)))
+    services = {service for stack in declared for service in list_services(stack)}
+    for target in spec.targets:
+        nearest = find_typing_error(target.service, services)
+        if nearest is not None:
+            path = find(FOLDER, f"targets/{target.name}.yaml", near=file.path.parent)
+            message = f"no stack has the service '{target.service}'"
+            errors.append(
+                YamlFile(path or file.path).error(("service",), message, f"did you mean '{nearest}'?")
+            )
+    if errors:
+        raise ConfigError.of_all(errors)
+    return spec
 
 
 def load_target(name: str) -> Target:
@@ -55,6 +88,11 @@ def load_target(name: str) -> Target:
             f"target '{name}' does not exist", suggest(name, list_names(FOLDER, "targets/*.yaml"))
         )
     return YamlFile(path).parse(Target)
+
+
+def list_targets() -> tuple[str, ...]:
+    """Return the names of all targets."""
+    return list_names(FOLDER, "targets/*.yaml")
 
 
 def paths() -> dict[str, Path]:
@@ -108,7 +146,29 @@ def _find_file(name: str) -> Path:
     raise ConfigError(f"scenario '{name}' does not exist", suggest(name, existing))
 
 
-def _load_target(scenario: YamlFile, field: str, name: str) -> Target:
+def _attempt(errors: list[ConfigError], read: Callable[[], Value]) -> Value | None:
+    """Return a value; None if it cannot be read, and its error joins the errors."""
+    try:
+        return read()
+    except ConfigError as error:
+        errors.append(error)
+        return None
+
+
+def _parse_scenario(file: YamlFile) -> Scenario:
+    scenario = file.parse(Scenario)
+    if scenario.name != file.path.stem:
+        raise file.error(
+            ("name",), f"'{scenario.name}' is not the name of the file", f"write name: {file.path.stem}"
+        )
+    return scenario
+
+
+def _load_target(scenario: YamlFile, field: str) -> Target | None:
+    """Return the target that a field of a scenario names; None without a name."""
+    name = scenario.text_at(field)
+    if name is None:
+        return None
     folder = scenario.path.parent
     path = find(FOLDER, f"targets/{name}.yaml", near=folder)
     if path is None:
@@ -117,10 +177,14 @@ def _load_target(scenario: YamlFile, field: str, name: str) -> Target:
     return YamlFile(path).parse(Target)
 
 
-def _find_prompts(scenario: YamlFile, relative: str) -> Path:
+def _load_prompts(scenario: YamlFile) -> Prompts | None:
+    """Return the messages of a scenario; None if it names no file."""
+    relative = scenario.text_at("prompts")
+    if relative is None:
+        return None
     folder = scenario.path.parent
     path = find(FOLDER, relative, near=folder)
     if path is None:
         names = [f"prompts/{name}.yaml" for name in list_names(FOLDER, "prompts/*.yaml", near=folder)]
         raise scenario.error(("prompts",), f"there is no file {relative}", suggest(relative, names))
-    return path
+    return YamlFile(path).parse(Prompts)

@@ -21,3 +21,8 @@ def load(name: str) -> Stack:
             f"stack '{name}' does not exist", suggest(name, list_names(FOLDER, "stacks/*.yaml"))
         )
     return YamlFile(path).parse(Stack)
+
+
+def list_all() -> tuple[str, ...]:
+    """Return the names of all stacks."""
+    return list_names(FOLDER, "stacks/*.yaml")

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from bench.errors import ConfigError
+from bench.store.kinds import find_other_kind
 from bench.store.problems import Location, Problem, format_location, list_problems
 from bench.store.yaml_nodes import YamlError, read_yaml
 
@@ -45,10 +46,18 @@ class YamlFile:
         try:
             value = model.model_validate(self._content, by_alias=True, by_name=False)
         except ValidationError as error:
+            other = find_other_kind({str(name) for name in self._content}, model)
+            if other is not None:
+                raise ConfigError(f"{self.path}:1: this file is {other}", hint) from error
             raise self.invalid(error, model, hint) from error
         if self._node_problems:
             raise self._error_of([], hint)
         return value
+
+    def text_at(self, field: str) -> str | None:
+        """Return the text at the top of the file that a field has; None if it has none."""
+        value = self._content.get(field)
+        return value if isinstance(value, str) else None
 
     def invalid(self, error: ValidationError, model: type[BaseModel], hint: str | None = None) -> ConfigError:
         """Return the error for a wrong content: one line per problem, in the order of the file."""

@@ -1,6 +1,6 @@
 """Run a scenario and store the result."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypedDict, Unpack
@@ -8,12 +8,12 @@ from typing import Literal, TypedDict, Unpack
 from bench.core.config.executors import in_words
 from bench.core.config.objective import parse_objectives
 from bench.core.config.run_spec import RunSpec
-from bench.core.config.stack import Stack, parse_injections
+from bench.core.config.stack import Stack, list_services, parse_injections
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import StopCause
 from bench.core.values.duration import parse_duration
+from bench.core.values.nearest import suggest
 from bench.errors import ConfigError, TargetError
-from bench.measure.load.endpoint import check_url
 from bench.measure.load.messages import HttpImplementation
 from bench.measure.machine.host import choose_cores
 from bench.measure.run.run import Conditions, Listener, measure
@@ -110,8 +110,10 @@ def make_conditions(spec: RunSpec, stack: Stack, options: RunOptions) -> Conditi
         ConfigError: An option is wrong.
     """
     workers = options.get("workers", 1)
+    urls = name_urls(options.get("urls", ()), spec.target.service)
+    _check_services(spec, stack, urls)
     return Conditions(
-        urls=name_urls(options.get("urls", ()), spec.target.service),
+        urls=urls,
         injections=parse_injections(stack, tuple(options.get("inject", ()))),
         workers=workers,
         transport=HttpImplementation(options.get("transport", "own")),
@@ -120,12 +122,32 @@ def make_conditions(spec: RunSpec, stack: Stack, options: RunOptions) -> Conditi
     )
 
 
-def name_urls(urls: Sequence[str], default_service: str) -> dict[str, str]:
-    """Return addresses by service: `http://…` belongs to the default service, `agent=http://…` to `agent`.
+def _check_services(spec: RunSpec, stack: Stack, urls: Mapping[str, str]) -> None:
+    """Check that each target has a service, and that each address belongs to a service.
 
     Raises:
-        ConfigError: An address is invalid.
+        ConfigError: A service or an address is missing, or an address belongs to no service.
     """
+    if not urls and stack.is_external:
+        return  # the measurement names the missing address
+    available = tuple(urls) if urls else stack.service_names
+    for target in spec.targets:
+        if target.service not in available:
+            option = f"--url {target.service}=http://HOST:PORT"
+            raise ConfigError(
+                f"target '{target.name}' needs the service '{target.service}', which "
+                + ("has no address" if urls else f"stack '{stack.name}' does not have"),
+                option if urls else f"if it is up elsewhere: {option}",
+            )
+    possible = {*list_services(stack), *(target.service for target in spec.targets)}
+    for service in urls:
+        if service not in possible:
+            message = f"--url {service}=…: stack '{stack.name}' and the scenario have no service '{service}'"
+            raise ConfigError(message, suggest(service, possible))
+
+
+def name_urls(urls: Sequence[str], default_service: str) -> dict[str, str]:
+    """Return addresses by service: `http://…` belongs to the default service, `agent=http://…` to `agent`."""
     by_service = {}
     for url in urls:
         service, equals, address = url.partition("=")
@@ -134,8 +156,6 @@ def name_urls(urls: Sequence[str], default_service: str) -> dict[str, str]:
             by_service[service] = address
         else:
             by_service[default_service] = url
-    for address in by_service.values():
-        check_url(address)
     return by_service
 
 

@@ -1,10 +1,15 @@
 """List and check scenarios."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bench.core.config.scenario import Scenario
 from bench.core.load.plan import plan
-from bench.store import scenarios
+from bench.errors import ConfigError
+from bench.store import scenarios, stacks
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,16 @@ class CheckedScenario:
     """Number of messages in one deck: each message as often as its weight."""
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedFiles:
+    """The result of a check of several files."""
+
+    scenarios: tuple[CheckedScenario, ...]
+    """The valid scenarios."""
+    error: ConfigError | None
+    """All errors of all files, each once; None if there is none."""
+
+
 def list_scenarios(suite: str | None = None) -> tuple[Scenario, ...]:
     """Return all scenarios, or those of a suite.
 
@@ -29,19 +44,31 @@ def list_scenarios(suite: str | None = None) -> tuple[Scenario, ...]:
     return tuple(scenarios.load(name).scenario for name in names)
 
 
-def check_scenario(name: str) -> CheckedScenario:
-    """Check a scenario and the files that it names.
+def check_scenarios(names: Sequence[str] = ()) -> CheckedFiles:
+    """Check scenarios and the files that they name, and without names also all other files.
 
     Args:
-        name: Name of a scenario, or the path of its file.
-
-    Raises:
-        ConfigError: A file is wrong; the message names the file, the line and the field.
+        names: Names of scenarios, or paths of their files; all if empty.
     """
-    spec = scenarios.load(name)
-    return CheckedScenario(name, len(spec.prompts), len(plan(spec).deck))
+    errors: list[ConfigError] = []
+    # The errors of stacks are not those of a scenario that is named.
+    declared = _load_all(stacks.list_all(), stacks.load, [] if names else errors)
+    if not names:
+        _load_all(scenarios.list_targets(), scenarios.load_target, errors)
+        _load_all(("suites",), lambda _: scenarios.suites(), errors)
+    specs = _load_all(
+        names or tuple(scenarios.paths()), lambda name: (name, scenarios.check(name, declared)), errors
+    )
+    checked = [CheckedScenario(name, len(spec.prompts), len(plan(spec).deck)) for name, spec in specs]
+    return CheckedFiles(tuple(checked), ConfigError.of_all(errors) if errors else None)
 
 
-def list_names() -> tuple[str, ...]:
-    """Return the names of all scenarios."""
-    return tuple(scenarios.paths())
+def _load_all(names: Iterable[str], load: Callable[[str], Value], errors: list[ConfigError]) -> list[Value]:
+    """Return the values of the files without errors; the errors of the others join the errors."""
+    values = []
+    for name in names:
+        try:
+            values.append(load(name))
+        except ConfigError as error:
+            errors.append(error)
+    return values

@@ -13,14 +13,15 @@ Texts may hold placeholders:
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from bench.core.config.compose import Compose, KnobName
+from bench.core.config.placeholders import SECRET, VARIABLE, PlaceholderProblem, find_unknown, refuse
 from bench.core.config.target import Name, Target, TierName, UrlPath
-from bench.core.config.watching import AlertLimits, Check, Readings
+from bench.core.config.watching import AlertLimits, Check, MongoCheck, Readings
 from bench.core.limits.threshold import Thresholds
 from bench.core.values.duration import PositiveDuration
 from bench.core.values.nearest import suggest
@@ -28,8 +29,9 @@ from bench.core.values.record import FieldError, Record
 from bench.errors import ConfigError
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
-_SECRET = "secret."  # noqa: S105 - the prefix of placeholders
-_VARIABLE = "env."
+# Placeholders that the texts of services and stores may have, and those of test users.
+_SERVICE_PLACEHOLDERS = ("python", "state", "jwt_secret")
+_USER_PLACEHOLDERS = ("id", "username", "now")
 
 
 class Service(Record):
@@ -175,6 +177,26 @@ class Stack(Record):
             raise FieldError(("compose",), "a stack has services or compose, not both; remove one of them")
         return self
 
+    @model_validator(mode="after")
+    def _check_placeholders(self) -> "Stack":
+        refuse(list(self._find_unknown_placeholders()), "Stack")
+        return self
+
+    def _find_unknown_placeholders(self) -> Iterator[PlaceholderProblem]:
+        names = list(_SERVICE_PLACEHOLDERS)
+        for service in self.service_names:
+            names += [f"{service}.url", f"{service}.address"]
+        declared = self.model_dump(include={"services", "compose", "fixtures", "checks"})
+        users = self.model_dump(include={"users"})["users"] or {}
+        for part in ("document", "claims"):
+            yield from find_unknown(users.pop(part, {}), _USER_PLACEHOLDERS, (), ("users", part))
+        yield from find_unknown({**declared, "users": users}, names, (VARIABLE, SECRET))
+
+    @property
+    def service_names(self) -> tuple[Name, ...]:
+        """The services that `bench` starts; none if they run elsewhere."""
+        return tuple(self.services if self.compose is None else self.compose.services)
+
     @property
     def is_external(self) -> bool:
         """Whether the services run elsewhere, so that `bench` cannot start them."""
@@ -202,22 +224,26 @@ class Stack(Record):
 MONITORING_FIELDS = frozenset({"checks", "gauges", "counters", "alerts", "ready", "thresholds"})
 
 
+def list_services(stack: Stack) -> tuple[str, ...]:
+    """Return the sorted names of the services that a stack starts, measures or watches."""
+    names = {*stack.service_names, *stack.gauges, *stack.counters}
+    if stack.layers is not None:
+        names |= {layer.target.service for layer in stack.layers.tiers}
+    if stack.ready is not None:
+        names.add(stack.ready.service)
+    for check in stack.checks.values():
+        if not isinstance(check, MongoCheck):
+            names.add(check.service)
+    return tuple(sorted(names))
+
+
 def list_secrets(stack: Stack) -> tuple[str, ...]:
     """Return the sorted names of the secrets that a stack uses as `${secret.NAME}`."""
     names: set[str] = set()
     for match in _PLACEHOLDER.finditer(stack.model_dump_json()):
-        if match[1].startswith(_SECRET):
-            names.add(match[1].removeprefix(_SECRET))
+        if match[1].startswith(SECRET):
+            names.add(match[1].removeprefix(SECRET))
     return tuple(sorted(names))
-
-
-def list_variables(text: str) -> tuple[str, ...]:
-    """Return the names of the environment variables that a text uses as `${env.NAME}`, in their order."""
-    names: dict[str, None] = {}
-    for match in _PLACEHOLDER.finditer(text):
-        if match[1].startswith(_VARIABLE):
-            names[match[1].removeprefix(_VARIABLE)] = None
-    return tuple(names)
 
 
 def expand(text: str, values: Mapping[str, str], where: str) -> str:
@@ -236,10 +262,10 @@ def expand(text: str, values: Mapping[str, str], where: str) -> str:
         name = match[1]
         if name in values:
             return values[name]
-        if name.startswith(_VARIABLE):
-            hint = f"export {name.removeprefix(_VARIABLE)}=…"
+        if name.startswith(VARIABLE):
+            hint = f"export {name.removeprefix(VARIABLE)}=…"
         else:
-            hint = suggest(name, values)
+            hint = suggest(name, [other for other in values if not other.startswith(VARIABLE)])
         raise ConfigError(f"{where}: ${{{name}}} has no value", hint)
 
     return _PLACEHOLDER.sub(value, text)

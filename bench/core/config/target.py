@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
+from bench.core.config.placeholders import CONVERSATION, find_unknown, refuse
 from bench.core.values.record import FieldError, Record
 from bench.core.values.wording import choice
 
@@ -146,6 +147,12 @@ class Target(Record):
     answers so far, `${env.NAME}` for an environment variable."""
     answer: Answer
     """Format of the answer, and the places of its values."""
-    ready: UrlPath | None = None
-    """Path that answers 200 if all tiers are ready. With `auth` the request has a token. By default the
-    target is ready if its service answers any request."""
+    ready: UrlPath
+    """Path that answers 200 if all tiers are ready. With `auth` the request has a token."""
+
+    @model_validator(mode="after")
+    def _check_placeholders(self) -> "Target":
+        body = find_unknown(self.body, ("message", CONVERSATION), path=("body",))
+        headers = find_unknown(self.headers, (), path=("headers",))
+        refuse([*headers, *body], "Target")
+        return self

@@ -11,9 +11,12 @@ from typing import cast
 
 import httptools
 
-from bench.measure.http.wire import Reply, WireError, WireFault, check_encoding
+from bench.measure.http.decoding import Decoder, check_transfer_encoding, open_decoder
+from bench.measure.http.fault import describe, find_culprit
+from bench.measure.http.head_repair import repair_head
+from bench.measure.http.wire import Reply, WireError, WireFault
 
-MAX_HEAD_BYTES = 64 * 1024
+MAX_HEAD_BYTES = 100 * 1024
 """Largest size of the headers, and of the trailers."""
 OnBody = Callable[[bytes, float], None]
 """Called with each part of a body and the time at which it was read."""
@@ -29,6 +32,8 @@ _SWITCHING_PROTOCOLS = 101
 _FIRST_FINAL_STATUS = 200
 _LENGTH_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 _NO_PARSER = httptools.HttpResponseParser(object())
+_USUAL_START = b"HTTP/1.1 "
+_LINE_ENDS = b"\r\n"
 
 
 class _UnexpectedBytes(Exception):  # noqa: N818 - it only stops the parser
@@ -46,6 +51,41 @@ class AnswerStream(asyncio.Protocol):
         lost: The connection is closed or closing.
         dropped: The server closed the connection before the first byte of the reply.
     """
+
+    __slots__ = (  # without it, access is a fifth slower: there are too many attributes for a shared dict
+        "__weakref__",
+        "_any_encoding",
+        "_body_room",
+        "_clock",
+        "_closed",
+        "_complete",
+        "_decoder",
+        "_framing_room",
+        "_has_bytes",
+        "_has_encoding",
+        "_has_usual_start",
+        "_head",
+        "_head_room",
+        "_headers",
+        "_in_head",
+        "_is_head_request",
+        "_is_refused",
+        "_keep_alive",
+        "_max_body",
+        "_now_s",
+        "_on_body",
+        "_on_head",
+        "_parser",
+        "_parts",
+        "_paused",
+        "_reply",
+        "_trailer_room",
+        "_transport",
+        "_unexpected",
+        "_waiter",
+        "dropped",
+        "lost",
+    )
 
     def __init__(self, clock: Callable[[], float], *, any_encoding: bool) -> None:
         self.lost = False
@@ -76,13 +116,23 @@ class AnswerStream(asyncio.Protocol):
             waiter.set_exception(self._unexpected or WireError(WireFault.RESET, _NO_REPLY))
             return waiter
         if self._parser is _NO_PARSER or self._is_head_request:  # after HEAD, the parser waits for a body
-            self._parser = httptools.HttpResponseParser(self)
+            self._parser = self._make_parser()
         self._is_head_request = request.startswith(b"HEAD ")
         self._prepare(reply, on_body, on_head, max_body)
         transport.write(request)
         if not self._paused:  # the high-water mark is 0, so the buffer is empty
             reply.sent_s = self._clock()
         return waiter
+
+    def _make_parser(self) -> httptools.HttpResponseParser:
+        """Return a parser that accepts the harmless faults that curl and httpx accept."""
+        parser = httptools.HttpResponseParser(self)
+        parser.set_dangerous_leniencies(
+            lenient_optional_cr_before_lf=True,
+            lenient_spaces_after_chunk_size=True,
+            lenient_chunked_length=True,  # the chunks count, and not the length
+        )
+        return parser
 
     def _prepare(self, reply: Reply, on_body: OnBody | None, on_head: OnHead | None, max_body: int) -> None:
         """Reset the state for the next exchange."""
@@ -99,9 +149,13 @@ class AnswerStream(asyncio.Protocol):
         self._framing_room = _MAX_FRAMING_BYTES
         self._in_head = True
         self._has_bytes = False
+        self._has_usual_start = False
         self._complete = False
         self._keep_alive = False
         self._has_encoding = False
+        self._decoder: Decoder | None = None
+        self._head: list[bytes] = []
+        self._is_refused = False
 
     def release(self) -> None:
         """Drop the references to the exchange: a failed one is a reference cycle, which is not collected."""
@@ -173,7 +227,13 @@ class AnswerStream(asyncio.Protocol):
             self._unexpected = WireError(WireFault.BAD_STREAM, "the server sent bytes before a request")
             self.abort()
             return
-        self._has_bytes = True
+        if not self._has_bytes:
+            self._has_bytes = True
+            self._has_usual_start = data.startswith(_USUAL_START)
+            if data[0] in _LINE_ENDS:
+                message = "the response is not HTTP/1.1: it begins with an empty line"
+                self._fail(WireError(WireFault.BAD_STREAM, message))
+                return
         problem = self._parse(data)
         try:
             self._pass_on()
@@ -209,31 +269,43 @@ class AnswerStream(asyncio.Protocol):
         status = parser.get_status_code()
         if status < _FIRST_FINAL_STATUS:
             if status == _SWITCHING_PROTOCOLS or status < _FIRST_STATUS:
+                reply.status = status
                 raise WireError(WireFault.BAD_STREAM, f"the response has the unexpected status {status}")
             return
-        if self._has_encoding:
-            check_encoding(self._headers, any_encoding=self._any_encoding)
         self._in_head = False
         reply.status = status
+        reply.version = "1.1" if self._has_usual_start else parser.get_http_version()
+        if self._has_encoding:
+            self._read_encodings(reply)
         if self._is_head_request:
             # Without a length, the parser expects a body that ends with the connection.
             closes = "close" in (reply.header("connection") or "").lower()
-            self._keep_alive = parser.get_http_version() == "1.1" and not closes
+            self._keep_alive = reply.version == "1.1" and not closes
         else:
             self._keep_alive = parser.should_keep_alive()
         if self._on_head is not None:
             self._on_head(reply)
         self._complete = self._is_head_request
 
+    def _read_encodings(self, reply: Reply) -> None:
+        """Check the transfer encoding, and prepare the decoding of a body that is encoded all the same."""
+        check_transfer_encoding(self._headers)
+        if not self._any_encoding:
+            self._decoder = open_decoder(self._headers, self._max_body)
+        if self._decoder is not None:
+            reply.decoded = self._decoder.names
+
     def on_body(self, part: bytes) -> None:
         """Keep a part of the body until all bytes that came with it are parsed."""
         if self._complete:
             raise _UnexpectedBytes
+        if self._reply.first_byte_s is None:
+            self._reply.first_byte_s = self._now_s
+        if self._decoder is not None:
+            part = self._decoder.decode(part)
         self._body_room -= len(part)
         if self._body_room < 0:
             raise WireError(WireFault.TOO_LARGE, f"the response is longer than {self._max_body} bytes")
-        if self._reply.first_byte_s is None:
-            self._reply.first_byte_s = self._now_s
         self._parts.append(part)
 
     def on_message_complete(self) -> None:
@@ -263,24 +335,54 @@ class AnswerStream(asyncio.Protocol):
             self._on_body(parts[0] if len(parts) == 1 else b"".join(parts), self._now_s)
 
     def _feed(self, data: bytes) -> None:
-        parser = self._parser
         if self._in_head:
-            if len(data) > self._head_room:
-                head, data = data[: self._head_room], data[self._head_room :]
-                parser.feed_data(head)
-                if self._in_head:
-                    raise WireError(WireFault.TOO_LARGE, f"the headers exceed {MAX_HEAD_BYTES} bytes")
-            self._head_room -= len(data)
-            parser.feed_data(data)
-            return
+            data = self._feed_head(data)
+            if not data:
+                return
         body_room = self._body_room
-        parser.feed_data(data)
+        self._parser.feed_data(data)
         if self._body_room != body_room:
             self._framing_room = _MAX_FRAMING_BYTES
             return
         self._framing_room -= len(data)
         if self._framing_room < 0 and not self._complete:  # an endless size line or trailer
             raise WireError(WireFault.TOO_LARGE, _LONG_TRAILERS)
+
+    def _feed_head(self, data: bytes) -> bytes:
+        """Parse bytes of the head and of the body behind it; return those above the limit of a head."""
+        rest = b""
+        if len(data) > self._head_room:
+            data, rest = data[: self._head_room], data[self._head_room :]
+        self._head_room -= len(data)
+        if not self._is_refused:
+            self._try_head(data)
+        if self._in_head:
+            self._head.append(data)
+            if self._is_refused:
+                self._parse_repaired()
+            if rest and self._in_head:
+                raise WireError(WireFault.TOO_LARGE, f"the headers exceed {MAX_HEAD_BYTES} bytes")
+        return rest
+
+    def _try_head(self, data: bytes) -> None:
+        """Parse bytes of the head; note if the parser refuses it, since it may be repaired."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError:
+            raise
+        except httptools.HttpParserError:
+            if not self._in_head:
+                raise
+            self._is_refused = True
+
+    def _parse_repaired(self) -> None:
+        """Parse a refused head again when it is complete, with its faults repaired."""
+        repaired = repair_head(b"".join(self._head))
+        if repaired is not None:
+            self._is_refused = False
+            self._headers.clear()
+            self._parser = self._make_parser()
+            self._parser.feed_data(repaired)
 
     def _end(self, exc: Exception | None) -> None:
         """Finish the exchange if its reply ends with the connection; otherwise fail it."""
@@ -292,7 +394,7 @@ class AnswerStream(asyncio.Protocol):
         self.dropped = not self._has_bytes
         if exc is not None:
             kind = WireFault.TLS_FAILED if isinstance(exc, ssl.SSLError) else WireFault.RESET
-            self._fail(WireError(kind, f"the connection broke: {getattr(exc, 'strerror', None) or exc}"))
+            self._fail(WireError(kind, f"the connection broke: {describe(exc)}", find_culprit(exc)))
         elif self.dropped:
             self._fail(WireError(WireFault.RESET, _NO_REPLY))
         elif self._in_head:
@@ -315,4 +417,6 @@ class AnswerStream(asyncio.Protocol):
     def _fail(self, error: BaseException) -> None:
         self.abort()
         if self._waiter is not None and not self._waiter.done():
+            if self._on_body is None:
+                self._reply.body = b"".join(self._parts)
             self._waiter.set_exception(error)

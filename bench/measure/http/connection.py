@@ -1,6 +1,6 @@
 """The load generator's HTTP/1.1: one connection of one VU, opened when it is needed and then kept.
 
-It follows no redirects, decodes no bodies and uses no proxies, so that its times are those of the server.
+It follows no redirects and uses no proxies, so that its times are those of the server.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from bench.measure.http.answer_stream import AnswerStream, OnBody, OnHead
+from bench.measure.http.fault import connect_error
 from bench.measure.http.wire import Address, Reply, WireError, WireFault, request_bytes
 
 __all__ = ["MAX_BODY_BYTES", "Address", "Connection", "Reply", "WireError", "WireFault", "request_bytes"]
@@ -137,22 +138,12 @@ class Connection:
         except (OSError, UnicodeError) as error:
             if raw is not None:
                 raw.abort()
-            raise self._failure(error, connected=raw is not None) from None
+            raise connect_error(error, address.host, address.port, is_connected=raw is not None) from None
         except BaseException:
             if raw is not None:
                 raw.abort()
             raise
         return stream
-
-    def _failure(self, error: OSError | UnicodeError, *, connected: bool) -> WireError:
-        host = self.address.host
-        if isinstance(error, socket.gaierror | UnicodeError):
-            return WireError(WireFault.NAME_FAILED, f"{host} has no address: {_reason(error)}")
-        if connected:
-            return WireError(WireFault.TLS_FAILED, f"no TLS connection to {host}: {_reason(error)}")
-        return WireError(
-            WireFault.CONNECT_FAILED, f"no connection to {host}:{self.address.port}: {_reason(error)}"
-        )
 
 
 async def _secure(
@@ -167,14 +158,3 @@ async def _secure(
     if secured is None:
         raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
     stream.secured(secured)
-
-
-def _reason(error: OSError | UnicodeError) -> str:
-    """Return the part of an error that helps a person."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
-    if isinstance(error, ssl.SSLError):
-        return error.reason or str(error)
-    if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
-        return os.strerror(error.errno)
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

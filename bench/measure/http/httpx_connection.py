@@ -3,8 +3,7 @@
 It is slower, and its times are less exact: the times of a response are those at which httpx passes on a part.
 """
 
-import importlib.util
-import socket
+import asyncio
 import ssl
 import time
 from typing import Any
@@ -12,11 +11,19 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from bench.measure.http.answer_stream import OnBody
+from bench.core.samples.sample import Culprit
+from bench.measure.http.answer_stream import MAX_HEAD_BYTES, OnBody
 from bench.measure.http.connection import MAX_BODY_BYTES
-from bench.measure.http.wire import Reply, WireError, WireFault, check_encoding
+from bench.measure.http.decoding import check_transfer_encoding, open_decoder
+from bench.measure.http.fault import connect_error, describe, find_culprit, find_system_error
+from bench.measure.http.route import DIRECT, HttpVersion, Route, has_http2
+from bench.measure.http.wire import Address, Reply, WireError, WireFault
 
 _OWN_HEADERS = {"host", "content-length"}
+_VERSIONS = frozenset({"0.9", "1.0", "1.1", "2.0", "2"})
+# httpx has no types for these two faults.
+_NO_REPLY = "without sending a response"
+_LONG_HEAD = "Receive buffer too long"
 
 
 class HttpxConnection:
@@ -24,21 +31,22 @@ class HttpxConnection:
 
     Args:
         url: Address of the service; its scheme, host and port are used.
+        route: The trusted certificates, the proxies and the HTTP version.
 
     Attributes:
         reply: Reply of the newest exchange. After a failure it holds the part that arrived.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, route: Route = DIRECT) -> None:
         self.reply = Reply()
         parts = urlsplit(url)
         self._url = f"{parts.scheme}://{parts.netloc}"
+        self._route = route
+        self._proxy = route.proxies.find(url)
         self._client: httpx.AsyncClient | None = None
-        self._closing: httpx.AsyncClient | None = None
-
-    async def open(self) -> float | None:
-        """Do nothing: httpx opens its connection with the first request."""
-        return None
+        self._closing: list[httpx.AsyncClient] = []
+        self._exchange: asyncio.Task[None] | None = None
+        self._is_closed_by_client = False
 
     async def exchange(self, request: bytes, on_body: OnBody | None = None) -> Reply:
         """Send a request and read its reply to the end.
@@ -52,27 +60,58 @@ class HttpxConnection:
         """
         reply = self.reply = Reply()
         if self._client is None:
-            http2 = importlib.util.find_spec("h2") is not None
-            self._client = httpx.AsyncClient(timeout=None, http2=http2)  # noqa: S113 - the VU has a timeout
+            await self.wait_closed()
+            self._client = self._new_client()
+        self._is_closed_by_client = False
+        exchange = self._run(self._client, request, reply, on_body)
+        self._exchange = asyncio.get_running_loop().create_task(exchange)
         try:
-            response = await self._client.send(self._request(self._client, request, reply), stream=True)
+            await self._exchange
+        except asyncio.CancelledError:
+            if self._is_closed_by_client:
+                message = "the connection was closed by the client"
+                raise WireError(WireFault.RESET, message) from None
+            raise
+        finally:
+            self._exchange = None
+        return reply
+
+    async def _run(
+        self, client: httpx.AsyncClient, request: bytes, reply: Reply, on_body: OnBody | None
+    ) -> None:
+        try:
+            response = await client.send(self._request(client, request, reply), stream=True)
             try:
                 await _read(response, reply, on_body)
             finally:
                 await response.aclose()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _failure(error) from None
-        return reply
+            raise self._failure(error) from None
 
     def close(self) -> None:
-        """Close the connection. The next exchange opens a new one."""
-        self._closing = self._client
+        """Close the connection. An exchange in progress fails; the next one opens a new connection."""
+        if self._exchange is not None:
+            self._is_closed_by_client = True
+            self._exchange.cancel()
+        if self._client is not None:
+            self._closing.append(self._client)
         self._client = None
 
     async def wait_closed(self) -> None:
         """Wait until the socket is closed."""
-        if self._closing is not None:
-            await self._closing.aclose()
+        while self._closing:
+            await self._closing.pop().aclose()
+
+    def _new_client(self) -> httpx.AsyncClient:
+        version = self._route.version
+        return httpx.AsyncClient(
+            timeout=None,  # noqa: S113 - the VU has a timeout
+            http1=version is not HttpVersion.HTTP_2,
+            http2=version is not HttpVersion.HTTP_1_1 and has_http2(),
+            verify=self._route.context,
+            proxy=self._proxy,
+            trust_env=False,
+        )
 
     def _request(self, client: httpx.AsyncClient, request: bytes, reply: Reply) -> httpx.Request:
         """Return the request in httpx's form. httpx adds Host and Content-Length itself."""
@@ -88,6 +127,30 @@ class HttpxConnection:
         return client.build_request(
             method, self._url + path, headers=headers, content=body, extensions=extensions
         )
+
+    def _failure(self, error: Exception) -> WireError:
+        """Return the wire error for an exception of httpx."""
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
+            if self._proxy is not None and not isinstance(find_system_error(error), ssl.SSLError):
+                message = (
+                    f"no connection through the proxy {urlsplit(self._proxy).hostname}: {describe(error)}"
+                )
+                return WireError(WireFault.CONNECT_FAILED, message, Culprit.GENERATOR)
+            address = Address.of(self._url, self._route.context)
+            return connect_error(error, address.host, address.port, is_connected=False)
+        message = str(error)
+        if isinstance(error, httpx.ReadError | httpx.WriteError):
+            kind = (
+                WireFault.TLS_FAILED
+                if isinstance(find_system_error(error), ssl.SSLError)
+                else WireFault.RESET
+            )
+            return WireError(kind, f"the connection broke: {describe(error)}", find_culprit(error))
+        if _NO_REPLY in message:
+            return WireError(WireFault.RESET, message)
+        if _LONG_HEAD in message:
+            return WireError(WireFault.TOO_LARGE, f"the headers exceed {MAX_HEAD_BYTES} bytes")
+        return WireError(WireFault.BAD_STREAM, message or type(error).__name__)
 
 
 class _Trace:
@@ -110,35 +173,37 @@ class _Trace:
 async def _read(response: httpx.Response, reply: Reply, on_body: OnBody | None) -> None:
     """Read the body and take the times of its parts."""
     reply.status = response.status_code
+    reply.version = response.http_version.removeprefix("HTTP/")
     reply.headers = [(name.lower(), value) for name, value in response.headers.raw]
-    check_encoding(reply.headers, any_encoding=False)
-    parts = []
+    _check_head(reply)
+    decoder = open_decoder(reply.headers, MAX_BODY_BYTES)
+    if decoder is not None:
+        reply.decoded = decoder.names
     room = MAX_BODY_BYTES
-    async for part in response.aiter_raw():
-        now_s = time.monotonic()
-        if reply.first_byte_s is None:
-            reply.first_byte_s = now_s
-        room -= len(part)
-        if room < 0:
-            raise WireError(WireFault.TOO_LARGE, f"the response is longer than {MAX_BODY_BYTES} bytes")
-        if on_body is None:
-            parts.append(part)
-        else:
-            on_body(part, now_s)
-    reply.finished_s = time.monotonic()
-    reply.body = b"".join(parts)
+    parts = []
+    try:
+        async for part in response.aiter_raw():
+            now_s = time.monotonic()
+            if reply.first_byte_s is None:
+                reply.first_byte_s = now_s
+            if decoder is not None:
+                part = decoder.decode(part)  # noqa: PLW2901 - the encoded part is not needed
+            room -= len(part)
+            if room < 0:
+                raise WireError(WireFault.TOO_LARGE, f"the response is longer than {MAX_BODY_BYTES} bytes")
+            if on_body is None:
+                parts.append(part)
+            elif part:
+                on_body(part, now_s)
+        reply.finished_s = time.monotonic()
+    finally:
+        reply.body = b"".join(parts)
 
 
-def _failure(error: Exception) -> WireError:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            return WireError(WireFault.TLS_FAILED, str(cause))
-        if isinstance(cause, socket.gaierror):
-            return WireError(WireFault.NAME_FAILED, str(cause))
-        cause = cause.__cause__ or cause.__context__
-    message = str(error) or type(error).__name__
-    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-        return WireError(WireFault.CONNECT_FAILED, message)
-    reset = isinstance(error, httpx.ReadError | httpx.WriteError)
-    return WireError(WireFault.RESET if reset else WireFault.BAD_STREAM, message)
+def _check_head(reply: Reply) -> None:
+    """Refuse what the own transport refuses, and httpx does not."""
+    if reply.version not in _VERSIONS:
+        raise WireError(WireFault.BAD_STREAM, f"the response has the HTTP version {reply.version}")
+    if sum(len(name) + len(value) for name, value in reply.headers) > MAX_HEAD_BYTES:
+        raise WireError(WireFault.TOO_LARGE, f"the headers exceed {MAX_HEAD_BYTES} bytes")
+    check_transfer_encoding(reply.headers)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from bench.core.samples.sample import Culprit
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VISIBLE = re.compile(r"[!-~]+")
@@ -38,12 +40,14 @@ class WireError(Exception):
     Attributes:
         kind: The reason.
         message: One short sentence for people.
+        culprit: The part that caused it.
     """
 
-    def __init__(self, kind: WireFault, message: str) -> None:
+    def __init__(self, kind: WireFault, message: str, culprit: Culprit = Culprit.TARGET) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
+        self.culprit = culprit
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,6 @@ class Address:
         parts = urlsplit(url)
         if parts.scheme not in _DEFAULT_PORTS:
             raise ValueError(f"{url!r} is not an http or https URL")
-        if parts.netloc.endswith(":"):  # urlsplit would take the default port
-            raise ValueError(f"{url!r} has no port after the colon")
         if not parts.hostname or parts.port == 0:
             raise ValueError(f"{url!r} has no host, or an invalid port")
         host = parts.hostname if ":" in parts.hostname else parts.hostname.encode("idna").decode("ascii")
@@ -114,7 +116,11 @@ class Reply:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     """Headers in their order, with names in lower case and without trailers."""
     body: bytes = b""
-    """The body; empty if it was passed to `on_body`."""
+    """The body, decoded; empty if it was passed to `on_body`."""
+    version: str = ""
+    """HTTP version, such as `1.1` or `2`; empty until the headers are complete."""
+    decoded: str | None = None
+    """Encoding that the server used although it was not requested, such as `gzip`; `None` without one."""
     retried: bool = False
     """True if the server had closed the idle connection and the request was sent again on a new one."""
 
@@ -171,25 +177,3 @@ def _check_headers(pairs: Sequence[tuple[str, str]]) -> None:
             raise ValueError(f"{name!r} is not a header name")
         if not _LINE.fullmatch(value):
             raise ValueError(f"the value of header {name} contains a line break or NUL")
-
-
-def check_encoding(headers: Iterable[tuple[bytes, bytes]], *, any_encoding: bool) -> None:
-    """Check that a reply has no encoding that was not requested.
-
-    Args:
-        headers: The reply's headers, with names in lower case.
-        any_encoding: Whether the body may be compressed.
-
-    Raises:
-        WireError: BAD_STREAM.
-    """
-    accepted = {b"transfer-encoding": {b"chunked"}}
-    if not any_encoding:
-        accepted[b"content-encoding"] = {b"", b"identity"}
-    for name, value in headers:
-        encoding = value.strip().lower()
-        if name in accepted and encoding not in accepted[name]:
-            shown = encoding[:40].decode("latin-1")
-            raise WireError(
-                WireFault.BAD_STREAM, f"the response has the encoding {shown}, which was not requested"
-            )

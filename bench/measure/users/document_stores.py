@@ -2,17 +2,16 @@
 
 import json
 import subprocess
-import warnings
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, assert_never
 
 from bench.core.config.stack import CommandStore, MongoStore, expand
 from bench.errors import TargetError
-from bench.measure.users.mongo_errors import describe_error
 
 _COMMAND_TIMEOUT_S = 30.0
-_TIMEOUT_MS = 5_000
+_SELECTION_TIMEOUT_MS = 5_000
+_MAX_TEXT_CHARACTERS = 200  # of a server's error message
 
 
 class DocumentStore(Protocol):
@@ -71,18 +70,11 @@ class CommandDocumentStore:
 
 
 class MongoDocumentStore:
-    """A MongoDB collection: `_id` is an ObjectId, dates are dates.
+    """A MongoDB collection: `_id` is an ObjectId, dates are dates."""
 
-    Args:
-        uri: Address, with the name of the database.
-        collection: Name of the collection.
-        field: Field that declares the address, for messages.
-    """
-
-    def __init__(self, uri: str, collection: str, field: str = "uri") -> None:
+    def __init__(self, uri: str, collection: str) -> None:
         self._uri = uri
         self._collection = collection
-        self._field = field
 
     def add(self, documents: Sequence[Mapping[str, Any] | str]) -> None:
         """Add documents or bare ids."""
@@ -101,22 +93,15 @@ class MongoDocumentStore:
         from pymongo.errors import PyMongoError  # noqa: PLC0415 - likewise
 
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a warning about an unknown option may contain the address
-                client = MongoClient[dict[str, Any]](
-                    self._uri, serverSelectionTimeoutMS=_TIMEOUT_MS, connectTimeoutMS=_TIMEOUT_MS
-                )
-            with client:
+            with MongoClient[dict[str, Any]](
+                self._uri, serverSelectionTimeoutMS=_SELECTION_TIMEOUT_MS
+            ) as client:
                 change(client.get_default_database()[self._collection])
-        except (
-            PyMongoError,
-            ValueError,
-            OSError,
-        ) as error:  # of an invalid port, and of a missing certificate
-            problem = describe_error(error, self._uri)
+        except (PyMongoError, ValueError) as error:  # an invalid port is a ValueError
             raise TargetError(
-                f"cannot {action} test data in MongoDB: {problem.sentence}", problem.cure(self._field)
-            ) from None
+                f"cannot {action} test data in MongoDB: {_describe(error)}",
+                "check the server, the database and the user in MONGODB_URI, and the free space of its disk",
+            ) from error
 
 
 def _convert(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,6 +117,14 @@ def _convert(document: Mapping[str, Any]) -> dict[str, Any]:
         else:
             converted[name] = value
     return converted
+
+
+def _describe(error: Exception) -> str:
+    """Return the type of an error and the server's message; other texts contain addresses."""
+    details = getattr(error, "details", None) or {}
+    first = (details.get("writeErrors") or [details])[0]
+    message = str(first.get("errmsg", "")).partition("\n")[0][:_MAX_TEXT_CHARACTERS]
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def open_store(
@@ -153,7 +146,6 @@ def open_store(
             command = [expand(part, values, f"{field}.command") for part in store.command]
             return CommandDocumentStore(command, variables)
         case MongoStore():
-            uri_field = f"{field}.uri"
-            return MongoDocumentStore(expand(store.uri, values, uri_field), store.collection, uri_field)
+            return MongoDocumentStore(expand(store.uri, values, f"{field}.uri"), store.collection)
         case _:
             assert_never(store)

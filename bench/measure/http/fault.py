@@ -1,0 +1,118 @@
+"""The system's error behind a failed connection: its words, and the part that caused it."""
+
+import errno
+import os
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+
+from bench.core.samples.sample import Culprit
+from bench.measure.http.wire import WireError, WireFault
+
+_GENERATOR_ERRORS = frozenset(
+    {
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.EADDRNOTAVAIL,  # all local ports are in use
+        errno.EADDRINUSE,
+        errno.ENOBUFS,
+        errno.ENOMEM,
+        errno.EACCES,  # a firewall of this machine
+        errno.EPERM,
+    }
+)
+_NETWORK_ERRORS = frozenset(
+    {errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN, errno.ETIMEDOUT}
+)
+_ERROR_NUMBER = re.compile(r"\[Errno (\d+)\]")  # asyncio joins the errors of several addresses into one text
+
+
+def find_culprit(error: BaseException) -> Culprit:
+    """Return the part that caused a failure of a connection, by the system's error behind it."""
+    system = find_system_error(error)
+    if isinstance(system, ssl.SSLError):
+        return Culprit.TARGET
+    if isinstance(system, socket.gaierror):
+        return Culprit.GENERATOR if system.errno == socket.EAI_MEMORY else Culprit.NETWORK
+    if isinstance(system, UnicodeError):
+        return Culprit.NETWORK
+    number = None if system is None else system.errno
+    if number in _GENERATOR_ERRORS:
+        return Culprit.GENERATOR
+    return Culprit.NETWORK if number in _NETWORK_ERRORS else Culprit.TARGET
+
+
+def find_system_error(error: BaseException) -> OSError | UnicodeError | None:
+    """Return the system's error behind an exception; `None` if it has none.
+
+    A host with several addresses has several errors. A refusal comes from the target itself, so it counts
+    more than the others, for example than the missing IPv6 of this machine.
+    """
+    found = list(_list_system_errors(error))
+    for system in found:
+        if isinstance(system, ConnectionRefusedError):
+            return system
+    return found[-1] if found else None
+
+
+def _list_system_errors(error: BaseException) -> Iterator[OSError | UnicodeError]:
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from _list_system_errors(part)
+    elif isinstance(error, UnicodeError):
+        yield error
+    elif isinstance(error, OSError):
+        if error.errno is not None or isinstance(error, ssl.SSLError):
+            yield error
+            return
+        for number in _ERROR_NUMBER.findall(str(error)):
+            yield OSError(int(number), os.strerror(int(number)))
+    cause = error.__cause__ or error.__context__
+    if cause is not None:
+        yield from _list_system_errors(cause)
+
+
+def describe(error: BaseException) -> str:
+    """Return the part of an error that helps a person, in the system's words."""
+    system = find_system_error(error) or error
+    if isinstance(system, ssl.SSLCertVerificationError):
+        return system.verify_message
+    if isinstance(system, ssl.SSLError):
+        return system.reason or str(system)
+    if isinstance(system, socket.gaierror):
+        return system.strerror or str(system)
+    if isinstance(system, OSError) and system.errno:
+        return os.strerror(system.errno)
+    return str(system) or type(system).__name__
+
+
+def connect_error(error: Exception, host: str, port: int, *, is_connected: bool) -> WireError:
+    """Return the wire error of a connection that cannot be opened.
+
+    Args:
+        error: The exception.
+        host: Name or IP address.
+        port: TCP port.
+        is_connected: Whether TCP was connected, so that TLS failed.
+    """
+    system = find_system_error(error)
+    if not is_connected:
+        # Without a free file, the system cannot look up the name, and its error hides the reason.
+        system = _find_shortage() or system
+    reason = describe(system or error)
+    culprit = find_culprit(system or error)
+    if isinstance(system, socket.gaierror | UnicodeError):
+        return WireError(WireFault.NAME_FAILED, f"{host} has no address: {reason}", culprit)
+    if is_connected or isinstance(system, ssl.SSLError):
+        return WireError(WireFault.TLS_FAILED, f"no TLS connection to {host}: {reason}", culprit)
+    return WireError(WireFault.CONNECT_FAILED, f"no connection to {host}:{port}: {reason}", culprit)
+
+
+def _find_shortage() -> OSError | None:
+    """Return the error of opening a socket now; `None` if this machine has files for it."""
+    try:
+        socket.socket().close()
+    except OSError as error:
+        return error
+    return None

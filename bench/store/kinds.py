@@ -1,0 +1,36 @@
+"""The kinds of files that people write, and the recognition of a file of another kind."""
+
+from pydantic import BaseModel
+
+from bench.core.config.prompts import Prompts
+from bench.core.config.scenario import Scenario
+from bench.core.config.stack import Stack
+from bench.core.config.target import Target
+from bench.store.fields import list_fields
+
+_KINDS: dict[type[BaseModel], str] = {
+    Scenario: "a scenario",
+    Target: "a target, the interface that requests go to",
+    Prompts: "a file of messages",
+    Stack: "a stack",
+}
+# Fields that several kinds have.
+_COMMON = {"name", "purpose", "thresholds"}
+
+
+def find_other_kind(names: set[str], model: type[BaseModel]) -> str | None:
+    """Return the kind of a file whose top-level names fit another kind only; None if they fit the model's.
+
+    Args:
+        names: The names at the top of the file.
+        model: The expected content.
+    """
+    if model not in _KINDS or names & (_fields(model) - _COMMON):
+        return None
+    matches = {kind: len(names & (_fields(kind) - _COMMON)) for kind in _KINDS}
+    best = max(matches, key=matches.__getitem__)
+    return _KINDS[best] if matches[best] else None
+
+
+def _fields(model: type[BaseModel]) -> set[str]:
+    return set(list_fields(model, ()))
