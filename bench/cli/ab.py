@@ -60,5 +60,7 @@ def ab(
         judged.folder,
         default=PAIR_FORMATS["text"],
     )
+    if judged.problem is not None:
+        raise judged.problem
     say(f"\nwritten to {judged.folder}")
     raise typer.Exit(exit_code(judged.decision, strict=strict))

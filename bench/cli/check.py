@@ -79,5 +79,7 @@ def check(
         judged.folder,
         default=RUN_FORMATS["text"],
     )
+    if judged.problem is not None:
+        raise judged.problem
     say(f"\nwritten to {judged.folder}")
     raise typer.Exit(exit_code(judged.decision, strict=strict))

@@ -31,6 +31,20 @@ _FASTEST_COMPRESSION = 1
 _GZIP_FORMAT = 31  # zlib's number for the largest window and a gzip header
 
 
+class MisplacedRunError(StoreError):
+    """A run could not be stored in its folder.
+
+    Args:
+        message: The problem, and the place of the stored run.
+        hint: The next step.
+        folder: Folder that has the run, or would have it if the disk were not full.
+    """
+
+    def __init__(self, message: str, hint: str | None, folder: Path) -> None:
+        super().__init__(message, hint)
+        self.folder = folder
+
+
 def save(result: RunResult, recording: Recording, folder: Path) -> Path:
     """Write the files of a run and return their folder.
 
@@ -38,21 +52,38 @@ def save(result: RunResult, recording: Recording, folder: Path) -> Path:
     of the system.
 
     Raises:
-        StoreError: The folder is not writable; the message has the place of the stored run.
+        MisplacedRunError: The folder is not writable; the message has the place of the stored run.
     """
     home = folder / result.provenance.run_id
     try:
         _write(result, recording, home)
     except StoreError as error:
-        fallback = Path(tempfile.gettempdir()) / "bench-kept" / result.provenance.run_id
-        try:
-            _write(result, recording, fallback)
-        except StoreError as second:
-            raise StoreError(
-                f"{error.message}; also not in {fallback.parent}: {second.message}", error.hint
-            ) from error
-        raise StoreError(f"{error.message}; the run was stored in {fallback}", error.hint) from error
+        message, kept = _keep_elsewhere(result, recording, home)
+        raise MisplacedRunError(f"{error.message}; {message}", error.hint, kept) from error
     return home
+
+
+def save_anywhere(
+    result: RunResult, recording: Recording, folder: Path
+) -> tuple[Path, MisplacedRunError | None]:
+    """Write the files of a run; return their folder, and the error if it is another one than asked for."""
+    try:
+        return save(result, recording, folder), None
+    except MisplacedRunError as error:
+        return error.folder, error
+
+
+def _keep_elsewhere(result: RunResult, recording: Recording, home: Path) -> tuple[str, Path]:
+    """Write a run to the temporary folder of the system. Return what happened, and the run's folder."""
+    try:
+        fallback = Path(tempfile.gettempdir()) / "bench-kept" / result.provenance.run_id
+    except OSError as error:
+        return f"the run is not stored: {error.strerror or error}", home
+    try:
+        _write(result, recording, fallback)
+    except StoreError as error:
+        return f"also not in {fallback.parent}: {error.message}", home
+    return f"the run was stored in {fallback}", fallback
 
 
 def load(path: Path) -> RunResult:

@@ -16,9 +16,8 @@ from bench.measure.run.checkout import check_out, commit_of
 from bench.measure.run.run import Conditions, Listener
 from bench.store import results as store
 from bench.store import scenarios, stacks
-from bench.store.files import write_text
 from bench.usecases.compare import JudgedRun
-from bench.usecases.report import store_reports
+from bench.usecases.report import store_judgement
 from bench.usecases.run import QUIET
 
 BASE = "base.json"
@@ -66,11 +65,10 @@ def ab(
         head_arm = _make_arm(head, service, inject, conditions, checkouts)
         base_runs, head_runs = alternate(spec, base_arm, head_arm, pairs, listener)
     comparison = compare_pairs(base_runs.runs, head_runs.runs, head_runs.combined, base)
-    folder = store.save(head_runs.combined, head_runs.recording, Path(results))
+    folder, problem = store.save_anywhere(head_runs.combined, head_runs.recording, Path(results))
     judged = JudgedRun(make_report(head_runs.combined, comparison), folder)
-    write_text(folder / BASE, base_runs.combined.model_dump_json(indent=1) + "\n")
-    store_reports(judged)
-    return judged
+    base = base_runs.combined.model_dump_json(indent=1) + "\n"
+    return store_judgement(judged, problem, {BASE: base})
 
 
 def _make_arm(

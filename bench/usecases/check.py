@@ -4,8 +4,8 @@ from typing import Unpack
 
 from bench.measure.run.run import Listener
 from bench.usecases.compare import JudgedRun, judge_run
-from bench.usecases.report import store_reports
-from bench.usecases.run import QUIET, RunOptions, run
+from bench.usecases.report import store_judgement
+from bench.usecases.run import QUIET, RunOptions, measure_and_store
 
 
 def check(
@@ -20,15 +20,15 @@ def check(
         options: See `RunOptions`.
 
     Raises:
-        BenchError: As for `bench.run`, or the baseline cannot be read.
+        BenchError: As for `bench.run`, or the baseline cannot be read. If the run cannot be stored, the
+            returned value has the error, so that the verdict is not lost.
         KeyboardInterrupt: As for `bench.run`.
     """
-    first = run(scenario, listener=listener, **options)
+    first, problem = measure_and_store(scenario, listener, options)
     report = judge_run(first.result)
     if confirm and report.comparison.suspect:
         listener.note("the run looks worse than the baseline; bench runs the scenario again to confirm it")
-        second = run(scenario, listener=listener, **options)
+        second, second_problem = measure_and_store(scenario, listener, options)
         report = judge_run(first.result, confirmation=second.result)
-    judged = JudgedRun(report, first.folder)
-    store_reports(judged)
-    return judged
+        problem = problem or second_problem
+    return store_judgement(JudgedRun(report, first.folder), problem)

@@ -7,6 +7,7 @@ from bench.core.report.report import Report, make_report
 from bench.core.run.result import RunResult
 from bench.core.verdict import compare as verdict
 from bench.core.verdict.compare import Decision
+from bench.errors import StoreError
 from bench.store import baselines, noise, results
 
 
@@ -20,6 +21,8 @@ class JudgedRun:
     """The run's folder."""
     baseline: Path | None = None
     """The baseline file; default: the one under `baselines/`."""
+    problem: StoreError | None = None
+    """The error if the run or its reports could not be stored in their folder. The report is right."""
 
     @property
     def decision(self) -> Decision:

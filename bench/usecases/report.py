@@ -1,10 +1,12 @@
 """Write the report of a judged run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from bench.core.report.report import Report
 from bench.core.report.series import RunSeries, make_series
+from bench.errors import StoreError
 from bench.render.document.format import PLAIN, Format, RunInput, Terminal
 from bench.render.formats import RUN_FORMATS, find_format
 from bench.store import baselines, results
@@ -68,6 +70,25 @@ def store_reports(judged: JudgedRun) -> None:
     for name in STORED_FORMATS:
         form = RUN_FORMATS[name]
         write_run(judged, form, judged.folder / form.file)
+
+
+def store_judgement(
+    judged: JudgedRun, problem: StoreError | None, more: Mapping[str, str] | None = None
+) -> JudgedRun:
+    """Write the reports of a run, and return the run with the error if it or they could not be stored.
+
+    Args:
+        judged: The run.
+        problem: The error if the run itself could not be stored.
+        more: Text of further files in the run's folder, by their name.
+    """
+    try:
+        for name, text in (more or {}).items():
+            write_text(judged.folder / name, text)
+        store_reports(judged)
+    except StoreError as error:
+        problem = problem or error
+    return replace(judged, problem=problem)
 
 
 def read_series(report: Report, folder: Path, baseline: Path | None = None) -> RunSeries:

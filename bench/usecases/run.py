@@ -18,6 +18,7 @@ from bench.measure.load.messages import HttpImplementation
 from bench.measure.machine.host import choose_cores
 from bench.measure.run.run import Conditions, Listener, measure
 from bench.store import results, scenarios, stacks
+from bench.store.results import MisplacedRunError
 
 QUIET = Listener()
 TransportName = Literal["own", "httpx"]
@@ -78,15 +79,30 @@ def run(scenario: str, *, listener: Listener = QUIET, **options: Unpack[RunOptio
         StoreError: The result cannot be written.
         KeyboardInterrupt: Ctrl-C ended the run. Requests are stored; the message names the folder.
     """
+    stored, problem = measure_and_store(scenario, listener, options)
+    if problem is not None:
+        raise problem
+    return stored
+
+
+def measure_and_store(
+    scenario: str, listener: Listener, options: RunOptions
+) -> tuple[StoredRun, MisplacedRunError | None]:
+    """Run a scenario and store the result; return the run, and the error if its folder is not writable.
+
+    Raises:
+        BenchError: As for `run`, except for an error of the folder.
+        KeyboardInterrupt: As for `run`.
+    """
     stack = stacks.load(options.get("stack") or _default_stack(options))
     spec = load_spec(scenario, stack, options)
     conditions = make_conditions(spec, stack, options)
     load = in_words(spec.scenario.phases)
     listener.note(f"{spec.scenario.name} on {stack.name}: {load}; Ctrl-C ends the run and keeps its requests")
     result, recording = measure(spec, stack, conditions, listener)
-    folder = results.save(result, recording, Path(options.get("results", results.FOLDER)))
+    folder, problem = results.save_anywhere(result, recording, Path(options.get("results", results.FOLDER)))
     _check_stop(result, folder)
-    return StoredRun(result, folder)
+    return StoredRun(result, folder), problem
 
 
 def load_spec(scenario: str, stack: Stack, options: RunOptions) -> RunSpec:
