@@ -14,6 +14,7 @@ from bench.core.samples.sample import StopCause
 from bench.core.values.duration import parse_duration
 from bench.core.values.nearest import suggest
 from bench.errors import ConfigError, TargetError
+from bench.measure.load.endpoint import check_url
 from bench.measure.load.messages import HttpImplementation
 from bench.measure.machine.host import choose_cores
 from bench.measure.run.run import Conditions, Listener, measure
@@ -163,7 +164,11 @@ def _check_services(spec: RunSpec, stack: Stack, urls: Mapping[str, str]) -> Non
 
 
 def name_urls(urls: Sequence[str], default_service: str) -> dict[str, str]:
-    """Return addresses by service: `http://…` belongs to the default service, `agent=http://…` to `agent`."""
+    """Return addresses by service: `http://…` belongs to the default service, `agent=http://…` to `agent`.
+
+    Raises:
+        ConfigError: An address is invalid.
+    """
     by_service = {}
     for url in urls:
         service, equals, address = url.partition("=")
@@ -172,6 +177,8 @@ def name_urls(urls: Sequence[str], default_service: str) -> dict[str, str]:
             by_service[service] = address
         else:
             by_service[default_service] = url
+    for address in by_service.values():
+        check_url(address)
     return by_service
 
 

@@ -1,6 +1,7 @@
 """A loopback server with scripted responses."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -50,8 +51,14 @@ class Requests:
 
 
 @asynccontextmanager
-async def server(answers: Sequence[bytes | Script]) -> AsyncIterator[tuple[str, Requests]]:
+async def server(
+    answers: Sequence[bytes | Script], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[str, Requests]]:
     """Serve the scripted responses in order, and the last one for all further requests.
+
+    Args:
+        answers: The responses.
+        tls: Context of a server with TLS, whose URL also begins with `http`; None for plain TCP.
 
     Yields:
         The URL, and the requests that the server received.
@@ -80,7 +87,7 @@ async def server(answers: Sequence[bytes | Script]) -> AsyncIterator[tuple[str, 
         finally:
             writer.close()
 
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     port = listener.sockets[0].getsockname()[1]
     try:
         yield f"http://127.0.0.1:{port}", seen

@@ -246,6 +246,15 @@ def list_secrets(stack: Stack) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
+def list_variables(text: str) -> tuple[str, ...]:
+    """Return the names of the environment variables that a text uses as `${env.NAME}`, in their order."""
+    names: dict[str, None] = {}
+    for match in _PLACEHOLDER.finditer(text):
+        if match[1].startswith(VARIABLE):
+            names[match[1].removeprefix(VARIABLE)] = None
+    return tuple(names)
+
+
 def expand(text: str, values: Mapping[str, str], where: str) -> str:
     """Replace the placeholders of a text by their values. Placeholders in values stay.
 

@@ -147,8 +147,9 @@ class Target(Record):
     answers so far, `${env.NAME}` for an environment variable."""
     answer: Answer
     """Format of the answer, and the places of its values."""
-    ready: UrlPath
-    """Path that answers 200 if all tiers are ready. With `auth` the request has a token."""
+    ready: UrlPath | None = None
+    """Path that answers 200 if all tiers are ready. With `auth` the request has a token. By default the
+    target is ready if its service answers any request."""
 
     @model_validator(mode="after")
     def _check_placeholders(self) -> "Target":

@@ -48,6 +48,10 @@ class HttpxConnection:
         self._exchange: asyncio.Task[None] | None = None
         self._is_closed_by_client = False
 
+    async def open(self) -> float | None:
+        """Do nothing: httpx opens its connection with the first request."""
+        return None
+
     async def exchange(self, request: bytes, on_body: OnBody | None = None) -> Reply:
         """Send a request and read its reply to the end.
 

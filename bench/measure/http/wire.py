@@ -78,6 +78,8 @@ class Address:
         parts = urlsplit(url)
         if parts.scheme not in _DEFAULT_PORTS:
             raise ValueError(f"{url!r} is not an http or https URL")
+        if parts.netloc.endswith(":"):  # urlsplit would take the default port
+            raise ValueError(f"{url!r} has no port after the colon")
         if not parts.hostname or parts.port == 0:
             raise ValueError(f"{url!r} has no host, or an invalid port")
         host = parts.hostname if ":" in parts.hostname else parts.hostname.encode("idna").decode("ascii")

@@ -39,6 +39,10 @@ class Exchanger(Protocol):
 
     reply: Reply
 
+    async def open(self) -> float | None:
+        """See `Connection.open`."""
+        ...
+
     async def exchange(self, request: bytes, on_body: OnBody | None = None) -> Reply:
         """See `Connection.exchange`."""
         ...
@@ -88,13 +92,18 @@ class ChatClient:
         # Only the head differs between VUs: long messages are kept once for all of them.
         head = request_bytes(target.method, endpoint.prefix + target.path, host, headers)
         self._head = head.removesuffix(_NO_BODY)
-        self._ready = request_bytes("GET", endpoint.prefix + target.ready, host, headers)
+        self._ready: bytes | None = None
+        if target.ready is not None:
+            self._ready = request_bytes("GET", endpoint.prefix + target.ready, host, headers)
 
     async def open(self) -> None:
-        """Open the connection by requesting the target's `ready` path. Failures are ignored."""
+        """Open the connection, by a request if the target has a `ready` path. Failures are ignored."""
         try:
             async with asyncio.timeout(_OPEN_TIMEOUT_S):
-                await self._connection.exchange(self._ready)
+                if self._ready is None:
+                    await self._connection.open()
+                else:
+                    await self._connection.exchange(self._ready)
         except (WireError, TimeoutError):
             self._connection.close()
 

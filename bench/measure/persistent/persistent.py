@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from bench.core.config.stack import ReadyCheck, Stack
+from bench.core.watch.readiness import ReadyCondition
 from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure.machine.signals import defer_signals
 from bench.measure.persistent import detached
@@ -84,13 +85,14 @@ def _wait_until_ready(running: RunningStack, ready: ReadyCheck, on_warning: Call
     stack = running.stack
     run_id = f"up-{secrets.token_hex(3)}"
     url = running.url(ready.service).rstrip("/") + ready.path
+    condition = ReadyCondition(file=f"stacks/{stack.name}.yaml", auth=ready.auth, is_external=False)
     headers = {}
     with provision_users(stack, running.values, 1, run_id, on_warning) as users:
         if ready.auth == "bearer":
             token = mint(users[0], require_users(stack), SecretStr(running.values["jwt_secret"]))
             headers["authorization"] = f"Bearer {token}"
         try:
-            wait_until_ready(url, headers, _READY_TIMEOUT_S, running.find_dead_service)
+            wait_until_ready(url, headers, _READY_TIMEOUT_S, running.find_dead_service, condition)
         except TargetError as error:
             message = error.message
             for name, text in logs(stack, None, 1).items():

@@ -66,6 +66,8 @@ class Subject:
     """The stack to watch during the load; `None` to watch the host only."""
     parts: Mapping[str, str] = field(default_factory=dict)
     """Images and settings that must be equal for two runs to be comparable."""
+    warnings: Sequence[str] = ()
+    """Problems that were seen before the load and do not prevent it."""
 
 
 def record(
@@ -107,7 +109,7 @@ class _Session:
         self._probes: list[Probe] = []
         self._gauges: list[GaugeSample] = []
         self._work: dict[str, float] = {}
-        self._warnings: list[str] = []
+        self._warnings: list[str] = [*subject.warnings]
         self._abort = AbortWatch(spec.scenario.thresholds, list_warm_ups(spec.scenario.phases))
         self._progress = ProgressWatch()
         self._planned_vus = PlannedVus(plan(spec))

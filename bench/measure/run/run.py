@@ -14,6 +14,7 @@ from bench.core.load.progress import Progress
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
 from bench.core.watch.host import GENERATORS, STACK, Cores
+from bench.core.watch.readiness import ReadyCondition
 from bench.errors import ConfigError
 from bench.measure.calibration.calibrate import REFERENCE
 from bench.measure.load.endpoint import check_url, expand_headers
@@ -119,7 +120,7 @@ def prepare(
         _start_reference(stack_cores) if conditions.calibrated else nullcontext() as reference,
     ):
         tokens = _make_tokens(running, users) if needs_token else None
-        _wait_for_targets(spec, running, tokens)
+        warnings = _wait_for_targets(spec, running, tokens)
         yield Subject(
             [running.url(target.service) for target in spec.targets],
             tokens,
@@ -132,17 +133,23 @@ def prepare(
             cores={GENERATORS: generator_cores, STACK: running.cores} if running.cores else {},
             watched=WatchedStack(running, _check_token(running, users)),
             parts=running.parts,
+            warnings=warnings,
         )
 
 
-def _wait_for_targets(spec: RunSpec, running: RunningStack, tokens: Tokens | None) -> None:
-    """Wait until each target answers, with a token if it needs one."""
+def _wait_for_targets(spec: RunSpec, running: RunningStack, tokens: Tokens | None) -> tuple[str, ...]:
+    """Wait until each target answers, with a token if it needs one. Return warnings about their clocks."""
+    warnings: dict[str, None] = {}
     for target in spec.targets:
         headers = expand_headers(target, os.environ)
         if tokens and target.auth == "bearer":
             headers["authorization"] = f"Bearer {tokens.mint(0)}"
-        url = running.url(target.service).rstrip("/") + target.ready
-        wait_until_ready(url, headers, READY_TIMEOUT_S, running.find_dead_service)
+        url = running.url(target.service).rstrip("/") + (target.ready or "/")
+        condition = ReadyCondition.of_target(target, is_external=running.stack.is_external)
+        reply = wait_until_ready(url, headers, READY_TIMEOUT_S, running.find_dead_service, condition)
+        if target.auth == "bearer" and reply.clock_difference is not None:
+            warnings[f"{reply.clock_difference}: it may refuse tokens, so set both clocks"] = None
+    return tuple(warnings)
 
 
 @contextmanager

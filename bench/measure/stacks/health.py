@@ -1,17 +1,25 @@
 """Wait until a stack answers a test user; an open port is not enough."""
 
+import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 import httpx
 
 from bench.core.config.stack import Stack
+from bench.core.watch.readiness import NotReady, ReadyCondition, ReadyReply, judge
 from bench.errors import TargetError
 
 _INTERVAL_S = 0.1
 _REQUEST_TIMEOUT_S = 5.0
-_MAX_TEXT_CHARACTERS = 200
+_MAX_BODY_BYTES = 4_000  # of a refusal; its first words suffice
+# A service that bench started may refuse requests for a moment, such as a proxy that waits for its upstream.
+_SETTLE_S = 5.0
+_TEMPORARY_NAME_ERRORS = {socket.EAI_AGAIN, getattr(socket, "EAI_SYSTEM", socket.EAI_AGAIN)}
+_OTHER_PROTOCOL = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}
 
 
 def wait_until_ready(
@@ -19,40 +27,95 @@ def wait_until_ready(
     headers: Mapping[str, str],
     timeout_s: float,
     find_dead_service: Callable[[], str | None] = lambda: None,
-) -> None:
-    """Return when the address answers with success.
+    condition: ReadyCondition = ReadyCondition(),
+) -> ReadyReply:
+    """Return the answer with which a service shows that it is ready.
 
     Args:
         url: The address to request repeatedly.
         headers: Request headers, with the token of a test user.
         timeout_s: Maximum waiting time.
         find_dead_service: Describes a service that ended meanwhile.
+        condition: The declaration of when the service is ready.
 
     Raises:
-        TargetError: The time is over, a service ended, or the service refused the token.
+        TargetError: The time is over, a service ended, or waiting longer cannot help.
     """
-    last = "no answer"
-    end_s = time.monotonic() + timeout_s
+    began_s = time.monotonic()
+    settled_s = began_s if condition.is_external else began_s + _SETTLE_S
     with httpx.Client(headers=headers, timeout=_REQUEST_TIMEOUT_S, trust_env=False) as client:
-        while time.monotonic() < end_s:
-            try:
-                response = client.get(url)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                last = f"{type(error).__name__}: {error}"
-            else:
-                if response.is_success:
-                    return
-                last = f"{response.status_code} {response.text[:_MAX_TEXT_CHARACTERS]}"
-                if response.status_code == HTTPStatus.UNAUTHORIZED:
-                    hint = "set JWT_SECRET to the backend's secret; the test users must be in its store"
-                    raise TargetError(f"{url} refused the test user's token: {last}", hint)
+        while True:
+            answer = _ask(client, url, condition)
+            if isinstance(answer, ReadyReply):
+                return answer
+            now_s = time.monotonic()
+            if answer.cure is not None and now_s >= settled_s:
+                raise TargetError(f"{url} {answer.problem}", answer.cure)
             death = find_dead_service()
             if death is not None:
                 raise TargetError(death)
-            time.sleep(_INTERVAL_S)
-    raise TargetError(
-        f"{url} was not ready within {timeout_s:g} s: {last}", "check the stack: bench stack status"
-    )
+            wait_s = max(_INTERVAL_S, answer.retry_after_s)
+            if now_s + wait_s >= began_s + timeout_s:
+                hint = answer.cure or "check the stack: bench stack status"
+                raise TargetError(f"{url} was not ready within {timeout_s:g} s: it {answer.problem}", hint)
+            time.sleep(wait_s)
+
+
+def _ask(client: httpx.Client, url: str, condition: ReadyCondition) -> ReadyReply | NotReady:
+    """Send one request; return the reply of a service that is ready, or why it is not."""
+    try:
+        with client.stream("GET", url) as response:
+            reply = _read(response, url)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return _judge_failure(error)
+    return judge(condition, reply) or reply
+
+
+def _read(response: httpx.Response, url: str) -> ReadyReply:
+    """Return a reply with the beginning of the body of a refusal, which may have no end."""
+    received = datetime.now(UTC)
+    body = bytearray()
+    if not response.is_success:
+        for part in response.iter_bytes():
+            body += part
+            if len(body) >= _MAX_BODY_BYTES:
+                break
+    text = bytes(body[:_MAX_BODY_BYTES]).decode(errors="replace")
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return ReadyReply(url, response.status_code, headers, text, received)
+
+
+def _judge_failure(error: Exception) -> NotReady:
+    """Return why there was no answer; a cure if this will not pass."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return _judge_tls(cause)
+        if isinstance(cause, socket.gaierror):
+            return _judge_name(cause)
+        cause = cause.__cause__ or cause.__context__
+    problem = f"gave no answer ({type(error).__name__}: {error})".replace(": )", ")")
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        return NotReady(problem, "write the address like http://127.0.0.1:3000")
+    return NotReady(problem)
+
+
+def _judge_name(error: socket.gaierror) -> NotReady:
+    problem = f"has an unknown host name ({error.strerror})"
+    if error.errno in _TEMPORARY_NAME_ERRORS:
+        return NotReady(problem)
+    return NotReady(problem, "check the name, or write the IP address")
+
+
+def _judge_tls(error: ssl.SSLError) -> NotReady:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        problem = f"has a certificate that this machine does not accept ({error.verify_message})"
+        return NotReady(
+            problem, "name the file of its authority in SSL_CERT_FILE, or use the certificate's name"
+        )
+    if error.reason in _OTHER_PROTOCOL:
+        return NotReady(f"does not use TLS ({error.reason})", "write http:// in place of https://")
+    return NotReady(f"gave no TLS connection ({error.reason or error})")
 
 
 def probe_services(stack: Stack, urls: Mapping[str, str]) -> dict[str, str]:
@@ -69,7 +132,7 @@ def probe_services(stack: Stack, urls: Mapping[str, str]) -> dict[str, str]:
     states = {}
     with httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=False) as client:
         for service, url in urls.items():
-            address = url.rstrip("/") + paths.get(service, "/")
+            address = url.rstrip("/") + (paths.get(service) or "/")
             try:
                 status = client.get(address).status_code
             except (httpx.HTTPError, httpx.InvalidURL) as error:

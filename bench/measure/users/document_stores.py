@@ -2,16 +2,17 @@
 
 import json
 import subprocess
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, assert_never
 
 from bench.core.config.stack import CommandStore, MongoStore, expand
 from bench.errors import TargetError
+from bench.measure.users.mongo_errors import describe_error
 
 _COMMAND_TIMEOUT_S = 30.0
-_SELECTION_TIMEOUT_MS = 5_000
-_MAX_TEXT_CHARACTERS = 200  # of a server's error message
+_TIMEOUT_MS = 5_000
 
 
 class DocumentStore(Protocol):
@@ -70,11 +71,18 @@ class CommandDocumentStore:
 
 
 class MongoDocumentStore:
-    """A MongoDB collection: `_id` is an ObjectId, dates are dates."""
+    """A MongoDB collection: `_id` is an ObjectId, dates are dates.
 
-    def __init__(self, uri: str, collection: str) -> None:
+    Args:
+        uri: Address, with the name of the database.
+        collection: Name of the collection.
+        field: Field that declares the address, for messages.
+    """
+
+    def __init__(self, uri: str, collection: str, field: str = "uri") -> None:
         self._uri = uri
         self._collection = collection
+        self._field = field
 
     def add(self, documents: Sequence[Mapping[str, Any] | str]) -> None:
         """Add documents or bare ids."""
@@ -93,15 +101,22 @@ class MongoDocumentStore:
         from pymongo.errors import PyMongoError  # noqa: PLC0415 - likewise
 
         try:
-            with MongoClient[dict[str, Any]](
-                self._uri, serverSelectionTimeoutMS=_SELECTION_TIMEOUT_MS
-            ) as client:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a warning about an unknown option may contain the address
+                client = MongoClient[dict[str, Any]](
+                    self._uri, serverSelectionTimeoutMS=_TIMEOUT_MS, connectTimeoutMS=_TIMEOUT_MS
+                )
+            with client:
                 change(client.get_default_database()[self._collection])
-        except (PyMongoError, ValueError) as error:  # an invalid port is a ValueError
+        except (
+            PyMongoError,
+            ValueError,
+            OSError,
+        ) as error:  # of an invalid port, and of a missing certificate
+            problem = describe_error(error, self._uri)
             raise TargetError(
-                f"cannot {action} test data in MongoDB: {_describe(error)}",
-                "check the server, the database and the user in MONGODB_URI, and the free space of its disk",
-            ) from error
+                f"cannot {action} test data in MongoDB: {problem.sentence}", problem.cure(self._field)
+            ) from None
 
 
 def _convert(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,14 +132,6 @@ def _convert(document: Mapping[str, Any]) -> dict[str, Any]:
         else:
             converted[name] = value
     return converted
-
-
-def _describe(error: Exception) -> str:
-    """Return the type of an error and the server's message; other texts contain addresses."""
-    details = getattr(error, "details", None) or {}
-    first = (details.get("writeErrors") or [details])[0]
-    message = str(first.get("errmsg", "")).partition("\n")[0][:_MAX_TEXT_CHARACTERS]
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def open_store(
@@ -146,6 +153,7 @@ def open_store(
             command = [expand(part, values, f"{field}.command") for part in store.command]
             return CommandDocumentStore(command, variables)
         case MongoStore():
-            return MongoDocumentStore(expand(store.uri, values, f"{field}.uri"), store.collection)
+            uri_field = f"{field}.uri"
+            return MongoDocumentStore(expand(store.uri, values, uri_field), store.collection, uri_field)
         case _:
             assert_never(store)

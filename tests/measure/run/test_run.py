@@ -354,7 +354,7 @@ def test_recording_restores_the_signal_handler() -> None:
 
 def test_the_error_after_the_ready_timeout_contains_the_last_answer() -> None:
     """Here this is a refused connection."""
-    with pytest.raises(TargetError, match=r"was not ready within 0\.2 s: ConnectError"):
+    with pytest.raises(TargetError, match=r"was not ready within 0\.2 s: it gave no answer \(ConnectError"):
         wait_until_ready("http://127.0.0.1:1/health", {}, 0.2)
 
 
