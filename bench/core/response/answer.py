@@ -1,22 +1,39 @@
-"""Reads a response by the target's declaration: text, tokens, times of tiers, and problems. Without I/O."""
+"""Reads a response by the target's declaration: text, tokens, times, errors, and problems. Without I/O."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 import orjson
 
-from bench.core.config.target import Answer, JsonAnswer, NdjsonAnswer, SseAnswer
-from bench.core.response.answer_error import AnswerError
-from bench.core.response.answer_form import AnswerForm, tiers_ms, value_at
-from bench.core.response.stream import NO_NAMES, Decoder, Events, NdjsonDecoder, SseDecoder, StreamError
+from bench.core.config.target import Answer, JsonAnswer, NdjsonAnswer, SseAnswer, TextKind
+from bench.core.response.answer_error import AnswerError, find_error, read_error_event
+from bench.core.response.answer_form import AnswerForm
+from bench.core.response.counts import count_at, tiers_ms
+from bench.core.response.other_form import explain_body, find_body_error
+from bench.core.response.paths import value_at, walk
+from bench.core.response.pieces import ToolCalls, join_pieces
+from bench.core.response.plain_events import PlainTexts
+from bench.core.response.server_words import BodyForm, find_words, guess_form
+from bench.core.response.stream import (
+    NO_NAMES,
+    PLAIN_TEXT,
+    Decoder,
+    Events,
+    NdjsonDecoder,
+    SseDecoder,
+    StreamError,
+)
+from bench.core.response.unread import explain_no_text
 
 # Number of parts that are decoded together; a part of this size is decoded at once. So at most 64 KiB and one
 # part wait. With four times as many, streams that end together would be decoded mostly at their end.
 _PARTS_PER_BATCH = 16
 _LARGE_PART_BYTES = 4096
-_MOST_TOKENS = 1_000_000_000
+_LARGEST_HEAD_BYTES = 65_536  # the part of an unreadable body that is explained
+_OBSERVED_PIECES = 4  # further pieces have the same fields beside them
+_OBSERVED_DOCUMENTS = 3  # documents that explain why there is no text
 
 
 @dataclass(slots=True)
@@ -75,17 +92,19 @@ class AnswerReader:
         self._form = form
         self._paths = paths
         self._content = AnswerContent()
-        self._texts: list[str] = []
-        self._done = False
+        self._texts: dict[TextKind, list[str]] = {}
+        self._calls = ToolCalls()
+        self._unread = form.unread_fields()
+        self._textless: list[dict[str, Any]] = []
+        self._has_document = False
+        self._is_over = False  # after a final mark, nothing is read
+        self._head = b""  # of a body without a readable document
+        self._other_lines = b""  # the first lines of a stream of events that are no events
         self._decoder = _decoder(form.answer)
+        self._is_too_long = False  # one event is
         self._parts: list[bytes] = []
         self._times_s: list[float] = []
         self._last_s = 0.0
-
-    def is_complete(self) -> bool:
-        """Return whether the mark that ends the answer has arrived."""
-        self._decode_parts()
-        return self._done
 
     def feed(self, part: bytes, at_s: float) -> None:
         """Take a part that arrived at `at_s`, in seconds of any clock. Problems are stored, not raised."""
@@ -95,6 +114,14 @@ class AnswerReader:
         if len(self._times_s) >= _PARTS_PER_BATCH or len(part) > _LARGE_PART_BYTES:
             self._decode_parts()
 
+    def is_complete(self) -> bool:
+        """Return whether the mark that ends the answer has arrived, if only without the end of its line."""
+        self._decode_parts()
+        if self._content.ended_s is not None or self._decoder is None:
+            return self._content.ended_s is not None
+        events = self._decoder.end(self._last_s)
+        return any(map(self._form.is_mark, events.data, events.names))
+
     def end(self, content_type: str | None = None, status: int = 200) -> AnswerContent:
         """Return the content of the response, which has ended.
 
@@ -102,127 +129,257 @@ class AnswerReader:
             content_type: Its header `Content-Type`.
             status: Its HTTP status.
         """
-        del content_type, status
         if isinstance(self._form.answer, JsonAnswer):
-            document = self._parse(b"".join(self._parts))
-            if document is not None:
-                self._read_counts(document)
-                text = self._form.text(document)
-                self._content.text = text if isinstance(text, str) and text else None
-            return self._content
+            self._end_document()
+        else:
+            self._end_stream()
+        content = self._content
+        if not self._has_document and not self._is_too_long:
+            self._set_error(find_body_error(self._head))
+            explanation = explain_body(self._form.answer, self._head, content_type, status)
+            content.problem = _without_halves(explanation) if explanation else content.problem
+        content.text = join_pieces(self._texts.get("content", ()))
+        content.reasoning = join_pieces(self._texts.get("reasoning", ()))
+        content.refusal = join_pieces(self._texts.get("refusal", ()))
+        content.tool_calls = self._calls.names
+        if not self._texts:
+            content.no_text = explain_no_text(self._form.text_paths, self._textless)
+        content.remarks = self._unread.remarks()
+        self._add_remarks()
+        return content
+
+    def _add_remarks(self) -> None:
+        """Add what is odd about an answer that has text."""
+        content = self._content
+        tokens = self._form.answer.tokens
+        if self._other_lines and content.ended_s is not None:
+            content.remarks.append("had lines that are not part of any event")
+        is_whole = content.error is None and content.problem is None and self._texts
+        if is_whole and tokens is not None and content.tokens is None:
+            counted = ", so pieces of text are counted as tokens" if content.token_times_s else ""
+            content.remarks.append(f"had no token count at `{tokens}`{counted}")
+
+    def _end_document(self) -> None:
+        self._head = b"".join(self._parts)
+        if guess_form(self._head) is BodyForm.EMPTY:
+            return
+        try:
+            document = _parse(self._head)
+        except ValueError as error:
+            self._set_problem(f"not JSON: {error}")
+            return
+        if isinstance(document, dict):
+            self._read_document(document, None)
+        else:
+            self._set_problem("not a JSON object")
+
+    def _end_stream(self) -> None:
         self._decode_parts()
-        if self._decoder is not None:
-            self._read_events(self._decoder.end(self._last_s))
-            if not self._done:
-                self._set_problem("the stream ended before it was done")
-        self._content.text = "".join(self._texts) if self._texts else None
-        return self._content
+        if self._decoder is None:
+            return
+        self._read_events(self._decoder.end(self._last_s), are_cut=True)
+        self._decoder = None
+        content = self._content
+        if content.ended_s is not None:
+            content.ended_s = max([content.ended_s, *content.token_times_s[-1:]])
+        elif self._other_lines:
+            self._set_problem(f"the stream has plain text: {find_words(self._other_lines)}")
+        elif not self._form.ends_with_body:
+            missing = " and ".join(f"no {mark}" for mark in self._form.marks)
+            self._set_problem(f"the stream ended before it was done: it has {missing}")
 
     def _decode_parts(self) -> None:
-        """Decode the stored parts of a stream, unless the stream has failed."""
-        if isinstance(self._form.answer, JsonAnswer):
-            return  # a document is decoded at its end
+        """Decode the stored parts of a stream, unless the stream has failed or ended."""
+        if self._decoder is None or not self._parts:
+            return
         parts = self._parts
         times_s = self._times_s
         self._parts = []
         self._times_s = []
-        if self._decoder is None or not parts:
-            return
         try:
             self._read_events(self._decoder.feed(parts, times_s))
         except StreamError as error:
             self._read_events(error.events)
             self._set_problem(str(error))
             self._decoder = None
+            self._is_too_long = True
+        if not self._has_document and len(self._head) < _LARGEST_HEAD_BYTES:
+            self._head += b"".join(parts)
 
-    def _read_events(self, events: Events) -> None:
-        if self._read_only_texts(events):
+    def _read_events(self, events: Events, *, are_cut: bool = False) -> None:
+        """Read events. If they are cut, the stream ended within the last of them."""
+        if self._read_documents_at_once(events):
             return
         for data, at_s, name in zip(events.data, events.times_s, events.names, strict=False):
-            if data == self._form.done_data:
-                self._done = True
-            elif name is None or not self._read_name(name, data):
-                document = self._parse(data)
-                if document is not None:
-                    self._read_document(document, at_s)
+            if not self._is_over:
+                self._read_event(data, at_s, name, is_cut=are_cut)
 
-    def _read_only_texts(self, events: Events) -> bool:
-        """Read events that hold text and nothing else, as nearly all do. Return False if one holds more.
+    def _read_documents_at_once(self, events: Events) -> bool:
+        """Read events that are documents, up to the last one, which may end the stream.
 
-        Then no event has been read. Each event is parsed alone: in one joined list, brackets could match
-        across events that are not JSON.
+        Each event is parsed alone: in one joined list, brackets could match across events that are not JSON.
+
+        Returns:
+            Whether they are. If not, no event has been read.
         """
         data = events.data
-        form = self._form
-        ends = data[-1:] == [form.done_data]
+        ends = data[-1:] == [self._form.done_data]
+        are_unnamed = events.names is NO_NAMES or self._form.answer_events.issuperset(events.names)
+        if self._is_over or not are_unnamed:
+            return False
         try:
             documents = [*map(orjson.loads, data[:-1] if ends else data)]
         except orjson.JSONDecodeError:
             return False
-        if events.names is not NO_NAMES or {*map(type, documents)} != {dict}:
+        if {*map(type, documents)} - {dict}:
             return False
-        texts = [*map(form.text, documents)]
-        if {*map(type, texts)} != {str} or not all(texts) or not all(map(form.counted.isdisjoint, documents)):
-            return False
-        if form.ended is not None:
-            ends = ends or True in [form.ended(document) is True for document in documents]
-        self._done = self._done or ends
-        self._texts += texts
-        self._content.token_times_s += events.times_s[: len(texts)]
+        self._read_documents(documents, events.times_s)
+        if ends:
+            self._end_at(events.times_s[-1])
+            self._is_over = True
         return True
 
-    def _read_document(self, document: dict[str, Any], at_s: float) -> None:
+    def _read_documents(self, documents: Sequence[dict[str, Any]], times_s: Sequence[float]) -> None:
+        """Read documents all at once if they hold text and nothing else, as nearly all do, else by halves."""
+        if not documents:
+            return
+        plain = self._form.plain.read(documents)
+        if plain is not None:
+            self._read_plain_texts(plain, times_s[: len(documents)])
+        elif len(documents) == 1:
+            self._read_document(documents[0], times_s[0])
+        else:
+            half = len(documents) // 2
+            self._read_documents(documents[:half], times_s)
+            self._read_documents(documents[half:], times_s[half:])
+
+    def _read_plain_texts(self, plain: PlainTexts, times_s: Sequence[float]) -> None:
+        for holder in plain.holders[: max(0, _OBSERVED_PIECES - len(self._content.token_times_s))]:
+            self._unread.observe(holder)
+        self._has_document = True
+        self._add_texts(plain.kind, plain.texts, times_s)
+
+    def _read_event(self, data: bytes, at_s: float, name: str | None, *, is_cut: bool) -> None:
         form = self._form
-        if form.ended is not None and form.ended(document) is True:
-            self._done = True
+        if name == PLAIN_TEXT:
+            self._other_lines = self._other_lines or data
+        elif name in form.error_events:
+            self._set_error(read_error_event(data))
+        elif data.strip() == form.done_data:
+            self._is_over = True
+        elif data.strip():
+            self._read_data(data, at_s, is_answer=name in form.answer_events, is_cut=is_cut)
+        if self._is_over or (name is not None and name == form.done_event):
+            self._end_at(at_s)
+            self._is_over = True
+
+    def _read_data(self, data: bytes, at_s: float, *, is_answer: bool, is_cut: bool) -> None:
+        """Read the data of an event. Only an event of the answer needs a document; a `ping` needs none."""
+        try:
+            value = _parse(data)
+        except ValueError as error:
+            is_json = guess_form(data) is BodyForm.JSON
+            if is_answer and not (is_json and is_cut):
+                self._set_problem(
+                    f"not JSON: {error}" if is_json else f"the stream has plain text: {find_words(data)}"
+                )
+            return
+        if isinstance(value, dict):
+            self._read_document(value, at_s)
+            return
+        self._set_error(find_error(value))
+        if is_answer:
+            self._set_problem("not a JSON object")
+
+    def _read_document(self, document: dict[str, Any], at_s: float | None) -> None:
+        """Read a document that arrived at `at_s`; `None` if it is the whole response."""
+        form = self._form
+        content = self._content
+        self._has_document = True
+        read = form.read(document)
+        self._set_error(read.error)
+        if at_s is not None and read.ends:
+            self._end_at(at_s)
+        content.finish_reason = read.finish_reason or content.finish_reason
         if not form.counted.isdisjoint(document):
             self._read_counts(document)
-        text = form.text(document)
-        if isinstance(text, str) and text:
-            self._texts.append(text)
-            self._content.token_times_s.append(at_s)
+        self._read_values(document)
+        if not read.pieces and len(self._textless) < _OBSERVED_DOCUMENTS:
+            self._textless.append(document)
+        if not read.pieces or len(content.token_times_s) < _OBSERVED_PIECES:
+            self._unread.observe(walk(document, form.holder))
+        for piece in read.pieces:
+            if piece.call is not None:
+                self._calls.add(piece.call)
+            self._add_texts(piece.kind, [piece.text], () if at_s is None else [at_s])
 
-    def _read_name(self, name: str, data: bytes) -> bool:
-        """Read the name of an event: it may end the stream. Return whether it reports an error."""
+    def _read_values(self, document: dict[str, Any]) -> None:
+        for path in self._paths:
+            value = value_at(document, path)
+            if value is not None:
+                self._content.values[path] = value
+
+    def _add_texts(self, kind: TextKind, texts: Sequence[str], times_s: Sequence[float]) -> None:
+        """Add pieces of text with their times; without times if the response is not a stream."""
+        kind = "content" if kind == "audio" else kind
+        self._texts.setdefault(kind, []).extend(texts)
+        if not times_s:
+            return
+        content = self._content
+        content.token_times_s += times_s
+        if kind == "content" and content.first_answer_s is None:
+            content.first_answer_s = times_s[0]
+        if kind == "reasoning":
+            content.last_reasoning_s = times_s[-1]
+            if content.first_reasoning_s is None:
+                content.first_reasoning_s = times_s[0]
+
+    def _read_counts(self, document: dict[str, Any]) -> None:
+        """Read token counts and durations, which any document of a stream may contain."""
         answer = self._form.answer
-        if isinstance(answer, SseAnswer) and name == answer.error_event:
-            self._set_problem(f"the stream failed: {data.decode(errors='replace')}")
-            return True
-        self._done = self._done or (isinstance(answer, SseAnswer) and name == answer.done_event)
-        return False
+        content = self._content
+        if answer.tokens is not None:
+            content.tokens = count_at(document, answer.tokens) or content.tokens
+        if answer.reasoning_tokens is not None:
+            count = count_at(document, answer.reasoning_tokens)
+            content.reasoning_tokens = count or content.reasoning_tokens
+        if answer.durations is not None:
+            content.tier_times |= tiers_ms(document, answer.durations)
+
+    def _end_at(self, at_s: float) -> None:
+        if self._content.ended_s is None:
+            self._content.ended_s = at_s
+
+    def _set_error(self, error: AnswerError | None) -> None:
+        if self._content.error is None:
+            self._content.error = error
 
     def _set_problem(self, problem: str) -> None:
-        """Keep the first problem. Half a character, which JSON allows, is replaced: no file can hold it."""
-        if self._content.problem is None:
-            self._content.problem = problem.encode(errors="replace").decode()
+        """Keep the first problem of an answer that is not complete."""
+        if self._content.problem is None and self._content.ended_s is None:
+            self._content.problem = _without_halves(problem)
 
-    def _parse(self, content: bytes) -> dict[str, Any] | None:
+
+def _parse(content: bytes) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: It is not JSON. The message is the reason.
+    """
+    try:
+        # json accepts everything that orjson accepts, except for some deep nesting. orjson reads integers
+        # of more than 64 bits as floats; they are too large for any count or duration.
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
         try:
-            # json accepts everything that orjson accepts, except for some deep nesting. orjson reads integers
-            # of more than 64 bits as floats; they are too large for any count or duration.
-            document = orjson.loads(content)
-        except orjson.JSONDecodeError:
-            try:
-                document = json.loads(content)  # accepts more, such as half a character; explains errors
-            except (ValueError, RecursionError) as error:
-                self._set_problem(f"not JSON: {error}")
-                return None
-        if not isinstance(document, dict):
-            self._set_problem("not a JSON object")
-            return None
-        return document
+            return json.loads(content)  # accepts more, such as half a character; explains errors
+        except RecursionError as error:
+            raise ValueError(str(error)) from error
 
-    def _read_counts(self, document: Mapping[str, Any]) -> None:
-        """Read token counts, durations and an error, which any document of a stream may contain."""
-        answer = self._form.answer
-        if isinstance(answer, NdjsonAnswer) and isinstance(document.get("error"), str):
-            self._set_problem(f"the stream failed: {document['error']}")
-        if answer.tokens is not None:
-            tokens = value_at(document, answer.tokens)
-            if isinstance(tokens, int) and not isinstance(tokens, bool) and 0 <= tokens <= _MOST_TOKENS:
-                self._content.tokens = tokens
-        if answer.durations is not None:
-            self._content.tier_times |= tiers_ms(document, answer.durations)
+
+def _without_halves(text: str) -> str:
+    """Replace half characters, which JSON allows: no file can hold them."""
+    return text.encode(errors="replace").decode()
 
 
 def _decoder(answer: Answer) -> Decoder | None:

@@ -1,15 +1,36 @@
 """A target's declaration of its response, prepared once for reading many responses."""
 
-from collections.abc import Callable, Mapping, Sequence
-from operator import methodcaller
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from bench.core.config.target import Answer, Durations, JsonAnswer, NdjsonAnswer, SseAnswer, list_paths
+import orjson
 
-_MS_PER_UNIT = {"ns": 1e-6, "ms": 1.0, "s": 1000.0}
-_LONGEST_TIER_MS = 86_400_000.0
+from bench.core.config.target import Answer, JsonAnswer, SseAnswer, list_paths
+from bench.core.response.answer_error import AnswerError, find_error
+from bench.core.response.paths import declared_paths, duration_paths, walk
+from bench.core.response.pieces import Piece, split_pieces
+from bench.core.response.plain_events import PlainEvents
+from bench.core.response.unread import UnreadFields
 
-Getter = Callable[[Mapping[str, Any]], Any]
+# Texts that servers write for a reason that they do not have.
+_NO_REASONS = {"", "null", "none", "false"}
+
+Keys = tuple[str, ...]
+Place = tuple[int, str]
+"""A field of an object: the index of the object's path, and the name of the field."""
+
+
+class DocumentContent(NamedTuple):
+    """The content of one document."""
+
+    pieces: Sequence[Piece]
+    """Pieces of text."""
+    ends: bool
+    """Whether the document ends the answer."""
+    finish_reason: str | None
+    """Why the model stopped, if the document reports it."""
+    error: AnswerError | None
+    """The error that the document reports."""
 
 
 class AnswerForm:
@@ -19,72 +40,118 @@ class AnswerForm:
         answer: The declaration.
 
     Attributes:
-        text: Returns the text of a document.
-        ended: Returns the value that ends a stream of lines; not set for other forms.
-        done_data: Data of the event that ends a stream of events; not set if an event's name does.
-        counted: Top-level names of documents that contain token counts, durations or an error.
+        answer: The declaration.
+        plain: Reads events that hold nothing but text.
+        text_paths: Declared places of content.
+        holder: Keys of the object that contains the first of them.
+        done_data: Data of the event that ends a stream of events, if the target declares it.
+        done_event: Name of the event that ends a stream of events, if the target declares it.
+        ends_with_body: Whether the end of the body ends the answer.
+        error_events: Names of the events that report an error.
+        answer_events: Names of the events whose data must be a document.
+        counted: Top-level names of documents that contain token counts or durations.
     """
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
-        self.text = _getter(answer.text_places["content"][0])
-        done = () if isinstance(answer, JsonAnswer) else list_paths(answer.done)
-        self.ended = _getter(done[0]) if done else None
-        done_data = answer.done_data if isinstance(answer, SseAnswer) else None
-        self.done_data = None if done_data is None else done_data.encode()
-        self.counted = _counted_names(answer)
+        self.plain = PlainEvents(answer)
+        self.text_paths = answer.text_places.get("content", ())
+        self.holder = _split(self.text_paths)[0][:-1] if self.text_paths else ()
+        self.ends_with_body = isinstance(answer, JsonAnswer) or answer.done_with_body
+        self.done_data: bytes | None = None
+        self.done_event: str | None = None
+        self.answer_events = frozenset({None, "message"})
+        self.error_events = frozenset({"error"})
+        if isinstance(answer, SseAnswer):
+            self.done_data = answer.done_data.strip().encode() if answer.done_data else None
+            self.done_event = answer.done_event
+            self.error_events |= {answer.error_event or "error"}
+        counts = [*filter(None, (answer.tokens, answer.reasoning_tokens)), *duration_paths(answer)]
+        self.counted = frozenset(keys[0] for keys in _split(counts))
+        self._parents: list[Keys] = []
+        self._texts = [(kind, self._places(paths)) for kind, paths in answer.text_places.items()]
+        self._errors = self._places(list_paths(answer.error))
+        self._done_paths = () if isinstance(answer, JsonAnswer) else list_paths(answer.done)
+        self._done = self._places(self._done_paths)
+        self._finish_reason = self._places((answer.finish_reason,) if answer.finish_reason else ())
+        depth = len(self.holder)
+        self._holder_fields = frozenset(
+            keys[depth] for keys in _split(declared_paths(answer)) if keys[:depth] == self.holder != keys
+        )
+
+    def unread_fields(self) -> UnreadFields:
+        """Return an observer of the text that the target does not declare, for one response."""
+        place = "".join(f"{key}." for key in self.holder)
+        return UnreadFields(place, self._holder_fields)
+
+    def read(self, document: Any) -> DocumentContent:
+        """Return the content of a document."""
+        parents = [walk(document, keys) for keys in self._parents]
+        done = [_value_of(parents, place) for place in self._done]
+        reasons = [_value_of(parents, place) for place in self._finish_reason]
+        errors = [_value_of(parents, place) for place in self._errors]
+        return DocumentContent(
+            pieces=self._find_pieces(parents),
+            ends=any(map(_is_end, done)),
+            finish_reason=next(
+                (value for value in reasons if isinstance(value, str) and _is_end(value)), None
+            ),
+            error=find_error(document, errors, (*done, *reasons)),
+        )
+
+    def _find_pieces(self, parents: Sequence[Any]) -> list[Piece]:
+        """Return the pieces of text of a document. Of each kind, the first place with text is read."""
+        found: list[Piece] = []
+        for kind, places in self._texts:
+            for place in places:
+                value = _value_of(parents, place)
+                pieces = split_pieces(value, kind) if value else ()
+                if pieces:
+                    found += pieces
+                    break
+        return found
+
+    def _places(self, paths: Sequence[str]) -> list[Place]:
+        """Return the places of paths. Paths into the same object share its index."""
+        places = []
+        for *parent, name in _split(paths):
+            keys = tuple(parent)
+            if keys not in self._parents:
+                self._parents.append(keys)
+            places.append((self._parents.index(keys), name))
+        return places
+
+    @property
+    def marks(self) -> Sequence[str]:
+        """The declared marks that end a stream, as people read them."""
+        marks = []
+        if self.done_data is not None:
+            marks.append(f"`data: {self.done_data.decode()}`")
+        if self.done_event is not None:
+            marks.append(f"event `{self.done_event}`")
+        return [*marks, *(f"value at `{path}`" for path in self._done_paths)]
+
+    def is_mark(self, data: bytes, name: str | None) -> bool:
+        """Return whether an event ends the answer."""
+        if data.strip() == self.done_data or (name is not None and name == self.done_event):
+            return True
+        try:
+            return self.read(orjson.loads(data)).ends
+        except orjson.JSONDecodeError:
+            return False
 
 
-def _getter(path: str) -> Getter:
-    """Return a function that reads a dotted path, which is split only once."""
-    keys = path.split(".")
-    return methodcaller("get", path) if len(keys) == 1 else lambda document: _walk(document, keys)
+def _split(paths: Sequence[str]) -> list[Keys]:
+    return [tuple(path.split(".")) for path in paths]
 
 
-def _counted_names(answer: Answer) -> frozenset[str]:
-    """Return the top-level names of counts, durations and errors. Few documents of a stream have them."""
-    paths = [answer.tokens]
-    if answer.durations is not None:
-        paths += [*answer.durations.tiers.values(), answer.durations.total]
-    names = {path.split(".")[0] for path in paths if path}
-    if isinstance(answer, NdjsonAnswer):
-        names.add("error")
-    return frozenset(names)
+def _value_of(parents: Sequence[Any], place: Place) -> Any:
+    index, name = place
+    parent = parents[index]
+    return parent.get(name) if isinstance(parent, dict) else walk(parent, (name,))
 
 
-def value_at(document: Any, path: str) -> Any:
-    """Return the value at a dotted path, if there is one. A number is an index of a list, from 0."""
-    return _walk(document, path.split("."))
-
-
-def _walk(document: Any, keys: Sequence[str]) -> Any:
-    for key in keys:
-        if isinstance(document, dict):
-            document = document.get(key)
-        elif isinstance(document, list) and key.isdecimal() and int(key) < len(document):
-            document = document[int(key)]
-        else:
-            return None
-    return document
-
-
-def tiers_ms(document: Mapping[str, Any], durations: Durations) -> dict[str, float]:
-    """Return the time of each tier in milliseconds. Invalid values are skipped, since a target sends them."""
-    ms_per_unit = _MS_PER_UNIT[durations.unit]
-    tiers = {}
-    for tier, path in durations.tiers.items():
-        duration_ms = _duration_ms(value_at(document, path), ms_per_unit)
-        if duration_ms is not None:
-            tiers[tier] = duration_ms
-    if durations.total:
-        total_ms = _duration_ms(value_at(document, durations.total), ms_per_unit)
-        if total_ms is not None:
-            tiers[durations.rest] = max(0.0, total_ms - sum(tiers.values()))
-    return tiers
-
-
-def _duration_ms(value: Any, ms_per_unit: float) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    # Compared before the multiplication: an integer of JSON may be too large for a float.
-    return value * ms_per_unit if 0 <= value <= _LONGEST_TIER_MS / ms_per_unit else None
+def _is_end(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() not in _NO_REASONS
+    return value is True

@@ -1,12 +1,130 @@
-"""The server's own words in the body of a refused request."""
+"""The server's own words: in the error of a document, and in the body of a refused request."""
+
+import html
+import json
+import re
+from contextlib import suppress
+from enum import StrEnum
+from typing import Any
+
+_LONGEST_WORDS = 500
+_MOST_ITEMS = 3
+_DEEPEST = 5
+_BOM = b"\xef\xbb\xbf"
+# Fields that explain an error, the most telling first: of OpenAI, Ollama, FastAPI, OAuth, AWS, and RFC 9457.
+_EXPLAINING = (
+    "message", "error_description", "error_message", "errormessage", "detail", "msg", "error", "errors",
+    "reason", "title", "description", "details", "text",
+)  # fmt: skip
+_SSE_LINE = re.compile(rb"(data|event|id|retry)?:")
+_SILENT_TAG = re.compile(r"<!--.*?(-->|$)|<(script|style|head)\b.*?(</\2\s*>|$)", re.DOTALL | re.IGNORECASE)
+_TITLE = re.compile(r"<title\b[^>]*>(.*?)(</title|$)", re.DOTALL | re.IGNORECASE)
+_CHARSET = re.compile(r"charset\s*=\s*\"?([\w-]+)", re.IGNORECASE)
+_TAG = re.compile(r"<[^>]*(>|$)")
+
+
+class BodyForm(StrEnum):
+    """The form that a body has, whatever its header states."""
+
+    EMPTY = "an empty body"
+    JSON = "a JSON document"
+    EVENTS = "an event stream"
+    MARKUP = "a page of HTML"
+    TEXT = "plain text"
+
+
+def guess_form(body: bytes) -> BodyForm:
+    """Return the form of a body, from its first characters."""
+    content = body.removeprefix(_BOM).lstrip()
+    if not content:
+        return BodyForm.EMPTY
+    if content[:1] in {b"{", b"["}:
+        return BodyForm.JSON
+    if content[:1] == b"<":
+        return BodyForm.MARKUP
+    return BodyForm.EVENTS if _SSE_LINE.match(content) else BodyForm.TEXT
 
 
 def find_words(body: bytes, content_type: str | None = None) -> str:
-    """Return the words with which a server explains a refusal: of a JSON document, a page of HTML or a text.
+    """Return the words with which a server explains a refusal, in JSON, HTML or plain text.
 
     Args:
         body: The body of the response, or its beginning.
-        content_type: Its header `Content-Type`.
+        content_type: Its header `Content-Type`, which may name the encoding of its characters.
     """
-    del content_type
+    form = guess_form(body)
+    text = _decode(body.removeprefix(_BOM), content_type or "").strip()
+    if form is BodyForm.MARKUP:
+        text = _strip_tags(text) or text
+    if form is BodyForm.JSON:
+        with suppress(ValueError, RecursionError):  # a body that is cut is shown as it is
+            text = explain(json.loads(text)) or text
+    return text[:_LONGEST_WORDS]
+
+
+def explain(value: Any) -> str:
+    """Return the words of an error in a document. Without any words, return the error itself as JSON."""
+    words = _find_words(value, _DEEPEST)
+    if not words and not is_empty(value):
+        try:
+            words = json.dumps(value, ensure_ascii=False)
+        except RecursionError:
+            words = "a deeply nested value"
+    return words[:_LONGEST_WORDS]
+
+
+def is_empty(value: Any, depth: int = _DEEPEST) -> bool:
+    """Return whether a value reports nothing: null, false, 0, a blank text, or a container of such values."""
+    if isinstance(value, str):
+        return not value.strip()
+    if isinstance(value, dict):
+        value = [*value.values()]
+    if not isinstance(value, list):
+        return not value
+    return depth > 0 and all(is_empty(item, depth - 1) for item in value)
+
+
+def _decode(body: bytes, content_type: str) -> str:
+    charset = _CHARSET.search(content_type)
+    with suppress(LookupError, ValueError):  # an unknown encoding
+        return body.decode(charset.group(1) if charset else "utf-8", errors="replace")
     return body.decode(errors="replace")
+
+
+def _find_words(value: Any, depth: int) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    if depth == 0:
+        return ""
+    if isinstance(value, list):
+        items = [_find_words(item, depth - 1) for item in value[:_MOST_ITEMS]]
+        return "; ".join(filter(None, items))
+    return _find_words_of_fields(value, depth - 1) if isinstance(value, dict) else ""
+
+
+def _find_words_of_fields(fields: dict[str, Any], depth: int) -> str:
+    """Return the words of the most telling field, with its place in the request and the single errors."""
+    named = {name.lower(): value for name, value in fields.items()}
+    words = ""
+    for name in _EXPLAINING:
+        words = _find_words(named.get(name), depth)
+        if words:
+            break
+    place = named.get("loc")  # FastAPI's name for the field of the request that is wrong
+    if words and isinstance(place, list):
+        words = f"{'.'.join(map(str, place))}: {words}"
+    single = _find_words(named.get("errors"), depth)
+    return f"{words}: {single}" if words and single and single != words else words
+
+
+def _strip_tags(text: str) -> str:
+    """Return the text of a page of HTML, or its title if it has no other text."""
+    body = _visible_text(_SILENT_TAG.sub(" ", text))
+    title = _TITLE.search(text)
+    return body or (_visible_text(title.group(1)) if title else "")
+
+
+def _visible_text(markup: str) -> str:
+    """Return the pieces of text between tags, each once."""
+    pieces = [" ".join(html.unescape(piece).split()) for piece in _TAG.sub("\0", markup).split("\0")]
+    return " ".join(dict.fromkeys(filter(None, pieces)))

@@ -13,8 +13,11 @@ MAX_EVENT_BYTES = 1024 * 1024
 """Largest size of one event."""
 NO_NAMES: Iterable[None] = repeat(None)
 """The names of events without names."""
+PLAIN_TEXT = ""
+"""The name of lines that are no event; they have no place in a stream of events."""
 _BOM = b"\xef\xbb\xbf"
 _DATA = b"data: "
+_FIELDS = {b"", b"data", b"event", b"id", b"retry"}  # a line without the name of a field is a comment
 _END = b"\n\n"
 
 
@@ -26,7 +29,8 @@ class Events(NamedTuple):
     times_s: Sequence[float]
     """When each event was complete: the time of the part that ended it."""
     names: Iterable[str | None] = NO_NAMES
-    """Name of each event, or `None`. Without names it is the endless iterator `NO_NAMES`."""
+    """Name of each event, or `None`. Without names it is the endless iterator `NO_NAMES`. Lines with a field
+    `error` are an event of this name."""
 
 
 class StreamError(Exception):
@@ -53,12 +57,15 @@ class Decoder(Protocol):
         ...
 
     def end(self, at_s: float) -> Events:
-        """Return the event that the end of the stream completes, if any."""
+        """Return the events that the end of the stream completes, as if their last byte arrived at `at_s`.
+
+        The decoder stays as it is: the stream may go on.
+        """
         ...
 
 
 class SseDecoder:
-    """Decodes server-sent events. Lines end with LF, CR or both; an event without its end is dropped."""
+    """Decodes server-sent events. Lines end with LF, CR or both; the last event needs no end."""
 
     def __init__(self) -> None:
         self._cutter = _Cutter(_END)
@@ -76,8 +83,9 @@ class SseDecoder:
         return self._cutter.check(_sse_events(blocks, times_s))
 
     def end(self, at_s: float) -> Events:
-        """Return the event that a CR as the last byte of the stream completes."""
-        return self.feed([b"\n"], [at_s]) if self._held else Events([], [])
+        """Return the event that the end of the stream completes."""
+        rest = self._cutter.rest.removeprefix(self._bom)
+        return _sse_events([rest], [at_s]) if rest else Events([], [])
 
     def _with_lf(self, parts: Sequence[bytes]) -> list[bytes]:
         """Return the parts with LF as the end of each line. A CR at the end waits for its LF."""
@@ -106,7 +114,8 @@ class NdjsonDecoder:
 
     def end(self, at_s: float) -> Events:
         """Return the last line if it has no end."""
-        return self.feed([b"\n"], [at_s])
+        line = self._cutter.rest.strip()
+        return Events([line], [at_s]) if line else Events([], [])
 
 
 class _Cutter:
@@ -114,14 +123,14 @@ class _Cutter:
 
     def __init__(self, separator: bytes) -> None:
         self._separator = separator
-        self._rest = b""
+        self.rest = b""  # bytes without their separator
 
     def cut(self, parts: Sequence[bytes], times_s: Sequence[float]) -> tuple[list[bytes], Sequence[float]]:
         """Return the blocks that these parts complete and their times, up to the first that is too long."""
-        if self._rest:
-            parts = [self._rest + parts[0], *parts[1:]]
+        if self.rest:
+            parts = [self.rest + parts[0], *parts[1:]]
         text = b"".join(parts)
-        *blocks, self._rest = text.split(self._separator)
+        *blocks, self.rest = text.split(self._separator)
         if len(text) > MAX_EVENT_BYTES:
             self._stop_at_too_long(blocks)
         width = len(self._separator)
@@ -138,7 +147,7 @@ class _Cutter:
         Raises:
             StreamError: A block that is too long follows them.
         """
-        rest = self._rest
+        rest = self.rest
         # An LF at the end of the rest may be half of a separator.
         if len(rest) > MAX_EVENT_BYTES and len(rest.removesuffix(b"\n")) > MAX_EVENT_BYTES:
             raise StreamError(f"one event is longer than {MAX_EVENT_BYTES} bytes", events)
@@ -147,7 +156,7 @@ class _Cutter:
     def _stop_at_too_long(self, blocks: list[bytes]) -> None:
         for index, block in enumerate(blocks):
             if len(block) > MAX_EVENT_BYTES:
-                self._rest = block
+                self.rest = block
                 del blocks[index:]
                 return
 
@@ -156,30 +165,38 @@ def _sse_events(blocks: list[bytes], times_s: Sequence[float]) -> Events:
     """Return the events of blocks; a block without data is not an event."""
     lines = b"\n" + b"\n".join(blocks)
     if lines.count(b"\n") == len(blocks):  # each block is one line
-        before, *data = lines.split(b"\n" + _DATA)
-        if len(data) == len(blocks) and not before:
-            return Events(data, times_s)
+        before, *datas = lines.split(b"\n" + _DATA)
+        if len(datas) == len(blocks) and not before:
+            return Events(datas, times_s)
     events_data = []
     events_times_s = []
     names = []
     for block, at_s in zip(blocks, times_s, strict=True):
-        data_lines, name = _sse_fields(block)
-        if data_lines:
-            events_data.append(b"\n".join(data_lines))
+        for data, name in _sse_fields(block):
+            events_data.append(data)
             events_times_s.append(at_s)
             names.append(name)
     return Events(events_data, events_times_s, names)
 
 
-def _sse_fields(block: bytes) -> tuple[list[bytes], str | None]:
-    """Return the data lines of an event, and its name."""
-    data_lines = []
-    name = None
+def _sse_fields(block: bytes) -> list[tuple[bytes, str | None]]:
+    """Return data and name of the event of a block. Lines of other fields than those of events follow."""
+    fields: dict[bytes, list[bytes]] = {}
+    other_lines = []
     for line in block.split(b"\n"):
         field, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
-        if field == b"data":
-            data_lines.append(value)
-        elif field == b"event":
-            name = value.decode(errors="replace") or None
-    return data_lines, name
+        if field in _FIELDS:
+            fields.setdefault(field, []).append(value.removeprefix(b" "))
+        elif field.lower() == b"error":
+            fields.setdefault(b"error", []).append(value.removeprefix(b" "))
+        elif line.strip():
+            other_lines.append(line)
+    name = fields.get(b"event", [b""])[-1].decode(errors="replace")
+    found: list[tuple[bytes, str | None]] = []
+    if b"data" in fields or name == "error":
+        found.append((b"\n".join(fields.get(b"data", ())), name or None))
+    if b"error" in fields:
+        found.append((b"\n".join(fields[b"error"]), "error"))
+    if other_lines:
+        found.append((b"\n".join(other_lines), PLAIN_TEXT))
+    return found

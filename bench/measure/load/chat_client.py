@@ -31,7 +31,6 @@ _NO_BODY = b"content-length: 0\r\n\r\n"
 
 _HELD = "had a connection that the server kept open after the end mark"
 _BROKEN = "had a connection that broke after the end mark"
-_COUNTED = "reported no output tokens, so pieces of text are counted as tokens"
 
 
 class Exchanger(Protocol):
@@ -246,8 +245,6 @@ class ChatClient:
             remarks.add(f"came compressed with {encoding}, which was not requested")
         if content.token_times_s:
             remarks.add_stream(content.token_times_s)
-            if content.tokens is None:
-                remarks.add(_COUNTED)
 
     def _is_intercepted(self, text: str | None) -> bool | None:
         """Return whether the agent answered without its model; `None` if the target does not declare it."""

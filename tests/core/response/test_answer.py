@@ -9,7 +9,10 @@ from pydantic import TypeAdapter
 
 from bench.core.config.target import Answer, Durations
 from bench.core.response.answer import AnswerContent, AnswerReader
-from bench.core.response.answer_form import AnswerForm, tiers_ms, value_at
+from bench.core.response.answer_error import AnswerError
+from bench.core.response.answer_form import AnswerForm
+from bench.core.response.counts import tiers_ms
+from bench.core.response.paths import value_at
 from bench.core.response.stream import MAX_EVENT_BYTES
 
 ANSWERS: TypeAdapter[Answer] = TypeAdapter(Answer)
@@ -130,15 +133,16 @@ def test_the_split_does_not_matter(answer: dict[str, Any], whole: bytes, cuts: l
 @pytest.mark.parametrize(
     ("answer", "content", "problem"),
     [
-        (JSON, b"<html>", "not JSON"),
+        (JSON, b"<html>", "200 a page of HTML where a JSON document was expected: <html>"),
+        (JSON, b"{", "not JSON"),
         (JSON, b"[1]", "not a JSON object"),
-        (JSON, b"", "not JSON"),
-        (OLLAMA, lines({"response": "Hel"}), "ended before it was done"),
-        (OLLAMA, lines({"error": "no memory"}), "the stream failed: no memory"),
-        (OLLAMA, b"what\n", "not JSON"),
-        (OLLAMA, lines({"error": 5}), "ended before it was done"),
-        (OPENAI, events(delta("a")), "ended before it was done"),
-        (CHAT, b'event: error\ndata: {"error": "broke"}\n\n', "the stream failed: "),
+        (JSON, b"", "the body is empty"),
+        (OLLAMA, b"", "the body is empty"),
+        (OLLAMA, lines({"response": "Hel"}), "ended before it was done: it has no value at `done`"),
+        (OLLAMA, b"what\n", "the stream has plain text: what"),
+        (OLLAMA, b"{what\n", "not JSON"),
+        (OPENAI, events(delta("a")), "ended before it was done: it has no `data: [DONE]`"),
+        (CHAT, events({"message": "a"}), "ended before it was done: it has no event `done`"),
         (OLLAMA, b"x" * (MAX_EVENT_BYTES + 1), "longer than 1048576 bytes"),
         (CHAT, b"data: " + b"x" * MAX_EVENT_BYTES, "longer than 1048576 bytes"),
     ],
@@ -171,9 +175,9 @@ def test_invalid_durations_are_skipped(value: object) -> None:
     assert tiers_ms({"a": 2.0, "t": 1.5}, durations) == {"load": 2000.0, "queue": 0.0}
 
 
-@pytest.mark.parametrize("tokens", [True, -1, 1.5, "7", 10**400])
+@pytest.mark.parametrize("tokens", [True, -1, 0, 0.0, 1.5, "7", 10**400, None])
 def test_invalid_counts_are_skipped(tokens: object) -> None:
-    """Only a whole number from 0 is a count of tokens."""
+    """Only a whole number above 0 is a count of tokens."""
     content = json.dumps({"data": {"message": "x"}, "usage": {"tokens": tokens}}).encode()
     assert read(JSON, content).tokens is None
 
@@ -215,7 +219,7 @@ def test_a_stream_that_breaks_keeps_its_text() -> None:
     """The text before an error is kept, and so is the error."""
     reading = read(CHAT, events({"message": "Hel"}), b'event: error\ndata: {"error": "broke"}\n\n')
     assert (reading.text, reading.token_times_s) == ("Hel", [1.0])
-    assert reading.problem == 'the stream failed: {"error": "broke"}'
+    assert reading.error == AnswerError("broke")
 
 
 def test_the_end_of_the_stream_ends_its_last_line() -> None:
@@ -226,16 +230,17 @@ def test_the_end_of_the_stream_ends_its_last_line() -> None:
     assert (reading.problem, reading.tier_times) == (None, {})
 
 
-@pytest.mark.parametrize("done", ["yes", 1, False, None])
-def test_a_stream_is_done_only_at_true(done: object) -> None:
-    """Only `true` ends a stream of lines; a text or a number does not."""
-    assert read(OLLAMA, lines({"response": "a", "done": done})).problem is not None
+@pytest.mark.parametrize("done", ["", " ", "null", 1, False, None, [], {}])
+def test_a_value_that_is_neither_true_nor_a_text_ends_no_stream(done: object) -> None:
+    """A stream ends at `true` or at a text, such as a reason to stop."""
+    assert "ended before" in (read(OLLAMA, lines({"response": "a", "done": done})).problem or "")
+    assert read(OLLAMA, lines({"response": "a", "done": "stop"})).problem is None
 
 
 @pytest.mark.parametrize("answer", [OLLAMA, OPENAI])
 def test_each_event_must_be_a_json_object(answer: dict[str, Any]) -> None:
     """Each event of a stream is a JSON object."""
-    whole = events([1]) if answer is OPENAI else lines([1])
+    whole = events({}, [1]) if answer is OPENAI else lines({}, [1])
     reading = read(answer, whole)
     assert (reading.text, reading.problem) == (None, "not a JSON object")
 
@@ -272,24 +277,39 @@ def test_a_path_has_no_negative_index() -> None:
     ]
 
 
-def one_by_one(documents: list[bytes]) -> AnswerContent:
-    """Return the result of parsing each document by itself with the standard library."""
+def one_by_one(documents: list[bytes], kind: str = "sse") -> AnswerContent:
+    """Return the text, the count and the problem from parsing each document with the standard library."""
     reading, texts = AnswerContent(), list[str]()
-    for content in documents:
+    for content in filter(None, documents):
         try:
             document = json.loads(content)
         except (ValueError, RecursionError) as error:
-            reading.problem = reading.problem or f"not JSON: {error}".encode(errors="replace").decode()
+            is_json = content.startswith((b"{", b"["))
+            problem = f"not JSON: {error}" if is_json else f"the stream has plain text: {content.decode()}"
+            set_problem(reading, problem)
             continue
         if not isinstance(document, dict):
-            reading.problem = reading.problem or "not a JSON object"
+            set_problem(reading, "not a JSON object")
             continue
+        if kind == "ndjson" and document.get("done") is True:
+            reading.ended_s = 1.0
         reading.tokens = document.get("eval_count", reading.tokens)
         if isinstance(document.get("response"), str):
             texts.append(document["response"])
     reading.text = "".join(texts) or None
     reading.token_times_s = [1.0] * len(texts)
     return reading
+
+
+def set_problem(reading: AnswerContent, problem: str) -> None:
+    """Keep the first problem before the end of an answer."""
+    if reading.problem is None and reading.ended_s is None:
+        reading.problem = problem.encode(errors="replace").decode()
+
+
+def outline(reading: AnswerContent) -> tuple[object, ...]:
+    """Return the content that the standard library alone can confirm."""
+    return reading.text, reading.tokens, reading.problem, reading.token_times_s
 
 
 DOCUMENTS = st.sampled_from(
@@ -329,7 +349,7 @@ def test_reading_events_together_gives_the_same_result(kind: str, documents: lis
         answer = {"kind": "ndjson", "text": "response", "tokens": "eval_count", "done": "done"}
         documents = [document for document in documents if document] + [b'{"done": true}']
         whole = b"\n".join(documents)
-    assert read(answer, whole) == one_by_one(documents)
+    assert outline(read(answer, whole)) == outline(one_by_one(documents, kind))
 
 
 @pytest.mark.parametrize(
@@ -366,11 +386,12 @@ def test_every_split_gives_the_same_content(documents: list[bytes], cuts: list[i
     assert (one.text, one.tokens, one.problem) == (other.text, other.tokens, other.problem)
 
 
-def test_the_problem_before_an_endless_event_is_the_first() -> None:
+def test_the_error_before_an_endless_event_is_kept() -> None:
     """An event before one that is too long is read, even if both arrive in one part."""
     flood = b"event: error\ndata: no memory\n\ndata: " + b"x" * MAX_EVENT_BYTES
-    assert read(CHAT, events({"message": "a"}) + flood).problem == "the stream failed: no memory"
-    assert read(CHAT, events({"message": "a"}) + flood).text == "a"
+    reading = read(CHAT, events({"message": "a"}) + flood)
+    assert (reading.text, reading.error) == ("a", AnswerError("no memory"))
+    assert "longer than" in (reading.problem or "")
 
 
 def test_a_document_may_arrive_in_many_parts() -> None:

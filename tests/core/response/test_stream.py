@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bench.core.response.stream import (
     MAX_EVENT_BYTES,
+    PLAIN_TEXT,
     Decoder,
     Events,
     NdjsonDecoder,
@@ -81,8 +82,11 @@ def test_parts_fed_together_are_parts_fed_alone(kind: str, parts: list[bytes], s
         (b"\n\n\n\ndata: a\n\n\n\n", [Event(b"a")]),
         (b"data:  two spaces\n\n", [Event(b" two spaces")]),
         (b"id: 7\nretry: 3\ndata: a\n\n", [Event(b"a")]),
-        (b"data: cut off", []),
-        (b"data: cut off\n", []),
+        (b"data: no end", [Event(b"no end")]),
+        (b"data: no blank line\n", [Event(b"no blank line")]),
+        (b"error: broke\n\n", [Event(b"broke", "error")]),
+        (b"event: error\n\n", [Event(b"", "error")]),
+        (b"data: a\nwhat: is this\n\n", [Event(b"a"), Event(b"what: is this", PLAIN_TEXT)]),
         (b"", []),
     ],
 )

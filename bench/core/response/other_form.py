@@ -1,0 +1,77 @@
+"""A body that does not have the form that the target declares: its error, or an explanation."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from bench.core.config.target import Answer
+from bench.core.response.answer_error import AnswerError, find_error
+from bench.core.response.server_words import BodyForm, find_words, guess_form
+from bench.core.response.stream import NdjsonDecoder, SseDecoder, StreamError
+
+_FORMS = {"json": BodyForm.JSON, "sse": BodyForm.EVENTS, "ndjson": BodyForm.JSON}
+_EXPECTED = {"json": "a JSON document", "sse": "an event stream", "ndjson": "JSON lines"}
+_MEDIA_TYPES = {
+    "json": ("application/json",),
+    "sse": ("text/event-stream",),
+    "ndjson": ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json"),
+}
+_LONGEST_SHOWN = 120
+
+
+def find_body_error(body: bytes) -> AnswerError | None:
+    """Return the error that a body reports, whatever its form: a document, or documents of a stream."""
+    return next(filter(None, map(find_error, _list_documents(body))), None)
+
+
+def explain_body(answer: Answer, body: bytes, content_type: str | None, status: int) -> str | None:
+    """Return why a body without a readable document is not the declared answer, in the server's own words.
+
+    If it has the declared form and only its contents are wrong, return `None`.
+
+    Args:
+        answer: The declaration.
+        body: The body, or its beginning.
+        content_type: Its header `Content-Type`.
+        status: The status of the response.
+    """
+    form = guess_form(body)
+    if form is BodyForm.EMPTY:
+        return "the body is empty"
+    if form is _FORMS[answer.kind] and not (answer.kind == "ndjson" and _is_document(body)):
+        return None
+    words = find_words(body, content_type)[:_LONGEST_SHOWN]
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    if media_type in {"", *_MEDIA_TYPES[answer.kind]}:
+        if form is BodyForm.TEXT:
+            return f"the {'body' if answer.kind == 'json' else 'stream'} has plain text: {words}"
+        media_type = form.value
+    return f"{status} {media_type} where {_EXPECTED[answer.kind]} was expected: {words}"
+
+
+def _is_document(body: bytes) -> bool:
+    """Return whether a body is one document, whose lines alone are none."""
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _list_documents(body: bytes) -> Iterator[Any]:
+    """Yield the JSON values of a body: of a whole document, of events, or of lines."""
+    for content in (body, *_decode(body)):
+        try:
+            yield json.loads(content)
+        except (ValueError, RecursionError):
+            continue
+
+
+def _decode(body: bytes) -> Iterator[bytes]:
+    is_stream = guess_form(body) is BodyForm.EVENTS
+    decoder = SseDecoder() if is_stream else NdjsonDecoder()
+    try:
+        yield from decoder.feed([body], [0.0]).data
+        yield from decoder.end(0.0).data
+    except StreamError:
+        return

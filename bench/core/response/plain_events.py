@@ -1,0 +1,121 @@
+"""Finds the texts of many documents at once, if they hold one piece of text each and nothing else.
+
+Nearly all documents of a stream are like this, and nearly all of the reader's time is spent on them.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import chain, repeat
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from bench.core.config.target import Answer, TextKind
+from bench.core.response.paths import declared_paths, duration_paths
+
+_ERROR = "error"
+_FEW_FIELDS = 4  # more are faster to find among the names of all fields
+_TYPE_FIELDS = frozenset({"object", "type"})  # have the value "error" in documents that report one
+
+
+class PlainTexts(NamedTuple):
+    """The texts of some documents."""
+
+    kind: TextKind
+    """Kind of all texts."""
+    texts: list[str]
+    """Text of each document."""
+    holders: list[dict[str, Any]]
+    """The object of each document that contains its text."""
+
+
+class _Step(NamedTuple):
+    """One step on the way to a text."""
+
+    key: Callable[[Any], Any]
+    """Returns the next object on the way."""
+    beside: frozenset[str]
+    """Fields beside the way that are read. A document in which one of them has a value is not plain."""
+    types: frozenset[str]
+    """Fields beside the way in which a plain document does not have the value "error"."""
+    refused: frozenset[str]
+    """Fields beside the way that a plain document does not have, not even with the value 0."""
+
+
+class _Way(NamedTuple):
+    kind: TextKind
+    steps: Sequence[_Step]
+
+
+class PlainEvents:
+    """Reads documents whose only piece of text is at one declared place of content or reasoning.
+
+    Args:
+        answer: The declaration of the response.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        declared = [path.split(".") for path in declared_paths(answer)]
+        durations = frozenset(path.partition(".")[0] for path in duration_paths(answer))
+        kinds: tuple[TextKind, ...] = ("content", "reasoning")
+        self._ways: list[_Way] = []
+        for kind in kinds:
+            for path in answer.text_places.get(kind, ()):
+                steps = _plan(path.split("."), declared, durations)
+                if steps:
+                    self._ways.append(_Way(kind, steps))
+
+    def read(self, documents: Sequence[Any]) -> PlainTexts | None:
+        """Return the texts of documents; `None` if one of them holds more than a text, or something else."""
+        for way in self._ways:
+            try:
+                texts = _follow(way, documents)
+            except (LookupError, TypeError):  # another way
+                continue
+            if texts is not None:
+                return texts
+        return None
+
+
+def _follow(way: _Way, documents: Sequence[Any]) -> PlainTexts | None:
+    objects = holders = [*documents]
+    for step in way.steps:
+        if step.beside and not _are_silent(objects, step):
+            return None
+        holders = objects
+        objects = [*map(step.key, objects)]
+    is_text = {*map(type, objects)} == {str} and all(objects)
+    return PlainTexts(way.kind, objects, holders) if is_text else None
+
+
+def _are_silent(objects: Sequence[dict[str, Any]], step: _Step) -> bool:
+    """Return whether the fields beside the way have no values; many servers write them with null."""
+    if len(objects[0]) == 1 and {*map(len, objects)} == {1}:
+        return True  # the way itself
+    if step.refused and not all(map(step.refused.isdisjoint, objects)):
+        return False
+    names = step.beside
+    if len(names) > _FEW_FIELDS:
+        names &= {*chain.from_iterable(objects)}
+    if any(any(map(dict.get, objects, repeat(name))) for name in names):
+        return False
+    return not any(_ERROR in map(dict.get, objects, repeat(name)) for name in step.types)
+
+
+def _plan(keys: list[str], declared: Sequence[list[str]], refused: frozenset[str]) -> list[_Step]:
+    """Return the steps to a text; without steps, no document is plain."""
+    is_inside = any(keys[: len(other)] == other for other in declared if len(other) < len(keys))
+    # Characters of a text have indexes, too.
+    is_number = keys[0].isdecimal() or keys[-1].isdecimal()
+    if is_inside or is_number or declared.count(keys) > 1 or keys[0] in {*_TYPE_FIELDS, _ERROR}:
+        return []
+    steps: list[_Step] = []
+    for depth, key in enumerate(keys):
+        others = {other[depth] for other in declared if other[:depth] == keys[:depth] and len(other) > depth}
+        beside = others - {key}
+        if beside and key.isdecimal():  # paths that part at a list would need its length
+            return []
+        getter = itemgetter(int(key) if key.isdecimal() else key)
+        if depth > 0:
+            steps.append(_Step(getter, frozenset(beside), frozenset(), frozenset()))
+        else:
+            steps.append(_Step(getter, frozenset(beside | {_ERROR}), _TYPE_FIELDS - beside, refused))
+    return steps
