@@ -15,8 +15,7 @@ from typing import assert_never
 from bench.core.limits.judge import ThresholdResult
 from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
-from bench.core.samples.metrics import label_and_unit
-from bench.core.values import wording
+from bench.core.run.unanswered import describe_unanswered
 from bench.core.values.escape import escape_xml
 from bench.core.verdict.compare import Decision, explain_inconclusive
 from bench.core.verdict.verdict import MetricComparison, Verdict
@@ -149,14 +148,17 @@ def _case_element(scenario: str, case: _Case) -> ET.Element:
 def _make_cases(report: Report, excuse: str | None) -> list[_Case]:
     comparison = report.comparison
     result = report.result
-    run = _Case("", "measurement", time_s=max(0.0, result.summary.elapsed_s))
+    unanswered = describe_unanswered(result.summary.unanswered, result.summary.requests)
+    run = _Case("", "measurement", details=unanswered, time_s=max(0.0, result.summary.elapsed_s))
     cases = [
         *_metric_cases("baseline", comparison.metrics),
         *_metric_cases("pinned", comparison.against_pinned),
         *(map(_threshold_case, result.thresholds)),
     ]
     if report.decision is Decision.INVALID:
-        run = replace(run, status=_Status.ERROR, message=report.headline, details=comparison.reasons)
+        run = replace(
+            run, status=_Status.ERROR, message=report.headline, details=(*comparison.reasons, *unanswered)
+        )
         return [run, *(replace(case, status=_Status.SKIPPED, message="the run is invalid") for case in cases)]
     if not comparison.metrics:
         reasons = "; ".join(comparison.reasons)
@@ -203,8 +205,7 @@ def _metric_case(group: str, row: MetricComparison) -> _Case:
 
 
 def _threshold_case(threshold: ThresholdResult) -> _Case:
-    _, unit = label_and_unit(threshold.metric)
-    measured = wording.value(threshold.value, unit)
+    measured = threshold.measured
     case = _Case(
         "thresholds", f"{threshold.metric} {threshold.expression}", details=(f"measured: {measured}",)
     )

@@ -10,12 +10,14 @@ from bench.render.document.watched import source_name
 
 _BAR_WIDTH = 20
 _LABEL_WIDTH = 16
+_LAST_ANSWERS = "waiting for the last answers"
 
 
 def progress_line(progress: Progress) -> str:
     """Return the elapsed time, the number of requests and the number of failures."""
     planned = "" if progress.planned_s is None else f" of {progress.planned_s:.0f} s"
-    return f"{progress.elapsed_s:5.0f} s{planned}   {progress.finished} requests   {progress.failed} failed"
+    line = f"{progress.elapsed_s:5.0f} s{planned}   {progress.finished} requests   {progress.failed} failed"
+    return f"{line}   {_LAST_ANSWERS}" if progress.left_s == 0.0 else line
 
 
 def screen(name: str, progress: Progress) -> tuple[str, ...]:
@@ -47,7 +49,7 @@ def _time(progress: Progress) -> str:
         return f"{elapsed}, until all requests are answered"
     filled = min(_BAR_WIDTH, int(_BAR_WIDTH * progress.elapsed_s / progress.planned_s))
     bar = "█" * filled + "░" * (_BAR_WIDTH - filled)
-    remaining = f"{progress.left_s:.0f} s left" if progress.left_s else "waiting for the last answers"
+    remaining = f"{progress.left_s:.0f} s left" if progress.left_s else _LAST_ANSWERS
     return f"{bar}   {elapsed} of {progress.planned_s:.0f} s, {remaining}"
 
 
@@ -58,7 +60,8 @@ def _rate(rps: float | None) -> str:
 def _success(progress: Progress) -> tuple[str, str]:
     ratio = 1.0 - progress.failed / progress.finished if progress.finished else None
     recent_ratio = None if progress.recent_failed_ratio is None else 1.0 - progress.recent_failed_ratio
-    return wording.percent(ratio), f"{wording.percent(recent_ratio)} in the last {RECENT_S:.0f} s"
+    recent = wording.short_share(recent_ratio, progress.recent_finished)
+    return wording.short_share(ratio, progress.finished), f"{recent} in the last {RECENT_S:.0f} s"
 
 
 def _percentiles(waits: ResponseTimes) -> tuple[str, str]:

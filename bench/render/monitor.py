@@ -134,7 +134,7 @@ def summary(snapshot: Snapshot) -> str:
 
 def _check_summary(check: CheckState) -> str:
     availability = check.so_far
-    text = f"{check.probe.check}: up {wording.percent(availability.up_ratio)}"
+    text = f"{check.probe.check}: up {wording.percent(availability.up_ratio)} of the time"
     if availability.took_ms_p50 is not None:
         text += f", {wording.duration(availability.took_ms_p50)}"
     if availability.outages:
@@ -151,7 +151,7 @@ def tables(snapshot: Snapshot) -> tuple[Table, ...]:
     )
     checks = Table(
         "Health",
-        ("check", "took", "p50", "up", "probes", "now"),
+        ("check", "took", "p50", "time up", "probes", "now"),
         tuple(map(_check_row, snapshot.checks)),
     )
     gauge_rows = []

@@ -1,7 +1,7 @@
 """The requests of a run as CSV (RFC 4180), one row per request, for spreadsheets and data frames.
 
-The columns are the fields of `RequestSample`, then the metrics of a request, the times of the tiers, and the
-detail of a failure.
+The columns are the fields of `RequestSample`, then the metrics of a request, the wait of a request that was
+ended while it waited, the times of the tiers, and the detail of a failure.
 """
 
 import csv
@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import isnan
 from operator import attrgetter
 
+import numpy as np
+
+from bench.core.samples.arrays import Floats
 from bench.core.samples.fields import Field
 from bench.core.samples.metric import MetricKind
 from bench.core.samples.metrics import METRICS, tier_key
@@ -19,6 +22,7 @@ from bench.core.values.escape import escape_csv
 from bench.render.document.format import RunInput
 
 _LAST_COLUMN = "detail"
+_WAIT_COLUMN = "longer_than_ms"
 _SECONDS_DIGITS = 6
 _MS_DIGITS = 3
 _COLUMNS = tuple(field for field in REQUEST_FIELDS if field.code is not None and field.name != _LAST_COLUMN)
@@ -46,7 +50,7 @@ def render_samples(pages: Iterable[Samples], tiers: Sequence[str]) -> Iterator[s
     """
     names = list(map(attrgetter("name"), _COLUMNS))
     names += map(attrgetter("key"), _LATENCIES)
-    names += list(map(tier_key, tiers))
+    names += [_WAIT_COLUMN, *map(tier_key, tiers)]
     yield _csv([[escape_csv(name) for name in (*names, _LAST_COLUMN)]])
     for page in pages:
         yield _csv(_rows(page, tiers))
@@ -54,12 +58,21 @@ def render_samples(pages: Iterable[Samples], tiers: Sequence[str]) -> Iterator[s
 
 def _rows(page: Samples, tiers: Sequence[str]) -> Iterator[list[object]]:
     latencies = [row.values(page).tolist() for row in _LATENCIES]
+    latencies.append(_waits(page).tolist())
     for sample, *latencies_ms in zip(page.rows(), *latencies, strict=True):
         row = [_cell(sample, field) for field in _COLUMNS]
         row += [_number(latency_ms, _MS_DIGITS) for latency_ms in latencies_ms]
         row += [_number(sample.tier_times.get(tier), _MS_DIGITS) for tier in tiers]
         row.append(None if sample.detail is None else escape_csv(sample.detail))
         yield row
+
+
+def _waits(page: Samples) -> Floats:
+    """Return a lower bound of the response time of each request that was ended while it waited, else NaN."""
+    observed, present = METRICS["e2e_ms"].observe(page)
+    waits_ms = np.full(len(page), np.nan)
+    waits_ms[present] = np.where(observed.is_bound, observed.values, np.nan)
+    return waits_ms
 
 
 def _cell(sample: RequestSample, field: Field) -> object:

@@ -20,6 +20,9 @@ The token metrics have vLLM's names: TTFT is `ttft_ms`, TPOT is `tpot_ms`.
 [How a verdict is reached](../explanation/methodology.md) explains how the metrics are compared.
 
 Latencies are those of successful requests only: a refused request is fast and would improve the mean.
+A request that was ended while it waited (`cut_off`, `timeout`) counts with its wait, as [a value that is
+longer](../explanation/methodology.md#requests-without-an-answer); this holds for `e2e_ms`, `service_ms` and,
+before the first token, `ttft_ms`.
 An unknown value is a dash in reports and null in files, never 0.
 """
 _TYPES = {
@@ -45,6 +48,8 @@ How did a request end?
 Each request has exactly one outcome.
 A failed request also has a sentence that explains the failure; a report shows up to ten of them per outcome.
 Only `ok` counts as a success in `success_ratio`.
+The response time of a request with the outcome `timeout` or `cut_off` is [longer than its
+wait](../explanation/methodology.md#requests-without-an-answer).
 """
 
 

@@ -128,7 +128,7 @@ def test_a_truncated_baseline_is_refused(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
-        ({"failed": range(100)}, "Success regressed from 100 % to 0 %."),
+        ({"failed": range(100)}, "Success regressed from 100 % of 1,000 requests to 0 % of 100 requests."),
         ({"tier_times": {"agent": 1.0}}, "`queue` vanished"),
     ],
 )

@@ -39,6 +39,7 @@ IMPLEMENTATION_DETAILS = {
     "noise.SCHEMA_VERSION": "file format",
     "overhead.ARMS": "number of targets of a comparison",
     "progress.*": "seconds of the live display",
+    "observations._ROUNDING": "rounding error of a float",
     "record.*": "largest number that a file may have",
     "result.SCHEMA_VERSION": "file format",
     "samples.*": "memory of stored messages and samples",

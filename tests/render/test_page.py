@@ -49,17 +49,17 @@ ALL_HEADINGS = [
 FIGURES = {
     "pass": {
         "response time": "435 ms −0.4 % from 436 ms",  # noqa: RUF001 - minus
-        "success": "100 % baseline 100 %",
+        "success": "100 % of 100 requests, baseline 100 % of 1,000 requests",
         "response time, p95": "645 ms too few requests to be reliable",
         "requests": "100 3.23 answers/s",
     },
     "regression": {
         "response time": "608 ms +39 % from 436 ms",
-        "success": "97 % baseline 100 %",
+        "success": "97 % of 100 requests, baseline 100 % of 1,000 requests",
         "response time, p95": "904 ms too few requests to be reliable",
         "requests": "100 3.13 answers/s",
     },
-    "no-data": {"success": "0 %", "requests": "100 0 answers/s"},
+    "no-data": {"success": "0 % of 100 requests", "requests": "100 0 answers/s"},
 }
 
 

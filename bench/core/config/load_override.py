@@ -45,6 +45,11 @@ def override_load(
     return tuple(phases)
 
 
+def describe_overrides(vus: int | None, duration_s: float | None, rate: float | None) -> tuple[str, ...]:
+    """Return the options that change a load, as a person writes them, such as `--vus 5`."""
+    return tuple(override.text for override in _list_overrides(vus, duration_s, rate))
+
+
 def _list_overrides(vus: int | None, duration_s: float | None, rate: float | None) -> list[_Override]:
     overrides = []
     if vus is not None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pydantic import model_validator
 
 from bench.core.config.executors import OpenLoop
-from bench.core.config.load_override import override_load
+from bench.core.config.load_override import describe_overrides, override_load
 from bench.core.config.prompts import Prompt
 from bench.core.config.scenario import Scenario
 from bench.core.config.target import Target
@@ -24,6 +24,8 @@ class RunSpec(Record):
     """The messages of the scenario's prompts file."""
     compare_with: Target | None = None
     """The second target that gets every message too; None if the scenario has only one."""
+    overrides: tuple[str, ...] = ()
+    """Options that replaced a part of the scenario's load, such as `--vus 5`."""
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -53,7 +55,8 @@ class RunSpec(Record):
             ConfigError: The executor has no such field, the value is out of range, or several phases are
                 measured. The message names the executors that have the field.
         """
-        return self._with_scenario(phases=override_load(self.scenario, vus, duration_s, rate))
+        changed = self._with_scenario(phases=override_load(self.scenario, vus, duration_s, rate))
+        return changed.model_copy(update={"overrides": describe_overrides(vus, duration_s, rate)})
 
     def with_target(self, target: Target) -> "RunSpec":
         """Return a copy that sends its requests to another interface."""

@@ -8,6 +8,7 @@ from bench.core.config.executors import in_words
 from bench.core.run.result import RunResult
 from bench.core.run.summary import MetricSummary
 from bench.core.samples.sample import Outcome
+from bench.core.values import wording
 from bench.core.values.record import Count, NotNegative, Number, Record
 from bench.core.watch.alerts import describe
 
@@ -29,6 +30,12 @@ class LatencyPercentiles(Record):
     """95th percentile."""
     p99: NotNegative | None = None
     """99th percentile."""
+    lower_bounds: tuple[str, ...] = ()
+    """Names of the statistics that are lower bounds, because requests were ended while they waited."""
+
+    def text(self, name: str) -> str:
+        """Return a percentile for people, such as `> 33.6 s`."""
+        return wording.duration(getattr(self, name), lower_bound=name in self.lower_bounds)
 
 
 class ServiceUsage(Record):
@@ -103,7 +110,8 @@ def _percentiles(summary: MetricSummary) -> LatencyPercentiles:
     percentiles = {"p50": summary.p50, "p95": summary.p95, "p99": summary.p99}
     for name in summary.unreliable:
         percentiles.pop(name, None)
-    return LatencyPercentiles(**dict(zip(percentiles, map(_round, percentiles.values()), strict=True)))
+    rounded = dict(zip(percentiles, map(_round, percentiles.values()), strict=True))
+    return LatencyPercentiles(**rounded, lower_bounds=summary.lower_bounds)
 
 
 def _round(value: float | None) -> float | None:

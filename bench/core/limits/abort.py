@@ -9,11 +9,11 @@ from bench.core.limits.judge import judge_values
 from bench.core.limits.threshold import Threshold
 from bench.core.samples.metrics import metric
 from bench.core.samples.samples import Samples
-from bench.core.values import wording
+from bench.core.values.observations import Observations
 
 
 class AbortWatch:
-    """Watch the thresholds with `abort_on_fail`. It stores one number per request and metric.
+    """Watch the thresholds with `abort_on_fail`. It stores one number and one byte per request and metric.
 
     Args:
         thresholds: All thresholds of the scenario, by metric.
@@ -28,6 +28,7 @@ class AbortWatch:
             if aborting:
                 self._limits[key] = aborting
         self._values = {key: array("d") for key in self._limits}
+        self._bounds = {key: array("b") for key in self._limits}
 
     def add(self, samples: Samples) -> None:
         """Add requests that have ended."""
@@ -38,8 +39,9 @@ class AbortWatch:
         is_warm_up = np.isin(answered.column("phase"), self._warm_ups)
         counted = answered.where(is_target & ~is_warm_up)
         for key, collected in self._values.items():
-            values = metric(key).values(counted)
-            collected.extend(values[~np.isnan(values)])
+            observed, _ = metric(key).observe(counted)
+            collected.extend(observed.values)
+            self._bounds[key].extend(observed.is_bound.tolist())
 
     def reason(self, elapsed_s: float) -> str | None:
         """Return the reason to stop the run now, or `None`. A threshold without data does not stop it.
@@ -50,8 +52,9 @@ class AbortWatch:
         for key, limits in self._limits.items():
             row = metric(key)
             due = [limit for limit in limits if elapsed_s >= limit.delay_abort_eval_s]
-            for result in judge_values(row, due, self._values[key], elapsed_s):
+            is_bound = np.array(self._bounds[key], dtype=bool)
+            observed = Observations(np.array(self._values[key]), is_bound)
+            for result in judge_values(row, due, observed, elapsed_s):
                 if result.crossed and result.value is not None:
-                    measured = wording.value(result.value, row.unit)
-                    return f"threshold {key} {result.expression} was crossed ({measured})"
+                    return f"threshold {key} {result.expression} was crossed ({result.measured})"
         return None

@@ -44,6 +44,8 @@ class Progress:
     """Requests in flight, as the load generators reported last."""
     recent_rps: float | None = None
     """Requests that ended per second, in the last `RECENT_S` seconds."""
+    recent_finished: int = 0
+    """Number of these requests."""
     recent_failed_ratio: float | None = None
     """Share of these requests that did not succeed."""
     all_times: ResponseTimes = ResponseTimes()
@@ -125,6 +127,7 @@ class ProgressWatch:
             vus=vus,
             in_flight=in_flight,
             recent_rps=finished / window_s if window_s > 0 else None,
+            recent_finished=finished,
             recent_failed_ratio=failed / finished if finished else None,
             all_times=_estimate(self._all),
             recent_times=_calculate(times_ms),

@@ -107,6 +107,11 @@ def wait_of(run: HistoryPoint, key: str = "e2e_ms") -> LatencyPercentiles:
     return run.vitals.latencies.get(key, LatencyPercentiles()) if run.vitals else LatencyPercentiles()
 
 
+def typical_of(run: HistoryPoint, key: str) -> str:
+    """Return the typical value of a latency in a run, for people."""
+    return wording.duration(run.figures.get(key), lower_bound="typical" in wait_of(run, key).lower_bounds)
+
+
 def uses_of(run: HistoryPoint) -> dict[str, ServiceUsage]:
     """Return the resources that each service of a run used, without load generators and the machine."""
     services: dict[str, ServiceUsage] = {}
@@ -182,10 +187,9 @@ def _performance_figures(run: HistoryPoint) -> list[str]:
         figures.append(f"{run.vitals.tokens_tps:,.3g} tokens/s")
     response_ms = run.figures.get("e2e_ms")
     if response_ms is not None:
-        figures.append(f"response time {wording.duration(response_ms)}")
-    p95_ms = wait_of(run).p95
-    if p95_ms is not None:
-        figures.append(f"p95 {wording.duration(p95_ms)}")
+        figures.append(f"response time {typical_of(run, 'e2e_ms')}")
+    if wait_of(run).p95 is not None:
+        figures.append(f"p95 {wait_of(run).text('p95')}")
     return figures
 
 
@@ -228,7 +232,7 @@ def _services(entries: Sequence[Entry]) -> Tile:
     down.sort(key=lambda row: row[0])
     sentences = []
     for up_ratio, check, scenario in down[:_MOST_NAMES]:
-        sentences.append(f"{check} was up {wording.percent(up_ratio)} of {scenario}.")
+        sentences.append(f"{check} was up {wording.percent(up_ratio)} of the time in {scenario}.")
     text = " ".join(sentences) or "Every health check of the newest runs was up all the time."
     figure = f"{len(checks) - len(down)} of {len(checks)} up"
     return Tile("Service status", Status.LOOK if down else Status.GOOD, figure, text)

@@ -8,6 +8,7 @@ from bench.core.run.result import RunResult
 from bench.core.samples.arrays import Floats
 from bench.core.samples.metrics import metric
 from bench.core.samples.samples import Samples
+from bench.core.values.observations import Observations
 from bench.core.values.record import Number, Record
 from bench.core.values.units import Values
 from bench.core.verdict.baseline import BaselineRun
@@ -30,7 +31,8 @@ class Distribution(Record):
     at_ms: tuple[Number, ...]
     """Times at which the curves are given, ascending."""
     requests: tuple[Number, ...]
-    """Share of this run's requests; empty if the requests were not kept."""
+    """Share of this run's requests. It ends below 1 if requests were ended while they waited; empty if the
+    requests were not kept."""
     messages: tuple[Number, ...]
     """Share of this run's messages, by the typical time of each."""
     lowest: tuple[Number, ...]
@@ -62,14 +64,15 @@ def _distribution(
 ) -> Distribution:
     messages = list(result.summary.metrics[key].figures.values())
     baseline = [list(run.figures[key].values()) for run in runs if run.figures.get(key)]
-    values = np.empty(0) if samples is None else metric(key).values(samples)
-    requests = values[~np.isnan(values)]
-    points = _points([requests, messages, *baseline])
+    requests = Observations.of_complete(())
+    if samples is not None:
+        requests, _ = metric(key).observe(samples.without_cancelled())
+    points = _points([requests.values, messages, *baseline])
     shares = np.array([_shares(run_messages, points) for run_messages in baseline])
     return Distribution(
         key=key,
         at_ms=round_for_chart(points),
-        requests=round_for_chart(_shares(requests, points)) if len(requests) else (),
+        requests=round_for_chart(requests.share_until(points)) if len(requests) else (),
         messages=round_for_chart(_shares(messages, points)),
         lowest=round_for_chart(shares.min(axis=0)) if baseline else (),
         middle=round_for_chart(np.median(shares, axis=0)) if baseline else (),

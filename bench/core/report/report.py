@@ -7,7 +7,7 @@ from typing import assert_never
 
 from bench.core.run.result import RunResult
 from bench.core.samples.metric import Part
-from bench.core.samples.metrics import label_and_unit, metric, metric_of_tail, sentence_name, tier_name
+from bench.core.samples.metrics import metric, metric_of_tail, sentence_name, tier_name
 from bench.core.samples.sample import Outcome
 from bench.core.values import wording
 from bench.core.values.record import Record
@@ -49,10 +49,10 @@ def make_report(result: RunResult, comparison: Comparison) -> Report:
     match comparison.decision:
         case Decision.INVALID:
             headline = f"Invalid run: {comparison.reasons[0]}."
-            next_step = "Measure again on a quieter machine. This run was not judged."
+            next_step = "Remove this cause and measure again. This run was not judged."
         case Decision.INCONCLUSIVE:
             headline = f"Cannot tell: {comparison.reasons[0]}."
-            next_step = _get_a_verdict(comparison, accept)
+            next_step = _get_a_verdict(result, comparison, accept)
         case Decision.FAIL:
             headline, clue = _failure(result, comparison)
             next_step = _follow(clue, result, accept)
@@ -69,7 +69,8 @@ def _accept_command(result: RunResult, comparison: Comparison) -> str | None:
     slowed_down = bool(result.provenance.injections)
     two_versions = comparison.base_name is not None
     answered = result.summary.outcomes.get(Outcome.OK, 0) > 0
-    if result.stop or slowed_down or two_versions or not answered:
+    # A run with another load cannot be compared with the runs of its scenario.
+    if result.stop or slowed_down or two_versions or not answered or result.overrides:
         return None
     return f"bench baseline accept results/{result.provenance.run_id} --reason '…'"
 
@@ -86,7 +87,7 @@ def _failure(result: RunResult, comparison: Comparison) -> tuple[str, Clue]:
     deciding = comparison.regressed(Part.DECIDES)
     for row in deciding:
         if row.key == SUCCESS:
-            change = f"from {wording.percent(row.base)} to {wording.percent(row.head)}"
+            change = f"from {row.base_text} to {row.head_text}"
             return f"Success regressed {change}.", Clue.FAILED
     if deciding:
         tiers = comparison.slower_tiers()
@@ -102,10 +103,8 @@ def _failure(result: RunResult, comparison: Comparison) -> tuple[str, Clue]:
         return f"{_regression(partial[0])}; {total}.", _clue(partial[0].key)
     for limit in result.thresholds:
         if limit.crossed:
-            measured = wording.value(limit.value, label_and_unit(limit.metric)[1])
-            return f"Threshold crossed: {limit.metric} {limit.expression}, measured {measured}.", _clue(
-                limit.metric
-            )
+            crossed = f"{limit.metric} {limit.expression}, measured {limit.measured}"
+            return f"Threshold crossed: {crossed}.", _clue(limit.metric)
     return _vanished(vanished, comparison.base_name or "the baseline")
 
 
@@ -141,7 +140,7 @@ def _regression(row: MetricComparison) -> str:
     change = f"{wording.change_ms(row.change)}, {wording.change(row.change_ratio)}"
     if row.machine_ratio is not None:
         change += f", without the machine's {wording.change(row.machine_ratio)}"
-    return f"{label} regressed: {wording.duration(row.base)} → {wording.duration(row.head)} ({change})"
+    return f"{label} regressed: {row.base_text} → {row.head_text} ({change})"
 
 
 def _capitalize(label: str) -> str:
@@ -187,10 +186,11 @@ def _follow(clue: Clue, result: RunResult, accept: str | None) -> str:
     return f"Look at {clue}. If the change is intended, run: {accept} --allow-regression."
 
 
-def _get_a_verdict(comparison: Comparison, accept: str | None) -> str:
+def _get_a_verdict(result: RunResult, comparison: Comparison, accept: str | None) -> str:
     """Return the next step that leads to a verdict.
 
     Args:
+        result: The run.
         comparison: An inconclusive comparison.
         accept: Command that accepts the run; `None` if the run must not be accepted.
     """
@@ -200,6 +200,9 @@ def _get_a_verdict(comparison: Comparison, accept: str | None) -> str:
         return "Compare both versions on this machine with bench ab, or accept runs of this machine."
     if comparison.metrics:
         return "Accept more runs into the baseline, or measure longer, to detect smaller changes."
+    if result.overrides:
+        options = wording.listing(result.overrides)
+        return f"Measure again without {options} to compare with the baseline, or use bench ab."
     if accept is None:
         return "Measure again without --inject and without interrupting it; the run needs answers."
     return f"If this run is correct, run: {accept}."

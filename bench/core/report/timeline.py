@@ -9,11 +9,10 @@ import numpy as np
 from bench.core.config.executors import Phase, in_words
 from bench.core.report.distribution import round_for_chart
 from bench.core.run.recording import Recording
-from bench.core.samples.arrays import Floats, Mask
+from bench.core.samples.arrays import Column, Floats, Mask
 from bench.core.samples.metrics import METRICS
 from bench.core.samples.sample import Outcome, Probe
 from bench.core.samples.samples import Samples
-from bench.core.values import stats
 from bench.core.values.record import NotNegative, Number, Record
 from bench.core.values.units import ms
 from bench.core.watch.availability import availability
@@ -68,7 +67,8 @@ class Timeline(Record):
     at_s: tuple[Number, ...]
     """Middle of each slice, in seconds."""
     latencies: tuple[Curve, ...]
-    """Percentiles of latencies in milliseconds, by the planned time of the requests."""
+    """Percentiles of latencies in milliseconds, by the planned time of the requests. A percentile beyond all
+    answers is the longest wait."""
     succeeded: Dots
     """Requests that succeeded; empty if there are too many to draw."""
     failed: Dots
@@ -144,19 +144,21 @@ def _latencies(samples: Samples, edges: Floats) -> tuple[Curve, ...]:
     planned_s = samples.column("scheduled_s")
     curves: list[Curve] = []
     for key in _LATENCIES:
-        values = METRICS[key].values(samples)
-        present = ~np.isnan(values)
-        if not present.any():
+        observed, present = METRICS[key].observe(samples)
+        if not len(observed):
             continue
-        slices = _split(planned_s[present], values[present], edges)
+        slices = _split(planned_s[present], np.arange(len(observed)), edges)
         for name, probability in _QUANTILES.items():
-            quantiles = [stats.quantile(part, probability) for part in slices]
+            quantiles: list[float | None] = []
+            for part in slices:
+                estimate = observed.where(part).quantile(probability)
+                quantiles.append(None if estimate is None else estimate.value)
             if quantiles.count(None) < len(quantiles):
                 curves.append(Curve(label=f"{METRICS[key].label}, {name}", values=_round_all(quantiles)))
     return tuple(curves)
 
 
-def _split(at_s: Floats, values: Floats, edges: Floats) -> list[Floats]:
+def _split(at_s: Floats, values: Column, edges: Floats) -> list[Column]:
     """Return the values of each slice."""
     order = np.argsort(at_s, kind="stable")
     return np.split(values[order], np.searchsorted(at_s[order], edges[1:-1]))

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -22,6 +22,7 @@ from bench.core.samples.metrics import OBJECTIVES, UNATTRIBUTED, metric, tier_ke
 from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
 from bench.core.values import stats
+from bench.core.values.observations import Observations
 from bench.core.values.record import Count, NotNegative, Number, Record
 
 # An objective is kept at a load if this percentage of the responses is within it.
@@ -49,6 +50,8 @@ class LoadBand(Record):
     """95th percentile of the response time, or null."""
     unreliable: tuple[str, ...] = ()
     """Names of the percentiles that have too few requests to be reliable."""
+    lower_bounds: tuple[str, ...] = ()
+    """Names of the percentiles that are lower bounds, because requests were ended while they waited."""
     success_ratio: NotNegative
     """Share of the requests that succeeded."""
     requests_rps: NotNegative | None
@@ -118,13 +121,11 @@ class _BandedSamples:
         succeeded = self.samples.has_outcome(Outcome.OK)
         return list(map(int, np.bincount(self.bands[succeeded], minlength=self.count)))
 
-    def values(self, key: str) -> list[Floats]:
+    def observe(self, key: str) -> list[Observations]:
         """Return the values of a metric in each band, without absent ones."""
-        all_values = metric(key).values(self.samples)
-        present = ~np.isnan(all_values)
-        values = all_values[present]
+        observed, present = metric(key).observe(self.samples)
         bands = self.bands[present]
-        return [values[bands == number] for number in range(self.count)]
+        return [observed.where(bands == number) for number in range(self.count)]
 
     def sums(self, key: str) -> Floats:
         """Return the sum of a metric in each band; absent values count as 0."""
@@ -223,7 +224,7 @@ def _make_bands(
     rps = _response_rates(active.while_sending(), finished_s, largest_loads)
     shares = _tier_shares(banded)
     judged = _judge_limits(banded, successes, limits)
-    latencies_ms = banded.values("e2e_ms")
+    latencies_ms = banded.observe("e2e_ms")
     bands: list[LoadBand] = []
     for number in range(banded.count):
         band_load = load[banded.bands == number]
@@ -236,12 +237,23 @@ def _make_bands(
                 shares=shares[number],
                 crossed=tuple(limit.result for limit in judged[number] if limit.result.crossed),
                 certain=_certain(judged[number]),
-                p50_ms=stats.quantile(latencies_ms[number], _PERCENTILES["p50"]),
-                p95_ms=stats.quantile(latencies_ms[number], _PERCENTILES["p95"]),
                 unreliable=unreliable_percentiles(len(latencies_ms[number]), _PERCENTILES),
+                **_percentiles(latencies_ms[number]),
             )
         )
     return tuple(bands)
+
+
+def _percentiles(latencies_ms: Observations) -> dict[str, Any]:
+    """Return the fields of a band that are percentiles of its response times."""
+    fields: dict[str, Any] = {}
+    bounds = []
+    for name, share in _PERCENTILES.items():
+        estimate = latencies_ms.quantile(share)
+        fields[f"{name}_ms"] = None if estimate is None else estimate.value
+        if estimate is not None and estimate.is_lower_bound:
+            bounds.append(name)
+    return {**fields, "lower_bounds": tuple(bounds)}
 
 
 def _certain(limits: Sequence[_JudgedLimit]) -> bool:
@@ -289,22 +301,23 @@ def _judge_limits(
     """Judge each limit in each band; the result is by the number of the band."""
     judged: defaultdict[int, list[_JudgedLimit]] = defaultdict(list)
     for key, key_limits in limits.items():
-        for number, values in enumerate(banded.values(key)):
-            if successes[number] and not len(values):
+        for number, observed in enumerate(banded.observe(key)):
+            if successes[number] and not len(observed):
                 continue  # the target's responses have no value of this metric
             for limit in key_limits:
-                (result,) = judge_values(metric(key), [limit], values, elapsed_s=0.0)
-                certain = _more_than_chance(limit.expression, values, crossed=result.crossed)
+                (result,) = judge_values(metric(key), [limit], observed, elapsed_s=0.0)
+                certain = _more_than_chance(limit.expression, observed, crossed=result.crossed)
                 judged[number].append(_JudgedLimit(result, certain))
     return judged
 
 
-def _more_than_chance(limit: Expression, values: Floats, *, crossed: bool) -> bool:
+def _more_than_chance(limit: Expression, observed: Observations, *, crossed: bool) -> bool:
     """Whether the result of a limit is more than chance: a binomial test of the share of requests outside it.
 
     A limit of a mean or an extreme is no limit of a share. It needs as many requests as a reliable 95th
-    percentile.
+    percentile. A request that was ended while it waited is outside the limit, or unknown if it waited less.
     """
+    values = observed.values[~observed.is_bound | (observed.values > limit.limit)]
     count = len(values)
     if (limit.method, limit.operator) not in _SHARE_LIMITS or not count:
         return stats.is_reliable(count, OBJECTIVE_PCT / 100)

@@ -22,6 +22,20 @@ def check_compared(key: str) -> None:
             raise ValueError(f"there is no compared metric '{key}'")
 
 
+def bounds_of(summary: RunSummary) -> dict[str, tuple[str, ...]]:
+    """Return the prompts by metric, as in `figures_of`, whose compared value is a lower bound."""
+    bounds: dict[str, tuple[str, ...]] = {}
+    for key in figures_of(summary):
+        tail_of = metric_of_tail(key)
+        row = summary.metrics[tail_of or key]
+        bounded = row.bounded_figures
+        if tail_of is not None:
+            bounded = (ALL,) if "p95" in row.lower_bounds else ()
+        if bounded:
+            bounds[key] = bounded
+    return bounds
+
+
 def figures_of(summary: RunSummary) -> dict[str, dict[str, float]]:
     """Return the compared values of a run, by metric and prompt; metrics first, then 95th percentiles."""
     figures: dict[str, dict[str, float]] = {}

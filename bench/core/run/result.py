@@ -85,6 +85,8 @@ class RunResult(Record):
     """Version of this file format."""
     scenario: Scenario
     """The scenario as it was run."""
+    overrides: tuple[str, ...] = ()
+    """Options that replaced a part of the scenario's load, such as `--vus 5`."""
     provenance: Provenance
     """The origin of the run."""
     fingerprint: Fingerprint
@@ -200,6 +202,7 @@ def make_result(
     )
     return RunResult(
         scenario=scenario,
+        overrides=spec.overrides,
         provenance=provenance,
         fingerprint=fingerprint,
         summary=summary,
@@ -207,7 +210,7 @@ def make_result(
         calibration=recording.calibration,
         reference_workload=recording.reference_workload,
         host=recording.host,
-        validity=judge_validity(target_only, summary),
+        validity=judge_validity(target_only, summary, scenario.phases),
         stop=recording.stop,
         warnings=recording.warnings,
         alerts=alerts,

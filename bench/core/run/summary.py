@@ -14,14 +14,15 @@ from bench.core.run.overhead import Overhead
 from bench.core.run.percentiles import unreliable_percentiles
 from bench.core.run.recording import Recording
 from bench.core.run.recovery import Recovery
-from bench.core.samples.arrays import Mask
+from bench.core.run.unanswered import Unanswered, count_unanswered
+from bench.core.samples.arrays import Floats, Mask
 from bench.core.samples.metric import Metric, MetricKind
 from bench.core.samples.metrics import METRICS, UNATTRIBUTED, metric, tier_key
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
-from bench.core.values import stats
 from bench.core.values.histogram import Histogram
+from bench.core.values.observations import Estimate, Observations
 from bench.core.values.record import Count, NotNegative, Number, Record
 from bench.core.watch.availability import Availability, availability
 from bench.core.watch.resources import ResourceSummary, summarise_resources
@@ -37,9 +38,13 @@ class MetricSummary(Record):
     """One metric over a run, in the metric's unit. An absent value is null, never 0."""
 
     count: Count
-    """Number of values."""
+    """Number of values, with the censored ones; for a rate, the number of requests that it is a share of."""
     mean: Number
     """Arithmetic mean; for a rate, the share of successes."""
+    censored: Count = 0
+    """Number of censored values: requests that were ended while they waited, so their value is longer."""
+    lower_bounds: tuple[str, ...] = ()
+    """Names of the statistics that are lower bounds, because they lie beyond all complete values."""
     typical: Number | None = None
     """Mean of the prompts' typical values, on the compared scale; null for rates."""
     p50: Number | None = None
@@ -54,6 +59,8 @@ class MetricSummary(Record):
     """Names of the quantiles that have too few values to be reliable."""
     figures: dict[str, Number] = {}
     """Typical value of each prompt; a comparison pairs runs by prompt."""
+    bounded_figures: tuple[str, ...] = ()
+    """Prompts whose typical value is a lower bound."""
 
 
 class ErrorSample(Record):
@@ -108,6 +115,8 @@ class RunSummary(Record):
     """Output tokens of successful requests per second; null without tokens."""
     outcomes: dict[Outcome, Count]
     """Number of requests by outcome."""
+    unanswered: dict[Outcome, Unanswered] = {}
+    """Requests that were ended while they waited, by outcome."""
     overhead: Overhead | None = None
     """Overhead of the target over the compared target; null without one."""
     recovery: Recovery | None = None
@@ -174,6 +183,7 @@ def summarise(recording: Recording, objectives: Mapping[str, float] = {}) -> Run
         requests_rps=_per_second(len(answered) - len(failed), elapsed_s),
         tokens_tps=_tokens_tps(metrics, elapsed_s),
         outcomes=_count_outcomes(recording.samples),
+        unanswered=count_unanswered(answered),
         goodput=_goodput(answered, objectives, elapsed_s),
         itl=_inter_token_latency(recording.token_gaps.values()),
         failed_blocks=_count_failed_blocks(failed, elapsed_s),
@@ -207,7 +217,7 @@ def _count_outcomes(samples: Samples) -> dict[Outcome, int]:
 def _goodput(answered: Samples, objectives: Mapping[str, float], elapsed_s: float) -> Goodput | None:
     if not objectives or not len(answered):
         return None
-    good = answered.has_outcome(Outcome.OK)
+    good = answered.has_outcome(Outcome.OK)  # a request that was cut off is not good
     for key, limit in objectives.items():
         good &= _meets(metric(key), limit, answered)
     count = int(good.sum())
@@ -236,11 +246,22 @@ def _inter_token_latency(gaps: Iterable[Histogram]) -> TokenGaps | None:
 
 
 def _count_failed_blocks(failed: Samples, elapsed_s: float) -> int:
-    """Count the blocks in which a request failed; the last moment of the run belongs to the last block."""
+    """Count the blocks in which a request failed; the last moment of the run belongs to the last block.
+
+    All requests that the end of the run cut off end together. Each of them failed in every block in which it
+    waited, because the target could have answered it there.
+    """
     if elapsed_s <= 0:
         return 0
-    blocks = np.floor(failed.column("finished_s") / (elapsed_s / BLOCKS))
-    return len(np.unique(np.minimum(BLOCKS - 1, blocks)))
+    ends = _block_of(failed.column("finished_s"), elapsed_s)
+    cut_off = failed.has_outcome(Outcome.CUT_OFF)
+    starts = np.where(cut_off, _block_of(failed.column("scheduled_s"), elapsed_s), ends)
+    blocks = np.arange(BLOCKS)[:, np.newaxis]
+    return int(np.any((starts <= blocks) & (blocks <= ends), axis=1).sum())
+
+
+def _block_of(moments_s: Floats, elapsed_s: float) -> Floats:
+    return np.clip(np.floor(moments_s / (elapsed_s / BLOCKS)), 0, BLOCKS - 1)
 
 
 def _summarise_metrics(samples: Samples) -> dict[str, MetricSummary]:
@@ -256,28 +277,40 @@ def _summarise_metrics(samples: Samples) -> dict[str, MetricSummary]:
 
 
 def _summarise_metric(row: Metric, samples: Samples) -> MetricSummary | None:
-    all_values = row.values(samples)
-    present = ~np.isnan(all_values)
-    values = all_values[present]
-    if not len(values):
+    observed, present = row.observe(samples)
+    if not len(observed):
         return None
     if row.kind is not MetricKind.TREND:
-        return MetricSummary(count=len(values), mean=float(np.mean(values)))
-    prompts = samples.column("prompt")[present]
-    figures: dict[str, float] = {}
-    for prompt, number in sorted(samples.prompts.items()):
-        prompt_values = values[prompts == number]
-        if len(prompt_values):
-            figures[prompt] = stats.typical(prompt_values, row.smallest_change)
-    quantiles = {name: stats.quantile(values, share) for name, share in PERCENTILES.items()}
+        return MetricSummary(count=len(observed), mean=float(np.mean(observed.values)))
+    figures = _figures(row, observed, samples, present)
+    typical = Observations(
+        np.array([figure.value for figure in figures.values()]), np.zeros(len(figures), dtype=bool)
+    ).typical(row.smallest_change)
+    bounded = tuple(prompt for prompt, figure in figures.items() if figure.is_lower_bound)
+    statistics = {name: observed.quantile(share) for name, share in PERCENTILES.items()}
+    statistics["mean"] = observed.mean()
+    statistics["typical"] = Estimate(typical.value, bool(bounded))
+    present_statistics = {name: estimate for name, estimate in statistics.items() if estimate is not None}
     return MetricSummary(
-        count=len(values),
-        mean=float(np.mean(values)),
-        typical=stats.typical(np.array([*figures.values()]), row.smallest_change),
-        unreliable=unreliable_percentiles(len(values), PERCENTILES),
-        figures=figures,
-        **quantiles,
+        count=len(observed),
+        censored=observed.censored,
+        lower_bounds=tuple(name for name, estimate in present_statistics.items() if estimate.is_lower_bound),
+        unreliable=unreliable_percentiles(len(observed), PERCENTILES),
+        figures={prompt: figure.value for prompt, figure in figures.items()},
+        bounded_figures=bounded,
+        **{name: estimate.value for name, estimate in present_statistics.items()},
     )
+
+
+def _figures(row: Metric, observed: Observations, samples: Samples, present: Mask) -> dict[str, Estimate]:
+    """Return the typical value of each prompt, in alphabetical order."""
+    prompts = samples.column("prompt")[present]
+    figures: dict[str, Estimate] = {}
+    for prompt, number in sorted(samples.prompts.items()):
+        of_prompt = observed.where(prompts == number)
+        if len(of_prompt):
+            figures[prompt] = of_prompt.typical(row.smallest_change)
+    return figures
 
 
 def _error_samples(failed: Samples) -> Iterator[ErrorSample]:

@@ -1,11 +1,15 @@
 """Check whether the measurement of a run is valid."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from pydantic import model_validator
 
 from bench.core.calibration.calibration import Calibration, Trial
+from bench.core.config.executors import Phase
 from bench.core.run.recording import Recording
 from bench.core.run.summary import RunSummary
+from bench.core.run.unanswered import explain_cut_off
 from bench.core.samples.metrics import METRICS
 from bench.core.samples.sample import StopCause, is_generator
 from bench.core.values import wording
@@ -41,10 +45,17 @@ class Validity(Record):
         return self
 
 
-def judge_validity(recording: Recording, summary: RunSummary) -> Validity:
-    """Return whether a run is complete and its load generator and machine did not distort it."""
+def judge_validity(recording: Recording, summary: RunSummary, phases: Sequence[Phase] = ()) -> Validity:
+    """Return whether a run is complete and its load generator and machine did not distort it.
+
+    Args:
+        recording: Requests to the target, without warm-up, and what was watched meanwhile.
+        summary: Its summary.
+        phases: The phases of the scenario; empty if their duration does not matter.
+    """
     reasons = (
         *_check_complete(recording, summary),
+        *filter(None, [explain_cut_off(recording.samples, phases)]),
         *_check_send_lag(recording, summary),
         *_check_generator_cpu(summary),
         *_check_calibration(recording.calibration, summary),

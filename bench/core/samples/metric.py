@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+import numpy as np
+
 from bench.core.samples.arrays import Column, Floats, Mask
 from bench.core.samples.sample import Outcome
+from bench.core.values.observations import Observations
 
 
 class MetricKind(StrEnum):
@@ -59,6 +62,10 @@ class RequestColumns(Protocol):
         """Return True for each request with this outcome."""
         ...
 
+    def were_waiting(self) -> Mask:
+        """Return True for each request that was ended while it waited for its response."""
+        ...
+
     @property
     def tiers(self) -> list[str]:
         """Names of the tiers that have a time in any request, sorted."""
@@ -85,6 +92,9 @@ class Metric:
     """The computation for one request, in the names of the fields of a request."""
     values: Callable[[RequestColumns], Floats]
     """Computes the metric: one value per request, NaN where a request has none."""
+    longer_than: Callable[[RequestColumns], Floats] | None = None
+    """Computes a lower bound for each request that was still waiting when it ended, NaN for the others;
+    `None` if the metric has no such requests."""
     kind: MetricKind = MetricKind.TREND
     """Whether it has a value per request, yes or no per request, or a sum per run."""
     better: Better = Better.LOWER
@@ -93,3 +103,14 @@ class Metric:
     """Its role in the decision."""
     smallest_change: float = 0.0
     """A smaller change is not relevant, in the metric's unit."""
+
+    def observe(self, requests: RequestColumns) -> tuple[Observations, Mask]:
+        """Return the values and lower bounds of some requests, and True for each request that has one."""
+        values = self.values(requests)
+        is_bound = np.zeros(len(values), dtype=bool)
+        if self.longer_than is not None:
+            bounds = self.longer_than(requests)
+            is_bound = np.isnan(values) & ~np.isnan(bounds)
+            values = np.where(is_bound, bounds, values)
+        present = ~np.isnan(values)
+        return Observations(values[present], is_bound[present]), present

@@ -115,6 +115,37 @@ def _time_between(start: str, end: str) -> Callable[[RequestColumns], Floats]:
     return lambda requests: only_ok(requests, ms(requests.column(end) - requests.column(start)))
 
 
+def _waited_since(start: str) -> Callable[[RequestColumns], Floats]:
+    """Return the waiting time in milliseconds of requests that were ended while they waited."""
+
+    def waited(requests: RequestColumns) -> Floats:
+        waited_ms = ms(requests.column("finished_s") - requests.column(start))
+        return np.where(requests.were_waiting(), waited_ms, np.nan)
+
+    return waited
+
+
+def _time_to(moment: str) -> Callable[[RequestColumns], Floats]:
+    """Return the time to a moment within a response, also of requests that were ended after it."""
+
+    def time_to(requests: RequestColumns) -> Floats:
+        times_ms = ms(requests.column(moment) - requests.column("scheduled_s"))
+        return np.where(requests.has_outcome(Outcome.OK) | requests.were_waiting(), times_ms, np.nan)
+
+    return time_to
+
+
+def _waited_for(moment: str) -> Callable[[RequestColumns], Floats]:
+    """Return the waiting time of requests that were ended before a moment that other responses have."""
+
+    def waited(requests: RequestColumns) -> Floats:
+        unknown = np.isnan(requests.column(moment))
+        waited_ms = _waited_since("scheduled_s")(requests)
+        return np.where(unknown & ~unknown.all(), waited_ms, np.nan)
+
+    return waited
+
+
 def _time_per_output_token(requests: RequestColumns) -> Floats:
     """Return the time between the tokens that have times: reasoning counts only if it was streamed."""
     hidden = np.where(
@@ -134,6 +165,14 @@ def _send_lag(requests: RequestColumns) -> Floats:
     return ms(delay_s - connect_s)
 
 
+def _interception(requests: RequestColumns) -> Floats:
+    """Return 1 for intercepted requests and 0 for all others, also failed ones; NaN if it is unknown."""
+    intercepted = requests.column("intercepted")
+    if not np.any(intercepted >= 0):
+        return np.full(len(requests), np.nan)
+    return np.where(requests.has_outcome(Outcome.OK) & (intercepted > 0), 1.0, 0.0)
+
+
 def _optional(requests: RequestColumns, field: str) -> Floats:
     """Return a field of whole numbers, with NaN where it is unknown."""
     numbers = requests.column(field)
@@ -148,6 +187,7 @@ REQUEST_METRICS = (
         description="Time from the planned start of a request to the end of its response.",
         formula="finished_s - scheduled_s",
         values=_time_between("scheduled_s", "finished_s"),
+        longer_than=_waited_since("scheduled_s"),
         part=Part.DECIDES,
         smallest_change=10.0,
     ),
@@ -169,7 +209,8 @@ REQUEST_METRICS = (
         description="Time from the planned start to the first output of a streamed response, text or "
         "reasoning (TTFT).",
         formula="first_token_s - scheduled_s",
-        values=_time_between("scheduled_s", "first_token_s"),
+        values=_time_to("first_token_s"),
+        longer_than=_waited_for("first_token_s"),
         part=Part.DECIDES,
         smallest_change=10.0,
     ),
@@ -179,7 +220,8 @@ REQUEST_METRICS = (
         unit="ms",
         description="Time from the planned start to the first text of the answer, after any reasoning.",
         formula="first_answer_s - scheduled_s",
-        values=_time_between("scheduled_s", "first_answer_s"),
+        values=_time_to("first_answer_s"),
+        longer_than=_waited_for("first_answer_s"),
         smallest_change=10.0,
     ),
     Metric(
@@ -208,6 +250,7 @@ REQUEST_METRICS = (
         description="Time from the last byte of the request to the end of its response.",
         formula="finished_s - sent_s",
         values=_time_between("sent_s", "finished_s"),
+        longer_than=_waited_since("sent_s"),
         smallest_change=10.0,
     ),
     Metric(
@@ -232,10 +275,10 @@ REQUEST_METRICS = (
         key="interception_ratio",
         label="interception",
         unit="ratio",
-        description="Share of the responses that an agent gave without its model, if the target declares "
-        "how these begin.",
+        description="Share of the requests that an agent answered without its model, if the target declares "
+        "how these answers begin.",
         formula="intercepted",
-        values=lambda requests: _optional(requests, "intercepted"),
+        values=_interception,
         kind=MetricKind.RATE,
         better=Better.HIGHER,
     ),

@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.core.samples.arrays import Column, Floats, Mask
 from bench.core.samples.request import REQUEST_FIELDS, RequestSample
-from bench.core.samples.sample import EXCLUDED_OUTCOMES, Culprit, Outcome
+from bench.core.samples.sample import CENSORED_OUTCOMES, EXCLUDED_OUTCOMES, Culprit, Outcome
 
 MOST_DETAILS = 10_000
 """Largest number of different details: a target that invents a new one per failure must not fill memory."""
@@ -41,6 +41,7 @@ _OUTCOME_NUMBERS = {outcome: number for number, outcome in enumerate(_OUTCOMES)}
 _CULPRITS = (*Culprit, None)  # the number of None is -1, as for whole numbers
 _CULPRIT_NUMBERS = dict(zip(_CULPRITS, (*range(len(Culprit)), _MISSING), strict=True))
 _EXCLUDED_NUMBERS = [*map(_OUTCOME_NUMBERS.__getitem__, EXCLUDED_OUTCOMES)]
+_CENSORED_NUMBERS = [*map(_OUTCOME_NUMBERS.__getitem__, CENSORED_OUTCOMES)]
 
 
 class SampleLog:
@@ -185,6 +186,10 @@ class Samples(Sequence[RequestSample]):
     def has_outcome(self, outcome: Outcome) -> Mask:
         """Return True for each request with this outcome."""
         return np.equal(self.column("outcome"), _OUTCOME_NUMBERS[outcome])
+
+    def were_waiting(self) -> Mask:
+        """Return True for each request that was ended while it waited for its response."""
+        return np.isin(self.column("outcome"), _CENSORED_NUMBERS)
 
     def without_cancelled(self) -> "Samples":
         """Return the requests that the target answered or failed, without the excluded outcomes."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import special
 
-from bench.core.values.units import Values
+from bench.core.values.units import FloatArray, Values
 
 # A percentile is reliable if fewer than two values lie beyond the true one with at most this probability.
 UNRELIABLE_TAIL = 0.01
@@ -27,6 +27,27 @@ def quantile(values: Values, probability: float) -> float | None:
     if values_beyond < 1.0 - _ROUNDING:
         return None
     return float(np.quantile(values, probability))
+
+
+def kaplan_meier(complete: Values, longer_than: Values) -> tuple[FloatArray, float]:
+    """Return the weight of each complete value, and the weight of the values above all that are complete.
+
+    The product-limit estimator of Kaplan and Meier, 1958, "Nonparametric estimation from incomplete
+    observations", as Efron, 1967, "The two sample problem with censored data", describes it: each value has
+    the weight 1/n, and one that is only known to be longer than its bound passes its weight on, in equal
+    parts, to all values to its right. Without bounds, every weight is 1/n.
+
+    Args:
+        complete: Values that were measured to their end, ascending.
+        longer_than: Lower bounds of the other values, in any order.
+
+    Returns:
+        Weights in the order of `complete`, and the rest, which no complete value can have. Their sum is 1.
+    """
+    bounds_beyond = len(longer_than) - np.searchsorted(np.sort(longer_than), complete, side="left")
+    at_risk = np.arange(len(complete), 0, -1) + bounds_beyond
+    survival = np.concatenate([[1.0], np.cumprod(1.0 - 1.0 / at_risk)])
+    return survival[:-1] / at_risk, float(survival[-1])
 
 
 def is_reliable(count: int, probability: float) -> bool:

@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 Values = Sequence[float] | npt.NDArray[np.float64]
 """Numbers in a list or an array."""
+FloatArray = npt.NDArray[np.float64]
+"""Numbers in an array."""
 Number = TypeVar("Number", float, npt.NDArray[np.float64])
 
 

@@ -17,10 +17,17 @@ def counted(number: int, word: str) -> str:
     return f"1 {word}" if number == 1 else f"{number} {word}s"
 
 
-def duration(value_ms: float | None) -> str:
-    """Write a duration with two or three significant digits: `0.42 ms`, `3.1 ms`, `640 ms`, `12.4 s`."""
+def duration(value_ms: float | None, *, lower_bound: bool = False) -> str:
+    """Write a duration with two or three significant digits: `0.42 ms`, `3.1 ms`, `640 ms`, `12.4 s`.
+
+    Args:
+        value_ms: Milliseconds; `None` if the duration is unknown.
+        lower_bound: The real duration is longer: `> 33.6 s`.
+    """
     if value_ms is None:
         return DASH
+    if lower_bound:
+        return f"> {duration(value_ms)}"
     length_ms = abs(value_ms)
     if length_ms >= _LONGEST_MS:
         return f"{value_ms / 1000:.1f} s"
@@ -39,6 +46,16 @@ def percent(ratio: float | None) -> str:
     if _ALMOST_ALL <= ratio < 1:
         return "99.9 %"
     return f"{100 * ratio:.1f} %".replace(".0 %", " %")
+
+
+def share(ratio: float | None, count: int) -> str:
+    """Write a share with the number of requests that it is a share of: `93.3 % of 150 requests`."""
+    return DASH if ratio is None else f"{short_share(ratio, count)} request{'' if count == 1 else 's'}"
+
+
+def short_share(ratio: float | None, count: int) -> str:
+    """Write a share where the heading names the requests: `93.3 % of 150`."""
+    return DASH if ratio is None else f"{percent(ratio)} of {count:,}"
 
 
 def change(ratio: float | None) -> str:
@@ -60,8 +77,10 @@ def change_ms(value_ms: float | None) -> str:
     return _replace_minus(f"{'-' if value_ms < 0 else '+'}{duration(abs(value_ms))}")
 
 
-def value(number: float | None, unit: str) -> str:
+def value(number: float | None, unit: str, *, lower_bound: bool = False) -> str:
     """Write a value in its metric's unit: `ms`, `ratio`, or another one, which is a plain number."""
+    if lower_bound and number is not None:
+        return f"> {value(number, unit)}"
     if unit == "ms":
         return duration(number)
     if unit == "ratio":

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from bench.core.calibration.calibration import Calibration
 from bench.core.config.scenario import Tolerance
-from bench.core.run.figures import figures_of
+from bench.core.run.figures import bounds_of, figures_of
 from bench.core.run.recording import Recording, shift_clock
 from bench.core.run.result import RunResult
 from bench.core.run.summary import RunSummary
@@ -18,6 +18,7 @@ from bench.core.samples.metrics import metric
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stop
 from bench.core.samples.samples import SampleLog
 from bench.core.values.histogram import Histogram
+from bench.core.verdict.bounds import Prompts, drop_figures, judge_with_bounds
 from bench.core.verdict.compare import Comparison, Decision, crossed_thresholds, decide, exact_changes
 from bench.core.verdict.shift import MIN_PAIRS, Figures, Shift, shift_of_pairs
 from bench.core.verdict.success import count_successes, judge_success
@@ -114,7 +115,21 @@ def _judge_metrics(
     base: Sequence[RunSummary], head: Sequence[RunSummary], tolerances: Mapping[str, Tolerance]
 ) -> tuple[MetricComparison, ...]:
     """Judge success and every metric that the pairs have."""
-    base_figures = list(map(figures_of, base))
+
+    def judge(without: Prompts) -> tuple[MetricComparison, ...]:
+        return _judge_latencies(base, head, tolerances, without)
+
+    success = judge_success(count_successes(head), count_successes(base))
+    return (success, *judge_with_bounds(judge, head, list(map(bounds_of, base))))
+
+
+def _judge_latencies(
+    base: Sequence[RunSummary],
+    head: Sequence[RunSummary],
+    tolerances: Mapping[str, Tolerance],
+    without: Prompts,
+) -> tuple[MetricComparison, ...]:
+    base_figures = [drop_figures(figures_of(run), without) for run in base]
     head_figures = list(map(figures_of, head))
     shifts: dict[str, Shift] = {}
     unpaired: dict[str, MetricComparison] = {}
@@ -125,8 +140,7 @@ def _judge_metrics(
             shifts[key] = shift
         else:
             unpaired[key] = _judge_unpaired(key, pairs)
-    success = judge_success(count_successes(head), count_successes(base))
-    return (success, *sort_by_part({**judge_shifts(shifts, tolerances, AB_MARGIN_RATIO), **unpaired}))
+    return sort_by_part({**judge_shifts(shifts, tolerances, AB_MARGIN_RATIO), **unpaired})
 
 
 def _judge_unpaired(key: str, pairs: Sequence[tuple[Figures, Figures]]) -> MetricComparison:

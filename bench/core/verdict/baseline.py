@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.watching import GaugeName
-from bench.core.run.figures import check_compared, figures_of
+from bench.core.run.figures import bounds_of, check_compared, figures_of
 from bench.core.run.result import Fingerprint, RunResult, check_usable, environment
 from bench.core.run.summary import BLOCKS
 from bench.core.samples.metrics import metric
@@ -53,6 +53,8 @@ class BaselineRun(Record):
     """Number of blocks (sixths of the run) with a failed request."""
     figures: dict[str, dict[str, NotNegative]]
     """Compared values by metric and prompt, in the metric's unit."""
+    lower_bounds: dict[str, tuple[str, ...]] = {}
+    """Prompts by metric whose value is a lower bound, because requests were ended while they waited."""
     counters: dict[str, dict[str, NotNegative]] = {}
     """Exact counters by metric and prompt."""
     work: dict[GaugeName, NotNegative] = {}
@@ -123,17 +125,20 @@ def baseline_path(result: RunResult) -> str:
 
 
 def baseline_json(baseline: Baseline) -> str:
-    """Return the content of a baseline's file. An absent pinned baseline and empty work are left out."""
+    """Return the content of a baseline's file. Absent and empty optional parts are left out."""
     pinned = baseline.pinned
     excluded = {
-        "runs": _empty_work(baseline.runs),
-        "pinned": {"runs": _empty_work(pinned.runs)} if pinned else True,
+        "runs": _empty_fields(baseline.runs),
+        "pinned": {"runs": _empty_fields(pinned.runs)} if pinned else True,
     }
     return baseline.model_dump_json(indent=1, exclude=excluded) + "\n"
 
 
-def _empty_work(runs: Sequence[BaselineRun]) -> dict[int, set[str]]:
-    return {number: {"work"} for number, run in enumerate(runs) if not run.work}
+def _empty_fields(runs: Sequence[BaselineRun]) -> dict[int, set[str]]:
+    empty: dict[int, set[str]] = {}
+    for number, run in enumerate(runs):
+        empty[number] = {name for name in ("work", "lower_bounds") if not getattr(run, name)}
+    return empty
 
 
 def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str, at: datetime) -> Baseline:
@@ -231,6 +236,7 @@ def to_baseline_run(result: RunResult, reason: str, by: str, at: datetime) -> Ba
         failed=summary.failed,
         failed_blocks=summary.failed_blocks,
         figures=figures,
+        lower_bounds=bounds_of(summary),
         counters=summary.counters,
         work=summary.work,
         reference_workload=None if workload is None else workload.rounded(_WORKLOAD_DIGITS),

@@ -15,6 +15,7 @@ from bench.core.samples.metrics import metric, sentence_name, tier_name
 from bench.core.values import wording
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun
+from bench.core.verdict.bounds import Prompts, drop_figures, judge_with_bounds
 from bench.core.verdict.comparable import comparable_runs, explain_not_comparable, same_conditions
 from bench.core.verdict.noise import Noise
 from bench.core.verdict.success import count_successes, judge_success
@@ -234,6 +235,8 @@ def vanished_keys(metrics: Sequence[MetricComparison]) -> tuple[str, ...]:
 
 def explain_inconclusive(comparison: MetricComparison) -> str:
     """Return why a metric is inconclusive."""
+    if comparison.doubt is not None:
+        return comparison.doubt
     if comparison.mde_ratio is None:
         return "too little data to compare"
     if comparison.mde_ratio <= MDE_BUDGET_RATIO:
@@ -286,8 +289,16 @@ def _judge_runs(
 ) -> tuple[MetricComparison, ...]:
     summaries = [head.summary for head in heads]
     tolerances = heads[0].scenario.tolerances
+    speed = _compare_speed(heads, runs)
+
+    def judge(without: Prompts) -> tuple[MetricComparison, ...]:
+        kept = []
+        for run in runs:
+            kept.append(run.model_copy(update={"figures": drop_figures(run.figures, without)}))
+        return judge_metrics(summaries, kept, tolerances, noise, speed)
+
     success = judge_success(count_successes(summaries), count_successes(runs))
-    return (success, *judge_metrics(summaries, runs, tolerances, noise, _compare_speed(heads, runs)))
+    return (success, *judge_with_bounds(judge, summaries, [run.lower_bounds for run in runs]))
 
 
 def _compare_speed(heads: Sequence[RunResult], runs: Sequence[BaselineRun]) -> MachineSpeed | None:

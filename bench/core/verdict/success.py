@@ -94,6 +94,8 @@ def judge_success(head: Successes, base: Successes) -> MetricComparison:
         base=base.ratio,
         head=head.ratio,
         change=head.ratio - base.ratio,
+        base_requests=base.ok + base.failed,
+        head_requests=head.ok + head.failed,
         p_value=p_worse,
         suspect=p_worse < SCREEN_ALPHA and head.failed > 0,
     )

@@ -15,7 +15,7 @@ from bench.core.run.figures import figures_of
 from bench.core.run.summary import RunSummary
 from bench.core.samples.metric import Metric, Part
 from bench.core.samples.metrics import metric, metric_of_tail
-from bench.core.values import stats
+from bench.core.values import stats, wording
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import MIN_RUNS, BaselineRun
 from bench.core.verdict.noise import Noise
@@ -78,6 +78,16 @@ class MetricComparison(Record):
     """The tolerated change."""
     machine_ratio: float | None = None
     """The effect of the machine, which is not part of the change; null without a correction."""
+    base_bound: bool = False
+    """The base is a lower bound: in many of its runs, requests were ended while they waited."""
+    head_bound: bool = False
+    """The head is a lower bound: requests of the run were ended while they waited."""
+    doubt: str | None = None
+    """Why a significant change is inconclusive; null if lower bounds do not matter."""
+    base_requests: int | None = None
+    """Number of requests of which the base is a share; null for latencies."""
+    head_requests: int | None = None
+    """Number of requests of which the head is a share; null for latencies."""
     suspect: bool = False
     """The metric looks worse; a second run can confirm it."""
 
@@ -90,6 +100,21 @@ class MetricComparison(Record):
     def gates(self) -> bool:
         """Whether the metric can fail the run."""
         return self.part is not Part.EXPLAINS
+
+    @property
+    def base_text(self) -> str:
+        """The base for people, such as `640 ms` or `93.3 % of 150 requests`."""
+        return self._text(self.base, self.base_requests, lower_bound=self.base_bound)
+
+    @property
+    def head_text(self) -> str:
+        """The head for people, such as `> 33.6 s`."""
+        return self._text(self.head, self.head_requests, lower_bound=self.head_bound)
+
+    def _text(self, value: float | None, requests: int | None, *, lower_bound: bool) -> str:
+        if requests is not None:
+            return wording.share(value, requests)
+        return wording.value(value, metric(self.key).unit, lower_bound=lower_bound)
 
 
 def judge_metrics(

@@ -49,6 +49,8 @@ class Alert(Record):
     """Time at which it was first exceeded, in seconds since the start."""
     count: Count = 1
     """Number of samples, requests or windows beyond the limit."""
+    requests: Count | None = None
+    """Number of requests of which the value is a share; null if it is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,12 @@ def _success(requests: EndedRequests, end_s: float, limits: AlertLimits) -> Iter
     ratio = 1.0 - float(requests.failed.mean())
     if ratio < limits.success_ratio:
         yield Alert(
-            rule=Rule.SUCCESS, source=requests.source, value=ratio, limit=limits.success_ratio, at_s=end_s
+            rule=Rule.SUCCESS,
+            source=requests.source,
+            value=ratio,
+            limit=limits.success_ratio,
+            at_s=end_s,
+            requests=len(requests.failed),
         )
 
 
@@ -138,7 +145,9 @@ def _errors(requests: EndedRequests, period_s: tuple[float, float], limits: Aler
     counts = _count_in_windows(requests.finished_s, ends_s, window_s)
     failures = _count_in_windows(requests.finished_s[requests.failed], ends_s, window_s)
     ratios = np.where(counts >= FEWEST_REQUESTS, failures / np.maximum(counts, 1), 0.0)
-    yield from _exceeded(Rule.ERRORS, requests.source, ends_s, ratios, limits.error_ratio)
+    worst = int(counts[np.argmax(ratios)])
+    for alert in _exceeded(Rule.ERRORS, requests.source, ends_s, ratios, limits.error_ratio):
+        yield alert.model_copy(update={"requests": worst})
 
 
 def _count_in_windows(moments_s: Floats, ends_s: Floats, window_s: float) -> npt.NDArray[np.int64]:
@@ -207,13 +216,13 @@ def describe(alert: Alert) -> str:
         case Rule.MEMORY:
             text = f"{wording.percent(alert.value)} of its memory in use"
         case Rule.ERRORS:
-            text = f"{wording.percent(alert.value)} failed within a window"
+            text = f"{_share(alert)} failed within a window"
         case Rule.QUEUE:
             text = f"{alert.value:,.0f} requests waited"
         case Rule.SLOW:
             text = f"{alert.count:,} took longer than {alert.limit:g} s, the longest {alert.value:.1f} s"
         case Rule.SUCCESS:
-            text = f"{wording.percent(alert.value)} succeeded"
+            text = f"{_share(alert)} succeeded"
         case Rule.RESTARTS:
             text = f"restarted {_times(alert.count)}"
         case Rule.OOM:
@@ -238,6 +247,12 @@ def describe_limit(alert: Alert) -> str:
             return "never"
         case _:
             assert_never(alert.rule)
+
+
+def _share(alert: Alert) -> str:
+    if alert.requests is None:
+        return wording.percent(alert.value)
+    return wording.short_share(alert.value, alert.requests)
 
 
 def _times(count: int) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bench.core.report.report import Report
 from bench.core.run.summary import MetricSummary
+from bench.core.run.unanswered import describe_unanswered
 from bench.core.samples.metric import MetricKind, Part
 from bench.core.samples.metrics import METRICS, UNATTRIBUTED, label_and_unit, metric, tier_name
 from bench.core.values import wording
@@ -105,7 +106,7 @@ def make_document(report: Report) -> Document:
         judged=without_empty(judged),
         details=without_empty(details),
         facts=facts(report),
-        warnings=result.warnings,
+        warnings=(*describe_unanswered(summary.unanswered, summary.requests), *result.warnings),
         alerts=tuple(map(describe, alerts)),
     )
 
@@ -146,12 +147,11 @@ def comparison_table(
 
 def _comparison_row(row: MetricComparison) -> tuple[str, ...]:
     tier = tier_name(row.key)
-    unit = metric(row.key).unit
     changes = _relative_changes(row) if tier is None else _absolute_changes(row)
     return (
         tier or metric(row.key).label,
-        wording.value(row.base, unit),
-        wording.value(row.head, unit),
+        row.base_text,
+        row.head_text,
         *changes,
         _VERDICTS[row.verdict],
     )
@@ -183,9 +183,9 @@ def _scale(base: float | None, ratio: float | None) -> float | None:
 def _thresholds(report: Report) -> Table:
     rows = []
     for threshold in report.result.thresholds:
-        label, unit = label_and_unit(threshold.metric)
+        label, _ = label_and_unit(threshold.metric)
         verdict = "crossed" if threshold.crossed else "kept"
-        rows.append((label, threshold.expression.source, wording.value(threshold.value, unit), verdict))
+        rows.append((label, threshold.expression.source, threshold.measured, verdict))
     return Table("Thresholds", ("metric", "limit", "this run", "verdict"), tuple(rows))
 
 
@@ -196,7 +196,10 @@ def _latencies(report: Report) -> Table:
         if metric(key).kind is MetricKind.TREND:
             rows.append(_latency_row(key, summaries[key]))
     columns = ("latency", "requests", "mean", "p50", "p90", "p95", "p99")
-    return Table("Latencies (?: too few requests for a reliable value)", columns, tuple(rows))
+    marks = "?: too few requests for a reliable value"
+    if any(summary.lower_bounds for summary in summaries.values()):
+        marks += "; >: the real value is longer"
+    return Table(f"Latencies ({marks})", columns, tuple(rows))
 
 
 def _latency_row(key: str, summary: MetricSummary) -> tuple[str, ...]:
@@ -204,8 +207,11 @@ def _latency_row(key: str, summary: MetricSummary) -> tuple[str, ...]:
     cells = []
     for name, value_ms in percentiles.items():
         unreliable = value_ms is not None and name in summary.unreliable
-        cells.append(wording.duration(value_ms) + ("?" if unreliable else ""))
-    return (metric(key).label, str(summary.count), wording.duration(summary.mean), *cells)
+        text = wording.duration(value_ms, lower_bound=name in summary.lower_bounds)
+        cells.append(text + ("?" if unreliable else ""))
+    count = f"{summary.count}, {summary.censored} unanswered" if summary.censored else str(summary.count)
+    mean = wording.duration(summary.mean, lower_bound="mean" in summary.lower_bounds)
+    return (metric(key).label, count, mean, *cells)
 
 
 def _outcomes(report: Report) -> Table:

@@ -9,7 +9,7 @@ from bench.core.report.report import Report
 from bench.core.run.overhead import CONFIDENCE, Overhead
 from bench.core.run.recovery import Recovery
 from bench.core.run.result import environment
-from bench.core.run.summary import Goodput, RunSummary, TokenGaps
+from bench.core.run.summary import RunSummary, TokenGaps
 from bench.core.samples.metrics import metric
 from bench.core.values import wording
 from bench.core.verdict.compare import Comparison, MachineComparison
@@ -37,7 +37,8 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         "between tokens": _token_gaps(summary.itl),
         "recovery": _recovery(summary.recovery),
         "overhead": _overhead(summary.overhead),
-        "goodput": _goodput(summary.goodput, result.scenario.objectives),
+        "goodput": _goodput(summary, result.scenario.objectives),
+        "interception": _interception(summary),
         "run": f"{provenance.run_id}, commit {_commit(provenance.commit, dirty=provenance.dirty is True)}",
         "injected": injections,
         "baseline": _baseline(comparison),
@@ -99,7 +100,8 @@ def _cores(cores: Cores) -> str:
 
 
 def _throughput(summary: RunSummary) -> str:
-    parts = [f"{summary.requests} requests in {summary.elapsed_s:.1f} s"]
+    requests = wording.counted(summary.requests, "request")
+    parts = [f"{summary.ok} of {requests} in {summary.elapsed_s:.1f} s"]
     if summary.requests_rps:
         parts.append(f"{summary.requests_rps:,.3g} requests/s")
     if summary.tokens_tps:
@@ -123,7 +125,8 @@ def _token_gaps(gaps: TokenGaps | None) -> str:
 def _recovery(recovery: Recovery | None) -> str:
     if recovery is None:
         return ""
-    change = f"{wording.duration(recovery.before_ms)} → {wording.duration(recovery.after_ms)}"
+    after = wording.duration(recovery.after_ms, lower_bound=recovery.lower_bound)
+    change = f"{wording.duration(recovery.before_ms)} → {after}"
     requests = wording.counted(recovery.cancelled, "cancelled request")
     return f"{metric(recovery.metric).label} {change} after {requests}"
 
@@ -176,11 +179,20 @@ def _overhead(overhead: Overhead | None) -> str:
     return f"{size} compared with {overhead.compare_with}{interval}, {pairs}"
 
 
-def _goodput(goodput: Goodput | None, objectives: Mapping[str, float]) -> str:
-    if goodput is None:
+def _goodput(summary: RunSummary, objectives: Mapping[str, float]) -> str:
+    if summary.goodput is None:
         return ""
     limits = [f"{metric(key).label} {wording.duration(limit)}" for key, limit in objectives.items()]
-    return f"{wording.percent(goodput.ratio)} of the requests within {wording.listing(limits)}"
+    return f"{wording.share(summary.goodput.ratio, summary.requests)} within {wording.listing(limits)}"
+
+
+def _interception(summary: RunSummary) -> str:
+    """Return how many requests the agent answered without its model; failed requests count, too."""
+    row = summary.metrics.get("interception_ratio")
+    if row is None:
+        return ""
+    intercepted = round(row.mean * row.count)
+    return f"{intercepted:,} of {wording.counted(row.count, 'request')} ({wording.percent(row.mean)})"
 
 
 def _baseline(comparison: Comparison) -> str:

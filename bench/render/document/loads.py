@@ -47,7 +47,7 @@ def _result_row(band: LoadBand, limits: int) -> tuple[str, ...]:
         str(band.requests),
         _percentile(band, "p50", band.p50_ms),
         _percentile(band, "p95", band.p95_ms),
-        wording.percent(band.success_ratio),
+        wording.short_share(band.success_ratio, band.requests),
         _rate(band),
         band.tier or wording.DASH,
         verdict,
@@ -56,7 +56,8 @@ def _result_row(band: LoadBand, limits: int) -> tuple[str, ...]:
 
 def _percentile(band: LoadBand, name: str, value_ms: float | None) -> str:
     unreliable = value_ms is not None and name in band.unreliable
-    return wording.duration(value_ms) + ("?" if unreliable else "")
+    text = wording.duration(value_ms, lower_bound=name in band.lower_bounds)
+    return text + ("?" if unreliable else "")
 
 
 def _rate(band: LoadBand) -> str:

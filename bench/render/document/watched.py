@@ -87,7 +87,7 @@ def availability_table(checks: Mapping[str, Availability]) -> Table:
                 list_outages(availability.outages) or "none",
             )
         )
-    columns = ("check", "probes", "up", "p50", "max", "outages")
+    columns = ("check", "probes", "time up", "p50", "max", "outages")
     return Table("Availability", columns, tuple(rows))
 
 

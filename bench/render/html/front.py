@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.core.history.history import HistoryPoint
-from bench.core.report.dashboard import Dashboard, Entry, Tile, success_of, uses_of, wait_of
+from bench.core.report.dashboard import Dashboard, Entry, Tile, success_of, typical_of, uses_of, wait_of
 from bench.core.samples.sample import Outcome
 from bench.core.values import wording
 from bench.render.document.table import Table
@@ -53,9 +53,9 @@ def _performance_row(entry: Entry, link: Link) -> tuple[str, ...]:
         link(entry),
         _rate(run.vitals.requests_rps if run.vitals else None),
         _rate(run.vitals.tokens_tps if run.vitals else None),
-        wording.duration(run.figures.get("e2e_ms")),
-        wording.duration(wait_of(run).p95),
-        wording.duration(run.figures.get("ttft_ms")),
+        typical_of(run, "e2e_ms"),
+        wait_of(run).text("p95"),
+        typical_of(run, "ttft_ms"),
         trend_verdict(entry.trend),
     )
 
@@ -103,7 +103,7 @@ def _services(entries: Sequence[Entry], link: Link) -> Table:
     for entry in entries:
         rows += _service_rows(entry, link)
     rows.sort(key=lambda row: row[-1] in _GOOD_STATES)
-    columns = ("scenario", "check", "up", "newest run", "status")
+    columns = ("scenario", "check", "time up", "newest run", "status")
     return Table("Services in the newest runs", columns, tuple(rows))
 
 
@@ -132,14 +132,15 @@ def _users(entries: Sequence[Entry], link: Link) -> Table:
 def _user_row(entry: Entry, link: Link) -> tuple[str, ...]:
     run = entry.newest
     percentiles = wait_of(run)
+    requests = run.ok + run.failed
     return (
         link(entry),
-        wording.percent(success_of(run)),
+        wording.short_share(success_of(run), requests),
         f"{run.failed:,}",
-        wording.duration(percentiles.p50),
-        wording.duration(percentiles.p95),
-        wording.duration(percentiles.p99),
-        wording.percent(run.vitals.goodput_ratio if run.vitals else None),
+        percentiles.text("p50"),
+        percentiles.text("p95"),
+        percentiles.text("p99"),
+        wording.short_share(run.vitals.goodput_ratio if run.vitals else None, requests),
         _errors(run),
     )
 

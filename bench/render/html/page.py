@@ -13,7 +13,8 @@ from bench.core.report.series import RunSeries
 from bench.core.report.suite import SuiteReport
 from bench.core.report.timeline import Period
 from bench.core.run.result import RunResult, environment
-from bench.core.samples.metric import MetricKind, Part
+from bench.core.run.summary import MetricSummary
+from bench.core.samples.metric import Metric, MetricKind, Part
 from bench.core.samples.metrics import METRICS, metric
 from bench.core.values import wording
 from bench.core.verdict.verdict import MetricComparison
@@ -174,21 +175,33 @@ def _figures(report: Report) -> Iterable[Figure]:
         if key in compared:
             yield _compared_figure(compared[key])
         elif key in summary.metrics:
-            own = summary.metrics[key]
-            value = own.typical if row.kind is MetricKind.TREND else own.mean
-            yield Figure(row.label, wording.value(value, row.unit), "")
+            yield _own_figure(row, summary.metrics[key])
     response = summary.metrics.get("e2e_ms")
     if response is not None and response.p95 is not None:
         note = "too few requests to be reliable" if "p95" in response.unreliable else ""
-        yield Figure("response time, p95", wording.duration(response.p95), note)
+        p95 = wording.duration(response.p95, lower_bound="p95" in response.lower_bounds)
+        yield Figure("response time, p95", p95, note)
     rate = "" if summary.requests_rps is None else f"{summary.requests_rps:,.3g} answers/s"
     yield Figure("requests", f"{summary.requests:,}", rate)
 
 
+def _own_figure(row: Metric, summary: MetricSummary) -> Figure:
+    if row.kind is not MetricKind.TREND:
+        return Figure(row.label, wording.value(summary.mean, row.unit), _of_requests(summary.count))
+    is_bound = "typical" in summary.lower_bounds
+    return Figure(row.label, wording.value(summary.typical, row.unit, lower_bound=is_bound), "")
+
+
 def _compared_figure(row: MetricComparison) -> Figure:
     unit = metric(row.key).unit
-    base = wording.value(row.base, unit)
-    note = f"baseline {base}"
+    note = f"baseline {row.base_text}"
     if row.change_ratio is not None:
-        note = f"{wording.change(row.change_ratio)} from {base}"
-    return Figure(metric(row.key).label, wording.value(row.head, unit), note)
+        note = f"{wording.change(row.change_ratio)} from {row.base_text}"
+    if row.head_requests is not None:
+        note = f"{_of_requests(row.head_requests)}, {note}"
+    head = wording.value(row.head, unit, lower_bound=row.head_bound)
+    return Figure(metric(row.key).label, head, note)
+
+
+def _of_requests(count: int) -> str:
+    return f"of {wording.counted(count, 'request')}"

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from bench.core.history.change_points import ChangePoint
 from bench.core.history.history import HistoryPoint
 from bench.core.history.levels import MIN_TREND_RUNS
-from bench.core.report.dashboard import Dashboard, Entry, Status, success_of, wait_of
+from bench.core.report.dashboard import Dashboard, Entry, Status, success_of, typical_of, wait_of
 from bench.core.report.trend_page import TrendPage
 from bench.core.report.trend_wording import commit
 from bench.core.samples.metric import Part
@@ -276,10 +276,10 @@ def _run_row(run: HistoryPoint, links: Links) -> tuple[str, ...]:
     changes = " with changes" if run.dirty else ""
     return (
         _link(f"{run.started_at:%Y-%m-%d %H:%M}", links.workflow_run(run.workflow_run)),
-        wording.percent(success_of(run)),
-        wording.duration(run.figures.get("e2e_ms")),
-        wording.duration(wait_of(run).p95),
-        wording.duration(run.figures.get("ttft_ms")),
+        wording.short_share(success_of(run), run.ok + run.failed),
+        typical_of(run, "e2e_ms"),
+        wait_of(run).text("p95"),
+        typical_of(run, "ttft_ms"),
         _link(commit(run.commit) + changes, links.commit(run.commit)),
     )
 

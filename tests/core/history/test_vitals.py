@@ -53,7 +53,7 @@ def test_availability_and_alerts_are_kept() -> None:
     assert vitals.up["backend"] == 1.0
     assert 0.9 < vitals.up["agent"] < 1.0
     assert vitals.alerts == ()
-    assert "requests: 80 % succeeded" in (vitals_of(run).alerts or ())
+    assert "requests: 80 % of 100 succeeded" in (vitals_of(run).alerts or ())
     moment = Availability(probes=90, up_ratio=0.99999)
     summary = watched.summary.model_copy(update={"availability": {"agent": moment}})
     assert vitals_of(watched.model_copy(update={"summary": summary})).up == {"agent": 0.9999}

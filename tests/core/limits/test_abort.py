@@ -69,8 +69,15 @@ def test_cancelled_requests_do_not_abort() -> None:
     """Requests that VUs cancelled do not count, and a failed request has no response time."""
     cancelled = [make_sample(seq, outcome=Outcome.CANCELLED) for seq in range(5)]
     assert abort_reason(thresholds(success_ratio=[aborting("rate>0.9")]), cancelled, 6.0) is None
-    failed = [make_sample(seq, outcome=Outcome.TIMEOUT) for seq in range(5)]
+    failed = [make_sample(seq, outcome=Outcome.HTTP_ERROR) for seq in range(5)]
     assert abort_reason(thresholds(e2e_ms=[aborting("avg<1")]), failed, 6.0) is None
+
+
+def test_time_outs_abort_with_their_wait() -> None:
+    """A request that timed out has a response time that is longer than its wait."""
+    failed = [make_sample(seq, outcome=Outcome.TIMEOUT, latency_ms=500.0) for seq in range(5)]
+    reason = abort_reason(thresholds(e2e_ms=[aborting("avg<400")]), failed, 6.0)
+    assert reason == "threshold e2e_ms avg<400 was crossed (> 500 ms)"
 
 
 def test_the_second_target_does_not_abort() -> None:

@@ -174,7 +174,9 @@ def test_service_status_comes_from_the_health_checks() -> None:
         dashboard([steady({"up": {"backend": 0.99, "agent": 0.5, "model": 1.0}})]), "Service status"
     )
     assert (services.status, services.figure) == (Status.LOOK, "1 of 3 up")
-    assert services.text == "agent was up 50 % of quick. backend was up 99 % of quick."
+    assert (
+        services.text == "agent was up 50 % of the time in quick. backend was up 99 % of the time in quick."
+    )
     for newest in NO_VITALS:
         assert tile(dashboard([steady(newest)]), "Service status").status is Status.UNKNOWN
 

@@ -15,6 +15,7 @@ from tests.core.figures import without_success
 from tests.factories import (
     TIER_TIMES,
     make_baseline,
+    make_fingerprint,
     make_provenance,
     make_recording,
     make_run,
@@ -166,7 +167,7 @@ def test_a_regression_of_success_comes_first() -> None:
     """Failed requests matter more than slow ones, and more than crossed thresholds."""
     result = run_at(1.5, 99, failed=range(0, 100, 8))
     run_report = report(result, ordinary_baseline())
-    assert run_report.headline == "Success regressed from 100 % to 87 %."
+    assert run_report.headline == "Success regressed from 100 % of 1,000 requests to 87 % of 100 requests."
     assert any(threshold.crossed for threshold in result.thresholds)
     assert run_report.comparison.regressed(Part.DECIDES)[0].key == "e2e_ms"
 
@@ -222,7 +223,7 @@ def test_a_crossed_threshold_is_reported_with_the_measured_value() -> None:
 @pytest.mark.parametrize(
     ("limits", "measured"),
     [
-        ({"success_ratio": ["rate>0.99"]}, "success_ratio rate>0.99, measured 95 %"),
+        ({"success_ratio": ["rate>0.99"]}, "success_ratio rate>0.99, measured 95 % of 100 requests"),
         ({"requests": ["count>500"]}, "requests count>500, measured 100"),
         ({"tier.cache_ms": ["avg<5"]}, "tier.cache_ms avg<5, measured –"),  # noqa: RUF001 - the dash
     ],
@@ -273,12 +274,22 @@ def test_an_inconclusive_run_asks_for_more_or_longer_runs() -> None:
     )
 
 
+def test_a_run_with_another_load_is_not_accepted() -> None:
+    """It cannot be compared with the runs of its scenario, so no command adds it to their baseline."""
+    spec = make_spec().with_load(vus=5, duration_s=60.0, rate=None)
+    run = make_run(spec=spec, fingerprint=make_fingerprint(work_digest="c" * 64))
+    for baseline in (None, ordinary_baseline()):
+        next_step = report(run, baseline).next_step
+        assert "accept" not in next_step
+        assert "without --vus 5 and --duration 1m" in next_step
+
+
 def test_an_invalid_run_is_not_judged() -> None:
     """The headline has the first reason, and the next step is to measure again."""
     stop = Stop(cause=StopCause.INTERRUPT, reason="Ctrl-C")
     run_report = report(make_run(make_recording(stop=stop)), ordinary_baseline())
     assert run_report.headline == "Invalid run: the run ended early: Ctrl-C."
-    assert run_report.next_step == "Measure again on a quieter machine. This run was not judged."
+    assert run_report.next_step == "Remove this cause and measure again. This run was not judged."
 
 
 @pytest.mark.parametrize("factor", [0.7, 1.0, 1.3])

@@ -191,4 +191,4 @@ def test_a_missing_scenario_makes_a_suite_invalid() -> None:
 
 def test_a_job_has_time_for_two_runs() -> None:
     """The time limit of a job is the set-up and twice the scenario with its time-outs, in whole minutes."""
-    assert longest_minutes(make_scenario()) == 20 + math.ceil(2 * (30 + 30 + 120) / 60)
+    assert longest_minutes(make_scenario()) == 20 + math.ceil(2 * (30 + 120 + 120) / 60)

@@ -46,10 +46,14 @@ def test_streamed_responses_compare_the_first_token() -> None:
 def test_without_an_answer_there_is_no_recovery() -> None:
     """Without an answer before, there is no comparison; without one after, the target has not recovered."""
     assert recovery(Samples.of([make_sample(0, phase=2)]), SCENARIO.phases) is None
-    dead = recovery(Samples.of(waits(100, 450, outcome=Outcome.TIMEOUT)), SCENARIO.phases)
+    dead = recovery(Samples.of(waits(100, 450, outcome=Outcome.HTTP_ERROR)), SCENARIO.phases)
     assert dead is not None
     assert (dead.after_ms, dead.ratio) == (None, None)
     assert judge_recovery(dead, 2.0)[0].crossed
+    waiting = recovery(Samples.of(waits(100, 450, outcome=Outcome.TIMEOUT)), SCENARIO.phases)
+    assert waiting is not None
+    assert waiting.lower_bound
+    assert judge_recovery(waiting, 10.0)[0].crossed
     assert judge_recovery(None, 2.0)[0].crossed
 
 

@@ -263,7 +263,8 @@ def test_all_requests_are_counted(samples: list[RequestSample]) -> None:
     excluded = sum(summary.outcomes.get(outcome, 0) for outcome in EXCLUDED_OUTCOMES)
     assert sum(summary.outcomes.values()) == len(samples)
     assert summary.requests == len(samples) - excluded
-    assert summary.failed_blocks <= min(BLOCKS, summary.requests)
+    if Outcome.CUT_OFF not in summary.outcomes:  # such a request fails in each block in which it waits
+        assert summary.failed_blocks <= min(BLOCKS, summary.requests)
     for row in summary.metrics.values():
         assert 0 < row.count <= summary.requests
 

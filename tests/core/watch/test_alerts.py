@@ -155,8 +155,8 @@ def test_a_monitor_counts_health_checks_as_requests() -> None:
     ]
     alerts = find_alerts(checks_as_requests(probes), [], [], (0.0, 40.0), AlertLimits())
     assert [describe(alert) for alert in alerts] == [
-        "checks: 75 % succeeded",
-        "checks: 25 % failed within a window",
+        "checks: 75 % of 40 succeeded",
+        "checks: 25 % of 40 failed within a window",
     ]
 
 
