@@ -33,6 +33,7 @@ _PARTS_PER_BATCH = 16
 _LARGE_PART_BYTES = 4096
 _LARGEST_HEAD_BYTES = 65_536  # the part of an unreadable body that is explained
 _OBSERVED_PIECES = 4  # further pieces have the same fields beside them
+_LAST_DOCUMENTS = 2  # of many streams hold the reason of the end, and the token counts
 _OBSERVED_DOCUMENTS = 3  # documents that explain why there is no text
 
 
@@ -109,7 +110,6 @@ class AnswerReader:
     def feed(self, part: bytes, at_s: float) -> None:
         """Take a part that arrived at `at_s`, in seconds of any clock. Problems are stored, not raised."""
         self._parts.append(part)
-        self._last_s = at_s
         self._times_s.append(at_s)
         if len(self._times_s) >= _PARTS_PER_BATCH or len(part) > _LARGE_PART_BYTES:
             self._decode_parts()
@@ -196,6 +196,7 @@ class AnswerReader:
         times_s = self._times_s
         self._parts = []
         self._times_s = []
+        self._last_s = times_s[-1]
         try:
             self._read_events(self._decoder.feed(parts, times_s))
         except StreamError as error:
@@ -239,25 +240,49 @@ class AnswerReader:
             self._is_over = True
         return True
 
-    def _read_documents(self, documents: Sequence[dict[str, Any]], times_s: Sequence[float]) -> None:
-        """Read documents all at once if they hold text and nothing else, as nearly all do, else by halves."""
-        if not documents:
-            return
-        plain = self._form.plain.read(documents)
-        if plain is not None:
-            self._read_plain_texts(plain, times_s[: len(documents)])
-        elif len(documents) == 1:
-            self._read_document(documents[0], times_s[0])
-        else:
-            half = len(documents) // 2
-            self._read_documents(documents[:half], times_s)
-            self._read_documents(documents[half:], times_s[half:])
+    def _read_documents(
+        self, documents: Sequence[dict[str, Any]], times_s: Sequence[float], *, at_end: bool = True
+    ) -> None:
+        """Read documents all at once if they hold text and nothing else, as nearly all do, else in two parts.
 
-    def _read_plain_texts(self, plain: PlainTexts, times_s: Sequence[float]) -> None:
-        for holder in plain.holders[: max(0, _OBSERVED_PIECES - len(self._content.token_times_s))]:
-            self._unread.observe(holder)
+        Args:
+            documents: The documents.
+            times_s: When each arrived.
+            at_end: Whether the last documents are probably those that hold more.
+        """
+        plain = self._form.plain.read(documents) if documents else None
+        count = len(documents)
+        if plain is not None:
+            self._read_plain_texts(plain, documents, times_s)
+        elif count == 1:
+            self._read_document(documents[0], times_s[0])
+        elif count > 1:
+            middle = max(1, count - _LAST_DOCUMENTS) if at_end else count // 2
+            self._read_documents(documents[:middle], times_s, at_end=False)
+            self._read_documents(documents[middle:], times_s[middle:], at_end=False)
+
+    def _read_plain_texts(
+        self, plain: PlainTexts, documents: Sequence[dict[str, Any]], times_s: Sequence[float]
+    ) -> None:
         self._has_document = True
-        self._add_texts(plain.kind, plain.texts, times_s)
+        texts = plain.texts
+        if not all(texts):
+            for document, text, at_s in zip(documents, texts, times_s, strict=False):
+                self._observe(document, has_text=text != "")
+                if text:
+                    self._add_texts(plain.kind, [text], [at_s])
+            return
+        if len(self._content.token_times_s) < _OBSERVED_PIECES:
+            for document in documents[: _OBSERVED_PIECES - len(self._content.token_times_s)]:
+                self._observe(document, has_text=True)
+        self._add_texts(plain.kind, texts, times_s[: len(texts)])
+
+    def _observe(self, document: dict[str, Any], *, has_text: bool) -> None:
+        """Look at what a document has besides text, if it has no text or one of the first."""
+        if not has_text and len(self._textless) < _OBSERVED_DOCUMENTS:
+            self._textless.append(document)
+        if not has_text or len(self._content.token_times_s) < _OBSERVED_PIECES:
+            self._unread.observe(walk(document, self._form.holder))
 
     def _read_event(self, data: bytes, at_s: float, name: str | None, *, is_cut: bool) -> None:
         form = self._form
@@ -304,10 +329,7 @@ class AnswerReader:
         if not form.counted.isdisjoint(document):
             self._read_counts(document)
         self._read_values(document)
-        if not read.pieces and len(self._textless) < _OBSERVED_DOCUMENTS:
-            self._textless.append(document)
-        if not read.pieces or len(content.token_times_s) < _OBSERVED_PIECES:
-            self._unread.observe(walk(document, form.holder))
+        self._observe(document, has_text=bool(read.pieces))
         for piece in read.pieces:
             if piece.call is not None:
                 self._calls.add(piece.call)

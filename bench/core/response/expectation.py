@@ -113,6 +113,7 @@ def _describe_missing_text(content: AnswerContent) -> str:
     """Return what an answer without text has instead, and the field of `expect` that accepts it."""
     reason = content.finish_reason
     accepted = ""
+    nothing = f"has {content.no_text or 'no text'}"
     if _is_text(content.refusal):
         what = f"is a refusal ({_quote(content.refusal)})"
         accepted = "refusal: true"
@@ -120,10 +121,10 @@ def _describe_missing_text(content: AnswerContent) -> str:
         what = f"{_describe_calls(content)} and has no text"
         accepted = f"tool_call: {_shorten(content.tool_calls[0])}"
     elif _has_output(content):
-        what = "has reasoning but no text" if _is_text(content.reasoning) else "has no text"
+        what = "has reasoning but no text" if _is_text(content.reasoning) else nothing
         accepted = f"finish_reason: {_shorten(reason)}" if reason else ""
     else:
-        what = "has no text"
+        what = nothing
     finished = f" (finish reason {_quote(reason)})" if reason else ""
     advice = f"; if this is right, write expect: {{{accepted}}}" if accepted else ""
     return f"the response {what}{finished}{advice}"

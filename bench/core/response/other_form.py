@@ -10,7 +10,7 @@ from bench.core.response.server_words import BodyForm, find_words, guess_form
 from bench.core.response.stream import NdjsonDecoder, SseDecoder, StreamError
 
 _FORMS = {"json": BodyForm.JSON, "sse": BodyForm.EVENTS, "ndjson": BodyForm.JSON}
-_EXPECTED = {"json": "a JSON document", "sse": "an event stream", "ndjson": "JSON lines"}
+_EXPECTED = {"json": "a JSON document", "sse": "an event stream", "ndjson": "a stream of JSON lines"}
 _MEDIA_TYPES = {
     "json": ("application/json",),
     "sse": ("text/event-stream",),
@@ -40,7 +40,7 @@ def explain_body(answer: Answer, body: bytes, content_type: str | None, status: 
         return "the body is empty"
     if form is _FORMS[answer.kind] and not (answer.kind == "ndjson" and _is_document(body)):
         return None
-    words = find_words(body, content_type)[:_LONGEST_SHOWN]
+    words = " ".join(find_words(body, content_type).split())[:_LONGEST_SHOWN]
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if media_type in {"", *_MEDIA_TYPES[answer.kind]}:
         if form is BodyForm.TEXT:

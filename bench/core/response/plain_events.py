@@ -1,10 +1,10 @@
-"""Finds the texts of many documents at once, if they hold one piece of text each and nothing else.
+"""Finds the texts of many documents at once, if they hold one piece of text each at most, and nothing else.
 
 Nearly all documents of a stream are like this, and nearly all of the reader's time is spent on them.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import chain, repeat
+from itertools import repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -12,7 +12,6 @@ from bench.core.config.target import Answer, TextKind
 from bench.core.response.paths import declared_paths, duration_paths
 
 _ERROR = "error"
-_FEW_FIELDS = 4  # more are faster to find among the names of all fields
 _TYPE_FIELDS = frozenset({"object", "type"})  # have the value "error" in documents that report one
 
 
@@ -22,9 +21,7 @@ class PlainTexts(NamedTuple):
     kind: TextKind
     """Kind of all texts."""
     texts: list[str]
-    """Text of each document."""
-    holders: list[dict[str, Any]]
-    """The object of each document that contains its text."""
+    """Text of each document; empty if it has nothing to read."""
 
 
 class _Step(NamedTuple):
@@ -65,39 +62,42 @@ class PlainEvents:
 
     def read(self, documents: Sequence[Any]) -> PlainTexts | None:
         """Return the texts of documents; `None` if one of them holds more than a text, or something else."""
-        for way in self._ways:
+        for kind, steps in self._ways:
             try:
-                texts = _follow(way, documents)
+                texts = _follow(steps, documents)
             except (LookupError, TypeError):  # another way
                 continue
             if texts is not None:
-                return texts
+                return PlainTexts(kind, texts)
         return None
 
 
-def _follow(way: _Way, documents: Sequence[Any]) -> PlainTexts | None:
-    objects = holders = [*documents]
-    for step in way.steps:
-        if step.beside and not _are_silent(objects, step):
-            return None
-        holders = objects
+def _follow(steps: Sequence[_Step], documents: Sequence[Any]) -> list[Any] | None:
+    """Return the texts at the end of a way; `None` if a document has anything beside it."""
+    objects = documents
+    passed = []
+    for step in steps:
+        passed.append(objects)
         objects = [*map(step.key, objects)]
-    is_text = {*map(type, objects)} == {str} and all(objects)
-    return PlainTexts(way.kind, objects, holders) if is_text else None
+    if {*map(type, objects)} != {str}:
+        return None
+    for step, holders in zip(steps, passed, strict=True):
+        if step.beside and not _are_silent(holders, step):
+            return None
+    return [*objects]
 
 
 def _are_silent(objects: Sequence[dict[str, Any]], step: _Step) -> bool:
     """Return whether the fields beside the way have no values; many servers write them with null."""
-    if len(objects[0]) == 1 and {*map(len, objects)} == {1}:
+    names: set[str] = set().union(*objects)
+    if len(names) == 1:
         return True  # the way itself
-    if step.refused and not all(map(step.refused.isdisjoint, objects)):
+    if not names.isdisjoint(step.refused):
         return False
-    names = step.beside
-    if len(names) > _FEW_FIELDS:
-        names &= {*chain.from_iterable(objects)}
-    if any(any(map(dict.get, objects, repeat(name))) for name in names):
-        return False
-    return not any(_ERROR in map(dict.get, objects, repeat(name)) for name in step.types)
+    for name in names & step.beside:
+        if any(map(dict.get, objects, repeat(name))):
+            return False
+    return all(_ERROR not in map(dict.get, objects, repeat(name)) for name in names & step.types)
 
 
 def _plan(keys: list[str], declared: Sequence[list[str]], refused: frozenset[str]) -> list[_Step]:
