@@ -8,13 +8,13 @@ from bench.render.monitor import health_lines
 from bench.usecases.health import health as check_health
 
 
-def health(*, stack: options.StackName = None, url: options.Urls = None) -> None:
+def health(*, stack: options.StackName = None, url: options.Urls = None, ca: options.Ca = None) -> None:
     """Run the health checks of a stack once.
 
     If a check needs a test user, bench creates one; it then needs JWT_SECRET and the user store of the stack.
     Exits with 4 if a check is down.
     """
-    state = check_health(stack, urls=url or (), listener=Listener(warning=warn))
+    state = check_health(stack, urls=url or (), ca=ca, listener=Listener(warning=warn))
     print(health_lines(state.probes, state.left_out), end="")
     if state.down:
         hints = [f"{name}: {state.hints[name]}" for name in state.down]

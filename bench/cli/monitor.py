@@ -35,6 +35,7 @@ def monitor(
     *,
     stack: options.StackName = None,
     url: options.Urls = None,
+    ca: options.Ca = None,
     duration: Time = None,
     health_checks: HealthChecks = False,
     interval: Interval = "2s",
@@ -57,6 +58,7 @@ def monitor(
         end = watch(
             stack,
             urls=url or (),
+            ca=ca,
             duration_s=duration_s,
             interval_s=interval_s,
             health_checks=health_checks,

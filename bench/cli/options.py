@@ -17,6 +17,13 @@ class TransportChoice(StrEnum):
     HTTPX = "httpx"
 
 
+class HttpChoice(StrEnum):
+    """The HTTP versions that `--http` accepts."""
+
+    HTTP_1_1 = "1.1"
+    HTTP_2 = "2"
+
+
 ScenarioName = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="Name of a scenario, or the path of its file.")
 ]
@@ -72,6 +79,14 @@ Workers = Annotated[
 Transport = Annotated[
     TransportChoice,
     typer.Option("--transport", help="Choose the HTTP client; httpx supports proxies and HTTP/2."),
+]
+Http = Annotated[
+    HttpChoice | None,
+    typer.Option("--http", help="Require this HTTP version of httpx (default: the highest)."),
+]
+Ca = Annotated[
+    Path | None,
+    typer.Option("--ca", metavar="FILE", help="Trust the certificates in this PEM file too."),
 ]
 Calibration = Annotated[
     bool,

@@ -19,14 +19,14 @@ Ports = Annotated[
 Service = Annotated[str | None, typer.Argument(metavar="[SERVICE]", help="Name of a service (default: all).")]
 
 
-def up(*, stack: options.LocalStack = stacks.DEFAULT, port: Ports = None) -> None:
+def up(*, stack: options.LocalStack = stacks.DEFAULT, port: Ports = None, ca: options.Ca = None) -> None:
     """Start a stack, wait until it answers, and leave it running.
 
     Prints the address of each service. Processes need JWT_SECRET. For containers, missing secrets are
     generated.
     """
     ports = _parse_ports(port or ())
-    for name, url in stacks.stack_up(stack, ports=ports, listener=Listener(warning=warn)).items():
+    for name, url in stacks.stack_up(stack, ports=ports, ca=ca, listener=Listener(warning=warn)).items():
         print(f"{name:10} {url}")
 
 
@@ -39,12 +39,14 @@ def down(*, stack: options.LocalStack = stacks.DEFAULT) -> None:
     say(f"{stack}: {stopped.count} {stopped.kind} ended")
 
 
-def status(*, stack: options.LocalStack = stacks.DEFAULT, url: options.Urls = None) -> None:
+def status(
+    *, stack: options.LocalStack = stacks.DEFAULT, url: options.Urls = None, ca: options.Ca = None
+) -> None:
     """Show which services of a stack are up.
 
     Exits with 4 if a service is not up.
     """
-    states = stacks.stack_status(stack, urls=url or ())
+    states = stacks.stack_status(stack, urls=url or (), ca=ca)
     if not states:
         print(f"{stack}: not started")
     for name, state in states.items():

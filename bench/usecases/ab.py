@@ -10,6 +10,7 @@ from bench.core.config.version import Version, parse_version
 from bench.core.report.report import make_report
 from bench.core.verdict.ab import compare_pairs
 from bench.errors import ConfigError
+from bench.measure.http.route import direct_route
 from bench.measure.machine.host import choose_cores
 from bench.measure.run.alternate import Arm, alternate
 from bench.measure.run.checkout import check_out, commit_of
@@ -31,6 +32,7 @@ def ab(
     scenario: str = "quick",
     pairs: int = 6,
     inject: Sequence[str] = (),
+    ca: Path | None = None,
     workers: int = 1,
     pin: bool = True,
     results: Path | str = store.FOLDER,
@@ -44,6 +46,7 @@ def ab(
         scenario: Name of a scenario, or the path of its file.
         pairs: Number of runs of each version, at least 4.
         inject: Knobs that make the head version slower, such as `model.slowdown=1.3`.
+        ca: PEM file with certificates that are trusted as well as those of the system.
         workers: Processes that generate the load.
         pin: Give load and stack separate cores on machines with four or more cores.
         results: Folder of the stored runs.
@@ -59,7 +62,7 @@ def ab(
             f"scenario '{scenario}' compares two targets itself", f"run it with: bench run {scenario}"
         )
     service = spec.target.service
-    conditions = Conditions(workers=workers, cores=choose_cores(workers, pin=pin))
+    conditions = Conditions(workers=workers, route=direct_route(ca), cores=choose_cores(workers, pin=pin))
     with ExitStack() as checkouts:
         base_arm = _make_arm(base, service, (), conditions, checkouts)
         head_arm = _make_arm(head, service, inject, conditions, checkouts)

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.core.config.stack import Stack
 from bench.core.config.watching import hint_of
 from bench.core.samples.sample import Probe
+from bench.measure.http.route import direct_route
 from bench.measure.persistent.attach import attach_stack
 from bench.measure.run.run import Listener
 from bench.measure.watch.watching import WatchedStack, probe_once
@@ -35,7 +37,13 @@ class Health:
         return tuple(probe.check for probe in self.probes if not probe.up)
 
 
-def health(stack: str | None = None, *, urls: Sequence[str] = (), listener: Listener = QUIET) -> Health:
+def health(
+    stack: str | None = None,
+    *,
+    urls: Sequence[str] = (),
+    ca: Path | None = None,
+    listener: Listener = QUIET,
+) -> Health:
     """Run every health check of a stack that is up.
 
     A check that needs a test user gets one for the moment, which needs JWT_SECRET and the stack's store.
@@ -43,6 +51,7 @@ def health(stack: str | None = None, *, urls: Sequence[str] = (), listener: List
     Args:
         stack: Name of the stack; default: `external` if `urls` are given, else `embedded`.
         urls: Addresses of a running stack: `URL` of the backend, or `SERVICE=URL`.
+        ca: PEM file with certificates that are trusted as well as those of the system.
         listener: Receives warnings.
 
     Raises:
@@ -50,7 +59,8 @@ def health(stack: str | None = None, *, urls: Sequence[str] = (), listener: List
         TargetError: The stack is not up.
     """
     declared, addresses = choose_stack(stack, urls)
-    with attach_stack(declared, addresses, listener.warning) as attached:
+    route = direct_route(ca)
+    with attach_stack(declared, addresses, listener.warning, route=route) as attached:
         watched = WatchedStack(attached.running, attached.token, attached.why_no_token)
         probes, left_out = asyncio.run(probe_once(watched))
     hints = {}

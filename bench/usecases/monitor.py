@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.core.config.watching import AlertLimits
 from bench.core.watch.monitoring import Monitoring, Observation, Snapshot
+from bench.measure.http.route import Route, direct_route
 from bench.measure.persistent.attach import attach_stack, is_started
 from bench.measure.run.run import Listener
 from bench.measure.watch.monitor import monitor as watch
@@ -39,6 +41,7 @@ def monitor(
     duration_s: float | None = None,
     interval_s: float = 2.0,
     health_checks: bool = False,
+    ca: Path | None = None,
     on_observation: Callable[[Observation], None] = _ignore_observation,
     on_snapshot: Callable[[Snapshot, Mapping[str, str]], None] = _ignore_snapshot,
     listener: Listener = QUIET,
@@ -51,6 +54,7 @@ def monitor(
         duration_s: Seconds; default: until Ctrl-C.
         interval_s: Seconds between two readings.
         health_checks: Run the stack's health checks too.
+        ca: PEM file with certificates that are trusted as well as those of the system.
         on_observation: Receives each reading.
         on_snapshot: Receives the state after each interval, and why a source was not read, by its name.
         listener: Receives notes and warnings.
@@ -59,7 +63,8 @@ def monitor(
         ConfigError: The stack is unknown, or runs elsewhere and `urls` is empty.
         TargetError: The named stack is not up.
     """
-    with _attach(stack, urls, listener, health_checks=health_checks) as watched:
+    route = direct_route(ca)
+    with _attach(stack, urls, listener, route, health_checks=health_checks) as watched:
         state = Monitoring(
             None if watched is None else watched.running.stack.name,
             duration_s,
@@ -83,7 +88,7 @@ def monitor(
 
 @contextmanager
 def _attach(
-    stack: str | None, urls: Sequence[str], listener: Listener, *, health_checks: bool
+    stack: str | None, urls: Sequence[str], listener: Listener, route: Route, *, health_checks: bool
 ) -> Iterator[WatchedStack | None]:
     """Yield the stack; None if no stack was named and the default one is not up."""
     declared, addresses = choose_stack(stack, urls)
@@ -91,7 +96,8 @@ def _attach(
         listener.note(f"'{declared.name}' is not up: bench watches only this machine")
         yield None
         return
-    with attach_stack(declared, addresses, listener.warning, user=health_checks) as attached:
+    attaching = attach_stack(declared, addresses, listener.warning, user=health_checks, route=route)
+    with attaching as attached:
         yield WatchedStack(
             attached.running, attached.token, attached.why_no_token, checks=health_checks, processes=True
         )

@@ -1,5 +1,6 @@
 """Run a scenario and store the result."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,8 @@ from bench.core.samples.sample import StopCause
 from bench.core.values.duration import parse_duration
 from bench.core.values.nearest import suggest
 from bench.errors import ConfigError, TargetError
+from bench.measure.http.route import HttpImplementation, HttpVersion, Route, choose_route
 from bench.measure.load.endpoint import check_url
-from bench.measure.load.messages import HttpImplementation
 from bench.measure.machine.host import choose_cores
 from bench.measure.run.run import Conditions, Listener, measure
 from bench.store import results, scenarios, stacks
@@ -23,6 +24,7 @@ from bench.store.results import MisplacedRunError
 
 QUIET = Listener()
 TransportName = Literal["own", "httpx"]
+HttpVersionName = Literal["1.1", "2"]
 
 
 class RunOptions(TypedDict, total=False):
@@ -48,6 +50,10 @@ class RunOptions(TypedDict, total=False):
     """Processes that generate the load; default: 1."""
     transport: TransportName
     """HTTP client; default: `own`."""
+    http: HttpVersionName | None
+    """HTTP version; default: the highest that the HTTP client and the server support."""
+    ca: Path | None
+    """PEM file with certificates that are trusted as well as those of the system."""
     calibration: bool
     """Measure a server with known timing before and after the run; default: True."""
     pin: bool
@@ -133,7 +139,7 @@ def make_conditions(spec: RunSpec, stack: Stack, options: RunOptions) -> Conditi
         urls=urls,
         injections=parse_injections(stack, tuple(options.get("inject", ()))),
         workers=workers,
-        transport=HttpImplementation(options.get("transport", "own")),
+        route=_choose_route(options),
         calibrated=options.get("calibration", True),
         cores=choose_cores(workers, pin=options.get("pin", True)),
     )
@@ -161,6 +167,16 @@ def _check_services(spec: RunSpec, stack: Stack, urls: Mapping[str, str]) -> Non
         if service not in possible:
             message = f"--url {service}=…: stack '{stack.name}' and the scenario have no service '{service}'"
             raise ConfigError(message, suggest(service, possible))
+
+
+def _choose_route(options: RunOptions) -> Route:
+    version = options.get("http")
+    return choose_route(
+        HttpImplementation(options.get("transport", "own")),
+        None if version is None else HttpVersion(version),
+        options.get("ca"),
+        os.environ,
+    )
 
 
 def name_urls(urls: Sequence[str], default_service: str) -> dict[str, str]:

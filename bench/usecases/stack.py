@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.core.config.stack import Stack
 from bench.errors import ConfigError
+from bench.measure.http.route import direct_route
 from bench.measure.persistent import persistent
 from bench.measure.run.run import Listener
 from bench.measure.stacks.health import probe_services
@@ -27,7 +29,11 @@ class StoppedStack:
 
 
 def stack_up(
-    name: str = DEFAULT, *, ports: Mapping[str, int] | None = None, listener: Listener = QUIET
+    name: str = DEFAULT,
+    *,
+    ports: Mapping[str, int] | None = None,
+    ca: Path | None = None,
+    listener: Listener = QUIET,
 ) -> Mapping[str, str]:
     """Start a stack, wait until it answers a test user, and return the addresses of its services.
 
@@ -36,13 +42,15 @@ def stack_up(
     Args:
         name: Name of the stack.
         ports: Ports by service; the kernel chooses the others.
+        ca: PEM file with certificates that are trusted as well as those of the system.
         listener: Receives warnings.
 
     Raises:
         ConfigError: The stack is unknown, is up already, or needs a secret that is not set.
         TargetError: The stack did not start.
     """
-    return persistent.up(stacks.load(name), dict(ports or {}), listener.warning)
+    route = direct_route(ca)
+    return persistent.up(stacks.load(name), dict(ports or {}), listener.warning, route=route)
 
 
 def stack_down(name: str = DEFAULT) -> StoppedStack:
@@ -58,12 +66,15 @@ def stack_down(name: str = DEFAULT) -> StoppedStack:
     return StoppedStack(persistent.down(stack), kind)
 
 
-def stack_status(name: str = DEFAULT, *, urls: Sequence[str] = ()) -> Mapping[str, str]:
+def stack_status(
+    name: str = DEFAULT, *, urls: Sequence[str] = (), ca: Path | None = None
+) -> Mapping[str, str]:
     """Return the state of each service of a stack; empty if the stack was not started.
 
     Args:
         name: Name of the stack.
         urls: Addresses of a stack that runs elsewhere: `URL` or `SERVICE=URL`.
+        ca: PEM file with certificates that are trusted as well as those of the system.
 
     Raises:
         ConfigError: The stack is unknown, or runs elsewhere and `urls` is empty.
@@ -74,7 +85,7 @@ def stack_status(name: str = DEFAULT, *, urls: Sequence[str] = ()) -> Mapping[st
     if not urls:
         raise ConfigError(f"stack '{name}' runs elsewhere", "name its address: --url http://…")
     default_service = "backend" if stack.ready is None else stack.ready.service
-    return probe_services(stack, name_urls(urls, default_service))
+    return probe_services(stack, name_urls(urls, default_service), route=direct_route(ca))
 
 
 def stack_logs(name: str = DEFAULT, service: str | None = None, *, tail: int = 50) -> Mapping[str, str]:

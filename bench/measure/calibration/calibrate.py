@@ -8,7 +8,8 @@ from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Service, Stack
 from bench.core.config.target import Durations, SseAnswer, Target
 from bench.core.samples.samples import SampleLog
-from bench.measure.load.messages import HttpImplementation, Job
+from bench.measure.http.route import DIRECT, Route
+from bench.measure.load.messages import Job
 from bench.measure.load.workers import Workers
 
 TRIAL_S = 1.0
@@ -40,16 +41,14 @@ REFERENCE_TARGET = Target(
 """The chat interface of the reference server."""
 
 
-async def calibrate(
-    workers: Workers, scenario: Scenario, url: str, transport: HttpImplementation = HttpImplementation.OWN
-) -> Trial:
+async def calibrate(workers: Workers, scenario: Scenario, url: str, route: Route = DIRECT) -> Trial:
     """Send requests to the reference server for a second. Return the error of the measured times.
 
     Args:
         workers: The load generators.
         scenario: The scenario of the run, whose concurrency the trial has.
         url: Address of the reference server.
-        transport: The HTTP implementation.
+        route: The way to the stack.
     """
     spec = RunSpec(
         scenario=_trial_scenario(scenario),
@@ -57,7 +56,7 @@ async def calibrate(
         prompts=(Prompt(id="any", text="How late is it?"),),
     )
     log = SampleLog()
-    await workers.run(Job(spec, (url,), transport=transport), lambda batch: log.extend(batch.log))
+    await workers.run(Job(spec, (url,), route=route), lambda batch: log.extend(batch.log))
     return trial(log.since(0))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from bench.core.calibration.reference_workload import PINNED
 from bench.core.config.stack import RepeatedRequest
 from bench.core.config.target import JsonAnswer, Target
-from bench.measure.load.messages import HttpImplementation
+from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.repeat_request import repeat_request
 from bench.measure.load.workers import Workers
 
@@ -38,27 +38,25 @@ def time_local_work() -> dict[str, float]:
     return {"arithmetic": _median_ms(_arithmetic), "json": _median_ms(_json)}
 
 
-async def time_echo(
-    workers: Workers, url: str, transport: HttpImplementation = HttpImplementation.OWN
-) -> dict[str, float]:
+async def time_echo(workers: Workers, url: str, route: Route = DIRECT) -> dict[str, float]:
     """Return the median response time of the reference server's echo; empty if a request failed."""
-    return await _time_request("echo", workers, _ECHO, url, transport)
+    return await _time_request("echo", workers, _ECHO, url, route)
 
 
 async def time_pinned_request(
     workers: Workers,
     request: RepeatedRequest,
     url: str,
-    transport: HttpImplementation = HttpImplementation.OWN,
+    route: Route = DIRECT,
 ) -> dict[str, float]:
     """Return the median response time of the stack's `reference_workload`; empty if a request failed."""
-    return await _time_request(PINNED, workers, request, url, transport)
+    return await _time_request(PINNED, workers, request, url, route)
 
 
 async def _time_request(
-    piece: str, workers: Workers, request: RepeatedRequest, url: str, transport: HttpImplementation
+    piece: str, workers: Workers, request: RepeatedRequest, url: str, route: Route
 ) -> dict[str, float]:
-    times_ms = await repeat_request(workers, request, url, transport=transport)
+    times_ms = await repeat_request(workers, request, url, route=route)
     return {piece: statistics.median(times_ms)} if len(times_ms) == request.repeats else {}
 
 

@@ -15,7 +15,7 @@ _GZIP_FIRST_BYTE = b"\x1f"
 _SHOWN_CHARACTERS = 40
 
 
-class Decoder:
+class BodyDecoder:
     """Decodes the body of one reply part by part.
 
     Args:
@@ -91,7 +91,7 @@ class _Inflater:
         return part
 
 
-def open_decoder(headers: Iterable[tuple[bytes, bytes]], limit: int) -> Decoder | None:
+def open_decoder(headers: Iterable[tuple[bytes, bytes]], limit: int) -> BodyDecoder | None:
     """Return the decoder of a reply's body; `None` if it has no encoding.
 
     Args:
@@ -104,7 +104,7 @@ def open_decoder(headers: Iterable[tuple[bytes, bytes]], limit: int) -> Decoder 
             for encoding in value.decode("latin-1").lower().split(","):
                 if encoding.strip() not in _PLAIN:
                     encodings.append(encoding.strip())
-    return Decoder(encodings, limit) if encodings else None
+    return BodyDecoder(encodings, limit) if encodings else None
 
 
 def check_transfer_encoding(headers: Iterable[tuple[bytes, bytes]]) -> None:

@@ -49,11 +49,11 @@ def find_system_error(error: BaseException) -> OSError | UnicodeError | None:
     A host with several addresses has several errors. A refusal comes from the target itself, so it counts
     more than the others, for example than the missing IPv6 of this machine.
     """
-    found = list(_list_system_errors(error))
-    for system in found:
+    errors = list(_list_system_errors(error))
+    for system in errors:
         if isinstance(system, ConnectionRefusedError):
             return system
-    return found[-1] if found else None
+    return errors[-1] if errors else None
 
 
 def _list_system_errors(error: BaseException) -> Iterator[OSError | UnicodeError]:

@@ -54,15 +54,32 @@ class Route:
         return replace(self, proxies=Proxies())
 
     def client(self, urls: Iterable[str]) -> httpx.AsyncClient:
-        """Return a client for the ready check and the health checks at these addresses."""
+        """Return a client for the health checks at these addresses."""
         mounts: dict[str, httpx.AsyncBaseTransport | None] = {}
+        for origin, proxy in self._find_proxies(urls).items():
+            mounts[origin] = httpx.AsyncHTTPTransport(proxy=proxy, verify=self.context)
+        return httpx.AsyncClient(verify=self.context, trust_env=False, mounts=mounts)
+
+    def blocking_client(
+        self, urls: Iterable[str], headers: Mapping[str, str], timeout_s: float
+    ) -> httpx.Client:
+        """Return a client for the ready check at these addresses."""
+        mounts: dict[str, httpx.BaseTransport | None] = {}
+        for origin, proxy in self._find_proxies(urls).items():
+            mounts[origin] = httpx.HTTPTransport(proxy=proxy, verify=self.context)
+        return httpx.Client(
+            headers=headers, timeout=timeout_s, verify=self.context, trust_env=False, mounts=mounts
+        )
+
+    def _find_proxies(self, urls: Iterable[str]) -> dict[str, str]:
+        """Return the proxy of each address that needs one, by its scheme, host and port."""
+        by_origin = {}
         for url in urls:
             proxy = self.proxies.find(url)
             if proxy is not None:
                 parts = urlsplit(url)
-                origin = f"{parts.scheme}://{parts.netloc}"
-                mounts[origin] = httpx.AsyncHTTPTransport(proxy=proxy, verify=self.context)
-        return httpx.AsyncClient(verify=self.context, trust_env=False, mounts=mounts)
+                by_origin[f"{parts.scheme}://{parts.netloc}"] = proxy
+        return by_origin
 
 
 DIRECT = Route()
@@ -86,14 +103,27 @@ def choose_route(
     Raises:
         ConfigError: An option, a file of certificates or a proxy is wrong, or a package is missing.
     """
-    make_context(ca)
+    route = direct_route(ca)
     if transport is HttpImplementation.OWN:
         if version is HttpVersion.HTTP_2:
             raise ConfigError("--http 2: the own transport supports HTTP/1.1 only", "add --transport httpx")
-        return Route(ca=ca)
+        return route
     if version is HttpVersion.HTTP_2 and not has_http2():
         raise ConfigError("--http 2 needs the package h2", "pip install 'chatbench[http2]'")
     return Route(transport, version, ca, read_proxies(environ))
+
+
+def direct_route(ca: Path | None = None) -> Route:
+    """Return the route without proxies.
+
+    Args:
+        ca: PEM file with certificates that are trusted as well as those of the system.
+
+    Raises:
+        ConfigError: A file of certificates is wrong.
+    """
+    make_context(ca)
+    return Route(ca=ca)
 
 
 def has_http2() -> bool:

@@ -12,7 +12,6 @@ FOLDER_VARIABLE = "SSL_CERT_DIR"
 _HINT = "name a PEM file with the certificate of the authority that signed the server's certificate"
 
 
-@lru_cache
 def make_context(ca: Path | None = None) -> ssl.SSLContext:
     """Return a TLS context that verifies servers. Its creation takes milliseconds, so it is made once.
 
@@ -24,15 +23,22 @@ def make_context(ca: Path | None = None) -> ssl.SSLContext:
     Raises:
         ConfigError: A file or folder cannot be read, or contains no certificate.
     """
+    return _make_context(ca, os.environ.get(FILE_VARIABLE, ""), os.environ.get(FOLDER_VARIABLE, ""))
+
+
+@lru_cache
+def _make_context(ca: Path | None, file: str, folders: str) -> ssl.SSLContext:
     context = ssl.create_default_context()
     # From Python 3.13 on, the default refuses the certificates of many companies, which curl accepts.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    file = os.environ.get(FILE_VARIABLE)
     if file:
         _load(context, file, f"{FILE_VARIABLE}={file}")
-    for folder in os.environ.get(FOLDER_VARIABLE, "").split(os.pathsep):
+    for folder in folders.split(os.pathsep):
         if folder and not Path(folder).is_dir():
-            raise ConfigError(f"{FOLDER_VARIABLE}={folder} is not a folder", f"or unset {FOLDER_VARIABLE}")
+            raise ConfigError(
+                f"{FOLDER_VARIABLE}={folder} is not a folder",
+                f"name a folder of certificates, or unset {FOLDER_VARIABLE}",
+            )
     if ca is not None:
         _load(context, str(ca), f"--ca {ca}")
     return context

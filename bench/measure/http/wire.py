@@ -8,6 +8,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from bench.core.samples.sample import Culprit
+from bench.measure.http.trust import make_context
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -88,7 +89,7 @@ class Address:
         port = parts.port or _DEFAULT_PORTS[parts.scheme]
         if parts.scheme == "http":
             return cls(host, port)
-        return cls(host, port, tls or ssl.create_default_context(), host)
+        return cls(host, port, tls or make_context(), host)
 
     @property
     def authority(self) -> str:

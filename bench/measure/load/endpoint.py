@@ -1,6 +1,7 @@
 """The part of a target that all VUs share: its address, its headers, and the bytes of each message."""
 
 import json
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -124,8 +125,12 @@ class Endpoint:
         return f"{next(self.numbers):016x}"
 
 
-def check_url(url: str) -> Address:
+def check_url(url: str, tls: ssl.SSLContext | None = None) -> Address:
     """Return the address of a service. Its URL may have a path, and all paths of the target are below it.
+
+    Args:
+        url: The address.
+        tls: TLS context for https; `None` for the certificates of the system.
 
     Raises:
         ConfigError: The URL is invalid.
@@ -134,7 +139,7 @@ def check_url(url: str) -> Address:
         parts = urlsplit(url)
         if parts.username is not None:  # the URL is not shown, since it contains a secret
             raise ConfigError(f"the URL of {parts.hostname} contains a user name or password", _AUTH_HINT)
-        address = Address.of(url)
+        address = Address.of(url, tls)
         request_bytes("GET", _prefix(url) + "/", address.authority, {})
     except ValueError as error:
         raise ConfigError(f"invalid URL: {error}", _URL_HINT) from error

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.core.config.stack import Layers, RepeatedRequest
 from bench.core.run.layers import Round
-from bench.measure.load.messages import HttpImplementation
+from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.repeat_request import repeat_request
 from bench.measure.load.workers import Workers
 
@@ -16,7 +16,7 @@ async def measure_layers(
     layers: Layers,
     urls: Mapping[str, str],
     tokens: Sequence[str],
-    transport: HttpImplementation = HttpImplementation.OWN,
+    route: Route = DIRECT,
 ) -> list[Round]:
     """Send a message to each tier in turn, several rounds. Return the rounds in which all tiers answered.
 
@@ -25,7 +25,7 @@ async def measure_layers(
         layers: The tiers, the message, and the number of rounds.
         urls: Addresses by service. A tier whose service has no address is skipped.
         tokens: Bearer tokens of test users.
-        transport: The HTTP implementation.
+        route: The way to the stack.
 
     Returns:
         Response times in milliseconds by tier, one mapping per round; empty if fewer than two tiers have an
@@ -40,7 +40,7 @@ async def measure_layers(
         for layer in reachable:
             request = RepeatedRequest(target=layer.target, message=layers.message, repeats=1)
             url = urls[layer.target.service]
-            for time_ms in await repeat_request(workers, request, url, tokens, transport):
+            for time_ms in await repeat_request(workers, request, url, tokens, route):
                 times_ms[layer.tier] = time_ms
         if len(times_ms) == len(reachable):
             rounds.append(times_ms)

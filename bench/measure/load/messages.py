@@ -8,24 +8,15 @@ import pickle
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.response.remarks import Remarks
 from bench.core.samples.samples import SampleLog
 from bench.core.values.histogram import Histogram
+from bench.measure.http.route import DIRECT, Route
 
 _LENGTH = struct.Struct("!Q")
-
-
-class HttpImplementation(StrEnum):
-    """The HTTP implementation that sends the requests."""
-
-    OWN = "own"
-    """The load generator's own timed connection."""
-    HTTPX = "httpx"
-    """httpx, for proxies and HTTP/2; slower, and its times are less exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +31,8 @@ class Job:
     """Bearer tokens of the test users; empty if the target needs none."""
     share: tuple[int, int] = (0, 1)
     """Number of this load generator, and the count of all of them."""
-    transport: HttpImplementation = HttpImplementation.OWN
-    """The HTTP implementation."""
+    route: Route = DIRECT
+    """The way to the stack."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from bench.core.config.scenario import Scenario
 from bench.core.config.stack import RepeatedRequest
 from bench.core.samples.metrics import METRICS
 from bench.core.samples.samples import SampleLog
-from bench.measure.load.messages import HttpImplementation, Job
+from bench.measure.http.route import DIRECT, Route
+from bench.measure.load.messages import Job
 from bench.measure.load.workers import Workers
 
 _TIMEOUT_S = 60.0
@@ -19,7 +20,7 @@ async def repeat_request(
     request: RepeatedRequest,
     url: str,
     tokens: Sequence[str] = (),
-    transport: HttpImplementation = HttpImplementation.OWN,
+    route: Route = DIRECT,
 ) -> list[float]:
     """Send a request several times, one after the other. Return the response times of those that succeeded.
 
@@ -28,7 +29,7 @@ async def repeat_request(
         request: The target, the message, and the number of repeats.
         url: Address of the target's service.
         tokens: Bearer tokens, if the target needs one.
-        transport: The HTTP implementation.
+        route: The way to the stack.
 
     Returns:
         Response times in milliseconds.
@@ -39,7 +40,7 @@ async def repeat_request(
         prompts=(Prompt(id="same", text=request.message),),
     )
     log = SampleLog()
-    await workers.run(Job(spec, (url,), tokens, transport=transport), lambda batch: log.extend(batch.log))
+    await workers.run(Job(spec, (url,), tokens, route=route), lambda batch: log.extend(batch.log))
     times_ms = METRICS["e2e_ms"].values(log.since(0))
     return [float(time_ms) for time_ms in times_ms if time_ms > 0]
 

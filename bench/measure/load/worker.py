@@ -23,15 +23,16 @@ from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import SampleLog
 from bench.core.values.histogram import Histogram
 from bench.core.values.units import ms
+from bench.measure.http.connection import Connection
 from bench.measure.http.httpx_connection import HttpxConnection
+from bench.measure.http.route import HttpImplementation
 from bench.measure.load.chat_client import ChatClient
-from bench.measure.load.endpoint import Endpoint
+from bench.measure.load.endpoint import Endpoint, check_url
 from bench.measure.load.engine import Engine
 from bench.measure.load.messages import (
     Batch,
     Cancel,
     Finished,
-    HttpImplementation,
     Job,
     Renew,
     Start,
@@ -63,6 +64,7 @@ class RunningJob:
             Endpoint.of(spec, url, os.environ, target, job.share)
             for url, target in zip(job.base_urls, spec.targets, strict=True)
         ]
+        self._addresses = [check_url(url, job.route.context) for url in job.base_urls]
         share = plan(spec).model_copy(update={"share": job.share})
         self._engine = Engine(share, self._open_vu, self._on_sample, clock, self._graceful_stop)
 
@@ -103,15 +105,19 @@ class RunningJob:
 
     def _open_vu(self, number: int, arm: int) -> ChatClient:
         endpoint = self._endpoints[arm]
-        connection = None
-        if self._job.transport is HttpImplementation.HTTPX:
-            connection = HttpxConnection(self._job.base_urls[arm])
+        connection = self._new_connection(arm)
         if not self._tokens or endpoint.target.auth != "bearer":
             return ChatClient(endpoint, None, connection, self._remarks)
         token_number = number % len(self._tokens)
         client = ChatClient(endpoint, self._tokens[token_number], connection, self._remarks)
         self._clients.setdefault(token_number, []).append(client)
         return client
+
+    def _new_connection(self, arm: int) -> Connection | HttpxConnection:
+        route = self._job.route
+        if route.transport is HttpImplementation.HTTPX:
+            return HttpxConnection(self._job.base_urls[arm], route)
+        return Connection(self._addresses[arm])
 
     def _on_sample(self, sample: RequestSample, token_times_s: Sequence[float]) -> None:
         self._log.append(sample)

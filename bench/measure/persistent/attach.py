@@ -4,13 +4,14 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
 from bench.core.config.stack import Stack
 from bench.core.config.watching import HttpCheck
 from bench.errors import BenchError, ConfigError, TargetError
+from bench.measure.http.route import DIRECT, Route
 from bench.measure.persistent import detached, persistent
 from bench.measure.stacks.running_stack import RunningStack, placeholder_values
 from bench.measure.users.auth import SECRET_VARIABLE, mint, require_users
@@ -30,7 +31,12 @@ class AttachedStack:
 
 @contextmanager
 def attach_stack(
-    stack: Stack, urls: Mapping[str, str], on_warning: Callable[[str], None], *, user: bool = True
+    stack: Stack,
+    urls: Mapping[str, str],
+    on_warning: Callable[[str], None],
+    *,
+    user: bool = True,
+    route: Route = DIRECT,
 ) -> Iterator[AttachedStack]:
     """Attach to a stack that is up, with a test user that exists during the block.
 
@@ -41,13 +47,14 @@ def attach_stack(
         urls: Addresses by service, for a stack that runs elsewhere.
         on_warning: Receives a warning if the test user cannot be removed.
         user: Create a test user if a check needs one.
+        route: The way to the stack.
 
     Raises:
         ConfigError: The stack runs elsewhere and `urls` is empty.
         TargetError: The stack is not up.
     """
     given = os.environ.get(SECRET_VARIABLE)
-    running = _find(stack, urls, SecretStr(given) if given else None)
+    running = replace(_find(stack, urls, SecretStr(given) if given else None), route=route)
     # Containers may have a generated secret, which the environment does not contain.
     value = running.values.get("jwt_secret")
     if not user or not _needs_user(stack):

@@ -10,6 +10,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -17,6 +18,7 @@ from pydantic import SecretStr
 from bench.core.config.stack import ReadyCheck, Stack
 from bench.core.watch.readiness import ReadyCondition
 from bench.errors import ConfigError, StoreError, TargetError
+from bench.measure.http.route import DIRECT, Route
 from bench.measure.machine.signals import defer_signals
 from bench.measure.persistent import detached
 from bench.measure.stacks import compose, docker
@@ -31,13 +33,16 @@ _READY_TIMEOUT_S = 60.0
 _OWNER_ONLY = 0o600
 
 
-def up(stack: Stack, ports: Mapping[str, int], on_warning: Callable[[str], None]) -> Mapping[str, str]:
+def up(
+    stack: Stack, ports: Mapping[str, int], on_warning: Callable[[str], None], *, route: Route = DIRECT
+) -> Mapping[str, str]:
     """Start a stack that outlives this command, and wait until it answers a test user.
 
     Args:
         stack: The stack to start.
         ports: Ports by service; the kernel chooses the others.
         on_warning: Receives a warning if the test user cannot be removed.
+        route: The way to the stack.
 
     Returns:
         The addresses by service.
@@ -57,7 +62,7 @@ def up(stack: Stack, ports: Mapping[str, int], on_warning: Callable[[str], None]
         raise ConfigError(f"stack '{stack.name}' is up", f"bench stack down --stack {stack.name}")
     with ExitStack() as cleanup:
         cleanup.callback(down, stack)
-        running = _start(stack, ports)
+        running = replace(_start(stack, ports), route=route)
         if stack.ready is not None:
             _wait_until_ready(running, stack.ready, on_warning)
         cleanup.pop_all()
@@ -92,7 +97,8 @@ def _wait_until_ready(running: RunningStack, ready: ReadyCheck, on_warning: Call
             token = mint(users[0], require_users(stack), SecretStr(running.values["jwt_secret"]))
             headers["authorization"] = f"Bearer {token}"
         try:
-            wait_until_ready(url, headers, _READY_TIMEOUT_S, running.find_dead_service, condition)
+            find_dead = running.find_dead_service
+            wait_until_ready(url, headers, _READY_TIMEOUT_S, find_dead, condition, route=running.route)
         except TargetError as error:
             message = error.message
             for name, text in logs(stack, None, 1).items():

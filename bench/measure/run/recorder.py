@@ -25,9 +25,10 @@ from bench.core.watch.host import GENERATORS, Cores, host_of
 from bench.core.watch.work import work_between
 from bench.measure.calibration import reference_workload
 from bench.measure.calibration.calibrate import calibrate, trial_load
+from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.endpoint import Endpoint
 from bench.measure.load.layers import measure_layers
-from bench.measure.load.messages import Batch, HttpImplementation, Job
+from bench.measure.load.messages import Batch, Job
 from bench.measure.load.workers import Workers, start_workers
 from bench.measure.machine import host
 from bench.measure.machine.signals import call_on_signals
@@ -59,7 +60,8 @@ class Subject:
     """The stack's own reference request, and the address of its service."""
     layers: tuple[Layers, Mapping[str, str]] | None = None
     """The stack's `layers` section, and the addresses by service."""
-    transport: HttpImplementation = HttpImplementation.OWN
+    route: Route = DIRECT
+    """The way to the stack."""
     cores: Mapping[str, Cores] = field(default_factory=dict)
     """Cores of the load generators and of the stack; empty for all."""
     watched: WatchedStack | None = None
@@ -163,32 +165,30 @@ class _Session:
             return []
         tokens = self._subject.tokens
         first_token = [tokens.mint(0)] if tokens else []
-        return await measure_layers(workers, *self._subject.layers, first_token, self._subject.transport)
+        return await measure_layers(workers, *self._subject.layers, first_token, self._subject.route)
 
     async def _reference_workload(self, workers: Workers) -> dict[str, float]:
         """Return the times of the reference workload now, in milliseconds; empty without a server for it."""
         url = self._subject.reference_url
         if url is None:
             return {}
-        transport = self._subject.transport
+        route = self._subject.route
         times_ms = reference_workload.time_local_work()
-        times_ms |= await reference_workload.time_echo(workers, url, transport)
+        times_ms |= await reference_workload.time_echo(workers, url, route.without_proxies())
         if self._subject.pinned:
-            times_ms |= await reference_workload.time_pinned_request(
-                workers, *self._subject.pinned, transport
-            )
+            times_ms |= await reference_workload.time_pinned_request(workers, *self._subject.pinned, route)
         return times_ms
 
     async def _calibrate(self, workers: Workers) -> Trial | None:
         url = self._subject.reference_url
         if url is None:
             return None
-        return await calibrate(workers, self._spec.scenario, url, self._subject.transport)
+        return await calibrate(workers, self._spec.scenario, url, self._subject.route.without_proxies())
 
     async def _run_load(self, workers: Workers) -> tuple[float, Stop | None]:
         """Run the load and return its duration, and the reason if it stopped early."""
         subject = self._subject
-        job = Job(self._spec, subject.base_urls, self._mint_tokens(), transport=subject.transport)
+        job = Job(self._spec, subject.base_urls, self._mint_tokens(), route=subject.route)
         sampler = ResourceSampler(subject.pids, workers.pids)
         async with open_watch(subject.watched) as watch:
             watch.add("processes", read_directly(sampler.sample), _TICK_S)

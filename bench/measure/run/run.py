@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -17,8 +17,8 @@ from bench.core.watch.host import GENERATORS, STACK, Cores
 from bench.core.watch.readiness import ReadyCondition
 from bench.errors import ConfigError
 from bench.measure.calibration.calibrate import REFERENCE
+from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.endpoint import check_url, expand_headers
-from bench.measure.load.messages import HttpImplementation
 from bench.measure.persistent.persistent import attach, is_up
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
 from bench.measure.run.recorder import Subject, record
@@ -60,7 +60,8 @@ class Conditions:
     """Values of knobs that slow the stack down, by knob."""
     workers: int = 1
     """Number of load generator processes."""
-    transport: HttpImplementation = HttpImplementation.OWN
+    route: Route = DIRECT
+    """The way to the stack."""
     tree: Path | None = None
     """Folder with the files of the services, for another commit; `None` for the current folder."""
     shared: bool = True
@@ -129,7 +130,7 @@ def prepare(
             reference.url(REFERENCE.name) if reference is not None else None,
             _reference_request(running),
             (stack.layers, running.urls) if stack.layers else None,
-            conditions.transport,
+            conditions.route,
             cores={GENERATORS: generator_cores, STACK: running.cores} if running.cores else {},
             watched=WatchedStack(running, _check_token(running, users)),
             parts=running.parts,
@@ -146,7 +147,8 @@ def _wait_for_targets(spec: RunSpec, running: RunningStack, tokens: Tokens | Non
             headers["authorization"] = f"Bearer {tokens.mint(0)}"
         url = running.url(target.service).rstrip("/") + (target.ready or "/")
         condition = ReadyCondition.of_target(target, is_external=running.stack.is_external)
-        reply = wait_until_ready(url, headers, READY_TIMEOUT_S, running.find_dead_service, condition)
+        find_dead = running.find_dead_service
+        reply = wait_until_ready(url, headers, READY_TIMEOUT_S, find_dead, condition, route=running.route)
         if target.auth == "bearer" and reply.clock_difference is not None:
             warnings[f"{reply.clock_difference}: it may refuse tokens, so set both clocks"] = None
     return tuple(warnings)
@@ -163,19 +165,19 @@ def _provide_stack(
         for address in conditions.urls.values():
             check_url(address)
         secret = jwt_secret(os.environ, generate=False) if _needs_token(spec) else None
-        yield RunningStack(stack, placeholder_values(secret), conditions.urls)
+        yield RunningStack(stack, placeholder_values(secret), conditions.urls, route=conditions.route)
         return
     if conditions.urls:
         raise ConfigError(f"--url: stack '{stack.name}' runs on this machine", "--stack external")
     if not conditions.shared or not is_up(stack):
         with _start_stack(stack, conditions, cores) as running:
-            yield running
+            yield replace(running, route=conditions.route)
         return
     if conditions.injections:
         hint = f"bench stack down --stack {stack.name}"
         raise ConfigError(f"--inject: stack '{stack.name}' is already up without it", hint)
     listener.note(f"using the stack '{stack.name}', which is already up")
-    yield attach(stack)
+    yield replace(attach(stack), route=conditions.route)
 
 
 def _start_stack(stack: Stack, conditions: Conditions, cores: Cores) -> AbstractContextManager[RunningStack]:

@@ -12,6 +12,7 @@ import httpx
 from bench.core.config.stack import Stack
 from bench.core.watch.readiness import NotReady, ReadyCondition, ReadyReply, judge
 from bench.errors import TargetError
+from bench.measure.http.route import DIRECT, Route
 
 _INTERVAL_S = 0.1
 _REQUEST_TIMEOUT_S = 5.0
@@ -22,12 +23,14 @@ _TEMPORARY_NAME_ERRORS = {socket.EAI_AGAIN, getattr(socket, "EAI_SYSTEM", socket
 _OTHER_PROTOCOL = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}
 
 
-def wait_until_ready(
+def wait_until_ready(  # noqa: PLR0913 - most callers need three of them
     url: str,
     headers: Mapping[str, str],
     timeout_s: float,
     find_dead_service: Callable[[], str | None] = lambda: None,
     condition: ReadyCondition = ReadyCondition(),
+    *,
+    route: Route = DIRECT,
 ) -> ReadyReply:
     """Return the answer with which a service shows that it is ready.
 
@@ -37,13 +40,14 @@ def wait_until_ready(
         timeout_s: Maximum waiting time.
         find_dead_service: Describes a service that ended meanwhile.
         condition: The declaration of when the service is ready.
+        route: The way to the stack.
 
     Raises:
         TargetError: The time is over, a service ended, or waiting longer cannot help.
     """
     began_s = time.monotonic()
     settled_s = began_s if condition.is_external else began_s + _SETTLE_S
-    with httpx.Client(headers=headers, timeout=_REQUEST_TIMEOUT_S, trust_env=False) as client:
+    with route.blocking_client([url], headers, _REQUEST_TIMEOUT_S) as client:
         while True:
             answer = _ask(client, url, condition)
             if isinstance(answer, ReadyReply):
@@ -111,14 +115,15 @@ def _judge_tls(error: ssl.SSLError) -> NotReady:
     if isinstance(error, ssl.SSLCertVerificationError):
         problem = f"has a certificate that this machine does not accept ({error.verify_message})"
         return NotReady(
-            problem, "name the file of its authority in SSL_CERT_FILE, or use the certificate's name"
+            problem,
+            "name the file of its authority (--ca FILE or SSL_CERT_FILE), or use the certificate's name",
         )
     if error.reason in _OTHER_PROTOCOL:
         return NotReady(f"does not use TLS ({error.reason})", "write http:// in place of https://")
     return NotReady(f"gave no TLS connection ({error.reason or error})")
 
 
-def probe_services(stack: Stack, urls: Mapping[str, str]) -> dict[str, str]:
+def probe_services(stack: Stack, urls: Mapping[str, str], *, route: Route = DIRECT) -> dict[str, str]:
     """Return the state of each service of a stack that runs elsewhere: `up`, or the problem.
 
     A service that refuses a request without a test user is up.
@@ -126,11 +131,12 @@ def probe_services(stack: Stack, urls: Mapping[str, str]) -> dict[str, str]:
     Args:
         stack: The declaration. It contains the paths to request; the default is the root.
         urls: Addresses by service.
+        route: The way to the stack.
     """
     tiers = stack.layers.tiers if stack.layers else ()
     paths = {layer.target.service: layer.target.ready for layer in tiers}
     states = {}
-    with httpx.Client(timeout=_REQUEST_TIMEOUT_S, trust_env=False) as client:
+    with route.blocking_client(urls.values(), {}, _REQUEST_TIMEOUT_S) as client:
         for service, url in urls.items():
             address = url.rstrip("/") + (paths.get(service) or "/")
             try:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from bench.core.config.stack import Stack
 from bench.errors import ConfigError
+from bench.measure.http.route import DIRECT, Route
 
 # A service gets these variables of the caller's shell and no others, so that a shell cannot change a result.
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
@@ -36,6 +37,8 @@ class RunningStack:
     """Container ids by service; empty without containers on this machine."""
     parts: Mapping[str, str] = field(default_factory=dict)
     """Images and settings that must be equal for two runs to be comparable."""
+    route: Route = DIRECT
+    """The way to its services."""
 
     def url(self, service: str) -> str:
         """Return the address of a service.

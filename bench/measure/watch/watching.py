@@ -14,6 +14,7 @@ import httpx
 from bench.core.config.watching import Readings
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample
 from bench.errors import BenchError
+from bench.measure.http.route import DIRECT
 from bench.measure.stacks.running_stack import RunningStack
 from bench.measure.watch.checks import HealthCheck, open_checks, probe
 from bench.measure.watch.containers import ContainerReader
@@ -194,7 +195,9 @@ def _describe_crash(name: str, error: Exception, at_s: float) -> str:
 async def open_watch(watched: WatchedStack | None, interval_s: float = INTERVAL_S) -> AsyncIterator[Watch]:
     """Create the readers of the host and of a stack; the block's end stops and closes them."""
     watch = Watch({"host": read_directly(HostReader().sample)}, {}, {}, interval_s)
-    async with httpx.AsyncClient(trust_env=False) as client, AsyncExitStack() as closing:
+    route = DIRECT if watched is None else watched.running.route
+    urls = () if watched is None else watched.running.urls.values()
+    async with route.client(urls) as client, AsyncExitStack() as closing:
         if watched is not None:
             await _add_stack(watch, watched, client, closing)
         closing.push_async_callback(watch.stop)

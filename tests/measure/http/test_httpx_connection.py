@@ -10,9 +10,10 @@ from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.measure.http.connection import MAX_BODY_BYTES
 from bench.measure.http.httpx_connection import HttpxConnection
+from bench.measure.http.route import HttpImplementation, Route
 from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint
-from bench.measure.load.messages import Batch, HttpImplementation, Job
+from bench.measure.load.messages import Batch, Job
 from bench.measure.load.workers import start_workers
 from tests.factories import make_scenario, make_spec
 from tests.measure.loopback import Requests, Script, response, server, streamed
@@ -158,7 +159,7 @@ def test_a_load_can_go_through_httpx() -> None:
     async def work() -> Requests:
         async with server([GOOD]) as (url, seen), start_workers(1) as workers:
             spec = make_spec(make_scenario(phases=[turns]))
-            await workers.run(Job(spec, (url,), transport=HttpImplementation.HTTPX), take)
+            await workers.run(Job(spec, (url,), route=Route(HttpImplementation.HTTPX)), take)
             return seen
 
     seen = asyncio.run(work())
