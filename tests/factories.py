@@ -64,6 +64,11 @@ def make_spec(scenario: Scenario | None = None, **target: Any) -> RunSpec:
     return RunSpec(scenario=scenario or make_scenario(), target=make_target(**target), prompts=prompts)
 
 
+def vary(tier_times: Mapping[str, float], seq: int) -> dict[str, float]:
+    """The tier times of one of many requests: no server measures the same time again to seven digits."""
+    return {tier: time_ms * (1 + seq / 100_000) for tier, time_ms in tier_times.items()}
+
+
 def make_sample(seq: int = 0, **changes: Any) -> RequestSample:
     """A successful request of `latency_ms`; all other arguments are fields."""
     at_s = changes.pop("at_s", seq * 0.3)
@@ -79,7 +84,7 @@ def make_sample(seq: int = 0, **changes: Any) -> RequestSample:
         "finished_s": at_s + latency_ms / 1000,
         "status": 200,
         "outcome": Outcome.OK,
-        "tier_times": TIER_TIMES,
+        "tier_times": vary(TIER_TIMES, seq),
     }
     content |= changes
     is_failure = content["outcome"] not in {Outcome.OK, Outcome.CANCELLED}
@@ -165,7 +170,9 @@ def run_at(
     samples = []
     for seq in range(requests):
         usual_ms = 300.0 + 100.0 * (seq % len(PROMPTS))
-        sample = make_sample(seq, latency_ms=usual_ms * factor, tier_times=tier_times or TIER_TIMES)
+        times_ms = vary(tier_times or TIER_TIMES, seq)
+        possible_ms = {tier: min(time_ms, usual_ms * factor) for tier, time_ms in times_ms.items()}
+        sample = make_sample(seq, latency_ms=usual_ms * factor, tier_times=possible_ms)
         if seq in failed:
             sample = sample._replace(outcome=Outcome.HTTP_ERROR, status=500, detail="injected", tier_times={})
         samples.append(sample)

@@ -17,6 +17,7 @@ from bench.core.load.plan import plan
 from bench.core.run.bottleneck import bottleneck
 from bench.core.run.layers import layer_metrics
 from bench.core.run.overhead import overhead, select_target
+from bench.core.run.plausibility import believe
 from bench.core.run.recording import Recording
 from bench.core.run.recovery import judge_recovery, recovery
 from bench.core.run.summary import RunSummary, summarise
@@ -190,7 +191,8 @@ def make_result(
     """Return the result of a recording, with the alerts of its stack's limits."""
     scenario = spec.scenario
     both_targets = drop_warm_up(recording, scenario.phases)
-    target_only = replace(both_targets, samples=select_target(both_targets.samples))
+    believed = believe(select_target(both_targets.samples), spec.target.answer)
+    target_only = replace(both_targets, samples=believed.samples)
     summary = _summarise(spec, both_targets, target_only)
     thresholds = judge(scenario.thresholds, target_only.samples, target_only.elapsed_s)
     alerts = find_alerts(
@@ -212,7 +214,7 @@ def make_result(
         host=recording.host,
         validity=judge_validity(target_only, summary, scenario.phases),
         stop=recording.stop,
-        warnings=recording.warnings,
+        warnings=(*recording.warnings, *believed.warnings),
         alerts=alerts,
     )
 

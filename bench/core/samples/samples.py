@@ -4,7 +4,8 @@ The columns are derived from the fields of `RequestSample`. A request is one row
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from math import isnan
 from operator import attrgetter
 from typing import Any, overload
@@ -198,6 +199,23 @@ class Samples(Sequence[RequestSample]):
     def where(self, mask: Mask) -> "Samples":
         """Return the requests for which the mask is true."""
         return self if mask.all() else Samples(self._log, self._numbers[mask], self._ahead_s)
+
+    def without_tier_times(self, removed: Mapping[str, Mask]) -> "Samples":
+        """Return the same requests without some of their tier times.
+
+        Args:
+            removed: True for each request that loses its time, by tier.
+        """
+        if not removed:
+            return self
+        log = copy(self._log)
+        log.tier_times = dict(log.tier_times)
+        for tier, mask in removed.items():
+            times_ms = array(_TIER_CODE, log.tier_times.pop(tier))
+            np.asarray(times_ms)[self._numbers[mask]] = _NAN
+            if not np.isnan(np.asarray(times_ms)[self._rows]).all():
+                log.tier_times[tier] = times_ms
+        return Samples(log, self._rows, self._ahead_s)
 
     def shift(self, by_s: float) -> "Samples":
         """Return the same requests on a clock that is ahead by this number of seconds."""

@@ -17,9 +17,10 @@ from bench.core.load.plan import plan
 from bench.core.load.progress import PlannedVus, Progress, ProgressWatch
 from bench.core.response.remarks import Remarks
 from bench.core.run.layers import Round
+from bench.core.run.plausibility import believe
 from bench.core.run.recording import Recording
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stop, StopCause
-from bench.core.samples.samples import SampleLog
+from bench.core.samples.samples import SampleLog, Samples
 from bench.core.values.histogram import Histogram
 from bench.core.watch.host import GENERATORS, Cores, host_of
 from bench.core.watch.work import work_between
@@ -160,8 +161,8 @@ class _Session:
         )
 
     async def _measure_layers(self, workers: Workers) -> list[Round]:
-        """Measure each tier alone, after the load. Skip this if the answers contained tier times."""
-        if self._subject.layers is None or self._log.tier_times:
+        """Measure each tier alone, after the load. Skip this if the answers report them."""
+        if self._subject.layers is None or self._believe(self._log.since(0)).tiers:
             return []
         tokens = self._subject.tokens
         first_token = [tokens.mint(0)] if tokens else []
@@ -240,8 +241,12 @@ class _Session:
         for phase, gaps in batch.token_gaps.items():
             self._token_gaps.setdefault(phase, Histogram()).merge(gaps)
         new = self._log.since(first_new)
-        self._abort.add(new)
+        self._abort.add(self._believe(new))
         self._progress.add(new)
+
+    def _believe(self, samples: Samples) -> Samples:
+        """Return the requests without the tier times that cannot be true."""
+        return believe(samples, self._spec.target.answer).samples
 
     async def _supervise(self, load: asyncio.Task[float], workers: Workers, watch: Watch) -> Stop | None:
         """Tick until the load ends; return `None`, or the reason to stop it early."""
