@@ -240,7 +240,7 @@ class ChatClient:
             remarks.add(remark)
         if broken is not None:
             remarks.add(_BROKEN if broken[0] is Outcome.BAD_STREAM else _HELD)
-        encoding = getattr(self._connection.reply, "decoded", None)
+        encoding = self._connection.reply.decoded
         if encoding is not None:
             remarks.add(f"came compressed with {encoding}, which was not requested")
         if content.token_times_s:

@@ -136,7 +136,7 @@ def test_the_wait_for_the_end_of_the_body_is_limited(script: Script, *, httpx: b
     assert first.closed_s - first.finished_s >= LOOK_S
 
 
-@pytest.mark.parametrize(("script", "timeout_s"), [(cut_after_error, 30.0), (hold_after_error, 0.5)])
+@pytest.mark.parametrize(("script", "timeout_s"), [(cut_after_error, 30.0), (hold_after_error, 2.0)])
 def test_a_reported_error_is_the_cause_of_what_follows(
     script: Script, timeout_s: float, *, httpx: bool
 ) -> None:
@@ -156,20 +156,12 @@ def test_an_answer_is_complete_if_the_run_ends_during_the_wait(*, httpx: bool) -
     """The end of a phase cuts off only the wait, so the request keeps its answer."""
 
     async def work() -> RequestSample:
-        written = asyncio.Event()
-
-        async def hold_and_tell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.write(HEAD + chunk(ANSWER))
-            await writer.drain()
-            written.set()
-            await reader.read()
-
-        async with server([hold_and_tell]) as (url, _):
+        async with server([hold]) as (url, _):
             connection = HttpxConnection(url) if httpx else None
             client = ChatClient(Endpoint.of(make_spec(answer=SSE), url, {}), "token", connection)
             sending = asyncio.create_task(send(client))
-            await asyncio.wait_for(written.wait(), 10)
-            await asyncio.sleep(0.05)
+            while not client._reader.is_complete():  # noqa: ASYNC110 - the reader has no event
+                await asyncio.sleep(0.01)
             sending.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await sending
