@@ -64,9 +64,9 @@ def make_spec(scenario: Scenario | None = None, **target: Any) -> RunSpec:
     return RunSpec(scenario=scenario or make_scenario(), target=make_target(**target), prompts=prompts)
 
 
-def vary(tier_times: Mapping[str, float], seq: int) -> dict[str, float]:
-    """The tier times of one of many requests: no server measures the same time again to seven digits."""
-    return {tier: time_ms * (1 + seq / 100_000) for tier, time_ms in tier_times.items()}
+def vary(tier_times: Mapping[str, float], seq: int, latency_ms: float = 1e9) -> dict[str, float]:
+    """The plausible tier times of one request: never the same to seven digits, and within its time."""
+    return {tier: min(time_ms * (1 + seq / 100_000), latency_ms) for tier, time_ms in tier_times.items()}
 
 
 def make_sample(seq: int = 0, **changes: Any) -> RequestSample:
@@ -170,9 +170,9 @@ def run_at(
     samples = []
     for seq in range(requests):
         usual_ms = 300.0 + 100.0 * (seq % len(PROMPTS))
-        times_ms = vary(tier_times or TIER_TIMES, seq)
-        possible_ms = {tier: min(time_ms, usual_ms * factor) for tier, time_ms in times_ms.items()}
-        sample = make_sample(seq, latency_ms=usual_ms * factor, tier_times=possible_ms)
+        latency_ms = usual_ms * factor
+        times_ms = vary(tier_times or TIER_TIMES, seq, latency_ms)
+        sample = make_sample(seq, latency_ms=latency_ms, tier_times=times_ms)
         if seq in failed:
             sample = sample._replace(outcome=Outcome.HTTP_ERROR, status=500, detail="injected", tier_times={})
         samples.append(sample)

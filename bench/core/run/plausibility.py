@@ -15,15 +15,15 @@ from bench.core.values import wording
 from bench.core.values.units import ms
 
 # The clocks of a server and of the load generator differ by this much, or by this share of the time.
-_CLOCK_MS = 1.0
-_CLOCK_RATIO = 0.01
+CLOCK_MS = 1.0
+CLOCK_RATIO = 0.01
 # Fewer equal values can be chance.
-_FEWEST_EQUAL = 5
+FEWEST_EQUAL = 5
 # Response times that differ by more than this share are different work.
-_SAME_WORK_RATIO = 0.2
+SAME_WORK_RATIO = 0.2
 # Steps of a clock in milliseconds, from coarse to fine. A time of few steps is equal in many answers.
 _STEPS_MS = (1.0, 0.1, 0.01, 0.001)
-_FEWEST_STEPS = 20
+FEWEST_STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _longest_times(samples: Samples) -> Floats:
     """Return the longest time that a tier can have spent on each request, in milliseconds."""
     finished_s = np.fmax(samples.column("finished_s"), samples.column("closed_s"))
     observed_ms = ms(finished_s - samples.column("sent_s"))
-    return observed_ms + np.maximum(_CLOCK_MS, _CLOCK_RATIO * observed_ms)
+    return observed_ms + np.maximum(CLOCK_MS, CLOCK_RATIO * observed_ms)
 
 
 def _model_tiers(answer: Answer) -> frozenset[str]:
@@ -86,13 +86,13 @@ def _is_constant(claims_ms: Floats, samples: Samples) -> bool:
     """Return whether a tier has the same time in all answers, although their work differs."""
     is_claim = ~np.isnan(claims_ms)
     values_ms = claims_ms[is_claim]
-    if len(values_ms) < _FEWEST_EQUAL or values_ms[0] <= 0 or np.any(values_ms != values_ms[0]):
+    if len(values_ms) < FEWEST_EQUAL or values_ms[0] <= 0 or np.any(values_ms != values_ms[0]):
         return False
-    if _count_steps(float(values_ms[0])) < _FEWEST_STEPS:
+    if _count_steps(float(values_ms[0])) < FEWEST_STEPS:
         return False
     took_ms = ms(samples.column("finished_s") - samples.column("sent_s"))[is_claim]
     has_messages = len(np.unique(samples.column("prompt")[is_claim])) > 1
-    return has_messages or float(np.nanmax(took_ms)) > (1 + _SAME_WORK_RATIO) * float(np.nanmin(took_ms))
+    return has_messages or float(np.nanmax(took_ms)) > (1 + SAME_WORK_RATIO) * float(np.nanmin(took_ms))
 
 
 def _count_steps(time_ms: float) -> int:

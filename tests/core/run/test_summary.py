@@ -190,7 +190,7 @@ def test_each_reported_tier_has_a_metric() -> None:
         *(f"tier.{name}_ms" for name in TIER_TIMES),
         "tier.unattributed_ms",
     }
-    assert metrics["tier.decode_ms"].typical == pytest.approx(400.0)
+    assert metrics["tier.decode_ms"].typical == pytest.approx(400.0, rel=1e-3)
 
 
 def test_a_rare_tier_is_of_its_responses_only() -> None:
@@ -208,8 +208,8 @@ def test_a_rare_tier_is_of_its_responses_only() -> None:
 def test_without_tiers_there_is_no_unattributed_time() -> None:
     """Without reported tier times, no rest exists."""
     samples = [make_sample(seq, tier_times={}) for seq in range(5)]
-    only_of_streams = {"ttft_ms", "tpot_ms", "tokens", "interception_ratio"}
-    assert summarise(make_recording(samples)).metrics.keys() == METRICS.keys() - only_of_streams
+    always = {"e2e_ms", "success_ratio", "service_ms", "send_lag_ms", "requests"}
+    assert summarise(make_recording(samples)).metrics.keys() == always
 
 
 def test_ten_errors_of_each_outcome_are_kept() -> None:

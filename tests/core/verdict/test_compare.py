@@ -25,6 +25,7 @@ from tests.factories import (
     make_scenario,
     make_spec,
     run_at,
+    vary,
 )
 
 REAL = make_fingerprint(simulated=False)
@@ -367,11 +368,15 @@ def test_the_slower_tier_is_named(tier: str) -> None:
 
 def _slower(tier_times: dict[str, float]) -> RunResult:
     """A usual run whose tiers, and requests, took this much longer."""
-    more_ms = sum(value - TIER_TIMES[name] for name, value in tier_times.items())
-    samples = [
-        make_sample(seq, latency_ms=300.0 + 100.0 * (seq % 4) + more_ms, tier_times=TIER_TIMES | tier_times)
-        for seq in range(100)
-    ]
+    more_ms = {name: value - TIER_TIMES[name] for name, value in tier_times.items()}
+    samples = []
+    for seq in range(100):
+        usual_ms = 300.0 + 100.0 * (seq % 4)
+        times_ms = vary(TIER_TIMES, seq, usual_ms)
+        for name, difference_ms in more_ms.items():
+            times_ms[name] += difference_ms
+        latency_ms = usual_ms + sum(more_ms.values())
+        samples.append(make_sample(seq, latency_ms=latency_ms, tier_times=times_ms))
     return make_run(make_recording(samples))
 
 
