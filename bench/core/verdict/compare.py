@@ -15,7 +15,7 @@ from bench.core.samples.metrics import metric, sentence_name, tier_name
 from bench.core.values import wording
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun
-from bench.core.verdict.bounds import Prompts, drop_figures, judge_with_bounds
+from bench.core.verdict.bounds import Prompts, drop_from_runs, judge_with_bounds
 from bench.core.verdict.comparable import comparable_runs, explain_not_comparable, same_conditions
 from bench.core.verdict.noise import Noise
 from bench.core.verdict.success import count_successes, judge_success
@@ -292,9 +292,7 @@ def _judge_runs(
     speed = _compare_speed(heads, runs)
 
     def judge(without: Prompts) -> tuple[MetricComparison, ...]:
-        kept = []
-        for run in runs:
-            kept.append(run.model_copy(update={"figures": drop_figures(run.figures, without)}))
+        kept = drop_from_runs(runs, without)
         return judge_metrics(summaries, kept, tolerances, noise, speed)
 
     success = judge_success(count_successes(summaries), count_successes(runs))

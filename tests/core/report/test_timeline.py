@@ -105,7 +105,7 @@ def test_a_high_quantile_needs_enough_requests() -> None:
 def test_a_run_without_success_has_no_latency() -> None:
     """A run of failures draws only its failures."""
     drawn_timeline = timeline_of(
-        make_recording([make_sample(seq, outcome=Outcome.TIMEOUT) for seq in range(20)])
+        make_recording([make_sample(seq, outcome=Outcome.HTTP_ERROR) for seq in range(20)])
     )
     assert drawn_timeline.latencies == ()
     assert [curve.label for curve in drawn_timeline.rates] == ["failed"]
