@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bench.usecases.check import check
     from bench.usecases.comment import comment
     from bench.usecases.compare import JudgedRun, compare
+    from bench.usecases.doctor import Diagnosis, doctor
     from bench.usecases.health import health
     from bench.usecases.history import add_to_history
     from bench.usecases.merge import JudgedSuite, merge
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BenchError",
     "Decision",
+    "Diagnosis",
     "ExchangeTimes",
     "JudgedRun",
     "JudgedSuite",
@@ -50,6 +52,7 @@ __all__ = [
     "check",
     "comment",
     "compare",
+    "doctor",
     "health",
     "merge",
     "noise",
@@ -64,6 +67,7 @@ __all__ = [
 _MODULES = {
     "BenchError": "bench.errors",
     "Decision": "bench.core.verdict.compare",
+    "Diagnosis": "bench.usecases.doctor",
     "ExchangeTimes": "bench.measure.http.httpx_transport",
     "JudgedRun": "bench.usecases.compare",
     "JudgedSuite": "bench.usecases.merge",
@@ -77,6 +81,7 @@ _MODULES = {
     "check": "bench.usecases.check",
     "comment": "bench.usecases.comment",
     "compare": "bench.usecases.compare",
+    "doctor": "bench.usecases.doctor",
     "health": "bench.usecases.health",
     "merge": "bench.usecases.merge",
     "noise": "bench.usecases.noise",

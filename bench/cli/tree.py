@@ -199,6 +199,12 @@ SECTIONS = (
         "Measure",
         (
             Command(
+                "doctor",
+                "doctor:doctor",
+                "Send one request and show how its answer is read.",
+                "bench doctor --url http://127.0.0.1:8000",
+            ),
+            Command(
                 "run",
                 "run:run",
                 "Run a scenario and store the result.",

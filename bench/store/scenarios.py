@@ -77,11 +77,13 @@ def check(name: str, declared: Sequence[Stack]) -> RunSpec:
 
 
 def load_target(name: str) -> Target:
-    """Read a target by its name.
+    """Read a target by its name, or from a file that ends in `.yaml` or `.yml`.
 
     Raises:
         ConfigError: The target does not exist, or its file is wrong.
     """
+    if name.endswith((".yaml", ".yml")):
+        return YamlFile(Path(name)).parse(Target)
     path = find(FOLDER, f"targets/{name}.yaml")
     if path is None:
         raise ConfigError(

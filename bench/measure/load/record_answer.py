@@ -1,0 +1,105 @@
+"""Send one request of a target and record the bytes and times of its answer."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from bench.core.config.prompts import Prompt
+from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import Scenario
+from bench.core.config.target import Target
+from bench.core.response.explanation import BodyPart, RecordedAnswer
+from bench.core.samples.sample import Outcome
+from bench.measure.http.connection import Connection, WireError
+from bench.measure.http.wire import Reply, request_bytes
+from bench.measure.load.endpoint import Endpoint
+
+_MESSAGE_ID = "message"
+_NO_BODY = b"content-length: 0\r\n\r\n"
+
+
+def one_request(target: Target, url: str, message: str, environ: Mapping[str, str]) -> Endpoint:
+    """Return a target at an address, with one message.
+
+    Args:
+        target: The target.
+        url: Address of its service.
+        message: The message.
+        environ: Values of the placeholders `${env.NAME}`.
+
+    Raises:
+        ConfigError: The address is invalid, or a placeholder has no value.
+    """
+    return Endpoint.of(_spec(target, message), url, environ)
+
+
+def record_answer(endpoint: Endpoint, token: str | None, timeout_s: float) -> RecordedAnswer:
+    """Send the one message of an endpoint over a new connection, and return the answer with its times.
+
+    Args:
+        endpoint: The target with its message, made by `one_request`.
+        token: Token of a test user; `None` if the target needs none.
+        timeout_s: Longest time for the answer.
+    """
+    return asyncio.run(_exchange(endpoint, token, timeout_s))
+
+
+def _spec(target: Target, message: str) -> RunSpec:
+    scenario = {
+        "name": "one-request",
+        "purpose": "One request.",
+        "target": target.name,
+        "seed": 1,
+        "prompts": "-",
+        "phases": [{"executor": "per-vu-iterations", "vus": 1, "iterations": 1}],
+    }
+    prompt = Prompt(id=_MESSAGE_ID, text=message)
+    return RunSpec(scenario=Scenario.model_validate(scenario), target=target, prompts=(prompt,))
+
+
+async def _exchange(endpoint: Endpoint, token: str | None, timeout_s: float) -> RecordedAnswer:
+    target = endpoint.target
+    address = endpoint.address
+    headers = dict(endpoint.headers)
+    if token is not None:
+        headers["authorization"] = f"Bearer {token}"
+    path = endpoint.prefix + target.path
+    head = request_bytes(target.method, path, address.authority, headers).removesuffix(_NO_BODY)
+    connection = Connection(address)
+    connect_s = None
+    broken = None
+    parts: list[BodyPart] = []
+    start_s = time.monotonic()
+    try:
+        async with asyncio.timeout(timeout_s):
+            connect_s = await connection.open()
+            start_s = time.monotonic()
+            await connection.exchange(
+                head + endpoint.tail(_MESSAGE_ID),
+                lambda part, at_s: parts.append(BodyPart(part, at_s - start_s)),
+            )
+    except TimeoutError:
+        broken = Outcome.TIMEOUT, f"no complete response within {timeout_s:g} s"
+    except WireError as error:
+        outcome = Outcome.CONNECT_FAILED if connect_s is None else Outcome.BAD_STREAM
+        broken = outcome, f"{error.kind.value}: {error}"
+    ended_s = time.monotonic() - start_s
+    reply = connection.reply
+    connection.close()
+    await connection.wait_closed()
+    scheme = "http" if address.tls is None else "https"
+    return RecordedAnswer(
+        url=f"{scheme}://{address.authority}{path}",
+        version=reply.version,
+        is_secure=address.tls is not None,
+        connect_s=connect_s,
+        status=reply.status,
+        headers=_headers(reply),
+        parts=parts,
+        ended_s=ended_s,
+        broken=broken,
+    )
+
+
+def _headers(reply: Reply) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1").strip()) for name, value in reply.headers]
