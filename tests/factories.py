@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ PROMPTS = ("greeting", "contact-form", "file-upload", "long-migration")
 MACHINES = (1.0, 1.04, 0.93, 1.1, 0.97, 1.06, 0.9, 1.01, 1.12, 0.95)
 ONE_MACHINE = (1.0, 1.004, 0.997, 1.002, 0.999, 1.003, 0.996, 1.001, 1.005, 0.998)
 NO_WORKLOAD = (None,) * 10
+Tiers = tuple[tuple[str, float], ...]
 TIER_TIMES = {"auth": 1.0, "backend": 2.0, "agent": 2.0, "queue": 40.0, "prefill": 30.0, "decode": 400.0}
 
 
@@ -167,11 +169,20 @@ def run_at(
     **parts: Any,
 ) -> RunResult:
     """A run whose requests took `factor` times the usual time; `failed` has the numbers of failed ones."""
+    tiers = tuple((tier_times or TIER_TIMES).items())
+    if parts:
+        return _measure(factor, number, tiers, tuple(failed), requests, **parts)
+    return _measure_once(factor, number, tiers, tuple(failed), requests)
+
+
+def _measure(
+    factor: float, number: int, tiers: Tiers, failed: Sequence[int], requests: int, **parts: Any
+) -> RunResult:
     samples = []
     for seq in range(requests):
         usual_ms = 300.0 + 100.0 * (seq % len(PROMPTS))
         latency_ms = usual_ms * factor
-        times_ms = vary(tier_times or TIER_TIMES, seq, latency_ms)
+        times_ms = vary(dict(tiers), seq, latency_ms)
         sample = make_sample(seq, latency_ms=latency_ms, tier_times=times_ms)
         if seq in failed:
             sample = sample._replace(outcome=Outcome.HTTP_ERROR, status=500, detail="injected", tier_times={})
@@ -181,18 +192,31 @@ def run_at(
     return make_run(make_recording(samples), provenance=parts.pop("provenance", provenance), **parts)
 
 
+# Results are immutable, and most tests need the same ones.
+_measure_once = lru_cache(maxsize=500)(_measure)
+
+
 # Ten ordinary runs with a spread of about 1 % between them.
 USUAL_FACTORS = (1.0, 1.012, 0.991, 1.006, 0.987, 1.009, 0.996, 1.015, 0.992, 1.002)
 
 
 def make_baseline(factors: Sequence[float] = USUAL_FACTORS, **parts: Any) -> Baseline:
     """A baseline of runs with these factors, an hour apart."""
+    if parts:
+        return _accept_runs(tuple(factors), **parts)
+    return _accept_runs_once(tuple(factors))
+
+
+def _accept_runs(factors: Sequence[float], **parts: Any) -> Baseline:
     baseline = None
     for number, factor in enumerate(factors):
         run = run_at(factor, number, **parts)
         baseline = accept(baseline, run, reason="usual", by="Tess Ter", at=NOON + timedelta(days=1))
     assert baseline is not None
     return baseline
+
+
+_accept_runs_once = lru_cache(maxsize=50)(_accept_runs)
 
 
 def make_reference_workload(factor: float = 1.0, **changes: Any) -> ReferenceWorkload:
@@ -220,14 +244,24 @@ def machines_baseline(
     **parts: Any,
 ) -> Baseline:
     """A baseline with a run on each machine; by default the workload has the factor of the machine."""
+    workloads = tuple(workload_factors or machines)
+    if parts:
+        return _accept_machines(tuple(machines), workloads, **parts)
+    return _accept_machines_once(tuple(machines), workloads)
+
+
+def _accept_machines(
+    machines: Sequence[float], workload_factors: Sequence[float | None], **parts: Any
+) -> Baseline:
     baseline = None
-    for number, (factor, workload_factor) in enumerate(
-        zip(machines, workload_factors or machines, strict=True)
-    ):
+    for number, (factor, workload_factor) in enumerate(zip(machines, workload_factors, strict=True)):
         run = run_on_machine(factor, workload_factor, number, **parts)
         baseline = accept(baseline, run, reason="usual", by="Tess Ter", at=NOON + timedelta(days=1))
     assert baseline is not None
     return baseline
+
+
+_accept_machines_once = lru_cache(maxsize=50)(_accept_machines)
 
 
 def make_point(number: int = 0, factor: float = 1.0, **changes: Any) -> HistoryPoint:

@@ -1,5 +1,8 @@
 """Reports for every format."""
 
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from bench.core.calibration.calibration import Bias, Calibration, Trial
@@ -187,7 +190,8 @@ def _interrupted() -> RunResult:
     return make_run(make_recording([make_sample(0)], stop=stop))
 
 
-def suites() -> dict[str, SuiteReport]:
+@cache
+def suites() -> Mapping[str, SuiteReport]:
     """Return suites of several scenarios, by name."""
     found = reports()
     names = {"pass": "quick", "regression": "medium", "too-noisy": "spike", "hostile": "heavy"}
@@ -197,11 +201,13 @@ def suites() -> dict[str, SuiteReport]:
         for kind, run in runs.items()
     }
     each = {kind: make_report(run, found[kind].comparison) for kind, run in renamed.items()}
-    return {"suite-passed": judge_suite([each["pass"]]), "suite-failed": judge_suite([*each.values()])}
+    made = {"suite-passed": judge_suite([each["pass"]]), "suite-failed": judge_suite([*each.values()])}
+    return MappingProxyType(made)
 
 
-def reports() -> dict[str, Report]:
-    """Return each kind of report, by name."""
+@cache
+def reports() -> Mapping[str, Report]:
+    """Return each kind of report, by name. They are made once, since most tests of formats need them."""
     baseline = make_baseline()
     crossed = make_spec().scenario.model_dump() | {"thresholds": {"e2e_ms": ["p(95)<100", "avg<9999"]}}
     runs = {
@@ -243,4 +249,4 @@ def reports() -> dict[str, Report]:
     noisy = make_baseline((1.0, 1.4, 0.7, 1.3, 0.8, 1.5))
     made["no-baseline"] = make_report(first, compare(first, None))
     made["too-noisy"] = make_report(first, compare(first, noisy))
-    return made
+    return MappingProxyType(made)

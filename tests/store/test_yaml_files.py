@@ -54,7 +54,7 @@ def test_a_value_with_one_meaning_is_read(text: str) -> None:
 
 
 @given(st.text("0123456789-+:._eExXoOyYnNsStTrRuUfFaAlLiIN~=<TZ ", max_size=12))
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_a_plain_value_means_the_same_in_all_versions_or_is_refused(text: str) -> None:
     """A value that is accepted as text is text in YAML 1.1 as well, and every number is finite."""
     try:
