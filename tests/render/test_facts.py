@@ -47,3 +47,16 @@ def test_unknown_facts_are_omitted() -> None:
     labels = dict(facts(REPORTS["pass"]))
     assert not {"injected", "recovery", "goodput", "between tokens", "host"} & set(labels)
     assert labels["baseline"].startswith("10 runs, newest of commit ")
+
+
+@pytest.mark.parametrize(
+    ("versions", "text"),
+    [((), None), (("1.1",), None), (("2",), "HTTP/2"), (("1.1", "2"), "HTTP/1.1, HTTP/2")],
+)
+def test_the_http_version_is_shown_if_it_is_not_the_usual_one(
+    versions: tuple[str, ...], text: str | None
+) -> None:
+    """The own transport uses HTTP/1.1 only, so only another version is a fact to mention."""
+    report = REPORTS["pass"]
+    result = report.result.model_copy(update={"http_versions": versions})
+    assert dict(facts(report.model_copy(update={"result": result}))).get("HTTP") == text

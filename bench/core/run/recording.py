@@ -40,6 +40,8 @@ class Recording:
     """Gauges that the services report."""
     work: Mapping[str, float] = field(default_factory=dict)
     """Increase of the services' counters during the load, by the counter's name; empty if it is unknown."""
+    http_versions: tuple[str, ...] = ()
+    """HTTP versions of the replies, such as `1.1`."""
     stop: Stop | None = None
     """Why the run ended early; `None` if it did not."""
     calibration: Calibration | None = None

@@ -102,6 +102,8 @@ class RunResult(Record):
     """Times of the reference workload; null if it did not run."""
     host: Host | None = None
     """Disturbances of the machine; null if they were not measured."""
+    http_versions: tuple[str, ...] = ()
+    """HTTP versions of the replies, such as `1.1` or `2`; empty without a reply, and in older results."""
     validity: Validity
     """Whether the measurement is valid."""
     stop: Stop | None = None
@@ -212,6 +214,7 @@ def make_result(
         calibration=recording.calibration,
         reference_workload=recording.reference_workload,
         host=recording.host,
+        http_versions=recording.http_versions,
         validity=judge_validity(target_only, summary, scenario.phases),
         stop=recording.stop,
         warnings=(*recording.warnings, *believed.warnings),

@@ -84,6 +84,8 @@ class Finished:
 
     at_s: float
     """End on CLOCK_MONOTONIC."""
+    http_versions: frozenset[str] = frozenset()
+    """HTTP versions of the newest replies of all VUs, such as `1.1`."""
 
 
 async def receive(reader: asyncio.StreamReader) -> Any:

@@ -64,6 +64,7 @@ class RunningJob:
             Endpoint.of(spec, url, os.environ, target, job.share)
             for url, target in zip(job.base_urls, spec.targets, strict=True)
         ]
+        self._connections: list[Connection | HttpxConnection] = []
         self._addresses = [check_url(url, job.route.context) for url in job.base_urls]
         share = plan(spec).model_copy(update={"share": job.share})
         self._engine = Engine(share, self._open_vu, self._on_sample, clock, self._graceful_stop)
@@ -93,7 +94,7 @@ class RunningJob:
             gc.unfreeze()
             await self._engine.close()
             self._flush()
-            send(self._writer, Finished(finished_s))
+            send(self._writer, Finished(finished_s, self._http_versions()))
 
     async def _begin(self, phase: int) -> float:
         send(self._writer, WaitingForPhase(phase))
@@ -115,9 +116,16 @@ class RunningJob:
 
     def _new_connection(self, arm: int) -> Connection | HttpxConnection:
         route = self._job.route
+        connection: Connection | HttpxConnection
         if route.transport is HttpImplementation.HTTPX:
-            return HttpxConnection(self._job.base_urls[arm], route)
-        return Connection(self._addresses[arm])
+            connection = HttpxConnection(self._job.base_urls[arm], route)
+        else:
+            connection = Connection(self._addresses[arm])
+        self._connections.append(connection)
+        return connection
+
+    def _http_versions(self) -> frozenset[str]:
+        return frozenset(connection.reply.version for connection in self._connections) - {""}
 
     def _on_sample(self, sample: RequestSample, token_times_s: Sequence[float]) -> None:
         self._log.append(sample)

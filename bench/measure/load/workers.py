@@ -39,6 +39,8 @@ class Workers:
     """Index of the newest phase."""
     phase_began_s: float = field(default=0.0, init=False)
     """Start of the newest phase, on CLOCK_MONOTONIC."""
+    http_versions: frozenset[str] = field(default=frozenset(), init=False)
+    """HTTP versions of the newest job's replies, when it has ended."""
     _in_flight: dict[int, int] = field(default_factory=dict, init=False)
     _waiting: int = field(default=0, init=False)
     _on_begin: Callable[[], object] = field(default=lambda: None, init=False)
@@ -87,6 +89,7 @@ class Workers:
     def _prepare(self, on_begin: Callable[[], object]) -> None:
         self.began_s = None
         self._waiting = 0
+        self.http_versions = frozenset()
         self._on_begin = on_begin
         self._in_flight.clear()
 
@@ -106,7 +109,8 @@ class Workers:
                 case Batch() as batch:
                     self._in_flight[process.pid] = batch.in_flight
                     on_batch(batch)
-                case Finished(at_s=at_s):
+                case Finished(at_s=at_s, http_versions=versions):
+                    self.http_versions |= versions
                     return at_s
 
     def _start_when_all_wait(self, phase: int) -> None:

@@ -112,6 +112,7 @@ class _Session:
         self._probes: list[Probe] = []
         self._gauges: list[GaugeSample] = []
         self._work: dict[str, float] = {}
+        self._http_versions: frozenset[str] = frozenset()
         self._warnings: list[str] = [*subject.warnings]
         self._abort = AbortWatch(spec.scenario.thresholds, list_warm_ups(spec.scenario.phases))
         self._progress = ProgressWatch()
@@ -153,6 +154,7 @@ class _Session:
             probes=tuple(self._probes),
             gauges=tuple(self._gauges),
             work=self._work,
+            http_versions=tuple(sorted(self._http_versions)),
             stop=stop,
             calibration=calibration,
             reference_workload=reference,
@@ -205,6 +207,7 @@ class _Session:
                 if stop is not None and not load.done():
                     workers.cancel()
                 elapsed_s = await asyncio.wait_for(load, _CANCEL_TIMEOUT_S)
+                self._http_versions = workers.http_versions
                 if stop is None and counters_before is not None:
                     counters_after = await watch.read_counters(elapsed_s)
                     self._work = work_between(counters_before, counters_after or ())

@@ -1,6 +1,6 @@
 """The facts about a run: a label and a line for each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bench.core.calibration.calibration import Calibration, Trial
 from bench.core.calibration.reference_workload import ReferenceWorkload
@@ -49,8 +49,14 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         "calibration": _calibration(result.calibration),
         "reference workload": _reference_workload(result.reference_workload, comparison.machine),
         "made with": f"bench {provenance.tool_version}, Python {provenance.python_version}",
+        "HTTP": _http_versions(result.http_versions),
     }
     return tuple((name, line) for name, line in lines.items() if line)
+
+
+def _http_versions(versions: Sequence[str]) -> str:
+    """Return the versions of HTTP, unless the run used HTTP/1.1 only, as the own transport does."""
+    return "" if set(versions) <= {"1.1"} else ", ".join(f"HTTP/{version}" for version in versions)
 
 
 def describe_host(host: Host | None) -> str:

@@ -160,6 +160,7 @@ def test_a_load_can_go_through_httpx() -> None:
         async with server([GOOD]) as (url, seen), start_workers(1) as workers:
             spec = make_spec(make_scenario(phases=[turns]))
             await workers.run(Job(spec, (url,), route=Route(HttpImplementation.HTTPX)), take)
+            assert workers.http_versions == {"1.1"}
             return seen
 
     seen = asyncio.run(work())
