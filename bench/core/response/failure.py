@@ -1,6 +1,6 @@
 """Find why a request failed, from its response and from the reason for which its exchange ended early."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bench.core.config.prompts import Expectation
 from bench.core.response.answer import AnswerContent
@@ -18,8 +18,7 @@ def is_success(status: int) -> bool:
     return 200 <= status < 300  # noqa: PLR2004 - success, by RFC 9110
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """A response, or the part of it that came."""
 
     status: int
