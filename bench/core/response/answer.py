@@ -134,7 +134,7 @@ class AnswerReader:
         else:
             self._end_stream()
         content = self._content
-        if not self._has_document and not self._is_too_long:
+        if not self._has_document and not self._is_too_long and content.ended_s is None:
             self._set_error(find_body_error(self._head))
             explanation = explain_body(self._form.answer, self._head, content_type, status)
             content.problem = _without_halves(explanation) if explanation else content.problem

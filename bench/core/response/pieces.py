@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from bench.core.config.target import TextKind
 
-_DEEPEST = 4
+_DEEPEST = 6  # parts within the text of a part, as Mistral's reasoning has them
 # Kinds by the beginning of a part's type: `thinking`, `thinking_delta`, … A part of another type, such as
 # `text`, has the kind of its place.
 _KINDS: Mapping[str, TextKind] = {

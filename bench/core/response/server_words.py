@@ -118,10 +118,13 @@ def _find_words_of_fields(fields: dict[str, Any], depth: int) -> str:
 
 
 def _strip_tags(text: str) -> str:
-    """Return the text of a page of HTML, or its title if it has no other text."""
+    """Return the title and the text of a page of HTML; the title only if the text does not contain it."""
     body = _visible_text(_SILENT_TAG.sub(" ", text))
-    title = _TITLE.search(text)
-    return body or (_visible_text(title.group(1)) if title else "")
+    match = _TITLE.search(text)
+    title = _visible_text(match.group(1)) if match else ""
+    if title.lower() in body.lower():
+        return body
+    return f"{title}: {body}" if body else title
 
 
 def _visible_text(markup: str) -> str:

@@ -227,7 +227,7 @@ class ChatClient:
             reasoning_tokens=content.reasoning_tokens,
             intercepted=self._is_intercepted(content.text),
             status=reply.status or None,
-            detail=None if detail is None else detail[:_DETAIL_LENGTH] or outcome.value,
+            detail=None if detail is None else _storable(detail[:_DETAIL_LENGTH]) or outcome.value,
             tier_times=parse_server_timing(_server_timing(reply)) | content.tier_times,
             **token_moments(content.token_times_s, origin_s),
         )
@@ -272,6 +272,11 @@ class _Look:
             self._timer = self._loop.call_at(soon_s, self._look)
         elif soon_s < (self._limit.when() or soon_s):
             self._limit.reschedule(soon_s)
+
+
+def _storable(text: str) -> str:
+    """Return a text without halves of characters, which JSON allows and no file can hold."""
+    return text.encode(errors="replace").decode()
 
 
 def _since(origin_s: float, at_s: float | None) -> float | None:
