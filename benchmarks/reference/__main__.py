@@ -11,6 +11,7 @@ from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack
 from bench.core.config.target import Target
 
+from .answers import answers_page
 from .commands import commands_page
 from .fields import FieldPage
 from .folders import with_folders
@@ -59,6 +60,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "metrics.md": metrics_page,
     "exit-codes.md": exit_codes_page,
     "outcomes.md": outcomes_page,
+    "answers.md": answers_page,
 }
 _NOTICE = "<!-- Written by `make reference`; change the code instead. -->\n\n"
 

@@ -1,0 +1,74 @@
+"""Sends one request, as a VU does, and returns the sample of its answer."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from bench.core.config.prompts import Prompt
+from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import Scenario
+from bench.core.load.plan import Arrival
+from bench.core.response.remarks import Remarks
+from bench.core.samples.request import RequestSample
+from bench.measure.http.httpx_connection import HttpxConnection
+from bench.measure.load.chat_client import ChatClient, Exchanger
+from bench.measure.load.endpoint import Endpoint
+from bench.store.scenarios import load_target
+
+TIMEOUT_S = 60.0  # no outcome depends on the speed of the machine
+CONNECTIONS: Mapping[str, Callable[[str], Exchanger | None]] = {
+    "own": lambda _: None,
+    "httpx": HttpxConnection,
+}
+_ENVIRON = {"OPENAI_API_KEY": "any", "OPENAI_MODEL": "any"}
+_GREETING = Arrival(phase=0, vu=0, iteration=0, prompt="greeting")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One answer, as `bench` read it."""
+
+    sample: RequestSample
+    """The sample of the request."""
+    times_s: Sequence[float]
+    """When each piece of text was read."""
+    remarks: Sequence[str]
+    """Observations about the answer."""
+
+
+async def request(url: str, target: str, transport: str, expect: Mapping[str, Any]) -> Reading:
+    """Send a greeting to a ready-made target.
+
+    Args:
+        url: Address of the service.
+        target: Name of the target.
+        transport: A key of `CONNECTIONS`.
+        expect: The expectation of the greeting.
+    """
+    spec = _spec(target)
+    greeting = Prompt.model_validate({"id": "greeting", "text": "Good morning", "expect": expect})
+    spec = spec.model_copy(update={"prompts": (greeting,)})
+    remarks = Remarks()
+    client = ChatClient(Endpoint.of(spec, url, _ENVIRON), None, CONNECTIONS[transport](url), remarks)
+    try:
+        sample, times_s = await client.send(_GREETING, scheduled_s=0.0, origin_s=0.0)
+    finally:
+        await client.close()
+    return Reading(sample, times_s, remarks.sentences())
+
+
+@cache
+def _spec(target: str) -> RunSpec:
+    scenario = Scenario.model_validate(
+        {
+            "name": "one-answer",
+            "purpose": "One request.",
+            "target": target,
+            "seed": 1,
+            "prompts": "none.yaml",
+            "phases": [{"executor": "per-vu-iterations", "vus": 1, "iterations": 1}],
+            "request_timeout": TIMEOUT_S,
+        }
+    )
+    return RunSpec(scenario=scenario, target=load_target(target), prompts=())
