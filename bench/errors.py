@@ -26,7 +26,8 @@ class Exit(IntEnum):
     INCONCLUSIVE = 3
     """The result is inconclusive and you passed `--strict`. Measure again, or use `bench ab`."""
     TARGET = 4
-    """The stack did not start, stopped, or refused the test user; or a health check failed."""
+    """The stack did not start, stopped, or refused the test user; a health check failed; or `bench doctor`
+    did not read an answer."""
     MEASUREMENT = 5
     """The run is invalid, or a file or the output could not be read or written. The report or the message
     has the reason."""

@@ -135,7 +135,7 @@ def _advice(explanation: Explanation, *, is_given: bool) -> Iterator[str]:
         yield f"This would read the answer, in {where}:" if is_whole else f"This would read more, in {where}:"
         declaration = yaml.safe_dump({"answer": explanation.advice}, sort_keys=False, width=_WIDTH - 4)
         for line in declaration.splitlines():
-            yield f"  {line}"
+            yield _cut(f"  {line}")
     elif explanation.is_complete and not is_given:
         yield ""
         yield f"The target {name} reads this answer completely: bench run SCENARIO --target {name} --url …"

@@ -1,6 +1,7 @@
 """Draft the declaration of an answer from its bytes, by the places that common APIs use."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -57,6 +58,8 @@ _REASONING_TOKENS = (
 )  # fmt: skip
 _DONE_EVENTS = ("done", "end", "complete", "completed", "message_stop", "response.completed", "finish")
 _DEEPEST = 5
+_MARK = re.compile(rb"[ -~]{1,40}")
+_NO_KEY = re.compile(r"[.\s]")  # a dotted path cannot name it
 
 
 def draft_answer(body: bytes) -> Draft | None:
@@ -162,6 +165,8 @@ def _list_texts(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[st
     )
     for key, child in entries:
         child_path = f"{path}.{key}" if path else str(key)
+        if _NO_KEY.search(str(key)) or not str(key):
+            continue
         if isinstance(child, str) and is_output(str(key), child):
             yield child_path, child
         elif isinstance(child, dict | list):
@@ -174,7 +179,7 @@ def _draft_marks(events: Sequence[tuple[str | None, bytes]], documents: Sequence
     name, data = events[-1] if events else (None, b"")
     if name is not None and name in _DONE_EVENTS:
         marks["done_event"] = name
-    elif _parse(data) is None and data.strip():
+    elif _parse(data) is None and _MARK.fullmatch(data.strip()):
         marks["done_data"] = data.decode(errors="replace").strip()
     done = _first(documents[-3:], _DONE, _is_end)
     if done is not None:
