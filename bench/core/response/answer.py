@@ -1,6 +1,5 @@
 """Reads a response by the target's declaration: text, tokens, times, errors, and problems. Without I/O."""
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
@@ -11,6 +10,7 @@ from bench.core.config.target import Answer, JsonAnswer, NdjsonAnswer, SseAnswer
 from bench.core.response.answer_error import AnswerError, find_error, read_error_event
 from bench.core.response.answer_form import AnswerForm
 from bench.core.response.counts import count_at, tiers_ms
+from bench.core.response.json_text import parse_json
 from bench.core.response.other_form import explain_body, find_body_error
 from bench.core.response.paths import value_at, walk
 from bench.core.response.pieces import ToolCalls, join_pieces
@@ -19,7 +19,7 @@ from bench.core.response.server_words import BodyForm, find_words, guess_form
 from bench.core.response.stream import (
     NO_NAMES,
     PLAIN_TEXT,
-    Decoder,
+    EventDecoder,
     Events,
     NdjsonDecoder,
     SseDecoder,
@@ -164,7 +164,7 @@ class AnswerReader:
         if guess_form(self._head) is BodyForm.EMPTY:
             return
         try:
-            document = _parse(self._head)
+            document = parse_json(self._head)
         except ValueError as error:
             self._set_problem(f"not JSON: {error}")
             return
@@ -301,7 +301,7 @@ class AnswerReader:
     def _read_data(self, data: bytes, at_s: float, *, is_answer: bool, is_cut: bool) -> None:
         """Read the data of an event. Only an event of the answer needs a document; a `ping` needs none."""
         try:
-            value = _parse(data)
+            value = parse_json(data)
         except ValueError as error:
             is_json = guess_form(data) is BodyForm.JSON
             if is_answer and not (is_json and is_cut):
@@ -382,29 +382,12 @@ class AnswerReader:
             self._content.problem = _without_halves(problem)
 
 
-def _parse(content: bytes) -> Any:
-    """Return the value of a JSON text.
-
-    Raises:
-        ValueError: It is not JSON. The message is the reason.
-    """
-    try:
-        # json accepts everything that orjson accepts, except for some deep nesting. orjson reads integers
-        # of more than 64 bits as floats; they are too large for any count or duration.
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        try:
-            return json.loads(content)  # accepts more, such as half a character; explains errors
-        except RecursionError as error:
-            raise ValueError(str(error)) from error
-
-
 def _without_halves(text: str) -> str:
     """Replace half characters, which JSON allows: no file can hold them."""
     return text.encode(errors="replace").decode()
 
 
-def _decoder(answer: Answer) -> Decoder | None:
+def _decoder(answer: Answer) -> EventDecoder | None:
     match answer:
         case JsonAnswer():
             return None

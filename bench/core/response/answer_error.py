@@ -69,8 +69,8 @@ def find_status(value: Any, depth: int = _DEEPEST) -> int | None:
                 return status
     else:
         return None
-    found = (find_status(child, depth - 1) for child in children) if depth else ()
-    return next((status for status in found if status is not None), None)
+    statuses = (find_status(child, depth - 1) for child in children) if depth else ()
+    return next((status for status in statuses if status is not None), None)
 
 
 def _read_status(value: Any) -> int | None:

@@ -101,15 +101,15 @@ class AnswerForm:
 
     def _find_pieces(self, parents: Sequence[Any]) -> list[Piece]:
         """Return the pieces of text of a document. Of each kind, the first place with text is read."""
-        found: list[Piece] = []
+        document_pieces: list[Piece] = []
         for kind, places in self._texts:
             for place in places:
                 value = _value_of(parents, place)
                 pieces = split_pieces(value, kind) if value else ()
                 if pieces:
-                    found += pieces
+                    document_pieces += pieces
                     break
-        return found
+        return document_pieces
 
     def _places(self, paths: Sequence[str]) -> list[Place]:
         """Return the places of paths. Paths into the same object share its index."""

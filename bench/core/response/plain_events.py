@@ -29,7 +29,7 @@ class _Step(NamedTuple):
 
     key: Callable[[Any], Any]
     """Returns the next object on the way."""
-    beside: frozenset[str]
+    others: frozenset[str]
     """Fields beside the way that are read. A document in which one of them has a value is not plain."""
     types: frozenset[str]
     """Fields beside the way in which a plain document does not have the value "error"."""
@@ -82,7 +82,7 @@ def _follow(steps: Sequence[_Step], documents: Sequence[Any]) -> list[Any] | Non
     if {*map(type, objects)} != {str}:
         return None
     for step, holders in zip(steps, passed, strict=True):
-        if step.beside and not _are_silent(holders, step):
+        if step.others and not _are_silent(holders, step):
             return None
     return [*objects]
 
@@ -94,7 +94,7 @@ def _are_silent(objects: Sequence[dict[str, Any]], step: _Step) -> bool:
         return True  # the way itself
     if not names.isdisjoint(step.refused):
         return False
-    for name in names & step.beside:
+    for name in names & step.others:
         if any(map(dict.get, objects, repeat(name))):
             return False
     return all(_ERROR not in map(dict.get, objects, repeat(name)) for name in names & step.types)
@@ -109,13 +109,13 @@ def _plan(keys: list[str], declared: Sequence[list[str]], refused: frozenset[str
         return []
     steps: list[_Step] = []
     for depth, key in enumerate(keys):
-        others = {other[depth] for other in declared if other[:depth] == keys[:depth] and len(other) > depth}
-        beside = others - {key}
-        if beside and key.isdecimal():  # paths that part at a list would need its length
+        names = {other[depth] for other in declared if other[:depth] == keys[:depth] and len(other) > depth}
+        names.discard(key)
+        if names and key.isdecimal():  # paths that part at a list would need its length
             return []
         getter = itemgetter(int(key) if key.isdecimal() else key)
         if depth > 0:
-            steps.append(_Step(getter, frozenset(beside), frozenset(), frozenset()))
+            steps.append(_Step(getter, frozenset(names), frozenset(), frozenset()))
         else:
-            steps.append(_Step(getter, frozenset(beside | {_ERROR}), _TYPE_FIELDS - beside, refused))
+            steps.append(_Step(getter, frozenset(names | {_ERROR}), _TYPE_FIELDS - names, refused))
     return steps

@@ -45,7 +45,7 @@ class StreamError(Exception):
         self.events = events
 
 
-class Decoder(Protocol):
+class EventDecoder(Protocol):
     """Turns the parts of a stream into events. Many parts in one call cost less than many calls."""
 
     def feed(self, parts: Sequence[bytes], times_s: Sequence[float]) -> Events:
@@ -192,11 +192,11 @@ def _sse_fields(block: bytes) -> list[tuple[bytes, str | None]]:
         elif line.strip():
             other_lines.append(line)
     name = fields.get(b"event", [b""])[-1].decode(errors="replace")
-    found: list[tuple[bytes, str | None]] = []
+    events: list[tuple[bytes, str | None]] = []
     if b"data" in fields or name == "error":
-        found.append((b"\n".join(fields.get(b"data", ())), name or None))
+        events.append((b"\n".join(fields.get(b"data", ())), name or None))
     if b"error" in fields:
-        found.append((b"\n".join(fields[b"error"]), "error"))
+        events.append((b"\n".join(fields[b"error"]), "error"))
     if other_lines:
-        found.append((b"\n".join(other_lines), PLAIN_TEXT))
-    return found
+        events.append((b"\n".join(other_lines), PLAIN_TEXT))
+    return events

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from bench.core.response.stream import (
     MAX_EVENT_BYTES,
     PLAIN_TEXT,
-    Decoder,
+    EventDecoder,
     Events,
     NdjsonDecoder,
     SseDecoder,
     StreamError,
 )
 
-KINDS: dict[str, Callable[[], Decoder]] = {"sse": SseDecoder, "ndjson": NdjsonDecoder}
+KINDS: dict[str, Callable[[], EventDecoder]] = {"sse": SseDecoder, "ndjson": NdjsonDecoder}
 # Bytes that matter to the grammar come up often, others now and then.
 BYTES = st.lists(
     st.sampled_from(
@@ -37,11 +37,11 @@ def _events(events: Events) -> list[Event]:
     return [Event(data, name) for data, name in zip(events.data, events.names, strict=False)]
 
 
-def _all(decoder: Decoder, parts: list[bytes]) -> list[Event]:
+def _all(decoder: EventDecoder, parts: list[bytes]) -> list[Event]:
     return _events(decoder.feed(parts, [0.0] * len(parts))) + _events(decoder.end(0.0))
 
 
-def _decode(decoder: Decoder, parts: list[bytes], size: int) -> list[tuple[Event, float]]:
+def _decode(decoder: EventDecoder, parts: list[bytes], size: int) -> list[tuple[Event, float]]:
     """Return the events of parts that arrive one second apart and are fed in groups, with their times."""
     found: list[tuple[Event, float]] = []
     for start in range(0, len(parts), size):

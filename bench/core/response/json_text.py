@@ -1,0 +1,23 @@
+"""Parses JSON texts that servers send."""
+
+import json
+from typing import Any
+
+import orjson
+
+
+def parse_json(content: bytes) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: It is not JSON. The message is the reason.
+    """
+    try:
+        # json accepts everything that orjson accepts, except for some deep nesting. orjson reads integers
+        # of more than 64 bits as floats; they are too large for any count or duration.
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(content)  # accepts more, such as half a character; explains errors
+        except RecursionError as error:
+            raise ValueError(str(error)) from error
