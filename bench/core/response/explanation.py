@@ -10,7 +10,7 @@ from bench.core.response.answer_form import AnswerForm
 from bench.core.response.draft import Draft, draft_answer, list_missing, split_body
 from bench.core.response.failure import Failure, Response, find_failure, is_success
 from bench.core.response.server_words import find_words, guess_form
-from bench.core.response.stream import PLAIN_TEXT, Decoder, NdjsonDecoder, SseDecoder, StreamError
+from bench.core.response.stream import PLAIN_TEXT, EventDecoder, NdjsonDecoder, SseDecoder, StreamError
 from bench.core.values.units import ms
 
 _LONGEST_TEXT = 60
@@ -160,7 +160,7 @@ def _read_stream(answer: RecordedAnswer, form: AnswerForm, *, is_sse: bool) -> I
 
 
 def _decode(
-    answer: RecordedAnswer, decoder: Decoder
+    answer: RecordedAnswer, decoder: EventDecoder
 ) -> Iterator[tuple[BodyPart, Sequence[tuple[str | None, bytes]]]]:
     """Yield each part with the events that it completes, and the end of the body with the last event."""
     try:
