@@ -14,7 +14,7 @@ from bench.core.run.result import RunResult
 from bench.core.samples.sample import StopCause
 from bench.core.values.duration import parse_duration
 from bench.core.values.nearest import suggest
-from bench.errors import ConfigError, TargetError
+from bench.errors import ConfigError, MeasurementError, TargetError
 from bench.measure.http.route import HttpImplementation, HttpVersion, Route, choose_route
 from bench.measure.load.endpoint import check_url
 from bench.measure.machine.host import choose_cores
@@ -82,6 +82,8 @@ def run(scenario: str, *, listener: Listener = QUIET, **options: Unpack[RunOptio
 
     Raises:
         ConfigError: The scenario, the stack or an option is wrong.
+        MeasurementError: A load generator was lost, or the machine is too small for the plan. Requests before
+            that are stored.
         TargetError: The stack did not start or stopped during the run. Requests before that are stored.
         StoreError: The result cannot be written.
         KeyboardInterrupt: Ctrl-C ended the run. Requests are stored; the message names the folder.
@@ -223,3 +225,5 @@ def _check_stop(result: RunResult, folder: Path) -> None:
         raise TargetError(
             f"{result.stop.reason}; {kept}", "the run cannot be judged; read the log of the service"
         )
+    if result.stop.cause is StopCause.GENERATOR:
+        raise MeasurementError(f"{result.stop.reason}; {kept}", "the run cannot be judged; measure again")

@@ -75,7 +75,7 @@ def _run(folder: Path, port: int) -> dict[str, float]:
         "all_s": all_s,
         # The largest of its processes, which the watcher is.
         "watcher_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000,
-        "generator_mb": summary.resources[GENERATOR].memory_bytes_max / 1e6,
+        "generator_mb": (summary.resources[GENERATOR].memory_bytes_max or 0) / 1e6,
         "written_mb": sum(path.stat().st_size for path in home.iterdir()) / 1e6,
     }
 

@@ -7,7 +7,7 @@ from bench.core.report.report import Report, make_report
 from bench.core.report.series import RunSeries, make_series
 from bench.core.run.recording import Recording
 from bench.core.samples.request import RequestSample
-from bench.core.samples.sample import GENERATOR, GaugeSample, Outcome, Probe
+from bench.core.samples.sample import GENERATOR, Culprit, GaugeSample, Outcome, Probe
 from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import compare
 from tests.factories import (
@@ -69,7 +69,9 @@ def _request(seq: int, at_s: float, factor: float, *, failed: bool) -> RequestSa
     )
     if not failed:
         return sample
-    return sample._replace(outcome=Outcome.HTTP_ERROR, status=500, detail="injected", tier_times={})
+    return sample._replace(
+        outcome=Outcome.HTTP_ERROR, status=500, detail="injected", culprit=Culprit.TARGET, tier_times={}
+    )
 
 
 def judge(

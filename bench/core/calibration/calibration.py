@@ -7,6 +7,8 @@ fault of the load generator or of its machine, never of the target.
 import numpy as np
 
 from bench.core.samples.arrays import Floats
+from bench.core.samples.faults import most_common_fault
+from bench.core.samples.sample import GeneratorFault
 from bench.core.samples.samples import Samples
 from bench.core.values.record import Record
 from bench.core.values.units import ms
@@ -37,6 +39,10 @@ class Trial(Record):
     """Error of the time to first token; null without answered requests."""
     e2e: Bias | None
     """Error of the response time; null without answered requests."""
+    fault: GeneratorFault | None = None
+    """Why the load generator could not send some of the requests; null if it sent all."""
+    fault_detail: str | None = None
+    """The system's words for that."""
 
 
 class Calibration(Record):
@@ -56,11 +62,14 @@ def trial(samples: Samples) -> Trial:
     first_error_ms = ms(samples.column("first_token_s") - scheduled_s) - samples.tier_time(FIRST)
     total_error_ms = ms(samples.column("finished_s") - scheduled_s) - samples.tier_time(TOTAL)
     answered = ~np.isnan(first_error_ms + total_error_ms)
+    fault, detail = most_common_fault(samples) or (None, None)
     return Trial(
         requests=int(answered.sum()),
         failed=int((~answered).sum()),
         ttft=_bias(first_error_ms[answered]),
         e2e=_bias(total_error_ms[answered]),
+        fault=fault,
+        fault_detail=detail,
     )
 
 

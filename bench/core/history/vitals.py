@@ -43,7 +43,7 @@ class ServiceUsage(Record):
 
     cpu_pct: Number
     """Mean use of the processor, in percent of one core."""
-    memory_bytes: Count
+    memory_bytes: Count | None
     """Largest memory."""
 
 

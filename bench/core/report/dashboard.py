@@ -208,7 +208,7 @@ def _health(entries: Sequence[Entry]) -> Tile:
     if uses:
         scenario, service, use = max(uses, key=lambda row: row[2].cpu_pct)
         sentences.append(f"Most CPU: {service} with {use.cpu_pct:.0f} % of a core in {scenario}.")
-        scenario, service, use = max(uses, key=lambda row: row[2].memory_bytes)
+        scenario, service, use = max(uses, key=lambda row: row[2].memory_bytes or 0)
         sentences.append(f"Most memory: {service} with {wording.memory(use.memory_bytes)} in {scenario}.")
     text = " ".join(sentences) or "The runs have no resource samples."
     title = "System health"

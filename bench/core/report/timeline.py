@@ -105,7 +105,10 @@ def timeline(recording: Recording, phases: Sequence[Phase]) -> Timeline | None:
     ok = samples.has_outcome(Outcome.OK)
     few = len(samples) <= MOST_DOTS
     cpu = ((sample.source, sample.at_s, sample.cpu_pct) for sample in recording.resources)
-    memory = ((sample.source, sample.at_s, sample.memory_bytes) for sample in recording.resources)
+    memory: list[tuple[str, float, float]] = []
+    for sample in recording.resources:
+        if sample.memory_bytes is not None:
+            memory.append((sample.source, sample.at_s, sample.memory_bytes))
     gauges = ((f"{gauge.service} {gauge.name}", gauge.at_s, gauge.value) for gauge in recording.gauges)
     return Timeline(
         end_s=end_s,

@@ -9,9 +9,11 @@ from pydantic import Field, create_model
 
 from bench.core.calibration.calibration import Calibration
 from bench.core.calibration.reference_workload import ReferenceWorkload
+from bench.core.load.capacity import Capacity
+from bench.core.load.needs import Needs
 from bench.core.samples.fields import field_docs
 from bench.core.samples.request import RequestSample
-from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stop
+from bench.core.samples.sample import GaugeSample, Pause, Probe, ResourceSample, Stop
 from bench.core.samples.samples import Samples
 from bench.core.values.histogram import Histogram
 from bench.core.values.record import Record
@@ -50,6 +52,12 @@ class Recording:
     """Times of the reference workload; `None` if it did not run."""
     host: Host | None = None
     """Disturbances of the machine; `None` if they were not measured."""
+    needs: Needs = field(default_factory=Needs)
+    """Needs of the plan on the load generator's machine."""
+    capacity: Capacity = field(default_factory=Capacity)
+    """Limits of the load generator's machine."""
+    pauses: tuple[Pause, ...] = ()
+    """Times in which a load generator did not run."""
     layers: Sequence[Mapping[str, float]] = ()
     """Milliseconds by tier of each round of direct calls after the load, for stacks that declare them."""
     warnings: tuple[str, ...] = ()

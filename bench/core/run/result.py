@@ -215,7 +215,7 @@ def make_result(
         reference_workload=recording.reference_workload,
         host=recording.host,
         http_versions=recording.http_versions,
-        validity=judge_validity(target_only, summary, scenario.phases),
+        validity=judge_validity(target_only, summary, scenario.phases, recording.samples),
         stop=recording.stop,
         warnings=(*recording.warnings, *believed.warnings),
         alerts=alerts,

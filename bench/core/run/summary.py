@@ -19,7 +19,7 @@ from bench.core.samples.arrays import Floats, Mask
 from bench.core.samples.metric import Metric, MetricKind
 from bench.core.samples.metrics import METRICS, UNATTRIBUTED, metric, tier_key
 from bench.core.samples.request import RequestSample
-from bench.core.samples.sample import Outcome
+from bench.core.samples.sample import Culprit, Outcome
 from bench.core.samples.samples import Samples
 from bench.core.values.histogram import Histogram
 from bench.core.values.observations import Estimate, Observations
@@ -74,6 +74,8 @@ class ErrorSample(Record):
     """Error text; null without one."""
     prompt: str
     """Id of the prompt."""
+    culprit: Culprit | None = None
+    """The part that caused the failure."""
     at_s: Number
     """End of the request, in seconds since the start of the run."""
 
@@ -117,6 +119,8 @@ class RunSummary(Record):
     """Number of requests by outcome."""
     unanswered: dict[Outcome, Unanswered] = {}
     """Requests that were ended while they waited, by outcome."""
+    culprits: dict[Outcome, dict[Culprit, Count]] = {}
+    """Number of failed requests by outcome and by the part that caused the failure."""
     overhead: Overhead | None = None
     """Overhead of the target over the compared target; null without one."""
     recovery: Recovery | None = None
@@ -184,6 +188,7 @@ def summarise(recording: Recording, objectives: Mapping[str, float] = {}) -> Run
         tokens_tps=_tokens_tps(metrics, elapsed_s),
         outcomes=_count_outcomes(recording.samples),
         unanswered=count_unanswered(answered),
+        culprits=_count_culprits(recording.samples),
         goodput=_goodput(answered, objectives, elapsed_s),
         itl=_inter_token_latency(recording.token_gaps.values()),
         failed_blocks=_count_failed_blocks(failed, elapsed_s),
@@ -211,6 +216,18 @@ def _count_outcomes(samples: Samples) -> dict[Outcome, int]:
         count = int(samples.has_outcome(outcome).sum())
         if count:
             counts[outcome] = count
+    return counts
+
+
+def _count_culprits(samples: Samples) -> dict[Outcome, dict[Culprit, int]]:
+    """Count the failed requests by outcome and culprit; pairs without requests are left out."""
+    counts: dict[Outcome, dict[Culprit, int]] = {}
+    for outcome in sorted(Outcome):
+        has_outcome = samples.has_outcome(outcome)
+        for culprit in Culprit:
+            count = int((has_outcome & samples.has_culprit(culprit)).sum())
+            if count:
+                counts.setdefault(outcome, {})[culprit] = count
     return counts
 
 
@@ -327,5 +344,6 @@ def _error_sample(sample: RequestSample) -> ErrorSample:
         status=sample.status,
         detail=sample.detail,
         prompt=sample.prompt,
+        culprit=sample.culprit,
         at_s=sample.finished_s,
     )

@@ -7,11 +7,14 @@ from pydantic import model_validator
 
 from bench.core.calibration.calibration import Calibration, Trial
 from bench.core.config.executors import Phase
+from bench.core.load.capacity import describe_fault
 from bench.core.run.recording import Recording
 from bench.core.run.summary import RunSummary
 from bench.core.run.unanswered import explain_cut_off
+from bench.core.samples.faults import most_common_fault
 from bench.core.samples.metrics import METRICS
-from bench.core.samples.sample import StopCause, is_generator
+from bench.core.samples.sample import GeneratorFault, StopCause, is_generator
+from bench.core.samples.samples import Samples
 from bench.core.values import wording
 from bench.core.values.record import Record
 from bench.core.watch.host import Host
@@ -45,15 +48,31 @@ class Validity(Record):
         return self
 
 
-def judge_validity(recording: Recording, summary: RunSummary, phases: Sequence[Phase] = ()) -> Validity:
+def judge_validity(
+    recording: Recording,
+    summary: RunSummary,
+    phases: Sequence[Phase] = (),
+    all_samples: Samples | None = None,
+) -> Validity:
     """Return whether a run is complete and its load generator and machine did not distort it.
+
+    A fault of the load generator explains late and missing requests, so it is the only reason then.
 
     Args:
         recording: Requests to the target, without warm-up, and what was watched meanwhile.
         summary: Its summary.
         phases: The phases of the scenario; empty if their duration does not matter.
+        all_samples: All requests, also those of the warm-up and of the compared target.
     """
-    reasons = (
+    reasons = _check_generator(recording, recording.samples if all_samples is None else all_samples)
+    if not reasons:
+        reasons = _check_measurement(recording, summary, phases)
+    return Validity(valid=not reasons, reasons=reasons)
+
+
+def _check_measurement(recording: Recording, summary: RunSummary, phases: Sequence[Phase]) -> tuple[str, ...]:
+    """Return why a run is incomplete or distorted."""
+    return (
         *_check_complete(recording, summary),
         *filter(None, [explain_cut_off(recording.samples, phases)]),
         *_check_send_lag(recording, summary),
@@ -61,7 +80,30 @@ def judge_validity(recording: Recording, summary: RunSummary, phases: Sequence[P
         *_check_calibration(recording.calibration, summary),
         *_check_host(recording.host),
     )
-    return Validity(valid=not reasons, reasons=reasons)
+
+
+def _check_generator(recording: Recording, samples: Samples) -> tuple[str, ...]:
+    """Return the faults of the load generator: it ended, did not run for some time, or could not send."""
+    reasons: list[str] = []
+    if recording.stop is not None and recording.stop.cause is StopCause.GENERATOR:
+        reasons.append(f"the run ended early: {recording.stop.reason}")
+    longest = max(recording.pauses, key=lambda pause: pause.length_s, default=None)
+    if longest is not None:
+        pause = f"for {longest.length_s:.1f} s, {longest.at_s:.0f} s after its start"
+        reasons.append(f"the load generator was paused {pause}: requests of that time look slow")
+    unsent = most_common_fault(samples) or _fault_of_trials(recording.calibration)
+    if unsent is not None:
+        fault, message = unsent
+        reasons.append(describe_fault(fault, recording.needs, recording.capacity, message))
+    return tuple(reasons)
+
+
+def _fault_of_trials(calibration: Calibration | None) -> tuple[GeneratorFault, str] | None:
+    trials = () if calibration is None else (calibration.before, calibration.after)
+    for trial in trials:
+        if trial is not None and trial.fault is not None:
+            return trial.fault, trial.fault_detail or ""
+    return None
 
 
 def _check_complete(recording: Recording, summary: RunSummary) -> list[str]:

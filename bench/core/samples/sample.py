@@ -4,6 +4,7 @@ All `_s` values are seconds since the start of the run, on one monotonic clock.
 """
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.core.values.record import Record
@@ -40,8 +41,8 @@ class Outcome(StrEnum):
     """The scenario cancelled the request as planned, or the run ended early. It is excluded from all
     metrics."""
     NOT_SENT = "not_sent"
-    """The load generator could not send the request, for example because its open files ran out. It is
-    excluded from all metrics, and makes the run invalid."""
+    """The load generator could not send the request. The detail is `open_files`, `system_files`, `ports`,
+    `memory`, `proxy` or `firewall`. It is excluded from all metrics, and makes the run invalid."""
 
 
 EXCLUDED_OUTCOMES = frozenset({Outcome.CANCELLED, Outcome.NOT_SENT})
@@ -61,6 +62,23 @@ class Culprit(StrEnum):
     """The load generator's own machine: too few files, ports or memory, or a proxy that is set up wrongly."""
 
 
+class GeneratorFault(StrEnum):
+    """Why the load generator could not send a request: the first word of the detail."""
+
+    OPEN_FILES = "open_files"
+    """Its limit of open files was reached; each connection is one."""
+    SYSTEM_FILES = "system_files"
+    """The limit of open files of the whole machine was reached."""
+    PORTS = "ports"
+    """All local ports for connections to this address were in use."""
+    MEMORY = "memory"
+    """The kernel had no memory for the connection."""
+    PROXY = "proxy"
+    """The proxy that the environment names did not connect."""
+    FIREWALL = "firewall"
+    """A rule of this machine forbids the connection."""
+
+
 class ResourceSample(Record):
     """Resources that a service, a load generator or the machine uses at one moment. Unknown is null."""
 
@@ -70,8 +88,9 @@ class ResourceSample(Record):
     """Name of the service, `generator` for the load generator, or `host` for the machine."""
     cpu_pct: float
     """CPU time since the previous sample, in per cent of one core; for the machine, of all cores."""
-    memory_bytes: int
-    """Resident set size of a process, working set of a container, memory in use of the machine."""
+    memory_bytes: int | None
+    """Resident set size of a process and its children, working set of a container, memory in use of the
+    machine."""
     memory_limit_bytes: int | None = None
     """Memory limit of the source."""
     received_bytes: int | None = None
@@ -128,6 +147,16 @@ def is_generator(source: str) -> bool:
     return _GENERATORS.fullmatch(source) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A time in which a load generator did not run, although it should have."""
+
+    at_s: float
+    """Start of the pause."""
+    length_s: float
+    """Length of the pause in seconds."""
+
+
 class StopCause(StrEnum):
     """What ended a run before its plan did."""
 
@@ -137,6 +166,8 @@ class StopCause(StrEnum):
     """SIGINT or SIGTERM: Ctrl-C, or a cancelled CI job."""
     TARGET = "target"
     """A process or container of the stack ended."""
+    GENERATOR = "generator"
+    """A load generator process ended, or gave no sign of life."""
 
 
 class Stop(Record):

@@ -192,6 +192,10 @@ class Samples(Sequence[RequestSample]):
         """Return True for each request that was ended while it waited for its response."""
         return np.isin(self.column("outcome"), _CENSORED_NUMBERS)
 
+    def has_culprit(self, culprit: Culprit) -> Mask:
+        """Return True for each request that failed because of this part."""
+        return np.equal(self.column("culprit"), _CULPRIT_NUMBERS[culprit])
+
     def without_cancelled(self) -> "Samples":
         """Return the requests that the target answered or failed, without the excluded outcomes."""
         return self.where(~np.isin(self.column("outcome"), _EXCLUDED_NUMBERS))

@@ -90,8 +90,10 @@ def value(number: float | None, unit: str, *, lower_bound: bool = False) -> str:
     return f"{number:,.4g}" if abs(number) < THOUSAND else f"{number:,.0f}"
 
 
-def memory(size_bytes: int) -> str:
+def memory(size_bytes: int | None) -> str:
     """Write an amount of memory: `48 MB`."""
+    if size_bytes is None:
+        return DASH
     return f"{size_bytes / 1e6:,.0f} MB"
 
 

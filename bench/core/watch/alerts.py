@@ -176,7 +176,7 @@ def _memory(source: str, samples: Sequence[ResourceSample], limits: AlertLimits)
     at_s: list[float] = []
     ratios: list[float] = []
     for sample in samples:
-        if sample.memory_limit_bytes:
+        if sample.memory_limit_bytes and sample.memory_bytes is not None:
             at_s.append(sample.at_s)
             ratios.append(sample.memory_bytes / sample.memory_limit_bytes)
     yield from _exceeded(Rule.MEMORY, source, at_s, ratios, limits.memory_ratio)

@@ -37,6 +37,8 @@ class HostReading:
     """Milliseconds for which cores were slowed, summed over the cores."""
     swapped: int | None = None
     """Number of pages written to or read from the swap area."""
+    oom_kills: int | None = None
+    """Number of processes that the kernel killed because memory ran out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ class ResourceUse(Record):
     def memory_ratio(self) -> float | None:
         """Share of the memory limit that is in use; `None` without a limit."""
         limit = self.sample.memory_limit_bytes
-        return self.sample.memory_bytes / limit if limit else None
+        used = self.sample.memory_bytes
+        return used / limit if limit and used is not None else None
 
 
 class CheckState(Record):

@@ -15,7 +15,7 @@ class ResourceSummary(Record):
     """Mean CPU use, in per cent of one core; for the machine, of all cores."""
     cpu_pct_p95: Number
     """95th percentile of the CPU use, in per cent."""
-    memory_bytes_max: Count
+    memory_bytes_max: Count | None
     """Highest memory use, in bytes."""
     memory_ratio_max: NotNegative | None = None
     """Highest share of the memory limit."""
@@ -49,13 +49,15 @@ def _summarise(samples: Sequence[ResourceSample]) -> ResourceSummary:
     memory_ratios: list[float] = []
     for sample in samples:
         cpu_pct.append(sample.cpu_pct)
+        if sample.memory_bytes is None:
+            continue
         memory_bytes.append(sample.memory_bytes)
         if sample.memory_limit_bytes:
             memory_ratios.append(sample.memory_bytes / sample.memory_limit_bytes)
     return ResourceSummary(
         cpu_pct_mean=float(np.mean(cpu_pct)),
         cpu_pct_p95=float(np.quantile(cpu_pct, 0.95)),
-        memory_bytes_max=max(memory_bytes),
+        memory_bytes_max=max(memory_bytes, default=None),
         memory_ratio_max=max(memory_ratios, default=None),
         received_bytes=_increase(samples, "received_bytes"),
         sent_bytes=_increase(samples, "sent_bytes"),

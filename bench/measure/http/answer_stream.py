@@ -12,7 +12,7 @@ from typing import cast
 import httptools
 
 from bench.measure.http.decoding import BodyDecoder, check_transfer_encoding, open_decoder
-from bench.measure.http.fault import describe, find_culprit
+from bench.measure.http.fault import describe, find_cause
 from bench.measure.http.head_repair import repair_head
 from bench.measure.http.wire import Reply, WireError, WireFault
 
@@ -365,7 +365,7 @@ class AnswerStream(asyncio.Protocol):
         self.dropped = not self._has_bytes
         if exc is not None:
             kind = WireFault.TLS_FAILED if isinstance(exc, ssl.SSLError) else WireFault.RESET
-            self._fail(WireError(kind, f"the connection broke: {describe(exc)}", find_culprit(exc)))
+            self._fail(WireError(kind, f"the connection broke: {describe(exc)}", find_cause(exc)))
         elif self.dropped:
             self._fail(WireError(WireFault.RESET, _NO_REPLY))
         elif self._in_head:

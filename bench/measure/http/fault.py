@@ -7,21 +7,19 @@ import socket
 import ssl
 from collections.abc import Iterator
 
-from bench.core.samples.sample import Culprit
+from bench.core.samples.sample import Culprit, GeneratorFault
 from bench.measure.http.wire import WireError, WireFault
 
-_GENERATOR_ERRORS = frozenset(
-    {
-        errno.EMFILE,
-        errno.ENFILE,
-        errno.EADDRNOTAVAIL,  # all local ports are in use
-        errno.EADDRINUSE,
-        errno.ENOBUFS,
-        errno.ENOMEM,
-        errno.EACCES,  # a firewall of this machine
-        errno.EPERM,
-    }
-)
+_GENERATOR_FAULTS = {
+    errno.EMFILE: GeneratorFault.OPEN_FILES,
+    errno.ENFILE: GeneratorFault.SYSTEM_FILES,
+    errno.EADDRNOTAVAIL: GeneratorFault.PORTS,
+    errno.EADDRINUSE: GeneratorFault.PORTS,
+    errno.ENOBUFS: GeneratorFault.MEMORY,
+    errno.ENOMEM: GeneratorFault.MEMORY,
+    errno.EACCES: GeneratorFault.FIREWALL,
+    errno.EPERM: GeneratorFault.FIREWALL,
+}
 _NETWORK_ERRORS = frozenset(
     {errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN, errno.ETIMEDOUT}
 )
@@ -30,16 +28,22 @@ _ERROR_NUMBER = re.compile(r"\[Errno (\d+)\]")  # asyncio joins the errors of se
 
 def find_culprit(error: BaseException) -> Culprit:
     """Return the part that caused a failure of a connection, by the system's error behind it."""
+    cause = find_cause(error)
+    return Culprit.GENERATOR if isinstance(cause, GeneratorFault) else cause
+
+
+def find_cause(error: BaseException) -> Culprit | GeneratorFault:
+    """Return the part that caused a failure of a connection; for the load generator, what it lacked."""
     system = find_system_error(error)
     if isinstance(system, ssl.SSLError):
         return Culprit.TARGET
     if isinstance(system, socket.gaierror):
-        return Culprit.GENERATOR if system.errno == socket.EAI_MEMORY else Culprit.NETWORK
+        return GeneratorFault.MEMORY if system.errno == socket.EAI_MEMORY else Culprit.NETWORK
     if isinstance(system, UnicodeError):
         return Culprit.NETWORK
-    number = None if system is None else system.errno
-    if number in _GENERATOR_ERRORS:
-        return Culprit.GENERATOR
+    number = (system.errno or 0) if system is not None else 0
+    if number in _GENERATOR_FAULTS:
+        return _GENERATOR_FAULTS[number]
     return Culprit.NETWORK if number in _NETWORK_ERRORS else Culprit.TARGET
 
 
@@ -101,12 +105,12 @@ def connect_error(error: Exception, host: str, port: int, *, is_connected: bool)
         # Without a free file, the system cannot look up the name, and its error hides the reason.
         system = _find_shortage() or system
     reason = describe(system or error)
-    culprit = find_culprit(system or error)
+    cause = find_cause(system or error)
     if isinstance(system, socket.gaierror | UnicodeError):
-        return WireError(WireFault.NAME_FAILED, f"{host} has no address: {reason}", culprit)
+        return WireError(WireFault.NAME_FAILED, f"{host} has no address: {reason}", cause)
     if is_connected or isinstance(system, ssl.SSLError):
-        return WireError(WireFault.TLS_FAILED, f"no TLS connection to {host}: {reason}", culprit)
-    return WireError(WireFault.CONNECT_FAILED, f"no connection to {host}:{port}: {reason}", culprit)
+        return WireError(WireFault.TLS_FAILED, f"no TLS connection to {host}: {reason}", cause)
+    return WireError(WireFault.CONNECT_FAILED, f"no connection to {host}:{port}: {reason}", cause)
 
 
 def _find_shortage() -> OSError | None:

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from bench.core.samples.sample import Culprit
+from bench.core.samples.sample import GeneratorFault
 from bench.measure.http.answer_stream import MAX_HEAD_BYTES, OnBody
 from bench.measure.http.connection import MAX_BODY_BYTES
 from bench.measure.http.decoding import check_transfer_encoding, open_decoder
-from bench.measure.http.fault import connect_error, describe, find_culprit, find_system_error
+from bench.measure.http.fault import connect_error, describe, find_cause, find_system_error
 from bench.measure.http.route import DIRECT, HttpVersion, Route, has_http2
 from bench.measure.http.wire import Address, Reply, WireError, WireFault
 
@@ -139,7 +139,7 @@ class HttpxConnection:
                 message = (
                     f"no connection through the proxy {urlsplit(self._proxy).hostname}: {describe(error)}"
                 )
-                return WireError(WireFault.CONNECT_FAILED, message, Culprit.GENERATOR)
+                return WireError(WireFault.CONNECT_FAILED, message, GeneratorFault.PROXY)
             address = Address.of(self._url, self._route.context)
             return connect_error(error, address.host, address.port, is_connected=False)
         message = str(error)
@@ -149,7 +149,7 @@ class HttpxConnection:
                 if isinstance(find_system_error(error), ssl.SSLError)
                 else WireFault.RESET
             )
-            return WireError(kind, f"the connection broke: {describe(error)}", find_culprit(error))
+            return WireError(kind, f"the connection broke: {describe(error)}", find_cause(error))
         if _NO_REPLY in message:
             return WireError(WireFault.RESET, message)
         if _LONG_HEAD in message:

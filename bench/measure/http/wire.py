@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from bench.core.samples.sample import Culprit
+from bench.core.samples.sample import Culprit, GeneratorFault
 from bench.measure.http.trust import make_context
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -42,13 +42,17 @@ class WireError(Exception):
         kind: The reason.
         message: One short sentence for people.
         culprit: The part that caused it.
+        generator_fault: The resource that the load generator lacked; `None` for another culprit.
     """
 
-    def __init__(self, kind: WireFault, message: str, culprit: Culprit = Culprit.TARGET) -> None:
+    def __init__(
+        self, kind: WireFault, message: str, cause: Culprit | GeneratorFault = Culprit.TARGET
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
-        self.culprit = culprit
+        self.generator_fault = cause if isinstance(cause, GeneratorFault) else None
+        self.culprit = Culprit.GENERATOR if isinstance(cause, GeneratorFault) else cause
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from bench.core.response.remarks import Remarks
 from bench.core.response.server_words import find_words
 from bench.core.response.tier_times import parse_server_timing
 from bench.core.samples.request import RequestSample, token_moments
-from bench.core.samples.sample import Outcome
+from bench.core.samples.sample import Culprit, Outcome
 from bench.core.values.units import ms
 from bench.measure.http.answer_stream import OnBody
 from bench.measure.http.connection import Connection
@@ -171,6 +171,7 @@ class ChatClient:
             elif len(refused) < _MOST_REFUSED_BYTES:
                 refused.extend(part)
 
+        self._culprit = Culprit.TARGET
         timeout_s = min(self._endpoint.timeout_s, arrival.cancel_after_s or self._endpoint.timeout_s)
         try:
             async with asyncio.timeout(timeout_s) as limit:
@@ -182,8 +183,8 @@ class ChatClient:
         except TimeoutError:
             return _timeout_failure(timeout_s, arrival)
         except WireError as error:
-            outcome = Outcome.CONNECT_FAILED if error.kind in _NO_CONNECTION else Outcome.BAD_STREAM
-            return outcome, f"{error.kind.value}: {error}"
+            self._culprit = error.culprit
+            return _wire_failure(error)
         return None
 
     def _read(
@@ -207,6 +208,7 @@ class ChatClient:
         response = Response(reply.status, words, content, ms(finished_s - scheduled_s), broken)
         failure = find_failure(response, self._endpoint.prompts[arrival.prompt].expect)
         outcome, detail = failure or (Outcome.OK, None)
+        culprit = self._culprit if failure is not None and failure == broken else Culprit.TARGET
         sample = RequestSample(
             phase=arrival.phase,
             vu=arrival.vu,
@@ -228,6 +230,7 @@ class ChatClient:
             intercepted=self._is_intercepted(content.text),
             status=reply.status or None,
             detail=None if detail is None else _storable(detail[:_DETAIL_LENGTH]) or outcome.value,
+            culprit=None if outcome in {Outcome.OK, Outcome.CANCELLED} else culprit,
             tier_times=parse_server_timing(_server_timing(reply)) | content.tier_times,
             **token_moments(content.token_times_s, origin_s),
         )
@@ -287,6 +290,13 @@ def _timeout_failure(timeout_s: float, arrival: Arrival) -> Failure:
     if timeout_s == arrival.cancel_after_s:
         return Outcome.CANCELLED, f"cancelled after {timeout_s:.3g} s, as planned"
     return Outcome.TIMEOUT, f"no complete response within {timeout_s:g} s"
+
+
+def _wire_failure(error: WireError) -> Failure:
+    if error.generator_fault is not None:
+        return Outcome.NOT_SENT, f"{error.generator_fault}: {error}"
+    outcome = Outcome.CONNECT_FAILED if error.kind in _NO_CONNECTION else Outcome.BAD_STREAM
+    return outcome, f"{error.kind.value}: {error}"
 
 
 def _server_timing(reply: Reply) -> str:

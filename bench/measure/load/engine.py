@@ -12,7 +12,7 @@ from typing import Protocol
 from bench.core.config.executors import ClosedLoop, OpenLoop
 from bench.core.load.plan import Arrival, RunPlan, Span
 from bench.core.samples.request import RequestSample
-from bench.core.samples.sample import Outcome
+from bench.core.samples.sample import Culprit, Outcome
 from bench.measure.machine.pacing import Pacer
 
 _CANCELLED = "cancelled because the run ended early"
@@ -237,6 +237,7 @@ class Engine:
             outcome=Outcome.DROPPED,
             arm=arrival.arm,
             detail=detail,
+            culprit=Culprit.TARGET,
         )
         self._on_sample(sample, ())
 

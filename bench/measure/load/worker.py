@@ -17,6 +17,7 @@ import numpy as np
 
 from bench.core.load.graceful_stop import graceful_stop
 from bench.core.load.plan import plan
+from bench.core.load.signs_of_life import PULSE_S, Pulse
 from bench.core.response.remarks import Remarks
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
@@ -30,6 +31,7 @@ from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint, check_url
 from bench.measure.load.engine import Engine
 from bench.measure.load.messages import (
+    Alive,
     Batch,
     Cancel,
     Finished,
@@ -40,7 +42,8 @@ from bench.measure.load.messages import (
     receive,
     send,
 )
-from bench.measure.machine.pacing import Pacer, event_loop, pacer
+from bench.measure.machine.capacity import raise_open_file_limit
+from bench.measure.machine.pacing import Pacer, event_loop, pacer, real_s
 
 _FLUSH_S = 0.25
 
@@ -59,6 +62,7 @@ class RunningJob:
         self._reported_in_flight = 0
         self._starts: asyncio.Queue[float] = asyncio.Queue()
         self._clients: dict[int, list[ChatClient]] = {}
+        self._pulse: Pulse | None = None
         spec = job.spec
         self._endpoints = [
             Endpoint.of(spec, url, os.environ, target, job.share)
@@ -82,14 +86,16 @@ class RunningJob:
 
     async def run(self) -> None:
         """Send the load and all samples. If it is cancelled, the samples are sent all the same."""
-        flushing = asyncio.create_task(self._keep_flushing())
+        tasks = [asyncio.create_task(self._keep_flushing()), asyncio.create_task(self._keep_alive())]
         try:
             await self._engine.open()
             gc.collect()
             gc.freeze()  # a later collection skips the objects of now, which would delay requests
             await self._engine.run(self._begin)
         finally:
-            flushing.cancel()
+            for task in tasks:
+                task.cancel()
+            self._show_life()
             finished_s = self._clock.now_s()
             gc.unfreeze()
             await self._engine.close()
@@ -98,7 +104,10 @@ class RunningJob:
 
     async def _begin(self, phase: int) -> float:
         send(self._writer, WaitingForPhase(phase))
-        return await self._starts.get()
+        start_s = await self._starts.get()
+        if self._pulse is None:  # opening many connections may take long, and delays no request
+            self._pulse = Pulse(self._clock.now_s(), real_s())
+        return start_s
 
     def _graceful_stop(self, slowest_s: float) -> float:
         scenario = self._job.spec.scenario
@@ -138,6 +147,16 @@ class RunningJob:
             await asyncio.sleep(_FLUSH_S)
             self._flush()
             await self._writer.drain()
+
+    async def _keep_alive(self) -> None:
+        while True:
+            self._show_life()
+            await asyncio.sleep(PULSE_S)
+
+    def _show_life(self) -> None:
+        """Send a sign of life, with the pause before it if there was one."""
+        pause = None if self._pulse is None else self._pulse.beat(self._clock.now_s(), real_s())
+        send(self._writer, Alive(pause))
 
     def _flush(self) -> None:
         """Send the data since the previous batch, if there is any."""
@@ -193,18 +212,7 @@ async def _pipes(loop: asyncio.AbstractEventLoop) -> tuple[asyncio.StreamReader,
     return reader, asyncio.StreamWriter(transport, protocol, None, loop)
 
 
-def _raise_open_file_limit() -> None:
-    """Raise the limit of open files to the maximum: each connection is one, and many systems allow 1,024."""
-    try:
-        import resource  # noqa: PLC0415 - not on every platform
-    except ImportError:
-        return
-    _, maximum = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (maximum, maximum))
-
-
 if __name__ == "__main__":
-    _raise_open_file_limit()
+    raise_open_file_limit()
     with asyncio.Runner(loop_factory=event_loop) as runner:
         runner.run(serve())

@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from bench.core.load.signs_of_life import CHECK_S, Silence, describe_loss
+from bench.core.samples.sample import Pause
 from bench.errors import MeasurementError
 from bench.measure.load.messages import (
+    Alive,
     Batch,
     Cancel,
     Finished,
@@ -19,12 +22,16 @@ from bench.measure.load.messages import (
     receive,
     send,
 )
-from bench.measure.machine.host import pin
+from bench.measure.machine.host import pin, read_counters
 
 # Time between sending the start of a phase and the start, so that the message arrives before it.
 _LEAD_S = 0.02
 _STOP_TIMEOUT_S = 5.0
 _BUFFER_BYTES = 1024 * 1024
+
+
+class LostGeneratorError(MeasurementError):
+    """A load generator ended before its load did, or gave no sign of life."""
 
 
 @dataclass(slots=True)
@@ -33,6 +40,8 @@ class Workers:
 
     processes: Sequence[asyncio.subprocess.Process]
     """The processes."""
+    oom_kills: int | None = None
+    """Number of processes of this machine that were ended before these started, because memory ran out."""
     began_s: float | None = None
     """Start of the newest job's first phase, on CLOCK_MONOTONIC; `None` before it."""
     phase: int = field(default=0, init=False)
@@ -41,6 +50,11 @@ class Workers:
     """Start of the newest phase, on CLOCK_MONOTONIC."""
     http_versions: frozenset[str] = field(default=frozenset(), init=False)
     """HTTP versions of the newest job's replies, when it has ended."""
+    pauses: list[Pause] = field(default_factory=list, init=False)
+    """Pauses of the processes in the newest job, on CLOCK_MONOTONIC."""
+    _silence: Silence = field(default_factory=lambda: Silence(()), init=False)
+    _stalled: set[int] = field(default_factory=set, init=False)
+    _lost: list[LostGeneratorError] = field(default_factory=list, init=False)
     _in_flight: dict[int, int] = field(default_factory=dict, init=False)
     _waiting: int = field(default=0, init=False)
     _on_begin: Callable[[], object] = field(default=lambda: None, init=False)
@@ -69,13 +83,20 @@ class Workers:
             The duration from the start of the first phase, in seconds.
 
         Raises:
-            MeasurementError: A process ended before its load did.
+            LostGeneratorError: A process ended before its load did. The others were cancelled, and all their
+                samples were received.
         """
         self._prepare(on_begin)
         count = len(self.processes)
         for number, process in enumerate(self.processes):
             self._send(process, replace(job, share=(number, count)))
-        ends_s = await asyncio.gather(*(self._follow(process, on_batch) for process in self.processes))
+        watching = asyncio.create_task(self._end_stalled())
+        try:
+            ends_s = await asyncio.gather(*(self._follow(process, on_batch) for process in self.processes))
+        finally:
+            watching.cancel()
+        for lost in self._lost:
+            raise lost
         return 0.0 if self.began_s is None else max(0.0, max(ends_s) - self.began_s)
 
     def cancel(self) -> None:
@@ -92,6 +113,9 @@ class Workers:
         self.http_versions = frozenset()
         self._on_begin = on_begin
         self._in_flight.clear()
+        self.pauses.clear()
+        self._lost.clear()
+        self._silence = Silence(self.pids)
 
     async def _follow(self, process: asyncio.subprocess.Process, on_batch: Callable[[Batch], None]) -> float:
         """Receive the messages of a process until its job ends; return the end on CLOCK_MONOTONIC."""
@@ -100,10 +124,14 @@ class Workers:
             try:
                 message = await receive(process.stdout)
             except EOFError:
-                raise MeasurementError(
-                    "a load generator process ended before its load did", "see its error message above"
-                ) from None
+                self._lost.append(await self._describe_loss(process))
+                self._silence.remove(process.pid)
+                self.cancel()
+                return time.monotonic()
+            self._silence.note(process.pid)
             match message:
+                case Alive(pause=Pause() as pause):
+                    self.pauses.append(pause)
                 case WaitingForPhase(phase=phase):
                     self._start_when_all_wait(phase)
                 case Batch() as batch:
@@ -111,7 +139,28 @@ class Workers:
                     on_batch(batch)
                 case Finished(at_s=at_s, http_versions=versions):
                     self.http_versions |= versions
+                    self._silence.remove(process.pid)
                     return at_s
+
+    async def _end_stalled(self) -> None:
+        """End each process that gives no sign of life."""
+        while True:
+            await asyncio.sleep(CHECK_S)
+            silent = self._silence.check()
+            for process in self.processes:
+                if process.pid in silent and process.pid not in self._stalled:
+                    self._stalled.add(process.pid)
+                    process.kill()
+
+    async def _describe_loss(self, process: asyncio.subprocess.Process) -> LostGeneratorError:
+        """Return the error for a process that ended."""
+        code = await process.wait()
+        oom_kills = read_counters().oom_kills
+        more_oom_kills = None not in {oom_kills, self.oom_kills} and oom_kills != self.oom_kills
+        message = describe_loss(
+            code, is_stalled=process.pid in self._stalled, is_out_of_memory=more_oom_kills
+        )
+        return LostGeneratorError(message, "measure again")
 
     def _start_when_all_wait(self, phase: int) -> None:
         """Count a process that waits for a phase, and start the phase with the last one."""
@@ -150,7 +199,7 @@ async def start_workers(count: int, cores: Sequence[int] = ()) -> AsyncIterator[
         for _ in range(count):  # if a start fails, the processes before it are stopped
             processes.append(await _start())
             pin(processes[-1].pid, cores)
-        yield Workers(processes)
+        yield Workers(processes, read_counters().oom_kills)
     finally:
         await asyncio.gather(*(_stop(process) for process in processes))
 

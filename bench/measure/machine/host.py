@@ -1,19 +1,21 @@
 """Reads the kernel's state of this machine, and binds processes to cores.
 
-Formats: proc(5), and https://docs.kernel.org/admin-guide/cgroup-v2.html for control groups.
+Formats: proc(5).
 """
 
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import psutil
 
 from bench.core.watch.host import Cores, HostReading, MachineState, divide_cores
+from bench.measure.machine import control_groups
+from bench.measure.machine.kernel_files import read_counters as kernel_counters
+from bench.measure.machine.kernel_files import read_number, read_text
 
 ROOT = Path("/")
 _CORES = "sys/devices/system/cpu"
@@ -27,20 +29,21 @@ def read_machine(root: Path = ROOT) -> MachineState:
     """Return the cores, quotas, governors and load of the machine."""
     governors = set()
     for path in root.glob(f"{_CORES}/cpu[0-9]*/cpufreq/scaling_governor"):
-        governors.add((_text(path) or "").strip())
+        governors.add((read_text(path) or "").strip())
     return MachineState(
         cores=tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else (),
-        quota_cores=_quota_cores(root),
+        quota_cores=control_groups.quota_cores(root),
         governors=tuple(sorted(governors - {""})),
-        load=_parse(lambda: float((_text(root / "proc/loadavg") or "").split()[0])),
+        load=_parse(lambda: float((read_text(root / "proc/loadavg") or "").split()[0])),
     )
 
 
 def read_counters(root: Path = ROOT) -> HostReading:
     """Return the kernel's counters of now."""
-    ticks = _parse(lambda: _ticks(_text(root / "proc/stat") or "")) or []
-    throttling = _counters(_text(_control_group(root) / "cpu.stat"))
-    memory = _counters(_text(root / "proc/vmstat"))
+    ticks = _parse(lambda: _ticks(read_text(root / "proc/stat") or "")) or []
+    throttling = control_groups.throttling(root)
+    memory = kernel_counters(root / "proc/vmstat")
+    oom_kills = control_groups.oom_kills(root)
     swapped = [memory[name] for name in ("pswpin", "pswpout") if name in memory]
     return HostReading(
         at_s=time.monotonic(),
@@ -51,6 +54,7 @@ def read_counters(root: Path = ROOT) -> HostReading:
         hot=_sum(root.glob(f"{_CORES}/cpu[0-9]*/thermal_throttle/core_throttle_count")),
         hot_ms=_sum(root.glob(f"{_CORES}/cpu[0-9]*/thermal_throttle/core_throttle_total_time_ms")),
         swapped=sum(swapped) if swapped else None,
+        oom_kills=memory.get("oom_kill") if oom_kills is None else oom_kills,
     )
 
 
@@ -74,54 +78,14 @@ def pin(pid: int, cores: Sequence[int]) -> None:
             psutil.Process(pid).cpu_affinity(list(cores))
 
 
-def _control_group(root: Path) -> Path:
-    """Return the folder of this process's control group (version 2). It does not exist on other systems."""
-    for line in (_text(root / "proc/self/cgroup") or "").splitlines():
-        if line.startswith("0::/"):
-            return root / "sys/fs/cgroup" / line.removeprefix("0::/")
-    return root / "sys/fs/cgroup" / "no-group"
-
-
-def _quota_cores(root: Path) -> float | None:
-    """Return the smallest quota of this process's control group and of the groups around it, in cores."""
-    own = _control_group(root)
-    top = root / "sys/fs/cgroup"
-    quotas = []
-    for group in (own, *own.parents):
-        quota = _parse(partial(_quota, group / "cpu.max")) if group.is_relative_to(top) else None
-        if quota is not None:
-            quotas.append(quota)
-    return min(quotas, default=None)
-
-
-def _quota(path: Path) -> float:
-    """Return the quota of a `cpu.max` file: `200000 100000` is two cores; `max 100000` is a ValueError."""
-    quota_us, period_us = (_text(path) or "").split()
-    return int(quota_us) / int(period_us)
-
-
 def _ticks(text: str) -> list[int]:
     label, *ticks = text.splitlines()[0].split()
     return [*map(int, ticks)] if label == "cpu" else []
 
 
-def _counters(text: str | None) -> dict[str, int]:
-    """Return the counters of lines that are a name and a whole number."""
-    counters = {}
-    for line in (text or "").splitlines():
-        name, _, number = line.partition(" ")
-        if number.strip().isdigit():
-            counters[name] = int(number)
-    return counters
-
-
 def _sum(paths: Iterable[Path]) -> int | None:
     """Return the sum of the files that hold a whole number, if there are any."""
-    numbers = []
-    for path in paths:
-        text = (_text(path) or "").strip()
-        if text.isdigit():
-            numbers.append(int(text))
+    numbers = [number for path in paths if (number := read_number(path)) is not None]
     return sum(numbers) if numbers else None
 
 
@@ -130,10 +94,3 @@ def _parse(parse: Callable[[], _Value]) -> _Value | None:
     with suppress(ValueError, IndexError, ZeroDivisionError):
         return parse()
     return None
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return None

@@ -27,6 +27,12 @@ def event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
+def real_s() -> float:
+    """Return the seconds of a clock that also counts while the machine sleeps, where the system has one."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
 class Pacer(Protocol):
     """The clock of all times of a load, and a timer on this clock."""
 

@@ -13,13 +13,15 @@ from bench.core.config.executors import in_words, list_warm_ups, planned_s
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Layers, RepeatedRequest
 from bench.core.limits.abort import AbortWatch
+from bench.core.load.capacity import Capacity
+from bench.core.load.needs import needs_of
 from bench.core.load.plan import plan
 from bench.core.load.progress import PlannedVus, Progress, ProgressWatch
 from bench.core.response.remarks import Remarks
 from bench.core.run.layers import Round
 from bench.core.run.plausibility import believe
 from bench.core.run.recording import Recording
-from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stop, StopCause
+from bench.core.samples.sample import GaugeSample, Pause, Probe, ResourceSample, Stop, StopCause
 from bench.core.samples.samples import SampleLog, Samples
 from bench.core.values.histogram import Histogram
 from bench.core.watch.host import GENERATORS, Cores, host_of
@@ -30,7 +32,7 @@ from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.endpoint import Endpoint
 from bench.measure.load.layers import measure_layers
 from bench.measure.load.messages import Batch, Job
-from bench.measure.load.workers import Workers, start_workers
+from bench.measure.load.workers import LostGeneratorError, Workers, start_workers
 from bench.measure.machine import host
 from bench.measure.machine.signals import call_on_signals
 from bench.measure.run.token_renewal import TokenRenewal, Tokens
@@ -71,6 +73,8 @@ class Subject:
     """Images and settings that must be equal for two runs to be comparable."""
     warnings: Sequence[str] = ()
     """Problems that were seen before the load and do not prevent it."""
+    capacity: Capacity = field(default_factory=Capacity)
+    """Limits of the load generator's machine."""
 
 
 def record(
@@ -86,7 +90,7 @@ def record(
 
     Raises:
         ConfigError: A target needs an environment variable that is not set.
-        MeasurementError: A load generator died.
+        MeasurementError: A load generator was lost before the load.
     """
     for url, target in zip(subject.base_urls, spec.targets, strict=True):
         Endpoint.of(spec, url, os.environ, target)  # reports an error here, not in a load generator
@@ -95,6 +99,27 @@ def record(
     recording = asyncio.run(_Session(spec, subject, on_progress).run(workers))
     after = host.read_counters()
     return replace(recording, host=host_of(machine, before, after, subject.cores))
+
+
+async def _end_of(load: asyncio.Task[float], workers: Workers) -> tuple[float, Stop | None]:
+    """Wait for the end of a load. Return its duration, and why it ended if a load generator was lost."""
+    try:
+        return await asyncio.wait_for(load, _CANCEL_TIMEOUT_S), None
+    except (LostGeneratorError, TimeoutError) as error:
+        if workers.began_s is None:  # there is no request to keep
+            raise
+        reason = error.message if isinstance(error, LostGeneratorError) else "a load generator did not end"
+        return time.monotonic() - workers.began_s, Stop(cause=StopCause.GENERATOR, reason=reason)
+
+
+def _has_lost_generator(stop: Stop | None) -> bool:
+    return stop is not None and stop.cause is StopCause.GENERATOR
+
+
+def _pauses_of(workers: Workers) -> tuple[Pause, ...]:
+    """Return the pauses of the newest load, in seconds since its start."""
+    began_s = workers.began_s or 0.0
+    return tuple(replace(pause, at_s=pause.at_s - began_s) for pause in workers.pauses)
 
 
 class _Session:
@@ -114,6 +139,7 @@ class _Session:
         self._work: dict[str, float] = {}
         self._http_versions: frozenset[str] = frozenset()
         self._warnings: list[str] = [*subject.warnings]
+        self._pauses: tuple[Pause, ...] = ()
         self._abort = AbortWatch(spec.scenario.thresholds, list_warm_ups(spec.scenario.phases))
         self._progress = ProgressWatch()
         self._planned_vus = PlannedVus(plan(spec))
@@ -133,7 +159,7 @@ class _Session:
         trial_after: Trial | None = None
         reference_after: dict[str, float] = {}
         layers: list[Round] = []
-        if not self._interrupted.is_set():
+        if not self._interrupted.is_set() and not _has_lost_generator(stop):
             trial_after = await self._calibrate(workers)
             reference_after = await self._reference_workload(workers)
             if stop is None:
@@ -156,6 +182,9 @@ class _Session:
             work=self._work,
             http_versions=tuple(sorted(self._http_versions)),
             stop=stop,
+            needs=needs_of(self._spec, len(workers.pids)),
+            capacity=self._subject.capacity,
+            pauses=self._pauses,
             calibration=calibration,
             reference_workload=reference,
             layers=layers,
@@ -206,8 +235,10 @@ class _Session:
                 stop = await self._supervise(load, workers, watch)
                 if stop is not None and not load.done():
                     workers.cancel()
-                elapsed_s = await asyncio.wait_for(load, _CANCEL_TIMEOUT_S)
+                elapsed_s, lost = await _end_of(load, workers)
+                stop = stop or lost
                 self._http_versions = workers.http_versions
+                self._pauses = _pauses_of(workers)
                 if stop is None and counters_before is not None:
                     counters_after = await watch.read_counters(elapsed_s)
                     self._work = work_between(counters_before, counters_after or ())

@@ -10,15 +10,18 @@ from pydantic import SecretStr
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import RepeatedRequest, Stack
+from bench.core.load.capacity import Capacity, find_risks, find_shortages
+from bench.core.load.needs import needs_of
 from bench.core.load.progress import Progress
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
 from bench.core.watch.host import GENERATORS, STACK, Cores
 from bench.core.watch.readiness import ReadyCondition
-from bench.errors import ConfigError
+from bench.errors import ConfigError, MeasurementError
 from bench.measure.calibration.calibrate import REFERENCE
 from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.endpoint import check_url, expand_headers
+from bench.measure.machine.capacity import read_capacity
 from bench.measure.persistent.persistent import attach, is_up
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
 from bench.measure.run.recorder import Subject, record
@@ -110,6 +113,7 @@ def prepare(
         ConfigError: The settings do not fit the stack.
         TargetError: The stack did not start or refused the test users.
     """
+    capacity = _check_capacity(spec, conditions, listener)
     generator_cores, stack_cores = conditions.cores or ((), ())
     needs_token = _needs_token(spec)
     # Without a token no user is needed, so the store need not exist.
@@ -135,7 +139,27 @@ def prepare(
             watched=WatchedStack(running, _check_token(running, users)),
             parts=running.parts,
             warnings=warnings,
+            capacity=capacity,
         )
+
+
+def _check_capacity(spec: RunSpec, conditions: Conditions, listener: Listener) -> Capacity:
+    """Return the limits of this machine.
+
+    Raises:
+        MeasurementError: The plan certainly exceeds one of them.
+    """
+    urls = []
+    for number, target in enumerate(spec.targets, 1):
+        # Each service of a stack on this machine has an address of its own.
+        urls.append(conditions.urls.get(target.service, f"http://127.0.0.1:{number}"))
+    needs = needs_of(spec, conditions.workers)
+    capacity = read_capacity(urls)
+    for shortage in find_shortages(needs, capacity):
+        raise MeasurementError(shortage)
+    for risk in find_risks(needs, capacity):
+        listener.warning(f"this run may fail: {risk}")
+    return capacity
 
 
 def _wait_for_targets(spec: RunSpec, running: RunningStack, tokens: Tokens | None) -> tuple[str, ...]:

@@ -10,9 +10,10 @@ import httpx
 
 from bench.core.config.stack import expand
 from bench.core.config.watching import Check, HttpCheck, MongoCheck, TcpCheck
-from bench.core.samples.sample import Probe
+from bench.core.samples.sample import Culprit, Probe
 from bench.core.values.units import ms
-from bench.errors import ConfigError
+from bench.errors import ConfigError, MeasurementError
+from bench.measure.http.fault import describe, find_culprit
 from bench.measure.stacks.running_stack import RunningStack
 
 TIMEOUT_S = 5.0
@@ -50,6 +51,7 @@ class _Http:
         except httpx.TimeoutException:
             return f"no answer in {TIMEOUT_S:g} s"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
+            _refuse_own_fault(error)
             return f"{type(error).__name__}: {error}".removesuffix(": ")
         if response.status_code == self._check.status:
             return None
@@ -105,12 +107,23 @@ class _Tcp:
         except TimeoutError:
             return f"no connection in {TIMEOUT_S:g} s"
         except OSError as error:
+            _refuse_own_fault(error)
             return error.strerror or str(error)
         writer.close()
         return None
 
     async def close(self) -> None:
         pass
+
+
+def _refuse_own_fault(error: Exception) -> None:
+    """Refuse an error of a check that this machine caused: the service may be up.
+
+    Raises:
+        MeasurementError: This machine lacked files, ports or memory for the check.
+    """
+    if find_culprit(error) is Culprit.GENERATOR:
+        raise MeasurementError(f"a health check was not sent: {describe(error)} on this machine")
 
 
 async def probe(name: str, check: HealthCheck, at_s: float) -> Probe:

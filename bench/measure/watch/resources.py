@@ -1,19 +1,25 @@
-"""Read the resource use of the stack's processes, the load generators and the host."""
+"""Read the resource use of the stack's process trees, the load generators and the host."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TypeVar
 
 import psutil
 
 from bench.core.samples.sample import GENERATOR, HOST, ResourceSample
+from bench.core.watch.process_tree import increase_of_tree
 
 # The kernel counts processor time in hundredths of a second, too coarse for a shorter interval.
 MIN_INTERVAL_S = 0.2
+_SEARCH_S = 1.0
+_CPU_FIELDS = 4  # user, system, and both of the children that ended
+Value = TypeVar("Value")
 Traffic = tuple[int, int]
 """Bytes received and bytes sent."""
 
 
 class ResourceSampler:
-    """Read processes. A process that ended is no longer read.
+    """Read processes, each with its children. A process that ended is no longer read.
 
     Args:
         pids: Process ids of the stack, by service.
@@ -21,16 +27,15 @@ class ResourceSampler:
     """
 
     def __init__(self, pids: Mapping[str, int], generators: Sequence[int]) -> None:
-        self._processes: dict[str, psutil.Process] = {}
+        self._trees: dict[str, _ProcessTree] = {}
         self._read_s: float | None = None
+        self._searched_s: float | None = None
         named = dict(pids)
         for number, pid in enumerate(generators, 1):
             named[f"{GENERATOR}-{number}" if number > 1 else GENERATOR] = pid
         for source, pid in named.items():
-            try:
-                self._processes[source] = psutil.Process(pid)
-            except psutil.Error:
-                continue
+            with suppress(psutil.Error):
+                self._trees[source] = _ProcessTree(source, psutil.Process(pid))
 
     def sample(self, at_s: float) -> list[ResourceSample]:
         """Return a sample of each running process.
@@ -40,40 +45,128 @@ class ResourceSampler:
         """
         if self._read_s is not None and at_s - self._read_s < MIN_INTERVAL_S:
             return []
-        is_first = self._read_s is None
         self._read_s = at_s
+        self._find_children(at_s)
         samples = []
-        for source, process in list(self._processes.items()):
+        for source, tree in list(self._trees.items()):
             try:
-                sample = _sample_process(source, process, at_s)
-            except psutil.Error:
-                del self._processes[source]
+                sample = tree.sample(at_s)
+            except psutil.NoSuchProcess:
+                del self._trees[source]
                 continue
-            if not is_first:
+            if sample is not None:
                 samples.append(sample)
         return samples
 
+    def _find_children(self, at_s: float) -> None:
+        """Search for children now and then, because that reads every process of the machine."""
+        if self._searched_s is not None and at_s - self._searched_s < _SEARCH_S:
+            return
+        self._searched_s = at_s
+        by_parent = _read(_processes_by_parent) or {}
+        for tree in self._trees.values():
+            tree.processes = [tree.root, *_descendants(tree.root, by_parent)]
 
-def _sample_process(source: str, process: psutil.Process, at_s: float) -> ResourceSample:
-    with process.oneshot():
-        read, written = _disk_bytes(process)
+
+class _ProcessTree:
+    """A process and its children, also those that they started."""
+
+    def __init__(self, source: str, root: psutil.Process) -> None:
+        self.root = root
+        self.processes = [root]
+        self._source = source
+        self._read_s: float | None = None
+        self._cpu_s: dict[psutil.Process, float] = {}
+        self._disk: dict[str, _DiskCounter] = {"read_bytes": _DiskCounter(), "write_bytes": _DiskCounter()}
+
+    def sample(self, at_s: float) -> ResourceSample | None:
+        """Return a sample; `None` at the first reading, and if the CPU time cannot be read.
+
+        Raises:
+            psutil.NoSuchProcess: The process ended.
+        """
+        if not self.root.is_running():
+            raise psutil.NoSuchProcess(self.root.pid)
+        cpu_s: dict[psutil.Process, float] = {}
+        memory_bytes: list[int] = []
+        for process in self.processes:
+            with process.oneshot():
+                times = _read(process.cpu_times)
+                memory = _read(process.memory_info)
+                self._note_disk(process)
+            if times is not None:
+                cpu_s[process] = sum(times[:_CPU_FIELDS])
+            if memory is not None:
+                memory_bytes.append(memory.rss)
+        read = self._disk["read_bytes"].total()
+        written = self._disk["write_bytes"].total()
+        used_s = increase_of_tree(self._cpu_s, cpu_s)
+        elapsed_s = None if self._read_s is None else at_s - self._read_s
+        is_known = bool(self._cpu_s) and bool(cpu_s)
+        self._cpu_s = cpu_s
+        self._read_s = at_s
+        if not elapsed_s or not is_known:
+            return None
         return ResourceSample(
             at_s=at_s,
-            source=source,
-            cpu_pct=process.cpu_percent(),
-            memory_bytes=process.memory_info().rss,
+            source=self._source,
+            cpu_pct=100.0 * used_s / elapsed_s,
+            memory_bytes=sum(memory_bytes) if memory_bytes else None,
             read_bytes=read,
             written_bytes=written,
         )
 
+    def _note_disk(self, process: psutil.Process) -> None:
+        counters = _read(lambda: process.io_counters())  # noqa: PLW0108 - some systems lack the method
+        for name, counter in self._disk.items():
+            if counters is not None:
+                counter.note(process, getattr(counters, name))
 
-def _disk_bytes(process: psutil.Process) -> tuple[int | None, int | None]:
-    """Return the bytes read from and written to disks; `None` where the system has no counters."""
+
+class _DiskCounter:
+    """The bytes that a process tree read or wrote."""
+
+    def __init__(self) -> None:
+        self._total: int | None = None
+        self._before: dict[psutil.Process, int] = {}
+        self._now: dict[psutil.Process, int] = {}
+
+    def note(self, process: psutil.Process, count: int) -> None:
+        """Note the counter of one process."""
+        self._now[process] = count
+
+    def total(self) -> int | None:
+        """End a reading; return the total since the first one, or `None` if no process has the counter."""
+        if not self._now:
+            return None
+        self._total = (self._total or 0) + increase_of_tree(self._before, self._now)
+        self._before = self._now
+        self._now = {}
+        return self._total
+
+
+def _processes_by_parent() -> dict[int, list[psutil.Process]]:
+    """Return the processes of this machine by the id of their parent."""
+    by_parent: dict[int, list[psutil.Process]] = {}
+    for process in psutil.process_iter(["ppid"]):
+        by_parent.setdefault(process.info["ppid"], []).append(process)
+    return by_parent
+
+
+def _descendants(
+    process: psutil.Process, by_parent: Mapping[int, Sequence[psutil.Process]]
+) -> Iterator[psutil.Process]:
+    for child in by_parent.get(process.pid, ()):
+        yield child
+        yield from _descendants(child, by_parent)
+
+
+def _read(read: Callable[[], Value]) -> Value | None:
+    """Return a value of the system; `None` if its file does not exist, cannot be read or has another form."""
     try:
-        counters = process.io_counters()
-    except (psutil.AccessDenied, AttributeError):
-        return None, None
-    return counters.read_bytes, counters.write_bytes
+        return read()
+    except (psutil.Error, OSError, AttributeError, NotImplementedError, RuntimeError, ValueError):
+        return None
 
 
 class HostReader:
@@ -86,22 +179,25 @@ class HostReader:
 
     def sample(self, at_s: float) -> list[ResourceSample]:
         """Return a sample; an empty list at the first reading, and if the kernel's clock has not moved."""
-        busy_s, total_s = _processor_s()
+        processor_s = _read(_processor_s)
+        if processor_s is None:
+            return []
+        busy_s, total_s = processor_s
         previous_busy_s, previous_total_s = self._previous or (busy_s, total_s)
         self._previous = (busy_s, total_s)
         elapsed_s = total_s - previous_total_s
         if elapsed_s <= 0:
             return []
-        memory = psutil.virtual_memory()
-        disks = psutil.disk_io_counters()
-        received, sent = self._network_bytes()
+        memory = _read(psutil.virtual_memory)
+        disks = _read(psutil.disk_io_counters)
+        received, sent = _read(self._network_bytes) or (None, None)
         return [
             ResourceSample(
                 at_s=at_s,
                 source=HOST,
                 cpu_pct=max(0.0, 100.0 * (busy_s - previous_busy_s) / elapsed_s),
-                memory_bytes=memory.total - memory.available,
-                memory_limit_bytes=memory.total,
+                memory_bytes=None if memory is None else memory.total - memory.available,
+                memory_limit_bytes=None if memory is None else memory.total,
                 received_bytes=received,
                 sent_bytes=sent,
                 read_bytes=None if disks is None else disks.read_bytes,

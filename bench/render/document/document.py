@@ -4,7 +4,7 @@ Every format renders this document, so formats cannot disagree. Text is not esca
 own special characters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core.report.report import Report
@@ -12,6 +12,7 @@ from bench.core.run.summary import MetricSummary
 from bench.core.run.unanswered import describe_unanswered
 from bench.core.samples.metric import MetricKind, Part
 from bench.core.samples.metrics import METRICS, UNATTRIBUTED, label_and_unit, metric, tier_name
+from bench.core.samples.sample import Culprit
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.verdict import INTERVAL, MetricComparison, Verdict
@@ -215,11 +216,19 @@ def _latency_row(key: str, summary: MetricSummary) -> tuple[str, ...]:
 
 
 def _outcomes(report: Report) -> Table:
-    outcomes = report.result.summary.outcomes
+    summary = report.result.summary
     rows = []
-    for outcome, count in outcomes.items():
-        rows.append((outcome.value, str(count)))
-    return Table("Outcomes", ("outcome", "requests"), tuple(rows))
+    for outcome, count in summary.outcomes.items():
+        culprits = summary.culprits.get(outcome, {})
+        rows.append((outcome.value, str(count), _culprits(culprits)))
+    return Table("Outcomes", ("outcome", "requests", "culprit"), tuple(rows))
+
+
+def _culprits(counts: Mapping[Culprit, int]) -> str:
+    """Return the culprits of the requests with one outcome: `target`, or `target (3) and network (1)`."""
+    if len(counts) <= 1:
+        return "".join(counts) or wording.DASH
+    return wording.listing([f"{culprit} ({count})" for culprit, count in counts.items()])
 
 
 def _errors(report: Report) -> Table:

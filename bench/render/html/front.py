@@ -88,7 +88,7 @@ def _most_memory(run: HistoryPoint) -> str:
     uses = uses_of(run)
     if not uses:
         return wording.DASH
-    name, use = max(uses.items(), key=lambda item: item[1].memory_bytes)
+    name, use = max(uses.items(), key=lambda item: item[1].memory_bytes or 0)
     return f"{wording.memory(use.memory_bytes)} {name}"
 
 

@@ -64,7 +64,7 @@ def test_a_run_without_duration_has_no_throughput() -> None:
     assert summary.failed_blocks == 0
 
 
-@pytest.mark.parametrize("outcome", EXCLUDED_OUTCOMES)
+@pytest.mark.parametrize("outcome", sorted(EXCLUDED_OUTCOMES))
 def test_excluded_requests_are_left_out(outcome: Outcome) -> None:
     """A cancelled or unsent request is counted under its outcome only."""
     samples = [make_sample(seq) for seq in range(6)]

@@ -3,10 +3,14 @@ from typing import Any
 
 import pytest
 
+from bench.core.calibration.calibration import Calibration, trial
+from bench.core.load.capacity import Capacity
+from bench.core.load.needs import Needs
 from bench.core.run.recording import Recording
 from bench.core.run.summary import summarise
 from bench.core.run.validity import GENERATOR_CPU_PCT, Validity, judge_validity
-from bench.core.samples.sample import GENERATOR, Outcome, Stop, StopCause
+from bench.core.samples.sample import GENERATOR, Culprit, Outcome, Pause, Stop, StopCause
+from bench.core.samples.samples import Samples
 from tests.factories import make_recording, make_sample, make_use
 
 
@@ -132,3 +136,51 @@ def test_all_reasons_are_listed() -> None:
         "the load generator was late",
         "the load generator was busy",
     ]
+
+
+UNSENT = "open_files: no connection to 127.0.0.1:80: Too many open files"
+FILES = "60 open files are too few for 60 VUs: ulimit -n 4096"
+
+
+def unsent(**changes: Any) -> Recording:
+    """A run of late requests, one of which was not sent."""
+    late = list(lagging([900.0] * 20).samples)
+    failed = make_sample(20, outcome=Outcome.NOT_SENT, detail=UNSENT, culprit=Culprit.GENERATOR)
+    needs = Needs(vus=60, connections=60, most_vus=60, most_connections=60)
+    recording = make_recording([*late, failed], needs=needs, capacity=Capacity(open_files=60))
+    return replace(recording, **changes)
+
+
+def test_an_unsent_request_is_the_only_reason() -> None:
+    """The sentence has the cure; late requests and a busy machine are its consequence."""
+    assert judged(unsent()) == Validity(valid=False, reasons=(FILES,))
+
+
+def test_an_unsent_request_of_the_warm_up_counts() -> None:
+    """All requests of the run are checked, also those without a part in its numbers."""
+    recording = make_recording(needs=unsent().needs, capacity=unsent().capacity)
+    summary = summarise(recording)
+    assert judge_validity(recording, summary, all_samples=unsent().samples).reasons == (FILES,)
+
+
+def test_an_unsent_request_of_the_calibration_counts() -> None:
+    """The load generator lacked files before the run."""
+    answered = make_sample(0, first_token_s=0.1, tier_times={"first": 100.0, "total": 500.0})
+    failed = make_sample(1, outcome=Outcome.NOT_SENT, detail=UNSENT, culprit=Culprit.GENERATOR)
+    calibration = Calibration(load="60 VUs", before=trial(Samples.of([answered, failed])), after=None)
+    recording = replace(unsent(), calibration=calibration, samples=make_recording().samples)
+    assert judged(recording).reasons == (FILES,)
+
+
+def test_a_pause_of_the_load_generator_is_the_reason() -> None:
+    """The longest pause is named, with its place."""
+    recording = replace(lagging([900.0] * 20), pauses=(Pause(1.0, 2.0), Pause(12.0, 5.25)))
+    pause = "the load generator was paused for 5.2 s, 12 s after its start: requests of that time look slow"
+    assert judged(recording) == Validity(valid=False, reasons=(pause,))
+
+
+def test_a_lost_load_generator_is_the_reason() -> None:
+    """Its own end explains every other fault."""
+    stop = Stop(cause=StopCause.GENERATOR, reason="a load generator was ended by the signal SIGKILL")
+    reasons = ("the run ended early: a load generator was ended by the signal SIGKILL",)
+    assert judged(replace(lagging([900.0] * 20), stop=stop)) == Validity(valid=False, reasons=reasons)

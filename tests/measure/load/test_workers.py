@@ -1,7 +1,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import psutil
@@ -9,11 +10,11 @@ import pytest
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.load.plan import plan
-from bench.core.samples.sample import Outcome
+from bench.core.load.signs_of_life import SHORTEST_PAUSE_S
+from bench.core.samples.sample import Outcome, Pause
 from bench.core.samples.samples import SampleLog
-from bench.errors import MeasurementError
 from bench.measure.load.messages import Batch, Job
-from bench.measure.load.workers import start_workers
+from bench.measure.load.workers import LostGeneratorError, Workers, start_workers
 from tests.factories import make_scenario, make_spec
 from tests.measure.loopback import Requests, Script, response, server, streamed
 
@@ -88,20 +89,61 @@ def test_gaps_between_tokens_come_with_the_requests() -> None:
     assert sum(measured.gaps) == 15
 
 
+@asynccontextmanager
+async def _running(duration_s: float = 600.0) -> AsyncIterator[tuple[Workers, asyncio.Task[float], Measured]]:
+    """Two load generators in the middle of a load."""
+    measured = Measured()
+    async with server([GOOD]) as (url, _), start_workers(2) as workers:
+        phase = {"executor": "constant-vus", "vus": 4, "duration": duration_s, "think_time": 0.1}
+        job = Job(make_spec(make_scenario(phases=[phase])), (url,))
+        load = asyncio.create_task(workers.run(job, measured.take))
+        while not len(measured.log):  # noqa: ASYNC110 - another process sets it
+            await asyncio.sleep(0.01)
+        yield workers, load, measured
+
+
 def test_a_killed_load_generator_is_an_error() -> None:
-    """The run ends with an error that names the cause."""
+    """The error names the signal; the other load generator ends its share, and all its samples are kept."""
 
     async def work() -> None:
-        async with server([GOOD]) as (url, _), start_workers(2) as workers:
-            forever = make_spec(make_scenario())
-            load = asyncio.create_task(workers.run(Job(forever, (url,)), lambda _: None))
-            while workers.began_s is None:  # noqa: ASYNC110 - another process sets it
-                await asyncio.sleep(0.01)
+        async with _running() as (workers, load, measured):
             os.kill(workers.pids[1], signal.SIGKILL)
-            with pytest.raises(MeasurementError, match="a load generator process ended"):
+            with pytest.raises(LostGeneratorError, match="ended by the signal SIGKILL"):
                 await load
+            assert {sample.vu % 2 for sample in measured.log.since(0)} >= {0}
+            assert workers.in_flight in range(5)
 
     asyncio.run(work())
+
+
+def test_a_load_generator_without_a_sign_of_life_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stopped process cannot end by itself."""
+
+    async def work() -> None:
+        async with _running() as (workers, load, _):
+            os.kill(workers.pids[0], signal.SIGSTOP)
+            with pytest.raises(LostGeneratorError, match="no sign of life"):
+                await load
+
+    # The checks are fast, and the processes that they find too early are stopped or cancelled anyway.
+    monkeypatch.setattr("bench.measure.load.workers.CHECK_S", 0.2)
+    asyncio.run(work())
+
+
+def test_a_paused_load_generator_reports_its_pause() -> None:
+    """The pause is at least as long as the time for which the process was stopped."""
+
+    async def work() -> list[Pause]:
+        async with _running(duration_s=4.0) as (workers, load, _):
+            os.kill(workers.pids[0], signal.SIGSTOP)
+            await asyncio.sleep(SHORTEST_PAUSE_S)
+            os.kill(workers.pids[0], signal.SIGCONT)
+            await load
+            assert workers.began_s is not None
+            assert all(pause.at_s >= workers.began_s for pause in workers.pauses)
+            return workers.pauses
+
+    assert max(pause.length_s for pause in asyncio.run(work())) >= SHORTEST_PAUSE_S
 
 
 def test_a_load_generator_ends_with_its_parent() -> None:

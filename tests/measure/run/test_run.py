@@ -373,6 +373,7 @@ def test_an_ended_process_has_no_samples() -> None:
         child.kill()
     (generator,) = sampler.sample(1.0)
     assert generator.source == GENERATOR
+    assert generator.memory_bytes is not None
     assert generator.memory_bytes > 1_000_000
 
 

@@ -373,6 +373,7 @@ def test_the_host_is_read() -> None:
     assert host.source == HOST
     assert 0.0 <= host.cpu_pct <= 100.0
     assert host.memory_limit_bytes is not None
+    assert host.memory_bytes is not None
     assert 0 < host.memory_bytes < host.memory_limit_bytes
 
 

@@ -1,0 +1,100 @@
+"""The connections, open files and memory that a plan needs on the load generator's machine."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from bench.core.config.executors import (
+    ConstantArrivalRate,
+    OpenLoop,
+    RampingArrivalRate,
+    count_sessions,
+)
+from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import Scenario
+
+OWN_FILES = 15
+"""Open files of a load generator without connections: its pipes, its timer and its event loop."""
+PROCESS_BYTES = 60_000_000
+"""Memory of a load generator without VUs."""
+CONNECTION_BYTES = 8_000
+"""Memory of a VU with a connection without TLS; other connections need more."""
+REQUEST_BYTES = 110
+"""Memory of a stored request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Needs of a plan. The VUs of closed loops are certain; open loops may need up to `max_vus`."""
+
+    workers: int = 1
+    """Number of load generators, which share the connections."""
+    vus: int = 0
+    """Number of VUs of closed loops."""
+    connections: int = 0
+    """Number of connections that are certain: one per VU and target."""
+    most_vus: int = 0
+    """Largest number of VUs, with those of open loops."""
+    most_connections: int = 0
+    """Largest number of connections, with those of open loops."""
+    requests: int = 0
+    """Number of requests that are certain: those of open loops."""
+
+    def files(self, connections: int) -> int:
+        """Return the number of open files of the busiest load generator."""
+        return OWN_FILES + -(-connections // self.workers)
+
+    def memory_bytes(self, connections: int) -> int:
+        """Return the least memory of the load generators and of the stored requests."""
+        processes = self.workers * PROCESS_BYTES
+        return processes + connections * CONNECTION_BYTES + self.requests * REQUEST_BYTES
+
+
+def needs_of(spec: RunSpec, workers: int = 1) -> Needs:
+    """Return the needs of a scenario.
+
+    Args:
+        spec: The scenario with its targets.
+        workers: Number of load generators.
+    """
+    vus = 0
+    max_vus = 0
+    for phase in spec.scenario.phases:
+        if isinstance(phase, OpenLoop):
+            max_vus = max(max_vus, phase.max_vus)
+        else:
+            vus = max(vus, count_sessions(phase))
+    arms = len(spec.targets)
+    # An open loop uses the idle connections of closed loops first.
+    more_vus = max(0, max_vus - vus)
+    return Needs(
+        workers=workers,
+        vus=vus,
+        connections=vus * arms,
+        most_vus=vus + more_vus,
+        most_connections=vus * arms + more_vus,
+        requests=_count_arrivals(spec.scenario),
+    )
+
+
+def _count_arrivals(scenario: Scenario) -> int:
+    """Return the planned number of requests of all open loops."""
+    requests = 0.0
+    for phase in scenario.phases:
+        if isinstance(phase, OpenLoop):
+            requests += _expected_arrivals(phase)
+    return int(requests)
+
+
+def _expected_arrivals(phase: OpenLoop) -> float:
+    match phase:
+        case ConstantArrivalRate():
+            return phase.rate_rps * phase.duration_s
+        case RampingArrivalRate():
+            requests = 0.0
+            rate = phase.start_rate
+            for stage in phase.stages:
+                requests += (rate + stage.target) / 2 * stage.duration_s
+                rate = stage.target
+            return requests / phase.time_unit_s
+        case _:
+            assert_never(phase)
