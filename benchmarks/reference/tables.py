@@ -48,12 +48,9 @@ How did a request end?
 Each request has exactly one outcome.
 A failed request also has a sentence that explains the failure; a report shows up to ten of them per outcome.
 Only `ok` counts as a success in `success_ratio`.
-<<<<<<< HEAD
 The response time of a request with the outcome `timeout` or `cut_off` is [longer than its
 wait](../explanation/methodology.md#requests-without-an-answer).
-=======
 [Answers and their outcomes](answers.md) shows the outcome of many answers of real servers.
->>>>>>> 7424b96 (Test the outcomes of 170 answers over both transports, and document them)
 """
 
 
