@@ -23,7 +23,7 @@ from bench.core.response.server_words import find_words
         (b'{"error": {"message": "cut', '{"error": {"message": "cut'),
         (
             b"<html><head><title>502</title></head><body><h1>Bad gateway</h1><hr>nginx</body>",
-            "Bad gateway nginx",
+            "502: Bad gateway nginx",
         ),
         (b"<html><head><title>Gone &amp; lost</title></head></html>", "Gone & lost"),
         (b"<style>p {}</style><p>One<br>two</p><script>x()</script>", "One two"),
