@@ -13,7 +13,9 @@ PAGE = ROOT / "docs" / "explanation" / "methodology.md"
 IMPLEMENTATION_DETAILS = {
     "alerts.*": "an alert fails no run; docs/reference/monitoring.md has its limits",
     "answer.*": "speed and memory of parsing a response",
-    "answer_form.*": "limit of a plausible tier time in a response",
+    "counts.*": "limits of plausible tier times and token counts in a response",
+    "draft._DEEPEST": "depth at which a suggested declaration looks for values",
+    "answer_error.*": "depth at which the words and the status of an error are looked for",
     "baseline.SCHEMA_VERSION": "file format",
     "baseline._WORKLOAD_DIGITS": "digits in files",
     "baseline._DIGITS": "digits in files",

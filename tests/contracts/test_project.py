@@ -133,7 +133,8 @@ def _yaml_of(name: str) -> list[Any]:
 def test_the_documents_examples_are_right() -> None:
     """A scenario, every kind of load, messages and a target: what is shown can be used."""
     blocks = _yaml_of("how-to/write-a-scenario.md")
-    scenario, loads, phases, cancelled, compared, messages, conversation, target, stack = blocks
+    scenario, loads, phases, cancelled, compared, messages, accepted, conversation, *rest = blocks
+    target, kinds_of_text, stack = rest
     Scenario.model_validate(scenario)
     Scenario.model_validate(scenario | compared)
     Scenario.model_validate(phases)
@@ -147,8 +148,10 @@ def test_the_documents_examples_are_right() -> None:
         re.findall(r'executor: Literal\["([a-z-]+)"\]', Path(executors.__file__ or "").read_text())
     )
     Prompts.model_validate(messages)
+    Prompts.model_validate(accepted)
     assert Prompts.model_validate(conversation).messages[0].then
     Target.model_validate(target)
+    Target.model_validate(target | kinds_of_text)
     assert Stack.model_validate(stack).layers
 
 
