@@ -1,8 +1,12 @@
 """`bench run`: run a scenario and store the result."""
 
+import typer
+
 from bench.cli import options
+from bench.cli.console import warn
 from bench.cli.live import listen
 from bench.cli.options import TransportChoice
+from bench.errors import Exit
 from bench.usecases.run import run as run_scenario
 
 
@@ -28,7 +32,7 @@ def run(
 ) -> None:
     """Run a scenario and store the result.
 
-    Prints the folder of the run. `bench compare FOLDER` judges it.
+    Prints the folder of the run. `bench compare FOLDER` judges it. Exits with 5 if the run is invalid.
     """
     with listen(scenario, live=live) as listener:
         stored = run_scenario(
@@ -51,3 +55,10 @@ def run(
             results=results,
         )
     print(stored.folder)
+    for warning in stored.result.warnings:
+        warn(warning)
+    validity = stored.result.validity
+    for reason in validity.reasons:
+        warn(f"the run is invalid: {reason}")
+    if not validity.valid:
+        raise typer.Exit(Exit.MEASUREMENT)

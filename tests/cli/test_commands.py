@@ -12,6 +12,7 @@ from bench.core.run.result import RunResult
 from bench.core.samples.sample import Stop, StopCause
 from bench.errors import Exit
 from bench.store import baselines, results
+from bench.usecases.run import StoredRun
 from bench.usecases.schema import SCHEMAS
 from tests.command import Bench
 from tests.factories import (
@@ -44,6 +45,22 @@ def test_compare_exits_with_the_verdict(bench: Bench) -> None:
     broken_off = make_recording(stop=Stop(cause=StopCause.TARGET, reason="the model died"))
     invalid = bench("compare", store(make_run(broken_off)))
     assert (invalid.code, invalid.out.split()[0]) == (Exit.MEASUREMENT, "INVALID")
+
+
+def test_run_reports_why_a_run_is_invalid(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """stdout has the folder, stderr the warnings and the reason, and the exit code is 5."""
+    stop = Stop(cause=StopCause.TARGET, reason="the model died")
+    recordings = {"broken": make_recording(stop=stop), "valid": make_recording(warnings=("a proxy buffers",))}
+
+    def measure(scenario: str, **_: object) -> StoredRun:
+        return StoredRun(make_run(recordings[scenario]), Path("results") / scenario)
+
+    monkeypatch.setattr("bench.cli.run.run_scenario", measure)
+    invalid = bench("run", "broken")
+    assert (invalid.code, invalid.out) == (Exit.MEASUREMENT, "results/broken\n")
+    assert "the run is invalid: the run ended early: the model died" in invalid.err
+    valid = bench("run", "valid")
+    assert (valid.code, valid.out, valid.err) == (Exit.PASS, "results/valid\n", "warning: a proxy buffers\n")
 
 
 @pytest.mark.parametrize("command", ["run", "check"])

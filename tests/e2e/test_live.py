@@ -76,7 +76,7 @@ def test_live_shows_a_run(tmp_path: Path) -> None:
     path = short_scenario(tmp_path, duration_s=2)
     with _at_a_terminal(tmp_path, "run", str(path), "--live", "--no-calibration") as (screen, running):
         seen = screen.to_the_end()
-    assert running.returncode == Exit.PASS
+    assert running.returncode in {Exit.PASS, Exit.MEASUREMENT}  # on a busy machine the run is invalid
     drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
     assert re.search(r"VUs +3   \d+ in flight", drawn)
     assert re.search(r"so far +\d+ ms   \d+ ms", drawn)
