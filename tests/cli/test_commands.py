@@ -48,7 +48,7 @@ def test_compare_exits_with_the_verdict(bench: Bench) -> None:
 
 
 def test_run_reports_why_a_run_is_invalid(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """stdout has the folder, stderr the warnings and the reason, and the exit code is 5."""
+    """Stdout has the folder, stderr the warnings and the reason, and the exit code is 5."""
     stop = Stop(cause=StopCause.TARGET, reason="the model died")
     recordings = {"broken": make_recording(stop=stop), "valid": make_recording(warnings=("a proxy buffers",))}
 

@@ -103,8 +103,8 @@ def _describe_shortage(fault: GeneratorFault, needs: Needs, capacity: Capacity) 
 def _describe_files(needs: Needs, capacity: Capacity) -> str:
     files = "the open files" if capacity.open_files is None else f"{capacity.open_files} open files"
     advised = max(_FEWEST_FILES, 1 << needs.files(needs.most_connections).bit_length())
-    each = f" in {needs.workers} load generators" if needs.workers > 1 else ""
-    return f"{files} are too few for {_load(needs)}{each}: ulimit -n {advised}"
+    split = f" in {needs.workers} load generators" if needs.workers > 1 else ""
+    return f"{files} are too few for {_load(needs)}{split}: ulimit -n {advised}"
 
 
 def _describe_ports(needs: Needs, capacity: Capacity) -> str:

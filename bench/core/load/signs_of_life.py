@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Iterable
 
-from bench.core.samples.sample import Pause
+from bench.core.samples.sample import Stall
 
 PULSE_S = 0.5
 """Time between two signs of life of a load generator."""
@@ -27,9 +27,9 @@ class Pulse:
         self._at_s = at_s
         self._real_s = real_s
 
-    def beat(self, at_s: float, real_s: float) -> Pause | None:
+    def beat(self, at_s: float, real_s: float) -> Stall | None:
         """Note a beat; return the pause since the previous one, if it was too long."""
-        pause = Pause(at_s=self._at_s, length_s=max(at_s - self._at_s, real_s - self._real_s))
+        pause = Stall(at_s=self._at_s, length_s=max(at_s - self._at_s, real_s - self._real_s))
         self._at_s = at_s
         self._real_s = real_s
         return pause if pause.length_s >= SHORTEST_PAUSE_S else None

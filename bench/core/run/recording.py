@@ -13,7 +13,7 @@ from bench.core.load.capacity import Capacity
 from bench.core.load.needs import Needs
 from bench.core.samples.fields import field_docs
 from bench.core.samples.request import RequestSample
-from bench.core.samples.sample import GaugeSample, Pause, Probe, ResourceSample, Stop
+from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop
 from bench.core.samples.samples import Samples
 from bench.core.values.histogram import Histogram
 from bench.core.values.record import Record
@@ -56,7 +56,7 @@ class Recording:
     """Needs of the plan on the load generator's machine."""
     capacity: Capacity = field(default_factory=Capacity)
     """Limits of the load generator's machine."""
-    pauses: tuple[Pause, ...] = ()
+    pauses: tuple[Stall, ...] = ()
     """Times in which a load generator did not run."""
     layers: Sequence[Mapping[str, float]] = ()
     """Milliseconds by tier of each round of direct calls after the load, for stacks that declare them."""

@@ -148,7 +148,7 @@ def is_generator(source: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Stall:
     """A time in which a load generator did not run, although it should have."""
 
     at_s: float

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.response.remarks import Remarks
-from bench.core.samples.sample import Pause
+from bench.core.samples.sample import Stall
 from bench.core.samples.samples import SampleLog
 from bench.core.values.histogram import Histogram
 from bench.measure.http.route import DIRECT, Route
@@ -83,7 +83,7 @@ class Batch:
 class Alive:
     """A sign of life, sent at regular times while a job runs."""
 
-    pause: Pause | None = None
+    pause: Stall | None = None
     """Time before it in which the process did not run."""
 
 

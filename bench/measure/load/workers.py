@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from bench.core.load.signs_of_life import CHECK_S, Silence, describe_loss
-from bench.core.samples.sample import Pause
+from bench.core.samples.sample import Stall
 from bench.errors import MeasurementError
 from bench.measure.load.messages import (
     Alive,
@@ -50,7 +50,7 @@ class Workers:
     """Start of the newest phase, on CLOCK_MONOTONIC."""
     http_versions: frozenset[str] = field(default=frozenset(), init=False)
     """HTTP versions of the newest job's replies, when it has ended."""
-    pauses: list[Pause] = field(default_factory=list, init=False)
+    pauses: list[Stall] = field(default_factory=list, init=False)
     """Pauses of the processes in the newest job, on CLOCK_MONOTONIC."""
     _silence: Silence = field(default_factory=lambda: Silence(()), init=False)
     _stalled: set[int] = field(default_factory=set, init=False)
@@ -130,7 +130,7 @@ class Workers:
                 return time.monotonic()
             self._silence.note(process.pid)
             match message:
-                case Alive(pause=Pause() as pause):
+                case Alive(pause=Stall() as pause):
                     self.pauses.append(pause)
                 case WaitingForPhase(phase=phase):
                     self._start_when_all_wait(phase)

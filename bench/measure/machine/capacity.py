@@ -70,10 +70,10 @@ def _count_addresses(urls: Sequence[str]) -> int | None:
         try:
             parts = urlsplit(url)
             port = parts.port or parts.scheme
-            found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+            resolved = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError, ValueError):
             return None
-        addresses.update(address for *_, address in found)
+        addresses.update(address for *_, address in resolved)
     return len(addresses) or None
 
 

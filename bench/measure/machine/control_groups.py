@@ -30,16 +30,16 @@ def throttling(root: Path) -> Mapping[str, int]:
     A group does not count the periods in which a group around it was throttled.
     """
     smallest = math.inf
-    found: Mapping[str, int] = {}
+    tightest: Mapping[str, int] = {}
     for group in _groups(root, "cpu"):
         counters = read_counters(group / "cpu.stat")
         if "nr_throttled" not in counters:
             continue
         quota = _quota(group) or math.inf
-        if not found or quota < smallest:
-            found = counters
+        if not tightest or quota < smallest:
+            tightest = counters
             smallest = quota
-    return found
+    return tightest
 
 
 def free_memory_bytes(root: Path) -> int | None:

@@ -21,7 +21,7 @@ from bench.core.response.remarks import Remarks
 from bench.core.run.layers import Round
 from bench.core.run.plausibility import believe
 from bench.core.run.recording import Recording
-from bench.core.samples.sample import GaugeSample, Pause, Probe, ResourceSample, Stop, StopCause
+from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop, StopCause
 from bench.core.samples.samples import SampleLog, Samples
 from bench.core.values.histogram import Histogram
 from bench.core.watch.host import GENERATORS, Cores, host_of
@@ -116,7 +116,7 @@ def _has_lost_generator(stop: Stop | None) -> bool:
     return stop is not None and stop.cause is StopCause.GENERATOR
 
 
-def _pauses_of(workers: Workers) -> tuple[Pause, ...]:
+def _pauses_of(workers: Workers) -> tuple[Stall, ...]:
     """Return the pauses of the newest load, in seconds since its start."""
     began_s = workers.began_s or 0.0
     return tuple(replace(pause, at_s=max(0.0, pause.at_s - began_s)) for pause in workers.pauses)
@@ -139,7 +139,7 @@ class _Session:
         self._work: dict[str, float] = {}
         self._http_versions: frozenset[str] = frozenset()
         self._warnings: list[str] = [*subject.warnings]
-        self._pauses: tuple[Pause, ...] = ()
+        self._pauses: tuple[Stall, ...] = ()
         self._abort = AbortWatch(spec.scenario.thresholds, list_warm_ups(spec.scenario.phases))
         self._progress = ProgressWatch()
         self._planned_vus = PlannedVus(plan(spec))

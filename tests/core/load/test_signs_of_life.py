@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.load.signs_of_life import LONGEST_SILENCE, SHORTEST_PAUSE_S, Pulse, Silence, describe_loss
-from bench.core.samples.sample import Pause
+from bench.core.samples.sample import Stall
 
 
 @given(st.floats(0, 60), st.floats(0, 60))
@@ -13,7 +13,7 @@ def test_a_long_time_between_two_beats_is_a_pause(gap_s: float, asleep_s: float)
     """The pause is found on either clock: one of them stands still while the machine sleeps."""
     pause = Pulse(100.0, 500.0).beat(100.0 + gap_s, 500.0 + asleep_s)
     longest_s = max(100.0 + gap_s - 100.0, 500.0 + asleep_s - 500.0)
-    assert pause == (Pause(at_s=100.0, length_s=longest_s) if longest_s >= SHORTEST_PAUSE_S else None)
+    assert pause == (Stall(at_s=100.0, length_s=longest_s) if longest_s >= SHORTEST_PAUSE_S else None)
 
 
 def test_a_pause_is_reported_once() -> None:

@@ -9,7 +9,7 @@ from bench.core.load.needs import Needs
 from bench.core.run.recording import Recording
 from bench.core.run.summary import summarise
 from bench.core.run.validity import GENERATOR_CPU_PCT, Validity, judge_validity
-from bench.core.samples.sample import GENERATOR, Culprit, Outcome, Pause, Stop, StopCause
+from bench.core.samples.sample import GENERATOR, Culprit, Outcome, Stall, Stop, StopCause
 from bench.core.samples.samples import Samples
 from tests.factories import make_recording, make_sample, make_use
 
@@ -174,7 +174,7 @@ def test_an_unsent_request_of_the_calibration_counts() -> None:
 
 def test_a_pause_of_the_load_generator_is_the_reason() -> None:
     """The longest pause is named, with its place."""
-    recording = replace(lagging([900.0] * 20), pauses=(Pause(1.0, 2.0), Pause(12.0, 5.25)))
+    recording = replace(lagging([900.0] * 20), pauses=(Stall(1.0, 2.0), Stall(12.0, 5.25)))
     pause = "the load generator was paused for 5.2 s, 12 s after its start: requests of that time look slow"
     assert judged(recording) == Validity(valid=False, reasons=(pause,))
 

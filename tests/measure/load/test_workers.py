@@ -11,7 +11,7 @@ import pytest
 from bench.core.config.run_spec import RunSpec
 from bench.core.load.plan import plan
 from bench.core.load.signs_of_life import SHORTEST_PAUSE_S
-from bench.core.samples.sample import Outcome, Pause
+from bench.core.samples.sample import Outcome, Stall
 from bench.core.samples.samples import SampleLog
 from bench.measure.load.messages import Batch, Job
 from bench.measure.load.workers import LostGeneratorError, Workers, start_workers
@@ -133,7 +133,7 @@ def test_a_load_generator_without_a_sign_of_life_is_ended(monkeypatch: pytest.Mo
 def test_a_paused_load_generator_reports_its_pause() -> None:
     """The pause is at least as long as the time for which the process was stopped."""
 
-    async def work() -> list[Pause]:
+    async def work() -> list[Stall]:
         async with _running(duration_s=4.0) as (workers, load, _):
             os.kill(workers.pids[0], signal.SIGSTOP)
             await asyncio.sleep(SHORTEST_PAUSE_S)
