@@ -185,7 +185,14 @@ def _measure(
         times_ms = vary(dict(tiers), seq, latency_ms)
         sample = make_sample(seq, latency_ms=latency_ms, tier_times=times_ms)
         if seq in failed:
-            sample = sample._replace(outcome=Outcome.HTTP_ERROR, status=500, detail="injected", tier_times={})
+            sample = make_sample(
+                seq,
+                latency_ms=latency_ms,
+                outcome=Outcome.HTTP_ERROR,
+                status=500,
+                detail="injected",
+                tier_times={},
+            )
         samples.append(sample)
     started_at = NOON + timedelta(hours=number)
     provenance = make_provenance(f"{started_at:%Y%m%dT%H%M%SZ}-quick-{number:04x}", started_at=started_at)

@@ -33,6 +33,7 @@ from tests.factories import (
     make_use,
     run_at,
     run_on_machine,
+    vary,
 )
 
 HOSTILE = (
@@ -105,7 +106,8 @@ def _loads() -> RunResult:
         waits_ms = 9_600.0 if each >= 30 else 100.0
         tier_times = TIER_TIMES | {"decode": 900.0, "queue": waits_ms}
         for seq in range(min(each, 20) * 5 if each > 1 else 30):
-            place = {"phase": phase, "vu": seq % each, "iteration": seq // each, "tier_times": tier_times}
+            place = {"phase": phase, "vu": seq % each, "iteration": seq // each}
+            place["tier_times"] = vary(tier_times, seq)
             at_s = phase * 80.0 + (2.0 if each == 1 else 10.0) * (seq // each)
             samples.append(make_sample(seq, at_s=at_s, latency_ms=1_050.0 + waits_ms + seq, **place))
     host = Host(

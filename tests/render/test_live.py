@@ -25,6 +25,7 @@ NOW = Progress(
     vus=10,
     in_flight=4,
     recent_rps=102.4,
+    recent_finished=100,
     recent_failed_ratio=0.05,
     all_times=ResponseTimes(609.0, 818.2),
     recent_times=ResponseTimes(612.0, 12_000.0),
@@ -34,7 +35,9 @@ SCREENS = {
     "live-begun": Progress(elapsed_s=0.5, planned_s=30.0, finished=0, failed=0, vus=1, in_flight=1),
     "live-under-way": NOW,
     "live-last-answers": Progress(elapsed_s=30.4, planned_s=30.0, finished=60, failed=0, vus=0, in_flight=2),
-    "live-by-turns": Progress(elapsed_s=8.0, planned_s=None, finished=6, failed=6, recent_failed_ratio=1.0),
+    "live-by-turns": Progress(
+        elapsed_s=8.0, planned_s=None, finished=6, failed=6, recent_finished=6, recent_failed_ratio=1.0
+    ),
 }
 
 

@@ -99,7 +99,7 @@ def test_a_table_of_loads_needs_two_loads() -> None:
     assert load_tables(found) == load_tables(None) == ()
     bare = band(50, requests_rps=None, p95_ms=None, unreliable=("p50", "p95"), shares={})
     numbers, shares = load_tables(found.model_copy(update={"bands": (band(1), bare)}))
-    assert numbers.rows[1] == ("50", "200", "1,000 ms?", "–", "100 % of 200", "–", "–", "–")  # noqa: RUF001 - dashes
+    assert numbers.rows[1] == ("50", "200", "1,000 ms?", "–", "100 %", "–", "–", "–")  # noqa: RUF001 - dashes
     assert shares.columns == ("VUs", "decode", "unattributed")
     assert shares.rows[1] == ("50", "–", "–")  # noqa: RUF001 - likewise
     _, none = load_tables(found.model_copy(update={"bands": (bare, bare)}))

@@ -47,7 +47,7 @@ def _result_row(band: LoadBand, limits: int) -> tuple[str, ...]:
         str(band.requests),
         _percentile(band, "p50", band.p50_ms),
         _percentile(band, "p95", band.p95_ms),
-        wording.short_share(band.success_ratio, band.requests),
+        wording.percent(band.success_ratio),
         _rate(band),
         band.tier or wording.DASH,
         verdict,
