@@ -89,8 +89,13 @@ def make_sample(seq: int = 0, **changes: Any) -> RequestSample:
         "tier_times": vary(TIER_TIMES, seq),
     }
     content |= changes
-    is_failure = content["outcome"] not in {Outcome.OK, Outcome.CANCELLED}
-    return RequestSample(**{"culprit": Culprit.TARGET if is_failure else None} | content)
+    return RequestSample(**{"culprit": _usual_culprit(content["outcome"])} | content)
+
+
+def _usual_culprit(outcome: Outcome) -> Culprit | None:
+    if outcome in {Outcome.OK, Outcome.CANCELLED}:
+        return None
+    return Culprit.GENERATOR if outcome is Outcome.NOT_SENT else Culprit.TARGET
 
 
 def value(key: str, sample: RequestSample) -> float | None:

@@ -107,9 +107,10 @@ def _loads() -> RunResult:
         tier_times = TIER_TIMES | {"decode": 900.0, "queue": waits_ms}
         for seq in range(min(each, 20) * 5 if each > 1 else 30):
             place = {"phase": phase, "vu": seq % each, "iteration": seq // each}
-            place["tier_times"] = vary(tier_times, seq)
+            times_ms = vary(tier_times, seq)
             at_s = phase * 80.0 + (2.0 if each == 1 else 10.0) * (seq // each)
-            samples.append(make_sample(seq, at_s=at_s, latency_ms=1_050.0 + waits_ms + seq, **place))
+            latency_ms = 1_050.0 + waits_ms + seq
+            samples.append(make_sample(seq, at_s=at_s, latency_ms=latency_ms, tier_times=times_ms, **place))
     host = Host(
         cores=8,
         quota_cores=6.5,

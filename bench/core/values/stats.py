@@ -84,7 +84,7 @@ def typical(values_ms: Values, start_ms: float) -> float:
     """
     # log1p and expm1 map 0 to exactly 0, unlike started_log.
     logarithms = np.log1p(np.asarray(values_ms) / start_ms)
-    return start_ms * math.expm1(float(np.mean(logarithms)))
+    return start_ms * math.expm1(float(np.add.reduce(logarithms)) / len(logarithms))
 
 
 def paired_change(head: Mapping[str, float], base: Mapping[str, float], start_ms: float) -> float:
@@ -104,7 +104,7 @@ def paired_change(head: Mapping[str, float], base: Mapping[str, float], start_ms
     changes = [
         started_log(head[prompt], start_ms) - started_log(base[prompt], start_ms) for prompt in prompts
     ]
-    return float(np.mean(changes))
+    return math.fsum(changes) / len(changes)
 
 
 def shrunk_sd(residuals: Sequence[float], prior_sd: float, prior_df: int) -> tuple[float, int]:

@@ -19,6 +19,7 @@ from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import (
     EXCLUDED_OUTCOMES,
     GENERATOR,
+    Culprit,
     GaugeSample,
     Outcome,
     Probe,
@@ -66,12 +67,15 @@ def test_a_run_without_duration_has_no_throughput() -> None:
 
 @pytest.mark.parametrize("outcome", sorted(EXCLUDED_OUTCOMES))
 def test_excluded_requests_are_left_out(outcome: Outcome) -> None:
-    """A cancelled or unsent request is counted under its outcome only."""
+    """A cancelled or unsent request is counted under its outcome only, an unsent one with its culprit."""
     samples = [make_sample(seq) for seq in range(6)]
     excluded = [make_sample(seq, outcome=outcome, latency_ms=9e5) for seq in range(6, 9)]
     with_them, without = (summarise(make_recording(row)) for row in ([*samples, *excluded], samples))
     assert with_them.outcomes == {Outcome.OK: 6, outcome: 3}
-    assert with_them.model_copy(update={"outcomes": without.outcomes}) == without
+    unsent = {Outcome.NOT_SENT: {Culprit.GENERATOR: 3}}
+    assert with_them.culprits == (unsent if outcome is Outcome.NOT_SENT else {})
+    counts = {"outcomes": without.outcomes, "culprits": without.culprits}
+    assert with_them.model_copy(update=counts) == without
     assert with_them.errors == ()
     assert with_them.failed_blocks == 0
 
