@@ -27,6 +27,7 @@ def doctor(
     timeout: Annotated[
         str, typer.Option("--timeout", metavar="TIME", help="Wait at most this time for the answer.")
     ] = "60s",
+    ca: options.Ca = None,
 ) -> None:
     """Send one request and show how its answer is read.
 
@@ -35,7 +36,7 @@ def doctor(
     """
     timeout_s = options.parse_time("--timeout", timeout, at_least_s=0.001)
     diagnosis = use_case.doctor(
-        url, target=target, message=message, timeout_s=timeout_s, listener=Listener(warning=warn)
+        url, target=target, message=message, timeout_s=timeout_s, ca=ca, listener=Listener(warning=warn)
     )
     print(diagnosis_text(diagnosis.explanation, diagnosis.refused, is_given=diagnosis.is_given), end="")
     if not diagnosis.explanation.is_complete:

@@ -14,6 +14,7 @@ from bench.core.response.explanation import Explanation, explain
 from bench.core.response.failure import is_success
 from bench.core.response.paths import value_at
 from bench.errors import BenchError, ConfigError
+from bench.measure.http.route import Route, direct_route
 from bench.measure.load.endpoint import check_url
 from bench.measure.load.record_answer import one_request, record_answer
 from bench.measure.run.run import Listener
@@ -49,6 +50,7 @@ def doctor(
     target: str | Path | None = None,
     message: str = MESSAGE,
     timeout_s: float = TIMEOUT_S,
+    ca: Path | None = None,
     listener: Listener = QUIET,
 ) -> Diagnosis:
     """Send one request and explain its answer part by part.
@@ -58,30 +60,32 @@ def doctor(
         target: Name or file of a target; `None` to try the ready-made targets until one reads the answer.
         message: The message.
         timeout_s: Longest time for the answer.
+        ca: PEM file with certificates that are trusted as well as those of the system.
         listener: Receives warnings.
 
     Raises:
         ConfigError: The address, the target or an environment variable is wrong.
     """
     check_url(url)
+    route = direct_route(ca)
     if target is not None:
         given = scenarios.load_target(str(target))
         with _token(given, listener) as token:
-            answer = record_answer(one_request(given, url, message, os.environ), token, timeout_s)
+            answer = record_answer(one_request(given, url, message, os.environ, route), token, timeout_s)
         return Diagnosis(explain(given, answer), {}, is_given=True)
-    return _try_targets(url, message, timeout_s)
+    return _try_targets(url, message, timeout_s, route)
 
 
-def _try_targets(url: str, message: str, timeout_s: float) -> Diagnosis:
+def _try_targets(url: str, message: str, timeout_s: float, route: Route) -> Diagnosis:
     """Return the first target that reads the answer, else the one whose answer is nearest to it."""
     best: Explanation | None = None
     refused: dict[str, str] = {}
     environ = dict(os.environ)
     environ.setdefault(_KEY_VARIABLE, "none")  # most local servers accept any key
     if _MODEL_VARIABLE not in environ:
-        environ[_MODEL_VARIABLE] = _find_model(url, environ[_KEY_VARIABLE])
+        environ[_MODEL_VARIABLE] = _find_model(url, environ[_KEY_VARIABLE], route)
     for candidate in _list_candidates():
-        endpoint = one_request(candidate, url, message, environ)
+        endpoint = one_request(candidate, url, message, environ, route)
         answer = record_answer(endpoint, None, timeout_s)
         explanation = explain(candidate, answer)
         if explanation.is_complete or not answer.status:
@@ -98,13 +102,13 @@ def _try_targets(url: str, message: str, timeout_s: float) -> Diagnosis:
     return Diagnosis(best, refused, is_given=False)
 
 
-def _find_model(url: str, key: str) -> str:
+def _find_model(url: str, key: str, route: Route) -> str:
     """Return the name of the first model that a server with OpenAI's API lists; `default` without a list."""
     headers = {"authorization": f"Bearer {key}"}
     with suppress(httpx.HTTPError, ValueError):
         address = url.rstrip("/") + "/v1/models"
-        listed = httpx.get(address, headers=headers, timeout=_MODELS_TIMEOUT_S, trust_env=False)
-        name = value_at(listed.json(), "data.0.id")
+        with route.blocking_client([address], headers, _MODELS_TIMEOUT_S) as client:
+            name = value_at(client.get(address).json(), "data.0.id")
         if isinstance(name, str) and name:
             return name
     return "default"

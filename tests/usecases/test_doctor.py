@@ -1,5 +1,6 @@
 import asyncio
 import json
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from bench.errors import ConfigError, TargetError
 from bench.render.doctor import diagnosis_text
 from bench.usecases.doctor import Diagnosis, doctor
+from tests.measure.authority import Authority
 from tests.measure.loopback import Requests, Script, response, server, streamed
 
 TOKEN = b'data: {"choices": [{"delta": {"content": "word"}}]}\n\n'
@@ -93,6 +95,22 @@ def test_a_refusal_and_a_missing_service_are_results() -> None:
     nobody = doctor("http://127.0.0.1:1")
     assert not nobody.explanation.is_complete
     assert nobody.explanation.answer.status == 0
+
+
+def test_a_certificate_of_another_authority_is_trusted_if_it_is_named(tmp_path: Path) -> None:
+    """Without its file, the result names the failed check."""
+    files = Authority().issue(tmp_path / "tls")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(files / "cert.pem", files / "key.pem")
+
+    async def run(ca: Path | None) -> Diagnosis:
+        async with server([STREAM], context) as (url, _):
+            return await asyncio.to_thread(doctor, url.replace("http:", "https:"), ca=ca)
+
+    assert asyncio.run(run(files / "ca.pem")).explanation.is_complete
+    failure = asyncio.run(run(None)).explanation.failure
+    assert failure is not None
+    assert "certificate" in failure[1]
 
 
 def test_the_model_is_one_that_the_server_lists(monkeypatch: pytest.MonkeyPatch) -> None:

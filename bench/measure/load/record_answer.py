@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
@@ -11,14 +12,17 @@ from bench.core.config.target import Target
 from bench.core.response.explanation import BodyPart, RecordedAnswer
 from bench.core.samples.sample import Outcome
 from bench.measure.http.connection import Connection, WireError
+from bench.measure.http.route import DIRECT, Route
 from bench.measure.http.wire import Reply, request_bytes
-from bench.measure.load.endpoint import Endpoint
+from bench.measure.load.endpoint import Endpoint, check_url
 
 _MESSAGE_ID = "message"
 _NO_BODY = b"content-length: 0\r\n\r\n"
 
 
-def one_request(target: Target, url: str, message: str, environ: Mapping[str, str]) -> Endpoint:
+def one_request(
+    target: Target, url: str, message: str, environ: Mapping[str, str], route: Route = DIRECT
+) -> Endpoint:
     """Return a target at an address, with one message.
 
     Args:
@@ -26,11 +30,13 @@ def one_request(target: Target, url: str, message: str, environ: Mapping[str, st
         url: Address of its service.
         message: The message.
         environ: Values of the placeholders `${env.NAME}`.
+        route: The certificates that are trusted.
 
     Raises:
         ConfigError: The address is invalid, or a placeholder has no value.
     """
-    return Endpoint.of(_spec(target, message), url, environ)
+    address = check_url(url, route.context)
+    return replace(Endpoint.of(_spec(target, message), url, environ), address=address)
 
 
 def record_answer(endpoint: Endpoint, token: str | None, timeout_s: float) -> RecordedAnswer:
