@@ -14,6 +14,7 @@ from bench.core.response.answer_form import AnswerForm
 from bench.core.response.counts import tiers_ms
 from bench.core.response.paths import value_at
 from bench.core.response.stream import MAX_EVENT_BYTES
+from tests.laws import READING_LAW
 
 ANSWERS: TypeAdapter[Answer] = TypeAdapter(Answer)
 OLLAMA_TIMES = {
@@ -116,6 +117,7 @@ def test_the_last_event_may_have_a_name() -> None:
 @pytest.mark.parametrize(
     ("answer", "whole"), [(OLLAMA, WHOLE_OLLAMA), (OPENAI, WHOLE_OPENAI), (CHAT, WHOLE_CHAT)]
 )
+@READING_LAW
 @given(cuts=st.lists(st.integers(1, 400)))
 def test_the_split_does_not_matter(answer: dict[str, Any], whole: bytes, cuts: list[int]) -> None:
     """For every split of the bytes, the answer is the same."""
@@ -183,6 +185,7 @@ def test_invalid_counts_are_skipped(tokens: object) -> None:
 
 
 @pytest.mark.parametrize("answer", [JSON, OLLAMA, OPENAI, CHAT])
+@READING_LAW
 @given(parts=st.lists(st.binary(max_size=40) | st.sampled_from([WHOLE_OLLAMA, WHOLE_OPENAI, WHOLE_CHAT])))
 def test_no_bytes_raise(answer: dict[str, Any], parts: list[bytes]) -> None:
     """For any bytes, the reader returns a result and never raises."""
@@ -190,6 +193,7 @@ def test_no_bytes_raise(answer: dict[str, Any], parts: list[bytes]) -> None:
     assert reading.text is None or reading.token_times_s or answer is JSON
 
 
+@READING_LAW
 @given(st.lists(st.sampled_from(["", "a", "bc"]), max_size=8), st.lists(st.integers(1, 300)))
 def test_tokens_have_the_times_of_the_parts_that_end_them(texts: list[str], cuts: list[int]) -> None:
     """A token's time is the time of the part that completes its event."""
@@ -252,6 +256,7 @@ def test_an_answer_without_declared_counts_has_no_count() -> None:
     assert (reading.text, reading.tokens, reading.tier_times) == ("x", None, {})
 
 
+@READING_LAW
 @given(st.integers(0, 10**12), st.integers(0, 10**12))
 def test_the_rest_is_the_total_without_the_tiers(load_ns: int, decode_ns: int) -> None:
     """Tiers and rest add up to the total, and the rest is never negative."""
@@ -338,6 +343,7 @@ DOCUMENTS = st.sampled_from(
 
 
 @pytest.mark.parametrize("kind", ["sse", "ndjson"])
+@READING_LAW
 @given(documents=st.lists(DOCUMENTS, max_size=8), many=st.booleans())
 def test_reading_events_together_gives_the_same_result(kind: str, documents: list[bytes], many: bool) -> None:
     """Text, counts, times and the first problem are those of parsing events one by one."""
@@ -376,6 +382,7 @@ def test_brackets_that_match_across_events_are_not_json(documents: list[bytes], 
         )
 
 
+@READING_LAW
 @given(documents=st.lists(DOCUMENTS, min_size=1, max_size=12), cuts=st.lists(st.integers(1, 400)))
 def test_every_split_gives_the_same_content(documents: list[bytes], cuts: list[int]) -> None:
     """Text, counts and the first problem do not depend on the split, even of broken streams."""

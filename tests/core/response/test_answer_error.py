@@ -10,6 +10,7 @@ from bench.core.config.target import Answer
 from bench.core.response.answer import AnswerContent, AnswerReader
 from bench.core.response.answer_error import AnswerError
 from bench.core.response.answer_form import AnswerForm
+from tests.laws import READING_LAW
 
 ANSWERS: TypeAdapter[Answer] = TypeAdapter(Answer)
 FORMS = {
@@ -107,6 +108,7 @@ def test_what_follows_the_end_is_not_read() -> None:
 
 
 @pytest.mark.parametrize("kind", FORMS)
+@READING_LAW
 @given(
     case=st.sampled_from(ERRORS),
     texts=st.lists(st.text(max_size=5), max_size=20),

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from bench.core.config.target import Answer
 from bench.core.response.answer import AnswerContent, AnswerReader
 from bench.core.response.answer_form import AnswerForm
+from tests.laws import READING_LAW
 
 ANSWERS: TypeAdapter[Answer] = TypeAdapter(Answer)
 OPENAI: dict[str, Any] = {
@@ -113,6 +114,7 @@ def test_refusals_transcripts_and_completions_are_text() -> None:
         ['"\N{GRINNING FACE}"'.encode(), b'""'],
     ],
 )
+@READING_LAW
 @given(cuts=st.lists(st.integers(1, 120)))
 def test_a_character_in_two_halves_is_whole(halves: list[bytes], cuts: list[int]) -> None:
     """Two halves of a character in two events are one character, for each split of the bytes."""

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.response.remarks import MOST_REMARKS, Remarks, came_in_one_read
+from tests.laws import READING_LAW
 
 ONE_READ = [1.0] * 8
 BUFFERED = "in one read after buffering: this proxy or server buffers, so first token = response time"
@@ -65,6 +66,7 @@ def test_a_stream_came_in_one_read_if_nearly_all_pieces_did(times_s: list[float]
     assert came_in_one_read(times_s) is expected
 
 
+@READING_LAW
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=30), st.integers(0, 30))
 def test_batches_add_up(answers: list[tuple[str, bool]], cut: int) -> None:
     """Counts that are taken in two parts and merged are the counts of all answers."""

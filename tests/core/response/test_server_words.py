@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.response.server_words import find_words
+from tests.laws import READING_LAW
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,7 @@ def test_the_encoding_of_the_header_is_used() -> None:
     assert find_words(b"full", "text/plain; charset=nonsense") == "full"
 
 
+@READING_LAW
 @given(st.binary(max_size=60) | st.sampled_from([b"[" * 5000, b'{"error":' * 3000, b"<" * 9, b"<!--"]))
 def test_no_body_raises(body: bytes) -> None:
     """For any bytes, the words are a short text."""

@@ -15,6 +15,7 @@ from bench.core.response.stream import (
     SseDecoder,
     StreamError,
 )
+from tests.laws import READING_LAW
 
 KINDS: dict[str, Callable[[], EventDecoder]] = {"sse": SseDecoder, "ndjson": NdjsonDecoder}
 # Bytes that matter to the grammar come up often, others now and then.
@@ -53,6 +54,7 @@ def _decode(decoder: EventDecoder, parts: list[bytes], size: int) -> list[tuple[
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@READING_LAW
 @given(text=BYTES, cuts=st.lists(st.integers(0, 200)))
 def test_every_split_of_the_bytes_gives_the_same_events(kind: str, text: bytes, cuts: list[int]) -> None:
     """The split of a stream does not change its events."""
@@ -63,6 +65,7 @@ def test_every_split_of_the_bytes_gives_the_same_events(kind: str, text: bytes, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@READING_LAW
 @given(parts=st.lists(BYTES | st.sampled_from([b"data: a\n\n", b"{}\n"])), size=st.integers(2, 9))
 def test_parts_fed_together_are_parts_fed_alone(kind: str, parts: list[bytes], size: int) -> None:
     """An event has the time of the part that completes it, for any number of parts per call."""

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.response.tier_times import parse_server_timing
+from tests.laws import READING_LAW
 
 DAY_MS = 86_400_000.0
 
@@ -114,6 +115,7 @@ _PIECES = st.sampled_from(
 )
 
 
+@READING_LAW
 @given(st.one_of(st.text(max_size=200), st.lists(_PIECES, max_size=40).map("".join)))
 def test_no_header_can_break_the_parser(text: str) -> None:
     """Any text gives plain names with finite durations from 0, and never an error."""
@@ -125,6 +127,7 @@ def test_no_header_can_break_the_parser(text: str) -> None:
         assert 0.0 <= duration_ms <= DAY_MS
 
 
+@READING_LAW
 @given(
     st.dictionaries(
         st.text("abcXYZ019._-", min_size=1, max_size=40),
@@ -144,6 +147,7 @@ def test_a_duration_above_a_day_is_skipped(number: str) -> None:
     assert parse_server_timing(f"agent;dur={number}, model;dur=1") == {"model": 1.0}
 
 
+@READING_LAW
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 1e308)), max_size=20))
 def test_a_sum_is_at_most_a_day(visits: list[tuple[str, float]]) -> None:
     """Two entries of a day each are a day, so that sums stay finite."""

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.core.report.report import make_report
@@ -20,10 +20,14 @@ MOODS = (1.0, 1.1, 2.0, 1.3, 0.9, 1.05)
 NOISE = (1.004, 0.997, 1.002, 0.995, 1.003, 0.999)
 
 
-def runs(factor: float, noise: Sequence[float] = NOISE, failed: Sequence[int] = ()) -> list[RunResult]:
+def runs(
+    factor: float, noise: Sequence[float] = NOISE, failed: Sequence[int] = (), requests: int = 100
+) -> list[RunResult]:
     """The runs of a version on a machine of changing speed."""
-    moods = zip(MOODS, noise, strict=False)
-    return [run_at(factor * mood * row, tier_times=TIER_TIMES, failed=failed) for mood, row in moods]
+    return [
+        run_at(factor * mood * row, tier_times=TIER_TIMES, failed=failed, requests=requests)
+        for mood, row in zip(MOODS, noise, strict=False)
+    ]
 
 
 def compared(base: list[RunResult], head: list[RunResult]) -> Comparison:
@@ -61,6 +65,7 @@ def test_a_change_of_ten_percent_is_detected_on_an_unstable_machine(factor: floa
     assert (comparison.decision is Decision.FAIL) is (factor > 1)
 
 
+@settings(max_examples=60)
 @given(st.floats(0.8, 1.25))
 def test_swapping_the_sides_swaps_the_verdict(factor: float) -> None:
     """A regression in one direction is an improvement in the other."""
@@ -70,7 +75,7 @@ def test_swapping_the_sides_swaps_the_verdict(factor: float) -> None:
         Verdict.UNCHANGED: Verdict.UNCHANGED,
         Verdict.INCONCLUSIVE: Verdict.INCONCLUSIVE,
     }
-    one, other = runs(1.0), runs(factor, NOISE[::-1])
+    one, other = runs(1.0, requests=4), runs(factor, NOISE[::-1], requests=4)
     there, back = compared(one, other), compared(other, one)
     assert verdict(back, "e2e_ms") is swapped[verdict(there, "e2e_ms")]
 

@@ -14,6 +14,7 @@ from bench.core.verdict.success import (
 )
 from bench.core.verdict.verdict import MetricComparison, Verdict
 from tests.core.figures import make_accepted, make_summary
+from tests.laws import VERDICT_LAW
 
 
 def success(
@@ -59,6 +60,7 @@ def test_fewer_failures_are_an_improvement() -> None:
     assert row.change == pytest.approx(0.2)
 
 
+@VERDICT_LAW
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 6), st.integers(0, 6))
 def test_success_never_regresses_and_improves_at_once(
     ok: int, failed: int, blocks: int, base_failed: int

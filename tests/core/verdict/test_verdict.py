@@ -19,6 +19,7 @@ from bench.core.verdict.verdict import (
     Verdict,
 )
 from tests.core.figures import Figures, judged
+from tests.laws import VERDICT_LAW
 
 FLAT = [{"e2e_ms": {"a": 990.0}}] * 10
 OPPOSITE = {Verdict.REGRESSED: Verdict.IMPROVED, Verdict.IMPROVED: Verdict.REGRESSED}
@@ -89,6 +90,7 @@ def test_the_interval_by_hand() -> None:
     assert (row.low_ratio, row.high_ratio) == pytest.approx((-0.068, 0.073), abs=0.001)
 
 
+@VERDICT_LAW
 @given(st.floats(100.0, 1e5), st.floats(-0.9, 3.0))
 def test_the_interval_contains_the_change(base_ms: float, change_ratio: float) -> None:
     """The reported change lies inside the reported interval."""
@@ -99,6 +101,7 @@ def test_the_interval_contains_the_change(base_ms: float, change_ratio: float) -
     assert row.low_ratio < change_ratio < row.high_ratio
 
 
+@VERDICT_LAW
 @given(st.floats(100.0, 1e5), st.floats(0.5, 3.0), st.floats(1.01, 2.0))
 def test_a_larger_slowdown_has_a_smaller_p_value(base_ms: float, factor: float, more: float) -> None:
     """A regression stays one if the run is even slower."""
@@ -114,6 +117,7 @@ def test_a_larger_slowdown_has_a_smaller_p_value(base_ms: float, factor: float, 
 PROMPT_FIGURES = st.dictionaries(st.sampled_from("abcd"), st.floats(20.0, 1e5), min_size=1)
 
 
+@VERDICT_LAW
 @given(PROMPT_FIGURES, st.lists(st.floats(0.0, 1.0), min_size=3, max_size=10))
 def test_a_run_in_the_middle_of_its_baseline_never_regresses(
     values_ms: dict[str, float], errors: list[float]
@@ -123,6 +127,7 @@ def test_a_run_in_the_middle_of_its_baseline_never_regresses(
     assert row.verdict in {Verdict.UNCHANGED, Verdict.INCONCLUSIVE}
 
 
+@VERDICT_LAW
 @given(PROMPT_FIGURES, st.floats(0.2, 5.0), st.integers(MIN_RUNS, 20))
 def test_swapping_sides_swaps_the_verdict(values_ms: dict[str, float], factor: float, count: int) -> None:
     """A regression in one direction is an improvement in the other, and no change stays none."""
@@ -136,6 +141,7 @@ def test_swapping_sides_swaps_the_verdict(values_ms: dict[str, float], factor: f
         assert other.verdict is OPPOSITE[one.verdict]
 
 
+@VERDICT_LAW
 @given(st.floats(0.0, 500.0), st.floats(0.0, 9.99), st.sampled_from(["e2e_ms", "tier.agent_ms"]))
 def test_a_change_below_ten_milliseconds_is_ignored(base_ms: float, change_ms: float, key: str) -> None:
     """A smaller change is unchanged, for every ratio."""
