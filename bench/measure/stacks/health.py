@@ -10,8 +10,10 @@ from http import HTTPStatus
 import httpx
 
 from bench.core.config.stack import Stack
+from bench.core.samples.sample import Culprit
 from bench.core.watch.readiness import NotReady, ReadyCondition, ReadyReply, judge
-from bench.errors import TargetError
+from bench.errors import MeasurementError, TargetError
+from bench.measure.http.fault import describe, find_culprit
 from bench.measure.http.route import DIRECT, Route
 
 _INTERVAL_S = 0.1
@@ -44,6 +46,7 @@ def wait_until_ready(  # noqa: PLR0913 - most callers need three of them
 
     Raises:
         TargetError: The time is over, a service ended, or waiting longer cannot help.
+        MeasurementError: This machine lacks files, ports or memory for the request.
     """
     began_s = time.monotonic()
     settled_s = began_s if condition.is_external else began_s + _SETTLE_S
@@ -90,7 +93,13 @@ def _read(response: httpx.Response, url: str) -> ReadyReply:
 
 
 def _judge_failure(error: Exception) -> NotReady:
-    """Return why there was no answer; a cure if this will not pass."""
+    """Return why there was no answer; a cure if this will not pass.
+
+    Raises:
+        MeasurementError: This machine caused the failure: the service may be ready.
+    """
+    if find_culprit(error) is Culprit.GENERATOR:
+        raise MeasurementError(f"the ready check was not sent: {describe(error)} on this machine")
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):

@@ -1,4 +1,6 @@
 import asyncio
+import errno
+import os
 import socket
 import ssl
 from collections.abc import Sequence
@@ -7,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.core.watch.readiness import ReadyCondition
-from bench.errors import TargetError
+from bench.errors import MeasurementError, TargetError
 from bench.measure.stacks import health
 from bench.measure.stacks.health import wait_until_ready
 from tests.measure.authority import Authority
@@ -119,6 +121,17 @@ def test_a_certificate_that_is_not_trusted_ends_the_wait(tmp_path: Path) -> None
     with pytest.raises(TargetError, match="has a certificate that this machine does not accept") as caught:
         asyncio.run(run())
     assert "SSL_CERT_FILE" in (caught.value.hint or "")
+
+
+def test_a_shortage_of_this_machine_is_no_fault_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait ends at once, and the error has the system's words."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    with pytest.raises(MeasurementError, match="not sent: Too many open files on this machine"):
+        wait_until_ready("http://127.0.0.1:1/ready", {}, 600.0)
 
 
 def test_tls_to_a_port_without_tls_ends_the_wait() -> None:
