@@ -1,5 +1,7 @@
 import asyncio
+import errno
 import gc
+import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ from bench.measure.watch.gauges import sum_series
 from bench.measure.watch.monitor import monitor
 from bench.measure.watch.resources import HostReader, add_traffic
 from bench.measure.watch.watching import Watch, WatchedStack, WatchSample, open_watch, probe_once
+from tests.eventually import eventually
 from tests.measure.fake_engine import FakeContainer, engine
 from tests.measure.loopback import response, server
 from tests.virtual_time import run_virtually
@@ -67,6 +70,30 @@ def test_checks_run_as_declared() -> None:
     assert all((probe.took_ms is not None) == probe.up for probe in probes)
     assert skipped == {}
     assert {head.split()[1]: "Bearer a-token" in head for head in heads} == {"/health": False, "/me": True}
+
+
+@pytest.mark.parametrize("check", [_http(), {"kind": "tcp", "service": "backend"}], ids=["http", "tcp"])
+def test_a_check_that_this_machine_cannot_send_is_no_outage(
+    monkeypatch: pytest.MonkeyPatch, check: dict[str, object]
+) -> None:
+    """The service may be up, so the watch has a warning and no probe."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async def run() -> tuple[list[WatchSample], list[str]]:
+        samples: list[WatchSample] = []
+        running = _stack({"backend": "http://127.0.0.1:1"}, checks={"up": check})
+        async with open_watch(WatchedStack(running)) as watch:
+            with monkeypatch.context() as patch:
+                patch.setattr(asyncio.get_running_loop(), "create_connection", refuse)
+                watch.start(lambda: 0.0, samples.append)
+                await asyncio.to_thread(eventually, lambda: bool(watch.warnings))
+            return samples, [*watch.warnings.values()]
+
+    samples, warnings = asyncio.run(run())
+    assert not [sample for sample in samples if isinstance(sample, Probe)]
+    assert [text for text in warnings if "a health check was not sent: Too many open files" in text]
 
 
 def test_a_check_that_cannot_run_has_a_reason() -> None:
