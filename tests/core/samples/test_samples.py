@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Culprit, Outcome
 from bench.core.samples.samples import MORE_DETAILS, MOST_DETAILS, SampleLog, Samples
-from tests.factories import make_sample
+from tests.factories import TIER_TIMES, make_sample
 
-MOMENTS = ("scheduled_s", "sent_s", "first_byte_s", "first_token_s", "last_token_s", "finished_s")
+MOMENTS = (
+    "scheduled_s", "sent_s", "first_byte_s", "first_token_s", "last_token_s", "first_answer_s",
+    "first_reasoning_s", "last_reasoning_s", "finished_s", "closed_s",
+)  # fmt: skip
 _SECONDS = st.floats(0, 1e6)
 _TIER_MS = st.integers(0, 16_000_000).map(lambda microseconds: microseconds / 1000)
 ROWS = st.builds(
@@ -28,7 +31,12 @@ ROWS = st.builds(
     first_byte_s=st.none() | _SECONDS,
     first_token_s=st.none() | _SECONDS,
     last_token_s=st.none() | _SECONDS,
+    first_answer_s=st.none() | _SECONDS,
+    first_reasoning_s=st.none() | _SECONDS,
+    last_reasoning_s=st.none() | _SECONDS,
+    closed_s=st.none() | _SECONDS,
     tokens=st.none() | st.integers(0, 10**9),
+    reasoning_tokens=st.none() | st.integers(0, 10**9),
     intercepted=st.none() | st.booleans(),
     status=st.none() | st.integers(100, 599),
     detail=st.none() | st.text(max_size=20),
@@ -142,7 +150,7 @@ def test_the_number_of_details_is_limited() -> None:
 
 def test_iteration_crosses_the_ends_of_pages() -> None:
     """Iteration continues after the end of a page."""
-    rows = [make_sample(number) for number in range(9_000)]
+    rows = [make_sample(number, tier_times=TIER_TIMES) for number in range(9_000)]
     assert list(Samples.of(rows)) == rows
 
 
