@@ -6,30 +6,55 @@ the session with a retrying adapter, and reads the answers with its own models.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from github3.session import GitHubSession
 from pydantic import SecretStr, TypeAdapter, ValidationError
+from pydantic_core import from_json
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
 from bench.errors import PublishError
 from bench.publish.foreign import Foreign
+from bench.publish.limits import rate_limit_wait_s
+from bench.publish.refusals import PROXY_HINT, hint_of, words_of
 
 RETRIES = 4
 NOT_PERMITTED = frozenset({403, 404})
 _TIMEOUT_S = (5.0, 30.0)
 _LONGEST_WAIT_S = 120.0
-_DEFAULT_WAIT_S = 60.0  # GitHub's advice for a rate limit without a time
 _MOST_PAGES = 100
-_LIMITED = frozenset({403, 429})
+_TO_STORAGE = 302
+_SUCCESS = 200
+_REDIRECT = 300
 _SERVER_ERROR = 500
 NOT_FOUND = 404
 _PART = 1 << 16
+_LONGEST_ADDRESS = 200
+_BAD_ADDRESS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+)
+# The first class that an error has selects the next step.
+_NETWORK_HINTS = (
+    (requests.exceptions.ProxyError, "check HTTPS_PROXY, and that the proxy allows this address"),
+    (requests.exceptions.SSLError, "name the certificates of your proxy or server in REQUESTS_CA_BUNDLE"),
+    (_BAD_ADDRESS, "check GITHUB_API_URL: it is an address like https://api.github.com"),
+    (requests.exceptions.Timeout, "try again later"),
+    (requests.exceptions.ConnectionError, "check GITHUB_API_URL and the network, or try again later"),
+    (requests.RequestException, "try again later"),
+)
 Answer = requests.Response
 Model = TypeVar("Model", bound=Foreign)
+
+
+class _LostAnswerError(PublishError):
+    """No answer arrived, so GitHub may have carried out the request or not."""
 
 
 class _Retry(Retry):
@@ -92,15 +117,19 @@ class Api:
             **parts: Arguments `json`, `params` or `headers` of requests.
 
         Raises:
-            PublishError: GitHub does not answer.
+            PublishError: GitHub does not answer, or a rate limit lasts too long.
         """
         return self._send(method, f"{self._url}{path}", **parts)
 
     def post(self, path: str, content: Mapping[str, Any]) -> Answer | None:
-        """Send a POST request once. Returns `None` if the answer was lost: the request may have succeeded."""
+        """Send a POST request once. Returns `None` if the answer was lost: the request may have succeeded.
+
+        Raises:
+            PublishError: A rate limit lasts too long.
+        """
         try:
             answer = self.ask("POST", path, json=content)
-        except PublishError:
+        except _LostAnswerError:
             return None
         return None if answer.status_code >= _SERVER_ERROR else answer
 
@@ -116,23 +145,23 @@ class Api:
             within: Key of the list in the answer; `None` if the answer is the list.
 
         Raises:
-            PublishError: GitHub refused, does not answer, or answers something else.
+            PublishError: GitHub refused, does not answer, answers something else, or the list has too many
+                pages.
         """
         url = f"{self._url}{path}"
         params = dict(query) | {"per_page": "100"}
         for _ in range(_MOST_PAGES):
-            answer = done(self._send("GET", url, params=params))
-            try:
-                part = answer.json() if within is None else answer.json()[within]
-                yield from TypeAdapter(list[model]).validate_python(part)  # type: ignore[valid-type]
-            except (ValidationError, ValueError, KeyError, TypeError) as error:
-                raise PublishError(f"GitHub's answer to {path} is not a list") from error
+            answer = self._send("GET", url, params=params)
+            yield from _items(answer, model, within)
             url = answer.links.get("next", {}).get("url", "")
             params = {}  # the address of the next page contains them
             if not url:
                 return
             if not url.startswith(f"{self._url}/"):
-                raise PublishError(f"GitHub's next page of {path} is on another host: {url}")
+                raise PublishError(
+                    f"GitHub's next page of {path} is on another host: {url[:_LONGEST_ADDRESS]}", PROXY_HINT
+                )
+        raise PublishError(f"GitHub's list {path} has more than {_MOST_PAGES} pages of 100 items")
 
     def text(self, path: str, query: Mapping[str, str]) -> str | None:
         """Return a file; `None` if it does not exist.
@@ -156,8 +185,8 @@ class Api:
             PublishError: GitHub refused or does not answer, or the archive is larger than `most_bytes`.
         """
         redirect = self.ask("GET", path)
-        address = redirect.headers.get("Location", "") if redirect.is_redirect else ""
-        if not address:
+        address = redirect.headers.get("Location", "")
+        if redirect.status_code != _TO_STORAGE or not address:
             done(redirect)
             raise PublishError(f"GitHub's answer does not name the address of {path}")
         if not address.startswith(("https://", f"{self._url}/")):
@@ -173,20 +202,31 @@ class Api:
                             raise PublishError(f"{path} is larger than {most_bytes / 1e6:.0f} MB")
                         out.write(part)
         except requests.RequestException as error:
-            raise PublishError(
-                f"GitHub does not answer: {type(error).__name__}", "try again later"
-            ) from error
+            raise _lost_answer(error, address) from error
 
     def _send(self, method: str, url: str, **parts: Any) -> Answer:
-        """Send a request. After a rate limit, wait as long as GitHub asks, and send it again."""
-        answer = self._once(method, url, **parts)
-        for _ in range(RETRIES):
-            wait_s = _rate_limit_wait_s(answer, self._now())
-            if wait_s is None or wait_s > _LONGEST_WAIT_S:
-                break
-            self._sleep(wait_s)
+        """Send a request. After a rate limit, wait as long as GitHub asks, and send it again.
+
+        Raises:
+            PublishError: GitHub does not answer, or the rate limit lasts too long.
+        """
+        attempts = 0
+        while True:
             answer = self._once(method, url, **parts)
-        return answer
+            if answer.ok:
+                return answer
+            wait_s = rate_limit_wait_s(answer.status_code, answer.headers, _words(answer), self._now())
+            if wait_s is None:
+                return answer
+            if wait_s > _LONGEST_WAIT_S or attempts == RETRIES:
+                end = datetime.fromtimestamp(self._now() + wait_s, UTC)
+                raise PublishError(
+                    f"GitHub's rate limit refused {_place(answer)} with {answer.status_code} until "
+                    f"{end:%Y-%m-%d %H:%M:%S} UTC: {_words(answer)}",
+                    "publish again after that time; other jobs with this token count too",
+                )
+            self._sleep(wait_s)
+            attempts += 1
 
     def _once(self, method: str, url: str, **parts: Any) -> Answer:
         try:
@@ -194,24 +234,25 @@ class Api:
                 method, url, timeout=_TIMEOUT_S, allow_redirects=False, **parts
             )
         except requests.RequestException as error:
-            raise PublishError(
-                f"GitHub does not answer: {type(error).__name__}", "try again later"
-            ) from error
+            raise _lost_answer(error, url) from error
         return answer
 
 
 def done(answer: Answer) -> Answer:
     """Return a successful answer.
 
+    A redirect is an error too: in another name the repository would look like a fork of itself.
+
     Raises:
-        PublishError: GitHub refused; the message quotes GitHub.
+        PublishError: GitHub refused, and the message quotes GitHub; or the address has moved.
     """
-    if answer.ok:
+    if _SUCCESS <= answer.status_code < _REDIRECT:
         return answer
-    hint = None
-    if answer.status_code in {401, 403, 404}:
-        hint = "check the token's permissions: docs/reference/github-actions.md lists them"
-    raise PublishError(f"GitHub refused with {answer.status_code}: {_message(answer)}", hint)
+    if answer.is_redirect:
+        raise _moved(answer)
+    words = _words(answer)
+    hint = hint_of(answer.status_code, words, answer.headers)
+    raise PublishError(f"GitHub refused {_place(answer)} with {answer.status_code}: {words}", hint)
 
 
 def read(answer: Answer, model: type[Model]) -> Model:
@@ -221,28 +262,58 @@ def read(answer: Answer, model: type[Model]) -> Model:
         PublishError: GitHub refused, or answered something else.
     """
     try:
-        return model.model_validate_json(done(answer).content)
+        return model.model_validate(_content(answer))
     except ValidationError as error:
-        field = ".".join(map(str, error.errors()[0]["loc"]))
-        raise PublishError(f"GitHub's answer has an unexpected form: {field}") from error
+        raise _unexpected_form(answer, error) from error
 
 
-def _rate_limit_wait_s(answer: Answer, now: float) -> float | None:
-    """Return the seconds that a rate limit lasts; `None` if the answer is not a rate limit."""
-    if answer.status_code not in _LIMITED:
-        return None
-    wait = answer.headers.get("Retry-After", "")
-    reset = answer.headers.get("X-RateLimit-Reset", "")
-    if wait:
-        return float(wait) if wait.isascii() and wait.isdigit() else None
-    if answer.headers.get("X-RateLimit-Remaining") == "0" and reset.isascii() and reset.isdigit():
-        return max(0.0, float(reset) - now)
-    return _DEFAULT_WAIT_S if "secondary rate limit" in _message(answer) else None
-
-
-def _message(answer: Answer) -> str:
-    """Return GitHub's message, at most 200 characters."""
+def _items(answer: Answer, model: type[Model], within: str | None) -> list[Model]:
+    """Parse a page of a list."""
+    content = _content(answer)
+    if within is not None and isinstance(content, dict):
+        content = content.get(within)
+    if not isinstance(content, list):
+        raise PublishError(f"GitHub's answer to {_place(answer)} is not a list", PROXY_HINT)
     try:
-        return str(answer.json()["message"])[:200]
-    except (ValueError, KeyError, TypeError):
-        return answer.reason or "no reason"
+        return TypeAdapter(list[model]).validate_python(content)  # type: ignore[valid-type]
+    except ValidationError as error:
+        raise _unexpected_form(answer, error) from error
+
+
+def _content(answer: Answer) -> Any:
+    try:
+        return from_json(done(answer).content)
+    except ValueError as error:
+        raise PublishError(f"GitHub's answer to {_place(answer)} is not JSON", PROXY_HINT) from error
+
+
+def _unexpected_form(answer: Answer, error: ValidationError) -> PublishError:
+    field = ".".join(map(str, error.errors()[0]["loc"]))
+    return PublishError(f"GitHub's answer to {_place(answer)} has an unexpected form: {field}")
+
+
+def _moved(answer: Answer) -> PublishError:
+    """Return the error for a redirect. Within GitHub the repository has a new name, else a proxy answers."""
+    address = urljoin(answer.url, answer.headers["Location"])
+    new = urlsplit(address)
+    old = urlsplit(answer.url)
+    hint = PROXY_HINT
+    if (new.scheme, new.netloc) == (old.scheme, old.netloc):
+        hint = "the repository was renamed or transferred: set GITHUB_REPOSITORY to its new name"
+    return PublishError(f"{_place(answer)} has moved to {address[:_LONGEST_ADDRESS]}", hint)
+
+
+def _lost_answer(error: requests.RequestException, url: str) -> _LostAnswerError:
+    """Return the error for a failed exchange. Its text has no token, unlike the text of the cause."""
+    hint = next(hint for kind, hint in _NETWORK_HINTS if isinstance(error, kind))
+    server = urlsplit(url).netloc or url
+    return _LostAnswerError(f"GitHub does not answer at {server}: {type(error).__name__}", hint)
+
+
+def _place(answer: Answer) -> str:
+    """Return the method and the path of the request, without its query."""
+    return f"{answer.request.method} {urlsplit(answer.url).path}"
+
+
+def _words(answer: Answer) -> str:
+    return words_of(answer.content, answer.reason)

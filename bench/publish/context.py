@@ -9,7 +9,7 @@ from pydantic import StringConstraints, ValidationError
 from bench.core.config.target import NAME
 from bench.core.values.record import Record
 from bench.errors import PublishError
-from bench.publish.foreign import Foreign
+from bench.publish.foreign import Foreign, is_same_name
 
 Repository = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$")]
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
@@ -54,7 +54,7 @@ class Context(Record):
     @property
     def fork(self) -> bool:
         """Whether the measured commit comes from another repository."""
-        return self.head_repository != self.repository
+        return not is_same_name(self.head_repository, self.repository)
 
 
 class _Named(Foreign):

@@ -1,9 +1,10 @@
 """Pull requests, comments and checks of one repository on GitHub."""
 
+from contextlib import suppress
 from typing import Any, assert_never
 
 from bench.errors import PublishError
-from bench.publish.api import NOT_FOUND, NOT_PERMITTED, RETRIES, Answer, Api, done, read
+from bench.publish.api import NOT_FOUND, NOT_PERMITTED, RETRIES, Answer, Api, read
 from bench.publish.check import (
     BeginCheck,
     Check,
@@ -15,12 +16,12 @@ from bench.publish.check import (
     plan_check,
     status_content,
 )
-from bench.publish.foreign import Foreign
+from bench.publish.foreign import Foreign, is_same_name
 from bench.publish.plan import Comment, Create, Skip, Update, plan_comment
+from bench.publish.refusals import STATUS_HINT
 
 # Account of a workflow's own token, which may not ask for its name.
 ACTIONS = "github-actions[bot]"
-_STATUS_HINT = "GitHub's status: https://www.githubstatus.com"
 
 
 class _Repository(Foreign):
@@ -100,7 +101,7 @@ class GitHub:
         """
         pulls: list[PullRequest] = []
         for pull in self._api.pages(f"{self._base}/pulls", PullRequest, {"state": "open"}):
-            if pull.head.sha == head_sha and pull.head.owner == head_repository:
+            if pull.head.sha == head_sha and is_same_name(pull.head.owner, head_repository):
                 pulls.append(pull)
         if pulls:
             return tuple(pulls)
@@ -137,7 +138,8 @@ class GitHub:
 
     def react(self, comment: int, content: str) -> None:
         """React to a comment. A failed request is ignored."""
-        self._api.post(f"{self._base}/issues/comments/{comment}/reactions", {"content": content})
+        with suppress(PublishError):
+            self._api.post(f"{self._base}/issues/comments/{comment}/reactions", {"content": content})
 
     def say(self, pull: PullRequest, body: str, author: str) -> Create | Update | Skip:
         """Create or update the comment on a pull request, and return the action.
@@ -153,15 +155,15 @@ class GitHub:
                     return action
                 case Update(comment, text):
                     changed = f"{self._base}/issues/comments/{comment}"
-                    done(self._api.ask("PATCH", changed, json={"body": text}))
+                    read(self._api.ask("PATCH", changed, json={"body": text}), _Made)
                     return action
                 case Create(text):
                     # If the answer is lost, the comment may exist: the next round looks for it.
                     answer = self._api.post(path, {"body": text})
                     if answer is not None:
-                        done(answer)
+                        read(answer, _Made)
                         return action
-        raise PublishError("GitHub did not accept the comment", _STATUS_HINT)
+        raise PublishError("GitHub did not accept the comment", STATUS_HINT)
 
     def show(self, head_sha: str, check: Check, run_url: str, *, only_open: bool = False) -> CheckAction:
         """Show a check at a commit, or a status if the token may not write checks; return the action.
@@ -191,9 +193,9 @@ class GitHub:
                 return self._show_status(head_sha, check, run_url, only_open=only_open)
             address = f"{self._base}/check-runs/{read(answer, _Made).id}"
             for content in more:
-                done(self._api.ask("PATCH", address, json=content))
+                read(self._api.ask("PATCH", address, json=content), _Made)
             return action
-        raise PublishError("GitHub did not accept the check", _STATUS_HINT)
+        raise PublishError("GitHub did not accept the check", STATUS_HINT)
 
     def _send_check(
         self, action: BeginCheck | UpdateCheck, head_sha: str, content: dict[str, Any]
@@ -218,6 +220,6 @@ class GitHub:
             # A status replaces the previous one, so a repeated request is harmless.
             answer = self._api.post(f"{self._base}/statuses/{head_sha}", status_content(check, run_url))
             if answer is not None:
-                done(answer)
+                read(answer, _Made)
                 return BeginCheck()
-        raise PublishError("GitHub did not accept the status", _STATUS_HINT)
+        raise PublishError("GitHub did not accept the status", STATUS_HINT)

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench.errors import PublishError
-from bench.publish.api import Api, done, read
+from bench.publish.api import Api, read
 from bench.publish.foreign import Foreign
-from bench.publish.plan import Author, is_ours
+from bench.publish.plan import Author, is_ours, normalize
+from bench.publish.refusals import STATUS_HINT
 
 _LONGEST = 65_000  # GitHub allows 65,536 characters
 _CUT = "\n\n… the rest is omitted.\n"
@@ -71,7 +72,7 @@ def plan_issue(
         problem: The problem; `None` without one.
     """
     for issue in issues:
-        text = (issue.body or "").replace("\r\n", "\n")
+        text = normalize(issue.body or "")
         if issue.pull_request is not None or not is_ours(issue.user, text, marker(subject), author):
             continue
         if problem is None:
@@ -113,12 +114,12 @@ def show_issue(
                 read(answer, _Number)
             case UpdateIssue(number) if problem is not None:
                 content = {"title": problem.title, "body": _body(subject, problem)}
-                done(api.ask("PATCH", f"{path}/{number}", json=content))
+                read(api.ask("PATCH", f"{path}/{number}", json=content), _Number)
             case CloseIssue(number):
                 content = {"state": "closed", "state_reason": "completed"}
-                done(api.ask("PATCH", f"{path}/{number}", json=content))
+                read(api.ask("PATCH", f"{path}/{number}", json=content), _Number)
         return action
-    raise PublishError("GitHub did not accept the issue", "GitHub's status: https://www.githubstatus.com")
+    raise PublishError("GitHub did not accept the issue", STATUS_HINT)
 
 
 class _Number(Foreign):

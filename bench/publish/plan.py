@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench.publish.foreign import Foreign
+from bench.publish.foreign import Foreign, is_same_name
 
 
 class Author(Foreign):
@@ -47,7 +47,13 @@ Action = Create | Update | Skip
 
 def is_ours(user: Author | None, body: str, marker: str, author: str) -> bool:
     """Check that `author` wrote a text and that its first line is the marker."""
-    return user is not None and user.login == author and body.partition("\n")[0].rstrip("\r") == marker
+    first = normalize(body).partition("\n")[0]
+    return user is not None and is_same_name(user.login, author) and first == marker
+
+
+def normalize(text: str) -> str:
+    """Return a text without a byte order mark and with simple line ends, as `bench` writes it."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
 
 
 def plan_comment(comments: Iterable[Comment], body: str, author: str) -> Action:
@@ -61,6 +67,6 @@ def plan_comment(comments: Iterable[Comment], body: str, author: str) -> Action:
     marker = body.partition("\n")[0]
     for comment in comments:
         if comment.body is not None and is_ours(comment.user, comment.body, marker, author):
-            same = comment.body.replace("\r\n", "\n").strip() == body.strip()
+            same = normalize(comment.body).strip() == body.strip()
             return Skip(comment.id) if same else Update(comment.id, body)
     return Create(body)

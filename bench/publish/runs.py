@@ -9,7 +9,7 @@ from pydantic import AwareDatetime
 from bench.errors import PublishError
 from bench.publish.api import Api, done, read
 from bench.publish.context import suite_of
-from bench.publish.foreign import Foreign
+from bench.publish.foreign import Foreign, is_same_name
 
 _MOST_ARTIFACTS = 300  # a matrix has 256 jobs at most
 _MOST_BYTES = 200_000_000  # packed
@@ -84,7 +84,7 @@ class Runs:
         """
         for run in self._of(workflow, {"head_sha": head_sha}):
             owner = run.head_repository.full_name if run.head_repository else None
-            if owner != head_repository:
+            if not is_same_name(owner, head_repository):
                 continue
             if run.status != "completed":
                 raise PublishError(f"{head_sha[:9]} is still being measured", "wait for its verdict")

@@ -28,13 +28,15 @@ def connect_api() -> Api:
     """Return GitHub's REST interface with the rights of GITHUB_TOKEN.
 
     Raises:
-        PublishError: The token is not set.
+        PublishError: The token is not set, or cannot be a token.
     """
-    token = os.environ.get("GITHUB_TOKEN", "")
+    token = os.environ.get("GITHUB_TOKEN", "").strip()
     if not token:
         raise PublishError(
             "GITHUB_TOKEN is not set", "on a laptop: GITHUB_TOKEN=$(gh auth token) bench …, or --dry-run"
         )
+    if not (token.isascii() and token.isprintable()):
+        raise PublishError("GITHUB_TOKEN has characters that no token has", "set GITHUB_TOKEN again")
     return Api(SecretStr(token), os.environ.get("GITHUB_API_URL", "https://api.github.com"))
 
 

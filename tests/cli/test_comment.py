@@ -124,6 +124,46 @@ def test_a_missing_token_is_an_error(bench: Bench, fake: FakeGitHub, monkeypatch
     assert "GITHUB_TOKEN is not set" in done.err
 
 
+def test_a_rate_limit_exits_with_6_and_the_time_of_its_end(bench: Bench, fake: FakeGitHub) -> None:
+    """The command does not wait for an hour; the error has the request, the time and the next step."""
+    value = {"message": "API rate limit exceeded for installation"}
+    fake.faults = [Fault("POST", "/comments", 403, {"Retry-After": "3600"}, value=value)]
+    done = bench("ci", "comment", store(1.0))
+    assert done.code == Exit.PUBLISH
+    assert "GitHub's rate limit refused POST /repos/owner/name/issues/7/comments with 403 until " in done.err
+    assert "publish again after that time" in done.err
+    assert not fake.comments
+
+
+def test_a_renamed_repository_exits_with_6(bench: Bench, fake: FakeGitHub) -> None:
+    """A redirect of the new comment is not taken for success."""
+    moved = {"Location": f"{fake.url}/repositories/5/issues/7/comments"}
+    fake.faults = [Fault("POST", "/comments", 307, moved)]
+    done = bench("ci", "comment", store(1.0))
+    assert (done.code, "set GITHUB_REPOSITORY to its new name" in done.err) == (Exit.PUBLISH, True)
+
+
+@pytest.mark.parametrize("token", ["to\nken", "tökén", "a\tb"])
+def test_a_token_with_impossible_characters_is_an_error(
+    bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    """No request is sent, and the token is not printed."""
+    monkeypatch.setenv("GITHUB_TOKEN", token)
+    done = bench("ci", "comment", store(1.0))
+    assert (done.code, fake.requests) == (Exit.PUBLISH, [])
+    assert "GITHUB_TOKEN has characters that no token has" in done.err
+    assert token not in done.err
+
+
+def test_blanks_around_the_token_are_ignored(
+    bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file with the token often ends with a line end."""
+    monkeypatch.setenv("GITHUB_TOKEN", f"{secrets.token_hex(20)}\n")
+    assert bench("ci", "comment", store(1.0)).code == Exit.PASS
+    assert len(fake.comments[7]) == 1
+
+
 def test_an_outdated_commit_gets_no_comment(bench: Bench, fake: FakeGitHub) -> None:
     """A branch that has a newer commit gets no comment about the older one."""
     fake.pulls[0]["head"]["sha"] = "c" * 40

@@ -14,7 +14,8 @@ from tests.publish.fake_github import FakeGitHub, Fault, serving
 SHA, OTHER_SHA = "a" * 40, "b" * 40
 BODY = "<!-- bench:pr -->\n## As ever\n"
 BOT = "github-actions[bot]"
-NOW, RUN = 1_800_000_000.0, "https://github.com/owner/name/actions/runs/41"
+# More than a day before any clock, because the fake names the real time in its header `Date`.
+NOW, RUN = 1_000_000_000.0, "https://github.com/owner/name/actions/runs/41"
 
 
 @pytest.fixture
@@ -132,21 +133,63 @@ def test_the_client_waits_as_long_as_retry_after(fake: FakeGitHub, client: Clien
     assert bodies(fake) == [BODY]
 
 
-@pytest.mark.parametrize("headers", [{}, {"Retry-After": "86400"}, {"Retry-After": "tomorrow"}])
-def test_the_client_never_waits_for_ever(fake: FakeGitHub, client: Client, headers: dict[str, str]) -> None:
-    """A refusal without a short `Retry-After` is reported, with a hint about the permissions."""
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "tomorrow"}])
+def test_a_refusal_is_reported_at_once(fake: FakeGitHub, client: Client, headers: dict[str, str]) -> None:
+    """A refusal that is no rate limit names the request, with a hint about the permissions."""
     fake.faults = [Fault("POST", "/comments", 403, headers, times=99)]
-    with pytest.raises(PublishError, match="GitHub refused with 403: injected fault") as caught:
+    place = "POST /repos/owner/name/issues/7/comments"
+    with pytest.raises(PublishError, match=f"GitHub refused {place} with 403: injected fault") as caught:
         client.github.say(client.pull, BODY, BOT)
     assert "docs/reference/github-actions.md" in str(caught.value.hint)
     assert client.waited_s == []
 
 
-def test_the_client_gives_up_a_list_after_a_long_retry_after(fake: FakeGitHub, client: Client) -> None:
-    """The client does not wait for a day; after a few attempts it reports the refusal."""
-    fake.faults = [Fault("GET", "/pulls", 429, {"Retry-After": "86400"}, times=99)]
-    with pytest.raises(PublishError, match="429"):
-        client.github.pull_requests(SHA, "owner/name")
+@pytest.mark.parametrize(("status", "method"), [(403, "GET"), (429, "GET"), (403, "POST"), (429, "POST")])
+@pytest.mark.parametrize(
+    "headers",
+    [{"Retry-After": "1800"}, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": f"{NOW + 1800:.0f}"}],
+)
+def test_a_long_rate_limit_is_an_error_that_names_its_end(
+    fake: FakeGitHub, client: Client, status: int, method: str, headers: dict[str, str]
+) -> None:
+    """The client does not wait for half an hour, and gives no hint about permissions."""
+    value = {"message": "API rate limit exceeded for installation"}
+    fake.faults = [Fault(method, "/comments", status, headers, times=99, value=value)]
+    limited = f"{status} until 2001-09-09 02:16:40 UTC: API rate limit exceeded"
+    with pytest.raises(PublishError, match=limited) as caught:
+        client.github.say(client.pull, BODY, BOT)
+    assert "publish again after that time" in str(caught.value.hint)
+    assert client.waited_s == []
+    assert [sent for sent, path in fake.requests if "/comments" in path].count(method) == 1
+
+
+def test_a_rate_limit_that_never_ends_is_an_error(fake: FakeGitHub, client: Client) -> None:
+    """The client waits four times and then gives up."""
+    fake.faults = [Fault("POST", "/comments", 429, {"Retry-After": "9"}, times=99)]
+    with pytest.raises(PublishError, match="429 until 2001-09-09 01:46:49 UTC: injected fault"):
+        client.github.say(client.pull, BODY, BOT)
+    assert client.waited_s == [9.0] * 4
+    assert [method for method, _ in fake.requests].count("POST") == 5
+
+
+LONG_LIMIT = {"Retry-After": "3600"}
+
+
+def test_a_rate_limit_is_no_missing_permission(fake: FakeGitHub, client: Client) -> None:
+    """During a rate limit the client neither guesses its login nor replaces the check by a status."""
+    fake.faults = [Fault("GET", "/user", 403, LONG_LIMIT), Fault("GET", "/check-runs", 403, LONG_LIMIT)]
+    with pytest.raises(PublishError, match="rate limit"):
+        client.github.login()
+    with pytest.raises(PublishError, match="rate limit"):
+        client.github.show(SHA, check("success"), RUN)
+    assert not fake.statuses
+
+
+def test_a_reaction_is_optional_during_a_rate_limit(fake: FakeGitHub, client: Client) -> None:
+    """A refused reaction does not stop the command."""
+    fake.faults = [Fault("POST", "/reactions", 403, LONG_LIMIT)]
+    client.github.react(1, "eyes")
+    assert not fake.reactions
 
 
 @pytest.mark.parametrize(
@@ -155,6 +198,10 @@ def test_the_client_gives_up_a_list_after_a_long_retry_after(fake: FakeGitHub, c
         ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": f"{NOW + 9:.0f}"}, "API rate limit exceeded", 9),
         ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": f"{NOW - 9:.0f}"}, "API rate limit exceeded", 0),
         ({}, "You have exceeded a secondary rate limit.", 60),
+        ({}, "You have exceeded a Secondary Rate Limit", 60),
+        ({}, "You have triggered an abuse detection mechanism.", 60),
+        ({"Retry-After": "1.5"}, "Slow down.", 1.5),
+        ({"Retry-After": "Sun, 09 Sep 2001 01:46:49 GMT"}, "Slow down.", 9),
     ],
 )
 def test_the_client_waits_until_a_rate_limit_ends(
@@ -165,6 +212,110 @@ def test_the_client_waits_until_a_rate_limit_ends(
     client.github.say(client.pull, BODY, BOT)
     assert client.waited_s == [waited_s]
     assert bodies(fake) == [BODY]
+
+
+def test_the_status_429_is_a_rate_limit_without_any_header(fake: FakeGitHub, client: Client) -> None:
+    """The client waits one minute, as GitHub advises."""
+    fake.faults = [Fault("POST", "/comments", 429)]
+    client.github.say(client.pull, BODY, BOT)
+    assert client.waited_s == [60]
+    assert bodies(fake) == [BODY]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/comments"), ("POST", "/comments"), ("PATCH", "/comments/")]
+)
+def test_a_renamed_repository_is_an_error_with_the_new_address(
+    fake: FakeGitHub, client: Client, status: int, method: str, path: str
+) -> None:
+    """A redirect is never taken for success: no comment was written."""
+    if method == "PATCH":
+        fake.add_comment(7, f"{BODY}old", BOT)
+    address = f"{fake.url}/repositories/5/issues/7/comments"
+    fake.faults = [Fault(method, path, status, {"Location": address}, value={})]
+    with pytest.raises(PublishError, match=f"has moved to {address}") as caught:
+        client.github.say(client.pull, BODY, BOT)
+    assert "set GITHUB_REPOSITORY to its new name" in str(caught.value.hint)
+    assert BODY not in bodies(fake)
+
+
+def test_a_renamed_repository_has_no_list_of_pull_requests(fake: FakeGitHub, client: Client) -> None:
+    """The new address may be relative."""
+    fake.faults = [Fault("GET", "/pulls", 301, {"Location": "/repositories/5/pulls"})]
+    with pytest.raises(PublishError, match=f"/pulls has moved to {fake.url}/repositories/5/pulls"):
+        client.github.pull_requests(SHA, "stranger/name")
+
+
+def test_a_redirect_to_another_host_comes_from_a_proxy(fake: FakeGitHub, client: Client) -> None:
+    """The client sends its token to no other host, and suspects a proxy."""
+    fake.faults = [Fault("GET", "/pulls", 307, {"Location": "https://login.example/"})]
+    with pytest.raises(PublishError, match=r"has moved to https://login\.example/") as caught:
+        client.github.pull_requests(SHA, "stranger/name")
+    assert "whether a proxy or a login page answers" in str(caught.value.hint)
+
+
+def test_a_redirect_without_an_address_is_an_error(fake: FakeGitHub, client: Client) -> None:
+    """No status beyond the successful ones counts as success."""
+    fake.faults = [Fault("POST", "/comments", 301)]
+    with pytest.raises(PublishError, match="with 301: injected fault"):
+        client.github.say(client.pull, BODY, BOT)
+
+
+@pytest.mark.parametrize("body", ["<html>Please log in</html>", "", "[" * 9999])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/comments"), ("POST", "/comments"), ("PATCH", "/comments/")]
+)
+def test_a_page_of_a_proxy_is_an_error(
+    fake: FakeGitHub, client: Client, method: str, path: str, body: str
+) -> None:
+    """The status 200 is no success without an answer in JSON."""
+    if method == "PATCH":
+        fake.add_comment(7, f"{BODY}old", BOT)
+    fake.faults = [Fault(method, path, 200, value=body)]
+    with pytest.raises(PublishError, match=f"answer to {method} /repos/owner/name/.* is not JSON") as caught:
+        client.github.say(client.pull, BODY, BOT)
+    assert "whether a proxy or a login page answers" in str(caught.value.hint)
+
+
+def test_a_refusal_quotes_the_errors_of_single_fields(fake: FakeGitHub, client: Client) -> None:
+    """Validation errors have their cause in a list below the message."""
+    error = {"resource": "IssueComment", "code": "unprocessable", "message": "Body is too long"}
+    value = {"message": "Validation Failed", "errors": [error]}
+    fake.faults = [Fault("POST", "/comments", 422, value=value)]
+    with pytest.raises(PublishError, match="with 422: Validation Failed: Body is too long"):
+        client.github.say(client.pull, BODY, BOT)
+    assert client.waited_s == []
+
+
+def test_logins_and_repositories_ignore_capitals(fake: FakeGitHub, client: Client) -> None:
+    """GitHub has no two accounts or repositories whose names differ only by capitals."""
+    own_id = fake.add_comment(7, BODY, "GitHub-Actions[bot]")
+    (pull,) = client.github.pull_requests(SHA, "Stranger/Name")
+    assert client.github.say(pull, BODY, BOT) == Skip(own_id)
+
+
+def test_a_comment_is_found_behind_a_byte_order_mark(fake: FakeGitHub, client: Client) -> None:
+    """The mark stands before the first line, and is no difference."""
+    own_id = fake.add_comment(7, "\ufeff" + BODY.replace("\n", "\r\n"), BOT)
+    assert client.github.say(client.pull, BODY, BOT) == Skip(own_id)
+
+
+def test_a_list_without_an_end_is_an_error(fake: FakeGitHub, client: Client) -> None:
+    """The client never takes the first pages for the whole list."""
+    link = {"Link": f'<{fake.url}/repos/owner/name/pulls?page=1>; rel="next"'}
+    fake.faults = [Fault("GET", "/pulls", 200, link, times=999, value=[])]
+    with pytest.raises(PublishError, match="/pulls has more than 100 pages"):
+        client.github.pull_requests(OTHER_SHA, "owner/name")
+    assert len(fake.requests) == 100
+
+
+def test_repeated_server_errors_are_reported_with_the_status_page(fake: FakeGitHub, client: Client) -> None:
+    """A page in HTML has no message: the reason of the status line is quoted."""
+    fake.faults = [Fault("GET", "/pulls", 502, times=99, value="<html>Unicorn!</html>")]
+    with pytest.raises(PublishError, match="with 502: Bad Gateway") as caught:
+        client.github.pull_requests(SHA, "stranger/name")
+    assert "githubstatus.com" in str(caught.value.hint)
 
 
 def test_the_login_is_the_owner_of_the_token(fake: FakeGitHub, client: Client) -> None:
@@ -309,9 +460,29 @@ def test_an_unreachable_github_is_an_error_without_the_token() -> None:
     """The error does not contain the token."""
     token = secrets.token_hex(16)
     github = GitHub("owner/name", Api(SecretStr(token), "http://127.0.0.1:1", lambda _: None))
-    with pytest.raises(PublishError, match="GitHub does not answer") as caught:
+    with pytest.raises(PublishError, match=r"GitHub does not answer at 127\.0\.0\.1:1: ") as caught:
         github.login()
     assert token not in str(caught.value)
+    assert "check GITHUB_API_URL and the network" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("url", ["api.github.com", "https://", "ftp://api.github.com"])
+def test_a_wrong_address_of_the_api_is_named(url: str) -> None:
+    """The hint names the variable that has the address."""
+    github = GitHub("owner/name", Api(SecretStr(secrets.token_hex(16)), url, lambda _: None))
+    with pytest.raises(PublishError, match="GitHub does not answer at ") as caught:
+        github.login()
+    assert "check GITHUB_API_URL: it is an address like" in str(caught.value.hint)
+
+
+def test_a_refusing_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hint names the variable that has the address of the proxy."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    url = "https://github.invalid"
+    github = GitHub("owner/name", Api(SecretStr(secrets.token_hex(16)), url, lambda _: None))
+    with pytest.raises(PublishError, match=r"at github\.invalid: ProxyError") as caught:
+        github.login()
+    assert "check HTTPS_PROXY" in str(caught.value.hint)
 
 
 def test_a_next_page_on_another_host_is_refused(fake: FakeGitHub, client: Client) -> None:
