@@ -47,7 +47,7 @@ _NETWORK_HINTS = (
     (_BAD_ADDRESS, "check GITHUB_API_URL: it is an address like https://api.github.com"),
     (requests.exceptions.Timeout, "try again later"),
     (requests.exceptions.ConnectionError, "check GITHUB_API_URL and the network, or try again later"),
-    (requests.RequestException, "try again later"),
+    (Exception, "try again later"),
 )
 Answer = requests.Response
 Model = TypeVar("Model", bound=Foreign)
@@ -233,7 +233,7 @@ class Api:
             answer: Answer = self._session.request(
                 method, url, timeout=_TIMEOUT_S, allow_redirects=False, **parts
             )
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:  # ValueError: a malformed redirect
             raise _lost_answer(error, url) from error
         return answer
 
@@ -303,7 +303,7 @@ def _moved(answer: Answer) -> PublishError:
     return PublishError(f"{_place(answer)} has moved to {address[:_LONGEST_ADDRESS]}", hint)
 
 
-def _lost_answer(error: requests.RequestException, url: str) -> _LostAnswerError:
+def _lost_answer(error: Exception, url: str) -> _LostAnswerError:
     """Return the error for a failed exchange. Its text has no token, unlike the text of the cause."""
     hint = next(hint for kind, hint in _NETWORK_HINTS if isinstance(error, kind))
     server = urlsplit(url).netloc or url

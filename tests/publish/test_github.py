@@ -255,6 +255,13 @@ def test_a_redirect_to_another_host_comes_from_a_proxy(fake: FakeGitHub, client:
     assert "whether a proxy or a login page answers" in str(caught.value.hint)
 
 
+def test_a_redirect_to_a_malformed_address_is_an_error(fake: FakeGitHub, client: Client) -> None:
+    """The address is read before the client sees the answer."""
+    fake.faults = [Fault("GET", "/pulls", 301, {"Location": "http://["})]
+    with pytest.raises(PublishError, match="GitHub does not answer at "):
+        client.github.pull_requests(SHA, "stranger/name")
+
+
 def test_a_redirect_without_an_address_is_an_error(fake: FakeGitHub, client: Client) -> None:
     """No status beyond the successful ones counts as success."""
     fake.faults = [Fault("POST", "/comments", 301)]
