@@ -58,7 +58,9 @@ def test_an_override_changes_its_field_and_no_other(
     names = {"vus": "vus", "duration": "duration_s", "rate": "rate"}
     expected = phase.model_copy(update={names[field]: value for field, value in wanted.items()})
     assert changed.scenario.phases == (warm_up, expected)
-    assert changed == spec.model_copy(update={"scenario": changed.scenario})
+    changes = {"scenario": changed.scenario, "overrides": changed.overrides}
+    assert changed == spec.model_copy(update=changes)
+    assert len(changed.overrides) == len(wanted)
     assert changed.with_load(vus, duration_s, rate) == changed
     assert RunSpec.model_validate(changed.model_dump(by_alias=False)) == changed
 
