@@ -8,7 +8,8 @@ from enum import Enum
 from functools import cache
 from http import HTTPStatus
 
-from bench.core.response.answer import AnswerContent, AnswerReader
+from bench.core.response.answer import AnswerReader
+from bench.core.response.answer_content import AnswerContent
 from bench.core.response.answer_form import AnswerForm
 from bench.core.samples.sample import Outcome
 from bench.store.scenarios import load_target

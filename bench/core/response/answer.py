@@ -1,12 +1,14 @@
 """Reads a response by the target's declaration: text, tokens, times, errors, and problems. Without I/O."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from itertools import compress
+from operator import not_
 from typing import Any, assert_never
 
 import orjson
 
 from bench.core.config.target import Answer, JsonAnswer, NdjsonAnswer, SseAnswer, TextKind
+from bench.core.response.answer_content import AnswerContent
 from bench.core.response.answer_error import AnswerError, find_error, read_error_event
 from bench.core.response.answer_form import AnswerForm
 from bench.core.response.counts import count_at, tiers_ms
@@ -25,7 +27,7 @@ from bench.core.response.stream import (
     SseDecoder,
     StreamError,
 )
-from bench.core.response.unread import explain_no_text
+from bench.core.response.unread import UnreadFields, explain_no_text
 
 # Number of parts that are decoded together; a part of this size is decoded at once. So at most 64 KiB and one
 # part wait. With four times as many, streams that end together would be decoded mostly at their end.
@@ -35,48 +37,6 @@ _LARGEST_HEAD_BYTES = 65_536  # the part of an unreadable body that is explained
 _OBSERVED_PIECES = 4  # further pieces have the same fields beside them
 _LAST_DOCUMENTS = 2  # of many streams hold the reason of the end, and the token counts
 _OBSERVED_DOCUMENTS = 3  # documents that explain why there is no text
-
-
-@dataclass(slots=True)
-class AnswerContent:
-    """The content of a response. An unknown value is `None`. Times in `_s` are on the caller's clock."""
-
-    text: str | None = None
-    """The complete text of the answer, with the transcript of its audio."""
-    reasoning: str | None = None
-    """The complete text of the reasoning."""
-    refusal: str | None = None
-    """The complete text with which the model refuses to answer."""
-    tool_calls: tuple[str, ...] = ()
-    """Names of the tools that the answer calls, in their order."""
-    finish_reason: str | None = None
-    """Why the model stopped, in the server's own word."""
-    error: AnswerError | None = None
-    """The first error that the response reports."""
-    problem: str | None = None
-    """Why the response does not have the declared form."""
-    no_text: str | None = None
-    """If the declared places hold no text of any kind: what the response has instead."""
-    tokens: int | None = None
-    """Number of output tokens that the response reports, if it is positive."""
-    reasoning_tokens: int | None = None
-    """Number of tokens of the reasoning that the response reports."""
-    tier_times: dict[str, float] = field(default_factory=dict)
-    """Times in milliseconds by tier that the response reports."""
-    token_times_s: list[float] = field(default_factory=list)
-    """When each piece of any kind of text arrived; empty if the response is not streamed."""
-    first_answer_s: float | None = None
-    """When the first piece of the answer's text arrived."""
-    first_reasoning_s: float | None = None
-    """When the first piece of reasoning arrived."""
-    last_reasoning_s: float | None = None
-    """When the last piece of reasoning arrived."""
-    ended_s: float | None = None
-    """When the mark that ends the answer arrived; `None` if none did."""
-    values: dict[str, Any] = field(default_factory=dict)
-    """The last value at each path that the caller asked for, without those that are null."""
-    remarks: list[str] = field(default_factory=list)
-    """Observations that make no failure. Equal observations have equal texts: `had a field …`."""
 
 
 class AnswerReader:
@@ -89,13 +49,18 @@ class AnswerReader:
         paths: Further paths whose values are read.
     """
 
+    __slots__ = (
+        "_calls", "_content", "_decoder", "_form", "_has_document", "_head", "_is_over", "_is_too_long",
+        "_last_s", "_other_lines", "_parts", "_paths", "_textless", "_texts", "_times_s", "_unread",
+    )  # fmt: skip
+
     def __init__(self, form: AnswerForm, paths: Collection[str] = ()) -> None:
         self._form = form
         self._paths = paths
         self._content = AnswerContent()
         self._texts: dict[TextKind, list[str]] = {}
-        self._calls = ToolCalls()
-        self._unread = form.unread_fields()
+        self._calls: ToolCalls | None = None
+        self._unread: UnreadFields | None = None
         self._textless: list[dict[str, Any]] = []
         self._has_document = False
         self._is_over = False  # after a final mark, nothing is read
@@ -141,10 +106,12 @@ class AnswerReader:
         content.text = join_pieces(self._texts.get("content", ()))
         content.reasoning = join_pieces(self._texts.get("reasoning", ()))
         content.refusal = join_pieces(self._texts.get("refusal", ()))
-        content.tool_calls = self._calls.names
+        if self._calls is not None:
+            content.tool_calls = self._calls.names
         if not self._texts:
             content.no_text = explain_no_text(self._form.text_paths, self._textless)
-        content.remarks = self._unread.remarks()
+        if self._unread is not None:
+            content.remarks = self._unread.remarks()
         self._add_remarks()
         return content
 
@@ -161,23 +128,30 @@ class AnswerReader:
 
     def _end_document(self) -> None:
         self._head = b"".join(self._parts)
-        if guess_form(self._head) is BodyForm.EMPTY:
-            return
         try:
             document = parse_json(self._head)
         except ValueError as error:
-            self._set_problem(f"not JSON: {error}")
+            if guess_form(self._head) is not BodyForm.EMPTY:
+                self._set_problem(f"not JSON: {error}")
             return
-        if isinstance(document, dict):
-            self._read_document(document, None)
-        else:
+        if not isinstance(document, dict):
             self._set_problem("not a JSON object")
+            return
+        plain = self._form.plain.read([document])
+        if plain is not None and plain.texts[0]:
+            self._has_document = True
+            self._read_values(document)
+            self._texts[plain.kind] = plain.texts
+        else:
+            self._read_document(document, None)
 
     def _end_stream(self) -> None:
         self._decode_parts()
         if self._decoder is None:
             return
-        self._read_events(self._decoder.end(self._last_s), are_cut=True)
+        rest = self._decoder.end(self._last_s)
+        if rest.data:
+            self._read_events(rest, are_cut=True)
         self._decoder = None
         content = self._content
         if content.ended_s is not None:
@@ -211,6 +185,9 @@ class AnswerReader:
         """Read events. If they are cut, the stream ended within the last of them."""
         if self._read_documents_at_once(events):
             return
+        first, last = events.split_last()
+        if first.data and self._read_documents_at_once(first):
+            events = last
         for data, at_s, name in zip(events.data, events.times_s, events.names, strict=False):
             if not self._is_over:
                 self._read_event(data, at_s, name, is_cut=are_cut)
@@ -265,23 +242,29 @@ class AnswerReader:
         self, plain: PlainTexts, documents: Sequence[dict[str, Any]], times_s: Sequence[float]
     ) -> None:
         self._has_document = True
+        for document in documents if self._paths else ():
+            self._read_values(document)
         texts = plain.texts
+        times_s = times_s[: len(texts)]
         if not all(texts):
-            for document, text, at_s in zip(documents, texts, times_s, strict=False):
-                self._observe(document, has_text=text != "")
-                if text:
-                    self._add_texts(plain.kind, [text], [at_s])
-            return
+            for document in compress(documents, map(not_, texts)):
+                self._observe(document, has_text=False)
+            documents = [*compress(documents, texts)]
+            times_s = [*compress(times_s, texts)]
+            texts = [*filter(None, texts)]
         if len(self._content.token_times_s) < _OBSERVED_PIECES:
             for document in documents[: _OBSERVED_PIECES - len(self._content.token_times_s)]:
                 self._observe(document, has_text=True)
-        self._add_texts(plain.kind, texts, times_s[: len(texts)])
+        if texts:
+            self._add_texts(plain.kind, texts, times_s)
 
     def _observe(self, document: dict[str, Any], *, has_text: bool) -> None:
         """Look at what a document has besides text, if it has no text or one of the first."""
         if not has_text and len(self._textless) < _OBSERVED_DOCUMENTS:
             self._textless.append(document)
         if not has_text or len(self._content.token_times_s) < _OBSERVED_PIECES:
+            if self._unread is None:
+                self._unread = self._form.unread_fields()
             self._unread.observe(walk(document, self._form.holder))
 
     def _read_event(self, data: bytes, at_s: float, name: str | None, *, is_cut: bool) -> None:
@@ -329,9 +312,11 @@ class AnswerReader:
         if not form.counted.isdisjoint(document):
             self._read_counts(document)
         self._read_values(document)
-        self._observe(document, has_text=bool(read.pieces))
+        if at_s is not None or not read.pieces:
+            self._observe(document, has_text=bool(read.pieces))
         for piece in read.pieces:
             if piece.call is not None:
+                self._calls = self._calls or ToolCalls()
                 self._calls.add(piece.call)
             self._add_texts(piece.kind, [piece.text], () if at_s is None else [at_s])
 

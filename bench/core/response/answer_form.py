@@ -75,14 +75,14 @@ class AnswerForm:
         self._done = self._places(self._done_paths)
         self._finish_reason = self._places((answer.finish_reason,) if answer.finish_reason else ())
         depth = len(self.holder)
+        self._holder_place = "".join(f"{key}." for key in self.holder)
         self._holder_fields = frozenset(
             keys[depth] for keys in _split(declared_paths(answer)) if keys[:depth] == self.holder != keys
         )
 
     def unread_fields(self) -> UnreadFields:
         """Return an observer of the text that the target does not declare, for one response."""
-        place = "".join(f"{key}." for key in self.holder)
-        return UnreadFields(place, self._holder_fields)
+        return UnreadFields(self._holder_place, self._holder_fields)
 
     def read(self, document: Any) -> DocumentContent:
         """Return the content of a document."""

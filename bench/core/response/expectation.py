@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.core.config.prompts import Expectation
-from bench.core.response.answer import AnswerContent
+from bench.core.response.answer_content import AnswerContent
 
 _LONGEST_QUOTE = 60
 

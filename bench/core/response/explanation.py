@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from bench.core.config.prompts import Expectation
 from bench.core.config.target import JsonAnswer, SseAnswer, Target
-from bench.core.response.answer import AnswerContent, AnswerReader
+from bench.core.response.answer import AnswerReader
+from bench.core.response.answer_content import AnswerContent
 from bench.core.response.answer_form import AnswerForm
 from bench.core.response.draft import Draft, draft_answer, list_missing, split_body
 from bench.core.response.failure import Failure, Response, find_failure, is_success

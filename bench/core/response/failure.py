@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from bench.core.config.prompts import Expectation
-from bench.core.response.answer import AnswerContent
+from bench.core.response.answer_content import AnswerContent
 from bench.core.response.expectation import check_answer, check_time
 from bench.core.samples.sample import Outcome
 

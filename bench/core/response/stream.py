@@ -32,6 +32,16 @@ class Events(NamedTuple):
     """Name of each event, or `None`. Without names it is the endless iterator `NO_NAMES`. Lines with a field
     `error` are an event of this name."""
 
+    def split_last(self) -> tuple["Events", "Events"]:
+        """Return all events but the last, and the last."""
+        first_names = last_names = self.names
+        if self.names is not NO_NAMES:
+            names = [*self.names]
+            first_names = names[:-1]
+            last_names = names[-1:]
+        first = Events(self.data[:-1], self.times_s[:-1], first_names)
+        return first, Events(self.data[-1:], self.times_s[-1:], last_names)
+
 
 class StreamError(Exception):
     """The bytes are not a valid stream. The message is the reason.
@@ -170,8 +180,13 @@ def _sse_events(blocks: list[bytes], times_s: Sequence[float]) -> Events:
             return Events(datas, times_s)
     events_data = []
     events_times_s = []
-    names = []
+    names: list[str | None] = []
     for block, at_s in zip(blocks, times_s, strict=True):
+        if block.startswith(_DATA) and b"\n" not in block:
+            events_data.append(block.removeprefix(_DATA))
+            events_times_s.append(at_s)
+            names.append(None)
+            continue
         for data, name in _sse_fields(block):
             events_data.append(data)
             events_times_s.append(at_s)

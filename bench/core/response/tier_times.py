@@ -20,6 +20,8 @@ def parse_server_timing(text: str) -> dict[str, float]:
     The times of a name that occurs more than once are added, since the request passed the tier again.
     """
     tier_times: dict[str, float] = {}
+    if not text:
+        return tier_times
     for entry in _ENTRY.findall(text):
         if entry.lstrip().startswith(";"):
             continue  # an entry without a name

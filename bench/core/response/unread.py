@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 # Fields with texts that are no output of the model, by their names.
@@ -16,6 +17,7 @@ _MOST_OBSERVED = 50
 _LONGEST_SHOWN = 60
 _MOST_SHOWN = 2
 _DEEPEST = 6
+_MOST_NAMES = 1024  # of fields whose decision is kept
 _MOST_ITEMS = 3
 
 
@@ -57,9 +59,15 @@ def is_output(name: str, value: Any) -> bool:
     """Return whether a field may hold output of the model: words, and no id, role, moment or the like."""
     if isinstance(value, list):
         value = value[0].get("text") if value and isinstance(value[0], dict) else None
-    if not isinstance(value, str) or _TOKEN.match(value):
+    if not isinstance(value, str) or not _may_name_output(name) or _TOKEN.match(value):
         return False
-    return _LETTER.search(value) is not None and _NO_OUTPUT.search(name) is None
+    return _LETTER.search(value) is not None
+
+
+@lru_cache(_MOST_NAMES)
+def _may_name_output(name: str) -> bool:
+    """Return whether a field of this name may hold output; all documents of a target have the same names."""
+    return _NO_OUTPUT.search(name) is None
 
 
 def explain_no_text(paths: Sequence[str], documents: Sequence[Mapping[str, Any]]) -> str:

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from bench.core.config.prompts import Expectation
 from bench.core.load.plan import Arrival
-from bench.core.response.answer import AnswerContent, AnswerReader
-from bench.core.response.failure import Failure, Response, find_failure, is_success
+from bench.core.response.answer import AnswerReader
+from bench.core.response.answer_content import AnswerContent
+from bench.core.response.failure import Failure, Response, find_failure
 from bench.core.response.remarks import Remarks
 from bench.core.response.server_words import find_words
 from bench.core.response.tier_times import parse_server_timing
@@ -26,6 +27,7 @@ _MOST_REFUSED_BYTES = 16 * 1024
 # While an exchange is in progress, the VU looks this often whether its answer is complete, and then waits as
 # long for the end of the body: two seconds after the end mark at most.
 _LOOK_S = 1.0
+_FIRST_REFUSED = 300  # by RFC 9110, the lowest status of a response that is no answer
 _NO_CONNECTION = {WireFault.CONNECT_FAILED, WireFault.TLS_FAILED, WireFault.NAME_FAILED}
 _NO_BODY = b"content-length: 0\r\n\r\n"
 
@@ -77,6 +79,7 @@ class ChatClient:
         self._history: list[AnsweredMessage] = []
         self._remarks = Remarks() if remarks is None else remarks
         self._reader = AnswerReader(endpoint.form)
+        self._watch = _EndWatch()
         self._refused = bytearray()
         self.renew(token)
 
@@ -156,6 +159,7 @@ class ChatClient:
 
     async def close(self) -> None:
         """Close the connection."""
+        self._watch.close()
         self._connection.close()
         await self._connection.wait_closed()
 
@@ -166,7 +170,7 @@ class ChatClient:
         refused = self._refused = bytearray()
 
         def on_body(part: bytes, at_s: float) -> None:
-            if is_success(connection.reply.status):
+            if connection.reply.status < _FIRST_REFUSED:
                 reader.feed(part, at_s)
             elif len(refused) < _MOST_REFUSED_BYTES:
                 refused.extend(part)
@@ -175,16 +179,15 @@ class ChatClient:
         timeout_s = min(self._endpoint.timeout_s, arrival.cancel_after_s or self._endpoint.timeout_s)
         try:
             async with asyncio.timeout(timeout_s) as limit:
-                look = _Look(reader, limit)
-                try:
-                    await connection.exchange(self._head + tail, on_body)
-                finally:
-                    look.stop()
+                self._watch.begin(reader, limit)
+                await connection.exchange(self._head + tail, on_body)
         except TimeoutError:
             return _timeout_failure(timeout_s, arrival)
         except WireError as error:
             self._culprit = error.culprit
             return _wire_failure(error)
+        finally:
+            self._watch.end()
         return None
 
     def _read(
@@ -230,7 +233,7 @@ class ChatClient:
             intercepted=self._is_intercepted(content.text),
             status=reply.status or None,
             detail=None if detail is None else _storable(detail[:_DETAIL_LENGTH]) or outcome.value,
-            culprit=None if outcome in {Outcome.OK, Outcome.CANCELLED} else culprit,
+            culprit=None if failure is None or outcome is Outcome.CANCELLED else culprit,
             tier_times=parse_server_timing(_server_timing(reply)) | content.tier_times,
             **token_moments(content.token_times_s, origin_s),
         )
@@ -257,24 +260,42 @@ class ChatClient:
         return text is not None and text.startswith(beginning)
 
 
-class _Look:
-    """Looks now and then whether an answer is complete, and then limits the wait for the end of its body."""
+class _EndWatch:
+    """Looks now and then whether a VU's answer is complete, and then limits the wait for the end of its body.
 
-    def __init__(self, reader: AnswerReader, limit: asyncio.Timeout) -> None:
-        self._reader = reader
-        self._limit = limit
-        self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(_LOOK_S, self._look)
+    One timer serves all requests of the VU: a timer for each request would be costly.
+    """
 
-    def stop(self) -> None:
-        self._timer.cancel()
+    def __init__(self) -> None:
+        self._timer: asyncio.TimerHandle | None = None
+        self._watched: tuple[AnswerReader, asyncio.Timeout] | None = None
+
+    def begin(self, reader: AnswerReader, limit: asyncio.Timeout) -> None:
+        """Watch the answer of an exchange, which has this limit."""
+        self._watched = reader, limit
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
+
+    def end(self) -> None:
+        """Watch no answer, until the next exchange begins."""
+        self._watched = None
+
+    def close(self) -> None:
+        """Cancel the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _look(self) -> None:
-        soon_s = self._loop.time() + _LOOK_S
-        if not self._reader.is_complete():
-            self._timer = self._loop.call_at(soon_s, self._look)
-        elif soon_s < (self._limit.when() or soon_s):
-            self._limit.reschedule(soon_s)
+        self._timer = None
+        if self._watched is None:
+            return
+        reader, limit = self._watched
+        loop = asyncio.get_running_loop()
+        soon_s = loop.time() + _LOOK_S
+        if reader.is_complete() and soon_s < (limit.when() or soon_s):
+            limit.reschedule(soon_s)
+        self._timer = loop.call_at(soon_s, self._look)
 
 
 def _storable(text: str) -> str:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from bench.core.config.target import Answer
-from bench.core.response.answer import AnswerContent, AnswerReader
+from bench.core.response.answer import AnswerReader
+from bench.core.response.answer_content import AnswerContent
 from bench.core.response.answer_error import AnswerError
 from bench.core.response.answer_form import AnswerForm
 from tests.laws import READING_LAW

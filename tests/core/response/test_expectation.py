@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from bench.core.config.prompts import Expectation
-from bench.core.response.answer import AnswerContent
+from bench.core.response.answer_content import AnswerContent
 from bench.core.response.expectation import check_answer, check_time
 
 CALL: dict[str, Any] = {"tool_calls": ("get_weather",), "finish_reason": "tool_calls"}

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from bench.core.config.prompts import Expectation
-from bench.core.response.answer import AnswerContent
+from bench.core.response.answer_content import AnswerContent
 from bench.core.response.answer_error import AnswerError
 from bench.core.response.failure import Failure, Response, find_failure
 from bench.core.samples.sample import Outcome
