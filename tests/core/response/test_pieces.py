@@ -167,3 +167,11 @@ def test_the_end_of_the_body_may_end_the_answer() -> None:
     assert read(event({"text": "One"}), answer=answer).problem is None
     broken = read(event({"text": "One"}), b"runner crashed\n", answer=answer)
     assert broken.problem == "the stream has plain text: runner crashed"
+
+
+def test_a_requested_value_beside_plain_text_is_read() -> None:
+    """The caller's paths count in each event, also in events that have nothing else to read."""
+    form = AnswerForm(ANSWERS.validate_python({"kind": "sse", "text": "message", "done_data": "[DONE]"}))
+    reader = AnswerReader(form, ("language",))
+    reader.feed(b'data: {"message": "Hi", "language": "en"}\n\ndata: [DONE]\n\n', 1.0)
+    assert reader.end().values == {"language": "en"}
