@@ -18,7 +18,7 @@ PROCESS_BYTES = 60_000_000
 """Memory of a load generator without VUs."""
 CONNECTION_BYTES = 8_000
 """Memory of a VU with a connection without TLS; other connections need more."""
-REQUEST_BYTES = 110
+REQUEST_BYTES = 150
 """Memory of a stored request."""
 
 

@@ -13,6 +13,8 @@ CHECK_S = 1.0
 """Time between two checks for silent load generators."""
 LONGEST_SILENCE = 15
 """Number of checks in a row without a sign of life after which a load generator is lost."""
+LONGEST_START = 120
+"""The same before the first sign of life: a new process first loads its modules, slowly on a busy machine."""
 
 
 class Pulse:
@@ -46,7 +48,7 @@ class Silence:
     """
 
     def __init__(self, pids: Iterable[int]) -> None:
-        self._checks = dict.fromkeys(pids, 0)
+        self._checks = dict.fromkeys(pids, LONGEST_SILENCE - LONGEST_START)
 
     def note(self, pid: int) -> None:
         """Note a sign of life."""
@@ -72,7 +74,8 @@ def describe_loss(exit_code: int, *, is_stalled: bool, is_out_of_memory: bool) -
         is_out_of_memory: Whether the kernel ended processes meanwhile, because memory ran out.
     """
     if is_stalled:
-        return f"a load generator gave no sign of life for {LONGEST_SILENCE * CHECK_S:.0f} s, and was ended"
+        shortest_s = LONGEST_SILENCE * CHECK_S
+        return f"a load generator gave no sign of life for at least {shortest_s:.0f} s, and was ended"
     if exit_code >= 0:
         return f"a load generator ended with exit code {exit_code}; see its error message above"
     name = _signal_name(-exit_code)

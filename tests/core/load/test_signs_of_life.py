@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.load.signs_of_life import LONGEST_SILENCE, SHORTEST_PAUSE_S, Pulse, Silence, describe_loss
+from bench.core.load.signs_of_life import (
+    LONGEST_SILENCE,
+    LONGEST_START,
+    SHORTEST_PAUSE_S,
+    Pulse,
+    Silence,
+    describe_loss,
+)
 from bench.core.samples.sample import Stall
 
 
@@ -23,10 +30,22 @@ def test_a_pause_is_reported_once() -> None:
     assert pulse.beat(5.5, 5.5) is None
 
 
+def test_a_process_that_starts_may_be_silent_for_longer() -> None:
+    """After its first sign of life, the shorter limit counts."""
+    silence = Silence([1, 2])
+    for _ in range(LONGEST_START - LONGEST_SILENCE):
+        assert silence.check() == []
+    silence.note(2)
+    lost = [silence.check() for _ in range(LONGEST_SILENCE)]
+    assert lost == [[]] * (LONGEST_SILENCE - 1) + [[1, 2]]
+
+
 @given(st.lists(st.sets(st.sampled_from([1, 2, 3])), max_size=60))
 def test_a_process_is_lost_after_too_many_silent_checks(signs: list[set[int]]) -> None:
     """Only checks in a row count, and a process that ended is not missed."""
     silence = Silence([1, 2, 3])
+    for pid in [1, 2, 3]:
+        silence.note(pid)
     silent = dict.fromkeys([1, 2, 3], 0)
     for alive in signs:
         for pid in alive:
@@ -43,7 +62,7 @@ def test_a_process_is_lost_after_too_many_silent_checks(signs: list[set[int]]) -
 @pytest.mark.parametrize(
     ("code", "stalled", "memory", "sentence"),
     [
-        (-9, True, False, "a load generator gave no sign of life for 15 s, and was ended"),
+        (-9, True, False, "a load generator gave no sign of life for at least 15 s, and was ended"),
         (-9, False, False, "a load generator was ended by the signal SIGKILL"),
         (-9, False, True, "the kernel ended a load generator (SIGKILL): out of memory"),
         (-signal.SIGSEGV, False, True, "a load generator was ended by the signal SIGSEGV"),
