@@ -1,7 +1,6 @@
 """Requests to broken or hostile servers: each has an outcome, within its timeout."""
 
 import asyncio
-import gzip
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -111,10 +110,10 @@ ENDS: dict[str, tuple[Script, Outcome, str]] = {
         Outcome.HTTP_ERROR,
         "http_error",
     ),
-    "gzip": (
-        then_close(response(gzip.compress(OK, mtime=0), "200 OK", "content-encoding: gzip")),
+    "an encoding that was not requested": (
+        then_close(response(OK, "200 OK", "content-encoding: br")),
         Outcome.BAD_STREAM,
-        "bad_stream: the response has the encoding gzip",
+        "bad_stream: the response has the encoding br, which was not requested",
     ),
 }
 NEVER_ENDS: dict[str, Script] = {
