@@ -27,7 +27,7 @@ from bench.core.response.stream import (
     SseDecoder,
     StreamError,
 )
-from bench.core.response.unread import UnreadFields, explain_no_text
+from bench.core.response.unread import UnreadFields, explain_no_text, quote_texts
 
 # Number of parts that are decoded together; a part of this size is decoded at once. So at most 64 KiB and one
 # part wait. With four times as many, streams that end together would be decoded mostly at their end.
@@ -51,7 +51,8 @@ class AnswerReader:
 
     __slots__ = (
         "_calls", "_content", "_decoder", "_form", "_has_document", "_head", "_is_over", "_is_too_long",
-        "_last_s", "_other_lines", "_parts", "_paths", "_textless", "_texts", "_times_s", "_unread",
+        "_last_s", "_last_textless", "_other_lines", "_parts", "_paths", "_textless", "_texts", "_times_s",
+        "_unread",
     )  # fmt: skip
 
     def __init__(self, form: AnswerForm, paths: Collection[str] = ()) -> None:
@@ -62,6 +63,7 @@ class AnswerReader:
         self._calls: ToolCalls | None = None
         self._unread: UnreadFields | None = None
         self._textless: list[dict[str, Any]] = []
+        self._last_textless: dict[str, Any] | None = None  # the last document, if it has no text
         self._has_document = False
         self._is_over = False  # after a final mark, nothing is read
         self._head = b""  # of a body without a readable document
@@ -78,6 +80,11 @@ class AnswerReader:
         self._times_s.append(at_s)
         if len(self._times_s) >= _PARTS_PER_BATCH or len(part) > _LARGE_PART_BYTES:
             self._decode_parts()
+
+    @property
+    def pieces(self) -> int:
+        """Number of pieces of text in the parts that are decoded."""
+        return len(self._content.token_times_s)
 
     def is_complete(self) -> bool:
         """Return whether the mark that ends the answer has arrived, if only without the end of its line."""
@@ -160,7 +167,9 @@ class AnswerReader:
             self._set_problem(f"the stream has plain text: {find_words(self._other_lines)}")
         elif not self._form.ends_with_body:
             missing = " and ".join(f"no {mark}" for mark in self._form.marks)
-            self._set_problem(f"the stream ended before it was done: it has {missing}")
+            words = quote_texts([self._last_textless] if self._last_textless else [])
+            last = f"; its last event has {words}" if words else ""
+            self._set_problem(f"the stream ended before it was done: it has {missing}{last}")
 
     def _decode_parts(self) -> None:
         """Decode the stored parts of a stream, unless the stream has failed or ended."""
@@ -242,6 +251,7 @@ class AnswerReader:
         self, plain: PlainTexts, documents: Sequence[dict[str, Any]], times_s: Sequence[float]
     ) -> None:
         self._has_document = True
+        self._last_textless = None
         for document in documents if self._paths else ():
             self._read_values(document)
         texts = plain.texts
@@ -277,8 +287,10 @@ class AnswerReader:
             self._is_over = True
         elif data.strip():
             self._read_data(data, at_s, is_answer=name in form.answer_events, is_cut=is_cut)
-        if self._is_over or (name is not None and name == form.done_event):
+        is_done_event = name is not None and name == form.done_event
+        if self._is_over or is_done_event:
             self._end_at(at_s)
+        if is_done_event and data.strip():  # without data, it may follow in an event without a name
             self._is_over = True
 
     def _read_data(self, data: bytes, at_s: float, *, is_answer: bool, is_cut: bool) -> None:
@@ -297,7 +309,7 @@ class AnswerReader:
             return
         self._set_error(find_error(value))
         if is_answer:
-            self._set_problem("not a JSON object")
+            self._set_problem(f"not a JSON object: {find_words(data)}")
 
     def _read_document(self, document: dict[str, Any], at_s: float | None) -> None:
         """Read a document that arrived at `at_s`; `None` if it is the whole response."""
@@ -312,6 +324,7 @@ class AnswerReader:
         if not form.counted.isdisjoint(document):
             self._read_counts(document)
         self._read_values(document)
+        self._last_textless = None if read.pieces else document
         if at_s is not None or not read.pieces:
             self._observe(document, has_text=bool(read.pieces))
         for piece in read.pieces:

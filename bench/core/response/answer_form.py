@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from bench.core.config.target import Answer, JsonAnswer, SseAnswer, list_paths
-from bench.core.response.answer_error import AnswerError, find_error
+from bench.core.response.answer_error import AnswerError, find_envelope_error, find_error
 from bench.core.response.paths import declared_paths, duration_paths, walk
 from bench.core.response.pieces import Piece, split_pieces
 from bench.core.response.plain_events import PlainEvents
@@ -73,7 +73,8 @@ class AnswerForm:
         self._errors = self._places(list_paths(answer.error))
         self._done_paths = () if isinstance(answer, JsonAnswer) else list_paths(answer.done)
         self._done = self._places(self._done_paths)
-        self._finish_reason = self._places((answer.finish_reason,) if answer.finish_reason else ())
+        reasons = [path for path in self._done_paths if path.lower().endswith("reason")]
+        self._reasons = self._places([*filter(None, (answer.finish_reason,)), *reasons])
         depth = len(self.holder)
         self._holder_place = "".join(f"{key}." for key in self.holder)
         self._holder_fields = frozenset(
@@ -88,15 +89,15 @@ class AnswerForm:
         """Return the content of a document."""
         parents = [walk(document, keys) for keys in self._parents]
         done = [_value_of(parents, place) for place in self._done]
-        reasons = [_value_of(parents, place) for place in self._finish_reason]
+        reasons = [_value_of(parents, place) for place in self._reasons]
         errors = [_value_of(parents, place) for place in self._errors]
+        pieces = self._find_pieces(parents)
+        error = find_error(document, errors, reasons)
         return DocumentContent(
-            pieces=self._find_pieces(parents),
+            pieces=pieces,
             ends=any(map(_is_end, done)),
-            finish_reason=next(
-                (value for value in reasons if isinstance(value, str) and _is_end(value)), None
-            ),
-            error=find_error(document, errors, (*done, *reasons)),
+            finish_reason=next(filter(None, map(_name_reason, reasons)), None),
+            error=error if error is not None or pieces else find_envelope_error(document),
         )
 
     def _find_pieces(self, parents: Sequence[Any]) -> list[Piece]:
@@ -154,4 +155,10 @@ def _value_of(parents: Sequence[Any], place: Place) -> Any:
 def _is_end(value: Any) -> bool:
     if isinstance(value, str):
         return value.strip().lower() not in _NO_REASONS
-    return value is True
+    return value is True or (isinstance(value, dict) and bool(value))
+
+
+def _name_reason(value: Any) -> str | None:
+    """Return why the model stopped; SGLang writes `{"type": "stop", …}`."""
+    reason = value.get("type") if isinstance(value, dict) else value
+    return reason if isinstance(reason, str) and _is_end(reason) else None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench.core.config.target import Answer
-from bench.core.response.answer_error import AnswerError, find_error
+from bench.core.response.answer_error import AnswerError, find_envelope_error, find_error
 from bench.core.response.server_words import BodyForm, find_words, guess_form
 from bench.core.response.stream import NdjsonDecoder, SseDecoder, StreamError
 
@@ -21,7 +21,9 @@ _LONGEST_SHOWN = 120
 
 def find_body_error(body: bytes) -> AnswerError | None:
     """Return the error that a body reports, whatever its form: a document, or documents of a stream."""
-    return next(filter(None, map(find_error, _list_documents(body))), None)
+    documents = _list_documents(body)
+    errors = (find_error(document) or find_envelope_error(document) for document in documents)
+    return next(filter(None, errors), None)
 
 
 def explain_body(answer: Answer, body: bytes, content_type: str | None, status: int) -> str | None:

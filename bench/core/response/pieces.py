@@ -51,7 +51,7 @@ def split_pieces(value: Any, kind: TextKind, depth: int = _DEEPEST) -> list[Piec
 
 
 def _split_part(part: Mapping[str, Any], kind: TextKind, depth: int) -> list[Piece]:
-    own_kind = _find_kind(part.get("type")) or kind
+    own_kind = "reasoning" if part.get("thought") is True else _find_kind(part.get("type")) or kind
     if own_kind == "tool_call":
         return [Piece(own_kind, "", part)]
     for name in _TEXT_FIELDS:

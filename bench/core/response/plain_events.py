@@ -9,10 +9,12 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from bench.core.config.target import Answer, TextKind
+from bench.core.response.answer_error import ERROR_MARKS
 from bench.core.response.paths import declared_paths, duration_paths
 
 _ERROR = "error"
-_TYPE_FIELDS = frozenset({"object", "type"})  # have the value "error" in documents that report one
+_ERROR_FIELDS = frozenset({"error", "errors"})
+_TYPE_FIELDS = frozenset(ERROR_MARKS)  # have the value "error" in documents that report one
 
 
 class PlainTexts(NamedTuple):
@@ -105,7 +107,7 @@ def _plan(keys: list[str], declared: Sequence[list[str]], refused: frozenset[str
     is_inside = any(keys[: len(other)] == other for other in declared if len(other) < len(keys))
     # Characters of a text have indexes, too.
     is_number = keys[0].isdecimal() or keys[-1].isdecimal()
-    if is_inside or is_number or declared.count(keys) > 1 or keys[0] in {*_TYPE_FIELDS, _ERROR}:
+    if is_inside or is_number or declared.count(keys) > 1 or keys[0] in _TYPE_FIELDS | _ERROR_FIELDS:
         return []
     steps: list[_Step] = []
     for depth, key in enumerate(keys):
@@ -117,5 +119,5 @@ def _plan(keys: list[str], declared: Sequence[list[str]], refused: frozenset[str
         if depth > 0:
             steps.append(_Step(getter, frozenset(names), frozenset(), frozenset()))
         else:
-            steps.append(_Step(getter, frozenset(names | {_ERROR}), _TYPE_FIELDS - names, refused))
+            steps.append(_Step(getter, frozenset(names | _ERROR_FIELDS), _TYPE_FIELDS - names, refused))
     return steps

@@ -19,6 +19,7 @@ _EXPLAINING = (
 _SSE_LINE = re.compile(rb"(data|event|id|retry)?:")
 _SILENT_TAG = re.compile(r"<!--.*?(-->|$)|<(script|style|head)\b.*?(</\2\s*>|$)", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<title\b[^>]*>(.*?)(</title|$)", re.DOTALL | re.IGNORECASE)
+_LONGEST_META = 1024  # a page names its encoding in its first bytes
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w-]+)", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*(>|$)")
 
@@ -85,7 +86,8 @@ def is_empty(value: Any, depth: int = _DEEPEST) -> bool:
 
 
 def _decode(body: bytes, content_type: str) -> str:
-    charset = _CHARSET.search(content_type)
+    beginning = body[:_LONGEST_META].decode("latin-1") if guess_form(body) is BodyForm.MARKUP else ""
+    charset = _CHARSET.search(content_type) or _CHARSET.search(beginning)
     with suppress(LookupError, ValueError):  # an unknown encoding
         return body.decode(charset.group(1) if charset else "utf-8", errors="replace")
     return body.decode(errors="replace")
@@ -113,8 +115,27 @@ def _find_words_of_fields(fields: dict[str, Any], depth: int) -> str:
     place = named.get("loc")  # FastAPI's name for the field of the request that is wrong
     if words and isinstance(place, list):
         words = f"{'.'.join(map(str, place))}: {words}"
-    single = _find_words(named.get("errors"), depth)
+    single = _find_single_errors(named.get("errors"), depth)
     return f"{words}: {single}" if words and single and single != words else words
+
+
+def _find_single_errors(errors: Any, depth: int) -> str:
+    """Return the words of single errors: of a list, or of each field by its name."""
+    words = _find_words(errors, depth)
+    if words or not isinstance(errors, dict):
+        return words
+    of_fields = ((name, _find_words(value, depth)) for name, value in [*errors.items()][:_MOST_ITEMS])
+    return "; ".join(f"{name}: {text}" for name, text in of_fields if text)
+
+
+def find_head_words(location: str | None, challenge: str | None) -> str:
+    """Return the words of a refusal in its headers; empty without any.
+
+    Args:
+        location: The header `Location` of a redirection, which is not followed.
+        challenge: The header `WWW-Authenticate`.
+    """
+    return f"redirects to {location}" if location else challenge or ""
 
 
 def _strip_tags(text: str) -> str:

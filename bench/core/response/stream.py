@@ -4,6 +4,7 @@ Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.ht
 Newline-delimited JSON: one document per line.
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, repeat
@@ -17,6 +18,7 @@ PLAIN_TEXT = ""
 """The name of lines that are no event; they have no place in a stream of events."""
 _BOM = b"\xef\xbb\xbf"
 _DATA = b"data: "
+_EMPTY_FIELD = re.compile(rb"[a-z][a-z0-9_-]*:\s*")  # Flowise writes `message:` above its data
 _FIELDS = {b"", b"data", b"event", b"id", b"retry"}  # a line without the name of a field is a comment
 _END = b"\n\n"
 
@@ -204,11 +206,11 @@ def _sse_fields(block: bytes) -> list[tuple[bytes, str | None]]:
             fields.setdefault(field, []).append(value.removeprefix(b" "))
         elif field.lower() == b"error":
             fields.setdefault(b"error", []).append(value.removeprefix(b" "))
-        elif line.strip():
+        elif line.strip() and not _EMPTY_FIELD.fullmatch(line):
             other_lines.append(line)
     name = fields.get(b"event", [b""])[-1].decode(errors="replace")
     events: list[tuple[bytes, str | None]] = []
-    if b"data" in fields or name == "error":
+    if b"data" in fields or name:
         events.append((b"\n".join(fields.get(b"data", ())), name or None))
     if b"error" in fields:
         events.append((b"\n".join(fields[b"error"]), "error"))

@@ -77,18 +77,24 @@ def explain_no_text(paths: Sequence[str], documents: Sequence[Mapping[str, Any]]
         paths: The declared places of content.
         documents: Some documents of the answer.
     """
-    texts: dict[str, str] = {}
     fields: dict[str, None] = {}
     for document in documents:
         fields |= dict.fromkeys(document)
-        texts |= {path: text for path, text in _list_texts(document) if path not in texts}
     where = f"no text at {' or '.join(f'`{path}`' for path in paths)}"
-    shown = [f"`{path}`: {_shorten(text)!r}" for path, text in [*texts.items()][:_MOST_SHOWN]]
+    shown = quote_texts(documents)
     if shown:
-        return f"{where}; the answer has {' and '.join(shown)}"
+        return f"{where}; the answer has {shown}"
     if not fields:
         return where
     return f"{where}; the answer has only {', '.join(f'`{name}`' for name in [*fields][:_DEEPEST])}"
+
+
+def quote_texts(documents: Sequence[Mapping[str, Any]]) -> str:
+    """Return the first texts of documents that may be output, with their paths; empty if there are none."""
+    texts: dict[str, str] = {}
+    for document in documents:
+        texts |= {path: text for path, text in _list_texts(document) if path not in texts}
+    return " and ".join(f"`{path}`: {_shorten(text)!r}" for path, text in [*texts.items()][:_MOST_SHOWN])
 
 
 def _list_texts(value: Any, path: str = "", depth: int = _DEEPEST) -> Iterator[tuple[str, str]]:

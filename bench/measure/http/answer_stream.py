@@ -12,7 +12,7 @@ from typing import cast
 import httptools
 
 from bench.measure.http.decoding import BodyDecoder, check_transfer_encoding, open_decoder
-from bench.measure.http.fault import describe, find_cause
+from bench.measure.http.fault import describe, explain_start, find_cause
 from bench.measure.http.head_repair import repair_head
 from bench.measure.http.wire import Reply, WireError, WireFault
 
@@ -33,7 +33,6 @@ _FIRST_FINAL_STATUS = 200
 _LENGTH_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 _NO_PARSER = httptools.HttpResponseParser(object())
 _USUAL_START = b"HTTP/1.1 "
-_LINE_ENDS = b"\r\n"
 
 
 class _UnexpectedBytes(Exception):  # noqa: N818 - it only stops the parser
@@ -202,9 +201,9 @@ class AnswerStream(asyncio.Protocol):
         if not self._has_bytes:
             self._has_bytes = True
             self._has_usual_start = data.startswith(_USUAL_START)
-            if data[0] in _LINE_ENDS:
-                message = "the response is not HTTP/1.1: it begins with an empty line"
-                self._fail(WireError(WireFault.BAD_STREAM, message))
+            strange = explain_start(data)
+            if strange is not None:
+                self._fail(WireError(WireFault.BAD_STREAM, f"the response is not HTTP/1.1: {strange}"))
                 return
         problem = self._parse(data)
         try:

@@ -23,6 +23,10 @@ _GENERATOR_FAULTS = {
 _NETWORK_ERRORS = frozenset(
     {errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH, errno.ENETDOWN, errno.ETIMEDOUT}
 )
+_PROTOCOL = b"HTTP/"
+_TLS_RECORDS = {b"\x15\x03", b"\x16\x03"}  # an alert and a handshake of any version
+_HTTP2_SETTINGS = b"\x04"  # type of the frame with which an HTTP/2 server begins
+_LONGEST_START = 40
 _ERROR_NUMBER = re.compile(r"\[Errno (\d+)\]")  # asyncio joins the errors of several addresses into one text
 
 
@@ -89,6 +93,23 @@ def describe(error: BaseException) -> str:
     if isinstance(system, OSError) and system.errno:
         return os.strerror(system.errno)
     return str(system) or type(system).__name__
+
+
+def explain_start(data: bytes) -> str | None:
+    """Return why the first bytes of a response are no HTTP/1.1, in the words of what they are.
+
+    Returns:
+        `None` if they may be HTTP/1.1.
+    """
+    if _PROTOCOL.startswith(data[: len(_PROTOCOL)]):
+        return None
+    if data[:1] in {b"\r", b"\n"}:
+        return "it begins with an empty line"
+    if data[:2] in _TLS_RECORDS:
+        return "it is TLS; use https:// in the address"
+    if data[3:4] == _HTTP2_SETTINGS and data[:2] == b"\0\0":
+        return "it is HTTP/2; use --transport httpx --http 2"
+    return f"it begins with {data[:_LONGEST_START].decode('latin-1')!r}"
 
 
 def connect_error(error: Exception, host: str, port: int, *, is_connected: bool) -> WireError:

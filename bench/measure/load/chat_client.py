@@ -9,9 +9,9 @@ from bench.core.config.prompts import Expectation
 from bench.core.load.plan import Arrival
 from bench.core.response.answer import AnswerReader
 from bench.core.response.answer_content import AnswerContent
-from bench.core.response.failure import Failure, Response, find_failure
+from bench.core.response.failure import Failure, Response, find_failure, is_success
 from bench.core.response.remarks import Remarks
-from bench.core.response.server_words import find_words
+from bench.core.response.server_words import find_head_words, find_words
 from bench.core.response.tier_times import parse_server_timing
 from bench.core.samples.request import RequestSample, token_moments
 from bench.core.samples.sample import Culprit, Outcome
@@ -207,7 +207,10 @@ class ChatClient:
         content_type = reply.header("content-type")
         content = self._reader.end(content_type, reply.status)
         finished_s = (reply.finished_s if content.ended_s is None else content.ended_s) - origin_s
-        words = find_words(bytes(self._refused), content_type) if self._refused else ""
+        words = ""
+        if reply.status and not is_success(reply.status):
+            head_words = find_head_words(reply.header("location"), reply.header("www-authenticate"))
+            words = ": ".join(filter(None, (head_words, find_words(bytes(self._refused), content_type))))
         response = Response(reply.status, words, content, ms(finished_s - scheduled_s), broken)
         failure = find_failure(response, self._endpoint.prompts[arrival.prompt].expect)
         outcome, detail = failure or (Outcome.OK, None)
@@ -269,10 +272,12 @@ class _EndWatch:
     def __init__(self) -> None:
         self._timer: asyncio.TimerHandle | None = None
         self._watched: tuple[AnswerReader, asyncio.Timeout] | None = None
+        self._pieces: int | None = None  # of a complete answer, at the last look
 
     def begin(self, reader: AnswerReader, limit: asyncio.Timeout) -> None:
         """Watch the answer of an exchange, which has this limit."""
         self._watched = reader, limit
+        self._pieces = None
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
 
@@ -287,15 +292,18 @@ class _EndWatch:
             self._timer = None
 
     def _look(self) -> None:
+        """End the wait if the answer was complete a look ago. Some servers write the mark in every event."""
         self._timer = None
         if self._watched is None:
             return
         reader, limit = self._watched
         loop = asyncio.get_running_loop()
-        soon_s = loop.time() + _LOOK_S
-        if reader.is_complete() and soon_s < (limit.when() or soon_s):
-            limit.reschedule(soon_s)
-        self._timer = loop.call_at(soon_s, self._look)
+        now_s = loop.time()
+        pieces = reader.pieces if reader.is_complete() else None
+        if pieces is not None and pieces == self._pieces and now_s < (limit.when() or now_s):
+            limit.reschedule(now_s)
+        self._pieces = pieces
+        self._timer = loop.call_at(now_s + _LOOK_S, self._look)
 
 
 def _storable(text: str) -> str:

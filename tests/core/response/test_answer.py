@@ -14,6 +14,7 @@ from bench.core.response.answer_error import AnswerError
 from bench.core.response.answer_form import AnswerForm
 from bench.core.response.counts import tiers_ms
 from bench.core.response.paths import value_at
+from bench.core.response.server_words import find_words
 from bench.core.response.stream import MAX_EVENT_BYTES
 from tests.laws import READING_LAW
 
@@ -138,6 +139,7 @@ def test_the_split_does_not_matter(answer: dict[str, Any], whole: bytes, cuts: l
     [
         (JSON, b"<html>", "200 a page of HTML where a JSON document was expected: <html>"),
         (JSON, b"{", "not JSON"),
+        (JSON, b'{"data": {}}<b>Fatal error</b>', "char 12): '<b>Fatal error</b>'"),
         (JSON, b"[1]", "not a JSON object"),
         (JSON, b"", "the body is empty"),
         (OLLAMA, b"", "the body is empty"),
@@ -247,7 +249,7 @@ def test_each_event_must_be_a_json_object(answer: dict[str, Any]) -> None:
     """Each event of a stream is a JSON object."""
     whole = events({}, [1]) if answer is OPENAI else lines({}, [1])
     reading = read(answer, whole)
-    assert (reading.text, reading.problem) == (None, "not a JSON object")
+    assert (reading.text, reading.problem) == (None, "not a JSON object: [1]")
 
 
 def test_an_answer_without_declared_counts_has_no_count() -> None:
@@ -291,11 +293,15 @@ def one_by_one(documents: list[bytes], kind: str = "sse") -> AnswerContent:
             document = json.loads(content)
         except (ValueError, RecursionError) as error:
             is_json = content.startswith((b"{", b"["))
-            problem = f"not JSON: {error}" if is_json else f"the stream has plain text: {content.decode()}"
+            problem = (
+                f"not JSON: {error}{rest_of(error)}"
+                if is_json
+                else f"the stream has plain text: {content.decode()}"
+            )
             set_problem(reading, problem)
             continue
         if not isinstance(document, dict):
-            set_problem(reading, "not a JSON object")
+            set_problem(reading, f"not a JSON object: {find_words(content)}")
             continue
         if kind == "ndjson" and document.get("done") is True:
             reading.ended_s = 1.0
@@ -305,6 +311,13 @@ def one_by_one(documents: list[bytes], kind: str = "sse") -> AnswerContent:
     reading.text = "".join(texts) or None
     reading.token_times_s = [1.0] * len(texts)
     return reading
+
+
+def rest_of(error: Exception) -> str:
+    """Return the text after a complete document, as the problem shows it."""
+    if not isinstance(error, json.JSONDecodeError) or error.msg != "Extra data":
+        return ""
+    return f": {error.doc[error.pos :][:80]!r}"
 
 
 def set_problem(reading: AnswerContent, problem: str) -> None:
@@ -406,3 +419,20 @@ def test_a_document_may_arrive_in_many_parts() -> None:
     """A document is read as a whole, in any number of parts."""
     whole = json.dumps({"data": {"message": "Hello" * 50}}).encode()
     assert read(JSON, *(bytes([byte]) for byte in whole)).text == "Hello" * 50
+
+
+def test_an_unfinished_stream_shows_the_words_of_its_last_event() -> None:
+    """The last event of a stream without its end mark is often the reason; a text is not repeated."""
+    cut = read(OPENAI, events(delta("a"), {"response": {"failure": {"message": "The model failed"}}}))
+    assert "; its last event has `response.failure.message`: 'The model failed'" in (cut.problem or "")
+    cut = read(OPENAI, events({"detail": "warming up"}, delta("a")))
+    assert "last event" not in (cut.problem or "")
+
+
+@pytest.mark.parametrize(
+    "end", [b"event: done\n\n", b"event: done\ndata:\n\n", b"event: done\ndata: null\n\n"]
+)
+def test_an_event_without_data_ends_an_answer(end: bytes) -> None:
+    """The event that ends an answer needs no data."""
+    content = read(CHAT, events({"message": "a"}) + end)
+    assert (content.text, content.problem, content.ended_s is None) == ("a", None, False)

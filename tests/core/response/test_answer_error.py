@@ -42,6 +42,12 @@ ERRORS: list[tuple[dict[str, Any], AnswerError]] = [
     ({"object": "error", "message": "gone", "code": 400}, AnswerError("gone", 400)),
     ({"type": "error", "error": {"type": "overloaded", "message": "Overloaded"}}, AnswerError("Overloaded")),
     ({"inner": {"failure": "declared"}}, AnswerError("declared")),
+    ({"event": "error", "status": 429, "message": "quota used"}, AnswerError("quota used", 429)),
+    ({"errors": [{"code": 7009, "message": "no model"}], "success": False}, AnswerError("no model")),
+    ({"error": 429, "message": "slow down"}, AnswerError("slow down", 429)),
+    ({"error": {"type": "rate_limit_error", "message": "slow down"}}, AnswerError("slow down", 429)),
+    ({"error": {"status": "RESOURCE_EXHAUSTED", "message": "full"}}, AnswerError("full", 429)),
+    ({"error": {"code": "invalid_api_key", "message": "no key"}}, AnswerError("no key", 401)),
 ]
 
 
@@ -125,3 +131,59 @@ def test_no_answer_hides_an_error(
     documents.insert(place, {"text": "beside"} | document)
     whole = encode(kind, *(documents if kind != "json" else [documents[min(place, len(texts))]]))
     assert read(kind, *(whole[at : at + size] for at in range(0, len(whole), size))).error == error
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["error", "ERROR_TOXIC", "network_error", "abort", "timeout", "insufficient_system_resource"],
+)
+def test_a_reason_of_a_broken_answer_is_an_error(reason: str) -> None:
+    """The reason with which a server breaks an answer off is an error, as a word and in an object."""
+    words = f"the model stopped with the reason `{reason}`"
+    assert read("sse", encode("sse", {"text": "x", "end": reason})).error == AnswerError(words)
+    document = {"text": "x", "end": {"type": reason, "message": "cache full", "status_code": 503}}
+    assert read("sse", encode("sse", document)).error == AnswerError(f"{words}: cache full", 503)
+
+
+@pytest.mark.parametrize(
+    "reason", ["stop", "length", "tool_calls", "content_filter", "eos_token", "COMPLETE"]
+)
+def test_a_reason_of_the_model_is_no_error(reason: str) -> None:
+    """The reason of a model that stopped by itself is no error, as a word and in an object."""
+    for end in (reason, {"type": reason, "matched": 2}):
+        content = read("sse", encode("sse", {"text": "x", "end": end}))
+        assert (content.error, content.finish_reason) == (None, reason)
+
+
+@pytest.mark.parametrize("text", ["Error", "timeout", "an error_code is a number"])
+def test_a_text_that_ends_an_answer_is_no_error(text: str) -> None:
+    """Only the reason of an end states an error; another value that marks the end may be any text."""
+    form = AnswerForm(ANSWERS.validate_python({"kind": "sse", "text": "text", "done": "generated_text"}))
+    reader = AnswerReader(form)
+    reader.feed(b"data: " + json.dumps({"text": "x", "generated_text": text}).encode() + b"\n\n", 1.0)
+    content = reader.end()
+    assert (content.error, content.problem) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "document", [{"code": 200, "message": "x"}, {"code": 500}, {"status": 450, "n": "x"}]
+)
+def test_a_status_alone_is_no_error(document: dict[str, Any]) -> None:
+    """A document without text is an error if it has both a status of failure and words."""
+    assert read("sse", encode("sse", {"text": "x"}, document)).error is None
+
+
+@pytest.mark.parametrize("kind", FORMS)
+@pytest.mark.parametrize(
+    ("document", "error"),
+    [
+        ({"code": 502, "message": "no upstream", "data": None}, AnswerError("no upstream", 502)),
+        ({"statusCode": "429", "msg": "later"}, AnswerError("later", 429)),
+    ],
+)
+def test_a_document_without_text_may_be_the_envelope_of_an_error(
+    kind: str, document: dict[str, Any], error: AnswerError
+) -> None:
+    """A status of failure beside words is an error, before and after the text of a stream."""
+    assert read(kind, encode(kind, document)).error == error
+    assert read(kind, encode(kind, {"text": "x"}, document)).error == error

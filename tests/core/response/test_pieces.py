@@ -90,6 +90,7 @@ def test_a_tool_call_in_many_parts_is_one_call() -> None:
         ([{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"text": "One"}], "One", "hm"),
         (["One", {"type": "reasoning", "summary": "hm"}], "One", "hm"),
         ({"type": "thinking_delta", "thinking": "hm"}, None, "hm"),
+        ([{"text": "hm", "thought": True}, {"text": "One"}], "One", "hm"),
         ([{"type": "image", "url": "x"}], None, None),
     ],
 )

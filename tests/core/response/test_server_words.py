@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.response.server_words import find_words
+from bench.core.response.server_words import find_head_words, find_words
 from tests.laws import READING_LAW
 
 
@@ -18,6 +18,10 @@ from tests.laws import READING_LAW
         ),
         (b'{"message": "Invalid", "errors": [{"message": "too long"}]}', "Invalid: too long"),
         (b'{"errors": ["too long", "too deep"]}', "too long; too deep"),
+        (
+            b'{"title": "Invalid", "errors": {"model": ["It is required."]}}',
+            "Invalid: model: It is required.",
+        ),
         (b'{"title": "Bad Request", "status": 400, "detail": "no body"}', "no body"),
         (b'{"Message": "denied"}', "denied"),
         (b'{"code": 13}', '{"code": 13}'),
@@ -42,6 +46,19 @@ def test_the_encoding_of_the_header_is_used() -> None:
     """The words of a page that is not in UTF-8 are whole; an unknown encoding is read as UTF-8."""
     assert find_words("<p>zu groß</p>".encode("latin-1"), "text/html; charset=ISO-8859-1") == "zu groß"
     assert find_words(b"full", "text/plain; charset=nonsense") == "full"
+
+
+def test_a_page_may_name_its_encoding() -> None:
+    """The encoding in a page counts if its header has none."""
+    page = '<html><meta charset="gb2312"><body>服务器错误</body></html>'.encode("gb2312")
+    assert find_words(page, "text/html") == "服务器错误"
+
+
+def test_the_headers_of_a_refusal_have_words() -> None:
+    """A redirection states its address, and a refused token its reason."""
+    assert find_head_words("/login", None) == "redirects to /login"
+    assert find_head_words(None, 'Bearer error="invalid_token"') == 'Bearer error="invalid_token"'
+    assert find_head_words(None, None) == ""
 
 
 @READING_LAW

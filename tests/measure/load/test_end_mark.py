@@ -173,3 +173,29 @@ def test_an_answer_is_complete_if_the_run_ends_during_the_wait(*, httpx: bool) -
     assert (sample.outcome, sample.detail) == (Outcome.OK, None)
     assert sample.closed_s is not None
     assert sample.closed_s >= sample.finished_s
+
+
+async def mark_each_event(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send an answer whose events all have a mark, for longer than the wait after an end mark."""
+    writer.write(HEAD)
+    for number in range(8):
+        await asyncio.sleep(LOOK_S / 2)
+        event = b'data: {"message": "a", "end": "STOP", "tokens": %d}\n\n' % (number + 1)
+        writer.write(chunk(event))
+    writer.write(b"0\r\n\r\n")
+
+
+def test_a_mark_in_every_event_cuts_no_answer(*, httpx: bool) -> None:
+    """Some servers write the mark in every event. The text after it belongs to the answer."""
+    answer = {"kind": "sse", "text": "message", "done": "end", "tokens": "tokens"}
+
+    async def work() -> RequestSample:
+        async with server([mark_each_event]) as (url, _):
+            spec = make_spec(answer=answer)
+            client = ChatClient(Endpoint.of(spec, url, {}), "token", HttpxConnection(url) if httpx else None)
+            sample = await send(client)
+            await client.close()
+            return sample
+
+    sample = asyncio.run(work())
+    assert (sample.outcome, sample.tokens) == (Outcome.OK, 8)
