@@ -62,7 +62,9 @@ def distributions(
 def _distribution(
     key: str, result: RunResult, runs: Sequence[BaselineRun], samples: Samples | None
 ) -> Distribution:
-    messages = list(result.summary.metrics[key].figures.values())
+    row = result.summary.metrics[key]
+    messages = list(row.figures.values())
+    ended = [value for prompt, value in row.figures.items() if prompt not in row.bounded_figures]
     baseline = [list(run.figures[key].values()) for run in runs if run.figures.get(key)]
     requests = Observations.of_complete(())
     if samples is not None:
@@ -73,7 +75,7 @@ def _distribution(
         key=key,
         at_ms=round_for_chart(points),
         requests=round_for_chart(requests.share_until(points)) if len(requests) else (),
-        messages=round_for_chart(_shares(messages, points)),
+        messages=round_for_chart(_shares(ended, points) * len(ended) / len(messages)),
         lowest=round_for_chart(shares.min(axis=0)) if baseline else (),
         middle=round_for_chart(np.median(shares, axis=0)) if baseline else (),
         highest=round_for_chart(shares.max(axis=0)) if baseline else (),
@@ -92,7 +94,7 @@ def _points(parts: Iterable[Values]) -> Floats:
 
 def _shares(values: Values, points: Floats) -> Floats:
     """Return the share of the values that are at most each point."""
-    return np.searchsorted(np.sort(values), points, side="right") / len(values)
+    return np.searchsorted(np.sort(values), points, side="right") / max(1, len(values))
 
 
 def round_for_chart(values: Iterable[float]) -> tuple[float, ...]:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from bench.core.report.distribution import Distribution, distributions
+from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
 from bench.core.verdict.baseline import BaselineRun
 from tests.factories import make_baseline, make_recording, make_run, make_sample, run_at
@@ -35,6 +36,18 @@ def test_a_share_counts_the_messages_up_to_that_time() -> None:
     distribution = response_time()
     index = int(np.searchsorted(distribution.at_ms, 450.0))
     assert distribution.messages[index] == 0.5
+
+
+def test_a_message_whose_answers_never_ended_is_in_no_share() -> None:
+    """Its typical time is longer than the last point, so the curve ends at half of the messages."""
+    rows = []
+    for number in range(20):
+        ended = make_sample(number, prompt="short")
+        rows += [ended, make_sample(number, prompt="long", outcome=Outcome.CUT_OFF, latency_ms=4000.0)]
+    run = make_run(make_recording(rows))
+    (distribution,) = distributions(run, (), None)
+    assert distribution.messages[0] == 0.0
+    assert distribution.messages[-1] == 0.5
 
 
 def test_the_band_contains_every_run_of_the_baseline() -> None:
