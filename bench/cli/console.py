@@ -6,6 +6,7 @@ import os
 import sys
 from typing import NoReturn, TextIO
 
+from bench.core.values.escape import one_line
 from bench.errors import BenchError, Exit, StoreError
 
 # Characters of reports and messages, and those that replace them in an encoding that lacks them.
@@ -96,8 +97,8 @@ def say(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Print a warning on stderr."""
-    say(f"warning: {text}")
+    """Print a warning on stderr, on one line: it may contain the words of a server."""
+    say(f"warning: {one_line(text)}")
 
 
 def fail(error: BenchError) -> NoReturn:

@@ -6,6 +6,8 @@ from bench.cli import options
 from bench.cli.console import warn
 from bench.cli.live import listen
 from bench.cli.options import TransportChoice
+from bench.core.run.summary import RunSummary
+from bench.core.values import wording
 from bench.errors import Exit
 from bench.usecases.run import run as run_scenario
 
@@ -55,10 +57,20 @@ def run(
             results=results,
         )
     print(stored.folder)
-    for warning in stored.result.warnings:
+    for warning in (*_describe_failures(stored.result.summary), *stored.result.warnings):
         warn(warning)
     validity = stored.result.validity
     for reason in validity.reasons:
         warn(f"the run is invalid: {reason}")
     if not validity.valid:
         raise typer.Exit(Exit.MEASUREMENT)
+
+
+def _describe_failures(summary: RunSummary) -> list[str]:
+    """Return one sentence if requests failed, with the first of them as an example."""
+    if not summary.errors:
+        return []
+    example = summary.errors[0]
+    words = "" if example.detail is None else f": {example.detail}"
+    failed = f"{summary.failed:,} of {wording.counted(summary.requests, 'request')} failed"
+    return [f"{failed}, for example with {example.outcome}{words}"]

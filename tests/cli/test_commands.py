@@ -9,7 +9,7 @@ import pytest
 
 from bench.cli.app import main
 from bench.core.run.result import RunResult
-from bench.core.samples.sample import Stop, StopCause
+from bench.core.samples.sample import Outcome, Stop, StopCause
 from bench.errors import Exit
 from bench.store import baselines, results
 from bench.usecases.run import StoredRun
@@ -21,6 +21,7 @@ from tests.factories import (
     make_provenance,
     make_recording,
     make_run,
+    make_sample,
     make_scenario,
     make_spec,
     run_at,
@@ -61,6 +62,14 @@ def test_run_reports_why_a_run_is_invalid(bench: Bench, monkeypatch: pytest.Monk
     assert "the run is invalid: the run ended early: the model died" in invalid.err
     valid = bench("run", "valid")
     assert (valid.code, valid.out, valid.err) == (Exit.PASS, "results/valid\n", "warning: a proxy buffers\n")
+
+
+def test_run_reports_failed_requests(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their number and an example are on stderr; without thresholds they do not change the exit code."""
+    refused = make_sample(0, outcome=Outcome.UNAUTHORIZED, detail="wrong \x1b[2Jkey")
+    stored = StoredRun(make_run(make_recording([refused, make_sample(1)])), Path("results/mine"))
+    monkeypatch.setattr("bench.cli.run.run_scenario", lambda *_, **__: stored)
+    assert "1 of 2 requests failed, for example with unauthorized: wrong  [2Jkey" in bench("run", "x").err
 
 
 @pytest.mark.parametrize("command", ["run", "check"])
