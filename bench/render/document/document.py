@@ -151,11 +151,16 @@ def _comparison_row(row: MetricComparison) -> tuple[str, ...]:
     changes = _relative_changes(row) if tier is None else _absolute_changes(row)
     return (
         tier or metric(row.key).label,
-        row.base_text,
-        row.head_text,
+        _shorten_share(row.base_text),
+        _shorten_share(row.head_text),
         *changes,
         _VERDICTS[row.verdict],
     )
+
+
+def _shorten_share(text: str) -> str:
+    """Return `100 % of 120` for `100 % of 120 requests`, so that the columns stay on one line."""
+    return text.removesuffix(" requests").removesuffix(" request")
 
 
 def _relative_changes(row: MetricComparison) -> tuple[str, str, str]:
