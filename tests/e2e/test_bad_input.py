@@ -142,8 +142,8 @@ def test_a_refused_token_is_an_error(tmp_path: Path) -> None:
     finally:
         bench("stack", "down", cwd=tmp_path)
     assert done.code == Exit.TARGET
-    assert 'refused the test user\'s token: 401 {"error":"Invalid token"}' in done.err
-    assert "hint: set JWT_SECRET to the backend's secret" in done.err
+    assert 'answered 401 Unauthorized: {"error":"Invalid token"}' in done.err
+    assert "set JWT_SECRET to the backend's secret" in done.err
     assert secret not in done.err + done.out
     assert not list((tmp_path / ".bench" / "users").glob("*"))
 

@@ -211,7 +211,7 @@ def test_a_stack_that_is_up_stays_up(monkeypatch: pytest.MonkeyPatch) -> None:
                 events.listener(),
             )
         monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
-        with pytest.raises(TargetError, match="refused the test user's token: 401"):
+        with pytest.raises(TargetError, match="answered 401 Unauthorized"):
             measure(_short(), stack, PLAIN, events.listener())
     finally:
         detached.down("embedded")
