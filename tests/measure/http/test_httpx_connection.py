@@ -103,7 +103,7 @@ async def _huge(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         (_huge, Outcome.BAD_STREAM, "too_large"),
         (response(b"zip", "200 OK", "content-encoding: gzip"), Outcome.BAD_STREAM, "is not gzip"),
         (response(b"no", "500 Internal Server Error"), Outcome.HTTP_ERROR, "no"),
-        (response(b"", "302 Found", "location: /elsewhere"), Outcome.HTTP_ERROR, "http_error"),
+        (response(b"", "302 Found", "location: /elsewhere"), Outcome.HTTP_ERROR, "redirects to /elsewhere"),
     ],
 )
 def test_each_fault_is_an_outcome(answer: bytes | Script, outcome: Outcome, said: str) -> None:
