@@ -108,7 +108,7 @@ ENDS: dict[str, tuple[Script, Outcome, str]] = {
     "a redirect": (
         then_close(response(b"", "307 Temporary Redirect", "location: http://127.0.0.1:1/")),
         Outcome.HTTP_ERROR,
-        "http_error",
+        "redirects to http://127.0.0.1:1/",
     ),
     "an encoding that was not requested": (
         then_close(response(OK, "200 OK", "content-encoding: br")),
