@@ -151,16 +151,16 @@ def _comparison_row(row: MetricComparison) -> tuple[str, ...]:
     changes = _relative_changes(row) if tier is None else _absolute_changes(row)
     return (
         tier or metric(row.key).label,
-        _shorten_share(row.base_text),
-        _shorten_share(row.head_text),
+        _cell(row.base_text, row.base, row.base_requests),
+        _cell(row.head_text, row.head, row.head_requests),
         *changes,
         _VERDICTS[row.verdict],
     )
 
 
-def _shorten_share(text: str) -> str:
-    """Return `100 % of 120` for `100 % of 120 requests`, so that the columns stay on one line."""
-    return text.removesuffix(" requests").removesuffix(" request")
+def _cell(text: str, value: float | None, requests: int | None) -> str:
+    """Return the text of a value; a share of requests is shortened, so that the column stays on one line."""
+    return text if requests is None else wording.short_share(value, requests)
 
 
 def _relative_changes(row: MetricComparison) -> tuple[str, str, str]:
