@@ -52,7 +52,7 @@ _TABLES: dict[str, tuple[str, str, dict[str, tuple[str, int]]]] = {
         (
             "An open loop of 500 requests/s with random arrivals: "
             "the time from the planned start until the kernel has the complete request.\n"
-            "Ours waits with a timerfd, as the load generator does (`bench/measure/machine/pacing.py`); "
+            "Ours waits with a timerfd, as the load generator does (`bench/timing/pacing.py`); "
             "`asyncio.sleep` waits for whole milliseconds."
         ),
         {"p50_ms": ("p50, ms", 3), "p99_ms": ("p99, ms", 3)},

@@ -14,7 +14,7 @@ async def lag(port: int, seconds: float, *, kernel_timer: bool) -> dict[str, flo
     """Return the delays from the planned start until the kernel has the last byte."""
     # Not importable in the peers' environment.
     from bench.measure.http.connection import Address, Connection, request_bytes  # noqa: PLC0415
-    from bench.measure.machine.pacing import pacer  # noqa: PLC0415
+    from bench.timing.pacing import pacer  # noqa: PLC0415
 
     loop = asyncio.get_running_loop()
     address = Address(HOST, port)

@@ -18,7 +18,7 @@ from bench.core.samples.samples import SampleLog
 from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint
 from bench.measure.load.engine import Engine
-from bench.measure.machine.pacing import pacer
+from bench.timing.pacing import pacer
 
 from .clients import HOST
 

@@ -12,14 +12,13 @@ import signal
 import sys
 import threading
 from contextlib import suppress
-from heapq import heappop, heappush, heapreplace
-from itertools import count
 from time import monotonic
 from typing import cast
 
 import httptools
 
-from bench.measure.machine.pacing import Pacer, event_loop, pacer
+from bench.timing.metronome import Metronome
+from bench.timing.pacing import event_loop, pacer
 
 FIRST_S = 0.1
 """Planned time from a request to its first token, in seconds."""
@@ -29,8 +28,6 @@ TOKENS = 5
 """Number of tokens of a response."""
 
 _BACKLOG = 4096
-# Number of tokens that are written before the loop reads requests again, so that none waits long.
-_BURST = 16
 
 
 def _chunk(text: bytes) -> bytes:
@@ -48,50 +45,6 @@ _IMMEDIATE = {(b"GET", b"/ready"): _READY, (b"POST", b"/echo"): _ECHO}
 _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
-class _Metronome:
-    """Writes the tokens of all streams when they are due, with one timer.
-
-    Args:
-        timer: Waits until the next token is due.
-    """
-
-    def __init__(self, timer: Pacer) -> None:
-        self._timer = timer
-        self._due: list[tuple[float, int, _Connection]] = []
-        self._numbers = count()
-        self._any = asyncio.Event()
-
-    def add(self, due_s: float, connection: "_Connection") -> None:
-        """Add a stream. Its first token is due after those of all streams that were added before."""
-        heappush(self._due, (due_s, next(self._numbers), connection))
-        self._any.set()
-
-    async def beat(self) -> None:
-        """Write tokens until the task is cancelled."""
-        due = self._due
-        while True:
-            await self._any.wait()
-            while due:
-                await self._timer.sleep_until(due[0][0])
-                if self._burst():
-                    await asyncio.sleep(0)
-            self._any.clear()
-
-    def _burst(self) -> bool:
-        """Write tokens that are due, up to a limit. Return whether more may be due."""
-        due = self._due
-        for _ in range(_BURST):
-            if not due or due[0][0] > monotonic():
-                return False
-            due_s, number, connection = due[0]
-            if connection.write_next():
-                # The next token is planned from this one's plan, so that delays do not add up.
-                heapreplace(due, (due_s + GAP_S, number, connection))
-            else:
-                heappop(due)
-        return True
-
-
 class _Connection(asyncio.Protocol):
     """One connection of a client, with one request at a time.
 
@@ -100,11 +53,11 @@ class _Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_first_s", "_keep", "_metronome", "_parser", "_read_s", "_request_s", "_streaming", "_tokens",
-        "_transport", "_url",
+        "_due_s", "_first_s", "_keep", "_metronome", "_parser", "_read_s", "_request_s", "_streaming",
+        "_tokens", "_transport", "_url",
     )  # fmt: skip
 
-    def __init__(self, metronome: _Metronome) -> None:
+    def __init__(self, metronome: Metronome) -> None:
         self._metronome = metronome
         self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._url = b""
@@ -112,6 +65,7 @@ class _Connection(asyncio.Protocol):
         self._read_s = 0.0
         self._request_s = 0.0
         self._first_s = 0.0
+        self._due_s = 0.0
         self._streaming = False
         self._keep = False
 
@@ -156,17 +110,18 @@ class _Connection(asyncio.Protocol):
             self._streaming = True
             self._tokens = 0
             self._request_s = self._read_s
-            self._metronome.add(self._request_s + FIRST_S, self)
+            self._due_s = self._request_s + FIRST_S
+            self._metronome.add(self._due_s, self.write_next)
             return
         transport.write(_IMMEDIATE.get(request, _NOT_FOUND))
         if not self._keep:
             transport.close()
 
-    def write_next(self) -> bool:
-        """Write the next token, and the end after the last one. Return whether another token follows."""
+    def write_next(self) -> float | None:
+        """Write the next token, and the end after the last one. Return when the following token is due."""
         transport = self._transport
         if transport.is_closing():
-            return False
+            return None
         self._tokens += 1
         if self._tokens == 1:
             self._first_s = monotonic() - self._request_s
@@ -179,24 +134,25 @@ class _Connection(asyncio.Protocol):
             self._streaming = False
             if not self._keep:
                 transport.close()
-        return self._streaming
+            return None
+        self._due_s += GAP_S
+        return self._due_s
 
 
 async def serve() -> None:
     """Serve on a free port until SIGTERM, SIGINT, or the end of the parent process, which ends stdin."""
     loop = asyncio.get_running_loop()
     timer = pacer()
-    metronome = _Metronome(timer)
+    metronome = Metronome(timer)
     server = await loop.create_server(lambda: _Connection(metronome), "127.0.0.1", 0, backlog=_BACKLOG)
-    beat = asyncio.create_task(metronome.beat())
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, beat.cancel)
-    threading.Thread(target=_end_with_stdin, args=(loop, beat), daemon=True).start()
+        loop.add_signal_handler(number, stop.set)
+    threading.Thread(target=_end_with_stdin, args=(loop, stop), daemon=True).start()
     _announce(server.sockets[0].getsockname()[1])
     gc.collect()
     gc.freeze()  # a later collection skips the objects of now, which would delay tokens
-    with suppress(asyncio.CancelledError):
-        await beat
+    await stop.wait()
     server.close()
     timer.close()
 
@@ -208,13 +164,13 @@ def _announce(port: int) -> None:
     sys.stdout.flush()
 
 
-def _end_with_stdin(loop: asyncio.AbstractEventLoop, beat: asyncio.Task[None]) -> None:
+def _end_with_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     """End the server when stdin ends: the parent process holds its other end."""
     with suppress(OSError):  # there is no stdin
         while os.read(0, 4096):
             pass
     with suppress(RuntimeError):  # the loop has ended already
-        loop.call_soon_threadsafe(beat.cancel)
+        loop.call_soon_threadsafe(stop.set)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from bench.core.config.executors import ClosedLoop, OpenLoop
 from bench.core.load.plan import Arrival, RunPlan, Span
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Culprit, Outcome
-from bench.measure.machine.pacing import Pacer
+from bench.timing.pacing import Pacer
 
 _CANCELLED = "cancelled because the run ended early"
 

@@ -43,7 +43,7 @@ from bench.measure.load.messages import (
     send,
 )
 from bench.measure.machine.capacity import raise_open_file_limit
-from bench.measure.machine.pacing import Pacer, event_loop, pacer, real_s
+from bench.timing.pacing import Pacer, event_loop, pacer, real_s
 
 _FLUSH_S = 0.25
 

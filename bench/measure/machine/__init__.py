@@ -1,1 +1,1 @@
-"""The kernel of this machine: cores, timers, signals."""
+"""The kernel of this machine: cores, memory, signals."""

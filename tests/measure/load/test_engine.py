@@ -10,7 +10,7 @@ from bench.core.load.plan import Arrival, RunPlan, plan
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.measure.load.engine import Engine, OpenVu
-from bench.measure.machine.pacing import LoopTimer
+from bench.timing.pacing import LoopTimer
 from tests.factories import PROMPTS, make_scenario, make_spec
 from tests.virtual_time import VirtualTimeLoop, run_virtually
 

@@ -3,7 +3,7 @@ from typing import Any, cast
 
 from bench.measure.load.messages import Job
 from bench.measure.load.worker import RunningJob
-from bench.measure.machine.pacing import LoopTimer
+from bench.timing.pacing import LoopTimer
 from tests.factories import make_scenario, make_spec
 from tests.measure.loopback import Requests, Script, response, server
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from bench.measure.machine.pacing import KernelTimer, LoopTimer, Pacer, event_loop, pacer
+from bench.timing.pacing import KernelTimer, LoopTimer, Pacer, event_loop, pacer
 from tests.virtual_time import run_virtually
 
 LOOPS = pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])

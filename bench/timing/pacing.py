@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import Protocol
 
@@ -44,6 +45,10 @@ class Pacer(Protocol):
         """Wait until this time. Return at once, without a turn of the loop, if it has passed."""
         ...
 
+    def call_at(self, due_s: float, callback: Callable[[], object]) -> None:
+        """Call a function at this time, from the loop."""
+        ...
+
     def close(self) -> None:
         """Release the timer."""
         ...
@@ -64,6 +69,10 @@ class LoopTimer:
         while (remaining_s := due_s - self.now_s()) > 0:  # noqa: ASYNC110 - there is no event but the time
             await asyncio.sleep(remaining_s)
 
+    def call_at(self, due_s: float, callback: Callable[[], object]) -> None:
+        """Call a function at this time; the loop may call it a moment early."""
+        asyncio.get_running_loop().call_later(max(0.0, due_s - self.now_s()), callback)
+
     def close(self) -> None:
         """Do nothing: the loop owns the timer."""
 
@@ -80,7 +89,7 @@ class KernelTimer:
         self._fd: int = self._libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), "no timerfd")
-        self._waiters: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._calls: list[tuple[float, int, Callable[[], object]]] = []
         self._numbers = count()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._fd, self._on_expiry)
@@ -94,14 +103,18 @@ class KernelTimer:
         if time.monotonic() >= due_s:
             return
         waiter = self._loop.create_future()
-        # The entry of a cancelled waiter stays until it is due.
-        heapq.heappush(self._waiters, (due_s, next(self._numbers), waiter))
-        if self._waiters[0][2] is waiter:
-            self._set_timer()
+        self.call_at(due_s, partial(_wake, waiter))  # the entry of a cancelled waiter stays until it is due
         await waiter
 
+    def call_at(self, due_s: float, callback: Callable[[], object]) -> None:
+        """Call a function at this time, from the loop."""
+        number = next(self._numbers)
+        heapq.heappush(self._calls, (due_s, number, callback))
+        if self._calls[0][1] == number:
+            self._set_timer()
+
     def close(self) -> None:
-        """Close the timer. Tasks that still wait are never woken."""
+        """Close the timer. Tasks that still wait are never woken, and planned calls are never made."""
         if self._fd >= 0:
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
@@ -113,19 +126,25 @@ class KernelTimer:
         except BlockingIOError:
             return  # the timer was set again between its expiry and this call
         now_s = time.monotonic()
-        while self._waiters and self._waiters[0][0] <= now_s:
-            waiter = heapq.heappop(self._waiters)[2]
-            if not waiter.done():
-                waiter.set_result(None)
-        if self._waiters:
+        callbacks: list[Callable[[], object]] = []
+        while self._calls and self._calls[0][0] <= now_s:
+            callbacks.append(heapq.heappop(self._calls)[2])
+        if self._calls:
             self._set_timer()
+        for callback in callbacks:
+            callback()
 
     def _set_timer(self) -> None:
-        """Set the timer to the earliest waiter: rounded up so that it is never early; 0 would disable it."""
-        due_ns = max(1, -int(-self._waiters[0][0] * 1e9 // 1))
+        """Set the timer to the earliest call: rounded up so that it is never early; 0 would disable it."""
+        due_ns = max(1, -int(-self._calls[0][0] * 1e9 // 1))
         seconds, nanoseconds = divmod(due_ns, 1_000_000_000)
         timer = (ctypes.c_long * 4)(0, 0, seconds, nanoseconds)
         self._libc.timerfd_settime(self._fd, _TFD_TIMER_ABSTIME, timer, None)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def pacer() -> Pacer:

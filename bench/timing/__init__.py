@@ -1,0 +1,1 @@
+"""Timers: wait until something is due, as exactly as the kernel can."""
