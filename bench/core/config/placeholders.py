@@ -1,20 +1,31 @@
-"""Find placeholders that do not exist, before a run expands the others."""
+"""Placeholders in texts: `${NAME}`, and `${env.NAME:-default}`, which has a value without the variable.
+
+A text that is only a placeholder with a number, true or false as default stands for a value of this kind.
+"""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from bench.core.values.nearest import find_nearest
+from bench.core.values.nearest import find_nearest, suggest
+from bench.errors import ConfigError
 
 # Names of environment variables, and of secrets that bench generates, follow these.
 VARIABLE = "env."
 SECRET = "secret."  # noqa: S105 - the prefix of placeholders
 CONVERSATION = "conversation"
-# Blanks are a typing error, which the expansion would send as they are.
-_PLACEHOLDER = re.compile(r"\$\{(\s*[A-Za-z_][A-Za-z0-9_.-]*\s*)\}")
+MODEL = "MODEL"
+"""Variable that names the model; `--model` sets it for one run."""
+# Name, and default after `:-`. Blanks around the name are a typing error. A default may hold placeholders
+# without a default.
+_PLACEHOLDER = re.compile(
+    r"\$\{(?P<name>\s*[A-Za-z_][A-Za-z0-9_.-]*\s*)(?::-(?P<default>(?:[^${}]|\$(?!\{)|\$\{[^{}]*\})*))?\}"
+)
+_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_BOOLEANS = {"true": True, "false": False}
 
 
 class PlaceholderProblem(NamedTuple):
@@ -43,9 +54,10 @@ def find_unknown(
     match content:
         case str():
             for match in _PLACEHOLDER.finditer(content):
-                message = _describe(match[1], content, names, prefixes)
+                message = _describe(match["name"], content, names, prefixes)
                 if message is not None:
                     yield PlaceholderProblem(path, message)
+                yield from find_unknown(match["default"], names, prefixes, path)
         case dict():
             for key, value in content.items():
                 yield from find_unknown(value, names, prefixes, (*path, key))
@@ -80,3 +92,94 @@ def _describe(name: str, text: str, names: Collection[str], prefixes: tuple[str,
         return f"${{{name}}} is not a placeholder; did you mean ${{{nearest}}}?"
     choices = ", ".join(f"${{{choice}}}" for choice in possible)
     return f"${{{name}}} is not a placeholder; choices: {choices or 'none'}"
+
+
+def list_variables(text: str) -> tuple[str, ...]:
+    """Return the names of the environment variables that a text uses as `${env.NAME}`, in their order."""
+    return list_names(text, VARIABLE)
+
+
+def list_names(text: str, prefix: str) -> tuple[str, ...]:
+    """Return the names that follow a prefix in the placeholders of a text, each once and in their order."""
+    names: dict[str, None] = {}
+    for match in _PLACEHOLDER.finditer(text):
+        if match["name"].startswith(prefix):
+            names[match["name"].removeprefix(prefix)] = None
+        for name in list_names(match["default"] or "", prefix):
+            names[name] = None
+    return tuple(names)
+
+
+def environment_values(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return environment variables as values of placeholders: `{"A": "b"}` → `{"env.A": "b"}`."""
+    return {f"{VARIABLE}{name}": value for name, value in environ.items()}
+
+
+def expand(text: str, values: Mapping[str, str], where: str) -> str:
+    """Replace the placeholders of a text by their values. Placeholders in values stay.
+
+    Args:
+        text: Text with placeholders.
+        values: Values by the placeholder's name.
+        where: Place of the text, for the error message.
+
+    Raises:
+        ConfigError: A placeholder has no value and no default.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        default = match["default"]
+        given = values.get(match["name"])
+        if given or (given is not None and default is None):
+            return given
+        if default is not None:
+            return expand(default, values, where)
+        raise ConfigError(f"{where}: ${{{match['name']}}} has no value", _cure(match["name"], values))
+
+    return _PLACEHOLDER.sub(value, text)
+
+
+def expand_value(text: str, values: Mapping[str, str], where: str) -> Any:
+    """Replace the placeholders of a text, like `expand`, and return a value of the kind of its default.
+
+    Returns:
+        A number, true or false if the text is only a placeholder with such a default; else a text.
+
+    Raises:
+        ConfigError: A placeholder has no value and no default, or its value is not of the default's kind.
+    """
+    expanded = expand(text, values, where)
+    match = _PLACEHOLDER.fullmatch(text)
+    default = None if match is None else match["default"]
+    if default in _BOOLEANS:
+        if expanded not in _BOOLEANS:
+            raise ConfigError(f"{where}: {text} must be true or false, not '{expanded}'")
+        return _BOOLEANS[expanded]
+    if default is not None and _NUMBER.fullmatch(default):
+        if not _NUMBER.fullmatch(expanded):
+            raise ConfigError(f"{where}: {text} must be a number, not '{expanded}'")
+        return float(expanded) if set(expanded) & set(".eE") else int(expanded)
+    return expanded
+
+
+def expand_all(content: Any, values: Mapping[str, str], where: str) -> Any:
+    """Replace the placeholders in every text of a JSON-like value; see `expand_value`."""
+    match content:
+        case str():
+            return expand_value(content, values, where)
+        case dict():
+            return {key: expand_all(value, values, where) for key, value in content.items()}
+        case list() | tuple():
+            return [expand_all(value, values, where) for value in content]
+        case _:
+            return content
+
+
+def _cure(name: str, values: Mapping[str, str]) -> str:
+    """Return what a person can do about a placeholder without a value."""
+    if name == f"{VARIABLE}{MODEL}":
+        return "name the model: --model NAME"
+    if name.startswith(VARIABLE):
+        variable = name.removeprefix(VARIABLE)
+        return f"export {variable}=…, or write a default: ${{{name}:-…}}"
+    return suggest(name, [other for other in values if not other.startswith(VARIABLE)])

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import model_validator
 
+from bench.core.config.compose import Variable
 from bench.core.config.executors import OpenLoop
 from bench.core.config.load_override import describe_overrides, override_load
 from bench.core.config.prompts import Prompt
@@ -26,6 +27,8 @@ class RunSpec(Record):
     """The second target that gets every message too; None if the scenario has only one."""
     overrides: tuple[str, ...] = ()
     """Options that replaced a part of the scenario's load, such as `--vus 5`."""
+    variables: Mapping[Variable, str] = {}
+    """Variables that replace those of the environment in this run, such as `MODEL`."""
 
     @property
     def targets(self) -> tuple[Target, ...]:

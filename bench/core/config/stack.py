@@ -6,29 +6,34 @@ Texts may hold placeholders:
 - `${state}`: a folder for the stack's files
 - `${jwt_secret}`: the secret that signs tokens
 - `${secret.NAME}`: an environment variable; if it is not set, a generated secret
-- `${env.NAME}`: an environment variable
+- `${env.NAME}`: an environment variable; `${env.NAME:-default}` has a value without it
 - `${SERVICE.url}`: the address of a service that was started before
 - `${SERVICE.address}`: host and port of a container
 - `${id}`, `${username}`, `${now}`: in `document` and `claims` of test users
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from bench.core.config.compose import Compose, KnobName
-from bench.core.config.placeholders import SECRET, VARIABLE, PlaceholderProblem, find_unknown, refuse
+from bench.core.config.placeholders import (
+    SECRET,
+    VARIABLE,
+    PlaceholderProblem,
+    find_unknown,
+    list_names,
+    refuse,
+)
 from bench.core.config.target import Name, Target, TierName, UrlPath
 from bench.core.config.watching import AlertLimits, Check, MongoCheck, Readings
 from bench.core.limits.threshold import Thresholds
 from bench.core.values.duration import PositiveDuration
-from bench.core.values.nearest import suggest
 from bench.core.values.record import FieldError, Record
 from bench.errors import ConfigError
 
-_PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
 # Placeholders that the texts of services and stores may have, and those of test users.
 _SERVICE_PLACEHOLDERS = ("python", "state", "jwt_secret")
 _USER_PLACEHOLDERS = ("id", "username", "now")
@@ -239,58 +244,7 @@ def list_services(stack: Stack) -> tuple[str, ...]:
 
 def list_secrets(stack: Stack) -> tuple[str, ...]:
     """Return the sorted names of the secrets that a stack uses as `${secret.NAME}`."""
-    names: set[str] = set()
-    for match in _PLACEHOLDER.finditer(stack.model_dump_json()):
-        if match[1].startswith(SECRET):
-            names.add(match[1].removeprefix(SECRET))
-    return tuple(sorted(names))
-
-
-def list_variables(text: str) -> tuple[str, ...]:
-    """Return the names of the environment variables that a text uses as `${env.NAME}`, in their order."""
-    names: dict[str, None] = {}
-    for match in _PLACEHOLDER.finditer(text):
-        if match[1].startswith(VARIABLE):
-            names[match[1].removeprefix(VARIABLE)] = None
-    return tuple(names)
-
-
-def expand(text: str, values: Mapping[str, str], where: str) -> str:
-    """Replace the placeholders of a text by their values. Placeholders in values stay.
-
-    Args:
-        text: Text with placeholders.
-        values: Values by the placeholder's name.
-        where: Place of the text, for the error message.
-
-    Raises:
-        ConfigError: A placeholder has no value.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        name = match[1]
-        if name in values:
-            return values[name]
-        if name.startswith(VARIABLE):
-            hint = f"export {name.removeprefix(VARIABLE)}=…"
-        else:
-            hint = suggest(name, [other for other in values if not other.startswith(VARIABLE)])
-        raise ConfigError(f"{where}: ${{{name}}} has no value", hint)
-
-    return _PLACEHOLDER.sub(value, text)
-
-
-def expand_all(content: Any, values: Mapping[str, str], where: str) -> Any:
-    """Replace the placeholders in every text of a JSON-like value; see `expand`."""
-    match content:
-        case str():
-            return expand(content, values, where)
-        case dict():
-            return {key: expand_all(value, values, where) for key, value in content.items()}
-        case list() | tuple():
-            return [expand_all(value, values, where) for value in content]
-        case _:
-            return content
+    return tuple(sorted(list_names(stack.model_dump_json(), SECRET)))
 
 
 def parse_injections(stack: Stack, texts: tuple[str, ...]) -> dict[str, float]:

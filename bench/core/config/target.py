@@ -137,14 +137,14 @@ class Target(Record):
     method: Literal["POST", "PUT"] = "POST"
     """HTTP method."""
     path: UrlPath
-    """Path below the service's address."""
+    """Path below the service's address. `${env.NAME}` stands for an environment variable."""
     headers: dict[str, str] = {}
     """Headers of each request. `${env.NAME}` stands for an environment variable."""
     auth: Literal["bearer", "none"] = "none"
     """Authentication: `bearer` sends the token of the VU's test user."""
     body: dict[str, Any]
     """JSON body of each request. `${message}` stands for the message, `${conversation}` for all messages and
-    answers so far, `${env.NAME}` for an environment variable."""
+    answers so far, `${env.NAME}` for an environment variable, `${env.NAME:-64}` for one with a default."""
     answer: Answer
     """Format of the answer, and the places of its values."""
     ready: UrlPath | None = None
@@ -155,5 +155,6 @@ class Target(Record):
     def _check_placeholders(self) -> "Target":
         body = find_unknown(self.body, ("message", CONVERSATION), path=("body",))
         headers = find_unknown(self.headers, (), path=("headers",))
-        refuse([*headers, *body], "Target")
+        paths = find_unknown({"path": self.path, "ready": self.ready}, ())
+        refuse([*paths, *headers, *body], "Target")
         return self

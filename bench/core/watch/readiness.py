@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
-from bench.core.config.stack import list_variables
+from bench.core.config.placeholders import list_variables
 from bench.core.config.target import Target
 from bench.core.values.escape import one_line
 

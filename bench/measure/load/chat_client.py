@@ -92,11 +92,11 @@ class ChatClient:
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         # Only the head differs between VUs: long messages are kept once for all of them.
-        head = request_bytes(target.method, endpoint.prefix + target.path, host, headers)
+        head = request_bytes(target.method, endpoint.prefix + endpoint.path, host, headers)
         self._head = head.removesuffix(_NO_BODY)
         self._ready: bytes | None = None
-        if target.ready is not None:
-            self._ready = request_bytes("GET", endpoint.prefix + target.ready, host, headers)
+        if endpoint.ready is not None:
+            self._ready = request_bytes("GET", endpoint.prefix + endpoint.ready, host, headers)
 
     async def open(self) -> None:
         """Open the connection, by a request if the target has a `ready` path. Failures are ignored."""

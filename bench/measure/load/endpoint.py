@@ -8,19 +8,19 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
+from bench.core.config.placeholders import environment_values, expand, expand_value
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
-from bench.core.config.stack import expand
 from bench.core.config.target import Target
 from bench.core.response.answer_form import AnswerForm
 from bench.errors import ConfigError
 from bench.measure.http.wire import Address, request_bytes
 
-_MESSAGE = "${message}"
 _CONVERSATION = "${conversation}"
 # They replace the placeholders until a message is known. No file and no environment variable contains them.
 _MESSAGE_MARK = "\0message\0"
 _CONVERSATION_MARK = "\0conversation\0"
+_MARKS = {"message": _MESSAGE_MARK}
 # Marks the place of the number that makes a message unique.
 _UNIQUE_MARK = "~unique-message~"
 _URL_HINT = "write it like http://127.0.0.1:3000"
@@ -49,6 +49,10 @@ class Endpoint:
     """Address of the service that offers the target."""
     prefix: str
     """Path before all paths of the target, without a slash at the end; empty for most services."""
+    path: str
+    """Path of each request below the prefix, with environment variables expanded."""
+    ready: str | None
+    """Path that answers 200 if all tiers are ready, below the prefix; `None` if the target has none."""
     headers: Mapping[str, str]
     """Headers of each request."""
     body: Any
@@ -76,7 +80,7 @@ class Endpoint:
         Args:
             spec: The scenario, its target and its messages.
             base_url: Address of the service.
-            environ: Values of the placeholders `${env.NAME}`.
+            environ: Values of the placeholders `${env.NAME}`; the spec's own variables replace them.
             target: Replaces the spec's target.
             share: Number of this load generator and the count of all, so that unique messages are unique
                 among all of them.
@@ -85,7 +89,8 @@ class Endpoint:
             ConfigError: A placeholder has no value, or the address is invalid.
         """
         target = target or spec.target
-        values = _environment_values(environ)
+        environ = {**environ, **spec.variables}
+        values = {**environment_values(environ), **_MARKS}
         body = _expand_body(target.body, values, f"targets/{target.name}.yaml: body")
         headers = {"accept-encoding": "identity", "content-type": "application/json"}
         is_unique = spec.scenario.unique_prompts
@@ -94,6 +99,8 @@ class Endpoint:
             form=AnswerForm(target.answer),
             address=check_url(base_url),
             prefix=_prefix(base_url),
+            path=expand_path(target, "path", target.path, environ),
+            ready=None if target.ready is None else expand_path(target, "ready", target.ready, environ),
             headers=headers | expand_headers(target, environ),
             body=body,
             tails=_tails(spec.prompts, body, is_unique=is_unique),
@@ -154,7 +161,7 @@ def expand_headers(target: Target, environ: Mapping[str, str]) -> dict[str, str]
     Raises:
         ConfigError: A placeholder has no value, or a header contains a line break.
     """
-    values = _environment_values(environ)
+    values = environment_values(environ)
     where = f"targets/{target.name}.yaml: headers"
     headers = {name.lower(): expand(text, values, where) for name, text in target.headers.items()}
     try:
@@ -164,8 +171,19 @@ def expand_headers(target: Target, environ: Mapping[str, str]) -> dict[str, str]
     return headers
 
 
-def _environment_values(environ: Mapping[str, str]) -> dict[str, str]:
-    return {f"env.{name}": value for name, value in environ.items()}
+def expand_path(target: Target, field: str, path: str, environ: Mapping[str, str]) -> str:
+    """Return a path of a target with environment variables expanded.
+
+    Raises:
+        ConfigError: A placeholder has no value, or the path contains a blank.
+    """
+    where = f"targets/{target.name}.yaml: {field}"
+    expanded = expand(path, environment_values(environ), where)
+    try:
+        request_bytes("GET", expanded, "localhost", {})
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    return expanded
 
 
 def _prefix(url: str) -> str:
@@ -196,8 +214,7 @@ def _expand_body(template: Any, values: Mapping[str, str], where: str) -> Any:
         case str() if template == _CONVERSATION:
             return _CONVERSATION_MARK
         case str():
-            parts = [expand(part, values, where) for part in template.split(_MESSAGE)]
-            return _MESSAGE_MARK.join(parts)
+            return expand_value(template, values, where)
         case dict():
             return {key: _expand_body(value, values, where) for key, value in template.items()}
         case list():

@@ -69,7 +69,7 @@ async def _exchange(endpoint: Endpoint, token: str | None, timeout_s: float) -> 
     headers = dict(endpoint.headers)
     if token is not None:
         headers["authorization"] = f"Bearer {token}"
-    path = endpoint.prefix + target.path
+    path = endpoint.prefix + endpoint.path
     head = request_bytes(target.method, path, address.authority, headers).removesuffix(_NO_BODY)
     connection = Connection(address)
     connect_s = None

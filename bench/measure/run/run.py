@@ -20,7 +20,7 @@ from bench.core.watch.readiness import ReadyCondition
 from bench.errors import ConfigError, MeasurementError
 from bench.measure.calibration.calibrate import REFERENCE
 from bench.measure.http.route import DIRECT, Route
-from bench.measure.load.endpoint import check_url, expand_headers
+from bench.measure.load.endpoint import check_url, expand_headers, expand_path
 from bench.measure.machine.capacity import read_capacity
 from bench.measure.persistent.persistent import attach, is_up
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
@@ -165,11 +165,14 @@ def _check_capacity(spec: RunSpec, conditions: Conditions, listener: Listener) -
 def _wait_for_targets(spec: RunSpec, running: RunningStack, tokens: Tokens | None) -> tuple[str, ...]:
     """Wait until each target answers, with a token if it needs one. Return warnings about their clocks."""
     warnings: dict[str, None] = {}
+    environ = {**os.environ, **spec.variables}
     for target in spec.targets:
-        headers = expand_headers(target, os.environ)
+        headers = expand_headers(target, environ)
         if tokens and target.auth == "bearer":
             headers["authorization"] = f"Bearer {tokens.mint(0)}"
-        url = running.url(target.service).rstrip("/") + (target.ready or "/")
+        url = running.url(target.service).rstrip("/") + expand_path(
+            target, "ready", target.ready or "/", environ
+        )
         condition = ReadyCondition.of_target(target, is_external=running.stack.is_external)
         find_dead = running.find_dead_service
         reply = wait_until_ready(url, headers, READY_TIMEOUT_S, find_dead, condition, route=running.route)

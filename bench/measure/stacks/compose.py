@@ -16,7 +16,8 @@ import yaml
 
 from bench.core.config.compose import Compose, Container, ContainerState, list_images, list_parts
 from bench.core.config.engine_errors import PORT_TAKEN, explain, lacks_compose
-from bench.core.config.stack import Stack, expand, list_secrets
+from bench.core.config.placeholders import expand
+from bench.core.config.stack import Stack, list_secrets
 from bench.errors import BenchError, ConfigError, TargetError
 from bench.measure.machine.signals import defer_signals
 from bench.measure.stacks import docker

@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 
 from pydantic import SecretStr
 
-from bench.core.config.stack import Service, Stack, expand
+from bench.core.config.placeholders import expand
+from bench.core.config.stack import Service, Stack
 from bench.errors import TargetError
 from bench.measure.machine.host import pin
 from bench.measure.stacks.running_stack import RunningStack, inherit_environment, placeholder_values

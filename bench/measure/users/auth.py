@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import jwt
 from pydantic import SecretStr
 
-from bench.core.config.stack import Stack, Users, expand_all
+from bench.core.config.placeholders import expand_all
+from bench.core.config.stack import Stack, Users
 from bench.errors import ConfigError
 
 SECRET_VARIABLE = "JWT_SECRET"  # noqa: S105 - the variable's name, not a secret

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, assert_never
 
-from bench.core.config.stack import CommandStore, MongoStore, expand
+from bench.core.config.placeholders import expand
+from bench.core.config.stack import CommandStore, MongoStore
 from bench.errors import TargetError
 from bench.measure.users.mongo_errors import describe_error
 

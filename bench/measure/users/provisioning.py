@@ -10,7 +10,8 @@ from typing import Any
 
 import psutil
 
-from bench.core.config.stack import Fixture, Stack, expand_all
+from bench.core.config.placeholders import expand_all
+from bench.core.config.stack import Fixture, Stack
 from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure.stacks.running_stack import inherit_environment
 from bench.measure.users.auth import Account, require_users

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from bench.core.config.stack import expand
+from bench.core.config.placeholders import expand
 from bench.core.config.watching import Check, HttpCheck, MongoCheck, TcpCheck
 from bench.core.samples.sample import Culprit, Probe
 from bench.core.values.units import ms

@@ -5,15 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bench.core.config.stack import (
-    CommandStore,
-    MongoStore,
-    Stack,
-    expand,
-    expand_all,
-    list_secrets,
-    parse_injections,
-)
+from bench.core.config.placeholders import expand, expand_all
+from bench.core.config.stack import CommandStore, MongoStore, Stack, list_secrets, parse_injections
 from bench.errors import ConfigError
 
 
@@ -57,7 +50,7 @@ def test_the_error_for_a_missing_variable_shows_how_to_set_it() -> None:
     with pytest.raises(ConfigError) as caught:
         expand("${env.MONGO_URI}", {"python": "p"}, "stacks/real.yaml: users.store.uri")
     assert caught.value.message == "stacks/real.yaml: users.store.uri: ${env.MONGO_URI} has no value"
-    assert caught.value.hint == "export MONGO_URI=…"
+    assert caught.value.hint == "export MONGO_URI=…, or write a default: ${env.MONGO_URI:-…}"
 
 
 def test_the_error_for_an_unknown_placeholder_suggests_the_nearest() -> None:

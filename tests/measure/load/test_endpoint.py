@@ -61,3 +61,27 @@ def test_a_secret_in_a_url_is_refused_and_not_shown() -> None:
         with pytest.raises(ConfigError, match="contains a user name or password") as refused:
             check_url(url)
         assert "hunter2" not in f"{refused.value.message} {refused.value.hint}"
+
+
+def test_variables_stand_in_path_headers_and_body() -> None:
+    """The variables of a spec replace those of the environment, and a default replaces a missing one."""
+    spec = make_spec(
+        path="/${env.MODEL:-small}/ask",
+        headers={"x-key": "${env.KEY:-none}"},
+        body={"model": "${env.MODEL:-small}", "max": "${env.MAX:-64}", "text": "${message}"},
+        ready="/${env.MODEL:-small}/health",
+    )
+    usual = Endpoint.of(spec, "http://host", {})
+    assert (usual.path, usual.ready, usual.headers["x-key"]) == ("/small/ask", "/small/health", "none")
+    assert usual.body == {"model": "small", "max": 64, "text": "\0message\0"}
+    chosen = spec.model_copy(update={"variables": {"MODEL": "large"}})
+    endpoint = Endpoint.of(chosen, "http://host", {"MODEL": "medium", "MAX": "7", "KEY": "k"})
+    assert (endpoint.path, endpoint.ready, endpoint.headers["x-key"]) == ("/large/ask", "/large/health", "k")
+    assert endpoint.body == {"model": "large", "max": 7, "text": "\0message\0"}
+
+
+def test_a_blank_in_a_path_is_an_error() -> None:
+    """The value of a variable cannot break the request line."""
+    spec = make_spec(path="/${env.MODEL}")
+    with pytest.raises(ConfigError, match=r"^targets/[a-z-]+\.yaml: path: "):
+        Endpoint.of(spec, "http://host", {"MODEL": "a b"})
