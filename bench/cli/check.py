@@ -33,12 +33,12 @@ def check(
     *,
     stack: options.StackName = None,
     target: options.TargetName = None,
-    url: options.Urls = None,
+    urls: options.Urls = None,
     vus: options.Vus = None,
     duration: options.Duration = None,
     rate: options.Rate = None,
     inject: options.Inject = None,
-    objective: options.Objective = None,
+    objectives: options.Objective = None,
     workers: options.Workers = 1,
     transport: options.Transport = TransportChoice.OWN,
     http: options.Http = None,
@@ -55,28 +55,10 @@ def check(
 
     Exits with 0 for a pass, and with 1 for a regression or a crossed threshold.
     """
+    given = options.read_run_options(locals())
     outputs = parse_outputs(out, RUN_FORMATS)
     with listen(scenario, live=live) as listener:
-        judged = check_scenario(
-            scenario,
-            confirm=confirm is Confirm.AUTO,
-            listener=listener,
-            stack=stack,
-            target=target,
-            urls=url or (),
-            vus=vus,
-            duration=duration,
-            rate=rate,
-            inject=inject or (),
-            objectives=objective or (),
-            workers=workers,
-            transport=transport.value,
-            http=None if http is None else http.value,
-            ca=ca,
-            calibration=calibration,
-            pin=pin,
-            results=results,
-        )
+        judged = check_scenario(scenario, confirm=confirm is Confirm.AUTO, listener=listener, **given)
     write_outputs(
         outputs,
         lambda form, terminal: render_run(judged, form, terminal),

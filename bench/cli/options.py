@@ -1,13 +1,15 @@
 """Options and arguments that several commands have."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
 from bench.core.values.duration import parse_duration
 from bench.errors import ConfigError
+from bench.usecases.run import RunOptions
 
 
 class TransportChoice(StrEnum):
@@ -126,6 +128,16 @@ By = Annotated[
 ]
 DEFAULT_RESULTS = Path("results")
 DEFAULT_HISTORY = Path("history")
+
+
+def read_run_options(parameters: Mapping[str, Any]) -> RunOptions:
+    """Return the options of a measurement from the parameters of a command, which have the same names."""
+    given: dict[str, Any] = {}
+    for name in RunOptions.__annotations__.keys() & parameters.keys():
+        value = parameters[name]
+        if value is not None:
+            given[name] = value.value if isinstance(value, StrEnum) else value
+    return cast("RunOptions", given)
 
 
 def parse_time(option: str, text: str, *, at_least_s: float, at_most_s: float | None = None) -> float:

@@ -84,7 +84,7 @@ def write_outputs(
             paths[_choose_path(output, folder)] = output.form
     on_stdout = printed.form if printed else default
     if on_stdout is not None:
-        for part in render(on_stdout, _stdout()):
+        for part in render(on_stdout, layout_of_stdout()):
             print(part, end="", flush=True)
     for path, form in paths.items():
         write_chunks(path, (part.encode() for part in render(form, PLAIN)))
@@ -115,7 +115,7 @@ def _choose_path(output: Output[Input], folder: Path | None) -> Path:
     raise ConfigError(f"--out {name}: name a file", f"--out {name}={output.form.file}")
 
 
-def _stdout() -> Terminal:
+def layout_of_stdout() -> Terminal:
     """Return the layout of stdout: its columns, and colours if it is a terminal."""
     columns = shutil.get_terminal_size((COLUMNS, 24)).columns
     return Terminal(min(columns, _WIDEST), sys.stdout.isatty())

@@ -1,4 +1,6 @@
-"""`bench run`: run a scenario and store the result."""
+"""`bench run`: run a scenario, store the result and print it."""
+
+from typing import Annotated
 
 import typer
 
@@ -6,10 +8,13 @@ from bench.cli import options
 from bench.cli.console import warn
 from bench.cli.live import listen
 from bench.cli.options import TransportChoice
-from bench.core.run.summary import RunSummary
-from bench.core.values import wording
+from bench.cli.outputs import layout_of_stdout
+from bench.core.run.result import RunResult
 from bench.errors import Exit
+from bench.render.results import results_text
 from bench.usecases.run import run as run_scenario
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the folder of the run.")]
 
 
 def run(
@@ -17,12 +22,12 @@ def run(
     *,
     stack: options.StackName = None,
     target: options.TargetName = None,
-    url: options.Urls = None,
+    urls: options.Urls = None,
     vus: options.Vus = None,
     duration: options.Duration = None,
     rate: options.Rate = None,
     inject: options.Inject = None,
-    objective: options.Objective = None,
+    objectives: options.Objective = None,
     workers: options.Workers = 1,
     transport: options.Transport = TransportChoice.OWN,
     http: options.Http = None,
@@ -30,47 +35,35 @@ def run(
     calibration: options.Calibration = True,
     pin: options.Pin = True,
     live: options.Live = False,
+    quiet: Quiet = False,
     results: options.ResultsFolder = options.DEFAULT_RESULTS,
 ) -> None:
-    """Run a scenario and store the result.
+    """Run a scenario, store the result and print it.
 
-    Prints the folder of the run. `bench compare FOLDER` judges it. Exits with 5 if the run is invalid.
+    The last line is the folder of the run. `bench compare FOLDER` judges it.
+    Exits with 1 if a threshold is crossed, and with 5 if the run is invalid.
     """
+    given = options.read_run_options(locals())
     with listen(scenario, live=live) as listener:
-        stored = run_scenario(
-            scenario,
-            listener=listener,
-            stack=stack,
-            target=target,
-            urls=url or (),
-            vus=vus,
-            duration=duration,
-            rate=rate,
-            inject=inject or (),
-            objectives=objective or (),
-            workers=workers,
-            transport=transport.value,
-            http=None if http is None else http.value,
-            ca=ca,
-            calibration=calibration,
-            pin=pin,
-            results=results,
-        )
+        stored = run_scenario(scenario, listener=listener, **given)
+    if quiet:
+        _warn(stored.result)
+    else:
+        print(results_text(stored.result, layout_of_stdout()))
+        print(f"next: bench compare {stored.folder}")
     print(stored.folder)
-    for warning in (*_describe_failures(stored.result.summary), *stored.result.warnings):
-        warn(warning)
-    validity = stored.result.validity
-    for reason in validity.reasons:
+    raise typer.Exit(_exit_code(stored.result))
+
+
+def _warn(result: RunResult) -> None:
+    """Print the reason of a failing exit code on stderr."""
+    for limit in result.crossed:
+        warn(f"threshold crossed: {limit}")
+    for reason in result.validity.reasons:
         warn(f"the run is invalid: {reason}")
-    if not validity.valid:
-        raise typer.Exit(Exit.MEASUREMENT)
 
 
-def _describe_failures(summary: RunSummary) -> list[str]:
-    """Return one sentence if requests failed, with the first of them as an example."""
-    if not summary.errors:
-        return []
-    example = summary.errors[0]
-    words = "" if example.detail is None else f": {example.detail}"
-    failed = f"{summary.failed:,} of {wording.counted(summary.requests, 'request')} failed"
-    return [f"{failed}, for example with {example.outcome}{words}"]
+def _exit_code(result: RunResult) -> Exit:
+    if not result.validity.valid:
+        return Exit.MEASUREMENT
+    return Exit.REGRESSION if result.crossed else Exit.PASS

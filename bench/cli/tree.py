@@ -207,7 +207,7 @@ SECTIONS = (
             Command(
                 "run",
                 "run:run",
-                "Run a scenario and store the result.",
+                "Run a scenario, store the result and print it.",
                 "bench run quick --url http://127.0.0.1:3000",
                 "SCENARIO",
             ),

@@ -1,7 +1,7 @@
 """The format `text`: reports for a terminal."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -88,17 +88,7 @@ def trend_text(trend: Trend, *, width: int, colour: bool) -> str:
 
 def document_text(document: Document, *, width: int, colour: bool) -> str:
     """Return a document as text that ends in a newline. The arguments are those of `run_text`."""
-    buffer = io.StringIO()
-    console = Console(
-        file=buffer,
-        width=width,
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
+    console = open_console(width=width, colour=colour)
     decision, sentence = split_headline(document.decision, escape_terminal(document.headline))
     console.print(Text.assemble((decision, _STYLES[document.decision]), sentence))
     console.print(escape_terminal(document.next_step))
@@ -109,20 +99,46 @@ def document_text(document: Document, *, width: int, colour: bool) -> str:
     for table in (*document.judged, *document.details):
         console.print()
         console.print(escape_terminal(table.title), style="bold")
-        console.print(_make_rich_table(table))
+        console.print(make_rich_table(table))
     console.print()
-    facts = RichTable.grid(padding=(0, 2, 0, 0))
-    for label, text in document.facts:
-        facts.add_row(label, escape_terminal(text))
-    console.print(facts)
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+    console.print(make_grid(document.facts))
+    return read_console(console)
 
 
-def _make_rich_table(table: Table) -> RichTable:
+def open_console(*, width: int, colour: bool) -> Console:
+    """Return a console that writes into memory. The arguments are those of `run_text`."""
+    return Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+
+
+def read_console(console: Console) -> str:
+    """Return the text of a console that `open_console` made, without blanks at the ends of lines."""
+    assert isinstance(console.file, io.StringIO)  # noqa: S101 - see open_console
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"
+
+
+def make_grid(facts: Iterable[tuple[str, str]]) -> RichTable:
+    """Return labels with a text each."""
+    grid = RichTable.grid(padding=(0, 2, 0, 0))
+    for label, text in facts:
+        grid.add_row(label, escape_terminal(text))
+    return grid
+
+
+def make_rich_table(table: Table) -> RichTable:
+    """Return a table without its heading."""
     rich_table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    last = len(table.columns) - 1
+    words = {0} if table.ends_in_number else {0, len(table.columns) - 1}
     for index, column in enumerate(table.columns):
-        rich_table.add_column(column, justify="left" if index in {0, last} else "right", overflow="fold")
+        rich_table.add_column(column, justify="left" if index in words else "right", overflow="fold")
     for row in table.rows:
         cells = []
         for text in row:

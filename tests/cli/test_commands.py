@@ -2,19 +2,22 @@ import json
 import re
 import secrets
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
 
 from bench.cli.app import main
+from bench.core.config.run_spec import RunSpec
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import Outcome, Stop, StopCause
 from bench.errors import Exit
 from bench.store import baselines, results
 from bench.usecases.run import StoredRun
 from bench.usecases.schema import SCHEMAS
-from tests.command import Bench
+from tests.command import Bench, Done
 from tests.factories import (
     make_baseline,
     make_fingerprint,
@@ -48,28 +51,51 @@ def test_compare_exits_with_the_verdict(bench: Bench) -> None:
     assert (invalid.code, invalid.out.split()[0]) == (Exit.MEASUREMENT, "INVALID")
 
 
-def test_run_reports_why_a_run_is_invalid(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stdout has the folder, stderr the warnings and the reason, and the exit code is 5."""
+@pytest.fixture
+def stored_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+    """`bench run` with a recording in place of a measurement."""
+
+    def run(*arguments: str, spec: RunSpec | None = None, **recording: Any) -> Done:
+        stored = StoredRun(make_run(make_recording(**recording), spec=spec), Path("results/mine"))
+        monkeypatch.setattr("bench.cli.run.run_scenario", lambda *_, **__: stored)
+        return bench("run", "mine", *arguments)
+
+    return run
+
+
+def test_run_prints_results_and_ends_with_the_folder(stored_run: Callable[..., Done]) -> None:
+    """A script reads the last line of stdout, or the only one with --quiet."""
+    done = stored_run(warnings=("a proxy buffers",))
+    assert (done.code, done.err) == (Exit.PASS, "")
+    assert "100 of 100 requests in 31.0 s" in done.out
+    assert "warning: a proxy buffers" in done.out
+    assert done.out.endswith("next: bench compare results/mine\nresults/mine\n")
+    quiet = stored_run("--quiet", warnings=("a proxy buffers",))
+    assert (quiet.code, quiet.out) == (Exit.PASS, "results/mine\n")
+
+
+def test_an_invalid_run_exits_with_5(stored_run: Callable[..., Done]) -> None:
+    """Its reason is the second line of the results; with --quiet, it is on stderr."""
     stop = Stop(cause=StopCause.TARGET, reason="the model died")
-    recordings = {"broken": make_recording(stop=stop), "valid": make_recording(warnings=("a proxy buffers",))}
-
-    def measure(scenario: str, **_: object) -> StoredRun:
-        return StoredRun(make_run(recordings[scenario]), Path("results") / scenario)
-
-    monkeypatch.setattr("bench.cli.run.run_scenario", measure)
-    invalid = bench("run", "broken")
-    assert (invalid.code, invalid.out) == (Exit.MEASUREMENT, "results/broken\n")
-    assert "the run is invalid: the run ended early: the model died" in invalid.err
-    valid = bench("run", "valid")
-    assert (valid.code, valid.out, valid.err) == (Exit.PASS, "results/valid\n", "warning: a proxy buffers\n")
+    done = stored_run(stop=stop)
+    assert done.code == Exit.MEASUREMENT
+    assert done.out.splitlines()[1] == "INVALID the run ended early: the model died"
+    quiet = stored_run("-q", stop=stop)
+    assert (quiet.code, quiet.out) == (Exit.MEASUREMENT, "results/mine\n")
+    assert quiet.err == "warning: the run is invalid: the run ended early: the model died\n"
 
 
-def test_run_reports_failed_requests(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their number and an example are on stderr; without thresholds they do not change the exit code."""
-    refused = make_sample(0, outcome=Outcome.UNAUTHORIZED, detail="wrong \x1b[2Jkey")
-    stored = StoredRun(make_run(make_recording([refused, make_sample(1)])), Path("results/mine"))
-    monkeypatch.setattr("bench.cli.run.run_scenario", lambda *_, **__: stored)
-    assert "1 of 2 requests failed, for example with unauthorized: wrong  [2Jkey" in bench("run", "x").err
+def test_a_crossed_threshold_exits_with_1(stored_run: Callable[..., Done]) -> None:
+    """A run needs no baseline for this; without a crossed threshold, failed requests do not matter."""
+    refused = make_sample(0, outcome=Outcome.UNAUTHORIZED, status=401, detail="wrong \x1b[2Jkey")
+    samples = [refused, make_sample(1)]
+    lenient = stored_run(samples=samples, spec=make_spec(make_scenario(thresholds={})))
+    assert lenient.code == Exit.PASS
+    assert re.search(r"unauthorized +1 +50 % +target +401: wrong  \[2Jkey", lenient.out)
+    strict = stored_run(samples=samples)
+    assert strict.code == Exit.REGRESSION
+    assert re.search(r"success +rate>0.95 +50 % of 2 requests +crossed", strict.out)
+    assert stored_run("-q", samples=samples).err == "warning: threshold crossed: success_ratio rate>0.95\n"
 
 
 @pytest.mark.parametrize("command", ["run", "check"])

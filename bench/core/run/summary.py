@@ -55,6 +55,8 @@ class MetricSummary(Record):
     """95th percentile, or null."""
     p99: Number | None = None
     """99th percentile, or null."""
+    max: Number | None = None
+    """Largest value; null for rates, and in older results."""
     unreliable: tuple[str, ...] = ()
     """Names of the quantiles that have too few values to be reliable."""
     figures: dict[str, Number] = {}
@@ -307,6 +309,7 @@ def _summarise_metric(row: Metric, samples: Samples) -> MetricSummary | None:
     statistics = {name: observed.quantile(share) for name, share in PERCENTILES.items()}
     statistics["mean"] = observed.mean()
     statistics["typical"] = Estimate(typical.value, bool(bounded))
+    statistics["max"] = observed.largest()
     present_statistics = {name: estimate for name, estimate in statistics.items() if estimate is not None}
     return MetricSummary(
         count=len(observed),

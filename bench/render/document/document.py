@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core.report.report import Report
+from bench.core.run.result import RunResult
 from bench.core.run.summary import MetricSummary
 from bench.core.run.unanswered import describe_unanswered
 from bench.core.samples.metric import MetricKind, Part
@@ -30,8 +31,11 @@ _VERDICTS = {
     Verdict.MISSING: "missing",
     Verdict.NEW: "new",
 }
-
-
+_STATISTICS = ("mean", "p50", "p90", "p95", "p99")
+"""Statistics of a duration, by the fields of `MetricSummary`."""
+UNRELIABLE = "?: too few requests for a reliable value"
+LOWER_BOUND = ">: the real value is longer"
+"""Explanations of the marks in tables of durations."""
 DECISIONS = {
     Decision.PASS: "pass",
     Decision.FAIL: "fail",
@@ -87,7 +91,7 @@ def make_document(report: Report) -> Document:
         _deciding_metrics(report),
         _pinned_metrics(report),
         _tiers(report),
-        _thresholds(report),
+        threshold_table(report.result),
         alert_table(alerts),
     ]
     details = [
@@ -186,9 +190,10 @@ def _scale(base: float | None, ratio: float | None) -> float | None:
     return None if base is None or ratio is None else ratio * base
 
 
-def _thresholds(report: Report) -> Table:
+def threshold_table(result: RunResult) -> Table:
+    """Return the thresholds of a run with their verdicts."""
     rows = []
-    for threshold in report.result.thresholds:
+    for threshold in result.thresholds:
         label, _ = label_and_unit(threshold.metric)
         verdict = "crossed" if threshold.crossed else "kept"
         rows.append((label, threshold.expression.source, threshold.measured, verdict))
@@ -201,23 +206,27 @@ def _latencies(report: Report) -> Table:
     for key in sorted(summaries, key=lambda key: (key not in METRICS, tier_name(key) == UNATTRIBUTED)):
         if metric(key).kind is MetricKind.TREND:
             rows.append(_latency_row(key, summaries[key]))
-    columns = ("latency", "requests", "mean", "p50", "p90", "p95", "p99")
-    marks = "?: too few requests for a reliable value"
-    if any(summary.lower_bounds for summary in summaries.values()):
-        marks += "; >: the real value is longer"
+    columns = ("latency", "requests", *_STATISTICS)
+    marks = UNRELIABLE
+    if any(not {*summary.lower_bounds}.isdisjoint(_STATISTICS) for summary in summaries.values()):
+        marks += f"; {LOWER_BOUND}"
     return Table(f"Latencies ({marks})", columns, tuple(rows))
 
 
 def _latency_row(key: str, summary: MetricSummary) -> tuple[str, ...]:
-    percentiles = {"p50": summary.p50, "p90": summary.p90, "p95": summary.p95, "p99": summary.p99}
-    cells = []
-    for name, value_ms in percentiles.items():
-        unreliable = value_ms is not None and name in summary.unreliable
-        text = wording.duration(value_ms, lower_bound=name in summary.lower_bounds)
-        cells.append(text + ("?" if unreliable else ""))
     count = f"{summary.count}, {summary.censored} unanswered" if summary.censored else str(summary.count)
-    mean = wording.duration(summary.mean, lower_bound="mean" in summary.lower_bounds)
-    return (metric(key).label, count, mean, *cells)
+    return (metric(key).label, count, *duration_cells(summary, *_STATISTICS))
+
+
+def duration_cells(summary: MetricSummary, *statistics: str) -> tuple[str, ...]:
+    """Return statistics of a duration by their fields, with the marks `?` and `>`."""
+    cells = []
+    for name in statistics:
+        value_ms = getattr(summary, name)
+        text = wording.duration(value_ms, lower_bound=name in summary.lower_bounds)
+        is_unreliable = value_ms is not None and name in summary.unreliable
+        cells.append(f"{text}?" if is_unreliable else text)
+    return tuple(cells)
 
 
 def _outcomes(report: Report) -> Table:
@@ -225,11 +234,11 @@ def _outcomes(report: Report) -> Table:
     rows = []
     for outcome, count in summary.outcomes.items():
         culprits = summary.culprits.get(outcome, {})
-        rows.append((outcome.value, str(count), _culprits(culprits)))
+        rows.append((outcome.value, str(count), list_culprits(culprits)))
     return Table("Outcomes", ("outcome", "requests", "culprit"), tuple(rows))
 
 
-def _culprits(counts: Mapping[Culprit, int]) -> str:
+def list_culprits(counts: Mapping[Culprit, int]) -> str:
     """Return the culprits of the requests with one outcome: `target`, or `target (3) and network (1)`."""
     if len(counts) <= 1:
         return "".join(counts) or wording.DASH

@@ -8,7 +8,7 @@ from bench.core.config.executors import in_words
 from bench.core.report.report import Report
 from bench.core.run.overhead import CONFIDENCE, Overhead
 from bench.core.run.recovery import Recovery
-from bench.core.run.result import environment
+from bench.core.run.result import RunResult, environment
 from bench.core.run.summary import RunSummary, TokenGaps
 from bench.core.samples.metrics import metric
 from bench.core.values import wording
@@ -25,20 +25,12 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
     """Return label and line of each known fact."""
     result = report.result
     comparison = report.comparison
-    summary = result.summary
     provenance = result.provenance
     place = result.fingerprint
     injections = ", ".join(f"{knob}={value:g}" for knob, value in provenance.injections.items())
     lines = {
         "load": in_words(result.scenario.phases),
-        "answered": _throughput(summary),
-        "bottleneck": load_sentence(summary.bottleneck),
-        "work per message": _work(summary),
-        "between tokens": _token_gaps(summary.itl),
-        "recovery": _recovery(summary.recovery),
-        "overhead": _overhead(summary.overhead),
-        "goodput": _goodput(summary, result.scenario.objectives),
-        "interception": _interception(summary),
+        **dict(measured_facts(result)),
         "run": f"{provenance.run_id}, commit {_commit(provenance.commit, dirty=provenance.dirty is True)}",
         "injected": injections,
         "baseline": _baseline(comparison),
@@ -51,6 +43,27 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         "made with": f"bench {provenance.tool_version}, Python {provenance.python_version}",
         "HTTP": _http_versions(result.http_versions),
     }
+    return _without_unknown(lines)
+
+
+def measured_facts(result: RunResult) -> tuple[tuple[str, str], ...]:
+    """Return label and line of each known fact that the load itself showed."""
+    summary = result.summary
+    return _without_unknown(
+        {
+            "answered": _throughput(summary),
+            "bottleneck": load_sentence(summary.bottleneck),
+            "work per message": _work(summary),
+            "between tokens": _token_gaps(summary.itl),
+            "recovery": _recovery(summary.recovery),
+            "overhead": _overhead(summary.overhead),
+            "goodput": _goodput(summary, result.scenario.objectives),
+            "interception": _interception(summary),
+        }
+    )
+
+
+def _without_unknown(lines: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((name, line) for name, line in lines.items() if line)
 
 

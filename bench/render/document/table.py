@@ -18,6 +18,8 @@ class Table:
     """The cells."""
     compared: tuple[MetricComparison, ...] = ()
     """The compared metric of each row, for formats that draw it; empty if the table compares no metrics."""
+    ends_in_number: bool = False
+    """Whether the last column is a number, too."""
 
 
 def without_empty(tables: Iterable[Table]) -> tuple[Table, ...]:
