@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 
@@ -14,6 +15,7 @@ REPORTS, SUITES = reports(), suites()
 ORIGIN = Origin("pr", "a" * 40, "https://github.com/owner/name/actions/runs/1")
 
 
+@cache
 def many(kind: str, count: int, detail: str = "") -> SuiteReport:
     """Return a suite of `count` scenarios with the same report and this detail of their failures."""
     report = REPORTS[kind]

@@ -2,9 +2,12 @@
 
 import pytest
 
-from bench.core.report.report import Report
+from bench.core.report.report import Report, make_report
+from bench.core.samples.sample import Culprit, Outcome
 from bench.core.verdict.compare import MachineComparison
 from bench.render.document.facts import facts
+from bench.render.text import run_text
+from tests.factories import make_recording, make_run, make_sample
 from tests.render.reports import reports
 
 REPORTS = reports()
@@ -60,3 +63,19 @@ def test_the_http_version_is_shown_if_it_is_not_the_usual_one(
     report = REPORTS["pass"]
     result = report.result.model_copy(update={"http_versions": versions})
     assert dict(facts(report.model_copy(update={"result": result}))).get("HTTP") == text
+
+
+def test_the_share_of_intercepted_answers_is_a_fact() -> None:
+    """The number counts all requests, also those that failed."""
+    samples = [make_sample(seq, intercepted=seq < 3) for seq in range(12)]
+    report = make_report(make_run(make_recording(samples)), REPORTS["pass"].comparison)
+    assert "3 of 12 requests (25 %)" in dict(facts(report)).values()
+
+
+def test_an_outcome_with_several_culprits_names_each_with_its_number() -> None:
+    """A time-out may be the target's or the network's."""
+    failed = {"outcome": Outcome.TIMEOUT}
+    samples = [make_sample(seq, culprit=Culprit.TARGET, **failed) for seq in range(3)]
+    samples.append(make_sample(3, culprit=Culprit.NETWORK, **failed))
+    report = make_report(make_run(make_recording(samples)), REPORTS["pass"].comparison)
+    assert "target (3) and network (1)" in run_text(report, width=100, colour=False)

@@ -97,7 +97,7 @@ def _is_constant(claims_ms: Floats, samples: Samples) -> bool:
 
 def _count_steps(time_ms: float) -> int:
     """Return the number of steps in a time, of the coarsest clock that can have measured it."""
-    for step_ms in _STEPS_MS:
+    for step_ms in _STEPS_MS[:-1]:
         steps = round(time_ms / step_ms)
         if abs(steps * step_ms - time_ms) < _STEPS_MS[-1] / 2:
             return steps

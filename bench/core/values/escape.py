@@ -16,6 +16,7 @@ Escape it once, where it leaves the program, and never earlier.
 import html
 import re
 import unicodedata
+from functools import lru_cache
 
 _LONGEST_CELL = 200
 """Characters of a text in a table or on one line of a terminal."""
@@ -115,6 +116,7 @@ def _cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[:longest]}…"
 
 
+@lru_cache(maxsize=4096)  # a comment is rendered several times until it fits, always with the same texts
 def _escape_inline(text: str) -> str:
     visible = "".join(char for char in text if unicodedata.category(char) != "Cf")
     parts = _CODE.split(one_line(visible).strip())

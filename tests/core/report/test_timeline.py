@@ -42,6 +42,13 @@ def test_every_curve_has_a_value_for_each_slice() -> None:
     assert drawn_timeline.at_s == tuple(sorted(drawn_timeline.at_s))
 
 
+def test_a_reading_without_memory_is_no_point_of_the_curve() -> None:
+    """A container whose memory cannot be read has a curve of its processor, and none of its memory."""
+    drawn_timeline = timeline_of(make_recording(resources=(make_use("model", 3.0, memory_bytes=None),)))
+    assert [curve.label for curve in drawn_timeline.cpu_pct] == ["model"]
+    assert drawn_timeline.memory_bytes == ()
+
+
 @given(st.floats(0.001, 1e5), st.integers(1, 10**6))
 def test_slices_are_limited_and_have_round_widths(end_s: float, requests: int) -> None:
     """The number of slices is limited for any duration and any number of requests."""

@@ -8,6 +8,7 @@ from bench.core.config.target import Answer
 from bench.core.response.answer import AnswerReader
 from bench.core.response.answer_form import AnswerForm
 from bench.core.response.draft import Draft, draft_answer, list_missing
+from bench.core.response.stream import MAX_EVENT_BYTES
 
 ANSWER: TypeAdapter[Answer] = TypeAdapter(Answer)
 
@@ -66,6 +67,31 @@ def test_a_draft_reads_the_answer_that_it_was_made_from(name: str) -> None:
     assert (content.problem, content.error) == (None, None)
     assert (content.text or "").startswith("One")
     assert list_missing(declared, draft) == {}
+
+
+def test_a_draft_prefers_the_longest_text_to_a_known_place_of_another_kind() -> None:
+    """Text at a known place of reasoning stays reasoning, and the longest other text is the content."""
+    deep = {
+        "a": {"b": {"c": {"d": {"e": {"f": {"g": "too deep to be looked at, though it is the longest"}}}}}}
+    }
+    body = _events(
+        {
+            "thinking": "a long thought about it",
+            "out": {"words": "the answer"},
+            "x.y": "no path names this",
+            **deep,
+        }
+    )
+    draft = draft_answer(body)
+    assert draft is not None
+    assert draft["text"] == {"content": "out.words", "reasoning": "thinking"}
+
+
+def test_the_events_before_an_oversized_one_make_the_draft() -> None:
+    """A stream that breaks off by its own fault still shows where its text is."""
+    draft = draft_answer(_events({"text": "One"}, last="data: " + "x" * (MAX_EVENT_BYTES + 1)))
+    assert draft is not None
+    assert draft["text"] == "text"
 
 
 @pytest.mark.parametrize(

@@ -95,3 +95,44 @@ def test_an_answer_without_a_connection_has_no_parts() -> None:
     explanation = _explain([], status=0, broken=broken)
     assert explanation.failure == broken
     assert explanation.readings == []
+
+
+def _stream(*lines: str) -> list[bytes]:
+    return [f"data: {line}\n\n".encode() for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("fields", "data", "meaning"),
+    [
+        ({"text": {"content": "text", "refusal": "no"}}, '{"no": "I cannot"}', 'refusal "I cannot"'),
+        ({"text": {"content": "text", "tool_call": "call"}}, '{"call": {"name": "add"}}', "tool call add"),
+        (
+            {"text": {"content": "text", "tool_call": "call"}},
+            '{"call": {"arguments": "{}"}}',
+            "a part of a tool call",
+        ),
+        ({"reasoning_tokens": "r"}, '{"r": 7}', "7 reasoning tokens"),
+        ({"durations": {"unit": "ms", "tiers": {"model": "took"}}}, '{"took": 7}', "times of model"),
+        ({"finish_reason": "why"}, '{"why": "length"}', "finish reason length"),
+    ],
+)
+def test_each_value_of_an_event_has_its_meaning(fields: dict[str, Any], data: str, meaning: str) -> None:
+    """Every value that a target can declare is named where it is read."""
+    (reading,) = _explain(_stream(data), answer={**ANSWER, **fields}).readings
+    assert reading.meaning == meaning
+
+
+def test_plain_text_between_events_is_shown_as_it_came() -> None:
+    """Lines that are not part of an event are shown; if the answer is complete, they are only a remark."""
+    explanation = _explain([b"busy, try again\n\n", *_stream('{"text": "One"}', "[DONE]")])
+    assert explanation.readings[0].content.strip() == b"busy, try again"
+    assert "had lines that are not part of any event" in explanation.content.remarks
+    assert explanation.is_complete
+
+
+def test_an_event_that_is_too_long_ends_the_readings() -> None:
+    """The parts before the error of the stream have their meanings, and the result has its reason."""
+    long = b"data: " + b"x" * 20_000_000
+    explanation = _explain([*_stream('{"text": "One"}'), long])
+    assert [reading.meaning for reading in explanation.readings] == ['content "One"']
+    assert explanation.failure is not None

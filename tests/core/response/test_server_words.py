@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.response.server_words import find_head_words, find_words
+from bench.core.response.server_words import explain, find_head_words, find_words
 from tests.laws import READING_LAW
 
 
@@ -66,3 +66,15 @@ def test_the_headers_of_a_refusal_have_words() -> None:
 def test_no_body_raises(body: bytes) -> None:
     """For any bytes, the words are a short text."""
     assert len(find_words(body)) <= 500
+
+
+def test_a_nested_error_is_searched_to_a_limited_depth() -> None:
+    """Words that are buried too deeply are shown as JSON, and a bottomless document has a short name."""
+    deep: dict[str, object] = {"message": "deep"}
+    for _ in range(9):
+        deep = {"error": deep}
+    assert explain(deep).startswith('{"error": {"error":')
+    bottomless: list[object] = []
+    for _ in range(100_000):
+        bottomless = [bottomless, 1]
+    assert explain(bottomless) == "a deeply nested value"

@@ -60,6 +60,7 @@ def test_lines_that_are_no_event_are_a_remark() -> None:
         ({"message": {"content": "One two"}}, "the answer has `message.content`: 'One two'"),
         ({"id": "x", "created": 7}, "the answer has only `id`, `created`"),
         ({}, "no text at `choices.0.delta.content` or `choices.0.text`"),
+        ({"parts": ["One", 7, None]}, "the answer has `parts.0`: 'One'"),
     ],
 )
 def test_an_answer_without_text_shows_what_it_has(document: dict[str, Any], explanation: str) -> None:

@@ -41,6 +41,7 @@ def test_a_constant_of_all_answers_is_not_believed() -> None:
         ([2.0] * 40, "a clock of whole milliseconds has few values for a short time"),
         ([0.02] * 40, "a clock of hundredths has few values for a very short time"),
         ([400.0, 400.001] * 20, "the values differ"),
+        ([0.013] * 40, "a clock of microseconds has few values for a very short time"),
     ],
 )
 def test_equal_times_that_a_real_clock_may_report_are_believed(claims_ms: list[float], reason: str) -> None:

@@ -150,9 +150,11 @@ def test_a_count_is_written_out(count: int) -> None:
     assert wording.value(float(count), "1") == f"{count:,}"
 
 
-@pytest.mark.parametrize(("size", "text"), [(48_000_000, "48 MB"), (1_500_000_000, "1,500 MB"), (0, "0 MB")])
-def test_memory_is_in_megabytes(size: int, text: str) -> None:
-    """Memory is written in millions of bytes."""
+@pytest.mark.parametrize(
+    ("size", "text"), [(48_000_000, "48 MB"), (1_500_000_000, "1,500 MB"), (0, "0 MB"), (None, wording.DASH)]
+)
+def test_memory_is_in_megabytes(size: int | None, text: str) -> None:
+    """Memory is written in millions of bytes; unknown memory is a dash."""
     assert wording.memory(size) == text
 
 

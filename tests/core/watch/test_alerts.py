@@ -184,3 +184,10 @@ def test_an_alert_does_not_make_a_run_invalid() -> None:
     assert without_alerts.alerts == ()
     assert [alert.rule for alert in with_alerts.alerts or ()] == [Rule.MEMORY]
     assert with_alerts.validity == without_alerts.validity
+
+
+@pytest.mark.parametrize("rule", [Rule.ERRORS, Rule.SUCCESS])
+def test_a_share_of_an_unknown_number_of_requests_is_a_percentage(rule: Rule) -> None:
+    """An alert that was stored without its number of requests still has its share."""
+    alert = Alert(rule=rule, source="requests", value=0.125, limit=0.05, at_s=1.0, count=1)
+    assert "12.5 %" in describe(alert)

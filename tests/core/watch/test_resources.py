@@ -30,6 +30,13 @@ def test_unknown_values_are_none_not_zero() -> None:
     assert model.read_bytes == 5
 
 
+def test_a_reading_without_memory_counts_for_the_processor_only() -> None:
+    """A container whose memory cannot be read has no memory, and its other readings stay."""
+    samples = [_sample(at, memory_bytes=None, cpu_pct=20.0) for at in range(3)]
+    model = summarise_resources(samples)["model"]
+    assert (model.memory_bytes_max, model.cpu_pct_mean) == (None, 20.0)
+
+
 def test_memory_is_a_share_of_its_limit() -> None:
     """The result is the highest share of the memory limit."""
     samples = [
