@@ -7,13 +7,14 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from bench.core.config.prompts import Prompts
-from bench.core.config.run_spec import RunSpec
+from bench.core.config.run_spec import MixedSpec, RunSpec
 from bench.core.config.scenario import Scenario, Suites
 from bench.core.config.stack import Stack, list_services
-from bench.core.config.target import Target
+from bench.core.config.target import Target, stand_in
 from bench.core.values.nearest import find_typing_error, suggest
 from bench.errors import ConfigError
 from bench.store.folders import find, list_names, shipped
+from bench.store.journeys import find_scenario, load_files, load_rows
 from bench.store.yaml_file import YamlFile
 
 Value = TypeVar("Value")
@@ -36,10 +37,21 @@ def load(name: str) -> RunSpec:
     target = _attempt(errors, lambda: _load_target(file, "target"))
     compare_with = _attempt(errors, lambda: _load_target(file, "compare_with"))
     prompts = _attempt(errors, lambda: _load_prompts(file))
-    if errors or scenario is None or target is None or prompts is None:
+    if errors or scenario is None:
         raise ConfigError.of_all(errors)
+    mix = _load_mix(file, scenario)
+    if target is None:
+        target = mix[0].spec.target if mix else stand_in(scenario.services[0])
     try:
-        return RunSpec(scenario=scenario, target=target, prompts=prompts.messages, compare_with=compare_with)
+        return RunSpec(
+            scenario=scenario,
+            target=target,
+            prompts=() if prompts is None else prompts.messages,
+            compare_with=compare_with,
+            rows=load_rows(file, scenario),
+            files=load_files(file, scenario),
+            mix=mix,
+        )
     except ValidationError as error:
         raise file.invalid(error, RunSpec) from error
 
@@ -63,7 +75,7 @@ def check(name: str, declared: Sequence[Stack]) -> RunSpec:
             message = f"no stack has the fixture '{fixture}'"
             errors.append(file.error(("fixtures", index), message, suggest(fixture, fixtures)))
     services = {service for stack in declared for service in list_services(stack)}
-    for target in spec.targets:
+    for target in spec.interfaces:
         nearest = find_typing_error(target.service, services)
         if nearest is not None:
             path = find(FOLDER, f"targets/{target.name}.yaml", near=file.path.parent)
@@ -164,6 +176,20 @@ def _parse_scenario(file: YamlFile) -> Scenario:
             ("name",), f"'{scenario.name}' is not the name of the file", f"write name: {file.path.stem}"
         )
     return scenario
+
+
+def _load_mix(file: YamlFile, scenario: Scenario) -> tuple[MixedSpec, ...]:
+    """Return the scenarios of a mix."""
+    parts = []
+    for index, mixed in enumerate(scenario.mix):
+        path = find_scenario(file, mixed.scenario, index)
+        for field in ("mix", "compare_with"):
+            if YamlFile(path).has(field):
+                message = f"scenario '{mixed.scenario}' has {field}, so it cannot be a part of a mix"
+                raise file.error(("mix", index, "scenario"), message)
+        spec = load(str(path))
+        parts.append(MixedSpec(spec=spec, weight=mixed.weight, start_s=mixed.start_s))
+    return tuple(parts)
 
 
 def _load_target(scenario: YamlFile, field: str) -> Target | None:

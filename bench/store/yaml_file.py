@@ -54,6 +54,10 @@ class YamlFile:
             raise self._error_of([], hint)
         return value
 
+    def has(self, field: str) -> bool:
+        """Return whether the file has a field at its top."""
+        return field in self._content
+
     def text_at(self, field: str) -> str | None:
         """Return the text at the top of the file that a field has; None if it has none."""
         value = self._content.get(field)

@@ -1,15 +1,16 @@
 """The specification of a run: a scenario together with the files that it names."""
 
 from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from bench.core.config.compose import Variable
 from bench.core.config.executors import OpenLoop
 from bench.core.config.load_override import describe_overrides, override_load
 from bench.core.config.prompts import Prompt
 from bench.core.config.scenario import Scenario
-from bench.core.config.target import Target
+from bench.core.config.target import Target, stand_in
 from bench.core.limits.threshold import Thresholds
 from bench.core.values.record import FieldError, Record
 
@@ -25,6 +26,12 @@ class RunSpec(Record):
     """The messages of the scenario's prompts file."""
     compare_with: Target | None = None
     """The second target that gets every message too; None if the scenario has only one."""
+    rows: Annotated[tuple[dict[str, Any], ...], Field(repr=False)] = ()
+    """The rows of the scenario's data."""
+    files: Annotated[dict[str, bytes], Field(repr=False)] = {}
+    """The content of each file that a step uploads, by its path in the scenario."""
+    mix: tuple["MixedSpec", ...] = ()
+    """The scenarios that share the load, if the scenario is a mix."""
     overrides: tuple[str, ...] = ()
     """Options that replaced a part of the scenario's load, such as `--vus 5`."""
     variables: Mapping[Variable, str] = {}
@@ -34,6 +41,32 @@ class RunSpec(Record):
     def targets(self) -> tuple[Target, ...]:
         """The scenario's target, then the target that it is compared with, if any."""
         return (self.target,) if self.compare_with is None else (self.target, self.compare_with)
+
+    @property
+    def parts(self) -> tuple["RunSpec", ...]:
+        """The scenarios that send requests: those of the mix, or this one."""
+        return tuple(part.spec for part in self.mix) or (self,)
+
+    @property
+    def is_journey(self) -> bool:
+        """Whether each iteration is a journey of several steps."""
+        return self.scenario.is_journey
+
+    @property
+    def interfaces(self) -> tuple[Target, ...]:
+        """Each interface that receives requests, once; a service without a target has a stand-in."""
+        interfaces: dict[str, Target] = {}
+        services: set[str] = set()
+        for part in self.parts:
+            for target in part.targets:
+                interfaces.setdefault(target.name, target)
+                services.add(target.service)
+        for part in self.parts:
+            for service in part.scenario.services:
+                if service not in services:
+                    services.add(service)
+                    interfaces[service] = stand_in(service)
+        return tuple(interfaces.values())
 
     def with_objectives(self, objectives: Mapping[str, float]) -> "RunSpec":
         """Return a copy with these objectives; those of other metrics stay."""
@@ -71,6 +104,8 @@ class RunSpec(Record):
 
     @model_validator(mode="after")
     def _require_closed_loops_for_conversations(self) -> "RunSpec":
+        if self.is_journey:  # an arrival is a complete iteration
+            return self
         has_open_loop = any(isinstance(phase, OpenLoop) for phase in self.scenario.phases)
         conversations = [prompt.id for prompt in self.prompts if prompt.then]
         if has_open_loop and conversations:
@@ -80,3 +115,14 @@ class RunSpec(Record):
                 "use for example constant-vus",
             )
         return self
+
+
+class MixedSpec(Record):
+    """A scenario of a mix, and its share of the load."""
+
+    spec: RunSpec
+    """The scenario, its target and its messages."""
+    weight: int
+    """Its share of the VUs or arrivals, compared with the weights of the others."""
+    start_s: float
+    """Seconds from the start of each phase before which it sends nothing."""

@@ -14,7 +14,17 @@ from bench.core.config.executors import (
     phases_around,
     total_s,
 )
+from bench.core.config.journey import (
+    MESSAGE,
+    Data,
+    Login,
+    MixedScenario,
+    Step,
+    check_steps,
+    require_distinct_names,
+)
 from bench.core.config.objective import Objectives
+from bench.core.config.placeholders import refuse
 from bench.core.config.target import Name
 from bench.core.limits.metric_names import require_metric
 from bench.core.limits.threshold import Thresholds
@@ -90,15 +100,27 @@ class Scenario(Record):
     """Name of the file without its ending."""
     purpose: Annotated[str, Field(min_length=1)]
     """Purpose of the scenario in one sentence."""
-    target: Name
-    """Name of the interface that receives the requests: a file in `scenarios/targets/`."""
+    target: Name | None = None
+    """Name of the interface that receives the messages: a file in `scenarios/targets/`. Steps that are all
+    requests need none."""
+    service: Name | None = None
+    """Service of the stack that receives the requests of steps; default: the service of the target."""
     compare_with: Name | None = None
     """A second target that receives every message too. The report compares the response times of the two."""
     seed: int
     """Seed of the order of messages, of think times, and of random arrivals."""
-    prompts: str
+    prompts: str | None = None
     """File of messages, relative to the scenario's folder. VUs take them from decks: each deck contains
     every message as often as its weight, in a seeded order."""
+    data: Data | None = None
+    """Rows of a file that requests use as `${row.COLUMN}`."""
+    login: Login | None = None
+    """How each VU logs in before its first step."""
+    steps: tuple[Step, ...] = ()
+    """Steps of one iteration: requests and messages in their order. Without steps, each message is an
+    iteration of its own."""
+    mix: tuple[MixedScenario, ...] = ()
+    """Scenarios that run at once and share this scenario's load, instead of a target and messages."""
     unique_prompts: bool = False
     """Add a few unique letters to each message, so that a cache cannot answer it."""
     phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
@@ -145,6 +167,71 @@ class Scenario(Record):
                 ("recovery_ratio",), "needs a phase with cancel_ratio between two phases without it"
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_journey(self) -> "Scenario":
+        require_distinct_names(self.steps)
+        refuse([*check_steps(self.login, self.steps)], "Scenario")
+        if self.compare_with is not None and self.is_journey:
+            field = next(name for name in ("steps", "login", "data", "mix") if getattr(self, name))
+            raise FieldError(("compare_with",), f"cannot be combined with {field}; remove one of them")
+        if self.mix:
+            self._check_mix()
+        elif self.has_messages:
+            for field in ("target", "prompts"):
+                if getattr(self, field) is None:
+                    raise FieldError((field,), "is missing; messages need it")
+        elif self.service is None and self.target is None:
+            self._require_services()
+        return self
+
+    def _check_mix(self) -> None:
+        for field in ("target", "prompts", "service", "data", "login", "steps", "objectives"):
+            if getattr(self, field):
+                raise FieldError((field,), "belongs to the scenarios of the mix; remove it here")
+
+    def _require_services(self) -> None:
+        for index, step in enumerate(self.steps):
+            if step.request is not None and step.request.service is None:
+                raise FieldError(
+                    ("steps", index, "request"),
+                    "needs a service of the stack: write service: NAME at the top",
+                )
+
+    @property
+    def is_journey(self) -> bool:
+        """Whether a VU does more than to send messages: it logs in, has steps, or uses rows of data."""
+        return bool(self.steps or self.login or self.data or self.mix)
+
+    @property
+    def journey_steps(self) -> tuple[Step, ...]:
+        """The steps of one iteration; one message if the scenario declares none."""
+        return self.steps or (Step(name=MESSAGE, messages=1),)
+
+    @property
+    def requests(self) -> tuple[Step, ...]:
+        """The requests of the login, then all steps."""
+        return (*(self.login.requests if self.login else ()), *self.steps)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Names of the services that steps and the login name themselves, without that of the target."""
+        named = [step.request.service for step in self.requests if step.request and step.request.service]
+        return tuple(dict.fromkeys((*named, *filter(None, (self.service,)))))
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files that steps upload."""
+        paths: dict[str, None] = {}
+        for step in self.steps:
+            if step.request is not None:
+                paths |= dict.fromkeys(step.request.files)
+        return tuple(paths)
+
+    @property
+    def has_messages(self) -> bool:
+        """Whether an iteration sends messages to the target."""
+        return not self.mix and any(step.messages is not None for step in self.journey_steps)
 
     @property
     def vus(self) -> int:

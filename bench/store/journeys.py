@@ -1,0 +1,77 @@
+"""The files that a journey names: its rows of data, the files that it uploads, and the scenarios of a mix."""
+
+from pathlib import Path
+
+from bench.core.config.scenario import Scenario
+from bench.core.config.template import find_placeholders
+from bench.core.values.nearest import suggest
+from bench.errors import ConfigError
+from bench.store.folders import find, list_names
+from bench.store.rows import Row, read_rows
+from bench.store.yaml_file import YamlFile
+
+_FOLDER = "scenarios"
+
+
+def load_rows(file: YamlFile, scenario: Scenario) -> tuple[Row, ...]:
+    """Return the rows of a scenario's data; empty if it declares none.
+
+    Raises:
+        ConfigError: The file of rows is missing or wrong, or a request uses a column that it does not have.
+    """
+    contents = [step.request.content for step in scenario.requests if step.request is not None]
+    if scenario.login is not None:
+        contents.append({"token": scenario.login.token})
+    used = {mark.name: mark for mark in find_placeholders(contents) if mark.kind == "row"}
+    if scenario.data is None:
+        for name in used:
+            raise file.error(
+                ("name",), f"${{row.{name}}} needs rows of data", "write data: {rows: users.csv}"
+            )
+        return ()
+    path = find(_FOLDER, scenario.data.rows, near=file.path.parent)
+    if path is None:
+        raise file.error(("data", "rows"), f"there is no file {scenario.data.rows}")
+    rows = read_rows(path)
+    columns = set[str]().union(*rows)
+    for name, mark in used.items():
+        if name not in columns and mark.default is None:
+            message = f"{scenario.data.rows} has no column '{name}'"
+            raise file.error(("data", "rows"), message, suggest(name, columns))
+    return rows
+
+
+def load_files(file: YamlFile, scenario: Scenario) -> dict[str, bytes]:
+    """Return the content of each file that a scenario uploads, by its path in the scenario.
+
+    Raises:
+        ConfigError: A file does not exist or cannot be read.
+    """
+    contents: dict[str, bytes] = {}
+    for index, step in enumerate(scenario.steps):
+        for relative in step.request.files if step.request is not None else ():
+            path = find(_FOLDER, relative, near=file.path.parent)
+            if path is None:
+                place = ("steps", index, "request", "multipart")
+                raise file.error(place, f"there is no file {relative}", "put it next to the scenario")
+            try:
+                contents[relative] = path.read_bytes()
+            except OSError as error:
+                raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
+    return contents
+
+
+def find_scenario(file: YamlFile, name: str, index: int) -> Path:
+    """Return the file of a mix's scenario: next to the file, in `./scenarios`, or shipped.
+
+    Raises:
+        ConfigError: There is no such scenario.
+    """
+    folder = file.path.parent
+    path = find(_FOLDER, f"{name}.yaml", near=folder)
+    if path is None:
+        names = list_names(_FOLDER, "*.yaml", near=folder)
+        raise file.error(
+            ("mix", index, "scenario"), f"scenario '{name}' does not exist", suggest(name, names)
+        )
+    return path
