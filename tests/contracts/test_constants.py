@@ -13,7 +13,8 @@ PAGE = ROOT / "docs" / "explanation" / "methodology.md"
 IMPLEMENTATION_DETAILS = {
     "alerts.*": "an alert fails no run; docs/reference/monitoring.md has its limits",
     "answer.*": "speed and memory of parsing a response",
-    "counts.*": "limits of plausible tier times and token counts in a response",
+    "counts.*": "limits of plausible token counts in a response",
+    "stack_tiers.*": "the port of OTLP",
     "explanation.*": "length of the texts that `bench doctor` shows",
     "other_form.*": "length of the text that a failure quotes",
     "pieces.*": "depth of parts within parts of a text",

@@ -9,6 +9,7 @@ Texts may hold placeholders:
 - `${env.NAME}`: an environment variable; `${env.NAME:-default}` has a value without it
 - `${SERVICE.url}`: the address of a service that was started before
 - `${SERVICE.address}`: host and port of a container
+- `${otlp.url}`: the address that receives spans, if the stack declares `tiers: {otlp: {}}`
 - `${id}`, `${username}`, `${now}`: in `document` and `claims` of test users
 """
 
@@ -27,7 +28,8 @@ from bench.core.config.placeholders import (
     list_names,
     refuse,
 )
-from bench.core.config.target import Name, Target, TierName, UrlPath
+from bench.core.config.stack_tiers import Layers, StackTiers
+from bench.core.config.target import Name, Target, UrlPath
 from bench.core.config.watching import AlertLimits, Check, MongoCheck, Readings
 from bench.core.limits.threshold import Thresholds
 from bench.core.values.duration import PositiveDuration
@@ -36,6 +38,7 @@ from bench.errors import ConfigError
 
 # Placeholders that the texts of services and stores may have, and those of test users.
 _SERVICE_PLACEHOLDERS = ("python", "state", "jwt_secret")
+OTLP_URL = "otlp.url"
 _USER_PLACEHOLDERS = ("id", "username", "now")
 
 
@@ -109,26 +112,6 @@ class RepeatedRequest(Record):
     """Number of requests."""
 
 
-class StackLayer(Record):
-    """A layer: a tier, and the interface that reaches it without the tiers in front of it."""
-
-    tier: TierName
-    """Name of the tier."""
-    target: Target
-    """Interface of the tier."""
-
-
-class Layers(Record):
-    """Requests to each tier separately, for stacks whose answers do not report tier times."""
-
-    message: str
-    """Message that every tier gets."""
-    tiers: Annotated[tuple[StackLayer, ...], Field(min_length=2)]
-    """Tiers from the outermost one inwards. Each tier calls the next one."""
-    rounds: Annotated[int, Field(ge=1, le=1000)] = 10
-    """Number of rounds; in each round every tier gets one request."""
-
-
 class ReadyCheck(Record):
     """The request that shows that a started stack is ready."""
 
@@ -164,6 +147,8 @@ class Stack(Record):
     after a run and shows the machine speed."""
     layers: Layers | None = None
     """Requests to each tier separately, for answers that do not report tier times."""
+    tiers: StackTiers = StackTiers()
+    """Sources of tier times that the services offer: spans of OpenTelemetry, and histograms."""
     checks: dict[Name, Check] = {}
     """Health checks by name."""
     gauges: dict[Name, Readings] = {}
@@ -191,6 +176,8 @@ class Stack(Record):
         names = list(_SERVICE_PLACEHOLDERS)
         for service in self.service_names:
             names += [f"{service}.url", f"{service}.address"]
+        if self.tiers.otlp is not None:
+            names.append(OTLP_URL)
         declared = self.model_dump(include={"services", "compose", "fixtures", "checks"})
         users = self.model_dump(include={"users"})["users"] or {}
         for part in ("document", "claims"):
@@ -226,12 +213,13 @@ class Stack(Record):
 
 
 # Fields that change how a stack is monitored and judged, but not its work.
-MONITORING_FIELDS = frozenset({"checks", "gauges", "counters", "alerts", "ready", "thresholds"})
+MONITORING_FIELDS = frozenset({"checks", "gauges", "counters", "alerts", "ready", "thresholds", "tiers"})
 
 
 def list_services(stack: Stack) -> tuple[str, ...]:
     """Return the sorted names of the services that a stack starts, measures or watches."""
     names = {*stack.service_names, *stack.gauges, *stack.counters}
+    names |= {histogram.service for histogram in stack.tiers.histograms.values()}
     if stack.layers is not None:
         names |= {layer.target.service for layer in stack.layers.tiers}
     if stack.ready is not None:

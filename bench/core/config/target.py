@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
 from bench.core.config.placeholders import CONVERSATION, find_unknown, refuse
+from bench.core.config.tier_sources import Durations
 from bench.core.values.record import FieldError, Record
 from bench.core.values.wording import choice
 
@@ -28,7 +29,6 @@ _PathList = Annotated[tuple[Path, ...], Field(min_length=1), Tag("paths")]
 Paths = Annotated[_OnePath | _PathList, Discriminator(lambda value: _shape(value).replace("kinds", "path"))]
 _PathsByKind = Annotated[dict[TextKind, Paths], Field(min_length=1), Tag("kinds")]
 TextPlaces = Annotated[_OnePath | _PathList | _PathsByKind, Discriminator(_shape)]
-TierName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 
 
 def list_paths(paths: Paths | None) -> tuple[str, ...]:
@@ -36,20 +36,6 @@ def list_paths(paths: Paths | None) -> tuple[str, ...]:
     if paths is None:
         return ()
     return (paths,) if isinstance(paths, str) else paths
-
-
-class Durations(Record):
-    """Fields of an answer that report the tier times. A `Server-Timing` header is read too."""
-
-    unit: Literal["ns", "ms", "s"]
-    """Unit of the numbers."""
-    tiers: dict[TierName, Path]
-    """Dotted path of each tier's time, by tier."""
-    total: Path | None = None
-    """Dotted path of the total time. The tier `rest` gets the part of it that no tier of `tiers` reports."""
-    rest: TierName = "queue"
-    """Name of the tier that gets the rest of `total`. Ollama does not report its queue, so the rest is the
-    time in the queue."""
 
 
 class _Answer(Record):
@@ -68,7 +54,7 @@ class _Answer(Record):
     reasoning_tokens: Path | None = None
     """Dotted path of the number of tokens that the model used for its reasoning, if the target reports it."""
     durations: Durations | None = None
-    """Fields that report the tier times."""
+    """Headers and fields that report the tier times."""
     intercepted: str | None = None
     """First words of an answer that the agent gives without the model."""
 

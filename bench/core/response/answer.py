@@ -11,7 +11,7 @@ from bench.core.config.target import Answer, JsonAnswer, NdjsonAnswer, SseAnswer
 from bench.core.response.answer_content import AnswerContent
 from bench.core.response.answer_error import AnswerError, find_error, read_error_event
 from bench.core.response.answer_form import AnswerForm
-from bench.core.response.counts import count_at, tiers_ms
+from bench.core.response.counts import count_at
 from bench.core.response.json_text import parse_json
 from bench.core.response.other_form import explain_body, find_body_error
 from bench.core.response.paths import value_at, walk
@@ -364,7 +364,7 @@ class AnswerReader:
             count = count_at(document, answer.reasoning_tokens)
             content.reasoning_tokens = count or content.reasoning_tokens
         if answer.durations is not None:
-            content.tier_times |= tiers_ms(document, answer.durations)
+            content.tier_times |= self._form.tier_reader.read_document(document)
 
     def _end_at(self, at_s: float) -> None:
         if self._content.ended_s is None:

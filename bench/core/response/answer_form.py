@@ -10,6 +10,7 @@ from bench.core.response.answer_error import AnswerError, find_envelope_error, f
 from bench.core.response.paths import declared_paths, duration_paths, walk
 from bench.core.response.pieces import Piece, split_pieces
 from bench.core.response.plain_events import PlainEvents
+from bench.core.response.tier_times import TierReader
 from bench.core.response.unread import UnreadFields
 
 # Texts that servers write for a reason that they do not have.
@@ -50,6 +51,7 @@ class AnswerForm:
         error_events: Names of the events that report an error.
         answer_events: Names of the events whose data must be a document.
         counted: Top-level names of documents that contain token counts or durations.
+        tier_reader: Reads the tier times.
     """
 
     def __init__(self, answer: Answer) -> None:
@@ -68,6 +70,7 @@ class AnswerForm:
             self.error_events |= {answer.error_event or "error"}
         counts = [*filter(None, (answer.tokens, answer.reasoning_tokens)), *duration_paths(answer)]
         self.counted = frozenset(keys[0] for keys in _split(counts))
+        self.tier_reader = TierReader(answer.durations)
         self._parents: list[Keys] = []
         self._texts = [(kind, self._places(paths)) for kind, paths in answer.text_places.items()]
         self._errors = self._places(list_paths(answer.error))

@@ -35,8 +35,9 @@ def declared_paths(answer: Answer) -> list[str]:
 
 
 def duration_paths(answer: Answer) -> list[str]:
-    """Return the paths of all durations that a target declares."""
+    """Return the paths of all durations in the body that a target declares."""
     durations = answer.durations
     if durations is None:
         return []
-    return [*filter(None, (*durations.tiers.values(), durations.total))]
+    paths = [place.path for place in durations.places.values()]
+    return [*filter(None, (*paths, durations.total))]

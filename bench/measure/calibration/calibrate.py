@@ -6,7 +6,8 @@ from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Service, Stack
-from bench.core.config.target import Durations, SseAnswer, Target
+from bench.core.config.target import SseAnswer, Target
+from bench.core.config.tier_sources import Durations
 from bench.core.samples.samples import SampleLog
 from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.messages import Job

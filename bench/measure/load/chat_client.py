@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from bench.core.config.prompts import Expectation
@@ -12,7 +12,6 @@ from bench.core.response.answer_content import AnswerContent
 from bench.core.response.failure import Failure, Response, find_failure, is_success
 from bench.core.response.remarks import Remarks
 from bench.core.response.server_words import find_head_words, find_words
-from bench.core.response.tier_times import parse_server_timing
 from bench.core.samples.request import RequestSample, token_moments
 from bench.core.samples.sample import Culprit, Outcome
 from bench.core.values.units import ms
@@ -136,7 +135,7 @@ class ChatClient:
         sample, content = self._read(arrival, scheduled_s, origin_s, broken)
         is_ok = sample.outcome is Outcome.OK
         if is_ok:
-            self._remark(content, broken)
+            self._remark(content, broken, sample.tier_times)
         if message is not None and is_ok and content.text is not None:
             self._history.append(AnsweredMessage(message, content.text))
         return sample, content.token_times_s
@@ -237,15 +236,17 @@ class ChatClient:
             status=reply.status or None,
             detail=None if detail is None else _storable(detail[:_DETAIL_LENGTH]) or outcome.value,
             culprit=None if failure is None or outcome is Outcome.CANCELLED else culprit,
-            tier_times=parse_server_timing(_server_timing(reply)) | content.tier_times,
+            tier_times=self._endpoint.form.tier_reader.read(reply.headers, content.tier_times),
             **token_moments(content.token_times_s, origin_s),
         )
         return sample, content
 
-    def _remark(self, content: AnswerContent, broken: Failure | None) -> None:
+    def _remark(
+        self, content: AnswerContent, broken: Failure | None, tier_times: Mapping[str, float]
+    ) -> None:
         """Count the observations about an answer that is OK."""
         remarks = self._remarks
-        for remark in content.remarks:
+        for remark in (*content.remarks, *self._endpoint.form.tier_reader.find_missing(tier_times)):
             remarks.add(remark)
         if broken is not None:
             remarks.add(_BROKEN if broken[0] is Outcome.BAD_STREAM else _HELD)
@@ -326,9 +327,3 @@ def _wire_failure(error: WireError) -> Failure:
         return Outcome.NOT_SENT, f"{error.generator_fault}: {error}"
     outcome = Outcome.CONNECT_FAILED if error.kind in _NO_CONNECTION else Outcome.BAD_STREAM
     return outcome, f"{error.kind.value}: {error}"
-
-
-def _server_timing(reply: Reply) -> str:
-    """Return all `Server-Timing` headers as one, joined as RFC 9110 (section 5.3) defines."""
-    values = [value.decode("latin-1") for name, value in reply.headers if name == b"server-timing"]
-    return ", ".join(values)

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from bench.core.config.stack import Layers, RepeatedRequest
+from bench.core.config.stack import RepeatedRequest
+from bench.core.config.stack_tiers import Layers
 from bench.core.run.layers import Round
 from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.repeat_request import repeat_request

@@ -11,7 +11,8 @@ from bench.core.calibration.calibration import Calibration, Trial
 from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.executors import in_words, list_warm_ups, planned_s
 from bench.core.config.run_spec import RunSpec
-from bench.core.config.stack import Layers, RepeatedRequest
+from bench.core.config.stack import RepeatedRequest
+from bench.core.config.stack_tiers import Layers
 from bench.core.limits.abort import AbortWatch
 from bench.core.load.capacity import Capacity
 from bench.core.load.needs import needs_of

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bench.core.config.target import Durations, JsonAnswer, NdjsonAnswer, SseAnswer, Target
+from bench.core.config.target import JsonAnswer, NdjsonAnswer, SseAnswer, Target
+from bench.core.config.tier_sources import Durations
 from tests.factories import make_target
 
 NDJSON: dict[str, Any] = {"kind": "ndjson", "text": "message.content", "done": "done"}
@@ -75,10 +76,14 @@ def test_a_stream_ends_at_any_mark(kind: str, mark: dict[str, Any]) -> None:
 
 
 def test_durations_have_a_unit() -> None:
-    """Durations are in nanoseconds, milliseconds or seconds; the total is optional."""
+    """Durations are in nanoseconds, microseconds, milliseconds or seconds; the total is optional."""
     durations = Durations.model_validate({"unit": "ns", "tiers": {"decode": "eval_duration"}})
     assert (durations.total, durations.rest) == (None, "queue")
-    for wrong in ({"unit": "us", "tiers": {}}, {"unit": "ms", "tiers": {"a tier": "x"}}, {"unit": "s"}):
+    for wrong in (
+        {"unit": "h", "tiers": {"a": "x"}},
+        {"unit": "ms", "tiers": {"a tier": "x"}},
+        {"unit": "s"},
+    ):
         with pytest.raises(ValidationError):
             Durations.model_validate(wrong)
 

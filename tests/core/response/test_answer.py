@@ -7,15 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from bench.core.config.target import Answer, Durations
+from bench.core.config.target import Answer
+from bench.core.config.tier_sources import Durations
 from bench.core.response.answer import AnswerReader
 from bench.core.response.answer_content import AnswerContent
 from bench.core.response.answer_error import AnswerError
 from bench.core.response.answer_form import AnswerForm
-from bench.core.response.counts import tiers_ms
 from bench.core.response.paths import value_at
 from bench.core.response.server_words import find_words
 from bench.core.response.stream import MAX_EVENT_BYTES
+from bench.core.response.tier_times import TierReader
 from tests.laws import READING_LAW
 
 ANSWERS: TypeAdapter[Answer] = TypeAdapter(Answer)
@@ -176,8 +177,8 @@ def test_a_path_leads_into_lists_and_objects(path: str, value: object) -> None:
 def test_invalid_durations_are_skipped(value: object) -> None:
     """A value that cannot be a duration is skipped."""
     durations = Durations.model_validate({"unit": "s", "tiers": {"load": "a"}, "total": "t"})
-    assert tiers_ms({"a": value, "t": value}, durations) == {}
-    assert tiers_ms({"a": 2.0, "t": 1.5}, durations) == {"load": 2000.0, "queue": 0.0}
+    assert TierReader(durations).read_document({"a": value, "t": value}) == {}
+    assert TierReader(durations).read_document({"a": 2.0, "t": 1.5}) == {"load": 2000.0, "queue": 0.0}
 
 
 @pytest.mark.parametrize("tokens", [True, -1, 0, 0.0, 1.5, "7", 10**400, None])
@@ -265,8 +266,8 @@ def test_the_rest_is_the_total_without_the_tiers(load_ns: int, decode_ns: int) -
     """Tiers and rest add up to the total, and the rest is never negative."""
     durations = Durations.model_validate(OLLAMA_TIMES)
     total_ns = 10**12
-    tiers = tiers_ms(
-        {"load_duration": load_ns, "eval_duration": decode_ns, "total_duration": total_ns}, durations
+    tiers = TierReader(durations).read_document(
+        {"load_duration": load_ns, "eval_duration": decode_ns, "total_duration": total_ns}
     )
     assert tiers.keys() == {"load", "decode", "queue"}
     assert tiers["queue"] >= 0.0

@@ -1,10 +1,12 @@
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.response.tier_times import parse_server_timing
+from bench.core.config.tier_sources import Durations
+from bench.core.response.tier_times import TierReader, parse_server_timing
 from tests.laws import READING_LAW
 
 DAY_MS = 86_400_000.0
@@ -181,3 +183,69 @@ def test_a_quote_without_end_makes_no_tier(text: str) -> None:
 def test_entries_before_a_quote_without_end_are_read() -> None:
     """Complete entries before such a quote are kept."""
     assert parse_server_timing('auth;dur=1, ag"ent;dur=5') == {"auth": 1.0}
+
+
+def read_headers(durations: dict[str, Any], *headers: tuple[str, str]) -> dict[str, float]:
+    """The tier times of an answer without times in its body."""
+    reader = TierReader(Durations.model_validate(durations))
+    return reader.read([(name.encode(), value.encode()) for name, value in headers], {})
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "time_ms"),
+    [
+        ("ms", "12.5", 12.5),
+        ("s", "0.0125", 12.5),
+        ("us", "12500", 12.5),
+        ("ns", "12500000", 12.5),
+        ("s", "12.5ms", 12.5),
+        ("ms", " 2 s ", 2000.0),
+        ("ms", "1e2", 100.0),
+        ("ms", "0", 0.0),
+    ],
+)
+def test_a_header_holds_a_tiers_time(unit: str, value: str, time_ms: float) -> None:
+    """The number of a declared header is a tier's time; a unit in the header has priority."""
+    durations = {"unit": unit, "tiers": {"model": {"header": "X-Model-Time"}}}
+    assert read_headers(durations, ("x-model-time", value)) == {"model": pytest.approx(time_ms)}
+
+
+@pytest.mark.parametrize("value", ["", "fast", "-1", "1.2.3", "nan", "inf", "1e300", "12 h", "--"])
+def test_an_invalid_header_has_no_time(value: str) -> None:
+    """A value that is no duration up to a day is skipped, and it is remarked as missing."""
+    durations = {"unit": "ms", "tiers": {"model": {"header": "x-time"}}}
+    assert read_headers(durations, ("x-time", value)) == {}
+    remarks = TierReader(Durations.model_validate(durations)).find_missing({})
+    assert remarks == ["had no duration in the header `x-time` for the tier `model`"]
+
+
+def test_several_headers_of_a_name_add_up() -> None:
+    """A header that occurs twice stands for two passages, as in `Server-Timing`."""
+    durations = {"unit": "ms", "tiers": {"model": {"header": "x-time"}}}
+    assert read_headers(durations, ("x-time", "5"), ("x-other", "9"), ("x-time", "7")) == {"model": 12.0}
+
+
+def test_the_sources_of_one_answer_join() -> None:
+    """Server-Timing, declared headers and the body report tiers together."""
+    reader = TierReader(Durations.model_validate({"unit": "ms", "tiers": {"agent": {"header": "x-agent"}}}))
+    headers = [(b"server-timing", b"auth;dur=1"), (b"x-agent", b"50"), (b"server-timing", b"db;dur=2")]
+    assert reader.read(headers, {"model": 40.0}) == {"auth": 1.0, "db": 2.0, "agent": 50.0, "model": 40.0}
+
+
+def test_a_tier_keeps_its_own_time() -> None:
+    """A time that includes other tiers loses their times, and never falls below 0."""
+    agent = {"header": "x-agent", "includes": ["model", "db"]}
+    durations = {"unit": "ms", "tiers": {"agent": agent, "model": {"header": "x-model"}, "db": "db"}}
+    both = [("x-agent", "50"), ("x-model", "45")]
+    assert read_headers(durations, *both) == {"agent": 5.0, "model": 45.0}
+    assert read_headers(durations, ("x-agent", "50"), ("x-model", "60"))["agent"] == 0.0
+    assert read_headers(durations, ("x-model", "45")) == {"model": 45.0}
+
+
+def test_each_missing_place_has_a_remark() -> None:
+    """A declared place that has no time is remarked with its name, and only then."""
+    durations = Durations.model_validate({"unit": "ms", "tiers": {"load": "t.load"}, "total": "t.all"})
+    reader = TierReader(durations)
+    assert reader.find_missing({"load": 1.0, "queue": 0.0}) == []
+    assert reader.find_missing({"load": 1.0}) == ["had no duration at `t.all` for the tier `queue`"]
+    assert TierReader(None).find_missing({}) == []

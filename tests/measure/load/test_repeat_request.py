@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from bench.core.calibration.reference_workload import PINNED
-from bench.core.config.stack import Layers, RepeatedRequest, StackLayer
+from bench.core.config.stack import RepeatedRequest
+from bench.core.config.stack_tiers import Layers, StackLayer
 from bench.core.config.target import JsonAnswer, Target
 from bench.measure.calibration import reference_workload
 from bench.measure.calibration.calibrate import REFERENCE, REFERENCE_TARGET
