@@ -1,14 +1,13 @@
 """Statistics of response times and successes. The formulas are those of scipy and numpy.
 
-Importing `scipy.stats` takes half a second and 50 MB. Most commands do not need it, so the functions that do
-import it themselves; `scipy.special` has the distributions.
+Importing `scipy.stats` takes half a second and 50 MB, and `scipy.special`, which has the distributions, half
+of both. Most processes do not need them, so the functions that do import them themselves.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import special
 
 from bench.core.values.units import FloatArray, Values
 
@@ -61,12 +60,20 @@ def is_reliable(count: int, probability: float) -> bool:
 
 def binomial_upper_tail(count: int, total: int, share: float) -> float:
     """Return P(X ≥ count) for X ~ Binomial(total, share)."""
-    return 1.0 if count <= 0 else float(special.bdtrc(count - 1, total, share))
+    if count <= 0:
+        return 1.0
+    from scipy import special  # noqa: PLC0415 - see above
+
+    return float(special.bdtrc(count - 1, total, share))
 
 
 def binomial_lower_tail(count: int, total: int, share: float) -> float:
     """Return P(X ≤ count) for X ~ Binomial(total, share)."""
-    return 1.0 if count >= total else float(special.bdtr(count, total, share))
+    if count >= total:
+        return 1.0
+    from scipy import special  # noqa: PLC0415 - see above
+
+    return float(special.bdtr(count, total, share))
 
 
 def started_log(value_ms: float, start_ms: float) -> float:
@@ -146,11 +153,15 @@ def shrunk_slope(y: Values, x: Values, prior_runs: int) -> tuple[float, float]:
 
 def t_upper(t: float, df: int) -> float:
     """Return P(T ≥ t) for Student's t distribution."""
+    from scipy import special  # noqa: PLC0415 - see above
+
     return float(special.stdtr(df, -t))
 
 
 def t_quantile(probability: float, df: int) -> float:
     """Return the quantile of Student's t distribution."""
+    from scipy import special  # noqa: PLC0415 - see above
+
     return float(special.stdtrit(df, probability))
 
 

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import httpx
 
 from bench.errors import ConfigError
 from bench.measure.http.proxies import Proxies, read_proxies
 from bench.measure.http.trust import make_context
+
+if TYPE_CHECKING:  # importing httpx takes a tenth of a second, and a load generator rarely needs it
+    import httpx
 
 
 class HttpImplementation(StrEnum):
@@ -53,8 +55,10 @@ class Route:
         """Return the way to a server of bench itself."""
         return replace(self, proxies=Proxies())
 
-    def client(self, urls: Iterable[str]) -> httpx.AsyncClient:
+    def client(self, urls: Iterable[str]) -> "httpx.AsyncClient":
         """Return a client for the health checks at these addresses."""
+        import httpx  # noqa: PLC0415 - see above
+
         mounts: dict[str, httpx.AsyncBaseTransport | None] = {}
         for origin, proxy in self._find_proxies(urls).items():
             mounts[origin] = httpx.AsyncHTTPTransport(proxy=proxy, verify=self.context)
@@ -62,8 +66,10 @@ class Route:
 
     def blocking_client(
         self, urls: Iterable[str], headers: Mapping[str, str], timeout_s: float
-    ) -> httpx.Client:
+    ) -> "httpx.Client":
         """Return a client for the ready check at these addresses."""
+        import httpx  # noqa: PLC0415 - see above
+
         mounts: dict[str, httpx.BaseTransport | None] = {}
         for origin, proxy in self._find_proxies(urls).items():
             mounts[origin] = httpx.HTTPTransport(proxy=proxy, verify=self.context)

@@ -25,9 +25,8 @@ from bench.core.samples.samples import SampleLog
 from bench.core.values.histogram import Histogram
 from bench.core.values.units import ms
 from bench.measure.http.connection import Connection
-from bench.measure.http.httpx_connection import HttpxConnection
-from bench.measure.http.route import HttpImplementation
-from bench.measure.load.chat_client import ChatClient
+from bench.measure.http.route import HttpImplementation, Route
+from bench.measure.load.chat_client import ChatClient, Exchanger
 from bench.measure.load.endpoint import Endpoint, check_url
 from bench.measure.load.engine import Engine
 from bench.measure.load.messages import (
@@ -68,7 +67,7 @@ class RunningJob:
             Endpoint.of(spec, url, os.environ, target, job.share)
             for url, target in zip(job.base_urls, spec.targets, strict=True)
         ]
-        self._connections: list[Connection | HttpxConnection] = []
+        self._connections: list[Exchanger] = []
         self._addresses = [check_url(url, job.route.context) for url in job.base_urls]
         share = plan(spec).model_copy(update={"share": job.share})
         self._engine = Engine(share, self._open_vu, self._on_sample, clock, self._graceful_stop)
@@ -123,11 +122,11 @@ class RunningJob:
         self._clients.setdefault(token_number, []).append(client)
         return client
 
-    def _new_connection(self, arm: int) -> Connection | HttpxConnection:
+    def _new_connection(self, arm: int) -> Exchanger:
         route = self._job.route
-        connection: Connection | HttpxConnection
+        connection: Exchanger
         if route.transport is HttpImplementation.HTTPX:
-            connection = HttpxConnection(self._job.base_urls[arm], route)
+            connection = _httpx_connection(self._job.base_urls[arm], route)
         else:
             connection = Connection(self._addresses[arm])
         self._connections.append(connection)
@@ -167,6 +166,13 @@ class RunningJob:
             self._log = SampleLog()
             self._gaps_s = {}
             self._reported_in_flight = in_flight
+
+
+def _httpx_connection(url: str, route: Route) -> Exchanger:
+    """Return a connection of httpx, which most load generators do not import."""
+    from bench.measure.http.httpx_connection import HttpxConnection  # noqa: PLC0415 - see above
+
+    return HttpxConnection(url, route)
 
 
 def _histogram(gaps_s: "array[float]") -> Histogram:
