@@ -33,6 +33,7 @@ def ab(
     ca: options.Ca = None,
     workers: options.Workers = 1,
     pin: options.Pin = True,
+    allow_side_effects: options.AllowSideEffects = False,
     strict: options.Strict = False,
     out: Out = None,
     results: options.ResultsFolder = options.DEFAULT_RESULTS,
@@ -53,6 +54,7 @@ def ab(
             ca=ca,
             workers=workers,
             pin=pin,
+            allow_side_effects=allow_side_effects,
             results=results,
             listener=listener,
         )

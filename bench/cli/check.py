@@ -45,6 +45,7 @@ def check(
     ca: options.Ca = None,
     calibration: options.Calibration = True,
     pin: options.Pin = True,
+    allow_side_effects: options.AllowSideEffects = False,
     live: options.Live = False,
     confirm: ConfirmOption = Confirm.AUTO,
     strict: options.Strict = False,

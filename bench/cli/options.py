@@ -99,6 +99,10 @@ Calibration = Annotated[
 Pin = Annotated[
     bool, typer.Option("--pin/--no-pin", help="Give load and stack separate cores, from four cores on.")
 ]
+AllowSideEffects = Annotated[
+    bool,
+    typer.Option("--allow-side-effects", help="Run a scenario although its changes outlast the run."),
+]
 Live = Annotated[bool, typer.Option("--live", help="Show VUs, response times and processes during the run.")]
 ResultsFolder = Annotated[
     Path, typer.Option("--results", metavar="FOLDER", help="Store runs in this folder.")

@@ -34,6 +34,7 @@ def run(
     ca: options.Ca = None,
     calibration: options.Calibration = True,
     pin: options.Pin = True,
+    allow_side_effects: options.AllowSideEffects = False,
     live: options.Live = False,
     quiet: Quiet = False,
     results: options.ResultsFolder = options.DEFAULT_RESULTS,

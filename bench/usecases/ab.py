@@ -19,7 +19,7 @@ from bench.store import results as store
 from bench.store import scenarios, stacks
 from bench.usecases.compare import JudgedRun
 from bench.usecases.report import store_judgement
-from bench.usecases.run import QUIET
+from bench.usecases.run import QUIET, check_side_effects
 
 BASE = "base.json"
 """The result of the base version, in the folder of the head version's run."""
@@ -35,6 +35,7 @@ def ab(
     ca: Path | None = None,
     workers: int = 1,
     pin: bool = True,
+    allow_side_effects: bool = False,
     results: Path | str = store.FOLDER,
     listener: Listener = QUIET,
 ) -> JudgedRun:
@@ -49,6 +50,7 @@ def ab(
         ca: PEM file with certificates that are trusted as well as those of the system.
         workers: Processes that generate the load.
         pin: Give load and stack separate cores on machines with four or more cores.
+        allow_side_effects: Run a scenario although its changes outlast the run.
         results: Folder of the stored runs.
         listener: Receives progress, notes and warnings.
 
@@ -66,6 +68,8 @@ def ab(
     with ExitStack() as checkouts:
         base_arm = _make_arm(base, service, (), conditions, checkouts)
         head_arm = _make_arm(head, service, inject, conditions, checkouts)
+        for arm in (base_arm, head_arm):
+            check_side_effects(spec.scenario, arm.stack, allowed=allow_side_effects)
         base_runs, head_runs = alternate(spec, base_arm, head_arm, pairs, listener)
     comparison = compare_pairs(base_runs.runs, head_runs.runs, head_runs.combined, base)
     folder, problem = store.save_anywhere(head_runs.combined, head_runs.recording, Path(results))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.core.report.suite import longest_minutes
+from bench.core.report.suite import describe_skipped, longest_minutes
 from bench.store import results, scenarios
 from bench.usecases.compare import judge_run
 
@@ -18,12 +18,28 @@ class MatrixJob:
     """Time limit of the job."""
 
 
-def matrix(suite: str, *, suspect: Path | str | None = None) -> tuple[MatrixJob, ...]:
-    """Return a job for each scenario of a suite.
+@dataclass(frozen=True, slots=True)
+class JobMatrix:
+    """The jobs that measure a suite."""
+
+    jobs: tuple[MatrixJob, ...]
+    """A job for each scenario that is measured."""
+    skipped: tuple[str, ...]
+    """One sentence for each scenario that is not measured, because it has side effects."""
+
+
+def matrix(
+    suite: str,
+    *,
+    suspect: Path | str | None = None,
+    allow_side_effects: bool = False,
+) -> JobMatrix:
+    """Return a job for each scenario of a suite, and the scenarios that are skipped.
 
     Args:
         suite: A suite of scenarios/suites.yaml.
         suspect: A folder of runs; only the scenarios whose runs look worse get a job.
+        allow_side_effects: Include the scenarios whose changes outlast a run; by default they are skipped.
 
     Raises:
         ConfigError: The suite is unknown.
@@ -34,9 +50,14 @@ def matrix(suite: str, *, suspect: Path | str | None = None) -> tuple[MatrixJob,
         suspected = _find_suspected(Path(suspect))
         names = tuple(name for name in names if name in suspected)
     jobs = []
+    skipped = []
     for name in names:
-        jobs.append(MatrixJob(name, longest_minutes(scenarios.load(name).scenario)))
-    return tuple(jobs)
+        scenario = scenarios.load(name).scenario
+        if scenario.side_effects is not None and not allow_side_effects:
+            skipped.append(describe_skipped(scenario))
+        else:
+            jobs.append(MatrixJob(name, longest_minutes(scenario)))
+    return JobMatrix(tuple(jobs), tuple(skipped))
 
 
 def _find_suspected(folder: Path) -> set[str]:

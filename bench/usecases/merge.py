@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.core.report.report import Report
 from bench.core.report.series import RunSeries
-from bench.core.report.suite import SuiteReport, judge_suite
+from bench.core.report.suite import SuiteReport, describe_skipped, judge_suite
 from bench.core.run.result import RunResult, differences
 from bench.core.verdict.compare import Decision
 from bench.errors import ConfigError
@@ -32,7 +32,9 @@ class JudgedSuite:
         return self.report.decision
 
 
-def merge(runs: Sequence[Path | str], *, suite: str | None = None) -> JudgedSuite:
+def merge(
+    runs: Sequence[Path | str], *, suite: str | None = None, allow_side_effects: bool = False
+) -> JudgedSuite:
     """Judge stored runs of several scenarios together.
 
     If a scenario appears twice, the second run is the confirmation run. The verdict takes into account
@@ -41,6 +43,7 @@ def merge(runs: Sequence[Path | str], *, suite: str | None = None) -> JudgedSuit
     Args:
         runs: The folders of the runs, or their result.json files, in any order.
         suite: A suite whose scenarios must all be present; default: no check.
+        allow_side_effects: Require also the scenarios whose changes outlast a run.
 
     Raises:
         ConfigError: A scenario has more than two runs, or two runs that are not comparable.
@@ -51,17 +54,26 @@ def merge(runs: Sequence[Path | str], *, suite: str | None = None) -> JudgedSuit
     folders = {}
     for path, result in zip(paths, loaded, strict=True):
         folders[result.provenance.run_id] = folder_of(path)
-    return JudgedSuite(judge_together(loaded, suite), folders)
+    return JudgedSuite(judge_together(loaded, suite, allow_side_effects=allow_side_effects), folders)
 
 
-def judge_together(runs: Sequence[RunResult], suite: str | None = None) -> SuiteReport:
+def judge_together(
+    runs: Sequence[RunResult], suite: str | None = None, *, allow_side_effects: bool = False
+) -> SuiteReport:
     """Return the report of several runs; arguments and errors are those of `merge`."""
     distinct = {run.provenance.run_id: run for run in runs}  # a run does not confirm itself
     by_scenario: dict[str, list[RunResult]] = {}
     for run in sorted(distinct.values(), key=_started_at):
         by_scenario.setdefault(run.scenario.name, []).append(run)
-    expected = scenarios.of_suite(suite) if suite else ()
-    return judge_suite([_judge_confirmed(of_one) for of_one in by_scenario.values()], expected)
+    expected = []
+    skipped = []
+    for name in scenarios.of_suite(suite) if suite else ():
+        scenario = scenarios.load(name).scenario
+        if scenario.side_effects is None or allow_side_effects or name in by_scenario:
+            expected.append(name)
+        else:
+            skipped.append(describe_skipped(scenario))
+    return judge_suite([_judge_confirmed(of_one) for of_one in by_scenario.values()], expected, skipped)
 
 
 def render_suite(judged: JudgedSuite, form: Format[SuiteInput], terminal: Terminal = PLAIN) -> Iterator[str]:

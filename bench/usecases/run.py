@@ -9,6 +9,7 @@ from typing import Literal, TypedDict, Unpack
 from bench.core.config.executors import in_words
 from bench.core.config.objective import parse_objectives
 from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack, list_services, parse_injections
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import StopCause
@@ -58,6 +59,8 @@ class RunOptions(TypedDict, total=False):
     """Measure a server with known timing before and after the run; default: True."""
     pin: bool
     """Give load and stack separate cores on machines with four or more cores; default: True."""
+    allow_side_effects: bool
+    """Run a scenario although its changes outlast the run; default: False."""
     results: Path
     """Folder of the stored runs; default: `results`."""
 
@@ -105,6 +108,7 @@ def measure_and_store(
     """
     stack = stacks.load(options.get("stack") or _default_stack(options))
     spec = load_spec(scenario, stack, options)
+    check_side_effects(spec.scenario, stack, allowed=options.get("allow_side_effects", False))
     conditions = make_conditions(spec, stack, options)
     load = in_words(spec.scenario.phases)
     listener.note(f"{spec.scenario.name} on {stack.name}: {load}; Ctrl-C ends the run and keeps its requests")
@@ -126,6 +130,20 @@ def load_spec(scenario: str, stack: Stack, options: RunOptions) -> RunSpec:
         spec = spec.with_target(scenarios.load_target(target))
     spec = spec.with_load(options.get("vus"), _duration_s(options), options.get("rate"))
     return spec.with_objectives(parse_objectives(options.get("objectives", ())))
+
+
+def check_side_effects(scenario: Scenario, stack: Stack, *, allowed: bool) -> None:
+    """Check that a scenario may change what it changes for good.
+
+    Raises:
+        ConfigError: The scenario has side effects, the stack is not simulated, and they are not allowed.
+    """
+    if scenario.side_effects is None or stack.simulated or allowed:
+        return
+    raise ConfigError(
+        f"scenario '{scenario.name}' has side effects on stack '{stack.name}': {scenario.side_effects}",
+        "if this is what you want: --allow-side-effects",
+    )
 
 
 def make_conditions(spec: RunSpec, stack: Stack, options: RunOptions) -> Conditions:

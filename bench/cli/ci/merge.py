@@ -21,7 +21,12 @@ _TEXT = SUITE_FORMATS["text"]
 
 
 def merge(
-    runs: options.RunFolders, *, suite: Suite = None, strict: options.Strict = False, out: Out = None
+    runs: options.RunFolders,
+    *,
+    suite: Suite = None,
+    allow_side_effects: options.AllowSideEffects = False,
+    strict: options.Strict = False,
+    out: Out = None,
 ) -> None:
     """Judge runs of several scenarios together.
 
@@ -30,7 +35,7 @@ def merge(
     Exits with 0 for a pass, and with 1 for a regression or a crossed threshold.
     """
     outputs = parse_outputs(out, SUITE_FORMATS)
-    judged = merge_runs(runs, suite=suite)
+    judged = merge_runs(runs, suite=suite, allow_side_effects=allow_side_effects)
     printed = find_printed(outputs)
     prints_text = printed is None or printed.form is _TEXT
     if prints_text and os.environ.get("GITHUB_ACTIONS") == "true":

@@ -133,6 +133,9 @@ class Scenario(Record):
     """Highest ratio of the waiting time after cancellations to the one before; above it, the run fails."""
     fixtures: tuple[Name, ...] = ()
     """Fixtures of the stack that must be in the stack's store during the run."""
+    side_effects: Annotated[str, Field(min_length=1)] | None = None
+    """What the requests change for good, in one sentence. Unless the stack is simulated, such a scenario
+    needs `--allow-side-effects`."""
     tolerances: Annotated[dict[str, Tolerance], AfterValidator(_check_metrics)] = {}
     """Tolerances that differ from the default of 10 %, by metric."""
     request_timeout_s: Annotated[PositiveDuration, Field(alias="request_timeout")] = 120.0

@@ -30,7 +30,8 @@ class SuiteReport(Record):
     headline: str
     """The judgement in one sentence."""
     reasons: tuple[str, ...]
-    """Regressions that do not fail the version, and scenarios that were not measured, with the reason."""
+    """Regressions that do not fail the version, and scenarios that were not measured or skipped, with the
+    reason."""
     reports: tuple[Report, ...]
     """The report on each run, the worst first."""
     excused: dict[str, str] = {}
@@ -47,7 +48,17 @@ def longest_minutes(scenario: Scenario) -> int:
     return _SETUP_MINUTES + math.ceil(2 * run_s / 60)
 
 
-def judge_suite(reports: Sequence[Report], expected: Sequence[str] = ()) -> SuiteReport:
+def describe_skipped(scenario: Scenario) -> str:
+    """Return the sentence about a scenario that a suite leaves out because of its side effects."""
+    return (
+        f"{scenario.name} was skipped, because it has side effects ({scenario.side_effects}); "
+        "to measure it: --allow-side-effects"
+    )
+
+
+def judge_suite(
+    reports: Sequence[Report], expected: Sequence[str] = (), skipped: Sequence[str] = ()
+) -> SuiteReport:
     """Judge several scenarios together, each of which was judged alone.
 
     A regression fails the version if it is significant among that many scenarios, and if the scenarios did
@@ -57,6 +68,7 @@ def judge_suite(reports: Sequence[Report], expected: Sequence[str] = ()) -> Suit
     Args:
         reports: One report for each scenario, at least one.
         expected: Scenarios that must be present: a missing scenario never passes.
+        skipped: Sentences about scenarios that were left out on purpose.
     """
     excused = _excuse(reports)
     decisions: dict[str, Decision] = {}
@@ -75,7 +87,7 @@ def judge_suite(reports: Sequence[Report], expected: Sequence[str] = ()) -> Suit
     return SuiteReport(
         decision=decision,
         headline=headline,
-        reasons=(*not_measured, *dict.fromkeys(excused.values())),
+        reasons=(*not_measured, *skipped, *dict.fromkeys(excused.values())),
         reports=tuple(ordered),
         excused=excused,
         missing=tuple(missing),
