@@ -7,6 +7,7 @@ from itertools import groupby
 
 import yaml
 
+from bench.core.response.answer_content import AnswerContent
 from bench.core.response.explanation import Explanation, PartReading, RecordedAnswer
 from bench.core.samples.sample import Outcome
 from bench.core.values import wording
@@ -114,16 +115,23 @@ def _facts(explanation: Explanation) -> Iterator[str]:
         yield wording.counted(content.tokens, "token")
     elif content.token_times_s:
         yield f"{wording.counted(len(content.token_times_s), 'piece')} of text"
+    yield from _moments(content)
+    if content.finish_reason is not None:
+        yield f"finish reason {escape_terminal(content.finish_reason)}"
+    if content.tier_times:
+        yield f"times of {wording.listing([*content.tier_times])}"
+
+
+def _moments(content: AnswerContent) -> Iterator[str]:
+    """Yield the times within an answer."""
     if content.token_times_s:
         yield f"first token after {_time(content.token_times_s[0])}"
     if content.first_reasoning_s is not None and content.first_answer_s is not None:
         yield f"first token of the answer after {_time(content.first_answer_s)}"
     if content.ended_s is not None:
         yield f"end mark after {_time(content.ended_s)}"
-    if content.finish_reason is not None:
-        yield f"finish reason {escape_terminal(content.finish_reason)}"
-    if content.tier_times:
-        yield f"times of {wording.listing([*content.tier_times])}"
+    for name, at_s in content.milestones.items():
+        yield f"milestone {name} after {_time(at_s)}"
 
 
 def _advice(explanation: Explanation, *, is_given: bool) -> Iterator[str]:

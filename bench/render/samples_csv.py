@@ -1,7 +1,7 @@
 """The requests of a run as CSV (RFC 4180), one row per request, for spreadsheets and data frames.
 
 The columns are the fields of `RequestSample`, then the metrics of a request, the wait of a request that was
-ended while it waited, the times of the tiers, and the detail of a failure.
+ended while it waited, the times of the tiers and to the milestones, and the detail of a failure.
 """
 
 import csv
@@ -15,7 +15,7 @@ import numpy as np
 from bench.core.samples.arrays import Floats
 from bench.core.samples.fields import Field
 from bench.core.samples.metric import MetricKind
-from bench.core.samples.metrics import METRICS, tier_key
+from bench.core.samples.metrics import METRICS, milestone_key, tier_key
 from bench.core.samples.request import REQUEST_FIELDS, RequestSample
 from bench.core.samples.samples import Samples
 from bench.core.values.escape import escape_csv
@@ -32,13 +32,19 @@ _LATENCIES = tuple(row for row in METRICS.values() if row.kind is MetricKind.TRE
 def render_run(run: RunInput) -> Iterator[str]:
     """Yield the requests of a run.
 
-    Reads the requests twice, because they may not fit into memory: once for the tiers, once for the rows.
+    Reads the requests twice, because they may not fit into memory: once for the names, once for the rows.
     """
-    tiers = sorted({tier for page in run.samples() for tier in page.tiers})
-    yield from render_samples(run.samples(), tiers)
+    tiers: set[str] = set()
+    milestones: set[str] = set()
+    for page in run.samples():
+        tiers |= {*page.tiers}
+        milestones |= {*page.milestones}
+    yield from render_samples(run.samples(), sorted(tiers), sorted(milestones))
 
 
-def render_samples(pages: Iterable[Samples], tiers: Sequence[str]) -> Iterator[str]:
+def render_samples(
+    pages: Iterable[Samples], tiers: Sequence[str], milestones: Sequence[str] = ()
+) -> Iterator[str]:
     """Yield the table in parts: the head, then the rows of each page.
 
     Moments are seconds since the start of the run with six digits; latencies and tiers are milliseconds with
@@ -47,22 +53,24 @@ def render_samples(pages: Iterable[Samples], tiers: Sequence[str]) -> Iterator[s
     Args:
         pages: The requests, one page in memory at a time.
         tiers: Names of all tiers that have a time in any request.
+        milestones: Names of all milestones that any response reached.
     """
     names = list(map(attrgetter("name"), _COLUMNS))
     names += map(attrgetter("key"), _LATENCIES)
-    names += [_WAIT_COLUMN, *map(tier_key, tiers)]
+    names += [_WAIT_COLUMN, *map(tier_key, tiers), *map(milestone_key, milestones)]
     yield _csv([[escape_csv(name) for name in (*names, _LAST_COLUMN)]])
     for page in pages:
-        yield _csv(_rows(page, tiers))
+        yield _csv(_rows(page, tiers, milestones))
 
 
-def _rows(page: Samples, tiers: Sequence[str]) -> Iterator[list[object]]:
+def _rows(page: Samples, tiers: Sequence[str], milestones: Sequence[str]) -> Iterator[list[object]]:
     latencies = [row.values(page).tolist() for row in _LATENCIES]
     latencies.append(_waits(page).tolist())
     for sample, *latencies_ms in zip(page.rows(), *latencies, strict=True):
         row = [_cell(sample, field) for field in _COLUMNS]
         row += [_number(latency_ms, _MS_DIGITS) for latency_ms in latencies_ms]
         row += [_number(sample.tier_times.get(tier), _MS_DIGITS) for tier in tiers]
+        row += [_number(sample.milestone_times.get(name), _MS_DIGITS) for name in milestones]
         row.append(None if sample.detail is None else escape_csv(sample.detail))
         yield row
 

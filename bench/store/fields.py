@@ -21,7 +21,7 @@ def list_fields(model: type[BaseModel], path: Sequence[int | str]) -> tuple[str,
     for part in path:
         node = _resolve(_find_child(node, part, definitions), definitions)
     names = list(node.get("properties", ()))
-    for branch in node.get("anyOf", ()):
+    for branch in _branches(node):
         names += _resolve(branch, definitions).get("properties", ())
     return tuple(names)
 
@@ -36,7 +36,7 @@ def _find_child(node: Schema, part: int | str, definitions: Schema) -> Schema:
         return dict(properties[str(part)])
     if isinstance(part, int):
         return dict(node.get("items", {}))
-    for branch in node.get("anyOf", ()):
+    for branch in _branches(node):
         resolved = _resolve(branch, definitions)
         child = _find_child(resolved, part, definitions)
         if child is not resolved:
@@ -45,6 +45,11 @@ def _find_child(node: Schema, part: int | str, definitions: Schema) -> Schema:
         if isinstance(values, dict):
             return values
     return node
+
+
+def _branches(node: Schema) -> list[Schema]:
+    """Return the schemas of a union."""
+    return [*node.get("anyOf", ()), *node.get("oneOf", ())]
 
 
 def _resolve(node: Schema, definitions: Schema) -> Schema:

@@ -125,7 +125,7 @@ def _list_candidates() -> list[Target]:
     targets = [scenarios.load_target(name) for name in scenarios.list_targets()]
     for candidate in sorted(targets, key=_order):
         if candidate.auth == "none":
-            candidates.setdefault((candidate.path, candidate.answer.kind), candidate)
+            candidates.setdefault((candidate.path, candidate.forms[0].kind), candidate)
     return [*candidates.values()]
 
 

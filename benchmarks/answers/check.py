@@ -123,7 +123,7 @@ async def serving_answers() -> AsyncIterator[str]:
 
 @cache
 def _form(target: str) -> AnswerForm:
-    return AnswerForm(load_target(target).answer)
+    return AnswerForm(load_target(target).forms[0])
 
 
 def _outcome(content: AnswerContent) -> Outcome:

@@ -15,7 +15,8 @@ from bench.core.config.step_request import (
     StepRequest,
     is_set,
 )
-from bench.core.config.target import Name, Path
+from bench.core.config.stream_rules import Path
+from bench.core.config.target import Name
 from bench.core.config.template import find_placeholders, find_wrong
 from bench.core.values.duration import Duration, DurationRange, parse_duration
 from bench.core.values.record import FieldError, Record

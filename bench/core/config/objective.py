@@ -7,18 +7,18 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from bench.core.samples.metrics import OBJECTIVES
+from bench.core.samples.metrics import OBJECTIVES, milestone_name
 from bench.core.values.nearest import suggest
 from bench.core.values.record import FieldError
 from bench.errors import ConfigError
 
 _UNIT = "_ms"
-_PAIR = re.compile(r"([a-z0-9_]+):([0-9]+(?:\.[0-9]+)?)")
+_PAIR = re.compile(r"([A-Za-z0-9_.-]+):([0-9]+(?:\.[0-9]+)?)")
 
 
 def _check_keys(objectives: dict[str, float]) -> dict[str, float]:
     for key in objectives:
-        if key not in OBJECTIVES:
+        if key not in OBJECTIVES and milestone_name(key) is None:
             raise FieldError(
                 (key,),
                 f"only these metrics have objectives: {', '.join(OBJECTIVES)}; {suggest(key, OBJECTIVES)}",
@@ -56,7 +56,7 @@ def _parse_pair(pair: str) -> tuple[str, float]:
             f"--objective {pair}: expected a metric and milliseconds above 0", "write for example ttft:2000"
         )
     key = match[1].removesuffix(_UNIT) + _UNIT
-    if key not in OBJECTIVES:
+    if key not in OBJECTIVES and milestone_name(key) is None:
         names = [name.removesuffix(_UNIT) for name in OBJECTIVES]
         raise ConfigError(
             f"--objective {pair}: '{match[1]}' cannot have an objective",

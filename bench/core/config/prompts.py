@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from bench.core.config.target import Name, Path
+from bench.core.config.stream_rules import Path
+from bench.core.config.target import Name
 from bench.core.values.record import FieldError, Record
 
 Text = Annotated[str, StringConstraints(max_length=1_000_000)]

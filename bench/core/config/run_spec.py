@@ -12,6 +12,8 @@ from bench.core.config.prompts import Prompt
 from bench.core.config.scenario import Scenario
 from bench.core.config.target import Target, stand_in
 from bench.core.limits.threshold import Thresholds
+from bench.core.samples.metrics import milestone_name
+from bench.core.values.nearest import suggest
 from bench.core.values.record import FieldError, Record
 
 
@@ -101,6 +103,17 @@ class RunSpec(Record):
 
     def _with_scenario(self, **changes: object) -> "RunSpec":
         return self.model_copy(update={"scenario": self.scenario.model_copy(update=changes)})
+
+    @model_validator(mode="after")
+    def _require_milestones(self) -> "RunSpec":
+        declared = [name for target in self.interfaces for name in target.milestones]
+        named: dict[tuple[str, ...], str | None] = {("leave_at",): self.scenario.leave_at}
+        named |= {("thresholds", key): milestone_name(key) for key in self.scenario.thresholds}
+        for path, name in named.items():
+            if name is not None and name not in declared:
+                message = f"the target declares no milestone '{name}'; {suggest(name, declared)}"
+                raise FieldError(path, message)
+        return self
 
     @model_validator(mode="after")
     def _require_closed_loops_for_conversations(self) -> "RunSpec":

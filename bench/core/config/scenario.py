@@ -25,7 +25,7 @@ from bench.core.config.journey import (
 )
 from bench.core.config.objective import Objectives
 from bench.core.config.placeholders import refuse
-from bench.core.config.target import Name
+from bench.core.config.target import MilestoneName, Name
 from bench.core.limits.metric_names import require_metric
 from bench.core.limits.threshold import Thresholds
 from bench.core.samples.metrics import metric_of_tail
@@ -123,6 +123,9 @@ class Scenario(Record):
     """Scenarios that run at once and share this scenario's load, instead of a target and messages."""
     unique_prompts: bool = False
     """Add a few unique letters to each message, so that a cache cannot answer it."""
+    leave_at: MilestoneName | None = None
+    """Milestone of the target at which a VU leaves: its request ends there with the outcome `ok`, and its
+    connection is closed. An answer without the milestone is read to its end."""
     phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
     """Executors that run one after the other."""
     thresholds: Thresholds = {}

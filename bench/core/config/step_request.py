@@ -13,7 +13,8 @@ from pydantic import (
     model_validator,
 )
 
-from bench.core.config.target import Name, Path, UrlPath
+from bench.core.config.stream_rules import Path
+from bench.core.config.target import Name, UrlPath
 from bench.core.values.record import FieldError, Record
 
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]

@@ -6,64 +6,67 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
 from bench.core.config.placeholders import CONVERSATION, find_unknown, refuse
-from bench.core.config.tier_sources import Durations
+from bench.core.config.stream_rules import (
+    ErrorPlaces,
+    Marks,
+    OnePath,
+    OneRule,
+    Place,
+    PlaceList,
+    Places,
+    StreamRule,
+    shape_of,
+)
+from bench.core.config.tier_sources import Durations, TierName
 from bench.core.values.record import FieldError, Record
 from bench.core.values.wording import choice
 
 NAME = r"[a-z0-9][a-z0-9-]{0,63}"  # of a scenario, a suite, a target or a stack
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
-Path = Annotated[str, StringConstraints(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
 TextKind = Literal["content", "reasoning", "refusal", "tool_call", "audio"]
+MilestoneName = TierName
 
 
-def _shape(value: object) -> str:
-    """Return how a place is declared: by a path, by a list of paths, or by a map of kinds."""
-    if isinstance(value, Mapping):
-        return "kinds"
-    return "paths" if isinstance(value, list | tuple) else "path"
+_PlacesByKind = Annotated[dict[TextKind, Places], Field(min_length=1), Tag("map")]
+TextPlaces = Annotated[OnePath | OneRule | PlaceList | _PlacesByKind, Discriminator(shape_of)]
 
 
-_OnePath = Annotated[Path, Tag("path")]
-_PathList = Annotated[tuple[Path, ...], Field(min_length=1), Tag("paths")]
-Paths = Annotated[_OnePath | _PathList, Discriminator(lambda value: _shape(value).replace("kinds", "path"))]
-_PathsByKind = Annotated[dict[TextKind, Paths], Field(min_length=1), Tag("kinds")]
-TextPlaces = Annotated[_OnePath | _PathList | _PathsByKind, Discriminator(_shape)]
-
-
-def list_paths(paths: Paths | None) -> tuple[str, ...]:
-    """Return the declared paths, of which there may be one, several or none."""
-    if paths is None:
+def list_places(places: Places | None) -> tuple[Place, ...]:
+    """Return the declared places, of which there may be one, several or none."""
+    if places is None:
         return ()
-    return (paths,) if isinstance(paths, str) else paths
+    return (places,) if isinstance(places, str | StreamRule) else places
 
 
 class _Answer(Record):
     text: TextPlaces
     """Dotted path of the answer's text, for example `data.message`, or a list of paths, of which the first
     with a text is read. A map gives the paths of each kind of text: `content`, `reasoning`, `refusal`,
-    `tool_call` and `audio`. In a stream the paths apply to each event. A value may be a list of parts with a
-    `type`."""
-    finish_reason: Path | None = None
-    """Dotted path of the reason why the model stopped. The reason `error` is an error."""
-    error: Paths | None = None
-    """Dotted path or paths of an error that the server reports in the answer. A field `error` at the top is
-    always read."""
-    tokens: Path | None = None
-    """Dotted path of the number of output tokens, if the target reports it."""
-    reasoning_tokens: Path | None = None
-    """Dotted path of the number of tokens that the model used for its reasoning, if the target reports it."""
+    `tool_call` and `audio`. In a stream the paths apply to each event; `{path: …, where: {…}}` reads only the
+    events with certain values. A value may be a list of parts with a `type`."""
+    finish_reason: Place | None = None
+    """Dotted path of the reason why the model stopped, or a rule. The reason `error` is an error."""
+    error: ErrorPlaces | None = None
+    """Dotted path of an error that the server reports in the answer, a rule, or values by path of documents
+    that are errors, such as `{type: failed}`; or a list of them. A field `error` at the top is always
+    read."""
+    tokens: Place | None = None
+    """Dotted path of the number of output tokens, or a rule, if the target reports it."""
+    reasoning_tokens: Place | None = None
+    """Dotted path of the number of tokens that the model used for its reasoning, or a rule, if the target
+    reports it."""
     durations: Durations | None = None
     """Headers and fields that report the tier times."""
     intercepted: str | None = None
     """First words of an answer that the agent gives without the model."""
 
     @property
-    def text_places(self) -> Mapping[TextKind, tuple[str, ...]]:
-        """The paths of each kind of text; those without a kind are of the kind `content`."""
+    def text_places(self) -> Mapping[TextKind, tuple[Place, ...]]:
+        """The places of each kind of text; those without a kind are of the kind `content`."""
         if not isinstance(self.text, dict):
-            return {"content": list_paths(self.text)}
-        return {kind: list_paths(paths) for kind, paths in self.text.items()}
+            return {"content": list_places(self.text)}
+        return {kind: list_places(places) for kind, places in self.text.items()}
 
 
 class JsonAnswer(_Answer):
@@ -74,11 +77,16 @@ class JsonAnswer(_Answer):
 
 
 class _StreamAnswer(_Answer):
-    done: Paths | None = None
-    """Dotted path or paths. The answer is complete when one of them is true or a text, such as the reason of
-    the end. Token counts may follow."""
+    done: Marks | None = None
+    """Dotted path, or values by path such as `{type: stop}`, or a list of them. The answer is complete when a
+    path is true or a text, such as the reason of the end, or when a document has the values. Token counts may
+    follow."""
     done_with_body: bool = False
     """Whether the end of the body ends the answer, too. Otherwise an answer without its mark was cut off."""
+    milestones: dict[MilestoneName, Marks] = {}
+    """Moments within the answer, by name: the first document that has the values, such as
+    `first_document: {type: documents}`, or a value at a path. In server-sent events, `event` is the name of
+    the event. Each one is a metric: `milestone.first_document_ms`."""
 
     @model_validator(mode="after")
     def _require_end(self) -> Self:
@@ -113,6 +121,29 @@ class NdjsonAnswer(_StreamAnswer):
 Answer = Annotated[JsonAnswer | SseAnswer | NdjsonAnswer, Field(discriminator="kind")]
 
 
+class EitherAnswer(Record):
+    """An answer that the service streams or sends as one JSON document.
+
+    The content type of each answer decides which of the two is read. If the body of the request has
+    `stream: true`, a document is a failure, because the service does not stream.
+    """
+
+    stream: Annotated[SseAnswer | NdjsonAnswer, Field(discriminator="kind")]
+    """The streamed answer."""
+    document: Annotated[JsonAnswer, Field(alias="json")]
+    """The answer that is one JSON document."""
+
+
+def _form(value: object) -> str:
+    """Return whether an answer is declared in one form or in either of two."""
+    has_forms = isinstance(value, Mapping) and not {"stream", "json"}.isdisjoint(value)
+    return "either" if has_forms or isinstance(value, EitherAnswer) else "one"
+
+
+_OneForm = Annotated[Answer, Tag("one")]
+_EitherForm = Annotated[EitherAnswer, Tag("either")]
+
+
 class Target(Record):
     """An interface that requests go to."""
 
@@ -131,8 +162,9 @@ class Target(Record):
     body: dict[str, Any]
     """JSON body of each request. `${message}` stands for the message, `${conversation}` for all messages and
     answers so far, `${env.NAME}` for an environment variable, `${env.NAME:-64}` for one with a default."""
-    answer: Answer
-    """Format of the answer, and the places of its values."""
+    answer: Annotated[_OneForm | _EitherForm, Discriminator(_form)]
+    """Format of the answer, and the places of its values. A target that streams only if its request asks for
+    it declares both forms: `stream` and `json`."""
     ready: UrlPath | None = None
     """Path that answers 200 if all tiers are ready. With `auth` the request has a token. By default the
     target is ready if its service answers any request."""
@@ -144,6 +176,21 @@ class Target(Record):
         paths = find_unknown({"path": self.path, "ready": self.ready}, ())
         refuse([*paths, *headers, *body], "Target")
         return self
+
+    @property
+    def forms(self) -> tuple[Answer, ...]:
+        """The forms that an answer may have: the stream first."""
+        if isinstance(self.answer, EitherAnswer):
+            return self.answer.stream, self.answer.document
+        return (self.answer,)
+
+    @property
+    def milestones(self) -> tuple[str, ...]:
+        """Names of the milestones that the target declares."""
+        names: dict[str, None] = {}
+        for form in self.forms:
+            names |= {} if isinstance(form, JsonAnswer) else dict.fromkeys(form.milestones)
+        return tuple(names)
 
 
 def stand_in(service: str) -> Target:

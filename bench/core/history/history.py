@@ -10,7 +10,7 @@ from bench.core.run.figures import figures_of
 from bench.core.run.result import Fingerprint, RunResult, check_usable, environment
 from bench.core.run.summary import BLOCKS
 from bench.core.samples.metric import Part
-from bench.core.samples.metrics import METRICS, metric, tier_name
+from bench.core.samples.metrics import is_request_metric, metric, tier_name
 from bench.core.values import stats
 from bench.core.values.record import Record
 
@@ -62,7 +62,7 @@ class HistoryPoint(Record):
     @classmethod
     def _check_figures(cls, figures: dict[str, float]) -> dict[str, float]:
         for key in figures:
-            if key not in METRICS and tier_name(key) is None:
+            if not is_request_metric(key) and tier_name(key) is None:
                 raise ValueError(f"there is no metric '{key}'")
         return figures
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bench.core.samples.metrics import METRICS, metric, tier_name
+from bench.core.samples.metrics import METRICS, is_request_metric, metric, tier_name
 from bench.core.values.nearest import find_nearest
 from bench.core.values.record import FieldError
 
@@ -16,17 +16,19 @@ _K6_METRICS = {
 
 
 def require_metric(key: str) -> None:
-    """Check that a metric exists; every tier has one.
+    """Check that a metric exists; every tier and every milestone has one.
 
     Raises:
         FieldError: It does not; the message suggests the nearest name and lists all.
     """
-    if key in METRICS or tier_name(key):
+    if is_request_metric(key) or tier_name(key):
         return
     nearest = _K6_METRICS.get(key) or find_nearest(key, METRICS)
     suggestion = f"did you mean '{nearest}'? " if nearest else ""
     raise FieldError(
-        (key,), f"there is no metric '{key}'; {suggestion}metrics: {', '.join(METRICS)} and tier.<tier>_ms"
+        (key,),
+        f"there is no metric '{key}'; {suggestion}metrics: {', '.join(METRICS)}, tier.<tier>_ms and "
+        "milestone.<milestone>_ms",
     )
 
 

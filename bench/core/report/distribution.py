@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.core.run.result import RunResult
 from bench.core.samples.arrays import Floats
-from bench.core.samples.metrics import metric
+from bench.core.samples.metrics import metric, milestone_name
 from bench.core.samples.samples import Samples
 from bench.core.values.observations import Observations
 from bench.core.values.record import Number, Record
@@ -48,7 +48,8 @@ class Distribution(Record):
 def distributions(
     result: RunResult, runs: Sequence[BaselineRun], samples: Samples | None
 ) -> tuple[Distribution, ...]:
-    """Return the distribution of the response time and, for streamed answers, of the time to first token.
+    """Return the distributions of the response time and, for streamed answers, of the times to the first
+    token and to each milestone.
 
     Args:
         result: The run.
@@ -56,7 +57,8 @@ def distributions(
         samples: The run's requests; `None` if they were not kept.
     """
     summaries = result.summary.metrics
-    return tuple(_distribution(key, result, runs, samples) for key in _KEYS if key in summaries)
+    keys = [*filter(summaries.__contains__, _KEYS), *filter(milestone_name, summaries)]
+    return tuple(_distribution(key, result, runs, samples) for key in keys)
 
 
 def _distribution(

@@ -1,6 +1,6 @@
 """Reads a response by the target's declaration: text, tokens, times, errors, and problems. Without I/O."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import compress
 from operator import not_
 from typing import Any, assert_never
@@ -12,11 +12,14 @@ from bench.core.response.answer_content import AnswerContent
 from bench.core.response.answer_error import AnswerError, find_error, read_error_event
 from bench.core.response.answer_form import AnswerForm
 from bench.core.response.counts import count_at
+from bench.core.response.either_form import NO_STREAM, EitherForm
 from bench.core.response.json_text import parse_json
+from bench.core.response.milestones import find_reached
 from bench.core.response.other_form import explain_body, find_body_error
-from bench.core.response.paths import value_at, walk
+from bench.core.response.paths import as_paths, value_at, walk
 from bench.core.response.pieces import ToolCalls, join_pieces
 from bench.core.response.plain_events import PlainTexts
+from bench.core.response.rules import describe_place
 from bench.core.response.server_words import BodyForm, find_words, guess_form
 from bench.core.response.stream import (
     NO_NAMES,
@@ -47,16 +50,26 @@ class AnswerReader:
     Args:
         form: The declaration of the response.
         paths: Further paths whose values are read.
+        content_type: Returns the response's header `Content-Type`, which decides between two forms.
     """
 
     __slots__ = (
-        "_calls", "_content", "_decoder", "_form", "_has_document", "_head", "_is_over", "_is_too_long",
-        "_last_s", "_last_textless", "_other_lines", "_parts", "_paths", "_textless", "_texts", "_times_s",
-        "_unread",
+        "_calls", "_content", "_content_type", "_decoder", "_either", "_form", "_has_document", "_head",
+        "_is_over", "_is_too_long", "_last_s", "_last_textless", "_other_lines", "_parts", "_paths",
+        "_pending", "_textless", "_texts", "_times_s", "_unread",
     )  # fmt: skip
 
-    def __init__(self, form: AnswerForm, paths: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        form: AnswerForm | EitherForm,
+        paths: Collection[str] = (),
+        content_type: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self._either = form if isinstance(form, EitherForm) else None  # until the form is known
+        form = form.stream if isinstance(form, EitherForm) else form
         self._form = form
+        self._pending = form.milestones  # that no document has reached
+        self._content_type = content_type
         self._paths = paths
         self._content = AnswerContent()
         self._texts: dict[TextKind, list[str]] = {}
@@ -82,6 +95,11 @@ class AnswerReader:
             self._decode_parts()
 
     @property
+    def form(self) -> AnswerForm:
+        """The declaration that reads the response; of two, the one of the stream until parts are decoded."""
+        return self._form
+
+    @property
     def pieces(self) -> int:
         """Number of pieces of text in the parts that are decoded."""
         return len(self._content.token_times_s)
@@ -101,6 +119,8 @@ class AnswerReader:
             content_type: Its header `Content-Type`.
             status: Its HTTP status.
         """
+        if self._either is not None:
+            self._choose_form(self._either)
         if isinstance(self._form.answer, JsonAnswer):
             self._end_document()
         else:
@@ -108,7 +128,7 @@ class AnswerReader:
         content = self._content
         if not self._has_document and not self._is_too_long and content.ended_s is None:
             self._set_error(find_body_error(self._head))
-            explanation = explain_body(self._form.answer, self._head, content_type, status)
+            explanation = explain_body(self._form, self._head, content_type, status)
             content.problem = _without_halves(explanation) if explanation else content.problem
         content.text = join_pieces(self._texts.get("content", ()))
         content.reasoning = join_pieces(self._texts.get("reasoning", ()))
@@ -116,11 +136,29 @@ class AnswerReader:
         if self._calls is not None:
             content.tool_calls = self._calls.names
         if not self._texts:
-            content.no_text = explain_no_text(self._form.text_paths, self._textless)
+            content.no_text = explain_no_text(self._form.text_places, self._textless)
         if self._unread is not None:
             content.remarks = self._unread.remarks()
         self._add_remarks()
         return content
+
+    def reaches(self, milestone: str) -> bool:
+        """Return whether a milestone has been reached by the parts so far."""
+        self._decode_parts()
+        return milestone in self._content.milestones
+
+    def leave(self, milestone: str) -> None:
+        """End the answer at a milestone that it has reached: the caller leaves there."""
+        self._content.left = True
+        self._content.ended_s = self._content.milestones[milestone]
+
+    def _choose_form(self, either: EitherForm) -> None:
+        """Read the response as a stream or as a document, by its content type and its first bytes."""
+        self._either = None
+        self._form = either.choose(self._content_type(), b"".join(self._parts))
+        if isinstance(self._form.answer, JsonAnswer):
+            self._decoder = None
+            self._pending = {}
 
     def _add_remarks(self) -> None:
         """Add what is odd about an answer that has text."""
@@ -131,7 +169,7 @@ class AnswerReader:
         is_whole = content.error is None and content.problem is None and self._texts
         if is_whole and tokens is not None and content.tokens is None:
             counted = ", so pieces of text are counted as tokens" if content.token_times_s else ""
-            content.remarks.append(f"had no token count at `{tokens}`{counted}")
+            content.remarks.append(f"had no token count at {describe_place(tokens)}{counted}")
 
     def _end_document(self) -> None:
         self._head = b"".join(self._parts)
@@ -144,6 +182,8 @@ class AnswerReader:
         if not isinstance(document, dict):
             self._set_problem("not a JSON object")
             return
+        if self._form.asks_stream:
+            self._set_problem(f"{NO_STREAM}: {find_words(self._head)}")
         plain = self._form.plain.read([document])
         if plain is not None and plain.texts[0]:
             self._has_document = True
@@ -173,6 +213,8 @@ class AnswerReader:
 
     def _decode_parts(self) -> None:
         """Decode the stored parts of a stream, unless the stream has failed or ended."""
+        if self._either is not None and self._parts:
+            self._choose_form(self._either)
         if self._decoder is None or not self._parts:
             return
         parts = self._parts
@@ -220,6 +262,10 @@ class AnswerReader:
             return False
         if {*map(type, documents)} - {dict}:
             return False
+        if self._form.reads_event_names:
+            documents = [*map(self._form.with_event_name, documents, events.names)]
+        if self._pending:
+            self._note_milestones(documents, events.times_s)
         self._read_documents(documents, events.times_s)
         if ends:
             self._end_at(events.times_s[-1])
@@ -285,35 +331,40 @@ class AnswerReader:
             self._set_error(read_error_event(data))
         elif data.strip() == form.done_data:
             self._is_over = True
-        elif data.strip():
-            self._read_data(data, at_s, is_answer=name in form.answer_events, is_cut=is_cut)
+        elif data.strip() or (form.reads_event_names and name not in form.answer_events):
+            self._read_data(data, at_s, name, is_cut=is_cut)
         is_done_event = name is not None and name == form.done_event
         if self._is_over or is_done_event:
             self._end_at(at_s)
         if is_done_event and data.strip():  # without data, it may follow in an event without a name
             self._is_over = True
 
-    def _read_data(self, data: bytes, at_s: float, *, is_answer: bool, is_cut: bool) -> None:
+    def _read_data(self, data: bytes, at_s: float, name: str | None, *, is_cut: bool) -> None:
         """Read the data of an event. Only an event of the answer needs a document; a `ping` needs none."""
+        is_answer = name in self._form.answer_events
         try:
             value = parse_json(data)
         except ValueError as error:
+            value = None
             is_json = guess_form(data) is BodyForm.JSON
             if is_answer and not (is_json and is_cut):
                 self._set_problem(
                     f"not JSON: {error}" if is_json else f"the stream has plain text: {find_words(data)}"
                 )
-            return
-        if isinstance(value, dict):
-            self._read_document(value, at_s)
-            return
-        self._set_error(find_error(value))
-        if is_answer:
-            self._set_problem(f"not a JSON object: {find_words(data)}")
+        else:
+            if not isinstance(value, dict):
+                self._set_error(find_error(value))
+            if is_answer and not isinstance(value, dict):
+                self._set_problem(f"not a JSON object: {find_words(data)}")
+        document = self._form.with_event_name(value, name)
+        if isinstance(document, dict):
+            if self._pending:
+                self._note_milestones([document], [at_s])
+            self._read_document(document, at_s)
 
     def _read_document(self, document: dict[str, Any], at_s: float | None) -> None:
         """Read a document that arrived at `at_s`; `None` if it is the whole response."""
-        form = self._form
+        form = self._form.select(document)
         content = self._content
         self._has_document = True
         read = form.read(document)
@@ -322,7 +373,7 @@ class AnswerReader:
             self._end_at(at_s)
         content.finish_reason = read.finish_reason or content.finish_reason
         if not form.counted.isdisjoint(document):
-            self._read_counts(document)
+            self._read_counts(document, form)
         self._read_values(document)
         self._last_textless = None if read.pieces else document
         if at_s is not None or not read.pieces:
@@ -354,17 +405,25 @@ class AnswerReader:
             if content.first_reasoning_s is None:
                 content.first_reasoning_s = times_s[0]
 
-    def _read_counts(self, document: dict[str, Any]) -> None:
+    def _read_counts(self, document: dict[str, Any], form: AnswerForm) -> None:
         """Read token counts and durations, which any document of a stream may contain."""
-        answer = self._form.answer
+        answer = form.answer
         content = self._content
-        if answer.tokens is not None:
-            content.tokens = count_at(document, answer.tokens) or content.tokens
-        if answer.reasoning_tokens is not None:
-            count = count_at(document, answer.reasoning_tokens)
-            content.reasoning_tokens = count or content.reasoning_tokens
+        for path in as_paths(answer.tokens):
+            content.tokens = count_at(document, path) or content.tokens
+        for path in as_paths(answer.reasoning_tokens):
+            content.reasoning_tokens = count_at(document, path) or content.reasoning_tokens
         if answer.durations is not None:
-            content.tier_times |= self._form.tier_reader.read_document(document)
+            content.tier_times |= form.tier_reader.read_document(document)
+
+    def _note_milestones(self, documents: Sequence[Any], times_s: Sequence[float]) -> None:
+        """Note the times of the milestones that documents reach."""
+        for document, at_s in zip(documents, times_s, strict=False):
+            reached = [*find_reached(self._pending, document)]
+            self._content.milestones |= dict.fromkeys(reached, at_s)
+            if reached:
+                pending = self._pending.items()
+                self._pending = {name: mark for name, mark in pending if name not in reached}
 
     def _end_at(self, at_s: float) -> None:
         if self._content.ended_s is None:

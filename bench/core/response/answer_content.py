@@ -42,6 +42,10 @@ class AnswerContent:
     """When the last piece of reasoning arrived."""
     ended_s: float | None = None
     """When the mark that ends the answer arrived; `None` if none did."""
+    left: bool = False
+    """Whether the VU left at a milestone, so that the rest of the answer is unknown."""
+    milestones: dict[str, float] = field(default_factory=dict)
+    """When each milestone was reached, by its name."""
     values: dict[str, Any] = field(default_factory=dict)
     """The last value at each path that the caller asked for, without those that are null."""
     remarks: list[str] = field(default_factory=list)

@@ -5,19 +5,36 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from bench.core.config.target import Answer, JsonAnswer, SseAnswer, list_paths
-from bench.core.response.answer_error import AnswerError, find_envelope_error, find_error
-from bench.core.response.paths import declared_paths, duration_paths, walk
+from bench.core.config.stream_rules import EVENT
+from bench.core.config.target import Answer, JsonAnswer, SseAnswer
+from bench.core.response.answer_error import (
+    AnswerError,
+    find_envelope_error,
+    find_error,
+    find_status,
+)
+from bench.core.response.milestones import prepare_milestones
+from bench.core.response.paths import Keys, as_paths, declared_paths, duration_paths, walk
 from bench.core.response.pieces import Piece, split_pieces
-from bench.core.response.plain_events import PlainEvents
+from bench.core.response.plain_events import PlainEvents, PlainTexts
+from bench.core.response.rules import (
+    Applied,
+    Rules,
+    SelectedAnswer,
+    describe_mark,
+    describe_place,
+    ignore_rules,
+    list_marks,
+    reads_event_names,
+)
+from bench.core.response.server_words import explain
 from bench.core.response.tier_times import TierReader
 from bench.core.response.unread import UnreadFields
 
 # Texts that servers write for a reason that they do not have.
 _NO_REASONS = {"", "null", "none", "false"}
 
-Keys = tuple[str, ...]
-Place = tuple[int, str]
+FieldPlace = tuple[int, str]
 """A field of an object: the index of the object's path, and the name of the field."""
 
 
@@ -39,11 +56,15 @@ class AnswerForm:
 
     Args:
         answer: The declaration.
+        asks_stream: Whether the request asks for a stream.
 
     Attributes:
         answer: The declaration.
+        asks_stream: Whether the request asks for a stream.
         plain: Reads events that hold nothing but text.
-        text_paths: Declared places of content.
+        milestones: Moments within the answer, by name.
+        reads_event_names: Whether the declaration has conditions on the names of events.
+        text_places: Declared places of content, in words.
         holder: Keys of the object that contains the first of them.
         done_data: Data of the event that ends a stream of events, if the target declares it.
         done_event: Name of the event that ends a stream of events, if the target declares it.
@@ -54,12 +75,29 @@ class AnswerForm:
         tier_reader: Reads the tier times.
     """
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, *, asks_stream: bool = False) -> None:
         self.answer = answer
-        self.plain = PlainEvents(answer)
-        self.text_paths = answer.text_places.get("content", ())
-        self.holder = _split(self.text_paths)[0][:-1] if self.text_paths else ()
+        self.asks_stream = asks_stream
+        self.milestones = prepare_milestones(answer)
+        self.reads_event_names = reads_event_names(answer)
+        self.text_places = [*map(describe_place, answer.text_places.get("content", ()))]
         self.ends_with_body = isinstance(answer, JsonAnswer) or answer.done_with_body
+        self._set_events(answer)
+        rules = Rules(answer)
+        self.plain: PlainEvents | _RuledEvents
+        if rules.are_empty:
+            self._rules = None
+            self.plain = PlainEvents(answer)
+            self._set_places(answer)
+        else:
+            self._rules = rules
+            self.plain = _RuledEvents(self)
+            self._set_places(ignore_rules(answer))
+        self._selected: dict[Applied, AnswerForm] = {}
+        self.ends_always = False
+        self.is_error = False
+
+    def _set_events(self, answer: Answer) -> None:
         self.done_data: bytes | None = None
         self.done_event: str | None = None
         self.answer_events = frozenset({None, "message"})
@@ -68,37 +106,57 @@ class AnswerForm:
             self.done_data = answer.done_data.strip().encode() if answer.done_data else None
             self.done_event = answer.done_event
             self.error_events |= {answer.error_event or "error"}
-        counts = [*filter(None, (answer.tokens, answer.reasoning_tokens)), *duration_paths(answer)]
+
+    def _set_places(self, answer: Answer) -> None:
+        """Prepare the places of a declaration without rules."""
+        texts = {kind: as_paths(places) for kind, places in answer.text_places.items()}
+        content = texts.get("content", ())
+        self.holder = _split(content)[0][:-1] if content else ()
+        counts = [*as_paths(answer.tokens), *as_paths(answer.reasoning_tokens), *duration_paths(answer)]
         self.counted = frozenset(keys[0] for keys in _split(counts))
         self.tier_reader = TierReader(answer.durations)
         self._parents: list[Keys] = []
-        self._texts = [(kind, self._places(paths)) for kind, paths in answer.text_places.items()]
-        self._errors = self._places(list_paths(answer.error))
-        self._done_paths = () if isinstance(answer, JsonAnswer) else list_paths(answer.done)
-        self._done = self._places(self._done_paths)
-        reasons = [path for path in self._done_paths if path.lower().endswith("reason")]
-        self._reasons = self._places([*filter(None, (answer.finish_reason,)), *reasons])
+        self._texts = [(kind, self._places(paths)) for kind, paths in texts.items()]
+        self._errors = self._places(as_paths(answer.error))
+        done_paths = () if isinstance(answer, JsonAnswer) else as_paths(answer.done)
+        self._done = self._places(done_paths)
+        reasons = [path for path in done_paths if path.lower().endswith("reason")]
+        self._reasons = self._places([*as_paths(answer.finish_reason), *reasons])
         depth = len(self.holder)
         self._holder_place = "".join(f"{key}." for key in self.holder)
         self._holder_fields = frozenset(
             keys[depth] for keys in _split(declared_paths(answer)) if keys[:depth] == self.holder != keys
         )
 
+    def select(self, document: Any) -> "AnswerForm":
+        """Return the part of the declaration that applies to a document: all of it, without rules."""
+        return self if self._rules is None else self.select_applied(self._rules.apply(document))
+
+    def select_applied(self, applied: Applied) -> "AnswerForm":
+        """Return the part of the declaration for documents that fulfil these conditions."""
+        form = self._selected.get(applied)
+        if form is None:
+            assert self._rules is not None  # noqa: S101 - the callers have rules
+            form = self._selected[applied] = _prepare_selected(self._rules.select(applied))
+        return form
+
     def unread_fields(self) -> UnreadFields:
         """Return an observer of the text that the target does not declare, for one response."""
         return UnreadFields(self._holder_place, self._holder_fields)
 
     def read(self, document: Any) -> DocumentContent:
-        """Return the content of a document."""
+        """Return the content of a document; the form must be the one that `select` returned for it."""
         parents = [walk(document, keys) for keys in self._parents]
         done = [_value_of(parents, place) for place in self._done]
         reasons = [_value_of(parents, place) for place in self._reasons]
         errors = [_value_of(parents, place) for place in self._errors]
         pieces = self._find_pieces(parents)
         error = find_error(document, errors, reasons)
+        if error is None and self.is_error:
+            error = AnswerError(explain(document), find_status(document))
         return DocumentContent(
             pieces=pieces,
-            ends=any(map(_is_end, done)),
+            ends=self.ends_always or any(map(_is_end, done)),
             finish_reason=next(filter(None, map(_name_reason, reasons)), None),
             error=error if error is not None or pieces else find_envelope_error(document),
         )
@@ -115,7 +173,7 @@ class AnswerForm:
                     break
         return document_pieces
 
-    def _places(self, paths: Sequence[str]) -> list[Place]:
+    def _places(self, paths: Sequence[str]) -> list[FieldPlace]:
         """Return the places of paths. Paths into the same object share its index."""
         places = []
         for *parent, name in _split(paths):
@@ -133,23 +191,53 @@ class AnswerForm:
             marks.append(f"`data: {self.done_data.decode()}`")
         if self.done_event is not None:
             marks.append(f"event `{self.done_event}`")
-        return [*marks, *(f"value at `{path}`" for path in self._done_paths)]
+        done = None if isinstance(self.answer, JsonAnswer) else self.answer.done
+        return [*marks, *map(describe_mark, list_marks(done))]
 
     def is_mark(self, data: bytes, name: str | None) -> bool:
         """Return whether an event ends the answer."""
         if data.strip() == self.done_data or (name is not None and name == self.done_event):
             return True
         try:
-            return self.read(orjson.loads(data)).ends
+            document = self.with_event_name(orjson.loads(data), name)
         except orjson.JSONDecodeError:
             return False
+        return self.select(document).read(document).ends
+
+    def with_event_name(self, document: Any, name: str | None) -> Any:
+        """Return a document with the name of its event, if conditions of the declaration read it."""
+        if name is None or not self.reads_event_names:
+            return document
+        return {**(document if isinstance(document, dict) else {}), EVENT: name}
+
+
+class _RuledEvents:
+    """Reads documents to which the same rules apply, if they hold nothing but text."""
+
+    def __init__(self, form: AnswerForm) -> None:
+        self._form = form
+
+    def read(self, documents: Sequence[Any]) -> PlainTexts | None:
+        """Return the texts of documents; `None` if other rules apply to one of them, or it holds more."""
+        forms = {self._form.select(document) for document in documents}
+        form = forms.pop()
+        if forms or form.ends_always or form.is_error:
+            return None
+        return form.plain.read(documents)
+
+
+def _prepare_selected(selected: SelectedAnswer) -> AnswerForm:
+    form = AnswerForm(selected.answer)
+    form.ends_always = selected.ends
+    form.is_error = selected.is_error
+    return form
 
 
 def _split(paths: Sequence[str]) -> list[Keys]:
     return [tuple(path.split(".")) for path in paths]
 
 
-def _value_of(parents: Sequence[Any], place: Place) -> Any:
+def _value_of(parents: Sequence[Any], place: FieldPlace) -> Any:
     index, name = place
     parent = parents[index]
     return parent.get(name) if isinstance(parent, dict) else walk(parent, (name,))

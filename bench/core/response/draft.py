@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bench.core.config.target import Answer, list_paths
-from bench.core.response.paths import value_at
+from bench.core.config.target import Answer
+from bench.core.response.paths import as_paths, value_at
+from bench.core.response.rules import ignore_rules
 from bench.core.response.server_words import BodyForm, guess_form
 from bench.core.response.stream import NdjsonDecoder, SseDecoder, StreamError
 from bench.core.response.unread import is_output
@@ -88,15 +89,16 @@ def list_missing(answer: Answer, draft: Draft) -> Draft:
     if draft["kind"] != answer.kind:
         return draft
     missing: Draft = {}
+    answer = ignore_rules(answer)
     drafted = {"content": draft["text"]} if isinstance(draft["text"], str) else draft["text"]
-    texts = {str(kind): paths for kind, paths in answer.text_places.items()}
+    texts = {str(kind): as_paths(places) for kind, places in answer.text_places.items()}
     for kind, path in drafted.items():
         if path not in texts.get(kind, ()):
             texts[kind] = (*texts.get(kind, ()), path)
             missing["text"] = {kind: _shorten(paths) for kind, paths in texts.items()}
     for name, value in draft.items():
         declared = getattr(answer, name, None)
-        if name not in {"kind", "text"} and value != declared and value not in _as_paths(declared):
+        if name not in {"kind", "text"} and value != declared and value not in as_paths(declared):
             missing[name] = value
     is_marked = any(name.startswith("done") for name in missing) and answer.kind != "json"
     if is_marked and any(name.startswith("done") for name in draft.keys() - missing.keys()):
@@ -214,7 +216,3 @@ def _is_count(value: Any) -> bool:
 
 def _shorten(paths: Sequence[str]) -> str | list[str]:
     return paths[0] if len(paths) == 1 else [*paths]
-
-
-def _as_paths(declared: Any) -> Sequence[str]:
-    return list_paths(declared) if isinstance(declared, str | tuple) else ()

@@ -9,6 +9,7 @@ from bench.core.response.answer import AnswerReader
 from bench.core.response.answer_content import AnswerContent
 from bench.core.response.answer_form import AnswerForm
 from bench.core.response.draft import Draft, draft_answer, list_missing, split_body
+from bench.core.response.either_form import EitherForm, prepare_form
 from bench.core.response.failure import Failure, Response, find_failure, is_success
 from bench.core.response.server_words import find_words, guess_form
 from bench.core.response.stream import PLAIN_TEXT, EventDecoder, NdjsonDecoder, SseDecoder, StreamError
@@ -107,13 +108,13 @@ class Explanation:
 
 def explain(target: Target, answer: RecordedAnswer) -> Explanation:
     """Explain an answer by the declaration of a target."""
-    form = AnswerForm(target.answer)
+    content_type = answer.header("content-type")
+    form = _choose_form(target, answer)
     is_answer = is_success(answer.status)
     reader = AnswerReader(form)
     if is_answer:
         for part in answer.parts:
             reader.feed(part.content, part.at_s)
-    content_type = answer.header("content-type")
     content = reader.end(content_type, answer.status)
     words = "" if is_answer else find_words(answer.body, content_type)
     took_s = answer.ended_s if content.ended_s is None else content.ended_s
@@ -124,26 +125,31 @@ def explain(target: Target, answer: RecordedAnswer) -> Explanation:
     return Explanation(
         target=target,
         answer=answer,
-        readings=[*_read_parts(target, answer, form)] if is_answer else [],
+        readings=[*_read_parts(answer, form)] if is_answer else [],
         content=content,
         failure=failure,
-        advice={} if draft is None or content.error is not None else list_missing(target.answer, draft),
+        advice={} if draft is None or content.error is not None else list_missing(form.answer, draft),
     )
 
 
-def _read_parts(target: Target, answer: RecordedAnswer, form: AnswerForm) -> Iterator[PartReading]:
+def _choose_form(target: Target, answer: RecordedAnswer) -> AnswerForm:
+    form = prepare_form(target, target.body)
+    return form.choose(answer.header("content-type"), answer.body) if isinstance(form, EitherForm) else form
+
+
+def _read_parts(answer: RecordedAnswer, form: AnswerForm) -> Iterator[PartReading]:
     """Yield a reading for each event, or for a part that completes none."""
-    if split_body(answer.body)[0] != target.answer.kind:
+    if split_body(answer.body)[0] != form.answer.kind:
         form_name = guess_form(answer.body).value
         for part in answer.parts:
             yield PartReading(part.at_s, len(part.content), part.content, f"not read: {form_name}")
-    elif isinstance(target.answer, JsonAnswer):
+    elif isinstance(form.answer, JsonAnswer):
         *before, last = answer.parts
         for part in before:
             yield PartReading(part.at_s, len(part.content), part.content, "a part of the document")
         yield PartReading(last.at_s, len(last.content), last.content, _describe(answer.body, form))
     else:
-        yield from _read_stream(answer, form, is_sse=isinstance(target.answer, SseAnswer))
+        yield from _read_stream(answer, form, is_sse=isinstance(form.answer, SseAnswer))
 
 
 def _read_stream(answer: RecordedAnswer, form: AnswerForm, *, is_sse: bool) -> Iterator[PartReading]:
@@ -208,6 +214,8 @@ def _texts_in(content: AnswerContent) -> Iterator[str]:
 
 
 def _values_in(content: AnswerContent) -> Iterator[str]:
+    for name in content.milestones:
+        yield f"milestone {name}"
     if content.tokens is not None:
         yield f"{content.tokens} tokens"
     if content.reasoning_tokens is not None:

@@ -49,9 +49,10 @@ def find_failure(response: Response, expected: Expectation) -> Failure | None:
         return response.broken
     if not expected.accepts_status:
         return Outcome.WRONG_CONTENT, f"the status is {response.status}, expected {expected.status}"
-    if content.problem is not None:
+    if content.problem is not None and not content.left:
         return Outcome.BAD_STREAM, content.problem
-    return _wrong_content(check_answer(content, expected) or check_time(response.took_ms, expected))
+    unmet = None if content.left else check_answer(content, expected)
+    return _wrong_content(unmet or check_time(response.took_ms, expected))
 
 
 def _check_refused(response: Response, expected: Expectation) -> Failure | None:

@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from bench.core.config.target import Answer
 from bench.core.response.answer_error import AnswerError, find_envelope_error, find_error
+from bench.core.response.answer_form import AnswerForm
+from bench.core.response.either_form import NO_STREAM
 from bench.core.response.server_words import BodyForm, find_words, guess_form
 from bench.core.response.stream import NdjsonDecoder, SseDecoder, StreamError
 
@@ -26,23 +27,26 @@ def find_body_error(body: bytes) -> AnswerError | None:
     return next(filter(None, errors), None)
 
 
-def explain_body(answer: Answer, body: bytes, content_type: str | None, status: int) -> str | None:
+def explain_body(declared: AnswerForm, body: bytes, content_type: str | None, status: int) -> str | None:
     """Return why a body without a readable document is not the declared answer, in the server's own words.
 
     If it has the declared form and only its contents are wrong, return `None`.
 
     Args:
-        answer: The declaration.
+        declared: The declaration.
         body: The body, or its beginning.
         content_type: Its header `Content-Type`.
         status: The status of the response.
     """
+    answer = declared.answer
     form = guess_form(body)
     if form is BodyForm.EMPTY:
         return "the body is empty"
     if form is _FORMS[answer.kind] and not (answer.kind == "ndjson" and _is_document(body)):
         return None
     words = " ".join(find_words(body, content_type).split())[:_LONGEST_SHOWN]
+    if declared.asks_stream and answer.kind != "json" and _is_document(body):
+        return f"{NO_STREAM}: {words}"
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if media_type in {"", *_MEDIA_TYPES[answer.kind]}:
         if form is BodyForm.TEXT:

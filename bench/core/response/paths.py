@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bench.core.config.target import Answer, JsonAnswer, list_paths
+from bench.core.config.target import Answer, JsonAnswer
+
+Keys = tuple[str, ...]
+"""A path that is split at its dots."""
 
 
 def value_at(document: Any, path: str) -> Any:
@@ -24,14 +27,21 @@ def walk(document: Any, keys: Sequence[str]) -> Any:
 
 
 def declared_paths(answer: Answer) -> list[str]:
-    """Return all paths that a target declares, without those of durations."""
+    """Return all paths of a declaration without rules, except for those of durations."""
     paths: list[str] = []
     for places in answer.text_places.values():
-        paths += places
-    paths += [*filter(None, (answer.finish_reason, answer.tokens, answer.reasoning_tokens))]
+        paths += as_paths(places)
+    for place in (answer.finish_reason, answer.tokens, answer.reasoning_tokens):
+        paths += as_paths(place)
     if not isinstance(answer, JsonAnswer):
-        paths += list_paths(answer.done)
-    return [*paths, *list_paths(answer.error)]
+        paths += as_paths(answer.done)
+    return [*paths, *as_paths(answer.error)]
+
+
+def as_paths(places: Any) -> tuple[str, ...]:
+    """Return those of one or several declared places that are paths."""
+    listed = places if isinstance(places, tuple) else (places,)
+    return tuple(place for place in listed if isinstance(place, str))
 
 
 def duration_paths(answer: Answer) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from bench.core.config.target import Answer, TextKind
 from bench.core.response.answer_error import ERROR_MARKS
-from bench.core.response.paths import declared_paths, duration_paths
+from bench.core.response.paths import as_paths, declared_paths, duration_paths
 
 _ERROR = "error"
 _ERROR_FIELDS = frozenset({"error", "errors"})
@@ -48,7 +48,7 @@ class PlainEvents:
     """Reads documents whose only piece of text is at one declared place of content or reasoning.
 
     Args:
-        answer: The declaration of the response.
+        answer: The declaration of the response, without rules.
     """
 
     def __init__(self, answer: Answer) -> None:
@@ -57,7 +57,7 @@ class PlainEvents:
         kinds: tuple[TextKind, ...] = ("content", "reasoning")
         self._ways: list[_Way] = []
         for kind in kinds:
-            for path in answer.text_places.get(kind, ()):
+            for path in as_paths(answer.text_places.get(kind, ())):
                 steps = _plan(path.split("."), declared, durations)
                 if steps:
                     self._ways.append(_Way(kind, steps))

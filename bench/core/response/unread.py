@@ -70,17 +70,17 @@ def _may_name_output(name: str) -> bool:
     return _NO_OUTPUT.search(name) is None
 
 
-def explain_no_text(paths: Sequence[str], documents: Sequence[Mapping[str, Any]]) -> str:
+def explain_no_text(places: Sequence[str], documents: Sequence[Mapping[str, Any]]) -> str:
     """Return why an answer has no text, and what its documents have instead.
 
     Args:
-        paths: The declared places of content.
+        places: The declared places of content, in words.
         documents: Some documents of the answer.
     """
     fields: dict[str, None] = {}
     for document in documents:
         fields |= dict.fromkeys(document)
-    where = f"no text at {' or '.join(f'`{path}`' for path in paths)}"
+    where = f"no text at {' or '.join(places)}"
     shown = quote_texts(documents)
     if shown:
         return f"{where}; the answer has {shown}"

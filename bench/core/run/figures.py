@@ -2,7 +2,7 @@
 
 from bench.core.run.summary import RunSummary
 from bench.core.samples.metric import MetricKind, Part
-from bench.core.samples.metrics import METRICS, metric, metric_of_tail, tail_key, tier_name
+from bench.core.samples.metrics import is_request_metric, metric, metric_of_tail, tail_key, tier_name
 
 # With fewer requests, a 95th percentile is the value of a few requests only.
 TAIL_REQUESTS = 100
@@ -17,7 +17,7 @@ def check_compared(key: str) -> None:
         ValueError: The metric is unknown, or it is only shown.
     """
     if tier_name(key) is None and metric_of_tail(key) is None:
-        row = METRICS.get(key)
+        row = metric(key) if is_request_metric(key) else None
         if row is None or row.kind is not MetricKind.TREND or row.part is Part.INFORMS:
             raise ValueError(f"there is no compared metric '{key}'")
 
@@ -43,7 +43,7 @@ def figures_of(summary: RunSummary) -> dict[str, dict[str, float]]:
     for key, row in summary.metrics.items():
         if row.figures and metric(key).part is not Part.INFORMS:
             figures[key] = row.figures
-        has_tail = key in METRICS and metric_of_tail(tail_key(key)) is not None
+        has_tail = metric_of_tail(tail_key(key)) is not None
         if has_tail and row.count >= TAIL_REQUESTS and row.p95 is not None:
             percentiles[tail_key(key)] = {ALL: row.p95}
     return figures | percentiles

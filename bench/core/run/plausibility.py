@@ -4,6 +4,7 @@ A target reports the times of its tiers itself, and some servers fill these fiel
 file keeps each claim; metrics, thresholds and verdicts use only the durations that are believed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,18 +37,18 @@ class BelievedSamples:
     """One sentence per tier whose claims are not believed."""
 
 
-def believe(samples: Samples, answer: Answer) -> BelievedSamples:
+def believe(samples: Samples, forms: Sequence[Answer]) -> BelievedSamples:
     """Remove the durations that cannot be true.
 
     Args:
         samples: Requests to one target.
-        answer: The target's declaration of its answers.
+        forms: The target's declarations of its answers.
     """
     if not len(samples):
         return BelievedSamples(samples, ())
     longest_ms = _longest_times(samples)
     is_intercepted = samples.column("intercepted") == 1
-    model_tiers = _model_tiers(answer)
+    model_tiers = _model_tiers(forms)
     disbelieved: dict[str, Mask] = {}
     warnings: list[str] = []
     for tier in samples.tiers:
@@ -76,10 +77,13 @@ def _longest_times(samples: Samples) -> Floats:
     return observed_ms + np.maximum(CLOCK_MS, CLOCK_RATIO * observed_ms)
 
 
-def _model_tiers(answer: Answer) -> frozenset[str]:
+def _model_tiers(forms: Sequence[Answer]) -> frozenset[str]:
     """Return the tiers whose times the answer's body reports: those of the model."""
-    durations = answer.durations
-    return frozenset() if durations is None else frozenset([*durations.tiers, durations.rest])
+    tiers: set[str] = set()
+    for form in forms:
+        if form.durations is not None:
+            tiers |= {*form.durations.tiers, form.durations.rest}
+    return frozenset(tiers)
 
 
 def _is_constant(claims_ms: Floats, samples: Samples) -> bool:

@@ -113,7 +113,10 @@ def request_line_model() -> type[Record]:
 
 def request_line(sample: RequestSample) -> dict[str, object]:
     """Return one line of the file of requests; values that are `None` are left out."""
-    fields = sample._asdict() | {"tier_times": dict(sample.tier_times)}
+    fields = sample._asdict() | {
+        "tier_times": dict(sample.tier_times),
+        "milestone_times": dict(sample.milestone_times) or None,
+    }
     return {name: value for name, value in fields.items() if value is not None}
 
 

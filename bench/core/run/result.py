@@ -193,7 +193,7 @@ def make_result(
     """Return the result of a recording, with the alerts of its stack's limits."""
     scenario = spec.scenario
     both_targets = drop_warm_up(recording, scenario.phases)
-    believed = believe(select_target(both_targets.samples), spec.target.answer)
+    believed = believe(select_target(both_targets.samples), spec.target.forms)
     target_only = replace(both_targets, samples=believed.samples)
     summary = _summarise(spec, both_targets, target_only)
     thresholds = judge(scenario.thresholds, target_only.samples, target_only.elapsed_s)

@@ -17,7 +17,7 @@ from bench.core.run.recovery import Recovery
 from bench.core.run.unanswered import Unanswered, count_unanswered
 from bench.core.samples.arrays import Floats, Mask
 from bench.core.samples.metric import Metric, MetricKind
-from bench.core.samples.metrics import METRICS, UNATTRIBUTED, metric, tier_key
+from bench.core.samples.metrics import METRICS, UNATTRIBUTED, metric, milestone_key, tier_key
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Culprit, Outcome
 from bench.core.samples.samples import Samples
@@ -284,7 +284,7 @@ def _block_of(moments_s: Floats, elapsed_s: float) -> Floats:
 
 
 def _summarise_metrics(samples: Samples) -> dict[str, MetricSummary]:
-    keys = list(METRICS)
+    keys = [*METRICS, *map(milestone_key, samples.milestones)]
     if samples.tiers:
         keys += map(tier_key, [*samples.tiers, UNATTRIBUTED])
     summaries: dict[str, MetricSummary] = {}

@@ -75,6 +75,10 @@ class RequestColumns(Protocol):
         """Return the time of a tier in milliseconds; NaN where it is unknown."""
         ...
 
+    def milestone_time(self, milestone: str) -> Floats:
+        """Return the time to a milestone in milliseconds; NaN where it is unknown."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:

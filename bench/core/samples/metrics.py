@@ -1,6 +1,6 @@
 """Looks up metrics by key, including those of tiers and of 95th percentiles."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.core.samples.arrays import Floats
 from bench.core.samples.metric import Metric, MetricKind, Part, RequestColumns
-from bench.core.samples.request import REQUEST_METRICS, only_ok
+from bench.core.samples.request import REQUEST_METRICS, only_ok, time_to, waited_for
 
 METRICS: dict[str, Metric] = {row.key: row for row in REQUEST_METRICS}
 """The metrics of requests by key, in the order of reports."""
@@ -20,21 +20,41 @@ UNATTRIBUTED = "unattributed"
 """Name of the tier for time that no tier reports."""
 
 _TIER_PREFIX = "tier."
-_TIER_SUFFIX = "_ms"
-_TIER_SMALLEST_CHANGE_MS = 10.0
+_MILESTONE_PREFIX = "milestone."
+_SUFFIX = "_ms"
+_SMALLEST_CHANGE_MS = 10.0
 _TAIL_PREFIX = "p95."
 
 
 def tier_key(name: str) -> str:
     """Return the key of a tier's metric: `backend` → `tier.backend_ms`."""
-    return f"{_TIER_PREFIX}{name}{_TIER_SUFFIX}"
+    return f"{_TIER_PREFIX}{name}{_SUFFIX}"
 
 
 def tier_name(key: str) -> str | None:
     """Return the tier of a tier's metric: `tier.backend_ms` → `backend`; else `None`."""
-    if key.startswith(_TIER_PREFIX) and key.endswith(_TIER_SUFFIX):
-        return key.removeprefix(_TIER_PREFIX).removesuffix(_TIER_SUFFIX)
-    return None
+    return _name_between(_TIER_PREFIX, key)
+
+
+def milestone_key(name: str) -> str:
+    """Return the key of a milestone's metric: `first_document` → `milestone.first_document_ms`."""
+    return f"{_MILESTONE_PREFIX}{name}{_SUFFIX}"
+
+
+def milestone_name(key: str) -> str | None:
+    """Return the milestone of a metric: `milestone.first_document_ms` → `first_document`; else `None`."""
+    return _name_between(_MILESTONE_PREFIX, key)
+
+
+def is_request_metric(key: str) -> bool:
+    """Return whether a metric is one of `METRICS` or the time to a milestone."""
+    return key in METRICS or milestone_name(key) is not None
+
+
+def request_metrics(keys: Iterable[str]) -> list[str]:
+    """Return those of some keys that are request metrics, in the order of reports: milestones last."""
+    present = [*keys]
+    return [*filter(present.__contains__, METRICS), *filter(milestone_name, present)]
 
 
 def tail_key(key: str) -> str:
@@ -49,7 +69,8 @@ def metric_of_tail(key: str) -> str | None:
     """
     if not key.startswith(_TAIL_PREFIX):
         return None
-    row = METRICS.get(key.removeprefix(_TAIL_PREFIX))
+    tail_of = key.removeprefix(_TAIL_PREFIX)
+    row = metric(tail_of) if is_request_metric(tail_of) else None
     if row is None or row.kind is not MetricKind.TREND or row.part is not Part.DECIDES:
         return None
     return row.key
@@ -78,9 +99,12 @@ def metric(key: str) -> Metric:
     tier = tier_name(key)
     if tier is not None:
         return _unattributed_metric() if tier == UNATTRIBUTED else _tier_metric(tier)
+    milestone = milestone_name(key)
+    if milestone is not None:
+        return _milestone_metric(milestone)
     tail_of = metric_of_tail(key)
     if tail_of is not None:
-        return _tail_metric(METRICS[tail_of])
+        return _tail_metric(metric(tail_of))
     return METRICS[key]
 
 
@@ -95,6 +119,30 @@ def _tail_metric(row: Metric) -> Metric:
     )
 
 
+def _name_between(prefix: str, key: str) -> str | None:
+    if key.startswith(prefix) and key.endswith(_SUFFIX):
+        return key.removeprefix(prefix).removesuffix(_SUFFIX)
+    return None
+
+
+def _milestone_metric(name: str) -> Metric:
+    def times_ms(requests: RequestColumns) -> Floats:
+        return requests.milestone_time(name)
+
+    return Metric(
+        key=milestone_key(name),
+        label=f"time to {name.replace('_', ' ').replace('-', ' ')}",
+        unit="ms",
+        description="Time from the planned start to the first part of a streamed response that the target "
+        "declares as this milestone.",
+        formula=f"milestone_times[{name}]",
+        values=time_to(times_ms),
+        longer_than=waited_for(times_ms),
+        part=Part.DECIDES,
+        smallest_change=_SMALLEST_CHANGE_MS,
+    )
+
+
 def _tier_metric(tier: str) -> Metric:
     return Metric(
         key=tier_key(tier),
@@ -104,7 +152,7 @@ def _tier_metric(tier: str) -> Metric:
         formula=f"tier_times[{tier}]",
         values=_tier_time(tier),
         part=Part.LOCATES,
-        smallest_change=_TIER_SMALLEST_CHANGE_MS,
+        smallest_change=_SMALLEST_CHANGE_MS,
     )
 
 
@@ -121,7 +169,7 @@ def _unattributed_metric() -> Metric:
         formula="max(0, service_ms - sum of tier_times)",
         values=_unattributed_time,
         part=Part.EXPLAINS,
-        smallest_change=_TIER_SMALLEST_CHANGE_MS,
+        smallest_change=_SMALLEST_CHANGE_MS,
     )
 
 

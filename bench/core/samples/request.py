@@ -68,6 +68,8 @@ class RequestSample(NamedTuple):
     """The part that caused the failure; null for the outcomes `ok` and `cancelled`."""
     tier_times: Mapping[str, float] = {}
     """Time that each tier reports for itself, in milliseconds, by the tier's name."""
+    milestone_times: Mapping[str, float] = {}
+    """Time from the planned start to each milestone of the response, in milliseconds, by its name."""
 
 
 REQUEST_FIELDS = declared_fields(RequestSample)
@@ -125,25 +127,35 @@ def _waited_since(start: str) -> Callable[[RequestColumns], Floats]:
     return waited
 
 
-def _time_to(moment: str) -> Callable[[RequestColumns], Floats]:
-    """Return the time to a moment within a response, also of requests that were ended after it."""
+def time_to(times_ms: Callable[[RequestColumns], Floats]) -> Callable[[RequestColumns], Floats]:
+    """Return the time to a moment within a response, also of requests that were ended after it.
 
-    def time_to(requests: RequestColumns) -> Floats:
-        times_ms = ms(requests.column(moment) - requests.column("scheduled_s"))
-        return np.where(requests.has_outcome(Outcome.OK) | requests.were_waiting(), times_ms, np.nan)
+    Args:
+        times_ms: Returns the time from the planned start to the moment; NaN where it is unknown.
+    """
+    return lambda requests: np.where(
+        requests.has_outcome(Outcome.OK) | requests.were_waiting(), times_ms(requests), np.nan
+    )
 
-    return time_to
 
+def waited_for(times_ms: Callable[[RequestColumns], Floats]) -> Callable[[RequestColumns], Floats]:
+    """Return the waiting time of requests that were ended before a moment that other responses have.
 
-def _waited_for(moment: str) -> Callable[[RequestColumns], Floats]:
-    """Return the waiting time of requests that were ended before a moment that other responses have."""
+    Args:
+        times_ms: Returns the time from the planned start to the moment; NaN where it is unknown.
+    """
 
     def waited(requests: RequestColumns) -> Floats:
-        unknown = np.isnan(requests.column(moment))
+        unknown = np.isnan(times_ms(requests))
         waited_ms = _waited_since("scheduled_s")(requests)
         return np.where(unknown & ~unknown.all(), waited_ms, np.nan)
 
     return waited
+
+
+def _since_start(moment: str) -> Callable[[RequestColumns], Floats]:
+    """Return the time from the planned start to a moment, in milliseconds."""
+    return lambda requests: ms(requests.column(moment) - requests.column("scheduled_s"))
 
 
 def _time_per_output_token(requests: RequestColumns) -> Floats:
@@ -209,8 +221,8 @@ REQUEST_METRICS = (
         description="Time from the planned start to the first output of a streamed response, text or "
         "reasoning (TTFT).",
         formula="first_token_s - scheduled_s",
-        values=_time_to("first_token_s"),
-        longer_than=_waited_for("first_token_s"),
+        values=time_to(_since_start("first_token_s")),
+        longer_than=waited_for(_since_start("first_token_s")),
         part=Part.DECIDES,
         smallest_change=10.0,
     ),
@@ -220,8 +232,8 @@ REQUEST_METRICS = (
         unit="ms",
         description="Time from the planned start to the first text of the answer, after any reasoning.",
         formula="first_answer_s - scheduled_s",
-        values=_time_to("first_answer_s"),
-        longer_than=_waited_for("first_answer_s"),
+        values=time_to(_since_start("first_answer_s")),
+        longer_than=waited_for(_since_start("first_answer_s")),
         smallest_change=10.0,
     ),
     Metric(

@@ -51,6 +51,7 @@ class SampleLog:
     Attributes:
         columns: One array per field of a request. Texts are stored as numbers.
         tier_times: Times in milliseconds by tier, one value per request.
+        milestone_times: Times in milliseconds by milestone, one value per request.
         prompts: The number of each message's id.
         details: The number of each detail.
     """
@@ -63,6 +64,7 @@ class SampleLog:
         self._integers = [*map(self.columns.__getitem__, _INTEGERS)]
         self._optional_integers = [*map(self.columns.__getitem__, _OPTIONAL_INTEGERS)]
         self.tier_times: dict[str, array[float]] = {}
+        self.milestone_times: dict[str, array[float]] = {}
         self.prompts: dict[str, int] = {}
         self.details: dict[str | None, int] = {None: 0}
 
@@ -82,18 +84,15 @@ class SampleLog:
         columns["detail"].append(self._detail_number(row.detail))
         columns["outcome"].append(_OUTCOME_NUMBERS[row.outcome])
         columns["culprit"].append(_CULPRIT_NUMBERS[row.culprit])
-        for tier in row.tier_times.keys() - self.tier_times.keys():
-            self.tier_times[tier] = _unknown_times(len(self) - 1)
-        for tier, times_ms in self.tier_times.items():
-            times_ms.append(row.tier_times.get(tier, _NAN))
+        count = len(self) - 1
+        _append_times(self.tier_times, row.tier_times, count)
+        _append_times(self.milestone_times, row.milestone_times, count)
 
     def extend(self, other: "SampleLog") -> None:
         """Add all requests of another log, in its order."""
-        own_count = len(self)
-        other_count = len(other)
-        for tier in sorted(self.tier_times.keys() | other.tier_times.keys()):
-            times_ms = self.tier_times.setdefault(tier, _unknown_times(own_count))
-            times_ms.extend(other.tier_times.get(tier) or _unknown_times(other_count))
+        counts = (len(self), len(other))
+        _extend_times(self.tier_times, other.tier_times, counts)
+        _extend_times(self.milestone_times, other.milestone_times, counts)
         prompts = [*map(self._prompt_number, other.prompts)]
         details = [*map(self._detail_number, other.details)]
         for name, column in other.columns.items():
@@ -174,10 +173,16 @@ class Samples(Sequence[RequestSample]):
 
     def tier_time(self, tier: str) -> Floats:
         """Return the times of a tier in milliseconds, with seven digits; NaN where they are unknown."""
-        column = self._log.tier_times.get(tier)
-        if column is None:
-            return np.full(len(self), _NAN)
-        return self._select(column).astype(np.float64).round(_TIER_DIGITS)
+        return self._times(self._log.tier_times.get(tier))
+
+    @property
+    def milestones(self) -> list[str]:
+        """Names of the milestones that any response of the log reached, sorted."""
+        return sorted(self._log.milestone_times)
+
+    def milestone_time(self, milestone: str) -> Floats:
+        """Return the times to a milestone in milliseconds, with seven digits; NaN where they are unknown."""
+        return self._times(self._log.milestone_times.get(milestone))
 
     @property
     def prompts(self) -> dict[str, int]:
@@ -240,20 +245,27 @@ class Samples(Sequence[RequestSample]):
         columns["detail"] = _look_up(list(self._log.details), columns["detail"])
         columns["outcome"] = _look_up(_OUTCOMES, columns["outcome"])
         columns["culprit"] = _look_up(_CULPRITS, columns["culprit"])
-        columns["tier_times"] = self._tier_times_of_rows()
+        columns["tier_times"] = self._times_of_rows(self._log.tier_times)
+        columns["milestone_times"] = self._times_of_rows(self._log.milestone_times)
         rows = []
         for cells in zip(*columns.values(), strict=True):
             fields: dict[str, Any] = dict(zip(columns, cells, strict=True))
             rows.append(RequestSample(**fields))
         return rows
 
-    def _tier_times_of_rows(self) -> list[dict[str, float]]:
-        """Return the known times of each request by tier."""
+    def _times(self, column: "array[float] | None") -> Floats:
+        """Return times in milliseconds of these requests; NaN where they are unknown."""
+        if column is None:
+            return np.full(len(self), _NAN)
+        return self._select(column).astype(np.float64).round(_TIER_DIGITS)
+
+    def _times_of_rows(self, columns: "Mapping[str, array[float]]") -> list[dict[str, float]]:
+        """Return the known times of each request by name."""
         rows: list[dict[str, float]] = [{} for _ in range(len(self))]
-        for tier in self._log.tier_times:
-            for row, time_ms in zip(rows, self.tier_time(tier).tolist(), strict=True):
+        for name, column in columns.items():
+            for row, time_ms in zip(rows, self._times(column).tolist(), strict=True):
                 if not isnan(time_ms):
-                    row[tier] = time_ms
+                    row[name] = time_ms
         return rows
 
     @property
@@ -278,6 +290,24 @@ class Samples(Sequence[RequestSample]):
 
 def _unknown_times(count: int) -> "array[float]":
     return array(_TIER_CODE, [_NAN]) * count
+
+
+def _append_times(columns: "dict[str, array[float]]", times_ms: Mapping[str, float], count: int) -> None:
+    """Add the times of a request by name to columns that have the times of `count` requests."""
+    for name in times_ms.keys() - columns.keys():
+        columns[name] = _unknown_times(count)
+    for name, column in columns.items():
+        column.append(times_ms.get(name, _NAN))
+
+
+def _extend_times(
+    columns: "dict[str, array[float]]", others: "Mapping[str, array[float]]", counts: tuple[int, int]
+) -> None:
+    """Add the columns of another log. The counts are the numbers of requests of the two logs."""
+    own_count, other_count = counts
+    for name in sorted(columns.keys() | others.keys()):
+        times_ms = columns.setdefault(name, _unknown_times(own_count))
+        times_ms.extend(others.get(name) or _unknown_times(other_count))
 
 
 def _look_up(values: Sequence[Any], numbers: Iterable[int]) -> list[Any]:

@@ -165,7 +165,7 @@ class ChatClient:
     async def _exchange(self, tail: bytes, expected: Expectation, arrival: Arrival) -> Failure | None:
         """Send a request and read its response. Return why the exchange ended before the response did."""
         connection = self._connection
-        reader = self._reader = AnswerReader(self._endpoint.form, expected.paths)
+        reader = self._reader = AnswerReader(self._endpoint.form, expected.paths, self._content_type)
         refused = self._refused = bytearray()
 
         def on_body(part: bytes, at_s: float) -> None:
@@ -174,12 +174,16 @@ class ChatClient:
             elif len(refused) < _MOST_REFUSED_BYTES:
                 refused.extend(part)
 
+        leave_at = self._endpoint.leave_at
+        read = on_body if leave_at is None else _leave_at(leave_at, reader, on_body)
         self._culprit = Culprit.TARGET
         timeout_s = min(self._endpoint.timeout_s, arrival.cancel_after_s or self._endpoint.timeout_s)
         try:
             async with asyncio.timeout(timeout_s) as limit:
                 self._watch.begin(reader, limit)
-                await connection.exchange(self._head + tail, on_body)
+                await connection.exchange(self._head + tail, read)
+        except _LeftError:
+            return None
         except TimeoutError:
             return _timeout_failure(timeout_s, arrival)
         except WireError as error:
@@ -188,6 +192,9 @@ class ChatClient:
         finally:
             self._watch.end()
         return None
+
+    def _content_type(self) -> str | None:
+        return self._connection.reply.header("content-type")
 
     def _read(
         self, arrival: Arrival, scheduled_s: float, origin_s: float, broken: Failure | None
@@ -229,14 +236,15 @@ class ChatClient:
             first_answer_s=_since(origin_s, content.first_answer_s),
             first_reasoning_s=_since(origin_s, content.first_reasoning_s),
             last_reasoning_s=_since(origin_s, content.last_reasoning_s),
-            closed_s=None if content.ended_s is None else reply.finished_s - origin_s,
+            closed_s=None if content.ended_s is None or content.left else reply.finished_s - origin_s,
             tokens=content.tokens or len(content.token_times_s) or None,
             reasoning_tokens=content.reasoning_tokens,
             intercepted=self._is_intercepted(content.text),
             status=reply.status or None,
             detail=None if detail is None else _storable(detail[:_DETAIL_LENGTH]) or outcome.value,
             culprit=None if failure is None or outcome is Outcome.CANCELLED else culprit,
-            tier_times=self._endpoint.form.tier_reader.read(reply.headers, content.tier_times),
+            tier_times=self._reader.form.tier_reader.read(reply.headers, content.tier_times),
+            milestone_times=_since_start(content.milestones, origin_s + scheduled_s),
             **token_moments(content.token_times_s, origin_s),
         )
         return sample, content
@@ -246,7 +254,7 @@ class ChatClient:
     ) -> None:
         """Count the observations about an answer that is OK."""
         remarks = self._remarks
-        for remark in (*content.remarks, *self._endpoint.form.tier_reader.find_missing(tier_times)):
+        for remark in (*content.remarks, *self._reader.form.tier_reader.find_missing(tier_times)):
             remarks.add(remark)
         if broken is not None:
             remarks.add(_BROKEN if broken[0] is Outcome.BAD_STREAM else _HELD)
@@ -258,10 +266,26 @@ class ChatClient:
 
     def _is_intercepted(self, text: str | None) -> bool | None:
         """Return whether the agent answered without its model; `None` if the target does not declare it."""
-        beginning = self._endpoint.target.answer.intercepted
+        beginning = self._endpoint.intercepted
         if beginning is None:
             return None
         return text is not None and text.startswith(beginning)
+
+
+class _LeftError(Exception):
+    """Ends an exchange because the VU leaves; the connection is closed."""
+
+
+def _leave_at(milestone: str, reader: AnswerReader, on_body: OnBody) -> OnBody:
+    """Return a function that reads the parts of a response and leaves when it reaches a milestone."""
+
+    def read(part: bytes, at_s: float) -> None:
+        on_body(part, at_s)
+        if reader.reaches(milestone):
+            reader.leave(milestone)
+            raise _LeftError
+
+    return read
 
 
 class _EndWatch:
@@ -314,6 +338,11 @@ def _storable(text: str) -> str:
 
 def _since(origin_s: float, at_s: float | None) -> float | None:
     return None if at_s is None else at_s - origin_s
+
+
+def _since_start(milestones: Mapping[str, float], planned_s: float) -> dict[str, float]:
+    """Return the time from the planned start to each milestone, in milliseconds."""
+    return {name: ms(at_s - planned_s) for name, at_s in milestones.items()} if milestones else {}
 
 
 def _timeout_failure(timeout_s: float, arrival: Arrival) -> Failure:

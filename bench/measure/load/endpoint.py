@@ -13,6 +13,7 @@ from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.target import Target
 from bench.core.response.answer_form import AnswerForm
+from bench.core.response.either_form import STREAM_OPTIONS, EitherForm, prepare_form
 from bench.errors import ConfigError
 from bench.measure.http.wire import Address, request_bytes
 
@@ -43,7 +44,7 @@ class Endpoint:
 
     target: Target
     """How to send a message, and where the text is in the response."""
-    form: AnswerForm
+    form: AnswerForm | EitherForm
     """The declaration of the response, prepared for reading."""
     address: Address
     """Address of the service that offers the target."""
@@ -65,6 +66,8 @@ class Endpoint:
     """Longest time for one request."""
     numbers: Iterator[int] | None
     """Numbers that make messages unique; `None` if `unique_prompts` is off."""
+    leave_at: str | None = None
+    """Milestone at which a VU leaves; `None` to read each response to its end."""
 
     @classmethod
     def of(
@@ -92,11 +95,13 @@ class Endpoint:
         environ = {**environ, **spec.variables}
         values = {**environment_values(environ), **_MARKS}
         body = _expand_body(target.body, values, f"targets/{target.name}.yaml: body")
+        if body.get("stream") is False:
+            body.pop(STREAM_OPTIONS, None)
         headers = {"accept-encoding": "identity", "content-type": "application/json"}
         is_unique = spec.scenario.unique_prompts
         return cls(
             target=target,
-            form=AnswerForm(target.answer),
+            form=prepare_form(target, body),
             address=check_url(base_url),
             prefix=_prefix(base_url),
             path=expand_path(target, "path", target.path, environ),
@@ -107,7 +112,14 @@ class Endpoint:
             prompts={prompt.id: prompt for prompt in spec.prompts},
             timeout_s=spec.scenario.request_timeout_s,
             numbers=count(*share) if is_unique else None,
+            leave_at=spec.scenario.leave_at,
         )
+
+    @property
+    def intercepted(self) -> str | None:
+        """First words of an answer that the agent gives without the model."""
+        words = (form.intercepted for form in self.target.forms)
+        return next(filter(None, words), None)
 
     def tail(self, prompt: str) -> bytes:
         """Return content length and body of the next request with this single message."""

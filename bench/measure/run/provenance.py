@@ -84,6 +84,8 @@ def fingerprint(
     }
     if spec.compare_with is not None:
         work["compare_with"] = _declared(spec.compare_with)
+    if scenario.leave_at is not None:
+        work["leave_at"] = scenario.leave_at
     image = os.environ.get("ImageOS")  # noqa: SIM112 - the spelling of hosted runners
     image_version = os.environ.get("ImageVersion")  # noqa: SIM112 - likewise
     return Fingerprint(

@@ -281,7 +281,7 @@ class _Session:
 
     def _believe(self, samples: Samples) -> Samples:
         """Return the requests without the tier times that cannot be true."""
-        return believe(samples, self._spec.target.answer).samples
+        return believe(samples, self._spec.target.forms).samples
 
     async def _supervise(self, load: asyncio.Task[float], workers: Workers, watch: Watch) -> Stop | None:
         """Tick until the load ends; return `None`, or the reason to stop it early."""

@@ -12,7 +12,7 @@ from bench.core.run.result import RunResult
 from bench.core.run.summary import MetricSummary
 from bench.core.run.unanswered import describe_unanswered
 from bench.core.samples.metric import MetricKind, Part
-from bench.core.samples.metrics import METRICS, UNATTRIBUTED, label_and_unit, metric, tier_name
+from bench.core.samples.metrics import UNATTRIBUTED, is_request_metric, label_and_unit, metric, tier_name
 from bench.core.samples.sample import Culprit
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
@@ -203,7 +203,9 @@ def threshold_table(result: RunResult) -> Table:
 def _latencies(report: Report) -> Table:
     summaries = report.result.summary.metrics
     rows = []
-    for key in sorted(summaries, key=lambda key: (key not in METRICS, tier_name(key) == UNATTRIBUTED)):
+    for key in sorted(
+        summaries, key=lambda key: (not is_request_metric(key), tier_name(key) == UNATTRIBUTED)
+    ):
         if metric(key).kind is MetricKind.TREND:
             rows.append(_latency_row(key, summaries[key]))
     columns = ("latency", "requests", *_STATISTICS)

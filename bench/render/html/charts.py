@@ -10,7 +10,7 @@ from bench.core.report.distribution import Distribution
 from bench.core.report.series import RunSeries
 from bench.core.report.timeline import Curve, Period, Timeline
 from bench.core.run.bottleneck import Bottleneck
-from bench.core.samples.metrics import METRICS
+from bench.core.samples.metrics import metric
 from bench.core.samples.sample import HOST
 from bench.core.values import wording
 from bench.render.document.loads import load_unit
@@ -165,7 +165,7 @@ def format_value(value: float | None, unit: str) -> str:
 
 
 def _distribution_chart(distribution: Distribution) -> Chart:
-    label = METRICS[distribution.key].label.capitalize()
+    label = metric(distribution.key).label.capitalize()
     layer = Layer(distribution.at_ms, tuple(_distribution_lines(distribution)))
     text = "Share of requests that took at most this time; further to the left is faster."
     text += " A message counts with its typical time."

@@ -15,7 +15,7 @@ from bench.core.report.timeline import Period
 from bench.core.run.result import RunResult, environment
 from bench.core.run.summary import MetricSummary
 from bench.core.samples.metric import Metric, MetricKind, Part
-from bench.core.samples.metrics import METRICS, metric
+from bench.core.samples.metrics import metric, request_metrics
 from bench.core.values import wording
 from bench.core.verdict.verdict import MetricComparison
 from bench.render.document.document import Document, make_document
@@ -169,13 +169,13 @@ def _figures(report: Report) -> Iterable[Figure]:
     """Yield the deciding metrics, the p95 of the response time, and the number of requests."""
     summary = report.result.summary
     compared = {row.key: row for row in report.comparison.metrics if row.head is not None}
-    for key, row in METRICS.items():
-        if row.part is not Part.DECIDES:
+    for key in request_metrics({**summary.metrics, **compared}):
+        if metric(key).part is not Part.DECIDES:
             continue
         if key in compared:
             yield _compared_figure(compared[key])
-        elif key in summary.metrics:
-            yield _own_figure(row, summary.metrics[key])
+        else:
+            yield _own_figure(metric(key), summary.metrics[key])
     response = summary.metrics.get("e2e_ms")
     if response is not None and response.p95 is not None:
         note = "too few requests to be reliable" if "p95" in response.unreliable else ""

@@ -24,7 +24,7 @@ def find_error(**changes: Any) -> str:
 )
 def test_the_kind_selects_the_fields_of_an_answer(answer: dict[str, Any], kind: type) -> None:
     """Each kind has its own fields; every kind may have token counts, durations and markers."""
-    read = make_target(answer=answer).answer
+    (read,) = make_target(answer=answer).forms
     assert isinstance(read, kind)
     assert (read.tokens, read.durations, read.intercepted) == (None, None, None)
 
@@ -32,13 +32,13 @@ def test_the_kind_selects_the_fields_of_an_answer(answer: dict[str, Any], kind: 
 @pytest.mark.parametrize(
     ("answer", "where"),
     [
-        ({"text": "a"}, "answer"),
-        ({"kind": "xml", "text": "a"}, "answer"),
-        ({"kind": "json"}, "answer.json.text"),
-        ({"kind": "json", "text": "a", "done": "b"}, "answer.json.done"),
-        ({"kind": "ndjson", "text": "a"}, "answer.ndjson"),
-        (NDJSON | {"done_data": "[DONE]"}, "answer.ndjson.done_data"),
-        ({"kind": "json", "text": "a", "done_with_body": True}, "answer.json.done_with_body"),
+        ({"text": "a"}, "answer.one"),
+        ({"kind": "xml", "text": "a"}, "answer.one"),
+        ({"kind": "json"}, "answer.one.json.text"),
+        ({"kind": "json", "text": "a", "done": "b"}, "answer.one.json.done"),
+        ({"kind": "ndjson", "text": "a"}, "answer.one.ndjson"),
+        (NDJSON | {"done_data": "[DONE]"}, "answer.one.ndjson.done_data"),
+        ({"kind": "json", "text": "a", "done_with_body": True}, "answer.one.json.done_with_body"),
     ],
 )
 def test_a_field_of_another_kind_is_refused(answer: dict[str, Any], where: str) -> None:
@@ -49,7 +49,7 @@ def test_a_field_of_another_kind_is_refused(answer: dict[str, Any], where: str) 
 @pytest.mark.parametrize("path", ["", ".", "a.", ".a", "a..b", "a b", "a.\n", "a\n"])
 def test_a_path_without_a_name_is_refused(path: str) -> None:
     """A path has a name before and after each dot, without spaces."""
-    assert find_error(answer={"kind": "json", "text": path}) == "answer.json.text.path"
+    assert find_error(answer={"kind": "json", "text": path}) == "answer.one.json.text.path"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_path_without_a_name_is_refused(path: str) -> None:
 def test_text_has_places_of_several_kinds(text: Any, places: dict[str, tuple[str, ...]]) -> None:
     """Text is declared by a path, a list of paths or a map of kinds, and is written as it was read."""
     target = make_target(answer={"kind": "json", "text": text})
-    assert target.answer.text_places == places
+    assert target.forms[0].text_places == places
     assert target.model_dump(mode="json")["answer"]["text"] == text
 
 

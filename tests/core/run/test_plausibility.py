@@ -23,7 +23,7 @@ def check(claims_ms: Sequence[float], tier: str = "load", **fields: Any) -> Beli
     rows = []
     for number, claim_ms in enumerate(claims_ms):
         rows.append(make_sample(number, **{"tier_times": {tier: claim_ms}} | fields))
-    return believe(Samples.of(rows), ANSWER)
+    return believe(Samples.of(rows), [ANSWER])
 
 
 def test_a_constant_of_all_answers_is_not_believed() -> None:
@@ -58,7 +58,7 @@ def test_equal_times_of_the_same_work_are_believed(slowest_ms: float, *, is_beli
     for number, latency_ms in enumerate([900.0] * 9 + [slowest_ms]):
         sample = make_sample(number, prompt="same", latency_ms=latency_ms, tier_times={"load": 500.0})
         rows.append(sample)
-    assert (believe(Samples.of(rows), ANSWER).warnings == ()) is is_believed
+    assert (believe(Samples.of(rows), [ANSWER]).warnings == ()) is is_believed
 
 
 def test_a_time_longer_than_the_request_is_not_believed() -> None:
@@ -110,4 +110,4 @@ def test_times_that_a_server_measured_are_believed(claims_ms: list[float]) -> No
 
 def test_no_requests_have_no_claims() -> None:
     """A run without requests has no warnings."""
-    assert believe(Samples.of([]), ANSWER).warnings == ()
+    assert believe(Samples.of([]), [ANSWER]).warnings == ()

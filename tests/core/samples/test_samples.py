@@ -42,6 +42,7 @@ ROWS = st.builds(
     detail=st.none() | st.text(max_size=20),
     culprit=st.none() | st.sampled_from(Culprit),
     tier_times=st.dictionaries(st.sampled_from(["agent", "model", "cache"]), _TIER_MS),
+    milestone_times=st.dictionaries(st.sampled_from(["documents", "tool"]), _TIER_MS),
 )
 MANY = st.lists(ROWS, max_size=12)
 
