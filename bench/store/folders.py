@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent.parent
+_ENDINGS = (".yaml", ".yml")
+SCENARIOS = "scenarios"
+"""Name of the folder of scenarios, targets, messages and stacks."""
 
 
 def shipped(name: str) -> Path:
@@ -32,8 +35,42 @@ def list_names(name: str, pattern: str, near: Path | None = None) -> tuple[str, 
     return tuple(sorted(names))
 
 
+def find_extended(path: Path, name: str, folder: str) -> Path | None:
+    """Return the file that another one extends: a path relative to it, or the first other file of this name.
+
+    Args:
+        path: The file that extends the other one.
+        name: Name of the other file, or its path with its ending.
+        folder: Folder of the kind of file below `scenarios`; empty for scenarios.
+
+    Returns:
+        None if there is no such file.
+    """
+    if name.endswith(_ENDINGS):
+        return path.parent / name if (path.parent / name).is_file() else None
+    for place in _list_places(path, folder):
+        candidate = place / f"{name}.yaml"
+        # A file may extend the shipped one that it hides.
+        if candidate.is_file() and candidate.resolve() != path.resolve():
+            return candidate
+    return None
+
+
+def list_extendable(path: Path, folder: str) -> tuple[str, ...]:
+    """Return the names of the files that a file can extend; see `find_extended`."""
+    names: set[str] = set()
+    for place in _list_places(path, folder):
+        names |= {other.stem for other in place.glob("*.yaml") if other.resolve() != path.resolve()}
+    return tuple(sorted(names))
+
+
+def _list_places(path: Path, folder: str) -> tuple[Path, ...]:
+    return (path.parent, Path(SCENARIOS) / folder, shipped(SCENARIOS) / folder)
+
+
 def _list_folders(name: str, near: Path | None) -> Iterator[Path]:
-    if near is not None:
+    """Yield the folders in their order of precedence. The user's folder precedes a shipped one."""
+    if near is not None and near.resolve() != shipped(name).resolve():
         yield near
     yield Path(name)
     yield shipped(name)

@@ -6,14 +6,12 @@ from bench.core.config.scenario import Scenario
 from bench.core.config.template import find_placeholders
 from bench.core.values.nearest import suggest
 from bench.errors import ConfigError
-from bench.store.folders import find, list_names
+from bench.store.folders import SCENARIOS, find, list_names
 from bench.store.rows import Row, read_rows
 from bench.store.yaml_file import YamlFile
 
-_FOLDER = "scenarios"
 
-
-def load_rows(file: YamlFile, scenario: Scenario) -> tuple[Row, ...]:
+def load_rows(file: YamlFile[Scenario], scenario: Scenario) -> tuple[Row, ...]:
     """Return the rows of a scenario's data; empty if it declares none.
 
     Raises:
@@ -29,7 +27,7 @@ def load_rows(file: YamlFile, scenario: Scenario) -> tuple[Row, ...]:
                 ("name",), f"${{row.{name}}} needs rows of data", "write data: {rows: users.csv}"
             )
         return ()
-    path = find(_FOLDER, scenario.data.rows, near=file.path.parent)
+    path = find(SCENARIOS, scenario.data.rows, near=file.path.parent)
     if path is None:
         raise file.error(("data", "rows"), f"there is no file {scenario.data.rows}")
     rows = read_rows(path)
@@ -41,7 +39,7 @@ def load_rows(file: YamlFile, scenario: Scenario) -> tuple[Row, ...]:
     return rows
 
 
-def load_files(file: YamlFile, scenario: Scenario) -> dict[str, bytes]:
+def load_files(file: YamlFile[Scenario], scenario: Scenario) -> dict[str, bytes]:
     """Return the content of each file that a scenario uploads, by its path in the scenario.
 
     Raises:
@@ -50,7 +48,7 @@ def load_files(file: YamlFile, scenario: Scenario) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
     for index, step in enumerate(scenario.steps):
         for relative in step.request.files if step.request is not None else ():
-            path = find(_FOLDER, relative, near=file.path.parent)
+            path = find(SCENARIOS, relative, near=file.path.parent)
             if path is None:
                 place = ("steps", index, "request", "multipart")
                 raise file.error(place, f"there is no file {relative}", "put it next to the scenario")
@@ -61,16 +59,16 @@ def load_files(file: YamlFile, scenario: Scenario) -> dict[str, bytes]:
     return contents
 
 
-def find_scenario(file: YamlFile, name: str, index: int) -> Path:
+def find_scenario(file: YamlFile[Scenario], name: str, index: int) -> Path:
     """Return the file of a mix's scenario: next to the file, in `./scenarios`, or shipped.
 
     Raises:
         ConfigError: There is no such scenario.
     """
     folder = file.path.parent
-    path = find(_FOLDER, f"{name}.yaml", near=folder)
+    path = find(SCENARIOS, f"{name}.yaml", near=folder)
     if path is None:
-        names = list_names(_FOLDER, "*.yaml", near=folder)
+        names = list_names(SCENARIOS, "*.yaml", near=folder)
         raise file.error(
             ("mix", index, "scenario"), f"scenario '{name}' does not exist", suggest(name, names)
         )

@@ -1,59 +1,38 @@
 """Scenarios and the files that they name: `scenarios/*.yaml`, `scenarios/targets/`, `scenarios/prompts/`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from pydantic import ValidationError
-
-from bench.core.config.prompts import Prompts
-from bench.core.config.run_spec import MixedSpec, RunSpec
-from bench.core.config.scenario import Scenario, Suites
+from bench.core.config.choices import NO_CHOICES, Choices
+from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import Suites
 from bench.core.config.stack import Stack, list_services
-from bench.core.config.target import Target, stand_in
+from bench.core.config.target import Target
 from bench.core.values.nearest import find_typing_error, suggest
 from bench.errors import ConfigError
-from bench.store.folders import find, list_names, shipped
-from bench.store.journeys import find_scenario, load_files, load_rows
+from bench.store.folders import SCENARIOS, find, list_names, shipped
+from bench.store.scenario_files import ScenarioFiles, find_target_file
 from bench.store.yaml_file import YamlFile
 
-Value = TypeVar("Value")
-FOLDER = "scenarios"
 SUITES = "suites.yaml"
 
 
-def load(name: str) -> RunSpec:
+def load(name: str, choices: Choices = NO_CHOICES) -> RunSpec:
     """Read a scenario with its targets and messages.
 
     Args:
         name: Name of a scenario, or path of a file that ends in `.yaml` or `.yml`.
+        choices: Values of the command line that replace those of the files.
 
     Raises:
         ConfigError: The scenario does not exist, or its files are wrong; the message has all their errors.
     """
-    file = YamlFile(_find_file(name))
-    errors: list[ConfigError] = []
-    scenario = _attempt(errors, lambda: _parse_scenario(file))
-    target = _attempt(errors, lambda: _load_target(file, "target"))
-    compare_with = _attempt(errors, lambda: _load_target(file, "compare_with"))
-    prompts = _attempt(errors, lambda: _load_prompts(file))
-    if errors or scenario is None:
-        raise ConfigError.of_all(errors)
-    mix = _load_mix(file, scenario)
-    if target is None:
-        target = mix[0].spec.target if mix else stand_in(scenario.services[0])
-    try:
-        return RunSpec(
-            scenario=scenario,
-            target=target,
-            prompts=() if prompts is None else prompts.messages,
-            compare_with=compare_with,
-            rows=load_rows(file, scenario),
-            files=load_files(file, scenario),
-            mix=mix,
-        )
-    except ValidationError as error:
-        raise file.invalid(error, RunSpec) from error
+    return open_files(name, choices).read()
+
+
+def open_files(name: str, choices: Choices = NO_CHOICES) -> ScenarioFiles:
+    """Return a scenario and the files that it names; see `load`."""
+    return ScenarioFiles(_find_file(name), choices)
 
 
 def check(name: str, declared: Sequence[Stack]) -> RunSpec:
@@ -66,53 +45,52 @@ def check(name: str, declared: Sequence[Stack]) -> RunSpec:
     Raises:
         ConfigError: As for `load`, or no stack has a fixture or a service.
     """
-    spec = load(name)
-    file = YamlFile(_find_file(name))
+    files = open_files(name)
+    spec = files.read()
     errors: list[ConfigError] = []
     fixtures = {fixture for stack in declared for fixture in stack.fixtures}
     for index, fixture in enumerate(spec.scenario.fixtures):
         if fixture not in fixtures:
             message = f"no stack has the fixture '{fixture}'"
-            errors.append(file.error(("fixtures", index), message, suggest(fixture, fixtures)))
+            errors.append(files.scenario.error(("fixtures", index), message, suggest(fixture, fixtures)))
     services = {service for stack in declared for service in list_services(stack)}
-    for target in spec.interfaces:
+    for file, target in zip(files.targets, spec.targets, strict=False):
         nearest = find_typing_error(target.service, services)
         if nearest is not None:
-            path = find(FOLDER, f"targets/{target.name}.yaml", near=file.path.parent)
             message = f"no stack has the service '{target.service}'"
-            errors.append(
-                YamlFile(path or file.path).error(("service",), message, f"did you mean '{nearest}'?")
-            )
+            errors.append(file.error(("service",), message, f"did you mean '{nearest}'?"))
+    for service in spec.scenario.services:
+        nearest = find_typing_error(service, services)
+        if nearest is not None:
+            message = f"no stack has the service '{service}'"
+            errors.append(files.scenario.error(("service",), message, f"did you mean '{nearest}'?"))
     if errors:
         raise ConfigError.of_all(errors)
     return spec
 
 
-def load_target(name: str) -> Target:
+def load_target(name: str, variables: Mapping[str, str] | None = None) -> Target:
     """Read a target by its name, or from a file that ends in `.yaml` or `.yml`.
+
+    Args:
+        name: Name or path of the target.
+        variables: Variables that replace those of the environment.
 
     Raises:
         ConfigError: The target does not exist, or its file is wrong.
     """
-    if name.endswith((".yaml", ".yml")):
-        return YamlFile(Path(name)).parse(Target)
-    path = find(FOLDER, f"targets/{name}.yaml")
-    if path is None:
-        raise ConfigError(
-            f"target '{name}' does not exist", suggest(name, list_names(FOLDER, "targets/*.yaml"))
-        )
-    return YamlFile(path).parse(Target)
+    return YamlFile(find_target_file(name), Target, (), variables).parse()
 
 
 def list_targets() -> tuple[str, ...]:
     """Return the names of all targets."""
-    return list_names(FOLDER, "targets/*.yaml")
+    return list_names(SCENARIOS, "targets/*.yaml")
 
 
 def paths() -> dict[str, Path]:
     """Return the file of every scenario by name. A file in `./scenarios` hides a shipped one of its name."""
     files: dict[str, Path] = {}
-    for folder in (shipped(FOLDER), Path(FOLDER)):
+    for folder in (shipped(SCENARIOS), Path(SCENARIOS)):
         for path in folder.glob("*.yaml"):
             if path.name != SUITES:
                 files[path.stem] = path
@@ -125,11 +103,11 @@ def suites() -> dict[str, tuple[str, ...]]:
     Raises:
         ConfigError: The file is wrong, or names a scenario that does not exist.
     """
-    path = find(FOLDER, SUITES)
+    path = find(SCENARIOS, SUITES)
     if path is None:
         return {}
-    file = YamlFile(path)
-    by_suite = file.parse(Suites).root
+    file = YamlFile(path, Suites)
+    by_suite = file.parse().root
     existing = paths()
     for suite, names in by_suite.items():
         for index, name in enumerate(names):
@@ -158,61 +136,3 @@ def _find_file(name: str) -> Path:
     if name in existing:
         return existing[name]
     raise ConfigError(f"scenario '{name}' does not exist", suggest(name, existing))
-
-
-def _attempt(errors: list[ConfigError], read: Callable[[], Value]) -> Value | None:
-    """Return a value; None if it cannot be read, and its error joins the errors."""
-    try:
-        return read()
-    except ConfigError as error:
-        errors.append(error)
-        return None
-
-
-def _parse_scenario(file: YamlFile) -> Scenario:
-    scenario = file.parse(Scenario)
-    if scenario.name != file.path.stem:
-        raise file.error(
-            ("name",), f"'{scenario.name}' is not the name of the file", f"write name: {file.path.stem}"
-        )
-    return scenario
-
-
-def _load_mix(file: YamlFile, scenario: Scenario) -> tuple[MixedSpec, ...]:
-    """Return the scenarios of a mix."""
-    parts = []
-    for index, mixed in enumerate(scenario.mix):
-        path = find_scenario(file, mixed.scenario, index)
-        for field in ("mix", "compare_with"):
-            if YamlFile(path).has(field):
-                message = f"scenario '{mixed.scenario}' has {field}, so it cannot be a part of a mix"
-                raise file.error(("mix", index, "scenario"), message)
-        spec = load(str(path))
-        parts.append(MixedSpec(spec=spec, weight=mixed.weight, start_s=mixed.start_s))
-    return tuple(parts)
-
-
-def _load_target(scenario: YamlFile, field: str) -> Target | None:
-    """Return the target that a field of a scenario names; None without a name."""
-    name = scenario.text_at(field)
-    if name is None:
-        return None
-    folder = scenario.path.parent
-    path = find(FOLDER, f"targets/{name}.yaml", near=folder)
-    if path is None:
-        targets = list_names(FOLDER, "targets/*.yaml", near=folder)
-        raise scenario.error((field,), f"there is no file targets/{name}.yaml", suggest(name, targets))
-    return YamlFile(path).parse(Target)
-
-
-def _load_prompts(scenario: YamlFile) -> Prompts | None:
-    """Return the messages of a scenario; None if it names no file."""
-    relative = scenario.text_at("prompts")
-    if relative is None:
-        return None
-    folder = scenario.path.parent
-    path = find(FOLDER, relative, near=folder)
-    if path is None:
-        names = [f"prompts/{name}.yaml" for name in list_names(FOLDER, "prompts/*.yaml", near=folder)]
-        raise scenario.error(("prompts",), f"there is no file {relative}", suggest(relative, names))
-    return YamlFile(path).parse(Prompts)

@@ -1,28 +1,32 @@
 """Stacks: `scenarios/stacks/*.yaml`."""
 
+from collections.abc import Mapping
+
 from bench.core.config.stack import Stack
 from bench.core.values.nearest import suggest
 from bench.errors import ConfigError
-from bench.store.folders import find, list_names
+from bench.store.folders import SCENARIOS, find, list_names
 from bench.store.yaml_file import YamlFile
 
-FOLDER = "scenarios"
 
-
-def load(name: str) -> Stack:
+def load(name: str, variables: Mapping[str, str] | None = None) -> Stack:
     """Read a stack by its name.
+
+    Args:
+        name: Name of the stack.
+        variables: Variables that replace those of the environment.
 
     Raises:
         ConfigError: The stack does not exist, or its file is wrong.
     """
-    path = find(FOLDER, f"stacks/{name}.yaml")
+    path = find(SCENARIOS, f"stacks/{name}.yaml")
     if path is None:
         raise ConfigError(
-            f"stack '{name}' does not exist", suggest(name, list_names(FOLDER, "stacks/*.yaml"))
+            f"stack '{name}' does not exist", suggest(name, list_names(SCENARIOS, "stacks/*.yaml"))
         )
-    return YamlFile(path).parse(Stack)
+    return YamlFile(path, Stack, (), variables).parse()
 
 
 def list_all() -> tuple[str, ...]:
     """Return the names of all stacks."""
-    return list_names(FOLDER, "stacks/*.yaml")
+    return list_names(SCENARIOS, "stacks/*.yaml")

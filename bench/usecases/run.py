@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypedDict, Unpack
 
+from bench.core.config.choices import make_choices
 from bench.core.config.executors import in_words
 from bench.core.config.objective import parse_objectives
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack, list_services, parse_injections
+from bench.core.config.target import Target
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import StopCause
 from bench.core.values.duration import parse_duration
@@ -35,6 +37,12 @@ class RunOptions(TypedDict, total=False):
     """Name of the stack; default: `external` if `urls` are given, else `embedded`."""
     target: str | None
     """Name of the target, the interface that gets the requests; default: the target of the scenario."""
+    model: str | None
+    """Name of the model, which `${env.MODEL}` stands for; default: the variable, or the target's default."""
+    settings: Sequence[str]
+    """Values of the target's body such as `stream=false`, or of fields such as `target.path=/v2/chat`."""
+    service: str | None
+    """Service that gets the requests; default: the service of the stack for this target."""
     urls: Sequence[str]
     """Addresses of a running stack: `URL` of the target's service, or `SERVICE=URL`."""
     vus: int | None
@@ -124,10 +132,9 @@ def load_spec(scenario: str, stack: Stack, options: RunOptions) -> RunSpec:
     Raises:
         ConfigError: The scenario or an option is wrong.
     """
-    spec = scenarios.load(scenario).with_thresholds(stack.thresholds)
-    target = options.get("target")
-    if target is not None:
-        spec = spec.with_target(scenarios.load_target(target))
+    choices = make_choices(options.get("target"), options.get("model"), options.get("settings", ()))
+    spec = scenarios.load(scenario, choices).with_thresholds(stack.thresholds)
+    spec = _choose_services(spec, stack, options.get("service"))
     spec = spec.with_load(options.get("vus"), _duration_s(options), options.get("rate"))
     return spec.with_objectives(parse_objectives(options.get("objectives", ())))
 
@@ -144,6 +151,17 @@ def check_side_effects(scenario: Scenario, stack: Stack, *, allowed: bool) -> No
         f"scenario '{scenario.name}' has side effects on stack '{stack.name}': {scenario.side_effects}",
         "if this is what you want: --allow-side-effects",
     )
+
+
+def _choose_services(spec: RunSpec, stack: Stack, service: str | None) -> RunSpec:
+    """Return a copy with the services of the stack; the given one belongs to the scenario's target."""
+
+    def service_of(target: Target) -> str:
+        if service is not None and target.name == spec.target.name:
+            return service
+        return stack.service_of(target)
+
+    return spec.with_services(service_of)
 
 
 def make_conditions(spec: RunSpec, stack: Stack, options: RunOptions) -> Conditions:

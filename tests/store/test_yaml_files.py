@@ -42,7 +42,7 @@ def read(path: Path, content: str | bytes) -> ConfigError:
     """Return the error of a file with messages."""
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ConfigError) as caught:
-        YamlFile(path).parse(Prompts)
+        YamlFile(path, Prompts).parse()
     return caught.value
 
 
@@ -131,7 +131,7 @@ def test_an_error_below_a_merged_key_has_the_line_of_its_own_value(tmp_path: Pat
     path = tmp_path / "suites.yaml"
     path.write_text("a: [x]\nb:\n  - y\n  - 3\n")
     with pytest.raises(ConfigError) as caught:
-        YamlFile(path).parse(Suites)
+        YamlFile(path, Suites).parse()
     assert caught.value.message == f"{path}:4: b[1] must be text, not 3; write it in quotes"
 
 
@@ -141,13 +141,13 @@ def test_a_byte_order_mark_and_line_ends_of_windows_are_read(tmp_path: Path, mar
     """Editors on Windows write both."""
     path = tmp_path / "mine.yaml"
     path.write_bytes(f"{mark}messages:{ending}  - {{id: a, text: 😀 ü}}{ending}".encode())
-    (prompt,) = YamlFile(path).parse(Prompts).messages
+    (prompt,) = YamlFile(path, Prompts).parse().messages
     assert (prompt.id, prompt.text) == ("a", "😀 ü")
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
     """The error has the path and the system's words."""
     with pytest.raises(ConfigError, match=r"cannot read .*nowhere.yaml: No such file or directory"):
-        YamlFile(tmp_path / "nowhere.yaml")
+        YamlFile(tmp_path / "nowhere.yaml", Prompts)
     with pytest.raises(ConfigError, match=f"cannot read {tmp_path}: Is a directory"):
-        YamlFile(tmp_path)
+        YamlFile(tmp_path, Prompts)

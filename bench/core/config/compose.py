@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, model_validator
 
+from bench.core.config.placeholders import KEEPS_PLACEHOLDERS
 from bench.core.config.target import Name
 from bench.core.values.duration import PositiveDuration
 from bench.core.values.record import FieldError, Record
@@ -54,7 +55,7 @@ class Compose(Record):
     """Path of the compose file, from the folder in which `bench` runs."""
     profiles: tuple[str, ...] = ()
     """Profiles of the compose file to use."""
-    environment: dict[Variable, str] = {}
+    environment: Annotated[dict[Variable, str], KEEPS_PLACEHOLDERS] = {}
     """Variables of the compose file. They may hold placeholders."""
     variables: tuple[Variable, ...] = ()
     """Variables of the caller that the compose file may read, in addition to those of images under test.

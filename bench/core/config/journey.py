@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, field_serializer, model_validator
 
-from bench.core.config.placeholders import PlaceholderProblem
+from bench.core.config.placeholders import KEEPS_PLACEHOLDERS, PlaceholderProblem
 from bench.core.config.step_request import (
     HIDDEN,
     Checks,
@@ -48,7 +48,7 @@ class Step(Record):
 
     name: Name
     """Name of the step in results."""
-    request: StepRequest | None = None
+    request: Annotated[StepRequest | None, KEEPS_PLACEHOLDERS] = None
     """Request of the step."""
     messages: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Number of messages that are sent to the target, one after the other. A conversation counts as one."""
@@ -93,7 +93,7 @@ class HeaderCredential(Record):
 class Login(Record):
     """How a user logs in: once per VU, before its first step, and again after the login expires."""
 
-    request: StepRequest | None = None
+    request: Annotated[StepRequest | None, KEEPS_PLACEHOLDERS] = None
     """Request that logs in."""
     steps: tuple[Step, ...] = ()
     """Several requests that log in, instead of one: for example one that reads a form's hidden field."""
@@ -101,7 +101,7 @@ class Login(Record):
     """Values of the answer, as in a step. `token` is the credential for `use`."""
     expect: Checks = ()
     """Checks of the answer, as in a step."""
-    token: str | None = None
+    token: Annotated[str | None, KEEPS_PLACEHOLDERS] = None
     """Credential that needs no request, such as `${row.api_key}`."""
     use: Literal["bearer", "cookies"] | HeaderCredential = "bearer"
     """How requests show who the user is: the header `authorization` with the token, cookies, or a header of

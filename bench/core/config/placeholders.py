@@ -17,6 +17,7 @@ from bench.errors import ConfigError
 VARIABLE = "env."
 SECRET = "secret."  # noqa: S105 - the prefix of placeholders
 CONVERSATION = "conversation"
+
 MODEL = "MODEL"
 """Variable that names the model; `--model` sets it for one run."""
 # Name, and default after `:-`. Blanks around the name are a typing error. A default may hold placeholders
@@ -26,6 +27,17 @@ _PLACEHOLDER = re.compile(
 )
 _NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _BOOLEANS = {"true": True, "false": False}
+
+
+class KeepsPlaceholders:
+    """Mark of a field whose texts keep their placeholders until a run uses them.
+
+    Their values may be secrets, which no result contains. Variables in other fields are expanded when the
+    file is read, so that their values are part of the result.
+    """
+
+
+KEEPS_PLACEHOLDERS = KeepsPlaceholders()
 
 
 class PlaceholderProblem(NamedTuple):
@@ -92,6 +104,11 @@ def _describe(name: str, text: str, names: Collection[str], prefixes: tuple[str,
         return f"${{{name}}} is not a placeholder; did you mean ${{{nearest}}}?"
     choices = ", ".join(f"${{{choice}}}" for choice in possible)
     return f"${{{name}}} is not a placeholder; choices: {choices or 'none'}"
+
+
+def has_variables(text: str) -> bool:
+    """Return whether a text has a placeholder of an environment variable."""
+    return f"${{{VARIABLE}" in text
 
 
 def list_variables(text: str) -> tuple[str, ...]:
@@ -173,6 +190,33 @@ def expand_all(content: Any, values: Mapping[str, str], where: str) -> Any:
             return [expand_all(value, values, where) for value in content]
         case _:
             return content
+
+
+def expand_defaults(content: Any, values: Mapping[str, str]) -> Any:
+    """Expand the placeholders that have a default, in every text of a JSON-like value; the others stay.
+
+    A variable without a default may be a secret, so its value is not part of what makes runs comparable.
+    """
+    match content:
+        case str():
+            return _expand_default(content, values)
+        case dict():
+            return {key: expand_defaults(value, values) for key, value in content.items()}
+        case list() | tuple():
+            return [expand_defaults(value, values) for value in content]
+        case _:
+            return content
+
+
+def _expand_default(text: str, values: Mapping[str, str]) -> Any:
+    placeholders = [*_PLACEHOLDER.finditer(text)]
+    if not any(match["default"] is not None for match in placeholders):
+        return text
+    kept = {match["name"]: match[0] for match in placeholders if match["default"] is None}
+    try:
+        return expand_value(text, {**values, **kept}, "")
+    except ConfigError:
+        return text
 
 
 def _cure(name: str, values: Mapping[str, str]) -> str:

@@ -1,9 +1,18 @@
 """The messages that a scenario sends, and the answers that it expects."""
 
 import re
+from collections.abc import Collection
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from bench.core.config.stream_rules import Path
 from bench.core.config.target import Name
@@ -11,6 +20,8 @@ from bench.core.values.record import FieldError, Record
 
 Text = Annotated[str, StringConstraints(max_length=1_000_000)]
 _NEED_AN_ANSWER = ("contains", "matches", "tool_call", "refusal", "finish_reason", "json_path")
+# Letters of a text that become the id of its message.
+_LONGEST_ID = 40
 _COMPARISONS = ("equals", "matches", "less")
 
 
@@ -118,8 +129,11 @@ def _name(field: str) -> str:
 class Prompt(Record):
     """One message, or a conversation that begins with it."""
 
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema["required"].remove("id"))
+
     id: Name
-    """Name in results and baselines. The later messages of a conversation are `id.2`, `id.3`."""
+    """Name in results and baselines; default: the first words of the text. The later messages of a
+    conversation are `id.2`, `id.3`."""
     text: Text
     """Text of the first message."""
     then: tuple[Text, ...] = ()
@@ -135,19 +149,61 @@ class Prompt(Record):
         return (self.text, *self.then)
 
 
+def add_ids(messages: Any) -> Any:
+    """Return messages of a file, where texts became objects, and objects without an id have one.
+
+    The id consists of the first words of the text, so that it stays the same if messages move.
+    """
+    if not isinstance(messages, list | tuple):
+        return messages
+    taken = {message["id"] for message in messages if isinstance(message, dict) and _has_id(message)}
+    complete: list[Any] = []
+    for position, message in enumerate(messages, 1):
+        named = {"text": message} if isinstance(message, str) else message
+        if isinstance(named, dict) and "id" not in named:
+            identifier = _make_id(named.get("text"), position, taken)
+            taken.add(identifier)
+            named = {"id": identifier, **named}
+        complete.append(named)
+    return complete
+
+
+def _has_id(message: dict[str, Any]) -> bool:
+    return isinstance(message.get("id"), str)
+
+
+def _make_id(text: Any, position: int, taken: Collection[str]) -> str:
+    """Return the first words of a text, or `message-POSITION` if it has none of these letters."""
+    words = re.findall(r"[a-z0-9]+", str(text)[:_LONGEST_ID].lower())
+    wanted = "-".join(words) or f"message-{position}"
+    return wanted if wanted not in taken else f"{wanted}-{position}"
+
+
+def _require_distinct_ids(messages: tuple[Prompt, ...]) -> tuple[Prompt, ...]:
+    ids: set[str] = set()
+    for index, prompt in enumerate(messages):
+        if prompt.id in ids:
+            raise FieldError((index, "id"), f"two messages have the id '{prompt.id}'; rename one of them")
+        ids.add(prompt.id)
+    return messages
+
+
+def _allow_texts(schema: dict[str, Any]) -> None:
+    """Change the JSON Schema of messages, so that a message may be a text, and needs no id."""
+    schema["items"] = {"anyOf": [schema["items"], {"type": "string"}]}
+
+
+Messages = Annotated[
+    tuple[Prompt, ...],
+    BeforeValidator(add_ids),
+    AfterValidator(_require_distinct_ids),
+    Field(json_schema_extra=_allow_texts),
+]
+"""Messages as files have them: texts, or objects. Those without an id get one."""
+
+
 class Prompts(Record):
     """A file of messages."""
 
-    messages: Annotated[tuple[Prompt, ...], Field(min_length=1)]
-    """Messages in the order in which the executor `cases` sends them."""
-
-    @model_validator(mode="after")
-    def _require_distinct_ids(self) -> "Prompts":
-        ids: set[str] = set()
-        for index, prompt in enumerate(self.messages):
-            if prompt.id in ids:
-                raise FieldError(
-                    ("messages", index, "id"), f"two messages have the id '{prompt.id}'; rename one of them"
-                )
-            ids.add(prompt.id)
-        return self
+    messages: Annotated[Messages, Field(min_length=1)]
+    """Messages in the order in which the executor `cases` sends them. A message is a text, or an object."""

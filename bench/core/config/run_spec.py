@@ -1,6 +1,6 @@
 """The specification of a run: a scenario together with the files that it names."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
@@ -10,8 +10,8 @@ from bench.core.config.executors import OpenLoop
 from bench.core.config.load_override import describe_overrides, override_load
 from bench.core.config.prompts import Prompt
 from bench.core.config.scenario import Scenario
-from bench.core.config.target import Target, stand_in
-from bench.core.limits.threshold import Thresholds
+from bench.core.config.target import Name, Target, stand_in
+from bench.core.limits.threshold import Threshold, replace_thresholds
 from bench.core.samples.metrics import milestone_name
 from bench.core.values.nearest import suggest
 from bench.core.values.record import FieldError, Record
@@ -35,7 +35,7 @@ class RunSpec(Record):
     mix: tuple["MixedSpec", ...] = ()
     """The scenarios that share the load, if the scenario is a mix."""
     overrides: tuple[str, ...] = ()
-    """Options that replaced a part of the scenario's load, such as `--vus 5`."""
+    """Options that replaced a part of the scenario or its target, such as `--vus 5`."""
     variables: Mapping[Variable, str] = {}
     """Variables that replace those of the environment in this run, such as `MODEL`."""
 
@@ -74,12 +74,9 @@ class RunSpec(Record):
         """Return a copy with these objectives; those of other metrics stay."""
         return self._with_scenario(objectives={**self.scenario.objectives, **objectives})
 
-    def with_thresholds(self, thresholds: Thresholds) -> "RunSpec":
+    def with_thresholds(self, thresholds: Mapping[str, tuple[Threshold, ...] | None]) -> "RunSpec":
         """Return a copy with these thresholds for the metrics that the scenario has thresholds for."""
-        merged = dict(self.scenario.thresholds)
-        for key in merged.keys() & thresholds.keys():
-            merged[key] = thresholds[key]
-        return self._with_scenario(thresholds=merged)
+        return self._with_scenario(thresholds=replace_thresholds(self.scenario.thresholds, thresholds))
 
     def with_load(self, vus: int | None, duration_s: float | None, rate: float | None) -> "RunSpec":
         """Return a copy with another load in the only phase that is not a warm-up.
@@ -94,12 +91,23 @@ class RunSpec(Record):
                 measured. The message names the executors that have the field.
         """
         changed = self._with_scenario(phases=override_load(self.scenario, vus, duration_s, rate))
-        return changed.model_copy(update={"overrides": describe_overrides(vus, duration_s, rate)})
+        overrides = dict.fromkeys((*self.overrides, *describe_overrides(vus, duration_s, rate)))
+        return changed.model_copy(update={"overrides": tuple(overrides)})
 
-    def with_target(self, target: Target) -> "RunSpec":
-        """Return a copy that sends its requests to another interface."""
-        scenario = self.scenario.model_copy(update={"target": target.name})
-        return self.model_copy(update={"scenario": scenario, "target": target})
+    def with_services(self, service_of: Callable[[Target], Name]) -> "RunSpec":
+        """Return a copy whose targets are interfaces of other services.
+
+        Args:
+            service_of: Returns the service of a target.
+        """
+        if self.scenario.target is None and not self.mix:
+            return self  # steps name their services themselves
+        moved = [target.model_copy(update={"service": service_of(target)}) for target in self.targets]
+        mix: list[MixedSpec] = []
+        for part in self.mix:
+            mix.append(part.model_copy(update={"spec": part.spec.with_services(service_of)}))
+        compare_with = moved[1] if len(moved) > 1 else None
+        return self.model_copy(update={"target": moved[0], "compare_with": compare_with, "mix": tuple(mix)})
 
     def _with_scenario(self, **changes: object) -> "RunSpec":
         return self.model_copy(update={"scenario": self.scenario.model_copy(update=changes)})

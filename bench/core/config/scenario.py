@@ -1,5 +1,6 @@
 """A scenario: a load, the interface that receives it, and the limits that must hold."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, RootModel, model_validator
@@ -14,6 +15,7 @@ from bench.core.config.executors import (
     phases_around,
     total_s,
 )
+from bench.core.config.inheritance import Inheriting
 from bench.core.config.journey import (
     MESSAGE,
     Data,
@@ -24,7 +26,8 @@ from bench.core.config.journey import (
     require_distinct_names,
 )
 from bench.core.config.objective import Objectives
-from bench.core.config.placeholders import refuse
+from bench.core.config.placeholders import KEEPS_PLACEHOLDERS, refuse
+from bench.core.config.prompts import Messages
 from bench.core.config.target import MilestoneName, Name
 from bench.core.limits.metric_names import require_metric
 from bench.core.limits.threshold import Thresholds
@@ -87,7 +90,7 @@ def _allow_executor_at_top(schema: dict[str, Any]) -> None:
     schema["oneOf"] = [{"required": ["phases"]}, {"required": ["executor"]}]
 
 
-class Scenario(Record):
+class Scenario(Inheriting):
     """A load, the interface that receives it, and the limits that must hold.
 
     A scenario with one executor has the executor's fields at its top level. Several executors are written
@@ -112,6 +115,8 @@ class Scenario(Record):
     prompts: str | None = None
     """File of messages, relative to the scenario's folder. VUs take them from decks: each deck contains
     every message as often as its weight, in a seeded order."""
+    messages: Annotated[Messages, KEEPS_PLACEHOLDERS] = ()
+    """The messages themselves, instead of `prompts`: a list of texts, or of objects as in a prompts file."""
     data: Data | None = None
     """Rows of a file that requests use as `${row.COLUMN}`."""
     login: Login | None = None
@@ -159,6 +164,20 @@ class Scenario(Record):
             part[key] = value
         return {**scenario, "phases": (phase,)} if phase else data
 
+    @classmethod
+    def list_replaced(cls, own: Mapping[str, Any], inherited: Mapping[str, Any]) -> frozenset[str]:
+        """Return the inherited messages and executors that a scenario replaces by its own ones."""
+        replaced: set[str] = set()
+        if "messages" in own:
+            replaced.add("prompts")
+        if "prompts" in own:
+            replaced.add("messages")
+        if "phases" in own or own.get("executor", inherited.get("executor")) != inherited.get("executor"):
+            replaced |= _EXECUTOR_PROPERTIES.keys()
+        if own.keys() & _EXECUTOR_PROPERTIES.keys():
+            replaced.add("phases")
+        return frozenset(replaced)
+
     @model_validator(mode="after")
     def _check_phases(self) -> "Scenario":
         if len(list_warm_ups(self.phases)) == len(self.phases):
@@ -184,17 +203,23 @@ class Scenario(Record):
         if self.mix:
             self._check_mix()
         elif self.has_messages:
-            for field in ("target", "prompts"):
-                if getattr(self, field) is None:
-                    raise FieldError((field,), "is missing; messages need it")
+            self._require_messages()
         elif self.service is None and self.target is None:
             self._require_services()
         return self
 
     def _check_mix(self) -> None:
-        for field in ("target", "prompts", "service", "data", "login", "steps", "objectives"):
+        for field in ("target", "prompts", "messages", "service", "data", "login", "steps", "objectives"):
             if getattr(self, field):
                 raise FieldError((field,), "belongs to the scenarios of the mix; remove it here")
+
+    def _require_messages(self) -> None:
+        if self.target is None:
+            raise FieldError(("target",), "is missing; messages need it")
+        if self.messages and self.prompts is not None:
+            raise FieldError(("messages",), "cannot be combined with prompts; remove one of them")
+        if not self.messages and self.prompts is None:
+            raise FieldError(("prompts",), "is missing; name a file of messages, or write messages")
 
     def _require_services(self) -> None:
         for index, step in enumerate(self.steps):

@@ -20,7 +20,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from bench.core.config.compose import Compose, KnobName
+from bench.core.config.inheritance import Inheriting
 from bench.core.config.placeholders import (
+    KEEPS_PLACEHOLDERS,
     SECRET,
     VARIABLE,
     PlaceholderProblem,
@@ -31,8 +33,9 @@ from bench.core.config.placeholders import (
 from bench.core.config.stack_tiers import Layers, StackTiers
 from bench.core.config.target import Name, Target, UrlPath
 from bench.core.config.watching import AlertLimits, Check, MongoCheck, Readings
-from bench.core.limits.threshold import Thresholds
+from bench.core.limits.threshold import ReplacingThresholds
 from bench.core.values.duration import PositiveDuration
+from bench.core.values.nearest import suggest
 from bench.core.values.record import FieldError, Record
 from bench.errors import ConfigError
 
@@ -45,9 +48,9 @@ _USER_PLACEHOLDERS = ("id", "username", "now")
 class Service(Record):
     """A process of a stack. When it listens, it prints one JSON line with its `url`."""
 
-    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    command: Annotated[tuple[str, ...], Field(min_length=1), KEEPS_PLACEHOLDERS]
     """Program and arguments."""
-    environment: dict[str, str] = {}
+    environment: Annotated[dict[str, str], KEEPS_PLACEHOLDERS] = {}
     """Environment variables in addition to PATH and similar ones."""
     port_variable: str = "PORT"
     """Environment variable that sets the port. With 0 the kernel chooses a free port."""
@@ -62,9 +65,9 @@ class CommandStore(Record):
 
     kind: Literal["command"]
     """Kind of the store."""
-    command: Annotated[tuple[str, ...], Field(min_length=1)]
+    command: Annotated[tuple[str, ...], Field(min_length=1), KEEPS_PLACEHOLDERS]
     """Program and arguments."""
-    environment: dict[str, str] = {}
+    environment: Annotated[dict[str, str], KEEPS_PLACEHOLDERS] = {}
     """Environment variables in addition to PATH and similar ones."""
 
 
@@ -73,7 +76,7 @@ class MongoStore(Record):
 
     kind: Literal["mongodb"]
     """Kind of the store."""
-    uri: str
+    uri: Annotated[str, KEEPS_PLACEHOLDERS]
     """Address, with the name of the database."""
     collection: str = "users"
     """Collection that holds the documents."""
@@ -84,9 +87,9 @@ class Users(Record):
 
     store: Annotated[CommandStore | MongoStore, Field(discriminator="kind")]
     """Store that gets the test users before a run. They are removed after it."""
-    document: dict[str, Any]
+    document: Annotated[dict[str, Any], KEEPS_PLACEHOLDERS]
     """Document of each test user in the store."""
-    claims: dict[str, Any]
+    claims: Annotated[dict[str, Any], KEEPS_PLACEHOLDERS]
     """Claims of a test user's token. `iat` and `exp` are added."""
     token_lifetime_s: Annotated[PositiveDuration, Field(alias="token_lifetime")] = 86_400.0
     """Time until a token expires."""
@@ -97,7 +100,7 @@ class Fixture(Record):
 
     store: Annotated[CommandStore | MongoStore, Field(discriminator="kind")]
     """Store that gets the documents before a run. They are removed after it."""
-    items: Annotated[tuple[str | dict[str, Any], ...], Field(min_length=1)]
+    items: Annotated[tuple[str | dict[str, Any], ...], Field(min_length=1), KEEPS_PLACEHOLDERS]
     """Documents with an `_id`, or ids alone, as the store expects them."""
 
 
@@ -123,9 +126,10 @@ class ReadyCheck(Record):
     """Authentication: `bearer` sends a test user's token."""
 
 
-class Stack(Record):
+class Stack(Inheriting):
     """Services that run together: processes of this machine, containers, or services that run elsewhere."""
 
+    folder = "stacks"
     name: Name
     """Name of the file without its ending. `--stack` uses it."""
     purpose: str
@@ -158,13 +162,31 @@ class Stack(Record):
     with the same name are added up over the services."""
     alerts: AlertLimits = AlertLimits()
     """Limits beyond which an alert is raised."""
-    thresholds: Thresholds = {}
-    """Thresholds that replace those of a scenario for the same metric."""
+    thresholds: ReplacingThresholds = {}
+    """Thresholds that replace those of a scenario for the same metric; `null` removes them. Metrics without a
+    threshold in the scenario get none."""
+    service: Name | dict[Name, Name] | None = None
+    """Service that gets the requests, instead of the one that a target names: one name for all targets, or a
+    map of targets to services. A stack with one service gets the requests of every target."""
 
     @model_validator(mode="after")
     def _require_one_kind(self) -> "Stack":
         if self.services and self.compose is not None:
             raise FieldError(("compose",), "a stack has services or compose, not both; remove one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _check_service(self) -> "Stack":
+        by_target = self.service if isinstance(self.service, dict) else {}
+        chosen: dict[tuple[str, ...], Name] = {}
+        for target, service in by_target.items():
+            chosen[("service", target)] = service
+        if isinstance(self.service, str):
+            chosen[("service",)] = self.service
+        for path, service in chosen.items():
+            if self.service_names and service not in self.service_names:
+                hint = suggest(service, self.service_names)
+                raise FieldError(path, f"the stack has no service '{service}'; {hint}")
         return self
 
     @model_validator(mode="after")
@@ -188,6 +210,16 @@ class Stack(Record):
     def service_names(self) -> tuple[Name, ...]:
         """The services that `bench` starts; none if they run elsewhere."""
         return tuple(self.services if self.compose is None else self.compose.services)
+
+    def service_of(self, target: Target) -> Name:
+        """Return the service that gets the requests of a target."""
+        match self.service:
+            case str():
+                return self.service
+            case dict() if target.name in self.service:
+                return self.service[target.name]
+        only_one = len(self.service_names) == 1
+        return self.service_names[0] if only_one else target.service
 
     @property
     def is_external(self) -> bool:

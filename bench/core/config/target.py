@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
-from bench.core.config.placeholders import CONVERSATION, find_unknown, refuse
+from bench.core.config.inheritance import Inheriting
+from bench.core.config.placeholders import CONVERSATION, KEEPS_PLACEHOLDERS, find_unknown, refuse
 from bench.core.config.stream_rules import (
     ErrorPlaces,
     Marks,
@@ -144,28 +145,29 @@ _OneForm = Annotated[Answer, Tag("one")]
 _EitherForm = Annotated[EitherAnswer, Tag("either")]
 
 
-class Target(Record):
+class Target(Inheriting):
     """An interface that requests go to."""
 
+    folder = "targets"
     name: Name
     """Name of the file without its ending. Scenarios and `--target` use it."""
     service: Name
     """Service of the stack that has the interface."""
     method: Literal["POST", "PUT"] = "POST"
     """HTTP method."""
-    path: UrlPath
+    path: Annotated[UrlPath, KEEPS_PLACEHOLDERS]
     """Path below the service's address. `${env.NAME}` stands for an environment variable."""
-    headers: dict[str, str] = {}
+    headers: Annotated[dict[str, str], KEEPS_PLACEHOLDERS] = {}
     """Headers of each request. `${env.NAME}` stands for an environment variable."""
     auth: Literal["bearer", "none"] = "none"
     """Authentication: `bearer` sends the token of the VU's test user."""
-    body: dict[str, Any]
+    body: Annotated[dict[str, Any], KEEPS_PLACEHOLDERS]
     """JSON body of each request. `${message}` stands for the message, `${conversation}` for all messages and
     answers so far, `${env.NAME}` for an environment variable, `${env.NAME:-64}` for one with a default."""
     answer: Annotated[_OneForm | _EitherForm, Discriminator(_form)]
     """Format of the answer, and the places of its values. A target that streams only if its request asks for
     it declares both forms: `stream` and `json`."""
-    ready: UrlPath | None = None
+    ready: Annotated[UrlPath | None, KEEPS_PLACEHOLDERS] = None
     """Path that answers 200 if all tiers are ready. With `auth` the request has a token. By default the
     target is ready if its service answers any request."""
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import Field, StringConstraints
 
+from bench.core.config.placeholders import KEEPS_PLACEHOLDERS
 from bench.core.config.target import Name, UrlPath
 from bench.core.values.duration import PositiveDuration
 from bench.core.values.record import Record
@@ -39,7 +40,7 @@ class MongoCheck(Record):
 
     kind: Literal["mongodb"]
     """Kind of the check."""
-    uri: str
+    uri: Annotated[str, KEEPS_PLACEHOLDERS]
     """Address of the MongoDB."""
     hint: str | None = None
     """Advice that is printed if the check fails."""

@@ -1,5 +1,6 @@
 """Thresholds of a scenario or stack: a limit on a metric that holds without a baseline."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, assert_never
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -58,3 +59,27 @@ Thresholds = Annotated[
     dict[str, tuple[Annotated[Threshold, _TextOrThreshold], ...]], AfterValidator(_check_thresholds)
 ]
 """Thresholds by metric. Metrics must exist, and a method must be one of the metric's kind."""
+
+
+def _check_given(thresholds: "dict[str, tuple[Threshold, ...] | None]") -> Any:
+    _check_thresholds({key: limits or () for key, limits in thresholds.items()})
+    return thresholds
+
+
+ReplacingThresholds = Annotated[
+    dict[str, tuple[Annotated[Threshold, _TextOrThreshold], ...] | None], AfterValidator(_check_given)
+]
+"""Thresholds that replace others, by metric; None removes those of the metric."""
+
+
+def replace_thresholds(
+    thresholds: "dict[str, tuple[Threshold, ...]]",
+    replacing: "Mapping[str, tuple[Threshold, ...] | None]",
+) -> "dict[str, tuple[Threshold, ...]]":
+    """Return thresholds with other limits for the metrics that have some, or without them."""
+    replaced: dict[str, tuple[Threshold, ...]] = {}
+    for key, limits in thresholds.items():
+        others = replacing.get(key, limits)
+        if others:
+            replaced[key] = others
+    return replaced

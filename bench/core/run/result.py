@@ -56,6 +56,8 @@ class Fingerprint(Record):
     """Number of logical processors."""
     simulated: bool
     """Whether the stack simulates time, so that the machine hardly matters."""
+    model: Short | None = None
+    """Model that the target's requests name; null if they name none, and in older results."""
     parts: dict[Short, Short] = {}
     """Images, settings and models that the stack's declaration leaves open, by name."""
 
@@ -143,6 +145,8 @@ def differences(
     elif any_processor:
         ignored.add("cpu_model")
     pairs: list[tuple[str, object, object]] = []
+    if fingerprint.model is None or other.model is None:
+        ignored.add("model")  # the digest of the work differs if the model does
     for field in Fingerprint.model_fields:
         if field not in ignored:
             pairs.append((field, getattr(other, field), getattr(fingerprint, field)))

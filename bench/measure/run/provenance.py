@@ -13,12 +13,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from bench.core.config.placeholders import environment_values, expand, expand_defaults
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import MONITORING_FIELDS, Stack
+from bench.core.config.target import Target
 from bench.core.run.result import Fingerprint, Provenance
 from bench.core.values.record import Record
+from bench.errors import ConfigError
 
 _GIT_TIMEOUT_S = 10
+# The field of a request that names the model, in the APIs of OpenAI, Ollama and Anthropic.
+_MODEL_FIELD = "model"
+_LONGEST_MODEL = 200
 # bench writes these folders itself; changes in them do not make a commit dirty.
 _OWN_FOLDERS = (".bench", "results", "baselines", "history")
 
@@ -74,24 +80,27 @@ def fingerprint(
         parts: Images and settings of the stack that its declaration leaves open.
     """
     scenario = spec.scenario
+    values = environment_values({**os.environ, **spec.variables})
     work: dict[str, Any] = {
         "seed": scenario.seed,
         "phases": [_declared(phase) for phase in scenario.phases],
         "unique_prompts": scenario.unique_prompts,
         "timeout_s": scenario.request_timeout_s,
-        "target": _declared(spec.target),
+        "target": _work_of_target(spec.target, values),
         "prompts": [_declared(prompt) for prompt in spec.prompts],
     }
     if spec.compare_with is not None:
-        work["compare_with"] = _declared(spec.compare_with)
+        work["compare_with"] = _work_of_target(spec.compare_with, values)
     if scenario.leave_at is not None:
         work["leave_at"] = scenario.leave_at
     image = os.environ.get("ImageOS")  # noqa: SIM112 - the spelling of hosted runners
     image_version = os.environ.get("ImageVersion")  # noqa: SIM112 - likewise
+    stack_work = {**_work_of_stack(stack, values), "purpose": None, "url": dict(urls) if urls else None}
     return Fingerprint(
         stack=stack.name,
-        stack_digest=_digest({**_work_of(stack), "purpose": None, "url": dict(urls) if urls else None}),
+        stack_digest=_digest(stack_work),
         work_digest=_digest(work),
+        model=_model_of(spec.target, values),
         system=f"{image}-{image_version}" if image else f"{platform.system()}-{platform.machine()}",
         cpu_model=_cpu_model(),
         cpu_count=os.cpu_count() or 1,
@@ -110,9 +119,32 @@ def _declared(record: Record) -> dict[str, Any]:
     return record.model_dump(mode="json", exclude_defaults=True)
 
 
-def _work_of(stack: Stack) -> dict[str, Any]:
+def _work_of_stack(stack: Stack, values: Mapping[str, str]) -> dict[str, Any]:
     """Return the fields of a stack that change its work; those that watch it do not."""
-    return {name: value for name, value in _declared(stack).items() if name not in MONITORING_FIELDS}
+    work = {name: value for name, value in _declared(stack).items() if name not in MONITORING_FIELDS}
+    return {name: expand_defaults(value, values) for name, value in work.items()}
+
+
+def _work_of_target(target: Target, values: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields of a target, with the variables that its requests differ by."""
+    declared = _declared(target)
+    for field in ("path", "body"):
+        declared[field] = expand_defaults(declared[field], values)
+    model = _model_of(target, values)
+    if model is not None:
+        declared["body"][_MODEL_FIELD] = model
+    return declared
+
+
+def _model_of(target: Target, values: Mapping[str, str]) -> str | None:
+    """Return the model that a target's body names; None if it names none, or its variable has no value."""
+    model = target.body.get(_MODEL_FIELD)
+    if not isinstance(model, str):
+        return None
+    try:
+        return expand(model, values, "")[:_LONGEST_MODEL]
+    except ConfigError:
+        return None
 
 
 def _digest(content: object) -> str:

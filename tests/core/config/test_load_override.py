@@ -141,10 +141,10 @@ def test_fields_have_the_names_of_files() -> None:
     }
 
 
-def test_a_target_override_changes_the_target_and_its_name() -> None:
-    """The scenario names the new target, so that the result and the baseline do too."""
+def test_a_service_override_changes_only_the_service_of_a_target() -> None:
+    """The scenario and all other fields of the target stay."""
     spec = make_spec()
-    changed = spec.with_target(make_target(name="agent", path="/api/generate"))
-    assert (changed.target.path, changed.scenario.target) == ("/api/generate", "agent")
-    assert changed.scenario.phases == spec.scenario.phases
-    assert changed.with_target(spec.target) == spec
+    changed = spec.with_services(lambda _: "gateway")
+    assert changed.target == make_target(service="gateway")
+    assert changed.scenario == spec.scenario
+    assert changed.with_services(lambda _: spec.target.service) == spec

@@ -1,0 +1,80 @@
+"""Values of a scenario's files that the command line replaces for one run."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bench.core.config.placeholders import MODEL
+from bench.core.config.setting import BODY, SCENARIO, TARGET, Setting, parse_setting
+from bench.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Values of a scenario's files that the command line replaces for one run."""
+
+    target: str | None = None
+    """Name or path of the target; None keeps the scenario's."""
+    settings: Sequence[Setting] = ()
+    """Values of `--set`."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Variables that replace those of the environment."""
+    overrides: tuple[str, ...] = ()
+    """The options as a person writes them, for the result."""
+
+    @property
+    def of_scenario(self) -> tuple[Setting, ...]:
+        """The settings of the scenario."""
+        return tuple(setting for setting in self.settings if setting.file == SCENARIO)
+
+    @property
+    def of_mix(self) -> "Choices":
+        """The choices for the scenarios of a mix, which have their own targets."""
+        settings = [setting for setting in self.settings if setting.file != SCENARIO]
+        return Choices(settings=tuple(settings), variables=self.variables)
+
+    def of_target(self, body: object, fields: Collection[str]) -> tuple[Setting, ...]:
+        """Return the settings of a target.
+
+        Args:
+            body: Body of the target.
+            fields: Names of the fields of scenarios and targets.
+
+        Raises:
+            ConfigError: A key names no file, and may mean the body or a field of a file.
+        """
+        of_target = []
+        for setting in self.settings:
+            if setting.file == TARGET:
+                of_target.append(setting)
+            elif not setting.file:
+                of_target.append(_place_in_body(setting, body, fields))
+        return tuple(of_target)
+
+
+NO_CHOICES = Choices()
+
+
+def make_choices(target: str | None, model: str | None, settings: Sequence[str]) -> Choices:
+    """Return the choices of the options `--target`, `--model` and `--set`.
+
+    Raises:
+        ConfigError: A setting is not KEY=VALUE.
+    """
+    parsed = [parse_setting(text) for text in settings]
+    overrides = [setting.shown for setting in parsed]
+    if model is not None:
+        overrides.insert(0, f"--model {model}")
+    variables = {} if model is None else {MODEL: model}
+    return Choices(target, tuple(parsed), variables, tuple(overrides))
+
+
+def _place_in_body(setting: Setting, body: object, fields: Collection[str]) -> Setting:
+    key = str(setting.path[1])
+    has_key = isinstance(body, Mapping) and key in body
+    if not has_key and key in fields:
+        value = setting.text.removeprefix("--set ")
+        raise ConfigError(
+            f"{setting.text}: the body of the target has no '{key}', but a file has such a field",
+            f"write --set {SCENARIO}.{value}, --set {TARGET}.{value} or --set {BODY}.{value}",
+        )
+    return replace(setting, file=TARGET)
