@@ -4,7 +4,15 @@ from dataclasses import replace
 
 from bench.core.run.figures import TAIL_REQUESTS
 from bench.core.samples.metric import Better, Metric, MetricKind, Part
-from bench.core.samples.metrics import METRICS, RECOVERY, UNATTRIBUTED, metric, tail_key, tier_key
+from bench.core.samples.metrics import (
+    METRICS,
+    RECOVERY,
+    UNATTRIBUTED,
+    metric,
+    milestone_key,
+    tail_key,
+    tier_key,
+)
 from bench.core.samples.sample import Outcome
 from bench.errors import Exit
 
@@ -55,12 +63,15 @@ wait](../explanation/methodology.md#requests-without-an-answer).
 
 
 def metrics_page() -> str:
-    """Return the page of all metrics, with those that are made for tiers and tails."""
+    """Return the page of all metrics, with those that are made for milestones, tails and tiers."""
     rows = [_metric(row) for row in METRICS.values()]
-    for key in ("e2e_ms", "ttft_ms"):
+    milestone = milestone_key("<milestone>")
+    rows.append(_metric(replace(metric(milestone), label="time to the milestone")))
+    for key in ("e2e_ms", "ttft_ms", milestone):
         row = metric(tail_key(key))
         text = f"95th percentile of `{key}`, in runs with at least {TAIL_REQUESTS} responses."
-        rows.append(_metric(row, definition=text))
+        label = "p95 of time to the milestone" if key == milestone else row.label
+        rows.append(_metric(replace(row, label=label), definition=text))
     rows.append(_metric(replace(metric(tier_key("<tier>")), label="name of the tier")))
     rows.append(_metric(metric(tier_key(UNATTRIBUTED))))
     head = [
@@ -94,7 +105,7 @@ def _roles() -> list[tuple[str, str]]:
 def _keys(kind: MetricKind) -> str:
     keys = [row.key for row in METRICS.values() if row.kind is kind]
     if kind is MetricKind.TREND:
-        keys.append(tier_key("<tier>"))
+        keys += [milestone_key("<milestone>"), tier_key("<tier>")]
     return ", ".join(map(code, keys))
 
 

@@ -16,7 +16,7 @@ from bench.core.response.either_form import NO_STREAM, EitherForm
 from bench.core.response.json_text import parse_json
 from bench.core.response.milestones import find_reached
 from bench.core.response.other_form import explain_body, find_body_error
-from bench.core.response.paths import as_paths, value_at, walk
+from bench.core.response.paths import value_at, walk
 from bench.core.response.pieces import ToolCalls, join_pieces
 from bench.core.response.plain_events import PlainTexts
 from bench.core.response.rules import describe_place
@@ -407,13 +407,13 @@ class AnswerReader:
 
     def _read_counts(self, document: dict[str, Any], form: AnswerForm) -> None:
         """Read token counts and durations, which any document of a stream may contain."""
-        answer = form.answer
         content = self._content
-        for path in as_paths(answer.tokens):
-            content.tokens = count_at(document, path) or content.tokens
-        for path in as_paths(answer.reasoning_tokens):
-            content.reasoning_tokens = count_at(document, path) or content.reasoning_tokens
-        if answer.durations is not None:
+        if form.tokens is not None:
+            content.tokens = count_at(document, form.tokens) or content.tokens
+        if form.reasoning_tokens is not None:
+            count = count_at(document, form.reasoning_tokens)
+            content.reasoning_tokens = count or content.reasoning_tokens
+        if form.answer.durations is not None:
             content.tier_times |= form.tier_reader.read_document(document)
 
     def _note_milestones(self, documents: Sequence[Any], times_s: Sequence[float]) -> None:

@@ -71,6 +71,8 @@ class AnswerForm:
         ends_with_body: Whether the end of the body ends the answer.
         error_events: Names of the events that report an error.
         answer_events: Names of the events whose data must be a document.
+        tokens: Path of the number of tokens.
+        reasoning_tokens: Path of the number of tokens of the reasoning.
         counted: Top-level names of documents that contain token counts or durations.
         tier_reader: Reads the tier times.
     """
@@ -112,7 +114,9 @@ class AnswerForm:
         texts = {kind: as_paths(places) for kind, places in answer.text_places.items()}
         content = texts.get("content", ())
         self.holder = _split(content)[0][:-1] if content else ()
-        counts = [*as_paths(answer.tokens), *as_paths(answer.reasoning_tokens), *duration_paths(answer)]
+        self.tokens = next(iter(as_paths(answer.tokens)), None)
+        self.reasoning_tokens = next(iter(as_paths(answer.reasoning_tokens)), None)
+        counts = [*filter(None, (self.tokens, self.reasoning_tokens)), *duration_paths(answer)]
         self.counted = frozenset(keys[0] for keys in _split(counts))
         self.tier_reader = TierReader(answer.durations)
         self._parents: list[Keys] = []

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.core.config.prompts import Expectation
-from bench.core.config.target import JsonAnswer, SseAnswer, Target
+from bench.core.config.target import EitherAnswer, JsonAnswer, SseAnswer, Target
 from bench.core.response.answer import AnswerReader
 from bench.core.response.answer_content import AnswerContent
 from bench.core.response.answer_form import AnswerForm
@@ -128,8 +128,21 @@ def explain(target: Target, answer: RecordedAnswer) -> Explanation:
         readings=[*_read_parts(answer, form)] if is_answer else [],
         content=content,
         failure=failure,
-        advice={} if draft is None or content.error is not None else list_missing(form.answer, draft),
+        advice={} if draft is None or content.error is not None else _advise(target, form, draft),
     )
+
+
+def _advise(target: Target, form: AnswerForm, draft: Draft) -> Draft:
+    """Return the parts of a draft that the target lacks, below the name of their form if it has two.
+
+    A service that does not stream needs a target of its own.
+    """
+    if form.asks_stream and draft["kind"] == "json":
+        return draft
+    missing = list_missing(form.answer, draft)
+    if missing and isinstance(target.answer, EitherAnswer):
+        return {"json" if draft["kind"] == "json" else "stream": missing}
+    return missing
 
 
 def _choose_form(target: Target, answer: RecordedAnswer) -> AnswerForm:
