@@ -21,6 +21,7 @@ def doctor(
             "--target", metavar="NAME|FILE", help="Use this target (default: try the ready-made ones)."
         ),
     ] = None,
+    model: options.Model = None,
     message: Annotated[
         str, typer.Option("--message", metavar="TEXT", help="Send this message.")
     ] = use_case.MESSAGE,
@@ -36,7 +37,13 @@ def doctor(
     """
     timeout_s = options.parse_time("--timeout", timeout, at_least_s=0.001)
     diagnosis = use_case.doctor(
-        url, target=target, message=message, timeout_s=timeout_s, ca=ca, listener=Listener(warning=warn)
+        url,
+        target=target,
+        model=model,
+        message=message,
+        timeout_s=timeout_s,
+        ca=ca,
+        listener=Listener(warning=warn),
     )
     print(diagnosis_text(diagnosis.explanation, diagnosis.refused, is_given=diagnosis.is_given), end="")
     if not diagnosis.explanation.is_complete:

@@ -1,7 +1,7 @@
 """`bench baseline noise`: run a scenario repeatedly and measure how much its runs differ."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import typer
 
@@ -14,6 +14,7 @@ from bench.core.verdict.noise import Noise
 from bench.errors import ConfigError
 from bench.usecases.noise import noise as measure_noise
 from bench.usecases.noise import noise_of
+from bench.usecases.run import RunOptions
 
 _LABEL_WIDTH = 22
 Scenario = Annotated[
@@ -28,17 +29,13 @@ Of = Annotated[
 ]
 
 
+@options.with_run_options
 def noise(
     scenario: Scenario = None,
     *,
     runs: RunCount = 10,
     of: Of = None,
-    stack: options.StackName = None,
-    url: options.Urls = None,
-    ca: options.Ca = None,
-    workers: options.Workers = 1,
-    calibration: options.Calibration = True,
-    results: options.ResultsFolder = options.DEFAULT_RESULTS,
+    **given: Unpack[RunOptions],
 ) -> None:
     """Run a scenario repeatedly and measure how much its runs differ.
 
@@ -50,17 +47,7 @@ def noise(
         measured, path = noise_of(of or ())
     else:
         with listen(scenario, live=False) as listener:
-            measured, path = measure_noise(
-                scenario,
-                runs=runs,
-                listener=listener,
-                stack=stack,
-                urls=url or (),
-                ca=ca,
-                workers=workers,
-                calibration=calibration,
-                results=results,
-            )
+            measured, path = measure_noise(scenario, runs=runs, listener=listener, **given)
     _print(measured)
     say(f"written to {path}")
 

@@ -1,15 +1,16 @@
 """Options and arguments that several commands have."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from enum import StrEnum
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from bench.core.values.duration import parse_duration
 from bench.errors import ConfigError
-from bench.usecases.run import RunOptions
 
 
 class TransportChoice(StrEnum):
@@ -47,6 +48,20 @@ Urls = Annotated[
 TargetName = Annotated[
     str | None,
     typer.Option("--target", metavar="NAME", help="Send requests to this target (default: the scenario's)."),
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", metavar="NAME", help="Use this model (default: MODEL, else the target's)."),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Set a value of the body, like stream=false; repeatable."
+    ),
+]
+ServiceName = Annotated[
+    str | None,
+    typer.Option("--service", metavar="NAME", help="Send requests to this service (default: the stack's)."),
 ]
 Vus = Annotated[
     int | None,
@@ -134,14 +149,58 @@ DEFAULT_RESULTS = Path("results")
 DEFAULT_HISTORY = Path("history")
 
 
-def read_run_options(parameters: Mapping[str, Any]) -> RunOptions:
-    """Return the options of a measurement from the parameters of a command, which have the same names."""
-    given: dict[str, Any] = {}
-    for name in RunOptions.__annotations__.keys() & parameters.keys():
-        value = parameters[name]
-        if value is not None:
-            given[name] = value.value if isinstance(value, StrEnum) else value
-    return cast("RunOptions", given)
+def _declare_run_options(
+    *,
+    stack: StackName = None,
+    target: TargetName = None,
+    model: Model = None,
+    settings: Settings = None,
+    service: ServiceName = None,
+    urls: Urls = None,
+    vus: Vus = None,
+    duration: Duration = None,
+    rate: Rate = None,
+    inject: Inject = None,
+    objectives: Objective = None,
+    workers: Workers = 1,
+    transport: Transport = TransportChoice.OWN,
+    http: Http = None,
+    ca: Ca = None,
+    calibration: Calibration = True,
+    pin: Pin = True,
+    allow_side_effects: AllowSideEffects = False,
+    results: ResultsFolder = DEFAULT_RESULTS,
+) -> None:
+    """Declare the options of a measurement, with the names of `RunOptions`."""
+
+
+def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a measurement, which it receives as `**given`.
+
+    An option that is left out, and has no default, is not given.
+    """
+    own = signature(command).parameters.values()
+    shared = [*signature(_declare_run_options).parameters.values()]
+    arguments = [parameter for parameter in own if parameter.kind is Parameter.POSITIONAL_OR_KEYWORD]
+    options = [parameter for parameter in own if parameter.kind is Parameter.KEYWORD_ONLY]
+
+    names = {parameter.name for parameter in shared}
+
+    @wraps(command)
+    def call(**values: Any) -> None:
+        given: dict[str, Any] = {}
+        for name, value in values.items():
+            if name not in names:
+                given[name] = value
+            elif value is not None:
+                given[name] = value.value if isinstance(value, StrEnum) else value
+        command(**given)
+
+    call.__signature__ = Signature([*arguments, *shared, *options])  # type: ignore[attr-defined]
+    call.__annotations__ = get_type_hints(command, include_extras=True) | get_type_hints(
+        _declare_run_options, include_extras=True
+    )
+    return call
 
 
 def parse_time(option: str, text: str, *, at_least_s: float, at_most_s: float | None = None) -> float:

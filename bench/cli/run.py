@@ -1,50 +1,35 @@
 """`bench run`: run a scenario, store the result and print it."""
 
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import typer
 
 from bench.cli import options
 from bench.cli.console import warn
 from bench.cli.live import listen
-from bench.cli.options import TransportChoice
 from bench.cli.outputs import layout_of_stdout
 from bench.core.run.result import RunResult
 from bench.errors import Exit
 from bench.render.results import results_text
+from bench.usecases.run import RunOptions
 from bench.usecases.run import run as run_scenario
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the folder of the run.")]
 
 
+@options.with_run_options
 def run(
     scenario: options.ScenarioName,
     *,
-    stack: options.StackName = None,
-    target: options.TargetName = None,
-    urls: options.Urls = None,
-    vus: options.Vus = None,
-    duration: options.Duration = None,
-    rate: options.Rate = None,
-    inject: options.Inject = None,
-    objectives: options.Objective = None,
-    workers: options.Workers = 1,
-    transport: options.Transport = TransportChoice.OWN,
-    http: options.Http = None,
-    ca: options.Ca = None,
-    calibration: options.Calibration = True,
-    pin: options.Pin = True,
-    allow_side_effects: options.AllowSideEffects = False,
     live: options.Live = False,
     quiet: Quiet = False,
-    results: options.ResultsFolder = options.DEFAULT_RESULTS,
+    **given: Unpack[RunOptions],
 ) -> None:
     """Run a scenario, store the result and print it.
 
     The last line is the folder of the run. `bench compare FOLDER` judges it.
     Exits with 1 if a threshold is crossed, and with 5 if the run is invalid.
     """
-    given = options.read_run_options(locals())
     with listen(scenario, live=live) as listener:
         stored = run_scenario(scenario, listener=listener, **given)
     if quiet:

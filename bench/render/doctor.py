@@ -138,7 +138,7 @@ def _advice(explanation: Explanation, *, is_given: bool) -> Iterator[str]:
     name = explanation.target.name
     if explanation.advice:
         yield ""
-        where = f"targets/{name}.yaml"
+        where = f"scenarios/targets/{name}.yaml"
         is_whole = "kind" in explanation.advice
         yield f"This would read the answer, in {where}:" if is_whole else f"This would read more, in {where}:"
         declaration = yaml.safe_dump({"answer": explanation.advice}, sort_keys=False, width=_WIDTH - 4)

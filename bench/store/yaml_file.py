@@ -39,7 +39,7 @@ class YamlFile(Generic[Model]):
         path: The file.
         model: The expected content.
         settings: Values that replace those of the file.
-        variables: Variables that replace those of the environment.
+        variables: Variables of this run that replace those of the environment.
 
     Raises:
         ConfigError: A file is not readable, or is not such a file; the message names the line.
@@ -58,7 +58,7 @@ class YamlFile(Generic[Model]):
         self._merged = _merge(self._documents, model)
         for setting in settings:
             self._merged.change(setting, setting)
-        self._variables = EarlyVariables({**os.environ, **(variables or {})})
+        self._variables = EarlyVariables(os.environ, variables or {})
         self.content: dict[str, Any] = self._variables.expand(self._merged.content, [model])
         """The values, with variables expanded in the fields that are read at once."""
 

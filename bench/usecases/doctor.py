@@ -9,6 +9,8 @@ from pathlib import Path
 
 import httpx
 
+from bench.core.config.choices import model_variables
+from bench.core.config.placeholders import MODEL
 from bench.core.config.target import Target
 from bench.core.response.explanation import Explanation, explain
 from bench.core.response.failure import is_success
@@ -28,7 +30,6 @@ MESSAGE = "Say hello in five words."
 TIMEOUT_S = 60.0
 _NOT_FOUND = {404, 405, 501}
 _KEY_VARIABLE = "OPENAI_API_KEY"
-_MODEL_VARIABLE = "OPENAI_MODEL"
 _MODELS_TIMEOUT_S = 5.0
 
 
@@ -48,6 +49,7 @@ def doctor(
     url: str,
     *,
     target: str | Path | None = None,
+    model: str | None = None,
     message: str = MESSAGE,
     timeout_s: float = TIMEOUT_S,
     ca: Path | None = None,
@@ -58,6 +60,7 @@ def doctor(
     Args:
         url: Address of the service.
         target: Name or file of a target; `None` to try the ready-made targets until one reads the answer.
+        model: Name of the model; `None` for the variable MODEL, or one that the server lists.
         message: The message.
         timeout_s: Longest time for the answer.
         ca: PEM file with certificates that are trusted as well as those of the system.
@@ -68,22 +71,23 @@ def doctor(
     """
     check_url(url)
     route = direct_route(ca)
+    environ = {**os.environ, **model_variables(model)}
     if target is not None:
-        given = scenarios.load_target(str(target))
+        given = scenarios.load_target(str(target), model_variables(model))
         with _token(given, listener) as token:
-            answer = record_answer(one_request(given, url, message, os.environ, route), token, timeout_s)
+            answer = record_answer(one_request(given, url, message, environ, route), token, timeout_s)
         return Diagnosis(explain(given, answer), {}, is_given=True)
-    return _try_targets(url, message, timeout_s, route)
+    if not environ.get(MODEL):
+        environ |= model_variables(_find_model(url, environ, route))
+    return _try_targets(url, message, environ, timeout_s, route)
 
 
-def _try_targets(url: str, message: str, timeout_s: float, route: Route) -> Diagnosis:
+def _try_targets(
+    url: str, message: str, environ: Mapping[str, str], timeout_s: float, route: Route
+) -> Diagnosis:
     """Return the first target that reads the answer, else the one whose answer is nearest to it."""
     best: Explanation | None = None
     refused: dict[str, str] = {}
-    environ = dict(os.environ)
-    environ.setdefault(_KEY_VARIABLE, "none")  # most local servers accept any key
-    if _MODEL_VARIABLE not in environ:
-        environ[_MODEL_VARIABLE] = _find_model(url, environ[_KEY_VARIABLE], route)
     for candidate in _list_candidates():
         endpoint = one_request(candidate, url, message, environ, route)
         answer = record_answer(endpoint, None, timeout_s)
@@ -102,16 +106,16 @@ def _try_targets(url: str, message: str, timeout_s: float, route: Route) -> Diag
     return Diagnosis(best, refused, is_given=False)
 
 
-def _find_model(url: str, key: str, route: Route) -> str:
-    """Return the name of the first model that a server with OpenAI's API lists; `default` without a list."""
-    headers = {"authorization": f"Bearer {key}"}
+def _find_model(url: str, environ: Mapping[str, str], route: Route) -> str | None:
+    """Return the name of the first model that a server with OpenAI's API lists; `None` without a list."""
+    headers = {"authorization": f"Bearer {environ.get(_KEY_VARIABLE) or 'none'}"}
     with suppress(httpx.HTTPError, ValueError):
         address = url.rstrip("/") + "/v1/models"
         with route.blocking_client([address], headers, _MODELS_TIMEOUT_S) as client:
             name = value_at(client.get(address).json(), "data.0.id")
         if isinstance(name, str) and name:
             return name
-    return "default"
+    return None
 
 
 def _rank(explanation: Explanation) -> tuple[int, bool]:

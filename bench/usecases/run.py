@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypedDict, Unpack
 
-from bench.core.config.choices import make_choices
+from bench.core.config.choices import make_choices, model_variables
 from bench.core.config.executors import in_words
 from bench.core.config.objective import parse_objectives
 from bench.core.config.run_spec import RunSpec
@@ -114,7 +114,9 @@ def measure_and_store(
         BenchError: As for `run`, except for an error of the folder.
         KeyboardInterrupt: As for `run`.
     """
-    stack = stacks.load(options.get("stack") or _default_stack(options))
+    stack = stacks.load(
+        options.get("stack") or _default_stack(options), model_variables(options.get("model"))
+    )
     spec = load_spec(scenario, stack, options)
     check_side_effects(spec.scenario, stack, allowed=options.get("allow_side_effects", False))
     conditions = make_conditions(spec, stack, options)
@@ -176,6 +178,7 @@ def make_conditions(spec: RunSpec, stack: Stack, options: RunOptions) -> Conditi
     return Conditions(
         urls=urls,
         injections=parse_injections(stack, tuple(options.get("inject", ()))),
+        variables=_compose_variables(stack, options),
         workers=workers,
         route=_choose_route(options),
         calibrated=options.get("calibration", True),
@@ -205,6 +208,13 @@ def _check_services(spec: RunSpec, stack: Stack, urls: Mapping[str, str]) -> Non
         if service not in possible:
             message = f"--url {service}=…: stack '{stack.name}' and the scenario have no service '{service}'"
             raise ConfigError(message, suggest(service, possible))
+
+
+def _compose_variables(stack: Stack, options: RunOptions) -> dict[str, str]:
+    """Return the variables that a compose file gets itself; a stack's own texts have them already."""
+    visible = () if stack.compose is None else stack.compose.visible_variables
+    chosen = model_variables(options.get("model"))
+    return {name: value for name, value in chosen.items() if name in visible}
 
 
 def _choose_route(options: RunOptions) -> Route:

@@ -22,8 +22,8 @@ MISSING = response(b"no such page", "404 Not Found")
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JWT_SECRET", raising=False)
-    monkeypatch.setenv("OPENAI_API_KEY", "none")
-    monkeypatch.setenv("OPENAI_MODEL", "small")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("MODEL", "small")
 
 
 def _diagnose(
@@ -83,7 +83,7 @@ def test_a_target_may_be_a_file(tmp_path: Path) -> None:
     diagnosis, seen, text = _diagnose([STREAM], str(tmp_path / "mine.yaml"))
     assert "POST /ask " in seen.heads[0]
     assert diagnosis.refused == {}
-    assert "This would read more, in targets/mine.yaml:" in text
+    assert "This would read more, in scenarios/targets/mine.yaml:" in text
     assert "choices.0.delta.content" in text
 
 
@@ -115,20 +115,29 @@ def test_a_certificate_of_another_authority_is_trusted_if_it_is_named(tmp_path: 
 
 def test_the_model_is_one_that_the_server_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise a server with OpenAI's API would refuse the request."""
-    monkeypatch.delenv("OPENAI_MODEL")
+    monkeypatch.delenv("MODEL")
     diagnosis, seen, _ = _diagnose([response(b'{"data": [{"id": "tiny-1"}]}'), STREAM])
     assert diagnosis.explanation.is_complete
     assert b'"model": "tiny-1"' in seen.bodies[1]
 
 
-def test_a_wrong_address_or_target_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So are a variable that is not set and a target whose test user needs a secret."""
-    monkeypatch.delenv("OPENAI_MODEL")
+def test_a_wrong_address_or_target_is_an_error() -> None:
+    """So is a target whose test user needs a secret."""
     with pytest.raises(ConfigError, match="invalid URL"):
         doctor("127.0.0.1")
     with pytest.raises(ConfigError, match="target 'nope' does not exist"):
         doctor("http://127.0.0.1:1", target="nope")
-    with pytest.raises(ConfigError, match="OPENAI_MODEL"):
-        doctor("http://127.0.0.1:1", target="openai-chat")
     with pytest.raises((ConfigError, TargetError), match="JWT_SECRET is not set"):
         doctor("http://127.0.0.1:1", target="chat")
+
+
+def test_a_model_that_is_named_is_sent() -> None:
+    """It replaces the variable MODEL, with a target that is given and with the ready-made ones."""
+
+    async def run(target: str | None) -> bytes:
+        async with server([STREAM]) as (url, seen):
+            await asyncio.to_thread(doctor, url, target=target, model="large")
+            return seen.bodies[0]
+
+    for target in (None, "openai-chat"):
+        assert b'"model": "large"' in asyncio.run(run(target))

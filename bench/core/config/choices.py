@@ -64,8 +64,12 @@ def make_choices(target: str | None, model: str | None, settings: Sequence[str])
     overrides = [setting.shown for setting in parsed]
     if model is not None:
         overrides.insert(0, f"--model {model}")
-    variables = {} if model is None else {MODEL: model}
-    return Choices(target, tuple(parsed), variables, tuple(overrides))
+    return Choices(target, tuple(parsed), model_variables(model), tuple(overrides))
+
+
+def model_variables(model: str | None) -> dict[str, str]:
+    """Return the variables of a run with another model."""
+    return {} if model is None else {MODEL: model}
 
 
 def _place_in_body(setting: Setting, body: object, fields: Collection[str]) -> Setting:

@@ -7,7 +7,13 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bench.core.config.placeholders import KeepsPlaceholders, environment_values, expand, has_variables
+from bench.core.config.placeholders import (
+    KeepsPlaceholders,
+    environment_values,
+    expand,
+    expand_chosen,
+    has_variables,
+)
 from bench.core.config.setting import Location
 from bench.errors import ConfigError
 
@@ -20,9 +26,12 @@ class EarlyVariables:
 
     Args:
         environ: Values of the variables.
+        chosen: Variables of this run, which replace others. They are expanded in marked fields, too, because
+            the command line shows them anyway.
     """
 
     environ: Mapping[str, str]
+    chosen: Mapping[str, str]
     texts: dict[Location, str] = field(default_factory=dict)
     """Texts that had variables, by their location."""
     errors: dict[Location, ConfigError] = field(default_factory=dict)
@@ -52,8 +61,9 @@ class EarlyVariables:
 
     def _expand_field(self, key: str, value: Any, models: Models, location: Location) -> Any:
         fields = _find_fields(key, models)
-        if any(isinstance(mark, KeepsPlaceholders) for info in fields for mark in info.metadata):
-            return value
+        for mark in (mark for info in fields for mark in info.metadata):
+            if isinstance(mark, KeepsPlaceholders):
+                return value if mark.is_literal else expand_chosen(value, self.chosen)
         below: list[type[BaseModel]] = []
         for info in fields:
             below += _list_models(info.annotation)
@@ -61,7 +71,7 @@ class EarlyVariables:
         return self.expand(value, below if fields else models, location)
 
     def _expand_text(self, text: str, location: Location) -> str:
-        values = environment_values(self.environ)
+        values = environment_values({**self.environ, **self.chosen})
         try:
             expanded = expand(text, values, "")
         except ConfigError as error:

@@ -4,7 +4,7 @@ A text that is only a placeholder with a number, true or false as default stands
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -34,10 +34,17 @@ class KeepsPlaceholders:
 
     Their values may be secrets, which no result contains. Variables in other fields are expanded when the
     file is read, so that their values are part of the result.
+
+    Args:
+        is_literal: The texts have no placeholders at all.
     """
+
+    def __init__(self, *, is_literal: bool = False) -> None:
+        self.is_literal = is_literal
 
 
 KEEPS_PLACEHOLDERS = KeepsPlaceholders()
+LITERAL = KeepsPlaceholders(is_literal=True)
 
 
 class PlaceholderProblem(NamedTuple):
@@ -197,26 +204,39 @@ def expand_defaults(content: Any, values: Mapping[str, str]) -> Any:
 
     A variable without a default may be a secret, so its value is not part of what makes runs comparable.
     """
+    return _expand_some(content, values, lambda match: match["default"] is not None)
+
+
+def expand_chosen(content: Any, variables: Mapping[str, str]) -> Any:
+    """Expand the placeholders of some variables, in every text of a JSON-like value; the others stay."""
+    values = environment_values(variables)
+    return _expand_some(content, values, lambda match: match["name"] in values)
+
+
+def _expand_some(content: Any, values: Mapping[str, str], is_wanted: Callable[[re.Match[str]], bool]) -> Any:
     match content:
         case str():
-            return _expand_default(content, values)
+            return _expand_some_in(content, values, is_wanted)
         case dict():
-            return {key: expand_defaults(value, values) for key, value in content.items()}
+            return {key: _expand_some(value, values, is_wanted) for key, value in content.items()}
         case list() | tuple():
-            return [expand_defaults(value, values) for value in content]
+            return [_expand_some(value, values, is_wanted) for value in content]
         case _:
             return content
 
 
-def _expand_default(text: str, values: Mapping[str, str]) -> Any:
-    placeholders = [*_PLACEHOLDER.finditer(text)]
-    if not any(match["default"] is not None for match in placeholders):
-        return text
-    kept = {match["name"]: match[0] for match in placeholders if match["default"] is None}
+def _expand_some_in(text: str, values: Mapping[str, str], is_wanted: Callable[[re.Match[str]], bool]) -> Any:
+    kept: dict[str, str] = {}
+    wanted = False
+    for match in _PLACEHOLDER.finditer(text):
+        if is_wanted(match):
+            wanted = True
+        else:
+            kept[match["name"]] = match[0]
     try:
-        return expand_value(text, {**values, **kept}, "")
+        return expand_value(text, {**values, **kept}, "") if wanted else text
     except ConfigError:
-        return text
+        return text  # the error has a better place where the text is used
 
 
 def _cure(name: str, values: Mapping[str, str]) -> str:

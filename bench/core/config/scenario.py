@@ -26,7 +26,7 @@ from bench.core.config.journey import (
     require_distinct_names,
 )
 from bench.core.config.objective import Objectives
-from bench.core.config.placeholders import KEEPS_PLACEHOLDERS, refuse
+from bench.core.config.placeholders import LITERAL, refuse
 from bench.core.config.prompts import Messages
 from bench.core.config.target import MilestoneName, Name
 from bench.core.limits.metric_names import require_metric
@@ -115,7 +115,7 @@ class Scenario(Inheriting):
     prompts: str | None = None
     """File of messages, relative to the scenario's folder. VUs take them from decks: each deck contains
     every message as often as its weight, in a seeded order."""
-    messages: Annotated[Messages, KEEPS_PLACEHOLDERS] = ()
+    messages: Annotated[Messages, LITERAL] = ()
     """The messages themselves, instead of `prompts`: a list of texts, or of objects as in a prompts file."""
     data: Data | None = None
     """Rows of a file that requests use as `${row.COLUMN}`."""
