@@ -9,6 +9,9 @@ RUN python -m venv /venv \
 
 FROM ${PYTHON_IMAGE}
 COPY --from=packages /venv /venv
+COPY bench/__init__.py bench/errors.py /app/bench/
+COPY bench/mock /app/bench/mock
+COPY bench/timing /app/bench/timing
 COPY chatstack /app/chatstack
 WORKDIR /app
 ENV HOST=0.0.0.0 PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1

@@ -7,7 +7,7 @@ DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
 UV_PIN := $(shell grep -m1 -oE '^uv==[0-9.]+' requirements-dev.txt)
 
-.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-verdicts bench-answers bench-embedded pictures lock clean help
+.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-verdicts bench-answers bench-mock bench-embedded pictures lock clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,9 @@ bench-verdicts: $(READY)  ## simulate how often a verdict is wrong and rewrite d
 
 bench-answers: $(READY)  ## read 10,000 generated answers over both transports and rewrite docs/explanation/reading.md
 	$(BIN)/python -m benchmarks.answers
+
+bench-mock: $(READY)  ## measure how exact the mock model is and rewrite docs/explanation/mock.md
+	$(BIN)/python -m benchmarks.mock
 
 bench-embedded: $(READY)  ## check the embedded stack, unchanged and slowed down, and rewrite docs/explanation/embedded.md (90 minutes)
 	$(BIN)/python -m benchmarks.embedded

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from bench.mock.clock import iso_now
 from chatstack.bodies import BodyError, json_object
-from chatstack.clock import iso_now
 from chatstack.stores.store import Store, TakenError
 from chatstack.tokens import REFRESH, Tokens
 

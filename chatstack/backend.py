@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from bench.mock.clock import iso_now
 from chatstack.accounts import Accounts
 from chatstack.bodies import BodyError
 from chatstack.chat import CHAT_PATH, Chat
-from chatstack.clock import iso_now
 from chatstack.connection import CancelOnDisconnect
 from chatstack.knobs import Knobs, KnobsMiddleware
 from chatstack.measures import Measures, MeasuresMiddleware

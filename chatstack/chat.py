@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from bench.mock.clock import iso_now
 from chatstack.bodies import BodyError, json_object
 from chatstack.chat_stream import AnswerStream
-from chatstack.clock import iso_now
 from chatstack.failures import UNAVAILABLE, refused, unreachable
 from chatstack.stores.store import Store
 from chatstack.timing import stopwatch

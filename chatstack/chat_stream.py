@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from starlette.types import Receive, Scope, Send
 
-from chatstack.clock import iso_now
+from bench.mock.clock import iso_now
 from chatstack.failures import refused, unreachable
 from chatstack.ollama import reported_timing
 from chatstack.timing import Stopwatch

@@ -1,7 +1,6 @@
 """One generation: it waits for a slot, takes its simulated time, and reports it like Ollama."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +8,11 @@ from typing import Any
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from chatstack.clock import iso_now
-from chatstack.latency import Latency, prompt_tokens
-from chatstack.slots import QueueFullError, Slots
-
-_BUSY = "server busy, please try again.  maximum pending requests exceeded"
+from bench.mock.api_format import GenerationTimes
+from bench.mock.ollama import BUSY, LINES, last_line, last_object, part_line
+from bench.mock.slots import QueueFullError, Slots
+from bench.mock.texts import count_tokens
+from chatstack.latency import Latency
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Generation:
         streamed: bool,
     ) -> None:
         self._server = server
-        self._prompt_tokens = prompt_tokens(prompt)
+        self._prompt_tokens = count_tokens(prompt)
         self._tokens = tokens
         self._wrap = wrap
         self._streamed = streamed
@@ -75,7 +74,7 @@ class Generation:
         await asyncio.shield(work)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        times = _Times(arrived_s=_now_s())
+        times = GenerationTimes(arrived_s=_now_s())
         try:
             async with self._server.slots.slot():
                 times.started_s = _now_s()
@@ -84,19 +83,19 @@ class Generation:
                     return
                 text = "".join([token async for token in self._think(times)])
         except QueueFullError:
-            await JSONResponse({"error": _BUSY}, 503)(scope, receive, send)
+            await JSONResponse({"error": BUSY}, 503)(scope, receive, send)
             return
         await JSONResponse(self._last(text, times))(scope, receive, send)
 
-    async def _stream(self, send: Send, times: "_Times") -> None:
-        headers = [(b"content-type", b"application/x-ndjson")]
+    async def _stream(self, send: Send, times: GenerationTimes) -> None:
+        headers = [(b"content-type", LINES)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for token in self._think(times):
-            line = {"model": self._server.name, "created_at": iso_now(), **self._wrap(token), "done": False}
-            await send({"type": "http.response.body", "body": _line(line), "more_body": True})
-        await send({"type": "http.response.body", "body": _line(self._last("", times))})
+            line = part_line(self._server.name, self._wrap(token))
+            await send({"type": "http.response.body", "body": line, "more_body": True})
+        await send({"type": "http.response.body", "body": last_line(self._last("", times))})
 
-    async def _think(self, times: "_Times") -> AsyncIterator[str]:
+    async def _think(self, times: GenerationTimes) -> AsyncIterator[str]:
         """Yield each token when it is due. The delay of one sleep does not add to the next."""
         latency = self._server.latency
         slots = self._server.slots
@@ -109,30 +108,9 @@ class Generation:
             yield token
         times.finished_s = _now_s()
 
-    def _last(self, text: str, times: "_Times") -> dict[str, Any]:
-        return {
-            "model": self._server.name,
-            "created_at": iso_now(),
-            **self._wrap(text),
-            "done": True,
-            "done_reason": "stop",
-            "total_duration": _ns(times.finished_s - times.arrived_s),
-            "load_duration": 0,
-            "prompt_eval_count": self._prompt_tokens,
-            "prompt_eval_duration": _ns(times.prefilled_s - times.started_s),
-            "eval_count": len(self._tokens),
-            "eval_duration": _ns(times.finished_s - times.prefilled_s),
-        }
-
-
-@dataclass(slots=True)
-class _Times:
-    """The times of one generation on the event loop's clock."""
-
-    arrived_s: float
-    started_s: float = 0.0
-    prefilled_s: float = 0.0
-    finished_s: float = 0.0
+    def _last(self, text: str, times: GenerationTimes) -> dict[str, Any]:
+        counts = self._prompt_tokens, len(self._tokens)
+        return last_object(self._server.name, self._wrap(text), times, counts)
 
 
 def _now_s() -> float:
@@ -141,11 +119,3 @@ def _now_s() -> float:
 
 async def _sleep_until(due_s: float) -> None:
     await asyncio.sleep(max(0.0, due_s - _now_s()))
-
-
-def _ns(duration_s: float) -> int:
-    return round(duration_s * 1e9)
-
-
-def _line(content: dict[str, Any]) -> bytes:
-    return json.dumps(content, ensure_ascii=False).encode() + b"\n"

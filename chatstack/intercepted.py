@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from chatstack.clock import iso_now
+from bench.mock.clock import iso_now
 from chatstack.ollama import reported
 from chatstack.timing import server_timing, stopwatch
 

@@ -8,10 +8,9 @@ import hashlib
 from dataclasses import dataclass
 from random import Random
 
+from bench.mock.texts import CHARACTERS_PER_TOKEN
 from chatstack.settings import Settings
 
-# Ollama's models take about four characters of English for a token.
-_CHARACTERS_PER_TOKEN = 4
 _SHORTEST = 24
 _LONGEST = 64
 _VOCABULARY = (
@@ -74,9 +73,4 @@ class Latency:
 
 def tokenised(text: str) -> list[str]:
     """Split a text into pieces of a token's usual length."""
-    return [text[at : at + _CHARACTERS_PER_TOKEN] for at in range(0, len(text), _CHARACTERS_PER_TOKEN)]
-
-
-def prompt_tokens(text: str) -> int:
-    """Estimate the number of tokens of a prompt."""
-    return max(1, -(-len(text) // _CHARACTERS_PER_TOKEN))
+    return [text[at : at + CHARACTERS_PER_TOKEN] for at in range(0, len(text), CHARACTERS_PER_TOKEN)]

@@ -12,8 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from bench.mock.clock import iso_now
+from bench.mock.ollama import chat_text, generate_text
+from bench.mock.slots import Slots
 from chatstack.bodies import BodyError, json_object
-from chatstack.clock import iso_now
 from chatstack.connection import CancelOnDisconnect
 from chatstack.generation import Generation, ModelServer
 from chatstack.knobs import Knobs, KnobsMiddleware
@@ -22,7 +24,6 @@ from chatstack.measures import Measures, MeasuresMiddleware
 from chatstack.ollama import GENERATING
 from chatstack.replies import reply
 from chatstack.settings import Settings
-from chatstack.slots import Slots
 
 VERSION = "0.0.0-chatstack"
 
@@ -80,14 +81,6 @@ async def _bad_request(request: Request, error: Exception) -> Response:  # noqa:
     return JSONResponse({"error": str(error)}, 400)
 
 
-def _message(text: str) -> dict[str, Any]:
-    return {"message": {"role": "assistant", "content": text}}
-
-
-def _response(text: str) -> dict[str, Any]:
-    return {"response": text}
-
-
 class _Api:
     """Ollama's calls for one model."""
 
@@ -100,7 +93,7 @@ class _Api:
         prompt = body.get("prompt", "")
         if not isinstance(prompt, str):
             raise BodyError("prompt must be a text")
-        return self._generation(body, prompt, _response)
+        return self._generation(body, prompt, generate_text)
 
     async def chat(self, request: Request) -> Response | Generation:
         """`POST /api/chat {model, messages, stream}`."""
@@ -109,7 +102,7 @@ class _Api:
         if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
             raise BodyError("messages must be a list of objects")
         prompt = "\n".join(str(message.get("content", "")) for message in messages)
-        return self._generation(body, prompt, _message)
+        return self._generation(body, prompt, chat_text)
 
     async def tags(self, request: Request) -> Response:  # noqa: ARG002 - Starlette's signature
         """`GET /api/tags`: the available models."""

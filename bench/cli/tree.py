@@ -270,6 +270,12 @@ SECTIONS = (
                 "Watch a stack or this machine without load.",
                 "bench monitor --duration 5m --health-checks",
             ),
+            Command(
+                "mock",
+                "mock:mock",
+                "Serve a mock model with exact times and known faults.",
+                "bench mock --port 8080 --ttft 20ms --gap 5ms",
+            ),
         ),
     ),
     Section("CI", (Group("ci", "Run the steps of a workflow.", _CI),)),

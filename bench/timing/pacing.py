@@ -85,12 +85,14 @@ class KernelTimer:
     """
 
     def __init__(self) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._fd: int = self._libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+        libc = ctypes.CDLL(None, use_errno=True)
+        self._fd: int = libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), "no timerfd")
         self._calls: list[tuple[float, int, Callable[[], object]]] = []
         self._numbers = count()
+        self._setting = (ctypes.c_long * 4)()  # interval and time, each in seconds and nanoseconds
+        self._settime = partial(libc.timerfd_settime, self._fd, _TFD_TIMER_ABSTIME, self._setting, None)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._fd, self._on_expiry)
 
@@ -137,9 +139,9 @@ class KernelTimer:
     def _set_timer(self) -> None:
         """Set the timer to the earliest call: rounded up so that it is never early; 0 would disable it."""
         due_ns = max(1, -int(-self._calls[0][0] * 1e9 // 1))
-        seconds, nanoseconds = divmod(due_ns, 1_000_000_000)
-        timer = (ctypes.c_long * 4)(0, 0, seconds, nanoseconds)
-        self._libc.timerfd_settime(self._fd, _TFD_TIMER_ABSTIME, timer, None)
+        self._setting[2] = due_ns // 1_000_000_000
+        self._setting[3] = due_ns % 1_000_000_000
+        self._settime()
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

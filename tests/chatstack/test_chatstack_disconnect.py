@@ -8,12 +8,12 @@ import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from bench.mock.slots import Slots
 from chatstack.connection import CancelOnDisconnect
 from chatstack.generation import Generation, ModelServer
 from chatstack.latency import Latency
 from chatstack.model import make_model
 from chatstack.settings import Settings, SettingsError
-from chatstack.slots import Slots
 from tests.chatstack.conftest import Stack
 from tests.chatstack.stacks import (
     ENDLESS,

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from starlette.types import Message
 
+from bench.mock.slots import Slots
 from chatstack.generation import Generation, ModelServer
 from chatstack.latency import Latency
-from chatstack.slots import Slots
 from tests.chatstack.stacks import MODEL
 from tests.virtual_time import run_virtually
 

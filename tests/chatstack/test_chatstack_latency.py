@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatstack.latency import Latency, prompt_tokens, tokenised
+from bench.mock.texts import count_tokens
+from chatstack.latency import Latency, tokenised
 from chatstack.settings import Settings, SettingsError
 
 PROMPTS = st.text(max_size=400)
@@ -91,4 +92,4 @@ def test_tokenised_keeps_the_complete_text(text: str) -> None:
     """The pieces joined are the text, and their number is the number of tokens (at least one)."""
     pieces = tokenised(text)
     assert "".join(pieces) == text
-    assert prompt_tokens(text) == max(1, len(pieces))
+    assert count_tokens(text) == max(1, len(pieces))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatstack.slots import QueueFullError, Slots
+from bench.mock.slots import QueueFullError, Slots
 from tests.virtual_time import run_virtually
 
 
