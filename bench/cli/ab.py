@@ -13,7 +13,7 @@ from bench.render.formats import PAIR_FORMATS
 from bench.usecases.ab import ab as compare_versions
 from bench.usecases.report import render_run
 
-_VERSION = "Stack, STACK@COMMIT, STACK+VARIABLE=IMAGE, or the address of a stack."
+_VERSION = "STACK, STACK@COMMIT, STACK@./FOLDER, STACK+VARIABLE=VALUE, or an address."
 Base = Annotated[str, typer.Argument(metavar="BASE", help=_VERSION)]
 Head = Annotated[str, typer.Argument(metavar="HEAD", help=_VERSION)]
 Scenario = Annotated[str, typer.Option("--scenario", metavar="NAME", help="Run this scenario.")]

@@ -22,11 +22,12 @@ Service = Annotated[str | None, typer.Argument(metavar="[SERVICE]", help="Name o
 def up(*, stack: options.LocalStack = stacks.DEFAULT, port: Ports = None, ca: options.Ca = None) -> None:
     """Start a stack, wait until it answers, and leave it running.
 
-    Prints the address of each service. Processes need JWT_SECRET. For containers, missing secrets are
-    generated.
+    Prints the address of each service. Processes with test users need JWT_SECRET. For containers, missing
+    secrets are generated.
     """
     ports = _parse_ports(port or ())
-    for name, url in stacks.stack_up(stack, ports=ports, ca=ca, listener=Listener(warning=warn)).items():
+    listener = Listener(note=say, warning=warn)
+    for name, url in stacks.stack_up(stack, ports=ports, ca=ca, listener=listener).items():
         print(f"{name:10} {url}")
 
 

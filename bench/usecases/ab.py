@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from bench.core.config.stack import parse_injections
+from bench.core.config.stack import Stack, parse_injections
 from bench.core.config.version import Version, parse_version
 from bench.core.report.report import make_report
 from bench.core.verdict.ab import compare_pairs
@@ -13,8 +13,8 @@ from bench.errors import ConfigError
 from bench.measure.http.route import direct_route
 from bench.measure.machine.host import choose_cores
 from bench.measure.run.alternate import Arm, alternate
-from bench.measure.run.checkout import check_out, commit_of
 from bench.measure.run.run import Conditions, Listener
+from bench.measure.run.version_files import provide_files
 from bench.store import results as store
 from bench.store import scenarios, stacks
 from bench.usecases.compare import JudgedRun
@@ -42,7 +42,8 @@ def ab(
     """Run a scenario alternately on two versions, in the order ABBA, and compare them.
 
     Args:
-        base: The version to compare with: a stack, STACK@COMMIT, STACK+VARIABLE=IMAGE, or an address.
+        base: The version to compare with: STACK, STACK@COMMIT or STACK@./FOLDER, each with
+            +VARIABLE=VALUE, or an address.
         head: The version to judge, written like `base`.
         scenario: Name of a scenario, or the path of its file.
         pairs: Number of runs of each version, at least 4.
@@ -64,10 +65,15 @@ def ab(
             f"scenario '{scenario}' compares two targets itself", f"run it with: bench run {scenario}"
         )
     service = spec.target.service
-    conditions = Conditions(workers=workers, route=direct_route(ca), cores=choose_cores(workers, pin=pin))
-    with ExitStack() as checkouts:
-        base_arm = _make_arm(base, service, (), conditions, checkouts)
-        head_arm = _make_arm(head, service, inject, conditions, checkouts)
+    conditions = Conditions(
+        workers=workers,
+        route=direct_route(ca),
+        cores=choose_cores(workers, pin=pin),
+        results=Path(results),
+    )
+    with ExitStack() as files:
+        base_arm = _make_arm(base, service, (), conditions, files=files, listener=listener)
+        head_arm = _make_arm(head, service, inject, conditions, files=files, listener=listener)
         for arm in (base_arm, head_arm):
             check_side_effects(spec.scenario, arm.stack, allowed=allow_side_effects)
         base_runs, head_runs = alternate(spec, base_arm, head_arm, pairs, listener)
@@ -79,36 +85,43 @@ def ab(
 
 
 def _make_arm(
-    name: str, service: str, inject: Sequence[str], conditions: Conditions, checkouts: ExitStack
+    name: str,
+    service: str,
+    inject: Sequence[str],
+    conditions: Conditions,
+    *,
+    files: ExitStack,
+    listener: Listener,
 ) -> Arm:
-    """Return one version, with the files of its commit for as long as `checkouts` is open."""
+    """Return one version, with its files for as long as `files` is open."""
     if name.startswith(("http://", "https://")):
         return Arm(name, stacks.load("external"), replace(conditions, urls={service: name}))
     version = parse_version(name)
     stack = stacks.load(version.stack)
-    _check_version(name, version, has_containers=stack.compose is not None)
-    commit, tree = None, None
-    if version.commit is not None:
-        commit = commit_of(version.commit)
-        tree = checkouts.enter_context(check_out(version.commit))
+    _check_version(name, version, stack)
+    injections = parse_injections(stack, tuple(inject))
+    provided = files.enter_context(provide_files(name, version, stack, listener.note))
     conditions = replace(
         conditions,
-        injections=parse_injections(stack, tuple(inject)),
-        tree=tree,
+        injections=injections,
+        tree=provided.tree,
+        state=provided.state,
         shared=False,
         variables=version.variables,
     )
-    return Arm(name, stack, conditions, commit)
+    return Arm(name, stack, conditions, provided.commit, is_elsewhere=version.folder is not None)
 
 
-def _check_version(name: str, version: Version, *, has_containers: bool) -> None:
-    if version.variables and not has_containers:
+def _check_version(name: str, version: Version, stack: Stack) -> None:
+    has_files = version.commit is not None or version.folder is not None
+    if stack.compose is not None and has_files:
+        source = "folder" if version.commit is None else "commit"
         raise ConfigError(
-            f"{name}: stack '{version.stack}' has no compose file, and only a compose file has variables",
-            f"name a commit instead: {version.stack}@COMMIT",
-        )
-    if version.commit is not None and has_containers:
-        raise ConfigError(
-            f"{name}: bench cannot start containers from a commit",
+            f"{name}: bench cannot start containers from a {source}",
             f"name an image instead: {version.stack}+VARIABLE=IMAGE",
+        )
+    if stack.is_external and (has_files or version.variables):
+        raise ConfigError(
+            f"{name}: stack '{version.stack}' runs elsewhere, so bench cannot start a version of it",
+            "name its address: http://HOST:PORT",
         )

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.core.config.stack import Stack
+from bench.core.config.stack import Stack, find_health_checks
 from bench.core.config.watching import hint_of
 from bench.core.samples.sample import Probe
 from bench.measure.http.route import direct_route
 from bench.measure.persistent.attach import attach_stack
 from bench.measure.run.run import Listener
+from bench.measure.stacks.running_stack import RunningStack
 from bench.measure.watch.watching import WatchedStack, probe_once
 from bench.store import stacks
 from bench.usecases.run import QUIET, name_urls
@@ -66,7 +67,7 @@ def health(
     hints = {}
     for probe in probes:
         if not probe.up:
-            hints[probe.check] = _find_hint(declared, probe.check)
+            hints[probe.check] = _find_hint(attached.running, probe.check)
     return Health(declared.name, tuple(probes), left_out, hints)
 
 
@@ -80,5 +81,6 @@ def choose_stack(stack: str | None, urls: Sequence[str]) -> tuple[Stack, dict[st
     return stacks.load(name), name_urls(urls, DEFAULT_SERVICE)
 
 
-def _find_hint(stack: Stack, check: str) -> str:
-    return hint_of(stack.checks[check]) if check in stack.checks else "docker logs"
+def _find_hint(running: RunningStack, check: str) -> str:
+    checks = find_health_checks(running.stack, tuple(running.urls))
+    return hint_of(checks[check]) if check in checks else "docker logs"

@@ -10,6 +10,7 @@ from bench.measure.http.route import direct_route
 from bench.measure.persistent import persistent
 from bench.measure.run.run import Listener
 from bench.measure.stacks.health import probe_services
+from bench.measure.stacks.running_stack import find_urls
 from bench.store import stacks
 from bench.usecases.run import QUIET, name_urls
 
@@ -20,12 +21,12 @@ UP = "up"
 
 @dataclass(frozen=True, slots=True)
 class StoppedStack:
-    """The processes or containers that were ended."""
+    """The services or containers that were ended."""
 
     count: int
     """Number of them."""
     kind: str
-    """`processes` or `containers`."""
+    """`services` or `containers`."""
 
 
 def stack_up(
@@ -37,20 +38,22 @@ def stack_up(
 ) -> Mapping[str, str]:
     """Start a stack, wait until it answers a test user, and return the addresses of its services.
 
-    Processes need JWT_SECRET. For containers, missing secrets are generated.
+    Processes with test users need JWT_SECRET. For containers, missing secrets are generated.
 
     Args:
         name: Name of the stack.
-        ports: Ports by service; the kernel chooses the others.
+        ports: Ports by service; the others are those of the declaration, or free ones.
         ca: PEM file with certificates that are trusted as well as those of the system.
-        listener: Receives warnings.
+        listener: Receives notes about a long wait, and warnings.
 
     Raises:
         ConfigError: The stack is unknown, is up already, or needs a secret that is not set.
         TargetError: The stack did not start.
     """
     route = direct_route(ca)
-    return persistent.up(stacks.load(name), dict(ports or {}), listener.warning, route=route)
+    stack = stacks.load(name)
+    ports = dict(ports or {})
+    return persistent.up(stack, ports, listener.warning, on_wait=listener.note, route=route)
 
 
 def stack_down(name: str = DEFAULT) -> StoppedStack:
@@ -62,7 +65,7 @@ def stack_down(name: str = DEFAULT) -> StoppedStack:
     """
     stack = stacks.load(name)
     _require_local(stack, "stop it where it was started")
-    kind = "processes" if stack.compose is None else "containers"
+    kind = "services" if stack.compose is None else "containers"
     return StoppedStack(persistent.down(stack), kind)
 
 
@@ -82,10 +85,9 @@ def stack_status(
     stack = stacks.load(name)
     if not stack.is_external:
         return persistent.statuses(stack)
-    if not urls:
-        raise ConfigError(f"stack '{name}' runs elsewhere", "name its address: --url http://…")
     default_service = "backend" if stack.ready is None else stack.ready.service
-    return probe_services(stack, name_urls(urls, default_service), route=direct_route(ca))
+    addresses = find_urls(stack, name_urls(urls, default_service))
+    return probe_services(stack, addresses, route=direct_route(ca))
 
 
 def stack_logs(name: str = DEFAULT, service: str | None = None, *, tail: int = 50) -> Mapping[str, str]:

@@ -22,6 +22,8 @@ IMPLEMENTATION_DETAILS = {
     "json_text._LONGEST_REST": "length of a quote in a detail",
     "unread.*": "number and length of the fields that a remark shows",
     "nearest.*": "similarity at which a name is suggested",
+    "service.*": "largest number of a port",
+    "waiting.*": "seconds between two lines about a wait",
     "readiness.*": "waiting for a service before the run, and the clock difference that is reported",
     "draft._DEEPEST": "depth at which a suggested declaration looks for values",
     "answer_error.*": "depth at which the words and the status of an error are looked for",

@@ -3,23 +3,26 @@
 Texts may hold placeholders:
 
 - `${python}`: this Python interpreter
-- `${state}`: a folder for the stack's files
+- `${here}`: the current folder, with the stack file and the scenarios
+- `${tree}`: the files of the version that runs; without a version, the current folder
+- `${state}`: a folder of the version for files that it writes
+- `${port}`: the port of the service
 - `${jwt_secret}`: the secret that signs tokens
 - `${secret.NAME}`: an environment variable; if it is not set, a generated secret
 - `${env.NAME}`: an environment variable; `${env.NAME:-default}` has a value without it
-- `${SERVICE.url}`: the address of a service that was started before
-- `${SERVICE.address}`: host and port of a container
+- `${SERVICE.url}`: the address of another service
+- `${SERVICE.address}`: its host and port
 - `${otlp.url}`: the address that receives spans, if the stack declares `tiers: {otlp: {}}`
 - `${id}`, `${username}`, `${now}`: in `document` and `claims` of test users
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from bench.core.config.compose import Compose, KnobName
+from bench.core.config.compose import Compose
 from bench.core.config.inheritance import Inheriting
 from bench.core.config.placeholders import (
     KEEPS_PLACEHOLDERS,
@@ -30,34 +33,22 @@ from bench.core.config.placeholders import (
     list_names,
     refuse,
 )
+from bench.core.config.service import Command, Service
 from bench.core.config.stack_tiers import Layers, StackTiers
 from bench.core.config.target import Name, Target, UrlPath
-from bench.core.config.watching import AlertLimits, Check, MongoCheck, Readings
+from bench.core.config.watching import AlertLimits, Check, HttpCheck, MongoCheck, Readings, TcpCheck
 from bench.core.limits.threshold import ReplacingThresholds
 from bench.core.values.duration import PositiveDuration
 from bench.core.values.nearest import suggest
 from bench.core.values.record import FieldError, Record
 from bench.errors import ConfigError
 
+_ADDRESS = re.compile(r"(https?)://[^/]*?(?::(\d+))?(?:/|$)")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 # Placeholders that the texts of services and stores may have, and those of test users.
-_SERVICE_PLACEHOLDERS = ("python", "state", "jwt_secret")
+_SERVICE_PLACEHOLDERS = ("python", "here", "tree", "state", "jwt_secret")
 OTLP_URL = "otlp.url"
 _USER_PLACEHOLDERS = ("id", "username", "now")
-
-
-class Service(Record):
-    """A process of a stack. When it listens, it prints one JSON line with its `url`."""
-
-    command: Annotated[tuple[str, ...], Field(min_length=1), KEEPS_PLACEHOLDERS]
-    """Program and arguments."""
-    environment: Annotated[dict[str, str], KEEPS_PLACEHOLDERS] = {}
-    """Environment variables in addition to PATH and similar ones."""
-    port_variable: str = "PORT"
-    """Environment variable that sets the port. With 0 the kernel chooses a free port."""
-    knobs: dict[KnobName, str] = {}
-    """Environment variables that make the service worse on purpose, by the knob's name; see `--inject`."""
-    start_timeout_s: Annotated[PositiveDuration, Field(alias="start_timeout")] = 20.0
-    """Longest time until the service listens."""
 
 
 class CommandStore(Record):
@@ -140,6 +131,18 @@ class Stack(Inheriting):
     """Processes, in the order in which they start."""
     compose: Compose | None = None
     """Compose file that starts containers, instead of `services`."""
+    up: Annotated[tuple[Command, ...], KEEPS_PLACEHOLDERS] = ()
+    """Commands that start the stack, instead of `services`, for example a Procfile runner. The last one may
+    keep running."""
+    down: Annotated[tuple[Command, ...], KEEPS_PLACEHOLDERS] = ()
+    """Commands that stop what `up` started. Processes of `up` that still run are ended after them."""
+    urls: Annotated[dict[Name, str], KEEPS_PLACEHOLDERS] = {}
+    """Address of each service that `up` starts, or that runs elsewhere; `--url` replaces it."""
+    start_timeout_s: Annotated[PositiveDuration, Field(alias="start_timeout")] = 300.0
+    """Longest time until the stack of `up` is ready."""
+    prepare: Annotated[tuple[Command, ...], KEEPS_PLACEHOLDERS] = ()
+    """Commands that make the files of a version runnable, for example `npm ci`. `bench ab` runs them once for
+    each version, in a copy of its files."""
     ready: ReadyCheck | None = None
     """Request that must succeed before `bench stack up` ends. By default a stack is ready if it listens."""
     users: Users | None = None
@@ -171,8 +174,18 @@ class Stack(Inheriting):
 
     @model_validator(mode="after")
     def _require_one_kind(self) -> "Stack":
-        if self.services and self.compose is not None:
-            raise FieldError(("compose",), "a stack has services or compose, not both; remove one of them")
+        starts = {"services": self.services, "compose": self.compose, "up": self.up}
+        first, *others = [name for name, value in starts.items() if value] or ["urls"]
+        if others:
+            raise FieldError(
+                (others[0],), f"a stack has {first} or {others[0]}, not both; remove one of them"
+            )
+        if self.down and not self.up:
+            raise FieldError(("down",), "needs up, the commands that start the stack")
+        if self.up and not self.urls:
+            raise FieldError(("urls",), "is missing; declare the address of each service that `up` starts")
+        if self.urls and (self.services or self.compose):
+            raise FieldError(("urls",), f"is for stacks without {first}, which have their own addresses")
         return self
 
     @model_validator(mode="after")
@@ -200,7 +213,9 @@ class Stack(Inheriting):
             names += [f"{service}.url", f"{service}.address"]
         if self.tiers.otlp is not None:
             names.append(OTLP_URL)
-        declared = self.model_dump(include={"services", "compose", "fixtures", "checks"})
+        services = self.model_dump(include={"services"})
+        yield from find_unknown(services, [*names, "port"], (VARIABLE, SECRET))
+        declared = self.model_dump(include={"compose", "up", "down", "urls", "prepare", "fixtures", "checks"})
         users = self.model_dump(include={"users"})["users"] or {}
         for part in ("document", "claims"):
             yield from find_unknown(users.pop(part, {}), _USER_PLACEHOLDERS, (), ("users", part))
@@ -209,6 +224,8 @@ class Stack(Inheriting):
     @property
     def service_names(self) -> tuple[Name, ...]:
         """The services that `bench` starts; none if they run elsewhere."""
+        if self.up:
+            return tuple(self.urls)
         return tuple(self.services if self.compose is None else self.compose.services)
 
     def service_of(self, target: Target) -> Name:
@@ -224,7 +241,7 @@ class Stack(Inheriting):
     @property
     def is_external(self) -> bool:
         """Whether the services run elsewhere, so that `bench` cannot start them."""
-        return not self.services and self.compose is None
+        return not self.services and self.compose is None and not self.up
 
     @property
     def port_services(self) -> tuple[Name, ...]:
@@ -260,6 +277,61 @@ def list_services(stack: Stack) -> tuple[str, ...]:
         if not isinstance(check, MongoCheck):
             names.add(check.service)
     return tuple(sorted(names))
+
+
+def fixed_ports(stack: Stack) -> frozenset[int]:
+    """Return the ports of this machine that a stack always uses, so that only one of its versions can run."""
+    ports = {service.fixed_port for service in stack.services.values() if service.fixed_port is not None}
+    if stack.up:
+        for url in stack.urls.values():
+            match = _ADDRESS.match(url)
+            if match is not None:
+                ports.add(int(match[2] or _DEFAULT_PORTS[match[1]]))
+    return frozenset(ports)
+
+
+def uses_secret(stack: Stack) -> bool:
+    """Return whether a stack needs the secret that signs tokens."""
+    return stack.users is not None or "${jwt_secret}" in stack.model_dump_json()
+
+
+def find_ready_checks(stack: Stack) -> dict[Name, ReadyCheck]:
+    """Return the request that shows that a service is ready, for each service that declares one."""
+    checks: dict[Name, ReadyCheck] = {}
+    for layer in stack.layers.tiers if stack.layers else ():
+        target = layer.target
+        if target.ready is not None:
+            checks[target.service] = ReadyCheck(service=target.service, path=target.ready, auth=target.auth)
+    if stack.ready is not None:
+        checks[stack.ready.service] = stack.ready
+    for name, service in stack.services.items():
+        if service.ready is not None:
+            checks[name] = ReadyCheck(service=name, path=service.ready)
+    return checks
+
+
+def find_health_checks(stack: Stack, services: Collection[Name]) -> dict[Name, Check]:
+    """Return the declared health checks, and one for each service without any.
+
+    A service that declares `ready` is up if this path answers. Another one is up if its port accepts
+    connections.
+
+    Args:
+        stack: The stack.
+        services: The services with an address.
+    """
+    checks = dict(stack.checks)
+    covered = {check.service for check in checks.values() if not isinstance(check, MongoCheck)}
+    ready_checks = find_ready_checks(stack)
+    for name in services:
+        if name in covered or name in checks:
+            continue
+        ready = ready_checks.get(name)
+        if ready is None:
+            checks[name] = TcpCheck(kind="tcp", service=name)
+        else:
+            checks[name] = HttpCheck(kind="http", service=name, path=ready.path, auth=ready.auth)
+    return checks
 
 
 def list_secrets(stack: Stack) -> tuple[str, ...]:

@@ -29,8 +29,8 @@ class HttpCheck(Record):
     """Path below the service's address."""
     auth: Literal["bearer", "none"] = "none"
     """Authentication: `bearer` sends a test user's token."""
-    status: Annotated[int, Field(ge=100, le=599)] = 200
-    """Expected HTTP status."""
+    status: Annotated[int, Field(ge=100, le=599)] | None = None
+    """Expected HTTP status. By default it is any from 200 to 299."""
     hint: str | None = None
     """Advice that is printed if the check fails."""
 

@@ -45,6 +45,8 @@ class ReadyCondition:
     """Environment variables in the headers of the request."""
     is_external: bool = True
     """Whether `bench` did not start the service. A service that starts may refuse a request for a moment."""
+    service: str = "the service"
+    """Name of the service that is waited for."""
 
     @classmethod
     def of_target(cls, target: Target, *, is_external: bool) -> "ReadyCondition":
@@ -54,6 +56,7 @@ class ReadyCondition:
             auth=target.auth,
             keys=list_variables("\n".join(target.headers.values())),
             is_external=is_external,
+            service=target.service,
         )
 
 
@@ -104,6 +107,10 @@ class NotReady:
     """What to do; `None` if waiting may help."""
     retry_after_s: float = 0.0
     """Shortest pause before the next request."""
+    reason: str = "no answer"
+    """The problem in two or three words, such as `404`."""
+    is_refused: bool = False
+    """Whether no program listens at the address."""
 
 
 def judge(condition: ReadyCondition, reply: ReadyReply) -> NotReady | None:
@@ -111,9 +118,10 @@ def judge(condition: ReadyCondition, reply: ReadyReply) -> NotReady | None:
     if condition.file is None or reply.status // 100 == HTTPStatus.OK // 100:
         return None
     problem = _describe(reply)
+    reason = str(reply.status)
     if _is_temporary(reply.status):
-        return NotReady(problem, retry_after_s=_retry_after_s(reply))
-    return NotReady(problem, _cure(condition, reply))
+        return NotReady(problem, retry_after_s=_retry_after_s(reply), reason=reason)
+    return NotReady(problem, _cure(condition, reply), reason=reason)
 
 
 def _is_temporary(status: int) -> bool:

@@ -5,7 +5,8 @@ from bench.core.config.executors import ConstantArrivalRate, ConstantVus, OpenLo
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
-from bench.core.config.stack import Service, Stack
+from bench.core.config.service import Service
+from bench.core.config.stack import Stack
 from bench.core.config.target import SseAnswer, Target
 from bench.core.config.tier_sources import Durations
 from bench.core.samples.samples import SampleLog
@@ -22,7 +23,11 @@ REFERENCE = Stack(
     name="reference",
     purpose="A server of known timing.",
     simulated=True,
-    services={_SERVICE: Service(command=("${python}", "-m", "bench.measure.calibration.reference_server"))},
+    services={
+        _SERVICE: Service(
+            command=("${python}", "-m", "bench.measure.calibration.reference_server"), announces=True
+        )
+    },
 )
 """The stack of the reference server, which reports when it wrote its first and its last token."""
 REFERENCE_TARGET = Target(

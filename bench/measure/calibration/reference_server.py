@@ -10,8 +10,6 @@ import json
 import os
 import signal
 import sys
-import threading
-from contextlib import suppress
 from time import monotonic
 from typing import cast
 
@@ -140,7 +138,7 @@ class _Connection(asyncio.Protocol):
 
 
 async def serve() -> None:
-    """Serve on a free port until SIGTERM, SIGINT, or the end of the parent process, which ends stdin."""
+    """Serve on a free port until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     timer = pacer()
     metronome = Metronome(timer)
@@ -148,7 +146,6 @@ async def serve() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    threading.Thread(target=_end_with_stdin, args=(loop, stop), daemon=True).start()
     _announce(server.sockets[0].getsockname()[1])
     gc.collect()
     gc.freeze()  # a later collection skips the objects of now, which would delay tokens
@@ -162,15 +159,6 @@ def _announce(port: int) -> None:
     event = {"event": "listening", "role": "reference", "url": url, "pid": os.getpid()}
     sys.stdout.write(json.dumps(event) + "\n")
     sys.stdout.flush()
-
-
-def _end_with_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """End the server when stdin ends: the parent process holds its other end."""
-    with suppress(OSError):  # there is no stdin
-        while os.read(0, 4096):
-            pass
-    with suppress(RuntimeError):  # the loop has ended already
-        loop.call_soon_threadsafe(stop.set)
 
 
 if __name__ == "__main__":

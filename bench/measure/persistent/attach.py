@@ -13,7 +13,7 @@ from bench.core.config.watching import HttpCheck
 from bench.errors import BenchError, ConfigError, TargetError
 from bench.measure.http.route import DIRECT, Route
 from bench.measure.persistent import detached, persistent
-from bench.measure.stacks.running_stack import RunningStack, placeholder_values
+from bench.measure.stacks.running_stack import RunningStack, find_urls, placeholder_values
 from bench.measure.users.auth import SECRET_VARIABLE, mint, require_users
 from bench.measure.users.provisioning import provision_users
 
@@ -94,9 +94,7 @@ def is_started(stack: Stack) -> bool:
 
 def _find(stack: Stack, urls: Mapping[str, str], secret: SecretStr | None) -> RunningStack:
     if stack.is_external:
-        if not urls:
-            raise ConfigError(f"stack '{stack.name}' runs elsewhere", "set its address: --url http://…")
-        return RunningStack(stack, placeholder_values(secret), urls)
+        return RunningStack(stack, placeholder_values(secret), find_urls(stack, urls))
     if urls:
         raise ConfigError(f"--url: stack '{stack.name}' runs on this machine", "--stack external")
     # A stack with a dead service counts: it is the one to look at.

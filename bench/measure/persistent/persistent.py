@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from bench.core.config.stack import ReadyCheck, Stack
+from bench.core.config.stack import ReadyCheck, Stack, uses_secret
 from bench.core.watch.readiness import ReadyCondition
 from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure.http.route import DIRECT, Route
@@ -25,6 +25,7 @@ from bench.measure.stacks import compose, docker
 from bench.measure.stacks.health import wait_until_ready
 from bench.measure.stacks.projects import persistent_project, remove_left_behind
 from bench.measure.stacks.running_stack import RunningStack
+from bench.measure.stacks.start_options import StartOptions
 from bench.measure.users.auth import jwt_secret, mint, require_users
 from bench.measure.users.provisioning import provision_users
 
@@ -34,7 +35,12 @@ _OWNER_ONLY = 0o600
 
 
 def up(
-    stack: Stack, ports: Mapping[str, int], on_warning: Callable[[str], None], *, route: Route = DIRECT
+    stack: Stack,
+    ports: Mapping[str, int],
+    on_warning: Callable[[str], None],
+    *,
+    on_wait: Callable[[str], None] = lambda _: None,
+    route: Route = DIRECT,
 ) -> Mapping[str, str]:
     """Start a stack that outlives this command, and wait until it answers a test user.
 
@@ -42,6 +48,7 @@ def up(
         stack: The stack to start.
         ports: Ports by service; the kernel chooses the others.
         on_warning: Receives a warning if the test user cannot be removed.
+        on_wait: Receives lines about a long wait.
         route: The way to the stack.
 
     Returns:
@@ -62,17 +69,17 @@ def up(
         raise ConfigError(f"stack '{stack.name}' is up", f"bench stack down --stack {stack.name}")
     with ExitStack() as cleanup:
         cleanup.callback(down, stack)
-        running = replace(_start(stack, ports), route=route)
+        running = replace(_start(stack, ports, on_wait), route=route)
         if stack.ready is not None:
-            _wait_until_ready(running, stack.ready, on_warning)
+            _wait_until_ready(running, stack.ready, on_warning, on_wait)
         cleanup.pop_all()
     return running.urls
 
 
-def _start(stack: Stack, ports: Mapping[str, int]) -> RunningStack:
+def _start(stack: Stack, ports: Mapping[str, int], on_wait: Callable[[str], None]) -> RunningStack:
     if stack.compose is None:
-        secret = jwt_secret(os.environ, generate=False)
-        detached.up(stack, secret, ports)
+        secret = _find_secret(stack)
+        detached.up(stack, secret, ports, on_wait)
         return detached.attach(stack, secret)
     project = persistent_project(stack.name)
     remove_left_behind(stack.name)
@@ -81,24 +88,48 @@ def _start(stack: Stack, ports: Mapping[str, int]) -> RunningStack:
     generated = {name: value for name, value in secret_values.items() if not os.environ.get(name)}
     variables = compose.visible_variables(stack.compose, {})
     _write_state(_home(stack), {"secrets": generated, "variables": variables})
-    compose.start(stack, project, compose.StartOptions(ports=ports), secret_values)
+    compose.start(stack, project, StartOptions(ports=ports), secret_values)
     return compose.attach(stack, project, secret_values, {})
 
 
-def _wait_until_ready(running: RunningStack, ready: ReadyCheck, on_warning: Callable[[str], None]) -> None:
+def _find_secret(stack: Stack) -> SecretStr | None:
+    """Return the secret of the environment; `None` for a stack that needs none.
+
+    Raises:
+        ConfigError: The stack needs one, and the environment has none.
+    """
+    return jwt_secret(os.environ, generate=False) if uses_secret(stack) else None
+
+
+def _wait_until_ready(
+    running: RunningStack,
+    ready: ReadyCheck,
+    on_warning: Callable[[str], None],
+    on_wait: Callable[[str], None],
+) -> None:
     """Return when the stack answers a test user. An error contains the last line of each log."""
     stack = running.stack
     run_id = f"up-{secrets.token_hex(3)}"
     url = running.url(ready.service).rstrip("/") + ready.path
-    condition = ReadyCondition(file=f"stacks/{stack.name}.yaml", auth=ready.auth, is_external=False)
+    condition = ReadyCondition(
+        file=f"stacks/{stack.name}.yaml", auth=ready.auth, is_external=False, service=ready.service
+    )
     headers = {}
-    with provision_users(stack, running.values, 1, run_id, on_warning) as users:
-        if ready.auth == "bearer":
+    needs_user = ready.auth == "bearer"
+    with provision_users(stack, running.values, int(needs_user), run_id, on_warning) as users:
+        if needs_user:
             token = mint(users[0], require_users(stack), SecretStr(running.values["jwt_secret"]))
             headers["authorization"] = f"Bearer {token}"
         try:
-            find_dead = running.find_dead_service
-            wait_until_ready(url, headers, _READY_TIMEOUT_S, find_dead, condition, route=running.route)
+            wait_until_ready(
+                url,
+                headers,
+                _READY_TIMEOUT_S,
+                running.find_dead_service,
+                condition,
+                route=running.route,
+                on_wait=on_wait,
+            )
         except TargetError as error:
             message = error.message
             for name, text in logs(stack, None, 1).items():
@@ -114,7 +145,7 @@ def is_up(stack: Stack) -> bool:
         ConfigError, TargetError: The engine does not answer.
     """
     if stack.compose is None:
-        return detached.is_up(stack.name)
+        return detached.is_up(stack)
     containers = docker.list_containers(persistent_project(stack.name))
     return bool(containers) and all(container.ready for container in containers)
 
@@ -132,7 +163,7 @@ def attach(stack: Stack, secret: SecretStr | None = None) -> RunningStack:
         StoreError: The state cannot be read.
     """
     if stack.compose is None:
-        return detached.attach(stack, secret or jwt_secret(os.environ, generate=False))
+        return detached.attach(stack, secret or _find_secret(stack))
     before = _read_state(stack, "variables")
     now = compose.visible_variables(stack.compose, {})
     for name in sorted(before.keys() | now.keys()):
@@ -166,7 +197,7 @@ def statuses(stack: Stack) -> dict[str, str]:
         ConfigError, TargetError: The engine does not answer.
     """
     if stack.compose is None:
-        return detached.statuses(stack.name)
+        return detached.statuses(stack)
     states = {}
     for container in docker.list_containers(persistent_project(stack.name)):
         states[container.service] = "up" if container.ready else container.description
@@ -180,7 +211,7 @@ def down(stack: Stack) -> int:
         ConfigError, TargetError: The engine does not answer.
     """
     if stack.compose is None:
-        return detached.down(stack.name)
+        return detached.down(stack)
     with defer_signals():
         count = docker.remove_project(persistent_project(stack.name)) + remove_left_behind(stack.name)
         shutil.rmtree(_home(stack), ignore_errors=True)

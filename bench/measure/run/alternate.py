@@ -1,11 +1,11 @@
 """Measure two versions alternately on one machine, in the order `ABBA ABBA…`, never both at once."""
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 
 from bench.core.config.run_spec import RunSpec
-from bench.core.config.stack import Stack
+from bench.core.config.stack import Stack, fixed_ports
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
 from bench.core.run.warm_up import drop_warm_up
@@ -14,7 +14,10 @@ from bench.core.verdict.ab import join_recordings, run_order
 from bench.errors import MeasurementError
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
 from bench.measure.run.recorder import Subject, record
-from bench.measure.run.run import Conditions, Listener, prepare
+from bench.measure.run.run import Conditions, Listener, log_folder, prepare
+
+# Folders of the logs, by arm.
+_LOGS = {"A": "base", "B": "head"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class Arm:
     conditions: Conditions
     commit: str | None = None
     """The commit of its files; `None` for the current folder, or if it is unknown."""
+    is_elsewhere: bool = False
+    """Whether its files are in another folder, whose commit is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ class ArmRuns:
 def alternate(spec: RunSpec, base: Arm, head: Arm, pairs: int, listener: Listener) -> tuple[ArmRuns, ArmRuns]:
     """Measure a scenario on two versions, once each per pair.
 
+    Both stacks are up all the time, unless they need the same port. Then each run starts and stops its stack.
+
     Args:
         spec: The scenario.
         base: The first version.
@@ -60,23 +67,40 @@ def alternate(spec: RunSpec, base: Arm, head: Arm, pairs: int, listener: Listene
     arms = {"A": base, "B": head}
     run_id = new_run_id(spec.scenario.name)
     recordings: dict[str, list[Recording]] = {name: [] for name in arms}
+    parts: dict[str, Mapping[str, str]] = {}
+    ports = fixed_ports(base.stack) & fixed_ports(head.stack)
+    if ports:
+        listener.note(f"both versions use port {min(ports)}, so only one of them is up at a time")
+
+    def start(name: str) -> AbstractContextManager[Subject]:
+        logs = log_folder(arms[name].conditions, run_id)
+        return prepare(
+            spec,
+            arms[name].stack,
+            arms[name].conditions,
+            f"{run_id}-{name.lower()}",
+            listener,
+            logs=None if logs is None else logs / _LOGS[name],
+        )
+
     with ExitStack() as started:
         subjects: dict[str, Subject] = {}
-        for name, arm in arms.items():
-            prepared = prepare(spec, arm.stack, arm.conditions, f"{run_id}-{name.lower()}", listener)
-            subjects[name] = started.enter_context(prepared)
+        if not ports:
+            for name in arms:
+                subjects[name] = started.enter_context(start(name))
         arm_names = run_order(pairs)
         for number, name in enumerate(arm_names):
             listener.note(f"{arms[name].name}, run {number + 1} of {len(arm_names)}")
-            subject = subjects[name]
-            if recordings[name]:
+            with nullcontext(subjects[name]) if name in subjects else start(name) as subject:
+                parts[name] = subject.parts
                 # One calibration for each version is enough: the machine is the same.
-                subject = replace(subject, reference_url=None)
-            recording = record(spec, subject, listener.progress, arms[name].conditions.workers)
+                url = subject.reference_url if not recordings[name] else None
+                measured = replace(subject, reference_url=url)
+                recording = record(spec, measured, listener.progress, arms[name].conditions.workers)
             _check_complete(arms[name], recording)
             recordings[name].append(recording)
-    base_runs = _make_results(spec, base, run_id, recordings["A"], subjects["A"].parts)
-    head_runs = _make_results(spec, head, run_id, recordings["B"], subjects["B"].parts)
+    base_runs = _make_results(spec, base, run_id, recordings["A"], parts["A"])
+    head_runs = _make_results(spec, head, run_id, recordings["B"], parts["B"])
     return base_runs, head_runs
 
 
@@ -96,6 +120,8 @@ def _make_results(
     origin = provenance(run_id, dict(arm.conditions.injections))
     if arm.commit is not None:
         origin = origin.model_copy(update={"commit": arm.commit, "dirty": False})
+    elif arm.is_elsewhere:
+        origin = origin.model_copy(update={"commit": None, "dirty": None})
     environment = fingerprint(spec, arm.stack, arm.conditions.urls, parts)
     phases = spec.scenario.phases
     limits = arm.stack.alerts

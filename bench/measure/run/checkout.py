@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,16 +16,22 @@ _TIMEOUT_S = 60
 def check_out(ref: str) -> Iterator[Path]:
     """Provide the files of a commit during the block. The current folder does not change.
 
+    Returns:
+        The folder that stands where the current one does in its repository.
+
     Raises:
         ConfigError: The current folder is not a repository, or has no such commit.
     """
     with TemporaryDirectory(prefix="bench-checkout-", ignore_cleanup_errors=True) as folder:
-        tree = Path(folder) / "tree"
-        _git("worktree", "add", "--quiet", "--detach", str(tree), f"{ref}^{{commit}}", ref=ref)
+        root = Path(folder) / "tree"
+        _git("worktree", "add", "--quiet", "--detach", str(root), f"{ref}^{{commit}}", ref=ref)
         try:
+            # An older commit may lack the current folder, for example one with scenarios only.
+            tree = root / _git("rev-parse", "--show-prefix", ref=ref).strip()
+            tree.mkdir(parents=True, exist_ok=True)
             yield tree
         finally:
-            _git("worktree", "remove", "--force", str(tree), ref=ref)
+            _git("worktree", "remove", "--force", str(root), ref=ref)
 
 
 def commit_of(ref: str) -> str:
@@ -34,6 +41,31 @@ def commit_of(ref: str) -> str:
         ConfigError: The commit does not exist.
     """
     return _git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", ref=ref).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """The repository of the current folder."""
+
+    root: Path
+    """Its outermost folder."""
+    place: Path
+    """The current folder, relative to `root`."""
+
+    def list_files(self) -> list[Path]:
+        """Return the files that git does not ignore, relative to `root`."""
+        listed = _git("-C", str(self.root), "ls-files", "-z", "-co", "--exclude-standard", ref="HEAD")
+        return [Path(name) for name in listed.split("\0") if name]
+
+
+def find_repository() -> Repository | None:
+    """Return the repository of the current folder; `None` without one."""
+    try:
+        root = _git("rev-parse", "--show-toplevel", ref="HEAD").strip()
+        place = _git("rev-parse", "--show-prefix", ref="HEAD").strip()
+    except ConfigError:
+        return None
+    return Repository(Path(root), Path(place))
 
 
 def _git(*arguments: str, ref: str) -> str:

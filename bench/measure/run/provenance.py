@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.core.config.placeholders import environment_values, expand, expand_defaults
 from bench.core.config.run_spec import RunSpec
+from bench.core.config.service import HANDLING_FIELDS
 from bench.core.config.stack import MONITORING_FIELDS, Stack
 from bench.core.config.target import Target
 from bench.core.run.result import Fingerprint, Provenance
@@ -120,8 +121,11 @@ def _declared(record: Record) -> dict[str, Any]:
 
 
 def _work_of_stack(stack: Stack, values: Mapping[str, str]) -> dict[str, Any]:
-    """Return the fields of a stack that change its work; those that watch it do not."""
+    """Return the fields of a stack that change its work; those that watch and handle it do not."""
     work = {name: value for name, value in _declared(stack).items() if name not in MONITORING_FIELDS}
+    for service in work.get("services", {}).values():
+        for field in HANDLING_FIELDS & service.keys():
+            del service[field]
     return {name: expand_defaults(value, values) for name, value in work.items()}
 
 

@@ -26,10 +26,11 @@ from bench.measure.persistent.persistent import attach, is_up
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
 from bench.measure.run.recorder import Subject, record
 from bench.measure.run.token_renewal import Tokens
-from bench.measure.stacks.compose import StartOptions, run_containers
+from bench.measure.stacks.compose import run_containers
 from bench.measure.stacks.health import wait_until_ready
 from bench.measure.stacks.processes import run_processes
-from bench.measure.stacks.running_stack import RunningStack, placeholder_values
+from bench.measure.stacks.running_stack import RunningStack, find_urls, placeholder_values
+from bench.measure.stacks.start_options import StartOptions
 from bench.measure.users.auth import Account, jwt_secret, mint, require_users
 from bench.measure.users.provisioning import provision_fixtures, provision_users
 from bench.measure.watch.watching import WatchedStack
@@ -66,11 +67,15 @@ class Conditions:
     route: Route = DIRECT
     """The way to the stack."""
     tree: Path | None = None
-    """Folder with the files of the services, for another commit; `None` for the current folder."""
+    """Folder with the files of the services, for another version; `None` for the current folder."""
+    state: Path | None = None
+    """Folder for files that the services write; `None` for a new one."""
+    results: Path | None = None
+    """Folder of the stored runs, which gets the logs of the services; `None` to keep no log."""
     shared: bool = True
     """Use a stack that is already up."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """Variables of the compose file that replace those of the caller's environment."""
+    """Variables that replace those of the caller's environment: in the compose file, or in each service."""
     calibrated: bool = True
     """Calibrate before and after the load."""
     cores: tuple[Cores, Cores] | None = None
@@ -96,18 +101,38 @@ def measure(
         TargetError: The stack did not start or refused the test users.
     """
     run_id = new_run_id(spec.scenario.name)
-    with prepare(spec, stack, conditions, run_id, listener) as subject:
+    logs = log_folder(conditions, run_id)
+    with prepare(spec, stack, conditions, run_id, listener, logs=logs) as subject:
         origin = provenance(run_id, dict(conditions.injections))
         recording = record(spec, subject, listener.progress, conditions.workers)
     environment = fingerprint(spec, stack, conditions.urls, subject.parts)
     return make_result(spec, recording, origin, environment, stack.alerts), recording
 
 
+def log_folder(conditions: Conditions, run_id: str) -> Path | None:
+    """Return the folder for the logs of a run; `None` if they are not kept."""
+    return None if conditions.results is None else conditions.results / run_id / "logs"
+
+
 @contextmanager
-def prepare(
-    spec: RunSpec, stack: Stack, conditions: Conditions, run_id: str, listener: Listener
+def prepare(  # noqa: PLR0913 - the first five are the run
+    spec: RunSpec,
+    stack: Stack,
+    conditions: Conditions,
+    run_id: str,
+    listener: Listener,
+    *,
+    logs: Path | None = None,
 ) -> Iterator[Subject]:
     """Start a stack with its fixtures and test users; the block's end removes all of them.
+
+    Args:
+        spec: The scenario.
+        stack: The stack to start.
+        conditions: Settings of the measurement.
+        run_id: Id of the run, for the names of test users.
+        listener: Receives notes and warnings.
+        logs: Folder that gets the logs of the services; `None` to keep no log.
 
     Raises:
         ConfigError: The settings do not fit the stack.
@@ -119,13 +144,13 @@ def prepare(
     # Without a token no user is needed, so the store need not exist.
     user_count = spec.scenario.accounts if needs_token else 0
     with (
-        _provide_stack(spec, stack, conditions, listener, stack_cores) as running,
+        _provide_stack(spec, stack, conditions, listener, logs) as running,
         provision_fixtures(stack, running.values, spec.scenario.fixtures, listener.warning),
         provision_users(stack, running.values, user_count, run_id, listener.warning) as users,
         _start_reference(stack_cores) if conditions.calibrated else nullcontext() as reference,
     ):
         tokens = _make_tokens(running, users) if needs_token else None
-        warnings = _wait_for_targets(spec, running, tokens)
+        warnings = _wait_for_targets(spec, running, tokens, listener)
         yield Subject(
             [running.url(target.service) for target in spec.targets],
             tokens,
@@ -162,7 +187,9 @@ def _check_capacity(spec: RunSpec, conditions: Conditions, listener: Listener) -
     return capacity
 
 
-def _wait_for_targets(spec: RunSpec, running: RunningStack, tokens: Tokens | None) -> tuple[str, ...]:
+def _wait_for_targets(
+    spec: RunSpec, running: RunningStack, tokens: Tokens | None, listener: Listener
+) -> tuple[str, ...]:
     """Wait until each target answers, with a token if it needs one. Return warnings about their clocks."""
     warnings: dict[str, None] = {}
     environ = {**os.environ, **spec.variables}
@@ -174,8 +201,15 @@ def _wait_for_targets(spec: RunSpec, running: RunningStack, tokens: Tokens | Non
             target, "ready", target.ready or "/", environ
         )
         condition = ReadyCondition.of_target(target, is_external=running.stack.is_external)
-        find_dead = running.find_dead_service
-        reply = wait_until_ready(url, headers, READY_TIMEOUT_S, find_dead, condition, route=running.route)
+        reply = wait_until_ready(
+            url,
+            headers,
+            READY_TIMEOUT_S,
+            running.find_dead_service,
+            condition,
+            route=running.route,
+            on_wait=listener.note,
+        )
         if target.auth == "bearer" and reply.clock_difference is not None:
             warnings[f"{reply.clock_difference}: it may refuse tokens, so set both clocks"] = None
     return tuple(warnings)
@@ -183,21 +217,20 @@ def _wait_for_targets(spec: RunSpec, running: RunningStack, tokens: Tokens | Non
 
 @contextmanager
 def _provide_stack(
-    spec: RunSpec, stack: Stack, conditions: Conditions, listener: Listener, cores: Cores
+    spec: RunSpec, stack: Stack, conditions: Conditions, listener: Listener, logs: Path | None
 ) -> Iterator[RunningStack]:
     """Provide a stack that runs elsewhere, that is already up, or that is started for this run."""
     if stack.is_external:
-        if not conditions.urls:
-            raise ConfigError(f"stack '{stack.name}' runs elsewhere", "set its address: --url http://…")
-        for address in conditions.urls.values():
+        urls = find_urls(stack, conditions.urls)
+        for address in urls.values():
             check_url(address)
         secret = jwt_secret(os.environ, generate=False) if _needs_token(spec) else None
-        yield RunningStack(stack, placeholder_values(secret), conditions.urls, route=conditions.route)
+        yield RunningStack(stack, placeholder_values(secret), urls, route=conditions.route)
         return
     if conditions.urls:
         raise ConfigError(f"--url: stack '{stack.name}' runs on this machine", "--stack external")
     if not conditions.shared or not is_up(stack):
-        with _start_stack(stack, conditions, cores) as running:
+        with _start_stack(stack, conditions, listener, logs) as running:
             yield replace(running, route=conditions.route)
         return
     if conditions.injections:
@@ -207,13 +240,22 @@ def _provide_stack(
     yield replace(attach(stack), route=conditions.route)
 
 
-def _start_stack(stack: Stack, conditions: Conditions, cores: Cores) -> AbstractContextManager[RunningStack]:
+def _start_stack(
+    stack: Stack, conditions: Conditions, listener: Listener, logs: Path | None
+) -> AbstractContextManager[RunningStack]:
     """Start a stack for this run only."""
+    options = StartOptions(
+        injections=conditions.injections,
+        variables=conditions.variables,
+        cores=conditions.cores[1] if conditions.cores else (),
+        tree=conditions.tree,
+        state=conditions.state,
+        logs=logs,
+        on_wait=listener.note,
+    )
     if stack.compose is not None:
-        options = StartOptions(conditions.injections, variables=conditions.variables, cores=cores)
         return run_containers(stack, options)
-    secret = jwt_secret(os.environ, generate=True)
-    return run_processes(stack, secret, conditions.injections, conditions.tree, cores)
+    return run_processes(stack, jwt_secret(os.environ, generate=True), options)
 
 
 def _reference_request(running: RunningStack) -> tuple[RepeatedRequest, str] | None:
@@ -226,7 +268,7 @@ def _reference_request(running: RunningStack) -> tuple[RepeatedRequest, str] | N
 
 def _start_reference(cores: Cores) -> AbstractContextManager[RunningStack]:
     """Start the reference server on the cores of the stack."""
-    return run_processes(REFERENCE, SecretStr(""), {}, cores=cores)
+    return run_processes(REFERENCE, SecretStr(""), StartOptions(cores=cores))
 
 
 def _needs_token(spec: RunSpec) -> bool:

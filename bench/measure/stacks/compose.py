@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,25 +24,12 @@ from bench.measure.stacks import docker
 from bench.measure.stacks.container_watch import ContainerWatch, find_failure, hide_secrets, log_tail
 from bench.measure.stacks.projects import new_project, remove_left_behind
 from bench.measure.stacks.running_stack import RunningStack, placeholder_values
+from bench.measure.stacks.start_options import StartOptions
 
 _POLL_S = 0.3
 _PORT_ATTEMPTS = 3
 _SECRET_BYTES = 32
 JWT = "JWT_SECRET"
-
-
-@dataclass(frozen=True, slots=True)
-class StartOptions:
-    """Settings of one start of a stack."""
-
-    injections: Mapping[str, float] = field(default_factory=dict)
-    """Values of knobs that slow the stack down, by knob."""
-    ports: Mapping[str, int] = field(default_factory=dict)
-    """Ports by service; the kernel chooses the others."""
-    variables: Mapping[str, str] = field(default_factory=dict)
-    """Variables of the compose file that replace those of the caller's environment."""
-    cores: tuple[int, ...] = ()
-    """The cores that the containers may use; empty for all."""
 
 
 @contextmanager

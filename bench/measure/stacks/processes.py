@@ -2,27 +2,35 @@
 
 import json
 import os
-import signal
 import subprocess
-import time
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from pydantic import SecretStr
 
 from bench.core.config.placeholders import expand
-from bench.core.config.stack import Service, Stack
-from bench.errors import TargetError
-from bench.measure.machine.host import pin
+from bench.core.config.stack import Stack
+from bench.errors import ConfigError, TargetError
+from bench.measure.stacks import supervisor
+from bench.measure.stacks.ports import LOOPBACK, choose_ports, require_free_address
 from bench.measure.stacks.running_stack import RunningStack, inherit_environment, placeholder_values
+from bench.measure.stacks.service_logs import ServiceLogs, describe_exit
+from bench.measure.stacks.service_start import StartingService, await_port, await_service
+from bench.measure.stacks.start_options import StartOptions
 
-_STOP_TIMEOUT_S = 5.0
-_POLL_S = 0.01
-_LOG_TAIL_LINES = 3
-_MAX_TEXT_BYTES = 200
+PREPARE = "prepare"
+"""Name of the process and the log of the commands that make the files of a version runnable."""
+COMMANDS = "up"
+"""Name of the process and the log of the commands that start a stack."""
+GRACE_S = 5.0
+"""Time that processes have to end, before they are killed."""
+# A supervisor that takes longer is stuck: it waits for each stop command and for processes that it killed.
+_STOP_TIMEOUT_S = 300.0
 
 
 @dataclass(slots=True)
@@ -32,192 +40,308 @@ class StackProcesses:
     stack: Stack
     values: dict[str, str] = field(repr=False)
     """Values of the declaration's placeholders. They contain the secret, so `repr` omits them."""
-    logs: Path
-    """Folder with a log file for each service."""
-    tree: Path | None = None
-    """Folder with the files of the services; `None` for the current folder."""
-    cores: tuple[int, ...] = ()
-    """The cores that the processes may use; empty for all."""
+    logs: ServiceLogs
+    """The logs of the services."""
+    options: StartOptions
+    """Settings of the start."""
     urls: dict[str, str] = field(default_factory=dict)
     """Addresses by service."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    """Processes by service, in the order of their start."""
+    """Supervisors by service, in the order of their start. The processes of a service are their children."""
 
     @property
     def pids(self) -> dict[str, int]:
-        """Process ids by service."""
+        """Process ids of the supervisors by service."""
         return {name: process.pid for name, process in self.processes.items()}
+
+    @property
+    def tree(self) -> Path:
+        """Folder with the files of the services."""
+        return self.options.tree or Path.cwd()
 
     def find_dead_service(self) -> str | None:
         """Describe a service that ended, with the end of its log; `None` while all run."""
-        for name, process in self.processes.items():
-            if process.poll() is not None:
-                return f"service '{name}' ended {_describe_exit(process.returncode)}{self.log_tail(name)}"
+        for name in self.processes:
+            if self._has_ended(name):
+                end = describe_exit(self.processes[name].returncode)
+                return f"service '{name}' ended {end}{self.logs.short_tail(name)}"
         return None
 
-    def announcement_file(self, name: str) -> Path:
-        """Return the file with the stdout of a service, which contains its announcement."""
-        return self.logs / f"{name}.out"
+    def find_failure(self, name: str) -> TargetError | None:
+        """Return the error of a service that ended before it was ready; `None` while it runs."""
+        if not self._has_ended(name):
+            return None
+        end = describe_exit(self.processes[name].returncode)
+        return self.error(name, f"it ended {end}")
 
-    def log_tail(self, name: str) -> str:
-        """Return the last lines of a service's log, to follow a sentence."""
-        with suppress(OSError):
-            lines = (self.logs / f"{name}.log").read_text(encoding="utf-8", errors="replace").splitlines()
-            if lines:
-                return ": " + " | ".join(lines[-_LOG_TAIL_LINES:])
-        return ""
+    def error(self, name: str, reason: str) -> TargetError:
+        """Return the error of a service that is not ready, with the end of its log."""
+        subject = f"service '{name}'" if name in self.stack.services else f"stack '{self.stack.name}'"
+        message = f"{subject} did not start: {reason}{self.logs.tail(name)}"
+        return TargetError(message, self.logs.hint(name, self._command_text(name)))
+
+    def _command_text(self, name: str) -> str:
+        if name in self.stack.services:
+            return " ".join(self.stack.services[name].command)
+        return "; ".join(" ".join(command) for command in getattr(self.stack, name))
+
+    def _has_ended(self, name: str) -> bool:
+        code = self.processes[name].poll()
+        service = self.stack.services.get(name)
+        # A worker that ended with 0 has done its work, for example a migration of the database.
+        return code is not None and (code != 0 or service is None or service.listens)
 
 
 @contextmanager
 def run_processes(
-    stack: Stack,
-    secret: SecretStr,
-    injections: Mapping[str, float],
-    tree: Path | None = None,
-    cores: tuple[int, ...] = (),
+    stack: Stack, secret: SecretStr, options: StartOptions = StartOptions()
 ) -> Iterator[RunningStack]:
     """Start a stack and end it with the block, even if this process is killed.
 
     Args:
         stack: The stack to start.
         secret: The secret that signs tokens.
-        injections: Values of knobs that slow the stack down, by knob.
-        tree: Folder with the files of the services; `None` for the current folder.
-        cores: The cores that the processes may use; empty for all.
+        options: Settings of the start.
 
     Raises:
-        TargetError: A service did not start.
+        ConfigError: A placeholder has no value, or a folder does not exist.
+        TargetError: A service did not start, or its port is taken.
     """
     with TemporaryDirectory(prefix=f"bench-{stack.name}-", ignore_cleanup_errors=True) as state:
-        started = prepare(stack, secret, Path(state))
-        started.tree = tree
-        started.cores = cores
+        started = prepare(stack, secret, options.state or Path(state), options)
         try:
-            start(started, injections)
+            start(started)
             yield RunningStack(
-                stack, started.values, started.urls, started.pids, started.find_dead_service, cores
+                stack, started.values, started.urls, started.pids, started.find_dead_service, options.cores
             )
         finally:
             stop(started)
+            started.logs.remove_empty()
 
 
-def prepare(stack: Stack, secret: SecretStr, state: Path) -> StackProcesses:
-    """Create the folder of a stack's files, before `start` starts its processes."""
-    logs = state / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    return StackProcesses(stack=stack, values=placeholder_values(secret, state), logs=logs)
+def prepare(
+    stack: Stack, secret: SecretStr | None, state: Path, options: StartOptions = StartOptions()
+) -> StackProcesses:
+    """Create the folders of a stack, before `start` starts its processes."""
+    state.mkdir(parents=True, exist_ok=True)
+    values = placeholder_values(secret, state, options.tree)
+    for name, value in options.variables.items():
+        values[f"env.{name}"] = value
+    logs = ServiceLogs(options.logs or state / "logs", is_kept=options.logs is not None)
+    return StackProcesses(stack, values, logs, options)
 
 
-def start(
-    started: StackProcesses,
-    injections: Mapping[str, float],
-    ports: Mapping[str, int] | None = None,
-    *,
-    detached: bool = False,
-) -> None:
-    """Start the services in order, each when the previous one listens.
+def start(started: StackProcesses, *, detached: bool = False) -> None:
+    """Start the services in order, each when the previous one is ready; or run the commands of `up`.
 
     Args:
         started: The stack, which gets the processes and addresses.
-        injections: Values of knobs that slow the stack down, by `service.knob`.
-        ports: Ports by service; the kernel chooses the others.
         detached: The services outlive this process.
 
     Raises:
+        ConfigError: A placeholder has no value, or a folder does not exist.
         TargetError: A service did not start in time; the message contains the end of its log.
     """
+    if started.stack.up:
+        _start_commands(started, detached=detached)
+        return
+    ports = choose_ports(started.stack.services, started.options.ports)
+    for name, port in ports.items():
+        if port:
+            _set_url(started, name, f"http://{LOOPBACK[0]}:{port}")
     for name, service in started.stack.services.items():
-        port = (ports or {}).get(name, 0)
-        _spawn(started, name, injections, port, detached=detached)
-        pin(started.processes[name].pid, started.cores)
-        started.urls[name] = _read_announcement(started, name, service)
-        started.values[f"{name}.url"] = started.urls[name]
+        process = _supervise(started, _plan_service(started, name, ports.get(name)), detached=detached)
+        announcement = started.logs.announcement_file(name)
+        url = started.urls.get(name, "")
+        watch = _watch(started, name, process, service.start_timeout_s)
+        url = await_service(watch, service, url, announcement, started.stack.name)
+        if url:
+            _set_url(started, name, url)
 
 
-def _spawn(
-    started: StackProcesses, name: str, injections: Mapping[str, float], port: int, *, detached: bool
-) -> None:
-    """Start the process of a service; its output goes to files, because a full pipe would stop it.
-
-    The process is stored at once, so that an interrupt ends it.
-    """
-    environment = _environment(started, name, injections, port)
-    if not detached:
-        environment["EXIT_WITH_STDIN"] = "1"  # the pipe below closes when this process dies
-    service = started.stack.services[name]
-    command = [expand(part, started.values, f"services.{name}.command") for part in service.command]
-    try:
-        with (
-            (started.logs / f"{name}.log").open("wb") as log,
-            started.announcement_file(name).open("wb") as out,
-        ):
-            started.processes[name] = subprocess.Popen(
-                command,
-                env=environment,
-                cwd=started.tree,
-                stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
-                stdout=out,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C reaches bench only, which then ends them in order
-            )
-    except OSError as error:
-        raise TargetError(f"cannot start service '{name}': {command[0]}: {error.strerror}") from error
+def _set_url(started: StackProcesses, name: str, url: str) -> None:
+    started.urls[name] = url
+    started.values[f"{name}.url"] = url
+    started.values[f"{name}.address"] = url.partition("://")[2].partition("/")[0]
 
 
-def _environment(
-    started: StackProcesses, name: str, injections: Mapping[str, float], port: int
-) -> dict[str, str]:
-    service = started.stack.services[name]
-    environment = inherit_environment(os.environ)
-    if started.tree is not None:
-        environment["PYTHONPATH"] = str(started.tree)
-    for variable, text in service.environment.items():
-        environment[variable] = expand(text, started.values, f"services.{name}.environment.{variable}")
-    for knob, variable in service.knobs.items():
-        if f"{name}.{knob}" in injections:
-            environment[variable] = str(injections[f"{name}.{knob}"])
-    environment[service.port_variable] = str(port)
-    return environment
-
-
-def stop(started: StackProcesses) -> None:
-    """End the processes in reverse order: with SIGTERM, then with SIGKILL."""
-    for process in reversed(started.processes.values()):
-        process.terminate()
-    end_s = time.monotonic() + _STOP_TIMEOUT_S
-    for process in reversed(started.processes.values()):
-        try:
-            process.wait(timeout=max(0.0, end_s - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
-
-
-def _read_announcement(started: StackProcesses, name: str, service: Service) -> str:
-    """Wait for the JSON line that a service prints when it listens, and return its `url`."""
-    process = started.processes[name]
-    file = started.announcement_file(name)
-    end_s = time.monotonic() + service.start_timeout_s
-    ended = False
-    # The process state is read before the file, so that the last output is not missed.
-    while b"\n" not in (text := file.read_bytes()) and not ended and time.monotonic() < end_s:
-        ended = process.poll() is not None
-        time.sleep(_POLL_S)
-    with suppress(ValueError, KeyError, TypeError, IndexError):
-        return str(json.loads(text.splitlines()[0])["url"])
-    if text:
-        printed = text[:_MAX_TEXT_BYTES].decode(errors="replace")
-        raise TargetError(f"service '{name}' did not announce its url but printed: {printed}")
-    exited = process.returncode is not None
-    reason = f"ended {_describe_exit(process.returncode)}" if exited else "printed nothing"
-    raise TargetError(
-        f"service '{name}' did not start: it {reason}{started.log_tail(name)}",
-        f"run it manually to see more: {' '.join(service.command)}",
+def _watch(
+    started: StackProcesses, name: str, process: subprocess.Popen[bytes], timeout_s: float
+) -> StartingService:
+    return StartingService(
+        name=name,
+        pid=process.pid,
+        timeout_s=timeout_s,
+        find_failure=lambda: started.find_failure(name),
+        late_error=lambda reason: started.error(name, f"after {timeout_s:g} s, {reason}"),
+        on_wait=started.options.on_wait,
     )
 
 
-def _describe_exit(code: int) -> str:
-    return f"by signal {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    """A supervisor to start."""
+
+    name: str
+    """Name of the service."""
+    plan: Mapping[str, Any]
+    """Commands of the supervisor."""
+    environment: Mapping[str, str]
+    cwd: Path
+    announcement: Path | None = None
+    """File for stdout, if the service announces itself; `None` to put stdout into the log."""
+
+
+def _plan_service(started: StackProcesses, name: str, port: int | None) -> _Launch:
+    service = started.stack.services[name]
+    values = started.values | ({} if port is None else {"port": str(port)})
+    place = f"services.{name}"
+    plan: dict[str, Any] = {"commands": [_expand_all(service.command, values, f"{place}.command")]}
+    if isinstance(service.stop, str):
+        plan["stop_signal"] = service.stop
+    else:
+        plan["stop_commands"] = [_expand_all(service.stop, values, f"{place}.stop")]
+    cwd = started.tree
+    if service.cwd is not None:
+        cwd = cwd / expand(service.cwd, values, f"{place}.cwd")
+    if not cwd.is_dir():
+        raise ConfigError(
+            f"{place}.cwd: the folder {cwd} does not exist", "it is relative to the files of the version"
+        )
+    environment = _environment(started, name, values)
+    announcement = started.logs.announcement_file(name) if service.announces else None
+    return _Launch(name, plan, environment, cwd, announcement)
+
+
+def _supervise(started: StackProcesses, launch: _Launch, *, detached: bool) -> subprocess.Popen[bytes]:
+    """Start a supervisor. It ends when this process does, unless it is detached.
+
+    Its output goes to files, because a full pipe would stop it. It is stored at once, so that an interrupt
+    ends it.
+    """
+    plan = {
+        "stop_commands": [],
+        "stop_signal": "SIGTERM",
+        "grace_s": GRACE_S,
+        "cores": started.options.cores,
+        "watch": not detached,
+        "stays": False,
+        **launch.plan,
+    }
+    with (
+        started.logs.file(launch.name).open("ab") as log,
+        (launch.announcement or Path(os.devnull)).open("wb") as announcement,
+    ):
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", supervisor.__file__, json.dumps(plan)],
+            env=launch.environment,
+            cwd=launch.cwd,
+            stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
+            stdout=log if launch.announcement is None else announcement,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C reaches bench only, which then ends them in order
+        )
+    started.processes[launch.name] = process
+    return process
+
+
+def _expand_all(texts: Sequence[str], values: Mapping[str, str], where: str) -> list[str]:
+    return [expand(text, values, where) for text in texts]
+
+
+def _environment(started: StackProcesses, name: str, values: Mapping[str, str]) -> dict[str, str]:
+    service = started.stack.services[name]
+    environment = _inherit(started)
+    for variable, text in service.environment.items():
+        environment[variable] = expand(text, values, f"services.{name}.environment.{variable}")
+    environment |= started.options.variables
+    for knob, variable in service.knobs.items():
+        injected = started.options.injections.get(f"{name}.{knob}")
+        if injected is not None:
+            environment[variable] = str(injected)
+    if "port" in values:
+        environment[service.port_variable] = values["port"]
+    return environment
+
+
+def _inherit(started: StackProcesses) -> dict[str, str]:
+    environment = inherit_environment(os.environ)
+    if started.options.tree is not None:
+        environment["PYTHONPATH"] = str(started.options.tree)
+    return environment
+
+
+def _start_commands(started: StackProcesses, *, detached: bool) -> None:
+    """Run the commands of `up`, and wait until each address accepts a connection."""
+    stack = started.stack
+    for name, text in stack.urls.items():
+        url = expand(text, started.values, f"urls.{name}")
+        require_free_address(name, url)
+        _set_url(started, name, url)
+    plan: dict[str, Any] = {"commands": _expand_commands(started, "up")}
+    if not detached:  # else `run_down` runs them
+        plan |= {"stop_commands": _expand_commands(started, "down"), "stays": True}
+    process = _run_commands(started, plan, detached=detached)
+    for name, url in list(started.urls.items()):
+        watch = _watch(started, COMMANDS, process, stack.start_timeout_s)
+        _set_url(started, name, await_port(watch, url))
+
+
+def _expand_commands(started: StackProcesses, field_name: str) -> list[list[str]]:
+    commands = []
+    for index, command in enumerate(getattr(started.stack, field_name)):
+        commands.append(_expand_all(command, started.values, f"{field_name}.{index}"))
+    return commands
+
+
+def _run_commands(
+    started: StackProcesses, plan: Mapping[str, Any], *, detached: bool
+) -> subprocess.Popen[bytes]:
+    """Run commands with the complete environment: programs such as `docker` and `kubectl` need much of it."""
+    environment = {**os.environ, **started.options.variables}
+    return _supervise(started, _Launch(COMMANDS, plan, environment, started.tree), detached=detached)
+
+
+def run_down(started: StackProcesses) -> int:
+    """Run the commands of `down`, and return the exit code of the last one."""
+    return _run_commands(started, {"commands": _expand_commands(started, "down")}, detached=False).wait()
+
+
+def prepare_tree(stack: Stack, state: Path, options: StartOptions) -> None:
+    """Run the commands of `prepare` in the files of a version.
+
+    Args:
+        stack: The stack.
+        state: Folder for files that the services write.
+        options: The files of the version, and its variables.
+
+    Raises:
+        ConfigError: A placeholder has no value.
+        TargetError: A command failed; the message contains its last lines.
+    """
+    started = prepare(stack, None, state, options)
+    environment = {**os.environ, **options.variables}
+    # An active environment of Python would get the packages that are for the version.
+    environment.pop("VIRTUAL_ENV", None)
+    plan = {"commands": _expand_commands(started, PREPARE)}
+    try:
+        code = _supervise(started, _Launch(PREPARE, plan, environment, started.tree), detached=False).wait()
+    finally:
+        stop(started)
+    if code:
+        raise started.error(PREPARE, f"`prepare` ended {describe_exit(code)}")
+
+
+def stop(started: StackProcesses) -> None:
+    """End the processes in reverse order, each with all processes that it started."""
+    for process in reversed(started.processes.values()):
+        process.terminate()
+    for process in reversed(started.processes.values()):
+        try:
+            process.wait(timeout=_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdin is not None:
+            with suppress(BrokenPipeError):
+                process.stdin.close()

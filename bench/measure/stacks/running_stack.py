@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from bench.core.config.placeholders import expand
 from bench.core.config.stack import Stack
 from bench.errors import ConfigError
 from bench.measure.http.route import DIRECT, Route
@@ -54,14 +55,18 @@ class RunningStack:
         return self.urls[service]
 
 
-def placeholder_values(secret: SecretStr | None, state: Path | None = None) -> dict[str, str]:
+def placeholder_values(
+    secret: SecretStr | None, state: Path | None = None, tree: Path | None = None
+) -> dict[str, str]:
     """Return the values of a declaration's placeholders, without the addresses of its services.
 
     Args:
         secret: The secret that signs tokens; `None` without one.
         state: The folder for files of the services; `None` without one.
+        tree: The files of the version; `None` for the current folder.
     """
-    values = {"python": sys.executable}
+    here = str(Path.cwd())
+    values = {"python": sys.executable, "here": here, "tree": here if tree is None else str(tree)}
     for name, value in os.environ.items():
         values[f"env.{name}"] = value
     if secret is not None:
@@ -69,6 +74,23 @@ def placeholder_values(secret: SecretStr | None, state: Path | None = None) -> d
     if state is not None:
         values["state"] = str(state)
     return values
+
+
+def find_urls(stack: Stack, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the addresses of a stack that runs elsewhere: those of its declaration, and the given ones.
+
+    Raises:
+        ConfigError: It has no address, or a placeholder has no value.
+    """
+    values = placeholder_values(None)
+    urls = {}
+    for service, text in stack.urls.items():
+        if service not in given:
+            urls[service] = expand(text, values, f"stack '{stack.name}': urls.{service}")
+    urls |= given
+    if not urls:
+        raise ConfigError(f"stack '{stack.name}' runs elsewhere", "set its address: --url http://…")
+    return urls
 
 
 def inherit_environment(environ: Mapping[str, str]) -> dict[str, str]:

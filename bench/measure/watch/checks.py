@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from bench.core.config.placeholders import expand
+from bench.core.config.stack import find_health_checks
 from bench.core.config.watching import Check, HttpCheck, MongoCheck, TcpCheck
 from bench.core.samples.sample import Culprit, Probe
 from bench.core.values.units import ms
@@ -53,7 +54,8 @@ class _Http:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             _refuse_own_fault(error)
             return f"{type(error).__name__}: {error}".removesuffix(": ")
-        if response.status_code == self._check.status:
+        expected = self._check.status
+        if response.is_success if expected is None else response.status_code == expected:
             return None
         return f"{response.status_code} {response.text[:_MAX_TEXT_CHARACTERS]}".rstrip()
 
@@ -153,7 +155,7 @@ def open_checks(
     """
     checks: dict[str, HealthCheck] = {}
     skipped: dict[str, str] = {}
-    for name, check in running.stack.checks.items():
+    for name, check in find_health_checks(running.stack, tuple(running.urls)).items():
         reason = _skip_reason(check, running.urls)
         if reason is None and isinstance(check, HttpCheck) and check.auth == "bearer" and token is None:
             reason = f"it needs a test user: {why_no_token or 'the stack has none'}"

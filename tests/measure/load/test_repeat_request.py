@@ -37,7 +37,7 @@ def with_reference_server(use: Callable[[Workers, str], Awaitable[Any]]) -> Any:
     """Return the result of a function that sends requests to the reference server."""
 
     async def work() -> Any:
-        with run_processes(REFERENCE, SecretStr(""), {}) as live:
+        with run_processes(REFERENCE, SecretStr("")) as live:
             async with start_workers(1) as workers:
                 return await use(workers, live.url("reference"))
 

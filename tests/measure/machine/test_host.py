@@ -11,6 +11,7 @@ from bench.core.watch.host import FEWEST_CORES, HostReading, MachineState
 from bench.measure.load.workers import start_workers
 from bench.measure.machine import host
 from bench.measure.stacks.processes import run_processes
+from bench.measure.stacks.start_options import StartOptions
 from tests.measure.programs import make_stack
 
 CORES = tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
@@ -106,10 +107,10 @@ def test_old_kernels_do_not_count_stolen_time(tmp_path: Path) -> None:
 def test_a_stack_is_bound_to_its_cores() -> None:
     """Services run on the given cores, or on all if none are given."""
     secret = SecretStr(secrets.token_hex(20))
-    with run_processes(make_stack({"one": "good"}), secret, {}, cores=CORES[:1]) as live:
+    with run_processes(make_stack({"one": "good"}), secret, StartOptions(cores=CORES[:1])) as live:
         assert psutil.Process(live.pids["one"]).cpu_affinity() == [CORES[0]]
         assert live.cores == CORES[:1]
-    with run_processes(make_stack({"one": "good"}), secret, {}) as live:
+    with run_processes(make_stack({"one": "good"}), secret) as live:
         assert psutil.Process(live.pids["one"]).cpu_affinity() == list(CORES)
 
 

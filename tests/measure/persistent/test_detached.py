@@ -8,7 +8,6 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
-from bench.core.config.stack import Stack
 from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure.persistent import detached
 from tests.measure.programs import make_stack
@@ -26,19 +25,19 @@ def test_a_stack_stays_up_until_down() -> None:
     stack = make_stack({"one": "good", "two": "good"})
     try:
         assert detached.up(stack, SECRET, {}).keys() == {"one", "two"}
-        assert detached.statuses("trial") == {"one": "up", "two": "up"}
-        assert detached.is_up("trial")
+        assert detached.statuses(stack) == {"one": "up", "two": "up"}
+        assert detached.is_up(stack)
         running = detached.attach(stack, SECRET)
         assert running.find_dead_service() is None
-        assert running.url("one") == "http://127.0.0.1:1"
+        assert running.url("one").startswith("http://127.0.0.1:")
         os.kill(running.pids["two"], signal.SIGKILL)
         psutil.wait_procs([psutil.Process(running.pids["two"])], timeout=10)
-        assert not detached.is_up("trial")
+        assert not detached.is_up(stack)
         assert (running.find_dead_service() or "").startswith("service 'two' ended; its log is")
     finally:
-        ended = detached.down("trial")
+        ended = detached.down(stack)
     assert ended == 1
-    assert detached.statuses("trial") == {}
+    assert detached.statuses(stack) == {}
     assert not (detached.FOLDER / "trial").exists()
 
 
@@ -53,30 +52,32 @@ def test_up_replaces_a_stack_that_lost_a_service() -> None:
         psutil.wait_procs([psutil.Process(before["two"])], timeout=10)
         detached.up(stack, SECRET, {})
         assert not left.is_running() or left.status() == psutil.STATUS_ZOMBIE
-        assert detached.is_up("trial")
+        assert detached.is_up(stack)
     finally:
-        detached.down("trial")
+        detached.down(stack)
 
 
 def test_a_stubborn_service_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     """`down` does not leave a process that ignores SIGTERM."""
-    monkeypatch.setattr("bench.measure.persistent.detached._STOP_TIMEOUT_S", 0.2)
-    detached.up(make_stack({"one": "stubborn"}), SECRET, {})
+    monkeypatch.setattr("bench.measure.stacks.processes.GRACE_S", 0.2)
+    stack = make_stack({"one": "stubborn"})
+    detached.up(stack, SECRET, {})
     pid = json.loads((detached.FOLDER / "trial" / "state.json").read_text())["processes"]["one"]["pid"]
-    assert detached.down("trial") == 1
+    assert detached.down(stack) == 1
     psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=10)
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_no_file_contains_the_secret() -> None:
     """This includes the state file."""
+    stack = make_stack({"one": "good"})
     try:
-        detached.up(make_stack({"one": "good"}), SECRET, {})
+        detached.up(stack, SECRET, {})
         files = [path for path in detached.FOLDER.rglob("*") if path.is_file()]
         assert files
         assert not any(SECRET.get_secret_value() in path.read_text() for path in files)
     finally:
-        detached.down("trial")
+        detached.down(stack)
 
 
 def test_a_second_up_is_refused() -> None:
@@ -86,27 +87,20 @@ def test_a_second_up_is_refused() -> None:
         detached.up(stack, SECRET, {})
         with pytest.raises(ConfigError, match="is up") as caught:
             detached.up(stack, SECRET, {})
-        assert caught.value.hint == "bench stack down"
+        assert caught.value.hint == "bench stack down --stack trial"
     finally:
-        detached.down("trial")
+        detached.down(stack)
 
 
 def test_a_stack_that_does_not_start_leaves_nothing_running() -> None:
     """Earlier services end, and the stack counts as not started."""
     before = {child.pid for child in psutil.Process().children()}
+    stack = make_stack({"one": "good", "two": "broken"})
     with pytest.raises(TargetError, match="service 'two' did not start"):
-        detached.up(make_stack({"one": "good", "two": "broken"}), SECRET, {})
-    assert detached.statuses("trial") == {}
+        detached.up(stack, SECRET, {})
+    assert detached.statuses(stack) == {}
     after = {child.pid for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE}
     assert after <= before
-
-
-def test_unknown_services_are_refused() -> None:
-    """A stack without services and a port for an unknown service are configuration errors."""
-    with pytest.raises(ConfigError, match="has no services to start"):
-        detached.up(Stack(name="far", purpose="x"), SECRET, {})
-    with pytest.raises(ConfigError, match="has no service 'front'"):
-        detached.up(make_stack({"one": "good"}), SECRET, {"front": 1})
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
@@ -118,21 +112,26 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
 
 def test_a_missing_or_damaged_state_file_is_an_error(tmp_path: Path) -> None:
     """`attach` needs it; `statuses` treats the stack as not started."""
+    stack = make_stack({"one": "good"})
     with pytest.raises(StoreError, match=r"cannot read .*state\.json"):
-        detached.attach(make_stack({"one": "good"}), SECRET)
+        detached.attach(stack, SECRET)
     home = tmp_path / detached.FOLDER / "trial"
     home.mkdir(parents=True)
     (home / "state.json").write_text('{"half')
-    assert detached.statuses("trial") == {}
+    assert detached.statuses(stack) == {}
     (home / "state.json").write_text("[]")
-    assert detached.statuses("trial") == {}
+    assert detached.statuses(stack) == {}
 
 
 def test_a_process_that_reuses_an_id_is_kept(tmp_path: Path) -> None:
     """It started at another time, so `down` does not end it."""
     home = tmp_path / detached.FOLDER / "trial"
     home.mkdir(parents=True)
-    state = {"urls": {"one": "http://x"}, "processes": {"one": {"pid": os.getpid(), "started": 1.0}}}
+    stack = make_stack({"one": "good"})
+    state = {
+        "urls": {"one": "http://127.0.0.1:1"},
+        "processes": {"one": {"pid": os.getpid(), "started": 1.0}},
+    }
     (home / "state.json").write_text(json.dumps(state))
-    assert detached.statuses("trial") == {"one": "down"}
-    assert detached.down("trial") == 0
+    assert detached.statuses(stack) == {"one": "down"}
+    assert detached.down(stack) == 0

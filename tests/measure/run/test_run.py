@@ -146,7 +146,9 @@ def test_a_dead_service_stops_the_run() -> None:
 
     def kill_model(progress: Progress) -> None:
         if progress.finished and not killed:
-            services = [child for child in psutil.Process().children() if child.pid not in before]
+            services = [
+                child for child in psutil.Process().children(recursive=True) if child.pid not in before
+            ]
             model = next(child for child in services if "model" in child.cmdline())
             killed.append(model.pid)
             model.kill()
@@ -202,7 +204,7 @@ def test_a_stack_that_is_up_stays_up(monkeypatch: pytest.MonkeyPatch) -> None:
         result, _ = measure(_short(), stack, PLAIN, events.listener())
         assert result.summary.outcomes.keys() == {Outcome.OK}
         assert events.notes == ["using the stack 'embedded', which is already up"]
-        assert detached.is_up("embedded")
+        assert detached.is_up(stack)
         with pytest.raises(ConfigError, match="is already up without it"):
             measure(
                 _short(),
@@ -214,7 +216,7 @@ def test_a_stack_that_is_up_stays_up(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(TargetError, match="answered 401 Unauthorized"):
             measure(_short(), stack, PLAIN, events.listener())
     finally:
-        detached.down("embedded")
+        detached.down(stack)
 
 
 def test_settings_that_do_not_fit_a_stack_are_refused() -> None:

@@ -7,7 +7,8 @@ import pytest
 from bench.core.config.stack import Stack
 from bench.errors import BenchError, ConfigError, TargetError
 from bench.measure.stacks import compose, docker
-from bench.measure.stacks.compose import StartOptions, run_containers
+from bench.measure.stacks.compose import run_containers
+from bench.measure.stacks.start_options import StartOptions
 from tests.core.config.test_compose import inspected
 from tests.measure.fake_docker import FakeDocker
 

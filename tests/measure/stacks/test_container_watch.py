@@ -4,7 +4,8 @@ import pytest
 
 from bench.errors import TargetError
 from bench.measure.stacks import container_watch, docker, projects
-from bench.measure.stacks.compose import StartOptions, run_containers
+from bench.measure.stacks.compose import run_containers
+from bench.measure.stacks.start_options import StartOptions
 from tests.core.config.test_compose import inspected
 from tests.measure.fake_docker import FakeDocker
 from tests.measure.stacks.test_compose import make_stack

@@ -1,0 +1,31 @@
+"""Settings of one start of a stack."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+def _ignore(line: str) -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartOptions:
+    """Settings of one start of a stack."""
+
+    injections: Mapping[str, float] = field(default_factory=dict)
+    """Values of knobs that slow the stack down, by knob."""
+    ports: Mapping[str, int] = field(default_factory=dict)
+    """Ports by service; the others are those of the declaration, or free ones."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Variables that replace those of the caller's environment: in the compose file, or in each service."""
+    cores: tuple[int, ...] = ()
+    """The cores that the stack may use; empty for all."""
+    tree: Path | None = None
+    """Folder with the files of the services; `None` for the current folder."""
+    state: Path | None = None
+    """Folder for files that the services write; `None` for a new one, which is removed with the stack."""
+    logs: Path | None = None
+    """Folder that gets the logs of the services; `None` for a folder that is removed with the stack."""
+    on_wait: Callable[[str], None] = _ignore
+    """Receives lines about a long wait."""
