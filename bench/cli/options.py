@@ -30,6 +30,10 @@ class HttpChoice(StrEnum):
 ScenarioName = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="Name of a scenario, or the path of its file.")
 ]
+ScenarioOrAddress = Annotated[
+    str,
+    typer.Argument(metavar="SCENARIO", help="Name or file of a scenario, or the address of a service."),
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or its result.json.")]
 RunFolders = Annotated[
     list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, or their result.json files.")
@@ -88,6 +92,44 @@ Objective = Annotated[
         metavar="METRIC:MS",
         help="Set the time limit of a good response, like ttft:2000; repeatable.",
     ),
+]
+Threshold = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--threshold",
+        metavar="'METRIC LIMIT'",
+        help="Exit 1 beyond this limit: 'e2e_ms p(95)<2000'.",
+    ),
+]
+Message = Annotated[
+    list[str] | None,
+    typer.Option("--message", metavar="TEXT", help="Send this message to the address; repeatable."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="FILE", help="Send the messages of this text, CSV or JSONL file."),
+]
+Header = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--header", "-H", metavar="'NAME: VALUE'", help="Send this header to the address; repeatable."
+    ),
+]
+Body = Annotated[
+    str | None,
+    typer.Option("--body", metavar="JSON", help="Send this body with ${message} (default: common ones)."),
+]
+TextPath = Annotated[
+    str | None,
+    typer.Option("--text", metavar="PATH", help="Read the text of answers here, like data.message."),
+]
+ThinkTime = Annotated[
+    str | None,
+    typer.Option("--think-time", metavar="TIME", help="Pause before a VU's next message, like 1s..2s."),
+]
+Timeout = Annotated[
+    str | None,
+    typer.Option("--timeout", metavar="TIME", help="Wait at most this time for an answer (default: 2m)."),
 ]
 Workers = Annotated[
     int,
@@ -169,9 +211,23 @@ def _declare_run_options(
     calibration: Calibration = True,
     pin: Pin = True,
     allow_side_effects: AllowSideEffects = False,
+    thresholds: Threshold = None,
     results: ResultsFolder = DEFAULT_RESULTS,
 ) -> None:
     """Declare the options of a measurement, with the names of `RunOptions`."""
+
+
+def _declare_address_options(
+    *,
+    messages: Message = None,
+    data: Data = None,
+    headers: Header = None,
+    body: Body = None,
+    text: TextPath = None,
+    think_time: ThinkTime = None,
+    timeout: Timeout = None,
+) -> None:
+    """Declare the options of a load at an address, with the names of `RunOptions`."""
 
 
 def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -179,8 +235,21 @@ def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
 
     An option that is left out, and has no default, is not given.
     """
+    return _with_options(command, _declare_run_options)
+
+
+def with_address_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a measurement, and those of a load at an address."""
+    return _with_options(command, _declare_run_options, _declare_address_options)
+
+
+def _with_options(command: Callable[..., None], *declarations: Callable[..., None]) -> Callable[..., None]:
     own = signature(command).parameters.values()
-    shared = [*signature(_declare_run_options).parameters.values()]
+    shared: list[Parameter] = []
+    annotations = get_type_hints(command, include_extras=True)
+    for declaration in declarations:
+        shared += signature(declaration).parameters.values()
+        annotations |= get_type_hints(declaration, include_extras=True)
     arguments = [parameter for parameter in own if parameter.kind is Parameter.POSITIONAL_OR_KEYWORD]
     options = [parameter for parameter in own if parameter.kind is Parameter.KEYWORD_ONLY]
 
@@ -197,9 +266,7 @@ def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
         command(**given)
 
     call.__signature__ = Signature([*arguments, *shared, *options])  # type: ignore[attr-defined]
-    call.__annotations__ = get_type_hints(command, include_extras=True) | get_type_hints(
-        _declare_run_options, include_extras=True
-    )
+    call.__annotations__ = annotations
     return call
 
 

@@ -8,6 +8,7 @@ from bench.cli import options
 from bench.cli.console import warn
 from bench.cli.live import listen
 from bench.cli.outputs import layout_of_stdout
+from bench.core.config.quick_load import is_address
 from bench.core.run.result import RunResult
 from bench.errors import Exit
 from bench.render.results import results_text
@@ -17,9 +18,9 @@ from bench.usecases.run import run as run_scenario
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the folder of the run.")]
 
 
-@options.with_run_options
+@options.with_address_options
 def run(
-    scenario: options.ScenarioName,
+    scenario: options.ScenarioOrAddress,
     *,
     live: options.Live = False,
     quiet: Quiet = False,
@@ -27,6 +28,7 @@ def run(
 ) -> None:
     """Run a scenario, store the result and print it.
 
+    An address needs no file: one request recognises OpenAI's, Ollama's and Anthropic's APIs, and plain JSON.
     The last line is the folder of the run. `bench compare FOLDER` judges it.
     Exits with 1 if a threshold is crossed, and with 5 if the run is invalid.
     """
@@ -36,7 +38,8 @@ def run(
         _warn(stored.result)
     else:
         print(results_text(stored.result, layout_of_stdout()))
-        print(f"next: bench compare {stored.folder}")
+        command = "report --out html" if is_address(scenario) else "compare"
+        print(f"next: bench {command} {stored.folder}")
     print(stored.folder)
     raise typer.Exit(_exit_code(stored.result))
 

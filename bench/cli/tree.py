@@ -208,7 +208,7 @@ SECTIONS = (
                 "run",
                 "run:run",
                 "Run a scenario, store the result and print it.",
-                "bench run quick --url http://127.0.0.1:3000",
+                "bench run http://127.0.0.1:8000 --vus 20 --duration 30s",
                 "SCENARIO",
             ),
             Command(

@@ -30,7 +30,7 @@ def read_rows(path: Path) -> tuple[Row, ...]:
 
 def _read_csv(path: Path) -> tuple[Row, ...]:
     """Read a CSV file; its first line names the columns, and all values are text."""
-    reader = csv.reader(StringIO(_read_text(path), newline=""), strict=True)
+    reader = csv.reader(StringIO(read_text(path), newline=""), strict=True)
     rows: list[Row] = []
     try:
         columns = next(reader, [])
@@ -58,7 +58,7 @@ def _check_columns(path: Path, columns: list[str]) -> None:
 
 def _read_json_lines(path: Path) -> tuple[Row, ...]:
     rows: list[Row] = []
-    for number, line in enumerate(_read_text(path).split("\n"), 1):
+    for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -86,7 +86,12 @@ def _read_parquet(path: Path) -> tuple[Row, ...]:
         raise ConfigError(f"cannot read {path}: {error}") from error
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the content of a file.
+
+    Raises:
+        ConfigError: The file cannot be read, or is not UTF-8.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -103,3 +108,5 @@ _READERS: dict[str, Callable[[Path], tuple[Row, ...]]] = {
     ".ndjson": _read_json_lines,
     ".parquet": _read_parquet,
 }
+ROW_ENDINGS = frozenset(_READERS)
+"""Endings of the names of files with rows."""

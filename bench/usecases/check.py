@@ -2,6 +2,8 @@
 
 from typing import Unpack
 
+from bench.core.config.quick_load import is_address
+from bench.errors import ConfigError
 from bench.measure.run.run import Listener
 from bench.usecases.compare import JudgedRun, judge_run
 from bench.usecases.report import store_judgement
@@ -24,6 +26,11 @@ def check(
             returned value has the error, so that the verdict is not lost.
         KeyboardInterrupt: As for `bench.run`.
     """
+    if is_address(scenario):
+        raise ConfigError(
+            f"{scenario}: bench check needs a scenario, because a baseline belongs to one",
+            "judge limits (bench run ADDRESS --threshold 'e2e_ms p(95)<2000'), or write a scenario file",
+        )
     first, problem = measure_and_store(scenario, listener, options)
     report = judge_run(first.result)
     if confirm and report.comparison.suspect:

@@ -134,8 +134,8 @@ def _list_candidates() -> list[Target]:
 
 
 def _order(target: Target) -> tuple[bool, bool, bool]:
-    """Put model servers before agents, OpenAI's API first, and chats before prompts."""
-    return target.service != "model", not target.path.startswith("/v1"), "chat" not in target.name
+    """Put model servers before agents, chats before prompts, and OpenAI's API first."""
+    return target.service != "model", "chat" not in target.name, not target.path.startswith("/v1")
 
 
 @contextmanager

@@ -2,17 +2,29 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypedDict, Unpack
 
 from bench.core.config.choices import make_choices, model_variables
 from bench.core.config.executors import in_words
+from bench.core.config.message_rows import prompts_of_texts
 from bench.core.config.objective import parse_objectives
+from bench.core.config.prompts import Prompt
+from bench.core.config.quick_load import (
+    MESSAGES,
+    STACK,
+    QuickLoad,
+    is_address,
+    looks_like_address,
+    parse_headers,
+)
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack, list_services, parse_injections
-from bench.core.config.target import Target
+from bench.core.config.target import Target, stand_in
+from bench.core.limits.threshold import parse_thresholds
+from bench.core.response.interfaces import SERVICE, describe_interface
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import StopCause
 from bench.core.values.duration import parse_duration
@@ -23,9 +35,21 @@ from bench.measure.load.endpoint import check_url
 from bench.measure.machine.host import choose_cores
 from bench.measure.run.run import Conditions, Listener, measure
 from bench.store import results, scenarios, stacks
+from bench.store.messages import read_messages
 from bench.store.results import MisplacedRunError
+from bench.usecases.recognise import Caller, recognise
 
 QUIET = Listener()
+_ADDRESS_OPTIONS = {
+    "messages": "--message",
+    "data": "--data",
+    "headers": "--header",
+    "body": "--body",
+    "text": "--text",
+    "think_time": "--think-time",
+    "timeout": "--timeout",
+}
+_SCENARIO_OPTIONS = {"stack": "--stack", "urls": "--url", "inject": "--inject", "service": "--service"}
 TransportName = Literal["own", "httpx"]
 HttpVersionName = Literal["1.1", "2"]
 
@@ -38,7 +62,8 @@ class RunOptions(TypedDict, total=False):
     target: str | None
     """Name of the target, the interface that gets the requests; default: the target of the scenario."""
     model: str | None
-    """Name of the model, which `${env.MODEL}` stands for; default: the variable, or the target's default."""
+    """Name of the model, which `${env.MODEL}` stands for; default: the variable, or the target's default. For
+    an address, the first model that the service lists."""
     settings: Sequence[str]
     """Values of the target's body such as `stream=false`, or of fields such as `target.path=/v2/chat`."""
     service: str | None
@@ -69,6 +94,22 @@ class RunOptions(TypedDict, total=False):
     """Give load and stack separate cores on machines with four or more cores; default: True."""
     allow_side_effects: bool
     """Run a scenario although its changes outlast the run; default: False."""
+    thresholds: Sequence[str]
+    """Further thresholds, such as `e2e_ms p(95)<2000`."""
+    messages: Sequence[str]
+    """Messages for an address; default: a few short questions."""
+    data: Path | str | None
+    """File with messages for an address: lines of text, CSV, JSON Lines or Parquet."""
+    headers: Sequence[str]
+    """Headers for an address, such as `authorization: Bearer …`. No result contains their values."""
+    body: str | None
+    """JSON body for an address with `${message}`; default: the first of common ones that is answered."""
+    text: str | None
+    """Dotted path of the text in the answers of an address; default: found in its first answer."""
+    think_time: str | float | None
+    """Pause of each VU before its next message to an address, such as `1s` or `1s..2s`; default: none."""
+    timeout: str | float | None
+    """Longest time for one request to an address; default: `2m`."""
     results: Path
     """Folder of the stored runs; default: `results`."""
 
@@ -87,7 +128,7 @@ def run(scenario: str, *, listener: Listener = QUIET, **options: Unpack[RunOptio
     """Run a scenario, store the result and return it.
 
     Args:
-        scenario: Name of a scenario, or the path of its file.
+        scenario: Name of a scenario, the path of its file, or the address of a service.
         listener: Receives progress, notes and warnings.
         options: See `RunOptions`.
 
@@ -95,7 +136,8 @@ def run(scenario: str, *, listener: Listener = QUIET, **options: Unpack[RunOptio
         ConfigError: The scenario, the stack or an option is wrong.
         MeasurementError: A load generator was lost, or the machine is too small for the plan. Requests before
             that are stored.
-        TargetError: The stack did not start or stopped during the run. Requests before that are stored.
+        TargetError: The stack did not start or stopped during the run, or the interface at an address was not
+            recognised. Requests before that are stored.
         StoreError: The result cannot be written.
         KeyboardInterrupt: Ctrl-C ended the run. Requests are stored; the message names the folder.
     """
@@ -114,18 +156,109 @@ def measure_and_store(
         BenchError: As for `run`, except for an error of the folder.
         KeyboardInterrupt: As for `run`.
     """
-    stack = stacks.load(
-        options.get("stack") or _default_stack(options), model_variables(options.get("model"))
-    )
-    spec = load_spec(scenario, stack, options)
-    check_side_effects(spec.scenario, stack, allowed=options.get("allow_side_effects", False))
-    conditions = make_conditions(spec, stack, options)
+    thresholds = parse_thresholds(options.get("thresholds", ()))
+    plan = _plan_address(scenario, options, listener) if is_address(scenario) else _plan(scenario, options)
+    spec = plan.spec.with_more_thresholds(thresholds)
     load = in_words(spec.scenario.phases)
-    listener.note(f"{spec.scenario.name} on {stack.name}: {load}; Ctrl-C ends the run and keeps its requests")
-    result, recording = measure(spec, stack, conditions, listener)
+    name = spec.scenario.name
+    listener.note(f"{name} on {plan.stack.name}: {load}; Ctrl-C ends the run and keeps its requests")
+    result, recording = measure(spec, plan.stack, plan.conditions, listener)
     folder, problem = results.save_anywhere(result, recording, Path(options.get("results", results.FOLDER)))
     _check_stop(result, folder)
     return StoredRun(result, folder), problem
+
+
+@dataclass(frozen=True, slots=True)
+class _Measurement:
+    """What a run measures, and how."""
+
+    stack: Stack
+    spec: RunSpec
+    conditions: Conditions
+
+
+def _plan(scenario: str, options: RunOptions) -> _Measurement:
+    """Return the measurement of a scenario.
+
+    Raises:
+        ConfigError: The scenario, the stack or an option is wrong.
+    """
+    if looks_like_address(scenario):
+        raise ConfigError(f"scenario '{scenario}' does not exist", f"write an address as http://{scenario}")
+    refusal = "needs an address in place of a scenario"
+    _refuse_options(options, _ADDRESS_OPTIONS, refusal, "bench run http://HOST:PORT/PATH")
+    variables = model_variables(options.get("model"))
+    stack = stacks.load(options.get("stack") or _default_stack(options), variables)
+    spec = load_spec(scenario, stack, options)
+    check_side_effects(spec.scenario, stack, allowed=options.get("allow_side_effects", False))
+    return _Measurement(stack, spec, make_conditions(spec, stack, options))
+
+
+def _plan_address(url: str, options: RunOptions, listener: Listener) -> _Measurement:
+    """Return the measurement of an address: its interface is recognised by a few requests.
+
+    Raises:
+        ConfigError: The address or an option is wrong.
+        TargetError: The interface was not recognised.
+    """
+    _refuse_options(options, _SCENARIO_OPTIONS, "does not fit an address", "use it with a scenario")
+    headers = parse_headers(options.get("headers", ()))
+    prompts = _read_prompts(options, listener)
+    load = QuickLoad(
+        vus=options.get("vus"),
+        rate=options.get("rate"),
+        duration=options.get("duration"),
+        think_time=options.get("think_time"),
+        timeout=options.get("timeout"),
+    )
+    # Wrong options are found before the first request.
+    trial = load.make_spec(stand_in(SERVICE), url, prompts, {})
+    caller = Caller(
+        url=url,
+        message=prompts[0].text,
+        headers=headers,
+        route=_choose_route(options),
+        timeout_s=trial.scenario.request_timeout_s,
+        model=options.get("model"),
+        body=options.get("body"),
+        text=options.get("text"),
+        target=options.get("target"),
+        settings=options.get("settings", ()),
+    )
+    interface = recognise(caller)
+    target = interface.target
+    shown = interface.base_url + target.path.partition("?")[0]
+    listener.note(f"recognised {shown}: {describe_interface(target)}")
+    spec = load.make_spec(target, f"Load on {shown} from the command line.", prompts, headers.variables)
+    spec = spec.with_objectives(parse_objectives(options.get("objectives", ())))
+    with_url = RunOptions(**{**options, "urls": (f"{target.service}={interface.base_url}",)})
+    conditions = replace(make_conditions(spec, STACK, with_url), is_ready=True)
+    return _Measurement(STACK, spec, conditions)
+
+
+def _read_prompts(options: RunOptions, listener: Listener) -> Sequence[Prompt]:
+    """Return the messages for an address."""
+    texts = options.get("messages", ())
+    data = options.get("data")
+    if data is None:
+        return prompts_of_texts(texts or MESSAGES)
+    if texts:
+        raise ConfigError("--message: --data has the messages", "remove one of the two")
+    prompts, count = read_messages(Path(data))
+    if count > len(prompts):
+        listener.note(f"{data} has {count:,} rows; this run uses the first {len(prompts):,}")
+    return prompts
+
+
+def _refuse_options(options: RunOptions, names: Mapping[str, str], problem: str, hint: str) -> None:
+    """Check that none of these options is given.
+
+    Raises:
+        ConfigError: One of them is given.
+    """
+    for name, option in names.items():
+        if options.get(name):
+            raise ConfigError(f"{option}: {problem}", hint)
 
 
 def load_spec(scenario: str, stack: Stack, options: RunOptions) -> RunSpec:

@@ -78,6 +78,13 @@ class RunSpec(Record):
         """Return a copy with these thresholds for the metrics that the scenario has thresholds for."""
         return self._with_scenario(thresholds=replace_thresholds(self.scenario.thresholds, thresholds))
 
+    def with_more_thresholds(self, thresholds: Mapping[str, tuple[Threshold, ...]]) -> "RunSpec":
+        """Return a copy that has these thresholds as well."""
+        merged = dict(self.scenario.thresholds)
+        for key, limits in thresholds.items():
+            merged[key] = (*merged.get(key, ()), *limits)
+        return self._with_scenario(thresholds=merged)
+
     def with_load(self, vus: int | None, duration_s: float | None, rate: float | None) -> "RunSpec":
         """Return a copy with another load in the only phase that is not a warm-up.
 

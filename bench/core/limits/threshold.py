@@ -1,9 +1,9 @@
 """Thresholds of a scenario or stack: a limit on a metric that holds without a baseline."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, assert_never
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from bench.core.limits.expression import ExpressionText, Method
 from bench.core.limits.metric_names import require_metric
@@ -11,6 +11,7 @@ from bench.core.samples.metric import MetricKind
 from bench.core.samples.metrics import metric
 from bench.core.values.duration import Duration
 from bench.core.values.record import FieldError, Record
+from bench.errors import ConfigError
 
 
 class Threshold(Record):
@@ -83,3 +84,27 @@ def replace_thresholds(
         if others:
             replaced[key] = others
     return replaced
+
+
+_THRESHOLDS: TypeAdapter[Thresholds] = TypeAdapter(Thresholds)
+_EXAMPLE = "write for example --threshold 'e2e_ms p(95)<2000'"
+
+
+def parse_thresholds(texts: Sequence[str]) -> Thresholds:
+    """Return the thresholds of options: `("e2e_ms p(95)<2000",)`.
+
+    Raises:
+        ConfigError: A text is not a metric and a condition, or they do not fit each other.
+    """
+    limits: dict[str, list[str]] = {}
+    for text in texts:
+        metric_key, _, condition = text.strip().partition(" ")
+        if not condition:
+            raise ConfigError(f"--threshold {text}: is not a metric and a condition", _EXAMPLE)
+        limits.setdefault(metric_key, []).append(condition.strip())
+        try:
+            _THRESHOLDS.validate_python({metric_key: (condition.strip(),)})
+        except ValidationError as error:
+            message = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise ConfigError(f"--threshold {text}: {message}", _EXAMPLE) from error
+    return _THRESHOLDS.validate_python(limits)

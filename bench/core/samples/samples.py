@@ -4,7 +4,7 @@ The columns are derived from the fields of `RequestSample`. A request is one row
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from math import isnan
 from operator import attrgetter
@@ -15,6 +15,7 @@ import numpy as np
 from bench.core.samples.arrays import Column, Floats, Mask
 from bench.core.samples.request import REQUEST_FIELDS, RequestSample
 from bench.core.samples.sample import CENSORED_OUTCOMES, EXCLUDED_OUTCOMES, Culprit, Outcome
+from bench.core.values.escape import hide_texts
 
 MOST_DETAILS = 10_000
 """Largest number of different details: a target that invents a new one per failure must not fill memory."""
@@ -48,6 +49,9 @@ _CENSORED_NUMBERS = [*map(_OUTCOME_NUMBERS.__getitem__, CENSORED_OUTCOMES)]
 class SampleLog:
     """Collects requests as they end.
 
+    Args:
+        secrets: Texts that details of added logs must not contain; a detail may quote a server.
+
     Attributes:
         columns: One array per field of a request. Texts are stored as numbers.
         tier_times: Times in milliseconds by tier, one value per request.
@@ -56,7 +60,8 @@ class SampleLog:
         details: The number of each detail.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, secrets: Collection[str] = ()) -> None:
+        self._secrets = secrets
         self.columns: dict[str, array[Any]] = {}
         for field in _COLUMNS:
             self.columns[field.name] = array(field.code or "")
@@ -94,7 +99,7 @@ class SampleLog:
         _extend_times(self.tier_times, other.tier_times, counts)
         _extend_times(self.milestone_times, other.milestone_times, counts)
         prompts = [*map(self._prompt_number, other.prompts)]
-        details = [*map(self._detail_number, other.details)]
+        details = [*map(self._hidden_number, other.details)]
         for name, column in other.columns.items():
             match name:
                 case "prompt":
@@ -110,6 +115,9 @@ class SampleLog:
 
     def _prompt_number(self, prompt: str) -> int:
         return self.prompts.setdefault(prompt, len(self.prompts))
+
+    def _hidden_number(self, detail: str | None) -> int:
+        return self._detail_number(None if detail is None else hide_texts(detail, self._secrets))
 
     def _detail_number(self, detail: str | None) -> int:
         if detail not in self.details and len(self.details) >= MOST_DETAILS:

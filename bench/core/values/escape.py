@@ -16,6 +16,7 @@ Escape it once, where it leaves the program, and never earlier.
 import html
 import re
 import unicodedata
+from collections.abc import Collection
 from functools import lru_cache
 
 _LONGEST_CELL = 200
@@ -43,6 +44,13 @@ _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 _NOT_XML = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
 """Characters that XML 1.0 cannot contain, apart from control characters."""
+
+
+def hide_texts(text: str, secrets: Collection[str]) -> str:
+    """Replace each of these texts by `…`."""
+    for secret in secrets:
+        text = text.replace(secret, "…")
+    return text
 
 
 def one_line(text: str) -> str:

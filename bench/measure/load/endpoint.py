@@ -24,8 +24,11 @@ _CONVERSATION_MARK = "\0conversation\0"
 _MARKS = {"message": _MESSAGE_MARK}
 # Marks the place of the number that makes a message unique.
 _UNIQUE_MARK = "~unique-message~"
+_SHORTEST_SECRET = 8
 _URL_HINT = "write it like http://127.0.0.1:3000"
-_AUTH_HINT = "send it as a header of the target, with ${env.NAME} in place of the secret"
+_AUTH_HINT = (
+    "send it as a header, with ${env.NAME} in place of the secret: --header, or `headers` of a target"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,22 @@ def expand_headers(target: Target, environ: Mapping[str, str]) -> dict[str, str]
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from error
     return headers
+
+
+def list_secrets_of_headers(target: Target, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the values of headers that variables provide, and the words in them: `Bearer KEY` has two.
+
+    The longest ones come first. Short words, which may stand in any text, are left out.
+
+    Raises:
+        ConfigError: As for `expand_headers`.
+    """
+    secrets: set[str] = set()
+    for name, value in expand_headers(target, environ).items():
+        is_variable = any(name == other.lower() and "${" in text for other, text in target.headers.items())
+        if is_variable:
+            secrets |= {text for text in (value, *value.split()) if len(text) >= _SHORTEST_SECRET}
+    return tuple(sorted(secrets, key=len, reverse=True))
 
 
 def expand_path(target: Target, field: str, path: str, environ: Mapping[str, str]) -> str:

@@ -30,7 +30,7 @@ from bench.core.watch.work import work_between
 from bench.measure.calibration import reference_workload
 from bench.measure.calibration.calibrate import calibrate, trial_load
 from bench.measure.http.route import DIRECT, Route
-from bench.measure.load.endpoint import Endpoint
+from bench.measure.load.endpoint import Endpoint, list_secrets_of_headers
 from bench.measure.load.layers import measure_layers
 from bench.measure.load.messages import Batch, Job
 from bench.measure.load.workers import LostGeneratorError, Workers, start_workers
@@ -113,6 +113,15 @@ async def _end_of(load: asyncio.Task[float], workers: Workers) -> tuple[float, S
         return time.monotonic() - workers.began_s, Stop(cause=StopCause.GENERATOR, reason=reason)
 
 
+def _list_secrets(spec: RunSpec) -> list[str]:
+    """Return the values of headers that no result may contain."""
+    environ = {**os.environ, **spec.variables}
+    secrets: list[str] = []
+    for target in spec.targets:
+        secrets += list_secrets_of_headers(target, environ)
+    return secrets
+
+
 def _has_lost_generator(stop: Stop | None) -> bool:
     return stop is not None and stop.cause is StopCause.GENERATOR
 
@@ -130,7 +139,7 @@ class _Session:
         self._spec = spec
         self._subject = subject
         self._on_progress = on_progress
-        self._log = SampleLog()
+        self._log = SampleLog(_list_secrets(spec))
         self._remarks = Remarks()
         self._token_gaps: dict[int, Histogram] = {}
         self._resources: list[ResourceSample] = []

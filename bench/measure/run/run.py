@@ -80,6 +80,8 @@ class Conditions:
     """Calibrate before and after the load."""
     cores: tuple[Cores, Cores] | None = None
     """Cores of the load generators, and of a stack that this run starts; `None` for all."""
+    is_ready: bool = False
+    """Whether the target has answered just now, so that the run does not wait for it."""
 
 
 def measure(
@@ -150,7 +152,7 @@ def prepare(  # noqa: PLR0913 - the first five are the run
         _start_reference(stack_cores) if conditions.calibrated else nullcontext() as reference,
     ):
         tokens = _make_tokens(running, users) if needs_token else None
-        warnings = _wait_for_targets(spec, running, tokens, listener)
+        warnings = () if conditions.is_ready else _wait_for_targets(spec, running, tokens, listener)
         yield Subject(
             [running.url(target.service) for target in spec.targets],
             tokens,
