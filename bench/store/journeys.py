@@ -1,9 +1,12 @@
 """The files that a journey names: its rows of data, the files that it uploads, and the scenarios of a mix."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from bench.core.config.journey import Data
 from bench.core.config.scenario import Scenario
-from bench.core.config.template import find_placeholders
+from bench.core.config.target import Target
+from bench.core.config.template import Placeholder, find_placeholders
 from bench.core.values.nearest import suggest
 from bench.errors import ConfigError
 from bench.store.folders import SCENARIOS, find, list_names
@@ -11,13 +14,15 @@ from bench.store.rows import Row, read_rows
 from bench.store.yaml_file import YamlFile
 
 
-def load_rows(file: YamlFile[Scenario], scenario: Scenario) -> tuple[Row, ...]:
+def load_rows(file: YamlFile[Scenario], scenario: Scenario, target: Target) -> tuple[Row, ...]:
     """Return the rows of a scenario's data; empty if it declares none.
 
     Raises:
         ConfigError: The file of rows is missing or wrong, or a request uses a column that it does not have.
     """
     contents = [step.request.content for step in scenario.requests if step.request is not None]
+    if scenario.has_messages:
+        contents.append(target.content)
     if scenario.login is not None:
         contents.append({"token": scenario.login.token})
     used = {mark.name: mark for mark in find_placeholders(contents) if mark.kind == "row"}
@@ -31,12 +36,27 @@ def load_rows(file: YamlFile[Scenario], scenario: Scenario) -> tuple[Row, ...]:
     if path is None:
         raise file.error(("data", "rows"), f"there is no file {scenario.data.rows}")
     rows = read_rows(path)
-    columns = set[str]().union(*rows)
-    for name, mark in used.items():
-        if name not in columns and mark.default is None:
-            message = f"{scenario.data.rows} has no column '{name}'"
-            raise file.error(("data", "rows"), message, suggest(name, columns))
+    _check_columns(file, scenario.data, rows, used.values())
     return rows
+
+
+def _check_columns(
+    file: YamlFile[Scenario], data: Data, rows: Sequence[Row], used: Iterable[Placeholder]
+) -> None:
+    """Check that every row has the columns that requests use without a default.
+
+    Raises:
+        ConfigError: A column is missing.
+    """
+    columns = set[str]().union(*rows)
+    for name in (mark.name for mark in used if mark.default is None):
+        if name not in columns:
+            message = f"{data.rows} has no column '{name}'"
+            raise file.error(("data", "rows"), message, suggest(name, columns))
+        missing = next((number for number, row in enumerate(rows, 1) if row.get(name) is None), None)
+        if missing is not None:
+            message = f"row {missing} of {data.rows} has no '{name}'"
+            raise file.error(("data", "rows"), message, f"add it, or write a default: ${{row.{name}:-…}}")
 
 
 def load_files(file: YamlFile[Scenario], scenario: Scenario) -> dict[str, bytes]:

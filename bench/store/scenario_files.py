@@ -71,7 +71,7 @@ class ScenarioFiles:
                 target=target,
                 prompts=scenario.messages if prompts is None else prompts.messages,
                 compare_with=compare_with,
-                rows=load_rows(self.scenario, scenario),
+                rows=load_rows(self.scenario, scenario, target),
                 files=load_files(self.scenario, scenario),
                 mix=mix,
                 overrides=self._choices.overrides,

@@ -328,7 +328,7 @@ def _check_services(spec: RunSpec, stack: Stack, urls: Mapping[str, str]) -> Non
     if not urls and stack.is_external:
         return  # the measurement names the missing address
     available = tuple(urls) if urls else stack.service_names
-    for target in spec.targets:
+    for target in spec.interfaces:
         if target.service not in available:
             option = f"--url {target.service}=http://HOST:PORT"
             raise ConfigError(
@@ -336,7 +336,7 @@ def _check_services(spec: RunSpec, stack: Stack, urls: Mapping[str, str]) -> Non
                 + ("has no address" if urls else f"stack '{stack.name}' does not have"),
                 option if urls else f"if it is up elsewhere: {option}",
             )
-    possible = {*list_services(stack), *(target.service for target in spec.targets)}
+    possible = {*list_services(stack), *(target.service for target in spec.interfaces)}
     for service in urls:
         if service not in possible:
             message = f"--url {service}=…: stack '{stack.name}' and the scenario have no service '{service}'"

@@ -8,7 +8,7 @@ from typing import Any
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
-from bench.core.load.plan import Arrival
+from bench.core.load.arrival import Arrival
 from bench.core.response.remarks import Remarks
 from bench.core.samples.request import RequestSample
 from bench.measure.http.httpx_connection import HttpxConnection

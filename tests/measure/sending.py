@@ -1,6 +1,6 @@
 """Sends requests with a `ChatClient`, as the engine does in a run."""
 
-from bench.core.load.plan import Arrival
+from bench.core.load.arrival import Arrival
 from bench.core.samples.request import RequestSample
 from bench.measure.load.chat_client import ChatClient
 

@@ -212,3 +212,10 @@ def require_distinct_names(steps: Iterable[Step], place: str = "steps") -> None:
             problem = "is the name of the login" if step.name == LOGIN else "is the name of two steps"
             raise FieldError((place, index, "name"), f"'{step.name}' {problem}; rename the step")
         names.add(step.name)
+
+
+def uses_message(step: Step) -> bool:
+    """Return whether a request contains the text of a message."""
+    if step.request is None:
+        return False
+    return any(mark.kind == "message" for mark in find_placeholders(step.request.content))

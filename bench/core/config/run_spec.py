@@ -7,11 +7,14 @@ from pydantic import Field, model_validator
 
 from bench.core.config.compose import Variable
 from bench.core.config.executors import OpenLoop
+from bench.core.config.journey_checks import check_requests
 from bench.core.config.load_override import describe_overrides, override_load
 from bench.core.config.prompts import Prompt
 from bench.core.config.scenario import Scenario
 from bench.core.config.target import Name, Target, stand_in
+from bench.core.config.template import is_dynamic
 from bench.core.limits.threshold import Threshold, replace_thresholds
+from bench.core.samples.coverage import Coverage
 from bench.core.samples.metrics import milestone_name
 from bench.core.values.nearest import suggest
 from bench.core.values.record import FieldError, Record
@@ -51,8 +54,25 @@ class RunSpec(Record):
 
     @property
     def is_journey(self) -> bool:
-        """Whether each iteration is a journey of several steps."""
-        return self.scenario.is_journey
+        """Whether a VU does more than to send messages, or its messages contain values of the VU."""
+        target = self.target
+        return self.scenario.is_journey or is_dynamic([target.path, target.headers, target.body])
+
+    @property
+    def coverage(self) -> Coverage:
+        """The steps of the run, for metrics that cover some of them."""
+        if not self.is_journey:
+            return Coverage()
+        tags: dict[str, dict[str, str]] = {}
+        messages: list[str] = []
+        for part in self.parts:
+            scenario = part.scenario
+            login_steps = scenario.login.requests if scenario.login is not None else ()
+            for step in (*login_steps, *scenario.journey_steps):
+                tags[step.name] = {"scenario": scenario.name, **step.tags}
+                if step.messages is not None:
+                    messages.append(step.name)
+        return Coverage(tags, frozenset(messages) if messages else None)
 
     @property
     def interfaces(self) -> tuple[Target, ...]:
@@ -128,6 +148,13 @@ class RunSpec(Record):
             if name is not None and name not in declared:
                 message = f"the target declares no milestone '{name}'; {suggest(name, declared)}"
                 raise FieldError(path, message)
+        return self
+
+    @model_validator(mode="after")
+    def _check_journey(self) -> "RunSpec":
+        scenario = self.scenario
+        if self.is_journey and not scenario.mix:
+            check_requests(scenario, self.target, self.prompts)
         return self
 
     @model_validator(mode="after")

@@ -1,6 +1,7 @@
 """Requests of steps: their parts, the values that they save, and the checks of their answers."""
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -27,7 +28,7 @@ _SOURCES = ("path", "header", "cookie", "regex")
 _CONTENTS = ("file", "text", "base64", "random_bytes")
 _COMPARISONS = ("equals", "matches", "less")
 # A literal secret in a file must not enter a result, which people publish.
-_SECRET_NAME = re.compile(r"pass|secret|token|key|auth|credential|cookie|pin\b|otp", re.IGNORECASE)
+SECRET_NAME = re.compile(r"pass|secret|token|key|auth|credential|cookie|pin\b|otp", re.IGNORECASE)
 HIDDEN = "…"
 
 
@@ -96,6 +97,13 @@ class FormPart(Record):
     @model_validator(mode="after")
     def _require_one(self) -> "FormPart":
         _require_one_of(self, _CONTENTS)
+        if self.file is not None and "${" in self.file:
+            raise FieldError(("file",), "must be a path without placeholders; files are read before the run")
+        if self.base64 is not None:
+            try:
+                b64decode(self.base64, validate=True)
+            except ValueError as error:
+                raise FieldError(("base64",), f"is not Base64: {error}") from error
         return self
 
 
@@ -232,7 +240,7 @@ def hide_secrets(value: Any, name: str = "") -> Any:
     """
     match value:
         case str():
-            is_secret = _SECRET_NAME.search(name) is not None and "${" not in value
+            is_secret = SECRET_NAME.search(name) is not None and "${" not in value
             return HIDDEN if is_secret else value
         case dict():
             return {key: hide_secrets(item, str(key)) for key, item in value.items()}

@@ -6,7 +6,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
 from bench.core.config.inheritance import Inheriting
-from bench.core.config.placeholders import CONVERSATION, KEEPS_PLACEHOLDERS, find_unknown, refuse
+from bench.core.config.placeholders import (
+    CONVERSATION,
+    KEEPS_PLACEHOLDERS,
+    VARIABLE,
+    find_unknown,
+    refuse,
+)
 from bench.core.config.stream_rules import (
     ErrorPlaces,
     Marks,
@@ -18,10 +24,14 @@ from bench.core.config.stream_rules import (
     StreamRule,
     shape_of,
 )
+from bench.core.config.template import find_wrong_calls
 from bench.core.config.tier_sources import Durations, TierName
 from bench.core.values.record import FieldError, Record
 from bench.core.values.wording import choice
 
+# Placeholders whose value differs between users. They need a scenario with steps, a login or data.
+_USER_NAMES = ("uuid", "user.number", "user.iteration")
+_PREFIXES = (VARIABLE, "saved.", "row.")
 NAME = r"[a-z0-9][a-z0-9-]{0,63}"  # of a scenario, a suite, a target or a stack
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
@@ -156,14 +166,16 @@ class Target(Inheriting):
     method: Literal["POST", "PUT"] = "POST"
     """HTTP method."""
     path: Annotated[UrlPath, KEEPS_PLACEHOLDERS]
-    """Path below the service's address. `${env.NAME}` stands for an environment variable."""
+    """Path below the service's address. `${env.NAME}` stands for an environment variable, and `${saved.NAME}`
+    for a value that a step of the scenario has saved."""
     headers: Annotated[dict[str, str], KEEPS_PLACEHOLDERS] = {}
-    """Headers of each request. `${env.NAME}` stands for an environment variable."""
+    """Headers of each request, with placeholders as in the path."""
     auth: Literal["bearer", "none"] = "none"
     """Authentication: `bearer` sends the token of the VU's test user."""
     body: Annotated[dict[str, Any], KEEPS_PLACEHOLDERS]
     """JSON body of each request. `${message}` stands for the message, `${conversation}` for all messages and
-    answers so far, `${env.NAME}` for an environment variable, `${env.NAME:-64}` for one with a default."""
+    answers so far, `${env.NAME}` for an environment variable, `${env.NAME:-64}` for one with a default.
+    `${saved.NAME}`, `${row.COLUMN}`, `${user.number}` and `${uuid}` are values of the user."""
     answer: Annotated[_OneForm | _EitherForm, Discriminator(_form)]
     """Format of the answer, and the places of its values. A target that streams only if its request asks for
     it declares both forms: `stream` and `json`."""
@@ -173,10 +185,12 @@ class Target(Inheriting):
 
     @model_validator(mode="after")
     def _check_placeholders(self) -> "Target":
-        body = find_unknown(self.body, ("message", CONVERSATION), path=("body",))
-        headers = find_unknown(self.headers, (), path=("headers",))
-        paths = find_unknown({"path": self.path, "ready": self.ready}, ())
-        refuse([*paths, *headers, *body], "Target")
+        body = find_unknown(self.body, ("message", CONVERSATION, *_USER_NAMES), _PREFIXES, ("body",))
+        headers = find_unknown(self.headers, _USER_NAMES, _PREFIXES, ("headers",))
+        path = find_unknown(self.path, _USER_NAMES, _PREFIXES, ("path",))
+        ready = find_unknown(self.ready, (), path=("ready",))
+        calls = find_wrong_calls({"path": self.path, "headers": self.headers, "body": self.body})
+        refuse([*path, *ready, *headers, *body, *calls], "Target")
         return self
 
     @property
@@ -193,6 +207,11 @@ class Target(Inheriting):
         for form in self.forms:
             names |= {} if isinstance(form, JsonAnswer) else dict.fromkeys(form.milestones)
         return tuple(names)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """All texts that may contain placeholders of a user, by the name of their field."""
+        return {"path": self.path, "headers": self.headers, "body": self.body}
 
 
 def stand_in(service: str) -> Target:

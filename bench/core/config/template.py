@@ -1,15 +1,17 @@
 """Placeholders of a journey's requests, such as `${saved.id}`: their grammar, and a check of their names."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from bench.core.config.placeholders import PlaceholderProblem
+from bench.core.config.placeholders import VARIABLE, PlaceholderProblem, expand_all
 from bench.core.values.nearest import find_nearest
 
 _PLACEHOLDER = re.compile(r"\$\{([^{}]*)\}")
 _VARIABLE = re.compile(r"(env|saved|row)\.([^:]+?)(?::-(.*))?", re.DOTALL)
 _CALL = re.compile(r"random\.(choice|int)\((.*)\)", re.DOTALL)
+# Replaces the dollar of placeholders that only a journey can expand. No file contains it.
+_KEPT = "\0{"
 _WORDS = frozenset({"message", "uuid", "user.number", "user.iteration"})
 _CHOICES = (
     "saved.NAME",
@@ -99,6 +101,38 @@ def find_placeholders(content: Any) -> Iterator[Placeholder]:
                 continue
 
 
+def is_dynamic(content: Any) -> bool:
+    """Return whether a JSON-like value has placeholders that only a journey can expand."""
+    return any(mark.kind not in {"env", "message"} for mark in find_placeholders(content))
+
+
+def expand_environment(content: Any, values: Mapping[str, str], where: str) -> Any:
+    """Replace the placeholders of the environment in every text, and keep those of journeys.
+
+    Raises:
+        ConfigError: A placeholder has no value and no default, or its value is not of the default's kind.
+    """
+
+    def keep(match: re.Match[str]) -> str:
+        is_known = match[1].startswith(VARIABLE) or match[1] in values
+        return match[0] if is_known else _KEPT + match[0].removeprefix("${")
+
+    kept = _map_texts(content, lambda text: _PLACEHOLDER.sub(keep, text))
+    return _map_texts(expand_all(kept, values, where), lambda text: text.replace(_KEPT, "${"))
+
+
+def _map_texts(content: Any, change: Callable[[str], str]) -> Any:
+    match content:
+        case str():
+            return change(content)
+        case dict():
+            return {key: _map_texts(value, change) for key, value in content.items()}
+        case list() | tuple():
+            return [_map_texts(item, change) for item in content]
+        case _:
+            return content
+
+
 def find_wrong(
     content: Any, saved: Collection[str] | None, path: tuple[int | str, ...] = ()
 ) -> Iterator[PlaceholderProblem]:
@@ -116,21 +150,38 @@ def find_wrong(
                 yield PlaceholderProblem(place, message)
 
 
+def find_wrong_calls(content: Any) -> Iterator[PlaceholderProblem]:
+    """Yield the placeholders with arguments, such as `${random.int(1,9)}`, that are wrong."""
+    for problem in find_wrong(content, None):
+        if "(" in problem.message.partition("}")[0]:
+            yield problem
+
+
 def _describe(source: str, saved: Collection[str] | None) -> str | None:
     """Return the error of a placeholder; `None` if it is right."""
     try:
         placeholder = parse_placeholder(source)
     except ValueError as error:
         return str(error)
-    if placeholder.kind != "saved" or saved is None or placeholder.name in saved:
+    return None if saved is None else _describe_unsaved(placeholder, saved)
+
+
+def find_unsaved(content: Any, saved: Collection[str]) -> Iterator[str]:
+    """Yield the error of each saved value that has no default and that no earlier step saves."""
+    for placeholder in find_placeholders(content):
+        message = _describe_unsaved(placeholder, saved)
+        if message is not None:
+            yield message
+
+
+def _describe_unsaved(placeholder: Placeholder, saved: Collection[str]) -> str | None:
+    name = placeholder.name
+    if placeholder.kind != "saved" or name in saved or placeholder.default is not None:
         return None
-    if placeholder.default is not None:
-        return None
-    nearest = find_nearest(placeholder.name, saved)
+    nearest = find_nearest(name, saved)
     if nearest is not None:
-        return f"no earlier step saves '{placeholder.name}'; did you mean ${{saved.{nearest}}}?"
-    names = ", ".join(saved)
-    return f"no earlier step saves '{placeholder.name}'; saved: {names or 'nothing'}"
+        return f"no earlier step saves '{name}'; did you mean ${{saved.{nearest}}}?"
+    return f"no earlier step saves '{name}'; saved: {', '.join(saved) or 'nothing'}"
 
 
 def _texts(content: Any, path: tuple[int | str, ...]) -> Iterator[tuple[str, tuple[int | str, ...]]]:

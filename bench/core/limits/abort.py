@@ -7,6 +7,7 @@ import numpy as np
 
 from bench.core.limits.judge import judge_values
 from bench.core.limits.threshold import Threshold
+from bench.core.samples.coverage import Coverage
 from bench.core.samples.metrics import metric
 from bench.core.samples.samples import Samples
 from bench.core.values.observations import Observations
@@ -18,9 +19,16 @@ class AbortWatch:
     Args:
         thresholds: All thresholds of the scenario, by metric.
         warm_ups: Indexes of the warm-up phases, whose requests do not abort the run.
+        coverage: The steps of the run.
     """
 
-    def __init__(self, thresholds: Mapping[str, Sequence[Threshold]], warm_ups: Collection[int]) -> None:
+    def __init__(
+        self,
+        thresholds: Mapping[str, Sequence[Threshold]],
+        warm_ups: Collection[int],
+        coverage: Coverage = Coverage(),
+    ) -> None:
+        self._coverage = coverage
         self._warm_ups = list(warm_ups)
         self._limits: dict[str, list[Threshold]] = {}
         for key, limits in thresholds.items():
@@ -39,7 +47,7 @@ class AbortWatch:
         is_warm_up = np.isin(answered.column("phase"), self._warm_ups)
         counted = answered.where(is_target & ~is_warm_up)
         for key, collected in self._values.items():
-            observed, _ = metric(key).observe(counted)
+            observed, _ = metric(key).observe(self._coverage.select(counted, key))
             collected.extend(observed.values)
             self._bounds[key].extend(observed.is_bound.tolist())
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from bench.core.limits.expression import Expression, ExpressionText, Method, Operator
 from bench.core.limits.metric_names import require_metric
 from bench.core.limits.threshold import Threshold
+from bench.core.samples.coverage import Coverage
 from bench.core.samples.metric import Metric, MetricKind
 from bench.core.samples.metrics import RECOVERY, label_and_unit, metric
 from bench.core.samples.samples import Samples
@@ -66,7 +67,10 @@ class ThresholdResult(Record):
 
 
 def judge(
-    thresholds: Mapping[str, Sequence[Threshold]], samples: Samples, elapsed_s: float
+    thresholds: Mapping[str, Sequence[Threshold]],
+    samples: Samples,
+    elapsed_s: float,
+    coverage: Coverage = Coverage(),
 ) -> tuple[ThresholdResult, ...]:
     """Judge every threshold on the requests of a run.
 
@@ -74,12 +78,13 @@ def judge(
         thresholds: Thresholds by metric.
         samples: Requests of the run.
         elapsed_s: Duration of the run in seconds.
+        coverage: The steps of the run.
     """
     answered = samples.without_cancelled()
     results: list[ThresholdResult] = []
     for key, limits in thresholds.items():
         row = metric(key)
-        observed, _ = row.observe(answered)
+        observed, _ = row.observe(coverage.select(answered, key))
         results += judge_values(row, limits, observed, elapsed_s)
     return tuple(results)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bench.core.samples.metrics import METRICS, is_request_metric, metric, tier_name
+from bench.core.samples.metrics import METRICS, is_request_metric, metric, split_tags, tier_name
 from bench.core.values.nearest import find_nearest
 from bench.core.values.record import FieldError
 
@@ -22,6 +22,13 @@ def require_metric(key: str) -> None:
         FieldError: It does not; the message suggests the nearest name and lists all.
     """
     if is_request_metric(key) or tier_name(key):
+        return
+    try:
+        base, tags = split_tags(key)
+    except ValueError as error:
+        raise FieldError((key,), str(error)) from error
+    if tags:
+        require_metric(base)
         return
     nearest = _K6_METRICS.get(key) or find_nearest(key, METRICS)
     suggestion = f"did you mean '{nearest}'? " if nearest else ""

@@ -64,6 +64,8 @@ def needs_of(spec: RunSpec, workers: int = 1) -> Needs:
         else:
             vus = max(vus, count_sessions(phase))
     arms = len(spec.targets)
+    if spec.is_journey:  # each VU has a connection to each service
+        arms = max(arms, len({target.service for target in spec.interfaces}))
     # An open loop uses the idle connections of closed loops first.
     more_vus = max(0, max_vus - vus)
     return Needs(

@@ -6,10 +6,9 @@ before it. In an open loop an arrival holds the time at which it is due.
 
 import math
 from collections.abc import Iterator
-from functools import lru_cache
 from itertools import count
 from random import Random
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from bench.core.config.executors import (
     Cases,
@@ -24,35 +23,17 @@ from bench.core.config.executors import (
     count_sessions,
 )
 from bench.core.config.run_spec import RunSpec
+from bench.core.load.arrival import Arrival, draw_cancellation_s, draw_prompt, draw_think_time_s
+from bench.core.load.journey_plan import (
+    JourneyPlan,
+    Place,
+    PlannedStep,
+    count_share,
+    part_of,
+    plan_journey,
+    rank_of,
+)
 from bench.core.values.record import Record
-
-
-class Arrival(NamedTuple):
-    """One request to send."""
-
-    phase: int
-    """Index of the phase."""
-    vu: int
-    """Number of the VU, from 0; in an open loop the number of the request."""
-    iteration: int
-    """Number of the VU's request in the phase, from 0."""
-    prompt: str
-    """Id of the message."""
-    step: int = 0
-    """Position in a conversation, from 0."""
-    arm: int = 0
-    """0 for the scenario's target, 1 for the target that it is compared with."""
-    think_time_s: float = 0.0
-    """Closed loop: pause after the VU's previous answer, in seconds; 0 for the first request."""
-    offset_s: float = 0.0
-    """Open loop: time at which the request is due, in seconds from the start of the phase."""
-    cancel_after_s: float | None = None
-    """Time after which the VU cancels the request, in seconds; None for never."""
-
-    @property
-    def label(self) -> str:
-        """Name of the message in results: its id, and in a conversation its position after the first."""
-        return f"{self.prompt}.{self.step + 1}" if self.step else self.prompt
 
 
 class Span(Record):
@@ -81,6 +62,8 @@ class RunPlan(Record):
     """Number of messages of each conversation, by its id. Other messages are not in it."""
     arms: int = 1
     """Number of targets that get each message: 1 or 2."""
+    parts: tuple[JourneyPlan, ...] = ()
+    """The journeys of the run: those of a mix, or one; empty if each request is a message of its own."""
     share: tuple[int, int] = (0, 1)
     """Number of this share of the load, and number of shares."""
 
@@ -97,10 +80,19 @@ class RunPlan(Record):
         for span in _spans(load, exchanges):
             if not self._is_own(span.vu):
                 continue
-            if span.iterations is not None:
+            if self.parts:
+                span = self._journey_span(span, load)  # noqa: PLW2901
+            elif span.iterations is not None:
                 span = span.model_copy(update={"iterations": self.arms * span.iterations})  # noqa: PLW2901
             spans.append(span)
         return tuple(spans)
+
+    def _journey_span(self, span: Span, load: ClosedLoop) -> Span:
+        """Return the active time of a VU: its scenario may start later than the phase."""
+        part = self.parts[self.part_of(span.vu)]
+        iterations = part.iterations(load) or span.iterations
+        start_s = min(max(span.start_s, part.start_s), span.end_s)
+        return span.model_copy(update={"iterations": iterations, "start_s": start_s})
 
     def requests(self, phase: int, vu: int) -> Iterator[Arrival]:
         """Yield the requests of a VU of a closed loop in their order, without end.
@@ -110,11 +102,14 @@ class RunPlan(Record):
         """
         load = self.phases[phase]
         assert not isinstance(load, OpenLoop)  # noqa: S101 - the engine calls this for closed loops only
+        if self.parts:
+            yield from self._iterations(phase, vu, load)
+            return
         messages = enumerate(self._messages(phase, vu, count_sessions(load)))
         for exchange, (prompt, step) in messages:  # pragma: no branch - the messages have no end
             think_time_s = 0.0
             if exchange:
-                think_time_s = self._think_time_s(load.think_time_s, f"{phase}:{vu}:{exchange}")
+                think_time_s = draw_think_time_s(load.think_time_s, f"{self.seed}:{phase}:{vu}:{exchange}")
             for position in range(self.arms):
                 iteration = exchange * self.arms + position
                 cancels = None
@@ -128,7 +123,7 @@ class RunPlan(Record):
                     step=step,
                     arm=position if exchange % 2 == 0 else self.arms - 1 - position,
                     think_time_s=0.0 if position else think_time_s,
-                    cancel_after_s=_cancel_after_s(load, cancels),
+                    cancel_after_s=draw_cancellation_s(load, cancels),
                 )
 
     def arrivals(self, phase: int) -> Iterator[Arrival]:
@@ -142,12 +137,45 @@ class RunPlan(Record):
         position = 0.0 if is_even else gaps.expovariate(1.0)
         number = 0
         while (offset_s := _moment(load, position)) is not None and offset_s < load.duration_s:
-            cancel_after_s = _cancel_after_s(load, cancels)
+            cancel_after_s = draw_cancellation_s(load, cancels)
             if self._is_own(number):
-                prompt = self._prompt(phase, number)
-                yield Arrival(phase, number, 0, prompt, offset_s=offset_s, cancel_after_s=cancel_after_s)
+                if self.parts:
+                    yield from self._iteration_at(phase, number, offset_s)
+                else:
+                    prompt = self._prompt(phase, number)
+                    yield Arrival(phase, number, 0, prompt, offset_s=offset_s, cancel_after_s=cancel_after_s)
             position += 1.0 if is_even else gaps.expovariate(1.0)
             number += 1
+
+    def part_of(self, number: int) -> int:
+        """Return the journey of a VU of closed loops, or of an arrival of open loops; 0 without a mix."""
+        return part_of(self._weights, number) if len(self.parts) > 1 else 0
+
+    def user_number(self, vu: int) -> int:
+        """Return the number of a closed loop's VU among those of its journey."""
+        return rank_of(self._weights, vu) if len(self.parts) > 1 else vu
+
+    def first_free_user(self, part: int) -> int:
+        """Return the number of users that a journey has in closed loops; those of open loops follow them."""
+        sessions = max(
+            (count_sessions(load) for load in self.phases if isinstance(load, ClosedLoop)), default=0
+        )
+        return count_share(self._weights, part, sessions) if len(self.parts) > 1 else sessions
+
+    def place(self, iteration: Arrival) -> Place:
+        """Return the place of an iteration among those of its journey."""
+        load = self.phases[iteration.phase]
+        journey = self.parts[iteration.part]
+        rank = self.user_number(iteration.vu)
+        vus = 1
+        if isinstance(load, ClosedLoop):
+            vus = count_share(self._weights, iteration.part, count_sessions(load))
+        return journey.place(iteration, rank, vus)
+
+    def steps_of(self, iteration: Arrival) -> Iterator[PlannedStep]:
+        """Yield the requests and messages of an iteration in their order."""
+        load = self.phases[iteration.phase]
+        return self.parts[iteration.part].requests(load, iteration, self.place(iteration))
 
     def max_vus(self, phase: int) -> int:
         """Return the most requests of an open loop that this share may have in flight."""
@@ -155,6 +183,31 @@ class RunPlan(Record):
         number, shares = self.share
         assert isinstance(load, OpenLoop)  # noqa: S101 - the engine calls this for open loops only
         return (load.max_vus + shares - 1 - number) // shares
+
+    @property
+    def _weights(self) -> tuple[int, ...]:
+        return tuple(part.weight for part in self.parts)
+
+    def _iterations(self, phase: int, vu: int, load: ClosedLoop) -> Iterator[Arrival]:
+        """Yield the iterations of a VU of a closed loop, without end."""
+        part = self.part_of(vu)
+        for number in count():  # pragma: no branch - the numbers have no end
+            think_time_s = 0.0
+            if number:
+                think_time_s = draw_think_time_s(load.think_time_s, f"{self.seed}:{phase}:{vu}:{number}")
+            yield self._label(Arrival(phase, vu, number, "", think_time_s=think_time_s, part=part))
+
+    def _iteration_at(self, phase: int, number: int, offset_s: float) -> Iterator[Arrival]:
+        """Yield the iteration of an arrival, unless its journey starts later."""
+        part = self.part_of(number)
+        if offset_s >= self.parts[part].start_s:
+            yield self._label(Arrival(phase, number, 0, "", offset_s=offset_s, part=part))
+
+    def _label(self, iteration: Arrival) -> Arrival:
+        """Return an iteration with the name of its first request."""
+        load = self.phases[iteration.phase]
+        label = self.parts[iteration.part].first_label(load, self.place(iteration), iteration.phase)
+        return iteration._replace(prompt=label)
 
     def _is_own(self, number: int) -> bool:
         own, shares = self.share
@@ -166,29 +219,16 @@ class RunPlan(Record):
             for step in range(self.steps.get(prompt, 1)):
                 yield prompt, step
 
-    def _think_time_s(self, range_s: tuple[float, float], place: str) -> float:
-        shortest_s, longest_s = range_s
-        # Seeding takes ten microseconds, which a load without think times saves.
-        if shortest_s == longest_s:
-            return shortest_s
-        return Random(f"{self.seed}:{place}").uniform(shortest_s, longest_s)
-
     @property
     def _cases(self) -> tuple[str, ...]:
         """Every message once, in the order of the file."""
         return tuple(dict.fromkeys(self.deck))
 
     def _prompt(self, phase: int, number: int) -> str:
-        """Return the message of a request. Each deck holds every message as often as its weight."""
+        """Return the message of a request."""
         if isinstance(self.phases[phase], Cases):
             return self._cases[number % len(self._cases)]
-        deck, card = divmod(number, len(self.deck))
-        return _shuffle(self.deck, f"{self.seed}:{phase}:{deck}")[card]
-
-
-@lru_cache(maxsize=64)
-def _shuffle(deck: tuple[str, ...], seed: str) -> tuple[str, ...]:
-    return deck if len(deck) == 1 else tuple(Random(seed).sample(deck, len(deck)))
+        return draw_prompt(self.deck, f"{self.seed}:{phase}", number)
 
 
 def _spans(load: ClosedLoop, exchanges: int) -> tuple[Span, ...]:
@@ -290,10 +330,12 @@ def plan(spec: RunSpec) -> RunPlan:
         deck=tuple(deck),
         steps=steps,
         arms=len(spec.targets),
+        parts=_plan_parts(spec),
     )
 
 
-def _cancel_after_s(load: ClosedLoop | OpenLoop, cancels: Random | None) -> float | None:
-    if cancels is None or cancels.random() >= load.cancel_ratio:
-        return None
-    return cancels.uniform(*load.cancel_after_s)
+def _plan_parts(spec: RunSpec) -> tuple[JourneyPlan, ...]:
+    """Return the plans of the journeys of a run; empty if each request is a message of its own."""
+    if spec.mix:
+        return tuple(plan_journey(part.spec, part.weight, part.start_s) for part in spec.mix)
+    return (plan_journey(spec),) if spec.is_journey else ()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 from typing import assert_never
 
 from bench.core.run.result import RunResult
@@ -97,7 +98,7 @@ def _failure(result: RunResult, comparison: Comparison) -> tuple[str, Clue]:
     if drifted and comparison.pinned_at is not None:
         return _drift(drifted, comparison.pinned_at), Clue.COMMITS
     vanished = comparison.vanished
-    partial = (*comparison.regressed(Part.TAILS), *comparison.regressed(Part.LOCATES))
+    partial = [*chain.from_iterable(map(comparison.regressed, (Part.TAILS, Part.LOCATES, Part.STEPS)))]
     if partial and not vanished:
         total = "the total response time shows no regression"
         return f"{_regression(partial[0])}; {total}.", _clue(partial[0].key)

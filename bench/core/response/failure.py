@@ -10,7 +10,7 @@ from bench.core.samples.sample import Outcome
 Failure = tuple[Outcome, str]
 """Why a request is not OK: the outcome, and an explanation for people."""
 
-_STATUS_OUTCOMES = {401: Outcome.UNAUTHORIZED, 429: Outcome.RATE_LIMITED}
+STATUS_OUTCOMES = {401: Outcome.UNAUTHORIZED, 429: Outcome.RATE_LIMITED}
 
 
 def is_success(status: int) -> bool:
@@ -59,7 +59,7 @@ def _check_refused(response: Response, expected: Expectation) -> Failure | None:
     """Return why a response whose status is not one of success is a failure, if it is."""
     status = response.status
     if status != expected.status:
-        return _STATUS_OUTCOMES.get(status, Outcome.HTTP_ERROR), response.words
+        return STATUS_OUTCOMES.get(status, Outcome.HTTP_ERROR), response.words
     return response.broken or _wrong_content(check_time(response.took_ms, expected))
 
 
@@ -69,4 +69,4 @@ def _wrong_content(unmet: str | None) -> Failure | None:
 
 def _outcome_of(status: int | None) -> Outcome:
     """Return the outcome of an error that an answer reports, by the status in the error."""
-    return Outcome.BAD_STREAM if status is None else _STATUS_OUTCOMES.get(status, Outcome.HTTP_ERROR)
+    return Outcome.BAD_STREAM if status is None else STATUS_OUTCOMES.get(status, Outcome.HTTP_ERROR)

@@ -2,7 +2,14 @@
 
 from bench.core.run.summary import RunSummary
 from bench.core.samples.metric import MetricKind, Part
-from bench.core.samples.metrics import is_request_metric, metric, metric_of_tail, tail_key, tier_name
+from bench.core.samples.metrics import (
+    is_request_metric,
+    metric,
+    metric_of_tail,
+    step_name,
+    tail_key,
+    tier_name,
+)
 
 # With fewer requests, a 95th percentile is the value of a few requests only.
 TAIL_REQUESTS = 100
@@ -16,7 +23,7 @@ def check_compared(key: str) -> None:
     Raises:
         ValueError: The metric is unknown, or it is only shown.
     """
-    if tier_name(key) is None and metric_of_tail(key) is None:
+    if tier_name(key) is None and metric_of_tail(key) is None and step_name(key) is None:
         row = metric(key) if is_request_metric(key) else None
         if row is None or row.kind is not MetricKind.TREND or row.part is Part.INFORMS:
             raise ValueError(f"there is no compared metric '{key}'")

@@ -200,7 +200,7 @@ def make_result(
     believed = believe(select_target(both_targets.samples), spec.target.forms)
     target_only = replace(both_targets, samples=believed.samples)
     summary = _summarise(spec, both_targets, target_only)
-    thresholds = judge(scenario.thresholds, target_only.samples, target_only.elapsed_s)
+    thresholds = judge(scenario.thresholds, target_only.samples, target_only.elapsed_s, spec.coverage)
     alerts = find_alerts(
         ended_requests(target_only.samples),
         target_only.resources,
@@ -229,7 +229,9 @@ def make_result(
 def _summarise(spec: RunSpec, both_targets: Recording, target_only: Recording) -> RunSummary:
     """Return the summary, with the parts that need the plan, the compared target or direct calls of tiers."""
     scenario = spec.scenario
-    summary = summarise(target_only, scenario.objectives)
+    coverage = spec.coverage
+    messages = coverage.select_messages(target_only.samples)
+    summary = summarise(target_only, scenario.objectives, coverage)
     reports_tiers = any(map(tier_name, summary.metrics))
     layers = {} if reports_tiers else layer_metrics(both_targets.layers)
     compared = scenario.compare_with
@@ -238,7 +240,7 @@ def _summarise(spec: RunSpec, both_targets: Recording, target_only: Recording) -
             "work": work_per_message(both_targets.work, both_targets.samples),
             "metrics": summary.metrics | layers,
             "overhead": overhead(both_targets.samples, compared) if compared else None,
-            "recovery": recovery(target_only.samples, scenario.phases),
-            "bottleneck": bottleneck(target_only.samples, plan(spec), scenario, target_only.elapsed_s),
+            "recovery": recovery(messages, scenario.phases),
+            "bottleneck": bottleneck(messages, plan(spec), scenario, target_only.elapsed_s),
         }
     )

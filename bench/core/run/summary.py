@@ -1,6 +1,6 @@
 """Summarise the requests of one run: quantiles, typical values by prompt, counts and resources."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 import numpy as np
@@ -10,15 +10,16 @@ from bench.core.config.watching import GaugeName
 from bench.core.limits.metric_names import require_figures
 from bench.core.run.bottleneck import Bottleneck
 from bench.core.run.counters import counters_of
+from bench.core.run.errors import ErrorSample, error_samples
 from bench.core.run.overhead import Overhead
 from bench.core.run.percentiles import unreliable_percentiles
 from bench.core.run.recording import Recording
 from bench.core.run.recovery import Recovery
 from bench.core.run.unanswered import Unanswered, count_unanswered
 from bench.core.samples.arrays import Floats, Mask
+from bench.core.samples.coverage import Coverage
 from bench.core.samples.metric import Metric, MetricKind
-from bench.core.samples.metrics import METRICS, UNATTRIBUTED, metric, milestone_key, tier_key
-from bench.core.samples.request import RequestSample
+from bench.core.samples.metrics import METRICS, UNATTRIBUTED, metric, milestone_key, step_key, tier_key
 from bench.core.samples.sample import Culprit, Outcome
 from bench.core.samples.samples import Samples
 from bench.core.values.histogram import Histogram
@@ -30,7 +31,6 @@ from bench.core.watch.work import Work
 
 # Number of equal parts of a run. Failures in several parts are not one short disturbance of the machine.
 BLOCKS = 6
-ERROR_SAMPLES = 10
 PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 
 
@@ -65,23 +65,6 @@ class MetricSummary(Record):
     """Prompts whose typical value is a lower bound."""
 
 
-class ErrorSample(Record):
-    """One failed request, as an example for people."""
-
-    outcome: Outcome
-    """How the request failed."""
-    status: int | None
-    """HTTP status; null without a response."""
-    detail: str | None
-    """Error text; null without one."""
-    prompt: str
-    """Id of the prompt."""
-    culprit: Culprit | None = None
-    """The part that caused the failure."""
-    at_s: Number
-    """End of the request, in seconds since the start of the run."""
-
-
 class Goodput(Record):
     """Responses that met every objective."""
 
@@ -104,6 +87,17 @@ class TokenGaps(Record):
     """90th percentile, in milliseconds."""
     p99_ms: Number
     """99th percentile, in milliseconds."""
+
+
+class StepSummary(Record):
+    """The requests of one step of a journey."""
+
+    requests: Count
+    """Number of answered and failed requests."""
+    ok: Count
+    """Number of successful requests."""
+    metrics: dict[str, MetricSummary]
+    """Metrics of times by key, with those of tiers; a metric without values is left out."""
 
 
 class RunSummary(Record):
@@ -141,6 +135,8 @@ class RunSummary(Record):
     """Work per message in the stack's services, by the counter's name."""
     metrics: dict[str, MetricSummary]
     """Metrics by key; a metric without values is left out."""
+    steps: dict[str, StepSummary] = {}
+    """Requests by step of a journey, in the order in which steps first ended; empty without steps."""
     resources: dict[str, ResourceSummary]
     """Resources by service, of the load generators and of the machine."""
     availability: dict[str, Availability] = {}
@@ -172,33 +168,39 @@ class RunSummary(Record):
         return Work(self.ok, self.work)
 
 
-def summarise(recording: Recording, objectives: Mapping[str, float] = {}) -> RunSummary:
+def summarise(
+    recording: Recording, objectives: Mapping[str, float] = {}, coverage: Coverage = Coverage()
+) -> RunSummary:
     """Summarise a recording, complete or interrupted.
 
     Args:
         recording: A recording without its warm-up, see `drop_warm_up`.
         objectives: Largest latency of a good response in milliseconds, by metric.
+        coverage: The steps of the run.
     """
     elapsed_s = recording.elapsed_s
     answered = recording.samples.without_cancelled()
     failed = answered.where(~answered.has_outcome(Outcome.OK))
-    metrics = _summarise_metrics(answered)
+    messages = coverage.select_messages(answered)
+    steps = _summarise_steps(answered)
+    metrics = _summarise_metrics(answered, coverage) | _step_metrics(steps, coverage)
     return RunSummary(
         elapsed_s=elapsed_s,
         requests=len(answered),
-        requests_rps=_per_second(len(answered) - len(failed), elapsed_s),
+        requests_rps=_per_second(int(messages.has_outcome(Outcome.OK).sum()), elapsed_s),
         tokens_tps=_tokens_tps(metrics, elapsed_s),
         outcomes=_count_outcomes(recording.samples),
         unanswered=count_unanswered(answered),
         culprits=_count_culprits(recording.samples),
-        goodput=_goodput(answered, objectives, elapsed_s),
+        goodput=_goodput(messages, objectives, elapsed_s),
         itl=_inter_token_latency(recording.token_gaps.values()),
         failed_blocks=_count_failed_blocks(failed, elapsed_s),
         counters=counters_of(answered),
         metrics=metrics,
+        steps=steps,
         resources=summarise_resources(recording.resources),
         availability=availability(recording.probes, elapsed_s),
-        errors=tuple(_error_samples(failed)),
+        errors=tuple(error_samples(failed)),
     )
 
 
@@ -283,16 +285,45 @@ def _block_of(moments_s: Floats, elapsed_s: float) -> Floats:
     return np.clip(np.floor(moments_s / (elapsed_s / BLOCKS)), 0, BLOCKS - 1)
 
 
-def _summarise_metrics(samples: Samples) -> dict[str, MetricSummary]:
+def _summarise_metrics(samples: Samples, coverage: Coverage = Coverage()) -> dict[str, MetricSummary]:
     keys = [*METRICS, *map(milestone_key, samples.milestones)]
     if samples.tiers:
         keys += map(tier_key, [*samples.tiers, UNATTRIBUTED])
     summaries: dict[str, MetricSummary] = {}
     for key in keys:
-        summary = _summarise_metric(metric(key), samples)
+        summary = _summarise_metric(metric(key), coverage.select(samples, key))
         if summary is not None:
             summaries[key] = summary
     return summaries
+
+
+def _summarise_steps(answered: Samples) -> dict[str, StepSummary]:
+    """Summarise the requests of each step; steps without requests are left out."""
+    steps: dict[str, StepSummary] = {}
+    for step in answered.steps:
+        if step is None:
+            continue
+        of_step = answered.where(answered.has_step([step]))
+        if not len(of_step):
+            continue
+        metrics = _summarise_metrics(of_step)
+        steps[step] = StepSummary(
+            requests=len(of_step),
+            ok=int(of_step.has_outcome(Outcome.OK).sum()),
+            metrics={key: row for key, row in metrics.items() if metric(key).kind is MetricKind.TREND},
+        )
+    return steps
+
+
+def _step_metrics(steps: Mapping[str, StepSummary], coverage: Coverage) -> dict[str, MetricSummary]:
+    """Return the response time of each step that sends no messages, to compare it with a baseline."""
+    metrics: dict[str, MetricSummary] = {}
+    for step, summary in steps.items():
+        is_message = coverage.messages is not None and step in coverage.messages
+        response_time = summary.metrics.get("e2e_ms")
+        if response_time is not None and not is_message:
+            metrics[step_key(step)] = response_time
+    return metrics
 
 
 def _summarise_metric(row: Metric, samples: Samples) -> MetricSummary | None:
@@ -331,22 +362,3 @@ def _figures(row: Metric, observed: Observations, samples: Samples, present: Mas
         if len(of_prompt):
             figures[prompt] = of_prompt.typical(row.smallest_change)
     return figures
-
-
-def _error_samples(failed: Samples) -> Iterator[ErrorSample]:
-    """Return the first failed requests of each outcome, in their order."""
-    selected = np.zeros(len(failed), dtype=bool)
-    for outcome in Outcome:
-        selected[np.flatnonzero(failed.has_outcome(outcome))[:ERROR_SAMPLES]] = True
-    return map(_error_sample, failed.where(selected))
-
-
-def _error_sample(sample: RequestSample) -> ErrorSample:
-    return ErrorSample(
-        outcome=sample.outcome,
-        status=sample.status,
-        detail=sample.detail,
-        prompt=sample.prompt,
-        culprit=sample.culprit,
-        at_s=sample.finished_s,
-    )

@@ -41,6 +41,8 @@ class Part(StrEnum):
     """The 95th percentile of a deciding metric: can fail the run, but cannot make it inconclusive."""
     LOCATES = "locates"
     """The time of one tier: can fail the run, but cannot make it inconclusive."""
+    STEPS = "steps"
+    """The response time of one step of a journey: can fail the run, but cannot make it inconclusive."""
     EXPLAINS = "explains"
     """Unattributed time: is compared, but never fails the run."""
     INFORMS = "informs"

@@ -1,6 +1,7 @@
 """Looks up metrics by key, including those of tiers and of 95th percentiles."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -16,6 +17,8 @@ RECOVERY = "recovery_ratio"
 """Key of the waiting time after cancellations divided by the waiting time before them: one value per run."""
 OBJECTIVES = ("e2e_ms", "ttft_ms", "tpot_ms", "service_ms")
 """Metrics that may have an objective: the longest time for one response, in milliseconds."""
+SUCCESS_RATIO = "success_ratio"
+"""Key of the share of successful requests, which covers all steps of a journey."""
 UNATTRIBUTED = "unattributed"
 """Name of the tier for time that no tier reports."""
 
@@ -24,6 +27,7 @@ _MILESTONE_PREFIX = "milestone."
 _SUFFIX = "_ms"
 _SMALLEST_CHANGE_MS = 10.0
 _TAIL_PREFIX = "p95."
+_TAGGED = re.compile(r"([^{}]+)\{([^{}]*)\}")
 
 
 def tier_key(name: str) -> str:
@@ -76,6 +80,37 @@ def metric_of_tail(key: str) -> str | None:
     return row.key
 
 
+def split_tags(key: str) -> tuple[str, Mapping[str, str]]:
+    """Return a metric and the tags of the steps that it covers: `e2e_ms{step:upload}`, as in k6.
+
+    Raises:
+        ValueError: The tags are not written as `{NAME:VALUE}`.
+    """
+    match = _TAGGED.fullmatch(key)
+    if match is None:
+        return key, {}
+    tags: dict[str, str] = {}
+    for pair in match[2].split(","):
+        name, colon, value = pair.partition(":")
+        if not colon or not name.strip() or not value.strip():
+            raise ValueError(f"'{key}': write tags as {{step:NAME}} or {{TAG:VALUE}}")
+        tags[name.strip()] = value.strip()
+    return match[1], tags
+
+
+def step_key(step: str) -> str:
+    """Return the key of a step's response time: `upload` → `e2e_ms{step:upload}`."""
+    return f"e2e_ms{{step:{step}}}"
+
+
+def step_name(key: str) -> str | None:
+    """Return the step of a step's response time: `e2e_ms{step:upload}` → `upload`; else `None`."""
+    match = _TAGGED.fullmatch(key)
+    if match is None or match[1] != "e2e_ms" or "," in match[2]:
+        return None
+    return match[2].removeprefix("step:") if match[2].startswith("step:") else None
+
+
 def label_and_unit(key: str) -> tuple[str, str]:
     """Return label and unit of a metric that may have a threshold."""
     if key == RECOVERY:
@@ -105,7 +140,19 @@ def metric(key: str) -> Metric:
     tail_of = metric_of_tail(key)
     if tail_of is not None:
         return _tail_metric(metric(tail_of))
-    return METRICS[key]
+    base, tags = split_tags(key)
+    return _tagged_metric(key, metric(base), tags) if tags else METRICS[key]
+
+
+def _tagged_metric(key: str, row: Metric, tags: Mapping[str, str]) -> Metric:
+    """Return a metric of some steps. Its values must be computed from the requests of these steps only."""
+    return replace(
+        row,
+        key=key,
+        label=f"{row.label} of {', '.join(tags.values())}",
+        description=f"`{row.key}` of the steps with {', '.join(map(':'.join, tags.items()))}.",
+        part=Part.STEPS if step_name(key) is not None else Part.INFORMS,
+    )
 
 
 def _tail_metric(row: Metric) -> Metric:

@@ -27,7 +27,7 @@ class RequestSample(NamedTuple):
     iteration: Annotated[int, Stored("I")]
     """Number of the VU's request within the phase, from 0."""
     prompt: Annotated[str, Stored("I")]
-    """Id of the message that was sent."""
+    """Id of the message that was sent; for another request of a journey the name of its step."""
     scheduled_s: Annotated[float, Moment()]
     """Planned time of sending. Latencies count from here."""
     finished_s: Annotated[float, Moment()]
@@ -66,6 +66,8 @@ class RequestSample(NamedTuple):
     """Explanation of a failure; null for the outcome `ok`."""
     culprit: Annotated[Culprit | None, Stored("b")] = None
     """The part that caused the failure; null for the outcomes `ok` and `cancelled`."""
+    step: Annotated[str | None, Stored("H")] = None
+    """Name of the journey's step; null in a scenario without steps."""
     tier_times: Mapping[str, float] = {}
     """Time that each tier reports for itself, in milliseconds, by the tier's name."""
     milestone_times: Mapping[str, float] = {}

@@ -58,6 +58,7 @@ class SampleLog:
         milestone_times: Times in milliseconds by milestone, one value per request.
         prompts: The number of each message's id.
         details: The number of each detail.
+        steps: The number of each step of a journey.
     """
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
@@ -72,6 +73,7 @@ class SampleLog:
         self.milestone_times: dict[str, array[float]] = {}
         self.prompts: dict[str, int] = {}
         self.details: dict[str | None, int] = {None: 0}
+        self.steps: dict[str | None, int] = {None: 0}
 
     def __len__(self) -> int:
         return len(self.columns["phase"])
@@ -89,6 +91,7 @@ class SampleLog:
         columns["detail"].append(self._detail_number(row.detail))
         columns["outcome"].append(_OUTCOME_NUMBERS[row.outcome])
         columns["culprit"].append(_CULPRIT_NUMBERS[row.culprit])
+        columns["step"].append(0 if row.step is None else self._step_number(row.step))
         count = len(self) - 1
         _append_times(self.tier_times, row.tier_times, count)
         _append_times(self.milestone_times, row.milestone_times, count)
@@ -100,12 +103,15 @@ class SampleLog:
         _extend_times(self.milestone_times, other.milestone_times, counts)
         prompts = [*map(self._prompt_number, other.prompts)]
         details = [*map(self._hidden_number, other.details)]
+        steps = [*map(self._step_number, other.steps)]
         for name, column in other.columns.items():
             match name:
                 case "prompt":
                     self.columns[name].extend(map(prompts.__getitem__, column))
                 case "detail":
                     self.columns[name].extend(map(details.__getitem__, column))
+                case "step":
+                    self.columns[name].extend(map(steps.__getitem__, column))
                 case _:
                     self.columns[name].extend(column)
 
@@ -118,6 +124,9 @@ class SampleLog:
 
     def _hidden_number(self, detail: str | None) -> int:
         return self._detail_number(None if detail is None else hide_texts(detail, self._secrets))
+
+    def _step_number(self, step: str | None) -> int:
+        return self.steps.setdefault(step, len(self.steps))
 
     def _detail_number(self, detail: str | None) -> int:
         if detail not in self.details and len(self.details) >= MOST_DETAILS:
@@ -197,6 +206,16 @@ class Samples(Sequence[RequestSample]):
         """The number of each message's id in the column `prompt`."""
         return self._log.prompts
 
+    @property
+    def steps(self) -> dict[str | None, int]:
+        """The number of each step of a journey in the column `step`."""
+        return self._log.steps
+
+    def has_step(self, steps: Collection[str]) -> Mask:
+        """Return True for each request of one of these steps."""
+        numbers = [number for step, number in self._log.steps.items() if step in steps]
+        return np.isin(self.column("step"), numbers)
+
     def has_outcome(self, outcome: Outcome) -> Mask:
         """Return True for each request with this outcome."""
         return np.equal(self.column("outcome"), _OUTCOME_NUMBERS[outcome])
@@ -251,6 +270,7 @@ class Samples(Sequence[RequestSample]):
             columns[name] = [None if number is None else bool(number) for number in columns[name]]
         columns["prompt"] = _look_up(list(self._log.prompts), columns["prompt"])
         columns["detail"] = _look_up(list(self._log.details), columns["detail"])
+        columns["step"] = _look_up(list(self._log.steps), columns["step"])
         columns["outcome"] = _look_up(_OUTCOMES, columns["outcome"])
         columns["culprit"] = _look_up(_CULPRITS, columns["culprit"])
         columns["tier_times"] = self._times_of_rows(self._log.tier_times)

@@ -22,12 +22,18 @@ from bench.core.verdict.noise import Noise
 from bench.core.verdict.shift import Figures, Shift, shift_from_baseline, worse_sign
 
 MARGIN_RATIO = 0.10  # the default tolerance: a smaller change does not fail a pull request
-# Metrics are tested in three families, each with Holm's procedure, so that many tiers do not cost the
+# Metrics are tested in four families, each with Holm's procedure, so that many tiers do not cost the
 # deciding metrics their power. These are the false-alarm rates of the families.
 ALPHA = 0.02  # deciding metrics
 TIER_ALPHA = 0.01  # tiers
 TAIL_ALPHA = 0.01  # 95th percentiles
-ALPHAS = {Part.DECIDES: ALPHA, Part.TAILS: TAIL_ALPHA, Part.LOCATES: TIER_ALPHA}
+STEP_ALPHA = 0.01  # steps of a journey
+ALPHAS = {
+    Part.DECIDES: ALPHA,
+    Part.TAILS: TAIL_ALPHA,
+    Part.LOCATES: TIER_ALPHA,
+    Part.STEPS: STEP_ALPHA,
+}
 POWER = 0.80  # power of the test at the smallest detectable change
 MDE_BUDGET_RATIO = 0.20  # a larger smallest detectable change is inconclusive
 # A deciding metric is suspect above this change and below this p value; `bench check` then measures again.

@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from bench.core.config.prompts import Expectation
-from bench.core.load.plan import Arrival
+from bench.core.load.arrival import Arrival
 from bench.core.response.answer import AnswerReader
 from bench.core.response.answer_content import AnswerContent
 from bench.core.response.failure import Failure, Response, find_failure, is_success
@@ -20,8 +20,8 @@ from bench.measure.http.connection import Connection
 from bench.measure.http.wire import Reply, WireError, WireFault, request_bytes
 from bench.measure.load.endpoint import AnsweredMessage, Endpoint
 
-_DETAIL_LENGTH = 200
-_OPEN_TIMEOUT_S = 5.0
+DETAIL_LENGTH = 200
+OPEN_TIMEOUT_S = 5.0
 _MOST_REFUSED_BYTES = 16 * 1024
 # While an exchange is in progress, the VU looks this often whether its answer is complete, and then waits as
 # long for the end of the body: two seconds after the end mark at most.
@@ -56,6 +56,17 @@ class Exchanger(Protocol):
         ...
 
 
+class MessageContext(NamedTuple):
+    """What a journey adds to the messages of a step."""
+
+    body: Any
+    """Body of the target with the values of the user; `None` for the body of the endpoint."""
+    paths: tuple[str, ...]
+    """Further paths whose values are read from the answer."""
+    save: Callable[[Reply, AnswerContent], Failure | None]
+    """Saves values of an answer that is OK; returns why it is none."""
+
+
 class ChatClient:
     """A VU (see `engine.VirtualUser`).
 
@@ -80,18 +91,27 @@ class ChatClient:
         self._reader = AnswerReader(endpoint.form)
         self._watch = _EndWatch()
         self._refused = bytearray()
+        self.context: MessageContext | None = None
         self.renew(token)
+
+    @property
+    def reply(self) -> Reply:
+        """The newest reply."""
+        return self._connection.reply
 
     def renew(self, token: str | None) -> None:
         """Use another token from the next request on."""
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        self.change_head(self._endpoint.path, headers)
+
+    def change_head(self, path: str, credentials: Mapping[str, str]) -> None:
+        """Use another path below the prefix, and other headers of the user, from the next request on."""
         endpoint = self._endpoint
         target = endpoint.target
         host = endpoint.address.authority
-        headers = dict(endpoint.headers)
-        if token is not None:
-            headers["authorization"] = f"Bearer {token}"
+        headers = {**endpoint.headers, **credentials}
         # Only the head differs between VUs: long messages are kept once for all of them.
-        head = request_bytes(target.method, endpoint.prefix + endpoint.path, host, headers)
+        head = request_bytes(target.method, endpoint.prefix + path, host, headers)
         self._head = head.removesuffix(_NO_BODY)
         self._ready: bytes | None = None
         if endpoint.ready is not None:
@@ -100,7 +120,7 @@ class ChatClient:
     async def open(self) -> None:
         """Open the connection, by a request if the target has a `ready` path. Failures are ignored."""
         try:
-            async with asyncio.timeout(_OPEN_TIMEOUT_S):
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
                 if self._ready is None:
                     await self._connection.open()
                 else:
@@ -123,14 +143,15 @@ class ChatClient:
         """
         endpoint = self._endpoint
         prompt = endpoint.prompts[arrival.prompt]
+        body = None if self.context is None else self.context.body
         message = None
-        if not prompt.then:
+        if not prompt.then and body is None:
             tail = endpoint.tail(prompt.id)
         else:
             if arrival.step == 0:
                 self._history.clear()
             message = endpoint.message(prompt.id, arrival.step)
-            tail = endpoint.tail_after(self._history, message)
+            tail = endpoint.tail_after(self._history, message, body)
         broken = await self._exchange(tail, prompt.expect, arrival)
         sample, content = self._read(arrival, scheduled_s, origin_s, broken)
         is_ok = sample.outcome is Outcome.OK
@@ -165,7 +186,8 @@ class ChatClient:
     async def _exchange(self, tail: bytes, expected: Expectation, arrival: Arrival) -> Failure | None:
         """Send a request and read its response. Return why the exchange ended before the response did."""
         connection = self._connection
-        reader = self._reader = AnswerReader(self._endpoint.form, expected.paths, self._content_type)
+        paths = expected.paths if self.context is None else (*expected.paths, *self.context.paths)
+        reader = self._reader = AnswerReader(self._endpoint.form, paths, self._content_type)
         refused = self._refused = bytearray()
 
         def on_body(part: bytes, at_s: float) -> None:
@@ -185,10 +207,10 @@ class ChatClient:
         except _LeftError:
             return None
         except TimeoutError:
-            return _timeout_failure(timeout_s, arrival)
+            return timeout_failure(timeout_s, arrival)
         except WireError as error:
             self._culprit = error.culprit
-            return _wire_failure(error)
+            return wire_failure(error)
         finally:
             self._watch.end()
         return None
@@ -219,6 +241,8 @@ class ChatClient:
             words = ": ".join(filter(None, (head_words, find_words(bytes(self._refused), content_type))))
         response = Response(reply.status, words, content, ms(finished_s - scheduled_s), broken)
         failure = find_failure(response, self._endpoint.prompts[arrival.prompt].expect)
+        if failure is None and self.context is not None:
+            failure = self.context.save(reply, content)
         outcome, detail = failure or (Outcome.OK, None)
         culprit = self._culprit if failure is not None and failure == broken else Culprit.TARGET
         sample = RequestSample(
@@ -231,20 +255,21 @@ class ChatClient:
             outcome=outcome,
             arm=arrival.arm,
             connect_s=reply.connect_s,
-            sent_s=_since(origin_s, reply.sent_s),
-            first_byte_s=_since(origin_s, reply.first_byte_s),
-            first_answer_s=_since(origin_s, content.first_answer_s),
-            first_reasoning_s=_since(origin_s, content.first_reasoning_s),
-            last_reasoning_s=_since(origin_s, content.last_reasoning_s),
+            sent_s=since(origin_s, reply.sent_s),
+            first_byte_s=since(origin_s, reply.first_byte_s),
+            first_answer_s=since(origin_s, content.first_answer_s),
+            first_reasoning_s=since(origin_s, content.first_reasoning_s),
+            last_reasoning_s=since(origin_s, content.last_reasoning_s),
             closed_s=None if content.ended_s is None or content.left else reply.finished_s - origin_s,
             tokens=content.tokens or len(content.token_times_s) or None,
             reasoning_tokens=content.reasoning_tokens,
             intercepted=self._is_intercepted(content.text),
             status=reply.status or None,
-            detail=None if detail is None else _storable(detail[:_DETAIL_LENGTH]) or outcome.value,
+            detail=None if detail is None else storable(detail[:DETAIL_LENGTH]) or outcome.value,
             culprit=None if failure is None or outcome is Outcome.CANCELLED else culprit,
             tier_times=self._reader.form.tier_reader.read(reply.headers, content.tier_times),
             milestone_times=_since_start(content.milestones, origin_s + scheduled_s),
+            step=arrival.journey_step,
             **token_moments(content.token_times_s, origin_s),
         )
         return sample, content
@@ -331,12 +356,13 @@ class _EndWatch:
         self._timer = loop.call_at(now_s + _LOOK_S, self._look)
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Return a text without halves of characters, which JSON allows and no file can hold."""
     return text.encode(errors="replace").decode()
 
 
-def _since(origin_s: float, at_s: float | None) -> float | None:
+def since(origin_s: float, at_s: float | None) -> float | None:
+    """Return a time of the run from a time of the clock, both in seconds; `None` if it is unknown."""
     return None if at_s is None else at_s - origin_s
 
 
@@ -345,13 +371,15 @@ def _since_start(milestones: Mapping[str, float], planned_s: float) -> dict[str,
     return {name: ms(at_s - planned_s) for name, at_s in milestones.items()} if milestones else {}
 
 
-def _timeout_failure(timeout_s: float, arrival: Arrival) -> Failure:
+def timeout_failure(timeout_s: float, arrival: Arrival) -> Failure:
+    """Return the failure of a request that was not answered in time, or that its VU cancelled."""
     if timeout_s == arrival.cancel_after_s:
         return Outcome.CANCELLED, f"cancelled after {timeout_s:.3g} s, as planned"
     return Outcome.TIMEOUT, f"no complete response within {timeout_s:g} s"
 
 
-def _wire_failure(error: WireError) -> Failure:
+def wire_failure(error: WireError) -> Failure:
+    """Return the failure of a request that has no reply."""
     if error.generator_fault is not None:
         return Outcome.NOT_SENT, f"{error.generator_fault}: {error}"
     outcome = Outcome.CONNECT_FAILED if error.kind in _NO_CONNECTION else Outcome.BAD_STREAM

@@ -8,10 +8,12 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.core.config.placeholders import environment_values, expand, expand_value
+from bench.core.config.placeholders import environment_values
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.target import Target
+from bench.core.config.template import expand_environment
+from bench.core.load.rendering import as_text
 from bench.core.response.answer_form import AnswerForm
 from bench.core.response.either_form import STREAM_OPTIONS, EitherForm, prepare_form
 from bench.errors import ConfigError
@@ -106,7 +108,7 @@ class Endpoint:
             target=target,
             form=prepare_form(target, body),
             address=check_url(base_url),
-            prefix=_prefix(base_url),
+            prefix=find_prefix(base_url),
             path=expand_path(target, "path", target.path, environ),
             ready=None if target.ready is None else expand_path(target, "ready", target.ready, environ),
             headers=headers | expand_headers(target, environ),
@@ -138,9 +140,15 @@ class Endpoint:
             return text
         return _mark(text, is_unique=True).replace(_UNIQUE_MARK, self._unique_number())
 
-    def tail_after(self, history: Sequence[AnsweredMessage], message: str) -> bytes:
-        """Return content length and body of a request that continues a conversation."""
-        return _tail(_fill(self.body, message, history))
+    def tail_after(self, history: Sequence[AnsweredMessage], message: str, body: Any = None) -> bytes:
+        """Return content length and body of a request that continues a conversation.
+
+        Args:
+            history: The messages so far.
+            message: The next message.
+            body: The endpoint's body with the values of a user; `None` for the endpoint's own.
+        """
+        return _tail(_fill(self.body if body is None else body, message, history))
 
     def _unique_number(self) -> str:
         assert self.numbers is not None  # noqa: S101 - the callers check it
@@ -162,7 +170,7 @@ def check_url(url: str, tls: ssl.SSLContext | None = None) -> Address:
         if parts.username is not None:  # the URL is not shown, since it contains a secret
             raise ConfigError(f"the URL of {parts.hostname} contains a user name or password", _AUTH_HINT)
         address = Address.of(url, tls)
-        request_bytes("GET", _prefix(url) + "/", address.authority, {})
+        request_bytes("GET", find_prefix(url) + "/", address.authority, {})
     except ValueError as error:
         raise ConfigError(f"invalid URL: {error}", _URL_HINT) from error
     if parts.query or parts.fragment:
@@ -178,7 +186,8 @@ def expand_headers(target: Target, environ: Mapping[str, str]) -> dict[str, str]
     """
     values = environment_values(environ)
     where = f"targets/{target.name}.yaml: headers"
-    headers = {name.lower(): expand(text, values, where) for name, text in target.headers.items()}
+    expanded = expand_environment(target.headers, values, where)
+    headers = {name.lower(): as_text(value) for name, value in expanded.items()}
     try:
         request_bytes("GET", "/", "localhost", headers)
     except ValueError as error:
@@ -209,7 +218,7 @@ def expand_path(target: Target, field: str, path: str, environ: Mapping[str, str
         ConfigError: A placeholder has no value, or the path contains a blank.
     """
     where = f"targets/{target.name}.yaml: {field}"
-    expanded = expand(path, environment_values(environ), where)
+    expanded = as_text(expand_environment(path, environment_values(environ), where))
     try:
         request_bytes("GET", expanded, "localhost", {})
     except ValueError as error:
@@ -217,7 +226,8 @@ def expand_path(target: Target, field: str, path: str, environ: Mapping[str, str
     return expanded
 
 
-def _prefix(url: str) -> str:
+def find_prefix(url: str) -> str:
+    """Return the path of a service's URL, without a slash at the end; empty for most services."""
     return urlsplit(url).path.rstrip("/")
 
 
@@ -245,7 +255,7 @@ def _expand_body(template: Any, values: Mapping[str, str], where: str) -> Any:
         case str() if template == _CONVERSATION:
             return _CONVERSATION_MARK
         case str():
-            return expand_value(template, values, where)
+            return expand_environment(template, values, where)
         case dict():
             return {key: _expand_body(value, values, where) for key, value in template.items()}
         case list():

@@ -5,12 +5,15 @@ request that was dropped, because too many others were in progress, becomes a sa
 """
 
 import asyncio
+from abc import ABC, abstractmethod
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from bench.core.config.executors import ClosedLoop, OpenLoop
-from bench.core.load.plan import Arrival, RunPlan, Span
+from bench.core.load.arrival import Arrival
+from bench.core.load.plan import RunPlan, Span
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Culprit, Outcome
 from bench.timing.pacing import Pacer
@@ -18,12 +21,20 @@ from bench.timing.pacing import Pacer
 _CANCELLED = "cancelled because the run ended early"
 
 
-class VirtualUser(Protocol):
-    """A VU: one connection to one target."""
+class Participant(Protocol):
+    """A VU of any kind."""
 
     async def open(self) -> None:
-        """Open the connection. Failures are ignored, since the first request will show them."""
+        """Open the connections. Failures are ignored, since the first request will show them."""
         ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+class VirtualUser(Participant, Protocol):
+    """A VU: one connection to one target."""
 
     async def send(
         self, arrival: Arrival, scheduled_s: float, origin_s: float
@@ -53,31 +64,34 @@ class VirtualUser(Protocol):
         """
         ...
 
-    async def close(self) -> None:
-        """Close the connection."""
-        ...
 
-
+User = TypeVar("User", bound=Participant)
 GracefulStop = Callable[[float], float]
 """Returns how long requests may take after the end of a phase, from the slowest answer so far; in seconds."""
-OpenVu = Callable[[int, int], VirtualUser]
+OpenVu = Callable[[int, int], User]
+"""Makes a VU from its number, and the number of its arm, or of its journey in a mix."""
 OnSample = Callable[[RequestSample, Sequence[float]], None]
 Begin = Callable[[int], Awaitable[float]]
 
 
-class Engine:
+class Loops(ABC, Generic[User]):
     """Executes a plan once.
 
     Args:
         plan: The requests to send.
-        open_vu: Makes a VU from its number and the number of its arm.
+        open_vu: Makes a VU.
         on_sample: Called when a request ends, with its sample and the times of its pieces of text.
         pacer: The clock of all times, and the timer of all requests.
         graceful_stop: Decides how long requests in progress at the end of a phase may take.
     """
 
     def __init__(
-        self, plan: RunPlan, open_vu: OpenVu, on_sample: OnSample, pacer: Pacer, graceful_stop: GracefulStop
+        self,
+        plan: RunPlan,
+        open_vu: OpenVu[User],
+        on_sample: OnSample,
+        pacer: Pacer,
+        graceful_stop: GracefulStop,
     ) -> None:
         self._plan = plan
         self._open_vu = open_vu
@@ -88,8 +102,9 @@ class Engine:
         self._phase_end_s = 0.0
         self._phase_limit = asyncio.Timeout(None)
         self._vus = {number: self._open_arms(number) for number in _closed_loop_vus(plan)}
-        self._other_vus: list[VirtualUser] = []
-        self._idle: list[VirtualUser] = []
+        self._other_vus: list[User] = []
+        self._more_users: Counter[int] = Counter()
+        self._idle: defaultdict[int, list[User]] = defaultdict(list)
         self._in_flight = 0
         self._origin_s = 0.0
 
@@ -101,7 +116,8 @@ class Engine:
     async def open(self) -> None:
         """Open all connections before the run starts, so that no request waits for that."""
         await asyncio.gather(*(vu.open() for arms in self._vus.values() for vu in arms))
-        self._idle = [arms[0] for arms in self._vus.values()]
+        for number, arms in self._vus.items():
+            self._idle[self._plan.part_of(number)].append(arms[0])
 
     async def run(self, begin: Begin) -> None:
         """Send all requests. If it is cancelled, the requests in progress are recorded as CANCELLED.
@@ -123,9 +139,20 @@ class Engine:
         vus = [vu for arms in self._vus.values() for vu in arms]
         await asyncio.gather(*(vu.close() for vu in [*vus, *self._other_vus]))
 
-    def _open_arms(self, number: int) -> list[VirtualUser]:
-        """Return the connections of one VU: one per target."""
-        return [self._open_vu(number, arm) for arm in range(self._plan.arms)]
+    @abstractmethod
+    async def _act(self, vu: User, arrival: Arrival, due_s: float, _end_s: float, /) -> float:
+        """Do everything that an arrival stands for, and return when the VU is free again.
+
+        Args:
+            vu: The VU.
+            arrival: The request or the iteration.
+            due_s: Its planned time, on the pacer's clock like all these times.
+            _end_s: The time from which the VU begins nothing new.
+        """
+
+    @abstractmethod
+    def _open_arms(self, number: int) -> list[User]:
+        """Return the VU of this number, with one connection per target if the run compares two."""
 
     async def _run_closed(self, index: int, phase: ClosedLoop, start_s: float) -> None:
         end_s = start_s + phase.duration_s
@@ -149,7 +176,7 @@ class Engine:
             await self._pacer.sleep_until(due_s)
             self._in_flight += 1
             try:
-                free_s = await self._send(vus[arrival.arm], arrival, due_s)
+                free_s = await self._act(vus[arrival.arm], arrival, due_s, end_s)
             finally:
                 self._in_flight -= 1
 
@@ -166,7 +193,7 @@ class Engine:
                     self._record_dropped(arrival, due_s, detail)
                 else:
                     self._in_flight += 1
-                    group.create_task(self._send_with_idle_vu(arrival, due_s))
+                    group.create_task(self._act_with_idle_vu(arrival, due_s, end_s))
             await self._pacer.sleep_until(end_s)
 
     @asynccontextmanager
@@ -188,22 +215,23 @@ class Engine:
         if not self._phase_limit.expired():
             self._phase_limit.reschedule(asyncio.get_running_loop().time() + self._remaining_s())
 
-    async def _send_with_idle_vu(self, arrival: Arrival, due_s: float) -> None:
-        """Send a request of an open loop with an idle connection, or with a new one."""
-        vu = self._idle.pop() if self._idle else self._another_vu(arrival.vu)
+    async def _act_with_idle_vu(self, arrival: Arrival, due_s: float, end_s: float) -> None:
+        """Do an arrival of an open loop with an idle VU, or with a new one."""
+        idle = self._idle[arrival.part]
+        vu = idle.pop() if idle else self._another_vu(arrival)
         try:
-            await self._send(vu, arrival, due_s)
+            await self._act(vu, arrival, due_s, end_s)
         finally:
-            self._idle.append(vu)
+            idle.append(vu)
             self._in_flight -= 1
 
-    def _another_vu(self, number: int) -> VirtualUser:
-        vu = self._open_vu(number, 0)
+    def _another_vu(self, arrival: Arrival) -> User:
+        vu = self._open_vu(arrival.vu, arrival.part)
         self._other_vus.append(vu)
         return vu
 
-    async def _send(self, vu: VirtualUser, arrival: Arrival, due_s: float) -> float:
-        """Send a request, record it, and return when its exchange ended, on the pacer's clock."""
+    async def _send(self, vu: VirtualUser, arrival: Arrival, due_s: float) -> RequestSample:
+        """Send a request, record it, and return its sample."""
         origin_s = self._origin_s
         try:
             sample, token_times_s = await vu.send(arrival, due_s - origin_s, origin_s)
@@ -215,7 +243,11 @@ class Engine:
         if sample.outcome is Outcome.OK:
             self._note_answer(sample.finished_s - sample.scheduled_s)
         self._on_sample(sample, token_times_s)
-        return (sample.finished_s if sample.closed_s is None else sample.closed_s) + origin_s
+        return sample
+
+    def _end_of(self, sample: RequestSample) -> float:
+        """Return when the exchange of a request ended, on the pacer's clock."""
+        return (sample.finished_s if sample.closed_s is None else sample.closed_s) + self._origin_s
 
     def _interruption(self, arrival: Arrival, waited_s: float) -> tuple[Outcome, str]:
         """Return outcome and detail of a request that is cancelled now."""
@@ -244,6 +276,17 @@ class Engine:
     def _remaining_s(self) -> float:
         """Return how long the phase may still take, with its graceful stop."""
         return self._phase_end_s + self._graceful_stop(self._slowest_s) - self._pacer.now_s()
+
+
+class Engine(Loops[VirtualUser]):
+    """Executes a plan whose arrivals are single requests."""
+
+    async def _act(self, vu: VirtualUser, arrival: Arrival, due_s: float, _end_s: float, /) -> float:
+        """Send a request."""
+        return self._end_of(await self._send(vu, arrival, due_s))
+
+    def _open_arms(self, number: int) -> list[VirtualUser]:
+        return [self._open_vu(number, arm) for arm in range(self._plan.arms)]
 
 
 def _closed_loop_vus(plan: RunPlan) -> list[int]:

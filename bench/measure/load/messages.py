@@ -34,6 +34,8 @@ class Job:
     """Number of this load generator, and the count of all of them."""
     route: Route = DIRECT
     """The way to the stack."""
+    services: Mapping[str, str] = field(default_factory=dict)
+    """Address of each service by name, for journeys."""
 
 
 @dataclass(frozen=True, slots=True)

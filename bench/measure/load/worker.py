@@ -26,9 +26,12 @@ from bench.core.values.histogram import Histogram
 from bench.core.values.units import ms
 from bench.measure.http.connection import Connection
 from bench.measure.http.route import HttpImplementation, Route
+from bench.measure.http.wire import Address
 from bench.measure.load.chat_client import ChatClient, Exchanger
 from bench.measure.load.endpoint import Endpoint, check_url
 from bench.measure.load.engine import Engine
+from bench.measure.load.journey_engine import JourneyEngine
+from bench.measure.load.journey_users import JourneyUsers, make_setups
 from bench.measure.load.messages import (
     Alive,
     Batch,
@@ -69,8 +72,16 @@ class RunningJob:
         ]
         self._connections: list[Exchanger] = []
         self._addresses = [check_url(url, job.route.context) for url in job.base_urls]
+        self._service_addresses: dict[str, Address] = {}
         share = plan(spec).model_copy(update={"share": job.share})
-        self._engine = Engine(share, self._open_vu, self._on_sample, clock, self._graceful_stop)
+        self._users: JourneyUsers | None = None
+        self._engine: Engine | JourneyEngine
+        if share.parts:
+            setups = make_setups(spec, share, job.services, job.route, os.environ)
+            self._users = JourneyUsers(setups, self._connect_to, job.tokens, self._remarks)
+            self._engine = JourneyEngine(share, self._users.open, self._on_sample, clock, self._graceful_stop)
+        else:
+            self._engine = Engine(share, self._open_vu, self._on_sample, clock, self._graceful_stop)
 
     def start(self, at_s: float) -> None:
         """Start the next phase at this time."""
@@ -78,6 +89,8 @@ class RunningJob:
 
     def renew(self, tokens: Mapping[int, str]) -> None:
         """Replace tokens by their number, also those of open VUs."""
+        if self._users is not None:
+            self._users.renew(tokens)
         for number, token in tokens.items():
             self._tokens[number] = token
             for client in self._clients.get(number, []):
@@ -123,12 +136,22 @@ class RunningJob:
         return client
 
     def _new_connection(self, arm: int) -> Exchanger:
+        return self._connect(self._job.base_urls[arm], self._addresses[arm])
+
+    def _connect_to(self, service: str) -> Exchanger:
+        url = self._job.services[service]
+        address = self._service_addresses.get(service)
+        if address is None:
+            address = self._service_addresses[service] = check_url(url, self._job.route.context)
+        return self._connect(url, address)
+
+    def _connect(self, url: str, address: Address) -> Exchanger:
         route = self._job.route
         connection: Exchanger
         if route.transport is HttpImplementation.HTTPX:
-            connection = _httpx_connection(self._job.base_urls[arm], route)
+            connection = _httpx_connection(url, route)
         else:
-            connection = Connection(self._addresses[arm])
+            connection = Connection(address)
         self._connections.append(connection)
         return connection
 

@@ -94,6 +94,9 @@ def fingerprint(
         work["compare_with"] = _work_of_target(spec.compare_with, values)
     if scenario.leave_at is not None:
         work["leave_at"] = scenario.leave_at
+    if scenario.is_journey:
+        work["journeys"] = [_declared_journey(part, values) for part in spec.parts]
+        work["mix"] = [(part.spec.scenario.name, part.weight, part.start_s) for part in spec.mix]
     image = os.environ.get("ImageOS")  # noqa: SIM112 - the spelling of hosted runners
     image_version = os.environ.get("ImageVersion")  # noqa: SIM112 - likewise
     stack_work = {**_work_of_stack(stack, values), "purpose": None, "url": dict(urls) if urls else None}
@@ -118,6 +121,21 @@ def git_user() -> str:
 def _declared(record: Record) -> dict[str, Any]:
     """Return the fields that differ from their defaults: a new option then keeps baselines comparable."""
     return record.model_dump(mode="json", exclude_defaults=True)
+
+
+def _declared_journey(spec: RunSpec, values: Mapping[str, str]) -> dict[str, Any]:
+    """Return the steps of a journey, its target and messages, and the digests of its rows and files."""
+    scenario = spec.scenario
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in spec.files.items()}
+    return {
+        "target": _work_of_target(spec.target, values),
+        "prompts": [_declared(prompt) for prompt in spec.prompts],
+        "login": None if scenario.login is None else _declared(scenario.login),
+        "steps": [_declared(step) for step in scenario.steps],
+        "data": None if scenario.data is None else _declared(scenario.data),
+        "rows": hashlib.sha256(repr(spec.rows).encode()).hexdigest(),
+        "files": files,
+    }
 
 
 def _work_of_stack(stack: Stack, values: Mapping[str, str]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from bench.measure.calibration import reference_workload
 from bench.measure.calibration.calibrate import calibrate, trial_load
 from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.endpoint import Endpoint, list_secrets_of_headers
+from bench.measure.load.journey_users import make_setups
 from bench.measure.load.layers import measure_layers
 from bench.measure.load.messages import Batch, Job
 from bench.measure.load.workers import LostGeneratorError, Workers, start_workers
@@ -76,6 +77,8 @@ class Subject:
     """Problems that were seen before the load and do not prevent it."""
     capacity: Capacity = field(default_factory=Capacity)
     """Limits of the load generator's machine."""
+    services: Mapping[str, str] = field(default_factory=dict)
+    """Address of each service that gets requests, by name; only journeys need it."""
 
 
 def record(
@@ -93,8 +96,11 @@ def record(
         ConfigError: A target needs an environment variable that is not set.
         MeasurementError: A load generator was lost before the load.
     """
+    # An error is reported here, and not in a load generator.
+    if spec.is_journey:
+        make_setups(spec, plan(spec), subject.services, subject.route, os.environ)
     for url, target in zip(subject.base_urls, spec.targets, strict=True):
-        Endpoint.of(spec, url, os.environ, target)  # reports an error here, not in a load generator
+        Endpoint.of(spec, url, os.environ, target)
     machine = host.read_machine()
     before = host.read_counters()
     recording = asyncio.run(_Session(spec, subject, on_progress).run(workers))
@@ -150,7 +156,7 @@ class _Session:
         self._http_versions: frozenset[str] = frozenset()
         self._warnings: list[str] = [*subject.warnings]
         self._pauses: tuple[Stall, ...] = ()
-        self._abort = AbortWatch(spec.scenario.thresholds, list_warm_ups(spec.scenario.phases))
+        self._abort = AbortWatch(spec.scenario.thresholds, list_warm_ups(spec.scenario.phases), spec.coverage)
         self._progress = ProgressWatch()
         self._planned_vus = PlannedVus(plan(spec))
         self._renewal: TokenRenewal | None = None
@@ -230,7 +236,13 @@ class _Session:
     async def _run_load(self, workers: Workers) -> tuple[float, Stop | None]:
         """Run the load and return its duration, and the reason if it stopped early."""
         subject = self._subject
-        job = Job(self._spec, subject.base_urls, self._mint_tokens(), route=subject.route)
+        job = Job(
+            self._spec,
+            subject.base_urls,
+            self._mint_tokens(),
+            route=subject.route,
+            services=subject.services,
+        )
         sampler = ResourceSampler(subject.pids, workers.pids)
         async with open_watch(subject.watched) as watch:
             watch.add("processes", read_directly(sampler.sample), _TICK_S)

@@ -10,9 +10,11 @@ from pydantic import SecretStr
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import RepeatedRequest, Stack
+from bench.core.config.template import is_dynamic
 from bench.core.load.capacity import Capacity, find_risks, find_shortages
 from bench.core.load.needs import needs_of
 from bench.core.load.progress import Progress
+from bench.core.load.rows import check_rows
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
 from bench.core.watch.host import GENERATORS, STACK, Cores
@@ -140,6 +142,7 @@ def prepare(  # noqa: PLR0913 - the first five are the run
         ConfigError: The settings do not fit the stack.
         TargetError: The stack did not start or refused the test users.
     """
+    check_rows(spec)
     capacity = _check_capacity(spec, conditions, listener)
     generator_cores, stack_cores = conditions.cores or ((), ())
     needs_token = _needs_token(spec)
@@ -167,6 +170,7 @@ def prepare(  # noqa: PLR0913 - the first five are the run
             parts=running.parts,
             warnings=warnings,
             capacity=capacity,
+            services={target.service: running.url(target.service) for target in spec.interfaces},
         )
 
 
@@ -177,7 +181,7 @@ def _check_capacity(spec: RunSpec, conditions: Conditions, listener: Listener) -
         MeasurementError: The plan certainly exceeds one of them.
     """
     urls = []
-    for number, target in enumerate(spec.targets, 1):
+    for number, target in enumerate(spec.interfaces, 1):
         # Each service of a stack on this machine has an address of its own.
         urls.append(conditions.urls.get(target.service, f"http://127.0.0.1:{number}"))
     needs = needs_of(spec, conditions.workers)
@@ -195,8 +199,9 @@ def _wait_for_targets(
     """Wait until each target answers, with a token if it needs one. Return warnings about their clocks."""
     warnings: dict[str, None] = {}
     environ = {**os.environ, **spec.variables}
-    for target in spec.targets:
+    for target in spec.interfaces:
         headers = expand_headers(target, environ)
+        headers = {name: text for name, text in headers.items() if not is_dynamic(text)}
         if tokens and target.auth == "bearer":
             headers["authorization"] = f"Bearer {tokens.mint(0)}"
         url = running.url(target.service).rstrip("/") + expand_path(
@@ -274,7 +279,7 @@ def _start_reference(cores: Cores) -> AbstractContextManager[RunningStack]:
 
 
 def _needs_token(spec: RunSpec) -> bool:
-    return any(target.auth == "bearer" for target in spec.targets)
+    return any(target.auth == "bearer" for target in spec.interfaces)
 
 
 def _check_token(running: RunningStack, users: Sequence[Account]) -> Callable[[], str] | None:

@@ -9,10 +9,17 @@ from dataclasses import dataclass
 
 from bench.core.report.report import Report
 from bench.core.run.result import RunResult
-from bench.core.run.summary import MetricSummary
+from bench.core.run.summary import MetricSummary, RunSummary
 from bench.core.run.unanswered import describe_unanswered
 from bench.core.samples.metric import MetricKind, Part
-from bench.core.samples.metrics import UNATTRIBUTED, is_request_metric, label_and_unit, metric, tier_name
+from bench.core.samples.metrics import (
+    UNATTRIBUTED,
+    is_request_metric,
+    label_and_unit,
+    metric,
+    step_name,
+    tier_name,
+)
 from bench.core.samples.sample import Culprit
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
@@ -33,6 +40,7 @@ _VERDICTS = {
 }
 _STATISTICS = ("mean", "p50", "p90", "p95", "p99")
 """Statistics of a duration, by the fields of `MetricSummary`."""
+_STEP_STATISTICS = ("p50", "p95", "p99")
 UNRELIABLE = "?: too few requests for a reliable value"
 LOWER_BOUND = ">: the real value is longer"
 """Explanations of the marks in tables of durations."""
@@ -91,12 +99,14 @@ def make_document(report: Report) -> Document:
         _deciding_metrics(report),
         _pinned_metrics(report),
         _tiers(report),
+        comparison_table("Steps", "step", _of_parts(report, Part.STEPS)),
         threshold_table(report.result),
         alert_table(alerts),
     ]
     details = [
         *load_tables(summary.bottleneck),
         _latencies(report),
+        step_table(report.result.summary),
         _outcomes(report),
         availability_table(summary.availability),
         *resource_tables(summary.resources),
@@ -154,7 +164,7 @@ def _comparison_row(row: MetricComparison) -> tuple[str, ...]:
     tier = tier_name(row.key)
     changes = _relative_changes(row) if tier is None else _absolute_changes(row)
     return (
-        tier or metric(row.key).label,
+        tier or step_name(row.key) or metric(row.key).label,
         _cell(row.base_text, row.base, row.base_requests),
         _cell(row.head_text, row.head, row.head_requests),
         *changes,
@@ -206,7 +216,7 @@ def _latencies(report: Report) -> Table:
     for key in sorted(
         summaries, key=lambda key: (not is_request_metric(key), tier_name(key) == UNATTRIBUTED)
     ):
-        if metric(key).kind is MetricKind.TREND:
+        if metric(key).kind is MetricKind.TREND and step_name(key) is None:
             rows.append(_latency_row(key, summaries[key]))
     columns = ("latency", "requests", *_STATISTICS)
     marks = UNRELIABLE
@@ -229,6 +239,29 @@ def duration_cells(summary: MetricSummary, *statistics: str) -> tuple[str, ...]:
         is_unreliable = value_ms is not None and name in summary.unreliable
         cells.append(f"{text}?" if is_unreliable else text)
     return tuple(cells)
+
+
+def step_table(summary: RunSummary) -> Table:
+    """Return the requests of each step of a journey, with its tiers."""
+    rows = []
+    for step, of_step in summary.steps.items():
+        success = wording.short_share(of_step.ok / of_step.requests, of_step.requests)
+        response_time = of_step.metrics.get("e2e_ms")
+        times = [wording.DASH] * len(_STEP_STATISTICS)
+        if response_time is not None:
+            times = [*duration_cells(response_time, *_STEP_STATISTICS)]
+        rows.append((step, str(of_step.requests), success, *times, _describe_tiers(of_step.metrics)))
+    columns = ("step", "requests", "success", *_STEP_STATISTICS, "tiers (mean)")
+    return Table("Steps of the journey", columns, tuple(rows))
+
+
+def _describe_tiers(metrics: Mapping[str, MetricSummary]) -> str:
+    tiers = []
+    for key, row in metrics.items():
+        tier = tier_name(key)
+        if tier is not None:
+            tiers.append(f"{tier} {wording.duration(row.mean)}")
+    return ", ".join(tiers) or wording.DASH
 
 
 def _outcomes(report: Report) -> Table:

@@ -122,7 +122,9 @@ def _throughput(summary: RunSummary) -> str:
     requests = wording.counted(summary.requests, "request")
     parts = [f"{summary.ok} of {requests} in {summary.elapsed_s:.1f} s"]
     if summary.requests_rps:
-        parts.append(f"{summary.requests_rps:,.3g} requests/s")
+        covered = summary.metrics.get("requests")
+        is_part = covered is not None and covered.count < summary.requests
+        parts.append(f"{summary.requests_rps:,.3g} {'messages' if is_part else 'requests'}/s")
     if summary.tokens_tps:
         parts.append(f"{summary.tokens_tps:,.3g} tokens/s")
     return ", ".join(parts)

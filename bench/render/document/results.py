@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from bench.core.config.executors import in_words
+from bench.core.run.errors import ErrorSample
 from bench.core.run.result import RunResult
-from bench.core.run.summary import ErrorSample, RunSummary
+from bench.core.run.summary import RunSummary
 from bench.core.run.unanswered import describe_unanswered
 from bench.core.samples.metric import MetricKind, Part
 from bench.core.samples.metrics import metric, tier_name
@@ -17,6 +18,7 @@ from bench.render.document.document import (
     UNRELIABLE,
     duration_cells,
     list_culprits,
+    step_table,
     threshold_table,
 )
 from bench.render.document.facts import measured_facts
@@ -54,7 +56,7 @@ def make_results(result: RunResult) -> RunResults:
     return RunResults(
         headline=f"{result.scenario.name} on {result.fingerprint.stack}: {in_words(result.scenario.phases)}",
         facts=measured_facts(result),
-        tables=without_empty([times, _outcomes(summary), threshold_table(result)]),
+        tables=without_empty([times, step_table(summary), _outcomes(summary), threshold_table(result)]),
         marks=_explain_marks(times),
         problems=result.validity.reasons,
         warnings=(*unanswered, *result.warnings, *alerts),
@@ -95,7 +97,8 @@ def _first_failures(summary: RunSummary) -> dict[Outcome, str]:
     """Return the status and the first words of the first failure of each outcome."""
     words: dict[Outcome, str] = {}
     for error in summary.errors:
-        words.setdefault(error.outcome, _first_words(error))
+        step = f"{error.prompt}: " if error.prompt in summary.steps else ""
+        words.setdefault(error.outcome, step + _first_words(error))
     return words
 
 

@@ -18,7 +18,8 @@ from bench.core.config.executors import (
 )
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
-from bench.core.load.plan import Arrival, RunPlan, Span, plan
+from bench.core.load.arrival import Arrival
+from bench.core.load.plan import RunPlan, Span, plan
 from tests.factories import PROMPTS, make_scenario, make_spec
 
 USERS = st.integers(1, 12)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.core.run.errors import ERROR_SAMPLES
 from bench.core.run.summary import (
     BLOCKS,
-    ERROR_SAMPLES,
     Goodput,
     MetricSummary,
     summarise,

@@ -15,7 +15,7 @@ import pytest
 
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
-from bench.core.load.plan import Arrival
+from bench.core.load.arrival import Arrival
 from bench.core.samples.sample import Outcome
 from bench.measure.calibration.calibrate import REFERENCE_TARGET, calibrate, trial_load
 from bench.measure.calibration.reference_server import FIRST_S, GAP_S, TOKENS

@@ -5,11 +5,12 @@ from itertools import islice
 
 import pytest
 
+from bench.core.load.arrival import Arrival
 from bench.core.load.graceful_stop import graceful_stop
-from bench.core.load.plan import Arrival, RunPlan, plan
+from bench.core.load.plan import RunPlan, plan
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
-from bench.measure.load.engine import Engine, OpenVu
+from bench.measure.load.engine import Engine, OpenVu, VirtualUser
 from bench.timing.pacing import LoopTimer
 from tests.factories import PROMPTS, make_scenario, make_spec
 from tests.virtual_time import VirtualTimeLoop, run_virtually
@@ -21,7 +22,7 @@ async def at_once(phase: int) -> float:  # noqa: ARG001 - the same for all phase
 
 
 def make_engine(
-    load: RunPlan, open_vu: OpenVu, samples: list[RequestSample], graceful_stop_s: float = 30.0
+    load: RunPlan, open_vu: OpenVu[VirtualUser], samples: list[RequestSample], graceful_stop_s: float = 30.0
 ) -> Engine:
     """Return an engine on the loop's clock. Call it where a loop runs, or will run."""
     pacer = LoopTimer(lambda: asyncio.get_running_loop().time())

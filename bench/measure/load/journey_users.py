@@ -1,0 +1,85 @@
+"""Makes the users of a run's journeys, each with a connection to every service of its journey."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from bench.core.config.run_spec import RunSpec
+from bench.core.load.plan import RunPlan
+from bench.core.response.remarks import Remarks
+from bench.measure.http.route import Route
+from bench.measure.load.chat_client import ChatClient, Exchanger
+from bench.measure.load.endpoint import Endpoint, check_url, find_prefix
+from bench.measure.load.journey import Journey
+from bench.measure.load.journey_setup import JourneySetup, ServiceAddress
+
+
+def make_setups(
+    spec: RunSpec, plan: RunPlan, services: Mapping[str, str], route: Route, environ: Mapping[str, str]
+) -> list[JourneySetup]:
+    """Return the setup of each journey of a run.
+
+    Args:
+        spec: The scenario.
+        plan: The plan of the run, or of a share of it.
+        services: Address of each service by name.
+        route: The way to the stack.
+        environ: Values of the placeholders `${env.NAME}`.
+
+    Raises:
+        ConfigError: A variable of the environment is not set, or an address is invalid.
+    """
+    addresses: dict[str, ServiceAddress] = {}
+    for name, url in services.items():
+        addresses[name] = ServiceAddress(check_url(url, route.context), find_prefix(url))
+    setups: list[JourneySetup] = []
+    for part in spec.parts:
+        endpoint = None
+        if part.scenario.has_messages:
+            endpoint = Endpoint.of(part, services[part.target.service], environ, share=plan.share)
+        setups.append(JourneySetup.of(part, plan, endpoint, addresses, environ))
+    return setups
+
+
+class JourneyUsers:
+    """Makes the users of a load generator.
+
+    Args:
+        setups: Setup of each journey.
+        connect: Makes a connection to a service.
+        tokens: Tokens of the stack's test users; empty without any.
+        remarks: Counts observations about answers.
+    """
+
+    def __init__(
+        self,
+        setups: Sequence[JourneySetup],
+        connect: Callable[[str], Exchanger],
+        tokens: Sequence[str],
+        remarks: Remarks,
+    ) -> None:
+        self._setups = setups
+        self._connect = connect
+        self._tokens = list(tokens)
+        self._remarks = remarks
+        self._users: dict[int, list[Journey]] = {}
+
+    def open(self, number: int, part: int) -> Journey:
+        """Return a new user of a journey."""
+        setup = self._setups[part]
+        connections = {service: self._connect(service) for service in setup.used_services}
+        chat = None
+        if setup.message is not None:
+            endpoint = setup.message.endpoint
+            chat = ChatClient(endpoint, None, connections[endpoint.target.service], self._remarks)
+        journey = Journey(number, setup, connections, chat, self._remarks)
+        if self._tokens and setup.uses_test_user:
+            token_number = number % len(self._tokens)
+            journey.renew(self._tokens[token_number])
+            self._users.setdefault(token_number, []).append(journey)
+        return journey
+
+    def renew(self, tokens: Mapping[int, str]) -> None:
+        """Replace tokens by their number, also those of open users."""
+        for number, token in tokens.items():
+            self._tokens[number] = token
+            for journey in self._users.get(number, []):
+                journey.renew(token)
