@@ -15,6 +15,11 @@ def shipped(name: str) -> Path:
     return bundled if bundled.is_dir() else _PACKAGE.parent / name
 
 
+def is_shipped(path: Path, name: str) -> bool:
+    """Return whether a file comes with `bench`, in this folder or below it."""
+    return path.resolve().is_relative_to(shipped(name).resolve())
+
+
 def find(name: str, relative: str, near: Path | None = None) -> Path | None:
     """Return a file from the first folder that has it: `near`, `./name`, then the shipped folder.
 

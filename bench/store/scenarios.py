@@ -10,6 +10,7 @@ from bench.core.config.stack import Stack, list_services
 from bench.core.config.target import Target
 from bench.core.values.nearest import find_typing_error, suggest
 from bench.errors import ConfigError
+from bench.store import folders
 from bench.store.folders import SCENARIOS, find, list_names, shipped
 from bench.store.scenario_files import ScenarioFiles, find_target_file
 from bench.store.yaml_file import YamlFile
@@ -28,6 +29,11 @@ def load(name: str, choices: Choices = NO_CHOICES) -> RunSpec:
         ConfigError: The scenario does not exist, or its files are wrong; the message has all their errors.
     """
     return open_files(name, choices).read()
+
+
+def is_shipped(name: str) -> bool:
+    """Return whether a scenario comes with the package."""
+    return folders.is_shipped(_find_file(name), SCENARIOS)
 
 
 def open_files(name: str, choices: Choices = NO_CHOICES) -> ScenarioFiles:

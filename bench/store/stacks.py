@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from bench.core.config.stack import Stack
 from bench.core.values.nearest import suggest
 from bench.errors import ConfigError
+from bench.store import folders
 from bench.store.folders import SCENARIOS, find, list_names
 from bench.store.yaml_file import YamlFile
 
@@ -25,6 +26,12 @@ def load(name: str, variables: Mapping[str, str] | None = None) -> Stack:
             f"stack '{name}' does not exist", suggest(name, list_names(SCENARIOS, "stacks/*.yaml"))
         )
     return YamlFile(path, Stack, (), variables).parse()
+
+
+def is_shipped(name: str) -> bool:
+    """Return whether a stack comes with the package."""
+    path = find(SCENARIOS, f"stacks/{name}.yaml")
+    return path is not None and folders.is_shipped(path, SCENARIOS)
 
 
 def list_all() -> tuple[str, ...]:

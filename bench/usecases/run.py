@@ -264,11 +264,16 @@ def _refuse_options(options: RunOptions, names: Mapping[str, str], problem: str,
 def load_spec(scenario: str, stack: Stack, options: RunOptions) -> RunSpec:
     """Read a scenario, and change it by the options and the thresholds of the stack.
 
+    The shipped scenarios limit the times of the shipped stacks; on another stack, only its limits apply.
+
     Raises:
         ConfigError: The scenario or an option is wrong.
     """
     choices = make_choices(options.get("target"), options.get("model"), options.get("settings", ()))
     spec = scenarios.load(scenario, choices).with_thresholds(stack.thresholds)
+    is_own_stack = stack.is_external or not stacks.is_shipped(stack.name)
+    if is_own_stack and scenarios.is_shipped(scenario):
+        spec = spec.without_time_limits(kept=stack.thresholds)
     spec = _choose_services(spec, stack, options.get("service"))
     spec = spec.with_load(options.get("vus"), _duration_s(options), options.get("rate"))
     return spec.with_objectives(parse_objectives(options.get("objectives", ())))

@@ -1,6 +1,6 @@
 """The specification of a run: a scenario together with the files that it names."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
@@ -13,7 +13,7 @@ from bench.core.config.prompts import Prompt
 from bench.core.config.scenario import Scenario
 from bench.core.config.target import Name, Target, stand_in
 from bench.core.config.template import is_dynamic
-from bench.core.limits.threshold import Threshold, replace_thresholds
+from bench.core.limits.threshold import Threshold, drop_time_limits, replace_thresholds
 from bench.core.samples.coverage import Coverage
 from bench.core.samples.metrics import milestone_name
 from bench.core.values.nearest import suggest
@@ -97,6 +97,10 @@ class RunSpec(Record):
     def with_thresholds(self, thresholds: Mapping[str, tuple[Threshold, ...] | None]) -> "RunSpec":
         """Return a copy with these thresholds for the metrics that the scenario has thresholds for."""
         return self._with_scenario(thresholds=replace_thresholds(self.scenario.thresholds, thresholds))
+
+    def without_time_limits(self, kept: Collection[str] = ()) -> "RunSpec":
+        """Return a copy without thresholds on times, except those of the metrics to keep."""
+        return self._with_scenario(thresholds=drop_time_limits(self.scenario.thresholds, kept))
 
     def with_more_thresholds(self, thresholds: Mapping[str, tuple[Threshold, ...]]) -> "RunSpec":
         """Return a copy that has these thresholds as well."""

@@ -1,6 +1,6 @@
 """Thresholds of a scenario or stack: a limit on a metric that holds without a baseline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, assert_never
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
@@ -84,6 +84,17 @@ def replace_thresholds(
         if others:
             replaced[key] = others
     return replaced
+
+
+def drop_time_limits(
+    thresholds: Mapping[str, tuple[Threshold, ...]], kept: Collection[str]
+) -> dict[str, tuple[Threshold, ...]]:
+    """Return thresholds without those on times, except for some metrics."""
+    remaining: dict[str, tuple[Threshold, ...]] = {}
+    for key, limits in thresholds.items():
+        if key in kept or metric(key).unit != "ms":
+            remaining[key] = limits
+    return remaining
 
 
 _THRESHOLDS: TypeAdapter[Thresholds] = TypeAdapter(Thresholds)
