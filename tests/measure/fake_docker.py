@@ -32,6 +32,8 @@ match arguments:
         print(json.dumps(settings["config"]))
     case ["compose", *_, "up", "--detach", "--no-build"]:
         up.touch()
+        files = [name for flag, name in zip(arguments, arguments[1:]) if flag == "--file"]
+        (home / "files").write_text(json.dumps({{name: Path(name).read_text() for name in files}}))
     case ["container", "ls", *_] if up.exists():
         print(*(each["Id"] for each in settings["containers"]))
     case ["container", "inspect", *ids]:
@@ -91,6 +93,12 @@ class FakeDocker:
         """Variables of `compose up`."""
         variables: dict[str, str] = next(call["env"] for call in self._read() if "up" in call["arguments"])
         return variables
+
+    @property
+    def compose_files(self) -> dict[str, str]:
+        """Contents of the files that `compose up` got, by path."""
+        contents: dict[str, str] = json.loads((self._home / "files").read_text())
+        return contents
 
     def was_called(self, *words: str) -> bool:
         """Return whether a call begins with these words."""

@@ -52,7 +52,7 @@ class Compose(Record):
     """How `docker compose` starts a stack."""
 
     file: Annotated[str, Field(min_length=1)]
-    """Path of the compose file, from the folder in which `bench` runs."""
+    """Path of the compose file, from the folder in which `bench` runs. It may hold `${env.NAME:-default}`."""
     profiles: tuple[str, ...] = ()
     """Profiles of the compose file to use."""
     environment: Annotated[dict[Variable, str], KEEPS_PLACEHOLDERS] = {}
@@ -228,6 +228,22 @@ def list_images(config: Mapping[str, Any], profiles: Collection[str]) -> dict[st
         if not required or set(required) & set(profiles):
             images[name] = (service.get("image", ""), "build" in service)
     return images
+
+
+def name_built_images(config: Mapping[str, Any], profiles: Collection[str]) -> dict[str, str]:
+    """Return the image of each service that the file builds without a name for its image.
+
+    `docker compose build` names such an image after the project, which is by default the file's folder.
+
+    Args:
+        config: Output of `docker compose config` with the file's own project name.
+        profiles: Active profiles.
+    """
+    project = config.get("name")
+    if not project:
+        return {}
+    images = list_images(config, profiles)
+    return {service: f"{project}-{service}" for service, (name, _) in images.items() if not name}
 
 
 def list_parts(

@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,7 +15,14 @@ from typing import Any
 
 import yaml
 
-from bench.core.config.compose import Compose, Container, ContainerState, list_images, list_parts
+from bench.core.config.compose import (
+    Compose,
+    Container,
+    ContainerState,
+    list_images,
+    list_parts,
+    name_built_images,
+)
 from bench.core.config.engine_errors import PORT_TAKEN, explain, lacks_compose
 from bench.core.config.placeholders import expand
 from bench.core.config.stack import Stack, list_secrets
@@ -83,26 +91,47 @@ def start(stack: Stack, project: str, options: StartOptions, secret_values: Mapp
         TargetError: The stack did not start, or the engine does not answer.
     """
     compose = require_compose(stack)
-    command = [*_find_program(), "--project-name", project, "--file", _require_file(stack, compose)]
+    program = _find_program()
+    files = ["--file", _require_file(stack, compose)]
     for profile in compose.profiles:
-        command += ["--profile", profile]
+        files += ["--profile", profile]
     environment = _environment(stack, options, secret_values)
     action = f"start the stack '{stack.name}'"
-    config = docker.run([*command, "config"], action, environment=environment)
-    _require_images(compose, yaml.safe_load(config))
+    # The name of the file's own project, not that of bench, is part of the names of built images.
+    config = yaml.safe_load(docker.run([*program, *files, "config"], action, environment=environment))
+    built = name_built_images(config, compose.profiles)
+    _require_images(compose, config, built)
     for name in compose.caches:
         docker.run(["docker", "volume", "create", name], action)
     end_s = time.monotonic() + compose.start_timeout_s
-    for attempts_left in reversed(range(_PORT_ATTEMPTS)):
-        with_ports = environment | _choose_ports(compose, options.ports)
-        error = _up(stack, project, [*command, "up", "--detach", "--no-build"], with_ports, secret_values)
-        if error is None:
-            break
-        can_retry = attempts_left > 0 and PORT_TAKEN in error.message and not options.ports
-        if not can_retry:
-            raise error
-        docker.remove_project(project)
+    with _name_images(built) as more_files:
+        command = [*program, "--project-name", project, *files, *more_files, "up", "--detach", "--no-build"]
+        for attempts_left in reversed(range(_PORT_ATTEMPTS)):
+            with_ports = environment | _choose_ports(compose, options.ports)
+            error = _up(stack, project, command, with_ports, secret_values)
+            if error is None:
+                break
+            can_retry = attempts_left > 0 and PORT_TAKEN in error.message and not options.ports
+            if not can_retry:
+                raise error
+            docker.remove_project(project)
     _wait_until_healthy(project, compose, end_s, secret_values)
+
+
+@contextmanager
+def _name_images(built: Mapping[str, str]) -> Iterator[list[str]]:
+    """Yield the options of a second compose file, which names built images as they are.
+
+    Without it, Compose would look for images that are named after bench's own project.
+    """
+    if not built:
+        yield []
+        return
+    services = {service: {"image": image, "pull_policy": "never"} for service, image in built.items()}
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        path = Path(folder) / "images.yml"
+        path.write_text(yaml.safe_dump({"services": services}), encoding="utf-8")
+        yield ["--file", str(path)]
 
 
 def _require_file(stack: Stack, compose: Compose) -> str:
@@ -186,7 +215,8 @@ def require_compose(stack: Stack) -> Compose:
     """
     if stack.compose is None:
         raise ConfigError(f"stack '{stack.name}' declares no containers", "--stack compose")
-    return stack.compose
+    file = expand(stack.compose.file, placeholder_values(None), "compose.file")
+    return stack.compose.model_copy(update={"file": file})
 
 
 def _find_program() -> list[str]:
@@ -243,10 +273,11 @@ def visible_variables(compose: Compose, variables: Mapping[str, str]) -> dict[st
     return visible
 
 
-def _require_images(compose: Compose, config: Mapping[str, Any]) -> None:
+def _require_images(compose: Compose, config: Mapping[str, Any], built: Mapping[str, str]) -> None:
     """Refuse a missing image. An automatic pull or build could produce another image than intended."""
     profiles = "".join(f" --profile {profile}" for profile in compose.profiles)
-    for service, (name, is_buildable) in list_images(config, compose.profiles).items():
+    for service, (declared, is_buildable) in list_images(config, compose.profiles).items():
+        name = declared or built.get(service)
         if name and docker.find_image_id(name) is None:
             build = f"docker compose --file {compose.file}{profiles} build {service}"
             pull = f"docker pull {name}, or docker build --tag {name} if you have its source"

@@ -86,7 +86,8 @@ class _Mongo:
         from pymongo.errors import PyMongoError  # noqa: PLC0415 - likewise
 
         try:
-            await asyncio.wait_for(self._client.admin.command("ping"), TIMEOUT_S)
+            async with asyncio.timeout(TIMEOUT_S):
+                await self._client.admin.command("ping")
         except (PyMongoError, TimeoutError) as error:
             return type(error).__name__  # its text has several lines and the address
         return None
@@ -105,7 +106,8 @@ class _Tcp:
 
     async def problem(self) -> str | None:
         try:
-            _, writer = await asyncio.wait_for(asyncio.open_connection(self._host, self._port), TIMEOUT_S)
+            async with asyncio.timeout(TIMEOUT_S):
+                _, writer = await asyncio.open_connection(self._host, self._port)
         except TimeoutError:
             return f"no connection in {TIMEOUT_S:g} s"
         except OSError as error:

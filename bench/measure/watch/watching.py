@@ -28,6 +28,8 @@ _LOG = logging.getLogger(__name__)
 INTERVAL_S = 2.0
 _CONTAINERS = "containers"
 _CHECK_PREFIX = "check "
+# Time after which a reader that still runs is cancelled again.
+_CANCEL_AGAIN_S = 1.0
 WatchSample = ResourceSample | Probe | GaugeSample
 Reader = Callable[[float], Awaitable[Sequence[WatchSample]]]
 Result = TypeVar("Result")
@@ -148,11 +150,15 @@ class Watch:
         Raises:
             BaseException: `on_sample` failed.
         """
+        running = set(self._tasks)
+        while running:
+            for task in running:
+                task.cancel()
+            # A cancellation is lost if a library swallows it, for example at the end of a reading.
+            _, running = await asyncio.wait(running, timeout=_CANCEL_AGAIN_S)
         for task in self._tasks:
-            task.cancel()
-        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
-            if result is not None and not isinstance(result, asyncio.CancelledError):
-                raise result
+            if not task.cancelled():
+                task.result()
 
     async def _repeat(
         self, name: str, clock: Callable[[], float], on_sample: Callable[[WatchSample], None]

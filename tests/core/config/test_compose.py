@@ -11,6 +11,7 @@ from bench.core.config.compose import (
     find_stopped,
     list_images,
     list_parts,
+    name_built_images,
     parse_containers,
 )
 
@@ -133,6 +134,17 @@ def test_a_container_that_ended_or_was_removed_has_stopped() -> None:
     assert find_stopped(before, [container(service="a", Status="exited", ExitCode=137)]) == "a" * 64
     assert find_stopped(before, [container(service="a", Status="exited", ExitCode=0)]) == "a" * 64
     assert find_stopped(before, []) == "a" * 64
+
+
+def test_built_images_have_the_name_of_the_files_own_project() -> None:
+    """Images with a name keep it, and services of other profiles have none."""
+    services = {
+        "db": {"image": "db:1"},
+        "app": {"build": {"context": "."}},
+        "other": {"build": {"context": "."}, "profiles": ["real"]},
+    }
+    assert name_built_images({"name": "shop", "services": services}, ["sim"]) == {"app": "shop-app"}
+    assert name_built_images({"services": services}, ["sim"]) == {}
 
 
 def test_images_are_those_of_the_active_profiles() -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from bench.core.config.stack import Stack
 from bench.errors import BenchError, ConfigError, TargetError
@@ -57,6 +58,41 @@ def test_a_stack_exists_during_the_block(fake: FakeDocker) -> None:
     assert fake.was_called("volume", "create", "models")
     assert fake.was_called("rm", "--force", "--volumes", "b" * 64, "d" * 64)
     assert fake.listed(f"{docker.PROJECT_LABEL}={project}")
+
+
+def test_an_image_that_the_file_builds_is_used_as_it_is(fake: FakeDocker) -> None:
+    """Its name has the project of the file, and bench starts it in a project of its own."""
+    fake.config = {
+        "name": "shop",
+        "services": {"backend": {"build": {"context": "."}}, "db": {"image": "db"}},
+    }
+    fake.write()
+    with run_containers(make_stack(), StartOptions()):
+        pass
+    assert fake.was_called("compose", "--file", "compose.yml", "--profile", "sim", "config")
+    original, override = fake.compose_files
+    assert original == "compose.yml"
+    declared = yaml.safe_load(fake.compose_files[override])
+    assert declared == {"services": {"backend": {"image": "shop-backend", "pull_policy": "never"}}}
+
+
+def test_an_image_that_was_not_built_is_an_error_with_the_command(fake: FakeDocker) -> None:
+    """The command names the file and the service."""
+    fake.config = {"name": "shop", "services": {"backend": {"build": {"context": "."}}}}
+    fake.answers = {"image inspect": (1, "", "Error: No such image: shop-backend")}
+    fake.write()
+    message = "the image shop-backend of service 'backend' is not on this machine"
+    with pytest.raises(ConfigError, match=message) as caught, run_containers(make_stack(), StartOptions()):
+        pass
+    assert caught.value.hint == "docker compose --file compose.yml --profile sim build backend"
+
+
+def test_the_path_of_the_file_may_hold_variables(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its folder is then chosen when the stack starts."""
+    monkeypatch.setenv("APPLICATION", ".")
+    with run_containers(make_stack(file="${env.APPLICATION:-elsewhere}/compose.yml"), StartOptions()):
+        pass
+    assert list(fake.compose_files) == ["./compose.yml"]
 
 
 def test_containers_are_restricted_to_cores(fake: FakeDocker) -> None:

@@ -69,6 +69,31 @@ def test_a_target_error_does_not_hide_a_bug() -> None:
     assert "ZeroDivisionError" in second
 
 
+def test_a_reader_that_loses_a_cancellation_ends_too() -> None:
+    """A library can swallow the cancellation of a reading, and the end of a run must not wait for ever."""
+
+    async def run() -> int:
+        swallowed = 0
+
+        async def deaf(_: float) -> list[WatchSample]:
+            nonlocal swallowed
+            try:
+                await asyncio.sleep(0.5)
+            except asyncio.CancelledError:
+                swallowed += 1
+                if swallowed > 2:
+                    raise
+            return []
+
+        watch = Watch({"deaf": deaf}, {}, {}, 0.1)
+        watch.start(asyncio.get_running_loop().time, lambda _: None)
+        await asyncio.sleep(0.2)
+        await watch.stop()
+        return swallowed
+
+    assert run_virtually(run()) == 3
+
+
 @pytest.mark.parametrize("end", [KeyboardInterrupt, asyncio.CancelledError])
 def test_an_interrupt_is_not_a_bug_of_a_reader(end: type[BaseException]) -> None:
     """Ctrl-C during a reading ends the run, as at other times."""
