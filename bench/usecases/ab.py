@@ -97,7 +97,7 @@ def _make_arm(
     if name.startswith(("http://", "https://")):
         return Arm(name, stacks.load("external"), replace(conditions, urls={service: name}))
     version = parse_version(name)
-    stack = stacks.load(version.stack)
+    stack = stacks.load(version.stack, version.variables)
     _check_version(name, version, stack)
     injections = parse_injections(stack, tuple(inject))
     provided = files.enter_context(provide_files(name, version, stack, listener.note))

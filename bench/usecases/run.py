@@ -34,6 +34,7 @@ from bench.measure.http.route import HttpImplementation, HttpVersion, Route, cho
 from bench.measure.load.endpoint import check_url
 from bench.measure.machine.host import choose_cores
 from bench.measure.run.run import Conditions, Listener, measure
+from bench.measure.stacks.running_stack import find_urls
 from bench.store import results, scenarios, stacks
 from bench.store.messages import read_messages
 from bench.store.results import MisplacedRunError
@@ -312,9 +313,12 @@ def make_conditions(spec: RunSpec, stack: Stack, options: RunOptions) -> Conditi
     """
     workers = options.get("workers", 1)
     urls = name_urls(options.get("urls", ()), spec.target.service)
+    if stack.is_external and stack.urls:
+        urls = find_urls(stack, urls)
     _check_services(spec, stack, urls)
     return Conditions(
         urls=urls,
+        results=Path(options.get("results", results.FOLDER)),
         injections=parse_injections(stack, tuple(options.get("inject", ()))),
         variables=_compose_variables(stack, options),
         workers=workers,

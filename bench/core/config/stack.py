@@ -267,7 +267,7 @@ MONITORING_FIELDS = frozenset({"checks", "gauges", "counters", "alerts", "ready"
 
 def list_services(stack: Stack) -> tuple[str, ...]:
     """Return the sorted names of the services that a stack starts, measures or watches."""
-    names = {*stack.service_names, *stack.gauges, *stack.counters}
+    names = {*stack.service_names, *stack.urls, *stack.gauges, *stack.counters}
     names |= {histogram.service for histogram in stack.tiers.histograms.values()}
     if stack.layers is not None:
         names |= {layer.target.service for layer in stack.layers.tiers}

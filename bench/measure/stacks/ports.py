@@ -1,7 +1,7 @@
 """Choose the ports of the services before they start, and explain a port that another process has."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack, suppress
 from urllib.parse import urlsplit
 
@@ -37,7 +37,7 @@ def choose_ports(services: Mapping[str, Service], given: Mapping[str, int]) -> d
             if low == 0 and service.announces:
                 ports[name] = 0
             else:
-                ports[name] = _choose(name, low, high, held)
+                ports[name] = _choose(name, low, high, held, ports.values())
     return ports
 
 
@@ -51,7 +51,7 @@ def require_free_address(service: str, url: str) -> None:
     if parts.port is None or parts.hostname not in {"localhost", *LOOPBACK}:
         return
     with ExitStack() as held:
-        _choose(service, parts.port, parts.port, held)
+        _choose(service, parts.port, parts.port, held, ())
 
 
 def find_owner(port: int) -> str | None:
@@ -63,10 +63,10 @@ def find_owner(port: int) -> str | None:
     return None
 
 
-def _choose(service: str, low: int, high: int, held: ExitStack) -> int:
-    """Return the first free port, and hold it until all services have one."""
+def _choose(service: str, low: int, high: int, held: ExitStack, chosen: Collection[int]) -> int:
+    """Return the first free port that no other service has, and hold it until all services have one."""
     for port in range(low, high + 1):
-        listener = _bind(port)
+        listener = None if port in chosen and port else _bind(port)
         if listener is not None:
             held.enter_context(listener)
             return int(listener.getsockname()[1])

@@ -22,7 +22,7 @@ class ResourceSampler:
     """Read processes, each with its children. A process that ended is no longer read.
 
     Args:
-        pids: Process ids of the stack, by service.
+        pids: Process ids of the supervisors of a stack, by service. Their own memory does not count.
         generators: Process ids of the load generators, named `generator`, `generator-2`, ….
     """
 
@@ -35,7 +35,7 @@ class ResourceSampler:
             named[f"{GENERATOR}-{number}" if number > 1 else GENERATOR] = pid
         for source, pid in named.items():
             with suppress(psutil.Error):
-                self._trees[source] = _ProcessTree(source, psutil.Process(pid))
+                self._trees[source] = _ProcessTree(source, psutil.Process(pid), is_supervised=source in pids)
 
     def sample(self, at_s: float) -> list[ResourceSample]:
         """Return a sample of each running process.
@@ -69,12 +69,19 @@ class ResourceSampler:
 
 
 class _ProcessTree:
-    """A process and its children, also those that they started."""
+    """A process and its children, also those that they started.
 
-    def __init__(self, source: str, root: psutil.Process) -> None:
+    Args:
+        source: Name of the service or of the load generator.
+        root: The process.
+        is_supervised: Whether the root only supervises the service, so that its memory does not count.
+    """
+
+    def __init__(self, source: str, root: psutil.Process, *, is_supervised: bool) -> None:
         self.root = root
         self.processes = [root]
         self._source = source
+        self._is_supervised = is_supervised
         self._read_s: float | None = None
         self._cpu_s: dict[psutil.Process, float] = {}
         self._disk: dict[str, _DiskCounter] = {"read_bytes": _DiskCounter(), "write_bytes": _DiskCounter()}
@@ -96,7 +103,8 @@ class _ProcessTree:
                 self._note_disk(process)
             if times is not None:
                 cpu_s[process] = sum(times[:_CPU_FIELDS])
-            if memory is not None:
+            is_counted = process != self.root or not self._is_supervised
+            if memory is not None and is_counted:
                 memory_bytes.append(memory.rss)
         read = self._disk["read_bytes"].total()
         written = self._disk["write_bytes"].total()
