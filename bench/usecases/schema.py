@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from bench.core.config.file_schema import allow_inheritance, allow_variables
+from bench.core.config.inheritance import Inheriting
 from bench.core.config.prompts import Prompts
 from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack
@@ -48,4 +50,8 @@ def schema(name: str) -> dict[str, Any]:
     """
     if name not in SCHEMAS:
         raise ConfigError(f"there is no schema '{name}'", suggest(name, SCHEMAS))
-    return {"$schema": DIALECT, **TypeAdapter(SCHEMAS[name]).json_schema()}
+    kind = SCHEMAS[name]
+    content = TypeAdapter(kind).json_schema()
+    if isinstance(kind, type) and issubclass(kind, Inheriting):
+        content = allow_inheritance(allow_variables(content))
+    return {"$schema": DIALECT, **content}

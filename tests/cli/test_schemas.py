@@ -51,6 +51,23 @@ def test_shipped_files_conform_to_their_schemas(bench: Bench, kind: str) -> None
     _validate(bench, kind, [path for path in ROOT.glob(SHIPPED[kind]) if path.name != "suites.yaml"])
 
 
+def test_files_that_inherit_or_have_variables_conform_to_their_schemas(bench: Bench) -> None:
+    """They need neither a name nor the inherited fields, and a number may be a variable."""
+    scenario = (
+        "extends: quick\nvus: '${env.USERS:-5}'\nduration: '${env.TIME:-9s}'\nmessages: [a, {text: b}]\n"
+    )
+    target = "extends: chat\nbody: {n: '${env.N:-4}'}\n"
+    stack = "extends: embedded\nservice: {chat: backend}\nthresholds: {e2e_ms: null}\n"
+    for kind, text in {"scenario": scenario, "target": target, "stack": stack}.items():
+        _validate(bench, kind, [_write(f"{kind}.yaml", text)])
+
+
+def test_a_file_without_a_required_field_does_not_conform(bench: Bench) -> None:
+    """Only a file that extends another one may leave it out."""
+    with pytest.raises(AssertionError, match="'purpose' is a required"):
+        _validate(bench, "stack", [_write("stack.yaml", "name: mine\n")])
+
+
 def test_every_report_conforms_to_its_schema(bench: Bench) -> None:
     """`bench report --out json` conforms to `bench schema report`, for every verdict."""
     files = []
