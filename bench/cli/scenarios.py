@@ -1,10 +1,13 @@
-"""`bench scenarios`: list and check scenarios."""
+"""`bench scenarios`: list, check and show scenarios."""
 
 from typing import Annotated
 
 import typer
+import yaml
 
+from bench.cli import options
 from bench.core.config.executors import in_words
+from bench.core.values.wording import counted
 from bench.usecases import scenarios
 
 
@@ -17,7 +20,7 @@ def list_(
     """List all scenarios with their load and purpose."""
     for scenario in scenarios.list_scenarios(suite):
         load = in_words(scenario.phases)
-        print(f"{scenario.name:20} {scenario.target:14} {load:30} {scenario.purpose}")
+        print(f"{scenario.name:20} {scenario.target or '-':14} {load:30} {scenario.purpose}")
 
 
 def check(
@@ -35,3 +38,21 @@ def check(
         print(f"{scenario.name}: ok; {scenario.messages} messages, {scenario.deck} in a deck")
     if checked.error is not None:
         raise checked.error
+
+
+def show(name: options.ScenarioName) -> None:
+    """Show a scenario with all inherited values, and its files.
+
+    Comments name the file of each part, the files that it extends, and whether it hides a shipped one.
+    """
+    for number, file in enumerate(scenarios.show_scenario(name)):
+        if number:
+            print("---")
+        note = ", instead of the shipped one" if file.hides_shipped else ""
+        print(f"# {file.kind}: {file.path}{note}")
+        for path in file.extended:
+            print(f"# extends: {path}")
+        if file.kind == "prompts":
+            print(f"# {counted(len(file.content['messages']), 'message')}")
+        else:
+            print(yaml.safe_dump(dict(file.content), sort_keys=False, allow_unicode=True), end="")

@@ -184,6 +184,12 @@ _SCENARIOS = (
         "Check scenario files and the files that they name.",
         "bench scenarios check scenarios/quick.yaml",
     ),
+    Command(
+        "show",
+        "scenarios:show",
+        "Show a scenario with all inherited values, and its files.",
+        "bench scenarios show quick",
+    ),
 )
 _AUTH = (
     Command(

@@ -69,6 +69,12 @@ def list_extendable(path: Path, folder: str) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
+def hides_shipped(path: Path, relative: str) -> bool:
+    """Return whether a file is used instead of a shipped one, by its path in the folder of scenarios."""
+    hidden = shipped(SCENARIOS) / relative
+    return hidden.is_file() and hidden.resolve() != path.resolve()
+
+
 def _list_places(path: Path, folder: str) -> tuple[Path, ...]:
     return (path.parent, Path(SCENARIOS) / folder, shipped(SCENARIOS) / folder)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
@@ -15,11 +15,22 @@ from bench.core.config.target import Target, stand_in
 from bench.core.values.nearest import suggest
 from bench.errors import ConfigError
 from bench.store.fields import list_fields
-from bench.store.folders import SCENARIOS, find, list_names
+from bench.store.folders import SCENARIOS, find, hides_shipped, list_names
 from bench.store.journeys import find_scenario, load_files, load_rows
 from bench.store.yaml_file import YamlFile
 
 Value = TypeVar("Value")
+
+
+class NamedFile(NamedTuple):
+    """A file that takes part in a scenario."""
+
+    kind: str
+    """Field of the scenario that names it, or `scenario`."""
+    file: YamlFile[Any]
+    """The file."""
+    hides_shipped: bool
+    """Whether it is used instead of a shipped file of its name."""
 
 
 class ScenarioFiles:
@@ -49,6 +60,30 @@ class ScenarioFiles:
     def targets(self) -> tuple[YamlFile[Target], ...]:
         """The scenario's target, then the target that it is compared with, if any."""
         return tuple(file for file in (self.target, self.compare_with) if file is not None)
+
+    @property
+    def named(self) -> tuple[NamedFile, ...]:
+        """The scenario and the files that it names, in their order of use."""
+        scenario = self.scenario
+        files = [NamedFile("scenario", scenario, hides_shipped(scenario.path, scenario.path.name))]
+        for kind, target in (("target", self.target), ("compare_with", self.compare_with)):
+            if target is not None:
+                is_own = hides_shipped(target.path, f"{Target.folder}/{target.path.name}")
+                files.append(NamedFile(kind, target, is_own))
+        if self.prompts is not None:
+            is_own = hides_shipped(self.prompts.path, str(scenario.text_at("prompts")))
+            files.append(NamedFile("prompts", self.prompts, is_own))
+        return tuple(files)
+
+    def require_variables(self) -> None:
+        """Check that the variables of all requests have values, as a run needs them.
+
+        Raises:
+            ConfigError: A variable has no value.
+        """
+        self.scenario.require_variables()
+        for target in self.targets:
+            target.require_variables()
 
     def read(self) -> RunSpec:
         """Return the content of all files.

@@ -36,6 +36,18 @@ def is_shipped(name: str) -> bool:
     return folders.is_shipped(_find_file(name), SCENARIOS)
 
 
+def load_for_run(name: str, choices: Choices = NO_CHOICES) -> RunSpec:
+    """Read a scenario as `load` does, and check that the variables of its requests have values.
+
+    Raises:
+        ConfigError: As for `load`, or a variable has no value.
+    """
+    files = open_files(name, choices)
+    spec = files.read()
+    files.require_variables()
+    return spec
+
+
 def open_files(name: str, choices: Choices = NO_CHOICES) -> ScenarioFiles:
     """Return a scenario and the files that it names; see `load`."""
     return ScenarioFiles(_find_file(name), choices)

@@ -87,6 +87,16 @@ class YamlFile(Generic[Model]):
             raise _join(unclear, hint)
         return value
 
+    def require_variables(self) -> None:
+        """Check that the variables of requests, which are expanded only when they are sent, have values.
+
+        Raises:
+            ConfigError: A variable has no value; the message has one line per error.
+        """
+        mistakes = [mistake for _, mistake in self._list_wrong(self._variables.late_errors)]
+        if mistakes:
+            raise _join(mistakes, None)
+
     def has(self, field: str) -> bool:
         """Return whether the file has a field at its top."""
         return field in self.content
@@ -111,6 +121,9 @@ class YamlFile(Generic[Model]):
                 text = self._variables.texts.get(problem.location)
                 source = f", from {text}" if text else ""
                 mistakes.append(self._mistake(problem.location, f"{problem.sentence}{source}"))
+        if any(mistake.file for mistake in mistakes):
+            cure = f"{self.path} inherits it; another value there replaces it, and null removes it"
+            hint = f"{hint}; {cure}" if hint else cure
         return _join(mistakes, hint)
 
     def error(self, location: Location, message: str, hint: str | None = None) -> ConfigError:
@@ -124,7 +137,13 @@ class YamlFile(Generic[Model]):
             for problem in document.problems:
                 message = f"{document.path}:{problem.line}: {problem.sentence}"
                 yield as_text(problem.location), _Mistake(number, problem.line, message)
-        for location, error in self._variables.errors.items():
+        yield from self._list_wrong(self._variables.errors)
+
+    def _list_wrong(
+        self, errors: Mapping[Location, ConfigError]
+    ) -> Iterator[tuple[tuple[str, ...], _Mistake]]:
+        """Yield the errors of variables by their locations."""
+        for location, error in errors.items():
             cure = f"; {error.hint}" if error.hint else ""
             sentence = f"{format_location(location)}{error.message}{cure}"
             yield as_text(location), self._mistake(location, sentence)

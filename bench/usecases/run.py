@@ -271,7 +271,7 @@ def load_spec(scenario: str, stack: Stack, options: RunOptions) -> RunSpec:
         ConfigError: The scenario or an option is wrong.
     """
     choices = make_choices(options.get("target"), options.get("model"), options.get("settings", ()))
-    spec = scenarios.load(scenario, choices).with_thresholds(stack.thresholds)
+    spec = scenarios.load_for_run(scenario, choices).with_thresholds(stack.thresholds)
     is_own_stack = stack.is_external or not stacks.is_shipped(stack.name)
     if is_own_stack and scenarios.is_shipped(scenario):
         spec = spec.without_time_limits(kept=stack.thresholds)

@@ -1,8 +1,9 @@
 """List and check scenarios."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from bench.core.config.scenario import Scenario
 from bench.core.load.plan import plan
@@ -42,6 +43,40 @@ def list_scenarios(suite: str | None = None) -> tuple[Scenario, ...]:
     """
     names = scenarios.of_suite(suite) if suite else tuple(scenarios.paths())
     return tuple(scenarios.load(name).scenario for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFile:
+    """A file that takes part in a scenario, with all inherited values."""
+
+    kind: str
+    """Field of the scenario that names it, or `scenario`."""
+    path: Path
+    """The file."""
+    extended: tuple[Path, ...]
+    """The files that it extends, the next one first."""
+    hides_shipped: bool
+    """Whether it is used instead of a shipped file of its name."""
+    content: Mapping[str, Any]
+    """Its values, as a file has them."""
+
+
+def show_scenario(name: str) -> tuple[ShownFile, ...]:
+    """Return a scenario and the files that it names.
+
+    Args:
+        name: Name of a scenario, or path of its file.
+
+    Raises:
+        ConfigError: The scenario does not exist, or a file is wrong.
+    """
+    files = scenarios.open_files(name)
+    files.read()
+    shown = []
+    for kind, file, hides_shipped in files.named:
+        content = {name: file.content[name] for name in sorted(file.content, key=lambda name: name != "name")}
+        shown.append(ShownFile(kind, file.path, file.extended, hides_shipped, content))
+    return tuple(shown)
 
 
 def check_scenarios(names: Sequence[str] = ()) -> CheckedFiles:

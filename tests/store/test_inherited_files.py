@@ -280,3 +280,25 @@ def test_the_users_folder_replaces_a_target_and_messages_of_a_shipped_scenario(t
     (other / "targets" / "chat.yaml").write_text("extends: chat\npath: /near\n")
     (other / "mine.yaml").write_text("extends: quick\n")
     assert scenarios.load(str(other / "mine.yaml")).target.path == "/near"
+
+
+def test_a_run_needs_the_variables_of_its_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error has the file and the line; a chosen model needs no variable, and a default neither."""
+    write("targets/base.yaml", TARGET + JSON + "headers:\n  x-key: '${env.KEY}'\n")
+    write("targets/mine.yaml", "extends: base\nbody:\n  model: '${env.MODEL}'\n  n: '${env.N:-4}'\n")
+    write("lunch.yaml", "extends: quick\ntarget: mine\n")
+    scenarios.load("lunch")
+    monkeypatch.delenv("MODEL", raising=False)
+    monkeypatch.setenv("N", "x")
+    with pytest.raises(ConfigError) as caught:
+        scenarios.load_for_run("lunch")
+    cure = "export KEY=…, or write a default: ${env.KEY:-…}"
+    assert caught.value.message.splitlines() == [
+        "scenarios/targets/mine.yaml:3: body.model: ${env.MODEL} has no value; name the model: --model NAME",
+        "scenarios/targets/mine.yaml:4: body.n: ${env.N:-4} must be a number, not 'x'",
+        f"scenarios/targets/base.yaml:6: headers.x-key: ${{env.KEY}} has no value; {cure}",
+    ]
+    monkeypatch.setenv("KEY", "a")
+    monkeypatch.delenv("N")
+    choices = make_choices(None, "small", ())
+    assert scenarios.load_for_run("lunch", choices).target.body["model"] == "small"

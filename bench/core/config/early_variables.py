@@ -1,6 +1,6 @@
 """Variables in the fields of a file that are read at once, such as numbers: `vus: "${env.VUS:-10}"`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from bench.core.config.placeholders import (
     KeepsPlaceholders,
+    check_variables,
     environment_values,
     expand,
     expand_chosen,
@@ -36,6 +37,8 @@ class EarlyVariables:
     """Texts that had variables, by their location."""
     errors: dict[Location, ConfigError] = field(default_factory=dict)
     """Errors of variables without a value, by the location of their text, which then stays as it is."""
+    late_errors: dict[Location, ConfigError] = field(default_factory=dict)
+    """Errors of variables in marked fields, which matter only to a run."""
 
     def expand(self, content: Any, models: Models, location: Location = ()) -> Any:
         """Return the content of a file with its variables expanded.
@@ -63,12 +66,22 @@ class EarlyVariables:
         fields = _find_fields(key, models)
         for mark in (mark for info in fields for mark in info.metadata):
             if isinstance(mark, KeepsPlaceholders):
-                return value if mark.is_literal else expand_chosen(value, self.chosen)
+                return value if mark.is_literal else self._keep(value, location)
         below: list[type[BaseModel]] = []
         for info in fields:
             below += _list_models(info.annotation)
         # A key that is no field is a name, such as that of a service, or belongs to the only phase.
         return self.expand(value, below if fields else models, location)
+
+    def _keep(self, value: Any, location: Location) -> Any:
+        """Return a value whose variables stay, except the chosen ones."""
+        kept = expand_chosen(value, self.chosen)
+        for place, text in _list_texts(kept, location):
+            try:
+                check_variables(text, self.environ)
+            except ConfigError as error:
+                self.late_errors[place] = error
+        return kept
 
     def _expand_text(self, text: str, location: Location) -> str:
         values = environment_values({**self.environ, **self.chosen})
@@ -89,6 +102,19 @@ def _find_fields(key: str, models: Models) -> list[FieldInfo]:
             if key == (info.alias or name):
                 fields.append(info)
     return fields
+
+
+def _list_texts(content: Any, location: Location) -> Iterator[tuple[Location, str]]:
+    """Yield the texts of a JSON-like value that have variables, with their locations."""
+    match content:
+        case str() if has_variables(content):
+            yield location, content
+        case dict():
+            for key, value in content.items():
+                yield from _list_texts(value, (*location, key))
+        case list():
+            for index, value in enumerate(content):
+                yield from _list_texts(value, (*location, index))
 
 
 def _list_models(annotation: Any) -> list[type[BaseModel]]:

@@ -199,6 +199,21 @@ def expand_all(content: Any, values: Mapping[str, str], where: str) -> Any:
             return content
 
 
+def check_variables(text: str, environ: Mapping[str, str]) -> None:
+    """Check that each variable of a text has a value, and that it is of the kind of its default.
+
+    Raises:
+        ConfigError: A variable has no value, or one of another kind. The message begins with a colon, which
+            follows the place of the text.
+    """
+    others = {match["name"]: match[0] for match in _PLACEHOLDER.finditer(text)}
+    values = environment_values(environ)
+    for name, placeholder in others.items():
+        if not name.startswith(VARIABLE):
+            values[name] = placeholder
+    expand_value(text, values, "")
+
+
 def expand_defaults(content: Any, values: Mapping[str, str]) -> Any:
     """Expand the placeholders that have a default, in every text of a JSON-like value; the others stay.
 

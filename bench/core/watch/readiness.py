@@ -1,5 +1,6 @@
 """Readiness: decide from an answer whether a service is ready, still starts, or will never be ready."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ _PERMANENT_SERVER_ERRORS = {
     HTTPStatus.HTTP_VERSION_NOT_SUPPORTED,
     HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED,
 }
+# The beginning of a path that stands in it twice: `/v1` in `/v1/v1/models`.
+_TWICE = re.compile(r"(?:/[^/]+)*?((?:/[^/]+)+)\1(?:/|$)")
 _NO_PATH = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _NO_GET = {HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 
@@ -154,12 +157,19 @@ def _cure(condition: ReadyCondition, reply: ReadyReply) -> str:
     path = urlsplit(reply.url).path
     change = f"set `ready` in {condition.file} to a path that answers 200 to GET, or remove it"
     if reply.status in _NO_PATH:
-        return f"the service is up, but has no {path}: {change}"
+        return _cure_double_path(path) or f"the service is up, but has no {path}: {change}"
     if reply.status in _NO_GET:
         return f"the service is up, but does not answer GET {path}: {change}"
     if reply.status < HTTPStatus.BAD_REQUEST:
         return _cure_redirect(condition, reply) or change
     return change
+
+
+def _cure_double_path(path: str) -> str | None:
+    twice = _TWICE.match(path)
+    if twice is None:
+        return None
+    return f"the address and the target both have {twice[1]}: leave it out of the address"
 
 
 def _cure_access(condition: ReadyCondition, reply: ReadyReply) -> str:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, Literal
@@ -139,3 +140,18 @@ def test_a_date_that_shows_no_clock_gives_no_difference(headers: dict[str, Any])
 def test_the_service_may_ask_for_a_pause(text: str, expected_s: float) -> None:
     """A pause is at most ten seconds."""
     assert _judge(429, retry_after=text).retry_after_s == expected_s
+
+
+@pytest.mark.parametrize(
+    ("url", "twice"),
+    [
+        ("http://host/v1/v1/models", "/v1"),
+        ("http://host/proxy/v1/v1/models", "/v1"),
+        ("http://host/a/b/a/b", "/a/b"),
+    ],
+)
+def test_a_path_that_stands_in_address_and_target_is_named(url: str, twice: str) -> None:
+    """`--url http://host/v1` with a target whose paths begin with /v1 is a common mistake."""
+    reason = judge(DECLARED, replace(_reply(404), url=url))
+    assert reason is not None
+    assert reason.cure == f"the address and the target both have {twice}: leave it out of the address"
