@@ -267,6 +267,11 @@ def list_warm_ups(phases: Sequence[ClosedLoop | OpenLoop]) -> tuple[int, ...]:
     return tuple(index for index, phase in enumerate(phases) if phase.warm_up)
 
 
+def first_measured(phases: Sequence[ClosedLoop | OpenLoop]) -> int:
+    """Return the index of the first phase that is not a warm-up."""
+    return next(index for index, phase in enumerate(phases) if not phase.warm_up)
+
+
 def planned_s(phases: Sequence[ClosedLoop | OpenLoop]) -> float | None:
     """Return the planned seconds of all phases; None if a number of requests ends one of them."""
     if any(isinstance(phase, PerVuIterations | Cases) for phase in phases):

@@ -5,6 +5,8 @@ load, so the times contain no waiting.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from statistics import median
 
 from bench.core.run.summary import MetricSummary
 from bench.core.samples.metrics import metric, tier_key
@@ -14,6 +16,29 @@ from bench.core.values import stats
 ALONE = "alone"
 # Milliseconds of one round by tier, from the outermost tier inwards.
 Round = Mapping[str, float]
+
+# An inner tier that is slower than the outer one by this share did other work.
+_OTHER_WORK_RATIO = 0.2
+
+
+def compare_work(rounds: Sequence[Round]) -> list[str]:
+    """Return a warning for each tier that is typically slower than the tier that calls it."""
+    warnings: list[str] = []
+    for (outer, outer_ms), (inner, inner_ms) in pairwise(_typical_times(rounds).items()):
+        if inner_ms > (1 + _OTHER_WORK_RATIO) * outer_ms + metric(tier_key(inner)).smallest_change:
+            warnings.append(
+                f"`{inner}` alone takes {inner_ms:.0f} ms and `{outer}`, which calls it, {outer_ms:.0f} ms: "
+                "they did not do the same work; make the bodies of `layers` ask for the same model and length"
+            )
+    return warnings
+
+
+def _typical_times(rounds: Sequence[Round]) -> dict[str, float]:
+    times_ms: dict[str, list[float]] = {}
+    for measured in rounds:
+        for tier, time_ms in measured.items():
+            times_ms.setdefault(tier, []).append(time_ms)
+    return {tier: median(values) for tier, values in times_ms.items()}
 
 
 def own_times(rounds: Sequence[Round]) -> dict[str, list[float]]:

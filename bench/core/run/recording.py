@@ -15,6 +15,7 @@ from bench.core.samples.fields import field_docs
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop
 from bench.core.samples.samples import Samples
+from bench.core.tiers.histogram_means import TierMean
 from bench.core.values.histogram import Histogram
 from bench.core.values.record import Record
 from bench.core.watch.host import Host
@@ -60,6 +61,10 @@ class Recording:
     """Times in which a load generator did not run."""
     layers: Sequence[Mapping[str, float]] = ()
     """Milliseconds by tier of each round of direct calls after the load, for stacks that declare them."""
+    tier_means: Mapping[str, TierMean] = field(default_factory=dict)
+    """Mean time of each tier from the histograms of the services."""
+    remainder: str | None = None
+    """Tier that gets the time that no other tier reports; `None` for unattributed time."""
     warnings: tuple[str, ...] = ()
     """Warnings for people."""
 

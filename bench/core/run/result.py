@@ -20,11 +20,13 @@ from bench.core.run.overhead import overhead, select_target
 from bench.core.run.plausibility import believe
 from bench.core.run.recording import Recording
 from bench.core.run.recovery import judge_recovery, recovery
-from bench.core.run.summary import RunSummary, summarise
+from bench.core.run.summary import MetricSummary, RunSummary, summarise
+from bench.core.run.tier_means import mean_metrics
 from bench.core.run.validity import Validity, judge_validity
 from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.metrics import tier_name
 from bench.core.samples.sample import Stop
+from bench.core.tiers.attribution import add_remainder
 from bench.core.values.record import Count, Record
 from bench.core.watch.alerts import Alert, ended_requests, find_alerts
 from bench.core.watch.host import Host
@@ -198,7 +200,8 @@ def make_result(
     scenario = spec.scenario
     both_targets = drop_warm_up(recording, scenario.phases)
     believed = believe(select_target(both_targets.samples), spec.target.forms)
-    target_only = replace(both_targets, samples=believed.samples)
+    samples = add_remainder(believed.samples, recording.remainder)
+    target_only = replace(both_targets, samples=samples)
     summary = _summarise(spec, both_targets, target_only)
     thresholds = judge(scenario.thresholds, target_only.samples, target_only.elapsed_s, spec.coverage)
     alerts = find_alerts(
@@ -232,13 +235,16 @@ def _summarise(spec: RunSpec, both_targets: Recording, target_only: Recording) -
     coverage = spec.coverage
     messages = coverage.select_messages(target_only.samples)
     summary = summarise(target_only, scenario.objectives, coverage)
-    reports_tiers = any(map(tier_name, summary.metrics))
-    layers = {} if reports_tiers else layer_metrics(both_targets.layers)
+    other_tiers: dict[str, MetricSummary] = {}
+    if not any(map(tier_name, summary.metrics)):
+        service = summary.metrics.get("service_ms")
+        other_tiers = mean_metrics(both_targets.tier_means, service, both_targets.remainder)
+        other_tiers = other_tiers or layer_metrics(both_targets.layers)
     compared = scenario.compare_with
     return summary.model_copy(
         update={
             "work": work_per_message(both_targets.work, both_targets.samples),
-            "metrics": summary.metrics | layers,
+            "metrics": summary.metrics | other_tiers,
             "overhead": overhead(both_targets.samples, compared) if compared else None,
             "recovery": recovery(messages, scenario.phases),
             "bottleneck": bottleneck(messages, plan(spec), scenario, target_only.elapsed_s),

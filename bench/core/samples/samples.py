@@ -253,6 +253,21 @@ class Samples(Sequence[RequestSample]):
                 log.tier_times[tier] = times_ms
         return Samples(log, self._rows, self._ahead_s)
 
+    def with_tier_times(self, times: Mapping[str, Floats], *, alone: bool = False) -> "Samples":
+        """Return the same requests with other tier times.
+
+        Args:
+            times: Times in milliseconds by tier, one per request; NaN where they are unknown.
+            alone: Remove the times of all other tiers.
+        """
+        log = copy(self._log)
+        log.tier_times = {} if alone else dict(log.tier_times)
+        for tier, times_ms in times.items():
+            column = _unknown_times(len(self._log))
+            np.asarray(column)[self._numbers] = times_ms
+            log.tier_times[tier] = column
+        return Samples(log, self._rows, self._ahead_s)
+
     def shift(self, by_s: float) -> "Samples":
         """Return the same requests on a clock that is ahead by this number of seconds."""
         return Samples(self._log, self._rows, self._ahead_s + by_s)

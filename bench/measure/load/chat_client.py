@@ -14,6 +14,7 @@ from bench.core.response.remarks import Remarks
 from bench.core.response.server_words import find_head_words, find_words
 from bench.core.samples.request import RequestSample, token_moments
 from bench.core.samples.sample import Culprit, Outcome
+from bench.core.tiers.trace_ids import RequestKey, traceparent
 from bench.core.values.units import ms
 from bench.measure.http.answer_stream import OnBody
 from bench.measure.http.connection import Connection
@@ -75,6 +76,7 @@ class ChatClient:
         token: The bearer token of the test user; `None` if the target needs none.
         connection: Replaces the load generator's own connection.
         remarks: Counts observations about answers; all VUs of a process may share it.
+        trace_prefix: Beginning of the trace ids of the requests; `None` to send no `traceparent`.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class ChatClient:
         token: str | None,
         connection: Exchanger | None = None,
         remarks: Remarks | None = None,
+        trace_prefix: bytes | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._connection = connection or Connection(endpoint.address)
@@ -90,6 +93,7 @@ class ChatClient:
         self._remarks = Remarks() if remarks is None else remarks
         self._reader = AnswerReader(endpoint.form)
         self._watch = _EndWatch()
+        self._trace_prefix = trace_prefix
         self._refused = bytearray()
         self.context: MessageContext | None = None
         self.renew(token)
@@ -203,7 +207,7 @@ class ChatClient:
         try:
             async with asyncio.timeout(timeout_s) as limit:
                 self._watch.begin(reader, limit)
-                await connection.exchange(self._head + tail, read)
+                await connection.exchange(self._head + self._trace(arrival) + tail, read)
         except _LeftError:
             return None
         except TimeoutError:
@@ -288,6 +292,13 @@ class ChatClient:
             remarks.add(f"came compressed with {encoding}, which was not requested")
         if content.token_times_s:
             remarks.add_stream(content.token_times_s)
+
+    def _trace(self, arrival: Arrival) -> bytes:
+        """Return the header that makes the services record the request; empty without a receiver."""
+        if self._trace_prefix is None:
+            return b""
+        request = RequestKey(arrival.phase, arrival.vu, arrival.iteration, arrival.arm)
+        return traceparent(self._trace_prefix, request)
 
     def _is_intercepted(self, text: str | None) -> bool | None:
         """Return whether the agent answered without its model; `None` if the target does not declare it."""

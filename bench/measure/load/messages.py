@@ -36,6 +36,8 @@ class Job:
     """The way to the stack."""
     services: Mapping[str, str] = field(default_factory=dict)
     """Address of each service by name, for journeys."""
+    trace_prefix: bytes | None = None
+    """Beginning of the trace ids of the requests; `None` to send no `traceparent`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,23 +34,33 @@ async def repeat_request(
     Returns:
         Response times in milliseconds.
     """
-    spec = RunSpec(
-        scenario=_scenario(request),
-        target=request.target,
-        prompts=(Prompt(id="same", text=request.message),),
-    )
+    spec = repeat_spec(request)
     log = SampleLog()
     await workers.run(Job(spec, (url,), tokens, route=route), lambda batch: log.extend(batch.log))
     times_ms = METRICS["e2e_ms"].values(log.since(0))
     return [float(time_ms) for time_ms in times_ms if time_ms > 0]
 
 
-def _scenario(request: RepeatedRequest) -> Scenario:
+def repeat_spec(request: RepeatedRequest, timeout_s: float = _TIMEOUT_S) -> RunSpec:
+    """Return the specification of a load that is one request several times.
+
+    Args:
+        request: The target, the message, and the number of repeats.
+        timeout_s: Longest time of all repeats.
+    """
+    return RunSpec(
+        scenario=_scenario(request, timeout_s),
+        target=request.target,
+        prompts=(Prompt(id="same", text=request.message),),
+    )
+
+
+def _scenario(request: RepeatedRequest, timeout_s: float) -> Scenario:
     phase = {
         "executor": "per-vu-iterations",
         "vus": 1,
         "iterations": request.repeats,
-        "duration_s": _TIMEOUT_S,
+        "duration_s": timeout_s,
     }
     return Scenario.model_validate(
         {
@@ -60,6 +70,6 @@ def _scenario(request: RepeatedRequest) -> Scenario:
             "seed": 1,
             "prompts": "-",
             "phases": [phase],
-            "request_timeout_s": _TIMEOUT_S,
+            "request_timeout_s": timeout_s,
         }
     )

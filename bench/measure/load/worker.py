@@ -129,9 +129,10 @@ class RunningJob:
         endpoint = self._endpoints[arm]
         connection = self._new_connection(arm)
         if not self._tokens or endpoint.target.auth != "bearer":
-            return ChatClient(endpoint, None, connection, self._remarks)
+            return ChatClient(endpoint, None, connection, self._remarks, self._job.trace_prefix)
         token_number = number % len(self._tokens)
-        client = ChatClient(endpoint, self._tokens[token_number], connection, self._remarks)
+        token = self._tokens[token_number]
+        client = ChatClient(endpoint, token, connection, self._remarks, self._job.trace_prefix)
         self._clients.setdefault(token_number, []).append(client)
         return client
 
@@ -219,6 +220,7 @@ async def serve() -> None:
                     case Job() as description:
                         job = RunningJob(description, writer, clock)
                         task = group.create_task(job.run())
+                        await asyncio.sleep(0)  # a job that has not begun would be cancelled without a report
                     case Start(at_s=at_s) if job is not None:
                         job.start(at_s)
                     case Renew(tokens=tokens) if job is not None:

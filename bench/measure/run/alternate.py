@@ -96,7 +96,8 @@ def alternate(spec: RunSpec, base: Arm, head: Arm, pairs: int, listener: Listene
                 # One calibration for each version is enough: the machine is the same.
                 url = subject.reference_url if not recordings[name] else None
                 measured = replace(subject, reference_url=url)
-                recording = record(spec, measured, listener.progress, arms[name].conditions.workers)
+                workers = arms[name].conditions.workers
+                recording = record(spec, measured, listener.progress, workers, listener.note)
             _check_complete(arms[name], recording)
             recordings[name].append(recording)
     base_runs = _make_results(spec, base, run_id, recordings["A"], parts["A"])

@@ -9,21 +9,20 @@ from typing import assert_never
 
 from bench.core.calibration.calibration import Calibration, Trial
 from bench.core.calibration.reference_workload import ReferenceWorkload
-from bench.core.config.executors import in_words, list_warm_ups, planned_s
+from bench.core.config.executors import first_measured, in_words, list_warm_ups, planned_s
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import RepeatedRequest
-from bench.core.config.stack_tiers import Layers
 from bench.core.limits.abort import AbortWatch
 from bench.core.load.capacity import Capacity
 from bench.core.load.needs import needs_of
 from bench.core.load.plan import plan
 from bench.core.load.progress import PlannedVus, Progress, ProgressWatch
 from bench.core.response.remarks import Remarks
-from bench.core.run.layers import Round
 from bench.core.run.plausibility import believe
 from bench.core.run.recording import Recording
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop, StopCause
 from bench.core.samples.samples import SampleLog, Samples
+from bench.core.tiers.attribution import add_remainder
 from bench.core.values.histogram import Histogram
 from bench.core.watch.host import GENERATORS, Cores, host_of
 from bench.core.watch.work import work_between
@@ -32,12 +31,12 @@ from bench.measure.calibration.calibrate import calibrate, trial_load
 from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.endpoint import Endpoint, list_secrets_of_headers
 from bench.measure.load.journey_users import make_setups
-from bench.measure.load.layers import measure_layers
 from bench.measure.load.messages import Batch, Job
 from bench.measure.load.workers import LostGeneratorError, Workers, start_workers
 from bench.measure.machine import host
 from bench.measure.machine.signals import call_on_signals
 from bench.measure.run.token_renewal import TokenRenewal, Tokens
+from bench.measure.tiers.run_tiers import RunTiers, TierSources
 from bench.measure.watch.resources import ResourceSampler
 from bench.measure.watch.watching import Watch, WatchedStack, WatchSample, open_watch, read_directly
 
@@ -63,8 +62,8 @@ class Subject:
     """Address of the reference server; `None` to skip the calibration and the reference workload."""
     pinned: tuple[RepeatedRequest, str] | None = None
     """The stack's own reference request, and the address of its service."""
-    layers: tuple[Layers, Mapping[str, str]] | None = None
-    """The stack's `layers` section, and the addresses by service."""
+    tiers: TierSources = field(default_factory=TierSources)
+    """Sources of tier times besides the answers."""
     route: Route = DIRECT
     """The way to the stack."""
     cores: Mapping[str, Cores] = field(default_factory=dict)
@@ -82,7 +81,11 @@ class Subject:
 
 
 def record(
-    spec: RunSpec, subject: Subject, on_progress: Callable[[Progress], None], workers: int = 1
+    spec: RunSpec,
+    subject: Subject,
+    on_progress: Callable[[Progress], None],
+    workers: int = 1,
+    on_note: Callable[[str], None] = lambda _: None,
 ) -> Recording:
     """Run a scenario and return its recording, complete or stopped early.
 
@@ -91,6 +94,7 @@ def record(
         subject: The stack to measure.
         on_progress: Receives the progress about twice a second.
         workers: Number of load generator processes.
+        on_note: Receives one line about a step that takes long.
 
     Raises:
         ConfigError: A target needs an environment variable that is not set.
@@ -103,7 +107,7 @@ def record(
         Endpoint.of(spec, url, os.environ, target)
     machine = host.read_machine()
     before = host.read_counters()
-    recording = asyncio.run(_Session(spec, subject, on_progress).run(workers))
+    recording = asyncio.run(_Session(spec, subject, on_progress, on_note).run(workers))
     after = host.read_counters()
     return replace(recording, host=host_of(machine, before, after, subject.cores))
 
@@ -141,7 +145,13 @@ def _pauses_of(workers: Workers) -> tuple[Stall, ...]:
 class _Session:
     """A run in progress."""
 
-    def __init__(self, spec: RunSpec, subject: Subject, on_progress: Callable[[Progress], None]) -> None:
+    def __init__(
+        self,
+        spec: RunSpec,
+        subject: Subject,
+        on_progress: Callable[[Progress], None],
+        on_note: Callable[[str], None],
+    ) -> None:
         self._spec = spec
         self._subject = subject
         self._on_progress = on_progress
@@ -159,6 +169,9 @@ class _Session:
         self._abort = AbortWatch(spec.scenario.thresholds, list_warm_ups(spec.scenario.phases), spec.coverage)
         self._progress = ProgressWatch()
         self._planned_vus = PlannedVus(plan(spec))
+        self._tiers = RunTiers(subject.tiers, subject.route, on_note)
+        self._first_phase = first_measured(spec.scenario.phases)
+        self._newest_phase = 0
         self._renewal: TokenRenewal | None = None
         self._interrupted = asyncio.Event()
 
@@ -174,12 +187,12 @@ class _Session:
         elapsed_s, stop = await self._run_load(workers)
         trial_after: Trial | None = None
         reference_after: dict[str, float] = {}
-        layers: list[Round] = []
         if not self._interrupted.is_set() and not _has_lost_generator(stop):
             trial_after = await self._calibrate(workers)
             reference_after = await self._reference_workload(workers)
-            if stop is None:
-                layers = await self._measure_layers(workers)
+        samples = await self._tiers.add_traces(self._log.since(0), self._interrupted)
+        if stop is None and not self._tiers.means and not self._believe(samples).tiers:
+            await self._measure_layers(workers)
         calibration = None
         if trial_before is not None:
             load = in_words([trial_load(self._spec.scenario)])
@@ -190,12 +203,12 @@ class _Session:
         return Recording(
             planned_s=self._spec.scenario.duration_s,
             elapsed_s=elapsed_s,
-            samples=self._log.since(0),
+            samples=samples,
             token_gaps=self._token_gaps,
             resources=tuple(self._resources),
             probes=tuple(self._probes),
             gauges=tuple(self._gauges),
-            work=self._work,
+            work=self._tiers.calls | self._work,
             http_versions=tuple(sorted(self._http_versions)),
             stop=stop,
             needs=needs_of(self._spec, len(workers.pids)),
@@ -203,17 +216,17 @@ class _Session:
             pauses=self._pauses,
             calibration=calibration,
             reference_workload=reference,
-            layers=layers,
-            warnings=(*self._warnings, *self._remarks.sentences()),
+            layers=self._tiers.layers,
+            tier_means=self._tiers.means,
+            remainder=self._subject.tiers.remainder,
+            warnings=(*self._warnings, *self._tiers.warnings.values(), *self._remarks.sentences()),
         )
 
-    async def _measure_layers(self, workers: Workers) -> list[Round]:
-        """Measure each tier alone, after the load. Skip this if the answers report them."""
-        if self._subject.layers is None or self._believe(self._log.since(0)).tiers:
-            return []
+    async def _measure_layers(self, workers: Workers) -> None:
+        """Measure each tier alone, after the load, since no other source reports them."""
         tokens = self._subject.tokens
         first_token = [tokens.mint(0)] if tokens else []
-        return await measure_layers(workers, *self._subject.layers, first_token, self._subject.route)
+        await self._tiers.measure_layers(workers, first_token, self._interrupted)
 
     async def _reference_workload(self, workers: Workers) -> dict[str, float]:
         """Return the times of the reference workload now, in milliseconds; empty without a server for it."""
@@ -242,6 +255,7 @@ class _Session:
             self._mint_tokens(),
             route=subject.route,
             services=subject.services,
+            trace_prefix=self._tiers.trace_prefix,
         )
         sampler = ResourceSampler(subject.pids, workers.pids)
         async with open_watch(subject.watched) as watch:
@@ -252,6 +266,7 @@ class _Session:
                 watch.start(lambda: time.monotonic() - start_s, self._add_sample)
 
             counters_before = await watch.read_counters()
+            await self._tiers.begin(0.0)
             load = asyncio.create_task(workers.run(job, self._add_batch, start_watch))
             try:
                 stop = await self._supervise(load, workers, watch)
@@ -261,6 +276,7 @@ class _Session:
                 stop = stop or lost
                 self._http_versions = workers.http_versions
                 self._pauses = _pauses_of(workers)
+                await self._tiers.end(elapsed_s, self._log.since(0))
                 if stop is None and counters_before is not None:
                     counters_after = await watch.read_counters(elapsed_s)
                     self._work = work_between(counters_before, counters_after or ())
@@ -302,7 +318,8 @@ class _Session:
 
     def _believe(self, samples: Samples) -> Samples:
         """Return the requests without the tier times that cannot be true."""
-        return believe(samples, self._spec.target.forms).samples
+        believed = believe(samples, self._spec.target.forms).samples
+        return add_remainder(believed, self._subject.tiers.remainder)
 
     async def _supervise(self, load: asyncio.Task[float], workers: Workers, watch: Watch) -> Stop | None:
         """Tick until the load ends; return `None`, or the reason to stop it early."""
@@ -325,6 +342,9 @@ class _Session:
         now_s = time.monotonic()
         elapsed_s = now_s - start_s
         self._renew_tokens(workers)
+        if self._newest_phase < self._first_phase <= workers.phase:
+            await self._tiers.begin(elapsed_s)
+        self._newest_phase = workers.phase
         self._on_progress(
             self._progress.progress(
                 elapsed_s,

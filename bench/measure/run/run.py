@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from bench.core.config.run_spec import RunSpec
-from bench.core.config.stack import RepeatedRequest, Stack
+from bench.core.config.stack import RepeatedRequest, Stack, list_services
 from bench.core.config.template import is_dynamic
 from bench.core.load.capacity import Capacity, find_risks, find_shortages
 from bench.core.load.needs import needs_of
@@ -17,6 +18,7 @@ from bench.core.load.progress import Progress
 from bench.core.load.rows import check_rows
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
+from bench.core.tiers.attribution import remainder_tier
 from bench.core.watch.host import GENERATORS, STACK, Cores
 from bench.core.watch.readiness import ReadyCondition
 from bench.errors import ConfigError, MeasurementError
@@ -33,9 +35,13 @@ from bench.measure.stacks.health import wait_until_ready
 from bench.measure.stacks.processes import run_processes
 from bench.measure.stacks.running_stack import RunningStack, find_urls, placeholder_values
 from bench.measure.stacks.start_options import StartOptions
+from bench.measure.tiers.run_tiers import TierSources
 from bench.measure.users.auth import Account, jwt_secret, mint, require_users
 from bench.measure.users.provisioning import provision_fixtures, provision_users
 from bench.measure.watch.watching import WatchedStack
+
+if TYPE_CHECKING:
+    from bench.measure.tiers.receiver import TraceReceiver
 
 READY_TIMEOUT_S = 60.0
 
@@ -78,6 +84,8 @@ class Conditions:
     """Use a stack that is already up."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Variables that replace those of the caller's environment: in the compose file, or in each service."""
+    otlp_url: str | None = None
+    """Address that receives the spans of the services; `None` without a receiver."""
     calibrated: bool = True
     """Calibrate before and after the load."""
     cores: tuple[Cores, Cores] | None = None
@@ -108,7 +116,7 @@ def measure(
     logs = log_folder(conditions, run_id)
     with prepare(spec, stack, conditions, run_id, listener, logs=logs) as subject:
         origin = provenance(run_id, dict(conditions.injections))
-        recording = record(spec, subject, listener.progress, conditions.workers)
+        recording = record(spec, subject, listener.progress, conditions.workers, listener.note)
     environment = fingerprint(spec, stack, conditions.urls, subject.parts)
     return make_result(spec, recording, origin, environment, stack.alerts), recording
 
@@ -149,7 +157,8 @@ def prepare(  # noqa: PLR0913 - the first five are the run
     # Without a token no user is needed, so the store need not exist.
     user_count = spec.scenario.accounts if needs_token else 0
     with (
-        _provide_stack(spec, stack, conditions, listener, logs) as running,
+        _open_receiver(stack, conditions, run_id) as receiver,
+        _provide_stack(spec, stack, _tell(conditions, receiver), listener, logs) as running,
         provision_fixtures(stack, running.values, spec.scenario.fixtures, listener.warning),
         provision_users(stack, running.values, user_count, run_id, listener.warning) as users,
         _start_reference(stack_cores) if conditions.calibrated else nullcontext() as reference,
@@ -163,15 +172,51 @@ def prepare(  # noqa: PLR0913 - the first five are the run
             running.find_dead_service,
             reference.url(REFERENCE.name) if reference is not None else None,
             _reference_request(running),
-            (stack.layers, running.urls) if stack.layers else None,
+            _tier_sources(spec, running, receiver),
             conditions.route,
             cores={GENERATORS: generator_cores, STACK: running.cores} if running.cores else {},
             watched=WatchedStack(running, _check_token(running, users)),
-            parts=running.parts,
+            # Recording spans is work, so only runs that do it are comparable with each other.
+            parts={**running.parts, **({"spans": "recorded"} if receiver else {})},
             warnings=warnings,
             capacity=capacity,
             services={target.service: running.url(target.service) for target in spec.interfaces},
         )
+
+
+def _open_receiver(
+    stack: Stack, conditions: Conditions, run_id: str
+) -> AbstractContextManager["TraceReceiver | None"]:
+    """Receive spans, if the stack declares OpenTelemetry."""
+    otlp = stack.tiers.otlp
+    if otlp is None:
+        return nullcontext()
+    # The server takes a tenth of a second to import, so only runs with spans pay for it.
+    from bench.measure.tiers.receiver import open_receiver  # noqa: PLC0415 - see above
+
+    was_started_before = stack.is_external or (conditions.shared and is_up(stack))
+    return open_receiver(otlp, run_id, is_fixed=was_started_before)
+
+
+def _tell(conditions: Conditions, receiver: "TraceReceiver | None") -> Conditions:
+    """Return the conditions with the address of the receiver, for the services."""
+    return conditions if receiver is None else replace(conditions, otlp_url=receiver.url)
+
+
+def _tier_sources(spec: RunSpec, running: RunningStack, receiver: "TraceReceiver | None") -> TierSources:
+    stack = running.stack
+    services = {*list_services(stack), *running.urls}
+    otlp = stack.tiers.otlp
+    return TierSources(
+        urls=running.urls,
+        target_service=spec.target.service,
+        remainder=remainder_tier(spec.target, services),
+        receiver=receiver,
+        last_batch_s=otlp.last_batch_s if otlp else 0.0,
+        is_foreign=stack.is_external,
+        histograms=stack.tiers.histograms,
+        layers=stack.layers,
+    )
 
 
 def _check_capacity(spec: RunSpec, conditions: Conditions, listener: Listener) -> Capacity:
@@ -259,6 +304,7 @@ def _start_stack(
         state=conditions.state,
         logs=logs,
         on_wait=listener.note,
+        otlp_url=conditions.otlp_url,
     )
     if stack.compose is not None:
         return run_containers(stack, options)

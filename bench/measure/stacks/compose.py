@@ -25,7 +25,8 @@ from bench.core.config.compose import (
 )
 from bench.core.config.engine_errors import PORT_TAKEN, explain, lacks_compose
 from bench.core.config.placeholders import expand
-from bench.core.config.stack import Stack, list_secrets
+from bench.core.config.stack import OTLP_URL, Stack, list_secrets
+from bench.core.tiers.environment import fixed_url
 from bench.errors import BenchError, ConfigError, TargetError
 from bench.measure.machine.signals import defer_signals
 from bench.measure.stacks import docker
@@ -250,6 +251,8 @@ def _environment(stack: Stack, options: StartOptions, secret_values: Mapping[str
         raise ConfigError(f"stack '{stack.name}' has no variable {unknown[0]}", f"variables: {variables}")
     environment = docker.docker_environment()
     values = _placeholders(secret_values)
+    if stack.tiers.otlp is not None:
+        values[OTLP_URL] = options.otlp_url or fixed_url(stack.tiers.otlp)
     for name, text in compose.environment.items():
         environment[name] = expand(text, values, f"compose.environment.{name}")
     environment |= visible_variables(compose, options.variables)

@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from bench.core.config.placeholders import expand
-from bench.core.config.stack import Stack
+from bench.core.config.stack import OTLP_URL, Stack
+from bench.core.tiers.environment import fixed_url, otlp_environment
 from bench.errors import ConfigError, TargetError
 from bench.measure.stacks import supervisor
 from bench.measure.stacks.ports import LOOPBACK, choose_ports, require_free_address
@@ -127,6 +128,8 @@ def prepare(
     values = placeholder_values(secret, state, options.tree)
     for name, value in options.variables.items():
         values[f"env.{name}"] = value
+    if stack.tiers.otlp is not None:
+        values[OTLP_URL] = options.otlp_url or fixed_url(stack.tiers.otlp)
     logs = ServiceLogs(options.logs or state / "logs", is_kept=options.logs is not None)
     return StackProcesses(stack, values, logs, options)
 
@@ -252,6 +255,7 @@ def _expand_all(texts: Sequence[str], values: Mapping[str, str], where: str) -> 
 def _environment(started: StackProcesses, name: str, values: Mapping[str, str]) -> dict[str, str]:
     service = started.stack.services[name]
     environment = _inherit(started)
+    environment |= otlp_environment(started.stack.tiers.otlp, name, started.values.get(OTLP_URL))
     for variable, text in service.environment.items():
         environment[variable] = expand(text, values, f"services.{name}.environment.{variable}")
     environment |= started.options.variables

@@ -27,5 +27,7 @@ class StartOptions:
     """Folder for files that the services write; `None` for a new one, which is removed with the stack."""
     logs: Path | None = None
     """Folder that gets the logs of the services; `None` for a folder that is removed with the stack."""
+    otlp_url: str | None = None
+    """Address that receives the spans of the services; `None` for the one that the stack declares."""
     on_wait: Callable[[str], None] = _ignore
     """Receives lines about a long wait."""

@@ -13,7 +13,6 @@ from bench.core.config.stack_tiers import Layers, StackLayer
 from bench.core.config.target import JsonAnswer, Target
 from bench.measure.calibration import reference_workload
 from bench.measure.calibration.calibrate import REFERENCE, REFERENCE_TARGET
-from bench.measure.load.layers import measure_layers
 from bench.measure.load.repeat_request import repeat_request
 from bench.measure.load.workers import Workers, start_workers
 from bench.measure.run.run import Conditions, Listener, measure
@@ -71,24 +70,6 @@ def test_a_refused_workload_request_has_no_time() -> None:
         measured.append(with_reference_server(partial(_time_pinned_request, request)))
     assert measured[0] == {}
     assert measured[1].keys() == {PINNED}
-
-
-@pytest.mark.parametrize(
-    ("tiers", "service", "rounds"),
-    [
-        ((SLOW, FAST), "reference", 2),
-        ((SLOW, FAST), "other", 0),
-        ((SLOW, StackLayer(tier="inner", target=NOWHERE)), "reference", 0),
-    ],
-)
-def test_each_round_has_all_tiers(tiers: tuple[StackLayer, ...], service: str, rounds: int) -> None:
-    """A round without a response of each reachable tier is dropped."""
-    layers = Layers(message="Hello?", tiers=tiers, rounds=2)
-    measured = with_reference_server(lambda workers, url: measure_layers(workers, layers, {service: url}, ()))
-    assert len(measured) == rounds
-    for times_ms in measured:
-        assert list(times_ms) == ["outer", "inner"]
-        assert times_ms["outer"] >= 180.0
 
 
 def test_a_run_measures_machine_speed_and_tiers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""Tier times from outside the answers: spans of OpenTelemetry, histograms of services, and the remainder."""
