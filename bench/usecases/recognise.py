@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from bench.measure.load.record_answer import one_request, record_answer
 from bench.store import scenarios
 
 _LIST_TIMEOUT_S = 5.0
+_RETRIES = 2
+_PAUSE_S = 0.5
 _LONGEST_WORDS = 200
 
 
@@ -120,6 +123,11 @@ class _Finder:
         environ = {**os.environ, **caller.headers.variables}
         endpoint = one_request(attempt.target, attempt.base_url, caller.message, environ, caller.route)
         answer = record_answer(endpoint, None, caller.timeout_s)
+        for _ in range(_RETRIES):
+            if answer.status not in interfaces.TEMPORARY:
+                break
+            time.sleep(_PAUSE_S)
+            answer = record_answer(endpoint, None, caller.timeout_s)
         self.missing = interfaces.find_missing_field(answer.body)
         explanation = explain(attempt.target, answer)
         is_known = attempt.target.name != interfaces.PLAIN and explanation.is_complete

@@ -230,7 +230,11 @@ def _plan_address(url: str, options: RunOptions, listener: Listener) -> _Measure
     target = interface.target
     shown = interface.base_url + target.path.partition("?")[0]
     listener.note(f"recognised {shown}: {describe_interface(target)}")
-    spec = load.make_spec(target, f"Load on {shown} from the command line.", prompts, headers.variables)
+    model = target.body.get("model")
+    named = f", model {model}" if isinstance(model, str) else ""
+    spec = load.make_spec(
+        target, f"Load on {shown}{named}, from the command line.", prompts, headers.variables
+    )
     spec = spec.with_objectives(parse_objectives(options.get("objectives", ())))
     with_url = RunOptions(**{**options, "urls": (f"{target.service}={interface.base_url}",)})
     conditions = replace(make_conditions(spec, STACK, with_url), is_ready=True)

@@ -25,6 +25,7 @@ SHAPES = {
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MODEL", raising=False)
+    monkeypatch.setattr("bench.usecases.recognise._PAUSE_S", 0.0)
     monkeypatch.setenv("OPENAI_API_KEY", "must-not-be-sent")
 
 
@@ -183,6 +184,19 @@ def test_the_error_shows_what_came_and_what_to_do(answer: Answer, message: str, 
     with pytest.raises(TargetError, match=message) as caught:
         _recognise(lambda *_: answer, "/chat")
     assert hint in (caught.value.hint or "")
+
+
+def test_a_service_that_is_overloaded_for_a_moment_is_asked_again() -> None:
+    """The load then shows how often this happens."""
+
+    def respond(call: Call, number: int) -> Answer:
+        if call.method == "POST" and number < 3:
+            return document({"error": "slow down"}, "429 Too Many Requests")
+        return chat_services.openai_chat(call, number)
+
+    found, service = _recognise(respond, "/v1/chat/completions")
+    assert found.target.name == "openai-chat"
+    assert len(service.posts) == 3
 
 
 def test_the_error_does_not_contain_the_key() -> None:

@@ -32,6 +32,8 @@ _NO_CHAT = ("embed", "rerank", "whisper", "tts", "moderation", "dall-e")
 NO_ACCESS = frozenset({401, 403})
 """Statuses of a service that needs a key, or another one."""
 TOO_MANY_REQUESTS = 429
+TEMPORARY = frozenset({TOO_MANY_REQUESTS, 502, 503, 504})
+"""Statuses of a service that may answer the same request a moment later."""
 _OTHER_REQUEST = frozenset({400, 404, 405, 415, 422, 500, 501})
 """Statuses of a service that may accept another request."""
 _NO_PATH = frozenset({404, 405, 501})
