@@ -35,7 +35,7 @@ def check(
     """
     checked = scenarios.check_scenarios(names or ())
     for scenario in checked.scenarios:
-        print(f"{scenario.name}: ok; {scenario.messages} messages, {scenario.deck} in a deck")
+        print(f"{scenario.name}: ok; {scenario.content}")
     if checked.error is not None:
         raise checked.error
 
@@ -56,3 +56,11 @@ def show(name: options.ScenarioName) -> None:
             print(f"# {counted(len(file.content['messages']), 'message')}")
         else:
             print(yaml.safe_dump(dict(file.content), sort_keys=False, allow_unicode=True), end="")
+
+
+def plan(
+    name: options.ScenarioName,
+) -> None:
+    """Print the load of a scenario, its steps, and its first iterations."""
+    for line in scenarios.plan_scenario(name):
+        print(line)

@@ -190,6 +190,12 @@ _SCENARIOS = (
         "Show a scenario with all inherited values, and its files.",
         "bench scenarios show quick",
     ),
+    Command(
+        "plan",
+        "scenarios:plan",
+        "Print the load of a scenario, its steps, and its first iterations.",
+        "bench scenarios plan quick",
+    ),
 )
 _AUTH = (
     Command(
@@ -288,7 +294,7 @@ SECTIONS = (
     Section(
         "Set-up",
         (
-            Group("scenarios", "List and check scenarios.", _SCENARIOS),
+            Group("scenarios", "List, check, show and plan scenarios.", _SCENARIOS),
             Command(
                 "schema",
                 "schema:schema",

@@ -144,7 +144,7 @@ class ScenarioFiles:
                 if YamlFile(path, Scenario).has(field):
                     message = f"scenario '{mixed.scenario}' has {field}, so it cannot be a part of a mix"
                     raise file.error(("mix", index, "scenario"), message)
-            spec = ScenarioFiles(path, self._choices.of_mix).read()
+            spec = ScenarioFiles(path, self._choices.of_mix).read().for_mix()
             parts.append(MixedSpec(spec=spec, weight=mixed.weight, start_s=mixed.start_s))
         return tuple(parts)
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bench.core.config.executors import in_words
 from bench.core.config.scenario import Scenario
-from bench.core.load.plan import plan
+from bench.core.load.description import describe_content, describe_first_requests, describe_steps
 from bench.errors import ConfigError
 from bench.store import scenarios, stacks
 
@@ -19,10 +20,8 @@ class CheckedScenario:
 
     name: str
     """Name, or path of the file."""
-    messages: int
-    """Number of messages in its prompts file."""
-    deck: int
-    """Number of messages in one deck: each message as often as its weight."""
+    content: str
+    """Number of messages, steps and rows, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +93,21 @@ def check_scenarios(names: Sequence[str] = ()) -> CheckedFiles:
     specs = _load_all(
         names or tuple(scenarios.paths()), lambda name: (name, scenarios.check(name, declared)), errors
     )
-    checked = [CheckedScenario(name, len(spec.prompts), len(plan(spec).deck)) for name, spec in specs]
+    checked = [CheckedScenario(name, describe_content(spec)) for name, spec in specs]
     return CheckedFiles(tuple(checked), ConfigError.of_all(errors) if errors else None)
+
+
+def plan_scenario(name: str) -> tuple[str, ...]:
+    """Return the load of a scenario, its steps, and the first iterations of its first VUs, one line each.
+
+    Raises:
+        ConfigError: The scenario does not exist, or its files are wrong.
+    """
+    spec = scenarios.load(name)
+    lines = [f"{spec.scenario.name}: {spec.scenario.purpose}", f"load: {in_words(spec.scenario.phases)}"]
+    for part in spec.parts:
+        lines += describe_steps(part)
+    return (*lines, *describe_first_requests(spec))
 
 
 def _load_all(names: Iterable[str], load: Callable[[str], Value], errors: list[ConfigError]) -> list[Value]:

@@ -146,6 +146,11 @@ class Login(Record):
             return self.steps
         return (Step(name=LOGIN, request=self.request, save=self.save, expect=self.expect, tags=self.tags),)
 
+    def with_prefix(self, prefix: str) -> "Login":
+        """Return a copy whose requests have names with a prefix."""
+        steps = [step.model_copy(update={"name": prefix + step.name}) for step in self.requests]
+        return self.model_copy(update={"request": None, "steps": tuple(steps)})
+
     @property
     def saved_names(self) -> set[str]:
         """Names of all values that the login saves."""

@@ -1,12 +1,15 @@
 """Checks of a journey that need several files: its steps, its target and its messages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bench.core.config.journey import Step, uses_message
 from bench.core.config.prompts import Prompt
 from bench.core.config.scenario import Scenario
 from bench.core.config.target import Target
 from bench.core.config.template import find_placeholders, find_unsaved
+from bench.core.samples.coverage import Coverage
+from bench.core.samples.metrics import split_tags
+from bench.core.values.nearest import suggest
 from bench.core.values.record import FieldError
 
 
@@ -58,3 +61,20 @@ def _require_rows(scenario: Scenario, target: Target) -> None:
                 ("target",),
                 f"target '{target.name}' uses ${{{placeholder.source}}}; write data: {{rows: FILE}}",
             )
+
+
+def check_tags(thresholds: Iterable[str], coverage: Coverage) -> None:
+    """Check that some step has the tags of each threshold, such as `e2e_ms{step:upload}`.
+
+    Raises:
+        FieldError: No step has them.
+    """
+    possible = [f"{{step:{step}}}" for step in coverage.tags]
+    for tags in coverage.tags.values():
+        possible += [f"{{{name}:{value}}}" for name, value in tags.items()]
+    for key in thresholds:
+        _, wanted = split_tags(key)
+        if wanted and not coverage.has_tags(wanted):
+            written = key[key.index("{") :]
+            message = f"no step has the tags {written}; {suggest(written, dict.fromkeys(possible))}"
+            raise FieldError(("thresholds", key), message)

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from bench.core.config.compose import Variable
 from bench.core.config.executors import OpenLoop
-from bench.core.config.journey_checks import check_requests
+from bench.core.config.journey_checks import check_requests, check_tags
 from bench.core.config.load_override import describe_overrides, override_load
 from bench.core.config.prompts import Prompt
 from bench.core.config.scenario import Scenario
@@ -57,6 +57,16 @@ class RunSpec(Record):
         """Whether a VU does more than to send messages, or its messages contain values of the VU."""
         target = self.target
         return self.scenario.is_journey or is_dynamic([target.path, target.headers, target.body])
+
+    def for_mix(self) -> "RunSpec":
+        """Return a copy for a mix: the scenario's name stands before the names of its steps and messages."""
+        prefix = f"{self.scenario.name}/"
+        prompts = [prompt.model_copy(update={"id": prefix + prompt.id}) for prompt in self.prompts]
+        scenario = self.scenario
+        login = None if scenario.login is None else scenario.login.with_prefix(prefix)
+        steps = [step.model_copy(update={"name": prefix + step.name}) for step in scenario.journey_steps]
+        scenario = scenario.model_copy(update={"login": login, "steps": tuple(steps)})
+        return self.model_copy(update={"prompts": tuple(prompts), "scenario": scenario})
 
     @property
     def coverage(self) -> Coverage:
@@ -159,6 +169,7 @@ class RunSpec(Record):
         scenario = self.scenario
         if self.is_journey and not scenario.mix:
             check_requests(scenario, self.target, self.prompts)
+        check_tags(scenario.thresholds, self.coverage)
         return self
 
     @model_validator(mode="after")

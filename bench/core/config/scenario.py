@@ -242,7 +242,12 @@ class Scenario(Inheriting):
     @property
     def requests(self) -> tuple[Step, ...]:
         """The requests of the login, then all steps."""
-        return (*(self.login.requests if self.login else ()), *self.steps)
+        return (*self.login_requests, *self.steps)
+
+    @property
+    def login_requests(self) -> tuple[Step, ...]:
+        """The requests of the login."""
+        return () if self.login is None else self.login.requests
 
     @property
     def services(self) -> tuple[str, ...]:

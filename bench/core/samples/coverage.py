@@ -33,9 +33,12 @@ class Coverage:
         """Return the messages, if the journey sends any, else all requests."""
         return samples if self.messages is None else samples.where(samples.has_step(self.messages))
 
+    def has_tags(self, tags: Mapping[str, str]) -> bool:
+        """Return whether a declared step has these tags."""
+        return any(self._has_tags(step, tags) for step in self.tags)
+
     def _steps_with(self, samples: Samples, tags: Mapping[str, str]) -> list[str]:
-        steps: list[str] = []
-        for step in samples.steps:
-            if step is not None and tags.items() <= {**self.tags.get(step, {}), "step": step}.items():
-                steps.append(step)
-        return steps
+        return [step for step in samples.steps if step is not None and self._has_tags(step, tags)]
+
+    def _has_tags(self, step: str, tags: Mapping[str, str]) -> bool:
+        return tags.items() <= {**self.tags.get(step, {}), "step": step}.items()
