@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +30,7 @@ class SessionChat:
         closed: Ids of closed sessions.
         files: Name and size of each uploaded file.
         broken: Paths that are answered with 500.
+        make_token: Makes the token of a login.
     """
 
     def __init__(self) -> None:
@@ -45,6 +46,7 @@ class SessionChat:
         self.requests: list[tuple[str, str]] = []
         self.broken: set[str] = set()
         self.lock = threading.Lock()
+        self.make_token: Callable[[], str] = lambda: secrets.token_urlsafe(24)
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         """Return status, document and `Set-Cookie` headers of an answer."""
@@ -68,7 +70,7 @@ class SessionChat:
         email = fields["email"]
         if self.passwords and self.passwords.get(email) != fields["password"]:
             return 403, {"detail": f"wrong password {fields['password']} for {email}"}, []
-        token = secrets.token_urlsafe(24)
+        token = self.make_token()
         self.tokens[token] = time.monotonic() + self.lifetime_s
         self.emails[token] = email
         self.logins[email] += 1

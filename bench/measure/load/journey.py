@@ -102,7 +102,10 @@ class Journey:
         is_over = False
         for planned in self._plan.steps_of(iteration):
             step_due_s = free_s + (0.0 if is_over else planned.arrival.think_time_s)
-            is_over = is_over or step_due_s >= end_s
+            if not is_over and step_due_s >= end_s:
+                await sender.sleep_until(end_s)  # the clean-up must not begin the next iteration early
+                is_over = True
+                step_due_s = free_s = max(free_s, end_s)
             if is_over and not planned.step.always:
                 continue
             sample = await self._run_step(planned, step_due_s, sender, is_over=is_over)
