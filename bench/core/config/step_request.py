@@ -254,9 +254,9 @@ def hide_secrets(value: Any, name: str = "") -> Any:
 
 
 def is_set(record: Record, field: str) -> bool:
-    """Return whether a field has a value: not null, and not an empty map or list."""
+    """Return whether a field has a value: not null, and not an empty map or list, which are JSON, too."""
     value = getattr(record, field)
-    return value is not None and value not in ({}, ())
+    return value is not None and (field == "json_body" or value not in ({}, ()))
 
 
 def _name_of(record: Record, field: str) -> str:
