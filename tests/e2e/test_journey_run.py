@@ -91,12 +91,12 @@ def test_users_of_a_file_do_their_journeys(tmp_path: Path) -> None:
         assert b"secret-" not in path.read_bytes()
 
 
-def test_a_journey_is_checked_and_shown(tmp_path: Path) -> None:
+def test_a_journey_is_checked_and_planned(tmp_path: Path) -> None:
     """Both commands print the steps."""
     write_files(tmp_path)
     checked = bench("scenarios", "check", "visit.yaml", cwd=tmp_path)
     steps = "steps: login, open-session, ask (2), upload, close"
     assert checked.out == f"visit.yaml: ok; 2 messages, 2 in a deck; {steps}; 1000 rows\n"
-    shown = bench("scenarios", "show", "visit.yaml", cwd=tmp_path).out
+    shown = bench("scenarios", "plan", "visit.yaml", cwd=tmp_path).out
     assert "  close                DELETE /sessions/${saved.id}, always" in shown
     assert "VU 1, 0: open-session, " in shown
