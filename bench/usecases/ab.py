@@ -1,10 +1,11 @@
 """Run two versions alternately on this machine and compare them, without a baseline."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack, parse_injections
 from bench.core.config.version import Version, parse_version
 from bench.core.report.report import make_report
@@ -19,7 +20,7 @@ from bench.store import results as store
 from bench.store import scenarios, stacks
 from bench.usecases.compare import JudgedRun
 from bench.usecases.report import store_judgement
-from bench.usecases.run import QUIET, check_side_effects
+from bench.usecases.run import QUIET, RunOptions, check_side_effects, load_spec
 
 BASE = "base.json"
 """The result of the base version, in the folder of the head version's run."""
@@ -31,6 +32,10 @@ def ab(
     *,
     scenario: str = "quick",
     pairs: int = 6,
+    target: str | None = None,
+    model: str | None = None,
+    settings: Sequence[str] = (),
+    service: str | None = None,
     inject: Sequence[str] = (),
     ca: Path | None = None,
     workers: int = 1,
@@ -47,6 +52,10 @@ def ab(
         head: The version to judge, written like `base`.
         scenario: Name of a scenario, or the path of its file.
         pairs: Number of runs of each version, at least 4.
+        target: Name of the target; default: the target of the scenario.
+        model: Name of the model; a version's own `+MODEL=NAME` replaces it.
+        settings: Values of the target's body such as `stream=false`, or of fields such as `target.path=/v2`.
+        service: Service that gets the requests; default: the service of the stack for this target.
         inject: Knobs that make the head version slower, such as `model.slowdown=1.3`.
         ca: PEM file with certificates that are trusted as well as those of the system.
         workers: Processes that generate the load.
@@ -59,12 +68,15 @@ def ab(
         BenchError: A version is unknown, did not start, or could not be measured.
         KeyboardInterrupt: Ctrl-C ended the runs.
     """
-    spec = scenarios.load(scenario)
-    if spec.compare_with is not None:
+    if scenarios.load(scenario).compare_with is not None:
         raise ConfigError(
             f"scenario '{scenario}' compares two targets itself", f"run it with: bench run {scenario}"
         )
-    service = spec.target.service
+    chosen: RunOptions = {"target": target, "model": model, "settings": settings, "service": service}
+
+    def make_spec(stack: Stack, version: Mapping[str, str]) -> RunSpec:
+        return load_spec(scenario, stack, chosen, version)
+
     conditions = Conditions(
         workers=workers,
         route=direct_route(ca),
@@ -72,11 +84,11 @@ def ab(
         results=Path(results),
     )
     with ExitStack() as files:
-        base_arm = _make_arm(base, service, (), conditions, files=files, listener=listener)
-        head_arm = _make_arm(head, service, inject, conditions, files=files, listener=listener)
+        base_arm = _make_arm(base, make_spec, (), conditions, files=files, listener=listener)
+        head_arm = _make_arm(head, make_spec, inject, conditions, files=files, listener=listener)
         for arm in (base_arm, head_arm):
-            check_side_effects(spec.scenario, arm.stack, allowed=allow_side_effects)
-        base_runs, head_runs = alternate(spec, base_arm, head_arm, pairs, listener)
+            check_side_effects(arm.spec.scenario, arm.stack, allowed=allow_side_effects)
+        base_runs, head_runs = alternate(base_arm, head_arm, pairs, listener)
     comparison = compare_pairs(base_runs.runs, head_runs.runs, head_runs.combined, base)
     folder, problem = store.save_anywhere(head_runs.combined, head_runs.recording, Path(results))
     judged = JudgedRun(make_report(head_runs.combined, comparison), folder)
@@ -86,7 +98,7 @@ def ab(
 
 def _make_arm(
     name: str,
-    service: str,
+    make_spec: Callable[[Stack, Mapping[str, str]], RunSpec],
     inject: Sequence[str],
     conditions: Conditions,
     *,
@@ -95,10 +107,13 @@ def _make_arm(
 ) -> Arm:
     """Return one version, with its files for as long as `files` is open."""
     if name.startswith(("http://", "https://")):
-        return Arm(name, stacks.load("external"), replace(conditions, urls={service: name}))
+        stack = stacks.load("external")
+        spec = make_spec(stack, {})
+        return Arm(name, spec, stack, replace(conditions, urls={spec.target.service: name}))
     version = parse_version(name)
     stack = stacks.load(version.stack, version.variables)
     _check_version(name, version, stack)
+    spec = make_spec(stack, version.variables)
     injections = parse_injections(stack, tuple(inject))
     provided = files.enter_context(provide_files(name, version, stack, listener.note))
     conditions = replace(
@@ -109,7 +124,7 @@ def _make_arm(
         shared=False,
         variables=version.variables,
     )
-    return Arm(name, stack, conditions, provided.commit, is_elsewhere=version.folder is not None)
+    return Arm(name, spec, stack, conditions, provided.commit, is_elsewhere=version.folder is not None)
 
 
 def _check_version(name: str, version: Version, stack: Stack) -> None:

@@ -266,15 +266,24 @@ def _refuse_options(options: RunOptions, names: Mapping[str, str], problem: str,
             raise ConfigError(f"{option}: {problem}", hint)
 
 
-def load_spec(scenario: str, stack: Stack, options: RunOptions) -> RunSpec:
+def load_spec(
+    scenario: str, stack: Stack, options: RunOptions, variables: Mapping[str, str] | None = None
+) -> RunSpec:
     """Read a scenario, and change it by the options and the thresholds of the stack.
 
     The shipped scenarios limit the times of the shipped stacks; on another stack, only its limits apply.
+
+    Args:
+        scenario: Name of a scenario, or the path of its file.
+        stack: The stack.
+        options: The options.
+        variables: Variables of the stack's version, which replace those of the environment.
 
     Raises:
         ConfigError: The scenario or an option is wrong.
     """
     choices = make_choices(options.get("target"), options.get("model"), options.get("settings", ()))
+    choices = replace(choices, variables={**choices.variables, **(variables or {})})
     spec = scenarios.load_for_run(scenario, choices).with_thresholds(stack.thresholds)
     is_own_stack = stack.is_external or not stacks.is_shipped(stack.name)
     if is_own_stack and scenarios.is_shipped(scenario):

@@ -26,6 +26,8 @@ class Arm:
 
     name: str
     """Its name on the command line."""
+    spec: RunSpec
+    """The scenario, with the limits, services and variables of this version."""
     stack: Stack
     conditions: Conditions
     commit: str | None = None
@@ -46,13 +48,12 @@ class ArmRuns:
     """The requests of all runs."""
 
 
-def alternate(spec: RunSpec, base: Arm, head: Arm, pairs: int, listener: Listener) -> tuple[ArmRuns, ArmRuns]:
+def alternate(base: Arm, head: Arm, pairs: int, listener: Listener) -> tuple[ArmRuns, ArmRuns]:
     """Measure a scenario on two versions, once each per pair.
 
     Both stacks are up all the time, unless they need the same port. Then each run starts and stops its stack.
 
     Args:
-        spec: The scenario.
         base: The first version.
         head: The second version.
         pairs: Number of runs of each version.
@@ -65,7 +66,7 @@ def alternate(spec: RunSpec, base: Arm, head: Arm, pairs: int, listener: Listene
         KeyboardInterrupt: Ctrl-C ended a run.
     """
     arms = {"A": base, "B": head}
-    run_id = new_run_id(spec.scenario.name)
+    run_id = new_run_id(base.spec.scenario.name)
     recordings: dict[str, list[Recording]] = {name: [] for name in arms}
     parts: dict[str, Mapping[str, str]] = {}
     ports = fixed_ports(base.stack) & fixed_ports(head.stack)
@@ -75,7 +76,7 @@ def alternate(spec: RunSpec, base: Arm, head: Arm, pairs: int, listener: Listene
     def start(name: str) -> AbstractContextManager[Subject]:
         logs = log_folder(arms[name].conditions, run_id)
         return prepare(
-            spec,
+            arms[name].spec,
             arms[name].stack,
             arms[name].conditions,
             f"{run_id}-{name.lower()}",
@@ -96,12 +97,13 @@ def alternate(spec: RunSpec, base: Arm, head: Arm, pairs: int, listener: Listene
                 # One calibration for each version is enough: the machine is the same.
                 url = subject.reference_url if not recordings[name] else None
                 measured = replace(subject, reference_url=url)
-                workers = arms[name].conditions.workers
-                recording = record(spec, measured, listener.progress, workers, listener.note)
+                arm = arms[name]
+                workers = arm.conditions.workers
+                recording = record(arm.spec, measured, listener.progress, workers, listener.note)
             _check_complete(arms[name], recording)
             recordings[name].append(recording)
-    base_runs = _make_results(spec, base, run_id, recordings["A"], parts["A"])
-    head_runs = _make_results(spec, head, run_id, recordings["B"], parts["B"])
+    base_runs = _make_results(base, run_id, recordings["A"], parts["A"])
+    head_runs = _make_results(head, run_id, recordings["B"], parts["B"])
     return base_runs, head_runs
 
 
@@ -114,15 +116,14 @@ def _check_complete(arm: Arm, recording: Recording) -> None:
     raise MeasurementError(f"{arm.name}: {stop.reason}; a comparison needs complete runs", "try again")
 
 
-def _make_results(
-    spec: RunSpec, arm: Arm, run_id: str, recordings: list[Recording], parts: Mapping[str, str]
-) -> ArmRuns:
+def _make_results(arm: Arm, run_id: str, recordings: list[Recording], parts: Mapping[str, str]) -> ArmRuns:
     """Return the result of each run of a version, and of all runs as one."""
     origin = provenance(run_id, dict(arm.conditions.injections))
     if arm.commit is not None:
         origin = origin.model_copy(update={"commit": arm.commit, "dirty": False})
     elif arm.is_elsewhere:
         origin = origin.model_copy(update={"commit": None, "dirty": None})
+    spec = arm.spec
     environment = fingerprint(spec, arm.stack, arm.conditions.urls, parts)
     phases = spec.scenario.phases
     limits = arm.stack.alerts

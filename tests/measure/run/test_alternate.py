@@ -57,13 +57,13 @@ def test_two_versions_alternate_each_with_its_own_conditions() -> None:
     """The order is ABBA, and an injection into HEAD changes HEAD only."""
     notes: list[str] = []
     stack = stacks.load("embedded")
-    base = Arm("old", stack, ALONE)
-    head = Arm(
-        "new", stack, Conditions(injections={"backend.delay_ms": 120.0}, calibrated=False, shared=False)
-    )
+    base = Arm("old", _spec(), stack, ALONE)
+    slow = Conditions(injections={"backend.delay_ms": 120.0}, calibrated=False, shared=False)
+    head = Arm("new", _spec(), stack, slow)
     listener = Listener(progress=lambda _: None, note=notes.append, warning=notes.append)
-    one, other = alternate(_spec(), base, head, 4, listener)
-    assert [note.split(",")[0] for note in notes] == ["old", "new", "new", "old"] * 2
+    one, other = alternate(base, head, 4, listener)
+    runs = [note.split(",")[0] for note in notes if ", run " in note]
+    assert runs == ["old", "new", "new", "old"] * 2
     assert len(one.runs) == len(other.runs) == 4
     assert other.combined.summary.outcomes == {Outcome.OK: 4 * 8}
     assert other.combined.provenance.injections == {"backend.delay_ms": 120.0}
@@ -85,12 +85,12 @@ def test_ctrl_c_is_an_interrupt_and_not_a_failed_measurement() -> None:
     phase = {"executor": "constant-vus", "vus": 1, "duration_s": 600, "think_time_s": (1, 1)}
     content = spec.scenario.model_dump(mode="json") | {"phases": [phase]}
     long = spec.model_copy(update={"scenario": Scenario.model_validate(content)})
-    arm = Arm("one", stacks.load("embedded"), ALONE)
+    arm = Arm("one", long, stacks.load("embedded"), ALONE)
     listener = Listener(
         progress=lambda _: os.kill(os.getpid(), signal.SIGINT), note=lambda _: None, warning=lambda _: None
     )
     with pytest.raises(KeyboardInterrupt):
-        alternate(long, arm, arm, 4, listener)
+        alternate(arm, arm, 4, listener)
 
 
 def test_a_commit_is_checked_out_into_another_folder(tmp_path: Path) -> None:
