@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from bench.core.run.figures import TAIL_REQUESTS
+from bench.core.samples.cost_metrics import THROUGHPUT, cpu_key, memory_key
 from bench.core.samples.metric import Better, Metric, MetricKind, Part
 from bench.core.samples.metrics import (
     METRICS,
@@ -74,6 +75,8 @@ def metrics_page() -> str:
         rows.append(_metric(replace(row, label=label), definition=text))
     rows.append(_metric(replace(metric(tier_key("<tier>")), label="name of the tier")))
     rows.append(_metric(metric(tier_key(UNATTRIBUTED))))
+    for key in (THROUGHPUT, memory_key("<service>"), cpu_key("<service>")):
+        rows.append(_metric(metric(key)))
     head = [
         "metric",
         "name in reports",

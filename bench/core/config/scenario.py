@@ -31,6 +31,7 @@ from bench.core.config.prompts import Messages
 from bench.core.config.target import MilestoneName, Name
 from bench.core.limits.metric_names import require_metric
 from bench.core.limits.threshold import Thresholds
+from bench.core.samples.cost_metrics import cost_metric
 from bench.core.samples.metrics import metric_of_tail
 from bench.core.values.duration import Duration, PositiveDuration
 from bench.core.values.record import FieldError, Record
@@ -44,11 +45,13 @@ class Tolerance(Record):
 
     margin_ratio: Annotated[float, Field(gt=0, lt=10)]
     """Share of the baseline's value: 0.1 is 10 %."""
+    smallest_change: Annotated[float, Field(gt=0)] | None = None
+    """Smallest change that matters, in the metric's unit, for example milliseconds; default: 10 ms."""
 
 
 def _check_metrics(tolerances: dict[str, Tolerance]) -> dict[str, Tolerance]:
     for key in tolerances:
-        if metric_of_tail(key) is None:
+        if metric_of_tail(key) is None and cost_metric(key) is None:
             require_metric(key)
     return tolerances
 

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import assert_never
 
 from bench.core.run.result import RunResult
+from bench.core.samples.cost_metrics import cost_service
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, metric_of_tail, sentence_name, tier_name
 from bench.core.samples.sample import Outcome
@@ -22,6 +23,7 @@ class Clue(StrEnum):
 
     TIERS = "the tier named above"
     SLOWEST = "the slowest requests in samples.jsonl.gz"
+    COSTS = "the memory and the processor time of that service"
     FAILED = "the failed requests and the services' logs"
     COMMITS = "the commits since the pinned baseline"
 
@@ -98,7 +100,8 @@ def _failure(result: RunResult, comparison: Comparison) -> tuple[str, Clue]:
     if drifted and comparison.pinned_at is not None:
         return _drift(drifted, comparison.pinned_at), Clue.COMMITS
     vanished = comparison.vanished
-    partial = [*chain.from_iterable(map(comparison.regressed, (Part.TAILS, Part.LOCATES, Part.STEPS)))]
+    parts = (Part.TAILS, Part.LOCATES, Part.STEPS, Part.COSTS)
+    partial = [*chain.from_iterable(map(comparison.regressed, parts))]
     if partial and not vanished:
         total = "the total response time shows no regression"
         return f"{_regression(partial[0])}; {total}.", _clue(partial[0].key)
@@ -113,6 +116,8 @@ def _clue(key: str) -> Clue:
     """Return where to look for the cause of a metric's change."""
     if tier_name(key) is not None:
         return Clue.TIERS
+    if cost_service(key) is not None:
+        return Clue.COSTS
     return Clue.FAILED if metric_of_tail(key) is None else Clue.SLOWEST
 
 
@@ -138,7 +143,9 @@ def _vanished(keys: Sequence[str], other: str) -> tuple[str, Clue]:
 def _regression(row: MetricComparison) -> str:
     tier = tier_name(row.key)
     label = f"The tier `{tier}`" if tier else _capitalize(metric(row.key).label)
-    change = f"{wording.change_ms(row.change)}, {wording.change(row.change_ratio)}"
+    change = wording.change(row.change_ratio)
+    if metric(row.key).unit == "ms":
+        change = f"{wording.change_ms(row.change)}, {change}"
     if row.machine_ratio is not None:
         change += f", without the machine's {wording.change(row.machine_ratio)}"
     return f"{label} regressed: {row.base_text} → {row.head_text} ({change})"

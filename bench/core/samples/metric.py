@@ -45,6 +45,9 @@ class Part(StrEnum):
     """The response time of one step of a journey: can fail the run, but cannot make it inconclusive."""
     EXPLAINS = "explains"
     """Unattributed time: is compared, but never fails the run."""
+    COSTS = "costs"
+    """Throughput, or the resources of a service; only `bench ab` compares them. Can fail the run, but cannot
+    make it inconclusive."""
     INFORMS = "informs"
     """Is shown only."""
 

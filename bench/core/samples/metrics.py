@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from bench.core.samples.arrays import Floats
+from bench.core.samples.cost_metrics import cost_metric
 from bench.core.samples.metric import Metric, MetricKind, Part, RequestColumns
 from bench.core.samples.request import REQUEST_METRICS, only_ok, time_to, waited_for
 
@@ -141,7 +142,9 @@ def metric(key: str) -> Metric:
     if tail_of is not None:
         return _tail_metric(metric(tail_of))
     base, tags = split_tags(key)
-    return _tagged_metric(key, metric(base), tags) if tags else METRICS[key]
+    if tags:
+        return _tagged_metric(key, metric(base), tags)
+    return cost_metric(key) or METRICS[key]
 
 
 def _tagged_metric(key: str, row: Metric, tags: Mapping[str, str]) -> Metric:

@@ -78,13 +78,15 @@ def change_ms(value_ms: float | None) -> str:
 
 
 def value(number: float | None, unit: str, *, lower_bound: bool = False) -> str:
-    """Write a value in its metric's unit: `ms`, `ratio`, or another one, which is a plain number."""
+    """Write a value in its metric's unit: `ms`, `ratio`, `bytes`, or another one, which is a plain number."""
     if lower_bound and number is not None:
         return f"> {value(number, unit)}"
     if unit == "ms":
         return duration(number)
     if unit == "ratio":
         return percent(number)
+    if unit == "bytes":
+        return DASH if number is None else size(number)
     if number is None:
         return DASH
     return f"{number:,.4g}" if abs(number) < THOUSAND else f"{number:,.0f}"

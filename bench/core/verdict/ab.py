@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from bench.core.calibration.calibration import Calibration
 from bench.core.config.scenario import Tolerance
+from bench.core.run.costs import costs_of
 from bench.core.run.figures import bounds_of, figures_of
 from bench.core.run.recording import Recording, shift_clock
 from bench.core.run.result import RunResult
@@ -129,8 +130,8 @@ def _judge_latencies(
     tolerances: Mapping[str, Tolerance],
     without: Prompts,
 ) -> tuple[MetricComparison, ...]:
-    base_figures = [drop_figures(figures_of(run), without) for run in base]
-    head_figures = list(map(figures_of, head))
+    base_figures = [drop_figures(figures_of(run), without) | costs_of(run) for run in base]
+    head_figures = [figures_of(run) | costs_of(run) for run in head]
     shifts: dict[str, Shift] = {}
     unpaired: dict[str, MetricComparison] = {}
     for key in set[str]().union(*base_figures, *head_figures):
@@ -152,8 +153,9 @@ def _judge_unpaired(key: str, pairs: Sequence[tuple[Figures, Figures]]) -> Metri
         base_runs += bool(base)
         head_runs += bool(head)
     verdict = Verdict.INCONCLUSIVE
-    # A 95th percentile can be absent because a few requests failed; the success ratio judges that.
-    if base_runs >= MIN_PAIRS and not head_runs and part is not Part.TAILS:
+    # A 95th percentile can be absent because a few requests failed, which the success ratio judges, and a
+    # service can be absent because the head has other services.
+    if base_runs >= MIN_PAIRS and not head_runs and part not in {Part.TAILS, Part.COSTS}:
         verdict = Verdict.MISSING
     elif head_runs >= MIN_PAIRS and not base_runs:
         verdict = Verdict.NEW

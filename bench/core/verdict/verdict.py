@@ -199,18 +199,19 @@ def judge_shifts(
         p_better = stats.holm({shift.key: shift.p_better for shift in family})
         for shift in family:
             key = shift.key
-            margin_ratio = _margin_ratio(key, tolerances, default_margin_ratio)
-            comparison = _compare(_Test(shift, p_worse[key], p_better[key], len(family), margin_ratio))
+            tolerance = _tolerance(key, tolerances, default_margin_ratio)
+            margin_ratio = tolerance.margin_ratio
+            comparison = _compare(_Test(shift, p_worse[key], p_better[key], len(family), tolerance))
             if environment_shift and abs(shift.distance_at_full_slope) <= math.log1p(margin_ratio):
                 comparison = _make_inconclusive(comparison)
             judged[key] = comparison
     return judged
 
 
-def _margin_ratio(key: str, tolerances: Mapping[str, Tolerance], default_margin_ratio: float) -> float:
-    """Return the margin of a metric; a 95th percentile also has the margin of its metric."""
+def _tolerance(key: str, tolerances: Mapping[str, Tolerance], default_margin_ratio: float) -> Tolerance:
+    """Return the tolerance of a metric; a 95th percentile also has the tolerance of its metric."""
     tolerance = tolerances.get(key) or tolerances.get(metric_of_tail(key) or key)
-    return tolerance.margin_ratio if tolerance else default_margin_ratio
+    return tolerance or Tolerance(margin_ratio=default_margin_ratio)
 
 
 def _make_inconclusive(judged: MetricComparison) -> MetricComparison:
@@ -236,7 +237,7 @@ class _Test:
     """P value of a change for the better, adjusted."""
     tested: int
     """Number of metrics in the family."""
-    margin_ratio: float
+    tolerance: Tolerance
     """The tolerated change."""
 
     @property
@@ -281,12 +282,13 @@ class _Test:
     @property
     def matters(self) -> bool:
         """Whether the change is large enough in the metric's unit."""
-        return abs(self.change) >= self.row.smallest_change
+        smallest = self.tolerance.smallest_change
+        return abs(self.change) >= (self.row.smallest_change if smallest is None else smallest)
 
     @property
     def verdict(self) -> Verdict:
         """The verdict: a change is significant, exceeds the margin and matters, and all head runs agree."""
-        margin = math.log1p(self.margin_ratio)
+        margin = math.log1p(self.tolerance.margin_ratio)
         distance = self.shift.distance
         all_runs_agree = abs(self.shift.smallest) > AGREED_SHARE * margin
         if self.matters and all_runs_agree and self.p_worse < self.alpha and distance > margin:
@@ -327,7 +329,7 @@ def _compare(test: _Test) -> MetricComparison:
         high_ratio=high * ratio_factor if ratio_factor else None,
         p_value=test.p_worse,
         mde_ratio=test.started_mde_ratio * ratio_factor if ratio_factor else None,
-        margin_ratio=test.margin_ratio,
+        margin_ratio=test.tolerance.margin_ratio,
         machine_ratio=math.expm1(test.sign * shift.machine_effect) if shift.machine_effect else None,
         suspect=verdict is Verdict.REGRESSED or test.suspect,
     )

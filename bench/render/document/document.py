@@ -100,6 +100,7 @@ def make_document(report: Report) -> Document:
         _pinned_metrics(report),
         _tiers(report),
         comparison_table("Steps", "step", _of_parts(report, Part.STEPS)),
+        _costs(report),
         threshold_table(report.result),
         alert_table(alerts),
     ]
@@ -139,6 +140,10 @@ def _pinned_metrics(report: Report) -> Table:
 def _tiers(report: Report) -> Table:
     rows = _of_parts(report, Part.LOCATES, Part.EXPLAINS)
     return comparison_table("Where the time goes", "tier", rows)
+
+
+def _costs(report: Report) -> Table:
+    return comparison_table("Throughput and resources", "metric", _of_parts(report, Part.COSTS))
 
 
 def _of_parts(report: Report, *parts: Part) -> list[MetricComparison]:

@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from bench.core.report.report import make_report
 from bench.core.run.result import RunResult
 from bench.core.samples.metric import Part
-from bench.core.samples.sample import Outcome, Stop, StopCause
+from bench.core.samples.sample import HOST, Outcome, Stop, StopCause
 from bench.core.values.histogram import Histogram
 from bench.core.verdict.ab import AB_MARGIN_RATIO, compare_pairs, join_recordings, run_order
 from bench.core.verdict.compare import Comparison, Decision
 from bench.core.verdict.shift import MIN_PAIRS
 from bench.core.verdict.verdict import Verdict
+from bench.core.watch.resources import ResourceSummary
 from tests.factories import TIER_TIMES, make_recording, make_run, make_sample, make_use, run_at
 
 # The machine's mood from pair to pair: twice as slow in the midst of it.
@@ -87,6 +88,67 @@ def test_a_run_against_itself_never_regresses() -> None:
     assert comparison.decision is Decision.PASS
     assert not comparison.regressed(Part.DECIDES)
     assert not comparison.regressed(Part.LOCATES)
+
+
+def with_service(runs: Sequence[RunResult], name: str, **use: object) -> list[RunResult]:
+    """Return the runs with a service that used these resources."""
+    changed = []
+    for run, noise in zip(runs, NOISE, strict=False):
+        one = ResourceSummary.model_validate(
+            {"cpu_pct_mean": 20.0, "cpu_pct_p95": 30.0, "memory_bytes_max": round(60e6 * noise), **use}
+        )
+        summary = run.summary.model_copy(update={"resources": run.summary.resources | {name: one}})
+        changed.append(run.model_copy(update={"summary": summary}))
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("use", "key", "words"),
+    [
+        (
+            {"memory_bytes_max": 90_000_000},
+            "service.gateway.memory_bytes",
+            "Memory of gateway regressed: 60.0 MB → 90.0 MB (+50 %); the total response time",
+        ),
+        ({"cpu_pct_mean": 30.0}, "service.gateway.cpu_ms", "Processor time per request of gateway regressed"),
+    ],
+)
+def test_a_service_that_uses_more_fails(use: dict[str, object], key: str, words: str) -> None:
+    """More memory, or more processor time per request, is a regression although no request is slower."""
+    comparison = compared(
+        with_service(runs(1.0), "gateway"), with_service(runs(1.0, NOISE[::-1]), "gateway", **use)
+    )
+    assert verdict(comparison, key) is Verdict.REGRESSED
+    assert comparison.decision is Decision.FAIL
+    report = make_report(runs(1.0)[-1], comparison)
+    assert report.headline.startswith(words)
+    assert "memory and the processor time" in report.next_step
+
+
+def test_the_resources_of_load_generators_do_not_count() -> None:
+    """The load generator and the machine are not part of a version."""
+    for name in ("generator", "generator-2", HOST):
+        more = with_service(runs(1.0), name, memory_bytes_max=900_000_000)
+        comparison = compared(with_service(runs(1.0), name), more)
+        assert {row.key for row in comparison.metrics if row.part is Part.COSTS} == {"requests_rps"}
+
+
+def test_another_service_is_no_regression() -> None:
+    """A version may have other services than the base."""
+    comparison = compared(with_service(runs(1.0), "proxy"), with_service(runs(1.0), "gateway"))
+    assert comparison.decision is Decision.PASS
+    assert verdict(comparison, "service.gateway.memory_bytes") is Verdict.NEW
+    assert verdict(comparison, "service.proxy.memory_bytes") is Verdict.INCONCLUSIVE
+
+
+def test_less_throughput_fails() -> None:
+    """Fewer successful requests per second are a regression; more are an improvement."""
+    fewer = []
+    for run in runs(1.0):
+        summary = run.summary.model_copy(update={"requests_rps": 0.8 * (run.summary.requests_rps or 0.0)})
+        fewer.append(run.model_copy(update={"summary": summary}))
+    assert verdict(compared(runs(1.0), fewer), "requests_rps") is Verdict.REGRESSED
+    assert verdict(compared(fewer, runs(1.0)), "requests_rps") is Verdict.IMPROVED
 
 
 def test_a_change_within_the_margin_is_tolerated() -> None:

@@ -212,6 +212,14 @@ def test_a_tolerance_moves_the_margin(margin_ratio: float, verdict: Verdict) -> 
     assert (row.verdict, row.margin_ratio) == (verdict, margin_ratio)
 
 
+@pytest.mark.parametrize(("smallest", "verdict"), [(None, Verdict.UNCHANGED), (2.0, Verdict.REGRESSED)])
+def test_a_tolerance_sets_the_smallest_change(smallest: float | None, verdict: Verdict) -> None:
+    """A change of 8 ms does not matter by default, and it does if the scenario lowers the limit."""
+    tolerances = {"e2e_ms": Tolerance(margin_ratio=0.05, smallest_change=smallest)}
+    base: list[Figures] = [{"e2e_ms": {"a": 20.0}}] * 10
+    assert judged({"e2e_ms": {"a": 28.0}}, base, tolerances)["e2e_ms"].verdict is verdict
+
+
 def test_a_tolerance_is_for_its_own_metric() -> None:
     """Other metrics keep the default margin."""
     base = [{"e2e_ms": {"a": 990.0}, "tier.agent_ms": {"a": 990.0}}] * 10
