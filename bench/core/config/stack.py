@@ -295,19 +295,25 @@ def uses_secret(stack: Stack) -> bool:
     return stack.users is not None or "${jwt_secret}" in stack.model_dump_json()
 
 
-def find_ready_checks(stack: Stack) -> dict[Name, ReadyCheck]:
+def find_declared_ready(stack: Stack) -> dict[Name, ReadyCheck]:
     """Return the request that shows that a service is ready, for each service that declares one."""
     checks: dict[Name, ReadyCheck] = {}
-    for layer in stack.layers.tiers if stack.layers else ():
-        target = layer.target
-        if target.ready is not None:
-            checks[target.service] = ReadyCheck(service=target.service, path=target.ready, auth=target.auth)
     if stack.ready is not None:
         checks[stack.ready.service] = stack.ready
     for name, service in stack.services.items():
         if service.ready is not None:
             checks[name] = ReadyCheck(service=name, path=service.ready)
     return checks
+
+
+def find_ready_checks(stack: Stack) -> dict[Name, ReadyCheck]:
+    """Return the same, and the request of a layer's target for services that declare none."""
+    checks: dict[Name, ReadyCheck] = {}
+    for layer in stack.layers.tiers if stack.layers else ():
+        target = layer.target
+        if target.ready is not None:
+            checks[target.service] = ReadyCheck(service=target.service, path=target.ready, auth=target.auth)
+    return checks | find_declared_ready(stack)
 
 
 def find_health_checks(stack: Stack, services: Collection[Name]) -> dict[Name, Check]:

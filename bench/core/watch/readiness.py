@@ -156,6 +156,8 @@ def _cure(condition: ReadyCondition, reply: ReadyReply) -> str:
         return "the service uses TLS: write https:// in place of http://"
     path = urlsplit(reply.url).path
     change = f"set `ready` in {condition.file} to a path that answers 200 to GET, or remove it"
+    if condition.file is not None and condition.file.startswith("targets/"):
+        change += f"; `ready` of {condition.service} in your stack file replaces it"
     if reply.status in _NO_PATH:
         return _cure_double_path(path) or f"the service is up, but has no {path}: {change}"
     if reply.status in _NO_GET:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from bench.core.config.run_spec import RunSpec
-from bench.core.config.stack import RepeatedRequest, Stack, list_services
+from bench.core.config.stack import RepeatedRequest, Stack, find_declared_ready, list_services
+from bench.core.config.target import Target
 from bench.core.config.template import is_dynamic
 from bench.core.load.capacity import Capacity, find_risks, find_shortages
 from bench.core.load.needs import needs_of
@@ -249,10 +250,8 @@ def _wait_for_targets(
         headers = {name: text for name, text in headers.items() if not is_dynamic(text)}
         if tokens and target.auth == "bearer":
             headers["authorization"] = f"Bearer {tokens.mint(0)}"
-        url = running.url(target.service).rstrip("/") + expand_path(
-            target, "ready", target.ready or "/", environ
-        )
-        condition = ReadyCondition.of_target(target, is_external=running.stack.is_external)
+        path, condition = _choose_ready(target, running.stack, environ, has_token=tokens is not None)
+        url = running.url(target.service).rstrip("/") + path
         reply = wait_until_ready(
             url,
             headers,
@@ -265,6 +264,17 @@ def _wait_for_targets(
         if target.auth == "bearer" and reply.clock_difference is not None:
             warnings[f"{reply.clock_difference}: it may refuse tokens, so set both clocks"] = None
     return tuple(warnings)
+
+
+def _choose_ready(
+    target: Target, stack: Stack, environ: Mapping[str, str], *, has_token: bool
+) -> tuple[str, ReadyCondition]:
+    """Return the path that shows that a target is ready: that of its service in the stack, else its own."""
+    condition = ReadyCondition.of_target(target, is_external=stack.is_external)
+    declared = find_declared_ready(stack).get(target.service)
+    if declared is None or (declared.auth == "bearer" and not has_token):
+        return expand_path(target, "ready", target.ready or "/", environ), condition
+    return declared.path, replace(condition, file=f"stacks/{stack.name}.yaml", auth=declared.auth)
 
 
 @contextmanager
