@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from bench.core.config.run_spec import RunSpec
@@ -13,7 +14,7 @@ from bench.core.verdict.ab import compare_pairs
 from bench.errors import ConfigError
 from bench.measure.http.route import direct_route
 from bench.measure.machine.host import choose_cores
-from bench.measure.run.alternate import Arm, alternate
+from bench.measure.run.alternate import Arm, ArmRuns, alternate
 from bench.measure.run.run import Conditions, Listener
 from bench.measure.run.version_files import provide_files
 from bench.store import results as store
@@ -68,15 +69,9 @@ def ab(
         BenchError: A version is unknown, did not start, or could not be measured.
         KeyboardInterrupt: Ctrl-C ended the runs.
     """
-    if scenarios.load(scenario).compare_with is not None:
-        raise ConfigError(
-            f"scenario '{scenario}' compares two targets itself", f"run it with: bench run {scenario}"
-        )
+    _check_one_target(scenario)
     chosen: RunOptions = {"target": target, "model": model, "settings": settings, "service": service}
-
-    def make_spec(stack: Stack, version: Mapping[str, str]) -> RunSpec:
-        return load_spec(scenario, stack, chosen, version)
-
+    make_spec = partial(_make_spec, scenario, chosen)
     conditions = Conditions(
         workers=workers,
         route=direct_route(ca),
@@ -89,11 +84,28 @@ def ab(
         for arm in (base_arm, head_arm):
             check_side_effects(arm.spec.scenario, arm.stack, allowed=allow_side_effects)
         base_runs, head_runs = alternate(base_arm, head_arm, pairs, listener)
+    return _judge(base, base_runs, head_runs, Path(results))
+
+
+def _judge(base: str, base_runs: ArmRuns, head_runs: ArmRuns, results: Path) -> JudgedRun:
+    """Compare the runs of two versions, and store the result."""
     comparison = compare_pairs(base_runs.runs, head_runs.runs, head_runs.combined, base)
-    folder, problem = store.save_anywhere(head_runs.combined, head_runs.recording, Path(results))
+    folder, problem = store.save_anywhere(head_runs.combined, head_runs.recording, results)
     judged = JudgedRun(make_report(head_runs.combined, comparison), folder)
-    base = base_runs.combined.model_dump_json(indent=1) + "\n"
-    return store_judgement(judged, problem, {BASE: base})
+    content = base_runs.combined.model_dump_json(indent=1) + "\n"
+    return store_judgement(judged, problem, {BASE: content})
+
+
+def _check_one_target(scenario: str) -> None:
+    if scenarios.load(scenario).compare_with is not None:
+        raise ConfigError(
+            f"scenario '{scenario}' compares two targets itself", f"run it with: bench run {scenario}"
+        )
+
+
+def _make_spec(scenario: str, options: RunOptions, stack: Stack, variables: Mapping[str, str]) -> RunSpec:
+    """Return the scenario for a version of a stack."""
+    return load_spec(scenario, stack, options, variables)
 
 
 def _make_arm(
