@@ -147,6 +147,10 @@ Ca = Annotated[
     Path | None,
     typer.Option("--ca", metavar="FILE", help="Trust the certificates in this PEM file too."),
 ]
+Otlp = Annotated[
+    int | None,
+    typer.Option("--otlp", metavar="PORT", min=1, max=65535, help="Receive spans of OpenTelemetry at PORT."),
+]
 Calibration = Annotated[
     bool,
     typer.Option(
@@ -208,6 +212,7 @@ def _declare_run_options(
     transport: Transport = TransportChoice.OWN,
     http: Http = None,
     ca: Ca = None,
+    otlp: Otlp = None,
     calibration: Calibration = True,
     pin: Pin = True,
     allow_side_effects: AllowSideEffects = False,

@@ -21,7 +21,7 @@ from bench.core.config.quick_load import (
 )
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
-from bench.core.config.stack import Stack, list_services, parse_injections
+from bench.core.config.stack import Stack, list_services, parse_injections, receive_spans
 from bench.core.config.target import Target, stand_in
 from bench.core.limits.threshold import parse_thresholds
 from bench.core.response.interfaces import SERVICE, describe_interface
@@ -89,6 +89,8 @@ class RunOptions(TypedDict, total=False):
     """HTTP version; default: the highest that the HTTP client and the server support."""
     ca: Path | None
     """PEM file with certificates that are trusted as well as those of the system."""
+    otlp: int | None
+    """Port that receives spans of OpenTelemetry; default: that of the stack, which may declare none."""
     calibration: bool
     """Measure a server with known timing before and after the run; default: True."""
     pin: bool
@@ -189,7 +191,8 @@ def _plan(scenario: str, options: RunOptions) -> _Measurement:
     refusal = "needs an address in place of a scenario"
     _refuse_options(options, _ADDRESS_OPTIONS, refusal, "bench run http://HOST:PORT/PATH")
     variables = model_variables(options.get("model"))
-    stack = stacks.load(options.get("stack") or _default_stack(options), variables)
+    declared = stacks.load(options.get("stack") or _default_stack(options), variables)
+    stack = receive_spans(declared, options.get("otlp"))
     spec = load_spec(scenario, stack, options)
     check_side_effects(spec.scenario, stack, allowed=options.get("allow_side_effects", False))
     return _Measurement(stack, spec, make_conditions(spec, stack, options))
@@ -238,7 +241,7 @@ def _plan_address(url: str, options: RunOptions, listener: Listener) -> _Measure
     spec = spec.with_objectives(parse_objectives(options.get("objectives", ())))
     with_url = RunOptions(**{**options, "urls": (f"{target.service}={interface.base_url}",)})
     conditions = replace(make_conditions(spec, STACK, with_url), is_ready=True)
-    return _Measurement(STACK, spec, conditions)
+    return _Measurement(receive_spans(STACK, options.get("otlp")), spec, conditions)
 
 
 def _read_prompts(options: RunOptions, listener: Listener) -> Sequence[Prompt]:

@@ -34,7 +34,7 @@ from bench.core.config.placeholders import (
     refuse,
 )
 from bench.core.config.service import Command, Service
-from bench.core.config.stack_tiers import Layers, StackTiers
+from bench.core.config.stack_tiers import Layers, OtlpReceiver, StackTiers
 from bench.core.config.target import Name, Target, UrlPath
 from bench.core.config.watching import AlertLimits, Check, HttpCheck, MongoCheck, Readings, TcpCheck
 from bench.core.limits.threshold import ReplacingThresholds
@@ -259,6 +259,14 @@ class Stack(Inheriting):
             for knob, variable in service.knobs.items():
                 knobs[f"{name}.{knob}"] = variable
         return knobs
+
+
+def receive_spans(stack: Stack, port: int | None) -> Stack:
+    """Return the stack with OpenTelemetry at this port; with `None` as it is declared."""
+    if port is None:
+        return stack
+    otlp = (stack.tiers.otlp or OtlpReceiver()).model_copy(update={"port": port})
+    return stack.model_copy(update={"tiers": stack.tiers.model_copy(update={"otlp": otlp})})
 
 
 # Fields that change how a stack is monitored and judged, but not its work.

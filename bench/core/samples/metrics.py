@@ -215,7 +215,7 @@ def _unattributed_metric() -> Metric:
         key=tier_key(UNATTRIBUTED),
         label=UNATTRIBUTED,
         unit="ms",
-        description="Service time that no tier reports: network, kernels, and reading by the load generator.",
+        description="Service time that no tier reports: services without a report, and the way to them.",
         formula="max(0, service_ms - sum of tier_times)",
         values=_unattributed_time,
         part=Part.EXPLAINS,

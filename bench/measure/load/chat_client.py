@@ -14,12 +14,12 @@ from bench.core.response.remarks import Remarks
 from bench.core.response.server_words import find_head_words, find_words
 from bench.core.samples.request import RequestSample, token_moments
 from bench.core.samples.sample import Culprit, Outcome
-from bench.core.tiers.trace_ids import RequestKey, traceparent
 from bench.core.values.units import ms
 from bench.measure.http.answer_stream import OnBody
 from bench.measure.http.connection import Connection
 from bench.measure.http.wire import Reply, WireError, WireFault, request_bytes
 from bench.measure.load.endpoint import AnsweredMessage, Endpoint
+from bench.measure.load.trace_header import add_trace
 
 DETAIL_LENGTH = 200
 OPEN_TIMEOUT_S = 5.0
@@ -207,7 +207,8 @@ class ChatClient:
         try:
             async with asyncio.timeout(timeout_s) as limit:
                 self._watch.begin(reader, limit)
-                await connection.exchange(self._head + self._trace(arrival) + tail, read)
+                head = add_trace(self._head, self._trace_prefix, arrival)
+                await connection.exchange(head + tail, read)
         except _LeftError:
             return None
         except TimeoutError:
@@ -292,13 +293,6 @@ class ChatClient:
             remarks.add(f"came compressed with {encoding}, which was not requested")
         if content.token_times_s:
             remarks.add_stream(content.token_times_s)
-
-    def _trace(self, arrival: Arrival) -> bytes:
-        """Return the header that makes the services record the request; empty without a receiver."""
-        if self._trace_prefix is None:
-            return b""
-        request = RequestKey(arrival.phase, arrival.vu, arrival.iteration, arrival.arm)
-        return traceparent(self._trace_prefix, request)
 
     def _is_intercepted(self, text: str | None) -> bool | None:
         """Return whether the agent answered without its model; `None` if the target does not declare it."""

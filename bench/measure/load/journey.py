@@ -55,8 +55,8 @@ class Journey:
         self._connections = connections
         self._chat = chat
         self._remarks = remarks
-        self._client = StepClient(setup.timeout_s, setup.tier_reader)
-        self._login_client = StepClient(setup.timeout_s, setup.tier_reader)
+        self._client = StepClient(setup.timeout_s, setup.tier_reader, setup.trace_prefix)
+        self._login_client = StepClient(setup.timeout_s, setup.tier_reader, setup.trace_prefix)
         self._credential = Credential(setup.login)
         self._values = UserValues(number, lambda: str(uuid.uuid4()))
         self._phase = -1

@@ -69,7 +69,8 @@ class JourneyUsers:
         chat = None
         if setup.message is not None:
             endpoint = setup.message.endpoint
-            chat = ChatClient(endpoint, None, connections[endpoint.target.service], self._remarks)
+            connection = connections[endpoint.target.service]
+            chat = ChatClient(endpoint, None, connection, self._remarks, setup.trace_prefix)
         journey = Journey(number, setup, connections, chat, self._remarks)
         if self._tokens and setup.uses_test_user:
             token_number = number % len(self._tokens)

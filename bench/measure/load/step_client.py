@@ -22,6 +22,7 @@ from bench.measure.load.chat_client import (
     timeout_failure,
     wire_failure,
 )
+from bench.measure.load.trace_header import add_trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,14 @@ class StepClient:
     Args:
         timeout_s: Longest time for one request.
         tier_reader: Reads the tier times of answers.
+        trace_prefix: Beginning of the trace ids of the requests; `None` to send no `traceparent`.
     """
 
-    def __init__(self, timeout_s: float, tier_reader: TierReader) -> None:
+    def __init__(self, timeout_s: float, tier_reader: TierReader, trace_prefix: bytes | None = None) -> None:
         self.request: PreparedRequest | None = None
         self._timeout_s = timeout_s
         self._tier_reader = tier_reader
+        self._trace_prefix = trace_prefix
         self._culprit = Culprit.TARGET
 
     async def open(self) -> None:
@@ -82,7 +85,8 @@ class StepClient:
         timeout_s = min(self._timeout_s, arrival.cancel_after_s or self._timeout_s)
         try:
             async with asyncio.timeout(timeout_s):
-                await self.request.connection.exchange(self.request.content)
+                content = add_trace(self.request.content, self._trace_prefix, arrival)
+                await self.request.connection.exchange(content)
         except TimeoutError:
             return timeout_failure(timeout_s, arrival)
         except WireError as error:

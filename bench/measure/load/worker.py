@@ -11,6 +11,7 @@ import sys
 from array import array
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from operator import sub
 
 import numpy as np
@@ -77,7 +78,8 @@ class RunningJob:
         self._users: JourneyUsers | None = None
         self._engine: Engine | JourneyEngine
         if share.parts:
-            setups = make_setups(spec, share, job.services, job.route, os.environ)
+            made = make_setups(spec, share, job.services, job.route, os.environ)
+            setups = [replace(setup, trace_prefix=job.trace_prefix) for setup in made]
             self._users = JourneyUsers(setups, self._connect_to, job.tokens, self._remarks)
             self._engine = JourneyEngine(share, self._users.open, self._on_sample, clock, self._graceful_stop)
         else:

@@ -90,11 +90,14 @@ def _slowest_tier(by_load: Bottleneck) -> str:
     if last.tier is None:
         return ""
     if first.tier is None or first.tier == last.tier:
-        return f"{last.tier} takes {_largest_share(last)} of the time at {_at(by_load, last)}"
-    return (
-        f"{first.tier} takes {_largest_share(first)} of the time at {_at(by_load, first)}, "
-        f"{last.tier} takes {_largest_share(last)} at {_at(by_load, last)}"
-    )
+        return f"{_takes(last, ' of the time')} at {_at(by_load, last)}"
+    return f"{_takes(first, ' of the time')} at {_at(by_load, first)}, {_takes(last)} at {_at(by_load, last)}"
+
+
+def _takes(band: LoadBand, of_the_time: str = "") -> str:
+    """Return the largest share of a load; the time that no tier reports is no bottleneck by itself."""
+    share = f"{_largest_share(band)}{of_the_time}"
+    return f"no tier reports {share}" if band.tier == UNATTRIBUTED else f"{band.tier} takes {share}"
 
 
 def _largest_share(band: LoadBand) -> str:
