@@ -1,6 +1,6 @@
 """`bench ab`: run two versions alternately and compare them."""
 
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import typer
 
@@ -12,26 +12,30 @@ from bench.cli.verdict import exit_code
 from bench.render.formats import PAIR_FORMATS
 from bench.usecases.ab import ab as compare_versions
 from bench.usecases.report import render_run
+from bench.usecases.run import LoadOptions
 
 _VERSION = "STACK, STACK@COMMIT, STACK@./FOLDER, STACK+VARIABLE=VALUE, or an address."
 Base = Annotated[str, typer.Argument(metavar="BASE", help=_VERSION)]
 Head = Annotated[str, typer.Argument(metavar="HEAD", help=_VERSION)]
-Scenario = Annotated[str, typer.Option("--scenario", metavar="NAME", help="Run this scenario.")]
+Scenario = Annotated[
+    str | None,
+    typer.Option(
+        "--scenario", metavar="NAME", help="Run this scenario (default: quick; addresses need none)."
+    ),
+]
 Pairs = Annotated[
     int, typer.Option("--pairs", metavar="N", min=4, max=100, help="Run each version this number of times.")
 ]
 Out = Annotated[list[str] | None, out_option(PAIR_FORMATS)]
 
 
+@options.with_load_options
 def ab(
     base: Base,
     head: Head,
     *,
-    scenario: Scenario = "quick",
+    scenario: Scenario = None,
     pairs: Pairs = 6,
-    target: options.TargetName = None,
-    model: options.Model = None,
-    settings: options.Settings = None,
     service: options.ServiceName = None,
     inject: options.Inject = None,
     ca: options.Ca = None,
@@ -41,22 +45,21 @@ def ab(
     strict: options.Strict = False,
     out: Out = None,
     results: options.ResultsFolder = options.DEFAULT_RESULTS,
+    **given: Unpack[LoadOptions],
 ) -> None:
     """Run two versions alternately and compare them.
 
+    Two addresses need no scenario: the options describe the load, as for `bench run ADDRESS`.
     The order is ABBA. `--inject` slows down HEAD only.
     Exits with 0 for a pass, and with 1 for a regression or a crossed threshold.
     """
     outputs = parse_outputs(out, PAIR_FORMATS)
-    with listen(scenario, live=False) as listener:
+    with listen(scenario or head, live=False) as listener:
         judged = compare_versions(
             base,
             head,
             scenario=scenario,
             pairs=pairs,
-            target=target,
-            model=model,
-            settings=settings or (),
             service=service,
             inject=inject or (),
             ca=ca,
@@ -65,6 +68,7 @@ def ab(
             allow_side_effects=allow_side_effects,
             results=results,
             listener=listener,
+            **given,
         )
     write_outputs(
         outputs,

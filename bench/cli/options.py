@@ -195,19 +195,26 @@ DEFAULT_RESULTS = Path("results")
 DEFAULT_HISTORY = Path("history")
 
 
-def _declare_run_options(
+def _declare_load_options(
     *,
-    stack: StackName = None,
     target: TargetName = None,
     model: Model = None,
     settings: Settings = None,
-    service: ServiceName = None,
-    urls: Urls = None,
     vus: Vus = None,
     duration: Duration = None,
     rate: Rate = None,
-    inject: Inject = None,
     objectives: Objective = None,
+    thresholds: Threshold = None,
+) -> None:
+    """Declare the options of a load, with the names of `LoadOptions`."""
+
+
+def _declare_run_options(
+    *,
+    stack: StackName = None,
+    service: ServiceName = None,
+    urls: Urls = None,
+    inject: Inject = None,
     workers: Workers = 1,
     transport: Transport = TransportChoice.OWN,
     http: Http = None,
@@ -216,7 +223,6 @@ def _declare_run_options(
     calibration: Calibration = True,
     pin: Pin = True,
     allow_side_effects: AllowSideEffects = False,
-    thresholds: Threshold = None,
     results: ResultsFolder = DEFAULT_RESULTS,
 ) -> None:
     """Declare the options of a measurement, with the names of `RunOptions`."""
@@ -232,7 +238,7 @@ def _declare_address_options(
     think_time: ThinkTime = None,
     timeout: Timeout = None,
 ) -> None:
-    """Declare the options of a load at an address, with the names of `RunOptions`."""
+    """Declare the options of a load at an address, with the names of `LoadOptions`."""
 
 
 def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -240,12 +246,17 @@ def with_run_options(command: Callable[..., None]) -> Callable[..., None]:
 
     An option that is left out, and has no default, is not given.
     """
-    return _with_options(command, _declare_run_options)
+    return _with_options(command, _declare_load_options, _declare_run_options)
 
 
 def with_address_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of a measurement, and those of a load at an address."""
-    return _with_options(command, _declare_run_options, _declare_address_options)
+    return _with_options(command, _declare_load_options, _declare_run_options, _declare_address_options)
+
+
+def with_load_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a load at an address, which it receives as `**given`."""
+    return _with_options(command, _declare_load_options, _declare_address_options)
 
 
 def _with_options(command: Callable[..., None], *declarations: Callable[..., None]) -> Callable[..., None]:

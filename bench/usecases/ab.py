@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from typing import Unpack, cast
 
+from bench.core.config.quick_load import is_address
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack, parse_injections
 from bench.core.config.version import Version, parse_version
@@ -21,8 +22,19 @@ from bench.store import results as store
 from bench.store import scenarios, stacks
 from bench.usecases.compare import JudgedRun
 from bench.usecases.report import store_judgement
-from bench.usecases.run import QUIET, RunOptions, check_side_effects, load_spec
+from bench.usecases.run import (
+    ADDRESS_OPTIONS,
+    QUIET,
+    LoadOptions,
+    RunOptions,
+    check_side_effects,
+    load_spec,
+    plan_address,
+    refuse_options,
+)
 
+MakeSpec = Callable[[Stack, Mapping[str, str]], RunSpec]
+"""Reads a scenario for a stack and the variables of its version."""
 BASE = "base.json"
 """The result of the base version, in the folder of the head version's run."""
 
@@ -31,11 +43,8 @@ def ab(
     base: str,
     head: str,
     *,
-    scenario: str = "quick",
+    scenario: str | None = None,
     pairs: int = 6,
-    target: str | None = None,
-    model: str | None = None,
-    settings: Sequence[str] = (),
     service: str | None = None,
     inject: Sequence[str] = (),
     ca: Path | None = None,
@@ -44,6 +53,7 @@ def ab(
     allow_side_effects: bool = False,
     results: Path | str = store.FOLDER,
     listener: Listener = QUIET,
+    **load: Unpack[LoadOptions],
 ) -> JudgedRun:
     """Run a scenario alternately on two versions, in the order ABBA, and compare them.
 
@@ -51,11 +61,9 @@ def ab(
         base: The version to compare with: STACK, STACK@COMMIT or STACK@./FOLDER, each with
             +VARIABLE=VALUE, or an address.
         head: The version to judge, written like `base`.
-        scenario: Name of a scenario, or the path of its file.
+        scenario: Name of a scenario, or the path of its file; default: the load of the options for two
+            addresses, else `quick`.
         pairs: Number of runs of each version, at least 4.
-        target: Name of the target; default: the target of the scenario.
-        model: Name of the model; a version's own `+MODEL=NAME` replaces it.
-        settings: Values of the target's body such as `stream=false`, or of fields such as `target.path=/v2`.
         service: Service that gets the requests; default: the service of the stack for this target.
         inject: Knobs that make the head version slower, such as `model.slowdown=1.3`.
         ca: PEM file with certificates that are trusted as well as those of the system.
@@ -64,14 +72,12 @@ def ab(
         allow_side_effects: Run a scenario although its changes outlast the run.
         results: Folder of the stored runs.
         listener: Receives progress, notes and warnings.
+        load: Options of the load, see `LoadOptions`.
 
     Raises:
         BenchError: A version is unknown, did not start, or could not be measured.
         KeyboardInterrupt: Ctrl-C ended the runs.
     """
-    _check_one_target(scenario)
-    chosen: RunOptions = {"target": target, "model": model, "settings": settings, "service": service}
-    make_spec = partial(_make_spec, scenario, chosen)
     conditions = Conditions(
         workers=workers,
         route=direct_route(ca),
@@ -79,8 +85,12 @@ def ab(
         results=Path(results),
     )
     with ExitStack() as files:
-        base_arm = _make_arm(base, make_spec, (), conditions, files=files, listener=listener)
-        head_arm = _make_arm(head, make_spec, inject, conditions, files=files, listener=listener)
+        if scenario is None and is_address(base) and is_address(head):
+            base_arm, head_arm = _plan_addresses((base, head), ca, conditions, load, listener)
+        else:
+            make_spec = _prepare_scenario(scenario or "quick", service, load)
+            base_arm = _make_arm(base, make_spec, (), conditions, files=files, listener=listener)
+            head_arm = _make_arm(head, make_spec, inject, conditions, files=files, listener=listener)
         for arm in (base_arm, head_arm):
             check_side_effects(arm.spec.scenario, arm.stack, allowed=allow_side_effects)
         base_runs, head_runs = alternate(base_arm, head_arm, pairs, listener)
@@ -103,14 +113,51 @@ def _check_one_target(scenario: str) -> None:
         )
 
 
-def _make_spec(scenario: str, options: RunOptions, stack: Stack, variables: Mapping[str, str]) -> RunSpec:
-    """Return the scenario for a version of a stack."""
-    return load_spec(scenario, stack, options, variables)
+def _prepare_scenario(name: str, service: str | None, load: LoadOptions) -> MakeSpec:
+    """Return a function that reads a scenario for a version.
+
+    Raises:
+        ConfigError: The scenario or an option is wrong.
+    """
+    refuse_options(
+        load, ADDRESS_OPTIONS, "needs two addresses without --scenario", "change the scenario's file"
+    )
+    _check_one_target(name)
+    chosen = cast("RunOptions", {**load, "service": service})
+
+    def make_spec(stack: Stack, version: Mapping[str, str]) -> RunSpec:
+        return load_spec(name, stack, chosen, version)
+
+    return make_spec
+
+
+def _plan_addresses(
+    addresses: tuple[str, str], ca: Path | None, conditions: Conditions, load: LoadOptions, listener: Listener
+) -> tuple[Arm, Arm]:
+    """Return the load at two addresses, which must have the same interface.
+
+    Raises:
+        ConfigError: An address or an option is wrong, or the interfaces differ.
+        TargetError: An interface was not recognised.
+    """
+    arms: list[Arm] = []
+    for address in addresses:
+        plan = plan_address(address, cast("RunOptions", {**load, "ca": ca}), listener)
+        own = replace(conditions, urls=plan.conditions.urls, is_ready=True)
+        arms.append(Arm(address.partition("?")[0], plan.spec, plan.stack, own))
+    base, head = arms
+    if base.spec.target != head.spec.target:
+        raise ConfigError(
+            f"the two addresses have different interfaces or models: {base.spec.target.name} and "
+            f"{head.spec.target.name}",
+            "name the model (--model NAME), or one target for both (--target NAME)",
+        )
+    return base, head
 
 
 def _make_arm(
     name: str,
-    make_spec: Callable[[Stack, Mapping[str, str]], RunSpec],
+    make_spec: MakeSpec,
     inject: Sequence[str],
     conditions: Conditions,
     *,
@@ -118,7 +165,7 @@ def _make_arm(
     listener: Listener,
 ) -> Arm:
     """Return one version, with its files for as long as `files` is open."""
-    if name.startswith(("http://", "https://")):
+    if is_address(name):
         stack = stacks.load("external")
         spec = make_spec(stack, {})
         return Arm(name, spec, stack, replace(conditions, urls={spec.target.service: name}))

@@ -41,7 +41,7 @@ from bench.store.results import MisplacedRunError
 from bench.usecases.recognise import Caller, recognise
 
 QUIET = Listener()
-_ADDRESS_OPTIONS = {
+ADDRESS_OPTIONS = {
     "messages": "--message",
     "data": "--data",
     "headers": "--header",
@@ -55,11 +55,9 @@ TransportName = Literal["own", "httpx"]
 HttpVersionName = Literal["1.1", "2"]
 
 
-class RunOptions(TypedDict, total=False):
-    """Options of a measurement. An option that is left out has its default."""
+class LoadOptions(TypedDict, total=False):
+    """Options of the load. An option that is left out has its default."""
 
-    stack: str | None
-    """Name of the stack; default: `external` if `urls` are given, else `embedded`."""
     target: str | None
     """Name of the target, the interface that gets the requests; default: the target of the scenario."""
     model: str | None
@@ -67,36 +65,14 @@ class RunOptions(TypedDict, total=False):
     an address, the first model that the service lists."""
     settings: Sequence[str]
     """Values of the target's body such as `stream=false`, or of fields such as `target.path=/v2/chat`."""
-    service: str | None
-    """Service that gets the requests; default: the service of the stack for this target."""
-    urls: Sequence[str]
-    """Addresses of a running stack: `URL` of the target's service, or `SERVICE=URL`."""
     vus: int | None
     """Number of VUs; default: the number in the scenario."""
     duration: str | float | None
     """Duration of the measured phase, such as `30s` or `2m`, or seconds; default: that of the scenario."""
     rate: float | None
     """Requests per `time_unit`; default: the rate of the scenario."""
-    inject: Sequence[str]
-    """Knobs that slow the stack down or make it fail, such as `model.slowdown=1.3`."""
     objectives: Sequence[str]
     """Longest times of a good answer in milliseconds, such as `ttft:2000`."""
-    workers: int
-    """Processes that generate the load; default: 1."""
-    transport: TransportName
-    """HTTP client; default: `own`."""
-    http: HttpVersionName | None
-    """HTTP version; default: the highest that the HTTP client and the server support."""
-    ca: Path | None
-    """PEM file with certificates that are trusted as well as those of the system."""
-    otlp: int | None
-    """Port that receives spans of OpenTelemetry; default: that of the stack, which may declare none."""
-    calibration: bool
-    """Measure a server with known timing before and after the run; default: True."""
-    pin: bool
-    """Give load and stack separate cores on machines with four or more cores; default: True."""
-    allow_side_effects: bool
-    """Run a scenario although its changes outlast the run; default: False."""
     thresholds: Sequence[str]
     """Further thresholds, such as `e2e_ms p(95)<2000`."""
     messages: Sequence[str]
@@ -113,6 +89,35 @@ class RunOptions(TypedDict, total=False):
     """Pause of each VU before its next message to an address, such as `1s` or `1s..2s`; default: none."""
     timeout: str | float | None
     """Longest time for one request to an address; default: `2m`."""
+
+
+class RunOptions(LoadOptions, total=False):
+    """Options of a measurement. An option that is left out has its default."""
+
+    stack: str | None
+    """Name of the stack; default: `external` if `urls` are given, else `embedded`."""
+    service: str | None
+    """Service that gets the requests; default: the service of the stack for this target."""
+    urls: Sequence[str]
+    """Addresses of a running stack: `URL` of the target's service, or `SERVICE=URL`."""
+    inject: Sequence[str]
+    """Knobs that slow the stack down or make it fail, such as `model.slowdown=1.3`."""
+    workers: int
+    """Processes that generate the load; default: 1."""
+    transport: TransportName
+    """HTTP client; default: `own`."""
+    http: HttpVersionName | None
+    """HTTP version; default: the highest that the HTTP client and the server support."""
+    ca: Path | None
+    """PEM file with certificates that are trusted as well as those of the system."""
+    otlp: int | None
+    """Port that receives spans of OpenTelemetry; default: that of the stack, which may declare none."""
+    calibration: bool
+    """Measure a server with known timing before and after the run; default: True."""
+    pin: bool
+    """Give load and stack separate cores on machines with four or more cores; default: True."""
+    allow_side_effects: bool
+    """Run a scenario although its changes outlast the run; default: False."""
     results: Path
     """Folder of the stored runs; default: `results`."""
 
@@ -159,20 +164,18 @@ def measure_and_store(
         BenchError: As for `run`, except for an error of the folder.
         KeyboardInterrupt: As for `run`.
     """
-    thresholds = parse_thresholds(options.get("thresholds", ()))
-    plan = _plan_address(scenario, options, listener) if is_address(scenario) else _plan(scenario, options)
-    spec = plan.spec.with_more_thresholds(thresholds)
-    load = in_words(spec.scenario.phases)
-    name = spec.scenario.name
+    plan = plan_address(scenario, options, listener) if is_address(scenario) else _plan(scenario, options)
+    load = in_words(plan.spec.scenario.phases)
+    name = plan.spec.scenario.name
     listener.note(f"{name} on {plan.stack.name}: {load}; Ctrl-C ends the run and keeps its requests")
-    result, recording = measure(spec, plan.stack, plan.conditions, listener)
+    result, recording = measure(plan.spec, plan.stack, plan.conditions, listener)
     folder, problem = results.save_anywhere(result, recording, Path(options.get("results", results.FOLDER)))
     _check_stop(result, folder)
     return StoredRun(result, folder), problem
 
 
 @dataclass(frozen=True, slots=True)
-class _Measurement:
+class PlannedRun:
     """What a run measures, and how."""
 
     stack: Stack
@@ -180,7 +183,7 @@ class _Measurement:
     conditions: Conditions
 
 
-def _plan(scenario: str, options: RunOptions) -> _Measurement:
+def _plan(scenario: str, options: RunOptions) -> PlannedRun:
     """Return the measurement of a scenario.
 
     Raises:
@@ -189,23 +192,24 @@ def _plan(scenario: str, options: RunOptions) -> _Measurement:
     if looks_like_address(scenario):
         raise ConfigError(f"scenario '{scenario}' does not exist", f"write an address as http://{scenario}")
     refusal = "needs an address in place of a scenario"
-    _refuse_options(options, _ADDRESS_OPTIONS, refusal, "bench run http://HOST:PORT/PATH")
+    refuse_options(options, ADDRESS_OPTIONS, refusal, "bench run http://HOST:PORT/PATH")
     variables = model_variables(options.get("model"))
     declared = stacks.load(options.get("stack") or _default_stack(options), variables)
     stack = receive_spans(declared, options.get("otlp"))
     spec = load_spec(scenario, stack, options)
     check_side_effects(spec.scenario, stack, allowed=options.get("allow_side_effects", False))
-    return _Measurement(stack, spec, make_conditions(spec, stack, options))
+    return PlannedRun(stack, spec, make_conditions(spec, stack, options))
 
 
-def _plan_address(url: str, options: RunOptions, listener: Listener) -> _Measurement:
+def plan_address(url: str, options: RunOptions, listener: Listener) -> PlannedRun:
     """Return the measurement of an address: its interface is recognised by a few requests.
 
     Raises:
         ConfigError: The address or an option is wrong.
         TargetError: The interface was not recognised.
     """
-    _refuse_options(options, _SCENARIO_OPTIONS, "does not fit an address", "use it with a scenario")
+    refuse_options(options, _SCENARIO_OPTIONS, "does not fit an address", "use it with a scenario")
+    thresholds = parse_thresholds(options.get("thresholds", ()))
     headers = parse_headers(options.get("headers", ()))
     prompts = _read_prompts(options, listener)
     load = QuickLoad(
@@ -239,9 +243,10 @@ def _plan_address(url: str, options: RunOptions, listener: Listener) -> _Measure
         target, f"Load on {shown}{named}, from the command line.", prompts, headers.variables
     )
     spec = spec.with_objectives(parse_objectives(options.get("objectives", ())))
+    spec = spec.with_more_thresholds(thresholds)
     with_url = RunOptions(**{**options, "urls": (f"{target.service}={interface.base_url}",)})
     conditions = replace(make_conditions(spec, STACK, with_url), is_ready=True)
-    return _Measurement(receive_spans(STACK, options.get("otlp")), spec, conditions)
+    return PlannedRun(receive_spans(STACK, options.get("otlp")), spec, conditions)
 
 
 def _read_prompts(options: RunOptions, listener: Listener) -> Sequence[Prompt]:
@@ -258,7 +263,7 @@ def _read_prompts(options: RunOptions, listener: Listener) -> Sequence[Prompt]:
     return prompts
 
 
-def _refuse_options(options: RunOptions, names: Mapping[str, str], problem: str, hint: str) -> None:
+def refuse_options(options: Mapping[str, object], names: Mapping[str, str], problem: str, hint: str) -> None:
     """Check that none of these options is given.
 
     Raises:
@@ -291,6 +296,7 @@ def load_spec(
     is_own_stack = stack.is_external or not stacks.is_shipped(stack.name)
     if is_own_stack and scenarios.is_shipped(scenario):
         spec = spec.without_time_limits(kept=stack.thresholds)
+    spec = spec.with_more_thresholds(parse_thresholds(options.get("thresholds", ())))
     spec = _choose_services(spec, stack, options.get("service"))
     spec = spec.with_load(options.get("vus"), _duration_s(options), options.get("rate"))
     return spec.with_objectives(parse_objectives(options.get("objectives", ())))
