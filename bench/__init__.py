@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bench.core.verdict.compare import Decision
     from bench.errors import BenchError
     from bench.measure.http.httpx_transport import ExchangeTimes, Transport
+    from bench.measure.load.user import User
     from bench.measure.run.run import Listener
     from bench.usecases.ab import ab
     from bench.usecases.accept import accept
@@ -46,6 +47,7 @@ __all__ = [
     "RunOptions",
     "StoredRun",
     "Transport",
+    "User",
     "ab",
     "accept",
     "add_to_history",
@@ -75,6 +77,7 @@ _MODULES = {
     "RunOptions": "bench.usecases.run",
     "StoredRun": "bench.usecases.run",
     "Transport": "bench.measure.http.httpx_transport",
+    "User": "bench.measure.load.user",
     "ab": "bench.usecases.ab",
     "accept": "bench.usecases.accept",
     "add_to_history": "bench.usecases.history",

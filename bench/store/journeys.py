@@ -7,6 +7,7 @@ from bench.core.config.journey import Data
 from bench.core.config.scenario import Scenario
 from bench.core.config.target import Target
 from bench.core.config.template import Placeholder, find_placeholders
+from bench.core.config.turn import TurnFile, check_turn
 from bench.core.values.nearest import suggest
 from bench.errors import ConfigError
 from bench.store.folders import SCENARIOS, find, list_names
@@ -77,6 +78,27 @@ def load_files(file: YamlFile[Scenario], scenario: Scenario) -> dict[str, bytes]
             except OSError as error:
                 raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
     return contents
+
+
+def load_turn(file: YamlFile[Scenario], scenario: Scenario) -> TurnFile | None:
+    """Return the Python file of a scenario's turn, which is not run; None if the scenario names none.
+
+    Raises:
+        ConfigError: The file does not exist, is not Python, or has no turn; the message has the line.
+    """
+    if scenario.turn is None:
+        return None
+    path = find(SCENARIOS, scenario.turn, near=file.path.parent)
+    if path is None:
+        raise file.error(("turn",), f"there is no file {scenario.turn}", "put it next to the scenario")
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    problem = check_turn(source)
+    if problem is not None:
+        raise ConfigError(f"{path}:{problem.line}: {problem.message}")
+    return TurnFile(path=str(path.resolve()), source=source)
 
 
 def find_scenario(file: YamlFile[Scenario], name: str, index: int) -> Path:

@@ -16,7 +16,7 @@ from bench.core.values.nearest import suggest
 from bench.errors import ConfigError
 from bench.store.fields import list_fields
 from bench.store.folders import SCENARIOS, find, hides_shipped, list_names
-from bench.store.journeys import find_scenario, load_files, load_rows
+from bench.store.journeys import find_scenario, load_files, load_rows, load_turn
 from bench.store.yaml_file import YamlFile
 
 Value = TypeVar("Value")
@@ -108,6 +108,7 @@ class ScenarioFiles:
                 compare_with=compare_with,
                 rows=load_rows(self.scenario, scenario, target),
                 files=load_files(self.scenario, scenario),
+                turn=load_turn(self.scenario, scenario),
                 mix=mix,
                 overrides=self._choices.overrides,
                 variables=self._choices.variables,

@@ -13,6 +13,7 @@ from bench.core.config.prompts import Prompt
 from bench.core.config.scenario import Scenario
 from bench.core.config.target import Name, Target, stand_in
 from bench.core.config.template import is_dynamic
+from bench.core.config.turn import TurnFile
 from bench.core.limits.threshold import Threshold, drop_time_limits, replace_thresholds
 from bench.core.samples.coverage import Coverage
 from bench.core.samples.metrics import milestone_name
@@ -35,6 +36,8 @@ class RunSpec(Record):
     """The rows of the scenario's data."""
     files: Annotated[dict[str, bytes], Field(repr=False)] = {}
     """The content of each file that a step uploads, by its path in the scenario."""
+    turn: TurnFile | None = None
+    """The Python file of the scenario's turn; None if it has none."""
     mix: tuple["MixedSpec", ...] = ()
     """The scenarios that share the load, if the scenario is a mix."""
     overrides: tuple[str, ...] = ()
@@ -155,6 +158,8 @@ class RunSpec(Record):
 
     @model_validator(mode="after")
     def _require_milestones(self) -> "RunSpec":
+        if any(part.turn is not None for part in self.parts):  # it marks any milestones
+            return self
         declared = [name for target in self.interfaces for name in target.milestones]
         named: dict[tuple[str, ...], str | None] = {("leave_at",): self.scenario.leave_at}
         named |= {("thresholds", key): milestone_name(key) for key in self.scenario.thresholds}

@@ -93,6 +93,10 @@ def _allow_executor_at_top(schema: dict[str, Any]) -> None:
     schema["oneOf"] = [{"required": ["phases"]}, {"required": ["executor"]}]
 
 
+_OF_PARTS = ("target", "prompts", "messages", "service", "data", "login", "steps", "turn", "objectives")
+"""Fields that belong to the scenarios of a mix."""
+
+
 class Scenario(Inheriting):
     """A load, the interface that receives it, and the limits that must hold.
 
@@ -127,6 +131,9 @@ class Scenario(Inheriting):
     steps: tuple[Step, ...] = ()
     """Steps of one iteration: requests and messages in their order. Without steps, each message is an
     iteration of its own."""
+    turn: Annotated[str, Field(min_length=1)] | None = None
+    """Python file with a function `async def turn(user)`, relative to the scenario's folder, instead of steps
+    and messages. The function is one iteration."""
     mix: tuple[MixedScenario, ...] = ()
     """Scenarios that run at once and share this scenario's load, instead of a target and messages."""
     unique_prompts: bool = False
@@ -201,9 +208,11 @@ class Scenario(Inheriting):
         require_distinct_names(self.steps)
         refuse([*check_steps(self.login, self.steps)], "Scenario")
         if self.compare_with is not None and self.is_journey:
-            field = next(name for name in ("steps", "login", "data", "mix") if getattr(self, name))
+            field = next(name for name in ("steps", "login", "data", "mix", "turn") if getattr(self, name))
             raise FieldError(("compare_with",), f"cannot be combined with {field}; remove one of them")
-        if self.mix:
+        if self.turn is not None:
+            self._check_turn()
+        elif self.mix:
             self._check_mix()
         elif self.has_messages:
             self._require_messages()
@@ -211,8 +220,15 @@ class Scenario(Inheriting):
             self._require_services()
         return self
 
+    def _check_turn(self) -> None:
+        for field in ("steps", "login", "mix", "prompts", "messages", "leave_at"):
+            if getattr(self, field):
+                raise FieldError((field,), "cannot be combined with turn; remove one of them")
+        if self.target is None and self.service is None:
+            raise FieldError(("service",), "is missing; the turn needs a service of the stack")
+
     def _check_mix(self) -> None:
-        for field in ("target", "prompts", "messages", "service", "data", "login", "steps", "objectives"):
+        for field in _OF_PARTS:
             if getattr(self, field):
                 raise FieldError((field,), "belongs to the scenarios of the mix; remove it here")
 
@@ -234,12 +250,14 @@ class Scenario(Inheriting):
 
     @property
     def is_journey(self) -> bool:
-        """Whether a VU does more than to send messages: it logs in, has steps, or uses rows of data."""
-        return bool(self.steps or self.login or self.data or self.mix)
+        """Whether a VU does more than to send messages: it has steps or a turn, logs in, or uses rows."""
+        return bool(self.steps or self.login or self.data or self.mix or self.turn)
 
     @property
     def journey_steps(self) -> tuple[Step, ...]:
-        """The steps of one iteration; one message if the scenario declares none."""
+        """The steps of one iteration; one message if the scenario declares none, and none of a turn."""
+        if self.turn is not None:
+            return ()
         return self.steps or (Step(name=MESSAGE, messages=1),)
 
     @property

@@ -5,6 +5,7 @@ from itertools import islice
 from bench.core.config.executors import OpenLoop
 from bench.core.config.journey import Step
 from bench.core.config.run_spec import RunSpec
+from bench.core.config.turn import TURN
 from bench.core.load.arrival import Arrival
 from bench.core.load.plan import RunPlan, plan
 from bench.core.values import wording
@@ -21,7 +22,9 @@ def describe_content(spec: RunSpec) -> str:
         if part.prompts:
             deck = sum(prompt.weight for prompt in part.prompts)
             parts.append(f"{wording.counted(len(part.prompts), 'message')}, {deck} in a deck")
-        if part.is_journey:
+        if part.scenario.turn is not None:
+            parts.append(f"turn: {part.scenario.turn}")
+        elif part.is_journey:
             parts.append(f"steps: {', '.join(map(_name_step, _all_steps(part)))}")
         if part.rows:
             parts.append(wording.counted(len(part.rows), "row"))
@@ -31,6 +34,8 @@ def describe_content(spec: RunSpec) -> str:
 def describe_steps(spec: RunSpec) -> list[str]:
     """Return one line for each step of a journey; empty if each message is a request of its own."""
     lines: list[str] = []
+    if spec.scenario.turn is not None:
+        return [f"  {TURN:20} {spec.scenario.turn}"]
     if not spec.is_journey:
         return lines
     for step in _all_steps(spec):
@@ -61,7 +66,8 @@ def describe_first_requests(spec: RunSpec) -> list[str]:
 def _describe(run_plan: RunPlan, arrival: Arrival) -> str:
     if not run_plan.parts:
         return arrival.label
-    return ", ".join(planned.arrival.label for planned in run_plan.steps_of(arrival))
+    labels = ", ".join(planned.arrival.label for planned in run_plan.steps_of(arrival))
+    return labels or arrival.label  # only the run shows the requests of a turn in Python
 
 
 def _all_steps(spec: RunSpec) -> tuple[Step, ...]:

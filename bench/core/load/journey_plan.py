@@ -8,6 +8,7 @@ from typing import NamedTuple, assert_never
 from bench.core.config.executors import Cases, ClosedLoop, OpenLoop
 from bench.core.config.journey import RowOrder, Step, uses_message
 from bench.core.config.run_spec import RunSpec
+from bench.core.config.turn import TURN
 from bench.core.load.arrival import Arrival, draw_cancellation_s, draw_prompt, draw_think_time_s
 from bench.core.values.record import Record
 
@@ -40,7 +41,7 @@ class JourneyPlan(Record):
     seed: int
     """Seed of all random choices."""
     steps: tuple[Step, ...]
-    """Steps of one iteration."""
+    """Steps of one iteration; empty for a turn in Python."""
     picks: tuple[int, ...]
     """Number of messages and conversations that each step takes from the deck."""
     deck: tuple[str, ...] = ()
@@ -77,6 +78,8 @@ class JourneyPlan(Record):
 
     def first_label(self, load: ClosedLoop | OpenLoop, place: Place, phase: int) -> str:
         """Return the name of the first request of an iteration."""
+        if not self.steps:
+            return TURN
         first = self.steps[0]
         if first.messages is None:
             return first.name

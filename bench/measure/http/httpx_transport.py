@@ -242,11 +242,13 @@ async def _open(connection: Connection, timeout_s: float | None) -> float | None
     except TimeoutError:
         raise httpx.ConnectTimeout(f"no connection within {timeout_s} s") from None
     except WireError as error:
-        raise _ERRORS[error.kind](error.message) from None
+        raise _ERRORS[error.kind](error.message) from error
 
 
 def _failure(task: asyncio.Task[Reply]) -> httpx.TransportError:
     error = None if task.cancelled() else task.exception()
     if isinstance(error, WireError):
-        return _ERRORS[error.kind](error.message)
+        failure = _ERRORS[error.kind](error.message)
+        failure.__cause__ = error
+        return failure
     return httpx.ReadError("the response was closed")

@@ -1,6 +1,7 @@
 """Makes the users of a run's journeys, each with a connection to every service of its journey."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.load.plan import RunPlan
@@ -9,12 +10,14 @@ from bench.measure.http.route import Route
 from bench.measure.load.chat_client import ChatClient, Exchanger
 from bench.measure.load.endpoint import Endpoint, check_url, find_prefix
 from bench.measure.load.journey import Journey
+from bench.measure.load.journey_engine import JourneyUser
 from bench.measure.load.journey_setup import JourneySetup, ServiceAddress
+from bench.measure.load.turn_setup import TurnSetup
 
 
 def make_setups(
     spec: RunSpec, plan: RunPlan, services: Mapping[str, str], route: Route, environ: Mapping[str, str]
-) -> list[JourneySetup]:
+) -> list[JourneySetup | TurnSetup]:
     """Return the setup of each journey of a run.
 
     Args:
@@ -25,18 +28,30 @@ def make_setups(
         environ: Values of the placeholders `${env.NAME}`.
 
     Raises:
-        ConfigError: A variable of the environment is not set, or an address is invalid.
+        ConfigError: A variable of the environment is not set, an address is invalid, or the file of a turn
+            fails.
     """
     addresses: dict[str, ServiceAddress] = {}
     for name, url in services.items():
         addresses[name] = ServiceAddress(check_url(url, route.context), find_prefix(url))
-    setups: list[JourneySetup] = []
+    setups: list[JourneySetup | TurnSetup] = []
     for part in spec.parts:
+        if part.turn is not None:
+            setups.append(TurnSetup.of(part, part.turn, plan, services, route))
+            continue
         endpoint = None
         if part.scenario.has_messages:
             endpoint = Endpoint.of(part, services[part.target.service], environ, share=plan.share)
         setups.append(JourneySetup.of(part, plan, endpoint, addresses, environ))
     return setups
+
+
+class RenewableUser(JourneyUser, Protocol):
+    """A user whose token of the stack's test user can be replaced."""
+
+    def renew(self, token: str) -> None:
+        """Use another token from the next request on."""
+        ...
 
 
 class JourneyUsers:
@@ -51,7 +66,7 @@ class JourneyUsers:
 
     def __init__(
         self,
-        setups: Sequence[JourneySetup],
+        setups: Sequence[JourneySetup | TurnSetup],
         connect: Callable[[str], Exchanger],
         tokens: Sequence[str],
         remarks: Remarks,
@@ -60,27 +75,34 @@ class JourneyUsers:
         self._connect = connect
         self._tokens = list(tokens)
         self._remarks = remarks
-        self._users: dict[int, list[Journey]] = {}
+        self._users: dict[int, list[RenewableUser]] = {}
 
-    def open(self, number: int, part: int) -> Journey:
+    def open(self, number: int, part: int) -> JourneyUser:
         """Return a new user of a journey."""
         setup = self._setups[part]
+        user = self._make(number, setup)
+        if self._tokens and setup.uses_test_user:
+            token_number = number % len(self._tokens)
+            user.renew(self._tokens[token_number])
+            self._users.setdefault(token_number, []).append(user)
+        return user
+
+    def _make(self, number: int, setup: JourneySetup | TurnSetup) -> RenewableUser:
+        if isinstance(setup, TurnSetup):
+            from bench.measure.load.python_turn import PythonTurn  # noqa: PLC0415 - httpx starts slowly
+
+            return PythonTurn(number, setup)
         connections = {service: self._connect(service) for service in setup.used_services}
         chat = None
         if setup.message is not None:
             endpoint = setup.message.endpoint
             connection = connections[endpoint.target.service]
             chat = ChatClient(endpoint, None, connection, self._remarks, setup.trace_prefix)
-        journey = Journey(number, setup, connections, chat, self._remarks)
-        if self._tokens and setup.uses_test_user:
-            token_number = number % len(self._tokens)
-            journey.renew(self._tokens[token_number])
-            self._users.setdefault(token_number, []).append(journey)
-        return journey
+        return Journey(number, setup, connections, chat, self._remarks)
 
     def renew(self, tokens: Mapping[int, str]) -> None:
         """Replace tokens by their number, also those of open users."""
         for number, token in tokens.items():
             self._tokens[number] = token
-            for journey in self._users.get(number, []):
-                journey.renew(token)
+            for user in self._users.get(number, []):
+                user.renew(token)

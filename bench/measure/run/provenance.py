@@ -92,6 +92,8 @@ def fingerprint(
     }
     if spec.compare_with is not None:
         work["compare_with"] = _work_of_target(spec.compare_with, values)
+    if spec.turn is not None:
+        work["turn"] = spec.turn.source
     if scenario.leave_at is not None:
         work["leave_at"] = scenario.leave_at
     if scenario.is_journey:

@@ -27,6 +27,7 @@ from bench.errors import ConfigError, MeasurementError
 from bench.measure.calibration.calibrate import REFERENCE
 from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.endpoint import check_url, expand_headers, expand_path
+from bench.measure.load.turn_file import import_turn
 from bench.measure.machine.capacity import read_capacity
 from bench.measure.persistent.persistent import attach, is_up
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
@@ -153,6 +154,9 @@ def prepare(  # noqa: PLR0913 - the first five are the run
         TargetError: The stack did not start or refused the test users.
     """
     check_rows(spec)
+    for part in spec.parts:
+        if part.turn is not None:
+            import_turn(part.turn)  # an error ends the run before the stack starts
     capacity = _check_capacity(spec, conditions, listener)
     generator_cores, stack_cores = conditions.cores or ((), ())
     needs_token = _needs_token(spec)

@@ -1,0 +1,41 @@
+"""Files of turns, before they are run."""
+
+import pytest
+
+from bench.core.config.turn import check_turn
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "async def turn(user):\n    pass\n",
+        "import json\nasync def turn(user: object, /) -> None: ...\n",
+        "async def turn(*arguments): ...\n",
+        "from shared import turn\n",
+        "from shared import shop as turn\n",
+        "turn = make()\n",
+    ],
+)
+def test_a_file_may_bind_its_turn_in_any_way(source: str) -> None:
+    """It is a coroutine with one parameter, or a name that the file gets from elsewhere."""
+    assert check_turn(source) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "words"),
+    [
+        ("import json\nasync def turn(user:\n", 2, "is not Python"),
+        ("x = '\0'", 1, "is not Python"),
+        ("\ndef turn(user): ...\n", 2, "turn must be a coroutine"),
+        ("async def turn(): ...\n", 1, "turn must have one parameter"),
+        ("async def turn(user, other): ...\n", 1, "turn must have one parameter"),
+        ("async def turns(user): ...\n", 1, "has no function turn"),
+        ("", 1, "has no function turn"),
+    ],
+)
+def test_a_file_without_a_turn_is_explained(source: str, line: int, words: str) -> None:
+    """The problem has its line, without running the file."""
+    problem = check_turn(source)
+    assert problem is not None
+    assert problem.line == line
+    assert words in problem.message
