@@ -40,6 +40,9 @@ class MockRequest:
         schema: JSON Schema of an answer in JSON; None for a text.
         seed: Seed that replaces the model's.
         wants_usage: True if a stream of OpenAI's API ends with the counts.
+        inputs: Texts whose vectors are wanted.
+        dimensions: Length of a vector.
+        is_packed: True if OpenAI's API sends vectors in base64.
         is_empty: True if the request only loads the model, as in Ollama's API.
     """
 
@@ -54,6 +57,9 @@ class MockRequest:
     schema: object = None
     seed: int | None = None
     wants_usage: bool = False
+    inputs: tuple[str, ...] = ()
+    dimensions: int = 0
+    is_packed: bool = False
     is_empty: bool = False
 
 

@@ -14,6 +14,7 @@ from bench.mock.api_format import ApiFormat, Generated, GenerationTimes
 from bench.mock.behaviour import MockBehaviour, behaviour_of
 from bench.mock.clock import iso_now
 from bench.mock.connection import HttpRequest, MockConnection
+from bench.mock.embeddings import OllamaEmbed, OllamaEmbeddings, OpenAiEmbedding
 from bench.mock.faults import MockFault, fault_of
 from bench.mock.metrics import METRICS_TYPE, MockMetrics
 from bench.mock.ollama import BUSY, OllamaChat, OllamaGenerate
@@ -56,8 +57,11 @@ GENERATING: Mapping[str, type[ApiFormat]] = {
     "/api/chat": OllamaChat,
     "/api/generate": OllamaGenerate,
     "/v1/messages": AnthropicMessage,
+    "/v1/embeddings": OpenAiEmbedding,
+    "/api/embed": OllamaEmbed,
+    "/api/embeddings": OllamaEmbeddings,
 }
-"""The paths that generate answers."""
+"""The paths that answer at the times of a model."""
 
 
 class _Model:

@@ -34,6 +34,19 @@ def test_token_k_leaves_at_ttft_plus_k_gaps_in_two_hundred_streams() -> None:
         assert client.is_complete
 
 
+def test_the_delay_of_a_token_does_not_delay_the_next_one() -> None:
+    """On a machine that wakes the server 3 ms late each time, the last token is 3 ms late, and not 300 ms."""
+
+    async def work() -> Client:
+        client = Client(make_server(late_s=0.003))
+        client.send(CHAT, chat("mock-ttft20-gap5-n100"))
+        await asyncio.sleep(10)
+        return client
+
+    planned_s = [0.02 + 0.005 * k + 0.003 for k in range(100)]
+    assert run(work()).moments_s == pytest.approx(planned_s, abs=EXACT)
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [

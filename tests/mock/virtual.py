@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -114,9 +114,20 @@ class Client:
         return [json.loads(line) for line in self.content.splitlines()]
 
 
-def make_server(**behaviour: Any) -> MockServer:
-    """Return a mock model. Call it in a running loop."""
-    return MockServer(MockBehaviour(**behaviour), ["mock"], LoopTimer(asyncio.get_running_loop().time))
+class _LateTimer(LoopTimer):
+    """A timer that makes each call too late, as a busy machine does."""
+
+    def __init__(self, late_s: float) -> None:
+        super().__init__(asyncio.get_running_loop().time)
+        self._late_s = late_s
+
+    def call_at(self, due_s: float, callback: Callable[[], object]) -> None:
+        super().call_at(due_s + self._late_s, callback)
+
+
+def make_server(late_s: float = 0.0, **behaviour: Any) -> MockServer:
+    """Return a mock model whose timer is this late. Call it in a running loop."""
+    return MockServer(MockBehaviour(**behaviour), ["mock"], _LateTimer(late_s))
 
 
 def chat(model: str = "mock", **more: Any) -> dict[str, Any]:
