@@ -9,7 +9,7 @@ from typing import cast
 
 import orjson
 
-from bench.timing.pacing import event_loop, pacer
+from bench.timing.pacing import Pacer, event_loop, pacer
 
 _TOKEN = b'"finish_reason":null'
 _BUCKET = re.compile(r'bench_mock_write_delay_seconds_bucket\{le="([^"]+)"\} (\d+)')
@@ -46,10 +46,12 @@ class Delays:
     Attributes:
         server: Upper bounds of the classes of the server's own clock, and the number of writes up to them.
         client: The delay of each token at the client, by stream.
+        loop: The delays of a timer in the client's own event loop, during the load.
     """
 
     server: Mapping[float, int]
     client: Sequence[Sequence[float]]
+    loop: Sequence[float]
 
     def server_s(self, share: float) -> float:
         """Return the bound below which this share of the writes left."""
@@ -120,17 +122,28 @@ async def _run(url: str, load: StreamLoad) -> Delays:
         streams.append(stream)
     before = await _buckets(host, int(port))
     timer = pacer()
+    own_s: list[float] = []
+    ticks = asyncio.create_task(_tick(timer, own_s))
     begin_s = timer.now_s() + 0.01
     for number, stream in enumerate(streams):
         await timer.sleep_until(begin_s + number * load.spread_s / load.streams)
         stream.send()
     await asyncio.gather(*(stream.ended for stream in streams))
+    ticks.cancel()
     after = await _buckets(host, int(port))
     for stream in streams:
         stream.close()
     timer.close()
     server = {bound_s: count - before[bound_s] for bound_s, count in after.items()}
-    return Delays(server, [stream.delays_s() for stream in streams])
+    return Delays(server, [stream.delays_s() for stream in streams], own_s)
+
+
+async def _tick(timer: Pacer, delays_s: list[float]) -> None:
+    """Record how late this loop is, every millisecond."""
+    while True:
+        due_s = timer.now_s() + 0.001
+        await timer.sleep_until(due_s)
+        delays_s.append(timer.now_s() - due_s)
 
 
 async def _buckets(host: str, port: int) -> dict[float, int]:
