@@ -213,7 +213,7 @@ SECTIONS = (
             Command(
                 "doctor",
                 "doctor:doctor",
-                "Send one request and show how its answer is read.",
+                "Check the set-up, or show how one answer is read.",
                 "bench doctor --url http://127.0.0.1:8000",
             ),
             Command(
@@ -294,6 +294,12 @@ SECTIONS = (
     Section(
         "Set-up",
         (
+            Command(
+                "init",
+                "init:init",
+                "Write the files that measure this folder's application.",
+                "bench init --command 'npm start'",
+            ),
             Group("scenarios", "List, check, show and plan scenarios.", _SCENARIOS),
             Command(
                 "schema",

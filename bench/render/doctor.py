@@ -1,15 +1,17 @@
-"""The explanation of one answer, for a terminal."""
+"""The explanation of one answer, and the findings about a set-up, for a terminal."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from itertools import groupby
+from textwrap import wrap
 
 import yaml
 
 from bench.core.response.answer_content import AnswerContent
 from bench.core.response.explanation import Explanation, PartReading, RecordedAnswer
 from bench.core.samples.sample import Outcome
+from bench.core.setup.findings import Finding
 from bench.core.values import wording
 from bench.core.values.escape import escape_terminal
 from bench.core.values.units import ms
@@ -17,6 +19,7 @@ from bench.core.values.units import ms
 _WIDTH = 100
 _CONTENT_WIDTH = 48
 _JSON_BLANK = re.compile(r'(?<=["\]}\dels])([:,]) ')  # after a value: it only takes space
+_GRADE_WIDTH = 9
 _SHOWN_AT_ENDS = 3  # of a long series of equal parts
 _HEADERS = {
     "content-type", "content-encoding", "transfer-encoding", "content-length", "server", "location",
@@ -37,6 +40,19 @@ def diagnosis_text(explanation: Explanation, refused: Mapping[str, str], *, is_g
     if refused:
         tried = ", ".join(f"{name} ({reason})" for name, reason in refused.items())
         lines += ["", *_fold(f"Also tried: {tried}.")]
+    return "\n".join(lines) + "\n"
+
+
+def findings_text(findings: Iterable[Finding]) -> str:
+    """Return the findings of a check of a set-up as text, one line each, with the cure below a problem."""
+    lines: list[str] = []
+    for finding in findings:
+        first = f"{finding.grade.value:{_GRADE_WIDTH}}{finding.subject}: {escape_terminal(finding.message)}"
+        lines += wrap(first, _WIDTH, subsequent_indent=" " * _GRADE_WIDTH)
+        if finding.cure is not None:
+            indent = " " * _GRADE_WIDTH
+            cure = f"hint: {escape_terminal(finding.cure)}"
+            lines += wrap(cure, _WIDTH, initial_indent=indent, subsequent_indent=indent)
     return "\n".join(lines) + "\n"
 
 
