@@ -10,7 +10,7 @@ from bench.core.config.choices import Choices
 from bench.core.config.prompts import Prompts
 from bench.core.config.run_spec import MixedSpec, RunSpec
 from bench.core.config.scenario import Scenario
-from bench.core.config.setting import Setting
+from bench.core.config.setting import SCENARIO, TARGET, Setting
 from bench.core.config.target import Target, stand_in
 from bench.core.values.nearest import suggest
 from bench.errors import ConfigError
@@ -202,7 +202,8 @@ def _place_settings(path: Path, choices: Choices) -> tuple[Setting, ...]:
     if not choices.settings:
         return ()
     body = YamlFile(path, Target).content.get("body")
-    return choices.of_target(body, (*list_fields(Scenario, ()), *list_fields(Target, ())))
+    fields = {SCENARIO: list_fields(Scenario, ()), TARGET: list_fields(Target, ())}
+    return choices.of_target(body, fields)
 
 
 def _find_prompts(scenario: YamlFile[Scenario]) -> YamlFile[Prompts] | None:

@@ -222,7 +222,7 @@ def _change(target: Target, settings: Sequence[str]) -> Target:
     for setting in choices.of_scenario:
         raise ConfigError(f"{setting.text}: an address has no scenario", "use the options of bench run")
     content = target.model_dump()
-    for setting in choices.of_target(target.body, ()):
+    for setting in choices.of_target(target.body, {}):
         content = set_value(content, setting)
     try:
         return Target.model_validate(content) if choices.settings else target

@@ -257,8 +257,8 @@ def test_an_error_in_a_setting_names_the_option() -> None:
 def test_a_key_that_may_mean_a_field_of_a_file_is_refused() -> None:
     """Otherwise a load that was meant would silently stay, and the body would get a field."""
     error = fail("quick", "vus=5")
-    assert error.message == "--set vus=5: the body of the target has no 'vus', but a file has such a field"
-    assert error.hint == "write --set scenario.vus=5, --set target.vus=5 or --set body.vus=5"
+    assert error.message == "--set vus=5: the body of the target has no 'vus', but the scenario has it"
+    assert error.hint == "write --set scenario.vus=5 or --set body.vus=5"
     assert scenarios.load("quick", make_choices(None, None, ["body.vus=5"])).target.body["vus"] == 5
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from bench.core.config.placeholders import MODEL
 from bench.core.config.setting import BODY, SCENARIO, TARGET, Setting, parse_setting
+from bench.core.values.wording import choice
 from bench.errors import ConfigError
 
 
@@ -32,12 +33,12 @@ class Choices:
         settings = [setting for setting in self.settings if setting.file != SCENARIO]
         return Choices(settings=tuple(settings), variables=self.variables)
 
-    def of_target(self, body: object, fields: Collection[str]) -> tuple[Setting, ...]:
+    def of_target(self, body: object, fields: Mapping[str, Collection[str]]) -> tuple[Setting, ...]:
         """Return the settings of a target.
 
         Args:
             body: Body of the target.
-            fields: Names of the fields of scenarios and targets.
+            fields: Names of the fields of a scenario and of a target, by the kind of file.
 
         Raises:
             ConfigError: A key names no file, and may mean the body or a field of a file.
@@ -72,13 +73,14 @@ def model_variables(model: str | None) -> dict[str, str]:
     return {} if model is None else {MODEL: model}
 
 
-def _place_in_body(setting: Setting, body: object, fields: Collection[str]) -> Setting:
+def _place_in_body(setting: Setting, body: object, fields: Mapping[str, Collection[str]]) -> Setting:
     key = str(setting.path[1])
     has_key = isinstance(body, Mapping) and key in body
-    if not has_key and key in fields:
+    files = [file for file, names in fields.items() if key in names]
+    if not has_key and files:
         value = setting.text.removeprefix("--set ")
         raise ConfigError(
-            f"{setting.text}: the body of the target has no '{key}', but a file has such a field",
-            f"write --set {SCENARIO}.{value}, --set {TARGET}.{value} or --set {BODY}.{value}",
+            f"{setting.text}: the body of the target has no '{key}', but the {choice(files)} has it",
+            f"write {choice([f'--set {file}.{value}' for file in (*files, BODY)])}",
         )
     return replace(setting, file=TARGET)
