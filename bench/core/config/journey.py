@@ -3,7 +3,15 @@
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_serializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    field_serializer,
+    model_validator,
+)
 
 from bench.core.config.placeholders import KEEPS_PLACEHOLDERS, PlaceholderProblem
 from bench.core.config.step_request import (
@@ -90,6 +98,16 @@ class HeaderCredential(Record):
     """Text before the credential, such as `Token `."""
 
 
+def _kind_of_use(value: Any) -> str:
+    return "name" if isinstance(value, str) else "header"
+
+
+_Use = Annotated[
+    Annotated[Literal["bearer", "cookies"], Tag("name")] | Annotated[HeaderCredential, Tag("header")],
+    Discriminator(_kind_of_use),
+]
+
+
 class Login(Record):
     """How a user logs in: once per VU, before its first step, and again after the login expires."""
 
@@ -103,7 +121,7 @@ class Login(Record):
     """Checks of the answer, as in a step."""
     token: Annotated[str | None, KEEPS_PLACEHOLDERS] = None
     """Credential that needs no request, such as `${row.api_key}`."""
-    use: Literal["bearer", "cookies"] | HeaderCredential = "bearer"
+    use: _Use = "bearer"
     """How requests show who the user is: the header `authorization` with the token, cookies, or a header of
     another name. Cookies are kept and sent in any case."""
     expires_in: Annotated[Path | None, BeforeValidator(_read_seconds)] = None
