@@ -18,7 +18,7 @@ Texts may hold placeholders:
 
 import re
 from collections.abc import Collection, Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import Field, model_validator
 
@@ -324,8 +324,12 @@ def find_ready_checks(stack: Stack) -> dict[Name, ReadyCheck]:
     return checks | find_declared_ready(stack)
 
 
+def _needs_no_user(check: Check) -> TypeGuard[HttpCheck | TcpCheck]:
+    return isinstance(check, TcpCheck) or (isinstance(check, HttpCheck) and check.auth == "none")
+
+
 def find_health_checks(stack: Stack, services: Collection[Name]) -> dict[Name, Check]:
-    """Return the declared health checks, and one for each service without any.
+    """Return the declared health checks, and one for each service without a check that needs no test user.
 
     A service that declares `ready` is up if this path answers. Another one is up if its port accepts
     connections.
@@ -335,8 +339,8 @@ def find_health_checks(stack: Stack, services: Collection[Name]) -> dict[Name, C
         services: The services with an address.
     """
     checks = dict(stack.checks)
-    covered = {check.service for check in checks.values() if not isinstance(check, MongoCheck)}
-    ready_checks = find_ready_checks(stack)
+    covered = {check.service for check in checks.values() if _needs_no_user(check)}
+    ready_checks = find_declared_ready(stack)
     for name in services:
         if name in covered or name in checks:
             continue

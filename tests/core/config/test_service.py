@@ -84,7 +84,7 @@ def test_versions_with_the_same_fixed_port_cannot_run_together() -> None:
 
 
 def test_each_service_has_a_health_check() -> None:
-    """A declared check counts; then `ready` of the service or of the stack; then its port."""
+    """A declared check without a test user counts; then `ready` of the service or stack; then its port."""
     stack = _stack(
         services={
             "web": {"command": ["x"], "ready": "/healthz"},
@@ -92,11 +92,15 @@ def test_each_service_has_a_health_check() -> None:
             "model": {"command": ["x"]},
         },
         ready={"service": "agent", "path": "/up", "auth": "bearer"},
-        checks={"tags": {"kind": "http", "service": "model", "path": "/api/tags"}},
+        checks={
+            "tags": {"kind": "http", "service": "model", "path": "/api/tags"},
+            "chat": {"kind": "http", "service": "web", "path": "/chat", "auth": "bearer"},
+        },
     )
     checks = find_health_checks(stack, ("web", "agent", "model", "database"))
     assert {name: check.kind for name, check in checks.items()} == {
         "tags": "http",
+        "chat": "http",
         "web": "http",
         "agent": "http",
         "database": "tcp",
