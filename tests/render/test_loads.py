@@ -35,6 +35,16 @@ def limits_sentence(
     return load_sentence(found.model_copy(update=changes)).partition("; ")[2]
 
 
+def test_time_without_a_tier_is_not_a_slow_tier() -> None:
+    """If no tier reports most of the time, the sentence states this and blames no network."""
+    rest = band(50, shares={"decode": 0.08, "unattributed": 0.92})
+    found = Bottleneck(load_unit="vus", bands=(band(1), rest), planned_vus=50, limit_count=0)
+    expected = "decode takes 78 % of the time at 1 VU, no tier reports 92 % at 50 VUs"
+    assert load_sentence(found) == expected
+    alone = Bottleneck(load_unit="vus", bands=(rest,), planned_vus=50, limit_count=0)
+    assert load_sentence(alone) == "no tier reports 92 % of the time at 50 VUs"
+
+
 def test_the_sentence_names_the_slowest_tier_at_the_highest_load() -> None:
     """It names that of the lowest load too, if it is another one; without tier times it is empty."""
     queue = {"decode": 0.3, "queue": 0.7}

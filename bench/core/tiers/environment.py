@@ -13,7 +13,12 @@ _QUEUE_SPANS = 16_384  # an exporter drops the spans beyond it; its default of 2
 
 def fixed_url(otlp: OtlpReceiver) -> str:
     """Return the address of the receiver for services that are started before bench chooses a port."""
-    return otlp.url or f"http://{otlp.host}:{otlp.port or OTLP_PORT}"
+    return otlp.url or url_of(otlp.host, otlp.port or OTLP_PORT)
+
+
+def url_of(host: str, port: int) -> str:
+    """Return the URL of an address; one of IPv6 stands in brackets."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def otlp_environment(otlp: OtlpReceiver | None, service: Name, url: str | None) -> dict[str, str]:

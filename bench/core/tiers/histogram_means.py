@@ -74,6 +74,17 @@ def tier_means(
     return means, warnings
 
 
+def join_means(runs: Sequence[Mapping[str, TierMean]]) -> dict[str, TierMean]:
+    """Return the means of consecutive runs as those of one, for the tiers that all runs have."""
+    joined: dict[str, TierMean] = {}
+    for tier in runs[0]:
+        means = [run[tier] for run in runs if tier in run]
+        if len(means) == len(runs):
+            mean_ms = sum(mean.mean_ms for mean in means) / len(means)
+            joined[tier] = TierMean(mean_ms, sum(mean.observations for mean in means))
+    return joined
+
+
 def _sum_of(tiers: Sequence[str], total_ms: Mapping[str, float]) -> float:
     return sum(total_ms.get(tier, 0.0) for tier in tiers)
 

@@ -1,8 +1,7 @@
 """Reads the spans in a message of OTLP: in protobuf or in JSON.
 
 Formats: https://github.com/open-telemetry/opentelemetry-proto (trace/v1/trace.proto) and
-https://protobuf.dev/programming-guides/encoding. Only the fields of tier times are read, so this is shorter
-and needs less time than a library that builds each message.
+https://protobuf.dev/programming-guides/encoding. Only the fields of tier times are read.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -51,7 +50,7 @@ class ReceivedSpan(NamedTuple):
     service: str
     """Name of the service, from its resource."""
     attributes: Attributes
-    """Attributes with text or a number."""
+    """Attributes of a call with text or a number; empty for other kinds, which need none."""
 
 
 def read_protobuf(message: bytes, is_wanted: IsWanted) -> Iterator[ReceivedSpan]:
@@ -93,15 +92,16 @@ def read_json(message: bytes, is_wanted: IsWanted) -> Iterator[ReceivedSpan]:
 
 def _read_json_span(span: Mapping[str, Any], trace: bytes, service: str) -> ReceivedSpan:
     kind = span.get("kind", 0)
+    number = _KIND_NAMES.get(kind, 0) if isinstance(kind, str) else int(kind)
     return ReceivedSpan(
         trace=trace,
         id=bytes.fromhex(span["spanId"]),
         parent=bytes.fromhex(span.get("parentSpanId") or ""),
-        kind=_KIND_NAMES.get(kind, 0) if isinstance(kind, str) else int(kind),
+        kind=number,
         start_ns=int(span.get("startTimeUnixNano", 0)),
         end_ns=int(span.get("endTimeUnixNano", 0)),
         service=service,
-        attributes=_json_attributes(span.get("attributes")),
+        attributes=_json_attributes(span.get("attributes")) if number == CLIENT_KIND else {},
     )
 
 
@@ -159,7 +159,7 @@ def _read_span(span: Any, service: str, is_wanted: IsWanted) -> ReceivedSpan | N
         start_ns=values.get(7, 0),
         end_ns=values.get(8, 0),
         service=service,
-        attributes=dict(map(_read_pair, pairs)),
+        attributes=dict(map(_read_pair, pairs)) if values.get(6) == CLIENT_KIND else {},
     )
 
 

@@ -21,7 +21,9 @@ Peers = Mapping[str, str]
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_NAME = 40
 _LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - names that a client may write
-_LOCAL_CALLS = "local-calls"  # to a port of this machine that belongs to no service of the stack
+# Calls of a port of this machine that belongs to no service of the stack.
+_LOCAL_CALLS = "local-calls"
+_LOCAL_MODEL = "model"
 _MODEL_OPERATIONS = frozenset({"chat", "text_completion", "generate_content", "embeddings", "completion"})
 _MODEL_PATH = re.compile(
     r"/(chat/completions|v1/completions|v1/responses|v1/messages|v1/embeddings|api/generate|api/chat|api/embed"
@@ -70,8 +72,9 @@ def peer_of(attributes: Attributes, peers: Peers) -> str | None:
     if service is not None:
         return tier_of(service)
     name = _first_text(attributes, "peer.service", "gen_ai.provider.name", "gen_ai.system")
-    if not name and host:
-        name = _LOCAL_CALLS if host in _LOOPBACK else host
+    if not name and host in _LOOPBACK:
+        name = _LOCAL_MODEL if call_of(attributes) == MODEL_CALLS else _LOCAL_CALLS
+    name = name or host
     return tier_of(name) if name else None
 
 

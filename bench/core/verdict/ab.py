@@ -18,6 +18,7 @@ from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stop
 from bench.core.samples.samples import SampleLog
+from bench.core.tiers.histogram_means import join_means
 from bench.core.values.histogram import Histogram
 from bench.core.verdict.bounds import Prompts, drop_figures, judge_with_bounds
 from bench.core.verdict.compare import Comparison, Decision, crossed_thresholds, decide, exact_changes
@@ -109,6 +110,8 @@ def join_recordings(recordings: Sequence[Recording]) -> Recording:
         stop=stop,
         calibration=calibration,
         host=noisiest([recording.host for recording in recordings]),
+        layers=[times_ms for recording in recordings for times_ms in recording.layers],
+        tier_means=join_means([recording.tier_means for recording in recordings]),
     )
 
 

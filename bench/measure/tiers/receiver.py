@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route as HttpRoute
 
 from bench.core.config.stack_tiers import OTLP_PORT, OtlpReceiver
+from bench.core.tiers.environment import url_of
 from bench.core.tiers.otlp import OtlpError, ReceivedSpan, read_json, read_protobuf
 from bench.core.tiers.request_trace import RequestTrace
 from bench.core.tiers.span import peers_of
@@ -98,7 +99,7 @@ def open_receiver(otlp: OtlpReceiver, run_id: str, *, is_fixed: bool = False) ->
     """
     port = otlp.port or (OTLP_PORT if is_fixed else 0)
     with _listen(otlp.host, port) as listener:
-        own_url = f"http://{otlp.host}:{listener.getsockname()[1]}"
+        own_url = url_of(otlp.host, listener.getsockname()[1])
         receiver = TraceReceiver(otlp.url or own_url, run_id)
         server = uvicorn.Server(
             uvicorn.Config(_application(receiver), log_config=None, access_log=False, lifespan="off")

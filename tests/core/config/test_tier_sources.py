@@ -3,8 +3,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bench.core.config.stack_tiers import Layers, StackTiers, layers_behind
+from bench.core.config.stack import Stack, receive_spans
+from bench.core.config.stack_tiers import Layers, OtlpReceiver, StackTiers, layers_behind
 from bench.core.config.tier_sources import Durations
+from bench.core.tiers.environment import fixed_url, otlp_environment
 from tests.factories import make_target
 
 
@@ -81,3 +83,36 @@ def test_the_remainder_is_no_histogram() -> None:
     """The name of the remainder has one meaning."""
     with pytest.raises(ValidationError, match="choose another name"):
         StackTiers.model_validate({"histograms": {"unattributed": {"service": "a", "series": "s"}}})
+
+
+def test_a_port_switches_spans_on() -> None:
+    """A port of the command line adds to the declaration of the stack, or replaces its port."""
+    plain = Stack(name="mine", purpose="A stack.")
+    assert receive_spans(plain, None) is plain
+    otlp = receive_spans(plain, 4318).tiers.otlp
+    assert otlp is not None
+    assert (otlp.port, otlp.host) == (4318, "127.0.0.1")
+    declared = Stack.model_validate(
+        {"name": "mine", "purpose": "A stack.", "tiers": {"otlp": {"host": "::1"}}}
+    )
+    otlp = receive_spans(declared, 9000).tiers.otlp
+    assert otlp is not None
+    assert (otlp.port, otlp.host) == (9000, "::1")
+
+
+def test_a_service_gets_the_variables_of_opentelemetry() -> None:
+    """Each service sends its spans under its own name, unless the stack names other services."""
+    otlp = OtlpReceiver(services=("backend",))
+    variables = otlp_environment(otlp, "backend", "http://127.0.0.1:4318")
+    assert variables["OTEL_SERVICE_NAME"] == "backend"
+    assert variables["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:4318"
+    assert otlp_environment(otlp, "model", "http://127.0.0.1:4318") == {}
+    assert otlp_environment(otlp, "backend", None) == {}
+    assert otlp_environment(None, "backend", "http://127.0.0.1:4318") == {}
+
+
+def test_a_stack_that_stays_up_knows_its_receiver() -> None:
+    """Services that are started before a run get the declared address, or the usual port."""
+    assert fixed_url(OtlpReceiver()) == "http://127.0.0.1:4318"
+    assert fixed_url(OtlpReceiver(port=9000, host="0.0.0.0")) == "http://0.0.0.0:9000"  # noqa: S104
+    assert fixed_url(OtlpReceiver(url="http://host:1")) == "http://host:1"

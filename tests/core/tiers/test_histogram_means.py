@@ -3,7 +3,13 @@ import pytest
 from bench.core.config.stack_tiers import ServiceHistogram
 from bench.core.run.summary import MetricSummary
 from bench.core.run.tier_means import mean_metrics
-from bench.core.tiers.histogram_means import HistogramReading, HistogramTotal, TierMean, tier_means
+from bench.core.tiers.histogram_means import (
+    HistogramReading,
+    HistogramTotal,
+    TierMean,
+    join_means,
+    tier_means,
+)
 
 MODEL = ServiceHistogram(service="model", series="model_seconds")
 AGENT = ServiceHistogram(service="agent", series="agent_ms", unit="ms", includes=("model",))
@@ -69,3 +75,9 @@ def test_means_are_metrics_of_the_run(remainder: str | None) -> None:
     assert metrics["tier.model_ms"].figures == {"all": 800.0}
     assert metrics[f"tier.{remainder or 'unattributed'}_ms"].mean == pytest.approx(200.0)
     assert mean_metrics({}, service, remainder) == {}
+
+
+def test_the_runs_of_a_version_are_joined() -> None:
+    """Several runs have the mean of their means, for tiers that all of them have."""
+    runs = [{"model": TierMean(100.0, 5), "db": TierMean(1.0, 5)}, {"model": TierMean(200.0, 5)}]
+    assert join_means(runs) == {"model": TierMean(150.0, 10)}

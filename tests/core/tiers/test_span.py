@@ -21,6 +21,7 @@ PEERS = peers_of({"model": "http://127.0.0.1:11434/v1", "api": "https://api.exam
         ({"url.full": "https://api.openai.com/v1/responses"}, "api-openai-com", MODEL_CALLS),
         ({"url.full": "http://127.0.0.1:9/x", "peer.service": "mail"}, "mail", None),
         ({"url.full": "http://127.0.0.1:9/x"}, "local-calls", None),
+        ({"url.full": "http://127.0.0.1:9/v1/chat/completions"}, "model", MODEL_CALLS),
         ({"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai"}, "openai", MODEL_CALLS),
         ({"gen_ai.operation.name": "execute_tool", "gen_ai.system": "openai"}, "openai", None),
         ({"url.full": "http://[bad"}, None, None),
