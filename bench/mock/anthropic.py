@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from bench.mock.answer import AnswerSegment, FinishReason, SegmentKind
-from bench.mock.api_format import ApiFormat, Generated
+from bench.mock.api_format import Generated, StreamFormat
 from bench.mock.request import (
     BadRequestError,
     MockRequest,
@@ -73,7 +73,7 @@ def _event(name: str, content: Mapping[str, Any]) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps({"type": name, **content}))
 
 
-class AnthropicMessage(ApiFormat):
+class AnthropicMessage(StreamFormat):
     """`POST /v1/messages`."""
 
     def __init__(self, generated: Generated) -> None:

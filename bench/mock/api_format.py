@@ -54,11 +54,8 @@ class Generated:
         self.times.finished_s = self.clock()
 
 
-class ApiFormat(ABC):
-    """An API: reads its requests, and writes one answer. Parts without content are empty."""
-
-    media_type = EVENT_STREAM
-    """Media type of a stream."""
+class DocumentFormat(ABC):
+    """An API: reads its requests, and writes one answer as a document."""
 
     def __init__(self, generated: Generated) -> None:
         self.generated = generated
@@ -76,6 +73,17 @@ class ApiFormat(ABC):
     @abstractmethod
     def error(status: int, message: str) -> bytes:
         """Return an error with this HTTP status."""
+
+    @abstractmethod
+    def document(self) -> bytes:
+        """Return the complete answer, which is not streamed."""
+
+
+class StreamFormat(DocumentFormat):
+    """An API that also streams its answers. Parts without content are empty."""
+
+    media_type = EVENT_STREAM
+    """Media type of a stream."""
 
     def head(self) -> bytes:
         """Return the begin of a stream."""
@@ -96,10 +104,6 @@ class ApiFormat(ABC):
     @abstractmethod
     def tail(self) -> bytes:
         """Return the end of a stream."""
-
-    @abstractmethod
-    def document(self) -> bytes:
-        """Return the complete answer, which is not streamed."""
 
     @abstractmethod
     def error_event(self, message: str) -> bytes:

@@ -91,36 +91,32 @@ class NamePart:
     Attributes:
         field: Field of the behaviour that it sets.
         unit: Unit of the number: `ms`, `%`, or "" for a count.
-        meaning: The part in words, for the reference.
         example: An example.
         alone: The value without a number; None if the part needs a number.
     """
 
     field: str
     unit: str
-    meaning: str
     example: str
     alone: float | None = None
 
 
 PARTS: Mapping[str, NamePart] = {
-    "ttft": NamePart("ttft_s", "ms", "time to the first token", "ttft20"),
-    "gap": NamePart("gap_s", "ms", "time between tokens", "gap5"),
-    "n": NamePart("tokens", "", "number of tokens of the answer", "n31"),
-    "reason": NamePart("reasoning_tokens", "", "number of reasoning tokens before the answer", "reason10"),
-    "tools": NamePart("tool_calls", "", "number of tool calls (default: 1)", "tools2", alone=1),
-    "write": NamePart("tokens_per_write", "", "number of tokens that leave together", "write4"),
-    "err": NamePart("error_ratio", "%", "share of requests with an HTTP error, in percent", "err5"),
-    "status": NamePart("error_status", "", "HTTP status of these errors", "status429"),
-    "streamerr": NamePart(
-        "stream_error_ratio", "%", "share of answers with an error in mid-stream, in percent", "streamerr5"
-    ),
-    "cut": NamePart("cut_ratio", "%", "share of answers whose connection is cut, in percent", "cut5"),
-    "hang": NamePart("hang_ratio", "%", "share of answers that hang, in percent", "hang5"),
-    "parallel": NamePart("parallel", "", "number of requests at once; others wait", "parallel4"),
-    "queue": NamePart("max_queue", "", "number of requests that may wait", "queue16"),
-    "seed": NamePart("seed", "", "seed of texts and faults", "seed7"),
-    "vary": NamePart("vary", "", "different texts for equal requests", "vary", alone=1),
+    "ttft": NamePart("ttft_s", "ms", "ttft20"),
+    "gap": NamePart("gap_s", "ms", "gap5"),
+    "n": NamePart("tokens", "", "n31"),
+    "reason": NamePart("reasoning_tokens", "", "reason10"),
+    "tools": NamePart("tool_calls", "", "tools2", alone=1),
+    "write": NamePart("tokens_per_write", "", "write4"),
+    "err": NamePart("error_ratio", "%", "err5"),
+    "status": NamePart("error_status", "", "status429"),
+    "streamerr": NamePart("stream_error_ratio", "%", "streamerr5"),
+    "cut": NamePart("cut_ratio", "%", "cut5"),
+    "hang": NamePart("hang_ratio", "%", "hang5"),
+    "parallel": NamePart("parallel", "", "parallel4"),
+    "queue": NamePart("max_queue", "", "queue16"),
+    "seed": NamePart("seed", "", "seed7"),
+    "vary": NamePart("vary", "", "vary", alone=1),
 }
 """The parts of a model name, by their letters."""
 

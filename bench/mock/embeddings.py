@@ -12,8 +12,7 @@ from typing import Any
 
 import orjson
 
-from bench.mock.answer import AnswerSegment
-from bench.mock.api_format import ApiFormat
+from bench.mock.api_format import DocumentFormat
 from bench.mock.ollama import OllamaChat
 from bench.mock.openai_chat import openai_error
 from bench.mock.request import BadRequestError, MockRequest, read_limit, read_model
@@ -54,8 +53,8 @@ def _read(body: Mapping[str, Any], field: str) -> MockRequest:
     )
 
 
-class _Vectors(ApiFormat):
-    """An answer that is never streamed."""
+class _Vectors(DocumentFormat):
+    """An answer with a vector for each text."""
 
     def vectors(self) -> Sequence[list[float]]:
         """Return a vector for each text."""
@@ -65,18 +64,6 @@ class _Vectors(ApiFormat):
     def prompt_tokens(self) -> int:
         """Return the number of tokens of all texts."""
         return sum(map(count_tokens, self.generated.request.inputs))
-
-    def piece(self, segment: AnswerSegment, text: str) -> bytes:
-        """Refuse: there is no stream."""
-        raise NotImplementedError
-
-    def tail(self) -> bytes:
-        """Refuse: there is no stream."""
-        raise NotImplementedError
-
-    def error_event(self, message: str) -> bytes:
-        """Refuse: there is no stream."""
-        raise NotImplementedError
 
 
 class OpenAiEmbedding(_Vectors):

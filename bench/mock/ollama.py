@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from bench.mock.answer import AnswerSegment, FinishReason, SegmentKind
-from bench.mock.api_format import ApiFormat, Generated, GenerationTimes
+from bench.mock.api_format import Generated, GenerationTimes, StreamFormat
 from bench.mock.clock import iso_now
 from bench.mock.request import (
     BadRequestError,
@@ -105,7 +105,7 @@ def _ns(duration_s: float) -> int:
     return round(duration_s * 1e9)
 
 
-class _Lines(ApiFormat):
+class _Lines(StreamFormat):
     """Both calls of the API, which differ only in the field of the text."""
 
     media_type = LINES

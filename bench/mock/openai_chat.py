@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from bench.mock.answer import AnswerSegment, FinishReason, SegmentKind
-from bench.mock.api_format import ApiFormat, Generated
+from bench.mock.api_format import Generated, StreamFormat
 from bench.mock.request import (
     BadRequestError,
     MockRequest,
@@ -106,7 +106,7 @@ def event(content: Mapping[str, Any]) -> bytes:
     return b"data: " + orjson.dumps(content) + b"\n\n"
 
 
-class OpenAiChat(ApiFormat):
+class OpenAiChat(StreamFormat):
     """`POST /v1/chat/completions`."""
 
     def __init__(self, generated: Generated) -> None:

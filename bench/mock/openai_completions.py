@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from bench.mock.answer import AnswerSegment, FinishReason
-from bench.mock.api_format import ApiFormat, Generated
+from bench.mock.api_format import Generated, StreamFormat
 from bench.mock.openai_chat import DONE, check_choices, event, openai_error, usage_of, wants_usage
 from bench.mock.request import (
     BadRequestError,
@@ -40,7 +40,7 @@ def _read(body: Mapping[str, Any]) -> MockRequest:
     )
 
 
-class OpenAiCompletion(ApiFormat):
+class OpenAiCompletion(StreamFormat):
     """`POST /v1/completions`."""
 
     def __init__(self, generated: Generated) -> None:

@@ -10,7 +10,7 @@ import orjson
 from bench.errors import ConfigError
 from bench.mock.answer import make_answer
 from bench.mock.anthropic import AnthropicMessage
-from bench.mock.api_format import ApiFormat, Generated, GenerationTimes
+from bench.mock.api_format import DocumentFormat, Generated, GenerationTimes
 from bench.mock.behaviour import MockBehaviour, behaviour_of
 from bench.mock.clock import iso_now
 from bench.mock.connection import HttpRequest, MockConnection
@@ -51,7 +51,7 @@ _SHOWN = {
 }
 
 
-GENERATING: Mapping[str, type[ApiFormat]] = {
+GENERATING: Mapping[str, type[DocumentFormat]] = {
     "/v1/chat/completions": OpenAiChat,
     "/v1/completions": OpenAiCompletion,
     "/api/chat": OllamaChat,
@@ -77,7 +77,11 @@ class _Generation:
     """One request for an answer, from its arrival to its last write."""
 
     def __init__(
-        self, server: "MockServer", api: type[ApiFormat], request: HttpRequest, connection: MockConnection
+        self,
+        server: "MockServer",
+        api: type[DocumentFormat],
+        request: HttpRequest,
+        connection: MockConnection,
     ) -> None:
         self._server = server
         self._api = api

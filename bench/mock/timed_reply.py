@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
 
-from bench.mock.api_format import ApiFormat
+from bench.mock.api_format import DocumentFormat, StreamFormat
 from bench.mock.behaviour import MockBehaviour
 from bench.mock.faults import MockFault
 
@@ -55,7 +55,7 @@ class TimedReply:
 _ENDS = {MockFault.CUT: ReplyEnd.CUT, MockFault.HANG: ReplyEnd.HANG}
 
 
-def make_reply(form: ApiFormat, behaviour: MockBehaviour, fault: MockFault | None) -> TimedReply:
+def make_reply(form: DocumentFormat, behaviour: MockBehaviour, fault: MockFault | None) -> TimedReply:
     """Return the timed answer to a request.
 
     Args:
@@ -64,38 +64,60 @@ def make_reply(form: ApiFormat, behaviour: MockBehaviour, fault: MockFault | Non
         fault: Fault of the answer, other than an HTTP status.
     """
     generated = form.generated
-    is_stream = generated.request.streamed
+    stream = form if isinstance(form, StreamFormat) and generated.request.streamed else None
     size = behaviour.tokens_per_write
     step_s = size * behaviour.gap_s
     writes = max(1, -(-generated.answer.output_tokens // size))
     last = writes - 1 if fault is None else writes // 2
     first_s = 0.0 if generated.request.is_empty else behaviour.ttft_s
-    payloads = _payloads(form, size) if is_stream else iter(())
+    end = ReplyEnd.COMPLETE if fault is None else _ENDS.get(fault, ReplyEnd.COMPLETE)
+    if stream is None:
+        return TimedReply(
+            status=500 if fault is MockFault.STREAM_ERROR else 200,
+            media_type=JSON,
+            is_stream=False,
+            first_s=first_s + last * step_s,
+            step_s=0.0,
+            writes=iter(()),
+            count=0,
+            last=partial(_document, form, fault),
+            end=end,
+        )
+    payloads = _payloads(stream, size)
     return TimedReply(
-        status=500 if fault is MockFault.STREAM_ERROR and not is_stream else 200,
-        media_type=form.media_type if is_stream else JSON,
-        is_stream=is_stream,
-        first_s=first_s if is_stream else first_s + last * step_s,
+        status=200,
+        media_type=stream.media_type,
+        is_stream=True,
+        first_s=first_s,
         step_s=step_s,
         writes=payloads,
-        count=last if is_stream else 0,
-        last=partial(_last, form, fault, payloads),
-        end=ReplyEnd.COMPLETE if fault is None else _ENDS.get(fault, ReplyEnd.COMPLETE),
+        count=last,
+        last=partial(_end_of_stream, stream, fault, payloads),
+        end=end,
     )
 
 
-def _last(form: ApiFormat, fault: MockFault | None, payloads: Iterator[bytes]) -> bytes:
-    """Return the last write: the last tokens and the end, or the fault."""
-    is_stream = form.generated.request.streamed
+def _document(form: DocumentFormat, fault: MockFault | None) -> bytes:
+    """Return the only write of an answer that is not streamed."""
     if fault is MockFault.STREAM_ERROR:
-        return form.error_event(_MESSAGE) if is_stream else form.error(500, _MESSAGE)
+        return form.error(500, _MESSAGE)
     if fault is not None:
         return b""
     form.generated.finish()
-    return next(payloads) + form.tail() if is_stream else form.document()
+    return form.document()
 
 
-def _payloads(form: ApiFormat, size: int) -> Iterator[bytes]:
+def _end_of_stream(form: StreamFormat, fault: MockFault | None, payloads: Iterator[bytes]) -> bytes:
+    """Return the last write of a stream: the last tokens and the end, or the fault."""
+    if fault is MockFault.STREAM_ERROR:
+        return form.error_event(_MESSAGE)
+    if fault is not None:
+        return b""
+    form.generated.finish()
+    return next(payloads) + form.tail()
+
+
+def _payloads(form: StreamFormat, size: int) -> Iterator[bytes]:
     """Yield the bytes of each write: this number of tokens, with the begin and the end of their segments."""
     segments = form.generated.answer.segments
     data = form.head()

@@ -1,5 +1,9 @@
+import re
+from pathlib import Path
+
 import pytest
 
+from bench.cli import mock
 from bench.errors import ConfigError
 from bench.mock.behaviour import PARTS, MockBehaviour, behaviour_of
 from bench.mock.faults import MockFault, fault_of
@@ -86,6 +90,15 @@ def test_the_example_of_each_part_is_right(part: str) -> None:
     behaviour = behaviour_of(f"mock-{PARTS[part].example}", DEFAULTS)
     changed = getattr(behaviour, PARTS[part].field)
     assert changed != getattr(DEFAULTS, PARTS[part].field)
+
+
+def test_the_page_about_the_mock_model_has_every_part() -> None:
+    """The table has each part and no other, with an option that exists."""
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "mock-a-model.md"
+    rows = re.findall(r"^\| `([a-z]+)\d*`.* \| `(--[a-z-]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [part for part, _ in rows] == [*PARTS]
+    options = Path(mock.__file__ or "").read_text(encoding="utf-8")
+    assert all(f'"{option}"' in options for _, option in rows)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.25, 0.5])
