@@ -128,11 +128,11 @@ def explain(target: Target, answer: RecordedAnswer) -> Explanation:
         readings=[*_read_parts(answer, form)] if is_answer else [],
         content=content,
         failure=failure,
-        advice={} if draft is None or content.error is not None else _advise(target, form, draft),
+        advice={} if draft is None or content.error is not None else _advise(target, form, draft, content),
     )
 
 
-def _advise(target: Target, form: AnswerForm, draft: Draft) -> Draft:
+def _advise(target: Target, form: AnswerForm, draft: Draft, content: AnswerContent) -> Draft:
     """Return the parts of a draft that the target lacks, below the name of their form if it has two.
 
     A service that does not stream needs a target of its own.
@@ -140,6 +140,8 @@ def _advise(target: Target, form: AnswerForm, draft: Draft) -> Draft:
     if form.asks_stream and draft["kind"] == "json":
         return draft
     missing = list_missing(form.answer, draft)
+    if content.ended_s is not None:  # the target declares a mark that the draft does not know
+        missing = {name: value for name, value in missing.items() if not name.startswith("done")}
     if missing and isinstance(target.answer, EitherAnswer):
         return {"json" if draft["kind"] == "json" else "stream": missing}
     return missing

@@ -1,6 +1,7 @@
 """A run with everything that a later comparison on another machine needs."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated
 
@@ -24,7 +25,7 @@ from bench.core.run.summary import MetricSummary, RunSummary, summarise
 from bench.core.run.tier_means import mean_metrics
 from bench.core.run.validity import Validity, judge_validity
 from bench.core.run.warm_up import drop_warm_up
-from bench.core.samples.metrics import tier_name
+from bench.core.samples.metrics import milestone_key, tier_name
 from bench.core.samples.sample import Stop
 from bench.core.tiers.attribution import add_remainder
 from bench.core.values.record import Count, Record
@@ -224,9 +225,19 @@ def make_result(
         http_versions=recording.http_versions,
         validity=judge_validity(target_only, summary, scenario.phases, recording.samples),
         stop=recording.stop,
-        warnings=(*recording.warnings, *believed.warnings),
+        warnings=(*recording.warnings, *believed.warnings, *_warn_of_milestones(spec, summary)),
         alerts=alerts,
     )
+
+
+def _warn_of_milestones(spec: RunSpec, summary: RunSummary) -> Iterator[str]:
+    """Yield a warning for each declared milestone that no streamed answer reached."""
+    if "ttft_ms" not in summary.metrics:
+        return
+    for target in spec.interfaces:
+        for name in target.milestones:
+            if milestone_key(name) not in summary.metrics:
+                yield f"no answer reached the milestone `{name}`: check its values in target {target.name}"
 
 
 def _summarise(spec: RunSpec, both_targets: Recording, target_only: Recording) -> RunSummary:
