@@ -64,18 +64,19 @@ class EarlyVariables:
 
     def _expand_field(self, key: str, value: Any, models: Models, location: Location) -> Any:
         fields = _find_fields(key, models)
-        for mark in (mark for info in fields for mark in info.metadata):
-            if isinstance(mark, KeepsPlaceholders):
-                return value if mark.is_literal else self._keep(value, location)
+        for info in fields:
+            mark = next((mark for mark in info.metadata if isinstance(mark, KeepsPlaceholders)), None)
+            if mark is not None:
+                return value if mark.is_literal else self._keep(value, info, location)
         below: list[type[BaseModel]] = []
         for info in fields:
             below += _list_models(info.annotation)
         # A key that is no field is a name, such as that of a service, or belongs to the only phase.
         return self.expand(value, below if fields else models, location)
 
-    def _keep(self, value: Any, location: Location) -> Any:
+    def _keep(self, value: Any, info: FieldInfo, location: Location) -> Any:
         """Return a value whose variables stay, except the chosen ones."""
-        kept = expand_chosen(value, self.chosen)
+        kept = expand_chosen(value, self.chosen, as_text=_holds_texts(info.annotation))
         for place, text in _list_texts(kept, location):
             try:
                 check_variables(text, self.environ)
@@ -102,6 +103,12 @@ def _find_fields(key: str, models: Models) -> list[FieldInfo]:
             if key == (info.alias or name):
                 fields.append(info)
     return fields
+
+
+def _holds_texts(annotation: Any) -> bool:
+    """Return whether all values in an annotation are texts, as in `dict[str, str]`."""
+    arguments = [argument for argument in get_args(annotation) if argument not in {type(None), Ellipsis}]
+    return annotation is str if not arguments else all(map(_holds_texts, arguments))
 
 
 def _list_texts(content: Any, location: Location) -> Iterator[tuple[Location, str]]:

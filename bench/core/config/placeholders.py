@@ -222,25 +222,41 @@ def expand_defaults(content: Any, values: Mapping[str, str]) -> Any:
     return _expand_some(content, values, lambda match: match["default"] is not None)
 
 
-def expand_chosen(content: Any, variables: Mapping[str, str]) -> Any:
-    """Expand the placeholders of some variables, in every text of a JSON-like value; the others stay."""
+def expand_chosen(content: Any, variables: Mapping[str, str], *, as_text: bool = False) -> Any:
+    """Expand the placeholders of some variables, in every text of a JSON-like value; the others stay.
+
+    Args:
+        content: The value.
+        variables: The variables.
+        as_text: Keep numbers as texts, for values such as variables of a process.
+    """
     values = environment_values(variables)
-    return _expand_some(content, values, lambda match: match["name"] in values)
+    return _expand_some(content, values, lambda match: match["name"] in values, as_text=as_text)
 
 
-def _expand_some(content: Any, values: Mapping[str, str], is_wanted: Callable[[re.Match[str]], bool]) -> Any:
+def _expand_some(
+    content: Any,
+    values: Mapping[str, str],
+    is_wanted: Callable[[re.Match[str]], bool],
+    *,
+    as_text: bool = False,
+) -> Any:
     match content:
         case str():
-            return _expand_some_in(content, values, is_wanted)
+            return _expand_some_in(content, values, is_wanted, as_text=as_text)
         case dict():
-            return {key: _expand_some(value, values, is_wanted) for key, value in content.items()}
+            return {
+                key: _expand_some(value, values, is_wanted, as_text=as_text) for key, value in content.items()
+            }
         case list() | tuple():
-            return [_expand_some(value, values, is_wanted) for value in content]
+            return [_expand_some(value, values, is_wanted, as_text=as_text) for value in content]
         case _:
             return content
 
 
-def _expand_some_in(text: str, values: Mapping[str, str], is_wanted: Callable[[re.Match[str]], bool]) -> Any:
+def _expand_some_in(
+    text: str, values: Mapping[str, str], is_wanted: Callable[[re.Match[str]], bool], *, as_text: bool
+) -> Any:
     kept: dict[str, str] = {}
     wanted = False
     for match in _PLACEHOLDER.finditer(text):
@@ -249,7 +265,9 @@ def _expand_some_in(text: str, values: Mapping[str, str], is_wanted: Callable[[r
         else:
             kept[match["name"]] = match[0]
     try:
-        return expand_value(text, {**values, **kept}, "") if wanted else text
+        if not wanted:
+            return text
+        return (expand if as_text else expand_value)(text, {**values, **kept}, "")
     except ConfigError:
         return text  # the error has a better place where the text is used
 
