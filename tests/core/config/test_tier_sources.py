@@ -116,3 +116,4 @@ def test_a_stack_that_stays_up_knows_its_receiver() -> None:
     assert fixed_url(OtlpReceiver()) == "http://127.0.0.1:4318"
     assert fixed_url(OtlpReceiver(port=9000, host="0.0.0.0")) == "http://0.0.0.0:9000"  # noqa: S104
     assert fixed_url(OtlpReceiver(url="http://host:1")) == "http://host:1"
+    assert fixed_url(OtlpReceiver(host="::1")) == "http://[::1]:4318"
