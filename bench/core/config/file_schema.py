@@ -13,11 +13,17 @@ _ABOUT = ("title", "description", "default", "examples")
 
 
 def allow_inheritance(schema: Schema) -> Schema:
-    """Return the schema of a file that may extend another one, and that needs no name."""
-    alone = {key: schema[key] for key in ("required", "oneOf") if key in schema}
+    """Return the schema of a file that may extend another one, and that needs no name.
+
+    A file that extends another one may have a part of each value, or null. Only its fields are checked.
+    """
+    alone = {key: schema[key] for key in ("required", "oneOf", "properties") if key in schema}
     alone["required"] = [field for field in alone.get("required", ()) if field != "name"]
     others = {key: value for key, value in schema.items() if key not in alone}
-    return {**others, "if": {"required": ["extends"]}, "else": alone}
+    fields: Schema = {}
+    for name, value in schema["properties"].items():
+        fields[name] = {key: value[key] for key in ("title", "description") if key in value}
+    return {**others, "properties": fields, "if": {"required": ["extends"]}, "else": alone}
 
 
 def allow_variables(schema: Any) -> Any:
