@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.core.values.escape import one_line
 
-_TAIL_LINES = 8
+_TAIL_LINES = 20  # an exception of Node.js or Python has its reason above its stack
 _SHORT_TAIL_LINES = 3
 _TAIL_BYTES = 20_000
 
