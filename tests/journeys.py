@@ -82,7 +82,11 @@ def make_journey(*steps: Mapping[str, Any], **fields: Any) -> RunSpec:
 
 
 def run_journey(
-    spec: RunSpec, url: str, remarks: Remarks | None = None, share: tuple[int, int] = (0, 1)
+    spec: RunSpec,
+    url: str,
+    remarks: Remarks | None = None,
+    share: tuple[int, int] = (0, 1),
+    graceful_stop_s: float = 10.0,
 ) -> list[RequestSample]:
     """Run a journey, or a share of it, and return its requests in the order in which they ended."""
     samples: list[RequestSample] = []
@@ -95,7 +99,11 @@ def run_journey(
         address = check_url(url)
         users = JourneyUsers(setups, lambda _: Connection(address), (), remarks or Remarks())
         engine = JourneyEngine(
-            load, users.open, lambda sample, _: samples.append(sample), LoopTimer(loop.time), lambda _: 10.0
+            load,
+            users.open,
+            lambda sample, _: samples.append(sample),
+            LoopTimer(loop.time),
+            lambda _: graceful_stop_s,
         )
 
         async def begin(_: int) -> float:

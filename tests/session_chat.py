@@ -30,6 +30,7 @@ class SessionChat:
         closed: Ids of closed sessions.
         files: Name and size of each uploaded file.
         broken: Paths that are answered with 500.
+        slow_s: Seconds before an answer, by path.
         make_token: Makes the token of a login.
     """
 
@@ -45,12 +46,14 @@ class SessionChat:
         self.files: list[tuple[str, int]] = []
         self.requests: list[tuple[str, str]] = []
         self.broken: set[str] = set()
+        self.slow_s: dict[str, float] = {}
         self.lock = threading.Lock()
         self.make_token: Callable[[], str] = lambda: secrets.token_urlsafe(24)
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         """Return status, document and `Set-Cookie` headers of an answer."""
         route = urlsplit(path).path
+        time.sleep(self.slow_s.get(route, 0.0))
         with self.lock:
             self.requests.append((method, path))
             if route in self.broken:
@@ -151,6 +154,7 @@ def session_chat() -> Iterator[SessionChat]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that left is no error
     chat.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()

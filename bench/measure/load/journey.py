@@ -2,7 +2,8 @@
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -29,6 +30,8 @@ from bench.measure.load.step_client import PreparedRequest, StepClient
 
 _RETRY_S = 1.0
 """Shortest pause after a failed login, so that VUs without think times do not flood the server."""
+_CLEAN_UP_S = 3.0
+"""Time for the clean-up of a user after the run was ended early, or after the graceful stop."""
 
 
 class Journey:
@@ -99,8 +102,20 @@ class Journey:
             free_s = await self._log_in(iteration, due_s, sender)
             if not self._credential.is_valid:
                 return free_s + self._wait_after_failure_s(iteration)
+        remaining = deque(self._plan.steps_of(iteration))
+        try:
+            return await self._send_steps(remaining, free_s, end_s, sender)
+        except asyncio.CancelledError:
+            await self._clean_up(remaining, sender)
+            raise
+
+    async def _send_steps(
+        self, remaining: deque[PlannedStep], free_s: float, end_s: float, sender: Sender
+    ) -> float:
+        """Send steps, each taken from those that remain; return when the user is free again."""
         is_over = False
-        for planned in self._plan.steps_of(iteration):
+        while remaining:
+            planned = remaining.popleft()
             step_due_s = free_s + (0.0 if is_over else planned.arrival.think_time_s)
             if not is_over and step_due_s >= end_s:
                 await sender.sleep_until(end_s)  # the clean-up must not begin the next iteration early
@@ -113,6 +128,14 @@ class Journey:
                 free_s = sender.end_of(sample)
                 is_over = is_over or not _may_continue(sample, planned.step)
         return free_s
+
+    async def _clean_up(self, remaining: Iterable[PlannedStep], sender: Sender) -> None:
+        """Send the remaining steps with `always` after the run was ended, within a short time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLEAN_UP_S):
+                for planned in remaining:
+                    if planned.step.always:
+                        await self._run_step(planned, sender.now_s(), sender, is_over=True)
 
     def _begin(self, iteration: Arrival) -> None:
         place = self._plan.place(iteration)

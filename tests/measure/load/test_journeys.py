@@ -29,6 +29,7 @@ UPLOAD: dict[str, Any] = {
     "expect": [{"status": 201}, {"json": "id", "less": 100}],
 }
 
+FILES = {"contract.pdf": b"%PDF" * 100}
 FORM = {"method": "POST", "path": "/login", "form": {"email": "a", "password": "b"}}
 
 
@@ -49,7 +50,7 @@ def labels(samples: list[RequestSample]) -> list[str]:
 
 def test_a_journey_sends_its_steps_in_order(chat: SessionChat) -> None:
     """The login is sent once per VU; saved values stand in the paths of steps and of the target."""
-    spec = make_journey(OPEN, ASK, UPLOAD, CLOSE, iterations=2, files={"contract.pdf": b"%PDF" * 100})
+    spec = make_journey(OPEN, ASK, UPLOAD, CLOSE, iterations=2, files=FILES)
     samples = run_journey(spec, chat.url)
     one = ["open-session", "message", "message", "upload", "close"]
     sent = ["message" if label in {"short", "long"} else label for label in labels(samples)]
@@ -208,6 +209,15 @@ def test_the_clean_up_is_sent_after_the_end_of_a_phase(chat: SessionChat) -> Non
     samples = run_journey(spec, chat.url)
     assert Counter(labels(samples)) == {"login": 2, "open-session": 2, "close": 2}
     assert all(sample.scheduled_s >= 0.299 for sample in samples if sample.prompt == "close")
+    assert not chat.sessions
+
+
+def test_the_clean_up_is_sent_after_a_request_was_cut_off(chat: SessionChat) -> None:
+    """The graceful stop ends the slow request, and the session is closed all the same."""
+    chat.slow_s = {"/files": 5.0}
+    spec = make_journey(OPEN, UPLOAD, CLOSE, executor="constant-vus", vus=2, duration="300ms", files=FILES)
+    samples = run_journey(spec, chat.url, graceful_stop_s=0.2)
+    assert Counter(labels(samples)) == {"login": 2, "open-session": 2, "upload cut_off": 2, "close": 2}
     assert not chat.sessions
 
 
