@@ -50,6 +50,25 @@ def test_a_scenario_has_the_source_of_its_turn() -> None:
     assert spec.is_journey
 
 
+def test_thresholds_may_name_steps_and_milestones_of_a_turn() -> None:
+    """Only the run shows which steps a turn has."""
+    limits = '{"e2e_ms{step:ask}": ["p(95)<800"], milestone.first_document_ms: ["p(95)<500"]}'
+    spec = load(write(f"service: backend\nthresholds: {limits}\n"))
+    assert spec.scenario.thresholds.keys() == {"e2e_ms{step:ask}", "milestone.first_document_ms"}
+
+
+def test_a_turn_of_a_mix_has_the_name_of_its_scenario() -> None:
+    """Steps of equal names in two scenarios of a mix stay apart."""
+    spec = load(write())
+    Path("scenarios/both.yaml").write_text(
+        SCENARIO.replace("name: mine", "name: both").replace("turn: shop.py", "mix: [{scenario: mine}]")
+    )
+    (part,) = load("scenarios/both.yaml").parts
+    assert spec.turn is not None
+    assert part.turn is not None
+    assert (spec.turn.prefix, part.turn.prefix) == ("", "mine/")
+
+
 def test_a_missing_or_wrong_file_is_an_error_with_its_line() -> None:
     """The line is that of the scenario if the file is missing, else that of the file."""
     path = write(turn=None)

@@ -17,6 +17,8 @@ class TurnFile(Record):
     """Absolute path of the file."""
     source: str
     """Its content."""
+    prefix: str = ""
+    """Text before the names of its steps: in a mix, the name of the scenario."""
 
 
 class TurnProblem(NamedTuple):

@@ -26,7 +26,7 @@ class PythonTurn:
 
     def __init__(self, number: int, setup: TurnSetup) -> None:
         self._setup = setup
-        self._recorder = TurnRecorder(setup.path)
+        self._recorder = TurnRecorder(setup.path, setup.prefix)
         transport = TurnTransport(
             Transport(setup.route.context), self._recorder, setup.timeout_s, setup.trace_prefix
         )

@@ -41,10 +41,12 @@ class TurnRecorder:
 
     Args:
         path: File of the turn.
+        prefix: Text before the names of all requests.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, prefix: str = "") -> None:
         self._path = path
+        self._prefix = prefix
         self._outside = OpenStep(TURN)
         self._failed: OpenStep | None = None
         self._waiting: list[tuple[TurnRequest, OpenStep]] = []
@@ -184,7 +186,8 @@ class TurnRecorder:
         assert self._arrival is not None  # noqa: S101 - an iteration has begun
         number = self._sent
         self._sent += 1
-        return self._arrival._replace(iteration=number, prompt=label, step=0, journey_step=label)
+        name = self._prefix + label
+        return self._arrival._replace(iteration=number, prompt=name, step=0, journey_step=name)
 
 
 def _name(request: httpx.Request) -> str:

@@ -19,6 +19,8 @@ class TurnSetup:
     """The function."""
     path: str
     """Its file."""
+    prefix: str
+    """Text before the names of its steps."""
     plan: RunPlan
     """The plan of the run, of this process's share."""
     service: str
@@ -48,6 +50,7 @@ class TurnSetup:
         return cls(
             turn=import_turn(file),
             path=file.path,
+            prefix=file.prefix,
             plan=plan,
             service=spec.scenario.service or spec.target.service,
             urls=urls,
