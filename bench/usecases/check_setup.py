@@ -25,7 +25,7 @@ from bench.usecases.stack import UP, stack_status
 
 _OLDEST_PYTHON = (3, 11)
 _FIRST_UNTESTED_PYTHON = (3, 15)
-_EXTRAS = {"http2": "h2", "parquet": "pyarrow", "otlp": "opentelemetry.proto"}
+_EXTRAS = {"http2": "h2", "parquet": "pyarrow"}
 _FEWEST_FILES = 1_024
 _FEWEST_PORTS = 10_000
 _LEAST_MEMORY_BYTES = 512_000_000

@@ -13,6 +13,8 @@ PAGE = ROOT / "docs" / "explanation" / "methodology.md"
 IMPLEMENTATION_DETAILS = {
     "alerts.*": "an alert fails no run; docs/reference/monitoring.md has its limits",
     "answer.*": "speed and memory of parsing a response",
+    "prompts._LONGEST_ID": "length of the id of a message without one",
+    "message_rows.*": "the number of rows that a load from the command line reads",
     "counts.*": "limits of plausible token counts in a response",
     "stack_tiers.*": "the port of OTLP",
     "environment.*": "size of the batches in which services send spans",

@@ -91,7 +91,15 @@ def test_a_line_has_only_what_the_schema_requires(tmp_path: Path) -> None:
 def test_a_line_follows_the_published_schema() -> None:
     """Every stored field of a request is a field of the published schema."""
     kept = request_line(
-        make_sample(0, tokens=3, first_token_s=0.1, detail="x", connect_s=0.1, intercepted=True)
+        make_sample(
+            0,
+            tokens=3,
+            first_token_s=0.1,
+            detail="x",
+            connect_s=0.1,
+            intercepted=True,
+            milestone_times={"sources": 12.5},
+        )
     )
     read = request_line_model().model_validate_json(orjson.dumps(kept))
     assert read.model_dump(exclude_none=True) == kept

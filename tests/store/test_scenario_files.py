@@ -235,7 +235,7 @@ def test_an_unknown_stack_suggests_the_nearest() -> None:
     assert caught.value.hint == "did you mean 'embedded'?"
     with pytest.raises(ConfigError) as caught:
         stacks.load("zzz")
-    assert caught.value.hint == "existing names: compose, compose-ollama, embedded, external"
+    assert caught.value.hint == f"existing names: {', '.join(stacks.list_all())}"
 
 
 def test_a_file_is_found_in_the_nearest_folder(mine: Path) -> None:
