@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from bench.usecases.history import add_to_history
     from bench.usecases.merge import JudgedSuite, merge
     from bench.usecases.noise import noise
+    from bench.usecases.options import RunOptions
     from bench.usecases.report import report
-    from bench.usecases.run import RunOptions, StoredRun, run
+    from bench.usecases.run import StoredRun, run
     from bench.usecases.site import site
     from bench.usecases.stack import stack_down, stack_up
     from bench.usecases.trend import trend
@@ -74,7 +75,7 @@ _MODULES = {
     "JudgedRun": "bench.usecases.compare",
     "JudgedSuite": "bench.usecases.merge",
     "Listener": "bench.measure.run.run",
-    "RunOptions": "bench.usecases.run",
+    "RunOptions": "bench.usecases.options",
     "StoredRun": "bench.usecases.run",
     "Transport": "bench.measure.http.httpx_transport",
     "User": "bench.measure.load.user",

@@ -11,8 +11,8 @@ from bench.cli.outputs import out_option, parse_outputs, write_outputs
 from bench.cli.verdict import exit_code
 from bench.render.formats import PAIR_FORMATS
 from bench.usecases.ab import ab as compare_versions
+from bench.usecases.options import LoadOptions
 from bench.usecases.report import render_run
-from bench.usecases.run import LoadOptions
 
 _VERSION = "STACK, STACK@COMMIT, STACK@./FOLDER, STACK+VARIABLE=VALUE, or an address."
 Base = Annotated[str, typer.Argument(metavar="BASE", help=_VERSION)]

@@ -12,8 +12,8 @@ from bench.cli.outputs import RunOut, parse_outputs, write_outputs
 from bench.cli.verdict import exit_code
 from bench.render.formats import RUN_FORMATS
 from bench.usecases.check import check as check_scenario
+from bench.usecases.options import RunOptions
 from bench.usecases.report import render_run
-from bench.usecases.run import RunOptions
 
 
 class Confirm(StrEnum):

@@ -14,7 +14,7 @@ from bench.core.verdict.noise import Noise
 from bench.errors import ConfigError
 from bench.usecases.noise import noise as measure_noise
 from bench.usecases.noise import noise_of
-from bench.usecases.run import RunOptions
+from bench.usecases.options import RunOptions
 
 _LABEL_WIDTH = 22
 Scenario = Annotated[

@@ -12,7 +12,7 @@ from bench.core.config.quick_load import is_address
 from bench.core.run.result import RunResult
 from bench.errors import Exit
 from bench.render.results import results_text
-from bench.usecases.run import RunOptions
+from bench.usecases.options import RunOptions
 from bench.usecases.run import run as run_scenario
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the folder of the run.")]

@@ -21,17 +21,15 @@ from bench.measure.run.version_files import provide_files
 from bench.store import results as store
 from bench.store import scenarios, stacks
 from bench.usecases.compare import JudgedRun
-from bench.usecases.report import store_judgement
-from bench.usecases.run import (
+from bench.usecases.options import QUIET, LoadOptions, RunOptions
+from bench.usecases.plan_run import (
     ADDRESS_OPTIONS,
-    QUIET,
-    LoadOptions,
-    RunOptions,
     check_side_effects,
     load_spec,
     plan_address,
     refuse_options,
 )
+from bench.usecases.report import store_judgement
 
 MakeSpec = Callable[[Stack, Mapping[str, str]], RunSpec]
 """Reads a scenario for a stack and the variables of its version."""

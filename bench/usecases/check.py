@@ -6,8 +6,9 @@ from bench.core.config.quick_load import is_address
 from bench.errors import ConfigError
 from bench.measure.run.run import Listener
 from bench.usecases.compare import JudgedRun, judge_run
+from bench.usecases.options import QUIET, RunOptions
 from bench.usecases.report import store_judgement
-from bench.usecases.run import QUIET, RunOptions, measure_and_store
+from bench.usecases.run import measure_and_store
 
 
 def check(

@@ -24,7 +24,7 @@ from bench.measure.stacks.running_stack import placeholder_values
 from bench.measure.users.auth import jwt_secret, mint, require_users
 from bench.measure.users.provisioning import provision_users
 from bench.store import scenarios, stacks
-from bench.usecases.run import QUIET
+from bench.usecases.options import QUIET
 
 MESSAGE = "Say hello in five words."
 TIMEOUT_S = 60.0

@@ -14,7 +14,8 @@ from bench.measure.run.run import Listener
 from bench.measure.stacks.running_stack import RunningStack
 from bench.measure.watch.watching import WatchedStack, probe_once
 from bench.store import stacks
-from bench.usecases.run import QUIET, name_urls
+from bench.usecases.options import QUIET
+from bench.usecases.plan_run import name_urls
 
 DEFAULT_SERVICE = "backend"
 

@@ -27,7 +27,8 @@ from bench.usecases.find_interface import (
     find_ready,
     find_running,
 )
-from bench.usecases.run import QUIET, StoredRun, run
+from bench.usecases.options import QUIET
+from bench.usecases.run import StoredRun, run
 from bench.usecases.schema import schema
 from bench.usecases.stack import stack_down, stack_logs, stack_up
 

@@ -13,7 +13,7 @@ from bench.measure.run.run import Listener
 from bench.measure.watch.monitor import monitor as watch
 from bench.measure.watch.watching import WatchedStack
 from bench.usecases.health import choose_stack
-from bench.usecases.run import QUIET
+from bench.usecases.options import QUIET
 
 
 def _ignore_observation(observation: Observation) -> None:

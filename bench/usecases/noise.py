@@ -10,7 +10,8 @@ from bench.core.verdict.noise import Noise
 from bench.measure.run.run import Listener
 from bench.store import noise as store
 from bench.store import results
-from bench.usecases.run import QUIET, RunOptions, run
+from bench.usecases.options import QUIET, RunOptions
+from bench.usecases.run import run
 
 
 def noise(

@@ -1,125 +1,21 @@
 """Run a scenario and store the result."""
 
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack
+from typing import Unpack
 
-from bench.core.config.choices import make_choices, model_variables
 from bench.core.config.executors import in_words
-from bench.core.config.message_rows import prompts_of_texts
-from bench.core.config.objective import parse_objectives
-from bench.core.config.prompts import Prompt
 from bench.core.config.quick_load import (
-    MESSAGES,
-    STACK,
-    QuickLoad,
     is_address,
-    looks_like_address,
-    parse_headers,
 )
-from bench.core.config.run_spec import RunSpec
-from bench.core.config.scenario import Scenario
-from bench.core.config.stack import Stack, list_services, parse_injections, receive_spans
-from bench.core.config.target import Target, stand_in
-from bench.core.limits.threshold import parse_thresholds
-from bench.core.response.interfaces import SERVICE, describe_interface
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import StopCause
-from bench.core.values.duration import parse_duration
-from bench.core.values.nearest import suggest
-from bench.errors import ConfigError, MeasurementError, TargetError
-from bench.measure.http.route import HttpImplementation, HttpVersion, Route, choose_route
-from bench.measure.load.endpoint import check_url
-from bench.measure.machine.host import choose_cores
-from bench.measure.run.run import Conditions, Listener, measure
-from bench.measure.stacks.running_stack import find_urls
-from bench.store import results, scenarios, stacks
-from bench.store.messages import read_messages
+from bench.errors import MeasurementError, TargetError
+from bench.measure.run.run import Listener, measure
+from bench.store import results
 from bench.store.results import MisplacedRunError
-from bench.usecases.recognise import Caller, recognise
-
-QUIET = Listener()
-ADDRESS_OPTIONS = {
-    "messages": "--message",
-    "data": "--data",
-    "headers": "--header",
-    "body": "--body",
-    "text": "--text",
-    "think_time": "--think-time",
-    "timeout": "--timeout",
-}
-_SCENARIO_OPTIONS = {"stack": "--stack", "urls": "--url", "inject": "--inject", "service": "--service"}
-TransportName = Literal["own", "httpx"]
-HttpVersionName = Literal["1.1", "2"]
-
-
-class LoadOptions(TypedDict, total=False):
-    """Options of the load. An option that is left out has its default."""
-
-    target: str | None
-    """Name of the target, the interface that gets the requests; default: the target of the scenario."""
-    model: str | None
-    """Name of the model, which `${env.MODEL}` stands for; default: the variable, or the target's default. For
-    an address, the first model that the service lists."""
-    settings: Sequence[str]
-    """Values of the target's body such as `stream=false`, or of fields such as `target.path=/v2/chat`."""
-    vus: int | None
-    """Number of VUs; default: the number in the scenario."""
-    duration: str | float | None
-    """Duration of the measured phase, such as `30s` or `2m`, or seconds; default: that of the scenario."""
-    rate: float | None
-    """Requests per `time_unit`; default: the rate of the scenario."""
-    objectives: Sequence[str]
-    """Longest times of a good answer in milliseconds, such as `ttft:2000`."""
-    thresholds: Sequence[str]
-    """Further thresholds, such as `e2e_ms p(95)<2000`."""
-    messages: Sequence[str]
-    """Messages for an address; default: a few short questions."""
-    data: Path | str | None
-    """File with messages for an address: lines of text, CSV, JSON Lines or Parquet."""
-    headers: Sequence[str]
-    """Headers for an address, such as `authorization: Bearer …`. No result contains their values."""
-    body: str | None
-    """JSON body for an address with `${message}`; default: the first of common ones that is answered."""
-    text: str | None
-    """Dotted path of the text in the answers of an address; default: found in its first answer."""
-    think_time: str | float | None
-    """Pause of each VU before its next message to an address, such as `1s` or `1s..2s`; default: none."""
-    timeout: str | float | None
-    """Longest time for one request to an address; default: `2m`."""
-
-
-class RunOptions(LoadOptions, total=False):
-    """Options of a measurement. An option that is left out has its default."""
-
-    stack: str | None
-    """Name of the stack; default: `external` if `urls` are given, else `embedded`."""
-    service: str | None
-    """Service that gets the requests; default: the service of the stack for this target."""
-    urls: Sequence[str]
-    """Addresses of a running stack: `URL` of the target's service, or `SERVICE=URL`."""
-    inject: Sequence[str]
-    """Knobs that slow the stack down or make it fail, such as `model.slowdown=1.3`."""
-    workers: int
-    """Processes that generate the load; default: 1."""
-    transport: TransportName
-    """HTTP client; default: `own`."""
-    http: HttpVersionName | None
-    """HTTP version; default: the highest that the HTTP client and the server support."""
-    ca: Path | None
-    """PEM file with certificates that are trusted as well as those of the system."""
-    otlp: int | None
-    """Port that receives spans of OpenTelemetry; default: that of the stack, which may declare none."""
-    calibration: bool
-    """Measure a server with known timing before and after the run; default: True."""
-    pin: bool
-    """Give load and stack separate cores on machines with four or more cores; default: True."""
-    allow_side_effects: bool
-    """Run a scenario although its changes outlast the run; default: False."""
-    results: Path
-    """Folder of the stored runs; default: `results`."""
+from bench.usecases.options import QUIET, RunOptions
+from bench.usecases.plan_run import plan_address, plan_scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +60,11 @@ def measure_and_store(
         BenchError: As for `run`, except for an error of the folder.
         KeyboardInterrupt: As for `run`.
     """
-    plan = plan_address(scenario, options, listener) if is_address(scenario) else _plan(scenario, options)
+    plan = (
+        plan_address(scenario, options, listener)
+        if is_address(scenario)
+        else plan_scenario(scenario, options)
+    )
     load = in_words(plan.spec.scenario.phases)
     name = plan.spec.scenario.name
     listener.note(f"{name} on {plan.stack.name}: {load}; Ctrl-C ends the run and keeps its requests")
@@ -172,256 +72,6 @@ def measure_and_store(
     folder, problem = results.save_anywhere(result, recording, Path(options.get("results", results.FOLDER)))
     _check_stop(result, folder)
     return StoredRun(result, folder), problem
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRun:
-    """What a run measures, and how."""
-
-    stack: Stack
-    spec: RunSpec
-    conditions: Conditions
-
-
-def _plan(scenario: str, options: RunOptions) -> PlannedRun:
-    """Return the measurement of a scenario.
-
-    Raises:
-        ConfigError: The scenario, the stack or an option is wrong.
-    """
-    if looks_like_address(scenario):
-        raise ConfigError(f"scenario '{scenario}' does not exist", f"write an address as http://{scenario}")
-    refusal = "needs an address in place of a scenario"
-    refuse_options(options, ADDRESS_OPTIONS, refusal, "bench run http://HOST:PORT/PATH")
-    variables = model_variables(options.get("model"))
-    declared = stacks.load(options.get("stack") or _default_stack(options), variables)
-    stack = receive_spans(declared, options.get("otlp"))
-    spec = load_spec(scenario, stack, options)
-    check_side_effects(spec.scenario, stack, allowed=options.get("allow_side_effects", False))
-    return PlannedRun(stack, spec, make_conditions(spec, stack, options))
-
-
-def plan_address(url: str, options: RunOptions, listener: Listener) -> PlannedRun:
-    """Return the measurement of an address: its interface is recognised by a few requests.
-
-    Raises:
-        ConfigError: The address or an option is wrong.
-        TargetError: The interface was not recognised.
-    """
-    refuse_options(options, _SCENARIO_OPTIONS, "does not fit an address", "use it with a scenario")
-    thresholds = parse_thresholds(options.get("thresholds", ()))
-    headers = parse_headers(options.get("headers", ()))
-    prompts = _read_prompts(options, listener)
-    load = QuickLoad(
-        vus=options.get("vus"),
-        rate=options.get("rate"),
-        duration=options.get("duration"),
-        think_time=options.get("think_time"),
-        timeout=options.get("timeout"),
-    )
-    # Wrong options are found before the first request.
-    trial = load.make_spec(stand_in(SERVICE), url, prompts, {})
-    caller = Caller(
-        url=url,
-        message=prompts[0].text,
-        headers=headers,
-        route=_choose_route(options),
-        timeout_s=trial.scenario.request_timeout_s,
-        model=options.get("model"),
-        body=options.get("body"),
-        text=options.get("text"),
-        target=options.get("target"),
-        settings=options.get("settings", ()),
-    )
-    interface = recognise(caller)
-    target = interface.target
-    shown = interface.base_url + target.path.partition("?")[0]
-    listener.note(f"recognised {shown}: {describe_interface(target)}")
-    model = target.body.get("model")
-    named = f", model {model}" if isinstance(model, str) else ""
-    spec = load.make_spec(
-        target, f"Load on {shown}{named}, from the command line.", prompts, headers.variables
-    )
-    spec = spec.with_objectives(parse_objectives(options.get("objectives", ())))
-    spec = spec.with_more_thresholds(thresholds)
-    with_url = RunOptions(**{**options, "urls": (f"{target.service}={interface.base_url}",)})
-    conditions = replace(make_conditions(spec, STACK, with_url), is_ready=True)
-    return PlannedRun(receive_spans(STACK, options.get("otlp")), spec, conditions)
-
-
-def _read_prompts(options: RunOptions, listener: Listener) -> Sequence[Prompt]:
-    """Return the messages for an address."""
-    texts = options.get("messages", ())
-    data = options.get("data")
-    if data is None:
-        return prompts_of_texts(texts or MESSAGES)
-    if texts:
-        raise ConfigError("--message: --data has the messages", "remove one of the two")
-    prompts, count = read_messages(Path(data))
-    if count > len(prompts):
-        listener.note(f"{data} has {count:,} rows; this run uses the first {len(prompts):,}")
-    return prompts
-
-
-def refuse_options(options: Mapping[str, object], names: Mapping[str, str], problem: str, hint: str) -> None:
-    """Check that none of these options is given.
-
-    Raises:
-        ConfigError: One of them is given.
-    """
-    for name, option in names.items():
-        if options.get(name):
-            raise ConfigError(f"{option}: {problem}", hint)
-
-
-def load_spec(
-    scenario: str, stack: Stack, options: RunOptions, variables: Mapping[str, str] | None = None
-) -> RunSpec:
-    """Read a scenario, and change it by the options and the thresholds of the stack.
-
-    The shipped scenarios limit the times of the shipped stacks; on another stack, only its limits apply.
-
-    Args:
-        scenario: Name of a scenario, or the path of its file.
-        stack: The stack.
-        options: The options.
-        variables: Variables of the stack's version, which replace those of the environment.
-
-    Raises:
-        ConfigError: The scenario or an option is wrong.
-    """
-    choices = make_choices(options.get("target"), options.get("model"), options.get("settings", ()))
-    choices = replace(choices, variables={**choices.variables, **(variables or {})})
-    spec = scenarios.load_for_run(scenario, choices).with_thresholds(stack.thresholds)
-    is_own_stack = stack.is_external or not stacks.is_shipped(stack.name)
-    if is_own_stack and scenarios.is_shipped(scenario):
-        spec = spec.without_time_limits(kept=stack.thresholds)
-    spec = spec.with_more_thresholds(parse_thresholds(options.get("thresholds", ())))
-    spec = _choose_services(spec, stack, options.get("service"))
-    spec = spec.with_load(options.get("vus"), _duration_s(options), options.get("rate"))
-    return spec.with_objectives(parse_objectives(options.get("objectives", ())))
-
-
-def check_side_effects(scenario: Scenario, stack: Stack, *, allowed: bool) -> None:
-    """Check that a scenario may change what it changes for good.
-
-    Raises:
-        ConfigError: The scenario has side effects, the stack is not simulated, and they are not allowed.
-    """
-    if scenario.side_effects is None or stack.simulated or allowed:
-        return
-    raise ConfigError(
-        f"scenario '{scenario.name}' has side effects on stack '{stack.name}': {scenario.side_effects}",
-        "if this is what you want: --allow-side-effects",
-    )
-
-
-def _choose_services(spec: RunSpec, stack: Stack, service: str | None) -> RunSpec:
-    """Return a copy with the services of the stack; the given one belongs to the scenario's target."""
-
-    def service_of(target: Target) -> str:
-        if service is not None and target.name == spec.target.name:
-            return service
-        return stack.service_of(target)
-
-    return spec.with_services(service_of)
-
-
-def make_conditions(spec: RunSpec, stack: Stack, options: RunOptions) -> Conditions:
-    """Return the conditions that the options ask for.
-
-    Raises:
-        ConfigError: An option is wrong.
-    """
-    workers = options.get("workers", 1)
-    urls = name_urls(options.get("urls", ()), spec.target.service)
-    if stack.is_external and stack.urls:
-        urls = find_urls(stack, urls)
-    _check_services(spec, stack, urls)
-    return Conditions(
-        urls=urls,
-        results=Path(options.get("results", results.FOLDER)),
-        injections=parse_injections(stack, tuple(options.get("inject", ()))),
-        variables=_compose_variables(stack, options),
-        workers=workers,
-        route=_choose_route(options),
-        calibrated=options.get("calibration", True),
-        cores=choose_cores(workers, pin=options.get("pin", True)),
-    )
-
-
-def _check_services(spec: RunSpec, stack: Stack, urls: Mapping[str, str]) -> None:
-    """Check that each target has a service, and that each address belongs to a service.
-
-    Raises:
-        ConfigError: A service or an address is missing, or an address belongs to no service.
-    """
-    if not urls and stack.is_external:
-        return  # the measurement names the missing address
-    available = tuple(urls) if urls else stack.service_names
-    for target in spec.interfaces:
-        if target.service not in available:
-            option = f"--url {target.service}=http://HOST:PORT"
-            raise ConfigError(
-                f"target '{target.name}' needs the service '{target.service}', which "
-                + ("has no address" if urls else f"stack '{stack.name}' does not have"),
-                option if urls else f"if it is up elsewhere: {option}",
-            )
-    possible = {*list_services(stack), *(target.service for target in spec.interfaces)}
-    for service in urls:
-        if service not in possible:
-            message = f"--url {service}=…: stack '{stack.name}' and the scenario have no service '{service}'"
-            raise ConfigError(message, suggest(service, possible))
-
-
-def _compose_variables(stack: Stack, options: RunOptions) -> dict[str, str]:
-    """Return the variables that a compose file gets itself; a stack's own texts have them already."""
-    visible = () if stack.compose is None else stack.compose.visible_variables
-    chosen = model_variables(options.get("model"))
-    return {name: value for name, value in chosen.items() if name in visible}
-
-
-def _choose_route(options: RunOptions) -> Route:
-    version = options.get("http")
-    return choose_route(
-        HttpImplementation(options.get("transport", "own")),
-        None if version is None else HttpVersion(version),
-        options.get("ca"),
-        os.environ,
-    )
-
-
-def name_urls(urls: Sequence[str], default_service: str) -> dict[str, str]:
-    """Return addresses by service: `http://…` belongs to the default service, `agent=http://…` to `agent`.
-
-    Raises:
-        ConfigError: An address is invalid.
-    """
-    by_service = {}
-    for url in urls:
-        service, equals, address = url.partition("=")
-        has_service = bool(equals) and "/" not in service
-        if has_service:
-            by_service[service] = address
-        else:
-            by_service[default_service] = url
-    for address in by_service.values():
-        check_url(address)
-    return by_service
-
-
-def _default_stack(options: RunOptions) -> str:
-    return "external" if options.get("urls") else "embedded"
-
-
-def _duration_s(options: RunOptions) -> float | None:
-    duration = options.get("duration")
-    if duration is None:
-        return None
-    try:
-        return parse_duration(str(duration))
-    except ValueError as error:
-        raise ConfigError(f"--duration: {error}", "--duration 30s") from error
 
 
 def _check_stop(result: RunResult, folder: Path) -> None:

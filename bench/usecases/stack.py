@@ -12,7 +12,8 @@ from bench.measure.run.run import Listener
 from bench.measure.stacks.health import probe_services
 from bench.measure.stacks.running_stack import find_urls
 from bench.store import stacks
-from bench.usecases.run import QUIET, name_urls
+from bench.usecases.options import QUIET
+from bench.usecases.plan_run import name_urls
 
 DEFAULT = "embedded"
 UP = "up"

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from bench.store import stacks
-from bench.usecases.run import load_spec
+from bench.usecases.plan_run import load_spec
 
 OWN_STACK = """\
 name: mine
