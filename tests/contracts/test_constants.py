@@ -20,6 +20,7 @@ IMPLEMENTATION_DETAILS = {
     "openapi.*": "the search for a chat in a description",
     "starts.*": "the search for a port in a source",
     "message_rows.*": "the number of rows that a load from the command line reads",
+    "document_reader.*": "speed of parsing a response",
     "counts.*": "limits of plausible token counts in a response",
     "stack_tiers.*": "the port of OTLP",
     "environment.*": "size of the batches in which services send spans",

@@ -1,24 +1,18 @@
 """Reads a response by the target's declaration: text, tokens, times, errors, and problems. Without I/O."""
 
-from collections.abc import Callable, Collection, Sequence
-from itertools import compress
-from operator import not_
-from typing import Any, assert_never
+from collections.abc import Callable, Collection
+from typing import assert_never
 
 import orjson
 
-from bench.core.config.target import Answer, JsonAnswer, NdjsonAnswer, SseAnswer, TextKind
+from bench.core.config.target import Answer, JsonAnswer, NdjsonAnswer, SseAnswer
 from bench.core.response.answer_content import AnswerContent
-from bench.core.response.answer_error import AnswerError, find_error, read_error_event
+from bench.core.response.answer_error import find_error, read_error_event
 from bench.core.response.answer_form import AnswerForm
-from bench.core.response.counts import count_at
+from bench.core.response.document_reader import DocumentReader, without_halves
 from bench.core.response.either_form import NO_STREAM, EitherForm
 from bench.core.response.json_text import parse_json
-from bench.core.response.milestones import find_reached
 from bench.core.response.other_form import explain_body, find_body_error
-from bench.core.response.paths import value_at, walk
-from bench.core.response.pieces import ToolCalls, join_pieces
-from bench.core.response.plain_events import PlainTexts
 from bench.core.response.rules import describe_place
 from bench.core.response.server_words import BodyForm, find_words, guess_form
 from bench.core.response.stream import (
@@ -30,16 +24,13 @@ from bench.core.response.stream import (
     SseDecoder,
     StreamError,
 )
-from bench.core.response.unread import UnreadFields, explain_no_text, quote_texts
+from bench.core.response.unread import quote_texts
 
 # Number of parts that are decoded together; a part of this size is decoded at once. So at most 64 KiB and one
 # part wait. With four times as many, streams that end together would be decoded mostly at their end.
 _PARTS_PER_BATCH = 16
 _LARGE_PART_BYTES = 4096
 _LARGEST_HEAD_BYTES = 65_536  # the part of an unreadable body that is explained
-_OBSERVED_PIECES = 4  # further pieces have the same fields beside them
-_LAST_DOCUMENTS = 2  # of many streams hold the reason of the end, and the token counts
-_OBSERVED_DOCUMENTS = 3  # documents that explain why there is no text
 
 
 class AnswerReader:
@@ -54,9 +45,8 @@ class AnswerReader:
     """
 
     __slots__ = (
-        "_calls", "_content", "_content_type", "_decoder", "_either", "_form", "_has_document", "_head",
-        "_is_over", "_is_too_long", "_last_s", "_last_textless", "_other_lines", "_parts", "_paths",
-        "_pending", "_textless", "_texts", "_times_s", "_unread",
+        "_content_type", "_decoder", "_either", "_form", "_head", "_is_over", "_is_too_long", "_last_s",
+        "_other_lines", "_parts", "_reader", "_times_s",
     )  # fmt: skip
 
     def __init__(
@@ -68,16 +58,8 @@ class AnswerReader:
         self._either = form if isinstance(form, EitherForm) else None  # until the form is known
         form = form.stream if isinstance(form, EitherForm) else form
         self._form = form
-        self._pending = form.milestones  # that no document has reached
         self._content_type = content_type
-        self._paths = paths
-        self._content = AnswerContent()
-        self._texts: dict[TextKind, list[str]] = {}
-        self._calls: ToolCalls | None = None
-        self._unread: UnreadFields | None = None
-        self._textless: list[dict[str, Any]] = []
-        self._last_textless: dict[str, Any] | None = None  # the last document, if it has no text
-        self._has_document = False
+        self._reader = DocumentReader(form, paths)
         self._is_over = False  # after a final mark, nothing is read
         self._head = b""  # of a body without a readable document
         self._other_lines = b""  # the first lines of a stream of events that are no events
@@ -102,13 +84,13 @@ class AnswerReader:
     @property
     def pieces(self) -> int:
         """Number of pieces of text in the parts that are decoded."""
-        return len(self._content.token_times_s)
+        return len(self._reader.content.token_times_s)
 
     def is_complete(self) -> bool:
         """Return whether the mark that ends the answer has arrived, if only without the end of its line."""
         self._decode_parts()
-        if self._content.ended_s is not None or self._decoder is None:
-            return self._content.ended_s is not None
+        if self._reader.content.ended_s is not None or self._decoder is None:
+            return self._reader.content.ended_s is not None
         events = self._decoder.end(self._last_s)
         return any(map(self._form.is_mark, events.data, events.names))
 
@@ -125,48 +107,42 @@ class AnswerReader:
             self._end_document()
         else:
             self._end_stream()
-        content = self._content
-        if not self._has_document and not self._is_too_long and content.ended_s is None:
-            self._set_error(find_body_error(self._head))
+        reader = self._reader
+        content = reader.content
+        if not reader.has_document and not self._is_too_long and content.ended_s is None:
+            self._reader.set_error(find_body_error(self._head))
             explanation = explain_body(self._form, self._head, content_type, status)
-            content.problem = _without_halves(explanation) if explanation else content.problem
-        content.text = join_pieces(self._texts.get("content", ()))
-        content.reasoning = join_pieces(self._texts.get("reasoning", ()))
-        content.refusal = join_pieces(self._texts.get("refusal", ()))
-        if self._calls is not None:
-            content.tool_calls = self._calls.names
-        if not self._texts:
-            content.no_text = explain_no_text(self._form.text_places, self._textless)
-        if self._unread is not None:
-            content.remarks = self._unread.remarks()
+            content.problem = without_halves(explanation) if explanation else content.problem
+        self._reader.finish()
         self._add_remarks()
         return content
 
     def reaches(self, milestone: str) -> bool:
         """Return whether a milestone has been reached by the parts so far."""
         self._decode_parts()
-        return milestone in self._content.milestones
+        return milestone in self._reader.content.milestones
 
     def leave(self, milestone: str) -> None:
         """End the answer at a milestone that it has reached: the caller leaves there."""
-        self._content.left = True
-        self._content.ended_s = self._content.milestones[milestone]
+        self._reader.content.left = True
+        self._reader.content.ended_s = self._reader.content.milestones[milestone]
 
     def _choose_form(self, either: EitherForm) -> None:
         """Read the response as a stream or as a document, by its content type and its first bytes."""
         self._either = None
         self._form = either.choose(self._content_type(), b"".join(self._parts))
+        self._reader.form = self._form
         if isinstance(self._form.answer, JsonAnswer):
             self._decoder = None
-            self._pending = {}
+            self._reader.pending = {}
 
     def _add_remarks(self) -> None:
         """Add what is odd about an answer that has text."""
-        content = self._content
+        content = self._reader.content
         tokens = self._form.answer.tokens
         if self._other_lines and content.ended_s is not None:
             content.remarks.append("had lines that are not part of any event")
-        is_whole = content.error is None and content.problem is None and self._texts
+        is_whole = content.error is None and content.problem is None and self._reader.texts
         if is_whole and tokens is not None and content.tokens is None:
             counted = ", so pieces of text are counted as tokens" if content.token_times_s else ""
             content.remarks.append(f"had no token count at {describe_place(tokens)}{counted}")
@@ -177,20 +153,20 @@ class AnswerReader:
             document = parse_json(self._head)
         except ValueError as error:
             if guess_form(self._head) is not BodyForm.EMPTY:
-                self._set_problem(f"not JSON: {error}")
+                self._reader.set_problem(f"not JSON: {error}")
             return
         if not isinstance(document, dict):
-            self._set_problem("not a JSON object")
+            self._reader.set_problem("not a JSON object")
             return
         if self._form.asks_stream:
-            self._set_problem(f"{NO_STREAM}: {find_words(self._head)}")
+            self._reader.set_problem(f"{NO_STREAM}: {find_words(self._head)}")
         plain = self._form.plain.read([document])
         if plain is not None and plain.texts[0]:
-            self._has_document = True
-            self._read_values(document)
-            self._texts[plain.kind] = plain.texts
+            self._reader.has_document = True
+            self._reader.read_values(document)
+            self._reader.texts[plain.kind] = plain.texts
         else:
-            self._read_document(document, None)
+            self._reader.read_document(document, None)
 
     def _end_stream(self) -> None:
         self._decode_parts()
@@ -200,16 +176,16 @@ class AnswerReader:
         if rest.data:
             self._read_events(rest, are_cut=True)
         self._decoder = None
-        content = self._content
+        content = self._reader.content
         if content.ended_s is not None:
             content.ended_s = max([content.ended_s, *content.token_times_s[-1:]])
         elif self._other_lines:
-            self._set_problem(f"the stream has plain text: {find_words(self._other_lines)}")
+            self._reader.set_problem(f"the stream has plain text: {find_words(self._other_lines)}")
         elif not self._form.ends_with_body:
             missing = " and ".join(f"no {mark}" for mark in self._form.marks)
-            words = quote_texts([self._last_textless] if self._last_textless else [])
+            words = quote_texts([self._reader.last_textless] if self._reader.last_textless else [])
             last = f"; its last event has {words}" if words else ""
-            self._set_problem(f"the stream ended before it was done: it has {missing}{last}")
+            self._reader.set_problem(f"the stream ended before it was done: it has {missing}{last}")
 
     def _decode_parts(self) -> None:
         """Decode the stored parts of a stream, unless the stream has failed or ended."""
@@ -226,10 +202,10 @@ class AnswerReader:
             self._read_events(self._decoder.feed(parts, times_s))
         except StreamError as error:
             self._read_events(error.events)
-            self._set_problem(str(error))
+            self._reader.set_problem(str(error))
             self._decoder = None
             self._is_too_long = True
-        if not self._has_document and len(self._head) < _LARGEST_HEAD_BYTES:
+        if not self._reader.has_document and len(self._head) < _LARGEST_HEAD_BYTES:
             self._head += b"".join(parts)
 
     def _read_events(self, events: Events, *, are_cut: bool = False) -> None:
@@ -264,78 +240,27 @@ class AnswerReader:
             return False
         if self._form.reads_event_names:
             documents = [*map(self._form.with_event_name, documents, events.names)]
-        if self._pending:
-            self._note_milestones(documents, events.times_s)
-        self._read_documents(documents, events.times_s)
+        if self._reader.pending:
+            self._reader.note_milestones(documents, events.times_s)
+        self._reader.read(documents, events.times_s)
         if ends:
-            self._end_at(events.times_s[-1])
+            self._reader.end_at(events.times_s[-1])
             self._is_over = True
         return True
-
-    def _read_documents(
-        self, documents: Sequence[dict[str, Any]], times_s: Sequence[float], *, at_end: bool = True
-    ) -> None:
-        """Read documents all at once if they hold text and nothing else, as nearly all do, else in two parts.
-
-        Args:
-            documents: The documents.
-            times_s: When each arrived.
-            at_end: Whether the last documents are probably those that hold more.
-        """
-        plain = self._form.plain.read(documents) if documents else None
-        count = len(documents)
-        if plain is not None:
-            self._read_plain_texts(plain, documents, times_s)
-        elif count == 1:
-            self._read_document(documents[0], times_s[0])
-        elif count > 1:
-            middle = max(1, count - _LAST_DOCUMENTS) if at_end else count // 2
-            self._read_documents(documents[:middle], times_s, at_end=False)
-            self._read_documents(documents[middle:], times_s[middle:], at_end=False)
-
-    def _read_plain_texts(
-        self, plain: PlainTexts, documents: Sequence[dict[str, Any]], times_s: Sequence[float]
-    ) -> None:
-        self._has_document = True
-        self._last_textless = None
-        for document in documents if self._paths else ():
-            self._read_values(document)
-        texts = plain.texts
-        times_s = times_s[: len(texts)]
-        if not all(texts):
-            for document in compress(documents, map(not_, texts)):
-                self._observe(document, has_text=False)
-            documents = [*compress(documents, texts)]
-            times_s = [*compress(times_s, texts)]
-            texts = [*filter(None, texts)]
-        if len(self._content.token_times_s) < _OBSERVED_PIECES:
-            for document in documents[: _OBSERVED_PIECES - len(self._content.token_times_s)]:
-                self._observe(document, has_text=True)
-        if texts:
-            self._add_texts(plain.kind, texts, times_s)
-
-    def _observe(self, document: dict[str, Any], *, has_text: bool) -> None:
-        """Look at what a document has besides text, if it has no text or one of the first."""
-        if not has_text and len(self._textless) < _OBSERVED_DOCUMENTS:
-            self._textless.append(document)
-        if not has_text or len(self._content.token_times_s) < _OBSERVED_PIECES:
-            if self._unread is None:
-                self._unread = self._form.unread_fields()
-            self._unread.observe(walk(document, self._form.holder))
 
     def _read_event(self, data: bytes, at_s: float, name: str | None, *, is_cut: bool) -> None:
         form = self._form
         if name == PLAIN_TEXT:
             self._other_lines = self._other_lines or data
         elif name in form.error_events:
-            self._set_error(read_error_event(data))
+            self._reader.set_error(read_error_event(data))
         elif data.strip() == form.done_data:
             self._is_over = True
         elif data.strip() or (form.reads_event_names and name not in form.answer_events):
             self._read_data(data, at_s, name, is_cut=is_cut)
         is_done_event = name is not None and name == form.done_event
         if self._is_over or is_done_event:
-            self._end_at(at_s)
+            self._reader.end_at(at_s)
         if is_done_event and data.strip():  # without data, it may follow in an event without a name
             self._is_over = True
 
@@ -348,100 +273,19 @@ class AnswerReader:
             value = None
             is_json = guess_form(data) is BodyForm.JSON
             if is_answer and not (is_json and is_cut):
-                self._set_problem(
+                self._reader.set_problem(
                     f"not JSON: {error}" if is_json else f"the stream has plain text: {find_words(data)}"
                 )
         else:
             if not isinstance(value, dict):
-                self._set_error(find_error(value))
+                self._reader.set_error(find_error(value))
             if is_answer and not isinstance(value, dict):
-                self._set_problem(f"not a JSON object: {find_words(data)}")
+                self._reader.set_problem(f"not a JSON object: {find_words(data)}")
         document = self._form.with_event_name(value, name)
         if isinstance(document, dict):
-            if self._pending:
-                self._note_milestones([document], [at_s])
-            self._read_document(document, at_s)
-
-    def _read_document(self, document: dict[str, Any], at_s: float | None) -> None:
-        """Read a document that arrived at `at_s`; `None` if it is the whole response."""
-        form = self._form.select(document)
-        content = self._content
-        self._has_document = True
-        read = form.read(document)
-        self._set_error(read.error)
-        if at_s is not None and read.ends:
-            self._end_at(at_s)
-        content.finish_reason = read.finish_reason or content.finish_reason
-        if not form.counted.isdisjoint(document):
-            self._read_counts(document, form)
-        self._read_values(document)
-        self._last_textless = None if read.pieces else document
-        if at_s is not None or not read.pieces:
-            self._observe(document, has_text=bool(read.pieces))
-        for piece in read.pieces:
-            if piece.call is not None:
-                self._calls = self._calls or ToolCalls()
-                self._calls.add(piece.call)
-            self._add_texts(piece.kind, [piece.text], () if at_s is None else [at_s])
-
-    def _read_values(self, document: dict[str, Any]) -> None:
-        for path in self._paths:
-            value = value_at(document, path)
-            if value is not None:
-                self._content.values[path] = value
-
-    def _add_texts(self, kind: TextKind, texts: Sequence[str], times_s: Sequence[float]) -> None:
-        """Add pieces of text with their times; without times if the response is not a stream."""
-        kind = "content" if kind == "audio" else kind
-        self._texts.setdefault(kind, []).extend(texts)
-        if not times_s:
-            return
-        content = self._content
-        content.token_times_s += times_s
-        if kind == "content" and content.first_answer_s is None:
-            content.first_answer_s = times_s[0]
-        if kind == "reasoning":
-            content.last_reasoning_s = times_s[-1]
-            if content.first_reasoning_s is None:
-                content.first_reasoning_s = times_s[0]
-
-    def _read_counts(self, document: dict[str, Any], form: AnswerForm) -> None:
-        """Read token counts and durations, which any document of a stream may contain."""
-        content = self._content
-        if form.tokens is not None:
-            content.tokens = count_at(document, form.tokens) or content.tokens
-        if form.reasoning_tokens is not None:
-            count = count_at(document, form.reasoning_tokens)
-            content.reasoning_tokens = count or content.reasoning_tokens
-        if form.answer.durations is not None:
-            content.tier_times |= form.tier_reader.read_document(document)
-
-    def _note_milestones(self, documents: Sequence[Any], times_s: Sequence[float]) -> None:
-        """Note the times of the milestones that documents reach."""
-        for document, at_s in zip(documents, times_s, strict=False):
-            reached = [*find_reached(self._pending, document)]
-            self._content.milestones |= dict.fromkeys(reached, at_s)
-            if reached:
-                pending = self._pending.items()
-                self._pending = {name: mark for name, mark in pending if name not in reached}
-
-    def _end_at(self, at_s: float) -> None:
-        if self._content.ended_s is None:
-            self._content.ended_s = at_s
-
-    def _set_error(self, error: AnswerError | None) -> None:
-        if self._content.error is None:
-            self._content.error = error
-
-    def _set_problem(self, problem: str) -> None:
-        """Keep the first problem of an answer that is not complete."""
-        if self._content.problem is None and self._content.ended_s is None:
-            self._content.problem = _without_halves(problem)
-
-
-def _without_halves(text: str) -> str:
-    """Replace half characters, which JSON allows: no file can hold them."""
-    return text.encode(errors="replace").decode()
+            if self._reader.pending:
+                self._reader.note_milestones([document], [at_s])
+            self._reader.read_document(document, at_s)
 
 
 def _decoder(answer: Answer) -> EventDecoder | None:
