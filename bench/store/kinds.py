@@ -25,11 +25,15 @@ def find_other_kind(names: set[str], model: type[BaseModel]) -> str | None:
         names: The names at the top of the file.
         model: The expected content.
     """
-    if model not in _KINDS or names & (_fields(model) - _COMMON):
+    if model not in _KINDS:
         return None
     matches = {kind: len(names & (_fields(kind) - _COMMON)) for kind in _KINDS}
+    own = matches.pop(model)
     best = max(matches, key=matches.__getitem__)
-    return _KINDS[best] if matches[best] else None
+    # A scenario may contain messages, too; a file of nothing else is of the kind with fewer fields.
+    is_narrower = names - {"name"} <= _fields(best) and len(_fields(best)) < len(_fields(model))
+    is_other = matches[best] > own or (is_narrower and matches[best] == own > 0)
+    return _KINDS[best] if is_other else None
 
 
 def _fields(model: type[BaseModel]) -> set[str]:

@@ -21,12 +21,12 @@ def _run(results: Path, *options: str, env: dict[str, str] | None = None) -> tup
 
 def test_the_overhead_of_a_gateway_is_measured(tmp_path: Path) -> None:
     """Each message goes to the gateway and to the model, and the difference is the gateway's time."""
-    code, summary = _run(tmp_path, "gateway-overhead")
+    code, summary = _run(tmp_path, "gateway-overhead", "--inject", "gateway.delay_ms=300")
     assert code == 0
     assert summary["outcomes"] == {"ok": summary["requests"]}
     assert summary["overhead"]["compare_with"] == "model"
     assert summary["overhead"]["pairs"] >= 3
-    assert summary["overhead"]["mean_ms"] > 0
+    assert summary["overhead"]["mean_ms"] > 150
     assert summary["metrics"]["tokens"]["mean"] == 21
 
 

@@ -85,6 +85,9 @@ def test_a_file_of_another_kind_is_one_error(bench: Bench, path: str, text: str,
     assert line.startswith(f"{file}:1: this file is {kind}")
 
 
+MORE_CHOICES = "${uuid}, ${user.number}, ${user.iteration}, ${env.NAME}, ${saved.NAME}, ${row.NAME}"
+
+
 @pytest.mark.parametrize(
     ("field", "error"),
     [
@@ -99,11 +102,11 @@ def test_a_file_of_another_kind_is_one_error(bench: Bench, path: str, text: str,
         ),
         (
             'body: {m: "${zzz}"}',
-            "body.m: ${zzz} is not a placeholder; choices: ${message}, ${conversation}, ${env.NAME}",
+            "body.m: ${zzz} is not a placeholder; choices: ${message}, ${conversation}, " + MORE_CHOICES,
         ),
         (
             'body: {}\nheaders: {x: "${message}"}',
-            "headers.x: ${message} is not a placeholder; choices: ${env.NAME}",
+            f"headers.x: ${{message}} is not a placeholder; choices: {MORE_CHOICES}",
         ),
     ],
 )

@@ -243,7 +243,7 @@ def test_a_stack_is_started_used_and_stopped(bench: Bench, monkeypatch: pytest.M
         monkeypatch.delenv("JWT_SECRET")
     finally:
         down = bench("stack", "down")
-    assert "3 processes ended" in down.err
+    assert "3 services ended" in down.err
     assert bench("stack", "status").code == Exit.TARGET
 
 

@@ -126,7 +126,14 @@ def measure(
 
 def log_folder(conditions: Conditions, run_id: str) -> Path | None:
     """Return the folder for the logs of a run; `None` if they are not kept."""
-    return None if conditions.results is None else conditions.results / run_id / "logs"
+    if conditions.results is None:
+        return None
+    folder = conditions.results / run_id / "logs"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a folder that is not writable loses no run: its result is stored elsewhere
+        return None
+    return folder
 
 
 @contextmanager

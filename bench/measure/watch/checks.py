@@ -1,6 +1,7 @@
 """Run the health checks that a stack declares."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol, assert_never
@@ -112,7 +113,9 @@ class _Tcp:
             return f"no connection in {TIMEOUT_S:g} s"
         except OSError as error:
             _refuse_own_fault(error)
-            return error.strerror or str(error)
+            # asyncio replaces the system's words by an address.
+            is_of_system = error.errno is not None and error.errno > 0
+            return os.strerror(error.errno) if is_of_system else error.strerror or str(error)
         writer.close()
         return None
 

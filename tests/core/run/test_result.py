@@ -150,7 +150,8 @@ def test_a_difference_has_both_values(field: str, other: Any) -> None:
 
 def test_differences_have_the_order_of_the_fields() -> None:
     """Several differences are several texts."""
-    head, base = make_fingerprint(simulated=False, **MACHINE, **WORK), make_fingerprint(simulated=False)
+    head = make_fingerprint(simulated=False, model="small", **MACHINE, **WORK)
+    base = make_fingerprint(simulated=False, model="large")
     said = [row.split(":")[0] for row in differences(head, base)]
     assert said == [field for field in Fingerprint.model_fields if field not in {"simulated", "parts"}]
 

@@ -199,7 +199,7 @@ def test_an_external_stack_needs_its_database_address(monkeypatch: pytest.Monkey
     monkeypatch.delenv("MONGODB_URI", raising=False)
     with pytest.raises(ConfigError, match=r"users\.store\.uri") as caught:
         add_manual_users(stacks.load("external"), 1)
-    assert caught.value.hint == "export MONGODB_URI=…"
+    assert (caught.value.hint or "").startswith("export MONGODB_URI=…")
 
 
 def test_the_error_of_a_database_omits_its_password(
