@@ -124,9 +124,18 @@ def _parse(text: str) -> Any:
         return None
 
 
+def find_root(folder: Path) -> Path | None:
+    """Return the root of the git repository that contains a folder; None outside of one."""
+    absolute = folder.resolve()
+    for parent in (absolute, *absolute.parents):
+        if (parent / ".git").exists():
+            return parent
+    return None
+
+
 def add_ignored(folder: Path, patterns: Iterable[str]) -> bool:
     """Add patterns to .gitignore. Return whether any was missing; without a repository, none is added."""
-    if not (folder / ".git").exists():
+    if find_root(folder) is None:
         return False
     text = _read(folder / ".gitignore") or ""
     missing = [pattern for pattern in patterns if pattern not in text.splitlines()]

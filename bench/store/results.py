@@ -18,6 +18,9 @@ from bench.store.files import read_model, write_chunks, write_text
 
 FOLDER = Path("results")
 RESULT = "result.json"
+COMPARISON = "comparison.json"
+BASE = "base.json"
+"""The result of the base version, in the folder of the head version's run; only `bench ab` writes it."""
 RECORDING = "recording.json"
 SAMPLES = "samples.jsonl.gz"
 # Largest result.json of unknown origin: a hundred times the usual size.

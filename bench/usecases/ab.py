@@ -33,8 +33,6 @@ from bench.usecases.report import store_judgement
 
 MakeSpec = Callable[[Stack, Mapping[str, str]], RunSpec]
 """Reads a scenario for a stack and the variables of its version."""
-BASE = "base.json"
-"""The result of the base version, in the folder of the head version's run."""
 
 
 def ab(
@@ -101,7 +99,7 @@ def _judge(base: str, base_runs: ArmRuns, head_runs: ArmRuns, results: Path) -> 
     folder, problem = store.save_anywhere(head_runs.combined, head_runs.recording, results)
     judged = JudgedRun(make_report(head_runs.combined, comparison), folder)
     content = base_runs.combined.model_dump_json(indent=1) + "\n"
-    return store_judgement(judged, problem, {BASE: content})
+    return store_judgement(judged, problem, {store.BASE: content})
 
 
 def _check_one_target(scenario: str) -> None:

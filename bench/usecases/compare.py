@@ -6,9 +6,10 @@ from pathlib import Path
 from bench.core.report.report import Report, make_report
 from bench.core.run.result import RunResult
 from bench.core.verdict import compare as verdict
-from bench.core.verdict.compare import Decision
+from bench.core.verdict.compare import Comparison, Decision
 from bench.errors import StoreError
 from bench.store import baselines, noise, results
+from bench.store.files import read_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class JudgedRun:
 
 
 def compare(run: Path | str, *, baseline: Path | str | None = None) -> JudgedRun:
-    """Judge a stored run against its baseline.
+    """Judge a stored run against its baseline; a run of `bench ab` has the verdict against its base version.
 
     Args:
         run: The run's folder, or its result.json.
@@ -41,8 +42,14 @@ def compare(run: Path | str, *, baseline: Path | str | None = None) -> JudgedRun
         StoreError: The result or the baseline cannot be read.
     """
     path = Path(run)
+    folder = results.folder_of(path)
     file = None if baseline is None else Path(baseline)
-    return JudgedRun(judge_run(results.load(path), file), results.folder_of(path), file)
+    result = results.load(path)
+    if file is None and (folder / results.BASE).is_file():
+        # Two versions were compared in turns: the comparison of their pairs is the verdict.
+        comparison = read_model(folder / results.COMPARISON, Comparison)
+        return JudgedRun(make_report(result, comparison), folder)
+    return JudgedRun(judge_run(result, file), folder, file)
 
 
 def judge_run(

@@ -98,7 +98,7 @@ def init(
         written=written,
         interface=describe_interface(recognised.target),
         run=stored,
-        next_steps=_next_steps(setup, addresses[service]),
+        next_steps=_next_steps(setup, addresses[service], stored),
         notes=tuple(_notes(setup, repository)),
     )
 
@@ -246,11 +246,21 @@ def _target_content(target: Target) -> dict[str, Any]:
     if target.name not in scenarios.list_targets():
         return content
     shipped = _dump(scenarios.load_target(target.name))
-    changes: dict[str, Any] = {"extends": target.name}
-    for name in shipped.keys() - content.keys() - {"name", "service"}:
-        changes[name] = None
+    if content["answer"] != shipped["answer"]:  # merged with another form, it would read neither
+        return content
+    shipped.pop("name")
+    shipped.pop("service")
+    return {"extends": target.name, **_changes(shipped, content)}
+
+
+def _changes(base: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that make `content` of `base`; null removes a value."""
+    changes: dict[str, Any] = dict.fromkeys(sorted(base.keys() - content.keys()))
     for name, value in content.items():
-        if value != shipped.get(name):
+        old = base.get(name)
+        if isinstance(value, dict) and isinstance(old, dict):
+            value = _changes(old, value)  # noqa: PLW2901 - only the difference is written
+        if value not in (old, {}):
             changes[name] = value
     return changes
 
@@ -264,10 +274,12 @@ def _write(folder: Path, setup: Setup) -> tuple[str, ...]:
     written = drafts.draft_files(setup)
     files.write_drafts(folder, written)
     paths = [draft.path for draft in written]
-    text = workflow.draft_workflow(setup, _requirement())
+    root = files.find_root(folder) or folder.resolve()
+    inner = folder.resolve().relative_to(root).as_posix()
+    text = workflow.draft_workflow(setup, _requirement(), inner)
     if text is not None:
-        files.write_file(folder, workflow.PATH, text)
-        paths.append(workflow.PATH)
+        files.write_file(root, workflow.PATH, text)
+        paths.append(f"{'../' * inner.count('/')}{'' if inner == '.' else '../'}{workflow.PATH}")
     for kind in _SCHEMAS:
         files.write_file(folder, f"{files.SCHEMAS}/{kind}.json", json.dumps(schema(kind), indent=1) + "\n")
     if files.add_ignored(folder, _IGNORED):
@@ -290,13 +302,16 @@ def _run_once(urls: Mapping[str, str], listener: Listener) -> StoredRun:
     return run(drafts.SCENARIO, listener=listener, stack=STACK, urls=addresses)
 
 
-def _next_steps(setup: Setup, url: str) -> tuple[str, ...]:
+def _next_steps(setup: Setup, url: str, stored: StoredRun | None) -> tuple[str, ...]:
     where = f"--stack {setup.stack}"
     if setup.start is None:
         where += f" --url {setup.service}={url}"
-    steps = [f"bench run {drafts.SCENARIO} {where}", f"bench check {drafts.SCENARIO} {where}"]
+    steps = [f"bench run {drafts.SCENARIO} {where}"]
     if setup.start is not None and setup.start.processes:
-        steps.insert(1, f"bench ab {setup.stack}@HEAD {setup.stack}  # your uncommitted changes")
+        steps.append(f"bench ab {setup.stack}@HEAD {setup.stack}  # after a commit: your uncommitted changes")
+    if stored is not None:
+        steps.append(f"bench baseline accept {stored.folder} --reason 'first run'")
+        steps.append(f"bench check {drafts.SCENARIO} {where}")
     return tuple(steps)
 
 

@@ -13,7 +13,6 @@ from bench.store import baselines, results
 from bench.store.files import write_chunks, write_text
 from bench.usecases.compare import JudgedRun, compare
 
-COMPARISON = "comparison.json"
 STORED_FORMATS = ("markdown", "html")
 """Formats that every judged run has in its folder."""
 
@@ -66,7 +65,7 @@ def store_reports(judged: JudgedRun) -> None:
         StoreError: As for `write_run`.
     """
     comparison = judged.report.comparison.model_dump_json(indent=1)
-    write_text(judged.folder / COMPARISON, f"{comparison}\n")
+    write_text(judged.folder / results.COMPARISON, f"{comparison}\n")
     for name in STORED_FORMATS:
         form = RUN_FORMATS[name]
         write_run(judged, form, judged.folder / form.file)

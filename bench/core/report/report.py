@@ -94,7 +94,7 @@ def _failure(result: RunResult, comparison: Comparison) -> tuple[str, Clue]:
             return f"Success regressed {change}.", Clue.FAILED
     if deciding:
         tiers = comparison.slower_tiers()
-        clue = Clue.TIERS if tiers else Clue.FAILED
+        clue = Clue.TIERS if tiers else Clue.SLOWEST
         return f"{_regression(deciding[0])}{_mostly_in(tiers)}.", clue
     drifted = comparison.drifted
     if drifted and comparison.pinned_at is not None:

@@ -28,6 +28,8 @@ MESSAGES = (
     "Explain in simple words why the sky is blue, and why a sunset is red.",
     _NOTES,
 )
+_WITH_KEY = ("OPENAI", "ANTHROPIC")
+_UNTRACKED = (".venv/", "venv/", "node_modules/")
 _HEALTH_PATHS = (
     "/health",
     "/healthz",
@@ -143,7 +145,10 @@ def _draft_container(port: int) -> dict[str, Any]:
 
 
 def _draft_process(process: Process, setup: Setup) -> dict[str, Any]:
-    service: dict[str, Any] = {"command": list(process.command)}
+    command = list(process.command)
+    if command[0].startswith(_UNTRACKED) and setup.start is not None and not setup.start.prepare:
+        command[0] = f"${{here}}/{command[0]}"  # a checkout of another version does not have it
+    service: dict[str, Any] = {"command": command}
     if process.port is not None:
         service["port"] = process.port
     if not process.listens:
@@ -153,6 +158,9 @@ def _draft_process(process: Process, setup: Setup) -> dict[str, Any]:
     environment = dict(setup.environment)
     for variable in setup.model_variables:
         environment[variable] = f"${{{MODEL_SERVICE}.url}}{_path_of(variable)}"
+        provider = variable.partition("_")[0]
+        if provider in _WITH_KEY:  # its client refuses to start without a key
+            environment[f"{provider}_API_KEY"] = "none"
     if environment:
         service["environment"] = environment
     return service

@@ -17,7 +17,7 @@ jobs:
   bench:
     runs-on: ubuntu-24.04
     timeout-minutes: 30
-    steps:
+{defaults}    steps:
       - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
         with:
           fetch-depth: 0
@@ -41,15 +41,17 @@ _LIMITS = """\
 """
 
 
-def draft_workflow(setup: Setup, requirement: str) -> str | None:
+def draft_workflow(setup: Setup, requirement: str, folder: str = ".") -> str | None:
     """Return the workflow; None if the application runs elsewhere, where no workflow can start it.
 
     Args:
         setup: The set-up.
         requirement: What pip installs, such as `chatbench==1.2`.
+        folder: Folder of the application, relative to the root of the repository.
     """
     if setup.start is None:
         return None
     steps = _LIMITS if setup.start.compose_file is not None else _PAIR
-    head = _HEAD.format(requirement=shlex.quote(requirement))
+    defaults = "" if folder == "." else f"    defaults: {{run: {{working-directory: {folder}}}}}\n"
+    head = _HEAD.format(requirement=shlex.quote(requirement), defaults=defaults)
     return head + steps.format(stack=setup.stack, scenario=SCENARIO)

@@ -114,8 +114,8 @@ class _Tcp:
         except OSError as error:
             _refuse_own_fault(error)
             # asyncio replaces the system's words by an address.
-            is_of_system = error.errno is not None and error.errno > 0
-            return os.strerror(error.errno) if is_of_system else error.strerror or str(error)
+            number = error.errno or 0
+            return os.strerror(number) if number > 0 else error.strerror or str(error)
         writer.close()
         return None
 
