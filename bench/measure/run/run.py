@@ -128,12 +128,11 @@ def log_folder(conditions: Conditions, run_id: str) -> Path | None:
     """Return the folder for the logs of a run; `None` if they are not kept."""
     if conditions.results is None:
         return None
-    folder = conditions.results / run_id / "logs"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        conditions.results.mkdir(parents=True, exist_ok=True)
     except OSError:  # a folder that is not writable loses no run: its result is stored elsewhere
         return None
-    return folder
+    return conditions.results / run_id / "logs"
 
 
 @contextmanager
