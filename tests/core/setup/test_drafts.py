@@ -1,5 +1,6 @@
 from bench.core.setup.drafts import Setup, draft_files, draft_stack
-from bench.core.setup.starts import parse_start
+from bench.core.setup.model_variables import find_model_variables
+from bench.core.setup.starts import AppStart, Process, Published, parse_start
 from bench.core.setup.workflow import draft_workflow
 
 
@@ -36,3 +37,32 @@ def test_the_workflow_of_a_subfolder_runs_in_it() -> None:
     setup = _setup("node server.js")
     assert "working-directory: backend" in (draft_workflow(setup, "chatbench", "backend") or "")
     assert "working-directory" not in (draft_workflow(setup, "chatbench") or "")
+
+
+def test_a_compose_file_gives_a_stack_of_containers() -> None:
+    """The workflow judges such an application by its thresholds, because no commit builds its images."""
+    start = AppStart("compose.yaml", compose_file="compose.yaml", published=(Published("web", 80, 8080),))
+    setup = Setup("app", "web", {}, start, "/health")
+    stack = draft_stack(setup)
+    assert stack["compose"] == {"file": "compose.yaml", "services": {"web": {"port": 80}}}
+    assert stack["ready"] == {"service": "web", "path": "/health"}
+    assert start.words == "docker compose --file compose.yaml up"
+    assert "bench run quick --stack app" in (draft_workflow(setup, "chatbench") or "")
+
+
+def test_a_worker_and_a_fixed_port_are_declared() -> None:
+    """Commands that prepare a version come after its services."""
+    processes = (
+        Process("app", ("npm", "start"), 3000),
+        Process("worker", ("npm", "run", "worker"), listens=False),
+    )
+    stack = draft_stack(Setup("app", "app", {}, AppStart("Procfile", processes, (("npm", "ci"),))))
+    assert stack["services"]["app"]["port"] == 3000
+    assert stack["services"]["worker"]["listens"] is False
+    assert stack["prepare"] == [["npm", "ci"]]
+
+
+def test_the_variables_of_a_model_are_found_once() -> None:
+    """Sources, examples of environments and compose files name them."""
+    texts = ["os.environ['OPENAI_BASE_URL']", "OLLAMA_HOST=x OPENAI_BASE_URL=y", "MODEL_NAME=z"]
+    assert find_model_variables(texts) == ("OPENAI_BASE_URL", "OLLAMA_HOST")
