@@ -172,7 +172,7 @@ def _read_operations(url: str) -> Sequence[openapi.Operation]:
 def find_ready(url: str) -> str | None:
     """Return the first usual path at which a service answers 200."""
     with DIRECT.blocking_client([url], {}, _LOOK_TIMEOUT_S) as client:
-        for path in drafts.health_paths():
+        for path in drafts.HEALTH_PATHS:
             with suppress(httpx.HTTPError):
                 if client.get(url + path).status_code == httpx.codes.OK:
                     return path

@@ -17,6 +17,7 @@ from pydantic import (
 from bench.core.config.stream_rules import Path
 from bench.core.config.target import Name
 from bench.core.values.record import FieldError, Record
+from bench.core.values.regular_expression import check_regular_expression
 
 Text = Annotated[str, StringConstraints(max_length=1_000_000)]
 _NEED_AN_ANSWER = ("contains", "matches", "tool_call", "refusal", "finish_reason", "json_path")
@@ -78,12 +79,7 @@ class Expectation(Record):
     @field_validator("matches")
     @classmethod
     def _require_regular_expression(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                re.compile(value)
-            except re.error as error:
-                raise ValueError(f"is not a regular expression: {error}") from error
-        return value
+        return check_regular_expression(value)
 
     @model_validator(mode="after")
     def _require_success_for_content(self) -> "Expectation":

@@ -17,6 +17,7 @@ from pydantic import (
 from bench.core.config.stream_rules import Path
 from bench.core.config.target import Name, UrlPath
 from bench.core.values.record import FieldError, Record
+from bench.core.values.regular_expression import check_regular_expression
 
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 SavedName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
@@ -52,7 +53,7 @@ class SavedValue(Record):
     @field_validator("regex")
     @classmethod
     def _require_regular_expression(cls, value: str | None) -> str | None:
-        return _check_regular_expression(value)
+        return check_regular_expression(value)
 
     @model_validator(mode="after")
     def _require_one(self) -> "SavedValue":
@@ -207,7 +208,7 @@ class StepCheck(Record):
     @field_validator("matches")
     @classmethod
     def _require_regular_expression(cls, value: str | None) -> str | None:
-        return _check_regular_expression(value)
+        return check_regular_expression(value)
 
     @model_validator(mode="after")
     def _require_path_for_values(self) -> "StepCheck":
@@ -268,12 +269,3 @@ def _require_one_of(record: Record, fields: tuple[str, ...]) -> None:
     given = [field for field in fields if getattr(record, field) is not None]
     if len(given) != 1:
         raise FieldError(tuple(given[1:2]), f"needs exactly one of {', '.join(fields)}")
-
-
-def _check_regular_expression(value: str | None) -> str | None:
-    if value is not None:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"is not a regular expression: {error}") from error
-    return value

@@ -1,7 +1,7 @@
 """The files that measure an application: a stack, a target, a scenario and a suite, as their content."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bench.core.setup.starts import AppStart, Process
@@ -30,7 +30,7 @@ MESSAGES = (
 )
 _WITH_KEY = ("OPENAI", "ANTHROPIC")
 _UNTRACKED = (".venv/", "venv/", "node_modules/")
-_HEALTH_PATHS = (
+HEALTH_PATHS = (
     "/health",
     "/healthz",
     "/api/health",
@@ -41,6 +41,7 @@ _HEALTH_PATHS = (
     "/api/tags",
     "/v1/models",
 )
+"""Paths at which common services answer 200 if they are ready, in the order in which they are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +76,6 @@ class Setup:
     """Variables that get the address of a simulated model; none to use the application's own model."""
     vus: int = 5
     """Number of VUs of the scenario."""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    """Further variables of the application."""
-
-
-def health_paths() -> tuple[str, ...]:
-    """Return the paths at which common frameworks answer 200 if a service is ready."""
-    return _HEALTH_PATHS
 
 
 def draft_files(setup: Setup) -> tuple[FileDraft, ...]:
@@ -155,7 +149,7 @@ def _draft_process(process: Process, setup: Setup) -> dict[str, Any]:
         service["listens"] = False
     if process.name == setup.service and setup.ready is not None:
         service["ready"] = setup.ready
-    environment = dict(setup.environment)
+    environment: dict[str, str] = {}
     for variable in setup.model_variables:
         environment[variable] = f"${{{MODEL_SERVICE}.url}}{_path_of(variable)}"
         provider = variable.partition("_")[0]
