@@ -6,13 +6,14 @@ The columns are derived from the fields of `RequestSample`. A request is one row
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from itertools import chain
 from math import isnan
-from operator import attrgetter
 from typing import Any, overload
 
 import numpy as np
 
 from bench.core.samples.arrays import Column, Floats, Mask
+from bench.core.samples.fields import Field
 from bench.core.samples.request import REQUEST_FIELDS, RequestSample
 from bench.core.samples.sample import CENSORED_OUTCOMES, EXCLUDED_OUTCOMES, Culprit, Outcome
 from bench.core.values.escape import hide_texts
@@ -25,12 +26,8 @@ MORE_DETAILS = "(too many different details; the others are not kept)"
 _COLUMNS = tuple(field for field in REQUEST_FIELDS if field.code is not None)
 _MOMENTS = frozenset(field.name for field in REQUEST_FIELDS if field.moment is not None)
 _FLOATS = [field.name for field in _COLUMNS if field.type is float]
-_INTEGERS = [field.name for field in _COLUMNS if field.type is int and not field.optional]
 _OPTIONAL_INTEGERS = [field.name for field in _COLUMNS if field.type in {int, bool} and field.optional]
 _BOOLEANS = [field.name for field in _COLUMNS if field.type is bool]
-_get_floats = attrgetter(*_FLOATS)
-_get_integers = attrgetter(*_INTEGERS)
-_get_optional_integers = attrgetter(*_OPTIONAL_INTEGERS)
 _NAN = float("nan")
 _MISSING = -1
 # A tier's time is kept with seven digits, in half the memory of a float, and rounded to microseconds.
@@ -42,6 +39,7 @@ _OUTCOMES = tuple(Outcome)
 _OUTCOME_NUMBERS = {outcome: number for number, outcome in enumerate(_OUTCOMES)}
 _CULPRITS = (*Culprit, None)  # the number of None is -1, as for whole numbers
 _CULPRIT_NUMBERS = dict(zip(_CULPRITS, (*range(len(Culprit)), _MISSING), strict=True))
+_CHOICES: dict[str, dict[Any, int]] = {"outcome": _OUTCOME_NUMBERS, "culprit": _CULPRIT_NUMBERS}
 _EXCLUDED_NUMBERS = [*map(_OUTCOME_NUMBERS.__getitem__, EXCLUDED_OUTCOMES)]
 _CENSORED_NUMBERS = [*map(_OUTCOME_NUMBERS.__getitem__, CENSORED_OUTCOMES)]
 
@@ -66,9 +64,6 @@ class SampleLog:
         self.columns: dict[str, array[Any]] = {}
         for field in _COLUMNS:
             self.columns[field.name] = array(field.code or "")
-        self._floats = [*map(self.columns.__getitem__, _FLOATS)]
-        self._integers = [*map(self.columns.__getitem__, _INTEGERS)]
-        self._optional_integers = [*map(self.columns.__getitem__, _OPTIONAL_INTEGERS)]
         self.tier_times: dict[str, array[float]] = {}
         self.milestone_times: dict[str, array[float]] = {}
         self.prompts: dict[str, int] = {}
@@ -80,44 +75,66 @@ class SampleLog:
 
     def append(self, row: RequestSample) -> None:
         """Add a request."""
-        for column, value in zip(self._floats, _get_floats(row), strict=True):
-            column.append(_NAN if value is None else value)
-        for column, number in zip(self._integers, _get_integers(row), strict=True):
-            column.append(number)
-        for column, number in zip(self._optional_integers, _get_optional_integers(row), strict=True):
-            column.append(_MISSING if number is None else number)
-        columns = self.columns
-        columns["prompt"].append(self._prompt_number(row.prompt))
-        columns["detail"].append(self._detail_number(row.detail))
-        columns["outcome"].append(_OUTCOME_NUMBERS[row.outcome])
-        columns["culprit"].append(_CULPRIT_NUMBERS[row.culprit])
-        columns["step"].append(0 if row.step is None else self._step_number(row.step))
-        count = len(self) - 1
-        _append_times(self.tier_times, row.tier_times, count)
-        _append_times(self.milestone_times, row.milestone_times, count)
+        self.add_rows((row,))
+
+    def add_rows(self, rows: Sequence[RequestSample]) -> None:
+        """Add requests with one conversion per column, which takes about a microsecond per request.
+
+        Raises:
+            OverflowError: A number is too large for its column. No request was added.
+        """
+        if not rows:
+            return
+        fields = dict(zip(RequestSample._fields, zip(*rows, strict=True), strict=True))
+        columns = {field.name: self._convert(field, fields[field.name]) for field in _COLUMNS}
+        count = len(self)
+        for name, column in columns.items():
+            self.columns[name].extend(column)
+        _add_times(self.tier_times, fields["tier_times"], count)
+        _add_times(self.milestone_times, fields["milestone_times"], count)
 
     def extend(self, other: "SampleLog") -> None:
         """Add all requests of another log, in its order."""
         counts = (len(self), len(other))
         _extend_times(self.tier_times, other.tier_times, counts)
         _extend_times(self.milestone_times, other.milestone_times, counts)
-        prompts = [*map(self._prompt_number, other.prompts)]
-        details = [*map(self._hidden_number, other.details)]
-        steps = [*map(self._step_number, other.steps)]
+        numbers = {
+            "prompt": [*map(self._prompt_number, other.prompts)],
+            "detail": [*map(self._hidden_number, other.details)],
+            "step": [*map(self._step_number, other.steps)],
+        }
         for name, column in other.columns.items():
-            match name:
-                case "prompt":
-                    self.columns[name].extend(map(prompts.__getitem__, column))
-                case "detail":
-                    self.columns[name].extend(map(details.__getitem__, column))
-                case "step":
-                    self.columns[name].extend(map(steps.__getitem__, column))
-                case _:
-                    self.columns[name].extend(column)
+            self.columns[name].extend(_renumber(column, numbers[name]) if name in numbers else column)
 
     def since(self, start: int) -> "Samples":
         """Return the requests from the one with this number to the newest of now."""
         return Samples(self, slice(start, len(self)))
+
+    def _convert(self, field: Field, values: Sequence[Any]) -> "array[Any]":
+        """Return the column of a field's values."""
+        code = field.code or ""
+        first = values[0]
+        if values.count(first) == len(values):  # most columns of a batch have one value
+            return array(code, [self._number(field, first)]) * len(values)
+        if field.type in {int, float, bool}:
+            return _column_of_numbers(code, values, _NAN if field.type is float else _MISSING)
+        numbers = {value: self._number(field, value) for value in dict.fromkeys(values)}
+        return array(code, map(numbers.__getitem__, values))
+
+    def _number(self, field: Field, value: Any) -> Any:
+        """Return the number that is stored for a value."""
+        match field.name:
+            case "prompt":
+                return self._prompt_number(value)
+            case "detail":
+                return self._detail_number(value)
+            case "step":
+                return self._step_number(value)
+            case "outcome" | "culprit":
+                return _CHOICES[field.name][value]
+            case _:
+                missing = _NAN if field.type is float else _MISSING
+                return missing if value is None else field.type(value)
 
     def _prompt_number(self, prompt: str) -> int:
         return self.prompts.setdefault(prompt, len(self.prompts))
@@ -152,8 +169,7 @@ class Samples(Sequence[RequestSample]):
     def of(cls, rows: Iterable[RequestSample]) -> "Samples":
         """Return samples that hold these requests."""
         log = SampleLog()
-        for row in rows:
-            log.append(row)
+        log.add_rows([*rows])
         return log.since(0)
 
     def __len__(self) -> int:
@@ -335,12 +351,28 @@ def _unknown_times(count: int) -> "array[float]":
     return array(_TIER_CODE, [_NAN]) * count
 
 
-def _append_times(columns: "dict[str, array[float]]", times_ms: Mapping[str, float], count: int) -> None:
-    """Add the times of a request by name to columns that have the times of `count` requests."""
-    for name in times_ms.keys() - columns.keys():
-        columns[name] = _unknown_times(count)
+def _column_of_numbers(code: str, values: Sequence[Any], missing: float) -> "array[Any]":
+    """Return a column of numbers, with `missing` instead of `None`."""
+    try:
+        return array(code, values)
+    except TypeError:
+        return array(code, [missing if value is None else value for value in values])
+
+
+def _renumber(column: "array[Any]", numbers: Sequence[int]) -> "array[Any]":
+    """Return a column with the number at each old number."""
+    if numbers == [*range(len(numbers))]:
+        return column
+    return array(column.typecode, np.array(numbers, column.typecode)[column].tobytes())
+
+
+def _add_times(columns: "dict[str, array[float]]", rows: Sequence[Mapping[str, float]], count: int) -> None:
+    """Add the times of requests by name to columns that have the times of `count` requests."""
+    if any(rows):
+        for name in dict.fromkeys(chain.from_iterable(rows)):
+            columns.setdefault(name, _unknown_times(count))
     for name, column in columns.items():
-        column.append(times_ms.get(name, _NAN))
+        column.extend([times_ms.get(name, _NAN) for times_ms in rows])
 
 
 def _extend_times(

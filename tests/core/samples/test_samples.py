@@ -64,6 +64,26 @@ def test_columns_return_the_rows_that_were_added(rows: list[RequestSample]) -> N
     assert [samples[number] for number in range(len(rows))] == rows
 
 
+@given(MANY, MANY)
+def test_rows_added_together_are_the_rows_added_one_by_one(
+    one: list[RequestSample], two: list[RequestSample]
+) -> None:
+    """The numbers of texts and the unknown times do not depend on how many rows are added at once."""
+    log = SampleLog()
+    log.add_rows(one)
+    log.add_rows(two)
+    assert list(log.since(0)) == [*one, *two]
+    assert log.prompts == make_log([*one, *two]).prompts
+
+
+def test_rows_with_a_number_that_is_too_large_are_not_added() -> None:
+    """A batch that does not fit its columns leaves the log as it was."""
+    log = make_log([make_sample(0)])
+    with pytest.raises(OverflowError):
+        log.add_rows([make_sample(1), make_sample(2, status=40_000)])
+    assert list(log.since(0)) == [make_sample(0)]
+
+
 @given(MANY, MANY, MANY)
 def test_joined_logs_hold_all_requests(
     one: list[RequestSample], two: list[RequestSample], three: list[RequestSample]
