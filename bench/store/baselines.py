@@ -6,7 +6,8 @@ from pathlib import Path
 from bench.core.run.result import RunResult
 from bench.core.verdict.baseline import SCHEMA_VERSION, Baseline, baseline_json, baseline_path
 from bench.errors import StoreError
-from bench.store.files import lock_file, read_model, write_text
+from bench.owners.locks import lock_file
+from bench.store.files import read_model, write_text
 from bench.store.folders import find, shipped
 
 FOLDER = "baselines"

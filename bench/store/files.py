@@ -1,17 +1,15 @@
-"""Read, write and lock files. Readers never see a partly written file."""
+"""Read and write files. Readers never see a partly written file."""
 
 import json
 import os
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from filelock import FileLock
 from pydantic import BaseModel, ValidationError
 
 from bench.errors import StoreError
+from bench.owners import temporary
 from bench.store.problems import list_problems
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -34,9 +32,10 @@ def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
     Raises:
         StoreError: The disk is full, or the folder is not writable.
     """
+    unfinished = path.with_name(temporary.own_name(f".{path.name}"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise _unwritable(path, error) from error
     try:
@@ -44,35 +43,20 @@ def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
             file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)  # with mkstemp's 0600 other accounts could not read a report
-        Path(temporary).replace(path)
+        unfinished.chmod(0o644)  # whatever the umask: other accounts read reports
+        unfinished.replace(path)
+        remove_unfinished(path)
     except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise _unwritable(path, error) from error
         raise
 
 
-@contextmanager
-def lock_file(path: Path) -> Iterator[None]:
-    """Hold a lock file while you read, change and write other files. Other processes wait.
-
-    The lock ends with the process, even if the process is killed. The file stays.
-
-    Raises:
-        StoreError: The lock file cannot be created.
-    """
-    lock = FileLock(path)
-    try:
-        lock.acquire()
-    except OSError as error:
-        raise StoreError(
-            f"cannot lock {path}: {error.strerror}", "work in a folder that you can write to"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+def remove_unfinished(path: Path) -> None:
+    """Remove the temporary files of this file whose writers were killed."""
+    for stray in temporary.list_strays(path.parent, f".{path.name}."):
+        temporary.remove(stray)
 
 
 def read_text(path: Path) -> str:

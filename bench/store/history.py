@@ -5,7 +5,8 @@ from pathlib import Path
 
 from bench.core.history.history import SCHEMA_VERSION, HistoryPoint, history_key
 from bench.errors import StoreError
-from bench.store.files import lock_file, parse_model, read_text, write_text
+from bench.owners.locks import lock_file
+from bench.store.files import parse_model, read_text, write_text
 
 FOLDER = Path("history")
 LOCK = ".lock"

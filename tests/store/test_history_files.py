@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bench.errors import StoreError
+from bench.owners.locks import lock_file
 from bench.store import history
-from bench.store.files import lock_file
 from tests.factories import make_fingerprint, make_point
 from tests.store.test_files import full_disk
 
