@@ -136,7 +136,7 @@ class Prompt(Record):
     """Further messages of the same VU, each sent after the answer to the previous one."""
     weight: Annotated[int, Field(ge=1, le=1000)] = 1
     """Number of times that a deck contains the message; see `prompts` of a scenario."""
-    expect: Expectation = Expectation()
+    expect: Expectation = Expectation.model_construct()
     """Correct answer to each of the messages."""
 
     @property

@@ -56,6 +56,15 @@ def _check_metrics(tolerances: dict[str, Tolerance]) -> dict[str, Tolerance]:
     return tolerances
 
 
+def _list_executor_fields() -> frozenset[str]:
+    """Return the names of the fields of all executors, as files have them."""
+    names: set[str] = set()
+    for executor in EXECUTORS.values():
+        for name, field in executor.model_fields.items():
+            names.add(field.alias or name)
+    return frozenset(names)
+
+
 def _merge_executor_properties() -> dict[str, Any]:
     """Return the JSON Schema of every field of every executor, by the field's name in files."""
     properties: dict[str, Any] = {}
@@ -84,11 +93,11 @@ def _inline(schema: Any, definitions: dict[str, Any]) -> Any:
             return schema
 
 
-_EXECUTOR_PROPERTIES = _merge_executor_properties()
+_EXECUTOR_FIELDS = _list_executor_fields()
 
 
 def _allow_executor_at_top(schema: dict[str, Any]) -> None:
-    schema["properties"] |= _EXECUTOR_PROPERTIES
+    schema["properties"] |= _merge_executor_properties()
     schema["required"].remove("phases")
     schema["oneOf"] = [{"required": ["phases"]}, {"required": ["executor"]}]
 
@@ -170,7 +179,7 @@ class Scenario(Inheriting):
         phase: dict[str, Any] = {}
         scenario: dict[str, Any] = {}
         for key, value in data.items():
-            part = phase if key in _EXECUTOR_PROPERTIES else scenario
+            part = phase if key in _EXECUTOR_FIELDS else scenario
             part[key] = value
         return {**scenario, "phases": (phase,)} if phase else data
 
@@ -183,8 +192,8 @@ class Scenario(Inheriting):
         if "prompts" in own:
             replaced.add("messages")
         if "phases" in own or own.get("executor", inherited.get("executor")) != inherited.get("executor"):
-            replaced |= _EXECUTOR_PROPERTIES.keys()
-        if own.keys() & _EXECUTOR_PROPERTIES.keys():
+            replaced |= _EXECUTOR_FIELDS
+        if own.keys() & _EXECUTOR_FIELDS:
             replaced.add("phases")
         return frozenset(replaced)
 
@@ -313,4 +322,4 @@ class Scenario(Inheriting):
 class Suites(RootModel[dict[Name, Annotated[tuple[Name, ...], Field(min_length=1)]]]):
     """Names of the scenarios that run together, by suite."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, assert_never
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bench.core.limits.expression import ExpressionText, Method
 from bench.core.limits.metric_names import require_metric
@@ -97,7 +97,7 @@ def drop_time_limits(
     return remaining
 
 
-_THRESHOLDS: TypeAdapter[Thresholds] = TypeAdapter(Thresholds)
+_THRESHOLDS: TypeAdapter[Thresholds] = TypeAdapter(Thresholds, config=ConfigDict(defer_build=True))
 _EXAMPLE = "write for example --threshold 'e2e_ms p(95)<2000'"
 
 

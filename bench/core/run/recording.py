@@ -11,11 +11,11 @@ from bench.core.calibration.calibration import Calibration
 from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.load.capacity import Capacity
 from bench.core.load.needs import Needs
-from bench.core.samples.fields import field_docs
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop
 from bench.core.samples.samples import Samples
 from bench.core.tiers.histogram_means import TierMean
+from bench.core.values.field_docs import field_docs
 from bench.core.values.histogram import Histogram
 from bench.core.values.record import Record
 from bench.core.watch.host import Host

@@ -1,11 +1,6 @@
 """Reads the declaration of a request: columns, CSV heads and schemas are derived from its fields."""
 
-import ast
-import inspect
-import textwrap
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -50,12 +45,6 @@ def declared_fields(declaration: type) -> tuple[Field, ...]:
     return tuple(_field(name, hint) for name, hint in hints.items())
 
 
-def field_docs(declaration: type) -> dict[str, str]:
-    """Return the description of each field: the string literal below it, as one line."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(declaration)))
-    return dict(_docs(tree.body[0]))
-
-
 def _field(name: str, hint: Any) -> Field:
     marks: tuple[object, ...] = ()
     if get_origin(hint) is Annotated:
@@ -69,12 +58,3 @@ def _field(name: str, hint: Any) -> Field:
     if plain is float:
         code = _FLOAT_CODE
     return Field(name, get_origin(plain) or plain, NoneType in choices, code, moment)
-
-
-def _docs(declaration: ast.stmt) -> Iterator[tuple[str, str]]:
-    assert isinstance(declaration, ast.ClassDef)  # noqa: S101 - the source of a class
-    for statement, below in pairwise(declaration.body):
-        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
-            continue
-        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
-            yield statement.target.id, " ".join(str(below.value.value).split())

@@ -1,14 +1,21 @@
 """The base of all values that are written to files, and of errors in them."""
 
+from functools import cache
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from bench.core.values.field_docs import field_docs
 
 # No measurement reaches this number, and sums of such numbers stay finite; files may contain any number.
 _LARGEST = 10**15
 Count = Annotated[int, Field(ge=0, le=_LARGEST)]
 NotNegative = Annotated[float, Field(ge=0, le=_LARGEST)]
 Number = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
+
+_field_docs = cache(field_docs)
 
 
 class Record(BaseModel):
@@ -22,11 +29,30 @@ class Record(BaseModel):
         extra="forbid",
         frozen=True,
         allow_inf_nan=False,
-        use_attribute_docstrings=True,
         validate_by_name=True,
         validate_by_alias=True,
         serialize_by_alias=True,
+        # A command uses few of the models, so each is built when it is first used.
+        defer_build=True,
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Return the JSON Schema with the description of each field.
+
+        pydantic's `use_attribute_docstrings` would read the source of each class when it is imported.
+        """
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for declaring in reversed(cls.__mro__):
+            for name, text in _field_docs(declaring).items():
+                field = cls.model_fields.get(name)
+                key = name if field is None else field.alias or name
+                if key in properties:
+                    properties[key]["description"] = text
+        return schema
 
 
 class FieldError(ValueError):

@@ -1,8 +1,9 @@
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple
 
-from bench.core.samples.fields import Field, Moment, Stored, declared_fields, field_docs
+from bench.core.samples.fields import Field, Moment, Stored, declared_fields
 from bench.core.samples.request import REQUEST_METRICS, RequestSample, token_moments
+from bench.core.values.field_docs import field_docs
 
 
 class Example(NamedTuple):
