@@ -7,7 +7,7 @@ DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
 UV_PIN := $(shell grep -m1 -oE '^uv==[0-9.]+' requirements-dev.txt)
 
-.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-verdicts bench-answers bench-mock bench-embedded pictures lock clean help
+.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-verdicts bench-answers bench-mock bench-embedded bench-start pictures lock clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -68,6 +68,9 @@ bench-mock: $(READY)  ## measure how exact the mock model is and rewrite docs/ex
 
 bench-embedded: $(READY)  ## check the embedded stack, unchanged and slowed down, and rewrite docs/explanation/embedded.md (90 minutes)
 	$(BIN)/python -m benchmarks.embedded
+
+bench-start: $(READY)  ## measure the time from the command to the first request
+	$(BIN)/python -m benchmarks.start
 
 pictures: $(READY)  ## check the slowed-down embedded stack and take the pictures of docs/pictures (needs Chromium)
 	$(BIN)/python -m benchmarks.pictures

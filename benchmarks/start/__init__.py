@@ -1,0 +1,1 @@
+"""The time from the command to the first request and to the end, as a server sees it."""
