@@ -61,6 +61,7 @@ class AnswerForm:
     Attributes:
         answer: The declaration.
         asks_stream: Whether the request asks for a stream.
+        has_rules: Whether the values of a document decide which places of the declaration apply to it.
         plain: Reads events that hold nothing but text.
         milestones: Moments within the answer, by name.
         reads_event_names: Whether the declaration has conditions on the names of events.
@@ -86,6 +87,7 @@ class AnswerForm:
         self.ends_with_body = isinstance(answer, JsonAnswer) or answer.done_with_body
         self._set_events(answer)
         rules = Rules(answer)
+        self.has_rules = not rules.are_empty
         self.plain: PlainEvents | _RuledEvents
         if rules.are_empty:
             self._rules = None

@@ -5,7 +5,8 @@ from typing import Any
 
 from bench.core.response.paths import value_at
 
-_MOST_TOKENS = 1_000_000_000
+MOST_TOKENS = 1_000_000_000
+"""Largest number of tokens that an answer can have."""
 
 
 def count_at(document: Mapping[str, Any], path: str) -> int | None:
@@ -13,5 +14,5 @@ def count_at(document: Mapping[str, Any], path: str) -> int | None:
     value = value_at(document, path)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    is_count = 0 < value <= _MOST_TOKENS and value == int(value)
+    is_count = 0 < value <= MOST_TOKENS and value == int(value)
     return int(value) if is_count else None

@@ -7,6 +7,7 @@ from bench.core.config.target import EitherAnswer, SseAnswer, Target
 from bench.core.response.answer_form import AnswerForm
 from bench.core.response.json_text import parse_json
 from bench.core.response.server_words import BodyForm, guess_form
+from bench.core.response.tier_times import Headers
 
 NO_STREAM = "answers as a JSON document, does not stream"
 """The failure of an answer to a request that asks for a stream."""
@@ -43,6 +44,13 @@ class EitherForm:
             head: The beginning of its body.
         """
         return self.stream if self._is_stream(content_type, head) else self.document
+
+    def is_surely_document(self, headers: Headers) -> bool:
+        """Return whether `choose` takes each readable document with these headers as one JSON document."""
+        content_type = next((value for name, value in headers if name == b"content-type"), b"")
+        media_type = content_type.partition(b";")[0].strip().lower()
+        is_event_stream = isinstance(self.stream.answer, SseAnswer)
+        return media_type == _DOCUMENT_TYPE.encode() and (is_event_stream or self._asks_stream is False)
 
     def _is_stream(self, content_type: str | None, head: bytes) -> bool:
         media_type = (content_type or "").partition(";")[0].strip().lower()

@@ -26,10 +26,12 @@ class PlainTexts(NamedTuple):
     """Text of each document; empty if it has nothing to read."""
 
 
-class _Step(NamedTuple):
+class TextStep(NamedTuple):
     """One step on the way to a text."""
 
-    key: Callable[[Any], Any]
+    key: str | int
+    """Key of the next object on the way."""
+    getter: Callable[[Any], Any]
     """Returns the next object on the way."""
     others: frozenset[str]
     """Fields beside the way that are read. A document in which one of them has a value is not plain."""
@@ -41,7 +43,7 @@ class _Step(NamedTuple):
 
 class _Way(NamedTuple):
     kind: TextKind
-    steps: Sequence[_Step]
+    steps: Sequence[TextStep]
 
 
 class PlainEvents:
@@ -58,7 +60,7 @@ class PlainEvents:
         self._ways: list[_Way] = []
         for kind in kinds:
             for path in as_paths(answer.text_places.get(kind, ())):
-                steps = _plan(path.split("."), declared, durations)
+                steps = plan_text(path.split("."), declared, durations)
                 if steps:
                     self._ways.append(_Way(kind, steps))
 
@@ -74,13 +76,13 @@ class PlainEvents:
         return None
 
 
-def _follow(steps: Sequence[_Step], documents: Sequence[Any]) -> list[Any] | None:
+def _follow(steps: Sequence[TextStep], documents: Sequence[Any]) -> list[Any] | None:
     """Return the texts at the end of a way; `None` if a document has anything beside it."""
     objects = documents
     passed = []
     for step in steps:
         passed.append(objects)
-        objects = [*map(step.key, objects)]
+        objects = [*map(step.getter, objects)]
     if {*map(type, objects)} != {str}:
         return None
     for step, holders in zip(steps, passed, strict=True):
@@ -89,7 +91,7 @@ def _follow(steps: Sequence[_Step], documents: Sequence[Any]) -> list[Any] | Non
     return [*objects]
 
 
-def _are_silent(objects: Sequence[dict[str, Any]], step: _Step) -> bool:
+def _are_silent(objects: Sequence[dict[str, Any]], step: TextStep) -> bool:
     """Return whether the fields beside the way have no values; many servers write them with null."""
     names: set[str] = set().union(*objects)
     if len(names) == 1:
@@ -102,22 +104,31 @@ def _are_silent(objects: Sequence[dict[str, Any]], step: _Step) -> bool:
     return all(_ERROR not in map(dict.get, objects, repeat(name)) for name in names & step.types)
 
 
-def _plan(keys: list[str], declared: Sequence[list[str]], refused: frozenset[str]) -> list[_Step]:
-    """Return the steps to a text; without steps, no document is plain."""
+def plan_text(
+    keys: list[str], declared: Sequence[list[str]], refused: frozenset[str] = frozenset()
+) -> list[TextStep]:
+    """Return the steps to a text; without steps, no document is plain.
+
+    Args:
+        keys: The path of the text.
+        declared: All paths that are read, each split into its keys.
+        refused: Names at the top that a plain document does not have.
+    """
     is_inside = any(keys[: len(other)] == other for other in declared if len(other) < len(keys))
     # Characters of a text have indexes, too.
     is_number = keys[0].isdecimal() or keys[-1].isdecimal()
     if is_inside or is_number or declared.count(keys) > 1 or keys[0] in _TYPE_FIELDS | _ERROR_FIELDS:
         return []
-    steps: list[_Step] = []
+    steps: list[TextStep] = []
     for depth, key in enumerate(keys):
         names = {other[depth] for other in declared if other[:depth] == keys[:depth] and len(other) > depth}
         names.discard(key)
         if names and key.isdecimal():  # paths that part at a list would need its length
             return []
-        getter = itemgetter(int(key) if key.isdecimal() else key)
+        index = int(key) if key.isdecimal() else key
         if depth > 0:
-            steps.append(_Step(getter, frozenset(names), frozenset(), frozenset()))
+            steps.append(TextStep(index, itemgetter(index), frozenset(names), frozenset(), frozenset()))
         else:
-            steps.append(_Step(getter, frozenset(names | _ERROR_FIELDS), _TYPE_FIELDS - names, refused))
+            others = frozenset(names | _ERROR_FIELDS)
+            steps.append(TextStep(index, itemgetter(index), others, _TYPE_FIELDS - names, refused))
     return steps
