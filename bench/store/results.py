@@ -13,6 +13,7 @@ from bench.core.run.recording import Recording, RecordingFile, recording_file, r
 from bench.core.run.result import SCHEMA_VERSION, RunResult
 from bench.core.samples.request import RequestSample
 from bench.core.samples.samples import SampleLog, Samples
+from bench.core.values.histogram import Histogram
 from bench.errors import StoreError
 from bench.store.files import read_model, write_chunks, write_text
 
@@ -118,7 +119,7 @@ def requests(home: Path) -> Iterator[Samples]:
 def load_recording(home: Path) -> Recording | None:
     """Return the recording of a run by its folder; None if it was not stored.
 
-    Gaps between tokens, the calibration and the reference workload are in the result and not loaded.
+    The calibration and the reference workload are in the result and not loaded.
 
     Raises:
         StoreError: The files are incomplete or have other content; the message has the place.
@@ -133,6 +134,8 @@ def load_recording(home: Path) -> Recording | None:
         planned_s=stored.planned_s,
         elapsed_s=stored.elapsed_s,
         samples=log.since(0),
+        token_gaps={phase: Histogram.of(gaps) for phase, gaps in stored.token_gaps.items()},
+        token_spans=stored.token_spans,
         resources=stored.resources,
         probes=stored.probes,
         gauges=stored.gauges,

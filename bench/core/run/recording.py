@@ -14,9 +14,10 @@ from bench.core.load.needs import Needs
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop
 from bench.core.samples.samples import Samples
+from bench.core.samples.token_times import Span
 from bench.core.tiers.histogram_means import TierMean
 from bench.core.values.field_docs import field_docs
-from bench.core.values.histogram import Histogram
+from bench.core.values.histogram import DurationCounts, Histogram
 from bench.core.values.record import Record
 from bench.core.watch.host import Host
 
@@ -35,6 +36,8 @@ class Recording:
     """The requests; those of one load generator are in the order of their end."""
     token_gaps: Mapping[int, Histogram] = field(default_factory=dict)
     """Times between tokens of the target's successful streamed responses, by phase."""
+    token_spans: Mapping[int, tuple[Span, ...]] = field(default_factory=dict)
+    """Periods in which tokens of these responses came, by phase."""
     resources: tuple[ResourceSample, ...] = ()
     """Resource samples of every service, of the load generators and of the machine."""
     probes: tuple[Probe, ...] = ()
@@ -78,8 +81,10 @@ class RecordingFile(Record):
     """Seconds from the start of the load to the end of the last request."""
     resources: tuple[ResourceSample, ...]
     """Resource samples of every service, of the load generators and of the machine."""
-    token_gaps: dict[int, dict[int, int]]
-    """Times between tokens, by phase: the count of each histogram bucket by its number."""
+    token_gaps: dict[int, DurationCounts]
+    """Times between the tokens of the target's successful streamed responses, by phase."""
+    token_spans: dict[int, tuple[tuple[float, float], ...]] = {}
+    """Start and end of the periods in which tokens of these responses came, in seconds, by phase."""
     probes: tuple[Probe, ...] = ()
     """Results of the stack's health checks."""
     gauges: tuple[GaugeSample, ...] = ()
@@ -94,7 +99,8 @@ def recording_file(recording: Recording) -> RecordingFile:
         planned_s=recording.planned_s,
         elapsed_s=recording.elapsed_s,
         resources=recording.resources,
-        token_gaps={phase: gaps.buckets() for phase, gaps in recording.token_gaps.items()},
+        token_gaps={phase: gaps.written() for phase, gaps in recording.token_gaps.items()},
+        token_spans=dict(recording.token_spans),
         probes=recording.probes,
         gauges=recording.gauges,
         work=dict(recording.work),

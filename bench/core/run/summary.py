@@ -22,7 +22,8 @@ from bench.core.samples.metric import Metric, MetricKind
 from bench.core.samples.metrics import METRICS, UNATTRIBUTED, metric, milestone_key, step_key, tier_key
 from bench.core.samples.sample import Culprit, Outcome
 from bench.core.samples.samples import Samples
-from bench.core.values.histogram import Histogram
+from bench.core.values import stats
+from bench.core.values.histogram import DurationCounts, Histogram
 from bench.core.values.observations import Estimate, Observations
 from bench.core.values.record import Count, NotNegative, Number, Record
 from bench.core.watch.availability import Availability, availability
@@ -31,7 +32,7 @@ from bench.core.watch.work import Work
 
 # Number of equal parts of a run. Failures in several parts are not one short disturbance of the machine.
 BLOCKS = 6
-PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
+PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
 
 
 class MetricSummary(Record):
@@ -55,6 +56,8 @@ class MetricSummary(Record):
     """95th percentile, or null."""
     p99: Number | None = None
     """99th percentile, or null."""
+    p99_9: Number | None = None
+    """99.9th percentile, or null: it takes 1,000 values, and 6,636 to be reliable."""
     max: Number | None = None
     """Largest value; null for rates, and in older results."""
     unreliable: tuple[str, ...] = ()
@@ -75,18 +78,34 @@ class Goodput(Record):
 
 
 class TokenGaps(Record):
-    """Inter-token latency: times between the tokens of streamed responses. Quantiles are accurate to 1 %."""
+    """Inter-token latency (ITL): times between the tokens of streamed responses, in milliseconds.
+
+    As in vLLM, there is one gap between each piece of text and the next one of its response, and all gaps of
+    all responses count. Quantiles have the error of the histogram; mean and maximum are exact.
+    """
 
     count: Count
     """Number of gaps."""
-    mean_ms: Number
-    """Mean gap, in milliseconds."""
-    p50_ms: Number
-    """Median gap, in milliseconds."""
-    p90_ms: Number
-    """90th percentile, in milliseconds."""
-    p99_ms: Number
-    """99th percentile, in milliseconds."""
+    together: Count = 0
+    """Number of gaps of 0: the token came in the same read as the one before it."""
+    mean: Number
+    """Mean gap."""
+    p50: Number | None = None
+    """Median gap; null with so few gaps that a quantile would be the maximum."""
+    p90: Number | None = None
+    """90th percentile, or null."""
+    p95: Number | None = None
+    """95th percentile, or null."""
+    p99: Number | None = None
+    """99th percentile, or null."""
+    p99_9: Number | None = None
+    """99.9th percentile, or null."""
+    max: Number
+    """Longest gap."""
+    unreliable: tuple[str, ...] = ()
+    """Names of the quantiles that have too few gaps to be reliable."""
+    histogram: DurationCounts
+    """All gaps."""
 
 
 class StepSummary(Record):
@@ -257,12 +276,18 @@ def _inter_token_latency(gaps: Iterable[Histogram]) -> TokenGaps | None:
         total.merge(histogram)
     if not total.count:
         return None
+    quantiles: dict[str, float] = {}
+    for name, share in PERCENTILES.items():
+        if stats.has_quantile(total.count, share):
+            quantiles[name] = total.quantile_ms(share)
     return TokenGaps(
         count=total.count,
-        mean_ms=total.mean_ms(),
-        p50_ms=total.quantile_ms(0.50),
-        p90_ms=total.quantile_ms(0.90),
-        p99_ms=total.quantile_ms(0.99),
+        together=total.zero_count,
+        mean=total.mean_ms(),
+        max=total.max_ms,
+        unreliable=unreliable_percentiles(total.count, PERCENTILES),
+        histogram=total.written(),
+        **quantiles,
     )
 
 

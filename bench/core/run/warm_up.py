@@ -7,6 +7,7 @@ import numpy as np
 
 from bench.core.config.executors import Phase
 from bench.core.run.recording import Recording, Watched, shift_clock
+from bench.core.samples.token_times import shift_spans
 
 
 def drop_warm_up(recording: Recording, phases: Sequence[Phase]) -> Recording:
@@ -28,6 +29,11 @@ def drop_warm_up(recording: Recording, phases: Sequence[Phase]) -> Recording:
         elapsed_s=recording.elapsed_s - begin_s,
         samples=measured.shift(-begin_s),
         token_gaps={phase: gaps for phase, gaps in recording.token_gaps.items() if phase not in warm_ups},
+        token_spans={
+            phase: shift_spans(spans, -begin_s)
+            for phase, spans in recording.token_spans.items()
+            if phase not in warm_ups
+        },
         resources=_since(begin_s, recording.resources),
         probes=_since(begin_s, recording.probes),
         gauges=_since(begin_s, recording.gauges),

@@ -22,10 +22,12 @@ def quantile(values: Values, probability: float) -> float | None:
     Returns:
         None if there are so few values that the quantile would be their maximum.
     """
-    values_beyond = len(values) * (1.0 - probability)
-    if values_beyond < 1.0 - _ROUNDING:
-        return None
-    return float(np.quantile(values, probability))
+    return float(np.quantile(values, probability)) if has_quantile(len(values), probability) else None
+
+
+def has_quantile(count: int, probability: float) -> bool:
+    """Return whether a quantile of `count` values is not their maximum: at least one value is beyond it."""
+    return count * (1.0 - probability) >= 1.0 - _ROUNDING
 
 
 def kaplan_meier(complete: Values, longer_than: Values) -> tuple[FloatArray, float]:

@@ -18,6 +18,7 @@ from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stop
 from bench.core.samples.samples import SampleLog
+from bench.core.samples.token_times import Span, shift_spans
 from bench.core.tiers.histogram_means import join_means
 from bench.core.values.histogram import Histogram
 from bench.core.verdict.bounds import Prompts, drop_figures, judge_with_bounds
@@ -81,6 +82,7 @@ def join_recordings(recordings: Sequence[Recording]) -> Recording:
     probes: list[Probe] = []
     gauges: list[GaugeSample] = []
     token_gaps: dict[int, Histogram] = {}
+    token_spans: dict[int, tuple[Span, ...]] = {}
     planned_s = 0.0
     elapsed_s = 0.0
     stop: Stop | None = None
@@ -90,6 +92,8 @@ def join_recordings(recordings: Sequence[Recording]) -> Recording:
             samples.append(sample)
         for phase, gaps in recording.token_gaps.items():
             token_gaps.setdefault(phase, Histogram()).merge(gaps)
+        for phase, spans in recording.token_spans.items():
+            token_spans[phase] = (*token_spans.get(phase, ()), *shift_spans(spans, elapsed_s))
         resources += shift_clock(recording.resources, elapsed_s)
         probes += shift_clock(recording.probes, elapsed_s)
         gauges += shift_clock(recording.gauges, elapsed_s)
@@ -103,6 +107,7 @@ def join_recordings(recordings: Sequence[Recording]) -> Recording:
         elapsed_s=elapsed_s,
         samples=samples.since(0),
         token_gaps=token_gaps,
+        token_spans=token_spans,
         resources=tuple(resources),
         probes=tuple(probes),
         gauges=tuple(gauges),

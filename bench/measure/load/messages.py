@@ -14,7 +14,7 @@ from bench.core.config.run_spec import RunSpec
 from bench.core.response.remarks import Remarks
 from bench.core.samples.sample import Stall
 from bench.core.samples.samples import SampleLog
-from bench.core.values.histogram import Histogram
+from bench.core.samples.token_times import TokenTimes
 from bench.measure.http.route import DIRECT, Route
 
 _LENGTH = struct.Struct("!Q")
@@ -75,8 +75,8 @@ class Batch:
 
     log: SampleLog
     """Requests that ended."""
-    token_gaps: dict[int, Histogram]
-    """Times between the pieces of text of streamed responses, by phase."""
+    token_times: dict[int, TokenTimes]
+    """Tokens of streamed responses, by phase."""
     in_flight: int = 0
     """Number of requests in progress now."""
     remarks: Remarks = field(default_factory=Remarks)

@@ -8,23 +8,17 @@ import asyncio
 import gc
 import os
 import sys
-from array import array
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from operator import sub
-
-import numpy as np
 
 from bench.core.load.graceful_stop import graceful_stop
 from bench.core.load.plan import plan
 from bench.core.load.signs_of_life import PULSE_S, Pulse
 from bench.core.response.remarks import Remarks
 from bench.core.samples.request import RequestSample
-from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import SampleLog
-from bench.core.values.histogram import Histogram
-from bench.core.values.units import ms
+from bench.core.samples.token_times import TokenLog
 from bench.measure.http.connection import Connection
 from bench.measure.http.route import HttpImplementation, Route
 from bench.measure.http.wire import Address
@@ -61,7 +55,7 @@ class RunningJob:
         self._clock = clock
         self._log = SampleLog()
         self._remarks = Remarks()
-        self._gaps_s: dict[int, array[float]] = {}
+        self._token_log = TokenLog()
         self._reported_in_flight = 0
         self._starts: asyncio.Queue[float] = asyncio.Queue()
         self._clients: dict[int, list[ChatClient]] = {}
@@ -163,9 +157,7 @@ class RunningJob:
 
     def _on_sample(self, sample: RequestSample, token_times_s: Sequence[float]) -> None:
         self._log.append(sample)
-        if sample.outcome is Outcome.OK and sample.arm == 0 and len(token_times_s) > 1:
-            gaps_s = self._gaps_s.setdefault(sample.phase, array("d"))
-            gaps_s.extend(map(sub, token_times_s[1:], token_times_s[:-1]))
+        self._token_log.add(sample, token_times_s)
 
     async def _keep_flushing(self) -> None:
         while True:
@@ -187,10 +179,9 @@ class RunningJob:
         """Send the data since the previous batch, if there is any."""
         in_flight = self._engine.in_flight
         if len(self._log) or in_flight != self._reported_in_flight:
-            token_gaps = {phase: _histogram(gaps_s) for phase, gaps_s in self._gaps_s.items()}
-            send(self._writer, Batch(self._log, token_gaps, in_flight, self._remarks.take()))
+            token_times = self._token_log.take()
+            send(self._writer, Batch(self._log, token_times, in_flight, self._remarks.take()))
             self._log = SampleLog()
-            self._gaps_s = {}
             self._reported_in_flight = in_flight
 
 
@@ -199,12 +190,6 @@ def _httpx_connection(url: str, route: Route) -> Exchanger:
     from bench.measure.http.httpx_connection import HttpxConnection  # noqa: PLC0415 - see above
 
     return HttpxConnection(url, route)
-
-
-def _histogram(gaps_s: "array[float]") -> Histogram:
-    histogram = Histogram()
-    histogram.add(ms(np.array(gaps_s)))
-    return histogram
 
 
 async def serve() -> None:

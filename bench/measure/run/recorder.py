@@ -22,8 +22,8 @@ from bench.core.run.plausibility import believe
 from bench.core.run.recording import Recording
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop, StopCause
 from bench.core.samples.samples import SampleLog, Samples
+from bench.core.samples.token_times import TokenTimes
 from bench.core.tiers.attribution import add_remainder
-from bench.core.values.histogram import Histogram
 from bench.core.watch.host import GENERATORS, Cores, host_of
 from bench.core.watch.work import work_between
 from bench.measure.calibration import reference_workload
@@ -157,7 +157,7 @@ class _Session:
         self._on_progress = on_progress
         self._log = SampleLog(_list_secrets(spec))
         self._remarks = Remarks()
-        self._token_gaps: dict[int, Histogram] = {}
+        self._token_times: dict[int, TokenTimes] = {}
         self._resources: list[ResourceSample] = []
         self._latest_resources: dict[str, ResourceSample] = {}
         self._probes: list[Probe] = []
@@ -204,7 +204,8 @@ class _Session:
             planned_s=self._spec.scenario.duration_s,
             elapsed_s=elapsed_s,
             samples=samples,
-            token_gaps=self._token_gaps,
+            token_gaps={phase: tokens.gaps for phase, tokens in self._token_times.items()},
+            token_spans={phase: tokens.spans() for phase, tokens in self._token_times.items()},
             resources=tuple(self._resources),
             probes=tuple(self._probes),
             gauges=tuple(self._gauges),
@@ -310,8 +311,8 @@ class _Session:
         first_new = len(self._log)
         self._log.extend(batch.log)
         self._remarks.merge(batch.remarks)
-        for phase, gaps in batch.token_gaps.items():
-            self._token_gaps.setdefault(phase, Histogram()).merge(gaps)
+        for phase, tokens in batch.token_times.items():
+            self._token_times.setdefault(phase, TokenTimes()).merge(tokens)
         new = self._log.since(first_new)
         self._abort.add(self._believe(new))
         self._progress.add(new)

@@ -138,9 +138,15 @@ def _work(summary: RunSummary) -> str:
 def _token_gaps(gaps: TokenGaps | None) -> str:
     if gaps is None:
         return ""
-    statistics = {"mean": gaps.mean_ms, "p50": gaps.p50_ms, "p90": gaps.p90_ms, "p99": gaps.p99_ms}
-    listed = ", ".join(f"{name} {wording.duration(value_ms)}" for name, value_ms in statistics.items())
-    return f"{listed} ({gaps.count:,} gaps)"
+    statistics = {"mean": gaps.mean, "p50": gaps.p50, "p95": gaps.p95, "p99": gaps.p99, "p99.9": gaps.p99_9}
+    parts = []
+    for name, value_ms in (statistics | {"max": gaps.max}).items():
+        if value_ms is not None:
+            parts.append(f"{name} {wording.duration(value_ms)}")
+    counted = f"{gaps.count:,} gaps"
+    if gaps.together:
+        counted += f", {wording.percent(gaps.together / gaps.count)} in one read"
+    return f"{', '.join(parts)} ({counted})"
 
 
 def _recovery(recovery: Recovery | None) -> str:

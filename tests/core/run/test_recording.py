@@ -21,7 +21,8 @@ def test_the_rest_of_a_recording_survives_json() -> None:
     """Times, resources and token gaps are written and read again."""
     gaps = Histogram()
     gaps.add([5.0, 5.0, 80.0])
-    written = recording_file(make_recording(token_gaps={1: gaps}))
+    written = recording_file(make_recording(token_gaps={1: gaps}, token_spans={1: ((0.5, 2.0),)}))
     assert RecordingFile.model_validate_json(written.model_dump_json()) == written
-    assert sorted(written.token_gaps[1].values()) == [1, 2]
+    assert sorted(written.token_gaps[1].counts.values()) == [1, 2]
+    assert written.token_spans == {1: ((0.5, 2.0),)}
     assert (written.planned_s, written.elapsed_s, len(written.resources)) == (30.0, 31.0, 2)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bench.core.run.errors import ERROR_SAMPLES
 from bench.core.run.summary import (
     BLOCKS,
+    PERCENTILES,
     Goodput,
     MetricSummary,
     summarise,
@@ -153,12 +154,14 @@ def test_only_answered_prompts_have_a_figure() -> None:
 @pytest.mark.parametrize(
     ("count", "absent", "unreliable"),
     [
-        (1, {"p50", "p90", "p95", "p99"}, {"p50", "p90", "p95", "p99"}),
-        (2, {"p90", "p95", "p99"}, {"p50", "p90", "p95", "p99"}),
-        (63, {"p99"}, {"p90", "p95", "p99"}),
-        (64, {"p99"}, {"p95", "p99"}),
-        (130, set(), {"p99"}),
-        (662, set(), set()),
+        (1, {"p50", "p90", "p95", "p99", "p99_9"}, {"p50", "p90", "p95", "p99", "p99_9"}),
+        (2, {"p90", "p95", "p99", "p99_9"}, {"p50", "p90", "p95", "p99", "p99_9"}),
+        (63, {"p99", "p99_9"}, {"p90", "p95", "p99", "p99_9"}),
+        (64, {"p99", "p99_9"}, {"p95", "p99", "p99_9"}),
+        (130, {"p99_9"}, {"p99", "p99_9"}),
+        (662, {"p99_9"}, {"p99_9"}),
+        (1_000, set(), {"p99_9"}),
+        (6_636, set(), set()),
     ],
 )
 def test_percentiles_of_small_samples_are_absent_or_unreliable(
@@ -166,7 +169,7 @@ def test_percentiles_of_small_samples_are_absent_or_unreliable(
 ) -> None:
     """A percentile that would be the maximum is None; one with few values is marked."""
     summary = summarise(make_recording([make_sample(seq) for seq in range(count)])).metrics["e2e_ms"]
-    assert {name for name in ("p50", "p90", "p95", "p99") if getattr(summary, name) is None} == absent
+    assert {name for name in PERCENTILES if getattr(summary, name) is None} == absent
     assert set(summary.unreliable) == unreliable
     assert summary.count == count
 

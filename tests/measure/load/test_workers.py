@@ -34,7 +34,7 @@ class Measured:
     def take(self, batch: Batch) -> None:
         """Keep a batch."""
         self.log.extend(batch.log)
-        self.gaps += [gaps.count for gaps in batch.token_gaps.values()]
+        self.gaps += [tokens.gaps.count for tokens in batch.token_times.values()]
 
 
 def _run_load(
