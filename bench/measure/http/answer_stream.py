@@ -6,7 +6,9 @@ measured too.
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 import httptools
@@ -14,14 +16,32 @@ import httptools
 from bench.measure.http.decoding import BodyDecoder, check_transfer_encoding, open_decoder
 from bench.measure.http.fault import describe, explain_start, find_cause
 from bench.measure.http.head_repair import repair_head
+from bench.measure.http.turn_limit import SLICE_BYTES, TurnLimit
 from bench.measure.http.wire import Reply, WireError, WireFault
 
+MAX_BODY_BYTES = 16 * 1024 * 1024
+"""Largest size of a body, by default."""
 MAX_HEAD_BYTES = 100 * 1024
 """Largest size of the headers, and of the trailers."""
 OnBody = Callable[[bytes, float], None]
 """Called with each part of a body and the time at which it was read."""
 OnHead = Callable[[Reply], None]
 """Called with the reply when its headers are complete."""
+OnEnd = Callable[[BaseException | None], None]
+"""Called once when an exchange ends, with the error if its reply is not complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How replies are read. Make it once for many exchanges."""
+
+    on_body: OnBody | None = None
+    """Gets each part of the body; `None` if the reply gets the body. An exception ends the exchange."""
+    on_head: OnHead | None = None
+    """Gets the reply when its headers are complete. An exception ends the exchange."""
+    max_body: int = MAX_BODY_BYTES
+    """Largest size of the body in bytes."""
+
 
 _MAX_FRAMING_BYTES = 2 * MAX_HEAD_BYTES  # largest size of chunk framing without any body byte
 
@@ -44,6 +64,7 @@ class AnswerStream(asyncio.Protocol):
 
     Args:
         clock: Returns seconds; the source of all times.
+        turn: Limits the time that the connections of a process read in one turn of the loop.
         any_encoding: Whether a body may be compressed.
 
     Attributes:
@@ -55,11 +76,11 @@ class AnswerStream(asyncio.Protocol):
         "__weakref__", "_any_encoding", "_body_room", "_clock", "_closed", "_complete", "_decoder",
         "_framing_room", "_has_bytes", "_has_encoding", "_has_usual_start", "_head", "_head_room",
         "_headers", "_in_head", "_is_head_request", "_keep_alive", "_max_body", "_now_s",
-        "_on_body", "_on_head", "_parser", "_parts", "_paused", "_reply", "_trailer_room",
-        "_transport", "_unexpected", "_waiter", "dropped", "lost",
+        "_on_body", "_on_end", "_on_head", "_parser", "_parts", "_paused", "_reply", "_trailer_room",
+        "_transport", "_turn", "_unexpected", "_unread", "dropped", "lost",
     )  # fmt: skip
 
-    def __init__(self, clock: Callable[[], float], *, any_encoding: bool) -> None:
+    def __init__(self, clock: Callable[[], float], turn: TurnLimit, *, any_encoding: bool) -> None:
         self.lost = False
         self.dropped = False
         self._clock = clock
@@ -67,34 +88,36 @@ class AnswerStream(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = _NO_PARSER
         self._closed: asyncio.Future[None] | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._on_end: OnEnd | None = None
+        self._on_body: OnBody | None = None
+        self._on_head: OnHead | None = None
+        self._turn = turn
+        self._unread: deque[tuple[bytes, float]] = deque()
         self._unexpected: WireError | None = None
         self._paused = False
         self._is_head_request = False
 
-    def send(
-        self, request: bytes, reply: Reply, on_body: OnBody | None, on_head: OnHead | None, max_body: int
-    ) -> asyncio.Future[None]:
-        """Write the request. Return a future that ends with the reply's last byte or with a `WireError`.
+    def send(self, request: bytes, reply: Reply, on_end: OnEnd, reading: Reading) -> None:
+        """Write the request. `on_end` is called after this function has returned.
 
         Raises:
             RuntimeError: Another request is in progress.
         """
-        if self._waiter is not None:
+        if self._on_end is not None:
             raise RuntimeError("a connection carries one exchange at a time")
-        waiter = self._waiter = asyncio.get_running_loop().create_future()
         transport = self._transport
         if transport is None or self.lost:
-            waiter.set_exception(self._unexpected or WireError(WireFault.RESET, _NO_REPLY))
-            return waiter
+            error = self._unexpected or WireError(WireFault.RESET, _NO_REPLY)
+            asyncio.get_running_loop().call_soon(on_end, error)
+            return
+        self._on_end = on_end
         if self._parser is _NO_PARSER or self._is_head_request:  # after HEAD, the parser waits for a body
             self._parser = self._make_parser()
         self._is_head_request = request.startswith(b"HEAD ")
-        self._prepare(reply, on_body, on_head, max_body)
+        self._prepare(reply, reading)
         transport.write(request)
         if not self._paused:  # the high-water mark is 0, so the buffer is empty
             reply.sent_s = self._clock()
-        return waiter
 
     def _make_parser(self) -> httptools.HttpResponseParser:
         """Return a parser that accepts the harmless faults that curl and httpx accept."""
@@ -106,14 +129,14 @@ class AnswerStream(asyncio.Protocol):
         )
         return parser
 
-    def _prepare(self, reply: Reply, on_body: OnBody | None, on_head: OnHead | None, max_body: int) -> None:
+    def _prepare(self, reply: Reply, reading: Reading) -> None:
         """Reset the state for the next exchange."""
         self._reply = reply
         self._headers = reply.headers
-        self._on_body = on_body
-        self._on_head = on_head
+        self._on_body = reading.on_body
+        self._on_head = reading.on_head
         self._parts: list[bytes] = []
-        self._max_body = max_body
+        self._max_body = max_body = reading.max_body
         # Bytes that may still come, for the body, the headers, the trailers and the framing of chunks.
         self._body_room = max_body
         self._head_room = MAX_HEAD_BYTES
@@ -128,19 +151,21 @@ class AnswerStream(asyncio.Protocol):
         self._decoder: BodyDecoder | None = None
         self._head: list[bytes] = []
 
-    def release(self) -> None:
-        """Drop the references to the exchange: a failed one is a reference cycle, which is not collected."""
-        self._waiter = self._on_body = self._on_head = None
+    def cancel(self) -> None:
+        """Close at once, and forget the exchange in progress: it ends without a call of its `on_end`."""
+        self._on_end = self._on_body = self._on_head = None
+        self.abort()
 
     def abort(self) -> None:
         """Close at once. Unsent bytes are dropped."""
         self.lost = True
+        self._unread.clear()
         if self._transport is not None:
             self._transport.abort()
 
     def close(self) -> None:
         """Close after unsent bytes are sent. An exchange in progress fails, and is closed at once."""
-        if self._waiter is not None and not self._waiter.done():
+        if self._on_end is not None:
             self._fail(WireError(WireFault.RESET, "the connection was closed by the client"))
         elif self._transport is not None and not self.lost:
             self.lost = True
@@ -187,14 +212,60 @@ class AnswerStream(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Take the time at which the kernel has the complete request."""
         self._paused = False
-        if self._waiter is not None and not self._waiter.done():
+        if self._on_end is not None:
             self._reply.sent_s = self._clock()
 
     def data_received(self, data: bytes) -> None:
         """Parse bytes from the server. Their time is taken first."""
-        self._now_s = self._clock()
-        waiter = self._waiter
-        if waiter is None or waiter.done():
+        now_s = self._clock()
+        turn = self._turn
+        if self._unread or turn.is_over:
+            self._read_later(data, now_s)
+            return
+        if len(data) > SLICE_BYTES:
+            self._unread.append((data, now_s))
+            while self._unread and not turn.is_over:
+                began_s = self._clock()
+                self.read_slice()
+                turn.note(self._clock() - began_s)
+            self._wait_if_unread()
+            return
+        self._receive(data, now_s)
+        turn.note(self._clock() - now_s)
+
+    def _read_later(self, data: bytes, at_s: float) -> None:
+        """Keep bytes for a later turn of the loop, so that one server cannot delay all users."""
+        is_first = not self._unread
+        self._unread.append((data, at_s))
+        if is_first:
+            self._wait_if_unread()
+
+    def _wait_if_unread(self) -> None:
+        if self._unread and self._transport is not None and not self.lost:
+            self._transport.pause_reading()
+            self._turn.wait(self)
+
+    def read_slice(self) -> None:
+        """Parse a slice of the bytes that wait."""
+        data, at_s = self._unread.popleft()
+        if len(data) > SLICE_BYTES:
+            self._unread.appendleft((data[SLICE_BYTES:], at_s))
+        self._receive(data[:SLICE_BYTES], at_s)
+
+    def read_more(self) -> bool:
+        """Parse a slice of the bytes that wait; return whether more of them wait."""
+        if self._unread:
+            self.read_slice()
+        if self._unread:
+            return True
+        if self._transport is not None and not self.lost:
+            self._transport.resume_reading()
+        return False
+
+    def _receive(self, data: bytes, at_s: float) -> None:
+        """Parse bytes that were read at this time."""
+        self._now_s = at_s
+        if self._on_end is None:
             self._unexpected = WireError(WireFault.BAD_STREAM, "the server sent bytes before a request")
             self.abort()
             return
@@ -212,7 +283,8 @@ class AnswerStream(asyncio.Protocol):
             self._fail(error)
             return
         if self._complete:
-            self._keep_alive = self._keep_alive and problem is None  # a problem after the end is ignored
+            # A problem after the end is ignored, and so are more bytes.
+            self._keep_alive = self._keep_alive and problem is None and not self._unread
             self._finish()
         elif problem is not None:
             self._fail(problem)
@@ -356,9 +428,10 @@ class AnswerStream(asyncio.Protocol):
 
     def _end(self, exc: Exception | None) -> None:
         """Finish the exchange if its reply ends with the connection; otherwise fail it."""
+        while self._unread and self._on_end is not None:
+            self._receive(*self._unread.popleft())
         self.lost = True
-        waiter = self._waiter
-        if waiter is None or waiter.done():
+        if self._on_end is None:
             return
         self._now_s = self._clock()
         self.dropped = not self._has_bytes
@@ -381,12 +454,17 @@ class AnswerStream(asyncio.Protocol):
         reply.body = parts[0] if len(parts) == 1 else b"".join(parts)
         if self._paused or not self._keep_alive:
             self.abort()
-        if self._waiter is not None and not self._waiter.done():  # a callback may have closed the connection
-            self._waiter.set_result(None)
+        self._call_end(None)
 
     def _fail(self, error: BaseException) -> None:
         self.abort()
-        if self._waiter is not None and not self._waiter.done():
-            if self._on_body is None:
-                self._reply.body = b"".join(self._parts)
-            self._waiter.set_exception(error)
+        if self._on_end is not None and self._on_body is None:
+            self._reply.body = b"".join(self._parts)
+        self._call_end(error)
+
+    def _call_end(self, error: BaseException | None) -> None:
+        """Call `on_end`, which may send the next request; not if a callback has closed the connection."""
+        on_end = self._on_end
+        self._on_end = self._on_body = self._on_head = None
+        if on_end is not None:
+            on_end(error)

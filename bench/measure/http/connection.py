@@ -10,15 +10,24 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from functools import partial
 
-from bench.measure.http.answer_stream import AnswerStream, OnBody, OnHead
+from bench.measure.http.answer_stream import MAX_BODY_BYTES, AnswerStream, OnBody, OnEnd, OnHead, Reading
 from bench.measure.http.fault import connect_error
+from bench.measure.http.turn_limit import TurnLimit
 from bench.measure.http.wire import Address, Reply, WireError, WireFault, request_bytes
 
-__all__ = ["MAX_BODY_BYTES", "Address", "Connection", "Reply", "WireError", "WireFault", "request_bytes"]
+__all__ = [
+    "MAX_BODY_BYTES",
+    "Address",
+    "Connection",
+    "Reading",
+    "Reply",
+    "WireError",
+    "WireFault",
+    "request_bytes",
+]
 
-MAX_BODY_BYTES = 16 * 1024 * 1024
-"""Largest size of a body, by default."""
 _TLS_CLOSE_S = 1.0
 
 
@@ -30,22 +39,35 @@ class Connection:
         any_encoding: Accept compressed bodies, and pass them on without decoding.
         clock: Returns seconds; the source of all times. `loop.time` is the same clock as `time.monotonic`,
             but uvloop's counts whole milliseconds and stands still during a turn of the loop.
+        turn: Limits the time of reading; all connections of a process may share it.
 
     Attributes:
         address: Address of the server.
         reply: Reply of the newest exchange. After a failure it holds the part that arrived.
     """
 
-    __slots__ = ("_any_encoding", "_clock", "_stream", "address", "reply")
+    __slots__ = (
+        "_any_encoding", "_clock", "_on_end", "_opening", "_reading", "_request", "_stream", "_turn",
+        "_was_open", "address", "reply",
+    )  # fmt: skip
 
     def __init__(
-        self, address: Address, *, any_encoding: bool = False, clock: Callable[[], float] = time.monotonic
+        self,
+        address: Address,
+        *,
+        any_encoding: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        turn: TurnLimit | None = None,
     ) -> None:
         self.address = address
         self.reply = Reply()
         self._any_encoding = any_encoding
         self._clock = clock
+        self._turn = turn or TurnLimit()
         self._stream: AnswerStream | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._on_end: OnEnd | None = None
+        self._was_open = False
 
     @property
     def is_open(self) -> bool:
@@ -64,6 +86,35 @@ class Connection:
         self._stream = await self._connect()
         return self._clock() - began_s
 
+    def begin(self, request: bytes, on_end: OnEnd, reading: Reading) -> None:
+        """Send a request and read its reply to the end. Open the connection first if necessary.
+
+        If the server closes an idle connection instead of replying, the request is sent once more. All
+        functions are called from callbacks of the loop, so they must be fast; never before this one returns.
+
+        Args:
+            request: Made by `request_bytes`. It must accept no encoding except identity.
+            on_end: Called once when the exchange ends: with a `WireError` if there is no reply, or with the
+                exception of `reading`. The next exchange may begin in this call.
+            reading: How the reply is read.
+
+        Raises:
+            RuntimeError: Another exchange is in progress.
+        """
+        if self._on_end is not None:
+            raise RuntimeError("a connection carries one exchange at a time")
+        self._on_end = on_end
+        reply = self.reply = Reply()
+        self._request = request
+        self._reading = reading
+        stream = self._stream
+        if stream is not None and not stream.lost:
+            self._was_open = True
+            stream.send(request, reply, self._end, reading)
+        else:
+            self._was_open = False
+            self._open_and_send()
+
     async def exchange(
         self,
         request: bytes,
@@ -71,51 +122,45 @@ class Connection:
         max_body: int = MAX_BODY_BYTES,
         on_head: OnHead | None = None,
     ) -> Reply:
-        """Send a request and read its reply to the end. Open the connection first if necessary.
-
-        If the server closes an idle connection instead of replying, the request is sent once more. A
-        cancellation closes the connection at once, so that the server sees it.
+        """Do an exchange as `begin` does, and return its reply. A cancellation closes the connection at once.
 
         Args:
-            request: Made by `request_bytes`. It must accept no encoding except identity.
-            on_body: Called with each part of the body and the time at which it was read. It runs in a
-                callback of the loop, so it must be fast. An exception ends the exchange.
+            request: Made by `request_bytes`.
+            on_body: See `Reading`, as for the other arguments.
             max_body: Largest size of the body in bytes.
-            on_head: Called with the reply when its headers are complete. An exception ends the exchange.
+            on_head: Gets the reply when its headers are complete.
 
         Raises:
             WireError: There is no reply; the connection is closed.
             RuntimeError: Another exchange is in progress.
             BaseException: An exception of `on_body` or `on_head`.
         """
-        reply = self.reply = Reply()
-        stream = self._stream
-        was_open = stream is not None and not stream.lost
-        while True:
-            if stream is None or not was_open:
-                began_s = self._clock()
-                stream = self._stream = await self._connect()
-                reply.connect_s = self._clock() - began_s
-            waiter = stream.send(request, reply, on_body, on_head, max_body)
-            try:
-                await waiter
-            except WireError as error:
-                if not (was_open and stream.dropped and error.kind is WireFault.RESET):
-                    raise
-            except BaseException:
-                stream.abort()
-                raise
-            else:
-                return reply
-            finally:
-                del waiter
-                stream.release()
-            was_open = False
-            reply.sent_s = None
-            reply.retried = True
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.begin(request, partial(_settle, ended), Reading(on_body, on_head, max_body))
+        try:
+            await ended
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        finally:
+            del ended  # a failed exchange would be a reference cycle, which is not collected
+        return self.reply
+
+    def cancel(self) -> None:
+        """Close the connection at once, and forget the exchange in progress: `on_end` is not called."""
+        self._on_end = None
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
+        if self._stream is not None:
+            self._stream.cancel()
 
     def close(self) -> None:
         """Close the connection. An exchange in progress fails; the next one opens a new connection."""
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
+            self._finish(WireError(WireFault.RESET, "the connection was closed by the client"))
         if self._stream is not None:
             self._stream.close()
 
@@ -124,8 +169,44 @@ class Connection:
         if self._stream is not None and self._stream.lost:
             await self._stream.wait_closed()
 
+    def _open_and_send(self) -> None:
+        self._opening = asyncio.get_running_loop().create_task(self._open_then_send())
+
+    async def _open_then_send(self) -> None:
+        reply = self.reply
+        began_s = self._clock()
+        try:
+            stream = self._stream = await self._connect()
+        except WireError as error:
+            self._opening = None
+            self._finish(error)
+            return
+        self._opening = None
+        reply.connect_s = self._clock() - began_s
+        stream.send(self._request, reply, self._end, self._reading)
+
+    def _end(self, error: BaseException | None) -> None:
+        """End an exchange, or send its request again if the server had closed the idle connection."""
+        if error is not None and self._was_open and self._is_dropped(error):
+            self._was_open = False
+            self.reply.sent_s = None
+            self.reply.retried = True
+            self._open_and_send()
+            return
+        self._finish(error)
+
+    def _is_dropped(self, error: BaseException) -> bool:
+        is_dropped = self._stream is not None and self._stream.dropped
+        return is_dropped and isinstance(error, WireError) and error.kind is WireFault.RESET
+
+    def _finish(self, error: BaseException | None) -> None:
+        on_end = self._on_end
+        self._on_end = None
+        if on_end is not None:
+            on_end(error)
+
     async def _connect(self) -> AnswerStream:
-        stream = AnswerStream(self._clock, any_encoding=self._any_encoding)
+        stream = AnswerStream(self._clock, self._turn, any_encoding=self._any_encoding)
         address = self.address
         raw: asyncio.Transport | None = None
         try:
@@ -144,6 +225,16 @@ class Connection:
                 raw.abort()
             raise
         return stream
+
+
+def _settle(ended: asyncio.Future[None], error: BaseException | None) -> None:
+    """Pass the end of an exchange on to the coroutine that waits for it."""
+    if ended.done():
+        return
+    if error is None:
+        ended.set_result(None)
+    else:
+        ended.set_exception(error)
 
 
 async def _secure(

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.measure.http.answer_stream import MAX_HEAD_BYTES, AnswerStream
+from bench.measure.http.answer_stream import MAX_HEAD_BYTES, AnswerStream, Reading
+from bench.measure.http.turn_limit import TurnLimit
 from bench.measure.http.wire import Reply, WireError, WireFault, request_bytes
 
 GET = request_bytes("GET", "/", "test", {})
@@ -23,23 +24,29 @@ class _Wire(asyncio.Transport):
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Never pause."""
 
+    def pause_reading(self) -> None:
+        """Do nothing."""
+
+    def resume_reading(self) -> None:
+        """Do nothing."""
+
     def abort(self) -> None:
         """Do nothing."""
 
 
 async def _parse(parts: Sequence[bytes], request: bytes) -> tuple[object, ...]:
     """Return the reply, or the error, for a response that arrives in these parts."""
-    stream = AnswerStream(lambda: 1.0, any_encoding=False)
+    stream = AnswerStream(lambda: 1.0, TurnLimit(), any_encoding=False)
     stream.connection_made(_Wire())
     reply = Reply()
-    waiter = stream.send(request, reply, None, None, 1000)
+    ends: list[BaseException | None] = []
+    stream.send(request, reply, ends.append, Reading(max_body=1000))
     for part in parts:
-        if not waiter.done():
+        if not ends:
             stream.data_received(part)
     stream.eof_received()
     stream.connection_lost(None)
-    stream.release()
-    error = waiter.exception()
+    (error,) = ends
     if error is None:
         return (reply,)
     assert isinstance(error, WireError)
@@ -142,14 +149,17 @@ def test_a_long_stream_of_small_chunks_is_accepted() -> None:
 
 async def _send_after(spoken: Sequence[bytes], *, ended: bool) -> WireError:
     """Return the error of a request after the connection met this event."""
-    stream = AnswerStream(lambda: 1.0, any_encoding=False)
+    stream = AnswerStream(lambda: 1.0, TurnLimit(), any_encoding=False)
     stream.connection_made(_Wire())
     for part in spoken:
         stream.data_received(part)
     if ended:
         stream.connection_lost(None)
     assert stream.lost
-    error = stream.send(GET, Reply(), None, None, 1000).exception()
+    ends: list[BaseException | None] = []
+    stream.send(GET, Reply(), ends.append, Reading(max_body=1000))
+    await asyncio.sleep(0)
+    (error,) = ends
     assert isinstance(error, WireError)
     assert not stream.dropped
     return error
