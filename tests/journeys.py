@@ -17,6 +17,7 @@ from bench.measure.http.route import DIRECT
 from bench.measure.load.endpoint import check_url
 from bench.measure.load.journey_engine import JourneyEngine
 from bench.measure.load.journey_users import JourneyUsers, make_setups
+from bench.measure.load.shared import Shared
 from bench.timing.pacing import LoopTimer
 
 LOGIN: Mapping[str, Any] = {
@@ -97,7 +98,7 @@ def run_journey(
         services = {"app": url}
         setups = make_setups(spec, load, services, DIRECT, os.environ)
         address = check_url(url)
-        users = JourneyUsers(setups, lambda _: Connection(address), (), remarks or Remarks())
+        users = JourneyUsers(setups, lambda _: Connection(address), (), Shared(remarks or Remarks()))
         engine = JourneyEngine(
             load,
             users.open,

@@ -1,5 +1,6 @@
 """Sends one request, as a VU does, and returns the sample of its answer."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,8 +13,10 @@ from bench.core.load.arrival import Arrival
 from bench.core.response.remarks import Remarks
 from bench.core.samples.request import RequestSample
 from bench.measure.http.httpx_connection import HttpxConnection
-from bench.measure.load.chat_client import ChatClient, Exchanger
+from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint
+from bench.measure.load.request_client import Exchanger
+from bench.measure.load.shared import Shared
 from bench.store.scenarios import load_target
 
 TIMEOUT_S = 60.0  # no outcome depends on the speed of the machine
@@ -50,12 +53,18 @@ async def request(url: str, target: str, transport: str, expect: Mapping[str, An
     greeting = Prompt.model_validate({"id": "greeting", "text": "Good morning", "expect": expect})
     spec = spec.model_copy(update={"prompts": (greeting,)})
     remarks = Remarks()
-    client = ChatClient(Endpoint.of(spec, url, _ENVIRON), None, CONNECTIONS[transport](url), remarks)
+    client = ChatClient(Endpoint.of(spec, url, _ENVIRON), None, CONNECTIONS[transport](url), Shared(remarks))
     try:
-        sample, times_s = await client.send(_GREETING, scheduled_s=0.0, origin_s=0.0)
+        sample, times_s = await _send(client)
     finally:
         await client.close()
     return Reading(sample, times_s, remarks.sentences())
+
+
+async def _send(client: ChatClient) -> tuple[RequestSample, Sequence[float]]:
+    ended: asyncio.Future[tuple[RequestSample, Sequence[float]]] = asyncio.get_running_loop().create_future()
+    client.begin(_GREETING, 0.0, 0.0, lambda sample, times_s: ended.set_result((sample, times_s)))
+    return await ended
 
 
 @cache

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from bench.core.samples.sample import GeneratorFault
-from bench.measure.http.answer_stream import MAX_HEAD_BYTES, OnBody
+from bench.measure.http.answer_stream import MAX_HEAD_BYTES, OnBody, OnEnd, Reading
 from bench.measure.http.connection import MAX_BODY_BYTES
 from bench.measure.http.decoding import check_transfer_encoding, open_decoder
 from bench.measure.http.fault import connect_error, describe, find_cause, find_system_error
@@ -47,6 +47,7 @@ class HttpxConnection:
         self._closing: list[httpx.AsyncClient] = []
         self._exchange: asyncio.Task[None] | None = None
         self._is_closed_by_client = False
+        self._begun: asyncio.Task[None] | None = None
 
     async def open(self) -> float | None:
         """Do nothing: httpx opens its connection with the first request."""
@@ -79,6 +80,27 @@ class HttpxConnection:
         finally:
             self._exchange = None
         return reply
+
+    def begin(self, request: bytes, on_end: OnEnd, reading: Reading) -> None:
+        """Do an exchange, and call `on_end` when it ends (see `Connection.begin`)."""
+        self.reply = Reply()  # of this request, also if it ends before httpx begins it
+        self._begun = asyncio.get_running_loop().create_task(self._end_with(request, on_end, reading))
+
+    def cancel(self) -> None:
+        """Close the connection at once, and forget the exchange in progress: `on_end` is not called."""
+        if self._begun is not None:
+            self._begun.cancel()
+            self._begun = None
+        self.close()
+
+    async def _end_with(self, request: bytes, on_end: OnEnd, reading: Reading) -> None:
+        failure: BaseException | None = None
+        try:
+            await self.exchange(request, reading.on_body)
+        except Exception as error:  # noqa: BLE001 - any exception of a callback ends the exchange
+            failure = error
+        self._begun = None
+        on_end(failure)
 
     async def _run(
         self, client: httpx.AsyncClient, request: bytes, reply: Reply, on_body: OnBody | None

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from bench.core.config.placeholders import environment_values
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
-from bench.core.config.target import Target
+from bench.core.config.target import JsonAnswer, Target
 from bench.core.config.template import expand_environment
 from bench.core.load.rendering import as_text
 from bench.core.response.answer_form import AnswerForm
@@ -119,6 +119,11 @@ class Endpoint:
             numbers=count(*share) if is_unique else None,
             leave_at=spec.scenario.leave_at,
         )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether each response is one document, which is read when it is complete."""
+        return isinstance(self.form, AnswerForm) and isinstance(self.form.answer, JsonAnswer)
 
     @property
     def intercepted(self) -> str | None:

@@ -1,24 +1,30 @@
 """Executes a plan: VUs in closed loops, requests at their planned times in open loops.
 
-The pacer is its only clock. Every request becomes a sample that includes the delay of the load generator. A
-request that was dropped, because too many others were in progress, becomes a sample too.
+Everything happens in callbacks: the one that reads the end of a response begins the VU's next request, and
+one timer begins all requests that are due. The pacer is the only clock. Every request becomes a sample that
+includes the delay of the load generator. A request that was dropped, because too many others were in
+progress, becomes a sample too.
 """
 
 import asyncio
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
 
 from bench.core.config.executors import ClosedLoop, OpenLoop
 from bench.core.load.arrival import Arrival
 from bench.core.load.plan import RunPlan, Span
+from bench.core.response.failure import Failure
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Culprit, Outcome
+from bench.measure.load.request_client import OnSample
 from bench.timing.pacing import Pacer
 
 _CANCELLED = "cancelled because the run ended early"
+_CLEAN_UP_S = 3.0
+"""Time for the clean-up of all users after the run was ended early, or after the graceful stop."""
 
 
 class Participant(Protocol):
@@ -36,32 +42,19 @@ class Participant(Protocol):
 class VirtualUser(Participant, Protocol):
     """A VU: one connection to one target."""
 
-    async def send(
-        self, arrival: Arrival, scheduled_s: float, origin_s: float
-    ) -> tuple[RequestSample, Sequence[float]]:
+    def begin(self, arrival: Arrival, scheduled_s: float, origin_s: float, on_sample: OnSample) -> None:
         """Send a request and read its response. A failed request is a sample too.
 
         Args:
             arrival: The request.
             scheduled_s: Its planned time, in seconds since the start of the run.
             origin_s: The start of the run on the pacer's clock.
-
-        Returns:
-            The sample, and when each piece of text was read, on the pacer's clock.
+            on_sample: Called when the request has ended, never before this function returns.
         """
         ...
 
-    def interrupted(
-        self, arrival: Arrival, scheduled_s: float, origin_s: float, failure: tuple[Outcome, str]
-    ) -> RequestSample:
-        """Return the sample of a request whose `send` was cancelled, with its times until now.
-
-        Args:
-            arrival: The request.
-            scheduled_s: Its planned time, in seconds since the start of the run.
-            origin_s: The start of the run on the pacer's clock.
-            failure: The outcome, and an explanation for people.
-        """
+    def cut(self, failure: Failure) -> None:
+        """End the request in progress now: its sample has this failure, and its times until now."""
         ...
 
 
@@ -70,8 +63,17 @@ GracefulStop = Callable[[float], float]
 """Returns how long requests may take after the end of a phase, from the slowest answer so far; in seconds."""
 OpenVu = Callable[[int, int], User]
 """Makes a VU from its number, and the number of its arm, or of its journey in a mix."""
-OnSample = Callable[[RequestSample, Sequence[float]], None]
 Begin = Callable[[int], Awaitable[float]]
+OnFree = Callable[[float], None]
+"""Called when a VU is free again, with the time on the pacer's clock."""
+
+
+class Activity(Protocol):
+    """Everything that a VU does for one arrival."""
+
+    def interrupt(self) -> None:
+        """End the request in progress now, and begin only what cleans up."""
+        ...
 
 
 class Loops(ABC, Generic[User]):
@@ -93,25 +95,28 @@ class Loops(ABC, Generic[User]):
         pacer: Pacer,
         graceful_stop: GracefulStop,
     ) -> None:
+        self.pacer = pacer
         self._plan = plan
         self._open_vu = open_vu
         self._on_sample = on_sample
-        self._pacer = pacer
         self._graceful_stop = graceful_stop
         self._slowest_s = 0.0
         self._phase_end_s = 0.0
-        self._phase_limit = asyncio.Timeout(None)
         self._vus = {number: self._open_arms(number) for number in _closed_loop_vus(plan)}
         self._other_vus: list[User] = []
         self._more_users: Counter[int] = Counter()
         self._idle: defaultdict[int, list[User]] = defaultdict(list)
-        self._in_flight = 0
-        self._origin_s = 0.0
+        self._activities: set[Activity] = set()
+        self._sources = 0
+        self._phase_over: asyncio.Future[None] | None = None
+        self._limit_passed = False
+        self.is_interrupted = False
+        self.origin_s = 0.0
 
     @property
     def in_flight(self) -> int:
-        """Number of requests in progress."""
-        return self._in_flight
+        """Number of VUs that do something."""
+        return len(self._activities)
 
     async def open(self) -> None:
         """Open all connections before the run starts, so that no request waits for that."""
@@ -124,15 +129,20 @@ class Loops(ABC, Generic[User]):
 
         Args:
             begin: Waits until a phase may begin, given its number; returns its start on the pacer's clock.
+
+        Raises:
+            Exception: A callback failed, which is an error of this program.
         """
-        for index, phase in enumerate(self._plan.phases):
-            start_s = await begin(index)
-            if index == 0:
-                self._origin_s = start_s
-            if isinstance(phase, OpenLoop):
-                await self._run_open(index, phase, start_s)
-            else:
-                await self._run_closed(index, phase, start_s)
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._fail)
+        try:
+            for index, phase in enumerate(self._plan.phases):
+                start_s = await begin(index)
+                if index == 0:
+                    self.origin_s = start_s
+                await self._run_phase(index, phase, start_s)
+        finally:
+            loop.set_exception_handler(None)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -140,125 +150,149 @@ class Loops(ABC, Generic[User]):
         await asyncio.gather(*(vu.close() for vu in [*vus, *self._other_vus]))
 
     @abstractmethod
-    async def _act(self, vu: User, arrival: Arrival, due_s: float, _end_s: float, /) -> float:
-        """Do everything that an arrival stands for, and return when the VU is free again.
+    def begin_activity(self, vu: User, arrival: Arrival, due_s: float, end_s: float, on_free: OnFree) -> None:
+        """Begin everything that an arrival stands for.
 
         Args:
             vu: The VU.
             arrival: The request or the iteration.
             due_s: Its planned time, on the pacer's clock like all these times.
-            _end_s: The time from which the VU begins nothing new.
+            end_s: The time from which the VU begins nothing new.
+            on_free: Called when the VU is free again.
         """
 
     @abstractmethod
     def _open_arms(self, number: int) -> list[User]:
         """Return the VU of this number, with one connection per target if the run compares two."""
 
-    async def _run_closed(self, index: int, phase: ClosedLoop, start_s: float) -> None:
-        end_s = start_s + phase.duration_s
-        spans = self._plan.spans(index)
-        async with self._tasks_until(end_s) as group:
-            for span in spans:
-                group.create_task(self._run_vu(index, span, start_s))
-        if any(span.iterations is None for span in spans):
+    async def _run_phase(self, index: int, phase: ClosedLoop | OpenLoop, start_s: float) -> None:
+        self._phase_end_s = start_s + phase.duration_s
+        self._limit_passed = False
+        self.is_interrupted = False
+        phase_over = self._phase_over = asyncio.get_running_loop().create_future()
+        waits_for_end = True
+        if isinstance(phase, OpenLoop):
+            self._start_open(index, start_s)
+        else:
+            spans = self._plan.spans(index)
             # A VU ends before the phase if its next request would be too late.
-            await self._pacer.sleep_until(end_s)
-
-    async def _run_vu(self, phase: int, span: Span, start_s: float) -> None:
-        """Run the loop of one VU: each request is due one think time after the previous exchange."""
-        vus = self._vus[span.vu]
-        free_s = start_s + span.start_s
-        end_s = start_s + span.end_s
-        for arrival in self._plan.requests(phase, span.vu):
-            due_s = free_s + arrival.think_time_s
-            if due_s >= end_s or arrival.iteration == span.iterations:
-                return
-            await self._pacer.sleep_until(due_s)
-            self._in_flight += 1
-            try:
-                free_s = await self._act(vus[arrival.arm], arrival, due_s, end_s)
-            finally:
-                self._in_flight -= 1
-
-    async def _run_open(self, index: int, phase: OpenLoop, start_s: float) -> None:
-        end_s = start_s + phase.duration_s
-        max_vus = self._plan.max_vus(index)
-        self._in_flight = 0
-        async with self._tasks_until(end_s) as group:
-            for arrival in self._plan.arrivals(index):
-                due_s = start_s + arrival.offset_s
-                await self._pacer.sleep_until(due_s)
-                if self._in_flight >= max_vus:
-                    detail = f"{max_vus} requests were in progress when it was due"
-                    self._record_dropped(arrival, due_s, detail)
-                else:
-                    self._in_flight += 1
-                    group.create_task(self._act_with_idle_vu(arrival, due_s, end_s))
-            await self._pacer.sleep_until(end_s)
-
-    @asynccontextmanager
-    async def _tasks_until(self, end_s: float) -> AsyncIterator[asyncio.TaskGroup]:
-        """Provide a group of tasks. The limit cuts off those that exceed the graceful stop after `end_s`."""
-        self._phase_end_s = end_s
-        with suppress(TimeoutError):
-            async with (
-                asyncio.timeout(self._remaining_s()) as self._phase_limit,
-                asyncio.TaskGroup() as group,
-            ):
-                yield group
-
-    def _note_answer(self, took_s: float) -> None:
-        """Extend the graceful stop of the phase if an answer is slower than all before it."""
-        if took_s <= self._slowest_s:
-            return
-        self._slowest_s = took_s
-        if not self._phase_limit.expired():
-            self._phase_limit.reschedule(asyncio.get_running_loop().time() + self._remaining_s())
-
-    async def _act_with_idle_vu(self, arrival: Arrival, due_s: float, end_s: float) -> None:
-        """Do an arrival of an open loop with an idle VU, or with a new one."""
-        idle = self._idle[arrival.part]
-        vu = idle.pop() if idle else self._another_vu(arrival)
+            waits_for_end = any(span.iterations is None for span in spans)
+            self._start_closed(index, spans, start_s)
+        self._check_limit(phase_over)
         try:
-            await self._act(vu, arrival, due_s, end_s)
+            await phase_over
+            if waits_for_end:
+                await self.pacer.sleep_until(self._phase_end_s)
+        except asyncio.CancelledError:
+            await self._end_early()
+            raise
         finally:
-            idle.append(vu)
-            self._in_flight -= 1
+            self._phase_over = None
+
+    def _start_closed(self, index: int, spans: Sequence[Span], start_s: float) -> None:
+        self._sources = len(spans)
+        loops = [ClosedLoopVu(self, self._vus[span.vu], span, start_s) for span in spans]
+        for loop, span in zip(loops, spans, strict=True):
+            loop.start(self._plan.requests(index, span.vu))
+        if not spans:
+            self._settle()
+
+    def _start_open(self, index: int, start_s: float) -> None:
+        self._sources = 1
+        arrivals = self._plan.arrivals(index)
+        OpenLoopSource(self, arrivals, (start_s, self._phase_end_s), self._plan.max_vus(index)).plan_next()
+
+    async def _end_early(self) -> None:
+        """End all requests in progress, and give users a short time to clean up."""
+        self.interrupt_all()
+        if self._activities:
+            self._phase_over = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._phase_over], timeout=_CLEAN_UP_S)
+            self.interrupt_all()
+
+    def _check_limit(self, phase_over: "asyncio.Future[None]") -> None:
+        """End the requests that exceed the graceful stop. A slower answer than all before it extends it."""
+        if phase_over.done():
+            return
+        limit_s = self._phase_end_s + self._graceful_stop(self._slowest_s)
+        if self.pacer.now_s() < limit_s:
+            self.pacer.call_at(limit_s, partial(self._check_limit, phase_over))
+            return
+        self._limit_passed = True
+        self.interrupt_all()
+        if self._activities:
+            self.pacer.call_at(self.pacer.now_s() + _CLEAN_UP_S, self.interrupt_all)
+
+    def interrupt_all(self) -> None:
+        """End all requests in progress now. The sources of requests begin nothing more."""
+        self.is_interrupted = True
+        self._sources = 0
+        for activity in list(self._activities):
+            activity.interrupt()
+        self._settle()
+
+    def begin_work(self, activity: Activity) -> None:
+        """Count an activity that begins."""
+        self._activities.add(activity)
+
+    def end_work(self, activity: Activity) -> None:
+        """Count an activity that has ended."""
+        self._activities.discard(activity)
+        if not self._sources:
+            self._settle()
+
+    def end_source(self) -> None:
+        """Count a source of requests that begins nothing more in this phase."""
+        self._sources -= 1
+        self._settle()
+
+    def _settle(self) -> None:
+        """End the phase if nothing is left to do."""
+        is_over = self._sources <= 0 and not self._activities
+        if is_over and self._phase_over is not None and not self._phase_over.done():
+            self._phase_over.set_result(None)
+
+    def _fail(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """End the run because a callback failed."""
+        error = context.get("exception") or RuntimeError(context["message"])
+        if self._phase_over is not None and not self._phase_over.done():
+            self._phase_over.set_exception(error)
+
+    def record(self, sample: RequestSample, token_times_s: Sequence[float]) -> None:
+        """Record a request that has ended."""
+        if sample.outcome is Outcome.OK:
+            self._slowest_s = max(self._slowest_s, sample.finished_s - sample.scheduled_s)
+        self._on_sample(sample, token_times_s)
+
+    def end_of(self, sample: RequestSample) -> float:
+        """Return when the exchange of a request ended, on the pacer's clock."""
+        return (sample.finished_s if sample.closed_s is None else sample.closed_s) + self.origin_s
+
+    def interruption(self, arrival: Arrival, due_s: float) -> Failure:
+        """Return outcome and detail of a request that is interrupted now."""
+        # A request that the VU would have cancelled anyway is no worse for the end of its phase.
+        if self._limit_passed and arrival.cancel_after_s is None:
+            waited_s = self.pacer.now_s() - due_s
+            return Outcome.CUT_OFF, f"no complete response after {waited_s:.3g} s, when its phase ended"
+        return Outcome.CANCELLED, _CANCELLED
+
+    def take_idle(self, arrival: Arrival) -> User:
+        """Return an idle VU for an arrival of an open loop, or a new one."""
+        idle = self._idle[arrival.part]
+        return idle.pop() if idle else self._another_vu(arrival)
+
+    def put_idle(self, arrival: Arrival, vu: User) -> None:
+        """Take a VU back that has done an arrival."""
+        self._idle[arrival.part].append(vu)
 
     def _another_vu(self, arrival: Arrival) -> User:
         vu = self._open_vu(arrival.vu, arrival.part)
         self._other_vus.append(vu)
         return vu
 
-    async def _send(self, vu: VirtualUser, arrival: Arrival, due_s: float) -> RequestSample:
-        """Send a request, record it, and return its sample."""
-        origin_s = self._origin_s
-        try:
-            sample, token_times_s = await vu.send(arrival, due_s - origin_s, origin_s)
-        except asyncio.CancelledError:
-            waited_s = self._pacer.now_s() - due_s
-            failure = self._interruption(arrival, waited_s)
-            self._on_sample(vu.interrupted(arrival, due_s - origin_s, origin_s, failure), ())
-            raise
-        if sample.outcome is Outcome.OK:
-            self._note_answer(sample.finished_s - sample.scheduled_s)
-        self._on_sample(sample, token_times_s)
-        return sample
-
-    def _end_of(self, sample: RequestSample) -> float:
-        """Return when the exchange of a request ended, on the pacer's clock."""
-        return (sample.finished_s if sample.closed_s is None else sample.closed_s) + self._origin_s
-
-    def _interruption(self, arrival: Arrival, waited_s: float) -> tuple[Outcome, str]:
-        """Return outcome and detail of a request that is cancelled now."""
-        # A request that the VU would have cancelled anyway is no worse for the end of its phase.
-        if self._phase_limit.expired() and arrival.cancel_after_s is None:
-            return Outcome.CUT_OFF, f"no complete response after {waited_s:.3g} s, when its phase ended"
-        return Outcome.CANCELLED, _CANCELLED
-
-    def _record_dropped(self, arrival: Arrival, due_s: float, detail: str) -> None:
+    def record_dropped(self, arrival: Arrival, due_s: float, detail: str) -> None:
         """Record a request that was not sent."""
-        planned_s = due_s - self._origin_s
+        planned_s = due_s - self.origin_s
         sample = RequestSample(
             phase=arrival.phase,
             vu=arrival.vu,
@@ -273,20 +307,149 @@ class Loops(ABC, Generic[User]):
         )
         self._on_sample(sample, ())
 
-    def _remaining_s(self) -> float:
-        """Return how long the phase may still take, with its graceful stop."""
-        return self._phase_end_s + self._graceful_stop(self._slowest_s) - self._pacer.now_s()
+
+class ClosedLoopVu(Generic[User]):
+    """One VU of a closed loop: each request is due one think time after the exchange before it.
+
+    Args:
+        engine: Executes the plan.
+        arms: The VU's connection to each target.
+        span: The time in which the VU is active.
+        start_s: Start of the phase, on the pacer's clock.
+    """
+
+    __slots__ = ("_arms", "_arrivals", "_end_s", "_engine", "_iterations", "_start_s")
+
+    def __init__(self, engine: Loops[User], arms: Sequence[User], span: Span, start_s: float) -> None:
+        self._engine = engine
+        self._arms = arms
+        self._start_s = start_s + span.start_s
+        self._end_s = start_s + span.end_s
+        self._iterations = span.iterations
+        self._arrivals: Iterator[Arrival] = iter(())
+
+    def start(self, arrivals: Iterator[Arrival]) -> None:
+        """Begin the loop of these requests."""
+        self._arrivals = arrivals
+        self._go_on(self._start_s)
+
+    def _go_on(self, free_s: float) -> None:
+        """Begin or plan the next request of the VU, which is free since this time."""
+        engine = self._engine
+        if engine.is_interrupted:
+            return
+        arrival = next(self._arrivals)
+        due_s = free_s + arrival.think_time_s
+        if due_s >= self._end_s or arrival.iteration == self._iterations:
+            engine.end_source()
+        elif due_s > engine.pacer.now_s():
+            engine.pacer.call_at(due_s, partial(self._act, arrival, due_s))
+        else:
+            self._act(arrival, due_s)
+
+    def _act(self, arrival: Arrival, due_s: float) -> None:
+        if not self._engine.is_interrupted:
+            vu = self._arms[arrival.arm]
+            self._engine.begin_activity(vu, arrival, due_s, self._end_s, self._go_on)
+
+
+class OpenLoopSource(Generic[User]):
+    """Begins the requests of an open loop when they are due. Those that are due together leave in one turn.
+
+    Args:
+        engine: Executes the plan.
+        arrivals: The requests, in the order in which they are due.
+        span_s: Start and end of the phase, on the pacer's clock.
+        max_vus: Largest number of requests in progress; a request above it is dropped.
+    """
+
+    def __init__(
+        self, engine: Loops[User], arrivals: Iterator[Arrival], span_s: tuple[float, float], max_vus: int
+    ) -> None:
+        self._engine = engine
+        self._arrivals = arrivals
+        self._start_s = span_s[0]
+        self._end_s = span_s[1]
+        self._max_vus = max_vus
+        self._next: Arrival | None = next(arrivals, None)
+
+    def plan_next(self) -> None:
+        """Plan the next request that is not due yet."""
+        pacer = self._engine.pacer
+        if self._next is None:
+            pacer.call_at(self._end_s, self._end)
+        else:
+            pacer.call_at(self._start_s + self._next.offset_s, self._begin_due)
+
+    def _begin_due(self) -> None:
+        """Begin all requests that are due."""
+        pacer = self._engine.pacer
+        while self._next is not None and not self._engine.is_interrupted:
+            due_s = self._start_s + self._next.offset_s
+            if due_s > pacer.now_s():
+                break
+            self._begin(self._next, due_s)
+            self._next = next(self._arrivals, None)
+        if not self._engine.is_interrupted:
+            self.plan_next()
+
+    def _begin(self, arrival: Arrival, due_s: float) -> None:
+        engine = self._engine
+        if engine.in_flight >= self._max_vus:
+            detail = f"{self._max_vus} requests were in progress when it was due"
+            engine.record_dropped(arrival, due_s, detail)
+            return
+        vu = engine.take_idle(arrival)
+
+        def on_free(_: float) -> None:
+            engine.put_idle(arrival, vu)
+
+        engine.begin_activity(vu, arrival, due_s, self._end_s, on_free)
+
+    def _end(self) -> None:
+        if not self._engine.is_interrupted:
+            self._engine.end_source()
 
 
 class Engine(Loops[VirtualUser]):
     """Executes a plan whose arrivals are single requests."""
 
-    async def _act(self, vu: VirtualUser, arrival: Arrival, due_s: float, _end_s: float, /) -> float:
+    def begin_activity(
+        self, vu: VirtualUser, arrival: Arrival, due_s: float, _end_s: float, on_free: OnFree, /
+    ) -> None:
         """Send a request."""
-        return self._end_of(await self._send(vu, arrival, due_s))
+        request = SingleRequest(self, vu, arrival, due_s, on_free)
+        self.begin_work(request)
+        vu.begin(arrival, due_s - self.origin_s, self.origin_s, request.end)
 
     def _open_arms(self, number: int) -> list[VirtualUser]:
         return [self._open_vu(number, arm) for arm in range(self._plan.arms)]
+
+
+class SingleRequest:
+    """One request in progress."""
+
+    __slots__ = ("_arrival", "_due_s", "_engine", "_on_free", "_vu")
+
+    def __init__(
+        self, engine: Engine, vu: VirtualUser, arrival: Arrival, due_s: float, on_free: OnFree
+    ) -> None:
+        self._engine = engine
+        self._vu = vu
+        self._arrival = arrival
+        self._due_s = due_s
+        self._on_free = on_free
+
+    def interrupt(self) -> None:
+        """End the request now."""
+        self._vu.cut(self._engine.interruption(self._arrival, self._due_s))
+
+    def end(self, sample: RequestSample, token_times_s: Sequence[float]) -> None:
+        """Record the request, which has ended, and go on with the VU."""
+        engine = self._engine
+        engine.record(sample, token_times_s)
+        engine.end_work(self)
+        self._on_free(engine.end_of(sample))
 
 
 def _closed_loop_vus(plan: RunPlan) -> list[int]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import uuid
-from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -15,23 +14,23 @@ from bench.core.load.rendering import MissingValueError, UserValues, as_text
 from bench.core.response.answer_content import AnswerContent
 from bench.core.response.cookies import RequestOrigin
 from bench.core.response.failure import Failure
-from bench.core.response.remarks import Remarks
 from bench.core.response.step_answer import StepAnswer, hide, save_values
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.measure.http.wire import Reply, WireError, request_bytes
-from bench.measure.load.attempt import Attempt, Masked, Sender, Unsendable
-from bench.measure.load.chat_client import OPEN_TIMEOUT_S, ChatClient, Exchanger, MessageContext
+from bench.measure.load.chat_client import ChatClient, MessageContext
 from bench.measure.load.credential import Credential
 from bench.measure.load.engine import VirtualUser
 from bench.measure.load.journey_setup import JourneySetup
 from bench.measure.load.prepared_step import PreparedStep
+from bench.measure.load.request_client import OPEN_TIMEOUT_S, Exchanger
+from bench.measure.load.script import Script
+from bench.measure.load.shared import Shared
 from bench.measure.load.step_client import PreparedRequest, StepClient
+from bench.measure.load.unsendable import Unsendable
 
 _RETRY_S = 1.0
 """Shortest pause after a failed login, so that VUs without think times do not flood the server."""
-_CLEAN_UP_S = 3.0
-"""Time for the clean-up of a user after the run was ended early, or after the graceful stop."""
 
 
 class Journey:
@@ -42,7 +41,7 @@ class Journey:
         setup: The part of the journey that all users share.
         connections: Connection to each service, by its name.
         chat: Sends the messages; `None` for a journey without messages.
-        remarks: Counts observations about answers; all users of a process may share it.
+        shared: What all users of a process share.
     """
 
     def __init__(
@@ -51,15 +50,15 @@ class Journey:
         setup: JourneySetup,
         connections: Mapping[str, Exchanger],
         chat: ChatClient | None,
-        remarks: Remarks,
+        shared: Shared,
     ) -> None:
         self._setup = setup
         self._plan = setup.plan
         self._connections = connections
         self._chat = chat
-        self._remarks = remarks
-        self._client = StepClient(setup.timeout_s, setup.tier_reader, setup.trace_prefix)
-        self._login_client = StepClient(setup.timeout_s, setup.tier_reader, setup.trace_prefix)
+        self._remarks = shared.remarks
+        self._client = StepClient(setup.timeout_s, setup.tier_reader, shared)
+        self._login_client = StepClient(setup.timeout_s, setup.tier_reader, shared)
         self._credential = Credential(setup.login)
         self._values = UserValues(number, lambda: str(uuid.uuid4()))
         self._phase = -1
@@ -85,57 +84,46 @@ class Journey:
             connection.close()
             await connection.wait_closed()
 
-    async def iterate(self, iteration: Arrival, due_s: float, end_s: float, sender: Sender) -> float:
+    async def iterate(self, iteration: Arrival, due_s: float, end_s: float, script: Script, /) -> float:
         """Send the requests of one iteration; return when the user is free again.
 
-        After a failed step, and after `end_s`, only the steps with `always` are sent.
+        After a failed step, after `end_s`, and if the script is over, only steps with `always` are sent.
 
         Args:
             iteration: The iteration.
             due_s: Its planned time, on the pacer's clock like all these times.
             end_s: Time after which no other step begins.
-            sender: Sends and records the requests.
+            script: Sends and records the requests.
         """
         self._begin(iteration)
         free_s = due_s
         if not self._credential.is_fresh:
-            free_s = await self._log_in(iteration, due_s, sender)
+            free_s = await self._log_in(iteration, due_s, script)
             if not self._credential.is_valid:
                 return free_s + self._wait_after_failure_s(iteration)
-        remaining = deque(self._plan.steps_of(iteration))
-        try:
-            return await self._send_steps(remaining, free_s, end_s, sender)
-        except asyncio.CancelledError:
-            await self._clean_up(remaining, sender)
-            raise
+        return await self._send_steps(self._plan.steps_of(iteration), free_s, end_s, script)
 
     async def _send_steps(
-        self, remaining: deque[PlannedStep], free_s: float, end_s: float, sender: Sender
+        self, steps: Iterable[PlannedStep], free_s: float, end_s: float, script: Script
     ) -> float:
-        """Send steps, each taken from those that remain; return when the user is free again."""
+        """Send the requests of an iteration; return when the user is free again."""
         is_over = False
-        while remaining:
-            planned = remaining.popleft()
-            step_due_s = free_s + (0.0 if is_over else planned.arrival.think_time_s)
-            if not is_over and step_due_s >= end_s:
-                await sender.sleep_until(end_s)  # the clean-up must not begin the next iteration early
-                is_over = True
-                step_due_s = free_s = max(free_s, end_s)
-            if is_over and not planned.step.always:
+        for planned in steps:
+            due_s = free_s
+            if not is_over:
+                due_s = free_s + planned.arrival.think_time_s
+                # The clean-up must not begin the next iteration early, so it waits for the end too.
+                await script.sleep_until(min(due_s, end_s))
+                is_over = due_s >= end_s or script.is_over
+                if is_over:
+                    due_s = free_s = max(free_s, script.now_s())
+            if script.is_closed or (is_over and not planned.step.always):
                 continue
-            sample = await self._run_step(planned, step_due_s, sender, is_over=is_over)
+            sample = await self._run_step(planned, due_s, script, is_over=is_over)
             if sample is not None:
-                free_s = sender.end_of(sample)
-                is_over = is_over or not _may_continue(sample, planned.step)
+                free_s = script.end_of(sample)
+                is_over = is_over or script.is_over or not _may_continue(sample, planned.step)
         return free_s
-
-    async def _clean_up(self, remaining: Iterable[PlannedStep], sender: Sender) -> None:
-        """Send the remaining steps with `always` after the run was ended, within a short time."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_CLEAN_UP_S):
-                for planned in remaining:
-                    if planned.step.always:
-                        await self._run_step(planned, sender.now_s(), sender, is_over=True)
 
     def _begin(self, iteration: Arrival) -> None:
         place = self._plan.place(iteration)
@@ -154,23 +142,36 @@ class Journey:
         return max(0.0, _RETRY_S - think_time_s)
 
     async def _run_step(
-        self, planned: PlannedStep, due_s: float, sender: Sender, *, is_over: bool
+        self, planned: PlannedStep, due_s: float, script: Script, *, is_over: bool
     ) -> RequestSample | None:
         """Send a request of an iteration; return `None` for a clean-up that has nothing to clean up."""
-        if due_s > sender.now_s():
-            await sender.sleep_until(due_s)
         if not self._credential.is_fresh:
-            due_s = await self._log_in(planned.arrival, due_s, sender)
-        attempt: VirtualUser
+            due_s = await self._log_in(planned.arrival, due_s, script)
+        arrival = self._number_request(planned.arrival)
+        vu: VirtualUser
         try:
-            attempt = Attempt(self, planned, sender)
+            vu = self.prepare(planned)
         except MissingValueError as error:
             if is_over:  # the step that saves it failed
+                self._sent -= 1
                 return None
-            attempt = Unsendable(str(error))
+            vu = Unsendable(str(error))
         except ValueError as error:  # a value of a header or path that HTTP does not allow
-            attempt = Unsendable(self.hide_secrets(str(error)))
-        return await sender.send(attempt, self._number_request(planned.arrival), due_s)
+            vu = Unsendable(self.hide_secrets(str(error)))
+        sample, token_times_s = await script.exchange(vu, arrival, due_s)
+        if self.is_expired(sample) and not script.is_over:
+            is_renewed = await self.log_in_again(arrival, sample.status, script)
+            if is_renewed and not script.is_over:  # the response time contains the renewed login
+                sample, token_times_s = await script.exchange(self.prepare(planned), arrival, due_s)
+        sample = self._mask(sample)
+        script.record(sample, token_times_s)
+        return sample
+
+    def _mask(self, sample: RequestSample) -> RequestSample:
+        """Return a sample whose explanation has no secret of the user."""
+        if sample.detail is None:
+            return sample
+        return sample._replace(detail=self.hide_secrets(sample.detail))
 
     def _number_request(self, arrival: Arrival) -> Arrival:
         """Return a request with its number among those of the user in this phase."""
@@ -200,9 +201,9 @@ class Journey:
             return False
         return sample.status in login.renew_on
 
-    async def log_in_again(self, arrival: Arrival, status: int | None, sender: Sender) -> bool:
+    async def log_in_again(self, arrival: Arrival, status: int | None, script: Script) -> bool:
         """Log in after an answer with this status; return whether that succeeded."""
-        await self._log_in(arrival, sender.now_s(), sender)
+        await self._log_in(arrival, script.now_s(), script)
         if self._credential.is_valid:
             self._remarks.add(f"had the status {status} after the login expired, so the VU logged in again")
         return self._credential.is_valid
@@ -283,7 +284,7 @@ class Journey:
         chat.context = MessageContext(message.body(self._values), paths, save)
         return chat
 
-    async def _log_in(self, arrival: Arrival, due_s: float, sender: Sender) -> float:
+    async def _log_in(self, arrival: Arrival, due_s: float, script: Script) -> float:
         """Send the requests of the login; return when the last one ended, on the pacer's clock."""
         setup = self._setup
         credential = self._credential
@@ -296,11 +297,12 @@ class Journey:
             login: VirtualUser
             try:
                 self._login_client.request = self._prepare_request(step, credential.saved, is_login=True)
-                login = Masked(self, self._login_client)
+                login = self._login_client
             except (MissingValueError, ValueError) as error:
                 login = Unsendable(self.hide_secrets(str(error)))
-            sample = await sender.send(login, self._number_request(request), free_s)
-            free_s = sender.end_of(sample)
+            sample, _ = await script.exchange(login, self._number_request(request), free_s)
+            script.record(self._mask(sample), ())
+            free_s = script.end_of(sample)
             if sample.outcome is not Outcome.OK:
                 return free_s
             self._values.saved.update(credential.saved)

@@ -1,54 +1,68 @@
-"""Executes a plan whose arrivals are iterations of journeys."""
+"""Executes a plan whose arrivals are iterations of journeys, or of turns in Python."""
 
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bench.core.load.arrival import Arrival
+from bench.core.response.failure import Failure
 from bench.core.samples.request import RequestSample
-from bench.measure.load.attempt import Sender
-from bench.measure.load.engine import Loops, Participant, VirtualUser
+from bench.measure.load.engine import Loops, OnFree, Participant
+from bench.measure.load.script import Script
 
 
 class JourneyUser(Participant, Protocol):
     """A VU that does several requests in each iteration."""
 
-    async def iterate(self, iteration: Arrival, due_s: float, end_s: float, sender: Sender) -> float:
+    async def iterate(self, iteration: Arrival, due_s: float, end_s: float, script: Script, /) -> float:
         """Do an iteration; return when the VU is free again. All times are on the pacer's clock.
 
         Args:
             iteration: The iteration.
             due_s: Its planned time.
             end_s: Time after which the VU begins no step but those that clean up.
-            sender: Sends and records the requests.
+            script: Sends and records the requests. The coroutine waits by it only.
         """
         ...
 
 
-class JourneyEngine(Loops[JourneyUser]):
-    """Executes a plan whose arrivals are iterations of journeys. It is the `Sender` of their requests."""
+class TurnUser(ABC):
+    """A VU whose iterations are code of the user, so that they need a task of the loop."""
 
-    async def send(self, vu: VirtualUser, arrival: Arrival, due_s: float) -> RequestSample:
-        """Send a request that is due at this time of the pacer's clock, and record its sample."""
-        return await self._send(vu, arrival, due_s)
+    @abstractmethod
+    async def open(self) -> None:
+        """Open the connections."""
 
-    def end_of(self, sample: RequestSample) -> float:
-        """Return when the exchange of a request ended, on the pacer's clock."""
-        return self._end_of(sample)
+    @abstractmethod
+    async def close(self) -> None:
+        """Close the connections."""
 
-    async def sleep_until(self, at_s: float) -> None:
-        """Wait until a time of the pacer's clock."""
-        await self._pacer.sleep_until(at_s)
+    @abstractmethod
+    async def turn(self, iteration: Arrival, due_s: float, sender: "TurnSender", /) -> float:
+        """Do an iteration; return when the VU is free again. All times are on the pacer's clock."""
 
-    def now_s(self) -> float:
-        """Return the time of the pacer's clock."""
-        return self._pacer.now_s()
 
-    async def _act(self, vu: JourneyUser, arrival: Arrival, due_s: float, end_s: float, /) -> float:
-        return await vu.iterate(arrival, due_s, end_s, self)
+class JourneyEngine(Loops[JourneyUser | TurnUser]):
+    """Executes a plan whose arrivals are iterations."""
 
-    def _open_arms(self, number: int) -> list[JourneyUser]:
+    def begin_activity(
+        self, vu: JourneyUser | TurnUser, arrival: Arrival, due_s: float, end_s: float, on_free: OnFree, /
+    ) -> None:
+        """Begin an iteration."""
+        if isinstance(vu, TurnUser):
+            turn = TurnSender(self, on_free)
+            self.begin_work(turn)
+            turn.start(vu, arrival, due_s)
+            return
+        script = Script(self, on_free)
+        self.begin_work(script)
+        script.start(vu.iterate(arrival, due_s, end_s, script))
+
+    def _open_arms(self, number: int) -> list[JourneyUser | TurnUser]:
         return [self._open_vu(self._plan.user_number(number), self._plan.part_of(number))]
 
-    def _another_vu(self, arrival: Arrival) -> JourneyUser:
+    def _another_vu(self, arrival: Arrival) -> JourneyUser | TurnUser:
         """Return a new user, whose number no user of this or another share has."""
         part = arrival.part
         own, shares = self._plan.share
@@ -57,3 +71,48 @@ class JourneyEngine(Loops[JourneyUser]):
         vu = self._open_vu(number, part)
         self._other_vus.append(vu)
         return vu
+
+
+class TurnSender:
+    """One iteration of a turn in Python: a task of the loop, whose requests it records.
+
+    Args:
+        engine: The engine.
+        on_free: Called when the user is free again.
+    """
+
+    def __init__(self, engine: JourneyEngine, on_free: OnFree) -> None:
+        self._engine = engine
+        self._on_free = on_free
+        self._task: asyncio.Task[float] | None = None
+
+    def start(self, vu: TurnUser, arrival: Arrival, due_s: float) -> None:
+        """Start the task."""
+        self._task = asyncio.get_running_loop().create_task(vu.turn(arrival, due_s, self))
+        self._task.add_done_callback(self._end)
+
+    def interrupt(self) -> None:
+        """Cancel the task; its requests in progress are recorded."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def record(self, make_sample: Callable[[float], tuple[RequestSample, Sequence[float]]]) -> None:
+        """Record a request; the function makes its sample from the start of the run."""
+        self._engine.record(*make_sample(self._engine.origin_s))
+
+    def interruption(self, arrival: Arrival, due_s: float) -> Failure:
+        """Return outcome and detail of a request that is interrupted now."""
+        return self._engine.interruption(arrival, due_s)
+
+    def now_s(self) -> float:
+        """Return the time of the pacer's clock."""
+        return self._engine.pacer.now_s()
+
+    async def sleep_until(self, at_s: float) -> None:
+        """Wait until a time of the pacer's clock."""
+        await self._engine.pacer.sleep_until(at_s)
+
+    def _end(self, task: "asyncio.Task[float]") -> None:
+        self._engine.end_work(self)
+        if not task.cancelled():
+            self._on_free(task.result())

@@ -1,18 +1,22 @@
 """Makes the users of a run's journeys, each with a connection to every service of its journey."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.load.plan import RunPlan
-from bench.core.response.remarks import Remarks
 from bench.measure.http.route import Route
-from bench.measure.load.chat_client import ChatClient, Exchanger
+from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint, check_url, find_prefix
 from bench.measure.load.journey import Journey
-from bench.measure.load.journey_engine import JourneyUser
+from bench.measure.load.journey_engine import JourneyUser, TurnUser
 from bench.measure.load.journey_setup import JourneySetup, ServiceAddress
+from bench.measure.load.request_client import Exchanger
+from bench.measure.load.shared import Shared
 from bench.measure.load.turn_setup import TurnSetup
+
+if TYPE_CHECKING:
+    from bench.measure.load.python_turn import PythonTurn
 
 
 def make_setups(
@@ -46,7 +50,7 @@ def make_setups(
     return setups
 
 
-class RenewableUser(JourneyUser, Protocol):
+class Renewable(Protocol):
     """A user whose token of the stack's test user can be replaced."""
 
     def renew(self, token: str) -> None:
@@ -61,7 +65,7 @@ class JourneyUsers:
         setups: Setup of each journey.
         connect: Makes a connection to a service.
         tokens: Tokens of the stack's test users; empty without any.
-        remarks: Counts observations about answers.
+        shared: What all users share.
     """
 
     def __init__(
@@ -69,15 +73,15 @@ class JourneyUsers:
         setups: Sequence[JourneySetup | TurnSetup],
         connect: Callable[[str], Exchanger],
         tokens: Sequence[str],
-        remarks: Remarks,
+        shared: Shared,
     ) -> None:
         self._setups = setups
         self._connect = connect
         self._tokens = list(tokens)
-        self._remarks = remarks
-        self._users: dict[int, list[RenewableUser]] = {}
+        self._shared = shared
+        self._users: dict[int, list[Renewable]] = {}
 
-    def open(self, number: int, part: int) -> JourneyUser:
+    def open(self, number: int, part: int) -> JourneyUser | TurnUser:
         """Return a new user of a journey."""
         setup = self._setups[part]
         user = self._make(number, setup)
@@ -87,7 +91,7 @@ class JourneyUsers:
             self._users.setdefault(token_number, []).append(user)
         return user
 
-    def _make(self, number: int, setup: JourneySetup | TurnSetup) -> RenewableUser:
+    def _make(self, number: int, setup: JourneySetup | TurnSetup) -> "Journey | PythonTurn":
         if isinstance(setup, TurnSetup):
             from bench.measure.load.python_turn import PythonTurn  # noqa: PLC0415 - httpx starts slowly
 
@@ -97,8 +101,8 @@ class JourneyUsers:
         if setup.message is not None:
             endpoint = setup.message.endpoint
             connection = connections[endpoint.target.service]
-            chat = ChatClient(endpoint, None, connection, self._remarks, setup.trace_prefix)
-        return Journey(number, setup, connections, chat, self._remarks)
+            chat = ChatClient(endpoint, None, connection, self._shared)
+        return Journey(number, setup, connections, chat, self._shared)
 
     def renew(self, tokens: Mapping[int, str]) -> None:
         """Replace tokens by their number, also those of open users."""

@@ -7,7 +7,7 @@ import httpx
 
 from bench.core.load.arrival import Arrival
 from bench.measure.http.httpx_transport import Transport
-from bench.measure.load.attempt import Sender
+from bench.measure.load.journey_engine import TurnSender, TurnUser
 from bench.measure.load.turn_recorder import TurnRecorder
 from bench.measure.load.turn_setup import TurnSetup
 from bench.measure.load.user import TurnTransport, User
@@ -16,8 +16,8 @@ _RETRY_S = 1.0
 """Pause after a turn that sent no request, so that it does not use the whole processor."""
 
 
-class PythonTurn:
-    """A user of a turn (see `journey_engine.JourneyUser`).
+class PythonTurn(TurnUser):
+    """A user of a turn.
 
     Args:
         number: Number of the user, from 0.
@@ -49,7 +49,7 @@ class PythonTurn:
         """Close the connections."""
         await self._user.client.aclose()
 
-    async def iterate(self, iteration: Arrival, due_s: float, _end_s: float, sender: Sender) -> float:
+    async def turn(self, iteration: Arrival, due_s: float, sender: TurnSender, /) -> float:
         """Call the function once; return when the user is free again. Times are on the pacer's clock."""
         recorder = self._recorder
         recorder.begin_iteration(iteration, due_s, sender)
@@ -59,12 +59,12 @@ class PythonTurn:
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                await recorder.interrupt()
+                recorder.interrupt()
                 raise
             recorder.fail(error)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's own code
             recorder.fail(error)
-        await recorder.finish()
+        recorder.finish()
         return sender.now_s() + (0.0 if recorder.requests else _RETRY_S)
 
     def _begin(self, iteration: Arrival) -> None:

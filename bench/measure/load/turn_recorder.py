@@ -1,6 +1,5 @@
 """Collects the requests of one user's turn, and hands their samples to the engine."""
 
-import asyncio
 import re
 from collections.abc import Collection, Sequence
 from contextvars import ContextVar
@@ -11,7 +10,7 @@ import httpx
 
 from bench.core.config.turn import TURN
 from bench.core.load.arrival import Arrival
-from bench.measure.load.attempt import Sender
+from bench.measure.load.journey_engine import TurnSender
 from bench.measure.load.turn_file import describe, find_place
 from bench.measure.load.turn_request import TurnRequest
 
@@ -50,7 +49,7 @@ class TurnRecorder:
         self._outside = OpenStep(TURN)
         self._failed: OpenStep | None = None
         self._waiting: list[tuple[TurnRequest, OpenStep]] = []
-        self._sender: Sender | None = None
+        self._sender: TurnSender | None = None
         self._arrival: Arrival | None = None
         self._lag_s = 0.0
         self._phase = -1
@@ -58,7 +57,7 @@ class TurnRecorder:
         self.requests = 0
         """Number of requests of this iteration."""
 
-    def begin_iteration(self, arrival: Arrival, due_s: float, sender: Sender) -> None:
+    def begin_iteration(self, arrival: Arrival, due_s: float, sender: TurnSender) -> None:
         """Begin an iteration that was due at this time of the pacer's clock."""
         if arrival.phase != self._phase:
             self._phase = arrival.phase
@@ -90,10 +89,10 @@ class TurnRecorder:
         step = _STEP.get()
         return step if step is not None and step.is_open else None
 
-    async def begin_request(self, request: httpx.Request) -> TurnRequest:
+    def begin_request(self, request: httpx.Request) -> TurnRequest:
         """Return a request that is sent now, after the earlier ones have been recorded."""
         step = self.step or self._outside
-        await self.record(unfinished=step if step.is_open and step is not self._outside else None)
+        self.record(unfinished=step if step.is_open and step is not self._outside else None)
         assert self._sender is not None  # noqa: S101 - an iteration has begun
         label = step.name if step is not self._outside else _name(request)
         measured = TurnRequest(self._number(label), self._sender.now_s() - self._lag_s, step.accepted)
@@ -133,7 +132,7 @@ class TurnRecorder:
         else:
             self._add_failure(step or self._outside, words)
 
-    async def record(self, unfinished: OpenStep | None = None) -> None:
+    def record(self, unfinished: OpenStep | None = None) -> None:
         """Record the requests that are over.
 
         Args:
@@ -145,29 +144,26 @@ class TurnRecorder:
         self._waiting = [pair for pair in waiting if not pair[0].is_over or pair[1] is unfinished]
         for request, step in waiting:
             if request.is_over and step is not unfinished:
-                await self._send(request)
+                self._send(request)
 
     async def sleep(self, delay_s: float) -> None:
         """Record all requests that are over, and wait for this number of seconds."""
-        await self.record()
+        self.record()
         assert self._sender is not None  # noqa: S101 - an iteration has begun
         await self._sender.sleep_until(self._sender.now_s() + delay_s)
 
-    async def finish(self) -> None:
+    def finish(self) -> None:
         """Record all requests; the turn has ended, so answers that it did not read are over."""
         for request, _ in self._waiting:
             request.end()
-        await self.record()
+        self.record()
 
-    async def interrupt(self) -> None:
+    def interrupt(self) -> None:
         """Record all requests at the end of the run; those in progress are interrupted."""
         waiting = self._waiting
         self._waiting = []
         for request, _ in waiting:
-            try:
-                await self._send(request)
-            except asyncio.CancelledError:
-                continue
+            self._send(request)
 
     def _add_failure(self, step: OpenStep, words: str) -> None:
         assert self._sender is not None  # noqa: S101 - an iteration has begun
@@ -177,9 +173,12 @@ class TurnRecorder:
         self.requests += 1
         self._waiting.append((request, step))
 
-    async def _send(self, request: TurnRequest) -> None:
-        assert self._sender is not None  # noqa: S101 - an iteration has begun
-        await self._sender.send(request, request.arrival, request.planned_s)
+    def _send(self, request: TurnRequest) -> None:
+        sender = self._sender
+        assert sender is not None  # noqa: S101 - an iteration has begun
+        if not request.is_over:  # the run ended before the answer did
+            request.interrupt(sender.interruption(request.arrival, request.planned_s))
+        sender.record(request.make_sample)
 
     def _number(self, label: str) -> Arrival:
         """Return the next request of the user in this phase, with its name."""

@@ -1,6 +1,5 @@
 """One request of a turn in Python. Its sample is made after the turn has read and checked the answer."""
 
-import asyncio
 import time
 from collections.abc import Collection, Sequence
 
@@ -15,7 +14,7 @@ from bench.core.samples.sample import Culprit, Outcome
 from bench.core.values.units import ms
 from bench.measure.http.httpx_transport import EXTENSION, ExchangeTimes
 from bench.measure.http.wire import WireError
-from bench.measure.load.chat_client import DETAIL_LENGTH, since, storable, wire_failure
+from bench.measure.load.request_client import describe_failure, since, wire_failure
 
 _MOST_REFUSED_BYTES = 16 * 1024
 _FIRST_REFUSED = 400
@@ -23,7 +22,7 @@ _NO_TIERS = TierReader(None)
 
 
 class TurnRequest:
-    """A request that the code of a turn sends (see `engine.VirtualUser`).
+    """A request that the code of a turn sends.
 
     Args:
         arrival: The request, with its name in results and its number.
@@ -54,27 +53,21 @@ class TurnRequest:
         self._token_times_s: list[float] = []
         self._milestones_s: dict[str, float] = {}
 
-    async def open(self) -> None:
-        """Do nothing: the connection belongs to the user."""
+    def make_sample(self, origin_s: float) -> tuple[RequestSample, Sequence[float]]:
+        """Return the sample of the request, and when each of its tokens was read.
 
-    async def close(self) -> None:
-        """Do nothing: the connection belongs to the user."""
-
-    async def send(
-        self, arrival: Arrival, scheduled_s: float, origin_s: float
-    ) -> tuple[RequestSample, Sequence[float]]:
-        """Return the sample of the request, which the turn has sent."""
-        if not self.is_over:  # the run ended before the answer did
-            raise asyncio.CancelledError
+        Args:
+            origin_s: Start of the run on the clock of `time.monotonic`.
+        """
         failure = self.failure or self._check_status()
-        return self._make_sample(arrival, scheduled_s, origin_s, failure), self._token_times_s
+        return self._make_sample(
+            self.arrival, self.planned_s - origin_s, origin_s, failure
+        ), self._token_times_s
 
-    def interrupted(
-        self, arrival: Arrival, scheduled_s: float, origin_s: float, failure: Failure
-    ) -> RequestSample:
-        """Return the sample of a request whose answer is not complete at the end of the run."""
+    def interrupt(self, failure: Failure) -> None:
+        """End the request, whose answer is not complete at the end of the run."""
         self._ended_s = time.monotonic()
-        return self._make_sample(arrival, scheduled_s, origin_s, failure)
+        self.failure = failure
 
     def begin_answer(self, response: httpx.Response) -> None:
         """Take the status and the headers of the answer."""
@@ -153,7 +146,7 @@ class TurnRequest:
     def _make_sample(
         self, arrival: Arrival, scheduled_s: float, origin_s: float, failure: Failure | None
     ) -> RequestSample:
-        outcome, detail = failure or (Outcome.OK, None)
+        outcome = Outcome.OK if failure is None else failure[0]
         times = self._times
         headers = [] if self._response is None else self._response.headers.raw
         tokens_s = self._token_times_s
@@ -171,7 +164,7 @@ class TurnRequest:
             first_answer_s=tokens_s[0] - origin_s if tokens_s else None,
             tokens=len(tokens_s) or None,
             status=None if self._response is None else self._response.status_code,
-            detail=None if detail is None else storable(detail[:DETAIL_LENGTH]) or outcome.value,
+            detail=describe_failure(failure),
             culprit=None if failure is None or outcome is Outcome.CANCELLED else self._culprit,
             step=arrival.journey_step,
             tier_times=_NO_TIERS.read(headers, {}),

@@ -131,7 +131,7 @@ class TurnTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and return its response, whose body is not read yet."""
-        measured = await self._recorder.begin_request(request)
+        measured = self._recorder.begin_request(request)
         if self._trace_prefix is not None:
             arrival = measured.arrival
             key = RequestKey(arrival.phase, arrival.vu, arrival.iteration, arrival.arm)

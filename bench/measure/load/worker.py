@@ -15,14 +15,13 @@ from dataclasses import replace
 from bench.core.load.graceful_stop import graceful_stop
 from bench.core.load.plan import plan
 from bench.core.load.signs_of_life import PULSE_S, Pulse
-from bench.core.response.remarks import Remarks
 from bench.core.samples.request import RequestSample
 from bench.core.samples.samples import SampleLog
 from bench.core.samples.token_times import TokenLog
 from bench.measure.http.connection import Connection
 from bench.measure.http.route import HttpImplementation, Route
 from bench.measure.http.wire import Address
-from bench.measure.load.chat_client import ChatClient, Exchanger
+from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint, check_url
 from bench.measure.load.engine import Engine
 from bench.measure.load.journey_engine import JourneyEngine
@@ -39,6 +38,8 @@ from bench.measure.load.messages import (
     receive,
     send,
 )
+from bench.measure.load.request_client import Exchanger
+from bench.measure.load.shared import Shared
 from bench.measure.machine.capacity import raise_open_file_limit
 from bench.timing.pacing import Pacer, event_loop, pacer, real_s
 
@@ -53,8 +54,7 @@ class RunningJob:
         self._tokens = list(job.tokens)
         self._writer = writer
         self._clock = clock
-        self._log = SampleLog()
-        self._remarks = Remarks()
+        self._rows: list[RequestSample] = []
         self._token_log = TokenLog()
         self._reported_in_flight = 0
         self._starts: asyncio.Queue[float] = asyncio.Queue()
@@ -66,6 +66,7 @@ class RunningJob:
             for url, target in zip(job.base_urls, spec.targets, strict=True)
         ]
         self._connections: list[Exchanger] = []
+        self._shared = Shared(trace_prefix=job.trace_prefix)
         self._addresses = [check_url(url, job.route.context) for url in job.base_urls]
         self._service_addresses: dict[str, Address] = {}
         share = plan(spec).model_copy(update={"share": job.share})
@@ -74,7 +75,7 @@ class RunningJob:
         if share.parts:
             made = make_setups(spec, share, job.services, job.route, os.environ)
             setups = [replace(setup, trace_prefix=job.trace_prefix) for setup in made]
-            self._users = JourneyUsers(setups, self._connect_to, job.tokens, self._remarks)
+            self._users = JourneyUsers(setups, self._connect_to, job.tokens, self._shared)
             self._engine = JourneyEngine(share, self._users.open, self._on_sample, clock, self._graceful_stop)
         else:
             self._engine = Engine(share, self._open_vu, self._on_sample, clock, self._graceful_stop)
@@ -123,13 +124,12 @@ class RunningJob:
 
     def _open_vu(self, number: int, arm: int) -> ChatClient:
         endpoint = self._endpoints[arm]
-        connection = self._new_connection(arm)
-        if not self._tokens or endpoint.target.auth != "bearer":
-            return ChatClient(endpoint, None, connection, self._remarks, self._job.trace_prefix)
-        token_number = number % len(self._tokens)
-        token = self._tokens[token_number]
-        client = ChatClient(endpoint, token, connection, self._remarks, self._job.trace_prefix)
-        self._clients.setdefault(token_number, []).append(client)
+        has_token = bool(self._tokens) and endpoint.target.auth == "bearer"
+        token_number = number % len(self._tokens) if has_token else 0
+        token = self._tokens[token_number] if has_token else None
+        client = ChatClient(endpoint, token, self._new_connection(arm), self._shared)
+        if has_token:
+            self._clients.setdefault(token_number, []).append(client)
         return client
 
     def _new_connection(self, arm: int) -> Exchanger:
@@ -148,7 +148,7 @@ class RunningJob:
         if route.transport is HttpImplementation.HTTPX:
             connection = _httpx_connection(url, route)
         else:
-            connection = Connection(address)
+            connection = Connection(address, turn=self._shared.turn)
         self._connections.append(connection)
         return connection
 
@@ -156,7 +156,7 @@ class RunningJob:
         return frozenset(connection.reply.version for connection in self._connections) - {""}
 
     def _on_sample(self, sample: RequestSample, token_times_s: Sequence[float]) -> None:
-        self._log.append(sample)
+        self._rows.append(sample)
         self._token_log.add(sample, token_times_s)
 
     async def _keep_flushing(self) -> None:
@@ -178,10 +178,12 @@ class RunningJob:
     def _flush(self) -> None:
         """Send the data since the previous batch, if there is any."""
         in_flight = self._engine.in_flight
-        if len(self._log) or in_flight != self._reported_in_flight:
+        if self._rows or in_flight != self._reported_in_flight:
+            log = SampleLog()
+            log.add_rows(self._rows)
+            self._rows.clear()
             token_times = self._token_log.take()
-            send(self._writer, Batch(self._log, token_times, in_flight, self._remarks.take()))
-            self._log = SampleLog()
+            send(self._writer, Batch(log, token_times, in_flight, self._shared.remarks.take()))
             self._reported_in_flight = in_flight
 
 

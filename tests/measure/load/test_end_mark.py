@@ -12,9 +12,10 @@ from bench.measure.http.httpx_connection import HttpxConnection
 from bench.measure.load import chat_client
 from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint
+from bench.measure.load.shared import Shared
 from tests.factories import make_scenario, make_spec
 from tests.measure.loopback import Script, response, server
-from tests.measure.sending import GREETING, send
+from tests.measure.sending import begin, send
 
 SSE = {"kind": "sse", "text": "message", "tokens": "tokens", "done_data": "[DONE]"}
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -99,7 +100,7 @@ def send_two(
         async with server([script, SECOND]) as (url, _):
             spec = make_spec(make_scenario(request_timeout_s=timeout_s), answer=SSE)
             connection = HttpxConnection(url) if httpx else None
-            client = ChatClient(Endpoint.of(spec, url, {}), "token", connection, remarks)
+            client = ChatClient(Endpoint.of(spec, url, {}), "token", connection, Shared(remarks))
             samples = [await send(client), await send(client)]
             await client.close()
             return samples
@@ -159,15 +160,13 @@ def test_an_answer_is_complete_if_the_run_ends_during_the_wait(*, httpx: bool) -
         async with server([hold]) as (url, _):
             connection = HttpxConnection(url) if httpx else None
             client = ChatClient(Endpoint.of(make_spec(answer=SSE), url, {}), "token", connection)
-            sending = asyncio.create_task(send(client))
+            sending = begin(client)
+            assert client._reader is not None
             while not client._reader.is_complete():  # noqa: ASYNC110 - the reader has no event
                 await asyncio.sleep(0.01)
-            sending.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await sending
-            sample = client.interrupted(GREETING, 0.0, 0.0, (Outcome.CUT_OFF, "cut off"))
+            client.cut((Outcome.CUT_OFF, "cut off"))
             await client.close()
-            return sample
+            return await sending
 
     sample = asyncio.run(work())
     assert (sample.outcome, sample.detail) == (Outcome.OK, None)

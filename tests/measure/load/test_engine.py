@@ -1,6 +1,6 @@
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import islice
 
 import pytest
@@ -8,9 +8,11 @@ import pytest
 from bench.core.load.arrival import Arrival
 from bench.core.load.graceful_stop import graceful_stop
 from bench.core.load.plan import RunPlan, plan
+from bench.core.response.failure import Failure
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.measure.load.engine import Engine, OpenVu, VirtualUser
+from bench.measure.load.request_client import OnSample
 from bench.timing.pacing import LoopTimer
 from tests.factories import PROMPTS, make_scenario, make_spec
 from tests.virtual_time import VirtualTimeLoop, run_virtually
@@ -41,7 +43,7 @@ class FakeVu:
         self.service_s = service_s
         self.opened = opened
         self.asked = 0
-        self.busy = False
+        self.ending: asyncio.TimerHandle | None = None
         self.closed = False
 
     async def open(self) -> None:
@@ -49,49 +51,37 @@ class FakeVu:
         await asyncio.sleep(0.2)
         self.opened.append(asyncio.get_running_loop().time())
 
-    async def send(
-        self, arrival: Arrival, scheduled_s: float, origin_s: float
-    ) -> tuple[RequestSample, Sequence[float]]:
+    def begin(self, arrival: Arrival, scheduled_s: float, origin_s: float, on_sample: OnSample) -> None:
         """Answer after the fixed time."""
         loop = asyncio.get_running_loop()
         sent_s = loop.time()
         self.asked += 1
-        assert not self.busy, "a connection carries one request at a time"
-        self.busy = True
-        try:
-            await asyncio.sleep(self.service_s)
-        finally:
-            self.busy = False
-        now_s = loop.time()
-        sample = RequestSample(
-            phase=arrival.phase,
-            vu=arrival.vu,
-            iteration=arrival.iteration,
-            prompt=arrival.label,
-            scheduled_s=scheduled_s,
-            finished_s=now_s - origin_s,
-            outcome=Outcome.OK,
-            arm=arrival.arm,
-            sent_s=sent_s - origin_s,
-        )
-        return sample, [now_s]
+        assert self.ending is None, "a connection carries one request at a time"
 
-    def interrupted(
-        self, arrival: Arrival, scheduled_s: float, origin_s: float, failure: tuple[Outcome, str]
-    ) -> RequestSample:
-        """Return the request without an answer."""
-        outcome, detail = failure
-        return RequestSample(
-            phase=arrival.phase,
-            vu=arrival.vu,
-            iteration=arrival.iteration,
-            prompt=arrival.label,
-            scheduled_s=scheduled_s,
-            finished_s=asyncio.get_running_loop().time() - origin_s,
-            outcome=outcome,
-            arm=arrival.arm,
-            detail=detail,
-        )
+        def end(outcome: Outcome = Outcome.OK, detail: str | None = None) -> None:
+            self.ending = None
+            sample = RequestSample(
+                phase=arrival.phase,
+                vu=arrival.vu,
+                iteration=arrival.iteration,
+                prompt=arrival.label,
+                scheduled_s=scheduled_s,
+                finished_s=loop.time() - origin_s,
+                outcome=outcome,
+                arm=arrival.arm,
+                sent_s=sent_s - origin_s,
+                detail=detail,
+            )
+            on_sample(sample, [loop.time()])
+
+        self.end = end
+        self.ending = loop.call_later(self.service_s, end)
+
+    def cut(self, failure: Failure) -> None:
+        """End the request now, without an answer."""
+        if self.ending is not None:
+            self.ending.cancel()
+            self.end(*failure)
 
     async def close(self) -> None:
         """Note that it is closed."""
@@ -381,15 +371,13 @@ def test_vus_start_and_end_as_planned(phase: dict[str, object]) -> None:
 class BlockingVu(FakeVu):
     """Blocks the load generator for a second with its first request."""
 
-    async def send(
-        self, arrival: Arrival, scheduled_s: float, origin_s: float
-    ) -> tuple[RequestSample, Sequence[float]]:
-        """Move the clock before any other task runs."""
+    def begin(self, arrival: Arrival, scheduled_s: float, origin_s: float, on_sample: OnSample) -> None:
+        """Move the clock before any other callback runs."""
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
         if not self.asked:
             loop._jump.now_s += 1.0
-        return await super().send(arrival, scheduled_s, origin_s)
+        super().begin(arrival, scheduled_s, origin_s, on_sample)
 
 
 def test_a_delay_of_the_load_generator_is_recorded() -> None:

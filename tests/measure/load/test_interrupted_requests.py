@@ -10,7 +10,7 @@ from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint
 from tests.factories import make_spec
 from tests.measure.loopback import server
-from tests.measure.sending import GREETING, send
+from tests.measure.sending import begin
 
 SSE = {"kind": "sse", "text": "message", "done_event": "done"}
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -23,25 +23,22 @@ def _interrupt(parts: Sequence[bytes], *, httpx: bool) -> RequestSample:
     async def work() -> RequestSample:
         written = asyncio.Event()
 
-        async def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def write(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             for part in parts:
                 writer.write(part)
             await writer.drain()
             written.set()
             await reader.read()
 
-        async with server([begin]) as (url, _):
+        async with server([write]) as (url, _):
             connection = HttpxConnection(url) if httpx else None
             client = ChatClient(Endpoint.of(make_spec(answer=SSE), url, {}), "token", connection)
-            sending = asyncio.create_task(send(client))
+            sending = begin(client)
             await written.wait()
             await asyncio.sleep(0.1)
-            sending.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await sending
-            sample = client.interrupted(GREETING, 0.0, 0.0, (Outcome.CUT_OFF, "the phase ended"))
+            client.cut((Outcome.CUT_OFF, "the phase ended"))
             await client.close()
-            return sample
+            return await sending
 
     return asyncio.run(work())
 

@@ -12,8 +12,9 @@ from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.measure.http.connection import Connection
 from bench.measure.http.httpx_connection import HttpxConnection
-from bench.measure.load.chat_client import ChatClient, Exchanger
+from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint
+from bench.measure.load.request_client import Exchanger
 from tests.factories import make_scenario, make_spec
 from tests.measure.loopback import Requests, Script, response, server, streamed
 from tests.measure.sending import send

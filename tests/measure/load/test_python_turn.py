@@ -11,13 +11,13 @@ import pytest
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.turn import TurnFile
 from bench.core.load.plan import plan
-from bench.core.response.remarks import Remarks
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Culprit, Outcome
 from bench.core.tiers.trace_ids import RequestKey, traceparent
 from bench.measure.http.route import DIRECT
 from bench.measure.load.journey_engine import JourneyEngine
 from bench.measure.load.journey_users import JourneyUsers, make_setups
+from bench.measure.load.shared import Shared
 from bench.timing.pacing import pacer
 from tests.factories import make_scenario, make_target
 from tests.measure.loopback import Requests, Script, response, server, streamed
@@ -66,7 +66,7 @@ def run(
         share = plan(spec)
         made = make_setups(spec, share, {"backend": url}, DIRECT, {})
         setups = [replace(setup, trace_prefix=trace_prefix) for setup in made]
-        users = JourneyUsers(setups, lambda _: pytest.fail("a turn has its own connection"), (), Remarks())
+        users = JourneyUsers(setups, lambda _: pytest.fail("a turn has its own connection"), (), Shared())
         engine = JourneyEngine(
             share, users.open, lambda sample, _: samples.append(sample), clock, lambda _: graceful_stop_s
         )

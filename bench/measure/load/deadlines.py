@@ -1,0 +1,86 @@
+"""Ends requests at their deadlines: one timer looks at all requests in progress.
+
+A timer for each request would cost five microseconds. A look at a request costs a tenth of one.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from bench.core.samples.sample import Stall
+
+LOOK_S = 0.025
+"""Time between two looks, so a request ends at most this long after its deadline."""
+LONG_TURN_S = 0.1
+"""A time without a turn of the loop that is at least this long is kept, because requests were delayed."""
+_MOST_TURNS = 1_000
+
+
+class Watched(Protocol):
+    """A request in progress."""
+
+    check_at_s: float
+    """Time of the next check."""
+
+    def check(self, now_s: float) -> None:
+        """End the request if its deadline has passed, and set the time of the next check."""
+        ...
+
+
+class Deadlines:
+    """Checks requests in progress, and measures how long the loop had no turn meanwhile.
+
+    Args:
+        clock: Returns seconds.
+
+    Attributes:
+        longest_turn_s: Longest time in which the loop had no turn, in seconds.
+        long_turns: Times of at least `LONG_TURN_S` in which the loop had no turn, on the clock.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.longest_turn_s = 0.0
+        self.long_turns: list[Stall] = []
+        self._clock = clock
+        self._watched: set[Watched] = set()
+        self._is_planned = False
+        self._planned_s = 0.0
+
+    def watch(self, request: Watched) -> None:
+        """Check a request until it is forgotten."""
+        self._watched.add(request)
+        if not self._is_planned:
+            self._plan()
+
+    def forget(self, request: Watched) -> None:
+        """Check a request no longer."""
+        self._watched.discard(request)
+
+    def look_at(self, at_s: float) -> None:
+        """Look at this time too, for a deadline that must be exact."""
+        asyncio.get_running_loop().call_later(max(0.0, at_s - self._clock()), self._look)
+
+    def _plan(self) -> None:
+        self._is_planned = True
+        self._planned_s = self._clock() + LOOK_S
+        asyncio.get_running_loop().call_later(LOOK_S, self._look_and_plan)
+
+    def _look_and_plan(self) -> None:
+        self._is_planned = False
+        self._note_turn(self._clock() - self._planned_s)
+        self._look()
+        if self._watched and not self._is_planned:
+            self._plan()
+
+    def _look(self) -> None:
+        now_s = self._clock()
+        due = [request for request in self._watched if request.check_at_s <= now_s]
+        for request in due:
+            request.check(now_s)
+
+    def _note_turn(self, late_s: float) -> None:
+        """Note by how much a look is late: the loop had no turn in this time."""
+        self.longest_turn_s = max(self.longest_turn_s, late_s)
+        if late_s >= LONG_TURN_S and len(self.long_turns) < _MOST_TURNS:
+            self.long_turns.append(Stall(at_s=self._planned_s, length_s=late_s))

@@ -1,0 +1,210 @@
+"""Sends one request at a time, and makes a sample of each: at its end or at its deadline.
+
+All work is done in callbacks of the loop. The callback that reads the end of a response may send the next
+request, so a request needs no task, no timer and no turn of the loop of its own.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Protocol
+
+from bench.core.load.arrival import Arrival
+from bench.core.response.failure import Failure
+from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import Culprit, Outcome
+from bench.measure.http.answer_stream import OnEnd, Reading
+from bench.measure.http.wire import Reply, WireError, WireFault
+from bench.measure.load.shared import Shared
+from bench.measure.load.trace_header import add_trace
+
+DETAIL_LENGTH = 200
+"""Largest length of the explanation of a failure."""
+OPEN_TIMEOUT_S = 5.0
+"""Longest time for opening a connection before the load."""
+_NO_CONNECTION = {WireFault.CONNECT_FAILED, WireFault.TLS_FAILED, WireFault.NAME_FAILED}
+
+OnSample = Callable[[RequestSample, Sequence[float]], None]
+"""Called when a request ends, with its sample and the times at which its pieces of text were read."""
+
+
+class Exchanger(Protocol):
+    """The part of `Connection` that a VU uses; `HttpxConnection` has it too."""
+
+    reply: Reply
+
+    async def open(self) -> float | None:
+        """See `Connection.open`."""
+        ...
+
+    async def exchange(self, request: bytes) -> Reply:
+        """See `Connection.exchange`."""
+        ...
+
+    def begin(self, request: bytes, on_end: OnEnd, reading: Reading) -> None:
+        """See `Connection.begin`."""
+        ...
+
+    def cancel(self) -> None:
+        """See `Connection.cancel`."""
+        ...
+
+    def close(self) -> None:
+        """See `Connection.close`."""
+        ...
+
+    async def wait_closed(self) -> None:
+        """See `Connection.wait_closed`."""
+        ...
+
+
+class LeftError(Exception):
+    """Ends an exchange because the VU leaves; the connection is closed."""
+
+
+class RequestClient(ABC):
+    """Sends the requests of a VU (see `engine.VirtualUser`).
+
+    Args:
+        timeout_s: Longest time for one request.
+        shared: What all clients of a process share.
+
+    Attributes:
+        check_at_s: Time of the next check, on the clock of `time.monotonic`.
+    """
+
+    check_at_s = inf
+    _connection: Exchanger
+    _arrival: Arrival
+    _scheduled_s = 0.0
+    _origin_s = 0.0
+
+    def __init__(self, timeout_s: float, shared: Shared) -> None:
+        self._timeout_s = timeout_s
+        self._deadlines = shared.deadlines
+        self._trace_prefix = shared.trace_prefix
+        self._on_sample: OnSample | None = None
+        self._culprit = Culprit.TARGET
+        self._deadline_s = inf
+
+    @abstractmethod
+    def begin(self, arrival: Arrival, scheduled_s: float, origin_s: float, on_sample: OnSample) -> None:
+        """Send a request and read its response. A failed request is a sample too.
+
+        Args:
+            arrival: The request.
+            scheduled_s: Its planned time, in seconds since the start of the run.
+            origin_s: The start of the run on the clock of `time.monotonic`.
+            on_sample: Called when the request has ended, never before this function returns.
+        """
+
+    @abstractmethod
+    def _make_sample(self, broken: Failure | None) -> tuple[RequestSample, Sequence[float]]:
+        """Return the sample of the newest request, and when each piece of text was read.
+
+        Args:
+            broken: Why the exchange ended before the response did; `None` if it is complete.
+        """
+
+    def cut(self, failure: Failure) -> None:
+        """End the request in progress now, with its times until now; do nothing without one."""
+        if self._on_sample is not None:
+            self._connection.cancel()
+            self._finish(failure)
+
+    def check(self, now_s: float) -> None:
+        """End the request if its deadline has passed."""
+        if now_s >= self._deadline_s:
+            self.cut(timeout_failure(self._limit_s, self._arrival))
+
+    def _send(self, connection: Exchanger, request: bytes, reading: Reading, on_sample: OnSample) -> None:
+        """Send the request of `_arrival`. Its deadline counts from now."""
+        arrival = self._arrival
+        self._connection = connection
+        self._on_sample = on_sample
+        self._culprit = Culprit.TARGET
+        self._limit_s = min(self._timeout_s, arrival.cancel_after_s or self._timeout_s)
+        self.check_at_s = self._deadline_s = time.monotonic() + self._limit_s
+        self._deadlines.watch(self)
+        if arrival.cancel_after_s is not None:
+            self._deadlines.look_at(self._deadline_s)
+        connection.begin(add_trace(request, self._trace_prefix, arrival), self._on_end, reading)
+
+    def _on_end(self, error: BaseException | None) -> None:
+        """Take the end of the exchange."""
+        if error is None or isinstance(error, LeftError):
+            self._finish(None)
+        elif isinstance(error, WireError):
+            self._culprit = error.culprit
+            self._finish(wire_failure(error))
+        else:
+            self._deadlines.forget(self)
+            raise error
+
+    def _finish(self, broken: Failure | None) -> None:
+        """Pass on the sample of the request, which has ended."""
+        self._deadlines.forget(self)
+        if broken is not None:  # the exchange ends now
+            self._connection.reply.finished_s = time.monotonic()
+        on_sample = self._on_sample
+        self._on_sample = None
+        assert on_sample is not None  # noqa: S101 - a request was in progress
+        sample, token_times_s = self._make_sample(broken)
+        on_sample(sample, token_times_s)
+
+    def _culprit_of(self, failure: Failure | None, broken: Failure | None) -> Culprit | None:
+        """Return the part that caused a failure; `None` for success and for a cancellation."""
+        if failure is None or failure[0] is Outcome.CANCELLED:
+            return None
+        return self._culprit if failure == broken else Culprit.TARGET
+
+
+def bare_sample(arrival: Arrival, scheduled_s: float, origin_s: float, failure: Failure) -> RequestSample:
+    """Return the sample of a request that has no reply."""
+    outcome, detail = failure
+    return RequestSample(
+        phase=arrival.phase,
+        vu=arrival.vu,
+        iteration=arrival.iteration,
+        prompt=arrival.label,
+        scheduled_s=scheduled_s,
+        finished_s=time.monotonic() - origin_s,
+        outcome=outcome,
+        detail=detail,
+        culprit=None if outcome is Outcome.CANCELLED else Culprit.TARGET,
+        step=arrival.journey_step,
+    )
+
+
+def storable(text: str) -> str:
+    """Return a text without halves of characters, which JSON allows and no file can hold."""
+    return text.encode(errors="replace").decode()
+
+
+def describe_failure(failure: Failure | None) -> str | None:
+    """Return the explanation of a failure as it is stored; `None` for success."""
+    if failure is None:
+        return None
+    outcome, detail = failure
+    return storable(detail[:DETAIL_LENGTH]) or outcome.value
+
+
+def since(origin_s: float, at_s: float | None) -> float | None:
+    """Return a time of the run from a time of the clock, both in seconds; `None` if it is unknown."""
+    return None if at_s is None else at_s - origin_s
+
+
+def timeout_failure(timeout_s: float, arrival: Arrival) -> Failure:
+    """Return the failure of a request that was not answered in time, or that its VU cancelled."""
+    if timeout_s == arrival.cancel_after_s:
+        return Outcome.CANCELLED, f"cancelled after {timeout_s:.3g} s, as planned"
+    return Outcome.TIMEOUT, f"no complete response within {timeout_s:g} s"
+
+
+def wire_failure(error: WireError) -> Failure:
+    """Return the failure of a request that has no reply."""
+    if error.generator_fault is not None:
+        return Outcome.NOT_SENT, f"{error.generator_fault}: {error}"
+    outcome = Outcome.CONNECT_FAILED if error.kind in _NO_CONNECTION else Outcome.BAD_STREAM
+    return outcome, f"{error.kind.value}: {error}"

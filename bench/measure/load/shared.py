@@ -1,0 +1,21 @@
+"""What all VUs of a load generator share."""
+
+from dataclasses import dataclass, field
+
+from bench.core.response.remarks import Remarks
+from bench.measure.http.turn_limit import TurnLimit
+from bench.measure.load.deadlines import Deadlines
+
+
+@dataclass(slots=True)
+class Shared:
+    """What all VUs of a load generator share."""
+
+    remarks: Remarks = field(default_factory=Remarks)
+    """Counts observations about answers."""
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    """Checks the requests in progress."""
+    turn: TurnLimit = field(default_factory=TurnLimit)
+    """Limits the time of reading in one turn of the loop."""
+    trace_prefix: bytes | None = None
+    """Beginning of the trace ids of the requests; `None` to send no `traceparent`."""

@@ -1,0 +1,34 @@
+"""A request that cannot be sent, because a value is missing or cannot stand in its place."""
+
+import asyncio
+
+from bench.core.load.arrival import Arrival
+from bench.core.response.failure import Failure
+from bench.core.samples.sample import Outcome
+from bench.measure.load.request_client import OnSample, bare_sample
+
+
+class Unsendable:
+    """Stands for the request in the engine (see `engine.VirtualUser`).
+
+    Args:
+        words: The reason.
+    """
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+
+    async def open(self) -> None:
+        """Do nothing."""
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    def begin(self, arrival: Arrival, scheduled_s: float, origin_s: float, on_sample: OnSample) -> None:
+        """Return the sample of a failed request in the next turn of the loop."""
+        failure = (Outcome.WRONG_CONTENT, f"the request cannot be sent: {self._words}")
+        sample = bare_sample(arrival, scheduled_s, origin_s, failure)
+        asyncio.get_running_loop().call_soon(on_sample, sample, ())
+
+    def cut(self, failure: Failure) -> None:
+        """Do nothing: the request ends in the next turn of the loop."""
