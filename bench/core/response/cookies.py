@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
+from bench.core.values.limited_names import MOST_NAMES
+
+_LONGEST = 4096  # of a header, by RFC 6265 (section 6.1); browsers ignore longer ones
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -75,6 +78,8 @@ class CookieJar:
             self._cookies.pop(key, None)
             if cookie.expires_s is None or cookie.expires_s > now_s:
                 self._cookies[key] = cookie
+                if len(self._cookies) > MOST_NAMES:  # the oldest one, as a browser does
+                    del self._cookies[next(iter(self._cookies))]
 
     def header(self, origin: RequestOrigin, now_s: float) -> str | None:
         """Return the header `cookie` of a request, the longest paths first; `None` without cookies."""
@@ -96,6 +101,8 @@ class CookieJar:
 
 def _parse(header: str, origin: RequestOrigin, now_s: float) -> Cookie | None:
     """Return the cookie of a header; `None` if a browser would ignore it."""
+    if len(header) > _LONGEST:
+        return None
     pair, *fields = header.split(";")
     name, equals, value = pair.partition("=")
     if not equals or not name.strip():

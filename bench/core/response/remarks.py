@@ -4,9 +4,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from bench.core.values import wording
+from bench.core.values.limited_names import LimitedNames
 
 MOST_REMARKS = 50
-"""Largest number of different remarks: a target that causes a new one per answer must not fill memory."""
+"""Largest number of different remarks, which people read."""
 _OTHERS = "had other properties, which are not listed here"
 # A stream came in one read if at least this share of its pieces did, of at least this many.
 _BUFFERED_RATIO = 0.9
@@ -24,14 +25,14 @@ class Remarks:
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
+        self._kept = LimitedNames(MOST_REMARKS, _OTHERS)
         self.streamed = 0
         self.buffered = 0
 
     def add(self, remark: str, count: int = 1) -> None:
         """Count a remark on an answer."""
-        if remark not in self.counts and len(self.counts) >= MOST_REMARKS:
-            remark = _OTHERS
-        self.counts[remark] = self.counts.get(remark, 0) + count
+        kept = self._kept.keep(remark)
+        self.counts[kept] = self.counts.get(kept, 0) + count
 
     def add_stream(self, times_s: Sequence[float]) -> None:
         """Count a complete streamed answer, given the times at which its pieces were read."""

@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 
 from bench.core.config.tier_sources import Durations
 from bench.core.response.paths import walk
+from bench.core.values.limited_names import MOST_TIERS, LimitedNames
 from bench.core.values.units import MS_PER_UNIT
 
 # An entry ends at a comma, and a parameter at a semicolon, that is outside quotes. A quote without its end
 # contains the rest of the header.
 _ENTRY = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"]|".*)+')
 _PART = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^;"]|".*)+')
+_PLAIN_ENTRY = re.compile(r"[ \t]*([A-Za-z0-9._-]+)[ \t]*;[ \t]*dur=([0-9.]+)[ \t]*")  # needs one match
 _DURATION = re.compile(r'^dur\s*=\s*("?)([0-9.eE+-]+)\1$', re.IGNORECASE)
 _NUMBER = re.compile(r"^\s*([0-9.eE+-]+?)\s*(ns|us|ms|s)?\s*$")
 _DAY_MS = 86_400_000.0
@@ -125,31 +127,43 @@ class TierReader:
 def parse_server_timing(text: str) -> dict[str, float]:
     """Return the time of each tier in milliseconds. Invalid entries are skipped, since a target sends them.
 
-    The times of a name that occurs more than once are added, since the request passed the tier again.
+    The times of a name that occurs more than once are added, since the request passed the tier again. Names
+    beyond the limit share one sum.
     """
     tier_times: dict[str, float] = {}
-    if not text:
-        return tier_times
-    for entry in _ENTRY.findall(text):
-        if entry.lstrip().startswith(";"):
-            continue  # an entry without a name
-        name, *parameters = [part.strip() for part in _PART.findall(entry)]
-        duration_ms = _duration_ms(parameters)
+    names = LimitedNames(MOST_TIERS)
+    for entry in _ENTRY.findall(text) if '"' in text else text.split(","):
+        match = _PLAIN_ENTRY.fullmatch(entry)
+        name, duration_ms = (match[1], _parse_ms(match[2])) if match else _read_entry(entry)
         if duration_ms is not None and _NAME.match(name):
-            tier_times[name] = min(_DAY_MS, tier_times.get(name, 0.0) + duration_ms)
+            kept = names.keep(name)
+            tier_times[kept] = min(_DAY_MS, tier_times.get(kept, 0.0) + duration_ms)
     return tier_times
+
+
+def _read_entry(entry: str) -> tuple[str, float | None]:
+    """Return name and duration of an entry; an entry without a name has no duration."""
+    if entry.lstrip().startswith(";") or not entry.strip():
+        return "", None
+    name, *parameters = [part.strip() for part in _PART.findall(entry)]
+    return name, _duration_ms(parameters)
 
 
 def _duration_ms(parameters: list[str]) -> float | None:
     for parameter in parameters:
         match = _DURATION.match(parameter)
         if match:
-            try:
-                value = float(match.group(2))
-            except ValueError:
-                return None
-            return value if 0 <= value <= _DAY_MS else None
+            return _parse_ms(match[2])
     return None
+
+
+def _parse_ms(text: str) -> float | None:
+    """Return a duration in milliseconds; `None` if it is no number, or an impossible one."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value <= _DAY_MS else None
 
 
 def _field(tier: str, path: str, ms_per_unit: float) -> _FieldPlace:

@@ -3,7 +3,10 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any
+
+from bench.core.values.limited_names import MOST_NAMES
 
 # Fields with texts that are no output of the model, by their names.
 _NO_OUTPUT = re.compile(
@@ -41,7 +44,7 @@ class UnreadFields:
         if self._observed >= _MOST_OBSERVED or not isinstance(holder, dict):
             return
         self._observed += 1
-        for name, value in holder.items():
+        for name, value in islice(holder.items(), MOST_NAMES):
             if value and name not in self._declared and is_output(name, value):
                 self._counts[name] = self._counts.get(name, 0) + 1
                 self._values.setdefault(name, set()).add(str(value)[:_LONGEST_SHOWN])
@@ -49,7 +52,7 @@ class UnreadFields:
     def remarks(self) -> list[str]:
         """Return a remark for each field whose text changed."""
         return [
-            f"had a field `{self._place}{name}` that the target does not declare"
+            f"had a field `{self._place}{_shorten(name)}` that the target does not declare"
             for name, count in self._counts.items()
             if count > 1 and (count < self._observed or len(self._values[name]) > 1)
         ]

@@ -17,6 +17,7 @@ from bench.core.limits.judge import ThresholdResult, judge
 from bench.core.load.plan import plan
 from bench.core.run.bottleneck import bottleneck
 from bench.core.run.layers import layer_metrics
+from bench.core.run.name_limits import warn_of_names
 from bench.core.run.overhead import overhead, select_target
 from bench.core.run.plausibility import believe
 from bench.core.run.recording import Recording
@@ -225,7 +226,12 @@ def make_result(
         http_versions=recording.http_versions,
         validity=judge_validity(target_only, summary, scenario.phases, recording.samples),
         stop=recording.stop,
-        warnings=(*recording.warnings, *believed.warnings, *_warn_of_milestones(spec, summary)),
+        warnings=(
+            *recording.warnings,
+            *believed.warnings,
+            *warn_of_names(recording.samples),
+            *_warn_of_milestones(spec, summary),
+        ),
         alerts=alerts,
     )
 

@@ -4,10 +4,11 @@ The columns are derived from the fields of `RequestSample`. A request is one row
 """
 
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from itertools import chain
 from math import isnan
+from operator import add
 from typing import Any, overload
 
 import numpy as np
@@ -17,11 +18,10 @@ from bench.core.samples.fields import Field
 from bench.core.samples.request import REQUEST_FIELDS, RequestSample
 from bench.core.samples.sample import CENSORED_OUTCOMES, EXCLUDED_OUTCOMES, Culprit, Outcome
 from bench.core.values.escape import hide_texts
+from bench.core.values.limited_names import MOST_TIERS, LimitedNames
 
-MOST_DETAILS = 10_000
-"""Largest number of different details: a target that invents a new one per failure must not fill memory."""
 MORE_DETAILS = "(too many different details; the others are not kept)"
-"""Detail of failures after that."""
+"""Detail of the failures with an outcome for which many other details are kept."""
 
 _COLUMNS = tuple(field for field in REQUEST_FIELDS if field.code is not None)
 _MOMENTS = frozenset(field.name for field in REQUEST_FIELDS if field.moment is not None)
@@ -69,6 +69,9 @@ class SampleLog:
         self.prompts: dict[str, int] = {}
         self.details: dict[str | None, int] = {None: 0}
         self.steps: dict[str | None, int] = {None: 0}
+        self._names_of_tiers = LimitedNames(MOST_TIERS)
+        self._names_of_milestones = LimitedNames()
+        self._names_of_details: dict[int, LimitedNames] = {}
 
     def __len__(self) -> int:
         return len(self.columns["phase"])
@@ -85,26 +88,40 @@ class SampleLog:
         """
         if not rows:
             return
-        fields = dict(zip(RequestSample._fields, zip(*rows, strict=True), strict=True))
+        fields: dict[str, Sequence[Any]] = dict(
+            zip(RequestSample._fields, zip(*rows, strict=True), strict=True)
+        )
+        fields["detail"] = self._limit_details(fields["detail"], fields["outcome"])
         columns = {field.name: self._convert(field, fields[field.name]) for field in _COLUMNS}
         count = len(self)
         for name, column in columns.items():
             self.columns[name].extend(column)
-        _add_times(self.tier_times, fields["tier_times"], count)
-        _add_times(self.milestone_times, fields["milestone_times"], count)
+        tier_times = self._names_of_tiers.merge_rows(fields["tier_times"], add)
+        _add_times(self.tier_times, tier_times, count)
+        milestones = [
+            self._names_of_milestones.merge(times_ms, min) for times_ms in fields["milestone_times"]
+        ]
+        _add_times(self.milestone_times, milestones, count)
 
     def extend(self, other: "SampleLog") -> None:
         """Add all requests of another log, in its order."""
         counts = (len(self), len(other))
-        _extend_times(self.tier_times, other.tier_times, counts)
-        _extend_times(self.milestone_times, other.milestone_times, counts)
+        tier_times = self._names_of_tiers.merge(other.tier_times, _combine_columns(np.add))
+        _extend_times(self.tier_times, tier_times, counts)
+        milestones = self._names_of_milestones.merge(other.milestone_times, _combine_columns(np.minimum))
+        _extend_times(self.milestone_times, milestones, counts)
         numbers = {
             "prompt": [*map(self._prompt_number, other.prompts)],
-            "detail": [*map(self._hidden_number, other.details)],
+            "detail": [*map(self._hidden_number, other.details, other.outcomes_of_details())],
             "step": [*map(self._step_number, other.steps)],
         }
         for name, column in other.columns.items():
             self.columns[name].extend(_renumber(column, numbers[name]) if name in numbers else column)
+
+    def outcomes_of_details(self) -> list[int]:
+        """Return the number of an outcome with which each detail occurred."""
+        outcomes = dict(zip(self.columns["detail"], self.columns["outcome"], strict=True))
+        return [outcomes.get(number, 0) for number in self.details.values()]
 
     def since(self, start: int) -> "Samples":
         """Return the requests from the one with this number to the newest of now."""
@@ -127,7 +144,7 @@ class SampleLog:
             case "prompt":
                 return self._prompt_number(value)
             case "detail":
-                return self._detail_number(value)
+                return self.details.setdefault(value, len(self.details))
             case "step":
                 return self._step_number(value)
             case "outcome" | "culprit":
@@ -139,16 +156,31 @@ class SampleLog:
     def _prompt_number(self, prompt: str) -> int:
         return self.prompts.setdefault(prompt, len(self.prompts))
 
-    def _hidden_number(self, detail: str | None) -> int:
-        return self._detail_number(None if detail is None else hide_texts(detail, self._secrets))
+    def _hidden_number(self, detail: str | None, outcome: int) -> int:
+        if detail is not None:
+            detail = self._keep_detail(hide_texts(detail, self._secrets), outcome)
+        return self.details.setdefault(detail, len(self.details))
 
     def _step_number(self, step: str | None) -> int:
         return self.steps.setdefault(step, len(self.steps))
 
-    def _detail_number(self, detail: str | None) -> int:
-        if detail not in self.details and len(self.details) >= MOST_DETAILS:
-            detail = MORE_DETAILS
-        return self.details.setdefault(detail, len(self.details))
+    def _limit_details(
+        self, details: Sequence[str | None], outcomes: Sequence[Outcome]
+    ) -> Sequence[str | None]:
+        """Return details without those beyond the limit of their outcome: each outcome keeps some."""
+        if details.count(None) == len(details):
+            return details
+        kept: list[str | None] = []
+        for detail, outcome in zip(details, outcomes, strict=True):
+            number = _OUTCOME_NUMBERS[outcome]
+            kept.append(None if detail is None else self._keep_detail(detail, number))
+        return kept
+
+    def _keep_detail(self, detail: str, outcome: int) -> str:
+        names = self._names_of_details.get(outcome)
+        if names is None:
+            names = self._names_of_details[outcome] = LimitedNames(other=MORE_DETAILS)
+        return names.keep(detail)
 
 
 class Samples(Sequence[RequestSample]):
@@ -221,6 +253,11 @@ class Samples(Sequence[RequestSample]):
     def prompts(self) -> dict[str, int]:
         """The number of each message's id in the column `prompt`."""
         return self._log.prompts
+
+    @property
+    def details(self) -> dict[str | None, int]:
+        """The number of each detail in the column `detail`."""
+        return self._log.details
 
     @property
     def steps(self) -> dict[str | None, int]:
@@ -373,6 +410,19 @@ def _add_times(columns: "dict[str, array[float]]", rows: Sequence[Mapping[str, f
             columns.setdefault(name, _unknown_times(count))
     for name, column in columns.items():
         column.extend([times_ms.get(name, _NAN) for times_ms in rows])
+
+
+def _combine_columns(combine: Callable[[Floats, Floats], Floats]) -> Callable[[Any, Any], "array[float]"]:
+    """Return a function that combines two columns of times; one that is unknown changes nothing."""
+
+    def combine_columns(first: "array[float]", second: "array[float]") -> "array[float]":
+        one_ms = np.asarray(first)
+        other_ms = np.asarray(second)
+        known_ms = np.where(np.isnan(one_ms), other_ms, one_ms)
+        is_both = ~np.isnan(one_ms) & ~np.isnan(other_ms)
+        return array(_TIER_CODE, np.where(is_both, combine(one_ms, other_ms), known_ms).tolist())
+
+    return combine_columns
 
 
 def _extend_times(

@@ -8,11 +8,8 @@ from bench.core.tiers.request_trace import RequestTrace, is_complete, trace_requ
 from bench.core.tiers.span import Peers, TraceSpan, call_of, peer_of, tier_of
 from bench.core.tiers.trace_ids import BENCH_SPAN, RequestKey, request_of
 from bench.core.values import wording
+from bench.core.values.limited_names import MOST_TIERS, LimitedNames
 
-MOST_TIERS = 64
-"""Largest number of tiers; the time of further ones is summed up."""
-OTHER_TIERS = "other"
-"""Name of the tier with the sum of further tiers."""
 _MOST_SPANS = 300_000  # of requests that are not reduced; a span has about 400 bytes
 _MOST_SPANS_PER_REQUEST = 5_000
 _QUIET_S = 15.0  # a request without a new span for this time is complete
@@ -46,8 +43,7 @@ class TraceLog:
         self._open: dict[RequestKey, _OpenTrace] = {}
         self._open_spans = 0
         self._reduced: dict[RequestKey, RequestTrace] = {}
-        self._tiers: set[str] = set()
-        self._further_tiers: set[str] = set()
+        self._tiers = LimitedNames(MOST_TIERS)
         self._lost = 0
         self._late = 0
         self._reduced_s = 0.0
@@ -88,11 +84,6 @@ class TraceLog:
         if self._late:
             spans = wording.counted(self._late, "span")
             sentences.append(f"left out {spans} that arrived more than {_QUIET_S:g} s after the others")
-        if self._further_tiers:
-            count = len(self._further_tiers)
-            sentences.append(
-                f"the spans name more than {MOST_TIERS} tiers: the time of {count} more is in `{OTHER_TIERS}`"
-            )
         return sentences
 
     def _convert(self, span: ReceivedSpan) -> TraceSpan:
@@ -100,7 +91,7 @@ class TraceLog:
         return TraceSpan(
             id=span.id,
             parent=span.parent,
-            service=self._name(tier_of(span.service)),
+            service=self._tiers.keep(tier_of(span.service)),
             is_client=is_client,
             start_ns=span.start_ns,
             end_ns=span.end_ns,
@@ -110,17 +101,7 @@ class TraceLog:
 
     def _peer(self, span: ReceivedSpan) -> str | None:
         peer = peer_of(span.attributes, self._peers)
-        return None if peer is None else self._name(peer)
-
-    def _name(self, tier: str) -> str:
-        """Return the name of a tier; all tiers beyond the limit have one name."""
-        if tier not in self._tiers:
-            if len(self._tiers) >= MOST_TIERS - 1:
-                if len(self._further_tiers) < _MOST_SPANS_PER_REQUEST:
-                    self._further_tiers.add(tier)
-                return OTHER_TIERS
-            self._tiers.add(tier)
-        return tier
+        return None if peer is None else self._tiers.keep(peer)
 
     def _add(self, request: RequestKey, span: TraceSpan, now_s: float) -> None:
         if request in self._reduced:

@@ -26,7 +26,7 @@ class PythonTurn(TurnUser):
 
     def __init__(self, number: int, setup: TurnSetup) -> None:
         self._setup = setup
-        self._recorder = TurnRecorder(setup.path, setup.prefix)
+        self._recorder = TurnRecorder(setup.path, setup.prefix, setup.names)
         transport = TurnTransport(
             Transport(setup.route.context), self._recorder, setup.timeout_s, setup.trace_prefix
         )

@@ -10,6 +10,7 @@ import httpx
 
 from bench.core.config.turn import TURN
 from bench.core.load.arrival import Arrival
+from bench.core.values.limited_names import LimitedNames
 from bench.measure.load.journey_engine import TurnSender
 from bench.measure.load.turn_file import describe, find_place
 from bench.measure.load.turn_request import TurnRequest
@@ -41,11 +42,13 @@ class TurnRecorder:
     Args:
         path: File of the turn.
         prefix: Text before the names of all requests.
+        names: Limits these names, for all users.
     """
 
-    def __init__(self, path: str, prefix: str = "") -> None:
+    def __init__(self, path: str, prefix: str = "", names: LimitedNames | None = None) -> None:
         self._path = path
         self._prefix = prefix
+        self._names = LimitedNames() if names is None else names
         self._outside = OpenStep(TURN)
         self._failed: OpenStep | None = None
         self._waiting: list[tuple[TurnRequest, OpenStep]] = []
@@ -185,7 +188,7 @@ class TurnRecorder:
         assert self._arrival is not None  # noqa: S101 - an iteration has begun
         number = self._sent
         self._sent += 1
-        name = self._prefix + label
+        name = self._names.keep(self._prefix + label)
         return self._arrival._replace(iteration=number, prompt=name, step=0, journey_step=name)
 
 

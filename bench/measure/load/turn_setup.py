@@ -7,6 +7,7 @@ from typing import Any
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.turn import TurnFile
 from bench.core.load.plan import RunPlan
+from bench.core.values.limited_names import LimitedNames
 from bench.measure.http.route import Route
 from bench.measure.load.turn_file import Turn, import_turn
 
@@ -37,6 +38,8 @@ class TurnSetup:
     """Whether requests have the token of a test user of the stack."""
     trace_prefix: bytes | None = None
     """Beginning of the trace ids of the requests; `None` to send no `traceparent`."""
+    names: LimitedNames = field(default_factory=LimitedNames)
+    """Names of requests; the target chooses the paths of its links."""
 
     @classmethod
     def of(

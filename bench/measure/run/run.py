@@ -20,7 +20,7 @@ from bench.core.load.rows import check_rows
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
 from bench.core.tiers.attribution import remainder_tier
-from bench.core.tiers.trace_log import OTHER_TIERS
+from bench.core.values.limited_names import OTHER
 from bench.core.watch.host import GENERATORS, STACK, Cores
 from bench.core.watch.readiness import ReadyCondition
 from bench.errors import ConfigError, MeasurementError
@@ -220,7 +220,7 @@ def _tier_sources(spec: RunSpec, running: RunningStack, receiver: "TraceReceiver
     services = {*list_services(stack), *running.urls}
     otlp = stack.tiers.otlp
     if otlp is not None:
-        services.add(OTHER_TIERS)  # spans name the services behind the target's
+        services.add(OTHER)  # spans name the services behind the target's
     return TierSources(
         urls=running.urls,
         target_service=spec.target.service,

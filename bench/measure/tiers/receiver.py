@@ -24,6 +24,7 @@ from bench.core.tiers.request_trace import RequestTrace
 from bench.core.tiers.span import peers_of
 from bench.core.tiers.trace_ids import RequestKey, run_prefix
 from bench.core.tiers.trace_log import TraceLog
+from bench.core.values.limited_names import LimitedNames
 from bench.errors import ConfigError, TargetError
 
 PROTOBUF = "application/x-protobuf"
@@ -48,6 +49,8 @@ class TraceReceiver:
     """The spans of the newest load."""
     refused: dict[str, int] = field(default_factory=dict)
     """Number of messages that could not be read, by reason."""
+    reasons: LimitedNames = field(default_factory=lambda: LimitedNames(other="other reasons"))
+    """Limits the reasons."""
     _loads: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -164,7 +167,8 @@ async def _receive(receiver: TraceReceiver, request: Request) -> Response:
 
 
 def _refuse(receiver: TraceReceiver, status: int, reason: str) -> Response:
-    receiver.refused[reason] = receiver.refused.get(reason, 0) + 1
+    kept = receiver.reasons.keep(reason)
+    receiver.refused[kept] = receiver.refused.get(kept, 0) + 1
     return Response(reason, status_code=status, media_type="text/plain")
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from bench.core.response.cookies import CookieJar, RequestOrigin
+from bench.core.values.limited_names import MOST_NAMES
 
 NOW_S = 1_800_000_000.0
 PAGE = RequestOrigin("app.test", "/account/login")
@@ -89,3 +90,13 @@ def test_the_representation_of_a_cookie_has_no_value() -> None:
     """A log must not contain a session."""
     jar = jar_with("session=secret; Path=/")
     assert "secret" not in repr([*jar._cookies.values()])
+
+
+def test_a_jar_keeps_the_newest_cookies_only() -> None:
+    """A server that sets a new cookie in each answer fills neither the memory nor the requests."""
+    jar = jar_with(*(f"name-{number}=1; Path=/" for number in range(1000)))
+    header = jar.header(PAGE, NOW_S) or ""
+    assert header.count("=") == MOST_NAMES
+    assert jar.value("name-999") == "1"
+    assert jar.value("name-0") is None
+    assert jar_with("a=" + "1" * 5000).header(PAGE, NOW_S) is None

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from bench.core.config.tier_sources import Durations
 from bench.core.response.tier_times import TierReader, parse_server_timing
+from bench.core.values.limited_names import MOST_TIERS
 from tests.laws import READING_LAW
 
 DAY_MS = 86_400_000.0
@@ -71,6 +72,13 @@ def test_invalid_entries_are_skipped(text: str) -> None:
     """An entry that cannot be read is skipped, and it is not an error."""
     tier_times = parse_server_timing(text)
     assert tier_times in ({}, {"agent": 5.0}) if text.endswith('"5') else tier_times == {}
+
+
+def test_further_names_of_one_header_are_summed_up() -> None:
+    """A header with thousands of names makes no more tiers than the limit, and no time is lost."""
+    tier_times = parse_server_timing(",".join(f"tier-{number};dur=1.5" for number in range(4000)))
+    assert len(tier_times) == MOST_TIERS
+    assert sum(tier_times.values()) == 6000.0
 
 
 def test_one_invalid_entry_does_not_affect_the_others() -> None:

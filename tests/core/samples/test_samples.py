@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Culprit, Outcome
-from bench.core.samples.samples import MORE_DETAILS, MOST_DETAILS, SampleLog, Samples
+from bench.core.samples.samples import MORE_DETAILS, SampleLog, Samples
+from bench.core.values.limited_names import MOST_NAMES, MOST_TIERS, OTHER
 from tests.factories import TIER_TIMES, make_sample
 
 MOMENTS = (
@@ -159,14 +160,18 @@ def test_a_million_requests_fit_into_memory() -> None:
 
 
 def test_the_number_of_details_is_limited() -> None:
-    """A target with a new detail for each failure does not fill memory; the first details stay."""
+    """A new detail for each failure does not fill memory; each outcome keeps its first details."""
     log = SampleLog()
-    for number in range(MOST_DETAILS + 5):
-        log.append(make_sample(0, outcome=Outcome.HTTP_ERROR, detail=f"failure {number}"))
+    failures = [
+        make_sample(0, outcome=Outcome.HTTP_ERROR, detail=f"failure {number}") for number in range(500)
+    ]
+    log.add_rows([*failures, make_sample(0, outcome=Outcome.TIMEOUT, detail="too late")])
+    log.add_rows(failures)
     samples = log.since(0)
-    assert samples[0].detail == "failure 0"
-    assert samples[-1].detail == MORE_DETAILS
-    assert len(log.details) == MOST_DETAILS + 1
+    assert samples[0].detail == samples[501].detail == "failure 0"
+    assert samples[499].detail == samples[-1].detail == MORE_DETAILS
+    assert samples[500].detail == "too late"
+    assert len(log.details) == len({None, "too late"}) + MOST_NAMES
 
 
 def test_iteration_crosses_the_ends_of_pages() -> None:
@@ -182,3 +187,48 @@ def test_equal_samples_hold_equal_rows() -> None:
     assert one == Samples.of(rows)
     assert one != other
     assert one != rows
+
+
+def _log_of_tiers(numbers: range) -> SampleLog:
+    """Return a log of one request with these tiers, and of one with the usual tiers."""
+    return make_log(
+        [
+            make_sample(0, tier_times={"backend": 1.0}),
+            make_sample(1, tier_times={f"tier-{number}": 1.0 for number in numbers}),
+        ]
+    )
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_merged_logs_have_at_most_the_limit_of_tiers(order: tuple[int, int]) -> None:
+    """The first tiers of several load generators stay, and the sum of the times of a request does, too."""
+    logs = [_log_of_tiers(range(100)), _log_of_tiers(range(1000, 1200))]
+    merged = SampleLog()
+    for number in order:
+        merged.extend(logs[number])
+    samples = merged.since(0)
+    assert len(samples.tiers) == MOST_TIERS
+    assert {"backend", OTHER} < {*samples.tiers}
+    sums = {sum(sample.tier_times.values()) for sample in samples}
+    assert sums == {1.0, 100.0, 200.0}
+    again = SampleLog()
+    for number in order:
+        again.extend(logs[number])
+    assert again.since(0) == samples
+
+
+def test_further_milestones_are_one_with_the_time_of_the_first() -> None:
+    """Times to milestones cannot be added."""
+    times_ms = {f"milestone-{number}": float(number) for number in range(300)}
+    log = make_log([make_sample(0, milestone_times=times_ms), make_sample(1, milestone_times=times_ms)])
+    samples = log.since(0)
+    assert len(samples.milestones) == MOST_NAMES
+    assert [sample.milestone_times[OTHER] for sample in samples] == [199.0, 199.0]
+
+
+def test_names_of_a_usual_target_are_not_changed() -> None:
+    """A target with the largest number of tiers has no sum of others."""
+    times_ms = {f"tier-{number}": 1.0 for number in range(MOST_TIERS - 1)}
+    merged = SampleLog()
+    merged.extend(make_log([make_sample(0, tier_times=times_ms)]))
+    assert merged.since(0)[0].tier_times == times_ms
