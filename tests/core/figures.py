@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from bench.core.config.scenario import Tolerance
 from bench.core.run.figures import ALL
-from bench.core.run.summary import MetricSummary, RunSummary
+from bench.core.run.metric_summary import MetricSummary
+from bench.core.run.summary import RunSummary
 from bench.core.samples.metrics import metric, metric_of_tail, tail_key
 from bench.core.samples.sample import Outcome
 from bench.core.values import stats

@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from bench.core.config.executors import in_words
+from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.result import RunResult
-from bench.core.run.summary import MetricSummary
 from bench.core.samples.sample import Outcome
 from bench.core.values import wording
 from bench.core.values.record import Count, NotNegative, Number, Record

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import median
 
-from bench.core.run.summary import MetricSummary
+from bench.core.run.metric_summary import MetricSummary
 from bench.core.samples.metrics import metric, tier_key
 from bench.core.values import stats
 

@@ -1,8 +1,11 @@
-"""Percentiles that have too few values to be reliable."""
+"""The percentiles of a result, and those that have too few values to be reliable."""
 
 from collections.abc import Mapping
 
 from bench.core.values import stats
+
+PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
+"""The percentiles of a result: the probability of each by its field."""
 
 
 def unreliable_percentiles(count: int, percentiles: Mapping[str, float]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """A run with everything that a later comparison on another machine needs."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, StringConstraints, model_validator
 
 from bench.core.calibration.calibration import Calibration
 from bench.core.calibration.reference_workload import ReferenceWorkload
+from bench.core.config.executors import Phase
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
 from bench.core.config.target import Name
@@ -16,18 +17,21 @@ from bench.core.config.watching import AlertLimits
 from bench.core.limits.judge import ThresholdResult, judge
 from bench.core.load.plan import plan
 from bench.core.run.bottleneck import bottleneck
+from bench.core.run.coordinated_omission import correct_p99
 from bench.core.run.layers import layer_metrics
+from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.name_limits import warn_of_names
 from bench.core.run.overhead import overhead, select_target
 from bench.core.run.plausibility import believe
 from bench.core.run.recording import Recording
 from bench.core.run.recovery import judge_recovery, recovery
-from bench.core.run.summary import MetricSummary, RunSummary, summarise
+from bench.core.run.summary import RunSummary, summarise
 from bench.core.run.tier_means import mean_metrics
 from bench.core.run.validity import Validity, judge_validity
 from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.metrics import milestone_key, tier_name
 from bench.core.samples.sample import Stop
+from bench.core.samples.samples import Samples
 from bench.core.tiers.attribution import add_remainder
 from bench.core.values.record import Count, Record
 from bench.core.watch.alerts import Alert, ended_requests, find_alerts
@@ -236,6 +240,17 @@ def make_result(
     )
 
 
+def _correct(
+    metrics: dict[str, MetricSummary], messages: Samples, phases: Sequence[Phase]
+) -> dict[str, MetricSummary]:
+    """Return the metrics with the p99 of the response time that is corrected for coordinated omission."""
+    response_time = metrics.get("e2e_ms")
+    corrected = correct_p99(messages.without_cancelled(), phases)
+    if response_time is None or corrected is None:
+        return metrics
+    return metrics | {"e2e_ms": response_time.model_copy(update={"p99_corrected": corrected})}
+
+
 def _warn_of_milestones(spec: RunSpec, summary: RunSummary) -> Iterator[str]:
     """Yield a warning for each declared milestone that no streamed answer reached."""
     if "ttft_ms" not in summary.metrics:
@@ -261,7 +276,7 @@ def _summarise(spec: RunSpec, both_targets: Recording, target_only: Recording) -
     return summary.model_copy(
         update={
             "work": work_per_message(both_targets.work, both_targets.samples),
-            "metrics": summary.metrics | other_tiers,
+            "metrics": _correct(summary.metrics, messages, scenario.phases) | other_tiers,
             "overhead": overhead(both_targets.samples, compared) if compared else None,
             "recovery": recovery(messages, scenario.phases),
             "bottleneck": bottleneck(messages, plan(spec), scenario, target_only.elapsed_s),

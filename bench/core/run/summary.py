@@ -1,6 +1,6 @@
 """Summarise the requests of one run: quantiles, typical values by prompt, counts and resources."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated
 
 import numpy as np
@@ -11,20 +11,27 @@ from bench.core.limits.metric_names import require_figures
 from bench.core.run.bottleneck import Bottleneck
 from bench.core.run.counters import counters_of
 from bench.core.run.errors import ErrorSample, error_samples
+from bench.core.run.metric_summary import MetricSummary, summarise_metric
 from bench.core.run.overhead import Overhead
-from bench.core.run.percentiles import unreliable_percentiles
 from bench.core.run.recording import Recording
 from bench.core.run.recovery import Recovery
+from bench.core.run.time_slices import TimeSlice, slice_run
+from bench.core.run.token_gaps import TokenGaps, summarise_gaps
 from bench.core.run.unanswered import Unanswered, count_unanswered
 from bench.core.samples.arrays import Floats, Mask
 from bench.core.samples.coverage import Coverage
 from bench.core.samples.metric import Metric, MetricKind
-from bench.core.samples.metrics import METRICS, UNATTRIBUTED, metric, milestone_key, step_key, tier_key
+from bench.core.samples.metrics import (
+    METRICS,
+    UNATTRIBUTED,
+    metric,
+    milestone_key,
+    step_key,
+    tier_key,
+    tier_name,
+)
 from bench.core.samples.sample import Culprit, Outcome
 from bench.core.samples.samples import Samples
-from bench.core.values import stats
-from bench.core.values.histogram import DurationCounts, Histogram
-from bench.core.values.observations import Estimate, Observations
 from bench.core.values.record import Count, NotNegative, Number, Record
 from bench.core.watch.availability import Availability, availability
 from bench.core.watch.resources import ResourceSummary, summarise_resources
@@ -32,40 +39,6 @@ from bench.core.watch.work import Work
 
 # Number of equal parts of a run. Failures in several parts are not one short disturbance of the machine.
 BLOCKS = 6
-PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p99_9": 0.999}
-
-
-class MetricSummary(Record):
-    """One metric over a run, in the metric's unit. An absent value is null, never 0."""
-
-    count: Count
-    """Number of values, with the censored ones; for a rate, the number of requests that it is a share of."""
-    mean: Number
-    """Arithmetic mean; for a rate, the share of successes."""
-    censored: Count = 0
-    """Number of censored values: requests that were ended while they waited, so their value is longer."""
-    lower_bounds: tuple[str, ...] = ()
-    """Names of the statistics that are lower bounds, because they lie beyond all complete values."""
-    typical: Number | None = None
-    """Mean of the prompts' typical values, on the compared scale; null for rates."""
-    p50: Number | None = None
-    """Median; null with so few values that a quantile would be the maximum."""
-    p90: Number | None = None
-    """90th percentile, or null."""
-    p95: Number | None = None
-    """95th percentile, or null."""
-    p99: Number | None = None
-    """99th percentile, or null."""
-    p99_9: Number | None = None
-    """99.9th percentile, or null: it takes 1,000 values, and 6,636 to be reliable."""
-    max: Number | None = None
-    """Largest value; null for rates, and in older results."""
-    unreliable: tuple[str, ...] = ()
-    """Names of the quantiles that have too few values to be reliable."""
-    figures: dict[str, Number] = {}
-    """Typical value of each prompt; a comparison pairs runs by prompt."""
-    bounded_figures: tuple[str, ...] = ()
-    """Prompts whose typical value is a lower bound."""
 
 
 class Goodput(Record):
@@ -75,37 +48,6 @@ class Goodput(Record):
     """Their share of all requests."""
     rps: NotNegative | None
     """Their number per second; null if the run took no time."""
-
-
-class TokenGaps(Record):
-    """Inter-token latency (ITL): times between the tokens of streamed responses, in milliseconds.
-
-    As in vLLM, there is one gap between each piece of text and the next one of its response, and all gaps of
-    all responses count. Quantiles have the error of the histogram; mean and maximum are exact.
-    """
-
-    count: Count
-    """Number of gaps."""
-    together: Count = 0
-    """Number of gaps of 0: the token came in the same read as the one before it."""
-    mean: Number
-    """Mean gap."""
-    p50: Number | None = None
-    """Median gap; null with so few gaps that a quantile would be the maximum."""
-    p90: Number | None = None
-    """90th percentile, or null."""
-    p95: Number | None = None
-    """95th percentile, or null."""
-    p99: Number | None = None
-    """99th percentile, or null."""
-    p99_9: Number | None = None
-    """99.9th percentile, or null."""
-    max: Number
-    """Longest gap."""
-    unreliable: tuple[str, ...] = ()
-    """Names of the quantiles that have too few gaps to be reliable."""
-    histogram: DurationCounts
-    """All gaps."""
 
 
 class StepSummary(Record):
@@ -148,6 +90,8 @@ class RunSummary(Record):
     """Inter-token latency; null without streamed responses."""
     failed_blocks: Annotated[int, Field(ge=0, le=BLOCKS)]
     """Number of blocks (sixths of the run) with a failed request."""
+    slices: tuple[TimeSlice, ...] = ()
+    """The run over time: at most 60 slices of whole seconds."""
     counters: dict[str, dict[str, NotNegative]] = {}
     """Exact counters, by metric and prompt."""
     work: dict[GaugeName, NotNegative] = {}
@@ -212,8 +156,9 @@ def summarise(
         unanswered=count_unanswered(answered),
         culprits=_count_culprits(recording.samples),
         goodput=_goodput(messages, objectives, elapsed_s),
-        itl=_inter_token_latency(recording.token_gaps.values()),
+        itl=summarise_gaps(recording.token_gaps.values()),
         failed_blocks=_count_failed_blocks(failed, elapsed_s),
+        slices=slice_run(messages, elapsed_s),
         counters=counters_of(answered),
         metrics=metrics,
         steps=steps,
@@ -270,27 +215,6 @@ def _meets(row: Metric, limit: float, samples: Samples) -> Mask:
     return np.isnan(values) | (values <= limit)
 
 
-def _inter_token_latency(gaps: Iterable[Histogram]) -> TokenGaps | None:
-    total = Histogram()
-    for histogram in gaps:
-        total.merge(histogram)
-    if not total.count:
-        return None
-    quantiles: dict[str, float] = {}
-    for name, share in PERCENTILES.items():
-        if stats.has_quantile(total.count, share):
-            quantiles[name] = total.quantile_ms(share)
-    return TokenGaps(
-        count=total.count,
-        together=total.zero_count,
-        mean=total.mean_ms(),
-        max=total.max_ms,
-        unreliable=unreliable_percentiles(total.count, PERCENTILES),
-        histogram=total.written(),
-        **quantiles,
-    )
-
-
 def _count_failed_blocks(failed: Samples, elapsed_s: float) -> int:
     """Count the blocks in which a request failed; the last moment of the run belongs to the last block.
 
@@ -310,13 +234,17 @@ def _block_of(moments_s: Floats, elapsed_s: float) -> Floats:
     return np.clip(np.floor(moments_s / (elapsed_s / BLOCKS)), 0, BLOCKS - 1)
 
 
-def _summarise_metrics(samples: Samples, coverage: Coverage = Coverage()) -> dict[str, MetricSummary]:
+def _summarise_metrics(
+    samples: Samples, coverage: Coverage = Coverage(), *, of_step: bool = False
+) -> dict[str, MetricSummary]:
     keys = [*METRICS, *map(milestone_key, samples.milestones)]
     if samples.tiers:
         keys += map(tier_key, [*samples.tiers, UNATTRIBUTED])
     summaries: dict[str, MetricSummary] = {}
     for key in keys:
-        summary = _summarise_metric(metric(key), coverage.select(samples, key))
+        has_histogram = not of_step or tier_name(key) is None
+        selected = coverage.select(samples, key)
+        summary = summarise_metric(metric(key), selected, with_histogram=has_histogram)
         if summary is not None:
             summaries[key] = summary
     return summaries
@@ -331,7 +259,7 @@ def _summarise_steps(answered: Samples) -> dict[str, StepSummary]:
         of_step = answered.where(answered.has_step([step]))
         if not len(of_step):
             continue
-        metrics = _summarise_metrics(of_step)
+        metrics = _summarise_metrics(of_step, of_step=True)
         steps[step] = StepSummary(
             requests=len(of_step),
             ok=int(of_step.has_outcome(Outcome.OK).sum()),
@@ -349,41 +277,3 @@ def _step_metrics(steps: Mapping[str, StepSummary], coverage: Coverage) -> dict[
         if response_time is not None and not is_message:
             metrics[step_key(step)] = response_time
     return metrics
-
-
-def _summarise_metric(row: Metric, samples: Samples) -> MetricSummary | None:
-    observed, present = row.observe(samples)
-    if not len(observed):
-        return None
-    if row.kind is not MetricKind.TREND:
-        return MetricSummary(count=len(observed), mean=float(np.mean(observed.values)))
-    figures = _figures(row, observed, samples, present)
-    typical = Observations(
-        np.array([figure.value for figure in figures.values()]), np.zeros(len(figures), dtype=bool)
-    ).typical(row.smallest_change)
-    bounded = tuple(prompt for prompt, figure in figures.items() if figure.is_lower_bound)
-    statistics = {name: observed.quantile(share) for name, share in PERCENTILES.items()}
-    statistics["mean"] = observed.mean()
-    statistics["typical"] = Estimate(typical.value, bool(bounded))
-    statistics["max"] = observed.largest()
-    present_statistics = {name: estimate for name, estimate in statistics.items() if estimate is not None}
-    return MetricSummary(
-        count=len(observed),
-        censored=observed.censored,
-        lower_bounds=tuple(name for name, estimate in present_statistics.items() if estimate.is_lower_bound),
-        unreliable=unreliable_percentiles(len(observed), PERCENTILES),
-        figures={prompt: figure.value for prompt, figure in figures.items()},
-        bounded_figures=bounded,
-        **{name: estimate.value for name, estimate in present_statistics.items()},
-    )
-
-
-def _figures(row: Metric, observed: Observations, samples: Samples, present: Mask) -> dict[str, Estimate]:
-    """Return the typical value of each prompt, in alphabetical order."""
-    prompts = samples.column("prompt")[present]
-    figures: dict[str, Estimate] = {}
-    for prompt, number in sorted(samples.prompts.items()):
-        of_prompt = observed.where(prompts == number)
-        if len(of_prompt):
-            figures[prompt] = of_prompt.typical(row.smallest_change)
-    return figures

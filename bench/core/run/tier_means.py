@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bench.core.run.figures import ALL
-from bench.core.run.summary import MetricSummary
+from bench.core.run.metric_summary import MetricSummary
 from bench.core.samples.metrics import UNATTRIBUTED, tier_key
 from bench.core.tiers.histogram_means import TierMean
 

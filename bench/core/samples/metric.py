@@ -122,4 +122,6 @@ class Metric:
             is_bound = np.isnan(values) & ~np.isnan(bounds)
             values = np.where(is_bound, bounds, values)
         present = ~np.isnan(values)
+        if present.all():
+            return Observations(values, is_bound), present
         return Observations(values[present], is_bound[present]), present

@@ -6,8 +6,9 @@ goes to the longer values (`stats.kaplan_meier`). If a statistic would need a va
 result is a lower bound. Without censored values, all results are those of numpy.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ class Estimate(NamedTuple):
     """Whether the true statistic is larger."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Observations:
     """Values that were seen to their end, and lower bounds of those that were not."""
 
@@ -45,7 +46,7 @@ class Observations:
         """Return values that were all seen to their end."""
         return cls(np.asarray(values, dtype=np.float64), np.zeros(len(values), dtype=bool))
 
-    @property
+    @cached_property
     def censored(self) -> int:
         """Number of lower bounds."""
         return int(self.is_bound.sum())
@@ -54,13 +55,26 @@ class Observations:
         """Return the values for which a mask is true, or those with the given numbers."""
         return Observations(self.values[selected], self.is_bound[selected])
 
+    def quantiles(self, shares: Mapping[str, float], ascending: FloatArray) -> dict[str, Estimate]:
+        """Return quantiles by name, without those that would be the maximum, because there are few values.
+
+        Args:
+            shares: Probability of each quantile by its name.
+            ascending: All values and bounds, sorted.
+        """
+        estimates = {}
+        for name, probability in shares.items():
+            if not stats.has_quantile(len(self), probability):
+                continue
+            if self.censored:
+                estimates[name] = self.interpolate(probability)
+            else:
+                estimates[name] = Estimate(stats.quantile_of_ascending(ascending, probability))
+        return estimates
+
     def quantile(self, probability: float) -> Estimate | None:
         """Return a quantile; `None` if there are so few values that it would be their maximum."""
-        if not self.censored:
-            value = stats.quantile(self.values, probability)
-            return None if value is None else Estimate(value)
-        values_beyond = len(self) * (1.0 - probability)
-        return None if values_beyond < 1.0 - _ROUNDING else self.interpolate(probability)
+        return self.interpolate(probability) if stats.has_quantile(len(self), probability) else None
 
     def interpolate(self, probability: float) -> Estimate:
         """Return a quantile by linear interpolation, also of few values.
@@ -70,9 +84,9 @@ class Observations:
         """
         if not self.censored:
             return Estimate(float(np.quantile(self.values, probability)))
-        complete, weights, rest = self._weigh()
+        complete, weights, rest = self._weights
         values = np.append(complete, self.values.max())
-        shares = np.concatenate([[0.0], np.cumsum([*weights, rest])])
+        shares = np.concatenate([[0.0], np.cumsum(np.append(weights, rest))])
         sums = np.concatenate([[0.0], np.cumsum(np.append(weights, rest) * values)])
         count = len(self)
         position = (count - 1) * probability
@@ -97,6 +111,27 @@ class Observations:
         logarithm = self._average(lambda values: np.log1p(values / start))
         return Estimate(start * float(np.expm1(logarithm.value)), logarithm.is_lower_bound)
 
+    def typical_by_group(self, groups: npt.NDArray[Any], count: int, start: float) -> dict[int, Estimate]:
+        """Return the typical value of each group that has values, by the group's number.
+
+        Args:
+            groups: Number of the group of each value, from 0.
+            count: Number of groups.
+            start: See `stats.typical`.
+        """
+        logarithms = self.values / start
+        np.log1p(logarithms, out=logarithms)
+        sums = np.bincount(groups, logarithms, minlength=count)
+        counts = np.bincount(groups, minlength=count)
+        has_bound = np.bincount(groups[self.is_bound], minlength=count) > 0
+        estimates = {}
+        for number in np.flatnonzero(counts).tolist():
+            if has_bound[number]:
+                estimates[number] = self.where(groups == number).typical(start)
+            else:
+                estimates[number] = Estimate(start * float(np.expm1(sums[number] / counts[number])))
+        return estimates
+
     def smallest(self) -> Estimate:
         """Return the minimum."""
         value = float(self.values.min())
@@ -108,19 +143,20 @@ class Observations:
 
     def share_until(self, points: Values) -> FloatArray:
         """Return the share of the values that are at most each point."""
-        complete, weights, _ = self._weigh()
+        complete, weights, _ = self._weights
         counts = np.searchsorted(complete, points, side="right")
         if not self.censored:
             return np.asarray(counts / len(complete))
         return np.concatenate([[0.0], np.cumsum(weights)])[counts]
 
     def _average(self, scale: Callable[[FloatArray], FloatArray]) -> Estimate:
-        complete, weights, rest = self._weigh()
+        complete, weights, rest = self._weights
         longest = np.asarray(self.values.max())
         mean = float(np.dot(weights, scale(complete))) + rest * float(scale(longest))
         return Estimate(mean, rest > 0)
 
-    def _weigh(self) -> tuple[FloatArray, FloatArray, float]:
+    @cached_property
+    def _weights(self) -> tuple[FloatArray, FloatArray, float]:
         """Return the complete values, ascending, their weights, and the weight beyond all of them."""
         complete = np.sort(self.values[~self.is_bound])
         return complete, *stats.kaplan_meier(complete, self.values[self.is_bound])

@@ -25,6 +25,15 @@ def quantile(values: Values, probability: float) -> float | None:
     return float(np.quantile(values, probability)) if has_quantile(len(values), probability) else None
 
 
+def quantile_of_ascending(values: FloatArray, probability: float) -> float:
+    """Return the same quantile of sorted values, of which there is at least one."""
+    position = (len(values) - 1) * probability
+    rank = int(position)
+    lower = float(values[rank])
+    fraction = position - rank
+    return lower + fraction * (float(values[rank + 1]) - lower) if fraction else lower
+
+
 def has_quantile(count: int, probability: float) -> bool:
     """Return whether a quantile of `count` values is not their maximum: at least one value is beyond it."""
     return count * (1.0 - probability) >= 1.0 - _ROUNDING
@@ -57,7 +66,12 @@ def is_reliable(count: int, probability: float) -> bool:
     At least two values must lie beyond the true quantile with 99 % confidence (binomial tail). This takes 64
     values for p90, 130 for p95 and 662 for p99.
     """
-    return binomial_lower_tail(1, count, 1.0 - probability) <= UNRELIABLE_TAIL
+    if not count:
+        return False
+    # P(X ≤ 1) for X ~ Binomial(count, 1 - probability), without the import of scipy.
+    none_beyond = probability**count
+    one_beyond = count * (1.0 - probability) * probability ** (count - 1)
+    return none_beyond + one_beyond <= UNRELIABLE_TAIL
 
 
 def binomial_upper_tail(count: int, total: int, share: float) -> float:

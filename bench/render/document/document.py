@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core.report.report import Report
+from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.result import RunResult
-from bench.core.run.summary import MetricSummary, RunSummary
+from bench.core.run.summary import RunSummary
 from bench.core.run.unanswered import describe_unanswered
 from bench.core.samples.metric import MetricKind, Part
 from bench.core.samples.metrics import (

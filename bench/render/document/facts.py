@@ -9,7 +9,8 @@ from bench.core.report.report import Report
 from bench.core.run.overhead import CONFIDENCE, Overhead
 from bench.core.run.recovery import Recovery
 from bench.core.run.result import RunResult, environment
-from bench.core.run.summary import RunSummary, TokenGaps
+from bench.core.run.summary import RunSummary
+from bench.core.run.token_gaps import TokenGaps
 from bench.core.samples.metrics import metric
 from bench.core.values import wording
 from bench.core.verdict.compare import Comparison, MachineComparison

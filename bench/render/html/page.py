@@ -12,8 +12,8 @@ from bench.core.report.report import Report
 from bench.core.report.series import RunSeries
 from bench.core.report.suite import SuiteReport
 from bench.core.report.timeline import Period
+from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.result import RunResult, environment
-from bench.core.run.summary import MetricSummary
 from bench.core.samples.metric import Metric, MetricKind, Part
 from bench.core.samples.metrics import metric, request_metrics
 from bench.core.values import wording

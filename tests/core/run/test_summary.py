@@ -7,13 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.run.errors import ERROR_SAMPLES
-from bench.core.run.summary import (
-    BLOCKS,
-    PERCENTILES,
-    Goodput,
-    MetricSummary,
-    summarise,
-)
+from bench.core.run.metric_summary import MetricSummary
+from bench.core.run.percentiles import PERCENTILES
+from bench.core.run.summary import BLOCKS, Goodput, summarise
 from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.metrics import METRICS
 from bench.core.samples.request import RequestSample

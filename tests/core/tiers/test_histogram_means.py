@@ -1,7 +1,7 @@
 import pytest
 
 from bench.core.config.stack_tiers import ServiceHistogram
-from bench.core.run.summary import MetricSummary
+from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.tier_means import mean_metrics
 from bench.core.tiers.histogram_means import (
     HistogramReading,
