@@ -34,9 +34,9 @@ def up(*, stack: options.LocalStack = stacks.DEFAULT, port: Ports = None, ca: op
 def down(*, stack: options.LocalStack = stacks.DEFAULT) -> None:
     """Stop a stack and remove its files.
 
-    Also removes the processes and files of runs that were killed.
+    Also ends what killed commands left: processes, containers and files of `bench stack up` and of runs.
     """
-    stopped = stacks.stack_down(stack)
+    stopped = stacks.stack_down(stack, listener=Listener(note=say))
     say(f"{stack}: {stopped.count} {stopped.kind} ended")
 
 

@@ -83,7 +83,7 @@ def _ask_start(pid: int) -> int | None:
 
 @lru_cache
 def _read_place() -> str:
-    return _shorten(f"{platform.node()} {_read_namespace()}")
+    return _shorten(f"{platform.node()} {read_namespace()}")
 
 
 @lru_cache
@@ -94,7 +94,8 @@ def _read_boot() -> str:
         return _shorten("")
 
 
-def _read_namespace() -> str:
+def read_namespace() -> str:
+    """Return the process id namespace of this process, which containers do not share."""
     try:
         return str(Path("/proc/self/ns/pid").readlink())
     except OSError:

@@ -9,7 +9,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,6 +20,7 @@ _VARIABLE = "TMPDIR"
 _PREFIX = "bench-"
 _NAME = re.compile(rf".+\.({PATTERN})\.[0-9a-f]+")
 _RANDOM_BYTES = 4
+_OWNER_ONLY = 0o600
 # With less space, services cannot even write their logs.
 _LEAST_BYTES = 1024 * 1024
 _HINT = "free space there, or choose another folder: TMPDIR=/path/to/folder bench …"
@@ -73,9 +74,47 @@ def find_root() -> Path:
     return root
 
 
+def replace_file(path: Path, chunks: Iterable[bytes], mode: int, *, is_durable: bool = True) -> None:
+    """Replace a file; readers never see a part of it, and if this fails, the old file stays.
+
+    The content goes to a temporary file in the same folder, which then takes the file's name. Temporary files
+    of killed writers are removed.
+
+    Args:
+        path: The file.
+        chunks: The content.
+        mode: The permissions; only its owner can read the temporary file.
+        is_durable: Wait until the disk has the content, so that it survives a loss of power.
+
+    Raises:
+        OSError: The disk is full, or the folder is not writable.
+    """
+    unfinished = path.with_name(own_name(f".{path.name}"))
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.writelines(chunks)
+            file.flush()
+            if is_durable:
+                os.fsync(file.fileno())
+        unfinished.chmod(mode)
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    for stray in list_strays(path.parent, f".{path.name}."):
+        remove(stray)
+
+
 def own_name(title: str) -> str:
     """Return a new name for a file or folder of this process."""
     return f"{title}.{Owner.current()}.{secrets.token_hex(_RANDOM_BYTES)}"
+
+
+def find_owner(path: Path) -> Owner | None:
+    """Return the process that made a file or folder with `own_name`; `None` for another one."""
+    match = _NAME.fullmatch(path.name)
+    return None if match is None else Owner.parse(match[1])
 
 
 def list_strays(folder: Path, prefix: str = "") -> list[Path]:
@@ -88,8 +127,7 @@ def list_strays(folder: Path, prefix: str = "") -> list[Path]:
     strays = []
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            match = _NAME.fullmatch(entry.name) if entry.name.startswith(prefix) else None
-            owner = None if match is None else Owner.parse(match[1])
+            owner = find_owner(Path(entry.path)) if entry.name.startswith(prefix) else None
             if owner is not None and owner.is_dead:
                 strays.append(Path(entry.path))
     return sorted(strays)

@@ -1,7 +1,6 @@
 """Read and write files. Readers never see a partly written file."""
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -9,9 +8,11 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from bench.errors import StoreError
-from bench.owners import temporary
+from bench.owners.temporary import replace_file
 from bench.store.problems import list_problems
 
+# Other accounts read reports, whatever the umask.
+_READABLE = 0o644
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -27,36 +28,14 @@ def write_text(path: Path, text: str) -> None:
 def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
     """Replace a file by the chunks; if this fails, the old file stays.
 
-    The chunks go to a temporary file in the same folder, which then takes the file's name.
-
     Raises:
         StoreError: The disk is full, or the folder is not writable.
     """
-    unfinished = path.with_name(temporary.own_name(f".{path.name}"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        replace_file(path, chunks, _READABLE)
     except OSError as error:
         raise _unwritable(path, error) from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.writelines(chunks)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.chmod(0o644)  # whatever the umask: other accounts read reports
-        unfinished.replace(path)
-        remove_unfinished(path)
-    except BaseException as error:
-        unfinished.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _unwritable(path, error) from error
-        raise
-
-
-def remove_unfinished(path: Path) -> None:
-    """Remove the temporary files of this file whose writers were killed."""
-    for stray in temporary.list_strays(path.parent, f".{path.name}."):
-        temporary.remove(stray)
 
 
 def read_text(path: Path) -> str:

@@ -9,6 +9,7 @@ from bench.errors import ConfigError
 from bench.measure.http.route import direct_route
 from bench.measure.persistent import persistent
 from bench.measure.run.run import Listener
+from bench.measure.run.strays import remove_strays
 from bench.measure.stacks.health import probe_services
 from bench.measure.stacks.running_stack import find_urls
 from bench.store import stacks
@@ -48,7 +49,7 @@ def stack_up(
         listener: Receives notes about a long wait, and warnings.
 
     Raises:
-        ConfigError: The stack is unknown, is up already, or needs a secret that is not set.
+        ConfigError: The stack is unknown, is up already or being started, or needs a secret that is not set.
         TargetError: The stack did not start.
     """
     route = direct_route(ca)
@@ -57,8 +58,12 @@ def stack_up(
     return persistent.up(stack, ports, listener.warning, on_wait=listener.note, route=route)
 
 
-def stack_down(name: str = DEFAULT) -> StoppedStack:
-    """Stop a stack and remove its files, also those of runs that were killed.
+def stack_down(name: str = DEFAULT, *, listener: Listener = QUIET) -> StoppedStack:
+    """Stop a stack and remove its files, also what killed commands left of it.
+
+    Args:
+        name: Name of the stack.
+        listener: Receives a note if another command starts or ends the stack, for which this one waits.
 
     Raises:
         ConfigError: The stack is unknown, or runs elsewhere.
@@ -67,7 +72,9 @@ def stack_down(name: str = DEFAULT) -> StoppedStack:
     stack = stacks.load(name)
     _require_local(stack, "stop it where it was started")
     kind = "services" if stack.compose is None else "containers"
-    return StoppedStack(persistent.down(stack), kind)
+    stopped = StoppedStack(persistent.down(stack, listener.note), kind)
+    remove_strays()
+    return stopped
 
 
 def stack_status(

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bench.core.run.result import RunResult
 from bench.errors import ConfigError, StoreError
+from bench.owners.temporary import temporary_folder
 from bench.publish.runs import Runs
 from bench.store.archives import unpack
 from bench.store.results import RESULT, load_foreign
@@ -38,8 +38,7 @@ def fetch_runs(runs: Runs, number: int) -> list[RunResult]:
         PublishError: GitHub refused or does not answer, or the workflow run has no artifact.
         StoreError: The artifacts have no result, or a file is not a result.
     """
-    with TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
+    with temporary_folder("artifacts") as folder:
         for archive in runs.fetch(number, folder):
             unpack(archive, archive.with_suffix(""))
             archive.unlink()

@@ -1,35 +1,31 @@
 """Processes that stay up between commands: `bench stack up`, `status`, `down`.
 
-`.bench/stacks/NAME/state.json` contains their process ids. The secret is never written there.
+`.bench/stacks/NAME/state.json` contains their process ids. It is written before each start, and names the
+process that starts the stack until all services are up. The secret is never written there.
 """
 
-import json
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 from pydantic import SecretStr
 
 from bench.core.config.stack import Stack
 from bench.errors import ConfigError, StoreError
+from bench.measure.persistent.stack_state import FOLDER, STARTER, UP, describe_start, read_state, write_state
 from bench.measure.stacks.health import probe_services
-from bench.measure.stacks.processes import COMMANDS, GRACE_S, StackProcesses, prepare, run_down, start, stop
+from bench.measure.stacks.marks import end_processes
+from bench.measure.stacks.processes import COMMANDS, StackProcesses, prepare, run_down, start, stop
+from bench.measure.stacks.projects import end_left_behind, persistent_project
 from bench.measure.stacks.running_stack import RunningStack, placeholder_values
 from bench.measure.stacks.start_options import StartOptions
+from bench.owners.process import Owner
 
-FOLDER = Path(".bench/stacks")
 LOGS = "logs"
 """Folder of the logs, below that of a stack."""
-UP = "up"
-"""State of a service that answers."""
-_STATE_FILE = "state.json"
-# A supervisor kills what does not end, which takes a little longer.
-_STOP_TIMEOUT_S = 2 * GRACE_S + 2.0
-_START_TOLERANCE_S = 1.0
+STATE_FILE = "state.json"
 # Python warns of a Popen object that is deleted while its process runs; these processes outlive bench.
 _outliving: list[subprocess.Popen[bytes]] = []
 
@@ -58,33 +54,40 @@ def up(
     if is_up(stack):
         raise ConfigError(f"stack '{stack.name}' is up", f"bench stack down --stack {stack.name}")
     home = _home(stack.name)
-    down(stack)  # ends the remaining services of a stack that lost one
+    down(stack)  # ends the remains of a stack that lost a service, or whose start was killed
     shutil.rmtree(home, ignore_errors=True)
-    options = StartOptions(ports=ports, logs=home / LOGS, on_wait=on_wait)
+    options = StartOptions(
+        ports=ports, logs=home / LOGS, project=persistent_project(stack.name), on_wait=on_wait
+    )
     try:
         started = prepare(stack, secret, home, options)
     except OSError as error:
         raise StoreError(
             f"cannot write {home}: {error.strerror}", "run bench in a writable folder"
         ) from error
+    started.on_start = lambda name: _note_start(home, started, name)
     try:
         start(started, detached=True)
+        write_state(home / STATE_FILE, _describe(started))
     except BaseException:
         stop(started)
         if stack.down:
             run_down(started)
+        (home / STATE_FILE).unlink(missing_ok=True)
         raise
-    _write_state(home, started)
     _outliving.extend(started.processes.values())
     return started.urls
 
 
 def is_up(stack: Stack) -> bool:
     """Return whether a stack was started and all of its services run."""
+    state = _read_state(_home(stack.name))
+    if state is None or STARTER in state:
+        return False
     if stack.up:
         states = statuses(stack).values()
         return bool(states) and all(state == UP for state in states)
-    return _read_state(_home(stack.name)) is not None and not _list_ended(stack)
+    return not _list_ended(stack)
 
 
 def attach(stack: Stack, secret: SecretStr | None) -> RunningStack:
@@ -96,8 +99,12 @@ def attach(stack: Stack, secret: SecretStr | None) -> RunningStack:
     home = _home(stack.name)
     state = _read_state(home)
     if state is None:
-        raise StoreError(f"cannot read {home / _STATE_FILE}", "bench stack down, then bench stack up")
-    pids = {name: process["pid"] for name, process in state["processes"].items()}
+        raise StoreError(f"cannot read {home / STATE_FILE}", "bench stack down, then bench stack up")
+    pids = {}
+    for name, noted in state["processes"].items():
+        process = Owner.parse(noted)
+        if process is not None:
+            pids[name] = process.pid
 
     def find_dead_service() -> str | None:
         for name in _list_ended(stack):
@@ -117,12 +124,11 @@ def statuses(stack: Stack) -> dict[str, str]:
     if state is None:
         return {}
     states = probe_services(stack, state["urls"])
-    for name, service in stack.services.items():
-        if not service.listens:
-            states[name] = UP
+    for name in stack.services:
+        states.setdefault(name, UP if name in state["processes"] else "not started")
     for name in _list_ended(stack):
         states[name] = "down"
-    return states
+    return describe_start(states, state)
 
 
 def _list_ended(stack: Stack) -> list[str]:
@@ -130,7 +136,7 @@ def _list_ended(stack: Stack) -> list[str]:
     state = _read_state(_home(stack.name))
     if state is None or stack.up:
         return []
-    return [name for name, noted in state["processes"].items() if _find_process(noted) is None]
+    return [name for name, noted in state["processes"].items() if not _is_running(noted)]
 
 
 def logs(name: str, lines: int) -> dict[str, str]:
@@ -149,38 +155,37 @@ def logs(name: str, lines: int) -> dict[str, str]:
 
 
 def down(stack: Stack) -> int:
-    """End a stack's processes, remove its files, and return the number of services that ended.
+    """End a stack's processes, also those that a killed command left; remove its files.
+
+    Returns:
+        The number of services that ended.
 
     Raises:
         ConfigError: A placeholder of `down` has no value.
-        TargetError: A command of `down` failed.
+        TargetError: A command of `down` failed, or the kernel keeps a process.
     """
     home = _home(stack.name)
     state = _read_state(home)
-    if state is None:
-        return 0
-    if stack.down:
+    count = 0
+    if state is not None and STARTER in state:
+        count += _end_marked(stack)  # commands of `up` may still start something
+    if state is not None and stack.down:
         _run_down(stack, home)
-    supervisors: list[psutil.Process] = []
-    for noted in state["processes"].values():
-        process = _find_process(noted)
-        if process is not None:
-            supervisors.append(process)
-    for process in reversed(supervisors):
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-    _, remaining = psutil.wait_procs(supervisors, timeout=_STOP_TIMEOUT_S)
-    for process in remaining:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
+    count += _end_marked(stack) + end_left_behind(stack.name)
     shutil.rmtree(home, ignore_errors=True)
     _outliving[:] = [popen for popen in _outliving if popen.poll() is None]
-    return len(state["urls"]) if stack.up else len(supervisors)
+    return len(state["urls"]) if state is not None and stack.up else count
+
+
+def _end_marked(stack: Stack) -> int:
+    project = persistent_project(stack.name)
+    return end_processes(lambda marked: marked == project)
 
 
 def _run_down(stack: Stack, home: Path) -> None:
     """Run the commands of `down`; if one fails, the stack's files stay for the next attempt."""
-    started = prepare(stack, None, home, StartOptions(logs=home / LOGS))
+    options = StartOptions(logs=home / LOGS, project=persistent_project(stack.name))
+    started = prepare(stack, None, home, options)
     code = run_down(started)
     if code:
         raise started.error(COMMANDS, f"`down` ended with code {code}")
@@ -190,27 +195,25 @@ def _home(name: str) -> Path:
     return (FOLDER / name).absolute()
 
 
-def _write_state(home: Path, started: StackProcesses) -> None:
-    processes = {}
-    for name, pid in started.pids.items():
-        processes[name] = {"pid": pid, "started": psutil.Process(pid).create_time()}
-    state = {"urls": started.urls, "processes": processes}
-    (home / _STATE_FILE).write_text(json.dumps(state, indent=1), encoding="utf-8")
+def _describe(started: StackProcesses) -> dict[str, Any]:
+    """Return the content of the state file."""
+    processes = {name: str(Owner.of(pid) or "") for name, pid in started.pids.items()}
+    return {"urls": started.urls, "processes": processes}
+
+
+def _note_start(home: Path, started: StackProcesses, name: str) -> None:
+    """Write the state while the services start. A service without a process is about to start."""
+    state = _describe(started)
+    state["processes"].setdefault(name, "")
+    write_state(home / STATE_FILE, {**state, STARTER: str(Owner.current())})
 
 
 def _read_state(home: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads((home / _STATE_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
+    state = read_state(home / STATE_FILE)
+    return state if {"urls", "processes"} <= state.keys() else None
 
 
-def _find_process(noted: Mapping[str, Any]) -> psutil.Process | None:
-    """Return a process of the state file; `None` if it ended, or if a younger process has its id."""
-    try:
-        process = psutil.Process(noted["pid"])
-        is_same = abs(process.create_time() - noted["started"]) < _START_TOLERANCE_S
-        return process if is_same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.NoSuchProcess:
-        return None
+def _is_running(noted: str) -> bool:
+    """Return whether a process of the state file runs. A younger process with its id is another one."""
+    owner = Owner.parse(noted)
+    return owner is not None and not owner.is_dead

@@ -4,7 +4,6 @@ Generated secrets of containers are kept in `.bench/stacks/NAME/containers.json`
 read: a later command signs tokens with them.
 """
 
-import json
 import os
 import secrets
 import shutil
@@ -12,26 +11,38 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
+from bench.core.config.compose import Compose
 from bench.core.config.stack import ReadyCheck, Stack, uses_secret
 from bench.core.watch.readiness import ReadyCondition
-from bench.errors import ConfigError, StoreError, TargetError
+from bench.errors import ConfigError, TargetError
 from bench.measure.http.route import DIRECT, Route
 from bench.measure.machine.signals import defer_signals
 from bench.measure.persistent import detached
+from bench.measure.persistent.stack_state import (
+    FOLDER,
+    STARTER,
+    describe_start,
+    find_starter,
+    lock_stack,
+    read_state,
+    write_state,
+)
 from bench.measure.stacks import compose, docker
 from bench.measure.stacks.health import wait_until_ready
+from bench.measure.stacks.marks import end_processes
 from bench.measure.stacks.projects import persistent_project, remove_left_behind
 from bench.measure.stacks.running_stack import RunningStack
 from bench.measure.stacks.start_options import StartOptions
 from bench.measure.users.auth import jwt_secret, mint, require_users
 from bench.measure.users.provisioning import provision_users
+from bench.owners.process import Owner
 
 _STATE_FILE = "containers.json"
 _READY_TIMEOUT_S = 60.0
-_OWNER_ONLY = 0o600
 
 
 def up(
@@ -44,6 +55,9 @@ def up(
 ) -> Mapping[str, str]:
     """Start a stack that outlives this command, and wait until it answers a test user.
 
+    A lock refuses a second command that starts the same stack meanwhile. If this process is killed, `down`
+    ends everything that it started.
+
     Args:
         stack: The stack to start.
         ports: Ports by service; the kernel chooses the others.
@@ -55,7 +69,7 @@ def up(
         The addresses by service.
 
     Raises:
-        ConfigError: The stack is up or runs elsewhere, or a name in `ports` is unknown.
+        ConfigError: The stack is up, is being started, or runs elsewhere, or a name in `ports` is unknown.
         TargetError: A service did not start or did not answer; the whole stack was ended.
         StoreError: The state for later commands cannot be written.
     """
@@ -65,15 +79,26 @@ def up(
     if unknown:
         services = ", ".join(stack.port_services)
         raise ConfigError(f"stack '{stack.name}' has no service '{unknown[0]}'", f"services: {services}")
-    if is_up(stack):
-        raise ConfigError(f"stack '{stack.name}' is up", f"bench stack down --stack {stack.name}")
-    with ExitStack() as cleanup:
-        cleanup.callback(down, stack)
+    with lock_stack(stack.name, lambda: _refuse(stack)), ExitStack() as cleanup:
+        if is_up(stack):
+            raise ConfigError(f"stack '{stack.name}' is up", f"bench stack down --stack {stack.name}")
         running = replace(_start(stack, ports, on_wait), route=route)
+        cleanup.callback(_end, stack)
         if stack.ready is not None:
             _wait_until_ready(running, stack.ready, on_warning, on_wait)
         cleanup.pop_all()
     return running.urls
+
+
+def _refuse(stack: Stack) -> None:
+    """Raise the error about another command that starts or ends the stack now."""
+    starter = find_starter(_read_state(stack))
+    if starter is None:
+        raise ConfigError(f"another command starts or ends stack '{stack.name}' now", "wait until it ends")
+    raise ConfigError(
+        f"process {starter.pid} starts stack '{stack.name}' now",
+        f"wait until it is up (bench stack status --stack {stack.name}), or end that process",
+    )
 
 
 def _start(stack: Stack, ports: Mapping[str, int], on_wait: Callable[[str], None]) -> RunningStack:
@@ -81,14 +106,23 @@ def _start(stack: Stack, ports: Mapping[str, int], on_wait: Callable[[str], None
         secret = _find_secret(stack)
         detached.up(stack, secret, ports, on_wait)
         return detached.attach(stack, secret)
+    with ExitStack() as cleanup:
+        cleanup.callback(_end, stack)
+        running = _start_containers(stack, stack.compose, ports)
+        cleanup.pop_all()
+    return running
+
+
+def _start_containers(stack: Stack, declared: Compose, ports: Mapping[str, int]) -> RunningStack:
     project = persistent_project(stack.name)
-    remove_left_behind(stack.name)
-    docker.remove_project(project)
+    _remove_containers(stack)
     secret_values = compose.make_secrets(stack)
     generated = {name: value for name, value in secret_values.items() if not os.environ.get(name)}
-    variables = compose.visible_variables(stack.compose, {})
-    _write_state(_home(stack), {"secrets": generated, "variables": variables})
+    variables = compose.visible_variables(declared, {})
+    state = {"secrets": generated, "variables": variables}
+    write_state(_state_file(stack), {**state, STARTER: str(Owner.current())})
     compose.start(stack, project, StartOptions(ports=ports), secret_values)
+    write_state(_state_file(stack), state)
     return compose.attach(stack, project, secret_values, {})
 
 
@@ -146,6 +180,8 @@ def is_up(stack: Stack) -> bool:
     """
     if stack.compose is None:
         return detached.is_up(stack)
+    if STARTER in _read_state(stack):
+        return False
     containers = docker.list_containers(persistent_project(stack.name))
     return bool(containers) and all(container.ready for container in containers)
 
@@ -164,7 +200,7 @@ def attach(stack: Stack, secret: SecretStr | None = None) -> RunningStack:
     """
     if stack.compose is None:
         return detached.attach(stack, secret or _find_secret(stack))
-    before = _read_state(stack, "variables")
+    before = _read_section(stack, "variables")
     now = compose.visible_variables(stack.compose, {})
     for name in sorted(before.keys() | now.keys()):
         old = before.get(name, "")
@@ -184,7 +220,7 @@ def secret(stack: Stack) -> SecretStr:
         ConfigError: Neither exists.
     """
     if stack.compose is not None:
-        generated = _read_state(stack, "secrets").get(compose.JWT)
+        generated = _read_section(stack, "secrets").get(compose.JWT)
         if generated:
             return SecretStr(generated)
     return jwt_secret(os.environ, generate=False)
@@ -201,21 +237,49 @@ def statuses(stack: Stack) -> dict[str, str]:
     states = {}
     for container in docker.list_containers(persistent_project(stack.name)):
         states[container.service] = "up" if container.ready else container.description
-    return states
+    return describe_start(states, _read_state(stack))
 
 
-def down(stack: Stack) -> int:
-    """End a stack and remains of killed runs, remove its files, and return the number of services.
+def down(stack: Stack, on_wait: Callable[[str], None] = lambda _: None) -> int:
+    """End a stack and remains of killed commands, remove its files, and return the number of services.
+
+    Args:
+        stack: The stack.
+        on_wait: Receives a line if another command starts or ends the stack, for which this one waits.
 
     Raises:
         ConfigError, TargetError: The engine does not answer.
     """
+    if not FOLDER.is_dir():  # no stack was started in this folder, or its files were removed
+        return _end(stack)
+
+    def note() -> None:
+        starter = find_starter(_read_state(stack))
+        which = "another command" if starter is None else f"process {starter.pid}"
+        on_wait(f"waiting for {which}, which starts or ends stack '{stack.name}'")
+
+    with lock_stack(stack.name, note):
+        return _end(stack)
+
+
+def _end(stack: Stack) -> int:
+    """End a stack, whose lock this process holds."""
     if stack.compose is None:
         return detached.down(stack)
     with defer_signals():
-        count = docker.remove_project(persistent_project(stack.name)) + remove_left_behind(stack.name)
+        count = _remove_containers(stack)
         shutil.rmtree(_home(stack), ignore_errors=True)
     return count
+
+
+def _remove_containers(stack: Stack) -> int:
+    """Remove the containers of a stack and of killed runs, and return their number.
+
+    A killed command may leave a `docker` program that still creates containers, so it ends first.
+    """
+    project = persistent_project(stack.name)
+    end_processes(lambda marked: marked == project)
+    return docker.remove_project(project) + remove_left_behind(stack.name)
 
 
 def logs(stack: Stack, service: str | None, lines: int) -> dict[str, str]:
@@ -246,12 +310,16 @@ def logs(stack: Stack, service: str | None, lines: int) -> dict[str, str]:
 
 
 def _home(stack: Stack) -> Path:
-    return detached.FOLDER / stack.name
+    return FOLDER / stack.name
+
+
+def _state_file(stack: Stack) -> Path:
+    return _home(stack) / (detached.STATE_FILE if stack.compose is None else _STATE_FILE)
 
 
 def _secrets(stack: Stack) -> dict[str, str]:
     """Return the secrets of a stack that is up, from its state or from the environment."""
-    generated = _read_state(stack, "secrets")
+    generated = _read_section(stack, "secrets")
     values = {}
     for name in compose.secrets_of(stack):
         value = generated.get(name) or os.environ.get(name)
@@ -264,24 +332,10 @@ def _secrets(stack: Stack) -> dict[str, str]:
     return values
 
 
-def _read_state(stack: Stack, section: str) -> dict[str, str]:
+def _read_state(stack: Stack) -> dict[str, Any]:
+    return read_state(_state_file(stack))
+
+
+def _read_section(stack: Stack, section: str) -> dict[str, str]:
     """Return a section of the state file; empty if the file is missing or damaged."""
-    try:
-        content = json.loads((_home(stack) / _STATE_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return dict(content.get(section, {})) if isinstance(content, dict) else {}
-
-
-def _write_state(home: Path, content: Mapping[str, Mapping[str, str]]) -> None:
-    path = home / _STATE_FILE
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        # Created with its final mode, so that others can read it at no moment.
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "w") as file:
-            json.dump(content, file)
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {path}: {error.strerror}", "run bench in a writable folder"
-        ) from error
+    return dict(_read_state(stack).get(section, {}))

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bench.errors import ConfigError
+from bench.owners.temporary import temporary_folder
 
+TREE = "tree"
+"""Name of the checkout in its temporary folder."""
 _TIMEOUT_S = 60
 
 
@@ -22,8 +24,8 @@ def check_out(ref: str) -> Iterator[Path]:
     Raises:
         ConfigError: The current folder is not a repository, or has no such commit.
     """
-    with TemporaryDirectory(prefix="bench-checkout-", ignore_cleanup_errors=True) as folder:
-        root = Path(folder) / "tree"
+    with temporary_folder("checkout") as folder:
+        root = folder / TREE
         _git("worktree", "add", "--quiet", "--detach", str(root), f"{ref}^{{commit}}", ref=ref)
         try:
             # An older commit may lack the current folder, for example one with scenarios only.

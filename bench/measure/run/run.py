@@ -32,6 +32,7 @@ from bench.measure.machine.capacity import read_capacity
 from bench.measure.persistent.persistent import attach, is_up
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
 from bench.measure.run.recorder import Subject, record
+from bench.measure.run.strays import remove_strays
 from bench.measure.run.token_renewal import Tokens
 from bench.measure.stacks.compose import run_containers
 from bench.measure.stacks.health import wait_until_ready
@@ -159,6 +160,7 @@ def prepare(  # noqa: PLR0913 - the first five are the run
         ConfigError: The settings do not fit the stack.
         TargetError: The stack did not start or refused the test users.
     """
+    remove_strays()
     check_rows(spec)
     for part in spec.parts:
         if part.turn is not None:

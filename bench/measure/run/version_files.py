@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bench.core.config.stack import Stack
 from bench.core.config.version import Version
@@ -15,6 +14,7 @@ from bench.errors import ConfigError
 from bench.measure.run.checkout import check_out, commit_of, find_repository
 from bench.measure.stacks.processes import prepare_tree
 from bench.measure.stacks.start_options import StartOptions
+from bench.owners.temporary import temporary_folder
 
 # bench writes these folders itself, and git writes the third.
 _LEFT_OUT = (".bench", "results", ".git")
@@ -55,7 +55,7 @@ def provide_files(
         yield VersionFiles(folder)
         return
     with (
-        TemporaryDirectory(prefix="bench-version-", ignore_cleanup_errors=True) as home,
+        temporary_folder("version") as home,
         ExitStack() as checkouts,
     ):
         commit = None
@@ -63,8 +63,8 @@ def provide_files(
             commit = commit_of(version.commit)
             tree = checkouts.enter_context(check_out(version.commit))
         else:
-            tree = _copy(folder, Path(home) / "tree")
-        state = Path(home) / "state"
+            tree = _copy(folder, home / "tree")
+        state = home / "state"
         if stack.prepare:
             note(f"preparing {name}: {'; '.join(' '.join(command) for command in stack.prepare)}")
             began_s = time.monotonic()

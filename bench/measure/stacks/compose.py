@@ -5,7 +5,6 @@ import os
 import secrets
 import shutil
 import socket
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -31,9 +30,11 @@ from bench.errors import BenchError, ConfigError, TargetError
 from bench.measure.machine.signals import defer_signals
 from bench.measure.stacks import docker
 from bench.measure.stacks.container_watch import ContainerWatch, find_failure, hide_secrets, log_tail
+from bench.measure.stacks.marks import mark
 from bench.measure.stacks.projects import new_project, remove_left_behind
 from bench.measure.stacks.running_stack import RunningStack, placeholder_values
 from bench.measure.stacks.start_options import StartOptions
+from bench.owners.temporary import temporary_folder
 
 _POLL_S = 0.3
 _PORT_ATTEMPTS = 3
@@ -96,7 +97,7 @@ def start(stack: Stack, project: str, options: StartOptions, secret_values: Mapp
     files = ["--file", _require_file(stack, compose)]
     for profile in compose.profiles:
         files += ["--profile", profile]
-    environment = _environment(stack, options, secret_values)
+    environment = mark(_environment(stack, options, secret_values), project)
     action = f"start the stack '{stack.name}'"
     # The name of the file's own project, not that of bench, is part of the names of built images.
     config = yaml.safe_load(docker.run([*program, *files, "config"], action, environment=environment))
@@ -129,8 +130,8 @@ def _name_images(built: Mapping[str, str]) -> Iterator[list[str]]:
         yield []
         return
     services = {service: {"image": image, "pull_policy": "never"} for service, image in built.items()}
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        path = Path(folder) / "images.yml"
+    with temporary_folder("images") as folder:
+        path = folder / "images.yml"
         path.write_text(yaml.safe_dump({"services": services}), encoding="utf-8")
         yield ["--file", str(path)]
 

@@ -4,11 +4,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import SecretStr
@@ -18,11 +17,14 @@ from bench.core.config.stack import OTLP_URL, Stack
 from bench.core.tiers.environment import fixed_url, otlp_environment
 from bench.errors import ConfigError, TargetError
 from bench.measure.stacks import supervisor
+from bench.measure.stacks.marks import mark
 from bench.measure.stacks.ports import LOOPBACK, choose_ports, require_free_address
+from bench.measure.stacks.projects import new_project
 from bench.measure.stacks.running_stack import RunningStack, inherit_environment, placeholder_values
 from bench.measure.stacks.service_logs import ServiceLogs, describe_exit
 from bench.measure.stacks.service_start import StartingService, await_port, await_service
 from bench.measure.stacks.start_options import StartOptions
+from bench.owners.temporary import temporary_folder
 
 PREPARE = "prepare"
 """Name of the process and the log of the commands that make the files of a version runnable."""
@@ -45,10 +47,14 @@ class StackProcesses:
     """The logs of the services."""
     options: StartOptions
     """Settings of the start."""
+    project: str
+    """Project that marks the processes."""
     urls: dict[str, str] = field(default_factory=dict)
     """Addresses by service."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     """Supervisors by service, in the order of their start. The processes of a service are their children."""
+    on_start: Callable[[str], object] = lambda _: None
+    """Called with the service's name just before and just after each start of a process."""
 
     @property
     def pids(self) -> dict[str, int]:
@@ -108,8 +114,8 @@ def run_processes(
         ConfigError: A placeholder has no value, or a folder does not exist.
         TargetError: A service did not start, or its port is taken.
     """
-    with TemporaryDirectory(prefix=f"bench-{stack.name}-", ignore_cleanup_errors=True) as state:
-        started = prepare(stack, secret, options.state or Path(state), options)
+    with temporary_folder(stack.name) as state:
+        started = prepare(stack, secret, options.state or state, options)
         try:
             start(started)
             yield RunningStack(
@@ -131,7 +137,7 @@ def prepare(
     if stack.tiers.otlp is not None:
         values[OTLP_URL] = options.otlp_url or fixed_url(stack.tiers.otlp)
     logs = ServiceLogs(options.logs or state / "logs", is_kept=options.logs is not None)
-    return StackProcesses(stack, values, logs, options)
+    return StackProcesses(stack, values, logs, options, options.project or new_project(stack.name))
 
 
 def start(started: StackProcesses, *, detached: bool = False) -> None:
@@ -231,13 +237,14 @@ def _supervise(started: StackProcesses, launch: _Launch, *, detached: bool) -> s
         "stays": False,
         **launch.plan,
     }
+    started.on_start(launch.name)
     with (
         started.logs.file(launch.name).open("ab") as log,
         (launch.announcement or Path(os.devnull)).open("wb") as announcement,
     ):
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", supervisor.__file__, json.dumps(plan)],
-            env=launch.environment,
+            env=mark(launch.environment, started.project),
             cwd=launch.cwd,
             stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
             stdout=log if launch.announcement is None else announcement,
@@ -245,6 +252,7 @@ def _supervise(started: StackProcesses, launch: _Launch, *, detached: bool) -> s
             start_new_session=True,  # Ctrl-C reaches bench only, which then ends them in order
         )
     started.processes[launch.name] = process
+    started.on_start(launch.name)
     return process
 
 

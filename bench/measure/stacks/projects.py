@@ -1,4 +1,4 @@
-"""Names of compose projects. A name contains the stack, the folder, and the process that must remove it."""
+"""Projects: names for the containers and processes of a start. They contain stack, folder and owner."""
 
 import hashlib
 import itertools
@@ -6,9 +6,9 @@ import os
 import re
 from pathlib import Path
 
-import psutil
-
 from bench.measure.stacks import docker
+from bench.measure.stacks.marks import end_processes
+from bench.owners.process import PATTERN, Owner
 
 _numbers = itertools.count(1)
 
@@ -20,41 +20,47 @@ def persistent_project(stack: str) -> str:
 
 
 def new_project(stack: str) -> str:
-    """Return a new project that this process owns and must remove.
+    """Return a new project that this process owns and must remove."""
+    return f"{persistent_project(stack)}-{Owner.current()}-{next(_numbers)}"
 
-    The name contains the process id and the start time: the kernel reuses a process id, but not both.
-    """
-    started_s = int(psutil.Process().create_time())
-    return f"{persistent_project(stack)}-{os.getpid()}-{started_s}-{next(_numbers)}"
+
+def find_owner(project: str) -> Owner | None:
+    """Return the process that owns a project; `None` for that of a persistent stack."""
+    match = re.fullmatch(rf"bench-.+-({PATTERN})-\d+", project)
+    return None if match is None else Owner.parse(match[1])
+
+
+def is_left_behind(project: str, stack: str) -> bool:
+    """Return whether a project is one of this stack and folder whose owner was killed."""
+    owner = find_owner(project)
+    is_ours = project.startswith(f"{persistent_project(stack)}-{owner}-")
+    return is_ours and owner is not None and owner.is_dead
 
 
 def list_left_behind(stack: str) -> list[str]:
-    """Return the projects of this folder whose owner was killed before it could remove them.
+    """Return the projects of this folder whose owner was killed before it could remove their containers.
 
     Raises:
         ConfigError, TargetError: The engine does not answer.
     """
-    pattern = re.compile(rf"{re.escape(persistent_project(stack))}-(\d+)-(\d+)-\d+")
-    left_behind = []
-    for project in sorted(docker.list_projects()):
-        match = pattern.fullmatch(project)
-        if match and not _owner_runs(pid=int(match[1]), started_s=int(match[2])):
-            left_behind.append(project)
-    return left_behind
+    return sorted(project for project in docker.list_projects() if is_left_behind(project, stack))
+
+
+def end_left_behind(stack: str) -> int:
+    """End the processes that killed runs left behind, and return the number of services.
+
+    Most runs leave none, because a supervisor outlives its run. It may be killed, too.
+    """
+    return end_processes(lambda project: is_left_behind(project, stack))
 
 
 def remove_left_behind(stack: str) -> int:
     """Remove the projects that killed runs left behind, and return the number of their containers.
 
+    A killed run may leave a `docker` program that still creates containers, so it ends first.
+
     Raises:
         ConfigError, TargetError: The engine does not answer, or keeps a container.
     """
+    end_left_behind(stack)
     return sum(docker.remove_project(project) for project in list_left_behind(stack))
-
-
-def _owner_runs(pid: int, started_s: int) -> bool:
-    """Return whether the process still runs. A younger process with the same id is not the owner."""
-    try:
-        return int(psutil.Process(pid).create_time()) == started_s
-    except psutil.NoSuchProcess:
-        return False

@@ -29,5 +29,7 @@ class StartOptions:
     """Folder that gets the logs of the services; `None` for a folder that is removed with the stack."""
     otlp_url: str | None = None
     """Address that receives the spans of the services; `None` for the one that the stack declares."""
+    project: str = ""
+    """Mark of the processes; empty for a project of this run."""
     on_wait: Callable[[str], None] = _ignore
     """Receives lines about a long wait."""

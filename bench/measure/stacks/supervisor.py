@@ -26,6 +26,7 @@ from typing import Any
 
 _SET_CHILD_SUBREAPER = 36
 _SET_PARENT_DEATH_SIGNAL = 1
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _CANNOT_RUN = 127
 _KILL_INTERVAL_S = 0.05
 _KILL_TIMEOUT_S = 5.0
@@ -52,7 +53,7 @@ class Supervisor:
         os.set_blocking(self._wakeup, False)
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _STOP_SIGNALS:
             signal.signal(number, self._request_stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # wakes `_wait`
         self._sources = [self._wakeup, *([0] if plan["watch"] else [])]
@@ -116,16 +117,27 @@ class Supervisor:
             self._wait(_KILL_INTERVAL_S)
 
     def _start(self, command: list[str]) -> int:
-        """Start a command in a process group of its own, and return its process id."""
+        """Start a command in a process group of its own, and return its process id.
+
+        Signals wait while the new process has the handlers of the supervisor, so that it misses none.
+        """
+        parent = os.getpid()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
         pid = os.fork()
         if pid:
             self._running.add(pid)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
             return pid
         try:
+            for number in (*_STOP_SIGNALS, signal.SIGCHLD):
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
             os.setpgid(0, 0)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             if self._library is not None:
                 self._library.prctl(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)
+            if os.getppid() != parent:  # the supervisor was killed before it set this signal
+                os._exit(_CANNOT_RUN)
             os.execvp(command[0], command)  # noqa: S606 - there is no shell
         except OSError as error:
             sys.stderr.write(f"cannot run {command[0]}: {error.strerror}\n")

@@ -8,18 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from bench.core.config.placeholders import expand_all
 from bench.core.config.stack import Fixture, Stack
 from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure.stacks.running_stack import inherit_environment
 from bench.measure.users.auth import Account, require_users
 from bench.measure.users.document_stores import DocumentStore, open_store
+from bench.owners.process import Owner
+from bench.owners.temporary import replace_file
 
 JOURNALS = Path(".bench/users")
 USERS_STORE = "users.store"
-_START_TOLERANCE_S = 1.0
 
 
 @contextmanager
@@ -112,11 +111,10 @@ def _require_fixture(stack: Stack, name: str) -> Fixture:
 
 
 def _write_journal(journal: Path, stack: Stack, ids: Sequence[str]) -> None:
-    owner = psutil.Process()
-    content = {"stack": stack.name, "pid": owner.pid, "started": owner.create_time(), "ids": ids}
+    content = {"stack": stack.name, "owner": str(Owner.current()), "ids": ids}
     try:
         journal.parent.mkdir(parents=True, exist_ok=True)
-        journal.write_text(json.dumps(content), encoding="utf-8")
+        replace_file(journal, [json.dumps(content).encode()], 0o644, is_durable=False)
     except OSError as error:
         hint = "run bench in a writable folder"
         raise StoreError(f"cannot write {journal}: {error.strerror}", hint) from error
@@ -129,20 +127,13 @@ def remove_left_behind(stack: Stack, store: DocumentStore) -> int:
         try:
             content = json.loads(journal.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            continue  # another run writes or removes it at this moment
-        if content["stack"] == stack.name and not _owner_runs(content["pid"], content["started"]):
+            continue  # another run removes it at this moment
+        owner = Owner.parse(content.get("owner", ""))
+        if content["stack"] == stack.name and owner is not None and owner.is_dead:
             store.remove(content["ids"])
             journal.unlink(missing_ok=True)
             removed += len(content["ids"])
     return removed
-
-
-def _owner_runs(pid: int, started_s: float) -> bool:
-    """Return whether the process still runs. A younger process with the same id is not the owner."""
-    try:
-        return abs(psutil.Process(pid).create_time() - started_s) < _START_TOLERANCE_S
-    except psutil.NoSuchProcess:
-        return False
 
 
 def render_documents(stack: Stack, users: Sequence[Account]) -> list[dict[str, Any]]:

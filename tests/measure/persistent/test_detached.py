@@ -2,6 +2,7 @@ import json
 import os
 import secrets
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -10,6 +11,8 @@ from pydantic import SecretStr
 
 from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure.persistent import detached
+from bench.measure.persistent.stack_state import FOLDER
+from bench.owners.process import Owner
 from tests.measure.programs import make_stack
 
 SECRET = SecretStr(secrets.token_hex(20))
@@ -38,7 +41,7 @@ def test_a_stack_stays_up_until_down() -> None:
         ended = detached.down(stack)
     assert ended == 1
     assert detached.statuses(stack) == {}
-    assert not (detached.FOLDER / "trial").exists()
+    assert not (FOLDER / "trial").exists()
 
 
 def test_up_replaces_a_stack_that_lost_a_service() -> None:
@@ -62,7 +65,7 @@ def test_a_stubborn_service_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.measure.stacks.processes.GRACE_S", 0.2)
     stack = make_stack({"one": "stubborn"})
     detached.up(stack, SECRET, {})
-    pid = json.loads((detached.FOLDER / "trial" / "state.json").read_text())["processes"]["one"]["pid"]
+    pid = detached.attach(stack, SECRET).pids["one"]
     assert detached.down(stack) == 1
     psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=10)
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
@@ -73,7 +76,7 @@ def test_no_file_contains_the_secret() -> None:
     stack = make_stack({"one": "good"})
     try:
         detached.up(stack, SECRET, {})
-        files = [path for path in detached.FOLDER.rglob("*") if path.is_file()]
+        files = [path for path in FOLDER.rglob("*") if path.is_file()]
         assert files
         assert not any(SECRET.get_secret_value() in path.read_text() for path in files)
     finally:
@@ -115,7 +118,7 @@ def test_a_missing_or_damaged_state_file_is_an_error(tmp_path: Path) -> None:
     stack = make_stack({"one": "good"})
     with pytest.raises(StoreError, match=r"cannot read .*state\.json"):
         detached.attach(stack, SECRET)
-    home = tmp_path / detached.FOLDER / "trial"
+    home = tmp_path / FOLDER / "trial"
     home.mkdir(parents=True)
     (home / "state.json").write_text('{"half')
     assert detached.statuses(stack) == {}
@@ -125,13 +128,11 @@ def test_a_missing_or_damaged_state_file_is_an_error(tmp_path: Path) -> None:
 
 def test_a_process_that_reuses_an_id_is_kept(tmp_path: Path) -> None:
     """It started at another time, so `down` does not end it."""
-    home = tmp_path / detached.FOLDER / "trial"
+    home = tmp_path / FOLDER / "trial"
     home.mkdir(parents=True)
     stack = make_stack({"one": "good"})
-    state = {
-        "urls": {"one": "http://127.0.0.1:1"},
-        "processes": {"one": {"pid": os.getpid(), "started": 1.0}},
-    }
+    older = replace(Owner.current(), start=1)
+    state = {"urls": {"one": "http://127.0.0.1:1"}, "processes": {"one": str(older)}}
     (home / "state.json").write_text(json.dumps(state))
     assert detached.statuses(stack) == {"one": "down"}
     assert detached.down(stack) == 0

@@ -9,6 +9,7 @@ import pytest
 from bench.core.config.stack import Stack
 from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure.persistent import persistent
+from bench.measure.persistent.stack_state import FOLDER
 from bench.measure.stacks.projects import persistent_project
 from tests.core.config.test_compose import inspected
 from tests.measure.fake_docker import FakeDocker
@@ -52,7 +53,7 @@ def test_only_the_owner_can_read_generated_secrets(fake: FakeDocker) -> None:
     """A later command of the owner finds them."""
     stack = make_stack()
     up(stack)
-    (path,) = (path for path in Path(".bench").rglob("*") if path.is_file())
+    (path,) = (path for path in (FOLDER / "trial").rglob("*") if path.is_file())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert persistent.secret(stack).get_secret_value() == fake.up_environment["JWT"]
     assert persistent.attach(stack).values["secret.DB_PASSWORD"] == fake.up_environment["PASSWORD"]
@@ -95,7 +96,7 @@ def test_without_a_state_file_secrets_come_from_the_environment(fake: FakeDocker
     stack = make_stack()
     up(stack)
     for text in ('{"half', "[]"):
-        next(path for path in Path(".bench").rglob("*") if path.is_file()).write_text(text)
+        (FOLDER / "trial" / "containers.json").write_text(text)
         with pytest.raises(ConfigError, match="JWT_SECRET is not set"):
             persistent.attach(stack)
     assert fake.calls
@@ -110,7 +111,7 @@ def test_a_failed_start_leaves_no_container_and_no_file(fake: FakeDocker) -> Non
     with pytest.raises(TargetError, match="service 'backend' is unhealthy: no database"):
         up(stack)
     assert persistent.statuses(stack) == {}
-    assert [path for path in Path(".bench").rglob("*") if path.is_file()] == []
+    assert [path.name for path in FOLDER.iterdir()] == ["trial.lock"]
 
 
 def test_a_stack_that_does_not_answer_is_removed(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +138,7 @@ def test_unknown_services_are_refused(fake: FakeDocker) -> None:
 def test_a_folder_that_cannot_be_written_is_an_error(fake: FakeDocker) -> None:
     """No container starts."""
     Path(".bench").write_text("a file stands here")
-    with pytest.raises(StoreError, match=r"cannot write .*containers\.json"):
+    with pytest.raises(StoreError, match=r"cannot write .*trial\.lock"):
         up(make_stack())
     assert not any("up" in call for call in fake.calls)
 

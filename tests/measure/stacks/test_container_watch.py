@@ -1,4 +1,5 @@
 import secrets
+from dataclasses import replace
 
 import pytest
 
@@ -6,6 +7,7 @@ from bench.errors import TargetError
 from bench.measure.stacks import container_watch, docker, projects
 from bench.measure.stacks.compose import run_containers
 from bench.measure.stacks.start_options import StartOptions
+from bench.owners.process import Owner
 from tests.core.config.test_compose import inspected
 from tests.measure.fake_docker import FakeDocker
 from tests.measure.stacks.test_compose import make_stack
@@ -46,7 +48,7 @@ def test_a_container_that_ended_permanently_is_dead(
 
 def test_the_next_run_removes_the_project_of_a_killed_run(fake: FakeDocker) -> None:
     """The name contains the owner's process; projects of running owners and of others are kept."""
-    dead = f"{projects.persistent_project('trial')}-999999999-1-1"
+    dead = f"{projects.persistent_project('trial')}-{replace(Owner.current(), pid=999_999_999)}-1"
     mine = projects.new_project("trial")
     fake.answers = {"ps --all --format": (0, f"{dead}\n{mine}\nother", "")}
     fake.write()

@@ -1,7 +1,7 @@
 import json
-import os
 import secrets
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from bench.measure.users.document_stores import (
     open_store,
 )
 from bench.measure.users.provisioning import JOURNALS, provision_fixtures, provision_users
+from bench.owners.process import Owner
 from bench.store import stacks
 
 # A store in a text file: one JSON line for each change.
@@ -79,7 +80,7 @@ def test_users_are_removed_when_the_run_fails(tmp_path: Path) -> None:
 
 def test_the_next_run_removes_the_users_of_a_killed_run(tmp_path: Path) -> None:
     """This holds for the same stack only. A younger process with its id is not its owner."""
-    left = {"stack": "trial", "pid": os.getpid(), "started": 1.0, "ids": ["a" * 24]}
+    left = {"stack": "trial", "owner": str(replace(Owner.current(), start=1)), "ids": ["a" * 24]}
     JOURNALS.mkdir(parents=True)
     (JOURNALS / "old.json").write_text(json.dumps(left))
     (JOURNALS / "other.json").write_text(json.dumps({**left, "stack": "elsewhere"}))
