@@ -27,6 +27,14 @@ class HttpChoice(StrEnum):
     HTTP_2 = "2"
 
 
+class ArrivalsChoice(StrEnum):
+    """The intervals between requests that `--arrivals` accepts."""
+
+    EVEN = "even"
+    POISSON = "poisson"
+    GAMMA = "gamma"
+
+
 ScenarioName = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="Name of a scenario, or the path of its file.")
 ]
@@ -78,6 +86,28 @@ Duration = Annotated[
 Rate = Annotated[
     float | None,
     typer.Option("--rate", metavar="N", help="Set the rate per time unit (default: the scenario's)."),
+]
+SpawnRate = Annotated[
+    float | None,
+    typer.Option("--spawn-rate", metavar="N", help="Start N VUs per second (default: all at once)."),
+]
+Arrivals = Annotated[
+    ArrivalsChoice | None,
+    typer.Option("--arrivals", help="Set the intervals between requests (default: even)."),
+]
+Burstiness = Annotated[
+    float | None,
+    typer.Option("--burstiness", metavar="N", help="Set the shape of gamma arrivals; below 1 is bursty."),
+]
+Rates = Annotated[
+    Path | None,
+    typer.Option("--rates", metavar="FILE", help="Follow the rates in this file: columns time and rate."),
+]
+Times = Annotated[
+    Path | None, typer.Option("--times", metavar="FILE", help="Send requests at the times in this file.")
+]
+Speed = Annotated[
+    float | None, typer.Option("--speed", metavar="N", help="Replay --times N times as fast (default: 1).")
 ]
 Inject = Annotated[
     list[str] | None,
@@ -203,6 +233,12 @@ def _declare_load_options(
     vus: Vus = None,
     duration: Duration = None,
     rate: Rate = None,
+    spawn_rate: SpawnRate = None,
+    arrivals: Arrivals = None,
+    burstiness: Burstiness = None,
+    rates: Rates = None,
+    times: Times = None,
+    speed: Speed = None,
     objectives: Objective = None,
     thresholds: Threshold = None,
 ) -> None:

@@ -6,7 +6,7 @@ import typer
 import yaml
 
 from bench.cli import options
-from bench.core.config.executors import in_words
+from bench.core.config.load_words import in_words
 from bench.core.values.wording import counted
 from bench.usecases import scenarios
 

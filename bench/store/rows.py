@@ -5,11 +5,19 @@ import json
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.errors import ConfigError
 
 Row = dict[str, Any]
+
+
+class NumberedRow(NamedTuple):
+    """A row and its place in its file."""
+
+    place: int
+    """Number of the line, from 1; of the row in a Parquet file."""
+    row: Row
 
 
 def read_rows(path: Path) -> tuple[Row, ...]:
@@ -17,6 +25,15 @@ def read_rows(path: Path) -> tuple[Row, ...]:
 
     Raises:
         ConfigError: The file cannot be read, or has no rows; the message names the line.
+    """
+    return tuple(numbered.row for numbered in read_numbered_rows(path))
+
+
+def read_numbered_rows(path: Path) -> tuple[NumberedRow, ...]:
+    """Return the rows of a file with their places, as `read_rows` does.
+
+    Raises:
+        ConfigError: As for `read_rows`.
     """
     read = _READERS.get(path.suffix.lower())
     if read is None:
@@ -28,10 +45,10 @@ def read_rows(path: Path) -> tuple[Row, ...]:
     return rows
 
 
-def _read_csv(path: Path) -> tuple[Row, ...]:
+def _read_csv(path: Path) -> tuple[NumberedRow, ...]:
     """Read a CSV file; its first line names the columns, and all values are text."""
     reader = csv.reader(StringIO(read_text(path), newline=""), strict=True)
-    rows: list[Row] = []
+    rows: list[NumberedRow] = []
     try:
         columns = next(reader, [])
         for cells in reader:
@@ -42,7 +59,7 @@ def _read_csv(path: Path) -> tuple[Row, ...]:
                 raise ConfigError(
                     f"{path}:{reader.line_num}: {difference}", "put quotes around values with a comma"
                 )
-            rows.append(dict(zip(columns, cells, strict=True)))
+            rows.append(NumberedRow(reader.line_num, dict(zip(columns, cells, strict=True))))
     except csv.Error as error:
         raise ConfigError(f"{path}:{reader.line_num}: no CSV: {error}") from error
     _check_columns(path, columns)
@@ -56,8 +73,8 @@ def _check_columns(path: Path, columns: list[str]) -> None:
             raise ConfigError(f"{path}:1: {problem}", "name each column in the first line")
 
 
-def _read_json_lines(path: Path) -> tuple[Row, ...]:
-    rows: list[Row] = []
+def _read_json_lines(path: Path) -> tuple[NumberedRow, ...]:
+    rows: list[NumberedRow] = []
     for number, line in enumerate(read_text(path).split("\n"), 1):
         if not line.strip():
             continue
@@ -71,19 +88,20 @@ def _read_json_lines(path: Path) -> tuple[Row, ...]:
             raise ConfigError(
                 f"{path}:{number}: the line is no JSON object", "write one JSON object per line"
             )
-        rows.append(row)
+        rows.append(NumberedRow(number, row))
     return tuple(rows)
 
 
-def _read_parquet(path: Path) -> tuple[Row, ...]:
+def _read_parquet(path: Path) -> tuple[NumberedRow, ...]:
     try:
         from pyarrow import ArrowException, parquet  # noqa: PLC0415 - an optional extra
     except ImportError as error:
         raise ConfigError(f"{path}: Parquet needs pyarrow", "pip install 'chatbench[parquet]'") from error
     try:
-        return tuple(parquet.read_table(path).to_pylist())
+        rows = parquet.read_table(path).to_pylist()
     except (OSError, ArrowException) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
+    return tuple(NumberedRow(number, row) for number, row in enumerate(rows, 1))
 
 
 def read_text(path: Path) -> str:
@@ -102,7 +120,7 @@ def read_text(path: Path) -> str:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-_READERS: dict[str, Callable[[Path], tuple[Row, ...]]] = {
+_READERS: dict[str, Callable[[Path], tuple[NumberedRow, ...]]] = {
     ".csv": _read_csv,
     ".jsonl": _read_json_lines,
     ".ndjson": _read_json_lines,

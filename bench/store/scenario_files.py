@@ -17,6 +17,7 @@ from bench.errors import ConfigError
 from bench.store.fields import list_fields
 from bench.store.folders import SCENARIOS, find, hides_shipped, list_names
 from bench.store.journeys import find_scenario, load_files, load_rows, load_turn
+from bench.store.series import load_series
 from bench.store.yaml_file import YamlFile
 
 Value = TypeVar("Value")
@@ -97,6 +98,7 @@ class ScenarioFiles:
         prompts = self._attempt(self.prompts.parse) if self.prompts is not None else None
         if self._errors or scenario is None:
             raise ConfigError.of_all(self._errors)
+        scenario = load_series(self.scenario, scenario)
         mix = self._load_mix(scenario)
         if target is None:
             target = mix[0].spec.target if mix else stand_in(scenario.services[0])

@@ -10,6 +10,7 @@ QUIET = Listener()
 """Receives no events."""
 TransportName = Literal["own", "httpx"]
 HttpVersionName = Literal["1.1", "2"]
+ArrivalsName = Literal["even", "poisson", "gamma"]
 
 
 class LoadOptions(TypedDict, total=False):
@@ -28,6 +29,18 @@ class LoadOptions(TypedDict, total=False):
     """Duration of the measured phase, such as `30s` or `2m`, or seconds; default: that of the scenario."""
     rate: float | None
     """Requests per `time_unit`; default: the rate of the scenario."""
+    spawn_rate: float | None
+    """VUs that start per second; default: that of the scenario, where all may start at once."""
+    arrivals: ArrivalsName | None
+    """Distribution of the intervals between requests; default: that of the scenario, or `even`."""
+    burstiness: float | None
+    """Burstiness of gamma arrivals, which it implies; default: that of the scenario."""
+    rates: Path | str | None
+    """File of rates over time; default: that of the scenario."""
+    times: Path | str | None
+    """File of arrival times; default: that of the scenario."""
+    speed: float | None
+    """The arrival times pass this many times as fast; default: the speed of the scenario."""
     objectives: Sequence[str]
     """Longest times of a good answer in milliseconds, such as `ttft:2000`."""
     thresholds: Sequence[str]

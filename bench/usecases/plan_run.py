@@ -1,13 +1,15 @@
 """Plan a measurement: from the options of a command to its stack, its scenario and its conditions."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.core.config.choices import make_choices, model_variables
+from bench.core.config.load_override import LoadOverrides, SeriesFile
 from bench.core.config.message_rows import prompts_of_texts
 from bench.core.config.objective import parse_objectives
+from bench.core.config.open_loops import RatePoint
 from bench.core.config.prompts import Prompt
 from bench.core.config.quick_load import (
     MESSAGES,
@@ -32,6 +34,7 @@ from bench.measure.run.run import Conditions, Listener
 from bench.measure.stacks.running_stack import find_urls
 from bench.store import results, scenarios, stacks
 from bench.store.messages import read_messages
+from bench.store.series import read_rates, read_times
 from bench.usecases.options import RunOptions
 from bench.usecases.recognise import Caller, recognise
 
@@ -88,8 +91,14 @@ def plan_address(url: str, options: RunOptions, listener: Listener) -> PlannedRu
     load = QuickLoad(
         vus=options.get("vus"),
         rate=options.get("rate"),
+        rates=_read_series(options.get("rates"), read_rates),
+        times=_read_series(options.get("times"), read_times),
         duration=options.get("duration"),
         think_time=options.get("think_time"),
+        spawn_rate=options.get("spawn_rate"),
+        arrivals=options.get("arrivals"),
+        burstiness=options.get("burstiness"),
+        speed=options.get("speed"),
         timeout=options.get("timeout"),
     )
     # Wrong options are found before the first request.
@@ -171,7 +180,7 @@ def load_spec(
         spec = spec.without_time_limits(kept=stack.thresholds)
     spec = spec.with_more_thresholds(parse_thresholds(options.get("thresholds", ())))
     spec = _choose_services(spec, stack, options.get("service"))
-    spec = spec.with_load(options.get("vus"), _duration_s(options), options.get("rate"))
+    spec = spec.with_load(_load_overrides(options))
     return spec.with_objectives(parse_objectives(options.get("objectives", ())))
 
 
@@ -281,6 +290,27 @@ def name_urls(urls: Sequence[str], default_service: str) -> dict[str, str]:
     for address in by_service.values():
         check_url(address)
     return by_service
+
+
+def _load_overrides(options: RunOptions) -> LoadOverrides:
+    """Return the options that replace the load of a scenario."""
+    return LoadOverrides(
+        vus=options.get("vus"),
+        duration=_duration_s(options),
+        rate=options.get("rate"),
+        spawn_rate=options.get("spawn_rate"),
+        arrivals=options.get("arrivals"),
+        burstiness=options.get("burstiness"),
+        rates=_read_series(options.get("rates"), read_rates),
+        times=_read_series(options.get("times"), read_times),
+        speed=options.get("speed"),
+    )
+
+
+def _read_series(
+    path: Path | str | None, read: Callable[[Path], tuple[RatePoint, ...] | tuple[float, ...]]
+) -> SeriesFile | None:
+    return None if path is None else SeriesFile(str(path), read(Path(path)))
 
 
 def _default_stack(options: RunOptions) -> str:

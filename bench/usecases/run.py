@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
-from bench.core.config.executors import in_words
+from bench.core.config.load_words import in_words
 from bench.core.config.quick_load import (
     is_address,
 )

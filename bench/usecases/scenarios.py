@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench.core.config.executors import in_words
+from bench.core.config.load_words import in_words
 from bench.core.config.scenario import Scenario
 from bench.core.load.description import describe_content, describe_first_requests, describe_steps
 from bench.errors import ConfigError

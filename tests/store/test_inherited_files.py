@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from bench.core.config.choices import make_choices
-from bench.core.config.executors import in_words
+from bench.core.config.load_words import in_words
 from bench.core.limits.expression import parse
 from bench.errors import ConfigError
 from bench.store import scenarios, stacks

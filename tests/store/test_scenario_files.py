@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.core.config.executors import ConstantVus, in_words
+from bench.core.config.executors import ConstantVus
+from bench.core.config.load_words import in_words
 from bench.errors import ConfigError, Exit
 from bench.store import scenarios, stacks
 from bench.store.folders import find, shipped

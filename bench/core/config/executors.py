@@ -4,38 +4,48 @@ Names and meanings are k6's where k6 has them; `spike` and `cases` are this proj
 Source: https://grafana.com/docs/k6/latest/using-k6/scenarios/executors/
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Literal, Protocol, assert_never
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from bench.core.config.open_loops import (
+    ArrivalRateSeries,
+    ArrivalTimes,
+    ConstantArrivalRate,
+    RampingArrivalRate,
+)
+from bench.core.config.phase_fields import PhaseFields, Rate, Vus, VusOrNone, require_time, total_s
 from bench.core.values import wording
 from bench.core.values.duration import Duration, DurationRange, PositiveDuration
 from bench.core.values.record import FieldError, Record
 
-_MOST_VUS = 100_000
-_MOST_RATE = 1_000_000
-Vus = Annotated[int, Field(gt=0, le=_MOST_VUS)]
-VusOrNone = Annotated[int, Field(ge=0, le=_MOST_VUS)]
-Rate = Annotated[float, Field(gt=0, le=_MOST_RATE)]
-RateOrNone = Annotated[float, Field(ge=0, le=_MOST_RATE)]
 
-
-class _Phase(Record):
-    warm_up: bool = False
-    """Exclude the requests of this phase from all metrics."""
-    cancel_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of the requests that the VU cancels before the response is complete, 0 to 1."""
-    cancel_after_s: Annotated[DurationRange, Field(alias="cancel_after")] = (0.1, 1.0)
-    """Time after which a request is cancelled, drawn uniformly from this range."""
-
-
-class _ClosedLoop(_Phase):
+class _ClosedLoop(PhaseFields):
     think_time_s: Annotated[DurationRange, Field(alias="think_time")] = (0.0, 0.0)
     """Pause between a response and the VU's next message, drawn uniformly from this range."""
 
 
-class ConstantVus(_ClosedLoop):
+class _Spawning(_ClosedLoop):
+    spawn_rate: Rate | None = None
+    """VUs that start per second, one after the other; default: all start at once."""
+
+    def check_spawning(self, vus: int, time_s: float) -> None:
+        """Check that the last VU of a group that starts together starts within its time."""
+        last_s = self.start_s(vus - 1)
+        if last_s >= time_s:
+            raise FieldError(
+                ("spawn_rate",),
+                f"{wording.counted(vus, 'VU')} at {self.spawn_rate:g} per second start within {last_s:g} s, "
+                f"but end after {time_s:g} s; use a higher rate or a longer duration",
+            )
+
+    def start_s(self, number: int) -> float:
+        """Return when a VU starts, in seconds after the first of its group, whose number is 0."""
+        return 0.0 if self.spawn_rate is None else number / self.spawn_rate
+
+
+class ConstantVus(_Spawning):
     """A closed loop: each VU sends, waits for the response, pauses, and sends again."""
 
     executor: Literal["constant-vus"]
@@ -44,6 +54,11 @@ class ConstantVus(_ClosedLoop):
     """Number of VUs, each with its own connection."""
     duration_s: Annotated[PositiveDuration, Field(alias="duration")]
     """Time in which VUs send requests. Requests in flight at the end may finish within `graceful_stop`."""
+
+    @model_validator(mode="after")
+    def _require_time_to_start(self) -> "ConstantVus":
+        self.check_spawning(self.vus, self.duration_s)
+        return self
 
 
 class VusStage(Record):
@@ -69,7 +84,7 @@ class RampingVus(_ClosedLoop):
     def _require_load(self) -> "RampingVus":
         if self.vus == 0:
             raise FieldError(("stages",), "start_vus and every target are 0; set a target above 0")
-        _require_time(self.stages)
+        require_time(self.stages)
         return self
 
     @property
@@ -92,8 +107,8 @@ class RampingVus(_ClosedLoop):
         return total_s(self.stages)
 
 
-class Spike(_ClosedLoop):
-    """A closed loop that additional VUs join, all at the same time, for a limited time."""
+class Spike(_Spawning):
+    """A closed loop that additional VUs join for a limited time."""
 
     executor: Literal["spike"]
     """The executor's name."""
@@ -108,6 +123,12 @@ class Spike(_ClosedLoop):
     after_s: Annotated[Duration, Field(alias="after")]
     """Time in which only `base_vus` run, after the spike."""
 
+    @model_validator(mode="after")
+    def _require_time_to_start(self) -> "Spike":
+        self.check_spawning(self.base_vus, self.duration_s)
+        self.check_spawning(self.spike_vus, self.spike_s)
+        return self
+
     @property
     def vus(self) -> int:
         """The most VUs that are active at once."""
@@ -119,7 +140,7 @@ class Spike(_ClosedLoop):
         return self.before_s + self.spike_s + self.after_s
 
 
-class PerVuIterations(_ClosedLoop):
+class PerVuIterations(_Spawning):
     """A closed loop in which each VU sends a fixed number of requests."""
 
     executor: Literal["per-vu-iterations"]
@@ -130,6 +151,11 @@ class PerVuIterations(_ClosedLoop):
     """Number of requests of each VU."""
     duration_s: Annotated[PositiveDuration, Field(alias="max_duration")] = 3600.0
     """No request is sent after this time."""
+
+    @model_validator(mode="after")
+    def _require_time_to_start(self) -> "PerVuIterations":
+        self.check_spawning(self.vus, self.duration_s)
+        return self
 
 
 class Cases(_ClosedLoop):
@@ -146,90 +172,8 @@ class Cases(_ClosedLoop):
         return 1
 
 
-class _OpenLoop(_Phase):
-    arrivals: Literal["even", "poisson"] = "even"
-    """`even`: requests are due at equal intervals. `poisson`: at random times, as from independent users."""
-    max_vus: Vus = 1_000
-    """Highest number of requests in flight. A request that is due above this number is counted as dropped."""
-    time_unit_s: Annotated[PositiveDuration, Field(alias="time_unit")] = 1.0
-    """Period that rates refer to: `rate: 30` with `time_unit: 1m` is one request every two seconds."""
-
-
-class ConstantArrivalRate(_OpenLoop):
-    """An open loop: requests are due at a constant rate, even if earlier ones are still in flight."""
-
-    executor: Literal["constant-arrival-rate"]
-    """The executor's name."""
-    rate: Rate
-    """Requests per `time_unit`."""
-    duration_s: Annotated[PositiveDuration, Field(alias="duration")]
-    """Time in which new requests are due."""
-
-    @property
-    def rate_rps(self) -> float:
-        """Requests per second."""
-        return self.rate / self.time_unit_s
-
-    @property
-    def peak_rps(self) -> float:
-        """The highest rate, in requests per second."""
-        return self.rate_rps
-
-
-class RateStage(Record):
-    """A part of a ramp of the arrival rate."""
-
-    duration_s: Annotated[Duration, Field(alias="duration")]
-    """Time in which the rate changes to the target; 0 changes it at once."""
-    target: RateOrNone
-    """Requests per `time_unit` at the end of the stage."""
-
-
-class RampingArrivalRate(_OpenLoop):
-    """An open loop whose rate changes linearly from stage to stage."""
-
-    executor: Literal["ramping-arrival-rate"]
-    """The executor's name."""
-    start_rate: RateOrNone = 0.0
-    """Requests per `time_unit` at the start."""
-    stages: Annotated[tuple[RateStage, ...], Field(min_length=1)]
-    """Targets that the rate reaches one after the other."""
-
-    @model_validator(mode="after")
-    def _require_load(self) -> "RampingArrivalRate":
-        if self.peak_rps == 0:
-            raise FieldError(("stages",), "start_rate and every target are 0; set a target above 0")
-        _require_time(self.stages)
-        return self
-
-    @property
-    def peak_rps(self) -> float:
-        """The highest rate, in requests per second."""
-        return max(self.start_rate, *(stage.target for stage in self.stages)) / self.time_unit_s
-
-    @property
-    def duration_s(self) -> float:
-        """All stages, in seconds."""
-        return total_s(self.stages)
-
-
-def _require_time(stages: Sequence[VusStage | RateStage]) -> None:
-    if total_s(stages) == 0:
-        raise FieldError(("stages",), "every stage has the duration 0; set one above 0")
-
-
-class _Timed(Protocol):
-    @property
-    def duration_s(self) -> float: ...
-
-
-def total_s(parts: Iterable[_Timed]) -> float:
-    """Return the duration of phases or stages that run one after the other, in seconds."""
-    return sum(part.duration_s for part in parts)
-
-
 ClosedLoop = ConstantVus | RampingVus | Spike | PerVuIterations | Cases
-OpenLoop = ConstantArrivalRate | RampingArrivalRate
+OpenLoop = ConstantArrivalRate | RampingArrivalRate | ArrivalRateSeries | ArrivalTimes
 Phase = Annotated[ClosedLoop | OpenLoop, Field(discriminator="executor")]
 EXECUTORS: dict[str, type[ClosedLoop | OpenLoop]] = {
     "constant-vus": ConstantVus,
@@ -237,6 +181,8 @@ EXECUTORS: dict[str, type[ClosedLoop | OpenLoop]] = {
     "per-vu-iterations": PerVuIterations,
     "constant-arrival-rate": ConstantArrivalRate,
     "ramping-arrival-rate": RampingArrivalRate,
+    "arrival-rate-series": ArrivalRateSeries,
+    "arrival-times": ArrivalTimes,
     "spike": Spike,
     "cases": Cases,
 }
@@ -293,40 +239,3 @@ def phases_around(phases: Sequence[ClosedLoop | OpenLoop]) -> tuple[int, int, in
         if not phases[index].cancel_ratio:
             return first - 1, first, index
     return None
-
-
-def in_words(phases: Sequence[ClosedLoop | OpenLoop]) -> str:
-    """Describe the load: `10 VUs, 30 s` or `20 requests/s, 60 s`. Warm-up phases are left out."""
-    return "; then ".join(_phase_in_words(phase) for phase in phases if not phase.warm_up)
-
-
-def _phase_in_words(phase: ClosedLoop | OpenLoop) -> str:
-    match phase:
-        case PerVuIterations():
-            vus = wording.counted(phase.vus, "VU")
-            text = f"{vus} × {wording.counted(phase.iterations, 'request')}"  # noqa: RUF001 - times
-        case Cases():
-            text = "every message once"
-        case RampingVus():
-            text = f"{_targets(phase.start_vus, phase.stages)} VUs, {phase.duration_s:g} s"
-        case Spike():
-            text = f"{phase.base_vus} and {phase.spike_vus} more VUs, {phase.duration_s:g} s"
-        case ConstantVus():
-            text = f"{wording.counted(phase.vus, 'VU')}, {phase.duration_s:g} s"
-        case ConstantArrivalRate():
-            text = f"{phase.rate_rps:g} requests/s, {phase.duration_s:g} s"
-        case RampingArrivalRate():
-            unit = "s" if phase.time_unit_s == 1 else f"{phase.time_unit_s:g} s"
-            text = f"{_targets(phase.start_rate, phase.stages)} requests/{unit}, {phase.duration_s:g} s"
-        case _:
-            assert_never(phase)
-    return f"{text}, {100 * phase.cancel_ratio:g} % cancelled" if phase.cancel_ratio else text
-
-
-def _targets(start: float, stages: Sequence[VusStage | RateStage]) -> str:
-    """Describe a ramp by its turning points: `0 to 50`, or `0 to 50 to 0`; a stage that holds adds none."""
-    values = [f"{start:g}"]
-    for stage in stages:
-        if (target := f"{stage.target:g}") != values[-1]:
-            values.append(target)
-    return " to ".join(values)

@@ -15,7 +15,6 @@ _SYNONYMS = {
     "preAllocatedVUs": "max_vus",
     "scenarios": "phases",
     "sleep": "think_time",
-    "spawn_rate": "stages",
     "timeout": "request_timeout",
     "users": "vus",
     "wait_time": "think_time",

@@ -1,20 +1,23 @@
 """A load that the command line describes completely: an address, messages and a number of VUs or a rate."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from bench.core.config.executors import EXECUTORS
+from bench.core.config.executors import EXECUTORS, list_fields
+from bench.core.config.load_override import SeriesFile
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack
 from bench.core.config.target import Target
 from bench.core.values.record import FieldError
+from bench.core.values.wording import choice
 from bench.errors import ConfigError
 
 ADDRESS_PREFIXES = ("http://", "https://")
@@ -39,11 +42,22 @@ _OPTIONS = {
     "vus": "--vus",
     "max_vus": "--vus",
     "rate": "--rate",
+    "rates": "--rates",
+    "times": "--times",
     "duration": "--duration",
+    "spawn_rate": "--spawn-rate",
+    "arrivals": "--arrivals",
+    "burstiness": "--burstiness",
+    "speed": "--speed",
     "think_time": "--think-time",
     "request_timeout": "--timeout",
     "prompts": "--rate",
 }
+_CLOSED = "constant-vus"
+_OPEN = {"rate": "constant-arrival-rate", "rates": "arrival-rate-series", "times": "arrival-times"}
+"""The executor of an open loop, by the option that decides it."""
+_STEADY = frozenset({_CLOSED, "constant-arrival-rate"})
+"""Executors without a duration of their own."""
 
 
 def is_address(scenario: str) -> bool:
@@ -102,13 +116,25 @@ class QuickLoad:
     """The load of the command line. A value of None has its default."""
 
     vus: int | None = None
-    """Number of VUs; with a rate, the highest number of requests in flight."""
+    """Number of VUs; in an open loop, the highest number of requests in flight."""
     rate: float | None = None
-    """Requests per second of an open loop; None for a closed one."""
+    """Requests per second of an open loop."""
+    rates: SeriesFile | None = None
+    """Rates over time of an open loop."""
+    times: SeriesFile | None = None
+    """Arrival times of an open loop."""
     duration: str | float | None = None
     """Duration of the load."""
     think_time: str | float | None = None
     """Pause of each VU before its next message, or a range."""
+    spawn_rate: float | None = None
+    """VUs that start per second."""
+    arrivals: str | None = None
+    """Distribution of the intervals between the requests of a rate."""
+    burstiness: float | None = None
+    """Burstiness of gamma arrivals, which it implies."""
+    speed: float | None = None
+    """How fast the arrival times pass."""
     timeout: str | float | None = None
     """Longest time for one request."""
 
@@ -142,20 +168,46 @@ class QuickLoad:
             raise _explain(error) from error
 
     def _executor(self) -> dict[str, Any]:
-        duration = DEFAULT_DURATION_S if self.duration is None else self.duration
-        if self.rate is None:
-            fields = {"executor": "constant-vus", "vus": DEFAULT_VUS if self.vus is None else self.vus}
-            if self.think_time is not None:
-                fields["think_time"] = self.think_time
-        else:
-            if self.think_time is not None:
-                raise ConfigError(
-                    "--think-time: requests of a --rate do not wait for each other", "remove one of the two"
-                )
-            fields = {"executor": "constant-arrival-rate", "rate": self.rate}
-            if self.vus is not None:
-                fields["max_vus"] = self.vus
-        return {**fields, "duration": duration}
+        """Return the fields of the executor, as a scenario file has them."""
+        basis, executor = self._choose_executor()
+        fields: dict[str, Any] = {"executor": executor}
+        if executor in _STEADY:
+            fields["duration"] = DEFAULT_DURATION_S
+        if executor == _CLOSED:
+            fields["vus"] = DEFAULT_VUS
+        if self.burstiness is not None:
+            fields["arrivals"] = "gamma"
+        for field, value in self._list_values(executor):
+            if field not in list_fields(EXECUTORS[executor]):
+                raise _refuse(field, basis)
+            fields[field] = value
+        return fields
+
+    def _choose_executor(self) -> tuple[str, str]:
+        """Return the option that decides the executor, and the executor."""
+        given = [field for field in _OPEN if getattr(self, field) is not None]
+        if len(given) > 1:
+            first, second = given[:2]
+            raise ConfigError(f"--{first}: does not fit --{second}", "remove one of the two")
+        return (f"--{given[0]}", _OPEN[given[0]]) if given else ("", _CLOSED)
+
+    def _list_values(self, executor: str) -> Iterator[tuple[str, Any]]:
+        """Yield the given values by field."""
+        for field in fields_of(self):
+            value = getattr(self, field.name)
+            if value is None or field.name == "timeout":
+                continue
+            name = "max_vus" if field.name == "vus" and executor != _CLOSED else field.name
+            yield name, value.content if isinstance(value, SeriesFile) else value
+
+
+def _refuse(field: str, basis: str) -> ConfigError:
+    """Return the error of an option that the executor does not have."""
+    option = _OPTIONS[field]
+    if basis:
+        return ConfigError(f"{option}: does not fit {basis}", "remove one of the two")
+    needed = [f"--{name}" for name, executor in _OPEN.items() if field in list_fields(EXECUTORS[executor])]
+    return ConfigError(f"{option}: needs {choice(needed)}", f"add {needed[0]}")
 
 
 def _explain(error: ValidationError) -> ConfigError:

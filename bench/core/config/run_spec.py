@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from bench.core.config.compose import Variable
 from bench.core.config.executors import OpenLoop
 from bench.core.config.journey_checks import check_requests, check_tags
-from bench.core.config.load_override import describe_overrides, override_load
+from bench.core.config.load_override import LoadOverrides, override_load
 from bench.core.config.prompts import Prompt
 from bench.core.config.scenario import Scenario
 from bench.core.config.target import Name, Target, stand_in
@@ -128,21 +128,16 @@ class RunSpec(Record):
             merged[key] = (*merged.get(key, ()), *limits)
         return self._with_scenario(thresholds=merged)
 
-    def with_load(self, vus: int | None, duration_s: float | None, rate: float | None) -> "RunSpec":
+    def with_load(self, overrides: LoadOverrides) -> "RunSpec":
         """Return a copy with another load in the only phase that is not a warm-up.
-
-        Args:
-            vus: Number of VUs; None keeps the scenario's.
-            duration_s: Duration of the phase in seconds; None keeps the scenario's.
-            rate: Requests per `time_unit`; None keeps the scenario's.
 
         Raises:
             ConfigError: The executor has no such field, the value is out of range, or several phases are
                 measured. The message names the executors that have the field.
         """
-        changed = self._with_scenario(phases=override_load(self.scenario, vus, duration_s, rate))
-        overrides = dict.fromkeys((*self.overrides, *describe_overrides(vus, duration_s, rate)))
-        return changed.model_copy(update={"overrides": tuple(overrides)})
+        changed = self._with_scenario(phases=override_load(self.scenario, overrides))
+        options = dict.fromkeys((*self.overrides, *overrides.options.values()))
+        return changed.model_copy(update={"overrides": tuple(options)})
 
     def with_services(self, service_of: Callable[[Target], Name]) -> "RunSpec":
         """Return a copy whose targets are interfaces of other services.

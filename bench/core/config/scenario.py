@@ -13,7 +13,6 @@ from bench.core.config.executors import (
     count_sessions,
     list_warm_ups,
     phases_around,
-    total_s,
 )
 from bench.core.config.inheritance import Inheriting
 from bench.core.config.journey import (
@@ -26,6 +25,7 @@ from bench.core.config.journey import (
     require_distinct_names,
 )
 from bench.core.config.objective import Objectives
+from bench.core.config.phase_fields import total_s
 from bench.core.config.placeholders import LITERAL, refuse
 from bench.core.config.prompts import Messages
 from bench.core.config.target import MilestoneName, Name

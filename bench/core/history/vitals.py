@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bench.core.config.executors import in_words
+from bench.core.config.load_words import in_words
 from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import Outcome

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.core.config.executors import OpenLoop
-from bench.core.load.plan import RunPlan, Span
+from bench.core.load.plan import RunPlan
+from bench.core.load.spans import Span
 from bench.core.samples.arrays import Floats
 from bench.core.samples.samples import Samples
 

@@ -1,6 +1,5 @@
 """One request or iteration of a plan, and the random choices for it. Each choice has a seed of its own."""
 
-from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
@@ -39,17 +38,18 @@ class Arrival(NamedTuple):
         return f"{self.prompt}.{self.step + 1}" if self.step else self.prompt
 
 
-def draw_prompt(deck: tuple[str, ...], seed: str, number: int) -> str:
-    """Return the message of a number. Each deck holds every message as often as its weight."""
-    round_number, card = divmod(number, len(deck))
-    return _shuffle(deck, f"{seed}:{round_number}")[card]
+def draw_think_time_s(range_s: tuple[float, float], seed: str, number: int) -> float:
+    """Return the pause before a VU's message of a number, from a range of seconds.
 
-
-def draw_think_time_s(range_s: tuple[float, float], seed: str) -> float:
-    """Return a pause from a range of seconds."""
+    Args:
+        range_s: Shortest and longest pause.
+        seed: Seed of the VU.
+        number: Number of the message.
+    """
     shortest_s, longest_s = range_s
-    # Seeding takes ten microseconds, which a load without think times saves.
-    return shortest_s if shortest_s == longest_s else Random(seed).uniform(shortest_s, longest_s)
+    if shortest_s == longest_s:  # seeding takes ten microseconds
+        return shortest_s
+    return Random(f"{seed}:{number}").uniform(shortest_s, longest_s)
 
 
 def draw_cancellation_s(load: ClosedLoop | OpenLoop, cancels: Random | None) -> float | None:
@@ -57,8 +57,3 @@ def draw_cancellation_s(load: ClosedLoop | OpenLoop, cancels: Random | None) -> 
     if cancels is None or cancels.random() >= load.cancel_ratio:
         return None
     return cancels.uniform(*load.cancel_after_s)
-
-
-@lru_cache(maxsize=64)
-def _shuffle(deck: tuple[str, ...], seed: str) -> tuple[str, ...]:
-    return deck if len(deck) == 1 else tuple(Random(seed).sample(deck, len(deck)))

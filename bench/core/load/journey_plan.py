@@ -1,7 +1,7 @@
 """Plan the iterations of a journey: its requests and messages, its pauses, and its row of data."""
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from random import Random
 from typing import NamedTuple, assert_never
 
@@ -9,7 +9,8 @@ from bench.core.config.executors import Cases, ClosedLoop, OpenLoop
 from bench.core.config.journey import RowOrder, Step, uses_message
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.turn import TURN
-from bench.core.load.arrival import Arrival, draw_cancellation_s, draw_prompt, draw_think_time_s
+from bench.core.load.arrival import Arrival, draw_cancellation_s, draw_think_time_s
+from bench.core.load.dealer import Dealer
 from bench.core.values.record import Record
 
 _NO_PAUSE = (0.0, 0.0)
@@ -99,7 +100,7 @@ class JourneyPlan(Record):
                     arrival=arrival._replace(
                         prompt=(prompt or step.name) if step.messages else step.name,
                         step=position,
-                        think_time_s=draw_think_time_s(think_time_s, seed),
+                        think_time_s=draw_think_time_s(think_time_s, place.seed, index),
                         cancel_after_s=self._cancel_after_s(step, load, seed),
                         journey_step=step.name,
                     ),
@@ -143,7 +144,14 @@ class JourneyPlan(Record):
         if isinstance(load, Cases):
             cases = tuple(dict.fromkeys(self.deck))
             return cases[number] if number < len(cases) else None
-        return draw_prompt(self.deck, f"{self.seed}:{phase}", number)
+        if phase not in self._dealers:
+            self._dealers[phase] = Dealer(self.deck, f"{self.seed}:{phase}")
+        return self._dealers[phase].deal(number)
+
+    @cached_property
+    def _dealers(self) -> dict[int, Dealer]:
+        """The dealer of each phase that has sent a message."""
+        return {}
 
     def _cancel_after_s(self, step: Step, load: ClosedLoop | OpenLoop, seed: str) -> float | None:
         """Return when a request is cancelled: only messages are, if the journey has any."""

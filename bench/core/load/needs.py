@@ -1,14 +1,8 @@
 """The connections, open files and memory that a plan needs on the load generator's machine."""
 
 from dataclasses import dataclass
-from typing import assert_never
 
-from bench.core.config.executors import (
-    ConstantArrivalRate,
-    OpenLoop,
-    RampingArrivalRate,
-    count_sessions,
-)
+from bench.core.config.executors import OpenLoop, count_sessions
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
 
@@ -83,20 +77,5 @@ def _count_arrivals(scenario: Scenario) -> int:
     requests = 0.0
     for phase in scenario.phases:
         if isinstance(phase, OpenLoop):
-            requests += _expected_arrivals(phase)
+            requests += phase.requests
     return int(requests)
-
-
-def _expected_arrivals(phase: OpenLoop) -> float:
-    match phase:
-        case ConstantArrivalRate():
-            return phase.rate_rps * phase.duration_s
-        case RampingArrivalRate():
-            requests = 0.0
-            rate = phase.start_rate
-            for stage in phase.stages:
-                requests += (rate + stage.target) / 2 * stage.duration_s
-                rate = stage.target
-            return requests / phase.time_unit_s
-        case _:
-            assert_never(phase)

@@ -4,26 +4,16 @@ In a closed loop the time of a request depends on the previous answer, so an arr
 before it. In an open loop an arrival holds the time at which it is due.
 """
 
-import math
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import count
 from random import Random
-from typing import assert_never
 
-from bench.core.config.executors import (
-    Cases,
-    ClosedLoop,
-    ConstantArrivalRate,
-    ConstantVus,
-    OpenLoop,
-    PerVuIterations,
-    RampingArrivalRate,
-    RampingVus,
-    Spike,
-    count_sessions,
-)
+from bench.core.config.executors import Cases, ClosedLoop, OpenLoop, count_sessions
 from bench.core.config.run_spec import RunSpec
-from bench.core.load.arrival import Arrival, draw_cancellation_s, draw_prompt, draw_think_time_s
+from bench.core.load.arrival import Arrival, draw_cancellation_s, draw_think_time_s
+from bench.core.load.dealer import Dealer
+from bench.core.load.due_times import plan_due_times
 from bench.core.load.journey_plan import (
     JourneyPlan,
     Place,
@@ -33,20 +23,11 @@ from bench.core.load.journey_plan import (
     plan_journey,
     rank_of,
 )
+from bench.core.load.spans import Span, plan_spans
 from bench.core.values.record import Record
 
-
-class Span(Record):
-    """The time in which a VU is active, in seconds from the start of the phase."""
-
-    vu: int
-    """Number of the VU, from 0."""
-    start_s: float
-    """Time at which the VU sends its first message."""
-    end_s: float
-    """Time from which the VU sends no message."""
-    iterations: int | None = None
-    """Number of requests after which the VU stops; None for no limit."""
+_new = tuple.__new__
+"""Makes an `Arrival` of a tuple of all its fields, in a tenth of the time that its keywords take."""
 
 
 class RunPlan(Record):
@@ -77,7 +58,7 @@ class RunPlan(Record):
         assert not isinstance(load, OpenLoop)  # noqa: S101 - the engine calls this for closed loops only
         exchanges = sum(self.steps.get(prompt, 1) for prompt in self._cases)
         spans = []
-        for span in _spans(load, exchanges):
+        for span in plan_spans(load, exchanges):
             if not self._is_own(span.vu):
                 continue
             if self.parts:
@@ -105,16 +86,33 @@ class RunPlan(Record):
         if self.parts:
             yield from self._iterations(phase, vu, load)
             return
+        if self.steps or self.arms > 1 or load.cancel_ratio:
+            yield from self._exchanges(phase, vu, load)
+        else:
+            yield from self._single_requests(phase, vu, load)
+
+    def _single_requests(self, phase: int, vu: int, load: ClosedLoop) -> Iterator[Arrival]:
+        """Yield the requests of a VU if each is a message to one target that is not cancelled."""
+        deal = self._dealers[phase].deal
+        vus = count_sessions(load)
+        range_s = load.think_time_s
+        seed = f"{self.seed}:{phase}:{vu}"
+        think_time_s = 0.0
+        for iteration in count():  # pragma: no branch - the numbers have no end
+            if iteration:
+                think_time_s = draw_think_time_s(range_s, seed, iteration)
+            prompt = deal(iteration * vus + vu)
+            yield _new(Arrival, (phase, vu, iteration, prompt, 0, 0, think_time_s, 0.0, None, None, 0))
+
+    def _exchanges(self, phase: int, vu: int, load: ClosedLoop) -> Iterator[Arrival]:
+        """Yield the requests of a VU with conversations, a second target, or cancelled requests."""
+        seed = f"{self.seed}:{phase}:{vu}"
         messages = enumerate(self._messages(phase, vu, count_sessions(load)))
         for exchange, (prompt, step) in messages:  # pragma: no branch - the messages have no end
-            think_time_s = 0.0
-            if exchange:
-                think_time_s = draw_think_time_s(load.think_time_s, f"{self.seed}:{phase}:{vu}:{exchange}")
+            think_time_s = draw_think_time_s(load.think_time_s, seed, exchange) if exchange else 0.0
             for position in range(self.arms):
                 iteration = exchange * self.arms + position
-                cancels = None
-                if load.cancel_ratio:
-                    cancels = Random(f"{self.seed}:{phase}:{vu}:{iteration}:cancel")
+                cancels = Random(f"{seed}:{iteration}:cancel") if load.cancel_ratio else None
                 yield Arrival(
                     phase=phase,
                     vu=vu,
@@ -130,22 +128,20 @@ class RunPlan(Record):
         """Yield the requests of an open loop in the order in which they are due."""
         load = self.phases[phase]
         assert isinstance(load, OpenLoop)  # noqa: S101 - the engine calls this for open loops only
-        gaps = Random(f"{self.seed}:{phase}:arrivals")
         cancels = Random(f"{self.seed}:{phase}:cancels") if load.cancel_ratio else None
-        is_even = load.arrivals == "even"
-        # The nth request is due when the planned number of requests reaches `position`.
-        position = 0.0 if is_even else gaps.expovariate(1.0)
-        number = 0
-        while (offset_s := _moment(load, position)) is not None and offset_s < load.duration_s:
-            cancel_after_s = draw_cancellation_s(load, cancels)
-            if self._is_own(number):
-                if self.parts:
-                    yield from self._iteration_at(phase, number, offset_s)
-                else:
-                    prompt = self._prompt(phase, number)
-                    yield Arrival(phase, number, 0, prompt, offset_s=offset_s, cancel_after_s=cancel_after_s)
-            position += 1.0 if is_even else gaps.expovariate(1.0)
-            number += 1
+        own, shares = self.share
+        deal = None if self.parts else self._dealers[phase].deal
+        cancel_after_s = None
+        for number, offset_s in enumerate(plan_due_times(load, f"{self.seed}:{phase}:arrivals")):
+            if cancels is not None:
+                cancel_after_s = draw_cancellation_s(load, cancels)
+            if number % shares != own:
+                continue
+            if deal is None:
+                yield from self._iteration_at(phase, number, offset_s)
+            else:
+                prompt = deal(number)
+                yield _new(Arrival, (phase, number, 0, prompt, 0, 0, 0.0, offset_s, cancel_after_s, None, 0))
 
     def part_of(self, number: int) -> int:
         """Return the journey of a VU of closed loops, or of an arrival of open loops; 0 without a mix."""
@@ -191,10 +187,11 @@ class RunPlan(Record):
     def _iterations(self, phase: int, vu: int, load: ClosedLoop) -> Iterator[Arrival]:
         """Yield the iterations of a VU of a closed loop, without end."""
         part = self.part_of(vu)
+        seed = f"{self.seed}:{phase}:{vu}"
         for number in count():  # pragma: no branch - the numbers have no end
             think_time_s = 0.0
             if number:
-                think_time_s = draw_think_time_s(load.think_time_s, f"{self.seed}:{phase}:{vu}:{number}")
+                think_time_s = draw_think_time_s(load.think_time_s, seed, number)
             yield self._label(Arrival(phase, vu, number, "", think_time_s=think_time_s, part=part))
 
     def _iteration_at(self, phase: int, number: int, offset_s: float) -> Iterator[Arrival]:
@@ -214,8 +211,9 @@ class RunPlan(Record):
         return number % shares == own
 
     def _messages(self, phase: int, vu: int, vus: int) -> Iterator[tuple[str, int]]:
+        deal = self._dealers[phase].deal
         for number in count():  # pragma: no branch - the numbers have no end
-            prompt = self._prompt(phase, number * vus + vu)
+            prompt = deal(number * vus + vu)
             for step in range(self.steps.get(prompt, 1)):
                 yield prompt, step
 
@@ -224,96 +222,16 @@ class RunPlan(Record):
         """Every message once, in the order of the file."""
         return tuple(dict.fromkeys(self.deck))
 
-    def _prompt(self, phase: int, number: int) -> str:
-        """Return the message of a request."""
-        if isinstance(self.phases[phase], Cases):
-            return self._cases[number % len(self._cases)]
-        return draw_prompt(self.deck, f"{self.seed}:{phase}", number)
-
-
-def _spans(load: ClosedLoop, exchanges: int) -> tuple[Span, ...]:
-    match load:
-        case ConstantVus():
-            return _equal_spans(load.vus, load.duration_s)
-        case PerVuIterations():
-            return _equal_spans(load.vus, load.duration_s, load.iterations)
-        case Cases():
-            return _equal_spans(load.vus, load.duration_s, exchanges)
-        case Spike():
-            return _spike_spans(load)
-        case RampingVus():
-            return _ramp_spans(load)
-        case _:
-            assert_never(load)
-
-
-def _equal_spans(vus: int, duration_s: float, iterations: int | None = None) -> tuple[Span, ...]:
-    return tuple(Span(vu=vu, start_s=0.0, end_s=duration_s, iterations=iterations) for vu in range(vus))
-
-
-def _spike_spans(load: Spike) -> tuple[Span, ...]:
-    spans = list(_equal_spans(load.base_vus, load.duration_s))
-    spike_end_s = load.before_s + load.spike_s
-    for vu in range(load.base_vus, load.vus):
-        spans.append(Span(vu=vu, start_s=load.before_s, end_s=spike_end_s))
-    return tuple(spans)
-
-
-def _ramp_spans(load: RampingVus) -> tuple[Span, ...]:
-    """Let VUs join and leave one by one, at equal distances in each stage. The last to join leaves first."""
-    starts_s = [0.0] * load.start_vus
-    ends_s = [load.duration_s] * load.sessions
-    active = list(range(load.start_vus))
-    clock_s = 0.0
-    for stage in load.stages:
-        change = stage.target - len(active)
-        step_s = stage.duration_s / abs(change) if change else 0.0
-        for number in range(change):
-            active.append(len(starts_s))
-            starts_s.append(clock_s + number * step_s)
-        for number in range(-change):
-            ends_s[active.pop()] = clock_s + (number + 1) * step_s
-        clock_s += stage.duration_s
-    return tuple(Span(vu=vu, start_s=starts_s[vu], end_s=ends_s[vu]) for vu in range(load.sessions))
-
-
-def _moment(load: OpenLoop, position: float) -> float | None:
-    """Return the time at which the planned number of requests reaches a position, in seconds.
-
-    Returns:
-        None if the phase never plans that many requests.
-    """
-    match load:
-        case ConstantArrivalRate():
-            return position / load.rate_rps
-        case RampingArrivalRate():
-            return _ramp_moment(load, position)
-        case _:
-            assert_never(load)
-
-
-def _ramp_moment(load: RampingArrivalRate, position: float) -> float | None:
-    """Return the time at which the area under a piecewise linear rate reaches a position.
-
-    Within a stage of length d from rate a to b: n(t) = a·t + (b - a)/d·t²/2, solved for t.
-    """
-    begin_s = 0.0
-    remaining = position
-    rate_rps = load.start_rate / load.time_unit_s
-    for stage in load.stages:
-        target_rps = stage.target / load.time_unit_s
-        area = (rate_rps + target_rps) / 2 * stage.duration_s
-        if remaining < area:
-            if remaining == 0.0:
-                return begin_s
-            slope = (target_rps - rate_rps) / stage.duration_s
-            discriminant = max(0.0, rate_rps**2 + 2.0 * slope * remaining)
-            # This form of the root does not subtract nearly equal numbers if the ramp is nearly flat.
-            return begin_s + 2.0 * remaining / (rate_rps + math.sqrt(discriminant))
-        begin_s += stage.duration_s
-        remaining -= area
-        rate_rps = target_rps
-    return None
+    @cached_property
+    def _dealers(self) -> tuple[Dealer, ...]:
+        """The dealer of each phase."""
+        dealers: list[Dealer] = []
+        for phase, load in enumerate(self.phases):
+            if isinstance(load, Cases):
+                dealers.append(Dealer(self._cases, None))
+            else:
+                dealers.append(Dealer(self.deck, f"{self.seed}:{phase}"))
+        return tuple(dealers)
 
 
 def plan(spec: RunSpec) -> RunPlan:

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from bench.core.config.executors import Phase, in_words
+from bench.core.config.executors import Phase
+from bench.core.config.load_words import in_words
 from bench.core.report.distribution import round_for_chart
 from bench.core.run.recording import Recording
 from bench.core.samples.arrays import Column, Floats, Mask

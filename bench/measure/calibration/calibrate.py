@@ -1,7 +1,8 @@
 """Calibrates the load generators with a server of known timing, at the concurrency of the run."""
 
 from bench.core.calibration.calibration import FIRST, TOTAL, Trial, trial
-from bench.core.config.executors import ConstantArrivalRate, ConstantVus, OpenLoop
+from bench.core.config.executors import ConstantVus, OpenLoop
+from bench.core.config.open_loops import ConstantArrivalRate
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario

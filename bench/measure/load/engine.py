@@ -15,7 +15,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from bench.core.config.executors import ClosedLoop, OpenLoop
 from bench.core.load.arrival import Arrival
-from bench.core.load.plan import RunPlan, Span
+from bench.core.load.plan import RunPlan
+from bench.core.load.spans import Span
 from bench.core.response.failure import Failure
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Culprit, Outcome

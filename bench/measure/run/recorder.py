@@ -9,7 +9,8 @@ from typing import assert_never
 
 from bench.core.calibration.calibration import Calibration, Trial
 from bench.core.calibration.reference_workload import ReferenceWorkload
-from bench.core.config.executors import first_measured, in_words, list_warm_ups, planned_s
+from bench.core.config.executors import first_measured, list_warm_ups, planned_s
+from bench.core.config.load_words import in_words
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import RepeatedRequest
 from bench.core.limits.abort import AbortWatch

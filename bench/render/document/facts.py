@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.core.calibration.calibration import Calibration, Trial
 from bench.core.calibration.reference_workload import ReferenceWorkload
-from bench.core.config.executors import in_words
+from bench.core.config.load_words import in_words
 from bench.core.report.report import Report
 from bench.core.run.overhead import CONFIDENCE, Overhead
 from bench.core.run.recovery import Recovery

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.core.config.executors import in_words
+from bench.core.config.load_words import in_words
 from bench.core.run.errors import ErrorSample
 from bench.core.run.result import RunResult
 from bench.core.run.summary import RunSummary

@@ -3,14 +3,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bench.core.config.executors import (
-    EXECUTORS,
-    OpenLoop,
-    in_words,
-    list_warm_ups,
-    phases_around,
-    planned_s,
-)
+from bench.core.config.executors import EXECUTORS, OpenLoop, list_warm_ups, phases_around, planned_s
+from bench.core.config.load_words import in_words
 from bench.core.config.prompts import Expectation
 from bench.core.config.scenario import OPEN_LOOP_ACCOUNTS, Scenario, Suites
 from tests.factories import make_scenario, make_target
@@ -48,6 +42,11 @@ RAMP_RATE: dict[str, Any] = {
     "executor": "ramping-arrival-rate",
     "stages": [{"duration": "1m", "target": 50}],
 }
+SERIES: dict[str, Any] = {
+    "executor": "arrival-rate-series",
+    "rates": [(10, 5), (30, 15), (30, 10), (100, 10)],
+}
+TIMES: dict[str, Any] = {"executor": "arrival-times", "times": [5, 5, 5.5, 25]}
 
 
 def _scenario(*phases: dict[str, Any], **changes: Any) -> Scenario:
@@ -66,6 +65,36 @@ def _scenario(*phases: dict[str, Any], **changes: Any) -> Scenario:
         (RAMP_RATE, "0 to 50 requests/s, 60 s", 0, OPEN_LOOP_ACCOUNTS, 60),
         ({**RAMP_RATE, "time_unit": "1m"}, "0 to 50 requests/60 s, 60 s", 0, OPEN_LOOP_ACCOUNTS, 60),
         (UP_AND_DOWN, "10 to 0 to 20 VUs, 20 s", 20, 30, 20),
+        ({**CONSTANT, "spawn_rate": 0.5}, "10 VUs, 30 s, 0.5 VUs start per second", 10, 10, 30),
+        ({**ITERATIONS, "spawn_rate": 2}, "5 VUs × 3 requests, 2 VUs start per second", 5, 5, 3600),  # noqa: RUF001 - times
+        ({**SPIKE, "spawn_rate": 4}, "10 and 40 more VUs, 80 s, 4 VUs start per second", 50, 50, 80),
+        ({**RATE, "arrivals": "poisson"}, "20 requests/s, 60 s, Poisson arrivals", 0, OPEN_LOOP_ACCOUNTS, 60),
+        (
+            {**RAMP_RATE, "arrivals": "gamma", "burstiness": 0.5},
+            "0 to 50 requests/s, 60 s, gamma arrivals of burstiness 0.5",
+            0,
+            OPEN_LOOP_ACCOUNTS,
+            60,
+        ),
+        (SERIES, "5 to 15 requests/s by a series of rates, 90 s", 0, OPEN_LOOP_ACCOUNTS, 90),
+        (
+            {**SERIES, "duration": "15s"},
+            "5 to 12.5 requests/s by a series of rates, 15 s",
+            0,
+            OPEN_LOOP_ACCOUNTS,
+            15,
+        ),
+        (TIMES, "4 requests at given times, 20 s", 0, OPEN_LOOP_ACCOUNTS, 20),
+        ({**TIMES, "speed": 4}, "4 requests at given times, 5 s", 0, OPEN_LOOP_ACCOUNTS, 5),
+        ({**TIMES, "duration": "10s"}, "3 requests at given times, 10 s", 0, OPEN_LOOP_ACCOUNTS, 10),
+        (
+            {**SERIES, "rates": "later.csv"},
+            "0 to 0 requests/s by a series of rates, 0 s",
+            0,
+            OPEN_LOOP_ACCOUNTS,
+            0,
+        ),
+        ({**TIMES, "times": "later.csv"}, "0 requests at given times, 0 s", 0, OPEN_LOOP_ACCOUNTS, 0),
     ],
 )
 def test_every_executor_has_words_vus_accounts_and_a_duration(
@@ -100,9 +129,17 @@ def test_a_number_of_requests_has_no_planned_time() -> None:
 
 def test_rates_are_per_time_unit() -> None:
     """A rate of 20 per minute is a third of a request per second."""
-    phases = _scenario({**RATE, "time_unit": "1m"}, {**RAMP_RATE, "time_unit": "10s"}).phases
+    phases = _scenario(
+        {**RATE, "time_unit": "1m"}, {**RAMP_RATE, "time_unit": "10s"}, {**SERIES, "time_unit": "10s"}
+    ).phases
     peaks = [phase.peak_rps for phase in phases if isinstance(phase, OpenLoop)]
-    assert peaks == [pytest.approx(1 / 3), 5.0]
+    assert peaks == [pytest.approx(1 / 3), 5.0, 1.5]
+
+
+def test_the_peak_of_given_times_is_the_fullest_second() -> None:
+    """The first three requests are due within a second, or all four if the times pass fast."""
+    phases = _scenario(TIMES, {**TIMES, "speed": 100}).phases
+    assert [phase.peak_rps for phase in phases if isinstance(phase, OpenLoop)] == [3.0, 4.0]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +148,7 @@ def test_rates_are_per_time_unit() -> None:
         ({**RAMP, "stages": [{"duration": 1, "target": 0}]}, "start_vus and every target are 0"),
         ({**RAMP_RATE, "stages": [{"duration": 1, "target": 0}]}, "start_rate and every target are 0"),
         ({**CONSTANT, "warm_up": True}, "every phase is a warm-up"),
-        ({**RATE, "arrivals": "burst"}, "'even' or 'poisson'"),
+        ({**RATE, "arrivals": "burst"}, "'even', 'poisson' or 'gamma'"),
         ({**RATE, "max_vus": 0}, "greater than 0"),
         ({**ITERATIONS, "iterations": 0}, "greater than 0"),
         ({**ITERATIONS, "vus": 0}, "greater than 0"),
@@ -129,6 +166,30 @@ def test_rates_are_per_time_unit() -> None:
         ({**RAMP_RATE, "start_rate": -1}, "greater than or equal to 0"),
         ({"vus": 10, "duration_s": 30, **THINK_TIME}, "Unable to extract tag"),
         ({"executor": "trickle"}, "does not match any of the expected tags"),
+        ({**CONSTANT, "spawn_rate": 0}, "greater than 0"),
+        ({**CONSTANT, "spawn_rate": 0.3}, "10 VUs at 0.3 per second start within 30 s, but end after 30 s"),
+        (
+            {**ITERATIONS, "spawn_rate": 0.001},
+            "5 VUs at 0.001 per second start within 4000 s, but end after 3600 s",
+        ),
+        ({**SPIKE, "spawn_rate": 0.1}, "10 VUs at 0.1 per second start within 90 s, but end after 80 s"),
+        ({**SPIKE, "spawn_rate": 0.5}, "40 VUs at 0.5 per second start within 78 s, but end after 60 s"),
+        ({**RAMP, "spawn_rate": 1}, "Extra inputs are not permitted"),
+        ({**RATE, "arrivals": "gamma"}, "is missing; gamma arrivals need it"),
+        ({**RATE, "burstiness": 0.5}, "needs arrivals: gamma"),
+        ({**RATE, "arrivals": "gamma", "burstiness": 0}, "greater than or equal to 0.01"),
+        ({**SERIES, "rates": []}, "is empty"),
+        ({**SERIES, "rates": [(0, 5)]}, "all times are equal"),
+        ({**SERIES, "rates": [(0, 5), (5, 1), (4, 1)]}, "4 s is earlier than 5 s before it"),
+        ({**SERIES, "rates": [(0, 0), (5, 0)]}, "every rate of the 5 s is 0"),
+        ({**SERIES, "rates": [(0, 0), (5, 0), (5, 1), (6, 1)], "duration": 5}, "every rate of the 5 s is 0"),
+        ({**SERIES, "rates": [(0, -1), (5, 1)]}, "greater than or equal to 0"),
+        ({**SERIES, "duration": "91s"}, "is longer than the rates, which end after 90 s"),
+        ({**TIMES, "times": []}, "is empty"),
+        ({**TIMES, "times": [2, 1]}, "1 s is earlier than 2 s before it"),
+        ({**TIMES, "times": [2, 2]}, "all times are equal"),
+        ({**TIMES, "speed": 0}, "greater than 0"),
+        ({**TIMES, "arrivals": "poisson"}, "Extra inputs are not permitted"),
     ],
 )
 def test_an_impossible_load_is_refused(phase: dict[str, Any], message: str) -> None:
@@ -186,7 +247,9 @@ def test_every_closed_loop_has_a_think_time(phase: dict[str, Any]) -> None:
         _scenario({**phase, "think_time_s": (7, 5)})
 
 
-@pytest.mark.parametrize("phase", [CONSTANT, RAMP, SPIKE, ITERATIONS, {"executor": "cases"}, RATE, RAMP_RATE])
+@pytest.mark.parametrize(
+    "phase", [CONSTANT, RAMP, SPIKE, ITERATIONS, {"executor": "cases"}, RATE, RAMP_RATE, SERIES, TIMES]
+)
 def test_every_executor_may_be_a_warm_up(phase: dict[str, Any]) -> None:
     """A warm-up takes its time and is not a part of the described load. The default is no warm-up."""
     scenario = _scenario({**phase, "warm_up": True}, CONSTANT)

@@ -3,7 +3,7 @@ import pytest
 from bench.core.config.executors import EXECUTORS, list_fields
 from bench.core.config.field_advice import explain_unknown_field, suggest_executors
 
-OPEN_LOOPS = "constant-arrival-rate or ramping-arrival-rate"
+OPEN_LOOPS = "constant-arrival-rate, ramping-arrival-rate, arrival-rate-series or arrival-times"
 K6 = {
     "startVUs": ("ramping-vus", "start_vus"),
     "maxVUs": ("constant-arrival-rate", "max_vus"),
@@ -46,6 +46,11 @@ def test_scenario_fields_of_k6_are_translated(field: str, name: str) -> None:
             "maxVUs",
             "constant-vus",
             f"is written max_vus here and is a field of {OPEN_LOOPS}, not of constant-vus",
+        ),
+        (
+            "spawn_rate",
+            "ramping-vus",
+            "is a field of constant-vus, per-vu-iterations or spike, not of ramping-vus",
         ),
         (
             "users",

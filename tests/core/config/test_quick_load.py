@@ -2,8 +2,10 @@ from typing import Any
 
 import pytest
 
-from bench.core.config.executors import ConstantArrivalRate, ConstantVus
+from bench.core.config.executors import ConstantVus
+from bench.core.config.load_override import SeriesFile
 from bench.core.config.message_rows import prompts_of_rows, prompts_of_texts
+from bench.core.config.open_loops import ConstantArrivalRate
 from bench.core.config.quick_load import (
     MESSAGES,
     QuickLoad,
@@ -16,6 +18,9 @@ from bench.core.config.run_spec import RunSpec
 from bench.core.limits.threshold import parse_thresholds
 from bench.errors import ConfigError
 from tests.factories import make_target
+
+RATES = SeriesFile("rates.csv", ((0.0, 5.0), (60.0, 10.0)))
+TIMES = SeriesFile("times.csv", (0.0, 0.5, 10.0))
 
 
 def _spec(rows: list[dict[str, Any]] | None = None, **options: Any) -> RunSpec:
@@ -42,6 +47,31 @@ def test_a_rate_makes_an_open_loop() -> None:
     assert (phase.rate, phase.max_vus) == (50.0, 20)
 
 
+def test_a_spawn_rate_starts_users_one_after_the_other() -> None:
+    """The load stays a closed loop."""
+    (phase,) = _spec(spawn_rate=5.0).scenario.phases
+    assert isinstance(phase, ConstantVus)
+    assert (phase.vus, phase.spawn_rate) == (10, 5.0)
+
+
+def test_burstiness_makes_gamma_arrivals() -> None:
+    """Other arrivals have none."""
+    for options, arrivals in (
+        ({"burstiness": 0.5}, ("gamma", 0.5)),
+        ({"arrivals": "poisson"}, ("poisson", None)),
+    ):
+        (phase,) = _spec(rate=50.0, **options).scenario.phases
+        assert isinstance(phase, ConstantArrivalRate)
+        assert (phase.arrivals, phase.burstiness) == arrivals
+
+
+def test_a_file_decides_the_duration() -> None:
+    """An option makes it shorter."""
+    assert _spec(rates=RATES).scenario.duration_s == 60.0
+    assert _spec(times=TIMES, speed=2.0, vus=7).scenario.duration_s == 5.0
+    assert _spec(times=TIMES, duration="4s").scenario.duration_s == 4.0
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -50,7 +80,18 @@ def test_a_rate_makes_an_open_loop() -> None:
         ({"rate": 0.0}, "--rate: "),
         ({"duration": "soon"}, "--duration: 'soon' is not a duration"),
         ({"think_time": "2s..1s"}, "--think-time: the shorter duration comes first"),
-        ({"think_time": "1s", "rate": 1.0}, "--think-time: requests of a --rate"),
+        (
+            {"spawn_rate": 0.01},
+            "--spawn-rate: 10 VUs at 0.01 per second start within 900 s, but end after 30 s",
+        ),
+        ({"spawn_rate": 1.0, "rate": 1.0}, "--spawn-rate: does not fit --rate"),
+        ({"arrivals": "poisson"}, "--arrivals: needs --rate or --rates"),
+        ({"burstiness": 0.5, "times": TIMES}, "--burstiness: does not fit --times"),
+        ({"arrivals": "poisson", "burstiness": 0.5, "rate": 1.0}, "--burstiness: needs arrivals: gamma"),
+        ({"speed": 2.0}, "--speed: needs --times"),
+        ({"rate": 1.0, "rates": RATES}, "--rate: does not fit --rates"),
+        ({"rates": RATES, "duration": "2m"}, "--duration: is longer than the rates"),
+        ({"think_time": "1s", "rate": 1.0}, "--think-time: does not fit --rate"),
         ({"timeout": 0}, "--timeout: "),
     ],
 )

@@ -8,18 +8,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bench.core.config.executors import (
-    ClosedLoop,
-    ConstantArrivalRate,
-    ConstantVus,
-    RampingArrivalRate,
-    RateStage,
-    count_sessions,
-)
+from bench.core.config.executors import ClosedLoop, ConstantVus, count_sessions
+from bench.core.config.open_loops import ConstantArrivalRate, RampingArrivalRate, RateStage
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
 from bench.core.load.arrival import Arrival
-from bench.core.load.plan import RunPlan, Span, plan
+from bench.core.load.plan import RunPlan, plan
+from bench.core.load.spans import Span
 from tests.factories import PROMPTS, make_scenario, make_spec
 
 USERS = st.integers(1, 12)
@@ -275,6 +270,21 @@ def test_constant_vus_are_active_all_the_time() -> None:
     """All VUs are active from the start to the end."""
     spans = spans_of(executor="constant-vus", vus=3, duration_s=30, think_time_s=(5, 7))
     assert [count_active(spans, at) for at in (0, 29.9, 30)] == [3, 3, 0]
+
+
+@given(st.integers(1, 60), st.sampled_from([0.5, 3.0, 100.0]))
+def test_vus_start_one_by_one_at_the_spawn_rate(vus: int, spawn_rate: float) -> None:
+    """VU n starts n / spawn_rate seconds after the first, in each group that would else start at once."""
+    load = {"vus": vus, "spawn_rate": spawn_rate, "think_time_s": (1, 2)}
+    starts_s = [number / spawn_rate for number in range(vus)]
+    for phase in (
+        {"executor": "constant-vus", "duration_s": 200, **load},
+        {"executor": "per-vu-iterations", "iterations": 3, **load},
+    ):
+        assert [span.start_s for span in spans_of(**phase)] == starts_s
+    spike = {"executor": "spike", "before_s": 10, "spike_s": 200, "after_s": 0, "spawn_rate": spawn_rate}
+    spans = spans_of(**spike, base_vus=vus, spike_vus=vus)
+    assert [span.start_s for span in spans] == [*starts_s, *(10 + start_s for start_s in starts_s)]
 
 
 def test_a_spike_joins_and_leaves() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bench.core.config.load_override import LoadOverrides
 from bench.core.report.report import Report, make_report
 from bench.core.run.result import RunResult
 from bench.core.samples.metric import Part
@@ -276,7 +277,7 @@ def test_an_inconclusive_run_asks_for_more_or_longer_runs() -> None:
 
 def test_a_run_with_another_load_is_not_accepted() -> None:
     """It cannot be compared with the runs of its scenario, so no command adds it to their baseline."""
-    spec = make_spec().with_load(vus=5, duration_s=60.0, rate=None)
+    spec = make_spec().with_load(LoadOverrides(vus=5, duration=60.0))
     run = make_run(spec=spec, fingerprint=make_fingerprint(work_digest="c" * 64))
     for baseline in (None, ordinary_baseline()):
         next_step = report(run, baseline).next_step
