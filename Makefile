@@ -7,7 +7,7 @@ DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
 UV_PIN := $(shell grep -m1 -oE '^uv==[0-9.]+' requirements-dev.txt)
 
-.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-verdicts bench-answers bench-mock bench-embedded bench-start pictures lock clean help
+.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-soak bench-verdicts bench-answers bench-mock bench-embedded bench-start pictures lock clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,8 +54,17 @@ $(DOCS_READY): $(READY) requirements-docs.txt
 reference: $(READY)  ## write docs/reference from the code
 	$(BIN)/python -m benchmarks.reference
 
-bench-engine: $(READY)  ## compare the transport with its peers and rewrite docs/explanation/performance.md
+bench-engine: $(READY)  ## compare the whole tool with other tools (half an hour) in docs/explanation/performance.md
 	$(BIN)/python -m benchmarks.engine
+
+bench-truth: $(READY)  ## compare the times that tools report with the server's own, in the same page
+	$(BIN)/python -m benchmarks.truth
+
+bench-transport: $(READY)  ## compare the transport alone with other HTTP clients, in the same page
+	$(BIN)/python -m benchmarks.transport
+
+bench-soak: $(READY)  ## run 1,000 requests/s for an hour, and show memory and descriptors in the same page
+	$(BIN)/python -m benchmarks.soak
 
 bench-verdicts: $(READY)  ## simulate how often a verdict is wrong and rewrite docs/explanation/verdicts.md
 	$(BIN)/python -m benchmarks.verdicts

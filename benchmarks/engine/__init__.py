@@ -1,1 +1,1 @@
-"""Comparison of the load generator with other clients: `make bench-engine`."""
+"""Comparison of the whole tool with other load generators: `make bench-engine`."""

@@ -1,4 +1,4 @@
-"""`make bench-engine`: measure the transport and its peers, and write the result as Markdown."""
+"""`make bench-engine`: compare the whole tool with other tools, and write the result into the page."""
 
 import argparse
 import json
@@ -10,54 +10,64 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .contenders import Runner
-from .document import document
+from benchmarks.engine.page import PERFORMANCE, ROOT, replace_section
+
+from .document import whole_tool_section
+from .loads import ROWS
 from .machine import machine
-from .peers import peers_python
-from .server import CLIENT, SERVER, compiled, serving
-from .session import session
+from .peers import install_peers, peer_versions
+from .server import serving
+from .session import Cores, Session
 
-_ROOT = Path(__file__).parents[2]
-_FOLDER = _ROOT / ".bench" / "engine"
+FOLDER = ROOT / ".bench" / "engine"
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print a line of progress."""
     sys.stderr.write(text + "\n")
+
+
+def two_cores() -> Cores | None:
+    """Return a core for the server and one for the tools; None if this machine has only one."""
+    cores = sorted(os.sched_getaffinity(0))
+    if sys.platform != "linux" or len(cores) == 1:
+        say("error: Linux and two cores are needed, one for the server and one for the tools")
+        return None
+    return Cores(server=cores[0], tools=cores[-1])
 
 
 def main() -> int:
     """Run the comparison."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description=__doc__)
     parser.add_argument("--repeat", type=int, default=5, help="rounds of each row")
-    parser.add_argument("--output", type=Path, default=_ROOT / "docs" / "explanation" / "performance.md")
+    parser.add_argument("--only", action="append", help="measure only the rows whose name contains this")
+    parser.add_argument("--output", type=Path, default=PERFORMANCE)
     given = parser.parse_args()
-    cores = sorted(os.sched_getaffinity(0))
-    if sys.platform != "linux" or len(cores) == 1:
-        _say("error: Linux and two cores are needed, one for the server and one for the client")
+    cores = two_cores()
+    if cores is None:
         return 2
-    try:
-        program = compiled(_FOLDER, SERVER)
-        floor = compiled(_FOLDER, CLIENT)
-        python = peers_python(_FOLDER / "peers")
-    except (OSError, subprocess.CalledProcessError) as error:
-        _say(f"error: {error}\n\nhint: gcc compiles what is in C, and pip installs the peers")
-        return 2
+    programs = install_peers(FOLDER / "peers", say)
+    os.sched_setaffinity(0, [cores.server])  # the tools have the other core for themselves
     began_s = time.monotonic()
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    os.sched_setaffinity(0, cores[:1])
-    with serving(program) as port:
-        os.sched_setaffinity(0, cores[-1:])  # children inherit it
-        results = session(Runner(port, python, floor), given.repeat, _say)
-    elapsed_s = time.monotonic() - began_s
-    results.facts = {
-        "date": today,
-        "rounds": f"{given.repeat} per table, {elapsed_s:.0f} s in total",
+    rows = [row for row in ROWS if not given.only or any(part in row.name for part in given.only)]
+    try:
+        with serving(FOLDER, cores.server) as server:
+            rounds = Session(server, programs, cores, say).measure(rows, given.repeat)
+    except (OSError, subprocess.CalledProcessError) as error:
+        say(f"error: {error}\n\nhint: gcc, OpenSSL with its headers, and taskset are needed")
+        return 2
+    facts = {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "rounds": f"{given.repeat} for each load, {time.monotonic() - began_s:.0f} s in total",
         **machine(),
+        "peers": ", ".join(peer_versions(programs)),
     }
-    (_FOLDER / "results.json").write_text(json.dumps(asdict(results), indent=1), encoding="utf-8")
-    text = document(results)
-    given.output.write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
+    (FOLDER / "results.json").write_text(json.dumps(asdict(rounds), indent=1), encoding="utf-8")
+    text = whole_tool_section(rounds, facts)
+    if given.only:
+        sys.stdout.write(text)
+    else:
+        replace_section(given.output, "whole tool", text)
     return 0
 
 

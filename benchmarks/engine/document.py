@@ -1,168 +1,89 @@
-"""The result as a Markdown page."""
+"""The whole tool's section of the page."""
 
 import statistics
-from pathlib import Path
+from collections.abc import Sequence
 
-from .contenders import OURS
-from .session import Key, Results
-from .targets import reached
+from benchmarks.engine.page import table
 
-_METHOD = Path(__file__).with_name("method.md")
-# By measure: title, explanation, and the title and digits of each number.
-_TABLES: dict[str, tuple[str, str, dict[str, tuple[str, int]]]] = {
-    "rate": (
-        "Requests per second",
-        "{users} keep-alive connections, a small JSON response, no think time; the client has one core.",
-        {"rps": ("requests/s", 0), "us_cpu": ("CPU per request, µs", 1)},
-    ),
-    "streams": (
-        "Streams",
-        (
-            "{users} VUs request one stream after the other: "
-            "50 tokens at 200 tokens/s, the first after 50 ms.\n"
-            "`of ideal` is the number of finished streams, in percent of the possible number."
-        ),
-        {
-            "first_p50_ms": ("first token p50, ms", 3),
-            "first_p99_ms": ("first token p99, ms", 3),
-            "token_p99_ms": ("any token p99, ms", 3),
-            "us_cpu": ("CPU per token, µs", 1),
-            "ideal_pct": ("of ideal, %", 2),
-        },
-    ),
-    "burst": (
-        "Simultaneous requests",
-        (
-            "{users} requests start at the same time on open connections.\n"
-            "The server sends the first token 100 ms after it has read a request; "
-            "the reported time counts from the common start."
-        ),
-        {"stamp_p95_ms": ("first token p95, ms", 2), "reported_p95_ms": ("reported, less 100 ms, p95", 2)},
-    ),
-    "flood": (
-        "Tokens at full speed",
-        (
-            "{users} streams without delays between tokens; each token is an event and a chunk of its own.\n"
-            "Only the reader parses the JSON; the others count the events in the bytes."
-        ),
-        {"tokens_per_s": ("tokens/s", 0)},
-    ),
-    "lag": (
-        "Send lag",
-        (
-            "An open loop of 500 requests/s with random arrivals: "
-            "the time from the planned start until the kernel has the complete request.\n"
-            "Ours waits with a timerfd, as the load generator does (`bench/timing/pacing.py`); "
-            "`asyncio.sleep` waits for whole milliseconds."
-        ),
-        {"p50_ms": ("p50, ms", 3), "p99_ms": ("p99, ms", 3)},
-    ),
-    "memory": (
-        "Memory",
-        (
-            "Resident memory per VU, of {users} VUs that sent one request and keep their connection.\n"
-            "In the whole load generator, the VUs are in their think time."
-        ),
-        {"kb": ("kB", 1)},
-    ),
-}
+from .goals import goals
+from .loads import ROWS, Row, Tool
+from .session import Rounds
+
+_CLOSED = {"rps": ("requests/s", 0), "us_cpu": ("CPU per request, µs", 1)}
+_TOKENS = {"tokens_per_s": ("tokens/s", 0), "us_per_token": ("CPU per token, µs", 2)}
+_USE = {"tool_pct": ("core of the tool, %", 0), "server_pct": ("core of the server, %", 0)}
+_TIMES = {"start_s": ("command to first request, s", 2), "finish_s": ("last response to end, s", 2)}
 
 
-def document(results: Results) -> str:
-    """Return the complete page."""
-    parts = [_METHOD.read_text(encoding="utf-8")]
-    parts += [_table(["fact", "value"], [[name, value] for name, value in results.facts.items()], ":---")]
-    parts += [_targets(results), *(_measure(results, key) for key in results.rounds)]
-    parts += [_million(results), _machine(results), _profiles(results)]
-    return "\n".join(parts)
+def whole_tool_section(rounds: Rounds, facts: dict[str, str]) -> str:
+    """Return the section's Markdown."""
+    parts = [
+        table(["fact", "value"], [[name, value] for name, value in facts.items()], ":---"),
+        _goals(rounds),
+        _overview(rounds),
+        *(_row(rounds, row) for row in ROWS if row.name in rounds.rows),
+        _problems(rounds),
+    ]
+    return "\n".join(part for part in parts if part)
 
 
-def _targets(results: Results) -> str:
+def _goals(rounds: Rounds) -> str:
     rows = []
-    missed = list[str]()
-    for target in reached(results):
-        verdict = "not measured" if target.value is None else "reached" if target.ok else "**missed**"
-        rows.append([target.what, target.bound, _short(target.value), _short(target.best), verdict])
-        if target.value is not None and not target.ok:
-            missed.append(f"- **{target.what}**: {target.limit}\n")
-    text = "## Goals and results\n\n" + _table(["number", "goal", "median", "best round", "result"], rows)
-    return text + ("\nReasons for the missed goals:\n\n" + "".join(missed) if missed else "")
+    reasons = []
+    for goal in goals(rounds):
+        verdict = "reached" if goal.reached else "**missed**" if goal.value else "not measured"
+        rows.append([goal.name, goal.bound, goal.value, verdict])
+        if goal.value and not goal.reached:
+            reasons.append(f"- **{goal.name}**: {goal.reason}\n")
+    text = "### Goals\n\n" + table(["number", "goal", "median", "result"], rows)
+    return text + ("\nReasons for the missed goals:\n\n" + "".join(reasons) if reasons else "")
 
 
-def _short(value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if value > 1000 else f"{value:.2f}"  # noqa: PLR2004 - only how it looks
-
-
-def _measure(results: Results, key: Key) -> str:
-    measure, users = key.split()
-    title, explanation, numbers = _TABLES[measure]
-    head = [f"{users} VUs"]
-    for label, _ in numbers.values():
-        head += [label, "ratio"]
+def _overview(rounds: Rounds) -> str:
+    """Return the rates of `bench`, and those of each tool compared with it."""
+    head = ["load", "bench", *(tool for tool in Tool if tool is not Tool.BENCH)]
     rows = []
-    for contender in results.rounds[key]:
-        cells = [contender]
-        for number, (_, digits) in numbers.items():
-            ratio = results.ratio(key, contender, number)
-            cells += [_spread(results.values(key, contender, number), digits)]
-            cells += ["" if ratio is None or contender == OURS else f"{ratio:.2f}"]
-        rows.append(cells)
-    return f"## {title}: {users} VUs\n\n{explanation.format(users=users)}\n\n{_table(head, rows)}"
+    for row in ROWS:
+        rate = rounds.median(row.name, Tool.BENCH, "rps")
+        if rate is None or row.load.rate is not None or row.load.is_stream or len(row.tools) < 4:  # noqa: PLR2004 - rows with few tools have tables of their own
+            continue
+        ratios = [rounds.ratio(row.name, "rps", tool, Tool.BENCH) for tool in Tool if tool is not Tool.BENCH]
+        rows.append(
+            [row.name, f"{rate:,.0f}/s", *("" if ratio is None else f"{ratio:.2f}" for ratio in ratios)]
+        )
+    explanation = (
+        "Requests per second of `bench`, and of each tool as a multiple of `bench`; empty: not installed.\n\n"
+    )
+    return "### Requests per second, all tools\n\n" + explanation + table(head, rows)
 
 
-def _spread(values: list[float], digits: int) -> str:
+def _row(rounds: Rounds, row: Row) -> str:
+    numbers = _TOKENS if row.load.is_stream else _CLOSED
+    numbers = {**numbers, **_USE, **_TIMES}
+    if row.measures_memory:
+        numbers["memory_mb"] = ("memory, MB", 0)
+    tools = [tool for tool in row.tools if tool in rounds.rows[row.name]]
+    rows = []
+    for tool in tools:
+        cells = [
+            _spread(rounds.values(row.name, tool, number), digits) for number, (_, digits) in numbers.items()
+        ]
+        rows.append([tool, *cells])
+    return f"### {row.name}\n\n" + table([row.name, *(title for title, _ in numbers.values())], rows)
+
+
+def _spread(values: Sequence[float], digits: int) -> str:
     if not values:
         return ""
-    low, middle, high = (
-        f"{value:,.{digits}f}" for value in (min(values), statistics.median(values), max(values))
-    )
-    return f"{middle} ({low} to {high})"
+    numbers = (statistics.median(values), min(values), max(values))
+    middle, low, high = (f"{value:,.{digits}f}" for value in numbers)
+    return middle if len(values) == 1 else f"{middle} ({low} to {high})"
 
 
-def _million(results: Results) -> str:
-    numbers = results.million
-    rows = [
-        ["requests, all answered", f"{numbers['requests']:,.0f}"],
-        ["requests/s, the watcher on the same core", f"{numbers['rps']:,.0f}"],
-        ["the run, s", f"{numbers['run_s']:.1f}"],
-        ["the command, with its calibration, summary and files, s", f"{numbers['all_s']:.1f}"],
-        ["load generator, peak memory, MB", f"{numbers['generator_mb']:.0f}"],
-        ["watcher, peak memory, MB", f"{numbers['watcher_mb']:.0f}"],
-        ["files, MB", f"{numbers['written_mb']:.0f}"],
+def _problems(rounds: Rounds) -> str:
+    if not rounds.problems:
+        return ""
+    lines = [
+        f"- {name}: `{problem.strip().splitlines()[-1][:200]}`\n" for name, problem in rounds.problems.items()
     ]
-    return (
-        "## A million requests\n\nThe command `bench run` with 50 VUs without think time, and the C server.\n"
-        "Load generator and watcher are two processes; the watcher keeps the samples in columns until it "
-        "writes them.\n\n" + _table(["number", "measured"], rows)
-    )
-
-
-def _machine(results: Results) -> str:
-    rows = []
-    for key, rounds in results.hiccups.items():
-        cells = [_spread([numbers[name] for numbers in rounds], 2) for name in rounds[0]]
-        rows.append([key, *cells])
-    head = ["before the rounds of", "delay at a random time, p99, ms", "longest delay, ms", "time lost, %"]
-    return (
-        "## Disturbance by the machine\n\n"
-        "A loop on the clients' core reads only the clock, before each round.\n"
-        "The time that it loses to other processes is also lost for the clients.\n\n" + _table(head, rows)
-    )
-
-
-def _profiles(results: Results) -> str:
-    text = (
-        "## Profile\n\nMeasured with cProfile, on asyncio's own loop, without waiting time.\n"
-        "cProfile makes calls slower than they are, so use the order and not the exact shares.\n"
-    )
-    for title, shares in results.profiles.items():
-        rows = [[f"`{name}`", f"{share * 100:.0f} %"] for name, share in shares.items()]
-        text += f"\n{_table([f'{title}', 'own time'], rows)}"
-    return text
-
-
-def _table(head: list[str], rows: list[list[str]], side: str = "---:") -> str:
-    lines = [head, [":---", *[side] * (len(head) - 1)], *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    return "### Tools that did not finish\n\n" + "".join(lines)

@@ -1,69 +1,85 @@
-"""A session: all rows, contender after contender and round after round."""
+"""Measure all loads, tool after tool and round after round."""
 
 import statistics
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from .contenders import OURS, PROFILES, ROWS, Row, Runner
-
-Key = str  # a measure and its number of users
+from .commands import Setup
+from .loads import Row, Tool
+from .server import Server
+from .window import Measurement, Numbers, length_s, reset
 
 
 @dataclass
-class Results:
-    """All numbers of a session.
+class Rounds:
+    """All numbers of a session: by row, tool and number, one value for each round."""
 
-    Attributes:
-        rounds: By measure and users, contender and number: one value a round.
-        hiccups: What the machine took from the clients' core, before each round of a row.
-        profiles: By title: share of the time by function.
-        million: A run of a million requests.
-        facts: When, where and with what it was measured.
-    """
+    rows: dict[str, dict[str, dict[str, list[float]]]] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    """Why a tool has no numbers, by row and tool."""
 
-    rounds: dict[Key, dict[str, dict[str, list[float]]]] = field(default_factory=dict)
-    hiccups: dict[Key, list[dict[str, float]]] = field(default_factory=dict)
-    profiles: dict[str, dict[str, float]] = field(default_factory=dict)
-    million: dict[str, float] = field(default_factory=dict)
-    facts: dict[str, str] = field(default_factory=dict)
+    def add(self, row: str, tool: str, numbers: Numbers) -> None:
+        """Add the numbers of a round."""
+        kept = self.rows.setdefault(row, {}).setdefault(tool, {})
+        for name, value in numbers.items():
+            kept.setdefault(name, []).append(value)
 
-    def values(self, key: Key, contender: str, number: str) -> list[float]:
-        """Return one value per round; empty if the contender did not take part."""
-        return self.rounds[key].get(contender, {}).get(number, [])
+    def values(self, row: str, tool: str, number: str) -> list[float]:
+        """Return one value for each round; empty if the tool did not take part."""
+        return self.rows.get(row, {}).get(tool, {}).get(number, [])
 
-    def median(self, key: Key, contender: str, number: str) -> float | None:
+    def median(self, row: str, tool: str, number: str) -> float | None:
         """Return the median over the rounds."""
-        values = self.values(key, contender, number)
+        values = self.values(row, tool, number)
         return statistics.median(values) if values else None
 
-    def ratio(self, key: Key, contender: str, number: str, base: str = OURS) -> float | None:
+    def ratio(self, row: str, number: str, tool: str, base: str) -> float | None:
         """Return the median over the rounds of the ratio within a round."""
-        pairs = zip(self.values(key, contender, number), self.values(key, base, number), strict=False)
+        pairs = zip(self.values(row, tool, number), self.values(row, base, number), strict=False)
         ratios = [value / base_value for value, base_value in pairs if base_value]
         return statistics.median(ratios) if ratios else None
 
 
-def session(runner: Runner, repeat: int, say: Callable[[str], None]) -> Results:
-    """Measure all rows."""
-    results = Results()
-    for row in ROWS:
-        key = f"{row.measure} {row.users}"
-        results.rounds[key] = {}
-        results.hiccups[key] = []
-        for number in range(repeat):
-            say(f"{key}: round {number + 1} of {repeat}")
-            results.hiccups[key].append(runner.hiccups())
-            _one_round(runner, row, results)
-    say("a million requests")
-    results.million = runner.million()
-    for title, (measure, contender, users) in PROFILES.items():
-        results.profiles[title] = runner.profile(measure, contender, users)
-    return results
+@dataclass(frozen=True)
+class Cores:
+    """One core for the server, another for the tools."""
+
+    server: int
+    tools: int
 
 
-def _one_round(runner: Runner, row: Row, results: Results) -> None:
-    kept = results.rounds[f"{row.measure} {row.users}"]
-    for contender in row.contenders:
-        numbers = runner.run(row, contender)
-        for name, value in (numbers or {}).items():
-            kept.setdefault(contender, {}).setdefault(name, []).append(value)
+@dataclass(frozen=True)
+class Session:
+    """All loads, tool after tool and round after round."""
+
+    server: Server
+    programs: dict[str, Path]
+    cores: Cores
+    say: Callable[[str], None]
+
+    def measure(self, rows: Sequence[Row], repeat: int) -> Rounds:
+        """Measure the rows: in each round, each tool once."""
+        rounds = Rounds()
+        for row in rows:
+            for number in range(repeat):
+                self.say(f"{row.name}: round {number + 1} of {repeat}")
+                for tool in row.tools:
+                    self._measure_tool(row, tool, rounds)
+        return rounds
+
+    def _measure_tool(self, row: Row, tool: Tool, rounds: Rounds) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            setup = Setup(self.server, folder, self.programs)
+            command = setup.command(tool, row.load, length_s(row.seconds))
+            if command is None:
+                return
+            reset(self.server.journal)
+            cores = [self.cores.server, self.cores.tools] if row.two_cores else [self.cores.tools]
+            run = Measurement(command, cores, folder, self.server)
+            try:
+                rounds.add(row.name, tool, run.measure(row.seconds, with_memory=row.measures_memory))
+            except RuntimeError as error:
+                rounds.problems[f"{row.name}, {tool}"] = str(error)

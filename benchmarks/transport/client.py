@@ -34,12 +34,6 @@ async def measured(name: str, client_name: str, port: int, users: int, seconds: 
     """Return the numbers of a measure."""
     if name == "lag":
         return await lag(port, seconds, kernel_timer=client_name == "ours")
-    if client_name == "load_generator":
-        from .load_generator import generator_memory, generator_rate  # noqa: PLC0415 - not importable in the peers' environment
-
-        return await (
-            generator_memory(port, users) if name == "memory" else generator_rate(port, users, seconds)
-        )
     if name == "hiccups":
         return hiccups(seconds)
     client = client_named(client_name, port, users)

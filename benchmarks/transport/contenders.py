@@ -1,8 +1,6 @@
-"""The contenders of each measure, and how each of them runs."""
+"""The HTTP clients of each measure, and how each of them runs."""
 
 import json
-import re
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,13 +8,9 @@ from pathlib import Path
 
 OURS = "ours, uvloop"
 READER = "ours with its reader, uvloop"
-WHOLE = "ours, the whole load generator, uvloop"
 SLEEP = "asyncio.sleep, uvloop"
 AIOHTTP = "aiohttp"
 AIOHTTP_UVLOOP = "aiohttp, uvloop"
-LOCUST = "Locust FastHttpUser"
-HEY = "hey"
-WRK = "wrk"
 HTTPX = "httpx, one client per VU"
 FLOOR = "C with epoll"
 MACHINE = "the machine itself"
@@ -30,7 +24,6 @@ _CLIENTS = {
     _OURS_ASYNCIO: ("ours", "asyncio", False),
     READER: ("with_reader", "uvloop", False),
     _READER_ASYNCIO: ("with_reader", "asyncio", False),
-    WHOLE: ("load_generator", "uvloop", False),
     SLEEP: ("sleep", "uvloop", False),
     _SLEEP_ASYNCIO: ("sleep", "asyncio", False),
     AIOHTTP: ("with_aiohttp", "asyncio", True),
@@ -39,7 +32,6 @@ _CLIENTS = {
     MACHINE: ("", "asyncio", False),
 }
 _TIMEOUT_S = 240
-_PER_SECOND = re.compile(r"Requests/sec:\s*([0-9.]+)")
 
 
 @dataclass(frozen=True)
@@ -53,15 +45,7 @@ class Row:
 
 
 ROWS = (
-    *(
-        Row(
-            "rate",
-            users,
-            1.0,
-            (OURS, _OURS_ASYNCIO, WHOLE, AIOHTTP, AIOHTTP_UVLOOP, HTTPX, LOCUST, HEY, WRK),
-        )
-        for users in (50, 200)
-    ),
+    *(Row("rate", users, 1.0, (OURS, _OURS_ASYNCIO, AIOHTTP, AIOHTTP_UVLOOP, HTTPX)) for users in (50, 200)),
     *(
         Row("streams", users, 1.2, (OURS, _OURS_ASYNCIO, READER, AIOHTTP, AIOHTTP_UVLOOP, HTTPX, FLOOR))
         for users in (50, 200)
@@ -69,11 +53,10 @@ ROWS = (
     Row("burst", 100, 0.0, (OURS, _OURS_ASYNCIO, READER, AIOHTTP, HTTPX)),
     Row("flood", 50, 0.4, (OURS, _OURS_ASYNCIO, READER, AIOHTTP, HTTPX)),
     Row("lag", 20, 1.2, (OURS, _OURS_ASYNCIO, SLEEP, _SLEEP_ASYNCIO)),
-    Row("memory", 2000, 0.0, (OURS, _OURS_ASYNCIO, WHOLE, HTTPX)),
+    Row("memory", 2000, 0.0, (OURS, _OURS_ASYNCIO, HTTPX)),
 )
 PROFILES = {
     "requests/s, 200 connections": ("rate", _OURS_ASYNCIO, 200),
-    "requests/s of the whole load generator, 50 connections": ("rate", WHOLE, 50),
     "200 streams with the reader": ("streams", _READER_ASYNCIO, 200),
     "tokens at full speed, with the reader": ("flood", _READER_ASYNCIO, 50),
 }
@@ -93,28 +76,19 @@ class Runner:
     peers: Path
     floor: Path
 
-    def run(self, row: Row, contender: str) -> dict[str, float] | None:
-        """Return the numbers of one contender; None if its tool is not installed.
+    def run(self, row: Row, contender: str) -> dict[str, float]:
+        """Return the numbers of one contender.
 
         Raises:
-            RuntimeError: It failed; the message says how.
+            RuntimeError: It failed; the message has its output.
         """
-        if contender in {HEY, WRK}:
-            return self._tool(row, contender)
         if contender == FLOOR:
             return _json([str(self.floor), str(self.port), str(row.users), str(row.seconds)])
-        if contender == LOCUST:
-            script = str(Path(__file__).with_name("locust_rate.py"))
-            return _json([str(self.peers), script, str(self.port), str(row.users), str(row.seconds)])
         return _json(self._command(row.measure, contender, row.users, row.seconds))
 
     def profile(self, measure: str, contender: str, users: int) -> dict[str, float]:
         """Return the functions that take most of the time, with their shares."""
         return _json([*self._command(measure, contender, users, 1.0), "--profile"])
-
-    def million(self) -> dict[str, float]:
-        """Run a million requests with the complete load generator."""
-        return _json([sys.executable, "-m", "benchmarks.engine.million", f"--port={self.port}"])
 
     def hiccups(self) -> dict[str, float]:
         """Measure how much time other processes take from this core."""
@@ -125,18 +99,7 @@ class Runner:
         python = str(self.peers) if is_peer else sys.executable
         given = {"client": module, "loop": loop, "port": self.port, "users": users, "seconds": seconds}
         options = [f"--{name}={value}" for name, value in given.items()]
-        return [python, "-m", "benchmarks.engine.client", measure, *options]
-
-    def _tool(self, row: Row, tool: str) -> dict[str, float] | None:
-        if shutil.which(tool) is None:
-            return None
-        url = f"http://127.0.0.1:{self.port}/json"
-        seconds = f"{row.seconds:.0f}s"
-        one_core = ["-cpus", "1", "-z", seconds] if tool == HEY else ["-t", "1", "-d", seconds]
-        match = _PER_SECOND.search(_output([tool, *one_core, "-c", str(row.users), url]))
-        if match is None:
-            raise RuntimeError(f"{tool} does not report its requests per second")
-        return {"rps": float(match[1])}
+        return [python, "-m", "benchmarks.transport.client", measure, *options]
 
 
 def _json(command: list[str]) -> dict[str, float]:

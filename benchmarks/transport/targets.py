@@ -6,18 +6,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .contenders import AIOHTTP, AIOHTTP_UVLOOP, FLOOR, HEY, LOCUST, OURS, READER, WHOLE
+from .contenders import AIOHTTP, AIOHTTP_UVLOOP, FLOOR, OURS, READER
 from .session import Results
 
 _READING = (
     "the reader splits events, parses JSON and finds the text; the profile shows the share of each step."
 )
-_MOST_MB = 300
 _FLOOR_TIMES = 1.88
-_COLUMNS = (
-    "the watcher keeps 110 bytes per request with seven tiers, and needs at most as much again to judge "
-    "them; the rest is imported packages."
-)
 _NEIGHBOURS = (
     "the table below shows how much time other processes took from the core; "
     "the best round shows the error with little disturbance."
@@ -53,18 +48,13 @@ def reached(results: Results) -> Iterator[Reached]:
     yield from _token_times(results)
     yield from _token_costs(results)
     yield _at_most(results, "send lag at 500 requests/s, p99", "lag 20", OURS, "p99_ms", 0.3, "ms", _WAKING)
-    yield from _memory(results)
+    yield _at_most(results, "memory of an idle connection", "memory 2000", OURS, "kb", 20, "kB", _LOOP)
 
 
 def _rates(results: Results) -> Iterator[Reached]:
-    for name, bound, peers in (
-        ("aiohttp on its faster event loop", 3, (AIOHTTP, AIOHTTP_UVLOOP)),
-        ("Locust FastHttpUser", 4, (LOCUST,)),
-        ("hey", 1, (HEY,)),
-    ):
-        for users in (50, 200):
-            what = f"requests/s compared with {name}, {users} connections"
-            yield _times(results, what, users, bound, peers)
+    for users in (50, 200):
+        what = f"requests/s compared with aiohttp on its faster event loop, {users} connections"
+        yield _times(results, what, users, 3, (AIOHTTP, AIOHTTP_UVLOOP))
 
 
 def _token_times(results: Results) -> Iterator[Reached]:
@@ -89,24 +79,6 @@ def _token_costs(results: Results) -> Iterator[Reached]:
         yield _at_least(results, what, "flood 50", contender, "tokens_per_s", 1_000_000, "", limit)
         what = f"closed loop of 200 streaming VUs, {contender}"
         yield _at_least(results, what, "streams 200", contender, "ideal_pct", 99.5, "%", _NEIGHBOURS)
-
-
-def _memory(results: Results) -> Iterator[Reached]:
-    for what, contender in (
-        ("memory of an idle connection", OURS),
-        ("memory of an idle VU", WHOLE),
-    ):
-        yield _at_most(results, what, "memory 2000", contender, "kb", 20, "kB", _LOOP)
-    for what in ("generator", "watcher"):
-        used_mb = results.million[f"{what}_mb"]
-        yield Reached(
-            f"a million requests, peak memory of the {what}",
-            f"≤ {_MOST_MB} MB",
-            used_mb,
-            None,
-            used_mb <= _MOST_MB,
-            _COLUMNS,
-        )
 
 
 def _times(results: Results, what: str, users: int, bound: float, peers: tuple[str, ...]) -> Reached:

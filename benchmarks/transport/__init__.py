@@ -1,0 +1,1 @@
+"""The transport alone, compared with other HTTP clients."""
