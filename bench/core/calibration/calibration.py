@@ -4,7 +4,10 @@ Each run has two trials at its own concurrency, one before and one after it. A l
 fault of the load generator or of its machine, never of the target.
 """
 
+from typing import Annotated
+
 import numpy as np
+from pydantic import Field
 
 from bench.core.samples.arrays import Floats
 from bench.core.samples.faults import most_common_fault
@@ -54,6 +57,18 @@ class Calibration(Record):
     """The trial before the run."""
     after: Trial | None
     """The trial after the run; null if the run was interrupted."""
+    shared_cores: Annotated[float, Field(gt=0)] | None = None
+    """Number of cores that the load generators and the calibration server shared, if these were too few for
+    one each. The errors then include the time in which they waited for each other, and do not judge the run.
+    Null if each had a core."""
+
+    @property
+    def competition(self) -> str | None:
+        """Why the errors do not judge the run; None if they do."""
+        if self.shared_cores is None:
+            return None
+        cores = "1 core" if self.shared_cores == 1 else f"{self.shared_cores:.3g} cores"
+        return f"the load generator and the calibration server shared {cores}"
 
 
 def trial(samples: Samples) -> Trial:

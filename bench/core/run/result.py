@@ -233,6 +233,7 @@ def make_result(
         warnings=(
             *recording.warnings,
             *believed.warnings,
+            *_warn_of_competition(recording.calibration),
             *warn_of_names(recording.samples),
             *_warn_of_milestones(spec, summary),
         ),
@@ -249,6 +250,13 @@ def _correct(
     if response_time is None or corrected is None:
         return metrics
     return metrics | {"e2e_ms": response_time.model_copy(update={"p99_corrected": corrected})}
+
+
+def _warn_of_competition(calibration: Calibration | None) -> Iterator[str]:
+    """Yield a warning if the calibration cannot judge the run."""
+    competition = None if calibration is None else calibration.competition
+    if competition is not None:
+        yield f"the calibration does not judge this run: {competition}; use a machine with more cores"
 
 
 def _warn_of_milestones(spec: RunSpec, summary: RunSummary) -> Iterator[str]:

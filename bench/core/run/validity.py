@@ -130,7 +130,7 @@ def _check_send_lag(recording: Recording, summary: RunSummary) -> list[str]:
 
 
 def _check_calibration(calibration: Calibration | None, summary: RunSummary) -> list[str]:
-    if calibration is None:
+    if calibration is None or calibration.competition is not None:
         return []
     before = _check_trial("before", calibration.before, summary)
     return before or _check_trial("after", calibration.after, summary)

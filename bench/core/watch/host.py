@@ -1,5 +1,6 @@
 """Quietness of the machine during a run, and the division of its cores."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -132,6 +133,31 @@ def divide_cores(machine: MachineState, workers: int) -> tuple[Cores, Cores] | N
         return None
     generators = min(workers, len(cores) // 2)
     return tuple(cores[-generators:]), tuple(cores[:-generators])
+
+
+def find_shared_cores(
+    machine: MachineState, workers: int, generators: Cores = (), server: Cores = ()
+) -> float | None:
+    """Return the number of cores that load generators and the calibration server share if these are too few.
+
+    Args:
+        machine: The cores that this process may use, by its affinity and its control group, and its quota.
+        workers: Number of load generators.
+        generators: Cores to which the load generators are bound; empty for all.
+        server: Cores to which the calibration server is bound; empty for all.
+
+    Returns:
+        None if each has a core, or if the cores are unknown.
+    """
+    of_generators = set(generators or machine.cores)
+    of_server = set(server or machine.cores)
+    if not of_generators or not of_server:
+        return None
+    available = float(len(of_generators | of_server)) if of_generators & of_server else math.inf
+    if machine.quota_cores is not None:
+        available = min(available, machine.quota_cores)
+    needed = min(workers, len(of_generators)) + 1
+    return available if available < needed else None
 
 
 def _rise(before: float | None, after: float | None) -> float | None:

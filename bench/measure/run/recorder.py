@@ -25,7 +25,7 @@ from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall,
 from bench.core.samples.samples import SampleLog, Samples
 from bench.core.samples.token_times import TokenTimes
 from bench.core.tiers.attribution import add_remainder
-from bench.core.watch.host import GENERATORS, Cores, host_of
+from bench.core.watch.host import GENERATORS, STACK, Cores, find_shared_cores, host_of
 from bench.core.watch.work import work_between
 from bench.measure.calibration import reference_workload
 from bench.measure.calibration.calibrate import calibrate, trial_load
@@ -110,7 +110,12 @@ def record(
     before = host.read_counters()
     recording = asyncio.run(_Session(spec, subject, on_progress, on_note).run(workers))
     after = host.read_counters()
-    return replace(recording, host=host_of(machine, before, after, subject.cores))
+    calibration = recording.calibration
+    if calibration is not None:
+        bound = subject.cores.get(GENERATORS, ()), subject.cores.get(STACK, ())
+        shared_cores = find_shared_cores(machine, workers, *bound)
+        calibration = calibration.model_copy(update={"shared_cores": shared_cores})
+    return replace(recording, host=host_of(machine, before, after, subject.cores), calibration=calibration)
 
 
 async def _end_of(load: asyncio.Task[float], workers: Workers) -> tuple[float, Stop | None]:

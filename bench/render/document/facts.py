@@ -168,7 +168,9 @@ def _calibration(calibration: Calibration | None) -> str:
     for moment, trial in trials.items():
         if trial is not None:
             errors.append(f"{moment} {_error(trial)}")
-    return f"first tokens of known time, {calibration.load}: {', '.join(errors)}"
+    line = f"first tokens of known time, {calibration.load}: {', '.join(errors)}"
+    competition = calibration.competition
+    return line if competition is None else f"{line}; not judged, because {competition}"
 
 
 def _error(trial: Trial) -> str:

@@ -1,11 +1,14 @@
 import pytest
 
 from bench.core.calibration.calibration import FIRST, TOTAL, Bias, Calibration, Trial, trial
+from bench.core.report.report import make_report
 from bench.core.run.summary import summarise
 from bench.core.run.validity import judge_validity
 from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
-from tests.factories import make_recording, make_sample
+from bench.core.verdict.compare import compare
+from bench.render.document.facts import facts
+from tests.factories import make_recording, make_run, make_sample
 
 
 def answer(number: int, first_ms: float, whole_ms: float) -> dict[str, object]:
@@ -73,3 +76,17 @@ def test_a_good_calibration_keeps_a_run_valid() -> None:
     for row in (good, good.model_copy(update={"after": None})):
         recording = make_recording(calibration=row)
         assert judge_validity(recording, summarise(recording)).valid
+
+
+@pytest.mark.parametrize(("shared_cores", "words"), [(1.0, "1 core"), (1.5, "1.5 cores")])
+def test_a_trial_on_shared_cores_does_not_judge_the_run(shared_cores: float, words: str) -> None:
+    """The load generator and the calibration server wait for each other; a warning states this."""
+    shared = calibration(45.0).model_copy(update={"shared_cores": shared_cores})
+    recording = make_recording(calibration=shared)
+    assert judge_validity(recording, summarise(recording)).valid
+    result = make_run(recording)
+    assert result.validity.valid
+    (warning,) = [text for text in result.warnings if "calibration" in text]
+    assert f"the load generator and the calibration server shared {words};" in warning
+    shown = dict(facts(make_report(result, compare(result, None))))
+    assert shown["calibration"].endswith(f"not judged, because {shared.competition}")

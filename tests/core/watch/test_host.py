@@ -13,6 +13,7 @@ from bench.core.watch.host import (
     HostReading,
     MachineState,
     divide_cores,
+    find_shared_cores,
     host_of,
     noisiest,
 )
@@ -123,3 +124,28 @@ def test_every_core_is_assigned_exactly_once(cores: set[int], workers: int) -> N
         assert set(generator_cores) | set(stack_cores) == cores
         assert len(generator_cores) + len(stack_cores) == len(cores)
         assert 1 <= len(generator_cores) <= len(stack_cores)
+
+
+@pytest.mark.parametrize(
+    ("cores", "quota", "workers", "bound", "shared"),
+    [
+        ((0,), None, 1, ((), ()), 1.0),
+        ((0, 1), None, 1, ((), ()), None),
+        ((0, 1), None, 2, ((), ()), 2.0),
+        ((0, 1), 1.5, 1, ((), ()), 1.5),
+        ((0, 1), 2.0, 1, ((), ()), None),
+        (tuple(range(8)), 4.0, 2, ((6, 7), tuple(range(6))), None),
+        (tuple(range(8)), 2.0, 2, ((6, 7), tuple(range(6))), 2.0),
+        (tuple(range(8)), None, 9, ((4, 5, 6, 7), (0, 1, 2, 3)), None),
+        ((), None, 1, ((), ()), None),
+    ],
+)
+def test_processes_share_cores_if_these_are_too_few_for_one_each(
+    cores: tuple[int, ...],
+    quota: float | None,
+    workers: int,
+    bound: tuple[tuple[int, ...], tuple[int, ...]],
+    shared: float | None,
+) -> None:
+    """Cores of their own are enough, unless the quota is not; unknown cores may be enough."""
+    assert find_shared_cores(MachineState(cores=cores, quota_cores=quota), workers, *bound) == shared
