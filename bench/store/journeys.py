@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from bench.core.config.inherited_variables import is_inherited_by_load
 from bench.core.config.journey import Data
 from bench.core.config.scenario import Scenario
 from bench.core.config.target import Target
 from bench.core.config.template import Placeholder, find_placeholders
-from bench.core.config.turn import TurnFile, check_turn
+from bench.core.config.turn import TurnFile, check_reads, check_turn
 from bench.core.values.nearest import suggest
 from bench.errors import ConfigError
 from bench.store.folders import SCENARIOS, find, list_names
@@ -84,7 +85,8 @@ def load_turn(file: YamlFile[Scenario], scenario: Scenario) -> TurnFile | None:
     """Return the Python file of a scenario's turn, which is not run; None if the scenario names none.
 
     Raises:
-        ConfigError: The file does not exist, is not Python, or has no turn; the message has the line.
+        ConfigError: The file does not exist, is not Python, has no turn, or reads an environment variable
+            that the scenario does not declare; the message has the line.
     """
     if scenario.turn is None:
         return None
@@ -96,6 +98,8 @@ def load_turn(file: YamlFile[Scenario], scenario: Scenario) -> TurnFile | None:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
     problem = check_turn(source)
+    if problem is None:
+        problem = check_reads(source, lambda name: name in scenario.variables or is_inherited_by_load(name))
     if problem is not None:
         raise ConfigError(f"{path}:{problem.line}: {problem.message}")
     return TurnFile(path=str(path.resolve()), source=source)

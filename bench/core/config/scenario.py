@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, RootModel, model_validator
 
+from bench.core.config.compose import Variable
 from bench.core.config.executors import (
     EXECUTORS,
     ClosedLoop,
@@ -102,7 +103,18 @@ def _allow_executor_at_top(schema: dict[str, Any]) -> None:
     schema["oneOf"] = [{"required": ["phases"]}, {"required": ["executor"]}]
 
 
-_OF_PARTS = ("target", "prompts", "messages", "service", "data", "login", "steps", "turn", "objectives")
+_OF_PARTS = (
+    "target",
+    "prompts",
+    "messages",
+    "service",
+    "data",
+    "login",
+    "steps",
+    "turn",
+    "variables",
+    "objectives",
+)
 """Fields that belong to the scenarios of a mix."""
 
 
@@ -143,6 +155,9 @@ class Scenario(Inheriting):
     turn: Annotated[str, Field(min_length=1)] | None = None
     """Python file with a function `async def turn(user)`, relative to the scenario's folder, instead of steps
     and messages. The function is one iteration."""
+    variables: tuple[Variable, ...] = ()
+    """Environment variables that the turn reads, such as a key. The load generator gets no others, except
+    those that every program needs and those of `${env.NAME}`."""
     mix: tuple[MixedScenario, ...] = ()
     """Scenarios that run at once and share this scenario's load, instead of a target and messages."""
     unique_prompts: bool = False
@@ -221,6 +236,8 @@ class Scenario(Inheriting):
             raise FieldError(("compare_with",), f"cannot be combined with {field}; remove one of them")
         if self.turn is not None:
             self._check_turn()
+        elif self.variables:
+            raise FieldError(("variables",), "belongs to a turn; requests name a variable as ${env.NAME}")
         elif self.mix:
             self._check_mix()
         elif self.has_messages:

@@ -1,6 +1,7 @@
 """Turns in Python: a file with an `async def turn(user)` that a scenario names instead of steps."""
 
 import ast
+from collections.abc import Callable
 from typing import NamedTuple
 
 from bench.core.values.record import Record
@@ -45,6 +46,44 @@ def check_turn(source: str) -> TurnProblem | None:
             return _check_parameters(statement)
     is_bound = any(TURN in _list_names(statement) for statement in tree.body)
     return None if is_bound else TurnProblem(1, f"has no function turn; {_ADVICE}")
+
+
+def check_reads(source: str, is_known: Callable[[str], bool]) -> TurnProblem | None:
+    """Return which environment variable a turn reads that it will not get; `None` without one.
+
+    Reads with a constant name are found: `os.environ["KEY"]`, `os.environ.get("KEY")`, `os.getenv("KEY")`.
+
+    Args:
+        source: The content of the file, which is Python.
+        is_known: Returns whether the load generator gets a variable.
+    """
+    for node in ast.walk(ast.parse(source)):
+        name = _find_read(node)
+        if isinstance(node, ast.expr) and name is not None and not is_known(name):
+            message = (
+                f"reads the environment variable {name}; declare it in the scenario: variables: [{name}]"
+            )
+            return TurnProblem(node.lineno, message)
+    return None
+
+
+def _find_read(node: ast.AST) -> str | None:
+    """Return the name of the environment variable that an expression reads."""
+    match node:
+        case ast.Subscript(value=value, slice=ast.Constant(value=str(name)), ctx=ast.Load()):
+            return name if _ends_with(value, "environ") else None
+        case ast.Call(func=ast.Attribute(value=value, attr="get"), args=[ast.Constant(value=str(name)), *_]):
+            return name if _ends_with(value, "environ") else None
+        case ast.Call(func=function, args=[ast.Constant(value=str(name)), *_]):
+            return name if _ends_with(function, "getenv") else None
+        case _:
+            return None
+
+
+def _ends_with(expression: ast.expr, name: str) -> bool:
+    """Return whether an expression is this name, or an attribute of this name."""
+    is_name = isinstance(expression, ast.Name) and expression.id == name
+    return is_name or (isinstance(expression, ast.Attribute) and expression.attr == name)
 
 
 def _check_parameters(function: ast.AsyncFunctionDef) -> TurnProblem | None:

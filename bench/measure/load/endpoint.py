@@ -26,7 +26,8 @@ _CONVERSATION_MARK = "\0conversation\0"
 _MARKS = {"message": _MESSAGE_MARK}
 # Marks the place of the number that makes a message unique.
 _UNIQUE_MARK = "~unique-message~"
-_SHORTEST_SECRET = 8
+SHORTEST_SECRET = 8
+"""Length of the shortest text that results hide: a shorter one may stand in any text."""
 _URL_HINT = "write it like http://127.0.0.1:3000"
 _AUTH_HINT = (
     "send it as a header, with ${env.NAME} in place of the secret: --header, or `headers` of a target"
@@ -212,7 +213,7 @@ def list_secrets_of_headers(target: Target, environ: Mapping[str, str]) -> tuple
     for name, value in expand_headers(target, environ).items():
         is_variable = any(name == other.lower() and "${" in text for other, text in target.headers.items())
         if is_variable:
-            secrets |= {text for text in (value, *value.split()) if len(text) >= _SHORTEST_SECRET}
+            secrets |= {text for text in (value, *value.split()) if len(text) >= SHORTEST_SECRET}
     return tuple(sorted(secrets, key=len, reverse=True))
 
 

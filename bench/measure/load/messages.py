@@ -38,6 +38,8 @@ class Job:
     """Address of each service by name, for journeys."""
     trace_prefix: bytes | None = None
     """Beginning of the trace ids of the requests; `None` to send no `traceparent`."""
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The environment variables that the load uses. They may be secrets, so the process starts without."""
 
 
 @dataclass(frozen=True, slots=True)

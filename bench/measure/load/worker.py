@@ -7,7 +7,10 @@ It sends the messages of `messages.py` to this process over stdin and receives t
 import asyncio
 import gc
 import os
+import select
 import sys
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -44,6 +47,7 @@ from bench.measure.machine.capacity import raise_open_file_limit
 from bench.timing.pacing import Pacer, event_loop, pacer, real_s
 
 _FLUSH_S = 0.25
+_END_TIMEOUT_S = 5.0
 
 
 class RunningJob:
@@ -207,6 +211,7 @@ async def serve() -> None:
             while True:
                 match await receive(reader):
                     case Job() as description:
+                        os.environ.update(description.variables)
                         job = RunningJob(description, writer, clock)
                         task = group.create_task(job.run())
                         await asyncio.sleep(0)  # a job that has not begun would be cancelled without a report
@@ -232,7 +237,17 @@ async def _pipes(loop: asyncio.AbstractEventLoop) -> tuple[asyncio.StreamReader,
     return reader, asyncio.StreamWriter(transport, protocol, None, loop)
 
 
+def _end_with_run() -> None:
+    """End this process soon after its run, also if a turn blocks the loop and the run was killed."""
+    hang_up = select.poll()
+    hang_up.register(sys.stdin.fileno(), 0)
+    hang_up.poll()
+    time.sleep(_END_TIMEOUT_S)
+    os._exit(1)
+
+
 if __name__ == "__main__":
     raise_open_file_limit()
+    threading.Thread(target=_end_with_run, daemon=True).start()
     with asyncio.Runner(loop_factory=event_loop) as runner:
         runner.run(serve())

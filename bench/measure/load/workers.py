@@ -1,12 +1,14 @@
 """The load generators of a run: processes that each send a share of the load and start phases together."""
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from bench.core.config.inherited_variables import inherit_for_load, select_variables
 from bench.core.load.signs_of_life import CHECK_S, Silence, describe_loss
 from bench.core.samples.sample import Stall
 from bench.errors import MeasurementError
@@ -88,6 +90,7 @@ class Workers:
         """
         self._prepare(on_begin)
         count = len(self.processes)
+        job = replace(job, variables=select_variables(job.spec, os.environ))
         for number, process in enumerate(self.processes):
             self._send(process, replace(job, share=(number, count)))
         watching = asyncio.create_task(self._end_stalled())
@@ -205,12 +208,14 @@ async def start_workers(count: int, cores: Sequence[int] = ()) -> AsyncIterator[
 
 
 async def _start() -> asyncio.subprocess.Process:
+    """Start a load generator. A job brings the variables that its load uses."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "bench.measure.load.worker",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        env=inherit_for_load(os.environ),
         limit=_BUFFER_BYTES,
         start_new_session=True,  # Ctrl-C in the terminal goes to the run only
     )

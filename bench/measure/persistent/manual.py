@@ -4,10 +4,11 @@ import os
 import secrets
 from collections.abc import Sequence
 
+from bench.core.config.inherited_variables import inherit_environment
 from bench.core.config.stack import Stack
 from bench.errors import TargetError
 from bench.measure.persistent.persistent import attach, is_up
-from bench.measure.stacks.running_stack import inherit_environment, placeholder_values
+from bench.measure.stacks.running_stack import placeholder_values
 from bench.measure.users.auth import Account, jwt_secret, require_users
 from bench.measure.users.document_stores import DocumentStore, open_store
 from bench.measure.users.provisioning import USERS_STORE, render_documents

@@ -13,6 +13,7 @@ from bench.core.config.executors import first_measured, list_warm_ups, planned_s
 from bench.core.config.load_words import in_words
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import RepeatedRequest
+from bench.core.config.step_request import SECRET_NAME
 from bench.core.limits.abort import AbortWatch
 from bench.core.load.capacity import Capacity
 from bench.core.load.needs import needs_of
@@ -30,7 +31,7 @@ from bench.core.watch.work import work_between
 from bench.measure.calibration import reference_workload
 from bench.measure.calibration.calibrate import calibrate, trial_load
 from bench.measure.http.route import DIRECT, Route
-from bench.measure.load.endpoint import Endpoint, list_secrets_of_headers
+from bench.measure.load.endpoint import SHORTEST_SECRET, Endpoint, list_secrets_of_headers
 from bench.measure.load.journey_users import make_setups
 from bench.measure.load.messages import Batch, Job
 from bench.measure.load.workers import LostGeneratorError, Workers, start_workers
@@ -130,12 +131,18 @@ async def _end_of(load: asyncio.Task[float], workers: Workers) -> tuple[float, S
 
 
 def _list_secrets(spec: RunSpec) -> list[str]:
-    """Return the values of headers that no result may contain."""
+    """Return the values of headers and the secrets of the environment, which no result may contain.
+
+    A service may quote a secret that the load generator does not know, such as its own key.
+    """
     environ = {**os.environ, **spec.variables}
-    secrets: list[str] = []
+    secrets: set[str] = set()
     for target in spec.targets:
-        secrets += list_secrets_of_headers(target, environ)
-    return secrets
+        secrets.update(list_secrets_of_headers(target, environ))
+    for name, value in environ.items():
+        if SECRET_NAME.search(name) and len(value) >= SHORTEST_SECRET:
+            secrets.add(value)
+    return sorted(secrets, key=len, reverse=True)
 
 
 def _has_lost_generator(stop: Stop | None) -> bool:

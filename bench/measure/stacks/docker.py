@@ -8,8 +8,8 @@ from contextlib import suppress
 
 from bench.core.config.compose import Container, parse_containers
 from bench.core.config.engine_errors import explain
+from bench.core.config.inherited_variables import inherit_environment
 from bench.errors import BenchError, TargetError
-from bench.measure.stacks.running_stack import inherit_environment
 
 PROJECT_LABEL = "com.docker.compose.project"
 _TIMEOUT_S = 60.0

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from bench.core.config.inherited_variables import inherit_environment
 from bench.core.config.placeholders import expand
 from bench.core.config.stack import OTLP_URL, Stack
 from bench.core.tiers.environment import fixed_url, otlp_environment
@@ -20,7 +21,7 @@ from bench.measure.stacks import supervisor
 from bench.measure.stacks.marks import mark
 from bench.measure.stacks.ports import LOOPBACK, choose_ports, require_free_address
 from bench.measure.stacks.projects import new_project
-from bench.measure.stacks.running_stack import RunningStack, inherit_environment, placeholder_values
+from bench.measure.stacks.running_stack import RunningStack, placeholder_values
 from bench.measure.stacks.service_logs import ServiceLogs, describe_exit
 from bench.measure.stacks.service_start import StartingService, await_port, await_service
 from bench.measure.stacks.start_options import StartOptions

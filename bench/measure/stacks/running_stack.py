@@ -13,10 +13,6 @@ from bench.core.config.stack import Stack
 from bench.errors import ConfigError
 from bench.measure.http.route import DIRECT, Route
 
-# A service gets these variables of the caller's shell and no others, so that a shell cannot change a result.
-_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
-_INHERITED_PREFIXES = ("LC_", "PYTHON", "COVERAGE_")
-
 
 @dataclass(frozen=True, slots=True)
 class RunningStack:
@@ -91,12 +87,3 @@ def find_urls(stack: Stack, given: Mapping[str, str]) -> dict[str, str]:
     if not urls:
         raise ConfigError(f"stack '{stack.name}' runs elsewhere", "set its address: --url http://…")
     return urls
-
-
-def inherit_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of the caller's environment that a service gets."""
-    return {
-        name: value
-        for name, value in environ.items()
-        if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
-    }

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.core.config.inherited_variables import inherit_environment
 from bench.core.config.placeholders import expand_all
 from bench.core.config.stack import Fixture, Stack
 from bench.errors import ConfigError, StoreError, TargetError
-from bench.measure.stacks.running_stack import inherit_environment
 from bench.measure.users.auth import Account, require_users
 from bench.measure.users.document_stores import DocumentStore, open_store
 from bench.owners.process import Owner

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.core.config.turn import check_turn
+from bench.core.config.turn import check_reads, check_turn
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,29 @@ def test_a_file_without_a_turn_is_explained(source: str, line: int, words: str) 
     assert problem is not None
     assert problem.line == line
     assert words in problem.message
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        'os.environ["SHOP_KEY"]',
+        'environ["SHOP_KEY"]',
+        'os.environ.get("SHOP_KEY", "")',
+        'os.getenv("SHOP_KEY")',
+        'getenv("SHOP_KEY", "none")',
+    ],
+)
+def test_a_turn_declares_the_variables_that_it_reads(read: str) -> None:
+    """The problem has the line of the first undeclared one and the declaration to add."""
+    source = f"import os\nHOME = os.environ['HOME']\nasync def turn(user):\n    key = {read}\n"
+    problem = check_reads(source, {"HOME"}.__contains__)
+    assert problem is not None
+    assert problem.line == 4
+    assert "variables: [SHOP_KEY]" in problem.message
+    assert check_reads(source, {"HOME", "SHOP_KEY"}.__contains__) is None
+
+
+def test_other_expressions_read_no_variable() -> None:
+    """A turn may also change its own environment."""
+    source = 'os.environ["A"] = "b"\nuser.row["KEY"]\nuser.saved.get("KEY")\nos.environ[name]\nget("KEY")\n'
+    assert check_reads(source, lambda _: False) is None
