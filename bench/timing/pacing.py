@@ -85,6 +85,7 @@ class KernelTimer:
     """
 
     def __init__(self) -> None:
+        self.now_s = time.monotonic
         libc = ctypes.CDLL(None, use_errno=True)
         self._fd: int = libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
         if self._fd < 0:
@@ -95,10 +96,6 @@ class KernelTimer:
         self._settime = partial(libc.timerfd_settime, self._fd, _TFD_TIMER_ABSTIME, self._setting, None)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._fd, self._on_expiry)
-
-    def now_s(self) -> float:
-        """Return the time of CLOCK_MONOTONIC in seconds."""
-        return time.monotonic()
 
     async def sleep_until(self, due_s: float) -> None:
         """Wait until this time."""

@@ -50,9 +50,13 @@ class TierReader:
 
     Args:
         durations: The declaration; `None` for a target that declares no durations.
+
+    Attributes:
+        is_declared: Whether the target declares durations.
     """
 
     def __init__(self, durations: Durations | None) -> None:
+        self.is_declared = durations is not None
         self._fields: list[_FieldPlace] = []
         self._headers: list[_HeaderPlace] = []
         self._includes: dict[str, tuple[str, ...]] = {}

@@ -16,7 +16,8 @@ import httptools
 from bench.measure.http.decoding import BodyDecoder, check_transfer_encoding, open_decoder
 from bench.measure.http.fault import describe, explain_start, find_cause
 from bench.measure.http.head_repair import repair_head
-from bench.measure.http.turn_limit import SLICE_BYTES, TurnLimit
+from bench.measure.http.known_heads import HEAD_END, KnownHeads
+from bench.measure.http.turn_limit import SLICE_BYTES, TURN_S, TurnLimit
 from bench.measure.http.wire import Reply, WireError, WireFault
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -29,6 +30,7 @@ OnHead = Callable[[Reply], None]
 """Called with the reply when its headers are complete."""
 OnEnd = Callable[[BaseException | None], None]
 """Called once when an exchange ends, with the error if its reply is not complete."""
+OnFailure = Callable[[BaseException], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,14 @@ class Reading:
     max_body: int = MAX_BODY_BYTES
     """Largest size of the body in bytes."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the reply is used only when it is complete."""
+        return self.on_body is None and self.on_head is None
 
+
+_NO_READING = Reading()
+_KNOWN_HEADS = KnownHeads()
 _MAX_FRAMING_BYTES = 2 * MAX_HEAD_BYTES  # largest size of chunk framing without any body byte
 
 _LONG_TRAILERS = f"the trailers exceed {MAX_HEAD_BYTES} bytes"
@@ -53,6 +62,8 @@ _FIRST_FINAL_STATUS = 200
 _LENGTH_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 _NO_PARSER = httptools.HttpResponseParser(object())
 _USUAL_START = b"HTTP/1.1 "
+_TIMING = b"server-timing"
+_NOTED = (b"-encoding", _TIMING)
 
 
 class _UnexpectedBytes(Exception):  # noqa: N818 - it only stops the parser
@@ -74,9 +85,9 @@ class AnswerStream(asyncio.Protocol):
 
     __slots__ = (  # a fifth faster: there are too many attributes for a shared dict
         "__weakref__", "_any_encoding", "_body_room", "_clock", "_closed", "_complete", "_decoder",
-        "_framing_room", "_has_bytes", "_has_encoding", "_has_usual_start", "_head", "_head_room",
+        "_ends", "_framing_room", "_has_bytes", "_has_encoding", "_has_usual_start", "_head", "_head_room",
         "_headers", "_in_head", "_is_head_request", "_keep_alive", "_max_body", "_now_s",
-        "_on_body", "_on_end", "_on_head", "_parser", "_parts", "_paused", "_reply", "_trailer_room",
+        "_on_body", "_on_head", "_parser", "_parts", "_paused", "_reading", "_reply", "_trailer_room",
         "_transport", "_turn", "_unexpected", "_unread", "dropped", "lost",
     )  # fmt: skip
 
@@ -88,33 +99,48 @@ class AnswerStream(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = _NO_PARSER
         self._closed: asyncio.Future[None] | None = None
-        self._on_end: OnEnd | None = None
+        self._ends: tuple[OnEnd, OnFailure] | None = None
         self._on_body: OnBody | None = None
         self._on_head: OnHead | None = None
         self._turn = turn
         self._unread: deque[tuple[bytes, float]] = deque()
         self._unexpected: WireError | None = None
+        self._has_bytes = False
         self._paused = False
         self._is_head_request = False
 
-    def send(self, request: bytes, reply: Reply, on_end: OnEnd, reading: Reading) -> None:
-        """Write the request. `on_end` is called after this function has returned.
+    @property
+    def is_busy(self) -> bool:
+        """Whether an exchange is in progress."""
+        return self._ends is not None
+
+    def send(self, request: bytes, reply: Reply, ends: tuple[OnEnd, OnFailure], reading: Reading) -> None:
+        """Write the request.
+
+        Args:
+            request: The request.
+            reply: Gets the reply.
+            ends: Called after this function has returned: the first one with `None` when the reply is
+                complete, or the second one with an error.
+            reading: How the reply is read.
 
         Raises:
             RuntimeError: Another request is in progress.
         """
-        if self._on_end is not None:
+        if self._ends is not None:
             raise RuntimeError("a connection carries one exchange at a time")
         transport = self._transport
         if transport is None or self.lost:
             error = self._unexpected or WireError(WireFault.RESET, _NO_REPLY)
-            asyncio.get_running_loop().call_soon(on_end, error)
+            asyncio.get_running_loop().call_soon(ends[1], error)
             return
-        self._on_end = on_end
-        if self._parser is _NO_PARSER or self._is_head_request:  # after HEAD, the parser waits for a body
-            self._parser = self._make_parser()
-        self._is_head_request = request.startswith(b"HEAD ")
-        self._prepare(reply, reading)
+        self._ends = ends
+        self._reply = reply
+        self._reading = reading
+        self._has_bytes = False
+        if self._is_head_request:
+            self._parser = _NO_PARSER  # after HEAD, the parser waits for a body
+        self._is_head_request = request[:5] == b"HEAD "
         transport.write(request)
         if not self._paused:  # the high-water mark is 0, so the buffer is empty
             reply.sent_s = self._clock()
@@ -129,10 +155,10 @@ class AnswerStream(asyncio.Protocol):
         )
         return parser
 
-    def _prepare(self, reply: Reply, reading: Reading) -> None:
-        """Reset the state for the next exchange."""
-        self._reply = reply
-        self._headers = reply.headers
+    def _prepare(self) -> None:
+        """Reset the state for the reply that begins."""
+        reading = self._reading
+        self._headers = self._reply.headers
         self._on_body = reading.on_body
         self._on_head = reading.on_head
         self._parts: list[bytes] = []
@@ -143,17 +169,20 @@ class AnswerStream(asyncio.Protocol):
         self._trailer_room = MAX_HEAD_BYTES
         self._framing_room = _MAX_FRAMING_BYTES
         self._in_head = True
-        self._has_bytes = False
-        self._has_usual_start = False
+        self._has_bytes = True
         self._complete = False
         self._keep_alive = False
         self._has_encoding = False
         self._decoder: BodyDecoder | None = None
         self._head: list[bytes] = []
+        if self._parser is _NO_PARSER:
+            self._parser = self._make_parser()
 
     def cancel(self) -> None:
         """Close at once, and forget the exchange in progress: it ends without a call of its `on_end`."""
-        self._on_end = self._on_body = self._on_head = None
+        if self._ends is not None:
+            self._ends = None
+            self._keep_part()
         self.abort()
 
     def abort(self) -> None:
@@ -165,7 +194,7 @@ class AnswerStream(asyncio.Protocol):
 
     def close(self) -> None:
         """Close after unsent bytes are sent. An exchange in progress fails, and is closed at once."""
-        if self._on_end is not None:
+        if self._ends is not None:
             self._fail(WireError(WireFault.RESET, "the connection was closed by the client"))
         elif self._transport is not None and not self.lost:
             self.lost = True
@@ -212,80 +241,94 @@ class AnswerStream(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Take the time at which the kernel has the complete request."""
         self._paused = False
-        if self._on_end is not None:
+        if self._ends is not None:
             self._reply.sent_s = self._clock()
 
     def data_received(self, data: bytes) -> None:
         """Parse bytes from the server. Their time is taken first."""
         now_s = self._clock()
         turn = self._turn
-        if self._unread or turn.is_over:
-            self._read_later(data, now_s)
+        if self._unread or turn.is_over or len(data) > SLICE_BYTES:
+            self._read_in_slices(data, now_s)
             return
-        if len(data) > SLICE_BYTES:
-            self._unread.append((data, now_s))
-            while self._unread and not turn.is_over:
-                began_s = self._clock()
-                self.read_slice()
-                turn.note(self._clock() - began_s)
-            self._wait_if_unread()
-            return
-        self._receive(data, now_s)
-        turn.note(self._clock() - now_s)
+        if self._has_bytes or not self._take_known(data, now_s):
+            self._receive(data, now_s)
+        turn.used_s += self._clock() - now_s
+        if turn.used_s > TURN_S:
+            turn.end()
 
-    def _read_later(self, data: bytes, at_s: float) -> None:
-        """Keep bytes for a later turn of the loop, so that one server cannot delay all users."""
-        is_first = not self._unread
+    def _read_in_slices(self, data: bytes, at_s: float) -> None:
+        """Read many bytes in slices: now if this turn has time, else later, so that no user is delayed."""
+        waits = bool(self._unread)
         self._unread.append((data, at_s))
-        if is_first:
-            self._wait_if_unread()
-
-    def _wait_if_unread(self) -> None:
-        if self._unread and self._transport is not None and not self.lost:
+        if waits or (not self._turn.is_over and not self._turn.read_slices(self)):
+            return
+        self._turn.wait(self)
+        if self._transport is not None and not self.lost:
             self._transport.pause_reading()
-            self._turn.wait(self)
 
-    def read_slice(self) -> None:
-        """Parse a slice of the bytes that wait."""
-        data, at_s = self._unread.popleft()
-        if len(data) > SLICE_BYTES:
-            self._unread.appendleft((data[SLICE_BYTES:], at_s))
-        self._receive(data[:SLICE_BYTES], at_s)
-
-    def read_more(self) -> bool:
+    def read_slice(self) -> bool:
         """Parse a slice of the bytes that wait; return whether more of them wait."""
         if self._unread:
-            self.read_slice()
-        if self._unread:
-            return True
+            data, at_s = self._unread.popleft()
+            if len(data) > SLICE_BYTES:
+                self._unread.appendleft((data[SLICE_BYTES:], at_s))
+            self._receive(data[:SLICE_BYTES], at_s)
+        return bool(self._unread)
+
+    def go_on_reading(self) -> None:
+        """Read new bytes again: no bytes wait."""
         if self._transport is not None and not self.lost:
             self._transport.resume_reading()
-        return False
+
+    def _take_known(self, data: bytes, at_s: float) -> bool:
+        """Take a complete reply whose head is known; return whether it is one."""
+        head, _, body = data.partition(HEAD_END)
+        known = _KNOWN_HEADS.find(head)
+        if known is None or known.length != len(body) or self._paused or self._is_head_request:
+            return False
+        ends = self._ends
+        if ends is None or not self._reading.is_whole or known.length > self._reading.max_body:
+            return False
+        self._ends = None
+        self._has_bytes = True
+        reply = self._reply
+        reply.status = known.status
+        reply.headers = known.headers
+        reply.version = "1.1"
+        reply.body = body
+        reply.finished_s = at_s
+        if body:
+            reply.first_byte_s = at_s
+        ends[0](None)
+        return True
 
     def _receive(self, data: bytes, at_s: float) -> None:
         """Parse bytes that were read at this time."""
         self._now_s = at_s
-        if self._on_end is None:
+        if self._ends is None:
             self._unexpected = WireError(WireFault.BAD_STREAM, "the server sent bytes before a request")
             self.abort()
             return
-        if not self._has_bytes:
-            self._has_bytes = True
+        is_first = not self._has_bytes
+        if is_first:
+            self._prepare()
             self._has_usual_start = data.startswith(_USUAL_START)
-            strange = explain_start(data)
+            strange = None if self._has_usual_start else explain_start(data)
             if strange is not None:
                 self._fail(WireError(WireFault.BAD_STREAM, f"the response is not HTTP/1.1: {strange}"))
                 return
         problem = self._parse(data)
-        try:
-            self._pass_on()
-        except Exception as error:  # noqa: BLE001 - any exception of a callback ends the exchange
-            self._fail(error)
-            return
+        if self._on_body is not None and self._parts:
+            try:
+                self._pass_on(self._on_body)
+            except Exception as error:  # noqa: BLE001 - any exception of a callback ends the exchange
+                self._fail(error)
+                return
         if self._complete:
             # A problem after the end is ignored, and so are more bytes.
             self._keep_alive = self._keep_alive and problem is None and not self._unread
-            self._finish()
+            self._finish(data if is_first else b"")
         elif problem is not None:
             self._fail(problem)
 
@@ -302,8 +345,11 @@ class AnswerStream(asyncio.Protocol):
                 raise WireError(WireFault.TOO_LARGE, _LONG_TRAILERS)
             return
         name = name.lower()
-        if name.endswith(b"-encoding"):  # checked when all headers are complete
-            self._has_encoding = True
+        if name.endswith(_NOTED):
+            if name == _TIMING:
+                self._reply.has_timing = True
+            else:  # checked when all headers are complete
+                self._has_encoding = True
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -361,7 +407,10 @@ class AnswerStream(asyncio.Protocol):
     def _parse(self, data: bytes) -> BaseException | None:
         """Parse bytes and return the problem that they have, if any."""
         try:
-            self._feed(data)
+            if self._in_head:
+                self._feed_head(data)
+            else:
+                self._feed_body(data)
         except WireError as error:
             return error
         except httptools.HttpParserCallbackError as error:
@@ -370,18 +419,13 @@ class AnswerStream(asyncio.Protocol):
             return WireError(WireFault.BAD_STREAM, f"the response is not HTTP/1.1: {error}")
         return None
 
-    def _pass_on(self) -> None:
+    def _pass_on(self, on_body: OnBody) -> None:
         """Pass new bytes of the body on in one piece: servers send each token in a chunk of its own."""
         parts = self._parts
-        if self._on_body is not None and parts:
-            self._parts = []
-            self._on_body(parts[0] if len(parts) == 1 else b"".join(parts), self._now_s)
+        self._parts = []
+        on_body(parts[0] if len(parts) == 1 else b"".join(parts), self._now_s)
 
-    def _feed(self, data: bytes) -> None:
-        if self._in_head:
-            data = self._feed_head(data)
-            if not data:
-                return
+    def _feed_body(self, data: bytes) -> None:
         body_room = self._body_room
         self._parser.feed_data(data)
         if self._body_room != body_room:
@@ -391,32 +435,33 @@ class AnswerStream(asyncio.Protocol):
         if self._framing_room < 0 and not self._complete:  # an endless size line or trailer
             raise WireError(WireFault.TOO_LARGE, _LONG_TRAILERS)
 
-    def _feed_head(self, data: bytes) -> bytes:
-        """Parse bytes of the head and of the body behind it; return those above the limit of a head."""
-        rest = b""
-        if len(data) > self._head_room:
-            data, rest = data[: self._head_room], data[self._head_room :]
-        self._head_room -= len(data)
+    def _feed_head(self, data: bytes) -> None:
+        """Parse bytes that begin in the head. A head that the parser refuses may be repaired."""
+        room = self._head_room
+        if len(data) > room:
+            self._feed_long_head(data[:room], data[room:])
+            return
+        self._head_room = room - len(data)
         if self._parser is not _NO_PARSER:
-            self._try_head(data)
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserCallbackError:
+                raise
+            except httptools.HttpParserError:
+                if not self._in_head:
+                    raise
+                self._parser = _NO_PARSER
         if self._in_head:
             self._head.append(data)
             if self._parser is _NO_PARSER:
                 self._parse_repaired()
-            if rest and self._in_head:
-                raise WireError(WireFault.TOO_LARGE, f"the headers exceed {MAX_HEAD_BYTES} bytes")
-        return rest
 
-    def _try_head(self, data: bytes) -> None:
-        """Parse bytes of the head; note if the parser refuses it, since it may be repaired."""
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserCallbackError:
-            raise
-        except httptools.HttpParserError:
-            if not self._in_head:
-                raise
-            self._parser = _NO_PARSER
+    def _feed_long_head(self, data: bytes, rest: bytes) -> None:
+        """Parse bytes up to the limit of a head, and the rest, which can only be of the body."""
+        self._feed_head(data)
+        if self._in_head:
+            raise WireError(WireFault.TOO_LARGE, f"the headers exceed {MAX_HEAD_BYTES} bytes")
+        self._feed_body(rest)
 
     def _parse_repaired(self) -> None:
         """Parse a refused head again when it is complete, with its faults repaired."""
@@ -428,10 +473,10 @@ class AnswerStream(asyncio.Protocol):
 
     def _end(self, exc: Exception | None) -> None:
         """Finish the exchange if its reply ends with the connection; otherwise fail it."""
-        while self._unread and self._on_end is not None:
+        while self._unread and self._ends is not None:
             self._receive(*self._unread.popleft())
         self.lost = True
-        if self._on_end is None:
+        if self._ends is None:
             return
         self._now_s = self._clock()
         self.dropped = not self._has_bytes
@@ -447,24 +492,36 @@ class AnswerStream(asyncio.Protocol):
         else:
             self._finish()
 
-    def _finish(self) -> None:
+    def _finish(self, data: bytes = b"") -> None:
+        """End the exchange with its reply.
+
+        Args:
+            data: The bytes of the reply if they came in one read.
+        """
         reply = self._reply
         parts = self._parts
         reply.finished_s = self._now_s
         reply.body = parts[0] if len(parts) == 1 else b"".join(parts)
         if self._paused or not self._keep_alive:
             self.abort()
-        self._call_end(None)
+        elif data and self._reading.is_whole and not self._has_encoding and not self._is_head_request:
+            _KNOWN_HEADS.learn(data, reply)
+        ends = self._ends
+        self._ends = None
+        if ends is not None:  # a callback may have closed the connection
+            ends[0](None)
 
     def _fail(self, error: BaseException) -> None:
         self.abort()
-        if self._on_end is not None and self._on_body is None:
-            self._reply.body = b"".join(self._parts)
-        self._call_end(error)
+        ends = self._ends
+        self._ends = None
+        if ends is not None:
+            self._keep_part()
+            ends[1](error)
 
-    def _call_end(self, error: BaseException | None) -> None:
-        """Call `on_end`, which may send the next request; not if a callback has closed the connection."""
-        on_end = self._on_end
-        self._on_end = self._on_body = self._on_head = None
-        if on_end is not None:
-            on_end(error)
+    def _keep_part(self) -> None:
+        """Give the reply the part of the body that came, unless it was passed on."""
+        if self._has_bytes and self._on_body is None:
+            self._reply.body = b"".join(self._parts)
+        self._on_body = self._on_head = None  # a failed exchange is a reference cycle
+        self._reading = _NO_READING

@@ -47,9 +47,11 @@ class Connection:
     """
 
     __slots__ = (
-        "_any_encoding", "_clock", "_on_end", "_opening", "_reading", "_request", "_stream", "_turn",
-        "_was_open", "address", "reply",
+        "_any_encoding", "_clock", "_exchange", "_opening", "_stream", "_turn", "_was_open", "address",
+        "reply",
     )  # fmt: skip
+
+    _exchange: tuple[bytes, OnEnd, Reading]
 
     def __init__(
         self,
@@ -66,7 +68,6 @@ class Connection:
         self._turn = turn or TurnLimit()
         self._stream: AnswerStream | None = None
         self._opening: asyncio.Task[None] | None = None
-        self._on_end: OnEnd | None = None
         self._was_open = False
 
     @property
@@ -101,16 +102,14 @@ class Connection:
         Raises:
             RuntimeError: Another exchange is in progress.
         """
-        if self._on_end is not None:
-            raise RuntimeError("a connection carries one exchange at a time")
-        self._on_end = on_end
-        reply = self.reply = Reply()
-        self._request = request
-        self._reading = reading
         stream = self._stream
+        if self._opening is not None or (stream is not None and stream.is_busy):
+            raise RuntimeError("a connection carries one exchange at a time")
+        reply = self.reply = Reply()
+        self._exchange = (request, on_end, reading)
         if stream is not None and not stream.lost:
             self._was_open = True
-            stream.send(request, reply, self._end, reading)
+            stream.send(request, reply, (on_end, self._fail), reading)
         else:
             self._was_open = False
             self._open_and_send()
@@ -148,7 +147,6 @@ class Connection:
 
     def cancel(self) -> None:
         """Close the connection at once, and forget the exchange in progress: `on_end` is not called."""
-        self._on_end = None
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None
@@ -160,7 +158,7 @@ class Connection:
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None
-            self._finish(WireError(WireFault.RESET, "the connection was closed by the client"))
+            self._fail(WireError(WireFault.RESET, "the connection was closed by the client"))
         if self._stream is not None:
             self._stream.close()
 
@@ -179,31 +177,27 @@ class Connection:
             stream = self._stream = await self._connect()
         except WireError as error:
             self._opening = None
-            self._finish(error)
+            self._fail(error)
             return
         self._opening = None
         reply.connect_s = self._clock() - began_s
-        stream.send(self._request, reply, self._end, self._reading)
+        request, on_end, reading = self._exchange
+        stream.send(request, reply, (on_end, self._fail), reading)
 
-    def _end(self, error: BaseException | None) -> None:
+    def _fail(self, error: BaseException) -> None:
         """End an exchange, or send its request again if the server had closed the idle connection."""
-        if error is not None and self._was_open and self._is_dropped(error):
+        if self._was_open and self._is_dropped(error):
             self._was_open = False
             self.reply.sent_s = None
             self.reply.retried = True
             self._open_and_send()
             return
-        self._finish(error)
+        _, on_end, _ = self._exchange
+        on_end(error)
 
     def _is_dropped(self, error: BaseException) -> bool:
         is_dropped = self._stream is not None and self._stream.dropped
         return is_dropped and isinstance(error, WireError) and error.kind is WireFault.RESET
-
-    def _finish(self, error: BaseException | None) -> None:
-        on_end = self._on_end
-        self._on_end = None
-        if on_end is not None:
-            on_end(error)
 
     async def _connect(self) -> AnswerStream:
         stream = AnswerStream(self._clock, self._turn, any_encoding=self._any_encoding)

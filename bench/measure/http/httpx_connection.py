@@ -201,6 +201,7 @@ async def _read(response: httpx.Response, reply: Reply, on_body: OnBody | None) 
     reply.status = response.status_code
     reply.version = response.http_version.removeprefix("HTTP/")
     reply.headers = [(name.lower(), value) for name, value in response.headers.raw]
+    reply.has_timing = any(name == b"server-timing" for name, _ in reply.headers)
     _check_head(reply)
     decoder = open_decoder(reply.headers, MAX_BODY_BYTES)
     if decoder is not None:

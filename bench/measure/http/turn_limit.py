@@ -19,8 +19,12 @@ TURN_S = 0.01
 class Waiting(Protocol):
     """A connection whose bytes wait to be read."""
 
-    def read_more(self) -> bool:
+    def read_slice(self) -> bool:
         """Read a slice; return whether more bytes wait."""
+        ...
+
+    def go_on_reading(self) -> None:
+        """Read new bytes again."""
         ...
 
 
@@ -32,26 +36,36 @@ class TurnLimit:
 
     Attributes:
         is_over: Whether the time of this turn is used up, so that new bytes must wait.
+        used_s: Time that was used, in seconds. Its user calls `end` when it exceeds `TURN_S`.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.is_over = False
+        self.used_s = 0.0
         self._clock = clock
-        self._used_s = 0.0
         self._waiting: deque[Waiting] = deque()
         self._has_call = False
 
-    def note(self, took_s: float) -> None:
-        """Add the time that reading took."""
-        self._used_s += took_s
-        if self._used_s > TURN_S:
-            self.is_over = True
-            self._call_soon()
+    def end(self) -> None:
+        """Let new bytes wait for the next turn."""
+        self.is_over = True
+        self._call_soon()
 
     def wait(self, connection: Waiting) -> None:
         """Let a connection read its bytes in one of the next turns, one slice after the other."""
         self._waiting.append(connection)
         self._call_soon()
+
+    def read_slices(self, connection: Waiting) -> bool:
+        """Read the slices of a connection while there is time; return whether more bytes wait."""
+        has_more = True
+        while has_more and not self.is_over:
+            began_s = self._clock()
+            has_more = connection.read_slice()
+            self.used_s += self._clock() - began_s
+            if self.used_s > TURN_S:
+                self.end()
+        return has_more
 
     def _call_soon(self) -> None:
         if not self._has_call:
@@ -59,16 +73,17 @@ class TurnLimit:
             asyncio.get_running_loop().call_soon(self._begin_turn)
 
     def _begin_turn(self) -> None:
-        """Read slices, of one connection after the other, until the time of this turn is used up."""
+        """Read waiting bytes, of one connection after the other, until the time of this turn is used up."""
         self._has_call = False
         self.is_over = False
-        self._used_s = 0.0
-        began_s = self._clock()
-        waiting = self._waiting
-        while waiting and self._clock() - began_s < TURN_S:
-            connection = waiting.popleft()
-            if connection.read_more():
-                waiting.append(connection)
-        self.note(self._clock() - began_s)
-        if waiting:
+        self.used_s = 0.0
+        for _ in range(len(self._waiting)):
+            if self.is_over:
+                break
+            connection = self._waiting.popleft()
+            if self.read_slices(connection):
+                self._waiting.append(connection)
+            else:
+                connection.go_on_reading()
+        if self._waiting:
             self._call_soon()

@@ -128,6 +128,8 @@ class Reply:
     """HTTP version, such as `1.1` or `2`; empty until the headers are complete."""
     decoded: str | None = None
     """Encoding that the server used although it was not requested, such as `gzip`; `None` without one."""
+    has_timing: bool = False
+    """True if a header `Server-Timing` came."""
     retried: bool = False
     """True if the server had closed the idle connection and the request was sent again on a new one."""
 

@@ -1,6 +1,6 @@
 """Ends requests at their deadlines: one timer looks at all requests in progress.
 
-A timer for each request would cost five microseconds. A look at a request costs a tenth of one.
+A timer for each request would cost five microseconds, and a look at it costs less than a tenth of one.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ _MOST_TURNS = 1_000
 
 
 class Watched(Protocol):
-    """A request in progress."""
+    """A sender of requests."""
 
     check_at_s: float
-    """Time of the next check."""
+    """Time of the next check of the request in progress; infinity without one."""
 
     def check(self, now_s: float) -> None:
         """End the request if its deadline has passed, and set the time of the next check."""
@@ -35,6 +35,7 @@ class Deadlines:
         clock: Returns seconds.
 
     Attributes:
+        is_running: Whether it looks at regular times.
         longest_turn_s: Longest time in which the loop had no turn, in seconds.
         long_turns: Times of at least `LONG_TURN_S` in which the loop had no turn, on the clock.
     """
@@ -42,42 +43,44 @@ class Deadlines:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.longest_turn_s = 0.0
         self.long_turns: list[Stall] = []
+        self.is_running = False
         self._clock = clock
-        self._watched: set[Watched] = set()
-        self._is_planned = False
+        self._watched: list[Watched] = []
         self._planned_s = 0.0
 
-    def watch(self, request: Watched) -> None:
-        """Check a request until it is forgotten."""
-        self._watched.add(request)
-        if not self._is_planned:
+    def add(self, sender: Watched) -> None:
+        """Check the requests of a sender from now on."""
+        self._watched.append(sender)
+
+    def run(self) -> None:
+        """Look at all requests in progress, until `stop` is called."""
+        if not self.is_running:
+            self.is_running = True
             self._plan()
 
-    def forget(self, request: Watched) -> None:
-        """Check a request no longer."""
-        self._watched.discard(request)
+    def stop(self) -> None:
+        """Look no longer."""
+        self.is_running = False
 
     def look_at(self, at_s: float) -> None:
         """Look at this time too, for a deadline that must be exact."""
         asyncio.get_running_loop().call_later(max(0.0, at_s - self._clock()), self._look)
 
     def _plan(self) -> None:
-        self._is_planned = True
         self._planned_s = self._clock() + LOOK_S
         asyncio.get_running_loop().call_later(LOOK_S, self._look_and_plan)
 
     def _look_and_plan(self) -> None:
-        self._is_planned = False
-        self._note_turn(self._clock() - self._planned_s)
-        self._look()
-        if self._watched and not self._is_planned:
+        if self.is_running:
+            self._note_turn(self._clock() - self._planned_s)
+            self._look()
             self._plan()
 
     def _look(self) -> None:
         now_s = self._clock()
-        due = [request for request in self._watched if request.check_at_s <= now_s]
-        for request in due:
-            request.check(now_s)
+        due = [sender for sender in self._watched if sender.check_at_s <= now_s]
+        for sender in due:
+            sender.check(now_s)
 
     def _note_turn(self, late_s: float) -> None:
         """Note by how much a look is late: the loop had no turn in this time."""

@@ -16,6 +16,7 @@ from bench.core.config.template import expand_environment
 from bench.core.load.rendering import as_text
 from bench.core.response.answer_form import AnswerForm
 from bench.core.response.either_form import STREAM_OPTIONS, EitherForm, prepare_form
+from bench.core.response.plain_document import PlainDocumentReader, prepare_plain_reader
 from bench.errors import ConfigError
 from bench.measure.http.wire import Address, request_bytes
 
@@ -66,6 +67,8 @@ class Endpoint:
     """Body of the target, with environment variables expanded and marks in place of the message."""
     tails: Mapping[str, bytes]
     """Content length and body of each single message, by its id."""
+    plain_readers: Mapping[str, PlainDocumentReader | None]
+    """Reader of ordinary answers to each message, by its id; `None` if the complete reader reads all."""
     prompts: Mapping[str, Prompt]
     """All messages and conversations by id."""
     timeout_s: float
@@ -105,9 +108,10 @@ class Endpoint:
             body.pop(STREAM_OPTIONS, None)
         headers = {"accept-encoding": "identity", "content-type": "application/json"}
         is_unique = spec.scenario.unique_prompts
+        form = prepare_form(target, body)
         return cls(
             target=target,
-            form=prepare_form(target, body),
+            form=form,
             address=check_url(base_url),
             prefix=find_prefix(base_url),
             path=expand_path(target, "path", target.path, environ),
@@ -115,6 +119,7 @@ class Endpoint:
             headers=headers | expand_headers(target, environ),
             body=body,
             tails=_tails(spec.prompts, body, is_unique=is_unique),
+            plain_readers={prompt.id: prepare_plain_reader(form, prompt.expect) for prompt in spec.prompts},
             prompts={prompt.id: prompt for prompt in spec.prompts},
             timeout_s=spec.scenario.request_timeout_s,
             numbers=count(*share) if is_unique else None,

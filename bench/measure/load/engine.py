@@ -70,7 +70,7 @@ OnFree = Callable[[float], None]
 
 
 class Activity(Protocol):
-    """Everything that a VU does for one arrival."""
+    """Something that begins requests in a phase. It calls `Loops.end_work` when it has ended."""
 
     def interrupt(self) -> None:
         """End the request in progress now, and begin only what cleans up."""
@@ -86,6 +86,12 @@ class Loops(ABC, Generic[User]):
         on_sample: Called when a request ends, with its sample and the times of its pieces of text.
         pacer: The clock of all times, and the timer of all requests.
         graceful_stop: Decides how long requests in progress at the end of a phase may take.
+
+    Attributes:
+        pacer: The clock of all times, and the timer of all requests.
+        in_flight: Number of requests or iterations in progress.
+        is_interrupted: Whether the phase was ended, so that nothing more begins.
+        origin_s: Start of the run, on the pacer's clock.
     """
 
     def __init__(
@@ -108,16 +114,11 @@ class Loops(ABC, Generic[User]):
         self._more_users: Counter[int] = Counter()
         self._idle: defaultdict[int, list[User]] = defaultdict(list)
         self._activities: set[Activity] = set()
-        self._sources = 0
         self._phase_over: asyncio.Future[None] | None = None
         self._limit_passed = False
         self.is_interrupted = False
         self.origin_s = 0.0
-
-    @property
-    def in_flight(self) -> int:
-        """Number of VUs that do something."""
-        return len(self._activities)
+        self.in_flight = 0
 
     async def open(self) -> None:
         """Open all connections before the run starts, so that no request waits for that."""
@@ -152,7 +153,7 @@ class Loops(ABC, Generic[User]):
 
     @abstractmethod
     def begin_activity(self, vu: User, arrival: Arrival, due_s: float, end_s: float, on_free: OnFree) -> None:
-        """Begin everything that an arrival stands for.
+        """Begin everything that an arrival stands for, and count it in `in_flight` until it has ended.
 
         Args:
             vu: The VU.
@@ -161,6 +162,10 @@ class Loops(ABC, Generic[User]):
             end_s: The time from which the VU begins nothing new.
             on_free: Called when the VU is free again.
         """
+
+    def make_loop(self, arms: Sequence[User], span: Span, start_s: float) -> "ClosedLoopVu[User]":
+        """Return the closed loop of a VU, which has these connections."""
+        return ClosedLoopVu(self, arms, span, start_s)
 
     @abstractmethod
     def _open_arms(self, number: int) -> list[User]:
@@ -191,17 +196,18 @@ class Loops(ABC, Generic[User]):
             self._phase_over = None
 
     def _start_closed(self, index: int, spans: Sequence[Span], start_s: float) -> None:
-        self._sources = len(spans)
-        loops = [ClosedLoopVu(self, self._vus[span.vu], span, start_s) for span in spans]
+        loops = [self.make_loop(self._vus[span.vu], span, start_s) for span in spans]
+        self._activities.update(loops)
         for loop, span in zip(loops, spans, strict=True):
             loop.start(self._plan.requests(index, span.vu))
-        if not spans:
-            self._settle()
+        self._settle()
 
     def _start_open(self, index: int, start_s: float) -> None:
-        self._sources = 1
         arrivals = self._plan.arrivals(index)
-        OpenLoopSource(self, arrivals, (start_s, self._phase_end_s), self._plan.max_vus(index)).plan_next()
+        span_s = (start_s, self._phase_end_s)
+        source = OpenLoopSource(self, arrivals, span_s, self._plan.max_vus(index))
+        self.begin_work(source)
+        source.plan_next()
 
     async def _end_early(self) -> None:
         """End all requests in progress, and give users a short time to clean up."""
@@ -225,33 +231,26 @@ class Loops(ABC, Generic[User]):
             self.pacer.call_at(self.pacer.now_s() + _CLEAN_UP_S, self.interrupt_all)
 
     def interrupt_all(self) -> None:
-        """End all requests in progress now. The sources of requests begin nothing more."""
+        """End all requests in progress now. Nothing more begins."""
         self.is_interrupted = True
-        self._sources = 0
         for activity in list(self._activities):
             activity.interrupt()
         self._settle()
 
     def begin_work(self, activity: Activity) -> None:
-        """Count an activity that begins."""
+        """Keep an activity until it has ended."""
         self._activities.add(activity)
 
     def end_work(self, activity: Activity) -> None:
-        """Count an activity that has ended."""
+        """Forget an activity that has ended."""
         self._activities.discard(activity)
-        if not self._sources:
-            self._settle()
-
-    def end_source(self) -> None:
-        """Count a source of requests that begins nothing more in this phase."""
-        self._sources -= 1
         self._settle()
 
     def _settle(self) -> None:
         """End the phase if nothing is left to do."""
-        is_over = self._sources <= 0 and not self._activities
-        if is_over and self._phase_over is not None and not self._phase_over.done():
-            self._phase_over.set_result(None)
+        if self._activities or self._phase_over is None or self._phase_over.done():
+            return
+        self._phase_over.set_result(None)
 
     def _fail(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """End the run because a callback failed."""
@@ -261,8 +260,9 @@ class Loops(ABC, Generic[User]):
 
     def record(self, sample: RequestSample, token_times_s: Sequence[float]) -> None:
         """Record a request that has ended."""
-        if sample.outcome is Outcome.OK:
-            self._slowest_s = max(self._slowest_s, sample.finished_s - sample.scheduled_s)
+        took_s = sample.finished_s - sample.scheduled_s
+        if took_s > self._slowest_s and sample.outcome is Outcome.OK:
+            self._slowest_s = took_s
         self._on_sample(sample, token_times_s)
 
     def end_of(self, sample: RequestSample) -> float:
@@ -319,8 +319,6 @@ class ClosedLoopVu(Generic[User]):
         start_s: Start of the phase, on the pacer's clock.
     """
 
-    __slots__ = ("_arms", "_arrivals", "_end_s", "_engine", "_iterations", "_start_s")
-
     def __init__(self, engine: Loops[User], arms: Sequence[User], span: Span, start_s: float) -> None:
         self._engine = engine
         self._arms = arms
@@ -328,30 +326,39 @@ class ClosedLoopVu(Generic[User]):
         self._end_s = start_s + span.end_s
         self._iterations = span.iterations
         self._arrivals: Iterator[Arrival] = iter(())
+        self._is_waiting = True
 
     def start(self, arrivals: Iterator[Arrival]) -> None:
-        """Begin the loop of these requests."""
+        """Begin the loop of these requests at its start."""
         self._arrivals = arrivals
-        self._go_on(self._start_s)
+        self._engine.pacer.call_at(self._start_s, partial(self.go_on, self._start_s))
 
-    def _go_on(self, free_s: float) -> None:
+    def interrupt(self) -> None:
+        """Begin nothing more. A request or iteration in progress is an activity of its own."""
+        if self._is_waiting:
+            self._engine.end_work(self)
+
+    def go_on(self, free_s: float) -> None:
         """Begin or plan the next request of the VU, which is free since this time."""
         engine = self._engine
-        if engine.is_interrupted:
-            return
         arrival = next(self._arrivals)
         due_s = free_s + arrival.think_time_s
-        if due_s >= self._end_s or arrival.iteration == self._iterations:
-            engine.end_source()
+        if engine.is_interrupted or due_s >= self._end_s or arrival.iteration == self._iterations:
+            engine.end_work(self)
         elif due_s > engine.pacer.now_s():
-            engine.pacer.call_at(due_s, partial(self._act, arrival, due_s))
+            self._is_waiting = True
+            engine.pacer.call_at(due_s, partial(self._begin_if_active, arrival, due_s))
         else:
-            self._act(arrival, due_s)
+            self._begin(arrival, due_s)
 
-    def _act(self, arrival: Arrival, due_s: float) -> None:
+    def _begin_if_active(self, arrival: Arrival, due_s: float) -> None:
         if not self._engine.is_interrupted:
-            vu = self._arms[arrival.arm]
-            self._engine.begin_activity(vu, arrival, due_s, self._end_s, self._go_on)
+            self._begin(arrival, due_s)
+
+    def _begin(self, arrival: Arrival, due_s: float) -> None:
+        self._is_waiting = False
+        vu = self._arms[arrival.arm]
+        self._engine.begin_activity(vu, arrival, due_s, self._end_s, self.go_on)
 
 
 class OpenLoopSource(Generic[User]):
@@ -373,6 +380,10 @@ class OpenLoopSource(Generic[User]):
         self._end_s = span_s[1]
         self._max_vus = max_vus
         self._next: Arrival | None = next(arrivals, None)
+
+    def interrupt(self) -> None:
+        """Begin nothing more."""
+        self._engine.end_work(self)
 
     def plan_next(self) -> None:
         """Plan the next request that is not due yet."""
@@ -409,7 +420,7 @@ class OpenLoopSource(Generic[User]):
 
     def _end(self) -> None:
         if not self._engine.is_interrupted:
-            self._engine.end_source()
+            self._engine.end_work(self)
 
 
 class Engine(Loops[VirtualUser]):
@@ -419,38 +430,82 @@ class Engine(Loops[VirtualUser]):
         self, vu: VirtualUser, arrival: Arrival, due_s: float, _end_s: float, on_free: OnFree, /
     ) -> None:
         """Send a request."""
-        request = SingleRequest(self, vu, arrival, due_s, on_free)
-        self.begin_work(request)
-        vu.begin(arrival, due_s - self.origin_s, self.origin_s, request.end)
+        SingleRequest(self, on_free).begin(vu, arrival, due_s)
+
+    def make_loop(self, arms: Sequence[VirtualUser], span: Span, start_s: float) -> ClosedLoopVu[VirtualUser]:
+        """Return the closed loop of a VU."""
+        return RequestLoop(self, arms, span, start_s)
 
     def _open_arms(self, number: int) -> list[VirtualUser]:
         return [self._open_vu(number, arm) for arm in range(self._plan.arms)]
 
 
 class SingleRequest:
-    """One request in progress."""
+    """One request of an open loop.
+
+    Args:
+        engine: Executes the plan.
+        on_free: Called when the request has ended.
+    """
 
     __slots__ = ("_arrival", "_due_s", "_engine", "_on_free", "_vu")
 
-    def __init__(
-        self, engine: Engine, vu: VirtualUser, arrival: Arrival, due_s: float, on_free: OnFree
-    ) -> None:
+    def __init__(self, engine: Engine, on_free: OnFree) -> None:
         self._engine = engine
+        self._on_free = on_free
+
+    def begin(self, vu: VirtualUser, arrival: Arrival, due_s: float) -> None:
+        """Send a request that is due at this time of the pacer's clock."""
+        engine = self._engine
         self._vu = vu
         self._arrival = arrival
         self._due_s = due_s
-        self._on_free = on_free
+        engine.in_flight += 1
+        engine.begin_work(self)
+        vu.begin(arrival, due_s - engine.origin_s, engine.origin_s, self._end)
 
     def interrupt(self) -> None:
         """End the request now."""
         self._vu.cut(self._engine.interruption(self._arrival, self._due_s))
 
-    def end(self, sample: RequestSample, token_times_s: Sequence[float]) -> None:
-        """Record the request, which has ended, and go on with the VU."""
+    def _end(self, sample: RequestSample, token_times_s: Sequence[float]) -> None:
+        """Record the request, which has ended."""
         engine = self._engine
+        engine.in_flight -= 1
         engine.record(sample, token_times_s)
-        engine.end_work(self)
         self._on_free(engine.end_of(sample))
+        engine.end_work(self)
+
+
+class RequestLoop(ClosedLoopVu[VirtualUser]):
+    """The closed loop of a VU that sends single requests. Most loads consist of them, so it must be fast."""
+
+    _arrival: Arrival
+    _due_s: float
+
+    def interrupt(self) -> None:
+        """End the request in progress now, and begin no more."""
+        if self._is_waiting:
+            self._engine.end_work(self)
+        else:
+            vu = self._arms[self._arrival.arm]
+            vu.cut(self._engine.interruption(self._arrival, self._due_s))
+
+    def _begin(self, arrival: Arrival, due_s: float) -> None:
+        engine = self._engine
+        self._is_waiting = False
+        self._arrival = arrival
+        self._due_s = due_s
+        engine.in_flight += 1
+        self._arms[arrival.arm].begin(arrival, due_s - engine.origin_s, engine.origin_s, self._end)
+
+    def _end(self, sample: RequestSample, token_times_s: Sequence[float]) -> None:
+        """Record the request, which has ended, and go on."""
+        engine = self._engine
+        engine.in_flight -= 1
+        engine.record(sample, token_times_s)
+        closed_s = sample.closed_s
+        self.go_on((sample.finished_s if closed_s is None else closed_s) + engine.origin_s)
 
 
 def _closed_loop_vus(plan: RunPlan) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Protocol
 from bench.core.load.arrival import Arrival
 from bench.core.response.failure import Failure
 from bench.core.samples.request import RequestSample
-from bench.measure.load.engine import Loops, OnFree, Participant
+from bench.measure.load.engine import Activity, Loops, OnFree, Participant
 from bench.measure.load.script import Script
 
 
@@ -50,6 +50,7 @@ class JourneyEngine(Loops[JourneyUser | TurnUser]):
         self, vu: JourneyUser | TurnUser, arrival: Arrival, due_s: float, end_s: float, on_free: OnFree, /
     ) -> None:
         """Begin an iteration."""
+        self.in_flight += 1
         if isinstance(vu, TurnUser):
             turn = TurnSender(self, on_free)
             self.begin_work(turn)
@@ -58,6 +59,12 @@ class JourneyEngine(Loops[JourneyUser | TurnUser]):
         script = Script(self, on_free)
         self.begin_work(script)
         script.start(vu.iterate(arrival, due_s, end_s, script))
+
+    def end_iteration(self, activity: Activity, on_free: OnFree, free_s: float) -> None:
+        """Go on with a user whose iteration has ended; it is free since this time."""
+        self.in_flight -= 1
+        on_free(free_s)
+        self.end_work(activity)
 
     def _open_arms(self, number: int) -> list[JourneyUser | TurnUser]:
         return [self._open_vu(self._plan.user_number(number), self._plan.part_of(number))]
@@ -113,6 +120,5 @@ class TurnSender:
         await self._engine.pacer.sleep_until(at_s)
 
     def _end(self, task: "asyncio.Task[float]") -> None:
-        self._engine.end_work(self)
-        if not task.cancelled():
-            self._on_free(task.result())
+        free_s = self.now_s() if task.cancelled() else task.result()
+        self._engine.end_iteration(self, self._on_free, free_s)

@@ -74,19 +74,26 @@ class RequestClient(ABC):
         check_at_s: Time of the next check, on the clock of `time.monotonic`.
     """
 
-    check_at_s = inf
-    _connection: Exchanger
+    __slots__ = (
+        "_arrival", "_connection", "_culprit", "_deadline_s", "_deadlines", "_limit_s", "_on_sample",
+        "_origin_s", "_scheduled_s", "_timeout_s", "_trace_prefix", "check_at_s",
+    )  # fmt: skip
+
     _arrival: Arrival
-    _scheduled_s = 0.0
-    _origin_s = 0.0
+    _connection: Exchanger
+    _limit_s: float
 
     def __init__(self, timeout_s: float, shared: Shared) -> None:
+        self.check_at_s = inf
         self._timeout_s = timeout_s
         self._deadlines = shared.deadlines
         self._trace_prefix = shared.trace_prefix
         self._on_sample: OnSample | None = None
         self._culprit = Culprit.TARGET
         self._deadline_s = inf
+        self._scheduled_s = 0.0
+        self._origin_s = 0.0
+        shared.deadlines.add(self)
 
     @abstractmethod
     def begin(self, arrival: Arrival, scheduled_s: float, origin_s: float, on_sample: OnSample) -> None:
@@ -120,37 +127,44 @@ class RequestClient(ABC):
 
     def _send(self, connection: Exchanger, request: bytes, reading: Reading, on_sample: OnSample) -> None:
         """Send the request of `_arrival`. Its deadline counts from now."""
-        arrival = self._arrival
         self._connection = connection
         self._on_sample = on_sample
         self._culprit = Culprit.TARGET
-        self._limit_s = min(self._timeout_s, arrival.cancel_after_s or self._timeout_s)
-        self.check_at_s = self._deadline_s = time.monotonic() + self._limit_s
-        self._deadlines.watch(self)
-        if arrival.cancel_after_s is not None:
-            self._deadlines.look_at(self._deadline_s)
-        connection.begin(add_trace(request, self._trace_prefix, arrival), self._on_end, reading)
+        self._limit_s = limit_s = self._timeout_s
+        cancel_after_s = self._arrival.cancel_after_s
+        if cancel_after_s is not None and cancel_after_s <= limit_s:
+            self._limit_s = limit_s = cancel_after_s
+            self._deadlines.look_at(time.monotonic() + limit_s)
+        self.check_at_s = self._deadline_s = time.monotonic() + limit_s
+        if not self._deadlines.is_running:
+            self._deadlines.run()
+        if self._trace_prefix is not None:
+            request = add_trace(request, self._trace_prefix, self._arrival)
+        connection.begin(request, self._on_end, reading)
 
     def _on_end(self, error: BaseException | None) -> None:
         """Take the end of the exchange."""
-        if error is None or isinstance(error, LeftError):
-            self._finish(None)
-        elif isinstance(error, WireError):
+        self._finish(None if error is None else self._explain(error))
+
+    def _explain(self, error: BaseException) -> Failure | None:
+        """Return why an exchange ended before its response did; `None` if the VU has left."""
+        if isinstance(error, LeftError):
+            return None
+        if isinstance(error, WireError):
             self._culprit = error.culprit
-            self._finish(wire_failure(error))
-        else:
-            self._deadlines.forget(self)
-            raise error
+            return wire_failure(error)
+        self.check_at_s = inf
+        raise error
 
     def _finish(self, broken: Failure | None) -> None:
         """Pass on the sample of the request, which has ended."""
-        self._deadlines.forget(self)
-        if broken is not None:  # the exchange ends now
-            self._connection.reply.finished_s = time.monotonic()
+        self.check_at_s = inf
         on_sample = self._on_sample
         self._on_sample = None
-        assert on_sample is not None  # noqa: S101 - a request was in progress
+        if broken is not None:  # the exchange ends now
+            self._connection.reply.finished_s = time.monotonic()
         sample, token_times_s = self._make_sample(broken)
+        assert on_sample is not None  # noqa: S101 - a request was in progress
         on_sample(sample, token_times_s)
 
     def _culprit_of(self, failure: Failure | None, broken: Failure | None) -> Culprit | None:

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from bench.core.load.arrival import Arrival
 from bench.core.response.failure import Failure
 from bench.core.samples.request import RequestSample
-from bench.measure.load.engine import OnFree, VirtualUser
+from bench.measure.load.engine import Activity, OnFree, VirtualUser
 from bench.timing.pacing import Pacer
 
 Value = TypeVar("Value")
@@ -52,8 +52,8 @@ class ScriptHost(Protocol):
         """Return outcome and detail of a request that is interrupted now."""
         ...
 
-    def end_work(self, activity: "Script") -> None:
-        """Count an activity that has ended."""
+    def end_iteration(self, activity: Activity, on_free: OnFree, free_s: float) -> None:
+        """Go on with a user whose iteration has ended."""
         ...
 
 
@@ -132,7 +132,6 @@ class Script:
         try:
             begin = self._coroutine.send(value)
         except StopIteration as end:
-            self._host.end_work(self)
-            self._on_free(end.value)
+            self._host.end_iteration(self, self._on_free, end.value)
         else:
             begin(self._resume)

@@ -52,6 +52,8 @@ class StepClient(RequestClient):
         shared: What all clients of a process share.
     """
 
+    __slots__ = ("_tier_reader", "request")
+
     def __init__(self, timeout_s: float, tier_reader: TierReader, shared: Shared) -> None:
         super().__init__(timeout_s, shared)
         self.request: PreparedRequest | None = None

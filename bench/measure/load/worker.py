@@ -110,6 +110,7 @@ class RunningJob:
                 task.cancel()
             self._show_life()
             finished_s = self._clock.now_s()
+            self._shared.deadlines.stop()
             gc.unfreeze()
             await self._engine.close()
             self._flush()

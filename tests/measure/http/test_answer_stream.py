@@ -40,7 +40,7 @@ async def _parse(parts: Sequence[bytes], request: bytes) -> tuple[object, ...]:
     stream.connection_made(_Wire())
     reply = Reply()
     ends: list[BaseException | None] = []
-    stream.send(request, reply, ends.append, Reading(max_body=1000))
+    stream.send(request, reply, (ends.append, ends.append), Reading(max_body=1000))
     for part in parts:
         if not ends:
             stream.data_received(part)
@@ -157,7 +157,7 @@ async def _send_after(spoken: Sequence[bytes], *, ended: bool) -> WireError:
         stream.connection_lost(None)
     assert stream.lost
     ends: list[BaseException | None] = []
-    stream.send(GET, Reply(), ends.append, Reading(max_body=1000))
+    stream.send(GET, Reply(), (ends.append, ends.append), Reading(max_body=1000))
     await asyncio.sleep(0)
     (error,) = ends
     assert isinstance(error, WireError)

@@ -12,8 +12,3 @@ def test_a_request_carries_its_trace() -> None:
     header = traceparent(prefix, RequestKey(phase=1, vu=2, iteration=3, arm=0))
     first_line, _, rest = REQUEST.partition(b"\r\n")
     assert add_trace(REQUEST, prefix, ARRIVAL) == first_line + b"\r\n" + header + rest
-
-
-def test_a_run_without_spans_sends_the_same_bytes() -> None:
-    """Without a receiver a request is not even copied."""
-    assert add_trace(REQUEST, None, ARRIVAL) is REQUEST
