@@ -24,6 +24,8 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 """Largest size of a body, by default."""
 MAX_HEAD_BYTES = 100 * 1024
 """Largest size of the headers, and of the trailers."""
+ONE_EXCHANGE = "a connection carries one exchange at a time"
+"""Message of the error of a second exchange at the same time."""
 OnBody = Callable[[bytes, float], None]
 """Called with each part of a body and the time at which it was read."""
 OnHead = Callable[[Reply], None]
@@ -128,7 +130,7 @@ class AnswerStream(asyncio.Protocol):
             RuntimeError: Another request is in progress.
         """
         if self._ends is not None:
-            raise RuntimeError("a connection carries one exchange at a time")
+            raise RuntimeError(ONE_EXCHANGE)
         transport = self._transport
         if transport is None or self.lost:
             error = self._unexpected or WireError(WireFault.RESET, _NO_REPLY)

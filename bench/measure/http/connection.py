@@ -12,7 +12,15 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from bench.measure.http.answer_stream import MAX_BODY_BYTES, AnswerStream, OnBody, OnEnd, OnHead, Reading
+from bench.measure.http.answer_stream import (
+    MAX_BODY_BYTES,
+    ONE_EXCHANGE,
+    AnswerStream,
+    OnBody,
+    OnEnd,
+    OnHead,
+    Reading,
+)
 from bench.measure.http.fault import connect_error
 from bench.measure.http.turn_limit import TurnLimit
 from bench.measure.http.wire import Address, Reply, WireError, WireFault, request_bytes
@@ -28,6 +36,7 @@ __all__ = [
     "request_bytes",
 ]
 
+_NO_EXCHANGE = (b"", id, Reading())
 _TLS_CLOSE_S = 1.0
 
 
@@ -103,16 +112,19 @@ class Connection:
             RuntimeError: Another exchange is in progress.
         """
         stream = self._stream
-        if self._opening is not None or (stream is not None and stream.is_busy):
-            raise RuntimeError("a connection carries one exchange at a time")
-        reply = self.reply = Reply()
-        self._exchange = (request, on_end, reading)
         if stream is not None and not stream.lost:
-            self._was_open = True
+            reply = Reply()
             stream.send(request, reply, (on_end, self._fail), reading)
-        else:
-            self._was_open = False
-            self._open_and_send()
+            self.reply = reply
+            self._exchange = (request, on_end, reading)
+            self._was_open = True
+            return
+        if self._opening is not None or (stream is not None and stream.is_busy):
+            raise RuntimeError(ONE_EXCHANGE)
+        self.reply = Reply()
+        self._exchange = (request, on_end, reading)
+        self._was_open = False
+        self._open_and_send()
 
     async def exchange(
         self,
@@ -193,6 +205,7 @@ class Connection:
             self._open_and_send()
             return
         _, on_end, _ = self._exchange
+        self._exchange = _NO_EXCHANGE  # a failed exchange would be a reference cycle
         on_end(error)
 
     def _is_dropped(self, error: BaseException) -> bool:

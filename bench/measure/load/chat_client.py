@@ -26,7 +26,6 @@ from bench.measure.load.request_client import (
     RequestClient,
     describe_failure,
     since,
-    timeout_failure,
 )
 from bench.measure.load.shared import Shared
 
@@ -160,7 +159,7 @@ class ChatClient(RequestClient):
         # Some servers write the mark in every event, so the answer goes on after it.
         pieces = self._reader.pieces if self._reader.is_complete() else None
         if pieces is not None and pieces == self._pieces:
-            self.cut(timeout_failure(self._limit_s, self._arrival))
+            self.time_out()
             return
         self._pieces = pieces
         self.check_at_s = min(self._deadline_s, now_s + _LOOK_S)

@@ -75,13 +75,12 @@ class RequestClient(ABC):
     """
 
     __slots__ = (
-        "_arrival", "_connection", "_culprit", "_deadline_s", "_deadlines", "_limit_s", "_on_sample",
+        "_arrival", "_connection", "_culprit", "_deadline_s", "_deadlines", "_on_sample",
         "_origin_s", "_scheduled_s", "_timeout_s", "_trace_prefix", "check_at_s",
     )  # fmt: skip
 
     _arrival: Arrival
     _connection: Exchanger
-    _limit_s: float
 
     def __init__(self, timeout_s: float, shared: Shared) -> None:
         self.check_at_s = inf
@@ -118,22 +117,27 @@ class RequestClient(ABC):
         """End the request in progress now, with its times until now; do nothing without one."""
         if self._on_sample is not None:
             self._connection.cancel()
+            self._culprit = Culprit.TARGET
             self._finish(failure)
 
     def check(self, now_s: float) -> None:
         """End the request if its deadline has passed."""
         if now_s >= self._deadline_s:
-            self.cut(timeout_failure(self._limit_s, self._arrival))
+            self.time_out()
+
+    def time_out(self) -> None:
+        """End the request in progress: it was not answered in time, or its VU cancels it as planned."""
+        timeout_s = self._timeout_s
+        self.cut(timeout_failure(min(timeout_s, self._arrival.cancel_after_s or timeout_s), self._arrival))
 
     def _send(self, connection: Exchanger, request: bytes, reading: Reading, on_sample: OnSample) -> None:
         """Send the request of `_arrival`. Its deadline counts from now."""
         self._connection = connection
         self._on_sample = on_sample
-        self._culprit = Culprit.TARGET
-        self._limit_s = limit_s = self._timeout_s
+        limit_s = self._timeout_s
         cancel_after_s = self._arrival.cancel_after_s
         if cancel_after_s is not None and cancel_after_s <= limit_s:
-            self._limit_s = limit_s = cancel_after_s
+            limit_s = cancel_after_s
             self._deadlines.look_at(time.monotonic() + limit_s)
         self.check_at_s = self._deadline_s = time.monotonic() + limit_s
         if not self._deadlines.is_running:
@@ -144,7 +148,15 @@ class RequestClient(ABC):
 
     def _on_end(self, error: BaseException | None) -> None:
         """Take the end of the exchange."""
-        self._finish(None if error is None else self._explain(error))
+        if error is not None:
+            self._finish(self._explain(error))
+            return
+        self.check_at_s = inf
+        on_sample = self._on_sample
+        self._on_sample = None
+        sample, token_times_s = self._make_sample(None)
+        assert on_sample is not None  # noqa: S101 - a request was in progress
+        on_sample(sample, token_times_s)
 
     def _explain(self, error: BaseException) -> Failure | None:
         """Return why an exchange ended before its response did; `None` if the VU has left."""

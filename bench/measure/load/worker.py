@@ -162,7 +162,8 @@ class RunningJob:
 
     def _on_sample(self, sample: RequestSample, token_times_s: Sequence[float]) -> None:
         self._rows.append(sample)
-        self._token_log.add(sample, token_times_s)
+        if token_times_s:
+            self._token_log.add(sample, token_times_s)
 
     async def _keep_flushing(self) -> None:
         while True:
