@@ -36,7 +36,7 @@ __all__ = [
     "request_bytes",
 ]
 
-_NO_EXCHANGE = (b"", id, Reading())
+_NO_EXCHANGE: tuple[bytes, OnEnd, Reading] = (b"", lambda _: None, Reading())
 _TLS_CLOSE_S = 1.0
 
 
