@@ -18,12 +18,14 @@ bench: $(READY)  ## benchmark the embedded stack with `quick` and judge it
 test: lint types contracts unit  ## everything that CI checks
 
 setup: $(READY)  ## create .venv from the pinned requirements
+	@# Where PYTHONDONTWRITEBYTECODE is set, each command would compile all of its modules again.
+	@$(BIN)/python -m compileall -q bench chatstack
 
 $(READY): requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 15) else "Python 3.11 to 3.14 is needed, this is %d.%d.\n\nhint: make PYTHON=python3.12 ..." % v[:2])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV_PIN)
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip sync --quiet --require-hashes requirements-dev.txt
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip sync --quiet --compile-bytecode --require-hashes requirements-dev.txt
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

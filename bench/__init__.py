@@ -11,6 +11,7 @@ They return values and raise `BenchError`; they never print and never exit. A na
 first used, so that `import bench` is fast.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from bench.errors import BenchError
     from bench.measure.http.httpx_transport import ExchangeTimes, Transport
     from bench.measure.load.user import User
-    from bench.measure.run.run import Listener
+    from bench.measure.run.conditions import Listener
     from bench.usecases.ab import ab
     from bench.usecases.accept import accept
     from bench.usecases.check import check
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from bench.usecases.site import site
     from bench.usecases.stack import stack_down, stack_up
     from bench.usecases.trend import trend
+
+# httpx imports its own command line, which takes as long as the rest of it; without it, it has none.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 __all__ = [
     "BenchError",
@@ -74,7 +78,7 @@ _MODULES = {
     "ExchangeTimes": "bench.measure.http.httpx_transport",
     "JudgedRun": "bench.usecases.compare",
     "JudgedSuite": "bench.usecases.merge",
-    "Listener": "bench.measure.run.run",
+    "Listener": "bench.measure.run.conditions",
     "RunOptions": "bench.usecases.options",
     "StoredRun": "bench.usecases.run",
     "Transport": "bench.measure.http.httpx_transport",

@@ -14,8 +14,9 @@ from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
 from bench.core.config.target import Target
 from bench.core.history.history import HistoryPoint
+from bench.core.run.origin import Fingerprint, Provenance
 from bench.core.run.recording import Recording
-from bench.core.run.result import Fingerprint, Provenance, RunResult, make_result
+from bench.core.run.result import RunResult, make_result
 from bench.core.samples.metrics import metric
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import GENERATOR, Culprit, Outcome, ResourceSample

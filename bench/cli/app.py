@@ -3,14 +3,12 @@
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 from bench.cli.console import OutputError, end_output, fail, open_streams, say
-from bench.cli.tree import overview
+from bench.cli.tree import HELP_OPTIONS, overview, sends_load
 from bench.errors import BenchError, ConfigError, Exit, MeasurementError, StoreError
-
-_HELP = (["-h"], ["--help"])
 
 
 def main(command: Callable[[], object] | None = None) -> None:
@@ -66,18 +64,23 @@ def _name(file: object) -> str:
 
 
 def _run() -> None:
-    if sys.argv[1:] in _HELP:
+    arguments = sys.argv[1:]
+    if len(arguments) == 1 and arguments[0] in HELP_OPTIONS:
         print(overview(), end="")
         sys.exit(Exit.PASS)
-    _check_arguments()
+    _check_arguments(arguments)
+    if sends_load(arguments):
+        from bench.measure.load.spawn import start_early  # noqa: PLC0415 - no other command needs it
+
+        start_early()
     from bench.cli.commands import app  # noqa: PLC0415 - the help needs no Typer
 
     app()
 
 
-def _check_arguments() -> None:
+def _check_arguments(arguments: Sequence[str]) -> None:
     """Refuse arguments that no result file can hold."""
-    for argument in sys.argv[1:]:
+    for argument in arguments:
         if argument.encode(errors="replace").decode() != argument:
             raise ConfigError(f"the argument {argument!a} is not text in UTF-8", "rename the file")
 

@@ -9,7 +9,7 @@ from bench.cli.console import say, warn
 from bench.core.setup.findings import count_problems, order_by_grade
 from bench.core.values import wording
 from bench.errors import Exit
-from bench.measure.run.run import Listener
+from bench.measure.run.conditions import Listener
 from bench.render.doctor import diagnosis_text, findings_text
 from bench.usecases import doctor as use_case
 from bench.usecases.check_setup import check_setup

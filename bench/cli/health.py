@@ -3,7 +3,7 @@
 from bench.cli import options
 from bench.cli.console import warn
 from bench.errors import TargetError
-from bench.measure.run.run import Listener
+from bench.measure.run.conditions import Listener
 from bench.render.monitor import health_lines
 from bench.usecases.health import health as check_health
 

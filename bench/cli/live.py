@@ -6,14 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
 from bench.cli.console import say, warn
 from bench.core.load.progress import Progress
-from bench.measure.run.run import Listener
-from bench.render.live import progress_line, screen
+from bench.measure.run.conditions import Listener
+from bench.render.live import progress_line
 
 _LOG_INTERVAL_S = 5.0
 _CLEAR_TO_END = "\x1b[K"
@@ -105,6 +101,13 @@ def _one_line() -> Iterator[Listener]:
 @contextmanager
 def _screen(name: str) -> Iterator[Listener]:
     """Draw several lines in place; notes appear above them."""
+    # Only --live needs rich, which takes a tenth of a second to import.
+    from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.live import Live  # noqa: PLC0415 - see above
+    from rich.text import Text  # noqa: PLC0415 - see above
+
+    from bench.render.live import screen  # noqa: PLC0415 - likewise
+
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
     with Live(console=console, auto_refresh=False, redirect_stdout=False) as drawing:
 

@@ -13,7 +13,7 @@ from bench.cli import options
 from bench.cli.console import say, warn
 from bench.core.watch.monitoring import Observation, Snapshot
 from bench.errors import Exit
-from bench.measure.run.run import Listener
+from bench.measure.run.conditions import Listener
 from bench.render.monitor import json_line, line, summary, view
 from bench.store.lines import STDOUT, Lines, line_file
 from bench.usecases.monitor import monitor as watch

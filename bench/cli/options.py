@@ -184,7 +184,7 @@ Otlp = Annotated[
 Calibration = Annotated[
     bool,
     typer.Option(
-        "--calibration/--no-calibration", help="Measure the load generator's error before and after the run."
+        "--calibration/--no-calibration", help="Measure the load generator's error next to the load."
     ),
 ]
 Pin = Annotated[

@@ -1,19 +1,19 @@
 """`bench run`: run a scenario, store the result and print it."""
 
-from typing import Annotated, Unpack
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
 
 from bench.cli import options
 from bench.cli.console import warn
 from bench.cli.live import listen
-from bench.cli.outputs import layout_of_stdout
 from bench.core.config.quick_load import is_address
-from bench.core.run.result import RunResult
 from bench.errors import Exit
-from bench.render.results import results_text
 from bench.usecases.options import RunOptions
 from bench.usecases.run import run as run_scenario
+
+if TYPE_CHECKING:
+    from bench.core.run.result import RunResult
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the folder of the run.")]
 
@@ -37,6 +37,10 @@ def run(
     if quiet:
         _warn(stored.result)
     else:
+        # What prints the tables is imported after the load.
+        from bench.cli.outputs import layout_of_stdout  # noqa: PLC0415 - see above
+        from bench.render.results import results_text  # noqa: PLC0415 - see above
+
         print(results_text(stored.result, layout_of_stdout()))
         command = "report --out html" if is_address(scenario) else "compare"
         print(f"next: bench {command} {stored.folder}")
@@ -44,7 +48,7 @@ def run(
     raise typer.Exit(_exit_code(stored.result))
 
 
-def _warn(result: RunResult) -> None:
+def _warn(result: "RunResult") -> None:
     """Print the reason of a failing exit code on stderr."""
     for limit in result.crossed:
         warn(f"threshold crossed: {limit}")
@@ -52,7 +56,7 @@ def _warn(result: RunResult) -> None:
         warn(f"the run is invalid: {reason}")
 
 
-def _exit_code(result: RunResult) -> Exit:
+def _exit_code(result: "RunResult") -> Exit:
     if not result.validity.valid:
         return Exit.MEASUREMENT
     return Exit.REGRESSION if result.crossed else Exit.PASS

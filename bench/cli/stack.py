@@ -8,7 +8,7 @@ import typer
 from bench.cli import options
 from bench.cli.console import say, warn
 from bench.errors import ConfigError, Exit
-from bench.measure.run.run import Listener
+from bench.measure.run.conditions import Listener
 from bench.usecases import stack as stacks
 
 _MAX_PORT = 65_535

@@ -3,6 +3,7 @@
 `bench --help` needs no other module. The module of a command is imported when the command is called.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, assert_never
 
 
@@ -17,6 +18,8 @@ class Command(NamedTuple):
     example: str
     arguments: str = ""
     """Arguments that `bench --help` shows after the name."""
+    sends_load: bool = False
+    """Whether it sends a load. Its load generator then starts before the command's own imports."""
 
 
 class Group(NamedTuple):
@@ -222,6 +225,7 @@ SECTIONS = (
                 "Run a scenario, store the result and print it.",
                 "bench run http://127.0.0.1:8000 --vus 20 --duration 30s",
                 "SCENARIO",
+                sends_load=True,
             ),
             Command(
                 "check",
@@ -229,6 +233,7 @@ SECTIONS = (
                 "Run a scenario and judge it against its baseline.",
                 "bench check quick --inject model.slowdown=1.3",
                 "SCENARIO",
+                sends_load=True,
             ),
             Command(
                 "ab",
@@ -236,6 +241,7 @@ SECTIONS = (
                 "Run two versions alternately and compare them.",
                 "bench ab embedded@main embedded --scenario quick",
                 "BASE HEAD",
+                sends_load=True,
             ),
         ),
     ),
@@ -312,6 +318,7 @@ SECTIONS = (
         ),
     ),
 )
+HELP_OPTIONS = frozenset({"-h", "--help"})
 SUMMARY = "Benchmark a chat stack, compare it with its baseline, and report regressions."
 EXIT_CODES = """\
 Exit codes: 0 pass, 1 regression or crossed threshold, 2 usage error,
@@ -326,6 +333,17 @@ OPTIONS = (
 EXAMPLE = "Example: bench check quick"
 _COMMAND_WIDTH = 17
 _OPTION_WIDTH = 24
+
+
+def sends_load(arguments: Sequence[str]) -> bool:
+    """Return whether the arguments call a command that sends a load, and do not ask for its help."""
+    if not arguments or not HELP_OPTIONS.isdisjoint(arguments):
+        return False
+    for section in SECTIONS:
+        for entry in section.entries:
+            if entry.name == arguments[0]:
+                return isinstance(entry, Command) and entry.sends_load
+    return False
 
 
 def overview() -> str:

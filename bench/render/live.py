@@ -6,7 +6,6 @@ from bench.core.load.progress import RECENT_S, Progress, ResponseTimes
 from bench.core.samples.sample import ResourceSample
 from bench.core.values import wording
 from bench.core.values.escape import escape_terminal
-from bench.render.document.watched import source_name
 
 _BAR_WIDTH = 20
 _LABEL_WIDTH = 16
@@ -73,6 +72,9 @@ def _processes(resources: Sequence[ResourceSample]) -> tuple[str, ...]:
         return ()
     lines = ["", _line("process", "CPU", "memory")]
     for sample in resources:
+        # The tables of watched stacks import the verdicts, and only a screen has these lines.
+        from bench.render.document.watched import source_name  # noqa: PLC0415 - see above
+
         name = source_name(escape_terminal(sample.source))
         lines.append(_line(name, f"{sample.cpu_pct:.0f} %", wording.memory(sample.memory_bytes)))
     return tuple(lines)

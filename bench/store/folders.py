@@ -7,6 +7,8 @@ _PACKAGE = Path(__file__).parent.parent
 _ENDINGS = (".yaml", ".yml")
 SCENARIOS = "scenarios"
 """Name of the folder of scenarios, targets, messages and stacks."""
+RESULTS = Path("results")
+"""Folder of the stored runs, if no option names another one."""
 
 
 def shipped(name: str) -> Path:

@@ -17,7 +17,6 @@ from bench.core.values.histogram import Histogram
 from bench.errors import StoreError
 from bench.store.files import read_model, write_chunks, write_text
 
-FOLDER = Path("results")
 RESULT = "result.json"
 COMPARISON = "comparison.json"
 BASE = "base.json"

@@ -16,10 +16,11 @@ from bench.errors import ConfigError
 from bench.measure.http.route import direct_route
 from bench.measure.machine.host import choose_cores
 from bench.measure.run.alternate import Arm, ArmRuns, alternate
-from bench.measure.run.run import Conditions, Listener
+from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.version_files import provide_files
 from bench.store import results as store
 from bench.store import scenarios, stacks
+from bench.store.folders import RESULTS
 from bench.usecases.compare import JudgedRun
 from bench.usecases.options import QUIET, LoadOptions, RunOptions
 from bench.usecases.plan_run import (
@@ -47,7 +48,7 @@ def ab(
     workers: int = 1,
     pin: bool = True,
     allow_side_effects: bool = False,
-    results: Path | str = store.FOLDER,
+    results: Path | str = RESULTS,
     listener: Listener = QUIET,
     **load: Unpack[LoadOptions],
 ) -> JudgedRun:

@@ -4,7 +4,7 @@ from typing import Unpack
 
 from bench.core.config.quick_load import is_address
 from bench.errors import ConfigError
-from bench.measure.run.run import Listener
+from bench.measure.run.conditions import Listener
 from bench.usecases.compare import JudgedRun, judge_run
 from bench.usecases.options import QUIET, RunOptions
 from bench.usecases.report import store_judgement

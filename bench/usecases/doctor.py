@@ -19,7 +19,7 @@ from bench.errors import BenchError, ConfigError
 from bench.measure.http.route import Route, direct_route
 from bench.measure.load.endpoint import check_url
 from bench.measure.load.record_answer import one_request, record_answer
-from bench.measure.run.run import Listener
+from bench.measure.run.conditions import Listener
 from bench.measure.stacks.running_stack import placeholder_values
 from bench.measure.users.auth import jwt_secret, mint, require_users
 from bench.measure.users.provisioning import provision_users

@@ -10,7 +10,7 @@ from bench.core.config.watching import hint_of
 from bench.core.samples.sample import Probe
 from bench.measure.http.route import direct_route
 from bench.measure.persistent.attach import attach_stack
-from bench.measure.run.run import Listener
+from bench.measure.run.conditions import Listener
 from bench.measure.stacks.running_stack import RunningStack
 from bench.measure.watch.watching import WatchedStack, probe_once
 from bench.store import stacks

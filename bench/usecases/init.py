@@ -16,7 +16,7 @@ from bench.core.setup.drafts import Setup
 from bench.core.setup.model_variables import find_model_variables
 from bench.core.setup.starts import AppFiles, AppStart, find_starts, list_ports, parse_start
 from bench.errors import BenchError, ConfigError, TargetError
-from bench.measure.run.run import Listener
+from bench.measure.run.conditions import Listener
 from bench.store import repository as files
 from bench.store import scenarios
 from bench.usecases.find_interface import (

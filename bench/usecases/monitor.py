@@ -9,7 +9,7 @@ from bench.core.config.watching import AlertLimits
 from bench.core.watch.monitoring import Monitoring, Observation, Snapshot
 from bench.measure.http.route import Route, direct_route
 from bench.measure.persistent.attach import attach_stack, is_started
-from bench.measure.run.run import Listener
+from bench.measure.run.conditions import Listener
 from bench.measure.watch.monitor import monitor as watch
 from bench.measure.watch.watching import WatchedStack
 from bench.usecases.health import choose_stack

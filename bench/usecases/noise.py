@@ -7,7 +7,7 @@ from typing import Unpack
 from bench.core.run.result import RunResult
 from bench.core.verdict.assess import assess
 from bench.core.verdict.noise import Noise
-from bench.measure.run.run import Listener
+from bench.measure.run.conditions import Listener
 from bench.store import noise as store
 from bench.store import results
 from bench.usecases.options import QUIET, RunOptions

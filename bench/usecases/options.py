@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypedDict
 
-from bench.measure.run.run import Listener
+from bench.measure.run.conditions import Listener
 
 QUIET = Listener()
 """Receives no events."""
@@ -83,7 +83,8 @@ class RunOptions(LoadOptions, total=False):
     otlp: int | None
     """Port that receives spans of OpenTelemetry; default: that of the stack, which may declare none."""
     calibration: bool
-    """Measure a server with known timing before and after the run; default: True."""
+    """Measure a server with known timing after the load, and before it if the run starts the stack; default:
+    True."""
     pin: bool
     """Give load and stack separate cores on machines with four or more cores; default: True."""
     allow_side_effects: bool

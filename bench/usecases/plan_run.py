@@ -30,9 +30,10 @@ from bench.errors import ConfigError
 from bench.measure.http.route import HttpImplementation, HttpVersion, Route, choose_route
 from bench.measure.load.endpoint import check_url
 from bench.measure.machine.host import choose_cores
-from bench.measure.run.run import Conditions, Listener
+from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.stacks.running_stack import find_urls
-from bench.store import results, scenarios, stacks
+from bench.store import scenarios, stacks
+from bench.store.folders import RESULTS
 from bench.store.messages import read_messages
 from bench.store.series import read_rates, read_times
 from bench.usecases.options import RunOptions
@@ -222,7 +223,7 @@ def make_conditions(spec: RunSpec, stack: Stack, options: RunOptions) -> Conditi
     _check_services(spec, stack, urls)
     return Conditions(
         urls=urls,
-        results=Path(options.get("results", results.FOLDER)),
+        results=Path(options.get("results", RESULTS)),
         injections=parse_injections(stack, tuple(options.get("inject", ()))),
         variables=_compose_variables(stack, options),
         workers=workers,

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 from pydantic import ValidationError
 
 from bench.core.config.choices import make_choices
@@ -22,7 +21,7 @@ from bench.core.values.escape import hide_texts, one_line
 from bench.errors import ConfigError, TargetError
 from bench.measure.http.route import Route
 from bench.measure.load.endpoint import check_url, expand_headers, list_secrets_of_headers
-from bench.measure.load.record_answer import one_request, record_answer
+from bench.measure.load.record_answer import get_document, one_request, record_answer
 from bench.store import scenarios
 
 _LIST_TIMEOUT_S = 5.0
@@ -204,11 +203,9 @@ class _Finder:
         target = interfaces.plain_target({}, "").model_copy(update={"headers": self.caller.headers.templates})
         headers = expand_headers(target, environ)
         address = base_url + path
-        with (
-            suppress(httpx.HTTPError, ValueError),
-            self.caller.route.blocking_client([address], headers, _LIST_TIMEOUT_S) as client,
-        ):
-            return interfaces.list_models(client.get(address).json())
+        answer = get_document(address, headers, _LIST_TIMEOUT_S, self.caller.route)
+        with suppress(ValueError):  # no answer is an empty body
+            return interfaces.list_models(json.loads(answer.body))
         return []
 
 

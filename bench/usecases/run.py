@@ -2,27 +2,30 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from bench.core.config.load_words import in_words
 from bench.core.config.quick_load import (
     is_address,
 )
-from bench.core.run.result import RunResult
 from bench.core.samples.sample import StopCause
 from bench.errors import MeasurementError, TargetError
-from bench.measure.run.run import Listener, measure
-from bench.store import results
-from bench.store.results import MisplacedRunError
+from bench.measure.run.conditions import Listener
+from bench.measure.run.run import measure
+from bench.store.folders import RESULTS
 from bench.usecases.options import QUIET, RunOptions
 from bench.usecases.plan_run import plan_address, plan_scenario
+
+if TYPE_CHECKING:
+    from bench.core.run.result import RunResult
+    from bench.store.results import MisplacedRunError
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
     """A measured run and the folder of its files."""
 
-    result: RunResult
+    result: "RunResult"
     """The result."""
     folder: Path
     """The run's folder, which has the recording and the requests."""
@@ -53,7 +56,7 @@ def run(scenario: str, *, listener: Listener = QUIET, **options: Unpack[RunOptio
 
 def measure_and_store(
     scenario: str, listener: Listener, options: RunOptions
-) -> tuple[StoredRun, MisplacedRunError | None]:
+) -> "tuple[StoredRun, MisplacedRunError | None]":
     """Run a scenario and store the result; return the run, and the error if its folder is not writable.
 
     Raises:
@@ -69,12 +72,15 @@ def measure_and_store(
     name = plan.spec.scenario.name
     listener.note(f"{name} on {plan.stack.name}: {load}; Ctrl-C ends the run and keeps its requests")
     result, recording = measure(plan.spec, plan.stack, plan.conditions, listener)
-    folder, problem = results.save_anywhere(result, recording, Path(options.get("results", results.FOLDER)))
+    # What follows the load is imported after it.
+    from bench.store import results  # noqa: PLC0415 - see above
+
+    folder, problem = results.save_anywhere(result, recording, Path(options.get("results", RESULTS)))
     _check_stop(result, folder)
     return StoredRun(result, folder), problem
 
 
-def _check_stop(result: RunResult, folder: Path) -> None:
+def _check_stop(result: "RunResult", folder: Path) -> None:
     """Raise the error of a run that ended early."""
     if result.stop is None:
         return

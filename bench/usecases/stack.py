@@ -8,7 +8,7 @@ from bench.core.config.stack import Stack
 from bench.errors import ConfigError
 from bench.measure.http.route import direct_route
 from bench.measure.persistent import persistent
-from bench.measure.run.run import Listener
+from bench.measure.run.conditions import Listener
 from bench.measure.run.strays import remove_strays
 from bench.measure.stacks.health import probe_services
 from bench.measure.stacks.running_stack import find_urls

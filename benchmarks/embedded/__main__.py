@@ -19,7 +19,8 @@ from bench.core.verdict.assess import assess
 from bench.core.verdict.baseline import Baseline, accept
 from bench.core.verdict.compare import Comparison, Decision, compare
 from bench.core.verdict.noise import Noise
-from bench.measure.run.run import Conditions, Listener, measure
+from bench.measure.run.conditions import Conditions, Listener
+from bench.measure.run.run import measure
 from bench.store import scenarios, stacks
 
 _ROOT = Path(__file__).parents[2]

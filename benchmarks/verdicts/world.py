@@ -12,7 +12,8 @@ from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.scenario import Scenario
 from bench.core.run.figures import TAIL_REQUESTS, figures_of
 from bench.core.run.metric_summary import MetricSummary
-from bench.core.run.result import Fingerprint, Provenance, RunResult, environment
+from bench.core.run.origin import Fingerprint, Provenance
+from bench.core.run.result import RunResult, environment
 from bench.core.run.summary import RunSummary
 from bench.core.run.validity import Validity
 from bench.core.samples.metrics import metric

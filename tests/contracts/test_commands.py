@@ -94,7 +94,7 @@ def _loaded_by(*arguments: str) -> set[str]:
         f"import sys; sys.argv = ['bench', *{arguments!r}]\n"
         "from bench.cli.app import main\n"
         "try:\n    main()\nexcept SystemExit: pass\n"
-        "print('IMPORTED', *sys.modules)"
+        "print('IMPORTED', *(name for name, module in sys.modules.items() if module))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(done.stdout.rpartition("IMPORTED")[2].split())

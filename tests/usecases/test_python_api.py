@@ -10,6 +10,7 @@ import pytest
 
 import bench
 from bench.store import baselines, results
+from bench.store.folders import RESULTS
 from tests.command import short_scenario
 from tests.factories import make_baseline, make_fingerprint, make_recording, run_at
 
@@ -116,7 +117,7 @@ def test_a_stored_run_is_compared_reported_and_accepted() -> None:
         bench.report(folder, "pdf")
     (accepted,) = bench.accept([store(1.0, 30)], reason="as expected", by="Tess")
     assert len(accepted.baseline.runs) == 11
-    (again,) = bench.accept([results.FOLDER / accepted.run_id], reason="as expected", by="Tess")
+    (again,) = bench.accept([RESULTS / accepted.run_id], reason="as expected", by="Tess")
     assert again.path is None
 
 

@@ -1,6 +1,7 @@
 """The error of the load generator's own times, measured against a server that reports its true times.
 
-Each run has two trials at its own concurrency, one before and one after it. A late time in a trial is the
+Each run has trials at its own concurrency: one after the load, and one before it if the run starts the stack
+itself. A late time in a trial is the
 fault of the load generator or of its machine, never of the target.
 """
 
@@ -53,10 +54,10 @@ class Calibration(Record):
 
     load: str
     """The load in words, for example `200 VUs`."""
-    before: Trial
-    """The trial before the run."""
+    before: Trial | None = None
+    """The trial before the load; null if the stack was already up, because the load then begins at once."""
     after: Trial | None
-    """The trial after the run; null if the run was interrupted."""
+    """The trial after the load; null if the run was interrupted."""
     shared_cores: Annotated[float, Field(gt=0)] | None = None
     """Number of cores that the load generators and the calibration server shared, if these were too few for
     one each. The errors then include the time in which they waited for each other, and do not judge the run.

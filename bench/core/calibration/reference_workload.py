@@ -1,4 +1,4 @@
-"""Fixed work before and after a run. Its time changes with the machine, and never with the tested version."""
+"""Fixed work around a load. Its time changes with the machine, and never with the tested version."""
 
 import math
 from typing import Annotated
@@ -20,15 +20,16 @@ class ReferenceWorkload(Record):
     version: int = VERSION
     """Version of the work; only equal versions are compared."""
     before_ms: dict[str, Annotated[float, Field(gt=0)]]
-    """Times before the run."""
+    """Times before the load; empty if the stack was already up, because the load then begins at once."""
     after_ms: dict[str, Annotated[float, Field(gt=0)]]
-    """Times after the run; empty if the run was interrupted."""
+    """Times after the load; empty if the run was interrupted."""
 
     def log_time(self, pieces: frozenset[str]) -> float:
         """Return the mean log time of these pieces; a machine with 0.1 more is about 10 % slower."""
         times_ms: list[float] = []
         for trial in (self.before_ms, self.after_ms):
-            times_ms += [trial[piece] for piece in sorted(pieces)]
+            if trial:
+                times_ms += [trial[piece] for piece in sorted(pieces)]
         return sum(map(math.log, times_ms)) / len(times_ms)
 
     def rounded(self, digits: int) -> "ReferenceWorkload":
@@ -42,9 +43,14 @@ class ReferenceWorkload(Record):
 
     @property
     def pieces(self) -> frozenset[str]:
-        """The pieces with times before and after the run; `PINNED` alone if it is one of them."""
-        both = frozenset(self.before_ms.keys() & self.after_ms.keys())
-        return frozenset({PINNED}) if PINNED in both else both
+        """The pieces with times on each side of the load that was measured; `PINNED` alone if it is one.
+
+        An interrupted run has none: its machine was not measured after the load.
+        """
+        pieces = frozenset(self.after_ms)
+        if self.before_ms:
+            pieces = pieces.intersection(self.before_ms)
+        return frozenset({PINNED}) if PINNED in pieces else pieces
 
 
 def _round_times(times_ms: dict[str, float], digits: int) -> dict[str, float]:

@@ -5,9 +5,7 @@ All others stay outside: a shell must not change a result, and a process must no
 
 from collections.abc import Mapping
 
-from bench.core.config.placeholders import list_variables
-from bench.core.config.run_spec import RunSpec
-from bench.core.config.step_request import SECRET_NAME
+from bench.core.config.secret_names import SECRET_NAME
 
 _NAMES = frozenset({"PATH", "HOME", "LANG", "TMPDIR", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "VIRTUAL_ENV"})
 _PREFIXES = ("LC_", "PYTHON", "COVERAGE_")
@@ -32,29 +30,5 @@ def inherit_for_load(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if is_inherited_by_load(name)}
 
 
-def select_variables(spec: RunSpec, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that a load uses: those of its placeholders, and those that its turns declare."""
-    names: dict[str, None] = {}
-    for part in spec.parts:
-        scenario = part.scenario.model_dump(mode="json", exclude={"messages"})
-        for content in (scenario, *(target.model_dump(mode="json") for target in part.targets)):
-            names |= dict.fromkeys(_list_used(content))
-        names |= dict.fromkeys(part.scenario.variables)
-    return {name: environ[name] for name in names if name in environ}
-
-
 def _is_inherited(name: str) -> bool:
     return name in _NAMES or (name.startswith(_PREFIXES) and not SECRET_NAME.search(name))
-
-
-def _list_used(content: object) -> tuple[str, ...]:
-    """Return the variables in every text of a JSON-like value."""
-    match content:
-        case str():
-            return list_variables(content)
-        case dict():
-            return tuple(name for value in content.values() for name in _list_used(value))
-        case list():
-            return tuple(name for value in content for name in _list_used(value))
-        case _:
-            return ()

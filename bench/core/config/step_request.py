@@ -1,6 +1,5 @@
 """Requests of steps: their parts, the values that they save, and the checks of their answers."""
 
-import re
 from base64 import b64decode
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -14,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from bench.core.config.secret_names import SECRET_NAME
 from bench.core.config.stream_rules import Path
 from bench.core.config.target import Name, UrlPath
 from bench.core.values.record import FieldError, Record
@@ -28,8 +28,6 @@ _BODIES = ("json_body", "form", "multipart", "text")
 _SOURCES = ("path", "header", "cookie", "regex")
 _CONTENTS = ("file", "text", "base64", "random_bytes")
 _COMPARISONS = ("equals", "matches", "less")
-# A literal secret in a file must not enter a result, which people publish.
-SECRET_NAME = re.compile(r"pass|secret|token|key|auth|credential|cookie|pin\b|otp", re.IGNORECASE)
 HIDDEN = "…"
 
 

@@ -7,7 +7,8 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.history.vitals import Vitals, vitals_of
 from bench.core.run.figures import figures_of
-from bench.core.run.result import Fingerprint, RunResult, check_usable, environment
+from bench.core.run.origin import Fingerprint
+from bench.core.run.result import RunResult, check_usable, environment
 from bench.core.run.summary import BLOCKS
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import is_request_metric, metric, tier_name

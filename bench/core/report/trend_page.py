@@ -8,7 +8,8 @@ import numpy as np
 from bench.core.history.change_points import ChangePoint, MetricTrend, Series
 from bench.core.history.history import HistoryPoint, history_key
 from bench.core.history.trend import RECENT_RUNS, Trend, judge_history, select_comparable
-from bench.core.run.result import Fingerprint, differences
+from bench.core.run.origin import Fingerprint
+from bench.core.run.result import differences
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.verdict.baseline import Baseline, BaselineRun

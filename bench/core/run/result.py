@@ -3,16 +3,14 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated
 
-from pydantic import AwareDatetime, StringConstraints, model_validator
+from pydantic import model_validator
 
 from bench.core.calibration.calibration import Calibration
 from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.executors import Phase
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
-from bench.core.config.target import Name
 from bench.core.config.watching import AlertLimits
 from bench.core.limits.judge import ThresholdResult, judge
 from bench.core.load.plan import plan
@@ -21,6 +19,7 @@ from bench.core.run.coordinated_omission import correct_p99
 from bench.core.run.layers import layer_metrics
 from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.name_limits import warn_of_names
+from bench.core.run.origin import Fingerprint, Provenance
 from bench.core.run.overhead import overhead, select_target
 from bench.core.run.plausibility import believe
 from bench.core.run.recording import Recording
@@ -33,60 +32,14 @@ from bench.core.samples.metrics import milestone_key, tier_name
 from bench.core.samples.sample import Stop
 from bench.core.samples.samples import Samples
 from bench.core.tiers.attribution import add_remainder
-from bench.core.values.record import Count, Record
+from bench.core.values.record import Record
 from bench.core.watch.alerts import Alert, ended_requests, find_alerts
 from bench.core.watch.host import Host
 from bench.core.watch.work import work_per_message
 from bench.errors import ConfigError, MeasurementError
 
 SCHEMA_VERSION = 1
-# The name of a folder, and part of the commands that a report suggests.
-RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
-# Part of the name of a folder.
-Short = Annotated[str, StringConstraints(max_length=200)]
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-
-
-class Fingerprint(Record):
-    """The conditions of a run. Two runs are comparable if their fingerprints are equal."""
-
-    stack: Name
-    """Name of the stack."""
-    stack_digest: str
-    """SHA-256 of the stack's declaration."""
-    work_digest: str
-    """SHA-256 of the scenario's load, prompts and target."""
-    system: Short
-    """Operating system and processor architecture, or the image of the hosted runner."""
-    cpu_model: Short
-    """Model name of the processor."""
-    cpu_count: Count
-    """Number of logical processors."""
-    simulated: bool
-    """Whether the stack simulates time, so that the machine hardly matters."""
-    model: Short | None = None
-    """Model that the target's requests name; null if they name none, and in older results."""
-    parts: dict[Short, Short] = {}
-    """Images, settings and models that the stack's declaration leaves open, by name."""
-
-
-class Provenance(Record):
-    """The origin of a run."""
-
-    run_id: RunId
-    """Unique id, which sorts by time."""
-    started_at: AwareDatetime
-    """Planned time of the first request."""
-    tool_version: str
-    """Version of bench."""
-    python_version: str
-    """Python version of the load generator."""
-    commit: str | None
-    """Commit of the repository in which the run was started; null outside a repository."""
-    dirty: bool | None
-    """Whether that repository had uncommitted changes; `None` outside a repository."""
-    injections: dict[str, float] = {}
-    """Injected faults, by knob."""
 
 
 class RunResult(Record):

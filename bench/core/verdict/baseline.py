@@ -9,7 +9,8 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.watching import GaugeName
 from bench.core.run.figures import bounds_of, check_compared, figures_of
-from bench.core.run.result import Fingerprint, RunResult, check_usable, environment
+from bench.core.run.origin import Fingerprint
+from bench.core.run.result import RunResult, check_usable, environment
 from bench.core.run.summary import BLOCKS
 from bench.core.samples.metrics import metric
 from bench.core.values import stats

@@ -2,7 +2,7 @@
 
 from pydantic import AwareDatetime
 
-from bench.core.run.result import Fingerprint
+from bench.core.run.origin import Fingerprint
 from bench.core.values.record import Record
 
 SCHEMA_VERSION = 1

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from bench.core.config.journey import Login
 from bench.core.config.placeholders import environment_values
 from bench.core.config.run_spec import RunSpec
-from bench.core.config.step_request import SECRET_NAME
+from bench.core.config.secret_names import SECRET_NAME
 from bench.core.config.template import expand_environment, is_dynamic
 from bench.core.load.plan import RunPlan
 from bench.core.load.rendering import UserValues, as_text, prepare, prepare_path, prepare_text

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bench.core.config.prompts import Prompt
+from bench.core.config.quick_load import split_address
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
 from bench.core.config.target import Target
@@ -13,7 +14,7 @@ from bench.core.response.explanation import BodyPart, RecordedAnswer
 from bench.core.samples.sample import Outcome
 from bench.measure.http.connection import Connection, WireError
 from bench.measure.http.route import DIRECT, Route
-from bench.measure.http.wire import Reply, request_bytes
+from bench.measure.http.wire import Address, Reply, request_bytes
 from bench.measure.load.endpoint import Endpoint, check_url
 
 _MESSAGE_ID = "message"
@@ -47,7 +48,33 @@ def record_answer(endpoint: Endpoint, token: str | None, timeout_s: float) -> Re
         token: Token of a test user; `None` if the target needs none.
         timeout_s: Longest time for the answer.
     """
-    return asyncio.run(_exchange(endpoint, token, timeout_s))
+    headers = dict(endpoint.headers)
+    if token is not None:
+        headers["authorization"] = f"Bearer {token}"
+    path = endpoint.prefix + endpoint.path
+    address = endpoint.address
+    head = request_bytes(endpoint.target.method, path, address.authority, headers).removesuffix(_NO_BODY)
+    return asyncio.run(_exchange(address, path, head + endpoint.tail(_MESSAGE_ID), timeout_s))
+
+
+def get_document(
+    url: str, headers: Mapping[str, str], timeout_s: float, route: Route = DIRECT
+) -> RecordedAnswer:
+    """Get a document over a new connection of the project's own transport, without proxies.
+
+    Args:
+        url: Address of the document.
+        headers: Headers of the request.
+        timeout_s: Longest time for the answer.
+        route: The certificates that are trusted.
+
+    Raises:
+        ConfigError: The address is invalid.
+    """
+    origin, path = split_address(url)
+    address = check_url(origin, route.context)
+    request = request_bytes("GET", path or "/", address.authority, headers)
+    return asyncio.run(_exchange(address, path or "/", request, timeout_s))
 
 
 def _spec(target: Target, message: str) -> RunSpec:
@@ -63,14 +90,7 @@ def _spec(target: Target, message: str) -> RunSpec:
     return RunSpec(scenario=Scenario.model_validate(scenario), target=target, prompts=(prompt,))
 
 
-async def _exchange(endpoint: Endpoint, token: str | None, timeout_s: float) -> RecordedAnswer:
-    target = endpoint.target
-    address = endpoint.address
-    headers = dict(endpoint.headers)
-    if token is not None:
-        headers["authorization"] = f"Bearer {token}"
-    path = endpoint.prefix + endpoint.path
-    head = request_bytes(target.method, path, address.authority, headers).removesuffix(_NO_BODY)
+async def _exchange(address: Address, path: str, request: bytes, timeout_s: float) -> RecordedAnswer:
     connection = Connection(address)
     connect_s = None
     broken = None
@@ -81,7 +101,7 @@ async def _exchange(endpoint: Endpoint, token: str | None, timeout_s: float) -> 
             connect_s = await connection.open()
             start_s = time.monotonic()
             await connection.exchange(
-                head + endpoint.tail(_MESSAGE_ID),
+                request,
                 lambda part, at_s: parts.append(BodyPart(part, at_s - start_s)),
             )
     except TimeoutError:

@@ -2,13 +2,12 @@
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from bench.core.config.inherited_variables import inherit_for_load, select_variables
+from bench.core.config.load_variables import select_variables
 from bench.core.load.signs_of_life import CHECK_S, Silence, describe_loss
 from bench.core.samples.sample import Stall
 from bench.errors import MeasurementError
@@ -24,12 +23,11 @@ from bench.measure.load.messages import (
     receive,
     send,
 )
+from bench.measure.load.worker_process import WorkerProcess, open_worker
 from bench.measure.machine.host import pin, read_counters
 
 # Time between sending the start of a phase and the start, so that the message arrives before it.
 _LEAD_S = 0.02
-_STOP_TIMEOUT_S = 5.0
-_BUFFER_BYTES = 1024 * 1024
 
 
 class LostGeneratorError(MeasurementError):
@@ -40,7 +38,7 @@ class LostGeneratorError(MeasurementError):
 class Workers:
     """Load generator processes. They run one job at a time."""
 
-    processes: Sequence[asyncio.subprocess.Process]
+    processes: Sequence[WorkerProcess]
     """The processes."""
     oom_kills: int | None = None
     """Number of processes of this machine that were ended before these started, because memory ran out."""
@@ -120,9 +118,8 @@ class Workers:
         self._lost.clear()
         self._silence = Silence(self.pids)
 
-    async def _follow(self, process: asyncio.subprocess.Process, on_batch: Callable[[Batch], None]) -> float:
+    async def _follow(self, process: WorkerProcess, on_batch: Callable[[Batch], None]) -> float:
         """Receive the messages of a process until its job ends; return the end on CLOCK_MONOTONIC."""
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
         while True:
             try:
                 message = await receive(process.stdout)
@@ -155,7 +152,7 @@ class Workers:
                     self._stalled.add(process.pid)
                     process.kill()
 
-    async def _describe_loss(self, process: asyncio.subprocess.Process) -> LostGeneratorError:
+    async def _describe_loss(self, process: WorkerProcess) -> LostGeneratorError:
         """Return the error for a process that ended."""
         code = await process.wait()
         oom_kills = read_counters().oom_kills
@@ -183,8 +180,7 @@ class Workers:
         for process in self.processes:
             self._send(process, message)
 
-    def _send(self, process: asyncio.subprocess.Process, message: object) -> None:
-        assert process.stdin is not None  # noqa: S101 - it is a pipe
+    def _send(self, process: WorkerProcess, message: object) -> None:
         if not process.stdin.is_closing():
             send(process.stdin, message)
 
@@ -197,36 +193,11 @@ async def start_workers(count: int, cores: Sequence[int] = ()) -> AsyncIterator[
         count: Number of processes.
         cores: CPU cores that they may use; empty for all.
     """
-    processes: list[asyncio.subprocess.Process] = []
+    processes: list[WorkerProcess] = []
     try:
         for _ in range(count):  # if a start fails, the processes before it are stopped
-            processes.append(await _start())
+            processes.append(await open_worker())
             pin(processes[-1].pid, cores)
         yield Workers(processes, read_counters().oom_kills)
     finally:
-        await asyncio.gather(*(_stop(process) for process in processes))
-
-
-async def _start() -> asyncio.subprocess.Process:
-    """Start a load generator. A job brings the variables that its load uses."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bench.measure.load.worker",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env=inherit_for_load(os.environ),
-        limit=_BUFFER_BYTES,
-        start_new_session=True,  # Ctrl-C in the terminal goes to the run only
-    )
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    """Close stdin, which ends the process; kill it if it does not end in time."""
-    assert process.stdin is not None  # noqa: S101 - it is a pipe
-    process.stdin.close()
-    try:
-        await asyncio.wait_for(process.wait(), _STOP_TIMEOUT_S)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+        await asyncio.gather(*(process.stop() for process in processes))

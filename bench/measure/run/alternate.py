@@ -12,9 +12,10 @@ from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.sample import StopCause
 from bench.core.verdict.ab import join_recordings, run_order
 from bench.errors import MeasurementError
+from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
 from bench.measure.run.recorder import Subject, record
-from bench.measure.run.run import Conditions, Listener, log_folder, prepare
+from bench.measure.run.run import log_folder, prepare
 
 # Folders of the logs, by arm.
 _LOGS = {"A": "base", "B": "head"}
@@ -95,8 +96,7 @@ def alternate(base: Arm, head: Arm, pairs: int, listener: Listener) -> tuple[Arm
             with nullcontext(subjects[name]) if name in subjects else start(name) as subject:
                 parts[name] = subject.parts
                 # One calibration for each version is enough: the machine is the same.
-                url = subject.reference_url if not recordings[name] else None
-                measured = replace(subject, reference_url=url)
+                measured = replace(subject, reference=None) if recordings[name] else subject
                 arm = arms[name]
                 workers = arm.conditions.workers
                 recording = record(arm.spec, measured, listener.progress, workers, listener.note)

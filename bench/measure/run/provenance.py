@@ -18,7 +18,7 @@ from bench.core.config.run_spec import RunSpec
 from bench.core.config.service import HANDLING_FIELDS
 from bench.core.config.stack import MONITORING_FIELDS, Stack
 from bench.core.config.target import Target
-from bench.core.run.result import Fingerprint, Provenance
+from bench.core.run.origin import Fingerprint, Provenance
 from bench.core.values.record import Record
 from bench.errors import ConfigError
 

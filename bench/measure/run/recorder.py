@@ -7,13 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from bench.core.calibration.calibration import Calibration, Trial
-from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.executors import first_measured, list_warm_ups, planned_s
-from bench.core.config.load_words import in_words
 from bench.core.config.run_spec import RunSpec
+from bench.core.config.secret_names import SECRET_NAME
 from bench.core.config.stack import RepeatedRequest
-from bench.core.config.step_request import SECRET_NAME
 from bench.core.limits.abort import AbortWatch
 from bench.core.load.capacity import Capacity
 from bench.core.load.needs import needs_of
@@ -28,8 +25,8 @@ from bench.core.samples.token_times import TokenTimes
 from bench.core.tiers.attribution import add_remainder
 from bench.core.watch.host import GENERATORS, STACK, Cores, find_shared_cores, host_of
 from bench.core.watch.work import work_between
-from bench.measure.calibration import reference_workload
-from bench.measure.calibration.calibrate import calibrate, trial_load
+from bench.measure.calibration.reference import Reference
+from bench.measure.calibration.run_calibration import RunCalibration
 from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.endpoint import SHORTEST_SECRET, Endpoint, list_secrets_of_headers
 from bench.measure.load.journey_users import make_setups
@@ -60,8 +57,8 @@ class Subject:
     """Process ids of the stack by service; empty if it runs elsewhere."""
     find_dead_service: Callable[[], str | None] = lambda: None
     """Describes a service that ended; returns `None` while all run. It may be slow and runs in a thread."""
-    reference_url: str | None = None
-    """Address of the reference server; `None` to skip the calibration and the reference workload."""
+    reference: Reference | None = None
+    """The reference server; `None` to skip the calibration and the reference workload."""
     pinned: tuple[RepeatedRequest, str] | None = None
     """The stack's own reference request, and the address of its service."""
     tiers: TierSources = field(default_factory=TierSources)
@@ -186,6 +183,7 @@ class _Session:
         self._first_phase = first_measured(spec.scenario.phases)
         self._newest_phase = 0
         self._renewal: TokenRenewal | None = None
+        self._calibration = RunCalibration(subject.reference, spec.scenario, subject.pinned, subject.route)
         self._interrupted = asyncio.Event()
 
     async def run(self, workers: int) -> Recording:
@@ -195,24 +193,13 @@ class _Session:
 
     async def _run(self, workers: Workers) -> Recording:
         """Calibrate, run the load, calibrate again; after Ctrl-C skip the steps after the load."""
-        reference_before = await self._reference_workload(workers)
-        trial_before = await self._calibrate(workers)
+        await self._calibration.before(workers)
         elapsed_s, stop = await self._run_load(workers)
-        trial_after: Trial | None = None
-        reference_after: dict[str, float] = {}
         if not self._interrupted.is_set() and not _has_lost_generator(stop):
-            trial_after = await self._calibrate(workers)
-            reference_after = await self._reference_workload(workers)
+            await self._calibration.after(workers)
         samples = await self._tiers.add_traces(self._log.since(0), self._interrupted)
         if stop is None and not self._tiers.means and not self._believe(samples).tiers:
             await self._measure_layers(workers)
-        calibration = None
-        if trial_before is not None:
-            load = in_words([trial_load(self._spec.scenario)])
-            calibration = Calibration(load=load, before=trial_before, after=trial_after)
-        reference = None
-        if reference_before:
-            reference = ReferenceWorkload(before_ms=reference_before, after_ms=reference_after)
         return Recording(
             planned_s=self._spec.scenario.duration_s,
             elapsed_s=elapsed_s,
@@ -228,8 +215,8 @@ class _Session:
             needs=needs_of(self._spec, len(workers.pids)),
             capacity=self._subject.capacity,
             pauses=self._pauses,
-            calibration=calibration,
-            reference_workload=reference,
+            calibration=self._calibration.calibration(),
+            reference_workload=self._calibration.workload(),
             layers=self._tiers.layers,
             tier_means=self._tiers.means,
             remainder=self._subject.tiers.remainder,
@@ -241,24 +228,6 @@ class _Session:
         tokens = self._subject.tokens
         first_token = [tokens.mint(0)] if tokens else []
         await self._tiers.measure_layers(workers, first_token, self._interrupted)
-
-    async def _reference_workload(self, workers: Workers) -> dict[str, float]:
-        """Return the times of the reference workload now, in milliseconds; empty without a server for it."""
-        url = self._subject.reference_url
-        if url is None:
-            return {}
-        route = self._subject.route
-        times_ms = reference_workload.time_local_work()
-        times_ms |= await reference_workload.time_echo(workers, url, route.without_proxies())
-        if self._subject.pinned:
-            times_ms |= await reference_workload.time_pinned_request(workers, *self._subject.pinned, route)
-        return times_ms
-
-    async def _calibrate(self, workers: Workers) -> Trial | None:
-        url = self._subject.reference_url
-        if url is None:
-            return None
-        return await calibrate(workers, self._spec.scenario, url, self._subject.route.without_proxies())
 
     async def _run_load(self, workers: Workers) -> tuple[float, Stop | None]:
         """Run the load and return its duration, and the reason if it stopped early."""

@@ -1,13 +1,12 @@
 """One measurement: start the stack, add test users, run the load, remove the users, end the stack."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from pydantic import SecretStr
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import RepeatedRequest, Stack, find_declared_ready, list_services
@@ -15,92 +14,36 @@ from bench.core.config.target import Target
 from bench.core.config.template import is_dynamic
 from bench.core.load.capacity import Capacity, find_risks, find_shortages
 from bench.core.load.needs import needs_of
-from bench.core.load.progress import Progress
 from bench.core.load.rows import check_rows
-from bench.core.run.recording import Recording
-from bench.core.run.result import RunResult, make_result
 from bench.core.tiers.attribution import remainder_tier
 from bench.core.values.limited_names import OTHER
-from bench.core.watch.host import GENERATORS, STACK, Cores
+from bench.core.watch.host import GENERATORS, STACK
 from bench.core.watch.readiness import ReadyCondition
 from bench.errors import ConfigError, MeasurementError
-from bench.measure.calibration.calibrate import REFERENCE
-from bench.measure.http.route import DIRECT, Route
+from bench.measure.calibration.reference import Reference, open_reference
 from bench.measure.load.endpoint import check_url, expand_headers, expand_path
 from bench.measure.load.turn_file import import_turn
 from bench.measure.machine.capacity import read_capacity
-from bench.measure.persistent.persistent import attach, is_up
+from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
 from bench.measure.run.recorder import Subject, record
 from bench.measure.run.strays import remove_strays
 from bench.measure.run.token_renewal import Tokens
-from bench.measure.stacks.compose import run_containers
-from bench.measure.stacks.health import wait_until_ready
-from bench.measure.stacks.processes import run_processes
 from bench.measure.stacks.running_stack import RunningStack, find_urls, placeholder_values
-from bench.measure.stacks.start_options import StartOptions
 from bench.measure.tiers.run_tiers import TierSources
-from bench.measure.users.auth import Account, jwt_secret, mint, require_users
-from bench.measure.users.provisioning import provision_fixtures, provision_users
 from bench.measure.watch.watching import WatchedStack
 
 if TYPE_CHECKING:
+    from bench.core.run.recording import Recording
+    from bench.core.run.result import RunResult
     from bench.measure.tiers.receiver import TraceReceiver
 
 READY_TIMEOUT_S = 60.0
 
 
-def _ignore(event: object) -> None:
-    """Do nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """Functions that a measurement calls while it runs. A function that is left out does nothing."""
-
-    progress: Callable[[Progress], None] = _ignore
-    """Receives the progress of a run about twice a second."""
-    note: Callable[[str], None] = _ignore
-    """Receives one line about the next step."""
-    warning: Callable[[str], None] = _ignore
-    """Receives one line about a problem that does not end the run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """Settings of a measurement that are not part of its scenario."""
-
-    urls: Mapping[str, str] = field(default_factory=dict)
-    """Addresses by service, for a stack that runs elsewhere."""
-    injections: Mapping[str, float] = field(default_factory=dict)
-    """Values of knobs that slow the stack down, by knob."""
-    workers: int = 1
-    """Number of load generator processes."""
-    route: Route = DIRECT
-    """The way to the stack."""
-    tree: Path | None = None
-    """Folder with the files of the services, for another version; `None` for the current folder."""
-    state: Path | None = None
-    """Folder for files that the services write; `None` for a new one."""
-    results: Path | None = None
-    """Folder of the stored runs, which gets the logs of the services; `None` to keep no log."""
-    shared: bool = True
-    """Use a stack that is already up."""
-    variables: Mapping[str, str] = field(default_factory=dict)
-    """Variables that replace those of the caller's environment: in the compose file, or in each service."""
-    otlp_url: str | None = None
-    """Address that receives the spans of the services; `None` without a receiver."""
-    calibrated: bool = True
-    """Calibrate before and after the load."""
-    cores: tuple[Cores, Cores] | None = None
-    """Cores of the load generators, and of a stack that this run starts; `None` for all."""
-    is_ready: bool = False
-    """Whether the target has answered just now, so that the run does not wait for it."""
-
-
 def measure(
     spec: RunSpec, stack: Stack, conditions: Conditions, listener: Listener
-) -> tuple[RunResult, Recording]:
+) -> "tuple[RunResult, Recording]":
     """Measure a scenario once.
 
     Args:
@@ -121,6 +64,9 @@ def measure(
     with prepare(spec, stack, conditions, run_id, listener, logs=logs) as subject:
         origin = provenance(run_id, dict(conditions.injections))
         recording = record(spec, subject, listener.progress, conditions.workers, listener.note)
+    # The summary needs modules that no part of the load uses.
+    from bench.core.run.result import make_result  # noqa: PLC0415 - see above
+
     environment = fingerprint(spec, stack, conditions.urls, subject.parts)
     return make_result(spec, recording, origin, environment, stack.alerts), recording
 
@@ -166,30 +112,25 @@ def prepare(  # noqa: PLR0913 - the first five are the run
         if part.turn is not None:
             import_turn(part.turn)  # an error ends the run before the stack starts
     capacity = _check_capacity(spec, conditions, listener)
-    generator_cores, stack_cores = conditions.cores or ((), ())
-    needs_token = _needs_token(spec)
-    # Without a token no user is needed, so the store need not exist.
-    user_count = spec.scenario.accounts if needs_token else 0
+    generator_cores = conditions.cores[0] if conditions.cores else ()
     with (
         _open_receiver(stack, conditions, run_id) as receiver,
         _provide_stack(spec, stack, _tell(conditions, receiver), listener, logs) as running,
-        provision_fixtures(stack, running.values, spec.scenario.fixtures, listener.warning),
-        provision_users(stack, running.values, user_count, run_id, listener.warning) as users,
-        _start_reference(stack_cores) if conditions.calibrated else nullcontext() as reference,
+        _provide_users(spec, running, run_id, listener) as tokens,
+        _open_reference(running, conditions) as reference,
     ):
-        tokens = _make_tokens(running, users) if needs_token else None
         warnings = () if conditions.is_ready else _wait_for_targets(spec, running, tokens, listener)
         yield Subject(
             [running.url(target.service) for target in spec.targets],
             tokens,
             running.pids,
             running.find_dead_service,
-            reference.url(REFERENCE.name) if reference is not None else None,
+            reference,
             _reference_request(running),
             _tier_sources(spec, running, receiver),
             conditions.route,
             cores={GENERATORS: generator_cores, STACK: running.cores} if running.cores else {},
-            watched=WatchedStack(running, _check_token(running, users)),
+            watched=WatchedStack(running, None if tokens is None else partial(tokens.mint, 0)),
             # Recording spans is work, so only runs that do it are comparable with each other.
             parts={**running.parts, **({"spans": "recorded"} if receiver else {})},
             warnings=warnings,
@@ -206,6 +147,7 @@ def _open_receiver(
     if otlp is None:
         return nullcontext()
     # The server takes a tenth of a second to import, so only runs with spans pay for it.
+    from bench.measure.persistent.persistent import is_up  # noqa: PLC0415 - see above
     from bench.measure.tiers.receiver import open_receiver  # noqa: PLC0415 - see above
 
     was_started_before = stack.is_external or (conditions.shared and is_up(stack))
@@ -258,6 +200,9 @@ def _wait_for_targets(
     spec: RunSpec, running: RunningStack, tokens: Tokens | None, listener: Listener
 ) -> tuple[str, ...]:
     """Wait until each target answers, with a token if it needs one. Return warnings about their clocks."""
+    # An address that has just answered needs no check, and no import of httpx for it.
+    from bench.measure.stacks.health import wait_until_ready  # noqa: PLC0415 - see above
+
     warnings: dict[str, None] = {}
     environ = {**os.environ, **spec.variables}
     for target in spec.interfaces:
@@ -298,42 +243,27 @@ def _provide_stack(
 ) -> Iterator[RunningStack]:
     """Provide a stack that runs elsewhere, that is already up, or that is started for this run."""
     if stack.is_external:
-        urls = find_urls(stack, conditions.urls)
-        for address in urls.values():
-            check_url(address)
-        secret = jwt_secret(os.environ, generate=False) if _needs_token(spec) else None
-        yield RunningStack(stack, placeholder_values(secret), urls, route=conditions.route)
+        yield _find_external(spec, stack, conditions)
         return
     if conditions.urls:
         raise ConfigError(f"--url: stack '{stack.name}' runs on this machine", "--stack external")
-    if not conditions.shared or not is_up(stack):
-        with _start_stack(stack, conditions, listener, logs) as running:
-            yield replace(running, route=conditions.route)
-        return
-    if conditions.injections:
-        hint = f"bench stack down --stack {stack.name}"
-        raise ConfigError(f"--inject: stack '{stack.name}' is already up without it", hint)
-    listener.note(f"using the stack '{stack.name}', which is already up")
-    yield replace(attach(stack), route=conditions.route)
+    # A stack that runs elsewhere needs no code that starts processes and containers.
+    from bench.measure.run.local_stack import provide_local  # noqa: PLC0415 - see above
+
+    with provide_local(stack, conditions, listener, logs) as running:
+        yield running
 
 
-def _start_stack(
-    stack: Stack, conditions: Conditions, listener: Listener, logs: Path | None
-) -> AbstractContextManager[RunningStack]:
-    """Start a stack for this run only."""
-    options = StartOptions(
-        injections=conditions.injections,
-        variables=conditions.variables,
-        cores=conditions.cores[1] if conditions.cores else (),
-        tree=conditions.tree,
-        state=conditions.state,
-        logs=logs,
-        on_wait=listener.note,
-        otlp_url=conditions.otlp_url,
-    )
-    if stack.compose is not None:
-        return run_containers(stack, options)
-    return run_processes(stack, jwt_secret(os.environ, generate=True), options)
+def _find_external(spec: RunSpec, stack: Stack, conditions: Conditions) -> RunningStack:
+    urls = find_urls(stack, conditions.urls)
+    for address in urls.values():
+        check_url(address)
+    secret = None
+    if _needs_token(spec):
+        from bench.measure.users.auth import jwt_secret  # noqa: PLC0415 - as for the users
+
+        secret = jwt_secret(os.environ, generate=False)
+    return RunningStack(stack, placeholder_values(secret), urls, route=conditions.route)
 
 
 def _reference_request(running: RunningStack) -> tuple[RepeatedRequest, str] | None:
@@ -344,28 +274,32 @@ def _reference_request(running: RunningStack) -> tuple[RepeatedRequest, str] | N
     return request, running.urls[request.target.service]
 
 
-def _start_reference(cores: Cores) -> AbstractContextManager[RunningStack]:
-    """Start the reference server on the cores of the stack."""
-    return run_processes(REFERENCE, SecretStr(""), StartOptions(cores=cores))
+def _open_reference(
+    running: RunningStack, conditions: Conditions
+) -> AbstractContextManager[Reference | None]:
+    """Provide the reference server, on the cores of the stack.
+
+    A load on a stack that is already up begins at once, so the calibration follows it.
+    """
+    if not conditions.calibrated:
+        return nullcontext()
+    cores = conditions.cores[1] if conditions.cores else ()
+    return open_reference(cores, precedes_load=running.is_own)
+
+
+def _provide_users(
+    spec: RunSpec, running: RunningStack, run_id: str, listener: Listener
+) -> AbstractContextManager[Tokens | None]:
+    """Create the fixtures and the test users that the scenario needs."""
+    # Without a token no user is needed, so the store need not exist.
+    count = spec.scenario.accounts if _needs_token(spec) else 0
+    if not count and not spec.scenario.fixtures:
+        return nullcontext()
+    # Tokens need the packages of cryptography, which take a tenth of a second to import.
+    from bench.measure.run.run_users import provide_users  # noqa: PLC0415 - see above
+
+    return provide_users(running, spec.scenario.fixtures, count, run_id, listener.warning)
 
 
 def _needs_token(spec: RunSpec) -> bool:
     return any(target.auth == "bearer" for target in spec.interfaces)
-
-
-def _check_token(running: RunningStack, users: Sequence[Account]) -> Callable[[], str] | None:
-    """Return a function that creates tokens for health checks; `None` without a test user."""
-    if not users or "jwt_secret" not in running.values:
-        return None
-    tokens = _make_tokens(running, users)
-    return lambda: tokens.mint(0)
-
-
-def _make_tokens(running: RunningStack, users: Sequence[Account]) -> Tokens:
-    declared = require_users(running.stack)
-    secret = SecretStr(running.values["jwt_secret"])
-    return Tokens(
-        mint=lambda number: mint(users[number], declared, secret),
-        count=len(users),
-        lifetime_s=declared.token_lifetime_s,
-    )

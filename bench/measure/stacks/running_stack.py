@@ -36,6 +36,8 @@ class RunningStack:
     """Images and settings that must be equal for two runs to be comparable."""
     route: Route = DIRECT
     """The way to its services."""
+    is_own: bool = False
+    """Whether the run started it, and stops it at its end."""
 
     def url(self, service: str) -> str:
         """Return the address of a service.

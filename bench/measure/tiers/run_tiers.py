@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from bench.core.config.stack_tiers import Layers, ServiceHistogram
 from bench.core.config.tier_sources import TierName
-from bench.core.run.layers import Round
 from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
 from bench.core.tiers.attribution import add_traces, sum_calls
@@ -17,10 +16,9 @@ from bench.core.tiers.histogram_means import HistogramReading, TierMean, tier_me
 from bench.core.values import wording
 from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.workers import Workers
-from bench.measure.tiers.histograms import HistogramReader
-from bench.measure.tiers.layers import LayerMeasurement
 
 if TYPE_CHECKING:
+    from bench.core.run.layers import Round
     from bench.measure.tiers.receiver import TraceReceiver
 
 _POLL_S = 0.2
@@ -133,6 +131,9 @@ class RunTiers:
         layers = self._sources.layers
         if layers is None:
             return
+        # Few stacks declare layers.
+        from bench.measure.tiers.layers import LayerMeasurement  # noqa: PLC0415 - see above
+
         measurement = LayerMeasurement(
             workers,
             layers,
@@ -154,6 +155,9 @@ class RunTiers:
             self.warnings[warning] = warning
 
     async def _read_histograms(self, at_s: float) -> HistogramReading:
+        # The reader imports httpx and the parser of Prometheus, and few stacks declare histograms.
+        from bench.measure.tiers.histograms import HistogramReader  # noqa: PLC0415 - see above
+
         urls = self._sources.urls
         async with self._route.client(urls.values()) as client:
             reader = HistogramReader(self._sources.histograms, urls, client, self.warnings.setdefault)

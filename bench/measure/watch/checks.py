@@ -4,10 +4,8 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol, assert_never
+from typing import TYPE_CHECKING, Protocol, assert_never
 from urllib.parse import urlsplit
-
-import httpx
 
 from bench.core.config.placeholders import expand
 from bench.core.config.stack import find_health_checks
@@ -18,6 +16,11 @@ from bench.errors import ConfigError, MeasurementError
 from bench.measure.http.fault import describe, find_culprit
 from bench.measure.stacks.running_stack import RunningStack
 
+if TYPE_CHECKING:  # importing httpx takes a tenth of a second, and few stacks have a check by HTTP
+    import httpx
+
+OpenClient = Callable[[], "httpx.AsyncClient"]
+"""Returns the HTTP client that all readers share; the first call makes it."""
 TIMEOUT_S = 5.0
 _MAX_TEXT_CHARACTERS = 120  # of an error response
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -39,14 +42,16 @@ class _Http:
     """A health check by an HTTP request. The HTTP client belongs to the caller."""
 
     def __init__(
-        self, check: HttpCheck, url: str, token: Callable[[], str] | None, client: httpx.AsyncClient
+        self, check: HttpCheck, url: str, token: Callable[[], str] | None, open_client: OpenClient
     ) -> None:
         self._check = check
         self._url = url.rstrip("/") + check.path
         self._token = token if check.auth == "bearer" else None
-        self._client = client
+        self._client = open_client()
 
     async def problem(self) -> str | None:
+        import httpx  # noqa: PLC0415 - see above
+
         headers = {} if self._token is None else {"authorization": f"Bearer {self._token()}"}
         try:
             response = await self._client.get(self._url, headers=headers, timeout=TIMEOUT_S)
@@ -144,7 +149,7 @@ async def probe(name: str, check: HealthCheck, at_s: float) -> Probe:
 def open_checks(
     running: RunningStack,
     token: Callable[[], str] | None,
-    client: httpx.AsyncClient,
+    open_client: OpenClient,
     why_no_token: str | None = None,
 ) -> tuple[dict[str, HealthCheck], dict[str, str]]:
     """Open the health checks of a stack.
@@ -152,7 +157,7 @@ def open_checks(
     Args:
         running: The stack.
         token: Creates a token of a test user; `None` without a test user.
-        client: The HTTP client of all checks.
+        open_client: Returns the HTTP client of all checks.
         why_no_token: The reason for a missing test user.
 
     Returns:
@@ -168,7 +173,7 @@ def open_checks(
             skipped[name] = reason
             continue
         try:
-            checks[name] = _open(name, check, running, token, client)
+            checks[name] = _open(name, check, running, token, open_client)
         except ConfigError as error:
             skipped[name] = error.message
     return checks, skipped
@@ -185,11 +190,11 @@ def _open(
     check: Check,
     running: RunningStack,
     token: Callable[[], str] | None,
-    client: httpx.AsyncClient,
+    open_client: OpenClient,
 ) -> HealthCheck:
     match check:
         case HttpCheck():
-            return _Http(check, running.urls[check.service], token, client)
+            return _Http(check, running.urls[check.service], token, open_client)
         case MongoCheck():
             field = f"checks.{name}.uri"
             return _Mongo(expand(check.uri, running.values, field), field)

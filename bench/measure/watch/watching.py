@@ -9,19 +9,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-import httpx
-
 from bench.core.config.watching import Readings
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample
 from bench.errors import BenchError
-from bench.measure.http.route import DIRECT
+from bench.measure.http.route import Route
 from bench.measure.stacks.running_stack import RunningStack
-from bench.measure.watch.checks import HealthCheck, open_checks, probe
-from bench.measure.watch.containers import ContainerReader
-from bench.measure.watch.gauges import GaugeReader
+from bench.measure.watch.checks import HealthCheck, OpenClient, open_checks, probe
 from bench.measure.watch.resources import HostReader, ResourceSampler
 
 if TYPE_CHECKING:
+    import httpx
+
     from bench.measure.watch.docker_engine import DockerEngine
 
 _LOG = logging.getLogger(__name__)
@@ -201,35 +199,60 @@ def _describe_crash(name: str, error: Exception, at_s: float) -> str:
 async def open_watch(watched: WatchedStack | None, interval_s: float = INTERVAL_S) -> AsyncIterator[Watch]:
     """Create the readers of the host and of a stack; the block's end stops and closes them."""
     watch = Watch({"host": read_directly(HostReader().sample)}, {}, {}, interval_s)
-    route = DIRECT if watched is None else watched.running.route
-    urls = () if watched is None else watched.running.urls.values()
-    async with route.client(urls) as client, AsyncExitStack() as closing:
+    async with AsyncExitStack() as closing:
         if watched is not None:
-            await _add_stack(watch, watched, client, closing)
+            await _add_stack(watch, watched, closing)
         closing.push_async_callback(watch.stop)
         yield watch
 
 
-async def _add_stack(
-    watch: Watch, watched: WatchedStack, client: httpx.AsyncClient, closing: AsyncExitStack
-) -> None:
+class _SharedClient:
+    """The HTTP client of all readers, which the first one that needs it makes.
+
+    Args:
+        route: The way to the stack.
+        urls: Addresses of the stack.
+    """
+
+    def __init__(self, route: Route, urls: Sequence[str]) -> None:
+        self._route = route
+        self._urls = urls
+        self._client: httpx.AsyncClient | None = None
+
+    def open(self) -> "httpx.AsyncClient":
+        """Return the client."""
+        if self._client is None:
+            self._client = self._route.client(self._urls)
+        return self._client
+
+    async def close(self) -> None:
+        """Close the connections of the client."""
+        if self._client is not None:
+            await self._client.aclose()
+
+
+async def _add_stack(watch: Watch, watched: WatchedStack, closing: AsyncExitStack) -> None:
     """Add the readers of a stack: processes, containers, checks, gauges and counters."""
     running = watched.running
+    client = _SharedClient(running.route, tuple(running.urls.values()))
+    closing.push_async_callback(client.close)
     if watched.processes:
         watch.readers["processes"] = read_directly(ResourceSampler(running.pids, []).sample)
     engine = await _open_engine(watch.warnings) if running.containers else None
     if engine is not None:
         closing.push_async_callback(_close, _CONTAINERS, engine.close)
+        from bench.measure.watch.containers import ContainerReader  # noqa: PLC0415 - likewise
+
         watch.readers[_CONTAINERS] = ContainerReader(running.containers, engine).read
     if watched.checks:
-        checks, watch.skipped = open_checks(running, watched.token, client, watched.why_no_token)
+        checks, watch.skipped = open_checks(running, watched.token, client.open, watched.why_no_token)
         for check_name, check in checks.items():
             name = f"{_CHECK_PREFIX}{check_name}"
             closing.push_async_callback(_close, name, check.close)
             watch.readers[name] = _probe_reader(check_name, check)
     stack = running.stack
-    watch.readers |= _gauge_readers("gauges", stack.gauges, running.urls, client, watch.warnings)
-    watch.counters |= _gauge_readers("counters", stack.counters, running.urls, client, watch.warnings)
+    watch.readers |= _gauge_readers("gauges", stack.gauges, running.urls, client.open, watch.warnings)
+    watch.counters |= _gauge_readers("counters", stack.counters, running.urls, client.open, watch.warnings)
 
 
 async def _open_engine(warnings: dict[str, str]) -> "DockerEngine | None":
@@ -252,16 +275,21 @@ def _gauge_readers(
     kind: str,
     declared: Mapping[str, Readings],
     urls: Mapping[str, str],
-    client: httpx.AsyncClient,
+    open_client: OpenClient,
     warnings: dict[str, str],
 ) -> dict[str, Reader]:
     """Return a reader for each declared service whose address is known, by name."""
+    if not declared:
+        return {}
+    # The parser of Prometheus and httpx take a tenth of a second to import, so only stacks with gauges pay.
+    from bench.measure.watch.gauges import GaugeReader  # noqa: PLC0415 - see above
+
     readers: dict[str, Reader] = {}
     for service, readings in declared.items():
         if service in urls:
             name = f"{kind} {service}"
             warn = partial(warnings.setdefault, name)
-            readers[name] = GaugeReader(service, urls[service], readings, client, warn).read
+            readers[name] = GaugeReader(service, urls[service], readings, open_client(), warn).read
     return readers
 
 

@@ -184,7 +184,7 @@ def _reference_workload(workload: ReferenceWorkload | None, machine: MachineComp
     if workload is None:
         return ""
     times = []
-    for piece, time_ms in sorted(workload.before_ms.items()):
+    for piece, time_ms in sorted((workload.before_ms or workload.after_ms).items()):
         times.append(f"{piece} {wording.duration(time_ms)}")
     listed = wording.listing(times)
     if machine is None:

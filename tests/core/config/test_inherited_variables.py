@@ -1,6 +1,7 @@
 from typing import Any
 
-from bench.core.config.inherited_variables import inherit_environment, inherit_for_load, select_variables
+from bench.core.config.inherited_variables import inherit_environment, inherit_for_load
+from bench.core.config.load_variables import select_variables
 from tests.factories import make_spec
 from tests.journeys import make_journey
 

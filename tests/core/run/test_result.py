@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bench.core.run.result import Fingerprint, RunResult, differences, environment, make_result
+from bench.core.run.origin import Fingerprint
+from bench.core.run.result import RunResult, differences, environment, make_result
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome, Stop, StopCause
 from tests.factories import (

@@ -15,7 +15,8 @@ from bench.measure.calibration import reference_workload
 from bench.measure.calibration.calibrate import REFERENCE, REFERENCE_TARGET
 from bench.measure.load.repeat_request import repeat_request
 from bench.measure.load.workers import Workers, start_workers
-from bench.measure.run.run import Conditions, Listener, measure
+from bench.measure.run.conditions import Conditions, Listener
+from bench.measure.run.run import measure
 from bench.measure.stacks.processes import run_processes
 from tests.factories import make_scenario, make_spec
 

@@ -13,7 +13,7 @@ from bench.core.verdict.ab import compare_pairs
 from bench.errors import ConfigError
 from bench.measure.run.alternate import Arm, alternate
 from bench.measure.run.checkout import check_out, commit_of
-from bench.measure.run.run import Conditions, Listener
+from bench.measure.run.conditions import Conditions, Listener
 from bench.store import scenarios, stacks
 
 ALONE = Conditions(calibrated=False, shared=False)

@@ -13,9 +13,10 @@ from bench.core.config.scenario import Scenario
 from bench.core.config.stack import MONITORING_FIELDS, Stack
 from bench.core.config.watching import Readings
 from bench.core.samples.sample import GENERATOR, HOST, GaugeSample, Outcome
+from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.provenance import fingerprint
 from bench.measure.run.recorder import record
-from bench.measure.run.run import Conditions, Listener, measure, prepare
+from bench.measure.run.run import measure, prepare
 from bench.measure.stacks.running_stack import RunningStack
 from bench.measure.watch.watching import WatchedStack, open_watch
 from bench.store import scenarios, stacks

@@ -5,7 +5,8 @@ import pytest
 
 from bench.core.config.stack import Stack
 from bench.core.run.result import RunResult
-from bench.measure.run.run import Conditions, Listener, measure
+from bench.measure.run.conditions import Conditions, Listener
+from bench.measure.run.run import measure
 from tests.factories import make_scenario, make_spec, make_target
 from tests.measure.tiers.reporting_service import OWN_MS, model_ms
 

@@ -1,0 +1,60 @@
+"""The settings of a measurement that are not part of its scenario, and who is told of its progress."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.core.watch.host import Cores
+from bench.measure.http.route import DIRECT, Route
+
+if TYPE_CHECKING:
+    from bench.core.load.progress import Progress
+
+
+def _ignore(event: object) -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Functions that a measurement calls while it runs. A function that is left out does nothing."""
+
+    progress: Callable[["Progress"], None] = _ignore
+    """Receives the progress of a run about twice a second."""
+    note: Callable[[str], None] = _ignore
+    """Receives one line about the next step."""
+    warning: Callable[[str], None] = _ignore
+    """Receives one line about a problem that does not end the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Settings of a measurement that are not part of its scenario."""
+
+    urls: Mapping[str, str] = field(default_factory=dict)
+    """Addresses by service, for a stack that runs elsewhere."""
+    injections: Mapping[str, float] = field(default_factory=dict)
+    """Values of knobs that slow the stack down, by knob."""
+    workers: int = 1
+    """Number of load generator processes."""
+    route: Route = DIRECT
+    """The way to the stack."""
+    tree: Path | None = None
+    """Folder with the files of the services, for another version; `None` for the current folder."""
+    state: Path | None = None
+    """Folder for files that the services write; `None` for a new one."""
+    results: Path | None = None
+    """Folder of the stored runs, which gets the logs of the services; `None` to keep no log."""
+    shared: bool = True
+    """Use a stack that is already up."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Variables that replace those of the caller's environment: in the compose file, or in each service."""
+    otlp_url: str | None = None
+    """Address that receives the spans of the services; `None` without a receiver."""
+    calibrated: bool = True
+    """Calibrate after the load, and before it if the run starts the stack."""
+    cores: tuple[Cores, Cores] | None = None
+    """Cores of the load generators, and of a stack that this run starts; `None` for all."""
+    is_ready: bool = False
+    """Whether the target has answered just now, so that the run does not wait for it."""
