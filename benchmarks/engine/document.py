@@ -40,21 +40,29 @@ def _goals(rounds: Rounds) -> str:
 
 
 def _overview(rounds: Rounds) -> str:
-    """Return the rates of `bench`, and those of each tool compared with it."""
-    head = ["load", "bench", *(tool for tool in Tool if tool is not Tool.BENCH)]
+    """Return the numbers of `bench`, and those of each tool compared with it."""
+    rates = (
+        "### Requests per second, all tools\n\n"
+        "The rate of `bench`, and that of each tool as a multiple of it; empty: the tool took no part.\n\n"
+    )
+    times = (
+        "### CPU time per request, all tools\n\n"
+        "The CPU time of `bench`, and that of each tool as a multiple: above 1, the tool needs more.\n\n"
+    )
+    return rates + _compared(rounds, "rps", "/s") + "\n" + times + _compared(rounds, "us_cpu", " µs")
+
+
+def _compared(rounds: Rounds, number: str, unit: str) -> str:
+    peers = [tool for tool in Tool if tool is not Tool.BENCH]
     rows = []
     for row in ROWS:
-        rate = rounds.median(row.name, Tool.BENCH, "rps")
-        if rate is None or row.load.rate is not None or row.load.is_stream or len(row.tools) < 4:  # noqa: PLR2004 - rows with few tools have tables of their own
+        median = rounds.median(row.name, Tool.BENCH, number)
+        if median is None or row.load.is_stream or len(row.tools) == 1:
             continue
-        ratios = [rounds.ratio(row.name, "rps", tool, Tool.BENCH) for tool in Tool if tool is not Tool.BENCH]
-        rows.append(
-            [row.name, f"{rate:,.0f}/s", *("" if ratio is None else f"{ratio:.2f}" for ratio in ratios)]
-        )
-    explanation = (
-        "Requests per second of `bench`, and of each tool as a multiple of `bench`; empty: not installed.\n\n"
-    )
-    return "### Requests per second, all tools\n\n" + explanation + table(head, rows)
+        ratios = [rounds.ratio(row.name, number, tool, Tool.BENCH) for tool in peers]
+        cells = ["" if ratio is None else f"{ratio:.2f}" for ratio in ratios]
+        rows.append([row.name, f"{median:,.0f}{unit}", *cells])
+    return table(["load", "bench", *peers], rows)
 
 
 def _row(rounds: Rounds, row: Row) -> str:

@@ -11,7 +11,7 @@ from .processes import cpu_s, memory_bytes, tree_of
 from .server import Server
 
 _SETTLE_S = 0.7
-_REST_S = 0.3
+_REST_S = 0.5
 _POLL_S = 0.005
 _MEMORY_POLL_S = 0.2
 _START_TIMEOUT_S = 90
@@ -118,10 +118,11 @@ class Measurement:
 def _rates(before: Counters, after: Counters, elapsed_s: float, tool_s: float, server_s: float) -> Numbers:
     requests = after.responses - before.responses
     written = after.written - before.written
-    numbers = {"rps": requests / elapsed_s, "tool_pct": tool_s / elapsed_s * 100}
+    if not requests:
+        raise RuntimeError("no response within the measurement")
+    numbers = {"rps": requests / elapsed_s, "us_cpu": tool_s / requests * 1e6}
+    numbers["tool_pct"] = tool_s / elapsed_s * 100
     numbers["server_pct"] = server_s / elapsed_s * 100
-    if requests:
-        numbers["us_cpu"] = tool_s / requests * 1e6
     if written:
         numbers["tokens_per_s"] = written / elapsed_s
         numbers["us_per_token"] = tool_s / written * 1e6
