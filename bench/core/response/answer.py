@@ -1,7 +1,7 @@
 """Reads a response by the target's declaration: text, tokens, times, errors, and problems. Without I/O."""
 
-from collections.abc import Callable, Collection
-from typing import assert_never
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, assert_never
 
 import orjson
 
@@ -31,6 +31,9 @@ from bench.core.response.unread import quote_texts
 _PARTS_PER_BATCH = 16
 _LARGE_PART_BYTES = 4096
 _LARGEST_HEAD_BYTES = 65_536  # the part of an unreadable body that is explained
+_LARGEST_MARK_BYTES = 16_384  # of a mark that ends the answer, if only without the end of its line
+# Events that are read one by one after a failure is known; the rest of the stream is not read.
+_MOST_AFTER_FAILURE = 400
 
 
 class AnswerReader:
@@ -46,7 +49,7 @@ class AnswerReader:
 
     __slots__ = (
         "_content_type", "_decoder", "_either", "_form", "_head", "_is_over", "_is_too_long", "_last_s",
-        "_other_lines", "_parts", "_reader", "_times_s",
+        "_other_lines", "_parts", "_reader", "_room", "_times_s",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +68,7 @@ class AnswerReader:
         self._other_lines = b""  # the first lines of a stream of events that are no events
         self._decoder = _decoder(form.answer)
         self._is_too_long = False  # one event is
+        self._room = _MOST_AFTER_FAILURE
         self._parts: list[bytes] = []
         self._times_s: list[float] = []
         self._last_s = 0.0
@@ -91,6 +95,8 @@ class AnswerReader:
         self._decode_parts()
         if self._reader.content.ended_s is not None or self._decoder is None:
             return self._reader.content.ended_s is not None
+        if self._decoder.waiting_bytes > _LARGEST_MARK_BYTES:
+            return False
         events = self._decoder.end(self._last_s)
         return any(map(self._form.is_mark, events.data, events.names))
 
@@ -170,15 +176,17 @@ class AnswerReader:
 
     def _end_stream(self) -> None:
         self._decode_parts()
-        if self._decoder is None:
-            return
-        rest = self._decoder.end(self._last_s)
-        if rest.data:
-            self._read_events(rest, are_cut=True)
-        self._decoder = None
         content = self._reader.content
+        is_open = self._decoder is not None
+        if self._decoder is not None:
+            rest = self._decoder.end(self._last_s)
+            if rest.data:
+                self._read_events(rest, are_cut=True)
+            self._decoder = None
         if content.ended_s is not None:
             content.ended_s = max([content.ended_s, *content.token_times_s[-1:]])
+        elif not is_open:
+            return
         elif self._other_lines:
             self._reader.set_problem(f"the stream has plain text: {find_words(self._other_lines)}")
         elif not self._form.ends_with_body:
@@ -205,6 +213,8 @@ class AnswerReader:
             self._reader.set_problem(str(error))
             self._decoder = None
             self._is_too_long = True
+        if self._is_over or not self._room:
+            self._decoder = None
         if not self._reader.has_document and len(self._head) < _LARGEST_HEAD_BYTES:
             self._head += b"".join(parts)
 
@@ -215,9 +225,14 @@ class AnswerReader:
         first, last = events.split_last()
         if first.data and self._read_documents_at_once(first):
             events = last
+        content = self._reader.content
         for data, at_s, name in zip(events.data, events.times_s, events.names, strict=False):
-            if not self._is_over:
+            if self._is_over or not self._room:
+                return
+            if data or name is not None:
                 self._read_event(data, at_s, name, is_cut=are_cut)
+            if content.error is not None or content.problem is not None:
+                self._room -= 1
 
     def _read_documents_at_once(self, events: Events) -> bool:
         """Read events that are documents, up to the last one, which may end the stream.
@@ -227,21 +242,22 @@ class AnswerReader:
         Returns:
             Whether they are. If not, no event has been read.
         """
+        form = self._form
         data = events.data
-        ends = data[-1:] == [self._form.done_data]
-        are_unnamed = events.names is NO_NAMES or self._form.answer_events.issuperset(events.names)
-        if self._is_over or not are_unnamed:
+        ends = data[-1:] == [form.done_data]
+        are_plain = events.names is NO_NAMES or form.marked_events.isdisjoint(events.names)
+        if self._is_over or not are_plain:
             return False
-        try:
-            documents = [*map(orjson.loads, data[:-1] if ends else data)]
-        except orjson.JSONDecodeError:
+        documents = _parse_documents(data[:-1] if ends else data)
+        if documents is None:
             return False
-        if {*map(type, documents)} - {dict}:
-            return False
-        if self._form.reads_event_names:
-            documents = [*map(self._form.with_event_name, documents, events.names)]
+        if form.reads_event_names:
+            documents = [*map(form.with_event_name, documents, events.names)]
         if self._reader.pending:
             self._reader.note_milestones(documents, events.times_s)
+        content = self._reader.content
+        if content.error is not None or content.problem is not None:
+            self._room = max(0, self._room - len(documents))
         self._reader.read(documents, events.times_s)
         if ends:
             self._reader.end_at(events.times_s[-1])
@@ -266,26 +282,40 @@ class AnswerReader:
 
     def _read_data(self, data: bytes, at_s: float, name: str | None, *, is_cut: bool) -> None:
         """Read the data of an event. Only an event of the answer needs a document; a `ping` needs none."""
-        is_answer = name in self._form.answer_events
         try:
             value = parse_json(data)
         except ValueError as error:
             value = None
-            is_json = guess_form(data) is BodyForm.JSON
-            if is_answer and not (is_json and is_cut):
-                self._reader.set_problem(
-                    f"not JSON: {error}" if is_json else f"the stream has plain text: {find_words(data)}"
-                )
+            if name in self._form.answer_events and self._reader.content.problem is None:
+                self._note_unreadable(data, error, is_cut=is_cut)
         else:
             if not isinstance(value, dict):
                 self._reader.set_error(find_error(value))
-            if is_answer and not isinstance(value, dict):
-                self._reader.set_problem(f"not a JSON object: {find_words(data)}")
+                if name in self._form.answer_events and self._reader.content.problem is None:
+                    self._reader.set_problem(f"not a JSON object: {find_words(data)}")
         document = self._form.with_event_name(value, name)
         if isinstance(document, dict):
             if self._reader.pending:
                 self._reader.note_milestones([document], [at_s])
             self._reader.read_document(document, at_s)
+
+    def _note_unreadable(self, data: bytes, error: ValueError, *, is_cut: bool) -> None:
+        is_json = guess_form(data) is BodyForm.JSON
+        if not (is_json and is_cut):
+            problem = f"not JSON: {error}" if is_json else f"the stream has plain text: {find_words(data)}"
+            self._reader.set_problem(problem)
+
+
+def _parse_documents(data: Sequence[bytes]) -> list[dict[str, Any]] | None:
+    """Return the documents of events; `None` if one of them is none."""
+    try:
+        documents = [*map(orjson.loads, data)]
+    except orjson.JSONDecodeError:
+        try:
+            documents = [*map(parse_json, data)]  # accepts more, such as half a character
+        except ValueError:
+            return None
+    return None if {*map(type, documents)} - {dict} else documents
 
 
 def _decoder(answer: Answer) -> EventDecoder | None:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from bench.core.response.server_words import explain, is_empty
@@ -28,7 +29,11 @@ _BROKEN_OFF = re.compile(
     r"([a-z]+_)*(error|abort|aborted|failed|timeout)(_[a-z]+)*|insufficient_system_resource", re.IGNORECASE
 )
 _WORD_FIELDS = ("message", "msg", "detail", "error_message", "errmsg", "errorMessage")
+ERROR_FIELDS = frozenset({"error", "errors", *_WORD_FIELDS})
+"""Names of fields at the top of documents that report an error."""
 _DEEPEST = 3
+_MOST_FIELDS = 100  # of each object in an error
+_MOST_CHILDREN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +62,12 @@ def find_error(
         return None
     errors = document.get("errors")
     for value in (document.get("error"), *declared, errors if isinstance(errors, list) else None):
-        if not is_empty(value):
+        if value is not None and not is_empty(value):
             return _read_error(value, document)
-    if any(document.get(name) == "error" for name in ERROR_MARKS):
+    if "error" in [document.get(name) for name in ERROR_MARKS]:
         return _read_error(document, document)
-    return next(filter(None, (_read_reason(reason, document) for reason in reasons)), None)
+    given = [reason for reason in reasons if reason]
+    return next(filter(None, (_read_reason(reason, document) for reason in given)), None) if given else None
 
 
 def find_envelope_error(document: Any) -> AnswerError | None:
@@ -71,7 +77,10 @@ def find_envelope_error(document: Any) -> AnswerError | None:
     """
     if not isinstance(document, dict):
         return None
-    statuses = (_read_status(value) for name, value in document.items() if name.lower() in _STATUS_FIELDS)
+    if document.keys().isdisjoint(_WORD_FIELDS):
+        return None
+    fields = islice(document.items(), _MOST_FIELDS)
+    statuses = (_read_status(value) for name, value in fields if name.lower() in _STATUS_FIELDS)
     status = next((status for status in statuses if status is not None), None)
     has_words = any(isinstance(document.get(name), str) and document[name].strip() for name in _WORD_FIELDS)
     return AnswerError(explain(document), status) if status is not None and has_words else None
@@ -103,8 +112,9 @@ def _search(
     if isinstance(value, list):
         children = value[:_DEEPEST]
     elif isinstance(value, dict):
-        children = [*value.values()]
-        for name, child in value.items():
+        fields = [*islice(value.items(), _MOST_FIELDS)]
+        children = [child for _, child in fields if isinstance(child, dict | list)][:_MOST_CHILDREN]
+        for name, child in fields:
             status = read(child) if name.lower() in names else None
             if status is not None:
                 return status

@@ -8,6 +8,8 @@ import orjson
 from bench.core.config.stream_rules import EVENT
 from bench.core.config.target import Answer, JsonAnswer, SseAnswer
 from bench.core.response.answer_error import (
+    ERROR_FIELDS,
+    ERROR_MARKS,
     AnswerError,
     find_envelope_error,
     find_error,
@@ -28,9 +30,11 @@ from bench.core.response.rules import (
     reads_event_names,
 )
 from bench.core.response.server_words import explain
+from bench.core.response.stream import PLAIN_TEXT
 from bench.core.response.tier_times import TierReader
 from bench.core.response.unread import UnreadFields
 
+_ERROR = "error"
 # Texts that servers write for a reason that they do not have.
 _NO_REASONS = {"", "null", "none", "false"}
 
@@ -71,6 +75,7 @@ class AnswerForm:
         done_event: Name of the event that ends a stream of events, if the target declares it.
         ends_with_body: Whether the end of the body ends the answer.
         error_events: Names of the events that report an error.
+        marked_events: Names of the events that are more than a document: errors, the end, and lines of text.
         answer_events: Names of the events whose data must be a document.
         tokens: Path of the number of tokens.
         reasoning_tokens: Path of the number of tokens of the reasoning.
@@ -100,6 +105,9 @@ class AnswerForm:
         self._selected: dict[Applied, AnswerForm] = {}
         self.ends_always = False
         self.is_error = False
+        self._read_fields |= rules.fields
+        without_fields = self.select({})
+        self._always_reads = without_fields.ends_always or without_fields.is_error
 
     def _set_events(self, answer: Answer) -> None:
         self.done_data: bytes | None = None
@@ -110,6 +118,7 @@ class AnswerForm:
             self.done_data = answer.done_data.strip().encode() if answer.done_data else None
             self.done_event = answer.done_event
             self.error_events |= {answer.error_event or "error"}
+        self.marked_events = self.error_events | {PLAIN_TEXT} | ({self.done_event} - {None})
 
     def _set_places(self, answer: Answer) -> None:
         """Prepare the places of a declaration without rules."""
@@ -128,6 +137,8 @@ class AnswerForm:
         self._done = self._places(done_paths)
         reasons = [path for path in done_paths if path.lower().endswith("reason")]
         self._reasons = self._places([*as_paths(answer.finish_reason), *reasons])
+        paths = [*declared_paths(answer), *duration_paths(answer)]
+        self._read_fields = ERROR_FIELDS.union(keys[0] for keys in _split(paths))
         depth = len(self.holder)
         self._holder_place = "".join(f"{key}." for key in self.holder)
         self._holder_fields = frozenset(
@@ -150,22 +161,40 @@ class AnswerForm:
         """Return an observer of the text that the target does not declare, for one response."""
         return UnreadFields(self._holder_place, self._holder_fields)
 
-    def read(self, document: Any) -> DocumentContent:
-        """Return the content of a document; the form must be the one that `select` returned for it."""
+    def is_silent(self, document: dict[str, Any]) -> bool:
+        """Return whether a document certainly has nothing to read: no declared field, and no error."""
+        if self._always_reads or not self._read_fields.isdisjoint(document):
+            return False
+        return all(document.get(name) != _ERROR for name in ERROR_MARKS)
+
+    def read(self, document: Any, *, reads_error: bool = True) -> DocumentContent:
+        """Return the content of a document; the form must be the one that `select` returned for it.
+
+        Args:
+            document: The document.
+            reads_error: Whether its error is of interest.
+        """
         parents = [walk(document, keys) for keys in self._parents]
-        done = [_value_of(parents, place) for place in self._done]
         reasons = [_value_of(parents, place) for place in self._reasons]
-        errors = [_value_of(parents, place) for place in self._errors]
         pieces = self._find_pieces(parents)
-        error = find_error(document, errors, reasons)
-        if error is None and self.is_error:
-            error = AnswerError(explain(document), find_status(document))
+        error = self._find_error(document, parents, reasons) if reads_error else None
+        if reads_error and error is None and not pieces:
+            error = find_envelope_error(document)
         return DocumentContent(
             pieces=pieces,
-            ends=self.ends_always or any(map(_is_end, done)),
+            ends=self.ends_always or any(_is_end(_value_of(parents, place)) for place in self._done),
             finish_reason=next(filter(None, map(_name_reason, reasons)), None),
-            error=error if error is not None or pieces else find_envelope_error(document),
+            error=error,
         )
+
+    def _find_error(
+        self, document: Any, parents: Sequence[Any], reasons: Sequence[Any]
+    ) -> AnswerError | None:
+        errors = [_value_of(parents, place) for place in self._errors]
+        error = find_error(document, errors, reasons)
+        if error is None and self.is_error:
+            return AnswerError(explain(document), find_status(document))
+        return error
 
     def _find_pieces(self, parents: Sequence[Any]) -> list[Piece]:
         """Return the pieces of text of a document. Of each kind, the first place with text is read."""

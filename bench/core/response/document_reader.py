@@ -57,23 +57,39 @@ class DocumentReader:
     def read(
         self, documents: Sequence[dict[str, Any]], times_s: Sequence[float], *, at_end: bool = True
     ) -> None:
-        """Read documents all at once if they hold text and nothing else, as nearly all do, else in two parts.
+        """Read documents all at once if they hold text and nothing else, as nearly all do, else one by one.
 
         Args:
             documents: The documents.
             times_s: When each arrived.
             at_end: Whether the last documents are probably those that hold more.
         """
-        plain = self.form.plain.read(documents) if documents else None
         count = len(documents)
+        plain = self.form.plain.read(documents) if count else None
         if plain is not None:
             self._read_plain_texts(plain, documents, times_s)
-        elif count == 1:
-            self.read_document(documents[0], times_s[0])
-        elif count > 1:
-            middle = max(1, count - _LAST_DOCUMENTS) if at_end else count // 2
-            self.read(documents[:middle], times_s, at_end=False)
-            self.read(documents[middle:], times_s[middle:], at_end=False)
+        elif at_end and count > _LAST_DOCUMENTS:
+            last = count - _LAST_DOCUMENTS
+            self.read(documents[:last], times_s, at_end=False)
+            self.read(documents[last:], times_s[last:], at_end=False)
+        else:
+            for document, at_s in zip(documents, times_s, strict=False):
+                self._read_one(document, at_s)
+
+    def _read_one(self, document: dict[str, Any], at_s: float) -> None:
+        """Read a document of a stream."""
+        if self.form.is_silent(document):
+            self.has_document = True
+            self.last_textless = document
+            self.read_values(document)
+            self._observe(document, has_text=False)
+            return
+        form = self.form.select(document)
+        plain = None if form.ends_always or form.is_error else form.plain.read([document])
+        if plain is None:
+            self.read_document(document, at_s)
+        else:
+            self._read_plain_texts(plain, [document], [at_s])
 
     def _read_plain_texts(
         self, plain: PlainTexts, documents: Sequence[dict[str, Any]], times_s: Sequence[float]
@@ -110,7 +126,7 @@ class DocumentReader:
         form = self.form.select(document)
         content = self.content
         self.has_document = True
-        read = form.read(document)
+        read = form.read(document, reads_error=content.error is None)
         self.set_error(read.error)
         if at_s is not None and read.ends:
             self.end_at(at_s)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from bench.core.response.answer_error import AnswerError, find_envelope_error, find_error
@@ -18,6 +19,8 @@ _MEDIA_TYPES = {
     "ndjson": ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json"),
 }
 _LONGEST_SHOWN = 120
+_LARGEST_DECODED = 16_384  # beginning of a body
+_MOST_EVENTS = 100  # that are looked through for an error
 
 
 def find_body_error(body: bytes) -> AnswerError | None:
@@ -65,8 +68,8 @@ def _is_document(body: bytes) -> bool:
 
 
 def _list_documents(body: bytes) -> Iterator[Any]:
-    """Yield the JSON values of a body: of a whole document, of events, or of lines."""
-    for content in (body, *_decode(body)):
+    """Yield the first JSON values of a body: of a whole document, of events, or of lines."""
+    for content in (body, *islice(_decode(body[:_LARGEST_DECODED]), _MOST_EVENTS)):
         try:
             yield json.loads(content)
         except (ValueError, RecursionError):

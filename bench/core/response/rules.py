@@ -11,6 +11,7 @@ from bench.core.values.wording import listing
 Applied = tuple[bool, ...]
 """Whether a document fulfils each of the conditions of a declaration."""
 _Test = tuple[Keys, frozenset[tuple[bool, Any]]]
+_CONTAINER = object()
 
 
 class SelectedAnswer(NamedTuple):
@@ -38,15 +39,31 @@ class Rules:
             if conditions not in self._conditions:
                 self._conditions.append(conditions)
         self._tests = [prepare_tests(conditions) for conditions in self._conditions]
+        self._keys = [*dict.fromkeys(keys for tests in self._tests for keys, _ in tests)]
+        self._checks = [
+            [(self._keys.index(keys), allowed) for keys, allowed in tests] for tests in self._tests
+        ]
 
     @property
     def are_empty(self) -> bool:
         """Whether the declaration has no rules."""
         return not self._conditions
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """Names of fields at the top of documents that conditions read."""
+        return frozenset(keys[0] for keys in self._keys)
+
     def apply(self, document: Any) -> Applied:
         """Return which conditions a document fulfils."""
-        return tuple([fulfils(document, tests) for tests in self._tests])
+        values = [_value_at(document, keys) for keys in self._keys]
+        applied = []
+        for checks in self._checks:
+            is_met = True
+            for index, allowed in checks:
+                is_met = is_met and values[index] in allowed
+            applied.append(is_met)
+        return tuple(applied)
 
     def select(self, applied: Applied) -> SelectedAnswer:
         """Return the part of the declaration for documents that fulfil these conditions."""
@@ -86,11 +103,7 @@ def prepare_tests(conditions: Conditions) -> list[_Test]:
 
 def fulfils(document: Any, tests: Sequence[_Test]) -> bool:
     """Return whether a document has one of the allowed values at each place."""
-    for keys, allowed in tests:
-        value = walk(document, keys)
-        if isinstance(value, dict | list) or _distinguish(value) not in allowed:
-            return False
-    return True
+    return all(_value_at(document, keys) in allowed for keys, allowed in tests)
 
 
 def reads_event_names(answer: Answer) -> bool:
@@ -120,6 +133,12 @@ def _describe_conditions(conditions: Conditions) -> str:
         allowed = values if isinstance(values, tuple) else (values,)
         texts.append(f"`{path}` = {'|'.join(map(str, allowed))}")
     return listing(texts)
+
+
+def _value_at(document: Any, keys: Keys) -> Any:
+    """Return the value that conditions compare; none of them allows a list or an object."""
+    value = document.get(keys[0]) if len(keys) == 1 and isinstance(document, dict) else walk(document, keys)
+    return _CONTAINER if isinstance(value, dict | list) else (isinstance(value, bool), value)
 
 
 def _distinguish(value: Any) -> tuple[bool, Any]:

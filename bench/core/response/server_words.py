@@ -5,11 +5,13 @@ import json
 import re
 from contextlib import suppress
 from enum import StrEnum
+from itertools import chain, islice
 from typing import Any
 
 _LONGEST_WORDS = 500
 _MOST_ITEMS = 3
 _DEEPEST = 5
+_MOST_VALUES = 1000  # that are looked at to find whether there is an error
 _BOM = b"\xef\xbb\xbf"
 # Fields that explain an error, the most telling first: of OpenAI, Ollama, FastAPI, OAuth, AWS, and RFC 9457.
 _EXPLAINING = (
@@ -74,15 +76,25 @@ def explain(value: Any) -> str:
     return words[:_LONGEST_WORDS]
 
 
-def is_empty(value: Any, depth: int = _DEEPEST) -> bool:
-    """Return whether a value reports nothing: null, false, 0, a blank text, or a container of such values."""
-    if isinstance(value, str):
-        return not value.strip()
-    if isinstance(value, dict):
-        value = [*value.values()]
-    if not isinstance(value, list):
-        return not value
-    return depth > 0 and all(is_empty(item, depth - 1) for item in value)
+def is_empty(value: Any) -> bool:
+    """Return whether a value reports nothing: null, false, 0, a blank text, or a container of such values.
+
+    A container of very many values, or of deep ones, reports something.
+    """
+    values = [value]
+    for _ in range(_DEEPEST + 1):
+        containers: list[Any] = []
+        for item in values:
+            if isinstance(item, dict | list):
+                containers.append(item.values() if isinstance(item, dict) else item)
+            elif item.strip() if isinstance(item, str) else item:
+                return False
+        if not containers:
+            return True
+        if sum(map(len, containers)) > _MOST_VALUES:
+            return False
+        values = [*chain.from_iterable(containers)]
+    return False
 
 
 def _decode(body: bytes, content_type: str) -> str:
@@ -106,7 +118,7 @@ def _find_words(value: Any, depth: int) -> str:
 
 def _find_words_of_fields(fields: dict[str, Any], depth: int) -> str:
     """Return the words of the most telling field, with its place in the request and the single errors."""
-    named = {name.lower(): value for name, value in fields.items()}
+    named = {name.lower(): value for name, value in islice(fields.items(), _MOST_VALUES)}
     words = ""
     for name in _EXPLAINING:
         words = _find_words(named.get(name), depth)

@@ -22,6 +22,7 @@ _MOST_SHOWN = 2
 _DEEPEST = 6
 _MOST_NAMES = 1024  # of fields whose decision is kept
 _MOST_ITEMS = 3
+_MOST_FIELDS = 100  # of an object, that are looked at for text
 
 
 class UnreadFields:
@@ -82,7 +83,7 @@ def explain_no_text(places: Sequence[str], documents: Sequence[Mapping[str, Any]
     """
     fields: dict[str, None] = {}
     for document in documents:
-        fields |= dict.fromkeys(document)
+        fields |= dict.fromkeys(islice(document, _DEEPEST))
     where = f"no text at {' or '.join(places)}"
     shown = quote_texts(documents)
     if shown:
@@ -96,7 +97,8 @@ def quote_texts(documents: Sequence[Mapping[str, Any]]) -> str:
     """Return the first texts of documents that may be output, with their paths; empty if there are none."""
     texts: dict[str, str] = {}
     for document in documents:
-        texts |= {path: text for path, text in _list_texts(document) if path not in texts}
+        for path, text in islice(_list_texts(document), _MOST_FIELDS):
+            texts.setdefault(path, text)
     return " and ".join(f"`{path}`: {_shorten(text)!r}" for path, text in [*texts.items()][:_MOST_SHOWN])
 
 
@@ -104,7 +106,7 @@ def _list_texts(value: Any, path: str = "", depth: int = _DEEPEST) -> Iterator[t
     """Yield the texts of a document that may be output of a model, with their paths."""
     items: list[tuple[Any, Any]] = []
     if isinstance(value, dict):
-        items = [*value.items()]
+        items = [*islice(value.items(), _MOST_FIELDS)]
     elif isinstance(value, list):
         items = [*enumerate(value[:_MOST_ITEMS])]
     for key, child in items:

@@ -139,3 +139,31 @@ def test_events_before_an_endless_one_are_kept(kind: str, first: bytes, end: byt
     with pytest.raises(StreamError) as refusal:
         feed_all()
     assert events + _events(refusal.value.events) == [Event(b"a")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b": ping", b":", b"id: 1", b"retry: 1", b"event: x", b"data:", b"data: a", b"a", b"x:", b"error: a"],
+)
+@READING_LAW
+@given(lines=st.lists(st.sampled_from([b"data: b", b"event: y", b"event: ", b": c", b""]), max_size=3))
+def test_usual_forms_of_an_event_are_read_like_any_other(line: bytes, lines: list[bytes]) -> None:
+    """The short ways for comments, single lines and named events return what reading each line returns."""
+    block = b"\n".join([line, *lines]) + b"\n\n"
+    other = b"\n".join([line, b": another comment", *lines]) + b"\n\n"
+    assert _all(SseDecoder(), [block]) == _all(SseDecoder(), [other])
+
+
+def test_an_event_of_many_lines_of_data_is_whole() -> None:
+    """A document may be written over thousands of lines, and comments between them do not count."""
+    lines = [b"data: %d\n: comment\n" % number for number in range(900)]
+    assert _all(SseDecoder(), [b"".join(lines) + b"\n"])[0].data.count(b"\n") == 899
+    many = b"data: 1\n" * 50_000
+    assert _all(SseDecoder(), [many + b"\n"])[0].data == b"\n".join([b"1"] * 50_000)
+
+
+def test_an_event_of_too_many_other_lines_is_text() -> None:
+    """Only the beginning of its lines is kept, to be shown."""
+    (event,) = _all(SseDecoder(), [b"a\n" * 50_000 + b"\n"])
+    assert event.name == PLAIN_TEXT
+    assert len(event.data) == 500

@@ -1,0 +1,1 @@
+"""Hostile responses: what they cost, and whether they delay other users."""
