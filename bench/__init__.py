@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from bench.usecases.comment import comment
     from bench.usecases.compare import JudgedRun, compare
     from bench.usecases.doctor import Diagnosis, doctor
+    from bench.usecases.export import export
     from bench.usecases.health import health
     from bench.usecases.history import add_to_history
     from bench.usecases.merge import JudgedSuite, merge
     from bench.usecases.noise import noise
     from bench.usecases.options import RunOptions
+    from bench.usecases.recover import RecoveredRun, recover
     from bench.usecases.report import report
     from bench.usecases.run import StoredRun, run
     from bench.usecases.site import site
@@ -49,6 +51,7 @@ __all__ = [
     "JudgedRun",
     "JudgedSuite",
     "Listener",
+    "RecoveredRun",
     "RunOptions",
     "StoredRun",
     "Transport",
@@ -60,9 +63,11 @@ __all__ = [
     "comment",
     "compare",
     "doctor",
+    "export",
     "health",
     "merge",
     "noise",
+    "recover",
     "report",
     "run",
     "site",
@@ -79,6 +84,7 @@ _MODULES = {
     "JudgedRun": "bench.usecases.compare",
     "JudgedSuite": "bench.usecases.merge",
     "Listener": "bench.measure.run.conditions",
+    "RecoveredRun": "bench.usecases.recover",
     "RunOptions": "bench.usecases.options",
     "StoredRun": "bench.usecases.run",
     "Transport": "bench.measure.http.httpx_transport",
@@ -90,9 +96,11 @@ _MODULES = {
     "comment": "bench.usecases.comment",
     "compare": "bench.usecases.compare",
     "doctor": "bench.usecases.doctor",
+    "export": "bench.usecases.export",
     "health": "bench.usecases.health",
     "merge": "bench.usecases.merge",
     "noise": "bench.usecases.noise",
+    "recover": "bench.usecases.recover",
     "report": "bench.usecases.report",
     "run": "bench.usecases.run",
     "site": "bench.usecases.site",

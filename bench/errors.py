@@ -36,7 +36,8 @@ class Exit(IntEnum):
     BUG = 70
     """`bench` has a bug. Please report the printed lines."""
     INTERRUPTED = 130
-    """You pressed Ctrl-C, or the process received SIGTERM. Measured requests are stored."""
+    """You pressed Ctrl-C, or the process received SIGTERM, SIGHUP or SIGQUIT, or `bench recover` finished a
+    run that was killed. Measured requests are stored."""
     CLOSED_PIPE = 141
     """The program that reads the output ended first, such as `head`."""
 

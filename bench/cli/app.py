@@ -10,6 +10,9 @@ from bench.cli.console import OutputError, end_output, fail, open_streams, say
 from bench.cli.tree import HELP_OPTIONS, overview, sends_load
 from bench.errors import BenchError, ConfigError, Exit, MeasurementError, StoreError
 
+# Signals that end a command besides Ctrl-C: a cancelled job, a terminal that was closed, and Ctrl-\.
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
 
 def main(command: Callable[[], object] | None = None) -> None:
     """Run the command line and exit with the code of its result.
@@ -17,7 +20,11 @@ def main(command: Callable[[], object] | None = None) -> None:
     Args:
         command: The function to run instead of the command line, for tests.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in _ENDING:
+        if (
+            number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
+        ):  # `nohup` ignores it
+            signal.signal(number, _interrupt)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # Python's warnings are for the developers of a package
     try:
@@ -86,5 +93,5 @@ def _check_arguments(arguments: Sequence[str]) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's signature
-    """Clean up after SIGTERM in the same way as after Ctrl-C."""
+    """Clean up after these signals in the same way as after Ctrl-C."""
     raise KeyboardInterrupt

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Unpack
 import typer
 
 from bench.cli import options
-from bench.cli.console import warn
+from bench.cli.console import fail, warn
 from bench.cli.live import listen
 from bench.core.config.quick_load import is_address
 from bench.errors import Exit
@@ -45,6 +45,8 @@ def run(
         command = "report --out html" if is_address(scenario) else "compare"
         print(f"next: bench {command} {stored.folder}")
     print(stored.folder)
+    if stored.problem is not None:
+        fail(stored.problem)
     raise typer.Exit(_exit_code(stored.result))
 
 

@@ -236,6 +236,12 @@ SECTIONS = (
                 sends_load=True,
             ),
             Command(
+                "recover",
+                "recover:recover",
+                "Finish runs whose process was killed.",
+                "bench recover results/RUN",
+            ),
+            Command(
                 "ab",
                 "ab:ab",
                 "Run two versions alternately and compare them.",
@@ -260,6 +266,13 @@ SECTIONS = (
                 "report:report",
                 "Write the report of a stored run.",
                 "bench report results/RUN --out html=report.html",
+                "RUN",
+            ),
+            Command(
+                "export",
+                "export:export",
+                "Print the requests of a stored run.",
+                "bench export results/RUN --format csv",
                 "RUN",
             ),
             Command(

@@ -3,12 +3,16 @@
 To add a format, write one file with a function from the subject's input to text, and add one line here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
+from bench.core.samples.samples import Samples
 from bench.errors import ConfigError
-from bench.render import json_, junit, markdown, samples_csv, text
-from bench.render.document.format import Format, Input, RunInput, SuiteInput, TrendInput
+from bench.render import json_, junit, markdown, samples_csv, samples_jsonl, text
+from bench.render.document.format import Format, RunInput, SuiteInput, TrendInput
 from bench.render.html import page
+
+Renderer = TypeVar("Renderer")
 
 RUN_FORMATS: dict[str, Format[RunInput]] = {
     "text": Format("text", "report.txt", text.render_run),
@@ -22,6 +26,12 @@ RUN_FORMATS: dict[str, Format[RunInput]] = {
 
 PAIR_FORMATS = {name: form for name, form in RUN_FORMATS.items() if name != "csv"}
 """Formats of `bench ab`, which has requests of two versions and no table of them."""
+
+SAMPLE_FORMATS: dict[str, Callable[[Callable[[], Iterable[Samples]]], Iterator[str]]] = {
+    "jsonl": samples_jsonl.render_pages,
+    "csv": samples_csv.render_pages,
+}
+"""Formats of the requests of a run."""
 
 SUITE_FORMATS: dict[str, Format[SuiteInput]] = {
     "text": Format("text", "suite.txt", text.render_suite),
@@ -40,7 +50,7 @@ TREND_FORMATS: dict[str, Format[TrendInput]] = {
 """Formats of histories."""
 
 
-def find_format(formats: Mapping[str, Format[Input]], name: str) -> Format[Input]:
+def find_format(formats: Mapping[str, Renderer], name: str) -> Renderer:
     """Return the format of a name.
 
     Raises:

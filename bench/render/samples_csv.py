@@ -6,7 +6,7 @@ ended while it waited, the times of the tiers and to the milestones, and the det
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import isnan
 from operator import attrgetter
 
@@ -30,16 +30,24 @@ _LATENCIES = tuple(row for row in METRICS.values() if row.kind is MetricKind.TRE
 
 
 def render_run(run: RunInput) -> Iterator[str]:
-    """Yield the requests of a run.
+    """Yield the requests of a run."""
+    return render_pages(run.samples)
+
+
+def render_pages(read_pages: Callable[[], Iterable[Samples]]) -> Iterator[str]:
+    """Yield the requests of all pages.
 
     Reads the requests twice, because they may not fit into memory: once for the names, once for the rows.
+
+    Args:
+        read_pages: Reads the requests in pages, from the first one at each call.
     """
     tiers: set[str] = set()
     milestones: set[str] = set()
-    for page in run.samples():
+    for page in read_pages():
         tiers |= {*page.tiers}
         milestones |= {*page.milestones}
-    yield from render_samples(run.samples(), sorted(tiers), sorted(milestones))
+    yield from render_samples(read_pages(), sorted(tiers), sorted(milestones))
 
 
 def render_samples(

@@ -1,37 +1,28 @@
 """Results: `results/<run>/` holds the recording, the result, and the reports on it."""
 
-import gzip
 import tempfile
-import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-import orjson
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-
-from bench.core.run.recording import Recording, RecordingFile, recording_file, request_line
+from bench.core.run.recording import Recording, RecordingFile, recording_file
 from bench.core.run.result import SCHEMA_VERSION, RunResult
-from bench.core.samples.request import RequestSample
-from bench.core.samples.samples import SampleLog, Samples
+from bench.core.samples.blocks import encode_samples
+from bench.core.samples.samples import Samples
 from bench.core.values.histogram import Histogram
 from bench.errors import StoreError
 from bench.store.files import read_model, write_chunks, write_text
+from bench.store.sample_files import RUN, SAMPLES, StoredSamples, is_stored, read_samples
 
 RESULT = "result.json"
 COMPARISON = "comparison.json"
 BASE = "base.json"
 """The result of the base version, in the folder of the head version's run; only `bench ab` writes it."""
 RECORDING = "recording.json"
-SAMPLES = "samples.jsonl.gz"
 # Largest result.json of unknown origin: a hundred times the usual size.
 _MOST_BYTES = 20_000_000
 # Number of requests that are in memory at once.
 _PAGE = 4096
-# Longest line of samples.jsonl.gz in bytes: a thousand times the usual length.
-_LONGEST_LINE = 1_000_000
-_REQUEST = TypeAdapter(RequestSample, config=ConfigDict(allow_inf_nan=False))
-_FASTEST_COMPRESSION = 1
-_GZIP_FORMAT = 31  # zlib's number for the largest window and a gzip header
 
 
 class MisplacedRunError(StoreError):
@@ -49,7 +40,14 @@ class MisplacedRunError(StoreError):
 
 
 def save(result: RunResult, recording: Recording, folder: Path) -> Path:
-    """Write the files of a run and return their folder.
+    """Write the files of a run and return its folder, as `save_in` for the folder that its id names."""
+    home = folder / result.provenance.run_id
+    save_in(result, recording, home)
+    return home
+
+
+def save_in(result: RunResult, recording: Recording, home: Path) -> None:
+    """Write the files of a run. The requests that its folder has already are not written again.
 
     If the folder is not writable, for example because the disk is full, the run goes to the temporary folder
     of the system.
@@ -57,13 +55,11 @@ def save(result: RunResult, recording: Recording, folder: Path) -> Path:
     Raises:
         MisplacedRunError: The folder is not writable; the message has the place of the stored run.
     """
-    home = folder / result.provenance.run_id
     try:
         _write(result, recording, home)
     except StoreError as error:
         message, kept = _keep_elsewhere(result, recording, home)
         raise MisplacedRunError(f"{error.message}; {message}", error.hint, kept) from error
-    return home
 
 
 def save_anywhere(
@@ -86,6 +82,7 @@ def _keep_elsewhere(result: RunResult, recording: Recording, home: Path) -> tupl
         _write(result, recording, fallback)
     except StoreError as error:
         return f"also not in {fallback.parent}: {error.message}", home
+    _finish(home)
     return f"the run was stored in {fallback}", fallback
 
 
@@ -107,38 +104,52 @@ def folder_of(path: Path) -> Path:
 
 
 def requests(home: Path) -> Iterator[Samples]:
-    """Yield the requests of a run in their order, a few thousand at a time.
+    """Yield the requests of a run in their order, a few thousand at a time, up to the first damage.
 
     Raises:
-        StoreError: The file does not exist, is incomplete, or has other content; the message has the place.
+        StoreError: The file does not exist, or has no request although it is not empty.
     """
-    return (log.since(0) for log in _pages(home / SAMPLES))
+    samples = open_samples(home).samples
+    for start in range(0, len(samples), _PAGE):
+        yield samples[start : start + _PAGE]
+
+
+def open_samples(home: Path) -> StoredSamples:
+    """Return the requests and other samples of a run, up to the first damage.
+
+    Raises:
+        StoreError: The file does not exist, or nothing in it is readable.
+    """
+    stored = read_samples(home / SAMPLES)
+    if stored.problem is not None and not len(stored.samples) and not stored.values:
+        raise StoreError(stored.problem, "is this the right file? restore it")
+    return stored
 
 
 def load_recording(home: Path) -> Recording | None:
     """Return the recording of a run by its folder; None if it was not stored.
 
-    The calibration and the reference workload are in the result and not loaded.
+    The calibration and the reference workload are in the result and not loaded. If the requests are damaged,
+    those before the damage are loaded, and the recording has a warning.
 
     Raises:
-        StoreError: The files are incomplete or have other content; the message has the place.
+        StoreError: The files have other content; the message has the place.
     """
     if not (home / RECORDING).is_file() or not (home / SAMPLES).is_file():
         return None
     stored = read_model(home / RECORDING, RecordingFile)
-    log = SampleLog()
-    for page in _pages(home / SAMPLES):
-        log.extend(page)
+    opened = open_samples(home)
     return Recording(
         planned_s=stored.planned_s,
         elapsed_s=stored.elapsed_s,
-        samples=log.since(0),
+        samples=opened.samples,
         token_gaps={phase: Histogram.of(gaps) for phase, gaps in stored.token_gaps.items()},
         token_spans=stored.token_spans,
         resources=stored.resources,
         probes=stored.probes,
         gauges=stored.gauges,
         work=stored.work,
+        warnings=() if opened.problem is None else (opened.problem,),
     )
 
 
@@ -159,42 +170,14 @@ def load_foreign(path: Path) -> RunResult:
 
 def _write(result: RunResult, recording: Recording, home: Path) -> None:
     # The recording comes first, because everything else can be calculated from it.
-    write_chunks(home / SAMPLES, _compress(recording))
+    if not is_stored(recording.samples, home / SAMPLES):
+        write_chunks(home / SAMPLES, encode_samples(recording.samples))
     write_text(home / RECORDING, recording_file(recording).model_dump_json() + "\n")
     write_text(home / RESULT, result.model_dump_json(indent=1) + "\n")
+    _finish(home)
 
 
-def _pages(file: Path) -> Iterator[SampleLog]:
-    log = SampleLog()
-    for number, line in enumerate(_read_lines(file), 1):
-        try:
-            log.append(_REQUEST.validate_json(line))
-        except (ValidationError, OverflowError, TypeError) as error:
-            raise StoreError(f"{file}: line {number} is not a request", "was it edited?") from error
-        if len(log) == _PAGE:
-            yield log
-            log = SampleLog()
-    if len(log):
-        yield log
-
-
-def _read_lines(file: Path) -> Iterator[bytes]:
-    try:
-        with gzip.open(file) as unpacked:
-            while line := unpacked.readline(_LONGEST_LINE):
-                yield line
-    except FileNotFoundError as error:
-        raise StoreError(
-            f"there are no requests at {file}",
-            "use the complete folder of the run; a copy of its result.json has no requests",
-        ) from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise StoreError(f"{file} is not complete: {error}", "was it cut off? restore it") from error
-
-
-def _compress(recording: Recording) -> Iterator[bytes]:
-    """Yield the requests as compressed lines of JSON."""
-    packer = zlib.compressobj(_FASTEST_COMPRESSION, wbits=_GZIP_FORMAT)
-    for sample in recording.samples:
-        yield packer.compress(orjson.dumps(request_line(sample), option=orjson.OPT_APPEND_NEWLINE))
-    yield packer.flush()
+def _finish(home: Path) -> None:
+    """Remove the file of a run in progress."""
+    with suppress(OSError):
+        (home / RUN).unlink(missing_ok=True)

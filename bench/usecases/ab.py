@@ -1,7 +1,7 @@
 """Run two versions alternately on this machine and compare them, without a baseline."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack, cast
@@ -11,16 +11,19 @@ from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack, parse_injections
 from bench.core.config.version import Version, parse_version
 from bench.core.report.report import make_report
+from bench.core.run.recording import Recording
+from bench.core.run.result import RunResult
 from bench.core.verdict.ab import compare_pairs
-from bench.errors import ConfigError
+from bench.errors import ConfigError, StoreError
 from bench.measure.http.route import direct_route
 from bench.measure.machine.host import choose_cores
-from bench.measure.run.alternate import Arm, ArmRuns, alternate
+from bench.measure.run.alternate import Arm, ArmRuns, RunPlace, alternate
 from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.version_files import provide_files
 from bench.store import results as store
 from bench.store import scenarios, stacks
 from bench.store.folders import RESULTS
+from bench.store.sample_files import FileStore
 from bench.usecases.compare import JudgedRun
 from bench.usecases.options import QUIET, LoadOptions, RunOptions
 from bench.usecases.plan_run import (
@@ -31,6 +34,7 @@ from bench.usecases.plan_run import (
     refuse_options,
 )
 from bench.usecases.report import store_judgement
+from bench.usecases.unfinished import mention_unfinished
 
 MakeSpec = Callable[[Stack, Mapping[str, str]], RunSpec]
 """Reads a scenario for a stack and the variables of its version."""
@@ -80,7 +84,9 @@ def ab(
         route=direct_route(ca),
         cores=choose_cores(workers, pin=pin),
         results=Path(results),
+        open_store=FileStore,
     )
+    mention_unfinished(Path(results), listener)
     with ExitStack() as files:
         if scenario is None and is_address(base) and is_address(head):
             base_arm, head_arm = _plan_addresses((base, head), ca, conditions, load, listener)
@@ -90,8 +96,18 @@ def ab(
             head_arm = _make_arm(head, make_spec, inject, conditions, files=files, listener=listener)
         for arm in (base_arm, head_arm):
             check_side_effects(arm.spec.scenario, arm.stack, allowed=allow_side_effects)
-        base_runs, head_runs = alternate(base_arm, head_arm, pairs, listener)
+        base_runs, head_runs = alternate(base_arm, head_arm, pairs, listener, _storing(Path(results)))
     return _judge(base, base_runs, head_runs, Path(results))
+
+
+def _storing(results: Path) -> Callable[[RunPlace, RunResult, Recording], None]:
+    """Return a function that stores a single run in its own folder."""
+
+    def store_run(place: RunPlace, result: RunResult, recording: Recording) -> None:
+        with suppress(StoreError):  # the joined runs are stored again, and the error is reported there
+            store.save_in(result, recording, results / place.folder)
+
+    return store_run
 
 
 def _judge(base: str, base_runs: ArmRuns, head_runs: ArmRuns, results: Path) -> JudgedRun:

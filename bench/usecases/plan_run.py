@@ -35,6 +35,7 @@ from bench.measure.stacks.running_stack import find_urls
 from bench.store import scenarios, stacks
 from bench.store.folders import RESULTS
 from bench.store.messages import read_messages
+from bench.store.sample_files import FileStore
 from bench.store.series import read_rates, read_times
 from bench.usecases.options import RunOptions
 from bench.usecases.recognise import Caller, recognise
@@ -224,6 +225,7 @@ def make_conditions(spec: RunSpec, stack: Stack, options: RunOptions) -> Conditi
     return Conditions(
         urls=urls,
         results=Path(options.get("results", RESULTS)),
+        open_store=FileStore,
         injections=parse_injections(stack, tuple(options.get("inject", ()))),
         variables=_compose_variables(stack, options),
         workers=workers,

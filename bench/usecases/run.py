@@ -9,12 +9,13 @@ from bench.core.config.quick_load import (
     is_address,
 )
 from bench.core.samples.sample import StopCause
-from bench.errors import MeasurementError, TargetError
+from bench.errors import MeasurementError, StoreError, TargetError
 from bench.measure.run.conditions import Listener
 from bench.measure.run.run import measure
 from bench.store.folders import RESULTS
 from bench.usecases.options import QUIET, RunOptions
 from bench.usecases.plan_run import plan_address, plan_scenario
+from bench.usecases.unfinished import mention_unfinished
 
 if TYPE_CHECKING:
     from bench.core.run.result import RunResult
@@ -29,6 +30,8 @@ class StoredRun:
     """The result."""
     folder: Path
     """The run's folder, which has the recording and the requests."""
+    problem: StoreError | None = None
+    """The error if the folder is not the one that was asked for, or if the run could not be stored."""
 
 
 def run(scenario: str, *, listener: Listener = QUIET, **options: Unpack[RunOptions]) -> StoredRun:
@@ -45,12 +48,9 @@ def run(scenario: str, *, listener: Listener = QUIET, **options: Unpack[RunOptio
             that are stored.
         TargetError: The stack did not start or stopped during the run, or the interface at an address was not
             recognised. Requests before that are stored.
-        StoreError: The result cannot be written.
         KeyboardInterrupt: Ctrl-C ended the run. Requests are stored; the message names the folder.
     """
-    stored, problem = measure_and_store(scenario, listener, options)
-    if problem is not None:
-        raise problem
+    stored, _ = measure_and_store(scenario, listener, options)
     return stored
 
 
@@ -63,6 +63,8 @@ def measure_and_store(
         BenchError: As for `run`, except for an error of the folder.
         KeyboardInterrupt: As for `run`.
     """
+    folder = Path(options.get("results", RESULTS))
+    mention_unfinished(folder, listener)
     plan = (
         plan_address(scenario, options, listener)
         if is_address(scenario)
@@ -75,9 +77,9 @@ def measure_and_store(
     # What follows the load is imported after it.
     from bench.store import results  # noqa: PLC0415 - see above
 
-    folder, problem = results.save_anywhere(result, recording, Path(options.get("results", RESULTS)))
-    _check_stop(result, folder)
-    return StoredRun(result, folder), problem
+    home, problem = results.save_anywhere(result, recording, folder)
+    _check_stop(result, home)
+    return StoredRun(result, home, problem), problem
 
 
 def _check_stop(result: "RunResult", folder: Path) -> None:

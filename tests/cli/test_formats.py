@@ -9,6 +9,7 @@ from bench.errors import Exit
 from bench.render.document.format import Format
 from bench.render.formats import RUN_FORMATS
 from bench.store import baselines, history, results
+from bench.store.sample_files import SAMPLES
 from tests.command import Bench, short_scenario
 from tests.factories import make_baseline, make_point, make_recording, run_at
 
@@ -25,7 +26,7 @@ def store_slow_run() -> Path:
 def test_every_format_has_its_own_file() -> None:
     """No two formats write to the same file, and none to a file that a run has already."""
     assert {form.name: form.file for form in RUN_FORMATS.values()} == FILES
-    taken = {results.RESULT, results.RECORDING, results.SAMPLES, "comparison.json", "base.json"}
+    taken = {results.RESULT, results.RECORDING, SAMPLES, "comparison.json", "base.json"}
     assert not set(FILES.values()) & taken
 
 
@@ -91,7 +92,7 @@ def test_a_csv_needs_the_stored_requests(bench: Bench) -> None:
     (home / "result.json").rename("alone/result.json")
     done = bench("report", "alone", "--out", "csv=out/samples.csv")
     assert done.code == Exit.MEASUREMENT
-    assert "there are no requests at alone/samples.jsonl.gz" in done.err
+    assert "there are no requests at alone/samples.blocks" in done.err
     assert not list(Path("out").iterdir())
     assert bench("report", "alone", "--out", "junit").code == Exit.PASS
 

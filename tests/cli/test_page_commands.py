@@ -5,6 +5,7 @@ import pytest
 
 from bench.errors import Exit
 from bench.store import baselines, results
+from bench.store.sample_files import SAMPLES
 from tests.command import Bench
 from tests.factories import make_baseline, run_at
 from tests.render.drawn import recording
@@ -80,7 +81,7 @@ def test_a_trend_has_no_page(bench: Bench) -> None:
     assert "unknown format 'html'" in done.err
 
 
-@pytest.mark.parametrize("name", [results.RECORDING, results.SAMPLES])
+@pytest.mark.parametrize("name", [results.RECORDING, SAMPLES])
 def test_a_page_without_a_recording_states_that(bench: Bench, name: str) -> None:
     """Without a recording the page has no curves."""
     home = store()
@@ -92,8 +93,8 @@ def test_a_page_without_a_recording_states_that(bench: Bench, name: str) -> None
 def test_a_truncated_recording_is_an_error(bench: Bench) -> None:
     """The error names the file, and no page is written."""
     home = store()
-    (home / results.SAMPLES).write_bytes(b"half")
+    (home / SAMPLES).write_bytes(b"half")
     done = bench("report", str(home), "--out", "html")
     assert done.code == Exit.MEASUREMENT
-    assert "samples.jsonl.gz" in done.err
+    assert "samples.blocks" in done.err
     assert not (home / "report.html").exists()

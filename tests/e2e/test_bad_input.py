@@ -160,9 +160,9 @@ def test_a_full_disk_loses_no_run(tmp_path: Path) -> None:
     assert results.load(kept).summary.requests > 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT])
 def test_an_interrupt_stores_the_requests(tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C exits with 130 and names the folder; no process and no user is left."""
+    """The end of the terminal is like Ctrl-C: exit 130 with the folder; no process and no user is left."""
     path = short_scenario(tmp_path, duration_s=60)
     running = subprocess.Popen(
         command("check", str(path)), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True

@@ -1,6 +1,5 @@
 """A chat with a login and an NDJSON stream with milestones, loaded by YAML and by a turn in Python."""
 
-import gzip
 import json
 import threading
 import time
@@ -139,8 +138,8 @@ def _run(folder: Path, scenario: str, *options: str) -> tuple[Done, dict[str, An
     with _chat() as url:
         done = bench("run", scenario, "--url", url, "--no-calibration", *options, cwd=folder)
     (result,) = (folder / "results").glob("*/result.json")
-    with gzip.open(result.parent / "samples.jsonl.gz") as lines:
-        return done, json.loads(result.read_text()), [*map(json.loads, lines)]
+    lines = bench("export", str(result.parent), cwd=folder).out.splitlines()
+    return done, json.loads(result.read_text()), [*map(json.loads, lines)]
 
 
 YAML = 'target: rag\nmessages: ["What is in order 7?"]\n'

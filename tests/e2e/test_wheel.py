@@ -57,7 +57,7 @@ def test_the_wheel_works_without_the_source_tree(site: Path, tmp_path: Path) -> 
     assert headlines[Exit(done.returncode)] in done.stdout, done.stderr
     (home,) = (tmp_path / "results").iterdir()
     assert {path.name for path in home.iterdir()} == {
-        "comparison.json", "recording.json", "report.html", "report.md", "result.json", "samples.jsonl.gz",
+        "comparison.json", "recording.json", "report.html", "report.md", "result.json", "samples.blocks",
     }  # fmt: skip
     result = json.loads((home / "result.json").read_text())
     assert result["summary"]["requests"] > 0

@@ -6,6 +6,7 @@ from bench.core.run.recording import Recording
 from bench.core.samples.sample import GaugeSample, Outcome, Probe
 from bench.errors import StoreError
 from bench.store import results
+from bench.store.sample_files import SAMPLES
 from tests.factories import make_recording, make_run, make_sample
 
 
@@ -34,7 +35,7 @@ def test_a_recording_survives_a_round_trip(tmp_path: Path) -> None:
     assert (again.resources, again.probes, again.gauges, again.work) == watched
 
 
-@pytest.mark.parametrize("name", [results.RECORDING, results.SAMPLES])
+@pytest.mark.parametrize("name", [results.RECORDING, SAMPLES])
 def test_a_result_may_have_no_recording(tmp_path: Path, name: str) -> None:
     """If one of its files is missing, there is no recording, and no error."""
     _, home = save_recording(tmp_path)
@@ -51,11 +52,15 @@ def test_more_requests_than_a_page_are_read_completely(tmp_path: Path) -> None:
     assert again.samples == recording.samples
 
 
-def test_an_incomplete_file_of_requests_is_an_error(tmp_path: Path) -> None:
-    """An incomplete file, and one that is not compressed, are errors."""
+def test_damaged_requests_are_read_up_to_the_damage(tmp_path: Path) -> None:
+    """The recording has a warning; a file without any readable block is an error."""
     _, home = save_recording(tmp_path)
-    packed = (home / results.SAMPLES).read_bytes()
-    for content in (packed[: len(packed) // 2], b"not packed"):
-        (home / results.SAMPLES).write_bytes(content)
-        with pytest.raises(StoreError, match=r"samples\.jsonl\.gz is not complete"):
-            results.load_recording(home)
+    content = (home / SAMPLES).read_bytes()
+    (home / SAMPLES).write_bytes(content + content[: len(content) // 2])
+    recording = results.load_recording(home)
+    assert recording is not None
+    assert len(recording.samples) == 50
+    assert "the last block is incomplete; 50 requests before it" in recording.warnings[0]
+    (home / SAMPLES).write_bytes(b"no blocks")
+    with pytest.raises(StoreError, match=r"samples\.blocks ends at byte 0 of 9"):
+        results.load_recording(home)

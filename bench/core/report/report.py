@@ -22,7 +22,7 @@ class Clue(StrEnum):
     """The first place to look at after a failed run."""
 
     TIERS = "the tier named above"
-    SLOWEST = "the slowest requests in samples.jsonl.gz"
+    SLOWEST = "the slowest requests (bench export RUN)"
     COSTS = "the memory and the processor time of that service"
     FAILED = "the failed requests and the services' logs"
     COMMITS = "the commits since the pinned baseline"

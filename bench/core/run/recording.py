@@ -109,7 +109,7 @@ def recording_file(recording: Recording) -> RecordingFile:
 
 @cache
 def request_line_model() -> type[Record]:
-    """Return the model of one line of `samples.jsonl.gz`, derived from the fields of `RequestSample`."""
+    """Return the model of one line of `bench export`, derived from the fields of `RequestSample`."""
     types = get_type_hints(RequestSample)
     docs = field_docs(RequestSample)
     fields: dict[str, Any] = {}

@@ -1,6 +1,6 @@
 """The data of a request, and the metrics that are computed from it. This is the only place that names them.
 
-The columns in memory, the head of the CSV, the lines of `samples.jsonl.gz`, their schema and the reference of
+The columns in memory and in files, the lines of `bench export`, their schema and the reference of
 metrics are derived from this file. To add a metric, add a row to `REQUEST_METRICS`; if it needs new data, add
 a field to `RequestSample`.
 """

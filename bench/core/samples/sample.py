@@ -163,7 +163,8 @@ class StopCause(StrEnum):
     THRESHOLD = "threshold"
     """A threshold with `abort_on_fail` failed."""
     INTERRUPT = "interrupt"
-    """SIGINT or SIGTERM: Ctrl-C, or a cancelled CI job."""
+    """SIGINT, SIGTERM, SIGHUP or SIGQUIT: Ctrl-C, a cancelled CI job, or a closed terminal. Or the process of
+    the run was killed, and `bench recover` finished the run."""
     TARGET = "target"
     """A process or container of the stack ended."""
     GENERATOR = "generator"

@@ -5,8 +5,7 @@ The columns are derived from the fields of `RequestSample`. A request is one row
 
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from copy import copy
-from itertools import chain
+from functools import partial
 from math import isnan
 from operator import add
 from typing import Any, overload
@@ -14,34 +13,42 @@ from typing import Any, overload
 import numpy as np
 
 from bench.core.samples.arrays import Column, Floats, Mask
+from bench.core.samples.columns import (
+    BOOLEANS,
+    CENSORED_NUMBERS,
+    CHOICES,
+    COLUMNS,
+    CULPRIT_NUMBERS,
+    CULPRITS,
+    EXCLUDED_NUMBERS,
+    FLOATS,
+    MISSING,
+    MOMENTS,
+    NAN,
+    OPTIONAL_INTEGERS,
+    OUTCOME_NUMBERS,
+    OUTCOMES,
+    TIER_CODE,
+    add_times,
+    column_of_numbers,
+    combine_columns,
+    extend_times,
+    look_up,
+    renumber,
+    round_times,
+    times_column,
+)
 from bench.core.samples.fields import Field
-from bench.core.samples.request import REQUEST_FIELDS, RequestSample
-from bench.core.samples.sample import CENSORED_OUTCOMES, EXCLUDED_OUTCOMES, Culprit, Outcome
+from bench.core.samples.request import RequestSample
+from bench.core.samples.request_log import RequestLog, TierChanges
+from bench.core.samples.sample import Culprit, Outcome
 from bench.core.values.escape import hide_texts
 from bench.core.values.limited_names import MOST_TIERS, LimitedNames
 
 MORE_DETAILS = "(too many different details; the others are not kept)"
 """Detail of the failures with an outcome for which many other details are kept."""
 
-_COLUMNS = tuple(field for field in REQUEST_FIELDS if field.code is not None)
-_MOMENTS = frozenset(field.name for field in REQUEST_FIELDS if field.moment is not None)
-_FLOATS = [field.name for field in _COLUMNS if field.type is float]
-_OPTIONAL_INTEGERS = [field.name for field in _COLUMNS if field.type in {int, bool} and field.optional]
-_BOOLEANS = [field.name for field in _COLUMNS if field.type is bool]
-_NAN = float("nan")
-_MISSING = -1
-# A tier's time is kept with seven digits, in half the memory of a float, and rounded to microseconds.
-_TIER_CODE = "f"
-_TIER_DIGITS = 3
 _ROWS_PER_PAGE = 4096
-
-_OUTCOMES = tuple(Outcome)
-_OUTCOME_NUMBERS = {outcome: number for number, outcome in enumerate(_OUTCOMES)}
-_CULPRITS = (*Culprit, None)  # the number of None is -1, as for whole numbers
-_CULPRIT_NUMBERS = dict(zip(_CULPRITS, (*range(len(Culprit)), _MISSING), strict=True))
-_CHOICES: dict[str, dict[Any, int]] = {"outcome": _OUTCOME_NUMBERS, "culprit": _CULPRIT_NUMBERS}
-_EXCLUDED_NUMBERS = [*map(_OUTCOME_NUMBERS.__getitem__, EXCLUDED_OUTCOMES)]
-_CENSORED_NUMBERS = [*map(_OUTCOME_NUMBERS.__getitem__, CENSORED_OUTCOMES)]
 
 
 class SampleLog:
@@ -62,8 +69,8 @@ class SampleLog:
     def __init__(self, secrets: Collection[str] = ()) -> None:
         self._secrets = secrets
         self.columns: dict[str, array[Any]] = {}
-        for field in _COLUMNS:
-            self.columns[field.name] = array(field.code or "")
+        for declared in COLUMNS:
+            self.columns[declared.name] = array(declared.code or "")
         self.tier_times: dict[str, array[float]] = {}
         self.milestone_times: dict[str, array[float]] = {}
         self.prompts: dict[str, int] = {}
@@ -92,31 +99,29 @@ class SampleLog:
             zip(RequestSample._fields, zip(*rows, strict=True), strict=True)
         )
         fields["detail"] = self._limit_details(fields["detail"], fields["outcome"])
-        columns = {field.name: self._convert(field, fields[field.name]) for field in _COLUMNS}
+        columns = {column.name: self._convert(column, fields[column.name]) for column in COLUMNS}
         count = len(self)
         for name, column in columns.items():
             self.columns[name].extend(column)
         tier_times = self._names_of_tiers.merge_rows(fields["tier_times"], add)
-        _add_times(self.tier_times, tier_times, count)
-        milestones = [
-            self._names_of_milestones.merge(times_ms, min) for times_ms in fields["milestone_times"]
-        ]
-        _add_times(self.milestone_times, milestones, count)
+        add_times(self.tier_times, tier_times, count)
+        milestones = self._names_of_milestones.merge_rows(fields["milestone_times"], min)
+        add_times(self.milestone_times, milestones, count)
 
     def extend(self, other: "SampleLog") -> None:
         """Add all requests of another log, in its order."""
         counts = (len(self), len(other))
-        tier_times = self._names_of_tiers.merge(other.tier_times, _combine_columns(np.add))
-        _extend_times(self.tier_times, tier_times, counts)
-        milestones = self._names_of_milestones.merge(other.milestone_times, _combine_columns(np.minimum))
-        _extend_times(self.milestone_times, milestones, counts)
+        tier_times = self._names_of_tiers.merge(other.tier_times, combine_columns(np.add))
+        extend_times(self.tier_times, tier_times, counts)
+        milestones = self._names_of_milestones.merge(other.milestone_times, combine_columns(np.minimum))
+        extend_times(self.milestone_times, milestones, counts)
         numbers = {
             "prompt": [*map(self._prompt_number, other.prompts)],
             "detail": [*map(self._hidden_number, other.details, other.outcomes_of_details())],
             "step": [*map(self._step_number, other.steps)],
         }
         for name, column in other.columns.items():
-            self.columns[name].extend(_renumber(column, numbers[name]) if name in numbers else column)
+            self.columns[name].extend(renumber(column, numbers[name]) if name in numbers else column)
 
     def outcomes_of_details(self) -> list[int]:
         """Return the number of an outcome with which each detail occurred."""
@@ -127,20 +132,49 @@ class SampleLog:
         """Return the requests from the one with this number to the newest of now."""
         return Samples(self, slice(start, len(self)))
 
-    def _convert(self, field: Field, values: Sequence[Any]) -> "array[Any]":
+    def clear(self) -> None:
+        """Remove all requests; the numbers of texts stay."""
+        for name, column in self.columns.items():
+            self.columns[name] = array(column.typecode)
+        self.tier_times = {}
+        self.milestone_times = {}
+
+    @property
+    def tiers(self) -> Collection[str]:
+        """Names of the tiers that have a time in any request."""
+        return self.tier_times.keys()
+
+    @property
+    def milestones(self) -> Collection[str]:
+        """Names of the milestones that any response reached."""
+        return self.milestone_times.keys()
+
+    def column(self, name: str, first: int, last: int) -> Column:
+        """Return a field of the requests from `first` to before `last`, as it is stored."""
+        return np.array(self.columns[name][first:last])
+
+    def tier_time(self, tier: str, first: int, last: int) -> Column:
+        """Return the times of a tier, likewise."""
+        return np.array(self.tier_times[tier][first:last])
+
+    def milestone_time(self, milestone: str, first: int, last: int) -> Column:
+        """Return the times to a milestone, likewise."""
+        return np.array(self.milestone_times[milestone][first:last])
+
+    def _convert(self, declared: Field, values: Sequence[Any]) -> "array[Any]":
         """Return the column of a field's values."""
-        code = field.code or ""
+        code = declared.code or ""
         first = values[0]
         if values.count(first) == len(values):  # most columns of a batch have one value
-            return array(code, [self._number(field, first)]) * len(values)
-        if field.type in {int, float, bool}:
-            return _column_of_numbers(code, values, _NAN if field.type is float else _MISSING)
-        numbers = {value: self._number(field, value) for value in dict.fromkeys(values)}
+            return array(code, [self._number(declared, first)]) * len(values)
+        if declared.type in {int, float, bool}:
+            return column_of_numbers(code, values, NAN if declared.type is float else MISSING)
+        numbers = {value: self._number(declared, value) for value in dict.fromkeys(values)}
         return array(code, map(numbers.__getitem__, values))
 
-    def _number(self, field: Field, value: Any) -> Any:
+    def _number(self, declared: Field, value: Any) -> Any:
         """Return the number that is stored for a value."""
-        match field.name:
+        match declared.name:
             case "prompt":
                 return self._prompt_number(value)
             case "detail":
@@ -148,10 +182,10 @@ class SampleLog:
             case "step":
                 return self._step_number(value)
             case "outcome" | "culprit":
-                return _CHOICES[field.name][value]
+                return CHOICES[declared.name][value]
             case _:
-                missing = _NAN if field.type is float else _MISSING
-                return missing if value is None else field.type(value)
+                missing = NAN if declared.type is float else MISSING
+                return missing if value is None else declared.type(value)
 
     def _prompt_number(self, prompt: str) -> int:
         return self.prompts.setdefault(prompt, len(self.prompts))
@@ -172,7 +206,7 @@ class SampleLog:
             return details
         kept: list[str | None] = []
         for detail, outcome in zip(details, outcomes, strict=True):
-            number = _OUTCOME_NUMBERS[outcome]
+            number = OUTCOME_NUMBERS[outcome]
             kept.append(None if detail is None else self._keep_detail(detail, number))
         return kept
 
@@ -183,19 +217,30 @@ class SampleLog:
         return names.keep(detail)
 
 
+_UNCHANGED = TierChanges()
+
+
 class Samples(Sequence[RequestSample]):
     """Some requests of a log, in the log's order. Creating one copies no data.
 
     Args:
-        log: Holds the requests.
+        log: Holds the requests. A column is read when it is needed.
         rows: Selects the requests: a slice, or an array of their numbers.
         ahead_s: Added to each moment: how far the clock of these samples is ahead of the log's, in seconds.
+        changes: Other tier times than those of the log.
     """
 
-    def __init__(self, log: SampleLog, rows: slice | Column, ahead_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        log: RequestLog,
+        rows: slice | Column,
+        ahead_s: float = 0.0,
+        changes: TierChanges = _UNCHANGED,
+    ) -> None:
         self._log = log
         self._rows = rows
         self._ahead_s = ahead_s
+        self._changes = changes
 
     @classmethod
     def of(cls, rows: Iterable[RequestSample]) -> "Samples":
@@ -205,7 +250,7 @@ class Samples(Sequence[RequestSample]):
         return log.since(0)
 
     def __len__(self) -> int:
-        return len(self.column("phase"))
+        return len(self._range) if isinstance(self._rows, slice) else len(self._rows)
 
     @overload
     def __getitem__(self, index: int) -> RequestSample: ...
@@ -214,8 +259,8 @@ class Samples(Sequence[RequestSample]):
     def __getitem__(self, index: int | slice) -> "RequestSample | Samples":
         """Return one request, or the samples of a slice."""
         if isinstance(index, slice):
-            return Samples(self._log, self._slice(index), self._ahead_s)
-        return Samples(self._log, self._numbers[[index]], self._ahead_s).rows()[0]
+            return self._select_rows(self._slice(index))
+        return self._select_rows(self._numbers[[index]]).rows()[0]
 
     def __iter__(self) -> Iterator[RequestSample]:
         for start in range(0, len(self), _ROWS_PER_PAGE):
@@ -226,28 +271,45 @@ class Samples(Sequence[RequestSample]):
 
     __hash__ = None  # type: ignore[assignment]
 
+    @property
+    def log(self) -> RequestLog:
+        """The log that holds the requests."""
+        return self._log
+
+    @property
+    def is_whole_log(self) -> bool:
+        """Whether these are all requests of the log, without any change."""
+        is_whole = isinstance(self._rows, slice) and self._range == range(len(self._log))
+        return is_whole and self._ahead_s == 0 and self._changes is _UNCHANGED
+
     def column(self, name: str) -> Column:
         """Return a field of all requests. `None` becomes NaN, or -1 in whole numbers."""
-        column = self._select(self._log.columns[name])
-        return column + self._ahead_s if self._ahead_s and name in _MOMENTS else column
+        column = self._read(partial(self._log.column, name))
+        return column + self._ahead_s if self._ahead_s and name in MOMENTS else column
 
     @property
     def tiers(self) -> list[str]:
         """Names of the tiers that have a time in any request of the log, sorted."""
-        return sorted(self._log.tier_times)
+        return sorted((set(self._log.tiers) - self._changes.hidden) | self._changes.times.keys())
 
     def tier_time(self, tier: str) -> Floats:
         """Return the times of a tier in milliseconds, with seven digits; NaN where they are unknown."""
-        return self._times(self._log.tier_times.get(tier))
+        if tier in self._changes.times:
+            return round_times(self._changes.times[tier][self._rows])
+        if tier not in self.tiers:
+            return np.full(len(self), NAN)
+        return round_times(self._read(partial(self._log.tier_time, tier)))
 
     @property
     def milestones(self) -> list[str]:
         """Names of the milestones that any response of the log reached, sorted."""
-        return sorted(self._log.milestone_times)
+        return sorted(self._log.milestones)
 
     def milestone_time(self, milestone: str) -> Floats:
         """Return the times to a milestone in milliseconds, with seven digits; NaN where they are unknown."""
-        return self._times(self._log.milestone_times.get(milestone))
+        if milestone not in self._log.milestones:
+            return np.full(len(self), NAN)
+        return round_times(self._read(partial(self._log.milestone_time, milestone)))
 
     @property
     def prompts(self) -> dict[str, int]:
@@ -271,23 +333,23 @@ class Samples(Sequence[RequestSample]):
 
     def has_outcome(self, outcome: Outcome) -> Mask:
         """Return True for each request with this outcome."""
-        return np.equal(self.column("outcome"), _OUTCOME_NUMBERS[outcome])
+        return np.equal(self.column("outcome"), OUTCOME_NUMBERS[outcome])
 
     def were_waiting(self) -> Mask:
         """Return True for each request that was ended while it waited for its response."""
-        return np.isin(self.column("outcome"), _CENSORED_NUMBERS)
+        return np.isin(self.column("outcome"), CENSORED_NUMBERS)
 
     def has_culprit(self, culprit: Culprit) -> Mask:
         """Return True for each request that failed because of this part."""
-        return np.equal(self.column("culprit"), _CULPRIT_NUMBERS[culprit])
+        return np.equal(self.column("culprit"), CULPRIT_NUMBERS[culprit])
 
     def without_cancelled(self) -> "Samples":
         """Return the requests that the target answered or failed, without the excluded outcomes."""
-        return self.where(~np.isin(self.column("outcome"), _EXCLUDED_NUMBERS))
+        return self.where(~np.isin(self.column("outcome"), EXCLUDED_NUMBERS))
 
     def where(self, mask: Mask) -> "Samples":
         """Return the requests for which the mask is true."""
-        return self if mask.all() else Samples(self._log, self._numbers[mask], self._ahead_s)
+        return self if mask.all() else self._select_rows(self._numbers[mask])
 
     def without_tier_times(self, removed: Mapping[str, Mask]) -> "Samples":
         """Return the same requests without some of their tier times.
@@ -297,14 +359,16 @@ class Samples(Sequence[RequestSample]):
         """
         if not removed:
             return self
-        log = copy(self._log)
-        log.tier_times = dict(log.tier_times)
+        times = dict(self._changes.times)
         for tier, mask in removed.items():
-            times_ms = array(_TIER_CODE, log.tier_times.pop(tier))
-            np.asarray(times_ms)[self._numbers[mask]] = _NAN
-            if not np.isnan(np.asarray(times_ms)[self._rows]).all():
-                log.tier_times[tier] = times_ms
-        return Samples(log, self._rows, self._ahead_s)
+            column = times.pop(tier, None)
+            stored_ms = self._log.tier_time(tier, 0, len(self._log)) if column is None else column
+            left_ms = stored_ms.copy()
+            left_ms[self._numbers[mask]] = NAN
+            if not np.isnan(left_ms[self._rows]).all():
+                times[tier] = left_ms
+        changes = TierChanges(times, self._changes.hidden | removed.keys())
+        return Samples(self._log, self._rows, self._ahead_s, changes)
 
     def with_tier_times(self, times: Mapping[str, Floats], *, alone: bool = False) -> "Samples":
         """Return the same requests with other tier times.
@@ -313,127 +377,99 @@ class Samples(Sequence[RequestSample]):
             times: Times in milliseconds by tier, one per request; NaN where they are unknown.
             alone: Remove the times of all other tiers.
         """
-        log = copy(self._log)
-        log.tier_times = {} if alone else dict(log.tier_times)
+        changed = {} if alone else dict(self._changes.times)
         for tier, times_ms in times.items():
-            column = _unknown_times(len(self._log))
-            np.asarray(column)[self._numbers] = times_ms
-            log.tier_times[tier] = column
-        return Samples(log, self._rows, self._ahead_s)
+            changed[tier] = np.full(len(self._log), NAN, TIER_CODE)
+            changed[tier][self._rows] = times_ms
+        hidden = frozenset(self._log.tiers) if alone else self._changes.hidden
+        return Samples(self._log, self._rows, self._ahead_s, TierChanges(changed, hidden))
 
     def shift(self, by_s: float) -> "Samples":
         """Return the same requests on a clock that is ahead by this number of seconds."""
-        return Samples(self._log, self._rows, self._ahead_s + by_s)
+        return Samples(self._log, self._rows, self._ahead_s + by_s, self._changes)
+
+    def to_log(self) -> SampleLog:
+        """Return a log in memory that holds only these requests."""
+        log = SampleLog()
+        log.prompts.update(self._log.prompts)
+        log.details.update(self._log.details)
+        log.steps.update(self._log.steps)
+        for name, column in log.columns.items():
+            column.frombytes(self.column(name).astype(column.typecode).tobytes())
+        for tier in self.tiers:
+            log.tier_times[tier] = times_column(self.tier_time(tier))
+        for milestone in self.milestones:
+            log.milestone_times[milestone] = times_column(self.milestone_time(milestone))
+        return log
 
     def rows(self) -> list[RequestSample]:
         """Return all requests as rows at once. Iteration makes one page of rows at a time."""
         columns: dict[str, list[Any]] = {}
-        for name in self._log.columns:
-            columns[name] = self.column(name).tolist()
-        for name in _FLOATS:
+        for stored in COLUMNS:
+            columns[stored.name] = self.column(stored.name).tolist()
+        for name in FLOATS:
             columns[name] = [None if isnan(value) else value for value in columns[name]]
-        for name in _OPTIONAL_INTEGERS:
-            columns[name] = [None if number == _MISSING else number for number in columns[name]]
-        for name in _BOOLEANS:
+        for name in OPTIONAL_INTEGERS:
+            columns[name] = [None if number == MISSING else number for number in columns[name]]
+        for name in BOOLEANS:
             columns[name] = [None if number is None else bool(number) for number in columns[name]]
-        columns["prompt"] = _look_up(list(self._log.prompts), columns["prompt"])
-        columns["detail"] = _look_up(list(self._log.details), columns["detail"])
-        columns["step"] = _look_up(list(self._log.steps), columns["step"])
-        columns["outcome"] = _look_up(_OUTCOMES, columns["outcome"])
-        columns["culprit"] = _look_up(_CULPRITS, columns["culprit"])
-        columns["tier_times"] = self._times_of_rows(self._log.tier_times)
-        columns["milestone_times"] = self._times_of_rows(self._log.milestone_times)
+        columns["prompt"] = look_up(list(self._log.prompts), columns["prompt"])
+        columns["detail"] = look_up(list(self._log.details), columns["detail"])
+        columns["step"] = look_up(list(self._log.steps), columns["step"])
+        columns["outcome"] = look_up(OUTCOMES, columns["outcome"])
+        columns["culprit"] = look_up(CULPRITS, columns["culprit"])
+        columns["tier_times"] = self._times_of_rows({tier: self.tier_time(tier) for tier in self.tiers})
+        columns["milestone_times"] = self._times_of_rows(
+            {milestone: self.milestone_time(milestone) for milestone in self.milestones}
+        )
         rows = []
         for cells in zip(*columns.values(), strict=True):
             fields: dict[str, Any] = dict(zip(columns, cells, strict=True))
             rows.append(RequestSample(**fields))
         return rows
 
-    def _times(self, column: "array[float] | None") -> Floats:
-        """Return times in milliseconds of these requests; NaN where they are unknown."""
-        if column is None:
-            return np.full(len(self), _NAN)
-        return self._select(column).astype(np.float64).round(_TIER_DIGITS)
-
-    def _times_of_rows(self, columns: "Mapping[str, array[float]]") -> list[dict[str, float]]:
+    def _times_of_rows(self, columns: Mapping[str, Floats]) -> list[dict[str, float]]:
         """Return the known times of each request by name."""
         rows: list[dict[str, float]] = [{} for _ in range(len(self))]
         for name, column in columns.items():
-            for row, time_ms in zip(rows, self._times(column).tolist(), strict=True):
+            for row, time_ms in zip(rows, column.tolist(), strict=True):
                 if not isnan(time_ms):
                     row[name] = time_ms
         return rows
 
     @property
+    def _range(self) -> range:
+        """Numbers of the requests in the log, if the rows are a slice."""
+        assert isinstance(self._rows, slice)  # noqa: S101 - see above
+        return range(len(self._log))[self._rows]
+
+    @property
     def _numbers(self) -> Column:
         """Numbers of the requests in the log."""
-        return np.arange(len(self._log))[self._rows] if isinstance(self._rows, slice) else self._rows
+        if not isinstance(self._rows, slice):
+            return self._rows
+        numbers = self._range
+        return np.arange(numbers.start, numbers.stop, numbers.step)
 
     def _slice(self, index: slice) -> slice | Column:
         """Return some of the rows: again a slice if the rows are one, since it needs no number per row."""
         if not isinstance(self._rows, slice):
             return self._rows[index]
-        numbers = range(len(self._log))[self._rows][index]
+        numbers = self._range[index]
         if numbers.step > 0:
             return slice(numbers.start, numbers.stop, numbers.step)
         return self._numbers[index]
 
-    def _select(self, column: "array[Any]") -> Column:
-        selected = np.asarray(column)[self._rows]
-        # A slice is a view, and an array with a view cannot grow. A selection by number is a copy already.
-        return selected.copy() if isinstance(self._rows, slice) else selected
+    def _select_rows(self, rows: slice | Column) -> "Samples":
+        return Samples(self._log, rows, self._ahead_s, self._changes)
 
-
-def _unknown_times(count: int) -> "array[float]":
-    return array(_TIER_CODE, [_NAN]) * count
-
-
-def _column_of_numbers(code: str, values: Sequence[Any], missing: float) -> "array[Any]":
-    """Return a column of numbers, with `missing` instead of `None`."""
-    try:
-        return array(code, values)
-    except TypeError:
-        return array(code, [missing if value is None else value for value in values])
-
-
-def _renumber(column: "array[Any]", numbers: Sequence[int]) -> "array[Any]":
-    """Return a column with the number at each old number."""
-    if numbers == [*range(len(numbers))]:
+    def _read(self, read: Callable[[int, int], Column]) -> Column:
+        """Return a column of these requests. Read only the part of the log that contains them."""
+        if not len(self):
+            return read(0, 0)
+        if isinstance(self._rows, slice):
+            numbers = self._range
+            return read(numbers.start, numbers[-1] + 1)[:: numbers.step]
+        first = int(self._rows.min())
+        column: Column = read(first, int(self._rows.max()) + 1)[self._rows - first]
         return column
-    return array(column.typecode, np.array(numbers, column.typecode)[column].tobytes())
-
-
-def _add_times(columns: "dict[str, array[float]]", rows: Sequence[Mapping[str, float]], count: int) -> None:
-    """Add the times of requests by name to columns that have the times of `count` requests."""
-    if any(rows):
-        for name in dict.fromkeys(chain.from_iterable(rows)):
-            columns.setdefault(name, _unknown_times(count))
-    for name, column in columns.items():
-        column.extend([times_ms.get(name, _NAN) for times_ms in rows])
-
-
-def _combine_columns(combine: Callable[[Floats, Floats], Floats]) -> Callable[[Any, Any], "array[float]"]:
-    """Return a function that combines two columns of times; one that is unknown changes nothing."""
-
-    def combine_columns(first: "array[float]", second: "array[float]") -> "array[float]":
-        one_ms = np.asarray(first)
-        other_ms = np.asarray(second)
-        known_ms = np.where(np.isnan(one_ms), other_ms, one_ms)
-        is_both = ~np.isnan(one_ms) & ~np.isnan(other_ms)
-        return array(_TIER_CODE, np.where(is_both, combine(one_ms, other_ms), known_ms).tolist())
-
-    return combine_columns
-
-
-def _extend_times(
-    columns: "dict[str, array[float]]", others: "Mapping[str, array[float]]", counts: tuple[int, int]
-) -> None:
-    """Add the columns of another log. The counts are the numbers of requests of the two logs."""
-    own_count, other_count = counts
-    for name in sorted(columns.keys() | others.keys()):
-        times_ms = columns.setdefault(name, _unknown_times(own_count))
-        times_ms.extend(others.get(name) or _unknown_times(other_count))
-
-
-def _look_up(values: Sequence[Any], numbers: Iterable[int]) -> list[Any]:
-    return [*map(values.__getitem__, numbers)]

@@ -36,6 +36,17 @@ class TokenTimes:
         self.gaps = Histogram()
         self.ticks: Mask = np.zeros(0, dtype=bool)
 
+    @classmethod
+    def of(cls, gaps: Histogram, spans: Iterable[Span]) -> "TokenTimes":
+        """Return the tokens with these gaps, which came in these periods."""
+        times = cls()
+        times.gaps = gaps
+        for start_s, end_s in spans:
+            end = round(end_s / TICK_S)
+            times._grow(end)
+            times.ticks[round(start_s / TICK_S) : end] = True
+        return times
+
     def add(self, times_s: Floats, starts: Column) -> None:
         """Add responses.
 

@@ -88,8 +88,7 @@ def join_recordings(recordings: Sequence[Recording]) -> Recording:
     stop: Stop | None = None
     calibration: Calibration | None = None
     for recording in recordings:
-        for sample in recording.samples.shift(elapsed_s):
-            samples.append(sample)
+        samples.extend(recording.samples.shift(elapsed_s).to_log())
         for phase, gaps in recording.token_gaps.items():
             token_gaps.setdefault(phase, Histogram()).merge(gaps)
         for phase, spans in recording.token_spans.items():

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from bench.core.config.load_variables import select_variables
 from bench.core.load.signs_of_life import CHECK_S, Silence, describe_loss
-from bench.core.samples.sample import Stall
+from bench.core.samples.sample import Stall, Stop, StopCause
 from bench.errors import MeasurementError
 from bench.measure.load.messages import (
     Alive,
@@ -28,6 +28,9 @@ from bench.measure.machine.host import pin, read_counters
 
 # Time between sending the start of a phase and the start, so that the message arrives before it.
 _LEAD_S = 0.02
+# Longest time without a new batch after the end of a load, and the number of such times that are waited.
+_CANCEL_TIMEOUT_S = 10.0
+_MOST_WAITS = 6
 
 
 class LostGeneratorError(MeasurementError):
@@ -54,6 +57,9 @@ class Workers:
     """Pauses of the processes in the newest job, on CLOCK_MONOTONIC."""
     _silence: Silence = field(default_factory=lambda: Silence(()), init=False)
     _stalled: set[int] = field(default_factory=set, init=False)
+    _endless: set[int] = field(default_factory=set, init=False)
+    _running: set[int] = field(default_factory=set, init=False)
+    _batches: int = field(default=0, init=False)
     _lost: list[LostGeneratorError] = field(default_factory=list, init=False)
     _in_flight: dict[int, int] = field(default_factory=dict, init=False)
     _waiting: int = field(default=0, init=False)
@@ -100,6 +106,42 @@ class Workers:
             raise lost
         return 0.0 if self.began_s is None else max(0.0, max(ends_s) - self.began_s)
 
+    async def end(self, load: asyncio.Task[float]) -> tuple[float, Stop | None]:
+        """End a load that `run` sends, and receive all its samples.
+
+        A process that does not end is killed. Its pipe keeps the samples that it sent.
+
+        Returns:
+            The duration of the load, and why it ended if a process was lost.
+
+        Raises:
+            LostGeneratorError: A process was lost before the first request.
+        """
+        if not load.done():
+            self.cancel()
+            await self._wait_for_end(load)
+        try:
+            return await load, None
+        except LostGeneratorError as error:
+            if self.began_s is None:  # there is no request to keep
+                raise
+            stop = Stop(cause=StopCause.GENERATOR, reason=error.message)
+            return time.monotonic() - self.began_s, stop
+
+    async def _wait_for_end(self, load: asyncio.Task[float]) -> None:
+        """Wait as long as samples arrive, then kill the processes that are left."""
+        for _ in range(_MOST_WAITS):
+            batches = self._batches
+            await asyncio.wait({load}, timeout=_CANCEL_TIMEOUT_S)
+            if load.done():
+                return
+            if self._batches == batches:
+                break
+        for process in self.processes:
+            if process.pid in self._running:
+                self._endless.add(process.pid)
+                process.kill()
+
     def cancel(self) -> None:
         """End the load now. Requests in progress are recorded as cancelled."""
         self._send_to_all(Cancel())
@@ -117,15 +159,22 @@ class Workers:
         self.pauses.clear()
         self._lost.clear()
         self._silence = Silence(self.pids)
+        self._running = {*self.pids}
 
     async def _follow(self, process: WorkerProcess, on_batch: Callable[[Batch], None]) -> float:
         """Receive the messages of a process until its job ends; return the end on CLOCK_MONOTONIC."""
+        try:
+            return await self._receive_all(process, on_batch)
+        finally:
+            self._running.discard(process.pid)
+            self._silence.remove(process.pid)
+
+    async def _receive_all(self, process: WorkerProcess, on_batch: Callable[[Batch], None]) -> float:
         while True:
             try:
                 message = await receive(process.stdout)
             except EOFError:
                 self._lost.append(await self._describe_loss(process))
-                self._silence.remove(process.pid)
                 self.cancel()
                 return time.monotonic()
             self._silence.note(process.pid)
@@ -136,10 +185,10 @@ class Workers:
                     self._start_when_all_wait(phase)
                 case Batch() as batch:
                     self._in_flight[process.pid] = batch.in_flight
+                    self._batches += 1
                     on_batch(batch)
                 case Finished(at_s=at_s, http_versions=versions):
                     self.http_versions |= versions
-                    self._silence.remove(process.pid)
                     return at_s
 
     async def _end_stalled(self) -> None:
@@ -155,6 +204,8 @@ class Workers:
     async def _describe_loss(self, process: WorkerProcess) -> LostGeneratorError:
         """Return the error for a process that ended."""
         code = await process.wait()
+        if process.pid in self._endless:
+            return LostGeneratorError("a load generator did not end, and was killed", "measure again")
         oom_kills = read_counters().oom_kills
         more_oom_kills = None not in {oom_kills, self.oom_kills} and oom_kills != self.oom_kills
         message = describe_loss(

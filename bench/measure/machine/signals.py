@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: deferred during a clean-up, or passed to an event loop."""
+"""Signals that end a run, such as Ctrl-C: deferred during a clean-up, or passed to an event loop."""
 
 import asyncio
 import signal
@@ -6,18 +6,25 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that end a run: Ctrl-C, a cancelled job, a terminal that was closed, Ctrl-\\."""
+
+
+def list_ending_signals() -> list[signal.Signals]:
+    """Return the signals that end a run. SIGHUP is not one of them if the run was started with `nohup`."""
+    is_kept = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [number for number in ENDING if number is not signal.SIGHUP or not is_kept]
 
 
 @contextmanager
 def defer_signals() -> Iterator[None]:
-    """Defer SIGINT and SIGTERM until the end of the block, which then raises KeyboardInterrupt."""
+    """Defer the signals until the end of the block, which then raises KeyboardInterrupt."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     received: list[int] = []
     handlers = {}
-    for number in _SIGNALS:
+    for number in list_ending_signals():
         handlers[number] = signal.signal(number, lambda number, _: received.append(number))
     try:
         yield
@@ -30,13 +37,13 @@ def defer_signals() -> Iterator[None]:
 
 @contextmanager
 def call_on_signals(on_signal: Callable[[], object]) -> Iterator[None]:
-    """Call a function in the running loop on SIGINT and SIGTERM; restore the handlers after the block.
+    """Call a function in the running loop on each signal; restore the handlers after the block.
 
-    A closed loop would leave SIGTERM to the kernel, which ends the process without a clean-up.
+    A closed loop would leave them to the kernel, which ends the process without a clean-up.
     """
     loop = asyncio.get_running_loop()
-    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
-    for number in _SIGNALS:
+    handlers = {number: signal.getsignal(number) for number in list_ending_signals()}
+    for number in handlers:
         loop.add_signal_handler(number, on_signal)
     try:
         yield

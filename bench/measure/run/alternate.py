@@ -1,13 +1,16 @@
 """Measure two versions alternately on one machine, in the order `ABBA ABBA…`, never both at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack, fixed_ports
+from bench.core.run.origin import Provenance
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
+from bench.core.run.run_start import RUNS
 from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.sample import StopCause
 from bench.core.verdict.ab import join_recordings, run_order
@@ -15,10 +18,10 @@ from bench.errors import MeasurementError
 from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.provenance import fingerprint, new_run_id, provenance
 from bench.measure.run.recorder import Subject, record
-from bench.measure.run.run import log_folder, prepare
+from bench.measure.run.run import log_folder, make_start, open_store, prepare
 
-# Folders of the logs, by arm.
-_LOGS = {"A": "base", "B": "head"}
+# Names of the folders, by arm.
+_FOLDERS = {"A": "base", "B": "head"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,30 @@ class ArmRuns:
     """The requests of all runs."""
 
 
-def alternate(base: Arm, head: Arm, pairs: int, listener: Listener) -> tuple[ArmRuns, ArmRuns]:
+@dataclass(frozen=True, slots=True)
+class RunPlace:
+    """One of the alternating runs."""
+
+    run_id: str
+    """Id of the comparison."""
+    number: int
+    """Number of the run, from 1."""
+    version: str
+    """`base` or `head`."""
+
+    @property
+    def folder(self) -> Path:
+        """Its folder, below that of all runs."""
+        return Path(self.run_id, RUNS, f"{self.number:02}-{self.version}")
+
+
+def alternate(
+    base: Arm,
+    head: Arm,
+    pairs: int,
+    listener: Listener,
+    on_run: Callable[[RunPlace, RunResult, Recording], object] = lambda *_: None,
+) -> tuple[ArmRuns, ArmRuns]:
     """Measure a scenario on two versions, once each per pair.
 
     Both stacks are up all the time, unless they need the same port. Then each run starts and stops its stack.
@@ -59,6 +85,7 @@ def alternate(base: Arm, head: Arm, pairs: int, listener: Listener) -> tuple[Arm
         head: The second version.
         pairs: Number of runs of each version.
         listener: Receives the progress, and a note before each run.
+        on_run: Receives each run, also one that ended early.
 
     Raises:
         ConfigError: The options do not fit a stack.
@@ -68,10 +95,9 @@ def alternate(base: Arm, head: Arm, pairs: int, listener: Listener) -> tuple[Arm
     """
     arms = {"A": base, "B": head}
     run_id = new_run_id(base.spec.scenario.name)
-    recordings: dict[str, list[Recording]] = {name: [] for name in arms}
+    recordings: dict[str, list[Recording]] = {"A": [], "B": []}
     parts: dict[str, Mapping[str, str]] = {}
-    ports = fixed_ports(base.stack) & fixed_ports(head.stack)
-    if ports:
+    if ports := fixed_ports(base.stack) & fixed_ports(head.stack):
         listener.note(f"both versions use port {min(ports)}, so only one of them is up at a time")
 
     def start(name: str) -> AbstractContextManager[Subject]:
@@ -82,14 +108,13 @@ def alternate(base: Arm, head: Arm, pairs: int, listener: Listener) -> tuple[Arm
             arms[name].conditions,
             f"{run_id}-{name.lower()}",
             listener,
-            logs=None if logs is None else logs / _LOGS[name],
+            logs=None if logs is None else logs / _FOLDERS[name],
         )
 
     with ExitStack() as started:
         subjects: dict[str, Subject] = {}
         if not ports:
-            for name in arms:
-                subjects[name] = started.enter_context(start(name))
+            subjects = {name: started.enter_context(start(name)) for name in arms}
         arm_names = run_order(pairs)
         for number, name in enumerate(arm_names):
             listener.note(f"{arms[name].name}, run {number + 1} of {len(arm_names)}")
@@ -97,14 +122,31 @@ def alternate(base: Arm, head: Arm, pairs: int, listener: Listener) -> tuple[Arm
                 parts[name] = subject.parts
                 # One calibration for each version is enough: the machine is the same.
                 measured = replace(subject, reference=None) if recordings[name] else subject
-                arm = arms[name]
-                workers = arm.conditions.workers
-                recording = record(arm.spec, measured, listener.progress, workers, listener.note)
+                place = RunPlace(run_id, number + 1, _FOLDERS[name])
+                recording = _record(arms[name], measured, place, listener, on_run)
             _check_complete(arms[name], recording)
             recordings[name].append(recording)
     base_runs = _make_results(base, run_id, recordings["A"], parts["A"])
-    head_runs = _make_results(head, run_id, recordings["B"], parts["B"])
-    return base_runs, head_runs
+    return base_runs, _make_results(head, run_id, recordings["B"], parts["B"])
+
+
+def _record(
+    arm: Arm,
+    subject: Subject,
+    place: RunPlace,
+    listener: Listener,
+    on_run: Callable[[RunPlace, RunResult, Recording], object],
+) -> Recording:
+    """Measure a version once, and pass on its result, also if the run ended early."""
+    conditions = arm.conditions
+    start = make_start(arm.spec, arm.stack, conditions, subject, place.run_id)
+    start = start.model_copy(update={"provenance": _origin(arm, start.provenance)})
+    with open_store(arm.spec, start, conditions, place.folder) as store:
+        stored = replace(subject, store=store)
+        recording = record(arm.spec, stored, listener.progress, conditions.workers, listener.note)
+    result = make_result(arm.spec, recording, start.provenance, start.fingerprint, start.limits)
+    on_run(place, result, recording)
+    return recording
 
 
 def _check_complete(arm: Arm, recording: Recording) -> None:
@@ -118,11 +160,7 @@ def _check_complete(arm: Arm, recording: Recording) -> None:
 
 def _make_results(arm: Arm, run_id: str, recordings: list[Recording], parts: Mapping[str, str]) -> ArmRuns:
     """Return the result of each run of a version, and of all runs as one."""
-    origin = provenance(run_id, dict(arm.conditions.injections))
-    if arm.commit is not None:
-        origin = origin.model_copy(update={"commit": arm.commit, "dirty": False})
-    elif arm.is_elsewhere:
-        origin = origin.model_copy(update={"commit": None, "dirty": None})
+    origin = _origin(arm, provenance(run_id, dict(arm.conditions.injections)))
     spec = arm.spec
     environment = fingerprint(spec, arm.stack, arm.conditions.urls, parts)
     phases = spec.scenario.phases
@@ -134,3 +172,12 @@ def _make_results(arm: Arm, run_id: str, recordings: list[Recording], parts: Map
         combined=make_result(spec, combined, origin, environment, limits),
         recording=combined,
     )
+
+
+def _origin(arm: Arm, here: Provenance) -> Provenance:
+    """Return the origin of a run of a version, whose files may be in another folder."""
+    if arm.commit is not None:
+        return here.model_copy(update={"commit": arm.commit, "dirty": False})
+    if arm.is_elsewhere:
+        return here.model_copy(update={"commit": None, "dirty": None})
+    return here

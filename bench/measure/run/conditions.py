@@ -1,6 +1,6 @@
 """The settings of a measurement that are not part of its scenario, and who is told of its progress."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +10,16 @@ from bench.measure.http.route import DIRECT, Route
 
 if TYPE_CHECKING:
     from bench.core.load.progress import Progress
+    from bench.core.run.run_start import RunStart
+    from bench.core.run.run_store import RunStore
 
 
 def _ignore(event: object) -> None:
     """Do nothing."""
+
+
+OpenStore = Callable[[Path, "RunStart", Collection[str]], "RunStore"]
+"""Opens the store of a run, given the run's folder, its start, and texts that it must not contain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,8 @@ class Conditions:
     """Folder for files that the services write; `None` for a new one."""
     results: Path | None = None
     """Folder of the stored runs, which gets the logs of the services; `None` to keep no log."""
+    open_store: OpenStore | None = None
+    """Opens the store of a run in its folder; `None` to keep runs in memory only."""
     shared: bool = True
     """Use a stack that is already up."""
     variables: Mapping[str, str] = field(default_factory=dict)

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import Any
 
 from bench.core.config.executors import first_measured, list_warm_ups, planned_s
 from bench.core.config.run_spec import RunSpec
@@ -13,15 +13,15 @@ from bench.core.config.secret_names import SECRET_NAME
 from bench.core.config.stack import RepeatedRequest
 from bench.core.limits.abort import AbortWatch
 from bench.core.load.capacity import Capacity
-from bench.core.load.needs import needs_of
 from bench.core.load.plan import plan
 from bench.core.load.progress import PlannedVus, Progress, ProgressWatch
-from bench.core.response.remarks import Remarks
 from bench.core.run.plausibility import believe
+from bench.core.run.recorded_values import NewValues, RecordedValues, add_values
 from bench.core.run.recording import Recording
-from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop, StopCause
-from bench.core.samples.samples import SampleLog, Samples
-from bench.core.samples.token_times import TokenTimes
+from bench.core.run.run_start import begin_recording
+from bench.core.run.run_store import MemoryStore, RunStore
+from bench.core.samples.sample import ResourceSample, Stop, StopCause
+from bench.core.samples.samples import Samples
 from bench.core.tiers.attribution import add_remainder
 from bench.core.watch.host import GENERATORS, STACK, Cores, find_shared_cores, host_of
 from bench.core.watch.work import work_between
@@ -31,7 +31,7 @@ from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.endpoint import SHORTEST_SECRET, Endpoint, list_secrets_of_headers
 from bench.measure.load.journey_users import make_setups
 from bench.measure.load.messages import Batch, Job
-from bench.measure.load.workers import LostGeneratorError, Workers, start_workers
+from bench.measure.load.workers import Workers, start_workers
 from bench.measure.machine import host
 from bench.measure.machine.signals import call_on_signals
 from bench.measure.run.token_renewal import TokenRenewal, Tokens
@@ -40,7 +40,6 @@ from bench.measure.watch.resources import ResourceSampler
 from bench.measure.watch.watching import Watch, WatchedStack, WatchSample, open_watch, read_directly
 
 _TICK_S = 0.5
-_CANCEL_TIMEOUT_S = 10.0
 # The name of the reader that looks for a service that ended.
 _DEAD_SERVICES = "dead services"
 
@@ -77,6 +76,8 @@ class Subject:
     """Limits of the load generator's machine."""
     services: Mapping[str, str] = field(default_factory=dict)
     """Address of each service that gets requests, by name; only journeys need it."""
+    store: RunStore | None = None
+    """Gets the requests and other values during the run; `None` to keep them in memory."""
 
 
 def record(
@@ -106,28 +107,17 @@ def record(
         Endpoint.of(spec, url, os.environ, target)
     machine = host.read_machine()
     before = host.read_counters()
-    recording = asyncio.run(_Session(spec, subject, on_progress, on_note).run(workers))
+    kept = subject.store or MemoryStore(list_secrets(spec))
+    asyncio.run(_Session(spec, subject, on_progress, on_note, kept).run(workers))
     after = host.read_counters()
-    calibration = recording.calibration
-    if calibration is not None:
-        bound = subject.cores.get(GENERATORS, ()), subject.cores.get(STACK, ())
-        shared_cores = find_shared_cores(machine, workers, *bound)
-        calibration = calibration.model_copy(update={"shared_cores": shared_cores})
-    return replace(recording, host=host_of(machine, before, after, subject.cores), calibration=calibration)
+    newest = RecordedValues(at_s=0.0, host=host_of(machine, before, after, subject.cores))
+    kept.note(newest)
+    remainder = subject.tiers.remainder
+    begun = begin_recording(spec, kept.read_samples(), workers, subject.capacity, remainder)
+    return add_values(begun, kept.read_values())
 
 
-async def _end_of(load: asyncio.Task[float], workers: Workers) -> tuple[float, Stop | None]:
-    """Wait for the end of a load. Return its duration, and why it ended if a load generator was lost."""
-    try:
-        return await asyncio.wait_for(load, _CANCEL_TIMEOUT_S), None
-    except (LostGeneratorError, TimeoutError) as error:
-        if workers.began_s is None:  # there is no request to keep
-            raise
-        reason = error.message if isinstance(error, LostGeneratorError) else "a load generator did not end"
-        return time.monotonic() - workers.began_s, Stop(cause=StopCause.GENERATOR, reason=reason)
-
-
-def _list_secrets(spec: RunSpec) -> list[str]:
+def list_secrets(spec: RunSpec) -> list[str]:
     """Return the values of headers and the secrets of the environment, which no result may contain.
 
     A service may quote a secret that the load generator does not know, such as its own key.
@@ -142,14 +132,15 @@ def _list_secrets(spec: RunSpec) -> list[str]:
     return sorted(secrets, key=len, reverse=True)
 
 
+def _describe_end(workers: Workers) -> dict[str, object]:
+    """Return the fields of `RecordedValues` about the load generators, when the newest load has ended."""
+    began_s = workers.began_s or 0.0
+    pauses = [replace(pause, at_s=max(0.0, pause.at_s - began_s)) for pause in workers.pauses]
+    return {"http_versions": tuple(sorted(workers.http_versions)), "pauses": tuple(pauses)}
+
+
 def _has_lost_generator(stop: Stop | None) -> bool:
     return stop is not None and stop.cause is StopCause.GENERATOR
-
-
-def _pauses_of(workers: Workers) -> tuple[Stall, ...]:
-    """Return the pauses of the newest load, in seconds since its start."""
-    began_s = workers.began_s or 0.0
-    return tuple(replace(pause, at_s=max(0.0, pause.at_s - began_s)) for pause in workers.pauses)
 
 
 class _Session:
@@ -161,21 +152,18 @@ class _Session:
         subject: Subject,
         on_progress: Callable[[Progress], None],
         on_note: Callable[[str], None],
+        store: RunStore,
     ) -> None:
         self._spec = spec
         self._subject = subject
         self._on_progress = on_progress
-        self._log = SampleLog(_list_secrets(spec))
-        self._remarks = Remarks()
-        self._token_times: dict[int, TokenTimes] = {}
-        self._resources: list[ResourceSample] = []
-        self._latest_resources: dict[str, ResourceSample] = {}
-        self._probes: list[Probe] = []
-        self._gauges: list[GaugeSample] = []
+        self._store = store
+        self._values = NewValues()
+        self._values.add_warnings(subject.warnings)
+        self._noted_s = 0.0
+        self._start_s: float | None = None
         self._work: dict[str, float] = {}
-        self._http_versions: frozenset[str] = frozenset()
-        self._warnings: list[str] = [*subject.warnings]
-        self._pauses: tuple[Stall, ...] = ()
+        self._latest_resources: dict[str, ResourceSample] = {}
         self._abort = AbortWatch(spec.scenario.thresholds, list_warm_ups(spec.scenario.phases), spec.coverage)
         self._progress = ProgressWatch()
         self._planned_vus = PlannedVus(plan(spec))
@@ -186,42 +174,53 @@ class _Session:
         self._calibration = RunCalibration(subject.reference, spec.scenario, subject.pinned, subject.route)
         self._interrupted = asyncio.Event()
 
-    async def run(self, workers: int) -> Recording:
+    async def run(self, workers: int) -> None:
         with call_on_signals(self._interrupted.set):
             async with start_workers(workers, self._subject.cores.get(GENERATORS, ())) as generators:
-                return await self._run(generators)
+                await self._run(generators)
 
-    async def _run(self, workers: Workers) -> Recording:
+    async def _run(self, workers: Workers) -> None:
         """Calibrate, run the load, calibrate again; after Ctrl-C skip the steps after the load."""
         await self._calibration.before(workers)
+        self._note_calibration(0.0, workers)
         elapsed_s, stop = await self._run_load(workers)
         if not self._interrupted.is_set() and not _has_lost_generator(stop):
             await self._calibration.after(workers)
-        samples = await self._tiers.add_traces(self._log.since(0), self._interrupted)
+            self._note_calibration(elapsed_s, workers)
+        samples = await self._add_traces()
         if stop is None and not self._tiers.means and not self._believe(samples).tiers:
             await self._measure_layers(workers)
-        return Recording(
-            planned_s=self._spec.scenario.duration_s,
-            elapsed_s=elapsed_s,
-            samples=samples,
-            token_gaps={phase: tokens.gaps for phase, tokens in self._token_times.items()},
-            token_spans={phase: tokens.spans() for phase, tokens in self._token_times.items()},
-            resources=tuple(self._resources),
-            probes=tuple(self._probes),
-            gauges=tuple(self._gauges),
-            work=self._tiers.calls | self._work,
-            http_versions=tuple(sorted(self._http_versions)),
-            stop=stop,
-            needs=needs_of(self._spec, len(workers.pids)),
-            capacity=self._subject.capacity,
-            pauses=self._pauses,
-            calibration=self._calibration.calibration(),
-            reference_workload=self._calibration.workload(),
-            layers=self._tiers.layers,
-            tier_means=self._tiers.means,
-            remainder=self._subject.tiers.remainder,
-            warnings=(*self._warnings, *self._tiers.warnings.values(), *self._remarks.sentences()),
-        )
+        self._values.add_warnings(self._tiers.warnings.values())
+        layers = tuple(map(dict, self._tiers.layers))
+        work = self._tiers.calls | self._work
+        self._note(elapsed_s, work=work, layers=layers, tier_means=self._tiers.means)
+
+    def _note(self, at_s: float, **values: Any) -> None:
+        """Store the values since the previous time, and these.
+
+        Args:
+            at_s: Time since the start of the load.
+            values: Fields of `RecordedValues`.
+        """
+        self._noted_s = time.monotonic()
+        self._store.note(self._values.take(at_s).model_copy(update=values))
+
+    def _note_calibration(self, at_s: float, workers: Workers) -> None:
+        """Store the errors of the load generator and the times of the reference workload so far."""
+        calibration = self._calibration.calibration()
+        if calibration is not None:
+            bound = self._subject.cores.get(GENERATORS, ()), self._subject.cores.get(STACK, ())
+            shared_cores = find_shared_cores(host.read_machine(), len(workers.pids), *bound)
+            calibration = calibration.model_copy(update={"shared_cores": shared_cores})
+        self._note(at_s, calibration=calibration, reference_workload=self._calibration.workload())
+
+    async def _add_traces(self) -> Samples:
+        """Wait for the traces of the requests; return the requests with the tier times of the traces."""
+        stored = self._store.read_samples()
+        samples = await self._tiers.add_traces(stored, self._interrupted)
+        if samples is not stored:
+            self._store.replace_tiers(samples)
+        return samples
 
     async def _measure_layers(self, workers: Workers) -> None:
         """Measure each tier alone, after the load, since no other source reports them."""
@@ -245,28 +244,26 @@ class _Session:
             watch.add("processes", read_directly(sampler.sample), _TICK_S)
 
             def start_watch() -> None:
-                start_s = time.monotonic()
-                watch.start(lambda: time.monotonic() - start_s, self._add_sample)
+                self._start_s = time.monotonic()
+                watch.start(self._elapsed_s, self._add_sample)
 
             counters_before = await watch.read_counters()
             await self._tiers.begin(0.0)
             load = asyncio.create_task(workers.run(job, self._add_batch, start_watch))
             try:
                 stop = await self._supervise(load, workers, watch)
-                if stop is not None and not load.done():
-                    workers.cancel()
-                elapsed_s, lost = await _end_of(load, workers)
+                elapsed_s, lost = await workers.end(load)
                 stop = stop or lost
-                self._http_versions = workers.http_versions
-                self._pauses = _pauses_of(workers)
-                await self._tiers.end(elapsed_s, self._log.since(0))
+                self._values.add_warnings(watch.warnings.values())
+                self._note(elapsed_s, is_end=True, stop=stop, **_describe_end(workers))
+                await self._tiers.end(elapsed_s, self._store.read_samples())
                 if stop is None and counters_before is not None:
                     counters_after = await watch.read_counters(elapsed_s)
                     self._work = work_between(counters_before, counters_after or ())
                 return elapsed_s, stop
             finally:
                 load.cancel()  # has no effect on a load that ended
-                self._warnings += watch.warnings.values()
+                self._values.add_warnings(watch.warnings.values())
 
     def _mint_tokens(self) -> list[str]:
         tokens = self._subject.tokens
@@ -277,27 +274,28 @@ class _Session:
         return minted
 
     def _add_sample(self, sample: WatchSample) -> None:
-        match sample:
-            case ResourceSample():
-                self._resources.append(sample)
-                self._latest_resources[sample.source] = sample
-            case Probe():
-                self._probes.append(sample)
-            case GaugeSample():
-                self._gauges.append(sample)
-            case _:
-                assert_never(sample)
+        self._values.add_sample(sample)
+        if isinstance(sample, ResourceSample):
+            self._latest_resources[sample.source] = sample
+
+    def _elapsed_s(self) -> float:
+        """Return the time since the start of the load; 0 before it."""
+        return 0.0 if self._start_s is None else time.monotonic() - self._start_s
 
     def _add_batch(self, batch: Batch) -> None:
-        """Add finished requests to the log, the thresholds and the progress."""
-        first_new = len(self._log)
-        self._log.extend(batch.log)
-        self._remarks.merge(batch.remarks)
-        for phase, tokens in batch.token_times.items():
-            self._token_times.setdefault(phase, TokenTimes()).merge(tokens)
-        new = self._log.since(first_new)
+        """Add finished requests to the store, the thresholds and the progress."""
+        self._store.add(batch.log)
+        self._values.add_remarks(batch.remarks)
+        self._values.add_tokens(batch.token_times)
+        new = batch.log.since(0)
         self._abort.add(self._believe(new))
         self._progress.add(new)
+        self._note_regularly()
+
+    def _note_regularly(self) -> None:
+        """Store the new values, about twice a second."""
+        if time.monotonic() - self._noted_s >= _TICK_S:
+            self._note(self._elapsed_s())
 
     def _believe(self, samples: Samples) -> Samples:
         """Return the requests without the tier times that cannot be true."""
@@ -324,6 +322,8 @@ class _Session:
     async def _tick(self, start_s: float, workers: Workers, watch: Watch) -> Stop | None:
         now_s = time.monotonic()
         elapsed_s = now_s - start_s
+        self._values.add_warnings(watch.warnings.values())
+        self._note_regularly()
         self._renew_tokens(workers)
         if self._newest_phase < self._first_phase <= workers.phase:
             await self._tiers.begin(elapsed_s)

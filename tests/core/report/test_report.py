@@ -184,7 +184,7 @@ def test_without_a_named_tier_the_next_step_is_the_requests() -> None:
     ("metrics", "place"),
     [
         ((row("e2e_ms", Verdict.MISSING, base=640.0),), "the failed requests and the services' logs"),
-        ((row("e2e_ms", Verdict.REGRESSED, **LATENCY),), "the slowest requests in samples.jsonl.gz"),
+        ((row("e2e_ms", Verdict.REGRESSED, **LATENCY),), "the slowest requests (bench export RUN)"),
         ((tier("auth", Verdict.MISSING, base=1.0),), "the tier named above"),
         (
             (row("p95.e2e_ms", Verdict.MISSING, Part.TAILS, base=900.0),),
@@ -192,7 +192,7 @@ def test_without_a_named_tier_the_next_step_is_the_requests() -> None:
         ),
         (
             (row("p95.e2e_ms", Verdict.REGRESSED, Part.TAILS, **LATENCY),),
-            "the slowest requests in samples.jsonl.gz",
+            "the slowest requests (bench export RUN)",
         ),
     ],
 )

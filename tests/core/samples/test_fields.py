@@ -34,7 +34,7 @@ def test_the_description_of_a_field_stands_below_it() -> None:
 
 
 def test_every_field_of_a_request_has_a_description() -> None:
-    """The schema of a line of samples.jsonl.gz has these descriptions."""
+    """The schema of an exported request has these descriptions."""
     assert field_docs(RequestSample).keys() == set(RequestSample._fields)
 
 

@@ -6,7 +6,7 @@ from types import FrameType
 
 import pytest
 
-from bench.measure.machine.signals import call_on_signals
+from bench.measure.machine.signals import ENDING, call_on_signals, list_ending_signals
 from bench.measure.watch.monitor import monitor
 
 
@@ -22,7 +22,7 @@ def _sigterm_is_ours() -> Iterator[None]:
     signal.signal(signal.SIGTERM, before)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ENDING)
 def test_a_signal_calls_the_function_and_handlers_are_restored(number: signal.Signals) -> None:
     """Inside the block a signal calls the function; after it, the earlier handler is back."""
 
@@ -41,3 +41,13 @@ def test_sigterm_still_cleans_up_after_a_monitor() -> None:
     """After `bench monitor` or a run, SIGTERM still leads to a clean-up."""
     assert monitor(None, 0.2, 0.01, lambda _: None, lambda *_: None)
     assert signal.getsignal(signal.SIGTERM) is _ours
+
+
+def test_a_run_that_nohup_started_outlives_its_terminal() -> None:
+    """SIGHUP stays ignored if it was ignored at the start."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert list_ending_signals() == [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT]
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert signal.SIGHUP in list_ending_signals()
