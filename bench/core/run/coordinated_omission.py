@@ -43,7 +43,7 @@ def correct_p99(messages: Samples, phases: Sequence[Phase]) -> float | None:
         interval_ms = _expected_interval_ms(of_phase)
         recorded.append(observed.values)
         if interval_ms is not None:
-            delayed.append((observed.values[observed.values >= 2.0 * interval_ms], interval_ms))
+            delayed.append((np.sort(observed.values[observed.values >= 2.0 * interval_ms]), interval_ms))
     values_ms = np.concatenate(recorded) if recorded else np.empty(0)
     if not delayed or not stats.has_quantile(len(values_ms), _PROBABILITY):
         return None
@@ -90,8 +90,16 @@ def _p99_ms(recorded_ms: Floats, delayed: Sequence[tuple[Floats, float]]) -> flo
 
 
 def _omitted_above(time_ms: float, delayed_ms: Column, interval_ms: float) -> int:
-    """Return how many times of omitted requests are longer than a time."""
+    """Return how many times of omitted requests are longer than a time.
+
+    Args:
+        time_ms: The time.
+        delayed_ms: Times of the requests that delayed others, ascending.
+        interval_ms: Expected interval between two requests.
+    """
     # Of value - k · interval, for k from 1 on, those count that are at least the interval.
-    all_of_value = np.floor(delayed_ms / interval_ms) - 1.0
-    longer = np.ceil((delayed_ms - time_ms) / interval_ms) - 1.0
-    return int(np.minimum(all_of_value, np.maximum(longer, 0.0)).sum())
+    first = int(np.searchsorted(delayed_ms, time_ms + interval_ms, side="right"))
+    longest_ms = delayed_ms[first:]
+    all_of_value = np.floor(longest_ms / interval_ms) - 1.0
+    longer = np.ceil((longest_ms - time_ms) / interval_ms) - 1.0
+    return int(np.minimum(all_of_value, longer).sum())

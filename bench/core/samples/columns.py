@@ -27,8 +27,10 @@ OUTCOME_NUMBERS = {outcome: number for number, outcome in enumerate(OUTCOMES)}
 CULPRITS = (*Culprit, None)  # the number of None is -1, as for whole numbers
 CULPRIT_NUMBERS = dict(zip(CULPRITS, (*range(len(Culprit)), MISSING), strict=True))
 CHOICES: dict[str, dict[Any, int]] = {"outcome": OUTCOME_NUMBERS, "culprit": CULPRIT_NUMBERS}
-EXCLUDED_NUMBERS = [*map(OUTCOME_NUMBERS.__getitem__, EXCLUDED_OUTCOMES)]
-CENSORED_NUMBERS = [*map(OUTCOME_NUMBERS.__getitem__, CENSORED_OUTCOMES)]
+IS_EXCLUDED = np.array([outcome in EXCLUDED_OUTCOMES for outcome in OUTCOMES])
+"""Whether each outcome is excluded, by its number."""
+IS_CENSORED = np.array([outcome in CENSORED_OUTCOMES for outcome in OUTCOMES])
+"""Whether each outcome is censored, by its number."""
 
 
 def unknown_times(count: int) -> "array[float]":

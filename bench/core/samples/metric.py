@@ -117,7 +117,7 @@ class Metric:
         """Return the values and lower bounds of some requests, and True for each request that has one."""
         values = self.values(requests)
         is_bound = np.zeros(len(values), dtype=bool)
-        if self.longer_than is not None:
+        if self.longer_than is not None and requests.were_waiting().any():
             bounds = self.longer_than(requests)
             is_bound = np.isnan(values) & ~np.isnan(bounds)
             values = np.where(is_bound, bounds, values)

@@ -15,13 +15,13 @@ import numpy as np
 from bench.core.samples.arrays import Column, Floats, Mask
 from bench.core.samples.columns import (
     BOOLEANS,
-    CENSORED_NUMBERS,
     CHOICES,
     COLUMNS,
     CULPRIT_NUMBERS,
     CULPRITS,
-    EXCLUDED_NUMBERS,
     FLOATS,
+    IS_CENSORED,
+    IS_EXCLUDED,
     MISSING,
     MOMENTS,
     NAN,
@@ -337,7 +337,8 @@ class Samples(Sequence[RequestSample]):
 
     def were_waiting(self) -> Mask:
         """Return True for each request that was ended while it waited for its response."""
-        return np.isin(self.column("outcome"), CENSORED_NUMBERS)
+        is_censored: Mask = IS_CENSORED[self.column("outcome")]
+        return is_censored
 
     def has_culprit(self, culprit: Culprit) -> Mask:
         """Return True for each request that failed because of this part."""
@@ -345,7 +346,7 @@ class Samples(Sequence[RequestSample]):
 
     def without_cancelled(self) -> "Samples":
         """Return the requests that the target answered or failed, without the excluded outcomes."""
-        return self.where(~np.isin(self.column("outcome"), EXCLUDED_NUMBERS))
+        return self.where(~IS_EXCLUDED[self.column("outcome")])
 
     def where(self, mask: Mask) -> "Samples":
         """Return the requests for which the mask is true."""
