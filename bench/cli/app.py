@@ -1,5 +1,6 @@
 """The entry point of the `bench` command."""
 
+import os
 import signal
 import sys
 import warnings
@@ -76,6 +77,7 @@ def _run() -> None:
         print(overview(), end="")
         sys.exit(Exit.PASS)
     _check_arguments(arguments)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # it would look for one in each installed package
     if sends_load(arguments):
         from bench.measure.load.spawn import start_early  # noqa: PLC0415 - no other command needs it
 

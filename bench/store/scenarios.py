@@ -5,7 +5,6 @@ from pathlib import Path
 
 from bench.core.config.choices import NO_CHOICES, Choices
 from bench.core.config.run_spec import RunSpec
-from bench.core.config.scenario import Suites
 from bench.core.config.stack import Stack, list_services
 from bench.core.config.target import Target
 from bench.core.values.nearest import find_typing_error, suggest
@@ -124,6 +123,9 @@ def suites() -> dict[str, tuple[str, ...]]:
     path = find(SCENARIOS, SUITES)
     if path is None:
         return {}
+    # pydantic builds this model at its import, and a run needs no suite.
+    from bench.core.config.suites import Suites  # noqa: PLC0415 - see above
+
     file = YamlFile(path, Suites)
     by_suite = file.parse().root
     existing = paths()

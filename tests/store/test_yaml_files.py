@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.core.config.prompts import Prompts
-from bench.core.config.scenario import Suites
+from bench.core.config.suites import Suites
 from bench.errors import ConfigError
 from bench.store.yaml_file import YamlFile
 from bench.store.yaml_nodes import YamlError, read_yaml

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, RootModel, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from bench.core.config.compose import Variable
 from bench.core.config.executors import (
@@ -334,9 +334,3 @@ class Scenario(Inheriting):
     def duration_s(self) -> float:
         """Longest time in which requests are sent, in seconds."""
         return total_s(self.phases)
-
-
-class Suites(RootModel[dict[Name, Annotated[tuple[Name, ...], Field(min_length=1)]]]):
-    """Names of the scenarios that run together, by suite."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True)

@@ -29,7 +29,6 @@ from bench.measure.calibration.reference import Reference
 from bench.measure.calibration.run_calibration import RunCalibration
 from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.endpoint import SHORTEST_SECRET, Endpoint, list_secrets_of_headers
-from bench.measure.load.journey_users import make_setups
 from bench.measure.load.messages import Batch, Job
 from bench.measure.load.workers import Workers, start_workers
 from bench.measure.machine import host
@@ -102,6 +101,9 @@ def record(
     """
     # An error is reported here, and not in a load generator.
     if spec.is_journey:
+        # Only journeys need the clients of steps and turns here.
+        from bench.measure.load.journey_users import make_setups  # noqa: PLC0415 - see above
+
         make_setups(spec, plan(spec), subject.services, subject.route, os.environ)
     for url, target in zip(subject.base_urls, spec.targets, strict=True):
         Endpoint.of(spec, url, os.environ, target)

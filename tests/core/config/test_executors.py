@@ -6,7 +6,8 @@ from pydantic import ValidationError
 from bench.core.config.executors import EXECUTORS, OpenLoop, list_warm_ups, phases_around, planned_s
 from bench.core.config.load_words import in_words
 from bench.core.config.prompts import Expectation
-from bench.core.config.scenario import OPEN_LOOP_ACCOUNTS, Scenario, Suites
+from bench.core.config.scenario import OPEN_LOOP_ACCOUNTS, Scenario
+from bench.core.config.suites import Suites
 from tests.factories import make_scenario, make_target
 
 THINK_TIME = {"think_time_s": (5, 7)}
