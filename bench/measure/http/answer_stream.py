@@ -286,17 +286,17 @@ class AnswerStream(asyncio.Protocol):
     def _take_known(self, data: bytes, at_s: float) -> bool:
         """Take a complete reply whose head is known; return whether it is one."""
         head, _, body = data.partition(HEAD_END)
-        known = _KNOWN_HEADS.find(head)
-        if known is None or known.length != len(body) or self._paused or self._is_head_request:
+        known_head = _KNOWN_HEADS.find(head)
+        if known_head is None or known_head.length != len(body) or self._paused or self._is_head_request:
             return False
         ends = self._ends
-        if ends is None or not self._reading.is_whole or known.length > self._reading.max_body:
+        if ends is None or not self._reading.is_whole or known_head.length > self._reading.max_body:
             return False
         self._ends = None
         self._has_bytes = True
         reply = self._reply
-        reply.status = known.status
-        reply.headers = known.headers
+        reply.status = known_head.status
+        reply.headers = known_head.headers
         reply.version = "1.1"
         reply.body = body
         reply.finished_s = at_s
