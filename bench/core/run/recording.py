@@ -62,6 +62,10 @@ class Recording:
     """Limits of the load generator's machine."""
     pauses: tuple[Stall, ...] = ()
     """Times in which a load generator did not run."""
+    longest_turn_s: float | None = None
+    """Longest time without a turn of a load generator's loop; `None` if it was not measured."""
+    long_turns: tuple[Stall, ...] = ()
+    """Times without a turn that delayed requests."""
     layers: Sequence[Mapping[str, float]] = ()
     """Milliseconds by tier of each round of direct calls after the load, for stacks that declare them."""
     tier_means: Mapping[str, TierMean] = field(default_factory=dict)

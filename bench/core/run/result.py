@@ -16,6 +16,7 @@ from bench.core.limits.judge import ThresholdResult, judge
 from bench.core.load.plan import plan
 from bench.core.run.bottleneck import bottleneck
 from bench.core.run.coordinated_omission import correct_p99
+from bench.core.run.delays import drop_delayed, warn_of_delays
 from bench.core.run.layers import layer_metrics
 from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.name_limits import warn_of_names
@@ -162,7 +163,8 @@ def make_result(
     samples = add_remainder(believed.samples, recording.remainder)
     target_only = replace(both_targets, samples=samples)
     summary = _summarise(spec, both_targets, target_only)
-    thresholds = judge(scenario.thresholds, target_only.samples, target_only.elapsed_s, spec.coverage)
+    undelayed = drop_delayed(target_only.samples, target_only.long_turns)
+    thresholds = judge(scenario.thresholds, undelayed, target_only.elapsed_s, spec.coverage)
     alerts = find_alerts(
         ended_requests(target_only.samples),
         target_only.resources,
@@ -186,6 +188,7 @@ def make_result(
         warnings=(
             *recording.warnings,
             *believed.warnings,
+            *warn_of_delays(summary.loop_delays),
             *_warn_of_competition(recording.calibration),
             *warn_of_names(recording.samples),
             *_warn_of_milestones(spec, summary),

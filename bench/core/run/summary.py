@@ -102,6 +102,8 @@ class RunSummary(Record):
     """Requests by step of a journey, in the order in which steps first ended; empty without steps."""
     resources: dict[str, ResourceSummary]
     """Resources by service, of the load generators and of the machine."""
+    loop_delays: LoopDelays | None = None
+    """Times in which the load generator could neither read nor send; null in older results."""
     availability: dict[str, Availability] = {}
     """Availability by health check; empty if the stack declares no check."""
     errors: tuple[ErrorSample, ...]
@@ -147,6 +149,7 @@ def summarise(
     messages = coverage.select_messages(answered)
     steps = _summarise_steps(answered)
     metrics = _summarise_metrics(answered, coverage) | _step_metrics(steps, coverage)
+    metrics |= _summarise_undelayed(answered, recording.long_turns, coverage)
     return RunSummary(
         elapsed_s=elapsed_s,
         requests=len(answered),
@@ -163,9 +166,21 @@ def summarise(
         metrics=metrics,
         steps=steps,
         resources=summarise_resources(recording.resources),
+        loop_delays=summarise_delays(recording),
         availability=availability(recording.probes, elapsed_s),
         errors=tuple(error_samples(failed)),
     )
+
+
+def _summarise_undelayed(
+    answered: Samples, long_turns: Sequence[Stall], coverage: Coverage
+) -> dict[str, MetricSummary]:
+    """Return the metrics of times without the requests that the load generator delayed, if there are any."""
+    undelayed = drop_delayed(answered, long_turns)
+    if len(undelayed) == len(answered):
+        return {}
+    metrics = _summarise_metrics(undelayed, coverage)
+    return {key: row for key, row in metrics.items() if key.endswith(_TIMES)}
 
 
 def _per_second(count: float, elapsed_s: float) -> float | None:

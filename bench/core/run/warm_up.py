@@ -34,6 +34,7 @@ def drop_warm_up(recording: Recording, phases: Sequence[Phase]) -> Recording:
             for phase, spans in recording.token_spans.items()
             if phase not in warm_ups
         },
+        long_turns=tuple(replace(turn, at_s=turn.at_s - begin_s) for turn in recording.long_turns),
         resources=_since(begin_s, recording.resources),
         probes=_since(begin_s, recording.probes),
         gauges=_since(begin_s, recording.gauges),

@@ -37,12 +37,11 @@ class Deadlines:
     Attributes:
         is_running: Whether it looks at regular times.
         longest_turn_s: Longest time in which the loop had no turn, in seconds.
-        long_turns: Times of at least `LONG_TURN_S` in which the loop had no turn, on the clock.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.longest_turn_s = 0.0
-        self.long_turns: list[Stall] = []
+        self._long_turns: list[Stall] = []
         self.is_running = False
         self._clock = clock
         self._watched: list[Watched] = []
@@ -61,6 +60,12 @@ class Deadlines:
     def stop(self) -> None:
         """Look no longer."""
         self.is_running = False
+
+    def take_long_turns(self) -> list[Stall]:
+        """Return the times of at least `LONG_TURN_S` without a turn since the previous call, on the clock."""
+        taken = self._long_turns
+        self._long_turns = []
+        return taken
 
     def look_at(self, at_s: float) -> None:
         """Look at this time too, for a deadline that must be exact."""
@@ -85,5 +90,5 @@ class Deadlines:
     def _note_turn(self, late_s: float) -> None:
         """Note by how much a look is late: the loop had no turn in this time."""
         self.longest_turn_s = max(self.longest_turn_s, late_s)
-        if late_s >= LONG_TURN_S and len(self.long_turns) < _MOST_TURNS:
-            self.long_turns.append(Stall(at_s=self._planned_s, length_s=late_s))
+        if late_s >= LONG_TURN_S and len(self._long_turns) < _MOST_TURNS:
+            self._long_turns.append(Stall(at_s=self._planned_s, length_s=late_s))

@@ -91,6 +91,10 @@ class Alive:
 
     pause: Stall | None = None
     """Time before it in which the process did not run."""
+    longest_turn_s: float = 0.0
+    """Longest time without a turn of the loop, of the whole load so far."""
+    long_turns: Sequence[Stall] = ()
+    """Times without a turn that delayed requests, since the previous sign of life."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,7 +179,8 @@ class RunningJob:
     def _show_life(self) -> None:
         """Send a sign of life, with the pause before it if there was one."""
         pause = None if self._pulse is None else self._pulse.beat(self._clock.now_s(), real_s())
-        send(self._writer, Alive(pause))
+        deadlines = self._shared.deadlines
+        send(self._writer, Alive(pause, deadlines.longest_turn_s, deadlines.take_long_turns()))
 
     def _flush(self) -> None:
         """Send the data since the previous batch, if there is any."""

@@ -55,6 +55,10 @@ class Workers:
     """HTTP versions of the newest job's replies, when it has ended."""
     pauses: list[Stall] = field(default_factory=list, init=False)
     """Pauses of the processes in the newest job, on CLOCK_MONOTONIC."""
+    longest_turn_s: float = field(default=0.0, init=False)
+    """Longest time without a turn of a process's loop in the newest job."""
+    long_turns: list[Stall] = field(default_factory=list, init=False)
+    """Times without a turn that delayed requests of the newest job, on CLOCK_MONOTONIC."""
     _silence: Silence = field(default_factory=lambda: Silence(()), init=False)
     _stalled: set[int] = field(default_factory=set, init=False)
     _endless: set[int] = field(default_factory=set, init=False)
@@ -157,6 +161,8 @@ class Workers:
         self._on_begin = on_begin
         self._in_flight.clear()
         self.pauses.clear()
+        self.longest_turn_s = 0.0
+        self.long_turns.clear()
         self._lost.clear()
         self._silence = Silence(self.pids)
         self._running = {*self.pids}
@@ -179,8 +185,8 @@ class Workers:
                 return time.monotonic()
             self._silence.note(process.pid)
             match message:
-                case Alive(pause=Stall() as pause):
-                    self.pauses.append(pause)
+                case Alive() as alive:
+                    self._note_life(alive)
                 case WaitingForPhase(phase=phase):
                     self._start_when_all_wait(phase)
                 case Batch() as batch:
@@ -190,6 +196,12 @@ class Workers:
                 case Finished(at_s=at_s, http_versions=versions):
                     self.http_versions |= versions
                     return at_s
+
+    def _note_life(self, alive: Alive) -> None:
+        if alive.pause is not None:
+            self.pauses.append(alive.pause)
+        self.longest_turn_s = max(self.longest_turn_s, alive.longest_turn_s)
+        self.long_turns += alive.long_turns
 
     async def _end_stalled(self) -> None:
         """End each process that gives no sign of life."""
