@@ -76,4 +76,6 @@ def warn_of_delays(delays: LoopDelays | None) -> list[str]:
         return []
     delayed = counted(delays.delayed_requests, "request")
     longest_s = delays.longest_turn_ms / 1000
-    return [f"the times of {delayed} do not count: the load generator had no turn for up to {longest_s:.1f} s"]
+    return [
+        f"the times of {delayed} do not count: the load generator had no turn for up to {longest_s:.1f} s"
+    ]

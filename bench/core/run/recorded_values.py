@@ -56,6 +56,10 @@ class RecordedValues(Record):
     """Warnings for people."""
     pauses: tuple[Stall, ...] = ()
     """Times in which a load generator did not run."""
+    longest_turn_s: float | None = None
+    """Longest time without a turn of a load generator's loop."""
+    long_turns: tuple[Stall, ...] = ()
+    """Times without a turn that delayed requests."""
     work: dict[str, float] = {}
     """Increase of the services' counters during the load."""
     http_versions: tuple[str, ...] = ()
@@ -135,6 +139,7 @@ def add_values(recording: Recording, values: Iterable[RecordedValues]) -> Record
     probes: list[Probe] = []
     gauges: list[GaugeSample] = []
     pauses: list[Stall] = []
+    long_turns: list[Stall] = []
     tokens: dict[int, TokenTimes] = {}
     remarks = Remarks()
     warnings: dict[str, None] = {}
@@ -143,6 +148,7 @@ def add_values(recording: Recording, values: Iterable[RecordedValues]) -> Record
         probes += new.probes
         gauges += new.gauges
         pauses += new.pauses
+        long_turns += new.long_turns
         warnings |= dict.fromkeys(new.warnings)
         _add_tokens(tokens, new)
         _add_remarks(remarks, new)
@@ -153,6 +159,7 @@ def add_values(recording: Recording, values: Iterable[RecordedValues]) -> Record
         probes=tuple(probes),
         gauges=tuple(gauges),
         pauses=tuple(pauses),
+        long_turns=tuple(long_turns),
         token_gaps={phase: times.gaps for phase, times in tokens.items()},
         token_spans={phase: times.spans() for phase, times in tokens.items()},
         warnings=(*warnings, *remarks.sentences()),
@@ -166,6 +173,7 @@ def _add_latest(recording: Recording, new: RecordedValues) -> Recording:
         elapsed_s=new.at_s if new.is_end else max(recording.elapsed_s, new.at_s),
         work=new.work or recording.work,
         http_versions=new.http_versions or recording.http_versions,
+        longest_turn_s=recording.longest_turn_s if new.longest_turn_s is None else new.longest_turn_s,
         calibration=new.calibration or recording.calibration,
         reference_workload=new.reference_workload or recording.reference_workload,
         layers=new.layers or recording.layers,

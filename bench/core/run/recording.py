@@ -1,7 +1,7 @@
 """The raw data of one measurement, before any judgement."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
@@ -138,3 +138,8 @@ def request_line(sample: RequestSample) -> dict[str, object]:
 def shift_clock(watched: Iterable[Watched], by_s: float) -> list[Watched]:
     """Return copies of samples with their times increased by `by_s` seconds."""
     return [sample.model_copy(update={"at_s": sample.at_s + by_s}) for sample in watched]
+
+
+def shift_stalls(stalls: Iterable[Stall], by_s: float) -> tuple[Stall, ...]:
+    """Return the same times on a clock that is ahead by `by_s` seconds."""
+    return tuple(replace(stall, at_s=stall.at_s + by_s) for stall in stalls)

@@ -1,6 +1,6 @@
 """Summarise the requests of one run: quantiles, typical values by prompt, counts and resources."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -10,6 +10,7 @@ from bench.core.config.watching import GaugeName
 from bench.core.limits.metric_names import require_figures
 from bench.core.run.bottleneck import Bottleneck
 from bench.core.run.counters import counters_of
+from bench.core.run.delays import LoopDelays, drop_delayed, summarise_delays
 from bench.core.run.errors import ErrorSample, error_samples
 from bench.core.run.metric_summary import MetricSummary, summarise_metric
 from bench.core.run.overhead import Overhead
@@ -30,7 +31,7 @@ from bench.core.samples.metrics import (
     tier_key,
     tier_name,
 )
-from bench.core.samples.sample import Culprit, Outcome
+from bench.core.samples.sample import Culprit, Outcome, Stall
 from bench.core.samples.samples import Samples
 from bench.core.values.record import Count, NotNegative, Number, Record
 from bench.core.watch.availability import Availability, availability
@@ -180,7 +181,7 @@ def _summarise_undelayed(
     if len(undelayed) == len(answered):
         return {}
     metrics = _summarise_metrics(undelayed, coverage)
-    return {key: row for key, row in metrics.items() if key.endswith(_TIMES)}
+    return {key: row for key, row in metrics.items() if key.endswith("_ms")}
 
 
 def _per_second(count: float, elapsed_s: float) -> float | None:

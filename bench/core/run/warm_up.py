@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from bench.core.config.executors import Phase
-from bench.core.run.recording import Recording, Watched, shift_clock
+from bench.core.run.recording import Recording, Watched, shift_clock, shift_stalls
 from bench.core.samples.token_times import shift_spans
 
 
@@ -34,7 +34,7 @@ def drop_warm_up(recording: Recording, phases: Sequence[Phase]) -> Recording:
             for phase, spans in recording.token_spans.items()
             if phase not in warm_ups
         },
-        long_turns=tuple(replace(turn, at_s=turn.at_s - begin_s) for turn in recording.long_turns),
+        long_turns=shift_stalls(recording.long_turns, -begin_s),
         resources=_since(begin_s, recording.resources),
         probes=_since(begin_s, recording.probes),
         gauges=_since(begin_s, recording.gauges),

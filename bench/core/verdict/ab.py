@@ -11,12 +11,12 @@ from bench.core.calibration.calibration import Calibration
 from bench.core.config.scenario import Tolerance
 from bench.core.run.costs import costs_of
 from bench.core.run.figures import bounds_of, figures_of
-from bench.core.run.recording import Recording, shift_clock
+from bench.core.run.recording import Recording, shift_clock, shift_stalls
 from bench.core.run.result import RunResult
 from bench.core.run.summary import RunSummary
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric
-from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stop
+from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop
 from bench.core.samples.samples import SampleLog
 from bench.core.samples.token_times import Span, shift_spans
 from bench.core.tiers.histogram_means import join_means
@@ -81,6 +81,7 @@ def join_recordings(recordings: Sequence[Recording]) -> Recording:
     resources: list[ResourceSample] = []
     probes: list[Probe] = []
     gauges: list[GaugeSample] = []
+    long_turns: list[Stall] = []
     token_gaps: dict[int, Histogram] = {}
     token_spans: dict[int, tuple[Span, ...]] = {}
     planned_s = 0.0
@@ -96,6 +97,7 @@ def join_recordings(recordings: Sequence[Recording]) -> Recording:
         resources += shift_clock(recording.resources, elapsed_s)
         probes += shift_clock(recording.probes, elapsed_s)
         gauges += shift_clock(recording.gauges, elapsed_s)
+        long_turns += shift_stalls(recording.long_turns, elapsed_s)
         planned_s += recording.planned_s
         elapsed_s += recording.elapsed_s
         stop = stop or recording.stop
@@ -110,6 +112,8 @@ def join_recordings(recordings: Sequence[Recording]) -> Recording:
         resources=tuple(resources),
         probes=tuple(probes),
         gauges=tuple(gauges),
+        longest_turn_s=max((recording.longest_turn_s or 0.0 for recording in recordings), default=None),
+        long_turns=tuple(long_turns),
         work=sum_work([recording.work for recording in recordings]),
         stop=stop,
         calibration=calibration,

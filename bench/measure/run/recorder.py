@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench.core.config.executors import first_measured, list_warm_ups, planned_s
@@ -17,7 +17,7 @@ from bench.core.load.plan import plan
 from bench.core.load.progress import PlannedVus, Progress, ProgressWatch
 from bench.core.run.plausibility import believe
 from bench.core.run.recorded_values import NewValues, RecordedValues, add_values
-from bench.core.run.recording import Recording
+from bench.core.run.recording import Recording, shift_stalls
 from bench.core.run.run_start import begin_recording
 from bench.core.run.run_store import MemoryStore, RunStore
 from bench.core.samples.sample import ResourceSample, Stop, StopCause
@@ -137,8 +137,12 @@ def list_secrets(spec: RunSpec) -> list[str]:
 def _describe_end(workers: Workers) -> dict[str, object]:
     """Return the fields of `RecordedValues` about the load generators, when the newest load has ended."""
     began_s = workers.began_s or 0.0
-    pauses = [replace(pause, at_s=max(0.0, pause.at_s - began_s)) for pause in workers.pauses]
-    return {"http_versions": tuple(sorted(workers.http_versions)), "pauses": tuple(pauses)}
+    return {
+        "http_versions": tuple(sorted(workers.http_versions)),
+        "pauses": shift_stalls(workers.pauses, -began_s),
+        "longest_turn_s": workers.longest_turn_s,
+        "long_turns": shift_stalls(workers.long_turns, -began_s),
+    }
 
 
 def _has_lost_generator(stop: Stop | None) -> bool:
