@@ -7,7 +7,7 @@ DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
 UV_PIN := $(shell grep -m1 -oE '^uv==[0-9.]+' requirements-dev.txt)
 
-.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-soak bench-verdicts bench-answers bench-mock bench-embedded bench-start pictures lock clean help
+.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-soak bench-strays bench-verdicts bench-answers bench-mock bench-embedded bench-start pictures lock clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -67,6 +67,9 @@ bench-transport: $(READY)  ## compare the transport alone with other HTTP client
 
 bench-soak: $(READY)  ## run 1,000 requests/s for an hour, and show memory and descriptors in the same page
 	$(BIN)/python -m benchmarks.soak
+
+bench-strays: $(READY)  ## kill bench stack up and bench run at random moments and count what remains
+	$(BIN)/python -m benchmarks.strays
 
 bench-verdicts: $(READY)  ## simulate how often a verdict is wrong and rewrite docs/explanation/verdicts.md
 	$(BIN)/python -m benchmarks.verdicts

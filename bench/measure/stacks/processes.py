@@ -317,7 +317,9 @@ def _run_commands(
 
 def run_down(started: StackProcesses) -> int:
     """Run the commands of `down`, and return the exit code of the last one."""
-    return _run_commands(started, {"commands": _expand_commands(started, "down")}, detached=False).wait()
+    plan = {"commands": _expand_commands(started, "down")}
+    with _run_commands(started, plan, detached=False) as process:
+        return process.wait()
 
 
 def prepare_tree(stack: Stack, state: Path, options: StartOptions) -> None:

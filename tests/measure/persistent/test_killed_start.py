@@ -19,6 +19,7 @@ from bench.core.config.stack import Stack
 from bench.errors import ConfigError
 from bench.measure.persistent import persistent
 from bench.measure.persistent.stack_state import FOLDER
+from bench.measure.stacks.ports import choose_ports
 from bench.measure.stacks.processes import run_processes
 from tests.eventually import eventually
 from tests.measure.programs import PROGRAMS, make_stack
@@ -26,7 +27,7 @@ from tests.measure.programs import PROGRAMS, make_stack
 SECRET = SecretStr(secrets.token_hex(20))
 TOKEN = "TEST_TOKEN"
 """Variable of all services of a test, by which the test finds their processes."""
-KILLS = 4
+KILLS = 3
 # A shell with a child in a session of its own, and a server.
 _TREE = 'setsid sleep 600 & exec "$0" -c "$1"'
 
@@ -46,7 +47,7 @@ def token() -> str:
 def context() -> ForkServerContext:
     """A server that forks processes with all imports, so that a test can start and kill many of them."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload(["bench.measure.persistent.persistent", "pytest"])
     return context
 
 
@@ -75,7 +76,7 @@ def _run(folder: Path, function: Callable[..., object], arguments: tuple[object,
 def _make_stack(token: str, *programs: str, name: str = "trial") -> Stack:
     """Return a stack of services that are trees of processes, by the names of their programs."""
     services = {f"service-{number}": program for number, program in enumerate(programs)}
-    stack = make_stack(services, environment={TOKEN: token})
+    stack = make_stack(services, timeout_s=600, environment={TOKEN: token})
     trees = {}
     for service, program in services.items():
         command = ("sh", "-c", _TREE, sys.executable, PROGRAMS[program])
@@ -203,3 +204,26 @@ def test_a_stack_whose_start_was_killed_is_not_up(
         assert not set(left) & set(_list_processes(token))
     finally:
         persistent.down(complete)
+
+
+def test_down_ends_the_commands_of_a_killed_up(start: Callable[..., ForkServerProcess], token: str) -> None:
+    """Those of `up` end first, so that they start nothing after those of `down`."""
+    port = choose_ports(make_stack({"one": "good"}, announces=False).services, {})["one"]
+    waiting = f"echo up >> events; {TOKEN}={token} sleep 600; echo late >> events"
+    content = {
+        "name": "trial",
+        "purpose": "A test.",
+        "up": [["sh", "-c", waiting]],
+        "down": [["sh", "-c", "echo down >> events"]],
+        "urls": {"backend": f"http://127.0.0.1:{port}"},
+        "start_timeout": "10m",
+    }
+    stack = Stack.model_validate(content)
+    events = Path("events")
+    first = start(_up, stack)
+    eventually(lambda: _list_processes(token))
+    first.kill()
+    first.join()
+    persistent.down(stack)
+    assert events.read_text().split() == ["up", "down"]
+    assert _list_processes(token) == []
