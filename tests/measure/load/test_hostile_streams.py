@@ -23,7 +23,7 @@ async def _comment(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Non
     """Send comments as fast as the client reads them, and never an event."""
     writer.write(HEAD)
     chunk = b"%x\r\n%s\r\n" % (len(COMMENTS), COMMENTS)
-    for _ in range(10_000):
+    for _number in range(10_000):
         writer.write(chunk)
         await writer.drain()
 
