@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.errors import StoreError
 from bench.store.results import load_recording
 from benchmarks.engine.commands import Setup
 from benchmarks.engine.journal import Stream, Timing
@@ -72,7 +73,7 @@ def _one_run(  # noqa: PLR0913, PLR0917 - one run depends on all of these
             _run(command, core, folder, tool)
             report = tool.read(folder)
             written = _written(server, streams)
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
+        except (OSError, RuntimeError, KeyError, ValueError, StoreError) as error:
             errors.problem = f"{type(error).__name__}: {error}"
             return
         _add(errors.first_token, report.first_token, [stream.first_token_ms for stream in written])
