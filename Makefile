@@ -7,7 +7,7 @@ DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
 UV_PIN := $(shell grep -m1 -oE '^uv==[0-9.]+' requirements-dev.txt)
 
-.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-soak bench-strays bench-verdicts bench-answers bench-mock bench-embedded bench-start pictures lock clean help
+.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-strays bench-verdicts bench-answers bench-mock bench-embedded bench-start pictures lock clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -61,6 +61,9 @@ bench-engine: $(READY)  ## compare the whole tool with other tools (half an hour
 
 bench-truth: $(READY)  ## compare the times that tools report with the server's own, in the same page
 	$(BIN)/python -m benchmarks.truth
+
+bench-arrivals: $(READY)  ## compare random arrivals at the server with their plan, in the same page
+	$(BIN)/python -m benchmarks.arrivals
 
 bench-transport: $(READY)  ## compare the transport alone with other HTTP clients, in the same page
 	$(BIN)/python -m benchmarks.transport

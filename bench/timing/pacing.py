@@ -17,6 +17,10 @@ from typing import Protocol
 
 _TFD_TIMER_ABSTIME = 1
 _READ_BYTES = 8
+MOST_EARLY_S = 0.0001
+"""Longest busy waiting before a moment that must be met exactly."""
+_EARLY_STEP_S = 0.000001
+_LATE_STEPS = 3  # with one step back for each call in time, a quarter of the calls is late
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
@@ -35,7 +39,15 @@ def real_s() -> float:
 
 
 class Pacer(Protocol):
-    """The clock of all times of a load, and a timer on this clock."""
+    """The clock of all times of a load, and a timer on this clock.
+
+    Attributes:
+        early_s: How late most calls are made, because a sleeping core needs time to wake up. To meet a moment
+            exactly, plan a call this much earlier, and wait for the rest with `wait_exactly`. It is 0 if the
+            pacer cannot wait exactly.
+    """
+
+    early_s: float
 
     def now_s(self) -> float:
         """Return the current time in seconds."""
@@ -43,6 +55,10 @@ class Pacer(Protocol):
 
     async def sleep_until(self, due_s: float) -> None:
         """Wait until this time. Return at once, without a turn of the loop, if it has passed."""
+        ...
+
+    def wait_exactly(self, due_s: float) -> None:
+        """Wait busily until this time, which is at most `early_s` ahead."""
         ...
 
     def call_at(self, due_s: float, callback: Callable[[], object]) -> None:
@@ -61,8 +77,13 @@ class LoopTimer:
         clock: Returns seconds; it must run as fast as the loop's clock.
     """
 
+    early_s = 0.0
+
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.now_s = clock
+
+    def wait_exactly(self, due_s: float) -> None:
+        """Do nothing: the loop's own timer waits for whole milliseconds."""
 
     async def sleep_until(self, due_s: float) -> None:
         """Wait until this time. The loop may wake a moment early; then it waits once more."""
@@ -86,6 +107,7 @@ class KernelTimer:
 
     def __init__(self) -> None:
         self.now_s = time.monotonic
+        self.early_s = MOST_EARLY_S / 2
         libc = ctypes.CDLL(None, use_errno=True)
         self._fd: int = libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
         if self._fd < 0:
@@ -104,6 +126,11 @@ class KernelTimer:
         waiter = self._loop.create_future()
         self.call_at(due_s, partial(_wake, waiter))  # the entry of a cancelled waiter stays until it is due
         await waiter
+
+    def wait_exactly(self, due_s: float) -> None:
+        """Wait busily until this time."""
+        while time.monotonic() < due_s:
+            pass
 
     def call_at(self, due_s: float, callback: Callable[[], object]) -> None:
         """Call a function at this time, from the loop."""
@@ -125,6 +152,8 @@ class KernelTimer:
         except BlockingIOError:
             return  # the timer was set again between its expiry and this call
         now_s = time.monotonic()
+        if self._calls:
+            self._learn(now_s - self._calls[0][0])
         callbacks: list[Callable[[], object]] = []
         while self._calls and self._calls[0][0] <= now_s:
             callbacks.append(heapq.heappop(self._calls)[2])
@@ -132,6 +161,11 @@ class KernelTimer:
             self._set_timer()
         for callback in callbacks:
             callback()
+
+    def _learn(self, late_s: float) -> None:
+        """Follow the third quartile of the delays, up to the longest busy waiting."""
+        step_s = _LATE_STEPS * _EARLY_STEP_S if late_s > self.early_s else -_EARLY_STEP_S
+        self.early_s = min(MOST_EARLY_S, max(0.0, self.early_s + step_s))
 
     def _set_timer(self) -> None:
         """Set the timer to the earliest call: rounded up so that it is never early; 0 would disable it."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 _COUNTERS = struct.Struct("7q")
-_SETTINGS = struct.Struct("4q")
+_SETTINGS = struct.Struct("5q")
 _ENTRY = struct.Struct("qiii4x")
 _ENTRIES_AT = _COUNTERS.size + _SETTINGS.size
 _RECEIVED = -1
@@ -36,6 +36,8 @@ class Timing(NamedTuple):
     first_us: int = 200_000
     spread_us: int = 20_000
     gap_us: int = 25_000
+    awake: bool = False
+    """Whether the server never sleeps, so that its client need not wake it."""
 
 
 @dataclass
@@ -79,6 +81,15 @@ class Journal:
     def counters(self) -> Counters:
         """Return the present counters."""
         return Counters(*_COUNTERS.unpack_from(self._memory))
+
+    def arrivals_ns(self) -> list[int]:
+        """Return when the kernel received each request for `/arrivals`, and each streamed chat, sorted."""
+        times_ns: list[int] = []
+        for index in range(self.counters().entries):
+            at_ns, _, _, token = _ENTRY.unpack_from(self._memory, _ENTRIES_AT + index * _ENTRY.size)
+            if token == _RECEIVED:
+                times_ns.append(at_ns)
+        return sorted(times_ns)
 
     def streams(self) -> list[Stream]:
         """Return all complete streams, in the order of their requests."""

@@ -3,6 +3,7 @@
  *   server JOURNAL [CERTIFICATE KEY]     print the ports for HTTP and, with a certificate, for TLS; end with stdin
  *
  *   /json                                a small JSON document
+ *   /arrivals                            the same, with an entry in the journal
  *   /large                               a JSON document of 1 MB
  *   /closing                             a small JSON document, after which the server closes the connection
  *   /stream?tokens=N&first_us=F&gap_us=G server-sent events: the first after F, then one each G, with the time in each
@@ -12,7 +13,7 @@
  *   /v1/models, /health                  what clients ask before they start; not counted
  *
  * The journal is a file in shared memory (journal.py reads it): settings, counters, and an entry for each streamed
- * chat: when the kernel received the request, and when each token was written. All times are CLOCK_MONOTONIC.
+ * chat and arrival: when the kernel received the request, and when each token was written. All times are CLOCK_MONOTONIC.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -44,7 +45,7 @@ struct entry {
 
 struct journal {           /* journal.py declares the same layout */
     long long requests, responses, first_ns, last_ns, streams, entries, written;  /* written: events of /flood, /writes */
-    long long tokens, first_us, spread_us, gap_us;     /* settings, which the reader of the journal writes */
+    long long tokens, first_us, spread_us, gap_us, awake;  /* settings, which the reader of the journal writes */
     struct entry log[MAX_ENTRIES];
 };
 
@@ -271,7 +272,7 @@ static int requests_path(const char *request, const char *path) {
 }
 
 static int is_counted(const char *request) {
-    static const char *paths[] = {"/json", "/large", "/closing", "/stream", "/flood", "/writes", "/v1/chat/completions"};
+    static const char *paths[] = {"/json", "/arrivals", "/large", "/closing", "/stream", "/flood", "/writes", "/v1/chat/completions"};
     for (unsigned i = 0; i < sizeof paths / sizeof *paths; i++)
         if (requests_path(request, paths[i])) return 1;
     return 0;
@@ -284,7 +285,11 @@ static void answer(int fd) {
     connection->closing = requests_path(request, "/closing");
     connection->counted = is_counted(request);
     if (connection->counted && !journal->requests++) journal->first_ns = connection->received_ns;
-    if (requests_path(request, "/json")) respond(fd, JSON, sizeof JSON - 1);
+    if (requests_path(request, "/arrivals")) {
+        connection->stream = journal->streams++;
+        note(connection, -1, connection->received_ns);
+        respond(fd, JSON, sizeof JSON - 1);
+    } else if (requests_path(request, "/json")) respond(fd, JSON, sizeof JSON - 1);
     else if (connection->closing) respond(fd, CLOSING, sizeof CLOSING - 1);
     else if (requests_path(request, "/v1/chat/completions")) begin_chat(fd);
     else if (requests_path(request, "/stream")) {
@@ -462,6 +467,7 @@ int main(int count, char **given) {
     for (;;) {
         long long next = tick(), wait = next < 0 ? -1 : next - now_ns();
         if (next >= 0 && wait < 0) wait = 0;
+        if (journal->awake) next = wait = 0;  /* to wake a sleeping server costs its client several microseconds */
         struct timespec timeout = {.tv_sec = wait / SECOND, .tv_nsec = wait % SECOND};
         int ready = epoll_pwait2(poller, events, MAX_EVENTS, next < 0 ? NULL : &timeout, NULL);
         for (int i = 0; i < ready; i++) {

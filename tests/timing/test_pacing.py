@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from bench.timing.pacing import KernelTimer, LoopTimer, Pacer, event_loop, pacer
+from bench.timing.pacing import MOST_EARLY_S, KernelTimer, LoopTimer, Pacer, event_loop, pacer
 from tests.virtual_time import run_virtually
 
 LOOPS = pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
@@ -51,6 +51,32 @@ def test_waiters_are_woken_in_order_and_never_early(kind: Callable[[], Pacer], l
         timer.close()
 
     run(work(), loop_factory)
+
+
+@LOOPS
+def test_a_moment_is_met_exactly_by_an_early_call_and_busy_waiting(loop_factory: Factory) -> None:
+    """The rest of the time is never negative, and short, however late the calls are."""
+
+    async def work() -> None:
+        timer = KernelTimer()
+        for _ in range(30):
+            due_s = timer.now_s() + 0.001
+            early = asyncio.Event()
+            timer.call_at(due_s - timer.early_s, early.set)
+            await early.wait()
+            timer.wait_exactly(due_s)
+            assert timer.now_s() >= due_s
+            assert 0.0 <= timer.early_s <= MOST_EARLY_S
+        timer.close()
+
+    run(work(), loop_factory)
+
+
+def test_a_timer_of_the_loop_waits_for_nothing() -> None:
+    """Its calls are in time to the millisecond, and virtual time would never pass."""
+    timer = LoopTimer(lambda: 0.0)
+    timer.wait_exactly(5.0)
+    assert timer.early_s == 0.0
 
 
 @LOOPS

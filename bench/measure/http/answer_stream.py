@@ -88,9 +88,9 @@ class AnswerStream(asyncio.Protocol):
     __slots__ = (  # a fifth faster: there are too many attributes for a shared dict
         "__weakref__", "_any_encoding", "_body_room", "_clock", "_closed", "_complete", "_decoder",
         "_ends", "_framing_room", "_has_bytes", "_has_encoding", "_has_usual_start", "_head", "_head_room",
-        "_headers", "_in_head", "_is_head_request", "_keep_alive", "_max_body", "_now_s",
-        "_on_body", "_on_head", "_parser", "_parts", "_paused", "_reading", "_reply", "_trailer_room",
-        "_transport", "_turn", "_unexpected", "_unread", "dropped", "lost",
+        "_headers", "_in_head", "_is_head_request", "_is_posted", "_keep_alive", "_max_body", "_now_s",
+        "_on_body", "_on_head", "_parser", "_parts", "_paused", "_posted_s", "_reading", "_reply",
+        "_trailer_room", "_transport", "_turn", "_unexpected", "_unread", "dropped", "lost",
     )  # fmt: skip
 
     def __init__(self, clock: Callable[[], float], turn: TurnLimit, *, any_encoding: bool) -> None:
@@ -109,12 +109,23 @@ class AnswerStream(asyncio.Protocol):
         self._unexpected: WireError | None = None
         self._has_bytes = False
         self._paused = False
+        self._is_posted = False
+        self._posted_s: float | None = None
         self._is_head_request = False
 
     @property
     def is_busy(self) -> bool:
         """Whether an exchange is in progress."""
         return self._ends is not None
+
+    def post(self, request: bytes) -> None:
+        """Write a request of which `send` follows before the next turn of the loop, and then only reads."""
+        transport = self._transport
+        if transport is None or self.lost or self._ends is not None:
+            return
+        transport.write(request)
+        self._is_posted = True
+        self._posted_s = None if self._paused else self._clock()
 
     def send(self, request: bytes, reply: Reply, ends: tuple[OnEnd, OnFailure], reading: Reading) -> None:
         """Write the request.
@@ -143,9 +154,13 @@ class AnswerStream(asyncio.Protocol):
         if self._is_head_request:
             self._parser = _NO_PARSER  # after HEAD, the parser waits for a body
         self._is_head_request = request[:5] == b"HEAD "
-        transport.write(request)
-        if not self._paused:  # the high-water mark is 0, so the buffer is empty
-            reply.sent_s = self._clock()
+        if not self._is_posted:
+            transport.write(request)
+            self._posted_s = (
+                None if self._paused else self._clock()
+            )  # the buffer is empty: its high mark is 0
+        self._is_posted = False
+        reply.sent_s = self._posted_s
 
     def _make_parser(self) -> httptools.HttpResponseParser:
         """Return a parser that accepts the harmless faults that curl and httpx accept."""

@@ -96,6 +96,14 @@ class Connection:
         self._stream = await self._connect()
         return self._clock() - began_s
 
+    def post(self, request: bytes) -> None:
+        """Write a request at once if the connection is open; `begin` must follow in the same callback.
+
+        Several requests that are due within microseconds can so be written before the work for each of them.
+        """
+        if self._stream is not None:
+            self._stream.post(request)
+
     def begin(self, request: bytes, on_end: OnEnd, reading: Reading) -> None:
         """Send a request and read its reply to the end. Open the connection first if necessary.
 

@@ -81,6 +81,9 @@ class HttpxConnection:
             self._exchange = None
         return reply
 
+    def post(self, request: bytes) -> None:
+        """Do nothing: httpx writes a request only as a part of its exchange."""
+
     def begin(self, request: bytes, on_end: OnEnd, reading: Reading) -> None:
         """Do an exchange, and call `on_end` when it ends (see `Connection.begin`)."""
         self.reply = Reply()  # of this request, also if it ends before httpx begins it

@@ -28,6 +28,7 @@ from bench.measure.load.request_client import (
     since,
 )
 from bench.measure.load.shared import Shared
+from bench.measure.load.trace_header import add_trace
 
 _MOST_REFUSED_BYTES = 16 * 1024
 # While an exchange is in progress, the VU looks this often whether its answer is complete, and then waits as
@@ -132,6 +133,16 @@ class ChatClient(RequestClient):
         """Close the connection."""
         self._connection.close()
         await self._connection.wait_closed()
+
+    def post(self, arrival: Arrival) -> None:
+        """Write a message at once if that needs no other work; `begin` must follow in the same callback."""
+        tail = self._tails.get(arrival.prompt)
+        if tail is None or self.context is not None:
+            return
+        request = self._head + tail
+        if self._trace_prefix is not None:
+            request = add_trace(request, self._trace_prefix, arrival)
+        self._connection.post(request)
 
     def begin(self, arrival: Arrival, scheduled_s: float, origin_s: float, on_sample: OnSample) -> None:
         """Send a message and read its answer (see `RequestClient.begin`)."""

@@ -24,6 +24,8 @@ from bench.measure.load.request_client import OnSample
 from bench.timing.pacing import Pacer
 
 _CANCELLED = "cancelled because the run ended early"
+_LONGEST_TURN_S = 0.001
+"""Longest time for which the requests of an open loop that are due keep the responses waiting."""
 _CLEAN_UP_S = 3.0
 """Time for the clean-up of all users after the run was ended early, or after the graceful stop."""
 
@@ -42,6 +44,10 @@ class Participant(Protocol):
 
 class VirtualUser(Participant, Protocol):
     """A VU: one connection to one target."""
+
+    def post(self, arrival: Arrival) -> None:
+        """Write a request at once if that needs no other work; `begin` must follow in the same callback."""
+        ...
 
     def begin(self, arrival: Arrival, scheduled_s: float, origin_s: float, on_sample: OnSample) -> None:
         """Send a request and read its response. A failed request is a sample too.
@@ -150,6 +156,9 @@ class Loops(ABC, Generic[User]):
         """Close all connections."""
         vus = [vu for arms in self._vus.values() for vu in arms]
         await asyncio.gather(*(vu.close() for vu in [*vus, *self._other_vus]))
+
+    def post(self, vu: User, arrival: Arrival) -> None:
+        """Write the request of an arrival at once if it is known; `begin_activity` follows in this turn."""
 
     @abstractmethod
     def begin_activity(self, vu: User, arrival: Arrival, due_s: float, end_s: float, on_free: OnFree) -> None:
@@ -391,27 +400,39 @@ class OpenLoopSource(Generic[User]):
         if self._next is None:
             pacer.call_at(self._end_s, self._end)
         else:
-            pacer.call_at(self._start_s + self._next.offset_s, self._begin_due)
+            pacer.call_at(self._start_s + self._next.offset_s - pacer.early_s, self._begin_due)
 
     def _begin_due(self) -> None:
-        """Begin all requests that are due."""
-        pacer = self._engine.pacer
+        """Begin all requests that are due, and those that are due too soon for the timer."""
+        engine = self._engine
+        pacer = engine.pacer
+        latest_s = pacer.now_s() + _LONGEST_TURN_S
+        posted: list[tuple[Arrival, float, User]] = []
         while self._next is not None and not self._engine.is_interrupted:
             due_s = self._start_s + self._next.offset_s
-            if due_s > pacer.now_s():
+            now_s = pacer.now_s()
+            if due_s - now_s > pacer.early_s or now_s > latest_s:
                 break
-            self._begin(self._next, due_s)
+            arrival = self._next
+            pacer.wait_exactly(due_s)
+            if engine.in_flight + len(posted) >= self._max_vus:
+                self._drop(arrival, due_s)
+            else:
+                vu = engine.take_idle(arrival)
+                engine.post(vu, arrival)
+                posted.append((arrival, due_s, vu))
             self._next = next(self._arrivals, None)
+        for arrival, due_s, vu in posted:
+            self._begin(arrival, due_s, vu)
         if not self._engine.is_interrupted:
             self.plan_next()
 
-    def _begin(self, arrival: Arrival, due_s: float) -> None:
+    def _drop(self, arrival: Arrival, due_s: float) -> None:
+        detail = f"{self._max_vus} requests were in progress when it was due"
+        self._engine.record_dropped(arrival, due_s, detail)
+
+    def _begin(self, arrival: Arrival, due_s: float, vu: User) -> None:
         engine = self._engine
-        if engine.in_flight >= self._max_vus:
-            detail = f"{self._max_vus} requests were in progress when it was due"
-            engine.record_dropped(arrival, due_s, detail)
-            return
-        vu = engine.take_idle(arrival)
 
         def on_free(_: float) -> None:
             engine.put_idle(arrival, vu)
@@ -425,6 +446,10 @@ class OpenLoopSource(Generic[User]):
 
 class Engine(Loops[VirtualUser]):
     """Executes a plan whose arrivals are single requests."""
+
+    def post(self, vu: VirtualUser, arrival: Arrival) -> None:
+        """Write the request, so that the work for it does not delay the next one."""
+        vu.post(arrival)
 
     def begin_activity(
         self, vu: VirtualUser, arrival: Arrival, due_s: float, _end_s: float, on_free: OnFree, /

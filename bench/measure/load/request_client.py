@@ -42,6 +42,10 @@ class Exchanger(Protocol):
         """See `Connection.exchange`."""
         ...
 
+    def post(self, request: bytes) -> None:
+        """See `Connection.post`."""
+        ...
+
     def begin(self, request: bytes, on_end: OnEnd, reading: Reading) -> None:
         """See `Connection.begin`."""
         ...
@@ -93,6 +97,9 @@ class RequestClient(ABC):
         self._scheduled_s = 0.0
         self._origin_s = 0.0
         shared.deadlines.add(self)
+
+    def post(self, arrival: Arrival) -> None:  # noqa: B027 - most requests need other work
+        """Write a request at once if that needs no other work; `begin` must follow in the same callback."""
 
     @abstractmethod
     def begin(self, arrival: Arrival, scheduled_s: float, origin_s: float, on_sample: OnSample) -> None:

@@ -24,6 +24,9 @@ class Unsendable:
     async def close(self) -> None:
         """Do nothing."""
 
+    def post(self, arrival: Arrival) -> None:
+        """Do nothing: there is no request."""
+
     def begin(self, arrival: Arrival, scheduled_s: float, origin_s: float, on_sample: OnSample) -> None:
         """Return the sample of a failed request in the next turn of the loop."""
         failure = (Outcome.WRONG_CONTENT, f"the request cannot be sent: {self._words}")

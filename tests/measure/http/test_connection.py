@@ -76,6 +76,28 @@ def test_a_reply_is_complete_and_its_times_are_in_order(run: Run) -> None:
     assert began_s + reply.connect_s <= reply.sent_s <= reply.first_byte_s <= reply.finished_s <= ended_s
 
 
+def test_a_posted_request_is_written_once(run: Run) -> None:
+    """The exchange that follows only reads, and has the time of the post as the time of its request."""
+
+    async def work() -> None:
+        async with server([response(b"one"), response(b"two")]) as (url, received):
+            connection = Connection(Address.of(url))
+            connection.post(GET)  # it is not open, so the exchange sends the request
+            assert (await connection.exchange(GET)).body == b"one"
+            posted_s = time.monotonic()
+            connection.post(GET)
+            written_s = time.monotonic()
+            reply = await connection.exchange(GET)
+            assert reply.body == b"two"
+            assert reply.sent_s is not None
+            assert posted_s <= reply.sent_s <= written_s
+            assert len(received.heads) == 2
+            connection.close()
+            await connection.wait_closed()
+
+    run(work())
+
+
 def test_times_come_from_the_given_clock(run: Run) -> None:
     """Each time of a reply is read from the given clock, once per callback."""
 

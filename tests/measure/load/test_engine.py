@@ -51,6 +51,9 @@ class FakeVu:
         await asyncio.sleep(0.2)
         self.opened.append(asyncio.get_running_loop().time())
 
+    def post(self, arrival: Arrival) -> None:
+        """Write nothing: `begin` follows at once."""
+
     def begin(self, arrival: Arrival, scheduled_s: float, origin_s: float, on_sample: OnSample) -> None:
         """Answer after the fixed time."""
         loop = asyncio.get_running_loop()

@@ -1,0 +1,1 @@
+"""Planned arrivals compared with those that a server receives."""
