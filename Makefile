@@ -7,7 +7,7 @@ DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
 UV_PIN := $(shell grep -m1 -oE '^uv==[0-9.]+' requirements-dev.txt)
 
-.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-strays bench-verdicts bench-answers bench-mock bench-embedded bench-start pictures lock clean help
+.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-strays bench-verdicts bench-answers bench-hostile bench-mock bench-embedded bench-start pictures lock clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -79,6 +79,9 @@ bench-verdicts: $(READY)  ## simulate how often a verdict is wrong and rewrite d
 
 bench-answers: $(READY)  ## read 10,000 generated answers over both transports and rewrite docs/explanation/reading.md
 	$(BIN)/python -m benchmarks.answers
+
+bench-hostile: $(READY)  ## send 10,000 hostile responses between ordinary ones and rewrite docs/explanation/hostile.md
+	$(BIN)/python -m benchmarks.hostile
 
 bench-mock: $(READY)  ## measure how exact the mock model is and rewrite docs/explanation/mock.md
 	$(BIN)/python -m benchmarks.mock

@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import Any
 
 _LONGEST_WORDS = 500
+_LARGEST_PAGE = 16_384  # characters of a page of HTML in which words are looked for
 _MOST_ITEMS = 3
 _DEEPEST = 5
 _MOST_VALUES = 1000  # that are looked at to find whether there is an error
@@ -58,7 +59,7 @@ def find_words(body: bytes, content_type: str | None = None) -> str:
     form = guess_form(body)
     text = _decode(body.removeprefix(_BOM), content_type or "").strip()
     if form is BodyForm.MARKUP:
-        text = _strip_tags(text) or text
+        text = _strip_tags(text[:_LARGEST_PAGE]) or text
     if form is BodyForm.JSON:
         with suppress(ValueError, RecursionError):  # a body that is cut is shown as it is
             text = explain(json.loads(text)) or text

@@ -277,7 +277,8 @@ class AnswerStream(asyncio.Protocol):
     def _read_in_slices(self, data: bytes, at_s: float) -> None:
         """Read many bytes in slices: now if this turn has time, else later, so that no user is delayed."""
         waits = bool(self._unread)
-        self._unread.append((data, at_s))
+        for start in range(0, len(data), SLICE_BYTES):
+            self._unread.append((data[start : start + SLICE_BYTES], at_s))
         if waits or (not self._turn.is_over and not self._turn.read_slices(self)):
             return
         self._turn.wait(self)
@@ -287,10 +288,7 @@ class AnswerStream(asyncio.Protocol):
     def read_slice(self) -> bool:
         """Parse a slice of the bytes that wait; return whether more of them wait."""
         if self._unread:
-            data, at_s = self._unread.popleft()
-            if len(data) > SLICE_BYTES:
-                self._unread.appendleft((data[SLICE_BYTES:], at_s))
-            self._receive(data[:SLICE_BYTES], at_s)
+            self._receive(*self._unread.popleft())
         return bool(self._unread)
 
     def go_on_reading(self) -> None:

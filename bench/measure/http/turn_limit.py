@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-SLICE_BYTES = 64 * 1024
+SLICE_BYTES = 16 * 1024
 """Largest number of bytes that a connection reads at once."""
 TURN_S = 0.01
 """Time after which the other bytes of a turn wait for the next one."""
