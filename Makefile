@@ -7,7 +7,7 @@ DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
 UV_PIN := $(shell grep -m1 -oE '^uv==[0-9.]+' requirements-dev.txt)
 
-.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-strays bench-verdicts bench-answers bench-hostile bench-mock bench-embedded bench-start pictures lock clean help
+.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-recovery bench-strays bench-verdicts bench-answers bench-hostile bench-mock bench-embedded bench-start pictures lock clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -73,6 +73,9 @@ bench-soak: $(READY)  ## run 1,000 requests/s for an hour, and show memory and d
 
 bench-strays: $(READY)  ## kill bench stack up and bench run at random moments and count what remains
 	$(BIN)/python -m benchmarks.strays
+
+bench-recovery: $(READY)  ## kill 1,000 runs at random moments, and show what they lost in the same page (an hour)
+	$(BIN)/python -m benchmarks.recovery
 
 bench-verdicts: $(READY)  ## simulate how often a verdict is wrong and rewrite docs/explanation/verdicts.md
 	$(BIN)/python -m benchmarks.verdicts

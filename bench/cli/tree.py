@@ -240,6 +240,7 @@ SECTIONS = (
                 "recover:recover",
                 "Finish runs whose process was killed.",
                 "bench recover results/RUN",
+                "[RUN]",
             ),
             Command(
                 "ab",

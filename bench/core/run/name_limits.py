@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from bench.core.samples.samples import MORE_DETAILS, Samples
+from bench.core.samples.samples import Samples
+from bench.core.samples.text_numbers import MORE_DETAILS
 from bench.core.values.limited_names import MOST_NAMES, MOST_TIERS, OTHER, are_limited
 
 

@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -101,3 +102,13 @@ def extend_times(
 def look_up(values: Sequence[Any], numbers: Iterable[int]) -> list[Any]:
     """Return the value at each number."""
     return [*map(values.__getitem__, numbers)]
+
+
+def rows_of_times(columns: Mapping[str, Floats], count: int) -> list[dict[str, float]]:
+    """Return the known times of each of `count` requests by name."""
+    rows: list[dict[str, float]] = [{} for _ in range(count)]
+    for name, column in columns.items():
+        for row, time_ms in zip(rows, column.tolist(), strict=True):
+            if not isnan(time_ms):
+                row[name] = time_ms
+    return rows

@@ -15,7 +15,6 @@ import numpy as np
 from bench.core.samples.arrays import Column, Floats, Mask
 from bench.core.samples.columns import (
     BOOLEANS,
-    CHOICES,
     COLUMNS,
     CULPRIT_NUMBERS,
     CULPRITS,
@@ -30,28 +29,24 @@ from bench.core.samples.columns import (
     OUTCOMES,
     TIER_CODE,
     add_times,
-    column_of_numbers,
     combine_columns,
     extend_times,
     look_up,
     renumber,
     round_times,
+    rows_of_times,
     times_column,
 )
-from bench.core.samples.fields import Field
 from bench.core.samples.request import RequestSample
 from bench.core.samples.request_log import RequestLog, TierChanges
 from bench.core.samples.sample import Culprit, Outcome
-from bench.core.values.escape import hide_texts
+from bench.core.samples.text_numbers import TextNumbers
 from bench.core.values.limited_names import MOST_TIERS, LimitedNames
-
-MORE_DETAILS = "(too many different details; the others are not kept)"
-"""Detail of the failures with an outcome for which many other details are kept."""
 
 _ROWS_PER_PAGE = 4096
 
 
-class SampleLog:
+class SampleLog(TextNumbers):
     """Collects requests as they end.
 
     Args:
@@ -61,24 +56,17 @@ class SampleLog:
         columns: One array per field of a request. Texts are stored as numbers.
         tier_times: Times in milliseconds by tier, one value per request.
         milestone_times: Times in milliseconds by milestone, one value per request.
-        prompts: The number of each message's id.
-        details: The number of each detail.
-        steps: The number of each step of a journey.
     """
 
     def __init__(self, secrets: Collection[str] = ()) -> None:
-        self._secrets = secrets
+        super().__init__(secrets)
         self.columns: dict[str, array[Any]] = {}
         for declared in COLUMNS:
             self.columns[declared.name] = array(declared.code or "")
         self.tier_times: dict[str, array[float]] = {}
         self.milestone_times: dict[str, array[float]] = {}
-        self.prompts: dict[str, int] = {}
-        self.details: dict[str | None, int] = {None: 0}
-        self.steps: dict[str | None, int] = {None: 0}
         self._names_of_tiers = LimitedNames(MOST_TIERS)
         self._names_of_milestones = LimitedNames()
-        self._names_of_details: dict[int, LimitedNames] = {}
 
     def __len__(self) -> int:
         return len(self.columns["phase"])
@@ -98,8 +86,8 @@ class SampleLog:
         fields: dict[str, Sequence[Any]] = dict(
             zip(RequestSample._fields, zip(*rows, strict=True), strict=True)
         )
-        fields["detail"] = self._limit_details(fields["detail"], fields["outcome"])
-        columns = {column.name: self._convert(column, fields[column.name]) for column in COLUMNS}
+        fields["detail"] = self.limit_details(fields["detail"], fields["outcome"])
+        columns = {column.name: self.convert(column, fields[column.name]) for column in COLUMNS}
         count = len(self)
         for name, column in columns.items():
             self.columns[name].extend(column)
@@ -116,9 +104,9 @@ class SampleLog:
         milestones = self._names_of_milestones.merge(other.milestone_times, combine_columns(np.minimum))
         extend_times(self.milestone_times, milestones, counts)
         numbers = {
-            "prompt": [*map(self._prompt_number, other.prompts)],
-            "detail": [*map(self._hidden_number, other.details, other.outcomes_of_details())],
-            "step": [*map(self._step_number, other.steps)],
+            "prompt": [*map(self.prompt_number, other.prompts)],
+            "detail": [*map(self.hidden_number, other.details, other.outcomes_of_details())],
+            "step": [*map(self.step_number, other.steps)],
         }
         for name, column in other.columns.items():
             self.columns[name].extend(renumber(column, numbers[name]) if name in numbers else column)
@@ -160,61 +148,6 @@ class SampleLog:
     def milestone_time(self, milestone: str, first: int, last: int) -> Column:
         """Return the times to a milestone, likewise."""
         return np.array(self.milestone_times[milestone][first:last])
-
-    def _convert(self, declared: Field, values: Sequence[Any]) -> "array[Any]":
-        """Return the column of a field's values."""
-        code = declared.code or ""
-        first = values[0]
-        if values.count(first) == len(values):  # most columns of a batch have one value
-            return array(code, [self._number(declared, first)]) * len(values)
-        if declared.type in {int, float, bool}:
-            return column_of_numbers(code, values, NAN if declared.type is float else MISSING)
-        numbers = {value: self._number(declared, value) for value in dict.fromkeys(values)}
-        return array(code, map(numbers.__getitem__, values))
-
-    def _number(self, declared: Field, value: Any) -> Any:
-        """Return the number that is stored for a value."""
-        match declared.name:
-            case "prompt":
-                return self._prompt_number(value)
-            case "detail":
-                return self.details.setdefault(value, len(self.details))
-            case "step":
-                return self._step_number(value)
-            case "outcome" | "culprit":
-                return CHOICES[declared.name][value]
-            case _:
-                missing = NAN if declared.type is float else MISSING
-                return missing if value is None else declared.type(value)
-
-    def _prompt_number(self, prompt: str) -> int:
-        return self.prompts.setdefault(prompt, len(self.prompts))
-
-    def _hidden_number(self, detail: str | None, outcome: int) -> int:
-        if detail is not None:
-            detail = self._keep_detail(hide_texts(detail, self._secrets), outcome)
-        return self.details.setdefault(detail, len(self.details))
-
-    def _step_number(self, step: str | None) -> int:
-        return self.steps.setdefault(step, len(self.steps))
-
-    def _limit_details(
-        self, details: Sequence[str | None], outcomes: Sequence[Outcome]
-    ) -> Sequence[str | None]:
-        """Return details without those beyond the limit of their outcome: each outcome keeps some."""
-        if details.count(None) == len(details):
-            return details
-        kept: list[str | None] = []
-        for detail, outcome in zip(details, outcomes, strict=True):
-            number = OUTCOME_NUMBERS[outcome]
-            kept.append(None if detail is None else self._keep_detail(detail, number))
-        return kept
-
-    def _keep_detail(self, detail: str, outcome: int) -> str:
-        names = self._names_of_details.get(outcome)
-        if names is None:
-            names = self._names_of_details[outcome] = LimitedNames(other=MORE_DETAILS)
-        return names.keep(detail)
 
 
 _UNCHANGED = TierChanges()
@@ -419,23 +352,14 @@ class Samples(Sequence[RequestSample]):
         columns["step"] = look_up(list(self._log.steps), columns["step"])
         columns["outcome"] = look_up(OUTCOMES, columns["outcome"])
         columns["culprit"] = look_up(CULPRITS, columns["culprit"])
-        columns["tier_times"] = self._times_of_rows({tier: self.tier_time(tier) for tier in self.tiers})
-        columns["milestone_times"] = self._times_of_rows(
-            {milestone: self.milestone_time(milestone) for milestone in self.milestones}
-        )
+        tier_times = {tier: self.tier_time(tier) for tier in self.tiers}
+        columns["tier_times"] = rows_of_times(tier_times, len(self))
+        milestone_times = {milestone: self.milestone_time(milestone) for milestone in self.milestones}
+        columns["milestone_times"] = rows_of_times(milestone_times, len(self))
         rows = []
         for cells in zip(*columns.values(), strict=True):
             fields: dict[str, Any] = dict(zip(columns, cells, strict=True))
             rows.append(RequestSample(**fields))
-        return rows
-
-    def _times_of_rows(self, columns: Mapping[str, Floats]) -> list[dict[str, float]]:
-        """Return the known times of each request by name."""
-        rows: list[dict[str, float]] = [{} for _ in range(len(self))]
-        for name, column in columns.items():
-            for row, time_ms in zip(rows, column.tolist(), strict=True):
-                if not isnan(time_ms):
-                    row[name] = time_ms
         return rows
 
     @property

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Culprit, Outcome
-from bench.core.samples.samples import MORE_DETAILS, SampleLog, Samples
+from bench.core.samples.samples import SampleLog, Samples
+from bench.core.samples.text_numbers import MORE_DETAILS
 from bench.core.values.limited_names import MOST_NAMES, MOST_TIERS, OTHER
 from tests.factories import TIER_TIMES, make_sample
 

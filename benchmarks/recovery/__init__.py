@@ -1,0 +1,1 @@
+"""Kills runs at random moments, and counts the requests that their files have."""
