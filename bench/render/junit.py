@@ -15,6 +15,7 @@ from typing import assert_never
 from bench.core.limits.judge import ThresholdResult
 from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
+from bench.core.run.stall_effect import describe_stalls
 from bench.core.run.unanswered import describe_unanswered
 from bench.core.values.escape import escape_xml
 from bench.core.verdict.compare import Decision, explain_inconclusive
@@ -148,8 +149,12 @@ def _case_element(scenario: str, case: _Case) -> ET.Element:
 def _make_cases(report: Report, excuse: str | None) -> list[_Case]:
     comparison = report.comparison
     result = report.result
-    unanswered = describe_unanswered(result.summary.unanswered, result.summary.requests)
-    run = _Case("", "measurement", details=unanswered, time_s=max(0.0, result.summary.elapsed_s))
+    summary = result.summary
+    observed = (
+        *describe_unanswered(summary.unanswered, summary.requests),
+        *describe_stalls(summary.stalls, summary.stall_effect),
+    )
+    run = _Case("", "measurement", details=observed, time_s=max(0.0, summary.elapsed_s))
     cases = [
         *_metric_cases("baseline", comparison.metrics),
         *_metric_cases("pinned", comparison.against_pinned),
@@ -157,7 +162,7 @@ def _make_cases(report: Report, excuse: str | None) -> list[_Case]:
     ]
     if report.decision is Decision.INVALID:
         run = replace(
-            run, status=_Status.ERROR, message=report.headline, details=(*comparison.reasons, *unanswered)
+            run, status=_Status.ERROR, message=report.headline, details=(*comparison.reasons, *observed)
         )
         return [run, *(replace(case, status=_Status.SKIPPED, message="the run is invalid") for case in cases)]
     if not comparison.metrics:

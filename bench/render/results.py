@@ -23,8 +23,10 @@ def results_text(result: RunResult, terminal: Terminal) -> str:
         console.print(make_rich_table(table))
         if results.marks and table is results.tables[0]:
             console.print(escape_terminal(results.marks), style="dim")
-    if results.warnings:
+    if results.findings or results.warnings:
         console.print()
+    for finding in results.findings:
+        console.print(f"finding: {escape_terminal(finding)}")
     for warning in results.warnings:
         console.print(f"warning: {escape_terminal(warning)}")
     return read_console(console)

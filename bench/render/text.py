@@ -94,6 +94,8 @@ def document_text(document: Document, *, width: int, colour: bool) -> str:
     console.print(escape_terminal(document.next_step))
     for reason in document.reasons:
         console.print(f"  - {escape_terminal(reason)}")
+    for finding in document.findings:
+        console.print(f"finding: {escape_terminal(finding)}")
     for warning in document.warnings:
         console.print(f"warning: {escape_terminal(warning)}")
     for table in (*document.judged, *document.details):

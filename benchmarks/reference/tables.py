@@ -33,6 +33,8 @@ A request that was ended while it waited (`cut_off`, `timeout`) counts with its 
 longer](../explanation/methodology.md#requests-without-an-answer); this holds for `e2e_ms`, `service_ms` and,
 before the first token, `ttft_ms`.
 An unknown value is a dash in reports and null in files, never 0.
+A result has the mean, the percentiles up to p99.9, the maximum and a histogram of each duration, and the time
+between tokens (ITL), which is no metric of a request: [what the figures mean](../explanation/figures.md).
 """
 _TYPES = {
     MetricKind.TREND: ("trend", "`avg`, `min`, `med`, `max`, `p(N)`"),

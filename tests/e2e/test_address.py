@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from pathlib import Path
 
 from bench.errors import Exit
@@ -11,6 +12,8 @@ from tests.command import Done, bench
 
 SHORT = ("--vus", "3", "--duration", "1s", "--no-calibration")
 KEY = "sk-0123456789abcdef"
+STILL = (0.7, 1.4)
+"""Time in which a service answers nothing, in seconds since its first answer."""
 
 
 def _run(respond: Respond, path: str, *options: str, cwd: Path) -> tuple[Done, Service]:
@@ -39,6 +42,31 @@ def test_a_streaming_service_is_measured_without_a_file(tmp_path: Path) -> None:
     summary = json.loads((folder / "result.json").read_text())["summary"]
     assert summary["outcomes"] == {"ok": len(service.posts) - 1}
     assert {call.body["messages"][0]["content"] for call in service.posts} == {"One?", "Two?"}
+
+
+def test_a_service_that_stands_still_is_a_finding(tmp_path: Path) -> None:
+    """The results name the time in which no user got an answer, and what an open loop would have seen."""
+    first_s: list[float] = []
+
+    def respond(_: Call, number: int) -> Answer:
+        if number <= 1:  # the recognising request
+            return document({"reply": "fine"})
+        first_s.append(time.monotonic())
+        now_s = first_s[-1] - first_s[0]
+        waits_s = STILL[1] - now_s if STILL[0] <= now_s < STILL[1] else 0.0
+        return document({"reply": "fine"}, delay_s=0.02 + waits_s)
+
+    done, _ = _run(respond, "/chat", "--vus", "6", "--duration", "2s", cwd=tmp_path)
+    (finding,) = (line for line in done.out.splitlines() if line.startswith("finding: "))
+    assert "everything stood still from" in finding
+    folder = tmp_path / done.out.splitlines()[-1]
+    summary = json.loads((folder / "result.json").read_text())["summary"]
+    longest = max(summary["stalls"], key=lambda stall: stall["end_s"] - stall["start_s"])
+    assert longest["waiting"] == 6
+    assert longest["end_s"] - longest["start_s"] >= 0.5 * (STILL[1] - STILL[0])
+    assert summary["stall_effect"]["open_loop_ms"] >= 300
+    assert summary["metrics"]["e2e_ms"]["p99_corrected"] is not None
+    assert sum(part["requests"] for part in summary["slices"]) == summary["requests"]
 
 
 def test_failures_are_counted_with_their_first_words_and_without_the_key(tmp_path: Path) -> None:

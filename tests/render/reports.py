@@ -16,6 +16,7 @@ from bench.core.verdict.ab import compare_pairs
 from bench.core.verdict.baseline import Baseline, pin
 from bench.core.verdict.compare import Comparison, compare
 from bench.core.watch.host import Host
+from tests.core.run.stall_worlds import World, run_world
 from tests.factories import (
     NOON,
     ONE_MACHINE,
@@ -127,6 +128,11 @@ def _loads() -> RunResult:
     spec = make_spec(make_scenario(name="capacity", phases=phases, **limits))
     work = {"answer_bytes": 412.5 * len(samples), "model_calls": float(len(samples))}
     return make_run(make_recording(samples, host=host, elapsed_s=400.0, work=work), spec=spec)
+
+
+def _stalled() -> RunResult:
+    """Return a run in which the target stood still for two seconds."""
+    return make_run(run_world(World(users=10, duration_s=60.0, stalls=((10.1, 12.1),)), seed=1))
 
 
 def _alternating() -> tuple[RunResult, Comparison]:
@@ -251,5 +257,7 @@ def reports() -> Mapping[str, Report]:
     first = run_at(1.0)
     noisy = make_baseline((1.0, 1.4, 0.7, 1.3, 0.8, 1.5))
     made["no-baseline"] = make_report(first, compare(first, None))
+    stalled = _stalled()
+    made["stalled"] = make_report(stalled, compare(stalled, None))
     made["too-noisy"] = make_report(first, compare(first, noisy))
     return MappingProxyType(made)

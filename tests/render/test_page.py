@@ -138,6 +138,7 @@ def test_a_page_contains_the_complete_document(name: str) -> None:
     assert header.find("p", class_="next").text == shown(document.next_step)
     assert [item.text for item in header.find_all("li")] == [shown(reason) for reason in document.reasons]
     notes = [f"Alert: {text}" for text in document.alerts]
+    notes += [f"Finding: {text}" for text in document.findings]
     notes += [f"Warning: {text}" for text in document.warnings]
     assert [note.text.replace("`", "") for note in header.find_all("p", class_="warning")] == [
         shown(note) for note in notes

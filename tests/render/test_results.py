@@ -9,7 +9,7 @@ from tests.factories import make_recording, make_run, make_sample, make_scenario
 from tests.render.reports import HOSTILE, reports
 
 RUNS = {name: report.result for name, report in reports().items()}
-SHOWN = ("errors", "interrupted", "loads", "reliable")
+SHOWN = ("errors", "interrupted", "loads", "reliable", "stalled")
 
 
 def _print(samples: list[object]) -> str:

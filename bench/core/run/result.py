@@ -25,6 +25,8 @@ from bench.core.run.overhead import overhead, select_target
 from bench.core.run.plausibility import believe
 from bench.core.run.recording import Recording
 from bench.core.run.recovery import judge_recovery, recovery
+from bench.core.run.stall_effect import stall_effect
+from bench.core.run.stalls import find_stalls
 from bench.core.run.summary import RunSummary, summarise
 from bench.core.run.tier_means import mean_metrics
 from bench.core.run.validity import Validity, judge_validity
@@ -198,11 +200,11 @@ def make_result(
 
 
 def _correct(
-    metrics: dict[str, MetricSummary], messages: Samples, phases: Sequence[Phase]
+    metrics: dict[str, MetricSummary], answered: Samples, phases: Sequence[Phase]
 ) -> dict[str, MetricSummary]:
     """Return the metrics with the p99 of the response time that is corrected for coordinated omission."""
     response_time = metrics.get("e2e_ms")
-    corrected = correct_p99(messages.without_cancelled(), phases)
+    corrected = correct_p99(answered, phases)
     if response_time is None or corrected is None:
         return metrics
     return metrics | {"e2e_ms": response_time.model_copy(update={"p99_corrected": corrected})}
@@ -237,10 +239,14 @@ def _summarise(spec: RunSpec, both_targets: Recording, target_only: Recording) -
         other_tiers = mean_metrics(both_targets.tier_means, service, both_targets.remainder)
         other_tiers = other_tiers or layer_metrics(both_targets.layers)
     compared = scenario.compare_with
+    answered = messages.without_cancelled()
+    stalls = find_stalls(target_only, scenario.phases)
     return summary.model_copy(
         update={
             "work": work_per_message(both_targets.work, both_targets.samples),
-            "metrics": _correct(summary.metrics, messages, scenario.phases) | other_tiers,
+            "metrics": _correct(summary.metrics, answered, scenario.phases) | other_tiers,
+            "stalls": stalls,
+            "stall_effect": stall_effect(stalls, answered, scenario.phases, target_only.elapsed_s),
             "overhead": overhead(both_targets.samples, compared) if compared else None,
             "recovery": recovery(messages, scenario.phases),
             "bottleneck": bottleneck(messages, plan(spec), scenario, target_only.elapsed_s),

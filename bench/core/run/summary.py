@@ -16,6 +16,8 @@ from bench.core.run.metric_summary import MetricSummary, summarise_metric
 from bench.core.run.overhead import Overhead
 from bench.core.run.recording import Recording
 from bench.core.run.recovery import Recovery
+from bench.core.run.stall_effect import StallEffect
+from bench.core.run.stalls import TargetStall
 from bench.core.run.time_slices import TimeSlice, slice_run
 from bench.core.run.token_gaps import TokenGaps, summarise_gaps
 from bench.core.run.unanswered import Unanswered, count_unanswered
@@ -93,6 +95,10 @@ class RunSummary(Record):
     """Number of blocks (sixths of the run) with a failed request."""
     slices: tuple[TimeSlice, ...] = ()
     """The run over time: at most 60 slices of whole seconds."""
+    stalls: tuple[TargetStall, ...] = ()
+    """Times in which the target stood still for all users; never a reason to fail the run."""
+    stall_effect: StallEffect | None = None
+    """Effect of the stalls on an open loop; null without stalls, and for an open loop, which shows it."""
     counters: dict[str, dict[str, NotNegative]] = {}
     """Exact counters, by metric and prompt."""
     work: dict[GaugeName, NotNegative] = {}

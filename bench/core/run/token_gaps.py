@@ -41,9 +41,7 @@ class TokenGaps(Record):
 
 def summarise_gaps(gaps: Iterable[Histogram]) -> TokenGaps | None:
     """Return the gaps of all phases together; `None` without gaps."""
-    total = Histogram()
-    for histogram in gaps:
-        total.merge(histogram)
+    total = join_gaps(gaps)
     if not total.count:
         return None
     quantiles: dict[str, float] = {}
@@ -59,3 +57,11 @@ def summarise_gaps(gaps: Iterable[Histogram]) -> TokenGaps | None:
         histogram=total.written(),
         **quantiles,
     )
+
+
+def join_gaps(gaps: Iterable[Histogram]) -> Histogram:
+    """Return one histogram of several."""
+    total = Histogram()
+    for histogram in gaps:
+        total.merge(histogram)
+    return total

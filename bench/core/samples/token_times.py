@@ -11,8 +11,10 @@ from bench.core.samples.sample import Outcome
 from bench.core.values.histogram import Histogram
 from bench.core.values.units import ms
 
-TICK_S = 0.05
+TICK_S = 0.01
 """The moments of tokens are known to this part of a second."""
+# Shorter pauses between tokens do not divide a period.
+_SHORTEST_PAUSE_S = 0.1
 
 Span = tuple[float, float]
 """Start and end of a period, in seconds since the start of the run."""
@@ -29,11 +31,13 @@ class TokenTimes:
     Attributes:
         gaps: Times between a token and the next one of the same response. Tokens that came in one read have
             the gap 0.
-        ticks: True for each tick of the run in which a token came.
+        ticks: True for each tick in which a token came.
+        first_tick: Number of the first of these ticks, from the start of the run.
     """
 
     def __init__(self) -> None:
         self.gaps = Histogram()
+        self.first_tick = 0
         self.ticks: Mask = np.zeros(0, dtype=bool)
 
     @classmethod
@@ -42,9 +46,10 @@ class TokenTimes:
         times = cls()
         times.gaps = gaps
         for start_s, end_s in spans:
+            first = round(start_s / TICK_S)
             end = round(end_s / TICK_S)
-            times._grow(end)
-            times.ticks[round(start_s / TICK_S) : end] = True
+            times._cover(first, end)
+            times.ticks[first - times.first_tick : end - times.first_tick] = True
         return times
 
     def add(self, times_s: Floats, starts: Column) -> None:
@@ -52,32 +57,44 @@ class TokenTimes:
 
         Args:
             times_s: When each token came, in seconds since the start of the run, one response after the
-                other.
+                other; at least one.
             starts: Index of each response's first token.
         """
         gaps_s = np.diff(times_s)
         self.gaps.add(ms(np.delete(gaps_s, starts[1:] - 1)))
         ticks = np.maximum(times_s / TICK_S, 0.0).astype(np.intp)
-        self._grow(int(ticks.max(initial=-1)) + 1)
-        self.ticks[ticks] = True
+        self._cover(int(ticks.min()), int(ticks.max()) + 1)
+        self.ticks[ticks - self.first_tick] = True
 
     def merge(self, other: "TokenTimes") -> None:
-        """Add the tokens of another load generator."""
+        """Add the tokens of another load generator or of another time."""
         self.gaps.merge(other.gaps)
-        self._grow(len(other.ticks))
-        self.ticks[: len(other.ticks)] |= other.ticks
+        end = other.first_tick + len(other.ticks)
+        self._cover(other.first_tick, end)
+        self.ticks[other.first_tick - self.first_tick : end - self.first_tick] |= other.ticks
 
     def spans(self) -> tuple[Span, ...]:
-        """Return the periods in which tokens came in each tick, in their order."""
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], self.ticks, [False]]).astype(np.int8)))
+        """Return the periods in which tokens came at intervals of at most `_SHORTEST_PAUSE_S`."""
+        ticks = np.flatnonzero(self.ticks) + self.first_tick
+        if not len(ticks):
+            return ()
+        last_before_pause = np.flatnonzero(np.diff(ticks) > _SHORTEST_PAUSE_S / TICK_S)
+        starts = ticks[np.append(0, last_before_pause + 1)]
+        ends = ticks[np.append(last_before_pause, -1)] + 1
         spans: list[Span] = []
-        for start, end in edges.reshape(-1, 2).tolist():
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
             spans.append((round(start * TICK_S, 3), round(end * TICK_S, 3)))
         return tuple(spans)
 
-    def _grow(self, count: int) -> None:
-        if count > len(self.ticks):
-            self.ticks = np.concatenate([self.ticks, np.zeros(count - len(self.ticks), dtype=bool)])
+    def _cover(self, first: int, end: int) -> None:
+        """Make room for the ticks from `first` to the one before `end`."""
+        if not len(self.ticks):
+            self.first_tick = first
+        before = max(0, self.first_tick - first)
+        after = max(0, end - self.first_tick - len(self.ticks))
+        if before or after:
+            self.ticks = np.pad(self.ticks, (before, after))
+            self.first_tick -= before
 
 
 class TokenLog:

@@ -156,6 +156,10 @@ class Histogram:
         rest_ms = np.maximum(np.minimum(_MIDDLES_MS, self.max_ms) - length_ms, 0.0)
         return min(1.0, float(rest_ms @ self.counts) / self.sum_ms) if self.sum_ms > 0 else 0.0
 
+    def count_longer(self, length_ms: float) -> int:
+        """Return the number of durations in the buckets above a length."""
+        return int(self.counts[length_ms < _MIDDLES_MS].sum())
+
     def _require_durations(self) -> None:
         if self.count == 0:
             raise ValueError("the histogram is empty")

@@ -4,12 +4,13 @@ Every format renders this document, so formats cannot disagree. Text is not esca
 own special characters.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core.report.report import Report
 from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.result import RunResult
+from bench.core.run.stall_effect import describe_stalls
 from bench.core.run.summary import RunSummary
 from bench.core.run.unanswered import describe_unanswered
 from bench.core.samples.metric import MetricKind, Part
@@ -39,9 +40,11 @@ _VERDICTS = {
     Verdict.MISSING: "missing",
     Verdict.NEW: "new",
 }
-_STATISTICS = ("mean", "p50", "p90", "p95", "p99")
+_STATISTICS = ("mean", "p50", "p90", "p95", "p99", "p99_9", "max")
 """Statistics of a duration, by the fields of `MetricSummary`."""
-_STEP_STATISTICS = ("p50", "p95", "p99")
+_STEP_STATISTICS = ("p50", "p95", "p99", "max")
+_OPTIONAL = frozenset({"p99_9"})
+"""Statistics that have no column if no row has them, because few runs have so many requests."""
 UNRELIABLE = "?: too few requests for a reliable value"
 LOWER_BOUND = ">: the real value is longer"
 """Explanations of the marks in tables of durations."""
@@ -84,6 +87,8 @@ class Document:
     """Labels with a line each: the load, the run, the baseline, the machine."""
     warnings: tuple[str, ...]
     """Problems of the measurement."""
+    findings: tuple[str, ...] = ()
+    """Observations about the target, such as a time in which it stood still. They never fail a run."""
     alerts: tuple[str, ...] = ()
     """Alerts. They never fail a run."""
 
@@ -124,6 +129,7 @@ def make_document(report: Report) -> Document:
         details=without_empty(details),
         facts=facts(report),
         warnings=(*describe_unanswered(summary.unanswered, summary.requests), *result.warnings),
+        findings=describe_stalls(summary.stalls, summary.stall_effect),
         alerts=tuple(map(describe, alerts)),
     )
 
@@ -218,22 +224,38 @@ def threshold_table(result: RunResult) -> Table:
 
 def _latencies(report: Report) -> Table:
     summaries = report.result.summary.metrics
+    statistics = present_statistics(summaries.values(), _STATISTICS)
     rows = []
     for key in sorted(
         summaries, key=lambda key: (not is_request_metric(key), tier_name(key) == UNATTRIBUTED)
     ):
         if metric(key).kind is MetricKind.TREND and step_name(key) is None:
-            rows.append(_latency_row(key, summaries[key]))
-    columns = ("latency", "requests", *_STATISTICS)
+            rows.append(_latency_row(key, summaries[key], statistics))
+    columns = ("latency", "requests", *map(statistic_label, statistics))
     marks = UNRELIABLE
     if any(not {*summary.lower_bounds}.isdisjoint(_STATISTICS) for summary in summaries.values()):
         marks += f"; {LOWER_BOUND}"
     return Table(f"Latencies ({marks})", columns, tuple(rows))
 
 
-def _latency_row(key: str, summary: MetricSummary) -> tuple[str, ...]:
+def _latency_row(key: str, summary: MetricSummary, statistics: Sequence[str]) -> tuple[str, ...]:
     count = f"{summary.count}, {summary.censored} unanswered" if summary.censored else str(summary.count)
-    return (metric(key).label, count, *duration_cells(summary, *_STATISTICS))
+    return (metric(key).label, count, *duration_cells(summary, *statistics))
+
+
+def present_statistics(summaries: Iterable[MetricSummary], statistics: Sequence[str]) -> tuple[str, ...]:
+    """Return the statistics of a table of durations: all, but p99.9 only if a duration has it."""
+    rows = [*summaries]
+    return tuple(
+        name
+        for name in statistics
+        if name not in _OPTIONAL or any(getattr(row, name) is not None for row in rows)
+    )
+
+
+def statistic_label(name: str) -> str:
+    """Return the heading of a statistic, by its field: `p99_9` → `p99.9`."""
+    return name.replace("_", ".")
 
 
 def duration_cells(summary: MetricSummary, *statistics: str) -> tuple[str, ...]:

@@ -54,6 +54,7 @@ def measured_facts(result: RunResult) -> tuple[tuple[str, str], ...]:
         {
             "answered": _throughput(summary),
             "bottleneck": load_sentence(summary.bottleneck),
+            "corrected p99": _corrected_p99(summary),
             "work per message": _work(summary),
             "between tokens": _token_gaps(summary.itl),
             "recovery": _recovery(summary.recovery),
@@ -129,6 +130,18 @@ def _throughput(summary: RunSummary) -> str:
     if summary.tokens_tps:
         parts.append(f"{summary.tokens_tps:,.3g} tokens/s")
     return ", ".join(parts)
+
+
+def _corrected_p99(summary: RunSummary) -> str:
+    """Return the p99 of the response time with and without the correction for coordinated omission."""
+    row = summary.metrics.get("e2e_ms")
+    if row is None or row.p99_corrected is None:
+        return ""
+    plain = wording.duration(row.p99, lower_bound="p99" in row.lower_bounds)
+    corrected = wording.duration(row.p99_corrected)
+    if corrected == plain:
+        return f"{corrected}, as measured: no coordinated omission"
+    return f"{corrected} for {plain}, with the requests that a closed loop omits (coordinated omission)"
 
 
 def _work(summary: RunSummary) -> str:

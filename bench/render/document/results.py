@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from bench.core.config.load_words import in_words
 from bench.core.run.errors import ErrorSample
 from bench.core.run.result import RunResult
+from bench.core.run.stall_effect import describe_stalls
 from bench.core.run.summary import RunSummary
 from bench.core.run.unanswered import describe_unanswered
 from bench.core.samples.metric import MetricKind, Part
@@ -18,13 +19,15 @@ from bench.render.document.document import (
     UNRELIABLE,
     duration_cells,
     list_culprits,
+    present_statistics,
+    statistic_label,
     step_table,
     threshold_table,
 )
 from bench.render.document.facts import measured_facts
 from bench.render.document.table import Table, without_empty
 
-_STATISTICS = ("mean", "p50", "p95", "p99", "max")
+_STATISTICS = ("mean", "p50", "p95", "p99", "p99_9", "max")
 _LONGEST_WORDS = 120
 """Characters of a failure's words: about three lines of a narrow terminal."""
 
@@ -43,6 +46,8 @@ class RunResults:
     """Explanation of the marks in the table of times; empty if it has none."""
     problems: tuple[str, ...]
     """Why the run is invalid."""
+    findings: tuple[str, ...]
+    """Observations about the target, such as a time in which it stood still."""
     warnings: tuple[str, ...]
     """Problems of the measurement, and alerts."""
 
@@ -59,19 +64,22 @@ def make_results(result: RunResult) -> RunResults:
         tables=without_empty([times, step_table(summary), _outcomes(summary), threshold_table(result)]),
         marks=_explain_marks(times),
         problems=result.validity.reasons,
+        findings=describe_stalls(summary.stalls, summary.stall_effect),
         warnings=(*unanswered, *result.warnings, *alerts),
     )
 
 
 def _times(summary: RunSummary) -> Table:
     """Return the times that decide, such as response time and time to first token."""
-    rows = []
+    times = {}
     for key, row in summary.metrics.items():
         definition = metric(key)
         is_time = definition.kind is MetricKind.TREND and definition.part is Part.DECIDES
         if is_time and tier_name(key) is None:
-            rows.append((definition.label, *duration_cells(row, *_STATISTICS)))
-    return Table("Times", ("", *_STATISTICS), tuple(rows), ends_in_number=True)
+            times[definition.label] = row
+    statistics = present_statistics(times.values(), _STATISTICS)
+    rows = [(label, *duration_cells(row, *statistics)) for label, row in times.items()]
+    return Table("Times", ("", *map(statistic_label, statistics)), tuple(rows), ends_in_number=True)
 
 
 def _explain_marks(times: Table) -> str:
