@@ -17,7 +17,7 @@ from typing import Protocol
 
 _TFD_TIMER_ABSTIME = 1
 _READ_BYTES = 8
-MOST_EARLY_S = 0.0001
+MOST_EARLY_S = 0.00003
 """Longest busy waiting before a moment that must be met exactly."""
 _EARLY_STEP_S = 0.000001
 _LATE_STEPS = 3  # with one step back for each call in time, a quarter of the calls is late

@@ -43,7 +43,8 @@ class TurnLimit:
         self.is_over = False
         self.used_s = 0.0
         self._clock = clock
-        self._waiting: deque[Waiting] = deque()
+        self._new: deque[Waiting] = deque()  # they have read no slice, so most need one only
+        self._long: deque[Waiting] = deque()
         self._has_call = False
 
     def end(self) -> None:
@@ -53,7 +54,7 @@ class TurnLimit:
 
     def wait(self, connection: Waiting) -> None:
         """Let a connection read its bytes in one of the next turns, one slice after the other."""
-        self._waiting.append(connection)
+        self._new.append(connection)
         self._call_soon()
 
     def read_slices(self, connection: Waiting) -> bool:
@@ -77,13 +78,22 @@ class TurnLimit:
         self._has_call = False
         self.is_over = False
         self.used_s = 0.0
-        for _ in range(len(self._waiting)):
-            if self.is_over:
-                break
-            connection = self._waiting.popleft()
-            if self.read_slices(connection):
-                self._waiting.append(connection)
-            else:
-                connection.go_on_reading()
-        if self._waiting:
+        for waiting in (self._new, self._long):
+            for _ in range(len(waiting)):
+                if self.is_over:
+                    break
+                self._serve(waiting.popleft())
+        if self._new or self._long:
             self._call_soon()
+
+    def _serve(self, connection: Waiting) -> None:
+        """Read a slice of a connection, which waits behind all others if it has more bytes."""
+        began_s = self._clock()
+        has_more = connection.read_slice()
+        self.used_s += self._clock() - began_s
+        if self.used_s > TURN_S:
+            self.end()
+        if has_more:
+            self._long.append(connection)
+        else:
+            connection.go_on_reading()
