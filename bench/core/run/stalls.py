@@ -133,10 +133,9 @@ class _Timeline:
 
     def add_requests(self, sent: Samples) -> None:
         """Add requests with their moments."""
-        starts = self._ticks(sent.column("scheduled_s"))
-        finished_s = sent.column("finished_s")
-        ends = self._ticks(finished_s)
-        changes = np.bincount(starts, minlength=self._count) - np.bincount(ends, minlength=self._count)
+        changes = np.bincount(self._ticks(sent.column("scheduled_s")), minlength=self._count)
+        ends = self._ticks(sent.column("finished_s"))
+        changes -= np.bincount(ends, minlength=self._count)
         self._in_flight = np.cumsum(changes, dtype=np.int32)
         for name in _SIGNS:
             moments_s = sent.column(name)
@@ -175,7 +174,8 @@ class _Timeline:
         )
 
     def _ticks(self, moments_s: Floats) -> Floats:
-        return np.clip(moments_s / self.tick_s, 0, self._count - 1).astype(np.intp)
+        ticks = moments_s / self.tick_s
+        return np.clip(ticks, 0, self._count - 1, out=ticks).astype(np.int32)
 
 
 class _Usual:
