@@ -9,12 +9,12 @@ from .session import Rounds
 _PROFILE = "the profile below shows the share of each function."
 _UNDISTURBED_PCT = 90
 _SERVER = (
-    "one core of the server writes no faster: each write passes through the kernel's network stack. "
-    "The row of wrk, which only counts bytes, shows this limit."
+    "one core of the server writes no faster: each write passes through the kernel's network stack;\n  "
+    "the row of wrk, which only counts bytes, shows this limit."
 )
 _SHARED_CORES = (
-    "two workers, the server and the main process share two cores here. "
-    "With free cores, the factor is twice the ratio of CPU time per request: {factor}."
+    "two workers, the server and the main process share two cores here;\n  "
+    "with free cores, the factor is twice the ratio of CPU time per request: {factor}."
 )
 _ONE_WRITE = "tokens at full speed, one write each"
 _JOINED = "tokens at full speed, one write each, joined by the kernel"
@@ -87,9 +87,7 @@ def _reason(rounds: Rounds, row: str) -> str:
     share_pct = rounds.median(row, Tool.BENCH, "tool_pct") or 100
     if share_pct >= _UNDISTURBED_PCT:
         return _PROFILE
-    return (
-        f"other jobs used the machine: bench had only {share_pct:.0f} % of its core. {_PROFILE.capitalize()}"
-    )
+    return f"other jobs used the machine: bench had only {share_pct:.0f} % of its core;\n  {_PROFILE}"
 
 
 def _at_most(  # noqa: PLR0913, PLR0917 - a row of a table has as many parameters as columns

@@ -60,7 +60,8 @@ _PLAIN = (Tool.BENCH, Tool.HEY, Tool.WRK, Tool.VEGETA, Tool.OHA, Tool.K6, Tool.L
 _TOKENS = 4_000
 
 ROWS = (
-    *(Row(f"{users:,} users", Load(users=users), _CLOSED) for users in (1, 50, 200, 1000)),
+    Row("1 user", Load(users=1), _CLOSED),
+    *(Row(f"{users:,} users", Load(users=users), _CLOSED) for users in (50, 200, 1000)),
     Row("50 users, TLS", Load(tls=True), _PLAIN),
     Row("50 users, closing connections", Load(path="/closing"), _PLAIN),
     Row("10 users, responses of 1 MB", Load(path="/large", users=10), _PLAIN),
