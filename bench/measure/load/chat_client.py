@@ -55,7 +55,7 @@ class MessageContext(NamedTuple):
 
 
 class ChatClient(RequestClient):
-    """A VU that sends messages (see `engine.VirtualUser`).
+    """A VU that sends messages (see `virtual_user.VirtualUser`).
 
     Args:
         endpoint: The target, and the requests for it.

@@ -20,7 +20,6 @@ from bench.core.samples.sample import Outcome
 from bench.measure.http.wire import Reply, WireError, request_bytes
 from bench.measure.load.chat_client import ChatClient, MessageContext
 from bench.measure.load.credential import Credential
-from bench.measure.load.engine import VirtualUser
 from bench.measure.load.journey_setup import JourneySetup
 from bench.measure.load.prepared_step import PreparedStep
 from bench.measure.load.request_client import OPEN_TIMEOUT_S, Exchanger
@@ -28,6 +27,7 @@ from bench.measure.load.script import Script
 from bench.measure.load.shared import Shared
 from bench.measure.load.step_client import PreparedRequest, StepClient
 from bench.measure.load.unsendable import Unsendable
+from bench.measure.load.virtual_user import VirtualUser
 
 _RETRY_S = 1.0
 """Shortest pause after a failed login, so that VUs without think times do not flood the server."""

@@ -8,8 +8,9 @@ from typing import Protocol
 from bench.core.load.arrival import Arrival
 from bench.core.response.failure import Failure
 from bench.core.samples.request import RequestSample
-from bench.measure.load.engine import Activity, Loops, OnFree, Participant
+from bench.measure.load.loops import Loops
 from bench.measure.load.script import Script
+from bench.measure.load.virtual_user import Activity, OnFree, Participant
 
 
 class JourneyUser(Participant, Protocol):

@@ -68,7 +68,7 @@ class LeftError(Exception):
 
 
 class RequestClient(ABC):
-    """Sends the requests of a VU (see `engine.VirtualUser`).
+    """Sends the requests of a VU (see `virtual_user.VirtualUser`).
 
     Args:
         timeout_s: Longest time for one request.

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from bench.core.load.arrival import Arrival
 from bench.core.response.failure import Failure
 from bench.core.samples.request import RequestSample
-from bench.measure.load.engine import Activity, OnFree, VirtualUser
+from bench.measure.load.virtual_user import Activity, OnFree, VirtualUser
 from bench.timing.pacing import Pacer
 
 Value = TypeVar("Value")

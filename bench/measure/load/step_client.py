@@ -44,7 +44,7 @@ class PreparedRequest:
 
 
 class StepClient(RequestClient):
-    """Sends requests of steps (see `engine.VirtualUser`), each after it was set as `request`.
+    """Sends requests of steps (see `virtual_user.VirtualUser`), each after it was set as `request`.
 
     Args:
         timeout_s: Longest time for one request.

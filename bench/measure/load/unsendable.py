@@ -9,7 +9,7 @@ from bench.measure.load.request_client import OnSample, bare_sample
 
 
 class Unsendable:
-    """Stands for the request in the engine (see `engine.VirtualUser`).
+    """Stands for the request in the engine (see `virtual_user.VirtualUser`).
 
     Args:
         words: The reason.

@@ -11,8 +11,9 @@ from bench.core.load.plan import RunPlan, plan
 from bench.core.response.failure import Failure
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
-from bench.measure.load.engine import Engine, OpenVu, VirtualUser
+from bench.measure.load.engine import Engine
 from bench.measure.load.request_client import OnSample
+from bench.measure.load.virtual_user import OpenVu, VirtualUser
 from bench.timing.pacing import LoopTimer
 from tests.factories import PROMPTS, make_scenario, make_spec
 from tests.virtual_time import VirtualTimeLoop, run_virtually
