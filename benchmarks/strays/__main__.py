@@ -43,12 +43,12 @@ def _say(text: str) -> None:
 def _list_processes(without: set[int]) -> set[int]:
     """Return the processes of this measurement, except these."""
     mark = f"{_VARIABLE}={os.environ[_VARIABLE]}".encode()
-    found = set()
+    pids = set()
     for path in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):
             if mark in path.read_bytes().split(b"\0"):
-                found.add(int(path.parent.name))
-    return found - without
+                pids.add(int(path.parent.name))
+    return pids - without
 
 
 def _kill_ups(context: ForkServerContext, kills: int, others: set[int]) -> None:

@@ -142,9 +142,11 @@ def test_the_documents_examples_are_right() -> None:
     for block in blocks:
         if isinstance(block, list):
             shown |= {TypeAdapter(Phase).validate_python(each).executor for each in block}
-    assert shown == set(
-        re.findall(r'executor: Literal\["([a-z-]+)"\]', Path(executors.__file__ or "").read_text())
-    )
+    declared: set[str] = set()
+    for module in (executors, open_loops):
+        source = Path(module.__file__ or "").read_text(encoding="utf-8")
+        declared |= set(re.findall(r'executor: Literal\["([a-z-]+)"\]', source))
+    assert shown == declared
 
 
 def _check_example(block: Any, scenario: dict[str, Any]) -> None:

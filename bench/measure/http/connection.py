@@ -12,16 +12,9 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from bench.measure.http.answer_stream import (
-    MAX_BODY_BYTES,
-    ONE_EXCHANGE,
-    AnswerStream,
-    OnBody,
-    OnEnd,
-    OnHead,
-    Reading,
-)
+from bench.measure.http.answer_stream import AnswerStream
 from bench.measure.http.fault import connect_error
+from bench.measure.http.reading import MAX_BODY_BYTES, ONE_EXCHANGE, OnBody, OnEnd, OnHead, Reading
 from bench.measure.http.turn_limit import TurnLimit
 from bench.measure.http.wire import Address, Reply, WireError, WireFault, request_bytes
 

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from bench.core.samples.sample import GeneratorFault
-from bench.measure.http.answer_stream import MAX_HEAD_BYTES, OnBody, OnEnd, Reading
 from bench.measure.http.connection import MAX_BODY_BYTES
 from bench.measure.http.decoding import check_transfer_encoding, open_decoder
 from bench.measure.http.fault import connect_error, describe, find_cause, find_system_error
+from bench.measure.http.reading import MAX_HEAD_BYTES, OnBody, OnEnd, Reading
 from bench.measure.http.route import DIRECT, HttpVersion, Route, has_http2
 from bench.measure.http.wire import Address, Reply, WireError, WireFault
 

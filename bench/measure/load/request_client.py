@@ -14,7 +14,7 @@ from bench.core.load.arrival import Arrival
 from bench.core.response.failure import Failure
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Culprit, Outcome
-from bench.measure.http.answer_stream import OnEnd, Reading
+from bench.measure.http.reading import OnEnd, Reading
 from bench.measure.http.wire import Reply, WireError, WireFault
 from bench.measure.load.shared import Shared
 from bench.measure.load.trace_header import add_trace

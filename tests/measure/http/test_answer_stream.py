@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.measure.http.answer_stream import MAX_HEAD_BYTES, AnswerStream, Reading
+from bench.measure.http.answer_stream import AnswerStream
+from bench.measure.http.reading import MAX_HEAD_BYTES, Reading
 from bench.measure.http.turn_limit import TurnLimit
 from bench.measure.http.wire import Reply, WireError, WireFault, request_bytes
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from bench.measure.http.answer_stream import MAX_HEAD_BYTES, AnswerStream
+from bench.measure.http.answer_stream import AnswerStream
 from bench.measure.http.connection import Address, Connection, Reply, WireError, WireFault, request_bytes
+from bench.measure.http.reading import MAX_HEAD_BYTES
 from tests.measure.hostile import (
     LOOPS,
     Run,
