@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from bench.core.config import executors, watching
+from bench.core.config import executors, open_loops, watching
 from bench.core.config.executors import Phase
 from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack
