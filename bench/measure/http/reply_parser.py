@@ -31,9 +31,9 @@ class ReplyParser:
 
     __slots__ = (  # a fifth faster: there are too many attributes for a shared dict
         "_any_encoding", "_body_room", "_complete", "_decoder", "_framing_room", "_has_bytes",
-        "_has_encoding", "_has_usual_start", "_head", "_head_room", "_headers", "_in_head", "_is_head_request", "_keep_alive",
-        "_max_body", "_now_s", "_on_body", "_on_head", "_parser", "_parts", "_reading", "_reply",
-        "_trailer_room",
+        "_has_encoding", "_has_usual_start", "_head", "_head_room", "_headers", "_in_head",
+        "_is_head_request", "_keep_alive", "_max_body", "_now_s", "_on_body", "_on_head", "_parser",
+        "_parts", "_reading", "_reply", "_trailer_room",
     )  # fmt: skip
 
     _reply: Reply
