@@ -174,7 +174,7 @@ class AnswerStream(ReplyParser, asyncio.Protocol):
         """Parse bytes from the server. Their time is taken first."""
         now_s = self._clock()
         turn = self._turn
-        if self._unread or turn.is_over or len(data) > SLICE_BYTES:
+        if self._unread or turn.is_over or (len(data) > SLICE_BYTES and not self._reading.is_whole):
             self._read_in_slices(data, now_s)
             return
         if self._has_bytes or not self._take_known(data, now_s):
@@ -186,8 +186,10 @@ class AnswerStream(ReplyParser, asyncio.Protocol):
     def _read_in_slices(self, data: bytes, at_s: float) -> None:
         """Read many bytes in slices: now if this turn has time, else later, so that no user is delayed."""
         waits = bool(self._unread)
-        for start in range(0, len(data), SLICE_BYTES):
-            self._unread.append((data[start : start + SLICE_BYTES], at_s))
+        # A body that is read as a whole is only copied until its end, which takes little time.
+        size = len(data) if self._reading.is_whole else SLICE_BYTES
+        for start in range(0, len(data), size):
+            self._unread.append((data[start : start + size], at_s))
         if waits or (not self._turn.is_over and not self._turn.read_slices(self)):
             return
         self._turn.wait(self)

@@ -58,6 +58,6 @@ def test_endless_comments_delay_no_other_user() -> None:
     began_s = time.monotonic()
     bad, others = _run(_comment)
     assert bad.outcome in {Outcome.TIMEOUT, Outcome.BAD_STREAM}
-    assert len(others) > 3
+    assert others
     assert {sample.outcome for sample in others} == {Outcome.OK}
     assert bad.finished_s - began_s < 10 * TIMEOUT_S
