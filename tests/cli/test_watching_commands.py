@@ -12,6 +12,7 @@ import pytest
 
 from bench.errors import Exit
 from bench.measure.persistent.detached import statuses
+from bench.owners.process import Owner
 from bench.store import stacks
 from tests.command import Bench
 
@@ -30,7 +31,9 @@ def up(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]
 
 def _kill(service: str) -> None:
     state = json.loads(Path(".bench/stacks/embedded/state.json").read_text())
-    process = psutil.Process(state["processes"][service]["pid"])
+    owner = Owner.parse(state["processes"][service])
+    assert owner is not None
+    process = psutil.Process(owner.pid)
     process.kill()
     process.wait()
     assert statuses(stacks.load("embedded"))[service] == "down"
