@@ -203,11 +203,15 @@ class Loops(ABC, Generic[User]):
             return
         self._phase_over.set_result(None)
 
-    def _fail(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """End the run because a callback failed."""
-        error = context.get("exception") or RuntimeError(context["message"])
-        if self._phase_over is not None and not self._phase_over.done():
-            self._phase_over.set_exception(error)
+    def _fail(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """End the run because a callback failed. Other errors are only logged."""
+        error = context.get("exception")
+        phase_over = self._phase_over
+        is_of_task = "task" in context or "future" in context  # such as a task of a turn in Python
+        if error is None or phase_over is None or is_of_task or isinstance(error, OSError):
+            loop.default_exception_handler(context)
+        elif not phase_over.done():
+            phase_over.set_exception(error)
 
     def record(self, sample: RequestSample, token_times_s: Sequence[float]) -> None:
         """Record a request that has ended."""

@@ -1,6 +1,6 @@
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 import pytest
@@ -583,3 +583,40 @@ def test_it_counts_the_requests_in_progress(phase: dict[str, object]) -> None:
         return [*seen, engine.in_flight]
 
     assert run_virtually(work()) == [0, 4, 0]
+
+
+def test_an_error_of_the_program_ends_the_run() -> None:
+    """A callback that fails is no request that hangs until the end of the run."""
+    load = _plan(vus=2)
+    pacer = LoopTimer(lambda: asyncio.get_running_loop().time())
+
+    def fail(_sample: RequestSample, _times_s: Sequence[float]) -> None:
+        raise ZeroDivisionError
+
+    async def work() -> None:
+        engine = Engine(load, lambda _number, _arm: FakeVu(0.5, []), fail, pacer, lambda _: 30.0)
+        with pytest.raises(ZeroDivisionError):
+            await engine.run(at_once)
+        assert asyncio.get_running_loop().time() < 1.0
+
+    run_virtually(work())
+
+
+def test_an_error_elsewhere_in_the_loop_does_not_end_the_run() -> None:
+    """Code of a user may start tasks that fail, and connections may break."""
+    samples: list[RequestSample] = []
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        engine = make_engine(_plan(vus=2), lambda _number, _arm: FakeVu(0.5, []), samples)
+        running = asyncio.create_task(engine.run(at_once))
+        await asyncio.sleep(1.0)
+        loop.call_exception_handler(
+            {"message": "a task failed", "exception": ValueError("x"), "future": loop.create_future()}
+        )
+        loop.call_exception_handler({"message": "a socket broke", "exception": OSError("x")})
+        await running
+
+    run_virtually(work())
+    assert {sample.outcome for sample in samples} == {Outcome.OK}
+    assert max(sample.scheduled_s for sample in samples) > 20.0
