@@ -179,7 +179,13 @@ class Loops(ABC, Generic[User]):
         self._limit_passed = True
         self.interrupt_all()
         if self._activities:
-            self.pacer.call_at(self.pacer.now_s() + _CLEAN_UP_S, self.interrupt_all)
+            end_clean_up = partial(self._end_clean_up, phase_over)
+            self.pacer.call_at(self.pacer.now_s() + _CLEAN_UP_S, end_clean_up)
+
+    def _end_clean_up(self, phase_over: "asyncio.Future[None]") -> None:
+        """End the clean-up of a phase, unless it has ended: the next phase may have begun."""
+        if not phase_over.done():
+            self.interrupt_all()
 
     def interrupt_all(self) -> None:
         """End all requests in progress now. Nothing more begins."""

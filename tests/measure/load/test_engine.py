@@ -620,3 +620,32 @@ def test_an_error_elsewhere_in_the_loop_does_not_end_the_run() -> None:
     run_virtually(work())
     assert {sample.outcome for sample in samples} == {Outcome.OK}
     assert max(sample.scheduled_s for sample in samples) > 20.0
+
+
+class LingeringVu(FakeVu):
+    """Needs a second to end after it was cut off."""
+
+    def cut(self, failure: Failure) -> None:
+        """End the request later."""
+        if self.ending is not None:
+            self.ending.cancel()
+            self.ending = asyncio.get_running_loop().call_later(1.0, self.end, *failure)
+
+
+def test_the_end_of_a_clean_up_ends_no_request_of_the_next_phase() -> None:
+    """The time limit of a phase's clean-up is over when the phase is."""
+    once = {"executor": "per-vu-iterations", "vus": 1, "iterations": 1, "duration_s": 1}
+    samples: list[RequestSample] = []
+    services_s = iter([60.0, 10.0])
+
+    class TwoRequestsVu(LingeringVu):
+        """Does not answer in the first phase, and answers slowly in the second."""
+
+        def begin(self, arrival: Arrival, scheduled_s: float, origin_s: float, on_sample: OnSample) -> None:
+            """Begin with the time of this request."""
+            self.service_s = next(services_s)
+            super().begin(arrival, scheduled_s, origin_s, on_sample)
+
+    engine = make_engine(_phases(once, once), lambda _number, _arm: TwoRequestsVu(0.0, []), samples, 20.0)
+    run_virtually(engine.run(at_once))
+    assert [sample.outcome for sample in samples] == [Outcome.CUT_OFF, Outcome.OK]
