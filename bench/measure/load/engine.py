@@ -105,5 +105,4 @@ class RequestLoop(ClosedLoopVu[VirtualUser]):
         engine = self._requests
         engine.in_flight -= 1
         engine.record(sample, token_times_s)
-        closed_s = sample.closed_s
-        self.go_on((sample.finished_s if closed_s is None else closed_s) + engine.origin_s)
+        self.go_on(engine.end_of(sample))

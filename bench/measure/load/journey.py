@@ -150,19 +150,19 @@ class Journey:
         arrival = self._number_request(planned.arrival)
         vu: VirtualUser
         try:
-            vu = self.prepare(planned)
+            vu = self._prepare(planned)
         except MissingValueError as error:
             if is_over:  # the step that saves it failed
                 self._sent -= 1
                 return None
             vu = Unsendable(str(error))
         except ValueError as error:  # a value of a header or path that HTTP does not allow
-            vu = Unsendable(self.hide_secrets(str(error)))
+            vu = Unsendable(self._hide_secrets(str(error)))
         sample, token_times_s = await script.exchange(vu, arrival, due_s)
-        if self.is_expired(sample) and not script.is_over:
-            is_renewed = await self.log_in_again(arrival, sample.status, script)
+        if self._is_expired(sample) and not script.is_over:
+            is_renewed = await self._log_in_again(arrival, sample.status, script)
             if is_renewed and not script.is_over:  # the response time contains the renewed login
-                sample, token_times_s = await script.exchange(self.prepare(planned), arrival, due_s)
+                sample, token_times_s = await script.exchange(self._prepare(planned), arrival, due_s)
         sample = self._mask(sample)
         script.record(sample, token_times_s)
         return sample
@@ -171,7 +171,7 @@ class Journey:
         """Return a sample whose explanation has no secret of the user."""
         if sample.detail is None:
             return sample
-        return sample._replace(detail=self.hide_secrets(sample.detail))
+        return sample._replace(detail=self._hide_secrets(sample.detail))
 
     def _number_request(self, arrival: Arrival) -> Arrival:
         """Return a request with its number among those of the user in this phase."""
@@ -179,7 +179,7 @@ class Journey:
         self._sent += 1
         return arrival._replace(iteration=number)
 
-    def prepare(self, planned: PlannedStep) -> VirtualUser:
+    def _prepare(self, planned: PlannedStep) -> VirtualUser:
         """Prepare the request of a step, and return the client that sends it.
 
         Raises:
@@ -194,21 +194,21 @@ class Journey:
         self._client.request = self._prepare_request(step, self._values.saved)
         return self._client
 
-    def is_expired(self, sample: RequestSample) -> bool:
+    def _is_expired(self, sample: RequestSample) -> bool:
         """Return whether an answer shows that the login has expired."""
         login = self._setup.login
         if login is None or not self._setup.login_steps or sample.outcome is Outcome.OK:
             return False
         return sample.status in login.renew_on
 
-    async def log_in_again(self, arrival: Arrival, status: int | None, script: Script) -> bool:
+    async def _log_in_again(self, arrival: Arrival, status: int | None, script: Script) -> bool:
         """Log in after an answer with this status; return whether that succeeded."""
         await self._log_in(arrival, script.now_s(), script)
         if self._credential.is_valid:
             self._remarks.add(f"had the status {status} after the login expired, so the VU logged in again")
         return self._credential.is_valid
 
-    def hide_secrets(self, text: str) -> str:
+    def _hide_secrets(self, text: str) -> str:
         """Return a text without the secrets of the user, which a server may repeat."""
         setup = self._setup
         row = self._values.row
@@ -299,7 +299,7 @@ class Journey:
                 self._login_client.request = self._prepare_request(step, credential.saved, is_login=True)
                 login = self._login_client
             except (MissingValueError, ValueError) as error:
-                login = Unsendable(self.hide_secrets(str(error)))
+                login = Unsendable(self._hide_secrets(str(error)))
             sample, _ = await script.exchange(login, self._number_request(request), free_s)
             script.record(self._mask(sample), ())
             free_s = script.end_of(sample)

@@ -85,8 +85,6 @@ class JourneySetup:
     """Reads the tier times of answers to requests."""
     uses_test_user: bool = False
     """Whether requests have the token of a test user of the stack."""
-    trace_prefix: bytes | None = None
-    """Beginning of the trace ids of the requests; `None` to send no `traceparent`."""
 
     @property
     def used_services(self) -> set[str]:

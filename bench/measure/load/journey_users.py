@@ -95,7 +95,7 @@ class JourneyUsers:
         if isinstance(setup, TurnSetup):
             from bench.measure.load.python_turn import PythonTurn  # noqa: PLC0415 - httpx starts slowly
 
-            return PythonTurn(number, setup)
+            return PythonTurn(number, setup, self._shared.trace_prefix)
         connections = {service: self._connect(service) for service in setup.used_services}
         chat = None
         if setup.message is not None:

@@ -22,13 +22,14 @@ class PythonTurn(TurnUser):
     Args:
         number: Number of the user, from 0.
         setup: The part of the turn that all users share.
+        trace_prefix: Beginning of the trace ids of the requests; `None` to send no `traceparent`.
     """
 
-    def __init__(self, number: int, setup: TurnSetup) -> None:
+    def __init__(self, number: int, setup: TurnSetup, trace_prefix: bytes | None = None) -> None:
         self._setup = setup
         self._recorder = TurnRecorder(setup.path, setup.prefix, setup.names)
         transport = TurnTransport(
-            Transport(setup.route.context), self._recorder, setup.timeout_s, setup.trace_prefix
+            Transport(setup.route.context), self._recorder, setup.timeout_s, trace_prefix
         )
         client = httpx.AsyncClient(
             transport=transport,

@@ -19,10 +19,9 @@ from bench.measure.http.wire import Reply, WireError, WireFault
 from bench.measure.load.shared import Shared
 from bench.measure.load.trace_header import add_trace
 
-DETAIL_LENGTH = 200
-"""Largest length of the explanation of a failure."""
 OPEN_TIMEOUT_S = 5.0
 """Longest time for opening a connection before the load."""
+_DETAIL_LENGTH = 200  # of the explanation of a failure
 _NO_CONNECTION = {WireFault.CONNECT_FAILED, WireFault.TLS_FAILED, WireFault.NAME_FAILED}
 
 OnSample = Callable[[RequestSample, Sequence[float]], None]
@@ -155,15 +154,7 @@ class RequestClient(ABC):
 
     def _on_end(self, error: BaseException | None) -> None:
         """Take the end of the exchange."""
-        if error is not None:
-            self._finish(self._explain(error))
-            return
-        self.check_at_s = inf
-        on_sample = self._on_sample
-        self._on_sample = None
-        sample, token_times_s = self._make_sample(None)
-        assert on_sample is not None  # noqa: S101 - a request was in progress
-        on_sample(sample, token_times_s)
+        self._finish(None if error is None else self._explain(error))
 
     def _explain(self, error: BaseException) -> Failure | None:
         """Return why an exchange ended before its response did; `None` if the VU has left."""
@@ -193,24 +184,7 @@ class RequestClient(ABC):
         return self._culprit if failure == broken else Culprit.TARGET
 
 
-def bare_sample(arrival: Arrival, scheduled_s: float, origin_s: float, failure: Failure) -> RequestSample:
-    """Return the sample of a request that has no reply."""
-    outcome, detail = failure
-    return RequestSample(
-        phase=arrival.phase,
-        vu=arrival.vu,
-        iteration=arrival.iteration,
-        prompt=arrival.label,
-        scheduled_s=scheduled_s,
-        finished_s=time.monotonic() - origin_s,
-        outcome=outcome,
-        detail=detail,
-        culprit=None if outcome is Outcome.CANCELLED else Culprit.TARGET,
-        step=arrival.journey_step,
-    )
-
-
-def storable(text: str) -> str:
+def _storable(text: str) -> str:
     """Return a text without halves of characters, which JSON allows and no file can hold."""
     return text.encode(errors="replace").decode()
 
@@ -220,7 +194,7 @@ def describe_failure(failure: Failure | None) -> str | None:
     if failure is None:
         return None
     outcome, detail = failure
-    return storable(detail[:DETAIL_LENGTH]) or outcome.value
+    return _storable(detail[:_DETAIL_LENGTH]) or outcome.value
 
 
 def since(origin_s: float, at_s: float | None) -> float | None:

@@ -60,9 +60,33 @@ class TurnRequest:
             origin_s: Start of the run on the clock of `time.monotonic`.
         """
         failure = self.failure or self._check_status()
-        return self._make_sample(
-            self.arrival, self.planned_s - origin_s, origin_s, failure
-        ), self._token_times_s
+        outcome = Outcome.OK if failure is None else failure[0]
+        arrival = self.arrival
+        times = self._times
+        headers = [] if self._response is None else self._response.headers.raw
+        tokens_s = self._token_times_s
+        sample = RequestSample(
+            phase=arrival.phase,
+            vu=arrival.vu,
+            iteration=arrival.iteration,
+            prompt=arrival.label,
+            scheduled_s=self.planned_s - origin_s,
+            finished_s=(time.monotonic() if self._ended_s is None else self._ended_s) - origin_s,
+            outcome=outcome,
+            connect_s=None if times is None else times.connect_s,
+            sent_s=None if times is None else since(origin_s, times.sent_s),
+            first_byte_s=None if times is None else since(origin_s, times.first_byte_s),
+            first_answer_s=tokens_s[0] - origin_s if tokens_s else None,
+            tokens=len(tokens_s) or None,
+            status=None if self._response is None else self._response.status_code,
+            detail=describe_failure(failure),
+            culprit=None if failure is None or outcome is Outcome.CANCELLED else self._culprit,
+            step=arrival.journey_step,
+            tier_times=_NO_TIERS.read(headers, {}),
+            milestone_times={name: ms(at_s - self.planned_s) for name, at_s in self._milestones_s.items()},
+            **token_moments(tokens_s, origin_s),
+        )
+        return sample, tokens_s
 
     def interrupt(self, failure: Failure) -> None:
         """End the request, whose answer is not complete at the end of the run."""
@@ -142,37 +166,6 @@ class TurnRequest:
             return None
         words = find_words(bytes(self._refused), self._response.headers.get("content-type"))
         return STATUS_OUTCOMES.get(status, Outcome.HTTP_ERROR), words
-
-    def _make_sample(
-        self, arrival: Arrival, scheduled_s: float, origin_s: float, failure: Failure | None
-    ) -> RequestSample:
-        outcome = Outcome.OK if failure is None else failure[0]
-        times = self._times
-        headers = [] if self._response is None else self._response.headers.raw
-        tokens_s = self._token_times_s
-        return RequestSample(
-            phase=arrival.phase,
-            vu=arrival.vu,
-            iteration=arrival.iteration,
-            prompt=arrival.label,
-            scheduled_s=scheduled_s,
-            finished_s=(time.monotonic() if self._ended_s is None else self._ended_s) - origin_s,
-            outcome=outcome,
-            connect_s=None if times is None else times.connect_s,
-            sent_s=None if times is None else since(origin_s, times.sent_s),
-            first_byte_s=None if times is None else since(origin_s, times.first_byte_s),
-            first_answer_s=tokens_s[0] - origin_s if tokens_s else None,
-            tokens=len(tokens_s) or None,
-            status=None if self._response is None else self._response.status_code,
-            detail=describe_failure(failure),
-            culprit=None if failure is None or outcome is Outcome.CANCELLED else self._culprit,
-            step=arrival.journey_step,
-            tier_times=_NO_TIERS.read(headers, {}),
-            milestone_times={
-                name: ms(at_s - origin_s - scheduled_s) for name, at_s in self._milestones_s.items()
-            },
-            **token_moments(tokens_s, origin_s),
-        )
 
 
 def _explain(error: httpx.TransportError) -> Failure:

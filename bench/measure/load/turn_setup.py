@@ -36,8 +36,6 @@ class TurnSetup:
     """The way to the stack."""
     uses_test_user: bool
     """Whether requests have the token of a test user of the stack."""
-    trace_prefix: bytes | None = None
-    """Beginning of the trace ids of the requests; `None` to send no `traceparent`."""
     names: LimitedNames = field(default_factory=LimitedNames)
     """Names of requests; the target chooses the paths of its links."""
 

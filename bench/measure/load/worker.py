@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from bench.core.load.graceful_stop import graceful_stop
 from bench.core.load.plan import plan
@@ -77,8 +76,7 @@ class RunningJob:
         self._users: JourneyUsers | None = None
         self._engine: Engine | JourneyEngine
         if share.parts:
-            made = make_setups(spec, share, job.services, job.route, os.environ)
-            setups = [replace(setup, trace_prefix=job.trace_prefix) for setup in made]
+            setups = make_setups(spec, share, job.services, job.route, os.environ)
             self._users = JourneyUsers(setups, self._connect_to, job.tokens, self._shared)
             self._engine = JourneyEngine(share, self._users.open, self._on_sample, clock, self._graceful_stop)
         else:

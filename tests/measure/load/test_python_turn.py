@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,9 +63,13 @@ def run(
     async def work(url: str) -> None:
         clock = pacer()
         share = plan(spec)
-        made = make_setups(spec, share, {"backend": url}, DIRECT, {})
-        setups = [replace(setup, trace_prefix=trace_prefix) for setup in made]
-        users = JourneyUsers(setups, lambda _: pytest.fail("a turn has its own connection"), (), Shared())
+        setups = make_setups(spec, share, {"backend": url}, DIRECT, {})
+        users = JourneyUsers(
+            setups,
+            lambda _: pytest.fail("a turn has its own connection"),
+            (),
+            Shared(trace_prefix=trace_prefix),
+        )
         engine = JourneyEngine(
             share, users.open, lambda sample, _: samples.append(sample), clock, lambda _: graceful_stop_s
         )
