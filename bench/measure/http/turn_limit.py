@@ -61,11 +61,7 @@ class TurnLimit:
         """Read the slices of a connection while there is time; return whether more bytes wait."""
         has_more = True
         while has_more and not self.is_over:
-            began_s = self._clock()
-            has_more = connection.read_slice()
-            self.used_s += self._clock() - began_s
-            if self.used_s > TURN_S:
-                self.end()
+            has_more = self._read_slice(connection)
         return has_more
 
     def _call_soon(self) -> None:
@@ -88,12 +84,16 @@ class TurnLimit:
 
     def _serve(self, connection: Waiting) -> None:
         """Read a slice of a connection, which waits behind all others if it has more bytes."""
+        if self._read_slice(connection):
+            self._long.append(connection)
+        else:
+            connection.go_on_reading()
+
+    def _read_slice(self, connection: Waiting) -> bool:
+        """Read a slice, and count its time; return whether more bytes wait."""
         began_s = self._clock()
         has_more = connection.read_slice()
         self.used_s += self._clock() - began_s
         if self.used_s > TURN_S:
             self.end()
-        if has_more:
-            self._long.append(connection)
-        else:
-            connection.go_on_reading()
+        return has_more
