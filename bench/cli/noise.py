@@ -57,7 +57,8 @@ def _print(noise: Noise) -> None:
     for key, spread in noise.metrics.items():
         label = metric(key).label
         sd = percent(spread.sd)
-        print(f"  {label:<{_LABEL_WIDTH}} sd {sd:>7}   smallest visible change {percent(spread.mde_ratio)}")
+        detectable = percent(spread.detectable_ratio)
+        print(f"  {label:<{_LABEL_WIDTH}} sd {sd:>7}   smallest visible change {detectable}")
     low = percent(noise.alarms_low_ratio)
     high = percent(noise.alarms_high_ratio)
     print(

@@ -193,7 +193,7 @@ def _metric_case(group: str, row: MetricComparison) -> _Case:
     details = tuple(f"{name}: {text}" for name, text in zip(table.columns, cells, strict=True))
     case = _Case(group, row.key, details=details)
     match row.verdict:
-        case Verdict.REGRESSED:
+        case Verdict.WORSE:
             return replace(
                 case, status=_Status.FAILURE, message=f"{label} regressed: {base} → {head} ({change})"
             )
@@ -203,7 +203,7 @@ def _metric_case(group: str, row: MetricComparison) -> _Case:
             return replace(case, status=_Status.SKIPPED, message=f"cannot tell: {explain_inconclusive(row)}")
         case Verdict.NEW:
             return replace(case, status=_Status.SKIPPED, message="new: the baseline does not have it")
-        case Verdict.IMPROVED | Verdict.UNCHANGED:
+        case Verdict.BETTER | Verdict.UNCHANGED | Verdict.WITHIN_TOLERANCE:
             return case
         case _:
             assert_never(row.verdict)

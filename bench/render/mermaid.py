@@ -30,7 +30,7 @@ def tiers_chart(report: Report) -> str:
     changed = False
     tiers: list[tuple[str, float, float]] = []
     for row in report.comparison.metrics:
-        if row.part is Part.LOCATES and row.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}:
+        if row.part is Part.LOCATES and row.verdict in {Verdict.WORSE, Verdict.BETTER}:
             changed = True
         name = tier_name(row.key)
         if name is not None and row.base is not None and row.head is not None:

@@ -66,7 +66,7 @@ def test_numbers_have_no_exponent() -> None:
 
 def test_a_single_tier_has_no_chart() -> None:
     """A chart needs at least two tiers."""
-    report = _with_tiers(verdict=Verdict.REGRESSED)
+    report = _with_tiers(verdict=Verdict.WORSE)
     (tier, *_) = report.comparison.metrics
     alone = report.comparison.model_copy(update={"metrics": (tier,)})
     assert tiers_chart(make_report(report.result, alone)) == ""

@@ -80,7 +80,7 @@ def _accept_command(result: RunResult, comparison: Comparison) -> str | None:
 
 def _keep_gain(comparison: Comparison, accept: str | None) -> str:
     for row in comparison.metrics:
-        if row.verdict is Verdict.IMPROVED and row.gates and accept:
+        if row.verdict is Verdict.BETTER and row.gates and accept:
             return f"To keep the gain, run: {accept}."
     return "Nothing to do."
 
@@ -171,7 +171,7 @@ def _success(comparison: Comparison) -> str:
             continue
         change = f"{metric(row.key).label} {wording.change(row.change_ratio)}"
         changes.append(f"{change}{_detectable(row)}")
-        if row.verdict is Verdict.IMPROVED:
+        if row.verdict is Verdict.BETTER:
             gains.append(change)
     if gains:
         return f"Improved: {wording.listing(gains)}."
@@ -181,7 +181,7 @@ def _success(comparison: Comparison) -> str:
 
 
 def _detectable(row: MetricComparison) -> str:
-    return f" (detectable: {wording.change(row.mde_ratio)})" if row.mde_ratio else ""
+    return f" (detectable: {wording.change(row.detectable_ratio)})" if row.detectable_ratio else ""
 
 
 def _follow(clue: Clue, result: RunResult, accept: str | None) -> str:

@@ -112,7 +112,7 @@ def _measure_metric(
     sd = float(np.std(corrected, ddof=1))
     standard_error = sd * math.sqrt(1.0 + 1.0 / _BASELINE_RUNS)
     mde = stats.smallest_detectable(standard_error, count - 1, ALPHA, POWER)
-    return MetricNoise(runs=count, sd=round(sd, _DIGITS), mde_ratio=round(math.expm1(mde), _DIGITS))
+    return MetricNoise(runs=count, sd=round(sd, _DIGITS), detectable_ratio=round(math.expm1(mde), _DIGITS))
 
 
 def _raises_alarm(number: int, runs: Sequence[RunResult], noise: Noise) -> bool:

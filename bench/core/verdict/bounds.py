@@ -42,9 +42,9 @@ def judge_with_bounds(
     judged: list[MetricComparison] = []
     for row in judge({}):
         changes: dict[str, object] = {"head_bound": row.key in head_bounds, "base_bound": row.key in bounded}
-        if waited and row.verdict is Verdict.IMPROVED:
+        if waited and row.verdict is Verdict.BETTER:
             changes |= {"verdict": Verdict.INCONCLUSIVE, "doubt": _RUN_WAITED}
-        elif row.regressed and verdicts.get(row.key, row.verdict) is not Verdict.REGRESSED:
+        elif row.regressed and verdicts.get(row.key, row.verdict) is not Verdict.WORSE:
             changes |= {"verdict": Verdict.INCONCLUSIVE, "doubt": _BASE_WAITED, "suspect": False}
         judged.append(row.model_copy(update=changes))
     return tuple(judged)

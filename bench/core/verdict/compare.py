@@ -17,9 +17,16 @@ from bench.core.values.record import Record
 from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun
 from bench.core.verdict.bounds import Prompts, drop_from_runs, judge_with_bounds
 from bench.core.verdict.comparable import comparable_runs, explain_not_comparable, same_conditions
+from bench.core.verdict.message_comparison import MessageComparison
 from bench.core.verdict.noise import Noise
 from bench.core.verdict.success import count_successes, judge_success
-from bench.core.verdict.verdict import MDE_BUDGET_RATIO, MetricComparison, Verdict, judge_metrics, regressions
+from bench.core.verdict.verdict import (
+    DETECTABLE_BUDGET,
+    MetricComparison,
+    Verdict,
+    judge_metrics,
+    regressions,
+)
 from bench.core.watch.work import WorkChange, changed_work
 
 # A tier explains a regression if it has at least this share of the growth of all tiers.
@@ -42,6 +49,8 @@ class MachineComparison(Record):
     """How much slower the machine was; below 0 it was faster."""
     environment_shift: bool
     """The difference is larger than chance and large enough to matter."""
+    sd_ratio: float | None = None
+    """Standard deviation of the reference workload between runs on one machine, as a share."""
 
 
 class Comparison(Record):
@@ -59,6 +68,14 @@ class Comparison(Record):
     """Commit of the newest of them."""
     newest_baseline_at: AwareDatetime | None = None
     """Start of the newest of them."""
+    messages: tuple[MessageComparison, ...] = ()
+    """Each class of messages and each message, the largest change for the worse first."""
+    vanished_messages: tuple[str, ...] = ()
+    """Messages that the base has answers to and the head has none; they fail the run."""
+    pairs: int | None = None
+    """Number of pairs of runs; null for a comparison with a baseline."""
+    stopped: str | None = None
+    """Why no more pairs were measured, in one sentence; null for a comparison with a baseline."""
     against_pinned: tuple[MetricComparison, ...] = ()
     """The deciding metrics, compared with the pinned baseline; empty without one."""
     pinned_at: AwareDatetime | None = None
@@ -212,9 +229,9 @@ def decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple
     for row in metrics:
         if not row.gates:
             continue
-        if row.verdict is Verdict.REGRESSED:
+        if row.verdict is Verdict.WORSE:
             regressed.append(f"{sentence_name(row.key)} regressed")
-        elif row.verdict is Verdict.IMPROVED:
+        elif row.verdict is Verdict.BETTER:
             improved.append(f"{sentence_name(row.key)} improved")
         elif row.verdict is Verdict.INCONCLUSIVE and row.part is Part.DECIDES:
             inconclusive.append(f"{sentence_name(row.key)}: {explain_inconclusive(row)}")
@@ -237,12 +254,12 @@ def explain_inconclusive(comparison: MetricComparison) -> str:
     """Return why a metric is inconclusive."""
     if comparison.doubt is not None:
         return comparison.doubt
-    if comparison.mde_ratio is None:
+    if comparison.detectable_ratio is None:
         return "too little data to compare"
-    if comparison.mde_ratio <= MDE_BUDGET_RATIO:
+    if comparison.detectable_ratio <= DETECTABLE_BUDGET:
         return f"{wording.change(comparison.change_ratio)}, which the machine may explain"
-    detectable = wording.change(comparison.mde_ratio)
-    required = wording.change(MDE_BUDGET_RATIO)
+    detectable = wording.change(comparison.detectable_ratio)
+    required = wording.change(DETECTABLE_BUDGET)
     return f"only a change of {detectable} or more is detectable, {required} is required"
 
 

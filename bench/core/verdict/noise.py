@@ -21,7 +21,7 @@ class MetricNoise(Record):
     """Number of runs that have the metric."""
     sd: float
     """Standard deviation between runs, of the started logarithm; nearly a ratio for long times."""
-    mde_ratio: float
+    detectable_ratio: float
     """Smallest change that a run shows against ten baseline runs in four of five cases."""
 
 

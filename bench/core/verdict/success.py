@@ -84,9 +84,9 @@ def judge_success(head: Successes, base: Successes) -> MetricComparison:
     p_better = base.p_fewer(head)
     verdict = Verdict.UNCHANGED
     if p_worse < SUCCESS_ALPHA and head.failed_blocks >= MIN_FAILED_BLOCKS:
-        verdict = Verdict.REGRESSED
+        verdict = Verdict.WORSE
     elif p_better < SUCCESS_ALPHA:
-        verdict = Verdict.IMPROVED
+        verdict = Verdict.BETTER
     return MetricComparison(
         key=SUCCESS,
         verdict=verdict,

@@ -35,7 +35,7 @@ ALPHAS = {
     Part.STEPS: STEP_ALPHA,
 }
 POWER = 0.80  # power of the test at the smallest detectable change
-MDE_BUDGET_RATIO = 0.20  # a larger smallest detectable change is inconclusive
+DETECTABLE_BUDGET = 0.20  # a larger smallest detectable change is inconclusive
 # A deciding metric is suspect above this change and below this p value; `bench check` then measures again.
 SCREEN_ALPHA = 0.05
 SCREEN_RATIO = 0.05
@@ -47,12 +47,20 @@ _ZERO = 1e-6  # a smaller base counts as 0: a ratio to it is unknown
 class Verdict(StrEnum):
     """The result of comparing one metric."""
 
-    IMPROVED = "improved"
-    UNCHANGED = "unchanged"
-    REGRESSED = "regressed"
+    BETTER = "better"
+    """The change is for the better, and not by chance."""
+    UNCHANGED = "no_change"
+    """A change that matters would have been seen."""
+    WITHIN_TOLERANCE = "within_tolerance"
+    """The change is for the worse and not by chance, but within the tolerance."""
     INCONCLUSIVE = "inconclusive"
+    """The data are too noisy for an answer; people read "cannot tell"."""
+    WORSE = "worse"
+    """The change is for the worse, not by chance, and exceeds the tolerance."""
     MISSING = "missing"
+    """The base has the metric, and the head does not."""
     NEW = "new"
+    """The head has the metric, and the base does not."""
 
 
 class MetricComparison(Record):
@@ -73,15 +81,25 @@ class MetricComparison(Record):
     change_ratio: float | None = None
     """The change as a share of the base."""
     low_ratio: float | None = None
-    """Lower end of the 90 % interval of the change."""
+    """Lower end of the interval of the change."""
     high_ratio: float | None = None
     """Upper end of the interval."""
+    confidence: float | None = None
+    """Confidence of the interval: that of the metric's own test, so the two always agree."""
     p_value: float | None = None
     """P value of a change for the worse, adjusted by Holm's procedure."""
-    mde_ratio: float | None = None
+    detectable_ratio: float | None = None
     """Smallest change that the test detects in four of five runs."""
     margin_ratio: float | None = None
-    """The tolerated change."""
+    """The tolerated change, as a share of the base."""
+    base_mean: float | None = None
+    """Mean of the base's requests; null if it is unknown."""
+    head_mean: float | None = None
+    """Mean of the head's requests."""
+    base_p50: float | None = None
+    """Median of the base's requests; null if it is unknown."""
+    head_p50: float | None = None
+    """Median of the head's requests."""
     machine_ratio: float | None = None
     """The effect of the machine, which is not part of the change; null without a correction."""
     base_bound: bool = False
@@ -100,7 +118,7 @@ class MetricComparison(Record):
     @property
     def regressed(self) -> bool:
         """Whether the metric is worse than tolerated, and not by chance."""
-        return self.verdict is Verdict.REGRESSED
+        return self.verdict is Verdict.WORSE
 
     @property
     def gates(self) -> bool:
@@ -216,7 +234,7 @@ def _tolerance(key: str, tolerances: Mapping[str, Tolerance], default_margin_rat
 
 def _make_inconclusive(judged: MetricComparison) -> MetricComparison:
     """A regression or an improvement that the machine can explain is inconclusive."""
-    if judged.verdict not in {Verdict.REGRESSED, Verdict.IMPROVED}:
+    if judged.verdict not in {Verdict.WORSE, Verdict.BETTER}:
         return judged
     return judged.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
 
@@ -263,7 +281,7 @@ class _Test:
         return corrected_head - self.shift.base
 
     @property
-    def started_mde_ratio(self) -> float:
+    def started_detectable_ratio(self) -> float:
         """Smallest detectable change of (value + start), at the strictest level of Holm's procedure."""
         shift = self.shift
         log_change = stats.smallest_detectable(
@@ -292,12 +310,12 @@ class _Test:
         distance = self.shift.distance
         all_runs_agree = abs(self.shift.smallest) > AGREED_SHARE * margin
         if self.matters and all_runs_agree and self.p_worse < self.alpha and distance > margin:
-            return Verdict.REGRESSED
+            return Verdict.WORSE
         if self.matters and all_runs_agree and self.p_better < self.alpha and distance < -margin:
-            return Verdict.IMPROVED
+            return Verdict.BETTER
         start = self.row.smallest_change
-        smallest_detectable = self.started_mde_ratio * (self.shift.base + start)
-        if self.started_mde_ratio > MDE_BUDGET_RATIO and smallest_detectable > start:
+        smallest_detectable = self.started_detectable_ratio * (self.shift.base + start)
+        if self.started_detectable_ratio > DETECTABLE_BUDGET and smallest_detectable > start:
             return Verdict.INCONCLUSIVE
         return Verdict.UNCHANGED
 
@@ -328,10 +346,10 @@ def _compare(test: _Test) -> MetricComparison:
         low_ratio=low * ratio_factor if ratio_factor else None,
         high_ratio=high * ratio_factor if ratio_factor else None,
         p_value=test.p_worse,
-        mde_ratio=test.started_mde_ratio * ratio_factor if ratio_factor else None,
+        detectable_ratio=test.started_detectable_ratio * ratio_factor if ratio_factor else None,
         margin_ratio=test.tolerance.margin_ratio,
         machine_ratio=math.expm1(test.sign * shift.machine_effect) if shift.machine_effect else None,
-        suspect=verdict is Verdict.REGRESSED or test.suspect,
+        suspect=verdict is Verdict.WORSE or test.suspect,
     )
 
 

@@ -33,9 +33,10 @@ from bench.render.document.table import Table, without_empty
 from bench.render.document.watched import alert_table, availability_table, resource_tables
 
 _VERDICTS = {
-    Verdict.IMPROVED: "improved",
+    Verdict.BETTER: "improved",
     Verdict.UNCHANGED: "~",  # a difference within the noise; it is not proof of equality
-    Verdict.REGRESSED: "regressed",
+    Verdict.WITHIN_TOLERANCE: "slower, within tolerance",
+    Verdict.WORSE: "regressed",
     Verdict.INCONCLUSIVE: "cannot tell",
     Verdict.MISSING: "missing",
     Verdict.NEW: "new",
@@ -194,7 +195,7 @@ def _relative_changes(row: MetricComparison) -> tuple[str, str, str]:
     low = wording.change(row.low_ratio)
     high = wording.change(row.high_ratio)
     interval = wording.DASH if row.low_ratio is None else f"{low.removesuffix(' %')} to {high}"
-    return wording.change(row.change_ratio), interval, wording.change(row.mde_ratio)
+    return wording.change(row.change_ratio), interval, wording.change(row.detectable_ratio)
 
 
 def _absolute_changes(row: MetricComparison) -> tuple[str, str, str]:
@@ -205,7 +206,7 @@ def _absolute_changes(row: MetricComparison) -> tuple[str, str, str]:
         low = low.removesuffix(" ms")
     has_interval = row.base is not None and row.low_ratio is not None
     interval = f"{low} to {high}" if has_interval else wording.DASH
-    return wording.change_ms(row.change), interval, wording.change_ms(_scale(row.base, row.mde_ratio))
+    return wording.change_ms(row.change), interval, wording.change_ms(_scale(row.base, row.detectable_ratio))
 
 
 def _scale(base: float | None, ratio: float | None) -> float | None:

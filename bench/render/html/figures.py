@@ -8,7 +8,7 @@ from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.verdict import MARGIN_RATIO, MetricComparison, Verdict
 
-_WORSE = frozenset({Verdict.REGRESSED, Verdict.MISSING})
+_WORSE = frozenset({Verdict.WORSE, Verdict.MISSING})
 _TONES = 7
 """Number of colours of tiers."""
 _BLANK = 1.05
@@ -131,7 +131,7 @@ def _interval(row: MetricComparison, change: _Change, reach: float) -> Interval:
     tone = "quiet"
     if row.verdict in _WORSE:
         tone = "bad"
-    elif row.verdict is Verdict.IMPROVED:
+    elif row.verdict is Verdict.BETTER:
         tone = "good"
     return Interval(
         low=round(50.0 + 50.0 * change.low / reach, 1),

@@ -221,7 +221,7 @@ def test_drift_is_compared_with_the_pinned_baseline() -> None:
     compare_with = {item.key: item for item in trend(slower, pinned_baseline()).against_pinned}
     assert set(compare_with) == {SUCCESS, E2E}
     assert compare_with[SUCCESS].verdict is Verdict.UNCHANGED
-    assert compare_with[E2E].verdict is Verdict.REGRESSED
+    assert compare_with[E2E].verdict is Verdict.WORSE
     assert compare_with[E2E].head == pytest.approx(650)
 
 

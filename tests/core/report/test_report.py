@@ -109,8 +109,8 @@ def test_an_improvement_of_success_keeps_the_headline_of_the_response_time() -> 
     """Better success is worth accepting, but the headline is about the response time."""
     result = run_at()
     metrics = (
-        row("success_ratio", Verdict.IMPROVED, base=0.9, head=1.0, change=0.1),
-        row("e2e_ms", Verdict.UNCHANGED, change_ratio=0.012, mde_ratio=0.15),
+        row("success_ratio", Verdict.BETTER, base=0.9, head=1.0, change=0.1),
+        row("e2e_ms", Verdict.UNCHANGED, change_ratio=0.012, detectable_ratio=0.15),
     )
     run_report = make_report(result, Comparison(decision=Decision.PASS, reasons=("…",), metrics=metrics))
     assert run_report.headline == "No regression: response time +1.2 % (detectable: +15 %)."
@@ -133,9 +133,9 @@ def test_a_regression_has_its_size_and_its_tier() -> None:
 def test_a_regression_names_each_tier_with_at_least_a_fifth() -> None:
     """Several tiers are listed, the largest first."""
     metrics = (
-        row("e2e_ms", Verdict.REGRESSED, **LATENCY),
+        row("e2e_ms", Verdict.WORSE, **LATENCY),
         tier("agent", Verdict.UNCHANGED, change=60.0),
-        tier("decode", Verdict.REGRESSED, change=130.0),
+        tier("decode", Verdict.WORSE, change=130.0),
         tier("auth", Verdict.UNCHANGED, change=2.0),
     )
     assert headline_of(Decision.FAIL, *metrics) == (
@@ -146,7 +146,7 @@ def test_a_regression_names_each_tier_with_at_least_a_fifth() -> None:
 
 def test_a_regression_without_a_slower_tier_names_no_tier() -> None:
     """If no tier became slower, the headline ends with the size of the regression."""
-    metrics = (row("e2e_ms", Verdict.REGRESSED, **LATENCY), tier("agent", Verdict.UNCHANGED, change=0.4))
+    metrics = (row("e2e_ms", Verdict.WORSE, **LATENCY), tier("agent", Verdict.UNCHANGED, change=0.4))
     headline = "Response time regressed: 640 ms → 832 ms (+192 ms, +30 %)."
     assert headline_of(Decision.FAIL, *metrics) == headline
 
@@ -155,8 +155,8 @@ def test_a_regression_of_a_tier_alone_is_named_as_such() -> None:
     """The headline adds that the total response time did not regress."""
     metrics = (
         row("e2e_ms", Verdict.UNCHANGED, change=12.0),
-        tier("agent", Verdict.REGRESSED, base=40.0, head=60.0, change=20.0, change_ratio=0.5),
-        tier("queue", Verdict.REGRESSED, base=40.0, head=80.0, change=40.0, change_ratio=1.0),
+        tier("agent", Verdict.WORSE, base=40.0, head=60.0, change=20.0, change_ratio=0.5),
+        tier("queue", Verdict.WORSE, base=40.0, head=80.0, change=40.0, change_ratio=1.0),
     )
     assert headline_of(Decision.FAIL, *metrics) == (
         "The tier `queue` regressed: 40 ms → 80 ms (+40 ms, +100 %); "
@@ -184,14 +184,14 @@ def test_without_a_named_tier_the_next_step_is_the_requests() -> None:
     ("metrics", "place"),
     [
         ((row("e2e_ms", Verdict.MISSING, base=640.0),), "the failed requests and the services' logs"),
-        ((row("e2e_ms", Verdict.REGRESSED, **LATENCY),), "the slowest requests (bench export RUN)"),
+        ((row("e2e_ms", Verdict.WORSE, **LATENCY),), "the slowest requests (bench export RUN)"),
         ((tier("auth", Verdict.MISSING, base=1.0),), "the tier named above"),
         (
             (row("p95.e2e_ms", Verdict.MISSING, Part.TAILS, base=900.0),),
             "the failed requests and the services' logs",
         ),
         (
-            (row("p95.e2e_ms", Verdict.REGRESSED, Part.TAILS, **LATENCY),),
+            (row("p95.e2e_ms", Verdict.WORSE, Part.TAILS, **LATENCY),),
             "the slowest requests (bench export RUN)",
         ),
     ],
@@ -248,7 +248,7 @@ def test_a_vanished_tier_comes_before_the_tiers_that_it_slows() -> None:
     """The time of a vanished tier moves to other tiers, so the headline names the vanished one."""
     metrics = (
         row("e2e_ms", Verdict.UNCHANGED, change=0.0),
-        tier("agent", Verdict.REGRESSED, base=40.0, head=80.0, change=40.0, change_ratio=1.0),
+        tier("agent", Verdict.WORSE, base=40.0, head=80.0, change=40.0, change_ratio=1.0),
         tier("queue", Verdict.MISSING, base=40.0),
         row("tier.unattributed_ms", Verdict.MISSING, Part.EXPLAINS, base=5.0),
     )
@@ -322,7 +322,7 @@ def test_a_run_that_accept_refuses_is_never_advised() -> None:
 
 def test_less_unattributed_time_is_no_gain() -> None:
     """An improvement of a metric that only explains needs no next step."""
-    unattributed = row("tier.unattributed_ms", Verdict.IMPROVED, Part.EXPLAINS)
+    unattributed = row("tier.unattributed_ms", Verdict.BETTER, Part.EXPLAINS)
     comparison = Comparison(decision=Decision.PASS, reasons=(), metrics=(unattributed,))
     assert make_report(run_at(), comparison).next_step == "Nothing to do."
 

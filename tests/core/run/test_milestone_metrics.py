@@ -106,8 +106,8 @@ def test_a_later_milestone_is_a_regression() -> None:
         baseline = accept(baseline, run(number, 80.0), reason="usual", by="Tess Ter", at=NOON)
     same = compare(run(20, 80.0), baseline)
     worse = compare(run(21, 160.0), baseline)
-    assert {row.key: row.verdict for row in worse.metrics}[KEY] is Verdict.REGRESSED
-    assert {row.key: row.verdict for row in same.metrics}[KEY] is not Verdict.REGRESSED
+    assert {row.key: row.verdict for row in worse.metrics}[KEY] is Verdict.WORSE
+    assert {row.key: row.verdict for row in same.metrics}[KEY] is not Verdict.WORSE
 
 
 def test_a_milestone_is_a_column_and_a_field() -> None:

@@ -58,7 +58,7 @@ def test_a_common_slowdown_is_no_change() -> None:
     assert comparison.baseline_runs == len(MOODS)
 
 
-@pytest.mark.parametrize(("factor", "expected"), [(1.1, Verdict.REGRESSED), (0.9, Verdict.IMPROVED)])
+@pytest.mark.parametrize(("factor", "expected"), [(1.1, Verdict.WORSE), (0.9, Verdict.BETTER)])
 def test_a_change_of_ten_percent_is_detected_on_an_unstable_machine(factor: float, expected: Verdict) -> None:
     """The runs of a pair are consecutive, so 10 % is visible although runs differ by 50 %."""
     comparison = compared(runs(1.0), runs(factor, NOISE[::-1]))
@@ -71,8 +71,8 @@ def test_a_change_of_ten_percent_is_detected_on_an_unstable_machine(factor: floa
 def test_swapping_the_sides_swaps_the_verdict(factor: float) -> None:
     """A regression in one direction is an improvement in the other."""
     swapped = {
-        Verdict.REGRESSED: Verdict.IMPROVED,
-        Verdict.IMPROVED: Verdict.REGRESSED,
+        Verdict.WORSE: Verdict.BETTER,
+        Verdict.BETTER: Verdict.WORSE,
         Verdict.UNCHANGED: Verdict.UNCHANGED,
         Verdict.INCONCLUSIVE: Verdict.INCONCLUSIVE,
     }
@@ -118,7 +118,7 @@ def test_a_service_that_uses_more_fails(use: dict[str, object], key: str, words:
     comparison = compared(
         with_service(runs(1.0), "gateway"), with_service(runs(1.0, NOISE[::-1]), "gateway", **use)
     )
-    assert verdict(comparison, key) is Verdict.REGRESSED
+    assert verdict(comparison, key) is Verdict.WORSE
     assert comparison.decision is Decision.FAIL
     report = make_report(runs(1.0)[-1], comparison)
     assert report.headline.startswith(words)
@@ -147,8 +147,8 @@ def test_less_throughput_fails() -> None:
     for run in runs(1.0):
         summary = run.summary.model_copy(update={"requests_rps": 0.8 * (run.summary.requests_rps or 0.0)})
         fewer.append(run.model_copy(update={"summary": summary}))
-    assert verdict(compared(runs(1.0), fewer), "requests_rps") is Verdict.REGRESSED
-    assert verdict(compared(fewer, runs(1.0)), "requests_rps") is Verdict.IMPROVED
+    assert verdict(compared(runs(1.0), fewer), "requests_rps") is Verdict.WORSE
+    assert verdict(compared(fewer, runs(1.0)), "requests_rps") is Verdict.BETTER
 
 
 def test_a_change_within_the_margin_is_tolerated() -> None:
@@ -161,7 +161,7 @@ def test_a_change_within_the_margin_is_tolerated() -> None:
 def test_failures_are_counted_over_all_pairs() -> None:
     """Success is tested as counts, and failures in several runs are not one short disturbance."""
     comparison = compared(runs(1.0), runs(1.0, failed=[3, 50, 90]))
-    assert verdict(comparison, "success_ratio") is Verdict.REGRESSED
+    assert verdict(comparison, "success_ratio") is Verdict.WORSE
     assert comparison.decision is Decision.FAIL
 
 

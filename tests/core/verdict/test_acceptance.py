@@ -76,7 +76,7 @@ def test_a_tier_regression_needs_a_flag() -> None:
 
 def test_acceptance_uses_the_measured_noise() -> None:
     """With a measured noise, a smaller change fails a run and is not accepted."""
-    quiet = MetricNoise(runs=50, sd=0.01, mde_ratio=0.03)
+    quiet = MetricNoise(runs=50, sd=0.01, detectable_ratio=0.03)
     noise = Noise(
         scenario="quick",
         fingerprint=make_fingerprint(),
@@ -120,7 +120,7 @@ def test_drift_is_confirmed_like_a_regression() -> None:
     """A drifted run is measured again: a single slow run does not fail."""
     baseline = pinned_baseline(1.12)
     alone = compare(run_at(1.16), baseline)
-    assert [row.key for row in alone.against_pinned if row.verdict is Verdict.REGRESSED] == ["e2e_ms"]
+    assert [row.key for row in alone.against_pinned if row.verdict is Verdict.WORSE] == ["e2e_ms"]
     assert alone.suspect
     assert compare(run_at(1.16), baseline, run_at(1.02, 1)).decision is not Decision.FAIL
     assert compare(run_at(1.16), baseline, run_at(1.15, 1)).decision is Decision.FAIL

@@ -65,7 +65,7 @@ def _rows(comparison: Comparison) -> dict[str, MetricComparison]:
 def test_a_run_that_ended_waiting_requests_never_improved(ended: Sequence[int], outcome: Outcome) -> None:
     """However fast the other answers are, no latency and no tier looks improved."""
     comparison = compare(_run(ended, outcome, factor=0.5), _usual())
-    improved = [row.key for row in comparison.metrics if row.verdict is Verdict.IMPROVED]
+    improved = [row.key for row in comparison.metrics if row.verdict is Verdict.BETTER]
     assert improved == []
     report = make_report(_run(ended, outcome, factor=0.5), comparison)
     assert "mproved" not in report.headline
@@ -77,8 +77,8 @@ def test_a_run_without_many_answers_fails(outcome: Outcome) -> None:
     comparison = compare(_run(range(0, 100, 5), outcome, factor=0.9), _usual())
     rows = _rows(comparison)
     assert comparison.decision is Decision.FAIL
-    assert rows["success_ratio"].verdict is Verdict.REGRESSED
-    assert rows["e2e_ms"].verdict is Verdict.REGRESSED
+    assert rows["success_ratio"].verdict is Verdict.WORSE
+    assert rows["e2e_ms"].verdict is Verdict.WORSE
     assert rows["e2e_ms"].head_bound
     assert rows["e2e_ms"].head_text.startswith("> ")
 
@@ -87,7 +87,7 @@ def test_requests_that_the_end_cut_off_are_no_short_disturbance() -> None:
     """All of them end in the last moment, but each failed as long as it waited."""
     result = _run(range(60, 90))
     assert result.summary.failed_blocks >= 3
-    assert _rows(compare(result, _usual()))["success_ratio"].verdict is Verdict.REGRESSED
+    assert _rows(compare(result, _usual()))["success_ratio"].verdict is Verdict.WORSE
 
 
 def _baseline_of(run: RunResult) -> Baseline:
@@ -131,7 +131,7 @@ def test_lower_bounds_of_a_baseline_raise_no_alarm() -> None:
 def test_other_messages_still_regress_against_lower_bounds() -> None:
     """The messages that the baseline answered completely can show a regression."""
     row = _rows(compare(_complete(6000.0, factor=2.0), _cut_off_baseline()))["e2e_ms"]
-    assert row.verdict is Verdict.REGRESSED
+    assert row.verdict is Verdict.WORSE
 
 
 def test_one_cut_off_request_in_a_baseline_switches_no_test_off() -> None:
@@ -140,7 +140,7 @@ def test_one_cut_off_request_in_a_baseline_switches_no_test_off() -> None:
     first = baseline.runs[0].model_copy(update={"lower_bounds": {"e2e_ms": PROMPTS}})
     one_bound = baseline.model_copy(update={"runs": (first, *baseline.runs[1:])})
     row = _rows(compare(_run((), factor=1.5), one_bound))["e2e_ms"]
-    assert (row.verdict, row.base_bound) == (Verdict.REGRESSED, False)
+    assert (row.verdict, row.base_bound) == (Verdict.WORSE, False)
 
 
 def test_pairs_follow_the_same_rules() -> None:
@@ -149,10 +149,10 @@ def test_pairs_follow_the_same_rules() -> None:
     half = [_run(range(0, 100, 4), factor=0.5)] * MIN_PAIRS
     worse = compare_pairs(complete, half, half[0], "main")
     assert worse.decision is Decision.FAIL
-    assert _rows(worse)["success_ratio"].verdict is Verdict.REGRESSED
-    assert Verdict.IMPROVED not in {row.verdict for row in worse.metrics}
+    assert _rows(worse)["success_ratio"].verdict is Verdict.WORSE
+    assert Verdict.BETTER not in {row.verdict for row in worse.metrics}
     better = compare_pairs(half, complete, complete[0], "main")
-    assert _rows(better)["success_ratio"].verdict is Verdict.IMPROVED
+    assert _rows(better)["success_ratio"].verdict is Verdict.BETTER
     assert better.decision is not Decision.FAIL
 
 

@@ -75,8 +75,8 @@ def test_a_run_passes_against_itself() -> None:
     [
         (1.0, Decision.PASS, Verdict.UNCHANGED),
         (1.03, Decision.PASS, Verdict.UNCHANGED),
-        (1.3, Decision.FAIL, Verdict.REGRESSED),
-        (0.7, Decision.PASS, Verdict.IMPROVED),
+        (1.3, Decision.FAIL, Verdict.WORSE),
+        (0.7, Decision.PASS, Verdict.BETTER),
     ],
 )
 def test_a_slowdown_fails_and_a_gain_passes(factor: float, decision: Decision, verdict: Verdict) -> None:
@@ -100,7 +100,7 @@ def test_unattributed_time_never_fails_a_run() -> None:
     """The machine influences unattributed time, so its regression does not fail a run."""
     tier_times = {"agent": 290.0}
     comparison = compare(run_at(1.0, 99, tier_times={"agent": 20.0}), make_baseline(tier_times=tier_times))
-    assert verdicts(comparison)["tier.unattributed_ms"] is Verdict.REGRESSED
+    assert verdicts(comparison)["tier.unattributed_ms"] is Verdict.WORSE
     assert comparison.decision is Decision.PASS
     assert comparison.reasons == ("`agent` improved",)
 
@@ -129,7 +129,7 @@ def test_swapping_sides_swaps_the_verdict() -> None:
     slow = make_baseline([1.3 * factor for factor in (1.0, 1.01, 0.99, 1.005, 0.995, 1.0, 1.01, 0.99)])
     there = verdicts(compare(run_at(1.3, 99), usual()))["e2e_ms"]
     back = verdicts(compare(run_at(1.0, 99), slow))["e2e_ms"]
-    assert (there, back) == (Verdict.REGRESSED, Verdict.IMPROVED)
+    assert (there, back) == (Verdict.WORSE, Verdict.BETTER)
 
 
 def test_a_comparison_has_its_baseline() -> None:
@@ -290,7 +290,7 @@ def test_a_run_of_failures_fails() -> None:
         "threshold crossed: e2e_ms p(95)<5000",
         "threshold crossed: success_ratio rate>0.95",
     )
-    assert verdicts(comparison)["success_ratio"] is Verdict.REGRESSED
+    assert verdicts(comparison)["success_ratio"] is Verdict.WORSE
     assert verdicts(comparison)["e2e_ms"] is Verdict.MISSING
 
 
@@ -300,8 +300,8 @@ def test_a_noisy_baseline_makes_the_run_inconclusive() -> None:
     assert comparison.decision is Decision.INCONCLUSIVE
     (row,) = [row for row in comparison.metrics if row.key == "e2e_ms"]
     assert row.verdict is Verdict.INCONCLUSIVE
-    assert row.mde_ratio is not None
-    seen = wording.change(row.mde_ratio)
+    assert row.detectable_ratio is not None
+    seen = wording.change(row.detectable_ratio)
     said = f"response time: only a change of {seen} or more is detectable, +20 % is required"
     assert comparison.reasons == (said,)
 
@@ -380,7 +380,7 @@ def _slower(tier_times: dict[str, float]) -> RunResult:
     return make_run(make_recording(samples))
 
 
-def tier(name: str, change: float | None, verdict: Verdict = Verdict.REGRESSED) -> MetricComparison:
+def tier(name: str, change: float | None, verdict: Verdict = Verdict.WORSE) -> MetricComparison:
     """A tier that took this much longer."""
     return MetricComparison(key=f"tier.{name}_ms", verdict=verdict, part=Part.LOCATES, change=change)
 
@@ -399,21 +399,21 @@ def test_slower_tiers_are_sorted_by_size() -> None:
 
 def test_nearly_unchanged_tiers_are_not_named() -> None:
     """A growth below ten milliseconds, a gain, and a tier without a comparison are not causes."""
-    tiers = [tier("a", 9.9), tier("b", -300.0, Verdict.IMPROVED), tier("c", None, Verdict.NEW)]
+    tiers = [tier("a", 9.9), tier("b", -300.0, Verdict.BETTER), tier("c", None, Verdict.NEW)]
     assert slower_tiers(*tiers) == []
     assert slower_tiers(*tiers, tier("d", 10.0)) == ["tier.d_ms"]
 
 
 def test_a_metric_without_tier_is_not_named_as_one() -> None:
     """The response time is not a tier."""
-    whole = MetricComparison(key="e2e_ms", verdict=Verdict.REGRESSED, part=Part.DECIDES, change=500.0)
+    whole = MetricComparison(key="e2e_ms", verdict=Verdict.WORSE, part=Part.DECIDES, change=500.0)
     assert slower_tiers(whole, tier("a", 60.0)) == ["tier.a_ms"]
 
 
 def test_regressions_are_sorted_by_size() -> None:
     """The largest regression of a part is first; other verdicts and parts are left out."""
     metrics = (
-        MetricComparison(key="e2e_ms", verdict=Verdict.REGRESSED, part=Part.DECIDES, change=500.0),
+        MetricComparison(key="e2e_ms", verdict=Verdict.WORSE, part=Part.DECIDES, change=500.0),
         tier("a", 20.0),
         tier("b", 90.0),
         tier("c", 400.0, Verdict.UNCHANGED),
@@ -500,4 +500,4 @@ def test_both_runs_must_have_the_same_direction() -> None:
     for one, other in ((1.6, 0.95), (0.6, 1.05)):
         comparison = compare(run_at(one), make_baseline(), run_at(other, 1))
         verdicts = {row.verdict for row in comparison.metrics if row.key == "e2e_ms"}
-        assert not verdicts & {Verdict.REGRESSED, Verdict.IMPROVED}
+        assert not verdicts & {Verdict.WORSE, Verdict.BETTER}

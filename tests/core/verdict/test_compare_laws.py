@@ -51,7 +51,7 @@ def test_another_metric_adds_no_alarm(
         [{key: row for key, row in run.items() if key != added} for run in base],
     )
     for key, row in judged(head, base).items():
-        if key != added and row.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}:
+        if key != added and row.verdict in {Verdict.WORSE, Verdict.BETTER}:
             assert without[key].verdict is row.verdict
 
 

@@ -24,7 +24,7 @@ def test_a_slower_machine_is_only_an_environment_shift(workload_factor: float) -
         run_on_machine(workload_factor, workload_factor, 50, tier_times={"auth": 1.0}), BASELINE
     )
     deciding = [row for row in comparison.metrics if row.part in {Part.DECIDES, Part.TAILS}]
-    assert not {row.verdict for row in deciding} & {Verdict.REGRESSED, Verdict.IMPROVED}
+    assert not {row.verdict for row in deciding} & {Verdict.WORSE, Verdict.BETTER}
     assert comparison.decision is not Decision.FAIL
     assert comparison.machine is not None
     usual = math.exp(sum(map(math.log, MACHINES)) / len(MACHINES))
@@ -47,5 +47,5 @@ def test_a_common_factor_changes_no_verdict(
         return judged({"e2e_ms": {"a": usual_ms * change * unit}}, base)["e2e_ms"]
 
     one, other = compare_with(1.0), compare_with(scale)
-    for key in ("change_ratio", "p_value", "mde_ratio", "low_ratio", "high_ratio"):
+    for key in ("change_ratio", "p_value", "detectable_ratio", "low_ratio", "high_ratio"):
         assert getattr(other, key) == pytest.approx(getattr(one, key), rel=0.03, abs=0.003)

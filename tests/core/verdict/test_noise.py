@@ -43,7 +43,7 @@ def known(**changes: Any) -> Noise:
         "alarms": 0,
         "alarms_low_ratio": 0.0,
         "alarms_high_ratio": 0.14,
-        "metrics": {"e2e_ms": MetricNoise(runs=20, sd=0.03, mde_ratio=0.1)},
+        "metrics": {"e2e_ms": MetricNoise(runs=20, sd=0.03, detectable_ratio=0.1)},
     }
     return Noise.model_validate(content | changes)
 
@@ -54,7 +54,7 @@ def test_the_spread_between_runs_is_measured() -> None:
     row = measured_noise.metrics["e2e_ms"]
     assert (measured_noise.runs, row.runs) == (40, 40)
     assert row.sd == pytest.approx(0.04, rel=0.3)
-    assert row.mde_ratio > 2 * row.sd
+    assert row.detectable_ratio > 2 * row.sd
     assert measured_noise.measured_at == NOON + timedelta(hours=39)
 
 
@@ -134,7 +134,9 @@ def test_measured_noise_is_the_prior() -> None:
     """A quiet scenario detects smaller changes than the default prior; an unknown metric has no prior."""
     run, baseline = run_at(1.0), make_baseline()
     usual, quiet = (
-        next(row.mde_ratio for row in compare(run, baseline, noise=noise).metrics if row.key == "e2e_ms")
+        next(
+            row.detectable_ratio for row in compare(run, baseline, noise=noise).metrics if row.key == "e2e_ms"
+        )
         for noise in (None, known())
     )
     assert usual is not None
@@ -145,7 +147,7 @@ def test_measured_noise_is_the_prior() -> None:
 
 def test_a_prior_is_limited() -> None:
     """Runs of one afternoon can be more alike than those of other days."""
-    certain = known(metrics={"e2e_ms": MetricNoise(runs=500, sd=0.0001, mde_ratio=0.001)})
+    certain = known(metrics={"e2e_ms": MetricNoise(runs=500, sd=0.0001, detectable_ratio=0.001)})
     assert certain.prior("e2e_ms") == (MIN_SD, MAX_PRIOR_DF)
 
 

@@ -28,18 +28,18 @@ def success(
 def test_failures_over_the_whole_run_regress() -> None:
     """Five failures of a hundred in three blocks, against 0 of a thousand, are a regression."""
     row = success(95, 5, 3)
-    assert (row.key, row.verdict, row.part) == (SUCCESS, Verdict.REGRESSED, Part.DECIDES)
+    assert (row.key, row.verdict, row.part) == (SUCCESS, Verdict.WORSE, Part.DECIDES)
     assert (row.base, row.head) == (1.0, 0.95)
     assert row.change == pytest.approx(-0.05)
     assert row.p_value is not None
     assert row.p_value < 1e-3
-    assert (row.change_ratio, row.mde_ratio, row.margin_ratio) == (None, None, None)
+    assert (row.change_ratio, row.detectable_ratio, row.margin_ratio) == (None, None, None)
 
 
 def test_failures_in_one_block_are_a_disturbance() -> None:
     """Failures in a single block do not fail a run; in two blocks they do."""
     assert success(60, 40, 1).verdict is Verdict.UNCHANGED
-    assert success(60, 40, 2).verdict is Verdict.REGRESSED
+    assert success(60, 40, 2).verdict is Verdict.WORSE
 
 
 def test_a_single_failure_is_chance() -> None:
@@ -56,7 +56,7 @@ def test_a_constant_failure_rate_is_unchanged() -> None:
 def test_fewer_failures_are_an_improvement() -> None:
     """A significantly higher success ratio improves, for every number of blocks."""
     row = success(100, 0, 0, base_ok=80, base_failed=20)
-    assert row.verdict is Verdict.IMPROVED
+    assert row.verdict is Verdict.BETTER
     assert row.change == pytest.approx(0.2)
 
 
@@ -69,10 +69,10 @@ def test_success_never_regresses_and_improves_at_once(
     assume(ok + failed > 0)
     row = success(ok, failed, blocks, base_ok=6, base_failed=base_failed)
     assert row.change is not None
-    if row.verdict is Verdict.REGRESSED:
+    if row.verdict is Verdict.WORSE:
         assert row.change < 0
         assert blocks >= MIN_FAILED_BLOCKS
-    if row.verdict is Verdict.IMPROVED:
+    if row.verdict is Verdict.BETTER:
         assert row.change > 0
 
 
@@ -80,7 +80,7 @@ def test_disturbances_of_single_runs_are_no_regression() -> None:
     """Failures in one block of a run, as some baseline runs have them, are not a change of the version."""
     base = Successes(980, 20, 2, 10)
     assert judge_success(Successes(190, 10, 2, 2), base).verdict is Verdict.UNCHANGED
-    assert judge_success(Successes(180, 20, 8, 2), base).verdict is Verdict.REGRESSED
+    assert judge_success(Successes(180, 20, 8, 2), base).verdict is Verdict.WORSE
 
 
 def test_successes_are_added_up() -> None:
@@ -113,7 +113,5 @@ def test_failures_are_detected_and_chance_is_not(
         past_failed, past_blocks = (sum(row) for row in zip(*past, strict=True))
         base = Successes(3000 - past_failed, past_failed, past_blocks, 10)
         failed, blocks = failing(rng, after)
-        outcome += (
-            judge_success(Successes(300 - failed, failed, blocks, 1), base).verdict is Verdict.REGRESSED
-        )
+        outcome += judge_success(Successes(300 - failed, failed, blocks, 1), base).verdict is Verdict.WORSE
     assert low <= outcome / 400 <= high

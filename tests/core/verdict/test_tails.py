@@ -64,7 +64,7 @@ def test_a_slower_tail_fails_with_a_nearly_unchanged_mean() -> None:
     run = slow_tail()
     comparison = compare(run, usual())
     assert comparison.decision is Decision.FAIL
-    assert verdict_on(comparison) is Verdict.REGRESSED
+    assert verdict_on(comparison) is Verdict.WORSE
     assert comparison.suspect
     report = make_report(run, comparison)
     assert report.headline.startswith("p95 of response time regressed: 601 ms → ")
@@ -124,7 +124,7 @@ def test_a_tail_has_its_own_margin() -> None:
     assert verdict_on(comparison) is Verdict.UNCHANGED
 
 
-@pytest.mark.parametrize(("requests", "said"), [(200, Verdict.REGRESSED), (60, None)])
+@pytest.mark.parametrize(("requests", "said"), [(200, Verdict.WORSE), (60, None)])
 def test_ab_compares_tails(requests: int, said: Verdict | None) -> None:
     """`bench ab` detects a slower tail in runs that are long enough, and only there."""
     base = [run_at(1.0, number, tier_times=AUTH, requests=requests) for number in range(6)]

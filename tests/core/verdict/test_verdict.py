@@ -12,8 +12,8 @@ from bench.core.verdict.baseline import MIN_RUNS
 from bench.core.verdict.shift import PRIOR_DF, PRIOR_SD
 from bench.core.verdict.verdict import (
     ALPHA,
+    DETECTABLE_BUDGET,
     MARGIN_RATIO,
-    MDE_BUDGET_RATIO,
     TIER_ALPHA,
     MetricComparison,
     Verdict,
@@ -22,7 +22,7 @@ from tests.core.figures import Figures, judged
 from tests.laws import VERDICT_LAW
 
 FLAT = [{"e2e_ms": {"a": 990.0}}] * 10
-OPPOSITE = {Verdict.REGRESSED: Verdict.IMPROVED, Verdict.IMPROVED: Verdict.REGRESSED}
+OPPOSITE = {Verdict.WORSE: Verdict.BETTER, Verdict.BETTER: Verdict.WORSE}
 
 
 def e2e(value_ms: float, base: Sequence[Figures] | None = None) -> MetricComparison:
@@ -46,13 +46,13 @@ def spread(values_ms: dict[str, float], errors: Iterable[float]) -> list[Figures
 @pytest.mark.parametrize(
     ("factor", "verdict"),
     [
-        (0.5, Verdict.IMPROVED),
-        (0.77, Verdict.IMPROVED),
+        (0.5, Verdict.BETTER),
+        (0.77, Verdict.BETTER),
         (0.95, Verdict.UNCHANGED),
         (1.0, Verdict.UNCHANGED),
         (1.05, Verdict.UNCHANGED),
-        (1.3, Verdict.REGRESSED),
-        (2.0, Verdict.REGRESSED),
+        (1.3, Verdict.WORSE),
+        (2.0, Verdict.WORSE),
     ],
 )
 def test_a_large_change_is_reported_and_a_small_one_is_not(factor: float, verdict: Verdict) -> None:
@@ -78,7 +78,7 @@ def test_the_smallest_detectable_change_by_hand() -> None:
     sd = math.sqrt(PRIOR_DF * PRIOR_SD**2 / (PRIOR_DF + 9))
     expected = math.expm1(sd * math.sqrt(1.1) * (2.249 + 0.866)) * 1000 / 990
     assert expected == pytest.approx(0.133, abs=0.001)
-    assert e2e(990.0).mde_ratio == pytest.approx(expected, abs=0.0002)
+    assert e2e(990.0).detectable_ratio == pytest.approx(expected, abs=0.0002)
 
 
 def test_the_interval_by_hand() -> None:
@@ -110,8 +110,8 @@ def test_a_larger_slowdown_has_a_smaller_p_value(base_ms: float, factor: float, 
     assert slower.p_value is not None
     assert slowest.p_value is not None
     assert slowest.p_value <= slower.p_value
-    if slower.verdict is Verdict.REGRESSED:
-        assert slowest.verdict is Verdict.REGRESSED
+    if slower.verdict is Verdict.WORSE:
+        assert slowest.verdict is Verdict.WORSE
 
 
 PROMPT_FIGURES = st.dictionaries(st.sampled_from("abcd"), st.floats(20.0, 1e5), min_size=1)
@@ -154,7 +154,7 @@ def test_a_tier_of_two_milliseconds_may_double() -> None:
     """A tier that grows from 2 ms to 4 ms is unchanged, one that grows to 40 ms is not."""
     base = [{"tier.auth_ms": {"a": 2.0}}] * 10
     assert judged({"tier.auth_ms": {"a": 4.0}}, base)["tier.auth_ms"].verdict is Verdict.UNCHANGED
-    assert judged({"tier.auth_ms": {"a": 40.0}}, base)["tier.auth_ms"].verdict is Verdict.REGRESSED
+    assert judged({"tier.auth_ms": {"a": 40.0}}, base)["tier.auth_ms"].verdict is Verdict.WORSE
 
 
 def test_each_prompt_is_compared_with_itself() -> None:
@@ -170,7 +170,7 @@ def test_each_prompt_has_the_same_weight() -> None:
     """Two of four prompts that take twice as long are a regression, although the long ones are unchanged."""
     usual = {"a": 90.0, "b": 90.0, "c": 9990.0, "d": 9990.0}
     row = judged({"e2e_ms": usual | {"a": 190.0, "b": 190.0}}, [{"e2e_ms": usual}] * 10)["e2e_ms"]
-    assert row.verdict is Verdict.REGRESSED
+    assert row.verdict is Verdict.WORSE
     assert row.p_value == pytest.approx(p_value_alone(math.sqrt(2.0)), rel=1e-6)
 
 
@@ -185,26 +185,26 @@ def test_a_noisy_baseline_is_inconclusive() -> None:
     """If only changes above the budget are detectable, no change is inconclusive."""
     row = judged({"e2e_ms": {"a": 990.0}}, spread({"a": 990.0}, [0.3] * 5))["e2e_ms"]
     assert row.verdict is Verdict.INCONCLUSIVE
-    assert row.mde_ratio is not None
-    assert row.mde_ratio > MDE_BUDGET_RATIO
+    assert row.detectable_ratio is not None
+    assert row.detectable_ratio > DETECTABLE_BUDGET
 
 
 def test_a_noisy_baseline_detects_a_large_change() -> None:
     """A run that takes five times as long regresses in spite of the noise."""
     row = judged({"e2e_ms": {"a": 4990.0}}, spread({"a": 990.0}, [0.3] * 5))["e2e_ms"]
-    assert row.verdict is Verdict.REGRESSED
+    assert row.verdict is Verdict.WORSE
 
 
 def test_noise_of_a_few_milliseconds_is_not_inconclusive() -> None:
     """If all undetectable changes are too small to matter, the metric is unchanged."""
     base: list[Figures] = [{"tier.auth_ms": {"a": value}} for value in (2.0, 4.0) * 5]
     row = judged({"tier.auth_ms": {"a": 3.0}}, base)["tier.auth_ms"]
-    assert row.mde_ratio is not None
-    assert row.mde_ratio > MDE_BUDGET_RATIO
+    assert row.detectable_ratio is not None
+    assert row.detectable_ratio > DETECTABLE_BUDGET
     assert row.verdict is Verdict.UNCHANGED
 
 
-@pytest.mark.parametrize(("margin_ratio", "verdict"), [(0.25, Verdict.REGRESSED), (0.5, Verdict.UNCHANGED)])
+@pytest.mark.parametrize(("margin_ratio", "verdict"), [(0.25, Verdict.WORSE), (0.5, Verdict.UNCHANGED)])
 def test_a_tolerance_moves_the_margin(margin_ratio: float, verdict: Verdict) -> None:
     """A change within the tolerance of the scenario is not a regression."""
     tolerances = {"e2e_ms": Tolerance(margin_ratio=margin_ratio)}
@@ -212,7 +212,7 @@ def test_a_tolerance_moves_the_margin(margin_ratio: float, verdict: Verdict) -> 
     assert (row.verdict, row.margin_ratio) == (verdict, margin_ratio)
 
 
-@pytest.mark.parametrize(("smallest", "verdict"), [(None, Verdict.UNCHANGED), (2.0, Verdict.REGRESSED)])
+@pytest.mark.parametrize(("smallest", "verdict"), [(None, Verdict.UNCHANGED), (2.0, Verdict.WORSE)])
 def test_a_tolerance_sets_the_smallest_change(smallest: float | None, verdict: Verdict) -> None:
     """A change of 8 ms does not matter by default, and it does if the scenario lowers the limit."""
     tolerances = {"e2e_ms": Tolerance(margin_ratio=0.05, smallest_change=smallest)}
@@ -225,7 +225,7 @@ def test_a_tolerance_is_for_its_own_metric() -> None:
     base = [{"e2e_ms": {"a": 990.0}, "tier.agent_ms": {"a": 990.0}}] * 10
     head = {"e2e_ms": {"a": 1500.0}, "tier.agent_ms": {"a": 1500.0}}
     verdicts = judged(head, base, {"tier.agent_ms": Tolerance(margin_ratio=0.9)})
-    assert verdicts["e2e_ms"].verdict is Verdict.REGRESSED
+    assert verdicts["e2e_ms"].verdict is Verdict.WORSE
     assert verdicts["tier.agent_ms"].verdict is Verdict.UNCHANGED
 
 
@@ -233,7 +233,7 @@ def test_a_tolerance_applies_to_improvements_too() -> None:
     """A gain below the margin is not an improvement."""
     tolerances = {"e2e_ms": Tolerance(margin_ratio=0.5)}
     assert judged({"e2e_ms": {"a": 760.0}}, FLAT, tolerances)["e2e_ms"].verdict is Verdict.UNCHANGED
-    assert judged({"e2e_ms": {"a": 760.0}}, FLAT)["e2e_ms"].verdict is Verdict.IMPROVED
+    assert judged({"e2e_ms": {"a": 760.0}}, FLAT)["e2e_ms"].verdict is Verdict.BETTER
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_a_usual_tier_that_vanished_is_missing(with_tier: int, verdict: Verdict)
     row = judged({"e2e_ms": {"a": 990.0}}, base)["tier.agent_ms"]
     assert row.verdict is verdict
     assert row.base == pytest.approx(50.0)
-    assert (row.head, row.change, row.change_ratio, row.p_value, row.mde_ratio) == (None,) * 5
+    assert (row.head, row.change, row.change_ratio, row.p_value, row.detectable_ratio) == (None,) * 5
 
 
 def test_a_vanished_response_time_is_missing() -> None:
@@ -274,7 +274,7 @@ def test_a_metric_of_few_runs_is_inconclusive() -> None:
     assert row.verdict is Verdict.INCONCLUSIVE
     assert row.base == pytest.approx(30.0)
     assert row.head == pytest.approx(300.0)
-    assert row.mde_ratio is None
+    assert row.detectable_ratio is None
 
 
 def test_a_run_of_other_prompts_is_inconclusive() -> None:
@@ -311,13 +311,13 @@ def test_many_tiers_make_only_their_own_tests_stricter() -> None:
     only = judged({"tier.tier0_ms": {"a": 120.0}}, [{"tier.tier0_ms": {"a": 100.0}}] * 10)["tier.tier0_ms"]
     for stricter, alone in (
         (among["tier.tier0_ms"].p_value, only.p_value),
-        (among["tier.tier0_ms"].mde_ratio, only.mde_ratio),
+        (among["tier.tier0_ms"].detectable_ratio, only.detectable_ratio),
     ):
         assert stricter is not None
         assert alone is not None
         assert stricter > alone
     assert among["e2e_ms"].p_value == e2e(1150.0).p_value
-    assert among["e2e_ms"].mde_ratio == e2e(1150.0).mde_ratio
+    assert among["e2e_ms"].detectable_ratio == e2e(1150.0).detectable_ratio
 
 
 @pytest.mark.parametrize("base_ms", [0.0, 2.2e-313])
@@ -325,7 +325,7 @@ def test_a_tier_without_time_has_no_ratio(base_ms: float) -> None:
     """The ratios of a baseline of 0 are unknown."""
     row = judged({"tier.a_ms": {"a": 50.0}}, [{"tier.a_ms": {"a": base_ms}}] * 10)["tier.a_ms"]
     assert row.base == pytest.approx(0.0)
-    assert (row.change_ratio, row.mde_ratio, row.low_ratio, row.high_ratio) == (None,) * 4
+    assert (row.change_ratio, row.detectable_ratio, row.low_ratio, row.high_ratio) == (None,) * 4
 
 
 def test_families_have_their_own_error_rates() -> None:
@@ -336,7 +336,7 @@ def test_families_have_their_own_error_rates() -> None:
     assert whole.p_value is not None
     assert TIER_ALPHA < whole.p_value < ALPHA
     assert tier.p_value == whole.p_value
-    assert (whole.verdict, tier.verdict) == (Verdict.REGRESSED, Verdict.UNCHANGED)
+    assert (whole.verdict, tier.verdict) == (Verdict.WORSE, Verdict.UNCHANGED)
 
 
 def test_unattributed_time_makes_no_test_stricter() -> None:
@@ -351,7 +351,7 @@ def test_unattributed_time_makes_no_test_stricter() -> None:
 def test_unattributed_time_is_compared_alone() -> None:
     """If no other metric has values, it is still compared."""
     network = judged({"tier.unattributed_ms": {"a": 990.0}}, [{"tier.unattributed_ms": {"a": 100.0}}] * 10)
-    assert network["tier.unattributed_ms"].verdict is Verdict.REGRESSED
+    assert network["tier.unattributed_ms"].verdict is Verdict.WORSE
 
 
 # The rule as a whole, on runs that are drawn by a fixed seed.
@@ -389,9 +389,7 @@ def count_share(*verdicts: Verdict, factor: float, shared: bool, comparisons: in
 @pytest.mark.parametrize("shared", [True, False])
 def test_unchanged_runs_raise_few_alarms(shared: bool) -> None:
     """A/A at 6 % noise between runs: at most one comparison of fifty raises an alarm, in either direction."""
-    false_alarms = count_share(
-        Verdict.REGRESSED, Verdict.IMPROVED, factor=1.0, shared=shared, comparisons=1200
-    )
+    false_alarms = count_share(Verdict.WORSE, Verdict.BETTER, factor=1.0, shared=shared, comparisons=1200)
     assert max(false_alarms) <= 0.02
 
 
@@ -401,17 +399,17 @@ def test_an_unchanged_response_time_raises_few_alarms() -> None:
     alarms = 0
     for _ in range(1200):
         head, *base = ({"e2e_ms": draw_runs(rng, shared=False)["e2e_ms"]} for _ in range(11))
-        alarms += judged(head, base)["e2e_ms"].verdict is Verdict.REGRESSED
+        alarms += judged(head, base)["e2e_ms"].verdict is Verdict.WORSE
     assert alarms / 1200 <= 0.02
 
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_slowdown_is_detected(shared: bool) -> None:
     """A run that is 30 % slower in all parts is detected in at least 19 of 20 comparisons, at 6 % noise."""
-    (measured,) = count_share(Verdict.REGRESSED, factor=1.3, shared=shared, comparisons=1200)
+    (measured,) = count_share(Verdict.WORSE, factor=1.3, shared=shared, comparisons=1200)
     assert measured >= 0.95
 
 
 def test_a_slow_run_is_never_an_improvement() -> None:
     """A run that is 30 % slower never improves."""
-    assert count_share(Verdict.IMPROVED, factor=1.3, shared=True) == [0.0]
+    assert count_share(Verdict.BETTER, factor=1.3, shared=True) == [0.0]
