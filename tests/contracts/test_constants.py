@@ -99,6 +99,7 @@ IMPLEMENTATION_DETAILS = {
     "errors.ERROR_SAMPLES": "number of failed requests in a report",
     "timeline.*": "places of a chart",
     "trend_wording.*": "digits of a commit in a sentence",
+    "change._ZERO": "smallest base of a ratio",
     "verdict._ZERO": "smallest base of a ratio",
     "vitals.*": "number of texts that a history keeps, and rounding of a share",
     "wording.*": "format of large numbers",

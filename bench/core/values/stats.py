@@ -167,14 +167,14 @@ def shrunk_slope(y: Values, x: Values, prior_runs: int) -> tuple[float, float]:
     return slope, correlation
 
 
-def t_upper(t: float, df: int) -> float:
+def t_upper(t: float, df: float) -> float:
     """Return P(T ≥ t) for Student's t distribution."""
     from scipy import special  # noqa: PLC0415 - see above
 
     return float(special.stdtr(df, -t))
 
 
-def t_quantile(probability: float, df: int) -> float:
+def t_quantile(probability: float, df: float) -> float:
     """Return the quantile of Student's t distribution."""
     from scipy import special  # noqa: PLC0415 - see above
 

@@ -1,0 +1,225 @@
+"""One estimated change: this module alone turns it into numbers, an interval and a verdict.
+
+Every rule (pairs of runs, a committed baseline, one message, a 95th percentile) estimates a change of the
+logarithm, its standard error and its degrees of freedom. The point, the interval, the smallest detectable
+change and the verdict come from that one estimate, so they cannot contradict each other:
+
+    interval    = [lowest - t(1 - alpha, df) s, highest + t(1 - alpha, df) s]
+    worse       ⇔ the interval is above 0, the change exceeds the margin, and the single runs agree
+    tolerated   ⇔ the interval is above 0, the change is within the margin, and the estimate is precise
+    better      ⇔ the interval is below 0
+    no change   ⇔ the interval contains 0, the change is within the margin, and the estimate is precise
+    cannot tell ⇔ none of these
+
+An estimate is precise if its smallest detectable change is within a budget. With a slower head, and
+everything else equal, the verdict moves from better over no change, tolerated and cannot tell to worse, and
+never back.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bench.core.samples.metric import Better, Part
+from bench.core.samples.metrics import metric
+from bench.core.values import stats
+from bench.core.verdict.verdict import MetricComparison, Verdict
+
+POWER = 0.80  # probability to find a change of the smallest detectable size
+DETECTABLE_BUDGET = 0.20  # an estimate with a larger smallest detectable change is not precise
+AGREED_SHARE = 0.5  # single runs agree if they also show this share of the margin
+# A deciding metric is suspect from this share of the margin on and below this p value; `bench check` then
+# measures again.
+SCREEN_SHARE = 0.5
+SCREEN_ALPHA = 0.05
+TIER_SHARE = 0.02
+"""A tier's time may grow by this share of the response time: a smaller growth changes no wait of a user."""
+_ZERO = 1e-6  # a smaller base counts as 0: a ratio to it is unknown
+
+
+class Margin(NamedTuple):
+    """The tolerated change for the worse: the larger of a share of the base and an absolute value."""
+
+    ratio: float
+    """Share of the base."""
+    absolute: float = 0.0
+    """Absolute value, in the metric's unit."""
+
+    def of(self, base: float) -> float:
+        """Return the tolerated change in the metric's unit."""
+        return max(self.ratio * base, self.absolute)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeEstimate:
+    """An estimated change of one metric, on the scale of logarithms; above 0 is worse."""
+
+    key: str
+    """Key of the metric."""
+    base: float
+    """Typical value of the base, in the metric's unit."""
+    head: float
+    """Typical value of the head as measured, with the effect of the machine."""
+    log_change: float
+    """Logarithm of head divided by base, without the effect of the machine."""
+    standard_error: float
+    """Standard error of `log_change`."""
+    df: float
+    """Degrees of freedom of the standard error."""
+    agreed: float
+    """The change that the single runs agree on: the one nearest to 0, or the median pair."""
+    machine_effect: float = 0.0
+    """The part of the difference that follows the machine and is not in `log_change`."""
+    lowest: float | None = None
+    """Smallest change that an unknown effect of the machine allows; null if it is `log_change`."""
+    highest: float | None = None
+    """Largest change that an unknown effect of the machine allows; null if it is `log_change`."""
+
+    @property
+    def lowest_change(self) -> float:
+        """The smallest possible change."""
+        return self.log_change if self.lowest is None else min(self.lowest, self.log_change)
+
+    @property
+    def highest_change(self) -> float:
+        """The largest possible change."""
+        return self.log_change if self.highest is None else max(self.highest, self.log_change)
+
+    @property
+    def p_worse(self) -> float:
+        """P value of the one-sided t test that the head is worse, at the smallest possible change."""
+        return stats.t_upper(self.lowest_change / self.standard_error, self.df)
+
+
+class JudgedChange(NamedTuple):
+    """The numbers and the verdict of an estimate; ratios are shares of the base, above 0 if values grow."""
+
+    verdict: Verdict
+    change: float
+    change_ratio: float | None
+    low_ratio: float | None
+    high_ratio: float | None
+    confidence: float
+    p_value: float
+    detectable_ratio: float | None
+    margin_ratio: float | None
+    machine_ratio: float | None
+    doubt: str | None
+
+
+def judge_change(
+    estimate: ChangeEstimate, alpha: float, margin: Margin, *, budget: float = DETECTABLE_BUDGET
+) -> JudgedChange:
+    """Return the numbers and the verdict of one estimated change.
+
+    Args:
+        estimate: The estimate.
+        alpha: False-alarm rate of this single test, one-sided.
+        margin: The tolerated change for the worse.
+        budget: Largest smallest detectable change of a precise estimate, as a share; a larger margin counts.
+    """
+    scale = _Scale(estimate.key, estimate.base)
+    tolerated = scale.log_of(margin.of(estimate.base))
+    reach = stats.t_quantile(1.0 - alpha, estimate.df) * estimate.standard_error
+    low = estimate.lowest_change - reach
+    high = estimate.highest_change + reach
+    slack = stats.t_quantile(POWER, estimate.df) * estimate.standard_error
+    unknown = estimate.log_change - estimate.lowest_change
+    detectable = max(tolerated, reach) + slack + unknown
+    is_precise = detectable <= max(math.log1p(budget), 2.0 * tolerated)
+    verdict, doubt = _decide(estimate, low, high, tolerated, is_precise=is_precise)
+    ends = sorted((scale.change_of(low), scale.change_of(high)))
+    return JudgedChange(
+        verdict=verdict,
+        change=scale.change_of(estimate.log_change),
+        change_ratio=scale.ratio(scale.change_of(estimate.log_change)),
+        low_ratio=scale.ratio(ends[0]),
+        high_ratio=scale.ratio(ends[1]),
+        confidence=1.0 - 2.0 * alpha,
+        p_value=estimate.p_worse,
+        detectable_ratio=scale.ratio(abs(scale.change_of(detectable))),
+        margin_ratio=scale.ratio(margin.of(estimate.base)),
+        machine_ratio=math.expm1(scale.sign * estimate.machine_effect) if estimate.machine_effect else None,
+        doubt=doubt,
+    )
+
+
+def compare_metric(estimate: ChangeEstimate, alpha: float, margin: Margin) -> MetricComparison:
+    """Return the row of a metric."""
+    judged = judge_change(estimate, alpha, margin)
+    row = metric(estimate.key)
+    half = SCREEN_SHARE * _Scale(estimate.key, estimate.base).log_of(margin.of(estimate.base))
+    looks_worse = estimate.p_worse < SCREEN_ALPHA and estimate.log_change > half
+    return MetricComparison(
+        key=estimate.key,
+        part=row.part,
+        base=estimate.base,
+        head=estimate.head,
+        suspect=judged.verdict is Verdict.WORSE or (row.part is Part.DECIDES and looks_worse),
+        **judged._asdict(),
+    )
+
+
+def _decide(
+    estimate: ChangeEstimate, low: float, high: float, tolerated: float, *, is_precise: bool
+) -> tuple[Verdict, str | None]:
+    """Return the verdict, and why it is inconclusive if the reason is not a lack of precision."""
+    if high < 0.0:
+        return Verdict.BETTER, None
+    if low > 0.0 and estimate.lowest_change > tolerated:
+        if estimate.agreed > AGREED_SHARE * tolerated:
+            return Verdict.WORSE, None
+        return Verdict.INCONCLUSIVE, "the single runs do not agree"
+    if not is_precise:
+        return Verdict.INCONCLUSIVE, None
+    if estimate.highest_change > tolerated:
+        doubt = "the machine may explain the change" if estimate.highest is not None else None
+        return Verdict.INCONCLUSIVE, doubt
+    return (Verdict.WITHIN_TOLERANCE if low > 0.0 else Verdict.UNCHANGED), None
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """The scale log(x + c) of a metric, where c is its resolution, and its way back to the unit."""
+
+    key: str
+    base: float
+
+    @property
+    def sign(self) -> float:
+        """1 if lower values are better, else -1."""
+        return 1.0 if metric(self.key).better is Better.LOWER else -1.0
+
+    @property
+    def started_base(self) -> float:
+        return self.base + metric(self.key).smallest_change
+
+    def change_of(self, log_change: float) -> float:
+        """Return a change for the worse as a change of the value, in the metric's unit."""
+        return self.started_base * math.expm1(self.sign * log_change)
+
+    def log_of(self, worse_by: float) -> float:
+        """Return the change of the logarithm of a value that is worse by this amount."""
+        share = min(0.99, worse_by / self.started_base) if self.sign < 0 else worse_by / self.started_base
+        return self.sign * math.log1p(self.sign * share)
+
+    def ratio(self, change: float) -> float | None:
+        """Return a change as a share of the base; None if the base is 0."""
+        return change / self.base if self.base > _ZERO else None
+
+
+def margin_of(key: str, declared: Mapping[str, Margin], default: float, response_ms: float | None) -> Margin:
+    """Return the margin of a metric.
+
+    Args:
+        key: The metric.
+        declared: Declared margins by metric.
+        default: Ratio of a metric without a declared margin.
+        response_ms: Typical response time of the base, if it is known: a tier may grow by a share of it.
+    """
+    if key in declared:
+        return declared[key]
+    is_tier = metric(key).part in {Part.LOCATES, Part.EXPLAINS}
+    absolute = TIER_SHARE * response_ms if is_tier and response_ms is not None else 0.0
+    return Margin(default, absolute)
