@@ -106,7 +106,7 @@ def _judge_confirmed(runs: Sequence[RunResult]) -> Report:
             f"scenario '{name}' has {len(runs)} runs", "name one run, or one run and its confirmation run"
         )
     (second,) = others
-    unlike = differences(second.fingerprint, first.fingerprint, any_processor=True)
+    unlike = differences(second.fingerprint, first.fingerprint)
     if unlike:
         raise ConfigError(
             f"the second run of scenario '{name}' differs from the first in {', '.join(unlike)}",

@@ -124,7 +124,7 @@ def test_concurrent_appends_lose_no_run(folder: Path) -> None:
 def test_a_history_is_selected_by_scenario_and_stack(folder: Path, path: Path) -> None:
     """By default all stacks are selected; the error lists the existing histories."""
     other, _ = history.append(folder, make_point(fingerprint=make_fingerprint(stack="mine", simulated=False)))
-    assert other == folder / "mine" / "linux-x86-64-2cpu" / "quick.jsonl"
+    assert other == folder / "mine" / "linux-x86_64-2cpu" / "quick.jsonl"
     assert history.of(folder, "quick") == (path, other)
     assert history.of(folder, "quick", ["mine"]) == (other,)
     with pytest.raises(StoreError, match="no history of 'quick' on yours or theirs") as caught:

@@ -17,12 +17,13 @@ from bench.core.history.change_points import (
 )
 from bench.core.history.history import HistoryPoint
 from bench.core.history.levels import LEVEL_RUNS, MAX_TREND_RUNS, MIN_TREND_RUNS
-from bench.core.run.result import differences, environment
+from bench.core.run.result import environment
 from bench.core.samples.metric import MetricKind, Part
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import MIN_RUNS, BaselineRun, PinnedBaseline
+from bench.core.verdict.comparable import condition_differences
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.shift import Shift, shift_from_baseline
 from bench.core.verdict.success import SUCCESS, count_successes, judge_success
@@ -108,7 +109,7 @@ def select_comparable(points: Sequence[HistoryPoint]) -> ComparableHistory:
     comparable: list[HistoryPoint] = []
     unlike: list[HistoryPoint] = []
     for point in points:
-        different = differences(newest.fingerprint, point.fingerprint)
+        different = condition_differences(newest, point)
         (unlike if different else comparable).append(point)
     runs = comparable[-MAX_TREND_RUNS:]
     speed = compare_speed([], runs) if not newest.fingerprint.simulated else None
@@ -140,7 +141,7 @@ def judge_history(history: ComparableHistory, pinned: PinnedBaseline | None, rec
     against_pinned = _compare_with_pinned(runs, pinned) if pinned else ()
     left_out_for: tuple[str, ...] = ()
     if history.unlike:
-        left_out_for = differences(newest.fingerprint, history.unlike[-1].fingerprint)
+        left_out_for = condition_differences(newest, history.unlike[-1])
     judged = Trend(
         scenario=newest.scenario,
         stack=newest.fingerprint.stack,
@@ -227,11 +228,10 @@ def _compare_with_pinned(
     remains that of one run, as in `shift_from_baseline`.
     """
     newest = runs[-LEVEL_RUNS:]
-    fingerprint = runs[-1].fingerprint
-    comparable = [run for run in pinned.runs if not differences(fingerprint, run.fingerprint)]
+    comparable = [run for run in pinned.runs if not condition_differences(runs[-1], run)]
     if len(comparable) < MIN_RUNS or len(newest) < LEVEL_RUNS:
         return ()
-    speed = None if fingerprint.simulated else compare_speed(newest, comparable)
+    speed = None if runs[-1].fingerprint.simulated else compare_speed(newest, comparable)
     if speed is not None:
         # The level is one value, on a machine of the median speed of the newest runs.
         speed = replace(speed, head_log_times=(float(np.median(speed.head_log_times)),))

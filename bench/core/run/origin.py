@@ -13,8 +13,12 @@ RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,
 Short = Annotated[str, StringConstraints(max_length=200)]
 
 
+RECORDED_ONLY = frozenset({"cpu_model", "image", "kernel"})
+"""Fields that may differ between comparable runs, because the reference workload shows their effect."""
+
+
 class Fingerprint(Record):
-    """The conditions of a run. Two runs are comparable if their fingerprints are equal."""
+    """The conditions of a run. Two runs are comparable if all but the `RECORDED_ONLY` ones are equal."""
 
     stack: Name
     """Name of the stack."""
@@ -23,9 +27,9 @@ class Fingerprint(Record):
     work_digest: str
     """SHA-256 of the scenario's load, prompts and target."""
     system: Short
-    """Operating system and processor architecture, or the image of the hosted runner."""
+    """Operating system with its major release, and processor architecture, such as `ubuntu-24-x86_64`."""
     cpu_model: Short
-    """Model name of the processor."""
+    """Model name of the processor; only recorded."""
     cpu_count: Count
     """Number of logical processors."""
     simulated: bool
@@ -34,6 +38,10 @@ class Fingerprint(Record):
     """Model that the target's requests name; null if they name none, and in older results."""
     parts: dict[Short, Short] = {}
     """Images, settings and models that the stack's declaration leaves open, by name."""
+    image: Short | None = None
+    """Image of the hosted runner with its version, which changes every week; only recorded."""
+    kernel: Short | None = None
+    """Release of the kernel; only recorded."""
 
 
 class Provenance(Record):

@@ -20,7 +20,7 @@ from bench.core.run.delays import drop_delayed, warn_of_delays
 from bench.core.run.layers import layer_metrics
 from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.name_limits import warn_of_names
-from bench.core.run.origin import Fingerprint, Provenance
+from bench.core.run.origin import RECORDED_ONLY, Fingerprint, Provenance
 from bench.core.run.overhead import overhead, select_target
 from bench.core.run.plausibility import believe
 from bench.core.run.recording import Recording
@@ -91,23 +91,14 @@ class RunResult(Record):
         return self
 
 
-def differences(
-    fingerprint: Fingerprint, other: Fingerprint, *, any_processor: bool = False
-) -> tuple[str, ...]:
+def differences(fingerprint: Fingerprint, other: Fingerprint) -> tuple[str, ...]:
     """Return the differences of two fingerprints as `name: other value → value`; empty if comparable.
 
     The machine is ignored if both stacks simulate time.
-
-    Args:
-        fingerprint: Fingerprint of a run.
-        other: Fingerprint of another run.
-        any_processor: Allow different processor models, because a reference workload measures the difference.
     """
-    ignored = {"parts"}
+    ignored = {"parts", *RECORDED_ONLY}
     if fingerprint.simulated and other.simulated:
-        ignored |= {"system", "cpu_model", "cpu_count"}
-    elif any_processor:
-        ignored.add("cpu_model")
+        ignored |= {"system", "cpu_count"}
     pairs: list[tuple[str, object, object]] = []
     if fingerprint.model is None or other.model is None:
         ignored.add("model")  # the digest of the work differs if the model does
@@ -144,10 +135,10 @@ def check_usable(result: RunResult) -> None:
 
 
 def environment(fingerprint: Fingerprint) -> str:
-    """Return the name of the environment: `simulated`, or the system and the number of processors."""
+    """Return the environment: `simulated`, or system and processors such as `ubuntu-24-x86_64-4cpu`."""
     if fingerprint.simulated:
         return "simulated"
-    system = re.sub(r"[^a-z0-9.]+", "-", fingerprint.system.lower()).strip("-")
+    system = re.sub(r"[^a-z0-9._]+", "-", fingerprint.system.lower()).strip("-")
     return f"{system}-{fingerprint.cpu_count}cpu"
 
 

@@ -1,8 +1,10 @@
 """Select the runs of a baseline that are comparable with a run."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
-from bench.core.calibration.machine_speed import compare_speed
+from bench.core.calibration.machine_speed import MeasuredRun, compare_speed
+from bench.core.run.origin import Fingerprint
 from bench.core.run.result import RunResult, differences
 from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun
 
@@ -13,6 +15,14 @@ _DIGESTS = {
 """Meaning of the digests in a fingerprint."""
 
 
+class ConditionedRun(MeasuredRun, Protocol):
+    """A run with its conditions: a result, or a run of a baseline or of a history."""
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Conditions of the run."""
+
+
 def comparable_runs(result: RunResult, baseline: Baseline) -> tuple[BaselineRun, ...]:
     """Return the runs of a baseline that are comparable with a run and have requests, oldest first."""
     same = same_conditions(result, baseline.runs)
@@ -20,12 +30,28 @@ def comparable_runs(result: RunResult, baseline: Baseline) -> tuple[BaselineRun,
 
 
 def same_conditions(result: RunResult, runs: Sequence[BaselineRun]) -> list[BaselineRun]:
-    """Return the runs with the fingerprint of the result.
+    """Return the runs with the conditions of the result, on machines whose speeds can be compared."""
+    return [run for run in runs if not condition_differences(result, run)]
 
-    The processor model may differ if both runs have the same reference workload, which measures the
-    difference.
+
+def condition_differences(run: ConditionedRun, other: ConditionedRun) -> tuple[str, ...]:
+    """Return why a run cannot be compared with another one; empty if it can.
+
+    The same reference workload must measure the difference between their machines. If the run has none, the
+    other one needs the same processor model. A stack that simulates time needs neither.
     """
-    return [run for run in runs if not _differences(result, run)]
+    different = differences(run.fingerprint, other.fingerprint)
+    if run.fingerprint.simulated and other.fingerprint.simulated:
+        return different
+    if run.reference_workload is not None:
+        if compare_speed([run], [other]) is not None:
+            return different
+        return (*different, "the reference workload: it has none, or that of another version of bench")
+    processor = run.fingerprint.cpu_model
+    if other.fingerprint.cpu_model == processor:
+        return different
+    model = f"cpu_model: {other.fingerprint.cpu_model} → {processor}"
+    return (*different, f"{model}, and the run has no reference workload")
 
 
 def explain_not_comparable(result: RunResult, baseline: Baseline | None) -> str | None:
@@ -39,7 +65,7 @@ def explain_not_comparable(result: RunResult, baseline: Baseline | None) -> str 
     count = len(comparable_runs(result, baseline))
     if count >= MIN_RUNS:
         return None
-    newest = differences(result.fingerprint, baseline.runs[-1].fingerprint)
+    newest = condition_differences(result, baseline.runs[-1])
     newest_differs = f"; the newest differs in {', '.join(map(_explain, newest))}" if newest else ""
     total = len(baseline.runs)
     return f"{count} of the baseline's {total} runs are comparable, {MIN_RUNS} are needed{newest_differs}"
@@ -49,8 +75,3 @@ def _explain(difference: str) -> str:
     """Add the meaning of a digest to a difference such as `work_digest: aaa → bbb`."""
     meaning = _DIGESTS.get(difference.partition(":")[0])
     return difference if meaning is None else f"{difference} ({meaning})"
-
-
-def _differences(result: RunResult, run: BaselineRun) -> tuple[str, ...]:
-    speed = compare_speed([result], [run])
-    return differences(result.fingerprint, run.fingerprint, any_processor=speed is not None)

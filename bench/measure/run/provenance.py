@@ -25,7 +25,7 @@ from bench.errors import ConfigError
 _GIT_TIMEOUT_S = 10
 # The field of a request that names the model, in the APIs of OpenAI, Ollama and Anthropic.
 _MODEL_FIELD = "model"
-_LONGEST_MODEL = 200
+_LONGEST_FACT = 200
 # bench writes these folders itself; changes in them do not make a commit dirty.
 _OWN_FOLDERS = (".bench", "results", "baselines", "history")
 
@@ -99,19 +99,19 @@ def fingerprint(
     if scenario.is_journey:
         work["journeys"] = [_declared_journey(part, values) for part in spec.parts]
         work["mix"] = [(part.spec.scenario.name, part.weight, part.start_s) for part in spec.mix]
-    image = os.environ.get("ImageOS")  # noqa: SIM112 - the spelling of hosted runners
-    image_version = os.environ.get("ImageVersion")  # noqa: SIM112 - likewise
     stack_work = {**_work_of_stack(stack, values), "purpose": None, "url": dict(urls) if urls else None}
     return Fingerprint(
         stack=stack.name,
         stack_digest=_digest(stack_work),
         work_digest=_digest(work),
         model=_model_of(spec.target, values),
-        system=f"{image}-{image_version}" if image else f"{platform.system()}-{platform.machine()}",
+        system=_system(),
         cpu_model=_cpu_model(),
         cpu_count=os.cpu_count() or 1,
         simulated=stack.simulated,
         parts=dict(parts or {}),
+        image=_runner_image(),
+        kernel=platform.release()[:_LONGEST_FACT] or None,
     )
 
 
@@ -166,7 +166,7 @@ def _model_of(target: Target, values: Mapping[str, str]) -> str | None:
     if not isinstance(model, str):
         return None
     try:
-        return expand(model, values, "")[:_LONGEST_MODEL]
+        return expand(model, values, "")[:_LONGEST_FACT]
     except ConfigError:
         return None
 
@@ -188,6 +188,26 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return completed.stdout.strip()
+
+
+def _system() -> str:
+    """Return the operating system with its major release, and the architecture: `ubuntu-24-x86_64`."""
+    try:
+        release = platform.freedesktop_os_release()
+        name = release["ID"]
+        version_number = release.get("VERSION_ID", "")
+    except OSError:  # not Linux
+        name = platform.system().lower()
+        version_number = platform.release()
+    major = version_number.partition(".")[0]
+    return "-".join(filter(None, [name, major, platform.machine()]))[:_LONGEST_FACT]
+
+
+def _runner_image() -> str | None:
+    """Return the image of a hosted runner with its version, such as `ubuntu24-20260105.1`."""
+    image = os.environ.get("ImageOS")  # noqa: SIM112 - the spelling of hosted runners
+    image_version = os.environ.get("ImageVersion")  # noqa: SIM112 - likewise
+    return f"{image}-{image_version}"[:_LONGEST_FACT] if image else None
 
 
 def _cpu_model() -> str:

@@ -6,6 +6,7 @@ from bench.core.calibration.calibration import Calibration, Trial
 from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.load_words import in_words
 from bench.core.report.report import Report
+from bench.core.run.origin import Fingerprint
 from bench.core.run.overhead import CONFIDENCE, Overhead
 from bench.core.run.recovery import Recovery
 from bench.core.run.result import RunResult, environment
@@ -37,7 +38,7 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         "baseline": _baseline(comparison),
         "confirmed by": comparison.confirmed_by or "",
         "stack": f"{place.stack} ({environment(place)})",
-        "machine": f"{place.system}, {place.cpu_count} × {place.cpu_model}",  # noqa: RUF001 - times
+        "machine": _machine(place),
         "host": describe_host(result.host),
         "calibration": _calibration(result.calibration),
         "reference workload": _reference_workload(result.reference_workload, comparison.machine),
@@ -190,6 +191,16 @@ def _error(trial: Trial) -> str:
     if trial.ttft is None:
         return "no answer"
     return f"{wording.change_ms(trial.ttft.p50_ms)} (p95 {wording.change_ms(trial.ttft.p95_ms)})"
+
+
+def _machine(place: Fingerprint) -> str:
+    """Return system, processors, image and kernel of the machine."""
+    details = [place.system, f"{place.cpu_count} × {place.cpu_model}"]  # noqa: RUF001 - times
+    if place.image is not None:
+        details.append(f"image {place.image}")
+    if place.kernel is not None:
+        details.append(f"kernel {place.kernel}")
+    return ", ".join(details)
 
 
 def _reference_workload(workload: ReferenceWorkload | None, machine: MachineComparison | None) -> str:

@@ -48,7 +48,7 @@ def test_the_first_run_begins_a_baseline() -> None:
 def test_a_real_machine_has_its_own_environment() -> None:
     """If time is real, the environment of a baseline is the machine."""
     baseline = accept_usual(run_at(fingerprint=make_fingerprint(simulated=False)))
-    assert baseline.environment == "linux-x86-64-2cpu"
+    assert baseline.environment == "linux-x86_64-2cpu"
 
 
 def test_figures_are_those_of_compared_metrics() -> None:

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack
 from bench.core.load.progress import Progress
+from bench.core.run.result import differences
 from bench.core.samples.metrics import RECOVERY, tier_key
 from bench.core.samples.sample import GENERATOR, HOST, Outcome, StopCause
 from bench.errors import ConfigError, StoreError, TargetError
@@ -425,7 +427,11 @@ def test_the_fingerprint_changes_with_the_work_and_the_stack(monkeypatch: pytest
     assert fingerprint(spec, stack, {"backend": "http://x"}).stack_digest != original.stack_digest
     monkeypatch.setenv("ImageOS", "ubuntu24")
     monkeypatch.setenv("ImageVersion", "20260101.1")
-    assert fingerprint(spec, stack).system == "ubuntu24-20260101.1"
+    on_runner = fingerprint(spec, stack)
+    assert (on_runner.image, on_runner.system) == ("ubuntu24-20260101.1", original.system)
+    assert differences(on_runner, original) == ()
+    system = re.fullmatch(r"[a-z]+(-\d+)?-(x86_64|aarch64|arm64)", original.system)
+    assert system is not None, original.system
 
 
 def test_a_journal_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
