@@ -21,7 +21,8 @@ from bench.core.samples.metrics import metric
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import GENERATOR, Culprit, Outcome, ResourceSample
 from bench.core.samples.samples import Samples
-from bench.core.verdict.baseline import Baseline, accept
+from bench.core.verdict.baseline import Baseline, BaselineRun
+from bench.core.verdict.levels import accept
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 PROMPTS = ("greeting", "contact-form", "file-upload", "long-migration")
@@ -218,6 +219,12 @@ def make_baseline(factors: Sequence[float] = USUAL_FACTORS, **parts: Any) -> Bas
     if parts:
         return _accept_runs(tuple(factors), **parts)
     return _accept_runs_once(tuple(factors))
+
+
+def with_runs(baseline: Baseline, runs: Sequence[BaselineRun]) -> Baseline:
+    """The baseline with one level, which has these runs."""
+    level = baseline.newest.model_copy(update={"runs": tuple(runs)})
+    return baseline.model_copy(update={"levels": (level,)})
 
 
 def _accept_runs(factors: Sequence[float], **parts: Any) -> Baseline:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -58,10 +58,10 @@ def read_model(path: Path, model: type[Model], schema_version: int | None = None
     Args:
         path: The file.
         model: Expected content.
-        schema_version: Newest version that this program reads; None for files without a version.
+        schema_version: Version that this program reads; None for files without a version.
 
     Raises:
-        StoreError: The file is incomplete, of a newer version, or has other content; the message names the
+        StoreError: The file is incomplete, of another version, or has other content; the message names the
             place.
     """
     return parse_model(read_text(path), str(path), model, schema_version)
@@ -74,10 +74,10 @@ def parse_model(text: str, where: str, model: type[Model], schema_version: int |
         text: Text of a file or of one line.
         where: File, and line if the file has several, for error messages.
         model: Expected content.
-        schema_version: Newest version that this program reads; None for files without a version.
+        schema_version: Version that this program reads; None for files without a version.
 
     Raises:
-        StoreError: The text is incomplete, of a newer version, or has other content; the message names the
+        StoreError: The text is incomplete, of another version, or has other content; the message names the
             place.
     """
     try:
@@ -89,11 +89,8 @@ def parse_model(text: str, where: str, model: type[Model], schema_version: int |
     except RecursionError as error:
         raise StoreError(f"{where} is nested too deeply", "is this the right file?") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
-    if schema_version is not None and isinstance(version, int) and version > schema_version:
-        raise StoreError(
-            f"{where} has schema version {version}; this version of bench reads up to {schema_version}",
-            "upgrade: pip install --upgrade chatbench",
-        )
+    if schema_version is not None and isinstance(version, int) and version != schema_version:
+        _refuse_version(where, version, schema_version)
     try:
         # JSON rules, not Python's: a date is text in JSON.
         return model.model_validate_json(text)
@@ -101,6 +98,15 @@ def parse_model(text: str, where: str, model: type[Model], schema_version: int |
         kind = model.__name__.removeprefix("Run").lower()
         sentences = "\n".join(problem.sentence for problem in list_problems(error, content, model))
         raise StoreError(f"{where} is not a {kind}:\n{sentences}") from error
+
+
+def _refuse_version(where: str, version: int, schema_version: int) -> NoReturn:
+    hint = "upgrade: pip install --upgrade chatbench"
+    if version < schema_version:
+        hint = "delete the file and create it again with this version"
+    raise StoreError(
+        f"{where} has schema version {version}; this version of bench reads version {schema_version}", hint
+    )
 
 
 def _unwritable(path: Path, error: OSError) -> StoreError:

@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.core.run.result import RunResult
 from bench.core.verdict.acceptance import accept_all, check_acceptable
 from bench.core.verdict.baseline import SCHEMA_VERSION, Baseline, baseline_json, baseline_path
-from bench.core.verdict.baseline import accept as add_run
+from bench.core.verdict.levels import accept as add_run
 from bench.errors import ConfigError
 from bench.measure.run.provenance import git_user
 from bench.store import baselines, noise, scenarios

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.core.verdict.baseline import Baseline, find_faults, typical_values
-from bench.core.verdict.baseline import pin as pin_runs
-from bench.core.verdict.baseline import prune as prune_runs
+from bench.core.verdict.levels import pin as pin_runs
+from bench.core.verdict.levels import prune as prune_runs
 from bench.errors import BenchError
 from bench.measure.run.provenance import fingerprint, git_user
 from bench.store import baselines, scenarios, stacks

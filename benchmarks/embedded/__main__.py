@@ -16,8 +16,9 @@ from bench.core.run.result import RunResult
 from bench.core.samples.metrics import tier_name
 from bench.core.values import wording
 from bench.core.verdict.assess import assess
-from bench.core.verdict.baseline import Baseline, accept
+from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import Comparison, Decision, compare
+from bench.core.verdict.levels import accept
 from bench.core.verdict.noise import Noise
 from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.run import measure

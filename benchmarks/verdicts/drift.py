@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from bench.core.samples.metric import Part
-from bench.core.verdict.baseline import pin
 from bench.core.verdict.compare import Decision, compare
+from bench.core.verdict.levels import pin
 
 from .rules import BASELINE_RUNS, Version
 from .world import Follows, Machines, World, as_baseline, as_result

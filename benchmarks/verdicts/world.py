@@ -19,7 +19,7 @@ from bench.core.run.validity import Validity
 from bench.core.samples.metrics import metric
 from bench.core.samples.sample import Outcome
 from bench.core.values import stats
-from bench.core.verdict.baseline import Baseline, BaselineRun
+from bench.core.verdict.baseline import Baseline, BaselineRun, Level
 
 MESSAGES, REQUESTS = 13, 52
 _WITHIN_SD = 0.15  # of a request around its message's time, on the log scale
@@ -237,6 +237,7 @@ def as_baseline(runs: list[Run]) -> Baseline:
         )
         for number, run in enumerate(runs)
     )
+    level = Level(reason="usual", accepted_by="nobody", accepted_at=_WHEN, runs=accepted)
     return Baseline(
-        scenario="simulated", stack="simulated", environment=environment(_FINGERPRINT), runs=accepted
+        scenario="simulated", stack="simulated", environment=environment(_FINGERPRINT), levels=(level,)
     )

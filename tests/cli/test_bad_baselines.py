@@ -18,22 +18,37 @@ Change = Callable[[Any], Any]
 
 def on_another_machine(content: Any) -> None:
     """Return runs of a real stack on another machine."""
-    for run in content["runs"]:
+    for run in _runs(content):
         run["fingerprint"] |= {"simulated": False, "system": "debian-12-aarch64"}
+
+
+def _runs(content: Any) -> Any:
+    """The runs of the only level."""
+    (level,) = content["levels"]
+    return level["runs"]
+
+
+def set_level(change_runs: Change) -> Change:
+    """Return an edit that replaces the runs of the only level."""
+
+    def change(content: Any) -> None:
+        content["levels"][0]["runs"] = change_runs(_runs(content))
+
+    return change
 
 
 def set_figure(value: object) -> Change:
     """Return an edit that sets one figure of one run."""
 
     def change(content: Any) -> None:
-        content["runs"][3]["figures"]["e2e_ms"]["greeting"] = value
+        _runs(content)[3]["figures"]["e2e_ms"]["greeting"] = value
 
     return change
 
 
 def set_run_fields(**fields: object) -> Change:
     """Return an edit that sets fields of one run."""
-    return lambda content: content["runs"][3].update(fields)
+    return lambda content: _runs(content)[3].update(fields)
 
 
 def set_fields(**fields: object) -> Change:
@@ -44,34 +59,53 @@ def set_fields(**fields: object) -> Change:
 # What is done to a good baseline, the exit code, and what is said.
 INCONCLUSIVE = {
     "four runs": (
-        lambda content: content.update(runs=content["runs"][:4]),
+        set_level(lambda runs: runs[:4]),
         "4 of the baseline's 4 runs are comparable, 5 are needed",
     ),
     "another machine": (on_another_machine, "the newest differs in system: debian-12-aarch64 → Linux-x86_64"),
-    "no runs": (set_fields(runs=[]), "there is no baseline for this scenario and environment yet"),
     "another scenario": (set_fields(scenario="medium"), "the baseline is of scenario 'medium'"),
 }
 REFUSED = {
+    "no runs": (set_level(lambda _: []), "levels[0].runs"),
+    "no levels": (set_fields(levels=[]), "levels"),
     "a newer schema": (set_fields(schema_version=99), "has schema version 99"),
-    "a negative figure": (set_figure(-5), "runs[3].figures.e2e_ms.greeting must be 0 or more"),
+    "an older schema": (
+        lambda content: content.update(schema_version=1, runs=content.pop("levels")[0]["runs"]),
+        "has schema version 1; this version of bench reads version 2",
+    ),
+    "no figures": (set_run_fields(figures={}), "has successful requests, but no figures"),
+    "a metric without values": (set_run_fields(figures={"e2e_ms": {}}), "e2e_ms has no value"),
+    "a level without a reason": (
+        lambda content: content["levels"][0].pop("reason"),
+        "levels[0].reason is missing",
+    ),
+    "a level that nobody knows": (
+        lambda content: content["levels"][0].update(colour="red"),
+        "levels[0].colour is not a field",
+    ),
+    "a run in two levels": (lambda content: content["levels"].append(content["levels"][0]), "appears twice"),
+    "a negative figure": (set_figure(-5), "levels[0].runs[3].figures.e2e_ms.greeting must be 0 or more"),
     "a metric that nobody knows": (
         set_run_fields(figures={"colour": {"greeting": 1.0}}),
-        "runs[3].figures: there is no compared metric 'colour'",
+        "levels[0].runs[3].figures: there is no compared metric 'colour'",
     ),
     "a metric that is only shown": (
         set_run_fields(figures={"tokens": {"greeting": 1.0}}),
         "there is no compared metric 'tokens'",
     ),
-    "a text": (set_figure("fast"), "runs[3].figures.e2e_ms.greeting must be a number"),
+    "a text": (set_figure("fast"), "levels[0].runs[3].figures.e2e_ms.greeting must be a number"),
     "not a number": (
         set_figure(float("nan")),
-        "runs[3].figures.e2e_ms.greeting must be a finite number",
+        "levels[0].runs[3].figures.e2e_ms.greeting must be a finite number",
     ),
-    "infinite": (set_figure(float("inf")), "runs[3].figures.e2e_ms.greeting must be a finite number"),
-    "a negative count": (set_run_fields(failed=-4), "runs[3].failed must be 0 or more"),
-    "too many parts": (set_run_fields(failed_blocks=77), "runs[3].failed_blocks"),
-    "an unknown field": (set_run_fields(colour="red"), "runs[3].colour is not a field"),
-    "a run twice": (lambda content: content["runs"].append(content["runs"][0]), "appears twice"),
+    "infinite": (
+        set_figure(float("inf")),
+        "levels[0].runs[3].figures.e2e_ms.greeting must be a finite number",
+    ),
+    "a negative count": (set_run_fields(failed=-4), "levels[0].runs[3].failed must be 0 or more"),
+    "too many parts": (set_run_fields(failed_blocks=77), "levels[0].runs[3].failed_blocks"),
+    "an unknown field": (set_run_fields(colour="red"), "levels[0].runs[3].colour is not a field"),
+    "a run twice": (set_level(lambda runs: [*runs, runs[0]]), "appears twice"),
 }
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.core.verdict.baseline import pin
+from bench.core.verdict.levels import pin
 from bench.errors import Exit
 from bench.store import baselines, history
 from tests.command import Bench

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bench.core.history.trend import RECENT_RUNS
-from bench.core.verdict.baseline import pin
+from bench.core.verdict.levels import pin
 from bench.errors import Exit
 from bench.store import baselines, history, results
 from tests.command import Done, bench

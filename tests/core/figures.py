@@ -12,7 +12,7 @@ from bench.core.samples.sample import Outcome
 from bench.core.values import stats
 from bench.core.verdict.baseline import Baseline, BaselineRun
 from bench.core.verdict.verdict import MetricComparison, judge_metrics
-from tests.factories import NOON, make_baseline, make_fingerprint
+from tests.factories import NOON, make_baseline, make_fingerprint, with_runs
 
 # Milliseconds by metric and prompt.
 Figures = Mapping[str, Mapping[str, float]]
@@ -77,4 +77,4 @@ def without_success(count: int = 6) -> Baseline:
         run.model_copy(update={"ok": 0, "failed": 100, "failed_blocks": 6, "figures": {}})
         for run in usual.runs
     )
-    return usual.model_copy(update={"runs": runs})
+    return with_runs(usual, runs)

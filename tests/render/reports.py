@@ -13,8 +13,9 @@ from bench.core.run.result import RunResult
 from bench.core.samples.sample import HOST, GaugeSample, Outcome, Probe, Stop, StopCause
 from bench.core.values.histogram import Histogram
 from bench.core.verdict.ab import compare_pairs
-from bench.core.verdict.baseline import Baseline, pin
+from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import Comparison, compare
+from bench.core.verdict.levels import pin
 from bench.core.watch.host import Host
 from tests.core.run.stall_worlds import World, run_world
 from tests.factories import (

@@ -63,7 +63,7 @@ def _change_second_line(path: Path, old: str, new: str) -> None:
         ('"figures":{"e2e_ms":500.0', '"figures":{"e2e_ms":Infinity', "finite number"),
         ('"figures":{"e2e_ms":500.0', '"figures":{"e2e_ms":1e999', "finite number"),
         ('"figures":{"e2e_ms"', '"figures":{"e3e_ms"', "there is no metric 'e3e_ms'"),
-        ('"schema_version":1', '"schema_version":2', "this version of bench reads up to 1"),
+        ('"schema_version":1', '"schema_version":2', "this version of bench reads version 1"),
         ('"scenario":"quick"', '"scenario":"heavy"', "belongs to embedded/simulated/heavy"),
         ('"run_id":"run-001"', '"run_id":"run-000"', "repeats run run-000 of line 1"),
         ('"ok":100', '"okay":100', "ok is missing"),

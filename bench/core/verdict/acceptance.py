@@ -6,8 +6,9 @@ from datetime import datetime
 from bench.core.run.result import RunResult
 from bench.core.samples.metrics import metric, sentence_name, tier_name
 from bench.core.values import wording
-from bench.core.verdict.baseline import Baseline, accept, baseline_path
+from bench.core.verdict.baseline import Baseline, baseline_path
 from bench.core.verdict.compare import Comparison, compare
+from bench.core.verdict.levels import accept
 from bench.core.verdict.noise import Noise
 from bench.core.verdict.verdict import ALPHAS, MetricComparison
 from bench.errors import ConfigError

@@ -10,7 +10,7 @@ from bench.core.run.figures import figures_of
 from bench.core.run.result import RunResult, check_usable, differences, environment
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
-from bench.core.verdict.baseline import MIN_RUNS, Baseline, to_baseline_run
+from bench.core.verdict.baseline import MIN_RUNS, Baseline, Level, to_baseline_run
 from bench.core.verdict.compare import compare
 from bench.core.verdict.noise import MetricNoise, Noise
 from bench.core.verdict.shift import Figures, typical_by_prompt
@@ -120,11 +120,14 @@ def _raises_alarm(number: int, runs: Sequence[RunResult], noise: Noise) -> bool:
     run = runs[number]
     started_at = run.provenance.started_at
     others = (*runs[:number], *runs[number + 1 :])
+    reason = "A/A"
+    by = "bench baseline noise"
+    accepted = tuple(to_baseline_run(other, reason, by, started_at) for other in others)
     baseline = Baseline(
         scenario=run.scenario.name,
         stack=run.fingerprint.stack,
         environment=environment(run.fingerprint),
-        runs=tuple(to_baseline_run(other, "A/A", "bench baseline noise", started_at) for other in others),
+        levels=(Level(reason=reason, accepted_by=by, accepted_at=started_at, runs=accepted),),
     )
     comparison = compare(run, baseline, noise=noise)
     return any(map(comparison.regressed, ALPHAS))

@@ -10,21 +10,24 @@ from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.watching import GaugeName
 from bench.core.run.figures import bounds_of, check_compared, figures_of
 from bench.core.run.origin import Fingerprint
-from bench.core.run.result import RunResult, check_usable, environment
-from bench.core.run.summary import BLOCKS
-from bench.core.samples.metrics import metric
+from bench.core.run.result import RunResult, environment
+from bench.core.run.summary import BLOCKS, RunSummary
+from bench.core.samples.metrics import metric, metric_of_tail, tail_key
 from bench.core.values import stats
+from bench.core.values.histogram import DurationCounts, Histogram
 from bench.core.values.record import NotNegative, Record
 from bench.core.watch.work import Work
-from bench.errors import ConfigError, MeasurementError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MIN_RUNS = 5  # fewer runs cannot separate noise from a change
-MAX_RUNS = 20  # older runs say little about the present version
 # Digits in files, which people read in diffs: a hundredth of a millisecond, and more for the reference
 # workload.
 _DIGITS = 2
 _WORKLOAD_DIGITS = 4
+# A file leaves these fields of a run out if they are empty.
+_OPTIONAL = ("outlier", "lower_bounds", "tails", "work")
+# Share of the requests whose exact times do not influence a 95th percentile, also of pooled runs.
+_TAIL_FROM = 0.75
 
 
 class BaselineRun(Record):
@@ -46,6 +49,8 @@ class BaselineRun(Record):
     """Why the run was accepted."""
     fingerprint: Fingerprint
     """The conditions of the run; comparable runs have the same ones."""
+    outlier: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Why the run is an outlier of its level and is not compared with; null if it counts."""
     ok: Annotated[int, Field(ge=0)]
     """Number of successful requests."""
     failed: Annotated[int, Field(ge=0)]
@@ -56,6 +61,9 @@ class BaselineRun(Record):
     """Compared values by metric and prompt, in the metric's unit."""
     lower_bounds: dict[str, tuple[str, ...]] = {}
     """Prompts by metric whose value is a lower bound, because requests were ended while they waited."""
+    tails: dict[str, DurationCounts] = {}
+    """Histograms by metric, for percentiles of several runs; all durations below the 75th percentile are in
+    its bucket."""
     counters: dict[str, dict[str, NotNegative]] = {}
     """Exact counters by metric and prompt."""
     work: dict[GaugeName, NotNegative] = {}
@@ -66,14 +74,43 @@ class BaselineRun(Record):
     @field_validator("figures")
     @classmethod
     def _check_figures(cls, figures: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-        for key in figures:
+        for key, by_prompt in figures.items():
             check_compared(key)
+            if not by_prompt:
+                raise ValueError(f"{key} has no value")
         return figures
+
+    @model_validator(mode="after")
+    def _check_measured(self) -> "BaselineRun":
+        if self.ok and not self.figures:
+            raise ValueError(f"run {self.run_id} has successful requests, but no figures")
+        return self
 
     @property
     def done(self) -> Work:
         """The work of the stack's services during the run."""
         return Work(self.ok, self.work)
+
+
+class Level(Record):
+    """A state of the stack that a person accepted, with its runs.
+
+    A change that a person accepts starts a new level: later runs are compared with the new state only.
+    """
+
+    reason: str
+    """Why the level was started."""
+    accepted_by: str
+    """Who started it."""
+    accepted_at: AwareDatetime
+    """When it was started."""
+    runs: Annotated[tuple[BaselineRun, ...], Field(min_length=1)]
+    """The accepted runs, oldest first, with the outliers."""
+
+    @property
+    def counted(self) -> tuple[BaselineRun, ...]:
+        """The runs that are no outliers, oldest first."""
+        return tuple(run for run in self.runs if run.outlier is None)
 
 
 class PinnedBaseline(Record):
@@ -100,10 +137,20 @@ class Baseline(Record):
     """Name of the stack."""
     environment: str
     """Name of the environment: `simulated`, or the operating system and the number of processors."""
-    runs: tuple[BaselineRun, ...]
-    """The accepted runs, oldest first."""
+    levels: Annotated[tuple[Level, ...], Field(min_length=1)]
+    """The accepted levels, oldest first; runs are compared with the newest."""
     pinned: PinnedBaseline | None = None
     """The pinned baseline, if there is one."""
+
+    @property
+    def newest(self) -> Level:
+        """The level that runs are compared with."""
+        return self.levels[-1]
+
+    @property
+    def runs(self) -> tuple[BaselineRun, ...]:
+        """The runs of all levels, those of the oldest level first."""
+        return tuple(run for level in self.levels for run in level.runs)
 
     def has(self, run_id: str) -> bool:
         """Whether this run was accepted."""
@@ -128,8 +175,11 @@ def baseline_path(result: RunResult) -> str:
 def baseline_json(baseline: Baseline) -> str:
     """Return the content of a baseline's file. Absent and empty optional parts are left out."""
     pinned = baseline.pinned
+    levels: dict[int, dict[str, dict[int, set[str]]]] = {}
+    for number, level in enumerate(baseline.levels):
+        levels[number] = {"runs": _empty_fields(level.runs)}
     excluded = {
-        "runs": _empty_fields(baseline.runs),
+        "levels": levels,
         "pinned": {"runs": _empty_fields(pinned.runs)} if pinned else True,
     }
     return baseline.model_dump_json(indent=1, exclude=excluded) + "\n"
@@ -138,74 +188,8 @@ def baseline_json(baseline: Baseline) -> str:
 def _empty_fields(runs: Sequence[BaselineRun]) -> dict[int, set[str]]:
     empty: dict[int, set[str]] = {}
     for number, run in enumerate(runs):
-        empty[number] = {name for name in ("work", "lower_bounds") if not getattr(run, name)}
+        empty[number] = {name for name in _OPTIONAL if not getattr(run, name)}
     return empty
-
-
-def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str, at: datetime) -> Baseline:
-    """Return the baseline with one more run. A run that it already has is ignored.
-
-    Args:
-        baseline: The baseline, if there is one.
-        result: The run to accept.
-        reason: Why the run is accepted.
-        by: Who accepts it.
-        at: When it is accepted.
-
-    Raises:
-        ConfigError: The reason is empty, the run has injected faults, or it is older than all runs of a full
-            baseline.
-        MeasurementError: The run is invalid, was interrupted, or has no successful request.
-    """
-    run_id = result.provenance.run_id
-    if not reason.strip():
-        raise ConfigError("the reason for accepting a run is missing", "--reason 'faster model'")
-    check_usable(result)
-    if baseline is not None and baseline.has(run_id):
-        return baseline
-    if result.summary.ok == 0:
-        raise MeasurementError(f"run {run_id} has no successful request to compare with", "measure again")
-    accepted = baseline.runs if baseline else ()
-    if len(accepted) >= MAX_RUNS and result.provenance.started_at < accepted[0].started_at:
-        raise ConfigError(
-            f"run {run_id} is older than the {MAX_RUNS} runs of the baseline", "accept newer runs"
-        )
-    runs = (*accepted, to_baseline_run(result, reason.strip(), by, at))
-    return Baseline(
-        scenario=result.scenario.name,
-        stack=result.fingerprint.stack,
-        environment=environment(result.fingerprint),
-        runs=tuple(sorted(runs, key=lambda run: run.started_at))[-MAX_RUNS:],
-        pinned=baseline.pinned if baseline else None,
-    )
-
-
-def pin(baseline: Baseline, *, reason: str, by: str, at: datetime) -> Baseline:
-    """Return the baseline with its present runs pinned.
-
-    Raises:
-        ConfigError: The reason is empty, or the baseline has too few runs for a comparison.
-    """
-    if not reason.strip():
-        raise ConfigError("the reason for pinning the baseline is missing", "--reason 'release 2.0'")
-    count = len(baseline.runs)
-    if count < MIN_RUNS:
-        raise ConfigError(
-            f"a pinned baseline needs {MIN_RUNS} runs, the baseline has {count}", "accept more runs first"
-        )
-    pinned = PinnedBaseline(runs=baseline.runs, pinned_at=at, pinned_by=by, reason=reason.strip())
-    return baseline.model_copy(update={"pinned": pinned})
-
-
-def prune(baseline: Baseline, keep: int) -> Baseline:
-    """Return the baseline with its newest runs only; the pinned baseline stays.
-
-    Raises:
-        ConfigError: No run would remain.
-    """
-    if keep < 1:
-        raise ConfigError("a baseline keeps at least one run", "delete its file to remove the baseline")
-    return baseline.model_copy(update={"runs": baseline.runs[-keep:]})
 
 
 def typical_values(runs: Sequence[BaselineRun]) -> dict[str, float]:
@@ -238,10 +222,20 @@ def to_baseline_run(result: RunResult, reason: str, by: str, at: datetime) -> Ba
         failed_blocks=summary.failed_blocks,
         figures=figures,
         lower_bounds=bounds_of(summary),
+        tails=_tails_of(summary),
         counters=summary.counters,
         work=summary.work,
         reference_workload=None if workload is None else workload.rounded(_WORKLOAD_DIGITS),
     )
+
+
+def _tails_of(summary: RunSummary) -> dict[str, DurationCounts]:
+    """Return the histogram of each metric that has a judged percentile, without the details of its body."""
+    tails: dict[str, DurationCounts] = {}
+    for key, row in sorted(summary.metrics.items()):
+        if row.histogram is not None and metric_of_tail(tail_key(key)) is not None:
+            tails[key] = Histogram.of(row.histogram).upper_part(_TAIL_FROM).written()
+    return tails
 
 
 def find_faults(baseline: Baseline, today: Fingerprint) -> tuple[str, ...]:
@@ -251,13 +245,14 @@ def find_faults(baseline: Baseline, today: Fingerprint) -> tuple[str, ...]:
         baseline: The baseline.
         today: The fingerprint of a new run of its scenario on its stack.
     """
-    runs = baseline.runs
+    runs = baseline.newest.runs
     faults: list[str] = []
-    if len(runs) < MIN_RUNS:
-        faults.append(f"it has {len(runs)} runs, a decision needs {MIN_RUNS}")
-    if list(runs) != sorted(runs, key=lambda run: run.started_at):
-        faults.append("its runs are not in the order of their start")
-    if runs and _declarations(runs[-1].fingerprint) != _declarations(today):
+    if len(baseline.runs) < MIN_RUNS:
+        faults.append(f"it has {len(baseline.runs)} runs, a decision needs {MIN_RUNS}")
+    for level in baseline.levels:
+        if list(level.runs) != sorted(level.runs, key=lambda run: run.started_at):
+            faults.append(f"the runs of its level '{level.reason}' are not in the order of their start")
+    if _declarations(runs[-1].fingerprint) != _declarations(today):
         faults.append("its scenario, prompts, target or stack changed: measure and accept again")
     return tuple(faults)
 

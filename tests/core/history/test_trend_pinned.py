@@ -7,8 +7,8 @@ import pytest
 from bench.core.history.history import HistoryPoint
 from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.history.trend import trend
-from bench.core.verdict.baseline import pin
 from bench.core.verdict.compare import Decision
+from bench.core.verdict.levels import pin
 from tests.factories import (
     MACHINES,
     NOON,

@@ -8,8 +8,9 @@ from bench.core.report.report import Report, make_report
 from bench.core.report.suite import FEWEST_TOGETHER, SuiteReport, judge_suite, longest_minutes
 from bench.core.run.result import RunResult
 from bench.core.run.validity import Validity
-from bench.core.verdict.baseline import Baseline, pin
+from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import Decision, compare
+from bench.core.verdict.levels import pin
 from tests.factories import (
     MACHINES,
     NO_WORKLOAD,

@@ -2,8 +2,9 @@ import pytest
 
 from bench.core.run.counters import CounterChange, changed_counters, counters_of
 from bench.core.samples.samples import Samples
-from bench.core.verdict.baseline import Baseline, accept
+from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import Decision, compare
+from bench.core.verdict.levels import accept
 from tests.factories import NOON, make_recording, make_run, make_sample
 
 

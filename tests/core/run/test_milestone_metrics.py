@@ -24,8 +24,8 @@ from bench.core.samples.metrics import (
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
-from bench.core.verdict.baseline import accept
 from bench.core.verdict.compare import compare
+from bench.core.verdict.levels import accept
 from bench.core.verdict.verdict import Verdict
 from bench.render.samples_csv import render_samples
 from tests.factories import NOON, make_provenance, make_recording, make_run, make_sample, make_spec

@@ -3,16 +3,9 @@ import pytest
 from bench.core.report.report import make_report
 from bench.core.run.result import RunResult
 from bench.core.verdict.acceptance import check_acceptable
-from bench.core.verdict.baseline import (
-    MIN_RUNS,
-    Baseline,
-    PinnedBaseline,
-    find_faults,
-    pin,
-    prune,
-    typical_values,
-)
+from bench.core.verdict.baseline import MIN_RUNS, Baseline, PinnedBaseline, find_faults, typical_values
 from bench.core.verdict.compare import Decision, compare
+from bench.core.verdict.levels import pin, prune
 from bench.core.verdict.noise import MetricNoise, Noise
 from bench.core.verdict.verdict import Verdict
 from bench.errors import ConfigError
@@ -24,6 +17,7 @@ from tests.factories import (
     make_fingerprint,
     make_provenance,
     run_at,
+    with_runs,
 )
 
 TODAY = make_fingerprint()
@@ -151,7 +145,7 @@ def test_a_pinned_baseline_needs_a_reason_and_runs() -> None:
     """An empty reason or too few runs are errors."""
     with pytest.raises(ConfigError, match="reason for pinning the baseline is missing"):
         pin(make_baseline(), reason=" ", by="Tess Ter", at=NOON)
-    with pytest.raises(ConfigError, match="a pinned baseline needs 5 runs, the baseline has 4"):
+    with pytest.raises(ConfigError, match="a pinned baseline needs 5 runs, the newest level has 4"):
         pin(make_baseline((1.0,) * 4), reason="why", by="Tess Ter", at=NOON)
 
 
@@ -185,8 +179,7 @@ def test_every_fault_is_reported() -> None:
         "not in the order of their start": good.runs[::-1],
     }
     for said, runs in cases.items():
-        (fault,) = find_faults(good.model_copy(update={"runs": tuple(runs)}), TODAY)
+        (fault,) = find_faults(with_runs(good, tuple(runs)), TODAY)
         assert said in fault
     (old,) = find_faults(good, make_fingerprint(work_digest="d" * 64))
     assert "changed: measure and accept again" in old
-    assert find_faults(good.model_copy(update={"runs": ()}), TODAY) == ("it has 0 runs, a decision needs 5",)

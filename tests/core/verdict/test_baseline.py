@@ -10,7 +10,8 @@ from bench.core.run.result import RunResult
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric
 from bench.core.samples.sample import Outcome, Stop, StopCause
-from bench.core.verdict.baseline import MAX_RUNS, MIN_RUNS, Baseline, accept
+from bench.core.verdict.baseline import MIN_RUNS, Baseline
+from bench.core.verdict.levels import MAX_RUNS, accept
 from bench.errors import ConfigError, MeasurementError
 from tests.factories import (
     NOON,
@@ -93,7 +94,7 @@ def test_a_run_older_than_a_full_baseline_is_refused() -> None:
     """A run that would be removed at once is an error."""
     full = make_baseline([1.0] * MAX_RUNS)
     before = make_provenance("older", started_at=NOON - timedelta(days=1))
-    with pytest.raises(ConfigError, match="is older than the 20 runs of the baseline"):
+    with pytest.raises(ConfigError, match="is older than the 20 runs of the newest level"):
         accept(full, run_at(1.0, provenance=before), reason="x", by="y", at=NOON)
 
 

@@ -7,8 +7,9 @@ from bench.core.report.report import make_report
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import Outcome
 from bench.core.verdict.ab import compare_pairs
-from bench.core.verdict.baseline import Baseline, accept, baseline_json
+from bench.core.verdict.baseline import Baseline, baseline_json
 from bench.core.verdict.compare import Comparison, Decision, compare, explain_inconclusive
+from bench.core.verdict.levels import accept
 from bench.core.verdict.shift import MIN_PAIRS
 from bench.core.verdict.verdict import MetricComparison, Verdict
 from tests.factories import (
@@ -20,6 +21,7 @@ from tests.factories import (
     make_sample,
     make_scenario,
     make_spec,
+    with_runs,
 )
 
 ENDED = (Outcome.CUT_OFF, Outcome.TIMEOUT)
@@ -138,7 +140,7 @@ def test_one_cut_off_request_in_a_baseline_switches_no_test_off() -> None:
     """A message is left out only if its value is a lower bound in at least half of the runs."""
     baseline = _usual()
     first = baseline.runs[0].model_copy(update={"lower_bounds": {"e2e_ms": PROMPTS}})
-    one_bound = baseline.model_copy(update={"runs": (first, *baseline.runs[1:])})
+    one_bound = with_runs(baseline, (first, *baseline.runs[1:]))
     row = _rows(compare(_run((), factor=1.5), one_bound))["e2e_ms"]
     assert (row.verdict, row.base_bound) == (Verdict.WORSE, False)
 

@@ -26,6 +26,7 @@ from tests.factories import (
     make_spec,
     run_at,
     vary,
+    with_runs,
 )
 
 REAL = make_fingerprint(simulated=False)
@@ -142,7 +143,7 @@ def test_a_comparison_has_its_baseline() -> None:
 def test_without_a_baseline_a_run_is_inconclusive() -> None:
     """The first run of a scenario is inconclusive, and so is one with an empty baseline."""
     said = ("there is no baseline for this scenario and environment yet",)
-    empty = usual().model_copy(update={"runs": ()})
+    empty = with_runs(usual(), ())
     for baseline in (None, empty):
         comparison = compare(run_at(3.0), baseline)
         assert comparison == Comparison(decision=Decision.INCONCLUSIVE, reasons=said)
@@ -192,7 +193,7 @@ def test_simulated_runs_of_other_machines_are_compared() -> None:
 def test_only_comparable_runs_are_used() -> None:
     """Runs of an older load stay in the baseline and are not used."""
     older = make_baseline([9.0] * 6, fingerprint=make_fingerprint(work_digest="e" * 64))
-    mixed = usual().model_copy(update={"runs": (*older.runs, *usual().runs)})
+    mixed = with_runs(usual(), (*older.runs, *usual().runs))
     comparison = compare(run_at(1.0, 99), mixed)
     assert (comparison.decision, comparison.baseline_runs) == (Decision.PASS, 10)
 
@@ -200,7 +201,7 @@ def test_only_comparable_runs_are_used() -> None:
 def test_comparable_newest_runs_are_counted_only() -> None:
     """If the newest run is comparable, the reason has only the count."""
     older = make_baseline([1.0] * 6, fingerprint=make_fingerprint(work_digest="e" * 64))
-    mixed = usual().model_copy(update={"runs": (*older.runs, *usual().runs[:2])})
+    mixed = with_runs(usual(), (*older.runs, *usual().runs[:2]))
     said = "2 of the baseline's 8 runs are comparable, 5 are needed"
     assert compare(run_at(1.0, 99), mixed).reasons == (said,)
 
@@ -319,14 +320,14 @@ def test_a_noisy_tier_is_not_inconclusive() -> None:
         )
         for number, run in enumerate(baseline.runs)
     ]
-    comparison = compare(run_at(1.0, 99), baseline.model_copy(update={"runs": tuple(noisy)}))
+    comparison = compare(run_at(1.0, 99), with_runs(baseline, tuple(noisy)))
     assert verdicts(comparison)["tier.decode_ms"] is Verdict.INCONCLUSIVE
     assert comparison.decision is Decision.PASS
 
 
 def test_a_baseline_of_failures_has_too_little_data() -> None:
     """If most baseline runs have no response time, that of a run is not judged."""
-    mixed = usual().model_copy(update={"runs": (*without_success().runs[:6], *usual().runs[6:])})
+    mixed = with_runs(usual(), (*without_success().runs[:6], *usual().runs[6:]))
     comparison = compare(run_at(3.0, 99), mixed)
     assert comparison.decision is Decision.INCONCLUSIVE
     assert comparison.reasons == ("response time: too little data to compare",)
@@ -446,9 +447,7 @@ def test_a_comparison_survives_json(factor: float) -> None:
 
 def test_runs_without_requests_are_not_comparable() -> None:
     """An edited baseline without requests is inconclusive, with the count, and never a crash."""
-    empty = usual().model_copy(
-        update={"runs": tuple(run.model_copy(update={"ok": 0, "failed": 0}) for run in usual().runs)}
-    )
+    empty = with_runs(usual(), tuple(run.model_copy(update={"ok": 0, "failed": 0}) for run in usual().runs))
     comparison = compare(run_at(1.0, 99), empty)
     assert comparison.decision is Decision.INCONCLUSIVE
     assert "0 of the baseline's 10 runs are comparable" in comparison.reasons[0]

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.core.run.result import RunResult
-from bench.core.verdict.baseline import Baseline, accept
+from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import compare
+from bench.core.verdict.levels import accept
 from bench.core.verdict.verdict import Verdict
 from tests.core.figures import Figures, judged
 from tests.factories import (

@@ -9,8 +9,8 @@ from bench.core.samples.metric import Part
 from bench.core.samples.sample import Stop, StopCause
 from bench.core.values.stats import proportion_interval
 from bench.core.verdict.assess import MIN_NOISE_RUNS, assess
-from bench.core.verdict.baseline import pin
 from bench.core.verdict.compare import Decision, compare
+from bench.core.verdict.levels import pin
 from bench.core.verdict.noise import MAX_PRIOR_DF, MIN_SD, MetricNoise, Noise
 from bench.errors import ConfigError, MeasurementError
 from tests.factories import (

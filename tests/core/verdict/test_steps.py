@@ -3,8 +3,9 @@
 from bench.core.run.result import RunResult
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
-from bench.core.verdict.baseline import Baseline, accept
+from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import Decision, compare
+from bench.core.verdict.levels import accept
 from bench.render.document.document import step_table
 from tests.factories import NOON, make_provenance, make_recording, make_run, make_sample
 from tests.journeys import ASK, CLOSE, OPEN, make_journey

@@ -14,7 +14,15 @@ from bench.core.verdict.compare import Comparison, Decision, compare
 from bench.core.verdict.verdict import Verdict
 from bench.render.document.document import make_document
 from tests.core.figures import judged
-from tests.factories import USUAL_FACTORS, make_baseline, make_recording, make_run, make_sample, run_at
+from tests.factories import (
+    USUAL_FACTORS,
+    make_baseline,
+    make_recording,
+    make_run,
+    make_sample,
+    run_at,
+    with_runs,
+)
 
 TAIL = "p95.e2e_ms"
 AUTH = {"auth": 1.0}
@@ -103,7 +111,7 @@ def test_an_older_baseline_has_no_tail() -> None:
         run.model_copy(update={"figures": {k: item for k, item in run.figures.items() if k != TAIL}})
         for run in old.runs
     )
-    comparison = compare(slow_tail(), old.model_copy(update={"runs": runs}))
+    comparison = compare(slow_tail(), with_runs(old, runs))
     assert verdict_on(comparison) is Verdict.NEW
 
 

@@ -7,8 +7,9 @@ from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.sample import GaugeSample, Outcome
 from bench.core.samples.samples import Samples
 from bench.core.verdict.ab import compare_pairs, join_recordings
-from bench.core.verdict.baseline import Baseline, accept, baseline_json, pin
+from bench.core.verdict.baseline import Baseline, baseline_json
 from bench.core.verdict.compare import Decision, compare
+from bench.core.verdict.levels import accept, pin
 from bench.core.watch.work import Work, WorkChange, changed_work, sum_work, work_between, work_per_message
 from tests.factories import NOON, make_recording, make_run, make_sample
 
