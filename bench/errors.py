@@ -18,13 +18,15 @@ class Exit(IntEnum):
     """Exit codes of `bench`; docs/reference/exit-codes.md is written from this table."""
 
     PASS = 0
-    """No regression was found, or the command did its work."""
+    """The run was measured and is not worse, or the command did its work."""
     REGRESSION = 1
-    """A metric regressed or vanished, a threshold was crossed, or a metric drifted. Read the report."""
+    """A metric is worse, drifted or vanished, or a threshold was crossed. With `--strict`, also an
+    inconclusive result. Read the report."""
     USAGE = 2
     """An option, a file or an environment variable is wrong. The message names it and suggests a fix."""
     INCONCLUSIVE = 3
-    """The result is inconclusive and you passed `--strict`. Measure again, or use `bench ab`."""
+    """The result is inconclusive: `bench` cannot tell, for example because there is no baseline. Measure
+    again, or use `bench ab`."""
     TARGET = 4
     """The stack did not start, stopped, or refused the test user; a health check failed; or `bench doctor`
     did not read an answer."""

@@ -198,7 +198,7 @@ Live = Annotated[bool, typer.Option("--live", help="Show VUs, response times and
 ResultsFolder = Annotated[
     Path, typer.Option("--results", metavar="FOLDER", help="Store runs in this folder.")
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Exit 3 if the result is inconclusive (default: 0).")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 if the result is inconclusive (default: 3).")]
 BaselineFile = Annotated[
     Path | None,
     typer.Option("--baseline", metavar="FILE", help="Compare with this file (default: under baselines/)."),

@@ -112,7 +112,7 @@ _CI_CHECK = (
     Command(
         "finish",
         "ci.check:finish",
-        "Conclude a check that is still in progress as neutral.",
+        "Conclude a check that is still in progress as failed.",
         "bench ci check finish",
     ),
 )
@@ -122,6 +122,12 @@ _CI_ISSUE = (
         "ci.issue:trend",
         "Keep an issue open while a scenario of a suite is worse.",
         "bench ci issue trend --suite nightly --history history",
+    ),
+    Command(
+        "gate",
+        "ci.issue:gate",
+        "Keep an issue open while the gate decides nothing.",
+        "bench ci issue gate --suite pr",
     ),
     Command(
         "schedule",
@@ -336,7 +342,7 @@ HELP_OPTIONS = frozenset({"-h", "--help"})
 SUMMARY = "Benchmark a chat stack, compare it with its baseline, and report regressions."
 EXIT_CODES = """\
 Exit codes: 0 pass, 1 regression or crossed threshold, 2 usage error,
-3 inconclusive (with --strict), 4 stack failed, 5 measurement failed,
+3 inconclusive (1 with --strict), 4 stack failed, 5 measurement failed,
 6 publishing failed, 70 bug in bench, 130 interrupted, 141 closed pipe."""
 OPTIONS = (
     ("--version", "Print the version."),

@@ -7,11 +7,11 @@ from bench.errors import Exit
 
 
 def exit_code(decision: Decision, *, strict: bool) -> Exit:
-    """Return the exit code of a verdict.
+    """Return the exit code of a verdict: 0 only for a run that was measured and is not worse.
 
     Args:
         decision: The verdict.
-        strict: An inconclusive result exits with 3 instead of 0.
+        strict: An inconclusive result is a failure: it exits with 1 instead of 3.
     """
     match decision:
         case Decision.PASS:
@@ -19,7 +19,7 @@ def exit_code(decision: Decision, *, strict: bool) -> Exit:
         case Decision.FAIL:
             return Exit.REGRESSION
         case Decision.INCONCLUSIVE:
-            return Exit.INCONCLUSIVE if strict else Exit.PASS
+            return Exit.REGRESSION if strict else Exit.INCONCLUSIVE
         case Decision.INVALID:
             return Exit.MEASUREMENT
         case _:

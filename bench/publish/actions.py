@@ -7,13 +7,15 @@ from bench.core.report.suite import SuiteReport
 from bench.core.values.escape import escape_actions
 from bench.core.verdict.compare import Decision
 
-_LEVELS = {Decision.FAIL: "error", Decision.INVALID: "warning", Decision.INCONCLUSIVE: "notice"}
+_LEVELS = {Decision.FAIL: "error", Decision.INVALID: "error", Decision.INCONCLUSIVE: "notice"}
 _MOST = 10  # GitHub's limit for each level of a step
 
 
 def annotations(report: SuiteReport) -> str:
     """Return an annotation for each run that did not pass; GitHub shows them above the workflow run."""
     lines: list[str] = []
+    for failure in report.not_measured:
+        lines.append(command("error", title=f"bench {failure.scenario}", text=f"{failure}."))
     for run in report.reports:
         if run.decision in _LEVELS:
             title = f"bench {run.result.scenario.name}"

@@ -9,7 +9,9 @@ from bench.core.verdict.compare import Decision
 from bench.publish.foreign import Foreign
 
 Conclusion = Literal["success", "failure", "neutral"]
-_LEVELS = {Decision.FAIL: "failure", Decision.INVALID: "warning", Decision.INCONCLUSIVE: "notice"}
+_LEVELS = {Decision.FAIL: "failure", Decision.INVALID: "failure", Decision.INCONCLUSIVE: "notice"}
+INCONCLUSIVE_TITLE = "Cannot tell"
+"""Start of the headline of an inconclusive result."""
 # GitHub's limits: annotations of a request, and characters of a commit status.
 _MOST_ANNOTATIONS = 50
 _LONGEST_STATUS = 140
@@ -30,6 +32,11 @@ class CheckRun(Foreign):
     status: str
     conclusion: str | None
     output: _Output
+
+    @property
+    def is_inconclusive(self) -> bool:
+        """Whether the check shows "cannot tell", which is a failure with `--strict`."""
+        return self.conclusion == "neutral" or (self.output.title or "").startswith(INCONCLUSIVE_TITLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +100,32 @@ class KeepCheck:
 CheckAction = BeginCheck | UpdateCheck | KeepCheck
 
 
-def conclusion(decision: Decision) -> Conclusion:
-    """Return the conclusion of a decision. Inconclusive and invalid runs are neutral."""
+def conclusion(decision: Decision, *, strict: bool = False) -> Conclusion:
+    """Return the conclusion of a decision: a success only for runs that were measured and are not worse.
+
+    Args:
+        decision: The decision on the suite.
+        strict: An inconclusive result is a failure instead of neutral.
+    """
     match decision:
         case Decision.PASS:
             return "success"
-        case Decision.FAIL:
+        case Decision.FAIL | Decision.INVALID:
             return "failure"
-        case Decision.INCONCLUSIVE | Decision.INVALID:
-            return "neutral"
+        case Decision.INCONCLUSIVE:
+            return "failure" if strict else "neutral"
         case _:
             assert_never(decision)
 
 
-def check_of(report: SuiteReport, suite: str, summary: str) -> Check:
+def check_of(report: SuiteReport, suite: str, summary: str, *, strict: bool = False) -> Check:
     """Return the check of a judged suite.
 
     Args:
         report: Report on the suite.
         suite: Name of the suite.
         summary: Details in Markdown.
+        strict: An inconclusive result is a failure instead of neutral.
     """
     annotations: list[Annotation] = []
     for run in report.reports:
@@ -120,7 +133,11 @@ def check_of(report: SuiteReport, suite: str, summary: str) -> Check:
             name = run.result.scenario.name
             path = f"scenarios/{name}.yaml"
             annotations.append(Annotation(path, _LEVELS[run.decision], f"bench {name}", run.headline))
-    return Check(suite, conclusion(report.decision), report.headline, summary, tuple(annotations))
+    for failure in report.not_measured:
+        path = f"scenarios/{failure.scenario}.yaml"
+        annotations.append(Annotation(path, "failure", f"bench {failure.scenario}", f"{failure}."))
+    result = conclusion(report.decision, strict=strict)
+    return Check(suite, result, report.headline, summary, tuple(annotations))
 
 
 def plan_check(checks: Iterable[CheckRun], wanted: Check, *, only_open: bool = False) -> CheckAction:
@@ -179,13 +196,13 @@ def _annotation_content(annotation: Annotation) -> dict[str, Any]:
 
 
 def status_content(check: Check, run_url: str) -> dict[str, str]:
-    """Return the content of a commit status, which has no neutral state.
+    """Return the content of a commit status. It has no neutral state, so an inconclusive result is an error.
 
     Args:
         check: Check to show.
         run_url: Address of the details.
     """
-    states = {"failure": "failure", "success": "success", "neutral": "success", None: "pending"}
+    states = {"failure": "failure", "success": "success", "neutral": "error", None: "pending"}
     description = _line(check.title, _LONGEST_STATUS)
     return {
         "state": states[check.conclusion],

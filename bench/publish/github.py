@@ -178,9 +178,8 @@ class GitHub:
             PublishError: GitHub accepts neither.
         """
         first, *more = check_contents(check, run_url)
-        query = {"check_name": check.name, "per_page": "100"}
         for _ in range(RETRIES):
-            checks = self._api.ask("GET", f"{self._base}/commits/{head_sha}/check-runs", params=query)
+            checks = self._ask_checks(head_sha, check)
             if checks.status_code in NOT_PERMITTED:
                 return self._show_status(head_sha, check, run_url, only_open=only_open)
             action = plan_check(read(checks, _Checks).check_runs, check, only_open=only_open)
@@ -196,6 +195,25 @@ class GitHub:
                 read(self._api.ask("PATCH", address, json=content), _Made)
             return action
         raise PublishError("GitHub did not accept the check", STATUS_HINT)
+
+    def last_check(self, head_sha: str, suite: str) -> CheckRun | None:
+        """Return the newest concluded check of a suite at a commit; `None` without one.
+
+        Raises:
+            PublishError: GitHub refused, or does not answer.
+        """
+        wanted = Check(suite, None, "", "")
+        listed = read(self._ask_checks(head_sha, wanted), _Checks).check_runs
+        concluded = [
+            check
+            for check in listed
+            if check.external_id == wanted.external_id and check.status == "completed"
+        ]
+        return max(concluded, key=lambda check: check.id, default=None)
+
+    def _ask_checks(self, head_sha: str, check: Check) -> Answer:
+        query = {"check_name": check.name, "per_page": "100"}
+        return self._api.ask("GET", f"{self._base}/commits/{head_sha}/check-runs", params=query)
 
     def _send_check(
         self, action: BeginCheck | UpdateCheck, head_sha: str, content: dict[str, Any]

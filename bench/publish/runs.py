@@ -24,6 +24,7 @@ class WorkflowRun(Foreign):
 
     id: int
     status: str
+    head_sha: str = ""
     created_at: AwareDatetime
     head_repository: _Repository | None = None
     event: str = ""
@@ -69,10 +70,14 @@ class Runs:
         Raises:
             PublishError: GitHub refused, or does not answer.
         """
-        return next(self._of(workflow, query), None)
+        return next(self.of_workflow(workflow, query), None)
 
-    def _of(self, workflow: str, query: dict[str, str]) -> Iterator[WorkflowRun]:
-        """Yield the runs of a workflow that match a query, the newest first."""
+    def of_workflow(self, workflow: str, query: dict[str, str]) -> Iterator[WorkflowRun]:
+        """Yield the runs of a workflow that match a query, the newest first.
+
+        Raises:
+            PublishError: GitHub refused, or does not answer.
+        """
         path = f"{self._base}/workflows/{workflow}/runs"
         return self._api.pages(path, WorkflowRun, query, within="workflow_runs")
 
@@ -82,7 +87,7 @@ class Runs:
         Raises:
             PublishError: The commit was not measured, or the run has not ended.
         """
-        for run in self._of(workflow, {"head_sha": head_sha}):
+        for run in self.of_workflow(workflow, {"head_sha": head_sha}):
             owner = run.head_repository.full_name if run.head_repository else None
             if not is_same_name(owner, head_repository):
                 continue
@@ -103,23 +108,20 @@ class Runs:
         return read(self._api.ask("GET", f"{self._base}/workflows/{workflow}"), _Workflow).created_at
 
     def fetch(self, run: int, folder: Path) -> list[Path]:
-        """Download the archives of a workflow run into a folder, and return their paths.
+        """Download the archives of a workflow run into a folder, and return their paths; none if it has none.
 
         Args:
             run: Number of the workflow run.
             folder: An existing, empty folder.
 
         Raises:
-            PublishError: GitHub refused or does not answer, or the run has no archives, or too many or too
-                large ones.
+            PublishError: GitHub refused or does not answer, or the run has too many or too large archives.
         """
         path = f"{self._base}/runs/{run}/artifacts"
         artifacts: list[Artifact] = []
         for artifact in self._api.pages(path, Artifact, {}, within="artifacts"):
             if artifact.name.startswith("bench-") and not artifact.expired:
                 artifacts.append(artifact)
-        if not artifacts:
-            raise PublishError(f"workflow run {run} has no results of bench", "results are kept for 30 days")
         if len(artifacts) > _MOST_ARTIFACTS:
             raise PublishError(
                 f"workflow run {run} has {len(artifacts)} artifacts, a suite has at most {_MOST_ARTIFACTS}"

@@ -76,7 +76,7 @@ def render_comment(report: SuiteReport, origin: Origin) -> str:
     if not failed:
         failed = passed[:1]
         passed = passed[1:]
-    count = len(failed)
+    count = max(1, len(failed))
 
     def shorten(step: int) -> str:
         with_details = max(0, count - step)
@@ -100,8 +100,7 @@ def _cut(text: str, origin: Origin) -> str:
 
 
 def _render(report: SuiteReport, origin: Origin, parts: _Parts) -> str:
-    worst = parts.full[0]
-    headline, *subtitles = _judgement(report, worst)
+    headline, *subtitles = _judgement(report, parts.full)
     alerts = _alerts([*parts.listed, *parts.passed])
     text = template("comment.md.j2").render(
         marker=marker(origin.suite),
@@ -109,14 +108,18 @@ def _render(report: SuiteReport, origin: Origin, parts: _Parts) -> str:
         headline=headline,
         lines=(*subtitles, *report.reasons, *alerts),
         parts=parts,
+        not_measured=report.not_measured,
         run_url=origin.run_url,
-        footer=_footer(report, origin, worst),
+        footer=_footer(report, origin, parts.full),
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def _judgement(report: SuiteReport, worst: Document) -> tuple[str, ...]:
+def _judgement(report: SuiteReport, documents: Sequence[Document]) -> tuple[str, ...]:
     """Return the headline, and the suite's sentence if the headline is that of the worst scenario."""
+    if not documents:
+        return (report.headline,)
+    worst = documents[0]
     one_scenario = len(report.reports) == 1 and report.decision is worst.decision
     if one_scenario:
         return (f"{worst.scenario}: {worst.headline}",)
@@ -137,10 +140,13 @@ def _alerts(documents: Sequence[Document]) -> list[str]:
     return [*lines[:_MOST_ALERTS], f"Warning: {wording.counted(more, 'more alert')}, see the run."]
 
 
-def _footer(report: SuiteReport, origin: Origin, worst: Document) -> list[str]:
+def _footer(report: SuiteReport, origin: Origin, documents: Sequence[Document]) -> list[str]:
     """Return the origin of the result, and the commands that reproduce and accept it."""
-    facts = dict(worst.facts)
     sha = origin.head_sha[:9]
+    if not documents:
+        details = f"; [the run]({origin.run_url}) has the logs" if origin.run_url else ""
+        return [f"Commit `{sha}` was not measured{details}."]
+    facts = dict(documents[0].facts)
     lines = [f"Commit `{sha}` compared with the baseline: {escape_markdown(facts['baseline'])}."]
     for label in ("machine", "reference workload"):
         if label in facts:

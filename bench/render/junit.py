@@ -68,13 +68,13 @@ def run_junit(report: Report) -> str:
 
 
 def suite_junit(suite: SuiteReport) -> str:
-    """Return the reports on all runs. A missing scenario is an error."""
+    """Return the reports on all runs. A scenario that was not measured is an error."""
     elements = []
     for report in suite.reports:
         elements.append(_run_element(report, suite.excused.get(report.result.scenario.name)))
-    missing = _Case("", "measurement", _Status.ERROR, "the scenario was not measured")
-    for name in suite.missing:
-        elements.append(_suite_element(name, [missing]))
+    for failure in suite.not_measured:
+        case = _Case("", "measurement", _Status.ERROR, str(failure), failure.log)
+        elements.append(_suite_element(failure.scenario, [case]))
     return _write("bench", elements)
 
 

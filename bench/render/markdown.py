@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from bench.core.history.trend import Trend
+from bench.core.report.not_measured import NotMeasured
 from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
 from bench.core.values.escape import escape_markdown, escape_markdown_cell
@@ -43,8 +44,20 @@ def suite_markdown(suite: SuiteReport) -> str:
     lines = [f"# {ICONS[suite.decision]} {escape_markdown(suite.headline)}", ""]
     for reason in suite.reasons:
         lines.append(f"- {escape_markdown(reason)}")
+    for failure in suite.not_measured:
+        lines += _log_lines(failure)
     runs = "\n".join(map(run_markdown, suite.reports))
     return "\n".join(lines) + "\n\n" + runs
+
+
+def _log_lines(failure: NotMeasured) -> list[str]:
+    """Return the end of the log of a scenario that was not measured."""
+    if not failure.log:
+        return []
+    lines = ["", f"The end of the log of {escape_markdown(failure.scenario)}:", ""]
+    for line in failure.log:
+        lines.append(f"- {escape_markdown(line)}")
+    return lines
 
 
 def trend_markdown(trend: Trend) -> str:

@@ -8,6 +8,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from bench.core.history.trend import Trend
+from bench.core.report.not_measured import NotMeasured
 from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
 from bench.core.values.escape import escape_terminal
@@ -69,6 +70,8 @@ def suite_text(suite: SuiteReport, *, width: int, colour: bool) -> str:
     lines = ["".join(split_headline(suite.decision, escape_terminal(suite.headline)))]
     for reason in suite.reasons:
         lines.append(f"  - {escape_terminal(reason)}")
+    for failure in suite.not_measured:
+        lines += _log_lines(failure)
     lines.append("")
     for report in suite.reports:
         name = escape_terminal(report.result.scenario.name)
@@ -79,6 +82,16 @@ def suite_text(suite: SuiteReport, *, width: int, colour: bool) -> str:
             name = escape_terminal(report.result.scenario.name)
             text += f"\n{name}\n{run_text(report, width=width, colour=colour)}"
     return text
+
+
+def _log_lines(failure: NotMeasured) -> list[str]:
+    """Return the end of the log of a scenario that was not measured."""
+    if not failure.log:
+        return []
+    lines = ["", f"The end of the log of {escape_terminal(failure.scenario)}:"]
+    for line in failure.log:
+        lines.append(f"  {escape_terminal(line)}")
+    return lines
 
 
 def trend_text(trend: Trend, *, width: int, colour: bool) -> str:

@@ -1,11 +1,14 @@
 """Run a scenario and judge it against its baseline."""
 
+from pathlib import Path
 from typing import Unpack
 
 from bench.core.config.quick_load import is_address
 from bench.errors import ConfigError
 from bench.measure.run.conditions import Listener
+from bench.store.folders import RESULTS
 from bench.usecases.compare import JudgedRun, judge_run
+from bench.usecases.failed_run import keep_reason
 from bench.usecases.options import QUIET, RunOptions
 from bench.usecases.report import store_judgement
 from bench.usecases.run import measure_and_store
@@ -32,7 +35,8 @@ def check(
             f"{scenario}: bench check needs a scenario, because a baseline belongs to one",
             "judge limits (bench run ADDRESS --threshold 'e2e_ms p(95)<2000'), or write a scenario file",
         )
-    first, problem = measure_and_store(scenario, listener, options)
+    with keep_reason(scenario, Path(options.get("results", RESULTS))):
+        first, problem = measure_and_store(scenario, listener, options)
     report = judge_run(first.result)
     if confirm and report.comparison.suspect:
         listener.note("the run looks worse than the baseline; bench runs the scenario again to confirm it")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.core.report.suite import SuiteReport
 from bench.errors import ConfigError
 from bench.publish.check import check_of
 from bench.publish.context import SUITE
@@ -11,7 +12,7 @@ from bench.publish.plan import Skip
 from bench.render.comment import Origin, render_comment
 from bench.usecases.job import connect
 from bench.usecases.merge import judge_together
-from bench.usecases.stored_runs import load_runs
+from bench.usecases.stored_runs import load_suite
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ def comment(
     suite: str | None = None,
     author: str | None = None,
     check: bool = True,
+    strict: bool = False,
 ) -> tuple[PublishedComment, ...]:
     """Judge runs, show a check on the measured commit, and comment on its open pull requests.
 
@@ -45,6 +47,7 @@ def comment(
         suite: The measured suite; default: the suite that the job names. Each suite has one comment.
         author: Login of the comment's author; default: the token's own login.
         check: Show a check on the commit too.
+        strict: An inconclusive result is a failure of the check instead of neutral.
 
     Raises:
         ConfigError: Neither runs nor a workflow run are given, or the suite is not a name.
@@ -54,10 +57,11 @@ def comment(
     context, github = connect()
     suite = suite or context.suite
     origin = _make_origin(suite, context.head_sha, context.run_url)
-    report = judge_together(load_runs(runs, from_run), suite)
+    report = _judge(runs, from_run, suite)
     body = render_comment(report, origin)
     if check:
-        github.show(context.head_sha, check_of(report, suite, body), context.run_url)
+        wanted = check_of(report, suite, body, strict=strict)
+        github.show(context.head_sha, wanted, context.run_url)
     author = author or github.login()
     published = []
     for pull in github.pull_requests(context.head_sha, context.head_repository):
@@ -81,9 +85,14 @@ def preview_comment(
         StoreError: A result or a baseline cannot be read.
     """
     suite = suite or SUITE
-    report = judge_together(load_runs(runs, from_run), suite)
-    commit = report.reports[0].result.provenance.commit or "0" * 40
-    return render_comment(report, _make_origin(suite, commit))
+    report = _judge(runs, from_run, suite)
+    commit = report.reports[0].result.provenance.commit if report.reports else None
+    return render_comment(report, _make_origin(suite, commit or "0" * 40))
+
+
+def _judge(runs: Sequence[Path | str], from_run: int | None, suite: str) -> SuiteReport:
+    stored = load_suite(runs, from_run)
+    return judge_together(stored.results, suite, stored.failures)
 
 
 def _make_origin(suite: str, head_sha: str, run_url: str | None = None) -> Origin:

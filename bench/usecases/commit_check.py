@@ -35,7 +35,7 @@ def start_check(suite: str | None = None) -> ShownCheck:
 
 
 def finish_check(suite: str | None = None) -> ShownCheck:
-    """Conclude a check that is still in progress as neutral: the workflow run produced no verdict.
+    """Conclude a check that is still in progress as failed: the workflow run produced no verdict.
 
     Args:
         suite: The measured suite; default: the suite that the job names.
@@ -44,8 +44,8 @@ def finish_check(suite: str | None = None) -> ShownCheck:
         PublishError: This is not a trusted job of GitHub Actions, or GitHub refused.
     """
     context, github = connect()
-    title = "Cannot tell: there is no verdict."
+    title = "Not measured: the workflow run ended without a verdict."
     summary = f"The [workflow run]({context.run_url}) shows the reason."
-    check = Check(suite or context.suite, "neutral", title, summary)
+    check = Check(suite or context.suite, "failure", title, summary)
     action = github.show(context.head_sha, check, context.run_url, only_open=True)
     return ShownCheck(check.name, context.head_sha, changed=not isinstance(action, KeepCheck))

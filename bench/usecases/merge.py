@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.core.report.not_measured import NotMeasured
 from bench.core.report.report import Report
 from bench.core.report.series import RunSeries
 from bench.core.report.suite import SuiteReport, describe_skipped, judge_suite
@@ -11,7 +12,7 @@ from bench.core.run.result import RunResult, differences
 from bench.core.verdict.compare import Decision
 from bench.errors import ConfigError
 from bench.render.document.format import PLAIN, Format, SuiteInput, Terminal
-from bench.store import results, scenarios
+from bench.store import failures, results, scenarios
 from bench.store.results import folder_of
 from bench.usecases.compare import judge_run
 from bench.usecases.report import read_series
@@ -49,18 +50,35 @@ def merge(
         ConfigError: A scenario has more than two runs, or two runs that are not comparable.
         StoreError: A result or a baseline cannot be read.
     """
-    paths = [Path(run) for run in runs]
-    loaded = [results.load(path) for path in paths]
-    folders = {}
-    for path, result in zip(paths, loaded, strict=True):
+    loaded: list[RunResult] = []
+    failed: list[NotMeasured] = []
+    folders: dict[str, Path] = {}
+    for path in map(Path, runs):
+        if failures.is_failure(path):
+            failed.append(failures.load_foreign(path))
+            continue
+        result = results.load(path)
+        loaded.append(result)
         folders[result.provenance.run_id] = folder_of(path)
-    return JudgedSuite(judge_together(loaded, suite, allow_side_effects=allow_side_effects), folders)
+    report = judge_together(loaded, suite, failed, allow_side_effects=allow_side_effects)
+    return JudgedSuite(report, folders)
 
 
 def judge_together(
-    runs: Sequence[RunResult], suite: str | None = None, *, allow_side_effects: bool = False
+    runs: Sequence[RunResult],
+    suite: str | None = None,
+    failed: Sequence[NotMeasured] = (),
+    *,
+    allow_side_effects: bool = False,
 ) -> SuiteReport:
-    """Return the report of several runs; arguments and errors are those of `merge`."""
+    """Return the report of several runs; the other arguments and the errors are those of `merge`.
+
+    Args:
+        runs: The results.
+        suite: A suite whose scenarios must all be present; default: no check.
+        failed: Runs that failed before they had a result.
+        allow_side_effects: Require also the scenarios whose changes outlast a run.
+    """
     distinct = {run.provenance.run_id: run for run in runs}  # a run does not confirm itself
     by_scenario: dict[str, list[RunResult]] = {}
     for run in sorted(distinct.values(), key=_started_at):
@@ -73,7 +91,8 @@ def judge_together(
             expected.append(name)
         else:
             skipped.append(describe_skipped(scenario))
-    return judge_suite([_judge_confirmed(of_one) for of_one in by_scenario.values()], expected, skipped)
+    reports = [_judge_confirmed(of_one) for of_one in by_scenario.values()]
+    return judge_suite(reports, expected, skipped, failed)
 
 
 def render_suite(judged: JudgedSuite, form: Format[SuiteInput], terminal: Terminal = PLAIN) -> Iterator[str]:

@@ -1,15 +1,28 @@
 """Read stored runs from folders, or from the artifacts of a workflow run."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from bench.core.report.not_measured import NotMeasured
 from bench.core.run.result import RunResult
 from bench.errors import ConfigError, StoreError
 from bench.owners.temporary import temporary_folder
 from bench.publish.runs import Runs
+from bench.store import failures
 from bench.store.archives import unpack
 from bench.store.results import RESULT, load_foreign
 from bench.usecases.job import connect_api, read_repository
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSuite:
+    """The stored runs of a suite, with the runs that failed."""
+
+    results: tuple[RunResult, ...]
+    """The results."""
+    failures: tuple[NotMeasured, ...] = ()
+    """Scenarios that were not measured, with the reason."""
 
 
 def load_runs(runs: Sequence[Path | str], from_run: int | None = None) -> list[RunResult]:
@@ -22,29 +35,64 @@ def load_runs(runs: Sequence[Path | str], from_run: int | None = None) -> list[R
     Raises:
         ConfigError: Neither or both are given.
         PublishError: GitHub refused or does not answer.
-        StoreError: A file is not a result.
+        StoreError: A file is not a result, or there is none.
+    """
+    suite = load_suite(runs, from_run)
+    if from_run is not None:
+        _check_results(suite, from_run)
+    return list(suite.results)
+
+
+def load_suite(runs: Sequence[Path | str], from_run: int | None = None) -> StoredSuite:
+    """Return the results, and the reasons of failed runs; arguments and errors are those of `load_runs`.
+
+    A workflow run may keep no result.
     """
     if bool(runs) == (from_run is not None):
         raise ConfigError("name either runs or a workflow run", "--from-run 1234567890")
-    if from_run is None:
-        return [load_foreign(Path(run)) for run in runs]
-    return fetch_runs(Runs(read_repository(), connect_api()), from_run)
+    if from_run is not None:
+        return fetch_suite(Runs(read_repository(), connect_api()), from_run)
+    paths = [Path(run) for run in runs]
+    failed = [path for path in paths if failures.is_failure(path)]
+    return StoredSuite(
+        results=tuple(load_foreign(path) for path in paths if path not in failed),
+        failures=tuple(map(failures.load_foreign, failed)),
+    )
 
 
 def fetch_runs(runs: Runs, number: int) -> list[RunResult]:
     """Return the results that a workflow run keeps as artifacts.
 
     Raises:
-        PublishError: GitHub refused or does not answer, or the workflow run has no artifact.
-        StoreError: The artifacts have no result, or a file is not a result.
+        PublishError: GitHub refused or does not answer.
+        StoreError: The workflow run keeps no result, or a file is not a result.
+    """
+    suite = fetch_suite(runs, number)
+    _check_results(suite, number)
+    return list(suite.results)
+
+
+def fetch_suite(runs: Runs, number: int) -> StoredSuite:
+    """Return the results and the failed runs that a workflow run keeps as artifacts.
+
+    Raises:
+        PublishError: GitHub refused or does not answer.
+        StoreError: A file is neither a result nor a failed run.
     """
     with temporary_folder("artifacts") as folder:
         for archive in runs.fetch(number, folder):
             unpack(archive, archive.with_suffix(""))
             archive.unlink()
-        results = [load_foreign(path) for path in sorted(folder.glob(f"*/*/{RESULT}"))]
-    if not results:
-        raise StoreError(
-            f"workflow run {number} keeps no result", "read its log: the stack may not have started"
+        stored = sorted(folder.glob(f"*/*/{RESULT}"))
+        failed = sorted(folder.glob(f"*/*/{failures.FAILURE}"))
+        return StoredSuite(
+            results=tuple(map(load_foreign, stored)), failures=tuple(map(failures.load_foreign, failed))
         )
-    return results
+
+
+def _check_results(suite: StoredSuite, number: int) -> None:
+    if not suite.results:
+        raise StoreError(
+            f"workflow run {number} keeps no result",
+            "read its log: the stack may not have started; results are kept for 30 days",
+        )

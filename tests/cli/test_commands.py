@@ -115,7 +115,7 @@ def test_merge_has_one_verdict_for_several_scenarios(bench: Bench, form: str) ->
     failed = bench("ci", "merge", store(run_at(1.4, 1)), store(other), "--out", form)
     assert failed.code == Exit.REGRESSION
     assert ("<failure" if form == "junit" else "1 of 2 scenarios failed: quick") in failed.out
-    inconclusive = bench("ci", "merge", store(run_at(1.0, 1)), store(other), "--strict", "--out", form)
+    inconclusive = bench("ci", "merge", store(run_at(1.0, 1)), store(other), "--out", form)
     assert inconclusive.code == Exit.INCONCLUSIVE
 
 
@@ -146,13 +146,29 @@ def test_a_second_run_confirms_the_first(bench: Bench) -> None:
     assert "scenario 'quick' has 3 runs" in done.err
 
 
-def test_an_inconclusive_result_fails_only_with_strict(bench: Bench) -> None:
-    """Without a baseline the exit is 0 with a notice, and 3 with --strict."""
+def test_an_inconclusive_result_is_no_pass(bench: Bench) -> None:
+    """Without a baseline the exit is 3, which is neither a pass nor a failure, and 1 with --strict."""
     home = store(run_at(1.0, spec=TRIAL))
     loose = bench("compare", home)
-    assert loose.code == Exit.PASS
+    assert loose.code == Exit.INCONCLUSIVE
     assert "there is no baseline" in loose.out
-    assert bench("compare", home, "--strict").code == Exit.INCONCLUSIVE
+    assert bench("compare", home, "--strict").code == Exit.REGRESSION
+
+
+def test_a_stack_that_does_not_start_leaves_its_reason(bench: Bench) -> None:
+    """`bench check` stores it for the verdict on the suite, which is then no pass; a result removes it."""
+    Path("scenarios/stacks").mkdir(parents=True)
+    service = "{command: [sh, -c, 'echo broken import; exit 3'], port: 1999}"
+    Path("scenarios/stacks/broken.yaml").write_text(
+        f"name: broken\npurpose: Fails.\nservices: {{agent: {service}}}\n"
+    )
+    failed = bench("check", "quick", "--stack", "broken", "--service", "agent")
+    assert failed.code == Exit.TARGET
+    merged = bench("ci", "merge", "results/not-measured-quick")
+    assert merged.code == Exit.MEASUREMENT
+    assert "INVALID 1 of 1 scenario was not measured: quick." in merged.out
+    assert "quick was not measured: service 'agent'" in merged.out
+    assert "broken import" in merged.out
 
 
 def test_compare_uses_a_named_baseline(bench: Bench, tmp_path: Path) -> None:
@@ -285,6 +301,6 @@ def test_an_incomparable_run_names_the_difference(bench: Bench) -> None:
     """A run of another stack version is inconclusive, and the report names the difference."""
     baselines.save(make_baseline())
     other = make_run(fingerprint=make_fingerprint(stack_digest="d" * 64))
-    done = bench("compare", store(other), "--strict")
+    done = bench("compare", store(other))
     assert done.code == Exit.INCONCLUSIVE
     assert "stack_digest" in done.out

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.core.report.not_measured import explain_failure
 from bench.errors import Exit
 from bench.store import baselines, results
 from tests.cli.test_github_command import pack
@@ -111,7 +112,9 @@ def test_a_dry_run_needs_no_token(bench: Bench, fake: FakeGitHub, monkeypatch: p
     """The comment is printed, and GitHub gets no request."""
     monkeypatch.delenv("GITHUB_TOKEN")
     done = bench("ci", "comment", store(1.0), "--dry-run", "--suite", "nightly")
-    assert done.out.startswith("<!-- bench:nightly -->\n## ⚪ 6 of 7 scenarios are missing: agent-quick")
+    assert done.out.startswith(
+        "<!-- bench:nightly -->\n## ⚪ 6 of 7 scenarios were not measured: agent-quick"
+    )
     assert "quick was not measured" not in done.out.replace("agent-quick was not measured", "")
     assert fake.requests == []
 
@@ -221,12 +224,12 @@ def test_the_check_has_the_text_of_the_comment(bench: Bench, fake: FakeGitHub) -
     (run / "result.json").write_text(json.dumps(content))
     bench("ci", "comment", str(run))
     (check,) = fake.checks
-    assert check["conclusion"] == "neutral"
+    assert check["conclusion"] == "failure"
     assert check["output"]["summary"] == fake.comments[7][0]["body"]
     assert "\\<img src=x\\>" in check["output"]["summary"]
     assert "@everyone" not in check["output"]["summary"]
     levels = [(each["path"], each["annotation_level"]) for each in check["output"]["annotations"]]
-    assert levels == [("scenarios/quick.yaml", "warning")]
+    assert levels[0] == ("scenarios/quick.yaml", "failure")
 
 
 def test_a_check_is_in_progress_until_the_verdict(bench: Bench, fake: FakeGitHub) -> None:
@@ -238,11 +241,50 @@ def test_a_check_is_in_progress_until_the_verdict(bench: Bench, fake: FakeGitHub
 
 
 def test_a_check_without_a_verdict_is_concluded(bench: Bench, fake: FakeGitHub) -> None:
-    """A cancelled workflow run leaves no check in progress."""
+    """A cancelled workflow run leaves no check in progress, and its check is red."""
     bench("ci", "check", "start", "--suite", "nightly")
     done = bench("ci", "check", "finish", "--suite", "nightly")
     assert "bench nightly is concluded without a verdict" in done.err
-    assert [each["conclusion"] for each in fake.checks] == ["neutral"]
+    assert [each["conclusion"] for each in fake.checks] == ["failure"]
+    assert fake.checks[0]["output"]["title"] == "Not measured: the workflow run ended without a verdict."
+
+
+def test_a_workflow_run_without_results_is_a_failure_with_the_reason(bench: Bench, fake: FakeGitHub) -> None:
+    """The comment and the check name the error of the stack and the end of its log, and every scenario."""
+    failure = explain_failure("quick", "service 'agent' did not start: refused; the end of its log:\n  Boom")
+    packed = pack(**{"not-measured-quick/failure.json": failure.model_dump_json()})
+    fake.add_artifact(41, "bench-pr-quick", packed)
+    assert bench("ci", "comment", "--from-run", "41").code == Exit.PASS
+    (comment,) = fake.comments[7]
+    assert "quick was not measured: service 'agent' did not start: refused" in comment["body"]
+    assert "\n- Boom\n" in comment["body"]
+    (check,) = fake.checks
+    assert (check["conclusion"], "were not measured" in check["output"]["title"]) == ("failure", True)
+    assert len(check["output"]["annotations"]) > 1
+
+
+def test_a_workflow_run_without_artifacts_is_a_failure(bench: Bench, fake: FakeGitHub) -> None:
+    """No scenario was measured, so the check is red."""
+    assert bench("ci", "comment", "--from-run", "41").code == Exit.PASS
+    assert [each["conclusion"] for each in fake.checks] == ["failure"]
+    assert "it has no result; the log of its job shows the reason" in fake.comments[7][0]["body"]
+
+
+def test_a_large_reason_is_refused(bench: Bench, fake: FakeGitHub) -> None:
+    """A failed run is untrusted input: a large file is not read."""
+    fake.add_artifact(41, "bench-pr-quick", pack(**{"not-measured-x/failure.json": " " * 200_000}))
+    assert "has more than 100 kB" in bench("ci", "comment", "--from-run", "41").err
+
+
+def test_strict_turns_an_inconclusive_check_red(bench: Bench, fake: FakeGitHub) -> None:
+    """Without --strict it is neutral; "cannot tell" stays the title."""
+    run = str(results.save(run_at(1.0, 50), make_recording(), Path("results")))
+    Path("scenarios").mkdir()
+    Path("scenarios/suites.yaml").write_text("one: [quick]\n")
+    for options, conclusion in (((), "neutral"), (("--strict",), "failure")):
+        bench("ci", "comment", run, "--suite", "one", *options)
+        assert fake.checks[-1]["conclusion"] == conclusion
+        assert fake.checks[-1]["output"]["title"].startswith("Cannot tell")
 
 
 @pytest.mark.parametrize("merged", [True, False])

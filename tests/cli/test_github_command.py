@@ -172,7 +172,7 @@ def test_a_push_during_the_acceptance_is_kept(fake: FakeGitHub, write: Any) -> N
         ({"status": "in_progress"}, "is still being measured"),
         ({"head_repository": {"full_name": "other/name"}}, "aaaaaaaaa was not measured"),
         ({"head_sha": "d" * 40}, "aaaaaaaaa was not measured"),
-        ({"id": 40}, "workflow run 40 has no results"),
+        ({"id": 40}, "workflow run 40 keeps no result"),
     ],
 )
 def test_only_a_complete_measurement_is_accepted(

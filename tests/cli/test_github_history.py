@@ -131,6 +131,33 @@ def test_an_issue_is_open_while_a_scenario_is_worse(bench: Bench, fake: FakeGitH
     assert (len(fake.issues), issue["state"]) == (1, "closed")
 
 
+def test_three_inconclusive_verdicts_open_an_issue(bench: Bench, fake: FakeGitHub) -> None:
+    """Two are too few; commits without a verdict and other suites do not count; a verdict closes it."""
+    for number, title in enumerate(
+        ("Cannot tell: noise.", "No regression.", "Cannot tell: <b>.", "Cannot tell.")
+    ):
+        sha = f"{number}" * 40
+        fake.add_run(number, sha, "owner/name")
+        output = {"title": title, "annotations": []}
+        concluded = {"status": "completed", "conclusion": "neutral" if "tell" in title else "success"}
+        fake.checks.append(
+            {"id": number + 1, "head_sha": sha, "external_id": "bench:pr", "output": output} | concluded
+        )
+    fake.add_run(8, "8" * 40, "owner/name")
+    fake.add_run(9, "0" * 40, "owner/name", event="workflow_dispatch", display_title="bench nightly")
+    assert "there is no problem" in bench("ci", "issue", "gate").err
+    fake.checks[1] |= {
+        "conclusion": "failure",
+        "output": {"title": "Cannot tell: strict.", "annotations": []},
+    }
+    assert "an issue is opened: bench pr: the gate cannot tell" in bench("ci", "issue", "gate").err
+    (issue,) = fake.issues
+    assert issue["body"].startswith("<!-- bench:gate-pr -->\n")
+    assert "- `222222222`: Cannot tell: \\<b\\>." in issue["body"]
+    fake.checks[3] |= {"conclusion": "failure", "output": {"title": "1 of 3 failed.", "annotations": []}}
+    assert "issue #50 is closed" in bench("ci", "issue", "gate").err
+
+
 def test_no_problem_opens_no_issue(bench: Bench, fake: FakeGitHub) -> None:
     """An empty history is not a problem."""
     done = bench("ci", "issue", "trend", "--suite", "nightly")

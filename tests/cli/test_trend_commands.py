@@ -86,13 +86,13 @@ def test_recent_sets_the_window_of_changes() -> None:
     assert f"default: {RECENT_RUNS};" in " ".join(run_bench("trend", "--help").out.split())
 
 
-def test_too_few_runs_fail_only_with_strict() -> None:
-    """The report has the needed number; the exit is 0, and 3 with --strict."""
+def test_too_few_runs_are_no_pass() -> None:
+    """The report has the needed number; the exit is 3, and 1 with --strict."""
     write_history([1.0] * 3)
     loose = run_bench("trend", "quick")
-    assert loose.code == Exit.PASS
+    assert loose.code == Exit.INCONCLUSIVE
     assert "CANNOT TELL: the history has 3 comparable runs, 12 are needed." in loose.out
-    assert run_bench("trend", "quick", "--strict").code == Exit.INCONCLUSIVE
+    assert run_bench("trend", "quick", "--strict").code == Exit.REGRESSION
 
 
 def test_each_stack_has_a_verdict() -> None:

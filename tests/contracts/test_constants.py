@@ -19,6 +19,7 @@ IMPLEMENTATION_DETAILS = {
     "interfaces.*": "the statuses of HTTP that a probe understands",
     "openapi.*": "the search for a chat in a description",
     "starts.*": "the search for a port in a source",
+    "not_measured.*": "length of the reason and of the log that a report shows",
     "message_rows.*": "the number of rows that a load from the command line reads",
     "document_reader.*": "speed of parsing a response",
     "counts.*": "limits of plausible token counts in a response",

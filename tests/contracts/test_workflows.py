@@ -156,6 +156,14 @@ def test_every_started_check_is_concluded() -> None:
     assert (last["if"], last["run"]) == ("always()", ".venv/bin/bench ci check finish")
 
 
+def test_a_stack_that_does_not_start_reaches_the_verdict() -> None:
+    """`bench check` follows in every case and stores the reason, so no step before it ends the job."""
+    (measure,) = [path for path in ACTIONS if path.parent.name == "measure"]
+    steps = yaml.safe_load(measure.read_text(encoding="utf-8"))["runs"]["steps"]
+    named = {step["name"]: step for step in steps if "name" in step}
+    assert named["bench stack up"]["continue-on-error"] is True
+
+
 def test_a_job_summary_is_shorter_than_the_limit_of_github() -> None:
     """The summary is the comment; four bytes per character are a quarter of the limit."""
     assert 4 * LIMIT < 1024**2

@@ -9,10 +9,10 @@ REPORTS = reports()
 
 @pytest.mark.parametrize(
     ("kind", "level"),
-    [("regression", "error"), ("no-baseline", "notice"), ("interrupted", "warning"), ("too-noisy", "notice")],
+    [("regression", "error"), ("no-baseline", "notice"), ("interrupted", "error"), ("too-noisy", "notice")],
 )
 def test_a_suite_that_did_not_pass_has_an_annotation(kind: str, level: str) -> None:
-    """A failure is an error, an invalid run a warning, and an inconclusive run a notice."""
+    """A failure and an invalid run are errors, and an inconclusive run is a notice."""
     log = annotations(judge_suite([REPORTS[kind]]))
     assert log.startswith(f"::{level} title=bench quick::")
     assert log.count("\n") == 1

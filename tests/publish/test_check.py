@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.core.report.not_measured import explain_failure
 from bench.core.report.suite import judge_suite
 from bench.publish.check import (
     BeginCheck,
@@ -39,16 +40,32 @@ def _check_run(
         ("pass", "success", []),
         ("regression", "failure", ["failure"]),
         ("no-baseline", "neutral", ["notice"]),
-        ("interrupted", "neutral", ["warning"]),
+        ("interrupted", "failure", ["failure"]),
     ],
 )
 def test_the_decision_of_a_suite_is_the_conclusion_of_its_check(
     kind: str, conclusion: str, levels: list[str]
 ) -> None:
-    """Inconclusive and invalid runs are neutral. A scenario that passed has no annotation."""
+    """Only a pass is a success; an inconclusive run is neutral. A scenario that passed has no annotation."""
     check = check_of(judge_suite([REPORTS[kind]]), "pr", "In Markdown.")
     assert check.conclusion == conclusion
     assert [annotation.level for annotation in check.annotations] == levels
+
+
+def test_strict_makes_an_inconclusive_check_fail() -> None:
+    """Without strict it is neutral; a pass is a success with strict, too."""
+    assert check_of(judge_suite([REPORTS["no-baseline"]]), "pr", "…", strict=True).conclusion == "failure"
+    assert check_of(judge_suite([REPORTS["pass"]]), "pr", "…", strict=True).conclusion == "success"
+
+
+def test_a_scenario_that_was_not_measured_fails_the_check_with_its_reason() -> None:
+    """The check of a passed suite is red if one scenario has no result."""
+    failed = explain_failure("spike", "service 'agent' did not start: refused; the end of its log:\n  Boom")
+    check = check_of(judge_suite([REPORTS["pass"]], ["quick", "spike"], failed=[failed]), "pr", "…")
+    assert (check.conclusion, check.title) == ("failure", "1 of 2 scenarios was not measured: spike.")
+    (annotation,) = check.annotations
+    assert (annotation.path, annotation.level) == ("scenarios/spike.yaml", "failure")
+    assert annotation.message == "spike was not measured: service 'agent' did not start: refused."
 
 
 OPEN = _check_run(7, "in_progress")

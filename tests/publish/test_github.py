@@ -415,7 +415,7 @@ def test_only_open_completes_an_open_check_and_no_other(fake: FakeGitHub, client
 
 
 @pytest.mark.parametrize(
-    ("conclusion", "state"), [("failure", "failure"), ("neutral", "success"), (None, "pending")]
+    ("conclusion", "state"), [("failure", "failure"), ("neutral", "error"), (None, "pending")]
 )
 @pytest.mark.parametrize("refused", [("GET", 403), ("GET", 404), ("POST", 403), ("POST", 404)])
 def test_without_permission_for_checks_a_status_is_set(
@@ -440,7 +440,7 @@ def test_only_open_completes_an_open_status_and_no_other(fake: FakeGitHub, clien
     assert client.github.show(SHA, unfinished, RUN, only_open=True) == KeepCheck()
     assert [status["state"] for status in fake.statuses if status["context"] == "bench pr"] == [
         "pending",
-        "success",
+        "error",
     ]
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml, Skipped
 
+from bench.core.report.not_measured import NotMeasured
 from bench.core.report.report import Report, make_report
 from bench.core.report.suite import SuiteReport, judge_suite
 from bench.core.samples.metric import Part
@@ -230,7 +231,11 @@ def test_hostile_text_stays_text(text: str) -> None:
 def test_a_suite_without_runs_has_only_errors() -> None:
     """If no scenario was measured, each has an error and no other case."""
     nothing = SuiteReport(
-        decision=Decision.INVALID, headline="1 of 1 missing", reasons=(), reports=(), missing=("gone",)
+        decision=Decision.INVALID,
+        headline="1 of 1 missing",
+        reasons=(),
+        reports=(),
+        not_measured=(NotMeasured(scenario="gone"),),
     )
     root = _parsed(suite_junit(nothing))
     assert (root.attrib["tests"], root.attrib["errors"]) == ("1", "1")

@@ -17,7 +17,7 @@ def start(suite: options.SuiteName = None) -> None:
 
 
 def finish(suite: options.SuiteName = None) -> None:
-    """Conclude a check that is still in progress as neutral.
+    """Conclude a check that is still in progress as failed.
 
     Run it as the last step, so that no check stays in progress after an error.
     """

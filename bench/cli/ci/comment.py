@@ -14,6 +14,7 @@ Author = Annotated[
     typer.Option("--author", metavar="LOGIN", help="Update this login's comment (default: the token's)."),
 ]
 ShowCheck = Annotated[bool, typer.Option("--check/--no-check", help="Show a check on the commit too.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail the check if the result is inconclusive.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the comment and publish nothing.")]
 
 
@@ -24,6 +25,7 @@ def comment(
     suite: options.SuiteName = None,
     author: Author = None,
     check: ShowCheck = True,
+    strict: Strict = False,
     dry_run: DryRun = False,
 ) -> None:
     """Judge runs and comment on the pull request.
@@ -34,7 +36,9 @@ def comment(
     if dry_run:
         print(preview_comment(runs or (), from_run=from_run, suite=suite), end="")
         return
-    published = publish_comment(runs or (), from_run=from_run, suite=suite, author=author, check=check)
+    published = publish_comment(
+        runs or (), from_run=from_run, suite=suite, author=author, check=check, strict=strict
+    )
     for comment in published:
         state = "has the comment" if comment.changed else "has the same comment already"
         say(f"{comment.repository}#{comment.number} {state}")

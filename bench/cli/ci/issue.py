@@ -7,9 +7,13 @@ import typer
 from bench.cli import options
 from bench.cli.console import say
 from bench.publish.issues import CloseIssue, IssueAction, OpenIssue, UpdateIssue
-from bench.usecases.issue import keep_schedule_issue, keep_trend_issue
+from bench.usecases.issue import keep_gate_issue, keep_schedule_issue, keep_trend_issue
 
 Suite = Annotated[str, typer.Option("--suite", metavar="NAME", help="Read the histories of this suite.")]
+GateSuite = Annotated[str, typer.Option("--suite", metavar="NAME", help="Read the checks of this suite.")]
+Workflow = Annotated[
+    str, typer.Option("--workflow", metavar="FILE", help="Workflow file that measures the suite.")
+]
 Workflows = Annotated[
     list[str],
     typer.Argument(
@@ -21,6 +25,14 @@ Workflows = Annotated[
 def trend(*, suite: Suite, history: options.HistoryFolder = options.DEFAULT_HISTORY) -> None:
     """Keep an issue open while a scenario of a suite is worse."""
     _print_action(*keep_trend_issue(suite, history=history))
+
+
+def gate(*, suite: GateSuite = "pr", workflow: Workflow = "bench-pr.yml") -> None:
+    """Keep an issue open while the gate decides nothing.
+
+    The gate decides nothing if the newest three verdicts are all inconclusive.
+    """
+    _print_action(*keep_gate_issue(suite, workflow))
 
 
 def schedule(workflows: Workflows) -> None:

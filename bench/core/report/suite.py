@@ -6,6 +6,7 @@ from typing import assert_never
 
 from bench.core.config.scenario import Scenario
 from bench.core.load.graceful_stop import longest_graceful_stop
+from bench.core.report.not_measured import NotMeasured, list_not_measured
 from bench.core.report.report import Report
 from bench.core.values import stats, wording
 from bench.core.values.record import Record
@@ -36,8 +37,8 @@ class SuiteReport(Record):
     """The report on each run, the worst first."""
     excused: dict[str, str] = {}
     """Reason why the regressions of a scenario do not fail the version, by the scenario's name."""
-    missing: tuple[str, ...] = ()
-    """Expected scenarios that were not measured."""
+    not_measured: tuple[NotMeasured, ...] = ()
+    """Scenarios without a result, with the reason."""
 
 
 def longest_minutes(scenario: Scenario) -> int:
@@ -57,7 +58,10 @@ def describe_skipped(scenario: Scenario) -> str:
 
 
 def judge_suite(
-    reports: Sequence[Report], expected: Sequence[str] = (), skipped: Sequence[str] = ()
+    reports: Sequence[Report],
+    expected: Sequence[str] = (),
+    skipped: Sequence[str] = (),
+    failed: Sequence[NotMeasured] = (),
 ) -> SuiteReport:
     """Judge several scenarios together, each of which was judged alone.
 
@@ -66,9 +70,13 @@ def judge_suite(
     Source: Holm, A simple sequentially rejective multiple test procedure, 1979.
 
     Args:
-        reports: One report for each scenario, at least one.
-        expected: Scenarios that must be present: a missing scenario never passes.
+        reports: One report for each measured scenario.
+        expected: Scenarios that must be present: a scenario that was not measured never passes.
         skipped: Sentences about scenarios that were left out on purpose.
+        failed: Runs that failed before they had a result.
+
+    Raises:
+        ValueError: There is neither a report nor a scenario that was not measured.
     """
     excused = _excuse(reports)
     decisions: dict[str, Decision] = {}
@@ -76,22 +84,31 @@ def judge_suite(
         name = _name(report)
         decisions[name] = Decision.INCONCLUSIVE if name in excused else report.decision
     ordered = sorted(reports, key=lambda report: _WORST_FIRST.index(decisions[_name(report)]))
-    decision = decisions[_name(ordered[0])]
-    headline = _headline(ordered, decisions, decision)
-    missing = sorted(set(expected) - decisions.keys())
-    if missing and decision is not Decision.FAIL:
+    not_measured = list_not_measured(expected, decisions.keys(), failed)
+    if not ordered and not not_measured:
+        raise ValueError("a suite needs a run")
+    decision = decisions[_name(ordered[0])] if ordered else Decision.INVALID
+    if not_measured and decision is not Decision.FAIL:
         decision = Decision.INVALID
-        total = wording.counted(len(expected), "scenario")
-        headline = f"{len(missing)} of {total} are missing: {wording.listing(missing)}."
-    not_measured = [f"{name} was not measured" for name in missing]
+        headline = _describe_not_measured(not_measured, len(decisions))
+    else:
+        headline = _headline(ordered, decisions, decision)
     return SuiteReport(
         decision=decision,
         headline=headline,
-        reasons=(*not_measured, *skipped, *dict.fromkeys(excused.values())),
+        reasons=(*map(str, not_measured), *skipped, *dict.fromkeys(excused.values())),
         reports=tuple(ordered),
         excused=excused,
-        missing=tuple(missing),
+        not_measured=not_measured,
     )
+
+
+def _describe_not_measured(not_measured: Sequence[NotMeasured], measured: int) -> str:
+    """Return the headline of a suite in which scenarios have no result."""
+    names = wording.listing([failure.scenario for failure in not_measured])
+    total = wording.counted(len(not_measured) + measured, "scenario")
+    verb = "was" if len(not_measured) == 1 else "were"
+    return f"{len(not_measured)} of {total} {verb} not measured: {names}."
 
 
 def _excuse(reports: Sequence[Report]) -> dict[str, str]:

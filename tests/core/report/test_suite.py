@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bench.core.report.not_measured import NO_RESULT, explain_failure
 from bench.core.report.report import Report, make_report
 from bench.core.report.suite import FEWEST_TOGETHER, SuiteReport, judge_suite, longest_minutes
 from bench.core.run.result import RunResult
@@ -181,13 +182,30 @@ def test_a_missing_scenario_makes_a_suite_invalid() -> None:
     suite = judge_suite(passed, ["quick", "medium", "spike", "timeout"])
     assert (suite.decision, suite.headline) == (
         Decision.INVALID,
-        "2 of 4 scenarios are missing: spike and timeout.",
+        "2 of 4 scenarios were not measured: spike and timeout.",
     )
-    assert suite.reasons == ("spike was not measured", "timeout was not measured")
+    assert suite.reasons == (f"spike was not measured: {NO_RESULT}", f"timeout was not measured: {NO_RESULT}")
     failed_suite = judge_suite(reports([2.0], make_baseline()), ["quick", "spike"])
     assert failed_suite.decision is Decision.FAIL
-    assert failed_suite.reasons == ("spike was not measured",)
+    assert failed_suite.reasons == (f"spike was not measured: {NO_RESULT}",)
     assert judge_suite(passed, ["quick"]).decision is Decision.PASS
+
+
+def test_a_suite_without_a_result_is_invalid_and_names_the_reason() -> None:
+    """Each scenario that did not run has its reason, also one that was not expected."""
+    failed = explain_failure("extra", "service 'agent' did not start; the end of its log:\n  one\n  two")
+    suite = judge_suite([], ["quick"], failed=[failed])
+    assert (suite.decision, suite.reports) == (Decision.INVALID, ())
+    assert suite.headline == "2 of 2 scenarios were not measured: extra and quick."
+    assert suite.not_measured[0].log == ("one", "two")
+    with pytest.raises(ValueError, match="needs a run"):
+        judge_suite([])
+
+
+def test_a_measured_scenario_needs_no_reason() -> None:
+    """A job that failed and was repeated has a result, so the reason of its first attempt does not matter."""
+    suite = judge_suite(reports([1.0], make_baseline()), failed=[explain_failure("quick", "refused")])
+    assert (suite.decision, suite.not_measured) == (Decision.PASS, ())
 
 
 def test_a_job_has_time_for_two_runs() -> None:

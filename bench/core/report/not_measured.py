@@ -1,0 +1,60 @@
+"""A scenario that was not measured, with the reason and the last lines of the log."""
+
+from collections.abc import Collection, Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from bench.core.values.record import Record
+
+NO_RESULT = "it has no result; the log of its job shows the reason"
+"""The reason for a scenario of which nothing is known."""
+_MOST_LINES = 20  # of a log; the log itself is next to the results
+_LONGEST_LINE = 400  # characters
+Line = Annotated[str, Field(max_length=_LONGEST_LINE)]
+
+
+class NotMeasured(Record):
+    """A scenario that was not measured."""
+
+    scenario: str = Field(min_length=1, max_length=200)
+    """Name of the scenario."""
+    reason: Line = NO_RESULT
+    """The reason in one line."""
+    log: tuple[Line, ...] = Field(default=(), max_length=_MOST_LINES)
+    """The last lines of the log of the service, if they are known."""
+
+    def __str__(self) -> str:
+        """Return the sentence, without a full stop."""
+        return f"{self.scenario} was not measured: {self.reason}"
+
+
+def explain_failure(scenario: str, message: str) -> NotMeasured:
+    """Return the record of a failed run.
+
+    Args:
+        scenario: Name of the scenario.
+        message: The error. Its first line is the reason; further lines are the end of a log.
+    """
+    first, *lines = message.splitlines() or [NO_RESULT]
+    log = [line.strip()[:_LONGEST_LINE] for line in lines[-_MOST_LINES:]]
+    return NotMeasured(
+        scenario=scenario[:200],
+        reason=first.strip()[:_LONGEST_LINE].removesuffix("; the end of its log:"),
+        log=tuple(filter(None, log)),
+    )
+
+
+def list_not_measured(
+    expected: Collection[str], measured: Collection[str], failed: Sequence[NotMeasured]
+) -> tuple[NotMeasured, ...]:
+    """Return the scenarios without a result, sorted by name; without a known reason with the general one.
+
+    Args:
+        expected: Scenarios that must have a result.
+        measured: Scenarios that have one.
+        failed: Failed runs. A scenario with a result needs no reason.
+    """
+    reasons = {failure.scenario: failure for failure in failed}
+    names = {*expected, *reasons} - {*measured}
+    return tuple(reasons.get(name) or NotMeasured(scenario=name) for name in sorted(names))
