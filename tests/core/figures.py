@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from bench.core.config.scenario import Tolerance
+from bench.core.limits.tolerance import Tolerance
 from bench.core.run.figures import ALL
 from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.summary import RunSummary

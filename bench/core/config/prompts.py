@@ -23,6 +23,14 @@ Text = Annotated[str, StringConstraints(max_length=1_000_000)]
 _NEED_AN_ANSWER = ("contains", "matches", "tool_call", "refusal", "finish_reason", "json_path")
 # Letters of a text that become the id of its message.
 _LONGEST_ID = 40
+LONG_MESSAGE = 1000
+"""A message with more characters is long: about 200 words, which a model takes much longer to read."""
+SHORT_CLASS = "short"
+"""Class of a message that is not long."""
+LONG_CLASS = "long"
+"""Class of a long message."""
+REFUSAL_CLASS = "refusal"
+"""Class of a message that must be refused. It is never part of a run's typical value."""
 _COMPARISONS = ("equals", "matches", "less")
 
 
@@ -56,6 +64,11 @@ class Expectation(Record):
     def accepts_status(self) -> bool:
         """Whether the correct answer has a status of success, so that its content is read."""
         return 200 <= self.status < 300  # noqa: PLR2004 - success, by RFC 9110
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the correct answer refuses the message: by its status, or by the model."""
+        return self.refusal or not self.accepts_status
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -136,13 +149,40 @@ class Prompt(Record):
     """Further messages of the same VU, each sent after the answer to the previous one."""
     weight: Annotated[int, Field(ge=1, le=1000)] = 1
     """Number of times that a deck contains the message; see `prompts` of a scenario."""
+    message_class: Annotated[Name | None, Field(alias="class")] = None
+    """Class of the message and its conversation in a verdict. Default: `refusal` for a message that must be
+    refused, `long` for a text of more than 1,000 characters, and `short` for all others."""
     expect: Expectation = Expectation.model_construct()
     """Correct answer to each of the messages."""
+
+    @model_validator(mode="after")
+    def _keep_refusals_apart(self) -> "Prompt":
+        if self.message_class not in {None, REFUSAL_CLASS} and self.expect.is_refusal:
+            raise FieldError(
+                ("class",), f"a message that must be refused has the class {REFUSAL_CLASS}; remove class"
+            )
+        return self
 
     @property
     def messages(self) -> tuple[str, ...]:
         """All texts in their order."""
         return (self.text, *self.then)
+
+    @property
+    def classes(self) -> dict[str, str]:
+        """The class of each message by the id that it has in results: `id`, `id.2`, and so on."""
+        classes: dict[str, str] = {}
+        for number, text in enumerate(self.messages, 1):
+            label = self.id if number == 1 else f"{self.id}.{number}"
+            classes[label] = self._class_of(text)
+        return classes
+
+    def _class_of(self, text: str) -> str:
+        if self.message_class is not None:
+            return self.message_class
+        if self.expect.is_refusal:
+            return REFUSAL_CLASS
+        return LONG_CLASS if len(text) > LONG_MESSAGE else SHORT_CLASS
 
 
 def add_ids(messages: Any) -> Any:

@@ -94,6 +94,16 @@ class RunSpec(Record):
         return Coverage(tags, frozenset(messages) if messages else None)
 
     @property
+    def message_classes(self) -> dict[str, str]:
+        """The class of each message by the id that it has in results."""
+        classes: dict[str, str] = {}
+        for part in self.parts:
+            if part.scenario.has_messages:
+                for prompt in part.prompts:
+                    classes |= prompt.classes
+        return classes
+
+    @property
     def interfaces(self) -> tuple[Target, ...]:
         """Each interface that receives requests, once; a service without a target has a stand-in."""
         interfaces: dict[str, Target] = {}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from bench.core.config.compose import Variable
 from bench.core.config.executors import (
@@ -30,31 +30,13 @@ from bench.core.config.phase_fields import total_s
 from bench.core.config.placeholders import LITERAL, refuse
 from bench.core.config.prompts import Messages
 from bench.core.config.target import MilestoneName, Name
-from bench.core.limits.metric_names import require_metric
 from bench.core.limits.threshold import Thresholds
-from bench.core.samples.cost_metrics import cost_metric
-from bench.core.samples.metrics import metric_of_tail
+from bench.core.limits.tolerance import Tolerances
 from bench.core.values.duration import Duration, PositiveDuration
-from bench.core.values.record import FieldError, Record
+from bench.core.values.record import FieldError
 
 # The requests of an open loop have no VU of their own, so a few test users are enough.
 OPEN_LOOP_ACCOUNTS = 50
-
-
-class Tolerance(Record):
-    """How much worse a metric may become before the change counts as a regression."""
-
-    margin_ratio: Annotated[float, Field(gt=0, lt=10)]
-    """Share of the baseline's value: 0.1 is 10 %."""
-    smallest_change: Annotated[float, Field(gt=0)] | None = None
-    """Smallest change that matters, in the metric's unit, for example milliseconds; default: 10 ms."""
-
-
-def _check_metrics(tolerances: dict[str, Tolerance]) -> dict[str, Tolerance]:
-    for key in tolerances:
-        if metric_of_tail(key) is None and cost_metric(key) is None:
-            require_metric(key)
-    return tolerances
 
 
 def _list_executor_fields() -> frozenset[str]:
@@ -178,8 +160,10 @@ class Scenario(Inheriting):
     side_effects: Annotated[str, Field(min_length=1)] | None = None
     """What the requests change for good, in one sentence. Unless the stack is simulated, such a scenario
     needs `--allow-side-effects`."""
-    tolerances: Annotated[dict[str, Tolerance], AfterValidator(_check_metrics)] = {}
-    """Tolerances that differ from the default of 10 %, by metric."""
+    tolerances: Tolerances = {}
+    """Changes for the worse that are tolerated, by metric, for example `e2e: {ratio: 10%, absolute: 0.5ms}`.
+    The keys `class` and `message` are for classes of messages and for single messages, `class.NAME` and
+    `message.ID` for one of them."""
     request_timeout_s: Annotated[PositiveDuration, Field(alias="request_timeout")] = 120.0
     """A request that takes longer has the outcome `timeout`."""
     graceful_stop_s: Annotated[Duration | None, Field(alias="graceful_stop")] = None

@@ -12,7 +12,6 @@ from bench.core.run.result import RunResult, check_usable, environment
 from bench.core.run.summary import BLOCKS
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import is_request_metric, metric, tier_name
-from bench.core.values import stats
 from bench.core.values.record import Record
 
 SCHEMA_VERSION = 1
@@ -113,8 +112,9 @@ def history_key(point: HistoryPoint) -> str:
 
 def _typical_figures(result: RunResult) -> dict[str, float]:
     typical: dict[str, float] = {}
-    for key, figures in sorted(figures_of(result.summary).items()):
-        row = metric(key)
-        if row.part in _STORED_PARTS:
-            typical[key] = round(stats.typical(list(figures.values()), row.smallest_change), _DIGITS)
+    metrics = result.summary.metrics
+    for key in sorted(figures_of(result.summary)):
+        value = metrics[key].typical if key in metrics else None
+        if value is not None and metric(key).part in _STORED_PARTS:
+            typical[key] = round(value, _DIGITS)
     return typical

@@ -2,7 +2,19 @@
 
 from collections.abc import Mapping
 
-from bench.core.samples.metrics import METRICS, is_request_metric, metric, split_tags, tier_name
+from bench.core.samples.cost_metrics import THROUGHPUT, cost_metric, cpu_key, memory_key
+from bench.core.samples.metrics import (
+    METRICS,
+    is_request_metric,
+    metric,
+    metric_of_tail,
+    milestone_key,
+    split_tags,
+    tail_key,
+    tier_key,
+    tier_name,
+)
+from bench.core.values import wording
 from bench.core.values.nearest import find_nearest
 from bench.core.values.record import FieldError
 
@@ -13,6 +25,47 @@ _K6_METRICS = {
     "http_req_waiting": "ttft_ms",
     "http_reqs": "requests",
 }
+
+_SUFFIXES = ("", "_ms", "_ratio", "_bytes", "_rps")
+"""Endings of keys that a person may leave out."""
+_FAMILIES = (
+    tier_key("<tier>"),
+    milestone_key("<milestone>"),
+    tail_key("e2e_ms"),
+    memory_key("<service>"),
+    cpu_key("<service>"),
+)
+"""Keys of metrics that are made for a name."""
+
+
+def complete_key(name: str) -> str:
+    """Return the key of a metric by its name, with or without its unit: `e2e`, `tier.backend`, `p95.ttft`.
+
+    Raises:
+        FieldError: There is no such metric; the message suggests the nearest name and lists all.
+    """
+    bare, brace, tags = name.partition("{")
+    for suffix in _SUFFIXES:
+        key = f"{bare}{suffix}{brace}{tags}"
+        if _exists(key):
+            return key
+    names = [*METRICS, THROUGHPUT]
+    short_names = [key.rpartition("_")[0] for key in names]
+    nearest = _K6_METRICS.get(name) or find_nearest(name, [*names, *filter(None, short_names)])
+    suggestion = f"did you mean '{nearest}'? " if nearest else ""
+    listed = wording.listing([*names, *_FAMILIES])
+    raise FieldError((name,), f"there is no metric '{name}'; {suggestion}metrics: {listed}")
+
+
+def _exists(key: str) -> bool:
+    """Return whether a key is that of a metric: of requests, steps, tiers, tails or costs."""
+    try:
+        base, _ = split_tags(key)
+    except ValueError as error:
+        raise FieldError((key,), str(error)) from error
+    if is_request_metric(base) or tier_name(base) is not None:
+        return True
+    return metric_of_tail(key) is not None or cost_metric(key) is not None
 
 
 def require_metric(key: str) -> None:

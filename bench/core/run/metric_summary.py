@@ -1,9 +1,11 @@
 """Summarise one metric over a run: its quantiles, its histogram, and its typical value by prompt."""
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 
 from bench.core.run.percentiles import PERCENTILES, unreliable_percentiles
-from bench.core.samples.arrays import Mask
+from bench.core.samples.arrays import Column
 from bench.core.samples.metric import Metric, MetricKind
 from bench.core.samples.samples import Samples
 from bench.core.values import stats
@@ -24,7 +26,8 @@ class MetricSummary(Record):
     lower_bounds: tuple[str, ...] = ()
     """Names of the statistics that are lower bounds, because they lie beyond all complete values."""
     typical: Number | None = None
-    """Mean of the prompts' typical values, on the compared scale; null for rates."""
+    """Typical value, weighted by the requests of each message, without messages that must be refused; null
+    for rates."""
     p50: Number | None = None
     """Median; null with so few values that a quantile would be the maximum."""
     p90: Number | None = None
@@ -51,20 +54,30 @@ class MetricSummary(Record):
     for tiers of a step."""
 
 
-def summarise_metric(row: Metric, samples: Samples, *, with_histogram: bool = True) -> MetricSummary | None:
-    """Return the summary of a metric over some requests; `None` if no request has a value."""
+def summarise_metric(
+    row: Metric, samples: Samples, refusals: Collection[str] = (), *, with_histogram: bool = True
+) -> MetricSummary | None:
+    """Return the summary of a metric over some requests; `None` if no request has a value.
+
+    Args:
+        row: The metric.
+        samples: The requests.
+        refusals: Messages that must be refused: they are not part of the typical value.
+        with_histogram: Return the histogram as well.
+    """
     observed, present = row.observe(samples)
     if not len(observed):
         return None
     if row.kind is not MetricKind.TREND:
         return MetricSummary(count=len(observed), mean=float(np.mean(observed.values)))
-    figures = _figures(row, observed, samples, present)
+    prompts = samples.column("prompt")[present]
+    figures = _figures(row, observed, prompts, samples.prompts)
     bounded = tuple(prompt for prompt, figure in figures.items() if figure.is_lower_bound)
-    typical = stats.typical([figure.value for figure in figures.values()], row.smallest_change)
+    typical = _typical(row, figures, np.bincount(prompts), samples.prompts, refusals)
     ascending = np.sort(observed.values)
     statistics = observed.quantiles(PERCENTILES, ascending)
     statistics["mean"] = observed.mean()
-    statistics["typical"] = Estimate(typical, bool(bounded))
+    statistics["typical"] = typical
     statistics["max"] = observed.largest()
     return MetricSummary(
         count=len(observed),
@@ -78,9 +91,30 @@ def summarise_metric(row: Metric, samples: Samples, *, with_histogram: bool = Tr
     )
 
 
-def _figures(row: Metric, observed: Observations, samples: Samples, present: Mask) -> dict[str, Estimate]:
-    """Return the typical value of each prompt, in alphabetical order."""
-    prompts = samples.column("prompt")[present]
-    names = sorted(samples.prompts.items())
-    typical = observed.typical_by_group(prompts, len(names), row.smallest_change)
-    return {name: typical[number] for name, number in names if number in typical}
+def _figures(
+    row: Metric, observed: Observations, prompts: Column, names: Mapping[str, int]
+) -> dict[str, Estimate]:
+    """Return the typical value of each message, in alphabetical order."""
+    start = None if row.adds_up else row.resolution
+    typical = observed.typical_by_group(prompts, len(names), start)
+    return {name: typical[number] for name, number in sorted(names.items()) if number in typical}
+
+
+def _typical(
+    row: Metric,
+    figures: Mapping[str, Estimate],
+    requests: Column,
+    names: Mapping[str, int],
+    refusals: Collection[str],
+) -> Estimate:
+    """Return the typical value of all requests; of refusals only if there are no others."""
+    kept = [name for name in figures if name not in refusals] or [*figures]
+    values: list[float] = []
+    weights: list[int] = []
+    for name in kept:
+        values.append(figures[name].value)
+        weights.append(int(requests[names[name]]))
+    is_bound = any(figures[name].is_lower_bound for name in kept)
+    if row.adds_up:
+        return Estimate(float(np.average(values, weights=weights)), is_bound)
+    return Estimate(stats.typical(values, row.resolution, weights), is_bound)

@@ -223,7 +223,7 @@ def _summarise(spec: RunSpec, both_targets: Recording, target_only: Recording) -
     scenario = spec.scenario
     coverage = spec.coverage
     messages = coverage.select_messages(target_only.samples)
-    summary = summarise(target_only, scenario.objectives, coverage)
+    summary = summarise(target_only, scenario.objectives, coverage, spec.message_classes)
     other_tiers: dict[str, MetricSummary] = {}
     if not any(map(tier_name, summary.metrics)):
         service = summary.metrics.get("service_ms")

@@ -1,6 +1,6 @@
 """Summarise the requests of one run: quantiles, typical values by prompt, counts and resources."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Annotated
 
 import numpy as np
@@ -12,6 +12,7 @@ from bench.core.run.bottleneck import Bottleneck
 from bench.core.run.counters import counters_of
 from bench.core.run.delays import LoopDelays, drop_delayed, summarise_delays
 from bench.core.run.errors import ErrorSample, error_samples
+from bench.core.run.messages import MessageUse, count_messages, refusals_of
 from bench.core.run.metric_summary import MetricSummary, summarise_metric
 from bench.core.run.overhead import Overhead
 from bench.core.run.recording import Recording
@@ -33,7 +34,7 @@ from bench.core.samples.metrics import (
     tier_key,
     tier_name,
 )
-from bench.core.samples.sample import Culprit, Outcome, Stall
+from bench.core.samples.sample import Culprit, Outcome
 from bench.core.samples.samples import Samples
 from bench.core.values.record import Count, NotNegative, Number, Record
 from bench.core.watch.availability import Availability, availability
@@ -103,6 +104,8 @@ class RunSummary(Record):
     """Exact counters, by metric and prompt."""
     work: dict[GaugeName, NotNegative] = {}
     """Work per message in the stack's services, by the counter's name."""
+    messages: dict[str, MessageUse] = {}
+    """The requests of each message by id, with those of the scenario that were not sent."""
     metrics: dict[str, MetricSummary]
     """Metrics by key; a metric without values is left out."""
     steps: dict[str, StepSummary] = {}
@@ -141,7 +144,10 @@ class RunSummary(Record):
 
 
 def summarise(
-    recording: Recording, objectives: Mapping[str, float] = {}, coverage: Coverage = Coverage()
+    recording: Recording,
+    objectives: Mapping[str, float] = {},
+    coverage: Coverage = Coverage(),
+    classes: Mapping[str, str] = {},
 ) -> RunSummary:
     """Summarise a recording, complete or interrupted.
 
@@ -149,14 +155,18 @@ def summarise(
         recording: A recording without its warm-up, see `drop_warm_up`.
         objectives: Largest latency of a good response in milliseconds, by metric.
         coverage: The steps of the run.
+        classes: Class of each message by id.
     """
     elapsed_s = recording.elapsed_s
     answered = recording.samples.without_cancelled()
     failed = answered.where(~answered.has_outcome(Outcome.OK))
     messages = coverage.select_messages(answered)
     steps = _summarise_steps(answered)
-    metrics = _summarise_metrics(answered, coverage) | _step_metrics(steps, coverage)
-    metrics |= _summarise_undelayed(answered, recording.long_turns, coverage)
+    uses = count_messages(messages, classes)
+    refusals = refusals_of(uses)
+    metrics = _summarise_metrics(answered, coverage, refusals) | _step_metrics(steps, coverage)
+    undelayed = drop_delayed(answered, recording.long_turns)
+    metrics |= _summarise_undelayed(undelayed, len(answered), coverage, refusals)
     return RunSummary(
         elapsed_s=elapsed_s,
         requests=len(answered),
@@ -170,6 +180,7 @@ def summarise(
         failed_blocks=_count_failed_blocks(failed, elapsed_s),
         slices=slice_run(messages, elapsed_s),
         counters=counters_of(answered),
+        messages=uses,
         metrics=metrics,
         steps=steps,
         resources=summarise_resources(recording.resources),
@@ -180,13 +191,12 @@ def summarise(
 
 
 def _summarise_undelayed(
-    answered: Samples, long_turns: Sequence[Stall], coverage: Coverage
+    undelayed: Samples, answered: int, coverage: Coverage, refusals: Collection[str]
 ) -> dict[str, MetricSummary]:
     """Return the metrics of times without the requests that the load generator delayed, if there are any."""
-    undelayed = drop_delayed(answered, long_turns)
-    if len(undelayed) == len(answered):
+    if len(undelayed) == answered:
         return {}
-    metrics = _summarise_metrics(undelayed, coverage)
+    metrics = _summarise_metrics(undelayed, coverage, refusals)
     return {key: row for key, row in metrics.items() if key.endswith("_ms")}
 
 
@@ -257,7 +267,11 @@ def _block_of(moments_s: Floats, elapsed_s: float) -> Floats:
 
 
 def _summarise_metrics(
-    samples: Samples, coverage: Coverage = Coverage(), *, of_step: bool = False
+    samples: Samples,
+    coverage: Coverage = Coverage(),
+    refusals: Collection[str] = (),
+    *,
+    of_step: bool = False,
 ) -> dict[str, MetricSummary]:
     keys = [*METRICS, *map(milestone_key, samples.milestones)]
     if samples.tiers:
@@ -266,7 +280,7 @@ def _summarise_metrics(
     for key in keys:
         has_histogram = not of_step or tier_name(key) is None
         selected = coverage.select(samples, key)
-        summary = summarise_metric(metric(key), selected, with_histogram=has_histogram)
+        summary = summarise_metric(metric(key), selected, refusals, with_histogram=has_histogram)
         if summary is not None:
             summaries[key] = summary
     return summaries

@@ -112,6 +112,16 @@ class Metric:
     """Its role in the decision."""
     smallest_change: float = 0.0
     """A smaller change is not relevant, in the metric's unit."""
+    adds_up: bool = False
+    """Whether the values of a request add up to its time, as those of tiers do. The figure of a message is
+    then the mean of its requests, and not their geometric mean."""
+    resolution: float = 0.01
+    """c of log(x + c), the scale on which values are compared, in the metric's unit. It is far below each
+    change that matters and only keeps the logarithm of 0 finite."""
+    tolerated_ratio: float | None = None
+    """Tolerated change as a share of the value; `None` for the default of all metrics."""
+    tolerated_change: float | None = None
+    """Tolerated change in the metric's unit; `None` if only the ratio counts."""
 
     def observe(self, requests: RequestColumns) -> tuple[Observations, Mask]:
         """Return the values and lower bounds of some requests, and True for each request that has one."""

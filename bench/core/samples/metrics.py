@@ -27,6 +27,8 @@ _TIER_PREFIX = "tier."
 _MILESTONE_PREFIX = "milestone."
 _SUFFIX = "_ms"
 _SMALLEST_CHANGE_MS = 10.0
+_TIER_RESOLUTION_MS = 0.1
+"""Resolution of many servers that report tier times."""
 _TAIL_PREFIX = "p95."
 _TAGGED = re.compile(r"([^{}]+)\{([^{}]*)\}")
 
@@ -202,6 +204,8 @@ def _tier_metric(tier: str) -> Metric:
         formula=f"tier_times[{tier}]",
         values=_tier_time(tier),
         part=Part.LOCATES,
+        adds_up=True,
+        resolution=_TIER_RESOLUTION_MS,
         smallest_change=_SMALLEST_CHANGE_MS,
     )
 
@@ -219,6 +223,8 @@ def _unattributed_metric() -> Metric:
         formula="max(0, service_ms - sum of tier_times)",
         values=_unattributed_time,
         part=Part.EXPLAINS,
+        adds_up=True,
+        resolution=_TIER_RESOLUTION_MS,
         smallest_change=_SMALLEST_CHANGE_MS,
     )
 

@@ -6,6 +6,7 @@ goes to the longer values (`stats.kaplan_meier`). If a statistic would need a va
 result is a lower bound. Without censored values, all results are those of numpy.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -111,25 +112,30 @@ class Observations:
         logarithm = self._average(lambda values: np.log1p(values / start))
         return Estimate(start * float(np.expm1(logarithm.value)), logarithm.is_lower_bound)
 
-    def typical_by_group(self, groups: npt.NDArray[Any], count: int, start: float) -> dict[int, Estimate]:
+    def typical_by_group(
+        self, groups: npt.NDArray[Any], count: int, start: float | None
+    ) -> dict[int, Estimate]:
         """Return the typical value of each group that has values, by the group's number.
 
         Args:
             groups: Number of the group of each value, from 0.
             count: Number of groups.
-            start: See `stats.typical`.
+            start: See `stats.typical`; `None` for the mean.
         """
-        logarithms = self.values / start
-        np.log1p(logarithms, out=logarithms)
-        sums = np.bincount(groups, logarithms, minlength=count)
+        scaled = self.values / (1.0 if start is None else start)
+        if start is not None:
+            np.log1p(scaled, out=scaled)
+        sums = np.bincount(groups, scaled, minlength=count)
         counts = np.bincount(groups, minlength=count)
         has_bound = np.bincount(groups[self.is_bound], minlength=count) > 0
         estimates = {}
         for number in np.flatnonzero(counts).tolist():
             if has_bound[number]:
-                estimates[number] = self.where(groups == number).typical(start)
+                of_group = self.where(groups == number)
+                estimates[number] = of_group.mean() if start is None else of_group.typical(start)
             else:
-                estimates[number] = Estimate(start * float(np.expm1(sums[number] / counts[number])))
+                average = float(sums[number] / counts[number])
+                estimates[number] = Estimate(average if start is None else start * math.expm1(average))
         return estimates
 
     def smallest(self) -> Estimate:

@@ -100,14 +100,19 @@ def started_log(value_ms: float, start_ms: float) -> float:
     return math.log(value_ms + start_ms)
 
 
-def typical(values_ms: Values, start_ms: float) -> float:
+def typical(values_ms: Values, start_ms: float, weights: Sequence[int] | None = None) -> float:
     """Return the mean on the scale of started logarithms, in milliseconds: c·(exp(mean(log(1 + x/c))) - 1).
 
     A few slow requests change it little.
+
+    Args:
+        values_ms: The values.
+        start_ms: c of the started logarithm.
+        weights: Weight of each value; `None` if all have the same.
     """
     # log1p and expm1 map 0 to exactly 0, unlike started_log.
     logarithms = np.log1p(np.asarray(values_ms) / start_ms)
-    return start_ms * math.expm1(float(np.add.reduce(logarithms)) / len(logarithms))
+    return start_ms * math.expm1(float(np.average(logarithms, weights=weights)))
 
 
 def paired_change(head: Mapping[str, float], base: Mapping[str, float], start_ms: float) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bench.core.calibration.calibration import Calibration
-from bench.core.config.scenario import Tolerance
+from bench.core.limits.tolerance import Tolerance
 from bench.core.run.costs import costs_of
 from bench.core.run.figures import bounds_of, figures_of
 from bench.core.run.recording import Recording, shift_clock, shift_stalls

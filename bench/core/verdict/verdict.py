@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.core.calibration.machine_speed import MachineSpeed
-from bench.core.config.scenario import Tolerance
+from bench.core.limits.tolerance import Tolerance, Tolerated, tolerance_of
 from bench.core.run.figures import figures_of
 from bench.core.run.summary import RunSummary
 from bench.core.samples.metric import Metric, Part
-from bench.core.samples.metrics import metric, metric_of_tail
+from bench.core.samples.metrics import metric
 from bench.core.values import stats, wording
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import MIN_RUNS, BaselineRun
@@ -217,19 +217,13 @@ def judge_shifts(
         p_better = stats.holm({shift.key: shift.p_better for shift in family})
         for shift in family:
             key = shift.key
-            tolerance = _tolerance(key, tolerances, default_margin_ratio)
-            margin_ratio = tolerance.margin_ratio
+            tolerance = tolerance_of(key, tolerances, default_margin_ratio)
+            margin_ratio = tolerance.ratio
             comparison = _compare(_Test(shift, p_worse[key], p_better[key], len(family), tolerance))
             if environment_shift and abs(shift.distance_at_full_slope) <= math.log1p(margin_ratio):
                 comparison = _make_inconclusive(comparison)
             judged[key] = comparison
     return judged
-
-
-def _tolerance(key: str, tolerances: Mapping[str, Tolerance], default_margin_ratio: float) -> Tolerance:
-    """Return the tolerance of a metric; a 95th percentile also has the tolerance of its metric."""
-    tolerance = tolerances.get(key) or tolerances.get(metric_of_tail(key) or key)
-    return tolerance or Tolerance(margin_ratio=default_margin_ratio)
 
 
 def _make_inconclusive(judged: MetricComparison) -> MetricComparison:
@@ -255,7 +249,7 @@ class _Test:
     """P value of a change for the better, adjusted."""
     tested: int
     """Number of metrics in the family."""
-    tolerance: Tolerance
+    tolerance: Tolerated
     """The tolerated change."""
 
     @property
@@ -300,13 +294,13 @@ class _Test:
     @property
     def matters(self) -> bool:
         """Whether the change is large enough in the metric's unit."""
-        smallest = self.tolerance.smallest_change
+        smallest = self.tolerance.absolute
         return abs(self.change) >= (self.row.smallest_change if smallest is None else smallest)
 
     @property
     def verdict(self) -> Verdict:
         """The verdict: a change is significant, exceeds the margin and matters, and all head runs agree."""
-        margin = math.log1p(self.tolerance.margin_ratio)
+        margin = math.log1p(self.tolerance.ratio)
         distance = self.shift.distance
         all_runs_agree = abs(self.shift.smallest) > AGREED_SHARE * margin
         if self.matters and all_runs_agree and self.p_worse < self.alpha and distance > margin:
@@ -347,7 +341,7 @@ def _compare(test: _Test) -> MetricComparison:
         high_ratio=high * ratio_factor if ratio_factor else None,
         p_value=test.p_worse,
         detectable_ratio=test.started_detectable_ratio * ratio_factor if ratio_factor else None,
-        margin_ratio=test.tolerance.margin_ratio,
+        margin_ratio=test.tolerance.ratio,
         machine_ratio=math.expm1(test.sign * shift.machine_effect) if shift.machine_effect else None,
         suspect=verdict is Verdict.WORSE or test.suspect,
     )

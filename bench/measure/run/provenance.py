@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.config.placeholders import environment_values, expand, expand_defaults
+from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.service import HANDLING_FIELDS
 from bench.core.config.stack import MONITORING_FIELDS, Stack
@@ -88,7 +89,7 @@ def fingerprint(
         "unique_prompts": scenario.unique_prompts,
         "timeout_s": scenario.request_timeout_s,
         "target": _work_of_target(spec.target, values),
-        "prompts": [_declared(prompt) for prompt in spec.prompts],
+        "prompts": [_work_of_prompt(prompt) for prompt in spec.prompts],
     }
     if spec.compare_with is not None:
         work["compare_with"] = _work_of_target(spec.compare_with, values)
@@ -131,13 +132,18 @@ def _declared_journey(spec: RunSpec, values: Mapping[str, str]) -> dict[str, Any
     files = {name: hashlib.sha256(content).hexdigest() for name, content in spec.files.items()}
     return {
         "target": _work_of_target(spec.target, values),
-        "prompts": [_declared(prompt) for prompt in spec.prompts],
+        "prompts": [_work_of_prompt(prompt) for prompt in spec.prompts],
         "login": None if scenario.login is None else _declared(scenario.login),
         "steps": [_declared(step) for step in scenario.steps],
         "data": None if scenario.data is None else _declared(scenario.data),
         "rows": hashlib.sha256(repr(spec.rows).encode()).hexdigest(),
         "files": files,
     }
+
+
+def _work_of_prompt(prompt: Prompt) -> dict[str, Any]:
+    """Return the fields of a message that change its work; its class only changes how it is judged."""
+    return prompt.model_dump(mode="json", exclude_defaults=True, exclude={"message_class"})
 
 
 def _work_of_stack(stack: Stack, values: Mapping[str, str]) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def test_every_result_survives_json(samples: list[RequestSample], stop: Stop | N
 def test_a_result_with_all_options_survives_json() -> None:
     """Tolerances, aborting thresholds, injections and times in other zones are read back."""
     scenario = make_scenario(
-        tolerances={"e2e_ms": {"margin_ratio": 0.2}},
+        tolerances={"e2e_ms": {"ratio": 0.2}},
         thresholds={"e2e_ms": [{"threshold": "avg<1", "abort_on_fail": True, "delay_abort_eval_s": 0}]},
     )
     provenance = make_provenance(

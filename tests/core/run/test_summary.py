@@ -23,7 +23,6 @@ from bench.core.samples.sample import (
     ResourceSample,
 )
 from bench.core.samples.samples import Samples
-from bench.core.values import stats
 from bench.core.watch.resources import ResourceSummary
 from tests.factories import PROMPTS, TIER_TIMES, make_recording, make_sample, make_scenario
 
@@ -128,17 +127,36 @@ def test_a_figure_is_the_typical_value_of_one_prompt() -> None:
     summary = summarise(make_recording(samples)).metrics["e2e_ms"]
     assert list(summary.figures) == ["long", "short"]
     assert summary.figures["long"] == pytest.approx(990.0)
-    assert summary.figures["short"] == pytest.approx((100.0 * 200.0) ** 0.5 - 10.0)
-    assert summary.typical == pytest.approx(stats.typical(list(summary.figures.values()), 10.0))
+    assert summary.figures["short"] == pytest.approx((90.0 * 190.0) ** 0.5, rel=1e-3)
+    assert summary.typical == pytest.approx((90.0 * 190.0 * 990.0) ** (1 / 3), rel=1e-3)
     assert summary.mean == pytest.approx((90 + 190 + 990) / 3)
 
 
-def test_each_prompt_has_the_same_weight() -> None:
-    """A prompt that was sent more often does not move the typical value."""
-    few = [make_sample(0, prompt="a", latency_ms=100.0), make_sample(1, prompt="b", latency_ms=900.0)]
-    many = [*few, *(make_sample(seq, prompt="b", latency_ms=900.0) for seq in range(2, 50))]
-    one, other = (summarise(make_recording(row)).metrics["e2e_ms"].typical for row in (few, many))
-    assert one == pytest.approx(other)
+def test_a_prompt_has_the_weight_of_its_requests() -> None:
+    """Four users in five send the slow message, so the typical value is near its time."""
+    samples = [make_sample(0, prompt="a", latency_ms=100.0)]
+    samples += [make_sample(seq, prompt="b", latency_ms=900.0) for seq in range(1, 5)]
+    typical = summarise(make_recording(samples)).metrics["e2e_ms"].typical
+    assert typical == pytest.approx((100.0 * 900.0**4) ** 0.2, rel=1e-3)
+
+
+def test_refusals_are_not_part_of_the_typical_value() -> None:
+    """A refused message is fast and has a figure of its own. Only a run of refusals is typical for them."""
+    samples = [make_sample(0, prompt="a", latency_ms=400.0)]
+    refused = [make_sample(seq, prompt="b", latency_ms=2.0) for seq in range(1, 5)]
+    classes = {"a": "short", "b": "refusal"}
+    summary = summarise(make_recording([*samples, *refused]), classes=classes).metrics["e2e_ms"]
+    assert summary.typical == pytest.approx(400.0)
+    assert summary.figures["b"] == pytest.approx(2.0)
+    alone = summarise(make_recording(refused), classes=classes).metrics["e2e_ms"]
+    assert alone.typical == pytest.approx(2.0)
+
+
+def test_a_tier_has_the_mean_of_its_requests() -> None:
+    """Tier times add up to the time of a request, so their means add up to its mean; a queue is often 0."""
+    samples = [make_sample(seq, prompt="a", tier_times={"queue": 50.0 * (seq % 2)}) for seq in range(4)]
+    summary = summarise(make_recording(samples)).metrics["tier.queue_ms"]
+    assert (summary.figures["a"], summary.typical) == (25.0, 25.0)
 
 
 def test_only_answered_prompts_have_a_figure() -> None:

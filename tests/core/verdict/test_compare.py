@@ -350,8 +350,8 @@ def test_failures_count_if_they_are_spread(failed: Sequence[int], decision: Deci
 
 def test_a_tolerance_widens_the_margin() -> None:
     """A scenario with a tolerance of 50 % does not fail for 30 %."""
-    tolerances = {key: {"margin_ratio": 1.5} for key in ("e2e_ms", "tier.unattributed_ms")}
-    spec = make_spec(make_scenario(tolerances=tolerances | {"tier.unattributed_ms": {"margin_ratio": 9}}))
+    tolerances = {key: {"ratio": 1.5} for key in ("e2e_ms", "tier.unattributed_ms")}
+    spec = make_spec(make_scenario(tolerances=tolerances | {"tier.unattributed_ms": {"ratio": 9}}))
     assert compare(run_at(1.3, 99, spec=spec), usual()).decision is Decision.PASS
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.core.config.scenario import Tolerance
+from bench.core.limits.tolerance import Tolerance
 from bench.core.report.report import make_report
 from bench.core.run.figures import TAIL_REQUESTS, figures_of
 from bench.core.run.result import RunResult
@@ -125,9 +125,7 @@ def test_a_tail_does_not_change_other_p_values() -> None:
 def test_a_tail_has_its_own_margin() -> None:
     """A scenario can tolerate more change of a tail than of other metrics."""
     run, scenario = slow_tail(), slow_tail().scenario
-    tolerant = scenario.model_validate(
-        scenario.model_dump() | {"tolerances": {TAIL: Tolerance(margin_ratio=9.0)}}
-    )
+    tolerant = scenario.model_validate(scenario.model_dump() | {"tolerances": {TAIL: Tolerance(ratio=9.0)}})
     comparison = compare(run.model_copy(update={"scenario": tolerant}), usual())
     assert verdict_on(comparison) is Verdict.UNCHANGED
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bench.core.config.scenario import Tolerance
+from bench.core.limits.tolerance import Tolerance
 from bench.core.samples.metric import Part
 from bench.core.verdict.baseline import MIN_RUNS
 from bench.core.verdict.shift import PRIOR_DF, PRIOR_SD
@@ -207,7 +207,7 @@ def test_noise_of_a_few_milliseconds_is_not_inconclusive() -> None:
 @pytest.mark.parametrize(("margin_ratio", "verdict"), [(0.25, Verdict.WORSE), (0.5, Verdict.UNCHANGED)])
 def test_a_tolerance_moves_the_margin(margin_ratio: float, verdict: Verdict) -> None:
     """A change within the tolerance of the scenario is not a regression."""
-    tolerances = {"e2e_ms": Tolerance(margin_ratio=margin_ratio)}
+    tolerances = {"e2e_ms": Tolerance(ratio=margin_ratio)}
     row = judged({"e2e_ms": {"a": 990.0 * 1.4}}, FLAT, tolerances)["e2e_ms"]
     assert (row.verdict, row.margin_ratio) == (verdict, margin_ratio)
 
@@ -215,7 +215,7 @@ def test_a_tolerance_moves_the_margin(margin_ratio: float, verdict: Verdict) -> 
 @pytest.mark.parametrize(("smallest", "verdict"), [(None, Verdict.UNCHANGED), (2.0, Verdict.WORSE)])
 def test_a_tolerance_sets_the_smallest_change(smallest: float | None, verdict: Verdict) -> None:
     """A change of 8 ms does not matter by default, and it does if the scenario lowers the limit."""
-    tolerances = {"e2e_ms": Tolerance(margin_ratio=0.05, smallest_change=smallest)}
+    tolerances = {"e2e_ms": Tolerance(ratio=0.05, absolute=smallest)}
     base: list[Figures] = [{"e2e_ms": {"a": 20.0}}] * 10
     assert judged({"e2e_ms": {"a": 28.0}}, base, tolerances)["e2e_ms"].verdict is verdict
 
@@ -224,14 +224,14 @@ def test_a_tolerance_is_for_its_own_metric() -> None:
     """Other metrics keep the default margin."""
     base = [{"e2e_ms": {"a": 990.0}, "tier.agent_ms": {"a": 990.0}}] * 10
     head = {"e2e_ms": {"a": 1500.0}, "tier.agent_ms": {"a": 1500.0}}
-    verdicts = judged(head, base, {"tier.agent_ms": Tolerance(margin_ratio=0.9)})
+    verdicts = judged(head, base, {"tier.agent_ms": Tolerance(ratio=0.9)})
     assert verdicts["e2e_ms"].verdict is Verdict.WORSE
     assert verdicts["tier.agent_ms"].verdict is Verdict.UNCHANGED
 
 
 def test_a_tolerance_applies_to_improvements_too() -> None:
     """A gain below the margin is not an improvement."""
-    tolerances = {"e2e_ms": Tolerance(margin_ratio=0.5)}
+    tolerances = {"e2e_ms": Tolerance(ratio=0.5)}
     assert judged({"e2e_ms": {"a": 760.0}}, FLAT, tolerances)["e2e_ms"].verdict is Verdict.UNCHANGED
     assert judged({"e2e_ms": {"a": 760.0}}, FLAT)["e2e_ms"].verdict is Verdict.BETTER
 
