@@ -422,6 +422,8 @@ def test_the_fingerprint_changes_with_the_work_and_the_stack(monkeypatch: pytest
     original = fingerprint(spec, stack)
     assert fingerprint(_short(purpose="Else.", thresholds={"e2e_ms": ["avg<1"]}), stack) == original
     assert fingerprint(spec.with_objectives({"e2e_ms": 1.0}), stack) == original
+    labelled = [prompt.model_copy(update={"message_class": "chat"}) for prompt in spec.prompts]
+    assert fingerprint(spec.model_copy(update={"prompts": tuple(labelled)}), stack) == original
     assert fingerprint(_short(seed=1), stack).work_digest != original.work_digest
     assert fingerprint(spec, _fast(MODEL_SEED="2")).stack_digest != original.stack_digest
     assert fingerprint(spec, stack, {"backend": "http://x"}).stack_digest != original.stack_digest
