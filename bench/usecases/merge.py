@@ -9,7 +9,7 @@ from bench.core.report.report import Report
 from bench.core.report.series import RunSeries
 from bench.core.report.suite import SuiteReport, describe_skipped, judge_suite
 from bench.core.run.result import RunResult, differences
-from bench.core.verdict.compare import Decision
+from bench.core.verdict.compare import Decision, explain_unusable
 from bench.errors import ConfigError
 from bench.render.document.format import PLAIN, Format, SuiteInput, Terminal
 from bench.store import failures, results, scenarios
@@ -38,8 +38,9 @@ def merge(
 ) -> JudgedSuite:
     """Judge stored runs of several scenarios together.
 
-    If a scenario appears twice, the second run is the confirmation run. The verdict takes into account
-    that one of many scenarios looks worse by chance, and that a slower machine slows down all scenarios.
+    If a scenario appears twice, the second run is the confirmation run. A valid run
+    replaces an invalid one. The verdict takes into account that one of many scenarios looks worse by chance,
+    and that a slower machine slows down all scenarios.
 
     Args:
         runs: The folders of the runs, or their result.json files, in any order.
@@ -116,20 +117,24 @@ def _started_at(run: RunResult) -> float:
 
 
 def _judge_confirmed(runs: Sequence[RunResult]) -> Report:
-    first, *others = runs
-    name = first.scenario.name
-    if not others:
-        return judge_run(first)
-    if len(others) > 1:
-        raise ConfigError(
-            f"scenario '{name}' has {len(runs)} runs", "name one run, or one run and its confirmation run"
-        )
-    (second,) = others
-    unlike = differences(second.fingerprint, first.fingerprint)
-    if unlike:
-        raise ConfigError(
-            f"the second run of scenario '{name}' differs from the first in {', '.join(unlike)}",
-            "leave one of them out",
-        )
+    """Judge the runs of a scenario: the first valid one, and the second one if the first looks worse."""
+    name = runs[0].scenario.name
+    valid = [run for run in runs if run.validity.valid]
+    first = next(iter(valid), runs[0])
+    others = [run for run in runs if run is not first]
+    usable = [run for run in others if explain_unusable(run) is None]
+    if len(usable) > 1:
+        message = f"scenario '{name}' has {len(usable) + 1} runs"
+        raise ConfigError(message, "name one run, or one run and its confirmation run")
+    for second in usable:
+        unlike = differences(second.fingerprint, first.fingerprint)
+        if unlike:
+            raise ConfigError(
+                f"the second run of scenario '{name}' differs from the first in {', '.join(unlike)}",
+                "leave one of them out",
+            )
     report = judge_run(first)
-    return judge_run(first, confirmation=second) if report.comparison.suspect else report
+    later = others[runs.index(first) :]
+    if not later or not report.comparison.suspect:
+        return report
+    return judge_run(first, confirmation=next(iter(usable), later[-1]))

@@ -63,6 +63,20 @@ def measure_and_store(
         BenchError: As for `run`, except for an error of the folder.
         KeyboardInterrupt: As for `run`.
     """
+    stored, problem = measure_to_end(scenario, listener, options)
+    _check_stop(stored.result, stored.folder)
+    return stored, problem
+
+
+def measure_to_end(
+    scenario: str, listener: Listener, options: RunOptions
+) -> "tuple[StoredRun, MisplacedRunError | None]":
+    """Do the same, and return also a run that the stack or a load generator ended early.
+
+    Raises:
+        BenchError: As for `run`, if the load did not begin.
+        KeyboardInterrupt: As for `run`.
+    """
     folder = Path(options.get("results", RESULTS))
     mention_unfinished(folder, listener)
     plan = (
@@ -78,7 +92,8 @@ def measure_and_store(
     from bench.store import results  # noqa: PLC0415 - see above
 
     home, problem = results.save_anywhere(result, recording, folder)
-    _check_stop(result, home)
+    if result.stop is not None and result.stop.cause is StopCause.INTERRUPT:
+        _check_stop(result, home)
     return StoredRun(result, home, problem), problem
 
 

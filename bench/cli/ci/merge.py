@@ -30,8 +30,9 @@ def merge(
 ) -> None:
     """Judge runs of several scenarios together.
 
-    If a scenario appears twice, the second run is the confirmation run. The verdict takes into account
-    that one of many scenarios looks worse by chance, and that a slower machine slows down all scenarios.
+    If a scenario appears twice, the second run is the confirmation run. A valid run replaces an invalid
+    one. The verdict takes into account that one of many scenarios looks worse by chance, and that a slower
+    machine slows down all scenarios.
     Exits with 0 for a pass, and with 1 for a regression or a crossed threshold.
     """
     outputs = parse_outputs(out, SUITE_FORMATS)

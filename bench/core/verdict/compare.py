@@ -141,6 +141,11 @@ class _Evidence:
     doubts: Sequence[str]
     """Why a regression must not fail the run, a sentence each."""
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether the run fails without a test, so that no second run is needed."""
+        return bool(self.crossed or vanished_keys(self.metrics))
+
 
 def compare(
     result: RunResult,
@@ -153,7 +158,8 @@ def compare(
     Args:
         result: The run, valid or not.
         baseline: The baseline, if there is one.
-        confirmation: A second run of the same version, valid or not, after a suspect first run.
+        confirmation: A second run of the same version after a suspect first run. An unusable one makes the
+            decision invalid, unless the first run fails without a test.
         noise: Measured noise of the scenario, instead of the default priors.
     """
     if not result.validity.valid:
@@ -172,16 +178,17 @@ def _compare_with_baseline(
 ) -> Comparison:
     """Judge a valid run against its comparable baseline runs."""
     heads = [result]
-    if confirmation is not None and _explain_unusable(confirmation) is None:
+    unusable = None if confirmation is None else explain_unusable(confirmation)
+    if confirmation is not None and unusable is None:
         heads.append(confirmation)
     runs = comparable_runs(result, baseline)
     speed = _compare_speed(heads, runs)
     metrics = _judge_runs(heads, runs, noise)
     against_pinned = _compare_with_pinned(heads, baseline, noise)
-    evidence = _Evidence(
-        crossed_thresholds(result), metrics, against_pinned, speed, _doubts(noise, confirmation)
-    )
+    evidence = _Evidence(crossed_thresholds(result), metrics, against_pinned, speed, _doubts(noise))
     decision, reasons = _decide_with_context(evidence)
+    if unusable is not None and not evidence.is_certain:
+        return Comparison(decision=Decision.INVALID, reasons=(unusable, *reasons))
     if len(heads) > 1:
         reasons += _explain_unconfirmed(_judge_runs([result], runs, noise), metrics)
     counters, work = exact_changes(result.summary, [result.summary], runs)
@@ -274,13 +281,12 @@ def _decide_with_context(evidence: _Evidence) -> tuple[Decision, tuple[str, ...]
         reasons += (f"{sentence_name(row.key)} drifted: it regressed compared with the pinned baseline",)
     if drifted:
         decision = Decision.FAIL
-    certain_failure = evidence.crossed or vanished_keys(evidence.metrics)
-    if decision is Decision.FAIL and evidence.doubts and not certain_failure:
+    if decision is Decision.FAIL and evidence.doubts and not evidence.is_certain:
         return Decision.INCONCLUSIVE, (*evidence.doubts, *reasons)
     return decision, reasons
 
 
-def _explain_unusable(confirmation: RunResult) -> str | None:
+def explain_unusable(confirmation: RunResult) -> str | None:
     """Return why a second run cannot confirm a regression; `None` if it can."""
     if confirmation.stop is not None:
         return f"the confirmation run ended early: {confirmation.stop.reason}"
@@ -289,16 +295,12 @@ def _explain_unusable(confirmation: RunResult) -> str | None:
     return None
 
 
-def _doubts(noise: Noise | None, confirmation: RunResult | None) -> tuple[str, ...]:
+def _doubts(noise: Noise | None) -> tuple[str, ...]:
     """Return why a regression must not fail the run; empty if it fails it."""
-    doubts: list[str] = []
-    if noise is not None and noise.advisory:
-        alarms = f"{noise.alarms} of {noise.runs} runs of the same version were false alarms"
-        doubts.append(f"the gate only advises: {alarms}")
-    unusable = None if confirmation is None else _explain_unusable(confirmation)
-    if unusable:
-        doubts.append(unusable)
-    return tuple(doubts)
+    if noise is None or not noise.advisory:
+        return ()
+    alarms = f"{noise.alarms} of {noise.runs} runs of the same version were false alarms"
+    return (f"the gate only advises: {alarms}",)
 
 
 def _judge_runs(

@@ -30,13 +30,15 @@ def slower(confirmation: RunResult | None) -> Comparison:
         (STOPPED, "the confirmation run ended early: e2e_ms p(95)<5000"),
     ],
 )
-def test_an_unusable_confirmation_run_is_inconclusive(changes: dict[str, object], reason: str) -> None:
-    """A regression needs two valid runs: without the second, there is no decision."""
+def test_a_suspect_run_without_a_usable_second_run_is_not_measured(
+    changes: dict[str, object], reason: str
+) -> None:
+    """A regression needs two valid runs: without the second, the version does not pass."""
     comparison = slower(second(**changes))
-    assert comparison.decision is Decision.INCONCLUSIVE
+    assert comparison.decision is Decision.INVALID
     assert comparison.reasons[0] == reason
-    assert comparison.confirmed_by is None
-    assert make_report(run_at(1.4), comparison).headline == f"Cannot tell: {reason}."
+    assert comparison.metrics == ()
+    assert reason in make_report(run_at(1.4), comparison).headline
 
 
 def test_one_run_is_enough_without_a_confirmation_run() -> None:
