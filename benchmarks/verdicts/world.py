@@ -1,82 +1,160 @@
-"""Simulated runs on shared machines, from random numbers with known truth."""
+"""Simulated runs with known truth: messages, machines, and the disturbances of shared runners.
+
+All effects are differences of logarithms: 0.1 is a run that takes about 10 % longer.
+"""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
 
-from bench.core.calibration.reference_workload import ReferenceWorkload
-from bench.core.config.scenario import Scenario
-from bench.core.run.figures import TAIL_REQUESTS, figures_of
-from bench.core.run.metric_summary import MetricSummary
-from bench.core.run.origin import Fingerprint, Provenance
-from bench.core.run.result import RunResult, environment
-from bench.core.run.summary import RunSummary
-from bench.core.run.validity import Validity
-from bench.core.samples.metrics import metric
-from bench.core.samples.sample import Outcome
-from bench.core.values import stats
-from bench.core.verdict.baseline import Baseline, BaselineRun, Level
+from bench.core.run.figures import TAIL_REQUESTS
 
-MESSAGES, REQUESTS = 13, 52
-_WITHIN_SD = 0.15  # of a request around its message's time, on the log scale
-_TAIL_SHARE, _TAIL_FACTOR = 0.05, 3.0
-_NEW_TAIL_FACTOR = 4.0  # of the requests that a version makes much slower
-_MOOD_SD = 0.015  # of a run, invisible to the reference workload
-_WORKLOAD_SD = 0.02  # of each measurement of the reference workload
-_MOMENT_SHARE, _MOMENT_FACTOR = 0.1, 1.25
-_BURST_SHARE, _BURST_FAILS, BLOCKS = 0.2, 0.5, 6
-_CPU_GAP = 1.15  # of the slower processor, in a mix of two
-# Tiers as shares of the response time. The gate judges them, the response time, the first token and success.
-_TIERS = {"auth": 0.02, "backend": 0.05, "agent": 0.03, "prefill": 0.15, "decode": 0.70}
-_FIRST_TOKEN_SHARE = 0.25
-_WHEN = "2026-01-05T12:00:00Z"
+Floats = npt.NDArray[np.float64]
+Masks = npt.NDArray[np.bool_]
+
+# Tiers as shares of the response time.
+TIERS = {"auth": 0.02, "backend": 0.05, "agent": 0.03, "prefill": 0.15, "decode": 0.70}
+FIRST_TOKEN_SHARE = 0.25
+THINK_MS = 6_000.0
+VUS = 10
+LONG, SHORT, REFUSAL = "long", "short", "refusal"
+
+_TAIL_RATIO, _TAIL_FACTOR = 0.03, 3.0  # heavy tails: of the requests of every version
+_STALL_RATIO, _STALL_MS = 0.3, 1_000.0  # a second in which the machine stands still, in three runs of ten
+_BURST_RATIO, _BURST_FAILS = 0.2, 0.5
+_CRON_SHARE, _CRON_FACTOR = 0.4, 1.3  # of a run, while a periodic job uses the machine
+_MEMORY_BYTES, _MEMORY_SD = 200e6, 0.003
+_CPU_MS, _CPU_SD = 40.0, 0.03
+BLOCKS = 6
 
 
 class Follows(Enum):
     """How well a reference workload follows the machine."""
 
-    WELL = "well"
-    HALF = "half"
-    NOT = "not"
-    NONE = "no reference workload"
+    WELL = 1.0
+    HALF = 0.5
+    NOT = 0.0
+    NONE = -1.0
 
 
-@dataclass(frozen=True)
-class Machines:
-    """The machines of a simulation.
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """The messages of a scenario."""
 
-    Attributes:
-        sd: Spread between machines, on the log scale.
-        drift: Slowdown factor of all new machines.
-        mixed: Half of all machines have a slower processor.
-        tails: Some requests take three times as long.
-        bursts: In one run of five, half of the requests of one sixth fail.
-        moments: One run of ten is slower, invisible to its reference workload.
-        reference_workload: How well the reference workload follows the machine.
-        requests: Number of requests per run.
-    """
+    times_ms: tuple[float, ...]
+    """Usual response time of each message."""
+    weights: tuple[int, ...]
+    """Number of times that a deck contains each message."""
+    classes: tuple[str, ...]
+    """Class of each message."""
 
-    sd: float
-    drift: float = 1.0
-    mixed: bool = False
+    def deck(self, requests: int) -> npt.NDArray[np.int_]:
+        """Return the message of each request: shuffled decks, the same in every run."""
+        one = np.repeat(np.arange(len(self.times_ms)), self.weights)
+        decks = math.ceil(requests / len(one))
+        dice = np.random.default_rng(1)
+        return np.concatenate([dice.permutation(one) for _ in range(decks)])[:requests]
+
+
+FORMS = Mix((600.0,) * 10 + (1_900.0,) * 3, (1,) * 13, (SHORT,) * 10 + (LONG,) * 3)
+"""Ten short messages and three long ones, as in the scenario `quick`."""
+WEIGHTED = Mix((110.0,) * 4 + (8.0,) * 8, (10,) * 4 + (1,) * 8, (SHORT,) * 12)
+"""Four messages with more than 80 % of the requests, and eight rare ones that take 8 ms."""
+REFUSED = Mix((600.0,) * 8 + (5.0,) * 4, (1,) * 12, (SHORT,) * 8 + (REFUSAL,) * 4)
+"""Eight messages, and four that the target must refuse, which takes 5 ms."""
+FAST = Mix((6.0,) * 13, (1,) * 13, (SHORT,) * 13)
+"""A gateway that answers within 6 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """The machines and disturbances of a simulation; spreads are standard deviations of logarithms."""
+
+    processors: tuple[float, ...] = (0.0,)
+    """Slowness of the kinds of processor, which are equally frequent."""
+    machine_sd: float = 0.03
+    """Spread between machines of one kind."""
+    drift: float = 0.0
+    """Additional slowness of the machine of the new version."""
+    run_sd: float = 0.02
+    """Spread between runs on one machine, which no reference workload sees."""
+    walk_sd: float = 0.0
+    """Steps of a random walk from run to run: correlated drift."""
+    request_sd: float = 0.15
+    """Spread between requests of one message."""
+    follows: Follows = Follows.WELL
+    """How well the reference workload follows the machine."""
+    workload_sd: float = 0.02
+    """Error of each measurement of the reference workload, before and after the run."""
+    outlier_ratio: float = 0.0
+    """Share of the runs that are slower by `outlier_factor`, which no reference workload sees."""
+    outlier_factor: float = 1.4
+    """Slowdown of these runs."""
+    cold_factor: float = 1.0
+    """Slowdown of the first run of each stack."""
+    turbo_factor: float = 1.0
+    """Slowdown of half of the runs, at random: bimodal turbo."""
+    cron_period: int = 0
+    """Every run with this number meets a periodic job; 0 is none."""
     tails: bool = False
+    """Some requests take three times as long."""
+    stalls: bool = False
+    """Some runs have a second in which the machine stands still."""
     bursts: bool = False
-    moments: bool = False
-    reference_workload: Follows = Follows.WELL
-    requests: int = REQUESTS
+    """In one run of five, half of the requests of one sixth fail."""
+    requests: int = 52
+    """Number of requests per run."""
+    mix: Mix = FORMS
+    """The messages."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run: its summary for the gate, and its requests for the other rules."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the new version changes."""
 
-    summary: RunSummary
-    reference_workload: ReferenceWorkload | None
-    requests_ms: npt.NDArray[np.float64]
+    factor: float = 1.0
+    """Slowdown of all requests."""
+    messages: tuple[int, ...] = ()
+    """Messages that are slower by `message_factor`."""
+    message_factor: float = 1.0
+    """Slowdown of these messages."""
+    share: float = 0.0
+    """Share of the requests that are slower by `share_factor`."""
+    share_factor: float = 3.0
+    """Slowdown of these requests."""
+    failed_ratio: float = 0.0
+    """Share of the requests that fail."""
+    memory_factor: float = 1.0
+    """Growth of the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Requests of several runs: one row per run, one column per request."""
+
+    times_ms: Floats
+    """Response times."""
+    failed: Masks
+    """Requests that failed."""
+    messages: npt.NDArray[np.int_]
+    """Message of each column."""
+    own: dict[str, Floats]
+    """Times of the other metrics, by key."""
+    workload_logs: Floats | None
+    """Log times of the reference workload, before and after each run; `None` without one."""
+    memory_bytes: Floats
+    """Highest memory of each run."""
+    cpu_ms: Floats
+    """Processor time per request of each run."""
+
+    @property
+    def means_ms(self) -> Floats:
+        """Mean response time of each run."""
+        means: Floats = self.times_ms.mean(axis=1)
+        return means
 
 
 @dataclass
@@ -84,160 +162,127 @@ class World:
     """Generates runs.
 
     Args:
-        machines: The machines of the simulation.
+        noise: Machines and disturbances.
         seed: Seed of all random numbers.
     """
 
-    machines: Machines
+    noise: Noise
     seed: int
-    _dice: np.random.Generator = field(init=False)
-    _usual_ms: npt.NDArray[np.float64] = field(init=False)
+    dice: np.random.Generator = field(init=False)
+    _usual_ms: Floats = field(init=False)
+    _messages: npt.NDArray[np.int_] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._dice = np.random.default_rng(self.seed)
-        self._usual_ms = 600.0 * np.exp(self._dice.normal(0.0, 0.4, MESSAGES))
+        self.dice = np.random.default_rng(self.seed)
+        mix = self.noise.mix
+        self._usual_ms = np.array(mix.times_ms) * np.exp(self.dice.normal(0.0, 0.25, len(mix.times_ms)))
+        self._messages = mix.deck(self.noise.requests)
 
-    def machine(self, *, new: bool) -> float:
-        """Return the slowdown factor of the next machine."""
-        factor = float(np.exp(self._dice.normal(0.0, self.machines.sd)))
-        if self.machines.mixed and self._dice.random() < 0.5:  # noqa: PLR2004 - half of them
-            factor *= _CPU_GAP
-        return factor * self.machines.drift if new else factor
+    def machines(self, count: int, *, new: bool = False) -> Floats:
+        """Return the slowness of some machines, without or with the drift of new ones."""
+        kinds = np.array(self.noise.processors)[self.dice.integers(len(self.noise.processors), size=count)]
+        slowness: Floats = kinds + self.dice.normal(0.0, self.noise.machine_sd, count)
+        return slowness + self.noise.drift if new else slowness
 
-    def run(
-        self, machine: float, change: float = 1.0, failed_ratio: float = 0.0, tail_ratio: float = 0.0
-    ) -> Run:
-        """Return a run of a version with this slowdown factor and share of much slower requests."""
-        requests = self.machines.requests
-        message = np.arange(requests) % MESSAGES
-        noise = np.exp(self._dice.normal(0.0, _WITHIN_SD, requests) + self._dice.normal(0.0, _MOOD_SD))
-        if self.machines.tails:
-            noise[self._dice.random(requests) < _TAIL_SHARE] *= _TAIL_FACTOR
-        if self.machines.moments and self._dice.random() < _MOMENT_SHARE:
-            noise *= _MOMENT_FACTOR
-        if tail_ratio:
-            noise[self._dice.random(requests) < tail_ratio] *= _NEW_TAIL_FACTOR
-        times_ms = self._usual_ms[message] * machine * change * noise
-        shares = {"e2e_ms": 1.0, "ttft_ms": _FIRST_TOKEN_SHARE}
-        shares |= {f"tier.{tier}_ms": share for tier, share in _TIERS.items()}
-        metrics = {key: self._metric(key, share * times_ms, message) for key, share in shares.items()}
-        failed = self._dice.random(requests) < failed_ratio
-        block = np.arange(requests) * BLOCKS // requests
-        if self.machines.bursts and self._dice.random() < _BURST_SHARE:
-            failed |= (block == self._dice.integers(BLOCKS)) & (self._dice.random(requests) < _BURST_FAILS)
-        return Run(_summary(metrics, failed, block), self._reference_workload(machine), times_ms)
+    def disturb(self, count: int, first: int = 0) -> Floats:
+        """Return what happens to each of some consecutive runs, and is not seen by a reference workload."""
+        noise = self.noise
+        effects: Floats = self.dice.normal(0.0, noise.run_sd, count)
+        if noise.walk_sd:
+            effects = effects + np.cumsum(self.dice.normal(0.0, noise.walk_sd, count))
+        if noise.outlier_ratio:
+            effects[self.dice.random(count) < noise.outlier_ratio] += math.log(noise.outlier_factor)
+        if noise.turbo_factor > 1.0:
+            effects[self.dice.random(count) < 0.5] += math.log(noise.turbo_factor)  # noqa: PLR2004 - half
+        if noise.cron_period:
+            hit = (np.arange(first, first + count) + self.seed) % noise.cron_period == 0
+            effects[hit] += _CRON_SHARE * math.log(_CRON_FACTOR)
+        return effects
 
-    def _reference_workload(self, machine: float) -> ReferenceWorkload | None:
-        """Return the reference workload's times before and after a run, each with an error."""
-        follows, off = self.machines.reference_workload, self._dice.normal(0.0, _WORKLOAD_SD, 2)
-        own = self._dice.normal(0.0, self.machines.sd)
-        speed = {Follows.WELL: math.log(machine), Follows.HALF: math.log(machine) / 2, Follows.NOT: own}
+    def runs(
+        self, machines: Floats, effects: Floats, change: Change | None = None, workload: Floats | None = None
+    ) -> Runs:
+        """Return one run per machine.
+
+        Args:
+            machines: Slowness of each run's machine.
+            effects: Further slowness of each run, see `disturb`.
+            change: What the version changes.
+            workload: Log times of the reference workload without its error, instead of those that follow the
+                machines.
+        """
+        change = change or Change()
+        times_ms = self._times(machines + effects, change)
+        shape = times_ms.shape
+        shares = {"ttft_ms": FIRST_TOKEN_SHARE} | {f"tier.{name}_ms": share for name, share in TIERS.items()}
+        own: dict[str, Floats] = {}
+        for key, share in shares.items():
+            own[key] = share * times_ms * np.exp(self.dice.normal(0.0, 0.05, shape))
+        count = len(machines)
+        memory = _MEMORY_BYTES * change.memory_factor * np.exp(self.dice.normal(0.0, _MEMORY_SD, count))
+        cpu_ms = _CPU_MS * np.exp(machines + effects / 2 + self.dice.normal(0.0, _CPU_SD, count))
+        return Runs(
+            times_ms=times_ms,
+            failed=self._fail(shape, change),
+            messages=self._messages,
+            own=own,
+            workload_logs=self._workload(machines if workload is None else workload),
+            memory_bytes=memory,
+            cpu_ms=cpu_ms,
+        )
+
+    def means(self, machines: Floats, effects: Floats) -> Floats:
+        """Return only the mean response time of some unchanged runs."""
+        means: Floats = self._times(machines + effects, Change()).mean(axis=1)
+        return means
+
+    def _times(self, slowness: Floats, change: Change) -> Floats:
+        noise = self.noise
+        shape = (len(slowness), noise.requests)
+        usual_ms = self._usual_ms.copy()
+        usual_ms[list(change.messages)] *= change.message_factor
+        factors = np.exp(self.dice.normal(0.0, noise.request_sd, shape) + slowness[:, np.newaxis])
+        if noise.tails:
+            factors[self.dice.random(shape) < _TAIL_RATIO] *= _TAIL_FACTOR
+        if change.share:
+            factors[self.dice.random(shape) < change.share] *= change.share_factor
+        times_ms: Floats = usual_ms[self._messages] * change.factor * factors
+        if noise.stalls:
+            times_ms = times_ms + self._stall(shape)
+        return times_ms
+
+    def _stall(self, shape: tuple[int, int]) -> Floats:
+        """Return the milliseconds that a stalled second adds: VUs in the middle of a request wait longer."""
+        runs, requests = shape
+        first = self.dice.integers(requests - VUS // 3, size=runs)[:, np.newaxis]
+        numbers = np.arange(requests)
+        waiting = (numbers >= first) & (numbers < first + VUS // 3)
+        stalled = self.dice.random((runs, 1)) < _STALL_RATIO
+        left_ms = _STALL_MS * self.dice.random(shape)
+        return np.where(waiting & stalled, left_ms, 0.0)
+
+    def _fail(self, shape: tuple[int, int], change: Change) -> Masks:
+        failed: Masks = self.dice.random(shape) < change.failed_ratio
+        if self.noise.bursts:
+            block = np.arange(shape[1]) * BLOCKS // shape[1]
+            hit = block == self.dice.integers(BLOCKS, size=(shape[0], 1))
+            burst = self.dice.random((shape[0], 1)) < _BURST_RATIO
+            failed |= hit & burst & (self.dice.random(shape) < _BURST_FAILS)
+        return failed
+
+    def _workload(self, speed: Floats) -> Floats | None:
+        """Return the log times of the reference workload before and after each run, with their errors."""
+        follows = self.noise.follows
         if follows is Follows.NONE:
             return None
-        before_ms, after_ms = 10.0 * np.exp(speed[follows] + off)
-        return ReferenceWorkload(before_ms={"work": float(before_ms)}, after_ms={"work": float(after_ms)})
-
-    def _metric(
-        self, key: str, times_ms: npt.NDArray[np.float64], message: npt.NDArray[np.int_]
-    ) -> MetricSummary:
-        start_ms = metric(key).smallest_change
-        own = times_ms * np.exp(self._dice.normal(0.0, 0.05, len(times_ms)))
-        # `stats.typical` of each message, vectorised.
-        logs = np.bincount(message, np.log1p(own / start_ms), MESSAGES) / np.bincount(message, None, MESSAGES)
-        figures = {f"m{n}": float(value) for n, value in enumerate(start_ms * np.expm1(logs))}
-        return MetricSummary(
-            count=len(own),
-            mean=float(own.mean()),
-            typical=stats.typical(list(figures.values()), start_ms),
-            # It takes most of the time, and runs with fewer requests do not use it.
-            p95=stats.quantile(own, 0.95) if len(own) >= TAIL_REQUESTS else None,
-            figures=figures,
-        )
+        if follows is Follows.NOT:
+            speed = self.dice.normal(0.0, max(self.noise.machine_sd, self.noise.workload_sd), len(speed))
+        elif follows is Follows.HALF:
+            speed = speed / 2
+        errors: Floats = self.dice.normal(0.0, self.noise.workload_sd, (len(speed), 2))
+        return speed[:, np.newaxis] + errors
 
 
-def _summary(
-    metrics: Mapping[str, MetricSummary], failed: npt.NDArray[np.bool_], block: npt.NDArray[np.int_]
-) -> RunSummary:
-    wrong, ok = int(failed.sum()), int((~failed).sum())
-    return RunSummary(
-        elapsed_s=30.0,
-        requests=ok + wrong,
-        requests_rps=ok / 30.0,
-        outcomes={Outcome.OK: ok, Outcome.HTTP_ERROR: wrong} if wrong else {Outcome.OK: ok},
-        failed_blocks=len(np.unique(block[failed])),
-        metrics=dict(metrics),
-        resources={},
-        errors=(),
-    )
-
-
-_SCENARIO = Scenario.model_validate(
-    {
-        "name": "simulated",
-        "purpose": "Random numbers.",
-        "target": "none",
-        "seed": 1,
-        "prompts": "-",
-        "phases": [{"executor": "cases"}],
-    }
-)
-_FINGERPRINT = Fingerprint(
-    stack="simulated",
-    stack_digest="0",
-    work_digest="0",
-    system="none",
-    cpu_model="none",
-    cpu_count=2,
-    simulated=False,
-)
-
-
-def as_result(run: Run, number: int) -> RunResult:
-    """Return the run as a comparison needs it."""
-    made = Provenance.model_validate(
-        {
-            "run_id": f"run-{number}",
-            "started_at": _WHEN,
-            "tool_version": "0",
-            "python_version": "0",
-            "commit": None,
-            "dirty": None,
-        }
-    )
-    return RunResult(
-        scenario=_SCENARIO,
-        provenance=made,
-        fingerprint=_FINGERPRINT,
-        summary=run.summary,
-        thresholds=(),
-        reference_workload=run.reference_workload,
-        validity=Validity(valid=True),
-    )
-
-
-def as_baseline(runs: list[Run]) -> Baseline:
-    """Return a baseline of these runs."""
-    accepted = tuple(
-        BaselineRun.model_validate(
-            {
-                "run_id": f"base-{number}",
-                "started_at": _WHEN,
-                "commit": None,
-                "tool_version": "0",
-                "accepted_at": _WHEN,
-                "accepted_by": "nobody",
-                "reason": "usual",
-                "fingerprint": _FINGERPRINT,
-                "ok": run.summary.outcomes[Outcome.OK],
-                "failed": run.summary.outcomes.get(Outcome.HTTP_ERROR, 0),
-                "failed_blocks": run.summary.failed_blocks,
-                "figures": figures_of(run.summary),
-                "reference_workload": run.reference_workload,
-            }
-        )
-        for number, run in enumerate(runs)
-    )
-    level = Level(reason="usual", accepted_by="nobody", accepted_at=_WHEN, runs=accepted)
-    return Baseline(
-        scenario="simulated", stack="simulated", environment=environment(_FINGERPRINT), levels=(level,)
-    )
+def has_tail(requests: int) -> bool:
+    """Return whether runs have enough requests for a 95th percentile."""
+    return requests >= TAIL_REQUESTS

@@ -1,0 +1,105 @@
+"""The results of the simulation as Markdown."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+
+from bench.core.values import stats, wording
+
+from .cells import CELLS, GOALS, Cell, Design, Goal
+from .designs import OTHERS, OURS
+
+_CONFIDENCE = 0.95
+Counts = Mapping[str, Counter[str]]
+
+
+def goals_table(counts: Counts, before: Counts) -> str:
+    """Return the required rates, the measured ones, and those of the first edition."""
+    lines = [
+        "| case | cell | required | measured | first edition | |",
+        "| :--- | :--- | ---: | ---: | ---: | :--- |",
+    ]
+    row = ""
+    for goal in GOALS:
+        measured = _value(counts[goal.cell], goal.rate)
+        met = measured is not None and goal.low <= measured <= goal.high
+        cells = [
+            "" if goal.row == row else goal.row,
+            f"{goal.cell}: {goal.rate}",
+            _required(goal),
+            show_rate(counts[goal.cell], goal.rate),
+            show_rate(before.get(goal.cell, Counter()), goal.rate),
+            "met" if met else "**missed**",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+        row = goal.row
+    return "\n".join(lines) + "\n"
+
+
+def cells_table(counts: Counts, before: Counts, designs: frozenset[Design]) -> str:
+    """Return what the rule decides in each cell of some designs."""
+    lines = [
+        "| cell | worse | cannot tell | pairs | first edition: worse | cannot tell |",
+        "| :--- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for cell in _of(designs):
+        now = counts[cell.title]
+        earlier = before.get(cell.title, Counter())
+        cells = [
+            cell.title,
+            show_rate(now, "worse"),
+            show_rate(now, "inconclusive"),
+            show_rate(now, "pairs"),
+            show_rate(earlier, "worse"),
+            show_rate(earlier, "inconclusive"),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def others_table(counts: Counts, designs: frozenset[Design]) -> str:
+    """Return the share of pull requests that each tool's rule reports as a regression."""
+    lines = [f"| cell | {OURS} | {' | '.join(OTHERS)} |", f"| :--- | {' | '.join(['---:'] * (len(OTHERS) + 1))} |"]
+    for cell in _of(designs):
+        now = counts[cell.title]
+        repetitions = now[f"{OURS}/repetitions"]
+        shares = [_percent(now[f"{rule}/worse"], repetitions) for rule in (OURS, *OTHERS)]
+        lines.append(f"| {cell.title} | {' | '.join(shares)} |")
+    return "\n".join(lines) + "\n"
+
+
+def show_rate(counts: Counter[str], rate: str) -> str:
+    """Return a rate with its 95 % interval (Clopper and Pearson, 1934), or the mean number of pairs."""
+    value = _value(counts, rate)
+    if value is None:
+        return wording.DASH
+    if rate == "pairs":
+        return f"{value:.1f}"
+    total = counts[f"{OURS}/repetitions"]
+    low, high = stats.proportion_interval(counts[f"{OURS}/{rate}"], total, _CONFIDENCE)
+    return f"{100 * value:.1f} % ({100 * low:.1f}–{100 * high:.1f})"
+
+
+def _value(counts: Counter[str], rate: str) -> float | None:
+    total = counts[f"{OURS}/repetitions"]
+    if not total or (rate == "pairs" and not counts[f"{OURS}/pairs"]):
+        return None
+    return counts[f"{OURS}/{rate}"] / total
+
+
+def _required(goal: Goal) -> str:
+    unit = "" if goal.rate == "pairs" else " %"
+    scale = 1 if goal.rate == "pairs" else 100
+    if goal.low and math.isfinite(goal.high):
+        return f"{scale * goal.low:g} to {scale * goal.high:g}{unit}"
+    if goal.low:
+        return f"≥ {scale * goal.low:g}{unit}"
+    return f"≤ {scale * goal.high:g}{unit}"
+
+
+def _percent(count: int, total: int) -> str:
+    return f"{100 * count / total:.1f}" if total else wording.DASH
+
+
+def _of(designs: frozenset[Design]) -> list[Cell]:
+    return [cell for cell in CELLS.values() if cell.design in designs]
