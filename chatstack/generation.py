@@ -12,6 +12,7 @@ from bench.mock.api_format import GenerationTimes
 from bench.mock.ollama import BUSY, LINES, last_line, last_object, part_line
 from bench.mock.slots import QueueFullError, Slots
 from bench.mock.texts import count_tokens
+from chatstack.knobs import Share
 from chatstack.latency import Latency
 
 
@@ -24,6 +25,7 @@ class ModelServer:
         latency: Rates of the model.
         slots: Queue of the model.
         keeps_slots: Fault of some servers: they finish the generation of a client that left, and others wait.
+        slowed: Share of the requests that the slowdown of the latency applies to.
         unheard: Generations without a client, which such a server finishes.
     """
 
@@ -31,7 +33,13 @@ class ModelServer:
     latency: Latency
     slots: Slots
     keeps_slots: bool = False
+    slowed: Share = field(default_factory=lambda: Share(1.0))
     unheard: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def latency_of(self, prompt_tokens: int) -> Latency:
+        """Return the latency of the next request, which has this number of tokens."""
+        is_slow = self.latency.may_slow(prompt_tokens) and self.slowed.next()
+        return self.latency if is_slow else self.latency.unslowed
 
 
 class Generation:
@@ -59,6 +67,7 @@ class Generation:
     ) -> None:
         self._server = server
         self._prompt_tokens = count_tokens(prompt)
+        self._latency = server.latency_of(self._prompt_tokens)
         self._tokens = tokens
         self._wrap = wrap
         self._streamed = streamed
@@ -97,7 +106,7 @@ class Generation:
 
     async def _think(self, times: GenerationTimes) -> AsyncIterator[str]:
         """Yield each token when it is due. The delay of one sleep does not add to the next."""
-        latency = self._server.latency
+        latency = self._latency
         slots = self._server.slots
         due_s = times.started_s + latency.prefill_s(self._prompt_tokens)
         await _sleep_until(due_s)

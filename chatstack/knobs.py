@@ -30,11 +30,11 @@ class Knobs:
         )
 
 
-class Failures:
-    """Failures at equal distances, so that a short run has the same ratio.
+class Share:
+    """A share of the requests, at equal distances, so that a short run has the same ratio.
 
     Args:
-        ratio: Share of the requests that fail, 0 to 1.
+        ratio: The share, 0 to 1.
     """
 
     def __init__(self, ratio: float) -> None:
@@ -42,7 +42,7 @@ class Failures:
         self._owed = 0.5
 
     def next(self) -> bool:
-        """Decide whether the next request fails."""
+        """Decide whether the next request belongs to the share."""
         self._owed += self._ratio
         if self._owed < 1.0:
             return False
@@ -56,7 +56,7 @@ class KnobsMiddleware:
     def __init__(self, app: ASGIApp, knobs: Knobs, paths: frozenset[str]) -> None:
         self._app = app
         self._delay_s = knobs.delay_s
-        self._failures = Failures(knobs.error_ratio)
+        self._failures = Share(knobs.error_ratio)
         self._paths = paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

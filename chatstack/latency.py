@@ -5,7 +5,7 @@ requests slow each other down.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from bench.mock.texts import CHARACTERS_PER_TOKEN
@@ -13,6 +13,7 @@ from chatstack.settings import Settings
 
 _SHORTEST = 24
 _LONGEST = 64
+_MOST_TOKENS = 1_000_000
 _VOCABULARY = (
     "a form field label value page step rule choice table user name email phone address date file list "
     "number text button option check answer section required optional clear short simple add change save "
@@ -30,6 +31,9 @@ class Latency:
         decode_tps: Output tokens written per second by a request that runs alone.
         contention: Slowdown of every token for each further running request: 0.15 is 15 %.
         slowdown: Factor on all times; 1.3 is a regression of 30 %.
+        slowdown_ratio: Share of the requests with this factor, 0 to 1.
+        slowdown_from: Fewest prompt tokens of these requests.
+        slowdown_to: Most prompt tokens of these requests.
         delay_s: Seconds added before the first token.
         seed: Seed of the answers.
     """
@@ -38,6 +42,9 @@ class Latency:
     decode_tps: float = 120.0
     contention: float = 0.15
     slowdown: float = 1.0
+    slowdown_ratio: float = 1.0
+    slowdown_from: int = 0
+    slowdown_to: int = _MOST_TOKENS
     delay_s: float = 0.0
     seed: int = 1
 
@@ -49,9 +56,21 @@ class Latency:
             decode_tps=settings.number("MODEL_DECODE_TPS", 120.0, low=0.001),
             contention=settings.number("MODEL_CONTENTION", 0.15),
             slowdown=settings.number("MODEL_SLOWDOWN", 1.0, low=0.001),
+            slowdown_ratio=settings.number("MODEL_SLOWDOWN_RATIO", 1.0, high=1.0),
+            slowdown_from=settings.count("MODEL_SLOWDOWN_FROM_TOKENS", 0),
+            slowdown_to=settings.count("MODEL_SLOWDOWN_TO_TOKENS", _MOST_TOKENS),
             delay_s=settings.number("MODEL_DELAY_MS", 0.0) / 1000.0,
             seed=settings.count("MODEL_SEED", 1),
         )
+
+    @property
+    def unslowed(self) -> "Latency":
+        """The latency of requests without the slowdown."""
+        return replace(self, slowdown=1.0)
+
+    def may_slow(self, prompt_tokens: int) -> bool:
+        """Return whether the slowdown applies to prompts of this length."""
+        return self.slowdown_from <= prompt_tokens <= self.slowdown_to
 
     def prefill_s(self, prompt_tokens: int) -> float:
         """Return the seconds to read a prompt."""

@@ -18,7 +18,7 @@ from bench.mock.slots import Slots
 from chatstack.bodies import BodyError, json_object
 from chatstack.connection import CancelOnDisconnect
 from chatstack.generation import Generation, ModelServer
-from chatstack.knobs import Knobs, KnobsMiddleware
+from chatstack.knobs import Knobs, KnobsMiddleware, Share
 from chatstack.latency import Latency
 from chatstack.measures import Measures, MeasuresMiddleware
 from chatstack.ollama import GENERATING
@@ -35,9 +35,11 @@ def make_model(settings: Settings) -> Starlette:
         parallel=settings.count("OLLAMA_NUM_PARALLEL", 1, low=1),
         max_queue=settings.count("OLLAMA_MAX_QUEUE", 512),
     )
+    latency = Latency.of(settings)
     server = ModelServer(
         name=name,
-        latency=Latency.of(settings),
+        latency=latency,
+        slowed=Share(latency.slowdown_ratio),
         slots=slots,
         keeps_slots=settings.count("MODEL_KEEPS_SLOTS", 0, high=1) == 1,
     )

@@ -14,15 +14,13 @@ from pathlib import Path
 from .cells import CELLS, Design
 from .designs import judge
 from .store import Results, code_digest
-from .tables import cells_table, goals_table, others_table
+from .tables import cells_table, goals_table, merges_table, others_table
 
 _ROOT = Path(__file__).parents[2]
 _HERE = Path(__file__).parent
 _PART = 100
 _QUICK = 200
-_CHECKS = frozenset(
-    {Design.CHECK, Design.TRACE, Design.ACCEPTED, Design.UNDONE, Design.DETECTABLE_CHECK}
-)
+_CHECKS = frozenset({Design.CHECK, Design.TRACE, Design.ACCEPTED, Design.UNDONE, Design.DETECTABLE_CHECK})
 _PAIRS = frozenset({Design.PAIRS, Design.SUITE, Design.DETECTABLE_PAIRS})
 
 
@@ -39,10 +37,12 @@ def fill(results: Results, titles: list[str], repetitions: int, budget_s: float)
     """Simulate the missing parts until the time is over; return whether all are there."""
     ends = time.monotonic() + budget_s
     parts = results.missing(titles, range(0, repetitions, _PART))
+    titles_of = [title for title, _ in parts]
+    firsts_of = [first for _, first in parts]
     with ProcessPoolExecutor() as pool:
-        for number, (title, first, counts, took_s) in enumerate(pool.map(simulate, *zip(*parts, strict=True)) if parts else ()):
+        for done, (title, first, counts, took_s) in enumerate(pool.map(simulate, titles_of, firsts_of), 1):
             results.add(title, first, counts)
-            sys.stderr.write(f"{number + 1} of {len(parts)}: {title} {first} ({took_s:.0f} s)\n")
+            sys.stderr.write(f"{done} of {len(parts)}: {title} {first} ({took_s:.0f} s)\n")
             if time.monotonic() > ends:
                 pool.shutdown(wait=False, cancel_futures=True)
                 return False
@@ -52,7 +52,9 @@ def fill(results: Results, titles: list[str], repetitions: int, budget_s: float)
 def main() -> int:
     """Run the simulation and write the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.verdicts", description=__doc__)
-    parser.add_argument("--repetitions", type=int, default=2000, help="pull requests per cell (default: 2000)")
+    parser.add_argument(
+        "--repetitions", type=int, default=2000, help="pull requests per cell (default: 2000)"
+    )
     parser.add_argument("--quick", action="store_true", help=f"{_QUICK} per cell, print the tables only")
     parser.add_argument("--cell", default="", help="only the cells with this text (default: all)")
     parser.add_argument("--minutes", type=float, default=600.0, help="time limit (default: 600)")
@@ -82,6 +84,7 @@ def page(counts: dict[str, Counter[str]], before: dict[str, Counter[str]]) -> st
         "{{goals}}": goals_table(counts, before),
         "{{checks}}": cells_table(counts, before, _CHECKS),
         "{{pairs}}": cells_table(counts, before, _PAIRS),
+        "{{merges}}": merges_table(counts),
         "{{other checks}}": others_table(counts, frozenset({Design.CHECK, Design.TRACE})),
         "{{other pairs}}": others_table(counts, frozenset({Design.PAIRS})),
     }

@@ -26,6 +26,8 @@ class Design(StrEnum):
     """An unchanged check reports a detectable change; a change of this size is checked."""
     DETECTABLE_PAIRS = "detectable, pairs"
     """The same with pairs."""
+    MERGES = "merges"
+    """Twelve merges, each with the change, judged by a rolling baseline and by a pinned one as well."""
 
 
 SEVERAL = 7
@@ -159,6 +161,7 @@ def _make_cells() -> dict[str, Cell]:
     real = Noise(machine_sd=0.0, run_sd=0.0, workload_sd=0.0)
     alone = Noise(machine_sd=0.0, run_sd=0.0, workload_sd=0.0, follows=Follows.NONE)
     outliers = Noise(machine_sd=0.0, run_sd=0.0, workload_sd=0.0, outlier_ratio=0.1)
+    alone_hosted = _hosted(follows=Follows.NONE)
     cells += [
         Cell("check: no change, real traces", Design.TRACE, real, _SAME),
         Cell("check: +20 %, real traces", Design.TRACE, real, _worse(1.2)),
@@ -166,10 +169,14 @@ def _make_cells() -> dict[str, Cell]:
         Cell("check: +20 %, real traces without reference workload", Design.TRACE, alone, _worse(1.2)),
         Cell("check: +20 %, real traces, one run in ten +40 %", Design.TRACE, outliers, _worse(1.2)),
         Cell("check: no change after +20 % was accepted", Design.ACCEPTED, HOSTED, _worse(1.2)),
-        Cell("check: no change after −20 % was accepted", Design.ACCEPTED, HOSTED, _worse(0.8)),
-        Cell("check: an accepted −20 % is undone", Design.UNDONE, HOSTED, _worse(0.8)),
+        Cell("check: no change after -20 % was accepted", Design.ACCEPTED, HOSTED, _worse(0.8)),
+        Cell("check: an accepted -20 % is undone", Design.UNDONE, HOSTED, _worse(0.8)),
         Cell("check: the reported detectable change", Design.DETECTABLE_CHECK, HOSTED, _SAME),
         Cell("pairs: the reported detectable change", Design.DETECTABLE_PAIRS, HOSTED, _SAME),
+        Cell("12 merges: no change, hosted", Design.MERGES, HOSTED, _SAME),
+        Cell("12 merges: no change, no reference workload", Design.MERGES, alone_hosted, _SAME),
+        Cell("12 merges: each +3 %, hosted", Design.MERGES, HOSTED, _worse(1.03)),
+        Cell("12 merges: each +3 %, no reference workload", Design.MERGES, alone_hosted, _worse(1.03)),
         Cell("suite of 7 pairs: no change", Design.SUITE, HOSTED, _SAME),
         Cell("suite of 7 pairs: +20 % in one", Design.SUITE, HOSTED, _worse(1.2)),
     ]
@@ -181,7 +188,7 @@ CELLS: dict[str, Cell] = _make_cells()
 
 _CHECK_ROW = "+20 %, committed baseline: hosted; real"
 _OUTLIER_ROW = "the same with one outlier run in ten"
-_MESSAGE_ROW = "long messages +50 %; one message ×3; 10 % of the requests ×3 (paired)"
+_MESSAGE_ROW = "long messages +50 %; one message x3; 10 % of the requests x3 (paired)"
 _SHIFT_ROW = "machine 25 % slower / 20 % faster, unchanged; +20 % never passes"
 _ACCEPT_ROW = "after one accept of ±20 %: unchanged fails; undone gain detected"
 _FAST_ROW = "6 ms → 7 ms (paired, 5 % noise); memory +10 %"
@@ -206,8 +213,8 @@ GOALS: tuple[Goal, ...] = (
     Goal(_OUTLIER_ROW, "check: +20 %, one run in ten +40 %", "worse", low=0.85),
     Goal(_OUTLIER_ROW, "check: +20 %, real traces, one run in ten +40 %", "worse", low=0.85),
     Goal(_ACCEPT_ROW, "check: no change after +20 % was accepted", "worse", high=0.02),
-    Goal(_ACCEPT_ROW, "check: no change after −20 % was accepted", "worse", high=0.02),
-    Goal(_ACCEPT_ROW, "check: an accepted −20 % is undone", "worse", low=0.9),
+    Goal(_ACCEPT_ROW, "check: no change after -20 % was accepted", "worse", high=0.02),
+    Goal(_ACCEPT_ROW, "check: an accepted -20 % is undone", "worse", low=0.9),
     Goal(_MESSAGE_ROW, "pairs: long messages +50 %", "worse", low=0.97),
     Goal(_MESSAGE_ROW, "pairs: one message of 13 takes three times as long", "worse", low=0.95),
     Goal(_MESSAGE_ROW, "pairs: one in ten requests takes three times as long", "worse", low=0.92),
@@ -238,4 +245,3 @@ GOALS: tuple[Goal, ...] = (
     Goal(_FAST_ROW, "pairs: memory +10 %", "worse", low=0.99),
 )
 """The required rates."""
-

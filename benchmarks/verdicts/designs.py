@@ -16,6 +16,7 @@ from bench.core.verdict.verdict import MetricComparison
 
 from . import others
 from .cells import SEVERAL, Cell, Design
+from .drift import judge_history
 from .records import START, as_baseline, results
 from .traces import moments
 from .world import Change, Floats, World
@@ -198,7 +199,7 @@ def _response_time(comparison: Comparison) -> MetricComparison | None:
 
 def _detectable(comparison: Comparison) -> float | None:
     row = _response_time(comparison)
-    return None if row is None else row.mde_ratio
+    return None if row is None else row.detectable_ratio
 
 
 def _count_response_time(comparison: Comparison) -> Counter[str]:
@@ -258,4 +259,5 @@ _DESIGNS: dict[Design, Callable[[Cell, int], Counter[str]]] = {
     Design.UNDONE: _undone,
     Design.DETECTABLE_CHECK: _detectable_check,
     Design.DETECTABLE_PAIRS: _detectable_pairs,
+    Design.MERGES: lambda cell, seed: judge_history(cell.noise, cell.change, seed),
 }

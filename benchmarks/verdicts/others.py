@@ -12,6 +12,7 @@
 import math
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from scipy import special
@@ -131,7 +132,7 @@ def _split(window: Floats, level: float) -> list[int]:
     while True:
         bounds = [0, *points, len(window)]
         best: tuple[float, int, tuple[int, int]] | None = None
-        for interval in zip(bounds[:-1], bounds[1:], strict=True):
+        for interval in pairwise(bounds):
             candidate = _candidate(distances, interval)
             if candidate is not None and (best is None or candidate[0] > best[0]):
                 best = (*candidate, interval)

@@ -1,7 +1,7 @@
 """Convert simulated runs to the records that the real rule compares.
 
-Validation of thousands of runs would take most of the time, so the records are copies of valid ones with other
-values; a test validates some.
+Validation of thousands of runs would take most of the time, so the records are copies of valid ones with
+other values; a test validates some.
 """
 
 from collections.abc import Sequence

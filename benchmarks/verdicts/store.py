@@ -59,7 +59,8 @@ class Results:
         return parts
 
     def _file(self, title: str) -> Path:
-        name = "".join(letter if letter.isalnum() else "-" for letter in title)
+        named = title.replace("+", "plus ").replace("-", "minus ")
+        name = "".join(letter if letter.isalnum() else "-" for letter in named)
         return self._folder / f"{name}.json"
 
     def _read(self, title: str) -> dict[str, dict[str, int]]:

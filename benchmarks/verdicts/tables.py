@@ -57,9 +57,24 @@ def cells_table(counts: Counts, before: Counts, designs: frozenset[Design]) -> s
     return "\n".join(lines) + "\n"
 
 
+def merges_table(counts: Counts) -> str:
+    """Return how many histories of twelve merges fail."""
+    lines = ["| cell | rolling baseline | pinned baseline as well |", "| :--- | ---: | ---: |"]
+    for cell in _of(frozenset({Design.MERGES})):
+        now = counts[cell.title]
+        rolling = Counter(
+            {f"{OURS}/worse": now["rolling/worse"], f"{OURS}/repetitions": now[f"{OURS}/repetitions"]}
+        )
+        lines.append(f"| {cell.title} | {show_rate(rolling, 'worse')} | {show_rate(now, 'worse')} |")
+    return "\n".join(lines) + "\n"
+
+
 def others_table(counts: Counts, designs: frozenset[Design]) -> str:
     """Return the share of pull requests that each tool's rule reports as a regression."""
-    lines = [f"| cell | {OURS} | {' | '.join(OTHERS)} |", f"| :--- | {' | '.join(['---:'] * (len(OTHERS) + 1))} |"]
+    lines = [
+        f"| cell | {OURS} | {' | '.join(OTHERS)} |",
+        f"| :--- | {' | '.join(['---:'] * (len(OTHERS) + 1))} |",
+    ]
     for cell in _of(designs):
         now = counts[cell.title]
         repetitions = now[f"{OURS}/repetitions"]
@@ -77,7 +92,7 @@ def show_rate(counts: Counter[str], rate: str) -> str:
         return f"{value:.1f}"
     total = counts[f"{OURS}/repetitions"]
     low, high = stats.proportion_interval(counts[f"{OURS}/{rate}"], total, _CONFIDENCE)
-    return f"{100 * value:.1f} % ({100 * low:.1f}–{100 * high:.1f})"
+    return f"{100 * value:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def _value(counts: Counter[str], rate: str) -> float | None:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from chatstack.knobs import Failures, Knobs, KnobsMiddleware
+from chatstack.knobs import Knobs, KnobsMiddleware, Share
 from chatstack.settings import Settings, SettingsError
 from tests.virtual_time import run_virtually
 
@@ -20,20 +20,20 @@ from tests.virtual_time import run_virtually
 )
 def test_the_ratio_is_met_exactly(ratio: float, failed: int) -> None:
     """Exactly the ratio of a thousand requests fails."""
-    failures = Failures(ratio)
+    failures = Share(ratio)
     assert sum(failures.next() for _ in range(1000)) == failed
 
 
 @given(st.floats(0, 1), st.integers(1, 300))
 def test_failures_are_spread_evenly(ratio: float, count: int) -> None:
     """After any number of requests the failures differ by at most one from the ratio."""
-    failures = Failures(ratio)
+    failures = Share(ratio)
     assert abs(sum(failures.next() for _ in range(count)) - ratio * count) <= 1
 
 
 def test_a_ratio_of_a_quarter_fails_every_fourth_request() -> None:
     """The second request is the first that fails."""
-    failures = Failures(0.25)
+    failures = Share(0.25)
     assert [failures.next() for _ in range(8)] == [False, True, False, False, False, True, False, False]
 
 
