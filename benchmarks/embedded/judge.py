@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 from bench.core.run.result import RunResult
 from bench.core.verdict.assess import assess
-from bench.core.verdict.baseline import Baseline, accept
+from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import Comparison, compare
+from bench.core.verdict.levels import accept
 from bench.core.verdict.noise import Noise
 from benchmarks.verdicts.sequence import judge_pairs
 
@@ -98,7 +99,7 @@ def _judge_in_pairs(row: JudgedRow, base: Sequence[RunResult], head: Sequence[Ru
     count = len(base)
     for first in range(count):
         places = [(first + step) % count for step in range(min(count, _MOST_PAIRS))]
-        judged = judge_pairs([base[place] for place in places], [head[place] for place in places])
+        judged = judge_pairs((base[place], head[place]) for place in places)
         if judged is not None:
             row.pairs.append(judged[0])
             row.used.append(judged[1])

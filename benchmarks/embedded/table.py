@@ -24,15 +24,15 @@ def table(rows: Sequence[JudgedRow]) -> str:
 
 
 def _line(row: JudgedRow) -> str:
-    known: list[float] = []
+    changes_of_row: list[float] = []
     for check in row.checks:
         changes = [metric.change_ratio for metric in check.metrics if metric.key == "e2e_ms"]
-        known += [change for change in changes if change is not None]
+        changes_of_row += [change for change in changes if change is not None]
     cells = [
         row.title,
         *_counts(row.checks),
         str(row.invalid),
-        wording.change(statistics.median(known) if known else None),
+        wording.change(statistics.median(changes_of_row) if changes_of_row else None),
         _tiers(row.checks) or wording.DASH,
         *_counts(row.pairs),
         f"{statistics.mean(row.used):.1f}" if row.used else wording.DASH,

@@ -66,7 +66,7 @@ class Goal:
 
 # Kinds of processor of hosted runners, on the log scale: the fastest, 12 % and 22 % slower.
 _KINDS = (0.0, 0.113, 0.2)
-HOSTED = Noise(processors=_KINDS, workload_sd=0.03)
+HOSTED = Noise(processors=_KINDS, run_sd=0.033, workload_sd=0.045)
 _QUIET = Noise(machine_sd=0.027)
 _LONG = (10, 11, 12)
 _BUSY = (0, 1, 2, 3)
@@ -74,7 +74,7 @@ _BUSY = (0, 1, 2, 3)
 
 def _hosted(**changes: object) -> Noise:
     """Return hosted runners with other disturbances."""
-    return Noise(**{"processors": _KINDS, "workload_sd": 0.03, **changes})  # type: ignore[arg-type]
+    return Noise(**{"processors": _KINDS, "run_sd": 0.033, "workload_sd": 0.045, **changes})  # type: ignore[arg-type]
 
 
 def _worse(factor: float) -> Change:
@@ -105,7 +105,7 @@ _UNCHANGED_CHECKS: dict[str, Noise] = {
     "machine 25 % slower": _hosted(drift=math.log(1.25)),
     "machine 20 % faster": _hosted(drift=-math.log(1.2)),
     "one run in ten +40 %": _hosted(outlier_ratio=0.1),
-    "noisy reference workload, 4.6 %": _hosted(workload_sd=0.046),
+    "noisy reference workload, 6 %": _hosted(workload_sd=0.06),
     "noisy reference workload, 7.8 %": _hosted(workload_sd=0.078),
     "reference workload follows by half": _hosted(follows=Follows.HALF),
     "unrelated reference workload": _hosted(follows=Follows.NOT),

@@ -1,7 +1,7 @@
 """Measure and judge one pull request of a cell, by the real rule and by those of other tools."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,22 +9,24 @@ import numpy as np
 from bench.core.report.report import make_report
 from bench.core.report.suite import judge_suite
 from bench.core.run.result import RunResult
-from bench.core.verdict.ab import compare_pairs, run_order
-from bench.core.verdict.baseline import Baseline, accept
+from bench.core.verdict.ab import run_order
+from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import Comparison, Decision, compare
+from bench.core.verdict.levels import start_level
 from bench.core.verdict.verdict import MetricComparison
 
 from . import others
 from .cells import SEVERAL, Cell, Design
 from .drift import judge_history
 from .records import START, as_baseline, results
+from .sequence import MAX_PAIRS, judge_pairs
 from .traces import moments
-from .world import Change, Floats, World
+from .world import Change, Floats, Runs, World
 
 OURS = "bench"
 BASELINE_RUNS = 10
 HISTORY_RUNS = 60
-PAIRS = 6
+_AT_ONCE = 4
 _MOST_TRACE_RUNS = 20
 _AGAIN_SD = 0.02  # of a confirmation run in a real trace, which has only one run per machine
 
@@ -74,53 +76,65 @@ def check(baseline: Baseline, heads: Sequence[RunResult]) -> tuple[Comparison, i
 
 def _trace(cell: Cell, seed: int) -> Counter[str]:
     world = World(cell.noise, seed)
-    found = moments()
-    trace, first, run = found[int(world.dice.integers(len(found)))]
-    window = slice(max(first, run - _MOST_TRACE_RUNS), run)
-    count_base = run - window.start
-    base = world.runs(trace.work[window], world.disturb(count_base), None, trace.workload[window])
-    again = world.dice.normal(0.0, _AGAIN_SD, 2) * np.array([0.0, 1.0])
+    runs = moments()
+    trace, first, run = runs[int(world.dice.integers(len(runs)))]
+    start = max(0, run - _MOST_TRACE_RUNS)
+    past = world.runs(trace.work[start:run], world.disturb(run - start), None, trace.workload[start:run])
+    again = np.array([0.0, _AGAIN_SD * world.dice.normal()])
     now = np.repeat(trace.work[run], 2) + again
     head = world.runs(now, world.disturb(2), cell.change, np.repeat(trace.workload[run], 2))
-    comparison, used = check(as_baseline(results(base, "base")), results(head, "head"))
-    older = slice(max(first, run - HISTORY_RUNS), window.start)
-    past = world.means(trace.work[older], world.disturb(window.start - older.start))
-    history = np.concatenate([past, base.means_ms])
-    means = Means(base.means_ms, head.means_ms[:used], history, base.times_ms[-1], head.times_ms[0])
+    accepted = results(past, "base")
+    older = max(0, first - start)  # runs of earlier levels
+    baseline = as_baseline(accepted[:older], accepted[older:])
+    comparison, used = check(baseline, results(head, "head"))
+    oldest = slice(max(first, run - HISTORY_RUNS), max(first, start))
+    before = world.means(trace.work[oldest], world.disturb(oldest.stop - oldest.start))
+    base = past.means_ms[older:]
+    history = np.concatenate([before, base])
+    means = Means(base, head.means_ms[:used], history, past.times_ms[-1], head.times_ms[0])
     return count(comparison) + count_others(means)
 
 
 def _pairs(cell: Cell, seed: int) -> Counter[str]:
     world = World(cell.noise, seed)
-    machine = float(world.machines(1)[0])
-    comparison, used, means = alternate(world, machine, cell.change)
+    comparison, used, means = alternate(world, float(world.machines(1)[0]), cell.change)
     counts = count(comparison)
     counts[f"{OURS}/pairs"] = used
     return counts + count_others(means)
 
 
 def alternate(
-    world: World, machine: float, change: Change, scenarios: int = 1, name: str = "simulated"
+    world: World, machine: float, change: Change, name: str = "simulated"
 ) -> tuple[Comparison, int, Means]:
     """Measure base and head in turn until the rule stops; return the number of pairs too."""
-    order = np.array(list(run_order(PAIRS)))
+    order = np.array(list(run_order(MAX_PAIRS)))
     is_base = order == "A"
-    effects = world.disturb(HISTORY_RUNS + 2 * PAIRS)
+    effects = world.disturb(HISTORY_RUNS + len(order))
     now = effects[HISTORY_RUNS:]
     for side in (is_base, ~is_base):
         now[np.flatnonzero(side)[0]] += np.log(world.noise.cold_factor)
-    speed = np.full(PAIRS, machine)
+    speed = np.full(MAX_PAIRS, machine)
     base = world.runs(speed, now[is_base])
     head = world.runs(speed, now[~is_base], change)
-    base_results, head_results = results(base, "base", name), results(head, "head", name)
-    comparison = compare_pairs(base_results, head_results, head_results[-1], "base")
+    judged = judge_pairs(_as_pairs(base, head, name))
+    if judged is None:
+        raise AssertionError("the rule did not stop after the largest number of pairs")
+    comparison, used = judged
     older = world.means(np.full(HISTORY_RUNS, machine), effects[:HISTORY_RUNS])
-    history = np.concatenate([older, base.means_ms])
-    return (
-        comparison,
-        PAIRS,
-        Means(base.means_ms, head.means_ms, history, base.times_ms[-1], head.times_ms[0]),
+    history = np.concatenate([older, base.means_ms[:used]])
+    means = Means(
+        base.means_ms[:used], head.means_ms[:used], history, base.times_ms[used - 1], head.times_ms[used - 1]
     )
+    return comparison, used, means
+
+
+def _as_pairs(base: Runs, head: Runs, name: str) -> Iterator[tuple[RunResult, RunResult]]:
+    """Yield pairs of results; few are made at a time, because the rule often stops early."""
+    for start in range(0, MAX_PAIRS, _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        base_results = results(base.take(part), "base", name, first=2 * start)
+        head_results = results(head.take(part), "head", name, first=2 * start)
+        yield from zip(base_results, head_results, strict=True)
 
 
 def _suite(cell: Cell, seed: int) -> Counter[str]:
@@ -130,15 +144,15 @@ def _suite(cell: Cell, seed: int) -> Counter[str]:
     for number in range(SEVERAL):
         world = World(cell.noise, seed * SEVERAL + number)
         change = cell.change if number == 0 else Change()
-        comparison, used, _ = alternate(world, machine, change, SEVERAL, f"scenario-{number}")
+        comparison, used, _ = alternate(world, machine, change, f"scenario-{number}")
         result = results(world.runs(np.zeros(1), np.zeros(1)), "head", f"scenario-{number}")[0]
         reports.append(make_report(result, comparison))
         pairs += used
     suite = judge_suite(reports)
     counts = _decided(suite.decision)
     changed = reports[0]
-    found = changed.decision is Decision.FAIL and changed.result.scenario.name not in suite.excused
-    if cell.change != Change() and not found:
+    is_detected = changed.decision is Decision.FAIL and changed.result.scenario.name not in suite.excused
+    if cell.change != Change() and not is_detected:
         counts[f"{OURS}/worse"] = 0
     counts[f"{OURS}/pairs"] = pairs
     return counts
@@ -157,7 +171,7 @@ def _after_accept(cell: Cell, seed: int, now: Change) -> Counter[str]:
     world = World(cell.noise, seed)
     base = world.runs(world.machines(BASELINE_RUNS), world.disturb(BASELINE_RUNS))
     changed = world.runs(world.machines(1), world.disturb(1), cell.change)
-    baseline = accept(
+    baseline = start_level(
         as_baseline(results(base, "base")),
         results(changed, "changed", first=BASELINE_RUNS)[0],
         reason="intended",

@@ -119,9 +119,9 @@ def change_points(series: Floats) -> list[int]:
     step = _OTAVA_WINDOW // 2
     while start < len(series):
         end = min(start + _OTAVA_WINDOW, len(series))
-        found = [start + point for point in _split(series[start:end], _OTAVA_P * _OTAVA_WEAK)]
-        weak.update(found)
-        start = max(max(found, default=0), start + step)
+        points = [start + point for point in _split(series[start:end], _OTAVA_P * _OTAVA_WEAK)]
+        weak.update(points)
+        start = max(max(points, default=0), start + step)
     return _merge(series, sorted(weak))
 
 

@@ -20,7 +20,7 @@ from bench.core.samples.metrics import metric, metric_of_tail, tail_key
 from bench.core.samples.sample import Outcome
 from bench.core.values import stats
 from bench.core.values.histogram import Histogram
-from bench.core.verdict.baseline import Baseline, to_baseline_run
+from bench.core.verdict.baseline import Baseline, Level, to_baseline_run
 from bench.core.watch.resources import ResourceSummary
 
 from .world import BLOCKS, THINK_MS, VUS, Floats, Runs, has_tail
@@ -102,11 +102,17 @@ def results(runs: Runs, name: str = "run", scenario: str = "simulated", first: i
     return made
 
 
-def as_baseline(accepted: Sequence[RunResult]) -> Baseline:
-    """Return a baseline of these runs, oldest first."""
-    runs = tuple(to_baseline_run(result, "usual", "nobody", START) for result in accepted)
+def as_baseline(*levels: Sequence[RunResult]) -> Baseline:
+    """Return a baseline with the runs of each level, oldest first; levels without runs are left out."""
+    made: list[Level] = []
+    for accepted in filter(None, levels):
+        runs = tuple(to_baseline_run(result, "usual", "nobody", START) for result in accepted)
+        made.append(Level.model_construct(reason="usual", accepted_by="nobody", accepted_at=START, runs=runs))
     return Baseline.model_construct(
-        scenario="simulated", stack="simulated", environment=environment(_FINGERPRINT), runs=runs
+        scenario="simulated",
+        stack="simulated",
+        environment=environment(_FINGERPRINT),
+        levels=tuple(made),
     )
 
 

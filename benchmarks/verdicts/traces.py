@@ -53,13 +53,13 @@ def traces() -> tuple[Trace, ...]:
 @cache
 def moments() -> tuple[tuple[Trace, int, int], ...]:
     """Return every run of a trace that has enough runs of its level before it, and the level's first run."""
-    found: list[tuple[Trace, int, int]] = []
+    judged: list[tuple[Trace, int, int]] = []
     for trace in traces():
         for run in range(len(trace.work)):
             first = trace.level_of(run)
             if run - first >= _FEWEST:
-                found.append((trace, first, run))
-    return tuple(found)
+                judged.append((trace, first, run))
+    return tuple(judged)
 
 
 def _centre(logs: Floats) -> Floats:

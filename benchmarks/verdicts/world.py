@@ -156,6 +156,18 @@ class Runs:
         means: Floats = self.times_ms.mean(axis=1)
         return means
 
+    def take(self, part: slice) -> "Runs":
+        """Return some of the runs."""
+        return Runs(
+            times_ms=self.times_ms[part],
+            failed=self.failed[part],
+            messages=self.messages,
+            own={key: times_ms[part] for key, times_ms in self.own.items()},
+            workload_logs=None if self.workload_logs is None else self.workload_logs[part],
+            memory_bytes=self.memory_bytes[part],
+            cpu_ms=self.cpu_ms[part],
+        )
+
 
 @dataclass
 class World:

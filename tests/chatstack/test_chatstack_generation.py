@@ -7,6 +7,7 @@ from starlette.types import Message
 
 from bench.mock.slots import Slots
 from chatstack.generation import Generation, ModelServer
+from chatstack.knobs import Share
 from chatstack.latency import Latency
 from tests.chatstack.stacks import MODEL
 from tests.virtual_time import run_virtually
@@ -170,3 +171,24 @@ def test_a_cancelled_generation_frees_its_slot(moment_s: float, streamed: bool) 
 
     last = run_virtually(two())
     assert last["total_duration"] == round((moment_s + 0.06) * 1e9)
+
+
+def test_a_slowdown_applies_to_prompts_of_a_length_only() -> None:
+    """Prompts with fewer or more tokens than the limits take their usual time."""
+    latency = Latency(prefill_tps=1000, decode_tps=100, slowdown=3.0, slowdown_from=10, slowdown_to=12)
+    durations: dict[int, int] = {}
+    for tokens in (9, 10, 12, 13):
+        last = run_virtually(_generate(_server(latency=latency), _Client(), prompt=tokens))
+        durations[tokens] = last["prompt_eval_duration"] // MS
+    assert durations == {9: 9, 10: 30, 12: 36, 13: 13}
+
+
+def test_a_slowdown_applies_to_a_share_of_the_requests() -> None:
+    """One in four requests is slow, at equal distances."""
+    latency = Latency(prefill_tps=1000, decode_tps=100, slowdown=2.0, slowdown_ratio=0.25)
+    server = ModelServer(MODEL, latency, Slots(1, 512), slowed=Share(latency.slowdown_ratio))
+    slow: list[bool] = []
+    for _ in range(8):
+        last = run_virtually(_generate(server, _Client(), prompt=10))
+        slow.append(last["prompt_eval_duration"] == 20 * MS)
+    assert slow == [False, True, False, False, False, True, False, False]

@@ -72,10 +72,23 @@ def test_the_environment_sets_the_rates() -> None:
         "MODEL_DECODE_TPS": "50",
         "MODEL_CONTENTION": "0",
         "MODEL_SLOWDOWN": "1.3",
+        "MODEL_SLOWDOWN_RATIO": "0.1",
+        "MODEL_SLOWDOWN_FROM_TOKENS": "10",
+        "MODEL_SLOWDOWN_TO_TOKENS": "20",
         "MODEL_DELAY_MS": "250",
         "MODEL_SEED": "7",
     }
-    expected = Latency(prefill_tps=1000, decode_tps=50, contention=0, slowdown=1.3, delay_s=0.25, seed=7)
+    expected = Latency(
+        prefill_tps=1000,
+        decode_tps=50,
+        contention=0,
+        slowdown=1.3,
+        slowdown_ratio=0.1,
+        slowdown_from=10,
+        slowdown_to=20,
+        delay_s=0.25,
+        seed=7,
+    )
     assert Latency.of(Settings(environ)) == expected
     assert Latency.of(Settings({})) == Latency()
 
