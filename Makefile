@@ -77,7 +77,7 @@ bench-strays: $(READY)  ## kill bench stack up and bench run at random moments a
 bench-recovery: $(READY)  ## kill 1,000 runs at random moments, and show what they lost in the same page (an hour)
 	$(BIN)/python -m benchmarks.recovery
 
-bench-verdicts: $(READY)  ## simulate how often a verdict is wrong and rewrite docs/explanation/verdicts.md
+bench-verdicts: $(READY)  ## simulate how often a verdict is wrong and rewrite docs/explanation/verdicts.md (three hours; continues)
 	$(BIN)/python -m benchmarks.verdicts
 
 bench-answers: $(READY)  ## read 10,000 generated answers over both transports and rewrite docs/explanation/reading.md
@@ -89,7 +89,7 @@ bench-hostile: $(READY)  ## send 10,000 hostile responses between ordinary ones 
 bench-mock: $(READY)  ## measure how exact the mock model is and rewrite docs/explanation/mock.md
 	$(BIN)/python -m benchmarks.mock
 
-bench-embedded: $(READY)  ## check the embedded stack, unchanged and slowed down, and rewrite docs/explanation/embedded.md (90 minutes)
+bench-embedded: $(READY)  ## check the embedded stack, unchanged and slowed down, and rewrite docs/explanation/embedded.md (100 minutes; continues)
 	$(BIN)/python -m benchmarks.embedded
 
 bench-start: $(READY)  ## measure the time from the command to the first request

@@ -24,15 +24,16 @@ def table(rows: Sequence[JudgedRow]) -> str:
 
 
 def _line(row: JudgedRow) -> str:
-    changes_of_row: list[float] = []
+    changes: list[float] = []
     for check in row.checks:
-        changes = [metric.change_ratio for metric in check.metrics if metric.key == "e2e_ms"]
-        changes_of_row += [change for change in changes if change is not None]
+        for metric in check.metrics:
+            if metric.key == "e2e_ms" and metric.change_ratio is not None:
+                changes.append(metric.change_ratio)
     cells = [
         row.title,
         *_counts(row.checks),
         str(row.invalid),
-        wording.change(statistics.median(changes_of_row) if changes_of_row else None),
+        wording.change(statistics.median(changes) if changes else None),
         _tiers(row.checks) or wording.DASH,
         *_counts(row.pairs),
         f"{statistics.mean(row.used):.1f}" if row.used else wording.DASH,

@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.scenario import Scenario
+from bench.core.run.messages import MessageUse
 from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.origin import Fingerprint, Provenance
 from bench.core.run.result import RunResult, environment
@@ -23,7 +24,7 @@ from bench.core.values.histogram import Histogram
 from bench.core.verdict.baseline import Baseline, Level, to_baseline_run
 from bench.core.watch.resources import ResourceSummary
 
-from .world import BLOCKS, THINK_MS, VUS, Floats, Runs, has_tail
+from .world import BLOCKS, SHORT, THINK_MS, VUS, Floats, Runs, has_tail
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
@@ -57,6 +58,7 @@ _PROVENANCE = Provenance(
     dirty=None,
 )
 _METRIC = MetricSummary(count=1, mean=1.0)
+_USE = MessageUse(message_class=SHORT, requests=1)
 _RESOURCES = ResourceSummary(cpu_pct_mean=0.0, cpu_pct_p95=0.0, memory_bytes_max=None)
 _SUMMARY = RunSummary(
     elapsed_s=1.0,
@@ -124,6 +126,7 @@ def _summaries(runs: Runs) -> list[RunSummary]:
     elapsed_s = requests / VUS * (THINK_MS + runs.means_ms) / 1000.0
     cpu_pct = runs.cpu_ms * requests / elapsed_s / 10.0
     block = np.arange(requests) * BLOCKS // requests
+    uses = _uses(runs)
     made: list[RunSummary] = []
     for number, ok in enumerate(right.tolist()):
         outcomes = {Outcome.OK: ok}
@@ -140,11 +143,36 @@ def _summaries(runs: Runs) -> list[RunSummary]:
             "requests_rps": ok / float(elapsed_s[number]),
             "outcomes": outcomes,
             "failed_blocks": len(np.unique(block[runs.failed[number]])),
+            "messages": uses[number],
             "metrics": {key: of_key[number] for key, of_key in metrics.items()},
             "resources": {SERVICE: _RESOURCES.model_copy(update=service)},
         }
         made.append(_SUMMARY.model_copy(update=changes))
     return made
+
+
+def _uses(runs: Runs) -> list[dict[str, MessageUse]]:
+    """Return the requests of each message in each run."""
+    numbers = np.arange(len(runs.classes))
+    of_message = (runs.messages[:, np.newaxis] == numbers).astype(int)
+    requests = of_message.sum(axis=0)
+    ok = (~runs.failed).astype(int) @ of_message
+    made: list[dict[str, MessageUse]] = []
+    for of_run in ok:
+        uses: dict[str, MessageUse] = {}
+        for number in numbers:
+            changes = {
+                "message_class": runs.classes[number],
+                "requests": int(requests[number]),
+                "ok": int(of_run[number]),
+            }
+            uses[_name(int(number))] = _USE.model_copy(update=changes)
+        made.append(uses)
+    return made
+
+
+def _name(message: int) -> str:
+    return f"m{message:02}"
 
 
 def _metrics(key: str, times_ms: Floats, runs: Runs) -> list[MetricSummary]:
@@ -171,7 +199,7 @@ def _metrics(key: str, times_ms: Floats, runs: Runs) -> list[MetricSummary]:
 
 def _figures(times_ms: Floats, runs: Runs, start_ms: float) -> list[dict[str, float]]:
     """Return the typical value of each message in each run; vectorised `stats.typical`."""
-    names = [f"m{number:02}" for number in range(int(runs.messages.max()) + 1)]
+    names = [_name(number) for number in range(len(runs.classes))]
     of_message = (runs.messages[:, np.newaxis] == np.arange(len(names))).astype(float)
     ok = (~runs.failed).astype(float)
     requests = ok @ of_message

@@ -141,6 +141,8 @@ class Runs:
     """Requests that failed."""
     messages: npt.NDArray[np.int_]
     """Message of each column."""
+    classes: tuple[str, ...]
+    """Class of each message."""
     own: dict[str, Floats]
     """Times of the other metrics, by key."""
     workload_logs: Floats | None
@@ -162,6 +164,7 @@ class Runs:
             times_ms=self.times_ms[part],
             failed=self.failed[part],
             messages=self.messages,
+            classes=self.classes,
             own={key: times_ms[part] for key, times_ms in self.own.items()},
             workload_logs=None if self.workload_logs is None else self.workload_logs[part],
             memory_bytes=self.memory_bytes[part],
@@ -237,6 +240,7 @@ class World:
             times_ms=times_ms,
             failed=self._fail(shape, change),
             messages=self._messages,
+            classes=self.noise.mix.classes,
             own=own,
             workload_logs=self._workload(machines if workload is None else workload),
             memory_bytes=memory,
