@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 from bench.cli import options
-from bench.cli.console import say
+from bench.cli.console import print_line, say
 from bench.core.samples.metrics import metric
 from bench.core.values import wording
+from bench.core.values.escape import escape_terminal
 from bench.core.values.wording import counted
-from bench.core.verdict.baseline import BaselineRun
+from bench.core.verdict.baseline import Baseline, PinnedBaseline
 from bench.errors import Exit
+from bench.render.baseline_levels import describe_levels, describe_run, draw_levels
 from bench.usecases import baselines
 from bench.usecases.accept import accept as accept_runs
 
@@ -29,30 +31,51 @@ def accept(
     allow_regression: Annotated[
         bool, typer.Option("--allow-regression", help="Accept runs that are worse than the baseline.")
     ] = False,
+    new_level: options.NewLevel = False,
+    dry_run: options.PrintEffect = False,
 ) -> None:
     """Add runs to the baseline of their scenario.
 
-    Accepting a run twice changes nothing.
+    Runs that differ from the newest level by more than the tolerance start a new level.
+    Prints the effect on the next runs before a file changes. Accepting a run twice changes nothing.
     """
     accepted = accept_runs(
-        runs, reason=reason, by=by, allow_dirty=allow_dirty, allow_regression=allow_regression
+        runs,
+        reason=reason,
+        by=by,
+        allow_dirty=allow_dirty,
+        allow_regression=allow_regression,
+        new_level=new_level,
+        dry_run=dry_run,
+        announce=print_line if dry_run else say,
     )
+    if dry_run:
+        return
     for run in accepted:
         if run.path is None:
             say(f"{run.run_id} was accepted before")
         else:
-            say(f"{run.run_id} accepted; {run.path} has {counted(len(run.baseline.runs), 'run')}")
+            runs_and_levels = _describe_size(run.baseline)
+            say(f"{run.run_id} accepted; {run.path} has {runs_and_levels}")
 
 
-def show(scenario: ScenarioName) -> None:
-    """Show the runs in a scenario's baselines."""
+def show(
+    scenario: Annotated[
+        str | None, typer.Argument(metavar="[SCENARIO]", help="Name of a scenario (default: all).")
+    ] = None,
+    *,
+    runs: Annotated[bool, typer.Option("--runs", help="List each run too.")] = False,
+) -> None:
+    """Show the levels of a scenario's baselines, and draw them."""
     for file in baselines.list_baselines(scenario):
-        print(f"{file.path}: {counted(len(file.baseline.runs), 'run')}")
+        print(f"{file.path}: {_describe_size(file.baseline)}")
         pinned = file.baseline.pinned
         if pinned is not None:
-            print(f"  pinned on {pinned.pinned_at:%Y-%m-%d} by {pinned.pinned_by}: {pinned.reason}")
-        for run in file.baseline.runs:
-            print(f"  {_describe(run)}")
+            print(f"  pinned on {pinned.pinned_at:%Y-%m-%d} {_describe_pin(pinned)}")
+        for line in (*describe_levels(file.baseline), *draw_levels(file.baseline)):
+            print(line)
+        for run in file.baseline.runs if runs else ():
+            print(f"  {describe_run(run)}")
 
 
 def list_() -> None:
@@ -60,7 +83,7 @@ def list_() -> None:
     for file in baselines.list_baselines():
         baseline = file.baseline
         place = f"{baseline.stack}/{baseline.environment}"
-        print(f"{baseline.scenario:20} {place:30} {len(baseline.runs):3} runs  {file.path}")
+        print(f"{baseline.scenario:20} {place:30} {_describe_size(baseline):22} {file.path}")
 
 
 def diff(
@@ -99,7 +122,10 @@ def prune(
     *,
     keep: Annotated[int, typer.Option("--keep", metavar="N", min=1, help="Keep this number of newest runs.")],
 ) -> None:
-    """Remove the oldest runs from a scenario's baselines."""
+    """Remove the oldest runs from a scenario's baselines.
+
+    Each of the newest levels keeps a run, so that its reason stays.
+    """
     for file, removed in baselines.prune(scenario, keep=keep):
         say(f"{file.path}: {removed} runs removed, {len(file.baseline.runs)} kept")
 
@@ -119,9 +145,10 @@ def verify() -> None:
     say(f"{len(faults)} baselines are usable")
 
 
-def _describe(run: BaselineRun) -> str:
-    times_ms = run.figures.get("e2e_ms", {}).values()
-    mean = wording.duration(sum(times_ms) / len(times_ms) if times_ms else None)
-    commit = (run.commit or "no commit")[:9]
-    success = f"{run.ok}/{run.ok + run.failed} ok"
-    return f"{run.started_at:%Y-%m-%d %H:%M}  {commit}  {mean:>9}  {success}  {run.accepted_by}: {run.reason}"
+def _describe_pin(pinned: PinnedBaseline) -> str:
+    return escape_terminal(f"by {pinned.pinned_by}: {pinned.reason}")
+
+
+def _describe_size(baseline: Baseline) -> str:
+    runs = counted(len(baseline.runs), "run")
+    return f"{runs} in {counted(len(baseline.levels), 'level')}"

@@ -1,19 +1,22 @@
 """`bench baseline update`: accept all runs of a suite."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bench.cli import options
-from bench.cli.console import say
+from bench.cli.console import print_line, say
+from bench.core.verdict.acceptance import AcceptRequest, LevelChoice
+from bench.errors import ConfigError
 from bench.measure.run.provenance import git_user
 from bench.usecases.accept import update as update_baselines
 from bench.usecases.propose import propose as propose_baselines
 from bench.usecases.stored_runs import load_runs
 
-ACCEPTED_BEFORE = "the baselines have all of these runs already"
+NO_CHANGE = "no baseline changes: they have all of these runs already"
 
 
 def update(
@@ -29,18 +32,41 @@ def update(
     propose: Annotated[
         bool, typer.Option("--propose", help="Open a pull request instead of writing files here.")
     ] = False,
+    new_level: options.NewLevel = False,
+    extend: Annotated[
+        bool,
+        typer.Option("--extend", help="Add only runs that are not worse, to the newest level."),
+    ] = False,
+    dry_run: options.PrintEffect = False,
 ) -> None:
     """Accept all runs of a suite, also slower ones.
 
     Reads the runs from folders, or from the artifacts of a workflow run.
+    With `--extend`, no person needs to look at the runs first: worse ones are left out.
     """
+    if new_level and extend:
+        raise ConfigError("--new-level and --extend exclude each other", "leave one of them out")
     runs = load_runs(from_ or (), from_run)
-    person = by or os.environ.get("GITHUB_ACTOR") or git_user()
-    if propose:
-        say(propose_baselines(runs, suite, reason=reason, by=person) or ACCEPTED_BEFORE)
+    request = AcceptRequest(
+        reason=reason,
+        by=by or os.environ.get("GITHUB_ACTOR") or git_user(),
+        at=datetime.now(UTC),
+        level=_choose_level(new_level=new_level, extend=extend),
+    )
+    if propose and not dry_run:
+        say(propose_baselines(runs, suite, request) or NO_CHANGE)
         return
-    changed = update_baselines(runs, suite, reason=reason, by=person)
+    announce = print_line if dry_run else say
+    changed = update_baselines(runs, suite, request, dry_run=dry_run, announce=announce)
+    if dry_run:
+        return
     for path in changed:
         say(f"{path} is changed")
     if not changed:
-        say(ACCEPTED_BEFORE)
+        say(NO_CHANGE)
+
+
+def _choose_level(*, new_level: bool, extend: bool) -> LevelChoice:
+    if extend:
+        return LevelChoice.EXTEND
+    return LevelChoice.NEW if new_level else LevelChoice.AUTO

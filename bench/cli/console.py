@@ -91,6 +91,11 @@ def end_output(error: OutputError) -> NoReturn:
     )
 
 
+def print_line(text: str) -> None:
+    """Write one line of data to stdout, without control characters."""
+    print(one_line(text))
+
+
 def say(text: str) -> None:
     """Print one line on stderr."""
     print(text, file=sys.stderr, flush=True)

@@ -221,6 +221,12 @@ By = Annotated[
     str | None,
     typer.Option("--by", metavar="NAME", help="Record who decides this (default: git's user.name)."),
 ]
+NewLevel = Annotated[
+    bool, typer.Option("--new-level", help="Start a new level, also if the runs do not differ.")
+]
+PrintEffect = Annotated[
+    bool, typer.Option("--dry-run", help="Print the effect on the next runs and change no file.")
+]
 DEFAULT_RESULTS = Path("results")
 DEFAULT_HISTORY = Path("history")
 

@@ -54,7 +54,12 @@ _BASELINE = (
         "bench baseline update --suite pr --from-run 1234567890 --reason 'faster model'",
     ),
     Command("list", "baseline:list_", "List all baselines.", "bench baseline list"),
-    Command("show", "baseline:show", "Show the runs in a scenario's baselines.", "bench baseline show quick"),
+    Command(
+        "show",
+        "baseline:show",
+        "Show the levels of a scenario's baselines, and draw them.",
+        "bench baseline show quick",
+    ),
     Command(
         "diff",
         "baseline:diff",

@@ -7,7 +7,7 @@ from bench.core.run.result import RunResult
 from bench.core.verdict.baseline import SCHEMA_VERSION, Baseline, baseline_json, baseline_path
 from bench.errors import StoreError
 from bench.owners.locks import lock_file
-from bench.store.files import read_model, write_text
+from bench.store.files import parse_model, read_text, write_text
 from bench.store.folders import find, shipped
 
 FOLDER = "baselines"
@@ -39,7 +39,20 @@ def read(path: Path) -> Baseline:
     Raises:
         StoreError: The file is not a baseline.
     """
-    return read_model(path, Baseline, SCHEMA_VERSION)
+    return parse(read_text(path), str(path))
+
+
+def parse(text: str, where: str) -> Baseline:
+    """Parse the text of a file.
+
+    Args:
+        text: The text.
+        where: The file's name for error messages.
+
+    Raises:
+        StoreError: The text is not a baseline.
+    """
+    return parse_model(text, where, Baseline, SCHEMA_VERSION)
 
 
 def save(baseline: Baseline) -> Path:

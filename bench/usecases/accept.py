@@ -1,22 +1,25 @@
 """Accept runs into the baseline of their scenario."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.core.run.result import RunResult
-from bench.core.verdict.acceptance import accept_all, check_acceptable
-from bench.core.verdict.baseline import SCHEMA_VERSION, Baseline, baseline_json, baseline_path
-from bench.core.verdict.levels import accept as add_run
+from bench.core.verdict.acceptance import AcceptedBaseline, AcceptRequest, LevelChoice, accept_all
+from bench.core.verdict.baseline import Baseline, baseline_json, baseline_path
+from bench.core.verdict.effect import describe_effect
+from bench.core.verdict.noise import Noise
 from bench.errors import ConfigError
 from bench.measure.run.provenance import git_user
 from bench.store import baselines, noise, scenarios
 from bench.store import results as store
-from bench.store.files import parse_model, read_text, write_text
+from bench.store.files import read_text, write_text
 
 ReadText = Callable[[str], str | None]
 """Return the text of a file of the repository; None if it does not exist."""
+Announce = Callable[[str], None]
+"""Receives the lines about the effect on the baselines, before they change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Acceptance:
     baseline: Baseline
     """The baseline with the run."""
     path: Path | None
-    """The file that was written; None if the baseline had the run before."""
+    """The file that was written; None if the baseline had the run before, or with `dry_run`."""
 
 
 def accept(
@@ -38,10 +41,14 @@ def accept(
     by: str | None = None,
     allow_dirty: bool = False,
     allow_regression: bool = False,
+    new_level: bool = False,
+    dry_run: bool = False,
+    announce: Announce | None = None,
 ) -> tuple[Acceptance, ...]:
     """Add runs to the baseline of their scenario, stack and environment.
 
-    Accepting a run twice changes nothing.
+    Runs that differ from the newest level by more than the tolerance start a new level. Accepting a run twice
+    changes nothing.
 
     Args:
         runs: The folders of the runs, or their result.json files.
@@ -49,59 +56,119 @@ def accept(
         by: Who accepts them; default: git's `user.name`.
         allow_dirty: Accept runs of uncommitted changes.
         allow_regression: Accept runs that are worse than the baseline.
+        new_level: Start a new level, also if the runs do not differ from the newest one.
+        dry_run: Change no file.
+        announce: Receives the effect on each baseline in lines, before any file changes.
 
     Raises:
-        ConfigError: A run may not be added to its baseline.
+        ConfigError: A run may not be added to its baseline; no file changes.
         MeasurementError: A run is invalid, was broken off, or has no successful request.
         StoreError: A result or a baseline cannot be read or written.
     """
-    accepted = []
-    for result in [store.load(Path(run)) for run in runs]:
-        with baselines.lock():
-            before = baselines.load(result)
-            check_acceptable(
-                before,
-                result,
-                noise.load(result),
-                allow_dirty=allow_dirty,
-                allow_regression=allow_regression,
-            )
-            after = add_run(before, result, reason=reason, by=by or git_user(), at=datetime.now(UTC))
-            path = None if after == before else baselines.save(after)
-        accepted.append(Acceptance(result.provenance.run_id, after, path))
-    return tuple(accepted)
+    results = [store.load(Path(run)) for run in runs]
+    request = AcceptRequest(
+        reason=reason,
+        by=by or git_user(),
+        at=datetime.now(UTC),
+        level=LevelChoice.NEW if new_level else LevelChoice.AUTO,
+        allow_dirty=allow_dirty,
+        allow_regression=allow_regression,
+    )
+    with baselines.lock():
+        accepted = _accept_local(results, request)
+        _announce_effect(accepted.values(), announce)
+        paths: dict[str, Path] = {}
+        for place, of_place in accepted.items():
+            if of_place.after is not None and of_place.changed and not dry_run:
+                paths[place] = baselines.save(of_place.after)
+    return tuple(_describe_acceptances(results, accepted, paths))
 
 
-def update(runs: Sequence[RunResult], suite: str, *, reason: str, by: str) -> tuple[Path, ...]:
+def _accept_local(results: Sequence[RunResult], request: AcceptRequest) -> dict[str, AcceptedBaseline]:
+    before: dict[str, Baseline] = {}
+    noises: dict[str, Noise] = {}
+    for result in results:
+        place = baseline_path(result)
+        baseline = baselines.of(place)
+        measured_noise = noise.load(result)
+        if baseline is not None:
+            before[place] = baseline
+        if measured_noise is not None:
+            noises[place] = measured_noise
+    return accept_all(before, results, request, noises)
+
+
+def _describe_acceptances(
+    results: Sequence[RunResult], accepted: Mapping[str, AcceptedBaseline], paths: Mapping[str, Path]
+) -> Iterator[Acceptance]:
+    for result in results:
+        run_id = result.provenance.run_id
+        place = baseline_path(result)
+        before = accepted[place].before
+        after = accepted[place].after
+        if after is not None:
+            was_accepted = before is not None and before.has(run_id)
+            yield Acceptance(run_id, after, None if was_accepted else paths.get(place))
+
+
+def _announce_effect(accepted: Iterable[AcceptedBaseline], announce: Announce | None) -> None:
+    if announce is not None:
+        for of_baseline in accepted:
+            for line in describe_effect(of_baseline):
+                announce(line)
+
+
+def update(
+    runs: Sequence[RunResult],
+    suite: str,
+    request: AcceptRequest,
+    *,
+    dry_run: bool = False,
+    announce: Announce | None = None,
+) -> tuple[Path, ...]:
     """Accept all runs of a suite, also slower ones, and return the baseline files that changed.
 
     Args:
         runs: The results.
         suite: The suite that has the scenarios of all runs.
-        reason: Why the runs are acceptable.
-        by: Who accepts them.
+        request: Who accepts the runs, why, and into which level.
+        dry_run: Change no file, and return those that would change.
+        announce: Receives the effect on each baseline in lines, before any file changes.
 
     Raises:
         BenchError: As for `change_baselines`, or a file cannot be written.
     """
     with baselines.lock():
-        changed = change_baselines(runs, suite, _read_local, reason=reason, by=by)
-        for path, text in changed.items():
-            write_text(Path(path), text)
-    return tuple(Path(path) for path in changed)
+        changes = change_baselines(runs, suite, _read_local, request)
+        for line in changes.effect:
+            if announce is not None:
+                announce(line)
+        for path, text in changes.files.items():
+            if not dry_run:
+                write_text(Path(path), text)
+    return tuple(Path(path) for path in changes.files)
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineChanges:
+    """The baseline files that change, and the effect on the next runs."""
+
+    files: Mapping[str, str]
+    """Texts of the files that change, by their paths in the repository."""
+    effect: tuple[str, ...]
+    """The effect on each baseline in lines."""
 
 
 def change_baselines(
-    runs: Sequence[RunResult], suite: str, read: ReadText, *, reason: str, by: str
-) -> dict[str, str]:
-    """Return the texts of the baseline files that change, by their paths in the repository.
+    runs: Sequence[RunResult], suite: str, read: ReadText, request: AcceptRequest
+) -> BaselineChanges:
+    """Return the baseline files that change when runs are accepted; no file changes.
 
     Args:
         runs: The results to accept.
         suite: The suite that has the scenarios of all runs; a run of another suite is refused.
         read: Reads a file of the repository.
-        reason: Why the runs are acceptable.
-        by: Who accepts them.
+        request: Who accepts the runs, why, and into which level.
 
     Raises:
         ConfigError: A run belongs to another suite, or may not be added to its baseline.
@@ -119,9 +186,14 @@ def change_baselines(
         path = f"{baselines.FOLDER}/{place}"
         text = read(path)
         if text is not None:
-            before[place] = parse_model(text, path, Baseline, SCHEMA_VERSION)
-    after = accept_all(before, runs, reason=reason, by=by, at=datetime.now(UTC))
-    return {f"{baselines.FOLDER}/{place}": baseline_json(after[place]) for place in sorted(after)}
+            before[place] = baselines.parse(text, path)
+    files: dict[str, str] = {}
+    effect: list[str] = []
+    for place, accepted in accept_all(before, runs, request).items():
+        effect += describe_effect(accepted)
+        if accepted.after is not None and accepted.changed:
+            files[f"{baselines.FOLDER}/{place}"] = baseline_json(accepted.after)
+    return BaselineChanges(files, tuple(effect))
 
 
 def _read_local(path: str) -> str | None:

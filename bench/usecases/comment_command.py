@@ -1,9 +1,11 @@
 """Execute the `/bench` command of a pull-request comment."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import assert_never
 
 from bench.core.values.escape import escape_markdown
+from bench.core.verdict.acceptance import AcceptRequest
 from bench.errors import BenchError, PublishError
 from bench.publish.branches import Branches, Proposal
 from bench.publish.command import HELP, Accept, Command, Help, Run, command_of, may_command, read_comment
@@ -11,6 +13,7 @@ from bench.publish.context import SUITE
 from bench.publish.github import GitHub, PullRequest
 from bench.publish.issues import marker
 from bench.publish.runs import Runs
+from bench.render.effect import effect_markdown
 from bench.store import scenarios
 from bench.usecases.accept import change_baselines
 from bench.usecases.job import connect_api, read_event, read_repository
@@ -135,8 +138,9 @@ def _accept(command: Accept, commented: _Commented) -> str:
     def read(path: str) -> str | None:
         return commented.branches.text(path, parent or default)
 
-    files = change_baselines(results, run.suite, read, reason=command.reason, by=commented.login)
-    if not files:
+    request = AcceptRequest(reason=command.reason, by=commented.login, at=datetime.now(UTC))
+    changes = change_baselines(results, run.suite, read, request)
+    if not changes.files:
         return f"The baseline has the runs of `{head.sha[:9]}` already."
     number = commented.pull.number
     message = f"Accept the runs of {head.sha[:9]}: {command.reason}\n\n{commented.login}, in #{number}\n"
@@ -144,20 +148,21 @@ def _accept(command: Accept, commented: _Commented) -> str:
     runs = (
         f"{len(results)} runs of suite `{run.suite}` at `{head.sha[:9]}` ({escape_markdown(command.reason)})"
     )
+    effect = effect_markdown(changes.effect)
     if commented.from_fork:
         proposal = Proposal(
             branch=f"bench-baseline/{number}-{head.sha[:9]}",
             base=default,
             at=parent,
             title=f"Accept the runs of #{number}",
-            body=f"{runs}, accepted by `{commented.login}`.",
+            body=f"{runs}, accepted by `{commented.login}`.\n\n{effect}",
         )
-        address = commented.branches.propose(proposal, files, message)
-        return f"{address} accepts {runs}."
-    if not commented.branches.commit(head.ref, head.sha, files, message):
+        address = commented.branches.propose(proposal, changes.files, message)
+        return f"{address} accepts {runs}.\n\n{effect}"
+    if not commented.branches.commit(head.ref, head.sha, changes.files, message):
         raise PublishError("the branch has a newer commit", "read the verdict of the newer commit first")
     commented.runs.start(WORKFLOW, head.ref, {"suite": run.suite})
-    return f"A commit on this branch accepts {runs}. Its measurement started."
+    return f"A commit on this branch accepts {runs}. Its measurement started.\n\n{effect}"
 
 
 def _check_head(head: str, named: str) -> None:

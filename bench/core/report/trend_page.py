@@ -81,7 +81,7 @@ def trend_page(
     history = select_comparable(points)
     trend = judge_history(history, pinned, recent)
     fingerprint = points[-1].fingerprint
-    baseline_runs = _comparable(fingerprint, baseline.runs if baseline else ())
+    baseline_runs = _comparable(fingerprint, baseline.newest.counted if baseline else ())
     pinned_runs = _comparable(fingerprint, pinned.runs if pinned else ())
     metrics: list[MetricHistory] = []
     for metric_trend in trend.metrics:

@@ -1,84 +1,225 @@
-"""Check whether a run may join a baseline. Regressions and uncommitted changes need an explicit flag."""
+"""Decide how runs join a baseline: as runs of its newest level, as a new level, or not at all."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
-from bench.core.run.result import RunResult
+from bench.core.run.result import RunResult, check_usable
 from bench.core.samples.metrics import metric, sentence_name, tier_name
 from bench.core.values import wording
-from bench.core.verdict.baseline import Baseline, baseline_path
+from bench.core.verdict.baseline import Baseline, Level, baseline_path
+from bench.core.verdict.change import SCREEN_ALPHA
 from bench.core.verdict.compare import Comparison, compare
-from bench.core.verdict.levels import accept
+from bench.core.verdict.levels import accept, start_level
 from bench.core.verdict.noise import Noise
-from bench.core.verdict.verdict import ALPHAS, MetricComparison
-from bench.errors import ConfigError
+from bench.core.verdict.verdict import ALPHAS, MetricComparison, Verdict
+from bench.errors import BenchError, ConfigError
+
+# Runs of one request start a new level if this share of them differs from the newest level.
+MOVED_SHARE = 0.5
 
 
-def check_acceptable(
-    baseline: Baseline | None,
-    result: RunResult,
-    noise: Noise | None = None,
-    *,
-    allow_dirty: bool,
-    allow_regression: bool,
-) -> None:
-    """Refuse a run that is worse than its baseline, or that measured uncommitted changes.
+class LevelChoice(StrEnum):
+    """The level that accepted runs join."""
+
+    AUTO = "auto"
+    """A new level if they differ from the newest one by more than the tolerance, else the newest one."""
+    NEW = "new"
+    """A new level."""
+    EXTEND = "extend"
+    """The newest level; runs that are worse are left out. For runs that no person looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptRequest:
+    """The request of a person to accept runs."""
+
+    reason: str
+    """Why the runs are accepted."""
+    by: str
+    """Who accepts them."""
+    at: datetime
+    """When they are accepted."""
+    level: LevelChoice = LevelChoice.AUTO
+    """The level that they join."""
+    allow_dirty: bool = False
+    """Accept runs of uncommitted changes."""
+    allow_regression: bool = True
+    """Accept runs that are worse than the baseline."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedBaseline:
+    """A baseline to which runs were added."""
+
+    before: Baseline | None
+    """The baseline without the runs; None if there was none."""
+    after: Baseline | None
+    """The baseline with the runs; None if there was none and all runs were left out."""
+    moved: tuple[str, ...]
+    """Keys of the metrics for which the runs differ from the newest level by more than the tolerance."""
+    left_out: tuple[str, ...] = ()
+    """A sentence for each run that was not added."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether a run was added."""
+        return self.after != self.before
+
+    @property
+    def replaced(self) -> Level | None:
+        """The level that a new level replaces; None if the runs extend a level or are the first."""
+        if self.before is None or self.after is None:
+            return None
+        old = self.before.newest
+        new = self.after.newest
+        return None if (old.reason, old.accepted_at) == (new.reason, new.accepted_at) else old
+
+
+@dataclass(frozen=True, slots=True)
+class _JudgedRun:
+    """A run that is not yet in the baseline, compared with it."""
+
+    result: RunResult
+    comparison: Comparison
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """Keys of the metrics that differ from the newest level by more than the tolerance."""
+        return tuple(row.key for row in self.comparison.metrics if row.gates and _has_moved(row))
+
+    @property
+    def differs(self) -> bool:
+        """Whether the run differs from the newest level by more than the tolerance."""
+        return bool(self.moved or self.comparison.vanished_messages)
+
+
+def accept_all(
+    before: Mapping[str, Baseline],
+    results: Sequence[RunResult],
+    request: AcceptRequest,
+    noises: Mapping[str, Noise] | None = None,
+) -> dict[str, AcceptedBaseline]:
+    """Add runs to their baselines. Runs of one request that join one baseline join the same level.
 
     Args:
-        baseline: The baseline, if there is one.
-        result: The run.
-        noise: Measured noise of the scenario, as in `bench check`.
-        allow_dirty: Accept a run of uncommitted changes.
-        allow_regression: Accept a run with a regression, also of a tier, or with a missing metric.
+        before: Existing baselines by `baseline_path`.
+        results: The runs, in any order.
+        request: Who accepts the runs, why, and into which level.
+        noises: Measured noise by `baseline_path`, as in `bench check`.
+
+    Returns:
+        The baselines of the runs by `baseline_path`, also those that do not change.
+
+    Raises:
+        ConfigError: A run must not be added; the hint names the flag that allows it.
+        MeasurementError: A run is invalid, was interrupted, or has no successful request.
+    """
+    by_path: dict[str, list[RunResult]] = {}
+    for result in sorted(results, key=lambda result: result.provenance.started_at):
+        by_path.setdefault(baseline_path(result), []).append(result)
+    accepted: dict[str, AcceptedBaseline] = {}
+    for path, of_baseline in sorted(by_path.items()):
+        noise = noises.get(path) if noises else None
+        accepted[path] = _accept_into(before.get(path), of_baseline, request, noise)
+    return accepted
+
+
+def _accept_into(
+    baseline: Baseline | None, results: Sequence[RunResult], request: AcceptRequest, noise: Noise | None
+) -> AcceptedBaseline:
+    """Add runs to one baseline."""
+    judged: list[_JudgedRun] = []
+    left_out: list[str] = []
+    for result in results:
+        if baseline is not None and baseline.has(result.provenance.run_id):
+            continue
+        run = _JudgedRun(result, compare(result, baseline, noise=noise))
+        try:
+            _check_acceptable(run, request)
+            _check_age(run, baseline)
+        except BenchError as error:
+            if request.level is not LevelChoice.EXTEND:
+                raise
+            left_out.append(error.message)
+        else:
+            judged.append(run)
+    after = _add_runs(baseline, [run.result for run in judged], request, new=_starts_level(judged, request))
+    moved = dict.fromkeys(key for run in judged for key in run.moved)
+    return AcceptedBaseline(baseline, after, tuple(moved), tuple(left_out))
+
+
+def _add_runs(
+    baseline: Baseline | None, results: Sequence[RunResult], request: AcceptRequest, *, new: bool
+) -> Baseline | None:
+    """Add acceptable runs to the newest level, or to a new one."""
+    add = start_level if new else accept
+    for result in results:
+        baseline = add(baseline, result, reason=request.reason, by=request.by, at=request.at)
+        add = accept
+    return baseline
+
+
+def _check_acceptable(run: _JudgedRun, request: AcceptRequest) -> None:
+    """Refuse a run that is worse than its baseline, or that measured uncommitted changes.
 
     Raises:
         ConfigError: The run must not be added; the hint names the flag that allows it.
+        MeasurementError: The run is invalid or was interrupted.
     """
-    run_id = result.provenance.run_id
-    if baseline is not None and baseline.has(run_id):
-        return
-    if result.provenance.dirty and not allow_dirty:
+    check_usable(run.result)
+    run_id = run.result.provenance.run_id
+    if run.result.provenance.dirty and not request.allow_dirty:
         raise ConfigError(
             f"run {run_id} measured uncommitted changes",
             "commit them and measure again, or use --allow-dirty",
         )
-    regressions = _describe_regressions(compare(result, baseline, noise=noise))
-    if regressions and not allow_regression:
+    regressions = describe_regressions(run.comparison)
+    if regressions and not request.allow_regression:
         raise ConfigError(
             f"run {run_id} is worse than its baseline: {wording.listing(regressions)}",
             "use --allow-regression if you intend this change",
         )
 
 
-def accept_all(
-    before: Mapping[str, Baseline], results: Sequence[RunResult], *, reason: str, by: str, at: datetime
-) -> dict[str, Baseline]:
-    """Add runs to their baselines, also runs with a regression: a person with permission asked for it.
-
-    Args:
-        before: Existing baselines by `baseline_path`.
-        results: The runs, in any order.
-        reason: Why the runs are accepted.
-        by: Who accepts them.
-        at: When they are accepted.
-
-    Returns:
-        The changed baselines by `baseline_path`.
+def _check_age(run: _JudgedRun, baseline: Baseline | None) -> None:
+    """Refuse a run from before the newest level that has other values: it belongs to an older level.
 
     Raises:
-        ConfigError: A run must not be added, or is older than all runs that the baseline keeps.
-        MeasurementError: A run is invalid, was interrupted, or has no successful request.
+        ConfigError: The run must not be added.
     """
-    after = dict(before)
-    for result in sorted(results, key=lambda result: result.provenance.started_at):
-        path = baseline_path(result)
-        baseline = after.get(path)
-        check_acceptable(baseline, result, allow_dirty=False, allow_regression=True)
-        after[path] = accept(baseline, result, reason=reason, by=by, at=at)
-    return {path: baseline for path, baseline in after.items() if baseline != before.get(path)}
+    if baseline is None or not run.differs:
+        return
+    provenance = run.result.provenance
+    if provenance.started_at < baseline.newest.runs[0].started_at:
+        raise ConfigError(
+            f"run {provenance.run_id} of {provenance.started_at:%Y-%m-%d %H:%M} is older than the newest "
+            f"level '{baseline.newest.reason}' and differs from it",
+            "accept a run of the present version",
+        )
 
 
-def _describe_regressions(comparison: Comparison) -> list[str]:
+def _starts_level(judged: Sequence[_JudgedRun], request: AcceptRequest) -> bool:
+    if request.level is not LevelChoice.AUTO:
+        return request.level is LevelChoice.NEW
+    differing = sum(run.differs for run in judged)
+    return bool(judged) and differing >= MOVED_SHARE * len(judged)
+
+
+def _has_moved(row: MetricComparison) -> bool:
+    """Whether a metric differs from the newest level by more than the tolerance, in either direction.
+
+    A person who accepts a change intends it, so the p value of `bench check`'s suspicion is enough.
+    """
+    if row.verdict in {Verdict.WORSE, Verdict.MISSING}:
+        return True
+    beyond = abs(row.change_ratio or 0.0) > (row.margin_ratio or 0.0)
+    by_chance = row.p_value is None or min(row.p_value, 1.0 - row.p_value) >= SCREEN_ALPHA
+    return beyond and not by_chance
+
+
+def describe_regressions(comparison: Comparison) -> list[str]:
     """Return a text for each regression, deciding metrics first, then for each missing metric."""
     texts: list[str] = []
     for part in ALPHAS:

@@ -12,6 +12,7 @@ from tests.factories import (
     make_history,
     make_point,
     make_reference_workload,
+    with_runs,
 )
 
 E2E = "e2e_ms"
@@ -106,6 +107,6 @@ def test_a_baseline_run_without_requests_has_no_success() -> None:
     """A file may contain a run without requests; it has no share of successes."""
     empty = make_baseline([1.0] * 5)
     runs = tuple(run.model_copy(update={"ok": 0, "failed": 0}) for run in empty.runs)
-    page = trend_page(make_history([1.0] * 20), empty.model_copy(update={"runs": runs}))
+    page = trend_page(make_history([1.0] * 20), with_runs(empty, runs))
     assert metric_history(page, SUCCESS).band is None
     assert metric_history(page).band is not None

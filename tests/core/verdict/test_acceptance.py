@@ -1,10 +1,21 @@
+import re
+from typing import Any
+
 import pytest
 
 from bench.core.report.report import make_report
 from bench.core.run.result import RunResult
-from bench.core.verdict.acceptance import check_acceptable
-from bench.core.verdict.baseline import MIN_RUNS, Baseline, PinnedBaseline, find_faults, typical_values
+from bench.core.verdict.acceptance import AcceptedBaseline, AcceptRequest, LevelChoice, accept_all
+from bench.core.verdict.baseline import (
+    MIN_RUNS,
+    Baseline,
+    PinnedBaseline,
+    baseline_path,
+    find_faults,
+    typical_values,
+)
 from bench.core.verdict.compare import Decision, compare
+from bench.core.verdict.effect import describe_effect
 from bench.core.verdict.levels import pin, prune
 from bench.core.verdict.noise import MetricNoise, Noise
 from bench.core.verdict.verdict import Verdict
@@ -23,14 +34,27 @@ from tests.factories import (
 TODAY = make_fingerprint()
 
 
+def accept_into(
+    baseline: Baseline | None, *results: RunResult, noise: Noise | None = None, **request: Any
+) -> AcceptedBaseline:
+    """Add runs to a baseline; the fields of the request by name."""
+    content: dict[str, Any] = {"reason": "why", "by": "Ada", "at": NOON, "allow_regression": False}
+    path = baseline_path(results[0])
+    accepted = accept_all(
+        {path: baseline} if baseline else {},
+        results,
+        AcceptRequest(**content | request),
+        {path: noise} if noise else {},
+    )
+    return accepted[path]
+
+
 def refused(
     result: RunResult, baseline: Baseline | None, noise: Noise | None = None, **allowed: bool
 ) -> ConfigError:
     """The error of a run that may not be added."""
     with pytest.raises(ConfigError) as caught:
-        check_acceptable(
-            baseline, result, noise, **{"allow_dirty": False, "allow_regression": False} | allowed
-        )
+        accept_into(baseline, result, noise=noise, **allowed)
     return caught.value
 
 
@@ -40,9 +64,9 @@ def test_uncommitted_changes_need_a_flag() -> None:
     error = refused(dirty, None, allow_regression=True)
     assert "measured uncommitted changes" in error.message
     assert error.hint == "commit them and measure again, or use --allow-dirty"
-    check_acceptable(None, dirty, allow_dirty=True, allow_regression=False)
+    assert accept_into(None, dirty, allow_dirty=True).changed
     outside = run_at(1.0, 40, provenance=make_provenance(dirty=None))
-    check_acceptable(None, outside, allow_dirty=False, allow_regression=False)
+    assert accept_into(None, outside).changed
 
 
 def test_a_regression_needs_a_flag() -> None:
@@ -52,9 +76,9 @@ def test_a_regression_needs_a_flag() -> None:
     assert "is worse than its baseline: response time +40 %" in error.message
     failing = refused(run_at(1.0, 40, failed=[3, 50, 90]), baseline)
     assert "success \u22123.0 %" in failing.message
-    check_acceptable(baseline, run_at(1.4, 40), allow_dirty=False, allow_regression=True)
+    assert accept_into(baseline, run_at(1.4, 40), allow_regression=True).changed
     for factor in (0.6, 1.0):
-        check_acceptable(baseline, run_at(factor, 40), allow_dirty=False, allow_regression=False)
+        assert accept_into(baseline, run_at(factor, 40)).changed
 
 
 def test_a_tier_regression_needs_a_flag() -> None:
@@ -90,7 +114,7 @@ def test_acceptance_uses_the_measured_noise() -> None:
 def test_an_accepted_run_is_not_checked_again() -> None:
     """A second acceptance changes no baseline, so it is not refused."""
     baseline = make_baseline()
-    check_acceptable(baseline, run_at(USUAL_FACTORS[0]), allow_dirty=False, allow_regression=False)
+    assert not accept_into(baseline, run_at(USUAL_FACTORS[0])).changed
 
 
 def pinned_baseline(factor: float) -> Baseline:
@@ -183,3 +207,100 @@ def test_every_fault_is_reported() -> None:
         assert said in fault
     (old,) = find_faults(good, make_fingerprint(work_digest="d" * 64))
     assert "changed: measure and accept again" in old
+
+
+@pytest.mark.parametrize("factor", [1.4, 0.6])
+def test_a_change_starts_a_new_level(factor: float) -> None:
+    """Slower or faster: the newest level has the accepted run only, with its reason and the person."""
+    before = make_baseline()
+    accepted = accept_into(before, run_at(factor, 40), reason="new model", allow_regression=True)
+    assert accepted.after is not None
+    assert accepted.replaced == before.newest
+    assert accepted.after.levels[:-1] == before.levels
+    newest = accepted.after.newest
+    assert (newest.reason, newest.accepted_by, newest.accepted_at) == ("new model", "Ada", NOON)
+    assert [run.run_id for run in newest.runs] == [run_at(factor, 40).provenance.run_id]
+    assert "e2e_ms" in accepted.moved
+
+
+def test_an_unchanged_run_extends_the_newest_level() -> None:
+    """The level keeps its reason; `--new-level` starts a new one."""
+    before = make_baseline()
+    accepted = accept_into(before, run_at(1.0, 40), reason="one more")
+    assert accepted.after is not None
+    assert (accepted.replaced, len(accepted.after.levels)) == (None, 1)
+    assert accepted.after.newest.reason == before.newest.reason
+    forced = accept_into(before, run_at(1.0, 40), level=LevelChoice.NEW)
+    assert forced.replaced == before.newest
+
+
+def test_the_runs_of_one_request_join_one_level() -> None:
+    """A slower run and its confirmation run start one level together; first runs are one level."""
+    both = accept_into(make_baseline(), run_at(1.4, 40), run_at(1.37, 41), allow_regression=True).after
+    assert both is not None
+    assert [len(level.runs) for level in both.levels] == [10, 2]
+    first = accept_into(None, *(run_at(factor, number) for number, factor in enumerate(USUAL_FACTORS))).after
+    assert first is not None
+    assert [len(level.runs) for level in first.levels] == [10]
+
+
+def test_a_vanished_metric_starts_a_new_level() -> None:
+    """Otherwise the accepted metrics would stay missing."""
+    without = {tier: row for tier, row in TIER_TIMES.items() if tier != "queue"}
+    accepted = accept_into(make_baseline(), run_at(1.0, 40, tier_times=without), allow_regression=True)
+    assert accepted.replaced is not None
+    assert "tier.queue_ms" in accepted.moved
+
+
+def test_an_older_run_of_another_level_is_refused() -> None:
+    """A run from before the newest level with its values joins it; one with other values does not."""
+    slower = (run_at(1.4 * factor, 40 + number) for number, factor in enumerate(USUAL_FACTORS))
+    two_levels = accept_into(accept_into(None, run_at()).after, *slower, level=LevelChoice.NEW).after
+    assert two_levels is not None
+    joined = accept_into(two_levels, run_at(1.4, 20)).after
+    assert joined is not None
+    assert [len(level.runs) for level in joined.levels] == [1, 11]
+    error = refused(run_at(1.0, 20), two_levels, allow_regression=True)
+    assert "is older than the newest level 'why' and differs from it" in error.message
+    assert error.hint == "accept a run of the present version"
+
+
+def test_extending_leaves_out_worse_runs() -> None:
+    """No person looked at the runs, so a regression must not become the usual level."""
+    before = make_baseline()
+    worse = accept_into(before, run_at(1.4, 40), run_at(1.0, 41), level=LevelChoice.EXTEND)
+    assert worse.after is not None
+    assert [level.runs[-1].run_id for level in worse.after.levels] == [run_at(1.0, 41).provenance.run_id]
+    (sentence,) = worse.left_out
+    assert "is worse than its baseline: response time +40 %" in sentence
+    better = accept_into(before, run_at(0.6, 40), level=LevelChoice.EXTEND).after
+    assert better is not None
+    assert [len(level.runs) for level in better.levels] == [11]
+
+
+def test_only_refused_runs_begin_no_baseline() -> None:
+    """A suite whose only run is invalid has no baseline afterwards, and the reason is stated."""
+    injected = run_at(1.0, 40, provenance=make_provenance(injections={"model.slowdown": 1.3}))
+    accepted = accept_into(None, injected, level=LevelChoice.EXTEND)
+    assert (accepted.after, accepted.changed) == (None, False)
+    assert "has injected faults" in accepted.left_out[0]
+
+
+def test_the_effect_names_the_new_level_of_each_metric_that_changes() -> None:
+    """Before and after in the metric's unit, the runs of the new level, and what drift still needs."""
+    accepted = accept_into(make_baseline(), run_at(1.4, 40), allow_regression=True)
+    first, *metrics = describe_effect(accepted)
+    assert first == "quick (embedded, simulated): new level after 'usual', 1 run"
+    (response_time,) = [line for line in metrics if line.startswith("  response time:")]
+    assert re.fullmatch(
+        r"  response time: new level 4\d\d → 6\d\d ms, 1 run; 5 are needed for drift", response_time
+    )
+
+
+def test_the_effect_of_an_unchanged_run_is_small() -> None:
+    """It names the level that is extended and the deciding metrics; a run that is accepted twice, nothing."""
+    lines = list(describe_effect(accept_into(make_baseline(), run_at(1.0, 40))))
+    assert lines[0] == "quick (embedded, simulated): the level 'usual' has 11 runs now"
+    assert [line.partition(":")[0].strip() for line in lines[1:]] == ["success", "response time"]
+    again = list(describe_effect(accept_into(make_baseline(), run_at(USUAL_FACTORS[0]))))
+    assert again == ["quick (embedded, simulated): no change"]

@@ -1,0 +1,96 @@
+"""Describe the effect of accepted runs on a baseline, before the baseline changes."""
+
+from collections.abc import Iterator
+from statistics import median
+
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import metric, sentence_name
+from bench.core.values import stats, wording
+from bench.core.verdict.acceptance import AcceptedBaseline
+from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun, Level
+from bench.core.verdict.success import SUCCESS
+
+
+def describe_effect(accepted: AcceptedBaseline) -> Iterator[str]:
+    """Yield the effect on the next runs, one line for the baseline and one for each metric that changes.
+
+    A new level has a line for each metric that differs from the newest level by more than the tolerance. An
+    extended level has a line for each deciding metric.
+    """
+    after = accepted.after
+    if after is not None:
+        yield _describe_baseline(accepted, after)
+        if accepted.changed:
+            yield from _describe_metrics(accepted, after)
+    for sentence in accepted.left_out:
+        yield f"  left out: {sentence}"
+
+
+def level_value(level: Level, key: str) -> float | None:
+    """Return the value of a metric at a level: the median of its runs, in the metric's unit.
+
+    Outliers do not count, unless the level has no other run.
+    """
+    values: list[float] = []
+    for run in level.counted or level.runs:
+        value = run_value(run, key)
+        if value is not None:
+            values.append(value)
+    return median(values) if values else None
+
+
+def run_value(run: BaselineRun, key: str) -> float | None:
+    """Return the typical value of a metric over the prompts of a run; None if the run does not have it."""
+    if key == SUCCESS:
+        return run.ok / (run.ok + run.failed) if run.ok else None
+    figures = run.figures.get(key)
+    return stats.typical(list(figures.values()), metric(key).smallest_change) if figures else None
+
+
+def _describe_baseline(accepted: AcceptedBaseline, after: Baseline) -> str:
+    name = f"{after.scenario} ({after.stack}, {after.environment})"
+    level = after.newest
+    runs = wording.counted(len(level.runs), "run")
+    if not accepted.changed:
+        return f"{name}: no change"
+    if accepted.before is None:
+        return f"{name}: first level, {runs}"
+    if accepted.replaced is not None:
+        return f"{name}: new level after '{accepted.replaced.reason}', {runs}"
+    return f"{name}: the level '{level.reason}' has {runs} now"
+
+
+def _describe_metrics(accepted: AcceptedBaseline, after: Baseline) -> Iterator[str]:
+    deciding = [key for key in _keys(after.newest) if metric(key).part is Part.DECIDES]
+    keys = list(accepted.moved) if accepted.replaced is not None and accepted.moved else deciding
+    old = accepted.before.newest if accepted.before else None
+    for key in keys:
+        after_value = level_value(after.newest, key)
+        before_value = level_value(old, key) if old else None
+        change = _describe_change(key, before_value, after_value)
+        if accepted.replaced is not None:
+            yield f"  {sentence_name(key)}: new level {change}, {_describe_runs(after.newest)}"
+        else:
+            yield f"  {sentence_name(key)}: {change}"
+
+
+def _keys(level: Level) -> list[str]:
+    keys = set[str]().union(*(run.figures for run in level.runs))
+    return [SUCCESS, *sorted(keys)]
+
+
+def _describe_change(key: str, before: float | None, after: float | None) -> str:
+    """Write a change as `609 → 731 ms`, with both units only if they differ."""
+    unit = metric(key).unit
+    new = wording.value(after, unit)
+    if before is None:
+        return new
+    old = wording.value(before, unit)
+    number, _, old_unit = old.partition(" ")
+    return f"{number} → {new}" if new.endswith(f" {old_unit}") else f"{old} → {new}"
+
+
+def _describe_runs(level: Level) -> str:
+    count = len(level.counted)
+    runs = wording.counted(count, "run")
+    return runs if count >= MIN_RUNS else f"{runs}; {MIN_RUNS} are needed for drift"
