@@ -93,6 +93,18 @@ REFUSED = {
         set_run_fields(figures={"tokens": {"greeting": 1.0}}),
         "there is no compared metric 'tokens'",
     ),
+    "a cost that nobody knows": (
+        set_run_fields(costs={"service.gateway.colour": {"all": 1.0}}),
+        "runs[3].costs: there is no cost 'service.gateway.colour'",
+    ),
+    "a negative cost": (
+        set_run_fields(costs={"requests_rps": {"all": -1.0}}),
+        "runs[3].costs.requests_rps.all must be 0 or more",
+    ),
+    "half a request": (
+        set_run_fields(messages={"greeting": {"message_class": "short", "requests": 0.5}}),
+        "runs[3].messages.greeting.requests",
+    ),
     "a text": (set_figure("fast"), "levels[0].runs[3].figures.e2e_ms.greeting must be a number"),
     "not a number": (
         set_figure(float("nan")),

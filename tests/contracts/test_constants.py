@@ -48,6 +48,7 @@ IMPLEMENTATION_DETAILS = {
     "baseline.SCHEMA_VERSION": "file format",
     "baseline._WORKLOAD_DIGITS": "digits in files",
     "baseline._DIGITS": "digits in files",
+    "baseline._COST_DIGITS": "digits in files",
     "assess._DIGITS": "digits in files",
     "bands._FINE": "memory of the search for bands",
     "bottleneck._FAILED": "separates the values 0 and 1 of a rate",

@@ -111,23 +111,6 @@ class Histogram:
         self.sum_ms += other.sum_ms
         self.max_ms = max(self.max_ms, other.max_ms)
 
-    def upper_part(self, probability: float) -> "Histogram":
-        """Return a smaller histogram with the same quantiles from this one on.
-
-        All shorter durations move into the bucket of the quantile.
-        """
-        upper = Histogram()
-        upper.merge(self)
-        if self.count:
-            position = math.floor(probability * (self.count - 1))
-            cumulated = np.cumsum(self.counts)
-            index = int(np.searchsorted(cumulated, position - self.zero_count, side="right"))
-            upper.counts[:index] = 0
-            if position >= self.zero_count:
-                upper.counts[index] = self.zero_count + int(cumulated[index])
-                upper.zero_count = 0
-        return upper
-
     def written(self) -> DurationCounts:
         """Return the histogram as files contain it."""
         filled = np.flatnonzero(self.counts)

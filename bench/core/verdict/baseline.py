@@ -1,6 +1,6 @@
 """The baseline: the last accepted runs of a scenario in one environment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -8,26 +8,28 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.watching import GaugeName
+from bench.core.run.costs import costs_of
 from bench.core.run.figures import bounds_of, check_compared, figures_of
+from bench.core.run.messages import MessageUse
 from bench.core.run.origin import Fingerprint
 from bench.core.run.result import RunResult, environment
-from bench.core.run.summary import BLOCKS, RunSummary
-from bench.core.samples.metrics import metric, metric_of_tail, tail_key
+from bench.core.run.summary import BLOCKS
+from bench.core.run.tails import Tail, tails_of
+from bench.core.samples.cost_metrics import cost_metric
+from bench.core.samples.metrics import metric
 from bench.core.values import stats
-from bench.core.values.histogram import DurationCounts, Histogram
 from bench.core.values.record import NotNegative, Record
 from bench.core.watch.work import Work
 
 SCHEMA_VERSION = 2
 MIN_RUNS = 5  # fewer runs cannot separate noise from a change
-# Digits in files, which people read in diffs: a hundredth of a millisecond, and more for the reference
-# workload.
+# Digits in files, which people read in diffs: a hundredth of a millisecond, and more for costs and the
+# reference workload, which can be shorter.
 _DIGITS = 2
+_COST_DIGITS = 4
 _WORKLOAD_DIGITS = 4
 # A file leaves these fields of a run out if they are empty.
-_OPTIONAL = ("outlier", "lower_bounds", "tails", "work")
-# Share of the requests whose exact times do not influence a 95th percentile, also of pooled runs.
-_TAIL_FROM = 0.75
+_OPTIONAL = ("outlier", "lower_bounds", "messages", "tails", "costs", "work")
 
 
 class BaselineRun(Record):
@@ -61,9 +63,12 @@ class BaselineRun(Record):
     """Compared values by metric and prompt, in the metric's unit."""
     lower_bounds: dict[str, tuple[str, ...]] = {}
     """Prompts by metric whose value is a lower bound, because requests were ended while they waited."""
-    tails: dict[str, DurationCounts] = {}
-    """Histograms by metric, for percentiles of several runs; all durations below the 75th percentile are in
-    its bucket."""
+    messages: dict[str, MessageUse] = {}
+    """Class and requests of each message."""
+    tails: dict[str, Tail] = {}
+    """The slowest requests by metric, from which percentiles over several runs follow."""
+    costs: dict[str, dict[str, NotNegative]] = {}
+    """Throughput and resources by metric, as `figures` has latencies."""
     counters: dict[str, dict[str, NotNegative]] = {}
     """Exact counters by metric and prompt."""
     work: dict[GaugeName, NotNegative] = {}
@@ -79,6 +84,14 @@ class BaselineRun(Record):
             if not by_prompt:
                 raise ValueError(f"{key} has no value")
         return figures
+
+    @field_validator("costs")
+    @classmethod
+    def _check_costs(cls, costs: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        for key in costs:
+            if cost_metric(key) is None:
+                raise ValueError(f"there is no cost '{key}'")
+        return costs
 
     @model_validator(mode="after")
     def _check_measured(self) -> "BaselineRun":
@@ -205,9 +218,6 @@ def to_baseline_run(result: RunResult, reason: str, by: str, at: datetime) -> Ba
     """Convert a run to an accepted run."""
     summary = result.summary
     workload = result.reference_workload
-    figures: dict[str, dict[str, float]] = {}
-    for key, by_prompt in sorted(figures_of(summary).items()):
-        figures[key] = {prompt: round(value, _DIGITS) for prompt, value in by_prompt.items()}
     return BaselineRun(
         run_id=result.provenance.run_id,
         started_at=result.provenance.started_at,
@@ -220,22 +230,22 @@ def to_baseline_run(result: RunResult, reason: str, by: str, at: datetime) -> Ba
         ok=summary.ok,
         failed=summary.failed,
         failed_blocks=summary.failed_blocks,
-        figures=figures,
+        figures=_round(figures_of(summary), _DIGITS),
         lower_bounds=bounds_of(summary),
-        tails=_tails_of(summary),
+        messages=summary.messages,
+        tails=tails_of(summary),
+        costs=_round(costs_of(summary), _COST_DIGITS),
         counters=summary.counters,
         work=summary.work,
         reference_workload=None if workload is None else workload.rounded(_WORKLOAD_DIGITS),
     )
 
 
-def _tails_of(summary: RunSummary) -> dict[str, DurationCounts]:
-    """Return the histogram of each metric that has a judged percentile, without the details of its body."""
-    tails: dict[str, DurationCounts] = {}
-    for key, row in sorted(summary.metrics.items()):
-        if row.histogram is not None and metric_of_tail(tail_key(key)) is not None:
-            tails[key] = Histogram.of(row.histogram).upper_part(_TAIL_FROM).written()
-    return tails
+def _round(figures: Mapping[str, Mapping[str, float]], digits: int) -> dict[str, dict[str, float]]:
+    rounded: dict[str, dict[str, float]] = {}
+    for key, by_prompt in sorted(figures.items()):
+        rounded[key] = {prompt: round(value, digits) for prompt, value in by_prompt.items()}
+    return rounded
 
 
 def find_faults(baseline: Baseline, today: Fingerprint) -> tuple[str, ...]:

@@ -5,13 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.core.run.costs import costs_of
 from bench.core.run.figures import figures_of
 from bench.core.run.result import RunResult
+from bench.core.run.tails import tails_of
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric
 from bench.core.samples.sample import Outcome, Stop, StopCause
-from bench.core.verdict.baseline import MIN_RUNS, Baseline
-from bench.core.verdict.levels import MAX_RUNS, accept
+from bench.core.verdict.baseline import MIN_RUNS, Baseline, baseline_json
+from bench.core.verdict.levels import MAX_RUNS, accept, start_level
 from bench.errors import ConfigError, MeasurementError
 from tests.factories import (
     NOON,
@@ -180,10 +182,45 @@ def test_accepting_keeps_the_other_runs() -> None:
     assert (longer.runs[-1].reason, longer.runs[-1].accepted_by) == ("faster", "Ada")
 
 
+def test_a_run_keeps_its_messages_its_tail_and_its_costs() -> None:
+    """Later verdicts need the requests of each message, the slowest requests, and what the services used."""
+    run = run_at()
+    (only,) = accept_usual(run).runs
+    assert only.messages == run.summary.messages
+    assert only.tails == tails_of(run.summary)
+    assert only.tails["e2e_ms"].total == 100
+    assert only.costs.keys() == costs_of(run.summary).keys()
+
+
 def test_a_baseline_survives_json() -> None:
-    """A baseline that is written and read again is equal."""
-    baseline = make_baseline()
-    assert Baseline.model_validate_json(baseline.model_dump_json()) == baseline
+    """A baseline that is written and read again is equal, with all of its levels."""
+    baseline = start_level(make_baseline(), run_at(1.4, 40), reason="new model", by="Ada", at=LATER)
+    outlier = baseline.newest.runs[0].model_copy(update={"outlier": "response time +41 %"})
+    newest = baseline.newest.model_copy(update={"runs": (outlier,)})
+    baseline = baseline.model_copy(update={"levels": (*baseline.levels[:-1], newest)})
+    assert Baseline.model_validate_json(baseline_json(baseline)) == baseline
+    assert [len(level.counted) for level in baseline.levels] == [10, 0]
+
+
+def test_a_full_baseline_keeps_the_reasons_of_five_levels() -> None:
+    """The oldest runs are removed first, and each of the newest five levels keeps its last run."""
+    baseline = None
+    for number in range(60):
+        add = start_level if number % 8 == 0 else accept
+        baseline = add(baseline, run_at(number=number), reason=f"number {number}", by="Ada", at=LATER)
+    assert baseline is not None
+    assert [level.reason for level in baseline.levels] == [
+        f"number {number}" for number in (24, 32, 40, 48, 56)
+    ]
+    assert [len(level.runs) for level in baseline.levels] == [1, 1, 6, 8, 4]
+    assert len(baseline.runs) == MAX_RUNS
+    assert baseline.levels[0].runs[0].run_id == run_at(number=31).provenance.run_id
+
+
+def test_a_new_level_is_newer_than_the_runs_before() -> None:
+    """A run from before the newest level cannot start the next one."""
+    with pytest.raises(ConfigError, match="is older than the newest level 'usual'"):
+        start_level(make_baseline(), run_at(number=-1), reason="x", by="y", at=NOON)
 
 
 def test_a_full_baseline_has_enough_runs() -> None:
