@@ -6,6 +6,7 @@ https://doi.org/10.14778/3352063.3352135
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +22,19 @@ LONGEST_MS = 1e8
 """Longer durations count as this one, in milliseconds; the maximum stays exact."""
 
 _GROWTH = (1.0 + RELATIVE_ERROR) / (1.0 - RELATIVE_ERROR)
-_LOG_GROWTH = math.log(_GROWTH)
-_LOWEST_KEY = math.ceil(math.log(SHORTEST_MS) / _LOG_GROWTH)
-_BUCKETS = math.ceil(math.log(LONGEST_MS) / _LOG_GROWTH) - _LOWEST_KEY + 1
+LOG_GROWTH = math.log(_GROWTH)
+"""Width of a bucket, on the scale of logarithms."""
+_LOWEST_KEY = math.ceil(math.log(SHORTEST_MS) / LOG_GROWTH)
+_BUCKETS = math.ceil(math.log(LONGEST_MS) / LOG_GROWTH) - _LOWEST_KEY + 1
 # The upper bounds of the zero bucket and of all others.
 _BOUNDS_MS = np.append(SHORTEST_MS, _GROWTH ** np.arange(_LOWEST_KEY, _LOWEST_KEY + _BUCKETS))
 # Bucket k has the durations above growth^(k-1) and up to growth^k; this value is within the error of all.
 _MIDDLES_MS = 2.0 * _GROWTH ** np.arange(_LOWEST_KEY, _LOWEST_KEY + _BUCKETS) / (_GROWTH + 1.0)
+
+
+def log_bounds(keys: Sequence[int]) -> FloatArray:
+    """Return the logarithm of the upper bound of buckets, in milliseconds, by their keys."""
+    return LOG_GROWTH * np.asarray(keys, dtype=np.float64)
 
 
 class DurationCounts(Record):
@@ -98,7 +105,7 @@ class Histogram:
             return
         durations_ms = np.asarray(times_ms, dtype=np.float64)
         countable_ms = np.minimum(durations_ms[durations_ms > SHORTEST_MS], LONGEST_MS)
-        buckets = np.ceil(np.log(countable_ms) / _LOG_GROWTH).astype(np.intp) - _LOWEST_KEY
+        buckets = np.ceil(np.log(countable_ms) / LOG_GROWTH).astype(np.intp) - _LOWEST_KEY
         self.counts += np.bincount(buckets, minlength=_BUCKETS)
         self.zero_count += len(durations_ms) - len(countable_ms)
         self.sum_ms += float(durations_ms.sum())

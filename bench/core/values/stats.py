@@ -13,6 +13,12 @@ from bench.core.values.units import FloatArray, Values
 
 # A percentile is reliable if fewer than two values lie beyond the true one with at most this probability.
 UNRELIABLE_TAIL = 0.01
+ROBUST_FROM = 5
+"""Fewest values from which an outlier can be told from the others."""
+HUBER_LIMIT = 1.5
+"""Standard deviations from the location beyond which a value counts less."""
+_MAD_TO_SD = 1.4826  # standard deviation of a normal distribution, in median absolute deviations
+_HUBER_STEPS = 8
 _ROUNDING = 1e-9  # 1 - 0.9 is slightly smaller than 0.1
 
 
@@ -133,6 +139,55 @@ def paired_change(head: Mapping[str, float], base: Mapping[str, float], start_ms
         started_log(head[prompt], start_ms) - started_log(base[prompt], start_ms) for prompt in prompts
     ]
     return math.fsum(changes) / len(changes)
+
+
+def robust_mean(values: Sequence[float]) -> tuple[float, float]:
+    """Return the location of values, and the variance of a single value, with little effect of outliers.
+
+    The M-estimate of Huber, 1964, "Robust estimation of a location parameter", whose scale is the median
+    absolute deviation. A value further from the location than 1.5 standard deviations counts as if it were
+    at that limit. Below five values, which cannot show an outlier, it is the mean. Adding a constant to all
+    values adds it to the location and does not change the variance. The order of the values is irrelevant.
+    """
+    count = len(values)
+    ordered = sorted(values)
+    mean = math.fsum(ordered) / count
+    squares = math.fsum([(value - mean) ** 2 for value in ordered])
+    variance = squares / (count - 1) if count > 1 else 0.0
+    if count < ROBUST_FROM:
+        return mean, variance
+    location = median(ordered)
+    deviations = [abs(value - location) for value in ordered]
+    limit = HUBER_LIMIT * _MAD_TO_SD * median(sorted(deviations)) * (1.0 + 1.0 / count)
+    if limit <= _ROUNDING * max(1.0, abs(location)):
+        return mean, variance  # more than half of the values are equal
+    for _ in range(_HUBER_STEPS):
+        clipped = [min(max(value - location, -limit), limit) for value in ordered]
+        inside = sum(-limit < residual < limit for residual in clipped)
+        location += math.fsum(clipped) / max(inside, count / 2)
+    clipped = [min(max(value - location, -limit), limit) for value in ordered]
+    inside_share = max(0.5, sum(-limit < residual < limit for residual in clipped) / count)
+    squares = math.fsum([residual**2 for residual in clipped])
+    return location, squares / (count - 1) / inside_share**2
+
+
+def median(ascending: Sequence[float]) -> float:
+    """Return the median of sorted values, of which there is at least one."""
+    middle = len(ascending) // 2
+    if len(ascending) % 2:
+        return ascending[middle]
+    return (ascending[middle - 1] + ascending[middle]) / 2.0
+
+
+def moderate(variance: float, df: float, prior_variance: float, prior_df: float) -> tuple[float, float]:
+    """Return a variance that is shrunk towards a prior, but never below itself, and its degrees of freedom.
+
+    Smyth, 2004, "Linear models and empirical Bayes methods": (d₀·s₀² + d·s²) / (d₀ + d). A small variance of
+    few values is often chance, so the prior raises it. A large one may be the truth, so it stays.
+    """
+    total_df = prior_df + df
+    shrunk = (prior_df * prior_variance + df * variance) / total_df
+    return max(variance, shrunk), total_df
 
 
 def shrunk_sd(residuals: Sequence[float], prior_sd: float, prior_df: int) -> tuple[float, int]:

@@ -4,33 +4,21 @@ Consecutive runs share the machine and its load, so their differences contain ne
 needed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.core.calibration.calibration import Calibration
-from bench.core.limits.tolerance import Tolerance
-from bench.core.run.costs import costs_of
-from bench.core.run.figures import bounds_of, figures_of
 from bench.core.run.recording import Recording, shift_clock, shift_stalls
 from bench.core.run.result import RunResult
-from bench.core.run.summary import RunSummary
-from bench.core.samples.metric import Part
-from bench.core.samples.metrics import metric
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop
 from bench.core.samples.samples import SampleLog
 from bench.core.samples.token_times import Span, shift_spans
 from bench.core.tiers.histogram_means import join_means
 from bench.core.values.histogram import Histogram
-from bench.core.verdict.bounds import Prompts, drop_figures, judge_with_bounds
 from bench.core.verdict.compare import Comparison, Decision, crossed_thresholds, decide, exact_changes
-from bench.core.verdict.shift import MIN_PAIRS, Figures, Shift, shift_of_pairs
-from bench.core.verdict.success import count_successes, judge_success
-from bench.core.verdict.verdict import MetricComparison, Verdict, judge_shifts, sort_by_part, values_by_run
+from bench.core.verdict.paired_runs import judge_paired_runs
 from bench.core.watch.host import noisiest
 from bench.core.watch.work import sum_work
-
-# Half of the margin of a baseline: consecutive runs on one machine show smaller changes.
-AB_MARGIN_RATIO = 0.05
 
 
 def run_order(pairs: int) -> str:
@@ -39,7 +27,11 @@ def run_order(pairs: int) -> str:
 
 
 def compare_pairs(
-    base: Sequence[RunResult], head: Sequence[RunResult], joined_head: RunResult, base_name: str
+    base: Sequence[RunResult],
+    head: Sequence[RunResult],
+    joined_head: RunResult,
+    base_name: str,
+    scenarios: int = 1,
 ) -> Comparison:
     """Compare the head with the base.
 
@@ -49,27 +41,33 @@ def compare_pairs(
             index.
         joined_head: All head runs as one run, for the thresholds.
         base_name: Name of the base in reports.
+        scenarios: Number of scenarios that are compared together: they share the false-alarm rates.
     """
     invalid: list[str] = []
     for run in (*base, *head):
         invalid += run.validity.reasons
     if invalid:
         return Comparison(
-            decision=Decision.INVALID, reasons=tuple(dict.fromkeys(invalid)), base_name=base_name
+            decision=Decision.INVALID,
+            reasons=tuple(dict.fromkeys(invalid)),
+            base_name=base_name,
+            pairs=len(base),
         )
 
     base_summaries = [run.summary for run in base]
     head_summaries = [run.summary for run in head]
-    metrics = _judge_metrics(base_summaries, head_summaries, joined_head.scenario.tolerances)
-    decision, reasons = decide(crossed_thresholds(joined_head), metrics)
+    judged = judge_paired_runs(base_summaries, head_summaries, joined_head.scenario.tolerances, scenarios)
+    decision, reasons = decide(crossed_thresholds(joined_head), judged.metrics, judged.messages)
     counters, work = exact_changes(joined_head.summary, head_summaries, base_summaries)
     return Comparison(
         decision=decision,
         reasons=(*reasons, *map(str, counters), *map(str, work)),
-        metrics=metrics,
+        metrics=judged.metrics,
+        messages=judged.messages,
         baseline_runs=len(base),
         newest_baseline_commit=base[-1].provenance.commit,
         base_name=base_name,
+        pairs=len(base),
         counters=counters,
         work=work,
     )
@@ -121,53 +119,3 @@ def join_recordings(recordings: Sequence[Recording]) -> Recording:
         layers=[times_ms for recording in recordings for times_ms in recording.layers],
         tier_means=join_means([recording.tier_means for recording in recordings]),
     )
-
-
-def _judge_metrics(
-    base: Sequence[RunSummary], head: Sequence[RunSummary], tolerances: Mapping[str, Tolerance]
-) -> tuple[MetricComparison, ...]:
-    """Judge success and every metric that the pairs have."""
-
-    def judge(without: Prompts) -> tuple[MetricComparison, ...]:
-        return _judge_latencies(base, head, tolerances, without)
-
-    success = judge_success(count_successes(head), count_successes(base))
-    return (success, *judge_with_bounds(judge, head, list(map(bounds_of, base))))
-
-
-def _judge_latencies(
-    base: Sequence[RunSummary],
-    head: Sequence[RunSummary],
-    tolerances: Mapping[str, Tolerance],
-    without: Prompts,
-) -> tuple[MetricComparison, ...]:
-    base_figures = [drop_figures(figures_of(run), without) | costs_of(run) for run in base]
-    head_figures = [figures_of(run) | costs_of(run) for run in head]
-    shifts: dict[str, Shift] = {}
-    unpaired: dict[str, MetricComparison] = {}
-    for key in set[str]().union(*base_figures, *head_figures):
-        pairs = list(zip(values_by_run(key, base_figures), values_by_run(key, head_figures), strict=True))
-        shift = shift_of_pairs(key, pairs)
-        if shift is not None:
-            shifts[key] = shift
-        else:
-            unpaired[key] = _judge_unpaired(key, pairs)
-    return sort_by_part({**judge_shifts(shifts, tolerances, AB_MARGIN_RATIO), **unpaired})
-
-
-def _judge_unpaired(key: str, pairs: Sequence[tuple[Figures, Figures]]) -> MetricComparison:
-    """Judge a metric that too few pairs have on both sides."""
-    part = metric(key).part
-    base_runs = 0
-    head_runs = 0
-    for base, head in pairs:
-        base_runs += bool(base)
-        head_runs += bool(head)
-    verdict = Verdict.INCONCLUSIVE
-    # A 95th percentile can be absent because a few requests failed, which the success ratio judges, and a
-    # service can be absent because the head has other services.
-    if base_runs >= MIN_PAIRS and not head_runs and part not in {Part.TAILS, Part.COSTS}:
-        verdict = Verdict.MISSING
-    elif head_runs >= MIN_PAIRS and not base_runs:
-        verdict = Verdict.NEW
-    return MetricComparison(key=key, verdict=verdict, part=part)

@@ -92,6 +92,17 @@ class ChangeEstimate:
         return stats.t_upper(self.lowest_change / self.standard_error, self.df)
 
 
+class CompleteTest(NamedTuple):
+    """The test that a rule makes with all of its data, if it ended earlier because the answer was known."""
+
+    standard_error: float
+    """Standard error with all data."""
+    df: float
+    """Its degrees of freedom."""
+    alpha: float
+    """False-alarm rate of the last test, one-sided."""
+
+
 class JudgedChange(NamedTuple):
     """The numbers and the verdict of an estimate; ratios are shares of the base, above 0 if values grow."""
 
@@ -109,7 +120,12 @@ class JudgedChange(NamedTuple):
 
 
 def judge_change(
-    estimate: ChangeEstimate, alpha: float, margin: Margin, *, budget: float = DETECTABLE_BUDGET
+    estimate: ChangeEstimate,
+    alpha: float,
+    margin: Margin,
+    *,
+    budget: float = DETECTABLE_BUDGET,
+    complete: CompleteTest | None = None,
 ) -> JudgedChange:
     """Return the numbers and the verdict of one estimated change.
 
@@ -118,15 +134,18 @@ def judge_change(
         alpha: False-alarm rate of this single test, one-sided.
         margin: The tolerated change for the worse.
         budget: Largest smallest detectable change of a precise estimate, as a share; a larger margin counts.
+        complete: The test with all data, which decides on the smallest detectable change; default: this test.
     """
     scale = _Scale(estimate.key, estimate.base)
     tolerated = scale.log_of(margin.of(estimate.base))
     reach = stats.t_quantile(1.0 - alpha, estimate.df) * estimate.standard_error
     low = estimate.lowest_change - reach
     high = estimate.highest_change + reach
-    slack = stats.t_quantile(POWER, estimate.df) * estimate.standard_error
+    last = complete or CompleteTest(estimate.standard_error, estimate.df, alpha)
+    last_reach = stats.t_quantile(1.0 - last.alpha, last.df) * last.standard_error
+    slack = stats.t_quantile(POWER, last.df) * last.standard_error
     unknown = estimate.log_change - estimate.lowest_change
-    detectable = max(tolerated, reach) + slack + unknown
+    detectable = max(tolerated, last_reach) + slack + unknown
     is_precise = detectable <= max(math.log1p(budget), 2.0 * tolerated)
     verdict, doubt = _decide(estimate, low, high, tolerated, is_precise=is_precise)
     ends = sorted((scale.change_of(low), scale.change_of(high)))
@@ -145,11 +164,18 @@ def judge_change(
     )
 
 
-def compare_metric(estimate: ChangeEstimate, alpha: float, margin: Margin) -> MetricComparison:
-    """Return the row of a metric."""
-    judged = judge_change(estimate, alpha, margin)
+def log_margin(key: str, base: float, margin: Margin) -> float:
+    """Return the tolerated change of a metric on the scale of logarithms."""
+    return _Scale(key, base).log_of(margin.of(base))
+
+
+def compare_metric(
+    estimate: ChangeEstimate, alpha: float, margin: Margin, complete: CompleteTest | None = None
+) -> MetricComparison:
+    """Return the row of a metric; see `judge_change`."""
+    judged = judge_change(estimate, alpha, margin, complete=complete)
     row = metric(estimate.key)
-    half = SCREEN_SHARE * _Scale(estimate.key, estimate.base).log_of(margin.of(estimate.base))
+    half = SCREEN_SHARE * log_margin(estimate.key, estimate.base, margin)
     looks_worse = estimate.p_worse < SCREEN_ALPHA and estimate.log_change > half
     return MetricComparison(
         key=estimate.key,
@@ -193,7 +219,7 @@ class _Scale:
 
     @property
     def started_base(self) -> float:
-        return self.base + metric(self.key).smallest_change
+        return self.base + metric(self.key).resolution
 
     def change_of(self, log_change: float) -> float:
         """Return a change for the worse as a change of the value, in the metric's unit."""

@@ -228,7 +228,11 @@ def exact_changes(
     return counters, work
 
 
-def decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple[Decision, tuple[str, ...]]:
+def decide(
+    crossed: Sequence[str],
+    metrics: Sequence[MetricComparison],
+    messages: Sequence[MessageComparison] = (),
+) -> tuple[Decision, tuple[str, ...]]:
     """Return the decision from crossed thresholds and verdicts, and its reasons."""
     regressed: list[str] = []
     improved: list[str] = []
@@ -244,12 +248,21 @@ def decide(crossed: Sequence[str], metrics: Sequence[MetricComparison]) -> tuple
             inconclusive.append(f"{sentence_name(row.key)}: {explain_inconclusive(row)}")
     missing = ", ".join(map(sentence_name, vanished_keys(metrics)))
     missing_reasons = [f"missing, but the baseline has it: {missing}"] if missing else []
-    failures = (*crossed, *regressed, *missing_reasons)
+    failures = (*crossed, *regressed, *_regressed_messages(messages), *missing_reasons)
     if failures:
         return Decision.FAIL, failures
     if inconclusive:
         return Decision.INCONCLUSIVE, tuple(inconclusive)
     return Decision.PASS, tuple(improved)
+
+
+def _regressed_messages(messages: Sequence[MessageComparison]) -> list[str]:
+    """Return a sentence for each message, and each class, that regressed."""
+    reasons: list[str] = []
+    for row in messages:
+        if row.verdict is Verdict.WORSE:
+            reasons.append(f"{sentence_name(row.key)} of {row.kind} '{row.name}' regressed")
+    return reasons
 
 
 def vanished_keys(metrics: Sequence[MetricComparison]) -> tuple[str, ...]:

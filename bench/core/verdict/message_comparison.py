@@ -46,3 +46,5 @@ class MessageComparison(Record):
     """Number of messages that the row covers."""
     requests_ratio: float | None = None
     """Their share of all requests."""
+    settled: bool = True
+    """More pairs of runs would not change the verdict; always true against a baseline."""

@@ -78,14 +78,14 @@ def count_successes(runs: Sequence[RequestCounts]) -> Successes:
     return Successes(ok, failed, failed_blocks, len(runs))
 
 
-def judge_success(head: Successes, base: Successes) -> MetricComparison:
-    """Return the verdict on the success ratio of the head, compared with the base."""
+def judge_success(head: Successes, base: Successes, alpha: float = SUCCESS_ALPHA) -> MetricComparison:
+    """Return the verdict on the success ratio of the head, compared with the base, at a false-alarm rate."""
     p_worse = head.p_fewer(base)
     p_better = base.p_fewer(head)
     verdict = Verdict.UNCHANGED
-    if p_worse < SUCCESS_ALPHA and head.failed_blocks >= MIN_FAILED_BLOCKS:
+    if p_worse < alpha and head.failed_blocks >= MIN_FAILED_BLOCKS:
         verdict = Verdict.WORSE
-    elif p_better < SUCCESS_ALPHA:
+    elif p_better < alpha:
         verdict = Verdict.BETTER
     return MetricComparison(
         key=SUCCESS,

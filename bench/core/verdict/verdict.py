@@ -114,6 +114,8 @@ class MetricComparison(Record):
     """Number of requests of which the head is a share; null for latencies."""
     suspect: bool = False
     """The metric looks worse; a second run can confirm it."""
+    settled: bool = True
+    """More pairs of runs would not change the verdict; always true against a baseline."""
 
     @property
     def regressed(self) -> bool:

@@ -153,7 +153,7 @@ def test_pairs_follow_the_same_rules() -> None:
     assert worse.decision is Decision.FAIL
     assert _rows(worse)["success_ratio"].verdict is Verdict.WORSE
     assert Verdict.BETTER not in {row.verdict for row in worse.metrics}
-    better = compare_pairs(half, complete, complete[0], "main")
+    better = compare_pairs([_run(range(0, 100, 4))] * MIN_PAIRS, complete, complete[0], "main")
     assert _rows(better)["success_ratio"].verdict is Verdict.BETTER
     assert better.decision is not Decision.FAIL
 

@@ -1,0 +1,53 @@
+"""Estimate the change of a 95th percentile in pairs of runs."""
+
+import math
+from collections.abc import Sequence
+
+from bench.core.run.tails import Tail
+from bench.core.samples.metrics import metric
+from bench.core.values import stats
+from bench.core.verdict.change import ChangeEstimate
+from bench.core.verdict.pairs import PAIR_PRIOR_DF, PAIR_PRIOR_SD, QUIET_SD, PairedChange
+from bench.core.verdict.stopping import MIN_PAIRS
+from bench.core.verdict.tails import compare_tails, count_tails, explain_too_few
+
+
+def estimate_tail(
+    key: str, base: Sequence[Tail | None], head: Sequence[Tail | None]
+) -> PairedChange | str | None:
+    """Return the change of a 95th percentile, or why there are too few requests.
+
+    The prior variance is the error of the percentiles of few requests and the prior of a pair together.
+
+    Args:
+        key: Key of the 95th percentile.
+        base: The longest durations of each base run; `None` if a run has none.
+        head: The same of the head.
+
+    Returns:
+        None if too few pairs have durations on both sides.
+    """
+    pairs = [(one, other) for one, other in zip(base, head, strict=True) if one and other]
+    count = len(pairs)
+    if count < MIN_PAIRS:
+        return None
+    base_tails = count_tails([tail for tail, _ in pairs])
+    head_tails = count_tails([tail for _, tail in pairs])
+    too_few = explain_too_few(base_tails, head_tails)
+    if too_few is not None:
+        return too_few
+    change = compare_tails(base_tails, head_tails, paired=True, start_ms=metric(key).resolution)
+    prior_variance = change.chance + PAIR_PRIOR_SD**2 / count
+    usual_variance = change.chance + QUIET_SD**2 / count
+    variance, df = stats.moderate(change.spread, count - 1, prior_variance, PAIR_PRIOR_DF)
+    estimate = ChangeEstimate(
+        key=key,
+        base=change.base,
+        head=change.head,
+        log_change=change.log_change,
+        standard_error=math.sqrt(variance),
+        df=df,
+        agreed=change.agreed,
+    )
+    guess = (PAIR_PRIOR_DF * usual_variance + (count - 1) * change.spread) / df
+    return PairedChange(estimate, count, guess * count)

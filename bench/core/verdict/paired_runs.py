@@ -1,0 +1,200 @@
+"""Judge every metric, message and class of messages of two versions in pairs of runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from bench.core.limits.tolerance import Tolerance, tolerance_of
+from bench.core.run.costs import costs_of
+from bench.core.run.figures import bounds_of, figures_of
+from bench.core.run.messages import Uses, add_up, refusals_of
+from bench.core.run.summary import RunSummary
+from bench.core.run.tails import tails_of
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import metric, metric_of_tail, tail_key
+from bench.core.verdict.bounds import Prompts, drop_figures, judge_with_bounds
+from bench.core.verdict.change import TIER_SHARE, Margin
+from bench.core.verdict.message_comparison import MessageComparison
+from bench.core.verdict.pair_messages import judge_messages_of_pairs
+from bench.core.verdict.pair_tails import estimate_tail
+from bench.core.verdict.pairs import (
+    LOOKS_WORSE,
+    PairedChange,
+    estimate_change,
+    judge_paired_metric,
+    pair_up,
+)
+from bench.core.verdict.shift import Figures
+from bench.core.verdict.stopping import MIN_PAIRS, share_of_look
+from bench.core.verdict.success import count_successes, judge_success
+from bench.core.verdict.verdict import MetricComparison, Verdict, sort_by_part, values_by_run
+
+RESPONSE_TIME = "e2e_ms"
+"""Key of the response time, of which a tier may grow by a share."""
+PAIR_MARGIN_RATIO = 0.05
+"""Tolerated change in a pair: half of that of a baseline, because the runs share one machine."""
+TAIL_MARGIN_RATIO = 0.10
+"""Tolerated change of a 95th percentile, which varies more than a typical value."""
+PAIR_ALPHAS = {
+    Part.DECIDES: 0.008,
+    Part.TAILS: 0.004,
+    Part.LOCATES: 0.002,
+    Part.STEPS: 0.002,
+    Part.COSTS: 0.002,
+    Part.EXPLAINS: 0.002,
+}
+"""False-alarm rate of each test over all looks, by the part of its metric."""
+PAIR_SUCCESS_ALPHA = 0.005
+"""False-alarm rate of the success ratio over all looks."""
+
+
+class JudgedPairs(NamedTuple):
+    """The rows of a comparison of two versions."""
+
+    metrics: tuple[MetricComparison, ...]
+    messages: tuple[MessageComparison, ...]
+
+
+def judge_paired_runs(
+    base: Sequence[RunSummary],
+    head: Sequence[RunSummary],
+    tolerances: Mapping[str, Tolerance],
+    scenarios: int = 1,
+) -> JudgedPairs:
+    """Judge success, every metric and every message that the pairs have.
+
+    Args:
+        base: The runs of the base.
+        head: The runs of the head, in the order of the base's.
+        tolerances: Margins that differ from the default, by metric.
+        scenarios: Number of scenarios that share the false-alarm rates.
+    """
+    judge = _PairsOfRuns(base, head, tolerances, scenarios)
+    base_bounds = list(map(bounds_of, base))
+    metrics = judge_with_bounds(judge.judge_metrics, head, base_bounds)
+    return JudgedPairs((judge.judge_success(), *metrics), judge.judge_messages(base_bounds))
+
+
+@dataclass(frozen=True)
+class _PairsOfRuns:
+    """The runs of two versions."""
+
+    base: Sequence[RunSummary]
+    head: Sequence[RunSummary]
+    tolerances: Mapping[str, Tolerance]
+    scenarios: int
+
+    @cached_property
+    def uses(self) -> Uses:
+        """The messages of all runs."""
+        return add_up([run.messages for run in (*self.base, *self.head)])
+
+    @cached_property
+    def requests(self) -> Figures:
+        """Number of requests of each message, over both sides."""
+        return {name: float(use.requests) for name, use in self.uses.items()}
+
+    @cached_property
+    def refusals(self) -> frozenset[str]:
+        """Messages that must be refused: they are not part of a typical value."""
+        return refusals_of(self.uses)
+
+    @property
+    def share(self) -> float:
+        """The share of a test's false-alarm rate that this look may spend in this scenario."""
+        return share_of_look(len(self.base)) / self.scenarios
+
+    def judge_success(self) -> MetricComparison:
+        """Judge the success ratio; more pairs can settle it if it looks worse."""
+        head = count_successes(self.head)
+        row = judge_success(head, count_successes(self.base), PAIR_SUCCESS_ALPHA * self.share)
+        looks_worse = row.p_value is not None and row.p_value < LOOKS_WORSE and head.failed > 0
+        return row.model_copy(update={"settled": row.regressed or not looks_worse})
+
+    def judge_metrics(self, without: Prompts) -> tuple[MetricComparison, ...]:
+        """Judge every metric but success, without some messages of the base."""
+        base = [drop_figures(figures_of(run), without) | costs_of(run) for run in self.base]
+        head = [figures_of(run) | costs_of(run) for run in self.head]
+        rows: dict[str, MetricComparison] = {}
+        response_ms: float | None = None
+        for key in sorted(set[str]().union(*base, *head), key=lambda key: key != RESPONSE_TIME):
+            if metric_of_tail(key) is not None:
+                continue
+            base_values = values_by_run(key, base)
+            head_values = values_by_run(key, head)
+            pairs = pair_up(key, base_values, head_values, self.requests, self.refusals)
+            change = None if pairs is None else estimate_change(pairs)
+            if change is None:
+                rows[key] = _judge_unpaired(key, base_values, head_values)
+                continue
+            if key == RESPONSE_TIME:
+                response_ms = change.estimate.base
+            rows[key] = self._judge(change, PAIR_MARGIN_RATIO, response_ms)
+        return sort_by_part(rows | self._judge_tails(rows))
+
+    def judge_messages(self, base_bounds: Sequence[Prompts]) -> tuple[MessageComparison, ...]:
+        """Judge the messages and classes of each deciding latency, without lower bounds of the base."""
+        rows: list[MessageComparison] = []
+        base = list(map(figures_of, self.base))
+        head = list(map(figures_of, self.head))
+        classes = {name: use.message_class for name, use in self.uses.items()}
+        for key in sorted(set[str]().union(*base)):
+            if metric(key).part is not Part.DECIDES or metric_of_tail(key) is not None:
+                continue
+            bounded = set[str]().union(*[bounds.get(key, ()) for bounds in base_bounds])
+            kept = [drop_figures(run, {key: bounded}) for run in base]
+            pairs = pair_up(key, values_by_run(key, kept), values_by_run(key, head), self.requests)
+            if pairs is not None:
+                rows += judge_messages_of_pairs(pairs, classes, self.tolerances, self.scenarios)
+        return tuple(sorted(rows, key=lambda row: -(row.change_ratio or 0.0)))
+
+    def _judge(
+        self, change: PairedChange, margin_ratio: float, response_ms: float | None
+    ) -> MetricComparison:
+        key = change.estimate.key
+        part = metric(key).part
+        tolerated = tolerance_of(key, self.tolerances, margin_ratio)
+        absolute = tolerated.absolute or 0.0
+        if tolerated.absolute is None and part in {Part.LOCATES, Part.EXPLAINS}:
+            absolute = TIER_SHARE * (response_ms or 0.0)
+        margin = Margin(tolerated.ratio, absolute)
+        return judge_paired_metric(change, PAIR_ALPHAS[part], margin, self.scenarios)
+
+    def _judge_tails(self, rows: Mapping[str, MetricComparison]) -> dict[str, MetricComparison]:
+        """Judge the 95th percentiles of the metrics that have one."""
+        judged: dict[str, MetricComparison] = {}
+        for key in rows:
+            tail = tail_key(key)
+            if metric_of_tail(tail) is None:
+                continue
+            row = self._judge_tail(key, tail)
+            if row is not None:
+                judged[tail] = row
+        return judged
+
+    def _judge_tail(self, key: str, tail: str) -> MetricComparison | None:
+        base = [tails_of(run).get(key) for run in self.base]
+        head = [tails_of(run).get(key) for run in self.head]
+        change = estimate_tail(tail, base, head)
+        if change is None:
+            return None
+        if isinstance(change, str):
+            part = metric(tail).part
+            return MetricComparison(key=tail, verdict=Verdict.INCONCLUSIVE, part=part, doubt=change)
+        return self._judge(change, TAIL_MARGIN_RATIO, None)
+
+
+def _judge_unpaired(key: str, base: Sequence[Figures], head: Sequence[Figures]) -> MetricComparison:
+    """Judge a metric that too few pairs have on both sides."""
+    part = metric(key).part
+    base_runs = sum(map(bool, base))
+    head_runs = sum(map(bool, head))
+    verdict = Verdict.INCONCLUSIVE
+    # A service can be absent because the head has other services.
+    if base_runs >= MIN_PAIRS and not head_runs and part is not Part.COSTS:
+        verdict = Verdict.MISSING
+    elif head_runs >= MIN_PAIRS and not base_runs:
+        verdict = Verdict.NEW
+    settled = verdict is not Verdict.INCONCLUSIVE or part is not Part.DECIDES
+    return MetricComparison(key=key, verdict=verdict, part=part, settled=settled)

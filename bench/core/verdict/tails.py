@@ -1,0 +1,170 @@
+"""The 95th percentile of two sides, pooled over the runs of each side.
+
+One run of 50 requests has two or three requests above its 95th percentile. All runs of one side together have
+enough, because the requests of all runs are counted in one histogram. A bootstrap (Efron, 1979, "Bootstrap
+methods: another look at the jackknife") draws whole runs, because requests of one run are not independent.
+The interval of Woodruff, 1952, "Confidence intervals for medians and other position measures", adds the error
+of a percentile of few requests, which a bootstrap of three runs cannot show:
+
+    change   = log(q₁) - log(q₀), where q is the 95th percentile of all requests of a side
+    chance²  = [log q₁(p) - log q₁(p - e₁)]² + [log q₀(p + e₀) - log q₀(p)]² if the change is above 0, with
+               e = √(p (1 - p) / requests); else the other sides of the two percentiles
+    spread²  = variance of the change over the resampled runs, times n / (n - 1)
+"""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.core.run.tails import Tail
+from bench.core.values import stats
+from bench.core.values.histogram import LOG_GROWTH, log_bounds
+from bench.core.values.units import FloatArray
+
+TAIL_PROBABILITY = 0.95
+"""The percentile that is compared."""
+RESAMPLES = 400
+"""Number of bootstrap samples."""
+_SEED = 20_190_411
+_NONE = -1e9  # logarithm of a percentile that does not exist
+
+
+class TailCounts(NamedTuple):
+    """The longest durations of the runs of one side."""
+
+    log_bounds: FloatArray
+    """Logarithm of the upper bound of each bucket, from the longest durations to the shortest."""
+    counts: FloatArray
+    """Number of durations, by run and bucket."""
+    requests: FloatArray
+    """Number of all durations of each run."""
+
+    @property
+    def total(self) -> int:
+        """Number of all durations."""
+        return int(self.requests.sum())
+
+
+class TailChange(NamedTuple):
+    """The change of a 95th percentile, on the scale of logarithms."""
+
+    base: float
+    """The percentile of the base."""
+    head: float
+    """The percentile of the head."""
+    log_change: float
+    """Logarithm of head divided by base."""
+    chance: float
+    """Variance of `log_change` because each side has few requests."""
+    spread: float
+    """Variance of `log_change` between the runs."""
+    agreed: float
+    """The change of the median pair; that of all runs if they are not paired."""
+
+
+def count_tails(runs: Sequence[Tail]) -> TailCounts:
+    """Return the durations of several runs in the same buckets."""
+    keys = sorted(set[int]().union(*[run.counts for run in runs]), reverse=True)
+    place = {key: number for number, key in enumerate(keys)}
+    counts = np.zeros((len(runs), max(1, len(keys))))
+    for row, run in zip(counts, runs, strict=True):
+        row[[place[key] for key in run.counts]] = list(run.counts.values())
+    bounds = log_bounds(keys) if keys else np.full(1, _NONE)
+    return TailCounts(bounds, counts, np.array([float(run.total) for run in runs]))
+
+
+def explain_too_few(base: TailCounts, head: TailCounts) -> str | None:
+    """Return why the 95th percentiles cannot be compared; `None` if both sides have enough requests."""
+    fewest = min(base.total, head.total)
+    if stats.is_reliable(fewest, TAIL_PROBABILITY):
+        return None
+    needed = next(count for count in range(fewest, 1000) if stats.is_reliable(count, TAIL_PROBABILITY))
+    return f"{fewest} requests are too few for a 95th percentile, {needed} are needed"
+
+
+def compare_tails(base: TailCounts, head: TailCounts, *, paired: bool, start_ms: float = 0.0) -> TailChange:
+    """Compare the pooled 95th percentiles of two sides.
+
+    Args:
+        base: The runs of the base.
+        head: The runs of the head.
+        paired: Draw the runs of a pair together. Both sides then have the same number of runs.
+        start_ms: c of the scale log(x + c).
+    """
+    base_log = _log_quantiles(base, np.ones((1, len(base.counts))), start_ms)[0]
+    head_log = _log_quantiles(head, np.ones((1, len(head.counts))), start_ms)[0]
+    log_change = float(head_log - base_log)
+    is_worse = log_change > 0.0
+    chance = _chance(base, base_log, start_ms, upwards=is_worse)
+    chance += _chance(head, head_log, start_ms, upwards=not is_worse)
+    return TailChange(
+        base=float(np.exp(base_log) - start_ms),
+        head=float(np.exp(head_log) - start_ms),
+        log_change=log_change,
+        chance=chance,
+        spread=_spread(base, head, start_ms, paired=paired),
+        agreed=_median_pair(base, head, start_ms) if paired else log_change,
+    )
+
+
+def _median_pair(base: TailCounts, head: TailCounts, start_ms: float) -> float:
+    """Return the change of the median pair."""
+    alone = np.eye(len(base.counts))
+    changes = _log_quantiles(head, alone, start_ms) - _log_quantiles(base, alone, start_ms)
+    return float(np.median(changes))
+
+
+def _spread(base: TailCounts, head: TailCounts, start_ms: float, *, paired: bool) -> float:
+    """Return the variance of the change between the runs; a side with one run adds nothing."""
+    drawn_base = _log_quantiles(base, _resamples(len(base.counts)), start_ms)
+    drawn_head = _log_quantiles(head, _resamples(len(head.counts)), start_ms)
+    if paired:
+        return _unbiased(drawn_head - drawn_base, len(base.counts))
+    return _unbiased(drawn_base, len(base.counts)) + _unbiased(drawn_head, len(head.counts))
+
+
+def _unbiased(drawn: FloatArray, runs: int) -> float:
+    """Return the variance of a bootstrap of some runs, which is too small by the factor (n - 1) / n."""
+    return float(np.var(drawn)) * runs / (runs - 1) if runs > 1 else 0.0
+
+
+@lru_cache(maxsize=64)
+def _resamples(runs: int) -> FloatArray:
+    """Return how often each resample contains each run; always the same, so a comparison is repeatable."""
+    dice = np.random.default_rng([_SEED, runs])
+    return dice.multinomial(runs, np.full(runs, 1.0 / runs), RESAMPLES).astype(np.float64)
+
+
+def _chance(tails: TailCounts, log_quantile: float, start_ms: float, *, upwards: bool) -> float:
+    """Return the variance of a pooled percentile because there are few requests, above it or below it.
+
+    The two differ: a gap between usual and slow requests lies on one side of the percentile.
+    """
+    error = math.sqrt(TAIL_PROBABILITY * (1.0 - TAIL_PROBABILITY) / max(1, tails.total))
+    other = TAIL_PROBABILITY + error if upwards else TAIL_PROBABILITY - error
+    once = np.ones((1, len(tails.counts)))
+    return float(_log_quantiles(tails, once, start_ms, other)[0] - log_quantile) ** 2
+
+
+def _log_quantiles(
+    tails: TailCounts, weights: FloatArray, start_ms: float, probability: float = TAIL_PROBABILITY
+) -> FloatArray:
+    """Return log(q + c) of the pooled percentile for each row of weights of the runs.
+
+    Within a bucket, the durations are taken as evenly spread on the scale of logarithms.
+    """
+    pooled = weights @ tails.counts
+    beyond = np.cumsum(pooled, axis=1)
+    wanted = (1.0 - probability) * (weights @ tails.requests)
+    last = pooled.shape[1] - 1
+    bucket = np.minimum((beyond < wanted[:, np.newaxis]).sum(axis=1), last)
+    rows = np.arange(len(weights))
+    inside = pooled[rows, bucket]
+    before = beyond[rows, bucket] - inside
+    share = np.clip((wanted - before) / np.maximum(inside, 1.0), 0.0, 1.0)
+    log_ms = tails.log_bounds[bucket] - share * LOG_GROWTH
+    log_values: FloatArray = np.log(np.exp(log_ms) + start_ms)
+    return log_values
