@@ -92,6 +92,8 @@ IMPLEMENTATION_DETAILS = {
     "record.*": "largest number that a file may have",
     "remarks.*": "number of warnings, and share of the pieces of a buffered stream; warnings fail no run",
     "result.SCHEMA_VERSION": "file format",
+    "robust.*": "properties of a median, and rounding error of a float",
+    "level_shift._FEWEST_FOR_OUTLIER": "of two runs, neither is the outlier",
     "samples.*": "memory of stored messages and samples",
     "scenario.*": "number of test users of an open loop",
     "stats._ROUNDING": "rounding error of a float",

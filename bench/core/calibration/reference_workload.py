@@ -24,13 +24,14 @@ class ReferenceWorkload(Record):
     after_ms: dict[str, Annotated[float, Field(gt=0)]]
     """Times after the load; empty if the run was interrupted."""
 
-    def log_time(self, pieces: frozenset[str]) -> float:
-        """Return the mean log time of these pieces; a machine with 0.1 more is about 10 % slower."""
-        times_ms: list[float] = []
-        for trial in (self.before_ms, self.after_ms):
-            if trial:
-                times_ms += [trial[piece] for piece in sorted(pieces)]
-        return sum(map(math.log, times_ms)) / len(times_ms)
+    def log_time(self, piece: str) -> float:
+        """Return the mean log time of a piece; a machine with 0.1 more is about 10 % slower."""
+        logs = [math.log(times_ms[piece]) for times_ms in (self.before_ms, self.after_ms) if times_ms]
+        return math.fsum(logs) / len(logs)
+
+    def log_drift(self, piece: str) -> float:
+        """Return the log time of a piece after the load minus that before the load."""
+        return math.log(self.after_ms[piece] / self.before_ms[piece])
 
     def rounded(self, digits: int) -> "ReferenceWorkload":
         """Return a copy with rounded times, in alphabetical order."""

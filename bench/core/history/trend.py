@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from pydantic import AwareDatetime
 
-from bench.core.calibration.machine_speed import MachineSpeed, compare_speed, workload_slope
+from bench.core.calibration.machine_speed import MachineSpeed, compare_speed, machine_slope
 from bench.core.history.change_points import (
     ChangePoint,
     MetricTrend,
@@ -213,7 +213,7 @@ def _correct(key: str, series: Series, speed: MachineSpeed | None) -> Series:
         log_times.append(speed.base_log_times[point.position])
     y = np.array(log_values)
     x = np.array(log_times)
-    slope = workload_slope(x, y)
+    slope = machine_slope([list(zip(log_times, log_values, strict=True))])
     corrected = np.exp(y - slope * (x - x.mean())) - row.smallest_change
     pairs = zip(series, corrected, strict=True)
     return [point._replace(value=max(0.0, float(value))) for point, value in pairs]

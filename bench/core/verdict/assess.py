@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bench.core.calibration.machine_speed import compare_speed, workload_slope
+from bench.core.calibration.machine_speed import compare_speed, machine_slope
 from bench.core.run.figures import figures_of
 from bench.core.run.result import RunResult, check_usable, differences, environment
 from bench.core.samples.metrics import metric
@@ -108,7 +108,7 @@ def _measure_metric(
     typical = typical_by_prompt(runs, start_ms)
     distances = np.array([stats.paired_change(run, typical, start_ms) for run in runs])
     x = np.array(run_log_times)
-    corrected = distances - workload_slope(x, distances) * x
+    corrected = distances - machine_slope([list(zip(x.tolist(), distances.tolist(), strict=True))]) * x
     sd = float(np.std(corrected, ddof=1))
     standard_error = sd * math.sqrt(1.0 + 1.0 / _BASELINE_RUNS)
     mde = stats.smallest_detectable(standard_error, count - 1, ALPHA, POWER)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bench.core.calibration.machine_speed import MachineSpeed, slope_error, workload_slope
+from bench.core.calibration.machine_speed import MachineSpeed, machine_slope, slope_error
 from bench.core.samples.metric import Better
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
@@ -118,7 +118,8 @@ def _estimate_shift(
     A confirmation run on the same machine is not independent of the first run. It makes d and x a mean, and
     the standard error remains that of one run.
     """
-    slope = workload_slope(base_side.log_times, base_side.distances)
+    points = [list(zip(base_side.log_times, base_side.distances, strict=True))]
+    slope = machine_slope(points)
     mean_log_time = _mean(base_side.log_times)
     log_slowdown = _mean(head_side.log_times) - mean_log_time
     head_distances = _correct(head_side, slope, mean_log_time)
@@ -127,7 +128,7 @@ def _estimate_shift(
     prior_sd, prior_df = prior or (CORRECTED_PRIOR_SD if slope else PRIOR_SD, PRIOR_DF)
     spread, df = stats.shrunk_sd(base_distances, prior_sd, prior_df)
     prediction_error = spread * math.sqrt(1.0 + 1.0 / len(base_distances))
-    correction_error = log_slowdown * slope_error(slope, base_side.log_times, spread)
+    correction_error = log_slowdown * slope_error(slope, points, spread)
     return Shift(
         key=key,
         base=base_value,

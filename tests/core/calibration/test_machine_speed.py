@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.core.calibration.machine_speed import SHIFT_RATIO, MachineSpeed, compare_speed, workload_slope
+from bench.core.calibration.machine_speed import SHIFT_RATIO, MachineSpeed, compare_speed, machine_slope
 from bench.core.calibration.reference_workload import PINNED, ReferenceWorkload
 from bench.core.samples.metric import Part
 from bench.core.verdict.compare import Comparison, Decision, compare
@@ -35,18 +35,61 @@ def compare_workloads(
     return compare_speed(list(map(MeasuredRun, heads)), list(map(MeasuredRun, base)))
 
 
+def slope_on(log_times: Sequence[float], distances: Sequence[float]) -> float:
+    """The slope of a metric in the runs of one level."""
+    return machine_slope([list(zip(log_times, distances, strict=True))])
+
+
 def verdicts(comparison: Comparison) -> dict[str, Verdict]:
     """The verdict on each deciding metric."""
     return {row.key: row.verdict for row in comparison.metrics if row.part is Part.DECIDES}
 
 
 def test_the_workload_time_is_a_mean_of_logarithms() -> None:
-    """A machine that is twice as slow in all pieces is slower by log 2, independent of the pieces' times."""
-    pieces = make_reference_workload().pieces
-    assert make_reference_workload(2.0).log_time(pieces) - make_reference_workload().log_time(
-        pieces
-    ) == pytest.approx(math.log(2.0))
-    assert make_reference_workload().log_time(frozenset({"json"})) == pytest.approx(math.log(2.0))
+    """The time of a piece is the geometric mean of its times before and after the load."""
+    workload = make_reference_workload(after_ms={"arithmetic": 40.0, "json": 2.0})
+    assert workload.log_time("arithmetic") == pytest.approx(math.log(20.0))
+    assert workload.log_drift("arithmetic") == pytest.approx(math.log(4.0))
+    only_after = make_reference_workload(before_ms={})
+    assert only_after.log_time("json") == pytest.approx(math.log(2.0))
+
+
+def test_the_speed_is_the_median_of_the_pieces() -> None:
+    """A disturbance of one of three pieces changes nothing; all of them together are the machine."""
+    usual = {"arithmetic": 10.0, "json": 2.0, "echo": 0.1}
+    base = [make_reference_workload(before_ms=usual, after_ms=usual)] * 5
+    disturbed = usual | {"echo": 0.3}
+    one_piece = make_reference_workload(before_ms=disturbed, after_ms=disturbed)
+    slower = {piece: 1.2 * time_ms for piece, time_ms in usual.items()}
+    slow = make_reference_workload(before_ms=slower, after_ms=slower)
+    speeds = compare_workloads([one_piece], base), compare_workloads([slow], base)
+    assert [None if speed is None else round(speed.slowdown_ratio, 6) for speed in speeds] == [0.0, 0.2]
+
+
+def test_the_workload_knows_its_own_error() -> None:
+    """It is half the spread of the differences between the times before and after a load."""
+    drifts = (1.0, 1.02, 0.98, 1.02, 0.98)
+    base = [make_reference_workload(after_ms={"arithmetic": 10.0 * by, "json": 2.0 * by}) for by in drifts]
+    speed = compare_workloads([], base)
+    assert speed is not None
+    assert speed.own_sd == pytest.approx(1.4826 * 0.02 / 2.0, rel=0.02)
+    only_after = compare_workloads([], [make_reference_workload(before_ms={})] * 5)
+    assert only_after is not None
+    assert only_after.own_sd is None
+
+
+def test_a_workload_at_twice_its_usual_time_shows_a_saturated_machine() -> None:
+    """Such a machine is busy with other work."""
+    base = [make_reference_workload()] * 5
+    speeds = [compare_workloads([make_reference_workload(factor)], base) for factor in (1.9, 2.01, 5.0)]
+    assert [speed is not None and speed.saturated for speed in speeds] == [False, True, True]
+
+
+def test_a_confirmation_run_without_a_workload_has_the_speed_of_the_run() -> None:
+    """Both runs share the machine."""
+    speed = compare_workloads([make_reference_workload(1.2), None], [make_reference_workload()] * 5)
+    assert speed is not None
+    assert speed.head_log_times == pytest.approx((math.log(1.2),) * 2)
 
 
 def test_a_pinned_request_is_the_whole_reference_workload() -> None:
@@ -70,7 +113,7 @@ def test_workload_times_are_rounded() -> None:
         [make_reference_workload(version=2)],
         [make_reference_workload(after_ms={})],
         [make_reference_workload(before_ms={"json": 1.0})],
-        [make_reference_workload(), None],
+        [None, make_reference_workload()],
     ],
 )
 def test_only_the_same_workload_is_compared(heads: list[ReferenceWorkload | None]) -> None:
@@ -105,16 +148,14 @@ def test_an_environment_shift_is_more_than_chance(slower: float, moved: bool) ->
 
 def test_a_slope_is_shrunk_to_one_and_needs_a_correlation() -> None:
     """A metric in proportion to the workload has slope 1, an uncorrelated one 0; the largest slope is 1.2."""
-    workload_factors = [math.log(row) for row in MACHINES]
-    assert workload_slope(workload_factors, workload_factors) == pytest.approx(1.0)
-    assert workload_slope(workload_factors, [0.5 * row for row in workload_factors]) == pytest.approx(
-        (9 * 0.5 + 6) / 15
-    )
-    assert workload_slope(workload_factors, [3.0 * row for row in workload_factors]) == 1.2
-    assert workload_slope(workload_factors, [-row for row in workload_factors]) == 0.0
-    assert workload_slope(workload_factors, [1.0, -1.0] * 5) == 0.0
-    assert workload_slope([0.0] * 10, workload_factors) == 0.0
-    assert workload_slope(workload_factors, [0.0] * 10) == 0.0
+    x = [math.log(row) for row in MACHINES]
+    assert slope_on(x, x) == pytest.approx(1.0)
+    assert slope_on(x, [0.5 * row for row in x]) == pytest.approx((9 * 0.5 + 6) / 15)
+    assert slope_on(x, [3.0 * row for row in x]) == 1.2
+    assert slope_on(x, [-row for row in x]) == 0.0
+    assert slope_on(x, [1.0, -1.0] * 5) == 0.0
+    assert slope_on([0.0] * 10, x) == 0.0
+    assert slope_on(x, [0.0] * 10) == 0.0
 
 
 @settings(max_examples=30)

@@ -1,0 +1,82 @@
+"""Estimates that a single outlier changes little. The order of the values is irrelevant."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from itertools import combinations
+
+# Standard deviation of a normal distribution, in median absolute deviations.
+_SD_PER_MAD = 1.4826
+_SAME = 1e-9  # a smaller difference of two logarithms is rounding
+# Variance of a median of several normal values, in variances of their mean: pi / 2 for many values.
+_MEDIAN_VARIANCE = math.pi / 2.0
+_FEWEST_FOR_MEDIAN = 3  # the median of one or two values is their mean
+
+Point = tuple[float, float]
+"""An x and a y."""
+
+
+def robust_sd(residuals: Sequence[float]) -> float:
+    """Return the scaled median absolute deviation from 0 (Hampel, 1974); 0 without a residual."""
+    if not residuals:
+        return 0.0
+    return _SD_PER_MAD * statistics.median([abs(residual) for residual in residuals])
+
+
+def winsorise(residuals: Sequence[float], limit: float) -> list[float]:
+    """Return residuals that are moved to the limit if they are beyond it (Tukey and McLaughlin, 1963)."""
+    return [min(limit, max(-limit, residual)) for residual in residuals]
+
+
+def theil_sen_slope(groups: Sequence[Sequence[Point]]) -> float | None:
+    """Return the median of the slopes between two points (Theil, 1950; Sen, 1968).
+
+    Only points of the same group form a pair, so groups may have different levels. None if no pair differs
+    in x.
+    """
+    slopes: list[float] = []
+    for points in groups:
+        for (x, y), (other_x, other_y) in combinations(points, 2):
+            run = other_x - x
+            if abs(run) > _SAME:
+                slopes.append((other_y - y) / run)
+    return statistics.median(slopes) if slopes else None
+
+
+def correlation(points: Sequence[Point]) -> float:
+    """Return the correlation of points around 0; 0 if x or y does not vary."""
+    x_squares = math.fsum([x * x for x, _ in points])
+    y_squares = math.fsum([y * y for _, y in points])
+    products = math.fsum([x * y for x, y in points])
+    norm = math.sqrt(x_squares * y_squares)
+    return products / norm if norm > _SAME**2 else 0.0
+
+
+def moderate_sd(squares: float, df: int, prior_sd: float, prior_df: int) -> tuple[float, float]:
+    """Return a standard deviation, moderated by a prior that never shrinks it, and its degrees of freedom.
+
+    Smyth, 2004, "Linear models and empirical Bayes methods", shrinks s² towards s₀² with d₀ degrees of
+    freedom. A small s is often chance, so that the prior raises it. A large one warns of noise that the prior
+    does not know, so that it stays; the prior's degrees of freedom then count by the share (s₀ / s)²:
+
+        s ≤ s₀:  s² = (d₀·s₀² + d·s²) / (d₀ + d),  with d₀ + d degrees of freedom
+        s > s₀:  s²,                              with d₀·(s₀ / s)² + d
+
+    Args:
+        squares: Sum of the squared residuals.
+        df: Their degrees of freedom, d.
+        prior_sd: s₀.
+        prior_df: d₀.
+    """
+    prior_variance = prior_sd**2
+    variance = squares / df if df else 0.0
+    if variance > prior_variance:
+        return math.sqrt(variance), df + prior_df * prior_variance / variance
+    total_df = prior_df + df
+    return math.sqrt((prior_df * prior_variance + squares) / total_df), total_df
+
+
+def variance_of_median(count: int) -> float:
+    """Return the variance of the median of several normal values of variance 1."""
+    factor = _MEDIAN_VARIANCE if count >= _FEWEST_FOR_MEDIAN else 1.0
+    return factor / count
