@@ -15,6 +15,8 @@ from bench.core.samples.metrics import (
     tier_key,
 )
 from bench.core.samples.sample import Outcome
+from bench.core.values import wording
+from bench.core.verdict.change import TIER_SHARE
 from bench.errors import Exit
 
 from .attributes import member_docs
@@ -32,6 +34,8 @@ Latencies are those of successful requests only: a refused request is fast and w
 A request that was ended while it waited (`cut_off`, `timeout`) counts with its wait, as [a value that is
 longer](../explanation/methodology.md#requests-without-an-answer); this holds for `e2e_ms`, `service_ms` and,
 before the first token, `ttft_ms`.
+The largest of the tolerated changes counts; the default is 10 % of the base, and 5 % in `bench ab`.
+Write `tolerances` in a scenario to change them ([how](../how-to/write-a-scenario.md#combine-several-phases)).
 An unknown value is a dash in reports and null in files, never 0.
 A result has the mean, the percentiles up to p99.9, the maximum and a histogram of each duration, and the time
 between tokens (ITL), which is no metric of a request: [what the figures mean](../explanation/figures.md).
@@ -87,7 +91,7 @@ def metrics_page() -> str:
         "formula",
         "better",
         "in a verdict",
-        "smallest change",
+        "tolerated change",
     ]
     methods = [[_keys(kind), name, text] for kind, (name, text) in _TYPES.items()]
     parts = [
@@ -116,11 +120,22 @@ def _keys(kind: MetricKind) -> str:
 
 def _metric(row: Metric, definition: str = "") -> list[str]:
     better = "lower" if row.better is Better.LOWER else "higher"
-    smallest = f"{row.smallest_change:g} {row.unit}" if row.smallest_change else ""
     unit = "count" if row.unit == "1" else row.unit
     text = definition or row.description
     formula = code(row.formula)
-    return [code(row.key), row.label, unit, text, formula, better, code(row.part.value), smallest]
+    return [code(row.key), row.label, unit, text, formula, better, code(row.part.value), _tolerated(row)]
+
+
+def _tolerated(row: Metric) -> str:
+    """Return the default tolerance of a compared metric: a share, an absolute change, or both."""
+    if row.part is Part.INFORMS or row.kind is not MetricKind.TREND:
+        return ""
+    texts = ["default" if row.tolerated_ratio is None else wording.percent(row.tolerated_ratio)]
+    if row.adds_up:
+        texts.append(f"{wording.percent(TIER_SHARE)} of the response time")
+    if row.tolerated_change is not None:
+        texts.append(wording.value(row.tolerated_change, row.unit))
+    return " or ".join(texts)
 
 
 def exit_codes_page() -> str:

@@ -177,7 +177,7 @@ def _name(message: int) -> str:
 
 def _metrics(key: str, times_ms: Floats, runs: Runs) -> list[MetricSummary]:
     """Return the summary of one metric in each run."""
-    start_ms = metric(key).smallest_change
+    start_ms = metric(key).resolution
     decides = metric_of_tail(tail_key(key)) is not None
     figures = _figures(times_ms, runs, start_ms)
     made: list[MetricSummary] = []

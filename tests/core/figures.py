@@ -30,7 +30,7 @@ def make_summary(figures: Figures, *, ok: int = 100, failed: int = 0, failed_blo
             key: MetricSummary(
                 count=ok,
                 mean=sum(row.values()) / len(row),
-                typical=stats.typical(list(row.values()), metric(key).smallest_change),
+                typical=stats.typical(list(row.values()), metric(key).resolution),
                 p95=figures.get(tail_key(key), {}).get(ALL),
                 figures=dict(row),
             )

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from bench.core.samples.metric import Better, Metric, Part
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.values.record import Record
+from bench.core.verdict.change import TIER_SHARE
 from bench.core.verdict.success import SUCCESS
 
 SMALLEST_RATIO = 0.05  # a smaller change of a level is ignored
@@ -97,7 +99,9 @@ def series_of(key: str, runs: Sequence[HistoryPoint]) -> Series:
     return series
 
 
-def trend_of(key: str, series: Series, tested: int, recent: int) -> MetricTrend:
+def trend_of(
+    key: str, series: Series, tested: int, recent: int, response_ms: float | None = None
+) -> MetricTrend:
     """Return the level of a metric and its changes.
 
     Args:
@@ -105,8 +109,11 @@ def trend_of(key: str, series: Series, tested: int, recent: int) -> MetricTrend:
         series: Values of the metric, of at least one run.
         tested: Number of tested metrics of the same part; p values are adjusted for it.
         recent: A change for the worse fails if it is within this number of the newest runs.
+        response_ms: Response time, of which a tier may grow by a share.
     """
     row = metric(key)
+    if row.adds_up and response_ms is not None:
+        row = replace(row, tolerated_change=TIER_SHARE * response_ms)
     values = [point.value for point in series]
     changes = _find_large_changes(values, row, tested)
     levels = _levels(values, changes)
@@ -180,7 +187,7 @@ def _scale(row: Metric, value: float) -> float:
     """Return a value on the scale on which differences matter: the started logarithm, for times."""
     if row.key == SUCCESS:
         return value
-    return stats.started_log(value, row.smallest_change)
+    return stats.started_log(value, row.resolution)
 
 
 def _size(row: Metric, before: float, after: float) -> float:
@@ -191,7 +198,7 @@ def _matters(row: Metric, before: float, after: float) -> bool:
     """Whether a change of the level is large enough for a report."""
     if row.key == SUCCESS:
         return abs(after - before) >= SMALLEST_SUCCESS
-    if abs(after - before) < row.smallest_change:
+    if abs(after - before) < (row.tolerated_change or row.resolution):
         return False
     return _size(row, before, after) >= math.log1p(SMALLEST_RATIO)
 

@@ -169,7 +169,12 @@ def _judge_metrics(series: Mapping[str, Series], recent: int) -> list[MetricTren
     for key, values in series.items():
         if len(values) >= MIN_TREND_RUNS:
             tested[metric(key).part] += 1
-    return [trend_of(key, values, tested[metric(key).part], recent) for key, values in series.items()]
+    times_ms = [point.value for point in series.get("e2e_ms", ())]
+    response_ms = float(np.median(times_ms)) if times_ms else None
+    trends: list[MetricTrend] = []
+    for key, values in series.items():
+        trends.append(trend_of(key, values, tested[metric(key).part], recent, response_ms))
+    return trends
 
 
 def _metric_order(row: MetricTrend) -> tuple[int, bool, str]:
@@ -209,12 +214,12 @@ def _correct(key: str, series: Series, speed: MachineSpeed | None) -> Series:
     log_values: list[float] = []
     log_times: list[float] = []
     for point in series:
-        log_values.append(stats.started_log(point.value, row.smallest_change))
+        log_values.append(stats.started_log(point.value, row.resolution))
         log_times.append(speed.base_log_times[point.position])
     y = np.array(log_values)
     x = np.array(log_times)
     slope = machine_slope([list(zip(log_times, log_values, strict=True))])
-    corrected = np.exp(y - slope * (x - x.mean())) - row.smallest_change
+    corrected = np.exp(y - slope * (x - x.mean())) - row.resolution
     pairs = zip(series, corrected, strict=True)
     return [point._replace(value=max(0.0, float(value))) for point, value in pairs]
 
@@ -250,7 +255,7 @@ def _shift_of_level(
     key: str, newest: Sequence[HistoryPoint], pinned: Sequence[BaselineRun], speed: MachineSpeed | None
 ) -> Shift | None:
     """Return the shift of the newest runs' median against the pinned runs, with one typical value per run."""
-    start_ms = metric(key).smallest_change
+    start_ms = metric(key).resolution
     level = float(np.median([run.figures[key] for run in newest if key in run.figures]))
     pinned_values: list[dict[str, float]] = []
     for run in pinned:

@@ -103,7 +103,7 @@ def require_figures(key: str, figures: Mapping[str, float]) -> None:
         ValueError: The metric does not exist, or a figure is too small; the message names it.
     """
     require_metric(key)
-    lowest = -metric(key).smallest_change
+    lowest = -metric(key).resolution
     for prompt, figure in figures.items():
         if figure <= lowest:
             raise ValueError(f"{key} of '{prompt}' is {figure:g}, and must be above {lowest:g}")

@@ -143,5 +143,5 @@ def _typical_values(key: str, runs: Iterable[BaselineRun]) -> list[float]:
             if run.ok + run.failed:
                 values.append(run.ok / (run.ok + run.failed))
         elif run.figures.get(key):
-            values.append(stats.typical(list(run.figures[key].values()), metric(key).smallest_change))
+            values.append(stats.typical(list(run.figures[key].values()), metric(key).resolution))
     return values

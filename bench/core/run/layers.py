@@ -25,7 +25,7 @@ def compare_work(rounds: Sequence[Round]) -> list[str]:
     """Return a warning for each tier that is typically slower than the tier that calls it."""
     warnings: list[str] = []
     for (outer, outer_ms), (inner, inner_ms) in pairwise(_typical_times(rounds).items()):
-        if inner_ms > (1 + _OTHER_WORK_RATIO) * outer_ms + metric(tier_key(inner)).smallest_change:
+        if inner_ms > (1 + _OTHER_WORK_RATIO) * outer_ms + metric(tier_key(inner)).resolution:
             warnings.append(
                 f"`{inner}` alone takes {inner_ms:.0f} ms and `{outer}`, which calls it, {outer_ms:.0f} ms: "
                 "they did not do the same work; make the bodies of `layers` ask for the same model and length"
@@ -56,7 +56,7 @@ def layer_metrics(rounds: Sequence[Round]) -> dict[str, MetricSummary]:
     metrics: dict[str, MetricSummary] = {}
     for tier, times_ms in own_times(rounds).items():
         key = tier_key(tier)
-        typical_ms = stats.typical(times_ms, metric(key).smallest_change)
+        typical_ms = stats.typical(times_ms, metric(key).resolution)
         metrics[key] = MetricSummary(
             count=len(times_ms),
             mean=sum(times_ms) / len(times_ms),

@@ -57,7 +57,7 @@ _THROUGHPUT = Metric(
     values=_per_run,
     better=Better.HIGHER,
     part=Part.COSTS,
-    smallest_change=0.1,
+    tolerated_change=0.1,
 )
 _MEMORY_OF_SERVICE = replace(
     _THROUGHPUT,
@@ -66,7 +66,9 @@ _MEMORY_OF_SERVICE = replace(
     description="Highest resident memory of a service and its processes during a run.",
     formula="max(memory)",
     better=Better.LOWER,
-    smallest_change=4e6,
+    resolution=1e3,
+    tolerated_ratio=0.05,
+    tolerated_change=1e6,
 )
 _CPU_OF_SERVICE = replace(
     _THROUGHPUT,
@@ -75,5 +77,6 @@ _CPU_OF_SERVICE = replace(
     description="Processor time of a service and its processes per request.",
     formula="processor time / requests",
     better=Better.LOWER,
-    smallest_change=1.0,
+    tolerated_ratio=0.15,
+    tolerated_change=0.1,
 )

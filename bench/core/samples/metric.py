@@ -110,8 +110,6 @@ class Metric:
     """The direction in which it improves."""
     part: Part = Part.INFORMS
     """Its role in the decision."""
-    smallest_change: float = 0.0
-    """A smaller change is not relevant, in the metric's unit."""
     adds_up: bool = False
     """Whether the values of a request add up to its time, as those of tiers do. The figure of a message is
     then the mean of its requests, and not their geometric mean."""

@@ -26,7 +26,6 @@ UNATTRIBUTED = "unattributed"
 _TIER_PREFIX = "tier."
 _MILESTONE_PREFIX = "milestone."
 _SUFFIX = "_ms"
-_SMALLEST_CHANGE_MS = 10.0
 _TIER_RESOLUTION_MS = 0.1
 """Resolution of many servers that report tier times."""
 _TAIL_PREFIX = "p95."
@@ -191,7 +190,6 @@ def _milestone_metric(name: str) -> Metric:
         values=time_to(times_ms),
         longer_than=waited_for(times_ms),
         part=Part.DECIDES,
-        smallest_change=_SMALLEST_CHANGE_MS,
     )
 
 
@@ -206,7 +204,6 @@ def _tier_metric(tier: str) -> Metric:
         part=Part.LOCATES,
         adds_up=True,
         resolution=_TIER_RESOLUTION_MS,
-        smallest_change=_SMALLEST_CHANGE_MS,
     )
 
 
@@ -225,7 +222,6 @@ def _unattributed_metric() -> Metric:
         part=Part.EXPLAINS,
         adds_up=True,
         resolution=_TIER_RESOLUTION_MS,
-        smallest_change=_SMALLEST_CHANGE_MS,
     )
 
 

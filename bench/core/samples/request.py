@@ -203,7 +203,6 @@ REQUEST_METRICS = (
         values=_time_between("scheduled_s", "finished_s"),
         longer_than=_waited_since("scheduled_s"),
         part=Part.DECIDES,
-        smallest_change=10.0,
     ),
     Metric(
         key="success_ratio",
@@ -226,7 +225,6 @@ REQUEST_METRICS = (
         values=time_to(_since_start("first_token_s")),
         longer_than=waited_for(_since_start("first_token_s")),
         part=Part.DECIDES,
-        smallest_change=10.0,
     ),
     Metric(
         key="ttfat_ms",
@@ -236,7 +234,6 @@ REQUEST_METRICS = (
         formula="first_answer_s - scheduled_s",
         values=time_to(_since_start("first_answer_s")),
         longer_than=waited_for(_since_start("first_answer_s")),
-        smallest_change=10.0,
     ),
     Metric(
         key="reasoning_ms",
@@ -245,7 +242,6 @@ REQUEST_METRICS = (
         description="Time from the first to the last piece of reasoning of a streamed response.",
         formula="last_reasoning_s - first_reasoning_s",
         values=_time_between("first_reasoning_s", "last_reasoning_s"),
-        smallest_change=10.0,
     ),
     Metric(
         key="tpot_ms",
@@ -255,7 +251,6 @@ REQUEST_METRICS = (
         "that was not streamed.",
         formula="(last_token_s - first_token_s) / (tokens - 1)",
         values=_time_per_output_token,
-        smallest_change=1.0,
     ),
     Metric(
         key="service_ms",
@@ -265,7 +260,6 @@ REQUEST_METRICS = (
         formula="finished_s - sent_s",
         values=_time_between("sent_s", "finished_s"),
         longer_than=_waited_since("sent_s"),
-        smallest_change=10.0,
     ),
     Metric(
         key="after_end_ms",
@@ -274,7 +268,6 @@ REQUEST_METRICS = (
         description="Time from the end mark of an answer to the end of its body or connection, at most 2 s.",
         formula="closed_s - finished_s",
         values=_time_between("finished_s", "closed_s"),
-        smallest_change=10.0,
     ),
     Metric(
         key="send_lag_ms",
@@ -283,7 +276,6 @@ REQUEST_METRICS = (
         description="Delay of the load generator: time from the planned start to the last byte sent.",
         formula="sent_s - scheduled_s - connect_s",
         values=_send_lag,
-        smallest_change=10.0,
     ),
     Metric(
         key="interception_ratio",

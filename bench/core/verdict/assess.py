@@ -95,7 +95,7 @@ def _measure_metric(
     x, the spread s is the standard deviation of r_i - b x_i. The smallest detectable change of a run against
     n = 10 baseline runs is the one of a t test with the standard error s √(1 + 1/n).
     """
-    start_ms = metric(key).smallest_change
+    start_ms = metric(key).resolution
     runs: list[Figures] = []
     run_log_times: list[float] = []
     for run_figures, log_time in zip(figures, log_times, strict=True):

@@ -211,7 +211,7 @@ def typical_values(runs: Sequence[BaselineRun]) -> dict[str, float]:
     for run in runs:
         for key, figures in run.figures.items():
             values.setdefault(key, []).extend(figures.values())
-    return {key: stats.typical(values[key], metric(key).smallest_change) for key in sorted(values)}
+    return {key: stats.typical(values[key], metric(key).resolution) for key in sorted(values)}
 
 
 def to_baseline_run(result: RunResult, reason: str, by: str, at: datetime) -> BaselineRun:

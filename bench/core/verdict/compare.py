@@ -11,11 +11,12 @@ from bench.core.run.counters import CounterChange, changed_counters
 from bench.core.run.result import RunResult
 from bench.core.run.summary import RunSummary
 from bench.core.samples.metric import Part
-from bench.core.samples.metrics import metric, sentence_name, tier_name
+from bench.core.samples.metrics import sentence_name, tier_name
 from bench.core.values import wording
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun
 from bench.core.verdict.bounds import Prompts, drop_from_runs, judge_with_bounds
+from bench.core.verdict.change import TIER_SHARE
 from bench.core.verdict.comparable import comparable_runs, explain_not_comparable, same_conditions
 from bench.core.verdict.message_comparison import MessageComparison
 from bench.core.verdict.noise import Noise
@@ -117,12 +118,13 @@ class Comparison(Record):
     def slower_tiers(self) -> tuple[MetricComparison, ...]:
         """Return the tiers that explain a regression, the largest first.
 
-        Each has at least a fifth of the growth, and grew by more than the smallest change that matters.
+        Each has at least a fifth of the growth, and grew by more than a share of the response time.
         """
         growths: dict[str, float] = {}
+        response_ms = max((row.base or 0.0 for row in self.metrics if row.key == "e2e_ms"), default=0.0)
         for row in self.metrics:
             growth = row.change or 0.0
-            if tier_name(row.key) is not None and growth >= metric(row.key).smallest_change:
+            if tier_name(row.key) is not None and growth > TIER_SHARE * response_ms:
                 growths[row.key] = growth
         smallest = MAIN_TIER_SHARE * sum(growths.values())
         main = [row for row in self.metrics if row.key in growths and growths[row.key] >= smallest]

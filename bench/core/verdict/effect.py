@@ -44,7 +44,7 @@ def run_value(run: BaselineRun, key: str) -> float | None:
     if key == SUCCESS:
         return run.ok / (run.ok + run.failed) if run.ok else None
     figures = run.figures.get(key)
-    return stats.typical(list(figures.values()), metric(key).smallest_change) if figures else None
+    return stats.typical(list(figures.values()), metric(key).resolution) if figures else None
 
 
 def _describe_baseline(accepted: AcceptedBaseline, after: Baseline) -> str:

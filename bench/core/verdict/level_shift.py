@@ -262,7 +262,7 @@ def _residuals(levels: Sequence[Sequence[Point]], slope: float) -> list[float]:
 
 def _reference(key: str, runs: LevelRuns) -> _Reference:
     """Return the scale of a metric: the prompts that the newest level and the head have."""
-    start = metric(key).smallest_change
+    start = metric(key).resolution
     head_prompts = set[str]().union(*runs.heads)
     logs: dict[str, list[float]] = {}
     for run in runs.levels[-1]:

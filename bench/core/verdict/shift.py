@@ -99,7 +99,7 @@ def shift_from_baseline(
     base_side = _measure_side(key, base, speed.base_log_times, reference)
     if len(base_side.distances) < MIN_RUNS or not head_side.distances:
         return None
-    base_value = stats.typical(list(reference.values()), metric(key).smallest_change)
+    base_value = stats.typical(list(reference.values()), metric(key).resolution)
     return _estimate_shift(key, base_value, head_side, base_side, prior)
 
 
@@ -152,7 +152,7 @@ def shift_of_pairs(key: str, pairs: Sequence[tuple[Figures, Figures]]) -> Shift 
         key: The metric.
         pairs: Values of a base run and of a head run.
     """
-    start_ms = metric(key).smallest_change
+    start_ms = metric(key).resolution
     distances: list[float] = []
     base_values: list[float] = []
     head_values: list[float] = []
@@ -195,13 +195,13 @@ def worse_sign(key: str) -> float:
 def _reference_values(key: str, heads: Sequence[Figures], base: Sequence[Figures]) -> dict[str, float]:
     """Return the baseline's typical value of each prompt that a head run has."""
     head_prompts = set[str]().union(*heads)
-    typical = typical_by_prompt(base, metric(key).smallest_change)
+    typical = typical_by_prompt(base, metric(key).resolution)
     return {prompt: value for prompt, value in typical.items() if prompt in head_prompts}
 
 
 def _measure_side(key: str, runs: Sequence[Figures], log_times: Sequence[float], reference: Figures) -> _Side:
     """Measure the runs against the reference values; runs without a common prompt are left out."""
-    start_ms = metric(key).smallest_change
+    start_ms = metric(key).resolution
     side = _Side(distances=[], log_times=[], typical=[])
     for run, log_time in zip(runs, log_times, strict=True):
         common = [run[prompt] for prompt in reference if prompt in run]

@@ -272,7 +272,7 @@ class _Test:
     @property
     def change(self) -> float:
         """Head minus base without the effect of the machine, in the metric's unit."""
-        start = self.row.smallest_change
+        start = self.row.resolution
         corrected_head = (self.shift.head + start) * math.exp(-self.sign * self.shift.machine_effect) - start
         return corrected_head - self.shift.base
 
@@ -297,7 +297,7 @@ class _Test:
     def matters(self) -> bool:
         """Whether the change is large enough in the metric's unit."""
         smallest = self.tolerance.absolute
-        return abs(self.change) >= (self.row.smallest_change if smallest is None else smallest)
+        return abs(self.change) >= (self.row.resolution if smallest is None else smallest)
 
     @property
     def verdict(self) -> Verdict:
@@ -309,7 +309,7 @@ class _Test:
             return Verdict.WORSE
         if self.matters and all_runs_agree and self.p_better < self.alpha and distance < -margin:
             return Verdict.BETTER
-        start = self.row.smallest_change
+        start = self.row.resolution
         smallest_detectable = self.started_detectable_ratio * (self.shift.base + start)
         if self.started_detectable_ratio > DETECTABLE_BUDGET and smallest_detectable > start:
             return Verdict.INCONCLUSIVE
@@ -326,7 +326,7 @@ class _Test:
 def _compare(test: _Test) -> MetricComparison:
     """Return the result of a test, with its changes as ratios of the value."""
     shift = test.shift
-    start = test.row.smallest_change
+    start = test.row.resolution
     has_ratio = shift.base > _ZERO
     ratio_factor = (shift.base + start) / shift.base if has_ratio else None
     low, high = test.started_interval
@@ -368,6 +368,6 @@ def _judge_unpaired(
         key=key,
         verdict=verdict,
         part=row.part,
-        base=stats.typical(base_values, row.smallest_change) if base_values else None,
-        head=stats.typical(list(head.values()), row.smallest_change) if head else None,
+        base=stats.typical(base_values, row.resolution) if base_values else None,
+        head=stats.typical(list(head.values()), row.resolution) if head else None,
     )

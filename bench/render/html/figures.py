@@ -114,16 +114,13 @@ def _make_bars(sides: Mapping[str, Mapping[str, float]]) -> tuple[Bar, ...]:
 def _change(row: MetricComparison) -> _Change | None:
     if not row.base or row.change_ratio is None or row.low_ratio is None or row.high_ratio is None:
         return None
-    # A change is tolerated up to the smallest change of the metric, or up to the margin.
-    smallest = metric(row.key).smallest_change
     margin_ratio = MARGIN_RATIO if row.margin_ratio is None else row.margin_ratio
-    tolerated_ratio = max(smallest, margin_ratio * (row.base + smallest)) / row.base
     scale = row.base if tier_name(row.key) else 1.0
     return _Change(
         low=scale * row.low_ratio,
         middle=scale * row.change_ratio,
         high=scale * row.high_ratio,
-        tolerated=scale * tolerated_ratio,
+        tolerated=scale * margin_ratio,
     )
 
 

@@ -83,7 +83,7 @@ def test_a_report_survives_json() -> None:
 def test_a_pass_names_the_smallest_detectable_change() -> None:
     """The headline has the change and the smallest detectable change; no next step is needed."""
     run_report = report(run_at(1.0, 99), ordinary_baseline())
-    assert run_report.headline == (f"No regression: response time {MINUS}0.1 % (detectable: +14 %).")
+    assert run_report.headline == (f"No regression: response time {MINUS}0.1 % (detectable: +13 %).")
     assert run_report.next_step == "Nothing to do."
 
 
@@ -124,7 +124,7 @@ def test_a_regression_has_its_size_and_its_tier() -> None:
     run_report = report(result, make_baseline([1.0] * 10, tier_times=TIER_TIMES | {"decode": 250.0}))
     assert run_report.decision is Decision.FAIL
     assert run_report.headline == (
-        "Response time regressed: 436 ms → 654 ms (+218 ms, +50 %), most of it in `decode` (+190 ms)."
+        "Response time regressed: 436 ms → 653 ms (+218 ms, +50 %), most of it in `decode` (+190 ms)."
     )
     advice = "Look at the tier named above. If the change is intended, run: "
     assert run_report.next_step == f"{advice}{accept_step(result, ALLOW_REGRESSION)}"

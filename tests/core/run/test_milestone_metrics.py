@@ -51,10 +51,10 @@ def test_a_milestones_metric_decides_like_the_first_token() -> None:
     row = metric(KEY)
     first_token = metric("ttft_ms")
     assert row.label == "time to first document"
-    assert (row.part, row.kind, row.smallest_change) == (
+    assert (row.part, row.kind, row.resolution) == (
         Part.DECIDES,
         first_token.kind,
-        first_token.smallest_change,
+        first_token.resolution,
     )
     assert metric_of_tail(tail_key(KEY)) == KEY
     assert metric(tail_key(KEY)).part is Part.TAILS

@@ -17,7 +17,6 @@ METRIC = """
         description="Time from the planned start to the second text of a streamed response.",
         formula="second_token_s - scheduled_s",
         values=_time_between("scheduled_s", "second_token_s"),
-        smallest_change=10.0,
     ),
 """
 # Takes a request with three pieces of text through everything that is derived from the declaration.

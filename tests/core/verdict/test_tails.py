@@ -58,7 +58,7 @@ def test_only_deciding_latencies_have_a_tail() -> None:
         assert metric_of_tail(key) is None
     row = metric(TAIL)
     assert (row.label, row.part) == ("p95 of response time", Part.TAILS)
-    assert row.smallest_change == METRICS["e2e_ms"].smallest_change
+    assert row.resolution == METRICS["e2e_ms"].resolution
 
 
 def test_few_requests_have_no_compared_tail() -> None:
