@@ -12,11 +12,13 @@ from bench.cli.console import print_line, say
 from bench.core.verdict.acceptance import AcceptRequest, LevelChoice
 from bench.errors import ConfigError
 from bench.measure.run.provenance import git_user
+from bench.usecases.accept import BaselineChanges
 from bench.usecases.accept import update as update_baselines
+from bench.usecases.propose import commit_to_default
 from bench.usecases.propose import propose as propose_baselines
 from bench.usecases.stored_runs import load_runs
 
-NO_CHANGE = "no baseline changes: they have all of these runs already"
+NO_CHANGE = "no baseline changes"
 
 
 def update(
@@ -32,6 +34,9 @@ def update(
     propose: Annotated[
         bool, typer.Option("--propose", help="Open a pull request instead of writing files here.")
     ] = False,
+    commit: Annotated[
+        bool, typer.Option("--commit", help="Commit to the default branch instead of writing files here.")
+    ] = False,
     new_level: options.NewLevel = False,
     extend: Annotated[
         bool,
@@ -46,7 +51,9 @@ def update(
     """
     if new_level and extend:
         raise ConfigError("--new-level and --extend exclude each other", "leave one of them out")
-    runs = load_runs(from_ or (), from_run)
+    if commit and propose:
+        raise ConfigError("--commit and --propose exclude each other", "leave one of them out")
+    runs = load_runs(from_ or (), from_run, suite)
     request = AcceptRequest(
         reason=reason,
         by=by or os.environ.get("GITHUB_ACTOR") or git_user(),
@@ -56,6 +63,9 @@ def update(
     if propose and not dry_run:
         say(propose_baselines(runs, suite, request) or NO_CHANGE)
         return
+    if commit and not dry_run:
+        _say_committed(commit_to_default(runs, suite, request))
+        return
     announce = print_line if dry_run else say
     changed = update_baselines(runs, suite, request, dry_run=dry_run, announce=announce)
     if dry_run:
@@ -63,6 +73,15 @@ def update(
     for path in changed:
         say(f"{path} is changed")
     if not changed:
+        say(NO_CHANGE)
+
+
+def _say_committed(changes: BaselineChanges) -> None:
+    for line in changes.effect:
+        say(line)
+    for path in changes.files:
+        say(f"{path} is changed on the default branch")
+    if not changes.files:
         say(NO_CHANGE)
 
 

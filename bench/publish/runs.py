@@ -107,20 +107,22 @@ class Runs:
             return newest.created_at
         return read(self._api.ask("GET", f"{self._base}/workflows/{workflow}"), _Workflow).created_at
 
-    def fetch(self, run: int, folder: Path) -> list[Path]:
+    def fetch(self, run: int, folder: Path, suite: str | None = None) -> list[Path]:
         """Download the archives of a workflow run into a folder, and return their paths; none if it has none.
 
         Args:
             run: Number of the workflow run.
             folder: An existing, empty folder.
+            suite: A suite whose archives are fetched; default: those of all suites.
 
         Raises:
             PublishError: GitHub refused or does not answer, or the run has too many or too large archives.
         """
         path = f"{self._base}/runs/{run}/artifacts"
+        prefix = f"bench-{suite}-" if suite else "bench-"
         artifacts: list[Artifact] = []
         for artifact in self._api.pages(path, Artifact, {}, within="artifacts"):
-            if artifact.name.startswith("bench-") and not artifact.expired:
+            if artifact.name.startswith(prefix) and not artifact.expired:
                 artifacts.append(artifact)
         if len(artifacts) > _MOST_ARTIFACTS:
             raise PublishError(

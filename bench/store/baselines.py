@@ -55,13 +55,31 @@ def parse(text: str, where: str) -> Baseline:
     return parse_model(text, where, Baseline, SCHEMA_VERSION)
 
 
+def parse_own(text: str, relative: str) -> Baseline:
+    """Parse the text of the file at a path below the baselines folder, which must be its own place.
+
+    Raises:
+        StoreError: The text is not a baseline, or that of another scenario, stack or environment.
+    """
+    baseline = parse(text, f"{FOLDER}/{relative}")
+    if relative != _place(baseline):
+        raise StoreError(
+            f"{FOLDER}/{relative} has the baseline {_place(baseline)}", "restore the file or delete it"
+        )
+    return baseline
+
+
+def _place(baseline: Baseline) -> str:
+    return f"{baseline.stack}/{baseline.environment}/{baseline.scenario}.json"
+
+
 def save(baseline: Baseline) -> Path:
     """Write a baseline into `./baselines` and return its path.
 
     Raises:
         StoreError: The folder is not writable.
     """
-    path = Path(FOLDER) / baseline.stack / baseline.environment / f"{baseline.scenario}.json"
+    path = Path(FOLDER) / _place(baseline)
     write_text(path, baseline_json(baseline))
     return path
 

@@ -2,15 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from bench.core.report.suite import SuiteReport
+from bench.core.verdict.baseline import Baseline, baseline_path
 from bench.errors import ConfigError
+from bench.publish.accepted import AcceptedFiles
 from bench.publish.check import check_of
-from bench.publish.context import SUITE
+from bench.publish.context import SUITE, Context
+from bench.publish.github import GitHub
 from bench.publish.plan import Skip
 from bench.render.comment import Origin, render_comment
-from bench.usecases.job import connect
+from bench.store import baselines
+from bench.usecases.compare import FindBaseline
+from bench.usecases.job import connect, connect_api
 from bench.usecases.merge import judge_together
 from bench.usecases.stored_runs import load_suite
 
@@ -57,7 +63,7 @@ def comment(
     context, github = connect()
     suite = suite or context.suite
     origin = _make_origin(suite, context.head_sha, context.run_url)
-    report = _judge(runs, from_run, suite)
+    report = _judge(runs, from_run, suite, _accepted_baselines(context, github))
     body = render_comment(report, origin)
     if check:
         wanted = check_of(report, suite, body, strict=strict)
@@ -90,9 +96,40 @@ def preview_comment(
     return render_comment(report, _make_origin(suite, commit or "0" * 40))
 
 
-def _judge(runs: Sequence[Path | str], from_run: int | None, suite: str) -> SuiteReport:
+def _judge(
+    runs: Sequence[Path | str],
+    from_run: int | None,
+    suite: str,
+    find_baseline: FindBaseline = baselines.load,
+) -> SuiteReport:
     stored = load_suite(runs, from_run)
-    return judge_together(stored.results, suite, stored.failures)
+    return judge_together(stored.results, suite, stored.failures, find_baseline=find_baseline)
+
+
+def _accepted_baselines(context: Context, github: GitHub) -> FindBaseline:
+    """Return where to find the baseline of a run.
+
+    It is the one that `/bench baseline accept` committed to the branch of the pull request, or that of the
+    default branch, whose files are here.
+    """
+    if context.fork:
+        return baselines.load
+    accepted = AcceptedFiles(
+        repository=context.repository,
+        head_sha=context.head_sha,
+        default_branch=github.default_branch(),
+        bot=github.login(),
+        folder=baselines.FOLDER,
+        api=connect_api(),
+    )
+
+    @cache
+    def find_at(place: str) -> Baseline | None:
+        path = f"{baselines.FOLDER}/{place}"
+        text = accepted.text(path)
+        return baselines.of(place) if text is None else baselines.parse_own(text, place)
+
+    return lambda result: find_at(baseline_path(result))
 
 
 def _make_origin(suite: str, head_sha: str, run_url: str | None = None) -> Origin:

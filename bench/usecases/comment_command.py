@@ -7,6 +7,7 @@ from typing import assert_never
 from bench.core.values.escape import escape_markdown
 from bench.core.verdict.acceptance import AcceptRequest
 from bench.errors import BenchError, PublishError
+from bench.publish.accepted import accept_message
 from bench.publish.branches import Branches, Proposal
 from bench.publish.command import HELP, Accept, Command, Help, Run, command_of, may_command, read_comment
 from bench.publish.context import SUITE
@@ -143,7 +144,7 @@ def _accept(command: Accept, commented: _Commented) -> str:
     if not changes.files:
         return f"The baseline has the runs of `{head.sha[:9]}` already."
     number = commented.pull.number
-    message = f"Accept the runs of {head.sha[:9]}: {command.reason}\n\n{commented.login}, in #{number}\n"
+    message = accept_message(head.sha, command.reason, commented.login, number)
     _check_head(commented.github.pull(number).head.sha, head.sha)
     runs = (
         f"{len(results)} runs of suite `{run.suite}` at `{head.sha[:9]}` ({escape_markdown(command.reason)})"

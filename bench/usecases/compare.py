@@ -1,15 +1,20 @@
 """Judge a stored run against its baseline."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.report.report import Report, make_report
 from bench.core.run.result import RunResult
 from bench.core.verdict import compare as verdict
+from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import Comparison, Decision
 from bench.errors import StoreError
 from bench.store import baselines, noise, results
 from bench.store.files import read_model
+
+FindBaseline = Callable[[RunResult], Baseline | None]
+"""Return the baseline of a run; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +58,21 @@ def compare(run: Path | str, *, baseline: Path | str | None = None) -> JudgedRun
 
 
 def judge_run(
-    result: RunResult, baseline: Path | None = None, confirmation: RunResult | None = None
+    result: RunResult,
+    baseline: Path | None = None,
+    confirmation: RunResult | None = None,
+    find_baseline: FindBaseline = baselines.load,
 ) -> Report:
     """Return the report of a run.
 
     Args:
         result: The run.
-        baseline: A baseline file; default: the one under `baselines/`.
+        baseline: A baseline file; default: the one that `find_baseline` returns.
         confirmation: A second run of the same scenario, if the first one looked worse.
+        find_baseline: Returns the baseline of a run; default: the one under `baselines/`.
 
     Raises:
         StoreError: The baseline cannot be read.
     """
-    expected = baselines.read(baseline) if baseline else baselines.load(result)
+    expected = baselines.read(baseline) if baseline else find_baseline(result)
     return make_report(result, verdict.compare(result, expected, confirmation, noise.load(result)))

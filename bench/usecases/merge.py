@@ -12,9 +12,9 @@ from bench.core.run.result import RunResult, differences
 from bench.core.verdict.compare import Decision, explain_unusable
 from bench.errors import ConfigError
 from bench.render.document.format import PLAIN, Format, SuiteInput, Terminal
-from bench.store import failures, results, scenarios
+from bench.store import baselines, failures, results, scenarios
 from bench.store.results import folder_of
-from bench.usecases.compare import judge_run
+from bench.usecases.compare import FindBaseline, judge_run
 from bench.usecases.report import read_series
 
 
@@ -71,6 +71,7 @@ def judge_together(
     failed: Sequence[NotMeasured] = (),
     *,
     allow_side_effects: bool = False,
+    find_baseline: FindBaseline = baselines.load,
 ) -> SuiteReport:
     """Return the report of several runs; the other arguments and the errors are those of `merge`.
 
@@ -79,6 +80,7 @@ def judge_together(
         suite: A suite whose scenarios must all be present; default: no check.
         failed: Runs that failed before they had a result.
         allow_side_effects: Require also the scenarios whose changes outlast a run.
+        find_baseline: Returns the baseline of a run; default: the one under `baselines/`.
     """
     distinct = {run.provenance.run_id: run for run in runs}  # a run does not confirm itself
     by_scenario: dict[str, list[RunResult]] = {}
@@ -92,7 +94,7 @@ def judge_together(
             expected.append(name)
         else:
             skipped.append(describe_skipped(scenario))
-    reports = [_judge_confirmed(of_one) for of_one in by_scenario.values()]
+    reports = [_judge_confirmed(of_one, find_baseline) for of_one in by_scenario.values()]
     return judge_suite(reports, expected, skipped, failed)
 
 
@@ -116,7 +118,7 @@ def _started_at(run: RunResult) -> float:
     return run.provenance.started_at.timestamp()
 
 
-def _judge_confirmed(runs: Sequence[RunResult]) -> Report:
+def _judge_confirmed(runs: Sequence[RunResult], find_baseline: FindBaseline) -> Report:
     """Judge the runs of a scenario: the first valid one, and the second one if the first looks worse."""
     name = runs[0].scenario.name
     valid = [run for run in runs if run.validity.valid]
@@ -133,8 +135,9 @@ def _judge_confirmed(runs: Sequence[RunResult]) -> Report:
                 f"the second run of scenario '{name}' differs from the first in {', '.join(unlike)}",
                 "leave one of them out",
             )
-    report = judge_run(first)
+    report = judge_run(first, find_baseline=find_baseline)
     later = others[runs.index(first) :]
     if not later or not report.comparison.suspect:
         return report
-    return judge_run(first, confirmation=next(iter(usable), later[-1]))
+    confirmation = next(iter(usable), later[-1])
+    return judge_run(first, confirmation=confirmation, find_baseline=find_baseline)

@@ -1,18 +1,20 @@
-"""Propose the baselines of a suite in a pull request."""
+"""Change the baselines of a suite on GitHub: in a pull request, or on the default branch."""
 
 from collections.abc import Sequence
 
 from bench.core.run.result import RunResult
 from bench.core.verdict.acceptance import AcceptRequest
+from bench.errors import PublishError
+from bench.publish.api import RETRIES
 from bench.publish.branches import Branches, Proposal
 from bench.publish.github import GitHub
 from bench.render.effect import effect_markdown
-from bench.usecases.accept import change_baselines
+from bench.usecases.accept import BaselineChanges, change_baselines
 from bench.usecases.job import connect_api, read_repository
 
 
 def propose(runs: Sequence[RunResult], suite: str, request: AcceptRequest) -> str | None:
-    """Open a pull request that accepts runs; return its address, or None if all were accepted before.
+    """Open a pull request that accepts runs; return its address, or None if no baseline changes.
 
     Args:
         runs: The results to accept.
@@ -22,16 +24,9 @@ def propose(runs: Sequence[RunResult], suite: str, request: AcceptRequest) -> st
     Raises:
         BenchError: As for `change_baselines`, or GitHub refused or does not answer.
     """
-    repository = read_repository()
-    api = connect_api()
-    branches = Branches(repository, api)
-    default = GitHub(repository, api).default_branch()
+    default, branches = _connect_branches()
     head = branches.head(default)
-
-    def read(path: str) -> str | None:
-        return branches.text(path, head or default)
-
-    changes = change_baselines(runs, suite, read, request)
+    changes = _change_on(branches, head or default, runs, suite, request)
     if not changes.files:
         return None
     title = f"Accept the runs of suite {suite}: {request.reason}"
@@ -43,3 +38,46 @@ def propose(runs: Sequence[RunResult], suite: str, request: AcceptRequest) -> st
         body=f"{len(runs)} runs, accepted by `{request.by}`.\n\n{effect_markdown(changes.effect)}",
     )
     return branches.propose(proposal, changes.files, f"{title}\n\n{request.by}\n")
+
+
+def commit_to_default(runs: Sequence[RunResult], suite: str, request: AcceptRequest) -> BaselineChanges:
+    """Commit the baselines with accepted runs to the default branch, and return the changes.
+
+    Args:
+        runs: The results to accept.
+        suite: The suite that has the scenarios of all runs.
+        request: Who accepts the runs, why, and into which level.
+
+    Raises:
+        BenchError: As for `change_baselines`, or GitHub refused or does not answer.
+    """
+    default, branches = _connect_branches()
+    title = f"Add the runs of suite {suite} to its baselines: {request.reason}"
+    for _ in range(RETRIES):  # another job may have committed in between
+        head = branches.head(default)
+        changes = _change_on(branches, head or default, runs, suite, request)
+        message = f"{title}\n\n{request.by}\n"
+        if not changes.files or branches.commit(default, head, changes.files, message):
+            return changes
+    raise PublishError(
+        f"GitHub did not accept a commit to branch {default}",
+        "allow the workflow to push to it, or use --propose",
+    )
+
+
+def _connect_branches() -> tuple[str, Branches]:
+    """Return the name of the default branch, and all branches."""
+    repository = read_repository()
+    api = connect_api()
+    return GitHub(repository, api).default_branch(), Branches(repository, api)
+
+
+def _change_on(
+    branches: Branches, commit: str, runs: Sequence[RunResult], suite: str, request: AcceptRequest
+) -> BaselineChanges:
+    """Return the changes of the baselines of a commit."""
+
+    def read(path: str) -> str | None:
+        return branches.text(path, commit)
+
+    return change_baselines(runs, suite, read, request)

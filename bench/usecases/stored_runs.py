@@ -25,25 +25,30 @@ class StoredSuite:
     """Scenarios that were not measured, with the reason."""
 
 
-def load_runs(runs: Sequence[Path | str], from_run: int | None = None) -> list[RunResult]:
+def load_runs(
+    runs: Sequence[Path | str], from_run: int | None = None, of_suite: str | None = None
+) -> list[RunResult]:
     """Return the results in folders, or those that a workflow run keeps. Result files are untrusted input.
 
     Args:
         runs: The folders of the runs, or their result.json files.
         from_run: The number of a workflow run, instead of folders.
+        of_suite: A suite whose runs are taken from the workflow run; default: those of all suites.
 
     Raises:
         ConfigError: Neither or both are given.
         PublishError: GitHub refused or does not answer.
         StoreError: A file is not a result, or there is none.
     """
-    suite = load_suite(runs, from_run)
+    suite = load_suite(runs, from_run, of_suite)
     if from_run is not None:
         _check_results(suite, from_run)
     return list(suite.results)
 
 
-def load_suite(runs: Sequence[Path | str], from_run: int | None = None) -> StoredSuite:
+def load_suite(
+    runs: Sequence[Path | str], from_run: int | None = None, of_suite: str | None = None
+) -> StoredSuite:
     """Return the results, and the reasons of failed runs; arguments and errors are those of `load_runs`.
 
     A workflow run may keep no result.
@@ -51,7 +56,7 @@ def load_suite(runs: Sequence[Path | str], from_run: int | None = None) -> Store
     if bool(runs) == (from_run is not None):
         raise ConfigError("name either runs or a workflow run", "--from-run 1234567890")
     if from_run is not None:
-        return fetch_suite(Runs(read_repository(), connect_api()), from_run)
+        return fetch_suite(Runs(read_repository(), connect_api()), from_run, of_suite)
     paths = [Path(run) for run in runs]
     failed = [path for path in paths if failures.is_failure(path)]
     return StoredSuite(
@@ -72,7 +77,7 @@ def fetch_runs(runs: Runs, number: int) -> list[RunResult]:
     return list(suite.results)
 
 
-def fetch_suite(runs: Runs, number: int) -> StoredSuite:
+def fetch_suite(runs: Runs, number: int, of_suite: str | None = None) -> StoredSuite:
     """Return the results and the failed runs that a workflow run keeps as artifacts.
 
     Raises:
@@ -80,7 +85,7 @@ def fetch_suite(runs: Runs, number: int) -> StoredSuite:
         StoreError: A file is neither a result nor a failed run.
     """
     with temporary_folder("artifacts") as folder:
-        for archive in runs.fetch(number, folder):
+        for archive in runs.fetch(number, folder, of_suite):
             unpack(archive, archive.with_suffix(""))
             archive.unlink()
         stored = sorted(folder.glob(f"*/*/{RESULT}"))

@@ -282,6 +282,51 @@ def test_update_opens_a_pull_request(bench: Bench) -> None:
     assert "already" in again.err
 
 
+def test_runs_of_the_default_branch_extend_its_baseline(bench: Bench, fake: FakeGitHub) -> None:
+    """One commit adds the runs of the suite to the newest level; runs of other suites are not read."""
+    fake.add_artifact(42, "bench-nightly-quick", pack_run(1.0))
+    fake.add_artifact(42, "bench-model-quick", b"not read")
+    nightly = ("baseline", "update", "--extend", "--commit", "--suite", "nightly", "--from-run")
+    done = bench(*nightly, "42", "--reason", "nightly", "--by", "bench")
+    assert done.code == Exit.PASS
+    assert "the level 'usual' has 11 runs now" in done.err
+    assert f"{QUICK} is changed on the default branch" in done.err
+    after = Baseline.model_validate_json(fake.git.files("main")[QUICK])
+    assert [len(level.runs) for level in after.levels] == [11]
+    assert fake.git.message("main").startswith("Add the runs of suite nightly to its baselines: nightly")
+    assert not Path("baselines").exists()
+
+
+def test_worse_runs_of_the_default_branch_are_left_out(bench: Bench, fake: FakeGitHub) -> None:
+    """A regression that no person accepted does not become usual."""
+    fake.add_artifact(42, "bench-nightly-quick", pack_run(1.4))
+    nightly = ("baseline", "update", "--extend", "--commit", "--suite", "nightly", "--from-run")
+    done = bench(*nightly, "42", "--reason", "nightly", "--by", "bench")
+    assert done.code == Exit.PASS
+    assert "left out: run" in done.err
+    assert "is worse than its baseline: response time +40 %" in done.err
+    assert "no baseline changes" in done.err
+    assert fake.git.message("main") == "first"
+
+
+def test_a_protected_default_branch_is_an_error(bench: Bench, fake: FakeGitHub) -> None:
+    """GitHub refuses the commit; the hint names the setting and the other way."""
+    fake.add_artifact(42, "bench-nightly-quick", pack_run(1.0))
+    fake.faults = [Fault("PATCH", "/git/refs/heads/main$", 422, times=9)]
+    nightly = ("baseline", "update", "--extend", "--commit", "--suite", "nightly", "--from-run")
+    done = bench(*nightly, "42", "--reason", "nightly", "--by", "bench")
+    assert done.code == Exit.PUBLISH
+    assert "GitHub did not accept a commit to branch main" in done.err
+    assert "or use --propose" in done.err
+
+
+@pytest.mark.parametrize("named", [["--new-level", "--extend"], ["--commit", "--propose"]])
+def test_opposite_options_are_refused(bench: Bench, named: list[str]) -> None:
+    """Each pair has opposite meanings."""
+    done = bench("baseline", "update", "--reason", "x", "--from-run", "1", *named)
+    assert (done.code, f"{named[0]} and {named[1]} exclude each other" in done.err) == (Exit.USAGE, True)
+
+
 @pytest.mark.parametrize("named", [[], ["--from", "x", "--from-run", "1"]])
 def test_update_needs_one_source_of_runs(bench: Bench, named: list[str]) -> None:
     """Neither none nor two."""

@@ -20,7 +20,7 @@ WRITES = {
     "_history.yml": {"history"},
     "bench-baseline.yml": {"baseline"},
     "bench-command.yml": {"command"},
-    "bench-nightly.yml": {"history", "site"},
+    "bench-nightly.yml": {"baseline", "history", "site"},
     "bench-site.yml": {"deploy"},
     "bench-watch.yml": {"schedule"},
     "bench-weekly.yml": {"history", "site"},

@@ -14,12 +14,26 @@ class FakeGit:
     branches: dict[str, str] = field(default_factory=dict)
     commits: dict[str, dict[str, Any]] = field(default_factory=dict)
     trees: dict[str, dict[str, str]] = field(default_factory=dict)
+    author: str = "github-actions[bot]"
+    """Account of the token, which makes commits; GitHub signs them."""
 
     def add_branch(self, branch: str, sha: str, files: dict[str, str] | None = None) -> None:
         """Create a branch with one commit."""
         self.trees[f"tree-{sha}"] = files or {}
         self.commits[sha] = {"tree": f"tree-{sha}", "parents": [], "message": "first"}
         self.branches[branch] = sha
+
+    def push(self, branch: str, files: dict[str, str], message: str, **fields: Any) -> str:
+        """Add an unsigned commit to a branch, and return its name; fields of the commit by name."""
+        parent = self.branches[branch]
+        tree = self.files(branch) | files
+        sha = self._name([parent, tree, message])
+        self.trees[f"tree-{sha}"] = tree
+        unsigned = {"login": "octocat", "verified": False}
+        commit = {"tree": f"tree-{sha}", "parents": [parent], "message": message}
+        self.commits[sha] = unsigned | commit | fields
+        self.branches[branch] = sha
+        return sha
 
     def files(self, branch: str) -> dict[str, str]:
         """Return the files of a branch."""
@@ -35,6 +49,13 @@ class FakeGit:
             commit = self.commits[self.branches.get(query["ref"], query["ref"])]
             text = self.trees[commit["tree"]].get(match[1])
             return (404, {"message": "Not Found"}) if text is None else (200, text)
+        if rest == "/commits":
+            return 200, self._changing(query["path"], query["sha"])
+        if match := re.fullmatch(r"/commits/([0-9a-f]{40})", rest):
+            return 200, self._written(match[1])
+        if match := re.fullmatch(r"/compare/(.+)\.\.\.([0-9a-f]{40})", rest):
+            base = self.branches[match[1]]
+            return 200, {"status": "behind" if match[2] in self._history(base) else "ahead"}
         if match := re.fullmatch(r"/git/ref/heads/(.+)", rest):
             sha = self.branches.get(match[1])
             return (200, {"object": {"sha": sha}}) if sha else (404, {"message": "Not Found"})
@@ -64,6 +85,38 @@ class FakeGit:
             self.branches[match[1]] = content["sha"]
             return 200, {}
         return 404, {"message": "Not Found"}
+
+    def _history(self, sha: str) -> list[str]:
+        """Return a commit and its ancestors, the newest first."""
+        history = [sha]
+        for commit in history:
+            history += self.commits[commit]["parents"]
+        return history
+
+    def _changes(self, sha: str) -> list[str]:
+        """Return the paths that a commit changed."""
+        commit = self.commits[sha]
+        before = self.trees[self.commits[commit["parents"][0]]["tree"]] if commit["parents"] else {}
+        after = self.trees[commit["tree"]]
+        return [path for path in sorted(before.keys() | after.keys()) if before.get(path) != after.get(path)]
+
+    def _changing(self, path: str, sha: str) -> list[dict[str, Any]]:
+        """Return the commits of a history that changed a path, as GitHub lists them."""
+        return [self._written(commit) for commit in self._history(sha) if path in self._changes(commit)]
+
+    def _written(self, sha: str) -> dict[str, Any]:
+        commit = self.commits[sha]
+        login = commit.get("login", self.author)
+        return {
+            "sha": sha,
+            "author": {"login": login} if login else None,
+            "commit": {
+                "message": commit["message"],
+                "verification": {"verified": commit.get("verified", True)},
+            },
+            "parents": [{"sha": parent} for parent in commit["parents"]],
+            "files": [{"filename": path} for path in self._changes(sha)],
+        }
 
     @staticmethod
     def _name(content: Any) -> str:

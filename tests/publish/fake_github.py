@@ -165,7 +165,7 @@ class FakeGitHub:
             return 200, ("artifacts", self.artifacts.get(int(match[1]), []))
         if match := re.fullmatch(r"/actions/artifacts/(\d+)/zip", rest):
             return 302, {"Location": f"{self.url}/kept/{match[1]}"}
-        if rest.startswith(("/git/", "/contents/")):
+        if rest == "/commits" or re.match(r"/(git|contents|compare)/|/commits/[0-9a-f]{40}$", rest):
             return self.git.answer(method, rest, content, query)
         if rest == "/check-runs":
             self.checks.append({"conclusion": None, **content, "id": len(self.checks) + 1})

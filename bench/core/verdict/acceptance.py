@@ -46,7 +46,7 @@ class AcceptRequest:
     allow_dirty: bool = False
     """Accept runs of uncommitted changes."""
     allow_regression: bool = True
-    """Accept runs that are worse than the baseline."""
+    """Accept runs that are worse than the baseline; never with `EXTEND`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +175,9 @@ def _check_acceptable(run: _JudgedRun, request: AcceptRequest) -> None:
             f"run {run_id} measured uncommitted changes",
             "commit them and measure again, or use --allow-dirty",
         )
+    is_intended = request.allow_regression and request.level is not LevelChoice.EXTEND
     regressions = describe_regressions(run.comparison)
-    if regressions and not request.allow_regression:
+    if regressions and not is_intended:
         raise ConfigError(
             f"run {run_id} is worse than its baseline: {wording.listing(regressions)}",
             "use --allow-regression if you intend this change",

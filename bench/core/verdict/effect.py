@@ -15,7 +15,7 @@ def describe_effect(accepted: AcceptedBaseline) -> Iterator[str]:
     """Yield the effect on the next runs, one line for the baseline and one for each metric that changes.
 
     A new level has a line for each metric that differs from the newest level by more than the tolerance. An
-    extended level has a line for each deciding metric.
+    extended level has a line for each deciding metric that changes.
     """
     after = accepted.after
     if after is not None:
@@ -70,7 +70,7 @@ def _describe_metrics(accepted: AcceptedBaseline, after: Baseline) -> Iterator[s
         change = _describe_change(key, before_value, after_value)
         if accepted.replaced is not None:
             yield f"  {sentence_name(key)}: new level {change}, {_describe_runs(after.newest)}"
-        else:
+        elif _write(key, before_value) != _write(key, after_value):
             yield f"  {sentence_name(key)}: {change}"
 
 
@@ -81,13 +81,16 @@ def _keys(level: Level) -> list[str]:
 
 def _describe_change(key: str, before: float | None, after: float | None) -> str:
     """Write a change as `609 → 731 ms`, with both units only if they differ."""
-    unit = metric(key).unit
-    new = wording.value(after, unit)
+    new = _write(key, after)
     if before is None:
         return new
-    old = wording.value(before, unit)
+    old = _write(key, before)
     number, _, old_unit = old.partition(" ")
     return f"{number} → {new}" if new.endswith(f" {old_unit}") else f"{old} → {new}"
+
+
+def _write(key: str, value: float | None) -> str:
+    return wording.value(value, metric(key).unit)
 
 
 def _describe_runs(level: Level) -> str:
