@@ -12,6 +12,7 @@ from bench.core.verdict.baseline import (
     PinnedBaseline,
     to_baseline_run,
 )
+from bench.core.verdict.outliers import mark_outliers
 from bench.errors import ConfigError, MeasurementError
 
 MAX_RUNS = 20  # number of runs in all levels; older runs say little about the present version
@@ -45,7 +46,7 @@ def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str
             "accept newer runs",
         )
     runs = sorted((*newest.runs, run), key=lambda accepted: accepted.started_at)
-    extended = newest.model_copy(update={"runs": tuple(runs)})
+    extended = newest.model_copy(update={"runs": _mark_again(runs)})
     levels = limit_runs((*baseline.levels[:-1], extended), MAX_RUNS)
     return baseline.model_copy(update={"levels": levels})
 
@@ -98,6 +99,12 @@ def _to_acceptable(result: RunResult, reason: str, by: str, at: datetime) -> Bas
         run_id = result.provenance.run_id
         raise MeasurementError(f"run {run_id} has no successful request to compare with", "measure again")
     return to_baseline_run(result, reason.strip(), by, at)
+
+
+def _mark_again(runs: Sequence[BaselineRun]) -> tuple[BaselineRun, ...]:
+    """Mark the outliers of a level, which follow from all of its runs."""
+    outliers = mark_outliers(runs)
+    return tuple(run.model_copy(update={"outlier": outliers.get(run.run_id)}) for run in runs)
 
 
 def _is_older(run: BaselineRun, level: Level) -> bool:

@@ -298,7 +298,7 @@ def test_the_effect_names_the_new_level_of_each_metric_that_changes() -> None:
 
 
 def test_the_effect_of_an_unchanged_run_is_small() -> None:
-    """It names the level and the deciding metrics that change; a run that is accepted twice changes nothing."""
+    """It names the level and the deciding metrics that change; a second acceptance changes nothing."""
     lines = list(describe_effect(accept_into(make_baseline(), run_at(1.04, 40))))
     assert lines[0] == "quick (embedded, simulated): the level 'usual' has 11 runs now"
     assert [line.partition(":")[0].strip() for line in lines[1:]] == ["response time"]

@@ -226,3 +226,18 @@ def test_a_new_level_is_newer_than_the_runs_before() -> None:
 def test_a_full_baseline_has_enough_runs() -> None:
     """A full baseline has more runs than a decision needs."""
     assert 2 < MIN_RUNS <= MAX_RUNS
+
+
+def test_an_outlier_is_kept_and_marked_until_it_is_none() -> None:
+    """The mark follows from all runs of the level: it appears with the runs that make the run unusual."""
+    baseline = accept_usual(run_at(1.8))
+    for number in range(1, 5):
+        baseline = accept_usual(run_at(1.0, number), baseline)
+    outlier = baseline.newest.runs[0]
+    assert outlier.outlier is not None
+    assert outlier.outlier.startswith("response time +")
+    assert outlier not in baseline.newest.counted
+    assert len(baseline.newest.counted) == 4
+    for number in range(5, 9):
+        baseline = accept_usual(run_at(1.8, number), baseline)
+    assert baseline.newest.runs[0].outlier is None
