@@ -1,6 +1,8 @@
-"""The reference workload: arithmetic, JSON, an echo through a load generator, and the stack's own request.
+"""The reference workload: small pieces of local work, an echo, and the stack's own request.
 
-Its duration shows the speed of the machine, since the work is always the same.
+Its duration shows the speed of the machine, since the work is always the same. Each piece is shorter than the
+time that a scheduler gives to one process, so that other processes disturb few of its repetitions, and their
+median is steady. The pieces are repeated in turn, so that a short disturbance hits all of them a little.
 """
 
 import json
@@ -15,10 +17,13 @@ from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.repeat_request import repeat_request
 from bench.measure.load.workers import Workers
 
-_ROUNDS = 15
-_ARITHMETIC_STEPS = 120_000
+_ROUNDS = 61
+_ARITHMETIC_STEPS = 5_000
+_NUMBERS = [number * 7_919 % 10_007 / 10_007 for number in range(1_750)]
+_BYTES = bytes(3_000_000)
+_WORDS = " ".join([str(number * 7_919 % 1_009) for number in range(2_000)])
 _FIELD = {"label": "e-mail", "kind": "text", "required": True, "longest": 254.5}
-_DOCUMENT = {"forms": [{"id": number, "fields": [_FIELD] * 8} for number in range(150)]}
+_DOCUMENT = {"forms": [{"id": number, "fields": [_FIELD] * 8} for number in range(35)]}
 _ECHO = RepeatedRequest(
     target=Target(
         name="echo",
@@ -34,8 +39,14 @@ _ECHO = RepeatedRequest(
 
 
 def time_local_work() -> dict[str, float]:
-    """Return the median times of arithmetic and JSON in milliseconds; takes about a third of a second."""
-    return {"arithmetic": _median_ms(_arithmetic), "json": _median_ms(_json)}
+    """Return the median time of each piece in milliseconds; takes about 0.2 s on an idle machine."""
+    times_s: dict[str, list[float]] = {piece: [] for piece in _PIECES}
+    for _ in range(_ROUNDS):
+        for piece, work in _PIECES.items():
+            begin_s = time.perf_counter()
+            work()
+            times_s[piece].append(time.perf_counter() - begin_s)
+    return {piece: 1000.0 * statistics.median(of_piece) for piece, of_piece in times_s.items()}
 
 
 async def time_echo(workers: Workers, url: str, route: Route = DIRECT) -> dict[str, float]:
@@ -60,15 +71,6 @@ async def _time_request(
     return {piece: statistics.median(times_ms)} if len(times_ms) == request.repeats else {}
 
 
-def _median_ms(work: Callable[[], object]) -> float:
-    times_s = []
-    for _ in range(_ROUNDS):
-        begin_s = time.perf_counter()
-        work()
-        times_s.append(time.perf_counter() - begin_s)
-    return 1000.0 * statistics.median(times_s)
-
-
 def _arithmetic() -> int:
     value = 1
     for _ in range(_ARITHMETIC_STEPS):
@@ -78,3 +80,27 @@ def _arithmetic() -> int:
 
 def _json() -> object:
     return json.loads(json.dumps(_DOCUMENT))
+
+
+def _sort() -> list[float]:
+    return sorted(_NUMBERS)
+
+
+def _copy() -> bytearray:
+    return bytearray(_BYTES)
+
+
+def _text() -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for word in _WORDS.split():
+        counts[word] = counts.get(word, 0) + 1
+    return counts
+
+
+_PIECES: dict[str, Callable[[], object]] = {
+    "arithmetic": _arithmetic,
+    "copy": _copy,
+    "json": _json,
+    "sort": _sort,
+    "text": _text,
+}

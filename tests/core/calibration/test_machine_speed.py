@@ -110,7 +110,7 @@ def test_workload_times_are_rounded() -> None:
     "heads",
     [
         [None],
-        [make_reference_workload(version=2)],
+        [make_reference_workload(version=1)],
         [make_reference_workload(after_ms={})],
         [make_reference_workload(before_ms={"json": 1.0})],
         [None, make_reference_workload()],
