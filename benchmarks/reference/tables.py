@@ -16,7 +16,7 @@ from bench.core.samples.metrics import (
 )
 from bench.core.samples.sample import Outcome
 from bench.core.values import wording
-from bench.core.verdict.change import TIER_SHARE
+from bench.core.verdict.margins import TIER_SHARE
 from bench.errors import Exit
 
 from .attributes import member_docs

@@ -10,8 +10,9 @@ from bench.core.run.summary import RunSummary
 from bench.core.samples.metrics import metric, metric_of_tail, tail_key
 from bench.core.samples.sample import Outcome
 from bench.core.values import stats
+from bench.core.verdict.accepted_runs import AcceptedRuns
 from bench.core.verdict.baseline import Baseline, BaselineRun
-from bench.core.verdict.verdict import MetricComparison, judge_metrics
+from bench.core.verdict.verdict import MetricComparison
 from tests.factories import NOON, make_baseline, make_fingerprint, with_runs
 
 # Milliseconds by metric and prompt.
@@ -67,7 +68,8 @@ def judged(
 ) -> dict[str, MetricComparison]:
     """The verdicts by metric on a run with these figures, against baseline runs with the others."""
     runs = [make_accepted(row, number) for number, row in enumerate(base)]
-    return {row.key: row for row in judge_metrics([make_summary(head)], runs, tolerances or {})}
+    accepted = AcceptedRuns([make_summary(head)], [runs], tolerances or {})
+    return {row.key: row for row in accepted.judge().metrics}
 
 
 def without_success(count: int = 6) -> Baseline:

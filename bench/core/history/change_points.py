@@ -15,7 +15,7 @@ from bench.core.samples.metric import Better, Metric, Part
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.values.record import Record
-from bench.core.verdict.change import TIER_SHARE
+from bench.core.verdict.margins import TIER_SHARE
 from bench.core.verdict.success import SUCCESS
 
 SMALLEST_RATIO = 0.05  # a smaller change of a level is ignored

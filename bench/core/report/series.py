@@ -10,7 +10,7 @@ from bench.core.run.result import RunResult
 from bench.core.run.warm_up import drop_warm_up
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import Baseline
-from bench.core.verdict.comparable import comparable_runs
+from bench.core.verdict.comparable import comparable_levels
 
 
 class RunSeries(Record):
@@ -32,7 +32,8 @@ def make_series(
         recording: Everything that was measured, warm-up included; `None` if it was not kept.
         baseline: Baseline to compare with; `None` for no comparison.
     """
-    runs = comparable_runs(result, baseline) if baseline else ()
+    levels = comparable_levels(result, baseline) if baseline else []
+    runs = [run for level in levels for run in level]
     if recording is None:
         return RunSeries(distributions=distributions(result, runs, None))
     phases = result.scenario.phases

@@ -8,10 +8,12 @@ from bench.core.config.scenario import Scenario
 from bench.core.load.graceful_stop import longest_graceful_stop
 from bench.core.report.not_measured import NotMeasured, list_not_measured
 from bench.core.report.report import Report
+from bench.core.samples.metric import Part
 from bench.core.values import stats, wording
 from bench.core.values.record import Record
+from bench.core.verdict.accepted_runs import ALPHAS, GROUP_ALPHA
 from bench.core.verdict.compare import Decision
-from bench.core.verdict.verdict import ALPHA, ALPHAS, SCREEN_RATIO, MetricComparison, Verdict
+from bench.core.verdict.verdict import SCREEN_RATIO, MetricComparison, Verdict
 
 TOGETHER_RATIO = 0.7
 """If more than this share of the scenarios is slower, the cause is common to all, such as the machine."""
@@ -113,7 +115,7 @@ def _describe_not_measured(not_measured: Sequence[NotMeasured], measured: int) -
 
 def _excuse(reports: Sequence[Report]) -> dict[str, str]:
     """Return the failed scenarios that chance or the machine explains, with the reason."""
-    adjusted = stats.holm({_name(report): _p_value(report) for report in reports})
+    adjusted = stats.holm(_strengths(reports))
     together = _moved_together(reports)
     excused: dict[str, str] = {}
     for report in reports:
@@ -122,29 +124,54 @@ def _excuse(reports: Sequence[Report]) -> dict[str, str]:
             continue
         if together is not None and report.comparison.machine is None:
             excused[name] = together
-        elif adjusted[name] >= ALPHA:
-            excused[name] = f"{name}: by chance, one of {len(reports)} scenarios is as slow as this"
+        elif adjusted.get(name, 0.0) >= 1.0:
+            excused[name] = f"{name}: by chance, one of {len(adjusted)} scenarios is as slow as this"
     return excused
+
+
+def _strengths(reports: Sequence[Report]) -> dict[str, float]:
+    """Return the smallest ratio of a p value to its test's level, of each scenario that needs a correction.
+
+    A ratio below 1 is significant alone. Pairs already divided their levels among the scenarios of the suite,
+    so they need no second correction.
+    """
+    strengths: dict[str, float] = {}
+    for report in reports:
+        comparison = report.comparison
+        if comparison.pairs is not None:
+            continue
+        ratios = [1.0]
+        for row in comparison.metrics:
+            if row.regressed and row.p_value is not None:
+                ratios.append(row.p_value / _level(row))
+        for message in comparison.messages:
+            if message.verdict is Verdict.WORSE and message.p_value is not None:
+                ratios.append(message.p_value / GROUP_ALPHA)
+        strengths[_name(report)] = min(ratios)
+    return strengths
+
+
+def _level(row: MetricComparison) -> float:
+    """Return the level of a metric's test, which is that of its interval."""
+    if row.confidence is None:
+        return ALPHAS.get(row.part, ALPHAS[Part.DECIDES])
+    return (1.0 - row.confidence) / 2.0
 
 
 def _name(report: Report) -> str:
     return report.result.scenario.name
 
 
-def _p_value(report: Report) -> float:
-    """Return the smallest p value of the regressions, each scaled from its own test level to `ALPHA`."""
-    smallest = 1.0
-    for row in report.comparison.metrics:
-        if row.part in ALPHAS and row.p_value is not None and row.regressed:
-            smallest = min(smallest, row.p_value * ALPHA / ALPHAS[row.part])
-    return smallest
-
-
 def _only_regressed(report: Report) -> bool:
     """Check that only regressions fail a run: no crossed threshold, no missing metric, no drift."""
     comparison = report.comparison
     missing = any(row.verdict is Verdict.MISSING for row in comparison.metrics)
-    return not missing and not comparison.drifted and not report.result.crossed
+    return (
+        not missing
+        and not comparison.vanished_messages
+        and not comparison.drifted
+        and not report.result.crossed
+    )
 
 
 def _moved_together(reports: Sequence[Report]) -> str | None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from bench.core.run.figures import bounds_of
 from bench.core.run.summary import RunSummary
-from bench.core.verdict.baseline import BaselineRun
 from bench.core.verdict.shift import Figures
 from bench.core.verdict.verdict import MetricComparison, Verdict
 
@@ -48,13 +47,6 @@ def judge_with_bounds(
             changes |= {"verdict": Verdict.INCONCLUSIVE, "doubt": _BASE_WAITED, "suspect": False}
         judged.append(row.model_copy(update=changes))
     return tuple(judged)
-
-
-def drop_from_runs(runs: Sequence[BaselineRun], without: Prompts) -> Sequence[BaselineRun]:
-    """Return the runs of a baseline without the values of some prompts."""
-    if not without:
-        return runs
-    return [run.model_copy(update={"figures": drop_figures(run.figures, without)}) for run in runs]
 
 
 def drop_figures(figures: Mapping[str, Figures], without: Prompts) -> dict[str, Figures]:

@@ -17,7 +17,6 @@ never back.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -33,8 +32,6 @@ AGREED_SHARE = 0.5  # single runs agree if they also show this share of the marg
 # measures again.
 SCREEN_SHARE = 0.5
 SCREEN_ALPHA = 0.05
-TIER_SHARE = 0.02
-"""A tier's time may grow by this share of the response time: a smaller growth changes no wait of a user."""
 _ZERO = 1e-6  # a smaller base counts as 0: a ratio to it is unknown
 
 
@@ -71,6 +68,8 @@ class ChangeEstimate:
     """The change that the single runs agree on: the one nearest to 0, or the median pair."""
     machine_effect: float = 0.0
     """The part of the difference that follows the machine and is not in `log_change`."""
+    slope: float = 0.0
+    """Effect of the log workload time of a machine on the metric."""
     lowest: float | None = None
     """Smallest change that an unknown effect of the machine allows; null if it is `log_change`."""
     highest: float | None = None
@@ -233,19 +232,3 @@ class _Scale:
     def ratio(self, change: float) -> float | None:
         """Return a change as a share of the base; None if the base is 0."""
         return change / self.base if self.base > _ZERO else None
-
-
-def margin_of(key: str, declared: Mapping[str, Margin], default: float, response_ms: float | None) -> Margin:
-    """Return the margin of a metric.
-
-    Args:
-        key: The metric.
-        declared: Declared margins by metric.
-        default: Ratio of a metric without a declared margin.
-        response_ms: Typical response time of the base, if it is known: a tier may grow by a share of it.
-    """
-    if key in declared:
-        return declared[key]
-    is_tier = metric(key).part in {Part.LOCATES, Part.EXPLAINS}
-    absolute = TIER_SHARE * response_ms if is_tier and response_ms is not None else 0.0
-    return Margin(default, absolute)

@@ -23,10 +23,19 @@ class ConditionedRun(MeasuredRun, Protocol):
         """Conditions of the run."""
 
 
-def comparable_runs(result: RunResult, baseline: Baseline) -> tuple[BaselineRun, ...]:
-    """Return the runs of a baseline that are comparable with a run and have requests, oldest first."""
-    same = same_conditions(result, baseline.runs)
-    return tuple(run for run in same if run.ok + run.failed > 0)
+def comparable_levels(result: RunResult, baseline: Baseline) -> list[list[BaselineRun]]:
+    """Return the comparable runs of each level of a baseline, without outliers; the newest level is last.
+
+    Older levels without such a run are left out. The newest level stays, because only it is the present
+    state of the stack.
+    """
+    levels: list[list[BaselineRun]] = []
+    for level in baseline.levels:
+        same = same_conditions(result, level.counted)
+        answered = [run for run in same if run.ok + run.failed > 0]
+        if answered or level is baseline.newest:
+            levels.append(answered)
+    return levels
 
 
 def same_conditions(result: RunResult, runs: Sequence[BaselineRun]) -> list[BaselineRun]:
@@ -62,9 +71,12 @@ def explain_not_comparable(result: RunResult, baseline: Baseline | None) -> str 
         return "there is no baseline for this scenario and environment yet"
     if baseline.scenario != result.scenario.name:
         return f"the baseline is of scenario '{baseline.scenario}'"
-    count = len(comparable_runs(result, baseline))
-    if count >= MIN_RUNS:
+    levels = comparable_levels(result, baseline)
+    count = sum(map(len, levels))
+    if count >= MIN_RUNS and levels[-1]:
         return None
+    if count >= MIN_RUNS:
+        return f"no run of the newest level '{baseline.newest.reason}' is comparable"
     newest = condition_differences(result, baseline.runs[-1])
     newest_differs = f"; the newest differs in {', '.join(map(_explain, newest))}" if newest else ""
     total = len(baseline.runs)

@@ -8,24 +8,23 @@ from pydantic import AwareDatetime
 
 from bench.core.calibration.machine_speed import MachineSpeed, compare_speed
 from bench.core.run.counters import CounterChange, changed_counters
+from bench.core.run.messages import vanished_messages
 from bench.core.run.result import RunResult
 from bench.core.run.summary import RunSummary
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import sentence_name, tier_name
 from bench.core.values import wording
 from bench.core.values.record import Record
+from bench.core.verdict.accepted_runs import AcceptedRuns, JudgedRuns
 from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun
-from bench.core.verdict.bounds import Prompts, drop_from_runs, judge_with_bounds
-from bench.core.verdict.change import TIER_SHARE
-from bench.core.verdict.comparable import comparable_runs, explain_not_comparable, same_conditions
+from bench.core.verdict.comparable import comparable_levels, explain_not_comparable, same_conditions
+from bench.core.verdict.margins import TIER_SHARE
 from bench.core.verdict.message_comparison import MessageComparison
 from bench.core.verdict.noise import Noise
-from bench.core.verdict.success import count_successes, judge_success
 from bench.core.verdict.verdict import (
     DETECTABLE_BUDGET,
     MetricComparison,
     Verdict,
-    judge_metrics,
     regressions,
 )
 from bench.core.watch.work import WorkChange, changed_work
@@ -98,7 +97,8 @@ class Comparison(Record):
         if self.confirmed_by is not None:
             return False
         looks_worse = any(comparison.suspect and comparison.gates for comparison in self.metrics)
-        return looks_worse or bool(self.drifted)
+        messages_worse = any(row.verdict is Verdict.WORSE for row in self.messages)
+        return looks_worse or messages_worse or bool(self.drifted)
 
     def regressed(self, part: Part) -> tuple[MetricComparison, ...]:
         """Return the regressions among the metrics of one part, the largest first."""
@@ -137,7 +137,8 @@ class _Evidence:
 
     crossed: Sequence[str]
     """Crossed thresholds, a sentence each."""
-    metrics: Sequence[MetricComparison]
+    judged: JudgedRuns
+    vanished_messages: Sequence[str]
     against_pinned: Sequence[MetricComparison]
     speed: MachineSpeed | None
     doubts: Sequence[str]
@@ -146,7 +147,7 @@ class _Evidence:
     @property
     def is_certain(self) -> bool:
         """Whether the run fails without a test, so that no second run is needed."""
-        return bool(self.crossed or vanished_keys(self.metrics))
+        return bool(self.crossed or self.vanished_messages or vanished_keys(self.judged.metrics))
 
 
 def compare(
@@ -183,22 +184,26 @@ def _compare_with_baseline(
     unusable = None if confirmation is None else explain_unusable(confirmation)
     if confirmation is not None and unusable is None:
         heads.append(confirmation)
-    runs = comparable_runs(result, baseline)
-    speed = _compare_speed(heads, runs)
-    metrics = _judge_runs(heads, runs, noise)
+    levels = comparable_levels(result, baseline)
+    runs = levels[-1]
+    speed = _compare_speed(heads, [run for level in levels for run in level])
+    judged = _judge_runs(heads, levels, noise)
     against_pinned = _compare_with_pinned(heads, baseline, noise)
-    evidence = _Evidence(crossed_thresholds(result), metrics, against_pinned, speed, _doubts(noise))
+    vanished = vanished_messages([run.messages for run in runs], [head.summary.messages for head in heads])
+    evidence = _Evidence(crossed_thresholds(result), judged, vanished, against_pinned, speed, _doubts(noise))
     decision, reasons = _decide_with_context(evidence)
     if unusable is not None and not evidence.is_certain:
         return Comparison(decision=Decision.INVALID, reasons=(unusable, *reasons))
     if len(heads) > 1:
-        reasons += _explain_unconfirmed(_judge_runs([result], runs, noise), metrics)
+        reasons += _explain_unconfirmed(_judge_runs([result], levels, noise).metrics, judged.metrics)
     counters, work = exact_changes(result.summary, [result.summary], runs)
     return Comparison(
         decision=decision,
         reasons=(*reasons, *map(str, counters), *map(str, work)),
-        metrics=metrics,
-        baseline_runs=len(runs),
+        metrics=judged.metrics,
+        messages=judged.messages,
+        vanished_messages=vanished,
+        baseline_runs=sum(map(len, levels)),
         newest_baseline_commit=runs[-1].commit,
         newest_baseline_at=runs[-1].started_at,
         against_pinned=against_pinned,
@@ -267,6 +272,14 @@ def _regressed_messages(messages: Sequence[MessageComparison]) -> list[str]:
     return reasons
 
 
+def explain_vanished(messages: Sequence[str]) -> list[str]:
+    """Return a sentence about the messages that no longer get an answer; empty without one."""
+    if not messages:
+        return []
+    quoted = [f"'{name}'" for name in messages]
+    return [f"no answer any more, but the baseline has answers to: {wording.listing(quoted)}"]
+
+
 def vanished_keys(metrics: Sequence[MetricComparison]) -> tuple[str, ...]:
     """Return the keys of missing metrics, which fail a run without a test."""
     return tuple(row.key for row in metrics if row.verdict is Verdict.MISSING and row.gates)
@@ -287,7 +300,8 @@ def explain_inconclusive(comparison: MetricComparison) -> str:
 
 def _decide_with_context(evidence: _Evidence) -> tuple[Decision, tuple[str, ...]]:
     """Decide, and consider the machine, the pinned baseline and the doubts too."""
-    decision, reasons = decide(evidence.crossed, evidence.metrics)
+    certain = [*evidence.crossed, *explain_vanished(evidence.vanished_messages)]
+    decision, reasons = decide(certain, evidence.judged.metrics, evidence.judged.messages)
     if evidence.speed is not None and evidence.speed.environment_shift:
         shift = _explain_environment_shift(evidence.speed)
         reasons = (shift, *reasons) if decision is Decision.INCONCLUSIVE else (*reasons, shift)
@@ -319,18 +333,16 @@ def _doubts(noise: Noise | None) -> tuple[str, ...]:
 
 
 def _judge_runs(
-    heads: Sequence[RunResult], runs: Sequence[BaselineRun], noise: Noise | None
-) -> tuple[MetricComparison, ...]:
-    summaries = [head.summary for head in heads]
-    tolerances = heads[0].scenario.tolerances
-    speed = _compare_speed(heads, runs)
-
-    def judge(without: Prompts) -> tuple[MetricComparison, ...]:
-        kept = drop_from_runs(runs, without)
-        return judge_metrics(summaries, kept, tolerances, noise, speed)
-
-    success = judge_success(count_successes(summaries), count_successes(runs))
-    return (success, *judge_with_bounds(judge, summaries, [run.lower_bounds for run in runs]))
+    heads: Sequence[RunResult], levels: Sequence[Sequence[BaselineRun]], noise: Noise | None
+) -> JudgedRuns:
+    accepted = AcceptedRuns(
+        heads=[head.summary for head in heads],
+        levels=levels,
+        tolerances=heads[0].scenario.tolerances,
+        noise=noise,
+        speed=_compare_speed(heads, [run for level in levels for run in level]),
+    )
+    return accepted.judge()
 
 
 def _compare_speed(heads: Sequence[RunResult], runs: Sequence[BaselineRun]) -> MachineSpeed | None:
@@ -359,7 +371,8 @@ def _compare_with_pinned(
     pinned = same_conditions(heads[0], baseline.pinned.runs if baseline.pinned else ())
     if len(pinned) < MIN_RUNS:
         return ()
-    return tuple(row for row in _judge_runs(heads, pinned, noise) if row.part is Part.DECIDES)
+    judged = _judge_runs(heads, [pinned], noise)
+    return tuple(row for row in judged.metrics if row.part is Part.DECIDES)
 
 
 def _explain_unconfirmed(

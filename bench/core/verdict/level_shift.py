@@ -199,6 +199,7 @@ def _estimate(
         df=fit.df,
         agreed=smallest,
         machine_effect=machine_effect,
+        slope=fit.slope,
         lowest=lowest if lowest < change else None,
         highest=highest if highest > change else None,
     )

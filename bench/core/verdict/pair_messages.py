@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bench.core.limits.tolerance import MESSAGE_RATIO, Tolerance, tolerance_of
+from bench.core.limits.tolerance import Tolerance
 from bench.core.verdict.change import Margin, log_margin
+from bench.core.verdict.margins import margin_of_group
 from bench.core.verdict.message_comparison import MessageComparison, MessageKind
 from bench.core.verdict.messages import MessageGroup, judge_groups
 from bench.core.verdict.pairs import (
@@ -35,8 +36,7 @@ class _Kind:
 
     def margin(self, name: str) -> Margin:
         """Return the margin of a group."""
-        tolerated = tolerance_of(f"{self.kind}.{name}", self.tolerances, MESSAGE_RATIO)
-        return Margin(tolerated.ratio, tolerated.absolute or 0.0)
+        return margin_of_group(self.kind, name, self.tolerances)
 
 
 def judge_messages_of_pairs(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from bench.core.limits.tolerance import Tolerance, tolerance_of
+from bench.core.limits.tolerance import Tolerance
 from bench.core.run.costs import costs_of
 from bench.core.run.figures import bounds_of, figures_of
 from bench.core.run.messages import Uses, add_up, refusals_of
@@ -14,7 +14,7 @@ from bench.core.run.tails import tails_of
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, metric_of_tail, tail_key
 from bench.core.verdict.bounds import Prompts, drop_figures, judge_with_bounds
-from bench.core.verdict.change import TIER_SHARE, Margin
+from bench.core.verdict.margins import margin_of
 from bench.core.verdict.message_comparison import MessageComparison
 from bench.core.verdict.pair_messages import judge_messages_of_pairs
 from bench.core.verdict.pair_tails import estimate_tail
@@ -154,11 +154,7 @@ class _PairsOfRuns:
     ) -> MetricComparison:
         key = change.estimate.key
         part = metric(key).part
-        tolerated = tolerance_of(key, self.tolerances, margin_ratio)
-        absolute = tolerated.absolute or 0.0
-        if tolerated.absolute is None and part in {Part.LOCATES, Part.EXPLAINS}:
-            absolute = TIER_SHARE * (response_ms or 0.0)
-        margin = Margin(tolerated.ratio, absolute)
+        margin = margin_of(key, self.tolerances, margin_ratio, response_ms)
         return judge_paired_metric(change, PAIR_ALPHAS[part], margin, self.scenarios)
 
     def _judge_tails(self, rows: Mapping[str, MetricComparison]) -> dict[str, MetricComparison]:

@@ -9,17 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bench.core.calibration.machine_speed import MachineSpeed
 from bench.core.limits.tolerance import Tolerance, Tolerated, tolerance_of
-from bench.core.run.figures import figures_of
-from bench.core.run.summary import RunSummary
 from bench.core.samples.metric import Metric, Part
 from bench.core.samples.metrics import metric
 from bench.core.values import stats, wording
 from bench.core.values.record import Record
-from bench.core.verdict.baseline import MIN_RUNS, BaselineRun
-from bench.core.verdict.noise import Noise
-from bench.core.verdict.shift import Figures, Shift, shift_from_baseline, worse_sign
+from bench.core.verdict.shift import Figures, Shift, worse_sign
 
 MARGIN_RATIO = 0.10  # the default tolerance: a smaller change does not fail a pull request
 # Metrics are tested in four families, each with Holm's procedure, so that many tiers do not cost the
@@ -141,40 +136,6 @@ class MetricComparison(Record):
         if requests is not None:
             return wording.share(value, requests)
         return wording.value(value, metric(self.key).unit, lower_bound=lower_bound)
-
-
-def judge_metrics(
-    heads: Sequence[RunSummary],
-    runs: Sequence[BaselineRun],
-    tolerances: Mapping[str, Tolerance],
-    noise: Noise | None = None,
-    speed: MachineSpeed | None = None,
-) -> tuple[MetricComparison, ...]:
-    """Judge every compared latency: deciding metrics first, then their percentiles and the tiers.
-
-    Args:
-        heads: The run, and its confirmation run if there is one.
-        runs: The comparable runs of the baseline, oldest first.
-        tolerances: Margins that differ from the default, by metric.
-        noise: Measured noise of the scenario, instead of the default priors.
-        speed: Machine speed of all runs, if it is known.
-    """
-    head_figures = [figures_of(summary) for summary in heads]
-    base_figures = [run.figures for run in runs]
-    shifts: dict[str, Shift] = {}
-    unpaired: dict[str, MetricComparison] = {}
-    for key in set[str]().union(*head_figures, *base_figures):
-        head = values_by_run(key, head_figures)
-        base = values_by_run(key, base_figures)
-        prior = noise.prior(key) if noise else None
-        shift = shift_from_baseline(key, head, base, prior, speed)
-        if shift is not None:
-            shifts[key] = shift
-        else:
-            unpaired[key] = _judge_unpaired(key, head[-1] or head[0], list(filter(None, base)))
-    environment_shift = speed is not None and speed.environment_shift
-    judged = judge_shifts(shifts, tolerances, MARGIN_RATIO, environment_shift=environment_shift)
-    return sort_by_part({**judged, **unpaired})
 
 
 def regressions(comparisons: Sequence[MetricComparison]) -> tuple[MetricComparison, ...]:
@@ -346,28 +307,4 @@ def _compare(test: _Test) -> MetricComparison:
         margin_ratio=test.tolerance.ratio,
         machine_ratio=math.expm1(test.sign * shift.machine_effect) if shift.machine_effect else None,
         suspect=verdict is Verdict.WORSE or test.suspect,
-    )
-
-
-def _judge_unpaired(
-    key: str, head: Mapping[str, float], base: Sequence[Mapping[str, float]]
-) -> MetricComparison:
-    """Judge a metric that only one side has, or that too few runs of the baseline have."""
-    row = metric(key)
-    verdict = Verdict.INCONCLUSIVE
-    if not head:
-        # A 95th percentile can be absent because a few requests failed; the success ratio judges that.
-        if len(base) >= MIN_RUNS and row.part is not Part.TAILS:
-            verdict = Verdict.MISSING
-    elif not base:
-        verdict = Verdict.NEW
-    base_values: list[float] = []
-    for figures in base:
-        base_values += figures.values()
-    return MetricComparison(
-        key=key,
-        verdict=verdict,
-        part=row.part,
-        base=stats.typical(base_values, row.resolution) if base_values else None,
-        head=stats.typical(list(head.values()), row.resolution) if head else None,
     )
