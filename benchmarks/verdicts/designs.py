@@ -10,16 +10,17 @@ from bench.core.report.report import make_report
 from bench.core.report.suite import judge_suite
 from bench.core.run.result import RunResult
 from bench.core.verdict.ab import run_order
-from bench.core.verdict.baseline import Baseline
+from bench.core.verdict.acceptance import AcceptRequest, accept_all
+from bench.core.verdict.baseline import Baseline, baseline_path
 from bench.core.verdict.compare import Comparison, Decision, compare
-from bench.core.verdict.levels import start_level
-from bench.core.verdict.verdict import MetricComparison
+from bench.core.verdict.stopping import MAX_PAIRS
+from bench.core.verdict.verdict import MetricComparison, Verdict
 
 from . import others
 from .cells import SEVERAL, Cell, Design
 from .drift import judge_history
 from .records import START, as_baseline, results
-from .sequence import MAX_PAIRS, judge_pairs
+from .sequence import judge_pairs
 from .traces import moments
 from .world import Change, Floats, Runs, World
 
@@ -104,7 +105,7 @@ def _pairs(cell: Cell, seed: int) -> Counter[str]:
 
 
 def alternate(
-    world: World, machine: float, change: Change, name: str = "simulated"
+    world: World, machine: float, change: Change, scenarios: int = 1, name: str = "simulated"
 ) -> tuple[Comparison, int, Means]:
     """Measure base and head in turn until the rule stops; return the number of pairs too."""
     order = np.array(list(run_order(MAX_PAIRS)))
@@ -116,7 +117,7 @@ def alternate(
     speed = np.full(MAX_PAIRS, machine)
     base = world.runs(speed, now[is_base])
     head = world.runs(speed, now[~is_base], change)
-    judged = judge_pairs(_as_pairs(base, head, name))
+    judged = judge_pairs(_as_pairs(base, head, name), scenarios)
     if judged is None:
         raise AssertionError("the rule did not stop after the largest number of pairs")
     comparison, used = judged
@@ -144,7 +145,7 @@ def _suite(cell: Cell, seed: int) -> Counter[str]:
     for number in range(SEVERAL):
         world = World(cell.noise, seed * SEVERAL + number)
         change = cell.change if number == 0 else Change()
-        comparison, used, _ = alternate(world, machine, change, f"scenario-{number}")
+        comparison, used, _ = alternate(world, machine, change, SEVERAL, f"scenario-{number}")
         result = results(world.runs(np.zeros(1), np.zeros(1)), "head", f"scenario-{number}")[0]
         reports.append(make_report(result, comparison))
         pairs += used
@@ -171,13 +172,13 @@ def _after_accept(cell: Cell, seed: int, now: Change) -> Counter[str]:
     world = World(cell.noise, seed)
     base = world.runs(world.machines(BASELINE_RUNS), world.disturb(BASELINE_RUNS))
     changed = world.runs(world.machines(1), world.disturb(1), cell.change)
-    baseline = start_level(
-        as_baseline(results(base, "base")),
-        results(changed, "changed", first=BASELINE_RUNS)[0],
-        reason="intended",
-        by="maintainer",
-        at=START,
-    )
+    baseline = as_baseline(results(base, "base"))
+    path = baseline_path(results(base, "base")[0])
+    intended = results(changed, "changed", first=BASELINE_RUNS)
+    accepted = accept_all({path: baseline}, intended, AcceptRequest("intended", "maintainer", START))[path]
+    if accepted.after is None:
+        raise AssertionError(f"the run was not accepted: {accepted.left_out}")
+    baseline = accepted.after
     head = world.runs(np.repeat(world.machines(1), 2), world.disturb(2), now)
     return count(check(baseline, results(head, "head"))[0])
 
@@ -231,6 +232,11 @@ def count(comparison: Comparison) -> Counter[str]:
         for row in comparison.metrics:
             if row.regressed:
                 counts[f"alarm/{row.key}"] = 1
+        for message in comparison.messages:
+            if message.verdict is Verdict.WORSE:
+                counts[f"alarm/{message.kind} of {message.key}"] = 1
+        if comparison.vanished_messages:
+            counts["alarm/vanished"] = 1
     return counts
 
 

@@ -153,20 +153,22 @@ def _summaries(runs: Runs) -> list[RunSummary]:
 
 def _uses(runs: Runs) -> list[dict[str, MessageUse]]:
     """Return the requests of each message in each run."""
-    numbers = np.arange(len(runs.classes))
-    of_message = (runs.messages[:, np.newaxis] == numbers).astype(int)
-    requests = of_message.sum(axis=0)
-    ok = (~runs.failed).astype(int) @ of_message
+    numbers = range(len(runs.classes))
+    of_message = (runs.messages[:, np.newaxis] == np.array(numbers)).astype(int)
+    requests = of_message.sum(axis=0).tolist()
     made: list[dict[str, MessageUse]] = []
-    for of_run in ok:
+    without_failure: dict[str, MessageUse] | None = None
+    for failed in runs.failed:
+        if without_failure is not None and not failed.any():
+            made.append(without_failure)
+            continue
+        ok = ((~failed).astype(int) @ of_message).tolist()
         uses: dict[str, MessageUse] = {}
         for number in numbers:
-            changes = {
-                "message_class": runs.classes[number],
-                "requests": int(requests[number]),
-                "ok": int(of_run[number]),
-            }
-            uses[_name(int(number))] = _USE.model_copy(update=changes)
+            counts = {"requests": requests[number], "ok": ok[number]}
+            uses[_name(number)] = _USE.model_copy(update={"message_class": runs.classes[number], **counts})
+        if not failed.any():
+            without_failure = uses
         made.append(uses)
     return made
 
@@ -177,7 +179,7 @@ def _name(message: int) -> str:
 
 def _metrics(key: str, times_ms: Floats, runs: Runs) -> list[MetricSummary]:
     """Return the summary of one metric in each run."""
-    start_ms = metric(key).resolution
+    start_ms = None if metric(key).adds_up else metric(key).resolution
     decides = metric_of_tail(tail_key(key)) is not None
     figures = _figures(times_ms, runs, start_ms)
     made: list[MetricSummary] = []
@@ -187,7 +189,7 @@ def _metrics(key: str, times_ms: Floats, runs: Runs) -> list[MetricSummary]:
         changes = {
             "count": len(ascending),
             "mean": float(ascending.sum()) / len(ascending),
-            "typical": stats.typical(list(of_run.values()), start_ms),
+            "typical": _typical(list(of_run.values()), start_ms),
             "p50": stats.quantile_of_ascending(ascending, 0.5),
             "p95": tail,
             "figures": of_run,
@@ -197,14 +199,19 @@ def _metrics(key: str, times_ms: Floats, runs: Runs) -> list[MetricSummary]:
     return made
 
 
-def _figures(times_ms: Floats, runs: Runs, start_ms: float) -> list[dict[str, float]]:
+def _typical(values_ms: Sequence[float], start_ms: float | None) -> float:
+    return float(np.mean(values_ms)) if start_ms is None else stats.typical(values_ms, start_ms)
+
+
+def _figures(times_ms: Floats, runs: Runs, start_ms: float | None) -> list[dict[str, float]]:
     """Return the typical value of each message in each run; vectorised `stats.typical`."""
     names = [_name(number) for number in range(len(runs.classes))]
     of_message = (runs.messages[:, np.newaxis] == np.arange(len(names))).astype(float)
     ok = (~runs.failed).astype(float)
     requests = ok @ of_message
-    logs = (np.log1p(times_ms / start_ms) * ok) @ of_message
-    typical = start_ms * np.expm1(logs / np.maximum(requests, 1.0))
+    scaled = times_ms if start_ms is None else np.log1p(times_ms / start_ms)
+    means = (scaled * ok) @ of_message / np.maximum(requests, 1.0)
+    typical = means if start_ms is None else start_ms * np.expm1(means)
     made: list[dict[str, float]] = []
     for values, counts in zip(typical.tolist(), requests.tolist(), strict=True):
         made.append({name: value for name, value, some in zip(names, values, counts, strict=True) if some})
