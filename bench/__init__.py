@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from bench.measure.http.httpx_transport import ExchangeTimes, Transport
     from bench.measure.load.user import User
     from bench.measure.run.conditions import Listener
-    from bench.usecases.ab import ab
+    from bench.usecases.ab import ab, ab_suite
     from bench.usecases.accept import accept
-    from bench.usecases.check import check
+    from bench.usecases.check import check, check_suite
     from bench.usecases.comment import comment
     from bench.usecases.compare import JudgedRun, compare
     from bench.usecases.doctor import Diagnosis, doctor
@@ -57,9 +57,11 @@ __all__ = [
     "Transport",
     "User",
     "ab",
+    "ab_suite",
     "accept",
     "add_to_history",
     "check",
+    "check_suite",
     "comment",
     "compare",
     "doctor",
@@ -90,9 +92,11 @@ _MODULES = {
     "Transport": "bench.measure.http.httpx_transport",
     "User": "bench.measure.load.user",
     "ab": "bench.usecases.ab",
+    "ab_suite": "bench.usecases.ab",
     "accept": "bench.usecases.accept",
     "add_to_history": "bench.usecases.history",
     "check": "bench.usecases.check",
+    "check_suite": "bench.usecases.check",
     "comment": "bench.usecases.comment",
     "compare": "bench.usecases.compare",
     "doctor": "bench.usecases.doctor",

@@ -5,14 +5,14 @@ from typing import Annotated, Unpack
 import typer
 
 from bench.cli import options
-from bench.cli.console import say
+from bench.cli.judging import end_with_run, end_with_suite
 from bench.cli.live import listen
-from bench.cli.outputs import out_option, parse_outputs, write_outputs
-from bench.cli.verdict import exit_code
-from bench.render.formats import PAIR_FORMATS
+from bench.cli.outputs import out_option, parse_outputs
+from bench.errors import ConfigError
+from bench.render.formats import PAIR_FORMATS, SUITE_FORMATS
 from bench.usecases.ab import ab as compare_versions
-from bench.usecases.options import LoadOptions
-from bench.usecases.report import render_run
+from bench.usecases.ab import ab_suite as compare_suite
+from bench.usecases.options import LoadOptions, PairOptions
 
 _VERSION = "STACK, STACK@COMMIT, STACK@./FOLDER, STACK+VARIABLE=VALUE, or an address."
 Base = Annotated[str, typer.Argument(metavar="BASE", help=_VERSION)]
@@ -23,8 +23,8 @@ Scenario = Annotated[
         "--scenario", metavar="NAME", help="Run this scenario (default: quick; addresses need none)."
     ),
 ]
-Pairs = Annotated[
-    int, typer.Option("--pairs", metavar="N", min=4, max=100, help="Run each version this number of times.")
+Suite = Annotated[
+    str | None, typer.Option("--suite", metavar="NAME", help="Run all scenarios of this suite in turns.")
 ]
 Out = Annotated[list[str] | None, out_option(PAIR_FORMATS)]
 
@@ -35,7 +35,8 @@ def ab(
     head: Head,
     *,
     scenario: Scenario = None,
-    pairs: Pairs = 6,
+    suite: Suite = None,
+    pairs: options.Pairs = None,
     service: options.ServiceName = None,
     inject: options.Inject = None,
     ca: options.Ca = None,
@@ -50,33 +51,29 @@ def ab(
     """Run two versions alternately and compare them.
 
     Two addresses need no scenario: the options describe the load, as for `bench run ADDRESS`.
-    The order is ABBA. `--inject` slows down HEAD only.
+    The order is ABBA. From the third pair on, the runs end as soon as the difference is known.
+    `--inject` slows down HEAD only.
     Exits with 0 for a pass, and with 1 for a regression or a crossed threshold.
     """
-    outputs = parse_outputs(out, PAIR_FORMATS)
-    with listen(scenario or head, live=False) as listener:
-        judged = compare_versions(
-            base,
-            head,
-            scenario=scenario,
-            pairs=pairs,
-            service=service,
-            inject=inject or (),
-            ca=ca,
-            workers=workers,
-            pin=pin,
-            allow_side_effects=allow_side_effects,
-            results=results,
-            listener=listener,
-            **given,
-        )
-    write_outputs(
-        outputs,
-        lambda form, terminal: render_run(judged, form, terminal),
-        judged.folder,
-        default=PAIR_FORMATS["text"],
+    chosen = PairOptions(
+        **given,
+        pairs=pairs,
+        service=service,
+        inject=inject or (),
+        ca=ca,
+        workers=workers,
+        pin=pin,
+        allow_side_effects=allow_side_effects,
+        results=results,
     )
-    if judged.problem is not None:
-        raise judged.problem
-    say(f"\nwritten to {judged.folder}")
-    raise typer.Exit(exit_code(judged.decision, strict=strict))
+    if suite is None:
+        outputs = parse_outputs(out, PAIR_FORMATS)
+        with listen(scenario or head, live=False) as listener:
+            judged = compare_versions(base, head, scenario=scenario, listener=listener, **chosen)
+        end_with_run(judged, outputs, strict=strict)
+    if scenario is not None:
+        raise ConfigError("--suite: --scenario names another load", "remove one of the two")
+    suite_outputs = parse_outputs(out, SUITE_FORMATS)
+    with listen(suite, live=False) as listener:
+        judged_suite = compare_suite(base, head, suite, listener=listener, **chosen)
+    end_with_suite(judged_suite, suite_outputs, strict=strict)

@@ -198,6 +198,12 @@ Live = Annotated[bool, typer.Option("--live", help="Show VUs, response times and
 ResultsFolder = Annotated[
     Path, typer.Option("--results", metavar="FOLDER", help="Store runs in this folder.")
 ]
+Pairs = Annotated[
+    str | None,
+    typer.Option(
+        "--pairs", metavar="N", help="End after N pairs at the latest, or LEAST..MOST (default: 12)."
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 if the result is inconclusive (default: 3).")]
 BaselineFile = Annotated[
     Path | None,

@@ -242,8 +242,8 @@ SECTIONS = (
                 "check",
                 "check:check",
                 "Run a scenario and judge it against its baseline.",
-                "bench check quick --inject model.slowdown=1.3",
-                "SCENARIO",
+                "bench check quick --against main",
+                "[SCENARIO]",
                 sends_load=True,
             ),
             Command(

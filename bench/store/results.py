@@ -16,8 +16,6 @@ from bench.store.sample_files import RUN, SAMPLES, StoredSamples, is_stored, rea
 
 RESULT = "result.json"
 COMPARISON = "comparison.json"
-BASE = "base.json"
-"""The result of the base version, in the folder of the head version's run; only `bench ab` writes it."""
 RECORDING = "recording.json"
 # Largest result.json of unknown origin: a hundred times the usual size.
 _MOST_BYTES = 20_000_000

@@ -1,6 +1,7 @@
 """Stacks: `scenarios/stacks/*.yaml`."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from bench.core.config.stack import Stack
 from bench.core.values.nearest import suggest
@@ -26,6 +27,21 @@ def load(name: str, variables: Mapping[str, str] | None = None) -> Stack:
             f"stack '{name}' does not exist", suggest(name, list_names(SCENARIOS, "stacks/*.yaml"))
         )
     return YamlFile(path, Stack, (), variables).parse()
+
+
+def load_from(folder: Path, name: str, variables: Mapping[str, str] | None = None) -> Stack | None:
+    """Read a stack that the files of another version declare; `None` if they do not declare it.
+
+    Args:
+        folder: The folder of the files, which stands where the current one does.
+        name: Name of the stack.
+        variables: Variables that replace those of the environment.
+
+    Raises:
+        ConfigError: The file of the stack is wrong.
+    """
+    path = folder / SCENARIOS / f"stacks/{name}.yaml"
+    return YamlFile(path, Stack, (), variables).parse() if path.is_file() else None
 
 
 def is_shipped(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Run a scenario and judge it against its baseline."""
+"""Run a scenario and judge it against its baseline, or against a commit in pairs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -7,10 +7,14 @@ from bench.core.config.quick_load import is_address
 from bench.core.verdict.compare import explain_unusable
 from bench.errors import ConfigError, MeasurementError, TargetError
 from bench.measure.run.conditions import Listener
+from bench.store import scenarios
 from bench.store.folders import RESULTS
+from bench.usecases.against import measure_against
 from bench.usecases.compare import JudgedRun, judge_run
 from bench.usecases.failed_run import keep_reason
+from bench.usecases.merge import JudgedSuite
 from bench.usecases.options import QUIET, RunOptions
+from bench.usecases.paired_suite import select_scenarios
 from bench.usecases.report import store_judgement
 from bench.usecases.run import StoredRun, measure_and_store, measure_to_end
 
@@ -19,29 +23,87 @@ if TYPE_CHECKING:
 
 
 def check(
-    scenario: str, *, confirm: bool = True, listener: Listener = QUIET, **options: Unpack[RunOptions]
+    scenario: str,
+    *,
+    confirm: bool = True,
+    against: str | None = None,
+    pairs: str | int | None = None,
+    suite: str | None = None,
+    listener: Listener = QUIET,
+    **options: Unpack[RunOptions],
 ) -> JudgedRun:
-    """Run a scenario, judge it against its baseline, and store the reports in the run's folder.
+    """Run a scenario, judge it against its baseline or a commit, and store the reports in the run's folder.
 
     Args:
         scenario: Name of a scenario, or the path of its file.
         confirm: Run a suspected regression a second time, and report it only if both runs show it. A third
             run replaces an invalid second one; if that is invalid too, the decision is `invalid`.
+        against: A branch, a tag or a commit of this repository. The scenario runs in pairs on its files and
+            on those of this folder, until the difference is known; no baseline is needed.
+        pairs: Largest number of pairs, or `LEAST..MOST`; default: 12. Only with `against`.
+        suite: The suite that the scenario belongs to, if its other scenarios are measured elsewhere. Only
+            with `against`: it divides the rate of false alarms by the number of its scenarios.
         listener: Receives progress, notes and warnings.
         options: See `RunOptions`.
 
     Raises:
         BenchError: As for `bench.run`, or the baseline cannot be read. If the run cannot be stored, the
-            returned value has the error, so that the verdict is not lost.
+            returned value has the error, so that the verdict is not lost. With `against` as for `bench.ab`.
         KeyboardInterrupt: As for `bench.run`.
     """
+    with keep_reason(scenario, Path(options.get("results", RESULTS))):
+        if against is not None:
+            count = None if suite is None else len(scenarios.of_suite(suite))
+            (judged,) = measure_against(against, [scenario], options, listener, pairs=pairs, scenarios=count)
+            return judged
+        _refuse_without_commit(pairs, suite)
+        return _check_baseline(scenario, options, listener, confirm=confirm)
+
+
+def check_suite(
+    suite: str,
+    against: str,
+    *,
+    pairs: str | int | None = None,
+    listener: Listener = QUIET,
+    **options: Unpack[RunOptions],
+) -> JudgedSuite:
+    """Run all scenarios of a suite in pairs on the files of a commit and on those of this folder.
+
+    Args:
+        suite: A suite of scenarios/suites.yaml.
+        against: A branch, a tag or a commit of this repository.
+        pairs: Largest number of pairs of each scenario, or `LEAST..MOST`; default: 12.
+        listener: Receives progress, notes and warnings, and what is known after each pair.
+        options: See `RunOptions`.
+
+    Raises:
+        BenchError: As for `bench.ab_suite`.
+        KeyboardInterrupt: As for `bench.ab_suite`.
+    """
+    selected = select_scenarios(suite, allow_side_effects=options.get("allow_side_effects", False))
+    return selected.judge(measure_against(against, selected.names, options, listener, pairs=pairs))
+
+
+def _refuse_without_commit(pairs: str | int | None, suite: str | None) -> None:
+    """Check that no option is given that only a comparison with a commit has.
+
+    Raises:
+        ConfigError: One is given.
+    """
+    for option, value in (("--pairs", pairs), ("--suite", suite)):
+        if value is not None:
+            raise ConfigError(f"{option}: needs a commit to compare with", f"--against main {option} {value}")
+
+
+def _check_baseline(scenario: str, options: RunOptions, listener: Listener, *, confirm: bool) -> JudgedRun:
+    """Run a scenario, and judge it against its baseline; see `check`."""
     if is_address(scenario):
         raise ConfigError(
             f"{scenario}: bench check needs a scenario, because a baseline belongs to one",
             "judge limits (bench run ADDRESS --threshold 'e2e_ms p(95)<2000'), or write a scenario file",
         )
-    with keep_reason(scenario, Path(options.get("results", RESULTS))):
-        first, problem = measure_and_store(scenario, listener, options)
+    first, problem = measure_and_store(scenario, listener, options)
     report = judge_run(first.result)
     if confirm and report.comparison.suspect:
         listener.note("the run looks worse than the baseline; bench runs the scenario again to confirm it")

@@ -103,7 +103,7 @@ def _judge(
     find_baseline: FindBaseline = baselines.load,
 ) -> SuiteReport:
     stored = load_suite(runs, from_run)
-    return judge_together(stored.results, suite, stored.failures, find_baseline=find_baseline)
+    return judge_together(stored.results, suite, stored.failures, stored.pairs, find_baseline=find_baseline)
 
 
 def _accepted_baselines(context: Context, github: GitHub) -> FindBaseline:

@@ -3,18 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from bench.core.report.not_measured import NotMeasured
-from bench.core.report.report import Report
+from bench.core.report.report import Report, make_report
 from bench.core.report.series import RunSeries
 from bench.core.report.suite import SuiteReport, describe_skipped, judge_suite
 from bench.core.run.result import RunResult, differences
 from bench.core.verdict.compare import Decision, explain_unusable
-from bench.errors import ConfigError
+from bench.errors import ConfigError, StoreError
 from bench.render.document.format import PLAIN, Format, SuiteInput, Terminal
 from bench.store import baselines, failures, results, scenarios
+from bench.store.pairs import StoredPairs, load_pairs
 from bench.store.results import folder_of
-from bench.usecases.compare import FindBaseline, judge_run
+from bench.usecases.compare import FindBaseline, judge_run, judge_stored_pairs
 from bench.usecases.report import read_series
 
 
@@ -26,6 +28,8 @@ class JudgedSuite:
     """The judgement and the report of each run."""
     folders: Mapping[str, Path]
     """The folder of each run by the run's id."""
+    problem: StoreError | None = None
+    """The error if a run or its reports could not be stored in their folder. The report is right."""
 
     @property
     def decision(self) -> Decision:
@@ -53,6 +57,7 @@ def merge(
     """
     loaded: list[RunResult] = []
     failed: list[NotMeasured] = []
+    paired: dict[str, StoredPairs] = {}
     folders: dict[str, Path] = {}
     for path in map(Path, runs):
         if failures.is_failure(path):
@@ -61,7 +66,10 @@ def merge(
         result = results.load(path)
         loaded.append(result)
         folders[result.provenance.run_id] = folder_of(path)
-    report = judge_together(loaded, suite, failed, allow_side_effects=allow_side_effects)
+        pairs = load_pairs(folder_of(path))
+        if pairs is not None:
+            paired[result.provenance.run_id] = pairs
+    report = judge_together(loaded, suite, failed, paired, allow_side_effects=allow_side_effects)
     return JudgedSuite(report, folders)
 
 
@@ -69,6 +77,7 @@ def judge_together(
     runs: Sequence[RunResult],
     suite: str | None = None,
     failed: Sequence[NotMeasured] = (),
+    pairs: Mapping[str, StoredPairs] = MappingProxyType({}),
     *,
     allow_side_effects: bool = False,
     find_baseline: FindBaseline = baselines.load,
@@ -79,6 +88,8 @@ def judge_together(
         runs: The results.
         suite: A suite whose scenarios must all be present; default: no check.
         failed: Runs that failed before they had a result.
+        pairs: The pairs of the runs that compare two versions, by the id of the run. They decide on their
+            scenario.
         allow_side_effects: Require also the scenarios whose changes outlast a run.
         find_baseline: Returns the baseline of a run; default: the one under `baselines/`.
     """
@@ -94,7 +105,7 @@ def judge_together(
             expected.append(name)
         else:
             skipped.append(describe_skipped(scenario))
-    reports = [_judge_confirmed(of_one, find_baseline) for of_one in by_scenario.values()]
+    reports = [_judge_scenario(of_one, pairs, find_baseline) for of_one in by_scenario.values()]
     return judge_suite(reports, expected, skipped, failed)
 
 
@@ -116,6 +127,17 @@ def render_suite(judged: JudgedSuite, form: Format[SuiteInput], terminal: Termin
 
 def _started_at(run: RunResult) -> float:
     return run.provenance.started_at.timestamp()
+
+
+def _judge_scenario(
+    runs: Sequence[RunResult], pairs: Mapping[str, StoredPairs], find_baseline: FindBaseline
+) -> Report:
+    """Judge the runs of a scenario: by its newest pairs if it has some, else against its baseline."""
+    for run in reversed(runs):
+        paired = pairs.get(run.provenance.run_id)
+        if paired is not None:
+            return make_report(run, judge_stored_pairs(paired, run, find_baseline))
+    return _judge_confirmed(runs, find_baseline)
 
 
 def _judge_confirmed(runs: Sequence[RunResult], find_baseline: FindBaseline) -> Report:

@@ -91,3 +91,24 @@ class RunOptions(LoadOptions, total=False):
     """Run a scenario although its changes outlast the run; default: False."""
     results: Path
     """Folder of the stored runs; default: `results`."""
+
+
+class PairOptions(LoadOptions, total=False):
+    """Options of a comparison of two versions. An option that is left out has its default."""
+
+    pairs: str | int | None
+    """Largest number of pairs, or `LEAST..MOST`; default: 12."""
+    service: str | None
+    """Service that gets the requests; default: the service of the stack for this target."""
+    inject: Sequence[str]
+    """Knobs that slow down the head version, such as `model.slowdown=1.3`."""
+    ca: Path | None
+    """PEM file with certificates that are trusted as well as those of the system."""
+    workers: int
+    """Processes that generate the load; default: 1."""
+    pin: bool
+    """Give load and stack separate cores on machines with four or more cores; default: True."""
+    allow_side_effects: bool
+    """Run a scenario although its changes outlast the run; default: False."""
+    results: Path | str
+    """Folder of the stored runs; default: `results`."""

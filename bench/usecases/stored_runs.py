@@ -1,7 +1,7 @@
 """Read stored runs from folders, or from the artifacts of a workflow run."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.core.report.not_measured import NotMeasured
@@ -11,7 +11,8 @@ from bench.owners.temporary import temporary_folder
 from bench.publish.runs import Runs
 from bench.store import failures
 from bench.store.archives import unpack
-from bench.store.results import RESULT, load_foreign
+from bench.store.pairs import StoredPairs, load_pairs
+from bench.store.results import RESULT, folder_of, load_foreign
 from bench.usecases.job import connect_api, read_repository
 
 
@@ -23,6 +24,8 @@ class StoredSuite:
     """The results."""
     failures: tuple[NotMeasured, ...] = ()
     """Scenarios that were not measured, with the reason."""
+    pairs: Mapping[str, StoredPairs] = field(default_factory=dict)
+    """The pairs of the results that compare two versions, by the id of the run."""
 
 
 def load_runs(
@@ -59,10 +62,7 @@ def load_suite(
         return fetch_suite(Runs(read_repository(), connect_api()), from_run, of_suite)
     paths = [Path(run) for run in runs]
     failed = [path for path in paths if failures.is_failure(path)]
-    return StoredSuite(
-        results=tuple(load_foreign(path) for path in paths if path not in failed),
-        failures=tuple(map(failures.load_foreign, failed)),
-    )
+    return _load([path for path in paths if path not in failed], failed)
 
 
 def fetch_runs(runs: Runs, number: int) -> list[RunResult]:
@@ -90,9 +90,20 @@ def fetch_suite(runs: Runs, number: int, of_suite: str | None = None) -> StoredS
             archive.unlink()
         stored = sorted(folder.glob(f"*/*/{RESULT}"))
         failed = sorted(folder.glob(f"*/*/{failures.FAILURE}"))
-        return StoredSuite(
-            results=tuple(map(load_foreign, stored)), failures=tuple(map(failures.load_foreign, failed))
-        )
+        return _load(stored, failed)
+
+
+def _load(stored: Sequence[Path], failed: Sequence[Path]) -> StoredSuite:
+    """Return the results and the failed runs of unknown origin, by their folders or files."""
+    results: list[RunResult] = []
+    pairs: dict[str, StoredPairs] = {}
+    for path in stored:
+        result = load_foreign(path)
+        paired = load_pairs(folder_of(path), load_foreign)
+        if paired is not None:
+            pairs[result.provenance.run_id] = paired
+        results.append(result)
+    return StoredSuite(tuple(results), tuple(map(failures.load_foreign, failed)), pairs)
 
 
 def _check_results(suite: StoredSuite, number: int) -> None:

@@ -26,7 +26,7 @@ def store_slow_run() -> Path:
 def test_every_format_has_its_own_file() -> None:
     """No two formats write to the same file, and none to a file that a run has already."""
     assert {form.name: form.file for form in RUN_FORMATS.values()} == FILES
-    taken = {results.RESULT, results.RECORDING, SAMPLES, "comparison.json", "base.json"}
+    taken = {results.RESULT, results.RECORDING, SAMPLES, "comparison.json", "pairs.json"}
     assert not set(FILES.values()) & taken
 
 

@@ -62,6 +62,7 @@ IMPLEMENTATION_DETAILS = {
     "blocks.*": "format of the file of samples",
     "columns.*": "types of the stored columns",
     "run_start.SCHEMA_VERSION": "file format",
+    "pairing.SCHEMA_VERSION": "file format",
     "stored_log.*": "memory of columns that were read",
     "dashboard.*": "number of names in a sentence of the site",
     "distribution.*": "places and digits of a curve",

@@ -295,6 +295,8 @@ def fixed_ports(stack: Stack) -> frozenset[int]:
             match = _ADDRESS.match(url)
             if match is not None:
                 ports.add(int(match[2] or _DEFAULT_PORTS[match[1]]))
+    if stack.tiers.otlp is not None and stack.tiers.otlp.port is not None:
+        ports.add(stack.tiers.otlp.port)
     return frozenset(ports)
 
 

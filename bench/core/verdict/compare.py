@@ -76,6 +76,9 @@ class Comparison(Record):
     """Number of pairs of runs; null for a comparison with a baseline."""
     stopped: str | None = None
     """Why no more pairs were measured, in one sentence; null for a comparison with a baseline."""
+    level: str | None = None
+    """The head's first runs compared with the committed baseline, in one sentence; null without pairs or
+    without comparable runs. It does not influence the decision."""
     against_pinned: tuple[MetricComparison, ...] = ()
     """The deciding metrics, compared with the pinned baseline; empty without one."""
     pinned_at: AwareDatetime | None = None

@@ -1,12 +1,14 @@
 """Measure two versions alternately on one machine, in the order `ABBA ABBA…`, never both at once."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack, fixed_ports
+from bench.core.load.capacity import Capacity
 from bench.core.run.origin import Provenance
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
@@ -14,14 +16,21 @@ from bench.core.run.run_start import RUNS
 from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.sample import StopCause
 from bench.core.verdict.ab import join_recordings, run_order
-from bench.errors import MeasurementError
 from bench.measure.run.conditions import Conditions, Listener
-from bench.measure.run.provenance import fingerprint, new_run_id, provenance
+from bench.measure.run.provenance import new_run_id
 from bench.measure.run.recorder import Subject, record
-from bench.measure.run.run import log_folder, make_start, open_store, prepare
+from bench.measure.run.run import (
+    StartedStack,
+    check_before,
+    log_folder,
+    make_start,
+    open_store,
+    prepare_on,
+    provide_stack,
+)
 
-# Names of the folders, by arm.
-_FOLDERS = {"A": "base", "B": "head"}
+Side = Literal["base", "head"]
+_SIDE_OF: Mapping[str, Side] = {"A": "base", "B": "head"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +39,6 @@ class Arm:
 
     name: str
     """Its name on the command line."""
-    spec: RunSpec
-    """The scenario, with the limits, services and variables of this version."""
     stack: Stack
     conditions: Conditions
     commit: str | None = None
@@ -41,140 +48,260 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
-class ArmRuns:
-    """The runs of one version."""
+class PairedSpec:
+    """A scenario, as each of the two versions gets it."""
 
-    runs: tuple[RunResult, ...]
-    """The runs in their order."""
-    combined: RunResult
-    """All runs as one."""
-    recording: Recording
-    """The requests of all runs."""
+    base: RunSpec
+    """The scenario, with the limits, services and variables of the first version."""
+    head: RunSpec
+    """The same of the second version."""
+
+    @property
+    def name(self) -> str:
+        """The name of the scenario."""
+        return self.head.scenario.name
+
+    def of(self, side: Side) -> RunSpec:
+        """Return the scenario of a version."""
+        return self.base if side == "base" else self.head
 
 
 @dataclass(frozen=True, slots=True)
-class RunPlace:
-    """One of the alternating runs."""
+class PairRun:
+    """One of the two runs of a pair."""
 
-    run_id: str
-    """Id of the comparison."""
-    number: int
-    """Number of the run, from 1."""
-    version: str
-    """`base` or `head`."""
+    place: Path
+    """Its folder, below that of all runs."""
+    result: RunResult
+    recording: Recording
 
     @property
-    def folder(self) -> Path:
-        """Its folder, below that of all runs."""
-        return Path(self.run_id, RUNS, f"{self.number:02}-{self.version}")
+    def problem(self) -> str | None:
+        """Why the run cannot be compared; `None` if it can. A threshold that ends a run is a result."""
+        stop = self.result.stop
+        if stop is not None and stop.cause is not StopCause.THRESHOLD:
+            return stop.reason
+        return next(iter(self.result.validity.reasons), None)
+
+    @property
+    def is_aborted(self) -> bool:
+        """Whether a threshold ended the run."""
+        return self.result.stop is not None and self.result.stop.cause is StopCause.THRESHOLD
 
 
-def alternate(
-    base: Arm,
-    head: Arm,
-    pairs: int,
-    listener: Listener,
-    on_run: Callable[[RunPlace, RunResult, Recording], object] = lambda *_: None,
-) -> tuple[ArmRuns, ArmRuns]:
-    """Measure a scenario on two versions, once each per pair.
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A run of each version, one directly after the other."""
 
-    Both stacks are up all the time, unless they need the same port. Then each run starts and stops its stack.
+    base: PairRun
+    head: PairRun
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPair:
+    """A pair with a run that cannot be compared."""
+
+    run: PairRun
+    """The run."""
+    problem: str
+    """The version and the reason, in one sentence."""
+
+
+OnRun = Callable[[PairRun], object]
+"""Receives each run, also one that ended early."""
+
+
+class Alternation:
+    """Two versions of a stack that get the loads of some scenarios in turns. Use `open_versions`.
 
     Args:
         base: The first version.
         head: The second version.
-        pairs: Number of runs of each version.
+        specs: The scenarios.
         listener: Receives the progress, and a note before each run.
-        on_run: Receives each run, also one that ended early.
-
-    Raises:
-        ConfigError: The options do not fit a stack.
-        TargetError: A stack did not start or refused the test users.
-        MeasurementError: A run ended early, so its pair is incomplete.
-        KeyboardInterrupt: Ctrl-C ended a run.
+        on_run: Receives each run.
     """
-    arms = {"A": base, "B": head}
-    run_id = new_run_id(base.spec.scenario.name)
-    recordings: dict[str, list[Recording]] = {"A": [], "B": []}
-    parts: dict[str, Mapping[str, str]] = {}
-    if ports := fixed_ports(base.stack) & fixed_ports(head.stack):
-        listener.note(f"both versions use port {min(ports)}, so only one of them is up at a time")
 
-    def start(name: str) -> AbstractContextManager[Subject]:
-        logs = log_folder(arms[name].conditions, run_id)
-        return prepare(
-            arms[name].spec,
-            arms[name].stack,
-            arms[name].conditions,
-            f"{run_id}-{name.lower()}",
-            listener,
-            logs=None if logs is None else logs / _FOLDERS[name],
+    def __init__(
+        self, base: Arm, head: Arm, specs: Sequence[PairedSpec], listener: Listener, on_run: OnRun
+    ) -> None:
+        self._arms: Mapping[Side, Arm] = {"base": base, "head": head}
+        self._listener = listener
+        self._on_run = on_run
+        self._capacities: dict[tuple[str, Side], Capacity] = {}
+        for spec in specs:
+            for side in _SIDE_OF.values():
+                checked = check_before(spec.of(side), self._arms[side].conditions, listener)
+                self._capacities[spec.name, side] = checked
+        self._first = specs[0]
+        self._ids = {spec.name: new_run_id(spec.name) for spec in specs}
+        self._counts = dict.fromkeys(self._ids, 0)
+        self._calibrated: set[tuple[str, Side]] = set()
+        self._shared_ports = fixed_ports(base.stack) & fixed_ports(head.stack)
+        self._open_stacks = ExitStack()
+        self._stacks: dict[Side, StartedStack] = {}
+        self._open_subjects = ExitStack()
+        self._subjects: dict[tuple[str, Side], Subject] = {}
+        if self._shared_ports:
+            port = min(self._shared_ports)
+            listener.note(f"both versions use port {port}, so only one of them is up at a time")
+
+    def close(self) -> None:
+        """Stop both stacks. The next run starts them again."""
+        self._close_subjects()
+        self._stacks.clear()
+        self._open_stacks.close()
+
+    def _close_subjects(self) -> None:
+        """Remove the fixtures and the test users of a scenario."""
+        self._subjects.clear()
+        self._open_subjects.close()
+
+    def id_of(self, spec: PairedSpec) -> str:
+        """Return the id of the comparison of a scenario, which is the name of its folder."""
+        return self._ids[spec.name]
+
+    def measure_pair(self, spec: PairedSpec, number: int) -> Pair | FailedPair:
+        """Measure a scenario once on each version.
+
+        Args:
+            spec: The scenario.
+            number: Number of the pair, from 1. The order of every second pair is reversed, so that no version
+                gains from being first, or from a drift.
+
+        Raises:
+            TargetError: A stack did not start or refused the test users.
+            MeasurementError: A load generator was lost before the load.
+            KeyboardInterrupt: Ctrl-C ended a run.
+        """
+        runs: dict[Side, PairRun] = {}
+        for letter in run_order(number)[-2:]:
+            side = _SIDE_OF[letter]
+            arm = self._arms[side]
+            self._listener.note(f"{spec.name}, pair {number}: {arm.name}")
+            with self._provide_subject(spec, side) as subject:
+                run = self._measure(spec, side, subject)
+            if run.problem is not None:
+                if run.result.stop is not None:
+                    self.close()  # a service may have ended
+                return FailedPair(run, f"{arm.name}: {run.problem}")
+            runs[side] = run
+        return Pair(**runs)
+
+    def _provide_subject(self, spec: PairedSpec, side: Side) -> AbstractContextManager[Subject]:
+        """Provide the stack of a version: one that stays up, or one for this run if they share a port."""
+        if self._shared_ports:
+            return self._start_for_one_run(spec, side)
+        for started in _SIDE_OF.values():  # both are up before the first run, so that none starts during one
+            if started not in self._stacks:
+                self._stacks[started] = self._open_stacks.enter_context(self._start(spec, started))
+        key = (spec.name, side)
+        if key not in self._subjects:
+            if all(name != spec.name for name, _ in self._subjects):
+                self._close_subjects()  # two scenarios may need the same fixture
+            prepared = self._prepare(self._stacks[side], spec, side)
+            self._subjects[key] = self._open_subjects.enter_context(prepared)
+        return nullcontext(self._subjects[key])
+
+    @contextmanager
+    def _start_for_one_run(self, spec: PairedSpec, side: Side) -> Iterator[Subject]:
+        with self._start(spec, side) as started, self._prepare(started, spec, side) as subject:
+            yield subject
+
+    def _start(self, spec: PairedSpec, side: Side) -> AbstractContextManager[StartedStack]:
+        arm = self._arms[side]
+        run_id = self._ids[self._first.name]
+        logs = log_folder(arm.conditions, run_id)
+        return provide_stack(
+            spec.of(side),
+            arm.stack,
+            arm.conditions,
+            f"{run_id}-{side}",
+            self._listener,
+            logs=None if logs is None else logs / side,
         )
 
-    with ExitStack() as started:
-        subjects: dict[str, Subject] = {}
-        if not ports:
-            subjects = {name: started.enter_context(start(name)) for name in arms}
-        arm_names = run_order(pairs)
-        for number, name in enumerate(arm_names):
-            listener.note(f"{arms[name].name}, run {number + 1} of {len(arm_names)}")
-            with nullcontext(subjects[name]) if name in subjects else start(name) as subject:
-                parts[name] = subject.parts
-                # One calibration for each version is enough: the machine is the same.
-                measured = replace(subject, reference=None) if recordings[name] else subject
-                place = RunPlace(run_id, number + 1, _FOLDERS[name])
-                recording = _record(arms[name], measured, place, listener, on_run)
-            _check_complete(arms[name], recording)
-            recordings[name].append(recording)
-    base_runs = _make_results(base, run_id, recordings["A"], parts["A"])
-    return base_runs, _make_results(head, run_id, recordings["B"], parts["B"])
+    def _prepare(
+        self, started: StartedStack, spec: PairedSpec, side: Side
+    ) -> AbstractContextManager[Subject]:
+        arm = self._arms[side]
+        return prepare_on(
+            started,
+            spec.of(side),
+            arm.conditions,
+            f"{self._ids[spec.name]}-{side}",
+            self._listener,
+            capacity=self._capacities[spec.name, side],
+        )
+
+    def _measure(self, spec: PairedSpec, side: Side, subject: Subject) -> PairRun:
+        """Measure a version once, and pass on its result, also if the run ended early.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C ended the run.
+        """
+        arm = self._arms[side]
+        run_spec = spec.of(side)
+        self._counts[spec.name] += 1
+        place = Path(self._ids[spec.name], RUNS, f"{self._counts[spec.name]:02}-{side}")
+        # One calibration for each version is enough: the machine is the same.
+        if (spec.name, side) in self._calibrated:
+            subject = replace(subject, reference=None)
+        start = make_start(run_spec, arm.stack, arm.conditions, subject, self._ids[spec.name])
+        start = start.model_copy(update={"provenance": _find_origin(arm, start.provenance)})
+        with open_store(run_spec, start, arm.conditions, place) as store:
+            stored = replace(subject, store=store)
+            recording = record(
+                run_spec, stored, self._listener.progress, arm.conditions.workers, self._listener.note
+            )
+        result = make_result(run_spec, recording, start.provenance, start.fingerprint, start.limits)
+        run = PairRun(place, result, recording)
+        self._on_run(run)
+        if recording.stop is not None and recording.stop.cause is StopCause.INTERRUPT:
+            raise KeyboardInterrupt
+        self._calibrated.add((spec.name, side))
+        return run
 
 
-def _record(
-    arm: Arm,
-    subject: Subject,
-    place: RunPlace,
+@contextmanager
+def open_versions(
+    base: Arm,
+    head: Arm,
+    specs: Sequence[PairedSpec],
     listener: Listener,
-    on_run: Callable[[RunPlace, RunResult, Recording], object],
-) -> Recording:
-    """Measure a version once, and pass on its result, also if the run ended early."""
-    conditions = arm.conditions
-    start = make_start(arm.spec, arm.stack, conditions, subject, place.run_id)
-    start = start.model_copy(update={"provenance": _origin(arm, start.provenance)})
-    with open_store(arm.spec, start, conditions, place.folder) as store:
-        stored = replace(subject, store=store)
-        recording = record(arm.spec, stored, listener.progress, conditions.workers, listener.note)
-    result = make_result(arm.spec, recording, start.provenance, start.fingerprint, start.limits)
-    on_run(place, result, recording)
-    return recording
+    on_run: OnRun = lambda _: None,
+) -> Iterator[Alternation]:
+    """Provide two versions for measurements in turns. The block's end stops both stacks.
+
+    Both stacks are up from the first run on, unless they need the same port. Then each run starts and stops
+    its stack. The arguments are those of `Alternation`.
+
+    Raises:
+        ConfigError: The options do not fit a scenario.
+        MeasurementError: The machine is too small for a scenario.
+    """
+    alternation = Alternation(base, head, specs, listener, on_run)
+    try:
+        yield alternation
+    finally:
+        alternation.close()
 
 
-def _check_complete(arm: Arm, recording: Recording) -> None:
-    stop = recording.stop
-    if stop is None:
-        return
-    if stop.cause is StopCause.INTERRUPT:
-        raise KeyboardInterrupt
-    raise MeasurementError(f"{arm.name}: {stop.reason}; a comparison needs complete runs", "try again")
+def join_runs(spec: RunSpec, stack: Stack, runs: Sequence[PairRun]) -> tuple[RunResult, Recording]:
+    """Return all runs of a version as one run.
 
-
-def _make_results(arm: Arm, run_id: str, recordings: list[Recording], parts: Mapping[str, str]) -> ArmRuns:
-    """Return the result of each run of a version, and of all runs as one."""
-    origin = _origin(arm, provenance(run_id, dict(arm.conditions.injections)))
-    spec = arm.spec
-    environment = fingerprint(spec, arm.stack, arm.conditions.urls, parts)
+    Args:
+        spec: The scenario of the version.
+        stack: The stack of the version.
+        runs: The runs, in their order, at least one.
+    """
     phases = spec.scenario.phases
-    limits = arm.stack.alerts
-    runs = [make_result(spec, recording, origin, environment, limits) for recording in recordings]
-    combined = join_recordings([drop_warm_up(recording, phases) for recording in recordings])
-    return ArmRuns(
-        runs=tuple(runs),
-        combined=make_result(spec, combined, origin, environment, limits),
-        recording=combined,
-    )
+    joined = join_recordings([drop_warm_up(run.recording, phases) for run in runs])
+    first = runs[0].result
+    return make_result(spec, joined, first.provenance, first.fingerprint, stack.alerts), joined
 
 
-def _origin(arm: Arm, here: Provenance) -> Provenance:
+def _find_origin(arm: Arm, here: Provenance) -> Provenance:
     """Return the origin of a run of a version, whose files may be in another folder."""
     if arm.commit is not None:
         return here.model_copy(update={"commit": arm.commit, "dirty": False})

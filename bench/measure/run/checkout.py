@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.core.values.nearest import find_nearest
 from bench.errors import ConfigError
 from bench.owners.temporary import temporary_folder
 
@@ -40,9 +41,23 @@ def commit_of(ref: str) -> str:
     """Return the full id of a commit.
 
     Raises:
-        ConfigError: The commit does not exist.
+        ConfigError: The current folder is not in a repository, or the commit does not exist.
     """
-    return _git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", ref=ref).strip()
+    _check_ref(ref)
+    if find_repository() is None:
+        raise ConfigError(
+            f"cannot check out '{ref}': {Path.cwd()} is not in a git repository",
+            "run bench in the repository of the application",
+        )
+    try:
+        return _git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", ref=ref).strip()
+    except ConfigError as error:
+        names = _git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", ref="HEAD")
+        nearest = find_nearest(ref, names.split())
+        hint = f"in a shallow clone, fetch it first: git fetch origin {ref}"
+        if nearest is not None:
+            hint = f"did you mean '{nearest}'?"
+        raise ConfigError(f"cannot check out '{ref}': the repository has no such commit", hint) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +85,18 @@ def find_repository() -> Repository | None:
     return Repository(Path(root), Path(place))
 
 
-def _git(*arguments: str, ref: str) -> str:
+def _check_ref(ref: str) -> None:
+    """Check that git does not read the name of a commit as an option.
+
+    Raises:
+        ConfigError: It would.
+    """
     if ref.startswith("-"):
         raise ConfigError(f"'{ref}' is not a commit", "name a branch, a tag or a commit")
+
+
+def _git(*arguments: str, ref: str) -> str:
+    _check_ref(ref)
     try:
         completed = subprocess.run(
             ["git", *arguments],

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +42,16 @@ if TYPE_CHECKING:
     from bench.measure.tiers.receiver import TraceReceiver
 
 READY_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class StartedStack:
+    """A stack that is up, and the receiver of its spans."""
+
+    running: RunningStack
+    """The services."""
+    receiver: "TraceReceiver | None"
+    """The receiver; `None` if the stack declares no OpenTelemetry."""
 
 
 def measure(
@@ -149,16 +159,67 @@ def prepare(  # noqa: PLR0913 - the first five are the run
         ConfigError: The settings do not fit the stack.
         TargetError: The stack did not start or refused the test users.
     """
+    capacity = check_before(spec, conditions, listener)
+    with (
+        provide_stack(spec, stack, conditions, run_id, listener, logs=logs) as started,
+        prepare_on(started, spec, conditions, run_id, listener, capacity=capacity) as subject,
+    ):
+        yield subject
+
+
+def check_before(spec: RunSpec, conditions: Conditions, listener: Listener) -> Capacity:
+    """Check a run before its stack starts, and return the limits of this machine.
+
+    Raises:
+        ConfigError: The scenario's rows or its turn are wrong.
+        MeasurementError: The plan certainly exceeds a limit.
+    """
     remove_strays()
     check_rows(spec)
     for part in spec.parts:
         if part.turn is not None:
-            import_turn(part.turn)  # an error ends the run before the stack starts
-    capacity = _check_capacity(spec, conditions, listener)
-    generator_cores = conditions.cores[0] if conditions.cores else ()
+            import_turn(part.turn)
+    return _check_capacity(spec, conditions, listener)
+
+
+@contextmanager
+def provide_stack(  # noqa: PLR0913 - the first five are the run
+    spec: RunSpec,
+    stack: Stack,
+    conditions: Conditions,
+    run_id: str,
+    listener: Listener,
+    *,
+    logs: Path | None = None,
+) -> Iterator[StartedStack]:
+    """Start a stack, or find the one that is up; the block's end stops what was started.
+
+    The arguments and errors are those of `prepare`.
+    """
     with (
         _open_receiver(stack, conditions, run_id) as receiver,
         _provide_stack(spec, stack, _tell(conditions, receiver), listener, logs) as running,
+    ):
+        yield StartedStack(running, receiver)
+
+
+@contextmanager
+def prepare_on(  # noqa: PLR0913 - the first five are the run
+    started: StartedStack,
+    spec: RunSpec,
+    conditions: Conditions,
+    run_id: str,
+    listener: Listener,
+    *,
+    capacity: Capacity,
+) -> Iterator[Subject]:
+    """Add the fixtures and the test users of a scenario to a stack; the block's end removes them.
+
+    The arguments and errors are those of `prepare`.
+    """
+    running = started.running
+    generator_cores = conditions.cores[0] if conditions.cores else ()
+    with (
         _provide_users(spec, running, run_id, listener) as tokens,
         _open_reference(running, conditions) as reference,
     ):
@@ -170,12 +231,12 @@ def prepare(  # noqa: PLR0913 - the first five are the run
             running.find_dead_service,
             reference,
             _reference_request(running),
-            _tier_sources(spec, running, receiver),
+            _tier_sources(spec, running, started.receiver),
             conditions.route,
             cores={GENERATORS: generator_cores, STACK: running.cores} if running.cores else {},
             watched=WatchedStack(running, None if tokens is None else partial(tokens.mint, 0)),
             # Recording spans is work, so only runs that do it are comparable with each other.
-            parts={**running.parts, **({"spans": "recorded"} if receiver else {})},
+            parts={**running.parts, **({"spans": "recorded"} if started.receiver else {})},
             warnings=warnings,
             capacity=capacity,
             services={target.service: running.url(target.service) for target in spec.interfaces},

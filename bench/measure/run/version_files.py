@@ -24,6 +24,8 @@ _LEFT_OUT = (".bench", "results", ".git")
 class VersionFiles:
     """The files of a version."""
 
+    stack: Stack
+    """The stack, as the files of the version declare it."""
     tree: Path | None = None
     """Folder with the files; `None` for the current folder."""
     state: Path | None = None
@@ -34,7 +36,11 @@ class VersionFiles:
 
 @contextmanager
 def provide_files(
-    name: str, version: Version, stack: Stack, note: Callable[[str], None]
+    name: str,
+    version: Version,
+    stack: Stack,
+    note: Callable[[str], None],
+    declare: Callable[[Path], Stack],
 ) -> Iterator[VersionFiles]:
     """Provide the files of a version during the block.
 
@@ -43,8 +49,9 @@ def provide_files(
     Args:
         name: The version, as the command line has it.
         version: The parsed version.
-        stack: The stack, whose file is in the current folder.
+        stack: The stack, as the current folder declares it.
         note: Receives a line about the preparation.
+        declare: Returns the stack of a commit, given the folder of its files.
 
     Raises:
         ConfigError: The commit or the folder does not exist.
@@ -52,7 +59,7 @@ def provide_files(
     """
     folder = None if version.folder is None else _require_folder(name, version.folder)
     if version.commit is None and not stack.prepare:
-        yield VersionFiles(folder)
+        yield VersionFiles(stack, folder)
         return
     with (
         temporary_folder("version") as home,
@@ -62,6 +69,7 @@ def provide_files(
         if version.commit is not None:
             commit = commit_of(version.commit)
             tree = checkouts.enter_context(check_out(version.commit))
+            stack = declare(tree)
         else:
             tree = _copy(folder, home / "tree")
         state = home / "state"
@@ -70,7 +78,7 @@ def provide_files(
             began_s = time.monotonic()
             prepare_tree(stack, state, StartOptions(variables=version.variables, tree=tree))
             note(f"prepared {name} in {format_duration(round(time.monotonic() - began_s))}")
-        yield VersionFiles(tree, state if stack.prepare else None, commit)
+        yield VersionFiles(stack, tree, state if stack.prepare else None, commit)
 
 
 def _require_folder(name: str, text: str) -> Path:

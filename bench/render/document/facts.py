@@ -36,6 +36,8 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         "run": f"{provenance.run_id}, commit {_commit(provenance.commit, dirty=provenance.dirty is True)}",
         "injected": injections,
         "baseline": _baseline(comparison),
+        "pairs": _pairs(comparison),
+        "level": comparison.level or "",
         "confirmed by": comparison.confirmed_by or "",
         "stack": f"{place.stack} ({environment(place)})",
         "machine": _machine(place),
@@ -247,6 +249,13 @@ def _interception(summary: RunSummary) -> str:
         return ""
     intercepted = round(row.mean * row.count)
     return f"{intercepted:,} of {wording.counted(row.count, 'request')} ({wording.percent(row.mean)})"
+
+
+def _pairs(comparison: Comparison) -> str:
+    if comparison.pairs is None:
+        return ""
+    end = f"; {comparison.stopped}" if comparison.stopped else ""
+    return f"{wording.counted(comparison.pairs, 'pair')}{end}"
 
 
 def _baseline(comparison: Comparison) -> str:

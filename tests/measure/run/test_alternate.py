@@ -7,11 +7,19 @@ import pytest
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
-from bench.core.run.validity import Validity
+from bench.core.config.stack import Stack
+from bench.core.config.target import Target
 from bench.core.samples.sample import Outcome
-from bench.core.verdict.ab import compare_pairs
 from bench.errors import ConfigError
-from bench.measure.run.alternate import Arm, alternate
+from bench.measure.run.alternate import (
+    Arm,
+    FailedPair,
+    Pair,
+    PairedSpec,
+    PairRun,
+    join_runs,
+    open_versions,
+)
 from bench.measure.run.checkout import check_out, commit_of
 from bench.measure.run.conditions import Conditions, Listener
 from bench.store import scenarios, stacks
@@ -53,30 +61,37 @@ def _repository(folder: Path) -> tuple[str, str]:
     return ids[0], ids[1]
 
 
-def test_two_versions_alternate_each_with_its_own_conditions() -> None:
+def _measure(base: Arm, head: Arm, spec: RunSpec, pairs: int, listener: Listener) -> list[Pair]:
+    """Measure some pairs of a scenario."""
+    paired = PairedSpec(spec, spec)
+    measured = []
+    with open_versions(base, head, [paired], listener) as versions:
+        for number in range(1, pairs + 1):
+            pair = versions.measure_pair(paired, number)
+            assert isinstance(pair, Pair), pair.problem
+            measured.append(pair)
+    return measured
+
+
+def test_two_versions_alternate_each_with_its_own_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
     """The order is ABBA, and an injection into HEAD changes HEAD only."""
+    # A busy machine may make these short runs invalid; the pairs do not need valid ones.
+    monkeypatch.setattr(PairRun, "problem", None)
     notes: list[str] = []
     stack = stacks.load("embedded")
-    base = Arm("old", _spec(), stack, ALONE)
+    base = Arm("old", stack, ALONE)
     slow = Conditions(injections={"backend.delay_ms": 120.0}, calibrated=False, shared=False)
-    head = Arm("new", _spec(), stack, slow)
+    head = Arm("new", stack, slow)
     listener = Listener(progress=lambda _: None, note=notes.append, warning=notes.append)
-    one, other = alternate(base, head, 4, listener)
-    runs = [note.split(",")[0] for note in notes if ", run " in note]
-    assert runs == ["old", "new", "new", "old"] * 2
-    assert len(one.runs) == len(other.runs) == 4
-    assert other.combined.summary.outcomes == {Outcome.OK: 4 * 8}
-    assert other.combined.provenance.injections == {"backend.delay_ms": 120.0}
-    assert one.combined.provenance.injections == {}
-    # A busy machine may make these short runs invalid; the comparison does not need valid ones.
-    ours, theirs = (
-        [run.model_copy(update={"validity": Validity(valid=True)}) for run in version.runs]
-        for version in (one, other)
-    )
-    metrics = {metric.key: metric for metric in compare_pairs(ours, theirs, other.combined, "old").metrics}
-    backend = metrics["tier.backend_ms"]
-    assert backend.head is not None
-    assert backend.head >= 119.0
+    pairs = _measure(base, head, _spec(), 2, listener)
+    assert [note.rpartition(" ")[2] for note in notes if ", pair " in note] == ["old", "new", "new", "old"]
+    assert [pair.base.place.name for pair in pairs] == ["01-base", "04-base"]
+    assert [pair.head.place.name for pair in pairs] == ["02-head", "03-head"]
+    joined, _ = join_runs(_spec(), stack, [pair.head for pair in pairs])
+    assert joined.summary.outcomes == {Outcome.OK: 2 * 8}
+    assert joined.provenance.injections == {"backend.delay_ms": 120.0}
+    assert pairs[0].base.result.provenance.injections == {}
+    assert joined.summary.metrics["tier.backend_ms"].mean >= 119.0
 
 
 def test_ctrl_c_is_an_interrupt_and_not_a_failed_measurement() -> None:
@@ -85,12 +100,60 @@ def test_ctrl_c_is_an_interrupt_and_not_a_failed_measurement() -> None:
     phase = {"executor": "constant-vus", "vus": 1, "duration_s": 600, "think_time_s": (1, 1)}
     content = spec.scenario.model_dump(mode="json") | {"phases": [phase]}
     long = spec.model_copy(update={"scenario": Scenario.model_validate(content)})
-    arm = Arm("one", long, stacks.load("embedded"), ALONE)
+    arm = Arm("one", stacks.load("embedded"), ALONE)
     listener = Listener(
         progress=lambda _: os.kill(os.getpid(), signal.SIGINT), note=lambda _: None, warning=lambda _: None
     )
     with pytest.raises(KeyboardInterrupt):
-        alternate(arm, arm, 4, listener)
+        _measure(arm, arm, long, 1, listener)
+
+
+def test_a_dead_stack_fails_its_pair_and_starts_again(tmp_path: Path) -> None:
+    """The pair has the reason, and the next attempt has new services."""
+    program = f"""
+import http.server, pathlib, sys, threading
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *arguments): pass
+    def do_GET(self): self.answer(b"{{}}")
+    def do_POST(self):
+        marker = pathlib.Path({str(tmp_path / "died")!r})
+        if not marker.exists():
+            marker.touch()
+            __import__("os")._exit(3)
+        self.answer(b'{{"reply": "fine"}}')
+    def answer(self, body):
+        self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+    (tmp_path / "server.py").write_text(program)
+    service = {"command": ["${python}", "server.py", "${port}"], "ready": "/"}
+    stack = Stack.model_validate({"name": "app", "purpose": "A test.", "services": {"app": service}})
+    target = Target.model_validate(
+        {
+            "name": "app",
+            "service": "app",
+            "path": "/chat",
+            "body": {"message": "${message}"},
+            "answer": {"kind": "json", "text": "reply"},
+        }
+    )
+    phase = {"executor": "constant-vus", "vus": 1, "duration_s": 1.5}
+    content = _spec().scenario.model_dump(mode="json") | {"phases": [phase], "thresholds": {}}
+    spec = _spec().model_copy(update={"scenario": Scenario.model_validate(content), "target": target})
+    arm = Arm("one", stack, ALONE)
+    paired = PairedSpec(spec, spec)
+    with open_versions(arm, arm, [paired], Listener()) as versions:
+        failed = versions.measure_pair(paired, 1)
+        assert isinstance(failed, FailedPair)
+        assert "app" in failed.problem
+        again = versions.measure_pair(paired, 1)
+    runs = [again.run] if isinstance(again, FailedPair) else [again.base, again.head]
+    assert all(run.result.summary.outcomes.get(Outcome.OK, 0) > 0 for run in runs)
 
 
 def test_a_commit_is_checked_out_into_another_folder(tmp_path: Path) -> None:
@@ -114,6 +177,15 @@ def test_an_unknown_commit_is_a_configuration_error(tmp_path: Path, ref: str) ->
 
 
 def test_outside_a_repository_there_is_no_commit() -> None:
-    """The message contains the name."""
-    with pytest.raises(ConfigError, match="cannot check out 'HEAD'"):
+    """The message contains the name and the folder."""
+    with pytest.raises(ConfigError, match=r"cannot check out 'HEAD': .* is not in a git repository"):
         commit_of("HEAD")
+
+
+def test_a_mistyped_branch_is_suggested(tmp_path: Path) -> None:
+    """The hint has the nearest branch or tag."""
+    _repository(tmp_path)
+    subprocess.run(["git", "branch", "release"], check=True)
+    with pytest.raises(ConfigError, match="no such commit") as caught:
+        commit_of("relaese")
+    assert caught.value.hint == "did you mean 'release'?"

@@ -41,7 +41,7 @@ def _stack(*prepare: str) -> Stack:
 def _provide(text: str, stack: Stack, notes: list[str] | None = None) -> dict[str, str]:
     """Return the text of each file of a version while it is provided, and of its state."""
     note = (lambda _: None) if notes is None else notes.append
-    with provide_files(text, parse_version(text), stack, note) as files:
+    with provide_files(text, parse_version(text), stack, note, lambda _: stack) as files:
         tree = files.tree or Path.cwd()
         texts = {str(path.relative_to(tree)): path.read_text() for path in tree.glob("*.txt")}
         if files.state is not None:
@@ -80,10 +80,25 @@ def test_a_commit_may_be_older_than_the_current_folder(
 ) -> None:
     """Relative folders of the stack file work there too."""
     monkeypatch.chdir(repository / "scenarios")
-    with provide_files("mine@HEAD", parse_version("mine@HEAD"), _stack(), lambda _: None) as files:
+    version = parse_version("mine@HEAD")
+    with provide_files("mine@HEAD", version, _stack(), lambda _: None, lambda _: _stack()) as files:
         assert files.tree is not None
         assert files.tree.name == "scenarios"
         assert (files.tree / ".." / "code.txt").read_text() == "old"
+
+
+def test_a_commit_declares_its_stack_itself() -> None:
+    """The stack of a commit is read from its files; that of a folder is given."""
+    version = parse_version("mine@HEAD")
+
+    def declare(tree: Path) -> Stack:
+        assert (tree / "code.txt").read_text() == "old"
+        return _stack("echo own > own.txt")
+
+    with provide_files("mine@HEAD", version, _stack(), lambda _: None, declare) as files:
+        assert files.stack == _stack("echo own > own.txt")
+        assert files.tree is not None
+        assert (files.tree / "own.txt").read_text() == "own\n"
 
 
 def test_a_failed_preparation_shows_its_last_lines() -> None:

@@ -1,0 +1,184 @@
+"""Measure scenarios on two versions in turns until the difference is known, and judge them."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.core.report.pair_progress import describe_pair
+from bench.core.report.report import make_report
+from bench.core.run.pairing import PairedFolders, Pairing
+from bench.core.run.recording import Recording
+from bench.core.run.result import RunResult
+from bench.core.values import wording
+from bench.core.verdict.compare import Comparison
+from bench.core.verdict.pair_limits import PairLimits
+from bench.core.verdict.stopping import next_step
+from bench.errors import BenchError, StoreError
+from bench.measure.run.alternate import (
+    Alternation,
+    Arm,
+    FailedPair,
+    Pair,
+    PairedSpec,
+    PairRun,
+    join_runs,
+    open_versions,
+)
+from bench.measure.run.conditions import Listener
+from bench.store import pairs as pairs_store
+from bench.store import results as store
+from bench.usecases.compare import JudgedRun, add_level, judge_pairs
+from bench.usecases.report import store_judgement
+
+
+@dataclass(frozen=True, slots=True)
+class PairedPlan:
+    """Two versions, and the scenarios that they are compared with."""
+
+    base: Arm
+    head: Arm
+    specs: Sequence[PairedSpec]
+    """The scenarios, at least one."""
+    limits: PairLimits
+    scenarios: int = 1
+    """Number of scenarios that are judged together; it divides the rate of false alarms."""
+
+
+class _PairsSoFar:
+    """The pairs of one scenario, and why they ended."""
+
+    def __init__(self, spec: PairedSpec, plan: PairedPlan) -> None:
+        self.spec = spec
+        self.stopped: str | None = None
+        self._plan = plan
+        self._pairs: list[Pair] = []
+        self._failed: FailedPair | None = None
+
+    @property
+    def number(self) -> int:
+        """The number of complete pairs."""
+        return len(self._pairs)
+
+    def add(self, pair: Pair) -> str:
+        """Add a pair, decide whether it is the last one, and return what is known so far."""
+        self._pairs.append(pair)
+        _, _, comparison = self._compare()
+        self.stopped = self._find_end(comparison)
+        comparison = comparison.model_copy(update={"stopped": self.stopped})
+        return describe_pair(comparison, self.number, self._plan.limits)
+
+    def fail(self, pair: FailedPair) -> str:
+        """End the comparison as invalid, and return the reason."""
+        self._failed = pair
+        self.stopped = f"pair {self.number + 1} failed twice: {pair.problem}"
+        return self.stopped
+
+    def judge(self, results: Path) -> JudgedRun:
+        """Judge the pairs, at least one or a failed one, and store them with their reports."""
+        result, recording, comparison = self._compare()
+        comparison = add_level(comparison, [pair.head.result for pair in self._pairs])
+        folder, problem = store.save_anywhere(result, recording, results)
+        judged = JudgedRun(make_report(result, comparison), folder)
+        content = self._pairing().model_dump_json(indent=1) + "\n"
+        return store_judgement(judged, problem, {pairs_store.PAIRS: content})
+
+    def _find_end(self, comparison: Comparison) -> str | None:
+        """Return why no more pairs are needed; `None` if more are."""
+        limits = self._plan.limits
+        if self._pairs[-1].head.is_aborted:
+            return "a threshold ended the run of the head"
+        reason = next_step(comparison) if self.number >= limits.least else None
+        if reason is not None:
+            return str(reason)
+        return f"{self.number} pairs are the largest number" if self.number >= limits.most else None
+
+    def _compare(self) -> tuple[RunResult, Recording, Comparison]:
+        """Return the runs of the head as one run, and the comparison of all pairs."""
+        runs = [pair.head for pair in self._pairs]
+        if not runs and self._failed is not None:
+            runs = [self._failed.run]
+        result, recording = join_runs(self.spec.head, self._plan.head.stack, runs)
+        base = [pair.base.result for pair in self._pairs]
+        head = [pair.head.result for pair in self._pairs]
+        return result, recording, judge_pairs(self._pairing(), base, head, result)
+
+    def _pairing(self) -> Pairing:
+        folders: list[PairedFolders] = []
+        for pair in self._pairs:
+            folders.append(PairedFolders(base=pair.base.place.name, head=pair.head.place.name))
+        return Pairing(
+            base_name=self._plan.base.name,
+            pairs=tuple(folders),
+            scenarios=self._plan.scenarios,
+            stopped=self.stopped,
+            failure=None if self._failed is None else self.stopped,
+        )
+
+
+def measure_pairs(plan: PairedPlan, results: Path, listener: Listener) -> list[JudgedRun]:
+    """Measure each scenario in pairs until its difference is known; return the judged scenarios in order.
+
+    The scenarios take turns, pair by pair, and each ends on its own.
+
+    Args:
+        plan: The versions and the scenarios.
+        results: Folder of the stored runs. Each single run is stored when it ends.
+        listener: Receives the progress, and what is known after each pair.
+
+    Raises:
+        BenchError: A stack did not start, or a load generator was lost. Complete pairs are stored.
+        KeyboardInterrupt: Ctrl-C ended a run. Complete pairs are stored.
+    """
+    measured = [_PairsSoFar(spec, plan) for spec in plan.specs]
+    try:
+        with open_versions(plan.base, plan.head, plan.specs, listener, _store_in(results)) as versions:
+            while active := [scenario for scenario in measured if scenario.stopped is None]:
+                for scenario in active:
+                    _measure_next(scenario, versions, listener)
+    except KeyboardInterrupt as interrupt:
+        kept = _keep(measured, "Ctrl-C ended the comparison", results)
+        raise KeyboardInterrupt(f"interrupted; {kept or 'no pair is complete'}") from interrupt
+    except BenchError as error:
+        kept = _keep(measured, "an error ended the comparison", results)
+        error.message = "; ".join(filter(None, [error.message, kept]))
+        raise
+    return [scenario.judge(results) for scenario in measured]
+
+
+def _measure_next(scenario: _PairsSoFar, versions: Alternation, listener: Listener) -> None:
+    """Measure the next pair of a scenario. A pair that fails is measured once more."""
+    name = scenario.spec.name
+    number = scenario.number + 1
+    pair = versions.measure_pair(scenario.spec, number)
+    if isinstance(pair, FailedPair):
+        listener.warning(f"{name}: pair {number} is measured again: {pair.problem}")
+        pair = versions.measure_pair(scenario.spec, number)
+    if isinstance(pair, FailedPair):
+        listener.warning(f"{name}: {scenario.fail(pair)}")
+    else:
+        listener.note(f"{name}, {scenario.add(pair)}")
+
+
+def _store_in(results: Path) -> Callable[[PairRun], None]:
+    """Return a function that stores a single run in its own folder."""
+
+    def store_run(run: PairRun) -> None:
+        with suppress(StoreError):  # the joined runs are stored again, and the error is reported there
+            store.save_in(run.result, run.recording, results / run.place)
+
+    return store_run
+
+
+def _keep(measured: Sequence[_PairsSoFar], reason: str, results: Path) -> str | None:
+    """Store the complete pairs after an early end; return their place, or `None` without one."""
+    commands: list[str] = []
+    pairs = 0
+    for scenario in measured:
+        if scenario.number:
+            scenario.stopped = scenario.stopped or reason
+            pairs += scenario.number
+            commands.append(f"bench compare {scenario.judge(results).folder}")
+    if not commands:
+        return None
+    return f"{wording.counted(pairs, 'complete pair')} kept, see {wording.listing(commands)}"

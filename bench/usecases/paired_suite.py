@@ -1,0 +1,51 @@
+"""The scenarios of a suite that two versions are compared with, and the report on all of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.core.report.suite import describe_skipped, judge_suite
+from bench.errors import ConfigError
+from bench.store import scenarios
+from bench.usecases.compare import JudgedRun
+from bench.usecases.merge import JudgedSuite
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedScenarios:
+    """The scenarios of a suite that can be compared."""
+
+    names: tuple[str, ...]
+    """The scenarios, at least one."""
+    skipped: tuple[str, ...]
+    """One sentence for each scenario that is left out."""
+
+    def judge(self, judged: Sequence[JudgedRun]) -> JudgedSuite:
+        """Return the report on all scenarios."""
+        folders: dict[str, Path] = {}
+        for run in judged:
+            folders[run.report.result.provenance.run_id] = run.folder
+        report = judge_suite([run.report for run in judged], self.names, self.skipped)
+        problem = next((run.problem for run in judged if run.problem is not None), None)
+        return JudgedSuite(report, folders, problem)
+
+
+def select_scenarios(suite: str, *, allow_side_effects: bool = False) -> SelectedScenarios:
+    """Return the scenarios of a suite without those that have side effects or compare two targets themselves.
+
+    Raises:
+        ConfigError: The suite is unknown, or no scenario is left.
+    """
+    names: list[str] = []
+    skipped: list[str] = []
+    for name in scenarios.of_suite(suite):
+        spec = scenarios.load(name)
+        if spec.scenario.side_effects is not None and not allow_side_effects:
+            skipped.append(describe_skipped(spec.scenario))
+        elif spec.compare_with is not None:
+            skipped.append(f"{name} was skipped, because it compares two targets itself: bench run {name}")
+        else:
+            names.append(name)
+    if not names:
+        raise ConfigError(f"suite '{suite}' has no scenario to compare: {skipped[0]}", "--suite pr")
+    return SelectedScenarios(tuple(names), tuple(skipped))

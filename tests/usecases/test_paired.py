@@ -1,0 +1,313 @@
+"""Comparisons of two versions in pairs, with scripted runs in place of measurements."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench.core.run.validity import Validity
+from bench.core.samples.sample import Stop, StopCause
+from bench.core.verdict.compare import Comparison, Decision
+from bench.core.verdict.pair_limits import PairLimits, choose_limits
+from bench.core.verdict.stopping import MAX_PAIRS, MIN_PAIRS
+from bench.errors import ConfigError, StoreError, TargetError
+from bench.measure.run.alternate import Arm, FailedPair, Pair, PairedSpec, PairRun, Side
+from bench.measure.run.conditions import Conditions, Listener
+from bench.store import baselines, stacks
+from bench.store.pairs import PAIRS
+from bench.usecases.compare import JudgedRun
+from bench.usecases.merge import merge
+from bench.usecases.paired import PairedPlan, measure_pairs
+from bench.usecases.paired_suite import SelectedScenarios
+from tests.factories import make_baseline, make_provenance, make_recording, make_scenario, make_spec, run_at
+
+SAME, SLOW = (1.0, 1.0), (1.0, 1.4)
+BROKEN = "the load generator was late"
+RESULTS = Path("results")
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@dataclass
+class Versions:
+    """Two versions whose pairs have these slowdowns, failures or errors. The last row repeats."""
+
+    script: dict[str, list[tuple[float, float] | str | BaseException]]
+    on_run: Callable[[PairRun], object] = lambda _: None
+    order: list[str] = field(default_factory=list)
+    """The scenarios in the order of their pairs."""
+    runs: int = 0
+
+    def measure_pair(self, spec: PairedSpec, number: int) -> Pair | FailedPair:
+        """Return the next pair of the script."""
+        self.order.append(f"{spec.name} {number}")
+        rows = self.script[spec.name]
+        row = rows.pop(0) if len(rows) > 1 else rows[0]
+        if isinstance(row, BaseException):
+            raise row
+        if isinstance(row, str):
+            invalid = Validity(valid=False, reasons=(row,))
+            failed = self._run(spec, "head", 1.0).result.model_copy(update={"validity": invalid})
+            return FailedPair(PairRun(Path("x"), failed, make_recording()), f"head: {row}")
+        return Pair(self._run(spec, "base", row[0]), self._run(spec, "head", row[1]))
+
+    def _run(self, spec: PairedSpec, side: Side, factor: float) -> PairRun:
+        self.runs += 1
+        run_id = f"20260105T120000Z-{spec.name}-0000"
+        noise = 1.0 + 0.001 * (self.runs % 5)
+        result = run_at(factor * noise, spec=spec.of(side), provenance=make_provenance(run_id))
+        run = PairRun(Path(run_id, "runs", f"{self.runs:02}-{side}"), result, make_recording())
+        self.on_run(run)
+        return run
+
+
+@dataclass
+class Measured:
+    """What a comparison did."""
+
+    judged: list[JudgedRun]
+    order: list[str]
+    notes: list[str]
+
+
+@pytest.fixture
+def measure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Measured]:
+    """Compare two versions whose pairs are scripted, and end after some pairs at the earliest."""
+    notes: list[str] = []
+    versions = Versions({})
+
+    def run(
+        script: dict[str, Sequence[tuple[float, float] | str | BaseException]],
+        enough: int = MIN_PAIRS,
+        limits: PairLimits = PairLimits(),
+    ) -> Measured:
+        versions.script = {name: list(rows) for name, rows in script.items()}
+
+        @contextmanager
+        def open_versions(*arguments: object) -> Iterator[Versions]:
+            versions.on_run = arguments[-1]  # type: ignore[assignment]
+            yield versions
+
+        def next_step(comparison: Comparison) -> str | None:
+            return "the script ends" if (comparison.pairs or 0) >= enough else None
+
+        monkeypatch.setattr("bench.usecases.paired.open_versions", open_versions)
+        monkeypatch.setattr("bench.usecases.paired.next_step", next_step)
+        arm = Arm("old", stacks.load("embedded"), Conditions())
+        specs = []
+        for name in script:
+            spec = make_spec(make_scenario(name=name))
+            specs.append(PairedSpec(spec, spec))
+        listener = Listener(note=notes.append, warning=notes.append)
+        judged = measure_pairs(PairedPlan(arm, arm, specs, limits, len(specs)), RESULTS, listener)
+        return Measured(judged, versions.order, notes)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("text", "limits"),
+    [
+        (None, (MIN_PAIRS, MAX_PAIRS)),
+        (7, (MIN_PAIRS, 7)),
+        ("7", (MIN_PAIRS, 7)),
+        ("4..8", (4, 8)),
+        ("6..6", (6, 6)),
+    ],
+)
+def test_pairs_have_a_least_and_a_most_number(text: str | int | None, limits: tuple[int, int]) -> None:
+    """One number is the most; two numbers are the least and the most."""
+    assert choose_limits(text) == PairLimits(*limits)
+
+
+@pytest.mark.parametrize("text", ["", "x", "-4", "2", "2..6", "6..4", "13", "3..13", "3...5", "4.5", "99999"])
+def test_other_numbers_of_pairs_are_refused(text: str) -> None:
+    """The message names the option and its value."""
+    with pytest.raises(ConfigError, match=f"--pairs {text}: "):
+        choose_limits(text)
+
+
+def test_pairs_end_when_the_rule_says_so(measure: Callable[..., Measured]) -> None:
+    """The comparison has the number of pairs, and why they ended."""
+    measured = measure({"quick": [SLOW]}, enough=4)
+    comparison = measured.judged[0].report.comparison
+    assert measured.order == ["quick 1", "quick 2", "quick 3", "quick 4"]
+    assert (comparison.pairs, comparison.stopped) == (4, "the script ends")
+    assert comparison.base_name == "old"
+
+
+@pytest.mark.parametrize(("least", "most", "pairs"), [(3, 12, 3), (5, 12, 5), (3, 4, 3), (6, 6, 6)])
+def test_limits_come_before_the_rule(
+    measure: Callable[..., Measured], least: int, most: int, pairs: int
+) -> None:
+    """A rule that would end at once does so after the least number of pairs."""
+    assert len(measure({"quick": [SAME]}, 1, PairLimits(least, most)).order) == pairs
+
+
+def test_the_most_pairs_end_a_comparison_without_an_answer(measure: Callable[..., Measured]) -> None:
+    """The reason is the number."""
+    measured = measure({"quick": [SAME]}, 99, PairLimits(3, 5))
+    assert len(measured.order) == 5
+    assert measured.judged[0].report.comparison.stopped == "5 pairs are the largest number"
+
+
+def test_each_pair_tells_what_is_known_so_far(measure: Callable[..., Measured]) -> None:
+    """From the pair on that has an estimate, the note has the change, its interval and the pairs left."""
+    notes = measure({"quick": [SLOW]}, enough=6).notes
+    assert notes[0] == "quick, pair 1: complete, 11 more at most"
+    assert notes[4].startswith("quick, pair 5: response time +40 % (+")
+    assert notes[4].endswith("), 7 more at most")
+    assert notes[5].endswith("; no more pairs: the script ends")
+
+
+def test_scenarios_take_turns_and_end_on_their_own(measure: Callable[..., Measured]) -> None:
+    """A suite reports each scenario; a failed one fails the suite."""
+    script = {"one": [SAME, SAME, SAME, SAME, SAME], "two": [SLOW, SLOW, BROKEN, SLOW, SLOW]}
+    measured = measure(script, enough=4)
+    assert measured.order[:5] == ["one 1", "two 1", "one 2", "two 2", "one 3"]
+    assert measured.order[5:7] == ["two 3", "two 3"]
+    assert [judged.report.comparison.pairs for judged in measured.judged] == [4, 4]
+    suite = SelectedScenarios(("one", "two"), ()).judge(measured.judged)
+    assert suite.decision is Decision.FAIL
+    assert {report.result.scenario.name: report.decision for report in suite.report.reports} == {
+        "one": Decision.PASS,
+        "two": Decision.FAIL,
+    }
+    assert set(suite.folders) == {"20260105T120000Z-one-0000", "20260105T120000Z-two-0000"}
+
+
+def test_a_failed_pair_is_measured_once_more(measure: Callable[..., Measured]) -> None:
+    """The second attempt counts, and the comparison is valid."""
+    measured = measure({"quick": [SLOW, BROKEN, SLOW]}, enough=4)
+    assert measured.order == ["quick 1", "quick 2", "quick 2", "quick 3", "quick 4"]
+    assert measured.judged[0].decision is Decision.FAIL
+
+
+@pytest.mark.parametrize("good", [0, 2, 5])
+def test_a_pair_that_fails_twice_makes_the_comparison_invalid(
+    measure: Callable[..., Measured], good: int
+) -> None:
+    """The reason names the pair and its problem; other scenarios go on."""
+    rows = [*[SLOW] * good, BROKEN]
+    measured = measure({"quick": rows, "other": [SAME]}, enough=6)
+    quick, other = measured.judged
+    assert quick.decision is Decision.INVALID
+    assert quick.report.comparison.reasons == (f"pair {good + 1} failed twice: head: {BROKEN}",)
+    assert quick.report.comparison.pairs == good
+    assert other.decision is Decision.PASS
+    assert bench.compare(quick.folder).decision is Decision.INVALID
+
+
+def test_a_threshold_that_ends_the_head_ends_the_pairs(
+    measure: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More pairs would end in the same way."""
+    monkeypatch.setattr(PairRun, "is_aborted", property(lambda _: True))
+    measured = measure({"quick": [SLOW]})
+    assert measured.order == ["quick 1"]
+    assert measured.judged[0].report.comparison.stopped == "a threshold ended the run of the head"
+
+
+def test_only_a_threshold_may_end_a_run_of_a_pair_early() -> None:
+    """A run that ended for another reason, or is invalid, has a problem."""
+
+    def problem(**changes: object) -> str | None:
+        return PairRun(Path("x"), run_at().model_copy(update=changes), make_recording()).problem
+
+    assert problem() is None
+    assert problem(stop=Stop(cause=StopCause.THRESHOLD, reason="e2e_ms p(95)<5000")) is None
+    assert problem(stop=Stop(cause=StopCause.TARGET, reason="the model died")) == "the model died"
+    assert problem(validity=Validity(valid=False, reasons=(BROKEN,))) == BROKEN
+
+
+@pytest.mark.parametrize(
+    ("fail", "text"), [(KeyboardInterrupt, "interrupted"), (lambda: TargetError("died"), "died")]
+)
+@pytest.mark.parametrize("complete", [1, 4])
+def test_complete_pairs_are_kept(
+    measure: Callable[..., Measured], fail: Callable[[], BaseException], text: str, complete: int
+) -> None:
+    """After Ctrl-C, and after an error, the message names the command that judges the complete pairs."""
+    error = fail()
+    with pytest.raises(type(error)) as caught:
+        measure({"quick": [*[SLOW] * complete, error]}, enough=9)
+    message = getattr(caught.value, "message", str(caught.value))
+    assert message.startswith(f"{text}; {complete} complete pair")
+    folder = message.rpartition(" ")[2]
+    comparison = bench.compare(folder).report.comparison
+    assert comparison.pairs == complete
+    assert comparison.stopped is not None
+    assert "ended the comparison" in comparison.stopped
+
+
+def test_an_early_error_keeps_nothing(measure: Callable[..., Measured]) -> None:
+    """Without a complete pair, no folder is named."""
+    with pytest.raises(KeyboardInterrupt, match="no pair is complete"):
+        measure({"quick": [KeyboardInterrupt()]})
+    with pytest.raises(TargetError, match=r"^died$"):
+        measure({"quick": [TargetError("died")]})
+
+
+def test_a_stored_comparison_is_judged_again_from_its_runs(measure: Callable[..., Measured]) -> None:
+    """`bench compare` and `bench ci merge` trust the runs of the pairs, and not a stored verdict."""
+    judged = measure({"quick": [SLOW]}, enough=4).judged[0]
+    (judged.folder / "comparison.json").write_text("{}")
+    again = bench.compare(judged.folder)
+    assert again.report == judged.report
+    together = merge([judged.folder])
+    assert together.decision is Decision.FAIL
+    assert together.report.reports == (judged.report,)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace('"01-base"', '"../01-base"'),
+        lambda text: text.replace('"01-base"', '"77-base"'),
+        lambda _: "[]",
+    ],
+)
+def test_a_changed_file_of_pairs_is_an_error(
+    measure: Callable[..., Measured], change: Callable[[str], str]
+) -> None:
+    """Folders outside of the run, and missing ones, are refused."""
+    folder = measure({"quick": [SLOW]}).judged[0].folder
+    file = folder / PAIRS
+    file.write_text(change(file.read_text()))
+    with pytest.raises(StoreError):
+        bench.compare(folder)
+
+
+def test_no_pairs_are_not_a_pass(measure: Callable[..., Measured]) -> None:
+    """A comparison without pairs is invalid, also in a file that a person wrote."""
+    folder = measure({"quick": [SAME]}).judged[0].folder
+    (folder / PAIRS).write_text('{"base_name": "old", "pairs": []}')
+    assert bench.compare(folder).decision is Decision.INVALID
+
+
+def test_runs_of_another_comparison_are_refused(measure: Callable[..., Measured]) -> None:
+    """The runs of the pairs belong to the joined run."""
+    one, other = measure({"one": [SLOW], "two": [SAME]}).judged
+    (one.folder / "runs").rename(RESULTS / "away")
+    (other.folder / "runs").rename(one.folder / "runs")
+    (one.folder / PAIRS).write_text((other.folder / PAIRS).read_text())
+    with pytest.raises(StoreError, match="another comparison"):
+        bench.compare(one.folder)
+
+
+def test_the_head_is_also_compared_with_its_baseline(measure: Callable[..., Measured]) -> None:
+    """The pairs decide; the level is one sentence, which a comparison without a baseline does not have."""
+    alone = measure({"quick": [SAME]}).judged[0]
+    assert alone.report.comparison.level is None
+    baselines.save(make_baseline())
+    level = bench.compare(alone.folder).report.comparison.level
+    assert level is not None
+    slow_on_both = measure({"quick": [(1.4, 1.4)]}, enough=4).judged[0]
+    assert slow_on_both.decision is Decision.PASS
+    assert "regressed" in (slow_on_both.report.comparison.level or "")
