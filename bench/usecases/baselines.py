@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.core.verdict.baseline import Baseline, find_faults, typical_values
+from bench.core.verdict.baseline import Baseline, find_faults
+from bench.core.verdict.effect import level_values
 from bench.core.verdict.levels import pin as pin_runs
 from bench.core.verdict.levels import prune as prune_runs
 from bench.errors import BenchError
@@ -29,9 +30,9 @@ class TypicalChange:
     key: str
     """The metric."""
     before: float | None
-    """Typical value in the first baseline; None if it has no such metric."""
+    """Value at the newest level of the first baseline; None if it has no such metric."""
     after: float | None
-    """Typical value in the second baseline; None if it has no such metric."""
+    """Value at the newest level of the second baseline; None if it has no such metric."""
 
     @property
     def ratio(self) -> float | None:
@@ -50,13 +51,13 @@ def list_baselines(scenario: str | None = None) -> tuple[BaselineFile, ...]:
 
 
 def diff(one: Path | str, other: Path | str) -> tuple[TypicalChange, ...]:
-    """Return the typical values of all metrics in two baseline files.
+    """Return the values of all metrics at the newest levels of two baseline files.
 
     Raises:
         StoreError: A file cannot be read.
     """
-    before = typical_values(baselines.read(Path(one)).runs)
-    after = typical_values(baselines.read(Path(other)).runs)
+    before = level_values(baselines.read(Path(one)).newest)
+    after = level_values(baselines.read(Path(other)).newest)
     keys = sorted(before.keys() | after.keys())
     return tuple(TypicalChange(key, before.get(key), after.get(key)) for key in keys)
 

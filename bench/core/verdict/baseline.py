@@ -16,8 +16,6 @@ from bench.core.run.result import RunResult, environment
 from bench.core.run.summary import BLOCKS
 from bench.core.run.tails import Tail, tails_of
 from bench.core.samples.cost_metrics import cost_metric
-from bench.core.samples.metrics import metric
-from bench.core.values import stats
 from bench.core.values.record import NotNegative, Record
 from bench.core.watch.work import Work
 
@@ -203,15 +201,6 @@ def _empty_fields(runs: Sequence[BaselineRun]) -> dict[int, set[str]]:
     for number, run in enumerate(runs):
         empty[number] = {name for name in _OPTIONAL if not getattr(run, name)}
     return empty
-
-
-def typical_values(runs: Sequence[BaselineRun]) -> dict[str, float]:
-    """Return the typical value of each metric over runs and prompts (mean of started logarithms)."""
-    values: dict[str, list[float]] = {}
-    for run in runs:
-        for key, figures in run.figures.items():
-            values.setdefault(key, []).extend(figures.values())
-    return {key: stats.typical(values[key], metric(key).resolution) for key in sorted(values)}
 
 
 def to_baseline_run(result: RunResult, reason: str, by: str, at: datetime) -> BaselineRun:

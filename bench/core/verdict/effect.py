@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from statistics import median
 
+from bench.core.run.messages import refusals_of
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, sentence_name
 from bench.core.values import stats, wording
@@ -39,12 +40,26 @@ def level_value(level: Level, key: str) -> float | None:
     return median(values) if values else None
 
 
+def level_values(level: Level) -> dict[str, float | None]:
+    """Return the value of each metric at a level, by its key, in alphabetical order."""
+    keys = set[str]().union(*(run.figures.keys() | run.costs.keys() for run in level.runs))
+    return {key: level_value(level, key) for key in sorted(keys)}
+
+
 def run_value(run: BaselineRun, key: str) -> float | None:
-    """Return the typical value of a metric over the prompts of a run; None if the run does not have it."""
+    """Return the typical value of a metric in a run, as reports show it; None if the run does not have it.
+
+    Each message counts as often as it was sent, and messages that must be refused do not count.
+    """
     if key == SUCCESS:
         return run.ok / (run.ok + run.failed) if run.ok else None
-    figures = run.figures.get(key)
-    return stats.typical(list(figures.values()), metric(key).resolution) if figures else None
+    figures = run.figures.get(key) or run.costs.get(key)
+    if not figures:
+        return None
+    refusals = refusals_of(run.messages)
+    names = [name for name in figures if name not in refusals] or list(figures)
+    weights = [max(1, run.messages[name].requests) if name in run.messages else 1 for name in names]
+    return stats.typical([figures[name] for name in names], metric(key).resolution, weights)
 
 
 def _describe_baseline(accepted: AcceptedBaseline, after: Baseline) -> str:
@@ -61,7 +76,7 @@ def _describe_baseline(accepted: AcceptedBaseline, after: Baseline) -> str:
 
 
 def _describe_metrics(accepted: AcceptedBaseline, after: Baseline) -> Iterator[str]:
-    deciding = [key for key in _keys(after.newest) if metric(key).part is Part.DECIDES]
+    deciding = [key for key in (SUCCESS, *level_values(after.newest)) if metric(key).part is Part.DECIDES]
     keys = list(accepted.moved) if accepted.replaced is not None and accepted.moved else deciding
     old = accepted.before.newest if accepted.before else None
     for key in keys:
@@ -72,11 +87,6 @@ def _describe_metrics(accepted: AcceptedBaseline, after: Baseline) -> Iterator[s
             yield f"  {sentence_name(key)}: new level {change}, {_describe_runs(after.newest)}"
         elif _write(key, before_value) != _write(key, after_value):
             yield f"  {sentence_name(key)}: {change}"
-
-
-def _keys(level: Level) -> list[str]:
-    keys = set[str]().union(*(run.figures for run in level.runs))
-    return [SUCCESS, *sorted(keys)]
 
 
 def _describe_change(key: str, before: float | None, after: float | None) -> str:

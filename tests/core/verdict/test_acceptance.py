@@ -12,10 +12,9 @@ from bench.core.verdict.baseline import (
     PinnedBaseline,
     baseline_path,
     find_faults,
-    typical_values,
 )
 from bench.core.verdict.compare import Decision, compare
-from bench.core.verdict.effect import describe_effect
+from bench.core.verdict.effect import describe_effect, level_value, level_values
 from bench.core.verdict.levels import pin, prune
 from bench.core.verdict.noise import MetricNoise, Noise
 from bench.core.verdict.verdict import Verdict
@@ -183,11 +182,15 @@ def test_pruning_keeps_the_newest_runs_and_the_pinned_ones() -> None:
         prune(baseline, 0)
 
 
-def test_typical_values_are_by_metric() -> None:
-    """Each metric has the mean of its figures on the compared scale; a slower baseline has larger ones."""
-    usual, slower = (typical_values(make_baseline([factor] * 5).runs) for factor in (1.0, 2.0))
+def test_the_values_of_a_level_are_by_metric() -> None:
+    """Each metric has the median of its runs, without outliers; a slower level has larger values."""
+    usual, slower = (level_values(make_baseline([factor] * 5).newest) for factor in (1.0, 2.0))
     assert usual.keys() == slower.keys()
-    assert slower["e2e_ms"] == pytest.approx(2 * usual["e2e_ms"], rel=0.03)
+    usual_ms = usual["e2e_ms"]
+    assert usual_ms is not None
+    assert slower["e2e_ms"] == pytest.approx(2 * usual_ms, rel=0.03)
+    with_outlier = make_baseline([1.0, 1.0, 3.0, 1.0, 1.0]).newest
+    assert level_value(with_outlier, "e2e_ms") == pytest.approx(usual_ms)
 
 
 def test_a_good_baseline_has_no_faults() -> None:
@@ -299,8 +302,9 @@ def test_the_effect_names_the_new_level_of_each_metric_that_changes() -> None:
 
 def test_the_effect_of_an_unchanged_run_is_small() -> None:
     """It names the level and the deciding metrics that change; a second acceptance changes nothing."""
-    lines = list(describe_effect(accept_into(make_baseline(), run_at(1.04, 40))))
-    assert lines[0] == "quick (embedded, simulated): the level 'usual' has 11 runs now"
+    slower = [run_at(1.04, number) for number in range(40, 45)]
+    lines = list(describe_effect(accept_into(make_baseline(), *slower)))
+    assert lines[0] == "quick (embedded, simulated): the level 'usual' has 15 runs now"
     assert [line.partition(":")[0].strip() for line in lines[1:]] == ["response time"]
     again = list(describe_effect(accept_into(make_baseline(), run_at(USUAL_FACTORS[0]))))
     assert again == ["quick (embedded, simulated): no change"]
