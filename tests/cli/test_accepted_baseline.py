@@ -188,3 +188,5 @@ def test_a_maintainers_command_turns_the_check_green(
         ("usual", 10),
         ("longer answers", 1),
     ]
+    judge(run_at(1.4, 51))
+    assert conclusion(fake) == "success"
