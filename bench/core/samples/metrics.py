@@ -68,6 +68,7 @@ def tail_key(key: str) -> str:
     return f"{_TAIL_PREFIX}{key}"
 
 
+@cache
 def metric_of_tail(key: str) -> str | None:
     """Return the metric of a 95th percentile: `p95.e2e_ms` → `e2e_ms`; else `None`.
 

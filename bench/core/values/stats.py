@@ -6,6 +6,7 @@ of both. Most processes do not need them, so the functions that do import them t
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -18,7 +19,7 @@ ROBUST_FROM = 5
 HUBER_LIMIT = 1.5
 """Standard deviations from the location beyond which a value counts less."""
 _MAD_TO_SD = 1.4826  # standard deviation of a normal distribution, in median absolute deviations
-_HUBER_STEPS = 8
+_HUBER_STEPS = 3
 _ROUNDING = 1e-9  # 1 - 0.9 is slightly smaller than 0.1
 
 
@@ -141,42 +142,47 @@ def paired_change(head: Mapping[str, float], base: Mapping[str, float], start_ms
     return math.fsum(changes) / len(changes)
 
 
-def robust_mean(values: Sequence[float]) -> tuple[float, float]:
-    """Return the location of values, and the variance of a single value, with little effect of outliers.
+def robust_means(columns: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the location of each column, and the variance of a single value, with little effect of outliers.
 
     The M-estimate of Huber, 1964, "Robust estimation of a location parameter", whose scale is the median
     absolute deviation. A value further from the location than 1.5 standard deviations counts as if it were
-    at that limit. Below five values, which cannot show an outlier, it is the mean. Adding a constant to all
-    values adds it to the location and does not change the variance. The order of the values is irrelevant.
+    at that limit. Below five values, which cannot show an outlier, it is the mean. Adding a constant to a
+    column adds it to the location and does not change the variance. The order of the values is irrelevant.
+
+    Args:
+        columns: Values by row and column; NaN where a column has no value. Each column has a value.
     """
-    count = len(values)
-    ordered = sorted(values)
-    mean = math.fsum(ordered) / count
-    squares = math.fsum([(value - mean) ** 2 for value in ordered])
-    variance = squares / (count - 1) if count > 1 else 0.0
-    if count < ROBUST_FROM:
-        return mean, variance
-    location = median(ordered)
-    deviations = [abs(value - location) for value in ordered]
-    limit = HUBER_LIMIT * _MAD_TO_SD * median(sorted(deviations)) * (1.0 + 1.0 / count)
-    if limit <= _ROUNDING * max(1.0, abs(location)):
-        return mean, variance  # more than half of the values are equal
+    ordered = np.sort(columns, axis=0)  # also makes sums independent of the order; NaN is last
+    present = ~np.isnan(ordered)
+    counts = present.sum(axis=0)
+    values = np.where(present, ordered, 0.0)
+    means = values.sum(axis=0) / counts
+    deviations = np.where(present, ordered - means, 0.0)
+    variances = (deviations**2).sum(axis=0) / np.maximum(counts - 1, 1)
+    if len(columns) < ROBUST_FROM:
+        return means, variances
+    locations = medians(ordered)
+    spreads = medians(np.sort(np.abs(ordered - locations), axis=0))
+    limits = HUBER_LIMIT * _MAD_TO_SD * spreads * (1.0 + 1.0 / counts)
+    # More than half of the values are equal if the limit is 0.
+    is_robust = (counts >= ROBUST_FROM) & (limits > _ROUNDING)
     for _ in range(_HUBER_STEPS):
-        clipped = [min(max(value - location, -limit), limit) for value in ordered]
-        inside = sum(-limit < residual < limit for residual in clipped)
-        location += math.fsum(clipped) / max(inside, count / 2)
-    clipped = [min(max(value - location, -limit), limit) for value in ordered]
-    inside_share = max(0.5, sum(-limit < residual < limit for residual in clipped) / count)
-    squares = math.fsum([residual**2 for residual in clipped])
-    return location, squares / (count - 1) / inside_share**2
+        clipped = np.where(present, np.clip(ordered - locations, -limits, limits), 0.0)
+        inside = (present & (np.abs(clipped) < limits)).sum(axis=0)
+        locations = locations + clipped.sum(axis=0) / np.maximum(inside, counts / 2)
+    clipped = np.where(present, np.clip(ordered - locations, -limits, limits), 0.0)
+    shares = np.maximum(0.5, (present & (np.abs(clipped) < limits)).sum(axis=0) / counts)
+    clipped_variances = (clipped**2).sum(axis=0) / np.maximum(counts - 1, 1) / shares**2
+    return np.where(is_robust, locations, means), np.where(is_robust, clipped_variances, variances)
 
 
-def median(ascending: Sequence[float]) -> float:
-    """Return the median of sorted values, of which there is at least one."""
-    middle = len(ascending) // 2
-    if len(ascending) % 2:
-        return ascending[middle]
-    return (ascending[middle - 1] + ascending[middle]) / 2.0
+def medians(ascending: FloatArray) -> FloatArray:
+    """Return the median of each column, whose values are sorted, with NaN last where there are fewer."""
+    counts = (~np.isnan(ascending)).sum(axis=0)
+    columns = np.arange(ascending.shape[1])
+    middle: FloatArray = (ascending[(counts - 1) // 2, columns] + ascending[counts // 2, columns]) / 2.0
+    return middle
 
 
 def moderate(variance: float, df: float, prior_variance: float, prior_df: float) -> tuple[float, float]:
@@ -234,6 +240,7 @@ def t_upper(t: float, df: float) -> float:
     return float(special.stdtr(df, -t))
 
 
+@lru_cache(maxsize=4096)
 def t_quantile(probability: float, df: float) -> float:
     """Return the quantile of Student's t distribution."""
     from scipy import special  # noqa: PLC0415 - see above

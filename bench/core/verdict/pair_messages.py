@@ -11,13 +11,7 @@ from bench.core.verdict.change import Margin, log_margin
 from bench.core.verdict.margins import margin_of_group
 from bench.core.verdict.message_comparison import MessageComparison, MessageKind
 from bench.core.verdict.messages import MessageGroup, judge_groups
-from bench.core.verdict.pairs import (
-    PAIR_PRIOR_SD,
-    QUIET_SD,
-    MessagePairs,
-    PairedChange,
-    estimate_distances,
-)
+from bench.core.verdict.pairs import PAIR_PRIOR_SD, MessagePairs, PairedChange, estimate_groups
 from bench.core.verdict.stopping import share_of_look
 
 MESSAGE_ALPHA = 0.005
@@ -50,49 +44,43 @@ def judge_messages_of_pairs(
         tolerances: Margins that differ from the default, by class and message.
         scenarios: Number of scenarios that share the false-alarm rates.
     """
-    rows: list[MessageComparison] = []
-    for kind in (
-        _Kind(MessageKind.CLASS, CLASS_ALPHA, tolerances),
-        _Kind(MessageKind.MESSAGE, MESSAGE_ALPHA, tolerances),
-    ):
-        rows += _judge_kind(pairs, _members(kind.kind, pairs, classes), kind, scenarios)
-    return rows
-
-
-def _members(
-    kind: MessageKind, pairs: MessagePairs, classes: Mapping[str, str]
-) -> dict[str, npt.NDArray[np.bool_]]:
-    """Return which messages each group has."""
-    if kind is MessageKind.MESSAGE:
-        names = np.array(pairs.messages)
-    else:
-        names = np.array([classes.get(message, "") for message in pairs.messages])
-    return {str(name): names == name for name in sorted(set(names.tolist())) if name}
+    names = np.array(pairs.messages)
+    class_names = np.array([classes.get(message, "") for message in pairs.messages])
+    by_class = _Kind(MessageKind.CLASS, CLASS_ALPHA, tolerances)
+    by_message = _Kind(MessageKind.MESSAGE, MESSAGE_ALPHA, tolerances)
+    return [
+        *_judge_kind(pairs, class_names, by_class, scenarios),
+        *_judge_kind(pairs, names, by_message, scenarios),
+    ]
 
 
 def _judge_kind(
-    pairs: MessagePairs, members: Mapping[str, npt.NDArray[np.bool_]], kind: _Kind, scenarios: int
+    pairs: MessagePairs, group_of: npt.NDArray[np.str_], kind: _Kind, scenarios: int
 ) -> list[MessageComparison]:
-    if len(members) < 2:  # noqa: PLR2004 - a single group is the metric itself
+    """Judge the groups of one kind.
+
+    Args:
+        pairs: The metric in pairs of runs.
+        group_of: Name of the group of each message; empty if it has none.
+        kind: The kind.
+        scenarios: Number of scenarios that share the false-alarm rates.
+    """
+    names = [name for name in dict.fromkeys(group_of.tolist()) if name]
+    if len(names) < 2:  # noqa: PLR2004 - a single group is the metric itself
         return []
-    variances = pairs.message_variances()
-    mean_variance = float(np.mean(variances))
+    members = np.array([group_of == name for name in names])
+    priors = PAIR_PRIOR_SD**2 + pairs.noise_of_requests(members)
     changes: dict[str, PairedChange] = {}
     groups: list[MessageGroup] = []
-    for name, selected in members.items():
-        shares = pairs.weights[selected] / pairs.weights[selected].sum()
-        noise = mean_variance * float(shares @ shares)
-        change = estimate_distances(pairs.select(selected), PAIR_PRIOR_SD**2 + noise, QUIET_SD**2 + noise)
-        if change is None:
-            continue
-        changes[name] = change
-        requests_ratio = float(pairs.weights[selected].sum() / pairs.weights.sum())
-        count = int(selected.sum())
-        groups.append(
-            MessageGroup(name, kind.kind, change.estimate, kind.margin(name), count, requests_ratio)
-        )
-    if not groups:
-        return []
+    shares = members @ pairs.weights / pairs.weights.sum()
+    for name, change, share, of_group in zip(
+        names, estimate_groups(pairs, members, priors), shares.tolist(), members, strict=True
+    ):
+        if change is not None:
+            changes[name] = change
+            margin = kind.margin(name)
+            count = int(of_group.sum())
+            groups.append(MessageGroup(name, kind.kind, change.estimate, margin, count, share))
     level = kind.alpha * share_of_look(len(pairs.base)) / scenarios
     rows = judge_groups(groups, level)
     return [_settle(row, changes[row.name], kind.margin(row.name)) for row in rows]

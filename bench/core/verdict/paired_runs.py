@@ -1,14 +1,15 @@
 """Judge every metric, message and class of messages of two versions in pairs of runs."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from bench.core.config.prompts import REFUSAL_CLASS
 from bench.core.limits.tolerance import Tolerance
 from bench.core.run.costs import costs_of
 from bench.core.run.figures import bounds_of, figures_of
-from bench.core.run.messages import Uses, add_up, refusals_of
 from bench.core.run.summary import RunSummary
 from bench.core.run.tails import tails_of
 from bench.core.samples.metric import Part
@@ -86,19 +87,35 @@ class _PairsOfRuns:
     scenarios: int
 
     @cached_property
-    def uses(self) -> Uses:
-        """The messages of all runs."""
-        return add_up([run.messages for run in (*self.base, *self.head)])
+    def base_figures(self) -> list[Mapping[str, Figures]]:
+        """The compared values of each base run, by metric and message."""
+        return [figures_of(run) | costs_of(run) for run in self.base]
 
     @cached_property
-    def requests(self) -> Figures:
+    def head_figures(self) -> list[Mapping[str, Figures]]:
+        """The same of each head run."""
+        return [figures_of(run) | costs_of(run) for run in self.head]
+
+    @cached_property
+    def classes(self) -> dict[str, str]:
+        """Class of each message."""
+        classes: dict[str, str] = {}
+        for run in (*self.base, *self.head):
+            classes |= {name: use.message_class for name, use in run.messages.items()}
+        return classes
+
+    @cached_property
+    def requests(self) -> Counter[str]:
         """Number of requests of each message, over both sides."""
-        return {name: float(use.requests) for name, use in self.uses.items()}
+        requests = Counter[str]()
+        for run in (*self.base, *self.head):
+            requests.update({name: use.requests for name, use in run.messages.items()})
+        return requests
 
     @cached_property
     def refusals(self) -> frozenset[str]:
         """Messages that must be refused: they are not part of a typical value."""
-        return refusals_of(self.uses)
+        return frozenset(name for name, of_name in self.classes.items() if of_name == REFUSAL_CLASS)
 
     @property
     def share(self) -> float:
@@ -114,8 +131,8 @@ class _PairsOfRuns:
 
     def judge_metrics(self, without: Prompts) -> tuple[MetricComparison, ...]:
         """Judge every metric but success, without some messages of the base."""
-        base = [drop_figures(figures_of(run), without) | costs_of(run) for run in self.base]
-        head = [figures_of(run) | costs_of(run) for run in self.head]
+        base = [drop_figures(figures, without) for figures in self.base_figures]
+        head = self.head_figures
         rows: dict[str, MetricComparison] = {}
         response_ms: float | None = None
         for key in sorted(set[str]().union(*base, *head), key=lambda key: key != RESPONSE_TIME):
@@ -136,17 +153,15 @@ class _PairsOfRuns:
     def judge_messages(self, base_bounds: Sequence[Prompts]) -> tuple[MessageComparison, ...]:
         """Judge the messages and classes of each deciding latency, without lower bounds of the base."""
         rows: list[MessageComparison] = []
-        base = list(map(figures_of, self.base))
-        head = list(map(figures_of, self.head))
-        classes = {name: use.message_class for name, use in self.uses.items()}
-        for key in sorted(set[str]().union(*base)):
+        for key in sorted(set[str]().union(*self.base_figures)):
             if metric(key).part is not Part.DECIDES or metric_of_tail(key) is not None:
                 continue
             bounded = set[str]().union(*[bounds.get(key, ()) for bounds in base_bounds])
-            kept = [drop_figures(run, {key: bounded}) for run in base]
-            pairs = pair_up(key, values_by_run(key, kept), values_by_run(key, head), self.requests)
+            kept = [drop_figures({key: run.get(key, {})}, {key: bounded}) for run in self.base_figures]
+            head = values_by_run(key, self.head_figures)
+            pairs = pair_up(key, values_by_run(key, kept), head, self.requests)
             if pairs is not None:
-                rows += judge_messages_of_pairs(pairs, classes, self.tolerances, self.scenarios)
+                rows += judge_messages_of_pairs(pairs, self.classes, self.tolerances, self.scenarios)
         return tuple(sorted(rows, key=lambda row: -(row.change_ratio or 0.0)))
 
     def _judge(
@@ -157,28 +172,24 @@ class _PairsOfRuns:
         margin = margin_of(key, self.tolerances, margin_ratio, response_ms)
         return judge_paired_metric(change, PAIR_ALPHAS[part], margin, self.scenarios)
 
-    def _judge_tails(self, rows: Mapping[str, MetricComparison]) -> dict[str, MetricComparison]:
+    def _judge_tails(self, keys: Collection[str]) -> dict[str, MetricComparison]:
         """Judge the 95th percentiles of the metrics that have one."""
+        base = list(map(tails_of, self.base))
+        head = list(map(tails_of, self.head))
         judged: dict[str, MetricComparison] = {}
-        for key in rows:
+        for key in keys:
             tail = tail_key(key)
             if metric_of_tail(tail) is None:
                 continue
-            row = self._judge_tail(key, tail)
-            if row is not None:
-                judged[tail] = row
+            change = estimate_tail(tail, [run.get(key) for run in base], [run.get(key) for run in head])
+            if isinstance(change, str):
+                part = metric(tail).part
+                judged[tail] = MetricComparison(
+                    key=tail, verdict=Verdict.INCONCLUSIVE, part=part, doubt=change
+                )
+            elif change is not None:
+                judged[tail] = self._judge(change, TAIL_MARGIN_RATIO, None)
         return judged
-
-    def _judge_tail(self, key: str, tail: str) -> MetricComparison | None:
-        base = [tails_of(run).get(key) for run in self.base]
-        head = [tails_of(run).get(key) for run in self.head]
-        change = estimate_tail(tail, base, head)
-        if change is None:
-            return None
-        if isinstance(change, str):
-            part = metric(tail).part
-            return MetricComparison(key=tail, verdict=Verdict.INCONCLUSIVE, part=part, doubt=change)
-        return self._judge(change, TAIL_MARGIN_RATIO, None)
 
 
 def _judge_unpaired(key: str, base: Sequence[Figures], head: Sequence[Figures]) -> MetricComparison:

@@ -13,8 +13,9 @@ common with a baseline, but its two runs still differ by an effect that nothing 
 """
 
 import math
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -43,8 +44,11 @@ LOOKS_WORSE = 0.05
 
 _LEAST_WEIGHT = 1e-9  # a pair without a common message has no distance
 
+Members = npt.NDArray[np.bool_]
+"""Whether a group has a message, by group and message."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class MessagePairs:
     """One metric in pairs of runs, on the scale log(x + c); NaN if a run has no value of a message."""
 
@@ -59,69 +63,66 @@ class MessagePairs:
     head: FloatArray
     """Logarithms of the head, by run and message."""
 
-    @property
-    def differences(self) -> FloatArray:
+    @cached_property
+    def everything(self) -> Members:
+        """All messages in one group."""
+        return np.ones((1, len(self.messages)), dtype=bool)
+
+    @cached_property
+    def _differences(self) -> FloatArray:
         """The log ratio of head and base, by pair and message; above 0 is worse."""
         sign = 1.0 if metric(self.key).better is Better.LOWER else -1.0
         return sign * (self.head - self.base)
 
-    def select(self, selected: npt.NDArray[np.bool_]) -> "MessagePairs":
-        """Return some of the messages."""
-        names = tuple(name for name, is_selected in zip(self.messages, selected, strict=True) if is_selected)
-        return replace(
-            self,
-            messages=names,
-            weights=self.weights[selected],
-            base=self.base[:, selected],
-            head=self.head[:, selected],
-        )
+    def distances(self, members: Members) -> FloatArray:
+        """Return the distance of each pair in each group of messages; NaN without a message on both sides."""
+        present = ~np.isnan(self._differences)
+        weights = (members * self.weights).T
+        totals = present @ weights
+        sums = np.where(present, self._differences, 0.0) @ weights
+        distances: FloatArray = np.where(totals > 0.0, sums / np.maximum(totals, _LEAST_WEIGHT), math.nan)
+        return distances
 
-    def typical(self, logs: FloatArray) -> float:
-        """Return the weighted typical value of one side, in the metric's unit."""
+    def typical(self, members: Members) -> tuple[FloatArray, FloatArray]:
+        """Return the weighted typical value of each group, of the base and of the head, in the unit."""
+        return self._typical(self.base, members), self._typical(self.head, members)
+
+    def _typical(self, logs: FloatArray, members: Members) -> FloatArray:
         present = ~np.isnan(logs)
         runs = present.sum(axis=0)
         means = np.where(present, logs, 0.0).sum(axis=0) / np.maximum(runs, 1)
-        weights = np.where(runs > 0, self.weights, 0.0)
-        return math.exp(float(weights @ means / weights.sum())) - metric(self.key).resolution
+        weights = members * np.where(runs > 0, self.weights, 0.0)
+        values: FloatArray = np.exp(weights @ means / weights.sum(axis=1)) - metric(self.key).resolution
+        return values
 
-    def distances(self) -> FloatArray:
-        """Return the distance of each pair that has a message on both sides."""
-        differences = self.differences
-        present = ~np.isnan(differences)
-        weights = present * self.weights
-        totals = weights.sum(axis=1)
-        sums = (np.where(present, differences, 0.0) * weights).sum(axis=1)
-        distances: FloatArray = sums[totals > 0.0] / totals[totals > 0.0]
-        return distances
-
-    def noise_of_requests(self) -> float:
-        """Return the part of the variance of a distance that comes from the requests of single messages.
-
-        Each message varies around the distance of its pair, independently of the others. If s_m² is the
-        variance of its differences, this part is the sum of (w_m / sum of w)² s_m².
-        """
-        shares = self.weights / self.weights.sum()
-        return float(shares**2 @ self.message_variances())
-
+    @cached_property
     def message_variances(self) -> FloatArray:
-        """Return the variance of each message around the distance of its pair; 0 with too few pairs."""
-        differences = self.differences
-        present = ~np.isnan(differences)
-        weights = present * self.weights
-        filled = np.where(present, differences, 0.0)
-        distances = (filled * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), _LEAST_WEIGHT)
-        residuals = np.where(present, differences - distances[:, np.newaxis], 0.0)
-        pairs = present.sum(axis=0)
-        residuals = np.where(present, residuals - residuals.sum(axis=0) / np.maximum(pairs, 1), 0.0)
+        """The variance of each message around the distance of its pair; 0 with too few pairs."""
+        present = ~np.isnan(self._differences)
+        around = np.where(present, self._differences - self.distances(self.everything), 0.0)
+        pairs = np.maximum(present.sum(axis=0), 1)
+        residuals = np.where(present, around - around.sum(axis=0) / pairs, 0.0)
         variances: FloatArray = (residuals**2).sum(axis=0) / np.maximum(pairs - 1, 1)
         return variances
+
+    def noise_of_requests(self, members: Members) -> FloatArray:
+        """Return the part of the variance of a distance that comes from the requests of single messages.
+
+        Messages vary around the distance of their pair, independently of each other. If s² is the mean of
+        their variances, this part is s² · sum of (w_m / sum of w)², for each group.
+        """
+        weights = members * self.weights
+        shares = weights / weights.sum(axis=1, keepdims=True)
+        mean_variance = float(self.weights @ self.message_variances / self.weights.sum())
+        noise: FloatArray = mean_variance * (shares**2).sum(axis=1)
+        return noise
 
 
 def pair_up(
     key: str,
     base: Sequence[Figures],
     head: Sequence[Figures],
-    requests: Figures,
+    requests: Mapping[str, float],
     refusals: Collection[str] = (),
 ) -> MessagePairs | None:
     """Return one metric in pairs of runs; `None` if no pair has a message on both sides.
@@ -201,38 +202,47 @@ class PairedChange:
 
 
 def estimate_change(pairs: MessagePairs) -> PairedChange | None:
-    """Return the change of a metric over its messages; `None` if too few pairs have it."""
+    """Return the change of a metric over all its messages; `None` if too few pairs have it."""
     prior_sd = COST_PRIOR_SD if metric(pairs.key).part is Part.COSTS else PAIR_PRIOR_SD
-    return estimate_distances(pairs, prior_sd**2, QUIET_SD**2 + pairs.noise_of_requests())
+    return estimate_groups(pairs, pairs.everything, np.array([prior_sd**2]))[0]
 
 
-def estimate_distances(
-    pairs: MessagePairs, prior_variance: float, usual_variance: float
-) -> PairedChange | None:
-    """Return the change that the distances of some pairs show; `None` with too few.
+def estimate_groups(
+    pairs: MessagePairs, members: Members, prior_variances: FloatArray
+) -> list[PairedChange | None]:
+    """Return the change of each group of messages; `None` for a group that too few pairs have.
 
     Args:
-        pairs: The metric and its messages.
-        prior_variance: Prior of the variance of a distance, for the test.
-        usual_variance: The usual variance of a distance, for the smallest detectable change.
+        pairs: The metric.
+        members: Whether a group has a message, by group and message.
+        prior_variances: Prior of the variance of a distance, of each group.
     """
-    distances = pairs.distances().tolist()
-    count = len(distances)
-    if count < MIN_PAIRS:
-        return None
-    location, variance = stats.robust_mean(distances)
-    moderated, df = stats.moderate(variance, count - 1, prior_variance, PAIR_PRIOR_DF)
-    estimate = ChangeEstimate(
-        key=pairs.key,
-        base=pairs.typical(pairs.base),
-        head=pairs.typical(pairs.head),
-        log_change=location,
-        standard_error=math.sqrt(moderated / count),
-        df=df,
-        agreed=stats.median(sorted(distances)),
-    )
-    guessed_variance = (PAIR_PRIOR_DF * usual_variance + (count - 1) * variance) / df
-    return PairedChange(estimate, count, guessed_variance)
+    distances = pairs.distances(members)
+    counts = (~np.isnan(distances)).sum(axis=0)
+    filled = np.where(counts > 0, distances, 0.0)
+    locations, variances = stats.robust_means(filled)
+    agreed = stats.medians(np.sort(filled, axis=0))
+    base, head = pairs.typical(members)
+    quiet_variances = QUIET_SD**2 + pairs.noise_of_requests(members)
+    changes: list[PairedChange | None] = []
+    for group, count in enumerate(counts.tolist()):
+        if count < MIN_PAIRS:
+            changes.append(None)
+            continue
+        variance = float(variances[group])
+        moderated, df = stats.moderate(variance, count - 1, float(prior_variances[group]), PAIR_PRIOR_DF)
+        estimate = ChangeEstimate(
+            key=pairs.key,
+            base=float(base[group]),
+            head=float(head[group]),
+            log_change=float(locations[group]),
+            standard_error=math.sqrt(moderated / count),
+            df=df,
+            agreed=float(agreed[group]),
+        )
+        guess = (PAIR_PRIOR_DF * float(quiet_variances[group]) + (count - 1) * variance) / df
+        changes.append(PairedChange(estimate, count, guess))
+    return changes
 
 
 def judge_paired_metric(

@@ -26,7 +26,7 @@ from bench.core.values.units import FloatArray
 
 TAIL_PROBABILITY = 0.95
 """The percentile that is compared."""
-RESAMPLES = 400
+RESAMPLES = 200
 """Number of bootstrap samples."""
 _SEED = 20_190_411
 _NONE = -1e9  # logarithm of a percentile that does not exist
