@@ -38,7 +38,7 @@ PAIR_MARGIN_RATIO = 0.05
 TAIL_MARGIN_RATIO = 0.10
 """Tolerated change of a 95th percentile, which varies more than a typical value."""
 PAIR_ALPHAS = {
-    Part.DECIDES: 0.008,
+    Part.DECIDES: 0.006,
     Part.TAILS: 0.004,
     Part.LOCATES: 0.002,
     Part.STEPS: 0.002,

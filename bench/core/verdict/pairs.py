@@ -37,8 +37,8 @@ PAIR_PRIOR_DF = 4
 """Degrees of freedom of both."""
 QUIET_SD = 0.03
 """Usual part of the standard deviation that is not the noise of requests; only `detectable` uses it."""
-SURE = 0.85
-"""Probability with which a change is surely within the margin."""
+WITHIN_PROBABILITY = 0.75
+"""Probability from which a change counts as within the margin."""
 LOOKS_WORSE = 0.05
 """A test that cannot make the comparison inconclusive asks for more pairs below this p value."""
 
@@ -165,9 +165,9 @@ class PairedChange:
     guessed_variance: float
     """Best guess of the variance of a distance, without the caution of the prior."""
 
-    def surely_within(self, tolerated: float) -> bool:
-        """Return whether the change is surely below a margin on the scale of logarithms."""
-        reach = stats.t_quantile(SURE, self.estimate.df) * self.estimate.standard_error
+    def probably_within(self, tolerated: float) -> bool:
+        """Return whether the change is probably below a margin on the scale of logarithms."""
+        reach = stats.t_quantile(WITHIN_PROBABILITY, self.estimate.df) * self.estimate.standard_error
         return self.estimate.log_change + reach < tolerated
 
     def is_settled(self, verdict: Verdict, tolerated: float, *, decides: bool) -> bool:
@@ -182,7 +182,7 @@ class PairedChange:
         if verdict is Verdict.WORSE:
             return self.estimate.log_change > tolerated + self.estimate.standard_error
         if decides:
-            return self.surely_within(tolerated)
+            return self.probably_within(tolerated)
         return self.estimate.log_change <= tolerated or self.estimate.p_worse >= LOOKS_WORSE
 
     def complete_test(self, alpha: float, tolerated: float) -> CompleteTest | None:
@@ -195,7 +195,7 @@ class PairedChange:
         Returns:
             None if more pairs are needed: only the data so far count.
         """
-        if self.pairs < MAX_PAIRS and not self.surely_within(tolerated):
+        if self.pairs < MAX_PAIRS and not self.probably_within(tolerated):
             return None
         error = math.sqrt(self.guessed_variance / max(self.pairs, MAX_PAIRS))
         return CompleteTest(error, PAIR_PRIOR_DF + MAX_PAIRS - 1, alpha * share_of_look(MAX_PAIRS))

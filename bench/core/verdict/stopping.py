@@ -28,7 +28,7 @@ class StopReason(StrEnum):
 
     INVALID = "a run is invalid, so more pairs cannot decide"
     PROVEN = "the change for the worse is proven"
-    SETTLED = "every change is surely within its margin"
+    SETTLED = "every change is probably within its margin"
     COMPLETE = f"{MAX_PAIRS} pairs are the most that are measured"
 
 
