@@ -78,8 +78,8 @@ def vanished_messages(base: Sequence[Uses], head: Sequence[Uses]) -> tuple[str, 
         base: The messages of each run of the base.
         head: The messages of each run of the head.
     """
-    before = _add_up(base)
-    after = _add_up(head)
+    before = add_up(base)
+    after = add_up(head)
     before_requests = sum(use.requests for use in before.values())
     before_failed = before_requests - sum(use.ok for use in before.values())
     after_requests = sum(use.requests for use in after.values())
@@ -99,7 +99,7 @@ def vanished_messages(base: Sequence[Uses], head: Sequence[Uses]) -> tuple[str, 
     return tuple(sorted(vanished))
 
 
-def _add_up(runs: Sequence[Uses]) -> dict[str, MessageUse]:
+def add_up(runs: Sequence[Uses]) -> dict[str, MessageUse]:
     """Return the requests of each message over all runs."""
     total: dict[str, MessageUse] = {}
     for run in runs:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.core.calibration.calibration import Calibration
+from bench.core.run.messages import vanished_messages
 from bench.core.run.recording import Recording, shift_clock, shift_stalls
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop
@@ -15,7 +16,14 @@ from bench.core.samples.samples import SampleLog
 from bench.core.samples.token_times import Span, shift_spans
 from bench.core.tiers.histogram_means import join_means
 from bench.core.values.histogram import Histogram
-from bench.core.verdict.compare import Comparison, Decision, crossed_thresholds, decide, exact_changes
+from bench.core.verdict.compare import (
+    Comparison,
+    Decision,
+    crossed_thresholds,
+    decide,
+    exact_changes,
+    explain_vanished,
+)
 from bench.core.verdict.paired_runs import judge_paired_runs
 from bench.core.watch.host import noisiest
 from bench.core.watch.work import sum_work
@@ -57,13 +65,18 @@ def compare_pairs(
     base_summaries = [run.summary for run in base]
     head_summaries = [run.summary for run in head]
     judged = judge_paired_runs(base_summaries, head_summaries, joined_head.scenario.tolerances, scenarios)
-    decision, reasons = decide(crossed_thresholds(joined_head), judged.metrics, judged.messages)
+    vanished = vanished_messages(
+        [run.messages for run in base_summaries], [run.messages for run in head_summaries]
+    )
+    certain = [*crossed_thresholds(joined_head), *explain_vanished(vanished)]
+    decision, reasons = decide(certain, judged.metrics, judged.messages)
     counters, work = exact_changes(joined_head.summary, head_summaries, base_summaries)
     return Comparison(
         decision=decision,
         reasons=(*reasons, *map(str, counters), *map(str, work)),
         metrics=judged.metrics,
         messages=judged.messages,
+        vanished_messages=vanished,
         baseline_runs=len(base),
         newest_baseline_commit=base[-1].provenance.commit,
         base_name=base_name,

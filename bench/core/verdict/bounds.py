@@ -34,10 +34,10 @@ def judge_with_bounds(
         heads: The runs of the head.
         base_bounds: The lower bounds of each run of the base.
     """
-    bounded = _bounded_prompts(base_bounds)
+    bounded = bounded_prompts(base_bounds)
     verdicts = {row.key: row.verdict for row in judge(bounded)} if bounded else {}
     head_bounds = set[str]().union(*map(bounds_of, heads))
-    waited = any(row.censored for summary in heads for row in summary.metrics.values())
+    waited = has_waiting(heads)
     judged: list[MetricComparison] = []
     for row in judge({}):
         changes: dict[str, object] = {"head_bound": row.key in head_bounds, "base_bound": row.key in bounded}
@@ -58,7 +58,12 @@ def drop_figures(figures: Mapping[str, Figures], without: Prompts) -> dict[str, 
     return kept
 
 
-def _bounded_prompts(base_bounds: Sequence[Prompts]) -> dict[str, set[str]]:
+def has_waiting(runs: Sequence[RunSummary]) -> bool:
+    """Return whether runs ended requests that waited."""
+    return any(row.censored for summary in runs for row in summary.metrics.values())
+
+
+def bounded_prompts(base_bounds: Sequence[Prompts]) -> dict[str, set[str]]:
     """Return the prompts by metric whose value is a lower bound in many runs of the base."""
     counts: dict[str, Counter[str]] = {}
     for bounds in base_bounds:

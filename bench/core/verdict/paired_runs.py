@@ -14,7 +14,13 @@ from bench.core.run.summary import RunSummary
 from bench.core.run.tails import tails_of
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, metric_of_tail, tail_key
-from bench.core.verdict.bounds import Prompts, drop_figures, judge_with_bounds
+from bench.core.verdict.bounds import (
+    Prompts,
+    bounded_prompts,
+    drop_figures,
+    has_waiting,
+    judge_with_bounds,
+)
 from bench.core.verdict.margins import margin_of
 from bench.core.verdict.message_comparison import MessageComparison
 from bench.core.verdict.pair_messages import judge_messages_of_pairs
@@ -153,15 +159,17 @@ class _PairsOfRuns:
     def judge_messages(self, base_bounds: Sequence[Prompts]) -> tuple[MessageComparison, ...]:
         """Judge the messages and classes of each deciding latency, without lower bounds of the base."""
         rows: list[MessageComparison] = []
+        bounded = bounded_prompts(base_bounds)
         for key in sorted(set[str]().union(*self.base_figures)):
             if metric(key).part is not Part.DECIDES or metric_of_tail(key) is not None:
                 continue
-            bounded = set[str]().union(*[bounds.get(key, ()) for bounds in base_bounds])
-            kept = [drop_figures({key: run.get(key, {})}, {key: bounded}) for run in self.base_figures]
+            kept = [drop_figures({key: run.get(key, {})}, bounded) for run in self.base_figures]
             head = values_by_run(key, self.head_figures)
             pairs = pair_up(key, values_by_run(key, kept), head, self.requests)
             if pairs is not None:
                 rows += judge_messages_of_pairs(pairs, self.classes, self.tolerances, self.scenarios)
+        if has_waiting(self.head):  # their real times may be longer
+            rows = [_without_gain(row) for row in rows]
         return tuple(sorted(rows, key=lambda row: -(row.change_ratio or 0.0)))
 
     def _judge(
@@ -190,6 +198,13 @@ class _PairsOfRuns:
             elif change is not None:
                 judged[tail] = self._judge(change, TAIL_MARGIN_RATIO, None)
         return judged
+
+
+def _without_gain(row: MessageComparison) -> MessageComparison:
+    """Return a row that is inconclusive instead of better."""
+    if row.verdict is not Verdict.BETTER:
+        return row
+    return row.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
 
 
 def _judge_unpaired(key: str, base: Sequence[Figures], head: Sequence[Figures]) -> MetricComparison:

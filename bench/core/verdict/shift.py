@@ -20,10 +20,6 @@ PRIOR_SD = 0.06
 PRIOR_DF = 6
 # The same if the effect of the machine is removed.
 CORRECTED_PRIOR_SD = 0.03
-# The same for the difference of two consecutive runs on one machine.
-PAIR_PRIOR_SD = 0.03
-PAIR_PRIOR_DF = 4
-MIN_PAIRS = 4
 
 # Value by prompt.
 Figures = Mapping[str, float]
@@ -139,42 +135,6 @@ def _estimate_shift(
         smallest=_smallest(head_distances),
         machine_effect=slope * log_slowdown,
         log_slowdown=log_slowdown,
-    )
-
-
-def shift_of_pairs(key: str, pairs: Sequence[tuple[Figures, Figures]]) -> Shift | None:
-    """Return the shift of the head against the base, from consecutive runs; `None` with too few pairs.
-
-    A paired t test: distance = mean(d_i), error = s / √n, where d_i is the distance of pair i and s their
-    standard deviation, shrunk to its prior.
-
-    Args:
-        key: The metric.
-        pairs: Values of a base run and of a head run.
-    """
-    start_ms = metric(key).resolution
-    distances: list[float] = []
-    base_values: list[float] = []
-    head_values: list[float] = []
-    for base, head in pairs:
-        if base.keys() & head.keys():
-            distances.append(stats.paired_change(head, base, start_ms))
-            base_values += base.values()
-            head_values += head.values()
-    count = len(distances)
-    if count < MIN_PAIRS:
-        return None
-
-    spread, df = stats.shrunk_sd(distances, PAIR_PRIOR_SD, PAIR_PRIOR_DF)
-    distance = worse_sign(key) * sum(distances) / count
-    return Shift(
-        key=key,
-        base=stats.typical(base_values, start_ms),
-        head=stats.typical(head_values, start_ms),
-        distance=distance,
-        standard_error=spread / math.sqrt(count),
-        df=df,
-        smallest=distance,
     )
 
 

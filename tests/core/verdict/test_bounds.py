@@ -10,7 +10,7 @@ from bench.core.verdict.ab import compare_pairs
 from bench.core.verdict.baseline import Baseline, baseline_json
 from bench.core.verdict.compare import Comparison, Decision, compare, explain_inconclusive
 from bench.core.verdict.levels import accept
-from bench.core.verdict.shift import MIN_PAIRS
+from bench.core.verdict.stopping import MIN_PAIRS
 from bench.core.verdict.verdict import MetricComparison, Verdict
 from tests.factories import (
     NOON,
