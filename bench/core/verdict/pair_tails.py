@@ -27,12 +27,17 @@ def estimate_tail(
     Returns:
         None if too few pairs have durations on both sides.
     """
-    pairs = [(one, other) for one, other in zip(base, head, strict=True) if one and other]
-    count = len(pairs)
+    base_runs: list[Tail] = []
+    head_runs: list[Tail] = []
+    for base_run, head_run in zip(base, head, strict=True):
+        if base_run is not None and head_run is not None:
+            base_runs.append(base_run)
+            head_runs.append(head_run)
+    count = len(base_runs)
     if count < MIN_PAIRS:
         return None
-    base_tails = count_tails([tail for tail, _ in pairs])
-    head_tails = count_tails([tail for _, tail in pairs])
+    base_tails = count_tails(base_runs)
+    head_tails = count_tails(head_runs)
     too_few = explain_too_few(base_tails, head_tails)
     if too_few is not None:
         return too_few

@@ -107,7 +107,8 @@ class _PairsOfRuns:
         """Class of each message."""
         classes: dict[str, str] = {}
         for run in (*self.base, *self.head):
-            classes |= {name: use.message_class for name, use in run.messages.items()}
+            for name, use in run.messages.items():
+                classes[name] = use.message_class
         return classes
 
     @cached_property
@@ -115,7 +116,8 @@ class _PairsOfRuns:
         """Number of requests of each message, over both sides."""
         requests = Counter[str]()
         for run in (*self.base, *self.head):
-            requests.update({name: use.requests for name, use in run.messages.items()})
+            for name, use in run.messages.items():
+                requests[name] += use.requests
         return requests
 
     @cached_property

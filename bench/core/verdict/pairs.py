@@ -150,7 +150,10 @@ def pair_up(
 
 
 def _logarithms(key: str, messages: Sequence[str], runs: Sequence[Figures]) -> FloatArray:
-    values = np.array([[run.get(message, math.nan) for message in messages] for run in runs])
+    values = np.full((len(runs), len(messages)), math.nan)
+    for row, run in zip(values, runs, strict=True):
+        for column, message in enumerate(messages):
+            row[column] = run.get(message, math.nan)
     return np.log(values + metric(key).resolution)
 
 

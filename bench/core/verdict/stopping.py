@@ -48,11 +48,22 @@ def next_step(comparison: Comparison) -> StopReason | None:
     pairs = comparison.pairs or 0
     if pairs < MIN_PAIRS:
         return None
-    rows: list[MetricComparison | MessageComparison] = [*comparison.messages]
-    rows += [row for row in comparison.metrics if row.gates]
-    worse = [row for row in rows if row.verdict in {Verdict.WORSE, Verdict.MISSING}]
-    if comparison.vanished_messages or any(row.settled for row in worse):
+    metrics = filter(_can_fail, comparison.metrics)
+    rows: list[MetricComparison | MessageComparison] = [*metrics, *comparison.messages]
+    if comparison.vanished_messages or any(map(_is_proven, rows)):
         return StopReason.PROVEN
-    if all(row.settled for row in rows):
+    if all(map(_is_settled, rows)):
         return StopReason.SETTLED
     return StopReason.COMPLETE if pairs >= MAX_PAIRS else None
+
+
+def _can_fail(row: MetricComparison) -> bool:
+    return row.gates
+
+
+def _is_settled(row: MetricComparison | MessageComparison) -> bool:
+    return row.settled
+
+
+def _is_proven(row: MetricComparison | MessageComparison) -> bool:
+    return row.settled and row.verdict in {Verdict.WORSE, Verdict.MISSING}

@@ -67,11 +67,14 @@ class TailChange(NamedTuple):
 
 def count_tails(runs: Sequence[Tail]) -> TailCounts:
     """Return the durations of several runs in the same buckets."""
-    keys = sorted(set[int]().union(*[run.counts for run in runs]), reverse=True)
-    place = {key: number for number, key in enumerate(keys)}
+    all_keys = set[int]()
+    for run in runs:
+        all_keys |= run.counts.keys()
+    keys = sorted(all_keys, reverse=True)
+    place = dict(zip(keys, range(len(keys)), strict=True))
     counts = np.zeros((len(runs), max(1, len(keys))))
     for row, run in zip(counts, runs, strict=True):
-        row[[place[key] for key in run.counts]] = list(run.counts.values())
+        row[list(map(place.__getitem__, run.counts))] = list(run.counts.values())
     bounds = log_bounds(keys) if keys else np.full(1, _NONE)
     return TailCounts(bounds, counts, np.array([float(run.total) for run in runs]))
 
