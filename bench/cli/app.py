@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 from bench.cli.console import OutputError, end_output, fail, open_streams, say
-from bench.cli.tree import HELP_OPTIONS, overview, sends_load
+from bench.cli.overview import overview
+from bench.cli.tree import HELP_OPTIONS, sends_load
 from bench.errors import BenchError, ConfigError, Exit, MeasurementError, StoreError
 
 # Signals that end a command besides Ctrl-C: a cancelled job, a terminal that was closed, and Ctrl-\.

@@ -8,7 +8,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from bench.cli.tree import SECTIONS, SUMMARY, Command, Entry, Group, overview
+from bench.cli.overview import overview
+from bench.cli.tree import SECTIONS, SUMMARY, Command, Entry, Group
 from bench.errors import MeasurementError
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 
 class Command(NamedTuple):
@@ -345,19 +345,6 @@ SECTIONS = (
 )
 HELP_OPTIONS = frozenset({"-h", "--help"})
 SUMMARY = "Benchmark a chat stack, compare it with its baseline, and report regressions."
-EXIT_CODES = """\
-Exit codes: 0 pass, 1 regression or crossed threshold, 2 usage error,
-3 inconclusive (1 with --strict), 4 stack failed, 5 measurement failed,
-6 publishing failed, 70 bug in bench, 130 interrupted, 141 closed pipe."""
-OPTIONS = (
-    ("--version", "Print the version."),
-    ("--install-completion", "Install completion for this shell."),
-    ("--show-completion", "Print the completion script of this shell."),
-    ("-h, --help", "Print this help."),
-)
-EXAMPLE = "Example: bench check quick"
-_COMMAND_WIDTH = 17
-_OPTION_WIDTH = 24
 
 
 def sends_load(arguments: Sequence[str]) -> bool:
@@ -369,33 +356,3 @@ def sends_load(arguments: Sequence[str]) -> bool:
             if entry.name == arguments[0]:
                 return isinstance(entry, Command) and entry.sends_load
     return False
-
-
-def overview() -> str:
-    """Return the text of `bench --help`: the commands under their headings."""
-    lines = ["Usage: bench [OPTIONS] COMMAND [ARGS]...", "", SUMMARY]
-    for section in SECTIONS:
-        lines += ["", f"{section.heading}:"]
-        for entry in section.entries:
-            lines += _rows(entry)
-    lines += ["", "Options:"]
-    for option, text in OPTIONS:
-        lines.append(_row(option, text, _OPTION_WIDTH))
-    lines += ["", EXIT_CODES, "", EXAMPLE, ""]
-    return "\n".join(lines)
-
-
-def _rows(entry: Entry) -> list[str]:
-    """Return the lines of a command, or of a group and the names of its commands."""
-    match entry:
-        case Command():
-            return [_row(f"{entry.name} {entry.arguments}", entry.summary)]
-        case Group():
-            names = ", ".join(child.name for child in entry.entries)
-            return [_row(entry.name, entry.summary), _row("", names)]
-        case _:
-            assert_never(entry)
-
-
-def _row(label: str, text: str, width: int = _COMMAND_WIDTH) -> str:
-    return f"  {label:<{width}}{text}"

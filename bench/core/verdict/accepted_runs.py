@@ -1,7 +1,7 @@
 """Judge every metric, message and class of messages of a run against the levels of its baseline."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -69,7 +69,8 @@ class AcceptedRuns:
     @cached_property
     def uses(self) -> Uses:
         """The messages of the heads and of the newest level."""
-        return add_up([*[run.messages for run in self.newest], *[run.messages for run in self.heads]])
+        of_runs = [run.messages for run in self.newest]
+        return add_up([*of_runs, *[summary.messages for summary in self.heads]])
 
     @cached_property
     def requests(self) -> Figures:
@@ -90,21 +91,19 @@ class AcceptedRuns:
 
     def _judge_metrics(self, without: Prompts) -> tuple[MetricComparison, ...]:
         """Judge every metric but success, without some messages of the base."""
-        heads = [figures_of(summary) | costs_of(summary) for summary in self.heads]
-        levels: list[list[dict[str, Figures]]] = []
-        for level in self.levels:
-            levels.append([drop_figures(run.figures, without) | run.costs for run in level])
-        keys = set[str]().union(*heads, *[run for level in levels for run in level])
+        values = _Values(
+            heads=[figures_of(summary) | costs_of(summary) for summary in self.heads],
+            levels=[_values_of(level, without) for level in self.levels],
+        )
         estimates: dict[str, ChangeEstimate] = {}
         rows: dict[str, MetricComparison] = {}
-        for key in sorted(keys):
+        for key in values.metrics():
             if metric_of_tail(key) is not None:
                 continue
-            of_heads = values_by_run(key, heads)
-            of_levels = [values_by_run(key, level) for level in levels]
-            estimate = self._estimate(key, of_heads, of_levels)
+            runs = values.of(key, self.requests, refusals_of(self.uses))
+            estimate = self._estimate(key, runs)
             if estimate is None:
-                rows[key] = _judge_unpaired(key, of_heads, of_levels)
+                rows[key] = _judge_unpaired(key, runs)
             else:
                 estimates[key] = estimate
         return sort_by_part(rows | self._compare(estimates))
@@ -124,16 +123,8 @@ class AcceptedRuns:
                     rows[tail] = row
         return rows
 
-    def _estimate(
-        self, key: str, heads: Sequence[Figures], levels: Sequence[Sequence[Figures]]
-    ) -> ChangeEstimate | None:
-        """Return the change of a metric without refusals; `None` with too few runs."""
-        refusals = refusals_of(self.uses)
-        runs = LevelRuns(
-            heads=[_without(values, refusals) for values in heads],
-            levels=[[_without(values, refusals) for values in level] for level in levels],
-            weights=self.requests,
-        )
+    def _estimate(self, key: str, runs: LevelRuns) -> ChangeEstimate | None:
+        """Return the change of a metric; `None` with too few runs."""
         prior = self.noise.prior(key) if self.noise else None
         return estimate_from_baseline(key, runs, prior, self.speed)
 
@@ -179,24 +170,52 @@ class AcceptedRuns:
 
     def _judge_messages(self) -> tuple[MessageComparison, ...]:
         """Judge the classes and the messages of each deciding latency, the largest change first."""
-        heads = [figures_of(summary) for summary in self.heads]
-        levels = [[run.figures for run in level] for level in self.levels]
+        values = _Values(
+            heads=list(map(figures_of, self.heads)),
+            levels=[_values_of(level, {}) for level in self.levels],
+        )
         classes = {name: use.message_class for name, use in self.uses.items()}
         rows: list[MessageComparison] = []
-        for key in sorted(set[str]().union(*heads)):
+        for key in values.metrics():
             if metric(key).part is not Part.DECIDES:
                 continue
-            of_heads = values_by_run(key, heads)
-            of_levels = [values_by_run(key, level) for level in levels]
-            estimate = self._estimate(key, of_heads, of_levels)
+            estimate = self._estimate(key, values.of(key, self.requests, refusals_of(self.uses)))
             if estimate is None:
                 continue
-            changes = measure_messages(estimate, of_heads, of_levels, self.requests, self.speed)
+            changes = measure_messages(estimate, values.of(key, self.requests), self.speed)
             if changes is None:
                 continue
             for kind in MessageKind:
                 rows += judge_groups(_groups(changes, kind, classes, self.tolerances), GROUP_ALPHA)
         return tuple(sorted(rows, key=lambda row: -(row.change_ratio or 0.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """The compared values of all runs, by metric and message."""
+
+    heads: Sequence[Mapping[str, Figures]]
+    levels: Sequence[Sequence[Mapping[str, Figures]]]
+
+    def metrics(self) -> list[str]:
+        """Return the metrics that any run has."""
+        keys = set[str]().union(*self.heads)
+        for level in self.levels:
+            keys.update(*level)
+        return sorted(keys)
+
+    def of(self, key: str, requests: Figures, refusals: Collection[str] = ()) -> LevelRuns:
+        """Return the values of one metric, without refusals."""
+        levels: list[list[Figures]] = []
+        for level in self.levels:
+            levels.append([_without(values, refusals) for values in values_by_run(key, level)])
+        heads = [_without(values, refusals) for values in values_by_run(key, self.heads)]
+        return LevelRuns(heads, levels, requests)
+
+
+def _values_of(level: Sequence[BaselineRun], without: Prompts) -> list[dict[str, Figures]]:
+    """Return the values of the runs of a level, without some messages."""
+    return [drop_figures(run.figures, without) | run.costs for run in level]
 
 
 def _groups(
@@ -220,23 +239,23 @@ def _groups(
     return groups
 
 
-def _without(values: Figures, refusals: frozenset[str]) -> Figures:
+def _without(values: Figures, refusals: Collection[str]) -> Figures:
     """Return the values without refusals, unless there are no others."""
+    if not refusals:
+        return values
     others = {name: value for name, value in values.items() if name not in refusals}
     return others or values
 
 
-def _judge_unpaired(
-    key: str, heads: Sequence[Figures], levels: Sequence[Sequence[Figures]]
-) -> MetricComparison:
+def _judge_unpaired(key: str, runs: LevelRuns) -> MetricComparison:
     """Judge a metric that only one side has, or that too few runs of the baseline have."""
     part = metric(key).part
-    base = [values for level in levels for values in level if values]
+    of_base = sum(bool(values) for level in runs.levels for values in level)
     verdict = Verdict.INCONCLUSIVE
-    if not any(heads):
+    if not any(runs.heads):
         # A metric is missing if enough runs have it; a service can be absent because the head has others.
-        if len(base) >= MIN_RUNS and part is not Part.COSTS:
+        if of_base >= MIN_RUNS and part is not Part.COSTS:
             verdict = Verdict.MISSING
-    elif not base:
+    elif not of_base:
         verdict = Verdict.NEW
     return MetricComparison(key=key, verdict=verdict, part=part)

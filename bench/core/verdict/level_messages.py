@@ -23,7 +23,7 @@ from bench.core.samples.metrics import metric
 from bench.core.values.robust import moderate_sd, robust_sd, variance_of_median, winsorise
 from bench.core.values.units import FloatArray
 from bench.core.verdict.change import ChangeEstimate
-from bench.core.verdict.level_shift import PRIOR_DF, Figures
+from bench.core.verdict.level_shift import PRIOR_DF, Figures, LevelRuns
 from bench.core.verdict.message_comparison import MessageKind
 
 WINSOR_SDS = 2.5
@@ -73,9 +73,9 @@ class MessageChanges:
         changes = changes[~np.isnan(changes)]
         if not len(changes):
             return None
-        whole = self.estimate
+        overall = self.estimate
         shares = weights / weights.sum()
-        prior_variance = whole.standard_error**2 + usual_variance * float(shares @ shares)
+        prior_variance = overall.standard_error**2 + usual_variance * float(shares @ shares)
         residuals = _weighted_means(self.residuals[:, selected], weights)
         kept = residuals[~np.isnan(residuals)].tolist()
         moved = winsorise(kept, WINSOR_SDS * max(math.sqrt(prior_variance), robust_sd(kept)))
@@ -83,39 +83,35 @@ class MessageChanges:
         df = max(0, len(kept) - self.levels)
         spread, total_df = moderate_sd(squares, df, math.sqrt(prior_variance), PRIOR_DF)
         change = float(np.mean(changes))
-        offset = change - whole.log_change
+        offset = change - overall.log_change
         base_log = float(shares @ self.usual_logs[selected])
-        sign = _sign(whole.key)
-        resolution = metric(whole.key).resolution
+        sign = _sign(overall.key)
+        resolution = metric(overall.key).resolution
         return replace(
-            whole,
+            overall,
             base=max(0.0, math.exp(base_log) - resolution),
-            head=max(0.0, math.exp(base_log + sign * (change + whole.machine_effect)) - resolution),
+            head=max(0.0, math.exp(base_log + sign * (change + overall.machine_effect)) - resolution),
             log_change=change,
             standard_error=spread * math.sqrt(1.0 + variance_of_median(self.newest_runs)),
             df=total_df,
             agreed=float(np.min(changes)),
-            lowest=None if whole.lowest is None else whole.lowest + offset,
-            highest=None if whole.highest is None else whole.highest + offset,
+            lowest=None if overall.lowest is None else overall.lowest + offset,
+            highest=None if overall.highest is None else overall.highest + offset,
         )
 
 
 def measure_messages(
-    estimate: ChangeEstimate,
-    heads: Sequence[Figures],
-    levels: Sequence[Sequence[Figures]],
-    requests: Mapping[str, float],
-    speed: MachineSpeed | None,
+    estimate: ChangeEstimate, runs: LevelRuns, speed: MachineSpeed | None
 ) -> MessageChanges | None:
     """Return the changes of the messages; `None` unless the newest level and a head run share a message.
 
     Args:
         estimate: The change of the metric, with the slope on the machine speed.
-        heads: Values of the run and of its confirmation run by message.
-        levels: Values of the baseline's runs by level, the oldest level first.
-        requests: Number of requests by message; a message without a number has 1.
+        runs: Values of the run, of its confirmation run, and of the baseline's runs.
         speed: Machine speed of the heads and of all runs; `None` disables the correction.
     """
+    heads = runs.heads
+    levels = runs.levels
     names = sorted(set[str]().union(*heads) & set[str]().union(*levels[-1]))
     if not names:
         return None
@@ -134,7 +130,7 @@ def measure_messages(
     return MessageChanges(
         estimate=estimate,
         messages=tuple(names),
-        weights=np.array([requests.get(name, 1.0) for name in names]),
+        weights=np.array([runs.weights.get(name, 1.0) for name in names]),
         usual_logs=_medians(_logs(estimate.key, levels[-1], names)),
         heads=head_logs - _medians(corrected[-1]),
         residuals=np.concatenate(residuals),

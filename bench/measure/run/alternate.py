@@ -19,15 +19,8 @@ from bench.core.verdict.ab import join_recordings, run_order
 from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.provenance import new_run_id
 from bench.measure.run.recorder import Subject, record
-from bench.measure.run.run import (
-    StartedStack,
-    check_before,
-    log_folder,
-    make_start,
-    open_store,
-    prepare_on,
-    provide_stack,
-)
+from bench.measure.run.run import StartedStack, check_before, prepare_on, provide_stack
+from bench.measure.run.run_files import log_folder, make_start, open_store
 
 Side = Literal["base", "head"]
 _SIDE_OF: Mapping[str, Side] = {"A": "base", "B": "head"}

@@ -15,8 +15,6 @@ from bench.core.config.template import is_dynamic
 from bench.core.load.capacity import Capacity, find_risks, find_shortages
 from bench.core.load.needs import needs_of
 from bench.core.load.rows import check_rows
-from bench.core.run.run_start import RunStart, hide_secrets
-from bench.core.run.run_store import RunStore
 from bench.core.tiers.attribution import remainder_tier
 from bench.core.values.limited_names import OTHER
 from bench.core.watch.host import GENERATORS, STACK
@@ -27,14 +25,14 @@ from bench.measure.load.endpoint import check_url, expand_headers, expand_path
 from bench.measure.load.turn_file import import_turn
 from bench.measure.machine.capacity import read_capacity
 from bench.measure.run.conditions import Conditions, Listener
-from bench.measure.run.provenance import fingerprint, new_run_id, provenance
-from bench.measure.run.recorder import Subject, list_secrets, record
+from bench.measure.run.provenance import new_run_id
+from bench.measure.run.recorder import Subject, record
+from bench.measure.run.run_files import log_folder, make_start, open_store
 from bench.measure.run.strays import remove_strays
 from bench.measure.run.token_renewal import Tokens
 from bench.measure.stacks.running_stack import RunningStack, find_urls, placeholder_values
 from bench.measure.tiers.run_tiers import TierSources
 from bench.measure.watch.watching import WatchedStack
-from bench.owners.process import Owner
 
 if TYPE_CHECKING:
     from bench.core.run.recording import Recording
@@ -83,56 +81,6 @@ def measure(
     from bench.core.run.result import make_result  # noqa: PLC0415 - see above
 
     return make_result(spec, recording, start.provenance, start.fingerprint, start.limits), recording
-
-
-def make_start(
-    spec: RunSpec, stack: Stack, conditions: Conditions, subject: Subject, run_id: str
-) -> RunStart:
-    """Return the start of a run, which `bench recover` needs if the run is killed."""
-    return RunStart(
-        owner=str(Owner.current()),
-        spec=hide_secrets(spec),
-        provenance=provenance(run_id, dict(conditions.injections)),
-        fingerprint=fingerprint(spec, stack, conditions.urls, subject.parts),
-        limits=stack.alerts,
-        workers=conditions.workers,
-        capacity=subject.capacity,
-        remainder=subject.tiers.remainder,
-    )
-
-
-@contextmanager
-def open_store(
-    spec: RunSpec, start: RunStart, conditions: Conditions, folder: Path
-) -> Iterator[RunStore | None]:
-    """Open the store of a run. If the block fails before the first request, its files are deleted.
-
-    Args:
-        spec: The scenario, with its secrets.
-        start: The start of the run.
-        conditions: Settings of the measurement.
-        folder: Folder of the run, below that of all runs.
-    """
-    if conditions.open_store is None or conditions.results is None:
-        yield None
-        return
-    store = conditions.open_store(conditions.results / folder, start, list_secrets(spec))
-    try:
-        yield store
-    except BaseException:
-        store.drop_if_empty()
-        raise
-
-
-def log_folder(conditions: Conditions, run_id: str) -> Path | None:
-    """Return the folder for the logs of a run; `None` if they are not kept."""
-    if conditions.results is None:
-        return None
-    try:
-        conditions.results.mkdir(parents=True, exist_ok=True)
-    except OSError:  # a folder that is not writable loses no run: its result is stored elsewhere
-        return None
-    return conditions.results / run_id / "logs"
 
 
 @contextmanager
